@@ -1,0 +1,125 @@
+"""Every error that speakersdk raises on purpose.
+
+    SpeakerSdkError
+    ├── ConfigError (also ValueError)     an option is outside its range or unknown
+    ├── MissingDependencyError            a library is not installed; says how to install it
+    ├── AudioError
+    │   ├── UnreadableAudioError          missing, corrupt or not an audio file
+    │   ├── InvalidAudioError             empty, non-finite, wrong shape or sample type
+    │   └── AudioTooShortError            fewer seconds than the model needs
+    ├── ModelError
+    │   ├── ManifestError                 the ONNX file carries no valid manifest
+    │   ├── IncompatibleModelError        a voiceprint and a model do not belong together
+    │   └── InferenceError                onnxruntime failed
+    ├── EnrollmentError                   the recordings cannot become a voiceprint
+    ├── UnknownSpeakerError               no voiceprint of that name
+    ├── DuplicateSpeakerError             a voiceprint of that name exists already
+    └── VoiceprintError                   corrupt, foreign or unknown-version voiceprint
+
+Programmer mistakes (rank, dtype, dimension) are plain ValueError or TypeError. "Not accepted" is a
+result, never an error. Each class builds its own message: what was expected, what came, what to do.
+"""
+
+from __future__ import annotations
+
+
+class SpeakerSdkError(Exception):
+    """Base of all errors raised on purpose by speakersdk."""
+
+
+class ConfigError(SpeakerSdkError, ValueError):
+    """An option is outside its range or unknown."""
+
+
+class MissingDependencyError(SpeakerSdkError):
+    """A library that the call needs is not installed."""
+
+    def __init__(self, what: str, *, remedy: str) -> None:
+        super().__init__(f"{what}; {remedy}")
+        self.remedy = remedy
+
+
+class AudioError(SpeakerSdkError):
+    """The audio cannot be used."""
+
+
+class UnreadableAudioError(AudioError):
+    """The file is missing, corrupt or in a format that cannot be decoded."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(
+            f"cannot read audio from {path}: {reason}; "
+            "expected a readable WAV, FLAC, Ogg, Opus or MP3 file"
+        )
+        self.path = path
+
+
+class InvalidAudioError(AudioError, ValueError):
+    """The samples are empty, non-finite or of a shape or type that is not audio."""
+
+
+class AudioTooShortError(AudioError):
+    """The audio is shorter than the model needs."""
+
+    def __init__(self, *, needed_s: float, got_s: float) -> None:
+        super().__init__(
+            f"expected at least {needed_s:.3g} s of audio, got {got_s:.3g} s; record longer"
+        )
+        self.needed_s = needed_s
+        self.got_s = got_s
+
+
+class ModelError(SpeakerSdkError):
+    """The model file cannot be used."""
+
+
+class ManifestError(ModelError):
+    """The ONNX file carries no manifest, or one that this version does not understand."""
+
+
+class IncompatibleModelError(ModelError):
+    """A voiceprint was made with another model than the one in use."""
+
+    def __init__(self, *, expected: str, got: str) -> None:
+        super().__init__(
+            f"the voiceprint was made with model {got}, this verifier runs model {expected}; "
+            "enroll again with this model, or load the model that made the voiceprint"
+        )
+        self.expected = expected
+        self.got = got
+
+
+class InferenceError(ModelError):
+    """onnxruntime could not load or run the model."""
+
+
+class EnrollmentError(SpeakerSdkError):
+    """The recordings cannot become a voiceprint."""
+
+
+class UnknownSpeakerError(SpeakerSdkError):
+    """No voiceprint of that name is stored."""
+
+    def __init__(self, name: str, *, known: tuple[str, ...] = ()) -> None:
+        listing = ", ".join(known) if known else "none"
+        super().__init__(
+            f"no voiceprint named {name!r} (stored: {listing}); "
+            "enroll it first: speakersdk enroll NAME RECORDING..."
+        )
+        self.name = name
+        self.known = known
+
+
+class DuplicateSpeakerError(SpeakerSdkError):
+    """A voiceprint of that name is stored already."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"a voiceprint named {name!r} exists already; "
+            "replace it with replace=True (--replace) or add to it with append=True (--append)"
+        )
+        self.name = name
+
+
+class VoiceprintError(SpeakerSdkError):
+    """The bytes are not a voiceprint, are damaged, or come from an unknown version."""

@@ -1,0 +1,72 @@
+"""The log-mel front end's definition: what training computes, export folds into the graph, and the
+manifest records. The runtime computes nothing here; it only counts frames and samples.
+
+python_speech_features is the definition: ``log(fbank(x, **psf_arguments)[0] + log_floor)``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from speakersdk.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrontendConfig:
+    """Framing, spectrum and mel filterbank of the front end.
+
+    Frame t covers samples ``[t * hop_samples, t * hop_samples + window_samples)`` of the
+    pre-emphasised waveform; the frame count of n samples is ``1 + (n - window) // hop``.
+
+    Attributes:
+        sample_rate_hz: rate of the waveform.
+        window_samples: analysis window (25 ms at 16 kHz).
+        hop_samples: step between frames (10 ms at 16 kHz).
+        fft_size: points of the DFT; the window is zero-padded to it.
+        num_mels: filters of the mel filterbank.
+        low_hz, high_hz: band of the filterbank.
+        preemphasis: y[n] = x[n] - preemphasis * x[n - 1], with x[-1] = 0.
+        log_floor: added to the mel energies before the natural logarithm; 1e-8 lies some 20 dB
+            above the quantisation noise of 16-bit audio, so that digital silence and a quiet
+            16-bit recording look alike.
+    """
+
+    sample_rate_hz: int = 16000
+    window_samples: int = 400
+    hop_samples: int = 160
+    fft_size: int = 512
+    num_mels: int = 64
+    low_hz: float = 20.0
+    high_hz: float = 8000.0
+    preemphasis: float = 0.97
+    log_floor: float = 1e-8
+
+    def __post_init__(self) -> None:
+        if not 0 < self.hop_samples <= self.window_samples <= self.fft_size:
+            raise ConfigError(
+                "expected 0 < hop_samples <= window_samples <= fft_size, got "
+                f"{self.hop_samples}, {self.window_samples}, {self.fft_size}"
+            )
+        if not 0 <= self.low_hz < self.high_hz <= self.sample_rate_hz / 2:
+            raise ConfigError(
+                f"expected 0 <= low_hz < high_hz <= {self.sample_rate_hz / 2:g}, "
+                f"got {self.low_hz:g} and {self.high_hz:g}"
+            )
+
+    @property
+    def context_samples(self) -> int:
+        """Samples that one call of a stateful graph shares with the call before it.
+
+        One for pre-emphasis, and the part of the last window that lies beyond its hop.
+        """
+        return 1 + self.window_samples - self.hop_samples
+
+    def num_frames(self, num_samples: int) -> int:
+        """Frames that fit in `num_samples` samples; 0 if not even one does."""
+        if num_samples < self.window_samples:
+            return 0
+        return 1 + (num_samples - self.window_samples) // self.hop_samples
+
+    def num_samples(self, num_frames: int) -> int:
+        """Samples that `num_frames` >= 1 frames cover."""
+        return self.window_samples + (num_frames - 1) * self.hop_samples
