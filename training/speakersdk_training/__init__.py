@@ -1,0 +1,1 @@
+"""Training of speaker encoders: corpora -> batches -> augmentation -> encoder -> loss -> checkpoint."""

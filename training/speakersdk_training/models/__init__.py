@@ -1,0 +1,7 @@
+"""The encoders, from waveform to embedding; each module's forward is what export writes to ONNX."""
+
+from speakersdk_training.models.blstm import BlstmConfig, BlstmEncoder
+from speakersdk_training.models.frontend import LogMel
+from speakersdk_training.models.tdnn import TdnnConfig, TdnnEncoder
+
+__all__ = ["BlstmConfig", "BlstmEncoder", "LogMel", "TdnnConfig", "TdnnEncoder"]

@@ -1,0 +1,72 @@
+"""Log-mel front end as one strided convolution, so that it exports into the ONNX graph.
+
+The convolution's kernel folds pre-emphasis, window and DFT; the mel matrix is the one of
+python_speech_features, which defines the front end (speakersdk.frontend).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from python_speech_features import get_filterbanks
+from torch import Tensor, nn
+from torch.nn import functional
+
+from speakersdk.frontend import FrontendConfig
+
+
+class LogMel(nn.Module):
+    """Waveform -> natural log of mel energies.
+
+    Source: python_speech_features 0.6, ``log(fbank(...)[0] + log_floor)`` with a Hamming window.
+    """
+
+    kernel: Tensor
+    mel: Tensor
+
+    def __init__(self, config: FrontendConfig) -> None:
+        super().__init__()
+        self.config = config
+        # The DC and Nyquist bins carry mel weight only if the band reaches them; keep what counts.
+        mel = get_filterbanks(
+            config.num_mels, config.fft_size, config.sample_rate_hz, config.low_hz, config.high_hz
+        )
+        bins = np.flatnonzero(mel.any(axis=0))
+        kernel = torch.from_numpy(_dft_kernel(config, bins)).float()
+        self.register_buffer("kernel", kernel.unsqueeze(1), persistent=False)  # (2 bins, 1, taps)
+        self.register_buffer("mel", torch.from_numpy(mel[:, bins]).float(), persistent=False)
+
+    def forward(self, samples: Tensor) -> Tensor:
+        """Log-mel features of blocks that begin with `context_samples - overlap` past samples.
+
+        Args:
+            samples: (B, n) float32 in +-1; the first sample is the one before the first frame.
+
+        Returns:
+            (B, num_mels, k) float32, k = 1 + (n - 1 - window) // hop frames.
+        """
+        # A plain float32 convolution: TF32 or bf16 products would cost three digits of the log.
+        with torch.autocast(samples.device.type, enabled=False):
+            spectrum = functional.conv1d(
+                samples.float().unsqueeze(1), self.kernel, stride=self.config.hop_samples
+            )  # (B, 2 bins, k)
+            real, imaginary = spectrum.chunk(2, dim=1)
+            power = real * real + imaginary * imaginary  # (B, bins, k)
+            energy = torch.matmul(self.mel, power)  # (B, num_mels, k)
+            return torch.log(energy + self.config.log_floor)
+
+
+def _dft_kernel(config: FrontendConfig, bins: npt.NDArray[np.intp]) -> npt.NDArray[np.float64]:
+    """(2 * len(bins), 1 + window_samples): pre-emphasis, Hamming window and DFT as one FIR bank.
+
+    Scaled by 1 / sqrt(fft_size), so that squares are python_speech_features' power spectrum.
+    """
+    window = np.hamming(config.window_samples)
+    position = np.arange(config.window_samples)
+    angle = -2.0 * np.pi * np.outer(bins, position) / config.fft_size
+    taps = np.concatenate([np.cos(angle), np.sin(angle)]) * window / np.sqrt(config.fft_size)
+    kernel = np.zeros((taps.shape[0], config.window_samples + 1))
+    kernel[:, 1:] = taps
+    kernel[:, :-1] -= config.preemphasis * taps
+    return kernel

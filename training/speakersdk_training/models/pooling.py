@@ -1,0 +1,47 @@
+"""Attentive statistics whose weights depend on the frame alone, so that a window's statistics are
+the sum of its hops' partial sums (after K. Okabe et al., "Attentive statistics pooling", 2018,
+with the softmax over time replaced by a per-frame sigmoid).
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+# Variance below this is numerical noise of the float32 sums; it bounds the gradient of sqrt.
+_VARIANCE_FLOOR = 1e-4
+# A window that has collected less weight than a hundredth of a frame has no statistics.
+_WEIGHT_FLOOR = 1e-2
+
+
+class AttentiveStatistics(nn.Module):
+    """Weighted sums of features and their squares, and the mean and deviation made of them."""
+
+    def __init__(self, channels: int, bottleneck: int) -> None:
+        super().__init__()
+        self.channels = channels
+        self.attention = nn.Sequential(
+            nn.Conv1d(channels, bottleneck, 1), nn.Tanh(), nn.Conv1d(bottleneck, channels, 1)
+        )
+
+    @property
+    def statistics_size(self) -> int:
+        """Values of the sums: weight, first and second moment for each channel."""
+        return 3 * self.channels
+
+    def partial_sums(self, features: Tensor, frame_weights: Tensor) -> Tensor:
+        """(B, C, k) features, (B, k) frame weights -> (B, 3 C) sums of w, w h and w h^2."""
+        # Sums of hundreds of frames need float32 whatever precision the encoder ran in.
+        weights = torch.sigmoid(self.attention(features)).float() * frame_weights.unsqueeze(1)
+        features = features.float()
+        weighted = weights * features
+        moments = torch.cat([weights, weighted, weighted * features], dim=1)  # (B, 3 C, k)
+        return moments.sum(dim=2)
+
+    def mean_and_deviation(self, statistics: Tensor) -> Tensor:
+        """(B, 3 C) sums -> (B, 2 C) weighted mean and standard deviation."""
+        weight, first, second = statistics.chunk(3, dim=1)
+        weight = weight + _WEIGHT_FLOOR
+        mean = first / weight
+        variance = torch.clamp(second / weight - mean * mean, min=_VARIANCE_FLOOR)
+        return torch.cat([mean, torch.sqrt(variance)], dim=1)
