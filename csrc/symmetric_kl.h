@@ -1,0 +1,67 @@
+// Symmetric Kullback-Leibler (Jeffreys) divergence of softmax distributions and of
+// positive vectors.
+//
+// For rows a and b of `dim` values,
+//
+//     J(a, b) = sum_i (w_i(a) - w_i(b)) (a_i - b_i)
+//
+//   * Domain::kLogits: w = softmax. J is KL(p||q) + KL(q||p) of p = softmax(a) and
+//     q = softmax(b); the logarithms of the normalisers cancel because p and q both
+//     sum to one.
+//   * Domain::kPositive: w = ln. J is the sum of both generalised KL divergences of
+//     vectors that need not sum to one.
+//
+// Source: H. Jeffreys, "An invariant form for the prior probability in estimation
+// problems", Proc. R. Soc. A 186, 1946.
+//
+// Precision policy: float32 in; weights, differences, products and sums are double.
+// Only differences are multiplied. Expanding the product into dot products is faster
+// but loses every digit when the rows are nearly equal. The result is exactly
+// symmetric, exactly zero for equal rows and never negative; with u = 2^-53 and
+// R = max(a) - min(a) or that of b, whichever is larger, the error is below
+//
+//     kLogits:   (2 dim + R + 10) u sum_i (w_i(a) + w_i(b)) |a_i - b_i|
+//     kPositive: (dim + 4) u J + 2 u sum_i |a_i - b_i| (|ln a_i| + |ln b_i|)
+//
+// to first order in u, given exp and log within one unit in the last place (glibc).
+//
+// These are the portable kernels. Kernels for one instruction set go into files of
+// their own and are tested against these.
+
+#ifndef SPEAKERSDK_SYMMETRIC_KL_H_
+#define SPEAKERSDK_SYMMETRIC_KL_H_
+
+#include <cstddef>
+
+namespace speakersdk {
+
+// What the values of a row are.
+enum class Domain {
+  kLogits,    // any finite value; the row stands for softmax(row)
+  kPositive,  // finite and above zero
+};
+
+// Index of the first of `size` values that lies outside `domain`, or `size` if none.
+std::size_t FindInvalid(Domain domain, const float* values, std::size_t size) noexcept;
+
+// Doubles of scratch memory that SymmetricKlMatrix needs. Throws std::length_error if
+// that is more than a std::size_t counts.
+std::size_t ScratchSize(std::size_t num_a, std::size_t num_b, std::size_t dim);
+
+// Divergence of every row of `a` from every row of `b`:
+// out[i * num_b + j] = J(a_i, b_j). A pair or one against many is a matrix of one row;
+// the value of a pair does not depend on the rows around it.
+//
+// a: (num_a, dim) row-major; b: (num_b, dim) row-major; scratch: ScratchSize values;
+// out: (num_a, num_b) row-major.
+// Preconditions: num_a, num_b and dim are at least 1; FindInvalid finds nothing in a
+// and b; scratch and out overlap nothing. Nothing here is checked.
+// Cost: (num_a + num_b) dim exponentials or logarithms, num_a num_b dim multiply-adds.
+// Allocates nothing, keeps no state, may run in any number of threads.
+void SymmetricKlMatrix(Domain domain, const float* a, std::size_t num_a,
+                       const float* b, std::size_t num_b, std::size_t dim,
+                       double* scratch, double* out) noexcept;
+
+}  // namespace speakersdk
+
+#endif  // SPEAKERSDK_SYMMETRIC_KL_H_
