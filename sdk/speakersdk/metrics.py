@@ -1,0 +1,153 @@
+"""Error rates of a verification system from scored trials.
+
+Scores are higher for more alike voices, labels are true for target (same-speaker) trials, rates are
+in [0, 1]. docs/metrics.md gives the definitions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+Labels = npt.NDArray[np.bool_]
+Weights = npt.NDArray[np.float64]
+Metric = Callable[[npt.ArrayLike, npt.ArrayLike, Weights | None], float]
+
+
+def error_rates(
+    scores: npt.ArrayLike, labels: npt.ArrayLike, weights: Weights | None = None
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """False-reject and false-accept rate at every distinct threshold.
+
+    Args:
+        scores: (N,) higher = more alike.
+        labels: (N,) true = target trial.
+        weights: (N,) how often each trial counts; None = once.
+
+    Returns:
+        thresholds (M + 1,) rising, last is infinity; frr (M + 1,) share of targets below the
+        threshold; far (M + 1,) share of nontargets at or above it.
+
+    Raises:
+        ValueError: shapes differ, a score is not finite, or one of the two kinds is missing.
+    """
+    values, targets, counts = _checked(scores, labels, weights)
+    order = np.argsort(values, kind="stable")
+    values, targets, counts = values[order], targets[order], counts[order]
+    first = np.flatnonzero(np.diff(values, prepend=-np.inf) > 0)  # ties move together
+    below_targets = np.concatenate([[0.0], np.cumsum(counts * targets)])
+    below_nontargets = np.concatenate([[0.0], np.cumsum(counts * ~targets)])
+    cuts = np.append(first, len(values))
+    frr = below_targets[cuts] / below_targets[-1]
+    far = 1.0 - below_nontargets[cuts] / below_nontargets[-1]
+    return np.append(values[first], np.inf), frr, far
+
+
+def eer(scores: npt.ArrayLike, labels: npt.ArrayLike, weights: Weights | None = None) -> float:
+    """Equal error rate: where false-reject and false-accept rate cross.
+
+    Between the two thresholds around the crossing both rates are interpolated linearly (the
+    line between the two points of the ROC), not taken from its convex hull.
+    """
+    _, frr, far = error_rates(scores, labels, weights)
+    above = int(np.argmax(frr >= far))
+    if above == 0:
+        return float(frr[0])
+    gap_before = far[above - 1] - frr[above - 1]
+    gap_after = frr[above] - far[above]
+    share = gap_before / (gap_before + gap_after)
+    return float(frr[above - 1] + share * (frr[above] - frr[above - 1]))
+
+
+def min_dcf(
+    scores: npt.ArrayLike,
+    labels: npt.ArrayLike,
+    *,
+    p_target: float,
+    c_miss: float = 1.0,
+    c_fa: float = 1.0,
+    weights: Weights | None = None,
+) -> float:
+    """Minimum normalised detection cost (NIST SRE) over all thresholds.
+
+    Args:
+        scores, labels: as in `error_rates`.
+        p_target: prior of a target trial.
+        c_miss, c_fa: costs of a false reject and of a false accept.
+        weights: as in `error_rates`.
+    """
+    _, frr, far = error_rates(scores, labels, weights)
+    cost = c_miss * p_target * frr + c_fa * (1 - p_target) * far
+    return float(cost.min() / min(c_miss * p_target, c_fa * (1 - p_target)))
+
+
+def cllr(llrs: npt.ArrayLike, labels: npt.ArrayLike, weights: Weights | None = None) -> float:
+    """Cost of log-likelihood ratios in bits; 0 = perfect, 1 = no information.
+
+    Source: N. Brummer and J. du Preez, "Application-independent evaluation of speaker detection",
+    2006, eq. 14.
+    """
+    values, targets, counts = _checked(llrs, labels, weights)
+    miss = np.average(np.logaddexp(0, -values[targets]), weights=counts[targets])
+    accept = np.average(np.logaddexp(0, values[~targets]), weights=counts[~targets])
+    return float((miss + accept) / (2 * np.log(2)))
+
+
+def bootstrap_interval(
+    metric: Metric,
+    scores: npt.ArrayLike,
+    labels: npt.ArrayLike,
+    speakers: tuple[Sequence[str], Sequence[str]],
+    *,
+    rng: np.random.Generator,
+    repeats: int = 500,
+    coverage: float = 0.95,
+) -> tuple[float, float]:
+    """Percentile interval of a metric when speakers, not trials, are drawn again.
+
+    Trials that share a speaker are not independent; drawing trials would give intervals far too
+    narrow. A trial counts as often as the product of how often its two speakers were drawn.
+
+    Args:
+        metric: such as `eer`, called as ``metric(scores, labels, weights)``.
+        scores, labels: (N,) as in `error_rates`.
+        speakers: the speaker of each trial's two sides, N names each.
+        rng: source of the draws.
+        repeats: draws.
+        coverage: probability mass of the interval.
+
+    Returns:
+        lower and upper end.
+    """
+    names, sides = np.unique(np.array(speakers), return_inverse=True)
+    sides = sides.reshape(2, -1)
+    targets = np.asarray(labels, bool)
+    values = []
+    for _ in range(repeats):
+        drawn = rng.multinomial(len(names), np.full(len(names), 1 / len(names))).astype(float)
+        weights = np.where(targets, drawn[sides[0]], drawn[sides[0]] * drawn[sides[1]])
+        if weights[targets].sum() > 0 and weights[~targets].sum() > 0:
+            values.append(metric(scores, labels, weights))
+    tail = (1 - coverage) / 2
+    low, high = np.quantile(values, [tail, 1 - tail])
+    return float(low), float(high)
+
+
+def _checked(
+    scores: npt.ArrayLike, labels: npt.ArrayLike, weights: Weights | None
+) -> tuple[npt.NDArray[np.float64], Labels, Weights]:
+    values = np.asarray(scores, np.float64)
+    targets = np.asarray(labels, bool)
+    counts = np.ones(values.shape) if weights is None else np.asarray(weights, np.float64)
+    if not values.ndim == 1 or not values.shape == targets.shape == counts.shape:
+        raise ValueError(
+            "expected scores, labels and weights of one shape (N,), got "
+            f"{values.shape}, {targets.shape} and {counts.shape}"
+        )
+    if not np.isfinite(values).all():
+        raise ValueError("expected finite scores, got NaN or infinity")
+    if not counts[targets].sum() > 0 or not counts[~targets].sum() > 0:
+        raise ValueError("expected at least one target and one nontarget trial")
+    return values, targets, counts
