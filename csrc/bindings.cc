@@ -26,11 +26,12 @@ struct Rows {
   const float* values;
   std::size_t num;
   std::size_t dim;
+  py::ssize_t rank;
+
+  std::size_t size() const { return num * dim; }
 };
 
-std::string Shape(const FloatArray& array) {
-  return py::str(array.attr("shape"));
-}
+std::string Shape(const FloatArray& array) { return py::str(array.attr("shape")); }
 
 Rows CheckedRows(const char* name, const FloatArray& array, py::ssize_t rank) {
   const std::string prefix = std::string(name) + ": expected ";
@@ -48,7 +49,8 @@ Rows CheckedRows(const char* name, const FloatArray& array, py::ssize_t rank) {
     throw std::invalid_argument(prefix + "an aligned array, got a view into bytes");
   }
   const auto num = static_cast<std::size_t>(rank == 1 ? 1 : array.shape(0));
-  return {name, values, num, static_cast<std::size_t>(array.shape(rank - 1))};
+  const auto dim = static_cast<std::size_t>(array.shape(rank - 1));
+  return {name, values, num, dim, rank};
 }
 
 void CheckSameDim(const Rows& a, const Rows& b) {
@@ -62,40 +64,39 @@ void CheckSameDim(const Rows& a, const Rows& b) {
   std::ostringstream message;
   message << rows.name << ": expected finite float32 values"
           << (domain == Domain::kPositive ? " above zero" : "") << ", got "
-          << rows.values[index] << " in row " << index / rows.dim << ", column "
-          << index % rows.dim;
+          << rows.values[index] << " at [";
+  if (rows.rank == 2) message << index / rows.dim << ", ";
+  message << index % rows.dim << "]";
   throw std::invalid_argument(message.str());
 }
 
 void Compute(Domain domain, const Rows& a, const Rows& b, double* out) {
   CheckSameDim(a, b);
-  const std::size_t a_size = a.num * a.dim;
-  const std::size_t b_size = b.num * b.dim;
-  std::size_t a_invalid = a_size;
-  std::size_t b_invalid = b_size;
+  std::size_t a_invalid = a.size();
+  std::size_t b_invalid = b.size();
   std::vector<double> scratch(ScratchSize(a.num, b.num, a.dim));
   {
     const py::gil_scoped_release release;
-    a_invalid = FindInvalid(domain, a.values, a_size);
-    b_invalid = FindInvalid(domain, b.values, b_size);
-    if (a_invalid == a_size && b_invalid == b_size) {
+    a_invalid = FindInvalid(domain, a.values, a.size());
+    b_invalid = FindInvalid(domain, b.values, b.size());
+    if (a_invalid == a.size() && b_invalid == b.size()) {
       SymmetricKlMatrix(domain, a.values, a.num, b.values, b.num, a.dim, scratch.data(),
                         out);
     }
   }
-  if (a_invalid != a_size) ThrowInvalid(domain, a, a_invalid);
-  if (b_invalid != b_size) ThrowInvalid(domain, b, b_invalid);
+  if (a_invalid != a.size()) ThrowInvalid(domain, a, a_invalid);
+  if (b_invalid != b.size()) ThrowInvalid(domain, b, b_invalid);
 }
 
 template <Domain kDomain>
-double SymmetricKl(const FloatArray& a, const FloatArray& b) {
+double Pair(const FloatArray& a, const FloatArray& b) {
   double divergence = 0.0;
   Compute(kDomain, CheckedRows("a", a, 1), CheckedRows("b", b, 1), &divergence);
   return divergence;
 }
 
 template <Domain kDomain>
-py::array_t<double> SymmetricKlToMany(const FloatArray& a, const FloatArray& b) {
+py::array_t<double> ToMany(const FloatArray& a, const FloatArray& b) {
   const Rows a_rows = CheckedRows("a", a, 1);
   const Rows b_rows = CheckedRows("b", b, 2);
   py::array_t<double> out(b.shape(0));
@@ -104,7 +105,7 @@ py::array_t<double> SymmetricKlToMany(const FloatArray& a, const FloatArray& b) 
 }
 
 template <Domain kDomain>
-py::array_t<double> SymmetricKlMatrix(const FloatArray& a, const FloatArray& b) {
+py::array_t<double> Matrix(const FloatArray& a, const FloatArray& b) {
   const Rows a_rows = CheckedRows("a", a, 2);
   const Rows b_rows = CheckedRows("b", b, 2);
   py::array_t<double> out({a.shape(0), b.shape(0)});
@@ -118,9 +119,9 @@ void Define(py::module_& module, const std::string& name) {
     module.def((name + suffix).c_str(), function, py::arg("a").noconvert(),
                py::arg("b").noconvert(), py::pos_only(), doc);
   };
-  define("", &SymmetricKl<kDomain>, "Divergence of two vectors.");
-  define("_to_many", &SymmetricKlToMany<kDomain>, "Divergences of one vector and rows.");
-  define("_matrix", &SymmetricKlMatrix<kDomain>, "Divergences of all pairs of rows.");
+  define("", &Pair<kDomain>, "Divergence of two vectors.");
+  define("_to_many", &ToMany<kDomain>, "Divergences of one vector and rows.");
+  define("_matrix", &Matrix<kDomain>, "Divergences of all pairs of rows.");
 }
 
 }  // namespace

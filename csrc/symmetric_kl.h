@@ -44,9 +44,8 @@ enum class Domain {
 // Index of the first of `size` values that lies outside `domain`, or `size` if none.
 std::size_t FindInvalid(Domain domain, const float* values, std::size_t size) noexcept;
 
-// Doubles of scratch memory that SymmetricKlMatrix needs. Throws std::length_error if
-// that is more than a std::size_t counts.
-std::size_t ScratchSize(std::size_t num_a, std::size_t num_b, std::size_t dim);
+// Doubles of scratch memory that SymmetricKlMatrix needs.
+std::size_t ScratchSize(std::size_t num_a, std::size_t num_b, std::size_t dim) noexcept;
 
 // Divergence of every row of `a` from every row of `b`:
 // out[i * num_b + j] = J(a_i, b_j). A pair or one against many is a matrix of one row;
@@ -58,9 +57,9 @@ std::size_t ScratchSize(std::size_t num_a, std::size_t num_b, std::size_t dim);
 // and b; scratch and out overlap nothing. Nothing here is checked.
 // Cost: (num_a + num_b) dim exponentials or logarithms, num_a num_b dim multiply-adds.
 // Allocates nothing, keeps no state, may run in any number of threads.
-void SymmetricKlMatrix(Domain domain, const float* a, std::size_t num_a,
-                       const float* b, std::size_t num_b, std::size_t dim,
-                       double* scratch, double* out) noexcept;
+void SymmetricKlMatrix(Domain domain, const float* a, std::size_t num_a, const float* b,
+                       std::size_t num_b, std::size_t dim, double* scratch,
+                       double* out) noexcept;
 
 }  // namespace speakersdk
 

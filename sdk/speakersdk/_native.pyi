@@ -1,0 +1,19 @@
+import numpy as np
+import numpy.typing as npt
+
+__version__: str
+
+def symmetric_kl(a: npt.NDArray[np.float32], b: npt.NDArray[np.float32], /) -> float: ...
+def symmetric_kl_matrix(
+    a: npt.NDArray[np.float32], b: npt.NDArray[np.float32], /
+) -> npt.NDArray[np.float64]: ...
+def symmetric_kl_positive(a: npt.NDArray[np.float32], b: npt.NDArray[np.float32], /) -> float: ...
+def symmetric_kl_positive_matrix(
+    a: npt.NDArray[np.float32], b: npt.NDArray[np.float32], /
+) -> npt.NDArray[np.float64]: ...
+def symmetric_kl_positive_to_many(
+    a: npt.NDArray[np.float32], b: npt.NDArray[np.float32], /
+) -> npt.NDArray[np.float64]: ...
+def symmetric_kl_to_many(
+    a: npt.NDArray[np.float32], b: npt.NDArray[np.float32], /
+) -> npt.NDArray[np.float64]: ...

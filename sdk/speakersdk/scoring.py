@@ -1,0 +1,153 @@
+"""Symmetric KL divergence of embeddings, computed by the compiled kernels.
+
+Two kinds of vectors, and for each: two vectors, one against many, all pairs.
+
+* Logits (what the encoder gives): a vector z stands for p = softmax(z), and
+  J = KL(p||q) + KL(q||p) = sum (p - q) (z_p - z_q). Adding a constant to z changes nothing.
+* Positive vectors, which need not sum to one: J = sum (p - q) (ln p - ln q).
+
+J is a divergence: zero for equal vectors, symmetric, lower = more alike. The score is -J.
+
+Inputs may be any real arrays or nested lists; they are converted to contiguous float32 here, and
+the kernels compute in float64. The GIL is released meanwhile.
+Source: H. Jeffreys, "An invariant form for the prior probability in estimation problems", 1946.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from speakersdk import _native
+
+__all__ = [
+    "symmetric_kl",
+    "symmetric_kl_matrix",
+    "symmetric_kl_positive",
+    "symmetric_kl_positive_matrix",
+    "symmetric_kl_positive_to_many",
+    "symmetric_kl_to_many",
+]
+
+
+def symmetric_kl(a: npt.ArrayLike, b: npt.ArrayLike, /) -> float:
+    """Symmetric KL divergence of two softmax distributions given by their logits.
+
+    Args:
+        a: (dim,) float32, finite logits.
+        b: (dim,) float32, finite logits.
+
+    Returns:
+        J >= 0 in nats.
+
+    Raises:
+        TypeError: not real numbers.
+        ValueError: not a vector, empty, of different dim, or not finite in float32.
+    """
+    return _native.symmetric_kl(_float32("a", a), _float32("b", b))
+
+
+def symmetric_kl_to_many(a: npt.ArrayLike, b: npt.ArrayLike, /) -> npt.NDArray[np.float64]:
+    """Symmetric KL divergence of one row of logits from each of many.
+
+    Args:
+        a: (dim,) float32, finite logits.
+        b: (num, dim) float32, finite logits.
+
+    Returns:
+        (num,) float64, J >= 0 in nats; each equal to `symmetric_kl` of its pair.
+
+    Raises:
+        TypeError: not real numbers.
+        ValueError: wrong rank, empty, of different dim, or not finite in float32.
+    """
+    return _native.symmetric_kl_to_many(_float32("a", a), _float32("b", b))
+
+
+def symmetric_kl_matrix(a: npt.ArrayLike, b: npt.ArrayLike, /) -> npt.NDArray[np.float64]:
+    """Symmetric KL divergence of every row of logits of `a` from every one of `b`.
+
+    Each row's softmax is computed once, so this is much faster than calling `symmetric_kl` for
+    each pair.
+
+    Args:
+        a: (num_a, dim) float32, finite logits.
+        b: (num_b, dim) float32, finite logits.
+
+    Returns:
+        (num_a, num_b) float64, J >= 0 in nats; each equal to `symmetric_kl` of its pair.
+
+    Raises:
+        TypeError: not real numbers.
+        ValueError: wrong rank, empty, of different dim, or not finite in float32.
+    """
+    return _native.symmetric_kl_matrix(_float32("a", a), _float32("b", b))
+
+
+def symmetric_kl_positive(a: npt.ArrayLike, b: npt.ArrayLike, /) -> float:
+    """Symmetric KL divergence of two positive vectors.
+
+    For vectors that are not normalised it is the sum of both generalised KL divergences.
+
+    Args:
+        a: (dim,) float32, finite and above zero.
+        b: (dim,) float32, finite and above zero.
+
+    Returns:
+        J >= 0 in nats times the unit of the vectors.
+
+    Raises:
+        TypeError: not real numbers.
+        ValueError: not a vector, empty, of different dim, not finite or not above zero in float32.
+    """
+    return _native.symmetric_kl_positive(_float32("a", a), _float32("b", b))
+
+
+def symmetric_kl_positive_to_many(a: npt.ArrayLike, b: npt.ArrayLike, /) -> npt.NDArray[np.float64]:
+    """Symmetric KL divergence of one positive vector from each of many.
+
+    Args:
+        a: (dim,) float32, finite and above zero.
+        b: (num, dim) float32, finite and above zero.
+
+    Returns:
+        (num,) float64, J >= 0; each equal to `symmetric_kl_positive` of its pair.
+
+    Raises:
+        TypeError: not real numbers.
+        ValueError: wrong rank, empty, of different dim, not finite or not above zero in float32.
+    """
+    return _native.symmetric_kl_positive_to_many(_float32("a", a), _float32("b", b))
+
+
+def symmetric_kl_positive_matrix(a: npt.ArrayLike, b: npt.ArrayLike, /) -> npt.NDArray[np.float64]:
+    """Symmetric KL divergence of every positive row of `a` from every one of `b`.
+
+    Each row's logarithms are computed once.
+
+    Args:
+        a: (num_a, dim) float32, finite and above zero.
+        b: (num_b, dim) float32, finite and above zero.
+
+    Returns:
+        (num_a, num_b) float64, J >= 0; each equal to `symmetric_kl_positive` of its pair.
+
+    Raises:
+        TypeError: not real numbers.
+        ValueError: wrong rank, empty, of different dim, not finite or not above zero in float32.
+    """
+    return _native.symmetric_kl_positive_matrix(_float32("a", a), _float32("b", b))
+
+
+def _float32(name: str, values: npt.ArrayLike) -> npt.NDArray[np.float32]:
+    """`values` as the kernels take them: float32, C-contiguous, aligned; copied only if not so."""
+    try:
+        array = np.asarray(values)
+    except ValueError as error:  # rows of different lengths
+        raise ValueError(
+            f"{name}: expected a vector or rows of equal length, got {error}"
+        ) from error
+    if array.dtype.kind not in "fiu":
+        raise TypeError(f"{name}: expected real numbers, got dtype {array.dtype}")
+    with np.errstate(over="ignore"):  # what float32 cannot hold becomes inf, which is refused
+        return np.require(array, np.float32, ("C_CONTIGUOUS", "ALIGNED"))
