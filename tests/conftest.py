@@ -138,7 +138,7 @@ def speech_data() -> SpeechData:
 @pytest.fixture(scope="session")
 def default_model() -> Path:
     """The ONNX file of the model that the package ships."""
-    from speakersdk.models import default_model_path  # noqa: PLC0415
+    from speakersdk.models import default_model_path
 
     return default_model_path()
 
@@ -146,6 +146,6 @@ def default_model() -> Path:
 @pytest.fixture(scope="session")
 def demo_clips() -> Path:
     """Folder of the synthetic demonstration clips that the package ships."""
-    import speakersdk  # noqa: PLC0415
+    import speakersdk
 
     return Path(speakersdk.__path__[0]) / "demo_clips"

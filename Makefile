@@ -1,0 +1,113 @@
+# `make demo` and `make test` do all set-up themselves. `make help` lists the other targets.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+PYTEST_ARGS ?=
+# An active virtual environment is used as it is; without one, .venv is made here.
+VENV := $(or $(VIRTUAL_ENV),.venv)
+RUNTIME := $(VENV)/speakersdk-runtime.stamp
+DEVELOPMENT := $(VENV)/speakersdk-development.stamp
+LINTERS := $(VENV)/speakersdk-linters.stamp
+# What an editable install does not pick up by itself.
+INSTALL_INPUTS := pyproject.toml constraints.txt CMakeLists.txt $(wildcard csrc/*)
+INSTALL := $(VENV)/bin/python -m pip install -qq --constraint constraints.txt
+export PATH := $(abspath $(VENV))/bin:$(PATH)
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
+
+.PHONY: demo
+demo: $(RUNTIME)  ## show accept and reject on the bundled model and clips
+	@speakersdk demo
+
+.PHONY: test
+test: $(DEVELOPMENT)  ## run the tests (PYTEST_ARGS="-k voiceprint" runs some)
+	@pytest $(PYTEST_ARGS)
+
+.PHONY: lint
+lint: $(LINTERS)  ## check style, format and spelling
+	ruff check
+	ruff format --check
+	clang-format --dry-run -Werror $(wildcard csrc/*.h csrc/*.cc)
+	codespell
+
+.PHONY: types
+types: $(LINTERS)  ## check types, the stub of the compiled module, and who imports whom
+	mypy
+	python -m mypy.stubtest speakersdk._native
+	lint-imports
+
+.PHONY: native
+native: $(DEVELOPMENT)  ## run the C++ tests
+	cmake --preset dev
+	cmake --build --preset dev
+	ctest --preset dev
+
+.PHONY: sanitize
+sanitize: $(DEVELOPMENT)  ## run the C++ tests under the address and undefined-behaviour sanitizers
+	cmake --preset sanitize
+	cmake --build --preset sanitize
+	ctest --preset sanitize
+
+.PHONY: wheel
+wheel: $(DEVELOPMENT)  ## build dist/*.tar.gz and, from it, dist/*.whl
+	rm -rf dist
+	python -m build
+
+.PHONY: benchmarks
+benchmarks: $(DEVELOPMENT)  ## run every benchmark and write benchmarks/results
+	for script in benchmarks/bench_*.py; do python "$$script" $(BENCHMARK_ARGS); done
+
+.PHONY: format
+format: $(LINTERS)  ## format Python and C++ in place
+	ruff check --fix
+	ruff format
+	clang-format -i $(wildcard csrc/*.h csrc/*.cc)
+
+.PHONY: clean
+clean:  ## remove the build products and .venv
+	rm -rf .venv build dist
+
+$(RUNTIME): $(INSTALL_INPUTS) | $(VENV)/bin/python
+	@$(require-compiler)
+	@echo "Installing the runtime into $(VENV) ..."
+	@$(INSTALL) 'pip>=25.1'
+	@$(INSTALL) --editable '.[cpu]'
+	@touch $@
+
+$(DEVELOPMENT): $(INSTALL_INPUTS) | $(VENV)/bin/python
+	@$(require-compiler)
+	@echo "Installing the runtime, training, export and test tools into $(VENV) ..."
+	@$(INSTALL) 'pip>=25.1'
+	@$(INSTALL) --editable '.[cpu,training,export]' --group test
+	@touch $(RUNTIME) $@
+
+$(LINTERS): $(DEVELOPMENT)
+	@echo "Installing the linters into $(VENV) ..."
+	@$(INSTALL) --group lint
+	@touch $@
+
+$(VENV)/bin/python:
+	@$(require-python)
+	@$(PYTHON) -m venv .venv
+
+define require-python
+$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+  || { echo 'speakersdk needs Python 3.11 or newer; name one: make PYTHON=python3.12 ...' >&2; exit 1; }; \
+$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
+  || { echo 'Python cannot make environments; run: sudo apt-get install python3-venv' >&2; exit 1; }
+endef
+
+define require-compiler
+command -v "$${CXX:-c++}" >/dev/null \
+  || { echo 'no C++ compiler found; run: sudo apt-get install g++' >&2; exit 1; }; \
+python -c 'import sys, sysconfig; from pathlib import Path; \
+  sys.exit(not Path(sysconfig.get_path("include"), "Python.h").is_file())' \
+  || { echo 'no Python headers found; run: sudo apt-get install python3-dev' >&2; exit 1; }
+endef

@@ -1,0 +1,262 @@
+"""How every benchmark measures and reports: pinned threads, warm-up, repeats, medians, one JSON.
+
+    if __name__ == "__main__":
+        benchmark = Benchmark(name="scorer", question="How many pairs a second ...?")
+        pairs = benchmark.measure("native, D = 128", lambda: score(a, b), work=100_000, unit="pair")
+        benchmark.finish()
+
+It prints a table for people, then one line of JSON, and keeps the JSON in `benchmarks/results/`.
+No host, user or path is recorded: of the machine, only what explains a figure.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.metadata
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+REPOSITORY = Path(__file__).parents[1]
+RESULTS = Path(__file__).parent / "results"
+# A repeat must last long enough that the clock and one task switch do not decide it.
+_MINIMUM_REPEAT_S = 0.05
+_THREAD_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+)
+_PACKAGES = ("speakersdk", "numpy", "onnxruntime", "torch", "faiss-cpu", "simsimd", "resemblyzer")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """Seconds of one call, over the repeats.
+
+    Attributes:
+        name: what was measured.
+        median_s, minimum_s, p95_s: of the repeats, each the mean of its calls.
+        spread: (third quartile - first quartile) / median; above 0.1 the machine was not quiet.
+        repeats, calls: repeats, and calls in each.
+        work, unit: how many units one call does, for `rate`.
+        rate: units per second at the median.
+    """
+
+    name: str
+    median_s: float
+    minimum_s: float
+    p95_s: float
+    spread: float
+    repeats: int
+    calls: int
+    work: float
+    unit: str
+    rate: float
+
+
+class Benchmark:
+    """One question, its measurements, and the conditions they were made under."""
+
+    def __init__(
+        self, *, name: str, question: str, threads: int = 1, arguments: Sequence[str] | None = None
+    ) -> None:
+        """Read the command line and pin the threads; may start the interpreter again (see below).
+
+        Args:
+            name: stem of the result file.
+            question: what the figures answer, in one sentence.
+            threads: cores and threads that NumPy, onnxruntime and torch may use.
+            arguments: command line, for tests; by default that of the process.
+        """
+        parser = argparse.ArgumentParser(description=question)
+        parser.add_argument("--repeats", type=int, default=9, metavar="N")
+        parser.add_argument("--smoke", action="store_true", help="one quick repeat, nothing kept")
+        parser.add_argument("--results", type=Path, default=RESULTS, metavar="FOLDER")
+        options = parser.parse_args(arguments)
+        self.name = name
+        self.question = question
+        self.threads = threads
+        self.smoke: bool = options.smoke
+        self.repeats: int = 1 if options.smoke else options.repeats
+        self.results: Path = options.results
+        self.timings: list[Timing] = []
+        self.facts: dict[str, Any] = {}
+        pin_threads(threads)
+
+    def measure(
+        self, name: str, call: Callable[[], object], *, work: float = 1.0, unit: str = "call"
+    ) -> Timing:
+        """Time a call: warm up, find how many calls make a repeat, take the repeats.
+
+        Args:
+            name: row of the table.
+            call: what to time, without arguments.
+            work: units that one call does, such as pairs or seconds of audio.
+            unit: their name in the singular.
+        """
+        calls = self._calls_of_a_repeat(call)
+        seconds = [self._seconds(call, calls) for _ in range(self.repeats)]
+        median_s = statistics.median(seconds)
+        ordered = sorted(seconds)
+        quartiles = statistics.quantiles(seconds, n=4) if len(seconds) > 1 else [median_s] * 3
+        timing = Timing(
+            name=name,
+            median_s=median_s,
+            minimum_s=ordered[0],
+            p95_s=ordered[min(len(ordered) - 1, round(0.95 * (len(ordered) - 1)))],
+            spread=(quartiles[2] - quartiles[0]) / median_s,
+            repeats=self.repeats,
+            calls=calls,
+            work=work,
+            unit=unit,
+            rate=work / median_s,
+        )
+        self.timings.append(timing)
+        return timing
+
+    def record(self, name: str, value: object) -> None:
+        """Keep a figure that is not a timing, such as a size, an error or an error rate."""
+        self.facts[name] = value
+
+    def finish(self) -> dict[str, Any]:
+        """Print the table and the JSON line, and keep the JSON unless this is a smoke run."""
+        measured_under = conditions(self.threads)
+        report: dict[str, Any] = {
+            "name": self.name,
+            "question": self.question,
+            "conditions": measured_under,
+            "timings": [asdict(timing) for timing in self.timings],
+            "facts": self.facts,
+        }
+        print("\n".join(_table(self.question, self.timings, self.facts)))
+        line = json.dumps(report, allow_nan=False)
+        print(line)
+        if not self.smoke:
+            self.results.mkdir(parents=True, exist_ok=True)
+            path = self.results / f"{measured_under['date_utc'][:10]}-{self.name}.json"
+            path.write_text(json.dumps(report, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+        return report
+
+    def _calls_of_a_repeat(self, call: Callable[[], object]) -> int:
+        """Warm up; how many calls last `_MINIMUM_REPEAT_S`."""
+        call()  # the first call allocates, compiles and loads; it is never timed
+        if self.smoke:
+            return 1
+        calls = 1
+        while (seconds := self._seconds(call, calls) * calls) < _MINIMUM_REPEAT_S:
+            calls = max(2 * calls, round(calls * _MINIMUM_REPEAT_S / max(seconds, 1e-9)))
+        return calls
+
+    @staticmethod
+    def _seconds(call: Callable[[], object], calls: int) -> float:
+        """Mean seconds of one of `calls` calls in a row."""
+        start = time.perf_counter()
+        for _ in range(calls):
+            call()
+        return (time.perf_counter() - start) / calls
+
+
+def pin_threads(threads: int) -> None:
+    """Keep this process to `threads` cores and tell the numeric libraries so.
+
+    Libraries read their variables when they are loaded. Where the variables say something else, the
+    interpreter is started again with the same command line, before anything was measured.
+    """
+    cores = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, cores[: max(1, threads)])
+    wanted = dict.fromkeys(_THREAD_VARIABLES, str(threads))
+    if any(os.environ.get(variable) != value for variable, value in wanted.items()):
+        os.environ.update(wanted)
+        if Path(sys.argv[0]).is_file():
+            sys.stdout.flush()
+            os.execv(sys.executable, [sys.executable, *sys.argv])
+
+
+def conditions(threads: int) -> dict[str, Any]:
+    """Everything of the machine, the software and the moment that explains a figure."""
+    return {
+        "date_utc": datetime.now(UTC).isoformat(timespec="seconds"),
+        "commit": _git("rev-parse", "--short=12", "HEAD"),
+        "modified": bool(_git("status", "--porcelain", "--untracked-files=no")),
+        "cpu": _cpu_model(),
+        "cores": os.cpu_count(),
+        "threads": threads,
+        "governor": _governor(),
+        "load_1min": round(os.getloadavg()[0], 2),
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+        "versions": _versions(),
+    }
+
+
+def _versions() -> dict[str, str]:
+    """Versions of the installed packages that a benchmark may compare."""
+    versions = {}
+    for package in _PACKAGES:
+        try:
+            versions[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return versions
+
+
+def _git(*arguments: str) -> str:
+    """Output of git in the repository; empty outside one."""
+    try:
+        done = subprocess.run(
+            ["git", *arguments], cwd=REPOSITORY, capture_output=True, text=True, check=False
+        )
+    except FileNotFoundError:
+        return ""
+    return done.stdout.strip()
+
+
+def _cpu_model() -> str:
+    """The processor's name as Linux gives it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
+def _governor() -> str:
+    """Frequency governor of the first core; "unknown" in most virtual machines."""
+    path = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
+    return path.read_text(encoding="utf-8").strip() if path.is_file() else "unknown"
+
+
+def _table(question: str, timings: Sequence[Timing], facts: dict[str, Any]) -> list[str]:
+    """The lines for people."""
+    width = max([len(timing.name) for timing in timings] + [len(name) for name in facts] + [8])
+    lines = [question, ""]
+    if timings:
+        lines.append(f"{'':{width}}  {'median':>11}  {'fastest':>11}  {'spread':>6}  rate")
+    lines += [
+        f"{timing.name:{width}}  {_duration(timing.median_s):>11}  "
+        f"{_duration(timing.minimum_s):>11}  {timing.spread:6.1%}  "
+        f"{timing.rate:.4g} {timing.unit}/s"
+        for timing in timings
+    ]
+    lines += [f"{name:{width}}  {value}" for name, value in facts.items()]
+    return [*lines, ""]
+
+
+def _duration(seconds: float) -> str:
+    """Seconds with a unit that keeps three or four digits."""
+    for factor, unit in ((1.0, "s"), (1e3, "ms"), (1e6, "us")):
+        if seconds * factor >= 1.0:
+            return f"{seconds * factor:.4g} {unit}"
+    return f"{seconds * 1e9:.4g} ns"

@@ -1,0 +1,65 @@
+"""The harness is run as a script, as every benchmark is: it pins threads by starting again."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+SCRIPT = """
+import os
+from _harness import Benchmark
+
+benchmark = Benchmark(name="example", question="How long does a sum take?")
+benchmark.measure("sum", lambda: sum(range(1000)), work=1000, unit="number")
+benchmark.record("threads seen", os.environ["OMP_NUM_THREADS"])
+benchmark.record("cores seen", len(os.sched_getaffinity(0)))
+benchmark.finish()
+"""
+
+
+def run(folder: Path, *arguments: str) -> list[str]:
+    script = folder / "bench_example.py"
+    script.write_text(SCRIPT)
+    environment = {key: value for key, value in os.environ.items() if "THREADS" not in key}
+    done = subprocess.run(
+        [sys.executable, str(script), "--results", str(folder / "results"), *arguments],
+        env={**environment, "PYTHONPATH": str(BENCHMARKS)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout.splitlines()
+
+
+def test_prints_a_table_and_one_json_line_and_keeps_it(tmp_path: Path) -> None:
+    lines = run(tmp_path, "--repeats", "3")
+    report = json.loads(lines[-1])
+    timing = report["timings"][0]
+    assert timing["repeats"] == 3
+    assert 0 < timing["minimum_s"] <= timing["median_s"] <= timing["p95_s"]
+    assert timing["rate"] == pytest.approx(1000 / timing["median_s"])
+    # A repeat lasts 50 ms so that the clock does not decide it; the sum takes some 10 us.
+    assert timing["calls"] > 100
+    (kept,) = (tmp_path / "results").iterdir()
+    assert kept.name == f"{report['conditions']['date_utc'][:10]}-example.json"
+    assert json.loads(kept.read_text()) == report
+
+
+def test_pins_threads_and_cores(tmp_path: Path) -> None:
+    report = json.loads(run(tmp_path, "--smoke")[-1])
+    assert report["facts"] == {"threads seen": "1", "cores seen": 1}
+
+
+def test_a_smoke_run_keeps_nothing(tmp_path: Path) -> None:
+    run(tmp_path, "--smoke")
+    assert not (tmp_path / "results").exists()
+
+
+def test_conditions_hold_no_host_or_path(tmp_path: Path) -> None:
+    text = run(tmp_path, "--smoke")[-1]
+    assert os.uname().nodename not in text
+    assert str(Path.home()) + "/" not in text

@@ -1,0 +1,63 @@
+"""What a wheel holds, and what importing the SDK loads."""
+
+import json
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+import speakersdk
+
+REPOSITORY = Path(__file__).parents[2]
+HEAVY = ("torch", "onnx", "onnxruntime", "scipy", "soundfile", "soxr", "rich", "sounddevice")
+MAXIMUM_WHEEL_BYTES = 8_000_000
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
+    """A wheel built from this tree with the tools of this environment; nothing is downloaded."""
+    folder = tmp_path_factory.mktemp("wheel")
+    command = [
+        *(sys.executable, "-m", "pip", "wheel", str(REPOSITORY), "--no-deps", "--no-index"),
+        *("--no-build-isolation", "--quiet", "--wheel-dir", str(folder)),
+        f"--config-settings=build-dir={folder / 'build'}",
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    (path,) = folder.glob("*.whl")
+    assert path.stat().st_size < MAXIMUM_WHEEL_BYTES
+    return zipfile.ZipFile(path)
+
+
+def test_top_level_names_are_the_three_packages(wheel: zipfile.ZipFile) -> None:
+    names = {name.split("/")[0] for name in wheel.namelist()}
+    packages = {name for name in names if not name.endswith(".dist-info")}
+    assert packages == {"speakersdk", "speakersdk_training", "speakersdk_export"}
+
+
+def test_the_wheel_carries_model_clips_and_types(wheel: zipfile.ZipFile) -> None:
+    names = wheel.namelist()
+    assert "speakersdk/models/default.onnx" in names
+    assert sum(name.startswith("speakersdk/demo_clips/") for name in names) == 13  # and a README
+    assert any(name.startswith("speakersdk/_native.") and name.endswith(".so") for name in names)
+    assert "speakersdk/_native.pyi" in names
+    for package in ("speakersdk", "speakersdk_training", "speakersdk_export"):
+        assert f"{package}/py.typed" in names
+
+
+def test_the_wheel_carries_no_tests_or_caches(wheel: zipfile.ZipFile) -> None:
+    strays = [name for name in wheel.namelist() if "test" in name or "__pycache__" in name]
+    assert strays == []
+
+
+def test_importing_the_sdk_loads_nothing_heavy() -> None:
+    code = "import json, sys, speakersdk; print(json.dumps(sorted(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert set(json.loads(done.stdout)) & set(HEAVY) == set()
+
+
+def test_public_names_are_sorted_and_exist() -> None:
+    assert list(speakersdk.__all__) == sorted(speakersdk.__all__)
+    assert [name for name in speakersdk.__all__ if not hasattr(speakersdk, name)] == []

