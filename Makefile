@@ -16,6 +16,7 @@ LINTERS := $(VENV)/speakersdk-linters.stamp
 INSTALL_INPUTS := pyproject.toml constraints.txt CMakeLists.txt $(wildcard csrc/*)
 INSTALL := $(VENV)/bin/python -m pip install -qq --constraint constraints.txt
 export PATH := $(abspath $(VENV))/bin:$(PATH)
+export VIRTUAL_ENV := $(abspath $(VENV))
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: help
