@@ -90,8 +90,10 @@ void Compute(Domain domain, const Rows& a, const Rows& b, double* out) {
 
 template <Domain kDomain>
 double Pair(const FloatArray& a, const FloatArray& b) {
+  const Rows a_rows = CheckedRows("a", a, 1);
+  const Rows b_rows = CheckedRows("b", b, 1);
   double divergence = 0.0;
-  Compute(kDomain, CheckedRows("a", a, 1), CheckedRows("b", b, 1), &divergence);
+  Compute(kDomain, a_rows, b_rows, &divergence);
   return divergence;
 }
 

@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import subprocess
+import sys
+import threading
+from typing import Any
+
+import numpy as np
+import pytest
+
+from speakersdk import _native
+
+OPERATIONS = [name for name in dir(_native) if name.startswith("symmetric_kl")]
+
+
+def arguments(name: str) -> list[Any]:
+    """Valid arguments of an operation."""
+    rows = np.ones((2, 3), np.float32)
+    if name.endswith("_matrix"):
+        return [rows, rows]
+    return [rows[0], rows if name.endswith("_to_many") else rows[1]]
+
+
+def test_version_is_that_of_the_distribution() -> None:
+    assert _native.__version__ == importlib.metadata.version("speakersdk")
+
+
+def test_all_operations_are_there() -> None:
+    assert len(OPERATIONS) == 6
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+@pytest.mark.parametrize("position", [0, 1])
+def test_nothing_is_converted_behind_the_back(name: str, position: int) -> None:
+    operation, valid = getattr(_native, name), arguments(name)
+    operation(*valid)
+    array = valid[position]
+    strided = np.repeat(array, 2, axis=-1)[..., ::2]
+    for wrong in (array.astype(np.float64), array.astype(">f4"), strided, array.tolist(), None):
+        given = list(valid)
+        given[position] = wrong
+        with pytest.raises(TypeError, match="incompatible function arguments"):
+            operation(*given)
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_unaligned_arrays_are_refused(name: str) -> None:
+    a, b = arguments(name)
+    unaligned = np.frombuffer(b"\0" + a.tobytes(), np.float32, offset=1).reshape(a.shape)
+    with pytest.raises(ValueError, match=r"^a: expected an aligned array"):
+        getattr(_native, name)(unaligned, b)
+
+
+@pytest.fixture
+def long_switch_interval() -> Any:
+    """No thread is made to give up the GIL: it changes hands only where it is released."""
+    interval_s = sys.getswitchinterval()
+    sys.setswitchinterval(1000.0)
+    yield
+    sys.setswitchinterval(interval_s)
+
+
+@pytest.mark.usefixtures("long_switch_interval")
+def test_the_gil_is_released() -> None:
+    # 4 million pairs: half a second in which the main thread has to wake up. Were the GIL held,
+    # it would wake only when `finished` is set.
+    rows = np.ones((2000, 128), np.float32)
+    entered, finished = threading.Event(), threading.Event()
+
+    def score() -> None:
+        entered.set()
+        _native.symmetric_kl_matrix(rows, rows)
+        finished.set()
+
+    worker = threading.Thread(target=score)
+    worker.start()
+    entered.wait()
+    ran_beside_the_kernel = not finished.is_set()
+    worker.join()
+    assert ran_beside_the_kernel
+
+
+@pytest.mark.skipif(importlib.util.find_spec("mypy") is None, reason="mypy is not installed")
+def test_the_stub_matches_the_module() -> None:
+    command = [sys.executable, "-m", "mypy.stubtest", "speakersdk._native"]
+    completed = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert completed.returncode == 0, completed.stdout + completed.stderr
