@@ -1,0 +1,38 @@
+"""Compare every recording with every other: one embedding each, all pairs by the C++ kernel.
+
+python examples/compare_recordings.py RECORDING...
+
+Scores are negated divergences: 0 is identical, lower is less alike. They need no calibration, and
+mean something only beside other scores of the same model.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+
+from speakersdk import Verifier
+from speakersdk.scoring import symmetric_kl_matrix
+
+CLIPS = Path(__file__).parents[1] / "sdk" / "speakersdk" / "demo_clips"
+
+
+def main() -> int:
+    """Print the matrix of scores."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("recordings", nargs="*", type=Path, default=sorted(CLIPS.glob("*.flac")))
+    recordings = parser.parse_args().recordings
+
+    verifier = Verifier()
+    embeddings = np.stack([verifier.embed(recording) for recording in recordings])
+    scores = -symmetric_kl_matrix(embeddings, embeddings)
+    width = max(len(recording.stem) for recording in recordings)
+    for recording, row in zip(recordings, scores, strict=True):
+        print(f"{recording.stem:{width}}", *(f"{score:7.2f}" for score in row))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

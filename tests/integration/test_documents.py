@@ -1,0 +1,89 @@
+"""What the documents tell a reader to do works as they say."""
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+REPOSITORY = Path(__file__).parents[2]
+DOCUMENTS = sorted(
+    path
+    for pattern in ("*.md", "docs/**/*.md", "benchmarks/*.md", "models/**/*.md", "sdk/**/*.md")
+    for path in REPOSITORY.glob(pattern)
+)
+LINK = re.compile(r"\]\(([^)#\s]+)[^)]*\)")
+
+
+def blocks(language: str) -> list[str]:
+    """Code blocks of the README."""
+    text = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    return re.findall(rf"```{language}\n(.*?)```", text, flags=re.DOTALL)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(REPOSITORY)))
+def test_links_lead_to_files(document: Path) -> None:
+    links = LINK.findall(document.read_text(encoding="utf-8"))
+    inner = [link for link in links if "://" not in link]
+    assert [link for link in inner if not (document.parent / link).exists()] == []
+
+
+def test_python_example_of_the_readme_runs(
+    tmp_path: Path, demo_clips: Path, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (example,) = blocks("python")
+    for name, clip in {
+        "ann-1.wav": "slt-enroll-1", "ann-2.flac": "slt-enroll-2", "somebody.wav": "slt-probe"
+    }.items():  # fmt: skip
+        shutil.copy(demo_clips / f"{clip}.flac", tmp_path / name)
+    monkeypatch.chdir(tmp_path)
+    import soundfile as sf
+
+    samples, _ = sf.read(demo_clips / "rms-enroll-1.flac")
+    names = {"samples": np.repeat(samples, 3)}  # 48 kHz, however roughly
+    exec(compile(example, "README.md", "exec"), names)
+    assert names["decision"].accepted
+    assert names["found"].speaker == "ann"
+
+
+def test_commands_of_the_readme_do_what_they_say(tmp_path: Path, demo_clips: Path) -> None:
+    (commands,) = [block for block in blocks("sh") if "speakersdk enroll" in block]
+    change_folder, *lines = commands.strip().splitlines()
+    assert (REPOSITORY / change_folder.removeprefix("cd ")).samefile(
+        REPOSITORY / "sdk" / "speakersdk" / "demo_clips"
+    )
+    folder = Path(sys.executable).parent
+    environment = {**os.environ, "XDG_DATA_HOME": str(tmp_path)}
+    for line in lines:
+        command, *arguments = shlex.split(line, comments=True)
+        done = subprocess.run(
+            [str(folder / command), *arguments],
+            cwd=demo_clips,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        # Only slt is enrolled, so awb is a stranger.
+        is_refused = "rejected" in line or "identify" in line
+        assert done.returncode == int(is_refused), f"{line}\n{done.stdout}{done.stderr}"
+
+
+@pytest.mark.parametrize(
+    "example", ["verify_recordings.py", "identify_array.py", "compare_recordings.py"]
+)
+def test_example_runs(example: str) -> None:
+    done = subprocess.run(
+        [sys.executable, str(REPOSITORY / "examples" / example)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout
+    assert done.stderr == ""
