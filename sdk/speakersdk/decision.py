@@ -1,0 +1,117 @@
+"""What a verification answers: a verdict of four kinds, with the evidence behind it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Verdict(StrEnum):
+    """ACCEPT and REJECT are answers; the other two say why there is none."""
+
+    ACCEPT = "accept"
+    REJECT = "reject"
+    INCONCLUSIVE = "inconclusive"  # too little speech to keep the promised error rate
+    NO_SPEECH = "no_speech"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """The answer to "is this the enrolled speaker?". True in an `if` only when accepted.
+
+    Attributes:
+        verdict: the answer.
+        score: -J, the negated symmetric KL divergence in nats: at most 0, higher = more alike. It
+            depends on the model; None without an answer.
+        llr: natural log of the likelihood ratio, same speaker against different; None likewise.
+        probability: that of the same speaker if both were equally likely beforehand.
+        threshold: accepted when `llr` is at least this.
+        speech_s: net speech in the probe in seconds.
+        reason: one sentence for people.
+    """
+
+    verdict: Verdict
+    score: float | None
+    llr: float | None
+    probability: float | None
+    threshold: float
+    speech_s: float
+    reason: str
+
+    @classmethod
+    def from_evidence(
+        cls, *, score: float, llr: float, threshold: float, speech_s: float
+    ) -> Decision:
+        """Accept or reject by comparing the log-likelihood ratio with the threshold."""
+        is_accepted = llr >= threshold
+        relation = "reaches" if is_accepted else "is below"
+        return cls(
+            verdict=Verdict.ACCEPT if is_accepted else Verdict.REJECT,
+            score=score,
+            llr=llr,
+            probability=_sigmoid(llr),
+            threshold=threshold,
+            speech_s=speech_s,
+            reason=f"llr {llr:+.2f} {relation} the threshold {threshold:+.2f}",
+        )
+
+    @classmethod
+    def without_answer(
+        cls, verdict: Verdict, *, threshold: float, speech_s: float, reason: str
+    ) -> Decision:
+        """Say why no number would be honest."""
+        return cls(
+            verdict=verdict,
+            score=None,
+            llr=None,
+            probability=None,
+            threshold=threshold,
+            speech_s=speech_s,
+            reason=reason,
+        )
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the verdict is ACCEPT."""
+        return self.verdict is Verdict.ACCEPT
+
+    def __bool__(self) -> bool:
+        return self.accepted
+
+    def __str__(self) -> str:
+        evidence = "" if self.score is None else f"; score {self.score:.3f} (-symmetric KL, nats)"
+        return f"{self.verdict.upper()}: {self.reason}{evidence}; {self.speech_s:.1f} s of speech"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identification:
+    """The answer to "which of these speakers is it, if any?". True in an `if` only with a speaker.
+
+    Attributes:
+        decision: that of the best candidate.
+        speaker: name of the best candidate if accepted, None for an unknown speaker or no answer.
+        margin: llr of the best candidate less that of the runner-up; None if there is no runner-up
+            or no answer. Small margins mean that two candidates fit about equally well.
+        ranking: (name, decision) of every candidate, best first; empty without an answer.
+    """
+
+    decision: Decision
+    speaker: str | None
+    margin: float | None
+    ranking: tuple[tuple[str, Decision], ...]
+
+    def __bool__(self) -> bool:
+        return self.speaker is not None
+
+    def __str__(self) -> str:
+        if self.margin is None:
+            return f"{self.speaker or 'unknown'}: {self.decision}"
+        return f"{self.speaker or 'unknown'}: {self.decision}; margin {self.margin:.2f}"
+
+
+def _sigmoid(llr: float) -> float:
+    """1 / (1 + exp(-llr)) without overflow."""
+    if llr >= 0:
+        return 1 / (1 + math.exp(-llr))
+    return math.exp(llr) / (1 + math.exp(llr))

@@ -1,0 +1,21 @@
+"""The model that comes with the package."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from speakersdk.errors import ModelError
+
+
+def default_model_path() -> Path:
+    """Path of the bundled ONNX file.
+
+    Raises:
+        ModelError: this installation has none.
+    """
+    path = Path(__file__).parent / "default.onnx"
+    if not path.is_file():
+        raise ModelError(
+            f"expected the bundled model at {path}, got no file; pass a model of yours"
+        )
+    return path

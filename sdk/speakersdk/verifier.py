@@ -1,0 +1,276 @@
+"""The verifier: from recordings to voiceprints, scores and decisions.
+
+recording -> audio -> encoder -> embedding -> symmetric KL with a voiceprint -> llr -> decision
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from speakersdk.arrays import Embedding
+from speakersdk.audio import as_waveform, read_audio
+from speakersdk.calibration import Calibration
+from speakersdk.decision import Decision, Identification, Verdict
+from speakersdk.encoder import Encoding, load_encoder
+from speakersdk.errors import (
+    AudioError,
+    AudioTooShortError,
+    ConfigError,
+    EnrollmentError,
+    InvalidAudioError,
+    ModelError,
+)
+from speakersdk.models import default_model_path
+from speakersdk.scoring import symmetric_kl, symmetric_kl_to_many
+from speakersdk.voiceprint import Voiceprint, check_name
+
+# A path, or samples as `speakersdk.audio.as_waveform` takes them.
+Recording = str | os.PathLike[str] | npt.NDArray[Any]
+
+DEFAULT_FAR: Final = 0.01
+
+
+class Verifier:
+    """Enrolls speakers and decides whether they speak in a recording.
+
+    A recording is a path, or an array together with `sample_rate_hz`; a file brings its own rate.
+
+    Args:
+        model: ONNX file exported by speakersdk; None = the bundled model.
+        far: false-accept rate of one comparison, on speech like the model's calibration trials. Of
+            N candidates in `identify`, an unknown speaker is taken for one of them up to N times as
+            often.
+        device: where the model runs.
+        num_threads: threads of one inference on the CPU.
+
+    Raises:
+        ConfigError: the model's calibration cannot support `far`, or an unknown device.
+        ModelError: the file cannot be used.
+    """
+
+    def __init__(
+        self,
+        model: str | os.PathLike[str] | None = None,
+        *,
+        far: float = DEFAULT_FAR,
+        device: str = "cpu",
+        num_threads: int = 1,
+    ) -> None:
+        if not 0 < far < 1:
+            raise ConfigError(f"expected a false-accept rate between 0 and 1, got {far}")
+        self._far = far
+        self._encoder = load_encoder(
+            default_model_path() if model is None else model,
+            device=device,
+            num_threads=num_threads,
+        )
+        if self._encoder.manifest.calibration is not None:
+            self._decision_rule()  # an unsupported rate is refused now, not at the first probe
+
+    def enroll(
+        self, recordings: Sequence[Recording], *, name: str, sample_rate_hz: float | None = None
+    ) -> Voiceprint:
+        """Make a speaker's voiceprint: one exemplar per recording.
+
+        Args:
+            recordings: one or more of the same speaker.
+            name: see `speakersdk.voiceprint.check_name`.
+            sample_rate_hz: rate of those recordings that are arrays.
+
+        Raises:
+            ConfigError: the name cannot be used.
+            EnrollmentError: no recording, or one that is unreadable or has too little speech.
+        """
+        if isinstance(recordings, str | os.PathLike | np.ndarray):
+            raise TypeError("expected a list of recordings, got a single one; write [recording]")
+        name = check_name(name)
+        if not recordings:
+            raise EnrollmentError(f"expected at least one recording of {name!r}, got none")
+        encodings = []
+        for number, recording in enumerate(recordings, start=1):
+            label = f"recording {number} ({_label(recording)})"
+            try:
+                encoding = self._encode(recording, sample_rate_hz)
+            except AudioError as error:
+                raise EnrollmentError(f"cannot enroll {name!r} from {label}: {error}") from error
+            if shortage := self._shortage(encoding):
+                raise EnrollmentError(f"cannot enroll {name!r} from {label}: {shortage[1]}")
+            encodings.append(encoding)
+        manifest = self._encoder.manifest
+        return Voiceprint(
+            name=name,
+            model_name=manifest.name,
+            model_sha256=manifest.weights_sha256,
+            temperature=manifest.temperature,
+            exemplars=np.stack([encoding.embedding for encoding in encodings]),
+            speech_s=np.array([encoding.speech_s for encoding in encodings]),
+            created_utc=datetime.now(UTC).isoformat(timespec="seconds"),
+        )
+
+    def verify(
+        self, voiceprint: Voiceprint, recording: Recording, *, sample_rate_hz: float | None = None
+    ) -> Decision:
+        """Decide whether the enrolled speaker speaks in the recording.
+
+        Raises:
+            AudioError: the recording is unreadable or not audio.
+            IncompatibleModelError: the voiceprint was made with another model.
+            ModelError: the model has no calibration; `score` still works.
+        """
+        return self.identify([voiceprint], recording, sample_rate_hz=sample_rate_hz).decision
+
+    def identify(
+        self,
+        voiceprints: Sequence[Voiceprint],
+        recording: Recording,
+        *,
+        sample_rate_hz: float | None = None,
+    ) -> Identification:
+        """Decide which of the enrolled speakers speaks in the recording, if any.
+
+        Raises:
+            ConfigError: no voiceprint, or two of one name.
+            AudioError, IncompatibleModelError, ModelError: as `verify`.
+        """
+        calibration, threshold = self._decision_rule()
+        self._check_candidates(voiceprints)
+        try:
+            probe = self._encode(recording, sample_rate_hz)
+        except AudioTooShortError as error:
+            return _unanswered(Verdict.INCONCLUSIVE, str(error), threshold=threshold, speech_s=0.0)
+        if shortage := self._shortage(probe):
+            return _unanswered(*shortage, threshold=threshold, speech_s=probe.speech_s)
+        divergences = symmetric_kl_to_many(
+            probe.embedding, np.stack([voiceprint.embedding for voiceprint in voiceprints])
+        )
+        candidates = []
+        for voiceprint, divergence in zip(voiceprints, divergences.tolist(), strict=True):
+            score = _score(divergence)
+            llr = calibration.llr(
+                score,
+                enrolled_speech_s=voiceprint.total_speech_s,
+                probe_speech_s=probe.speech_s,
+            )
+            decision = Decision.from_evidence(
+                score=score, llr=llr, threshold=threshold, speech_s=probe.speech_s
+            )
+            candidates.append((llr, voiceprint.name, decision))
+        candidates.sort(key=lambda candidate: candidate[0], reverse=True)
+        best_llr, best_name, best = candidates[0]
+        return Identification(
+            decision=best,
+            speaker=best_name if best.accepted else None,
+            margin=best_llr - candidates[1][0] if len(candidates) > 1 else None,
+            ranking=tuple((name, decision) for _, name, decision in candidates),
+        )
+
+    def score(
+        self,
+        a: Voiceprint | Recording,
+        b: Voiceprint | Recording,
+        *,
+        sample_rate_hz: float | None = None,
+    ) -> float:
+        """-J of two voiceprints or recordings, in nats: at most 0, higher = more alike.
+
+        It needs no calibration and means something only beside other scores of the same model.
+
+        Raises:
+            AudioError: a recording is unreadable, too short or without speech.
+            IncompatibleModelError: a voiceprint was made with another model.
+        """
+        embeddings = []
+        for side in (a, b):
+            if isinstance(side, Voiceprint):
+                self._check_model(side)
+                embeddings.append(side.embedding)
+            else:
+                embeddings.append(self.embed(side, sample_rate_hz=sample_rate_hz))
+        return _score(symmetric_kl(*embeddings))
+
+    def embed(self, recording: Recording, *, sample_rate_hz: float | None = None) -> Embedding:
+        """The embedding of a recording: (D,) float32 logits of length T.
+
+        Raises:
+            AudioError: the recording is unreadable, too short or without speech.
+        """
+        encoding = self._encode(recording, sample_rate_hz)
+        if encoding.speech_s == 0:
+            raise InvalidAudioError(f"{_label(recording)}: {_no_speech(encoding)}")
+        return encoding.embedding
+
+    def _encode(self, recording: Recording, sample_rate_hz: float | None) -> Encoding:
+        if isinstance(recording, str | os.PathLike):
+            return self._encoder.encode(read_audio(recording))
+        if sample_rate_hz is None:
+            raise TypeError(
+                "sample_rate_hz is required for arrays: pass the rate at which they were recorded"
+            )
+        return self._encoder.encode(as_waveform(recording, sample_rate_hz=sample_rate_hz))
+
+    def _shortage(self, encoding: Encoding) -> tuple[Verdict, str] | None:
+        """Why a recording has too little speech for a decision; None if it has enough."""
+        if encoding.speech_s == 0:
+            return Verdict.NO_SPEECH, _no_speech(encoding)
+        calibration = self._encoder.manifest.calibration
+        if calibration is None or encoding.speech_s >= calibration.minimum_speech_s:
+            return None
+        return Verdict.INCONCLUSIVE, (
+            f"{encoding.speech_s:.2f} s of speech are too little for a decision, at least "
+            f"{calibration.minimum_speech_s:g} s are needed"
+        )
+
+    def _decision_rule(self) -> tuple[Calibration, float]:
+        """The calibration, and the llr that a probe must reach."""
+        manifest = self._encoder.manifest
+        if manifest.calibration is None:
+            raise ModelError(
+                f"expected a calibrated model, got {manifest.name} without calibration, which "
+                "supports no decision; Verifier.score(a, b) still gives scores"
+            )
+        return manifest.calibration, manifest.calibration.operating_point(self._far).llr
+
+    def _check_model(self, voiceprint: Voiceprint) -> None:
+        manifest = self._encoder.manifest
+        voiceprint.check_model(name=manifest.name, sha256=manifest.weights_sha256)
+
+    def _check_candidates(self, voiceprints: Sequence[Voiceprint]) -> None:
+        if not voiceprints:
+            raise ConfigError("expected at least one voiceprint, got none")
+        names = Counter(voiceprint.name for voiceprint in voiceprints)
+        name, count = names.most_common(1)[0]
+        if count > 1:
+            raise ConfigError(
+                f"expected voiceprints of different names, got {name!r} {count} times"
+            )
+        for voiceprint in voiceprints:
+            self._check_model(voiceprint)
+
+
+def _label(recording: Recording) -> str:
+    """How a recording is called in messages."""
+    return os.fspath(recording) if isinstance(recording, str | os.PathLike) else "the array"
+
+
+def _no_speech(encoding: Encoding) -> str:
+    return f"no speech found in {encoding.duration_s:.1f} s of audio"
+
+
+def _score(divergence: float) -> float:
+    return 0.0 - divergence  # and not -divergence, which is -0.0 for equal embeddings
+
+
+def _unanswered(
+    verdict: Verdict, reason: str, *, threshold: float, speech_s: float
+) -> Identification:
+    decision = Decision.without_answer(
+        verdict, threshold=threshold, speech_s=speech_s, reason=reason
+    )
+    return Identification(decision=decision, speaker=None, margin=None, ranking=())
