@@ -1,1 +1,1 @@
-"""Training of speaker encoders: corpora -> batches -> augmentation -> encoder -> loss -> checkpoint."""
+"""Training of speaker encoders: corpora -> crops -> augmentation -> encoder -> loss."""

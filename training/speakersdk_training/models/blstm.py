@@ -1,7 +1,8 @@
 """A bidirectional LSTM encoder after the ZHAW papers: one window in, embedding out.
 
 Sizes of T. Stadelmann et al., "Capturing suprasegmental features of a voice with RNNs", ANNPR 2018,
-Fig. 1: two bidirectional LSTM layers of 256 units a direction, embedding = last states of the second.
+Fig. 1: two bidirectional layers of 256 units a direction; the second's last states are the
+embedding.
 """
 
 from __future__ import annotations
@@ -55,16 +56,16 @@ class BlstmEncoder(nn.Module):
 
     def forward(self, samples: Tensor) -> Tensor:
         """(B, n >= window) float32 in +-1 -> (B, D) embedding of length T."""
-        return self.scale(self.embed(samples))
+        return self.scale(self.utterance(samples)[0])
 
-    def embed(self, samples: Tensor) -> Tensor:
-        """(B, n) samples -> (B, D) embedding before scaling."""
+    def utterance(self, samples: Tensor) -> tuple[Tensor, Tensor | None]:
+        """(B, n) samples -> (B, D) embedding before scaling, no speech logits."""
         # One zero stands for the sample before the first (pre-emphasis).
         log_mel = self.frontend(functional.pad(samples, (1, 0)))
         frames = self.input_norm(log_mel).transpose(1, 2)  # (B, k, num_mels)
         hidden, _ = self.first(frames)
         _, (last, _) = self.second(self.dropout(hidden))  # (2, B, units)
-        return torch.cat([last[0], last[1]], dim=1)
+        return torch.cat([last[0], last[1]], dim=1), None
 
     def scale(self, embedding: Tensor) -> Tensor:
         """Scale embeddings (B, D) to length T."""

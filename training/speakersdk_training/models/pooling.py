@@ -1,6 +1,7 @@
-"""Attentive statistics whose weights depend on the frame alone, so that a window's statistics are
-the sum of its hops' partial sums (after K. Okabe et al., "Attentive statistics pooling", 2018,
-with the softmax over time replaced by a per-frame sigmoid).
+"""Attentive statistics pooling whose attention depends on the frame alone.
+
+So a window's statistics are the sum of its hops' partial sums (after K. Okabe et al., "Attentive
+statistics pooling", 2018, with the softmax over time replaced by a per-frame sigmoid).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The default encoder: a causal TDNN that carries its state, so that streaming costs what is new.
+"""The default encoder: a causal TDNN that carries its state; streaming costs only what is new.
 
-log-mel -> convolution -> residual blocks (depthwise causal convolution in time, pointwise expansion)
--> joined block outputs -> attentive statistics -> embedding of fixed length.
+log-mel -> convolution -> residual blocks (depthwise causal convolution in time, pointwise
+expansion) -> joined block outputs -> attentive statistics -> embedding of fixed length.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ class TdnnConfig:
         attention_channels: bottleneck of the attention.
         speech_channels: width of the speech head's hidden layer.
         embedding_dim: D.
+        dropout: on the pooled statistics, while training.
         temperature: T, Euclidean length of the embedding; J of softmax distributions tends to the
             cosine for small T (DESIGN: T = 4 loses nothing against cosine, T = 16 does).
     """
@@ -45,6 +46,7 @@ class TdnnConfig:
     attention_channels: int = 64
     speech_channels: int = 16
     embedding_dim: int = 256
+    dropout: float = 0.1
     temperature: float = 4.0
 
     def __post_init__(self) -> None:
@@ -97,6 +99,7 @@ class TdnnEncoder(nn.Module):
         self.join_norm = nn.BatchNorm1d(config.pooled_channels)
         self.pooling = AttentiveStatistics(config.pooled_channels, config.attention_channels)
         self.pooled_norm = nn.BatchNorm1d(2 * config.pooled_channels)
+        self.dropout = nn.Dropout(config.dropout)
         self.embedding = nn.Linear(2 * config.pooled_channels, config.embedding_dim, bias=False)
         self.embedding_norm = nn.BatchNorm1d(config.embedding_dim)
         self.speech = nn.Sequential(
@@ -151,12 +154,30 @@ class TdnnEncoder(nn.Module):
         speech = torch.sigmoid(self.speech_logits(features))
         return self.scale(embedding), hop_statistics, speech, next_cache
 
+    def utterance(self, samples: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Whole utterances at once, as training hears them.
+
+        Args:
+            samples: (B, n) float32 in +-1.
+
+        Returns:
+            embedding (B, D) before scaling, speech logits (B, k).
+        """
+        cache, _ = self.start(len(samples), device=samples.device)
+        # One zero stands for the sample before the first (pre-emphasis).
+        features, _ = self.frame_features(functional.pad(samples, (1, 0)), cache)
+        weights = torch.ones(features.shape[0], features.shape[2], device=samples.device)
+        statistics = self.pooling.partial_sums(features, weights)
+        return self.embed_statistics(statistics), self.speech_logits(features)
+
     def frame_features(self, samples: Tensor, cache: Tensor) -> tuple[Tensor, Tensor]:
         """Samples and cache -> (B, pooled_channels, k) features and the next cache."""
         sizes = [channels * frames for channels, frames in self._cache_shapes]
         past = [
             flat.unflatten(1, shape)
-            for flat, shape in zip(cache.split(sizes, dim=1), self._cache_shapes, strict=True)
+            for flat, shape in zip(
+                torch.split(cache, sizes, dim=1), self._cache_shapes, strict=True
+            )
         ]
         extended = torch.cat([past[0], self.input_norm(self.frontend(samples))], dim=2)
         kept = [extended[:, :, -past[0].shape[2] :]]
@@ -174,7 +195,7 @@ class TdnnEncoder(nn.Module):
     def embed_statistics(self, statistics: Tensor) -> Tensor:
         """(B, statistics_size) sums -> (B, D) embedding before scaling."""
         pooled = self.pooled_norm(self.pooling.mean_and_deviation(statistics))
-        embedding: Tensor = self.embedding_norm(self.embedding(pooled))
+        embedding: Tensor = self.embedding_norm(self.embedding(self.dropout(pooled)))
         return embedding
 
     def speech_logits(self, features: Tensor) -> Tensor:

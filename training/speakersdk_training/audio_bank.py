@@ -1,0 +1,117 @@
+"""All training audio in one tensor, so that batches are cut where the encoder runs.
+
+Utterances of one speaker lie side by side; a crop may begin anywhere in a speaker's audio and run
+over the seam of two utterances.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from speakersdk.arrays import Waveform
+from speakersdk.audio import read_audio
+from speakersdk_training.corpus import Utterance, by_speaker
+from speakersdk_training.errors import TrainingError
+from speakersdk_training.speech_labels import LABEL_SAMPLES, Labels
+
+_INT16_SCALE = 32767.0
+
+
+@dataclass(frozen=True, slots=True)
+class AudioBank:
+    """Audio of S speakers on one device.
+
+    Attributes:
+        samples: (N,) int16 at 16 kHz.
+        speech: (N / 160,) uint8 speech labels (probability * 255); None without labels.
+        first, length: (S,) int64, where each speaker's audio lies; multiples of 160.
+        speakers: S names.
+    """
+
+    samples: Tensor
+    speech: Tensor | None
+    first: Tensor
+    length: Tensor
+    speakers: tuple[str, ...]
+
+    @property
+    def device(self) -> torch.device:
+        """Where the audio lies."""
+        return self.samples.device
+
+
+def load_bank(
+    utterances: Iterable[Utterance],
+    *,
+    device: torch.device,
+    labels: dict[str, Labels] | None = None,
+    root: Path | None = None,
+    num_workers: int = 4,
+) -> AudioBank:
+    """Decode utterances into a bank.
+
+    Args:
+        utterances: at least one.
+        device: where the bank shall lie.
+        labels: speech labels by path relative to `root` (speech_labels.load_labels).
+        root: folder that the labels' paths start from.
+        num_workers: files decoded at the same time.
+
+    Raises:
+        TrainingError: no utterances, or a file without labels.
+    """
+    groups = by_speaker(utterances)
+    if not groups:
+        raise TrainingError("expected at least one utterance to train on, got none")
+    paths = sorted({utterance.path for group in groups.values() for utterance in group})
+    with ThreadPoolExecutor(num_workers) as pool:
+        files = dict(zip(paths, pool.map(_read_int16, paths), strict=True))
+
+    pieces, label_pieces, lengths = [], [], []
+    for group in groups.values():
+        for utterance in group:
+            start, stop = _aligned_range(utterance, len(files[utterance.path]))
+            pieces.append(files[utterance.path][start:stop])
+            if labels is not None:
+                track = _labels_of(utterance.path, labels, root)
+                frames = np.arange((stop - start) // LABEL_SAMPLES) + start // LABEL_SAMPLES
+                label_pieces.append(track[np.minimum(frames, len(track) - 1)])
+        lengths.append(sum(len(piece) for piece in pieces[-len(group) :]))
+    length = torch.tensor(lengths)
+    return AudioBank(
+        samples=torch.from_numpy(np.concatenate(pieces)).to(device),
+        speech=torch.from_numpy(np.concatenate(label_pieces)).to(device) if label_pieces else None,
+        first=(length.cumsum(0) - length).to(device),
+        length=length.to(device),
+        speakers=tuple(groups),
+    )
+
+
+def _read_int16(path: Path) -> npt.NDArray[np.int16]:
+    scaled: Waveform = np.rint(np.clip(read_audio(path), -1, 1) * _INT16_SCALE)
+    return scaled.astype(np.int16)
+
+
+def _aligned_range(utterance: Utterance, file_samples: int) -> tuple[int, int]:
+    """The utterance's samples, cut at its end to whole labels."""
+    stop = file_samples
+    if utterance.num_samples is not None:
+        stop = min(stop, utterance.start + utterance.num_samples)
+    return utterance.start, stop - (stop - utterance.start) % LABEL_SAMPLES
+
+
+def _labels_of(path: Path, labels: dict[str, Labels], root: Path | None) -> Labels:
+    key = path.relative_to(root).as_posix() if root else path.as_posix()
+    if key not in labels:
+        raise TrainingError(
+            f"no speech labels for {key}; make them anew with speakersdk-train speech-labels"
+        )
+    return labels[key]

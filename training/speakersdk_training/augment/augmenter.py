@@ -1,0 +1,146 @@
+"""The order of things: voice -> room and microphone -> noise -> overdrive -> telephone -> level."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from speakersdk_training.augment import channel, noise, room
+from speakersdk_training.augment.random import BatchRandom
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AugmentConfig:
+    """How much of what; probabilities are shares of the batch.
+
+    Attributes:
+        clean: rows that only get a level.
+        equaliser_db: largest standard deviation of the random frequency response.
+        band_limit: each of high cut, low cut and notch.
+        room: reverberation.
+        num_rooms: impulse responses held, a third each simulated, noise-like and recorded.
+        room_s: length of the responses.
+        coloured, recorded, babble: shares of the three noises (disjoint).
+        snr_low_db, snr_high_db: signal-to-noise ratio; babble stays 5 dB above the lower bound.
+        clip: overdrive.
+        telephone: 300-3400 Hz and mu-law.
+        level_low_db, level_high_db: level of every row, dB of full scale.
+    """
+
+    clean: float = 0.15
+    equaliser_db: float = 8.0
+    band_limit: float = 0.15
+    room: float = 0.5
+    num_rooms: int = 1500
+    room_s: float = 0.5
+    coloured: float = 0.3
+    recorded: float = 0.15
+    babble: float = 0.25
+    snr_low_db: float = 0.0
+    snr_high_db: float = 25.0
+    clip: float = 0.05
+    telephone: float = 0.12
+    level_low_db: float = -45.0
+    level_high_db: float = -12.0
+
+
+class Augmenter:
+    """Holds impulse responses and noise on the device and applies the chain to batches."""
+
+    def __init__(
+        self,
+        config: AugmentConfig,
+        *,
+        sample_rate_hz: int,
+        generator: torch.Generator,
+        responses: list[Tensor],
+        noise_bank: Tensor,
+    ) -> None:
+        """Simulate the rooms.
+
+        Args:
+            config: shares and ranges.
+            sample_rate_hz: rate of all audio.
+            generator: on the device where batches are made.
+            responses: recorded impulse responses, each (n,) float32; may be empty.
+            noise_bank: (N,) float32 recorded noise; empty = coloured noise in its place.
+        """
+        self.config = config
+        self._rate = sample_rate_hz
+        self._random = BatchRandom(generator)
+        self._noise_bank = noise_bank.to(generator.device)
+        num_samples = int(config.room_s * sample_rate_hz)
+        share = -(-config.num_rooms // 3)
+        sizes = {"num_samples": num_samples, "sample_rate_hz": sample_rate_hz}
+        rooms = [
+            room.simulated_rooms(share, **sizes, random=self._random),
+            room.decaying_noise(share, **sizes, random=self._random),
+        ]
+        if responses:
+            held = room.recorded_rooms(responses, num_samples=num_samples, device=generator.device)
+            rooms.append(held.repeat(-(-share // len(held)), 1)[:share])
+        self._rooms = torch.cat(rooms)
+
+    def __call__(self, samples: Tensor) -> Tensor:
+        """(B, n) clean crops -> (B, n) crops as some microphone somewhere would give them."""
+        config, random = self.config, self._random
+        batch = samples.shape[0]
+        dirty = self._room_and_microphone(samples)
+        dirty = self._noise(dirty)
+        dirty = channel.clip(dirty, probability=config.clip, random=random)
+        chosen = random.chance(config.telephone, batch)
+        dirty = channel.telephone(dirty, chosen, sample_rate_hz=self._rate)
+        clean = random.chance(config.clean, batch, 1)
+        return channel.set_level(
+            torch.where(clean, samples, dirty),
+            low_db=config.level_low_db,
+            high_db=config.level_high_db,
+            random=random,
+        )
+
+    def _room_and_microphone(self, samples: Tensor) -> Tensor:
+        """Convolve with a room's response and the microphone's in one pass over the spectrum."""
+        config, random = self.config, self._random
+        batch, num_samples = samples.shape
+        size = num_samples + self._rooms.shape[1]
+        num_bins = size // 2 + 1
+        response = self._rooms[random.integers(len(self._rooms), batch)]
+        direct = torch.zeros_like(response)
+        direct[:, 0] = 1
+        response = torch.where(random.chance(config.room, batch, 1), response, direct)
+        gains = channel.equaliser(
+            batch,
+            num_bins,
+            strength_db=config.equaliser_db,
+            sample_rate_hz=self._rate,
+            random=random,
+        ) * channel.band_limits(
+            batch,
+            num_bins,
+            probability=config.band_limit,
+            sample_rate_hz=self._rate,
+            random=random,
+        )
+        spectrum = torch.fft.rfft(samples, n=size) * torch.fft.rfft(response, n=size) * gains
+        heard: Tensor = torch.fft.irfft(spectrum, n=size)
+        return heard[:, :num_samples]
+
+    def _noise(self, samples: Tensor) -> Tensor:
+        config, random = self.config, self._random
+        batch, num_samples = samples.shape
+        low, high = config.snr_low_db, config.snr_high_db
+        draw = random.uniform(0, 1, batch, 1)
+        babble_from, recorded_from = config.coloured, config.coloured + config.babble
+        noisy_until = recorded_from + config.recorded
+        chosen = noise.coloured(batch, num_samples, random)
+        voices = noise.babble(samples, random)
+        is_babble = (draw >= babble_from) & (draw < recorded_from)
+        chosen = torch.where(is_babble, voices, chosen)
+        if len(self._noise_bank) > num_samples:
+            heard = noise.recorded(self._noise_bank, batch, num_samples, random)
+            chosen = torch.where((draw >= recorded_from) & (draw < noisy_until), heard, chosen)
+        snr_db = random.uniform(low, high, batch, 1)
+        snr_db = torch.where(is_babble, snr_db.clamp(min=low + 5), snr_db)
+        return torch.where(draw < noisy_until, noise.mix(samples, chosen, snr_db), samples)

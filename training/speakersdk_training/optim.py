@@ -1,0 +1,57 @@
+"""Optimiser and schedules: learning rate with warm-up and cosine, margin with a ramp."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OptimConfig:
+    """AdamW and its schedules; shares are of all steps.
+
+    Attributes:
+        learning_rate: peak.
+        final_share: learning rate at the end, as a share of the peak.
+        weight_decay: on matrices and kernels, not on norms and biases.
+        warmup_share: linear warm-up of the learning rate.
+        margin_from_share, margin_until_share: the margin rises linearly from 0 between these.
+        clip_norm: largest gradient norm.
+        ema_decay: of the running mean of the weights, which is what is evaluated and exported.
+    """
+
+    learning_rate: float = 2e-3
+    final_share: float = 0.005
+    weight_decay: float = 0.05
+    warmup_share: float = 0.03
+    margin_from_share: float = 0.1
+    margin_until_share: float = 0.5
+    clip_norm: float = 5.0
+    ema_decay: float = 0.998
+
+    def learning_rate_factor(self, share: float) -> float:
+        """Learning rate after this share of the steps, as a share of the peak."""
+        if share < self.warmup_share:
+            return share / self.warmup_share
+        progress = (share - self.warmup_share) / (1 - self.warmup_share)
+        return self.final_share + (1 - self.final_share) * (1 + math.cos(math.pi * progress)) / 2
+
+    def margin_factor(self, share: float) -> float:
+        """Margin after this share of the steps, as a share of the full margin."""
+        span = max(self.margin_until_share - self.margin_from_share, 1e-9)
+        return min(max((share - self.margin_from_share) / span, 0.0), 1.0)
+
+
+def make_optimizer(config: OptimConfig, *modules: nn.Module) -> torch.optim.AdamW:
+    """AdamW over all parameters, weight decay on those with two axes or more."""
+    parameters = [parameter for module in modules for parameter in module.parameters()]
+    decayed = [parameter for parameter in parameters if parameter.dim() >= 2]
+    plain = [parameter for parameter in parameters if parameter.dim() < 2]
+    groups = [
+        {"params": decayed, "weight_decay": config.weight_decay},
+        {"params": plain, "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=config.learning_rate)
