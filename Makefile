@@ -51,10 +51,8 @@ native: $(DEVELOPMENT)  ## run the C++ tests
 	ctest --preset dev
 
 .PHONY: sanitize
-sanitize: $(DEVELOPMENT)  ## run the C++ tests under the address and undefined-behaviour sanitizers
-	cmake --preset sanitize
-	cmake --build --preset sanitize
-	ctest --preset sanitize
+sanitize: $(DEVELOPMENT)  ## run the tests of the kernel under the address and undefined-behaviour sanitizers
+	sh tests/native/sanitize.sh
 
 .PHONY: wheel
 wheel: $(DEVELOPMENT)  ## build dist/*.tar.gz and, from it, dist/*.whl
