@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from speakersdk_training.augment import channel, noise, room
-from speakersdk_training.augment.random import BatchRandom
+from speakersdk_training.augment.random import BatchRandom, decibels
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,8 +90,9 @@ class Augmenter:
         dirty = self._room_and_microphone(samples)
         dirty = self._noise(dirty)
         dirty = channel.clip(dirty, probability=config.clip, random=random)
-        chosen = random.chance(config.telephone, batch)
-        dirty = channel.telephone(dirty, chosen, sample_rate_hz=self._rate)
+        dirty = channel.telephone(
+            dirty, share=config.telephone, sample_rate_hz=self._rate, random=random
+        )
         clean = random.chance(config.clean, batch, 1)
         return channel.set_level(
             torch.where(clean, samples, dirty),
@@ -107,9 +108,10 @@ class Augmenter:
         size = num_samples + self._rooms.shape[1]
         num_bins = size // 2 + 1
         response = self._rooms[random.integers(len(self._rooms), batch)]
-        direct = torch.zeros_like(response)
-        direct[:, 0] = 1
-        response = torch.where(random.chance(config.room, batch, 1), response, direct)
+        # Another distance in the same room: the reflections 0 to 15 dB lower; or no room at all.
+        reflections = decibels(random.uniform(-15.0, 0.0, batch, 1))
+        reflections *= random.chance(config.room, batch, 1)
+        response[:, 1:] *= reflections
         gains = channel.equaliser(
             batch,
             num_bins,

@@ -48,17 +48,11 @@ def band_limits(
     return gains.masked_fill(cut_high | cut_low | notch, 0.003)
 
 
-def telephone(samples: Tensor, chosen: Tensor, *, sample_rate_hz: int) -> Tensor:
-    """Band limit 300-3400 Hz and 8-bit mu-law (ITU-T G.711) for the chosen rows.
-
-    Args:
-        samples: (B, n).
-        chosen: (B,) bool.
-        sample_rate_hz: rate of the samples.
-    """
+def telephone(samples: Tensor, *, share: float, sample_rate_hz: int, random: BatchRandom) -> Tensor:
+    """Band limit 300-3400 Hz and mu-law (ITU-T G.711) for a fixed share of the rows (B, n)."""
+    # A fixed number of rows, so that the device need not wait for a count.
+    chosen = random.permutation(len(samples))[: round(share * len(samples))]
     rows = samples[chosen]
-    if len(rows) == 0:
-        return samples
     band = _band_pass(rows, 300.0, 3400.0, sample_rate_hz)
     peak = band.abs().amax(dim=1, keepdim=True).clamp(min=1e-5)
     scaled = band / peak

@@ -32,11 +32,12 @@ def babble(samples: Tensor, random: BatchRandom, *, max_voices: int = 6) -> Tens
     batch = samples.shape[0]
     voices = random.integers(max_voices, batch, 1) + 1
     mixture = torch.zeros_like(samples)
+    rows = torch.arange(batch, device=samples.device)
     level = samples / rms(samples)
     for voice in range(max_voices):
-        shift = int(random.integers(batch - 1, 1)) + 1 if batch > 1 else 0
+        other = (rows + 1 + random.integers(max(batch - 1, 1), 1)) % batch
         gain = decibels(random.uniform(-6.0, 6.0, batch, 1)) * (voice < voices)
-        mixture += level.roll(shift, dims=0) * gain
+        mixture += level[other] * gain
     return mixture
 
 

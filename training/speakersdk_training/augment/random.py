@@ -26,6 +26,10 @@ class BatchRandom:
         """Integers in [0, high)."""
         return torch.randint(high, shape, generator=self.generator, device=self.device)
 
+    def permutation(self, size: int) -> Tensor:
+        """The integers below `size` in random order."""
+        return torch.randperm(size, generator=self.generator, device=self.device)
+
     def chance(self, probability: float, *shape: int) -> Tensor:
         """Booleans that are true with this probability."""
         return torch.rand(*shape, generator=self.generator, device=self.device) < probability

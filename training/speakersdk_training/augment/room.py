@@ -10,6 +10,7 @@ import math
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from speakersdk_training.augment.random import BatchRandom
 
@@ -22,15 +23,18 @@ def simulated_rooms(
 ) -> Tensor:
     """(num_rooms, num_samples) responses of shoebox rooms, late part as decaying noise.
 
-    Room sides 2-12 m, height 2.2-4 m, reverberation time 0.1-1.0 s, source and microphone anywhere
-    at least 0.3 m from the walls. The direct sound arrives at sample 0 with amplitude 1.
+    Room sides 2-12 m, height 2.2-4 m, reverberation time 0.1-1.0 s, source anywhere at least 0.3 m
+    from the walls, microphone 0.2-2.5 m from it. The direct sound arrives at sample 0 with
+    amplitude 1.
     """
     device = random.device
     size = random.uniform(2.0, 12.0, num_rooms, 3)
     size[:, 2] = random.uniform(2.2, 4.0, num_rooms)
     rt60 = random.uniform(0.1, 1.0, num_rooms)
     source = 0.3 + random.uniform(0, 1, num_rooms, 3) * (size - 0.6)
-    microphone = 0.3 + random.uniform(0, 1, num_rooms, 3) * (size - 0.6)
+    direction = functional.normalize(random.normal(num_rooms, 3), dim=1)
+    microphone = source + direction * random.uniform(0.2, 2.5, num_rooms, 1)
+    microphone = microphone.clamp(min=0.1).minimum(size - 0.1)
     # Sabine: absorption from volume, surface and reverberation time; reflection = sqrt(1 - a).
     volume = size.prod(dim=1)
     surface = 2 * (size[:, 0] * size[:, 1] + size[:, 0] * size[:, 2] + size[:, 1] * size[:, 2])
@@ -49,7 +53,7 @@ def simulated_rooms(
     x, y, z = axis_distance
     planar = x[:, :, None].square() + y[:, None, :].square()
     planar_hits = axis_hits[0][:, None] + axis_hits[1][None, :]
-    direct = (source - microphone).norm(dim=1)
+    direct = (source - microphone).norm(dim=1).clamp(min=0.1)
     for image in range(z.shape[1]):
         distance = (planar + z[:, image, None, None].square()).sqrt()
         amplitude = reflection[:, None, None] ** (planar_hits + axis_hits[2][image])

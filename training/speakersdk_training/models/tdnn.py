@@ -174,9 +174,9 @@ class TdnnEncoder(nn.Module):
         """Samples and cache -> (B, pooled_channels, k) features and the next cache."""
         sizes = [channels * frames for channels, frames in self._cache_shapes]
         past = [
-            flat.unflatten(1, shape)
+            flat.reshape(-1, *shape)
             for flat, shape in zip(
-                torch.split(cache, sizes, dim=1), self._cache_shapes, strict=True
+                cache.split_with_sizes(sizes, 1), self._cache_shapes, strict=True
             )
         ]
         extended = torch.cat([past[0], self.input_norm(self.frontend(samples))], dim=2)
