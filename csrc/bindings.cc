@@ -28,7 +28,7 @@ struct Rows {
   std::size_t dim;
   py::ssize_t rank;
 
-  std::size_t size() const { return num * dim; }
+  [[nodiscard]] std::size_t Size() const { return num * dim; }
 };
 
 std::string Shape(const FloatArray& array) { return py::str(array.attr("shape")); }
@@ -72,20 +72,20 @@ void CheckSameDim(const Rows& a, const Rows& b) {
 
 void Compute(Domain domain, const Rows& a, const Rows& b, double* out) {
   CheckSameDim(a, b);
-  std::size_t a_invalid = a.size();
-  std::size_t b_invalid = b.size();
+  std::size_t a_invalid = a.Size();
+  std::size_t b_invalid = b.Size();
   std::vector<double> scratch(ScratchSize(a.num, b.num, a.dim));
   {
     const py::gil_scoped_release release;
-    a_invalid = FindInvalid(domain, a.values, a.size());
-    b_invalid = FindInvalid(domain, b.values, b.size());
-    if (a_invalid == a.size() && b_invalid == b.size()) {
+    a_invalid = FindInvalid(domain, a.values, a.Size());
+    b_invalid = FindInvalid(domain, b.values, b.Size());
+    if (a_invalid == a.Size() && b_invalid == b.Size()) {
       SymmetricKlMatrix(domain, a.values, a.num, b.values, b.num, a.dim, scratch.data(),
                         out);
     }
   }
-  if (a_invalid != a.size()) ThrowInvalid(domain, a, a_invalid);
-  if (b_invalid != b.size()) ThrowInvalid(domain, b, b_invalid);
+  if (a_invalid != a.Size()) ThrowInvalid(domain, a, a_invalid);
+  if (b_invalid != b.Size()) ThrowInvalid(domain, b, b_invalid);
 }
 
 template <Domain kDomain>

@@ -3,6 +3,7 @@
 
 #include "symmetric_kl.h"
 
+#include <array>
 #include <cfloat>
 #include <cmath>
 #include <cstddef>
@@ -28,7 +29,7 @@ int num_failures = 0;
 using Floats = std::vector<float>;
 using Doubles = std::vector<double>;
 
-constexpr Domain kDomains[] = {Domain::kLogits, Domain::kPositive};
+constexpr std::array<Domain, 2> kDomains = {Domain::kLogits, Domain::kPositive};
 
 Doubles Matrix(Domain domain, const Floats& a, const Floats& b, std::size_t dim) {
   const std::size_t num_a = a.size() / dim;
@@ -149,7 +150,7 @@ void TestMatrixEqualsPairs() {
   std::mt19937 generator(3);
   constexpr std::size_t kDim = 19;
   for (const Domain domain : kDomains) {
-    for (const std::size_t num_b : {1, 15, 16, 17, 33}) {
+    for (const std::size_t num_b : {1U, 15U, 16U, 17U, 33U}) {
       constexpr std::size_t kNumA = 3;
       const Floats a = RandomRows(domain, kNumA * kDim, generator);
       const Floats b = RandomRows(domain, num_b * kDim, generator);
@@ -165,6 +166,22 @@ void TestMatrixEqualsPairs() {
   }
 }
 
+// The same distribution written with other logits: rounding leaves sums on both sides
+// of zero. Multiples of 1/256 below 64 plus 512 are exact in float32.
+void TestShiftedLogitsAreNeverNegative() {
+  std::mt19937 generator(4);
+  std::uniform_int_distribution<int> step(-16384, 16384);
+  for (int trial = 0; trial < 100; ++trial) {
+    Floats a(32);
+    for (float& value : a) value = static_cast<float>(step(generator)) / 256.0F;
+    Floats b = a;
+    for (float& value : b) value += 512.0F;
+    b[0] = std::nextafter(b[0], FLT_MAX);
+    SPEAKERSDK_CHECK(Pair(Domain::kLogits, a, b) >= 0.0);
+    SPEAKERSDK_CHECK(MatchesReference(Domain::kLogits, a, b));
+  }
+}
+
 void TestExtremeValuesStayFinite() {
   // p = (1, 0), q = (0, 1): J = 2 * (FLT_MAX - -FLT_MAX), which a double holds.
   const double logits = Pair(Domain::kLogits, {FLT_MAX, -FLT_MAX}, {-FLT_MAX, FLT_MAX});
@@ -172,10 +189,11 @@ void TestExtremeValuesStayFinite() {
   const float smallest = std::numeric_limits<float>::denorm_min();
   const double positive =
       Pair(Domain::kPositive, {smallest, FLT_MAX}, {FLT_MAX, smallest});
-  SPEAKERSDK_CHECK(std::isfinite(positive) && positive > 0.0);
+  SPEAKERSDK_CHECK(std::isfinite(positive));
+  SPEAKERSDK_CHECK(positive > 0.0);
 }
 
-void TestFindInvalid() {
+void TestNonFiniteValuesAreInvalid() {
   constexpr float kInfinity = std::numeric_limits<float>::infinity();
   constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
   for (const Domain domain : kDomains) {
@@ -186,6 +204,9 @@ void TestFindInvalid() {
       SPEAKERSDK_CHECK(FindInvalid(domain, values.data(), values.size()) == 2);
     }
   }
+}
+
+void TestPositiveMeansAboveZero() {
   for (const float value : {0.0F, -0.0F, -1.0F}) {
     const Floats values = {1.0F, value};
     SPEAKERSDK_CHECK(FindInvalid(Domain::kLogits, values.data(), values.size()) == 2);
@@ -201,7 +222,9 @@ int main() {
   speakersdk::TestMatchesReferenceForEveryDim();
   speakersdk::TestNearlyEqualRowsKeepTheirDigits();
   speakersdk::TestMatrixEqualsPairs();
+  speakersdk::TestShiftedLogitsAreNeverNegative();
   speakersdk::TestExtremeValuesStayFinite();
-  speakersdk::TestFindInvalid();
+  speakersdk::TestNonFiniteValuesAreInvalid();
+  speakersdk::TestPositiveMeansAboveZero();
   return speakersdk::num_failures == 0 ? 0 : 1;
 }

@@ -14,6 +14,7 @@ ctest --preset sanitize
 # The sanitizer must be loaded before Python, and libstdc++ with it so that it can intercept
 # exceptions. Python itself leaks at exit: no leak check. The sanitized module takes the place of
 # the installed one before anything imports it. The stub test runs mypy, not the kernels.
+# --capture=sys: a report of the sanitizer goes to the terminal.
 suffix="$("$python" -c 'import sysconfig; print(sysconfig.get_config_var("EXT_SUFFIX"))')"
 cxx="${CXX:-c++}"
 LD_PRELOAD="$("$cxx" -print-file-name=libasan.so) $("$cxx" -print-file-name=libstdc++.so)" \
@@ -31,4 +32,4 @@ import pytest
 sys.exit(pytest.main(sys.argv[2:]))
 ' "build/sanitize/_native$suffix" tests/sdk/test_scoring.py tests/native/test_native.py \
   --deselect tests/native/test_native.py::test_the_stub_matches_the_module \
-  -p no:cacheprovider --quiet
+  -p no:cacheprovider --capture=sys --quiet
