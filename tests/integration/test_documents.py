@@ -1,5 +1,6 @@
 """What the documents tell a reader to do works as they say."""
 
+import dataclasses
 import os
 import re
 import shlex
@@ -10,6 +11,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
+from speakersdk.calibration import Calibration, OperatingPoint
+from speakersdk.frontend import FrontendConfig
+from speakersdk.manifest import ModelManifest
 
 REPOSITORY = Path(__file__).parents[2]
 DOCUMENTS = sorted(
@@ -31,6 +36,16 @@ def test_links_lead_to_files(document: Path) -> None:
     links = LINK.findall(document.read_text(encoding="utf-8"))
     inner = [link for link in links if "://" not in link]
     assert [link for link in inner if not (document.parent / link).exists()] == []
+
+
+def test_the_format_page_names_every_field_of_the_manifest() -> None:
+    page = (REPOSITORY / "docs" / "formats.md").read_text(encoding="utf-8")
+    names = [
+        field.name
+        for holder in (ModelManifest, FrontendConfig, Calibration, OperatingPoint)
+        for field in dataclasses.fields(holder)
+    ]
+    assert [name for name in names if f"`{name}`" not in page] == []
 
 
 def test_python_example_of_the_readme_runs(
