@@ -93,6 +93,7 @@ class RunConfig:
         crop_s: crop lengths; each step draws one.
         speech_weight: weight of the speech head's cross-entropy.
         precision: bf16 runs the encoder under autocast, fp32 does not.
+        compile: fuse the encoder's small operators with torch.compile; pays on a GPU after minutes.
         device: cpu | cuda | cuda:N; auto = cuda if there is one.
         seed: of everything random.
         evaluate_every, checkpoint_every, log_every: steps.
@@ -106,6 +107,7 @@ class RunConfig:
     crop_s: tuple[float, ...] = (2.0,)
     speech_weight: float = 0.1
     precision: Literal["bf16", "fp32"] = "bf16"
+    compile: bool = False
     device: str = "auto"
     seed: int = 1
     evaluate_every: int = 1000

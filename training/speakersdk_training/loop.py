@@ -76,6 +76,12 @@ class Trainer:
             ),
             use_buffers=True,
         )
+        # One graph per crop length: fixed shapes give the fastest kernels.
+        self._utterance = (
+            torch.compile(self.encoder.utterance, dynamic=False)
+            if config.run.compile
+            else self.encoder.utterance
+        )
         self._optimizer = make_optimizer(config.optim, self.encoder, self._loss)
 
     def _make_loss(self) -> MarginSoftmax | PairwiseKl:
@@ -125,7 +131,7 @@ class Trainer:
             batch = self._draw()
         device_type = batch.samples.device.type
         with torch.autocast(device_type, torch.bfloat16, enabled=run.precision == "bf16"):
-            embeddings, speech_logits = self.encoder.utterance(batch.samples)
+            embeddings, speech_logits = self._utterance(batch.samples)
         loss = speaker_loss = self._speaker_loss(embeddings.float(), batch.classes, share)
         scalars = {"speaker_loss": speaker_loss.detach()}
         if batch.speech is not None and speech_logits is not None:
