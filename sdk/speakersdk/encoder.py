@@ -1,0 +1,85 @@
+"""Load a model file as a speaker encoder, whichever mode it has.
+
+ONNX file -> session -> manifest -> check of the graph against it -> encoder
+"""
+
+from __future__ import annotations
+
+import os
+
+from speakersdk.encoding import EncoderStream, Encoding, SpeakerEncoder
+from speakersdk.errors import ManifestError
+from speakersdk.manifest import ModelManifest
+from speakersdk.onnx_session import OnnxSession, open_session
+from speakersdk.stateful_encoder import StatefulEncoder
+from speakersdk.windowed_encoder import WindowedEncoder
+
+__all__ = ["EncoderStream", "Encoding", "SpeakerEncoder", "load_encoder"]
+
+# Name -> sizes after the batch; None = the number of samples or frames, which varies.
+_Shapes = dict[str, tuple[int | None, ...]]
+
+
+def load_encoder(
+    path: str | os.PathLike[str], *, device: str = "cpu", num_threads: int = 1
+) -> SpeakerEncoder:
+    """Load an ONNX file that speakersdk-export wrote.
+
+    Args:
+        path: the file.
+        device, num_threads: see `speakersdk.onnx_session.open_session`.
+
+    Raises:
+        ManifestError: no manifest, or a graph that is not what the manifest says.
+        ConfigError, MissingDependencyError, InferenceError: see `open_session`.
+    """
+    session = open_session(path, device=device, num_threads=num_threads)
+    manifest = ModelManifest.from_metadata(session.metadata)
+    _check_graph(session, manifest)
+    if manifest.mode == "stateful":
+        return StatefulEncoder(session, manifest)
+    return WindowedEncoder(session, manifest)
+
+
+def _check_graph(session: OnnxSession, manifest: ModelManifest) -> None:
+    """Compare the graph's inputs and outputs with the contract of the manifest's mode."""
+    inputs, outputs = _contract(manifest)
+    _check_values("inputs", inputs, session.inputs)
+    _check_values("outputs", outputs, session.outputs)
+
+
+def _contract(manifest: ModelManifest) -> tuple[_Shapes, _Shapes]:
+    """Inputs and outputs that docs/formats.md prescribes."""
+    if manifest.mode == "windowed":
+        return {"samples": (None,)}, {"embedding": (manifest.embedding_dim,)}
+    inputs: _Shapes = {
+        "samples": (None,),
+        "frame_weights": (None,),
+        "cache": (manifest.cache_size,),
+        "statistics": (manifest.statistics_size,),
+    }
+    outputs: _Shapes = {
+        "embedding": (manifest.embedding_dim,),
+        "hop_statistics": (manifest.statistics_size,),
+        "next_cache": (manifest.cache_size,),
+    }
+    if manifest.has_speech_head:
+        outputs["speech"] = (None,)
+    return inputs, outputs
+
+
+def _check_values(
+    kind: str, expected: _Shapes, got: dict[str, tuple[int | str | None, ...]]
+) -> None:
+    if set(got) != set(expected):
+        raise ManifestError(
+            f"the manifest promises the {kind} {sorted(expected)}, the graph has {sorted(got)}; "
+            "export the model again"
+        )
+    for name, sizes in expected.items():
+        shape = tuple(size if isinstance(size, int) else None for size in got[name])
+        if shape != (None, *sizes):
+            raise ManifestError(
+                f"the manifest promises {name} of shape {(None, *sizes)} (None = any size), the "
+                f"graph has {got[name]}; export the model again"
+            )
