@@ -20,7 +20,7 @@
 // symmetric, exactly zero for equal rows and never negative; with u = 2^-53 and
 // R = max(a) - min(a) or that of b, whichever is larger, the error is below
 //
-//     kLogits:   (2 dim + R + 10) u sum_i (w_i(a) + w_i(b)) |a_i - b_i|
+//     kLogits:   (2 dim + R + ln dim + 8) u sum_i (w_i(a) + w_i(b)) |a_i - b_i|
 //     kPositive: (dim + 4) u J + 2 u sum_i |a_i - b_i| (|ln a_i| + |ln b_i|)
 //
 // to first order in u, given exp and log within one unit in the last place (glibc).

@@ -95,7 +95,7 @@ Reference ReferencePair(Domain domain, const Floats& a, const Floats& b) {
   const auto dim = static_cast<long double>(a.size());
   const long double bound =
       domain == Domain::kLogits
-          ? (2.0L * dim + spread + 10.0L) * kUnit * scale
+          ? (2.0L * dim + spread + std::log(dim) + 8.0L) * kUnit * scale
           : (dim + 4.0L) * kUnit * divergence + 2.0L * kUnit * scale;
   return {static_cast<double>(divergence), static_cast<double>(2.0L * bound)};
 }

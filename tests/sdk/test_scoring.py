@@ -21,18 +21,21 @@ FLOAT32_MAX = float(np.finfo(np.float32).max)
 def logits_reference(a: Vectors, b: Vectors) -> tuple[Divergences, Divergences]:
     """J of rows of logits in float64, and how far the kernel may be from it.
 
-    With u the unit, R the largest distance of a logit from its row's maximum: the subtraction of
-    the maximum puts R u into the exponent, exp adds 2 u (8 u in NumPy's vector code: 4 units in
-    the last place), the normaliser's sum dim u, the division u. Then (p - q) (a - b) and its sum
-    add 3 u and dim u. Each term is thus off by less than (2 dim + R + 14) u (p + q) |a - b|, in the
-    kernel and here: twice that.
+    With u the unit and R the largest distance of a logit from its row's maximum: subtracting the
+    maximum puts R u into an exponent, exp adds 2 u (8 u in NumPy's vector code: 4 units in the last
+    place). The normaliser carries the errors of its terms, whose distances average to ln dim at
+    most (entropy), and dim u of its sum; the division adds u. (p - q) (a - b) and its sum add
+    3 u and dim u. Together less than (2 dim + R + ln dim + 20) u (p + q) |a - b| for each term, in
+    the kernel and here: twice that.
     """
     x, y = (logits.astype(np.float64) for logits in np.broadcast_arrays(a, b))
     shifted = [z - z.max(axis=-1, keepdims=True) for z in (x, y)]
     spread = -np.min(shifted)
     p, q = (z / z.sum(axis=-1, keepdims=True) for z in np.exp(shifted))
     scale = ((p + q) * np.abs(x - y)).sum(axis=-1)
-    return ((p - q) * (x - y)).sum(axis=-1), 2 * (2 * x.shape[-1] + spread + 14) * UNIT * scale
+    dim = x.shape[-1]
+    tolerance = 2 * (2 * dim + spread + np.log(dim) + 20) * UNIT * scale
+    return ((p - q) * (x - y)).sum(axis=-1), tolerance
 
 
 def positive_reference(a: Vectors, b: Vectors) -> tuple[Divergences, Divergences]:
