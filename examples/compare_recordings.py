@@ -27,7 +27,7 @@ def main() -> int:
 
     verifier = Verifier()
     embeddings = np.stack([verifier.embed(recording) for recording in recordings])
-    scores = -symmetric_kl_matrix(embeddings, embeddings)
+    scores = 0.0 - symmetric_kl_matrix(embeddings, embeddings)  # 0.0 - x is never -0.0
     width = max(len(recording.stem) for recording in recordings)
     for recording, row in zip(recordings, scores, strict=True):
         print(f"{recording.stem:{width}}", *(f"{score:7.2f}" for score in row))
