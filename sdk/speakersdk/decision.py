@@ -105,9 +105,10 @@ class Identification:
         return self.speaker is not None
 
     def __str__(self) -> str:
-        if self.margin is None:
-            return f"{self.speaker or 'unknown'}: {self.decision}"
-        return f"{self.speaker or 'unknown'}: {self.decision}; margin {self.margin:.2f}"
+        if not self.ranking:
+            return str(self.decision)
+        margin = "" if self.margin is None else f"; margin {self.margin:.2f}"
+        return f"{self.speaker or 'unknown'}: {self.decision}{margin}"
 
 
 def _sigmoid(llr: float) -> float:

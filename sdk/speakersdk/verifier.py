@@ -27,6 +27,7 @@ from speakersdk.errors import (
     InvalidAudioError,
     ModelError,
 )
+from speakersdk.manifest import ModelManifest
 from speakersdk.models import default_model_path
 from speakersdk.scoring import symmetric_kl, symmetric_kl_to_many
 from speakersdk.voiceprint import Voiceprint, check_name
@@ -66,13 +67,19 @@ class Verifier:
         if not 0 < far < 1:
             raise ConfigError(f"expected a false-accept rate between 0 and 1, got {far}")
         self._far = far
+        self._num_threads = num_threads
         self._encoder = load_encoder(
             default_model_path() if model is None else model,
             device=device,
             num_threads=num_threads,
         )
-        if self._encoder.manifest.calibration is not None:
+        if self.manifest.calibration is not None:
             self._decision_rule()  # an unsupported rate is refused now, not at the first probe
+
+    @property
+    def manifest(self) -> ModelManifest:
+        """What the model file says of itself."""
+        return self._encoder.manifest
 
     def enroll(
         self, recordings: Sequence[Recording], *, name: str, sample_rate_hz: float | None = None
@@ -103,12 +110,11 @@ class Verifier:
             if shortage := self._shortage(encoding):
                 raise EnrollmentError(f"cannot enroll {name!r} from {label}: {shortage[1]}")
             encodings.append(encoding)
-        manifest = self._encoder.manifest
         return Voiceprint(
             name=name,
-            model_name=manifest.name,
-            model_sha256=manifest.weights_sha256,
-            temperature=manifest.temperature,
+            model_name=self.manifest.name,
+            model_sha256=self.manifest.weights_sha256,
+            temperature=self.manifest.temperature,
             exemplars=np.stack([encoding.embedding for encoding in encodings]),
             speech_s=np.array([encoding.speech_s for encoding in encodings]),
             created_utc=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -206,6 +212,21 @@ class Verifier:
             raise InvalidAudioError(f"{_label(recording)}: {_no_speech(encoding)}")
         return encoding.embedding
 
+    def report(self) -> dict[str, Any]:
+        """What runs where, for support requests: every value is plain and fits into JSON."""
+        return {
+            "model_name": self.manifest.name,
+            "model_sha256": self.manifest.weights_sha256,
+            "mode": self.manifest.mode,
+            "training_corpora": list(self.manifest.training_corpora),
+            "calibrated": self.manifest.calibration is not None,
+            "far": self._far,
+            "device": self._encoder.session.device,
+            "providers": list(self._encoder.session.providers),
+            "num_threads": self._num_threads,
+            "ORT_DISABLE_TELEMETRY": os.environ.get("ORT_DISABLE_TELEMETRY"),
+        }
+
     def _encode(self, recording: Recording, sample_rate_hz: float | None) -> Encoding:
         if isinstance(recording, str | os.PathLike):
             return self._encoder.encode(read_audio(recording))
@@ -219,7 +240,7 @@ class Verifier:
         """Why a recording has too little speech for a decision; None if it has enough."""
         if encoding.speech_s == 0:
             return Verdict.NO_SPEECH, _no_speech(encoding)
-        calibration = self._encoder.manifest.calibration
+        calibration = self.manifest.calibration
         if calibration is None or encoding.speech_s >= calibration.minimum_speech_s:
             return None
         return Verdict.INCONCLUSIVE, (
@@ -229,17 +250,16 @@ class Verifier:
 
     def _decision_rule(self) -> tuple[Calibration, float]:
         """The calibration, and the llr that a probe must reach."""
-        manifest = self._encoder.manifest
-        if manifest.calibration is None:
+        calibration = self.manifest.calibration
+        if calibration is None:
             raise ModelError(
-                f"expected a calibrated model, got {manifest.name} without calibration, which "
+                f"expected a calibrated model, got {self.manifest.name} without calibration, which "
                 "supports no decision; Verifier.score(a, b) still gives scores"
             )
-        return manifest.calibration, manifest.calibration.operating_point(self._far).llr
+        return calibration, calibration.operating_point(self._far).llr
 
     def _check_model(self, voiceprint: Voiceprint) -> None:
-        manifest = self._encoder.manifest
-        voiceprint.check_model(name=manifest.name, sha256=manifest.weights_sha256)
+        voiceprint.check_model(name=self.manifest.name, sha256=self.manifest.weights_sha256)
 
     def _check_candidates(self, voiceprints: Sequence[Voiceprint]) -> None:
         if not voiceprints:

@@ -1,0 +1,64 @@
+"""Arguments that several commands share, and what they stand for."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TypeAlias
+
+from speakersdk.verifier import DEFAULT_FAR, Verifier
+from speakersdk.voiceprint_store import VoiceprintStore, default_folder
+
+Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+
+def add_model(parser: argparse.ArgumentParser) -> None:
+    """--model."""
+    parser.add_argument("--model", metavar="FILE", help="ONNX model (default: the bundled one)")
+
+
+def add_far(parser: argparse.ArgumentParser) -> None:
+    """--far."""
+    parser.add_argument(
+        "--far",
+        type=float,
+        default=DEFAULT_FAR,
+        metavar="RATE",
+        help="false-accept rate of one comparison (default: %(default)s)",
+    )
+
+
+def add_voiceprints(parser: argparse.ArgumentParser) -> None:
+    """--voiceprints."""
+    parser.add_argument(
+        "--voiceprints",
+        type=Path,
+        metavar="FOLDER",
+        help="folder of the enrolled voiceprints (default: $XDG_DATA_HOME/speakersdk/voiceprints)",
+    )
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """--json."""
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+
+
+def add_replace_or_append(parser: argparse.ArgumentParser) -> None:
+    """--replace and --append, which exclude each other."""
+    group = parser.add_mutually_exclusive_group()
+    group.add_argument(
+        "--replace", action="store_true", help="put it in the place of one of the same name"
+    )
+    group.add_argument(
+        "--append", action="store_true", help="add its recordings to one of the same name"
+    )
+
+
+def open_verifier(arguments: argparse.Namespace) -> Verifier:
+    """The verifier of --model and, where the command has it, --far."""
+    return Verifier(arguments.model, far=getattr(arguments, "far", DEFAULT_FAR))
+
+
+def open_store(arguments: argparse.Namespace) -> VoiceprintStore:
+    """The store of --voiceprints."""
+    return VoiceprintStore(arguments.voiceprints or default_folder())

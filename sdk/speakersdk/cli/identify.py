@@ -1,0 +1,67 @@
+"""``speakersdk identify``: which enrolled speaker is this recording of, if any?"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import asdict
+
+from speakersdk.cli import arguments as shared
+from speakersdk.cli.output import decision_cells, print_json, print_table
+from speakersdk.cli.voiceprints import REFERENCE_HELP, resolve_voiceprint
+from speakersdk.errors import EnrollmentError
+
+
+def add_command(commands: shared.Subparsers) -> None:
+    """Add this command's parser."""
+    parser = commands.add_parser(
+        "identify",
+        help="decide which enrolled speaker a recording is of, if any",
+        description="Decide which of the REFERENCEs PROBE is of; unknown is an answer.",
+        epilog="Exit status: 0 one of them; 1 unknown, inconclusive or no speech; 2 error.",
+    )
+    parser.add_argument("probe", metavar="PROBE", help="audio file to decide about")
+    parser.add_argument(
+        "references",
+        nargs="*",
+        metavar="REFERENCE",
+        help=f"{REFERENCE_HELP}; default: all enrolled speakers",
+    )
+    shared.add_far(parser)
+    shared.add_voiceprints(parser)
+    shared.add_model(parser)
+    shared.add_json(parser)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Identify and report."""
+    store = shared.open_store(arguments)
+    references = arguments.references or [f"@{name}" for name in store.names()]
+    if not references:
+        raise EnrollmentError(
+            f"nobody is enrolled in {store.folder}; first: speakersdk enroll NAME RECORDING..."
+        )
+    verifier = shared.open_verifier(arguments)
+    voiceprints = [resolve_voiceprint(reference, store, verifier) for reference in references]
+    identification = verifier.identify(voiceprints, arguments.probe)
+    if arguments.json:
+        print_json(
+            {
+                "probe": arguments.probe,
+                "far": arguments.far,
+                "speaker": identification.speaker,
+                "margin": identification.margin,
+                "decision": asdict(identification.decision),
+                "ranking": [
+                    {"name": name, **asdict(decision)} for name, decision in identification.ranking
+                ],
+            }
+        )
+    else:
+        print(identification)
+        if identification.ranking:
+            print_table(
+                ("name", "verdict", "score", "llr"),
+                [(name, *decision_cells(decision)) for name, decision in identification.ranking],
+            )
+    return 0 if identification.speaker is not None else 1

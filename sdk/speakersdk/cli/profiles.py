@@ -1,0 +1,132 @@
+"""``speakersdk profiles``: the stored voiceprints."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from speakersdk.cli import arguments as shared
+from speakersdk.cli.output import print_json, print_table
+from speakersdk.cli.voiceprints import summary, write_file
+from speakersdk.errors import SpeakerSdkError
+from speakersdk.voiceprint import Voiceprint
+
+
+def add_command(commands: shared.Subparsers) -> None:
+    """Add this command's parser and those of its actions."""
+    parser = commands.add_parser(
+        "profiles",
+        help="list, show, remove, export and import voiceprints",
+        description="Manage the stored voiceprints; without an ACTION, list them.",
+    )
+    shared.add_voiceprints(parser)
+    shared.add_json(parser)
+    parser.set_defaults(run=run_list, replace=False, append=False)
+    actions = parser.add_subparsers(metavar="ACTION")
+
+    def add_action(
+        name: str, purpose: str, run: Callable[[argparse.Namespace], int]
+    ) -> argparse.ArgumentParser:
+        # SUPPRESS: an option that stands before the action is not undone by the action's default.
+        action = actions.add_parser(name, help=purpose, argument_default=argparse.SUPPRESS)
+        shared.add_voiceprints(action)
+        action.set_defaults(run=run)
+        return action
+
+    action = add_action("list", "all stored voiceprints", run_list)
+    shared.add_json(action)
+
+    action = add_action("show", "one voiceprint, with each recording's speech", run_show)
+    action.add_argument("name", metavar="NAME")
+    shared.add_json(action)
+
+    action = add_action("remove", "delete voiceprints, damaged ones too", run_remove)
+    action.add_argument("names", nargs="+", metavar="NAME")
+
+    action = add_action("export", "copy a voiceprint into a file", run_export)
+    action.add_argument("name", metavar="NAME")
+    action.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.voiceprint")
+    action.add_argument("--replace", action="store_true", help="overwrite the file")
+
+    action = add_action("import", "store voiceprint files under the names they carry", run_import)
+    action.add_argument("files", nargs="+", type=Path, metavar="FILE.voiceprint")
+    shared.add_replace_or_append(action)
+
+
+def run_list(arguments: argparse.Namespace) -> int:
+    """List all; one that cannot be read is reported and the others are shown."""
+    store = shared.open_store(arguments)
+    voiceprints, failures = [], []
+    for name in store.names():
+        try:
+            voiceprints.append(store.load(name))
+        except (SpeakerSdkError, OSError) as error:
+            failures.append(str(error))
+    if arguments.json:
+        print_json([summary(voiceprint) for voiceprint in voiceprints])
+    else:
+        _print_voiceprints(voiceprints)
+    for failure in failures:
+        print(f"speakersdk: error: {failure}", file=sys.stderr)
+    return 2 if failures else 0
+
+
+def run_show(arguments: argparse.Namespace) -> int:
+    """Show one."""
+    voiceprint = shared.open_store(arguments).load(arguments.name)
+    if arguments.json:
+        print_json({**summary(voiceprint), "recordings_speech_s": voiceprint.speech_s.tolist()})
+    else:
+        _print_voiceprints([voiceprint])
+        print_table(
+            ("recording", "speech_s"),
+            [
+                (str(number), f"{speech_s:.1f}")
+                for number, speech_s in enumerate(voiceprint.speech_s.tolist(), start=1)
+            ],
+        )
+    return 0
+
+
+def run_remove(arguments: argparse.Namespace) -> int:
+    """Delete."""
+    store = shared.open_store(arguments)
+    for name in arguments.names:
+        store.remove(name)
+        print(f"removed {name}")
+    return 0
+
+
+def run_export(arguments: argparse.Namespace) -> int:
+    """Copy out of the store."""
+    voiceprint = shared.open_store(arguments).load(arguments.name)
+    write_file(voiceprint, arguments.output, replace=arguments.replace)
+    print(f"exported {voiceprint.name} to {arguments.output}")
+    return 0
+
+
+def run_import(arguments: argparse.Namespace) -> int:
+    """Copy into the store: all files, or none if one of them cannot be read."""
+    store = shared.open_store(arguments)
+    for voiceprint in [Voiceprint.load(path) for path in arguments.files]:
+        store.save(voiceprint, replace=arguments.replace, append=arguments.append)
+        print(f"imported {voiceprint.name}")
+    return 0
+
+
+def _print_voiceprints(voiceprints: Sequence[Voiceprint]) -> None:
+    print_table(
+        ("name", "recordings", "speech_s", "model", "created_utc"),
+        [
+            (
+                voiceprint.name,
+                str(len(voiceprint.exemplars)),
+                f"{voiceprint.total_speech_s:.1f}",
+                voiceprint.model_name,
+                voiceprint.created_utc,
+            )
+            for voiceprint in voiceprints
+        ],
+    )

@@ -1,0 +1,88 @@
+"""Voiceprints on the command line: what a reference means, and writing a voiceprint file.
+
+A reference is the name of an enrolled speaker, a voiceprint file or a recording. ``@NAME`` is
+always a name and ``./FILE`` always a file, for when a name is also a file's.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from speakersdk.errors import ConfigError, UnknownSpeakerError
+from speakersdk.verifier import Verifier
+from speakersdk.voiceprint import SUFFIX, Voiceprint, check_name
+from speakersdk.voiceprint_store import VoiceprintStore
+
+REFERENCE_HELP: Final = (
+    "an enrolled name, a .voiceprint file or a recording (@NAME is always a name, ./FILE a file)"
+)
+
+
+def resolve(reference: str, store: VoiceprintStore) -> Voiceprint | Path:
+    """The voiceprint that a reference means, or the path of a recording.
+
+    Raises:
+        ConfigError: it is both a name and a file.
+        UnknownSpeakerError: it is neither.
+    """
+    if reference.startswith("@"):
+        return store.load(reference[1:])
+    path = Path(reference)
+    is_name = reference in store.names()
+    if is_name and path.exists():
+        raise ConfigError(
+            f"{reference!r} is an enrolled name and a file; "
+            f"write @{reference} for the name or ./{reference} for the file"
+        )
+    if is_name:
+        return store.load(reference)
+    if path.suffix == SUFFIX:
+        return Voiceprint.load(path)
+    if path.exists() or path.suffix or path.name != reference:
+        return path  # looks like a file: if there is none, reading it says so
+    raise UnknownSpeakerError(reference, known=store.names())
+
+
+def resolve_voiceprint(reference: str, store: VoiceprintStore, verifier: Verifier) -> Voiceprint:
+    """The voiceprint that a reference means; a recording is enrolled under its file's name."""
+    resolved = resolve(reference, store)
+    if isinstance(resolved, Voiceprint):
+        return resolved
+    try:
+        name = check_name(resolved.stem)
+    except ConfigError:
+        name = "reference"
+    return verifier.enroll([resolved], name=name)
+
+
+def write_file(
+    voiceprint: Voiceprint, path: Path, *, replace: bool = False, append: bool = False
+) -> Voiceprint:
+    """Write a voiceprint file, as `VoiceprintStore.save` does under a name.
+
+    Raises:
+        ConfigError: the suffix is another one, or the file exists and neither was asked for.
+        IncompatibleModelError: append, and the file's voiceprint is of another model.
+    """
+    if path.suffix != SUFFIX:
+        raise ConfigError(f"expected a file name that ends in {SUFFIX}, got {path}")
+    if path.exists():
+        if append:
+            voiceprint = Voiceprint.load(path).with_exemplars(voiceprint)
+        elif not replace:
+            raise ConfigError(f"expected a new file, got {path}, which exists; --replace it")
+    voiceprint.save(path)
+    return voiceprint
+
+
+def summary(voiceprint: Voiceprint) -> dict[str, object]:
+    """What JSON output says of a voiceprint."""
+    return {
+        "name": voiceprint.name,
+        "recordings": len(voiceprint.exemplars),
+        "speech_s": voiceprint.total_speech_s,
+        "model_name": voiceprint.model_name,
+        "model_sha256": voiceprint.model_sha256,
+        "created_utc": voiceprint.created_utc,
+    }
