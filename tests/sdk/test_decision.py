@@ -72,3 +72,13 @@ def test_identification_is_true_only_with_a_speaker() -> None:
     assert str(known).startswith("ann: ACCEPT: ")
     assert str(known).endswith("; margin 1.50")
     assert str(unknown).startswith("unknown: REJECT: ")
+    assert "margin" not in str(unknown)
+
+
+def test_identification_without_an_answer_names_nobody() -> None:
+    decision = Decision.without_answer(
+        Verdict.NO_SPEECH, threshold=1.0, speech_s=0.0, reason="no speech found"
+    )
+    identification = Identification(decision=decision, speaker=None, margin=None, ranking=())
+    assert not identification
+    assert str(identification) == str(decision)

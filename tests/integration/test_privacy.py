@@ -1,0 +1,109 @@
+"""Importing and verifying leave no file behind and open no socket.
+
+onnxruntime keeps a device id and a database below HOME and starts an uploader unless its telemetry
+is switched off before it is imported. It is quiet on its own where it sees a CI variable, so these
+tests run without them, and positive controls show that they would notice.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from speakersdk.cli.demo import CLIPS
+
+VERIFY = """
+import sys
+from speakersdk import Verifier
+model, enrolled, probe = sys.argv[1:]
+verifier = Verifier(model)
+verifier.verify(verifier.enroll([enrolled], name="slt"), probe)
+"""
+# From here on the kernel kills the process when any code in it, native code too, makes a socket.
+NO_SOCKETS = """
+import ctypes, platform, struct
+SOCKET = {"x86_64": 41, "aarch64": 198}[platform.machine()]
+program = b"".join(struct.pack("HBBI", *instruction) for instruction in (
+    (0x20, 0, 0, 0),           # load the number of the system call
+    (0x15, 0, 1, SOCKET),      # if it is socket:
+    (0x06, 0, 0, 0x80000000),  #     kill the process
+    (0x06, 0, 0, 0x7FFF0000),  # allow it
+))
+class Program(ctypes.Structure):
+    _fields_ = [("length", ctypes.c_ushort), ("instructions", ctypes.c_void_p)]
+instructions = ctypes.create_string_buffer(program)
+filter = Program(len(program) // 8, ctypes.addressof(instructions))
+prctl = ctypes.CDLL(None, use_errno=True).prctl
+if prctl(38, 1, 0, 0, 0) or prctl(22, 2, ctypes.byref(filter), 0, 0):  # NO_NEW_PRIVS, SECCOMP
+    sys.exit(f"no seccomp filter: errno {ctypes.get_errno()}")
+"""
+SECCOMP = pytest.mark.skipif(
+    sys.platform != "linux" or platform.machine() not in {"x86_64", "aarch64"},
+    reason="the filter is written for Linux on x86-64 and ARM",
+)
+
+
+def run(
+    code: str, folder: Path, *arguments: Any, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Run code in a process that knows no other folder than `folder` and no variable but these."""
+    return subprocess.run(
+        [sys.executable, "-c", code, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=folder,
+        env={
+            "PATH": os.environ["PATH"],
+            "HOME": str(folder),
+            "TMPDIR": str(folder),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            **environment,
+        },
+    )
+
+
+def files(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.rglob("*") if path.is_file())
+
+
+@pytest.fixture
+def recordings() -> tuple[Path, Path]:
+    return CLIPS / "slt-enroll-1.flac", CLIPS / "slt-probe.flac"
+
+
+def test_verify_leaves_no_file(
+    tmp_path: Path, default_model: Path, recordings: tuple[Path, Path]
+) -> None:
+    done = run(VERIFY, tmp_path, default_model, *recordings)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert files(tmp_path) == []
+
+
+def test_control_telemetry_that_the_user_switched_on_leaves_files(
+    tmp_path: Path, default_model: Path, recordings: tuple[Path, Path]
+) -> None:
+    done = run(VERIFY, tmp_path, default_model, *recordings, ORT_DISABLE_TELEMETRY="0")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "deviceid" in files(tmp_path)
+
+
+@SECCOMP
+def test_verify_opens_no_socket(
+    tmp_path: Path, default_model: Path, recordings: tuple[Path, Path]
+) -> None:
+    done = run("import sys\n" + NO_SOCKETS + VERIFY, tmp_path, default_model, *recordings)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@SECCOMP
+def test_control_a_socket_is_noticed(tmp_path: Path) -> None:
+    done = run("import sys\n" + NO_SOCKETS + "import socket; socket.socket()", tmp_path)
+    assert done.returncode == -signal.SIGSYS

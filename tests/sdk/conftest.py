@@ -1,0 +1,78 @@
+"""Fixtures of the SDK's tests: bundled voices, a verifier, models with another manifest."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from speakersdk.cli.demo import CLIPS
+from speakersdk.manifest import PREFIX
+from speakersdk.verifier import Verifier
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """The clips of one synthetic voice."""
+
+    enroll: tuple[Path, ...]
+    probe: Path
+
+
+@pytest.fixture(scope="session")
+def voices() -> dict[str, Voice]:
+    """Voices of the bundled clips by name."""
+    return {
+        name: Voice(
+            tuple(sorted(CLIPS.glob(f"{name}-enroll-*.flac"))),
+            CLIPS / f"{name}-probe.flac",
+        )
+        for name in ("awb", "kal16", "rms", "slt")
+    }
+
+
+@pytest.fixture(scope="session")
+def verifier(default_model: Path) -> Verifier:
+    """A verifier with the bundled model at the default operating point."""
+    return Verifier(default_model)
+
+
+EditModel = Callable[..., Path]
+
+
+@pytest.fixture
+def edit_model(default_model: Path, tmp_path: Path) -> EditModel:
+    """Writes copies of the bundled model in which fields of the manifest say something else."""
+
+    def edit(**fields: Any) -> Path:
+        data = default_model.read_bytes()
+        for field, value in fields.items():
+            data += metadata_property(PREFIX + field, json.dumps(value))
+        path = tmp_path / f"edited-{len(list(tmp_path.iterdir()))}.onnx"
+        path.write_bytes(data)
+        return path
+
+    return edit
+
+
+def metadata_property(key: str, value: str) -> bytes:
+    """One more `metadata_props` entry of an ONNX ModelProto; of equal keys the last one counts.
+
+    Field 14 of ModelProto holds entries with key (field 1) and value (field 2); appending to a
+    protobuf message adds to its repeated fields. So the tests edit models without the onnx package.
+    """
+    entry = length_delimited(1, key.encode()) + length_delimited(2, value.encode())
+    return length_delimited(14, entry)
+
+
+def length_delimited(field: int, content: bytes) -> bytes:
+    size, encoded = len(content), bytearray([field << 3 | 2])
+    while size > 0x7F:
+        encoded.append(size & 0x7F | 0x80)
+        size >>= 7
+    encoded.append(size)
+    return bytes(encoded) + content

@@ -1,0 +1,328 @@
+"""The verifier, with the bundled model on the bundled voices and on real readers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile as sf
+
+from speakersdk.audio import SAMPLE_RATE_HZ, read_audio
+from speakersdk.calibration import Calibration
+from speakersdk.decision import Verdict
+from speakersdk.errors import (
+    AudioTooShortError,
+    ConfigError,
+    EnrollmentError,
+    IncompatibleModelError,
+    InferenceError,
+    InvalidAudioError,
+    ModelError,
+    UnreadableAudioError,
+)
+from speakersdk.scoring import symmetric_kl
+from speakersdk.verifier import Verifier
+from speakersdk.voiceprint import Voiceprint
+
+EditModel = Callable[..., Path]
+
+
+@pytest.fixture(scope="module")
+def enrolled(verifier: Verifier, voices: dict[str, Any]) -> dict[str, Voiceprint]:
+    return {name: verifier.enroll(voice.enroll, name=name) for name, voice in voices.items()}
+
+
+def calibration_of(verifier: Verifier) -> dict[str, Any]:
+    """The calibration as the metadata hold it."""
+    return asdict(calibration_object(verifier))
+
+
+def calibration_object(verifier: Verifier) -> Calibration:
+    calibration = verifier.manifest.calibration
+    assert calibration is not None
+    return calibration
+
+
+def silence(seconds: float) -> np.ndarray:
+    return np.zeros(round(seconds * SAMPLE_RATE_HZ), dtype=np.float32)
+
+
+def test_own_voice_is_accepted_and_others_are_rejected(
+    verifier: Verifier, voices: dict[str, Any], enrolled: dict[str, Voiceprint]
+) -> None:
+    verdicts = {
+        (probe, name): verifier.verify(voiceprint, voices[probe].probe).verdict
+        for probe in voices
+        for name, voiceprint in enrolled.items()
+    }
+    expected = {
+        (probe, name): Verdict.ACCEPT if probe == name else Verdict.REJECT
+        for probe, name in verdicts
+    }
+    assert verdicts == expected
+
+
+def test_a_decision_is_the_documented_formula(
+    verifier: Verifier, voices: dict[str, Any], enrolled: dict[str, Voiceprint]
+) -> None:
+    voiceprint, probe = enrolled["slt"], voices["rms"].probe
+    decision = verifier.verify(voiceprint, probe)
+    assert decision.score == -symmetric_kl(voiceprint.embedding, verifier.embed(probe))
+    assert decision.score == verifier.score(voiceprint, probe)
+    calibration = calibration_object(verifier)
+    assert decision.llr == calibration.llr(
+        decision.score,
+        enrolled_speech_s=voiceprint.total_speech_s,
+        probe_speech_s=decision.speech_s,
+    )
+    assert decision.threshold == calibration.operating_point(0.01).llr
+
+
+def test_voiceprint_holds_one_exemplar_per_recording(
+    verifier: Verifier, voices: dict[str, Any], enrolled: dict[str, Voiceprint]
+) -> None:
+    voiceprint = enrolled["slt"]
+    manifest = verifier.manifest
+    assert voiceprint.exemplars.shape == (2, manifest.embedding_dim)
+    for exemplar, path in zip(voiceprint.exemplars, voices["slt"].enroll, strict=True):
+        assert np.array_equal(exemplar, verifier.embed(path))
+    assert voiceprint.model_sha256 == manifest.weights_sha256
+    assert Voiceprint.from_bytes(voiceprint.to_bytes()) == voiceprint
+
+
+def test_arrays_and_files_are_the_same(
+    verifier: Verifier, voices: dict[str, Any], enrolled: dict[str, Voiceprint]
+) -> None:
+    path = voices["slt"].probe
+    samples = read_audio(path)
+    from_file = verifier.verify(enrolled["slt"], str(path))
+    from_array = verifier.verify(enrolled["slt"], samples, sample_rate_hz=SAMPLE_RATE_HZ)
+    assert from_array == from_file
+    # 16-bit clips: the integers hold exactly the same samples.
+    integers = np.round(samples * 2**15).astype(np.int16)
+    assert verifier.verify(enrolled["slt"], integers, sample_rate_hz=SAMPLE_RATE_HZ) == from_file
+
+
+def test_arrays_need_a_rate(verifier: Verifier, enrolled: dict[str, Voiceprint]) -> None:
+    for call in (
+        lambda: verifier.embed(silence(2)),
+        lambda: verifier.verify(enrolled["slt"], silence(2)),
+        lambda: verifier.identify([enrolled["slt"]], silence(2)),
+        lambda: verifier.score(enrolled["slt"], silence(2)),
+        lambda: verifier.enroll([silence(2)], name="ann"),
+    ):
+        with pytest.raises(TypeError, match="sample_rate_hz is required for arrays"):
+            call()
+
+
+def test_score_is_symmetric_and_zero_on_itself(verifier: Verifier, voices: dict[str, Any]) -> None:
+    a, b = voices["slt"].probe, voices["rms"].probe
+    assert verifier.score(a, b) == verifier.score(b, a) < 0
+    assert str(verifier.score(a, a)) == "0.0"  # not -0.0
+
+
+# The false-accept rate must reach every way to a decision: a peer's verify_files ignored it.
+def test_far_changes_the_decision_at_every_entry_point(
+    verifier: Verifier,
+    voices: dict[str, Any],
+    enrolled: dict[str, Voiceprint],
+    edit_model: EditModel,
+) -> None:
+    path = voices["slt"].probe
+    llr = verifier.verify(enrolled["slt"], path).llr
+    assert llr is not None
+    points = [
+        {"far": 0.1, "frr": 0.0, "llr": llr - 1},
+        {"far": 0.001, "frr": 0.1, "llr": llr + 1},
+    ]
+    model = edit_model(calibration={**calibration_of(verifier), "operating_points": points})
+    samples = read_audio(path)
+    for far, verdict in ((0.1, Verdict.ACCEPT), (0.001, Verdict.REJECT)):
+        with_rate = Verifier(model, far=far)
+        voiceprint = enrolled["slt"]
+        decisions = (
+            with_rate.verify(voiceprint, path),
+            with_rate.verify(voiceprint, samples, sample_rate_hz=SAMPLE_RATE_HZ),
+            with_rate.identify([voiceprint], path).decision,
+            with_rate.identify([voiceprint], samples, sample_rate_hz=SAMPLE_RATE_HZ).decision,
+        )
+        assert [decision.verdict for decision in decisions] == [verdict] * 4
+
+
+@pytest.mark.parametrize("far", [0.0, 1.0, -0.5, 1e-9, float("nan")])
+def test_a_rate_that_cannot_be_promised_is_refused_at_once(default_model: Path, far: float) -> None:
+    with pytest.raises(ConfigError, match="false-accept rate"):
+        Verifier(default_model, far=far)
+
+
+def test_identify_ranks_and_names_the_speaker(
+    verifier: Verifier, voices: dict[str, Any], enrolled: dict[str, Voiceprint]
+) -> None:
+    identification = verifier.identify(list(enrolled.values()), voices["rms"].probe)
+    assert identification.speaker == "rms"
+    names = [name for name, _ in identification.ranking]
+    assert names[0] == "rms"
+    assert sorted(names) == sorted(enrolled)
+    ratios = [decision.llr for _, decision in identification.ranking]
+    assert ratios == sorted(ratios, reverse=True)
+    assert identification.margin == ratios[0] - ratios[1]
+    for name, decision in identification.ranking:
+        assert decision == verifier.verify(enrolled[name], voices["rms"].probe)
+
+
+def test_an_unknown_speaker_is_an_answer(
+    verifier: Verifier, voices: dict[str, Any], enrolled: dict[str, Voiceprint]
+) -> None:
+    others = [voiceprint for name, voiceprint in enrolled.items() if name != "rms"]
+    identification = verifier.identify(others, voices["rms"].probe)
+    assert identification.speaker is None
+    assert identification.decision.verdict is Verdict.REJECT
+    assert len(identification.ranking) == 3
+
+
+def test_one_candidate_has_no_margin(
+    verifier: Verifier, voices: dict[str, Any], enrolled: dict[str, Voiceprint]
+) -> None:
+    assert verifier.identify([enrolled["rms"]], voices["rms"].probe).margin is None
+
+
+def test_candidates_must_be_distinct_and_some(
+    verifier: Verifier, voices: dict[str, Any], enrolled: dict[str, Voiceprint]
+) -> None:
+    with pytest.raises(ConfigError, match="'slt' 2 times"):
+        verifier.identify([enrolled["slt"], enrolled["slt"]], voices["rms"].probe)
+    with pytest.raises(ConfigError, match="at least one voiceprint"):
+        verifier.identify([], voices["rms"].probe)
+
+
+def test_silence_is_never_a_number(
+    verifier: Verifier, enrolled: dict[str, Voiceprint], tmp_path: Path
+) -> None:
+    for samples in (silence(3), silence(3) + np.float32(0.1)):
+        identification = verifier.identify(
+            list(enrolled.values()), samples, sample_rate_hz=SAMPLE_RATE_HZ
+        )
+        decision = identification.decision
+        assert decision.verdict is Verdict.NO_SPEECH
+        assert decision.score is decision.llr is decision.probability is None
+        assert decision.reason == "no speech found in 3.0 s of audio"
+        assert (identification.speaker, identification.ranking) == (None, ())
+    path = tmp_path / "silence.wav"
+    sf.write(path, silence(3), SAMPLE_RATE_HZ)
+    assert verifier.verify(enrolled["slt"], path).verdict is Verdict.NO_SPEECH
+    for call in (
+        lambda: verifier.embed(path),
+        lambda: verifier.score(enrolled["slt"], path),
+        lambda: verifier.score(path, path),
+    ):
+        with pytest.raises(InvalidAudioError, match=r"silence\.wav: no speech found"):
+            call()
+
+
+def test_too_little_speech_is_inconclusive(
+    verifier: Verifier, voices: dict[str, Any], enrolled: dict[str, Voiceprint]
+) -> None:
+    minimum_s = calibration_object(verifier).minimum_speech_s
+    # As much speech as half the minimum, in enough audio for the model.
+    word = read_audio(voices["slt"].probe)[: round(minimum_s / 2 * SAMPLE_RATE_HZ)]
+    samples = np.concatenate([silence(1), word, silence(1)])
+    decision = verifier.verify(enrolled["slt"], samples, sample_rate_hz=SAMPLE_RATE_HZ)
+    assert decision.verdict is Verdict.INCONCLUSIVE
+    assert 0 < decision.speech_s < minimum_s
+    assert decision.llr is None
+    assert f"at least {minimum_s:g} s are needed" in decision.reason
+
+
+def test_too_little_audio_is_inconclusive(
+    verifier: Verifier, enrolled: dict[str, Voiceprint]
+) -> None:
+    short = silence(verifier.manifest.minimum_s / 2)
+    decision = verifier.verify(enrolled["slt"], short, sample_rate_hz=SAMPLE_RATE_HZ)
+    assert decision.verdict is Verdict.INCONCLUSIVE
+    assert "expected at least" in decision.reason
+    with pytest.raises(AudioTooShortError):
+        verifier.embed(short, sample_rate_hz=SAMPLE_RATE_HZ)
+
+
+def test_unusable_recordings_are_named(
+    verifier: Verifier, voices: dict[str, Any], tmp_path: Path
+) -> None:
+    good = voices["slt"].enroll[0]
+    quiet = tmp_path / "quiet.wav"
+    sf.write(quiet, silence(3), SAMPLE_RATE_HZ)
+    with pytest.raises(EnrollmentError, match=r"recording 2 \(.*quiet\.wav\): no speech found"):
+        verifier.enroll([good, quiet], name="slt")
+    with pytest.raises(EnrollmentError, match=r"missing\.wav.*No such file") as caught:
+        verifier.enroll([good, tmp_path / "missing.wav"], name="slt")
+    assert isinstance(caught.value.__cause__, UnreadableAudioError)
+    with pytest.raises(EnrollmentError, match=r"recording 1 \(the array\): expected at least"):
+        verifier.enroll([silence(0.1)], name="slt", sample_rate_hz=SAMPLE_RATE_HZ)
+
+
+def test_enroll_takes_a_list_of_recordings_and_a_name(
+    verifier: Verifier, voices: dict[str, Any]
+) -> None:
+    with pytest.raises(EnrollmentError, match="at least one recording"):
+        verifier.enroll([], name="slt")
+    for single in (voices["slt"].probe, str(voices["slt"].probe), silence(2)):
+        with pytest.raises(TypeError, match="expected a list of recordings"):
+            verifier.enroll(single, name="slt")
+    with pytest.raises(ConfigError, match="expected a name"):
+        verifier.enroll([voices["slt"].probe], name="../slt")
+
+
+def test_a_voiceprint_of_another_model_is_refused_naming_both(
+    verifier: Verifier,
+    voices: dict[str, Any],
+    enrolled: dict[str, Voiceprint],
+    edit_model: EditModel,
+) -> None:
+    other = Verifier(edit_model(name="other-model", weights_sha256="cd" * 32))
+    foreign = other.enroll(voices["slt"].enroll, name="slt")
+    probe = voices["slt"].probe
+    for call in (
+        lambda: verifier.verify(foreign, probe),
+        lambda: verifier.identify([enrolled["rms"], foreign], probe),
+        lambda: verifier.score(foreign, probe),
+        lambda: verifier.score(probe, foreign),
+    ):
+        with pytest.raises(IncompatibleModelError) as caught:
+            call()
+        assert "other-model (cdcdcdcdcdcd)" in str(caught.value)
+        assert verifier.manifest.name in str(caught.value)
+
+
+def test_without_calibration_there_are_scores_and_no_decisions(
+    verifier: Verifier,
+    voices: dict[str, Any],
+    enrolled: dict[str, Voiceprint],
+    edit_model: EditModel,
+) -> None:
+    scores_only = Verifier(edit_model(calibration=None))
+    voiceprint = scores_only.enroll(voices["slt"].enroll, name="slt")
+    probe = voices["slt"].probe
+    assert scores_only.score(voiceprint, probe) == verifier.score(enrolled["slt"], probe)
+    for call in (scores_only.verify, lambda a, b: scores_only.identify([a], b)):
+        with pytest.raises(ModelError, match=r"without calibration.*Verifier\.score"):
+            call(voiceprint, probe)
+    assert scores_only.report()["calibrated"] is False
+
+
+def test_a_missing_model_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(InferenceError, match=r"missing\.onnx"):
+        Verifier(tmp_path / "missing.onnx")
+
+
+def test_report_says_what_runs_where(verifier: Verifier) -> None:
+    report = verifier.report()
+    assert report["model_name"] == verifier.manifest.name
+    assert report["model_sha256"] == verifier.manifest.weights_sha256
+    assert (report["device"], report["providers"]) == ("cpu", ["CPUExecutionProvider"])
+    assert (report["num_threads"], report["far"]) == (1, 0.01)
+    assert report["ORT_DISABLE_TELEMETRY"] == "1"
+    assert json.loads(json.dumps(report)) == report
