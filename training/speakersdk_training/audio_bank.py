@@ -54,7 +54,7 @@ def load_bank(
     device: torch.device,
     labels: dict[str, Labels] | None = None,
     root: Path | None = None,
-    num_workers: int = 4,
+    num_workers: int | None = None,
 ) -> AudioBank:
     """Decode utterances into a bank.
 
@@ -63,7 +63,7 @@ def load_bank(
         device: where the bank shall lie.
         labels: speech labels by path relative to `root` (speech_labels.load_labels).
         root: folder that the labels' paths start from.
-        num_workers: files decoded at the same time.
+        num_workers: files decoded at the same time; None = the executor's default.
 
     Raises:
         TrainingError: no utterances, or a file without labels.

@@ -27,10 +27,10 @@ class TrialSet:
         segments = used_segments(trials, read_segments(Path(config.segments)))
         audio = read_segment_audio(segments, Path(config.root))
         self.name = config.name
-        self._row = {segment.name: row for row, segment in enumerate(segments)}
+        row_of = {segment.name: row for row, segment in enumerate(segments)}
         self._audio = [torch.from_numpy(audio[segment.name]) for segment in segments]
-        self._enroll = torch.tensor([self._row[trial.enroll] for trial in trials], device=device)
-        self._probe = torch.tensor([self._row[trial.probe] for trial in trials], device=device)
+        self._enroll = torch.tensor([row_of[trial.enroll] for trial in trials], device=device)
+        self._probe = torch.tensor([row_of[trial.probe] for trial in trials], device=device)
         self._labels = [trial.is_target for trial in trials]
         self._device = device
 

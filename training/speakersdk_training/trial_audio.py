@@ -1,36 +1,49 @@
-"""Audio of trial segments: pieces of decoded files joined to fixed lengths, as batches."""
+"""Audio of trial segments: pieces of decoded files joined to fixed lengths."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 
 from speakersdk.arrays import Waveform
 from speakersdk.audio import read_audio
-from speakersdk.trials import Segment
+from speakersdk.trials import Piece, Segment
 
 
-def read_segment_audio(segments: Iterable[Segment], root: Path) -> dict[str, Waveform]:
+def read_segment_audio(
+    segments: Iterable[Segment], root: Path, *, num_workers: int | None = None
+) -> dict[str, Waveform]:
     """Samples of every segment, each file decoded once.
+
+    Args:
+        segments: whose pieces to read.
+        root: folder that the pieces' paths start from.
+        num_workers: files decoded at the same time; None = the executor's default.
 
     Returns:
         name -> (n,) float32 at 16 kHz; a last piece that decodes short is left short.
     """
     listed = list(segments)
-    paths = sorted({piece.path for segment in listed for piece in segment.pieces})
-    joined: dict[str, list[Waveform | None]] = {
-        segment.name: [None] * len(segment.pieces) for segment in listed
-    }
-    for path in paths:
+    by_path: dict[str, set[Piece]] = {}
+    for segment in listed:
+        for piece in segment.pieces:
+            by_path.setdefault(piece.path, set()).add(piece)
+
+    def cut(path: str) -> dict[Piece, Waveform]:
         samples = read_audio(root / path)
-        for segment in listed:
-            for index, piece in enumerate(segment.pieces):
-                if piece.path == path:
-                    stop = piece.start + piece.num_samples
-                    joined[segment.name][index] = samples[piece.start : stop]
+        return {
+            piece: samples[piece.start : piece.start + piece.num_samples].copy()
+            for piece in by_path[path]
+        }
+
+    heard: dict[Piece, Waveform] = {}
+    with ThreadPoolExecutor(num_workers) as pool:
+        for pieces in pool.map(cut, sorted(by_path)):
+            heard.update(pieces)
     return {
-        name: np.concatenate([piece for piece in pieces if piece is not None])
-        for name, pieces in joined.items()
+        segment.name: np.concatenate([heard[piece] for piece in segment.pieces])
+        for segment in listed
     }

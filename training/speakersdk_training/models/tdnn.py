@@ -50,9 +50,14 @@ class TdnnConfig:
     temperature: float = 4.0
 
     def __post_init__(self) -> None:
-        if not set(self.joined_blocks) <= set(range(1, len(self.dilations) + 1)):
+        known = set(range(1, len(self.dilations) + 1))
+        if not self.joined_blocks or not set(self.joined_blocks) <= known:
             raise ConfigError(
                 f"expected joined_blocks among 1..{len(self.dilations)}, got {self.joined_blocks}"
+            )
+        if self.kernel < 2 or min(self.dilations) < 1:
+            raise ConfigError(
+                f"expected kernel >= 2 and dilations >= 1, got {self.kernel} and {self.dilations}"
             )
 
 
