@@ -148,4 +148,4 @@ def demo_clips() -> Path:
     """Folder of the synthetic demonstration clips that the package ships."""
     import speakersdk
 
-    return Path(speakersdk.__path__[0]) / "demo_clips"
+    return Path(speakersdk.__file__).parent / "demo_clips"

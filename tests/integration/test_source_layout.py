@@ -80,10 +80,8 @@ def test_every_module_has_its_test_file(area: str) -> None:
     missing = []
     for path in modules(area):
         inner = path.relative_to(PACKAGES[area]).with_suffix("")
-        # A package's __init__ only names its public parts, unless it is a whole area's.
-        if f"{area}/{inner}" in TESTED_ELSEWHERE or (
-            path.stem == "__init__" and not has_code(path)
-        ):
+        only_names_others = path.stem in {"__init__", "__main__"} and not has_code(path)
+        if only_names_others or f"{area}/{inner}" in TESTED_ELSEWHERE:
             continue
         names = {f"test_{path.stem}", f"test_{'_'.join(inner.parts)}", f"test_{path.parent.name}"}
         if not names & test_names:
