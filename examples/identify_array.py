@@ -26,7 +26,7 @@ def main() -> int:
     for name in PROBES:
         samples, sample_rate_hz = sf.read(CLIPS / f"{name}-probe.flac", dtype="int16")
         found = verifier.identify(voiceprints, samples, sample_rate_hz=sample_rate_hz)
-        print(f"{name}: {found}")
+        print(f"probe of {name} -> {found}")
     return 0
 
 
