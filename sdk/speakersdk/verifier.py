@@ -47,7 +47,8 @@ class Verifier:
         model: ONNX file exported by speakersdk; None = the bundled model.
         far: false-accept rate of one comparison, on speech like the model's calibration trials. Of
             N candidates in `identify`, an unknown speaker is taken for one of them up to N times as
-            often.
+            often. None = 0.01, and no error from a model that cannot promise that much before a
+            decision is asked for: enrolling and scoring need no threshold.
         device: where the model runs.
         num_threads: threads of one inference on the CPU.
 
@@ -60,20 +61,20 @@ class Verifier:
         self,
         model: str | os.PathLike[str] | None = None,
         *,
-        far: float = DEFAULT_FAR,
+        far: float | None = None,
         device: str = "cpu",
         num_threads: int = 1,
     ) -> None:
-        if not 0 < far < 1:
+        self._far = DEFAULT_FAR if far is None else far
+        if not 0 < self._far < 1:
             raise ConfigError(f"expected a false-accept rate between 0 and 1, got {far}")
-        self._far = far
         self._num_threads = num_threads
         self._encoder = load_encoder(
             default_model_path() if model is None else model,
             device=device,
             num_threads=num_threads,
         )
-        if self.manifest.calibration is not None:
+        if far is not None and self.manifest.calibration is not None:
             self._decision_rule()  # an unsupported rate is refused now, not at the first probe
 
     @property

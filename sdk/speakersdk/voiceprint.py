@@ -107,7 +107,7 @@ class Voiceprint:
         lengths = np.linalg.norm(self.exemplars, axis=1)
         if not np.allclose(lengths, self.temperature, rtol=_LENGTH_TOLERANCE, atol=0):
             raise ValueError(f"expected exemplars of length {self.temperature:g}, got {lengths}")
-        if not self.exemplars.mean(axis=0).any():
+        if not self.exemplars.mean(axis=0, dtype=np.float64).any():
             raise ValueError("expected exemplars that do not cancel each other")
         if not (np.isfinite(self.speech_s).all() and (self.speech_s >= 0).all()):
             raise ValueError(f"expected finite speech_s of at least 0, got {self.speech_s}")

@@ -160,6 +160,20 @@ def test_a_rate_that_cannot_be_promised_is_refused_at_once(default_model: Path, 
         Verifier(default_model, far=far)
 
 
+def test_a_model_of_few_trials_still_enrolls_and_scores(
+    verifier: Verifier, voices: dict[str, Any], edit_model: EditModel
+) -> None:
+    points = [{"far": 0.1, "frr": 0.0, "llr": 0.0}, {"far": 0.05, "frr": 0.0, "llr": 1.0}]
+    model = edit_model(calibration={**calibration_of(verifier), "operating_points": points})
+    few_trials = Verifier(model)
+    voiceprint = few_trials.enroll(voices["slt"].enroll, name="slt")
+    assert few_trials.score(voiceprint, voices["slt"].probe) < 0
+    with pytest.raises(ConfigError, match=r"between 0\.05 and 0\.1"):
+        few_trials.verify(voiceprint, voices["slt"].probe)
+    with pytest.raises(ConfigError, match=r"between 0\.05 and 0\.1"):
+        Verifier(model, far=0.01)
+
+
 def test_identify_ranks_and_names_the_speaker(
     verifier: Verifier, voices: dict[str, Any], enrolled: dict[str, Voiceprint]
 ) -> None:

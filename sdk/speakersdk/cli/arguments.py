@@ -56,7 +56,7 @@ def add_replace_or_append(parser: argparse.ArgumentParser) -> None:
 
 def open_verifier(arguments: argparse.Namespace) -> Verifier:
     """The verifier of --model and, where the command has it, --far."""
-    return Verifier(arguments.model, far=getattr(arguments, "far", DEFAULT_FAR))
+    return Verifier(arguments.model, far=getattr(arguments, "far", None))
 
 
 def open_store(arguments: argparse.Namespace) -> VoiceprintStore:

@@ -1,0 +1,45 @@
+"""Tables for people and for pipes."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+
+import pytest
+
+from speakersdk.cli.output import print_json, print_table
+
+COLUMNS = ("name", "speech_s")
+ROWS = [("ann [bold]", "2.5"), ("bob", "12.0")]
+
+
+class Terminal(io.StringIO):
+    """Claims to be a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_pipe_gets_rows_separated_by_tabs(capsys: pytest.CaptureFixture[str]) -> None:
+    print_table(COLUMNS, ROWS)
+    assert capsys.readouterr().out == "name\tspeech_s\nann [bold]\t2.5\nbob\t12.0\n"
+
+
+def test_a_terminal_gets_a_table_without_markup(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stdout", terminal)
+    monkeypatch.setenv("TERM", "dumb")
+    print_table(COLUMNS, ROWS)
+    text = terminal.getvalue()
+    assert "\t" not in text
+    # Square brackets, which rich takes for markup elsewhere, stand as they are.
+    assert "ann [bold]" in text
+    assert "12.0" in text
+
+
+def test_json_refuses_what_json_cannot_say(capsys: pytest.CaptureFixture[str]) -> None:
+    print_json({"name": "Zoë"})
+    assert json.loads(capsys.readouterr().out) == {"name": "Zoë"}
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        print_json({"llr": float("nan")})
