@@ -11,6 +11,7 @@ import numpy.typing as npt
 from speakersdk.arrays import Embedding, Waveform
 from speakersdk.errors import AudioTooShortError, InvalidAudioError
 from speakersdk.manifest import ModelManifest
+from speakersdk.onnx_session import OnnxSession
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,10 @@ class SpeakerEncoder(Protocol):
     @property
     def manifest(self) -> ModelManifest:
         """What the model file says of itself."""
+
+    @property
+    def session(self) -> OnnxSession:
+        """What runs it, and where."""
 
     def encode(self, samples: Waveform) -> Encoding:
         """Encode a whole recording.

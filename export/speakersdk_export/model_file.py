@@ -1,0 +1,68 @@
+"""Model files: a graph with its manifest in the metadata, complete or not there at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import onnx
+
+from speakersdk.encoder import load_encoder
+from speakersdk.errors import ModelError
+from speakersdk.manifest import ModelManifest
+
+# Twice the rounding of a float32 norm of some hundred values.
+_LENGTH_TOLERANCE = 1e-5
+
+
+def write_model(path: Path, graph: onnx.ModelProto, manifest: ModelManifest) -> None:
+    """Write the graph as one file with the manifest in its metadata."""
+    onnx.helper.set_model_props(graph, manifest.to_metadata())
+    onnx.save_model(graph, path)
+
+
+def check_graph(graph: onnx.ModelProto) -> None:
+    """Run onnx.checker with shape inference.
+
+    Raises:
+        ModelError: the graph is not valid ONNX.
+    """
+    try:
+        onnx.checker.check_model(graph, full_check=True)
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+        raise ModelError(f"onnx.checker: expected a valid graph, got: {error}") from error
+
+
+def check_file(path: Path) -> ModelManifest:
+    """Check an existing file: ONNX, manifest, graph contract, and one run on noise.
+
+    Raises:
+        ModelError: one of them is not as it should be.
+    """
+    encoder = load_encoder(path)
+    check_graph(onnx.load_model(path))
+    manifest = encoder.manifest
+    num_samples = round(manifest.window_s * manifest.frontend.sample_rate_hz)
+    noise = np.random.default_rng(0).normal(0, 0.1, num_samples).astype(np.float32)
+    length = float(np.linalg.norm(encoder.encode(noise).embedding))
+    if not abs(length / manifest.temperature - 1) <= _LENGTH_TOLERANCE:
+        raise ModelError(
+            f"expected embeddings of length {manifest.temperature:g}, got {length:g}; "
+            "export the model again"
+        )
+    return manifest
+
+
+@contextlib.contextmanager
+def complete_or_absent(path: Path) -> Iterator[Path]:
+    """A path to write to; it becomes `path` at the end, or is removed if an error comes first."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        yield partial
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)

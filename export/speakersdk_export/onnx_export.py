@@ -1,0 +1,93 @@
+"""Export: torch encoder -> graph -> manifest -> parity gate -> calibration -> model file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from speakersdk.arrays import Waveform
+from speakersdk.encoder import load_encoder
+from speakersdk.manifest import ModelManifest
+from speakersdk_export.calibrate import CalibrationTrials, calibrate
+from speakersdk_export.graph import stateful_graph, windowed_graph
+from speakersdk_export.model_file import check_graph, complete_or_absent, write_model
+from speakersdk_export.parity import Difference, check_parity
+from speakersdk_training.checkpoint import CheckpointInfo
+from speakersdk_training.models import BlstmEncoder, TdnnEncoder
+
+
+@dataclass(frozen=True, slots=True)
+class ExportReport:
+    """What an export did.
+
+    Attributes:
+        manifest: as written.
+        num_nodes: operators of the graph.
+        num_bytes: size of the file.
+        differences: what the parity gate measured.
+    """
+
+    manifest: ModelManifest
+    num_nodes: int
+    num_bytes: int
+    differences: tuple[Difference, ...]
+
+
+def export_model(
+    encoder: TdnnEncoder | BlstmEncoder,
+    info: CheckpointInfo,
+    path: Path,
+    *,
+    speech: Waveform,
+    trials: CalibrationTrials | None = None,
+    name: str | None = None,
+) -> ExportReport:
+    """Write an encoder as a model file, or write nothing.
+
+    Args:
+        encoder: in eval mode, on the CPU.
+        info: what its checkpoint says of it.
+        path: the file to write; an existing one is replaced.
+        speech: (n,) float32 at the encoder's sample rate; real speech for the parity gate.
+        trials: to fit the calibration on; None = a model without calibration.
+        name: of the model; None = the checkpoint's.
+
+    Raises:
+        ParityError: the file would not do what the encoder does.
+        ModelError: the graph is not valid ONNX or not what the manifest says.
+        ConfigError: the trials cannot be used.
+    """
+    manifest = make_manifest(encoder, info, name=name)
+    if isinstance(encoder, TdnnEncoder):
+        graph = stateful_graph(encoder, has_speech_head=manifest.has_speech_head)
+    else:
+        graph = windowed_graph(encoder)
+    check_graph(graph)
+    with complete_or_absent(path) as partial:
+        write_model(partial, graph, manifest)
+        differences = check_parity(encoder, partial, speech)
+        if trials is not None:
+            calibration = calibrate(load_encoder(partial), trials)
+            manifest = replace(manifest, calibration=calibration)
+            write_model(partial, graph, manifest)
+            load_encoder(partial)
+    return ExportReport(manifest, len(graph.graph.node), path.stat().st_size, differences)
+
+
+def make_manifest(
+    encoder: TdnnEncoder | BlstmEncoder, info: CheckpointInfo, *, name: str | None = None
+) -> ModelManifest:
+    """The manifest of an encoder, not calibrated."""
+    stateful = isinstance(encoder, TdnnEncoder)
+    return ModelManifest(
+        name=name or info.name,
+        mode="stateful" if stateful else "windowed",
+        frontend=encoder.frontend.config,
+        embedding_dim=encoder.embedding_dim,
+        temperature=encoder.temperature,
+        cache_size=encoder.cache_size if isinstance(encoder, TdnnEncoder) else 0,
+        statistics_size=encoder.statistics_size if isinstance(encoder, TdnnEncoder) else 0,
+        has_speech_head=stateful and info.has_speech_head,
+        weights_sha256=info.weights_sha256,
+        training_corpora=info.training_corpora,
+    )

@@ -1,0 +1,210 @@
+"""The gate that every model file passes: the same numbers as torch, as a whole and as a stream.
+
+Three comparisons: torch with onnxruntime, the SDK's streaming with one offline pass, the graph's
+front end with python_speech_features. Each on speech, the first with digital silence in it.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from python_speech_features import fbank
+
+from speakersdk.arrays import Waveform
+from speakersdk.encoder import load_encoder
+from speakersdk.frontend import FrontendConfig
+from speakersdk.onnx_session import OnnxSession, open_session
+from speakersdk_export.errors import ParityError
+from speakersdk_export.graph import log_mel_graph
+from speakersdk_training.models import BlstmEncoder, LogMel, TdnnEncoder
+
+DURATIONS_S: Final = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0)
+BATCHES: Final = (1, 8)
+# Largest difference of a value, relative to the largest value of its array where that is above 1:
+# float32 sums of 2000 frames keep 5 digits, embeddings are at most T long.
+TORCH_LIMIT: Final = 1e-4
+STREAMING_LIMIT: Final = 1e-4
+# Natural-log units, absolute. Measured on speech and on synthetic voices: up to 2e-4.
+LOG_MEL_LIMIT: Final = 1e-3
+_STREAMED_S: Final = 12.0
+_NUM_CHUNKINGS: Final = 4
+_SEED: Final = 20261122
+
+_Arrays = dict[str, npt.NDArray[np.float32]]
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """The largest difference that one check measured, and the largest that it allows."""
+
+    check: str
+    measured: float
+    limit: float
+
+
+def check_parity(
+    encoder: TdnnEncoder | BlstmEncoder, path: Path, speech: Waveform
+) -> tuple[Difference, ...]:
+    """Compare a model file with the encoder it was made from.
+
+    Args:
+        encoder: in eval mode, on the CPU.
+        path: the model file.
+        speech: (n,) float32 at the encoder's sample rate; repeated if shorter than needed.
+
+    Raises:
+        ParityError: a difference is above its limit.
+    """
+    rng = np.random.default_rng(_SEED)
+    differences = []
+    for difference in (
+        *_torch_differences(encoder, open_session(path), speech, rng),
+        *_streaming_differences(path, speech, rng),
+        log_mel_difference(encoder.frontend, speech),
+    ):
+        # Written so that NaN fails.
+        if not difference.measured <= difference.limit:
+            raise ParityError(
+                difference.check,
+                expected=f"a difference of at most {difference.limit:g}",
+                got=f"{difference.measured:.3g}",
+            )
+        differences.append(difference)
+    return tuple(differences)
+
+
+def _torch_differences(
+    encoder: TdnnEncoder | BlstmEncoder,
+    session: OnnxSession,
+    speech: Waveform,
+    rng: np.random.Generator,
+) -> Iterator[Difference]:
+    """Each duration and batch: the largest difference over the graph's outputs."""
+    rate_hz = encoder.frontend.config.sample_rate_hz
+    for duration_s in DURATIONS_S:
+        for batch in BATCHES:
+            samples = _excerpts(speech, batch, round(duration_s * rate_hz), rng)
+            measured = 0.0
+            for feeds in _feeds(encoder, samples, rng):
+                expected = _run_torch(encoder, feeds)
+                outputs = session.run(feeds)
+                for name, output in outputs.items():
+                    measured = max(measured, _relative_difference(output, expected[name]))
+            yield Difference(
+                f"torch against onnxruntime, {duration_s:g} s, batch {batch}", measured, TORCH_LIMIT
+            )
+
+
+def _excerpts(
+    speech: Waveform, batch: int, num_samples: int, rng: np.random.Generator
+) -> npt.NDArray[np.float32]:
+    """(batch, num_samples) excerpts; the last of several falls into digital silence half way."""
+    repeated = np.resize(speech, len(speech) + num_samples)
+    starts = rng.integers(len(speech), size=batch)
+    samples = np.stack([repeated[start : start + num_samples] for start in starts])
+    if batch > 1:
+        samples[-1, num_samples // 2 :] = 0.0
+    return samples
+
+
+def _feeds(
+    encoder: TdnnEncoder | BlstmEncoder, samples: npt.NDArray[np.float32], rng: np.random.Generator
+) -> Iterator[_Arrays]:
+    """Inputs of the graph: stateful ones as a stream's first block, then as a later one."""
+    if isinstance(encoder, BlstmEncoder):
+        yield {"samples": samples}
+        return
+    config = encoder.frontend.config
+    num_frames = config.num_frames(samples.shape[1])
+    num_samples = config.context_samples + num_frames * config.hop_samples
+    samples = np.pad(samples, ((0, 0), (1, 0)))[:, :num_samples]
+    cache, statistics = encoder.start(len(samples))
+    first = {
+        "samples": samples,
+        "frame_weights": np.ones((len(samples), num_frames), np.float32),
+        "cache": cache.numpy(),
+        "statistics": statistics.numpy(),
+    }
+    yield first
+    after = _run_torch(encoder, first)
+    yield {
+        "samples": samples[::-1].copy(),
+        "frame_weights": rng.random((len(samples), num_frames), np.float32),
+        "cache": after["next_cache"],
+        "statistics": after["hop_statistics"],
+    }
+
+
+@torch.no_grad()
+def _run_torch(encoder: TdnnEncoder | BlstmEncoder, feeds: _Arrays) -> _Arrays:
+    outputs = encoder(*(torch.from_numpy(array) for array in feeds.values()))
+    if isinstance(encoder, BlstmEncoder):
+        return {"embedding": outputs.numpy()}
+    names = ("embedding", "hop_statistics", "speech", "next_cache")
+    return {name: output.numpy() for name, output in zip(names, outputs, strict=True)}
+
+
+def _streaming_differences(
+    path: Path, speech: Waveform, rng: np.random.Generator
+) -> Iterator[Difference]:
+    """Random chunk lengths, from single samples to a second, against one offline pass."""
+    encoder = load_encoder(path)
+    rate_hz = encoder.manifest.frontend.sample_rate_hz
+    # Not a whole number of hops or frames, so that the remainder counts.
+    samples = np.resize(speech, round(_STREAMED_S * rate_hz) + 777)
+    offline = encoder.encode(samples)
+    for number in range(1, _NUM_CHUNKINGS + 1):
+        stream = encoder.stream()
+        first = 0
+        while first < len(samples):
+            chunk = int(np.exp(rng.uniform(0, np.log(rate_hz))))
+            stream.push(samples[first : first + chunk])
+            first += chunk
+        measured = _relative_difference(stream.finish().embedding, offline.embedding)
+        yield Difference(f"streaming against offline, chunking {number}", measured, STREAMING_LIMIT)
+
+
+def log_mel_difference(frontend: LogMel, speech: Waveform) -> Difference:
+    """The exported front end against python_speech_features, which defines it."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "log_mel.onnx"
+        path.write_bytes(log_mel_graph(frontend).SerializeToString())
+        padded = np.concatenate([np.zeros(1, np.float32), speech])
+        log_mel = open_session(path).run({"samples": padded[np.newaxis]})["log_mel"][0]
+    expected = reference_log_mel(frontend.config, speech)[: log_mel.shape[1]].T
+    return Difference(
+        "log-mel against python_speech_features",
+        float(np.abs(log_mel - expected).max()),
+        LOG_MEL_LIMIT,
+    )
+
+
+def reference_log_mel(config: FrontendConfig, samples: Waveform) -> npt.NDArray[np.float64]:
+    """(num_frames, num_mels) by python_speech_features; its last frame may be zero-padded."""
+    energies, _ = fbank(
+        samples.astype(np.float64),
+        samplerate=config.sample_rate_hz,
+        winlen=config.window_samples / config.sample_rate_hz,
+        winstep=config.hop_samples / config.sample_rate_hz,
+        nfilt=config.num_mels,
+        nfft=config.fft_size,
+        lowfreq=config.low_hz,
+        highfreq=config.high_hz,
+        preemph=config.preemphasis,
+        winfunc=np.hamming,
+    )
+    log_mel: npt.NDArray[np.float64] = np.log(energies + config.log_floor)
+    return log_mel
+
+
+def _relative_difference(got: npt.NDArray[np.float32], expected: npt.NDArray[np.float32]) -> float:
+    """Largest difference, relative to the largest expected value if that is above 1."""
+    scale = max(1.0, float(np.abs(expected).max()))
+    return float(np.abs(got - expected).max()) / scale
