@@ -1,0 +1,72 @@
+"""Noise: its level against the voice, its colour, and whose voices babble is made of."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from speakersdk_training.augment import noise
+from speakersdk_training.augment.random import BatchRandom
+
+
+@pytest.fixture
+def random(generator: torch.Generator) -> BatchRandom:
+    return BatchRandom(generator)
+
+
+def test_mix_realises_the_ratio(random: BatchRandom) -> None:
+    samples, disturbance = random.normal(3, 4000), 7 * random.normal(3, 4000)
+    snr_db = torch.tensor([[-5.0], [0.0], [20.0]])
+    added = noise.mix(samples, disturbance, snr_db) - samples
+    measured = 10 * torch.log10(samples.square().sum(dim=1) / added.square().sum(dim=1))
+    # float32: the difference loses the digits that the voice has above the noise, 20 dB at most.
+    torch.testing.assert_close(measured, snr_db[:, 0], rtol=0, atol=1e-3)
+
+
+def test_mix_of_silence_stays_finite() -> None:
+    silence = torch.zeros(2, 100)
+    assert torch.isfinite(noise.mix(silence, silence, torch.zeros(2, 1))).all()
+
+
+def test_colours_lie_between_white_and_beyond_brown(random: BatchRandom) -> None:
+    spectrum = torch.fft.rfft(noise.coloured(200, 4096, random)).abs().square()
+    # Power per bin falls as 1 / f^a: two bands two octaves apart tell a.
+    low, high = spectrum[:, 96:160].mean(dim=1), spectrum[:, 384:640].mean(dim=1)
+    slope = torch.log(low / high) / torch.log(torch.tensor(4.0))
+    # 64 and 256 bins with 2 degrees of freedom each: the ratio's log varies by sqrt(1/64 + 1/256),
+    # 0.14, so the slope by 0.10; five times that. Averages within a band add below 0.05.
+    assert slope.min() > -0.55
+    assert slope.max() < 2.5 + 0.55
+    assert slope.std() > 0.5  # even in [0, 2.5): 0.72
+
+
+def test_recorded_stretches_are_of_the_bank(random: BatchRandom) -> None:
+    bank = torch.arange(1000.0)
+    stretches = noise.recorded(bank, 500, 100, random)
+    assert (stretches.diff(dim=1) == 1).all()
+    assert stretches.min() < 30
+    assert stretches.max() > 970
+
+
+def test_babble_is_of_other_voices_at_a_like_level(random: BatchRandom) -> None:
+    # Every row sounds at a frequency of its own, so a spectrum tells who speaks.
+    rows = (
+        torch.stack(
+            [torch.sin(2 * torch.pi * (row + 5) * torch.arange(512) / 512) for row in range(8)]
+        )
+        * torch.tensor([0.01, 1.0] * 4)[:, None]
+    )
+    heard = torch.zeros(8, 8)
+    for _ in range(50):
+        mixture = noise.babble(rows, random)
+        share = torch.fft.rfft(mixture).abs()[:, 5:13] / 256
+        assert (share.diagonal() < 1e-4).all(), "a row's own voice is in its babble"
+        assert ((share > 0.1).sum(dim=1) >= 1).all()
+        assert ((share > 0.1).sum(dim=1) <= 6).all()
+        heard += share > 0.1
+    # Loud and quiet voices alike; after 50 batches everybody has heard everybody else.
+    assert (heard + torch.eye(8) > 0).all()
+
+
+def test_babble_needs_no_second_row(random: BatchRandom) -> None:
+    assert torch.isfinite(noise.babble(torch.ones(1, 100), random)).all()

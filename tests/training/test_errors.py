@@ -1,0 +1,10 @@
+"""Training's error stands in the SDK's tree, so that one except clause catches it."""
+
+from __future__ import annotations
+
+from speakersdk.errors import SpeakerSdkError
+from speakersdk_training.errors import TrainingError
+
+
+def test_training_errors_are_speakersdk_errors() -> None:
+    assert issubclass(TrainingError, SpeakerSdkError)
