@@ -41,10 +41,10 @@ def read_packs(root: Path) -> list[Utterance]:
     manifest = root / "manifest.jsonl"
     _require(manifest.is_file(), f"expected a manifest.jsonl in {root}, found none")
     utterances = []
-    for line in manifest.read_text(encoding="utf-8").splitlines():
-        row = json.loads(line)
-        utterances.append(
-            Utterance(
+    for number, line in enumerate(manifest.read_text(encoding="utf-8").splitlines(), start=1):
+        try:
+            row = json.loads(line)
+            utterance = Utterance(
                 corpus=row["corpus"],
                 speaker=row["speaker"],
                 path=root / row["pack"],
@@ -52,7 +52,12 @@ def read_packs(root: Path) -> list[Utterance]:
                 num_samples=row["num_samples"],
                 split=row["split"],
             )
-        )
+        except (KeyError, TypeError, ValueError) as error:
+            raise TrainingError(
+                f"{manifest}:{number}: expected a JSON object with corpus, speaker, pack, start, "
+                f"num_samples and split, got {line!r}"
+            ) from error
+        utterances.append(utterance)
     return utterances
 
 

@@ -51,7 +51,10 @@ def band_limits(
 def telephone(samples: Tensor, *, share: float, sample_rate_hz: int, random: BatchRandom) -> Tensor:
     """Band limit 300-3400 Hz and mu-law (ITU-T G.711) for a fixed share of the rows (B, n)."""
     # A fixed number of rows, so that the device need not wait for a count.
-    chosen = random.permutation(len(samples))[: round(share * len(samples))]
+    count = round(share * len(samples))
+    if count == 0:  # no Fourier transform of no rows
+        return samples
+    chosen = random.permutation(len(samples))[:count]
     rows = samples[chosen]
     band = _band_pass(rows, 300.0, 3400.0, sample_rate_hz)
     peak = band.abs().amax(dim=1, keepdim=True).clamp(min=1e-5)
