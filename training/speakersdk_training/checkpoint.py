@@ -65,7 +65,11 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
-        raise TrainingError(f"{path} is not a checkpoint: {error}") from error
+        # torch's own text runs over many lines and advises to load the file unsafely.
+        raise TrainingError(
+            f"{path} is not a checkpoint, or it is damaged; expected a checkpoint.pt of "
+            "speakersdk-train fit"
+        ) from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise TrainingError(f"{path} is not a checkpoint of format {FORMAT}")
     return content

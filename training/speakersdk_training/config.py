@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
+from speakersdk.errors import ConfigError
 from speakersdk.frontend import FrontendConfig
 from speakersdk_training.augment import AugmentConfig
 from speakersdk_training.errors import TrainingError
@@ -22,6 +23,8 @@ from speakersdk_training.models import BlstmConfig, TdnnConfig
 from speakersdk_training.optim import OptimConfig
 
 T = TypeVar("T")
+
+_SHORTEST_CROP_S = 0.1  # a few frames, whatever the front end
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +64,12 @@ class DataConfig:
     speeds: tuple[float, ...] = (0.9, 1.0, 1.1)
     speaker_cap_s: float = 60.0
     max_speakers: int = 0
+
+    def __post_init__(self) -> None:
+        if not self.corpora:
+            raise ConfigError("expected at least one entry in data.corpora, got none")
+        if not self.speeds or min(self.speeds) <= 0:
+            raise ConfigError(f"expected data.speeds above 0, got {self.speeds}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +123,21 @@ class RunConfig:
     checkpoint_every: int = 1000
     log_every: int = 20
 
+    def __post_init__(self) -> None:
+        every = (self.evaluate_every, self.checkpoint_every, self.log_every)
+        if min(self.steps, *every) < 1:
+            raise ConfigError(
+                f"expected run.steps and run.*_every of 1 or more, got {self.steps} and {every}"
+            )
+        if self.batch_size < 2:
+            raise ConfigError(
+                f"expected run.batch_size >= 2 (norms need two rows), got {self.batch_size}"
+            )
+        if not self.crop_s or min(self.crop_s) < _SHORTEST_CROP_S:
+            raise ConfigError(
+                f"expected run.crop_s of {_SHORTEST_CROP_S} or more, got {self.crop_s}"
+            )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainConfig:
@@ -166,7 +190,10 @@ def _override(values: dict[str, Any], override: str) -> None:
         value = tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
         value = text
-    values.setdefault(section, {})[name] = value
+    table = values.setdefault(section, {})
+    if not isinstance(table, dict):
+        raise TrainingError(f"--set {override}: {section} is a list; edit the file instead")
+    table[name] = value
 
 
 def _build(kind: type[T], values: object, where: str) -> T:
