@@ -1,0 +1,193 @@
+import math
+
+import numpy as np
+import pytest
+
+from speakersdk.calibration import (
+    FAR_GRID,
+    MINIMUM_FALSE_ACCEPTS,
+    Calibration,
+    OperatingPoint,
+    fit_calibration,
+)
+from speakersdk.errors import ConfigError
+
+POINTS = (
+    OperatingPoint(far=0.1, frr=0.01, llr=-2.0),
+    OperatingPoint(far=0.01, frr=0.1, llr=1.0),
+    OperatingPoint(far=0.001, frr=0.4, llr=3.0),
+)
+CALIBRATION = Calibration(
+    offset=4.0,
+    scale=2.0,
+    speech_weight=0.5,
+    minimum_speech_s=0.8,
+    num_target=100,
+    num_nontarget=10_000,
+    operating_points=POINTS,
+)
+
+
+def gaussian_trials(
+    rng: np.random.Generator, num_target: int, num_nontarget: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Scores whose true llr is 5 + 2 score + 1.5 ln(speech): normal, equal variance s^2 = 1.
+
+    For means m + d/2 and m - d/2 the llr is d (score - m); here d = 2 and
+    m = -2.5 - 0.75 ln(speech).
+    """
+    labels = np.repeat([True, False], [num_target, num_nontarget])
+    speech_s = rng.uniform(0.9, 6.0, len(labels))
+    mean = -2.5 - 0.75 * np.log(speech_s) + np.where(labels, 1.0, -1.0)
+    return rng.normal(mean, 1.0), labels, speech_s
+
+
+def test_the_llr_is_the_formula() -> None:
+    llr = CALIBRATION.llr(-1.5, enrolled_speech_s=9.0, probe_speech_s=3.0)
+    assert llr == 4.0 + 2.0 * -1.5 + 0.5 * math.log(3.0)
+    assert llr == CALIBRATION.llr(-1.5, enrolled_speech_s=3.0, probe_speech_s=9.0)
+
+
+def test_less_speech_than_the_fit_has_seen_counts_as_its_minimum() -> None:
+    assert CALIBRATION.llr(-1.0, enrolled_speech_s=0.1, probe_speech_s=5.0) == CALIBRATION.llr(
+        -1.0, enrolled_speech_s=0.8, probe_speech_s=5.0
+    )
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_stored_points_are_given_back(point: OperatingPoint) -> None:
+    found = CALIBRATION.operating_point(point.far)
+    assert (found.far, found.frr, found.llr) == pytest.approx((point.far, point.frr, point.llr))
+
+
+def test_between_points_the_threshold_is_linear_in_the_logarithm_of_the_rate() -> None:
+    found = CALIBRATION.operating_point(math.sqrt(0.1 * 0.01))
+    assert found.llr == pytest.approx(-0.5)
+    assert found.frr == pytest.approx(0.055)
+
+
+@pytest.mark.parametrize("far", [0.2, 0.0009, 0.0, -1.0, float("nan")])
+def test_a_rate_that_the_trials_do_not_support_is_refused(far: float) -> None:
+    with pytest.raises(ConfigError, match=r"between 0\.001 and 0\.1"):
+        CALIBRATION.operating_point(far)
+
+
+def test_without_points_no_rate_is_supported() -> None:
+    calibration = Calibration(
+        offset=0.0,
+        scale=1.0,
+        speech_weight=0.0,
+        num_target=5,
+        num_nontarget=5,
+        operating_points=(),
+    )
+    with pytest.raises(ConfigError, match="support no"):
+        calibration.operating_point(0.01)
+
+
+@pytest.mark.parametrize("prior", [0.5, 0.1])
+def test_the_fit_finds_the_true_weights(rng: np.random.Generator, prior: float) -> None:
+    fitted = fit_calibration(*gaussian_trials(rng, 20_000, 80_000), prior=prior)
+    # The standard error of these weights is about 0.02 at 20,000 target trials; five of them.
+    assert fitted.scale == pytest.approx(2.0, abs=0.1)
+    assert fitted.offset == pytest.approx(5.0, abs=0.25)
+    assert fitted.speech_weight == pytest.approx(1.5, abs=0.15)
+    assert (fitted.num_target, fitted.num_nontarget) == (20_000, 80_000)
+
+
+def test_the_fit_agrees_with_a_second_implementation(rng: np.random.Generator) -> None:
+    linear_model = pytest.importorskip("sklearn.linear_model")
+    scores, labels, speech_s = gaussian_trials(rng, 300, 3000)
+    fitted = fit_calibration(scores, labels, speech_s)
+    reference = linear_model.LogisticRegression(C=1e8, tol=1e-10, max_iter=1000).fit(
+        np.column_stack([scores, np.log(speech_s)]),
+        labels,
+        sample_weight=np.where(labels, 0.5 / labels.sum(), 0.5 / (~labels).sum()) * len(labels),
+    )
+    weights = [fitted.scale, fitted.speech_weight]
+    # Our ridge of 1e-3 against a curvature of some hundreds: a relative change below 1e-5.
+    np.testing.assert_allclose(weights, reference.coef_[0], rtol=1e-4)
+    np.testing.assert_allclose(fitted.offset, reference.intercept_[0], rtol=1e-4)
+
+
+def test_thresholds_keep_the_promised_rate(rng: np.random.Generator) -> None:
+    scores, labels, speech_s = gaussian_trials(rng, 2000, 20_000)
+    fitted = fit_calibration(scores, labels, speech_s)
+    llrs = np.array(
+        [
+            fitted.llr(score, enrolled_speech_s=100.0, probe_speech_s=speech)
+            for score, speech in zip(scores, speech_s, strict=True)
+        ]
+    )
+    assert [point.far for point in fitted.operating_points] == list(FAR_GRID)
+    for point in fitted.operating_points:
+        accepted = np.count_nonzero(llrs[~labels] >= point.llr)
+        # As many as promised, but for the rounding of a threshold that lies on a trial.
+        assert abs(accepted - round(point.far * 20_000)) <= 1
+        assert np.mean(llrs[labels] < point.llr) == pytest.approx(point.frr, abs=1e-3)
+
+
+def test_thresholds_rise_as_rates_fall(rng: np.random.Generator) -> None:
+    points = fit_calibration(*gaussian_trials(rng, 500, 20_000)).operating_points
+    assert np.all(np.diff([point.llr for point in points]) > 0)
+    assert np.all(np.diff([point.frr for point in points]) >= 0)
+
+
+@pytest.mark.parametrize("num_nontarget", [99, 100, 1999, 80_000])
+def test_rates_need_enough_nontarget_trials(rng: np.random.Generator, num_nontarget: int) -> None:
+    points = fit_calibration(*gaussian_trials(rng, 200, num_nontarget)).operating_points
+    supported = [far for far in FAR_GRID if far * num_nontarget >= MINIMUM_FALSE_ACCEPTS]
+    assert [point.far for point in points] == supported
+
+
+def test_ties_do_not_break_the_promised_rate() -> None:
+    labels = np.repeat([True, False], [100, 1000])
+    scores = np.concatenate([np.full(100, -1.0), np.full(500, -1.0), np.full(500, -3.0)])
+    fitted = fit_calibration(scores, labels, np.ones(1100))
+    at_tie = fitted.llr(-1.0, enrolled_speech_s=1.0, probe_speech_s=1.0)
+    assert all(point.llr > at_tie and point.frr == 1.0 for point in fitted.operating_points)
+
+
+def test_trials_with_too_little_speech_are_left_out(rng: np.random.Generator) -> None:
+    scores, labels, speech_s = gaussian_trials(rng, 500, 2000)
+    expected = fit_calibration(scores, labels, speech_s)
+    with_short = fit_calibration(
+        np.append(scores, [100.0, -100.0]),
+        np.append(labels, [False, True]),
+        np.append(speech_s, [0.79, 0.0]),
+    )
+    assert with_short == expected
+
+
+def test_separable_trials_give_finite_weights() -> None:
+    scores = np.concatenate([np.linspace(-1, 0, 200), np.linspace(-9, -8, 200)])
+    fitted = fit_calibration(scores, np.repeat([True, False], 200), np.ones(400))
+    assert math.isfinite(fitted.scale)
+    assert fitted.operating_point(0.1).frr == 0.0
+
+
+@pytest.mark.parametrize("labels", [[True] * 4, [False] * 4])
+def test_both_kinds_of_trials_are_needed(labels: list[bool]) -> None:
+    with pytest.raises(ConfigError, match="target and nontarget"):
+        fit_calibration([0.0, 1.0, 2.0, 3.0], labels, [1.0] * 4)
+
+
+def test_scores_that_rank_the_wrong_way_are_refused() -> None:
+    with pytest.raises(ConfigError, match="higher for target"):
+        fit_calibration([0.0, 1.0, 2.0, 3.0], [True, True, False, False], [1.0] * 4)
+
+
+@pytest.mark.parametrize(
+    ("scores", "labels", "speech_s", "prior"),
+    [
+        ([0.0, 1.0], [True], [1.0, 1.0], 0.5),
+        ([0.0, math.nan], [True, False], [1.0, 1.0], 0.5),
+        ([0.0, 1.0], [True, False], [1.0, math.inf], 0.5),
+        ([0.0, 1.0], [True, False], [1.0, 1.0], 1.0),
+    ],
+)
+def test_misuse_is_a_value_error(
+    scores: list[float], labels: list[bool], speech_s: list[float], prior: float
+) -> None:
+    with pytest.raises(ValueError, match="expected"):
+        fit_calibration(scores, labels, speech_s, prior=prior)
