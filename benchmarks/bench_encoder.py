@@ -1,0 +1,42 @@
+"""Encoder: seconds of audio that the bundled model encodes per second on one thread."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+import speakersdk
+from _harness import Benchmark
+from speakersdk.audio import SAMPLE_RATE_HZ, read_audio
+from speakersdk.encoder import load_encoder
+from speakersdk.models import default_model_path
+
+CLIPS = Path(speakersdk.__file__).parent / "demo_clips"
+LENGTHS_S = (1.0, 3.0, 10.0)
+
+
+def main() -> int:
+    """Measure whole recordings and a stream."""
+    benchmark = Benchmark(
+        name="encoder",
+        question="How many seconds of speech does the bundled model encode in a second?",
+    )
+    encoder = load_encoder(default_model_path(), num_threads=benchmark.threads)
+    speech = np.concatenate([read_audio(path) for path in sorted(CLIPS.glob("*.flac"))])
+    benchmark.record("model", encoder.manifest.name)
+    for length_s in LENGTHS_S:
+        samples = speech[: round(length_s * SAMPLE_RATE_HZ)]
+        timing = benchmark.measure(
+            f"whole, {length_s:g} s",
+            lambda samples=samples: encoder.encode(samples),
+            work=length_s,
+            unit="s of audio",
+        )
+        benchmark.record(f"real-time factor, {length_s:g} s", round(1 / timing.rate, 5))
+    benchmark.finish()
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,41 @@
+"""Start-up: what a fresh process pays until its first decision."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import speakersdk
+from _harness import Benchmark
+from speakersdk.models import default_model_path
+
+CLIPS = Path(speakersdk.__file__).parent / "demo_clips"
+
+
+def run(*arguments: str) -> None:
+    """Run a fresh interpreter to its end."""
+    subprocess.run([sys.executable, *arguments], check=True, stdout=subprocess.DEVNULL)
+
+
+def main() -> int:
+    """Measure fresh processes."""
+    benchmark = Benchmark(
+        name="startup",
+        question="How long does a fresh process take to import the SDK, and to verify two files?",
+    )
+    enrolled, probe = str(CLIPS / "slt-enroll-1.flac"), str(CLIPS / "slt-probe.flac")
+    benchmark.measure("python alone", lambda: run("-c", "pass"))
+    benchmark.measure("import numpy", lambda: run("-c", "import numpy"))
+    benchmark.measure("import speakersdk", lambda: run("-c", "import speakersdk"))
+    benchmark.measure(
+        "speakersdk verify, two recordings",
+        lambda: run("-m", "speakersdk", "verify", enrolled, probe),
+    )
+    benchmark.record("model bytes", default_model_path().stat().st_size)
+    benchmark.finish()
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
