@@ -14,8 +14,10 @@ CLIPS = Path(speakersdk.__file__).parent / "demo_clips"
 
 
 def run(*arguments: str) -> None:
-    """Run a fresh interpreter to its end."""
-    subprocess.run([sys.executable, *arguments], check=True, stdout=subprocess.DEVNULL)
+    """Run a fresh interpreter to its end; status 1 is a rejected probe, 2 an error."""
+    done = subprocess.run([sys.executable, *arguments], check=False, stdout=subprocess.DEVNULL)
+    if done.returncode > 1:
+        raise RuntimeError(f"{' '.join(arguments)} failed with status {done.returncode}")
 
 
 def main() -> int:
