@@ -80,7 +80,7 @@ class Decision:
         return self.accepted
 
     def __str__(self) -> str:
-        evidence = "" if self.score is None else f"; score {self.score:.3f} (-symmetric KL, nats)"
+        evidence = "" if self.score is None else f"; score {self.score:.4g} (-symmetric KL, nats)"
         return f"{self.verdict.upper()}: {self.reason}{evidence}; {self.speech_s:.1f} s of speech"
 
 

@@ -46,7 +46,7 @@ def test_without_an_answer_there_is_no_number(verdict: Verdict) -> None:
 
 def test_text_names_the_scale_of_the_score() -> None:
     assert str(evidence(2.0)) == (
-        "ACCEPT: llr +2.00 reaches the threshold +1.00; score -0.500 (-symmetric KL, nats); "
+        "ACCEPT: llr +2.00 reaches the threshold +1.00; score -0.5 (-symmetric KL, nats); "
         "2.0 s of speech"
     )
     assert "llr +0.50 is below the threshold +1.00" in str(evidence(0.5))

@@ -34,4 +34,4 @@ def decision_cells(decision: Decision) -> tuple[str, str, str]:
     """Verdict, score and llr of one row of a table; a dash where there is no number."""
     if decision.score is None or decision.llr is None:
         return decision.verdict, "-", "-"
-    return decision.verdict, f"{decision.score:.3f}", f"{decision.llr:+.2f}"
+    return decision.verdict, f"{decision.score:.4g}", f"{decision.llr:+.2f}"

@@ -33,5 +33,5 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json({"a": arguments.a, "b": arguments.b, "score": score})
     else:
-        print(f"{score:.6f}")
+        print(f"{score:.6g}")
     return 0
