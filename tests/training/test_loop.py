@@ -1,0 +1,240 @@
+"""The loop learns, stops and goes on to the same bits, and refuses to go on without numbers."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from speakersdk_training.audio_bank import AudioBank
+from speakersdk_training.checkpoint import read_checkpoint
+from speakersdk_training.config import TrainConfig, config_from_dict
+from speakersdk_training.errors import TrainingError
+from speakersdk_training.evaluate import load_trial_sets
+from speakersdk_training.loop import Trainer
+from speakersdk_training.sources import read_bank
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def bank(tiny_values: dict[str, Any]) -> AudioBank:
+    return read_bank(config_from_dict(tiny_values).data, device=CPU)
+
+
+def trainer(config: TrainConfig, bank: AudioBank, **options: Any) -> Trainer:
+    defaults: dict[str, Any] = {"noise": torch.zeros(0), "rooms": [], "trial_sets": []}
+    return Trainer(config, bank, **{**defaults, **options})
+
+
+class Recorder:
+    """Keeps what the loop reports; can break off a run as a signal would."""
+
+    def __init__(self, stop_at: float = math.inf) -> None:
+        self.steps: list[tuple[int, dict[str, float]]] = []
+        self.stop_at = stop_at
+
+    def __call__(self, step: int, scalars: dict[str, float]) -> None:
+        self.steps.append((step, scalars))
+        if step >= self.stop_at:
+            raise KeyboardInterrupt
+
+
+def assert_same(one: Any, other: Any, where: str = "checkpoint") -> None:
+    """Equal to the last bit, tensors within containers included."""
+    if isinstance(one, torch.Tensor):
+        assert torch.equal(one, other), where
+    elif isinstance(one, dict):
+        assert one.keys() == other.keys(), where
+        for key in one:
+            assert_same(one[key], other[key], f"{where}.{key}")
+    elif isinstance(one, list | tuple):
+        assert len(one) == len(other), where
+        for index, (a, b) in enumerate(zip(one, other, strict=True)):
+            assert_same(a, b, f"{where}[{index}]")
+    else:
+        assert one == other, where
+
+
+@pytest.mark.parametrize("loss", ["margin_softmax", "pairwise_kl"])
+@pytest.mark.parametrize("encoder", ["tdnn", "blstm"])
+def test_some_steps_lower_the_loss(
+    tiny_values: dict[str, Any], bank: AudioBank, tmp_path: Path, encoder: str, loss: str
+) -> None:
+    tiny_values["run"] |= {
+        "steps": 40,
+        "batch_size": 16,
+        "crop_s": [0.3],
+        "checkpoint_every": 99,
+        "encoder": encoder,
+        "loss": loss,
+    }
+    tiny_values["blstm"] = {"units": 8, "dropout": 0.1}
+    tiny_values["augment"] |= {"clean": 1.0}
+    tiny_values["optim"] |= {"learning_rate": 0.02, "margin_from_share": 1.0}
+    tiny_values["data"]["speeds"] = [1.0]
+    recorder = Recorder()
+    trainer(config_from_dict(tiny_values), bank).run(tmp_path, report=recorder)
+    losses = [scalars["loss"] for _, scalars in recorder.steps]
+    assert len(losses) == 40
+    # Four clearly different voices: well beyond the scatter from batch to batch, some 5 %.
+    assert sum(losses[-5:]) < 0.8 * sum(losses[:5])
+
+
+def test_a_resumed_run_ends_with_the_same_bits(
+    tiny_values: dict[str, Any], bank: AudioBank, tmp_path: Path, trial_files: dict[str, str]
+) -> None:
+    tiny_values["run"] |= {"steps": 5, "evaluate_every": 2, "checkpoint_every": 3}
+    tiny_values["tdnn"]["dropout"] = 0.3  # draws from torch's own generator
+    config = config_from_dict(tiny_values)
+    trial_sets = load_trial_sets(config.trials, device=CPU)
+    noise = torch.randn(9000, generator=torch.Generator().manual_seed(1))
+    options: dict[str, Any] = {"noise": noise, "trial_sets": trial_sets}
+
+    whole = trainer(config, bank, **options)
+    whole.run(tmp_path / "whole", report=Recorder())
+
+    broken = trainer(config, bank, **options)
+    with pytest.raises(KeyboardInterrupt):
+        broken.run(tmp_path / "broken", report=Recorder(stop_at=4))
+    torch.rand(3)  # other work in between must not matter
+    resumed = trainer(config, bank, **options)
+    resumed.resume(tmp_path / "broken" / "checkpoint.pt")
+    assert resumed.step == 3
+    recorder = Recorder()
+    resumed.run(tmp_path / "broken", report=recorder)
+    assert sorted({step for step, _ in recorder.steps}) == [4, 5]
+    expected = read_checkpoint(tmp_path / "whole" / "checkpoint.pt")
+    assert_same(expected, read_checkpoint(tmp_path / "broken" / "checkpoint.pt"))
+    assert expected["step"] == 5
+    assert expected["metrics"]["halves"]["target_trials"] == 24
+
+
+def test_a_seed_repeats_a_run_and_another_does_not(
+    tiny_values: dict[str, Any], bank: AudioBank, tmp_path: Path
+) -> None:
+    def weights(seed: int) -> dict[str, torch.Tensor]:
+        tiny_values["run"] |= {"steps": 2, "seed": seed}
+        one = trainer(config_from_dict(tiny_values), bank)
+        one.run(tmp_path, report=Recorder())
+        return one.encoder.state_dict()
+
+    first = weights(1)
+    assert_same(first, weights(1))
+    assert not torch.equal(first["embedding.weight"], weights(2)["embedding.weight"])
+
+
+def test_another_configuration_is_not_resumed(
+    tiny_values: dict[str, Any], bank: AudioBank, tmp_path: Path
+) -> None:
+    path = tmp_path / "checkpoint.pt"
+    trainer(config_from_dict(tiny_values), bank).save(path)
+    trainer(config_from_dict(tiny_values), bank).resume(path)
+    tiny_values["optim"]["learning_rate"] = 1e-4
+    with pytest.raises(TrainingError, match="was trained with another configuration"):
+        trainer(config_from_dict(tiny_values), bank).resume(path)
+
+
+@pytest.mark.parametrize("log_every", [1, 3])
+def test_a_loss_that_is_no_number_stops_the_run(
+    tiny_values: dict[str, Any], bank: AudioBank, tmp_path: Path, log_every: int
+) -> None:
+    tiny_values["run"] |= {"steps": 6, "log_every": log_every, "checkpoint_every": 99}
+    tiny_values["optim"] |= {"learning_rate": 1e30, "warmup_share": 0.0}
+    one = trainer(config_from_dict(tiny_values), bank)
+    with pytest.raises(TrainingError, match=r"the loss is (nan|inf) at step \d; lower optim"):
+        one.run(tmp_path, report=Recorder())
+
+
+def test_a_checkpoint_never_holds_weights_that_are_no_numbers(
+    tiny_values: dict[str, Any], bank: AudioBank, tmp_path: Path
+) -> None:
+    """Between two logged steps a run may break down; the last good checkpoint must survive."""
+    tiny_values["run"] |= {"steps": 6, "log_every": 6, "checkpoint_every": 1, "evaluate_every": 2}
+    tiny_values["optim"] |= {"learning_rate": 1e30, "warmup_share": 0.0}
+    one = trainer(config_from_dict(tiny_values), bank)
+    with pytest.raises(TrainingError, match=r"weights are not finite at step \d; lower optim"):
+        one.run(tmp_path, report=Recorder())
+    stored = read_checkpoint(tmp_path / "checkpoint.pt")["encoder"]
+    assert all(bool(torch.isfinite(value).all()) for value in stored.values())
+
+
+def test_reports_evaluations_and_files(
+    tiny_values: dict[str, Any], bank: AudioBank, tmp_path: Path
+) -> None:
+    tiny_values["run"] |= {"steps": 5, "log_every": 2, "evaluate_every": 3}
+    config = config_from_dict(tiny_values)
+    recorder = Recorder()
+    one = trainer(config, bank, trial_sets=load_trial_sets(config.trials, device=CPU))
+    one.run(tmp_path, report=recorder)
+    logged = [step for step, scalars in recorder.steps if "loss" in scalars]
+    evaluated = [step for step, scalars in recorder.steps if "halves/eer" in scalars]
+    assert (logged, evaluated) == ([2, 4, 5], [3, 5])
+    scalars = recorder.steps[0][1]
+    assert set(scalars) == {"loss", "speaker_loss", "grad_norm"}
+    assert scalars["loss"] == scalars["speaker_loss"]
+    lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines] == [3, 5]
+    assert lines[-1]["halves"] == one.metrics["halves"]
+    stored = read_checkpoint(tmp_path / "checkpoint.pt")
+    assert stored["training_corpora"] == ["voices"]
+    assert stored["metrics"] == one.metrics
+
+
+def test_labels_train_the_speech_head(
+    tiny_values: dict[str, Any], bank: AudioBank, tmp_path: Path
+) -> None:
+    labelled = AudioBank(
+        samples=bank.samples,
+        speech=torch.full((len(bank.samples) // 160,), 255, dtype=torch.uint8),
+        first=bank.first,
+        length=bank.length,
+        speakers=bank.speakers,
+    )
+    tiny_values["run"] |= {"steps": 20, "speech_weight": 0.5, "checkpoint_every": 99}
+    tiny_values["optim"] |= {"learning_rate": 0.02}
+    recorder = Recorder()
+    trainer(config_from_dict(tiny_values), labelled).run(tmp_path, report=recorder)
+    first, last = recorder.steps[0][1], recorder.steps[-1][1]
+    assert first["loss"] == pytest.approx(first["speaker_loss"] + 0.5 * first["speech_loss"])
+    assert last["speech_loss"] < 0.5 * first["speech_loss"]
+
+
+def test_what_is_exported_is_the_running_mean(
+    tiny_values: dict[str, Any], bank: AudioBank, tmp_path: Path
+) -> None:
+    """mean <- decay mean + (1 - decay) weights after each step; the first step's stand as such."""
+    tiny_values["run"] |= {"steps": 3}
+    tiny_values["optim"] |= {"ema_decay": 0.75, "warmup_share": 0.0}
+    one = trainer(config_from_dict(tiny_values), bank)
+    seen: list[torch.Tensor] = []
+    names = ("embedding.weight", "pooled_norm.running_mean")
+
+    def report(step: int, scalars: dict[str, float]) -> None:
+        if "loss" in scalars:
+            state = one.encoder.state_dict()
+            seen.append(torch.cat([state[name].flatten() for name in names]).clone())
+
+    one.run(tmp_path, report=report)
+    mean = seen[0]
+    for weights in seen[1:]:
+        mean = 0.75 * mean + 0.25 * weights
+    state = one.averaged.module.state_dict()
+    got = torch.cat([state[name].flatten() for name in names])
+    torch.testing.assert_close(got, mean, rtol=1e-6, atol=1e-7)
+    assert not torch.equal(seen[0], seen[2])
+
+
+def test_half_precision_runs_on_the_processor(
+    tiny_values: dict[str, Any], bank: AudioBank, tmp_path: Path
+) -> None:
+    tiny_values["run"] |= {"steps": 2, "precision": "bf16"}
+    recorder = Recorder()
+    one = trainer(config_from_dict(tiny_values), bank)
+    one.run(tmp_path, report=recorder)
+    assert math.isfinite(recorder.steps[-1][1]["loss"])
+    assert {p.dtype for p in one.encoder.parameters()} == {torch.float32}
