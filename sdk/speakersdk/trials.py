@@ -46,10 +46,10 @@ def read_trials(path: Path) -> list[Trial]:
     """Read trials in VoxCeleb form: ``label enroll probe``, label 1 = same speaker.
 
     Raises:
-        ConfigError: a line is not of that form.
+        ConfigError: no such file, or a line is not of that form.
     """
     trials = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(_read_lines(path), start=1):
         fields = line.split()
         if len(fields) != 3 or fields[0] not in {"0", "1"}:
             raise ConfigError(f"{path}:{number}: expected '0|1 enroll probe', got {line!r}")
@@ -58,12 +58,22 @@ def read_trials(path: Path) -> list[Trial]:
 
 
 def read_segments(path: Path) -> dict[str, Segment]:
-    """Read segments, one JSON object a line: ``segment``, ``speaker``, ``pieces``."""
+    """Read segments, one JSON object a line: ``segment``, ``speaker``, ``pieces``.
+
+    Raises:
+        ConfigError: no such file, or a line is not of that form.
+    """
     segments = {}
-    for line in path.read_text(encoding="utf-8").splitlines():
-        row = json.loads(line)
-        pieces = tuple(Piece(*piece) for piece in row["pieces"])
-        segments[row["segment"]] = Segment(row["segment"], row["speaker"], pieces)
+    for number, line in enumerate(_read_lines(path), start=1):
+        try:
+            row = json.loads(line)
+            pieces = tuple(Piece(*piece) for piece in row["pieces"])
+            segments[row["segment"]] = Segment(row["segment"], row["speaker"], pieces)
+        except (KeyError, TypeError, ValueError) as error:
+            raise ConfigError(
+                f"{path}:{number}: expected a JSON object with segment, speaker and pieces "
+                f"[path, start, num_samples], got {line!r}"
+            ) from error
     return segments
 
 
@@ -76,3 +86,9 @@ def used_segments(trials: Iterable[Trial], segments: dict[str, Segment]) -> list
             f"{len(missing)} trial names are not in the segment list, first {missing[0]!r}"
         )
     return [segments[name] for name in names]
+
+
+def _read_lines(path: Path) -> list[str]:
+    if not path.is_file():
+        raise ConfigError(f"expected a list at {path}, found none")
+    return path.read_text(encoding="utf-8").splitlines()

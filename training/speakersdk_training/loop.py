@@ -28,6 +28,8 @@ from speakersdk_training.losses import MarginSoftmax, PairwiseKl
 from speakersdk_training.models import BlstmEncoder, TdnnEncoder
 from speakersdk_training.optim import make_optimizer
 
+_DIVERGED = "lower optim.learning_rate or raise optim.warmup_share"
+
 Report = Callable[[int, dict[str, float]], None]  # step, scalars
 
 
@@ -111,14 +113,22 @@ class Trainer:
                 values = {name: float(value) for name, value in scalars.items()}
                 if not values["loss"] < float("inf"):
                     raise TrainingError(
-                        f"the loss is {values['loss']} at step {self.step}; lower "
-                        "optim.learning_rate or raise optim.warmup_share"
+                        f"the loss is {values['loss']} at step {self.step}; {_DIVERGED}"
                     )
                 report(self.step, values)
-            if last or self.step % run.evaluate_every == 0:
+            evaluates = last or self.step % run.evaluate_every == 0
+            saves = last or self.step % run.checkpoint_every == 0
+            if evaluates or saves:
+                self._require_finite_weights()
+            if evaluates:
                 self._evaluate(folder, report)
-            if last or self.step % run.checkpoint_every == 0:
+            if saves:
                 self.save(folder / "checkpoint.pt")
+
+    def _require_finite_weights(self) -> None:
+        """The loss is looked at every `log_every` steps only; a checkpoint must not be lost."""
+        if not all(bool(value.isfinite().all()) for value in self.encoder.state_dict().values()):
+            raise TrainingError(f"weights are not finite at step {self.step}; {_DIVERGED}")
 
     def _train_step(self) -> dict[str, Tensor]:
         run, optim = self.config.run, self.config.optim

@@ -68,4 +68,8 @@ def _read_folder(folder: str) -> list[Tensor]:
     paths = sorted(path for path in Path(folder).glob("*") if path.suffix.lower() in AUDIO_SUFFIXES)
     if not paths:
         raise TrainingError(f"expected audio files in {folder}, found none")
-    return [torch.from_numpy(read_audio(path)) for path in paths]
+    recordings = [torch.from_numpy(read_audio(path)) for path in paths]
+    for path, samples in zip(paths, recordings, strict=True):
+        if not samples.any():  # has no level and no direct sound to scale by
+            raise TrainingError(f"{path} is silent; remove it")
+    return recordings

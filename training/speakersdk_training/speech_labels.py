@@ -6,6 +6,7 @@ samples together, and augmentation leaves the labels as they are.
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -69,5 +70,10 @@ def load_labels(path: Path) -> dict[str, Labels]:
             f"expected speech labels at {path}, found none; make them with "
             "speakersdk-train speech-labels"
         )
-    with np.load(path) as stored:
-        return {key: stored[key] for key in stored.files}
+    try:
+        with np.load(path) as stored:
+            return {key: stored[key] for key in stored.files}
+    except (EOFError, ValueError, zipfile.BadZipFile) as error:
+        raise TrainingError(
+            f"{path} holds no speech labels; make them with speakersdk-train speech-labels"
+        ) from error
