@@ -99,8 +99,12 @@ def _speech_labels(arguments: argparse.Namespace) -> int:
     import numpy as np
 
     from speakersdk_training.corpus import read_corpus
+    from speakersdk_training.errors import TrainingError
     from speakersdk_training.speech_labels import label_corpus
 
+    if not arguments.output.parent.is_dir():  # said before hours of work, not after
+        raise TrainingError(f"expected a folder at {arguments.output.parent}, found none")
     labels = label_corpus(read_corpus(arguments.layout, arguments.root), arguments.root)
-    np.savez_compressed(arguments.output, **labels)  # type: ignore[arg-type]
+    with arguments.output.open("wb") as file:  # NumPy would add a suffix to a path without one
+        np.savez_compressed(file, **labels)  # type: ignore[arg-type]
     return 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from pathlib import Path
 
 import torch
@@ -83,8 +84,10 @@ def pick_device(name: str) -> torch.device:
     """The device of a name; ``auto`` is CUDA where there is a GPU.
 
     Raises:
-        TrainingError: CUDA was named and there is none.
+        TrainingError: not such a name, or CUDA was named and there is none.
     """
+    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", name):
+        raise TrainingError(f"expected cpu, cuda, cuda:N or auto, got {name!r}")
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     if name.startswith("cuda") and not torch.cuda.is_available():
