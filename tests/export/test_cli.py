@@ -1,0 +1,108 @@
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from speakersdk_export.calibrate import CalibrationTrials
+from speakersdk_export.cli import main
+from speakersdk_training.checkpoint import config_to_dict, save_checkpoint
+from speakersdk_training.config import CorpusConfig, DataConfig, RunConfig, TrainConfig
+from speakersdk_training.models import TdnnEncoder
+
+pytestmark = pytest.mark.export
+MODELS = Path(__file__).parents[1] / "data" / "models"
+
+
+@pytest.fixture
+def checkpoint(tdnn: TdnnEncoder, small: dict[str, Any], tmp_path: Path) -> Path:
+    """What training leaves behind."""
+    config = TrainConfig(
+        run=RunConfig(name="from-training"),
+        data=DataConfig(corpora=(CorpusConfig(root="corpus-a"),), speech_labels="labels.npz"),
+        frontend=small["FRONTEND"],
+        tdnn=small["TDNN"],
+    )
+    path = tmp_path / "run" / "checkpoint.pt"
+    content = {
+        "config": config_to_dict(config),
+        "averaged": tdnn.state_dict(),
+        "step": 3,
+        "training_corpora": ["corpus-a"],
+        "metrics": {},
+    }
+    save_checkpoint(path, content)
+    return path
+
+
+def test_a_checkpoint_becomes_a_model_file(
+    checkpoint: Path,
+    tmp_path: Path,
+    clip_trials: CalibrationTrials,
+    demo_clips: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    path = tmp_path / "model.onnx"
+    arguments = ["model", checkpoint, "-o", path, "--speech", demo_clips / "slt-probe.flac"]
+    arguments += ["--trials", *clip_trials.lists, "--segments", *clip_trials.segments]
+    arguments += ["--audio-root", clip_trials.root]
+    assert main([str(argument) for argument in arguments]) == 0
+    printed = capsys.readouterr()
+    assert printed.err == ""
+    assert "torch against onnxruntime, 20 s, batch 8: " in printed.out
+    assert "calibration: 24 target and 108 nontarget trials" in printed.out
+    assert f"wrote {path}: from-training, " in printed.out
+
+    assert main(["check", str(path)]) == 0
+    assert capsys.readouterr().out == f"{path}: from-training, stateful, valid\n"
+
+    assert main(["info", str(path)]) == 0
+    manifest = json.loads(capsys.readouterr().out)
+    assert manifest["training_corpora"] == ["corpus-a"]
+    assert manifest["has_speech_head"] is True
+    assert manifest["calibration"]["num_target"] == 24
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["model", "absent.pt", "-o", "model.onnx"], "absent.pt"),
+        (["model", "absent.pt", "-o", "model.onnx", "--trials", "list.txt"], "--segments"),
+        (["check", "absent.onnx"], "absent.onnx"),
+        (["info", "absent.onnx"], "absent.onnx"),
+    ],
+)
+def test_errors_are_one_line(
+    arguments: list[str],
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(arguments) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith("speakersdk-export: ")
+    assert printed.err.count("\n") == 1
+    assert message in printed.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_the_extra_the_command_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    monkeypatch.delitem(sys.modules, "speakersdk_export.model_file", raising=False)
+    assert main(["check", str(MODELS / "stateful.onnx")]) == 2
+    assert 'pip install "speakersdk[cpu,export]"' in capsys.readouterr().err
+
+
+def test_info_needs_no_extra(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    monkeypatch.setitem(sys.modules, "torch", None)
+    assert main(["info", str(MODELS / "stateful.onnx")]) == 0
+    assert json.loads(capsys.readouterr().out)["name"] == "test-stateful"

@@ -1,0 +1,95 @@
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+
+from speakersdk.frontend import FrontendConfig
+from speakersdk.onnx_session import open_session
+from speakersdk_export.graph import OPSET, log_mel_graph, stateful_graph, windowed_graph
+from speakersdk_training.models import BlstmEncoder, LogMel, TdnnEncoder
+
+pytestmark = pytest.mark.export
+
+
+def shapes(values: list[onnx.ValueInfoProto]) -> dict[str, list[str | int]]:
+    return {
+        value.name: [size.dim_param or size.dim_value for size in value.type.tensor_type.shape.dim]
+        for value in values
+    }
+
+
+def operators(graph: onnx.ModelProto) -> Counter[str]:
+    return Counter(node.op_type for node in graph.graph.node)
+
+
+def test_a_stateful_graph_names_its_values_and_axes(stateful: Any) -> None:
+    tdnn, graph = stateful.encoder, stateful.graph
+    assert shapes(graph.graph.input) == {
+        "samples": ["batch", "num_samples"],
+        "frame_weights": ["batch", "frames"],
+        "cache": ["batch", tdnn.cache_size],
+        "statistics": ["batch", tdnn.statistics_size],
+    }
+    assert shapes(graph.graph.output) == {
+        "embedding": ["batch", tdnn.embedding_dim],
+        "hop_statistics": ["batch", tdnn.statistics_size],
+        "speech": ["batch", "frames"],
+        "next_cache": ["batch", tdnn.cache_size],
+    }
+    assert [(opset.domain, opset.version) for opset in graph.opset_import] == [("", OPSET)]
+
+
+def test_a_windowed_graph_names_its_values_and_axes(windowed: Any) -> None:
+    graph = windowed.graph
+    assert shapes(graph.graph.input) == {"samples": ["batch", "num_samples"]}
+    assert shapes(graph.graph.output) == {"embedding": ["batch", 16]}
+    assert operators(graph)["LSTM"] == 2
+
+
+def test_the_encoder_is_left_as_it_was(blstm: BlstmEncoder) -> None:
+    before = {name: type(module) for name, module in blstm.named_modules()}
+    windowed_graph(blstm)
+    assert {name: type(module) for name, module in blstm.named_modules()} == before
+
+
+def test_normalisation_is_folded_and_no_shape_is_computed(stateful: Any) -> None:
+    found = operators(stateful.graph)
+    # What remains stands before a convolution's padding or a matrix product, not behind one.
+    assert found["BatchNormalization"] == 2
+    assert not found.keys() & {"Shape", "Identity", "Expand", "Cast", "Constant", "Gather"}
+
+
+def test_without_speech_head_its_layers_are_gone(tdnn: TdnnEncoder) -> None:
+    graph = stateful_graph(tdnn, has_speech_head=False)
+    assert "speech" not in shapes(graph.graph.output)
+    assert not [weight.name for weight in graph.graph.initializer if "speech" in weight.name]
+
+
+def test_digital_silence_keeps_the_floor_of_the_logarithm(tmp_path: Path) -> None:
+    # The exporter's own optimiser takes + 1e-8 for + 0, and silence becomes minus infinity.
+    path = tmp_path / "log_mel.onnx"
+    onnx.save_model(log_mel_graph(LogMel(FrontendConfig())), path)
+    log_mel = open_session(path).run({"samples": np.zeros((1, 1601), np.float32)})["log_mel"]
+    assert log_mel.shape == (1, 64, 8)
+    np.testing.assert_allclose(log_mel, np.log(np.float32(1e-8)), rtol=1e-6)
+
+
+@pytest.mark.parametrize(("batch", "frames"), [(1, 1), (1, 7), (3, 10), (2, 400)])
+def test_any_batch_and_any_number_of_frames_run(stateful: Any, batch: int, frames: int) -> None:
+    tdnn = stateful.encoder
+    config = tdnn.frontend.config
+    outputs = open_session(stateful.path).run(
+        {
+            "samples": np.zeros(
+                (batch, config.context_samples + frames * config.hop_samples), np.float32
+            ),
+            "frame_weights": np.ones((batch, frames), np.float32),
+            "cache": np.zeros((batch, tdnn.cache_size), np.float32),
+            "statistics": np.zeros((batch, tdnn.statistics_size), np.float32),
+        }
+    )
+    assert outputs["speech"].shape == (batch, frames)
+    assert outputs["next_cache"].shape == (batch, tdnn.cache_size)

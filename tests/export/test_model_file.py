@@ -1,0 +1,80 @@
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+
+from speakersdk.errors import InferenceError, ManifestError, ModelError
+from speakersdk_export.model_file import check_file, check_graph, complete_or_absent, write_model
+
+pytestmark = pytest.mark.export
+MODELS = Path(__file__).parents[1] / "data" / "models"
+
+
+@pytest.mark.parametrize("name", ["stateful", "stateful-headless", "windowed"])
+def test_the_test_models_are_valid(name: str) -> None:
+    assert check_file(MODELS / f"{name}.onnx").name == f"test-{name}"
+
+
+def test_the_bundled_model_is_valid(default_model: Path) -> None:
+    assert check_file(default_model).mode == "stateful"
+
+
+def test_embeddings_of_another_length_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "edited.onnx"
+    manifest = check_file(MODELS / "stateful.onnx").to_metadata()
+    model = onnx.load_model(MODELS / "stateful.onnx")
+    onnx.helper.set_model_props(model, manifest | {"speakersdk.temperature": "5.0"})
+    onnx.save_model(model, path)
+    with pytest.raises(ModelError, match="length 5, got 4"):
+        check_file(path)
+
+
+def test_a_graph_that_is_not_valid_is_refused() -> None:
+    model = onnx.load_model(MODELS / "windowed.onnx")
+    del model.graph.node[3]
+    with pytest.raises(ModelError, match=r"onnx\.checker"):
+        check_graph(model)
+
+
+def test_files_that_are_no_models_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "model.onnx"
+    with pytest.raises(InferenceError):
+        check_file(path)
+    model = onnx.load_model(MODELS / "windowed.onnx")
+    del model.metadata_props[:]
+    onnx.save_model(model, path)
+    with pytest.raises(ManifestError):
+        check_file(path)
+
+
+def test_weights_and_manifest_are_in_one_file(tmp_path: Path) -> None:
+    path = tmp_path / "model.onnx"
+    manifest = check_file(MODELS / "windowed.onnx")
+    write_model(path, onnx.load_model(MODELS / "windowed.onnx"), manifest)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["model.onnx"]
+    assert check_file(path) == manifest
+
+
+def test_a_finished_file_replaces_the_old_one(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "model.onnx"
+    for content in ("first", "second"):
+        with complete_or_absent(path) as partial:
+            partial.write_text(content)
+        assert path.read_text() == content
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_after_an_error_the_old_file_is_still_there(tmp_path: Path) -> None:
+    path = tmp_path / "model.onnx"
+    path.write_text("old")
+
+    def interrupted() -> None:
+        with complete_or_absent(path) as partial:
+            partial.write_bytes(np.zeros(10).tobytes())
+            raise RuntimeError("interrupted")
+
+    with pytest.raises(RuntimeError, match="interrupted"):
+        interrupted()
+    assert list(tmp_path.iterdir()) == [path]
+    assert path.read_text() == "old"
