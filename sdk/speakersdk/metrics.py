@@ -108,7 +108,9 @@ def bootstrap_interval(
     """Percentile interval of a metric when speakers, not trials, are drawn again.
 
     Trials that share a speaker are not independent; drawing trials would give intervals far too
-    narrow. A trial counts as often as the product of how often its two speakers were drawn.
+    narrow. A nontarget trial counts as often as the product of how often its two speakers were
+    drawn, a target trial as often as its one speaker was. Draws that leave only one kind of trial
+    are passed over.
 
     Args:
         metric: such as `eer`, called as ``metric(scores, labels, weights)``.
@@ -120,16 +122,26 @@ def bootstrap_interval(
 
     Returns:
         lower and upper end.
+
+    Raises:
+        ValueError: not N names a side, or no draw left both kinds of trials.
     """
+    targets = np.asarray(labels, bool)
+    sizes = [len(side) for side in speakers]
+    if sizes != [len(targets)] * 2:
+        raise ValueError(
+            f"expected the two speakers of each of {len(targets)} trials, got {sizes} names"
+        )
     names, sides = np.unique(np.array(speakers), return_inverse=True)
     sides = sides.reshape(2, -1)
-    targets = np.asarray(labels, bool)
     values = []
     for _ in range(repeats):
         drawn = rng.multinomial(len(names), np.full(len(names), 1 / len(names))).astype(float)
         weights = np.where(targets, drawn[sides[0]], drawn[sides[0]] * drawn[sides[1]])
         if weights[targets].sum() > 0 and weights[~targets].sum() > 0:
             values.append(metric(scores, labels, weights))
+    if not values:
+        raise ValueError("expected draws with both kinds of trials, got none; too few speakers")
     tail = (1 - coverage) / 2
     low, high = np.quantile(values, [tail, 1 - tail])
     return float(low), float(high)
