@@ -42,7 +42,7 @@ lint: $(LINTERS)  ## check style, format and spelling
 types: $(LINTERS)  ## check types, the stub of the compiled module, and who imports whom
 	mypy
 	python -m mypy.stubtest speakersdk._native
-	lint-imports
+	lint-imports --no-logo
 
 .PHONY: native
 native: $(DEVELOPMENT)  ## run the C++ tests

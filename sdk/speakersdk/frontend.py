@@ -1,5 +1,6 @@
-"""The log-mel front end's definition: what training computes, export folds into the graph, and the
-manifest records. The runtime computes nothing here; it only counts frames and samples.
+"""The definition of the log-mel front end; the runtime only counts frames and samples with it.
+
+Training computes it, export folds it into the graph, and the manifest records it.
 
 python_speech_features is the definition: ``log(fbank(x, **psf_arguments)[0] + log_floor)``.
 """
