@@ -227,6 +227,10 @@ def test_what_is_exported_is_the_running_mean(
     got = torch.cat([state[name].flatten() for name in names])
     torch.testing.assert_close(got, mean, rtol=1e-6, atol=1e-7)
     assert not torch.equal(seen[0], seen[2])
+    # Norms learn their statistics while training, dropout is on; what is exported has neither.
+    assert int(one.encoder.input_norm.num_batches_tracked) == 3
+    assert one.encoder.training
+    assert not one.averaged.module.training
 
 
 def test_half_precision_runs_on_the_processor(

@@ -146,8 +146,23 @@ def test_the_input_is_left_alone_and_a_seed_repeats_the_output(samples: torch.Te
     assert torch.equal(first, other(samples))
     second = one(samples)
     assert not torch.equal(first, second)
-    assert torch.equal(second, other(samples)), "the rooms held were changed by their use"
+    assert torch.equal(second, other(samples))
     assert not torch.equal(first, make(EVERYTHING, seed=2)(samples))
+
+
+def test_use_does_not_wear_out_the_rooms(samples: torch.Tensor) -> None:
+    generator = torch.Generator().manual_seed(1)
+    augmenter = Augmenter(
+        replace(EVERYTHING, num_rooms=40),
+        sample_rate_hz=RATE_HZ,
+        generator=generator,
+        responses=[],
+        noise_bank=torch.zeros(0),
+    )
+    state = generator.get_state()
+    first = augmenter(samples)
+    generator.set_state(state)
+    assert torch.equal(augmenter(samples), first)
 
 
 def test_a_batch_of_one(samples: torch.Tensor) -> None:
