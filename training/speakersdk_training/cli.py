@@ -1,4 +1,4 @@
-"""``speakersdk-train``: fit, evaluate, speech-labels."""
+"""``speakersdk-train``: fit, evaluate, speech-labels, trials."""
 
 from __future__ import annotations
 
@@ -35,6 +35,18 @@ def build_parser() -> argparse.ArgumentParser:
     labels.add_argument("-o", "--output", type=Path, required=True, help="the .npz to write")
     labels.add_argument("--layout", default="packs", help="as in the training configuration")
     labels.set_defaults(run=_speech_labels)
+
+    trials = commands.add_parser("trials", help="draw trial lists from a corpus")
+    trials.add_argument("root", type=Path, help="corpus folder")
+    trials.add_argument("-o", "--output", type=Path, required=True, help="folder for the lists")
+    trials.add_argument("--layout", default="packs", help="as in the training configuration")
+    trials.add_argument("--corpus", required=True, help="only utterances of this corpus")
+    trials.add_argument("--split", default="", help="only utterances of this split")
+    trials.add_argument("--seconds", type=float, nargs="+", default=[6.0, 10.0])
+    trials.add_argument("--targets", type=int, default=5000, help="target trials of each length")
+    trials.add_argument("--nontargets", type=int, default=20000)
+    trials.add_argument("--seed", type=int, default=1)
+    trials.set_defaults(run=_trials)
     return parser
 
 
@@ -107,4 +119,34 @@ def _speech_labels(arguments: argparse.Namespace) -> int:
     labels = label_corpus(read_corpus(arguments.layout, arguments.root), arguments.root)
     with arguments.output.open("wb") as file:  # NumPy would add a suffix to a path without one
         np.savez_compressed(file, **labels)  # type: ignore[arg-type]
+    return 0
+
+
+def _trials(arguments: argparse.Namespace) -> int:
+    import numpy as np
+
+    from speakersdk_training.corpus import read_corpus
+    from speakersdk_training.trial_lists import cut_segments, draw_trials, write_trials
+
+    utterances = [
+        utterance
+        for utterance in read_corpus(arguments.layout, arguments.root)
+        if utterance.corpus == arguments.corpus and arguments.split in {"", utterance.split}
+    ]
+    rng = np.random.default_rng(arguments.seed)
+    for duration_s in arguments.seconds:
+        segments = cut_segments(utterances, arguments.root, duration_s=duration_s)
+        trials = draw_trials(
+            segments,
+            num_target=arguments.targets,
+            num_nontarget=arguments.nontargets,
+            rng=rng,
+        )
+        name = f"{arguments.corpus}-{duration_s:g}s"
+        write_trials(arguments.output, name, segments, trials)
+        num_target = sum(trial.is_target for trial in trials)
+        print(
+            f"{name}: {len(segments)} segments, {num_target} target and "
+            f"{len(trials) - num_target} nontarget trials"
+        )
     return 0
