@@ -78,16 +78,19 @@ def make_manifest(
     encoder: TdnnEncoder | BlstmEncoder, info: CheckpointInfo, *, name: str | None = None
 ) -> ModelManifest:
     """The manifest of an encoder, not calibrated."""
-    stateful = isinstance(encoder, TdnnEncoder)
+    is_stateful = isinstance(encoder, TdnnEncoder)
+    cache_size = statistics_size = 0
+    if isinstance(encoder, TdnnEncoder):
+        cache_size, statistics_size = encoder.cache_size, encoder.statistics_size
     return ModelManifest(
         name=name or info.name,
-        mode="stateful" if stateful else "windowed",
+        mode="stateful" if is_stateful else "windowed",
         frontend=encoder.frontend.config,
         embedding_dim=encoder.embedding_dim,
         temperature=encoder.temperature,
-        cache_size=encoder.cache_size if isinstance(encoder, TdnnEncoder) else 0,
-        statistics_size=encoder.statistics_size if isinstance(encoder, TdnnEncoder) else 0,
-        has_speech_head=stateful and info.has_speech_head,
+        cache_size=cache_size,
+        statistics_size=statistics_size,
+        has_speech_head=is_stateful and info.has_speech_head,
         weights_sha256=info.weights_sha256,
         training_corpora=info.training_corpora,
     )

@@ -60,6 +60,7 @@ class EncoderStream(Protocol):
 
         Raises:
             AudioTooShortError: less than the model's minimum.
+            ValueError: the stream is finished already.
         """
 
 

@@ -80,8 +80,7 @@ class StatefulStream:
 
     def push(self, samples: Waveform) -> None:
         """Take the next samples and encode every block they complete."""
-        if self._finished:
-            raise ValueError("the stream is finished; start another with stream()")
+        self._check_open()
         samples = check_waveform(samples)
         if self._activity is not None:
             self._activity.push(samples)
@@ -105,6 +104,7 @@ class StatefulStream:
 
     def finish(self) -> Encoding:
         """Encode the remaining frames, close the stream and return its encoding."""
+        self._check_open()
         self._finished = True
         context, hop = self._frontend.context_samples, self._frontend.hop_samples
         num_frames = (len(self._pending) - context) // hop
@@ -117,6 +117,10 @@ class StatefulStream:
             block[:kept] = self._pending[:kept]
             self._encode_block(block, num_frames)
         return Encoding(self.embedding(), self.speech_s, self.duration_s)
+
+    def _check_open(self) -> None:
+        if self._finished:
+            raise ValueError("the stream is finished; start another with stream()")
 
     def _encode_block(self, samples: Waveform, num_frames: int) -> None:
         """Run the graph on a block of which the first `num_frames` frames count."""

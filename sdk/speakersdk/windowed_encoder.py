@@ -61,8 +61,7 @@ class WindowedStream:
 
     def push(self, samples: Waveform) -> None:
         """Take the next samples and encode every window they complete."""
-        if self._finished:
-            raise ValueError("the stream is finished; start another with stream()")
+        self._check_open()
         samples = check_waveform(samples)
         self._activity.push(samples)
         self._num_samples += len(samples)
@@ -86,8 +85,13 @@ class WindowedStream:
 
     def finish(self) -> Encoding:
         """Close the stream and return its encoding."""
+        self._check_open()
         self._finished = True
         return Encoding(self.embedding(), self.speech_s, self.duration_s)
+
+    def _check_open(self) -> None:
+        if self._finished:
+            raise ValueError("the stream is finished; start another with stream()")
 
     def _keep(self, samples: Waveform) -> None:
         joined = np.concatenate([self._latest, samples[-self._window_samples :]])

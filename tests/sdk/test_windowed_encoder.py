@@ -106,3 +106,5 @@ def test_a_finished_stream_takes_nothing_more(encoder: SpeakerEncoder) -> None:
     stream.finish()
     with pytest.raises(ValueError, match="finished"):
         stream.push(noise(80))
+    with pytest.raises(ValueError, match="finished"):
+        stream.finish()
