@@ -1,6 +1,10 @@
 """From a score to a log-likelihood ratio, and from an asked-for error rate to a threshold.
 
-    llr = offset + scale * score + speech_weight * ln(min(enrolled speech, probe speech) / 1 s)
+    llr = offset + (scale + speech_scale * ln s) * score + speech_weight * ln s
+
+s is the net speech in seconds of the side that has less. Scores of long recordings lie higher and
+spread less, hence the product; without it the llr of long recordings is far too small
+(docs/decisions/0001-calibration-by-speech.md).
 
 The weights are fitted by logistic regression on the development trials when a model is exported
 (N. Brummer, "Measuring, refining and calibrating speaker and language information", 2010, ch. 7).
@@ -49,24 +53,29 @@ class Calibration:
     """Logistic calibration and its operating points, ordered by falling FAR.
 
     Attributes:
-        offset, scale, speech_weight: the weights of the module's formula.
+        offset, scale, speech_scale, speech_weight: the weights of the module's formula.
         minimum_speech_s: net speech below which no decision is supported.
+        maximum_speech_s: longest net speech of the fit; more counts as this much.
         num_target, num_nontarget: trials of the fit.
         operating_points: thresholds from loose to strict.
     """
 
     offset: float
     scale: float
+    speech_scale: float
     speech_weight: float
     minimum_speech_s: float = DEFAULT_MINIMUM_SPEECH_S
+    maximum_speech_s: float
     num_target: int
     num_nontarget: int
     operating_points: tuple[OperatingPoint, ...]
 
     def llr(self, score: float, *, enrolled_speech_s: float, probe_speech_s: float) -> float:
         """Log-likelihood ratio (natural log) of same speaker against different speakers."""
-        speech_s = max(min(enrolled_speech_s, probe_speech_s), self.minimum_speech_s)
-        return self.offset + self.scale * score + self.speech_weight * math.log(speech_s)
+        speech_s = min(enrolled_speech_s, probe_speech_s)
+        log_speech = math.log(min(max(speech_s, self.minimum_speech_s), self.maximum_speech_s))
+        slope = self.scale + self.speech_scale * log_speech
+        return self.offset + slope * score + self.speech_weight * log_speech
 
     def operating_point(self, far: float) -> OperatingPoint:
         """The threshold for an asked-for false-accept rate, log-linear between stored points.
@@ -142,20 +151,23 @@ def fit_calibration(
             f"{targets.sum()} and {(~targets).sum()}; use other trials"
         )
     log_speech = np.log(seconds)
-    offset, scale, speech_weight = _logistic_weights(
-        np.column_stack([values, log_speech]), targets, prior
+    offset, scale, speech_scale, speech_weight = _logistic_weights(
+        np.column_stack([values, values * log_speech, log_speech]), targets, prior
     )
-    if not scale > 0:
+    slopes = scale + speech_scale * log_speech
+    if not slopes.min() > 0:
         raise ConfigError(
-            f"expected scores that are higher for target trials, got a weight of {scale:.3g}; "
-            "the model does not tell these speakers apart"
+            "expected scores that are higher for target trials, got a weight of "
+            f"{slopes.min():.3g}; the model does not tell these speakers apart"
         )
-    llrs = offset + scale * values + speech_weight * log_speech
+    llrs = offset + slopes * values + speech_weight * log_speech
     return Calibration(
         offset=offset,
         scale=scale,
+        speech_scale=speech_scale,
         speech_weight=speech_weight,
         minimum_speech_s=minimum_speech_s,
+        maximum_speech_s=float(seconds.max()),
         num_target=int(targets.sum()),
         num_nontarget=int((~targets).sum()),
         operating_points=_operating_points(llrs[targets], llrs[~targets]),

@@ -12,7 +12,9 @@ from speakersdk.manifest import ModelManifest
 CALIBRATION = Calibration(
     offset=1.5,
     scale=2.0,
+    speech_scale=0.5,
     speech_weight=-0.25,
+    maximum_speech_s=8.5,
     num_target=100,
     num_nontarget=1000,
     operating_points=(
