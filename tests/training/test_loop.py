@@ -132,7 +132,7 @@ def test_another_configuration_is_not_resumed(
     tiny_values: dict[str, Any], bank: AudioBank, tmp_path: Path
 ) -> None:
     path = tmp_path / "checkpoint.pt"
-    trainer(config_from_dict(tiny_values), bank).save(path)
+    trainer(config_from_dict(tiny_values), bank).save(tmp_path)
     trainer(config_from_dict(tiny_values), bank).resume(path)
     tiny_values["optim"]["learning_rate"] = 1e-4
     with pytest.raises(TrainingError, match="was trained with another configuration"):

