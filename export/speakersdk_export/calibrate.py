@@ -34,6 +34,9 @@ class CalibrationTrials:
 def calibrate(encoder: SpeakerEncoder, trials: CalibrationTrials) -> Calibration:
     """Fit the calibration of an encoder.
 
+    Trials whose two segments share audio are left out: no device hears the same recording twice,
+    and they score as no honest target trial does.
+
     Raises:
         ConfigError: the lists are malformed, name unknown segments, or do not support a fit.
     """
@@ -41,6 +44,8 @@ def calibrate(encoder: SpeakerEncoder, trials: CalibrationTrials) -> Calibration
     known: dict[str, Segment] = {}
     for path in trials.segments:
         known |= read_segments(path)
+    used_segments(listed, known)  # refuses unknown names
+    listed = [trial for trial in listed if not share_audio(known[trial.enroll], known[trial.probe])]
     audio = read_segment_audio(used_segments(listed, known), trials.root)
     encodings = {name: encoder.encode(samples) for name, samples in audio.items()}
     speech_s = [
@@ -48,6 +53,17 @@ def calibrate(encoder: SpeakerEncoder, trials: CalibrationTrials) -> Calibration
     ]
     return fit_calibration(
         score_trials(listed, encodings), [trial.is_target for trial in listed], speech_s
+    )
+
+
+def share_audio(a: Segment, b: Segment) -> bool:
+    """Whether any sample is in both segments."""
+    return any(
+        one.path == other.path
+        and one.start < other.start + other.num_samples
+        and other.start < one.start + one.num_samples
+        for one in a.pieces
+        for other in b.pieces
     )
 
 
