@@ -99,18 +99,6 @@ def error_rates(
     }
 
 
-def score_trials(trials: list[Trial], encodings: dict[str, Encoding]) -> npt.NDArray[np.float64]:
-    """(number of trials,) scores -J."""
-    return np.array(
-        [
-            -symmetric_kl_to_many(
-                encodings[trial.enroll].embedding, encodings[trial.probe].embedding[np.newaxis]
-            )[0]
-            for trial in trials
-        ]
-    )
-
-
 def _cosines(trials: list[Trial], encodings: dict[str, Encoding]) -> npt.NDArray[np.float64]:
     # Embeddings have one length, so that the inner product ranks as the cosine does.
     return np.array(
