@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 
-import speakersdk
 from _harness import Benchmark
 from speakersdk.audio import SAMPLE_RATE_HZ, read_audio
+from speakersdk.demo_clips import FOLDER
 from speakersdk.encoder import load_encoder
 from speakersdk.models import default_model_path
 
-CLIPS = Path(speakersdk.__file__).parent / "demo_clips"
 LENGTHS_S = (1.0, 3.0, 10.0)
 
 
@@ -23,7 +20,7 @@ def main() -> int:
         question="How many seconds of speech does the bundled model encode in a second?",
     )
     encoder = load_encoder(default_model_path(), num_threads=benchmark.threads)
-    speech = np.concatenate([read_audio(path) for path in sorted(CLIPS.glob("*.flac"))])
+    speech = np.concatenate([read_audio(path) for path in sorted(FOLDER.glob("*.flac"))])
     benchmark.record("model", encoder.manifest.name)
     for length_s in LENGTHS_S:
         samples = speech[: round(length_s * SAMPLE_RATE_HZ)]

@@ -8,10 +8,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import speakersdk
+from speakersdk import demo_clips
 from speakersdk.errors import ConfigError, SpeakerSdkError
-
-_DEMO_CLIPS = Path(speakersdk.__path__[0]) / "demo_clips"
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -92,7 +90,7 @@ def _model(arguments: argparse.Namespace) -> None:
             segments=tuple(arguments.segments),
             root=arguments.audio_root,
         )
-    speech_paths = arguments.speech or sorted(_DEMO_CLIPS.glob("*.flac"))
+    speech_paths = arguments.speech or sorted(demo_clips.FOLDER.glob("*.flac"))
     encoder, checkpoint = load_encoder(arguments.checkpoint)
     report = export_model(
         encoder,

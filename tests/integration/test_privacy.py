@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from speakersdk.cli.demo import CLIPS
+from speakersdk.demo_clips import FOLDER
 
 VERIFY = """
 import sys
@@ -76,7 +76,7 @@ def files(folder: Path) -> list[str]:
 
 @pytest.fixture
 def recordings() -> tuple[Path, Path]:
-    return CLIPS / "slt-enroll-1.flac", CLIPS / "slt-probe.flac"
+    return FOLDER / "slt-enroll-1.flac", FOLDER / "slt-probe.flac"
 
 
 def test_verify_leaves_no_file(

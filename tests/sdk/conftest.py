@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from speakersdk.cli.demo import CLIPS
+from speakersdk.demo_clips import FOLDER
 from speakersdk.manifest import PREFIX
 from speakersdk.verifier import Verifier
 
@@ -28,8 +28,8 @@ def voices() -> dict[str, Voice]:
     """Voices of the bundled clips by name."""
     return {
         name: Voice(
-            tuple(sorted(CLIPS.glob(f"{name}-enroll-*.flac"))),
-            CLIPS / f"{name}-probe.flac",
+            tuple(sorted(FOLDER.glob(f"{name}-enroll-*.flac"))),
+            FOLDER / f"{name}-probe.flac",
         )
         for name in ("awb", "kal16", "rms", "slt")
     }

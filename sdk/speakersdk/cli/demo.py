@@ -8,16 +8,13 @@ from __future__ import annotations
 import argparse
 import time
 from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Final
 
 from speakersdk.audio import SAMPLE_RATE_HZ, read_audio
 from speakersdk.cli import arguments as shared
 from speakersdk.cli.output import decision_cells, print_json, print_table
 from speakersdk.decision import Decision
+from speakersdk.demo_clips import FOLDER
 from speakersdk.verifier import Verifier
-
-CLIPS: Final = Path(__file__).parents[1] / "demo_clips"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,14 +99,14 @@ def _run_trials(verifier: Verifier) -> tuple[list[Trial], float]:
     """Every probe against every voice, and the seconds of audio that were processed."""
     audio_s = 0.0
     voiceprints = []
-    voices = sorted(path.name.removesuffix("-probe.flac") for path in CLIPS.glob("*-probe.flac"))
+    voices = sorted(path.name.removesuffix("-probe.flac") for path in FOLDER.glob("*-probe.flac"))
     for voice in voices:
-        recordings = [read_audio(path) for path in sorted(CLIPS.glob(f"{voice}-enroll-*.flac"))]
+        recordings = [read_audio(path) for path in sorted(FOLDER.glob(f"{voice}-enroll-*.flac"))]
         audio_s += sum(map(len, recordings)) / SAMPLE_RATE_HZ
         voiceprints.append(verifier.enroll(recordings, name=voice, sample_rate_hz=SAMPLE_RATE_HZ))
     trials = []
     for voice in voices:
-        probe = read_audio(CLIPS / f"{voice}-probe.flac")
+        probe = read_audio(FOLDER / f"{voice}-probe.flac")
         audio_s += len(probe) / SAMPLE_RATE_HZ
         # One pass over the probe gives the decision for every voice, as verify would one by one.
         identification = verifier.identify(voiceprints, probe, sample_rate_hz=SAMPLE_RATE_HZ)
