@@ -1,6 +1,7 @@
 """What the documents tell a reader to do works as they say."""
 
 import dataclasses
+import json
 import os
 import re
 import shlex
@@ -8,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -102,3 +104,30 @@ def test_example_runs(example: str) -> None:
     assert done.returncode == 0, done.stderr
     assert done.stdout
     assert done.stderr == ""
+
+
+def test_figures_of_the_readme_are_those_of_the_results() -> None:
+    readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+
+    def latest(name: str) -> dict[str, Any]:
+        path = sorted((REPOSITORY / "benchmarks" / "results").glob(f"*-{name}.json"))[-1]
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return content
+
+    accuracy = latest("accuracy")["facts"]
+    for title, name in {
+        "speechocean762, 3.0 s": "speechocean762-dev-3.0s",
+        "speechocean762, 1.5 s": "speechocean762-dev-1.5s",
+        "speech-commands, 1.5 s": "speech-commands-dev-1.5s",
+    }.items():
+        row = next(line for line in readme.splitlines() if line.startswith(f"| {title} |"))
+        measured = accuracy[name]
+        low, high = measured["eer_interval_percent"]
+        assert f"| {measured['eer_percent']:.2f} % | {low:.2f}-{high:.2f} % |" in row
+        assert f"| {measured['target_trials']} / {measured['nontarget_trials']} |" in row
+    # Times differ from run to run; a figure that is off by half is another figure.
+    seconds = {timing["name"]: timing["median_s"] for timing in latest("startup")["timings"]}
+    assert seconds["speakersdk verify, two recordings"] == pytest.approx(0.20, rel=0.5)
+    assert seconds["import speakersdk"] == pytest.approx(0.11, rel=0.5)
+    rtf = latest("encoder")["facts"]["real-time factor, 3 s"]
+    assert rtf == pytest.approx(0.0018, rel=0.5)
