@@ -1,74 +1,22 @@
-// The Python module speakersdk._native. Every check stands here; the kernels check
-// nothing. Users call speakersdk.scoring, which converts its inputs first.
+// The Python module speakersdk._native. Every check stands here, in arguments.h and in
+// gallery_bindings.cc; the kernels check nothing. Users call speakersdk.scoring and
+// speakersdk.gallery, which convert their inputs first.
 
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
 
 #include <cstddef>
-#include <cstdint>
-#include <sstream>
-#include <stdexcept>
 #include <string>
 #include <vector>
 
+#include "arguments.h"
+#include "gallery_bindings.h"
+#include "kernel.h"
 #include "symmetric_kl.h"
-
-namespace py = pybind11;
 
 namespace speakersdk {
 namespace {
-
-using FloatArray = py::array_t<float, py::array::c_style>;
-
-// A checked argument: `num` rows of `dim` values.
-struct Rows {
-  const char* name;
-  const float* values;
-  std::size_t num;
-  std::size_t dim;
-  py::ssize_t rank;
-
-  [[nodiscard]] std::size_t Size() const { return num * dim; }
-};
-
-std::string Shape(const FloatArray& array) { return py::str(array.attr("shape")); }
-
-Rows CheckedRows(const char* name, const FloatArray& array, py::ssize_t rank) {
-  const std::string prefix = std::string(name) + ": expected ";
-  if (array.ndim() != rank) {
-    throw std::invalid_argument(
-        prefix + (rank == 1 ? "one vector (dim,)" : "a matrix (num, dim)") +
-        ", got shape " + Shape(array));
-  }
-  if (array.size() == 0) {
-    throw std::invalid_argument(prefix + "at least one value, got shape " +
-                                Shape(array));
-  }
-  const float* values = array.data();
-  if (reinterpret_cast<std::uintptr_t>(values) % alignof(float) != 0) {
-    throw std::invalid_argument(prefix + "an aligned array, got a view into bytes");
-  }
-  const auto num = static_cast<std::size_t>(rank == 1 ? 1 : array.shape(0));
-  const auto dim = static_cast<std::size_t>(array.shape(rank - 1));
-  return {name, values, num, dim, rank};
-}
-
-void CheckSameDim(const Rows& a, const Rows& b) {
-  if (a.dim == b.dim) return;
-  throw std::invalid_argument(std::string(b.name) + ": expected dim " +
-                              std::to_string(a.dim) + " as " + a.name + " has, got " +
-                              std::to_string(b.dim));
-}
-
-[[noreturn]] void ThrowInvalid(Domain domain, const Rows& rows, std::size_t index) {
-  std::ostringstream message;
-  message << rows.name << ": expected finite float32 values"
-          << (domain == Domain::kPositive ? " above zero" : "") << ", got "
-          << rows.values[index] << " at [";
-  if (rows.rank == 2) message << index / rows.dim << ", ";
-  message << index % rows.dim << "]";
-  throw std::invalid_argument(message.str());
-}
 
 void Compute(Domain domain, const Rows& a, const Rows& b, double* out) {
   CheckSameDim(a, b);
@@ -129,9 +77,15 @@ void Define(py::module_& module, const std::string& name) {
 }  // namespace
 }  // namespace speakersdk
 
-PYBIND11_MODULE(_native, module, py::mod_gil_not_used()) {
-  module.doc() = "Compiled kernels of speakersdk; use speakersdk.scoring.";
+PYBIND11_MODULE(_native, module, pybind11::mod_gil_not_used()) {
+  // Chooses the kernel; an unknown SPEAKERSDK_KERNEL fails here, as an ImportError.
+  const std::string kernel = speakersdk::ActiveKernel().name;
+  module.doc() = "Compiled kernels of speakersdk; use speakersdk.scoring and .gallery.";
+  module.def("kernel", [kernel] { return kernel; }, "Name of the kernel in use.");
+  module.def("available_kernels", &speakersdk::AvailableKernels,
+             "Names of the kernels that run on this processor, the fastest first.");
   module.attr("__version__") = SPEAKERSDK_VERSION;
   speakersdk::Define<speakersdk::Domain::kLogits>(module, "symmetric_kl");
   speakersdk::Define<speakersdk::Domain::kPositive>(module, "symmetric_kl_positive");
+  speakersdk::DefineGallery(module);
 }
