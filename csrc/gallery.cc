@@ -84,6 +84,26 @@ ScanRows Part(const GalleryRows& gallery, std::size_t first, std::size_t num) {
   return part;
 }
 
+// Maximum minus minimum, in lanes that the compiler can keep in vector registers.
+double Span(const float* values, std::size_t size) {
+  constexpr std::size_t kLanes = 8;
+  std::array<float, kLanes> low{};
+  std::array<float, kLanes> high{};
+  low.fill(values[0]);
+  high.fill(values[0]);
+  const auto extend = [&](std::size_t lane, float value) {
+    low[lane] = value < low[lane] ? value : low[lane];
+    high[lane] = value > high[lane] ? value : high[lane];
+  };
+  std::size_t i = 0;
+  for (; i + kLanes <= size; i += kLanes) {
+    for (std::size_t lane = 0; lane < kLanes; ++lane) extend(lane, values[i + lane]);
+  }
+  for (std::size_t lane = 0; i + lane < size; ++lane) extend(lane, values[i + lane]);
+  return static_cast<double>(*std::max_element(high.begin(), high.end())) -
+         static_cast<double>(*std::min_element(low.begin(), low.end()));
+}
+
 // Rows of thread `index` of `num_threads`: [First(index), First(index + 1)).
 std::size_t FirstRow(std::size_t num, std::size_t num_threads, std::size_t index) {
   return num / num_threads * index + std::min(index, num % num_threads);
@@ -102,10 +122,7 @@ std::size_t LogProbabilities(const float* logits, std::size_t num, std::size_t d
   const double log_dim = std::log(static_cast<double>(dim));
   std::vector<double> scratch(dim);
   for (std::size_t row = 0; row < num; ++row, logits += dim, logs += stride) {
-    const auto [low, high] = std::minmax_element(logits, logits + dim);
-    if (!(static_cast<double>(*high) - static_cast<double>(*low) <= kMaximumSpan)) {
-      return row;
-    }
+    if (!(Span(logits, dim) <= kMaximumSpan)) return row;
     const double shift = kernel.softmax(logits, dim, scratch.data()) - log_dim;
     for (std::size_t i = 0; i < dim; ++i) {
       logs[i] = static_cast<float>(logits[i] - shift);

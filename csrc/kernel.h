@@ -49,6 +49,16 @@ struct ScanRows {
 // larger.
 using ScanFunction = void (*)(const ScanProbe& probe, const ScanRows& rows, float* out);
 
+// What matrix_form.h adds to the products of a tile: one value per row (a) and column
+// (b).
+struct TileSums {
+  const float* squares_a;
+  const float* bounds_a;
+  const float* squares_b;
+  const float* bounds_b;
+  float scale;
+};
+
 struct Kernel {
   const char* name;
 
@@ -68,6 +78,14 @@ struct Kernel {
   std::size_t tile_rows;
   std::size_t tile_columns;
   void (*tile_product)(const float* a, const float* b, std::size_t depth, float* c);
+
+  // Rows of such a tile: out[i][j] = (squares_a[i] + squares_b[j] - products[i][j]) *
+  // scale, where the rows of out are `out_stride` apart and have tile_columns values
+  // each. Bit i of the result is set where a value of row i before scaling is below
+  // bounds_a[i] + bounds_b[j].
+  std::uint32_t (*finish_rows)(const TileSums& sums, const float* products,
+                               std::size_t num_rows, float* out,
+                               std::size_t out_stride);
 };
 
 // Bounds of tile_rows and tile_columns.

@@ -15,9 +15,13 @@ constexpr std::size_t kTileVectors = 2;
 constexpr std::size_t kPrefetchBytes = 4096;
 
 using Floats = float __attribute__((vector_size(kVectorBytes)));
+using Ints = std::int32_t __attribute__((vector_size(kVectorBytes)));
 using UnalignedFloats =
     float __attribute__((vector_size(kVectorBytes), aligned(4), may_alias));
 
+inline bool AnyTrue(Ints lanes) {  // lanes are 0 or -1
+  return _mm256_movemask_ps(reinterpret_cast<__m256>(lanes)) != 0;
+}
 inline float Sum(Floats values) {
   const __m256 all = values;
   const __m128 four =

@@ -15,9 +15,14 @@ constexpr std::size_t kTileVectors = 2;
 constexpr std::size_t kPrefetchBytes = 4096;
 
 using Floats = float __attribute__((vector_size(kVectorBytes)));
+using Ints = std::int32_t __attribute__((vector_size(kVectorBytes)));
 using UnalignedFloats =
     float __attribute__((vector_size(kVectorBytes), aligned(4), may_alias));
 
+inline bool AnyTrue(Ints lanes) {  // lanes are 0 or -1
+  const __m512i all = reinterpret_cast<__m512i>(lanes);
+  return _mm512_test_epi32_mask(all, all) != 0;
+}
 inline float Sum(Floats values) { return _mm512_reduce_add_ps(values); }
 inline Floats Load(const float* values) { return _mm512_loadu_ps(values); }
 inline Floats Load(const std::uint16_t* halves) {

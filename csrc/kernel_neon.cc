@@ -15,9 +15,13 @@ constexpr std::size_t kTileVectors = 3;
 constexpr std::size_t kPrefetchBytes = 1024;
 
 using Floats = float __attribute__((vector_size(kVectorBytes)));
+using Ints = std::int32_t __attribute__((vector_size(kVectorBytes)));
 using UnalignedFloats =
     float __attribute__((vector_size(kVectorBytes), aligned(4), may_alias));
 
+inline bool AnyTrue(Ints lanes) {  // lanes are 0 or -1
+  return vmaxvq_u32(reinterpret_cast<uint32x4_t>(lanes)) != 0;
+}
 inline float Sum(Floats values) {
   return vaddvq_f32(reinterpret_cast<float32x4_t>(values));
 }

@@ -99,6 +99,20 @@ void TileProduct(const float* a, const float* b, std::size_t depth, float* c) {
   }
 }
 
+std::uint32_t FinishRows(const TileSums& sums, const float* products,
+                         std::size_t num_rows, float* out, std::size_t out_stride) {
+  std::uint32_t uncertain = 0;
+  for (std::size_t i = 0; i < num_rows; ++i) {
+    for (std::size_t j = 0; j < kTileColumns; ++j) {
+      const float divergence =
+          sums.squares_a[i] + sums.squares_b[j] - products[i * kTileColumns + j];
+      if (divergence < sums.bounds_a[i] + sums.bounds_b[j]) uncertain |= 1U << i;
+      out[i * out_stride + j] = divergence * sums.scale;
+    }
+  }
+  return uncertain;
+}
+
 constexpr Kernel kKernel = {
     "portable",          Softmax,           Log,       Pair,         Scan<float>,
     Scan<std::uint16_t>, Scan<std::int8_t>, kTileRows, kTileColumns, TileProduct,

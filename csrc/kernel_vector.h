@@ -4,7 +4,8 @@
 // Included once by each kernel_<isa>.cc, after it has defined in this anonymous
 // namespace
 //   kVectorBytes, kTileRows, kTileVectors, kPrefetchBytes,
-//   Sum(Floats), Load(const float* | const uint16_t* half | const int8_t*) -> Floats.
+//   Sum(Floats), AnyTrue(Ints),
+//   Load(const float* | const uint16_t* half | const int8_t*) -> Floats.
 // Everything has internal linkage and calls nothing from the standard library: a
 // function compiled for AVX must never be the copy that the linker keeps for the whole
 // program. A product and the sum it goes into are one fused operation
@@ -16,7 +17,6 @@ constexpr std::size_t kLanes = kVectorBytes / sizeof(float);
 constexpr std::size_t kDoubleLanes = kVectorBytes / sizeof(double);
 static_assert(kRowMultiple % kLanes == 0);
 
-using Ints = std::int32_t __attribute__((vector_size(kVectorBytes)));
 using Doubles = double __attribute__((vector_size(kVectorBytes)));
 using Longs = std::int64_t __attribute__((vector_size(kVectorBytes)));
 using HalfFloats = float __attribute__((vector_size(kVectorBytes / 2)));
@@ -156,6 +156,25 @@ void TileProduct(const float* a, const float* b, std::size_t depth, float* c) {
   }
 }
 
+std::uint32_t FinishRows(const TileSums& sums, const float* products,
+                         std::size_t num_rows, float* out, std::size_t out_stride) {
+  constexpr std::size_t kColumns = kTileVectors * kLanes;
+  std::uint32_t uncertain = 0;
+  for (std::size_t i = 0; i < num_rows; ++i, products += kColumns, out += out_stride) {
+    const Floats square = Fill(sums.squares_a[i]);
+    const Floats bound = Fill(sums.bounds_a[i]);
+    Ints is_below = {};
+#pragma GCC unroll 4
+    for (std::size_t j = 0; j < kColumns; j += kLanes) {
+      const Floats divergence = square + Load(sums.squares_b + j) - Load(products + j);
+      is_below |= divergence < bound + Load(sums.bounds_b + j);
+      *reinterpret_cast<UnalignedFloats*>(out + j) = divergence * Fill(sums.scale);
+    }
+    uncertain |= static_cast<std::uint32_t>(AnyTrue(is_below)) << i;
+  }
+  return uncertain;
+}
+
 // In double from here on.
 
 inline Doubles LoadWide(const float* values) {
@@ -241,9 +260,25 @@ inline Doubles LogDouble(Doubles x) {
           f);
 }
 
+float Maximum(const float* values, std::size_t size) {
+  float maximum = values[0];
+  std::size_t i = 0;
+  if (size >= kLanes) {
+    Floats maxima = Load(values);
+    for (i = kLanes; i + kLanes <= size; i += kLanes) {
+      const Floats next = Load(values + i);
+      maxima = next > maxima ? next : maxima;
+    }
+    for (std::size_t lane = 0; lane < kLanes; ++lane) {
+      maximum = maxima[lane] > maximum ? maxima[lane] : maximum;
+    }
+  }
+  for (; i < size; ++i) maximum = values[i] > maximum ? values[i] : maximum;
+  return maximum;
+}
+
 double Softmax(const float* logits, std::size_t dim, double* probabilities) {
-  float peak = logits[0];
-  for (std::size_t i = 1; i < dim; ++i) peak = logits[i] > peak ? logits[i] : peak;
+  const float peak = Maximum(logits, dim);
   const Doubles wide_peak = Fill(static_cast<double>(peak));
   Doubles totals = {};
   std::size_t i = 0;
@@ -261,7 +296,12 @@ double Softmax(const float* logits, std::size_t dim, double* probabilities) {
       total += tail.weights[j];
     }
   }
-  for (std::size_t j = 0; j < dim; ++j) probabilities[j] /= total;
+  const double inverse = 1.0 / total;
+  i = 0;
+  for (; i + kDoubleLanes <= dim; i += kDoubleLanes) {
+    Store(LoadDoubles(probabilities + i) * Fill(inverse), probabilities + i);
+  }
+  for (; i < dim; ++i) probabilities[i] *= inverse;
   // total lies in [1, dim]
   return static_cast<double>(peak) + LogDouble(Fill(total))[0];
 }
@@ -313,6 +353,7 @@ constexpr Kernel kKernel = {
     kTileRows,
     kTileVectors * kLanes,
     TileProduct,
+    FinishRows,
 };
 
 // NOLINTEND(misc-definitions-in-headers)
