@@ -116,6 +116,7 @@ std::uint32_t FinishRows(const TileSums& sums, const float* products,
 constexpr Kernel kKernel = {
     "portable",          Softmax,           Log,       Pair,         Scan<float>,
     Scan<std::uint16_t>, Scan<std::int8_t>, kTileRows, kTileColumns, TileProduct,
+    FinishRows,
 };
 
 }  // namespace

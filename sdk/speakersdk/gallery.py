@@ -289,19 +289,19 @@ class Gallery:
         logs = values if storage == "float32" else blocks.get("logs")
         expected = {"values": (values, storage, shape), "scales": (scales, "float32", (num,)),
                     "logs": (logs, "float32", shape)}  # fmt: skip
-        for name, (block, dtype, block_shape) in expected.items():
-            if block is not None and (block.dtype != dtype or block.shape != block_shape):
-                raise ValueError(f"expected {name} as {dtype} {block_shape}, got {block.shape}")
+        for name, (array, dtype, block_shape) in expected.items():
+            if array is not None and (array.dtype != dtype or array.shape != block_shape):
+                raise ValueError(f"expected {name} as {dtype} {block_shape}, got {array.shape}")
         if (scales is None) == (storage == "int8"):
             raise ValueError("expected scales with int8 and only then")
         joined = blocks["names"].tobytes().decode()
         names = joined.split("\n") if joined else []
         if not len(names) == len(set(names)) == num or "" in names:
             raise ValueError(f"expected {num} names, no two alike, got {len(set(names))}")
-        block = RowBlock(storage=storage, values=values, scales=scales, logs=logs, num=num)
-        block.is_narrow = bool(header["is_narrow"])
+        stored = RowBlock(storage=storage, values=values, scales=scales, logs=logs, num=num)
+        stored.is_narrow = bool(header["is_narrow"])
         if num:
-            gallery._entries.adopt(block, names)
+            gallery._entries.adopt(stored, names)
         return gallery
 
     def _bind(self, voiceprints: Sequence[Voiceprint]) -> None:

@@ -34,7 +34,8 @@ class MipsExport:
     @property
     def dim(self) -> int:
         """D, values of an embedding."""
-        return (self.vectors.shape[1] - 1) // 2
+        width: int = self.vectors.shape[1]
+        return (width - 1) // 2
 
     def queries(self, probes: npt.ArrayLike) -> npt.NDArray[np.float32]:
         """(num, 2 D + 1) float32 query vectors of (num, D) embeddings."""
@@ -54,8 +55,8 @@ class MipsExport:
         """
         logs, weights = _logs_and_weights(self._checked(probes))
         own = ((weights - 1) * logs).sum(axis=1, keepdims=True)
-        found: npt.NDArray[np.float64] = np.asarray(products, np.float64)
-        return (found - own) / self.dim
+        scores: npt.NDArray[np.float64] = (np.asarray(products, np.float64) - own) / self.dim
+        return scores
 
     def _checked(self, probes: npt.ArrayLike) -> npt.NDArray[np.float64]:
         array = np.asarray(probes, np.float64)

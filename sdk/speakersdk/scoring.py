@@ -89,13 +89,13 @@ def symmetric_kl_to_many(a: npt.ArrayLike, b: npt.ArrayLike, /) -> npt.NDArray[n
 
 
 @overload
+def symmetric_kl_matrix(  # type: ignore[overload-overlap]  # no class is both types
+    a: npt.ArrayLike, b: npt.ArrayLike, /, *, dtype: type[np.float32], num_threads: int = 1
+) -> npt.NDArray[np.float32]: ...
+@overload
 def symmetric_kl_matrix(
     a: npt.ArrayLike, b: npt.ArrayLike, /, *, dtype: type[np.float64] = ..., num_threads: int = 1
 ) -> npt.NDArray[np.float64]: ...
-@overload
-def symmetric_kl_matrix(
-    a: npt.ArrayLike, b: npt.ArrayLike, /, *, dtype: type[np.float32], num_threads: int = 1
-) -> npt.NDArray[np.float32]: ...
 def symmetric_kl_matrix(
     a: npt.ArrayLike, b: npt.ArrayLike, /, *, dtype: type[Any] = np.float64, num_threads: int = 1
 ) -> npt.NDArray[Any]:
