@@ -123,7 +123,8 @@ std::size_t LogProbabilities(const float* logits, std::size_t num, std::size_t d
   std::vector<double> scratch(dim);
   for (std::size_t row = 0; row < num; ++row, logits += dim, logs += stride) {
     if (!(Span(logits, dim) <= kMaximumSpan)) return row;
-    const double shift = kernel.softmax(logits, dim, scratch.data()) - log_dim;
+    const Normalizer normalizer = kernel.softmax(logits, dim, scratch.data());
+    const double shift = normalizer.peak + std::log(normalizer.total) - log_dim;
     for (std::size_t i = 0; i < dim; ++i) {
       logs[i] = static_cast<float>(logits[i] - shift);
     }

@@ -59,6 +59,12 @@ struct TileSums {
   float scale;
 };
 
+// What a softmax divides by: exp(peak) total.
+struct Normalizer {
+  double peak;   // the largest logit
+  double total;  // of exp(logit - peak), from 1 to the number of logits
+};
+
 struct Kernel {
   const char* name;
 

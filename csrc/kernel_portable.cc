@@ -18,7 +18,7 @@ constexpr std::size_t kLanes = 8;
 constexpr std::size_t kTileRows = 4;
 constexpr std::size_t kTileColumns = 8;
 
-double Softmax(const float* logits, std::size_t dim, double* probabilities) {
+Normalizer Softmax(const float* logits, std::size_t dim, double* probabilities) {
   const double peak = *std::max_element(logits, logits + dim);
   double total = 0.0;
   for (std::size_t i = 0; i < dim; ++i) {
@@ -26,7 +26,7 @@ double Softmax(const float* logits, std::size_t dim, double* probabilities) {
     total += probabilities[i];
   }
   for (std::size_t i = 0; i < dim; ++i) probabilities[i] /= total;
-  return peak + std::log(total);
+  return {peak, total};
 }
 
 void Log(const float* values, std::size_t dim, double* logarithms) {

@@ -277,7 +277,7 @@ float Maximum(const float* values, std::size_t size) {
   return maximum;
 }
 
-double Softmax(const float* logits, std::size_t dim, double* probabilities) {
+Normalizer Softmax(const float* logits, std::size_t dim, double* probabilities) {
   const float peak = Maximum(logits, dim);
   const Doubles wide_peak = Fill(static_cast<double>(peak));
   Doubles totals = {};
@@ -302,8 +302,7 @@ double Softmax(const float* logits, std::size_t dim, double* probabilities) {
     Store(LoadDoubles(probabilities + i) * Fill(inverse), probabilities + i);
   }
   for (; i < dim; ++i) probabilities[i] *= inverse;
-  // total lies in [1, dim]
-  return static_cast<double>(peak) + LogDouble(Fill(total))[0];
+  return {static_cast<double>(peak), total};
 }
 
 void Log(const float* values, std::size_t dim, double* logarithms) {
