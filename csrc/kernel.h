@@ -68,9 +68,8 @@ struct Normalizer {
 struct Kernel {
   const char* name;
 
-  // In double, of float rows. Softmax returns ln sum exp of the row. A probability
-  // below exp(-708) may come out as zero.
-  double (*softmax)(const float* logits, std::size_t dim, double* probabilities);
+  // In double, of float rows. A probability below exp(-708) may come out as zero.
+  Normalizer (*softmax)(const float* logits, std::size_t dim, double* probabilities);
   void (*log)(const float* values, std::size_t dim, double* logarithms);
   double (*pair)(const float* a, const double* a_weights, const float* b,
                  const double* b_weights, std::size_t dim);
