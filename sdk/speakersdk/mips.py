@@ -12,11 +12,14 @@ faiss or a distributed vector database. docs/scoring.md says when to change over
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from speakersdk.arrays import Embeddings
+
+_ROWS_TOGETHER: Final = 16384  # in float64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -69,9 +72,15 @@ class MipsExport:
 
 def mips_vectors(logits: Embeddings) -> npt.NDArray[np.float32]:
     """(num, 2 D + 1) float32 stored vectors of (num, D) logits."""
-    logs, weights = _logs_and_weights(logits.astype(np.float64))
-    own = ((weights - 1) * logs).sum(axis=1, keepdims=True)
-    return np.hstack([logs, weights - 1, own]).astype(np.float32)
+    num, dim = logits.shape
+    vectors = np.empty((num, 2 * dim + 1), np.float32)
+    for first in range(0, num, _ROWS_TOGETHER):
+        part = slice(first, first + _ROWS_TOGETHER)
+        logs, weights = _logs_and_weights(logits[part].astype(np.float64))
+        vectors[part, :dim] = logs
+        vectors[part, dim:-1] = weights - 1
+        vectors[part, -1] = ((weights - 1) * logs).sum(axis=1)
+    return vectors
 
 
 def _logs_and_weights(
