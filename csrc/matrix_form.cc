@@ -15,9 +15,8 @@ namespace {
 // Terms of a product that are summed before they are added to the rest.
 constexpr std::size_t kSummedTogether = 64;
 
-// Rows of a that are packed at a time; 1024 rows of 128 values (1 MiB) stay in the
-// second-level cache.
-constexpr std::size_t kPackedRows = 1024;
+// Values of a that are packed at a time: 1 MiB, which stays in the second-level cache.
+constexpr std::size_t kPackedValues = 262144;
 
 // Rows of one side: their D p, and what the product needs of them.
 struct Side {
@@ -178,7 +177,7 @@ std::size_t AllPairs(const float* a_logs, std::size_t num_a, const float* b_logs
 
   const std::size_t num_panels = (num_b + width - 1) / width;
   const std::size_t block_rows =
-      std::max(kPackedRows / height, std::size_t{1}) * height;
+      std::max(kPackedValues / depth / height, std::size_t{1}) * height;
   std::vector<float> a_packed((std::min(num_a, block_rows) + height - 1) / height *
                               height * depth);
   std::vector<float> b_packed(num_threads * width * depth);  // one panel per thread
