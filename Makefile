@@ -50,9 +50,23 @@ native: $(DEVELOPMENT)  ## run the C++ tests
 	cmake --build --preset dev
 	ctest --preset dev
 
+.PHONY: aarch64
+aarch64: $(DEVELOPMENT)  ## cross-compile the C++ tests for AArch64 and run them under qemu
+	cmake --preset aarch64
+	cmake --build --preset aarch64
+	ctest --preset aarch64
+
 .PHONY: sanitize
-sanitize: $(DEVELOPMENT)  ## run the tests of the kernel under the address and undefined-behaviour sanitizers
+sanitize: $(DEVELOPMENT)  ## run the tests of the kernels under the address, undefined-behaviour and thread sanitizers
 	sh tests/native/sanitize.sh
+
+# atheris, which ships for few Python versions, is installed here alone.
+FUZZ_SECONDS ?= 15
+.PHONY: fuzz
+fuzz: $(DEVELOPMENT)  ## fuzz the compiled functions and the gallery file (FUZZ_SECONDS=600)
+	@$(INSTALL) --group fuzz
+	for target in bindings gallery_file; do \
+	  python tests/fuzz/fuzz_$$target.py -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1; done
 
 .PHONY: wheel
 wheel: $(DEVELOPMENT)  ## build dist/*.tar.gz and, from it, dist/*.whl

@@ -20,7 +20,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -39,7 +39,9 @@ _THREAD_VARIABLES = (
 )
 # Results are written by the runs themselves; a new one does not make the measured code another.
 _ALL_BUT_RESULTS = ("--", ".", ":!benchmarks/results")
-_PACKAGES = ("speakersdk", "numpy", "onnxruntime", "torch", "faiss-cpu", "simsimd", "resemblyzer")
+_PACKAGES = (
+    "speakersdk", "numpy", "scipy", "onnxruntime", "torch", "faiss-cpu", "simsimd", "resemblyzer"
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,10 +85,12 @@ class Benchmark:
         """
         parser = argparse.ArgumentParser(description=question)
         parser.add_argument("--repeats", type=int, default=9, metavar="N")
+        parser.add_argument("--threads", type=int, default=threads, metavar="N")
         parser.add_argument("--smoke", action="store_true", help="one quick repeat, nothing kept")
         parser.add_argument("--results", type=Path, default=RESULTS, metavar="FOLDER")
         options = parser.parse_args(arguments)
-        self.name = name
+        threads = options.threads
+        self.name = name if threads == 1 else f"{name}-{threads}-threads"
         self.question = question
         self.threads = threads
         self.smoke: bool = options.smoke
@@ -109,6 +113,21 @@ class Benchmark:
         """
         calls = self._calls_of_a_repeat(call)
         seconds = [self._seconds(call, calls) for _ in range(self.repeats)]
+        return self._keep(name, seconds, calls, work, unit)
+
+    def measure_together(
+        self, calls: Mapping[str, Callable[[], object]], *, work: float = 1.0, unit: str = "call"
+    ) -> dict[str, Timing]:
+        """Time several calls in turns: what slows the machine for a while slows all of them."""
+        numbers = {name: self._calls_of_a_repeat(call) for name, call in calls.items()}
+        seconds: dict[str, list[float]] = {name: [] for name in calls}
+        for _ in range(self.repeats):
+            for name, call in calls.items():
+                seconds[name].append(self._seconds(call, numbers[name]))
+        return {name: self._keep(name, seconds[name], numbers[name], work, unit) for name in calls}
+
+    def _keep(self, name: str, seconds: list[float], calls: int, work: float, unit: str) -> Timing:
+        """The timing of the repeats, kept for the report."""
         median_s = statistics.median(seconds)
         ordered = sorted(seconds)
         quartiles = statistics.quantiles(seconds, n=4) if len(seconds) > 1 else [median_s] * 3

@@ -1,69 +1,244 @@
-"""Scorer: pairs per second of the C++ kernel beside NumPy, side by side in one run."""
+"""Scorer: pairs a second and errors of the kernels beside their rivals, in turns, in one run.
+
+python benchmarks/bench_scorer.py               # one thread
+python benchmarks/bench_scorer.py --threads 2   # those that have threads
+
+Rivals that are not installed (dependency group "rivals") are left out.
+"""
 
 from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from _harness import Benchmark
-from speakersdk.scoring import symmetric_kl, symmetric_kl_matrix, symmetric_kl_to_many
+from _harness import Benchmark, Timing
+from _scorer_plot import plot
+from speakersdk import _native
+from speakersdk.gallery import Gallery
+from speakersdk.gallery_rows import STORAGES
+from speakersdk.scoring import kernel, symmetric_kl, symmetric_kl_matrix
 
-DIM = 256  # of the bundled model
-TEMPERATURE = 8.0
-NUM_VOICEPRINTS = 10_000
-NUM_PROBES = 100
+DIMS = (128, 256)
+COUNTS = (1, 100, 10_000, 100_000, 1_000_000)
+SMOKE_COUNTS = (1, 100)
+SLOW_COUNT = 100_000  # NumPy, SciPy: more only takes more memory
+K = 10
+LENGTH = 8.0  # temperature of the bundled model
+PAIRS = (1000, 20_000)
+
+Vectors = npt.NDArray[np.float32]
+Calls = dict[str, Callable[[], object]]
 
 
-def numpy_to_many(
-    probe: npt.NDArray[np.float32], voiceprints: npt.NDArray[np.float32]
-) -> npt.NDArray[np.float64]:
-    """J by its difference form in NumPy, float64: (num,)."""
-    p, q = softmax(probe[np.newaxis]), softmax(voiceprints)
-    difference: npt.NDArray[np.float64] = (p - q) * (probe.astype(np.float64) - voiceprints)
-    return difference.sum(axis=1)
+def embeddings(num: int, dim: int) -> Vectors:
+    """Random embeddings of the length that a model gives."""
+    rows = np.random.default_rng(num + dim).standard_normal((num, dim), dtype=np.float32)
+    rows *= LENGTH / np.linalg.norm(rows, axis=1, keepdims=True)
+    return rows
 
 
-def softmax(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+def softmax(logits: Vectors) -> Vectors:
     """Rows of probabilities."""
-    exponentials = np.exp(logits.astype(np.float64) - logits.max(axis=1, keepdims=True))
+    exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
     return exponentials / exponentials.sum(axis=1, keepdims=True)
 
 
+def optional(name: str) -> ModuleType | None:
+    """A rival, if it is installed."""
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        print(f"{name} is not installed: left out")
+        return None
+
+
+class OneToMany:
+    """One probe against `num` voiceprints, by everybody; the functions give J of every pair."""
+
+    def __init__(self, num: int, dim: int, threads: int) -> None:
+        """Make what each rival stores."""
+        self.num, self.dim, self.threads = num, dim, threads
+        self.rows = embeddings(num, dim)
+        self.probe = embeddings(1, dim)[0] if num > 1 else embeddings(2, dim)[1]
+        self.galleries = {
+            storage: Gallery.from_embeddings(self.rows, storage=storage) for storage in STORAGES
+        }
+        self.q = softmax(self.rows)
+        self.log_q = np.log(self.q)
+        self.p = softmax(self.probe[np.newaxis])[0]
+        self.log_p = np.log(self.p)
+        self.own_q = (self.q * self.log_q).sum(axis=1)
+        self.own_p = float(self.p @ self.log_p)
+
+    def divergences(self) -> Calls:
+        """Functions that give all J."""
+        p, log_p, q, log_q = self.p, self.log_p, self.q, self.log_q
+        calls: Calls = {}
+        if self.num <= SLOW_COUNT and self.threads == 1:
+            calls["NumPy, naive"] = lambda: ((p - q) * (log_p - np.log(q))).sum(axis=1)
+            calls["NumPy, stored logs"] = lambda: ((p - q) * (log_p - log_q)).sum(axis=1)
+            if scipy := optional("scipy.special"):
+                calls["SciPy rel_entr"] = lambda: (
+                    scipy.rel_entr(p, q).sum(axis=1) + scipy.rel_entr(q, p).sum(axis=1)
+                )
+        calls["BLAS, expanded"] = lambda: self.own_p + self.own_q - q @ log_p - log_q @ p
+        if self.threads == 1 and (simsimd := optional("simsimd")):
+            one = p[np.newaxis]
+            calls["SimSIMD, two calls"] = lambda: (
+                np.asarray(simsimd.cdist(one, q, "kullbackleibler"))
+                + np.asarray(simsimd.cdist(q, one, "kullbackleibler")).T
+            )
+        for storage, gallery in self.galleries.items():
+            calls[f"ours, {storage}, all scores"] = lambda gallery=gallery: (
+                -gallery.score_all(self.probe, num_threads=self.threads)
+            )
+        return calls
+
+    def searches(self) -> Calls:
+        """Functions that give the best K."""
+        calls: Calls = {}
+        if faiss := optional("faiss"):
+            faiss.omp_set_num_threads(self.threads)
+            export = self.galleries["float32"].export_mips()
+            index = faiss.IndexFlatIP(export.vectors.shape[1])
+            index.add(export.vectors)
+            query = export.queries(self.probe[np.newaxis])
+            calls[f"faiss IndexFlatIP, top {K}"] = lambda: index.search(query, K)
+        for storage, gallery in self.galleries.items():
+            calls[f"ours, {storage}, top {K}"] = lambda gallery=gallery: gallery.search(
+                self.probe, K, num_threads=self.threads
+            )
+        return calls
+
+    def errors(self) -> dict[str, float]:
+        """Largest relative error against float64 of the rounded embeddings."""
+        exact = symmetric_kl_matrix(self.probe[np.newaxis], self.rows)[0]
+        return {
+            name: float(np.max(np.abs(np.ravel(np.asarray(call())) - exact) / exact))
+            for name, call in self.divergences().items()
+        }
+
+
+def read_calls(num: int, dim: int) -> Calls:
+    """Ways to read the float32 vectors once; the fastest is the bandwidth."""
+    flat = np.ones(num * dim, np.float32)
+    return {"read: dot": lambda: flat @ flat, "read: max": flat.max}
+
+
+def measure_one_to_many(benchmark: Benchmark) -> list[dict[str, Any]]:
+    """Every count and dim; the rows of the plot."""
+    points = []
+    for dim in DIMS:
+        for num in SMOKE_COUNTS if benchmark.smoke else COUNTS:
+            case = OneToMany(num, dim, benchmark.threads)
+            calls = case.divergences() | case.searches() | read_calls(num, dim)
+            prefix = f"D {dim}, N {num}: "
+            timings = benchmark.measure_together(
+                {prefix + name: call for name, call in calls.items()}, work=num, unit="pair"
+            )
+            rates = {name.removeprefix(prefix): t.rate for name, t in timings.items()}
+            points.append({"dim": dim, "num": num, "rates": rates})
+            if num == 10_000 or benchmark.smoke:
+                for name, error in case.errors().items():
+                    benchmark.record(f"{prefix}largest relative error, {name}", error)
+            compare(benchmark, prefix, dim, rates)
+    return points
+
+
+def compare(benchmark: Benchmark, prefix: str, dim: int, rates: dict[str, float]) -> None:
+    """The ratios that the targets are about."""
+    read = max(rate for name, rate in rates.items() if name.startswith("read: "))
+    benchmark.record(f"{prefix}read bandwidth, GB/s", round(read * 4 * dim / 1e9, 2))
+    for storage, value_bytes in (("float32", 4), ("float16", 2), ("int8", 1)):
+        ours = rates[f"ours, {storage}, top {K}"]
+        share = ours * value_bytes / (read * 4)
+        benchmark.record(f"{prefix}{storage}, share of the read bandwidth", round(share, 3))
+        if faiss := rates.get(f"faiss IndexFlatIP, top {K}"):
+            benchmark.record(f"{prefix}{storage}, times faiss", round(ours / faiss, 2))
+
+
+def measure_all_pairs(benchmark: Benchmark) -> None:
+    """N x M by the matrix form, beside BLAS on the expanded form with everything stored."""
+    num_a, num_b = (20, 100) if benchmark.smoke else PAIRS
+    for dim in DIMS:
+        a, b = embeddings(num_a, dim), embeddings(num_b, dim)
+        p, q = softmax(a), softmax(b)
+        u, v = np.hstack([p, np.log(p)]), np.hstack([np.log(q), q])
+        own_a, own_b = ((x * np.log(x)).sum(axis=1) for x in (p, q))
+
+        def expanded(u: Vectors = u, v: Vectors = v, x: Vectors = own_a, y: Vectors = own_b) -> Any:
+            out = u @ v.T
+            np.subtract(x[:, np.newaxis], out, out=out)
+            out += y
+            return out
+
+        def product(u: Vectors = u, v: Vectors = v) -> Any:
+            return u @ v.T
+
+        def ours(a: Vectors = a, b: Vectors = b) -> Any:
+            return symmetric_kl_matrix(a, b, dtype=np.float32, num_threads=benchmark.threads)
+
+        prefix = f"D {dim}, {num_a} x {num_b}: "
+        timings = benchmark.measure_together(
+            {
+                prefix + "BLAS, the product alone": product,
+                prefix + "BLAS, expanded, all stored": expanded,
+                prefix + "ours, float32, from logits": ours,
+            },
+            work=num_a * num_b,
+            unit="pair",
+        )
+        rates: list[float] = [timing.rate for timing in timings.values()]
+        benchmark.record(f"{prefix}ours, times BLAS expanded", round(rates[2] / rates[1], 2))
+        exact = symmetric_kl_matrix(a[:100], b[:2000])
+        for name, call in (("BLAS, expanded", expanded), ("ours", ours)):
+            error = np.abs(call()[:100, :2000] - exact) / exact
+            benchmark.record(f"{prefix}largest relative error, {name}", float(error.max()))
+        redone = _native.symmetric_kl_pairs(a, b, 1)[1]
+        benchmark.record(f"{prefix}share in the difference form", redone / (num_a * num_b))
+
+
+def measure_one_pair(benchmark: Benchmark) -> None:
+    """1 : 1 from Python, above an empty call of the same module."""
+    for dim in DIMS:
+        a, b = embeddings(2, dim)
+        timings: list[Timing] = list(
+            benchmark.measure_together(
+                {
+                    f"D {dim}: an empty pybind11 call": kernel_name,
+                    f"D {dim}: one pair": lambda a=a, b=b: symmetric_kl(a, b),
+                },
+                unit="call",
+            ).values()
+        )
+        above_ns = (timings[1].median_s - timings[0].median_s) * 1e9
+        benchmark.record(f"D {dim}: one pair above the empty call, ns", round(above_ns))
+
+
+def kernel_name() -> str:
+    """An empty call, with the same Python frame around it as the pair's."""
+    return _native.kernel()
+
+
 def main() -> int:
-    """Measure one pair, one against N, and N against M."""
+    """Measure one against many, all pairs, and one pair."""
     benchmark = Benchmark(
         name="scorer",
-        question=f"How many pairs of {DIM}-dimensional embeddings are scored in a second?",
+        question="How many pairs of embeddings are scored in a second, and how exactly?",
     )
-    rng = np.random.default_rng(0)
-    voiceprints = rng.standard_normal((NUM_VOICEPRINTS, DIM)).astype(np.float32)
-    voiceprints *= TEMPERATURE / np.linalg.norm(voiceprints, axis=1, keepdims=True)
-    probes = voiceprints[:NUM_PROBES].copy()
-    probe = probes[0]
-
-    benchmark.measure("one pair", lambda: symmetric_kl(probe, voiceprints[1]), work=1, unit="pair")
-    benchmark.measure(
-        f"1 : {NUM_VOICEPRINTS}, C++",
-        lambda: symmetric_kl_to_many(probe, voiceprints),
-        work=NUM_VOICEPRINTS,
-        unit="pair",
-    )
-    benchmark.measure(
-        f"1 : {NUM_VOICEPRINTS}, NumPy float64",
-        lambda: numpy_to_many(probe, voiceprints),
-        work=NUM_VOICEPRINTS,
-        unit="pair",
-    )
-    benchmark.measure(
-        f"{NUM_PROBES} : {NUM_VOICEPRINTS}, C++",
-        lambda: symmetric_kl_matrix(probes, voiceprints),
-        work=NUM_PROBES * NUM_VOICEPRINTS,
-        unit="pair",
-    )
-    reference = numpy_to_many(probe, voiceprints)
-    error = np.abs(symmetric_kl_to_many(probe, voiceprints) - reference)
-    benchmark.record("largest difference from NumPy float64", float(error.max()))
+    benchmark.record("kernel", kernel())
+    points = measure_one_to_many(benchmark)
+    measure_all_pairs(benchmark)
+    if benchmark.threads == 1:
+        measure_one_pair(benchmark)
     benchmark.finish()
+    if not benchmark.smoke:
+        plot(points, benchmark.results, benchmark.name)
     return 0
 
 

@@ -1,88 +1,46 @@
-// The Python module speakersdk._native. Every check stands here; the kernels check
-// nothing. Users call speakersdk.scoring, which converts its inputs first.
+// The Python module speakersdk._native. Every check stands here, in arguments.h and in
+// gallery_bindings.cc; the kernels check nothing. Users call speakersdk.scoring and
+// speakersdk.gallery, which convert their inputs first.
 
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
 
 #include <cstddef>
-#include <cstdint>
-#include <sstream>
-#include <stdexcept>
+#include <memory>
 #include <string>
-#include <vector>
 
+#include "arguments.h"
+#include "gallery_bindings.h"
+#include "kernel.h"
 #include "symmetric_kl.h"
-
-namespace py = pybind11;
 
 namespace speakersdk {
 namespace {
 
-using FloatArray = py::array_t<float, py::array::c_style>;
-
-// A checked argument: `num` rows of `dim` values.
-struct Rows {
-  const char* name;
-  const float* values;
-  std::size_t num;
-  std::size_t dim;
-  py::ssize_t rank;
-
-  [[nodiscard]] std::size_t Size() const { return num * dim; }
-};
-
-std::string Shape(const FloatArray& array) { return py::str(array.attr("shape")); }
-
-Rows CheckedRows(const char* name, const FloatArray& array, py::ssize_t rank) {
-  const std::string prefix = std::string(name) + ": expected ";
-  if (array.ndim() != rank) {
-    throw std::invalid_argument(
-        prefix + (rank == 1 ? "one vector (dim,)" : "a matrix (num, dim)") +
-        ", got shape " + Shape(array));
-  }
-  if (array.size() == 0) {
-    throw std::invalid_argument(prefix + "at least one value, got shape " +
-                                Shape(array));
-  }
-  const float* values = array.data();
-  if (reinterpret_cast<std::uintptr_t>(values) % alignof(float) != 0) {
-    throw std::invalid_argument(prefix + "an aligned array, got a view into bytes");
-  }
-  const auto num = static_cast<std::size_t>(rank == 1 ? 1 : array.shape(0));
-  const auto dim = static_cast<std::size_t>(array.shape(rank - 1));
-  return {name, values, num, dim, rank};
-}
-
-void CheckSameDim(const Rows& a, const Rows& b) {
-  if (a.dim == b.dim) return;
-  throw std::invalid_argument(std::string(b.name) + ": expected dim " +
-                              std::to_string(a.dim) + " as " + a.name + " has, got " +
-                              std::to_string(b.dim));
-}
-
-[[noreturn]] void ThrowInvalid(Domain domain, const Rows& rows, std::size_t index) {
-  std::ostringstream message;
-  message << rows.name << ": expected finite float32 values"
-          << (domain == Domain::kPositive ? " above zero" : "") << ", got "
-          << rows.values[index] << " at [";
-  if (rows.rank == 2) message << index / rows.dim << ", ";
-  message << index % rows.dim << "]";
-  throw std::invalid_argument(message.str());
-}
+// Values that take a few microseconds, in which giving up the GIL would cost a tenth of
+// the time.
+constexpr std::size_t kMaxSizeWithGil = 2048;
 
 void Compute(Domain domain, const Rows& a, const Rows& b, double* out) {
   CheckSameDim(a, b);
   std::size_t a_invalid = a.Size();
   std::size_t b_invalid = b.Size();
-  std::vector<double> scratch(ScratchSize(a.num, b.num, a.dim));
-  {
-    const py::gil_scoped_release release;
+  // Not a vector: nothing reads the scratch memory before it is written.
+  const std::unique_ptr<double[]> scratch(new double[ScratchSize(a.num, b.num, a.dim)]);
+  const auto compute = [&] {
     a_invalid = FindInvalid(domain, a.values, a.Size());
     b_invalid = FindInvalid(domain, b.values, b.Size());
     if (a_invalid == a.Size() && b_invalid == b.Size()) {
-      SymmetricKlMatrix(domain, a.values, a.num, b.values, b.num, a.dim, scratch.data(),
+      SymmetricKlMatrix(domain, a.values, a.num, b.values, b.num, a.dim, scratch.get(),
                         out);
     }
+  };
+  if (a.Size() + b.Size() <= kMaxSizeWithGil) {
+    compute();
+  } else {
+    const py::gil_scoped_release release;
+    compute();
   }
   if (a_invalid != a.Size()) ThrowInvalid(domain, a, a_invalid);
   if (b_invalid != b.Size()) ThrowInvalid(domain, b, b_invalid);
@@ -129,9 +87,15 @@ void Define(py::module_& module, const std::string& name) {
 }  // namespace
 }  // namespace speakersdk
 
-PYBIND11_MODULE(_native, module, py::mod_gil_not_used()) {
-  module.doc() = "Compiled kernels of speakersdk; use speakersdk.scoring.";
+PYBIND11_MODULE(_native, module, pybind11::mod_gil_not_used()) {
+  // Chooses the kernel; an unknown SPEAKERSDK_KERNEL fails here, as an ImportError.
+  const std::string kernel = speakersdk::ActiveKernel().name;
+  module.doc() = "Compiled kernels of speakersdk; use speakersdk.scoring and .gallery.";
+  module.def("kernel", [kernel] { return kernel; }, "Name of the kernel in use.");
+  module.def("available_kernels", &speakersdk::AvailableKernels,
+             "Names of the kernels that run on this processor, the fastest first.");
   module.attr("__version__") = SPEAKERSDK_VERSION;
   speakersdk::Define<speakersdk::Domain::kLogits>(module, "symmetric_kl");
   speakersdk::Define<speakersdk::Domain::kPositive>(module, "symmetric_kl_positive");
+  speakersdk::DefineGallery(module);
 }

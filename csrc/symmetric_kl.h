@@ -23,10 +23,8 @@
 //     kLogits:   (2 dim + R + ln dim + 8) u sum_i (w_i(a) + w_i(b)) |a_i - b_i|
 //     kPositive: (dim + 4) u J + 2 u sum_i |a_i - b_i| (|ln a_i| + |ln b_i|)
 //
-// to first order in u, given exp and log within one unit in the last place (glibc).
-//
-// These are the portable kernels. Kernels for one instruction set go into files of
-// their own and are tested against these.
+// to first order in u, given exp and log within 1.1 units in the last place. The vector
+// kernels (kernel.h) may take softmax weights below exp(-708) for zero.
 
 #ifndef SPEAKERSDK_SYMMETRIC_KL_H_
 #define SPEAKERSDK_SYMMETRIC_KL_H_
@@ -56,7 +54,8 @@ std::size_t ScratchSize(std::size_t num_a, std::size_t num_b, std::size_t dim) n
 // Preconditions: num_a, num_b and dim are at least 1; FindInvalid finds nothing in a
 // and b; scratch and out overlap nothing. Nothing here is checked.
 // Cost: (num_a + num_b) dim exponentials or logarithms, num_a num_b dim multiply-adds.
-// Allocates nothing, keeps no state, may run in any number of threads.
+// Runs the loops of ActiveKernel(). Allocates nothing, may run in any number of
+// threads.
 void SymmetricKlMatrix(Domain domain, const float* a, std::size_t num_a, const float* b,
                        std::size_t num_b, std::size_t dim, double* scratch,
                        double* out) noexcept;

@@ -19,6 +19,7 @@ from speakersdk.errors import (
     ConfigError,
     DuplicateSpeakerError,
     EnrollmentError,
+    GalleryError,
     IncompatibleModelError,
     InferenceError,
     InvalidAudioError,
@@ -30,6 +31,7 @@ from speakersdk.errors import (
     UnreadableAudioError,
     VoiceprintError,
 )
+from speakersdk.gallery import Gallery, Match
 from speakersdk.manifest import ModelManifest
 from speakersdk.scoring import symmetric_kl, symmetric_kl_matrix, symmetric_kl_to_many
 from speakersdk.verifier import Verifier
@@ -46,11 +48,14 @@ __all__ = [
     "EncoderStream",
     "Encoding",
     "EnrollmentError",
+    "Gallery",
+    "GalleryError",
     "Identification",
     "IncompatibleModelError",
     "InferenceError",
     "InvalidAudioError",
     "ManifestError",
+    "Match",
     "MissingDependencyError",
     "ModelError",
     "ModelManifest",

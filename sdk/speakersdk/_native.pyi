@@ -17,3 +17,26 @@ def symmetric_kl_positive_to_many(
 def symmetric_kl_to_many(
     a: npt.NDArray[np.float32], b: npt.NDArray[np.float32], /
 ) -> npt.NDArray[np.float64]: ...
+def kernel() -> str: ...
+def available_kernels() -> list[str]: ...
+def log_probabilities(embeddings: npt.NDArray[np.float32], /) -> npt.NDArray[np.float32]: ...
+def gallery_scores(
+    probe: npt.NDArray[np.float32],
+    values: npt.NDArray[np.float32 | np.float16 | np.int8],
+    scales: npt.NDArray[np.float32] | None,
+    is_narrow: bool,
+    num_threads: int,
+    /,
+) -> npt.NDArray[np.float32]: ...
+def gallery_search(
+    probes: npt.NDArray[np.float32],
+    values: npt.NDArray[np.float32 | np.float16 | np.int8],
+    scales: npt.NDArray[np.float32] | None,
+    is_narrow: bool,
+    k: int,
+    num_threads: int,
+    /,
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]: ...
+def symmetric_kl_pairs(
+    a: npt.NDArray[np.float32], b: npt.NDArray[np.float32], num_threads: int, /
+) -> tuple[npt.NDArray[np.float32], int]: ...

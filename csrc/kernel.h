@@ -1,0 +1,119 @@
+// What one instruction set must provide: the inner loops of scoring, behind one table
+// of functions.
+//
+// kernel_portable.cc holds the oracle: plain C++, scalar, in the order in which the
+// formulas stand. kernel_vector.h holds the same loops once for all vector instruction
+// sets; kernel_avx2.cc, kernel_avx512.cc and kernel_neon.cc compile it with their own
+// options. No other file is compiled for more than the baseline of the architecture.
+
+#ifndef SPEAKERSDK_KERNEL_H_
+#define SPEAKERSDK_KERNEL_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace speakersdk {
+
+// Rows of a gallery are padded with zeros to a multiple of this many values.
+constexpr std::size_t kRowMultiple = 16;
+
+// Values of the doubling form must lie within +-kDoublingRange; see RowFormat.
+constexpr float kDoublingRange = 4.0F;
+
+// One probe as the scans take it. Logs are ln(D p) in float32, weights D p; both have
+// `stride` values, the padding zeros.
+struct ScanProbe {
+  const float* logs;
+  const float* weights;
+  std::size_t stride;
+  float scale;  // 1 / D
+};
+
+// Rows as the scans take them. `values` is (num, stride) of float, IEEE half (uint16_t)
+// or int8_t; an int8 row stands for scales[row] * values.
+struct ScanRows {
+  const void* values;
+  const float* scales;  // int8 only
+  std::size_t num;
+  bool is_narrow;  // every |value| <= kDoublingRange
+};
+
+// out[row] = J(probe, row), or NaN where the row holds a NaN (a removed entry).
+//
+// float32: sum (D p) x expm1(x) / D with x = ln q - ln p: every term is at least zero,
+// nothing cancels. With u = 2^-24 the error is below (stride / 8 + 24) u sum (p_i +
+// q_i) |ln p_i - ln q_i|. float16, int8: sum (p - q) (ln p - ln q) with the row's own
+// exponentials, within 2e-4 of the sum's scale; the rounding of the stored values is
+// larger.
+using ScanFunction = void (*)(const ScanProbe& probe, const ScanRows& rows, float* out);
+
+// What matrix_form.h adds to the products of a tile: one value per row (a) and column
+// (b).
+struct TileSums {
+  const float* squares_a;
+  const float* bounds_a;
+  const float* squares_b;
+  const float* bounds_b;
+  float scale;
+};
+
+// What a softmax divides by: exp(peak) total.
+struct Normalizer {
+  double peak;   // the largest logit
+  double total;  // of exp(logit - peak), from 1 to the number of logits
+};
+
+struct Kernel {
+  const char* name;
+
+  // In double, of float rows. A probability below exp(-708) may come out as zero.
+  Normalizer (*softmax)(const float* logits, std::size_t dim, double* probabilities);
+  void (*log)(const float* values, std::size_t dim, double* logarithms);
+  double (*pair)(const float* a, const double* a_weights, const float* b,
+                 const double* b_weights, std::size_t dim);
+
+  ScanFunction scan_float32;
+  ScanFunction scan_float16;
+  ScanFunction scan_int8;
+
+  // c += a b for one tile: a is (depth, tile_rows), b (depth, tile_columns), c
+  // (tile_rows, tile_columns), all row-major. depth is summed before it is added to c.
+  std::size_t tile_rows;
+  std::size_t tile_columns;
+  void (*tile_product)(const float* a, const float* b, std::size_t depth, float* c);
+
+  // Rows of such a tile: out[i][j] = (squares_a[i] + squares_b[j] - products[i][j]) *
+  // scale, where the rows of out are `out_stride` apart and have tile_columns values
+  // each. Bit i of the result is set where a value of row i before scaling is below
+  // bounds_a[i] + bounds_b[j].
+  std::uint32_t (*finish_rows)(const TileSums& sums, const float* products,
+                               std::size_t num_rows, float* out,
+                               std::size_t out_stride);
+};
+
+// Bounds of tile_rows and tile_columns.
+constexpr std::size_t kMaxTileRows = 14;
+constexpr std::size_t kMaxTileColumns = 32;
+
+// Each is null where this build or this processor lacks the instructions.
+const Kernel* PortableKernel() noexcept;
+const Kernel* Avx2Kernel() noexcept;
+const Kernel* Avx512Kernel() noexcept;
+const Kernel* NeonKernel() noexcept;
+
+// Names of the kernels that run here, the fastest first, "portable" last.
+std::vector<std::string> AvailableKernels();
+
+// The kernel called `name`, or the fastest where name is null or empty.
+// Throws std::invalid_argument, naming what is available, for any other name.
+const Kernel& ChooseKernel(const char* name);
+
+// The kernel that SPEAKERSDK_KERNEL names, or the fastest: chosen by the first call,
+// which throws as ChooseKernel does.
+const Kernel& ActiveKernel();
+
+}  // namespace speakersdk
+
+#endif  // SPEAKERSDK_KERNEL_H_

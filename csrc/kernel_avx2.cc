@@ -1,0 +1,52 @@
+// x86-64 with AVX2, FMA and F16C (Intel Haswell 2013, AMD Excavator 2015).
+
+#include <immintrin.h>
+
+#include "kernel.h"
+
+namespace speakersdk {
+namespace {
+
+constexpr char kName[] = "avx2";
+constexpr std::size_t kVectorBytes = 32;
+constexpr std::size_t kTileRows =
+    6;  // 12 sums, 2 columns and 1 broadcast in 16 registers
+constexpr std::size_t kTileVectors = 2;
+constexpr std::size_t kPrefetchBytes = 2048;
+
+using Floats = float __attribute__((vector_size(kVectorBytes)));
+using Ints = std::int32_t __attribute__((vector_size(kVectorBytes)));
+using UnalignedFloats =
+    float __attribute__((vector_size(kVectorBytes), aligned(4), may_alias));
+
+inline bool AnyTrue(Ints lanes) {  // lanes are 0 or -1
+  return _mm256_movemask_ps(reinterpret_cast<__m256>(lanes)) != 0;
+}
+inline float Sum(Floats values) {
+  const __m256 all = values;
+  const __m128 four =
+      _mm_add_ps(_mm256_castps256_ps128(all), _mm256_extractf128_ps(all, 1));
+  const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+  return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
+}
+inline Floats Load(const float* values) { return _mm256_loadu_ps(values); }
+inline Floats Load(const std::uint16_t* halves) {
+  return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(halves)));
+}
+inline Floats Load(const std::int8_t* values) {
+  const __m128i bytes = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(values));
+  return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(bytes));
+}
+
+#include "kernel_vector.h"
+
+}  // namespace
+
+const Kernel* Avx2Kernel() noexcept {
+  const bool runs = __builtin_cpu_supports("avx2") != 0 &&
+                    __builtin_cpu_supports("fma") != 0 &&
+                    __builtin_cpu_supports("f16c") != 0;
+  return runs ? &kKernel : nullptr;
+}
+
+}  // namespace speakersdk

@@ -1,0 +1,48 @@
+// x86-64 with AVX-512 F, BW, DQ and VL.
+
+#include <immintrin.h>
+
+#include "kernel.h"
+
+namespace speakersdk {
+namespace {
+
+constexpr char kName[] = "avx512";
+constexpr std::size_t kVectorBytes = 64;
+constexpr std::size_t kTileRows =
+    14;  // 28 sums, 2 columns and 1 broadcast in 32 registers
+constexpr std::size_t kTileVectors = 2;
+constexpr std::size_t kPrefetchBytes = 2048;
+
+using Floats = float __attribute__((vector_size(kVectorBytes)));
+using Ints = std::int32_t __attribute__((vector_size(kVectorBytes)));
+using UnalignedFloats =
+    float __attribute__((vector_size(kVectorBytes), aligned(4), may_alias));
+
+inline bool AnyTrue(Ints lanes) {  // lanes are 0 or -1
+  const __m512i all = reinterpret_cast<__m512i>(lanes);
+  return _mm512_test_epi32_mask(all, all) != 0;
+}
+inline float Sum(Floats values) { return _mm512_reduce_add_ps(values); }
+inline Floats Load(const float* values) { return _mm512_loadu_ps(values); }
+inline Floats Load(const std::uint16_t* halves) {
+  return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(halves)));
+}
+inline Floats Load(const std::int8_t* values) {
+  const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(values));
+  return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(bytes));
+}
+
+#include "kernel_vector.h"
+
+}  // namespace
+
+const Kernel* Avx512Kernel() noexcept {
+  const bool runs = __builtin_cpu_supports("avx512f") != 0 &&
+                    __builtin_cpu_supports("avx512bw") != 0 &&
+                    __builtin_cpu_supports("avx512dq") != 0 &&
+                    __builtin_cpu_supports("avx512vl") != 0;
+  return runs ? &kKernel : nullptr;
+}
+
+}  // namespace speakersdk

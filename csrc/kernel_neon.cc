@@ -1,0 +1,47 @@
+// AArch64, whose baseline includes NEON and conversion from half precision.
+
+#include <arm_neon.h>
+
+#include "kernel.h"
+
+namespace speakersdk {
+namespace {
+
+constexpr char kName[] = "neon";
+constexpr std::size_t kVectorBytes = 16;
+constexpr std::size_t kTileRows =
+    8;  // 24 sums, 3 columns and 2 of a row in 32 registers
+constexpr std::size_t kTileVectors = 3;
+constexpr std::size_t kPrefetchBytes = 1024;
+
+using Floats = float __attribute__((vector_size(kVectorBytes)));
+using Ints = std::int32_t __attribute__((vector_size(kVectorBytes)));
+using UnalignedFloats =
+    float __attribute__((vector_size(kVectorBytes), aligned(4), may_alias));
+
+inline bool AnyTrue(Ints lanes) {  // lanes are 0 or -1
+  return vmaxvq_u32(reinterpret_cast<uint32x4_t>(lanes)) != 0;
+}
+inline float Sum(Floats values) {
+  return vaddvq_f32(reinterpret_cast<float32x4_t>(values));
+}
+inline Floats Load(const float* values) {
+  return reinterpret_cast<Floats>(vld1q_f32(values));
+}
+inline Floats Load(const std::uint16_t* halves) {
+  return reinterpret_cast<Floats>(vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(halves))));
+}
+inline Floats Load(const std::int8_t* values) {
+  std::int32_t word = 0;
+  __builtin_memcpy(&word, values, sizeof word);
+  const int16x8_t wide = vmovl_s8(vreinterpret_s8_s32(vdup_n_s32(word)));
+  return reinterpret_cast<Floats>(vcvtq_f32_s32(vmovl_s16(vget_low_s16(wide))));
+}
+
+#include "kernel_vector.h"
+
+}  // namespace
+
+const Kernel* NeonKernel() noexcept { return &kKernel; }
+
+}  // namespace speakersdk

@@ -1,0 +1,92 @@
+"""The way out of one machine: symmetric KL as a maximum inner product in 2 D + 1 dimensions.
+
+With W = D p and L = ln(D p) of a probe, and the same of a stored voiceprint q,
+
+    D J(p, q) = <W_p - 1, L_p> + <W_q - 1, L_q> - <W_p - 1, L_q> - <L_p, W_q - 1>
+
+so that the smallest J is the largest inner product of [W_p - 1, L_p, -1] (the query) with
+[L_q, W_q - 1, <W_q - 1, L_q>] (the stored vector): exact, for any index of inner products, such as
+faiss or a distributed vector database. docs/scoring.md says when to change over, and how.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from speakersdk.arrays import Embeddings
+
+_ROWS_TOGETHER: Final = 16384  # in float64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class MipsExport:
+    """Stored vectors for an index of inner products.
+
+    Attributes:
+        names: of the vectors.
+        vectors: (num, 2 D + 1) float32.
+    """
+
+    names: tuple[str, ...]
+    vectors: npt.NDArray[np.float32]
+
+    @property
+    def dim(self) -> int:
+        """D, values of an embedding."""
+        width: int = self.vectors.shape[1]
+        return (width - 1) // 2
+
+    def queries(self, probes: npt.ArrayLike) -> npt.NDArray[np.float32]:
+        """(num, 2 D + 1) float32 query vectors of (num, D) embeddings."""
+        logs, weights = _logs_and_weights(self._checked(probes))
+        ones = np.ones((len(logs), 1))
+        return np.hstack([weights - 1, logs, -ones]).astype(np.float32)
+
+    def scores(self, probes: npt.ArrayLike, products: npt.ArrayLike) -> npt.NDArray[np.float64]:
+        """Scores -J from the inner products that an index found.
+
+        Args:
+            probes: (num, D) embeddings, as given to `queries`.
+            products: (num, k) inner products, as the index gave them.
+
+        Returns:
+            (num, k) float64; in the float32 of most indexes they are good to about 1e-6.
+        """
+        logs, weights = _logs_and_weights(self._checked(probes))
+        own = ((weights - 1) * logs).sum(axis=1, keepdims=True)
+        scores: npt.NDArray[np.float64] = (np.asarray(products, np.float64) - own) / self.dim
+        return scores
+
+    def _checked(self, probes: npt.ArrayLike) -> npt.NDArray[np.float64]:
+        array = np.asarray(probes, np.float64)
+        if array.ndim != 2 or array.shape[1] != self.dim or not np.isfinite(array).all():
+            raise ValueError(
+                f"probes: expected finite rows of {self.dim} values, got shape {array.shape}"
+            )
+        return array
+
+
+def mips_vectors(logits: Embeddings) -> npt.NDArray[np.float32]:
+    """(num, 2 D + 1) float32 stored vectors of (num, D) logits."""
+    num, dim = logits.shape
+    vectors = np.empty((num, 2 * dim + 1), np.float32)
+    for first in range(0, num, _ROWS_TOGETHER):
+        part = slice(first, first + _ROWS_TOGETHER)
+        logs, weights = _logs_and_weights(logits[part].astype(np.float64))
+        vectors[part, :dim] = logs
+        vectors[part, dim:-1] = weights - 1
+        vectors[part, -1] = ((weights - 1) * logs).sum(axis=1)
+    return vectors
+
+
+def _logs_and_weights(
+    logits: npt.NDArray[np.float64],
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """ln(D p) and D p of rows of logits."""
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    logs = shifted - np.log(np.exp(shifted).mean(axis=1, keepdims=True))
+    return logs, np.exp(logs)

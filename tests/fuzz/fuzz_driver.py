@@ -1,0 +1,48 @@
+"""Runs a fuzz target: with atheris where it is installed, else on changed seeds.
+
+python tests/fuzz/fuzz_bindings.py -max_total_time=60     atheris (libFuzzer's options)
+python tests/fuzz/fuzz_bindings.py --mutations 20000      without: as under a sanitizer
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+
+def fuzz(target: Callable[[bytes], None], seeds: Sequence[bytes]) -> None:
+    """Call `target` with many inputs; an exception or a crash is a finding."""
+    if "--mutations" in sys.argv:
+        mutate(target, seeds, int(sys.argv[sys.argv.index("--mutations") + 1]))
+        return
+    import atheris
+
+    with tempfile.TemporaryDirectory(prefix="speakersdk-corpus-") as corpus:
+        for number, seed in enumerate(seeds):
+            (Path(corpus) / str(number)).write_bytes(seed)
+        atheris.Setup([*sys.argv, corpus], target)
+        atheris.instrument_all()
+        atheris.Fuzz()
+
+
+def mutate(target: Callable[[bytes], None], seeds: Sequence[bytes], num: int) -> None:
+    """Seeds with bytes changed, cut and added; the same ones in every run."""
+    chance = random.Random(0)
+    for seed in seeds:
+        target(seed)
+    for _ in range(num):
+        data = bytearray(chance.choice(seeds))
+        for _ in range(chance.randint(1, 8)):
+            position = chance.randrange(len(data) + 1)
+            data[position : position + chance.randint(0, 2)] = chance.randbytes(
+                chance.randint(0, 3)
+            )
+        try:
+            target(bytes(data))
+        except BaseException:
+            print(f"input: {bytes(data)!r}", file=sys.stderr)
+            raise
+    print(f"{num} inputs")
