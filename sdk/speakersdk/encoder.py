@@ -56,7 +56,7 @@ def _contract(manifest: ModelManifest) -> tuple[_Shapes, _Shapes]:
         "samples": (None,),
         "frame_weights": (None,),
         "cache": (manifest.cache_size,),
-        "statistics": (manifest.statistics_size,),
+        "statistics": (None,),  # R * statistics_size: R windows of each stream
     }
     outputs: _Shapes = {
         "embedding": (manifest.embedding_dim,),
