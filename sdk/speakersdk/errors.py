@@ -69,6 +69,10 @@ class AudioTooShortError(AudioError):
         self.got_s = got_s
 
 
+class MicrophoneError(AudioError):
+    """The input device is not there, cannot be opened, or has stopped."""
+
+
 class ModelError(SpeakerSdkError):
     """The model file cannot be used."""
 

@@ -1,6 +1,6 @@
 """Live encoding: one hop of each of several streams in one call of the model.
 
-hop of samples + cache -> graph -> speech probability, statistics -> three embeddings if it is speech
+samples + cache -> graph -> speech probability, statistics -> three embeddings if it is speech
 """
 
 from __future__ import annotations

@@ -2,8 +2,9 @@
 
     llr(last 1.2 s of speech, all speech until then) <= -2  ->  the speaker has changed
 
-The bound was chosen on the development split: of 60 changes 83 % were noticed within 1.5 s of speech,
-median 0.9 s, with one false alarm in ten minutes. docs/streaming.md gives the demo split's figures.
+The bound was chosen on the development split: of 60 changes 83 % were noticed within 1.5 s of
+speech, median 0.9 s, with one false alarm in ten minutes of one voice. docs/streaming.md gives the
+figures of the demo split.
 """
 
 from __future__ import annotations

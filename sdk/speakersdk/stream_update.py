@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from speakersdk.decision import Verdict
+from speakersdk.microphone import CaptureCounters
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +48,7 @@ class StreamUpdate:
         age_s: seconds since the hop that the scores are of: 0 while there is speech.
         has_changed: the voice changed; evidence begins anew with the recent speech.
         candidates: every enrolled speaker, in the order given.
+        capture: what happened at the microphone; None for audio from elsewhere.
     """
 
     time_s: float
@@ -63,3 +65,4 @@ class StreamUpdate:
     age_s: float
     has_changed: bool
     candidates: tuple[Candidate, ...]
+    capture: CaptureCounters | None = None

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -29,10 +30,12 @@ from speakersdk.errors import (
     ModelError,
 )
 from speakersdk.manifest import ModelManifest
+from speakersdk.microphone import Microphone
 from speakersdk.models import default_model_path
 from speakersdk.scoring import symmetric_kl, symmetric_kl_to_many
 from speakersdk.sequential_test import SequentialBounds
 from speakersdk.stream_pool import StreamPool
+from speakersdk.stream_update import StreamUpdate
 from speakersdk.streaming import SILENCE_S, SpeakerStream, StreamOptions, hop_sizes
 from speakersdk.voiceprint import Voiceprint, check_name
 
@@ -228,6 +231,25 @@ class Verifier:
         calibration, _ = self._decision_rule()
         encoder = hop_encoder(self._encoder, hop_sizes(self.manifest, options), capacity=capacity)
         return StreamPool(encoder, calibration, options, check=self._check_candidates)
+
+    def listen(
+        self, voiceprints: Sequence[Voiceprint], *, device: int | str | None = None
+    ) -> Iterator[StreamUpdate]:
+        """Listen for enrolled speakers on a microphone, without end.
+
+        Args:
+            voiceprints: as `stream`.
+            device: index, or part of the name, of an input device; None = the system's default.
+
+        Raises:
+            MicrophoneError, MissingDependencyError: it cannot be opened, or is gone.
+            ConfigError, IncompatibleModelError, ModelError: as `stream`.
+        """
+        stream = self.stream(voiceprints)
+        with Microphone(device) as microphone:
+            for block in microphone.blocks():
+                for update in stream.push(block, sample_rate_hz=microphone.sample_rate_hz):
+                    yield replace(update, capture=microphone.counters)
 
     def enrollment(self, name: str, *, needed_s: float = NEEDED_S) -> Enrollment:
         """Enroll from audio that arrives in chunks, with progress and feedback.
