@@ -31,6 +31,8 @@ class StatisticsRing:
         num_rows = max(window_hops, recent_hops)
         self._rows = np.zeros((num_rows, size), np.float32)
         self._hop_of_row = np.full(num_rows, -1, np.int64)
+        self._row_numbers = np.arange(num_rows)
+        self._is_in = np.zeros((NUM_WINDOWS, num_rows), np.float32)
         self._speech_frames = np.zeros(num_rows, np.int64)
         # Speech so far that is no longer among the rows, in float64: 10^9 hops lose no digit that
         # float32 statistics have.
@@ -52,14 +54,16 @@ class StatisticsRing:
 
     def fill(self, sums: npt.NDArray[np.float32]) -> None:
         """Write what the next hop is to be added to into (NUM_WINDOWS, size) `sums`."""
-        self._sum_since(self._hop - self._window_hops + 1, out=sums[WINDOW])
-        kept = self._kept_rows()
-        np.add(
-            self._older, kept.sum(axis=0, dtype=np.float64), out=sums[SO_FAR], casting="same_kind"
-        )
-        latest = min(self._num_rows, self._recent_hops - 1)
-        newest = (self._num_rows - 1 - np.arange(latest)) % len(self._rows)
-        self._rows[newest].sum(axis=0, out=sums[RECENT])
+        is_filled = self._hop_of_row >= 0
+        self._is_in[WINDOW] = self._hop_of_row > self._hop - self._window_hops
+        self._is_in[WINDOW] *= is_filled
+        self._is_in[SO_FAR] = is_filled
+        # Row r was the (num_rows - 1 - r)-th last to be added, modulo the length of the ring.
+        age = (self._num_rows - 1 - self._row_numbers) % len(self._rows)
+        self._is_in[RECENT] = age < self._recent_hops - 1
+        self._is_in[RECENT] *= is_filled
+        np.matmul(self._is_in, self._rows, out=sums)  # sums of rows: a product with 0 and 1
+        sums[SO_FAR] += self._older
 
     def add(self, statistics: npt.NDArray[np.float32], *, speech_frames: int) -> None:
         """The next hop is speech: keep its (size,) statistics."""
@@ -88,14 +92,3 @@ class StatisticsRing:
         self._older[:] = 0.0
         self._num_rows = kept
         self.frames_so_far = int(self._speech_frames.sum())
-
-    def _kept_rows(self) -> npt.NDArray[np.float32]:
-        return self._rows[: min(self._num_rows, len(self._rows))]
-
-    def _sum_since(self, hop: int, *, out: npt.NDArray[np.float32]) -> None:
-        """Sum of the rows of hop number `hop` and later."""
-        is_inside = (self._hop_of_row >= hop) & (self._hop_of_row >= 0)
-        if is_inside.all():
-            self._rows.sum(axis=0, out=out)
-        else:
-            self._rows[is_inside].sum(axis=0, out=out)
