@@ -1,4 +1,4 @@
-"""Streaming: CPU, latency and memory of the whole live pipeline, beside a peer that re-runs windows.
+"""Streaming: CPU, latency and memory of the live pipeline, beside a peer that re-runs windows.
 
 Pipeline: voice activity, encoder, scoring, decision; one update each 100 ms, on one thread. The
 windowed model is one of the papers' BLSTM with random weights, made here if torch is installed; the
@@ -53,7 +53,10 @@ def main() -> int:
     contestants: dict[str, tuple[Callable[[], object], int]] = {}
     verifier = Verifier(num_threads=benchmark.threads)
     voiceprints = enrolled(verifier)
-    contestants["stateful pipeline"] = (hop_pusher(verifier.stream(voiceprints), speech), ROUND_HOPS)
+    contestants["stateful pipeline"] = (
+        hop_pusher(verifier.stream(voiceprints), speech),
+        ROUND_HOPS,
+    )
     contestants["stateful encoder and scorer"] = (
         encoder_and_scorer(verifier.stream(voiceprints), voiceprints, speech),
         ROUND_HOPS,
@@ -211,7 +214,8 @@ def resemblyzer(threads: int) -> Callable[[npt.NDArray[np.float32]], Any] | None
             return None
         torch.set_num_threads(threads)
         encoder = VoiceEncoder("cpu", verbose=False)
-    return lambda window: encoder.embed_utterance(window)
+    embed: Callable[[npt.NDArray[np.float32]], Any] = encoder.embed_utterance
+    return embed
 
 
 if __name__ == "__main__":

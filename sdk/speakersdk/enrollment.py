@@ -14,21 +14,21 @@ import numpy.typing as npt
 
 from speakersdk.arrays import Embedding, Waveform
 from speakersdk.audio import StreamResampler
-from speakersdk.audio_quality import AudioProblem, AudioQuality
+from speakersdk.audio_quality import QUIET_DBFS, AudioProblem, AudioQuality
 from speakersdk.calibration import Calibration
 from speakersdk.errors import ConfigError, EnrollmentError
 from speakersdk.hop_encoder import HopEncoder
 from speakersdk.scoring import symmetric_kl
-from speakersdk.statistics_ring import SO_FAR
+from speakersdk.speaker_change import CHANGE_LLR, RECENT_S
+from speakersdk.statistics_ring import RECENT, SO_FAR
 from speakersdk.voiceprint import Voiceprint
 
 # Net speech of a voiceprint. Calibrated on recordings of a few seconds, which more cannot harm.
 NEEDED_S: Final = 10.0
 # Net speech of one exemplar.
 EXEMPLAR_S: Final = 2.5
-# An exemplar that is less alike to the others than this is another person's. Same bound as for a
-# change of speaker.
-_SECOND_VOICE_LLR: Final = -2.0
+# Without any speech at a level as low as this for so long, the microphone is off or far away.
+_QUIET_S: Final = 2.0
 # Feedback stays this long after its cause, or nobody could read it.
 _PROBLEM_S: Final = 1.0
 
@@ -90,6 +90,7 @@ class Enrollment:
         self._num_hops = 0
         self._problem: AudioProblem | None = None
         self._problem_hops = 0
+        self._quiet_hops = 0
 
     @property
     def progress(self) -> EnrollmentProgress:
@@ -164,9 +165,18 @@ class Enrollment:
             self._quality.take(hop, is_speech=is_speech)
         if is_speech:
             self._tell(problem)
+        self._quiet_hops = 0 if is_speech or not self._is_quiet() else self._quiet_hops + 1
+        if self._quiet_hops * self._hop_s >= _QUIET_S:
+            self._tell(AudioProblem.TOO_QUIET)
+        if state.is_evidence and self._is_second_voice(
+            state.embeddings[RECENT], min(state.speech_s, RECENT_S)
+        ):
+            self._tell(AudioProblem.SECOND_VOICE)
+            state.restart(keep_recent=False)
         missing_s = self._needed_s - sum(self._exemplar_speech_s)
         if state.is_evidence and state.speech_s >= min(self._exemplar_s, missing_s):
-            self._take_exemplar(state.embeddings[SO_FAR].copy(), state.speech_s)
+            self._exemplars.append(state.embeddings[SO_FAR].copy())
+            self._exemplar_speech_s.append(state.speech_s)
             state.restart(keep_recent=False)
 
     def _tell(self, problem: AudioProblem | None) -> None:
@@ -177,17 +187,18 @@ class Enrollment:
         elif self._problem_hops * self._hop_s >= _PROBLEM_S:
             self._problem = None
 
-    def _take_exemplar(self, embedding: Embedding, speech_s: float) -> None:
-        if self._exemplars and self._calibration is not None:
-            mean = np.mean(self._exemplars, axis=0)
-            mean *= self._manifest.temperature / np.linalg.norm(mean)
-            llr = self._calibration.llr(
-                -symmetric_kl(embedding, mean),
-                enrolled_speech_s=sum(self._exemplar_speech_s),
-                probe_speech_s=speech_s,
-            )
-            if llr <= _SECOND_VOICE_LLR:
-                self._tell(AudioProblem.SECOND_VOICE)
-                return
-        self._exemplars.append(embedding)
-        self._exemplar_speech_s.append(speech_s)
+    def _is_quiet(self) -> bool:
+        return self._quality.level_dbfs < QUIET_DBFS
+
+    def _is_second_voice(self, embedding: Embedding, speech_s: float) -> bool:
+        """Whether recent speech is another person's than the exemplars."""
+        if not self._exemplars or self._calibration is None or speech_s < RECENT_S:
+            return False
+        mean = np.mean(self._exemplars, axis=0)
+        mean *= self._manifest.temperature / np.linalg.norm(mean)
+        llr = self._calibration.llr(
+            -symmetric_kl(embedding, mean),
+            enrolled_speech_s=sum(self._exemplar_speech_s),
+            probe_speech_s=speech_s,
+        )
+        return llr <= CHANGE_LLR

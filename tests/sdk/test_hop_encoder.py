@@ -141,4 +141,6 @@ def test_the_remainder_of_a_hop_is_encoded_at_the_end(
     run(hops, state, speech[: 16000 + 800])
     before = state.speech_s
     hops.encode_remainder(state)
-    assert before <= state.speech_s <= before + 0.06  # 800 samples less the context: 6 frames at most
+    assert (
+        before <= state.speech_s <= before + 0.06
+    )  # 800 samples less the context: 6 frames at most
