@@ -35,7 +35,12 @@ class StandIn(ModuleType):
         self.devices = [
             {"name": "Speakers", "hostapi": 0, "max_input_channels": 0, "default_samplerate": 48e3},
             {"name": "USB Mic", "hostapi": 0, "max_input_channels": 2, "default_samplerate": 48e3},
-            {"name": "Webcam Mic", "hostapi": 0, "max_input_channels": 1, "default_samplerate": 48e3},
+            {
+                "name": "Webcam Mic",
+                "hostapi": 0,
+                "max_input_channels": 1,
+                "default_samplerate": 48e3,
+            },
         ]
         self.default = SimpleNamespace(device=(2, 0))
         self.stream: Any = None
