@@ -20,7 +20,7 @@ from speakersdk.hop_encoder import HopEncoder, HopSizes, HopState
 from speakersdk.manifest import ModelManifest
 from speakersdk.scoring import symmetric_kl_matrix
 from speakersdk.sequential_test import SequentialBounds, SequentialTest
-from speakersdk.speaker_change import RECENT_S, SpeakerChange
+from speakersdk.speaker_change import CHANGE_LLR, RECENT_S, SpeakerChange
 from speakersdk.statistics_ring import RECENT, SO_FAR, WINDOW
 from speakersdk.stream_update import Candidate, StreamUpdate
 from speakersdk.voiceprint import Voiceprint
@@ -83,8 +83,8 @@ class SpeakerStream:
         self.state: HopState = encoder.start()
         self._num_hops = 0
         self._silent_hops = 0
-        self._scores: npt.NDArray[np.float64] | None = None  # (WINDOW and SO_FAR, candidates)
-        self._score_speech_s = (0.0, 0.0)
+        self._scores: npt.NDArray[np.float64] | None = None  # (NUM_WINDOWS, candidates)
+        self._score_speech_s = (0.0, 0.0, 0.0)
 
     @property
     def duration_s(self) -> float:
@@ -148,27 +148,39 @@ class SpeakerStream:
         has_changed = self._change.update(
             state.embeddings[RECENT], state.embeddings[SO_FAR], speech_s=state.speech_s
         )
-        if has_changed:
+        self._score()
+        if has_changed or self._accepted_is_gone():
+            has_changed = True
             state.restart(keep_recent=True)
             # What was heard since the change is the recent speech, and nothing else counts.
             state.embeddings[WINDOW] = state.embeddings[SO_FAR] = state.embeddings[RECENT]
             self._change.restart()
             for test in self._tests:
                 test.restart()
-        divergences = symmetric_kl_matrix(state.embeddings[: SO_FAR + 1], self._enrolled)
-        self._scores = 0.0 - divergences
-        self._score_speech_s = (state.window_speech_s, state.speech_s)
+            self._score()
         for test, window_llr, llr in zip(
             self._tests, self._llrs(WINDOW), self._llrs(SO_FAR), strict=True
         ):
             test.update(llr, window_llr, speech_s=state.speech_s)
         return has_changed
 
+    def _score(self) -> None:
+        self._scores = 0.0 - symmetric_kl_matrix(self.state.embeddings, self._enrolled)
+        recent_s = min(self.state.speech_s, RECENT_S)
+        self._score_speech_s = (self.state.window_speech_s, self.state.speech_s, recent_s)
+
+    def _accepted_is_gone(self) -> bool:
+        """Whether the recent speech is no longer that of a speaker who was accepted."""
+        return self.state.speech_s >= 2 * RECENT_S and any(
+            test.verdict is Verdict.ACCEPT and llr is not None and llr <= CHANGE_LLR
+            for test, llr in zip(self._tests, self._llrs(RECENT), strict=True)
+        )
+
     def _start_afresh(self) -> None:
         self.state.reset()
         self._change.restart()
         self._scores = None
-        self._score_speech_s = (0.0, 0.0)
+        self._score_speech_s = (0.0, 0.0, 0.0)
         for test in self._tests:
             test.silence()
 
