@@ -24,6 +24,7 @@ from onnxscript import optimizer, rewriter
 from onnxscript.rewriter.rules import common as rules
 from torch import nn
 
+from speakersdk_export.convolution import with_planar_convolutions
 from speakersdk_export.lstm import OnnxLstm
 from speakersdk_training.models import BlstmEncoder, LogMel, TdnnEncoder
 
@@ -66,7 +67,7 @@ def stateful_graph(encoder: TdnnEncoder, *, has_speech_head: bool) -> onnx.Model
     if not has_speech_head:
         outputs = model.graph.outputs
         outputs.remove(next(output for output in outputs if output.name == "speech"))
-    return with_several_windows(_simplified(model))
+    return with_planar_convolutions(with_several_windows(_simplified(model)))
 
 
 def with_several_windows(model: onnx.ModelProto) -> onnx.ModelProto:

@@ -170,7 +170,8 @@ def test_a_minute_of_speech_is_enrolled_verified_and_complete(
     assert listener.stdout is not None
     assert capture.stdout.readline() == "open\n"
     lines = [json.loads(listener.stdout.readline())]  # the first update: it records
-    played.tofile(tmp_path / "played.s16")
+    # Two seconds of silence at the end: what was played last is on its way when the player ends.
+    np.concatenate([played, np.zeros(2 * RATE_HZ, np.int16)]).tofile(tmp_path / "played.s16")
     player = server.play(tmp_path / "played.s16")
     while player.poll() is None:
         lines.append(json.loads(listener.stdout.readline()))
