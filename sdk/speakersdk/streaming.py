@@ -19,7 +19,7 @@ from speakersdk.decision import Verdict
 from speakersdk.hop_encoder import HopEncoder, HopSizes, HopState
 from speakersdk.manifest import ModelManifest
 from speakersdk.scoring import symmetric_kl_matrix
-from speakersdk.sequential_test import SequentialBounds, SequentialTest
+from speakersdk.sequential_decision import SequentialBounds, SequentialTest
 from speakersdk.speaker_change import CHANGE_LLR, RECENT_S, SpeakerChange
 from speakersdk.statistics_ring import RECENT, SO_FAR, WINDOW
 from speakersdk.stream_update import Candidate, StreamUpdate

@@ -33,7 +33,7 @@ from speakersdk.manifest import ModelManifest
 from speakersdk.microphone import Microphone
 from speakersdk.models import default_model_path
 from speakersdk.scoring import symmetric_kl, symmetric_kl_to_many
-from speakersdk.sequential_test import SequentialBounds
+from speakersdk.sequential_decision import SequentialBounds
 from speakersdk.stream_pool import StreamPool
 from speakersdk.stream_update import StreamUpdate
 from speakersdk.streaming import SILENCE_S, SpeakerStream, StreamOptions, hop_sizes

@@ -5,7 +5,7 @@ import pytest
 
 from speakersdk.decision import Verdict
 from speakersdk.errors import ConfigError
-from speakersdk.sequential_test import SequentialBounds, SequentialTest
+from speakersdk.sequential_decision import SequentialBounds, SequentialTest
 
 BOUNDS = SequentialBounds(far=0.01, miss_rate=0.05, limit_s=10.0)
 
