@@ -144,3 +144,49 @@ def test_the_remainder_of_a_hop_is_encoded_at_the_end(
     assert (
         before <= state.speech_s <= before + 0.06
     )  # 800 samples less the context: 6 frames at most
+
+
+def test_a_stream_equals_one_offline_pass_after_a_simulated_day(
+    default_model: Path, speech: np.ndarray
+) -> None:
+    encoder = load_encoder(default_model)
+    manifest, session = encoder.manifest, encoder.session
+    hops = hop_encoder(encoder, SIZES)
+    state = hops.start()
+    rows = []
+    remaining = speech[: 1600 * 60 + 240]
+    while len(remaining):
+        remaining = remaining[state.buffer.fill(remaining) :]
+        if state.buffer.is_full:
+            hops.encode([state])
+            if state.is_evidence:
+                rows.append(hops._outputs["hop_statistics"][0].copy())
+    # The day, compressed: the same hops of speech over and over, without the encoder.
+    day_hops = 24 * 36_000
+    for hop in range(day_hops):
+        state.ring.add(rows[hop % len(rows)], speech_frames=10)
+    is_evidence = np.array(run(hops, state, speech[1600 * 60 + 240 :]))
+    numbers = 60 + np.flatnonzero(is_evidence)
+    num_frames = 10 * (60 + len(is_evidence))
+    samples = np.concatenate([np.zeros(1, np.float32), speech])[: 241 + 160 * num_frames]
+
+    def offline(hop_numbers: np.ndarray, statistics: np.ndarray) -> np.ndarray:
+        weights = np.zeros((num_frames // 10, 10), np.float32)
+        weights[hop_numbers] = 1.0
+        feeds = {
+            "samples": samples[np.newaxis],
+            "frame_weights": weights.reshape(1, -1),
+            "cache": np.zeros((1, manifest.cache_size), np.float32),
+            "statistics": statistics.astype(np.float32)[np.newaxis],
+        }
+        embedding: np.ndarray = session.run(feeds)["embedding"][0]
+        return embedding
+
+    nothing = np.zeros(manifest.statistics_size)
+    window = numbers[numbers > numbers[-1] - SIZES.window_hops]
+    recent = numbers[-SIZES.recent_hops :]
+    np.testing.assert_allclose(state.embeddings[WINDOW], offline(window, nothing), atol=1e-4)
+    np.testing.assert_allclose(state.embeddings[RECENT], offline(recent, nothing), atol=1e-4)
+    counts = np.bincount(np.arange(day_hops) % len(rows), minlength=len(rows)) + 1
+    day = counts @ np.stack(rows).astype(np.float64)
+    np.testing.assert_allclose(state.embeddings[SO_FAR], offline(numbers, day), atol=1e-4)
