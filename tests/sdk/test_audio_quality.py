@@ -1,11 +1,15 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 import soxr
 
+import speakersdk
 from speakersdk.arrays import Waveform
 from speakersdk.audio import SAMPLE_RATE_HZ, read_audio
 from speakersdk.audio_quality import AudioProblem, AudioQuality
-from speakersdk.cli.demo import CLIPS
+
+CLIPS = Path(speakersdk.__file__).parent / "demo_clips"
 
 HOP_SAMPLES = 1600
 

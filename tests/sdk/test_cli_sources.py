@@ -4,16 +4,19 @@ import io
 import time
 from argparse import Namespace
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+import speakersdk
 from speakersdk.cli import sources
-from speakersdk.cli.demo import CLIPS
 from speakersdk.cli.sources import MicrophoneSource, RecordedSource, open_source
 from speakersdk.errors import MicrophoneError
 from speakersdk.microphone import CaptureCounters
+
+CLIPS = Path(speakersdk.__file__).parent / "demo_clips"
 
 ARGUMENTS = {"input": None, "rate": 16000.0, "fast": True, "device": None, "reconnect": False}
 

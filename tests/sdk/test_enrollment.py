@@ -1,14 +1,18 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+import speakersdk
 from speakersdk.arrays import Waveform
 from speakersdk.audio import SAMPLE_RATE_HZ, read_audio
 from speakersdk.audio_quality import AudioProblem
-from speakersdk.cli.demo import CLIPS
 from speakersdk.enrollment import Enrollment, EnrollmentProgress
 from speakersdk.errors import ConfigError, EnrollmentError
 from speakersdk.speaker_change import RECENT_S
 from speakersdk.verifier import Verifier
+
+CLIPS = Path(speakersdk.__file__).parent / "demo_clips"
 
 
 def voice(name: str) -> Waveform:

@@ -3,11 +3,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import speakersdk
 from speakersdk.audio import read_audio
-from speakersdk.cli.demo import CLIPS
 from speakersdk.encoder import hop_encoder, load_encoder
 from speakersdk.hop_encoder import HopEncoder, HopSizes, HopState
 from speakersdk.statistics_ring import NUM_WINDOWS, RECENT, SO_FAR, WINDOW
+
+CLIPS = Path(speakersdk.__file__).parent / "demo_clips"
 
 MODELS = Path(__file__).parents[1] / "data" / "models"
 SIZES = HopSizes(window_hops=30, recent_hops=12)

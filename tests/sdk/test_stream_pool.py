@@ -1,13 +1,17 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+import speakersdk
 from speakersdk.audio import SAMPLE_RATE_HZ, read_audio
-from speakersdk.cli.demo import CLIPS
 from speakersdk.errors import ConfigError, InvalidAudioError
 from speakersdk.onnx_session import OnnxSession
 from speakersdk.stream_pool import StreamPool
 from speakersdk.verifier import Verifier
 from speakersdk.voiceprint import Voiceprint
+
+CLIPS = Path(speakersdk.__file__).parent / "demo_clips"
 
 VOICES = ("awb", "kal16", "rms", "slt")
 

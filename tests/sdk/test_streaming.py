@@ -5,14 +5,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import speakersdk
 from speakersdk.audio import SAMPLE_RATE_HZ, read_audio
-from speakersdk.cli.demo import CLIPS
 from speakersdk.decision import Verdict
 from speakersdk.errors import ConfigError, InvalidAudioError, ModelError
 from speakersdk.stream_update import StreamUpdate
 from speakersdk.streaming import SILENCE_S, SpeakerStream
 from speakersdk.verifier import Verifier
 from speakersdk.voiceprint import Voiceprint
+
+CLIPS = Path(speakersdk.__file__).parent / "demo_clips"
 
 MODELS = Path(__file__).parents[1] / "data" / "models"
 VOICES = ("awb", "kal16", "rms", "slt")

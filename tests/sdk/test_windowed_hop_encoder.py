@@ -3,12 +3,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import speakersdk
 from speakersdk.audio import read_audio
-from speakersdk.cli.demo import CLIPS
 from speakersdk.encoder import hop_encoder, load_encoder
 from speakersdk.hop_encoder import HopSizes, HopState
 from speakersdk.statistics_ring import SO_FAR, WINDOW
 from speakersdk.windowed_hop_encoder import WindowedHopEncoder
+
+CLIPS = Path(speakersdk.__file__).parent / "demo_clips"
 
 MODEL = Path(__file__).parents[1] / "data" / "models" / "windowed.onnx"
 SIZES = HopSizes(window_hops=20, recent_hops=10)
