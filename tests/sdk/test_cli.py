@@ -12,7 +12,9 @@ import pytest
 
 from speakersdk.cli import build_parser, main
 
-COMMANDS = ("enroll", "verify", "identify", "score", "profiles", "demo")
+COMMANDS = (
+    "listen", "enroll", "verify", "identify", "score", "profiles", "devices", "demo",
+)  # fmt: skip
 COMMAND = (sys.executable, "-m", "speakersdk")
 
 

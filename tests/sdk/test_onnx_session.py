@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from speakersdk.errors import ConfigError, InferenceError, MissingDependencyError
+from speakersdk.manifest import ModelManifest
 from speakersdk.onnx_session import open_session
 
 MODELS = Path(__file__).parents[1] / "data" / "models"
@@ -37,7 +38,7 @@ def test_a_session_tells_what_the_file_holds() -> None:
     assert session.providers == ("CPUExecutionProvider",)
     assert session.metadata["speakersdk.mode"] == '"stateful"'
     assert session.inputs["samples"] == ("batch", "num_samples")
-    assert session.inputs["statistics"] == ("batch", 24)
+    assert session.inputs["statistics"] == ("batch", "window_statistics")
     assert set(session.outputs) == {"embedding", "hop_statistics", "speech", "next_cache"}
 
 
@@ -158,3 +159,28 @@ def test_running_a_model_leaves_no_files(tmp_path: Path) -> None:
         capture_output=True,
     )
     assert list(tmp_path.rglob("*")) == []
+
+
+def test_a_bound_call_reads_and_fills_the_same_arrays_again(default_model: Path) -> None:
+    session = open_session(default_model)
+    manifest = ModelManifest.from_metadata(session.metadata)
+    feeds = {
+        "samples": np.zeros((1, 241 + 1600), np.float32),
+        "frame_weights": np.ones((1, 10), np.float32),
+        "cache": np.zeros((1, manifest.cache_size), np.float32),
+        "statistics": np.zeros((1, manifest.statistics_size), np.float32),
+    }
+    outputs = {name: np.zeros_like(values) for name, values in session.run(feeds).items()}
+    call = session.bind(feeds, outputs)
+    for level in (0.0, 0.1):
+        feeds["samples"][:] = level * np.sin(np.arange(1841))
+        call()
+        expected = session.run(feeds)
+        for name, values in outputs.items():
+            np.testing.assert_array_equal(values, expected[name])
+
+
+def test_a_binding_of_the_wrong_shape_fails_as_a_call_does(default_model: Path) -> None:
+    session = open_session(default_model)
+    with pytest.raises(InferenceError, match="cannot run the model"):
+        session.bind({"samples": np.zeros((1, 3), np.float32)}, {})()

@@ -1,0 +1,222 @@
+"""Streaming: CPU, latency and memory of the live pipeline, beside a peer that re-runs windows.
+
+Pipeline: voice activity, encoder, scoring, decision; one update each 100 ms, on one thread. The
+windowed model is one of the papers' BLSTM with random weights, made here if torch is installed; the
+peer is Resemblyzer, whose encoder is run on the last 3 s at the same hop.
+
+    --day   push a whole day of audio for the memory figure (minutes) instead of an hour
+"""
+
+from __future__ import annotations
+
+import gc
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+import speakersdk
+from _harness import Benchmark
+from speakersdk import SpeakerStream, Verifier, Voiceprint
+from speakersdk.audio import SAMPLE_RATE_HZ, read_audio
+from speakersdk.scoring import symmetric_kl_matrix
+
+CLIPS = Path(speakersdk.__file__).parent / "demo_clips"
+VOICES = ("awb", "kal16", "rms", "slt")
+HOP_SAMPLES = SAMPLE_RATE_HZ // 10
+HOP_S = 0.1
+WINDOW_SAMPLES = 3 * SAMPLE_RATE_HZ
+# One round runs each contestant for this long; rounds alternate, so that all meet the same machine.
+ROUND_HOPS = 100
+ROUNDS = 9
+PEER_HOPS = 3
+HOUR_HOPS, DAY_HOPS = 36_000, 864_000
+
+
+def main() -> int:
+    """Measure and report."""
+    is_day = "--day" in sys.argv
+    benchmark = Benchmark(
+        name="streaming",
+        question="What does it cost to say every 100 ms who speaks?",
+        arguments=[argument for argument in sys.argv[1:] if argument != "--day"],
+    )
+    speech = np.concatenate([read_audio(path) for path in sorted(CLIPS.glob("*.flac"))])
+    speech = np.resize(speech, ROUND_HOPS * HOP_SAMPLES * ROUNDS)
+    contestants: dict[str, tuple[Callable[[], object], int]] = {}
+    verifier = Verifier(num_threads=benchmark.threads)
+    voiceprints = enrolled(verifier)
+    contestants["stateful pipeline"] = (
+        hop_pusher(verifier.stream(voiceprints), speech),
+        ROUND_HOPS,
+    )
+    contestants["stateful encoder and scorer"] = (
+        encoder_and_scorer(verifier.stream(voiceprints), voiceprints, speech),
+        ROUND_HOPS,
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        windowed = windowed_verifier(Path(folder), verifier)
+    if windowed is not None:
+        stream = windowed.stream(enrolled(windowed))
+        contestants["windowed pipeline"] = (hop_pusher(stream, speech), PEER_HOPS * 3)
+    peer = resemblyzer(benchmark.threads)
+    if peer is not None:
+        window = speech[:WINDOW_SAMPLES]
+        contestants["Resemblyzer, 3 s window"] = (lambda: peer(window), PEER_HOPS)
+    compare(benchmark, contestants)
+    num_hops = 600 if benchmark.smoke else DAY_HOPS if is_day else HOUR_HOPS
+    benchmark.record("memory, simulated hours", round(num_hops / HOUR_HOPS, 2))
+    start, end = memory(verifier.stream(voiceprints), speech, num_hops)
+    benchmark.record("memory at the start, MB", round(start, 2))
+    benchmark.record("memory at the end, MB", round(end, 2))
+    if not benchmark.smoke:
+        benchmark.record("memory slope, MB a day", round((end - start) * DAY_HOPS / num_hops, 3))
+    benchmark.finish()
+    return 0
+
+
+def enrolled(verifier: Verifier) -> list[Voiceprint]:
+    """Voiceprints of the bundled voices."""
+    return [
+        verifier.enroll(sorted(CLIPS.glob(f"{voice}-enroll-*.flac")), name=voice)
+        for voice in VOICES
+    ]
+
+
+def hop_pusher(stream: SpeakerStream, speech: npt.NDArray[np.float32]) -> Callable[[], object]:
+    """A call that pushes the next 100 ms."""
+    position = 0
+
+    def push() -> object:
+        nonlocal position
+        hop = speech[position : position + HOP_SAMPLES]
+        position = (position + HOP_SAMPLES) % len(speech)
+        return stream.push(hop, sample_rate_hz=SAMPLE_RATE_HZ)
+
+    return push
+
+
+def encoder_and_scorer(
+    stream: SpeakerStream, voiceprints: list[Voiceprint], speech: npt.NDArray[np.float32]
+) -> Callable[[], object]:
+    """A call that encodes the next 100 ms and scores it, and decides nothing."""
+    state, encoder = stream.state, stream._encoder
+    embeddings = np.stack([voiceprint.embedding for voiceprint in voiceprints])
+    position = 0
+
+    def encode() -> object:
+        nonlocal position
+        while not state.buffer.is_full:
+            position += state.buffer.fill(speech[position : position + HOP_SAMPLES])
+            position %= len(speech) - HOP_SAMPLES
+        encoder.encode([state])
+        return symmetric_kl_matrix(state.embeddings[:2], embeddings)
+
+    return encode
+
+
+def compare(benchmark: Benchmark, contestants: dict[str, tuple[Callable[[], object], int]]) -> None:
+    """Alternate between the contestants; report CPU and latency of each."""
+    rounds = 1 if benchmark.smoke else ROUNDS
+    cpu_s: dict[str, list[float]] = {name: [] for name in contestants}
+    latency_s: dict[str, list[float]] = {name: [] for name in contestants}
+    for call, _ in contestants.values():
+        for _ in range(3):
+            call()
+    for _ in range(rounds):
+        for name, (call, num_hops) in contestants.items():
+            before_s = time.process_time()
+            for _ in range(num_hops):
+                start = time.perf_counter()
+                call()
+                latency_s[name].append(time.perf_counter() - start)
+            cpu_s[name].append((time.process_time() - before_s) / (num_hops * HOP_S))
+    for name in contestants:
+        benchmark.record(f"{name}: CPU s per s of audio", round(float(np.median(cpu_s[name])), 5))
+        for share in (50, 95, 99):
+            value = float(np.percentile(latency_s[name], share)) * 1e3
+            benchmark.record(f"{name}: ms per hop, p{share}", round(value, 3))
+    pipeline_s = float(np.median(cpu_s["stateful pipeline"]))
+    for name, values in cpu_s.items():
+        if name not in {"stateful pipeline", "stateful encoder and scorer"}:
+            ratio = float(np.median(values)) / pipeline_s
+            benchmark.record(f"{name}: times the CPU of the stateful pipeline", round(ratio, 1))
+
+
+def memory(
+    stream: SpeakerStream, speech: npt.NDArray[np.float32], num_hops: int
+) -> tuple[float, float]:
+    """Resident MB after a tenth of the hops, scaled to all of them, and after the last."""
+    push = hop_pusher(stream, speech)
+    settle = num_hops // 10
+    for _ in range(settle):
+        push()
+    gc.collect()
+    start = resident_mb()
+    for _ in range(num_hops - settle):
+        push()
+    gc.collect()
+    end = resident_mb()
+    return start, start + (end - start) * num_hops / (num_hops - settle)
+
+
+def resident_mb() -> float:
+    """Resident memory of this process."""
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    return pages * 4096 / 1e6
+
+
+def windowed_verifier(folder: Path, calibrated: Verifier) -> Verifier | None:
+    """A verifier with a BLSTM of random weights, for its cost only; None without torch."""
+    try:
+        import torch
+
+        from speakersdk_export.graph import windowed_graph
+        from speakersdk_export.model_file import write_model
+        from speakersdk_export.onnx_export import make_manifest
+        from speakersdk_training.checkpoint import CheckpointInfo, weights_sha256
+        from speakersdk_training.models import BlstmConfig, BlstmEncoder
+    except ModuleNotFoundError as error:
+        print(f"no windowed model without {error.name}", file=sys.stderr)
+        return None
+    torch.manual_seed(1)
+    encoder = BlstmEncoder(BlstmConfig(), calibrated.manifest.frontend).eval()
+    info = CheckpointInfo(
+        name="random-blstm",
+        step=0,
+        training_corpora=(),
+        weights_sha256=weights_sha256(encoder),
+        has_speech_head=False,
+        metrics={},
+    )
+    manifest = replace(make_manifest(encoder, info), calibration=calibrated.manifest.calibration)
+    path = folder / "windowed.onnx"
+    write_model(path, windowed_graph(encoder), manifest)
+    return Verifier(path)
+
+
+def resemblyzer(threads: int) -> Callable[[npt.NDArray[np.float32]], Any] | None:
+    """The peer's encoder on one window; None where it is not installed."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            import torch
+            from resemblyzer import VoiceEncoder
+        except ModuleNotFoundError as error:
+            print(f"no peer without {error.name}: see benchmarks/README.md", file=sys.stderr)
+            return None
+        torch.set_num_threads(threads)
+        encoder = VoiceEncoder("cpu", verbose=False)
+    embed: Callable[[npt.NDArray[np.float32]], Any] = encoder.embed_utterance
+    return embed
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

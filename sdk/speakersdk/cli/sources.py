@@ -1,0 +1,125 @@
+"""Where ``speakersdk listen`` hears from: a microphone, a file, or raw samples from a pipe."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import BinaryIO, Final, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from speakersdk.audio import SAMPLE_RATE_HZ, read_audio
+from speakersdk.errors import MicrophoneError
+from speakersdk.microphone import CaptureCounters, Microphone, wait_for_device
+
+_CHUNK_S: Final = 0.1
+_BYTES_PER_SAMPLE: Final = 2
+
+
+class Source(Protocol):
+    """Audio in blocks."""
+
+    @property
+    def sample_rate_hz(self) -> float:
+        """Of the next block."""
+
+    @property
+    def counters(self) -> CaptureCounters | None:
+        """What happened at the microphone, if it is one."""
+
+    def blocks(self) -> Iterator[npt.NDArray[np.generic] | None]:
+        """(n,) samples; None where the audio was interrupted and what follows is unrelated."""
+
+
+class RecordedSource:
+    """A recording, at the pace at which it was spoken or as fast as it goes."""
+
+    counters = None
+
+    def __init__(self, chunks: Iterator[npt.NDArray[np.generic]], *, rate_hz: float, is_fast: bool):
+        self._chunks = chunks
+        self._is_fast = is_fast
+        self.sample_rate_hz = rate_hz
+
+    def blocks(self) -> Iterator[npt.NDArray[np.generic]]:
+        """The chunks, each when its last sample is due."""
+        started_s, num_samples = time.monotonic(), 0
+        for chunk in self._chunks:
+            num_samples += len(chunk)
+            if not self._is_fast:
+                due_s = started_s + num_samples / self.sample_rate_hz
+                time.sleep(max(0.0, due_s - time.monotonic()))
+            yield chunk
+
+
+class MicrophoneSource:
+    """A microphone that, when it is lost, is an error or waited for."""
+
+    def __init__(self, device: str | None, *, reconnect: bool) -> None:
+        self._device = device
+        self._reconnect = reconnect
+        self._microphone = wait_for_device(device) if reconnect else Microphone(device)
+        self._before = CaptureCounters()  # of the connections before this one
+
+    @property
+    def sample_rate_hz(self) -> float:
+        """Of the next block."""
+        return self._microphone.sample_rate_hz
+
+    @property
+    def counters(self) -> CaptureCounters:
+        """What happened so far, over all connections."""
+        now, before = self._microphone.counters, self._before
+        return CaptureCounters(
+            captured_s=before.captured_s + now.captured_s,
+            dropped_s=before.dropped_s + now.dropped_s,
+            overflows=before.overflows + now.overflows,
+            queue_depth=now.queue_depth,
+            reconnects=before.reconnects,
+        )
+
+    def blocks(self) -> Iterator[npt.NDArray[np.generic] | None]:
+        """Blocks as they come."""
+        while True:
+            try:
+                yield from self._microphone.blocks()
+            except MicrophoneError as error:
+                self._microphone.close()
+                if not self._reconnect:
+                    raise
+                print(f"speakersdk: {error.args[0].split(';')[0]}; waiting", file=sys.stderr)
+                self._before = replace(self.counters, reconnects=self._before.reconnects + 1)
+                self._microphone = wait_for_device(self._device)
+                yield None
+            else:
+                return
+
+    def close(self) -> None:
+        """Release the device."""
+        self._microphone.close()
+
+
+def open_source(arguments: argparse.Namespace) -> RecordedSource | MicrophoneSource:
+    """The source of --input, --rate, --fast, --device and --reconnect."""
+    if arguments.input is None:
+        return MicrophoneSource(arguments.device, reconnect=arguments.reconnect)
+    if arguments.input == "-":
+        chunks = _pipe_chunks(sys.stdin.buffer, arguments.rate)
+        return RecordedSource(chunks, rate_hz=arguments.rate, is_fast=arguments.fast)
+    samples = read_audio(arguments.input)
+    step = round(_CHUNK_S * SAMPLE_RATE_HZ)
+    cut = (samples[first : first + step] for first in range(0, len(samples), step))
+    return RecordedSource(cut, rate_hz=SAMPLE_RATE_HZ, is_fast=arguments.fast)
+
+
+def _pipe_chunks(pipe: BinaryIO, rate_hz: float) -> Iterator[npt.NDArray[np.int16]]:
+    """Raw little-endian 16-bit mono samples; an odd last byte is half a sample and is dropped."""
+    chunk_bytes = _BYTES_PER_SAMPLE * round(_CHUNK_S * rate_hz)
+    while data := pipe.read(chunk_bytes):
+        whole = len(data) - len(data) % _BYTES_PER_SAMPLE
+        if whole:
+            yield np.frombuffer(data[:whole], "<i2")

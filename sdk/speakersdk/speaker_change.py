@@ -1,0 +1,66 @@
+"""Another voice on the line: the recent speech against the speech before it.
+
+    llr(last 1.2 s of speech, all speech until then) <= -2  ->  the speaker has changed
+
+The bound was chosen on the development split: of 60 changes 83 % were noticed within 1.5 s of
+speech, median 0.9 s, with one false alarm in ten minutes of one voice. docs/streaming.md gives the
+figures of the demo split.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+import numpy as np
+
+from speakersdk.arrays import Embedding
+from speakersdk.scoring import symmetric_kl
+
+# Speech that is compared; less decides too often wrongly, more comes too late.
+RECENT_S: Final = 1.2
+CHANGE_LLR: Final = -2.0
+# Before a change the voice must have been heard for this long, or there is nothing to compare with.
+_MINIMUM_BEFORE_S: Final = 1.5
+
+# (score, seconds of one side, seconds of the other) -> llr
+Calibrate = Callable[[float, float, float], float]
+
+
+class SpeakerChange:
+    """Watches one stream; its memory is the last `recent_hops` embeddings of the speech so far.
+
+    Attributes:
+        llr: same voice against another one; None while there is too little speech to say.
+    """
+
+    def __init__(self, embedding_dim: int, *, recent_hops: int, calibrate: Calibrate) -> None:
+        self._calibrate = calibrate
+        self._before = np.zeros((recent_hops, embedding_dim), np.float32)
+        self._before_s = np.zeros(recent_hops)
+        self.restart()
+
+    def restart(self) -> None:
+        """Forget the voice."""
+        self._num_hops = 0
+        self.llr: float | None = None
+
+    def update(self, recent: Embedding, so_far: Embedding, *, speech_s: float) -> bool:
+        """Take one more hop of speech; True when the voice has changed.
+
+        Args:
+            recent: (D,) embedding of the last `RECENT_S` of speech.
+            so_far: (D,) embedding of all speech since the voice was first heard.
+            speech_s: net speech in `so_far`.
+        """
+        row = self._num_hops % len(self._before)
+        is_known = self._num_hops >= len(self._before)
+        before_s = float(self._before_s[row])
+        self.llr = None
+        if is_known and before_s >= _MINIMUM_BEFORE_S:
+            score = -symmetric_kl(recent, self._before[row])
+            self.llr = self._calibrate(score, before_s, RECENT_S)
+        self._before[row] = so_far
+        self._before_s[row] = speech_s
+        self._num_hops += 1
+        return self.llr is not None and self.llr <= CHANGE_LLR

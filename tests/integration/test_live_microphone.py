@@ -1,0 +1,249 @@
+"""The microphone for real: PulseAudio's virtual source, PortAudio, and speech played into it.
+
+Every test starts a sound server of its own. It needs `apt-get install pulseaudio pulseaudio-utils
+libasound2-plugins libportaudio2`, and is skipped without, or fails if SPEAKERSDK_REQUIRE_AUDIO=1.
+"""
+
+from __future__ import annotations
+
+import ctypes.util
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+RATE_HZ = 16000
+# Device names for PortAudio, which lists ALSA's: the virtual microphone, and the server's default.
+ASOUNDRC = """
+pcm.!default { type pulse }
+ctl.!default { type pulse }
+pcm.virtual_microphone { type pulse device virtual_microphone hint { show on } }
+"""
+SERVER = (
+    "pulseaudio", "-n", "--daemonize=no", "--exit-idle-time=-1", "--use-pid-file=no",
+    "--load=module-native-protocol-unix",
+    f"--load=module-null-sink sink_name=speaker rate={RATE_HZ} channels=1",
+    "--load=module-remap-source source_name=virtual_microphone master=speaker.monitor",
+)  # fmt: skip
+CAPTURE = """
+import signal, sys
+from speakersdk import Microphone
+signal.signal(signal.SIGINT, signal.default_int_handler)
+with Microphone("virtual") as microphone, open(sys.argv[1], "wb") as file:
+    print("open", flush=True)
+    try:
+        for block in microphone.blocks():
+            file.write(block.tobytes())
+    except KeyboardInterrupt:
+        print(microphone.counters, flush=True)
+"""
+# Half a second of queue, a consumer that sleeps for two, and goes on.
+STALL = """
+import json, time
+from dataclasses import asdict
+from speakersdk import Microphone
+with Microphone("virtual", queue_s=0.5) as microphone:
+    blocks = microphone.blocks()
+    next(blocks)
+    time.sleep(2.0)
+    stalled = microphone.counters
+    read = sum(len(next(blocks)) for _ in range(40)) / microphone.sample_rate_hz
+    print(json.dumps([asdict(stalled), asdict(microphone.counters), read]))
+"""
+IDLE = """
+import time
+from speakersdk import Microphone
+with Microphone("virtual") as microphone:
+    blocks = microphone.blocks()
+    next(blocks)
+    before = time.process_time()
+    for _ in range(100):
+        next(blocks)
+    print((time.process_time() - before) / (100 * 0.05))
+"""
+
+
+class SoundServer:
+    """PulseAudio for one test, in a folder of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.environment = {
+            **os.environ,
+            "HOME": str(folder),
+            "XDG_RUNTIME_DIR": str(folder),
+            "XDG_DATA_HOME": str(folder / "share"),
+            "PULSE_SERVER": f"unix:{folder}/pulse/native",
+        }
+        folder.chmod(0o700)
+        (folder / ".asoundrc").write_text(ASOUNDRC, encoding="utf-8")
+        self.start()
+
+    def start(self) -> None:
+        self._process = subprocess.Popen(
+            SERVER,
+            env=self.environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        # pactl waits for nothing: ask until the server answers.
+        for _ in range(200):
+            if self._run("pactl", "info").returncode == 0:
+                return
+        pytest.fail("PulseAudio did not start")
+
+    def stop(self) -> None:
+        self._process.terminate()
+        self._process.wait(timeout=10)
+
+    def play(self, path: Path) -> subprocess.Popen[str]:
+        """Play raw int16 in real time."""
+        command = ("pacat", "--playback", "--device=speaker", f"--rate={RATE_HZ}")
+        return subprocess.Popen(
+            (*command, "--channels=1", "--format=s16le", "--raw", str(path)),
+            env=self.environment,
+            text=True,
+            stderr=subprocess.DEVNULL,
+        )
+
+    def python(self, code: str, *arguments: str) -> subprocess.Popen[str]:
+        return self.spawn(sys.executable, "-c", code, *arguments)
+
+    def listen(self, *arguments: str) -> subprocess.Popen[str]:
+        return self.spawn(
+            sys.executable, "-m", "speakersdk", "listen", "--device", "virtual", *arguments
+        )
+
+    def spawn(self, *command: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            command,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def _run(self, *command: str) -> subprocess.CompletedProcess[bytes]:
+        return subprocess.run(command, env=self.environment, capture_output=True, check=False)
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[SoundServer]:
+    missing = [name for name in ("pulseaudio", "pactl", "pacat") if shutil.which(name) is None]
+    if ctypes.util.find_library("portaudio") is None:
+        missing.append("libportaudio2")
+    if missing:
+        reason = f"no {', '.join(missing)}: see the top of this file"
+        if os.environ.get("SPEAKERSDK_REQUIRE_AUDIO") == "1":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    server = SoundServer(tmp_path)
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+def speech(speech_data: Any, reader: str, seconds: float) -> np.ndarray:
+    utterances = speech_data.utterances(corpus="librispeech", split="demo", speaker=reader)
+    samples = np.concatenate([speech_data.samples(utterance) for utterance in utterances[:20]])
+    return np.round(samples[: round(seconds * RATE_HZ)] * 32767).astype(np.int16)
+
+
+@pytest.mark.speech
+def test_a_minute_of_speech_is_enrolled_verified_and_complete(
+    server: SoundServer, speech_data: Any, tmp_path: Path
+) -> None:
+    played = np.concatenate(
+        [speech(speech_data, "librispeech/19", 40.0), speech(speech_data, "librispeech/27", 20.0)]
+    )
+    capture = server.python(CAPTURE, str(tmp_path / "captured.f32"))
+    listener = server.listen("--enroll", "reader", "--json")
+    assert capture.stdout is not None
+    assert listener.stdout is not None
+    assert capture.stdout.readline() == "open\n"
+    lines = [json.loads(listener.stdout.readline())]  # the first update: it records
+    # Two seconds of silence at the end: what was played last is on its way when the player ends.
+    np.concatenate([played, np.zeros(2 * RATE_HZ, np.int16)]).tofile(tmp_path / "played.s16")
+    player = server.play(tmp_path / "played.s16")
+    while player.poll() is None:
+        lines.append(json.loads(listener.stdout.readline()))
+    for process in (capture, listener):
+        process.send_signal(signal.SIGINT)
+    counters, _ = capture.communicate(timeout=30)
+    output, errors = listener.communicate(timeout=30)
+
+    # Samples in = samples out, every one of them, over 60 s.
+    captured = np.fromfile(tmp_path / "captured.f32", np.float32)
+    received = np.round(captured * 32768).astype(np.int16)
+    first_loud = int(np.flatnonzero(np.abs(played) > 500)[0])
+    offset = received.tobytes().find(played[first_loud : first_loud + 400].tobytes()) // 2
+    assert offset >= first_loud
+    start = offset - first_loud
+    np.testing.assert_array_equal(received[start : start + len(played)], played)
+    assert "dropped_s=0.0, overflows=0" in counters
+
+    assert listener.returncode == 0, errors
+    lines += [json.loads(line) for line in output.splitlines()]
+    updates = [line for line in lines if line["kind"] == "update"]
+    assert updates[-1]["capture"]["dropped_s"] == 0
+    verdicts = [update["verdict"] for update in updates]
+    assert "accept" in verdicts
+    last_accept = len(verdicts) - 1 - verdicts[::-1].index("accept")
+    # 20 s of the other reader end what was heard; a few seconds of pause may follow them.
+    assert updates[-1]["time_s"] - updates[last_accept]["time_s"] > 15
+    assert "reject" in verdicts[last_accept:]
+    assert "enrolled reader" in errors
+    assert "overflows" in errors
+
+
+def test_a_stalled_consumer_loses_counted_samples_and_goes_on(server: SoundServer) -> None:
+    output, errors = server.python(STALL).communicate(timeout=60)
+    stalled, after, read_s = json.loads(output or errors)
+    assert stalled["queue_depth"] == 10  # full
+    assert 1.0 < stalled["dropped_s"] < 2.0
+    assert read_s == pytest.approx(2.0)
+    # Everything that was captured was read, waits, or was dropped and counted. The first block was
+    # read before, and the last ones may have come while the figures were taken.
+    accounted_s = 0.05 + read_s + 0.05 * after["queue_depth"] + after["dropped_s"]
+    assert after["captured_s"] == pytest.approx(accounted_s, abs=0.11)
+
+
+def test_waiting_for_audio_costs_next_to_nothing(server: SoundServer) -> None:
+    output, errors = server.python(IDLE).communicate(timeout=60)
+    assert float(output or errors) < 0.01  # of a core
+
+
+def test_a_device_that_disappears_is_one_clear_error(server: SoundServer) -> None:
+    listener = server.listen("--enroll", "ann", "--json")
+    assert listener.stdout is not None
+    listener.stdout.readline()
+    server.stop()
+    _, errors = listener.communicate(timeout=30)
+    server.start()
+    assert listener.returncode == 2
+    assert "has delivered nothing" in errors
+    assert "--reconnect" in errors
+    assert "Traceback" not in errors
+
+
+def test_a_device_that_comes_back_is_heard_again(server: SoundServer) -> None:
+    listener = server.listen("--enroll", "ann", "--json", "--reconnect")
+    assert listener.stdout is not None
+    assert json.loads(listener.stdout.readline())["capture"]["reconnects"] == 0
+    server.stop()
+    while listener.stderr is not None and "waiting" not in listener.stderr.readline():
+        pass
+    server.start()
+    while json.loads(listener.stdout.readline())["capture"]["reconnects"] == 0:
+        pass
+    listener.send_signal(signal.SIGINT)
+    _, errors = listener.communicate(timeout=30)
+    assert "1 reconnects" in errors

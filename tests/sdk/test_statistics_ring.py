@@ -1,0 +1,67 @@
+import numpy as np
+import pytest
+
+from speakersdk.statistics_ring import NUM_WINDOWS, RECENT, SO_FAR, WINDOW, StatisticsRing
+
+SIZE, WINDOW_HOPS, RECENT_HOPS = 6, 30, 12
+DAY_HOPS = 24 * 36_000
+
+
+def sums(ring: StatisticsRing) -> np.ndarray:
+    filled = np.full((NUM_WINDOWS, SIZE), np.nan, np.float32)
+    ring.fill(filled)
+    return filled
+
+
+@pytest.fixture
+def ring() -> StatisticsRing:
+    return StatisticsRing(SIZE, window_hops=WINDOW_HOPS, recent_hops=RECENT_HOPS)
+
+
+def test_windows_are_the_sums_of_their_hops(ring: StatisticsRing, rng: np.random.Generator) -> None:
+    rows = rng.normal(size=(100, SIZE)).astype(np.float32)
+    is_speech = rng.random(100) < 0.6
+    for row, speech in zip(rows, is_speech, strict=True):
+        if speech:
+            ring.add(row, speech_frames=10)
+        else:
+            ring.skip()
+    # What the next hop, number 100, is added to: hops 71 to 99, the last 11 of speech, all speech.
+    late = is_speech & (np.arange(100) > 100 - WINDOW_HOPS)
+    expected = np.zeros((NUM_WINDOWS, SIZE))
+    expected[WINDOW] = rows[late].sum(axis=0, dtype=np.float64)
+    expected[SO_FAR] = rows[is_speech].sum(axis=0, dtype=np.float64)
+    expected[RECENT] = rows[is_speech][-(RECENT_HOPS - 1) :].sum(axis=0, dtype=np.float64)
+    np.testing.assert_allclose(sums(ring), expected, atol=1e-5)  # float32 sums of 60 values near 1
+    assert ring.frames_so_far == 10 * is_speech.sum()
+    assert ring.window_frames == 10 * is_speech[-WINDOW_HOPS:].sum()
+
+
+def test_a_day_of_hops_drifts_no_further_than_float32(
+    ring: StatisticsRing, rng: np.random.Generator
+) -> None:
+    # Sums of weights, of features and of their squares are positive and of different sizes.
+    rows = rng.uniform(0.1, 50.0, size=(997, SIZE)).astype(np.float32)
+    for hop in range(DAY_HOPS):
+        ring.add(rows[hop % len(rows)], speech_frames=10)
+    counts = np.bincount(np.arange(DAY_HOPS) % len(rows), minlength=len(rows))
+    filled = sums(ring)
+    so_far = counts @ rows.astype(np.float64)
+    np.testing.assert_allclose(filled[SO_FAR], so_far, rtol=2**-23)  # one float32 rounding
+    last = rows[(DAY_HOPS - np.arange(1, WINDOW_HOPS)) % len(rows)].sum(axis=0, dtype=np.float64)
+    # 29 additions of positive float32 numbers.
+    np.testing.assert_allclose(filled[WINDOW], last, rtol=29 * 2**-24)
+
+
+def test_restart_forgets_all_or_keeps_the_recent(ring: StatisticsRing) -> None:
+    for hop in range(50):
+        ring.add(np.full(SIZE, hop, np.float32), speech_frames=10)
+    ring.restart(keep_recent=True)
+    recent = sum(range(50 - RECENT_HOPS, 50))
+    filled = sums(ring)
+    np.testing.assert_array_equal(filled[WINDOW], recent)
+    np.testing.assert_array_equal(filled[SO_FAR], recent)
+    assert (ring.num_speech_hops, ring.frames_so_far) == (RECENT_HOPS, 10 * RECENT_HOPS)
+    ring.restart()
+    assert not sums(ring).any()
+    assert (ring.num_speech_hops, ring.frames_so_far, ring.window_frames) == (0, 0, 0)
