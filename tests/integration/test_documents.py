@@ -1,6 +1,7 @@
 """What the documents tell a reader to do works as they say."""
 
 import dataclasses
+import hashlib
 import json
 import os
 import re
@@ -131,3 +132,10 @@ def test_figures_of_the_readme_are_those_of_the_results() -> None:
     assert seconds["import speakersdk"] == pytest.approx(0.11, rel=0.5)
     rtf = latest("encoder")["facts"]["real-time factor, 3 s"]
     assert rtf == pytest.approx(0.0018, rel=0.5)
+
+
+def test_hashes_of_the_model_card_are_those_of_its_files() -> None:
+    card = REPOSITORY / "models" / "default"
+    for line in (card / "SHA256SUMS").read_text(encoding="utf-8").splitlines():
+        expected, name = line.split()
+        assert hashlib.sha256((card / name).read_bytes()).hexdigest() == expected, name
