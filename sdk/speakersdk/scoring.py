@@ -102,7 +102,7 @@ def symmetric_kl_matrix(
     """Symmetric KL divergence of every row of logits of `a` from every one of `b`.
 
     Each row's softmax is computed once, so this is much faster than calling `symmetric_kl` for
-    each pair. With `dtype=np.float32` it is some ten times faster again: one matrix product in
+    each pair. With `dtype=np.float32` it is some eight times faster again: one matrix product in
     float32, its rows centred, and the difference form for each pair whose product could be off by
     more than 1e-5 of the result (docs/scoring.md has the bound).
 
