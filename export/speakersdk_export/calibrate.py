@@ -49,7 +49,7 @@ def calibrate(encoder: SpeakerEncoder, trials: CalibrationTrials) -> Calibration
     audio = read_segment_audio(used_segments(listed, known), trials.root)
     encodings = {name: encoder.encode(samples) for name, samples in audio.items()}
     speech_s = [
-        min(encodings[trial.enroll].speech_s, encodings[trial.probe].speech_s) for trial in listed
+        (encodings[trial.enroll].speech_s, encodings[trial.probe].speech_s) for trial in listed
     ]
     return fit_calibration(
         score_trials(listed, encodings), [trial.is_target for trial in listed], speech_s
