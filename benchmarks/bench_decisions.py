@@ -23,8 +23,7 @@ from speakersdk.encoder import SpeakerEncoder, load_encoder
 from speakersdk.metrics import cllr, min_cllr
 from speakersdk.models import default_model_path
 from speakersdk.scoring import symmetric_kl_matrix
-from speakersdk.trials import Segment, read_segments
-from speakersdk_export.calibrate import share_audio
+from speakersdk.trials import Segment, read_segments, share_audio
 from speakersdk_training.corpus import read_packs
 from speakersdk_training.trial_audio import read_segment_audio
 from speakersdk_training.trial_lists import cut_segments

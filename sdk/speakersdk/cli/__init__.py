@@ -13,10 +13,10 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from speakersdk.cli import demo, enroll, identify, profiles, score, verify
+from speakersdk.cli import demo, enroll, evaluate, identify, profiles, score, verify
 from speakersdk.errors import SpeakerSdkError
 
-_COMMANDS = (enroll, verify, identify, score, profiles, demo)
+_COMMANDS = (enroll, verify, identify, score, profiles, evaluate, demo)
 
 # As a shell reports them: 128 + SIGINT, 128 + SIGPIPE. A decision that nobody read is no 0 or 1.
 _INTERRUPTED = 130
