@@ -37,6 +37,8 @@ _THREAD_VARIABLES = (
     "VECLIB_MAXIMUM_THREADS",
     "NUMEXPR_NUM_THREADS",
 )
+# Results are written by the runs themselves; a new one does not make the measured code another.
+_ALL_BUT_RESULTS = ("--", ".", ":!benchmarks/results")
 _PACKAGES = ("speakersdk", "numpy", "onnxruntime", "torch", "faiss-cpu", "simsimd", "resemblyzer")
 
 
@@ -188,7 +190,7 @@ def conditions(threads: int) -> dict[str, Any]:
     return {
         "date_utc": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": _git("rev-parse", "--short=12", "HEAD"),
-        "modified": bool(_git("status", "--porcelain", "--untracked-files=no")),
+        "modified": bool(_git("status", "--porcelain", "--untracked-files=no", *_ALL_BUT_RESULTS)),
         "cpu": _cpu_model(),
         "cores": os.cpu_count(),
         "threads": threads,
