@@ -19,8 +19,8 @@ from speakersdk.audio import read_audio
 from speakersdk.encoder import Encoding, SpeakerEncoder, load_encoder
 from speakersdk.metrics import bootstrap_interval, eer, min_dcf
 from speakersdk.models import default_model_path
-from speakersdk.trials import Segment, Trial, read_segments, read_trials, used_segments
-from speakersdk_export.calibrate import score_trials, share_audio
+from speakersdk.trial_encoding import score_trials
+from speakersdk.trials import Segment, Trial, read_segments, read_trials, share_audio, used_segments
 from speakersdk_training.corpus import read_packs
 from speakersdk_training.speech_labels import load_labels
 from speakersdk_training.trial_audio import read_segment_audio
@@ -80,7 +80,8 @@ def error_rates(
     audio = read_segment_audio(segments, DATA)
     encodings = {segment.name: encoder.encode(audio[segment.name]) for segment in segments}
     labels = np.array([trial.is_target for trial in trials])
-    divergence = score_trials(trials, encodings)
+    embeddings = {name: encoding.embedding for name, encoding in encodings.items()}
+    divergence = score_trials(trials, embeddings)
     apart = np.array([not share_audio(known[trial.enroll], known[trial.probe]) for trial in trials])
     low, high = bootstrap_interval(
         eer,

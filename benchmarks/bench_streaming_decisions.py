@@ -21,6 +21,7 @@ import speakersdk
 from _harness import REPOSITORY, Benchmark
 from speakersdk import StreamUpdate, Verifier, Voiceprint
 from speakersdk.audio import SAMPLE_RATE_HZ, read_audio
+from speakersdk.decision_rule import Request
 
 DATA = REPOSITORY.parent / "shared" / "data"
 CLIPS = Path(speakersdk.__file__).parent / "demo_clips"
@@ -59,7 +60,10 @@ def decisions(benchmark: Benchmark, verifier: Verifier, speech: Speech) -> None:
         probes.append(np.concatenate(rest)[: round(PROBE_S * SAMPLE_RATE_HZ)])
     rows: list[tuple[bool, str, float | None]] = []
     fixed: list[tuple[bool, bool]] = []
-    threshold = verifier.manifest.calibration.operating_point(0.01).llr  # type: ignore[union-attr]
+    calibration = verifier.manifest.calibration
+    if calibration is None:
+        raise SystemExit("expected a calibrated model; the decisions need its thresholds")
+    rule = Request(far=0.01).rule(calibration)
     for speaker, probe in enumerate(probes):
         # Changes of speaker would restart the evidence; here every probe is one person's.
         updates = verifier.stream(voiceprints).push(probe, sample_rate_hz=SAMPLE_RATE_HZ)
@@ -69,7 +73,14 @@ def decisions(benchmark: Benchmark, verifier: Verifier, speech: Speech) -> None:
         at = next((at for at in updates if at.speech_s >= FIXED_S and at.age_s == 0), None)
         if at is not None:
             fixed += [
-                (index == speaker, (candidate.total_llr or 0.0) >= threshold)
+                (
+                    index == speaker,
+                    (candidate.total_llr or 0.0)
+                    >= rule.threshold(
+                        enrolled_speech_s=voiceprints[index].total_speech_s,
+                        probe_speech_s=at.speech_s,
+                    ),
+                )
                 for index, candidate in enumerate(at.candidates)
             ]
     for kind, is_target, right in (("accept", True, "accept"), ("reject", False, "reject")):

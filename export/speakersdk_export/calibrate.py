@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
-
 from speakersdk.calibration import Calibration, fit_calibration
-from speakersdk.encoder import Encoding, SpeakerEncoder
-from speakersdk.scoring import symmetric_kl_to_many
-from speakersdk.trials import Segment, Trial, read_segments, read_trials, used_segments
+from speakersdk.encoder import SpeakerEncoder
+from speakersdk.trial_encoding import score_trials
+from speakersdk.trials import Segment, read_segments, read_trials, share_audio, used_segments
 from speakersdk_training.trial_audio import read_segment_audio
 
 
@@ -49,31 +45,9 @@ def calibrate(encoder: SpeakerEncoder, trials: CalibrationTrials) -> Calibration
     audio = read_segment_audio(used_segments(listed, known), trials.root)
     encodings = {name: encoder.encode(samples) for name, samples in audio.items()}
     speech_s = [
-        min(encodings[trial.enroll].speech_s, encodings[trial.probe].speech_s) for trial in listed
+        (encodings[trial.enroll].speech_s, encodings[trial.probe].speech_s) for trial in listed
     ]
+    embeddings = {name: encoding.embedding for name, encoding in encodings.items()}
     return fit_calibration(
-        score_trials(listed, encodings), [trial.is_target for trial in listed], speech_s
+        score_trials(listed, embeddings), [trial.is_target for trial in listed], speech_s
     )
-
-
-def share_audio(a: Segment, b: Segment) -> bool:
-    """Whether any sample is in both segments."""
-    return any(
-        one.path == other.path
-        and one.start < other.start + other.num_samples
-        and other.start < one.start + one.num_samples
-        for one in a.pieces
-        for other in b.pieces
-    )
-
-
-def score_trials(trials: list[Trial], encodings: dict[str, Encoding]) -> npt.NDArray[np.float64]:
-    """(len(trials),) scores -J, in the order of the trials."""
-    scores = np.empty(len(trials))
-    by_enroll: defaultdict[str, list[int]] = defaultdict(list)
-    for index, trial in enumerate(trials):
-        by_enroll[trial.enroll].append(index)
-    for enroll, indices in by_enroll.items():
-        probes = np.stack([encodings[trials[index].probe].embedding for index in indices])
-        scores[indices] = -symmetric_kl_to_many(encodings[enroll].embedding, probes)
-    return scores

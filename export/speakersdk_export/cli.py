@@ -108,7 +108,10 @@ def _model(arguments: argparse.Namespace) -> None:
             "nontarget trials"
         )
         for point in calibration.operating_points:
-            print(f"  FAR {100 * point.far:g} %: FRR {100 * point.frr:.2f} %, llr {point.llr:.2f}")
+            print(
+                f"  FAR {100 * point.far:g} %: FRR {100 * point.frr:.2f} %, llr {point.llr:.2f} "
+                f"{point.llr_slope:+.2f} ln s"
+            )
     print(
         f"wrote {arguments.output}: {report.manifest.name}, {report.num_nodes} operators, "
         f"{report.num_bytes} bytes"

@@ -2,19 +2,21 @@
 
     llr = offset + (scale + speech_scale * ln s) * score + speech_weight * ln s
 
-s is the net speech in seconds of the side that has less. Scores of long recordings lie higher and
-spread less, hence the product; without it the llr of long recordings is far too small
-(docs/decisions/0001-calibration-by-speech.md).
+s is the harmonic mean of both sides' net speech in seconds: the scatter of a score comes from both,
+as 1 / speech of each. Scores of long recordings lie higher and spread less, hence the product; and
+the same llr of impostors is rarer the longer they spoke, hence a threshold that falls with ln s.
+docs/decisions/0001 and 0002 have the figures.
 
 The weights are fitted by logistic regression on the development trials when a model is exported
-(N. Brummer, "Measuring, refining and calibrating speaker and language information", 2010, ch. 7).
+(N. Brummer, "Measuring, refining and calibrating speaker and language information", 2010, ch. 7),
+the thresholds by quantile regression of the nontarget trials' llr on ln s.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, fields
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -31,21 +33,40 @@ _NEWTON_STEPS = 100
 # Ridge on the standardised weights, where the trials weigh N together: keeps separable data finite
 # and moves nothing on 10^4 trials.
 _RIDGE = 1e-3
+# Thresholds per ln s: the search begins with these and ends that close.
+_SLOPES = (-8.0, 8.0)
+_SLOPE_STEP = 1e-3
+
+_Seconds = TypeVar("_Seconds", float, npt.NDArray[np.float64])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperatingPoint:
-    """A threshold and the error rates that it had on the calibration trials.
+    """A threshold that follows the speech, and the error rates it had on the calibration trials.
 
     Attributes:
         far: false-accept rate: at most this share of the nontarget trials is accepted.
-        frr: false-reject rate: share of the target trials rejected.
-        llr: threshold; accept when the log-likelihood ratio is at least this.
+        frr: false-reject rate: share of the target trials rejected, over all lengths of the fit.
+        llr: threshold for 1 s of comparable speech.
+        llr_slope: by how much it changes with ln s; mostly below 0.
+        frr_logit: log-odds of a false reject at 1 s of comparable speech.
+        frr_slope: by how much they change with ln s.
     """
 
     far: float
     frr: float
     llr: float
+    llr_slope: float
+    frr_logit: float
+    frr_slope: float
+
+    def threshold(self, speech_s: float) -> float:
+        """Accept when the llr is at least this; see `Calibration.comparable_speech_s`."""
+        return self.llr + self.llr_slope * math.log(speech_s)
+
+    def frr_at(self, speech_s: float) -> float:
+        """Expected false-reject rate at so much comparable speech."""
+        return (1 + math.tanh((self.frr_logit + self.frr_slope * math.log(speech_s)) / 2)) / 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,8 +75,8 @@ class Calibration:
 
     Attributes:
         offset, scale, speech_scale, speech_weight: the weights of the module's formula.
-        minimum_speech_s: net speech below which no decision is supported.
-        maximum_speech_s: longest net speech of the fit; more counts as this much.
+        minimum_speech_s: net speech of a side below which no decision is supported.
+        maximum_speech_s: longest net speech of a side in the fit; more counts as this much.
         num_target, num_nontarget: trials of the fit.
         operating_points: thresholds from loose to strict.
     """
@@ -70,19 +91,57 @@ class Calibration:
     num_nontarget: int
     operating_points: tuple[OperatingPoint, ...]
 
+    def comparable_speech_s(self, a_s: float, b_s: float) -> float:
+        """S of the formulas: harmonic mean of both sides' speech, each held to that of the fit."""
+        a_s, b_s = (
+            min(max(side_s, self.minimum_speech_s), self.maximum_speech_s) for side_s in (a_s, b_s)
+        )
+        return float(_harmonic_mean(a_s, b_s))
+
     def llr(self, score: float, *, enrolled_speech_s: float, probe_speech_s: float) -> float:
         """Log-likelihood ratio (natural log) of same speaker against different speakers."""
-        speech_s = min(enrolled_speech_s, probe_speech_s)
-        log_speech = math.log(min(max(speech_s, self.minimum_speech_s), self.maximum_speech_s))
+        log_speech = math.log(self.comparable_speech_s(enrolled_speech_s, probe_speech_s))
         slope = self.scale + self.speech_scale * log_speech
         return self.offset + slope * score + self.speech_weight * log_speech
 
     def operating_point(self, far: float) -> OperatingPoint:
-        """The threshold for an asked-for false-accept rate, log-linear between stored points.
+        """The thresholds for an asked-for false-accept rate, log-linear between stored points.
 
         Raises:
             ConfigError: the calibration trials cannot support the request.
         """
+        self._check_support(far)
+        rising = self.operating_points[::-1]
+        log_fars = np.log([point.far for point in rising])
+        between = {
+            field.name: float(
+                np.interp(math.log(far), log_fars, [getattr(point, field.name) for point in rising])
+            )
+            for field in fields(OperatingPoint)
+            if field.name != "far"
+        }
+        return OperatingPoint(far=far, **between)
+
+    def check_threshold(self, llr: float) -> None:
+        """Refuse a threshold further out than the nontarget trials were counted.
+
+        Of right llrs, at most e^-llr of the nontarget trials reach a threshold; it is supported as
+        far as that rate is.
+
+        Raises:
+            ConfigError: the calibration trials cannot support it.
+        """
+        points = self.operating_points
+        highest = -math.log(points[-1].far) if points else -math.inf
+        if not llr <= highest:
+            most = f"at most {highest:.2f}" if points else "none"
+            raise ConfigError(
+                f"expected prior and costs that ask for a threshold of {most} (what the model's "
+                f"{self.num_nontarget} nontarget calibration trials support), got {llr:.2f}; a "
+                "likelier speaker or a cheaper false accept lowers it"
+            )
+
+    def _check_support(self, far: float) -> None:
         points = self.operating_points
         if not points:
             raise ConfigError(
@@ -95,13 +154,6 @@ class Calibration:
                 f"expected a false-accept rate between {strictest:g} and {loosest:g} (what the "
                 f"model's {self.num_nontarget} nontarget calibration trials support), got {far:g}"
             )
-        log_far = np.log([point.far for point in reversed(points)])
-        position = math.log(far)
-        return OperatingPoint(
-            far=far,
-            frr=float(np.interp(position, log_far, [point.frr for point in reversed(points)])),
-            llr=float(np.interp(position, log_far, [point.llr for point in reversed(points)])),
-        )
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Calibration:
@@ -118,14 +170,14 @@ def fit_calibration(
     prior: float = 0.5,
     minimum_speech_s: float = DEFAULT_MINIMUM_SPEECH_S,
 ) -> Calibration:
-    """Fit the weights by logistic regression, and the thresholds by counting.
+    """Fit the weights by logistic regression, and the thresholds by quantile regression.
 
-    Trials with less than `minimum_speech_s` of speech get no decision and are left out.
+    Trials with a side of less than `minimum_speech_s` get no decision and are left out.
 
     Args:
         scores: (N,) higher = more alike.
         labels: (N,) true = target trial.
-        speech_s: (N,) net speech of the side that has less of it.
+        speech_s: (N, 2) net speech of both sides.
         prior: share of target trials that the fit weighs the classes to; 0.5 minimises Cllr.
         minimum_speech_s: of a decision.
 
@@ -136,21 +188,21 @@ def fit_calibration(
     values = np.asarray(scores, dtype=np.float64)
     targets = np.asarray(labels, dtype=np.bool_)
     seconds = np.asarray(speech_s, dtype=np.float64)
-    if not values.shape == targets.shape == seconds.shape or values.ndim != 1:
+    if not values.shape == targets.shape == seconds.shape[:1] or seconds.shape[1:] != (2,):
         raise ValueError(
-            "expected three arrays of one shape (N,), got "
+            "expected arrays of shapes (N,), (N,) and (N, 2), got "
             f"{values.shape}, {targets.shape}, {seconds.shape}"
         )
     if not (np.isfinite(values).all() and np.isfinite(seconds).all() and 0 < prior < 1):
         raise ValueError("expected finite scores and speech_s, and a prior between 0 and 1")
-    decided = seconds >= minimum_speech_s
+    decided = (seconds >= minimum_speech_s).all(axis=1)
     values, targets, seconds = values[decided], targets[decided], seconds[decided]
     if targets.all() or not targets.any():
         raise ConfigError(
             f"expected target and nontarget trials with {minimum_speech_s:g} s of speech, got "
             f"{targets.sum()} and {(~targets).sum()}; use other trials"
         )
-    log_speech = np.log(seconds)
+    log_speech = np.log(_harmonic_mean(*seconds.T))
     offset, scale, speech_scale, speech_weight = _logistic_weights(
         np.column_stack([values, values * log_speech, log_speech]), targets, prior
     )
@@ -170,7 +222,7 @@ def fit_calibration(
         maximum_speech_s=float(seconds.max()),
         num_target=int(targets.sum()),
         num_nontarget=int((~targets).sum()),
-        operating_points=_operating_points(llrs[targets], llrs[~targets]),
+        operating_points=_operating_points(llrs, targets, log_speech),
     )
 
 
@@ -209,18 +261,73 @@ def _logistic_weights(
 
 
 def _operating_points(
-    target_llrs: npt.NDArray[np.float64], nontarget_llrs: npt.NDArray[np.float64]
+    llrs: npt.NDArray[np.float64],
+    targets: npt.NDArray[np.bool_],
+    log_speech: npt.NDArray[np.float64],
 ) -> tuple[OperatingPoint, ...]:
-    """For each supported rate the lowest threshold that accepts no larger share of nontargets."""
-    falling = np.sort(nontarget_llrs)[::-1]
-    points = []
+    """Thresholds of each supported rate: none accepts a larger share of the nontargets."""
+    points: list[OperatingPoint] = []
     for far in FAR_GRID:
         # The small addition keeps 0.001 * 80000 from rounding to 79.
-        num_accepted = math.floor(far * len(falling) + 1e-9)
+        num_accepted = math.floor(far * np.count_nonzero(~targets) + 1e-9)
         if num_accepted < MINIMUM_FALSE_ACCEPTS:
             break
-        threshold = float(np.nextafter(falling[num_accepted], np.inf))
+        llr, slope = _upper_line(llrs[~targets], log_speech[~targets], num_accepted)
+        rejected = llrs[targets] < llr + slope * log_speech[targets]
+        frr_logit, frr_slope = _rate_line(rejected, log_speech[targets])
         points.append(
-            OperatingPoint(far=far, frr=float(np.mean(target_llrs < threshold)), llr=threshold)
+            OperatingPoint(
+                far=far,
+                frr=float(rejected.mean()),
+                llr=llr,
+                llr_slope=slope,
+                frr_logit=frr_logit,
+                frr_slope=frr_slope,
+            )
         )
     return tuple(points)
+
+
+def _upper_line(
+    values: npt.NDArray[np.float64], positions: npt.NDArray[np.float64], num_above: int
+) -> tuple[float, float]:
+    """Offset and slope of the line with at most `num_above` values on or above it.
+
+    Quantile regression: of these lines the one of least pinball loss, which is convex in the slope.
+    """
+    share = num_above / len(values)
+
+    def offset(slope: float) -> float:
+        rest = values - slope * positions
+        place = len(rest) - 1 - num_above
+        return float(np.nextafter(np.partition(rest, place)[place], np.inf))
+
+    def loss(slope: float) -> float:
+        distance = values - slope * positions - offset(slope)
+        return float(np.maximum((1 - share) * distance, -share * distance).sum())
+
+    if not np.ptp(positions) > 0:
+        return offset(0.0), 0.0
+    low, high = _SLOPES
+    while high - low > _SLOPE_STEP:
+        left, right = low + (high - low) / 3, high - (high - low) / 3
+        low, high = (low, right) if loss(left) <= loss(right) else (left, high)
+    slope = (low + high) / 2
+    return offset(slope), slope
+
+
+def _rate_line(
+    happened: npt.NDArray[np.bool_], positions: npt.NDArray[np.float64]
+) -> tuple[float, float]:
+    """Log-odds of an event: at position 0, and per unit of position."""
+    count, total = int(happened.sum()), len(happened)
+    if not 0 < count < total:
+        # Half an event more of each keeps the odds finite; nothing is known of the slope.
+        return math.log((count + 0.5) / (total - count + 0.5)), 0.0
+    share = count / total
+    offset, slope = _logistic_weights(positions[:, np.newaxis], happened, share)
+    return offset + math.log(share / (1 - share)), slope
+
+
+def _harmonic_mean(a: _Seconds, b: _Seconds) -> _Seconds:
+    return 2 / (1 / a + 1 / b)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 
@@ -12,7 +13,7 @@ class Verdict(StrEnum):
 
     ACCEPT = "accept"
     REJECT = "reject"
-    INCONCLUSIVE = "inconclusive"  # too little speech to keep the promised error rate
+    INCONCLUSIVE = "inconclusive"  # too little speech for the asked-for error rate
     NO_SPEECH = "no_speech"
 
 
@@ -23,9 +24,9 @@ class Decision:
     Attributes:
         verdict: the answer.
         score: -J, the negated symmetric KL divergence in nats: at most 0, higher = more alike. It
-            depends on the model; None without an answer.
+            depends on the model; None where there was too little speech to compare.
         llr: natural log of the likelihood ratio, same speaker against different; None likewise.
-        probability: that of the same speaker if both were equally likely beforehand.
+        probability: that of the same speaker, given the prior: 0.5 unless the verifier has another.
         threshold: accepted when `llr` is at least this.
         speech_s: net speech in the probe in seconds.
         reason: one sentence for people.
@@ -41,16 +42,21 @@ class Decision:
 
     @classmethod
     def from_evidence(
-        cls, *, score: float, llr: float, threshold: float, speech_s: float
+        cls, *, score: float, llr: float, threshold: float, speech_s: float, prior: float = 0.5
     ) -> Decision:
-        """Accept or reject by comparing the log-likelihood ratio with the threshold."""
+        """Accept or reject by comparing the log-likelihood ratio with the threshold.
+
+        Args:
+            score, llr, threshold, speech_s: as the attributes.
+            prior: probability of the same speaker before the recording was heard.
+        """
         is_accepted = llr >= threshold
         relation = "reaches" if is_accepted else "is below"
         return cls(
             verdict=Verdict.ACCEPT if is_accepted else Verdict.REJECT,
             score=score,
             llr=llr,
-            probability=_sigmoid(llr),
+            probability=_sigmoid(llr + math.log(prior) - math.log1p(-prior)),
             threshold=threshold,
             speech_s=speech_s,
             reason=f"llr {llr:+.2f} {relation} the threshold {threshold:+.2f}",
@@ -70,6 +76,10 @@ class Decision:
             speech_s=speech_s,
             reason=reason,
         )
+
+    def undecided(self, verdict: Verdict, *, reason: str) -> Decision:
+        """The same evidence, of which no verdict follows."""
+        return replace(self, verdict=verdict, reason=reason)
 
     @property
     def accepted(self) -> bool:
@@ -101,6 +111,18 @@ class Identification:
     margin: float | None
     ranking: tuple[tuple[str, Decision], ...]
 
+    @classmethod
+    def from_candidates(cls, candidates: Sequence[tuple[str, Decision]]) -> Identification:
+        """Rank the decisions about each candidate by their llr; all of them must have one."""
+        ranking = sorted(candidates, key=lambda named: _llr(named[1]), reverse=True)
+        name, best = ranking[0]
+        return cls(
+            decision=best,
+            speaker=name if best.accepted else None,
+            margin=_llr(best) - _llr(ranking[1][1]) if len(ranking) > 1 else None,
+            ranking=tuple(ranking),
+        )
+
     def __bool__(self) -> bool:
         return self.speaker is not None
 
@@ -109,6 +131,12 @@ class Identification:
             return str(self.decision)
         margin = "" if self.margin is None else f"; margin {self.margin:.2f}"
         return f"{self.speaker or 'unknown'}: {self.decision}{margin}"
+
+
+def _llr(decision: Decision) -> float:
+    if decision.llr is None:
+        raise ValueError(f"expected a decision with an llr, got {decision}")
+    return decision.llr
 
 
 def _sigmoid(llr: float) -> float:

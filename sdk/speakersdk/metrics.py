@@ -6,7 +6,7 @@ in [0, 1]. docs/metrics.md gives the definitions.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -83,6 +83,54 @@ def min_dcf(
     return float(cost.min() / min(c_miss * p_target, c_fa * (1 - p_target)))
 
 
+def act_dcf(
+    llrs: npt.ArrayLike,
+    labels: npt.ArrayLike,
+    *,
+    p_target: float,
+    c_miss: float = 1.0,
+    c_fa: float = 1.0,
+    weights: Weights | None = None,
+) -> float:
+    """Normalised detection cost of the decisions that log-likelihood ratios make by themselves.
+
+    The threshold is that of least expected cost for right llrs, not one picked on these trials.
+
+    Args:
+        llrs: (N,) natural log-likelihood ratios.
+        labels, p_target, c_miss, c_fa, weights: as in `min_dcf`.
+    """
+    values, targets, counts = _checked(llrs, labels, weights)
+    accepted = values >= bayes_threshold(p_target=p_target, c_miss=c_miss, c_fa=c_fa)
+    frr = np.average(~accepted[targets], weights=counts[targets])
+    far = np.average(accepted[~targets], weights=counts[~targets])
+    cost = c_miss * p_target * frr + c_fa * (1 - p_target) * far
+    return float(cost / min(c_miss * p_target, c_fa * (1 - p_target)))
+
+
+def bayes_threshold(*, p_target: float, c_miss: float = 1.0, c_fa: float = 1.0) -> float:
+    """The llr from which accepting costs less than rejecting, on average.
+
+    Raises:
+        ValueError: the prior is not between 0 and 1, or a cost is not positive and finite.
+    """
+    if not (0 < p_target < 1 and 0 < c_miss < np.inf and 0 < c_fa < np.inf):
+        raise ValueError(
+            "expected a prior between 0 and 1 and costs above 0, got "
+            f"p_target {p_target}, c_miss {c_miss}, c_fa {c_fa}"
+        )
+    return float(np.log(c_fa / c_miss) + np.log1p(-p_target) - np.log(p_target))
+
+
+def frr_at_far(
+    scores: npt.ArrayLike, labels: npt.ArrayLike, *, far: float, weights: Weights | None = None
+) -> float:
+    """False-reject rate at the lowest threshold whose false-accept rate is at most `far`."""
+    _, frr, fars = error_rates(scores, labels, weights)
+    # 1 - cumulated share leaves a rounding above an exact rate such as 1/100.
+    return float(frr[int(np.argmax(fars <= far + 1e-12))])
+
+
 def cllr(llrs: npt.ArrayLike, labels: npt.ArrayLike, weights: Weights | None = None) -> float:
     """Cost of log-likelihood ratios in bits; 0 = perfect, 1 = no information.
 
@@ -93,6 +141,28 @@ def cllr(llrs: npt.ArrayLike, labels: npt.ArrayLike, weights: Weights | None = N
     miss = np.average(np.logaddexp(0, -values[targets]), weights=counts[targets])
     accept = np.average(np.logaddexp(0, values[~targets]), weights=counts[~targets])
     return float((miss + accept) / (2 * np.log(2)))
+
+
+def min_cllr(scores: npt.ArrayLike, labels: npt.ArrayLike, weights: Weights | None = None) -> float:
+    """Least `cllr` that any rising map from these scores to log-likelihood ratios can reach.
+
+    The map is found by pooling adjacent violators (PAV) of the share of targets; only the order of
+    the scores counts. The difference to `cllr` is the cost of miscalibration. Source: as `cllr`.
+    """
+    _, frr, far = error_rates(scores, labels, weights)
+    targets, nontargets = np.diff(frr), -np.diff(far)
+    some = targets + nontargets > 0  # weights of 0 leave thresholds without trials
+    targets, nontargets = targets[some], nontargets[some]
+    while True:
+        # A block whose share of targets is not above its left neighbour's is pooled with it; whole
+        # falling runs at once, for they are pooled whatever the order of the steps.
+        rising = targets[1:] * nontargets[:-1] > targets[:-1] * nontargets[1:]
+        if rising.all():
+            break
+        starts = np.concatenate([[0], np.flatnonzero(rising) + 1])
+        targets = np.add.reduceat(targets, starts)
+        nontargets = np.add.reduceat(nontargets, starts)
+    return float((_information(targets, nontargets) + _information(nontargets, targets)) / 2)
 
 
 def bootstrap_interval(
@@ -126,6 +196,31 @@ def bootstrap_interval(
     Raises:
         ValueError: not N names a side, or no draw left both kinds of trials.
     """
+    values = [
+        metric(scores, labels, weights)
+        for weights in speaker_draws(labels, speakers, rng=rng, repeats=repeats)
+    ]
+    if not values:
+        raise ValueError("expected draws with both kinds of trials, got none; too few speakers")
+    tail = (1 - coverage) / 2
+    low, high = np.quantile(values, [tail, 1 - tail])
+    return float(low), float(high)
+
+
+def speaker_draws(
+    labels: npt.ArrayLike,
+    speakers: tuple[Sequence[str], Sequence[str]],
+    *,
+    rng: np.random.Generator,
+    repeats: int,
+) -> Iterator[Weights]:
+    """Trial weights of each draw of speakers; see `bootstrap_interval` for all of it.
+
+    Several metrics of one draw, or the difference of two systems, take the same weights.
+
+    Raises:
+        ValueError: not N names a side.
+    """
     targets = np.asarray(labels, bool)
     sizes = [len(side) for side in speakers]
     if sizes != [len(targets)] * 2:
@@ -134,17 +229,17 @@ def bootstrap_interval(
         )
     names, sides = np.unique(np.array(speakers), return_inverse=True)
     sides = sides.reshape(2, -1)
-    values = []
     for _ in range(repeats):
         drawn = rng.multinomial(len(names), np.full(len(names), 1 / len(names))).astype(float)
         weights = np.where(targets, drawn[sides[0]], drawn[sides[0]] * drawn[sides[1]])
         if weights[targets].sum() > 0 and weights[~targets].sum() > 0:
-            values.append(metric(scores, labels, weights))
-    if not values:
-        raise ValueError("expected draws with both kinds of trials, got none; too few speakers")
-    tail = (1 - coverage) / 2
-    low, high = np.quantile(values, [tail, 1 - tail])
-    return float(low), float(high)
+            yield weights
+
+
+def _information(kind: Weights, other: Weights) -> float:
+    """Sum of kind log2(1 + other / kind), where nothing of a kind costs nothing."""
+    here = kind > 0
+    return float(kind[here] @ np.log2(1 + other[here] / kind[here]))
 
 
 def _checked(

@@ -88,6 +88,17 @@ def used_segments(trials: Iterable[Trial], segments: dict[str, Segment]) -> list
     return [segments[name] for name in names]
 
 
+def share_audio(a: Segment, b: Segment) -> bool:
+    """Whether any sample is in both segments."""
+    return any(
+        one.path == other.path
+        and one.start < other.start + other.num_samples
+        and other.start < one.start + one.num_samples
+        for one in a.pieces
+        for other in b.pieces
+    )
+
+
 def _read_lines(path: Path) -> list[str]:
     if not path.is_file():
         raise ConfigError(f"expected a list at {path}, found none")

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,7 @@ from speakersdk.arrays import Embedding
 from speakersdk.audio import as_waveform, read_audio
 from speakersdk.calibration import Calibration
 from speakersdk.decision import Decision, Identification, Verdict
+from speakersdk.decision_rule import DecisionRule, Request
 from speakersdk.encoder import Encoding, hop_encoder, load_encoder
 from speakersdk.enrollment import NEEDED_S, Enrollment
 from speakersdk.errors import (
@@ -42,8 +43,6 @@ from speakersdk.voiceprint import Voiceprint, check_name
 # A path, or samples as `speakersdk.audio.as_waveform` takes them.
 Recording = str | os.PathLike[str] | npt.NDArray[Any]
 
-DEFAULT_FAR: Final = 0.01
-
 
 class Verifier:
     """Enrolls speakers and decides whether they speak in a recording.
@@ -56,11 +55,15 @@ class Verifier:
             N candidates in `identify`, an unknown speaker is taken for one of them up to N times as
             often. None = 0.01, and no error from a model that cannot promise that much before a
             decision is asked for: enrolling and scoring need no threshold.
+        prior: the alternative to `far`: probability of the same speaker before the recording was
+            heard. The threshold is then that of least expected cost, and the decision's
+            probability counts the prior in.
+        c_miss, c_fa: costs of a false reject and of a false accept, with `prior`.
         device: where the model runs.
         num_threads: threads of one inference on the CPU.
 
     Raises:
-        ConfigError: the model's calibration cannot support `far`, or an unknown device.
+        ConfigError: the model's calibration cannot support the request, or an unknown device.
         ModelError: the file cannot be used.
     """
 
@@ -69,20 +72,27 @@ class Verifier:
         model: str | os.PathLike[str] | None = None,
         *,
         far: float | None = None,
+        prior: float | None = None,
+        c_miss: float = 1.0,
+        c_fa: float = 1.0,
         device: str = "cpu",
         num_threads: int = 1,
     ) -> None:
-        self._far = DEFAULT_FAR if far is None else far
-        if not 0 < self._far < 1:
-            raise ConfigError(f"expected a false-accept rate between 0 and 1, got {far}")
+        self._request = Request(far=far, prior=prior, c_miss=c_miss, c_fa=c_fa)
         self._num_threads = num_threads
         self._encoder = load_encoder(
             default_model_path() if model is None else model,
             device=device,
             num_threads=num_threads,
         )
-        if far is not None and self.manifest.calibration is not None:
-            self._decision_rule()  # an unsupported rate is refused now, not at the first probe
+        asked = far is not None or prior is not None
+        if asked and self.manifest.calibration is not None:
+            self._decision_rule()  # an unsupported request is refused now, not at the first probe
+
+    @property
+    def request(self) -> Request:
+        """What decisions are asked to be: an error rate, or a prior and costs."""
+        return self._request
 
     @property
     def manifest(self) -> ModelManifest:
@@ -153,37 +163,26 @@ class Verifier:
             ConfigError: no voiceprint, or two of one name.
             AudioError, IncompatibleModelError, ModelError: as `verify`.
         """
-        calibration, threshold = self._decision_rule()
+        _, rule = self._decision_rule()
         self._check_candidates(voiceprints)
         try:
             probe = self._encode(recording, sample_rate_hz)
         except AudioTooShortError as error:
-            return _unanswered(Verdict.INCONCLUSIVE, str(error), threshold=threshold, speech_s=0.0)
+            return _unanswered(Verdict.INCONCLUSIVE, str(error), rule, voiceprints, speech_s=0.0)
         if shortage := self._shortage(probe):
-            return _unanswered(*shortage, threshold=threshold, speech_s=probe.speech_s)
+            return _unanswered(*shortage, rule, voiceprints, speech_s=probe.speech_s)
         divergences = symmetric_kl_to_many(
             probe.embedding, np.stack([voiceprint.embedding for voiceprint in voiceprints])
         )
         candidates = []
         for voiceprint, divergence in zip(voiceprints, divergences.tolist(), strict=True):
-            score = _score(divergence)
-            llr = calibration.llr(
-                score,
+            decision = rule.decide(
+                _score(divergence),
                 enrolled_speech_s=voiceprint.total_speech_s,
                 probe_speech_s=probe.speech_s,
             )
-            decision = Decision.from_evidence(
-                score=score, llr=llr, threshold=threshold, speech_s=probe.speech_s
-            )
-            candidates.append((llr, voiceprint.name, decision))
-        candidates.sort(key=lambda candidate: candidate[0], reverse=True)
-        best_llr, best_name, best = candidates[0]
-        return Identification(
-            decision=best,
-            speaker=best_name if best.accepted else None,
-            margin=best_llr - candidates[1][0] if len(candidates) > 1 else None,
-            ranking=tuple((name, decision) for _, name, decision in candidates),
-        )
+            candidates.append((voiceprint.name, decision))
+        return Identification.from_candidates(candidates)
 
     def stream(
         self,
@@ -208,7 +207,7 @@ class Verifier:
             IncompatibleModelError, ModelError: as `identify`.
         """
         options = self._stream_options(miss_rate, limit_s, window_s, silence_s)
-        calibration, _ = self._decision_rule()
+        calibration = self._sequential_calibration()
         self._check_candidates(voiceprints)
         encoder = hop_encoder(self._encoder, hop_sizes(self.manifest, options))
         return SpeakerStream(encoder, calibration, voiceprints, options)
@@ -228,7 +227,7 @@ class Verifier:
             capacity: streams that one call of the model serves at most.
         """
         options = self._stream_options(miss_rate, limit_s, window_s, silence_s)
-        calibration, _ = self._decision_rule()
+        calibration = self._sequential_calibration()
         encoder = hop_encoder(self._encoder, hop_sizes(self.manifest, options), capacity=capacity)
         return StreamPool(encoder, calibration, options, check=self._check_candidates)
 
@@ -310,7 +309,7 @@ class Verifier:
             "mode": self.manifest.mode,
             "training_corpora": list(self.manifest.training_corpora),
             "calibrated": self.manifest.calibration is not None,
-            "far": self._far,
+            **self._request.to_json(),
             "device": self._encoder.session.device,
             "providers": list(self._encoder.session.providers),
             "num_threads": self._num_threads,
@@ -338,20 +337,28 @@ class Verifier:
             f"{calibration.minimum_speech_s:g} s are needed"
         )
 
-    def _decision_rule(self) -> tuple[Calibration, float]:
-        """The calibration, and the llr that a probe must reach."""
+    def _decision_rule(self) -> tuple[Calibration, DecisionRule]:
+        """The calibration, and what a probe must reach."""
         calibration = self.manifest.calibration
         if calibration is None:
             raise ModelError(
                 f"expected a calibrated model, got {self.manifest.name} without calibration, which "
                 "supports no decision; Verifier.score(a, b) still gives scores"
             )
-        return calibration, calibration.operating_point(self._far).llr
+        return calibration, self._request.rule(calibration)
+
+    def _sequential_calibration(self) -> Calibration:
+        """The calibration that streams weigh evidence with."""
+        if self._request.prior is not None:
+            raise ConfigError(
+                "streams decide at a false-accept rate, got a prior; use Verifier(far=...)"
+            )
+        return self._decision_rule()[0]
 
     def _stream_options(
         self, miss_rate: float, limit_s: float, window_s: float | None, silence_s: float
     ) -> StreamOptions:
-        bounds = SequentialBounds(far=self._far, miss_rate=miss_rate, limit_s=limit_s)
+        bounds = SequentialBounds(far=self._request.asked_far, miss_rate=miss_rate, limit_s=limit_s)
         return StreamOptions(bounds=bounds, window_s=window_s, silence_s=silence_s)
 
     def _check_model(self, voiceprint: Voiceprint) -> None:
@@ -384,8 +391,16 @@ def _score(divergence: float) -> float:
 
 
 def _unanswered(
-    verdict: Verdict, reason: str, *, threshold: float, speech_s: float
+    verdict: Verdict,
+    reason: str,
+    rule: DecisionRule,
+    voiceprints: Sequence[Voiceprint],
+    *,
+    speech_s: float,
 ) -> Identification:
+    threshold = rule.threshold(
+        enrolled_speech_s=voiceprints[0].total_speech_s, probe_speech_s=speech_s
+    )
     decision = Decision.without_answer(
         verdict, threshold=threshold, speech_s=speech_s, reason=reason
     )

@@ -13,9 +13,9 @@ from speakersdk.calibration import (
 from speakersdk.errors import ConfigError
 
 POINTS = (
-    OperatingPoint(far=0.1, frr=0.01, llr=-2.0),
-    OperatingPoint(far=0.01, frr=0.1, llr=1.0),
-    OperatingPoint(far=0.001, frr=0.4, llr=3.0),
+    OperatingPoint(far=0.1, frr=0.01, llr=-2.0, llr_slope=-2.0, frr_logit=-2.0, frr_slope=-3.0),
+    OperatingPoint(far=0.01, frr=0.1, llr=1.0, llr_slope=-1.5, frr_logit=0.0, frr_slope=-2.5),
+    OperatingPoint(far=0.001, frr=0.4, llr=3.0, llr_slope=-1.0, frr_logit=2.0, frr_slope=-2.0),
 )
 CALIBRATION = Calibration(
     offset=4.0,
@@ -36,20 +36,64 @@ def gaussian_trials(
     """Scores whose true llr is 5 + (2 + 0.5 ln s) score + 1.5 ln s.
 
     Normal with variance 1 and means m + d/2 and m - d/2, the llr is d (score - m). Here s is the
-    speech, d = 2 + 0.5 ln s and m d = -(5 + 1.5 ln s).
+    harmonic mean of both sides' speech, d = 2 + 0.5 ln s and m d = -(5 + 1.5 ln s).
     """
     labels = np.repeat([True, False], [num_target, num_nontarget])
-    speech_s = rng.uniform(0.9, 6.0, len(labels))
-    distance = 2 + 0.5 * np.log(speech_s)
-    middle = -(5 + 1.5 * np.log(speech_s)) / distance
+    speech_s = rng.uniform(0.9, 6.0, (len(labels), 2))
+    log_speech = np.log(2 / (1 / speech_s).sum(axis=1))
+    distance = 2 + 0.5 * log_speech
+    middle = -(5 + 1.5 * log_speech) / distance
     mean = middle + np.where(labels, distance, -distance) / 2
     return rng.normal(mean, 1.0), labels, speech_s
 
 
+def llrs_and_speech(
+    calibration: Calibration, scores: np.ndarray, speech_s: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The llr and the comparable speech of each trial, one call at a time."""
+    llrs = [
+        calibration.llr(score, enrolled_speech_s=one, probe_speech_s=other)
+        for score, (one, other) in zip(scores, speech_s, strict=True)
+    ]
+    return np.array(llrs), np.array([calibration.comparable_speech_s(*row) for row in speech_s])
+
+
 def test_the_llr_is_the_formula() -> None:
-    llr = CALIBRATION.llr(-1.5, enrolled_speech_s=9.0, probe_speech_s=3.0)
-    assert llr == 4.0 + (2.0 + 0.25 * math.log(3.0)) * -1.5 + 0.5 * math.log(3.0)
-    assert llr == CALIBRATION.llr(-1.5, enrolled_speech_s=3.0, probe_speech_s=9.0)
+    llr = CALIBRATION.llr(-1.5, enrolled_speech_s=6.0, probe_speech_s=3.0)
+    # Harmonic mean of 3 and 6: 2 / (1/3 + 1/6) = 4.
+    expected = 4.0 + (2.0 + 0.25 * math.log(4.0)) * -1.5 + 0.5 * math.log(4.0)
+    assert llr == pytest.approx(expected, rel=1e-15)
+    assert llr == CALIBRATION.llr(-1.5, enrolled_speech_s=3.0, probe_speech_s=6.0)
+
+
+@pytest.mark.parametrize(
+    ("a_s", "b_s", "expected"),
+    [(2.0, 2.0, 2.0), (1.0, 3.0, 1.5), (0.1, 0.8, 0.8), (60.0, 8.0, 8.0), (0.0, 1e9, 16 / 11)],
+)
+def test_comparable_speech_is_the_harmonic_mean_within_the_fit(
+    a_s: float, b_s: float, expected: float
+) -> None:
+    assert CALIBRATION.comparable_speech_s(a_s, b_s) == pytest.approx(expected, rel=1e-15)
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_threshold_and_frr_follow_the_speech(point: OperatingPoint) -> None:
+    assert (point.threshold(1.0), point.threshold(math.e)) == pytest.approx(
+        (point.llr, point.llr + point.llr_slope)
+    )
+    for speech_s in (0.8, 1.0, 8.0):
+        odds = math.exp(point.frr_logit) * speech_s**point.frr_slope
+        assert point.frr_at(speech_s) == pytest.approx(odds / (1 + odds))
+
+
+@pytest.mark.parametrize(("llr", "is_supported"), [(6.9, True), (6.92, False), (-9.0, True)])
+def test_a_threshold_is_supported_as_far_as_its_rate(llr: float, is_supported: bool) -> None:
+    # -ln of the strictest rate, 0.001, is 6.908.
+    if is_supported:
+        CALIBRATION.check_threshold(llr)
+    else:
+        with pytest.raises(ConfigError, match=r"at most 6\.91 .*10000 nontarget"):
+            CALIBRATION.check_threshold(llr)
 
 
 def test_less_speech_than_the_fit_has_seen_counts_as_its_minimum() -> None:
@@ -95,6 +139,8 @@ def test_without_points_no_rate_is_supported() -> None:
     )
     with pytest.raises(ConfigError, match="support no"):
         calibration.operating_point(0.01)
+    with pytest.raises(ConfigError, match="threshold of none"):
+        calibration.check_threshold(0.0)
 
 
 @pytest.mark.parametrize("prior", [0.5, 0.1])
@@ -113,10 +159,11 @@ def test_the_fit_agrees_with_a_second_implementation(rng: np.random.Generator) -
     linear_model = pytest.importorskip("sklearn.linear_model")
     scores, labels, speech_s = gaussian_trials(rng, 300, 3000)
     fitted = fit_calibration(scores, labels, speech_s)
+    log_speech = np.log(2 / (1 / speech_s).sum(axis=1))
     reference = linear_model.LogisticRegression(
         C=1e8, solver="newton-cholesky", tol=1e-12, max_iter=1000
     ).fit(
-        np.column_stack([scores, scores * np.log(speech_s), np.log(speech_s)]),
+        np.column_stack([scores, scores * log_speech, log_speech]),
         labels,
         sample_weight=np.where(labels, 0.5 / labels.sum(), 0.5 / (~labels).sum()) * len(labels),
     )
@@ -130,23 +177,52 @@ def test_the_fit_agrees_with_a_second_implementation(rng: np.random.Generator) -
 def test_thresholds_keep_the_promised_rate(rng: np.random.Generator) -> None:
     scores, labels, speech_s = gaussian_trials(rng, 2000, 20_000)
     fitted = fit_calibration(scores, labels, speech_s)
-    llrs = np.array(
-        [
-            fitted.llr(score, enrolled_speech_s=100.0, probe_speech_s=speech)
-            for score, speech in zip(scores, speech_s, strict=True)
-        ]
-    )
+    llrs, seconds = llrs_and_speech(fitted, scores, speech_s)
     assert [point.far for point in fitted.operating_points] == list(FAR_GRID)
     for point in fitted.operating_points:
-        accepted = np.count_nonzero(llrs[~labels] >= point.llr)
+        thresholds = np.array([point.threshold(speech) for speech in seconds])
+        accepted = np.count_nonzero((llrs >= thresholds)[~labels])
         # As many as promised, but for the rounding of a threshold that lies on a trial.
         assert abs(accepted - round(point.far * 20_000)) <= 1
-        assert np.mean(llrs[labels] < point.llr) == pytest.approx(point.frr, abs=1e-3)
+        assert np.mean((llrs < thresholds)[labels]) == pytest.approx(point.frr, abs=1e-3)
+
+
+def test_thresholds_keep_the_promised_rate_at_every_length(rng: np.random.Generator) -> None:
+    scores, labels, speech_s = gaussian_trials(rng, 5000, 100_000)
+    fitted = fit_calibration(scores, labels, speech_s)
+    # Other trials than those of the fit.
+    scores, labels, speech_s = gaussian_trials(rng, 5000, 100_000)
+    llrs, seconds = llrs_and_speech(fitted, scores, speech_s)
+    quarter = np.searchsorted(np.quantile(seconds, [0.25, 0.5, 0.75]), seconds)
+    for point in fitted.operating_points[:4]:
+        thresholds = np.array([point.threshold(speech) for speech in seconds])
+        for number in range(4):
+            here = ~labels & (quarter == number)
+            far = np.mean((llrs >= thresholds)[here])
+            # Four standard deviations of this count, as many of the fit's, which has the same size
+            # as four quarters; and the line is not exactly straight: the tail of a normal
+            # distribution bends by less than a tenth over this range.
+            deviation = math.sqrt(point.far / here.sum())
+            assert far == pytest.approx(point.far, abs=8 * deviation + 0.1 * point.far)
+
+
+def test_the_false_reject_rate_follows_the_speech(rng: np.random.Generator) -> None:
+    scores, labels, speech_s = gaussian_trials(rng, 40_000, 40_000)
+    fitted = fit_calibration(scores, labels, speech_s)
+    llrs, seconds = llrs_and_speech(fitted, scores, speech_s)
+    point = fitted.operating_point(0.01)
+    rejected = llrs < np.array([point.threshold(speech) for speech in seconds])
+    for low_s, high_s in ((1.0, 1.5), (2.0, 2.5), (3.5, 5.0)):
+        here = labels & (seconds >= low_s) & (seconds < high_s)
+        expected = np.mean([point.frr_at(speech) for speech in seconds[here]])
+        # Four standard deviations of a rate near a half of 4,000 trials, and some for the line.
+        assert np.mean(rejected[here]) == pytest.approx(expected, abs=0.05)
 
 
 def test_thresholds_rise_as_rates_fall(rng: np.random.Generator) -> None:
     points = fit_calibration(*gaussian_trials(rng, 500, 20_000)).operating_points
-    assert np.all(np.diff([point.llr for point in points]) > 0)
+    for speech_s in (0.9, 2.0, 6.0):
+        assert np.all(np.diff([point.threshold(speech_s) for point in points]) > 0)
     assert np.all(np.diff([point.frr for point in points]) >= 0)
 
 
@@ -160,7 +236,7 @@ def test_rates_need_enough_nontarget_trials(rng: np.random.Generator, num_nontar
 def test_ties_do_not_break_the_promised_rate() -> None:
     labels = np.repeat([True, False], [100, 1000])
     scores = np.concatenate([np.full(100, -1.0), np.full(500, -1.0), np.full(500, -3.0)])
-    fitted = fit_calibration(scores, labels, np.ones(1100))
+    fitted = fit_calibration(scores, labels, np.ones((1100, 2)))
     at_tie = fitted.llr(-1.0, enrolled_speech_s=1.0, probe_speech_s=1.0)
     assert all(point.llr > at_tie and point.frr == 1.0 for point in fitted.operating_points)
 
@@ -171,14 +247,14 @@ def test_trials_with_too_little_speech_are_left_out(rng: np.random.Generator) ->
     with_short = fit_calibration(
         np.append(scores, [100.0, -100.0]),
         np.append(labels, [False, True]),
-        np.append(speech_s, [0.79, 0.0]),
+        np.vstack([speech_s, [[0.79, 5.0], [5.0, 0.0]]]),
     )
     assert with_short == expected
 
 
 def test_separable_trials_give_finite_weights() -> None:
     scores = np.concatenate([np.linspace(-1, 0, 200), np.linspace(-9, -8, 200)])
-    fitted = fit_calibration(scores, np.repeat([True, False], 200), np.ones(400))
+    fitted = fit_calibration(scores, np.repeat([True, False], 200), np.ones((400, 2)))
     assert math.isfinite(fitted.scale)
     assert fitted.operating_point(0.1).frr == 0.0
 
@@ -186,21 +262,22 @@ def test_separable_trials_give_finite_weights() -> None:
 @pytest.mark.parametrize("labels", [[True] * 4, [False] * 4])
 def test_both_kinds_of_trials_are_needed(labels: list[bool]) -> None:
     with pytest.raises(ConfigError, match="target and nontarget"):
-        fit_calibration([0.0, 1.0, 2.0, 3.0], labels, [1.0] * 4)
+        fit_calibration([0.0, 1.0, 2.0, 3.0], labels, [[1.0, 1.0]] * 4)
 
 
 def test_scores_that_rank_the_wrong_way_are_refused() -> None:
     with pytest.raises(ConfigError, match="higher for target"):
-        fit_calibration([0.0, 1.0, 2.0, 3.0], [True, True, False, False], [1.0] * 4)
+        fit_calibration([0.0, 1.0, 2.0, 3.0], [True, True, False, False], [[1.0, 1.0]] * 4)
 
 
 @pytest.mark.parametrize(
     ("scores", "labels", "speech_s", "prior"),
     [
-        ([0.0, 1.0], [True], [1.0, 1.0], 0.5),
-        ([0.0, math.nan], [True, False], [1.0, 1.0], 0.5),
-        ([0.0, 1.0], [True, False], [1.0, math.inf], 0.5),
-        ([0.0, 1.0], [True, False], [1.0, 1.0], 1.0),
+        ([0.0, 1.0], [True], [[1.0, 1.0]] * 2, 0.5),
+        ([0.0, 1.0], [True, False], [1.0, 1.0], 0.5),
+        ([0.0, math.nan], [True, False], [[1.0, 1.0]] * 2, 0.5),
+        ([0.0, 1.0], [True, False], [[1.0, 1.0], [1.0, math.inf]], 0.5),
+        ([0.0, 1.0], [True, False], [[1.0, 1.0]] * 2, 1.0),
     ],
 )
 def test_misuse_is_a_value_error(

@@ -73,9 +73,10 @@ def test_far_and_model_reach_the_decision(
     llr = verifier.verify(store.load("slt"), slt).llr
     assert llr is not None
     assert verifier.manifest.calibration is not None
+    elsewhere = {"frr": 0.0, "llr_slope": 0.0, "frr_logit": -5.0, "frr_slope": 0.0}
     points = [
-        {"far": 0.1, "frr": 0.0, "llr": llr - 1},
-        {"far": 0.001, "frr": 0.1, "llr": llr + 1},
+        {"far": 0.1, "llr": llr - 1, **elsewhere},
+        {"far": 0.001, "llr": llr + 1, **elsewhere},
     ]
     calibration = {**asdict(verifier.manifest.calibration), "operating_points": points}
     arguments = ["slt", slt, "--model", str(edit_model(calibration=calibration))]
@@ -85,6 +86,18 @@ def test_far_and_model_reach_the_decision(
     assert main([*identify, "--far", "0.1"]) == 0
     assert main([*identify, "--far", "0.001"]) == 1
     capsys.readouterr()
+
+
+def test_prior_and_costs_reach_the_decision(slt: str, capsys: pytest.CaptureFixture[str]) -> None:
+    costs = ["--prior", "0.5", "--c-fa", "10"]
+    for command in (["verify", "slt", slt], ["identify", slt, "slt"]):
+        assert main([*command, *costs, "--json"]) == 0
+        document = json.loads(capsys.readouterr().out)
+        assert (document["prior"], document["c_miss"], document["c_fa"]) == (0.5, 1.0, 10.0)
+        decision = document.get("decision", document)
+        assert decision["threshold"] == pytest.approx(2.302585)
+    assert main(["verify", "slt", slt, "--far", "0.01", *costs]) == 2
+    assert "got both" in capsys.readouterr().err
 
 
 def test_every_kind_of_reference(

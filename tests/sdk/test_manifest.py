@@ -18,8 +18,8 @@ CALIBRATION = Calibration(
     num_target=100,
     num_nontarget=1000,
     operating_points=(
-        OperatingPoint(far=0.1, frr=0.01, llr=-1.0),
-        OperatingPoint(far=0.01, frr=0.2, llr=2.0),
+        OperatingPoint(far=0.1, frr=0.01, llr=-1.0, llr_slope=-1.5, frr_logit=-2.0, frr_slope=-2.5),
+        OperatingPoint(far=0.01, frr=0.2, llr=2.0, llr_slope=-1.5, frr_logit=-2.0, frr_slope=-2.5),
     ),
 )
 

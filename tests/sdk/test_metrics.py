@@ -13,7 +13,17 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from speakersdk.metrics import bootstrap_interval, cllr, eer, error_rates, min_dcf
+from speakersdk.metrics import (
+    act_dcf,
+    bayes_threshold,
+    bootstrap_interval,
+    cllr,
+    eer,
+    error_rates,
+    frr_at_far,
+    min_cllr,
+    min_dcf,
+)
 
 # A rate is a ratio of counts and a difference from 1, a crossing a share of one step: each a
 # handful of roundings of numbers below 1.
@@ -85,7 +95,92 @@ def test_min_dcf_is_the_least_of_all_thresholds(
     assert 0 <= got <= 1 + TOLERANCE
 
 
-@given(rows, st.sampled_from([eer, cllr, partial(min_dcf, p_target=0.1)]))
+@given(rows, st.sampled_from([0.0, 0.01, 0.1, 0.25, 0.5, 1.0]))
+def test_frr_at_far_is_the_least_that_keeps_the_rate(listed: list[Row], far: float) -> None:
+    scores, labels, counts = columns(listed)
+    kept = [frr for frr, rate in counted_rates(listed) if rate <= Fraction(far)]
+    got = frr_at_far(scores, labels, far=far, weights=counts)
+    assert got == pytest.approx(float(min(kept)), abs=TOLERANCE)
+
+
+@given(rows, st.sampled_from(COSTS))
+def test_act_dcf_decides_by_expected_cost(
+    listed: list[Row], costs: tuple[float, float, float]
+) -> None:
+    scores, labels, counts = columns(listed)
+    p, c_miss, c_fa = costs
+    # Costs may differ by a rounding where an llr is the threshold itself; 0.5 and 1 : 1 is exact.
+    assume(p == 0.5 or bayes_threshold(p_target=p, c_miss=c_miss, c_fa=c_fa) not in scores)
+    wrong = {True: 0.0, False: 0.0}
+    for llr, label, count in listed:
+        odds = math.exp(llr) * p / (1 - p)
+        accepted = odds * c_miss >= c_fa
+        wrong[label] += count * (accepted != label)
+    frr, far = wrong[True] / counts[labels].sum(), wrong[False] / counts[~labels].sum()
+    trivial = min(c_miss * p, c_fa * (1 - p))
+    expected = (c_miss * p * frr + c_fa * (1 - p) * far) / trivial
+    got = act_dcf(scores, labels, p_target=p, c_miss=c_miss, c_fa=c_fa, weights=counts)
+    assert got == pytest.approx(expected, abs=TOLERANCE * (c_miss + c_fa) / trivial)
+    least = min_dcf(scores, labels, p_target=p, c_miss=c_miss, c_fa=c_fa, weights=counts)
+    assert got >= least - TOLERANCE * (c_miss + c_fa) / trivial
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"p_target": 0.0}, {"p_target": 1.0}, {"c_fa": 0.0}, {"c_miss": math.inf}]
+)
+def test_a_threshold_needs_a_prior_and_costs(wrong: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match="expected a prior between 0 and 1 and costs above 0"):
+        bayes_threshold(**{"p_target": 0.5, **wrong})
+
+
+def pooled_cllr(listed: list[Row]) -> float:
+    """Minimum of the cost over all rising maps, by pooling one pair at a time."""
+    blocks: list[list[Fraction]] = []
+    for score in sorted({score for score, _, count in listed if count}):
+        here = [(label, count) for s, label, count in listed if s == score]
+        blocks.append([Fraction(sum(n for label, n in here if label == kind)) for kind in (1, 0)])
+        while len(blocks) > 1 and blocks[-1][0] * sum(blocks[-2]) <= blocks[-2][0] * sum(
+            blocks[-1]
+        ):
+            target, other = blocks.pop()
+            blocks[-1] = [blocks[-1][0] + target, blocks[-1][1] + other]
+    totals = [sum(block[kind] for block in blocks) for kind in (0, 1)]
+    cost = 0.0
+    for block in blocks:
+        shares = [float(block[kind] / totals[kind]) for kind in (0, 1)]
+        cost += sum(share * math.log2(sum(shares) / share) for share in shares if share)
+    return cost / 2
+
+
+@given(rows)
+def test_min_cllr_pools_adjacent_violators(listed: list[Row]) -> None:
+    scores, labels, counts = columns(listed)
+    got = min_cllr(scores, labels, counts)
+    # A logarithm multiplies the rounding of a share by at most 1 / share; some 10 blocks of it.
+    assert got == pytest.approx(pooled_cllr(listed), abs=10 * TOLERANCE)
+    assert got <= cllr(scores, labels, counts) + 10 * TOLERANCE
+
+
+def test_min_cllr_is_that_of_isotonic_regression(rng: np.random.Generator) -> None:
+    isotonic = pytest.importorskip("sklearn.isotonic")
+    labels = rng.random(3000) < 0.2
+    scores = np.round(rng.standard_normal(3000) + 2 * labels, 3)
+    share = isotonic.IsotonicRegression(y_min=0, y_max=1).fit_transform(scores, labels)
+    inside = (share > 0) & (share < 1)
+    prior = labels.mean()
+    llrs = np.where(share > 0.5, 1e3, -1e3)
+    llrs[inside] = np.log(share[inside] / (1 - share[inside])) - np.log(prior / (1 - prior))
+    assert min_cllr(scores, labels) == pytest.approx(cllr(llrs, labels), rel=1e-9)
+
+
+def test_min_cllr_knows_order_only_and_ends() -> None:
+    labels = [False, False, True, True]
+    assert min_cllr([1, 2, 3, 4], labels) == 0.0
+    assert min_cllr([4, 3, 2, 1], labels) == 1.0  # the best rising map is constant
+    assert min_cllr([7, 7, 7, 7], labels) == 1.0
+
+
+@given(rows, st.sampled_from([eer, cllr, min_cllr, partial(min_dcf, p_target=0.1)]))
 def test_a_weight_is_a_repetition(listed: list[Row], metric: Any) -> None:
     scores, labels, counts = columns(listed)
     repeated = np.repeat(np.arange(len(listed)), counts.astype(int))
@@ -185,7 +280,9 @@ def test_cllr_is_least_for_calibrated_ratios(rng: np.random.Generator) -> None:
         ([], [], None, "at least one target and one nontarget"),
     ],
 )
-@pytest.mark.parametrize("metric", [eer, cllr, partial(min_dcf, p_target=0.1)])
+@pytest.mark.parametrize(
+    "metric", [eer, cllr, min_cllr, partial(min_dcf, p_target=0.1), partial(frr_at_far, far=0.1)]
+)
 def test_what_cannot_be_measured_is_refused(
     metric: Any, scores: Any, labels: Any, weights: Any, message: str
 ) -> None:

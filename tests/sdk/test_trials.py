@@ -11,7 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from speakersdk.errors import ConfigError
-from speakersdk.trials import Piece, Segment, Trial, read_segments, read_trials, used_segments
+from speakersdk.trials import (
+    Piece,
+    Segment,
+    Trial,
+    read_segments,
+    read_trials,
+    share_audio,
+    used_segments,
+)
 
 
 @pytest.fixture
@@ -104,3 +112,22 @@ def test_development_trials_tell_the_truth(speech_data: Any, corpus: str) -> Non
         enroll, probe = segments[trial.enroll], segments[trial.probe]
         assert trial.is_target == (enroll.speaker == probe.speaker)
         assert trial.enroll != trial.probe
+
+
+@pytest.mark.parametrize(
+    ("path", "start", "num_samples", "expected"),
+    [
+        ("a", 0, 100, False),
+        ("a", 0, 101, True),
+        ("a", 150, 10, True),
+        ("a", 199, 50, True),
+        ("a", 200, 50, False),
+        ("b", 100, 100, False),
+    ],
+)
+def test_segments_share_audio_if_any_sample_is_in_both(
+    path: str, start: int, num_samples: int, expected: bool
+) -> None:
+    one = Segment("one", "s", (Piece("a", 1000, 5), Piece("a", 100, 100)))
+    other = Segment("other", "s", (Piece("a", 300, 5), Piece(path, start, num_samples)))
+    assert share_audio(one, other) is share_audio(other, one) is expected

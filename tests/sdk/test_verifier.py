@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 import soundfile as sf
 
 from speakersdk.audio import SAMPLE_RATE_HZ, read_audio
-from speakersdk.calibration import Calibration
+from speakersdk.calibration import Calibration, OperatingPoint
 from speakersdk.decision import Verdict
 from speakersdk.errors import (
     AudioTooShortError,
@@ -49,6 +50,13 @@ def calibration_object(verifier: Verifier) -> Calibration:
     return calibration
 
 
+def operating_point(far: float, llr: float) -> dict[str, float]:
+    """A threshold for any speech, which few target trials miss, as the metadata hold it."""
+    return asdict(
+        OperatingPoint(far=far, frr=0.0, llr=llr, llr_slope=0.0, frr_logit=-5.0, frr_slope=0.0)
+    )
+
+
 def silence(seconds: float) -> np.ndarray:
     return np.zeros(round(seconds * SAMPLE_RATE_HZ), dtype=np.float32)
 
@@ -81,7 +89,8 @@ def test_a_decision_is_the_documented_formula(
         enrolled_speech_s=voiceprint.total_speech_s,
         probe_speech_s=decision.speech_s,
     )
-    assert decision.threshold == calibration.operating_point(0.01).llr
+    speech_s = calibration.comparable_speech_s(voiceprint.total_speech_s, decision.speech_s)
+    assert decision.threshold == calibration.operating_point(0.01).threshold(speech_s)
 
 
 def test_voiceprint_holds_one_exemplar_per_recording(
@@ -138,8 +147,8 @@ def test_far_changes_the_decision_at_every_entry_point(
     llr = verifier.verify(enrolled["slt"], path).llr
     assert llr is not None
     points = [
-        {"far": 0.1, "frr": 0.0, "llr": llr - 1},
-        {"far": 0.001, "frr": 0.1, "llr": llr + 1},
+        operating_point(0.1, llr - 1),
+        operating_point(0.001, llr + 1),
     ]
     model = edit_model(calibration={**calibration_of(verifier), "operating_points": points})
     samples = read_audio(path)
@@ -161,10 +170,43 @@ def test_a_rate_that_cannot_be_promised_is_refused_at_once(default_model: Path, 
         Verifier(default_model, far=far)
 
 
+def test_a_prior_and_costs_set_the_threshold_and_count_into_the_probability(
+    verifier: Verifier, default_model: Path, voices: dict[str, Any], enrolled: dict[str, Voiceprint]
+) -> None:
+    asked = {"prior": 0.2, "c_miss": 1.0, "c_fa": 5.0}
+    by_cost = Verifier(default_model, **asked)
+    decision = by_cost.verify(enrolled["slt"], voices["slt"].probe)
+    assert decision.threshold == pytest.approx(math.log(20))
+    assert decision.llr == verifier.verify(enrolled["slt"], voices["slt"].probe).llr
+    assert decision.llr is not None
+    odds = math.exp(decision.llr) * 0.2 / 0.8
+    assert decision.probability == pytest.approx(odds / (1 + odds))
+    assert by_cost.request.to_json() == asked
+    assert asked.items() <= by_cost.report().items()
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ({"far": 0.01, "prior": 0.5}, "or a prior, got both"),
+        ({"c_fa": 10.0}, r"add prior=0\.5"),
+        ({"prior": 1.0}, "a prior between 0 and 1"),
+        ({"prior": 0.5, "c_fa": -1.0}, "costs above 0"),
+        # The strictest stored rate is 0.001: at most -ln 0.001 = 6.91 can be asked for.
+        ({"prior": 1e-4}, r"at most 6\.91 .*got 9\.21"),
+    ],
+)
+def test_a_request_that_cannot_be_met_is_refused_at_once(
+    default_model: Path, asked: dict[str, float], message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        Verifier(default_model, **asked)
+
+
 def test_a_model_of_few_trials_still_enrolls_and_scores(
     verifier: Verifier, voices: dict[str, Any], edit_model: EditModel
 ) -> None:
-    points = [{"far": 0.1, "frr": 0.0, "llr": 0.0}, {"far": 0.05, "frr": 0.0, "llr": 1.0}]
+    points = [operating_point(0.1, 0.0), operating_point(0.05, 1.0)]
     model = edit_model(calibration={**calibration_of(verifier), "operating_points": points})
     few_trials = Verifier(model)
     voiceprint = few_trials.enroll(voices["slt"].enroll, name="slt")
@@ -371,3 +413,9 @@ def test_listening_streams_the_microphone_and_reports_its_counters(
     updates = list(verifier.listen([voiceprint], device="usb"))
     assert updates[-1].speaker == "slt"
     assert updates[-1].capture == CaptureCounters(captured_s=1.0)
+
+
+def test_streams_decide_at_a_rate_and_not_by_a_prior() -> None:
+    verifier = Verifier(prior=0.5)
+    with pytest.raises(ConfigError, match="streams decide at a false-accept rate"):
+        verifier.stream_pool()

@@ -13,10 +13,20 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from speakersdk.cli import demo, devices, enroll, identify, listen, profiles, score, verify
+from speakersdk.cli import (
+    demo,
+    devices,
+    enroll,
+    evaluate,
+    identify,
+    listen,
+    profiles,
+    score,
+    verify,
+)
 from speakersdk.errors import SpeakerSdkError
 
-_COMMANDS = (listen, enroll, verify, identify, score, profiles, devices, demo)
+_COMMANDS = (listen, enroll, verify, identify, score, profiles, devices, evaluate, demo)
 
 # As a shell reports them: 128 + SIGINT, 128 + SIGPIPE. A decision that nobody read is no 0 or 1.
 _INTERRUPTED = 130

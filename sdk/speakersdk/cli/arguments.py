@@ -6,7 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TypeAlias
 
-from speakersdk.verifier import DEFAULT_FAR, Verifier
+from speakersdk.decision_rule import DEFAULT_FAR
+from speakersdk.verifier import Verifier
 from speakersdk.voiceprint_store import VoiceprintStore, default_folder
 
 Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
@@ -18,14 +19,27 @@ def add_model(parser: argparse.ArgumentParser) -> None:
 
 
 def add_far(parser: argparse.ArgumentParser) -> None:
-    """--far."""
+    """--far, or --prior with --c-miss and --c-fa."""
     parser.add_argument(
         "--far",
         type=float,
-        default=DEFAULT_FAR,
         metavar="RATE",
-        help="false-accept rate of one comparison (default: %(default)s)",
+        help=f"false-accept rate of one comparison (default: {DEFAULT_FAR})",
     )
+    parser.add_argument(
+        "--prior",
+        type=float,
+        metavar="P",
+        help="instead of --far: probability of the speaker beforehand; accept at least cost",
+    )
+    for option, error in (("--c-miss", "false reject"), ("--c-fa", "false accept")):
+        parser.add_argument(
+            option,
+            type=float,
+            default=1.0,
+            metavar="COST",
+            help=f"with --prior: cost of a {error} (default: %(default)g)",
+        )
 
 
 def add_voiceprints(parser: argparse.ArgumentParser) -> None:
@@ -55,8 +69,14 @@ def add_replace_or_append(parser: argparse.ArgumentParser) -> None:
 
 
 def open_verifier(arguments: argparse.Namespace) -> Verifier:
-    """The verifier of --model and, where the command has it, --far."""
-    return Verifier(arguments.model, far=getattr(arguments, "far", None))
+    """The verifier of --model and, where the command has them, --far or --prior."""
+    return Verifier(
+        arguments.model,
+        far=getattr(arguments, "far", None),
+        prior=getattr(arguments, "prior", None),
+        c_miss=getattr(arguments, "c_miss", 1.0),
+        c_fa=getattr(arguments, "c_fa", 1.0),
+    )
 
 
 def open_store(arguments: argparse.Namespace) -> VoiceprintStore:

@@ -48,7 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
         print_json(
             {
                 "probe": arguments.probe,
-                "far": arguments.far,
+                **verifier.request.to_json(),
                 "speaker": identification.speaker,
                 "margin": identification.margin,
                 "decision": asdict(identification.decision),

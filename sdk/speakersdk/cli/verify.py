@@ -34,7 +34,7 @@ def run(arguments: argparse.Namespace) -> int:
     decision = verifier.verify(voiceprint, arguments.probe)
     if arguments.json:
         question = {"reference": arguments.reference, "probe": arguments.probe}
-        print_json({**question, "far": arguments.far, **asdict(decision)})
+        print_json({**question, **verifier.request.to_json(), **asdict(decision)})
     else:
         print(decision)
     return 0 if decision.accepted else 1

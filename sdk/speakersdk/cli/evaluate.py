@@ -1,0 +1,301 @@
+"""``speakersdk evaluate``: error rates of a model, or of ready scores, on trial lists."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from speakersdk.calibration import Calibration
+from speakersdk.cli import arguments as shared
+from speakersdk.cli.output import print_json, print_table
+from speakersdk.errors import ConfigError
+from speakersdk.evaluation import Figures, ScoredTrials, evaluate, evaluate_conditions
+from speakersdk.models import default_model_path
+from speakersdk.plots import draw_plots
+from speakersdk.trial_encoding import EncodingJob, Progress, encode_segments, score_trials
+from speakersdk.trial_forms import (
+    ListedTrial,
+    read_listed_trials,
+    read_scores,
+    read_speakers,
+)
+from speakersdk.trials import Piece, Segment, read_segments, share_audio, used_segments
+
+
+def add_command(commands: shared.Subparsers) -> None:
+    """Add this command's parser."""
+    parser = commands.add_parser(
+        "evaluate",
+        help="measure error rates on trial lists",
+        description="Measure error rates of a model, or of ready scores, on trial lists: lines "
+        "'0|1 enroll probe' or 'enroll probe target|nontarget', then columns of conditions.",
+        epilog="Intervals (95 %) draw speakers again. Their names come from --segments, from "
+        "--speakers, or are the first folder of a path, as in VoxCeleb.",
+    )
+    parser.add_argument("trials", nargs="+", type=Path, metavar="TRIALS", help="trial lists")
+    parser.add_argument(
+        "--audio-root", type=Path, default=Path(), metavar="FOLDER", help="where audio paths start"
+    )
+    parser.add_argument(
+        "--segments", nargs="+", type=Path, default=[], metavar="FILE", help="JSON segment lists"
+    )
+    parser.add_argument(
+        "--scores", nargs="+", type=Path, metavar="FILE", help="ready 'enroll probe score' lines"
+    )
+    parser.add_argument(
+        "--llr", action="store_true", help="the ready scores are natural log-likelihood ratios"
+    )
+    parser.add_argument("--raw", action="store_true", help="judge scores, not calibrated llrs")
+    parser.add_argument("--speakers", type=Path, metavar="FILE", help="'recording speaker' lines")
+    parser.add_argument(
+        "--conditions",
+        nargs="+",
+        default=[],
+        metavar="NAME",
+        help="names of the columns after the third; figures for each of their values",
+    )
+    parser.add_argument(
+        "--keep-shared-audio",
+        action="store_true",
+        help="keep trials whose two segments have samples in common",
+    )
+    parser.add_argument("--repeats", type=int, default=200, metavar="N", help="draws of speakers")
+    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="processes that encode")
+    parser.add_argument(
+        "--cache", type=Path, metavar="FOLDER", help="keep embeddings, which identify people, here"
+    )
+    parser.add_argument("--plots", type=Path, metavar="FOLDER", help="write DET and other plots")
+    parser.add_argument("--plot-format", choices=("png", "svg"), default="png")
+    shared.add_model(parser)
+    shared.add_json(parser)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Evaluate and report."""
+    if arguments.jobs < 1 or arguments.repeats < 0:
+        raise ConfigError("expected --jobs of at least 1 and --repeats of at least 0")
+    listed = [trial for path in arguments.trials for trial in read_listed_trials(path)]
+    known = _known_segments(arguments)
+    total = len(listed)
+    if known and not arguments.keep_shared_audio:
+        used_segments((entry.trial for entry in listed), known)  # refuses unknown names
+        listed = [
+            entry
+            for entry in listed
+            if not share_audio(known[entry.trial.enroll], known[entry.trial.probe])
+        ]
+    num_shared = total - len(listed)
+    listed, scores, are_llrs = _scored(arguments, listed, known)
+    trials = ScoredTrials(
+        scores=scores,
+        labels=np.array([entry.trial.is_target for entry in listed], dtype=np.bool_),
+        are_llrs=are_llrs,
+        speakers=_speakers(arguments, listed, known),
+        conditions=_conditions(arguments.conditions, listed),
+    )
+    if not trials.labels.any() or trials.labels.all():
+        raise ConfigError(
+            f"expected target and nontarget trials, got {trials.labels.sum()} and "
+            f"{(~trials.labels).sum()} that can be scored"
+        )
+    counts = {
+        "without_answer": total - num_shared - len(listed),
+        "shared_audio_left_out": num_shared,
+    }
+    figures = evaluate(trials, repeats=arguments.repeats, rng=np.random.default_rng(1))
+    by_condition = evaluate_conditions(
+        trials, repeats=arguments.repeats, rng=np.random.default_rng(1)
+    )
+    plots = []
+    if arguments.plots:
+        plots = draw_plots(
+            arguments.plots,
+            trials.scores,
+            trials.labels,
+            are_llrs=are_llrs,
+            suffix=arguments.plot_format,
+        )
+    evidence = "llr" if are_llrs else "score"
+    if arguments.json:
+        print_json(
+            {
+                "evidence": evidence,
+                **counts,
+                **asdict(figures),
+                "conditions": {
+                    name: {
+                        value: None if part is None else asdict(part)
+                        for value, part in parts.items()
+                    }
+                    for name, parts in by_condition.items()
+                },
+                "plots": [str(path) for path in plots],
+            }
+        )
+    else:
+        _print_figures(figures, by_condition, evidence=evidence, counts=counts)
+        for path in plots:
+            print(f"wrote {path}", file=sys.stderr)
+    return 0
+
+
+def _known_segments(arguments: argparse.Namespace) -> dict[str, Segment]:
+    known: dict[str, Segment] = {}
+    for path in arguments.segments:
+        known |= read_segments(path)
+    return known
+
+
+def _scored(
+    arguments: argparse.Namespace, listed: list[ListedTrial], known: dict[str, Segment]
+) -> tuple[list[ListedTrial], npt.NDArray[np.float64], bool]:
+    """The trials that have a score, their scores, and whether these are llrs."""
+    if arguments.scores:
+        ready = read_scores(arguments.scores)
+        missing = [
+            entry.trial for entry in listed if (entry.trial.enroll, entry.trial.probe) not in ready
+        ]
+        if missing:
+            raise ConfigError(
+                f"{len(missing)} trials have no score, first {missing[0].enroll} {missing[0].probe}"
+            )
+        values = [ready[entry.trial.enroll, entry.trial.probe] for entry in listed]
+        return listed, np.array(values, dtype=np.float64), arguments.llr
+    model = Path(arguments.model) if arguments.model else default_model_path()
+    verifier = shared.open_verifier(arguments)  # refuses a file that is no model, in this process
+    calibration = None if arguments.raw else verifier.manifest.calibration
+    names = dict.fromkeys(
+        name for entry in listed for name in (entry.trial.enroll, entry.trial.probe)
+    )
+    # A name that is no segment is a path; a slice ends with the file, whatever it asks for.
+    segments = [
+        known.get(name) or Segment(name, name, (Piece(name, 0, sys.maxsize),)) for name in names
+    ]
+    job = EncodingJob(
+        model=model,
+        root=arguments.audio_root,
+        cache=arguments.cache,
+        num_processes=arguments.jobs,
+    )
+    with _progress_bar() as progress:
+        encodings = encode_segments(segments, job, progress=progress)
+    minimum_s = calibration.minimum_speech_s if calibration else 0.0
+    heard = {
+        name: encoding
+        for name, encoding in encodings.items()
+        if encoding is not None and encoding.speech_s > 0 and encoding.speech_s >= minimum_s
+    }
+    answered = [
+        entry for entry in listed if entry.trial.enroll in heard and entry.trial.probe in heard
+    ]
+    scores = score_trials(
+        [entry.trial for entry in answered],
+        {name: encoding.embedding for name, encoding in heard.items()},
+    )
+    if calibration is None:
+        return answered, scores, False
+    speech_s = [
+        (heard[entry.trial.enroll].speech_s, heard[entry.trial.probe].speech_s)
+        for entry in answered
+    ]
+    return answered, _llrs(calibration, scores, speech_s), True
+
+
+def _llrs(
+    calibration: Calibration,
+    scores: npt.NDArray[np.float64],
+    speech_s: Sequence[tuple[float, float]],
+) -> npt.NDArray[np.float64]:
+    return np.array(
+        [
+            calibration.llr(score, enrolled_speech_s=enrolled_s, probe_speech_s=probe_s)
+            for score, (enrolled_s, probe_s) in zip(scores.tolist(), speech_s, strict=True)
+        ]
+    )
+
+
+def _speakers(
+    arguments: argparse.Namespace, listed: list[ListedTrial], known: dict[str, Segment]
+) -> tuple[list[str], list[str]] | None:
+    """The speaker of each side of each trial; None if that of any is unknown."""
+    given = read_speakers(arguments.speakers) if arguments.speakers else {}
+
+    def speaker(name: str) -> str | None:
+        if name in given:
+            return given[name]
+        if name in known:
+            return known[name].speaker
+        return name.split("/", 1)[0] if "/" in name and not given else None
+
+    sides = [(speaker(entry.trial.enroll), speaker(entry.trial.probe)) for entry in listed]
+    enrolled = [one for one, _ in sides if one is not None]
+    probes = [other for _, other in sides if other is not None]
+    return (enrolled, probes) if len(enrolled) == len(probes) == len(listed) else None
+
+
+def _conditions(names: Sequence[str], listed: list[ListedTrial]) -> dict[str, list[str]]:
+    columns = min((len(entry.conditions) for entry in listed), default=0)
+    if len(names) > columns:
+        raise ConfigError(f"expected {len(names)} columns of conditions, got {columns}")
+    return {name: [entry.conditions[place] for entry in listed] for place, name in enumerate(names)}
+
+
+def _print_figures(
+    figures: Figures,
+    by_condition: dict[str, dict[str, Figures | None]],
+    *,
+    evidence: str,
+    counts: dict[str, int],
+) -> None:
+    speakers = "" if figures.num_speakers is None else f" of {figures.num_speakers} speakers"
+    print(
+        f"{figures.num_target} target and {figures.num_nontarget} nontarget trials{speakers}, "
+        f"judged by {evidence}; {counts['without_answer']} without an answer, "
+        f"{counts['shared_audio_left_out']} left out for shared audio"
+    )
+    columns = [("all", figures)] + [
+        (f"{name}={value}", part)
+        for name, parts in by_condition.items()
+        for value, part in parts.items()
+        if part is not None
+    ]
+    print_table(
+        ("metric", *(title for title, _ in columns)),
+        [(name, *(_cell(name, part) for _, part in columns)) for name in figures.values],
+    )
+
+
+def _cell(name: str, figures: Figures) -> str:
+    """A value with its interval: rates in percent, costs and bits as they are."""
+    is_rate = name == "EER" or name.startswith("FRR")
+
+    def text(value: float) -> str:
+        return f"{100 * value:.2f} %" if is_rate else f"{value:.3f}"
+
+    value = text(figures.values[name])
+    if name not in figures.intervals:
+        return value
+    low, high = figures.intervals[name]
+    return f"{value} [{text(low)}, {text(high)}]"
+
+
+@contextmanager
+def _progress_bar() -> Iterator[Progress | None]:
+    """A bar on a terminal's stderr; none elsewhere."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import Progress as Bar
+
+    with Bar(console=Console(stderr=True)) as bar:
+        task = bar.add_task("encoding", total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -1,0 +1,147 @@
+"""Figures of a trial list: error rates, costs and calibration, with intervals and by condition."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from speakersdk.metrics import (
+    Weights,
+    act_dcf,
+    cllr,
+    eer,
+    frr_at_far,
+    min_cllr,
+    min_dcf,
+    speaker_draws,
+)
+
+_Metric = Callable[[Any, Any, "Weights | None"], float]
+
+# Names carry their prior or rate. The first ones need an order only, the others natural llrs.
+ORDER_METRICS: Final[dict[str, _Metric]] = {
+    "EER": eer,
+    "minDCF(0.01)": lambda s, y, w: min_dcf(s, y, p_target=0.01, weights=w),
+    "minDCF(0.05)": lambda s, y, w: min_dcf(s, y, p_target=0.05, weights=w),
+    "minCllr": min_cllr,
+    "FRR at FAR 1 %": lambda s, y, w: frr_at_far(s, y, far=0.01, weights=w),
+    "FRR at FAR 0.1 %": lambda s, y, w: frr_at_far(s, y, far=0.001, weights=w),
+}
+LLR_METRICS: Final[dict[str, _Metric]] = {
+    "Cllr": cllr,
+    "actDCF(0.01)": lambda s, y, w: act_dcf(s, y, p_target=0.01, weights=w),
+    "actDCF(0.05)": lambda s, y, w: act_dcf(s, y, p_target=0.05, weights=w),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoredTrials:
+    """Trials with their evidence.
+
+    Attributes:
+        scores: (N,) higher = more alike.
+        labels: (N,) true = target trial.
+        are_llrs: whether the scores are natural log-likelihood ratios.
+        speakers: names of each side's speakers, N each; None if unknown, then without intervals.
+        conditions: (N,) values by the name of the column.
+    """
+
+    scores: npt.NDArray[np.float64]
+    labels: npt.NDArray[np.bool_]
+    are_llrs: bool
+    speakers: tuple[Sequence[str], Sequence[str]] | None = None
+    conditions: Mapping[str, Sequence[str]]
+
+    def take(self, kept: npt.NDArray[np.bool_]) -> ScoredTrials:
+        """The trials that are set in (N,) `kept`."""
+        chosen = np.flatnonzero(kept).tolist()
+
+        def part(values: Sequence[str]) -> list[str]:
+            return [values[index] for index in chosen]
+
+        return ScoredTrials(
+            scores=self.scores[kept],
+            labels=self.labels[kept],
+            are_llrs=self.are_llrs,
+            speakers=None
+            if self.speakers is None
+            else (part(self.speakers[0]), part(self.speakers[1])),
+            conditions={name: part(values) for name, values in self.conditions.items()},
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """What was measured on some trials.
+
+    Attributes:
+        num_target, num_nontarget: trials.
+        num_speakers: speakers of both sides; None if unknown.
+        values: metric -> value; rates in [0, 1], Cllr in bits.
+        intervals: metric -> lower and upper end at 95 %; empty without speakers or repeats.
+    """
+
+    num_target: int
+    num_nontarget: int
+    num_speakers: int | None
+    values: dict[str, float]
+    intervals: dict[str, tuple[float, float]]
+
+
+def evaluate(trials: ScoredTrials, *, repeats: int, rng: np.random.Generator) -> Figures:
+    """Measure.
+
+    Args:
+        trials: of both kinds.
+        repeats: draws of speakers for the intervals; 0 = no intervals.
+        rng: source of the draws.
+
+    Raises:
+        ValueError: one of the two kinds of trials is missing, or a score is not finite.
+    """
+    metrics = ORDER_METRICS | (LLR_METRICS if trials.are_llrs else {})
+    order = np.argsort(trials.scores, kind="stable")  # every metric sorts: sorted input is quick
+    scores, labels = trials.scores[order], trials.labels[order]
+    values = {name: metric(scores, labels, None) for name, metric in metrics.items()}
+    intervals: dict[str, tuple[float, float]] = {}
+    num_speakers = None
+    if trials.speakers is not None:
+        speakers = (
+            [trials.speakers[0][index] for index in order],
+            [trials.speakers[1][index] for index in order],
+        )
+        num_speakers = len({*speakers[0], *speakers[1]})
+        drawn: dict[str, list[float]] = {name: [] for name in metrics}
+        for weights in speaker_draws(labels, speakers, rng=rng, repeats=repeats):
+            for name, metric in metrics.items():
+                drawn[name].append(metric(scores, labels, weights))
+        for name, listed in drawn.items():
+            if listed:
+                low, high = np.quantile(listed, [0.025, 0.975])
+                intervals[name] = (float(low), float(high))
+    return Figures(
+        num_target=int(labels.sum()),
+        num_nontarget=int((~labels).sum()),
+        num_speakers=num_speakers,
+        values=values,
+        intervals=intervals,
+    )
+
+
+def evaluate_conditions(
+    trials: ScoredTrials, *, repeats: int, rng: np.random.Generator
+) -> dict[str, dict[str, Figures | None]]:
+    """Figures of each value of each condition; None where one kind of trials is missing."""
+    found: dict[str, dict[str, Figures | None]] = {}
+    for name, values in trials.conditions.items():
+        column = np.array(values)
+        found[name] = {}
+        for value in sorted(set(values)):
+            part = trials.take(column == value)
+            measurable = part.labels.any() and not part.labels.all()
+            found[name][value] = evaluate(part, repeats=repeats, rng=rng) if measurable else None
+    return found

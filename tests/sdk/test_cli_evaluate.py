@@ -1,0 +1,166 @@
+"""``speakersdk evaluate`` on the bundled clips and on ready scores."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from speakersdk.cli import main
+from speakersdk.metrics import eer
+from speakersdk.verifier import Verifier
+
+
+@pytest.fixture
+def clips(demo_clips: Path) -> list[str]:
+    return sorted(path.name for path in demo_clips.glob("*.flac"))
+
+
+@pytest.fixture
+def trials(clips: list[str], tmp_path: Path) -> Path:
+    """All pairs of the twelve clips in Kaldi's form, with a column of condition."""
+    path = tmp_path / "trials.txt"
+    lines = []
+    for number, (one, other) in enumerate(itertools.combinations(clips, 2)):
+        kind = "target" if one.split("-")[0] == other.split("-")[0] else "nontarget"
+        lines.append(f"{one} {other} {kind} {'even' if number % 2 == 0 else 'odd'}\n")
+    path.write_text("".join(lines))
+    return path
+
+
+def document(capsys: pytest.CaptureFixture[str], *arguments: str) -> Any:
+    assert main(["evaluate", *arguments, "--json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def test_a_model_on_files(
+    trials: Path, demo_clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    speakers = tmp_path / "utt2spk"
+    names = sorted(path.name for path in demo_clips.glob("*.flac"))
+    speakers.write_text("".join(f"{name} {name.split('-')[0]}\n" for name in names))
+    found = document(
+        capsys,
+        str(trials),
+        *("--audio-root", str(demo_clips), "--speakers", str(speakers)),
+        *("--conditions", "half", "--repeats", "20", "--cache", str(tmp_path / "cache")),
+    )
+    assert found["evidence"] == "llr"
+    assert (found["num_target"], found["num_nontarget"], found["num_speakers"]) == (12, 54, 4)
+    assert found["values"]["EER"] == 0.0  # the clips are easy
+    assert 0 <= found["values"]["minCllr"] <= found["values"]["Cllr"] < 0.5
+    assert set(found["intervals"]) == set(found["values"])
+    halves = found["conditions"]["half"]
+    assert sum(half["num_target"] + half["num_nontarget"] for half in halves.values()) == 66
+    assert len(list((tmp_path / "cache").rglob("*.f64"))) == 12
+
+
+def test_ready_scores_give_the_figures_of_the_metrics(
+    trials: Path, tmp_path: Path, rng: np.random.Generator, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [line.split() for line in trials.read_text().splitlines()]
+    labels = np.array([row[2] == "target" for row in rows])
+    scores = rng.standard_normal(len(rows)) + labels
+    ready = tmp_path / "scores.txt"
+    ready.write_text(
+        "".join(
+            f"{row[0]} {row[1]} {score!r}\n"
+            for row, score in zip(rows, scores.tolist(), strict=True)
+        )
+    )
+    found = document(capsys, str(trials), "--scores", str(ready))
+    assert found["values"]["EER"] == pytest.approx(eer(scores, labels))
+    assert (found["evidence"], found["intervals"]) == ("score", {})
+    assert "Cllr" not in found["values"]
+    assert "Cllr" in document(capsys, str(trials), "--scores", str(ready), "--llr")["values"]
+    ready.write_text(ready.read_text().split("\n", 1)[1])
+    assert main(["evaluate", str(trials), "--scores", str(ready)]) == 2
+    assert "1 trials have no score" in capsys.readouterr().err
+
+
+def test_raw_scores_are_those_of_the_verifier(
+    clips: list[str],
+    demo_clips: Path,
+    verifier: Verifier,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    # One target and one nontarget trial: whether any threshold tells them apart is their order.
+    path = tmp_path / "two.txt"
+    path.write_text(f"1 {clips[0]} {clips[1]}\n0 {clips[0]} {clips[-1]}\n")
+    found = document(capsys, str(path), "--audio-root", str(demo_clips), "--raw")
+    same, different = (
+        verifier.score(demo_clips / clips[0], demo_clips / clips[i]) for i in (1, -1)
+    )
+    assert found["evidence"] == "score"
+    assert found["values"]["EER"] == (0.0 if same > different else 1.0)
+
+
+def test_segments_that_share_audio_are_left_out(
+    demo_clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = []
+    for clip, speaker in (("slt-probe.flac", "s/slt"), ("rms-probe.flac", "s/rms")):
+        for number, start in enumerate((0, 8000, 24000)):
+            name = f"{speaker}/{number}"
+            rows.append({"segment": name, "speaker": speaker, "pieces": [[clip, start, 24000]]})
+    segments = tmp_path / "segments.jsonl"
+    segments.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    path = tmp_path / "trials.txt"
+    path.write_text("1 s/slt/0 s/slt/1\n1 s/slt/0 s/slt/2\n1 s/rms/0 s/rms/2\n0 s/slt/0 s/rms/0\n")
+    options = ("--segments", str(segments), "--audio-root", str(demo_clips), "--repeats", "0")
+    found = document(capsys, str(path), *options)
+    assert (found["num_target"], found["shared_audio_left_out"]) == (2, 1)
+    found = document(capsys, str(path), *options, "--keep-shared-audio")
+    assert (found["num_target"], found["shared_audio_left_out"]) == (3, 0)
+    assert found["num_speakers"] == 2
+
+
+def test_tables_and_plots(
+    trials: Path, demo_clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("matplotlib")
+    plots = tmp_path / "plots"
+    options = ["--audio-root", str(demo_clips), "--conditions", "half", "--plots", str(plots)]
+    assert main(["evaluate", str(trials), *options]) == 0
+    printed = capsys.readouterr()
+    lines = printed.out.splitlines()
+    assert lines[0].startswith("12 target and 54 nontarget trials, judged by llr; 0 without")
+    assert lines[1] == "metric\tall\thalf=even\thalf=odd"
+    assert any(line.startswith("EER\t0.00 %\t") for line in lines)
+    assert sorted(path.name for path in plots.iterdir()) == [
+        "det.png",
+        "reliability.png",
+        "scores.png",
+    ]
+    assert "det.png" in printed.err
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "message"),
+    [
+        ("1 a b\n", ["--jobs", "0"], "--jobs of at least 1"),
+        ("1 a.wav b.wav\n0 a.wav c.wav\n", [], "a.wav"),
+        ("1 a b\n", ["--scores", "scores"], "expected target and nontarget trials"),
+        ("1 a b\n", ["--scores", "scores", "--conditions", "x"], "1 columns of conditions, got 0"),
+    ],
+)
+def test_mistakes_are_one_line(
+    text: str,
+    options: list[str],
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("trials").write_text(text)
+    Path("scores").write_text("a b 1.0\n")
+    assert main(["evaluate", "trials", *options]) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
