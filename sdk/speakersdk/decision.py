@@ -112,6 +112,11 @@ class Identification:
     ranking: tuple[tuple[str, Decision], ...]
 
     @classmethod
+    def without_answer(cls, decision: Decision) -> Identification:
+        """No candidate was compared, for the reason that the decision gives."""
+        return cls(decision=decision, speaker=None, margin=None, ranking=())
+
+    @classmethod
     def from_candidates(cls, candidates: Sequence[tuple[str, Decision]]) -> Identification:
         """Rank the decisions about each candidate by their llr; all of them must have one."""
         ranking = sorted(candidates, key=lambda named: _llr(named[1]), reverse=True)

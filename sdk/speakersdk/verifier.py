@@ -6,7 +6,6 @@ recording -> audio -> encoder -> embedding -> symmetric KL with a voiceprint -> 
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -38,7 +37,7 @@ from speakersdk.sequential_decision import SequentialBounds
 from speakersdk.stream_pool import StreamPool
 from speakersdk.stream_update import StreamUpdate
 from speakersdk.streaming import SILENCE_S, SpeakerStream, StreamOptions, hop_sizes
-from speakersdk.voiceprint import Voiceprint, check_name
+from speakersdk.voiceprint import Voiceprint, check_distinct, check_name
 
 # A path, or samples as `speakersdk.audio.as_waveform` takes them.
 Recording = str | os.PathLike[str] | npt.NDArray[Any]
@@ -365,14 +364,7 @@ class Verifier:
         voiceprint.check_model(name=self.manifest.name, sha256=self.manifest.weights_sha256)
 
     def _check_candidates(self, voiceprints: Sequence[Voiceprint]) -> None:
-        if not voiceprints:
-            raise ConfigError("expected at least one voiceprint, got none")
-        names = Counter(voiceprint.name for voiceprint in voiceprints)
-        name, count = names.most_common(1)[0]
-        if count > 1:
-            raise ConfigError(
-                f"expected voiceprints of different names, got {name!r} {count} times"
-            )
+        check_distinct(voiceprints)
         for voiceprint in voiceprints:
             self._check_model(voiceprint)
 
@@ -398,10 +390,8 @@ def _unanswered(
     *,
     speech_s: float,
 ) -> Identification:
-    threshold = rule.threshold(
-        enrolled_speech_s=voiceprints[0].total_speech_s, probe_speech_s=speech_s
+    enrolled_s = voiceprints[0].total_speech_s
+    threshold = rule.threshold(enrolled_speech_s=enrolled_s, probe_speech_s=speech_s)
+    return Identification.without_answer(
+        Decision.without_answer(verdict, threshold=threshold, speech_s=speech_s, reason=reason)
     )
-    decision = Decision.without_answer(
-        verdict, threshold=threshold, speech_s=speech_s, reason=reason
-    )
-    return Identification(decision=decision, speaker=None, margin=None, ranking=())

@@ -15,6 +15,8 @@ import os
 import struct
 import tempfile
 import unicodedata
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -37,6 +39,20 @@ _MAXIMUM_NAME_BYTES = 200
 # The model scales to length T in float32 (1e-6); this only tells scaled from unscaled embeddings.
 _LENGTH_TOLERANCE = 1e-3
 _NAME_PUNCTUATION = " -_.'@+"
+
+
+def check_distinct(voiceprints: Sequence[Voiceprint]) -> None:
+    """Refuse candidates that a decision could not name.
+
+    Raises:
+        ConfigError: no voiceprint, or two of one name.
+    """
+    if not voiceprints:
+        raise ConfigError("expected at least one voiceprint, got none")
+    names = Counter(voiceprint.name for voiceprint in voiceprints)
+    name, count = names.most_common(1)[0]
+    if count > 1:
+        raise ConfigError(f"expected voiceprints of different names, got {name!r} {count} times")
 
 
 def check_name(name: str) -> str:

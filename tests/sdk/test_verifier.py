@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,7 +26,6 @@ from speakersdk.errors import (
     ModelError,
     UnreadableAudioError,
 )
-from speakersdk.microphone import CaptureCounters
 from speakersdk.scoring import symmetric_kl
 from speakersdk.verifier import Verifier
 from speakersdk.voiceprint import Voiceprint
@@ -383,39 +382,3 @@ def test_report_says_what_runs_where(verifier: Verifier) -> None:
     assert (report["num_threads"], report["far"]) == (1, 0.01)
     assert report["ORT_DISABLE_TELEMETRY"] == "1"
     assert json.loads(json.dumps(report)) == report
-
-
-def test_listening_streams_the_microphone_and_reports_its_counters(
-    verifier: Verifier, voices: dict[str, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    samples = read_audio(voices["slt"].probe)
-
-    class Recorded:
-        """Stands in for a microphone; the real one is in tests/integration."""
-
-        sample_rate_hz = 16000.0
-        counters = CaptureCounters(captured_s=1.0)
-
-        def __init__(self, device: str | None) -> None:
-            assert device == "usb"
-
-        def __enter__(self) -> Self:
-            return self
-
-        def __exit__(self, *_: object) -> None:
-            pass
-
-        def blocks(self) -> Iterator[Any]:
-            yield from np.array_split(samples, 50)
-
-    monkeypatch.setattr("speakersdk.verifier.Microphone", Recorded)
-    voiceprint = verifier.enroll(voices["slt"].enroll, name="slt")
-    updates = list(verifier.listen([voiceprint], device="usb"))
-    assert updates[-1].speaker == "slt"
-    assert updates[-1].capture == CaptureCounters(captured_s=1.0)
-
-
-def test_streams_decide_at_a_rate_and_not_by_a_prior() -> None:
-    verifier = Verifier(prior=0.5)
-    with pytest.raises(ConfigError, match="streams decide at a false-accept rate"):
-        verifier.stream_pool()
