@@ -128,10 +128,10 @@ def test_figures_of_the_readme_are_those_of_the_results() -> None:
         assert f"| {measured['target_trials']} / {measured['nontarget_trials']} |" in row
     # Times differ from run to run; a figure that is off by half is another figure.
     seconds = {timing["name"]: timing["median_s"] for timing in latest("startup")["timings"]}
-    assert seconds["speakersdk verify, two recordings"] == pytest.approx(0.20, rel=0.5)
-    assert seconds["import speakersdk"] == pytest.approx(0.11, rel=0.5)
+    assert seconds["speakersdk verify, two recordings"] == pytest.approx(0.23, rel=0.5)
+    assert seconds["import speakersdk"] == pytest.approx(0.12, rel=0.5)
     rtf = latest("encoder")["facts"]["real-time factor, 3 s"]
-    assert rtf == pytest.approx(0.0018, rel=0.5)
+    assert rtf == pytest.approx(0.0013, rel=0.5)
 
 
 def test_hashes_of_the_model_card_are_those_of_its_files() -> None:
