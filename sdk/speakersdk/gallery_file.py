@@ -8,19 +8,17 @@ docs/gallery-format.md describes the bytes:
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
-import os
 import struct
-import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 import numpy as np
 import numpy.typing as npt
 
+from speakersdk.atomic_file import replacement
 from speakersdk.errors import GalleryError
 
 SUFFIX: Final = ".gallery"
@@ -51,7 +49,7 @@ def write_gallery(path: Path, header: Mapping[str, Any], blocks: Blocks) -> None
     content = json.dumps(
         {**header, "blocks": described}, ensure_ascii=False, sort_keys=True, separators=(",", ":")
     ).encode()
-    with _replacement(path) as file:
+    with replacement(path) as file:
         checksum = hashlib.sha256()
 
         def put(data: bytes | memoryview) -> None:
@@ -171,19 +169,3 @@ def _check_sum(file: BinaryIO, end: int) -> None:
 
 def _type_name(block: npt.NDArray[Any]) -> str:
     return "bytes" if block.dtype == np.uint8 else block.dtype.name
-
-
-@contextlib.contextmanager
-def _replacement(path: Path) -> Iterator[BinaryIO]:
-    """A file that takes the place of `path`, mode 0600, when the block ends without an error."""
-    descriptor, temporary = tempfile.mkstemp(prefix=".", suffix=".tmp", dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).replace(path)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            Path(temporary).unlink()
-        raise

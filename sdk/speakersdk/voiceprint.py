@@ -8,12 +8,10 @@ them. docs/voiceprint-format.md describes the bytes:
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
 import struct
-import tempfile
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
@@ -26,6 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from speakersdk.arrays import Embedding, Embeddings
+from speakersdk.atomic_file import replacement
 from speakersdk.errors import ConfigError, IncompatibleModelError, VoiceprintError
 
 SUFFIX: Final = ".voiceprint"
@@ -214,7 +213,8 @@ class Voiceprint:
         Raises:
             OSError: the file cannot be written.
         """
-        _write_atomically(Path(path), self.to_bytes())
+        with replacement(Path(path)) as file:
+            file.write(self.to_bytes())
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Voiceprint:
@@ -237,27 +237,6 @@ class Voiceprint:
 
     def __hash__(self) -> int:
         return hash(self.to_bytes())
-
-
-def _write_atomically(path: Path, data: bytes) -> None:
-    """Put `data` at `path`, mode 0600; readers see the old file or the new one, never a part."""
-    descriptor, temporary = tempfile.mkstemp(prefix=".", suffix=".tmp", dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).replace(path)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            Path(temporary).unlink()
-        raise
-    # The new name survives a power cut only when its folder is on disk too.
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def _frozen(values: npt.ArrayLike, dtype: type[np.floating[Any]]) -> npt.NDArray[Any]:
