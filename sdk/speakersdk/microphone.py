@@ -25,6 +25,9 @@ from speakersdk.errors import MicrophoneError, MissingDependencyError
 
 # The callback hands over blocks of this length: short against a hop, long against a context switch.
 _BLOCK_S: Final = 0.05
+# The system's buffer. PortAudio's own choice wakes its thread twice as often for the same blocks,
+# and that is most of what waiting costs.
+_LATENCY_S: Final = 0.3
 # What a consumer may lag behind before samples are dropped: longer than any pause of ours.
 QUEUE_S: Final = 5.0
 # A device that delivers nothing for this long is gone; some backends never say so.
@@ -215,6 +218,7 @@ class Microphone:
             dtype="float32",
             samplerate=self.sample_rate_hz,
             blocksize=round(_BLOCK_S * self.sample_rate_hz),
+            latency=_LATENCY_S,
             callback=self._take,
         )
 
