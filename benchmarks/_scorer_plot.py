@@ -1,4 +1,4 @@
-"""The plots of bench_scorer.py: rates over the number of voiceprints."""
+"""The plots of scorer.py: rates over the number of voiceprints."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Scorer: pairs a second and errors of the kernels beside their rivals, in turns, in one run.
 
-python benchmarks/bench_scorer.py               # one thread
-python benchmarks/bench_scorer.py --threads 2   # those that have threads
+python benchmarks/scorer.py               # one thread
+python benchmarks/scorer.py --threads 2   # those that have threads
 
 Rivals that are not installed (dependency group "rivals") are left out.
 """
