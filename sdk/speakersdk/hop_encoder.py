@@ -5,13 +5,14 @@ samples + cache -> graph -> speech probability, statistics -> three embeddings i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 import numpy as np
 
 from speakersdk.arrays import Embeddings, Waveform
+from speakersdk.bound_call import BoundCall
 from speakersdk.hop_buffer import HopBuffer
 from speakersdk.manifest import ModelManifest
 from speakersdk.onnx_session import OnnxSession
@@ -157,7 +158,7 @@ class StatefulHopEncoder:
         }
         if manifest.has_speech_head:
             self._outputs["speech"] = np.zeros((capacity, frames), np.float32)
-        self._runs: dict[int, Callable[[], None]] = {}
+        self._runs: dict[int, BoundCall] = {}
 
     def start(self) -> HopState:
         """State of a stream that has heard nothing."""
@@ -198,7 +199,8 @@ class StatefulHopEncoder:
             state.buffer.advance()
 
     def _run(self, batch: int) -> None:
-        """Run the graph on the first `batch` rows of the buffers."""
+        """Run the graph on the first `batch` rows of the buffers; on all if shapes are fixed."""
+        batch = self._capacity if self._session.has_fixed_shapes else batch
         if batch not in self._runs:
             rows = {
                 name: batch * (NUM_WINDOWS if name == "embedding" else 1) for name in self._outputs
