@@ -32,7 +32,7 @@ from speakersdk.execution_providers import (
 from speakersdk.native_libraries import gpus, tensorrt_version
 from speakersdk.session_options import SessionOptions
 
-_TELEMETRY_SWITCH: Final = "ORT_DISABLE_TELEMETRY"
+TELEMETRY_SWITCH: Final = "ORT_DISABLE_TELEMETRY"
 # Operators with weights do nearly all of the work: a device that leaves one of them to another does
 # not run the model.
 _WEIGHTY: Final = frozenset({"Conv", "Gemm", "MatMul", "LSTM"})
@@ -172,7 +172,7 @@ class OnnxSession:
             "calls_on_cpu_for_their_shape": self.num_calls_on_cpu,
             "engine_cache": self.engine_cache,
             "num_threads": self._options.num_threads,
-            _TELEMETRY_SWITCH: os.environ.get(_TELEMETRY_SWITCH),
+            TELEMETRY_SWITCH: os.environ.get(TELEMETRY_SWITCH),
         }
 
     def check_placement(self) -> None:
@@ -317,14 +317,14 @@ def import_onnxruntime() -> ModuleType:
     Raises:
         MissingDependencyError: it is not installed.
     """
-    if _TELEMETRY_SWITCH not in os.environ:
+    if TELEMETRY_SWITCH not in os.environ:
         if "onnxruntime" in sys.modules:
             warnings.warn(
-                f"onnxruntime was imported before speakersdk and without {_TELEMETRY_SWITCH}=1, so "
+                f"onnxruntime was imported before speakersdk and without {TELEMETRY_SWITCH}=1, so "
                 "its telemetry may be on; set the variable before the first import",
                 stacklevel=3,
             )
-        os.environ[_TELEMETRY_SWITCH] = "1"
+        os.environ[TELEMETRY_SWITCH] = "1"
     try:
         import onnxruntime
     except ModuleNotFoundError as error:
