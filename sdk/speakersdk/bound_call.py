@@ -84,18 +84,22 @@ class BoundCall:
         for _, _, places in self._carried:
             places[self._turn].update_inplace(np.zeros(places[0].shape(), _ELEMENT))
 
-    def __call__(self, wanted: Iterable[str] | None = None) -> None:
+    def __call__(
+        self, changed: Iterable[str] | None = None, wanted: Iterable[str] | None = None
+    ) -> None:
         """Run the graph.
 
         Args:
+            changed: inputs to copy from the host; None = all. The others may be stale.
             wanted: outputs to copy to the host; None = all. The others may be stale.
 
         Raises:
             InferenceError: onnxruntime failed.
         """
         with translated("cannot run the model"):
-            for name, value in self._device_inputs.items():
-                value.update_inplace(self._inputs[name])
+            if self._device_inputs:
+                for name in self._inputs if changed is None else changed:
+                    self._device_inputs[name].update_inplace(self._inputs[name])
             self._session.run_with_iobinding(self._bindings[self._turn])
             self._turn = (self._turn + 1) % len(self._bindings)
             if self._device_outputs:

@@ -34,7 +34,7 @@ _RUNTIMES: Final = ("onnxruntime", "onnxruntime-gpu")
 _THREAD_VARIABLES: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _PORTAUDIO: Final = "libportaudio.so.2"
 _CAPTURE_DEVICES: Final = Path("/proc/asound/pcm")
-_PERSONAL_FOLDER: Final = re.compile(r"(/home/|/Users/)[^/\s'\"]+")
+_PERSONAL_FOLDER: Final = re.compile(r"/(home|Users)/[^/\s'\"]+")
 
 
 def diagnose(
@@ -210,4 +210,4 @@ def _without_names(value: Any) -> Any:
         value = value.replace(home, "~")
     if host:
         value = re.sub(rf"\b{re.escape(host)}\b", "HOST", value)
-    return _PERSONAL_FOLDER.sub(r"\1USER", value)
+    return _PERSONAL_FOLDER.sub(r"/\1/USER", value)
