@@ -14,9 +14,9 @@ import argparse
 import statistics
 import sys
 import time
-from collections.abc import Callable, Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from _harness import Benchmark
 from _roofline import work_of_a_pass
@@ -100,37 +100,30 @@ def check_parity(benchmark: Benchmark, encoder: SpeakerEncoder, speech: Waveform
 def check_stalls(
     benchmark: Benchmark, encoder: SpeakerEncoder, speech: Waveform, device: str
 ) -> bool:
-    """Encode 200 lengths, each one new, at one call each; and some without fixed shapes."""
-    num_lengths = 20 if benchmark.smoke else 200
-    lengths = np.linspace(0.5, 2.9, num_lengths) * SAMPLE_RATE_HZ
-    calls = [lambda n=int(n): encoder.encode(speech[:n]) for n in lengths]
-    encoder.encode(speech[: int(BATCH_S * SAMPLE_RATE_HZ)])
-    ratio, median_s = slowest_of_median(calls)
-    if ratio > STALL_RATIO:  # a stall would be over now; what the machine did meanwhile, too
-        again = [lambda n=int(n) + 7: encoder.encode(speech[:n]) for n in lengths]
-        ratio = min(ratio, slowest_of_median(again)[0])
-    benchmark.record("slowest of the lengths / median", round(ratio, 2))
-    benchmark.record("median of the lengths, ms", round(1e3 * median_s, 3))
+    """Encode 200 lengths, each one new, in one call each; and some without fixed shapes."""
+    lengths = np.linspace(0.5, 2.9, 20 if benchmark.smoke else 200) * SAMPLE_RATE_HZ
+    fixed = slowest_of_usual(encoder, speech, lengths.astype(int))
+    if fixed > STALL_RATIO:  # new lengths again: a hiccup of the machine does not come back
+        fixed = min(fixed, slowest_of_usual(encoder, speech, lengths.astype(int) + 7))
     free = load_encoder(default_model_path(), device=device, fixed_shapes=False)
-    free.encode(speech[: int(BATCH_S * SAMPLE_RATE_HZ)])
-    control = [
-        lambda n=int(n): free.encode(speech[:n]) for n in lengths[:: num_lengths // CONTROL_LENGTHS]
-    ]
-    ratio_free, median_free_s = slowest_of_median(control)
-    benchmark.record("the same without fixed shapes", round(ratio_free, 2))
-    benchmark.record("its median, ms", round(1e3 * median_free_s, 3))
-    return ratio <= STALL_RATIO
+    control = slowest_of_usual(free, speech, lengths.astype(int)[:: len(lengths) // 20])
+    benchmark.record("slowest new length / the usual call", round(fixed, 2))
+    benchmark.record("the same without fixed shapes", round(control, 2))
+    return fixed <= STALL_RATIO
 
 
-def slowest_of_median(calls: Sequence[Callable[[], object]]) -> tuple[float, float]:
-    """Slowest over median of single calls, and the median in seconds."""
-    seconds = []
-    for call in calls:
+def slowest_of_usual(
+    encoder: SpeakerEncoder, speech: Waveform, lengths: npt.NDArray[np.int64]
+) -> float:
+    """Seconds of the slowest of these lengths over those of 3 s, encoded again and again."""
+
+    def seconds(num_samples: int) -> float:
         started_s = time.perf_counter()
-        call()
-        seconds.append(time.perf_counter() - started_s)
-    median_s = statistics.median(seconds)
-    return max(seconds) / median_s, median_s
+        encoder.encode(speech[:num_samples])
+        return time.perf_counter() - started_s
+
+    usual = [seconds(round(BATCH_S * SAMPLE_RATE_HZ)) for _ in range(21)][1:]  # without the first
+    return max(map(seconds, lengths)) / statistics.median(usual)
 
 
 def measure_streams(benchmark: Benchmark, encoder: SpeakerEncoder, speech: Waveform) -> None:

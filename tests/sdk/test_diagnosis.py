@@ -11,6 +11,7 @@ import pytest
 
 from speakersdk import diagnosis
 from speakersdk.diagnosis import diagnose
+from speakersdk.microphone import InputDevice
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +84,13 @@ def test_portaudio_is_asked_only_where_wanted(monkeypatch: pytest.MonkeyPatch) -
     def unreachable() -> None:
         raise OSError("no sound server")
 
+    device = InputDevice(
+        index=3, name="Ann's buds", api="ALSA", num_channels=1, sample_rate_hz=48e3, is_default=True
+    )
+    listing(lambda: (device,))
+    (listed,) = diagnose(ask_portaudio=True)["audio"]["input_devices"]
+    assert listed["api"] == "ALSA"
+    assert "name" not in listed
     listing(unreachable)
     assert "input_devices" not in diagnose()["audio"]
     assert "no sound server" in diagnose(ask_portaudio=True)["audio"]["input_devices"]["error"]
