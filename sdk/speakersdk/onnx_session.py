@@ -49,7 +49,7 @@ class OnnxSession:
         metadata: the file's own metadata properties.
         inputs, outputs: name -> shape; a size that may vary is a string or None.
         shapes: the only shapes of the inputs that reach the device; None = any.
-        num_calls_on_cpu: calls of `run` that had other shapes.
+        num_calls_on_cpu: of `run_any_shape`, for their shapes.
         engine_cache: what became of TensorRT's engine.
     """
 
@@ -68,7 +68,7 @@ class OnnxSession:
         self._options = options
         self._by_shapes: dict[tuple[tuple[str, tuple[int, ...]], ...], OnnxSession] = {}
         self.num_calls_on_cpu = 0
-        self._any_shape: OnnxSession | None = None
+        self._on_cpu: OnnxSession | None = None
         self.device = device
         self.choice = device.name
         self.engine_cache = "not used"
@@ -106,25 +106,35 @@ class OnnxSession:
         return self._by_shapes[key]
 
     def run(self, feeds: Arrays) -> dict[str, Any]:
-        """Run the graph once; feeds of other shapes than `shapes` are run on the CPU.
+        """Run the graph once.
 
         Args:
-            feeds: an array for every input.
+            feeds: an array for every input, of `shapes` if those are fixed.
 
         Returns:
             An array for every output.
 
         Raises:
             InferenceError: onnxruntime refused the feeds or failed.
+            ValueError: the shapes are fixed, and others.
         """
-        if (
-            self.shapes is not None
-            and {name: array.shape for name, array in feeds.items()} != self.shapes
-        ):
-            return self._on_cpu().run(feeds)
+        self._check_shapes(_shapes(feeds))
         with translated("cannot run the model"):
             outputs = self._session.run(None, feeds)
         return dict(zip(self.outputs, outputs, strict=True))
+
+    def run_any_shape(self, feeds: Arrays) -> dict[str, Any]:
+        """As `run`; but feeds of other shapes than the fixed ones, which would stall, on the CPU.
+
+        For graphs whose feeds cannot be filled up. `report` counts how often the CPU was taken.
+        """
+        if self.shapes in (None, _shapes(feeds)):
+            return self.run(feeds)
+        if self._on_cpu is None:
+            options = replace(self._options, precision="fp32", fixed_shapes=False)
+            self._on_cpu = _open_on(ComputeDevice("cpu"), self._path, options, None)
+        self.num_calls_on_cpu += 1
+        return self._on_cpu.run(feeds)
 
     def bind(
         self, inputs: Arrays, outputs: Arrays, carried: Mapping[str, Carried] | None = None
@@ -141,10 +151,7 @@ class OnnxSession:
             ValueError: their shapes are not those of this session.
         """
         carried = carried or {}
-        got = {name: array.shape for name, array in inputs.items()}
-        got |= {name: state.shape for name, state in carried.items()}
-        if self.shapes not in (None, got):
-            raise ValueError(f"expected inputs of the shapes {self.shapes}, got {got}")
+        self._check_shapes(_shapes(inputs) | {name: state.shape for name, state in carried.items()})
         is_cpu = self.device.kind == "cpu"
         with translated("cannot run the model"):
             return BoundCall(
@@ -200,13 +207,15 @@ class OnnxSession:
                 "device runs it"
             )
 
-    def _on_cpu(self) -> OnnxSession:
-        """The same file on the CPU, for shapes that would stall this device."""
-        if self._any_shape is None:
-            options = replace(self._options, precision="fp32", fixed_shapes=False)
-            self._any_shape = _open_on(ComputeDevice("cpu"), self._path, options, None)
-        self.num_calls_on_cpu += 1
-        return self._any_shape
+    def _check_shapes(self, got: Shapes) -> None:
+        if self.shapes not in (None, got):
+            raise ValueError(
+                f"expected inputs of the shapes {self.shapes}, got {dict(got)}; use with_shapes"
+            )
+
+
+def _shapes(arrays: Arrays) -> dict[str, tuple[int, ...]]:
+    return {name: array.shape for name, array in arrays.items()}
 
 
 def open_session(

@@ -107,5 +107,7 @@ class WindowedStream:
         self._latest = joined[-self._window_samples :].copy()
 
     def _embed(self, window: Waveform) -> Embedding:
-        embedding: Embedding = self._session.run({"samples": window[np.newaxis]})["embedding"][0]
+        embedding: Embedding = self._session.run_any_shape({"samples": window[np.newaxis]})[
+            "embedding"
+        ][0]
         return embedding

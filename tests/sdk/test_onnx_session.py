@@ -168,9 +168,18 @@ def test_other_shapes_never_reach_the_device(fixed: OnnxSession, rng: np.random.
     reached = shapes_that_reach(fixed)
     for num_samples in (8000, 7000, 8000, 9001):
         feeds = {"samples": rng.normal(0, 0.1, (1, num_samples)).astype(np.float32)}
-        np.testing.assert_array_equal(fixed.run(feeds)["embedding"], free.run(feeds)["embedding"])
+        np.testing.assert_array_equal(
+            fixed.run_any_shape(feeds)["embedding"], free.run(feeds)["embedding"]
+        )
     assert reached == [{"samples": (1, 8000)}] * 2
     assert fixed.report()["calls_on_cpu_for_their_shape"] == 2
+
+
+def test_other_shapes_are_refused_where_they_could_be_filled_up(fixed: OnnxSession) -> None:
+    with pytest.raises(
+        ValueError, match=r"expected inputs of the shapes .*8000.*7000.*with_shapes"
+    ):
+        fixed.run({"samples": np.zeros((1, 7000), np.float32)})
 
 
 def test_there_is_one_session_for_each_shape(fixed: OnnxSession) -> None:
