@@ -19,8 +19,9 @@ from speakersdk.native_libraries import gpus, missing_libraries, needed_librarie
 
 Shapes = Mapping[str, tuple[int, ...]]
 
-# Opened by the CUDA provider at its first convolution, so that its file does not ask for it.
-_CUDNN: Final = "libcudnn.so.9"
+# Opened by the CUDA provider at its first convolution, so that its file does not ask for it. The
+# TensorRT provider of the same build does, and so tells the version.
+_CUDNN: Final = "libcudnn.so"
 _GPU_PACKAGE: Final = 'pip uninstall onnxruntime, then pip install "speakersdk[gpu]"'
 _CUDA_PACKAGES: Final = 'pip install "speakersdk[gpu]" brings the CUDA and cuDNN libraries'
 _DRIVER_REMEDY: Final = "libcuda.so.1 comes with the NVIDIA driver; without a GPU use device cpu"
@@ -36,12 +37,18 @@ _TF32_SWITCH: Final = "NVIDIA_TF32_OVERRIDE"
 def missing_of(onnxruntime: ModuleType, device: ComputeDevice) -> tuple[str, ...]:
     """Names of the libraries that a compiled-in provider needs and that cannot be loaded."""
     _preload_cuda(onnxruntime)
-    names: list[str] = []
-    for member in device.chain:
-        if member.kind != "cpu":
-            path = _library(onnxruntime, member)
-            names += needed_libraries(path) if path.is_file() else [path.name]
-    return missing_libraries(dict.fromkeys([*names, _CUDNN]))
+    names = [
+        name
+        for member in device.chain
+        if member.kind != "cpu"
+        for name in _needed_by(onnxruntime, member)
+    ]
+    names += [
+        name
+        for name in _needed_by(onnxruntime, ComputeDevice("tensorrt"))
+        if name.startswith(_CUDNN)
+    ]
+    return missing_libraries(dict.fromkeys(names))
 
 
 def check_usable(onnxruntime: ModuleType, device: ComputeDevice) -> None:
@@ -140,10 +147,11 @@ def _remedies(missing: tuple[str, ...]) -> list[str]:
     return list(remedies)
 
 
-def _library(onnxruntime: ModuleType, device: ComputeDevice) -> Path:
-    """Shared library of a device's provider."""
+def _needed_by(onnxruntime: ModuleType, device: ComputeDevice) -> tuple[str, ...]:
+    """Libraries that a device's provider asks for; the provider's own, if its file is missing."""
     folder = Path(str(onnxruntime.__file__)).parent / "capi"
-    return folder / f"libonnxruntime_providers_{device.kind}.so"
+    path = folder / f"libonnxruntime_providers_{device.kind}.so"
+    return needed_libraries(path) if path.is_file() else (path.name,)
 
 
 def _preload_cuda(onnxruntime: ModuleType) -> None:
