@@ -73,12 +73,14 @@ class VariableBlocks:
     ) -> Outputs:
         """Encode the next block, filled up to whole hops, so that few different lengths occur."""
         padded_frames = -(-num_frames // self._hop_frames) * self._hop_frames
-        padding = (padded_frames - num_frames) * self._frontend.hop_samples
         weights = np.ones((1, padded_frames), np.float32)
-        weights[:, num_frames:] = 0.0
+        if padded_frames > num_frames:
+            weights[:, num_frames:] = 0.0
+            padding = (padded_frames - num_frames) * self._frontend.hop_samples
+            samples = np.concatenate([samples, np.zeros(padding, np.float32)])
         outputs = self._session.run(
             {
-                "samples": np.pad(samples, (0, padding))[np.newaxis] if padding else samples[None],
+                "samples": samples[np.newaxis],
                 "frame_weights": weights,
                 "cache": self._cache,
                 "statistics": statistics.astype(np.float32),
