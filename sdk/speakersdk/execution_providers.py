@@ -74,7 +74,8 @@ def check_usable(onnxruntime: ModuleType, device: ComputeDevice) -> None:
     if device.index >= (found := len(gpus())):
         raise MissingDependencyError(
             f"expected GPU number {device.index} for device {device.name}, the driver has {found}",
-            remedy="they are counted from 0; see nvidia-smi, and CUDA_VISIBLE_DEVICES, which hides",
+            remedy="they are counted from 0 (nvidia-smi lists them, CUDA_VISIBLE_DEVICES hides "
+            "some); without a GPU use device cpu",
         )
 
 
