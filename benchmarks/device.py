@@ -62,7 +62,7 @@ def main() -> int:
         sys.exit(f"{asked.device} cannot be measured: {error}")
     benchmark.record("load_s", round(time.perf_counter() - started_s, 3))
     benchmark.record("model", encoder.manifest.name)
-    benchmark.record("gpus", [f"{gpu.name}, {gpu.compute_capability}" for gpu in gpus()])
+    benchmark.record("gpus", [str(gpu) for gpu in gpus()])
     speech = np.concatenate([read_audio(path) for path in sorted(FOLDER.glob("*.flac"))])
     holds = {
         "placement": check_placement(benchmark, encoder),

@@ -31,6 +31,9 @@ class Gpu:
     name: str
     compute_capability: str
 
+    def __str__(self) -> str:
+        return f"{self.name}, compute capability {self.compute_capability}"
+
 
 def needed_libraries(path: Path) -> tuple[str, ...]:
     """Names of the libraries that a 64-bit little-endian ELF file asks for; () for other files."""

@@ -249,7 +249,7 @@ def open_session(
             refusals.append(f"not {device.name}: {error}")
     else:
         session = _open_on(last, Path(path), options.on(last), shapes)
-    session.choice = "; ".join([session.device.name, *refusals])
+    session.choice = "; ".join([session.choice, *refusals])
     if refusals and options.device != AUTO:
         warnings.warn(f"running on {session.choice}", stacklevel=2)
     return session
@@ -272,12 +272,11 @@ def _open_with_engine(
 ) -> OnnxSession:
     """A session whose TensorRT engine is kept for the next time."""
     runtime = import_onnxruntime()
-    gpu = gpus()[device.index]
     key = EngineKey(
         model_sha256=file_sha256(path),
         onnxruntime=runtime.__version__,
         tensorrt=tensorrt_version(),
-        gpu=f"{gpu.name} {gpu.compute_capability}",
+        gpu=str(gpus()[device.index]),
         precision=options.precision,
         shapes=dict(shapes or {}),
     )
@@ -314,6 +313,8 @@ def _create(
         )
     session = OnnxSession(created, runtime, path, options, device, shapes)
     session.check_placement()
+    if device.kind != "cpu":
+        session.choice += f" ({gpus()[device.index]})"
     if engine_folder is not None and shapes is not None:
         # What TensorRT still does in the first run, it does before the engine is sealed.
         session.run({name: np.zeros(shape, np.float32) for name, shape in shapes.items()})

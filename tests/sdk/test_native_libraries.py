@@ -6,6 +6,7 @@ import pytest
 
 from speakersdk import _native
 from speakersdk.native_libraries import (
+    Gpu,
     gpus,
     missing_libraries,
     needed_libraries,
@@ -48,3 +49,7 @@ def test_a_machine_without_nvidia_libraries_has_no_gpus_and_no_tensorrt() -> Non
     assert gpus() == ()
     if missing_libraries(["libnvinfer.so.10"]):
         assert tensorrt_version() == "unknown"
+
+
+def test_a_gpu_is_described_by_what_an_engine_depends_on() -> None:
+    assert str(Gpu("NVIDIA H200", "9.0")) == "NVIDIA H200, compute capability 9.0"
