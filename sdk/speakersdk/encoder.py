@@ -7,13 +7,17 @@ from __future__ import annotations
 
 import os
 
+from speakersdk.compute_device import Precision
 from speakersdk.encoding import EncoderStream, Encoding, SpeakerEncoder
 from speakersdk.errors import ManifestError
 from speakersdk.hop_encoder import HopEncoder, HopSizes, StatefulHopEncoder
 from speakersdk.manifest import ModelManifest
 from speakersdk.onnx_session import OnnxSession, open_session
-from speakersdk.stateful_encoder import StatefulEncoder
-from speakersdk.windowed_encoder import WindowedEncoder
+from speakersdk.session_options import SessionOptions
+from speakersdk.stateful_blocks import call_shapes
+from speakersdk.stateful_encoder import StatefulEncoder, offline_shapes
+from speakersdk.statistics_ring import NUM_WINDOWS
+from speakersdk.windowed_encoder import WindowedEncoder, window_shapes
 from speakersdk.windowed_hop_encoder import WindowedHopEncoder
 
 __all__ = ["EncoderStream", "Encoding", "SpeakerEncoder", "hop_encoder", "load_encoder"]
@@ -23,37 +27,62 @@ _Shapes = dict[str, tuple[int | None, ...]]
 
 
 def load_encoder(
-    path: str | os.PathLike[str], *, device: str = "cpu", num_threads: int = 1
+    path: str | os.PathLike[str],
+    *,
+    device: str = "cpu",
+    strict: bool | None = None,
+    precision: Precision = "fp32",
+    num_threads: int = 1,
+    fixed_shapes: bool | None = None,
 ) -> SpeakerEncoder:
     """Load an ONNX file that speakersdk-export wrote.
 
     Args:
         path: the file.
-        device, num_threads: see `speakersdk.onnx_session.open_session`.
+        device, strict, precision, num_threads, fixed_shapes: see
+            `speakersdk.session_options.SessionOptions`.
 
     Raises:
         ManifestError: no manifest, or a graph that is not what the manifest says.
         ConfigError, MissingDependencyError, InferenceError: see `open_session`.
     """
-    session = open_session(path, device=device, num_threads=num_threads)
+    options = SessionOptions(
+        device=device,
+        strict=strict,
+        precision=precision,
+        num_threads=num_threads,
+        fixed_shapes=fixed_shapes,
+    )
+    # The CPU reads any file in milliseconds: elsewhere the shapes must be known beforehand.
+    on_cpu = SessionOptions(num_threads=num_threads)
+    session = open_session(path, on_cpu)
     manifest = ModelManifest.from_metadata(session.metadata)
     _check_graph(session, manifest)
-    if manifest.mode == "stateful":
-        return StatefulEncoder(session, manifest)
-    return WindowedEncoder(session, manifest)
+    is_stateful = manifest.mode == "stateful"
+    if options != on_cpu:
+        shapes = offline_shapes(manifest) if is_stateful else window_shapes(manifest)
+        session = open_session(path, options, shapes=shapes)
+    return StatefulEncoder(session, manifest) if is_stateful else WindowedEncoder(session, manifest)
 
 
 def hop_encoder(encoder: SpeakerEncoder, sizes: HopSizes, *, capacity: int = 1) -> HopEncoder:
     """The live side of a loaded encoder: hops instead of recordings.
 
     Args:
-        encoder: made by `load_encoder`; the session is shared.
+        encoder: made by `load_encoder`; the session is shared where shapes may vary.
         sizes: of the evidence windows.
         capacity: streams that one call may serve.
     """
-    if encoder.manifest.mode == "stateful":
-        return StatefulHopEncoder(encoder.session, encoder.manifest, sizes, capacity=capacity)
-    return WindowedHopEncoder(encoder.session, encoder.manifest, sizes)
+    manifest = encoder.manifest
+    if manifest.mode == "stateful":
+        shapes = call_shapes(
+            manifest, num_frames=manifest.hop_frames, batch=capacity, windows=NUM_WINDOWS
+        )
+        session = encoder.session.with_shapes(shapes)
+        return StatefulHopEncoder(session, manifest, sizes, capacity=capacity)
+    num_samples = sizes.window_hops * manifest.hop_frames * manifest.frontend.hop_samples
+    session = encoder.session.with_shapes({"samples": (1, num_samples)})
+    return WindowedHopEncoder(session, manifest, sizes)
 
 
 def _check_graph(session: OnnxSession, manifest: ModelManifest) -> None:

@@ -5,13 +5,14 @@ samples + cache -> graph -> speech probability, statistics -> three embeddings i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 import numpy as np
 
 from speakersdk.arrays import Embeddings, Waveform
+from speakersdk.bound_call import BoundCall, Carried
 from speakersdk.hop_buffer import HopBuffer
 from speakersdk.manifest import ModelManifest
 from speakersdk.onnx_session import OnnxSession
@@ -64,6 +65,8 @@ class HopState:
             else VoiceActivityDetector(sample_rate_hz=manifest.frontend.sample_rate_hz)
         )
         self.cache = np.zeros(manifest.cache_size, np.float32)
+        # Where the cache stays on a GPU, the call that carries it from hop to hop.
+        self.carrier: BoundCall | None = None
         self.ring = StatisticsRing(
             manifest.statistics_size,
             window_hops=sizes.window_hops,
@@ -83,6 +86,8 @@ class HopState:
     def reset(self) -> None:
         """Make the next hop the first: nothing that came before it leaves a trace."""
         self.cache[:] = 0.0
+        if self.carrier is not None:
+            self.carrier.reset()
         self.buffer.forget_past()
         self.ring.restart()
         if self._activity is not None:
@@ -157,11 +162,18 @@ class StatefulHopEncoder:
         }
         if manifest.has_speech_head:
             self._outputs["speech"] = np.zeros((capacity, frames), np.float32)
-        self._runs: dict[int, Callable[[], None]] = {}
+        self._runs: dict[int, BoundCall] = {}
 
     def start(self) -> HopState:
         """State of a stream that has heard nothing."""
-        return HopState(self.manifest, self._sizes)
+        state = HopState(self.manifest, self._sizes)
+        if self._capacity == 1 and self._session.has_fixed_shapes:
+            # A pool's streams change from call to call, so that their caches go through the host.
+            inputs, outputs = dict(self._inputs), dict(self._outputs)
+            cache = Carried("next_cache", inputs.pop("cache").shape)
+            del outputs["next_cache"]
+            state.carrier = self._session.bind(inputs, outputs, {"cache": cache})
+        return state
 
     def encode(self, states: Sequence[HopState]) -> None:
         """Encode the complete hop in each state's buffer and move the buffers on."""
@@ -182,13 +194,17 @@ class StatefulHopEncoder:
             inputs["samples"][row] = state.buffer.samples
             inputs["cache"][row] = state.cache
             state.ring.fill(inputs["statistics"][row].reshape(NUM_WINDOWS, -1))
-        self._run(len(states))
+        if (carrier := states[0].carrier) is not None:
+            carrier()
+        else:
+            self._run(len(states))
         inputs["frame_weights"][: len(states), num_frames:] = 1.0
         no_speech_head = np.zeros(0, np.float32)
         for row, state in enumerate(states):
             probabilities = outputs["speech"][row] if "speech" in outputs else no_speech_head
             speech_frames = state.count_speech(probabilities, num_frames)
-            state.cache[:] = outputs["next_cache"][row]
+            if carrier is None:
+                state.cache[:] = outputs["next_cache"][row]
             if state.is_evidence:
                 state.ring.add(outputs["hop_statistics"][row], speech_frames=speech_frames)
                 first = row * NUM_WINDOWS
@@ -198,7 +214,8 @@ class StatefulHopEncoder:
             state.buffer.advance()
 
     def _run(self, batch: int) -> None:
-        """Run the graph on the first `batch` rows of the buffers."""
+        """Run the graph on the first `batch` rows of the buffers; on all if shapes are fixed."""
+        batch = self._capacity if self._session.has_fixed_shapes else batch
         if batch not in self._runs:
             rows = {
                 name: batch * (NUM_WINDOWS if name == "embedding" else 1) for name in self._outputs

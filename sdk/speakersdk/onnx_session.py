@@ -1,188 +1,340 @@
 """The only door to onnxruntime: sessions that run where they were asked to, or say why not.
 
-    open_session(path, device) -> OnnxSession -> run(feeds) -> outputs by name
+    open_session(path, options) -> OnnxSession -> run(feeds) -> outputs by name
 
 onnxruntime is imported when the first session is opened, after its telemetry was switched off.
 """
 
 from __future__ import annotations
 
-import contextlib
-import io
 import os
-import re
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 
-from speakersdk.errors import ConfigError, InferenceError, MissingDependencyError
+from speakersdk.bound_call import Arrays, BoundCall, Carried, translated
+from speakersdk.compute_device import AUTO, ComputeDevice, candidates
+from speakersdk.engine_cache import EngineCache, EngineKey, file_sha256
+from speakersdk.errors import InferenceError, MissingDependencyError
+from speakersdk.execution_providers import (
+    Shapes,
+    check_usable,
+    provider_options,
+    switch_tf32_off,
+)
+from speakersdk.native_libraries import gpus, tensorrt_version
+from speakersdk.session_options import SessionOptions
 
-_TELEMETRY_SWITCH: Final = "ORT_DISABLE_TELEMETRY"
-_DEVICE: Final = re.compile(r"cpu|cuda(?::(\d+))?")
-# Errors only: warnings about single operators mean nothing to someone who verifies a voice.
-_LOG_SEVERITY_ERROR: Final = 3
+TELEMETRY_SWITCH: Final = "ORT_DISABLE_TELEMETRY"
+# Operators with weights do nearly all of the work: a device that leaves one of them to another does
+# not run the model.
+_WEIGHTY: Final = frozenset({"Conv", "Gemm", "MatMul", "LSTM"})
 
 
 class OnnxSession:
     """A loaded ONNX file on one device.
 
     Attributes:
-        device: as asked for.
+        device: that runs it.
+        choice: which one that is, and why not another.
         providers: execution providers in use, first choice first.
+        nodes: operators of the graph by the provider that runs them, as onnxruntime placed them.
         metadata: the file's own metadata properties.
         inputs, outputs: name -> shape; a size that may vary is a string or None.
+        shapes: the only shapes of the inputs that reach the device; None = any.
+        num_calls_on_cpu: of `run_any_shape`, for their shapes.
+        engine_cache: what became of TensorRT's engine.
     """
 
-    def __init__(self, session: Any, *, device: str) -> None:
+    def __init__(
+        self,
+        session: Any,
+        runtime: ModuleType,
+        path: Path,
+        options: SessionOptions,
+        device: ComputeDevice,
+        shapes: Shapes | None = None,
+    ) -> None:
         self._session = session
+        self._runtime = runtime
+        self._path = path
+        self._options = options
+        self._by_shapes: dict[tuple[tuple[str, tuple[int, ...]], ...], OnnxSession] = {}
+        self.num_calls_on_cpu = 0
+        self._on_cpu: OnnxSession | None = None
         self.device = device
+        self.choice = device.name
+        self.engine_cache = "not used"
+        self.shapes = dict(shapes) if shapes is not None and self.has_fixed_shapes else None
         self.providers: tuple[str, ...] = tuple(session.get_providers())
+        self._assigned = [
+            (subgraph.ep_name, node.op_type)
+            for subgraph in session.get_provider_graph_assignment_info()
+            for node in subgraph.get_nodes()
+        ]
+        self.nodes = dict(Counter(provider for provider, _ in self._assigned))
         self.metadata: dict[str, str] = dict(session.get_modelmeta().custom_metadata_map)
         self.inputs = {value.name: tuple(value.shape) for value in session.get_inputs()}
         self.outputs = {value.name: tuple(value.shape) for value in session.get_outputs()}
 
-    def run(self, feeds: Mapping[str, npt.NDArray[np.float32]]) -> dict[str, Any]:
+    @property
+    def has_fixed_shapes(self) -> bool:
+        """Whether `with_shapes` decides what may be run."""
+        fixed = self._options.fixed_shapes
+        return self.device.kind != "cpu" if fixed is None else fixed
+
+    def with_shapes(self, shapes: Shapes) -> OnnxSession:
+        """A session for these shapes of the inputs alone; itself where shapes may vary.
+
+        The same shapes give the same session again. There is one session for each, because cuDNN
+        remembers the plan of the last shape only, and a TensorRT engine has but one.
+        """
+        if not self.has_fixed_shapes or shapes == self.shapes:
+            return self
+        key = tuple(sorted(shapes.items()))
+        if key not in self._by_shapes:
+            session = _open_on(self.device, self._path, self._options, shapes)
+            session.choice = self.choice
+            self._by_shapes[key] = session
+        return self._by_shapes[key]
+
+    def run(self, feeds: Arrays) -> dict[str, Any]:
         """Run the graph once.
 
         Args:
-            feeds: an array for every input.
+            feeds: an array for every input, of `shapes` if those are fixed.
 
         Returns:
             An array for every output.
 
         Raises:
             InferenceError: onnxruntime refused the feeds or failed.
+            ValueError: the shapes are fixed, and others.
         """
-        with _translated("cannot run the model"):
+        self._check_shapes(_shapes(feeds))
+        with translated("cannot run the model"):
             outputs = self._session.run(None, feeds)
         return dict(zip(self.outputs, outputs, strict=True))
 
+    def run_any_shape(self, feeds: Arrays) -> dict[str, Any]:
+        """As `run`; but feeds of other shapes than the fixed ones, which would stall, on the CPU.
+
+        For graphs whose feeds cannot be filled up. `report` counts how often the CPU was taken.
+        """
+        if self.shapes in (None, _shapes(feeds)):
+            return self.run(feeds)
+        if self._on_cpu is None:
+            options = replace(self._options, precision="fp32", fixed_shapes=False)
+            self._on_cpu = _open_on(ComputeDevice("cpu"), self._path, options, None)
+        self.num_calls_on_cpu += 1
+        return self._on_cpu.run(feeds)
+
     def bind(
-        self,
-        inputs: Mapping[str, npt.NDArray[np.float32]],
-        outputs: Mapping[str, npt.NDArray[np.float32]],
-    ) -> Callable[[], None]:
+        self, inputs: Arrays, outputs: Arrays, carried: Mapping[str, Carried] | None = None
+    ) -> BoundCall:
         """Tie arrays to the graph's inputs and outputs, for a call that is made over and over.
 
         Args:
             inputs: contiguous arrays that hold the feeds whenever the call is made.
             outputs: contiguous arrays of the right shapes that it fills.
+            carried: by input: an output that is the next call's input; zeros in the first.
 
-        Returns:
-            The call; it keeps the arrays alive and raises InferenceError as `run` does.
+        Raises:
+            InferenceError: onnxruntime refused the arrays.
+            ValueError: their shapes are not those of this session.
         """
-        binding = self._session.io_binding()
-        for name, array in inputs.items():
-            binding.bind_input(name, "cpu", 0, np.float32, array.shape, array.ctypes.data)
-        for name, array in outputs.items():
-            binding.bind_output(name, "cpu", 0, np.float32, array.shape, array.ctypes.data)
-        arrays = (dict(inputs), dict(outputs))
+        carried = carried or {}
+        self._check_shapes(_shapes(inputs) | {name: state.shape for name, state in carried.items()})
+        is_cpu = self.device.kind == "cpu"
+        with translated("cannot run the model"):
+            return BoundCall(
+                self._session,
+                self._runtime.OrtValue,
+                device=("cpu", 0) if is_cpu else ("cuda", self.device.index),
+                inputs=inputs,
+                outputs=outputs,
+                carried=carried,
+                # A session of fixed shapes on the CPU stands in for another device: same way there.
+                in_place=is_cpu and not self.has_fixed_shapes,
+            )
 
-        def run() -> None:
-            with _translated("cannot run the model"):
-                self._session.run_with_iobinding(binding)
+    def report(self) -> dict[str, Any]:
+        """What runs where: every value is plain and fits into JSON."""
+        return {
+            "asked_device": self._options.device,
+            "strict": self._options.is_strict,
+            "device": self.device.name,
+            "device_choice": self.choice,
+            "precision": self._options.precision,
+            "providers": list(self.providers),
+            "nodes_per_provider": self.nodes,
+            "fixed_shapes": self.has_fixed_shapes,
+            "calls_on_cpu_for_their_shape": self.num_calls_on_cpu,
+            "engine_cache": self.engine_cache,
+            "num_threads": self._options.num_threads,
+            TELEMETRY_SWITCH: os.environ.get(TELEMETRY_SWITCH),
+        }
 
-        # The graph knows the arrays by address: they must live as long as the call.
-        run.arrays = arrays  # type: ignore[attr-defined]
-        return run
+    def check_placement(self) -> None:
+        """Refuse a session whose device leaves the work to another.
+
+        Raises:
+            InferenceError: the provider is not in use, or operators with weights run elsewhere.
+        """
+        wanted = self.device.provider
+        if wanted not in self.providers:  # the native library, too, drops one that fails to load
+            raise InferenceError(
+                f"expected {wanted} for device {self.device.name}, got "
+                f"{', '.join(self.providers)}; check the GPU's driver and its libraries with "
+                "speakersdk doctor"
+            )
+        elsewhere = Counter(
+            f"{kind} on {provider}"
+            for provider, kind in self._assigned
+            if provider != wanted and kind in _WEIGHTY
+        )
+        if elsewhere:
+            listing = ", ".join(f"{count} {what}" for what, count in sorted(elsewhere.items()))
+            raise InferenceError(
+                f"expected {wanted} to run the model, got {listing}; with strict=False the next "
+                "device runs it"
+            )
+
+    def _check_shapes(self, got: Shapes) -> None:
+        if self.shapes not in (None, got):
+            raise ValueError(
+                f"expected inputs of the shapes {self.shapes}, got {dict(got)}; use with_shapes"
+            )
+
+
+def _shapes(arrays: Arrays) -> dict[str, tuple[int, ...]]:
+    return {name: array.shape for name, array in arrays.items()}
 
 
 def open_session(
-    path: str | os.PathLike[str], *, device: str = "cpu", num_threads: int = 1
+    path: str | os.PathLike[str],
+    options: SessionOptions | None = None,
+    *,
+    shapes: Shapes | None = None,
 ) -> OnnxSession:
     """Load an ONNX file.
 
     Args:
         path: the file.
-        device: ``cpu``, ``cuda`` (the first GPU) or ``cuda:N``.
-        num_threads: threads of one inference on the CPU. One thread is fastest for 100 ms hops.
+        options: None = one thread of the CPU.
+        shapes: of every input, where sessions run one shape only (`OnnxSession.has_fixed_shapes`).
 
     Raises:
-        ConfigError: unknown device or thread count.
-        MissingDependencyError: no onnxruntime, or one without the asked-for provider.
-        InferenceError: the file cannot be loaded, or the device cannot be used.
+        ConfigError: unknown device, or a precision that it does not have.
+        MissingDependencyError: no onnxruntime; or, if strict, the named device lacks a library.
+        InferenceError: the file cannot be loaded; or, if strict, the device does not run it.
     """
-    device_match = _DEVICE.fullmatch(device)
-    if not device_match:
-        raise ConfigError(f"expected device cpu, cuda or cuda:N, got {device!r}")
-    if num_threads < 1:
-        raise ConfigError(f"expected num_threads >= 1, got {num_threads}")
+    options = options or SessionOptions()
     if not Path(path).is_file():
         raise InferenceError(f"expected an ONNX file at {os.fspath(path)}, found none")
-    onnxruntime = _import_onnxruntime()
-    preload_messages = ""
-    if device == "cpu":
-        providers: list[tuple[str, dict[str, str]]] = [("CPUExecutionProvider", {})]
+    *preferred, last = candidates(options.device, strict=options.strict)
+    refusals: list[str] = []
+    for device in preferred:
+        try:
+            session = _open_on(device, Path(path), options.on(device), shapes)
+            break
+        except (MissingDependencyError, InferenceError) as error:
+            refusals.append(f"not {device.name}: {error}")
     else:
-        providers = _cuda_providers(onnxruntime, device_id=device_match[1] or "0")
-        preload_messages = _preload_cuda(onnxruntime)
-    with _translated(f"cannot load {os.fspath(path)}"):
-        session = onnxruntime.InferenceSession(
+        session = _open_on(last, Path(path), options.on(last), shapes)
+    session.choice = "; ".join([session.choice, *refusals])
+    if refusals and options.device != AUTO:
+        warnings.warn(f"running on {session.choice}", stacklevel=2)
+    return session
+
+
+def _open_on(
+    device: ComputeDevice, path: Path, options: SessionOptions, shapes: Shapes | None
+) -> OnnxSession:
+    """A session on this device or an error."""
+    runtime = import_onnxruntime()
+    check_usable(runtime, device)
+    switch_tf32_off(device, options.precision)
+    if device.kind == "tensorrt":
+        return _open_with_engine(device, path, options, shapes)
+    return _create(runtime, device, path, options, shapes, None)
+
+
+def _open_with_engine(
+    device: ComputeDevice, path: Path, options: SessionOptions, shapes: Shapes | None
+) -> OnnxSession:
+    """A session whose TensorRT engine is kept for the next time."""
+    runtime = import_onnxruntime()
+    key = EngineKey(
+        model_sha256=file_sha256(path),
+        onnxruntime=runtime.__version__,
+        tensorrt=tensorrt_version(),
+        gpu=str(gpus()[device.index]),
+        precision=options.precision,
+        shapes=dict(shapes or {}),
+    )
+    cache = EngineCache()
+    try:
+        with cache.entry(key) as folder:
+            session = _create(runtime, device, path, options, shapes, folder)
+    except InferenceError:
+        if cache.state != "reused":
+            raise
+        cache.discard(key)  # intact, but TensorRT will not have it: build it anew, once
+        with cache.entry(key) as folder:
+            session = _create(runtime, device, path, options, shapes, folder)
+    session.engine_cache = cache.state
+    return session
+
+
+def _create(
+    runtime: ModuleType,
+    device: ComputeDevice,
+    path: Path,
+    options: SessionOptions,
+    shapes: Shapes | None,
+    engine_folder: Path | None,
+) -> OnnxSession:
+    with translated(f"cannot load {path}"):
+        created = runtime.InferenceSession(
             os.fspath(path),
-            _session_options(onnxruntime, num_threads),
-            providers=providers,
+            options.native(runtime),
+            providers=provider_options(
+                device, precision=options.precision, shapes=shapes, engine_folder=engine_folder
+            ),
             enable_fallback=0,  # on failure, raise: by default Python retries on the CPU
         )
-    wanted, active = providers[0][0], session.get_providers()
-    if wanted not in active:  # the native library, too, drops a provider that fails to load
-        raise InferenceError(
-            f"expected {wanted} for device {device!r}, got {', '.join(active)}; "
-            f"check the GPU driver and its libraries. {preload_messages}".rstrip()
-        )
-    return OnnxSession(session, device=device)
+    session = OnnxSession(created, runtime, path, options, device, shapes)
+    session.check_placement()
+    if device.kind != "cpu":
+        session.choice += f" ({gpus()[device.index]})"
+    if engine_folder is not None and shapes is not None:
+        # What TensorRT still does in the first run, it does before the engine is sealed.
+        session.run({name: np.zeros(shape, np.float32) for name, shape in shapes.items()})
+    return session
 
 
-def _session_options(onnxruntime: ModuleType, num_threads: int) -> Any:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = num_threads
-    options.inter_op_num_threads = 1
-    # Idle threads sleep: a listener must not burn a core between two hops.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.log_severity_level = _LOG_SEVERITY_ERROR
-    return options
+def import_onnxruntime() -> ModuleType:
+    """Import onnxruntime with its telemetry off, unless the user has set the switch.
 
-
-def _cuda_providers(onnxruntime: ModuleType, device_id: str) -> list[tuple[str, dict[str, str]]]:
-    available = onnxruntime.get_available_providers()
-    if "CUDAExecutionProvider" not in available:
-        raise MissingDependencyError(
-            f"this onnxruntime has no CUDAExecutionProvider (it has {', '.join(available)})",
-            remedy='pip uninstall onnxruntime, then pip install "speakersdk[gpu]"',
-        )
-    options = {
-        "device_id": device_id,
-        # Exhaustive search, the default, stalls for 0.3-0.5 s at every new input length.
-        "cudnn_conv_algo_search": "HEURISTIC",
-        # TF32 moves embeddings by 2.5e-3, so that CPU and GPU would disagree.
-        "use_tf32": "0",
-    }
-    # The CPU provider stays for the few operators on shapes that CUDA leaves to it.
-    return [("CUDAExecutionProvider", options), ("CPUExecutionProvider", {})]
-
-
-def _preload_cuda(onnxruntime: ModuleType) -> str:
-    """Load the CUDA libraries of the NVIDIA packages; returns what onnxruntime printed of it."""
-    with contextlib.redirect_stdout(io.StringIO()) as printed:
-        onnxruntime.preload_dlls(directory="")
-    return " ".join(printed.getvalue().split())
-
-
-def _import_onnxruntime() -> ModuleType:
-    """Import onnxruntime with its telemetry off, unless the user has set the switch."""
-    if _TELEMETRY_SWITCH not in os.environ:
+    Raises:
+        MissingDependencyError: it is not installed.
+    """
+    if TELEMETRY_SWITCH not in os.environ:
         if "onnxruntime" in sys.modules:
             warnings.warn(
-                f"onnxruntime was imported before speakersdk and without {_TELEMETRY_SWITCH}=1, so "
+                f"onnxruntime was imported before speakersdk and without {TELEMETRY_SWITCH}=1, so "
                 "its telemetry may be on; set the variable before the first import",
                 stacklevel=3,
             )
-        os.environ[_TELEMETRY_SWITCH] = "1"
+        os.environ[TELEMETRY_SWITCH] = "1"
     try:
         import onnxruntime
     except ModuleNotFoundError as error:
@@ -195,12 +347,3 @@ def _import_onnxruntime() -> ModuleType:
         ) from error
     module: ModuleType = onnxruntime
     return module
-
-
-@contextlib.contextmanager
-def _translated(what: str) -> Iterator[None]:
-    """Turn onnxruntime's errors, which share no base class, into InferenceError."""
-    try:
-        yield
-    except Exception as error:
-        raise InferenceError(f"{what}: {error}") from error

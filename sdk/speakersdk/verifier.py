@@ -17,6 +17,7 @@ import numpy.typing as npt
 from speakersdk.arrays import Embedding
 from speakersdk.audio import as_waveform, read_audio
 from speakersdk.calibration import Calibration
+from speakersdk.compute_device import Precision
 from speakersdk.decision import Decision, Identification, Verdict
 from speakersdk.decision_rule import DecisionRule, Request
 from speakersdk.encoder import Encoding, hop_encoder, load_encoder
@@ -58,11 +59,12 @@ class Verifier:
             heard. The threshold is then that of least expected cost, and the decision's
             probability counts the prior in.
         c_miss, c_fa: costs of a false reject and of a false accept, with `prior`.
-        device: where the model runs.
-        num_threads: threads of one inference on the CPU.
+        device, strict, precision, num_threads: where and how the model runs, see
+            `speakersdk.session_options.SessionOptions`.
 
     Raises:
         ConfigError: the model's calibration cannot support the request, or an unknown device.
+        MissingDependencyError: a library that the named device needs is missing.
         ModelError: the file cannot be used.
     """
 
@@ -75,13 +77,16 @@ class Verifier:
         c_miss: float = 1.0,
         c_fa: float = 1.0,
         device: str = "cpu",
+        strict: bool | None = None,
+        precision: Precision = "fp32",
         num_threads: int = 1,
     ) -> None:
         self._request = Request(far=far, prior=prior, c_miss=c_miss, c_fa=c_fa)
-        self._num_threads = num_threads
         self._encoder = load_encoder(
             default_model_path() if model is None else model,
             device=device,
+            strict=strict,
+            precision=precision,
             num_threads=num_threads,
         )
         asked = far is not None or prior is not None
@@ -309,10 +314,7 @@ class Verifier:
             "training_corpora": list(self.manifest.training_corpora),
             "calibrated": self.manifest.calibration is not None,
             **self._request.to_json(),
-            "device": self._encoder.session.device,
-            "providers": list(self._encoder.session.providers),
-            "num_threads": self._num_threads,
-            "ORT_DISABLE_TELEMETRY": os.environ.get("ORT_DISABLE_TELEMETRY"),
+            **self._encoder.session.report(),
         }
 
     def _encode(self, recording: Recording, sample_rate_hz: float | None) -> Encoding:

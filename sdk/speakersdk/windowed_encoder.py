@@ -15,6 +15,15 @@ from speakersdk.onnx_session import OnnxSession
 from speakersdk.voice_activity import VoiceActivityDetector
 
 
+def window_shapes(manifest: ModelManifest) -> dict[str, tuple[int, ...]]:
+    """Shapes of the call that encodes one window, for sessions of fixed shapes.
+
+    A shorter recording cannot be filled up without changing what the graph makes of it: it has
+    another shape, and such a session runs that on the CPU.
+    """
+    return {"samples": (1, round(manifest.window_s * manifest.frontend.sample_rate_hz))}
+
+
 class WindowedEncoder:
     """See `speakersdk.encoder.SpeakerEncoder`."""
 
@@ -98,5 +107,7 @@ class WindowedStream:
         self._latest = joined[-self._window_samples :].copy()
 
     def _embed(self, window: Waveform) -> Embedding:
-        embedding: Embedding = self._session.run({"samples": window[np.newaxis]})["embedding"][0]
+        embedding: Embedding = self._session.run_any_shape({"samples": window[np.newaxis]})[
+            "embedding"
+        ][0]
         return embedding

@@ -81,7 +81,7 @@ class WindowedHopEncoder:
             return
         state.ring.add(np.zeros(0, np.float32), speech_frames=speech_frames)
         window = state.window[-state.num_window_samples :]
-        embedding = self._session.run({"samples": window[np.newaxis]})["embedding"][0]
+        embedding = self._session.run_any_shape({"samples": window[np.newaxis]})["embedding"][0]
         total = state.sum + embedding
         state.hops_to_next -= 1
         if state.hops_to_next == 0:

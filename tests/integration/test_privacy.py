@@ -7,6 +7,7 @@ tests run without them, and positive controls show that they would notice.
 
 from __future__ import annotations
 
+import ast
 import os
 import platform
 import signal
@@ -19,6 +20,22 @@ import pytest
 
 from speakersdk.demo_clips import FOLDER
 
+# All that a user does, one command after the other in one process; it prints their exit statuses.
+COMMANDS = """
+import contextlib, io, sys
+from speakersdk.cli import main
+enrolled, probe = sys.argv[1:]
+statuses = []
+for command in (
+    ["enroll", "slt", enrolled], ["verify", "slt", probe], ["identify", probe],
+    ["listen", "--input", probe, "--fast", "slt"], ["warmup"], ["doctor"], ["profiles"],
+):
+    with contextlib.redirect_stdout(io.StringIO()):
+        statuses.append(main(command))
+print(statuses)
+"""
+# Variables by which continuous integration is recognised: onnxruntime is then quiet on its own.
+CI_VARIABLES = ("CI", "GITHUB_ACTIONS", "TF_BUILD", "BUILD_ID")
 VERIFY = """
 import sys
 from speakersdk import Verifier
@@ -93,6 +110,33 @@ def test_control_telemetry_that_the_user_switched_on_leaves_files(
     done = run(VERIFY, tmp_path, default_model, *recordings, ORT_DISABLE_TELEMETRY="0")
     assert (done.returncode, done.stderr) == (0, "")
     assert "deviceid" in files(tmp_path)
+
+
+def test_no_command_leaves_a_file_but_the_voiceprint(
+    tmp_path: Path, recordings: tuple[Path, Path]
+) -> None:
+    done = run(COMMANDS, tmp_path, *recordings)
+    assert (done.returncode, done.stdout) == (0, f"{[0] * 7}\n"), done.stderr
+    assert files(tmp_path) == ["slt.voiceprint"]
+
+
+def test_control_commands_with_telemetry_on_leave_files(
+    tmp_path: Path, recordings: tuple[Path, Path]
+) -> None:
+    done = run(COMMANDS, tmp_path, *recordings, ORT_DISABLE_TELEMETRY="0")
+    assert done.returncode == 0, done.stderr
+    assert "deviceid" in files(tmp_path)
+
+
+def test_no_test_here_runs_as_continuous_integration(tmp_path: Path) -> None:
+    done = run("import os; print(sorted(os.environ))", tmp_path)
+    assert not set(CI_VARIABLES) & set(ast.literal_eval(done.stdout))
+
+
+@SECCOMP
+def test_no_command_opens_a_socket(tmp_path: Path, recordings: tuple[Path, Path]) -> None:
+    done = run("import sys\n" + NO_SOCKETS + COMMANDS, tmp_path, *recordings)
+    assert (done.returncode, done.stdout) == (0, f"{[0] * 7}\n"), done.stderr
 
 
 @SECCOMP

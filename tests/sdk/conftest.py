@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,3 +77,38 @@ def length_delimited(field: int, content: bytes) -> bytes:
         size >>= 7
     encoded.append(size)
     return bytes(encoded) + content
+
+
+Elf = Callable[..., bytes]
+
+
+@pytest.fixture
+def elf() -> Elf:
+    """Makes libraries that need others, by their names."""
+
+    def make(*names: str) -> bytes:
+        """The smallest ELF file that needs these libraries; addresses lie 0x1000 above offsets."""
+        table = b"\0" + b"".join(name.encode() + b"\0" for name in names)
+        starts = [table.index(b"\0" + name.encode() + b"\0") + 1 for name in names]
+        headers_at, num_headers = 64, 2
+        dynamic_at = headers_at + 56 * num_headers
+        dynamic_size = 16 * (len(names) + 2)
+        table_at = dynamic_at + dynamic_size
+        entries = [(1, start) for start in starts] + [(5, table_at + 0x1000), (0, 0)]
+        dynamic = b"".join(struct.pack("<QQ", *entry) for entry in entries)
+        total = table_at + len(table)
+
+        def segment(kind: int, offset: int, size: int) -> bytes:
+            return struct.pack(
+                "<IIQQQQQQ", kind, 4, offset, offset + 0x1000, offset + 0x1000, size, size, 8
+            )
+
+        header = b"\x7fELF\x02\x01\x01" + bytes(9)
+        header += struct.pack(
+            "<HHIQQQIHHHHHH", 3, 62, 1, 0, headers_at, 0, 0, 64, 56, num_headers, 0, 0, 0
+        )
+        return (
+            header + segment(1, 0, total) + segment(2, dynamic_at, dynamic_size) + dynamic + table
+        )
+
+    return make

@@ -14,6 +14,7 @@ from speakersdk.cli import build_parser, main
 
 COMMANDS = (
     "listen", "enroll", "verify", "identify", "score", "profiles", "devices", "demo",
+    "warmup", "doctor",
 )  # fmt: skip
 COMMAND = (sys.executable, "-m", "speakersdk")
 

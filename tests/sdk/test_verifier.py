@@ -382,3 +382,11 @@ def test_report_says_what_runs_where(verifier: Verifier) -> None:
     assert (report["num_threads"], report["far"]) == (1, 0.01)
     assert report["ORT_DISABLE_TELEMETRY"] == "1"
     assert json.loads(json.dumps(report)) == report
+
+
+def test_where_it_runs_can_be_chosen(default_model: Path) -> None:
+    report = Verifier(default_model, device="auto", precision="fp32", num_threads=2).report()
+    assert report["device_choice"].startswith(report["device"])
+    assert (report["asked_device"], report["strict"], report["num_threads"]) == ("auto", False, 2)
+    with pytest.raises(ConfigError, match="strict=True, got auto"):
+        Verifier(default_model, device="auto", strict=True)

@@ -108,3 +108,14 @@ def test_a_finished_stream_takes_nothing_more(encoder: SpeakerEncoder) -> None:
         stream.push(noise(80))
     with pytest.raises(ValueError, match="finished"):
         stream.finish()
+
+
+def test_fixed_shapes_change_no_embedding() -> None:
+    free, fixed = (load_encoder(MODEL, fixed_shapes=fixed) for fixed in (False, True))
+    # Three windows of one shape; then a recording shorter than a window, which the CPU takes.
+    for num_samples in (32_000, 12_345):
+        samples = np.random.default_rng(1).normal(0, 0.1, num_samples).astype(np.float32)
+        np.testing.assert_array_equal(
+            fixed.encode(samples).embedding, free.encode(samples).embedding
+        )
+        assert fixed.session.num_calls_on_cpu == (num_samples < 16_000)

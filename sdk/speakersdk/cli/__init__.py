@@ -16,6 +16,7 @@ from typing import NoReturn
 from speakersdk.cli import (
     demo,
     devices,
+    doctor,
     enroll,
     evaluate,
     identify,
@@ -23,10 +24,23 @@ from speakersdk.cli import (
     profiles,
     score,
     verify,
+    warmup,
 )
 from speakersdk.errors import SpeakerSdkError
 
-_COMMANDS = (listen, enroll, verify, identify, score, profiles, devices, evaluate, demo)
+_COMMANDS = (
+    listen,
+    enroll,
+    verify,
+    identify,
+    score,
+    profiles,
+    devices,
+    evaluate,
+    demo,
+    warmup,
+    doctor,
+)
 
 # As a shell reports them: 128 + SIGINT, 128 + SIGPIPE. A decision that nobody read is no 0 or 1.
 _INTERRUPTED = 130

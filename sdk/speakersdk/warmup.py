@@ -1,0 +1,119 @@
+"""First calls made ahead of time: libraries loaded, engines built, plans chosen; and the seconds.
+
+A TensorRT engine is built for a minute or more, once, and kept; a CUDA session chooses its plans in
+its first call of every process; the CPU needs next to nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from speakersdk.arrays import Waveform
+from speakersdk.compute_device import Precision
+from speakersdk.encoder import SpeakerEncoder, hop_encoder, load_encoder
+from speakersdk.errors import ConfigError
+from speakersdk.hop_encoder import HopEncoder, HopSizes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WarmUp:
+    """What the first calls took, and the next ones.
+
+    Attributes:
+        device: that runs the model, and why not another.
+        engine_cache: what became of TensorRT's engine of recordings.
+        load_s: until the model could be called.
+        first_recording_s, next_recording_s: to encode one window of audio.
+        first_hop_s, next_hop_s: to encode one hop of every stream.
+        hop_s: duration of a hop: a listener needs `next_hop_s` to be below it.
+    """
+
+    device: str
+    engine_cache: str
+    load_s: float
+    first_recording_s: float
+    next_recording_s: float
+    first_hop_s: float
+    next_hop_s: float
+    hop_s: float
+
+
+def warm_up(
+    model: str | os.PathLike[str],
+    *,
+    device: str = "cpu",
+    strict: bool | None = None,
+    precision: Precision = "fp32",
+    num_threads: int = 1,
+    num_streams: int = 1,
+) -> WarmUp:
+    """Load a model and make its first calls.
+
+    Args:
+        model: the file.
+        device, strict, precision, num_threads: see `speakersdk.session_options.SessionOptions`.
+        num_streams: capacity of a stream pool; 1 = a single stream.
+
+    Raises:
+        ConfigError, MissingDependencyError, ModelError: see `speakersdk.encoder.load_encoder`.
+    """
+    if num_streams < 1:
+        raise ConfigError(f"expected num_streams >= 1, got {num_streams}")
+    started_s = time.perf_counter()
+    encoder = load_encoder(
+        model, device=device, strict=strict, precision=precision, num_threads=num_threads
+    )
+    load_s = time.perf_counter() - started_s
+    manifest = encoder.manifest
+    frontend = manifest.frontend
+    hop_s = manifest.hop_frames * frontend.hop_samples / frontend.sample_rate_hz
+    noise = _noise(round(manifest.window_s * frontend.sample_rate_hz))
+    first_recording_s, next_recording_s = _twice(lambda: encoder.encode(noise))
+    first_hop_s, next_hop_s = _twice(_hop(encoder, num_streams, hop_s))
+    return WarmUp(
+        device=encoder.session.choice,
+        engine_cache=encoder.session.engine_cache,
+        load_s=load_s,
+        first_recording_s=first_recording_s,
+        next_recording_s=next_recording_s,
+        first_hop_s=first_hop_s,
+        next_hop_s=next_hop_s,
+        hop_s=hop_s,
+    )
+
+
+def _hop(encoder: SpeakerEncoder, num_streams: int, hop_s: float) -> Callable[[], None]:
+    """A call that encodes one hop of every stream; the session is made in the first."""
+    sizes = HopSizes(window_hops=round(encoder.manifest.window_s / hop_s), recent_hops=1)
+    made: list[HopEncoder] = []
+
+    def call() -> None:
+        if not made:
+            made.append(hop_encoder(encoder, sizes, capacity=num_streams))
+        states = [made[0].start() for _ in range(num_streams)]
+        for state in states:
+            state.buffer.fill(_noise(len(state.buffer.samples)))
+        made[0].encode(states)
+
+    return call
+
+
+def _twice(call: Callable[[], object]) -> tuple[float, float]:
+    """Seconds of the first call and of the next one."""
+    seconds = []
+    for _ in range(2):
+        started_s = time.perf_counter()
+        call()
+        seconds.append(time.perf_counter() - started_s)
+    return seconds[0], seconds[1]
+
+
+def _noise(num_samples: int) -> Waveform:
+    """(num_samples,) float32, quiet and the same every time."""
+    samples = np.random.default_rng(0).normal(0.0, 0.01, num_samples)
+    return samples.astype(np.float32)

@@ -1,0 +1,33 @@
+"""The work of a pass against what the layers of the bundled model amount to."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+
+import pytest
+
+from speakersdk.encoder import load_encoder
+from speakersdk.models import default_model_path
+from speakersdk.stateful_blocks import call_shapes
+
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+
+
+def test_work_grows_with_the_frames_and_the_weights_do_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "path", [str(BENCHMARKS), *sys.path])
+    roofline = importlib.import_module("_roofline")
+    path = default_model_path()
+    manifest = load_encoder(path).manifest
+    short, long = (
+        roofline.work_of_a_pass(path, call_shapes(manifest, num_frames=frames))
+        for frames in (100, 200)
+    )
+    per_frame = (long.flop - short.flop) / 100
+    # Every weight but those of the embedding's layer (768 x 256) is used once for each frame, and
+    # the file holds little but weights.
+    weights = path.stat().st_size / 4 - 768 * 256
+    assert per_frame == pytest.approx(2 * weights, rel=0.1)
+    assert short.flop - 100 * per_frame == pytest.approx(2 * 768 * 256, rel=0.1)
+    assert short.operand_bytes < long.operand_bytes < 2 * short.operand_bytes
