@@ -8,39 +8,33 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from speakersdk.arrays import Embedding
-from speakersdk.audio import as_waveform, read_audio
 from speakersdk.calibration import Calibration
 from speakersdk.decision import Decision, Identification, Verdict
 from speakersdk.decision_rule import DecisionRule, Request
 from speakersdk.encoder import Encoding, hop_encoder, load_encoder
 from speakersdk.enrollment import NEEDED_S, Enrollment
 from speakersdk.errors import (
-    AudioError,
     AudioTooShortError,
     ConfigError,
-    EnrollmentError,
     InvalidAudioError,
     ModelError,
 )
 from speakersdk.manifest import ModelManifest
 from speakersdk.microphone import Microphone
 from speakersdk.models import default_model_path
+from speakersdk.recording import Recording, load_recording, recording_label, speech_shortage
+from speakersdk.recording_enrollment import enroll_recordings
 from speakersdk.scoring import symmetric_kl, symmetric_kl_to_many
 from speakersdk.sequential_decision import SequentialBounds
 from speakersdk.stream_pool import StreamPool
 from speakersdk.stream_update import StreamUpdate
 from speakersdk.streaming import SILENCE_S, SpeakerStream, StreamOptions, hop_sizes
 from speakersdk.voiceprint import Voiceprint, check_distinct, check_name
-
-# A path, or samples as `speakersdk.audio.as_waveform` takes them.
-Recording = str | os.PathLike[str] | npt.NDArray[Any]
 
 
 class Verifier:
@@ -112,29 +106,8 @@ class Verifier:
             ConfigError: the name cannot be used.
             EnrollmentError: no recording, or one that is unreadable or has too little speech.
         """
-        if isinstance(recordings, str | os.PathLike | np.ndarray):
-            raise TypeError("expected a list of recordings, got a single one; write [recording]")
-        name = check_name(name)
-        if not recordings:
-            raise EnrollmentError(f"expected at least one recording of {name!r}, got none")
-        encodings = []
-        for number, recording in enumerate(recordings, start=1):
-            label = f"recording {number} ({_label(recording)})"
-            try:
-                encoding = self._encode(recording, sample_rate_hz)
-            except AudioError as error:
-                raise EnrollmentError(f"cannot enroll {name!r} from {label}: {error}") from error
-            if shortage := self._shortage(encoding):
-                raise EnrollmentError(f"cannot enroll {name!r} from {label}: {shortage[1]}")
-            encodings.append(encoding)
-        return Voiceprint(
-            name=name,
-            model_name=self.manifest.name,
-            model_sha256=self.manifest.weights_sha256,
-            temperature=self.manifest.temperature,
-            exemplars=np.stack([encoding.embedding for encoding in encodings]),
-            speech_s=np.array([encoding.speech_s for encoding in encodings]),
-            created_utc=datetime.now(UTC).isoformat(timespec="seconds"),
+        return enroll_recordings(
+            self._encoder, recordings, name=name, sample_rate_hz=sample_rate_hz
         )
 
     def verify(
@@ -168,7 +141,7 @@ class Verifier:
             probe = self._encode(recording, sample_rate_hz)
         except AudioTooShortError as error:
             return _unanswered(Verdict.INCONCLUSIVE, str(error), rule, voiceprints, speech_s=0.0)
-        if shortage := self._shortage(probe):
+        if shortage := speech_shortage(probe, self.manifest.calibration):
             return _unanswered(*shortage, rule, voiceprints, speech_s=probe.speech_s)
         divergences = symmetric_kl_to_many(
             probe.embedding, np.stack([voiceprint.embedding for voiceprint in voiceprints])
@@ -296,8 +269,8 @@ class Verifier:
             AudioError: the recording is unreadable, too short or without speech.
         """
         encoding = self._encode(recording, sample_rate_hz)
-        if encoding.speech_s == 0:
-            raise InvalidAudioError(f"{_label(recording)}: {_no_speech(encoding)}")
+        if shortage := speech_shortage(encoding, None):
+            raise InvalidAudioError(f"{recording_label(recording)}: {shortage[1]}")
         return encoding.embedding
 
     def report(self) -> dict[str, Any]:
@@ -316,25 +289,7 @@ class Verifier:
         }
 
     def _encode(self, recording: Recording, sample_rate_hz: float | None) -> Encoding:
-        if isinstance(recording, str | os.PathLike):
-            return self._encoder.encode(read_audio(recording))
-        if sample_rate_hz is None:
-            raise TypeError(
-                "sample_rate_hz is required for arrays: pass the rate at which they were recorded"
-            )
-        return self._encoder.encode(as_waveform(recording, sample_rate_hz=sample_rate_hz))
-
-    def _shortage(self, encoding: Encoding) -> tuple[Verdict, str] | None:
-        """Why a recording has too little speech for a decision; None if it has enough."""
-        if encoding.speech_s == 0:
-            return Verdict.NO_SPEECH, _no_speech(encoding)
-        calibration = self.manifest.calibration
-        if calibration is None or encoding.speech_s >= calibration.minimum_speech_s:
-            return None
-        return Verdict.INCONCLUSIVE, (
-            f"{encoding.speech_s:.2f} s of speech are too little for a decision, at least "
-            f"{calibration.minimum_speech_s:g} s are needed"
-        )
+        return self._encoder.encode(load_recording(recording, sample_rate_hz))
 
     def _decision_rule(self) -> tuple[Calibration, DecisionRule]:
         """The calibration, and what a probe must reach."""
@@ -367,15 +322,6 @@ class Verifier:
         check_distinct(voiceprints)
         for voiceprint in voiceprints:
             self._check_model(voiceprint)
-
-
-def _label(recording: Recording) -> str:
-    """How a recording is called in messages."""
-    return os.fspath(recording) if isinstance(recording, str | os.PathLike) else "the array"
-
-
-def _no_speech(encoding: Encoding) -> str:
-    return f"no speech found in {encoding.duration_s:.1f} s of audio"
 
 
 def _score(divergence: float) -> float:
