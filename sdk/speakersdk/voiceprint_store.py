@@ -64,6 +64,14 @@ class VoiceprintStore:
             )
         return voiceprint
 
+    def check_new(self, name: str, *, replace: bool = False, append: bool = False) -> None:
+        """Raise what `save` would for a voiceprint of that name, before there is one."""
+        if replace and append:
+            raise ConfigError("expected at most one of replace and append, got both")
+        same = next((at for at in self.names() if at.casefold() == name.casefold()), None)
+        if same is not None and (same != name or not (replace or append)):
+            raise DuplicateSpeakerError(same)
+
     def save(
         self, voiceprint: Voiceprint, *, replace: bool = False, append: bool = False
     ) -> Voiceprint:
@@ -79,13 +87,9 @@ class VoiceprintStore:
                 that differs only in case is stored: file systems disagree about those.
             IncompatibleModelError: append, and the stored voiceprint is of another model.
         """
-        if replace and append:
-            raise ConfigError("expected at most one of replace and append, got both")
         name = voiceprint.name
-        same = next((at for at in self.names() if at.casefold() == name.casefold()), None)
-        if same is not None and (same != name or not (replace or append)):
-            raise DuplicateSpeakerError(same)
-        if same is not None and append:
+        self.check_new(name, replace=replace, append=append)
+        if append and name in self.names():
             voiceprint = self.load(name).with_exemplars(voiceprint)
         # Voiceprints are biometric data: nobody but their owner reads them.
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)

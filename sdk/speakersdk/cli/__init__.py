@@ -21,12 +21,15 @@ from speakersdk.cli import (
     identify,
     listen,
     profiles,
+    quality,
     score,
     verify,
 )
 from speakersdk.errors import SpeakerSdkError
 
-_COMMANDS = (listen, enroll, verify, identify, score, profiles, devices, evaluate, demo)
+_COMMANDS = (
+    listen, enroll, quality, verify, identify, score, profiles, devices, evaluate, demo,
+)  # fmt: skip
 
 # As a shell reports them: 128 + SIGINT, 128 + SIGPIPE. A decision that nobody read is no 0 or 1.
 _INTERRUPTED = 130
