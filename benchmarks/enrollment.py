@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +23,10 @@ from _harness import REPOSITORY, Benchmark
 from speakersdk.arrays import Waveform
 from speakersdk.audio import SAMPLE_RATE_HZ, read_audio
 from speakersdk.audio_quality import AudioProblem
+from speakersdk.calibration import DEFAULT_MINIMUM_SPEECH_S
 from speakersdk.encoder import SpeakerEncoder, load_encoder
 from speakersdk.models import default_model_path
-from speakersdk.recording_quality import measure_recording
+from speakersdk.recording_quality import RecordingQuality, measure_recording
 from speakersdk.voice_cohesion import OTHER_VOICE_LLR, Speech, llrs_to_the_others
 from speakersdk_training.corpus import Utterance, by_speaker, read_packs
 
@@ -147,7 +148,7 @@ def main() -> int:
         benchmark.record(f"{corpus}, recordings", len(clips))
         benchmark.record(f"{corpus}, speakers", len({clip.speaker for clip in clips}))
         for name, (problem, spoil) in CONDITIONS.items():
-            found = [tuple(measure(encoder, spoil(clip))) for clip in clips]
+            found = [measure(encoder, spoil(clip)) for clip in clips]
             benchmark.record(f"{corpus}, {name}", rates(found, problem))
         triples = unlike_others(encoder, clips, rng, 20 if benchmark.smoke else TRIPLES)
         benchmark.record(f"{corpus}, one of three by somebody else", triples)
@@ -197,35 +198,36 @@ def joined(left: list[Utterance], seconds: float, packs: dict[Path, Waveform]) -
     return np.concatenate([np.zeros(0, np.float32), *parts])[:wanted]
 
 
-def measure(encoder: SpeakerEncoder, samples: Waveform) -> tuple[AudioProblem, ...]:
-    """What the gate finds."""
-    return measure_recording(encoder, samples, label="").problems
+def measure(encoder: SpeakerEncoder, samples: Waveform) -> RecordingQuality:
+    """What the gate finds, a shortage of speech included."""
+    quality = measure_recording(encoder, samples, label="")
+    is_short = quality.speech_s < DEFAULT_MINIMUM_SPEECH_S
+    return replace(quality, shortage="too little speech" if is_short else None)
 
 
-def rates(found: list[tuple[AudioProblem, ...]], problem: AudioProblem | None) -> dict[str, Any]:
-    """Percent refused for anything, and for what was wrong, or for what though nothing was."""
-    refused = {"refused_percent": percent([bool(problems) for problems in found])}
-    if problem is not None:
-        return {**refused, "named_percent": percent([problem in problems for problems in found])}
-    return {
-        **refused,
-        **{
-            one.key: percent([one in problems for problems in found])
-            for one in AudioProblem
-            if any(one in problems for problems in found)
-        },
+def rates(found: list[RecordingQuality], problem: AudioProblem | None) -> dict[str, float]:
+    """Percent refused for anything, and for what is wrong; where nothing is, for what."""
+    shares = {
+        "refused_percent": percent([not quality.is_usable for quality in found]),
+        "too_short_percent": percent([quality.shortage is not None for quality in found]),
     }
+    asked = [problem] if problem is not None else list(AudioProblem)
+    named = {
+        f"{one.key}_percent": percent([one in quality.problems for quality in found])
+        for one in asked
+    }
+    return {name: share for name, share in (shares | named).items() if share or problem}
 
 
 def unlike_others(
     encoder: SpeakerEncoder, clips: list[Clip], rng: np.random.Generator, count: int
-) -> dict[str, float] | None:
+) -> dict[str, Any] | None:
     """Three halves of recordings of one speaker, and with one of them by somebody else."""
     halves: dict[str, list[Any]] = {}
     for clip in clips:
         for half in np.array_split(clip.samples, 2):
             encoding = encoder.encode(half)
-            if encoding.speech_s >= 0.8:
+            if encoding.speech_s >= DEFAULT_MINIMUM_SPEECH_S:
                 halves.setdefault(clip.speaker, []).append(encoding)
     names = [name for name, encodings in halves.items() if len(encodings) >= 2]
     if len(names) < 2:
@@ -242,7 +244,7 @@ def unlike_others(
         mistaken += flags[:2]
     return {
         "triples_of_one_speaker": len(own),
-        "refused_percent_of_one_speaker": percent([any(flags) for flags in own]) if own else -1.0,
+        "refused_percent_of_one_speaker": percent([any(flags) for flags in own]) if own else None,
         "stranger_named_percent": percent(caught),
         "others_named_with_a_stranger_percent": percent(mistaken),
     }

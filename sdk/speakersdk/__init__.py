@@ -15,12 +15,14 @@ from speakersdk.adaptation import Adaptation
 from speakersdk.audio import as_waveform, read_audio
 from speakersdk.audio_quality import AudioProblem
 from speakersdk.calibration import Calibration, OperatingPoint
+from speakersdk.calibration_profile import CalibrationProfile
 from speakersdk.decision import Decision, Identification, Verdict
 from speakersdk.encoder import EncoderStream, Encoding, SpeakerEncoder, load_encoder
 from speakersdk.enrollment import Enrollment, EnrollmentProgress
 from speakersdk.errors import (
     AudioError,
     AudioTooShortError,
+    CalibrationError,
     ConfigError,
     DuplicateSpeakerError,
     EnrollmentError,
@@ -55,6 +57,8 @@ __all__ = [
     "AudioProblem",
     "AudioTooShortError",
     "Calibration",
+    "CalibrationError",
+    "CalibrationProfile",
     "Candidate",
     "ConfigError",
     "Decision",

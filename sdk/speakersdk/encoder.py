@@ -6,7 +6,9 @@ ONNX file -> session -> manifest -> check of the graph against it -> encoder
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 
+from speakersdk.calibration import Calibration
 from speakersdk.encoding import EncoderStream, Encoding, SpeakerEncoder
 from speakersdk.errors import ManifestError
 from speakersdk.hop_encoder import HopEncoder, HopSizes, StatefulHopEncoder
@@ -16,7 +18,9 @@ from speakersdk.stateful_encoder import StatefulEncoder
 from speakersdk.windowed_encoder import WindowedEncoder
 from speakersdk.windowed_hop_encoder import WindowedHopEncoder
 
-__all__ = ["EncoderStream", "Encoding", "SpeakerEncoder", "hop_encoder", "load_encoder"]
+__all__ = [
+    "EncoderStream", "Encoding", "SpeakerEncoder", "hop_encoder", "load_encoder", "recalibrated",
+]  # fmt: skip
 
 # Name -> sizes after the batch; None = the number of samples or frames, which varies.
 _Shapes = dict[str, tuple[int | None, ...]]
@@ -41,6 +45,14 @@ def load_encoder(
     if manifest.mode == "stateful":
         return StatefulEncoder(session, manifest)
     return WindowedEncoder(session, manifest)
+
+
+def recalibrated(encoder: SpeakerEncoder, calibration: Calibration) -> SpeakerEncoder:
+    """The same encoder with another calibration in its manifest; the session is shared."""
+    manifest = replace(encoder.manifest, calibration=calibration)
+    if manifest.mode == "stateful":
+        return StatefulEncoder(encoder.session, manifest)
+    return WindowedEncoder(encoder.session, manifest)
 
 
 def hop_encoder(encoder: SpeakerEncoder, sizes: HopSizes, *, capacity: int = 1) -> HopEncoder:

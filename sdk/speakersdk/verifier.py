@@ -16,9 +16,10 @@ from speakersdk.adaptation import Adaptation, adapt
 from speakersdk.arrays import Embedding
 from speakersdk.audio_quality import AudioProblem
 from speakersdk.calibration import Calibration
+from speakersdk.calibration_profile import CalibrationProfile, find_profile
 from speakersdk.decision import Decision, Identification, Verdict
 from speakersdk.decision_rule import DecisionRule, Request
-from speakersdk.encoder import Encoding, hop_encoder, load_encoder
+from speakersdk.encoder import Encoding, hop_encoder, load_encoder, recalibrated
 from speakersdk.enrollment import NEEDED_S, Enrollment
 from speakersdk.errors import (
     AudioTooShortError,
@@ -57,6 +58,7 @@ class Verifier:
         c_miss, c_fa: costs of a false reject and of a false accept, with `prior`.
         device: where the model runs.
         num_threads: threads of one inference on the CPU.
+        calibration: name of what `speakersdk calibrate` stored; None = the model's own.
 
     Raises:
         ConfigError: the model's calibration cannot support the request, or an unknown device.
@@ -73,6 +75,7 @@ class Verifier:
         c_fa: float = 1.0,
         device: str = "cpu",
         num_threads: int = 1,
+        calibration: str | CalibrationProfile | None = None,
     ) -> None:
         self._request = Request(far=far, prior=prior, c_miss=c_miss, c_fa=c_fa)
         self._num_threads = num_threads
@@ -81,6 +84,9 @@ class Verifier:
             device=device,
             num_threads=num_threads,
         )
+        self._profile = find_profile(calibration)
+        if self._profile is not None:
+            self._encoder = recalibrated(self._encoder, self._profile.applied_to(self.manifest))
         asked = far is not None or prior is not None
         if asked and self.manifest.calibration is not None:
             self._decision_rule()  # an unsupported request is refused now, not at the first probe
@@ -115,8 +121,7 @@ class Verifier:
 
         Raises:
             ConfigError: the name cannot be used.
-            EnrollmentError: no recording, or one that is unreadable, has too little speech, or a
-                problem that is not accepted.
+            EnrollmentError: no recording, or one that is unreadable or not good enough.
             IncompatibleModelError: `append_to` was made with another model.
         """
         return enroll_recordings(
@@ -131,21 +136,15 @@ class Verifier:
     def quality(
         self, recordings: Sequence[Recording], *, sample_rate_hz: float | None = None
     ) -> list[RecordingQuality]:
-        """What recordings are worth for enrollment: speech, level, noise, bandwidth, one voice.
-
-        Raises:
-            AudioError: a recording is unreadable or not audio.
-        """
+        """What recordings are worth for enrollment: speech, level, noise, bandwidth, one voice."""
         return measure_recordings(self._encoder, recordings, sample_rate_hz=sample_rate_hz)
 
     def adapt(
         self, voiceprint: Voiceprint, recording: Recording, *, sample_rate_hz: float | None = None
     ) -> Adaptation:
-        """Let a voiceprint follow its speaker's voice; nothing does so unasked.
+        """Let a voiceprint follow the voice, if the recording is certainly its speaker's and good.
 
-        The recording is added if it is accepted at the strictest error rate that the calibration
-        supports, against what was enrolled alone, and has 1.5 s of speech and no problem that
-        `quality` finds. The weight of what is added is bounded; `Voiceprint.reverted` undoes it.
+        Nothing does so unasked; see `speakersdk.adaptation`. `Voiceprint.reverted` undoes it.
 
         Raises:
             AudioError, IncompatibleModelError, ModelError: as `verify`.
@@ -328,6 +327,7 @@ class Verifier:
             "mode": self.manifest.mode,
             "training_corpora": list(self.manifest.training_corpora),
             "calibrated": self.manifest.calibration is not None,
+            "calibration": None if self._profile is None else self._profile.name,
             **self._request.to_json(),
             "device": self._encoder.session.device,
             "providers": list(self._encoder.session.providers),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from speakersdk.data_folder import data_folder
 from speakersdk.errors import (
     ConfigError,
     DuplicateSpeakerError,
@@ -15,14 +16,8 @@ from speakersdk.voiceprint import SUFFIX, Voiceprint, check_name
 
 
 def default_folder() -> Path:
-    """``$XDG_DATA_HOME/speakersdk/voiceprints``, or below ``~/.local/share`` if that is not set.
-
-    Read from the environment at every call; nothing is created.
-    """
-    # The XDG base directory specification: a relative path is to be ignored.
-    configured = Path(os.environ.get("XDG_DATA_HOME", ""))
-    data_home = configured if configured.is_absolute() else Path.home() / ".local" / "share"
-    return data_home / "speakersdk" / "voiceprints"
+    """Where voiceprints are stored unless told otherwise; nothing is created."""
+    return data_folder("voiceprints")
 
 
 class VoiceprintStore:

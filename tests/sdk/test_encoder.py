@@ -1,10 +1,11 @@
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from speakersdk.encoder import load_encoder
+from speakersdk.encoder import load_encoder, recalibrated
 from speakersdk.errors import InferenceError, ManifestError
 from speakersdk.stateful_encoder import StatefulEncoder
 from speakersdk.windowed_encoder import WindowedEncoder
@@ -72,3 +73,13 @@ def test_a_promised_speech_head_must_be_there(tmp_path: Path) -> None:
 def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(InferenceError):
         load_encoder(tmp_path / "absent.onnx")
+
+
+def test_another_calibration_changes_the_manifest_alone(default_model: Path) -> None:
+    encoder = load_encoder(default_model)
+    assert encoder.manifest.calibration is not None
+    other = dataclasses.replace(encoder.manifest.calibration, offset=7.0)
+    changed = recalibrated(encoder, other)
+    assert changed.manifest == dataclasses.replace(encoder.manifest, calibration=other)
+    assert changed.session is encoder.session
+    assert type(changed) is type(encoder)

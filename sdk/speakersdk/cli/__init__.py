@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from speakersdk.cli import (
+    calibrate,
     demo,
     devices,
     enroll,
@@ -28,8 +29,18 @@ from speakersdk.cli import (
 from speakersdk.errors import SpeakerSdkError
 
 _COMMANDS = (
-    listen, enroll, quality, verify, identify, score, profiles, devices, evaluate, demo,
-)  # fmt: skip
+    listen,
+    enroll,
+    quality,
+    verify,
+    identify,
+    score,
+    profiles,
+    devices,
+    calibrate,
+    evaluate,
+    demo,
+)
 
 # As a shell reports them: 128 + SIGINT, 128 + SIGPIPE. A decision that nobody read is no 0 or 1.
 _INTERRUPTED = 130
