@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
+
 from speakersdk.arrays import Embedding
 from speakersdk.calibration import Calibration
 from speakersdk.decision import Decision
@@ -51,6 +53,9 @@ def adapt(
         calibration: whose strictest operating point the probe must reach.
     """
     objection = _objection(voiceprint, quality, decision, calibration)
+    known = np.concatenate([voiceprint.exemplars, voiceprint.adapted])
+    if objection is None and (known == embedding).all(axis=1).any():
+        objection = "not adapted: this recording is part of the voiceprint already"
     if objection is not None:
         return Adaptation(
             voiceprint=voiceprint, is_adapted=False, reason=objection, decision=decision

@@ -54,6 +54,7 @@ def enroll_recordings(
         except AudioError as error:
             label = f"recording {number} ({recording_label(recording)})"
             raise EnrollmentError(f"cannot enroll {name!r} from {label}: {error}") from error
+    _check_different(name, measured, append_to)
     _check_quality(name, _compared(encoder, measured, append_to), accept)
     encodings = [one.encoding for one in measured]
     voiceprint = Voiceprint(
@@ -132,7 +133,11 @@ def _compared(
     if known is not None:
         embeddings.append(known.embedding)
         speech_s.append(known.total_speech_s)
-    llrs = llrs_to_the_others(Speech(np.stack(embeddings), np.array(speech_s)), calibration)
+    llrs = llrs_to_the_others(
+        Speech(np.stack(embeddings), np.array(speech_s)),
+        calibration,
+        known=None if known is None else len(heard),
+    )
     for number, llr in zip(heard, llrs, strict=False):  # that of the voiceprint is left over
         qualities[number] = replace(qualities[number], others_llr=llr)
     return qualities
@@ -154,10 +159,30 @@ def _check_quality(
         findings += [f"recording {number} ({quality.label}): {finding}" for finding in found]
     if not findings:
         return
-    overrule = f"; to enroll all the same, accept {', '.join(keys)}" if keys else ""
+    options = " ".join(f"--accept {key}" for key in keys)
+    overrule = f"; to enroll all the same, accept {', '.join(keys)} ({options})" if keys else ""
     raise EnrollmentError(
         f"cannot enroll {name!r} from {'; '.join(findings)}{overrule}", tuple(keys)
     )
+
+
+def _check_different(
+    name: str, measured: Sequence[MeasuredRecording], known: Voiceprint | None
+) -> None:
+    """Raise an EnrollmentError for a recording that is there twice: it tells nothing new.
+
+    The same samples give the same embedding to the last bit.
+    """
+    seen = {} if known is None else {row.tobytes(): "enrolled already" for row in known.exemplars}
+    for number, one in enumerate(measured, start=1):
+        key = one.encoding.embedding.tobytes()
+        label = f"recording {number} ({one.quality.label})"
+        if key in seen:
+            raise EnrollmentError(
+                f"cannot enroll {name!r} from {label}: expected different recordings, it is "
+                f"{seen[key]}; leave it out"
+            )
+        seen[key] = f"the same as {label}"
 
 
 def _too_short(recording: Recording, error: AudioTooShortError) -> RecordingQuality:

@@ -49,10 +49,23 @@ class Speech:
 
     def llr(self, chosen: npt.NDArray[np.bool_], calibration: Calibration) -> float:
         """Of the chosen ones and the others being one voice."""
+        return self._llr(chosen, ~chosen, calibration)
+
+    def llr_to(
+        self, number: int, reference: npt.NDArray[np.bool_], calibration: Calibration
+    ) -> float:
+        """Of one and the chosen others being one voice; if none is chosen, of all others."""
+        one = np.arange(len(self)) == number
+        others = reference & ~one
+        return self._llr(one, others if others.any() else ~one, calibration)
+
+    def _llr(
+        self, a: npt.NDArray[np.bool_], b: npt.NDArray[np.bool_], calibration: Calibration
+    ) -> float:
         return calibration.llr(
-            -symmetric_kl(self.pooled(chosen), self.pooled(~chosen)),
-            enrolled_speech_s=float(self.speech_s[chosen].sum()),
-            probe_speech_s=float(self.speech_s[~chosen].sum()),
+            -symmetric_kl(self.pooled(a), self.pooled(b)),
+            enrolled_speech_s=float(self.speech_s[a].sum()),
+            probe_speech_s=float(self.speech_s[b].sum()),
         )
 
 
@@ -63,12 +76,30 @@ def least_cohesion(pieces: Speech, calibration: Calibration) -> float | None:
     return pieces.llr(_most_different(pieces), calibration)
 
 
-def llrs_to_the_others(recordings: Speech, calibration: Calibration) -> list[float | None]:
-    """Each recording's llr against all others together; None for a single one."""
+def llrs_to_the_others(
+    recordings: Speech, calibration: Calibration, *, known: int | None = None
+) -> list[float | None]:
+    """Each recording's llr against the other ones of the larger group; None for a single one.
+
+    The groups are the two that differ most, so that what does not belong is no part of what the
+    others are held against, however long it is. Of two equal groups none is the larger, and each
+    recording is held against all others.
+
+    Args:
+        recordings: to compare.
+        calibration: of their scores.
+        known: number of one that is certainly right: its group counts as the larger.
+    """
     if len(recordings) < 2:
         return [None]
-    numbers = np.arange(len(recordings))
-    return [recordings.llr(numbers == number, calibration) for number in numbers]
+    in_first = _most_different(recordings)
+    if known is not None:
+        reference = in_first == in_first[known]
+    elif 2 * in_first.sum() == len(recordings):
+        reference = np.ones(len(recordings), np.bool_)
+    else:
+        reference = in_first == (2 * in_first.sum() > len(recordings))
+    return [recordings.llr_to(number, reference, calibration) for number in range(len(recordings))]
 
 
 def _most_different(pieces: Speech) -> npt.NDArray[np.bool_]:

@@ -44,6 +44,15 @@ def test_a_certain_probe_is_added_and_can_be_taken_back(
     assert adaptation.voiceprint.reverted() == slt
 
 
+def test_the_same_probe_is_added_once(
+    verifier: Verifier, voices: dict[str, Any], slt: Voiceprint
+) -> None:
+    adapted = verifier.adapt(slt, voices["slt"].probe).voiceprint
+    again = verifier.adapt(adapted, voices["slt"].probe)
+    assert again.reason == "not adapted: this recording is part of the voiceprint already"
+    assert again.voiceprint is adapted
+
+
 def test_verifying_alone_adapts_nothing(
     verifier: Verifier, voices: dict[str, Any], slt: Voiceprint
 ) -> None:
@@ -98,7 +107,7 @@ def test_poor_audio_changes_nothing(
     assert calibration is not None
     sure = Decision.from_evidence(score=-0.1, llr=30.0, threshold=2.0, speech_s=3.0)
     quality = dataclasses.replace(GOOD, **changes)
-    adaptation = adapt(slt, slt.exemplars[0], quality, sure, calibration)
+    adaptation = adapt(slt, -slt.exemplars[0], quality, sure, calibration)
     assert adaptation.is_adapted == (reason is None)
     assert reason is None or adaptation.reason == f"not adapted: {reason}"
 
@@ -111,10 +120,12 @@ def test_an_accepted_probe_may_still_be_too_uncertain(verifier: Verifier, slt: V
     needed = strictest.threshold(speech_s)
     for llr, is_adapted in ((needed - 0.01, False), (needed + 0.01, True)):
         decision = Decision.from_evidence(score=-1.0, llr=llr, threshold=-9.0, speech_s=3.0)
-        adaptation = adapt(slt, slt.exemplars[0], GOOD, decision, calibration)
+        adaptation = adapt(slt, -slt.exemplars[0], GOOD, decision, calibration)
         assert adaptation.is_adapted == is_adapted
     no_rates = dataclasses.replace(calibration, operating_points=())
-    assert "supports no error rate" in adapt(slt, slt.exemplars[0], GOOD, decision, no_rates).reason
+    assert (
+        "supports no error rate" in adapt(slt, -slt.exemplars[0], GOOD, decision, no_rates).reason
+    )
 
 
 @pytest.mark.parametrize("kind", [str, Path])

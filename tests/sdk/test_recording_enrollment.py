@@ -77,7 +77,9 @@ def test_everything_wrong_is_said_at_once_and_can_be_accepted(
     assert "recording 3 (the array): clipped (" in message
     assert "recording 4 (the array): unlike the other recordings (llr -" in message
     assert "recording 1" not in message
-    assert message.endswith("to enroll all the same, accept clipped, unlike-others")
+    assert message.endswith(
+        "accept clipped, unlike-others (--accept clipped --accept unlike-others)"
+    )
     assert caught.value.problems == ("clipped", "unlike-others")
     with pytest.raises(EnrollmentError, match="accept unlike-others"):
         enroll(AudioProblem.CLIPPED)
@@ -119,3 +121,13 @@ def test_without_calibration_levels_alone_decide(
     recordings = [voices["slt"].probe, voices["rms"].probe]
     assert len(verifier.enroll(recordings, name="slt").exemplars) == 2
     assert verifier.quality(recordings)[0].others_llr is None
+
+
+# Twice the same recording would count as twice the speech, and lower the threshold.
+def test_a_recording_counts_once(verifier: Verifier, voices: dict[str, Any]) -> None:
+    path = voices["slt"].probe
+    with pytest.raises(EnrollmentError, match=r"recording 2 .* it is the same as recording 1"):
+        verifier.enroll([path, path], name="slt", accept=tuple(AudioProblem))
+    first = verifier.enroll([path], name="slt")
+    with pytest.raises(EnrollmentError, match="it is enrolled already; leave it out"):
+        verifier.enroll([path], name="slt", append_to=first)

@@ -68,6 +68,23 @@ def test_the_recording_unlike_the_others_stands_out() -> None:
     assert flags == [False, False, True, False]
 
 
+# What does not belong must not be what the others are held against, however long it is.
+def test_a_long_outlier_does_not_blame_the_others() -> None:
+    llrs = llrs_to_the_others(speech([0, 4, 120], [1.2, 8.0, 60.0]), SIMPLE)
+    assert [llr is not None and llr <= OTHER_VOICE_LLR for llr in llrs] == [False, False, True]
+
+
+def test_of_equal_groups_all_are_named_unless_one_is_known() -> None:
+    def flags(angles: list[float], known: int | None) -> list[bool]:
+        llrs = llrs_to_the_others(speech(angles), SIMPLE, known=known)
+        return [llr is not None and llr <= OTHER_VOICE_LLR for llr in llrs]
+
+    assert flags([0, 120], None) == [True, True]
+    assert flags([0, 3, 170, 173], None) == [True] * 4
+    assert flags([120, 0, 3], 0) == [True, True, True]
+    assert flags([120, 123, 0, 3, 6], 0) == [False, False, True, True, True]
+
+
 def test_real_voices(verifier: Verifier, voices: dict[str, Any]) -> None:
     calibration = verifier.manifest.calibration
     assert calibration is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -11,6 +12,7 @@ from speakersdk.audio_quality import AudioProblem
 from speakersdk.cli import arguments as shared
 from speakersdk.cli.output import print_json
 from speakersdk.cli.voiceprints import check_file, summary
+from speakersdk.enrollment import NEEDED_S
 from speakersdk.voiceprint import Voiceprint, check_name
 
 _ALL: Final = "all"
@@ -75,6 +77,11 @@ def run(arguments: argparse.Namespace) -> int:
         print(
             f"enrolled {name}: {len(voiceprint.exemplars)} recordings, "
             f"{voiceprint.total_speech_s:.1f} s of speech, in {path}"
+        )
+    if voiceprint.total_speech_s < NEEDED_S:
+        print(
+            f"note: {NEEDED_S:g} s of speech and more make surer decisions; add some with --append",
+            file=sys.stderr,
         )
     return 0
 
