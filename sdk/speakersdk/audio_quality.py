@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from speakersdk.arrays import Waveform
+from speakersdk.errors import ConfigError
 
 # Speech at arm's length from a laptop is around -35 dBFS; below -50 the noise of cheap converters
 # is near.
@@ -57,6 +58,19 @@ class AudioProblem(StrEnum):
     def key(self) -> str:
         """Its name on command lines and in JSON, such as ``narrow-band``."""
         return self.name.lower().replace("_", "-")
+
+    @classmethod
+    def of(cls, key: str) -> AudioProblem:
+        """The problem of a key, or itself.
+
+        Raises:
+            ConfigError: there is none.
+        """
+        found = next((problem for problem in cls if key in (problem, problem.key)), None)
+        if found is None:
+            keys = ", ".join(problem.key for problem in cls)
+            raise ConfigError(f"expected a problem among {keys}, got {key!r}")
+        return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

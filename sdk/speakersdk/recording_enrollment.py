@@ -34,7 +34,7 @@ def enroll_recordings(
     *,
     name: str,
     sample_rate_hz: float | None = None,
-    accept: Collection[AudioProblem] = (),
+    accept: Collection[str] = (),
     append_to: Voiceprint | None = None,
 ) -> Voiceprint:
     """See `speakersdk.verifier.Verifier.enroll`."""
@@ -42,6 +42,7 @@ def enroll_recordings(
     name = check_name(name)
     if not recordings:
         raise EnrollmentError(f"expected at least one recording of {name!r}, got none")
+    accepted = tuple(AudioProblem.of(key) for key in accept)
     manifest = encoder.manifest
     if append_to is not None:
         if append_to.name != name:
@@ -55,7 +56,7 @@ def enroll_recordings(
             label = f"recording {number} ({recording_label(recording)})"
             raise EnrollmentError(f"cannot enroll {name!r} from {label}: {error}") from error
     _check_different(name, measured, append_to)
-    _check_quality(name, _compared(encoder, measured, append_to), accept)
+    _check_quality(name, _compared(encoder, measured, append_to), accepted)
     encodings = [one.encoding for one in measured]
     voiceprint = Voiceprint(
         name=name,

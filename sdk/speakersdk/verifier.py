@@ -14,7 +14,6 @@ import numpy as np
 
 from speakersdk.adaptation import Adaptation, adapt
 from speakersdk.arrays import Embedding
-from speakersdk.audio_quality import AudioProblem
 from speakersdk.calibration import Calibration
 from speakersdk.calibration_profile import CalibrationProfile, find_profile
 from speakersdk.decision import Decision, Identification, Verdict
@@ -107,7 +106,7 @@ class Verifier:
         *,
         name: str,
         sample_rate_hz: float | None = None,
-        accept: Collection[AudioProblem] = (),
+        accept: Collection[str] = (),
         append_to: Voiceprint | None = None,
     ) -> Voiceprint:
         """Make a speaker's voiceprint: one exemplar per recording.
@@ -116,7 +115,7 @@ class Verifier:
             recordings: one or more of the same speaker; see `quality` for what is expected of them.
             name: see `speakersdk.voiceprint.check_name`.
             sample_rate_hz: rate of those recordings that are arrays.
-            accept: problems to overlook.
+            accept: members of `AudioProblem`, or their keys, to overlook.
             append_to: a voiceprint of the same name to add the recordings to; they must be like it.
 
         Raises:

@@ -68,22 +68,25 @@ def test_everything_wrong_is_said_at_once_and_can_be_accepted(
     stranger = read_audio(voices["rms"].probe)
     recordings = [good, read_audio(voices["slt"].probe), loud, stranger]
 
-    def enroll(*accept: AudioProblem) -> Voiceprint:
+    def enroll(*accept: str) -> Voiceprint:
         return verifier.enroll(recordings, name="slt", sample_rate_hz=SAMPLE_RATE_HZ, accept=accept)
 
-    with pytest.raises(EnrollmentError) as caught:
+    with pytest.raises(EnrollmentError) as refused:
         enroll()
-    message = str(caught.value)
+    message = str(refused.value)
     assert "recording 3 (the array): clipped (" in message
     assert "recording 4 (the array): unlike the other recordings (llr -" in message
     assert "recording 1" not in message
     assert message.endswith(
         "accept clipped, unlike-others (--accept clipped --accept unlike-others)"
     )
-    assert caught.value.problems == ("clipped", "unlike-others")
+    assert refused.value.problems == ("clipped", "unlike-others")
     with pytest.raises(EnrollmentError, match="accept unlike-others"):
         enroll(AudioProblem.CLIPPED)
-    assert len(enroll(AudioProblem.CLIPPED, AudioProblem.UNLIKE_OTHERS).exemplars) == 4
+    for accept in ((AudioProblem.CLIPPED, AudioProblem.UNLIKE_OTHERS), refused.value.problems):
+        assert len(enroll(*accept).exemplars) == 4
+    with pytest.raises(ConfigError, match=r"a problem among too-quiet, clipped, .*got 'loud'"):
+        enroll("loud")
 
 
 def test_appending_keeps_what_was_and_compares_with_it(

@@ -39,7 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
     verifier = shared.open_verifier(arguments)
     store = shared.open_store(arguments)
     voiceprint = resolve_voiceprint(arguments.reference, store, verifier)
-    if arguments.adapt and voiceprint.name not in (arguments.reference, arguments.reference[1:]):
+    if arguments.adapt and arguments.reference.removeprefix("@") not in store.names():
         raise ConfigError(f"expected an enrolled name with --adapt, got {arguments.reference}")
     decision = verifier.verify(voiceprint, arguments.probe)
     adaptation = verifier.adapt(voiceprint, arguments.probe) if arguments.adapt else None
