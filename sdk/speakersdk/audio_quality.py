@@ -1,11 +1,14 @@
-"""Whether live audio is good enough to enroll from: level, clipping, noise, bandwidth.
+"""Whether audio is good enough to enroll from: level, clipping, noise, bandwidth.
 
-Levels are root mean squares over a hop, smoothed, in dB of full scale.
+One definition for live audio and for recordings: the same hops, the same measures and the same
+limits. Live, the measures follow the last second; of a recording they are those of the whole.
+Levels are root mean squares in dB of full scale.
 """
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
@@ -13,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from speakersdk.arrays import Waveform
+from speakersdk.errors import ConfigError
 
 # Speech at arm's length from a laptop is around -35 dBFS; below -50 the noise of cheap converters
 # is near.
@@ -20,13 +24,19 @@ QUIET_DBFS: Final = -50.0
 # Of the samples of a hop: the waveform of a vowel that is cut off loses more than this.
 _CLIPPED_SHARE: Final = 0.005
 _CLIPPED_LEVEL: Final = 0.985
+# What was cut off and turned down afterwards lies at one level, the highest heard. Below the second
+# value there is no telling: the steps of 16 bits are as large.
+_FLAT_LEVEL: Final = 0.998
+_FLAT_PEAK: Final = 0.01
+# Of the hops of speech of a recording; a cough or a knock may clip.
+CLIPPED_HOPS_SHARE: Final = 0.05
 # Training hears noise down to 0 dB; a voiceprint should be better than the worst probe.
 NOISY_SNR_DB: Final = 10.0
 # Speech from 4.2 kHz up against that below 3.8 kHz. Wide-band speech is at -10 to -40 dB, telephone
 # speech that was resampled lies at the resampler's noise, below -80 dB.
 NARROW_BAND_DB: Final = -55.0
-# Share of a new hop in the running means: they follow within about a second.
-_NEW_SHARE: Final = 0.1
+# Hops that live means remember: they follow within about a second.
+LIVE_MEMORY_HOPS: Final = 10
 # Hops of speech before the spectrum is judged: vowels alone have little above 4 kHz.
 _SPECTRUM_HOPS: Final = 10
 _SILENCE_POWER: Final = 1e-12  # -120 dBFS, digital silence
@@ -42,22 +52,71 @@ class AudioProblem(StrEnum):
         "narrow band: nothing above 4 kHz; use another microphone or a wide-band connection"
     )
     SECOND_VOICE = "second voice: only one person may speak"
+    UNLIKE_OTHERS = "unlike the other recordings: enroll one person at a time"
+
+    @property
+    def key(self) -> str:
+        """Its name on command lines and in JSON, such as ``narrow-band``."""
+        return self.name.lower().replace("_", "-")
+
+    @classmethod
+    def of(cls, key: str) -> AudioProblem:
+        """The problem of a key, or itself.
+
+        Raises:
+            ConfigError: there is none.
+        """
+        found = next((problem for problem in cls if key in (problem, problem.key)), None)
+        if found is None:
+            keys = ", ".join(problem.key for problem in cls)
+            raise ConfigError(f"expected a problem among {keys}, got {key!r}")
+        return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AudioLevels:
+    """What is measured of audio; None where too little was heard to measure it.
+
+    Attributes:
+        speech_dbfs: level of the speech.
+        snr_db: speech against what is heard between it.
+        high_band_db: speech above 4.2 kHz against that below 3.8 kHz.
+        clipped_share: share of the hops of speech that are clipped, 0 to 1.
+    """
+
+    speech_dbfs: float | None
+    snr_db: float | None
+    high_band_db: float | None
+    clipped_share: float
+
+    def problems(self) -> tuple[AudioProblem, ...]:
+        """What is wrong, the worst first."""
+        checks = {
+            AudioProblem.CLIPPED: self.clipped_share > CLIPPED_HOPS_SHARE,
+            AudioProblem.TOO_QUIET: _is_below(self.speech_dbfs, QUIET_DBFS),
+            AudioProblem.NOISY: _is_below(self.snr_db, NOISY_SNR_DB),
+            AudioProblem.NARROW_BAND: _is_below(self.high_band_db, NARROW_BAND_DB),
+        }
+        return tuple(problem for problem, is_found in checks.items() if is_found)
 
 
 class AudioQuality:
-    """Running levels of one stream.
+    """Measures hops, of a stream or of a recording.
 
-    Attributes:
-        num_clipped: hops of which too many samples were at full scale.
+    Args:
+        sample_rate_hz: of the samples.
+        memory_hops: hops that the means remember; None = all.
     """
 
-    def __init__(self, *, sample_rate_hz: int) -> None:
+    def __init__(self, *, sample_rate_hz: int, memory_hops: int | None = LIVE_MEMORY_HOPS) -> None:
         self._sample_rate_hz = sample_rate_hz
-        self._speech_power: float | None = None
-        self._noise_power: float | None = None
+        self._speech = _MeanPower(memory_hops)
+        self._noise = _MeanPower(memory_hops)
         self._band_powers: npt.NDArray[np.float64] = np.zeros(2)  # below 3.8, above 4.2 kHz
         self._num_speech_hops = 0
+        self._num_clipped_hops = 0
         self._hop_power = _SILENCE_POWER
+        self._peak = 0.0
         self._hop_is_clipped = False
 
     @property
@@ -68,15 +127,15 @@ class AudioQuality:
     @property
     def speech_dbfs(self) -> float | None:
         """Of the speech; None before any."""
-        return None if self._speech_power is None else _decibels(self._speech_power)
+        return None if self._speech.value is None else _decibels(self._speech.value)
 
     @property
     def snr_db(self) -> float | None:
         """Speech against what is heard between it; None before both were heard."""
-        if self._speech_power is None or self._noise_power is None:
+        if self._speech.value is None or self._noise.value is None:
             return None
-        speech = max(self._speech_power - self._noise_power, _SILENCE_POWER)
-        return _decibels(speech) - _decibels(self._noise_power)
+        speech = max(self._speech.value - self._noise.value, _SILENCE_POWER)
+        return _decibels(speech) - _decibels(self._noise.value)
 
     @property
     def high_band_db(self) -> float | None:
@@ -86,40 +145,65 @@ class AudioQuality:
         low, high = self._band_powers.tolist()
         return _decibels(high + _SILENCE_POWER) - _decibels(low + _SILENCE_POWER)
 
+    @property
+    def levels(self) -> AudioLevels:
+        """Of all hops taken, as far as the means remember."""
+        return AudioLevels(
+            speech_dbfs=self.speech_dbfs,
+            snr_db=self.snr_db,
+            high_band_db=self.high_band_db,
+            clipped_share=self._num_clipped_hops / max(1, self._num_speech_hops),
+        )
+
     def hear(self, samples: Waveform) -> None:
         """Measure a hop, before it is known whether it is speech."""
         self._hop_power = max(float(np.mean(np.square(samples))), _SILENCE_POWER)
-        is_cut = np.abs(samples) >= _CLIPPED_LEVEL
-        self._hop_is_clipped = float(np.mean(is_cut)) > _CLIPPED_SHARE
+        magnitudes = np.abs(samples)
+        self._peak = max(self._peak, float(magnitudes.max()))
+        level = min(_CLIPPED_LEVEL, _FLAT_LEVEL * max(self._peak, _FLAT_PEAK))
+        self._hop_is_clipped = float(np.mean(magnitudes >= level)) > _CLIPPED_SHARE
 
     def take(self, samples: Waveform, *, is_speech: bool) -> None:
         """Count the hop that was heard last as speech or as noise."""
         if not is_speech:
-            self._noise_power = _smoothed(self._noise_power, self._hop_power)
+            self._noise.take(self._hop_power)
             return
-        self._speech_power = _smoothed(self._speech_power, self._hop_power)
+        self._speech.take(self._hop_power)
         spectrum = np.square(np.abs(np.fft.rfft(samples * np.hanning(len(samples)))))
         hz_per_bin = self._sample_rate_hz / len(samples)
         low, high = round(3800 / hz_per_bin), round(4200 / hz_per_bin)
         self._band_powers += (spectrum[:low].sum(), spectrum[high:].sum())
         self._num_speech_hops += 1
+        self._num_clipped_hops += self._hop_is_clipped
 
     def problem(self) -> AudioProblem | None:
         """What is wrong with the hop that was heard last, or with the speech so far."""
-        if self._hop_is_clipped:
-            return AudioProblem.CLIPPED
-        speech_power = self._speech_power or self._hop_power
-        if _decibels(max(speech_power, self._hop_power)) < QUIET_DBFS:
-            return AudioProblem.TOO_QUIET
-        if self.snr_db is not None and self.snr_db < NOISY_SNR_DB:
-            return AudioProblem.NOISY
-        if self.high_band_db is not None and self.high_band_db < NARROW_BAND_DB:
-            return AudioProblem.NARROW_BAND
-        return None
+        speech_power = self._speech.value or self._hop_power
+        now = AudioLevels(
+            speech_dbfs=_decibels(max(speech_power, self._hop_power)),
+            snr_db=self.snr_db,
+            high_band_db=self.high_band_db,
+            clipped_share=float(self._hop_is_clipped),
+        )
+        return next(iter(now.problems()), None)
 
 
-def _smoothed(mean: float | None, new: float) -> float:
-    return new if mean is None else (1 - _NEW_SHARE) * mean + _NEW_SHARE * new
+class _MeanPower:
+    """A mean that, once it has seen as many values as it remembers, forgets the oldest slowly."""
+
+    def __init__(self, memory: int | None) -> None:
+        self._memory = memory
+        self._num_values = 0
+        self.value: float | None = None
+
+    def take(self, power: float) -> None:
+        self._num_values += 1
+        share = 1 / min(self._num_values, self._memory or self._num_values)
+        self.value = power if self.value is None else (1 - share) * self.value + share * power
+
+
+def _is_below(value: float | None, limit: float) -> bool:
+    return value is not None and value < limit
 
 
 def _decibels(power: float) -> float:

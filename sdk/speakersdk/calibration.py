@@ -22,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from speakersdk.errors import ConfigError
+from speakersdk.logistic_regression import logistic_weights
 
 # Below this net speech the fit has seen no trials; INCONCLUSIVE is the honest answer.
 DEFAULT_MINIMUM_SPEECH_S = 0.8
@@ -29,10 +30,6 @@ DEFAULT_MINIMUM_SPEECH_S = 0.8
 FAR_GRID = (0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001)
 # With 10 false accepts expected, the measured rate is within a factor of 2 (95 % interval).
 MINIMUM_FALSE_ACCEPTS = 10
-_NEWTON_STEPS = 100
-# Ridge on the standardised weights, where the trials weigh N together: keeps separable data finite
-# and moves nothing on 10^4 trials.
-_RIDGE = 1e-3
 # Thresholds per ln s: the search begins with these and ends that close.
 _SLOPES = (-8.0, 8.0)
 _SLOPE_STEP = 1e-3
@@ -203,7 +200,7 @@ def fit_calibration(
             f"{targets.sum()} and {(~targets).sum()}; use other trials"
         )
     log_speech = np.log(_harmonic_mean(*seconds.T))
-    offset, scale, speech_scale, speech_weight = _logistic_weights(
+    offset, scale, speech_scale, speech_weight = logistic_weights(
         np.column_stack([values, values * log_speech, log_speech]), targets, prior
     )
     slopes = scale + speech_scale * log_speech
@@ -224,40 +221,6 @@ def fit_calibration(
         num_nontarget=int((~targets).sum()),
         operating_points=_operating_points(llrs, targets, log_speech),
     )
-
-
-def _logistic_weights(
-    inputs: npt.NDArray[np.float64], targets: npt.NDArray[np.bool_], prior: float
-) -> tuple[float, ...]:
-    """Offset and one weight per column of (N, K) inputs, such that their sum is an llr."""
-    mean, deviation = inputs.mean(axis=0), inputs.std(axis=0)
-    deviation[deviation == 0] = 1.0  # a constant input gets weight 0 from the ridge
-    design = np.column_stack([np.ones(len(inputs)), (inputs - mean) / deviation])
-    signs = np.where(targets, 1.0, -1.0)
-    share = np.where(targets, prior / targets.sum(), (1 - prior) / (~targets).sum())
-    importance = share * len(targets)
-    prior_log_odds = math.log(prior / (1 - prior))
-    ridge = np.full(design.shape[1], _RIDGE)
-
-    def cost(weights: npt.NDArray[np.float64]) -> float:
-        margins = signs * (design @ weights + prior_log_odds)
-        return float(importance @ np.logaddexp(0, -margins) + ridge @ weights**2 / 2)
-
-    weights = np.zeros(design.shape[1])
-    for _ in range(_NEWTON_STEPS):
-        # 1 / (1 + exp(margin)), written so that no margin overflows.
-        wrong = (1 - np.tanh(signs * (design @ weights + prior_log_odds) / 2)) / 2
-        gradient = design.T @ (importance * signs * wrong) - ridge * weights
-        curvature = (importance * wrong * (1 - wrong))[:, np.newaxis] * design
-        step = np.linalg.solve(design.T @ curvature + np.diag(ridge), gradient)
-        # A full step overshoots where the sigmoid is flat; the cost is convex, so halving ends.
-        while cost(weights + step) > cost(weights) and np.abs(step).max() > 1e-10:
-            step = step / 2
-        weights = weights + step
-        if np.abs(step).max() <= 1e-10:
-            break
-    slopes = weights[1:] / deviation
-    return (float(weights[0] - slopes @ mean), *slopes.tolist())
 
 
 def _operating_points(
@@ -325,7 +288,7 @@ def _rate_line(
         # Half an event more of each keeps the odds finite; nothing is known of the slope.
         return math.log((count + 0.5) / (total - count + 0.5)), 0.0
     share = count / total
-    offset, slope = _logistic_weights(positions[:, np.newaxis], happened, share)
+    offset, slope = logistic_weights(positions[:, np.newaxis], happened, share)
     return offset + math.log(share / (1 - share)), slope
 
 

@@ -6,7 +6,9 @@ ONNX file -> session -> manifest -> check of the graph against it -> encoder
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 
+from speakersdk.calibration import Calibration
 from speakersdk.compute_device import Precision
 from speakersdk.encoding import EncoderStream, Encoding, SpeakerEncoder
 from speakersdk.errors import ManifestError
@@ -20,7 +22,9 @@ from speakersdk.statistics_ring import NUM_WINDOWS
 from speakersdk.windowed_encoder import WindowedEncoder, window_shapes
 from speakersdk.windowed_hop_encoder import WindowedHopEncoder
 
-__all__ = ["EncoderStream", "Encoding", "SpeakerEncoder", "hop_encoder", "load_encoder"]
+__all__ = [
+    "EncoderStream", "Encoding", "SpeakerEncoder", "hop_encoder", "load_encoder", "recalibrated",
+]  # fmt: skip
 
 # Name -> sizes after the batch; None = the number of samples or frames, which varies.
 _Shapes = dict[str, tuple[int | None, ...]]
@@ -63,6 +67,14 @@ def load_encoder(
         shapes = offline_shapes(manifest) if is_stateful else window_shapes(manifest)
         session = open_session(path, options, shapes=shapes)
     return StatefulEncoder(session, manifest) if is_stateful else WindowedEncoder(session, manifest)
+
+
+def recalibrated(encoder: SpeakerEncoder, calibration: Calibration) -> SpeakerEncoder:
+    """The same encoder with another calibration in its manifest; the session is shared."""
+    manifest = replace(encoder.manifest, calibration=calibration)
+    if manifest.mode == "stateful":
+        return StatefulEncoder(encoder.session, manifest)
+    return WindowedEncoder(encoder.session, manifest)
 
 
 def hop_encoder(encoder: SpeakerEncoder, sizes: HopSizes, *, capacity: int = 1) -> HopEncoder:

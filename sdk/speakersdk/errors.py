@@ -13,6 +13,7 @@
     │   ├── IncompatibleModelError        a voiceprint and a model do not belong together
     │   └── InferenceError                onnxruntime failed
     ├── EnrollmentError                   the recordings cannot become a voiceprint
+    ├── CalibrationError                  recordings support none, or its file does not fit
     ├── UnknownSpeakerError               no voiceprint of that name
     ├── DuplicateSpeakerError             a voiceprint of that name exists already
     ├── VoiceprintError                   corrupt, foreign or unknown-version voiceprint
@@ -84,12 +85,13 @@ class ManifestError(ModelError):
 
 
 class IncompatibleModelError(ModelError):
-    """A voiceprint was made with another model than the one in use."""
+    """A voiceprint or calibration was made with another model than the one in use."""
 
-    def __init__(self, *, expected: str, got: str) -> None:
+    def __init__(self, *, expected: str, got: str, what: str = "voiceprint") -> None:
+        again = "calibrate" if what == "calibration" else "enroll"
         super().__init__(
-            f"the voiceprint was made with model {got}, this verifier runs model {expected}; "
-            "enroll again with this model, or load the model that made the voiceprint"
+            f"the {what} was made with model {got}, this verifier runs model {expected}; "
+            f"{again} again with this model, or load the model that made the {what}"
         )
         self.expected = expected
         self.got = got
@@ -100,7 +102,27 @@ class InferenceError(ModelError):
 
 
 class EnrollmentError(SpeakerSdkError):
-    """The recordings cannot become a voiceprint."""
+    """The recordings cannot become a voiceprint.
+
+    Attributes:
+        problems: keys of `speakersdk.AudioProblem` that may be accepted all the same.
+    """
+
+    def __init__(self, message: str, problems: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.problems = problems
+
+
+class CalibrationError(SpeakerSdkError):
+    """Recordings do not support a calibration, or its file is damaged or belongs elsewhere.
+
+    Attributes:
+        overlap: histogram of the scores, where they overlap too much; else empty.
+    """
+
+    def __init__(self, message: str, *, overlap: str = "") -> None:
+        super().__init__(message)
+        self.overlap = overlap
 
 
 class UnknownSpeakerError(SpeakerSdkError):

@@ -6,42 +6,39 @@ recording -> audio -> encoder -> embedding -> symmetric KL with a voiceprint -> 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from speakersdk.adaptation import Adaptation, adapt
 from speakersdk.arrays import Embedding
-from speakersdk.audio import as_waveform, read_audio
 from speakersdk.calibration import Calibration
+from speakersdk.calibration_profile import CalibrationProfile, find_profile
 from speakersdk.compute_device import Precision
 from speakersdk.decision import Decision, Identification, Verdict
 from speakersdk.decision_rule import DecisionRule, Request
-from speakersdk.encoder import Encoding, hop_encoder, load_encoder
+from speakersdk.encoder import Encoding, hop_encoder, load_encoder, recalibrated
 from speakersdk.enrollment import NEEDED_S, Enrollment
 from speakersdk.errors import (
-    AudioError,
     AudioTooShortError,
     ConfigError,
-    EnrollmentError,
     InvalidAudioError,
     ModelError,
 )
 from speakersdk.manifest import ModelManifest
 from speakersdk.microphone import Microphone
 from speakersdk.models import default_model_path
+from speakersdk.recording import Recording, load_recording, recording_label, speech_shortage
+from speakersdk.recording_enrollment import enroll_recordings, measure, measure_recordings
+from speakersdk.recording_quality import RecordingQuality
 from speakersdk.scoring import symmetric_kl, symmetric_kl_to_many
 from speakersdk.sequential_decision import SequentialBounds
 from speakersdk.stream_pool import StreamPool
 from speakersdk.stream_update import StreamUpdate
 from speakersdk.streaming import SILENCE_S, SpeakerStream, StreamOptions, hop_sizes
 from speakersdk.voiceprint import Voiceprint, check_distinct, check_name
-
-# A path, or samples as `speakersdk.audio.as_waveform` takes them.
-Recording = str | os.PathLike[str] | npt.NDArray[Any]
 
 
 class Verifier:
@@ -61,6 +58,7 @@ class Verifier:
         c_miss, c_fa: costs of a false reject and of a false accept, with `prior`.
         device, strict, precision, num_threads: where and how the model runs, see
             `speakersdk.session_options.SessionOptions`.
+        calibration: name of what `speakersdk calibrate` stored; None = the model's own.
 
     Raises:
         ConfigError: the model's calibration cannot support the request, or an unknown device.
@@ -80,6 +78,7 @@ class Verifier:
         strict: bool | None = None,
         precision: Precision = "fp32",
         num_threads: int = 1,
+        calibration: str | CalibrationProfile | None = None,
     ) -> None:
         self._request = Request(far=far, prior=prior, c_miss=c_miss, c_fa=c_fa)
         self._encoder = load_encoder(
@@ -89,6 +88,9 @@ class Verifier:
             precision=precision,
             num_threads=num_threads,
         )
+        self._profile = find_profile(calibration)
+        if self._profile is not None:
+            self._encoder = recalibrated(self._encoder, self._profile.applied_to(self.manifest))
         asked = far is not None or prior is not None
         if asked and self.manifest.calibration is not None:
             self._decision_rule()  # an unsupported request is refused now, not at the first probe
@@ -104,42 +106,58 @@ class Verifier:
         return self._encoder.manifest
 
     def enroll(
-        self, recordings: Sequence[Recording], *, name: str, sample_rate_hz: float | None = None
+        self,
+        recordings: Sequence[Recording],
+        *,
+        name: str,
+        sample_rate_hz: float | None = None,
+        accept: Collection[str] = (),
+        append_to: Voiceprint | None = None,
     ) -> Voiceprint:
         """Make a speaker's voiceprint: one exemplar per recording.
 
         Args:
-            recordings: one or more of the same speaker.
+            recordings: one or more of the same speaker; see `quality` for what is expected of them.
             name: see `speakersdk.voiceprint.check_name`.
             sample_rate_hz: rate of those recordings that are arrays.
+            accept: members of `AudioProblem`, or their keys, to overlook.
+            append_to: a voiceprint of the same name to add the recordings to; they must be like it.
 
         Raises:
             ConfigError: the name cannot be used.
-            EnrollmentError: no recording, or one that is unreadable or has too little speech.
+            EnrollmentError: no recording, or one that is unreadable or not good enough.
+            IncompatibleModelError: `append_to` was made with another model.
         """
-        if isinstance(recordings, str | os.PathLike | np.ndarray):
-            raise TypeError("expected a list of recordings, got a single one; write [recording]")
-        name = check_name(name)
-        if not recordings:
-            raise EnrollmentError(f"expected at least one recording of {name!r}, got none")
-        encodings = []
-        for number, recording in enumerate(recordings, start=1):
-            label = f"recording {number} ({_label(recording)})"
-            try:
-                encoding = self._encode(recording, sample_rate_hz)
-            except AudioError as error:
-                raise EnrollmentError(f"cannot enroll {name!r} from {label}: {error}") from error
-            if shortage := self._shortage(encoding):
-                raise EnrollmentError(f"cannot enroll {name!r} from {label}: {shortage[1]}")
-            encodings.append(encoding)
-        return Voiceprint(
+        return enroll_recordings(
+            self._encoder,
+            recordings,
             name=name,
-            model_name=self.manifest.name,
-            model_sha256=self.manifest.weights_sha256,
-            temperature=self.manifest.temperature,
-            exemplars=np.stack([encoding.embedding for encoding in encodings]),
-            speech_s=np.array([encoding.speech_s for encoding in encodings]),
-            created_utc=datetime.now(UTC).isoformat(timespec="seconds"),
+            sample_rate_hz=sample_rate_hz,
+            accept=accept,
+            append_to=append_to,
+        )
+
+    def quality(
+        self, recordings: Sequence[Recording], *, sample_rate_hz: float | None = None
+    ) -> list[RecordingQuality]:
+        """What recordings are worth for enrollment: speech, level, noise, bandwidth, one voice."""
+        return measure_recordings(self._encoder, recordings, sample_rate_hz=sample_rate_hz)
+
+    def adapt(
+        self, voiceprint: Voiceprint, recording: Recording, *, sample_rate_hz: float | None = None
+    ) -> Adaptation:
+        """Let a voiceprint follow the voice, if the recording is certainly its speaker's and good.
+
+        Nothing does so unasked; see `speakersdk.adaptation`. `Voiceprint.reverted` undoes it.
+
+        Raises:
+            AudioError, IncompatibleModelError, ModelError: as `verify`.
+        """
+        decision = self.verify(voiceprint.reverted(), recording, sample_rate_hz=sample_rate_hz)
+        calibration, _ = self._decision_rule()
+        measured = measure(self._encoder, recording, sample_rate_hz)
+        return adapt(
+            voiceprint, measured.encoding.embedding, measured.quality, decision, calibration
         )
 
     def verify(
@@ -173,7 +191,7 @@ class Verifier:
             probe = self._encode(recording, sample_rate_hz)
         except AudioTooShortError as error:
             return _unanswered(Verdict.INCONCLUSIVE, str(error), rule, voiceprints, speech_s=0.0)
-        if shortage := self._shortage(probe):
+        if shortage := speech_shortage(probe, self.manifest.calibration):
             return _unanswered(*shortage, rule, voiceprints, speech_s=probe.speech_s)
         divergences = symmetric_kl_to_many(
             probe.embedding, np.stack([voiceprint.embedding for voiceprint in voiceprints])
@@ -301,8 +319,8 @@ class Verifier:
             AudioError: the recording is unreadable, too short or without speech.
         """
         encoding = self._encode(recording, sample_rate_hz)
-        if encoding.speech_s == 0:
-            raise InvalidAudioError(f"{_label(recording)}: {_no_speech(encoding)}")
+        if shortage := speech_shortage(encoding, None):
+            raise InvalidAudioError(f"{recording_label(recording)}: {shortage[1]}")
         return encoding.embedding
 
     def report(self) -> dict[str, Any]:
@@ -313,30 +331,13 @@ class Verifier:
             "mode": self.manifest.mode,
             "training_corpora": list(self.manifest.training_corpora),
             "calibrated": self.manifest.calibration is not None,
+            "calibration": None if self._profile is None else self._profile.name,
             **self._request.to_json(),
             **self._encoder.session.report(),
         }
 
     def _encode(self, recording: Recording, sample_rate_hz: float | None) -> Encoding:
-        if isinstance(recording, str | os.PathLike):
-            return self._encoder.encode(read_audio(recording))
-        if sample_rate_hz is None:
-            raise TypeError(
-                "sample_rate_hz is required for arrays: pass the rate at which they were recorded"
-            )
-        return self._encoder.encode(as_waveform(recording, sample_rate_hz=sample_rate_hz))
-
-    def _shortage(self, encoding: Encoding) -> tuple[Verdict, str] | None:
-        """Why a recording has too little speech for a decision; None if it has enough."""
-        if encoding.speech_s == 0:
-            return Verdict.NO_SPEECH, _no_speech(encoding)
-        calibration = self.manifest.calibration
-        if calibration is None or encoding.speech_s >= calibration.minimum_speech_s:
-            return None
-        return Verdict.INCONCLUSIVE, (
-            f"{encoding.speech_s:.2f} s of speech are too little for a decision, at least "
-            f"{calibration.minimum_speech_s:g} s are needed"
-        )
+        return self._encoder.encode(load_recording(recording, sample_rate_hz))
 
     def _decision_rule(self) -> tuple[Calibration, DecisionRule]:
         """The calibration, and what a probe must reach."""
@@ -369,15 +370,6 @@ class Verifier:
         check_distinct(voiceprints)
         for voiceprint in voiceprints:
             self._check_model(voiceprint)
-
-
-def _label(recording: Recording) -> str:
-    """How a recording is called in messages."""
-    return os.fspath(recording) if isinstance(recording, str | os.PathLike) else "the array"
-
-
-def _no_speech(encoding: Encoding) -> str:
-    return f"no speech found in {encoding.duration_s:.1f} s of audio"
 
 
 def _score(divergence: float) -> float:

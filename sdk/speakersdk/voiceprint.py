@@ -1,7 +1,8 @@
 """A voiceprint: what enrollment keeps of a speaker, and the file format that stores it.
 
 It holds one embedding per recording (exemplar), never audio, and is bound to the weights that made
-them. docs/voiceprint-format.md describes the bytes:
+them. Exemplars of accepted probes, if any, are kept apart, weigh less, and can be taken back.
+docs/voiceprint-format.md describes the bytes:
 
     magic (8) | version u32 | header length u32 | header JSON | exemplars float32 | SHA-256 (32)
 """
@@ -15,7 +16,7 @@ import struct
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -28,7 +29,8 @@ from speakersdk.atomic_file import replacement
 from speakersdk.errors import ConfigError, IncompatibleModelError, VoiceprintError
 
 SUFFIX: Final = ".voiceprint"
-FORMAT_VERSION: Final = 1
+FORMAT_VERSION: Final = 2  # the highest that is read; the lowest that suffices is written
+_WITHOUT_ADAPTED = 1
 # As in PNG: the high bit shows a 7-bit transfer, CR LF a converted line end.
 MAGIC: Final = b"\x89SPKV\r\n\x1a"
 _PREFIX = struct.Struct("<8sII")
@@ -37,6 +39,10 @@ _CHECKSUM_BYTES = 32
 _MAXIMUM_NAME_BYTES = 200
 # The model scales to length T in float32 (1e-6); this only tells scaled from unscaled embeddings.
 _LENGTH_TOLERANCE = 1e-3
+# Adapted exemplars weigh as much as as many enrolled ones, but never more than this share together,
+# and the newest push out the oldest: what was enrolled outweighs whatever came later.
+ADAPTED_SHARE: Final = 0.3
+MAXIMUM_ADAPTED: Final = 8
 _NAME_PUNCTUATION = " -_.'@+"
 
 
@@ -96,6 +102,8 @@ class Voiceprint:
         exemplars: (N, D) float32 logits, read-only, one row per recording.
         speech_s: (N,) float64, read-only, net speech of each recording in seconds.
         created_utc: ISO 8601 time of enrollment, such as 2026-11-22T14:00:00+00:00.
+        adapted: (M, D) float32 logits, read-only, of accepted probes, oldest first; M may be 0.
+        adapted_speech_s: (M,) float64, read-only, likewise.
     """
 
     name: str
@@ -105,6 +113,8 @@ class Voiceprint:
     exemplars: Embeddings
     speech_s: npt.NDArray[np.float64]
     created_utc: str
+    adapted: Embeddings = field(default_factory=lambda: np.zeros((0, 0), np.float32))
+    adapted_speech_s: npt.NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", check_name(self.name))
@@ -113,19 +123,19 @@ class Voiceprint:
         object.__setattr__(self, "speech_s", _frozen(self.speech_s, np.float64))
         if self.exemplars.ndim != 2 or self.exemplars.size == 0:
             raise ValueError(f"expected exemplars of shape (N, D), got {self.exemplars.shape}")
-        if self.speech_s.shape != (len(self.exemplars),):
-            raise ValueError(
-                f"expected speech_s of shape ({len(self.exemplars)},), got {self.speech_s.shape}"
-            )
         if not 0 < self.temperature < np.inf:
             raise ValueError(f"expected a temperature above 0, got {self.temperature}")
-        lengths = np.linalg.norm(self.exemplars, axis=1)
-        if not np.allclose(lengths, self.temperature, rtol=_LENGTH_TOLERANCE, atol=0):
-            raise ValueError(f"expected exemplars of length {self.temperature:g}, got {lengths}")
-        if not self.exemplars.mean(axis=0, dtype=np.float64).any():
+        adapted = np.reshape(self.adapted, (-1, self.exemplars.shape[1]))
+        object.__setattr__(self, "adapted", _frozen(adapted, np.float32))
+        object.__setattr__(self, "adapted_speech_s", _frozen(self.adapted_speech_s, np.float64))
+        if len(self.adapted) > MAXIMUM_ADAPTED:
+            raise ValueError(
+                f"expected at most {MAXIMUM_ADAPTED} adapted exemplars, got {len(self.adapted)}"
+            )
+        self._check_rows(self.exemplars, self.speech_s)
+        self._check_rows(self.adapted, self.adapted_speech_s)
+        if not self._mean().any():
             raise ValueError("expected exemplars that do not cancel each other")
-        if not (np.isfinite(self.speech_s).all() and (self.speech_s >= 0).all()):
-            raise ValueError(f"expected finite speech_s of at least 0, got {self.speech_s}")
         # Both are shown on terminals and may come from a stranger's file.
         if not (self.model_name.isprintable() and self.model_sha256.isprintable()):
             raise ValueError("expected a printable model_name and model_sha256")
@@ -135,14 +145,31 @@ class Voiceprint:
     @property
     def embedding(self) -> Embedding:
         """(D,) float32, the exemplars' mean scaled to length T."""
-        mean = self.exemplars.mean(axis=0, dtype=np.float64)
+        mean = self._mean()
         scaled: Embedding = (mean * (self.temperature / np.linalg.norm(mean))).astype(np.float32)
         return scaled
 
     @property
     def total_speech_s(self) -> float:
-        """Net speech of all recordings in seconds."""
+        """Net speech of all recordings in seconds, without that of adapted exemplars."""
         return float(self.speech_s.sum())
+
+    def _mean(self) -> npt.NDArray[np.float64]:
+        mean: npt.NDArray[np.float64] = self.exemplars.mean(axis=0, dtype=np.float64)
+        num_adapted = len(self.adapted)
+        if num_adapted > 0:
+            share = min(ADAPTED_SHARE, num_adapted / (num_adapted + len(self.exemplars)))
+            mean = (1 - share) * mean + share * self.adapted.mean(axis=0, dtype=np.float64)
+        return mean
+
+    def _check_rows(self, rows: Embeddings, speech_s: npt.NDArray[np.float64]) -> None:
+        if speech_s.shape != (len(rows),):
+            raise ValueError(f"expected speech_s of shape ({len(rows)},), got {speech_s.shape}")
+        lengths = np.linalg.norm(rows, axis=1)
+        if not np.allclose(lengths, self.temperature, rtol=_LENGTH_TOLERANCE, atol=0):
+            raise ValueError(f"expected exemplars of length {self.temperature:g}, got {lengths}")
+        if not (np.isfinite(speech_s).all() and (speech_s >= 0).all()):
+            raise ValueError(f"expected finite speech_s of at least 0, got {speech_s}")
 
     def check_model(self, *, name: str, sha256: str) -> None:
         """Raise IncompatibleModelError, naming both, unless made by the weights `sha256`."""
@@ -163,30 +190,57 @@ class Voiceprint:
             self,
             exemplars=np.concatenate([self.exemplars, other.exemplars]),
             speech_s=np.concatenate([self.speech_s, other.speech_s]),
+        )._with_adapted(other.adapted, other.adapted_speech_s)
+
+    def adapted_by(self, embedding: Embedding, *, speech_s: float) -> Voiceprint:
+        """A copy with an accepted probe added to the adapted exemplars; see `Verifier.adapt`.
+
+        Args:
+            embedding: (D,) float32 of the probe.
+            speech_s: net speech of the probe in seconds.
+        """
+        return self._with_adapted(embedding[np.newaxis], np.array([speech_s]))
+
+    def reverted(self) -> Voiceprint:
+        """A copy as it was enrolled, without adapted exemplars."""
+        return replace(self, adapted=self.adapted[:0], adapted_speech_s=self.adapted_speech_s[:0])
+
+    def _with_adapted(
+        self, embeddings: Embeddings, speech_s: npt.NDArray[np.float64]
+    ) -> Voiceprint:
+        adapted = np.concatenate([self.adapted, embeddings])
+        adapted_speech_s = np.concatenate([self.adapted_speech_s, speech_s])
+        return replace(
+            self,
+            adapted=adapted[-MAXIMUM_ADAPTED:],
+            adapted_speech_s=adapted_speech_s[-MAXIMUM_ADAPTED:],
         )
 
     def to_bytes(self) -> bytes:
         """The voiceprint as bytes; the same voiceprint always gives the same ones."""
         num_exemplars, embedding_dim = self.exemplars.shape
+        values: dict[str, Any] = {
+            "name": self.name,
+            "model_name": self.model_name,
+            "model_sha256": self.model_sha256,
+            "temperature": self.temperature,
+            "num_exemplars": num_exemplars,
+            "embedding_dim": embedding_dim,
+            "speech_s": self.speech_s.tolist(),
+            "created_utc": self.created_utc,
+        }
+        version = _WITHOUT_ADAPTED
+        if len(self.adapted):
+            version = FORMAT_VERSION
+            values["adapted_speech_s"] = self.adapted_speech_s.tolist()
         header = json.dumps(
-            {
-                "name": self.name,
-                "model_name": self.model_name,
-                "model_sha256": self.model_sha256,
-                "temperature": self.temperature,
-                "num_exemplars": num_exemplars,
-                "embedding_dim": embedding_dim,
-                "speech_s": self.speech_s.tolist(),
-                "created_utc": self.created_utc,
-            },
-            ensure_ascii=False,
-            sort_keys=True,
-            separators=(",", ":"),
+            values, ensure_ascii=False, sort_keys=True, separators=(",", ":")
         ).encode()
         body = (
-            _PREFIX.pack(MAGIC, FORMAT_VERSION, len(header))
+            _PREFIX.pack(MAGIC, version, len(header))
             + header
             + self.exemplars.astype("<f4").tobytes()
+            + self.adapted.astype("<f4").tobytes()
         )
         return body + hashlib.sha256(body).digest()
 
@@ -199,11 +253,14 @@ class Voiceprint:
         """
         header, values = _checked_parts(data)
         try:
-            shape = (header.pop("num_exemplars"), header.pop("embedding_dim"))
-            exemplars = np.frombuffer(values, dtype="<f4")
-            if exemplars.size != shape[0] * shape[1]:
-                raise ValueError(f"expected {shape} exemplar values, got {exemplars.size}")
-            return cls(exemplars=exemplars.reshape(shape), **header)
+            num_exemplars = header.pop("num_exemplars")
+            num_adapted = len(header["adapted_speech_s"]) if "adapted_speech_s" in header else 0
+            shape = (num_exemplars + num_adapted, header.pop("embedding_dim"))
+            rows = np.frombuffer(values, dtype="<f4")
+            if rows.size != shape[0] * shape[1] or num_exemplars < 1:
+                raise ValueError(f"expected {shape} exemplar values, got {rows.size}")
+            rows = rows.reshape(shape)
+            return cls(exemplars=rows[:num_exemplars], adapted=rows[num_exemplars:], **header)
         except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
             raise VoiceprintError(f"the voiceprint's content is not valid: {error}") from error
 
@@ -255,9 +312,9 @@ def _checked_parts(data: bytes) -> tuple[dict[str, Any], bytes]:
     if len(data) < _PREFIX.size + _CHECKSUM_BYTES:
         raise VoiceprintError(f"the voiceprint is truncated after {len(data)} bytes")
     _, version, header_bytes = _PREFIX.unpack_from(data)
-    if version != FORMAT_VERSION:
+    if version not in (_WITHOUT_ADAPTED, FORMAT_VERSION):
         raise VoiceprintError(
-            f"expected voiceprint format version {FORMAT_VERSION}, got {version}; "
+            f"expected voiceprint format version {FORMAT_VERSION} or lower, got {version}; "
             "install a speakersdk version that knows it"
         )
     body, checksum = data[:-_CHECKSUM_BYTES], data[-_CHECKSUM_BYTES:]
@@ -270,4 +327,6 @@ def _checked_parts(data: bytes) -> tuple[dict[str, Any], bytes]:
         raise VoiceprintError(f"the voiceprint's header is not JSON: {error}") from error
     if not isinstance(header, dict):
         raise VoiceprintError("the voiceprint's header is not a JSON object")
+    if (version == FORMAT_VERSION) != ("adapted_speech_s" in header):
+        raise VoiceprintError(f"the voiceprint's header does not fit format version {version}")
     return header, body[header_end:]

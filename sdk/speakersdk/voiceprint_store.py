@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from speakersdk.data_folder import data_folder
 from speakersdk.errors import (
     ConfigError,
     DuplicateSpeakerError,
@@ -15,14 +16,8 @@ from speakersdk.voiceprint import SUFFIX, Voiceprint, check_name
 
 
 def default_folder() -> Path:
-    """``$XDG_DATA_HOME/speakersdk/voiceprints``, or below ``~/.local/share`` if that is not set.
-
-    Read from the environment at every call; nothing is created.
-    """
-    # The XDG base directory specification: a relative path is to be ignored.
-    configured = Path(os.environ.get("XDG_DATA_HOME", ""))
-    data_home = configured if configured.is_absolute() else Path.home() / ".local" / "share"
-    return data_home / "speakersdk" / "voiceprints"
+    """Where voiceprints are stored unless told otherwise; nothing is created."""
+    return data_folder("voiceprints")
 
 
 class VoiceprintStore:
@@ -64,6 +59,14 @@ class VoiceprintStore:
             )
         return voiceprint
 
+    def check_new(self, name: str, *, replace: bool = False, append: bool = False) -> None:
+        """Raise what `save` would for a voiceprint of that name, before there is one."""
+        if replace and append:
+            raise ConfigError("expected at most one of replace and append, got both")
+        same = next((at for at in self.names() if at.casefold() == name.casefold()), None)
+        if same is not None and (same != name or not (replace or append)):
+            raise DuplicateSpeakerError(same)
+
     def save(
         self, voiceprint: Voiceprint, *, replace: bool = False, append: bool = False
     ) -> Voiceprint:
@@ -79,13 +82,9 @@ class VoiceprintStore:
                 that differs only in case is stored: file systems disagree about those.
             IncompatibleModelError: append, and the stored voiceprint is of another model.
         """
-        if replace and append:
-            raise ConfigError("expected at most one of replace and append, got both")
         name = voiceprint.name
-        same = next((at for at in self.names() if at.casefold() == name.casefold()), None)
-        if same is not None and (same != name or not (replace or append)):
-            raise DuplicateSpeakerError(same)
-        if same is not None and append:
+        self.check_new(name, replace=replace, append=append)
+        if append and name in self.names():
             voiceprint = self.load(name).with_exemplars(voiceprint)
         # Voiceprints are biometric data: nobody but their owner reads them.
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)

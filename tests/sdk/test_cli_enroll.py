@@ -7,7 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import soundfile as sf
 
 from speakersdk.cli import main
 from speakersdk.voiceprint import Voiceprint
@@ -31,7 +33,9 @@ def test_enroll_stores_one_exemplar_per_recording(
     assert main(["enroll", "Zoë", *recordings]) == 0
     voiceprint = store.load("Zoë")
     assert len(voiceprint.exemplars) == 2
-    assert capsys.readouterr().out == (
+    output = capsys.readouterr()
+    assert output.err.startswith("note: 10 s of speech and more")
+    assert output.out == (
         f"enrolled Zoë: 2 recordings, {voiceprint.total_speech_s:.1f} s of speech, "
         f"in {store.path('Zoë')}\n"
     )
@@ -83,7 +87,7 @@ def test_output_writes_a_file_and_stores_nothing(
     assert main(arguments) == 0
     assert main(arguments) == 2
     assert "--replace" in capsys.readouterr().err
-    assert main([*arguments, "--append"]) == 0
+    assert main(["enroll", "slt", recordings[1], "-o", str(path), "--append"]) == 0
     assert len(Voiceprint.load(path).exemplars) == 2
     assert main([*arguments, "--replace"]) == 0
     assert len(Voiceprint.load(path).exemplars) == 1
@@ -117,3 +121,46 @@ def test_a_failed_enrollment_stores_nothing(
     assert main(["enroll", "slt", recordings[0], "missing.wav"]) == 2
     assert "recording 2 (missing.wav)" in capsys.readouterr().err
     assert not store.folder.exists()
+
+
+def test_poor_recordings_are_refused_unless_accepted(
+    store: VoiceprintStore,
+    recordings: list[str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    loud = str(tmp_path / "loud.wav")
+    samples, rate_hz = sf.read(recordings[0])
+    sf.write(loud, np.clip(30 * samples, -1, 1), rate_hz)
+    assert main(["enroll", "slt", recordings[1], loud]) == 2
+    error = capsys.readouterr().err
+    assert f"recording 2 ({loud}): clipped (" in error
+    assert "expected at most 5%): lower the input level" in error
+    assert "accept clipped" in error
+    assert not store.folder.exists()
+    assert main(["enroll", "slt", recordings[1], loud, "--accept", "noisy"]) == 2
+    assert main(["enroll", "slt", recordings[1], loud, "--accept", "clipped"]) == 0
+    assert main(["enroll", "all", recordings[1], loud, "--accept", "all"]) == 0
+
+
+def test_what_is_appended_must_be_of_the_same_voice(
+    store: VoiceprintStore,
+    recordings: list[str],
+    voices: dict[str, Any],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["enroll", "slt", *recordings]) == 0
+    stranger = str(voices["rms"].probe)
+    assert main(["enroll", "slt", stranger, "--append"]) == 2
+    assert f"recording 1 ({stranger}): unlike the other recordings" in capsys.readouterr().err
+    assert len(store.load("slt").exemplars) == 2
+    assert main(["enroll", "slt", stranger, "--append", "--accept", "unlike-others"]) == 0
+    assert len(store.load("slt").exemplars) == 3
+
+
+def test_a_name_that_is_taken_is_refused_before_anything_is_heard(
+    store: VoiceprintStore, recordings: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["enroll", "slt", recordings[0]]) == 0
+    assert main(["enroll", "SLT", "missing.wav"]) == 2
+    assert "'slt' exists already" in capsys.readouterr().err

@@ -125,3 +125,17 @@ def test_import_reads_all_files_before_it_stores_one(
     assert main(["profiles", "import", str(good), str(bad)]) == 2
     assert "bad.voiceprint: not a voiceprint" in capsys.readouterr().err
     assert store.names() == ("ann", "bob")
+
+
+def test_revert_drops_what_was_adapted_and_nothing_else(
+    store: VoiceprintStore, capsys: pytest.CaptureFixture[str]
+) -> None:
+    enrolled = store.load("ann")
+    store.save(enrolled.adapted_by(enrolled.exemplars[0], speech_s=2.5), replace=True)
+    assert main(["profiles", "show", "ann", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["adapted_speech_s"] == [2.5]
+    assert main(["profiles", "show", "ann"]) == 0
+    assert "adapted 1\t2.5" in capsys.readouterr().out
+    assert main(["profiles", "revert", "ann"]) == 0
+    assert capsys.readouterr().out == "reverted ann: 1 adapted recordings dropped\n"
+    assert store.load("ann") == enrolled

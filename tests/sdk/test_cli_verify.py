@@ -139,3 +139,27 @@ def test_an_unusable_reference_is_an_error(
     sf.write(path, np.zeros(48000), 16000)
     assert main(["verify", str(path), slt]) == 2
     assert "no speech found" in capsys.readouterr().err
+
+
+def test_adapt_stores_the_probe_only_when_asked(
+    voices: dict[str, Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    store = VoiceprintStore(tmp_path / "speakersdk" / "voiceprints")
+    probe = str(voices["slt"].probe)
+    assert main(["enroll", "slt", *map(str, voices["slt"].enroll)]) == 0
+    assert main(["verify", "slt", probe]) == 0
+    assert len(store.load("slt").adapted) == 0
+    assert main(["verify", "slt", probe, "--adapt"]) == 0
+    assert "adapted by" in capsys.readouterr().out
+    assert len(store.load("slt").adapted) == 1
+    assert main(["verify", "@slt", probe, "--adapt", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["adapted"] is False  # it is part of it already
+    assert main(["verify", "slt", str(voices["rms"].probe), "--adapt"]) == 1
+    assert "not adapted" in capsys.readouterr().out
+    assert len(store.load("slt").adapted) == 1
+    assert main(["verify", probe, probe, "--adapt"]) == 2
+    assert "expected an enrolled name with --adapt" in capsys.readouterr().err

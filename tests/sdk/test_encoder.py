@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import statistics
 import time
@@ -7,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from speakersdk.encoder import SpeakerEncoder, hop_encoder, load_encoder
+from speakersdk.encoder import SpeakerEncoder, hop_encoder, load_encoder, recalibrated
 from speakersdk.errors import InferenceError, ManifestError
 from speakersdk.hop_encoder import HopSizes
 from speakersdk.stateful_encoder import StatefulEncoder
@@ -175,3 +176,13 @@ def test_no_length_stalls(default_model: Path, fixed_shapes: bool) -> None:
         encoder.encode(samples)
         ratios.append(slowest_of_usual())
     assert min(ratios) <= 3
+
+
+def test_another_calibration_changes_the_manifest_alone(default_model: Path) -> None:
+    encoder = load_encoder(default_model)
+    assert encoder.manifest.calibration is not None
+    other = dataclasses.replace(encoder.manifest.calibration, offset=7.0)
+    changed = recalibrated(encoder, other)
+    assert changed.manifest == dataclasses.replace(encoder.manifest, calibration=other)
+    assert changed.session is encoder.session
+    assert type(changed) is type(encoder)

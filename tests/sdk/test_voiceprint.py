@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import pickle
@@ -16,7 +17,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from speakersdk.errors import ConfigError, IncompatibleModelError, VoiceprintError
-from speakersdk.voiceprint import FORMAT_VERSION, MAGIC, Voiceprint, check_name
+from speakersdk.voiceprint import (
+    ADAPTED_SHARE,
+    MAGIC,
+    MAXIMUM_ADAPTED,
+    Voiceprint,
+    check_name,
+)
 
 COMPATIBILITY = Path(__file__).parents[1] / "data" / "compat"
 NAMES = st.text(st.characters(categories=["Ll", "Lu", "Lo", "Nd"]), min_size=1, max_size=30)
@@ -45,7 +52,7 @@ def with_header(voiceprint: Voiceprint, **changes: Any) -> bytes:
     return sealed(encoded.encode(), data[16 + header_bytes : -32])
 
 
-def sealed(header: bytes, exemplars: bytes = b"", version: int = FORMAT_VERSION) -> bytes:
+def sealed(header: bytes, exemplars: bytes = b"", version: int = 1) -> bytes:
     body = struct.pack("<8sII", MAGIC, version, len(header)) + header + exemplars
     return body + hashlib.sha256(body).digest()
 
@@ -85,6 +92,40 @@ def test_embedding_is_the_mean_at_length_t() -> None:
     direction = np.array([3.0, 7.0, 4.0])
     # One rounding to float32.
     assert np.allclose(embedding, 5 * direction / np.linalg.norm(direction), rtol=2**-23)
+
+
+def test_adapted_exemplars_weigh_little_and_are_taken_back() -> None:
+    enrolled = make_voiceprint()
+    probe = np.array([0.0, 0.0, 5.0], np.float32)
+    voiceprint = enrolled
+    for count in range(1, MAXIMUM_ADAPTED + 4):
+        voiceprint = voiceprint.adapted_by(probe, speech_s=float(count))
+        kept = min(count, MAXIMUM_ADAPTED)
+        share = min(ADAPTED_SHARE, kept / (kept + 2))
+        mean = (1 - share) * enrolled.exemplars.mean(axis=0) + share * probe
+        assert np.allclose(voiceprint.embedding, 5 * mean / np.linalg.norm(mean), rtol=1e-6)
+        assert Voiceprint.from_bytes(voiceprint.to_bytes()) == voiceprint
+    # The newest are kept, and only what was enrolled counts as enrolled speech.
+    assert voiceprint.adapted_speech_s.tolist() == list(range(4, MAXIMUM_ADAPTED + 4))
+    assert voiceprint.total_speech_s == enrolled.total_speech_s
+    assert voiceprint.reverted() == enrolled
+    assert voiceprint.reverted().to_bytes() == enrolled.to_bytes()
+
+
+def test_a_version_and_its_header_belong_together() -> None:
+    data = make_voiceprint().adapted_by(np.array([0.0, 0.0, 5.0]), speech_s=1.0).to_bytes()
+    _, version, header_bytes = struct.unpack_from("<8sII", data)
+    assert version == 2
+    header, rows = data[16 : 16 + header_bytes], data[16 + header_bytes : -32]
+    assert Voiceprint.from_bytes(sealed(header, rows, version=2)).adapted.shape == (1, 3)
+    for other in (sealed(header, rows, version=1), sealed(b"{}", version=2)):
+        with pytest.raises(VoiceprintError, match="does not fit format version"):
+            Voiceprint.from_bytes(other)
+    many = make_voiceprint()
+    with pytest.raises(ValueError, match="at most 8 adapted"):
+        dataclasses.replace(
+            many, adapted=np.tile(many.exemplars[0], (9, 1)), adapted_speech_s=np.ones(9)
+        )
 
 
 def test_arrays_are_read_only_copies() -> None:
@@ -193,8 +234,8 @@ def test_foreign_bytes_are_refused(tmp_path: Path) -> None:
 
 
 def test_an_unknown_version_says_what_to_do() -> None:
-    with pytest.raises(VoiceprintError, match="version 1, got 2; install"):
-        Voiceprint.from_bytes(sealed(b"{}", version=2))
+    with pytest.raises(VoiceprintError, match="version 2 or lower, got 3; install"):
+        Voiceprint.from_bytes(sealed(b"{}", version=3))
 
 
 @pytest.mark.parametrize(
@@ -262,11 +303,13 @@ def test_load_names_the_file(tmp_path: Path) -> None:
 
 def test_voiceprints_of_every_released_version_still_load() -> None:
     files = sorted(COMPATIBILITY.glob("voiceprint-v*.voiceprint"))
-    assert [file.name for file in files] == ["voiceprint-v1.voiceprint"]
-    voiceprint = Voiceprint.load(files[0])
-    assert voiceprint == make_voiceprint(name="Zoë O'Brien")
-    # Writing is stable as well as reading: no byte has changed since.
-    assert voiceprint.to_bytes() == files[0].read_bytes()
+    assert [file.name for file in files] == ["voiceprint-v1.voiceprint", "voiceprint-v2.voiceprint"]
+    enrolled = make_voiceprint(name="Zoë O'Brien")
+    adapted = enrolled.adapted_by(np.array([0.0, 0.0, 5.0], np.float32), speech_s=2.5)
+    for file, expected in zip(files, (enrolled, adapted), strict=True):
+        assert Voiceprint.load(file) == expected
+        # Writing is stable as well as reading: no byte has changed since.
+        assert expected.to_bytes() == file.read_bytes()
 
 
 @pytest.mark.parametrize(

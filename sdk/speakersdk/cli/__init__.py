@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from speakersdk.cli import (
+    calibrate,
     demo,
     devices,
     doctor,
@@ -22,6 +23,7 @@ from speakersdk.cli import (
     identify,
     listen,
     profiles,
+    quality,
     score,
     verify,
     warmup,
@@ -31,11 +33,13 @@ from speakersdk.errors import SpeakerSdkError
 _COMMANDS = (
     listen,
     enroll,
+    quality,
     verify,
     identify,
     score,
     profiles,
     devices,
+    calibrate,
     evaluate,
     demo,
     warmup,

@@ -19,7 +19,7 @@ def add_model(parser: argparse.ArgumentParser) -> None:
 
 
 def add_far(parser: argparse.ArgumentParser) -> None:
-    """--far, or --prior with --c-miss and --c-fa."""
+    """--far, or --prior with --c-miss and --c-fa; and --calibration."""
     parser.add_argument(
         "--far",
         type=float,
@@ -31,6 +31,9 @@ def add_far(parser: argparse.ArgumentParser) -> None:
         type=float,
         metavar="P",
         help="instead of --far: probability of the speaker beforehand; accept at least cost",
+    )
+    parser.add_argument(
+        "--calibration", metavar="NAME", help="what `speakersdk calibrate --name NAME` stored"
     )
     for option, error in (("--c-miss", "false reject"), ("--c-fa", "false accept")):
         parser.add_argument(
@@ -76,6 +79,7 @@ def open_verifier(arguments: argparse.Namespace) -> Verifier:
         prior=getattr(arguments, "prior", None),
         c_miss=getattr(arguments, "c_miss", 1.0),
         c_fa=getattr(arguments, "c_fa", 1.0),
+        calibration=getattr(arguments, "calibration", None),
     )
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from speakersdk.cli import arguments as shared
 from speakersdk.cli.output import print_json, print_table
-from speakersdk.cli.voiceprints import summary, write_file
+from speakersdk.cli.voiceprints import check_file, summary
 from speakersdk.errors import SpeakerSdkError
 from speakersdk.voiceprint import Voiceprint
 
@@ -18,7 +18,7 @@ def add_command(commands: shared.Subparsers) -> None:
     """Add this command's parser and those of its actions."""
     parser = commands.add_parser(
         "profiles",
-        help="list, show, remove, export and import voiceprints",
+        help="list, show, revert, remove, export and import voiceprints",
         description="Manage the stored voiceprints; without an ACTION, list them.",
     )
     shared.add_voiceprints(parser)
@@ -41,6 +41,9 @@ def add_command(commands: shared.Subparsers) -> None:
     action = add_action("show", "one voiceprint, with each recording's speech", run_show)
     action.add_argument("name", metavar="NAME")
     shared.add_json(action)
+
+    action = add_action("revert", "take back what verify --adapt added", run_revert)
+    action.add_argument("names", nargs="+", metavar="NAME")
 
     action = add_action("remove", "delete voiceprints, damaged ones too", run_remove)
     action.add_argument("names", nargs="+", metavar="NAME")
@@ -77,16 +80,35 @@ def run_show(arguments: argparse.Namespace) -> int:
     """Show one."""
     voiceprint = shared.open_store(arguments).load(arguments.name)
     if arguments.json:
-        print_json({**summary(voiceprint), "recordings_speech_s": voiceprint.speech_s.tolist()})
+        print_json(
+            {
+                **summary(voiceprint),
+                "recordings_speech_s": voiceprint.speech_s.tolist(),
+                "adapted_speech_s": voiceprint.adapted_speech_s.tolist(),
+            }
+        )
     else:
         _print_voiceprints([voiceprint])
         print_table(
             ("recording", "speech_s"),
             [
-                (str(number), f"{speech_s:.1f}")
-                for number, speech_s in enumerate(voiceprint.speech_s.tolist(), start=1)
+                (f"{kind}{number}", f"{speech_s:.1f}")
+                for kind, listed in (
+                    ("", voiceprint.speech_s),
+                    ("adapted ", voiceprint.adapted_speech_s),
+                )
+                for number, speech_s in enumerate(listed.tolist(), start=1)
             ],
         )
+    return 0
+
+
+def run_revert(arguments: argparse.Namespace) -> int:
+    """Leave what was enrolled."""
+    store = shared.open_store(arguments)
+    for voiceprint in [store.load(name) for name in arguments.names]:
+        store.save(voiceprint.reverted(), replace=True)
+        print(f"reverted {voiceprint.name}: {len(voiceprint.adapted)} adapted recordings dropped")
     return 0
 
 
@@ -102,7 +124,8 @@ def run_remove(arguments: argparse.Namespace) -> int:
 def run_export(arguments: argparse.Namespace) -> int:
     """Copy out of the store."""
     voiceprint = shared.open_store(arguments).load(arguments.name)
-    write_file(voiceprint, arguments.output, replace=arguments.replace)
+    check_file(arguments.output, replace=arguments.replace)
+    voiceprint.save(arguments.output)
     print(f"exported {voiceprint.name} to {arguments.output}")
     return 0
 

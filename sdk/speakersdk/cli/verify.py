@@ -8,6 +8,7 @@ from dataclasses import asdict
 from speakersdk.cli import arguments as shared
 from speakersdk.cli.output import print_json
 from speakersdk.cli.voiceprints import REFERENCE_HELP, resolve_voiceprint
+from speakersdk.errors import ConfigError
 
 
 def add_command(commands: shared.Subparsers) -> None:
@@ -20,6 +21,12 @@ def add_command(commands: shared.Subparsers) -> None:
     )
     parser.add_argument("reference", metavar="REFERENCE", help=REFERENCE_HELP)
     parser.add_argument("probe", metavar="PROBE", help="audio file to decide about")
+    parser.add_argument(
+        "--adapt",
+        action="store_true",
+        help="let the stored voiceprint of REFERENCE follow the voice, if PROBE is certainly it; "
+        "`speakersdk profiles revert` undoes that",
+    )
     shared.add_far(parser)
     shared.add_voiceprints(parser)
     shared.add_model(parser)
@@ -30,11 +37,20 @@ def add_command(commands: shared.Subparsers) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Verify and report."""
     verifier = shared.open_verifier(arguments)
-    voiceprint = resolve_voiceprint(arguments.reference, shared.open_store(arguments), verifier)
+    store = shared.open_store(arguments)
+    voiceprint = resolve_voiceprint(arguments.reference, store, verifier)
+    if arguments.adapt and arguments.reference.removeprefix("@") not in store.names():
+        raise ConfigError(f"expected an enrolled name with --adapt, got {arguments.reference}")
     decision = verifier.verify(voiceprint, arguments.probe)
+    adaptation = verifier.adapt(voiceprint, arguments.probe) if arguments.adapt else None
+    if adaptation is not None and adaptation.is_adapted:
+        store.save(adaptation.voiceprint, replace=True)
     if arguments.json:
         question = {"reference": arguments.reference, "probe": arguments.probe}
-        print_json({**question, **verifier.request.to_json(), **asdict(decision)})
+        change = {} if adaptation is None else {"adapted": adaptation.is_adapted}
+        print_json({**question, **verifier.request.to_json(), **asdict(decision), **change})
     else:
         print(decision)
+        if adaptation is not None:
+            print(adaptation.reason)
     return 0 if decision.accepted else 1

@@ -1,4 +1,4 @@
-"""Voiceprints on the command line: what a reference means, and writing a voiceprint file.
+"""Voiceprints on the command line: what a reference means, and which files they go to.
 
 A reference is the name of an enrolled speaker, a voiceprint file or a recording. ``@NAME`` is
 always a name and ``./FILE`` always a file, for when a name is also a file's.
@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
+from speakersdk.audio_quality import AudioProblem
 from speakersdk.errors import ConfigError, UnknownSpeakerError
 from speakersdk.verifier import Verifier
 from speakersdk.voiceprint import SUFFIX, Voiceprint, check_name
@@ -53,27 +54,20 @@ def resolve_voiceprint(reference: str, store: VoiceprintStore, verifier: Verifie
         name = check_name(resolved.stem)
     except ConfigError:
         name = "reference"
-    return verifier.enroll([resolved], name=name)
+    # What is compared need not be good enough to enroll from.
+    return verifier.enroll([resolved], name=name, accept=tuple(AudioProblem))
 
 
-def write_file(
-    voiceprint: Voiceprint, path: Path, *, replace: bool = False, append: bool = False
-) -> Voiceprint:
-    """Write a voiceprint file, as `VoiceprintStore.save` does under a name.
+def check_file(path: Path, *, replace: bool = False, append: bool = False) -> None:
+    """Refuse a file name that no voiceprint may be written to.
 
     Raises:
         ConfigError: the suffix is another one, or the file exists and neither was asked for.
-        IncompatibleModelError: append, and the file's voiceprint is of another model.
     """
     if path.suffix != SUFFIX:
         raise ConfigError(f"expected a file name that ends in {SUFFIX}, got {path}")
-    if path.exists():
-        if append:
-            voiceprint = Voiceprint.load(path).with_exemplars(voiceprint)
-        elif not replace:
-            raise ConfigError(f"expected a new file, got {path}, which exists; --replace it")
-    voiceprint.save(path)
-    return voiceprint
+    if path.exists() and not (replace or append):
+        raise ConfigError(f"expected a new file, got {path}, which exists; --replace it")
 
 
 def summary(voiceprint: Voiceprint) -> dict[str, object]:

@@ -1,0 +1,147 @@
+"""Adaptation: what does a voiceprint gain by accepted probes, and do impostors get in?
+
+Development speakers of speechocean762, which training never heard. Each is enrolled with two
+utterances; then come eight probes of the speaker, and among them eight of strangers, each offered
+to `Verifier.adapt`. Voiceprints as enrolled and as adapted are tried on four further utterances of
+every speaker.
+
+Needs the speech corpora (`../shared/data`, or another folder in SPEAKERSDK_SPEECH_DATA).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from _harness import REPOSITORY, Benchmark
+from speakersdk.arrays import Waveform
+from speakersdk.audio import SAMPLE_RATE_HZ, read_audio
+from speakersdk.audio_quality import AudioProblem
+from speakersdk.calibration import Calibration
+from speakersdk.metrics import cllr, eer
+from speakersdk.scoring import symmetric_kl_to_many
+from speakersdk.verifier import Verifier
+from speakersdk.voiceprint import Voiceprint
+from speakersdk_training.corpus import Utterance, by_speaker, read_packs
+
+DATA = Path(os.environ.get("SPEAKERSDK_SPEECH_DATA", REPOSITORY.parent / "shared" / "data"))
+CORPUS = ("speechocean762", "dev")
+SPEAKERS = 60
+ENROLLED, OFFERED, TRIED, LEAST_S = 2, 8, 4, 2.0
+FAR = 0.01
+
+
+def main() -> int:
+    """Enroll, offer probes, compare."""
+    benchmark = Benchmark(name="adaptation", question=(__doc__ or "").splitlines()[0])
+    if not (DATA / "manifest.jsonl").is_file():
+        print(f"no speech corpora in {DATA}; point SPEAKERSDK_SPEECH_DATA at them")
+        return 2
+    verifier = Verifier(far=FAR)
+    calibration = verifier.manifest.calibration
+    if calibration is None:
+        raise SystemExit("expected a calibrated model")
+    rng = np.random.default_rng(20261122)
+    spoken = dict(recordings(6 if benchmark.smoke else SPEAKERS))
+    names = list(spoken)
+    enrolled, adapted = [], []
+    own = strangers = own_taken = strangers_taken = 0
+    for listed in spoken.values():
+        voiceprint = verifier.enroll(
+            listed[:ENROLLED],
+            name="speaker",
+            sample_rate_hz=SAMPLE_RATE_HZ,
+            accept=tuple(AudioProblem),
+        )
+        enrolled.append(voiceprint)
+        for number in range(OFFERED):
+            stranger = spoken[names[int(rng.integers(len(names)))]]
+            for probe, is_own in (
+                (listed[ENROLLED + number], True),
+                (stranger[ENROLLED + number], stranger is listed),
+            ):
+                result = verifier.adapt(voiceprint, probe, sample_rate_hz=SAMPLE_RATE_HZ)
+                voiceprint = result.voiceprint
+                own, own_taken = own + is_own, own_taken + (is_own and result.is_adapted)
+                strangers += not is_own
+                strangers_taken += not is_own and result.is_adapted
+        adapted.append(voiceprint)
+    benchmark.record("speakers", len(names))
+    benchmark.record("own probes added, percent", round(100 * own_taken / own, 1))
+    benchmark.record("strangers' probes added", f"{strangers_taken} of {strangers}")
+    probes = [
+        verifier.quality([at], sample_rate_hz=SAMPLE_RATE_HZ)[0].speech_s
+        for listed in spoken.values()
+        for at in listed[-TRIED:]
+    ]
+    embeddings = np.stack(
+        [
+            verifier.embed(at, sample_rate_hz=SAMPLE_RATE_HZ)
+            for listed in spoken.values()
+            for at in listed[-TRIED:]
+        ]
+    )
+    for label, voiceprints in (("as enrolled", enrolled), ("as adapted", adapted)):
+        benchmark.record(label, figures(voiceprints, embeddings, np.array(probes), calibration))
+    benchmark.finish()
+    return 0
+
+
+def recordings(count: int) -> Iterator[tuple[str, list[Waveform]]]:
+    """As many utterances as are needed, of each of the first speakers who have them."""
+    packs: dict[Path, Waveform] = {}
+    needed = ENROLLED + OFFERED + TRIED
+    utterances = [at for at in read_packs(DATA) if (at.corpus, at.split) == CORPUS]
+    for name, listed in by_speaker(utterances).items():
+        long: list[Utterance] = [
+            at for at in listed if (at.num_samples or 0) >= LEAST_S * SAMPLE_RATE_HZ
+        ]
+        if len(long) < needed or count == 0:
+            continue
+        count -= 1
+        for at in long[:needed]:
+            if at.path not in packs:
+                packs[at.path] = read_audio(at.path)
+        yield (
+            name,
+            [packs[at.path][at.start : at.start + (at.num_samples or 0)] for at in long[:needed]],
+        )
+
+
+def figures(
+    voiceprints: list[Voiceprint],
+    embeddings: Any,
+    speech_s: Any,
+    calibration: Calibration,
+) -> dict[str, float]:
+    """Error rates of every voiceprint on every probe."""
+    point = calibration.operating_point(FAR)
+    scores, llrs, targets, accepted = [], [], [], []
+    for number, voiceprint in enumerate(voiceprints):
+        divergences = symmetric_kl_to_many(voiceprint.embedding, embeddings)
+        for place, divergence in enumerate(divergences.tolist()):
+            if speech_s[place] < calibration.minimum_speech_s:
+                continue
+            sides = (voiceprint.total_speech_s, float(speech_s[place]))
+            llr = calibration.llr(-divergence, enrolled_speech_s=sides[0], probe_speech_s=sides[1])
+            scores.append(-divergence)
+            llrs.append(llr)
+            targets.append(place // TRIED == number)
+            accepted.append(llr >= point.threshold(calibration.comparable_speech_s(*sides)))
+    is_target, is_accepted = np.array(targets), np.array(accepted)
+    return {
+        "target_trials": int(is_target.sum()),
+        "nontarget_trials": int((~is_target).sum()),
+        "eer_percent": round(100 * eer(scores, targets), 2),
+        "cllr": round(cllr(llrs, targets), 4),
+        "far_percent": round(100 * float(is_accepted[~is_target].mean()), 2),
+        "frr_percent": round(100 * float((~is_accepted)[is_target].mean()), 2),
+    }
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

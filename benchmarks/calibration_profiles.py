@@ -1,0 +1,134 @@
+"""Calibration profiles: does a refit on a few speakers help others on the same device?
+
+A device is simulated: 8 kHz and hiss at 5 dB, or none. Profiles are fitted on a few of every
+second development speaker of speechocean762 and tried on the remaining ones, over several draws.
+The model's own calibration was fitted on clean recordings of all these speakers, so without a
+simulated device a profile can at most match it.
+
+Needs the speech corpora (`../shared/data`, or another folder in SPEAKERSDK_SPEECH_DATA).
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import soxr
+
+from _harness import REPOSITORY, Benchmark
+from speakersdk.arrays import Waveform
+from speakersdk.audio import SAMPLE_RATE_HZ, read_audio
+from speakersdk.calibration import Calibration
+from speakersdk.calibration_profile import rescaled
+from speakersdk.encoder import load_encoder
+from speakersdk.encoding import Encoding
+from speakersdk.metrics import cllr, min_cllr
+from speakersdk.models import default_model_path
+from speakersdk.recalibration import OwnTrials, own_trials, refit
+from speakersdk_training.corpus import by_speaker, read_packs
+
+DATA = Path(os.environ.get("SPEAKERSDK_SPEECH_DATA", REPOSITORY.parent / "shared" / "data"))
+CORPUS = ("speechocean762", "dev")
+RECORDINGS, LEAST_S = 4, 2.5  # of each speaker
+SPEAKERS = (3, 6, 12, 30)
+DRAWS = 20
+FAR = 0.01
+HISS_DB = 5
+
+
+def main() -> int:
+    """Fit, try and report."""
+    benchmark = Benchmark(name="calibration-profiles", question=(__doc__ or "").splitlines()[0])
+    if not (DATA / "manifest.jsonl").is_file():
+        print(f"no speech corpora in {DATA}; point SPEAKERSDK_SPEECH_DATA at them")
+        return 2
+    encoder = load_encoder(default_model_path())
+    calibration = encoder.manifest.calibration
+    if calibration is None:
+        raise SystemExit("expected a calibrated model")
+    spoken = recordings()
+    for device, is_spoiled in (("8 kHz and hiss", True), ("as recorded", False)):
+        rng = np.random.default_rng(20261122)
+        heard = {
+            name: [encoder.encode(spoiled(at, rng) if is_spoiled else at) for at in listed]
+            for name, listed in spoken.items()
+        }
+        names = sorted(heard)
+        fitted_on, tried_on = names[::2], names[1::2]
+        trials = own_trials({name: heard[name] for name in tried_on}, calibration)
+        benchmark.record(f"{device}, minCllr", round(min_cllr(trials.llrs, trials.targets), 4))
+        benchmark.record(f"{device}, the model's calibration", rates(trials, calibration, 0.0, 1.0))
+        for count in SPEAKERS:
+            drawn = [
+                fit(heard, rng.permutation(fitted_on)[:count], calibration)
+                for _ in range(1 if benchmark.smoke else DRAWS)
+            ]
+            results = [rates(trials, calibration, *weights) for weights in drawn if weights]
+            benchmark.record(
+                f"{device}, {count} speakers",
+                {
+                    "refused": sum(weights is None for weights in drawn),
+                    "offset": round(float(np.mean([w[0] for w in drawn if w])), 2),
+                    "scale": round(float(np.mean([w[1] for w in drawn if w])), 2),
+                    **{
+                        name: round(float(np.mean([one[name] for one in results])), 4)
+                        for name in results[0]
+                    },
+                    "worst_cllr": max(one["cllr"] for one in results),
+                },
+            )
+    benchmark.finish()
+    return 0
+
+
+def recordings() -> dict[str, list[Waveform]]:
+    """The first few utterances of each speaker that are long enough."""
+    packs: dict[Path, Waveform] = {}
+    utterances = [at for at in read_packs(DATA) if (at.corpus, at.split) == CORPUS]
+    spoken = {}
+    for name, listed in by_speaker(utterances).items():
+        long = [at for at in listed if (at.num_samples or 0) >= LEAST_S * SAMPLE_RATE_HZ]
+        if len(long) < RECORDINGS:
+            continue
+        for at in long[:RECORDINGS]:
+            if at.path not in packs:
+                packs[at.path] = read_audio(at.path)
+        spoken[name] = [
+            packs[at.path][at.start : at.start + (at.num_samples or 0)] for at in long[:RECORDINGS]
+        ]
+    return spoken
+
+
+def spoiled(samples: Waveform, rng: np.random.Generator) -> Waveform:
+    """What the simulated device makes of a recording."""
+    narrow = soxr.resample(soxr.resample(samples, SAMPLE_RATE_HZ, 8000), 8000, SAMPLE_RATE_HZ)
+    rms = float(np.sqrt(np.mean(narrow**2)))
+    return narrow + rng.normal(0, rms * 10 ** (-HISS_DB / 20), len(narrow)).astype(np.float32)
+
+
+def fit(
+    heard: dict[str, list[Encoding]], names: list[str], calibration: Calibration
+) -> tuple[float, float] | None:
+    """Offset and scale; None where the refit is not stored, as it is no better."""
+    trials = own_trials({name: heard[name] for name in names}, calibration)
+    fitted = refit(trials, calibration, far=FAR)
+    return (fitted.offset, fitted.scale) if fitted.is_better else None
+
+
+def rates(
+    trials: OwnTrials, calibration: Calibration, offset: float, scale: float
+) -> dict[str, float]:
+    """Cllr, and error rates at the thresholds of the asked-for rate."""
+    point = rescaled(calibration, offset=offset, scale=scale).operating_point(FAR)
+    llrs = offset + scale * trials.llrs
+    accepted = llrs >= point.llr + point.llr_slope * np.log(trials.speech_s)
+    return {
+        "cllr": round(cllr(llrs, trials.targets), 4),
+        "far_percent": round(100 * float(accepted[~trials.targets].mean()), 2),
+        "frr_percent": round(100 * float((~accepted)[trials.targets].mean()), 2),
+    }
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,123 @@
+"""``speakersdk calibrate``: refit the model's calibration on one's own recordings."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+from speakersdk.audio import read_audio
+from speakersdk.cli import arguments as shared
+from speakersdk.cli.output import print_json, print_table
+from speakersdk.decision_rule import DEFAULT_FAR
+from speakersdk.encoder import load_encoder
+from speakersdk.errors import CalibrationError
+from speakersdk.models import default_model_path
+from speakersdk.recalibration import OwnTrials, Refit, profile, recalibrate
+from speakersdk.voiceprint import check_name
+
+
+def add_command(commands: shared.Subparsers) -> None:
+    """Add this command's parser."""
+    parser = commands.add_parser(
+        "calibrate",
+        help="fit decisions to a microphone, on recordings of your own",
+        description="Refit the model's calibration on FOLDER, which has one sub-folder of "
+        "recordings for each speaker, and store it under a name for --calibration.",
+        epilog="Exit status: 0 stored; 1 the model's own calibration fits better; 2 error.",
+    )
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="FOLDER/speaker/recording.wav")
+    parser.add_argument(
+        "--name", metavar="NAME", help="of the device or microphone (default: store nothing)"
+    )
+    parser.add_argument("--replace", action="store_true", help="overwrite one of the same name")
+    parser.add_argument(
+        "--far",
+        type=float,
+        default=DEFAULT_FAR,
+        metavar="RATE",
+        help="false-accept rate to report at (default: %(default)g)",
+    )
+    shared.add_model(parser)
+    shared.add_json(parser)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Fit, report and store."""
+    name = None if arguments.name is None else check_name(arguments.name)
+    encoder = load_encoder(arguments.model or default_model_path())
+    encodings = {
+        speaker: [encoder.encode(read_audio(path)) for path in paths]
+        for speaker, paths in recordings_by_speaker(arguments.folder).items()
+    }
+    try:
+        trials, refit = recalibrate(encodings, encoder.manifest, far=arguments.far)
+    except CalibrationError as error:
+        print(error.overlap, end="\n" if error.overlap else "", file=sys.stderr)
+        raise
+    path = None
+    if name is not None and refit.is_better:
+        stored = profile(encoder.manifest, trials, refit, name=name)
+        path = stored.save(replace=arguments.replace)
+    if arguments.json:
+        print_json(
+            {
+                **asdict(refit),
+                "num_speakers": len(trials.speakers),
+                "num_recordings": trials.num_recordings,
+                "is_better": refit.is_better,
+                "path": None if path is None else str(path),
+            }
+        )
+    else:
+        _print_refit(trials, refit)
+        print(_outcome(refit, path))
+    return 0 if refit.is_better else 1
+
+
+def recordings_by_speaker(folder: Path) -> dict[str, list[Path]]:
+    """Files in each sub-folder, at any depth; hidden ones are left out.
+
+    Raises:
+        CalibrationError: no sub-folder.
+    """
+    if not folder.is_dir():
+        raise CalibrationError(f"expected a folder with one sub-folder per speaker, got {folder}")
+    speakers = sorted(at for at in folder.iterdir() if at.is_dir() and at.name[0] != ".")
+    if not speakers:
+        raise CalibrationError(f"expected one sub-folder for each speaker in {folder}, got none")
+    return {
+        speaker.name: sorted(
+            at for at in speaker.rglob("*") if at.is_file() and not at.name.startswith(".")
+        )
+        for speaker in speakers
+    }
+
+
+def _print_refit(trials: OwnTrials, refit: Refit) -> None:
+    print(trials.histogram())
+    print(
+        f"{len(trials.speakers)} speakers, {trials.num_recordings} recordings, "
+        f"{refit.num_target} target and {refit.num_nontarget} nontarget trials; "
+        f"llr = {refit.offset:+.2f} {refit.scale:+.2f} * (the model's llr)"
+    )
+    print_table(
+        ("calibration", "Cllr", f"FAR at {refit.asked_far:g}", "FRR"),
+        [
+            (label, f"{rates.cllr:.3f}", f"{rates.far:.2%}", f"{rates.frr:.2%}")
+            for label, rates in (
+                ("the model's", refit.before),
+                ("yours, on speakers left out", refit.after),
+            )
+        ],
+    )
+
+
+def _outcome(refit: Refit, path: Path | None) -> str:
+    if not refit.is_better:
+        return "the model's calibration fits these recordings better than a refit; nothing stored"
+    if path is None:
+        return "nothing stored; --name NAME stores it"
+    return f"stored in {path}"

@@ -1,0 +1,84 @@
+"""``speakersdk quality``: what recordings are worth, without enrolling."""
+
+from __future__ import annotations
+
+import argparse
+
+from speakersdk.audio_quality import CLIPPED_HOPS_SHARE, NARROW_BAND_DB, NOISY_SNR_DB, QUIET_DBFS
+from speakersdk.cli import arguments as shared
+from speakersdk.cli.output import print_json, print_table
+from speakersdk.recording_quality import RecordingQuality
+from speakersdk.voice_cohesion import OTHER_VOICE_LLR, SECOND_VOICE_LLR
+
+
+def add_command(commands: shared.Subparsers) -> None:
+    """Add this command's parser."""
+    parser = commands.add_parser(
+        "quality",
+        help="measure recordings without enrolling",
+        description="Measure whether RECORDINGs of one speaker are good enough to enroll from: "
+        f"speech at {QUIET_DBFS:g} dBFS or more, {NOISY_SNR_DB:g} dB above the noise, at most "
+        f"{CLIPPED_HOPS_SHARE:.0%} of it clipped, more than {NARROW_BAND_DB:g} dB above 4 kHz, "
+        f"one voice (llr above {SECOND_VOICE_LLR:g} in it, {OTHER_VOICE_LLR:g} with the others).",
+        epilog="Exit status: 0 all can be enrolled from; 1 some cannot; 2 error.",
+    )
+    parser.add_argument("recordings", nargs="+", metavar="RECORDING", help="audio file")
+    shared.add_model(parser)
+    shared.add_json(parser)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Measure and report."""
+    qualities = shared.open_verifier(arguments).quality(arguments.recordings)
+    if arguments.json:
+        print_json([quality.to_json() for quality in qualities])
+    else:
+        print_qualities(qualities)
+    return 0 if all(quality.is_usable for quality in qualities) else 1
+
+
+def print_qualities(qualities: list[RecordingQuality]) -> None:
+    """A row of figures for each recording, then what is wrong in sentences."""
+    print_table(
+        (
+            "recording",
+            "speech_s",
+            "dBFS",
+            "snr_dB",
+            "above_4kHz_dB",
+            "clipped",
+            "one_voice",
+            "others",
+            "problems",
+        ),
+        [_row(quality) for quality in qualities],
+    )
+    for quality in qualities:
+        findings = [quality.finding(problem) for problem in quality.problems]
+        if quality.shortage is not None:
+            findings.insert(0, quality.shortage_finding)
+        for finding in findings:
+            print(f"{quality.label}: {finding}")
+
+
+def _row(quality: RecordingQuality) -> tuple[str, ...]:
+    levels = quality.levels
+    keys = [problem.key for problem in quality.problems]
+    if quality.shortage is not None:
+        keys.insert(0, "too-short")
+    return (
+        quality.label,
+        f"{quality.speech_s:.1f}",
+        _cell(levels.speech_dbfs),
+        _cell(levels.snr_db),
+        _cell(levels.high_band_db),
+        f"{levels.clipped_share:.0%}",
+        _cell(quality.one_voice_llr),
+        _cell(quality.others_llr),
+        " ".join(keys) or "none",
+    )
+
+
+def _cell(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1f}"

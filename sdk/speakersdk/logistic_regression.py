@@ -1,0 +1,117 @@
+"""Logistic regression of trials, such that the weighted sum of the inputs is an llr.
+
+    llr = w0 + w1 x1 + ... + wK xK
+
+Targets and nontargets are weighed to a stated prior, whatever their numbers (N. Brummer,
+"Measuring, refining and calibrating speaker and language information", 2010, ch. 7).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+_NEWTON_STEPS = 100
+_LEAST_STEP = 1e-10
+# Ridge on the standardised weights, where the trials weigh N together: keeps separable data finite
+# and moves nothing on 10^4 trials.
+_RIDGE: Final = 1e-3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GaussianPrior:
+    """What is known of the weights before any trial: independent normal distributions.
+
+    Attributes:
+        means: of w0 ... wK.
+        deviations: likewise; small ones hold the weights where they are.
+    """
+
+    means: tuple[float, ...]
+    deviations: tuple[float, ...]
+
+
+def logistic_weights(
+    inputs: npt.NDArray[np.float64], targets: npt.NDArray[np.bool_], prior: float
+) -> tuple[float, ...]:
+    """Weights of largest likelihood.
+
+    Args:
+        inputs: (N, K), one row a trial.
+        targets: (N,), with both kinds among them.
+        prior: share of target trials that the classes are weighed to; 0.5 minimises Cllr.
+
+    Returns:
+        w0 ... wK.
+    """
+    mean, deviation = inputs.mean(axis=0), inputs.std(axis=0)
+    deviation[deviation == 0] = 1.0  # a constant input gets weight 0 from the ridge
+    design = np.column_stack([np.ones(len(inputs)), (inputs - mean) / deviation])
+    ridge = np.full(design.shape[1], _RIDGE)
+    weights = _newton(design, targets, prior, len(targets), np.zeros(design.shape[1]), ridge)
+    slopes = weights[1:] / deviation
+    return (float(weights[0] - slopes @ mean), *slopes.tolist())
+
+
+def posterior_weights(
+    inputs: npt.NDArray[np.float64],
+    targets: npt.NDArray[np.bool_],
+    prior: float,
+    *,
+    known: GaussianPrior,
+    num_independent: float,
+) -> tuple[float, ...]:
+    """Weights of largest posterior probability.
+
+    Args:
+        inputs, targets, prior: as `logistic_weights`.
+        known: of the weights beforehand.
+        num_independent: independent observations that the N trials are worth together. All pairs of
+            a few recordings are many trials and little knowledge.
+
+    Returns:
+        w0 ... wK.
+    """
+    design = np.column_stack([np.ones(len(inputs)), inputs])
+    precision = 1 / np.square(known.deviations)
+    weights = _newton(design, targets, prior, num_independent, np.array(known.means), precision)
+    return tuple(weights.tolist())
+
+
+def _newton(
+    design: npt.NDArray[np.float64],
+    targets: npt.NDArray[np.bool_],
+    prior: float,
+    total_importance: float,
+    means: npt.NDArray[np.float64],
+    precision: npt.NDArray[np.float64],
+) -> npt.NDArray[np.float64]:
+    """The minimum of weighted log loss plus precision (w - mean)^2 / 2."""
+    signs = np.where(targets, 1.0, -1.0)
+    share = np.where(targets, prior / targets.sum(), (1 - prior) / (~targets).sum())
+    importance = share * total_importance
+    prior_log_odds = math.log(prior / (1 - prior))
+
+    def cost(weights: npt.NDArray[np.float64]) -> float:
+        margins = signs * (design @ weights + prior_log_odds)
+        away = weights - means
+        return float(importance @ np.logaddexp(0, -margins) + precision @ away**2 / 2)
+
+    weights = means.copy()
+    for _ in range(_NEWTON_STEPS):
+        # 1 / (1 + exp(margin)), written so that no margin overflows.
+        wrong = (1 - np.tanh(signs * (design @ weights + prior_log_odds) / 2)) / 2
+        gradient = design.T @ (importance * signs * wrong) - precision * (weights - means)
+        curvature = (importance * wrong * (1 - wrong))[:, np.newaxis] * design
+        step = np.linalg.solve(design.T @ curvature + np.diag(precision), gradient)
+        # A full step overshoots where the sigmoid is flat; the cost is convex, so halving ends.
+        while cost(weights + step) > cost(weights) and np.abs(step).max() > _LEAST_STEP:
+            step = step / 2
+        weights = weights + step
+        if np.abs(step).max() <= _LEAST_STEP:
+            break
+    return weights
