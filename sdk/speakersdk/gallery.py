@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from speakersdk import _native
-from speakersdk.arrays import Embedding, Embeddings
+from speakersdk.arrays import Embeddings
 from speakersdk.errors import (
     ConfigError,
     DuplicateSpeakerError,
@@ -32,14 +32,10 @@ from speakersdk.gallery_entries import GalleryEntries
 from speakersdk.gallery_file import SUFFIX, read_gallery, write_gallery
 from speakersdk.gallery_rows import STORAGES, RowBlock, Storage, stride_of
 from speakersdk.mips import MipsExport, mips_vectors
-from speakersdk.scoring import symmetric_kl_to_many
 from speakersdk.voiceprint import Voiceprint
 
 __all__ = ["SUFFIX", "Gallery", "Match", "Storage"]
 
-# Candidates that are scored again: k times the first, plus the second. The kernel of float32 errs
-# by about 1e-6; the others by their rounding (docs/scoring.md has the measured recall).
-_CANDIDATES: Final = {"float32": (1, 8), "float16": (2, 32), "int8": (4, 64)}
 _NAMES_SHOWN: Final = 20
 
 
@@ -200,19 +196,19 @@ class Gallery:
         rows = self._probes(probes)
         if k < 1:
             raise ConfigError(f"k: expected at least 1, got {k}")
-        factor, extra = _CANDIDATES[self.storage]
-        candidates: list[list[tuple[float, int, int]]] = [[] for _ in rows]
+        k = min(k, len(self))
+        nearest: list[list[tuple[float, int, int]]] = [[] for _ in rows]
         for index, block in enumerate(self._entries.blocks):
-            found, divergences = block.search(rows, factor * k + extra, num_threads)
+            found, divergences = block.search(rows, k, num_threads)
             for own, places, values in zip(
-                candidates, found.tolist(), divergences.tolist(), strict=True
+                nearest, found.tolist(), divergences.tolist(), strict=True
             ):
-                pairs = zip(values, places, strict=True)
-                own += [(value, index, place) for value, place in pairs if place >= 0]
-        return [
-            self._best(probe, sorted(own)[: factor * k + extra], k)
-            for probe, own in zip(rows, candidates, strict=True)
-        ]
+                own += [
+                    (value, index, place)
+                    for value, place in zip(values, places, strict=True)
+                    if place >= 0
+                ]
+        return [self._matches(sorted(own)[:k]) for own in nearest]
 
     def score_all(self, probe: npt.ArrayLike, *, num_threads: int = 1) -> npt.NDArray[np.float32]:
         """Scores -J of one probe and every entry, in the order of `names`.
@@ -324,26 +320,14 @@ class Gallery:
             raise ValueError("probes: expected finite values")
         return rows
 
-    def _best(
-        self, probe: Embedding, candidates: list[tuple[float, int, int]], k: int
-    ) -> list[Match]:
-        """The k best of (divergence, block, row) by their exact scores."""
-        if not candidates:
-            return []
-        places = sorted((block, row) for _, block, row in candidates)
-        parts = []
-        for index in sorted({block for block, _ in places}):
-            rows = np.array([row for block, row in places if block == index])
-            parts.append(self._entries.blocks[index].exact_rows(rows)[:, : self.dim])
-        divergences = symmetric_kl_to_many(probe, np.concatenate(parts))
-        order = np.argsort(divergences, kind="stable")[:k]
-        matches = []
-        for i in order.tolist():
-            block, row = places[i]
-            name = self._entries.block_names[block][row]
-            if name is not None:
-                matches.append(Match(name, -float(divergences[i])))
-        return matches
+    def _matches(self, nearest: list[tuple[float, int, int]]) -> list[Match]:
+        """Names for (divergence, block, row)."""
+        names = self._entries.block_names
+        return [
+            Match(name, -divergence)
+            for divergence, block, row in nearest
+            if (name := names[block][row]) is not None
+        ]
 
 
 def _rows(name: str, values: npt.ArrayLike) -> Embeddings:
