@@ -73,12 +73,6 @@ Storage CheckedStorage(const py::array& values) {
                               std::string(py::str(dtype)));
 }
 
-void CheckAligned(const char* name, const py::array& array) {
-  const auto address = reinterpret_cast<std::uintptr_t>(array.data());
-  if (address % static_cast<std::size_t>(array.itemsize()) == 0) return;
-  throw std::invalid_argument(std::string(name) + ": expected an aligned array");
-}
-
 // The stored rows; `dim` values of each count.
 GalleryRows CheckedGallery(const py::array& values,
                            const std::optional<FloatArray>& scales,
@@ -92,24 +86,23 @@ GalleryRows CheckedGallery(const py::array& values,
                                 std::to_string(stride) + "), got shape " +
                                 Shape(values));
   }
-  CheckAligned("values", values);
+  if (reinterpret_cast<std::uintptr_t>(values.data()) %
+          static_cast<std::size_t>(values.itemsize()) !=
+      0) {
+    throw std::invalid_argument("values: expected an aligned array");
+  }
   if (scales.has_value() != (storage == Storage::kInt8)) {
     throw std::invalid_argument("scales: expected them for int8 values and only then");
   }
-  if (scales) {
-    if (scales->ndim() != 1 || scales->shape(0) != values.shape(0)) {
-      throw std::invalid_argument("scales: expected one value per row, got shape " +
-                                  Shape(*scales));
-    }
-    CheckAligned("scales", *scales);
+  if (scales && (scales->ndim() != 1 || scales->shape(0) != values.shape(0) ||
+                 !scales->is_aligned())) {
+    throw std::invalid_argument(
+        "scales: expected one aligned value per row, got shape " + Shape(*scales));
   }
-  if (exact) {
-    if (exact->ndim() != 2 || exact->shape(0) != values.shape(0) ||
-        exact->shape(1) != values.shape(1)) {
-      throw std::invalid_argument("exact: expected the shape of values, got " +
-                                  Shape(*exact));
-    }
-    CheckAligned("exact", *exact);
+  if (exact && (exact->ndim() != 2 || exact->shape(0) != values.shape(0) ||
+                exact->shape(1) != values.shape(1) || !exact->is_aligned())) {
+    throw std::invalid_argument("exact: expected an aligned matrix like values, got " +
+                                Shape(*exact));
   }
   const auto num = static_cast<std::size_t>(values.shape(0));
   return {storage,
