@@ -14,7 +14,7 @@ constexpr std::size_t kVectorBytes = 64;
 constexpr std::size_t kTileRows =
     14;  // 28 sums, 2 columns and 1 broadcast in 32 registers
 constexpr std::size_t kTileVectors = 2;
-constexpr std::size_t kPrefetchBytes = 2048;
+constexpr std::size_t kPrefetchBytes = 8192;
 
 using Floats = float __attribute__((vector_size(kVectorBytes)));
 using Doubles = double __attribute__((vector_size(kVectorBytes)));

@@ -78,23 +78,23 @@ struct NarrowTerm {
   }
 };
 
-// `kRows` rows at a time share the loads of the probe.
+// `kRows` rows at a time share the loads of the probe. What is needed a few rows later
+// is asked for between the operations: a burst of prefetches would fill the buffers
+// that the loads need too.
 template <typename Term, std::size_t kRows, typename Value>
 inline void ScanSome(const ScanProbe& probe, const Value* values, const float* scales,
                      float* out) {
   const std::size_t stride = probe.stride;
-  const auto* bytes = reinterpret_cast<const char*>(values);
-  for (std::size_t i = 0; i < kRows * stride * sizeof(Value); i += 64) {
-    __builtin_prefetch(bytes + kPrefetchBytes + i);
-    // Farther, into the second level, whose prefetcher brings lines in pairs.
-    if (i % 128 == 0) __builtin_prefetch(bytes + 2 * kPrefetchBytes + i, 0, 2);
-  }
+  const auto* ahead = reinterpret_cast<const char*>(values) + kPrefetchBytes;
   Floats sums[kRows] = {};
   for (std::size_t i = 0; i < stride; i += kLanes) {
     const Floats weight = Load(probe.weights + i);
     const Floats log = Load(probe.logs + i);
 #pragma GCC unroll 8
     for (std::size_t row = 0; row < kRows; ++row) {
+      const char* const later = ahead + (row * stride + i) * sizeof(Value);
+      __builtin_prefetch(later);
+      __builtin_prefetch(later + kPrefetchBytes, 0, 2);  // into the second level
       Floats value = Load(values + row * stride + i);
       if constexpr (sizeof(Value) == 1) value *= Fill(scales[row]);
       sums[row] += Term::Of(weight, log, value);
@@ -106,15 +106,16 @@ inline void ScanSome(const ScanProbe& probe, const Value* values, const float* s
 
 template <typename Term, typename Value>
 void ScanAll(const ScanProbe& probe, const ScanRows& rows, float* out) {
+  constexpr std::size_t kRowsTogether = 4;
   const auto* values = static_cast<const Value*>(rows.values);
   const float* scales = rows.scales;
   const std::size_t scale_step = sizeof(Value) == 1 ? 1 : 0;
   std::size_t row = 0;
-  for (; row + 2 <= rows.num; row += 2) {
-    ScanSome<Term, 2>(probe, values + row * probe.stride, scales + row * scale_step,
-                      out + row);
+  for (; row + kRowsTogether <= rows.num; row += kRowsTogether) {
+    ScanSome<Term, kRowsTogether>(probe, values + row * probe.stride,
+                                  scales + row * scale_step, out + row);
   }
-  if (row < rows.num) {
+  for (; row < rows.num; ++row) {
     ScanSome<Term, 1>(probe, values + row * probe.stride, scales + row * scale_step,
                       out + row);
   }
