@@ -123,7 +123,8 @@ constexpr std::size_t kMaxTileColumns = 32;
 // IEEE half precision, in plain C++.
 float WidenHalf(std::uint16_t half) noexcept;
 
-// Each is null where this build or this processor lacks the instructions.
+// Each is null where this processor lacks the instructions; those of the other
+// architecture are not compiled.
 const Kernel* PortableKernel() noexcept;
 const Kernel* Avx2Kernel() noexcept;
 const Kernel* Avx512Kernel() noexcept;
