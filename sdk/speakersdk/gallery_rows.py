@@ -25,7 +25,7 @@ Storage = Literal["float32", "float16", "int8"]
 STORAGES: Final[tuple[str, ...]] = get_args(Storage)
 
 # Candidates whose divergence is computed again: k times the first, plus the second. The kernel of
-# float32 errs by about 1e-6; the others by their rounding (docs/scoring.md has the measured recall).
+# float32 errs by about 1e-6, the others by their rounding: docs/scoring.md has the measured recall.
 _CANDIDATES: Final = {"float32": (1, 8), "float16": (2, 32), "int8": (4, 64)}
 
 # Values this small allow the shorter exponential of the kernels (kDoublingRange of csrc/kernel.h).

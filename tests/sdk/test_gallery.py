@@ -256,7 +256,7 @@ def test_threads_may_search_at_once(rng: np.random.Generator) -> None:
         (lambda g: g.search(np.ones(3)), ValueError, r"rows of 4 values, got shape \(1, 3\)"),
         (lambda g: g.search(np.ones((1, 4))), ValueError, r"probe: expected shape \(4,\)"),
         (lambda g: g.search([1, 2, 3, np.nan]), ValueError, "probes: expected finite float32"),
-        (lambda g: Gallery(4).search([1, 2, 3, np.nan]), ValueError, "probes: expected finite f"),
+        (lambda _: Gallery(4).search([1, 2, 3, np.nan]), ValueError, "probes: expected finite f"),
         (lambda g: g.search(np.ones(4), num_threads=0), ValueError, "num_threads: expected 1 to"),
         (lambda g: g.score_all(np.ones(5)), ValueError, "rows of 4 values"),
     ],
