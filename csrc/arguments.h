@@ -8,6 +8,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <numeric>
 #include <sstream>
 #include <stdexcept>
 #include <string>
@@ -18,7 +20,35 @@ namespace speakersdk {
 
 namespace py = pybind11;
 
-using FloatArray = py::array_t<float, py::array::c_style>;
+// A C-contiguous float32 array that the caller holds, never a converted copy. Its
+// caster looks at four fields, where that of py::array_t makes a new reference through
+// NumPy, which costs as much as the divergence of a pair.
+class FloatArray {
+ public:
+  FloatArray() = default;
+  explicit FloatArray(const py::array& array)
+      : handle_(array),
+        values_(static_cast<const float*>(array.data())),
+        shape_(array.shape()),
+        rank_(array.ndim()) {}
+
+  [[nodiscard]] const float* data() const { return values_; }
+  [[nodiscard]] py::ssize_t ndim() const { return rank_; }
+  [[nodiscard]] py::ssize_t shape(py::ssize_t axis) const { return shape_[axis]; }
+  [[nodiscard]] py::ssize_t size() const {
+    return std::accumulate(shape_, shape_ + rank_, py::ssize_t{1}, std::multiplies<>());
+  }
+  [[nodiscard]] bool is_aligned() const {
+    return reinterpret_cast<std::uintptr_t>(values_) % alignof(float) == 0;
+  }
+  [[nodiscard]] py::handle handle() const { return handle_; }
+
+ private:
+  py::handle handle_;
+  const float* values_ = nullptr;
+  const py::ssize_t* shape_ = nullptr;
+  py::ssize_t rank_ = 0;
+};
 
 // A checked argument: `num` rows of `dim` values.
 struct Rows {
@@ -31,28 +61,27 @@ struct Rows {
   [[nodiscard]] std::size_t Size() const { return num * dim; }
 };
 
-inline std::string Shape(const py::array& array) {
-  return py::str(array.attr("shape"));
-}
+inline std::string Shape(py::handle array) { return py::str(array.attr("shape")); }
+
+inline std::string Shape(const FloatArray& array) { return Shape(array.handle()); }
 
 inline Rows CheckedRows(const char* name, const FloatArray& array, py::ssize_t rank) {
-  const std::string prefix = std::string(name) + ": expected ";
+  const auto expected = [name] { return std::string(name) + ": expected "; };
   if (array.ndim() != rank) {
     throw std::invalid_argument(
-        prefix + (rank == 1 ? "one vector (dim,)" : "a matrix (num, dim)") +
+        expected() + (rank == 1 ? "one vector (dim,)" : "a matrix (num, dim)") +
         ", got shape " + Shape(array));
   }
   if (array.size() == 0) {
-    throw std::invalid_argument(prefix + "at least one value, got shape " +
+    throw std::invalid_argument(expected() + "at least one value, got shape " +
                                 Shape(array));
   }
-  const float* values = array.data();
-  if (reinterpret_cast<std::uintptr_t>(values) % alignof(float) != 0) {
-    throw std::invalid_argument(prefix + "an aligned array, got a view into bytes");
+  if (!array.is_aligned()) {
+    throw std::invalid_argument(expected() + "an aligned array, got a view into bytes");
   }
   const auto num = static_cast<std::size_t>(rank == 1 ? 1 : array.shape(0));
   const auto dim = static_cast<std::size_t>(array.shape(rank - 1));
-  return {name, values, num, dim, rank};
+  return {name, array.data(), num, dim, rank};
 }
 
 inline void CheckSameDim(const Rows& a, const Rows& b) {
@@ -74,5 +103,23 @@ inline void CheckSameDim(const Rows& a, const Rows& b) {
 }
 
 }  // namespace speakersdk
+
+template <>
+struct pybind11::detail::type_caster<speakersdk::FloatArray> {
+  PYBIND11_TYPE_CASTER(speakersdk::FloatArray,
+                       const_name("numpy.typing.NDArray[numpy.float32]"));
+
+  bool load(handle source, bool /*convert*/) {
+    if (!isinstance<array>(source)) return false;
+    const auto given = reinterpret_borrow<array>(source);
+    const dtype type = given.dtype();
+    if (type.num() != npy_api::NPY_FLOAT_ || type.byteorder() != '=' ||
+        (given.flags() & array::c_style) == 0) {
+      return false;
+    }
+    value = speakersdk::FloatArray(given);
+    return true;
+  }
+};
 
 #endif  // SPEAKERSDK_ARGUMENTS_H_

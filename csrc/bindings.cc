@@ -6,6 +6,7 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include <array>
 #include <cstddef>
 #include <memory>
 #include <string>
@@ -26,14 +27,17 @@ void Compute(Domain domain, const Rows& a, const Rows& b, double* out) {
   CheckSameDim(a, b);
   std::size_t a_invalid = a.Size();
   std::size_t b_invalid = b.Size();
-  // Not a vector: nothing reads the scratch memory before it is written.
-  const std::unique_ptr<double[]> scratch(new double[ScratchSize(a.num, b.num, a.dim)]);
+  // Nothing reads the scratch memory before it is written; a pair's is on the stack.
+  std::array<double, kMaxSizeWithGil> small;
+  const std::size_t size = ScratchSize(a.num, b.num, a.dim);
+  const std::unique_ptr<double[]> large(size <= small.size() ? nullptr
+                                                             : new double[size]);
+  double* const scratch = large ? large.get() : small.data();
   const auto compute = [&] {
     a_invalid = FindInvalid(domain, a.values, a.Size());
     b_invalid = FindInvalid(domain, b.values, b.Size());
     if (a_invalid == a.Size() && b_invalid == b.Size()) {
-      SymmetricKlMatrix(domain, a.values, a.num, b.values, b.num, a.dim, scratch.get(),
-                        out);
+      SymmetricKlMatrix(domain, a.values, a.num, b.values, b.num, a.dim, scratch, out);
     }
   };
   if (a.Size() + b.Size() <= kMaxSizeWithGil) {

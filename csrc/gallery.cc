@@ -26,7 +26,7 @@ class Nearest {
   // Rows come in rising order, so that an equal one never displaces another.
   void Push(float divergence, std::size_t row) {
     if (heap_.size() == k_) {
-      if (!(divergence < heap_.front().divergence)) return;  // nor is a NaN smaller
+      if (!(divergence < worst_)) return;  // nor is a NaN smaller
       std::pop_heap(heap_.begin(), heap_.end(), IsNearer);
       heap_.back() = {divergence, row};
     } else {
@@ -34,12 +34,14 @@ class Nearest {
       heap_.push_back({divergence, row});
     }
     std::push_heap(heap_.begin(), heap_.end(), IsNearer);
+    worst_ = static_cast<float>(heap_.front().divergence);
   }
 
   [[nodiscard]] const std::vector<Candidate>& Candidates() const { return heap_; }
 
  private:
   std::size_t k_;
+  float worst_ = 0.0F;
   std::vector<Candidate> heap_;
 };
 
@@ -84,24 +86,26 @@ ScanRows Part(const GalleryRows& gallery, std::size_t first, std::size_t num) {
   return part;
 }
 
-// Maximum minus minimum, in lanes that the compiler can keep in vector registers.
-double Span(const float* values, std::size_t size) {
-  constexpr std::size_t kLanes = 8;
-  std::array<float, kLanes> low{};
-  std::array<float, kLanes> high{};
-  low.fill(values[0]);
-  high.fill(values[0]);
-  const auto extend = [&](std::size_t lane, float value) {
-    low[lane] = value < low[lane] ? value : low[lane];
-    high[lane] = value > high[lane] ? value : high[lane];
-  };
-  std::size_t i = 0;
-  for (; i + kLanes <= size; i += kLanes) {
-    for (std::size_t lane = 0; lane < kLanes; ++lane) extend(lane, values[i + lane]);
+// ln(D q) of a row, decoded where it is not kept as float32.
+const float* ExactRow(const GalleryRows& gallery, std::size_t row, float* decoded) {
+  const std::size_t first = row * RowStride(gallery.dim);
+  if (gallery.exact != nullptr) return gallery.exact + first;
+  const void* const values = gallery.rows.values;
+  for (std::size_t i = 0; i < gallery.dim; ++i) {
+    switch (gallery.storage) {
+      case Storage::kFloat32:
+        return static_cast<const float*>(values) + first;
+      case Storage::kFloat16:
+        decoded[i] = WidenHalf(static_cast<const std::uint16_t*>(values)[first + i]);
+        break;
+      case Storage::kInt8:
+        decoded[i] =
+            gallery.rows.scales[row] *
+            static_cast<float>(static_cast<const std::int8_t*>(values)[first + i]);
+        break;
+    }
   }
-  for (std::size_t lane = 0; i + lane < size; ++lane) extend(lane, values[i + lane]);
-  return static_cast<double>(*std::max_element(high.begin(), high.end())) -
-         static_cast<double>(*std::min_element(low.begin(), low.end()));
+  return decoded;
 }
 
 // Rows of thread `index` of `num_threads`: [First(index), First(index + 1)).
@@ -115,35 +119,27 @@ std::size_t RowStride(std::size_t dim) noexcept {
   return (dim + kRowMultiple - 1) / kRowMultiple * kRowMultiple;
 }
 
-std::size_t LogProbabilities(const float* logits, std::size_t num, std::size_t dim,
-                             float* logs) {
+std::size_t FindWide(const float* logits, std::size_t num, std::size_t dim) noexcept {
   const Kernel& kernel = ActiveKernel();
-  const std::size_t stride = RowStride(dim);
-  const double log_dim = std::log(static_cast<double>(dim));
-  std::vector<double> scratch(dim);
-  for (std::size_t row = 0; row < num; ++row, logits += dim, logs += stride) {
-    if (!(Span(logits, dim) <= kMaximumSpan)) return row;
-    const Normalizer normalizer = kernel.softmax(logits, dim, scratch.data());
-    const double shift = normalizer.peak + std::log(normalizer.total) - log_dim;
-    for (std::size_t i = 0; i < dim; ++i) {
-      logs[i] = static_cast<float>(logits[i] - shift);
-    }
-    std::fill(logs + dim, logs + stride, 0.0F);
+  for (std::size_t row = 0; row < num; ++row, logits += dim) {
+    if (!(kernel.span(logits, dim) <= kMaximumSpan)) return row;  // nor is a NaN
   }
   return num;
 }
 
-void Weights(const float* logs, std::size_t num, std::size_t dim, float* weights) {
+RowMaker::RowMaker(std::size_t dim) : dim_(dim), probabilities_(dim) {}
+
+void RowMaker::Make(const float* logits, std::size_t num, float* logs,
+                    float* weights) noexcept {
   const Kernel& kernel = ActiveKernel();
-  const std::size_t stride = RowStride(dim);
-  const auto scale = static_cast<double>(dim);
-  std::vector<double> probabilities(dim);
-  for (std::size_t row = 0; row < num; ++row, logs += stride, weights += stride) {
-    kernel.softmax(logs, dim, probabilities.data());
-    for (std::size_t i = 0; i < dim; ++i) {
-      weights[i] = static_cast<float>(scale * probabilities[i]);
-    }
-    std::fill(weights + dim, weights + stride, 0.0F);
+  const std::size_t padding = RowStride(dim_) - dim_;
+  const auto scale = static_cast<double>(dim_);
+  for (std::size_t row = 0; row < num; ++row, logits += dim_) {
+    const Normalizer normalizer = kernel.softmax(logits, dim_, probabilities_.data());
+    const double shift = normalizer.peak + std::log(normalizer.total / scale);
+    kernel.round_row(logits, shift, probabilities_.data(), scale, dim_, logs, weights);
+    logs = std::fill_n(logs + dim_, padding, 0.0F);
+    weights = std::fill_n(weights + dim_, padding, 0.0F);
   }
 }
 
@@ -197,6 +193,25 @@ std::vector<std::vector<Candidate>> FindNearest(const GalleryProbes& probes,
     if (found[probe].size() > k) found[probe].resize(k);
   }
   return found;
+}
+
+void Rescore(const float* probe, const GalleryRows& gallery, std::size_t k,
+             std::vector<Candidate>* candidates) {
+  const Kernel& kernel = ActiveKernel();
+  const std::size_t dim = gallery.dim;
+  std::vector<float> decoded(dim);
+  std::vector<double> weights(2 * dim);
+  double* const row_weights = weights.data() + dim;
+  kernel.softmax(probe, dim, weights.data());
+  for (Candidate& candidate : *candidates) {
+    const float* const row = ExactRow(gallery, candidate.row, decoded.data());
+    kernel.softmax(row, dim, row_weights);
+    candidate.divergence = kernel.pair(probe, weights.data(), row, row_weights, dim);
+  }
+  k = std::min(k, candidates->size());
+  const auto end = candidates->begin() + static_cast<std::ptrdiff_t>(k);
+  std::partial_sort(candidates->begin(), end, candidates->end(), IsNearer);
+  candidates->resize(k);
 }
 
 }  // namespace speakersdk

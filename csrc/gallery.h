@@ -24,22 +24,33 @@ enum class Storage { kFloat32, kFloat16, kInt8 };
 // `dim` rounded up to kRowMultiple.
 std::size_t RowStride(std::size_t dim) noexcept;
 
-// Writes ln(D softmax(logits)) of every row, padded with zeros: logits (num, dim), logs
-// (num, RowStride(dim)). Returns the first row that spans more than kMaximumSpan, where
-// it stops, or num. Each value is rounded once to float32.
-std::size_t LogProbabilities(const float* logits, std::size_t num, std::size_t dim,
-                             float* logs);
+// The first row of logits (num, dim) that spans more than kMaximumSpan or holds a value
+// that is not finite, or num.
+std::size_t FindWide(const float* logits, std::size_t num, std::size_t dim) noexcept;
 
-// D p of rows of ln(D p); both (num, stride), the padding zeros.
-void Weights(const float* logs, std::size_t num, std::size_t dim, float* weights);
+// Turns rows of logits, none of them wide, into ln(D p) and D p with p =
+// softmax(logits).
+class RowMaker {
+ public:
+  explicit RowMaker(std::size_t dim);
+
+  // logits (num, dim); logs and weights (num, RowStride(dim)), the padding zeros. Each
+  // value is rounded once to float32.
+  void Make(const float* logits, std::size_t num, float* logs, float* weights) noexcept;
+
+ private:
+  std::size_t dim_;
+  std::vector<double> probabilities_;
+};
 
 struct GalleryRows {
   Storage storage;
   std::size_t dim;
   ScanRows rows;
+  const float* exact;  // (num, stride): ln(D q) as rounded once, or null if not kept
 };
 
-// Probes as LogProbabilities and Weights give them.
+// Probes as RowMaker gives them.
 struct GalleryProbes {
   const float* logs;
   const float* weights;
@@ -51,7 +62,7 @@ void ScoreRows(const GalleryProbes& probe, const GalleryRows& gallery,
                std::size_t num_threads, float* out);
 
 struct Candidate {
-  float divergence;
+  double divergence;
   std::size_t row;
 };
 
@@ -61,6 +72,12 @@ struct Candidate {
 std::vector<std::vector<Candidate>> FindNearest(const GalleryProbes& probes,
                                                 const GalleryRows& gallery,
                                                 std::size_t k, std::size_t num_threads);
+
+// Computes the divergences of a probe (dim logits) and its candidates again as
+// symmetric_kl.h does, from the rows as exactly as they are kept, and leaves the k
+// nearest.
+void Rescore(const float* probe, const GalleryRows& gallery, std::size_t k,
+             std::vector<Candidate>* candidates);
 
 }  // namespace speakersdk
 

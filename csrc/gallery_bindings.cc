@@ -27,42 +27,36 @@ std::size_t CheckedThreads(py::ssize_t num_threads) {
                               std::to_string(num_threads));
 }
 
-void CheckFinite(const Rows& rows) {
-  const std::size_t invalid = FindInvalid(Domain::kLogits, rows.values, rows.Size());
-  if (invalid != rows.Size()) ThrowInvalid(Domain::kLogits, rows, invalid);
+// Rows that galleries take. Called without the GIL.
+void CheckLogits(const Rows& rows) {
+  const std::size_t row = FindWide(rows.values, rows.num, rows.dim);
+  if (row == rows.num) return;
+  const std::size_t first = row * rows.dim;
+  const std::size_t invalid =
+      FindInvalid(Domain::kLogits, rows.values + first, rows.dim);
+  if (invalid != rows.dim) ThrowInvalid(Domain::kLogits, rows, first + invalid);
+  std::ostringstream message;
+  message << rows.name << ": expected logits that span at most " << kMaximumSpan
+          << ", got more in row " << row
+          << "; scale them, or use the float64 functions";
+  throw std::invalid_argument(message.str());
 }
 
-// ln(D p) of checked rows of logits. Called without the GIL.
-std::vector<float> Logs(const Rows& rows) {
-  std::vector<float> logs(rows.num * RowStride(rows.dim));
-  CheckFinite(rows);
-  const std::size_t row =
-      LogProbabilities(rows.values, rows.num, rows.dim, logs.data());
-  if (row != rows.num) {
-    std::ostringstream message;
-    message << rows.name << ": expected logits that span at most " << kMaximumSpan
-            << ", got more in row " << row
-            << "; scale them, or use the float64 functions";
-    throw std::invalid_argument(message.str());
-  }
-  return logs;
-}
-
-py::array_t<float> ToArray(const std::vector<float>& values, std::size_t num,
-                           std::size_t width) {
-  py::array_t<float> array({num, width});
-  std::copy(values.begin(), values.end(), array.mutable_data());
-  return array;
-}
-
-py::array_t<float> PythonLogs(const FloatArray& logits) {
+py::array_t<float> LogProbabilities(const FloatArray& logits) {
   const Rows rows = CheckedRows("embeddings", logits, 2);
-  std::vector<float> logs;
+  const std::size_t stride = RowStride(rows.dim);
+  py::array_t<float> logs({rows.num, stride});
+  float* const to = logs.mutable_data();
   {
     const py::gil_scoped_release release;
-    logs = Logs(rows);
+    CheckLogits(rows);
+    RowMaker maker(rows.dim);
+    std::vector<float> weights(stride);
+    for (std::size_t row = 0; row < rows.num; ++row) {
+      maker.Make(rows.values + row * rows.dim, 1, to + row * stride, weights.data());
+    }
   }
-  return ToArray(logs, rows.num, RowStride(rows.dim));
+  return logs;
 }
 
 Storage CheckedStorage(const py::array& values) {
@@ -81,7 +75,8 @@ Storage CheckedStorage(const py::array& values) {
 
 // The stored rows; `dim` values of each count.
 GalleryRows CheckedGallery(const py::array& values,
-                           const std::optional<FloatArray>& scales, std::size_t dim,
+                           const std::optional<FloatArray>& scales,
+                           const std::optional<FloatArray>& exact, std::size_t dim,
                            bool is_narrow) {
   const Storage storage = CheckedStorage(values);
   const std::size_t stride = RowStride(dim);
@@ -91,8 +86,7 @@ GalleryRows CheckedGallery(const py::array& values,
                                 std::to_string(stride) + "), got shape " +
                                 Shape(values));
   }
-  const void* data = values.data();
-  if (reinterpret_cast<std::uintptr_t>(data) %
+  if (reinterpret_cast<std::uintptr_t>(values.data()) %
           static_cast<std::size_t>(values.itemsize()) !=
       0) {
     throw std::invalid_argument("values: expected an aligned array");
@@ -100,23 +94,32 @@ GalleryRows CheckedGallery(const py::array& values,
   if (scales.has_value() != (storage == Storage::kInt8)) {
     throw std::invalid_argument("scales: expected them for int8 values and only then");
   }
-  if (scales &&
-      (scales->ndim() != 1 || scales->shape(0) != values.shape(0) ||
-       reinterpret_cast<std::uintptr_t>(scales->data()) % alignof(float) != 0)) {
+  if (scales && (scales->ndim() != 1 || scales->shape(0) != values.shape(0) ||
+                 !scales->is_aligned())) {
     throw std::invalid_argument(
         "scales: expected one aligned value per row, got shape " + Shape(*scales));
   }
+  if (exact && (exact->ndim() != 2 || exact->shape(0) != values.shape(0) ||
+                exact->shape(1) != values.shape(1) || !exact->is_aligned())) {
+    throw std::invalid_argument("exact: expected an aligned matrix like values, got " +
+                                Shape(*exact));
+  }
   const auto num = static_cast<std::size_t>(values.shape(0));
-  return {storage, dim, {data, scales ? scales->data() : nullptr, num, is_narrow}};
+  return {storage,
+          dim,
+          {values.data(), scales ? scales->data() : nullptr, num, is_narrow},
+          exact ? exact->data() : nullptr};
 }
 
-// A batch of probes with what the scans need of them.
+// A batch of probes with what the scans need of them. Made without the GIL.
 struct Probes {
   std::vector<float> logs;
   std::vector<float> weights;
 
-  explicit Probes(const Rows& rows) : logs(Logs(rows)), weights(logs.size()) {
-    Weights(logs.data(), rows.num, rows.dim, weights.data());
+  explicit Probes(const Rows& rows)
+      : logs(rows.num * RowStride(rows.dim)), weights(logs.size()) {
+    CheckLogits(rows);
+    RowMaker(rows.dim).Make(rows.values, rows.num, logs.data(), weights.data());
   }
 };
 
@@ -124,7 +127,8 @@ py::array_t<float> Scores(const FloatArray& probe, const py::array& values,
                           const std::optional<FloatArray>& scales, bool is_narrow,
                           py::ssize_t num_threads) {
   const Rows rows = CheckedRows("probe", probe, 1);
-  const GalleryRows gallery = CheckedGallery(values, scales, rows.dim, is_narrow);
+  const GalleryRows gallery =
+      CheckedGallery(values, scales, std::nullopt, rows.dim, is_narrow);
   const std::size_t threads = CheckedThreads(num_threads);
   py::array_t<float> out(values.shape(0));
   float* const data = out.mutable_data();
@@ -136,35 +140,41 @@ py::array_t<float> Scores(const FloatArray& probe, const py::array& values,
   return out;
 }
 
-// (rows, divergences), both (num_probes, min(k, num)); -1 and NaN where fewer were
-// found.
-std::pair<py::array_t<std::int64_t>, py::array_t<float>> Search(
+// (rows, divergences), both (num_probes, min(k, num)): the k nearest of the
+// num_candidates that the stored rows name; -1 and NaN where fewer were found.
+std::pair<py::array_t<std::int64_t>, py::array_t<double>> Search(
     const FloatArray& probes, const py::array& values,
-    const std::optional<FloatArray>& scales, bool is_narrow, py::ssize_t k,
+    const std::optional<FloatArray>& scales, const std::optional<FloatArray>& exact,
+    bool is_narrow, py::ssize_t k, py::ssize_t num_candidates,
     py::ssize_t num_threads) {
   const Rows rows = CheckedRows("probes", probes, 2);
-  const GalleryRows gallery = CheckedGallery(values, scales, rows.dim, is_narrow);
+  const GalleryRows gallery =
+      CheckedGallery(values, scales, exact, rows.dim, is_narrow);
   const std::size_t threads = CheckedThreads(num_threads);
-  if (k < 0) {
-    throw std::invalid_argument("k: expected at least 0, got " + std::to_string(k));
+  if (k < 0 || num_candidates < k) {
+    throw std::invalid_argument("expected 0 <= k <= num_candidates, got " +
+                                std::to_string(k) + " and " +
+                                std::to_string(num_candidates));
   }
   const std::size_t width = std::min(static_cast<std::size_t>(k), gallery.rows.num);
   py::array_t<std::int64_t> found_rows({rows.num, width});
-  py::array_t<float> divergences({rows.num, width});
+  py::array_t<double> divergences({rows.num, width});
   std::int64_t* to_row = found_rows.mutable_data();
-  float* to_divergence = divergences.mutable_data();
+  double* to_divergence = divergences.mutable_data();
   {
     const py::gil_scoped_release release;
     const Probes prepared(rows);
-    const auto found =
+    auto found =
         FindNearest({prepared.logs.data(), prepared.weights.data(), rows.num}, gallery,
-                    width, threads);
-    for (const std::vector<Candidate>& candidates : found) {
+                    static_cast<std::size_t>(num_candidates), threads);
+    for (std::size_t probe = 0; probe < rows.num; ++probe) {
+      std::vector<Candidate>& candidates = found[probe];
+      Rescore(rows.values + probe * rows.dim, gallery, width, &candidates);
       for (std::size_t i = 0; i < width; ++i) {
         const bool is_found = i < candidates.size();
         *to_row++ = is_found ? static_cast<std::int64_t>(candidates[i].row) : -1;
         *to_divergence++ = is_found ? candidates[i].divergence
-                                    : std::numeric_limits<float>::quiet_NaN();
+                                    : std::numeric_limits<double>::quiet_NaN();
       }
     }
   }
@@ -184,9 +194,9 @@ std::pair<py::array_t<float>, std::size_t> Pairs(const FloatArray& a,
   std::size_t num_differences = 0;
   {
     const py::gil_scoped_release release;
-    const std::vector<float> a_logs = Logs(a_rows);
-    const std::vector<float> b_logs = Logs(b_rows);
-    num_differences = AllPairs(a_logs.data(), a_rows.num, b_logs.data(), b_rows.num,
+    CheckLogits(a_rows);
+    CheckLogits(b_rows);
+    num_differences = AllPairs(a_rows.values, a_rows.num, b_rows.values, b_rows.num,
                                a_rows.dim, threads, data);
   }
   return {out, num_differences};
@@ -195,7 +205,7 @@ std::pair<py::array_t<float>, std::size_t> Pairs(const FloatArray& a,
 }  // namespace
 
 void DefineGallery(py::module_& module) {
-  module.def("log_probabilities", &PythonLogs, py::arg("embeddings").noconvert(),
+  module.def("log_probabilities", &LogProbabilities, py::arg("embeddings").noconvert(),
              py::pos_only(),
              "ln(dim softmax) of rows of logits, padded as galleries are.");
   module.def("gallery_scores", &Scores, py::arg("probe").noconvert(),
@@ -204,7 +214,8 @@ void DefineGallery(py::module_& module) {
              "Divergences of one probe and stored rows; NaN for removed rows.");
   module.def("gallery_search", &Search, py::arg("probes").noconvert(),
              py::arg("values").noconvert(), py::arg("scales").noconvert(),
-             py::arg("is_narrow"), py::arg("k"), py::arg("num_threads"), py::pos_only(),
+             py::arg("exact").noconvert(), py::arg("is_narrow"), py::arg("k"),
+             py::arg("num_candidates"), py::arg("num_threads"), py::pos_only(),
              "Rows and divergences of the k stored rows nearest to each probe.");
   module.def(
       "symmetric_kl_pairs", &Pairs, py::arg("a").noconvert(), py::arg("b").noconvert(),

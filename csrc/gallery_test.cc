@@ -32,8 +32,8 @@ struct Rows {
     for (float& value : logits) value = normal(generator);
     logs.resize(num * kStride);
     weights.resize(num * kStride);
-    SPEAKERSDK_CHECK(LogProbabilities(logits.data(), num, kDim, logs.data()) == num);
-    Weights(logs.data(), num, kDim, weights.data());
+    SPEAKERSDK_CHECK(FindWide(logits.data(), num, kDim) == num);
+    RowMaker(kDim).Make(logits.data(), num, logs.data(), weights.data());
   }
 
   void Remove(std::size_t row) {
@@ -47,7 +47,8 @@ struct Rows {
 GalleryRows Gallery(const Rows& rows) {
   return {Storage::kFloat32,
           kDim,
-          {rows.logs.data(), nullptr, rows.logs.size() / kStride, true}};
+          {rows.logs.data(), nullptr, rows.logs.size() / kStride, true},
+          nullptr};
 }
 
 void CheckSearch(const Rows& rows, const Rows& probes, std::size_t k,
@@ -97,7 +98,8 @@ void TestNothingIsFoundInNothing() {
   Rows rows(3, 4);
   for (std::size_t row = 0; row < 3; ++row) rows.Remove(row);
   CheckSearch(rows, probe, 2, 2);
-  const GalleryRows empty = {Storage::kFloat32, kDim, {nullptr, nullptr, 0, true}};
+  const GalleryRows empty = {
+      Storage::kFloat32, kDim, {nullptr, nullptr, 0, true}, nullptr};
   const auto found =
       FindNearest({probe.logs.data(), probe.weights.data(), 1}, empty, 4, 3);
   SPEAKERSDK_CHECK(found.size() == 1);
@@ -105,7 +107,7 @@ void TestNothingIsFoundInNothing() {
 }
 
 // Rounded once to float32, the exponentials' mean is 1; too wide a row is named.
-void TestLogProbabilities() {
+void TestRows() {
   const Rows rows(9, 5);
   for (std::size_t row = 0; row < 9; ++row) {
     double total = 0.0;
@@ -118,9 +120,15 @@ void TestLogProbabilities() {
       SPEAKERSDK_CHECK(rows.weights[row * kStride + i] == 0.0F);
     }
   }
-  const Floats wide = {0.0F, 64.0F, 0.0F, 65.0F};
-  Floats logs(2 * kRowMultiple);
-  SPEAKERSDK_CHECK(LogProbabilities(wide.data(), 2, 2, logs.data()) == 1);
+  for (const float wrong : {65.0F, -65.0F, std::numeric_limits<float>::infinity(),
+                            std::numeric_limits<float>::quiet_NaN()}) {
+    for (std::size_t i = 0; i < kDim; ++i) {  // within a vector and behind the last
+      Floats logits(3 * kDim);
+      logits[1] = 64.0F;
+      logits[kDim + i] = wrong;
+      SPEAKERSDK_CHECK(FindWide(logits.data(), 3, kDim) == 1);
+    }
+  }
 }
 
 }  // namespace
@@ -130,6 +138,6 @@ int main() {
   if (!speakersdk::KernelRuns()) return speakersdk::kSkipped;
   speakersdk::TestSearchIsSorting();
   speakersdk::TestNothingIsFoundInNothing();
-  speakersdk::TestLogProbabilities();
+  speakersdk::TestRows();
   return speakersdk::num_failures == 0 ? 0 : 1;
 }

@@ -10,8 +10,16 @@ namespace {
 // The fastest first.
 std::vector<const Kernel*> Kernels() {
   std::vector<const Kernel*> kernels;
-  for (const Kernel* kernel :
-       {Avx512Kernel(), Avx2Kernel(), NeonKernel(), PortableKernel()}) {
+  for (const Kernel* kernel : {
+#if defined(SPEAKERSDK_HAS_X86_KERNELS)
+           Avx512Kernel(),
+           Avx2Kernel(),
+#endif
+#if defined(SPEAKERSDK_HAS_NEON_KERNEL)
+           NeonKernel(),
+#endif
+           PortableKernel(),
+       }) {
     if (kernel != nullptr) kernels.push_back(kernel);
   }
   return kernels;
@@ -43,14 +51,5 @@ const Kernel& ActiveKernel() {
   static const Kernel& kernel = ChooseKernel(std::getenv("SPEAKERSDK_KERNEL"));
   return kernel;
 }
-
-// Kernels of the other architecture are not compiled.
-#if !defined(SPEAKERSDK_HAS_X86_KERNELS)
-const Kernel* Avx2Kernel() noexcept { return nullptr; }
-const Kernel* Avx512Kernel() noexcept { return nullptr; }
-#endif
-#if !defined(SPEAKERSDK_HAS_NEON_KERNEL)
-const Kernel* NeonKernel() noexcept { return nullptr; }
-#endif
 
 }  // namespace speakersdk

@@ -65,14 +65,31 @@ struct Normalizer {
   double total;  // of exp(logit - peak), from 1 to the number of logits
 };
 
+// Of the differences w and l of a row from the centre.
+struct Moments {
+  double product;  // <w, l>
+  double size;     // <w, w> + <l, l>
+};
+
 struct Kernel {
   const char* name;
+
+  // Largest less smallest value; NaN where one is not finite.
+  float (*span)(const float* values, std::size_t size);
 
   // In double, of float rows. A probability below exp(-708) may come out as zero.
   Normalizer (*softmax)(const float* logits, std::size_t dim, double* probabilities);
   void (*log)(const float* values, std::size_t dim, double* logarithms);
   double (*pair)(const float* a, const double* a_weights, const float* b,
                  const double* b_weights, std::size_t dim);
+
+  // logs = logits - shift and weights = scale probabilities, each rounded once.
+  void (*round_row)(const float* logits, double shift, const double* probabilities,
+                    double scale, std::size_t dim, float* logs, float* weights);
+
+  // Of one row, stride values long, less the centre.
+  Moments (*measure)(const float* weights, const float* centre_weights,
+                     const float* logs, const float* centre_logs, std::size_t stride);
 
   ScanFunction scan_float32;
   ScanFunction scan_float16;
@@ -83,6 +100,12 @@ struct Kernel {
   std::size_t tile_rows;
   std::size_t tile_columns;
   void (*tile_product)(const float* a, const float* b, std::size_t depth, float* c);
+
+  // Packs rows for tile_product: packed[i][row] = rows[row][i] - centre[i], where rows
+  // is (num, stride), centre (stride), packed (stride, width), zero from column num on.
+  // `width` is tile_rows or tile_columns.
+  void (*pack)(const float* rows, const float* centre, std::size_t num,
+               std::size_t stride, std::size_t width, float* packed);
 
   // Rows of such a tile: out[i][j] = (squares_a[i] + squares_b[j] - products[i][j]) *
   // scale, where the rows of out are `out_stride` apart and have tile_columns values
@@ -97,7 +120,11 @@ struct Kernel {
 constexpr std::size_t kMaxTileRows = 14;
 constexpr std::size_t kMaxTileColumns = 32;
 
-// Each is null where this build or this processor lacks the instructions.
+// IEEE half precision, in plain C++.
+float WidenHalf(std::uint16_t half) noexcept;
+
+// Each is null where this processor lacks the instructions; those of the other
+// architecture are not compiled.
 const Kernel* PortableKernel() noexcept;
 const Kernel* Avx2Kernel() noexcept;
 const Kernel* Avx512Kernel() noexcept;

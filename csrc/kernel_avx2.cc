@@ -2,6 +2,8 @@
 
 #include <immintrin.h>
 
+#include <utility>
+
 #include "kernel.h"
 
 namespace speakersdk {
@@ -12,9 +14,10 @@ constexpr std::size_t kVectorBytes = 32;
 constexpr std::size_t kTileRows =
     6;  // 12 sums, 2 columns and 1 broadcast in 16 registers
 constexpr std::size_t kTileVectors = 2;
-constexpr std::size_t kPrefetchBytes = 2048;
+constexpr std::size_t kPrefetchBytes = 8192;
 
 using Floats = float __attribute__((vector_size(kVectorBytes)));
+using Doubles = double __attribute__((vector_size(kVectorBytes)));
 using Ints = std::int32_t __attribute__((vector_size(kVectorBytes)));
 using UnalignedFloats =
     float __attribute__((vector_size(kVectorBytes), aligned(4), may_alias));
@@ -28,6 +31,19 @@ inline float Sum(Floats values) {
       _mm_add_ps(_mm256_castps256_ps128(all), _mm256_extractf128_ps(all, 1));
   const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
   return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
+}
+inline double Sum(Doubles values) {
+  const __m256d all = values;
+  const __m128d two =
+      _mm_add_pd(_mm256_castpd256_pd128(all), _mm256_extractf128_pd(all, 1));
+  return _mm_cvtsd_f64(_mm_add_sd(two, _mm_unpackhi_pd(two, two)));
+}
+inline float Max(Floats values) {
+  const __m256 all = values;
+  const __m128 four =
+      _mm_max_ps(_mm256_castps256_ps128(all), _mm256_extractf128_ps(all, 1));
+  const __m128 two = _mm_max_ps(four, _mm_movehl_ps(four, four));
+  return _mm_cvtss_f32(_mm_max_ss(two, _mm_movehdup_ps(two)));
 }
 inline Floats Load(const float* values) { return _mm256_loadu_ps(values); }
 inline Floats Load(const std::uint16_t* halves) {

@@ -2,6 +2,8 @@
 
 #include <immintrin.h>
 
+#include <utility>
+
 #include "kernel.h"
 
 namespace speakersdk {
@@ -12,9 +14,10 @@ constexpr std::size_t kVectorBytes = 64;
 constexpr std::size_t kTileRows =
     14;  // 28 sums, 2 columns and 1 broadcast in 32 registers
 constexpr std::size_t kTileVectors = 2;
-constexpr std::size_t kPrefetchBytes = 2048;
+constexpr std::size_t kPrefetchBytes = 8192;
 
 using Floats = float __attribute__((vector_size(kVectorBytes)));
+using Doubles = double __attribute__((vector_size(kVectorBytes)));
 using Ints = std::int32_t __attribute__((vector_size(kVectorBytes)));
 using UnalignedFloats =
     float __attribute__((vector_size(kVectorBytes), aligned(4), may_alias));
@@ -24,6 +27,8 @@ inline bool AnyTrue(Ints lanes) {  // lanes are 0 or -1
   return _mm512_test_epi32_mask(all, all) != 0;
 }
 inline float Sum(Floats values) { return _mm512_reduce_add_ps(values); }
+inline double Sum(Doubles values) { return _mm512_reduce_add_pd(values); }
+inline float Max(Floats values) { return _mm512_reduce_max_ps(values); }
 inline Floats Load(const float* values) { return _mm512_loadu_ps(values); }
 inline Floats Load(const std::uint16_t* halves) {
   return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(halves)));

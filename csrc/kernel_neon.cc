@@ -2,6 +2,8 @@
 
 #include <arm_neon.h>
 
+#include <utility>
+
 #include "kernel.h"
 
 namespace speakersdk {
@@ -15,6 +17,7 @@ constexpr std::size_t kTileVectors = 3;
 constexpr std::size_t kPrefetchBytes = 1024;
 
 using Floats = float __attribute__((vector_size(kVectorBytes)));
+using Doubles = double __attribute__((vector_size(kVectorBytes)));
 using Ints = std::int32_t __attribute__((vector_size(kVectorBytes)));
 using UnalignedFloats =
     float __attribute__((vector_size(kVectorBytes), aligned(4), may_alias));
@@ -24,6 +27,12 @@ inline bool AnyTrue(Ints lanes) {  // lanes are 0 or -1
 }
 inline float Sum(Floats values) {
   return vaddvq_f32(reinterpret_cast<float32x4_t>(values));
+}
+inline double Sum(Doubles values) {
+  return vaddvq_f64(reinterpret_cast<float64x2_t>(values));
+}
+inline float Max(Floats values) {
+  return vmaxvq_f32(reinterpret_cast<float32x4_t>(values));
 }
 inline Floats Load(const float* values) {
   return reinterpret_cast<Floats>(vld1q_f32(values));

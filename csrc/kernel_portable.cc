@@ -18,6 +18,18 @@ constexpr std::size_t kLanes = 8;
 constexpr std::size_t kTileRows = 4;
 constexpr std::size_t kTileColumns = 8;
 
+float Span(const float* values, std::size_t size) {
+  float low = values[0];
+  float high = values[0];
+  float not_finite = 0.0F;
+  for (std::size_t i = 0; i < size; ++i) {
+    low = std::min(low, values[i]);
+    high = std::max(high, values[i]);
+    not_finite += values[i] - values[i];
+  }
+  return high - low + not_finite;
+}
+
 Normalizer Softmax(const float* logits, std::size_t dim, double* probabilities) {
   const double peak = *std::max_element(logits, logits + dim);
   double total = 0.0;
@@ -53,25 +65,31 @@ double Pair(const float* a, const double* a_weights, const float* b,
   return sum < 0.0 ? 0.0 : sum;
 }
 
+void RoundRow(const float* logits, double shift, const double* probabilities,
+              double scale, std::size_t dim, float* logs, float* weights) {
+  for (std::size_t i = 0; i < dim; ++i) {
+    logs[i] = static_cast<float>(logits[i] - shift);
+    weights[i] = static_cast<float>(probabilities[i] * scale);
+  }
+}
+
+Moments Measure(const float* weights, const float* centre_weights, const float* logs,
+                const float* centre_logs, std::size_t stride) {
+  Moments moments{0.0, 0.0};
+  for (std::size_t i = 0; i < stride; ++i) {
+    const double weight = static_cast<double>(weights[i]) - centre_weights[i];
+    const double log = static_cast<double>(logs[i]) - centre_logs[i];
+    moments.product += weight * log;
+    moments.size += weight * weight + log * log;
+  }
+  return moments;
+}
+
 float Widen(float value) { return value; }
 
 float Widen(std::int8_t value) { return static_cast<float>(value); }
 
-// IEEE half precision: sign, 5 bits of exponent, 10 of fraction.
-float Widen(std::uint16_t half) {
-  const std::uint32_t sign = (half & 0x8000U) << 16U;
-  const std::uint32_t exponent = (half >> 10U) & 0x1fU;
-  const std::uint32_t fraction = half & 0x3ffU;
-  if (exponent == 0) {
-    const float value = std::ldexp(static_cast<float>(fraction), -24);
-    return sign != 0 ? -value : value;
-  }
-  const std::uint32_t wide_exponent = exponent == 31 ? 255 : exponent + 112;
-  const std::uint32_t bits = sign | (wide_exponent << 23U) | (fraction << 13U);
-  float value = 0.0F;
-  std::memcpy(&value, &bits, sizeof value);
-  return value;
-}
+float Widen(std::uint16_t half) { return WidenHalf(half); }
 
 template <typename Value>
 void Scan(const ScanProbe& probe, const ScanRows& rows, float* out) {
@@ -84,6 +102,15 @@ void Scan(const ScanProbe& probe, const ScanRows& rows, float* out) {
       sum += probe.weights[i] * x * std::expm1(x);
     }
     out[row] = static_cast<float>(sum * probe.scale);
+  }
+}
+
+void Pack(const float* rows, const float* centre, std::size_t num, std::size_t stride,
+          std::size_t width, float* packed) {
+  for (std::size_t i = 0; i < stride; ++i) {
+    for (std::size_t row = 0; row < width; ++row) {
+      *packed++ = row < num ? rows[row * stride + i] - centre[i] : 0.0F;
+    }
   }
 }
 
@@ -114,12 +141,40 @@ std::uint32_t FinishRows(const TileSums& sums, const float* products,
 }
 
 constexpr Kernel kKernel = {
-    "portable",          Softmax,           Log,       Pair,         Scan<float>,
-    Scan<std::uint16_t>, Scan<std::int8_t>, kTileRows, kTileColumns, TileProduct,
+    "portable",
+    Span,
+    Softmax,
+    Log,
+    Pair,
+    RoundRow,
+    Measure,
+    Scan<float>,
+    Scan<std::uint16_t>,
+    Scan<std::int8_t>,
+    kTileRows,
+    kTileColumns,
+    TileProduct,
+    Pack,
     FinishRows,
 };
 
 }  // namespace
+
+// Sign, 5 bits of exponent, 10 of fraction.
+float WidenHalf(std::uint16_t half) noexcept {
+  const std::uint32_t sign = (half & 0x8000U) << 16U;
+  const std::uint32_t exponent = (half >> 10U) & 0x1fU;
+  const std::uint32_t fraction = half & 0x3ffU;
+  if (exponent == 0) {
+    const float value = std::ldexp(static_cast<float>(fraction), -24);
+    return sign != 0 ? -value : value;
+  }
+  const std::uint32_t wide_exponent = exponent == 31 ? 255 : exponent + 112;
+  const std::uint32_t bits = sign | (wide_exponent << 23U) | (fraction << 13U);
+  float value = 0.0F;
+  std::memcpy(&value, &bits, sizeof value);
+  return value;
+}
 
 const Kernel* PortableKernel() noexcept { return &kKernel; }
 

@@ -103,8 +103,8 @@ struct Stored {
   Stored(const Floats& logits, std::size_t dim)
       : logs(logits.size() / dim * RowStride(dim)), weights(logs.size()) {
     const std::size_t num = logits.size() / dim;
-    SPEAKERSDK_CHECK(LogProbabilities(logits.data(), num, dim, logs.data()) == num);
-    Weights(logs.data(), num, dim, weights.data());
+    SPEAKERSDK_CHECK(FindWide(logits.data(), num, dim) == num);
+    RowMaker(dim).Make(logits.data(), num, logs.data(), weights.data());
   }
 };
 
@@ -201,18 +201,16 @@ void TestAllPairs() {
   std::mt19937 generator(14);
   for (const std::size_t dim : {1U, 20U, 128U}) {
     for (const std::size_t num_a : {1U, 13U, 15U, 29U}) {
-      for (const std::size_t num_b : {1U, 31U, 33U, 70U}) {
+      for (const std::size_t num_b : {1U, 31U, 33U, 70U, 600U}) {
         Floats a = RandomLogits(num_a * dim, 0.5F, generator);
         Floats b = RandomLogits(num_b * dim, 0.5F, generator);
         for (std::size_t i = 0; i < dim; ++i) {
           b[i] = a[i];                                           // equal
           if (num_b > 1) b[dim + i] = a[i] * (1.0F + 0x1p-10F);  // alike
         }
-        const Stored a_rows(a, dim);
-        const Stored b_rows(b, dim);
         Floats got(num_a * num_b, -1.0F);
-        const std::size_t num_differences = AllPairs(
-            a_rows.logs.data(), num_a, b_rows.logs.data(), num_b, dim, 2, got.data());
+        const std::size_t num_differences =
+            AllPairs(a.data(), num_a, b.data(), num_b, dim, 2, got.data());
         // A single row of a is its own centre, and one value is always the distribution
         // (1).
         SPEAKERSDK_CHECK(num_differences >= 1 || num_a == 1 || dim == 1);

@@ -4,8 +4,9 @@
 // Included once by each kernel_<isa>.cc, after it has defined in this anonymous
 // namespace
 //   kVectorBytes, kTileRows, kTileVectors, kPrefetchBytes,
-//   Sum(Floats), AnyTrue(Ints),
+//   Sum(Floats), Sum(Doubles), Max(Floats), AnyTrue(Ints),
 //   Load(const float* | const uint16_t* half | const int8_t*) -> Floats.
+// The file that includes this must include <utility> and <cstdint> first.
 // Everything has internal linkage and calls nothing from the standard library: a
 // function compiled for AVX must never be the copy that the linker keeps for the whole
 // program. A product and the sum it goes into are one fused operation
@@ -17,7 +18,6 @@ constexpr std::size_t kLanes = kVectorBytes / sizeof(float);
 constexpr std::size_t kDoubleLanes = kVectorBytes / sizeof(double);
 static_assert(kRowMultiple % kLanes == 0);
 
-using Doubles = double __attribute__((vector_size(kVectorBytes)));
 using Longs = std::int64_t __attribute__((vector_size(kVectorBytes)));
 using HalfFloats = float __attribute__((vector_size(kVectorBytes / 2)));
 using UnalignedDoubles =
@@ -78,23 +78,23 @@ struct NarrowTerm {
   }
 };
 
-// `kRows` rows at a time share the loads of the probe.
+// `kRows` rows at a time share the loads of the probe. What is needed a few rows later
+// is asked for between the operations: a burst of prefetches would fill the buffers
+// that the loads need too.
 template <typename Term, std::size_t kRows, typename Value>
 inline void ScanSome(const ScanProbe& probe, const Value* values, const float* scales,
                      float* out) {
   const std::size_t stride = probe.stride;
-  const auto* bytes = reinterpret_cast<const char*>(values);
-  for (std::size_t i = 0; i < kRows * stride * sizeof(Value); i += 64) {
-    __builtin_prefetch(bytes + kPrefetchBytes + i);
-    // Farther, into the second level, whose prefetcher brings lines in pairs.
-    if (i % 128 == 0) __builtin_prefetch(bytes + 2 * kPrefetchBytes + i, 0, 2);
-  }
+  const auto* ahead = reinterpret_cast<const char*>(values) + kPrefetchBytes;
   Floats sums[kRows] = {};
   for (std::size_t i = 0; i < stride; i += kLanes) {
     const Floats weight = Load(probe.weights + i);
     const Floats log = Load(probe.logs + i);
 #pragma GCC unroll 8
     for (std::size_t row = 0; row < kRows; ++row) {
+      const char* const later = ahead + (row * stride + i) * sizeof(Value);
+      __builtin_prefetch(later);
+      __builtin_prefetch(later + kPrefetchBytes, 0, 2);  // into the second level
       Floats value = Load(values + row * stride + i);
       if constexpr (sizeof(Value) == 1) value *= Fill(scales[row]);
       sums[row] += Term::Of(weight, log, value);
@@ -106,15 +106,16 @@ inline void ScanSome(const ScanProbe& probe, const Value* values, const float* s
 
 template <typename Term, typename Value>
 void ScanAll(const ScanProbe& probe, const ScanRows& rows, float* out) {
+  constexpr std::size_t kRowsTogether = 4;
   const auto* values = static_cast<const Value*>(rows.values);
   const float* scales = rows.scales;
   const std::size_t scale_step = sizeof(Value) == 1 ? 1 : 0;
   std::size_t row = 0;
-  for (; row + 2 <= rows.num; row += 2) {
-    ScanSome<Term, 2>(probe, values + row * probe.stride, scales + row * scale_step,
-                      out + row);
+  for (; row + kRowsTogether <= rows.num; row += kRowsTogether) {
+    ScanSome<Term, kRowsTogether>(probe, values + row * probe.stride,
+                                  scales + row * scale_step, out + row);
   }
-  if (row < rows.num) {
+  for (; row < rows.num; ++row) {
     ScanSome<Term, 1>(probe, values + row * probe.stride, scales + row * scale_step,
                       out + row);
   }
@@ -133,50 +134,6 @@ void ScanCompact(const ScanProbe& probe, const ScanRows& rows, float* out) {
   }
 }
 
-void TileProduct(const float* a, const float* b, std::size_t depth, float* c) {
-  constexpr std::size_t kColumns = kTileVectors * kLanes;
-  Floats sums[kTileRows][kTileVectors] = {};
-  for (std::size_t k = 0; k < depth; ++k, a += kTileRows, b += kColumns) {
-    Floats columns[kTileVectors];
-#pragma GCC unroll 4
-    for (std::size_t j = 0; j < kTileVectors; ++j) columns[j] = Load(b + j * kLanes);
-#pragma GCC unroll 16
-    for (std::size_t i = 0; i < kTileRows; ++i) {
-#pragma GCC unroll 4
-      for (std::size_t j = 0; j < kTileVectors; ++j) {
-        sums[i][j] += Fill(a[i]) * columns[j];
-      }
-    }
-  }
-#pragma GCC unroll 16
-  for (std::size_t i = 0; i < kTileRows; ++i) {
-#pragma GCC unroll 4
-    for (std::size_t j = 0; j < kTileVectors; ++j) {
-      auto* to = reinterpret_cast<UnalignedFloats*>(c + i * kColumns + j * kLanes);
-      *to = *to + sums[i][j];
-    }
-  }
-}
-
-std::uint32_t FinishRows(const TileSums& sums, const float* products,
-                         std::size_t num_rows, float* out, std::size_t out_stride) {
-  constexpr std::size_t kColumns = kTileVectors * kLanes;
-  std::uint32_t uncertain = 0;
-  for (std::size_t i = 0; i < num_rows; ++i, products += kColumns, out += out_stride) {
-    const Floats square = Fill(sums.squares_a[i]);
-    const Floats bound = Fill(sums.bounds_a[i]);
-    Ints is_below = {};
-#pragma GCC unroll 4
-    for (std::size_t j = 0; j < kColumns; j += kLanes) {
-      const Floats divergence = square + Load(sums.squares_b + j) - Load(products + j);
-      is_below |= divergence < bound + Load(sums.bounds_b + j);
-      *reinterpret_cast<UnalignedFloats*>(out + j) = divergence * Fill(sums.scale);
-    }
-    uncertain |= static_cast<std::uint32_t>(AnyTrue(is_below)) << i;
-  }
-  return uncertain;
-}
-
 // In double from here on.
 
 inline Doubles LoadWide(const float* values) {
@@ -192,10 +149,9 @@ inline void Store(Doubles values, double* to) {
   *reinterpret_cast<UnalignedDoubles*>(to) = values;
 }
 
-inline double SumOf(Doubles values) {
-  double sum = 0.0;
-  for (std::size_t i = 0; i < kDoubleLanes; ++i) sum += values[i];
-  return sum;
+inline void StoreNarrow(Doubles values, float* to) {
+  *reinterpret_cast<UnalignedHalfFloats*>(to) =
+      __builtin_convertvector(values, HalfFloats);
 }
 
 // The last values of a row that fill no vector, padded.
@@ -262,6 +218,33 @@ inline Doubles LogDouble(Doubles x) {
           f);
 }
 
+float Span(const float* values, std::size_t size) {
+  float high = values[0];
+  float low = values[0];
+  float not_finite = 0.0F;
+  std::size_t i = 0;
+  if (size >= kLanes) {
+    Floats highs = Load(values);
+    Floats negated_lows = -highs;
+    Floats differences = {};
+    for (; i + kLanes <= size; i += kLanes) {
+      const Floats next = Load(values + i);
+      highs = next > highs ? next : highs;
+      negated_lows = -next > negated_lows ? -next : negated_lows;
+      differences += next - next;
+    }
+    high = Max(highs);
+    low = -Max(negated_lows);
+    not_finite = Sum(differences);
+  }
+  for (; i < size; ++i) {
+    high = values[i] > high ? values[i] : high;
+    low = values[i] < low ? values[i] : low;
+    not_finite += values[i] - values[i];
+  }
+  return high - low + not_finite;
+}
+
 float Maximum(const float* values, std::size_t size) {
   float maximum = values[0];
   std::size_t i = 0;
@@ -271,9 +254,7 @@ float Maximum(const float* values, std::size_t size) {
       const Floats next = Load(values + i);
       maxima = next > maxima ? next : maxima;
     }
-    for (std::size_t lane = 0; lane < kLanes; ++lane) {
-      maximum = maxima[lane] > maximum ? maxima[lane] : maximum;
-    }
+    maximum = Max(maxima);
   }
   for (; i < size; ++i) maximum = values[i] > maximum ? values[i] : maximum;
   return maximum;
@@ -289,7 +270,7 @@ Normalizer Softmax(const float* logits, std::size_t dim, double* probabilities) 
     Store(y, probabilities + i);
     totals += y;
   }
-  double total = SumOf(totals);
+  double total = Sum(totals);
   if (i < dim) {
     Tail tail(logits + i, nullptr, dim - i, peak);
     Store(ExpDouble(LoadWide(tail.values) - wide_peak), tail.weights);
@@ -339,21 +320,40 @@ double Pair(const float* a, const double* a_weights, const float* b,
     const Tail y(b + i, b_weights + i, num, 0.0F);
     sums += term(x.values, x.weights, y.values, y.weights);
   }
-  const double sum = SumOf(sums + other_sums);
+  const double sum = Sum(sums + other_sums);
   return sum < 0.0 ? 0.0 : sum;  // as the portable kernel
 }
 
+void RoundRow(const float* logits, double shift, const double* probabilities,
+              double scale, std::size_t dim, float* logs, float* weights) {
+  std::size_t i = 0;
+  for (; i + kDoubleLanes <= dim; i += kDoubleLanes) {
+    StoreNarrow(LoadWide(logits + i) - Fill(shift), logs + i);
+    StoreNarrow(LoadDoubles(probabilities + i) * Fill(scale), weights + i);
+  }
+  for (; i < dim; ++i) {
+    logs[i] = static_cast<float>(static_cast<double>(logits[i]) - shift);
+    weights[i] = static_cast<float>(probabilities[i] * scale);
+  }
+}
+
+#include "kernel_tile.h"
+
 constexpr Kernel kKernel = {
     kName,
+    Span,
     Softmax,
     Log,
     Pair,
+    RoundRow,
+    Measure,
     ScanFloat32,
     ScanCompact<std::uint16_t>,
     ScanCompact<std::int8_t>,
     kTileRows,
     kTileVectors * kLanes,
     TileProduct,
+    Pack,
     FinishRows,
 };
 

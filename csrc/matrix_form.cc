@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <memory>
+#include <new>
 #include <vector>
 
 #include "gallery.h"
@@ -15,20 +17,61 @@ namespace {
 // Terms of a product that are summed before they are added to the rest.
 constexpr std::size_t kSummedTogether = 64;
 
-// Values of a that are packed at a time: 1 MiB, which stays in the second-level cache.
-constexpr std::size_t kPackedValues = 262144;
+// Terms for which a tile's columns (16 KiB with 32 of them) and rows stay in the
+// first-level cache together.
+constexpr std::size_t kSliceDepth = 128;
 
-// Rows of one side: their D p, and what the product needs of them.
-struct Side {
-  const float* logs;
-  std::vector<float> weights;
-  std::vector<float> squares;  // <P - c, L - d> of each row
-  std::vector<float> bounds;   // g s / kPairTolerance of each row
+// Columns that are prepared at a time: 256 of 128 values take 256 KiB, which stay in
+// the second-level cache while all rows of a pass.
+constexpr std::size_t kGroupColumns = 256;
+
+// Tiles of rows whose products stay in the first-level cache from slice to slice.
+constexpr std::size_t kTilesTogether = 2;
+
+constexpr std::size_t kCacheLineBytes = 64;
+
+std::size_t RoundUp(std::size_t size, std::size_t multiple) {
+  return (size + multiple - 1) / multiple * multiple;
+}
+
+// Values that are not set yet, on a cache line of their own.
+class Buffer {
+ public:
+  explicit Buffer(std::size_t size)
+      : values_(static_cast<float*>(
+            ::operator new(size * sizeof(float), std::align_val_t{kCacheLineBytes}))) {}
+
+  [[nodiscard]] float* data() const { return values_.get(); }
+
+ private:
+  struct Delete {
+    void operator()(float* values) const {
+      ::operator delete(values, std::align_val_t{kCacheLineBytes});
+    }
+  };
+  std::unique_ptr<float, Delete> values_;
 };
 
 struct Centre {
   std::vector<float> weights;  // c
   std::vector<float> logs;     // d
+};
+
+// Rows of one side, and what the product needs of them: those of a all together, those
+// of b group by group.
+struct Side {
+  Side(std::size_t num, std::size_t stride, std::size_t width)
+      : logs(num * stride),
+        weights(num * stride),
+        squares(RoundUp(num, width)),
+        bounds(RoundUp(num, width)),
+        packed(RoundUp(num, width) * 2 * stride) {}
+
+  Buffer logs;
+  Buffer weights;
+  Buffer squares;  // <P - c, L - d> of each row; zero behind the last
+  Buffer bounds;   // g s / kPairTolerance of each row; zero behind the last
+  Buffer packed;
 };
 
 std::vector<float> Mean(const float* rows, std::size_t num, std::size_t stride) {
@@ -43,183 +86,180 @@ std::vector<float> Mean(const float* rows, std::size_t num, std::size_t stride) 
   return mean;
 }
 
-// Packs rows of one side for the product: column-wise, `width` rows side by side, the
-// missing ones zero. The first half of the depth holds `first` (weights for a, logs for
-// b), the second the other.
-void Pack(const float* first, const float* first_centre, const float* second,
-          const float* second_centre, std::size_t num, std::size_t width,
-          std::size_t stride, float* packed) {
-  // 16 columns of all rows at a time, so that what is written to stays in the
-  // first-level cache.
-  for (std::size_t from = 0; from < stride; from += kRowMultiple) {
-    for (std::size_t row = 0; row < width; ++row) {
-      float* to = packed + from * width + row;
-      float* second_to = to + stride * width;
-      const std::size_t offset = row * stride + from;
-      for (std::size_t i = 0; i < kRowMultiple; ++i) {
-        const bool is_there = row < num;
-        to[i * width] = is_there ? first[offset + i] - first_centre[from + i] : 0.0F;
-        second_to[i * width] =
-            is_there ? second[offset + i] - second_centre[from + i] : 0.0F;
-      }
-    }
-  }
-}
-
-// <P - c, L - d> and g s / kPairTolerance of a row, summed in double.
-void Measure(const float* weights, const float* logs, const Centre& centre,
-             float* square, float* bound) {
+void MeasureRows(const Kernel& kernel, const Centre& centre, std::size_t num,
+                 std::size_t width, const Side& side) {
   const std::size_t stride = centre.logs.size();
-  // In lanes that the compiler can keep in vector registers; kRowMultiple divides the
-  // stride.
-  std::array<double, kRowMultiple> products{};
-  std::array<double, kRowMultiple> sizes{};
-  for (std::size_t i = 0; i < stride; i += kRowMultiple) {
-    for (std::size_t lane = 0; lane < kRowMultiple; ++lane) {
-      const double weight = weights[i + lane] - centre.weights[i + lane];
-      const double log = logs[i + lane] - centre.logs[i + lane];
-      products[lane] += weight * log;
-      sizes[lane] += weight * weight + log * log;
-    }
-  }
-  double product = 0.0;
-  double size = 0.0;
-  for (std::size_t lane = 0; lane < kRowMultiple; ++lane) {
-    product += products[lane];
-    size += sizes[lane];
-  }
   const double num_sums = 2.0 * static_cast<double>(stride) / kSummedTogether;
   const double unit = (kSummedTogether + num_sums + 16.0) / 16777216.0;
-  *square = static_cast<float>(product);
-  *bound = static_cast<float>(0.5 * size * unit / kPairTolerance);
-}
-
-// `padding` rows more than `num` have squares and bounds of zero.
-Side MakeSide(const float* logs, std::size_t num, std::size_t dim,
-              std::size_t padding) {
-  const std::size_t stride = RowStride(dim);
-  Side side{logs, std::vector<float>(num * stride), std::vector<float>(num + padding),
-            std::vector<float>(num + padding)};
-  Weights(logs, num, dim, side.weights.data());
-  return side;
-}
-
-void MeasureAll(const Centre& centre, std::size_t num, Side* side) {
-  const std::size_t stride = centre.logs.size();
   for (std::size_t row = 0; row < num; ++row) {
-    Measure(&side->weights[row * stride], side->logs + row * stride, centre,
-            &side->squares[row], &side->bounds[row]);
+    const Moments moments =
+        kernel.measure(side.weights.data() + row * stride, centre.weights.data(),
+                       side.logs.data() + row * stride, centre.logs.data(), stride);
+    side.squares.data()[row] = static_cast<float>(moments.product);
+    side.bounds.data()[row] =
+        static_cast<float>(0.5 * moments.size * unit / kPairTolerance);
   }
+  const std::size_t num_padding = RoundUp(num, width) - num;
+  std::fill_n(side.squares.data() + num, num_padding, 0.0F);
+  std::fill_n(side.bounds.data() + num, num_padding, 0.0F);
 }
 
-// A tile of the result: which rows and columns of it.
-struct Tile {
-  std::size_t row;
-  std::size_t num_rows;
-  std::size_t column;
-  std::size_t num_columns;
+// One call of AllPairs.
+class Product {
+ public:
+  Product(const float* a, std::size_t num_a, std::size_t dim)
+      : kernel_(ActiveKernel()), num_a_(num_a), dim_(dim), a_(num_a, stride_, height_) {
+    RowMaker(dim).Make(a, num_a, a_.logs.data(), a_.weights.data());
+    centre_ = {Mean(a_.weights.data(), num_a, stride_),
+               Mean(a_.logs.data(), num_a, stride_)};
+    MeasureRows(kernel_, centre_, num_a, height_, a_);
+    for (std::size_t row = 0; row < num_a; row += height_) {
+      // Weights meet logs, and logs weights.
+      float* const packed = a_.packed.data() + row * depth_;
+      const std::size_t num = std::min(height_, num_a - row);
+      kernel_.pack(a_.weights.data() + row * stride_, centre_.weights.data(), num,
+                   stride_, height_, packed);
+      kernel_.pack(a_.logs.data() + row * stride_, centre_.logs.data(), num, stride_,
+                   height_, packed + stride_ * height_);
+    }
+  }
+
+  // What a thread works in.
+  struct Workspace {
+    explicit Workspace(const Product& product)
+        : maker(product.dim_),
+          b(product.group_, product.stride_, product.width_),
+          products(product.block_ * product.width_) {}
+
+    RowMaker maker;
+    Side b;
+    Buffer products;
+  };
+
+  [[nodiscard]] std::size_t GroupColumns() const { return group_; }
+
+  // J of all rows of a and `num` <= GroupColumns() rows of b, whose column of the
+  // result `out` begins; returns how many pairs took the difference form.
+  std::size_t Group(const float* b, std::size_t num, std::size_t num_b,
+                    Workspace* workspace, float* out) const {
+    const Side& side = workspace->b;
+    workspace->maker.Make(b, num, side.logs.data(), side.weights.data());
+    MeasureRows(kernel_, centre_, num, width_, side);
+    for (std::size_t column = 0; column < num; column += width_) {
+      float* const packed = side.packed.data() + column * depth_;
+      const std::size_t num_columns = std::min(width_, num - column);
+      kernel_.pack(side.logs.data() + column * stride_, centre_.logs.data(),
+                   num_columns, stride_, width_, packed);
+      kernel_.pack(side.weights.data() + column * stride_, centre_.weights.data(),
+                   num_columns, stride_, width_, packed + stride_ * width_);
+    }
+    std::size_t num_differences = 0;
+    for (std::size_t block = 0; block < num_a_; block += block_) {
+      const std::size_t end = std::min(block + block_, num_a_);
+      for (std::size_t column = 0; column < num; column += width_) {
+        const std::size_t num_columns = std::min(width_, num - column);
+        float* const products = workspace->products.data();
+        for (std::size_t slice = 0; slice < depth_; slice += kSliceDepth) {
+          const std::size_t slice_end = std::min(slice + kSliceDepth, depth_);
+          for (std::size_t row = block; row < end; row += height_) {
+            float* const tile = products + (row - block) * width_;
+            const std::size_t num_rows = std::min(height_, end - row);
+            float* const to = out + row * num_b + column;
+            if (slice == 0) std::fill_n(tile, height_ * width_, 0.0F);
+            if (slice_end == depth_) {
+              // Each row of the tile lies in a page of its own, which no hardware
+              // prefetcher follows.
+              for (std::size_t i = 0; i < num_rows; ++i) {
+                for (std::size_t j = 0; j < num_columns; j += kRowMultiple) {
+                  __builtin_prefetch(to + i * num_b + j, 1);
+                }
+              }
+            }
+            for (std::size_t k = slice; k < slice_end; k += kSummedTogether) {
+              kernel_.tile_product(a_.packed.data() + row * depth_ + k * height_,
+                                   side.packed.data() + column * depth_ + k * width_,
+                                   std::min(kSummedTogether, slice_end - k), tile);
+            }
+            if (slice_end == depth_) {
+              num_differences +=
+                  Finish(side, row, num_rows, column, num_columns, tile, to, num_b);
+            }
+          }
+        }
+      }
+    }
+    return num_differences;
+  }
+
+ private:
+  // J of one tile from its products; returns how many pairs were not certain enough.
+  std::size_t Finish(const Side& b, std::size_t first_row, std::size_t num_rows,
+                     std::size_t first_column, std::size_t num_columns,
+                     const float* products, float* out, std::size_t num_b) const {
+    const float scale = 1.0F / static_cast<float>(dim_);
+    const TileSums sums = {a_.squares.data() + first_row, a_.bounds.data() + first_row,
+                           b.squares.data() + first_column,
+                           b.bounds.data() + first_column, scale};
+    std::uint32_t uncertain = 0;
+    if (num_columns == width_) {
+      uncertain = kernel_.finish_rows(sums, products, num_rows, out, num_b);
+    } else {  // the last column cuts the tile
+      std::array<float, kMaxTileRows * kMaxTileColumns> whole{};
+      uncertain = kernel_.finish_rows(sums, products, num_rows, whole.data(), width_);
+      for (std::size_t i = 0; i < num_rows; ++i) {
+        std::copy_n(&whole[i * width_], num_columns, out + i * num_b);
+      }
+    }
+    std::size_t num_uncertain = 0;
+    for (std::size_t i = 0; (uncertain >> i) != 0; ++i) {
+      const std::size_t row = first_row + i;
+      const ScanProbe probe = {a_.logs.data() + row * stride_,
+                               a_.weights.data() + row * stride_, stride_, scale};
+      for (std::size_t j = 0; j < num_columns; ++j) {
+        const float divergence =
+            sums.squares_a[i] + sums.squares_b[j] - products[i * width_ + j];
+        if (divergence >= sums.bounds_a[i] + sums.bounds_b[j]) continue;
+        const float* const logs = b.logs.data() + (first_column + j) * stride_;
+        kernel_.scan_float32(probe, {logs, nullptr, 1, false}, out + i * num_b + j);
+        ++num_uncertain;
+      }
+    }
+    return num_uncertain;
+  }
+
+  const Kernel& kernel_;
+  std::size_t num_a_;
+  std::size_t dim_;
+  std::size_t stride_ = RowStride(dim_);
+  std::size_t depth_ = 2 * stride_;
+  std::size_t height_ = kernel_.tile_rows;
+  std::size_t width_ = kernel_.tile_columns;
+  std::size_t group_ = kGroupColumns / width_ * width_;
+  std::size_t block_ = kTilesTogether * height_;
+  Side a_;
+  Centre centre_;
 };
-
-// J of one tile from its products; returns how many pairs were not certain enough.
-std::size_t Finish(const Kernel& kernel, const Side& a, const Side& b, const Tile& tile,
-                   std::size_t dim, const float* products, float* out,
-                   std::size_t num_b) {
-  const std::size_t stride = RowStride(dim);
-  const float scale = 1.0F / static_cast<float>(dim);
-  const TileSums sums = {&a.squares[tile.row], &a.bounds[tile.row],
-                         &b.squares[tile.column], &b.bounds[tile.column], scale};
-  float* const to = out + tile.row * num_b + tile.column;
-  std::uint32_t uncertain = 0;
-  if (tile.num_columns == kernel.tile_columns) {
-    uncertain = kernel.finish_rows(sums, products, tile.num_rows, to, num_b);
-  } else {  // the last column cuts the tile
-    std::array<float, kMaxTileRows * kMaxTileColumns> whole{};
-    uncertain = kernel.finish_rows(sums, products, tile.num_rows, whole.data(),
-                                   kernel.tile_columns);
-    for (std::size_t i = 0; i < tile.num_rows; ++i) {
-      std::copy_n(&whole[i * kernel.tile_columns], tile.num_columns, to + i * num_b);
-    }
-  }
-  std::size_t num_uncertain = 0;
-  for (std::size_t i = 0; (uncertain >> i) != 0; ++i) {
-    const std::size_t row = tile.row + i;
-    const ScanProbe probe = {a.logs + row * stride, &a.weights[row * stride], stride,
-                             scale};
-    for (std::size_t j = 0; j < tile.num_columns; ++j) {
-      const std::size_t column = tile.column + j;
-      const float divergence =
-          a.squares[row] + b.squares[column] - products[i * kernel.tile_columns + j];
-      if (divergence >= a.bounds[row] + b.bounds[column]) continue;
-      kernel.scan_float32(probe, {b.logs + column * stride, nullptr, 1, false},
-                          to + i * num_b + j);
-      ++num_uncertain;
-    }
-  }
-  return num_uncertain;
-}
 
 }  // namespace
 
-std::size_t AllPairs(const float* a_logs, std::size_t num_a, const float* b_logs,
+std::size_t AllPairs(const float* a, std::size_t num_a, const float* b,
                      std::size_t num_b, std::size_t dim, std::size_t num_threads,
                      float* out) {
-  const Kernel& kernel = ActiveKernel();
-  const std::size_t stride = RowStride(dim);
-  const std::size_t depth = 2 * stride;
-  const std::size_t height = kernel.tile_rows;
-  const std::size_t width = kernel.tile_columns;
-  Side a = MakeSide(a_logs, num_a, dim, 0);
-  Side b = MakeSide(b_logs, num_b, dim, width);
-  const Centre centre = {Mean(a.weights.data(), num_a, stride),
-                         Mean(a_logs, num_a, stride)};
-  MeasureAll(centre, num_a, &a);
-  MeasureAll(centre, num_b, &b);
-
-  const std::size_t num_panels = (num_b + width - 1) / width;
-  const std::size_t block_rows =
-      std::max(kPackedValues / depth / height, std::size_t{1}) * height;
-  std::vector<float> a_packed((std::min(num_a, block_rows) + height - 1) / height *
-                              height * depth);
-  std::vector<float> b_packed(num_threads * width * depth);  // one panel per thread
-  std::atomic<std::size_t> num_uncertain = 0;
-  for (std::size_t block = 0; block < num_a; block += block_rows) {
-    const std::size_t end = std::min(block + block_rows, num_a);
-    for (std::size_t row = block; row < end; row += height) {
-      Pack(&a.weights[row * stride], centre.weights.data(), a_logs + row * stride,
-           centre.logs.data(), std::min(height, end - row), height, stride,
-           &a_packed[(row - block) * depth]);
+  const Product product(a, num_a, dim);
+  std::vector<Product::Workspace> workspaces;
+  workspaces.reserve(num_threads);
+  for (std::size_t i = 0; i < num_threads; ++i) workspaces.emplace_back(product);
+  std::atomic<std::size_t> num_differences = 0;
+  RunInThreads(num_threads, [&](std::size_t thread) {
+    const std::size_t group = product.GroupColumns();
+    for (std::size_t column = thread * group; column < num_b;
+         column += num_threads * group) {
+      num_differences +=
+          product.Group(b + column * dim, std::min(group, num_b - column), num_b,
+                        &workspaces[thread], out + column);
     }
-    RunInThreads(num_threads, [&](std::size_t thread) {
-      float* const panel = &b_packed[thread * width * depth];
-      std::array<float, kMaxTileRows * kMaxTileColumns> products{};
-      std::size_t num_own = 0;
-      for (std::size_t index = thread; index < num_panels; index += num_threads) {
-        const std::size_t column = index * width;
-        const std::size_t num_columns = std::min(width, num_b - column);
-        Pack(b_logs + column * stride, centre.logs.data(), &b.weights[column * stride],
-             centre.weights.data(), num_columns, width, stride, panel);
-        for (std::size_t row = block; row < end; row += height) {
-          products.fill(0.0F);
-          // Each row of the tile lies in a page of its own, which no hardware
-          // prefetcher follows.
-          for (std::size_t i = row; i < std::min(row + height, end); ++i) {
-            for (std::size_t j = 0; j < num_columns; j += kRowMultiple) {
-              __builtin_prefetch(out + i * num_b + column + j, 1);
-            }
-          }
-          const float* const rows = &a_packed[(row - block) * depth];
-          for (std::size_t k = 0; k < depth; k += kSummedTogether) {
-            kernel.tile_product(rows + k * height, panel + k * width,
-                                std::min(kSummedTogether, depth - k), products.data());
-          }
-          const Tile tile = {row, std::min(height, end - row), column, num_columns};
-          num_own += Finish(kernel, a, b, tile, dim, products.data(), out, num_b);
-        }
-      }
-      num_uncertain += num_own;
-    });
-  }
-  return num_uncertain;
+  });
+  return num_differences;
 }
 
 }  // namespace speakersdk

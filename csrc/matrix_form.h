@@ -24,10 +24,10 @@ namespace speakersdk {
 
 constexpr float kPairTolerance = 1e-5F;
 
-// a_logs: (num_a, RowStride(dim)), b_logs: (num_b, RowStride(dim)), as LogProbabilities
-// gives them; out: (num_a, num_b). num_a, num_b, dim, num_threads >= 1. Returns how
-// many pairs were computed in the difference form.
-std::size_t AllPairs(const float* a_logs, std::size_t num_a, const float* b_logs,
+// Logits a: (num_a, dim), b: (num_b, dim), finite, in which FindWide finds nothing;
+// out: (num_a, num_b). num_a, num_b, dim, num_threads >= 1. Returns how many pairs were
+// computed in the difference form.
+std::size_t AllPairs(const float* a, std::size_t num_a, const float* b,
                      std::size_t num_b, std::size_t dim, std::size_t num_threads,
                      float* out);
 

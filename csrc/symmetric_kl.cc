@@ -36,16 +36,14 @@ std::size_t FindInvalid(Domain domain, const float* values, std::size_t size) no
   const float lowest = positive ? std::numeric_limits<float>::denorm_min() : -kMax;
   // No comparison holds for a NaN.
   const auto is_valid = [=](float value) { return value >= lowest && value <= kMax; };
+  const Kernel& kernel = ActiveKernel();
   for (std::size_t first = 0; first < size; first += kCheckedTogether) {
-    const std::size_t end = std::min(first + kCheckedTogether, size);
-    int num_valid = 0;
-    for (std::size_t i = first; i < end; ++i) {
-      num_valid +=
-          static_cast<int>(values[i] >= lowest) & static_cast<int>(values[i] <= kMax);
-    }
-    if (static_cast<std::size_t>(num_valid) == end - first) continue;
-    const float* invalid = std::find_if_not(values + first, values + end, is_valid);
-    return static_cast<std::size_t>(invalid - values);
+    const std::size_t num = std::min(kCheckedTogether, size - first);
+    const float* const begin = values + first;
+    // A span that is finite is that of finite values.
+    if (!positive && std::isfinite(kernel.span(begin, num))) continue;
+    const float* const invalid = std::find_if_not(begin, begin + num, is_valid);
+    if (invalid != begin + num) return static_cast<std::size_t>(invalid - values);
   }
   return size;
 }

@@ -32,11 +32,13 @@ def gallery_search(
     probes: npt.NDArray[np.float32],
     values: npt.NDArray[np.float32 | np.float16 | np.int8],
     scales: npt.NDArray[np.float32] | None,
+    exact: npt.NDArray[np.float32] | None,
     is_narrow: bool,
     k: int,
+    num_candidates: int,
     num_threads: int,
     /,
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]: ...
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]: ...
 def symmetric_kl_pairs(
     a: npt.NDArray[np.float32], b: npt.NDArray[np.float32], num_threads: int, /
 ) -> tuple[npt.NDArray[np.float32], int]: ...

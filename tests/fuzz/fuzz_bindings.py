@@ -69,8 +69,13 @@ def target(data: bytes) -> None:
             arguments.append(np.ones(num, np.float32) if kind == 0 else None)
         else:
             arguments += [source.array(), source.array() if source.number(2) else None]
+        if name == "gallery_search":
+            kept = arguments[1].astype(np.float32) if source.number(2) else source.array()
+            arguments.append(kept if source.number(2) else None)
         arguments.append(bool(source.number(2)))
-        arguments += [source.number(50)] if name == "gallery_search" else []
+        if name == "gallery_search":
+            k = source.number(50)
+            arguments += [k, k + source.number(50)]
         arguments.append(source.number(4))
     with contextlib.suppress(TypeError, ValueError), np.errstate(all="ignore"):
         getattr(_native, name)(*arguments)

@@ -107,6 +107,18 @@ def test_example_runs(example: str) -> None:
     assert done.stderr == ""
 
 
+def test_galleries_are_searched_elsewhere_with_the_same_ranking() -> None:
+    for module in ("faiss", "qdrant_client"):
+        pytest.importorskip(module)
+    done = subprocess.run(
+        [sys.executable, str(REPOSITORY / "examples" / "search_elsewhere.py")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_figures_of_the_readme_are_those_of_the_results() -> None:
     readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
 
