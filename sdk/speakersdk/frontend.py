@@ -2,8 +2,8 @@
 
 Training computes it, export folds it into the graph, and the manifest records it.
 
-python_speech_features is the definition: ``log(fbank(x, **psf_arguments)[0] + log_floor)``. What the
-options beyond it mean stands in docs/formats.md.
+python_speech_features is the definition: ``log(fbank(x, **psf_arguments)[0] + log_floor)``, and
+docs/formats.md says what the options beyond it mean.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from speakersdk.errors import ConfigError
+
 Window = Literal["hamming", "hann"]
 MelScale = Literal["htk", "slaney"]
 Compression = Literal["log", "log10_one_plus"]
-
-from speakersdk.errors import ConfigError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -124,7 +124,7 @@ def read_groups(path: Path, speakers: tuple[str, ...]) -> Tensor:
     for number, row in enumerate(rows, start=1):
         if len(row) != 2:
             raise TrainingError(f"{path}:{number}: expected 'speaker group', got {' '.join(row)!r}")
-    group_of = {speaker: group for speaker, group in rows}
+    group_of = {row[0]: row[1] for row in rows}
     missing = [speaker for speaker in speakers if speaker not in group_of]
     if missing:
         raise TrainingError(f"{path} has no group for {missing[0]} and {len(missing) - 1} others")

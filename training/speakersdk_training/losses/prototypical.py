@@ -79,7 +79,8 @@ def by_class(embeddings: Tensor, classes: Tensor) -> Tensor:
         TrainingError: not at least two classes with the same number, two or more, of rows each.
     """
     check_batch(embeddings, classes)
-    _, counts = classes.unique(return_counts=True)
+    counts = torch.bincount(classes)
+    counts = counts[counts > 0]
     takes = int(counts[0])
     if len(counts) < 2 or takes < 2 or not bool((counts == takes).all()):
         raise TrainingError(
