@@ -4,9 +4,9 @@
     python benchmarks/seed_ablation.py --units 64 --steps 300 --seeds 1 --dev-speakers 40
     python benchmarks/seed_ablation.py --draw RESULT.json     # the figures of a stored result
 
-Trains every rung of `_seed_rungs.py` on the same speech (the corpora of `../shared/data`, or another
-folder in SPEAKERSDK_SPEECH_DATA) and measures each on speakers that it never heard. The result file
-is written anew after every run, and `--resume` keeps the runs that it holds. Runs share the GPU as
+Trains every rung of `_seed_rungs.py` on the same speech (the corpora of `../shared/data`, or
+another folder in SPEAKERSDK_SPEECH_DATA) and measures each on unseen speakers. The result file is
+written anew after every run, and `--resume` keeps the runs that it holds. Runs share the GPU as
 processes. What is not begun when `--budget-s` is over is left out; a run that fails stops them all.
 """
 
