@@ -115,6 +115,8 @@ def _train(run: Run, features: StoredFeatures, device: torch.device) -> dict[str
             if time.time() > run.deadline_s:
                 outcome = "stopped"
                 break
+    if not all(bool(weight.isfinite().all()) for weight in encoder.parameters()):
+        outcome = "diverged"
     if outcome != "diverged":
         statistics = _statistics(loss, encoder, embeddings.detach(), classes)
     return {

@@ -39,7 +39,7 @@ class FrontendConfig:
         window: symmetric Hamming (python_speech_features), or periodic Hann.
         mel_scale: triangles of python_speech_features (HTK's scale, corners on DFT bins), or of
             Slaney's Auditory Toolbox, each of unit area over Hz (what librosa calls a mel
-            spectrogram): 128 of them lie apart at 1024 points, where HTK's fall together.
+            spectrogram): at 1024 points, HTK's lowest of 128 bands are one DFT line each.
         compression: ``ln(x + log_floor)``, or ``log10(1 + compression_gain x)``.
         compression_gain: of the mel energies x, whose power spectrum is divided by fft_size.
     """

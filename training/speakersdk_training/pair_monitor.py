@@ -46,8 +46,10 @@ def spread_statistics(embeddings: Tensor) -> dict[str, float]:
     Returns:
         embedding_spread: root mean square distance of the unit vectors from their mean, 0 to 1;
         effective_rank: exp of the entropy of the centred embeddings' normalised singular values
-        (O. Roy and M. Vetterli, "The effective rank", 2007).
+        (O. Roy and M. Vetterli, "The effective rank", 2007). Nothing where a value is no number.
     """
+    if not bool(embeddings.isfinite().all()):
+        return {}
     directions = functional.normalize(embeddings.float(), dim=1)
     centred = directions - directions.mean(dim=0)
     shares = torch.linalg.svdvals(centred)
