@@ -205,6 +205,7 @@ def _read(groups: Iterable[list[Utterance]]) -> dict[Utterance, Waveform]:
 
 
 @torch.no_grad()
+@torch.backends.cudnn.flags(allow_tf32=False)  # it would cost the logarithm three digits
 def _sentences(frontend: LogMel, groups: list[list[Waveform]]) -> Sentences:
     """Frames of all sentences, group by group."""
     pieces, speaker = [], []

@@ -1,7 +1,8 @@
-"""Table and figures of a result of `seed_ablation.py`."""
+"""Table and figures of a result of `seed_ablation.py`, and the document that shows them."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
@@ -15,16 +16,18 @@ _MEASURES = {
     "legacy_mr": "legacy MR",
 }
 _KEPT_POINTS = 60
+_BLOCK = re.compile(r"(<!-- result -->\n).*?(<!-- end of result -->)", re.DOTALL)
 
 
 def by_rung(report: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
-    """Runs of each rung, rungs in the order of the ladder."""
+    """Runs of each rung that had their time, rungs in the order of the ladder."""
     from _seed_rungs import ladder, rivals
 
     names = [rung.name for rung in ladder(1) + rivals(1)]
     groups: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
     for run in sorted(report["runs"], key=lambda run: run["seed"]):
-        groups[run["rung"]].append(run)
+        if run["outcome"] != "stopped":
+            groups[run["rung"]].append(run)
     return {name: runs for name, runs in groups.items() if runs}
 
 
@@ -45,6 +48,33 @@ def table(report: dict[str, Any]) -> list[str]:
         seeds = f"{len(measured)} of {len(runs)}" if len(measured) < len(runs) else f"{len(runs)}"
         lines.append(f"| {name} | {_stuck(measured)} | {' | '.join(cells)} | {seeds} |")
     return lines
+
+
+def block(report: dict[str, Any]) -> str:
+    """What the document says of a result: how it was made, and the table."""
+    settings, device = report["settings"], report["conditions"]["device"]
+    text = (
+        f"{settings['steps']} steps, {settings['train_speakers']} training speakers, trials of "
+        f"{settings['dev_speakers']} unseen ones ({settings['target_trials']} target and "
+        f"{settings['nontarget_trials']} nontarget trials of 3 s), "
+        f"{settings['clustered_speakers']} of them clustered; {device}, "
+        f"{report['conditions']['date_utc'][:10]}. In percent but for the loss:"
+    )
+    if settings["is_reduced"]:
+        text = (
+            "**A reduced run**, too short to judge the systems by: "
+            f"{settings['units'] or 'all'} LSTM units, {text}"
+        )
+    changes = [f"- *{name}*: {runs[0]['change']}." for name, runs in by_rung(report).items()]
+    return "\n".join([text, "", *table(report), "", *changes, ""])
+
+
+def document(report: dict[str, Any], page: Path) -> None:
+    """Put a result's block into the document, in place of the one that it has."""
+    text = page.read_text(encoding="utf-8")
+    page.write_text(
+        _BLOCK.sub(lambda match: f"{match[1]}{block(report)}{match[2]}", text), encoding="utf-8"
+    )
 
 
 def draw(report: dict[str, Any], path: Path) -> None:
@@ -75,7 +105,7 @@ def draw(report: dict[str, Any], path: Path) -> None:
         points = [
             (names.index(run["rung"]) + offset, 100 * run[key])
             for run in report["runs"]
-            if key in run
+            if key in run and run["rung"] in names
         ]
         rates.scatter(*zip(*points, strict=True), marker=marker, s=18, label=_MEASURES[key])
     rates.set_xticks(range(len(names)), names, rotation=40, ha="right")

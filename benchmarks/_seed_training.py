@@ -246,8 +246,8 @@ def _measure(
 ) -> dict[str, float]:
     """Error rates and clustering of unseen speakers; the accuracy's threshold is from others."""
     segments = embed_sentences(encoder, features.segments, device)
-    enroll, probe, is_target = features.trials.T
-    labels = is_target.astype(bool)
+    enroll, probe = torch.from_numpy(features.trials[:, :2]).T
+    labels = features.trials[:, 2].astype(bool)
     cosine = _cosines(segments[enroll], segments[probe])
     scaled = encoder.scale(torch.from_numpy(segments))
     divergence = -symmetric_kl(scaled[enroll], scaled[probe]).numpy()
@@ -265,7 +265,7 @@ def _measure(
         **cluster(encoder, features.clustered, device),
     }
     if isinstance(loss, PairwiseKl):
-        outputs = encoder.head(torch.from_numpy(segments).to(device))
+        outputs = encoder.head(torch.from_numpy(segments).to(device)).cpu()
         branches = torch.stack([outputs[enroll], outputs[probe]], dim=1).flatten(0, 1)
         values["eer_of_outputs"] = eer(-_two_branch_distance(loss, branches), labels)
     return {name: round(float(value), 6) for name, value in values.items()}
@@ -274,9 +274,9 @@ def _measure(
 def _two_branch_distance(loss: PairwiseKl, outputs: Tensor) -> npt.NDArray[np.float64]:
     """(N,) the distance that the loss trained, between rows 0 and 1, rows 2 and 3, ..."""
     branches = PairwiseKl(replace(loss.config, pairs="two_branch"))
-    nobody = torch.zeros(len(outputs), dtype=torch.int64, device=outputs.device)
+    nobody = torch.zeros(len(outputs), dtype=torch.int64)
     divergences, _ = branches.divergences(outputs.double(), nobody)
-    return divergences.sum(dim=1).cpu().numpy()
+    return divergences.sum(dim=1).numpy()
 
 
 def cluster(encoder: BlstmEncoder, sentences: Sentences, device: torch.device) -> dict[str, float]:

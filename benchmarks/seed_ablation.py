@@ -2,7 +2,7 @@
 
     python benchmarks/seed_ablation.py                        # all rungs, four seeds: for a GPU
     python benchmarks/seed_ablation.py --units 64 --steps 300 --seeds 1 --dev-speakers 40
-    python benchmarks/seed_ablation.py --draw RESULT.json     # the figures of a stored result
+    python benchmarks/seed_ablation.py --draw RESULT.json     # a stored result into docs/
 
 Trains every rung of `_seed_rungs.py` on the same speech (the corpora of `../shared/data`, or
 another folder in SPEAKERSDK_SPEECH_DATA) and measures each on unseen speakers. The result file is
@@ -28,11 +28,11 @@ from typing import Any
 import numpy as np
 
 from _harness import REPOSITORY, RESULTS, conditions
-from _seed_report import draw, table
+from _seed_report import document, draw, table
 
 QUESTION = "Why does a pairwise KL network not learn, and what is each repair worth?"
 DATA = Path(os.environ.get("SPEAKERSDK_SPEECH_DATA", REPOSITORY.parent / "shared" / "data"))
-DOCUMENT = REPOSITORY / "docs" / "why-it-did-not-learn.svg"
+DOCUMENT = REPOSITORY / "docs" / "why-it-did-not-learn.md"
 # MR is stable from here on, say the papers, who ran 10,000.
 STEPS = 5000
 _LAST_MINUTE_S = 30.0  # runs stop training so long before the budget's end, to be measured
@@ -43,7 +43,8 @@ def main() -> int:
     options = build_parser().parse_args()
     if options.draw:
         report = json.loads(options.draw.read_text(encoding="utf-8"))
-        draw(report, DOCUMENT)
+        draw(report, DOCUMENT.with_suffix(".svg"))
+        document(report, DOCUMENT)
         print("\n".join(table(report)))
         return 0
     if not options.smoke and not (DATA / "manifest.jsonl").is_file():
@@ -59,7 +60,7 @@ def build_parser() -> argparse.ArgumentParser:
     """The command line."""
     parser = argparse.ArgumentParser(description=QUESTION)
     parser.add_argument("--smoke", action="store_true", help="tiny runs on noise, nothing kept")
-    parser.add_argument("--draw", type=Path, metavar="RESULT", help="only draw a stored result")
+    parser.add_argument("--draw", type=Path, metavar="RESULT", help="a stored result into docs/")
     parser.add_argument("--results", type=Path, default=RESULTS, metavar="FOLDER")
     parser.add_argument("--resume", action="store_true", help="keep the result file's runs")
     parser.add_argument("--device", default="auto", help="cpu | cuda | cuda:N | auto")
