@@ -20,14 +20,13 @@ _BLOCK = re.compile(r"(<!-- result -->\n).*?(<!-- end of result -->)", re.DOTALL
 
 
 def by_rung(report: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
-    """Runs of each rung that had their time, rungs in the order of the ladder."""
+    """Runs of each rung, rungs in the order of the ladder."""
     from _seed_rungs import ladder, rivals
 
     names = [rung.name for rung in ladder(1) + rivals(1)]
     groups: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
     for run in sorted(report["runs"], key=lambda run: run["seed"]):
-        if run["outcome"] != "stopped":
-            groups[run["rung"]].append(run)
+        groups[run["rung"]].append(run)
     return {name: runs for name, runs in groups.items() if runs}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from _seed_features import SEGMENT_FRAMES
 from speakersdk_training.losses import (
     JensenShannonConfig,
     MarginSoftmaxConfig,
@@ -35,7 +36,8 @@ class Rung:
         broadcasts: the defect of the question: (B, 1) labels meet (B,) distances as (B, B).
         sampler: who is in a batch.
         batch_size: crops.
-        fixed_crop: one crop of 0.4 s for each sentence, or a new one each time.
+        segment_frames: of a crop, and of the segments that an embedding is the mean of.
+        fixed_crop: one crop for each sentence, or a new one each time.
         learning_rate: of Adam.
         is_scheduled: warm-up and cosine decay, against a constant rate.
         ge2e: GE2E instead of prototypical.
@@ -48,6 +50,7 @@ class Rung:
     sampler: SamplerConfig
     batch_size: int = 100
     broadcasts: bool = False
+    segment_frames: int = SEGMENT_FRAMES
     fixed_crop: bool = False
     learning_rate: float = 1e-3
     is_scheduled: bool = False
@@ -114,12 +117,17 @@ def ladder(num_speakers: int, *, units: int | None = None) -> list[Rung]:
         batch_size=100,
         fixed_crop=False,
     )
-    papers = replace(
+    network = replace(
         all_pairs,
-        name=PAPER,
-        change="margin 3; 256/256, 10 c, 5 c, c linear layers",
+        name="paper's network",
+        change="256/256, then 10 c, 5 c and c outputs, linear",
         network=_resized(papers_blstm(num_speakers), units),
-        loss=replace(all_pairs.loss, margin=3.0, epsilon=1e-16),
+    )
+    papers = replace(
+        network,
+        name=PAPER,
+        change="margin 3, epsilon 1e-16",
+        loss=replace(network.loss, margin=3.0, epsilon=1e-16),
     )
     balanced = replace(
         papers,
@@ -137,12 +145,15 @@ def ladder(num_speakers: int, *, units: int | None = None) -> list[Rung]:
         loss=MarginSoftmaxConfig(),
         sampler=SamplerConfig(kind="weighted"),
     )
-    return [asked, fixed, both, softplus, softmax, all_pairs, papers, balanced, ours]
+    longer = replace(ours, name="1 s segments", change="for training and tests", segment_frames=100)
+    return [
+        asked, fixed, both, softplus, softmax, all_pairs, network, papers, balanced, ours, longer
+    ]  # fmt: skip
 
 
 def rivals(num_speakers: int, *, units: int | None = None) -> list[Rung]:
     """Other losses on the network and batches of the rung "balanced pairs" or of our default."""
-    *_, balanced, ours = ladder(num_speakers, units=units)
+    *_, balanced, ours, _ = ladder(num_speakers, units=units)
     bare = replace(balanced, network=ours.network)
     return [
         replace(balanced, name="MCL", change="likelihood of <p, q>", loss=PairLikelihoodConfig()),

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from _seed_features import FIXED_FRAME, LONG_SENTENCES, SEGMENT_FRAMES, SENTENCES, Sentences
+from _seed_features import FIXED_FRAME, LONG_SENTENCES, SENTENCES, Sentences
 from _seed_features import Features as StoredFeatures
 from _seed_rungs import Rung
 from speakersdk.metrics import eer, min_dcf
@@ -69,9 +69,10 @@ def train_and_measure(run: Run, features: StoredFeatures, device: torch.device) 
     trained = _train(run, features, device)
     trained["seconds"] = round(time.perf_counter() - start, 1)
     encoder, loss = trained.pop("encoder").eval(), trained.pop("loss")
-    result = {"rung": run.rung.name, "change": run.rung.change, "seed": run.seed, **trained}
-    if trained["outcome"] != "diverged":
-        result |= _measure(encoder, loss, features, device)
+    rung = run.rung
+    result = {"rung": rung.name, "change": rung.change, "seed": run.seed, **trained}
+    if trained["outcome"] == "done":
+        result |= _measure(encoder, loss, features, rung.segment_frames, device)
     return result
 
 
@@ -218,7 +219,7 @@ def _batches(
     def integers(high: int) -> Tensor:
         return torch.randint(high, (rung.batch_size,), generator=generator, device=device)
 
-    position = torch.arange(SEGMENT_FRAMES, device=device)
+    position = torch.arange(rung.segment_frames, device=device)
 
     def draw() -> tuple[Tensor, Tensor]:
         speakers = draw_speakers(rung.batch_size)
@@ -228,13 +229,14 @@ def _batches(
             other = 1 + integers(LONG_SENTENCES - 1)
             sentence[1::2] = (sentence[0::2] + other[1::2]) % LONG_SENTENCES
         row = speakers * SENTENCES + sentence
-        room = length[row] - SEGMENT_FRAMES
+        room = (length[row] - rung.segment_frames).clamp(min=0)
         if rung.fixed_crop:
-            offset = room.clamp(max=FIXED_FRAME)
+            offset = room.clamp(max=FIXED_FRAME)  # 100 ms into the sentence
         else:
             chance = torch.rand(rung.batch_size, generator=generator, device=device)
             offset = (chance * (room + 1)).long().clamp(max=room)
-        places = (first[row] + offset)[:, None] + position
+        # A sentence shorter than a crop is heard again from its start.
+        places = first[row][:, None] + (offset[:, None] + position) % length[row][:, None]
         return frames[places].float().transpose(1, 2), speakers
 
     return draw
@@ -242,16 +244,25 @@ def _batches(
 
 @torch.no_grad()
 def _measure(
-    encoder: BlstmEncoder, loss: nn.Module, features: StoredFeatures, device: torch.device
+    encoder: BlstmEncoder,
+    loss: nn.Module,
+    features: StoredFeatures,
+    segment_frames: int,
+    device: torch.device,
 ) -> dict[str, float]:
     """Error rates and clustering of unseen speakers; the accuracy's threshold is from others."""
-    segments = embed_sentences(encoder, features.segments, device)
+
+    def embed(sentences: Sentences) -> npt.NDArray[np.float32]:
+        sums, counts = _segment_sums(encoder, sentences, segment_frames, device)
+        return sums / counts[:, None].astype(np.float32)
+
+    segments = embed(features.segments)
     enroll, probe = torch.from_numpy(features.trials[:, :2]).T
     labels = features.trials[:, 2].astype(bool)
     cosine = _cosines(segments[enroll], segments[probe])
     scaled = encoder.scale(torch.from_numpy(segments))
     divergence = -symmetric_kl(scaled[enroll], scaled[probe]).numpy()
-    validation = embed_sentences(encoder, features.validation, device)
+    validation = embed(features.validation)
     threshold = best_threshold(*_validation_scores(validation, features.validation.speaker))
     apart = features.apart
     values = {
@@ -262,7 +273,10 @@ def _measure(
         "validation_eer": eer(*_validation_scores(validation, features.validation.speaker)),
         "accuracy": balanced_accuracy(cosine, labels, threshold),
         "threshold": threshold,
-        **cluster(encoder, features.clustered, device),
+        **cluster(
+            *_segment_sums(encoder, features.clustered, segment_frames, device),
+            features.clustered.speaker,
+        ),
     }
     if isinstance(loss, PairwiseKl):
         outputs = encoder.head(torch.from_numpy(segments).to(device)).cpu()
@@ -279,10 +293,17 @@ def _two_branch_distance(loss: PairwiseKl, outputs: Tensor) -> npt.NDArray[np.fl
     return divergences.sum(dim=1).numpy()
 
 
-def cluster(encoder: BlstmEncoder, sentences: Sentences, device: torch.device) -> dict[str, float]:
-    """The papers' protocol: two utterances of each speaker, of 8 and of 2 sentences."""
-    sums, counts = _segment_sums(encoder, sentences, device)
-    utterance = sentences.speaker * 2 + (np.arange(len(counts)) % SENTENCES >= LONG_SENTENCES)
+def cluster(
+    sums: npt.NDArray[np.float32], counts: npt.NDArray[np.int64], speaker: npt.NDArray[np.int64]
+) -> dict[str, float]:
+    """The papers' protocol: two utterances of each speaker, of 8 and of 2 sentences.
+
+    Args:
+        sums: (N, D) of each sentence's segments.
+        counts: (N,) how many segments.
+        speaker: (N,) of each sentence, ten in a row.
+    """
+    utterance = speaker * 2 + (np.arange(len(counts)) % SENTENCES >= LONG_SENTENCES)
     size = int(utterance.max()) + 1
     totals = np.zeros((size, sums.shape[1]))
     np.add.at(totals, utterance, sums)
@@ -303,30 +324,23 @@ def cluster(encoder: BlstmEncoder, sentences: Sentences, device: torch.device) -
     return values
 
 
-def embed_sentences(
-    encoder: BlstmEncoder, sentences: Sentences, device: torch.device
-) -> npt.NDArray[np.float32]:
-    """(N, D) mean over each sentence's segments."""
-    sums, counts = _segment_sums(encoder, sentences, device)
-    return sums / counts[:, None].astype(np.float32)
-
-
 def _segment_sums(
-    encoder: BlstmEncoder, sentences: Sentences, device: torch.device
+    encoder: BlstmEncoder, sentences: Sentences, segment_frames: int, device: torch.device
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
     """(N, D) sum over each sentence's segments, and (N,) how many there are."""
     sums = np.empty((len(sentences.first), encoder.embedding_dim), np.float32)
-    counts = np.maximum(sentences.length // SEGMENT_FRAMES, 1)
-    for length in np.unique(counts):
-        rows = np.flatnonzero(counts == length)
+    counts = np.maximum(sentences.length // segment_frames, 1)
+    used = np.minimum(sentences.length, counts * segment_frames)  # a short one as it is
+    for length in np.unique(used):
+        rows = np.flatnonzero(used == length)
         for start in range(0, len(rows), _EVALUATION_BATCH):
             part = rows[start : start + _EVALUATION_BATCH]
-            places = sentences.first[part][:, None] + np.arange(length * SEGMENT_FRAMES)
+            places = sentences.first[part][:, None] + np.arange(length)
             frames = torch.from_numpy(sentences.frames[places]).to(device).float().transpose(1, 2)
             mean = segment_mean(
-                encoder.embed_frames, frames, length=SEGMENT_FRAMES, step=SEGMENT_FRAMES
+                encoder.embed_frames, frames, length=segment_frames, step=segment_frames
             )
-            sums[part] = (mean * int(length)).cpu().numpy()
+            sums[part] = mean.cpu().numpy() * counts[part][:, None]
     return sums, counts
 
 

@@ -108,7 +108,8 @@ def run_all(options: argparse.Namespace) -> dict[str, Any]:
             waiting, stored_features, device=str(device), workers=workers,
             deadline_s=start_s + options.budget_s,
         ):  # fmt: skip
-            report["runs"].append(result)
+            if result["outcome"] != "stopped":  # out of time: no result of this rung
+                report["runs"].append(result)
             report["seconds"] = round(time.time() - start_s, 1)
             print(summary(result), file=sys.stderr, flush=True)
             if not options.smoke:

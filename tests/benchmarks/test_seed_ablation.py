@@ -55,7 +55,7 @@ def test_all_rungs_run_and_each_is_new(modules: ModuleType) -> None:
 
     rungs = _seed_rungs.ladder(7) + _seed_rungs.rivals(7)
     names = [rung.name for rung in rungs]
-    assert len(set(names)) == len(names) == 14
+    assert len(set(names)) == len(names) == 16
     assert rungs[0].broadcasts
     assert not any(rung.broadcasts for rung in rungs[1:])
     papers = rungs[names.index(_seed_rungs.PAPER)]
