@@ -107,13 +107,18 @@ def load_features(path: Path) -> Features:
 
 
 def read_features(
-    root: Path, *, train_speakers: int, dev_speakers: int, device: torch.device
+    root: Path,
+    *,
+    train_speakers: int = 100,
+    validation_speakers: int = 25,
+    dev_speakers: int = 125,
+    device: torch.device,
 ) -> Features:
     """Read the corpus and compute its frames.
 
     Args:
         root: folder of the packs.
-        train_speakers: of the train split; up to 25 of the rest are for validation.
+        train_speakers, validation_speakers: of the train split, one after the other.
         dev_speakers: whose trials are scored; the first 40 at most are clustered.
         device: where the frames are computed.
     """
@@ -129,7 +134,7 @@ def read_features(
         )
         for split in ("train", "dev")
     }
-    rest = groups["train"][train_speakers : train_speakers + 25]
+    rest = groups["train"][train_speakers : train_speakers + validation_speakers]
     train = [group[:SENTENCES] for group in groups["train"][:train_speakers]]
     dev = groups["dev"][:dev_speakers]
     waveforms = _read([*train, *rest, *(group[:SENTENCES] for group in dev)])

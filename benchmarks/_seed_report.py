@@ -83,7 +83,8 @@ def draw(report: dict[str, Any], path: Path) -> None:
     mpl.use("Agg")
     import matplotlib.pyplot as plt
 
-    mpl.rcParams["svg.hashsalt"] = path.stem  # the same file for the same result
+    # The same file for the same result, text as text.
+    mpl.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": path.stem})
     groups = by_rung(report)
     figure, (losses, rates) = plt.subplots(
         1, 2, figsize=(11, 4.2), layout="constrained", width_ratios=(1, 1.2)

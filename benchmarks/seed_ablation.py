@@ -23,12 +23,15 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, wait
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from _harness import REPOSITORY, RESULTS, conditions
 from _seed_report import document, draw, table
+
+if TYPE_CHECKING:
+    import torch
 
 QUESTION = "Why does a pairwise KL network not learn, and what is each repair worth?"
 DATA = Path(os.environ.get("SPEAKERSDK_SPEECH_DATA", REPOSITORY.parent / "shared" / "data"))
@@ -50,7 +53,13 @@ def main() -> int:
     if not options.smoke and not (DATA / "manifest.jsonl").is_file():
         print(f"no speech corpora in {DATA}; set SPEAKERSDK_SPEECH_DATA", file=sys.stderr)
         return 2
-    report = run_all(options)
+    from speakersdk_training.fit import pick_device
+
+    device = pick_device("cpu" if options.smoke else options.device)
+    if device.type == "cpu" and not options.smoke and not is_reduced(options):
+        print("a full ladder takes days without a GPU; see --units and --steps", file=sys.stderr)
+        return 2
+    report = run_all(options, device)
     print("\n".join([QUESTION, "", *table(report), ""]))
     print(json.dumps({key: report[key] for key in ("name", "settings", "conditions")}))
     return 0
@@ -74,20 +83,21 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def run_all(options: argparse.Namespace) -> dict[str, Any]:
+def is_reduced(options: argparse.Namespace) -> bool:
+    """Whether the runs are too small to be compared with published systems."""
+    return options.steps < STEPS or options.units is not None
+
+
+def run_all(options: argparse.Namespace, device: torch.device) -> dict[str, Any]:
     """All runs, most telling ones first; the report, which is also written if it is to be kept."""
     from _seed_features import read_features, synthetic_features
-    from speakersdk_training.fit import pick_device
 
     start_s = time.time()
-    device = pick_device("cpu" if options.smoke else options.device)
     if options.smoke:
         options.steps, options.seeds, options.units = 4, 1, 4
         features = synthetic_features(speakers=6, rng=np.random.default_rng(1))
     else:
-        features = read_features(
-            DATA, train_speakers=100, dev_speakers=options.dev_speakers, device=device
-        )
+        features = read_features(DATA, dev_speakers=options.dev_speakers, device=device)
     workers = options.workers or (8 if device.type == "cuda" else 1)
     report = new_report(options, device=str(device), workers=workers, features=features)
     path = options.results / f"{report['conditions']['date_utc'][:10]}-seed-ablation.json"
@@ -108,10 +118,11 @@ def run_all(options: argparse.Namespace) -> dict[str, Any]:
             waiting, stored_features, device=str(device), workers=workers,
             deadline_s=start_s + options.budget_s,
         ):  # fmt: skip
-            if result["outcome"] != "stopped":  # out of time: no result of this rung
-                report["runs"].append(result)
-            report["seconds"] = round(time.time() - start_s, 1)
             print(summary(result), file=sys.stderr, flush=True)
+            if result["outcome"] == "stopped":  # out of time: no result of this rung
+                continue
+            report["runs"].append(result)
+            report["seconds"] = round(time.time() - start_s, 1)
             if not options.smoke:
                 write(report, path)
     return report
@@ -197,7 +208,7 @@ def new_report(
             "clustered_speakers": int(features.clustered.speaker.max()) + 1,
             "target_trials": int(features.trials[:, 2].sum()),
             "nontarget_trials": int((1 - features.trials[:, 2]).sum()),
-            "is_reduced": options.steps < STEPS or options.units is not None,
+            "is_reduced": is_reduced(options),
         },
         "seconds": 0.0,
         "runs": [],

@@ -100,6 +100,37 @@ def test_a_failing_run_ends_all(modules: ModuleType, tmp_path: Path) -> None:
 
 
 @pytest.mark.training
+@pytest.mark.speech
+def test_features_are_those_of_the_speech(
+    modules: ModuleType, speech_data: Any, tmp_path: Path
+) -> None:
+    import _seed_features
+    from speakersdk_training.models import LogMel, papers_frontend
+
+    read = _seed_features.read_features(
+        speech_data.root,
+        train_speakers=2,
+        validation_speakers=1,
+        dev_speakers=2,
+        device=torch.device("cpu"),
+    )
+    path = tmp_path / "features.npz"
+    read.save(path)
+    features = _seed_features.load_features(path)
+    assert features.train.speaker.tolist() == [0] * 10 + [1] * 10
+    assert set(features.validation.speaker.tolist()) == {0}
+    utterance = speech_data.utterances(corpus="speechocean762", split="train")[0]
+    padded = torch.nn.functional.pad(torch.from_numpy(speech_data.samples(utterance)), (1, 0))
+    expected = LogMel(papers_frontend())(padded[None])[0].T
+    got = torch.from_numpy(features.train.frames[: features.train.length[0]]).float()
+    # Half precision of values up to 8.
+    torch.testing.assert_close(got, expected, rtol=0, atol=2.0**-8)
+    assert features.clustered.speaker.tolist() == [0] * 10 + [1] * 10
+    assert set(features.segments.length.tolist()) == {294}  # 3 s
+    assert len(features.trials) == len(features.apart) > 0
+
+
+@pytest.mark.training
 def test_page_shows_the_latest_result(modules: ModuleType) -> None:
     import _seed_report
 

@@ -108,6 +108,16 @@ def test_the_papers_front_end(demo_clips: Path) -> None:
         )
 
 
+@pytest.mark.speech
+def test_the_papers_front_end_on_real_speech(speech_data: Any) -> None:
+    config = papers_frontend()
+    for utterance in speech_data.utterances(corpus="speechocean762", split="dev")[:3]:
+        samples = speech_data.samples(utterance)
+        np.testing.assert_allclose(
+            log_mel(samples, config), with_options(samples, config), rtol=0, atol=TOLERANCE
+        )
+
+
 def test_the_papers_front_end_gives_the_values_of_librosa() -> None:
     """librosa 0.11: log10(1 + 1e4 melspectrogram(y, 16000, n_fft=1024, hop_length=160,
     n_mels=128, center=False))."""
