@@ -38,12 +38,8 @@ def table(report: dict[str, Any]) -> list[str]:
     ]
     for name, runs in by_rung(report).items():
         measured = [run for run in runs if "eer" in run]
-        cells = [
-            _percent([{**run, **run["statistics"]}[key] for run in measured])
-            if measured and key in {**measured[0], **measured[0]["statistics"]}
-            else ""
-            for key in _MEASURES
-        ]
+        values = [{**run, **run["statistics"]} for run in measured]
+        cells = [_percent([value[key] for value in values if key in value]) for key in _MEASURES]
         seeds = f"{len(measured)} of {len(runs)}" if len(measured) < len(runs) else f"{len(runs)}"
         lines.append(f"| {name} | {_stuck(measured)} | {' | '.join(cells)} | {seeds} |")
     return lines
@@ -131,5 +127,7 @@ def _stuck(runs: list[dict[str, Any]]) -> str:
 
 
 def _percent(values: list[float]) -> str:
+    if not values:
+        return ""
     text = f"{100 * mean(values):.2f}"
     return f"{text} ± {100 * stdev(values):.2f}" if len(values) > 1 else text

@@ -127,7 +127,9 @@ def _train(run: Run, features: StoredFeatures, device: torch.device) -> dict[str
         "steps": step,
         "parameters": sum(parameter.numel() for parameter in encoder.parameters()),
         "loss_curve": [[int(at), round(each, 6)] for at, each in curve if math.isfinite(each)],
-        "statistics": {name: round(each, 6) for name, each in statistics.items()},
+        "statistics": {
+            name: round(each, 6) for name, each in statistics.items() if math.isfinite(each)
+        },
     }
 
 
@@ -281,7 +283,9 @@ def _measure(
     if isinstance(loss, PairwiseKl):
         outputs = encoder.head(torch.from_numpy(segments).to(device)).cpu()
         branches = torch.stack([outputs[enroll], outputs[probe]], dim=1).flatten(0, 1)
-        values["eer_of_outputs"] = eer(-_two_branch_distance(loss, branches), labels)
+        distances = _two_branch_distance(loss, branches)
+        if np.isfinite(distances).all():  # raw outputs may give anything
+            values["eer_of_outputs"] = eer(-distances, labels)
     return {name: round(float(value), 6) for name, value in values.items()}
 
 

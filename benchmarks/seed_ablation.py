@@ -230,10 +230,13 @@ def summary(result: dict[str, Any]) -> str:
 
 
 def write(report: dict[str, Any], path: Path) -> None:
-    """Replace the result file as a whole."""
+    """Replace the result file as a whole; a run is one line, for its loss has many points."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(report, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    runs = ",\n".join(json.dumps(run, allow_nan=False) for run in report["runs"])
+    rest = json.dumps({**report, "runs": []}, indent=1, allow_nan=False)
+    text = rest.replace('"runs": []', f'"runs": [\n{runs}\n ]')
+    partial.write_text(text + "\n", encoding="utf-8")
     partial.replace(path)
 
 
