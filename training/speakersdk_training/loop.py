@@ -152,7 +152,9 @@ class Trainer:
             embeddings, speech_logits = self._utterance(batch.samples)
         embeddings = embeddings.float()
         loss = speaker_loss = self._loss(
-            embeddings, batch.classes, margin_factor=optim.margin_factor(share)
+            embeddings,
+            batch.classes,
+            margin=self.config.margin_softmax.margin * optim.margin_factor(share),
         )
         scalars: dict[str, Tensor | float] = {"speaker_loss": speaker_loss.detach()}
         if with_statistics:

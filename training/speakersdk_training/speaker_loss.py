@@ -30,15 +30,17 @@ class SpeakerLoss(nn.Module):
         self._head = encoder.head if isinstance(encoder, BlstmEncoder) else None
         self._alarm = CollapseAlarm()
 
-    def forward(self, embeddings: Tensor, classes: Tensor, *, margin_factor: float) -> Tensor:
-        """Mean loss of embeddings (B, D) before scaling; classes (B,) int64.
+    def forward(self, embeddings: Tensor, classes: Tensor, *, margin: float) -> Tensor:
+        """Mean loss.
 
-        Margin softmax takes the embeddings and this step's share of its margin, a pair loss what
-        the encoder's dense layers make of them.
+        Args:
+            embeddings: (B, D) before scaling; a pair loss looks at what the encoder's dense layers
+                make of them.
+            classes: (B,) int64.
+            margin: of this step, for margin softmax.
         """
         value: Tensor
         if isinstance(self.criterion, MarginSoftmax):
-            margin = self.criterion.config.margin * margin_factor
             value = self.criterion(embeddings, classes, margin=margin)
         else:
             value = self.criterion(self._outputs(embeddings), classes)
