@@ -9,6 +9,7 @@ from torch import Tensor
 
 from speakersdk.frontend import FrontendConfig
 from speakersdk_training.audio_bank import AudioBank
+from speakersdk_training.speaker_draws import SpeakerDraw
 from speakersdk_training.speech_labels import LABEL_SAMPLES
 
 _INT16_SCALE = 32767.0
@@ -43,7 +44,7 @@ class CropSampler:
         *,
         batch_size: int,
         speeds: tuple[float, ...],
-        speaker_cap_s: float,
+        draw_speakers: SpeakerDraw,
         generator: torch.Generator,
     ) -> None:
         """Prepare drawing.
@@ -53,17 +54,16 @@ class CropSampler:
             frontend: gives rate and frames.
             batch_size: crops in a batch.
             speeds: playing speeds; each takes its share of every batch.
-            speaker_cap_s: speakers are drawn by the square root of their seconds up to this cap.
-            generator: on the bank's device.
+            draw_speakers: whose crops; called for each speed.
+            generator: of places in the audio, on the bank's device.
         """
         self._bank = bank
         self._frontend = frontend
         self._generator = generator
+        self._draw_speakers = draw_speakers
         self._speeds = speeds
         shares = torch.arange(batch_size) % len(speeds)
         self._per_speed = [int((shares == index).sum()) for index in range(len(speeds))]
-        seconds = bank.length.double() / frontend.sample_rate_hz
-        self._speaker_weights = seconds.clamp(max=speaker_cap_s).sqrt()
 
     @property
     def num_classes(self) -> int:
@@ -87,9 +87,7 @@ class CropSampler:
 
     def _draw_speed(self, index: int, speed: float, count: int, crop_samples: int) -> Batch:
         bank = self._bank
-        speaker = torch.multinomial(
-            self._speaker_weights, count, replacement=True, generator=self._generator
-        )
+        speaker = self._draw_speakers(count)
         length = bank.length[speaker]
         source_samples = round(crop_samples * speed)
         room = (length - source_samples).clamp(min=0) // LABEL_SAMPLES
@@ -117,6 +115,12 @@ class CropSampler:
         places = (offset[:, None] + centre.long()) % bank.length[speaker][:, None]
         labels = bank.speech[(bank.first[speaker][:, None] + places) // LABEL_SAMPLES]
         return labels.float() / 255
+
+
+def speaker_weights(bank: AudioBank, sample_rate_hz: int, *, speaker_cap_s: float) -> Tensor:
+    """(S,) how often speakers are drawn: the square root of their seconds, up to a cap."""
+    seconds = bank.length.double() / sample_rate_hz
+    return seconds.clamp(max=speaker_cap_s).sqrt()
 
 
 def change_speed(samples: Tensor, num_samples: int) -> Tensor:

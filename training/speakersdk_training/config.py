@@ -18,12 +18,22 @@ from speakersdk.errors import ConfigError
 from speakersdk.frontend import FrontendConfig
 from speakersdk_training.augment import AugmentConfig
 from speakersdk_training.errors import TrainingError
-from speakersdk_training.losses import MarginSoftmaxConfig, PairwiseKlConfig
+from speakersdk_training.losses import (
+    JensenShannonConfig,
+    MarginSoftmaxConfig,
+    PairLikelihoodConfig,
+    PairwiseKlConfig,
+    PrototypicalConfig,
+)
 from speakersdk_training.models import BlstmConfig, TdnnConfig
 from speakersdk_training.optim import OptimConfig
+from speakersdk_training.speaker_draws import SamplerConfig
 
 T = TypeVar("T")
 
+LossName = Literal[
+    "margin_softmax", "pairwise_kl", "pair_likelihood", "jensen_shannon", "prototypical", "ge2e"
+]
 _SHORTEST_CROP_S = 0.1  # a few frames, whatever the front end
 
 
@@ -96,7 +106,9 @@ class RunConfig:
     Attributes:
         name: of the model.
         encoder: tdnn | blstm.
-        loss: margin_softmax | pairwise_kl.
+        loss: margin_softmax | pairwise_kl | pair_likelihood | jensen_shannon | prototypical | ge2e;
+            all but the first compare the crops of a batch, and the last two want `sampler.kind`
+            grouped.
         steps: optimiser steps.
         batch_size: crops a step.
         crop_s: crop lengths; each step draws one.
@@ -110,7 +122,7 @@ class RunConfig:
 
     name: str
     encoder: Literal["tdnn", "blstm"] = "tdnn"
-    loss: Literal["margin_softmax", "pairwise_kl"] = "margin_softmax"
+    loss: LossName = "margin_softmax"
     steps: int = 3000
     batch_size: int = 512
     crop_s: tuple[float, ...] = (2.0,)
@@ -151,6 +163,10 @@ class TrainConfig:
     blstm: BlstmConfig = field(default_factory=BlstmConfig)
     margin_softmax: MarginSoftmaxConfig = field(default_factory=MarginSoftmaxConfig)
     pairwise_kl: PairwiseKlConfig = field(default_factory=PairwiseKlConfig)
+    pair_likelihood: PairLikelihoodConfig = field(default_factory=PairLikelihoodConfig)
+    jensen_shannon: JensenShannonConfig = field(default_factory=JensenShannonConfig)
+    prototypical: PrototypicalConfig = field(default_factory=PrototypicalConfig)
+    sampler: SamplerConfig = field(default_factory=SamplerConfig)
     optim: OptimConfig = field(default_factory=OptimConfig)
     augment: AugmentConfig = field(default_factory=AugmentConfig)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
@@ -14,7 +15,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from speakersdk_training.audio_bank import AudioBank
 from speakersdk_training.augment import Augmenter
-from speakersdk_training.batches import Batch, CropSampler
+from speakersdk_training.batches import Batch, CropSampler, speaker_weights
 from speakersdk_training.checkpoint import (
     config_to_dict,
     make_encoder,
@@ -24,11 +25,14 @@ from speakersdk_training.checkpoint import (
 from speakersdk_training.config import TrainConfig
 from speakersdk_training.errors import TrainingError
 from speakersdk_training.evaluate import TrialSet
-from speakersdk_training.losses import MarginSoftmax, PairwiseKl
 from speakersdk_training.models import BlstmEncoder, TdnnEncoder
 from speakersdk_training.optim import make_optimizer
+from speakersdk_training.speaker_draws import make_draw
+from speakersdk_training.speaker_loss import SpeakerLoss
 
 _DIVERGED = "lower optim.learning_rate or raise optim.warmup_share"
+
+log = logging.getLogger(__name__)
 
 Report = Callable[[int, dict[str, float]], None]  # step, scalars
 
@@ -59,7 +63,16 @@ class Trainer:
             config.frontend,
             batch_size=config.run.batch_size,
             speeds=config.data.speeds,
-            speaker_cap_s=config.data.speaker_cap_s,
+            draw_speakers=make_draw(
+                config.sampler,
+                bank.speakers,
+                speaker_weights(
+                    bank,
+                    config.frontend.sample_rate_hz,
+                    speaker_cap_s=config.data.speaker_cap_s,
+                ),
+                self._generator,
+            ),
             generator=self._generator,
         )
         self._augmenter = Augmenter(
@@ -70,7 +83,9 @@ class Trainer:
             noise_bank=noise,
         )
         self.encoder = make_encoder(config).to(device)
-        self._loss = self._make_loss().to(device)
+        self._loss = SpeakerLoss(config, self.encoder, num_classes=self._sampler.num_classes).to(
+            device
+        )
         self.averaged = AveragedModel(
             self.encoder,
             multi_avg_fn=get_ema_multi_avg_fn(  # type: ignore[no-untyped-call]
@@ -86,16 +101,6 @@ class Trainer:
         )
         self._optimizer = make_optimizer(config.optim, self.encoder, self._loss)
 
-    def _make_loss(self) -> MarginSoftmax | PairwiseKl:
-        if self.config.run.loss == "pairwise_kl":
-            return PairwiseKl(self.config.pairwise_kl)
-        return MarginSoftmax(
-            self.config.margin_softmax,
-            embedding_dim=self.encoder.embedding_dim,
-            num_classes=self._sampler.num_classes,
-            temperature=self.encoder.temperature,
-        )
-
     def run(self, folder: Path, *, report: Report) -> None:
         """Train to the configured number of steps from wherever the trainer stands.
 
@@ -106,16 +111,19 @@ class Trainer:
         """
         run = self.config.run
         while self.step < run.steps:
-            scalars = self._train_step()
+            last = self.step + 1 == run.steps
+            is_logged = last or (self.step + 1) % run.log_every == 0
+            scalars = self._train_step(with_statistics=is_logged)
             self.step += 1
-            last = self.step == run.steps
-            if last or self.step % run.log_every == 0:
+            if is_logged:
                 values = {name: float(value) for name, value in scalars.items()}
                 if not values["loss"] < float("inf"):
                     raise TrainingError(
                         f"the loss is {values['loss']} at step {self.step}; {_DIVERGED}"
                     )
                 report(self.step, values)
+                if warning := self._loss.alarm(values["speaker_loss"], values):
+                    log.warning("step %d: %s", self.step, warning)
             evaluates = last or self.step % run.evaluate_every == 0
             saves = last or self.step % run.checkpoint_every == 0
             if evaluates or saves:
@@ -130,7 +138,7 @@ class Trainer:
         if not all(bool(value.isfinite().all()) for value in self.encoder.state_dict().values()):
             raise TrainingError(f"weights are not finite at step {self.step}; {_DIVERGED}")
 
-    def _train_step(self) -> dict[str, Tensor]:
+    def _train_step(self, *, with_statistics: bool) -> dict[str, Tensor | float]:
         run, optim = self.config.run, self.config.optim
         share = self.step / run.steps
         rate = optim.learning_rate * optim.learning_rate_factor(share)
@@ -142,8 +150,15 @@ class Trainer:
         device_type = batch.samples.device.type
         with torch.autocast(device_type, torch.bfloat16, enabled=run.precision == "bf16"):
             embeddings, speech_logits = self._utterance(batch.samples)
-        loss = speaker_loss = self._speaker_loss(embeddings.float(), batch.classes, share)
-        scalars = {"speaker_loss": speaker_loss.detach()}
+        embeddings = embeddings.float()
+        loss = speaker_loss = self._loss(
+            embeddings,
+            batch.classes,
+            margin=self.config.margin_softmax.margin * optim.margin_factor(share),
+        )
+        scalars: dict[str, Tensor | float] = {"speaker_loss": speaker_loss.detach()}
+        if with_statistics:
+            scalars |= self._loss.statistics(embeddings.detach(), batch.classes)
         if batch.speech is not None and speech_logits is not None:
             speech_loss = functional.binary_cross_entropy_with_logits(
                 speech_logits.float(), batch.speech
@@ -151,7 +166,7 @@ class Trainer:
             loss = speaker_loss + run.speech_weight * speech_loss
             scalars["speech_loss"] = speech_loss.detach()
         self._optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         norm = nn.utils.clip_grad_norm_(self.encoder.parameters(), optim.clip_norm)
         self._optimizer.step()
         self.averaged.update_parameters(self.encoder)
@@ -162,14 +177,6 @@ class Trainer:
         choice = int(torch.randint(len(lengths), (1,), generator=self._host_generator))
         batch = self._sampler.draw(round(lengths[choice] * self.config.frontend.sample_rate_hz))
         return Batch(self._augmenter(batch.samples), batch.classes, batch.speech)
-
-    def _speaker_loss(self, embeddings: Tensor, classes: Tensor, share: float) -> Tensor:
-        if isinstance(self._loss, MarginSoftmax):
-            margin = self._loss.config.margin * self.config.optim.margin_factor(share)
-            loss: Tensor = self._loss(embeddings, classes, margin=margin)
-            return loss
-        pair_loss: Tensor = self._loss(embeddings, classes)
-        return pair_loss
 
     def _evaluate(self, folder: Path, report: Report) -> None:
         encoder = cast("TdnnEncoder | BlstmEncoder", self.averaged.module).eval()
