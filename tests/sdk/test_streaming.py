@@ -1,3 +1,4 @@
+import math
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -7,8 +8,11 @@ import pytest
 
 import speakersdk
 from speakersdk.audio import SAMPLE_RATE_HZ, read_audio
+from speakersdk.calibration import Calibration
 from speakersdk.decision import Verdict
+from speakersdk.decision_rule import Request
 from speakersdk.errors import ConfigError, InvalidAudioError, ModelError
+from speakersdk.speaker_change import KEPT_S
 from speakersdk.stream_update import StreamUpdate
 from speakersdk.streaming import SILENCE_S, SpeakerStream
 from speakersdk.verifier import Verifier
@@ -31,6 +35,12 @@ def voiceprints(verifier: Verifier) -> list[Voiceprint]:
 @pytest.fixture(scope="module")
 def probe() -> np.ndarray:
     return read_audio(CLIPS / "slt-probe.flac")
+
+
+def calibrated(verifier: Verifier) -> Calibration:
+    calibration = verifier.manifest.calibration
+    assert calibration is not None
+    return calibration
 
 
 def push(
@@ -155,6 +165,56 @@ def test_another_voice_restarts_the_evidence(
     assert updates[-1].speaker == "rms"
 
 
+def test_evidence_after_a_change_is_of_the_new_voice(
+    verifier: Verifier, voiceprints: list[Voiceprint], probe: np.ndarray
+) -> None:
+    stream = verifier.stream(voiceprints)
+    before = push(stream, probe)[-1]
+    updates = push(stream, read_audio(CLIPS / "rms-probe.flac"))
+    change = next(index for index, update in enumerate(updates) if update.has_changed)
+    noticed = updates[change]
+    # Of what was heard, only the end is surely the new voice's; it is scored with the next hop.
+    assert 0 < noticed.speech_s <= KEPT_S < before.speech_s
+    assert noticed.verdict is Verdict.INCONCLUSIVE
+    assert noticed.llr is None
+    assert updates[change + 1].llr is not None
+    assert not any(update.speaker == "slt" for update in updates[change:])
+
+
+@pytest.mark.parametrize("far", [0.1, 0.01, 0.001])
+def test_the_bound_is_that_of_one_look_and_what_three_looks_are_worth(
+    voiceprints: list[Voiceprint], probe: np.ndarray, far: float
+) -> None:
+    verifier = Verifier(far=far)
+    stream = verifier.stream(voiceprints)
+    rule = Request(far=far).rule(calibrated(verifier))
+    update = push(stream, probe[:32000])[-1]
+    for voiceprint, evidence, at in zip(
+        voiceprints, stream._so_far, update.candidates, strict=True
+    ):
+        threshold = rule.threshold(
+            enrolled_speech_s=voiceprint.total_speech_s, probe_speech_s=update.speech_s
+        )
+        assert evidence == (at.total_llr, pytest.approx(threshold + math.log(3)))
+
+
+def test_the_voiceprint_of_the_accepted_speaker_helps_to_notice_a_change(
+    verifier: Verifier,
+    voiceprints: list[Voiceprint],
+    probe: np.ndarray,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stream = verifier.stream(voiceprints, window_s=KEPT_S + 0.6)  # as long as the recent speech
+    assert stream._accepted_llr() is None
+    last = push(stream, probe[:48000])[-1]
+    assert last.speaker == "slt"
+    accepted_llr = stream._accepted_llr()
+    # Less speech than hops where a hop is not all speech.
+    assert accepted_llr == pytest.approx(last.llr, rel=0.2)
+    monkeypatch.setattr(stream, "_accepted_llr", lambda: -99.0)
+    assert any(update.has_changed for update in push(stream, probe[48000:]))
+
+
 def test_no_speech_at_all_is_never_a_number(
     verifier: Verifier, voiceprints: list[Voiceprint]
 ) -> None:
@@ -167,9 +227,8 @@ def test_no_speech_at_all_is_never_a_number(
 def test_a_model_without_speech_head_or_with_windows_streams_too(
     verifier: Verifier, edit_model: Callable[..., Path], model: str
 ) -> None:
-    calibration = verifier.manifest.calibration
-    assert calibration is not None
-    other = Verifier(edit_model(MODELS / f"{model}.onnx", calibration=asdict(calibration)))
+    calibration = asdict(calibrated(verifier))
+    other = Verifier(edit_model(MODELS / f"{model}.onnx", calibration=calibration))
     clip = CLIPS / "slt-enroll-1.flac"
     stream = other.stream([other.enroll([clip], name="slt")])
     last = push(stream, read_audio(clip))[-1]
