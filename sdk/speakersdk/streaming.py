@@ -33,6 +33,7 @@ from speakersdk.voiceprint import Voiceprint
 # Silence after which the next speech may be anybody's: evidence and encoder start afresh. The
 # encoder itself sees 0.7 s of the past.
 SILENCE_S: Final = 5.0
+_DIGITS: Final = 6  # of seconds: 0.3 and not 0.30000000000000004
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -242,7 +243,7 @@ class SpeakerStream:
         if len(ranked) > 1 and best.total_llr is not None and ranked[1].total_llr is not None:
             margin = best.total_llr - ranked[1].total_llr
         return StreamUpdate(
-            time_s=(self._num_hops * self._hop_s),
+            time_s=round(self._num_hops * self._hop_s, _DIGITS),
             speech=self.state.speech_probability,
             speech_s=self.state.speech_s,
             window_speech_s=self.state.window_speech_s,
@@ -253,7 +254,7 @@ class SpeakerStream:
             verdict=shown.verdict,
             speaker=accepted.name if accepted else None,
             margin=margin,
-            age_s=self._silent_hops * self._hop_s,
+            age_s=round(self._silent_hops * self._hop_s, _DIGITS),
             has_changed=has_changed,
             candidates=candidates,
         )

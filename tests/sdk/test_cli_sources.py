@@ -60,11 +60,11 @@ def test_half_a_sample_at_the_end_of_a_pipe_is_dropped(monkeypatch: pytest.Monke
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"fast": True}, "--fast with --input"),
-        ({"rate": 8000.0}, "--rate with --input -"),
-        ({"input": "a.wav", "rate": 8000.0}, "--rate with --input -"),
-        ({"input": "a.wav", "device": "usb"}, "--device with a microphone"),
-        ({"input": "-", "reconnect": True}, "--reconnect with a microphone"),
+        ({"fast": True}, "--input FILE with --fast, got no --input"),
+        ({"rate": 8000.0}, "--input - with --rate"),
+        ({"input": "a.wav", "rate": 8000.0}, "--input - with --rate"),
+        ({"input": "a.wav", "device": "usb"}, "no --input with --device, got --input a.wav"),
+        ({"input": "-", "reconnect": True}, "no --input with --reconnect"),
         ({"input": "-", "rate": 0.0}, "sample_rate_hz between"),
         ({"input": "-", "rate": float("nan")}, "sample_rate_hz between"),
     ],

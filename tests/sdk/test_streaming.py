@@ -140,7 +140,7 @@ def test_after_long_silence_a_stream_is_as_good_as_new(
     assert before[-1].llr is None
     # On to the next reset: from there on everything must be that of a fresh stream.
     filler = np.zeros(1600, np.float32)
-    while round(push(stream, filler)[-1].age_s, 6) % 1.0 != 0:
+    while push(stream, filler)[-1].age_s % 1.0 != 0:
         pass
     buffer = stream.state.buffer  # the context and what of the next hop is there already
     waiting = buffer.samples[1 : buffer._filled].copy()

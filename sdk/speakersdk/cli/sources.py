@@ -126,14 +126,15 @@ def open_source(arguments: argparse.Namespace) -> RecordedSource | MicrophoneSou
 def _check_options(arguments: argparse.Namespace) -> None:
     """Refuse what would be ignored: whoever gives an option expects something of it."""
     is_pipe, is_microphone = arguments.input == "-", arguments.input is None
-    for option, is_given, is_used, with_what in (
+    got = "no --input" if is_microphone else f"--input {arguments.input}"
+    for option, is_given, is_used, needed in (
         ("--rate", arguments.rate is not None, is_pipe, "--input -"),
-        ("--fast", arguments.fast, not is_microphone, "--input"),
-        ("--device", arguments.device is not None, is_microphone, "a microphone, not --input"),
-        ("--reconnect", arguments.reconnect, is_microphone, "a microphone, not --input"),
+        ("--fast", arguments.fast, not is_microphone, "--input FILE"),
+        ("--device", arguments.device is not None, is_microphone, "no --input"),
+        ("--reconnect", arguments.reconnect, is_microphone, "no --input"),
     ):
         if is_given and not is_used:
-            raise ConfigError(f"expected {option} with {with_what}, got it without; leave it out")
+            raise ConfigError(f"expected {needed} with {option}, got {got}; leave {option} out")
     if is_pipe and arguments.rate is not None:
         StreamResampler().check(np.zeros(0, np.float32), sample_rate_hz=arguments.rate)
 
