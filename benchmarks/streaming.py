@@ -1,15 +1,19 @@
 """Streaming: CPU, latency and memory of the live pipeline, beside a peer that re-runs windows.
 
 Pipeline: voice activity, encoder, scoring, decision; one update each 100 ms, on one thread. The
-windowed model is one of the papers' BLSTM with random weights, made here if torch is installed; the
-peer is Resemblyzer, whose encoder is run on the last 3 s at the same hop.
+windowed model is the papers' BLSTM with RANDOM WEIGHTS, made here if torch is installed: what it
+costs does not depend on the weights, what it says is worth nothing and is not looked at. The peer
+is Resemblyzer, whose encoder is run on the last 3 s at the same hop and decides nothing.
 
-    --day   push a whole day of audio for the memory figure (minutes) instead of an hour
+    --day   push a whole day of audio for the memory figure (ten minutes) instead of an hour
+
+`python benchmarks/_streaming_tables.py` brings the result into docs/streaming.md.
 """
 
 from __future__ import annotations
 
 import gc
+import os
 import sys
 import tempfile
 import time
@@ -61,23 +65,29 @@ def main() -> int:
         encoder_and_scorer(verifier.stream(voiceprints), voiceprints, speech),
         ROUND_HOPS,
     )
+    alone = {f"{name}, alone": contestant for name, contestant in contestants.items()}
+    compare(benchmark, alone)
     with tempfile.TemporaryDirectory() as folder:
         windowed = windowed_verifier(Path(folder), verifier)
     if windowed is not None:
         stream = windowed.stream(enrolled(windowed))
-        contestants["windowed pipeline"] = (hop_pusher(stream, speech), PEER_HOPS * 3)
+        contestants["windowed pipeline, random weights"] = (
+            hop_pusher(stream, speech),
+            PEER_HOPS * 3,
+        )
     peer = resemblyzer(benchmark.threads)
     if peer is not None:
         window = speech[:WINDOW_SAMPLES]
         contestants["Resemblyzer, 3 s window"] = (lambda: peer(window), PEER_HOPS)
     compare(benchmark, contestants)
     num_hops = 600 if benchmark.smoke else DAY_HOPS if is_day else HOUR_HOPS
-    benchmark.record("memory, simulated hours", round(num_hops / HOUR_HOPS, 2))
-    start, end = memory(verifier.stream(voiceprints), speech, num_hops)
-    benchmark.record("memory at the start, MB", round(start, 2))
-    benchmark.record("memory at the end, MB", round(end, 2))
+    hops, resident_mb = memory(verifier.stream(voiceprints), speech, num_hops)
+    benchmark.record("memory: simulated hours", round(num_hops / HOUR_HOPS, 2))
+    benchmark.record("memory: MB after a tenth", round(resident_mb[0], 2))
+    benchmark.record("memory: MB at the end", round(resident_mb[-1], 2))
     if not benchmark.smoke:
-        benchmark.record("memory slope, MB a day", round((end - start) * DAY_HOPS / num_hops, 3))
+        slope = np.polyfit(hops, resident_mb, 1)[0]
+        benchmark.record("memory: slope, MB a day", round(float(slope) * DAY_HOPS, 3))
     benchmark.finish()
     return 0
 
@@ -123,7 +133,10 @@ def encoder_and_scorer(
 
 
 def compare(benchmark: Benchmark, contestants: dict[str, tuple[Callable[[], object], int]]) -> None:
-    """Alternate between the contestants; report CPU and latency of each."""
+    """Alternate between the contestants; report CPU and latency of each.
+
+    The first is the one that peers are compared with.
+    """
     rounds = 1 if benchmark.smoke else ROUNDS
     cpu_s: dict[str, list[float]] = {name: [] for name in contestants}
     latency_s: dict[str, list[float]] = {name: [] for name in contestants}
@@ -143,34 +156,30 @@ def compare(benchmark: Benchmark, contestants: dict[str, tuple[Callable[[], obje
         for share in (50, 95, 99):
             value = float(np.percentile(latency_s[name], share)) * 1e3
             benchmark.record(f"{name}: ms per hop, p{share}", round(value, 3))
-    pipeline_s = float(np.median(cpu_s["stateful pipeline"]))
+    pipeline_s = np.array(cpu_s[next(iter(contestants))])
     for name, values in cpu_s.items():
-        if name not in {"stateful pipeline", "stateful encoder and scorer"}:
-            ratio = float(np.median(values)) / pipeline_s
+        if not name.startswith("stateful"):
+            # Of each round, whose contestants met the same machine.
+            ratio = float(np.median(np.array(values) / pipeline_s))
             benchmark.record(f"{name}: times the CPU of the stateful pipeline", round(ratio, 1))
 
 
 def memory(
     stream: SpeakerStream, speech: npt.NDArray[np.float32], num_hops: int
-) -> tuple[float, float]:
-    """Resident MB after a tenth of the hops, scaled to all of them, and after the last."""
+) -> tuple[list[int], list[float]]:
+    """Hops, and resident MB after them, from a tenth of the hops on; each tenth thrice."""
     push = hop_pusher(stream, speech)
-    settle = num_hops // 10
-    for _ in range(settle):
-        push()
-    gc.collect()
-    start = resident_mb()
-    for _ in range(num_hops - settle):
-        push()
-    gc.collect()
-    end = resident_mb()
-    return start, start + (end - start) * num_hops / (num_hops - settle)
-
-
-def resident_mb() -> float:
-    """Resident memory of this process."""
-    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
-    return pages * 4096 / 1e6
+    counts = [num_hops * part // 30 for part in range(3, 31)]
+    resident_mb: list[float] = []
+    pushed = 0
+    for count in counts:
+        for _ in range(count - pushed):
+            push()
+        pushed = count
+        gc.collect()
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+        resident_mb.append(pages * os.sysconf("SC_PAGE_SIZE") / 1e6)
+    return counts, resident_mb
 
 
 def windowed_verifier(folder: Path, calibrated: Verifier) -> Verifier | None:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from speakersdk.calibration import Calibration
+from speakersdk.decision_rule import DecisionRule
 from speakersdk.errors import ConfigError
 from speakersdk.hop_encoder import HopEncoder
 from speakersdk.stream_update import StreamUpdate
@@ -26,13 +26,13 @@ class StreamPool:
     def __init__(
         self,
         encoder: HopEncoder,
-        calibration: Calibration,
+        rule: DecisionRule,
         options: StreamOptions,
         *,
         check: Callable[[Sequence[Voiceprint]], None],
     ) -> None:
         self._encoder = encoder
-        self._calibration = calibration
+        self._rule = rule
         self._options = options
         self._check = check
         self._streams: dict[Hashable, SpeakerStream] = {}
@@ -50,9 +50,7 @@ class StreamPool:
         if key in self._streams:
             raise ConfigError(f"expected a new stream, got {key!r}, which is listening; remove it")
         self._check(voiceprints)
-        self._streams[key] = SpeakerStream(
-            self._encoder, self._calibration, voiceprints, self._options
-        )
+        self._streams[key] = SpeakerStream(self._encoder, self._rule, voiceprints, self._options)
 
     def remove(self, key: Hashable) -> None:
         """End a stream.

@@ -14,13 +14,18 @@ import numpy.typing as npt
 
 from speakersdk.arrays import Waveform
 from speakersdk.audio import StreamResampler
-from speakersdk.calibration import Calibration
 from speakersdk.decision import Verdict
+from speakersdk.decision_rule import DecisionRule
 from speakersdk.hop_encoder import HopEncoder, HopSizes, HopState
 from speakersdk.manifest import ModelManifest
 from speakersdk.scoring import symmetric_kl_matrix
-from speakersdk.sequential_decision import SequentialBounds, SequentialTest
-from speakersdk.speaker_change import CHANGE_LLR, RECENT_S, SpeakerChange
+from speakersdk.sequential_decision import (
+    LOOKS_LLR,
+    Evidence,
+    SequentialBounds,
+    SequentialTest,
+)
+from speakersdk.speaker_change import KEPT_S, RECENT_S, SpeakerChange
 from speakersdk.statistics_ring import RECENT, SO_FAR, WINDOW
 from speakersdk.stream_update import Candidate, StreamUpdate
 from speakersdk.voiceprint import Voiceprint
@@ -28,6 +33,7 @@ from speakersdk.voiceprint import Voiceprint
 # Silence after which the next speech may be anybody's: evidence and encoder start afresh. The
 # encoder itself sees 0.7 s of the past.
 SILENCE_S: Final = 5.0
+_DIGITS: Final = 6  # of seconds: 0.3 and not 0.30000000000000004
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,15 +66,16 @@ class SpeakerStream:
     def __init__(
         self,
         encoder: HopEncoder,
-        calibration: Calibration,
+        rule: DecisionRule,
         voiceprints: Sequence[Voiceprint],
         options: StreamOptions,
     ) -> None:
         manifest = encoder.manifest
         frontend = manifest.frontend
         self._encoder = encoder
-        self._calibration = calibration
+        self._rule = rule
         self._voiceprints = tuple(voiceprints)
+        self._enrolled_s = [voiceprint.total_speech_s for voiceprint in voiceprints]
         self._enrolled = np.stack([voiceprint.embedding for voiceprint in voiceprints])
         self._tests = [SequentialTest(options.bounds) for _ in voiceprints]
         self._hop_s = manifest.hop_frames * frontend.hop_samples / frontend.sample_rate_hz
@@ -80,11 +87,13 @@ class SpeakerStream:
             recent_hops=hop_sizes(manifest, options).recent_hops,
             calibrate=self._llr,
         )
+        self._kept_hops = round(KEPT_S / self._hop_s)
         self.state: HopState = encoder.start()
         self._num_hops = 0
         self._silent_hops = 0
-        self._scores: npt.NDArray[np.float64] | None = None  # (NUM_WINDOWS, candidates)
-        self._score_speech_s = (0.0, 0.0, 0.0)
+        self._scores: list[list[float]] | None = None  # of each window, of each candidate
+        self._window: list[Evidence | None] = [None] * len(voiceprints)
+        self._so_far = self._window
 
     @property
     def duration_s(self) -> float:
@@ -145,76 +154,85 @@ class SpeakerStream:
     def _take_evidence(self) -> bool:
         """Score the hop's embeddings and run the tests; whether the voice has changed."""
         state = self.state
-        has_changed = self._change.update(
-            state.embeddings[RECENT], state.embeddings[SO_FAR], speech_s=state.speech_s
-        )
         self._score()
-        if has_changed or self._accepted_is_gone():
-            has_changed = True
-            state.restart(keep_recent=True)
-            # What was heard since the change is the recent speech, and nothing else counts.
-            state.embeddings[WINDOW] = state.embeddings[SO_FAR] = state.embeddings[RECENT]
+        has_changed = self._change.update(
+            state.embeddings[RECENT],
+            state.embeddings[SO_FAR],
+            speech_s=state.speech_s,
+            accepted_llr=self._accepted_llr(),
+        )
+        if has_changed:
+            state.restart(keep_hops=self._kept_hops)
             self._change.restart()
+            self._forget()
             for test in self._tests:
                 test.restart()
-            self._score()
-        for test, window_llr, llr in zip(
-            self._tests, self._llrs(WINDOW), self._llrs(SO_FAR), strict=True
-        ):
-            test.update(llr, window_llr, speech_s=state.speech_s)
+        for test, window, so_far in zip(self._tests, self._window, self._so_far, strict=True):
+            test.update(so_far, window, speech_s=state.speech_s)
         return has_changed
 
     def _score(self) -> None:
-        self._scores = 0.0 - symmetric_kl_matrix(self.state.embeddings, self._enrolled)
-        recent_s = min(self.state.speech_s, RECENT_S)
-        self._score_speech_s = (self.state.window_speech_s, self.state.speech_s, recent_s)
+        state = self.state
+        self._scores = (0.0 - symmetric_kl_matrix(state.embeddings, self._enrolled)).tolist()
+        self._window = self._evidence(self._scores[WINDOW], state.window_speech_s)
+        self._so_far = self._evidence(self._scores[SO_FAR], state.speech_s)
 
-    def _accepted_is_gone(self) -> bool:
-        """Whether the recent speech is no longer that of a speaker who was accepted."""
-        return self.state.speech_s >= 2 * RECENT_S and any(
-            test.verdict is Verdict.ACCEPT and llr is not None and llr <= CHANGE_LLR
-            for test, llr in zip(self._tests, self._llrs(RECENT), strict=True)
-        )
+    def _accepted_llr(self) -> float | None:
+        """Of the recent speech and the likeliest of the accepted speakers; None without one."""
+        if self.state.speech_s < RECENT_S or self._scores is None:
+            return None
+        llrs = [
+            self._llr(score, enrolled_s, RECENT_S)
+            for test, score, enrolled_s in zip(
+                self._tests, self._scores[RECENT], self._enrolled_s, strict=True
+            )
+            if test.verdict is Verdict.ACCEPT
+        ]
+        return max(llrs, default=None)
 
     def _start_afresh(self) -> None:
         self.state.reset()
         self._change.restart()
-        self._scores = None
-        self._score_speech_s = (0.0, 0.0, 0.0)
+        self._forget()
         for test in self._tests:
             test.silence()
 
-    def _llr(self, score: float, a_s: float, b_s: float) -> float:
-        return self._calibration.llr(score, enrolled_speech_s=a_s, probe_speech_s=b_s)
+    def _forget(self) -> None:
+        """No evidence of anybody."""
+        self._scores = None
+        self._window = self._so_far = [None] * len(self._voiceprints)
 
-    def _llrs(self, row: int) -> list[float | None]:
-        """Of every candidate on the window or on the speech so far."""
-        speech_s = self._score_speech_s[row]
-        if self._scores is None or speech_s < self._calibration.minimum_speech_s:
-            return [None] * len(self._voiceprints)
+    def _llr(self, score: float, a_s: float, b_s: float) -> float:
+        return self._rule.calibration.llr(score, enrolled_speech_s=a_s, probe_speech_s=b_s)
+
+    def _evidence(self, scores: list[float], speech_s: float) -> list[Evidence | None]:
+        """Of every candidate; None where there is too little speech for any."""
+        if speech_s < self._rule.calibration.minimum_speech_s:
+            return [None] * len(scores)
         return [
-            self._llr(score, voiceprint.total_speech_s, speech_s)
-            for score, voiceprint in zip(self._scores[row].tolist(), self._voiceprints, strict=True)
+            Evidence(
+                llr=self._llr(score, enrolled_s, speech_s),
+                accept_llr=LOOKS_LLR
+                + self._rule.threshold(enrolled_speech_s=enrolled_s, probe_speech_s=speech_s),
+            )
+            for score, enrolled_s in zip(scores, self._enrolled_s, strict=True)
         ]
 
     def _report(self, has_changed: bool) -> StreamUpdate:
-        window, total = self._llrs(WINDOW), self._llrs(SO_FAR)
-        scores = None if self._scores is None else self._scores.tolist()
+        scores = self._scores
         candidates = tuple(
             Candidate(
                 name=voiceprint.name,
-                score=None if scores is None or window[index] is None else scores[WINDOW][index],
-                llr=window[index],
-                total_score=None
-                if scores is None or total[index] is None
-                else scores[SO_FAR][index],
-                total_llr=total[index],
+                score=None if scores is None or window is None else scores[WINDOW][index],
+                llr=None if window is None else window.llr,
+                total_score=None if scores is None or so_far is None else scores[SO_FAR][index],
+                total_llr=None if so_far is None else so_far.llr,
                 verdict=test.verdict,
                 is_decided=test.is_decided,
                 decided_s=test.decided_s,
             )
-            for index, (voiceprint, test) in enumerate(
-                zip(self._voiceprints, self._tests, strict=True)
+            for index, (voiceprint, test, window, so_far) in enumerate(
+                zip(self._voiceprints, self._tests, self._window, self._so_far, strict=True)
             )
         )
         ranked = sorted(candidates, key=_evidence, reverse=True)
@@ -225,7 +243,7 @@ class SpeakerStream:
         if len(ranked) > 1 and best.total_llr is not None and ranked[1].total_llr is not None:
             margin = best.total_llr - ranked[1].total_llr
         return StreamUpdate(
-            time_s=(self._num_hops * self._hop_s),
+            time_s=round(self._num_hops * self._hop_s, _DIGITS),
             speech=self.state.speech_probability,
             speech_s=self.state.speech_s,
             window_speech_s=self.state.window_speech_s,
@@ -236,7 +254,7 @@ class SpeakerStream:
             verdict=shown.verdict,
             speaker=accepted.name if accepted else None,
             margin=margin,
-            age_s=self._silent_hops * self._hop_s,
+            age_s=round(self._silent_hops * self._hop_s, _DIGITS),
             has_changed=has_changed,
             candidates=candidates,
         )

@@ -229,10 +229,10 @@ class Verifier:
             IncompatibleModelError, ModelError: as `identify`.
         """
         options = self._stream_options(miss_rate, limit_s, window_s, silence_s)
-        calibration = self._sequential_calibration()
+        rule = self._sequential_rule()
         self._check_candidates(voiceprints)
         encoder = hop_encoder(self._encoder, hop_sizes(self.manifest, options))
-        return SpeakerStream(encoder, calibration, voiceprints, options)
+        return SpeakerStream(encoder, rule, voiceprints, options)
 
     def stream_pool(
         self,
@@ -249,9 +249,9 @@ class Verifier:
             capacity: streams that one call of the model serves at most.
         """
         options = self._stream_options(miss_rate, limit_s, window_s, silence_s)
-        calibration = self._sequential_calibration()
+        rule = self._sequential_rule()
         encoder = hop_encoder(self._encoder, hop_sizes(self.manifest, options), capacity=capacity)
-        return StreamPool(encoder, calibration, options, check=self._check_candidates)
+        return StreamPool(encoder, rule, options, check=self._check_candidates)
 
     def listen(
         self, voiceprints: Sequence[Voiceprint], *, device: int | str | None = None
@@ -349,13 +349,13 @@ class Verifier:
             )
         return calibration, self._request.rule(calibration)
 
-    def _sequential_calibration(self) -> Calibration:
-        """The calibration that streams weigh evidence with."""
+    def _sequential_rule(self) -> DecisionRule:
+        """What streams weigh evidence with."""
         if self._request.prior is not None:
             raise ConfigError(
                 "streams decide at a false-accept rate, got a prior; use Verifier(far=...)"
             )
-        return self._decision_rule()[0]
+        return self._decision_rule()[1]
 
     def _stream_options(
         self, miss_rate: float, limit_s: float, window_s: float | None, silence_s: float

@@ -41,9 +41,9 @@ class WindowedHopState(HopState):
         self.sum[:] = 0.0
         self.hops_to_next = len(self.window) // self._hop_samples
 
-    def restart(self, *, keep_recent: bool) -> None:
-        """Forget the speech so far, or all but the recent, and go on hearing."""
-        super().restart(keep_recent=keep_recent)
+    def restart(self, *, keep_hops: int = 0) -> None:
+        """Forget the speech so far but for the last hops of it, and go on hearing."""
+        super().restart(keep_hops=keep_hops)
         self.sum[:] = 0.0
 
 

@@ -91,6 +91,13 @@ def test_a_taken_name_is_refused_before_anybody_speaks(
     assert "exists already" in capsys.readouterr().err
 
 
+def test_options_that_belong_together_are_asked_for(
+    slt: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["listen", "--replace", "--input", str(slt), "--fast"]) == 2
+    assert "no --enroll" in capsys.readouterr().err
+
+
 def test_too_little_speech_and_nobody_enrolled_are_errors(
     voices: dict[str, Any], store: VoiceprintStore, capsys: pytest.CaptureFixture[str]
 ) -> None:

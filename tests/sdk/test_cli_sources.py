@@ -13,12 +13,12 @@ import pytest
 import speakersdk
 from speakersdk.cli import sources
 from speakersdk.cli.sources import MicrophoneSource, RecordedSource, open_source
-from speakersdk.errors import MicrophoneError
+from speakersdk.errors import ConfigError, MicrophoneError
 from speakersdk.microphone import CaptureCounters
 
 CLIPS = Path(speakersdk.__file__).parent / "demo_clips"
 
-ARGUMENTS = {"input": None, "rate": 16000.0, "fast": True, "device": None, "reconnect": False}
+ARGUMENTS = {"input": None, "rate": None, "fast": False, "device": None, "reconnect": False}
 
 
 def test_a_recording_keeps_the_pace_at_which_it_was_spoken(
@@ -40,7 +40,9 @@ def test_a_recording_keeps_the_pace_at_which_it_was_spoken(
 
 
 def test_a_file_is_cut_into_chunks_without_loss() -> None:
-    source = open_source(Namespace(**{**ARGUMENTS, "input": str(CLIPS / "slt-probe.flac")}))
+    source = open_source(
+        Namespace(**{**ARGUMENTS, "fast": True, "input": str(CLIPS / "slt-probe.flac")})
+    )
     blocks = list(source.blocks())
     assert {len(block) for block in blocks[:-1]} == {1600}
     assert sum(map(len, blocks)) == 63760
@@ -50,9 +52,28 @@ def test_a_file_is_cut_into_chunks_without_loss() -> None:
 def test_half_a_sample_at_the_end_of_a_pipe_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
     data = np.arange(2000, dtype="<i2").tobytes() + b"\x01"
     monkeypatch.setattr("sys.stdin", Namespace(buffer=io.BytesIO(data)))
-    source = open_source(Namespace(**{**ARGUMENTS, "input": "-", "rate": 8000.0}))
+    source = open_source(Namespace(**{**ARGUMENTS, "fast": True, "input": "-", "rate": 8000.0}))
     np.testing.assert_array_equal(np.concatenate(list(source.blocks())), np.arange(2000))
     assert source.sample_rate_hz == 8000
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"fast": True}, "--input FILE with --fast, got no --input"),
+        ({"rate": 8000.0}, "--input - with --rate"),
+        ({"input": "a.wav", "rate": 8000.0}, "--input - with --rate"),
+        ({"input": "a.wav", "device": "usb"}, "no --input with --device, got --input a.wav"),
+        ({"input": "-", "reconnect": True}, "no --input with --reconnect"),
+        ({"input": "-", "rate": 0.0}, "sample_rate_hz between"),
+        ({"input": "-", "rate": float("nan")}, "sample_rate_hz between"),
+    ],
+)
+def test_options_that_would_be_ignored_or_mean_nothing_are_refused(
+    options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        open_source(Namespace(**{**ARGUMENTS, **options}))
 
 
 class Lost:

@@ -49,3 +49,16 @@ def test_restart_forgets_the_voice(voices: np.ndarray) -> None:
         change.update(voices[0], voices[0], speech_s=5.0)
     change.restart()
     assert not change.update(voices[1], voices[1], speech_s=5.0)
+
+
+@pytest.mark.parametrize(("accepted_llr", "expected"), [(None, False), (3.0, False), (-9.0, True)])
+def test_the_voiceprint_of_the_accepted_speaker_weighs_as_much_as_the_speech_before(
+    voices: np.ndarray, accepted_llr: float | None, expected: bool
+) -> None:
+    change = SpeakerChange(DIM, recent_hops=HOPS, calibrate=calibrate)
+    for _ in range(10):
+        change.update(voices[0], voices[0], speech_s=5.0)
+    heard = change.update(voices[0], voices[0], speech_s=5.0, accepted_llr=accepted_llr)
+    assert heard is expected
+    mean = 3.0 if accepted_llr is None else (3.0 + accepted_llr) / 2
+    assert change.llr == pytest.approx(mean, abs=1e-4)

@@ -1,3 +1,6 @@
+import gc
+import math
+import tracemalloc
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -7,8 +10,11 @@ import pytest
 
 import speakersdk
 from speakersdk.audio import SAMPLE_RATE_HZ, read_audio
+from speakersdk.calibration import Calibration
 from speakersdk.decision import Verdict
+from speakersdk.decision_rule import Request
 from speakersdk.errors import ConfigError, InvalidAudioError, ModelError
+from speakersdk.speaker_change import KEPT_S
 from speakersdk.stream_update import StreamUpdate
 from speakersdk.streaming import SILENCE_S, SpeakerStream
 from speakersdk.verifier import Verifier
@@ -31,6 +37,12 @@ def voiceprints(verifier: Verifier) -> list[Voiceprint]:
 @pytest.fixture(scope="module")
 def probe() -> np.ndarray:
     return read_audio(CLIPS / "slt-probe.flac")
+
+
+def calibrated(verifier: Verifier) -> Calibration:
+    calibration = verifier.manifest.calibration
+    assert calibration is not None
+    return calibration
 
 
 def push(
@@ -128,7 +140,7 @@ def test_after_long_silence_a_stream_is_as_good_as_new(
     assert before[-1].llr is None
     # On to the next reset: from there on everything must be that of a fresh stream.
     filler = np.zeros(1600, np.float32)
-    while round(push(stream, filler)[-1].age_s, 6) % 1.0 != 0:
+    while push(stream, filler)[-1].age_s % 1.0 != 0:
         pass
     buffer = stream.state.buffer  # the context and what of the next hop is there already
     waiting = buffer.samples[1 : buffer._filled].copy()
@@ -155,6 +167,56 @@ def test_another_voice_restarts_the_evidence(
     assert updates[-1].speaker == "rms"
 
 
+def test_evidence_after_a_change_is_of_the_new_voice(
+    verifier: Verifier, voiceprints: list[Voiceprint], probe: np.ndarray
+) -> None:
+    stream = verifier.stream(voiceprints)
+    before = push(stream, probe)[-1]
+    updates = push(stream, read_audio(CLIPS / "rms-probe.flac"))
+    change = next(index for index, update in enumerate(updates) if update.has_changed)
+    noticed = updates[change]
+    # Of what was heard, only the end is surely the new voice's; it is scored with the next hop.
+    assert 0 < noticed.speech_s <= KEPT_S < before.speech_s
+    assert noticed.verdict is Verdict.INCONCLUSIVE
+    assert noticed.llr is None
+    assert updates[change + 1].llr is not None
+    assert not any(update.speaker == "slt" for update in updates[change:])
+
+
+@pytest.mark.parametrize("far", [0.1, 0.01, 0.001])
+def test_the_bound_is_that_of_one_look_and_what_three_looks_are_worth(
+    voiceprints: list[Voiceprint], probe: np.ndarray, far: float
+) -> None:
+    verifier = Verifier(far=far)
+    stream = verifier.stream(voiceprints)
+    rule = Request(far=far).rule(calibrated(verifier))
+    update = push(stream, probe[:32000])[-1]
+    for voiceprint, evidence, at in zip(
+        voiceprints, stream._so_far, update.candidates, strict=True
+    ):
+        threshold = rule.threshold(
+            enrolled_speech_s=voiceprint.total_speech_s, probe_speech_s=update.speech_s
+        )
+        assert evidence == (at.total_llr, pytest.approx(threshold + math.log(3)))
+
+
+def test_the_voiceprint_of_the_accepted_speaker_helps_to_notice_a_change(
+    verifier: Verifier,
+    voiceprints: list[Voiceprint],
+    probe: np.ndarray,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stream = verifier.stream(voiceprints, window_s=KEPT_S + 0.6)  # as long as the recent speech
+    assert stream._accepted_llr() is None
+    last = push(stream, probe[:48000])[-1]
+    assert last.speaker == "slt"
+    accepted_llr = stream._accepted_llr()
+    # Less speech than hops where a hop is not all speech.
+    assert accepted_llr == pytest.approx(last.llr, rel=0.2)
+    monkeypatch.setattr(stream, "_accepted_llr", lambda: -99.0)
+    assert any(update.has_changed for update in push(stream, probe[48000:]))
+
+
 def test_no_speech_at_all_is_never_a_number(
     verifier: Verifier, voiceprints: list[Voiceprint]
 ) -> None:
@@ -167,14 +229,33 @@ def test_no_speech_at_all_is_never_a_number(
 def test_a_model_without_speech_head_or_with_windows_streams_too(
     verifier: Verifier, edit_model: Callable[..., Path], model: str
 ) -> None:
-    calibration = verifier.manifest.calibration
-    assert calibration is not None
-    other = Verifier(edit_model(MODELS / f"{model}.onnx", calibration=asdict(calibration)))
+    calibration = asdict(calibrated(verifier))
+    other = Verifier(edit_model(MODELS / f"{model}.onnx", calibration=calibration))
     clip = CLIPS / "slt-enroll-1.flac"
     stream = other.stream([other.enroll([clip], name="slt")])
     last = push(stream, read_audio(clip))[-1]
     assert last.speech_s > 1.0
     assert last.llr is not None
+
+
+def test_nothing_grows_with_the_audio(
+    verifier: Verifier, voiceprints: list[Voiceprint], probe: np.ndarray
+) -> None:
+    turns = np.concatenate(
+        [probe[:24000], np.zeros(8000, np.float32), read_audio(CLIPS / "rms-probe.flac")[:24000]]
+    )
+    tracemalloc.start()
+    try:
+        stream = verifier.stream(voiceprints)
+        in_use = []
+        for _ in range(16):
+            push(stream, turns)
+            gc.collect()
+            in_use.append(tracemalloc.get_traced_memory()[0])
+    finally:
+        tracemalloc.stop()
+    # A float kept of each of the 245 hops would be 7.8 kB; buffers are full after a few rounds.
+    assert in_use[15] - in_use[8] < 4000
 
 
 def test_mistakes_are_refused(

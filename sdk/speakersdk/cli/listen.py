@@ -15,7 +15,7 @@ from speakersdk.cli.meters import enrollment_meter, verdict_text, verification_m
 from speakersdk.cli.sources import MicrophoneSource, Source, open_source
 from speakersdk.decision import Verdict
 from speakersdk.enrollment import NEEDED_S, EnrollmentProgress
-from speakersdk.errors import DuplicateSpeakerError, EnrollmentError
+from speakersdk.errors import ConfigError, DuplicateSpeakerError, EnrollmentError
 from speakersdk.microphone import CaptureCounters
 from speakersdk.stream_update import StreamUpdate
 from speakersdk.verifier import Verifier
@@ -68,7 +68,6 @@ def add_command(commands: shared.Subparsers) -> None:
     parser.add_argument(
         "--rate",
         type=float,
-        default=16000.0,
         metavar="HZ",
         help="rate of --input - (default: 16000)",
     )
@@ -84,6 +83,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Enroll if asked to, then listen until the source ends or the user interrupts."""
     verifier = shared.open_verifier(arguments)
     store = shared.open_store(arguments)
+    if arguments.enroll is None and (arguments.replace or arguments.append):
+        raise ConfigError("expected --replace and --append with --enroll, got no --enroll; add it")
     if arguments.enroll is not None:
         arguments.enroll = check_name(arguments.enroll)
         if arguments.enroll in store.names() and not (arguments.replace or arguments.append):
@@ -157,25 +158,28 @@ def _verify(
 ) -> None:
     stream = verifier.stream(voiceprints)
     said: tuple[object, ...] = ()
+
+    def tell(update: StreamUpdate) -> None:
+        nonlocal said
+        summary.take(update)
+        if is_json:
+            _print_json("update", update, source.counters)
+        elif show is not None:
+            show(verification_meter(replace(update, capture=source.counters)))
+        elif said != (said := tuple(verdict_text(at) for at in update.candidates)):
+            line = ", ".join(
+                f"{at.name}: {text}" for at, text in zip(update.candidates, said, strict=True)
+            )
+            print(f"{update.time_s:8.1f} s  {line}", flush=True)
+
     for block in blocks:
         if block is None:  # interrupted: what follows may be anybody's
             stream = verifier.stream(voiceprints)
             continue
         for update in stream.push(block, sample_rate_hz=source.sample_rate_hz):
-            summary.take(update)
-            if is_json:
-                _print_json("update", update, source.counters)
-            elif show is not None:
-                show(verification_meter(replace(update, capture=source.counters)))
-            elif said != (said := tuple(verdict_text(at) for at in update.candidates)):
-                line = ", ".join(
-                    f"{at.name}: {text}" for at, text in zip(update.candidates, said, strict=True)
-                )
-                print(f"{update.time_s:8.1f} s  {line}", flush=True)
+            tell(update)
     for update in stream.finish():
-        summary.take(update)
-        if is_json:
-            _print_json("update", update, source.counters)
+        tell(update)
 
 
 class _Summary:

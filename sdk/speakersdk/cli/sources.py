@@ -12,8 +12,8 @@ from typing import BinaryIO, Final, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from speakersdk.audio import SAMPLE_RATE_HZ, read_audio
-from speakersdk.errors import MicrophoneError
+from speakersdk.audio import SAMPLE_RATE_HZ, StreamResampler, read_audio
+from speakersdk.errors import ConfigError, MicrophoneError
 from speakersdk.microphone import CaptureCounters, Microphone, wait_for_device
 
 _CHUNK_S: Final = 0.1
@@ -104,16 +104,39 @@ class MicrophoneSource:
 
 
 def open_source(arguments: argparse.Namespace) -> RecordedSource | MicrophoneSource:
-    """The source of --input, --rate, --fast, --device and --reconnect."""
+    """The source of --input, --rate, --fast, --device and --reconnect.
+
+    Raises:
+        ConfigError: an option that means nothing with the others, or a rate out of range.
+        AudioError, MissingDependencyError: the file or the microphone cannot be used.
+    """
+    _check_options(arguments)
     if arguments.input is None:
         return MicrophoneSource(arguments.device, reconnect=arguments.reconnect)
     if arguments.input == "-":
-        chunks = _pipe_chunks(sys.stdin.buffer, arguments.rate)
-        return RecordedSource(chunks, rate_hz=arguments.rate, is_fast=arguments.fast)
+        rate_hz = float(SAMPLE_RATE_HZ) if arguments.rate is None else arguments.rate
+        chunks = _pipe_chunks(sys.stdin.buffer, rate_hz)
+        return RecordedSource(chunks, rate_hz=rate_hz, is_fast=arguments.fast)
     samples = read_audio(arguments.input)
     step = round(_CHUNK_S * SAMPLE_RATE_HZ)
     cut = (samples[first : first + step] for first in range(0, len(samples), step))
     return RecordedSource(cut, rate_hz=SAMPLE_RATE_HZ, is_fast=arguments.fast)
+
+
+def _check_options(arguments: argparse.Namespace) -> None:
+    """Refuse what would be ignored: whoever gives an option expects something of it."""
+    is_pipe, is_microphone = arguments.input == "-", arguments.input is None
+    got = "no --input" if is_microphone else f"--input {arguments.input}"
+    for option, is_given, is_used, needed in (
+        ("--rate", arguments.rate is not None, is_pipe, "--input -"),
+        ("--fast", arguments.fast, not is_microphone, "--input FILE"),
+        ("--device", arguments.device is not None, is_microphone, "no --input"),
+        ("--reconnect", arguments.reconnect, is_microphone, "no --input"),
+    ):
+        if is_given and not is_used:
+            raise ConfigError(f"expected {needed} with {option}, got {got}; leave {option} out")
+    if is_pipe and arguments.rate is not None:
+        StreamResampler().check(np.zeros(0, np.float32), sample_rate_hz=arguments.rate)
 
 
 def _pipe_chunks(pipe: BinaryIO, rate_hz: float) -> Iterator[npt.NDArray[np.int16]]:
