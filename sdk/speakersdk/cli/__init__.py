@@ -16,6 +16,7 @@ from typing import NoReturn
 from speakersdk.cli import (
     demo,
     devices,
+    embed,
     enroll,
     evaluate,
     identify,
@@ -26,7 +27,7 @@ from speakersdk.cli import (
 )
 from speakersdk.errors import SpeakerSdkError
 
-_COMMANDS = (listen, enroll, verify, identify, score, profiles, devices, evaluate, demo)
+_COMMANDS = (listen, enroll, verify, identify, score, profiles, devices, evaluate, embed, demo)
 
 # As a shell reports them: 128 + SIGINT, 128 + SIGPIPE. A decision that nobody read is no 0 or 1.
 _INTERRUPTED = 130
