@@ -38,8 +38,10 @@ from speakersdk.trials import Piece, Segment, read_segments
 
 # Done, failed, of how many.
 Progress = Callable[[int, int, int], None]
-# Batches between two parts: what an interruption loses at most, from each process.
-_BATCHES_PER_CHUNK = 8
+# Recordings of a part: what an interruption loses at most, from each process.
+_CHUNK = 64
+# A CPU encodes one recording as fast as several together, or faster: they share its caches.
+_GPU_BATCH = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,17 +52,22 @@ class EmbeddingJob:
         model: ONNX file.
         root: folder that the recordings' paths start from.
         device: see `speakersdk.onnx_session.open_session`.
-        batch: recordings that one call of the model takes.
+        batch: recordings that one call of the model takes; None = 1 on a CPU, else 32.
     """
 
     model: Path
     root: Path
     device: str = "cpu"
-    batch: int = 8
+    batch: int | None = None
 
     def __post_init__(self) -> None:
-        if self.batch < 1:
+        if self.batch is not None and self.batch < 1:
             raise ConfigError(f"expected a batch of at least 1, got {self.batch}")
+
+    @property
+    def batch_size(self) -> int:
+        """Recordings that one call of the model takes."""
+        return self.batch or (1 if self.device == "cpu" else _GPU_BATCH)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,10 +115,9 @@ def read_recordings(path: Path) -> list[Segment]:
     return recordings
 
 
-def chunks(recordings: Sequence[Segment], job: EmbeddingJob) -> list[list[Segment]]:
+def chunks(recordings: Sequence[Segment]) -> list[list[Segment]]:
     """The recordings in the portions that `embed_chunk` takes."""
-    size = _BATCHES_PER_CHUNK * job.batch
-    return [list(recordings[first : first + size]) for first in range(0, len(recordings), size)]
+    return [list(recordings[first : first + _CHUNK]) for first in range(0, len(recordings), _CHUNK)]
 
 
 def embed_chunk(chunk: Sequence[Segment], job: EmbeddingJob) -> ChunkResult:
@@ -124,9 +130,9 @@ def embed_chunk(chunk: Sequence[Segment], job: EmbeddingJob) -> ChunkResult:
     failures: list[Failure] = []
     tables: list[EmbeddingTable] = []
     files: dict[str, Waveform] = {}
-    for first in range(0, len(chunk), job.batch):
+    for first in range(0, len(chunk), job.batch_size):
         names, sources, waveforms = [], [], []
-        for recording in chunk[first : first + job.batch]:
+        for recording in chunk[first : first + job.batch_size]:
             try:
                 sources.append(source(recording, job.root))
                 waveforms.append(_read(recording, job.root, files, encoder))
@@ -210,7 +216,7 @@ def embed_recordings(
     failures: list[Failure] = []
     done = len(recordings) - len(open_ones)
     number = len(list(folder.glob("*.npz")))
-    for result in _results(chunks(open_ones, job), job, num_processes):
+    for result in _results(chunks(open_ones), job, num_processes):
         if result.table is not None:
             write_table(folder / f"{number:06d}.npz", result.table)
             number += 1

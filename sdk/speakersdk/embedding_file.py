@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -106,12 +107,12 @@ def read_table(path: Path) -> EmbeddingTable:
         raise ConfigError(f"expected embeddings at {path}, found no file")
     try:
         return _read_parquet(path) if path.suffix == ".parquet" else _read_npz(path)
-    except (KeyError, ValueError, OSError, EOFError) as error:
+    except (KeyError, ValueError, OSError, EOFError, BadZipFile) as error:
         raise ConfigError(f"expected embeddings in {path}, got: {error}") from error
 
 
 def _read_npz(path: Path) -> EmbeddingTable:
-    with np.load(path) as content:
+    with path.open("rb") as file, np.load(file) as content:
         return EmbeddingTable(
             names=tuple(content["names"].tolist()),
             sources=tuple(content["sources"].tolist()),

@@ -33,7 +33,7 @@ def test_a_rebuilt_peer_has_the_published_size(peer: Any) -> None:
     parameters = sum(value.numel() for value in module.parameters())
     assert parameters / 1e6 == pytest.approx(peer.parameters, rel=PARAMETERS_TOLERANCE)
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        embedding = module(torch.randn(2, peer.num_features, 200))
+        embedding = module(torch.randn(2, peer.num_features, peer.frames_2s))
     assert embedding.shape[0] == 2
     assert embedding.isfinite().all()
     assert not torch.equal(embedding[0], embedding[1])

@@ -34,7 +34,10 @@ def add_command(commands: shared.Subparsers) -> None:
     )
     parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes")
     parser.add_argument(
-        "--batch", type=int, default=8, metavar="N", help="recordings in one call (default: 8)"
+        "--batch",
+        type=int,
+        metavar="N",
+        help="recordings in one call of the model (default: 1 on a CPU, else 32)",
     )
     parser.add_argument(
         "--device", default="cpu", metavar="DEVICE", help="cpu (default), cuda or cuda:N"
