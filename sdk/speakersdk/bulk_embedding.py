@@ -14,6 +14,7 @@ import shutil
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
@@ -33,7 +34,13 @@ from speakersdk.embedding_file import (
 )
 from speakersdk.encoder import SpeakerEncoder, load_encoder
 from speakersdk.encoding import check_duration, check_waveform
-from speakersdk.errors import AudioError, ConfigError, InvalidAudioError, UnreadableAudioError
+from speakersdk.errors import (
+    AudioError,
+    ConfigError,
+    InferenceError,
+    InvalidAudioError,
+    UnreadableAudioError,
+)
 from speakersdk.trials import Piece, Segment, read_segments
 
 # Done, failed, of how many.
@@ -189,7 +196,8 @@ def embed_recordings(
     Raises:
         ConfigError: the file exists, or parts of another model do.
         AudioError: not a single recording could be embedded.
-        ModelError, MissingDependencyError: the model, or the file format, cannot be used.
+        ModelError, MissingDependencyError: the model, or the file format, cannot be used, or a
+            process died.
     """
     check_suffix(output)
     if num_processes < 1:
@@ -320,6 +328,11 @@ def _results(
                     pool.submit(embed_chunk, portion, job) for portion in islice(remaining, 1)
                 }
                 yield future.result()
+    except BrokenProcessPool as error:
+        raise InferenceError(
+            "a worker process died, perhaps for lack of memory; what is done is kept, run it again "
+            "with fewer workers"
+        ) from error
     finally:
         pool.shutdown(cancel_futures=True)
 

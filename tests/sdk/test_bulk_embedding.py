@@ -1,4 +1,5 @@
 import json
+import multiprocessing
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from speakersdk.bulk_embedding import (
 )
 from speakersdk.embedding_file import read_table
 from speakersdk.encoder import load_encoder
-from speakersdk.errors import ConfigError, InvalidAudioError
+from speakersdk.errors import ConfigError, InferenceError, InvalidAudioError
 from speakersdk.trials import Segment
 from speakersdk.verifier import Verifier
 
@@ -133,6 +134,28 @@ def test_processes_give_the_same_table(
     two, _ = embed_recordings(recordings, tmp_path / "two.npz", job, num_processes=2)
     assert two.names == one.names
     np.testing.assert_array_equal(two.embeddings, one.embeddings)
+
+
+def test_a_process_that_dies_is_one_error_and_loses_no_part(
+    recordings: list[Segment], job: EmbeddingJob, tmp_path: Path
+) -> None:
+    def kill(*counts: int) -> None:
+        for child in multiprocessing.active_children():
+            child.kill()
+
+    many = [
+        Segment(f"{turn}{one.name}", "", one.pieces) for turn in range(10) for one in recordings
+    ]
+    output = tmp_path / "out.npz"
+    with pytest.raises(InferenceError, match="a worker process died"):
+        embed_recordings(many, output, job, num_processes=2, progress=kill)
+    assert not output.exists()
+    parts = len(list((tmp_path / "out.npz.parts").iterdir()))
+    assert parts >= 1
+    seen: list[tuple[int, int, int]] = []
+    table, _ = embed_recordings(many, output, job, progress=lambda *now: seen.append(now))
+    assert len(table) == 60
+    assert len(seen) == 30 - parts  # chunks of two
 
 
 def test_segments_are_recordings(job: EmbeddingJob, tmp_path: Path) -> None:
