@@ -271,7 +271,10 @@ def _table(question: str, timings: Sequence[Timing], facts: dict[str, Any]) -> l
         f"{timing.rate:.4g} {timing.unit}/s"
         for timing in timings
     ]
-    lines += [f"{name:{width}}  {value}" for name, value in facts.items()]
+    # Lists of rows are for the JSON; who records them prints a table of their own.
+    lines += [
+        f"{name:{width}}  {value}" for name, value in facts.items() if not isinstance(value, list)
+    ]
     return [*lines, ""]
 
 

@@ -1,12 +1,16 @@
-"""Calibration of a model file on development trials, embedded by the SDK's own encoder."""
+"""Development trials scored by the SDK's own encoder, and the calibration that fits them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
+
 from speakersdk.calibration import Calibration, fit_calibration
 from speakersdk.encoder import SpeakerEncoder
+from speakersdk.metrics import eer
 from speakersdk.trial_encoding import score_trials
 from speakersdk.trials import Segment, read_segments, read_trials, share_audio, used_segments
 from speakersdk_training.trial_audio import read_segment_audio
@@ -27,27 +31,72 @@ class CalibrationTrials:
     root: Path
 
 
-def calibrate(encoder: SpeakerEncoder, trials: CalibrationTrials) -> Calibration:
-    """Fit the calibration of an encoder.
+@dataclass(frozen=True, slots=True)
+class ScoredList:
+    """The trials of one list.
+
+    Attributes:
+        name: of the list.
+        scores: (num_trials,) float64, -J.
+        labels: (num_trials,) bool, True = same speaker.
+        speech_s: net seconds of speech of the two sides of each trial.
+    """
+
+    name: str
+    scores: npt.NDArray[np.float64]
+    labels: npt.NDArray[np.bool_]
+    speech_s: list[tuple[float, float]]
+
+    @property
+    def eer(self) -> float:
+        """Equal error rate, in [0, 1]."""
+        return eer(self.scores, self.labels)
+
+
+def score_lists(encoder: SpeakerEncoder, trials: CalibrationTrials) -> list[ScoredList]:
+    """Score every list.
 
     Trials whose two segments share audio are left out: no device hears the same recording twice,
     and they score as no honest target trial does.
 
     Raises:
-        ConfigError: the lists are malformed, name unknown segments, or do not support a fit.
+        ConfigError: the lists are malformed or name unknown segments.
     """
-    listed = [trial for path in trials.lists for trial in read_trials(path)]
     known: dict[str, Segment] = {}
     for path in trials.segments:
         known |= read_segments(path)
-    used_segments(listed, known)  # refuses unknown names
-    listed = [trial for trial in listed if not share_audio(known[trial.enroll], known[trial.probe])]
-    audio = read_segment_audio(used_segments(listed, known), trials.root)
+    listed = {path: read_trials(path) for path in trials.lists}
+    for path, entries in listed.items():
+        used_segments(entries, known)  # refuses unknown names
+        listed[path] = [
+            trial for trial in entries if not share_audio(known[trial.enroll], known[trial.probe])
+        ]
+    pooled = [trial for entries in listed.values() for trial in entries]
+    audio = read_segment_audio(used_segments(pooled, known), trials.root)
     encodings = {name: encoder.encode(samples) for name, samples in audio.items()}
-    speech_s = [
-        (encodings[trial.enroll].speech_s, encodings[trial.probe].speech_s) for trial in listed
-    ]
     embeddings = {name: encoding.embedding for name, encoding in encodings.items()}
+    return [
+        ScoredList(
+            path.stem,
+            score_trials(entries, embeddings),
+            np.array([trial.is_target for trial in entries], dtype=np.bool_),
+            [
+                (encodings[trial.enroll].speech_s, encodings[trial.probe].speech_s)
+                for trial in entries
+            ],
+        )
+        for path, entries in listed.items()
+    ]
+
+
+def calibrate(scored: list[ScoredList]) -> Calibration:
+    """Fit the calibration on all lists, pooled.
+
+    Raises:
+        ConfigError: the trials do not support a fit.
+    """
     return fit_calibration(
-        score_trials(listed, embeddings), [trial.is_target for trial in listed], speech_s
+        np.concatenate([part.scores for part in scored]),
+        np.concatenate([part.labels for part in scored]).tolist(),
+        [pair for part in scored for pair in part.speech_s],
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 from speakersdk.arrays import Waveform
 from speakersdk.encoder import load_encoder
 from speakersdk.manifest import ModelManifest
-from speakersdk_export.calibrate import CalibrationTrials, calibrate
+from speakersdk_export.calibrate import CalibrationTrials, calibrate, score_lists
 from speakersdk_export.graph import stateful_graph, windowed_graph
 from speakersdk_export.model_file import check_graph, complete_or_absent, write_model
 from speakersdk_export.parity import Difference, check_parity
@@ -67,8 +67,8 @@ def export_model(
         write_model(partial, graph, manifest)
         differences = check_parity(encoder, partial, speech)
         if trials is not None:
-            calibration = calibrate(load_encoder(partial), trials)
-            manifest = replace(manifest, calibration=calibration)
+            scored = score_lists(load_encoder(partial), trials)
+            manifest = replace(manifest, calibration=calibrate(scored))
             write_model(partial, graph, manifest)
             load_encoder(partial)
     return ExportReport(manifest, len(graph.graph.node), path.stat().st_size, differences)

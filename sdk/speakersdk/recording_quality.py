@@ -160,7 +160,7 @@ def measure_recording(
             quality.take(hop, is_speech=state.hop_speech_s > 0)
         if state.is_evidence and state.speech_s >= PIECE_S:
             pieces.append((state.embeddings[SO_FAR].copy(), state.speech_s))
-            state.restart(keep_recent=False)
+            state.restart()
     if state.speech_s >= _LEAST_PIECE_S:
         pieces.append((state.embeddings[SO_FAR].copy(), state.speech_s))
     one_voice_llr = None

@@ -1,18 +1,20 @@
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from speakersdk.encoder import load_encoder
 from speakersdk.errors import ConfigError
+from speakersdk.metrics import eer
 from speakersdk.trials import read_segments
-from speakersdk_export.calibrate import CalibrationTrials, calibrate
+from speakersdk_export.calibrate import CalibrationTrials, calibrate, score_lists
 
 pytestmark = pytest.mark.export
 MODEL = Path(__file__).parents[1] / "data" / "models" / "stateful-headless.onnx"
 
 
 def test_the_lists_are_pooled(clip_trials: CalibrationTrials) -> None:
-    calibration = calibrate(load_encoder(MODEL), clip_trials)
+    calibration = calibrate(score_lists(load_encoder(MODEL), clip_trials))
     # Twelve clips of four voices, all pairs within each of the two lists.
     assert calibration.num_target == 2 * 4 * 3
     assert calibration.num_nontarget == 2 * (12 * 11 // 2 - 4 * 3)
@@ -27,10 +29,8 @@ def test_trials_that_share_audio_are_left_out(clip_trials: CalibrationTrials) ->
     with_itself = folder / "with-itself.txt"
     with_itself.write_text("".join(f"1 {name} {name}\n" for name in names))
     lists = (clip_trials.lists[0], with_itself)
-    calibration = calibrate(
-        load_encoder(MODEL),
-        CalibrationTrials(lists=lists, segments=clip_trials.segments, root=clip_trials.root),
-    )
+    trials = CalibrationTrials(lists=lists, segments=clip_trials.segments, root=clip_trials.root)
+    calibration = calibrate(score_lists(load_encoder(MODEL), trials))
     assert calibration.num_target == 4 * 3
 
 
@@ -39,4 +39,12 @@ def test_trials_without_segments_are_refused(clip_trials: CalibrationTrials) -> 
         lists=clip_trials.lists, segments=clip_trials.segments[:1], root=clip_trials.root
     )
     with pytest.raises(ConfigError, match="not in the segment list"):
-        calibrate(load_encoder(MODEL), partial)
+        score_lists(load_encoder(MODEL), partial)
+
+
+def test_each_list_has_an_error_rate_of_its_own(clip_trials: CalibrationTrials) -> None:
+    one, other = score_lists(load_encoder(MODEL), clip_trials)
+    assert [one.name, other.name] == [path.stem for path in clip_trials.lists]
+    assert one.eer == eer(one.scores, one.labels)
+    assert len(one.scores) == len(one.labels) == len(one.speech_s) == 12 * 11 // 2
+    assert not np.array_equal(one.scores, other.scores)

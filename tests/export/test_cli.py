@@ -106,3 +106,29 @@ def test_info_needs_no_extra(
     monkeypatch.setitem(sys.modules, "torch", None)
     assert main(["info", str(MODELS / "stateful.onnx")]) == 0
     assert json.loads(capsys.readouterr().out)["name"] == "test-stateful"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--layout", "tapes"], "expected a layout among"),
+        (["--split", "moon"], "expected training utterances"),
+    ],
+)
+def test_quantize_without_usable_speech_is_one_line(
+    options: list[str],
+    message: str,
+    clip_trials: CalibrationTrials,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "corpus").mkdir()
+    (tmp_path / "corpus" / "manifest.jsonl").write_text("")
+    arguments = ["quantize", MODELS / "stateful.onnx", "-o", tmp_path / "out.onnx", *options]
+    arguments += ["--corpus", tmp_path / "corpus", "--audio-root", clip_trials.root]
+    arguments += ["--trials", *clip_trials.lists, "--segments", *clip_trials.segments]
+    assert main([str(argument) for argument in arguments]) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+    assert not (tmp_path / "out.onnx").exists()

@@ -1,0 +1,61 @@
+"""Bulk embedding: seconds of audio that `speakersdk embed` gets through in a second.
+
+Files as they are: FLAC decoded, encoded, written. By processes and by recordings in a call; the
+time includes starting the processes.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from pathlib import Path
+
+from _harness import Benchmark
+from speakersdk.audio import SAMPLE_RATE_HZ, read_audio
+from speakersdk.bulk_embedding import EmbeddingJob, embed_recordings
+from speakersdk.demo_clips import FOLDER
+from speakersdk.models import default_model_path
+from speakersdk.trials import Piece, Segment
+
+NUM_RECORDINGS = 768
+SETTINGS = ((1, 1), (1, 8), (2, 1), (2, 8))  # processes, recordings in a call
+
+
+def main() -> int:
+    """Embed the demonstration clips over and over, the settings in turns."""
+    benchmark = Benchmark(
+        name="bulk-embedding",
+        question="How many seconds of audio a second does speakersdk embed get through?",
+        threads=2,
+    )
+    os.environ["OMP_NUM_THREADS"] = "1"  # of each process
+    clips = sorted(FOLDER.glob("*.flac"))
+    number = 24 if benchmark.smoke else NUM_RECORDINGS
+    recordings = [
+        Segment(str(index), "", (Piece(clips[index % len(clips)].name, 0, 0),))
+        for index in range(number)
+    ]
+    audio_s = sum(len(read_audio(path)) for path in clips) / SAMPLE_RATE_HZ * number / len(clips)
+    benchmark.record("recordings", number)
+    benchmark.record("seconds of audio", round(audio_s, 1))
+    fastest_s = dict.fromkeys(SETTINGS, float("inf"))
+    for _ in range(1 if benchmark.smoke else 3):
+        for processes, batch in SETTINGS:
+            job = EmbeddingJob(model=default_model_path(), root=FOLDER, batch=batch)
+            with tempfile.TemporaryDirectory() as folder:
+                start = time.perf_counter()
+                embed_recordings(recordings, Path(folder) / "out.npz", job, num_processes=processes)
+                seconds = time.perf_counter() - start
+            fastest_s[processes, batch] = min(fastest_s[processes, batch], seconds)
+    for (processes, batch), seconds in fastest_s.items():
+        benchmark.record(
+            f"{processes} process{'es' if processes > 1 else ''}, batch {batch}: s of audio a s",
+            round(audio_s / seconds, 1),
+        )
+    benchmark.finish()
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,89 @@
+"""Published encoders, rebuilt from their papers with random weights: for their speed alone.
+
+Each takes (B, features, frames) log-mel features and gives (B, D); computing the features is not
+counted, in their favour. A test holds the rebuilt ones to the published parameters and
+multiply-accumulates for 2 s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from torch import nn
+
+from peers.campplus import CampPlus
+from peers.ecapa import EcapaTdnn
+from peers.redimnet import ReDimNetB0
+from peers.resnet import ResNet34
+from peers.xvector import XVector
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Peer:
+    """A published encoder.
+
+    Attributes:
+        name: for tables.
+        build: makes it, with random weights.
+        num_features: mel bands.
+        parameters: published, in millions.
+        macs_2s: published, multiply-accumulates for 2 s in 10^9; None = not published.
+        frames_2s: frames of 2 s.
+        source: of the two figures.
+    """
+
+    name: str
+    build: Callable[[], nn.Module]
+    num_features: int
+    parameters: float
+    macs_2s: float | None
+    source: str
+    frames_2s: int = 200
+
+
+_WESPEAKER = "WeSpeaker, table of VoxCeleb results"
+PEERS = (
+    Peer(
+        name="x-vector",
+        build=XVector,
+        num_features=24,
+        parameters=4.2,
+        macs_2s=None,
+        source="Snyder et al. 2018, section 2.2",
+    ),
+    Peer(
+        name="ECAPA-TDNN C=512",
+        build=EcapaTdnn,
+        num_features=80,
+        parameters=6.19,
+        macs_2s=1.04,
+        source=_WESPEAKER,
+    ),
+    Peer(
+        name="CAM++",
+        build=CampPlus,
+        num_features=80,
+        parameters=7.18,
+        macs_2s=1.15,
+        source=_WESPEAKER,
+    ),
+    Peer(
+        name="ResNet34",
+        build=ResNet34,
+        num_features=80,
+        parameters=6.63,
+        macs_2s=4.55,
+        source=_WESPEAKER,
+    ),
+    Peer(
+        name="ReDimNet-B0",
+        build=ReDimNetB0,
+        num_features=60,
+        parameters=1.0,
+        macs_2s=0.43,
+        source="Yakovlev et al. 2024, table 2",
+        # 200 frames would take 0.62: the published figure fits a step of 15 ms, which favours it.
+        frames_2s=134,
+    ),
+)

@@ -1,0 +1,153 @@
+"""Quantisation: size, error rate and speed of the bundled model in fp32, int8 and fp16.
+
+Makes the smaller models with `speakersdk-export quantize`'s own code, calibrated on training
+speakers, and measures all of them in turns on one thread. Needs the speech corpora
+(`../shared/data`, or another folder in SPEAKERSDK_SPEECH_DATA). 8 bits are for the CPU; 16 bits are
+for GPUs, and on the CPU onnxruntime computes them as 32 bits with casts between.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from _harness import REPOSITORY, Benchmark
+from speakersdk.audio import SAMPLE_RATE_HZ, read_audio
+from speakersdk.demo_clips import FOLDER
+from speakersdk.encoder import load_encoder
+from speakersdk.encoding import SpeakerEncoder
+from speakersdk.errors import SpeakerSdkError
+from speakersdk.models import default_model_path
+from speakersdk_export.calibrate import CalibrationTrials
+from speakersdk_export.quantize import Precision, quantize_model, training_speech
+from speakersdk_training.corpus import read_corpus
+
+DATA = Path(os.environ.get("SPEAKERSDK_SPEECH_DATA", REPOSITORY.parent / "shared" / "data"))
+LISTS = ("speechocean762-dev-3.0s", "speechocean762-dev-1.5s")
+SEGMENTS = ("segments-3.0s", "segments-1.5s")
+PRECISIONS: tuple[Precision, ...] = ("int8", "fp16")
+LENGTHS_S = (1, 3, 10)
+# What 8 bits must gain to be worth a second model file.
+WANTED_SPEEDUP = 1.5
+
+
+def main() -> int:
+    """Quantise, measure and judge."""
+    benchmark = Benchmark(
+        name="quantization",
+        question="What do smaller numbers save, and what do they cost in accuracy?",
+    )
+    if not (DATA / "manifest.jsonl").is_file():
+        print(f"no speech corpora in {DATA}; set SPEAKERSDK_SPEECH_DATA", file=sys.stderr)
+        return 2
+    source = default_model_path()
+    with tempfile.TemporaryDirectory() as folder:
+        trials = CalibrationTrials(
+            lists=tuple(DATA / "trials" / f"{name}.txt" for name in LISTS),
+            segments=tuple(DATA / "trials" / f"{name}.jsonl" for name in SEGMENTS),
+            root=DATA,
+        )
+        if benchmark.smoke:
+            trials = small_trials(Path(folder))
+            speech = [read_audio(path) for path in sorted(FOLDER.glob("*.flac"))]
+        else:
+            listed = read_corpus("packs", DATA)
+            speech = training_speech([one for one in listed if one.split == "train"])
+        encoders: dict[str, SpeakerEncoder] = {"fp32": load_encoder(source)}
+        rows: dict[str, dict[str, float]] = {"fp32": {"bytes": source.stat().st_size}}
+        for precision in PRECISIONS:
+            path = Path(folder) / f"{precision}.onnx"
+            try:
+                report = quantize_model(
+                    source, path, precision=precision, speech=speech, trials=trials
+                )
+            except SpeakerSdkError as error:
+                benchmark.record(f"{precision}: refused", str(error))
+                continue
+            encoders[precision] = load_encoder(path)
+            rows[precision] = {"bytes": report.num_bytes[1]}
+            for name, (before, after) in report.eers.items():
+                rows["fp32"][f"EER {name}, %"] = round(100 * before, 2)
+                rows[precision][f"EER {name}, %"] = round(100 * after, 2)
+        for name, factors in speeds(benchmark, encoders).items():
+            rows[name] |= factors
+    for name, row in rows.items():
+        benchmark.record(name, row)
+    if "int8" in rows:
+        slowest = min(value for key, value in rows["int8"].items() if key.startswith("times fp32"))
+        benchmark.record("int8 is worth shipping", bool(slowest >= WANTED_SPEEDUP))
+    benchmark.finish()
+    return 0
+
+
+def small_trials(folder: Path) -> CalibrationTrials:
+    """All pairs of the demonstration clips, for a smoke run."""
+    paths = sorted(FOLDER.glob("*.flac"))
+    segments, trials = folder / "segments.jsonl", folder / "trials.txt"
+    segments.write_text(
+        "".join(
+            f'{{"segment": "{path.stem}", "speaker": "{path.stem}", '
+            f'"pieces": [["{path.name}", 4000, 40000]]}}\n'
+            for path in paths
+        )
+    )
+    trials.write_text(
+        "".join(
+            f"{int(a.stem.split('-')[0] == b.stem.split('-')[0])} {a.stem} {b.stem}\n"
+            for number, a in enumerate(paths)
+            for b in paths[:number]
+        )
+    )
+    return CalibrationTrials(lists=(trials,), segments=(segments,), root=FOLDER)
+
+
+def speeds(
+    benchmark: Benchmark, encoders: dict[str, SpeakerEncoder]
+) -> dict[str, dict[str, float]]:
+    """Real-time factors of whole recordings and of hops, and how often faster than fp32."""
+    speech = np.concatenate([read_audio(path) for path in sorted(FOLDER.glob("*.flac"))])
+    factors: dict[str, dict[str, float]] = {name: {} for name in encoders}
+    works: dict[str, tuple[float, Any]] = {"hop of 0.1 s": (0.1, hop_call)}
+    for length_s in LENGTHS_S:
+        samples = speech[: length_s * SAMPLE_RATE_HZ]
+        works[f"{length_s} s"] = (
+            float(length_s),
+            lambda encoder, samples=samples: lambda: encoder.encode(samples),
+        )
+    for title, (length_s, make) in works.items():
+        timings = benchmark.measure_together(
+            {f"{name}, {title}": make(encoder) for name, encoder in encoders.items()},
+            work=length_s,
+            unit="s of audio",
+        )
+        reference = timings[f"fp32, {title}"].median_s
+        for name in encoders:
+            median_s = timings[f"{name}, {title}"].median_s
+            factors[name][f"RTF, {title}"] = round(median_s / length_s, 5)
+            factors[name][f"times fp32, {title}"] = round(reference / median_s, 2)
+    return factors
+
+
+def hop_call(encoder: SpeakerEncoder) -> Any:
+    """A call of the graph on one hop, arrays bound as a listener binds them."""
+    manifest = encoder.manifest
+    frontend = manifest.frontend
+    num_samples = frontend.context_samples + manifest.hop_frames * frontend.hop_samples
+    rng = np.random.default_rng(1)
+    feeds: dict[str, npt.NDArray[np.float32]] = {
+        "samples": 0.05 * rng.standard_normal((1, num_samples), np.float32),
+        "frame_weights": np.ones((1, manifest.hop_frames), np.float32),
+        "cache": np.zeros((1, manifest.cache_size), np.float32),
+        "statistics": np.zeros((1, manifest.statistics_size), np.float32),
+    }
+    return lambda: encoder.session.run(feeds)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,339 @@
+"""Real-time factor: what the bundled model and its peers take of a second per second of audio.
+
+Ours: the front end alone, the encoder with it, whole files, the scorer, batches, one and two
+threads, 1 to 30 s; a fresh process from start to decision. Peers, in the same run and in turns with
+ours: Resemblyzer with its own weights, and five published encoders rebuilt with RANDOM weights
+(`peers/`), for their speed alone and without their front ends.
+
+    --device cuda   the same graphs on a GPU (the process figures are left out)
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from _harness import Benchmark
+from _rtf_plot import plot
+from speakersdk import Verifier
+from speakersdk.audio import SAMPLE_RATE_HZ, read_audio
+from speakersdk.batch_encoding import encode_batch
+from speakersdk.demo_clips import FOLDER
+from speakersdk.encoder import load_encoder
+from speakersdk.models import default_model_path
+from speakersdk.onnx_session import open_session
+from speakersdk.scoring import symmetric_kl, symmetric_kl_to_many
+
+LENGTHS_S = (1, 2, 3, 5, 10, 30)
+BATCHES = (1, 4, 16)
+COMPARED_S = 3
+THREADS = (1, 2)
+# Calls of a row: enough for a 99th percentile, or as many as this many seconds allow.
+MAXIMUM_CALLS, MINIMUM_CALLS, SECONDS = 200, 15, 3.0
+PROCESS_CALLS = 7
+
+Call = Callable[[], object]
+
+
+def main() -> int:
+    """Measure and report."""
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument("--device", default="cpu")
+    options, others = parser.parse_known_args()
+    benchmark = Benchmark(
+        name="rtf" if options.device == "cpu" else f"rtf-{options.device.replace(':', '-')}",
+        question="What part of real time do the bundled model and its peers take?",
+        arguments=others,
+    )
+    speech = np.concatenate([read_audio(path) for path in sorted(FOLDER.glob("*.flac"))])
+    benchmark.record("model", load_encoder(default_model_path()).manifest.name)
+    benchmark.record("device", options.device)
+    rows: list[dict[str, Any]] = []
+    with tempfile.TemporaryDirectory() as folder:
+        for threads in THREADS[: 1 if benchmark.smoke or options.device != "cpu" else None]:
+            os.sched_setaffinity(0, available_cores(threads))
+            own = own_calls(speech, options.device, threads, Path(folder))
+            rows += rows_of(own, threads, smoke=benchmark.smoke)
+            compared = {name: own[name] for name in own if name[1:] == (COMPARED_S, 1)}
+            peers = peer_calls(speech, options.device, threads, Path(folder), smoke=benchmark.smoke)
+            rows += rows_of(compared | peers, threads, smoke=benchmark.smoke, peers=set(peers))
+    benchmark.record("rows", rows)
+    print_rows(rows)
+    for name, ratio in ratios(rows).items():
+        benchmark.record(f"{name}: times our encoder, median (fastest)", ratio)
+    if options.device == "cpu":
+        os.sched_setaffinity(0, available_cores(1))
+        for name, value in process_figures(smoke=benchmark.smoke).items():
+            benchmark.record(name, value)
+    report = benchmark.finish()
+    if not benchmark.smoke:
+        plot(rows, benchmark.results, f"{report['conditions']['date_utc'][:10]}-{benchmark.name}")
+    return 0
+
+
+def available_cores(threads: int) -> set[int]:
+    """As many cores as threads, whichever the harness kept this process to before."""
+    return set(range(min(threads, os.cpu_count() or 1)))
+
+
+# What a row measures: name, seconds of audio, recordings in a call (0 s: no audio in it).
+Key = tuple[str, float, int]
+
+
+def own_calls(
+    speech: npt.NDArray[np.float32], device: str, threads: int, folder: Path
+) -> dict[Key, Call]:
+    """Calls of this package."""
+    path = default_model_path()
+    encoder = load_encoder(path, device=device, num_threads=threads)
+    front_end = open_session(front_end_graph(path, folder), device=device, num_threads=threads)
+    frontend = encoder.manifest.frontend
+    calls: dict[Key, Call] = {}
+    for length_s in LENGTHS_S:
+        samples = np.resize(speech, length_s * SAMPLE_RATE_HZ)
+        num_frames = frontend.num_frames(len(samples))
+        used = frontend.context_samples + num_frames * frontend.hop_samples
+        feeds = {"samples": np.pad(samples, (1, 0))[np.newaxis, :used]}
+        calls["front end", length_s, 1] = lambda feeds=feeds: front_end.run(feeds)
+        calls["encoder", length_s, 1] = lambda samples=samples: encoder.encode(samples)
+    for batch in BATCHES[1:] if device == "cpu" else (*BATCHES[1:], 128, 512):
+        parts = [np.roll(speech, -k * 4000)[: COMPARED_S * SAMPLE_RATE_HZ] for k in range(batch)]
+        calls["encoder", COMPARED_S, batch] = lambda parts=parts: encode_batch(encoder, parts)
+    verifier = Verifier(path, device=device, num_threads=threads)
+    enrolled = verifier.enroll([FOLDER / "slt-enroll-1.flac"], name="slt")
+    probe = FOLDER / "slt-probe.flac"
+    probe_s = len(read_audio(probe)) / SAMPLE_RATE_HZ
+    calls["verify a file", round(probe_s, 2), 1] = lambda: verifier.verify(enrolled, probe)
+    gallery = np.resize(enrolled.embedding, (1000, len(enrolled.embedding))).copy()
+    calls["score 1:1", 0, 1] = lambda: symmetric_kl(enrolled.embedding, gallery[0])
+    calls["score 1:1000", 0, 1] = lambda: symmetric_kl_to_many(enrolled.embedding, gallery)
+    return calls
+
+
+def front_end_graph(path: Path, folder: Path) -> Path:
+    """The part of a model file between the waveform and the logarithm, as a file of its own."""
+    import onnx
+
+    model = onnx.load_model(path)
+    logarithm = next(node for node in model.graph.node if node.op_type == "Log")
+    output = folder / "front-end.onnx"
+    part = onnx.utils.Extractor(onnx.shape_inference.infer_shapes(model))
+    onnx.save_model(part.extract_model(["samples"], [logarithm.output[0]]), output)
+    return output
+
+
+def peer_calls(
+    speech: npt.NDArray[np.float32], device: str, threads: int, folder: Path, *, smoke: bool
+) -> dict[Key, Call]:
+    """Calls of the peers that can run here, on the compared length."""
+    calls: dict[Key, Call] = {}
+    rng = np.random.default_rng(1)
+    for name, path, shape in exported_peers(folder, smoke=smoke):
+        session = open_session(path, device=device, num_threads=threads)
+        feeds = {"features": rng.standard_normal(shape, np.float32)}
+        calls[name, COMPARED_S, 1] = lambda session=session, feeds=feeds: session.run(feeds)
+    resemblyzer = load_resemblyzer(device, threads)
+    if resemblyzer is not None:
+        samples = speech[: COMPARED_S * SAMPLE_RATE_HZ]
+        calls["Resemblyzer (its own weights)", COMPARED_S, 1] = lambda: resemblyzer(samples)
+    return calls
+
+
+def exported_peers(folder: Path, *, smoke: bool) -> list[tuple[str, Path, tuple[int, int, int]]]:
+    """Name, ONNX file and input shape of each rebuilt peer; none without torch."""
+    try:
+        import torch
+
+        from peers import PEERS
+    except ModuleNotFoundError as error:
+        print(f"no rebuilt peers without {error.name}", file=sys.stderr)
+        return []
+    exported = []
+    for peer in PEERS[: 1 if smoke else None]:
+        path = folder / f"{peer.name}.onnx"
+        shape = (1, peer.num_features, peer.frames_2s * COMPARED_S // 2)
+        if not path.exists():
+            torch.manual_seed(1)
+            with warnings.catch_warnings():
+                # The exporter that takes seconds, not minutes, says that it is the older one.
+                warnings.simplefilter("ignore")
+                torch.onnx.export(
+                    peer.build().eval(),
+                    (torch.zeros(shape),),
+                    path,
+                    input_names=["features"],
+                    output_names=["embedding"],
+                    dynamo=False,
+                )
+        exported.append((f"{peer.name} (random weights)", path, shape))
+    return exported
+
+
+def load_resemblyzer(
+    device: str, threads: int
+) -> Callable[[npt.NDArray[np.float32]], object] | None:
+    """The peer with weights of its own; None where it is not installed."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            import torch
+            from resemblyzer import VoiceEncoder
+        except ModuleNotFoundError as error:
+            print(f"no Resemblyzer without {error.name}: see benchmarks/README.md", file=sys.stderr)
+            return None
+        torch.set_num_threads(threads)
+        embed: Callable[[npt.NDArray[np.float32]], object] = VoiceEncoder(
+            device, verbose=False
+        ).embed_utterance
+    return embed
+
+
+def rows_of(
+    calls: Mapping[Key, Call], threads: int, *, smoke: bool, peers: set[Key] | None = None
+) -> list[dict[str, Any]]:
+    """Time single calls, all contestants in turns; `peers`, if given, marks a comparison."""
+    seconds: dict[Key, list[float]] = {key: [] for key in calls}
+    wanted = {}
+    for key, call in calls.items():
+        call()  # allocates and compiles; `process_figures` has what it costs
+        once = timed(call)
+        wanted[key] = 1 if smoke else int(np.clip(SECONDS / once, MINIMUM_CALLS, MAXIMUM_CALLS))
+    for turn in range(max(wanted.values())):
+        for key, call in calls.items():
+            # Spread over the turns, so that all meet the same machine.
+            if (turn + 1) * wanted[key] // max(wanted.values()) > len(seconds[key]):
+                seconds[key].append(timed(call))
+    return [
+        row(key, threads, values, is_compared=peers is not None, is_peer=key in (peers or ()))
+        for key, values in seconds.items()
+    ]
+
+
+def timed(call: Call) -> float:
+    """Seconds of one call."""
+    start = time.perf_counter()
+    call()
+    return time.perf_counter() - start
+
+
+def row(
+    key: Key, threads: int, seconds: list[float], *, is_compared: bool, is_peer: bool
+) -> dict[str, Any]:
+    """One line of the table."""
+    name, length_s, batch = key
+    p50, p95, p99 = (float(np.percentile(seconds, share)) for share in (50, 95, 99))
+    return {
+        "name": name,
+        "length_s": length_s,
+        "batch": batch,
+        "threads": threads,
+        "is_compared": is_compared,
+        "is_peer": is_peer,
+        "calls": len(seconds),
+        "p50_ms": round(1e3 * p50, 5),
+        "p95_ms": round(1e3 * p95, 5),
+        "p99_ms": round(1e3 * p99, 5),
+        "fastest_ms": round(1e3 * min(seconds), 5),
+        "rtf": round(p50 / (length_s * batch), 6) if length_s else None,
+    }
+
+
+def ratios(rows: list[dict[str, Any]]) -> dict[str, str]:
+    """Each peer's time over our encoder's of the same turns, one thread.
+
+    On a machine that others use, what takes long is interrupted more often than what is short, and
+    only the fastest calls compare.
+    """
+    compared = [item for item in rows if item["is_compared"] and item["threads"] == 1]
+    own = next(item for item in compared if item["name"] == "encoder")
+    return {
+        item["name"]: f"{item['p50_ms'] / own['p50_ms']:.2f} "
+        f"({item['fastest_ms'] / own['fastest_ms']:.2f})"
+        for item in compared
+        if item["is_peer"]
+    }
+
+
+def print_rows(rows: list[dict[str, Any]]) -> None:
+    """The table for people."""
+    print(f"{'':40} {'s':>5} {'batch':>5} {'thr':>3} {'p50 ms':>9} {'p95':>9} {'p99':>9}  RTF")
+    for item in rows:
+        rtf = "" if item["rtf"] is None else f"{item['rtf']:.5f}"
+        print(
+            f"{item['name']:40} {item['length_s']:5g} {item['batch']:5} {item['threads']:3} "
+            f"{item['p50_ms']:9.3f} {item['p95_ms']:9.3f} {item['p99_ms']:9.3f}  {rtf}"
+        )
+
+
+def process_figures(*, smoke: bool) -> dict[str, float]:
+    """Fresh processes: seconds of each, peak memory, and what the first call costs in one."""
+    clips = [str(FOLDER / "slt-enroll-1.flac"), str(FOLDER / "slt-probe.flac")]
+    commands = {
+        "python alone": ["-c", "pass"],
+        "import numpy": ["-c", "import numpy"],
+        "import speakersdk": ["-c", "import speakersdk"],
+        "speakersdk verify, two recordings": ["-m", "speakersdk", "verify", *clips],
+    }
+    seconds: dict[str, list[float]] = {name: [] for name in commands}
+    for _ in range(1 if smoke else PROCESS_CALLS):
+        for name, arguments in commands.items():
+            start = time.perf_counter()
+            done = subprocess.run(
+                [sys.executable, *arguments], stdout=subprocess.DEVNULL, check=False
+            )
+            seconds[name].append(time.perf_counter() - start)
+            if done.returncode > 1:  # 1 is a rejected probe
+                raise RuntimeError(f"{name} failed with status {done.returncode}")
+    figures = {f"{name}, s": round(statistics.median(t), 4) for name, t in seconds.items()}
+    for name, setup in {
+        "import speakersdk": "import speakersdk",
+        "speakersdk verify, two recordings": "from speakersdk.cli import main; "
+        "main(['verify', *sys.argv[1:]])",
+    }.items():
+        # VmHWM starts at zero with a new program, unlike what wait4 reports of a child.
+        script = f"import sys; {setup}; print(open('/proc/self/status').read())"
+        status = run_python(script, clips)
+        peak_kb = status.split("VmHWM:")[1].split()[0]
+        figures[f"{name}, peak MB"] = round(int(peak_kb) * 1024 / 1e6, 1)
+    script = (
+        "import sys, time\n"
+        "from speakersdk.audio import read_audio\n"
+        "from speakersdk.encoder import load_encoder\n"
+        "from speakersdk.models import default_model_path\n"
+        "samples = read_audio(sys.argv[1])[:48000]\n"
+        "times = [time.perf_counter()]\n"
+        "encoder = load_encoder(default_model_path())\n"
+        "times.append(time.perf_counter())\n"
+        "for _ in range(10):\n"
+        "    encoder.encode(samples)\n"
+        "    times.append(time.perf_counter())\n"
+        "print(*(late - early for early, late in zip(times, times[1:])))\n"
+    )
+    load_s, first_s, *later_s = (float(value) for value in run_python(script, clips[1:]).split())
+    figures["loading the model, s"] = round(load_s, 4)
+    figures["first call, 3 s, ms"] = round(1e3 * first_s, 3)
+    figures["later calls, 3 s, ms"] = round(1e3 * statistics.median(later_s), 3)
+    return figures
+
+
+def run_python(script: str, arguments: list[str]) -> str:
+    """What a fresh interpreter prints."""
+    return subprocess.run(
+        [sys.executable, "-c", script, *arguments], capture_output=True, text=True, check=True
+    ).stdout
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,302 @@
+"""Smaller number formats for the layers behind the front end, kept only if accuracy keeps.
+
+model file -> int8 (ranges heard in speech) or fp16 -> checks -> EER gate -> model file
+
+Only convolutions behind the logarithm change, and what lies between them: there is most of the
+work. The front end's DFT needs every digit of float32, for its squares span twelve decades, and so
+do the sums of the pooling; the last layer runs once a call.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final, Literal
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+from onnx import numpy_helper
+
+from speakersdk.arrays import Waveform
+from speakersdk.audio import SAMPLE_RATE_HZ
+from speakersdk.encoder import load_encoder
+from speakersdk.errors import ConfigError
+from speakersdk.manifest import ModelManifest
+from speakersdk.onnx_session import OnnxSession, open_session
+from speakersdk.trials import Piece, Segment
+from speakersdk_export.calibrate import CalibrationTrials, ScoredList, calibrate, score_lists
+from speakersdk_export.errors import AccuracyError
+from speakersdk_export.model_file import check_file, check_graph, complete_or_absent, write_model
+from speakersdk_export.parity import Difference, check_streaming
+from speakersdk_training.corpus import Utterance, by_speaker
+from speakersdk_training.trial_audio import read_segment_audio
+
+_Arrays = dict[str, npt.NDArray[np.float32]]
+Precision = Literal["int8", "fp16"]
+
+# What an EER may lose, absolute: a tenth of a percentage point.
+EER_LIMIT: Final = 0.001
+# A hop and a whole recording round float32 sums differently in the last digit; where that crosses a
+# level of the coarser grid, one value moves by a level and a few behind it with it. Measured on the
+# bundled model: int8 2e-6 to 7e-3, fp16 2e-4, of embeddings of length 4. Ranges that were never
+# heard, such as those of the cache, show as 6e-2.
+STREAMING_LIMIT: Final = 2e-2
+# Layers that pass their numbers on, so that no conversion is needed between two convolutions.
+_FOLLOWERS: Final[dict[Precision, frozenset[str]]] = {
+    "int8": frozenset({"Relu", "Add", "Concat"}),
+    "fp16": frozenset({"Relu", "Add", "Concat", "Tanh"}),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class QuantizeReport:
+    """What quantising did.
+
+    Attributes:
+        manifest: as written; its name and its hash of the weights are the new model's own.
+        num_layers: operators that changed, and operators of the original graph.
+        num_bytes: size of the original and of the new file.
+        eers: list -> EER of the original and of the new model, in [0, 1].
+        differences: what the streaming check measured.
+    """
+
+    manifest: ModelManifest
+    num_layers: tuple[int, int]
+    num_bytes: tuple[int, int]
+    eers: dict[str, tuple[float, float]]
+    differences: tuple[Difference, ...]
+
+
+def quantize_model(
+    path: Path,
+    output: Path,
+    *,
+    precision: Precision,
+    speech: Sequence[Waveform],
+    trials: CalibrationTrials,
+) -> QuantizeReport:
+    """Write a model file in another number format, or write nothing.
+
+    Args:
+        path: the model file to convert; a stateful one.
+        output: the file to write; an existing one is replaced.
+        precision: "int8" (CPU) or "fp16" (GPU).
+        speech: (n,) float32 recordings of training speakers at the model's sample rate: the ranges
+            of the 8-bit grids come from them, and the streaming check runs on them.
+        trials: development trials; each list's EER must hold, and the calibration is fitted again.
+
+    Raises:
+        AccuracyError: an EER gets worse by more than `EER_LIMIT`.
+        ParityError: a stream differs from one pass.
+        ModelError: the file is no model file, or the new graph is not valid.
+        ConfigError: nothing can be converted, or the trials cannot be used.
+    """
+    manifest = check_file(path)
+    graph = onnx.load_model(path)
+    layers = convertible_layers(graph, precision)
+    if not layers or manifest.mode != "stateful" or not speech:
+        raise ConfigError(
+            f"expected a stateful model with float32 convolutions and some speech, got "
+            f"{manifest.name} ({manifest.mode}, {len(layers)} layers to convert) and "
+            f"{len(speech)} recordings"
+        )
+    converted = (
+        _int8(path, manifest, layers, speech) if precision == "int8" else _fp16(path, layers)
+    )
+    check_graph(converted)
+    manifest = replace(
+        manifest,
+        name=f"{manifest.name}-{precision}",
+        weights_sha256=_weights_sha256(manifest, converted),
+    )
+    before = score_lists(load_encoder(path), trials)
+    with complete_or_absent(output) as partial:
+        write_model(partial, converted, manifest)
+        check_file(partial)
+        differences = check_streaming(partial, np.concatenate(speech), limit=STREAMING_LIMIT)
+        after = score_lists(load_encoder(partial), trials)
+        eers = _compare(before, after)
+        if manifest.calibration is not None:
+            manifest = replace(manifest, calibration=calibrate(after))
+            write_model(partial, converted, manifest)
+            check_file(partial)
+    return QuantizeReport(
+        manifest,
+        (len(layers), len(graph.graph.node)),
+        (path.stat().st_size, output.stat().st_size),
+        eers,
+        differences,
+    )
+
+
+def convertible_layers(model: onnx.ModelProto, precision: Precision) -> list[str]:
+    """Names of the convolutions behind the logarithm, and of what only passes their values on."""
+    behind: set[str] = set()  # tensors that depend on the log-mel features
+    inside: set[str] = set()  # outputs of the layers found so far
+    names = []
+    for node in model.graph.node:
+        is_behind = node.op_type == "Log" or not behind.isdisjoint(node.input)
+        if is_behind:
+            behind.update(node.output)
+        follows = node.op_type in _FOLLOWERS[precision] and not inside.isdisjoint(node.input)
+        if is_behind and (node.op_type == "Conv" or follows):
+            inside.update(node.output)
+            names.append(node.name)
+    return names
+
+
+def _int8(
+    path: Path, manifest: ModelManifest, layers: list[str], speech: Sequence[Waveform]
+) -> onnx.ModelProto:
+    """Static quantisation: unsigned activations, signed weights with a scale for each channel.
+
+    Activations lie on a grid between the smallest and the largest value heard. Unsigned, because
+    the processors' 8-bit products (VNNI, AMX) take one unsigned and one signed factor.
+    """
+    from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType
+    from onnxruntime.quantization.quantize import quantize_static
+
+    class Speech(CalibrationDataReader):  # type: ignore[misc]
+        def __init__(self) -> None:
+            self._feeds = _blocks(open_session(path), manifest, speech)
+
+        def get_next(self) -> _Arrays | None:
+            return next(self._feeds, None)
+
+    with tempfile.TemporaryDirectory() as folder:
+        output = Path(folder) / "int8.onnx"
+        quantize_static(
+            path,
+            output,
+            Speech(),
+            quant_format=QuantFormat.QDQ,
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+            per_channel=True,
+            nodes_to_quantize=layers,
+            op_types_to_quantize=["Conv", *_FOLLOWERS["int8"]],
+        )
+        return onnx.load_model(output)
+
+
+def _fp16(path: Path, layers: list[str]) -> onnx.ModelProto:
+    """Weights and activations of the layers as fp16, with a cast at each way in and out."""
+    model = onnx.load_model(path)
+    graph = model.graph
+    weights = {value.name: value for value in graph.initializer}
+    halves: set[str] = set()  # tensors that are fp16 now
+    casts: dict[tuple[str, int], str] = {}
+    nodes: list[onnx.NodeProto] = []
+
+    def cast(name: str, to: int) -> str:
+        if (name, to) not in casts:
+            casts[name, to] = f"{name}_{onnx.TensorProto.DataType.Name(to).lower()}"
+            if name in weights:
+                half = numpy_helper.to_array(weights[name]).astype(np.float16)
+                graph.initializer.append(numpy_helper.from_array(half, casts[name, to]))
+            else:
+                nodes.append(onnx.helper.make_node("Cast", [name], [casts[name, to]], to=to))
+        return casts[name, to]
+
+    for node in graph.node:
+        is_half = node.name in layers
+        for index, name in enumerate(node.input):
+            if is_half and name not in halves:
+                node.input[index] = cast(name, onnx.TensorProto.FLOAT16)
+            elif not is_half and name in halves:
+                node.input[index] = cast(name, onnx.TensorProto.FLOAT)
+        if is_half:
+            halves.update(node.output)
+        nodes.append(node)
+    nodes = [copy.deepcopy(node) for node in nodes]  # what `del` is about to free
+    del graph.node[:]
+    graph.node.extend(nodes)
+    used = {name for node in nodes for name in node.input}
+    kept = [value for value in graph.initializer if value.name in used]
+    del graph.initializer[:]
+    graph.initializer.extend(kept)
+    return model
+
+
+def training_speech(
+    utterances: Sequence[Utterance], *, number: int = 100, seconds: float = 4.0
+) -> list[Waveform]:
+    """Recordings to calibrate on: each of another speaker, from all over the list.
+
+    Args:
+        utterances: of training speakers.
+        number: recordings wanted, fewer if there are fewer speakers.
+        seconds: of each at most.
+
+    Raises:
+        ConfigError: no utterance is long enough for a frame.
+    """
+    speakers = list(by_speaker(utterances).values())
+    chosen = speakers[:: max(len(speakers) // number, 1)][:number]
+    longest = [max(group, key=lambda one: one.num_samples or 0) for group in chosen]
+    limit = round(seconds * SAMPLE_RATE_HZ)
+    segments = [
+        Segment(
+            str(index),
+            one.speaker,
+            (Piece(str(one.path), one.start, min(one.num_samples or limit, limit)),),
+        )
+        for index, one in enumerate(longest)
+    ]
+    heard = read_segment_audio(segments, Path())
+    speech = [samples for samples in heard.values() if len(samples) >= SAMPLE_RATE_HZ // 2]
+    if not speech:
+        raise ConfigError("expected training utterances of half a second or more, found none")
+    return speech
+
+
+def _blocks(
+    session: OnnxSession, manifest: ModelManifest, speech: Sequence[Waveform]
+) -> Iterator[_Arrays]:
+    """Inputs of a stateful graph for each recording in two blocks (docs/formats.md).
+
+    The second block starts from the first one's state: the ranges of the cache must be heard, too.
+    """
+    frontend = manifest.frontend
+    for samples in speech:
+        padded = np.concatenate([np.zeros(1, np.float32), samples])
+        half = frontend.num_frames(len(samples)) // 2
+        step = half * frontend.hop_samples
+        outputs = {
+            "next_cache": np.zeros((1, manifest.cache_size), np.float32),
+            "hop_statistics": np.zeros((1, manifest.statistics_size), np.float32),
+        }
+        for first in (0, step):
+            feeds = {
+                "samples": padded[np.newaxis, first : first + frontend.context_samples + step],
+                "frame_weights": np.ones((1, half), np.float32),
+                "cache": outputs["next_cache"],
+                "statistics": outputs["hop_statistics"],
+            }
+            outputs = session.run(feeds)
+            yield feeds
+
+
+def _weights_sha256(manifest: ModelManifest, converted: onnx.ModelProto) -> str:
+    """Hash of the new weights: embeddings of two number formats do not belong together."""
+    digest = hashlib.sha256(manifest.weights_sha256.encode())
+    for value in sorted(converted.graph.initializer, key=lambda value: value.name):
+        digest.update(value.name.encode())
+        digest.update(numpy_helper.to_array(value).tobytes())
+    return digest.hexdigest()
+
+
+def _compare(
+    before: Sequence[ScoredList], after: Sequence[ScoredList]
+) -> dict[str, tuple[float, float]]:
+    """The EERs of each list, if none got worse by more than the limit."""
+    eers = {one.name: (one.eer, other.eer) for one, other in zip(before, after, strict=True)}
+    worse = {name: pair for name, pair in eers.items() if not pair[1] - pair[0] <= EER_LIMIT}
+    if worse:
+        raise AccuracyError(worse, limit=EER_LIMIT)
+    return eers

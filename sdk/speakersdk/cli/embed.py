@@ -1,0 +1,113 @@
+"""``speakersdk embed``: embeddings of many recordings, into one file."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from speakersdk.bulk_embedding import EmbeddingJob, Progress, embed_recordings, read_recordings
+from speakersdk.cli import arguments as shared
+from speakersdk.cli.output import print_json
+from speakersdk.models import default_model_path
+
+
+def add_command(commands: shared.Subparsers) -> None:
+    """Add this command's parser."""
+    parser = commands.add_parser(
+        "embed",
+        help="embed many recordings into one file",
+        description="Embed the recordings of a list: lines 'path' or 'name path', or segments in a "
+        ".jsonl file. Run it again after an interruption: it goes on where it was.",
+        epilog="Exit status: 0 all embedded; 1 some recordings could not be (stderr says why); "
+        "2 error. Embeddings identify people; the file is readable by you alone.",
+    )
+    parser.add_argument("manifest", type=Path, metavar="MANIFEST", help="list of recordings")
+    parser.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="FILE", help=".npz or .parquet"
+    )
+    parser.add_argument(
+        "--audio-root", type=Path, default=Path(), metavar="FOLDER", help="where paths start"
+    )
+    parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes")
+    parser.add_argument(
+        "--batch",
+        type=int,
+        metavar="N",
+        help="recordings in one call of the model (default: 1 on a CPU, else 32)",
+    )
+    parser.add_argument(
+        "--device", default="cpu", metavar="DEVICE", help="cpu (default), cuda or cuda:N"
+    )
+    shared.add_model(parser)
+    shared.add_json(parser)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Embed and report."""
+    model = Path(arguments.model) if arguments.model else default_model_path()
+    job = EmbeddingJob(
+        model=model,
+        root=arguments.audio_root,
+        device=arguments.device,
+        batch=arguments.batch,
+    )
+    recordings = read_recordings(arguments.manifest)
+    start = time.perf_counter()
+    with _progress() as progress:
+        table, failures = embed_recordings(
+            recordings,
+            arguments.output,
+            job,
+            num_processes=arguments.workers,
+            progress=progress,
+        )
+    seconds = time.perf_counter() - start
+    for failure in failures:
+        print(f"{failure.name}: {failure.reason}", file=sys.stderr)
+    audio_s = float(table.duration_s.sum())
+    if arguments.json:
+        print_json(
+            {
+                "output": str(arguments.output),
+                "embedded": len(table),
+                "failed": [
+                    {"name": failure.name, "reason": failure.reason} for failure in failures
+                ],
+                "audio_s": audio_s,
+                "seconds": seconds,
+                "model": table.model_name,
+            }
+        )
+    else:
+        print(
+            f"wrote {arguments.output}: {len(table)} embeddings of {audio_s:.0f} s of audio in "
+            f"{seconds:.1f} s, {len(failures)} failed"
+        )
+    return 1 if failures else 0
+
+
+@contextmanager
+def _progress() -> Iterator[Progress]:
+    """A bar on a terminal's stderr; elsewhere a line every ten seconds."""
+    if not sys.stderr.isatty():
+        last = time.monotonic()
+
+        def report(done: int, failed: int, total: int) -> None:
+            nonlocal last
+            if time.monotonic() - last >= 10:
+                last = time.monotonic()
+                print(f"{done} of {total} embedded, {failed} failed", file=sys.stderr)
+
+        yield report
+        return
+    from rich.console import Console
+    from rich.progress import Progress as Bar
+
+    with Bar(console=Console(stderr=True)) as bar:
+        task = bar.add_task("embedding", total=None)
+        yield lambda done, failed, total: bar.update(task, completed=done + failed, total=total)

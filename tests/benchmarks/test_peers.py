@@ -1,0 +1,42 @@
+"""The rebuilt peers have the sizes that their papers publish: else their speed says nothing."""
+
+import importlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+torch = pytest.importorskip("torch")
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+NAMES = ("x-vector", "ECAPA-TDNN C=512", "CAM++", "ResNet34", "ReDimNet-B0")
+# Published figures have two or three digits and differ in what counts (biases, normalisation).
+PARAMETERS_TOLERANCE = 0.03
+# Tables count two seconds; some tools leave activations, some the attention's products out.
+MACS_TOLERANCE = 0.1
+
+
+@pytest.fixture
+def peer(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    peers = importlib.import_module("peers").PEERS
+    assert tuple(peer.name for peer in peers) == NAMES
+    return peers[NAMES.index(request.param)]
+
+
+@pytest.mark.training
+@pytest.mark.parametrize("peer", NAMES, indirect=True)
+def test_a_rebuilt_peer_has_the_published_size(peer: Any) -> None:
+    from torch.utils.flop_counter import FlopCounterMode
+
+    torch.manual_seed(1)
+    module = peer.build().eval()
+    parameters = sum(value.numel() for value in module.parameters())
+    assert parameters / 1e6 == pytest.approx(peer.parameters, rel=PARAMETERS_TOLERANCE)
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        embedding = module(torch.randn(2, peer.num_features, peer.frames_2s))
+    assert embedding.shape[0] == 2
+    assert embedding.isfinite().all()
+    assert not torch.equal(embedding[0], embedding[1])
+    if peer.macs_2s is not None:
+        macs = counter.get_total_flops() / 2 / 2  # two operations each, two rows
+        assert macs / 1e9 == pytest.approx(peer.macs_2s, rel=MACS_TOLERANCE)
