@@ -135,7 +135,10 @@ def quantize_model(
 
 
 def convertible_layers(model: onnx.ModelProto, precision: Precision) -> list[str]:
-    """Names of the convolutions behind the logarithm, and of what only passes their values on."""
+    """Names of the float32 convolutions behind the logarithm, and of what follows them."""
+    weights = {
+        value.name for value in model.graph.initializer if value.data_type == onnx.TensorProto.FLOAT
+    }
     behind: set[str] = set()  # tensors that depend on the log-mel features
     inside: set[str] = set()  # outputs of the layers found so far
     names = []
@@ -144,7 +147,7 @@ def convertible_layers(model: onnx.ModelProto, precision: Precision) -> list[str
         if is_behind:
             behind.update(node.output)
         follows = node.op_type in _FOLLOWERS[precision] and not inside.isdisjoint(node.input)
-        if is_behind and (node.op_type == "Conv" or follows):
+        if is_behind and ((node.op_type == "Conv" and node.input[1] in weights) or follows):
             inside.update(node.output)
             names.append(node.name)
     return names

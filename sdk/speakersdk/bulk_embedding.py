@@ -234,7 +234,7 @@ def embed_recordings(
         if progress is not None:
             progress(done, len(failures), len(recordings))
     if not done:
-        folder.rmdir()
+        shutil.rmtree(folder)  # parts of files that have changed since, if any
         raise InvalidAudioError(
             f"expected recordings with speech, got none among {len(recordings)}; the first: "
             f"{failures[0].name}: {failures[0].reason}"

@@ -68,6 +68,7 @@ def test_the_manifest_says_that_it_is_another_model(
     before = check_file(default_model)
     after = check_file(converted(default_model, "fp16", tmp_path, clips, clip_trials))
     assert after.name == f"{before.name}-fp16"
+    assert convertible_layers(onnx.load_model(tmp_path / "fp16.onnx"), "int8") == []  # not twice
     assert after.weights_sha256 != before.weights_sha256
     assert after.calibration is not None
     assert after.calibration.num_target == 2 * 4 * 3  # fitted on the trials that were given
