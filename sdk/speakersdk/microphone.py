@@ -27,7 +27,7 @@ from speakersdk.errors import MicrophoneError, MissingDependencyError
 _BLOCK_S: Final = 0.05
 # The system's buffer. PortAudio's own choice wakes its thread twice as often for the same blocks,
 # and that is most of what waiting costs.
-_LATENCY_S: Final = 0.3
+_LATENCY_S: Final = 0.2
 # What a consumer may lag behind before samples are dropped: longer than any pause of ours.
 QUEUE_S: Final = 5.0
 # A device that delivers nothing for this long is gone; some backends never say so.

@@ -108,8 +108,8 @@ class SoundServer:
         self._process.wait(timeout=10)
 
     def play(self, path: Path) -> subprocess.Popen[str]:
-        """Play raw int16 in real time."""
-        command = ("pacat", "--playback", "--device=speaker", f"--rate={RATE_HZ}")
+        """Play raw int16 in real time, far enough ahead for a busy machine."""
+        command = ("pacat", "--device=speaker", "--latency-msec=1000", f"--rate={RATE_HZ}")
         return subprocess.Popen(
             (*command, "--channels=1", "--format=s16le", "--raw", str(path)),
             env=self.environment,
@@ -174,8 +174,10 @@ def test_a_minute_of_speech_is_enrolled_verified_and_complete(
     assert listener.stdout is not None
     assert capture.stdout.readline() == "open\n"
     lines = [json.loads(listener.stdout.readline())]  # the first update: it records
-    # Two seconds of silence at the end: what was played last is on its way when the player ends.
-    np.concatenate([played, np.zeros(2 * RATE_HZ, np.int16)]).tofile(tmp_path / "played.s16")
+    # Silence before, in which the server settles on a latency and may render anew what the virtual
+    # microphone already has; and after, when what was played last is on its way.
+    silence = np.zeros(2 * RATE_HZ, np.int16)
+    np.concatenate([silence, played, silence]).tofile(tmp_path / "played.s16")
     player = server.play(tmp_path / "played.s16")
     while player.poll() is None:
         lines.append(json.loads(listener.stdout.readline()))
