@@ -216,7 +216,7 @@ def rates(found: list[RecordingQuality], problem: AudioProblem | None) -> dict[s
         f"{one.key}_percent": percent([one in quality.problems for quality in found])
         for one in asked
     }
-    return {name: share for name, share in (shares | named).items() if share or problem}
+    return shares | {name: share for name, share in named.items() if share or problem}
 
 
 def unlike_others(

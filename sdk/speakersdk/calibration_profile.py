@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,6 +24,10 @@ from speakersdk.voiceprint import check_name
 
 FORMAT_VERSION: Final = 1
 SUFFIX: Final = ".calibration.json"
+# Every other field of a calibration is a weight of its formula, in which the llr is linear.
+_NO_WEIGHTS = {
+    "minimum_speech_s", "maximum_speech_s", "num_target", "num_nontarget", "operating_points"
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,10 +151,9 @@ def calibration_sha256(calibration: Calibration) -> str:
 
 def rescaled(calibration: Calibration, *, offset: float, scale: float) -> Calibration:
     """The calibration whose llr is offset + scale * llr, with the same thresholds on it."""
-    return replace(
-        calibration,
-        offset=offset + scale * calibration.offset,
-        scale=scale * calibration.scale,
-        speech_scale=scale * calibration.speech_scale,
-        speech_weight=scale * calibration.speech_weight,
-    )
+    weights = {
+        field.name: scale * getattr(calibration, field.name)
+        for field in fields(Calibration)
+        if field.name not in _NO_WEIGHTS
+    }
+    return replace(calibration, **{**weights, "offset": offset + weights["offset"]})

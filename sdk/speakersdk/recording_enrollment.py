@@ -48,10 +48,12 @@ def enroll_recordings(
         if append_to.name != name:
             raise ConfigError(f"expected a voiceprint of {name!r}, got that of {append_to.name!r}")
         append_to.check_model(name=manifest.name, sha256=manifest.weights_sha256)
+    # Where nothing would be refused, measuring is time for nothing.
+    is_checked = set(accepted) != set(AudioProblem)
     measured = []
     for number, recording in enumerate(recordings, start=1):
         try:
-            measured.append(measure(encoder, recording, sample_rate_hz))
+            measured.append(measure(encoder, recording, sample_rate_hz, is_checked=is_checked))
         except AudioError as error:
             label = f"recording {number} ({recording_label(recording)})"
             raise EnrollmentError(f"cannot enroll {name!r} from {label}: {error}") from error
@@ -84,7 +86,9 @@ def measure_recordings(
         try:
             measured[number] = measure(encoder, recording, sample_rate_hz)
         except AudioTooShortError as error:
-            qualities[number] = _too_short(recording, error)
+            qualities[number] = replace(
+                _without_figures(recording, error.got_s), shortage=str(error)
+            )
     compared = _compared(encoder, list(measured.values()), None)
     qualities.update(zip(measured, compared, strict=True))
     return [qualities[number] for number in range(len(recordings))]
@@ -99,16 +103,23 @@ class MeasuredRecording:
 
 
 def measure(
-    encoder: SpeakerEncoder, recording: Recording, sample_rate_hz: float | None
+    encoder: SpeakerEncoder,
+    recording: Recording,
+    sample_rate_hz: float | None,
+    *,
+    is_checked: bool = True,
 ) -> MeasuredRecording:
-    """Load, encode and measure one recording.
+    """Load, encode and measure one recording; unless it is checked, only its speech is.
 
     Raises:
         AudioError: it is unreadable, not audio or too short.
     """
     waveform = load_recording(recording, sample_rate_hz)
     encoding = encoder.encode(waveform)
-    quality = measure_recording(encoder, waveform, label=recording_label(recording))
+    if is_checked:
+        quality = measure_recording(encoder, waveform, label=recording_label(recording))
+    else:
+        quality = _without_figures(recording, encoding.duration_s)
     shortage = speech_shortage(encoding, encoder.manifest.calibration)
     return MeasuredRecording(
         encoding=encoding,
@@ -186,14 +197,13 @@ def _check_different(
         seen[key] = f"the same as {label}"
 
 
-def _too_short(recording: Recording, error: AudioTooShortError) -> RecordingQuality:
+def _without_figures(recording: Recording, duration_s: float) -> RecordingQuality:
     nothing = AudioLevels(speech_dbfs=None, snr_db=None, high_band_db=None, clipped_share=0.0)
     return RecordingQuality(
         label=recording_label(recording),
-        duration_s=error.got_s,
+        duration_s=duration_s,
         speech_s=0.0,
         levels=nothing,
         loudest_dbfs=0.0,
         one_voice_llr=None,
-        shortage=str(error),
     )
