@@ -87,7 +87,7 @@ def main() -> int:
     benchmark.record("memory: MB at the end", round(resident_mb[-1], 2))
     if not benchmark.smoke:
         slope = np.polyfit(hops, resident_mb, 1)[0]
-        benchmark.record("memory: slope, MB a day", round(float(slope) * DAY_HOPS, 3))
+        benchmark.record("memory: slope, MB a day", round(float(slope) * DAY_HOPS, 3) + 0.0)
     benchmark.finish()
     return 0
 

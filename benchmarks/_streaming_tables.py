@@ -1,0 +1,186 @@
+"""The tables of docs/streaming.md, written from the latest results.
+
+    python benchmarks/_streaming_tables.py
+
+A table stands between `<!-- table: NAME -->` and `<!-- end -->`; what is between them is replaced.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from _harness import REPOSITORY
+
+PAGE = REPOSITORY / "docs" / "streaming.md"
+RESULTS = REPOSITORY / "benchmarks" / "results"
+_TABLE = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", flags=re.DOTALL)
+Report = dict[str, Any]
+
+
+def main() -> int:
+    """Rewrite the page."""
+    PAGE.write_text(filled(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    return 0
+
+
+def filled(page: str, results: Path = RESULTS) -> str:
+    """The page with every table as the latest results have it."""
+    return _TABLE.sub(lambda found: found[1] + table(found[2], results) + found[3], page)
+
+
+def table(name: str, results: Path) -> str:
+    """Lines of one table, and the conditions it was measured under."""
+    benchmark, rows = TABLES[name]
+    path = sorted(results.glob(f"????-??-??-{benchmark}.json"))[-1]
+    report: Report = json.loads(path.read_text(encoding="utf-8"))
+    at = report["conditions"]
+    measured = (
+        f"`{benchmark}.py`, {at['date_utc'][:10]}, {at['cpu']}, {at['threads']} thread, load "
+        f"{at['load_1min']:.1f} on {at['cores']} cores"
+    )
+    if at["load_1min"] > at["cores"] and benchmark in TIMED:
+        measured += ": the machine was busy, so the times are upper bounds and no ratio is exact"
+    return "\n".join([*rows(report["facts"]), "", f"{measured}.", ""])
+
+
+def decisions(facts: Report) -> list[str]:
+    """Error rates of live decisions, and the speech they take."""
+    lines = [
+        "| speakers | asked for | strangers accepted (95 % interval) | enrolled rejected | speech "
+        "to a correct accept, median / 95 % | to a correct reject | without answer: enrolled, "
+        "strangers | fixed 3 s: accepted, rejected |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for half, title in (("even", "chose the margin"), ("odd", "test it")):
+        for far in (0.05, 0.01, 0.001):
+            row = facts[f"{half} speakers, {far:g} asked"]
+            low, high = row["far_interval"]
+            lines.append(
+                f"| {title} | {percent(far)} % | {percent(row['far'])} % ({percent(low)}-"
+                f"{percent(high)}) | {percent(row['frr'])} % | {row['accept_s_median']:.2f} / "
+                f"{row['accept_s_p95']:.2f} s | {row['reject_s_median']:.2f} / "
+                f"{row['reject_s_p95']:.2f} s | {percent(row['targets_undecided'])} %, "
+                f"{percent(row['strangers_undecided'])} % | {percent(row['fixed_3_s_far'])} %, "
+                f"{percent(row['fixed_3_s_frr'])} % |"
+            )
+    first = facts["odd speakers, 0.01 asked"]
+    return [
+        *lines,
+        "",
+        f"A half: {first['strangers']:,} probes of strangers, {first['targets']} of enrolled "
+        "speakers, 12 s each. Counted is the first decision; at some time in those 12 s, where 1 % "
+        f"was asked for, {percent(first['far_ever_in_12_s'])} % of the strangers stand accepted.",
+    ]
+
+
+def changes(facts: Report) -> list[str]:
+    """Changes of speaker noticed."""
+    columns = [
+        facts[f"changes between {kind} speakers"] for kind in ("demonstration", "development")
+    ]
+
+    def row(title: str, text: Callable[[Report], str]) -> str:
+        return f"| {title} | " + " | ".join(map(text, columns)) + " |"
+
+    return [
+        "| changes of speaker | readers of the demo split | development speakers, on whom the "
+        "bound was chosen |",
+        "| --- | --- | --- |",
+        row("changes, missed", lambda at: f"{at['changes']}, {at['missed']}"),
+        row(
+            "noticed within 1.5 s of speech", lambda at: f"{percent(at['noticed_within_1.5_s'])} %"
+        ),
+        row(
+            "speech until noticed, median / 95 % (missed: for ever)",
+            lambda at: f"{seconds(at['delay_s_median'])} / {seconds(at['delay_s_p95'])}",
+        ),
+        row(
+            "windowed llr of the first speaker below 0 within 1.5 s",
+            lambda at: f"{percent(at['window_below_0_within_1.5_s'])} %",
+        ),
+        row(
+            "false alarms a minute of one voice",
+            lambda at: f"{at['false_alarms_a_minute']:.2f} in {at['minutes_of_one_voice']:g} min",
+        ),
+    ]
+
+
+def cost(facts: Report) -> list[str]:
+    """CPU, latency and memory."""
+    lines = [
+        "| a hop each 100 ms | CPU s for a second of audio | ms a hop, 50 / 95 / 99 % | "
+        "times the pipeline |",
+        "| --- | --- | --- | --- |",
+    ]
+    for title, name in (
+        ("encoder and scorer, alone in the process", "stateful encoder and scorer, alone"),
+        ("whole pipeline, alone in the process", "stateful pipeline, alone"),
+        ("encoder and scorer, in turns with those below", "stateful encoder and scorer"),
+        ("whole pipeline: voice activity, encoder, scoring, decision", "stateful pipeline"),
+        (
+            "whole pipeline of a windowed BLSTM: **random weights**, cost only",
+            "windowed pipeline, random weights",
+        ),
+        ("Resemblyzer's encoder on the last 3 s, no decision", "Resemblyzer, 3 s window"),
+    ):
+        if f"{name}: ms per hop, p50" not in facts:
+            continue
+        latencies = " / ".join(f"{facts[f'{name}: ms per hop, p{at}']:.2f}" for at in (50, 95, 99))
+        ratio = facts.get(f"{name}: times the CPU of the stateful pipeline")
+        lines.append(
+            f"| {title} | {facts[f'{name}: CPU s per s of audio']:.4f} | {latencies} | "
+            f"{'' if ratio is None else f'{ratio:g}'} |"
+        )
+    return [
+        *lines,
+        "",
+        f"Resident memory over {facts['memory: simulated hours']:g} simulated hours: "
+        f"{facts['memory: MB after a tenth']:.2f} MB after a tenth, "
+        f"{facts['memory: MB at the end']:.2f} MB at the end; slope "
+        f"{facts['memory: slope, MB a day']:.3f} MB a day.",
+    ]
+
+
+def pool(facts: Report) -> list[str]:
+    """Streams that one core keeps up with."""
+    counts = [name.split()[0] for name in facts if name.endswith("streams: streams a core")]
+    return [
+        "| streams in one call | " + " | ".join(counts) + " |",
+        "| --- " * (len(counts) + 1) + "|",
+        "| streams a core at real time | "
+        + " | ".join(f"{facts[f'{count} streams: streams a core']}" for count in counts)
+        + " |",
+        "| ms a round, 99 % | "
+        + " | ".join(f"{facts[f'{count} streams: ms per round, p99']:.1f}" for count in counts)
+        + " |",
+    ]
+
+
+TABLES: dict[str, tuple[str, Callable[[Report], list[str]]]] = {
+    "decisions": ("streaming_decisions", decisions),
+    "changes": ("streaming_decisions", changes),
+    "cost": ("streaming", cost),
+    "pool": ("stream_pool", pool),
+}
+
+
+# What a busy machine changes.
+TIMED = {"streaming", "stream_pool"}
+
+
+def percent(share: float) -> str:
+    """Percent with two digits that count."""
+    return f"{100 * share:.2g}" if share < 0.1 else f"{100 * share:.0f}"
+
+
+def seconds(value: float | None) -> str:
+    """Seconds; a dash where more than the share was never noticed."""
+    return "-" if value is None else f"{value:.1f} s"
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
