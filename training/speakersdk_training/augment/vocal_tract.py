@@ -43,7 +43,8 @@ def _envelope(logarithm: Tensor) -> Tensor:
     """(B, bins, frames) log magnitudes -> their slow part along frequency."""
     cepstrum = torch.fft.irfft(logarithm, n=WINDOW, dim=1)
     cepstrum[:, _QUEFRENCIES : WINDOW - _QUEFRENCIES + 1] = 0
-    return torch.fft.rfft(cepstrum, dim=1).real
+    envelope: Tensor = torch.fft.rfft(cepstrum, dim=1).real
+    return envelope
 
 
 def _stretched(envelope: Tensor, factor: float) -> Tensor:
