@@ -34,6 +34,8 @@ class AudioBank:
         speech: (N / 160,) uint8 speech labels (probability * 255); None without labels.
         first, length: (S,) int64, where each speaker's audio lies; multiples of 160.
         speakers: S names.
+        shard, num_shards: which part of all speakers this is: every `num_shards`-th from `shard`.
+        num_speakers: of all parts; 0 = this is the only one.
     """
 
     samples: Tensor
@@ -41,6 +43,20 @@ class AudioBank:
     first: Tensor
     length: Tensor
     speakers: tuple[str, ...]
+    shard: int = 0
+    num_shards: int = 1
+    num_speakers: int = 0
+
+    @property
+    def speaker_numbers(self) -> Tensor:
+        """(S,) int64 number of each speaker among those of all parts."""
+        local = torch.arange(len(self.speakers), device=self.device)
+        return local * self.num_shards + self.shard
+
+    @property
+    def total_speakers(self) -> int:
+        """Speakers of all parts."""
+        return self.num_speakers or len(self.speakers)
 
     @property
     def device(self) -> torch.device:
@@ -55,6 +71,8 @@ def load_bank(
     labels: dict[str, Labels] | None = None,
     root: Path | None = None,
     num_workers: int | None = None,
+    shard: int = 0,
+    num_shards: int = 1,
 ) -> AudioBank:
     """Decode utterances into a bank.
 
@@ -64,13 +82,18 @@ def load_bank(
         labels: speech labels by path relative to `root` (speech_labels.load_labels).
         root: folder that the labels' paths start from.
         num_workers: files decoded at the same time; None = the executor's default.
+        shard, num_shards: keep every `num_shards`-th speaker from `shard` on; files of the others
+            are not read.
 
     Raises:
-        TrainingError: no utterances, or a file without labels.
+        TrainingError: no utterances, fewer speakers than shards, or a file without labels.
     """
-    groups = by_speaker(utterances)
-    if not groups:
+    everybody = by_speaker(utterances)
+    if not everybody:
         raise TrainingError("expected at least one utterance to train on, got none")
+    if len(everybody) < num_shards:
+        raise TrainingError(f"expected {num_shards} speakers or more, got {len(everybody)}")
+    groups = {name: everybody[name] for name in list(everybody)[shard::num_shards]}
     paths = sorted({utterance.path for group in groups.values() for utterance in group})
     with ThreadPoolExecutor(num_workers) as pool:
         files = dict(zip(paths, pool.map(_read_int16, paths), strict=True))
@@ -92,6 +115,9 @@ def load_bank(
         first=(length.cumsum(0) - length).to(device),
         length=length.to(device),
         speakers=tuple(groups),
+        shard=shard,
+        num_shards=num_shards,
+        num_speakers=len(everybody),
     )
 
 
