@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,14 @@ import torch
 
 from speakersdk_training.audio_bank import AudioBank
 from speakersdk_training.checkpoint import read_checkpoint
-from speakersdk_training.config import TrainConfig, config_from_dict
+from speakersdk_training.config import TrainConfig, config_from_dict, load_config
 from speakersdk_training.errors import TrainingError
 from speakersdk_training.evaluate import load_trial_sets
 from speakersdk_training.loop import Trainer
 from speakersdk_training.sources import read_bank
 
 CPU = torch.device("cpu")
+CONFIGS = Path(__file__).parents[2] / "training" / "configs"
 
 
 @pytest.fixture
@@ -301,3 +303,29 @@ def test_a_run_that_learns_nothing_gives_up(
     with pytest.raises(TrainingError, match=r"above run.give_up_above = 0.9 of the first"):
         trainer(config_from_dict(tiny_values), bank).run(tmp_path, report=recorder)
     assert recorder.steps[-1][0] < 12
+
+
+@pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.toml")), ids=lambda path: path.stem)
+def test_every_experiment_takes_its_steps(path: Path, bank: AudioBank, tmp_path: Path) -> None:
+    """With other audio, few rows and short crops, but every option as the file has it."""
+    config = load_config(path)
+    small: dict[str, Any] = {
+        "steps": 2, "batch_size": 30, "crop_s": (0.3,), "compile": False, "device": "cpu",
+        "log_every": 1, "budget_s": 0.0, "give_up_after": 0.0,
+    }  # fmt: skip
+    if config.run.fine_share:
+        small |= {"fine_share": 0.5, "fine_crop_s": 0.5}
+    labelled = replace(bank, speech=torch.full((len(bank.samples) // 160,), 200, dtype=torch.uint8))
+    config = replace(
+        config,
+        run=replace(config.run, **small),
+        augment=replace(config.augment, num_rooms=6, room_s=0.1),
+        trials=(),
+    )
+    recorder = Recorder()
+    one = trainer(config, labelled, noise=torch.randn(9000), rooms=[torch.randn(400)])
+    one.run(tmp_path, report=recorder)
+    assert [step for step, _ in recorder.steps] == [1, 2]
+    assert {"loss", "speech_loss"} <= recorder.steps[0][1].keys()
+    # An export's file; what a resume needs is larger, with every speaker's prototypes.
+    assert (tmp_path / "encoder.pt").stat().st_size < 8_000_000

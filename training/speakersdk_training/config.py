@@ -54,6 +54,7 @@ class DataConfig:
     Attributes:
         corpora: at least one.
         speech_labels: file of ``speakersdk-train speech-labels``; empty = no speech head.
+        cache: folder for decoded audio, so that the next run need not decode; empty = none.
         noise, rooms: folders of recorded noise and impulse responses; empty = simulated ones only.
         speeds: playing speeds.
         vocal_tracts: factors of all formants; every pair of a speed and a factor is a voice, and
@@ -65,6 +66,7 @@ class DataConfig:
 
     corpora: tuple[CorpusConfig, ...]
     speech_labels: str = ""
+    cache: str = ""
     noise: str = ""
     rooms: str = ""
     speeds: tuple[float, ...] = (0.9, 1.0, 1.1)
@@ -217,21 +219,43 @@ def load_config(path: Path, overrides: tuple[str, ...] = ()) -> TrainConfig:
     """Read a TOML file.
 
     Args:
-        path: the file; relative paths inside it are taken from the working directory.
+        path: the file; relative paths inside it are taken from the working directory. A first line
+            ``base = "other.toml"``, relative to the file, names one whose values hold where this
+            file has none; lists are replaced as a whole.
         overrides: ``section.key=value``, value in TOML syntax (or a bare string).
 
     Raises:
         TrainingError: missing file, bad TOML, unknown key, wrong type.
     """
+    values = _read_toml(path)
+    for override in overrides:
+        _override(values, override)
+    return config_from_dict(values)
+
+
+def _read_toml(path: Path, followed: tuple[Path, ...] = ()) -> dict[str, Any]:
     if not path.is_file():
         raise TrainingError(f"expected a training configuration at {path}, found none")
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except tomllib.TOMLDecodeError as error:
         raise TrainingError(f"{path} is not valid TOML: {error}") from error
-    for override in overrides:
-        _override(values, override)
-    return config_from_dict(values)
+    base = values.pop("base", None)
+    if base is None:
+        return values
+    if not isinstance(base, str) or path.resolve() in followed:
+        raise TrainingError(f"{path}: expected base to name another file, got {base!r}")
+    return _merged(_read_toml(path.parent / base, (*followed, path.resolve())), values)
+
+
+def _merged(base: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
+    """Values over those of the base, table by table."""
+    merged = dict(base)
+    for key, value in values.items():
+        below = merged.get(key)
+        both = isinstance(below, dict) and isinstance(value, dict)
+        merged[key] = _merged(below, value) if both else value  # type: ignore[arg-type]
+    return merged
 
 
 def config_from_dict(values: dict[str, Any]) -> TrainConfig:

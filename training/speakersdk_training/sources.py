@@ -58,7 +58,13 @@ def read_bank(
             )
         root = Path(roots.pop())
     return load_bank(
-        utterances, device=device, labels=labels, root=root, shard=shard, num_shards=num_shards
+        utterances,
+        device=device,
+        labels=labels,
+        root=root,
+        shard=shard,
+        num_shards=num_shards,
+        cache=Path(config.cache) if config.cache else None,
     )
 
 
