@@ -55,10 +55,9 @@ def quantise_spectrum(samples: Tensor, *, step: Tensor, cutoff: Tensor) -> Tenso
         samples, CODEC_WINDOW, CODEC_HOP, window=window, pad_mode="constant", return_complex=True
     )  # (B, bins, frames)
     bands = band_matrix(spectrum.shape[1]).to(samples.device)  # (bands, bins)
-    power = torch.matmul(bands / bands.sum(dim=1, keepdim=True), spectrum.abs().square())
-    width = torch.matmul(bands.T, (power + 1e-12).sqrt()) * step[:, :, None]
     parts = torch.view_as_real(spectrum)
-    width = width[..., None]
+    power = torch.matmul(bands / bands.sum(dim=1, keepdim=True), parts.square().sum(dim=3))
+    width = (torch.matmul(bands.T, (power + 1e-12).sqrt()) * step[:, :, None])[..., None]
     coarse = torch.view_as_complex(((parts / width).round() * width).contiguous())
     place = torch.linspace(0, 1, spectrum.shape[1], device=samples.device)
     coarse = coarse * (place[None] <= cutoff)[:, :, None]

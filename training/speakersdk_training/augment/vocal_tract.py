@@ -29,8 +29,9 @@ def warp_vocal_tract(samples: Tensor, factor: float) -> Tensor:
         samples, WINDOW, HOP, window=window, pad_mode="constant", return_complex=True
     )  # (B, bins, frames)
     # 80 dB below the row's level: digital silence has an envelope, too.
-    floor = 1e-4 * spectrum.abs().square().mean(dim=(1, 2), keepdim=True).sqrt() + 1e-9
-    logarithm = (spectrum.abs() + floor).log()
+    magnitude = spectrum.abs()
+    floor = 1e-4 * magnitude.square().mean(dim=(1, 2), keepdim=True).sqrt() + 1e-9
+    logarithm = (magnitude + floor).log()
     envelope = _envelope(logarithm)
     gain = (_stretched(envelope, factor) - envelope).clamp(-_LARGEST_GAIN, _LARGEST_GAIN)
     warped: Tensor = torch.istft(
