@@ -82,7 +82,7 @@ def make_manifest(
     cache_size = statistics_size = 0
     if isinstance(encoder, TdnnEncoder):
         cache_size, statistics_size = encoder.cache_size, encoder.statistics_size
-    return ModelManifest(
+    manifest = ModelManifest(
         name=name or info.name,
         mode="stateful" if is_stateful else "windowed",
         frontend=encoder.frontend.config,
@@ -94,3 +94,7 @@ def make_manifest(
         weights_sha256=info.weights_sha256,
         training_corpora=info.training_corpora,
     )
+    if isinstance(encoder, BlstmEncoder):
+        window_s = encoder.config.window_s
+        return replace(manifest, window_s=window_s, minimum_s=min(manifest.minimum_s, window_s))
+    return manifest

@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 import torch
-from python_speech_features import fbank
+from python_speech_features import sigproc
 
 from speakersdk.arrays import Waveform
 from speakersdk.encoder import load_encoder
@@ -24,6 +24,7 @@ from speakersdk.onnx_session import OnnxSession, open_session
 from speakersdk_export.errors import ParityError
 from speakersdk_export.graph import log_mel_graph
 from speakersdk_training.models import BlstmEncoder, LogMel, TdnnEncoder
+from speakersdk_training.models.mel_filters import analysis_window, mel_filters
 
 DURATIONS_S: Final = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0)
 BATCHES: Final = (1, 8)
@@ -32,7 +33,7 @@ BATCHES: Final = (1, 8)
 _RELATIVE: Final = frozenset({"hop_statistics", "next_cache"})
 TORCH_LIMIT: Final = 1e-4
 STREAMING_LIMIT: Final = 1e-4
-# Natural-log units, absolute. Measured on speech and on synthetic voices: up to 2e-4.
+# Units of the logarithm, absolute. Measured on speech and on synthetic voices: up to 2e-4.
 LOG_MEL_LIMIT: Final = 1e-3
 _STREAMED_S: Final = 12.0
 _NUM_CHUNKINGS: Final = 4
@@ -190,19 +191,18 @@ def log_mel_difference(frontend: LogMel, speech: Waveform) -> Difference:
 
 def reference_log_mel(config: FrontendConfig, samples: Waveform) -> npt.NDArray[np.float64]:
     """(num_frames, num_mels) by python_speech_features; its last frame may be zero-padded."""
-    energies, _ = fbank(
-        samples.astype(np.float64),
-        samplerate=config.sample_rate_hz,
-        winlen=config.window_samples / config.sample_rate_hz,
-        winstep=config.hop_samples / config.sample_rate_hz,
-        nfilt=config.num_mels,
-        nfft=config.fft_size,
-        lowfreq=config.low_hz,
-        highfreq=config.high_hz,
-        preemph=config.preemphasis,
-        winfunc=np.hamming,
+    frames = sigproc.framesig(
+        sigproc.preemphasis(samples.astype(np.float64), config.preemphasis),
+        config.window_samples,
+        config.hop_samples,
+        lambda _: analysis_window(config),
     )
-    log_mel: npt.NDArray[np.float64] = np.log(energies + config.log_floor)
+    energies = sigproc.powspec(frames, config.fft_size) @ mel_filters(config).T
+    log_mel: npt.NDArray[np.float64]
+    if config.compression == "log10_one_plus":
+        log_mel = np.log10(1 + config.compression_gain * energies)
+    else:
+        log_mel = np.log(energies + config.log_floor)
     return log_mel
 
 

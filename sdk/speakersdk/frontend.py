@@ -2,14 +2,20 @@
 
 Training computes it, export folds it into the graph, and the manifest records it.
 
-python_speech_features is the definition: ``log(fbank(x, **psf_arguments)[0] + log_floor)``.
+python_speech_features is the definition: ``log(fbank(x, **psf_arguments)[0] + log_floor)``, and
+docs/formats.md says what the options beyond it mean.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 from speakersdk.errors import ConfigError
+
+Window = Literal["hamming", "hann"]
+MelScale = Literal["htk", "slaney"]
+Compression = Literal["log", "log10_one_plus"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +36,12 @@ class FrontendConfig:
         log_floor: added to the mel energies before the natural logarithm; 1e-8 lies some 20 dB
             above the quantisation noise of 16-bit audio, so that digital silence and a quiet
             16-bit recording look alike.
+        window: symmetric Hamming (python_speech_features), or periodic Hann.
+        mel_scale: triangles of python_speech_features (HTK's scale, corners on DFT bins), or of
+            Slaney's Auditory Toolbox, each of unit area over Hz (what librosa calls a mel
+            spectrogram): at 1024 points, HTK's lowest of 128 bands are one DFT line each.
+        compression: ``ln(x + log_floor)``, or ``log10(1 + compression_gain x)``.
+        compression_gain: of the mel energies x, whose power spectrum is divided by fft_size.
     """
 
     sample_rate_hz: int = 16000
@@ -41,8 +53,17 @@ class FrontendConfig:
     high_hz: float = 8000.0
     preemphasis: float = 0.97
     log_floor: float = 1e-8
+    window: Window = "hamming"
+    mel_scale: MelScale = "htk"
+    compression: Compression = "log"
+    compression_gain: float = 1e4
 
     def __post_init__(self) -> None:
+        for name, kind in (
+            ("window", Window), ("mel_scale", MelScale), ("compression", Compression)
+        ):  # fmt: skip
+            if (value := getattr(self, name)) not in get_args(kind):
+                raise ConfigError(f"expected {name} {' or '.join(get_args(kind))}, got {value!r}")
         if not 0 < self.hop_samples <= self.window_samples <= self.fft_size:
             raise ConfigError(
                 "expected 0 < hop_samples <= window_samples <= fft_size, got "

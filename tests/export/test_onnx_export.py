@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from speakersdk_export.calibrate import CalibrationTrials
 from speakersdk_export.errors import ParityError
 from speakersdk_export.onnx_export import export_model, make_manifest
 from speakersdk_training.checkpoint import CheckpointInfo, weights_sha256
-from speakersdk_training.models import BlstmEncoder, TdnnEncoder
+from speakersdk_training.models import BlstmEncoder, TdnnEncoder, papers_blstm, papers_frontend
 
 pytestmark = pytest.mark.export
 
@@ -95,3 +96,27 @@ def test_a_file_that_fails_is_not_written(
         export_model(tdnn, make_info(tdnn), path, speech=speech)
     assert list(tmp_path.iterdir()) == [path]
     assert path.read_text() == "the last good model"
+
+
+def test_the_papers_system_is_described_and_exported(
+    speech: Waveform, tmp_path: Path, make_info: MakeInfo
+) -> None:
+    """Its own front end, windows of 0.454 s, and the dense layers as far as the embedding."""
+    torch.manual_seed(4)
+    network = replace(papers_blstm(3), units=6, extract=1)
+    encoder = BlstmEncoder(network, papers_frontend()).eval()
+    path = tmp_path / "papers.onnx"
+    report = export_model(encoder, make_info(encoder), path, speech=speech)
+    model = load_encoder(path)
+    assert model.manifest == report.manifest
+    assert model.manifest.frontend == papers_frontend()
+    assert (model.manifest.window_s, model.manifest.minimum_s) == (0.454, 0.454)
+    assert model.manifest.embedding_dim == 30
+    assert report.differences[-1].check == "log-mel against python_speech_features"
+    # A recording is heard window by window; here all windows but the last overlap by half.
+    samples = speech[: 3 * 7264]
+    starts = range(0, 3 * 7264 - 7263, 3632)
+    with torch.no_grad():
+        windows = encoder(torch.from_numpy(np.stack([samples[at : at + 7264] for at in starts])))
+        expected = encoder.scale(windows.sum(dim=0, keepdim=True))[0].numpy()
+    np.testing.assert_allclose(model.encode(samples).embedding, expected, atol=1e-4)

@@ -9,7 +9,8 @@ import torch
 
 from speakersdk.frontend import FrontendConfig
 from speakersdk_training.audio_bank import AudioBank
-from speakersdk_training.batches import CropSampler, change_speed
+from speakersdk_training.batches import CropSampler, change_speed, speaker_weights
+from speakersdk_training.speaker_draws import SamplerConfig, make_draw
 
 FRONTEND = FrontendConfig()
 
@@ -25,12 +26,17 @@ def make_bank(pieces: list[torch.Tensor], *, speech: torch.Tensor | None = None)
     )
 
 
-def sampler(bank: AudioBank, *, seed: int = 1, **options: Any) -> CropSampler:
-    defaults: dict[str, Any] = {"batch_size": 12, "speeds": (1.0,), "speaker_cap_s": 60.0}
+def sampler(
+    bank: AudioBank, *, seed: int = 1, speaker_cap_s: float = 60.0, **options: Any
+) -> CropSampler:
+    defaults: dict[str, Any] = {"batch_size": 12, "speeds": (1.0,)}
+    generator = torch.Generator().manual_seed(seed)
+    weights = speaker_weights(bank, FRONTEND.sample_rate_hz, speaker_cap_s=speaker_cap_s)
     return CropSampler(
         bank,
         FRONTEND,
-        generator=torch.Generator().manual_seed(seed),
+        draw_speakers=make_draw(SamplerConfig(), bank.speakers, weights, generator),
+        generator=generator,
         **{**defaults, **options},
     )
 

@@ -83,8 +83,9 @@ def test_vocal_tracts_are_voices(tiny_values: dict[str, Any]) -> None:
     assert sorted((own.draw(4000, progress=1.0).classes % 6).tolist()) == sorted([*range(6)] * 2)
 
 
-def test_crops_of_a_speaker_lie_side_by_side(tiny_values: dict[str, Any]) -> None:
-    tiny_values["data"] |= {"speeds": [1.0], "crops_per_speaker": 4}
+def test_the_sampler_is_the_configured_one(tiny_values: dict[str, Any]) -> None:
+    tiny_values["data"] |= {"speeds": [1.0]}
+    tiny_values["sampler"] = {"kind": "grouped", "per_speaker": 4}
     tiny_values["run"]["batch_size"] = 16
     classes = source(tiny_values)[0].draw(4000, progress=1.0).classes.reshape(4, 4)
     assert (classes == classes[:, :1]).all()

@@ -62,8 +62,18 @@ def assert_same(one: Any, other: Any, where: str = "checkpoint") -> None:
         assert one == other, where
 
 
-@pytest.mark.parametrize("loss", ["margin_softmax", "pairwise_kl"])
-@pytest.mark.parametrize("encoder", ["tdnn", "blstm"])
+@pytest.mark.parametrize(
+    ("encoder", "loss"),
+    [
+        ("tdnn", "margin_softmax"),
+        ("blstm", "margin_softmax"),
+        ("tdnn", "pairwise_kl"),
+        *(
+            ("blstm", loss)
+            for loss in ("pairwise_kl", "pair_likelihood", "jensen_shannon", "prototypical", "ge2e")
+        ),
+    ],
+)
 def test_some_steps_lower_the_loss(
     tiny_values: dict[str, Any], bank: AudioBank, tmp_path: Path, encoder: str, loss: str
 ) -> None:
@@ -75,7 +85,8 @@ def test_some_steps_lower_the_loss(
         "encoder": encoder,
         "loss": loss,
     }
-    tiny_values["blstm"] = {"units": 8, "dropout": 0.1}
+    tiny_values["blstm"] = {"units": 8, "dropout": 0.1, "dense": [16, 8]}
+    tiny_values["sampler"] = {"kind": "grouped"}
     tiny_values["augment"] |= {"clean": 1.0}
     tiny_values["optim"] |= {"learning_rate": 0.02, "margin_from_share": 1.0}
     tiny_values["data"]["speeds"] = [1.0]
@@ -85,6 +96,34 @@ def test_some_steps_lower_the_loss(
     assert len(losses) == 40
     # Four clearly different voices: well beyond the scatter from batch to batch, some 5 %.
     assert sum(losses[-5:]) < 0.85 * sum(losses[:5])
+
+
+@pytest.mark.parametrize("direction", ["symmetric", "pq"])
+def test_a_run_that_learns_nothing_says_so(
+    tiny_values: dict[str, Any],
+    bank: AudioBank,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    direction: str,
+) -> None:
+    """A temperature so low that all outputs are equal stands for every way to get there."""
+    tiny_values["run"] |= {"steps": 8, "loss": "pairwise_kl"}
+    tiny_values["pairwise_kl"] = {
+        "temperature": 1e-6,
+        "pairs": "two_branch",
+        "direction": direction,
+    }
+    tiny_values["sampler"] = {"kind": "alternating"}
+    tiny_values["data"]["speeds"] = [1.0]
+    recorder = Recorder()
+    trainer(config_from_dict(tiny_values), bank).run(tmp_path, report=recorder)
+    (record,) = caplog.records
+    half = "0.5" if direction == "pq" else "1"
+    assert record.getMessage().startswith("step 5: the loss stays at ")
+    assert f", {half} times the margin: all outputs are equal" in record.getMessage()
+    scalars = recorder.steps[-1][1]
+    assert scalars["active_hinges"] == 1
+    assert scalars["mean_positive"] == pytest.approx(scalars["mean_negative"], abs=1e-6)
 
 
 def test_a_resumed_run_ends_with_the_same_bits(
@@ -177,7 +216,8 @@ def test_reports_evaluations_and_files(
     evaluated = [step for step, scalars in recorder.steps if "halves/eer" in scalars]
     assert (logged, evaluated) == ([2, 4, 5], [3, 5])
     scalars = recorder.steps[0][1]
-    assert set(scalars) == {"loss", "speaker_loss", "grad_norm"}
+    monitors = {"embedding_spread", "effective_rank"}
+    assert set(scalars) == {"loss", "speaker_loss", "grad_norm"} | monitors
     assert scalars["loss"] == scalars["speaker_loss"]
     lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines] == [3, 5]
@@ -285,7 +325,7 @@ def test_fine_tuning_has_its_own_length_and_margin(
     objective = one._objective
 
     def watch(module: Any, arguments: Any, options: dict[str, float]) -> None:
-        seen.append((arguments[0].samples.shape[1], options["margin"]))
+        seen.append((arguments[0].samples.shape[1], options["margin_factor"] * 0.2))
 
     objective.register_forward_pre_hook(watch, with_kwargs=True)
     one.run(tmp_path, report=Recorder())
@@ -310,7 +350,7 @@ def test_every_experiment_takes_its_steps(path: Path, bank: AudioBank, tmp_path:
     """With other audio, few rows and short crops, but every option as the file has it."""
     config = load_config(path)
     small: dict[str, Any] = {
-        "steps": 2, "batch_size": 30, "crop_s": (0.3,), "compile": False, "device": "cpu",
+        "steps": 2, "batch_size": 60 if config.sampler.kind == "grouped" else 30, "crop_s": (0.3,), "compile": False, "device": "cpu",
         "log_every": 1, "budget_s": 0.0, "give_up_after": 0.0,
     }  # fmt: skip
     if config.run.fine_share:

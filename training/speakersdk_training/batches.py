@@ -13,6 +13,7 @@ from torch import Tensor
 from speakersdk.frontend import FrontendConfig
 from speakersdk_training.audio_bank import AudioBank
 from speakersdk_training.augment import warp_vocal_tract
+from speakersdk_training.speaker_draws import SpeakerDraw
 from speakersdk_training.speech_labels import LABEL_SAMPLES
 
 _INT16_SCALE = 32767.0
@@ -64,10 +65,9 @@ class CropSampler:
         *,
         batch_size: int,
         speeds: tuple[float, ...],
-        speaker_cap_s: float,
+        draw_speakers: SpeakerDraw,
         generator: torch.Generator,
         vocal_tracts: tuple[float, ...] = (1.0,),
-        crops_per_speaker: int = 1,
     ) -> None:
         """Prepare drawing.
 
@@ -77,20 +77,17 @@ class CropSampler:
             batch_size: crops in a batch.
             speeds, vocal_tracts: playing speeds, and factors of all formants; every pair of them
                 takes its share of every batch.
-            speaker_cap_s: speakers are drawn by the square root of their seconds up to this cap.
-            generator: on the bank's device.
-            crops_per_speaker: crops of a speaker and voice that lie side by side in a batch.
+            draw_speakers: whose crops; called for each voice.
+            generator: of places in the audio, on the bank's device.
         """
         self._bank = bank
         self._frontend = frontend
         self._generator = generator
         self._voices = list(product(speeds, vocal_tracts))
-        self._crops_per_speaker = crops_per_speaker
+        self._draw_speakers = draw_speakers
         shares = torch.arange(batch_size) % len(self._voices)
         self._per_voice = [int((shares == index).sum()) for index in range(len(self._voices))]
         self._numbers = bank.speaker_numbers
-        seconds = bank.length.double() / frontend.sample_rate_hz
-        self._speaker_weights = seconds.clamp(max=speaker_cap_s).sqrt()
 
     @property
     def num_classes(self) -> int:
@@ -110,13 +107,7 @@ class CropSampler:
     def _draw_voice(self, index: int, count: int, crop_samples: int) -> Batch:
         speed, vocal_tract = self._voices[index]
         bank = self._bank
-        drawn = torch.multinomial(
-            self._speaker_weights,
-            -(-count // self._crops_per_speaker),
-            replacement=True,
-            generator=self._generator,
-        )
-        speaker = drawn.repeat_interleave(self._crops_per_speaker)[:count]
+        speaker = self._draw_speakers(count)
         length = bank.length[speaker]
         source_samples = round(crop_samples * speed)
         room = (length - source_samples).clamp(min=0) // LABEL_SAMPLES
@@ -144,6 +135,12 @@ class CropSampler:
         places = (offset[:, None] + centre.long()) % bank.length[speaker][:, None]
         labels = bank.speech[(bank.first[speaker][:, None] + places) // LABEL_SAMPLES]
         return labels.float() / 255
+
+
+def speaker_weights(bank: AudioBank, sample_rate_hz: int, *, speaker_cap_s: float) -> Tensor:
+    """(S,) how often speakers are drawn: the square root of their seconds, up to a cap."""
+    seconds = bank.length.double() / sample_rate_hz
+    return seconds.clamp(max=speaker_cap_s).sqrt()
 
 
 def change_speed(samples: Tensor, num_samples: int) -> Tensor:

@@ -18,12 +18,23 @@ from speakersdk.errors import ConfigError
 from speakersdk.frontend import FrontendConfig
 from speakersdk_training.augment import AugmentConfig, SpecAugmentConfig
 from speakersdk_training.errors import TrainingError
-from speakersdk_training.losses import MarginSoftmaxConfig, PairSoftmaxConfig, PairwiseKlConfig
+from speakersdk_training.losses import (
+    JensenShannonConfig,
+    MarginSoftmaxConfig,
+    PairLikelihoodConfig,
+    PairSoftmaxConfig,
+    PairwiseKlConfig,
+    PrototypicalConfig,
+)
 from speakersdk_training.models import BlstmConfig, TdnnConfig
 from speakersdk_training.optim import OptimConfig
+from speakersdk_training.speaker_draws import SamplerConfig
 
 T = TypeVar("T")
 
+LossName = Literal[
+    "margin_softmax", "pairwise_kl", "pair_likelihood", "jensen_shannon", "prototypical", "ge2e"
+]
 _SHORTEST_CROP_S = 0.1  # a few frames, whatever the front end
 
 
@@ -59,7 +70,6 @@ class DataConfig:
         speeds: playing speeds.
         vocal_tracts: factors of all formants; every pair of a speed and a factor is a voice, and
             every voice of a speaker a class of its own.
-        crops_per_speaker: crops of one class side by side in a batch; losses on pairs need 2.
         speaker_cap_s: speakers are drawn by the square root of their seconds up to this cap.
         max_speakers: keep only so many speakers (small runs); 0 = all.
     """
@@ -71,7 +81,6 @@ class DataConfig:
     rooms: str = ""
     speeds: tuple[float, ...] = (0.9, 1.0, 1.1)
     vocal_tracts: tuple[float, ...] = (1.0,)
-    crops_per_speaker: int = 1
     speaker_cap_s: float = 60.0
     max_speakers: int = 0
 
@@ -82,10 +91,6 @@ class DataConfig:
             raise ConfigError(f"expected data.speeds above 0, got {self.speeds}")
         if not self.vocal_tracts or not all(0.5 <= factor <= 2 for factor in self.vocal_tracts):
             raise ConfigError(f"expected data.vocal_tracts of 0.5 to 2, got {self.vocal_tracts}")
-        if self.crops_per_speaker < 1:
-            raise ConfigError(
-                f"expected data.crops_per_speaker of 1 or more, got {self.crops_per_speaker}"
-            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +117,9 @@ class RunConfig:
     Attributes:
         name: of the model.
         encoder: tdnn | blstm.
-        loss: margin_softmax | pairwise_kl.
+        loss: margin_softmax | pairwise_kl | pair_likelihood | jensen_shannon | prototypical | ge2e;
+            all but the first compare the crops of a batch, and the last two want `sampler.kind`
+            grouped.
         steps: optimiser steps.
         budget_s: seconds of training after which a run ends even before its last step; schedules
             follow whichever of steps and seconds is further, so that it ends annealed. 0 = none.
@@ -137,7 +144,7 @@ class RunConfig:
 
     name: str
     encoder: Literal["tdnn", "blstm"] = "tdnn"
-    loss: Literal["margin_softmax", "pairwise_kl"] = "margin_softmax"
+    loss: LossName = "margin_softmax"
     steps: int = 3000
     budget_s: float = 0.0
     batch_size: int = 512
@@ -198,6 +205,10 @@ class TrainConfig:
     blstm: BlstmConfig = field(default_factory=BlstmConfig)
     margin_softmax: MarginSoftmaxConfig = field(default_factory=MarginSoftmaxConfig)
     pairwise_kl: PairwiseKlConfig = field(default_factory=PairwiseKlConfig)
+    pair_likelihood: PairLikelihoodConfig = field(default_factory=PairLikelihoodConfig)
+    jensen_shannon: JensenShannonConfig = field(default_factory=JensenShannonConfig)
+    prototypical: PrototypicalConfig = field(default_factory=PrototypicalConfig)
+    sampler: SamplerConfig = field(default_factory=SamplerConfig)
     optim: OptimConfig = field(default_factory=OptimConfig)
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     spec_augment: SpecAugmentConfig = field(default_factory=SpecAugmentConfig)
@@ -211,8 +222,10 @@ class TrainConfig:
                 "run.mixed_share and pair_softmax.weight go with run.loss = margin_softmax, got "
                 f"{self.run.loss}"
             )
-        if self.pair_softmax.weight and self.data.crops_per_speaker < 2:
-            raise ConfigError("pair_softmax.weight needs data.crops_per_speaker of 2 or more")
+        if self.pair_softmax.weight and self.sampler.kind in {"weighted", "distinct"}:
+            raise ConfigError('pair_softmax.weight needs pairs: sampler.kind = "grouped"')
+        if self.run.fine_share and not self.margin_softmax.margin > 0:
+            raise ConfigError("run.fine_share raises a margin: margin_softmax.margin above 0")
 
 
 def load_config(path: Path, overrides: tuple[str, ...] = ()) -> TrainConfig:

@@ -13,8 +13,9 @@ from torch import Tensor
 from speakersdk_training.audio_bank import AudioBank
 from speakersdk_training.augment import Augmenter, draw_masks, mix_speakers
 from speakersdk_training.augment.random import BatchRandom
-from speakersdk_training.batches import Batch, CropSampler
+from speakersdk_training.batches import Batch, CropSampler, speaker_weights
 from speakersdk_training.config import TrainConfig
+from speakersdk_training.speaker_draws import make_draw
 
 # Seeds of shards lie far apart: seed 2 of one run must not be the second shard of seed 1.
 _SEEDS_APART = 1_000_003
@@ -38,8 +39,16 @@ class CropSource:
             batch_size=config.run.batch_size // config.run.shards,
             speeds=config.data.speeds,
             vocal_tracts=config.data.vocal_tracts,
-            speaker_cap_s=config.data.speaker_cap_s,
-            crops_per_speaker=config.data.crops_per_speaker,
+            draw_speakers=make_draw(
+                config.sampler,
+                bank.speakers,
+                speaker_weights(
+                    bank,
+                    config.frontend.sample_rate_hz,
+                    speaker_cap_s=config.data.speaker_cap_s,
+                ),
+                self.generator,
+            ),
             generator=self.generator,
         )
         self._augmenter = Augmenter(

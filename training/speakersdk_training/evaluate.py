@@ -17,6 +17,7 @@ from speakersdk_training.conditions import Condition
 from speakersdk_training.config import TrialsConfig
 from speakersdk_training.losses import symmetric_kl
 from speakersdk_training.models import BlstmEncoder, TdnnEncoder
+from speakersdk_training.segment_mean import segment_mean
 from speakersdk_training.trial_audio import read_segment_audio
 
 _BATCH = 256
@@ -97,9 +98,18 @@ class TrialSet:
             for first in range(0, len(rows), _BATCH):
                 part = rows[first : first + _BATCH]
                 samples = torch.stack([audio[row] for row in part]).to(self._device)
-                embedding, _ = encoder.utterance(samples)
-                result[part] = encoder.scale(embedding)
+                result[part] = encoder.scale(_mean_of_windows(encoder, samples))
         return result
+
+
+def _mean_of_windows(encoder: TdnnEncoder | BlstmEncoder, samples: Tensor) -> Tensor:
+    """(B, n) samples -> (B, D) embedding before scaling; windowed encoders hear equal windows."""
+    if isinstance(encoder, TdnnEncoder):
+        return encoder.utterance(samples)[0]
+    window = round(encoder.config.window_s * encoder.frontend.config.sample_rate_hz)
+    return segment_mean(
+        lambda part: encoder.utterance(part)[0], samples, length=window, step=window
+    )
 
 
 def load_trial_sets(configs: Iterable[TrialsConfig], *, device: torch.device) -> list[TrialSet]:

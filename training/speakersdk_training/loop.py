@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -33,6 +34,8 @@ from speakersdk_training.world import World, share_norms
 _DIVERGED = "lower optim.learning_rate or raise optim.warmup_share"
 # Dropout draws anew in each step and process; far apart, so that no two runs share a seed by steps.
 _SEEDS_APART = 1_000_003
+
+log = logging.getLogger(__name__)
 
 Report = Callable[[int, dict[str, float]], None]  # step, scalars
 
@@ -91,7 +94,8 @@ class Trainer:
             self._objective = DistributedDataParallel(
                 objective,
                 broadcast_buffers=False,  # norms see all rows, so buffers are equal already
-                find_unused_parameters=not config.data.speech_labels,
+                find_unused_parameters=not config.data.speech_labels
+                or config.run.encoder != "tdnn",
             )
 
     def run(self, folder: Path, *, report: Report) -> None:
@@ -105,14 +109,17 @@ class Trainer:
         run = self.config.run
         before = time.monotonic() - self.seconds
         while not self.is_done:
-            scalars = self._train_step()
+            is_logged = (self.step + 1) % run.log_every == 0 or self.step + 1 == run.steps
+            scalars = self._train_step(with_statistics=is_logged)
             self.step += 1
             self.seconds = time.monotonic() - before
             done = self.is_done
-            if done or self.step % run.log_every == 0:
+            if done or is_logged:
                 values = {name: float(value) for name, value in scalars.items()}
                 self._require_learning(values["loss"])
                 report(self.step, values)
+                if warning := self._loss.alarm(values["speaker_loss"], values):
+                    log.warning("step %d: %s", self.step, warning)
             evaluates = done or self.step % run.evaluate_every == 0
             saves = done or self.step % run.checkpoint_every == 0
             if evaluates or saves:
@@ -156,7 +163,7 @@ class Trainer:
         if not all(bool(value.isfinite().all()) for value in self.encoder.state_dict().values()):
             raise TrainingError(f"weights are not finite at step {self.step}; {_DIVERGED}")
 
-    def _train_step(self) -> dict[str, Tensor]:
+    def _train_step(self, *, with_statistics: bool) -> dict[str, Tensor | float]:
         run, optim = self.config.run, self.config.optim
         share = self.progress
         is_fine = bool(run.fine_share) and share > 1 - run.fine_share
@@ -166,11 +173,15 @@ class Trainer:
         self.encoder.train()
         with torch.no_grad():
             batch = self._draw(share, is_fine=is_fine)
-        margin = self.config.margin_softmax.margin * optim.margin_factor(share)
+        margin_factor = optim.margin_factor(share)
+        if is_fine:
+            margin_factor = run.fine_margin / self.config.margin_softmax.margin
         torch.manual_seed(
             run.seed + _SEEDS_APART * (self.step * self._world.size + self._world.rank)
         )
-        loss, parts = self._objective(batch, margin=run.fine_margin if is_fine else margin)
+        loss, parts = self._objective(
+            batch, margin_factor=margin_factor, with_statistics=with_statistics
+        )
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()
         norm = nn.utils.clip_grad_norm_(self.encoder.parameters(), optim.clip_norm)

@@ -11,8 +11,9 @@ from torch.nn import functional
 
 from speakersdk_training.batches import Batch
 from speakersdk_training.config import TrainConfig
-from speakersdk_training.losses import MarginSoftmax, PairSoftmax, PairwiseKl
+from speakersdk_training.losses import PairSoftmax
 from speakersdk_training.models import BlstmEncoder, TdnnEncoder
+from speakersdk_training.speaker_loss import SpeakerLoss
 
 
 class Objective(nn.Module):
@@ -24,7 +25,7 @@ class Objective(nn.Module):
         super().__init__()
         self._run = config.run
         self.encoder = encoder
-        self.loss = self._make_loss(config, num_classes)
+        self.loss = SpeakerLoss(config, encoder, num_classes=num_classes)
         self.pairs = (
             PairSoftmax(config.pair_softmax, temperature=encoder.temperature)
             if config.pair_softmax.weight
@@ -37,22 +38,15 @@ class Objective(nn.Module):
             else encoder.utterance
         )
 
-    def _make_loss(self, config: TrainConfig, num_classes: int) -> MarginSoftmax | PairwiseKl:
-        if config.run.loss == "pairwise_kl":
-            return PairwiseKl(config.pairwise_kl)
-        return MarginSoftmax(
-            config.margin_softmax,
-            embedding_dim=self.encoder.embedding_dim,
-            num_classes=num_classes,
-            temperature=self.encoder.temperature,
-        )
-
-    def forward(self, batch: Batch, *, margin: float) -> tuple[Tensor, dict[str, Tensor]]:
+    def forward(
+        self, batch: Batch, *, margin_factor: float, with_statistics: bool = False
+    ) -> tuple[Tensor, dict[str, Tensor | float]]:
         """Loss of a batch, and its parts.
 
         Args:
             batch: crops on the encoder's device.
-            margin: of this step, for losses that have one.
+            margin_factor: margin of this step, as a share of the configured one.
+            with_statistics: whether the parts hold the loss's monitors, too.
         """
         device_type = batch.samples.device.type
         is_half = self._run.precision == "bf16"
@@ -62,8 +56,16 @@ class Objective(nn.Module):
         with torch.autocast(device_type, torch.bfloat16, enabled=is_half):
             embeddings, speech_logits = self._utterance(*inputs)
         embeddings = embeddings.float()
-        loss = speaker_loss = self._speaker_loss(embeddings, batch, margin)
-        parts = {"speaker_loss": speaker_loss.detach()}
+        loss = speaker_loss = self.loss(
+            embeddings,
+            batch.classes,
+            margin_factor=margin_factor,
+            second=batch.second,
+            weight=batch.first_weight,
+        )
+        parts: dict[str, Tensor | float] = {"speaker_loss": speaker_loss.detach()}
+        if with_statistics:
+            parts |= self.loss.statistics(embeddings.detach(), batch.classes)
         if self.pairs is not None:
             pair_loss = self.pairs(embeddings, batch.classes)
             loss = loss + self.pairs.config.weight * pair_loss
@@ -75,16 +77,3 @@ class Objective(nn.Module):
             loss = loss + self._run.speech_weight * speech_loss
             parts["speech_loss"] = speech_loss.detach()
         return loss, parts
-
-    def _speaker_loss(self, embeddings: Tensor, batch: Batch, margin: float) -> Tensor:
-        if isinstance(self.loss, MarginSoftmax):
-            loss: Tensor = self.loss(
-                embeddings,
-                batch.classes,
-                margin=margin,
-                second=batch.second,
-                weight=batch.first_weight,
-            )
-            return loss
-        pair_loss: Tensor = self.loss(embeddings, batch.classes)
-        return pair_loss

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 import torch
 
+from speakersdk.errors import ConfigError
 from speakersdk.frontend import FrontendConfig
-from speakersdk_training.models import BlstmConfig, BlstmEncoder
+from speakersdk_training.losses import PairwiseKl, PairwiseKlConfig
+from speakersdk_training.models import (
+    BlstmConfig,
+    BlstmEncoder,
+    askers_blstm,
+    papers_blstm,
+    papers_frontend,
+)
 
 
 @pytest.fixture(scope="module")
@@ -60,3 +71,74 @@ def test_default_has_the_sizes_of_the_paper() -> None:
     # One direction of a layer: 4 gates x units x (inputs + units + 2 biases).
     layers = 2 * 4 * 256 * ((64 + 256 + 2) + (512 + 256 + 2))
     assert sum(p.numel() for p in encoder.parameters()) == layers + 2 * 64  # and the input norm
+
+
+def test_published_sizes() -> None:
+    """Counted by hand from ANNPR 2018, Fig. 1, and from the question's code, with torch's biases.
+
+    torch has two bias vectors a gate where Keras has one: 4 * units more for each direction.
+    """
+    papers = BlstmEncoder(papers_blstm(100), papers_frontend())
+    lstm_biases = 2 * 2 * 4 * 256
+    assert count(papers) == 3_426_992 + lstm_biases
+    assert papers.embedding_dim == 512
+    askers = BlstmEncoder(askers_blstm(), papers_frontend())
+    assert count(askers) == 657_408 + 952_192 + 1_920 + 2 * 2 * 4 * 128
+    assert askers.embedding_dim == 256
+
+
+def count(encoder: BlstmEncoder) -> int:
+    return sum(parameter.numel() for parameter in encoder.parameters())
+
+
+@pytest.mark.parametrize("network", [papers_blstm(7), askers_blstm(), askers_blstm("softplus")])
+@pytest.mark.parametrize("extract", range(4))
+@torch.no_grad()
+def test_any_layer_can_be_the_embedding(network: BlstmConfig, extract: int) -> None:
+    """Where it is cut changes nothing in what comes out at the end."""
+    outputs = []
+    for cut in (0, extract):
+        torch.manual_seed(3)
+        config = replace(network, units=4, extract=cut)
+        encoder = BlstmEncoder(config, papers_frontend()).eval()
+        embedding, _ = encoder.utterance(noise(2, 7264))
+        assert embedding.shape == (2, encoder.embedding_dim)
+        outputs.append(encoder.head(embedding))
+    assert torch.equal(*outputs)
+    assert outputs[0].shape == (2, network.dense[-1])
+
+
+def test_activations_are_where_they_were() -> None:
+    def kinds(config: BlstmConfig) -> list[list[str]]:
+        dense = BlstmEncoder(replace(config, units=2), papers_frontend()).dense
+        return [[type(part).__name__ for part in layer] for layer in dense]
+
+    assert kinds(papers_blstm(3)) == [["Linear", "Dropout"], ["Linear"], ["Linear"]]
+    first = ["Linear", "PReLU", "Dropout"]
+    assert kinds(askers_blstm()) == [first, *[["Linear", "PReLU"]] * 3]
+    assert kinds(askers_blstm("softplus"))[1:] == [["Linear", "Softplus"]] * 2 + [["Linear"]]
+
+
+def test_outputs_begin_apart() -> None:
+    """Nearly equal distributions give the pairwise KL loss no gradient to begin with."""
+    torch.manual_seed(1)
+    encoder = BlstmEncoder(papers_blstm(100), papers_frontend()).eval()
+    # Speech-like levels: log10(1 + 10,000 x) is 0 to 6.
+    colours = 3 + torch.randn(8, 128, 1) + 0.3 * torch.randn(8, 128, 40)
+    with torch.no_grad():
+        outputs = encoder.head(encoder.embed_frames(colours))
+    divergences, _ = PairwiseKl(PairwiseKlConfig()).divergences(outputs, torch.arange(8))
+    assert float(divergences.mean()) > 0.01  # torch's own initialisation gives 0.0001
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"extract": 1}, "expected extract from 0 to 0 dense layers, got 1"),
+        ({"dense": (5, 0)}, r"expected sizes above 0, got units 256 and dense \(5, 0\)"),
+        ({"window_s": 0.0}, "expected window_s above 0, got 0"),
+    ],
+)
+def test_impossible_sizes_are_refused(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        BlstmConfig(**options)

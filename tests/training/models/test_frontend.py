@@ -14,7 +14,8 @@ import torch
 
 from speakersdk.audio import read_audio
 from speakersdk.frontend import FrontendConfig
-from speakersdk_training.models import LogMel
+from speakersdk_training.models import LogMel, papers_frontend
+from speakersdk_training.models.mel_filters import mel_filters
 
 # The gate of export: a thousandth of a neper. float32 stays two digits below it on speech.
 TOLERANCE = 1e-3
@@ -36,6 +37,18 @@ def reference(samples: npt.NDArray[Any], config: FrontendConfig) -> npt.NDArray[
         winfunc=np.hamming,
     )
     return np.log(energy + config.log_floor)[: config.num_frames(len(samples))].T
+
+
+def with_options(samples: npt.NDArray[Any], config: FrontendConfig) -> npt.NDArray[np.float64]:
+    """(num_mels, k) in float64 of the options that python_speech_features' `fbank` lacks."""
+    window = config.window_samples
+    position = np.arange(window)
+    hann = 0.5 - 0.5 * np.cos(2 * np.pi * position / window)
+    emphasised = np.append(samples[0], samples[1:] - config.preemphasis * samples[:-1])
+    starts = range(0, len(samples) - window + 1, config.hop_samples)
+    frames = np.stack([emphasised[start : start + window] * hann for start in starts])
+    power = np.abs(np.fft.rfft(frames, config.fft_size)) ** 2 / config.fft_size
+    return np.log10(1 + config.compression_gain * (power @ mel_filters(config).T)).T
 
 
 def log_mel(samples: npt.NDArray[Any], config: FrontendConfig) -> npt.NDArray[np.float32]:
@@ -82,6 +95,46 @@ def test_every_option_matches_the_definition(
     np.testing.assert_allclose(
         log_mel(samples, config), reference(samples, config), rtol=0, atol=TOLERANCE
     )
+
+
+def test_the_papers_front_end(demo_clips: Path) -> None:
+    """log10(1 + 10,000 x) of librosa's x, whose spectrum is not divided by the DFT's length."""
+    config = papers_frontend()
+    assert config.compression_gain == 10_000 * config.fft_size
+    for path in sorted(demo_clips.glob("*-probe.flac")):
+        samples = read_audio(path)
+        np.testing.assert_allclose(
+            log_mel(samples, config), with_options(samples, config), rtol=0, atol=TOLERANCE
+        )
+
+
+@pytest.mark.speech
+def test_the_papers_front_end_on_real_speech(speech_data: Any) -> None:
+    config = papers_frontend()
+    for utterance in speech_data.utterances(corpus="speechocean762", split="dev")[:3]:
+        samples = speech_data.samples(utterance)
+        np.testing.assert_allclose(
+            log_mel(samples, config), with_options(samples, config), rtol=0, atol=TOLERANCE
+        )
+
+
+def test_the_papers_front_end_gives_the_values_of_librosa() -> None:
+    """librosa 0.11: log10(1 + 1e4 melspectrogram(y, 16000, n_fft=1024, hop_length=160,
+    n_mels=128, center=False))."""
+    time_s = np.arange(16000) / 16000
+    samples = 0.3 * np.sin(2 * np.pi * (100 + 1500 * time_s) * time_s)
+    samples += 0.02 * np.sin(2 * np.pi * 3000 * time_s)
+    got = log_mel(samples, papers_frontend())
+    assert got.shape == (128, 94)
+    for (band, frame), expected in {
+        (7, 0): 6.0844, (10, 0): 5.10413, (46, 30): 6.03819, (49, 30): 4.02709, (70, 60): 5.93121,
+        (73, 60): 3.13744, (79, 93): 6e-05, (82, 93): 0.00232, (87, 10): 3.56942,
+    }.items():  # fmt: skip
+        assert got[band, frame] == pytest.approx(expected, abs=TOLERANCE / 10)
+
+
+def test_silence_of_the_papers_front_end_is_zero() -> None:
+    assert not log_mel(np.zeros(2000), papers_frontend()).any()
 
 
 @pytest.mark.parametrize("num_samples", [400, 401, 559, 560, 561, 719, 720, 1999, 2000, 16000])

@@ -21,7 +21,7 @@ class PairSoftmaxConfig:
 
     Attributes:
         weight: of this loss beside the one over prototypes; 0 = not computed. It needs
-            data.crops_per_speaker of 2 or more.
+            sampler.kind = grouped.
         similarity: what compares two embeddings.
         scale: inverse temperature of the softmax over the batch.
         margin: taken from the similarity of pairs of one class.

@@ -1,7 +1,17 @@
 """The encoders, from waveform to embedding; each module's forward is what export writes to ONNX."""
 
-from speakersdk_training.models.blstm import BlstmConfig, BlstmEncoder
+from speakersdk_training.models.blstm import BlstmConfig, BlstmEncoder, askers_blstm, papers_blstm
 from speakersdk_training.models.frontend import LogMel
+from speakersdk_training.models.mel_filters import papers_frontend
 from speakersdk_training.models.tdnn import TdnnConfig, TdnnEncoder
 
-__all__ = ["BlstmConfig", "BlstmEncoder", "LogMel", "TdnnConfig", "TdnnEncoder"]
+__all__ = [
+    "BlstmConfig",
+    "BlstmEncoder",
+    "LogMel",
+    "TdnnConfig",
+    "TdnnEncoder",
+    "askers_blstm",
+    "papers_blstm",
+    "papers_frontend",
+]

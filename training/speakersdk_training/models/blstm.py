@@ -2,19 +2,24 @@
 
 Sizes of T. Stadelmann et al., "Capturing suprasegmental features of a voice with RNNs", ANNPR 2018,
 Fig. 1: two bidirectional layers of 256 units a direction; the second's last states are the
-embedding.
+embedding. Dense layers follow while training, and their output is what the loss compares; any of
+them can be the embedding instead.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from speakersdk.errors import ConfigError
 from speakersdk.frontend import FrontendConfig
 from speakersdk_training.models.frontend import LogMel
+
+Activation = Literal["linear", "prelu", "relu", "softplus"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,14 +27,70 @@ class BlstmConfig:
     """Sizes of the BLSTM encoder.
 
     Attributes:
-        units: LSTM units per direction and layer; the embedding has 2 * units values.
-        dropout: between the layers, while training.
+        units: LSTM units per direction and layer; the last states have 2 * units values.
+        dropout: between the LSTM layers, while training.
+        input_norm: batch norm of each mel band (the papers have none).
+        dense: sizes of the dense layers after the last states; none = the states are the output.
+        hidden_activation: after every dense layer but the last.
+        output_activation: after the last dense layer (a softmax belongs to the loss).
+        dense_dropout: after the first dense layer, while training.
+        extract: the layer that is the embedding: 0 = last states, k = the k-th dense layer.
+        window_s: seconds of one window; longer speech is the mean of its windows.
         temperature: T, Euclidean length of the embedding.
     """
 
     units: int = 256
     dropout: float = 0.5
+    input_norm: bool = True
+    dense: tuple[int, ...] = ()
+    hidden_activation: Activation = "linear"
+    output_activation: Activation = "linear"
+    dense_dropout: float = 0.25
+    extract: int = 0
+    window_s: float = 3.0
     temperature: float = 4.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.extract <= len(self.dense):
+            raise ConfigError(
+                f"expected extract from 0 to {len(self.dense)} dense layers, got {self.extract}"
+            )
+        if self.units < 1 or not all(size > 0 for size in self.dense):
+            raise ConfigError(
+                f"expected sizes above 0, got units {self.units} and dense {self.dense}"
+            )
+        if self.window_s <= 0:
+            raise ConfigError(f"expected window_s above 0, got {self.window_s:g}")
+
+
+# 40 frames of 10 ms, and what the last 64 ms window reaches beyond its hop.
+_PAPERS_WINDOW_S = 0.454
+
+
+def papers_blstm(num_speakers: int) -> BlstmConfig:
+    """The network of ANNPR 2018, Fig. 1, for c training speakers: 256/256, 10 c, 5 c, c."""
+    return BlstmConfig(
+        units=256,
+        input_norm=False,
+        dense=(10 * num_speakers, 5 * num_speakers, num_speakers),
+        window_s=_PAPERS_WINDOW_S,
+    )
+
+
+def askers_blstm(activation: Literal["prelu", "softplus"] = "prelu") -> BlstmConfig:
+    """The network of flurin-g/VoxRnn, December 2018: 128/128, 1024/512/256/128, no softmax.
+
+    PReLU everywhere is the network of the question; with softplus the loss makes the output
+    positive, so the last layer stays linear.
+    """
+    return BlstmConfig(
+        units=128,
+        input_norm=False,
+        dense=(1024, 512, 256, 128),
+        hidden_activation=activation,
+        output_activation="prelu" if activation == "prelu" else "linear",
+        window_s=_PAPERS_WINDOW_S,
+    )
 
 
 class BlstmEncoder(nn.Module):
@@ -39,15 +100,18 @@ class BlstmEncoder(nn.Module):
         super().__init__()
         self.config = config
         self.frontend = LogMel(frontend)
-        self.input_norm = nn.BatchNorm1d(frontend.num_mels)
+        self.input_norm = nn.BatchNorm1d(frontend.num_mels) if config.input_norm else nn.Identity()
         self.first = nn.LSTM(frontend.num_mels, config.units, batch_first=True, bidirectional=True)
         self.dropout = nn.Dropout(config.dropout)
         self.second = nn.LSTM(2 * config.units, config.units, batch_first=True, bidirectional=True)
+        self.dense = nn.ModuleList(_dense_layers(config))
+        for lstm in (self.first, self.second):
+            _initialise_as_keras(lstm)
 
     @property
     def embedding_dim(self) -> int:
         """D."""
-        return 2 * self.config.units
+        return (2 * self.config.units, *self.config.dense)[self.config.extract]
 
     @property
     def temperature(self) -> float:
@@ -61,12 +125,71 @@ class BlstmEncoder(nn.Module):
     def utterance(self, samples: Tensor) -> tuple[Tensor, Tensor | None]:
         """(B, n) samples -> (B, D) embedding before scaling, no speech logits."""
         # One zero stands for the sample before the first (pre-emphasis).
-        log_mel = self.frontend(functional.pad(samples, (1, 0)))
+        return self.embed_frames(self.frontend(functional.pad(samples, (1, 0)))), None
+
+    def embed_frames(self, log_mel: Tensor) -> Tensor:
+        """(B, num_mels, k) features -> (B, D) embedding before scaling."""
         frames = self.input_norm(log_mel).transpose(1, 2)  # (B, k, num_mels)
         hidden, _ = self.first(frames)
         _, (last, _) = self.second(self.dropout(hidden))  # (2, B, units)
-        return torch.cat([last[0], last[1]], dim=1), None
+        embedding = torch.cat([last[0], last[1]], dim=1)
+        for layer in self.dense[: self.config.extract]:
+            embedding = layer(embedding)
+        return embedding
+
+    def head(self, embedding: Tensor) -> Tensor:
+        """(B, D) embedding before scaling -> (B, outputs) of the last dense layer."""
+        output = embedding
+        for layer in self.dense[self.config.extract :]:
+            output = layer(output)
+        return output
 
     def scale(self, embedding: Tensor) -> Tensor:
         """Scale embeddings (B, D) to length T."""
         return functional.normalize(embedding.float(), dim=1) * self.temperature
+
+
+def _dense_layers(config: BlstmConfig) -> list[nn.Module]:
+    """Linear, activation, dropout after the first; initialised as Keras does."""
+    layers: list[nn.Module] = []
+    inputs = 2 * config.units
+    for number, outputs in enumerate(config.dense, start=1):
+        linear = nn.Linear(inputs, outputs)
+        nn.init.xavier_uniform_(linear.weight)
+        nn.init.zeros_(linear.bias)
+        is_last = number == len(config.dense)
+        name = config.output_activation if is_last else config.hidden_activation
+        parts: list[nn.Module] = [linear, *_activation(name, outputs)]
+        if number == 1 and not is_last:
+            parts.append(nn.Dropout(config.dense_dropout))
+        layers.append(nn.Sequential(*parts))
+        inputs = outputs
+    return layers
+
+
+def _activation(name: Activation, size: int) -> list[nn.Module]:
+    kinds: dict[Activation, list[nn.Module]] = {
+        "linear": [],
+        "prelu": [nn.PReLU(size, init=0.0)],  # a slope for each output, from 0, as in Keras
+        "relu": [nn.ReLU()],
+        "softplus": [nn.Softplus()],
+    }
+    return kinds[name]
+
+
+@torch.no_grad()
+def _initialise_as_keras(lstm: nn.LSTM) -> None:
+    """Glorot input weights, orthogonal recurrence, forget bias 1.
+
+    torch's own uniform draw is several times smaller. Output distributions would begin nearly
+    equal, where the KL divergence and its hinge have no gradient.
+    """
+    for name, parameter in lstm.named_parameters():
+        if name.startswith("weight_ih"):
+            nn.init.xavier_uniform_(parameter)
+        elif name.startswith("weight_hh"):
+            nn.init.orthogonal_(parameter)
+        else:
+            parameter.zero_()
+            if name.startswith("bias_ih"):  # gates: input, forget, cell, output
+                parameter[lstm.hidden_size : 2 * lstm.hidden_size] = 1.0

@@ -1,25 +1,28 @@
 """Log-mel front end as one strided convolution, so that it exports into the ONNX graph.
 
-The convolution's kernel folds pre-emphasis, window and DFT; the mel matrix is the one of
-python_speech_features, which defines the front end (speakersdk.frontend).
+The convolution's kernel folds pre-emphasis, window and DFT; the mel matrix follows
+(speakersdk.frontend defines both).
 """
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import numpy.typing as npt
 import torch
-from python_speech_features import get_filterbanks
 from torch import Tensor, nn
 from torch.nn import functional
 
 from speakersdk.frontend import FrontendConfig
+from speakersdk_training.models.mel_filters import analysis_window, mel_filters
 
 
 class LogMel(nn.Module):
-    """Waveform -> natural log of mel energies.
+    """Waveform -> logarithm of mel energies.
 
-    Source: python_speech_features 0.6, ``log(fbank(...)[0] + log_floor)`` with a Hamming window.
+    Source: python_speech_features 0.6, ``log(fbank(...)[0] + log_floor)`` with a Hamming window,
+    unless the configuration asks for another window, mel scale or compression.
     """
 
     kernel: Tensor
@@ -29,9 +32,7 @@ class LogMel(nn.Module):
         super().__init__()
         self.config = config
         # The DC and Nyquist bins carry mel weight only if the band reaches them; keep what counts.
-        mel = get_filterbanks(
-            config.num_mels, config.fft_size, config.sample_rate_hz, config.low_hz, config.high_hz
-        )
+        mel = mel_filters(config)
         bins = np.flatnonzero(mel.any(axis=0))
         kernel = torch.from_numpy(_dft_kernel(config, bins)).float()
         self.register_buffer("kernel", kernel.unsqueeze(1), persistent=False)  # (2 bins, 1, taps)
@@ -54,15 +55,18 @@ class LogMel(nn.Module):
             real, imaginary = spectrum.chunk(2, dim=1)
             power = real * real + imaginary * imaginary  # (B, bins, k)
             energy = torch.matmul(self.mel, power)  # (B, num_mels, k)
+            if self.config.compression == "log10_one_plus":
+                # ONNX knows neither log10 nor log1p; what 1 + x loses is below 1e-7.
+                return torch.log(1.0 + self.config.compression_gain * energy) / math.log(10)
             return torch.log(energy + self.config.log_floor)
 
 
 def _dft_kernel(config: FrontendConfig, bins: npt.NDArray[np.intp]) -> npt.NDArray[np.float64]:
-    """(2 * len(bins), 1 + window_samples): pre-emphasis, Hamming window and DFT as one FIR bank.
+    """(2 * len(bins), 1 + window_samples): pre-emphasis, window and DFT as one FIR bank.
 
     Scaled by 1 / sqrt(fft_size), so that squares are python_speech_features' power spectrum.
     """
-    window = np.hamming(config.window_samples)
+    window = analysis_window(config)
     position = np.arange(config.window_samples)
     angle = -2.0 * np.pi * np.outer(bins, position) / config.fft_size
     taps = np.concatenate([np.cos(angle), np.sin(angle)]) * window / np.sqrt(config.fft_size)

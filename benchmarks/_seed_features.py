@@ -1,0 +1,240 @@
+"""The speech of `seed_ablation.py` as log-mel frames: computed once, read by every run.
+
+Amounts are those of the papers' TIMIT lists: 100 training speakers with 8 sentences each, some 3 s
+a sentence; 40 unseen speakers whose first 8 and next 2 sentences are two utterances to cluster.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch.nn import functional
+
+from speakersdk.arrays import Waveform
+from speakersdk.audio import read_audio
+from speakersdk.trials import read_segments, read_trials, share_audio, used_segments
+from speakersdk_training.corpus import Utterance, by_speaker, read_packs
+from speakersdk_training.models import LogMel, papers_frontend
+from speakersdk_training.trial_audio import read_segment_audio
+
+CORPUS = "speechocean762"
+SEGMENT_FRAMES = 40
+# TIMIT has ten sentences a speaker: eight for one utterance, two for the other.
+SENTENCES = 10
+LONG_SENTENCES = 8
+CLUSTERED_SPEAKERS = 40
+TRIALS = "speechocean762-dev-3.0s"
+# A fixed crop begins 100 ms into a sentence, as in the question.
+FIXED_FRAME = 10
+_RATE_HZ = 16000
+_PITCH_HZ = (60, 400)
+
+
+@dataclass(frozen=True, slots=True)
+class Sentences:
+    """Log-mel frames of sentences, one after the other.
+
+    Attributes:
+        frames: (F, 128) float16.
+        first, length: (N,) int64, where each sentence lies.
+        speaker: (N,) int64.
+    """
+
+    frames: npt.NDArray[np.float16]
+    first: npt.NDArray[np.int64]
+    length: npt.NDArray[np.int64]
+    speaker: npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """All that a run needs.
+
+    Attributes:
+        train: sentences of the training speakers, equally many each.
+        voice_group: (S,) int64, training speakers with a low (0) or a high voice (1).
+        validation: sentences of other speakers of the train split; thresholds come from them.
+        clustered: 10 sentences of each dev speaker, in order.
+        segments: dev segments of 3 s.
+        trials: (T, 3) int64: enroll, probe, 1 = same speaker.
+        apart: (T,) bool, whether both sides of a trial have no sample in common.
+    """
+
+    train: Sentences
+    voice_group: npt.NDArray[np.int64]
+    validation: Sentences
+    clustered: Sentences
+    segments: Sentences
+    trials: npt.NDArray[np.int64]
+    apart: npt.NDArray[np.bool_]
+
+    def save(self, path: Path) -> None:
+        """Write all arrays into one .npz, uncompressed."""
+        arrays = {
+            f"{part}.{name}": getattr(getattr(self, part), name)
+            for part in ("train", "validation", "clustered", "segments")
+            for name in ("frames", "first", "length", "speaker")
+        }
+        np.savez(
+            path,
+            **arrays,
+            voice_group=self.voice_group,
+            trials=self.trials,
+            apart=self.apart,
+        )
+
+
+def load_features(path: Path) -> Features:
+    """Read what `Features.save` wrote."""
+    with np.load(path) as stored:
+        parts = {
+            part: Sentences(
+                *(stored[f"{part}.{name}"] for name in ("frames", "first", "length", "speaker"))
+            )
+            for part in ("train", "validation", "clustered", "segments")
+        }
+        return Features(
+            **parts,
+            voice_group=stored["voice_group"],
+            trials=stored["trials"],
+            apart=stored["apart"],
+        )
+
+
+def read_features(
+    root: Path,
+    *,
+    train_speakers: int = 100,
+    validation_speakers: int = 25,
+    dev_speakers: int = 125,
+    device: torch.device,
+) -> Features:
+    """Read the corpus and compute its frames.
+
+    Args:
+        root: folder of the packs.
+        train_speakers, validation_speakers: of the train split, one after the other.
+        dev_speakers: whose trials are scored; the first 40 at most are clustered.
+        device: where the frames are computed.
+    """
+    frontend = LogMel(papers_frontend()).to(device)
+    groups = {
+        split: list(
+            by_speaker(
+                utterance
+                for utterance in read_packs(root)
+                if (utterance.corpus, utterance.split) == (CORPUS, split)
+                and frontend.config.num_frames(utterance.num_samples or 0) >= SEGMENT_FRAMES
+            ).values()
+        )
+        for split in ("train", "dev")
+    }
+    rest = groups["train"][train_speakers : train_speakers + validation_speakers]
+    train = [group[:SENTENCES] for group in groups["train"][:train_speakers]]
+    dev = groups["dev"][:dev_speakers]
+    waveforms = _read([*train, *rest, *(group[:SENTENCES] for group in dev)])
+    names = {group[0].speaker for group in dev}
+    known = {
+        name: segment
+        for name, segment in read_segments(root / "trials" / "segments-3.0s.jsonl").items()
+        if segment.speaker in names
+    }
+    trials = [
+        trial
+        for trial in read_trials(root / "trials" / f"{TRIALS}.txt")
+        if trial.enroll in known and trial.probe in known
+    ]
+    segments = used_segments(trials, known)
+    row_of = {segment.name: row for row, segment in enumerate(segments)}
+    audio = read_segment_audio(segments, root)
+    pitches = np.array([_median_pitch_hz([waveforms[u] for u in group]) for group in train])
+    return Features(
+        train=_sentences(frontend, [[waveforms[u] for u in group] for group in train]),
+        voice_group=(pitches > np.median(pitches)).astype(np.int64),
+        validation=_sentences(frontend, [[waveforms[u] for u in group] for group in rest]),
+        clustered=_sentences(
+            frontend,
+            [[waveforms[u] for u in group[:SENTENCES]] for group in dev[:CLUSTERED_SPEAKERS]],
+        ),
+        segments=_sentences(frontend, [[audio[segment.name]] for segment in segments]),
+        trials=np.array(
+            [(row_of[t.enroll], row_of[t.probe], int(t.is_target)) for t in trials], np.int64
+        ),
+        apart=np.array([not share_audio(known[t.enroll], known[t.probe]) for t in trials]),
+    )
+
+
+def synthetic_features(*, speakers: int, rng: np.random.Generator) -> Features:
+    """Random spectra with a colour for each speaker: to see that a run runs, not to learn from."""
+
+    def sentences(count: int, each: int) -> Sentences:
+        length = np.full(count * each, 3 * SEGMENT_FRAMES, np.int64)
+        speaker = np.arange(count).repeat(each)
+        colours = rng.uniform(0, 3, (count, 128))
+        noise = rng.standard_normal((int(length.sum()), 128))
+        frames = colours[speaker.repeat(length)] + noise
+        return Sentences(frames.astype(np.float16), length.cumsum() - length, length, speaker)
+
+    segments = sentences(speakers, 4)
+    rows = np.array([(i, j) for i in range(len(segments.first)) for j in range(i)])
+    same = segments.speaker[rows[:, 0]] == segments.speaker[rows[:, 1]]
+    return Features(
+        train=sentences(speakers, SENTENCES),
+        voice_group=np.arange(speakers) % 2,
+        validation=sentences(speakers, SENTENCES),
+        clustered=sentences(speakers, SENTENCES),
+        segments=segments,
+        trials=np.column_stack([rows, same]).astype(np.int64),
+        apart=np.ones(len(rows), bool),
+    )
+
+
+def _read(groups: Iterable[list[Utterance]]) -> dict[Utterance, Waveform]:
+    """Samples of all utterances, each file decoded once."""
+    waveforms = {}
+    by_path: dict[Path, list[Utterance]] = {}
+    for group in groups:
+        for utterance in group:
+            by_path.setdefault(utterance.path, []).append(utterance)
+    for path, utterances in by_path.items():
+        samples = read_audio(path)
+        for utterance in utterances:
+            stop = utterance.start + (utterance.num_samples or 0)
+            waveforms[utterance] = samples[utterance.start : stop].copy()
+    return waveforms
+
+
+@torch.no_grad()
+@torch.backends.cudnn.flags(allow_tf32=False)  # it would cost the logarithm three digits
+def _sentences(frontend: LogMel, groups: list[list[Waveform]]) -> Sentences:
+    """Frames of all sentences, group by group."""
+    pieces, speaker = [], []
+    for number, group in enumerate(groups):
+        for samples in group:
+            padded = functional.pad(torch.from_numpy(samples), (1, 0)).to(frontend.kernel.device)
+            pieces.append(frontend(padded[None])[0].T.half().cpu().numpy())
+            speaker.append(number)
+    length = np.array([len(piece) for piece in pieces], np.int64)
+    return Sentences(
+        np.concatenate(pieces), length.cumsum() - length, length, np.array(speaker, np.int64)
+    )
+
+
+def _median_pitch_hz(recordings: list[Waveform]) -> float:
+    """Median over voiced stretches of the pitch that the autocorrelation shows.
+
+    It stands for the speakers' sex, which the corpus does not tell: it parts low from high voices.
+    """
+    samples = np.concatenate(recordings)
+    blocks = samples[: len(samples) // 1024 * 1024].reshape(-1, 1024)
+    loud = blocks[np.square(blocks).mean(axis=1) > np.square(samples).mean()]
+    spectrum = np.abs(np.fft.rfft(loud, 4096)) ** 2
+    correlation = np.fft.irfft(spectrum)[:, :1024]
+    shortest, longest = _RATE_HZ // _PITCH_HZ[1], _RATE_HZ // _PITCH_HZ[0]
+    lags = shortest + correlation[:, shortest:longest].argmax(axis=1)
+    return float(_RATE_HZ / np.median(lags))

@@ -1,0 +1,133 @@
+"""Table and figures of a result of `seed_ablation.py`, and the document that shows them."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from statistics import mean, stdev
+from typing import Any
+
+_MEASURES = {
+    "rounding_accuracy": "rounded accuracy",
+    "accuracy": "accuracy",
+    "eer_of_outputs": "EER of outputs",
+    "eer": "EER",
+    "mr": "MR",
+    "legacy_mr": "legacy MR",
+}
+_KEPT_POINTS = 60
+_BLOCK = re.compile(r"(<!-- result -->\n).*?(<!-- end of result -->)", re.DOTALL)
+
+
+def by_rung(report: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    """Runs of each rung, rungs in the order of the ladder."""
+    from _seed_rungs import ladder, rivals
+
+    names = [rung.name for rung in ladder(1) + rivals(1)]
+    groups: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
+    for run in sorted(report["runs"], key=lambda run: run["seed"]):
+        groups[run["rung"]].append(run)
+    return {name: runs for name, runs in groups.items() if runs}
+
+
+def table(report: dict[str, Any]) -> list[str]:
+    """Lines of a Markdown table: mean and standard deviation over seeds, in percent."""
+    lines = [
+        f"| rung | loss / loss of equal outputs | {' | '.join(_MEASURES.values())} | seeds |",
+        "| --- |" + " ---: |" * (len(_MEASURES) + 2),
+    ]
+    for name, runs in by_rung(report).items():
+        measured = [run for run in runs if "eer" in run]
+        values = [{**run, **run["statistics"]} for run in measured]
+        cells = [_percent([value[key] for value in values if key in value]) for key in _MEASURES]
+        seeds = f"{len(measured)} of {len(runs)}" if len(measured) < len(runs) else f"{len(runs)}"
+        lines.append(f"| {name} | {_stuck(measured)} | {' | '.join(cells)} | {seeds} |")
+    return lines
+
+
+def block(report: dict[str, Any]) -> str:
+    """What the document says of a result: how it was made, and the table."""
+    settings, device = report["settings"], report["conditions"]["device"]
+    text = (
+        f"{settings['steps']} steps, {settings['train_speakers']} training speakers, trials of "
+        f"{settings['dev_speakers']} unseen ones ({settings['target_trials']} target and "
+        f"{settings['nontarget_trials']} nontarget trials of 3 s), "
+        f"{settings['clustered_speakers']} of them clustered; {device}, "
+        f"{report['conditions']['date_utc'][:10]}. In percent but for the loss:"
+    )
+    if settings["is_reduced"]:
+        text = (
+            "**A reduced run**, too short to judge the systems by: "
+            f"{settings['units'] or 'all'} LSTM units, {text}"
+        )
+    changes = [f"- *{name}*: {runs[0]['change']}." for name, runs in by_rung(report).items()]
+    return "\n".join([text, "", *table(report), "", *changes, ""])
+
+
+def document(report: dict[str, Any], page: Path) -> None:
+    """Put a result's block into the document, in place of the one that it has."""
+    text = page.read_text(encoding="utf-8")
+    page.write_text(
+        _BLOCK.sub(lambda match: f"{match[1]}{block(report)}{match[2]}", text), encoding="utf-8"
+    )
+
+
+def draw(report: dict[str, Any], path: Path) -> None:
+    """Losses over the steps, and error rates by rung, one point a seed, as SVG."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    import matplotlib.pyplot as plt
+
+    # The same file for the same result, text as text.
+    mpl.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": path.stem})
+    groups = by_rung(report)
+    figure, (losses, rates) = plt.subplots(
+        1, 2, figsize=(11, 4.2), layout="constrained", width_ratios=(1, 1.2)
+    )
+    for name, runs in groups.items():
+        run = runs[0]
+        if equal := run["statistics"].get("collapsed_loss"):
+            curve = run["loss_curve"]
+            thinned = curve[:: max(len(curve) // _KEPT_POINTS, 1)]
+            losses.plot(
+                [at for at, _ in thinned], [loss / equal for _, loss in thinned], label=name
+            )
+    losses.axhline(1.0, color="grey", linewidth=0.8, linestyle=":")
+    losses.set(xlabel="step", ylabel="loss / loss of equal outputs", ylim=(0, 1.6))
+    losses.legend(fontsize="small")
+    names = list(groups)
+    for offset, key, marker in ((-0.12, "eer", "o"), (0.12, "mr", "s")):
+        points = [
+            (names.index(run["rung"]) + offset, 100 * run[key])
+            for run in report["runs"]
+            if key in run and run["rung"] in names
+        ]
+        rates.scatter(*zip(*points, strict=True), marker=marker, s=18, label=_MEASURES[key])
+    rates.set_xticks(range(len(names)), names, rotation=40, ha="right")
+    rates.set(ylabel="% of unseen trials or utterances", ylim=(0, None))
+    rates.legend()
+    settings = report["settings"]
+    scale = f"{settings['steps']} steps, {report['conditions']['device']}"
+    figure.suptitle(f"reduced run: {scale}" if settings["is_reduced"] else scale, fontsize="medium")
+    figure.savefig(path, metadata={"Date": None})
+    plt.close(figure)
+    text = path.read_text(encoding="utf-8")
+    path.write_text("\n".join(line.rstrip() for line in text.splitlines()) + "\n", encoding="utf-8")
+
+
+def _stuck(runs: list[dict[str, Any]]) -> str:
+    """Last loss in units of what equal outputs cost, of the losses that have such a cost."""
+    shares = [
+        run["loss_curve"][-1][1] / run["statistics"]["collapsed_loss"]
+        for run in runs
+        if run["statistics"].get("collapsed_loss")
+    ]
+    return f"{mean(shares):.3f}" if shares else ""
+
+
+def _percent(values: list[float]) -> str:
+    if not values:
+        return ""
+    text = f"{100 * mean(values):.2f}"
+    return f"{text} ± {100 * stdev(values):.2f}" if len(values) > 1 else text

@@ -1,0 +1,365 @@
+"""One run of `seed_ablation.py`: train a rung with one seed, then measure it on unseen speakers."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from _seed_features import FIXED_FRAME, LONG_SENTENCES, SENTENCES, Sentences
+from _seed_features import Features as StoredFeatures
+from _seed_rungs import Rung
+from speakersdk.metrics import eer, min_dcf
+from speakersdk_training.clustering import (
+    adjusted_rand_index,
+    average_cluster_purity,
+    best_cut,
+    legacy_misclassification_rate,
+    linkage,
+    misclassification_rate,
+)
+from speakersdk_training.losses import (
+    Ge2e,
+    JensenShannon,
+    JensenShannonConfig,
+    MarginSoftmax,
+    MarginSoftmaxConfig,
+    PairLikelihood,
+    PairLikelihoodConfig,
+    PairwiseKl,
+    Prototypical,
+    PrototypicalConfig,
+    symmetric_kl,
+)
+from speakersdk_training.models import BlstmEncoder, papers_frontend
+from speakersdk_training.optim import OptimConfig
+from speakersdk_training.pair_monitor import pair_statistics, spread_statistics
+from speakersdk_training.segment_mean import segment_mean
+from speakersdk_training.speaker_draws import AlternatingPairs, make_draw
+from speakersdk_training.threshold import balanced_accuracy, best_threshold
+
+_LOOKS = 100  # points of a loss curve
+_EVALUATION_BATCH = 256
+_CLIP_NORM = 5.0
+_VALIDATION_PAIRS = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What to train: a rung, a seed, a number of steps, and when to stop at the latest."""
+
+    rung: Rung
+    seed: int
+    steps: int
+    deadline_s: float = math.inf  # time.time()
+
+
+def train_and_measure(run: Run, features: StoredFeatures, device: torch.device) -> dict[str, Any]:
+    """Train and measure; plain values that JSON can hold."""
+    start = time.perf_counter()
+    torch.manual_seed(run.seed)
+    trained = _train(run, features, device)
+    trained["seconds"] = round(time.perf_counter() - start, 1)
+    encoder, loss = trained.pop("encoder").eval(), trained.pop("loss")
+    rung = run.rung
+    result = {"rung": rung.name, "change": rung.change, "seed": run.seed, **trained}
+    if trained["outcome"] == "done":
+        result |= _measure(encoder, loss, features, rung.segment_frames, device)
+    return result
+
+
+def _train(run: Run, features: StoredFeatures, device: torch.device) -> dict[str, Any]:
+    rung = run.rung
+    encoder = BlstmEncoder(rung.network, papers_frontend()).to(device).train()
+    num_speakers = len(features.voice_group)
+    loss = make_loss(rung, encoder, num_speakers).to(device)
+    draw = _batches(rung, features, run.seed, device)
+    schedule = OptimConfig()
+    # Keras's Adam, as both codes use it.
+    optimizer = torch.optim.Adam(
+        [*encoder.parameters(), *loss.parameters()],
+        lr=rung.learning_rate,
+        eps=1e-8,
+        fused=device.type == "cuda",
+    )
+    every = max(run.steps // _LOOKS, 1)
+    curve: list[list[float]] = []
+    outcome = "done"
+    step = 0
+    statistics: dict[str, float] = {}
+    for step in range(1, run.steps + 1):
+        if rung.is_scheduled:
+            factor = schedule.learning_rate_factor(step / (run.steps + 1))
+            for group in optimizer.param_groups:
+                group["lr"] = rung.learning_rate * factor
+        frames, classes = draw()
+        embeddings = encoder.embed_frames(frames)
+        value = _loss_value(rung, loss, encoder, embeddings, classes)
+        optimizer.zero_grad(set_to_none=True)
+        value.backward()
+        if rung.is_scheduled:
+            nn.utils.clip_grad_norm_(encoder.parameters(), _CLIP_NORM)
+        optimizer.step()
+        if step % every == 0 or step in (1, run.steps):
+            curve.append([step, float(value.detach())])
+            if not math.isfinite(curve[-1][1]):
+                outcome = "diverged"
+                break
+            if time.time() > run.deadline_s:
+                outcome = "stopped"
+                break
+    if not all(bool(weight.isfinite().all()) for weight in encoder.parameters()):
+        outcome = "diverged"
+    if outcome != "diverged":
+        statistics = _statistics(loss, encoder, embeddings.detach(), classes)
+    return {
+        "encoder": encoder,
+        "loss": loss,
+        "outcome": outcome,
+        "steps": step,
+        "parameters": sum(parameter.numel() for parameter in encoder.parameters()),
+        "loss_curve": [[int(at), round(each, 6)] for at, each in curve if math.isfinite(each)],
+        "statistics": {
+            name: round(each, 6) for name, each in statistics.items() if math.isfinite(each)
+        },
+    }
+
+
+def make_loss(rung: Rung, encoder: BlstmEncoder, num_speakers: int) -> nn.Module:
+    """The loss of a rung."""
+    config = rung.loss
+    if isinstance(config, PairLikelihoodConfig):
+        return PairLikelihood(config)
+    if isinstance(config, JensenShannonConfig):
+        return JensenShannon(config)
+    if isinstance(config, PrototypicalConfig):
+        return (Ge2e if rung.ge2e else Prototypical)(config)
+    if isinstance(config, MarginSoftmaxConfig):
+        return MarginSoftmax(
+            config,
+            embedding_dim=encoder.embedding_dim,
+            num_classes=num_speakers,
+            temperature=encoder.temperature,
+        )
+    return PairwiseKl(config)
+
+
+def _loss_value(
+    rung: Rung, loss: nn.Module, encoder: BlstmEncoder, embeddings: Tensor, classes: Tensor
+) -> Tensor:
+    if isinstance(loss, MarginSoftmax):
+        return loss(embeddings, classes, margin=loss.config.margin)
+    outputs = encoder.head(embeddings)
+    if isinstance(loss, PairwiseKl) and rung.broadcasts:
+        divergences, same = loss.divergences(outputs, classes)
+        return broadcast_loss(divergences[:, 0], same.float()[:, None], margin=loss.config.margin)
+    return loss(outputs, classes)
+
+
+def broadcast_loss(divergences: Tensor, labels: Tensor, *, margin: float) -> Tensor:
+    """The loss of the question, defect and all.
+
+    Keras made the labels (B, 1) while the Lambda layer gave (B,) distances: each of the products
+    below is (B, B), every label times every distance. With as many ones as zeros among the labels
+    it is margin / 2 whatever the distances, as long as they are below the margin.
+    """
+    return (labels * divergences + (1 - labels) * torch.relu(margin - divergences)).mean()
+
+
+def rounding_accuracy(divergences: Tensor, labels: Tensor) -> float:
+    """Keras's 'accuracy' of the question: how often round(distance) is the label, (B, B) again."""
+    return float((labels == divergences.round()).float().mean())
+
+
+@torch.no_grad()
+def _statistics(
+    loss: nn.Module, encoder: BlstmEncoder, embeddings: Tensor, classes: Tensor
+) -> dict[str, float]:
+    values = spread_statistics(embeddings)
+    if isinstance(loss, PairwiseKl):
+        outputs = encoder.head(embeddings)
+        values |= pair_statistics(loss, outputs, classes)
+        if loss.config.pairs == "two_branch":
+            divergences, same = loss.divergences(outputs, classes)
+            values["rounding_accuracy"] = rounding_accuracy(
+                divergences.sum(dim=1), same.float()[:, None]
+            )
+    return values
+
+
+def _batches(
+    rung: Rung, features: StoredFeatures, seed: int, device: torch.device
+) -> Callable[[], tuple[Tensor, Tensor]]:
+    """Draws (B, 128, 40) frames and (B,) speakers."""
+    frames = torch.from_numpy(features.train.frames).to(device)
+    first = torch.from_numpy(features.train.first).to(device)
+    length = torch.from_numpy(features.train.length).to(device)
+    generator = torch.Generator(device).manual_seed(seed)
+    num_speakers = len(features.voice_group)
+    if rung.sampler.kind == "alternating":
+        draw_speakers = AlternatingPairs(
+            torch.ones(num_speakers, device=device),
+            generator,
+            torch.from_numpy(features.voice_group),
+        )
+    else:
+        draw_speakers = make_draw(
+            rung.sampler,
+            tuple(map(str, range(num_speakers))),
+            torch.ones(num_speakers, device=device),
+            generator,
+        )
+
+    def integers(high: int) -> Tensor:
+        return torch.randint(high, (rung.batch_size,), generator=generator, device=device)
+
+    position = torch.arange(rung.segment_frames, device=device)
+
+    def draw() -> tuple[Tensor, Tensor]:
+        speakers = draw_speakers(rung.batch_size)
+        sentence = integers(LONG_SENTENCES)
+        if rung.sampler.kind == "alternating":
+            # A pair's second sentence is another one than its first.
+            other = 1 + integers(LONG_SENTENCES - 1)
+            sentence[1::2] = (sentence[0::2] + other[1::2]) % LONG_SENTENCES
+        row = speakers * SENTENCES + sentence
+        room = (length[row] - rung.segment_frames).clamp(min=0)
+        if rung.fixed_crop:
+            offset = room.clamp(max=FIXED_FRAME)  # 100 ms into the sentence
+        else:
+            chance = torch.rand(rung.batch_size, generator=generator, device=device)
+            offset = (chance * (room + 1)).long().clamp(max=room)
+        # A sentence shorter than a crop is heard again from its start.
+        places = first[row][:, None] + (offset[:, None] + position) % length[row][:, None]
+        return frames[places].float().transpose(1, 2), speakers
+
+    return draw
+
+
+@torch.no_grad()
+def _measure(
+    encoder: BlstmEncoder,
+    loss: nn.Module,
+    features: StoredFeatures,
+    segment_frames: int,
+    device: torch.device,
+) -> dict[str, float]:
+    """Error rates and clustering of unseen speakers; the accuracy's threshold is from others."""
+
+    def embed(sentences: Sentences) -> npt.NDArray[np.float32]:
+        sums, counts = _segment_sums(encoder, sentences, segment_frames, device)
+        return sums / counts[:, None].astype(np.float32)
+
+    segments = embed(features.segments)
+    enroll, probe = torch.from_numpy(features.trials[:, :2]).T
+    labels = features.trials[:, 2].astype(bool)
+    cosine = _cosines(segments[enroll], segments[probe])
+    scaled = encoder.scale(torch.from_numpy(segments))
+    divergence = -symmetric_kl(scaled[enroll], scaled[probe]).numpy()
+    validation = embed(features.validation)
+    threshold = best_threshold(*_validation_scores(validation, features.validation.speaker))
+    apart = features.apart
+    values = {
+        "eer": eer(cosine, labels),
+        "eer_kl": eer(divergence, labels),
+        "eer_without_shared_audio": eer(cosine[apart], labels[apart]),
+        "min_dcf_0.05": min_dcf(cosine, labels, p_target=0.05),
+        "validation_eer": eer(*_validation_scores(validation, features.validation.speaker)),
+        "accuracy": balanced_accuracy(cosine, labels, threshold),
+        "threshold": threshold,
+        **cluster(
+            *_segment_sums(encoder, features.clustered, segment_frames, device),
+            features.clustered.speaker,
+        ),
+    }
+    if isinstance(loss, PairwiseKl):
+        outputs = encoder.head(torch.from_numpy(segments).to(device)).cpu()
+        branches = torch.stack([outputs[enroll], outputs[probe]], dim=1).flatten(0, 1)
+        distances = _two_branch_distance(loss, branches)
+        if np.isfinite(distances).all():  # raw outputs may give anything
+            values["eer_of_outputs"] = eer(-distances, labels)
+    return {name: round(float(value), 6) for name, value in values.items()}
+
+
+def _two_branch_distance(loss: PairwiseKl, outputs: Tensor) -> npt.NDArray[np.float64]:
+    """(N,) the distance that the loss trained, between rows 0 and 1, rows 2 and 3, ..."""
+    branches = PairwiseKl(replace(loss.config, pairs="two_branch"))
+    nobody = torch.zeros(len(outputs), dtype=torch.int64)
+    divergences, _ = branches.divergences(outputs.double(), nobody)
+    return divergences.sum(dim=1).numpy()
+
+
+def cluster(
+    sums: npt.NDArray[np.float32], counts: npt.NDArray[np.int64], speaker: npt.NDArray[np.int64]
+) -> dict[str, float]:
+    """The papers' protocol: two utterances of each speaker, of 8 and of 2 sentences.
+
+    Args:
+        sums: (N, D) of each sentence's segments.
+        counts: (N,) how many segments.
+        speaker: (N,) of each sentence, ten in a row.
+    """
+    utterance = speaker * 2 + (np.arange(len(counts)) % SENTENCES >= LONG_SENTENCES)
+    size = int(utterance.max()) + 1
+    totals = np.zeros((size, sums.shape[1]))
+    np.add.at(totals, utterance, sums)
+    embeddings = totals / np.bincount(utterance, counts, size)[:, None]
+    speakers = [str(each // 2) for each in range(size)]
+    values: dict[str, float] = {}
+    for form in ("condensed", "square_matrix"):
+        tree = linkage(embeddings, form)
+        best = best_cut(speakers, tree, misclassification_rate)
+        legacy = best_cut(speakers, tree, legacy_misclassification_rate)
+        suffix = "" if form == "condensed" else "_square_matrix"
+        values |= {
+            f"mr{suffix}": best.rate,
+            f"legacy_mr{suffix}": legacy.rate,
+            f"acp{suffix}": average_cluster_purity(speakers, best.clusters),
+            f"ari{suffix}": adjusted_rand_index(speakers, best.clusters),
+        }
+    return values
+
+
+def _segment_sums(
+    encoder: BlstmEncoder, sentences: Sentences, segment_frames: int, device: torch.device
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
+    """(N, D) sum over each sentence's segments, and (N,) how many there are."""
+    sums = np.empty((len(sentences.first), encoder.embedding_dim), np.float32)
+    counts = np.maximum(sentences.length // segment_frames, 1)
+    used = np.minimum(sentences.length, counts * segment_frames)  # a short one as it is
+    for length in np.unique(used):
+        rows = np.flatnonzero(used == length)
+        for start in range(0, len(rows), _EVALUATION_BATCH):
+            part = rows[start : start + _EVALUATION_BATCH]
+            places = sentences.first[part][:, None] + np.arange(length)
+            frames = torch.from_numpy(sentences.frames[places]).to(device).float().transpose(1, 2)
+            mean = segment_mean(
+                encoder.embed_frames, frames, length=segment_frames, step=segment_frames
+            )
+            sums[part] = mean.cpu().numpy() * counts[part][:, None]
+    return sums, counts
+
+
+def _validation_scores(
+    embeddings: npt.NDArray[np.float32], speakers: npt.NDArray[np.int64]
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+    """Cosines of pairs of single sentences of the validation speakers, the same pairs each time."""
+    first, second = np.triu_indices(len(speakers), 1)
+    chosen = np.random.default_rng(1).permutation(len(first))[:_VALIDATION_PAIRS]
+    first, second = first[chosen], second[chosen]
+    return _cosines(embeddings[first], embeddings[second]), speakers[first] == speakers[second]
+
+
+def _cosines(
+    one: npt.NDArray[np.float32], other: npt.NDArray[np.float32]
+) -> npt.NDArray[np.float64]:
+    similarity = functional.cosine_similarity(torch.from_numpy(one), torch.from_numpy(other))
+    return similarity.double().numpy()

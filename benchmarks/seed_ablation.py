@@ -1,0 +1,244 @@
+"""Why a pairwise KL network does not learn, rung by rung, and what each repair is worth.
+
+    python benchmarks/seed_ablation.py                        # all rungs, four seeds: for a GPU
+    python benchmarks/seed_ablation.py --units 64 --steps 300 --seeds 1 --dev-speakers 40
+    python benchmarks/seed_ablation.py --draw RESULT.json     # a stored result into docs/
+
+Trains every rung of `_seed_rungs.py` on the same speech (the corpora of `../shared/data`, or
+another folder in SPEAKERSDK_SPEECH_DATA) and measures each on unseen speakers. The result file is
+written anew after every run, and `--resume` keeps the runs that it holds. Runs share the GPU as
+processes. What is not begun when `--budget-s` is over is left out; a run that fails stops them all.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future, ProcessPoolExecutor, wait
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from _harness import REPOSITORY, RESULTS, conditions
+from _seed_report import document, draw, table
+
+if TYPE_CHECKING:
+    import torch
+
+QUESTION = "Why does a pairwise KL network not learn, and what is each repair worth?"
+DATA = Path(os.environ.get("SPEAKERSDK_SPEECH_DATA", REPOSITORY.parent / "shared" / "data"))
+DOCUMENT = REPOSITORY / "docs" / "why-it-did-not-learn.md"
+# MR is stable from here on, say the papers, who ran 10,000.
+STEPS = 5000
+_LAST_MINUTE_S = 30.0  # runs stop training so long before the budget's end, to be measured
+
+
+def main() -> int:
+    """Run what the command line asks for."""
+    options = build_parser().parse_args()
+    if options.draw:
+        report = json.loads(options.draw.read_text(encoding="utf-8"))
+        draw(report, DOCUMENT.with_suffix(".svg"))
+        document(report, DOCUMENT)
+        print("\n".join(table(report)))
+        return 0
+    if not options.smoke and not (DATA / "manifest.jsonl").is_file():
+        print(f"no speech corpora in {DATA}; set SPEAKERSDK_SPEECH_DATA", file=sys.stderr)
+        return 2
+    from speakersdk_training.fit import pick_device
+
+    device = pick_device("cpu" if options.smoke else options.device)
+    if device.type == "cpu" and not options.smoke and not is_reduced(options):
+        print("a full ladder takes days without a GPU; see --units and --steps", file=sys.stderr)
+        return 2
+    report = run_all(options, device)
+    print("\n".join([QUESTION, "", *table(report), ""]))
+    print(json.dumps({key: report[key] for key in ("name", "settings", "conditions")}))
+    return 0
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=QUESTION)
+    parser.add_argument("--smoke", action="store_true", help="tiny runs on noise, nothing kept")
+    parser.add_argument("--draw", type=Path, metavar="RESULT", help="a stored result into docs/")
+    parser.add_argument("--results", type=Path, default=RESULTS, metavar="FOLDER")
+    parser.add_argument("--resume", action="store_true", help="keep the result file's runs")
+    parser.add_argument("--device", default="auto", help="cpu | cuda | cuda:N | auto")
+    parser.add_argument("--workers", type=int, help="runs at a time; default 1, on a GPU 8")
+    parser.add_argument("--budget-s", type=float, default=480.0, help="seconds for all of it")
+    parser.add_argument("--steps", type=int, default=STEPS)
+    parser.add_argument("--seeds", type=int, default=4, help="runs of each rung")
+    parser.add_argument("--units", type=int, help="of every LSTM, for small runs")
+    parser.add_argument("--dev-speakers", type=int, default=125, help="whose trials are scored")
+    parser.add_argument("--only", nargs="+", metavar="RUNG", help="names of rungs")
+    return parser
+
+
+def is_reduced(options: argparse.Namespace) -> bool:
+    """Whether the runs are too small to be compared with published systems."""
+    return options.steps < STEPS or options.units is not None
+
+
+def run_all(options: argparse.Namespace, device: torch.device) -> dict[str, Any]:
+    """All runs, most telling ones first; the report, which is also written if it is to be kept."""
+    from _seed_features import read_features, synthetic_features
+
+    start_s = time.time()
+    if options.smoke:
+        options.steps, options.seeds, options.units = 4, 1, 4
+        features = synthetic_features(speakers=6, rng=np.random.default_rng(1))
+    else:
+        features = read_features(DATA, dev_speakers=options.dev_speakers, device=device)
+    workers = options.workers or (8 if device.type == "cuda" else 1)
+    report = new_report(options, device=str(device), workers=workers, features=features)
+    path = options.results / f"{report['conditions']['date_utc'][:10]}-seed-ablation.json"
+    if options.resume and path.is_file():
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        if stored["settings"] == report["settings"]:
+            report["runs"] = stored["runs"]
+    done = {(run["rung"], run["seed"]) for run in report["runs"]}
+    waiting = [
+        run
+        for run in planned(options, num_speakers=len(features.voice_group))
+        if (run.rung.name, run.seed) not in done
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        stored_features = Path(folder) / "features.npz"
+        features.save(stored_features)
+        for result in results(
+            waiting, stored_features, device=str(device), workers=workers,
+            deadline_s=start_s + options.budget_s,
+        ):  # fmt: skip
+            print(summary(result), file=sys.stderr, flush=True)
+            if result["outcome"] == "stopped":  # out of time: no result of this rung
+                continue
+            report["runs"].append(result)
+            report["seconds"] = round(time.time() - start_s, 1)
+            if not options.smoke:
+                write(report, path)
+    return report
+
+
+def planned(options: argparse.Namespace, *, num_speakers: int) -> list[Any]:
+    """Every rung once, then the papers' system and ours again, then the others again."""
+    from _seed_rungs import OURS, PAPER, ladder, rivals
+    from _seed_training import Run
+
+    steps = ladder(num_speakers, units=options.units) + rivals(num_speakers, units=options.units)
+    rungs = [rung for rung in steps if not options.only or rung.name in options.only]
+    if options.smoke:
+        rungs = [replace(rung, batch_size=16) for rung in rungs]
+        rungs = [replace(rung, sampler=replace(rung.sampler, per_speaker=4)) for rung in rungs]
+    runs = [
+        Run(rung, seed, options.steps) for seed in range(1, options.seeds + 1) for rung in rungs
+    ]
+    return sorted(runs, key=lambda run: (run.seed > 1, run.rung.name not in (PAPER, OURS)))
+
+
+def results(
+    runs: list[Any], features: Path, *, device: str, workers: int, deadline_s: float
+) -> Iterator[dict[str, Any]]:
+    """Results as they come; no run begins after the deadline, and a failure ends all."""
+    waiting = [replace(run, deadline_s=deadline_s - _LAST_MINUTE_S) for run in runs]
+    with ProcessPoolExecutor(
+        min(workers, max(len(waiting), 1)),
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=_prepare,
+        initargs=(features, device),
+    ) as pool:
+        pending: set[Future[dict[str, Any]]] = set()
+        try:
+            while waiting or pending:
+                while waiting and len(pending) < workers and time.time() < deadline_s:
+                    pending.add(pool.submit(_work, waiting.pop(0)))
+                if not pending:
+                    print(f"out of time: {len(waiting)} runs left out", file=sys.stderr)
+                    return
+                finished, pending = wait(pending, return_when="FIRST_COMPLETED")
+                for future in finished:
+                    yield future.result()
+        except BaseException:
+            for process in (pool._processes or {}).values():
+                process.terminate()
+            raise
+
+
+_worker: dict[str, Any] = {}
+
+
+def _prepare(features: Path, device: str) -> None:
+    """Once in each worker: one thread, features in memory."""
+    import torch
+
+    from _seed_features import load_features
+
+    torch.set_num_threads(1)
+    _worker["device"] = torch.device(device)
+    _worker["features"] = load_features(features)
+
+
+def _work(run: Any) -> dict[str, Any]:
+    from _seed_training import train_and_measure
+
+    return train_and_measure(run, _worker["features"], _worker["device"])
+
+
+def new_report(
+    options: argparse.Namespace, *, device: str, workers: int, features: Any
+) -> dict[str, Any]:
+    """The report before its first run."""
+    return {
+        "name": "seed-ablation",
+        "question": QUESTION,
+        "conditions": conditions(workers) | {"device": _device_name(device)},
+        "settings": {
+            "steps": options.steps,
+            "units": options.units,
+            "train_speakers": len(features.voice_group),
+            "dev_speakers": options.dev_speakers,
+            "clustered_speakers": int(features.clustered.speaker.max()) + 1,
+            "target_trials": int(features.trials[:, 2].sum()),
+            "nontarget_trials": int((1 - features.trials[:, 2]).sum()),
+            "is_reduced": is_reduced(options),
+        },
+        "seconds": 0.0,
+        "runs": [],
+    }
+
+
+def _device_name(device: str) -> str:
+    import torch
+
+    return torch.cuda.get_device_name(device) if device.startswith("cuda") else "cpu"
+
+
+def summary(result: dict[str, Any]) -> str:
+    """One line on a run."""
+    text = f"{result['rung']}, seed {result['seed']}: {result['outcome']}, {result['seconds']} s"
+    if "eer" not in result:
+        return text
+    return f"{text}, EER {100 * result['eer']:.2f} %, MR {100 * result['mr']:.2f} %"
+
+
+def write(report: dict[str, Any], path: Path) -> None:
+    """Replace the result file as a whole; a run is one line, for its loss has many points."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
+    runs = ",\n".join(json.dumps(run, allow_nan=False) for run in report["runs"])
+    rest = json.dumps({**report, "runs": []}, indent=1, allow_nan=False)
+    text = rest.replace('"runs": []', f'"runs": [\n{runs}\n ]')
+    partial.write_text(text + "\n", encoding="utf-8")
+    partial.replace(path)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

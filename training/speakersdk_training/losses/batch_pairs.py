@@ -1,0 +1,49 @@
+"""Which rows of a batch a pair loss compares."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from speakersdk_training.errors import TrainingError
+
+Pairing = Literal["all", "two_branch"]
+
+
+def check_batch(outputs: Tensor, classes: Tensor) -> None:
+    """Refuse what would broadcast.
+
+    Raises:
+        ValueError: not (B, D) and (B,).
+    """
+    if outputs.dim() != 2 or classes.shape != outputs.shape[:1]:
+        raise ValueError(
+            "expected outputs (B, D) and classes (B,), got "
+            f"{tuple(outputs.shape)} and {tuple(classes.shape)}"
+        )
+
+
+def pair_rows(num_rows: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Both rows of each of the B (B - 1) / 2 pairs of a batch, the earlier one first."""
+    first, second = torch.triu_indices(num_rows, num_rows, 1, device=device)
+    return first, second
+
+
+def paired(classes: Tensor, pairing: Pairing) -> Tensor:
+    """(N,) bool: whether both rows of each pair are the same speaker.
+
+    Raises:
+        TrainingError: fewer than two rows, or an odd number for two branches.
+    """
+    if len(classes) < 2:
+        raise TrainingError(f"expected at least 2 rows to pair, got {len(classes)}")
+    if pairing == "two_branch":
+        if len(classes) % 2:
+            raise TrainingError(
+                f"expected an even number of rows for two branches, got {len(classes)}"
+            )
+        return classes[0::2] == classes[1::2]
+    first, second = pair_rows(len(classes), classes.device)
+    return classes[first] == classes[second]

@@ -1,0 +1,102 @@
+"""Losses that compare an utterance with the mean of its speaker's others: prototypical and GE2E.
+
+Both need batches of P speakers with K utterances each, and learn a scale and an offset.
+Sources: J. Chung et al., "In defence of metric learning for speaker recognition", 2020, eq. 4-7
+(angular prototypical); L. Wan et al., "Generalized end-to-end loss", 2018, eq. 5-8 (softmax form).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from speakersdk_training.errors import TrainingError
+from speakersdk_training.losses.batch_pairs import check_batch
+
+# A scale must stay positive, or likeness would turn into its opposite.
+_MINIMUM_SCALE = 1e-6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrototypicalConfig:
+    """Attributes of both losses.
+
+    Attributes:
+        scale, offset: where w and b of w cos + b begin.
+    """
+
+    scale: float = 10.0
+    offset: float = -5.0
+
+
+class Prototypical(nn.Module):
+    """Angular prototypical: each speaker's last utterance against the means of the others."""
+
+    def __init__(self, config: PrototypicalConfig) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.tensor(config.scale))
+        self.offset = nn.Parameter(torch.tensor(config.offset))
+
+    def forward(self, embeddings: Tensor, classes: Tensor) -> Tensor:
+        """Mean loss; embeddings (B, D) of any length, classes (B,) int64 in equal groups."""
+        groups = by_class(embeddings, classes)  # (P, K, D)
+        queries = functional.normalize(groups[:, -1], dim=1)
+        prototypes = functional.normalize(groups[:, :-1].mean(dim=1), dim=1)
+        return _cross_entropy(queries @ prototypes.T, self.scale, self.offset)
+
+
+class Ge2e(nn.Module):
+    """GE2E, softmax form: every utterance against all centroids, its own without itself."""
+
+    def __init__(self, config: PrototypicalConfig) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.tensor(config.scale))
+        self.offset = nn.Parameter(torch.tensor(config.offset))
+
+    def forward(self, embeddings: Tensor, classes: Tensor) -> Tensor:
+        """Mean loss; embeddings (B, D) of any length, classes (B,) int64 in equal groups."""
+        utterances = functional.normalize(by_class(embeddings, classes), dim=2)  # (P, K, D)
+        speakers, takes, _ = utterances.shape
+        total = utterances.sum(dim=1)
+        centroids = functional.normalize(total, dim=1)
+        others = functional.normalize(total[:, None] - utterances, dim=2)
+        cosine = utterances @ centroids.T  # (P, K, P)
+        own = (utterances * others).sum(dim=2)
+        is_own = torch.eye(speakers, dtype=torch.bool, device=cosine.device)[:, None, :]
+        cosine = torch.where(is_own, own[:, :, None], cosine).reshape(speakers * takes, speakers)
+        targets = torch.arange(speakers, device=cosine.device).repeat_interleave(takes)
+        return _cross_entropy(cosine, self.scale, self.offset, targets)
+
+
+def by_class(embeddings: Tensor, classes: Tensor) -> Tensor:
+    """(P, K, D): rows of one class side by side.
+
+    Raises:
+        ValueError: shapes do not fit.
+        TrainingError: not at least two classes with the same number, two or more, of rows each.
+    """
+    check_batch(embeddings, classes)
+    counts = torch.bincount(classes)
+    counts = counts[counts > 0]
+    takes = int(counts[0])
+    if len(counts) < 2 or takes < 2 or not bool((counts == takes).all()):
+        raise TrainingError(
+            "expected batches of P >= 2 speakers with K >= 2 utterances each, got "
+            f'{counts.tolist()}; set sampler.kind = "grouped"'
+        )
+    order = classes.argsort(stable=True)
+    values = embeddings if embeddings.dtype == torch.float64 else embeddings.float()
+    return values[order].reshape(len(counts), takes, -1)
+
+
+def _cross_entropy(
+    cosine: Tensor, scale: Tensor, offset: Tensor, targets: Tensor | None = None
+) -> Tensor:
+    """Softmax over speakers; row i's own is column i unless `targets` says otherwise."""
+    if targets is None:
+        targets = torch.arange(len(cosine), device=cosine.device)
+    logits = scale.clamp(min=_MINIMUM_SCALE) * cosine + offset
+    return functional.cross_entropy(logits, targets)

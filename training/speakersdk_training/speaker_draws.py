@@ -1,0 +1,132 @@
+"""Which speakers a batch holds: drawn by their seconds, in groups, all different, or in pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from speakersdk.errors import ConfigError
+from speakersdk_training.errors import TrainingError
+
+SpeakerDraw = Callable[[int], Tensor]  # number of crops -> (count,) int64 speakers
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SamplerConfig:
+    """How the speakers of a batch are drawn.
+
+    Attributes:
+        kind: weighted: each crop on its own, by the square root of its speaker's seconds.
+            grouped: P speakers with `per_speaker` crops each. distinct: no speaker twice.
+            alternating: pairs of rows, by turns of one speaker and of two.
+        per_speaker: K of grouped.
+        groups: file of lines ``speaker group`` (Kaldi's spk2gender); the two speakers of an
+            alternating pair are then of one group. Empty = any two.
+    """
+
+    kind: Literal["weighted", "grouped", "distinct", "alternating"] = "weighted"
+    per_speaker: int = 4
+    groups: str = ""
+
+    def __post_init__(self) -> None:
+        if self.per_speaker < 2:
+            raise ConfigError(f"expected sampler.per_speaker >= 2, got {self.per_speaker}")
+
+
+def make_draw(
+    config: SamplerConfig, speakers: tuple[str, ...], weights: Tensor, generator: torch.Generator
+) -> SpeakerDraw:
+    """The configured way to draw.
+
+    Args:
+        config: which one.
+        speakers: S names.
+        weights: (S,) how often each is drawn, on the generator's device.
+        generator: of all draws.
+    """
+
+    def weighted(count: int) -> Tensor:
+        return torch.multinomial(weights, count, replacement=True, generator=generator)
+
+    def distinct(count: int) -> Tensor:
+        if count > len(speakers):
+            raise TrainingError(
+                f"expected at least {count} speakers for a batch without repeats, got "
+                f"{len(speakers)}; lower run.batch_size"
+            )
+        return torch.multinomial(weights, count, replacement=False, generator=generator)
+
+    def grouped(count: int) -> Tensor:
+        if count % config.per_speaker:
+            raise TrainingError(
+                f"expected crops in groups of {config.per_speaker}, got {count}; make "
+                "run.batch_size a multiple of sampler.per_speaker times the number of speeds"
+            )
+        return distinct(count // config.per_speaker).repeat_interleave(config.per_speaker)
+
+    if config.kind == "alternating":
+        groups = read_groups(Path(config.groups), speakers) if config.groups else None
+        return AlternatingPairs(weights, generator, groups)
+    return {"weighted": weighted, "distinct": distinct, "grouped": grouped}[config.kind]
+
+
+class AlternatingPairs:
+    """Rows 2 i and 2 i + 1 are a pair: one speaker for even i, two of one group for odd i."""
+
+    def __init__(
+        self, weights: Tensor, generator: torch.Generator, groups: Tensor | None = None
+    ) -> None:
+        """Prepare drawing.
+
+        Args:
+            weights: (S,) how often each speaker is drawn.
+            generator: of all draws, on the same device.
+            groups: (S,) int64; None = all are of one group.
+        """
+        self._weights, self._generator = weights, generator
+        if groups is None:
+            groups = torch.zeros(len(weights), dtype=torch.int64, device=weights.device)
+        groups = groups.to(weights.device)
+        partners = groups[:, None] == groups[None, :]
+        partners.fill_diagonal_(False)
+        if not bool(partners.any(dim=1).all()):
+            raise TrainingError("expected at least two speakers in every group, got one alone")
+        self._partners = partners
+
+    def __call__(self, count: int) -> Tensor:
+        """(count,) int64 speakers; an even count."""
+        if count % 2:
+            raise TrainingError(f"expected an even number of crops to pair, got {count}")
+        first = torch.multinomial(
+            self._weights, count // 2, replacement=True, generator=self._generator
+        )
+        second = first.clone()
+        second[1::2] = torch.multinomial(
+            self._weights * self._partners[first[1::2]], 1, generator=self._generator
+        ).squeeze(1)
+        return torch.stack([first, second], dim=1).flatten()
+
+
+def read_groups(path: Path, speakers: tuple[str, ...]) -> Tensor:
+    """(S,) int64 group of each speaker.
+
+    Raises:
+        TrainingError: no such file, a line is not ``speaker group``, or a speaker has none.
+    """
+    if not path.is_file():
+        raise TrainingError(f"expected lines 'speaker group' in {path}, found no file")
+    rows = [line.split() for line in path.read_text(encoding="utf-8").splitlines()]
+    for number, row in enumerate(rows, start=1):
+        if len(row) != 2:
+            raise TrainingError(f"{path}:{number}: expected 'speaker group', got {' '.join(row)!r}")
+    group_of = {row[0]: row[1] for row in rows}
+    missing = [speaker for speaker in speakers if speaker not in group_of]
+    if missing:
+        raise TrainingError(f"{path} has no group for {missing[0]} and {len(missing) - 1} others")
+    names = sorted(set(group_of.values()))
+    return torch.tensor([names.index(group_of[speaker]) for speaker in speakers])
