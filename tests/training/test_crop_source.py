@@ -24,12 +24,15 @@ def test_a_shard_draws_its_own_speakers_under_the_numbers_of_all(
     tiny_values: dict[str, Any],
 ) -> None:
     tiny_values["run"] |= {"shards": 2, "batch_size": 64}
+    states = []
     for shard, speakers in ((0, {0, 2}), (1, {1, 3})):
         own, _ = source(tiny_values, shard)
         batch = own.draw(4000, progress=1.0)
         assert batch.samples.shape == (32, 4000)
         assert own.num_classes == 8  # four speakers at two speeds
         assert set((batch.classes // 2).tolist()) == speakers
+        states.append(own.generator.get_state())
+    assert not torch.equal(*states)  # nor do they draw the same places and rooms
 
 
 def test_a_second_voice_comes_with_its_class_and_weight(tiny_values: dict[str, Any]) -> None:

@@ -150,6 +150,7 @@ class Trainer:
             raise TrainingError(f"the loss is {loss} at step {self.step}; {_DIVERGED}")
         if self._first_loss is None:
             self._first_loss = loss
+            return
         limit = run.give_up_above * self._first_loss
         if run.give_up_after and self.progress >= run.give_up_after and loss > limit:
             raise TrainingError(
