@@ -350,8 +350,8 @@ def test_every_experiment_takes_its_steps(path: Path, bank: AudioBank, tmp_path:
     """With other audio, few rows and short crops, but every option as the file has it."""
     config = load_config(path)
     small: dict[str, Any] = {
-        "steps": 2, "batch_size": 60 if config.sampler.kind == "grouped" else 30, "crop_s": (0.3,), "compile": False, "device": "cpu",
-        "log_every": 1, "budget_s": 0.0, "give_up_after": 0.0,
+        "steps": 2, "batch_size": 60 if config.sampler.kind == "grouped" else 30,
+        "crop_s": (0.3,), "compile": False, "device": "cpu", "log_every": 1, "budget_s": 0.0, "give_up_after": 0.0,
     }  # fmt: skip
     if config.run.fine_share:
         small |= {"fine_share": 0.5, "fine_crop_s": 0.5}

@@ -60,7 +60,9 @@ def test_masks_reach_the_encoder(tiny_values: dict[str, Any], batch: Batch) -> N
     objective = make(tiny_values)
     plain = objective(Batch(batch.samples, batch.classes, None), margin_factor=0.0)[0]
     ones = torch.ones(6, 64, 23)
-    same = objective(Batch(batch.samples, batch.classes, None, feature_weights=ones), margin_factor=0.0)[0]
+    same = objective(
+        Batch(batch.samples, batch.classes, None, feature_weights=ones), margin_factor=0.0
+    )[0]
     hidden = objective(
         Batch(batch.samples, batch.classes, None, feature_weights=0 * ones), margin_factor=0.0
     )[0]

@@ -42,15 +42,13 @@ class SpeakerLoss(nn.Module):
         """Mean loss of embeddings (B, D) before scaling; classes (B,) int64.
 
         Margin softmax takes the embeddings and this step's share of its margin, a pair loss what
-        the encoder's dense layers make of them. Only the first knows a second voice, with the weight
-        of the first one, (B,) each.
+        the encoder's dense layers make of them. Only the former knows second voices, (B,) classes
+        with the (B,) weights of the first ones.
         """
         value: Tensor
         if isinstance(self.criterion, MarginSoftmax):
             margin = self.criterion.config.margin * margin_factor
-            value = self.criterion(
-                embeddings, classes, margin=margin, second=second, weight=weight
-            )
+            value = self.criterion(embeddings, classes, margin=margin, second=second, weight=weight)
         else:
             value = self.criterion(self._outputs(embeddings), classes)
         return value
