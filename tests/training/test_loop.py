@@ -349,9 +349,10 @@ def test_a_run_that_learns_nothing_gives_up(
 def test_every_experiment_takes_its_steps(path: Path, bank: AudioBank, tmp_path: Path) -> None:
     """With other audio, few rows and short crops, but every option as the file has it."""
     config = load_config(path)
+    rows = 60 if config.sampler.kind == "grouped" else 30
     small: dict[str, Any] = {
-        "steps": 2, "batch_size": 60 if config.sampler.kind == "grouped" else 30,
-        "crop_s": (0.3,), "compile": False, "device": "cpu", "log_every": 1, "budget_s": 0.0, "give_up_after": 0.0,
+        "steps": 2, "batch_size": rows, "crop_s": (0.3,), "compile": False, "device": "cpu",
+        "log_every": 1, "budget_s": 0.0, "give_up_after": 0.0,
     }  # fmt: skip
     if config.run.fine_share:
         small |= {"fine_share": 0.5, "fine_crop_s": 0.5}
