@@ -325,7 +325,7 @@ def test_fine_tuning_has_its_own_length_and_margin(
     objective = one._objective
 
     def watch(module: Any, arguments: Any, options: dict[str, float]) -> None:
-        seen.append((arguments[0].samples.shape[1], options["margin_factor"] * 0.2))
+        seen.append((arguments[0].samples.shape[1], options["margin"]))
 
     objective.register_forward_pre_hook(watch, with_kwargs=True)
     one.run(tmp_path, report=Recorder())

@@ -35,7 +35,7 @@ def test_the_loss_is_the_weighted_sum_of_its_parts(
     tiny_values["run"]["speech_weight"] = 0.3
     tiny_values["sampler"] = {"kind": "grouped", "per_speaker": 2}
     tiny_values["pair_softmax"] = {"weight": 0.5}
-    loss, parts = make(tiny_values)(batch, margin_factor=0.5)
+    loss, parts = make(tiny_values)(batch, margin=0.5)
     assert set(parts) == {"speaker_loss", "pair_loss", "speech_loss"}
     total = parts["speaker_loss"] + 0.5 * parts["pair_loss"] + 0.3 * parts["speech_loss"]
     torch.testing.assert_close(loss, total)
@@ -48,7 +48,7 @@ def test_two_voices_share_the_loss(tiny_values: dict[str, Any], batch: Batch) ->
 
     def loss(classes: torch.Tensor, **parts: Any) -> torch.Tensor:
         one = Batch(batch.samples, classes, None, **parts)
-        return objective(one, margin_factor=1.0)[0]
+        return objective(one, margin=1.0)[0]
 
     weight = torch.full((6,), 0.7)
     mixed = loss(batch.classes, second=second, first_weight=weight)
@@ -58,13 +58,11 @@ def test_two_voices_share_the_loss(tiny_values: dict[str, Any], batch: Batch) ->
 @torch.no_grad()
 def test_masks_reach_the_encoder(tiny_values: dict[str, Any], batch: Batch) -> None:
     objective = make(tiny_values)
-    plain = objective(Batch(batch.samples, batch.classes, None), margin_factor=0.0)[0]
+    plain = objective(Batch(batch.samples, batch.classes, None), margin=0.0)[0]
     ones = torch.ones(6, 64, 23)
-    same = objective(
-        Batch(batch.samples, batch.classes, None, feature_weights=ones), margin_factor=0.0
-    )[0]
+    same = objective(Batch(batch.samples, batch.classes, None, feature_weights=ones), margin=0.0)[0]
     hidden = objective(
-        Batch(batch.samples, batch.classes, None, feature_weights=0 * ones), margin_factor=0.0
+        Batch(batch.samples, batch.classes, None, feature_weights=0 * ones), margin=0.0
     )[0]
     assert torch.equal(plain, same)
     assert not torch.isclose(plain, hidden)

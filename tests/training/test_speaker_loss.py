@@ -28,7 +28,7 @@ def test_a_pair_loss_compares_what_the_dense_layers_make(tiny_values: dict[str, 
     assert isinstance(encoder, BlstmEncoder)
     loss = SpeakerLoss(config, encoder, num_classes=2)
     embeddings = torch.randn(4, 7, generator=torch.Generator().manual_seed(1), requires_grad=True)
-    value = loss(embeddings, CLASSES, margin_factor=0.0)
+    value = loss(embeddings, CLASSES, margin=0.0)
     assert float(value.detach()) == pytest.approx(
         float(PairwiseKl(config.pairwise_kl)(encoder.head(embeddings), CLASSES).detach())
     )
@@ -44,7 +44,7 @@ def test_margin_softmax_looks_at_the_embedding_itself(tiny_values: dict[str, Any
     loss = SpeakerLoss(config, make_encoder(config), num_classes=2)
     assert [tuple(weight.shape) for weight in loss.parameters()] == [(2, 6)]
     embeddings = torch.randn(4, 6, generator=torch.Generator().manual_seed(1))
-    easy, hard = (float(loss(embeddings, CLASSES, margin_factor=at).detach()) for at in (0.0, 1.0))
+    easy, hard = (float(loss(embeddings, CLASSES, margin=at).detach()) for at in (0.0, 0.2))
     assert hard > easy
     assert set(loss.statistics(embeddings, CLASSES)) == {"embedding_spread", "effective_rank"}
 
@@ -65,7 +65,7 @@ def test_every_loss_gives_gradients(tiny_values: dict[str, Any], loss: str) -> N
     config = configured(tiny_values, loss)
     embeddings = torch.randn(4, 6, generator=torch.Generator().manual_seed(1), requires_grad=True)
     SpeakerLoss(config, make_encoder(config), num_classes=2)(
-        embeddings, CLASSES, margin_factor=1.0
+        embeddings, CLASSES, margin=0.2
     ).backward()
     assert embeddings.grad is not None
     assert float(embeddings.grad.abs().max()) > 0

@@ -224,8 +224,6 @@ class TrainConfig:
             )
         if self.pair_softmax.weight and self.sampler.kind in {"weighted", "distinct"}:
             raise ConfigError('pair_softmax.weight needs pairs: sampler.kind = "grouped"')
-        if self.run.fine_share and not self.margin_softmax.margin > 0:
-            raise ConfigError("run.fine_share raises a margin: margin_softmax.margin above 0")
 
 
 def load_config(path: Path, overrides: tuple[str, ...] = ()) -> TrainConfig:

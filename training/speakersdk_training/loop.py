@@ -174,15 +174,13 @@ class Trainer:
         self.encoder.train()
         with torch.no_grad():
             batch = self._draw(share, is_fine=is_fine)
-        margin_factor = optim.margin_factor(share)
+        margin = self.config.margin_softmax.margin * optim.margin_factor(share)
         if is_fine:
-            margin_factor = run.fine_margin / self.config.margin_softmax.margin
+            margin = run.fine_margin
         torch.manual_seed(
             run.seed + _SEEDS_APART * (self.step * self._world.size + self._world.rank)
         )
-        loss, parts = self._objective(
-            batch, margin_factor=margin_factor, with_statistics=with_statistics
-        )
+        loss, parts = self._objective(batch, margin=margin, with_statistics=with_statistics)
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()
         norm = nn.utils.clip_grad_norm_(self.encoder.parameters(), optim.clip_norm)

@@ -39,13 +39,13 @@ class Objective(nn.Module):
         )
 
     def forward(
-        self, batch: Batch, *, margin_factor: float, with_statistics: bool = False
+        self, batch: Batch, *, margin: float, with_statistics: bool = False
     ) -> tuple[Tensor, dict[str, Tensor | float]]:
         """Loss of a batch, and its parts.
 
         Args:
             batch: crops on the encoder's device.
-            margin_factor: margin of this step, as a share of the configured one.
+            margin: of this step, for margin softmax.
             with_statistics: whether the parts hold the loss's monitors, too.
         """
         device_type = batch.samples.device.type
@@ -59,7 +59,7 @@ class Objective(nn.Module):
         loss = speaker_loss = self.loss(
             embeddings,
             batch.classes,
-            margin_factor=margin_factor,
+            margin=margin,
             second=batch.second,
             weight=batch.first_weight,
         )

@@ -35,19 +35,22 @@ class SpeakerLoss(nn.Module):
         embeddings: Tensor,
         classes: Tensor,
         *,
-        margin_factor: float,
+        margin: float,
         second: Tensor | None = None,
         weight: Tensor | None = None,
     ) -> Tensor:
-        """Mean loss of embeddings (B, D) before scaling; classes (B,) int64.
+        """Mean loss.
 
-        Margin softmax takes the embeddings and this step's share of its margin, a pair loss what
-        the encoder's dense layers make of them. Only the former knows second voices, (B,) classes
-        with the (B,) weights of the first ones.
+        Args:
+            embeddings: (B, D) before scaling; a pair loss looks at what the encoder's dense layers
+                make of them.
+            classes: (B,) int64.
+            margin: of this step, for margin softmax.
+            second: (B,) int64 classes of second voices, for margin softmax; None = none.
+            weight: (B,) of the first voices, given with `second`.
         """
         value: Tensor
         if isinstance(self.criterion, MarginSoftmax):
-            margin = self.criterion.config.margin * margin_factor
             value = self.criterion(embeddings, classes, margin=margin, second=second, weight=weight)
         else:
             value = self.criterion(self._outputs(embeddings), classes)

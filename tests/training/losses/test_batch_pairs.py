@@ -6,7 +6,7 @@ from itertools import combinations
 
 import torch
 
-from speakersdk_training.losses.batch_pairs import pair_rows, paired
+from speakersdk_training.losses.batch_pairs import branches, pair_rows, paired
 
 
 def test_all_pairs_come_once_the_earlier_row_first() -> None:
@@ -14,6 +14,16 @@ def test_all_pairs_come_once_the_earlier_row_first() -> None:
     assert list(zip(first.tolist(), second.tolist(), strict=True)) == list(
         combinations(range(5), 2)
     )
+
+
+def test_branches_are_both_sides_of_each_pair() -> None:
+    rows = torch.arange(4.0)[:, None]
+    first, second = branches(rows, "all")
+    assert [*zip(first[:, 0].tolist(), second[:, 0].tolist(), strict=True)] == list(
+        combinations([0.0, 1.0, 2.0, 3.0], 2)
+    )
+    first, second = branches(rows, "two_branch")
+    assert (first[:, 0].tolist(), second[:, 0].tolist()) == ([0, 2], [1, 3])
 
 
 def test_same_speaker_is_told_for_each_pair() -> None:

@@ -12,8 +12,8 @@ from speakersdk_training.errors import TrainingError
 Pairing = Literal["all", "two_branch"]
 
 
-def check_batch(outputs: Tensor, classes: Tensor) -> None:
-    """Refuse what would broadcast.
+def checked_batch(outputs: Tensor, classes: Tensor) -> Tensor:
+    """The outputs in float32 or better; refuses what would broadcast.
 
     Raises:
         ValueError: not (B, D) and (B,).
@@ -23,12 +23,21 @@ def check_batch(outputs: Tensor, classes: Tensor) -> None:
             "expected outputs (B, D) and classes (B,), got "
             f"{tuple(outputs.shape)} and {tuple(classes.shape)}"
         )
+    return outputs if outputs.dtype == torch.float64 else outputs.float()
 
 
 def pair_rows(num_rows: int, device: torch.device) -> tuple[Tensor, Tensor]:
     """Both rows of each of the B (B - 1) / 2 pairs of a batch, the earlier one first."""
     first, second = torch.triu_indices(num_rows, num_rows, 1, device=device)
     return first, second
+
+
+def branches(rows: Tensor, pairing: Pairing) -> tuple[Tensor, Tensor]:
+    """(N, D) and (N, D): both sides of each pair of the rows (B, D)."""
+    if pairing == "two_branch":
+        return rows[0::2], rows[1::2]
+    first, second = pair_rows(len(rows), rows.device)
+    return rows[first], rows[second]
 
 
 def paired(classes: Tensor, pairing: Pairing) -> Tensor:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from speakersdk.errors import ConfigError
-from speakersdk_training.losses.batch_pairs import Pairing, check_batch, pair_rows, paired
+from speakersdk_training.losses.batch_pairs import Pairing, branches, checked_batch, paired
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,15 +42,9 @@ class JensenShannon(nn.Module):
 
     def forward(self, outputs: Tensor, classes: Tensor) -> Tensor:
         """Mean loss; outputs (B, D) before the softmax, classes (B,) int64."""
-        check_batch(outputs, classes)
+        logs = torch.log_softmax(checked_batch(outputs, classes), dim=1)
         same = paired(classes, self.config.pairs)
-        values = outputs if outputs.dtype == torch.float64 else outputs.float()
-        logs = torch.log_softmax(values, dim=1)
-        if self.config.pairs == "all":
-            first, second = pair_rows(len(logs), logs.device)
-            divergence = jensen_shannon(logs[first], logs[second])
-        else:
-            divergence = jensen_shannon(logs[0::2], logs[1::2])
+        divergence = jensen_shannon(*branches(logs, self.config.pairs))
         return torch.where(same, divergence, torch.relu(self.config.margin - divergence)).mean()
 
 

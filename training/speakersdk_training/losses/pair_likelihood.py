@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from speakersdk_training.losses.batch_pairs import Pairing, check_batch, pair_rows, paired
+from speakersdk_training.losses.batch_pairs import Pairing, branches, checked_batch, paired
 
 # Keeps the logarithms finite in float32: 1 - 1e-7 is the largest number below 1 that it resolves.
 _EPSILON = 1e-7
@@ -38,16 +38,9 @@ class PairLikelihood(nn.Module):
 
     def forward(self, outputs: Tensor, classes: Tensor) -> Tensor:
         """Mean loss; outputs (B, D) before the softmax, classes (B,) int64."""
-        check_batch(outputs, classes)
+        p, q = branches(torch.softmax(checked_batch(outputs, classes), dim=1), self.config.pairs)
         same = paired(classes, self.config.pairs)
-        values = outputs if outputs.dtype == torch.float64 else outputs.float()
-        p = torch.softmax(values, dim=1)
-        if self.config.pairs == "all":
-            first, second = pair_rows(len(p), p.device)
-            similarity = (p @ p.T)[first, second]
-        else:
-            similarity = (p[0::2] * p[1::2]).sum(dim=1)
-        similarity = similarity.clamp(_EPSILON, 1 - _EPSILON)
+        similarity = (p * q).sum(dim=1).clamp(_EPSILON, 1 - _EPSILON)
         losses = -torch.where(same, similarity, 1 - similarity).log()
         if not self.config.balance:
             return losses.mean()

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from speakersdk.errors import ConfigError
-from speakersdk_training.losses.batch_pairs import Pairing, check_batch, pair_rows, paired
+from speakersdk_training.losses.batch_pairs import Pairing, checked_batch, pair_rows, paired
 
 # Bounds the gradient of the root of a divergence near 0.
 _ROOT_FLOOR = 1e-12
@@ -96,9 +96,8 @@ class PairwiseKl(nn.Module):
             (N, 1 or 2) divergence of each direction that counts, or of their sum where the hinge
             is on the sum; (N,) bool, whether both are the same speaker.
         """
-        check_batch(outputs, classes)
         config = self.config
-        values, logs = self._positive(outputs)
+        values, logs = self._positive(checked_batch(outputs, classes))
         same = paired(classes, config.pairs)
         if config.pairs == "all":
             first, second = pair_rows(len(outputs), outputs.device)
@@ -159,10 +158,9 @@ class PairwiseKl(nn.Module):
         return float(self.loss(torch.zeros(len(same), 1 + is_double, device=same.device), same))
 
     def _positive(self, outputs: Tensor) -> tuple[Tensor, Tensor]:
-        """Positive vectors and their logarithms, (B, D) each, in float32 or better."""
+        """Positive vectors and their logarithms, (B, D) each."""
         config = self.config
-        values = outputs if outputs.dtype == torch.float64 else outputs.float()
-        values = config.temperature * values
+        values = config.temperature * outputs
         if config.output == "softmax":
             values = torch.softmax(values, dim=1)
         elif config.output == "softplus":

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from speakersdk_training.errors import TrainingError
-from speakersdk_training.losses.batch_pairs import check_batch
+from speakersdk_training.losses.batch_pairs import checked_batch
 
 # A scale must stay positive, or likeness would turn into its opposite.
 _MINIMUM_SCALE = 1e-6
@@ -78,7 +78,7 @@ def by_class(embeddings: Tensor, classes: Tensor) -> Tensor:
         ValueError: shapes do not fit.
         TrainingError: not at least two classes with the same number, two or more, of rows each.
     """
-    check_batch(embeddings, classes)
+    values = checked_batch(embeddings, classes)
     counts = torch.bincount(classes)
     counts = counts[counts > 0]
     takes = int(counts[0])
@@ -88,7 +88,6 @@ def by_class(embeddings: Tensor, classes: Tensor) -> Tensor:
             f'{counts.tolist()}; set sampler.kind = "grouped"'
         )
     order = classes.argsort(stable=True)
-    values = embeddings if embeddings.dtype == torch.float64 else embeddings.float()
     return values[order].reshape(len(counts), takes, -1)
 
 
