@@ -17,7 +17,7 @@ import onnx
 from onnx import helper, numpy_helper
 
 # Operators that mean the same on a tensor with one more axis, their attributes aside.
-_LIFTED: Final = {"Add", "Concat", "Conv", "Relu", "Sigmoid", "Slice", "Tanh"}
+_LIFTED: Final = {"Add", "Concat", "Conv", "Mul", "Relu", "Sigmoid", "Slice", "Tanh"}
 _HEIGHT_AXIS: Final = 2
 _TIME_AXIS: Final = 2  # before lifting
 

@@ -185,6 +185,7 @@ def _errors_only(name: str) -> Iterator[None]:
 
 def _simplified(model: ir.Model) -> onnx.ModelProto:
     """Apply the exact rewrites and drop what they leave behind."""
+    _write_out_reshapes(model)
     optimizer.fold_constants_ir(model, input_size_limit=_FOLD_BYTES, output_size_limit=_FOLD_BYTES)
     model = rewriter.rewrite(model, pattern_rewrite_rules=list(_EXACT_RULES))
     for simplify in (
@@ -200,3 +201,29 @@ def _simplified(model: ir.Model) -> onnx.ModelProto:
     proto = ir.to_proto(model)
     del proto.graph.value_info[:]  # shapes inside the graph, named after the tracer's symbols
     return proto
+
+
+def _write_out_reshapes(model: ir.Model) -> None:
+    """Give reshapes that keep batch and frames a constant shape, such as (0, 8, 16, -1).
+
+    The trace computes both sizes from other tensors, which costs a handful of small operators each.
+    """
+    for node in list(model.graph):
+        if node.op_type != "Reshape" or node.inputs[0] is None:
+            continue
+        source, target = node.inputs[0].shape, node.outputs[0].shape
+        if source is None or target is None or source[0] != target[0]:
+            continue
+        sizes = [size if isinstance(size, int) else -1 for size in target[1:]]
+        if isinstance(target[0], int) or sizes.count(-1) > 1:
+            continue
+        shape = ir.tensor(np.array([0, *sizes], np.int64), name=f"{node.outputs[0].name}_shape")
+        value = ir.Value(
+            name=shape.name,
+            shape=ir.Shape([len(target)]),
+            type=ir.TensorType(ir.DataType.INT64),
+            const_value=shape,
+        )
+        model.graph.register_initializer(value)
+        node.replace_input_with(1, value)
+        node.attributes.pop("allowzero", None)  # with it a 0 would not keep the size

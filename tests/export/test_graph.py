@@ -1,14 +1,21 @@
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
 import pytest
+import torch
 
+from speakersdk.arrays import Waveform
 from speakersdk.frontend import FrontendConfig
 from speakersdk.onnx_session import open_session
 from speakersdk_export.graph import OPSET, log_mel_graph, stateful_graph, windowed_graph
+from speakersdk_export.model_file import write_model
+from speakersdk_export.onnx_export import make_manifest
+from speakersdk_export.parity import check_parity
+from speakersdk_training.checkpoint import CheckpointInfo, weights_sha256
 from speakersdk_training.models import BlstmEncoder, LogMel, TdnnEncoder
 
 pytestmark = pytest.mark.export
@@ -118,3 +125,26 @@ def test_several_windows_of_a_call_are_embedded_as_one_by_one(
         np.testing.assert_allclose(
             together["embedding"].reshape(batch, windows, -1)[:, row], alone["embedding"], atol=1e-5
         )
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"planar_channels": 4, "join_groups": 2},
+        {"bands": (4, 0), "squeeze_channels": 4},
+    ],
+    ids=["planar front, scales", "bands, squeeze"],
+)
+def test_every_architecture_exports_and_streams(
+    options: dict[str, Any], small: dict[str, Any], speech: Waveform, tmp_path: Path
+) -> None:
+    """As small as can be, through the same gate as every model file: torch, offline, streamed."""
+    sizes = {"channels": 8, "dilations": (1, 2), "joined_blocks": (1, 2)}
+    torch.manual_seed(3)
+    encoder = TdnnEncoder(replace(small["TDNN"], **sizes, **options), small["FRONTEND"]).eval()
+    graph = stateful_graph(encoder, has_speech_head=True)
+    # Sizes of reshapes are written out, not computed while running.
+    assert not {"Shape", "Gather", "Expand"} & set(operators(graph))
+    info = CheckpointInfo("any", 0, (), weights_sha256(encoder), True, {})
+    write_model(tmp_path / "any.onnx", graph, make_manifest(encoder, info))
+    check_parity(encoder, tmp_path / "any.onnx", speech)

@@ -102,3 +102,20 @@ def test_a_folder_of_recordings(voices_root: Path) -> None:
     start = int(bank.first[2]) + 16000
     held: Any = bank.samples[start : start + 16000].numpy()
     assert np.abs(held.astype(int) - first).max() <= 1
+
+
+def test_a_cache_saves_decoding_and_notices_another_file(tmp_path: Path) -> None:
+    audio, cache = tmp_path / "a.wav", tmp_path / "cache"
+    utterance = Utterance(corpus="c", speaker="c/1", path=audio)
+
+    def load() -> torch.Tensor:
+        return load_bank([utterance], device=torch.device("cpu"), cache=cache).samples
+
+    sf.write(audio, np.full(1600, 0.25), 16000)
+    first = load()
+    assert len(list(cache.iterdir())) == 1
+    kept = next(cache.iterdir())
+    np.save(kept, np.load(kept) + 1)  # what the cache holds is what is used
+    assert torch.equal(load(), first + 1)
+    sf.write(audio, np.full(3200, 0.25), 16000)
+    assert len(load()) == 3200

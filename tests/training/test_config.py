@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from speakersdk.errors import ConfigError, SpeakerSdkError
-from speakersdk_training.checkpoint import config_to_dict
+from speakersdk_training.checkpoint import config_to_dict, make_encoder
 from speakersdk_training.config import TrainConfig, config_from_dict, load_config
 from speakersdk_training.errors import TrainingError
 
+CONFIGS = Path(__file__).parents[2] / "training" / "configs"
 TEXT = """
 [run]
 name = "n"
@@ -161,3 +162,67 @@ def test_shipped_configurations_are_valid(name: str) -> None:
 def test_errors_of_configuration_are_caught_as_one() -> None:
     assert issubclass(TrainingError, SpeakerSdkError)
     assert issubclass(ConfigError, SpeakerSdkError)
+
+
+def test_a_file_stands_on_its_base(tmp_path: Path) -> None:
+    (tmp_path / "base.toml").write_text(
+        '[run]\nname = "base"\nsteps = 7\n[data]\nspeeds = [0.9, 1.0]\n'
+        '[[data.corpora]]\nroot = "here"\n[[data.corpora]]\nroot = "there"\n'
+    )
+    (tmp_path / "own.toml").write_text(
+        'base = "base.toml"\n[run]\nname = "own"\n[[data.corpora]]\nroot = "elsewhere"\n'
+    )
+    config = load_config(tmp_path / "own.toml", ("run.seed=3",))
+    assert (config.run.name, config.run.steps, config.run.seed) == ("own", 7, 3)
+    assert config.data.speeds == (0.9, 1.0)
+    assert [corpus.root for corpus in config.data.corpora] == ["elsewhere"]
+
+
+def test_a_base_must_be_another_file(tmp_path: Path) -> None:
+    for first, second, message in (
+        ("b.toml", "a.toml", "expected base to name another file"),
+        ("none.toml", "a.toml", "expected a training configuration at .*none.toml, found none"),
+    ):
+        (tmp_path / "a.toml").write_text(f'base = "{first}"\n')
+        (tmp_path / "b.toml").write_text(f'base = "{second}"\n')
+        with pytest.raises(TrainingError, match=message):
+            load_config(tmp_path / "a.toml")
+
+
+@pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.toml")), ids=lambda path: path.stem)
+def test_every_experiment_is_valid_and_fits_the_budget(path: Path) -> None:
+    config = load_config(path)
+    encoder = make_encoder(config)
+    assert sum(each.numel() for each in encoder.parameters()) <= 1_500_000
+    if path.stem.startswith("all-"):
+        assert config.data.corpora[0].leave_out == ()
+    else:  # chosen by corpora that they never heard
+        assert set(config.data.corpora[0].leave_out) == {
+            trials.name.rsplit("-", 1)[0] for trials in config.trials
+        }
+
+
+@pytest.mark.parametrize(
+    ("section", "values", "message"),
+    [
+        ("run", {"shards": 3}, r"expected run.batch_size in equal shards of 2 or more"),
+        ("run", {"mixed_share": 1.5}, r"give_up_above in \[0, 1\]"),
+        ("run", {"mixed_share": 0.5, "loss": "pairwise_kl"}, "go with run.loss = margin_softmax"),
+        ("data", {"vocal_tracts": [0.1]}, r"expected data.vocal_tracts of 0.5 to 2"),
+        ("pair_softmax", {"weight": 1.0}, "pair_softmax.weight needs pairs"),
+        ("margin_softmax", {"sub_centres": 0}, "expected margin_softmax.sub_centres of 1 or more"),
+    ],
+)
+def test_options_that_do_not_go_together(
+    tiny_values: dict[str, Any], section: str, values: dict[str, Any], message: str
+) -> None:
+    tiny_values[section] = {**tiny_values.get(section, {}), **values}
+    with pytest.raises(ConfigError, match=message):
+        config_from_dict(tiny_values)
+
+
+def test_masks_need_the_stateful_encoder(tiny_values: dict[str, Any]) -> None:
+    tiny_values["run"]["encoder"] = "blstm"
+    tiny_values["spec_augment"] = {"rows": 0.5}
+    with pytest.raises(ConfigError, match=r"spec_augment.rows = 0 with the blstm"):
+        config_from_dict(tiny_values)

@@ -113,3 +113,33 @@ def test_a_missing_list_is_named(trial_files: dict[str, str], missing: str) -> N
     config = TrialsConfig(**{**trial_files, missing: "none.txt"})
     with pytest.raises(ConfigError, match=r"none\.txt"):
         TrialSet(config, device=CPU)
+
+
+@torch.no_grad()
+def test_a_condition_changes_probes_alone(
+    encoder: TdnnEncoder | BlstmEncoder, trial_files: dict[str, str]
+) -> None:
+    trial_set = TrialSet(TrialsConfig(**trial_files), device=CPU)
+    plain = trial_set.scores(encoder)
+    same = trial_set.scores(encoder, lambda samples, _: samples)
+    np.testing.assert_array_equal(plain[0], same[0])
+
+    def silenced(samples: Any, _: np.random.Generator) -> Any:
+        return np.zeros_like(samples)
+
+    divergence, cosine = trial_set.scores(encoder, silenced)
+    # All probes are one and the same now, so that a score depends on the enrollment alone: fewer
+    # values than there are enrollments; were those silenced, too, every cosine would be 1.
+    assert len(np.unique(cosine.round(5))) <= 16
+    assert cosine.min() < 1 - 1e-3
+    assert divergence.max() < 0
+
+
+def test_a_few_trials_are_spread_over_the_list(trial_files: dict[str, str]) -> None:
+    every = TrialSet(TrialsConfig(**trial_files), device=CPU)
+    few = TrialSet(TrialsConfig(**trial_files), device=CPU, few=20)
+    assert len(few.labels) == 20
+    assert len(every.labels) == len(every.speakers[0]) > 100
+    assert 0 < few.labels.sum() < 20
+    for is_target, enroll, probe in zip(few.labels, *few.speakers, strict=True):
+        assert is_target == (enroll == probe)

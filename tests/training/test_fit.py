@@ -90,3 +90,23 @@ def test_device_of_a_name() -> None:
 def test_a_gpu_that_is_not_there_is_no_silent_cpu() -> None:
     with pytest.raises(TrainingError, match=r"device 'cuda:0': torch .* sees no CUDA GPU"):
         pick_device("cuda:0")
+
+
+def test_a_run_sums_itself_up_whether_it_ends_well_or_not(
+    tiny_values: dict[str, Any], tmp_path: Path
+) -> None:
+    fit(config_from_dict(tiny_values), tmp_path / "good")
+    good = json.loads((tmp_path / "good" / "summary.json").read_text())
+    assert (good["finished"], good["error"], good["step"]) == (True, "", 4)
+    assert good["metrics"]["halves"]["target_trials"] == 24
+    assert set(good["last"]) > {"loss", "speaker_loss", "grad_norm"}
+    log = (tmp_path / "good" / "training-log.csv").read_text().splitlines()
+    assert log[0] == ",".join(["step", "seconds", *good["last"]])
+    assert [line.split(",")[0] for line in log[1:]] == ["1", "2", "3", "4"]
+
+    tiny_values["optim"] |= {"learning_rate": 1e30, "warmup_share": 0.0}
+    with pytest.raises(TrainingError):
+        fit(config_from_dict(tiny_values), tmp_path / "bad")
+    bad = json.loads((tmp_path / "bad" / "summary.json").read_text())
+    assert not bad["finished"]
+    assert "lower optim.learning_rate" in bad["error"]

@@ -121,3 +121,18 @@ def test_folders_without_use_are_named(tmp_path: Path) -> None:
     for read in (read_noise, read_rooms):
         with pytest.raises(TrainingError, match=r"quiet\.wav is silent"):
             read(str(tmp_path))
+
+
+def test_a_corpus_is_left_out(tmp_path: Path) -> None:
+    rows = [
+        {"corpus": c, "speaker": f"{c}/1", "split": "train", "pack": "p.wav", "start": 0,
+         "num_samples": 16000}
+        for c in ("a", "b", "c")
+    ]  # fmt: skip
+    (tmp_path / "manifest.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
+    corpus = {"root": str(tmp_path), "layout": "packs", "leave_out": ("b",)}
+    config = DataConfig(corpora=(CorpusConfig(**corpus),))
+    assert [each.corpus for each in read_utterances(config)] == ["a", "c"]
+    unknown = DataConfig(corpora=(CorpusConfig(**{**corpus, "leave_out": ("b", "z")}),))
+    with pytest.raises(TrainingError, match=r"leave_out names z, of which .* has nothing"):
+        read_utterances(unknown)

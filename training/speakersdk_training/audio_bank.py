@@ -6,9 +6,12 @@ over the seam of two utterances.
 
 from __future__ import annotations
 
+import hashlib
+import tempfile
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +37,8 @@ class AudioBank:
         speech: (N / 160,) uint8 speech labels (probability * 255); None without labels.
         first, length: (S,) int64, where each speaker's audio lies; multiples of 160.
         speakers: S names.
+        shard, num_shards: which part of all speakers this is: every `num_shards`-th from `shard`.
+        num_speakers: of all parts; 0 = this is the only one.
     """
 
     samples: Tensor
@@ -41,6 +46,20 @@ class AudioBank:
     first: Tensor
     length: Tensor
     speakers: tuple[str, ...]
+    shard: int = 0
+    num_shards: int = 1
+    num_speakers: int = 0
+
+    @property
+    def speaker_numbers(self) -> Tensor:
+        """(S,) int64 number of each speaker among those of all parts."""
+        local = torch.arange(len(self.speakers), device=self.device)
+        return local * self.num_shards + self.shard
+
+    @property
+    def total_speakers(self) -> int:
+        """Speakers of all parts."""
+        return self.num_speakers or len(self.speakers)
 
     @property
     def device(self) -> torch.device:
@@ -55,6 +74,9 @@ def load_bank(
     labels: dict[str, Labels] | None = None,
     root: Path | None = None,
     num_workers: int | None = None,
+    shard: int = 0,
+    num_shards: int = 1,
+    cache: Path | None = None,
 ) -> AudioBank:
     """Decode utterances into a bank.
 
@@ -64,16 +86,22 @@ def load_bank(
         labels: speech labels by path relative to `root` (speech_labels.load_labels).
         root: folder that the labels' paths start from.
         num_workers: files decoded at the same time; None = the executor's default.
+        shard, num_shards: keep every `num_shards`-th speaker from `shard` on; files of the others
+            are not read.
+        cache: folder that keeps decoded files for the next time; None = decode each time.
 
     Raises:
-        TrainingError: no utterances, or a file without labels.
+        TrainingError: no utterances, fewer speakers than shards, or a file without labels.
     """
-    groups = by_speaker(utterances)
-    if not groups:
+    everybody = by_speaker(utterances)
+    if not everybody:
         raise TrainingError("expected at least one utterance to train on, got none")
+    if len(everybody) < num_shards:
+        raise TrainingError(f"expected {num_shards} speakers or more, got {len(everybody)}")
+    groups = {name: everybody[name] for name in list(everybody)[shard::num_shards]}
     paths = sorted({utterance.path for group in groups.values() for utterance in group})
     with ThreadPoolExecutor(num_workers) as pool:
-        files = dict(zip(paths, pool.map(_read_int16, paths), strict=True))
+        files = dict(zip(paths, pool.map(partial(_read_int16, cache=cache), paths), strict=True))
 
     pieces, label_pieces, lengths = [], [], []
     for group in groups.values():
@@ -92,12 +120,33 @@ def load_bank(
         first=(length.cumsum(0) - length).to(device),
         length=length.to(device),
         speakers=tuple(groups),
+        shard=shard,
+        num_shards=num_shards,
+        num_speakers=len(everybody),
     )
 
 
-def _read_int16(path: Path) -> npt.NDArray[np.int16]:
+def _read_int16(path: Path, *, cache: Path | None) -> npt.NDArray[np.int16]:
+    kept = cache / _cache_name(path) if cache else None
+    if kept is not None and kept.is_file():
+        samples: npt.NDArray[np.int16] = np.load(kept)
+        return samples
     scaled: Waveform = np.rint(np.clip(read_audio(path), -1, 1) * _INT16_SCALE)
-    return scaled.astype(np.int16)
+    samples = scaled.astype(np.int16)
+    if kept is not None:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        # Runs that start together write the same file; each moves a whole one into its place.
+        with tempfile.NamedTemporaryFile(dir=kept.parent, delete=False) as file:
+            np.save(file, samples)
+        Path(file.name).replace(kept)
+    return samples
+
+
+def _cache_name(path: Path) -> str:
+    """Changes with the file's place, size and time."""
+    state = path.stat()
+    identity = f"{path.resolve()} {state.st_size} {state.st_mtime_ns}"
+    return f"{hashlib.sha256(identity.encode()).hexdigest()[:32]}.npy"
 
 
 def _aligned_range(utterance: Utterance, file_samples: int) -> tuple[int, int]:

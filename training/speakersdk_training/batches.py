@@ -1,14 +1,18 @@
-"""Batches of random crops, cut and speed-perturbed on the device that holds the audio."""
+"""Batches of random crops, cut and given another voice on the device that holds the audio."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from itertools import product
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from speakersdk.frontend import FrontendConfig
 from speakersdk_training.audio_bank import AudioBank
+from speakersdk_training.augment import warp_vocal_tract
 from speakersdk_training.speaker_draws import SpeakerDraw
 from speakersdk_training.speech_labels import LABEL_SAMPLES
 
@@ -21,20 +25,37 @@ class Batch:
 
     Attributes:
         samples: (B, n) float32 in +-1 at 16 kHz.
-        classes: (B,) int64, speaker * number of speeds + speed.
+        classes: (B,) int64, speaker * number of voices + voice.
         speech: (B, k) float32 speech probability of each frame; None without labels.
+        second: (B,) int64 classes of a second voice in the crops; None if there is none.
+        first_weight: (B,) float32 weight of the first voice; None without a second.
+        feature_weights: (B, num_mels, k) float32, 0 = hidden (SpecAugment); None = all are heard.
     """
 
     samples: Tensor
     classes: Tensor
     speech: Tensor | None
+    second: Tensor | None = None
+    first_weight: Tensor | None = None
+    feature_weights: Tensor | None = None
+
+
+def join_batches(batches: Sequence[Batch]) -> Batch:
+    """One batch of several that have the same parts."""
+    if len(batches) == 1:
+        return batches[0]
+    joined: dict[str, Any] = {}
+    for field in fields(Batch):
+        parts = [getattr(batch, field.name) for batch in batches]
+        joined[field.name] = None if parts[0] is None else torch.cat(parts)
+    return Batch(**joined)
 
 
 class CropSampler:
-    """Draws crops: a speaker, a place in the speaker's audio, a speed.
+    """Draws crops: a speaker, a place in the speaker's audio, a voice.
 
-    A speed other than 1 changes pitch and formants as another body would, so every speed of a
-    speaker is a class of its own.
+    A speed other than 1 changes pitch and formants as another body would, another vocal tract the
+    formants alone; so every combination of the two is a voice, and a class of its own.
     """
 
     def __init__(
@@ -46,6 +67,7 @@ class CropSampler:
         speeds: tuple[float, ...],
         draw_speakers: SpeakerDraw,
         generator: torch.Generator,
+        vocal_tracts: tuple[float, ...] = (1.0,),
     ) -> None:
         """Prepare drawing.
 
@@ -53,39 +75,37 @@ class CropSampler:
             bank: audio to draw from.
             frontend: gives rate and frames.
             batch_size: crops in a batch.
-            speeds: playing speeds; each takes its share of every batch.
-            draw_speakers: whose crops; called for each speed.
+            speeds, vocal_tracts: playing speeds, and factors of all formants; every pair of them
+                takes its share of every batch.
+            draw_speakers: whose crops; called for each voice.
             generator: of places in the audio, on the bank's device.
         """
         self._bank = bank
         self._frontend = frontend
         self._generator = generator
+        self._voices = list(product(speeds, vocal_tracts))
         self._draw_speakers = draw_speakers
-        self._speeds = speeds
-        shares = torch.arange(batch_size) % len(speeds)
-        self._per_speed = [int((shares == index).sum()) for index in range(len(speeds))]
+        shares = torch.arange(batch_size) % len(self._voices)
+        self._per_voice = [int((shares == index).sum()) for index in range(len(self._voices))]
+        self._numbers = bank.speaker_numbers
 
     @property
     def num_classes(self) -> int:
-        """Speakers times speeds."""
-        return len(self._bank.speakers) * len(self._speeds)
+        """Speakers of all shards times voices."""
+        return self._bank.total_speakers * len(self._voices)
 
     def draw(self, crop_samples: int) -> Batch:
         """One batch of crops of `crop_samples` samples."""
-        parts = [
-            self._draw_speed(index, speed, count, crop_samples)
-            for index, (speed, count) in enumerate(zip(self._speeds, self._per_speed, strict=True))
-            if count
-        ]
-        return Batch(
-            samples=torch.cat([part.samples for part in parts]),
-            classes=torch.cat([part.classes for part in parts]),
-            speech=None
-            if self._bank.speech is None
-            else torch.cat([part.speech for part in parts if part.speech is not None]),
+        return join_batches(
+            [
+                self._draw_voice(index, count, crop_samples)
+                for index, count in enumerate(self._per_voice)
+                if count
+            ]
         )
 
-    def _draw_speed(self, index: int, speed: float, count: int, crop_samples: int) -> Batch:
+    def _draw_voice(self, index: int, count: int, crop_samples: int) -> Batch:
+        speed, vocal_tract = self._voices[index]
         bank = self._bank
         speaker = self._draw_speakers(count)
         length = bank.length[speaker]
@@ -98,8 +118,8 @@ class CropSampler:
         places = (offset[:, None] + position) % length[:, None]
         samples = bank.samples[bank.first[speaker][:, None] + places].float() / _INT16_SCALE
         return Batch(
-            samples=change_speed(samples, crop_samples),
-            classes=speaker * len(self._speeds) + index,
+            samples=warp_vocal_tract(change_speed(samples, crop_samples), vocal_tract),
+            classes=self._numbers[speaker] * len(self._voices) + index,
             speech=self._speech(speaker, offset, speed, crop_samples),
         )
 

@@ -16,12 +16,13 @@ from typing import Any, Literal, TypeVar
 
 from speakersdk.errors import ConfigError
 from speakersdk.frontend import FrontendConfig
-from speakersdk_training.augment import AugmentConfig
+from speakersdk_training.augment import AugmentConfig, SpecAugmentConfig
 from speakersdk_training.errors import TrainingError
 from speakersdk_training.losses import (
     JensenShannonConfig,
     MarginSoftmaxConfig,
     PairLikelihoodConfig,
+    PairSoftmaxConfig,
     PairwiseKlConfig,
     PrototypicalConfig,
 )
@@ -46,12 +47,15 @@ class CorpusConfig:
         layout: packs | folders | voxceleb | librispeech | kaldi.
         split: keep utterances of this split only; empty = all.
         held_out: share of speakers left out (by the hash of the name), for corpora without a split.
+        leave_out: names of corpora among the folder's that are not trained on, so that an
+            evaluation on them tells how the encoder does on what it never heard.
     """
 
     root: str
     layout: str = "folders"
     split: str = ""
     held_out: float = 0.0
+    leave_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,17 +65,22 @@ class DataConfig:
     Attributes:
         corpora: at least one.
         speech_labels: file of ``speakersdk-train speech-labels``; empty = no speech head.
+        cache: folder for decoded audio, so that the next run need not decode; empty = none.
         noise, rooms: folders of recorded noise and impulse responses; empty = simulated ones only.
-        speeds: playing speeds; every speed of a speaker is a class of its own.
+        speeds: playing speeds.
+        vocal_tracts: factors of all formants; every pair of a speed and a factor is a voice, and
+            every voice of a speaker a class of its own.
         speaker_cap_s: speakers are drawn by the square root of their seconds up to this cap.
         max_speakers: keep only so many speakers (small runs); 0 = all.
     """
 
     corpora: tuple[CorpusConfig, ...]
     speech_labels: str = ""
+    cache: str = ""
     noise: str = ""
     rooms: str = ""
     speeds: tuple[float, ...] = (0.9, 1.0, 1.1)
+    vocal_tracts: tuple[float, ...] = (1.0,)
     speaker_cap_s: float = 60.0
     max_speakers: int = 0
 
@@ -80,6 +89,8 @@ class DataConfig:
             raise ConfigError("expected at least one entry in data.corpora, got none")
         if not self.speeds or min(self.speeds) <= 0:
             raise ConfigError(f"expected data.speeds above 0, got {self.speeds}")
+        if not self.vocal_tracts or not all(0.5 <= factor <= 2 for factor in self.vocal_tracts):
+            raise ConfigError(f"expected data.vocal_tracts of 0.5 to 2, got {self.vocal_tracts}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,8 +121,19 @@ class RunConfig:
             all but the first compare the crops of a batch, and the last two want `sampler.kind`
             grouped.
         steps: optimiser steps.
-        batch_size: crops a step.
+        budget_s: seconds of training after which a run ends even before its last step; schedules
+            follow whichever of steps and seconds is further, so that it ends annealed. 0 = none.
+        batch_size: crops a step, of all processes together.
+        shards: parts that the speakers and every batch are cut into; a multiple of the processes
+            of torchrun. The same number of shards draws the same batches in any number of them.
         crop_s: crop lengths; each step draws one.
+        mixed_share: rows that get a second, quieter voice, with the loss shared between both.
+        fine_share: share of the steps, at the end, that fine-tune with long crops and a large
+            margin; 0 = none.
+        fine_crop_s, fine_margin: their crop length and margin.
+        give_up_after: share of the steps after which the loss must have fallen below
+            `give_up_above` of the first logged one, or the run ends with an error; 0 = never.
+        give_up_above: see there.
         speech_weight: weight of the speech head's cross-entropy.
         precision: bf16 runs the encoder under autocast, fp32 does not.
         compile: fuse the encoder's small operators with torch.compile; pays on a GPU after minutes.
@@ -124,8 +146,16 @@ class RunConfig:
     encoder: Literal["tdnn", "blstm"] = "tdnn"
     loss: LossName = "margin_softmax"
     steps: int = 3000
+    budget_s: float = 0.0
     batch_size: int = 512
+    shards: int = 1
     crop_s: tuple[float, ...] = (2.0,)
+    mixed_share: float = 0.0
+    fine_share: float = 0.0
+    fine_crop_s: float = 4.0
+    fine_margin: float = 0.4
+    give_up_after: float = 0.0
+    give_up_above: float = 0.9
     speech_weight: float = 0.1
     precision: Literal["bf16", "fp32"] = "bf16"
     compile: bool = False
@@ -145,9 +175,21 @@ class RunConfig:
             raise ConfigError(
                 f"expected run.batch_size >= 2 (norms need two rows), got {self.batch_size}"
             )
-        if not self.crop_s or min(self.crop_s) < _SHORTEST_CROP_S:
+        if not self.crop_s or min(*self.crop_s, self.fine_crop_s) < _SHORTEST_CROP_S:
             raise ConfigError(
-                f"expected run.crop_s of {_SHORTEST_CROP_S} or more, got {self.crop_s}"
+                f"expected run.crop_s and run.fine_crop_s of {_SHORTEST_CROP_S} or more, got "
+                f"{self.crop_s} and {self.fine_crop_s}"
+            )
+        if self.shards < 1 or self.batch_size % self.shards or self.batch_size == self.shards:
+            raise ConfigError(
+                f"expected run.batch_size in equal shards of 2 or more, got {self.batch_size} "
+                f"in {self.shards}"
+            )
+        shares = (self.mixed_share, self.fine_share, self.give_up_after, self.give_up_above)
+        if not all(0 <= share <= 1 for share in shares) or self.budget_s < 0:
+            raise ConfigError(
+                "expected run.mixed_share, fine_share, give_up_after and give_up_above in [0, 1] "
+                f"and budget_s of 0 or more, got {shares} and {self.budget_s}"
             )
 
 
@@ -169,27 +211,62 @@ class TrainConfig:
     sampler: SamplerConfig = field(default_factory=SamplerConfig)
     optim: OptimConfig = field(default_factory=OptimConfig)
     augment: AugmentConfig = field(default_factory=AugmentConfig)
+    spec_augment: SpecAugmentConfig = field(default_factory=SpecAugmentConfig)
+    pair_softmax: PairSoftmaxConfig = field(default_factory=PairSoftmaxConfig)
+
+    def __post_init__(self) -> None:
+        if self.run.encoder == "blstm" and self.spec_augment.rows:
+            raise ConfigError("expected spec_augment.rows = 0 with the blstm encoder")
+        if self.run.loss != "margin_softmax" and (self.run.mixed_share or self.pair_softmax.weight):
+            raise ConfigError(
+                "run.mixed_share and pair_softmax.weight go with run.loss = margin_softmax, got "
+                f"{self.run.loss}"
+            )
+        if self.pair_softmax.weight and self.sampler.kind in {"weighted", "distinct"}:
+            raise ConfigError('pair_softmax.weight needs pairs: sampler.kind = "grouped"')
 
 
 def load_config(path: Path, overrides: tuple[str, ...] = ()) -> TrainConfig:
     """Read a TOML file.
 
     Args:
-        path: the file; relative paths inside it are taken from the working directory.
+        path: the file; relative paths inside it are taken from the working directory. A first line
+            ``base = "other.toml"``, relative to the file, names one whose values hold where this
+            file has none; lists are replaced as a whole.
         overrides: ``section.key=value``, value in TOML syntax (or a bare string).
 
     Raises:
         TrainingError: missing file, bad TOML, unknown key, wrong type.
     """
+    values = _read_toml(path)
+    for override in overrides:
+        _override(values, override)
+    return config_from_dict(values)
+
+
+def _read_toml(path: Path, followed: tuple[Path, ...] = ()) -> dict[str, Any]:
     if not path.is_file():
         raise TrainingError(f"expected a training configuration at {path}, found none")
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except tomllib.TOMLDecodeError as error:
         raise TrainingError(f"{path} is not valid TOML: {error}") from error
-    for override in overrides:
-        _override(values, override)
-    return config_from_dict(values)
+    base = values.pop("base", None)
+    if base is None:
+        return values
+    if not isinstance(base, str) or path.resolve() in followed:
+        raise TrainingError(f"{path}: expected base to name another file, got {base!r}")
+    return _merged(_read_toml(path.parent / base, (*followed, path.resolve())), values)
+
+
+def _merged(base: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
+    """Values over those of the base, table by table."""
+    merged = dict(base)
+    for key, value in values.items():
+        below = merged.get(key)
+        both = isinstance(below, dict) and isinstance(value, dict)
+        merged[key] = _merged(below, value) if both else value  # type: ignore[arg-type]
+    return merged
 
 
 def config_from_dict(values: dict[str, Any]) -> TrainConfig:

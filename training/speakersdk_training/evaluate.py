@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from speakersdk.metrics import eer, min_dcf
 from speakersdk.trials import read_segments, read_trials, used_segments
+from speakersdk_training.conditions import Condition
 from speakersdk_training.config import TrialsConfig
 from speakersdk_training.losses import symmetric_kl
 from speakersdk_training.models import BlstmEncoder, TdnnEncoder
@@ -23,8 +26,17 @@ _BATCH = 256
 class TrialSet:
     """One trial list with its audio on the device, ready to be scored again and again."""
 
-    def __init__(self, config: TrialsConfig, *, device: torch.device) -> None:
+    def __init__(self, config: TrialsConfig, *, device: torch.device, few: int = 0) -> None:
+        """Read trials and audio.
+
+        Args:
+            config: which list.
+            device: where to encode and score.
+            few: keep only so many trials, spread evenly over the list; 0 = all.
+        """
         trials = read_trials(Path(config.trials))
+        if few:
+            trials = trials[:: max(len(trials) // few, 1)][:few]
         segments = used_segments(trials, read_segments(Path(config.segments)))
         audio = read_segment_audio(segments, Path(config.root))
         self.name = config.name
@@ -32,34 +44,60 @@ class TrialSet:
         self._audio = [torch.from_numpy(audio[segment.name]) for segment in segments]
         self._enroll = torch.tensor([row_of[trial.enroll] for trial in trials], device=device)
         self._probe = torch.tensor([row_of[trial.probe] for trial in trials], device=device)
-        self._labels = [trial.is_target for trial in trials]
+        self.labels = np.array([trial.is_target for trial in trials])
+        # Who is on either side of each trial, for intervals.
+        speaker_of = {segment.name: segment.speaker for segment in segments}
+        self.speakers = (
+            [speaker_of[trial.enroll] for trial in trials],
+            [speaker_of[trial.probe] for trial in trials],
+        )
         self._device = device
 
-    @torch.no_grad()
     def evaluate(self, encoder: TdnnEncoder | BlstmEncoder) -> dict[str, float]:
         """EER and minDCF(0.05) of both scores; the encoder must be in eval mode."""
-        embeddings = self._embed(encoder)
-        enroll, probe = embeddings[self._enroll], embeddings[self._probe]
-        kl_score = (-symmetric_kl(enroll, probe)).cpu().numpy()
-        cosine = functional.cosine_similarity(enroll, probe).cpu().numpy()
+        divergence, cosine = self.scores(encoder)
+        num_target = int(self.labels.sum())
         return {
-            "eer": eer(kl_score, self._labels),
-            "eer_cosine": eer(cosine, self._labels),
-            "min_dcf_0.05": min_dcf(kl_score, self._labels, p_target=0.05),
-            "target_trials": sum(self._labels),
-            "nontarget_trials": len(self._labels) - sum(self._labels),
+            "eer": eer(divergence, self.labels),
+            "eer_cosine": eer(cosine, self.labels),
+            "min_dcf_0.05": min_dcf(divergence, self.labels, p_target=0.05),
+            "target_trials": num_target,
+            "nontarget_trials": len(self.labels) - num_target,
         }
 
-    def _embed(self, encoder: TdnnEncoder | BlstmEncoder) -> Tensor:
+    @torch.no_grad()
+    def scores(
+        self, encoder: TdnnEncoder | BlstmEncoder, condition: Condition | None = None
+    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        """Scores of all trials, higher = more alike: minus J, and the cosine.
+
+        Args:
+            encoder: in eval mode.
+            condition: what happens to the probes; enrollments stay clean. None = nothing.
+        """
+        embeddings = degraded = self._embed(encoder, self._audio)
+        if condition is not None:
+            # Every recording has draws of its own, whatever else is in the list.
+            heard = [
+                torch.from_numpy(condition(samples.numpy(), np.random.default_rng(row)))
+                for row, samples in enumerate(self._audio)
+            ]
+            degraded = self._embed(encoder, heard)
+        enroll, probe = embeddings[self._enroll], degraded[self._probe]
+        divergence = symmetric_kl(enroll, probe)
+        cosine = functional.cosine_similarity(enroll, probe)
+        return -divergence.cpu().numpy(), cosine.cpu().numpy()
+
+    def _embed(self, encoder: TdnnEncoder | BlstmEncoder, audio: list[Tensor]) -> Tensor:
         """(number of segments, D) embeddings of length T; batches hold equal lengths only."""
         lengths: dict[int, list[int]] = {}
-        for row, samples in enumerate(self._audio):
+        for row, samples in enumerate(audio):
             lengths.setdefault(len(samples), []).append(row)
-        result = torch.empty(len(self._audio), encoder.embedding_dim, device=self._device)
+        result = torch.empty(len(audio), encoder.embedding_dim, device=self._device)
         for rows in lengths.values():
             for first in range(0, len(rows), _BATCH):
                 part = rows[first : first + _BATCH]
-                samples = torch.stack([self._audio[row] for row in part]).to(self._device)
+                samples = torch.stack([audio[row] for row in part]).to(self._device)
                 result[part] = encoder.scale(_mean_of_windows(encoder, samples))
         return result
 

@@ -1,21 +1,21 @@
-"""The training loop: draw, augment, encode, lose, step; evaluate and save on the way."""
+"""The training loop: draw, encode, lose, step; evaluate and save on the way."""
 
 from __future__ import annotations
 
 import json
 import logging
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
+from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from speakersdk_training.audio_bank import AudioBank
-from speakersdk_training.augment import Augmenter
-from speakersdk_training.batches import Batch, CropSampler, speaker_weights
+from speakersdk_training.batches import Batch, join_batches
 from speakersdk_training.checkpoint import (
     config_to_dict,
     make_encoder,
@@ -23,14 +23,17 @@ from speakersdk_training.checkpoint import (
     save_checkpoint,
 )
 from speakersdk_training.config import TrainConfig
+from speakersdk_training.crop_source import CropSource
 from speakersdk_training.errors import TrainingError
 from speakersdk_training.evaluate import TrialSet
 from speakersdk_training.models import BlstmEncoder, TdnnEncoder
+from speakersdk_training.objective import Objective
 from speakersdk_training.optim import make_optimizer
-from speakersdk_training.speaker_draws import make_draw
-from speakersdk_training.speaker_loss import SpeakerLoss
+from speakersdk_training.world import World, share_norms
 
 _DIVERGED = "lower optim.learning_rate or raise optim.warmup_share"
+# Dropout draws anew in each step and process; far apart, so that no two runs share a seed by steps.
+_SEEDS_APART = 1_000_003
 
 log = logging.getLogger(__name__)
 
@@ -43,49 +46,41 @@ class Trainer:
     def __init__(
         self,
         config: TrainConfig,
-        bank: AudioBank,
-        *,
+        *banks: AudioBank,
         noise: Tensor,
         rooms: list[Tensor],
         trial_sets: list[TrialSet],
+        world: World | None = None,
     ) -> None:
+        """Prepare a run.
+
+        Args:
+            config: of the run.
+            banks: audio of each shard that this process draws.
+            noise: (N,) recorded noise; may be empty.
+            rooms: recorded impulse responses; may be none.
+            trial_sets: evaluated in the first process alone.
+            world: the processes of the run; None = this one alone.
+        """
         self.config = config
         self.step = 0
+        self.seconds = 0.0
         self.metrics: dict[str, dict[str, float]] = {}
+        self._world = world or World()
+        self._first_loss: float | None = None
         self._trial_sets = trial_sets
-        self._corpora = tuple(sorted({speaker.split("/")[0] for speaker in bank.speakers}))
-        device = bank.device
-        self._generator = torch.Generator(device).manual_seed(config.run.seed)
+        names = {speaker.split("/")[0] for bank in banks for speaker in bank.speakers}
+        self._corpora = tuple(sorted(set().union(*self._world.gather(names))))
         self._host_generator = torch.Generator().manual_seed(config.run.seed)
         torch.manual_seed(config.run.seed)
-        self._sampler = CropSampler(
-            bank,
-            config.frontend,
-            batch_size=config.run.batch_size,
-            speeds=config.data.speeds,
-            draw_speakers=make_draw(
-                config.sampler,
-                bank.speakers,
-                speaker_weights(
-                    bank,
-                    config.frontend.sample_rate_hz,
-                    speaker_cap_s=config.data.speaker_cap_s,
-                ),
-                self._generator,
-            ),
-            generator=self._generator,
+        self._sources = [CropSource(config, bank, noise=noise, rooms=rooms) for bank in banks]
+        encoder = make_encoder(config)
+        share_norms(encoder, self._world)
+        self.encoder = encoder.to(banks[0].device)
+        objective = Objective(config, self.encoder, num_classes=self._sources[0].num_classes).to(
+            banks[0].device
         )
-        self._augmenter = Augmenter(
-            config.augment,
-            sample_rate_hz=config.frontend.sample_rate_hz,
-            generator=self._generator,
-            responses=rooms,
-            noise_bank=noise,
-        )
-        self.encoder = make_encoder(config).to(device)
-        self._loss = SpeakerLoss(config, self.encoder, num_classes=self._sampler.num_classes).to(
-            device
-        )
+        self._loss = objective.loss
         self.averaged = AveragedModel(
             self.encoder,
             multi_avg_fn=get_ema_multi_avg_fn(  # type: ignore[no-untyped-call]
@@ -93,13 +88,15 @@ class Trainer:
             ),
             use_buffers=True,
         )
-        # One graph per crop length: fixed shapes give the fastest kernels.
-        self._utterance = (
-            torch.compile(self.encoder.utterance, dynamic=False)
-            if config.run.compile
-            else self.encoder.utterance
-        )
         self._optimizer = make_optimizer(config.optim, self.encoder, self._loss)
+        self._objective: nn.Module = objective
+        if self._world.size > 1:
+            self._objective = DistributedDataParallel(
+                objective,
+                broadcast_buffers=False,  # norms see all rows, so buffers are equal already
+                find_unused_parameters=not config.data.speech_labels
+                or config.run.encoder != "tdnn",
+            )
 
     def run(self, folder: Path, *, report: Report) -> None:
         """Train to the configured number of steps from wherever the trainer stands.
@@ -110,28 +107,57 @@ class Trainer:
                 evaluation.
         """
         run = self.config.run
-        while self.step < run.steps:
-            last = self.step + 1 == run.steps
-            is_logged = last or (self.step + 1) % run.log_every == 0
+        before = time.monotonic() - self.seconds
+        while not self.is_done:
+            is_logged = (self.step + 1) % run.log_every == 0 or self.step + 1 == run.steps
             scalars = self._train_step(with_statistics=is_logged)
             self.step += 1
-            if is_logged:
+            self.seconds = time.monotonic() - before
+            done = self.is_done
+            if done or is_logged:
                 values = {name: float(value) for name, value in scalars.items()}
-                if not values["loss"] < float("inf"):
-                    raise TrainingError(
-                        f"the loss is {values['loss']} at step {self.step}; {_DIVERGED}"
-                    )
+                self._require_learning(values["loss"])
                 report(self.step, values)
                 if warning := self._loss.alarm(values["speaker_loss"], values):
                     log.warning("step %d: %s", self.step, warning)
-            evaluates = last or self.step % run.evaluate_every == 0
-            saves = last or self.step % run.checkpoint_every == 0
+            evaluates = done or self.step % run.evaluate_every == 0
+            saves = done or self.step % run.checkpoint_every == 0
             if evaluates or saves:
                 self._require_finite_weights()
-            if evaluates:
+            if evaluates and self._world.is_first:
                 self._evaluate(folder, report)
             if saves:
                 self.save(folder)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the last step or the last second is over."""
+        run = self.config.run
+        return self.step >= run.steps or 0 < run.budget_s <= self.seconds
+
+    @property
+    def progress(self) -> float:
+        """Share of the run that is over after the step being made, by steps or by seconds."""
+        run = self.config.run
+        share = (self.step + 1) / run.steps
+        if run.budget_s:
+            share = max(share, self.seconds / run.budget_s)
+        return min(share, 1.0)
+
+    def _require_learning(self, loss: float) -> None:
+        run = self.config.run
+        if not loss < float("inf"):
+            raise TrainingError(f"the loss is {loss} at step {self.step}; {_DIVERGED}")
+        if self._first_loss is None:
+            self._first_loss = loss
+            return
+        limit = run.give_up_above * self._first_loss
+        if run.give_up_after and self.progress >= run.give_up_after and loss > limit:
+            raise TrainingError(
+                f"the loss is {loss:.3f} at step {self.step}, above run.give_up_above = "
+                f"{run.give_up_above:g} of the first, {self._first_loss:.3f}; the run learns "
+                "nothing"
+            )
 
     def _require_finite_weights(self) -> None:
         """The loss is looked at every `log_every` steps only; a checkpoint must not be lost."""
@@ -140,43 +166,34 @@ class Trainer:
 
     def _train_step(self, *, with_statistics: bool) -> dict[str, Tensor | float]:
         run, optim = self.config.run, self.config.optim
-        share = self.step / run.steps
+        share = self.progress
+        is_fine = bool(run.fine_share) and share > 1 - run.fine_share
         rate = optim.learning_rate * optim.learning_rate_factor(share)
         for group in self._optimizer.param_groups:
             group["lr"] = rate
         self.encoder.train()
         with torch.no_grad():
-            batch = self._draw()
-        device_type = batch.samples.device.type
-        with torch.autocast(device_type, torch.bfloat16, enabled=run.precision == "bf16"):
-            embeddings, speech_logits = self._utterance(batch.samples)
-        embeddings = embeddings.float()
-        loss = speaker_loss = self._loss(
-            embeddings,
-            batch.classes,
-            margin=self.config.margin_softmax.margin * optim.margin_factor(share),
+            batch = self._draw(share, is_fine=is_fine)
+        margin = self.config.margin_softmax.margin * optim.margin_factor(share)
+        if is_fine:
+            margin = run.fine_margin
+        torch.manual_seed(
+            run.seed + _SEEDS_APART * (self.step * self._world.size + self._world.rank)
         )
-        scalars: dict[str, Tensor | float] = {"speaker_loss": speaker_loss.detach()}
-        if with_statistics:
-            scalars |= self._loss.statistics(embeddings.detach(), batch.classes)
-        if batch.speech is not None and speech_logits is not None:
-            speech_loss = functional.binary_cross_entropy_with_logits(
-                speech_logits.float(), batch.speech
-            )
-            loss = speaker_loss + run.speech_weight * speech_loss
-            scalars["speech_loss"] = speech_loss.detach()
+        loss, parts = self._objective(batch, margin=margin, with_statistics=with_statistics)
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()
         norm = nn.utils.clip_grad_norm_(self.encoder.parameters(), optim.clip_norm)
         self._optimizer.step()
         self.averaged.update_parameters(self.encoder)
-        return {"loss": loss.detach(), **scalars, "grad_norm": norm.detach()}
+        return {"loss": loss.detach(), **parts, "grad_norm": norm.detach()}
 
-    def _draw(self) -> Batch:
-        lengths = self.config.run.crop_s
-        choice = int(torch.randint(len(lengths), (1,), generator=self._host_generator))
-        batch = self._sampler.draw(round(lengths[choice] * self.config.frontend.sample_rate_hz))
-        return Batch(self._augmenter(batch.samples), batch.classes, batch.speech)
+    def _draw(self, share: float, *, is_fine: bool) -> Batch:
+        run = self.config.run
+        choice = int(torch.randint(len(run.crop_s), (1,), generator=self._host_generator))
+        length_s = run.fine_crop_s if is_fine else run.crop_s[choice]
+        crop_samples = round(length_s * self.config.frontend.sample_rate_hz)
+        return join_batches([source.draw(crop_samples, progress=share) for source in self._sources])
 
     def _evaluate(self, folder: Path, report: Report) -> None:
         encoder = cast("TdnnEncoder | BlstmEncoder", self.averaged.module).eval()
@@ -190,7 +207,13 @@ class Trainer:
             file.write(line + "\n")
 
     def save(self, folder: Path) -> None:
-        """Write ``encoder.pt`` (what an export needs) and ``checkpoint.pt`` (a resume)."""
+        """Write ``encoder.pt`` (what an export needs) and ``checkpoint.pt`` (a resume).
+
+        All processes call it, the first one writes.
+        """
+        random = self._random_state()
+        if not self._world.is_first:
+            return
         exported = {
             "config": config_to_dict(self.config),
             "step": self.step,
@@ -203,16 +226,21 @@ class Trainer:
             folder / "checkpoint.pt",
             {
                 **exported,
+                "seconds": self.seconds if self.config.run.budget_s else 0.0,
+                "first_loss": self._first_loss,
                 "encoder": self.encoder.state_dict(),
                 "num_averaged": self.averaged.n_averaged,
                 "loss": self._loss.state_dict(),
                 "optimizer": self._optimizer.state_dict(),
-                "random": self._random_state(),
+                "random": random,
             },
         )
 
     def resume(self, path: Path) -> None:
-        """Go on exactly where a checkpoint of the same configuration stopped."""
+        """Go on exactly where a checkpoint of the same configuration stopped.
+
+        The number of processes may be another one: draws belong to shards, not to processes.
+        """
         content = read_checkpoint(path)
         if content["config"] != config_to_dict(self.config):
             raise TrainingError(
@@ -224,22 +252,16 @@ class Trainer:
         self.averaged.n_averaged.copy_(content["num_averaged"])
         self._loss.load_state_dict(content["loss"])
         self._optimizer.load_state_dict(content["optimizer"])
-        self._set_random_state(content["random"])
+        self._host_generator.set_state(content["random"]["host"])
+        for source in self._sources:
+            source.generator.set_state(content["random"]["shards"][source.shard])
         self.step, self.metrics = content["step"], content["metrics"]
+        self.seconds, self._first_loss = content["seconds"], content["first_loss"]
 
     def _random_state(self) -> dict[str, Any]:
-        state = {
-            "draws": self._generator.get_state(),
-            "host": self._host_generator.get_state(),
-            "torch": torch.get_rng_state(),
-        }
-        if self._generator.device.type == "cuda":
-            state["cuda"] = torch.cuda.get_rng_state(self._generator.device)
-        return state
-
-    def _set_random_state(self, state: dict[str, Any]) -> None:
-        self._generator.set_state(state["draws"])
-        self._host_generator.set_state(state["host"])
-        torch.set_rng_state(state["torch"])
-        if "cuda" in state:
-            torch.cuda.set_rng_state(state["cuda"], self._generator.device)
+        """States of all shards, whichever process holds them."""
+        own = {source.shard: source.generator.get_state() for source in self._sources}
+        shards: dict[int, Tensor] = {}
+        for part in self._world.gather(own):
+            shards |= part
+        return {"shards": shards, "host": self._host_generator.get_state()}

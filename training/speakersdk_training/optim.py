@@ -33,7 +33,7 @@ class OptimConfig:
     ema_decay: float = 0.998
 
     def learning_rate_factor(self, share: float) -> float:
-        """Learning rate after this share of the steps, as a share of the peak."""
+        """Learning rate of the step that ends after this share of the steps, as one of the peak."""
         if share < self.warmup_share:
             return share / self.warmup_share
         progress = (share - self.warmup_share) / (1 - self.warmup_share)

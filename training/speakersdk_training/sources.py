@@ -25,6 +25,12 @@ def read_utterances(config: DataConfig) -> list[Utterance]:
             listed = [utterance for utterance in listed if utterance.split == corpus.split]
             if not listed:
                 raise TrainingError(f"{corpus.root} has no utterances of split {corpus.split!r}")
+        unknown = set(corpus.leave_out) - {utterance.corpus for utterance in listed}
+        if unknown:
+            raise TrainingError(
+                f"leave_out names {', '.join(sorted(unknown))}, of which {corpus.root} has nothing"
+            )
+        listed = [each for each in listed if each.corpus not in corpus.leave_out]
         if corpus.held_out:
             listed, _ = split_by_speaker(listed, held_out=corpus.held_out)
         utterances += listed
@@ -37,16 +43,29 @@ def read_utterances(config: DataConfig) -> list[Utterance]:
     return utterances
 
 
-def read_bank(config: DataConfig, *, device: torch.device) -> AudioBank:
-    """Decode all training audio, with speech labels if there are any."""
+def read_bank(
+    config: DataConfig, *, device: torch.device, shard: int = 0, num_shards: int = 1
+) -> AudioBank:
+    """Decode the training audio of a shard of the speakers, with speech labels if there are any."""
     utterances = read_utterances(config)
-    if not config.speech_labels:
-        return load_bank(utterances, device=device)
-    labels = load_labels(Path(config.speech_labels))
-    roots = {corpus.root for corpus in config.corpora}
-    if len(roots) > 1:
-        raise TrainingError("speech labels belong to one corpus folder; list one corpus, or none")
-    return load_bank(utterances, device=device, labels=labels, root=Path(roots.pop()))
+    labels = root = None
+    if config.speech_labels:
+        labels = load_labels(Path(config.speech_labels))
+        roots = {corpus.root for corpus in config.corpora}
+        if len(roots) > 1:
+            raise TrainingError(
+                "speech labels belong to one corpus folder; list one corpus, or none"
+            )
+        root = Path(roots.pop())
+    return load_bank(
+        utterances,
+        device=device,
+        labels=labels,
+        root=root,
+        shard=shard,
+        num_shards=num_shards,
+        cache=Path(config.cache) if config.cache else None,
+    )
 
 
 def read_noise(folder: str) -> Tensor:

@@ -30,7 +30,15 @@ class SpeakerLoss(nn.Module):
         self._head = encoder.head if isinstance(encoder, BlstmEncoder) else None
         self._alarm = CollapseAlarm()
 
-    def forward(self, embeddings: Tensor, classes: Tensor, *, margin: float) -> Tensor:
+    def forward(
+        self,
+        embeddings: Tensor,
+        classes: Tensor,
+        *,
+        margin: float,
+        second: Tensor | None = None,
+        weight: Tensor | None = None,
+    ) -> Tensor:
         """Mean loss.
 
         Args:
@@ -38,10 +46,12 @@ class SpeakerLoss(nn.Module):
                 make of them.
             classes: (B,) int64.
             margin: of this step, for margin softmax.
+            second: (B,) int64 classes of second voices, for margin softmax; None = none.
+            weight: (B,) of the first voices, given with `second`.
         """
         value: Tensor
         if isinstance(self.criterion, MarginSoftmax):
-            value = self.criterion(embeddings, classes, margin=margin)
+            value = self.criterion(embeddings, classes, margin=margin, second=second, weight=weight)
         else:
             value = self.criterion(self._outputs(embeddings), classes)
         return value

@@ -64,10 +64,7 @@ def test_simulated_rooms_begin_with_the_direct_sound() -> None:
 def test_late_part_of_simulated_rooms_falls_off_as_asked() -> None:
     num_rooms = 12
     responses = room.simulated_rooms(num_rooms, num_samples=24000, **SIZES, random=draws())
-    first = draws()
-    first.uniform(2.0, 12.0, num_rooms, 3)
-    first.uniform(2.2, 4.0, num_rooms)
-    rt60_s = first.uniform(0.1, 1.0, num_rooms)
+    rt60_s = room.draw_shoeboxes(num_rooms, draws()).rt60
     measured = torch.tensor(
         [schroeder_rt60_s(response[800:], from_db=-5, to_db=-35) for response in responses]
     )
@@ -80,14 +77,10 @@ def test_reflections_of_one_room_lie_where_the_image_method_puts_them() -> None:
     random = draws(5)
     response = room.simulated_rooms(1, num_samples=800, **SIZES, random=random)[0]
     again = draws(5)
-    size = again.uniform(2.0, 12.0, 1, 3)
-    size[:, 2] = again.uniform(2.2, 4.0, 1)
-    rt60_s = again.uniform(0.1, 1.0, 1)
-    source = 0.3 + again.uniform(0, 1, 1, 3) * (size - 0.6)
-    direction = torch.nn.functional.normalize(again.normal(1, 3), dim=1)
-    microphone = source + direction * again.uniform(0.2, 2.5, 1, 1)
+    drawn = room.draw_shoeboxes(1, again)
+    size, rt60_s, source, microphone = drawn.size, drawn.rt60, drawn.source, drawn.microphone
     sides, source_m = size[0].double().numpy(), source[0].double().numpy()
-    microphone_m = np.clip(microphone[0].double().numpy(), 0.1, sides - 0.1)
+    microphone_m = microphone[0].double().numpy()
 
     volume, area = sides.prod(), 2 * (sides.prod() / sides).sum()
     reflection = np.sqrt(1 - np.clip(0.161 * volume / (area * float(rt60_s)), 0.02, 0.98))
@@ -133,3 +126,20 @@ def test_short_responses_have_no_late_part(num_samples: int) -> None:
     responses = room.simulated_rooms(3, num_samples=num_samples, **SIZES, random=draws())
     assert responses.shape == (3, num_samples)
     assert torch.isfinite(responses).all()
+
+
+def test_rooms_are_of_many_sizes_and_hold_source_and_microphone() -> None:
+    rooms = room.draw_shoeboxes(2000, draws())
+    volume = rooms.size.prod(dim=1)
+    # From a car's cabin (3 m^3) to a hall; the middle is a living room or an office.
+    assert volume.min() < 6
+    assert volume.max() > 1500
+    assert 20 < volume.median() < 200
+    for place in (rooms.source, rooms.microphone):
+        assert (place > 0.09).all()
+        assert (place < rooms.size - 0.09).all()
+    distance = (rooms.source - rooms.microphone).norm(dim=1)
+    assert distance.min() < 0.12
+    assert 3 < distance.max() <= 4 + 1e-4
+    assert rooms.rt60.min() < 0.12
+    assert rooms.rt60.max() > 1.18

@@ -190,3 +190,25 @@ def test_shapes_must_fit(embeddings_shape: tuple[int, ...], classes_shape: tuple
         module(
             torch.zeros(embeddings_shape), torch.zeros(classes_shape, dtype=torch.long), margin=0.0
         )
+
+
+@torch.no_grad()
+def test_the_nearest_of_several_centres_counts() -> None:
+    torch.manual_seed(2)
+    loss = make_loss(MarginSoftmaxConfig(sub_centres=3))
+    assert loss.prototypes.shape == (CLASSES * 3, DIM)
+    embeddings = torch.randn(BATCH, DIM)
+    directions = functional.normalize(embeddings), functional.normalize(loss.prototypes)
+    every = (directions[0] @ directions[1].T).reshape(BATCH, CLASSES, 3)
+    torch.testing.assert_close(loss.similarity(embeddings), every.max(dim=2).values)
+
+
+@torch.no_grad()
+def test_two_voices_weigh_their_losses() -> None:
+    torch.manual_seed(2)
+    loss = make_loss(MarginSoftmaxConfig())
+    embeddings = torch.randn(BATCH, DIM)
+    first, second = torch.tensor([0, 1, 2, 3, 0]), torch.tensor([1, 2, 3, 0, 2])
+    one, other = (loss(embeddings, each, margin=MARGIN) for each in (first, second))
+    both = loss(embeddings, first, margin=MARGIN, second=second, weight=torch.full((BATCH,), 0.75))
+    torch.testing.assert_close(both, 0.75 * one + 0.25 * other)

@@ -1,14 +1,18 @@
-"""The order of things: voice -> room and microphone -> noise -> overdrive -> telephone -> level."""
+"""The order: voice -> room and microphone -> noise -> overdrive -> transmission -> level."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from speakersdk_training.augment import channel, noise, room
+from speakersdk_training.augment import channel, noise, room, transmission
 from speakersdk_training.augment.random import BatchRandom, decibels
+from speakersdk_training.augment.telephone import telephone
+
+_HUM_ROWS, _HUM_S = 32, 10  # variants of mains hum held, and the length of each
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,10 +26,14 @@ class AugmentConfig:
         room: reverberation.
         num_rooms: impulse responses held, a third each simulated, noise-like and recorded.
         room_s: length of the responses.
-        coloured, recorded, babble: shares of the three noises (disjoint).
+        coloured, recorded, babble, hum: shares of the four noises (disjoint).
         snr_low_db, snr_high_db: signal-to-noise ratio; babble stays 5 dB above the lower bound.
         clip: overdrive.
-        telephone: 300-3400 Hz and mu-law.
+        telephone: 8 kHz, 300-3400 Hz and G.711.
+        a_law: share of the telephone's rows that A-law codes, not mu-law.
+        coarse_spectrum: short-time spectra quantised as transform codecs do.
+        packet_loss: 20 ms packets lost in bursts, the last one repeated.
+        ramp_share: share of all steps over which the augmented rows grow from none to `1 - clean`.
         level_low_db, level_high_db: level of every row, dB of full scale.
     """
 
@@ -38,10 +46,15 @@ class AugmentConfig:
     coloured: float = 0.3
     recorded: float = 0.15
     babble: float = 0.25
+    hum: float = 0.0
     snr_low_db: float = 0.0
     snr_high_db: float = 25.0
     clip: float = 0.05
     telephone: float = 0.12
+    a_law: float = 0.5
+    coarse_spectrum: float = 0.0
+    packet_loss: float = 0.0
+    ramp_share: float = 0.0
     level_low_db: float = -45.0
     level_high_db: float = -12.0
 
@@ -71,6 +84,10 @@ class Augmenter:
         self._rate = sample_rate_hz
         self._random = BatchRandom(generator)
         self._noise_bank = noise_bank.to(generator.device)
+        self._hum_bank = torch.zeros(0)
+        if config.hum:
+            rows = noise.mains_hum(_HUM_ROWS, _HUM_S * sample_rate_hz, sample_rate_hz, self._random)
+            self._hum_bank = rows.flatten()
         num_samples = int(config.room_s * sample_rate_hz)
         share = -(-config.num_rooms // 3)
         sizes = {"num_samples": num_samples, "sample_rate_hz": sample_rate_hz}
@@ -83,17 +100,24 @@ class Augmenter:
             rooms.append(held.repeat(-(-share // len(held)), 1)[:share])
         self._rooms = torch.cat(rooms)
 
-    def __call__(self, samples: Tensor) -> Tensor:
-        """(B, n) clean crops -> (B, n) crops as some microphone somewhere would give them."""
+    def __call__(self, samples: Tensor, *, progress: float = 1.0) -> Tensor:
+        """(B, n) clean crops -> (B, n) crops as some microphone somewhere would give them.
+
+        Args:
+            samples: float32.
+            progress: share of all steps behind the run, for `ramp_share`.
+        """
         config, random = self.config, self._random
         batch = samples.shape[0]
         dirty = self._room_and_microphone(samples)
         dirty = self._noise(dirty)
         dirty = channel.clip(dirty, probability=config.clip, random=random)
-        dirty = channel.telephone(
-            dirty, share=config.telephone, sample_rate_hz=self._rate, random=random
-        )
-        clean = random.chance(config.clean, batch, 1)
+        rate: dict[str, Any] = {"sample_rate_hz": self._rate, "random": random}
+        dirty = transmission.coarse_spectrum(dirty, share=config.coarse_spectrum, **rate)
+        dirty = telephone(dirty, share=config.telephone, a_law=config.a_law, **rate)
+        dirty = transmission.packet_loss(dirty, share=config.packet_loss, **rate)
+        ramp = min(progress / config.ramp_share, 1.0) if config.ramp_share else 1.0
+        clean = random.chance(1 - (1 - config.clean) * ramp, batch, 1)
         return channel.set_level(
             torch.where(clean, samples, dirty),
             low_db=config.level_low_db,
@@ -135,14 +159,18 @@ class Augmenter:
         low, high = config.snr_low_db, config.snr_high_db
         draw = random.uniform(0, 1, batch, 1)
         babble_from, recorded_from = config.coloured, config.coloured + config.babble
-        noisy_until = recorded_from + config.recorded
-        chosen = noise.coloured(batch, num_samples, random)
+        hum_from = recorded_from + config.recorded
+        noisy_until = hum_from + config.hum
+        chosen = noise.fluctuating(noise.coloured(batch, num_samples, random), random)
         voices = noise.babble(samples, random)
         is_babble = (draw >= babble_from) & (draw < recorded_from)
         chosen = torch.where(is_babble, voices, chosen)
         if len(self._noise_bank) > num_samples:
             heard = noise.recorded(self._noise_bank, batch, num_samples, random)
-            chosen = torch.where((draw >= recorded_from) & (draw < noisy_until), heard, chosen)
+            chosen = torch.where((draw >= recorded_from) & (draw < hum_from), heard, chosen)
+        if config.hum:
+            hum = noise.recorded(self._hum_bank, batch, num_samples, random)
+            chosen = torch.where(draw >= hum_from, hum, chosen)
         snr_db = random.uniform(low, high, batch, 1)
         snr_db = torch.where(is_babble, snr_db.clamp(min=low + 5), snr_db)
         return torch.where(draw < noisy_until, noise.mix(samples, chosen, snr_db), samples)

@@ -1,4 +1,4 @@
-"""Channels: microphone responses, band limits, telephone companding, level, clipping."""
+"""Channels: microphone responses, band limits, level, clipping."""
 
 from __future__ import annotations
 
@@ -6,11 +6,8 @@ import math
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from speakersdk_training.augment.random import BatchRandom, decibels, rms
-
-_MU = 255.0  # ITU-T G.711 mu-law
 
 
 def equaliser(
@@ -48,25 +45,6 @@ def band_limits(
     return gains.masked_fill(cut_high | cut_low | notch, 0.003)
 
 
-def telephone(samples: Tensor, *, share: float, sample_rate_hz: int, random: BatchRandom) -> Tensor:
-    """Band limit 300-3400 Hz and mu-law (ITU-T G.711) for a fixed share of the rows (B, n)."""
-    # A fixed number of rows, so that the device need not wait for a count.
-    count = round(share * len(samples))
-    if count == 0:  # no Fourier transform of no rows
-        return samples
-    chosen = random.permutation(len(samples))[:count]
-    rows = samples[chosen]
-    band = _band_pass(rows, 300.0, 3400.0, sample_rate_hz)
-    peak = band.abs().amax(dim=1, keepdim=True).clamp(min=1e-5)
-    scaled = band / peak
-    code = torch.sign(scaled) * torch.log1p(_MU * scaled.abs()) / math.log1p(_MU)
-    code = torch.round(code * 127) / 127
-    decoded = torch.sign(code) * torch.expm1(code.abs() * math.log1p(_MU)) / _MU
-    result = samples.clone()
-    result[chosen] = _band_pass(decoded, 0.0, 4000.0, sample_rate_hz) * peak
-    return result
-
-
 def clip(samples: Tensor, *, probability: float, random: BatchRandom) -> Tensor:
     """Overdrive: rows chosen by chance are clipped at 1-4 times their root mean square."""
     batch = samples.shape[0]
@@ -84,15 +62,3 @@ def set_level(samples: Tensor, *, low_db: float, high_db: float, random: BatchRa
     level = decibels(random.uniform(low_db, high_db, batch, 1))
     floor = random.normal(*samples.shape) * decibels(random.uniform(-95.0, -75.0, batch, 1))
     return (samples * (level / rms(samples)) + floor).clamp(-1, 1)
-
-
-def _band_pass(samples: Tensor, low_hz: float, high_hz: float, sample_rate_hz: int) -> Tensor:
-    num_samples = samples.shape[1]
-    padded = functional.pad(samples, (0, 512))
-    spectrum = torch.fft.rfft(padded)
-    frequency = torch.linspace(0, sample_rate_hz / 2, spectrum.shape[1], device=samples.device)
-    # Edges 100 Hz wide keep the filter's ringing short.
-    rise = ((frequency - low_hz) / 100 + 1).clamp(0, 1)
-    fall = ((high_hz - frequency) / 100 + 1).clamp(0, 1)
-    passed: Tensor = torch.fft.irfft(spectrum * rise * fall, n=padded.shape[1])
-    return passed[:, :num_samples]

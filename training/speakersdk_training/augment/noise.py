@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from speakersdk_training.augment.random import BatchRandom, decibels, rms
 
 
 def coloured(batch: int, num_samples: int, random: BatchRandom) -> Tensor:
-    """(batch, num_samples) noise with power falling as 1 / f^a, a in [0, 2.5)."""
+    """(batch, num_samples) noise with power falling as 1 / f^a, a in [-1, 2.5): blue to brown."""
     num_bins = num_samples // 2 + 1
-    slope = random.uniform(0.0, 2.5, batch, 1)
+    slope = random.uniform(-1.0, 2.5, batch, 1)
     frequency = torch.arange(1, num_bins + 1, device=random.device)[None]
     amplitude = frequency ** (-slope / 2)
     spectrum = torch.complex(
@@ -19,6 +22,34 @@ def coloured(batch: int, num_samples: int, random: BatchRandom) -> Tensor:
     )
     noise: Tensor = torch.fft.irfft(spectrum, n=num_samples)
     return noise
+
+
+def fluctuating(noise: Tensor, random: BatchRandom, *, probability: float = 0.5) -> Tensor:
+    """Let the level of rows of (B, n), chosen by chance, rise and fall about four times a second.
+
+    Traffic, wind and machines are not steady; the deviation is up to 8 dB.
+    """
+    batch, num_samples = noise.shape
+    corners = max(num_samples // 4000, 2)
+    level_db = random.normal(batch, 1, corners) * random.uniform(0.0, 8.0, batch, 1, 1)
+    level_db *= random.chance(probability, batch, 1, 1)
+    smooth = functional.interpolate(level_db, num_samples, mode="linear", align_corners=True)
+    return noise * decibels(smooth[:, 0])
+
+
+def mains_hum(batch: int, num_samples: int, sample_rate_hz: int, random: BatchRandom) -> Tensor:
+    """(batch, num_samples) of 50 or 60 Hz with ten harmonics that fall by 3 to 12 dB an octave."""
+    harmonic = torch.arange(1, 11, device=random.device)
+    slope = random.uniform(0.5, 2.0, batch, 1)
+    mains_hz = torch.where(random.chance(0.5, batch, 1), 50.0, 60.0)
+    gain = harmonic**-slope * random.uniform(0.3, 1.0, batch, 10)
+    time = torch.arange(num_samples, device=random.device) / sample_rate_hz
+    phase = 2 * math.pi * random.uniform(0, 1, batch, 10)
+    hum = torch.zeros(batch, num_samples, device=random.device)
+    for index in range(10):  # one harmonic at a time: ten times the batch would not fit
+        angle = 2 * math.pi * (index + 1) * mains_hz * time + phase[:, index, None]
+        hum += gain[:, index, None] * torch.sin(angle)
+    return hum
 
 
 def recorded(bank: Tensor, batch: int, num_samples: int, random: BatchRandom) -> Tensor:

@@ -7,6 +7,7 @@ Source: J. Allen and D. Berkley, "Image method for efficiently simulating small-
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -18,23 +19,51 @@ SPEED_OF_SOUND_M_S = 343.0
 _MAX_ORDER = 8  # images per axis on each side; enough for 0.3 s in a small room
 
 
+@dataclass(frozen=True, slots=True)
+class Shoeboxes:
+    """Rooms with straight walls, one a row.
+
+    Attributes:
+        size: (R, 3) inner length, width and height in metres.
+        rt60: (R,) reverberation time in seconds.
+        source, microphone: (R, 3) places in metres.
+    """
+
+    size: Tensor
+    rt60: Tensor
+    source: Tensor
+    microphone: Tensor
+
+
+def draw_shoeboxes(num_rooms: int, random: BatchRandom) -> Shoeboxes:
+    """Rooms from a car's cabin to a hall.
+
+    Sides even in their logarithm from 1.5 to 20 m, height 1.4-2.2 m in the smallest rooms and up to
+    6 m in large ones, reverberation time 0.1-1.2 s, source anywhere at least 0.3 m from the walls,
+    microphone 0.1-4 m from it.
+    """
+    size = 1.5 * (20.0 / 1.5) ** random.uniform(0.0, 1.0, num_rooms, 3)
+    floor_m = (size[:, 0] * size[:, 1]).sqrt()
+    size[:, 2] = (random.uniform(0.25, 1.2, num_rooms) * floor_m).clamp(2.2, 6.0)
+    size[:, 2] = torch.where(floor_m < 2.0, random.uniform(1.4, 2.2, num_rooms), size[:, 2])
+    rt60 = random.uniform(0.1, 1.2, num_rooms)
+    source = 0.3 + random.uniform(0, 1, num_rooms, 3) * (size - 0.6)
+    direction = functional.normalize(random.normal(num_rooms, 3), dim=1)
+    distance_m = 0.1 * 40.0 ** random.uniform(0.0, 1.0, num_rooms, 1)
+    microphone = source + direction * distance_m
+    return Shoeboxes(size, rt60, source, microphone.clamp(min=0.1).minimum(size - 0.1))
+
+
 def simulated_rooms(
     num_rooms: int, *, num_samples: int, sample_rate_hz: int, random: BatchRandom
 ) -> Tensor:
     """(num_rooms, num_samples) responses of shoebox rooms, late part as decaying noise.
 
-    Room sides 2-12 m, height 2.2-4 m, reverberation time 0.1-1.0 s, source anywhere at least 0.3 m
-    from the walls, microphone 0.2-2.5 m from it. The direct sound arrives at sample 0 with
-    amplitude 1.
+    The direct sound arrives at sample 0 with amplitude 1.
     """
+    rooms = draw_shoeboxes(num_rooms, random)
     device = random.device
-    size = random.uniform(2.0, 12.0, num_rooms, 3)
-    size[:, 2] = random.uniform(2.2, 4.0, num_rooms)
-    rt60 = random.uniform(0.1, 1.0, num_rooms)
-    source = 0.3 + random.uniform(0, 1, num_rooms, 3) * (size - 0.6)
-    direction = functional.normalize(random.normal(num_rooms, 3), dim=1)
-    microphone = source + direction * random.uniform(0.2, 2.5, num_rooms, 1)
-    microphone = microphone.clamp(min=0.1).minimum(size - 0.1)
+    size, rt60, source, microphone = rooms.size, rooms.rt60, rooms.source, rooms.microphone
     # Sabine: absorption from volume, surface and reverberation time; reflection = sqrt(1 - a).
     volume = size.prod(dim=1)
     surface = 2 * (size[:, 0] * size[:, 1] + size[:, 0] * size[:, 2] + size[:, 1] * size[:, 2])

@@ -14,7 +14,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from speakersdk.errors import ConfigError
 from speakersdk_training.losses.symmetric_kl import symmetric_kl_matrix
+
+Similarity = Literal["cosine", "symmetric_kl"]
 
 # Keeps arccos differentiable at equal directions.
 _COSINE_LIMIT = 1 - 1e-6
@@ -30,13 +33,22 @@ class MarginSoftmaxConfig:
         scale: s, inverse temperature of the softmax over speakers.
         margin: m, in radians or in units of the similarity.
         label_smoothing: share of the target given to all classes.
+        sub_centres: prototypes of each class, of which the nearest counts; several let a speaker's
+            odd crops have a place of their own (J. Deng et al., "Sub-center ArcFace", 2020).
     """
 
-    similarity: Literal["cosine", "symmetric_kl"] = "cosine"
+    similarity: Similarity = "cosine"
     margin_kind: Literal["angular", "additive"] = "angular"
     scale: float = 30.0
     margin: float = 0.2
     label_smoothing: float = 0.0
+    sub_centres: int = 1
+
+    def __post_init__(self) -> None:
+        if self.sub_centres < 1:
+            raise ConfigError(
+                f"expected margin_softmax.sub_centres of 1 or more, got {self.sub_centres}"
+            )
 
 
 class MarginSoftmax(nn.Module):
@@ -53,16 +65,27 @@ class MarginSoftmax(nn.Module):
         super().__init__()
         self.config = config
         self.temperature = temperature
-        self.prototypes = nn.Parameter(torch.empty(num_classes, embedding_dim))
+        rows = num_classes * config.sub_centres
+        self.prototypes = nn.Parameter(torch.empty(rows, embedding_dim))
         nn.init.normal_(self.prototypes, std=1 / math.sqrt(embedding_dim))
 
-    def forward(self, embeddings: Tensor, classes: Tensor, *, margin: float) -> Tensor:
+    def forward(
+        self,
+        embeddings: Tensor,
+        classes: Tensor,
+        *,
+        margin: float,
+        second: Tensor | None = None,
+        weight: Tensor | None = None,
+    ) -> Tensor:
         """Mean loss.
 
         Args:
             embeddings: (B, D), any length.
             classes: (B,) int64.
             margin: m of this step (a schedule raises it to `config.margin`).
+            second: (B,) int64 classes of the second voice in each crop; None = one voice each.
+            weight: (B,) of the first voice, given with `second`.
         """
         if embeddings.dim() != 2 or classes.shape != embeddings.shape[:1]:
             raise ValueError(
@@ -70,6 +93,14 @@ class MarginSoftmax(nn.Module):
                 f"{tuple(embeddings.shape)} and {tuple(classes.shape)}"
             )
         similarity = self.similarity(embeddings)
+        loss = self._cross_entropy(similarity, classes, margin)
+        if second is None or weight is None:
+            return loss.mean()
+        other = self._cross_entropy(similarity, second, margin)
+        return (weight * loss + (1 - weight) * other).mean()
+
+    def _cross_entropy(self, similarity: Tensor, classes: Tensor, margin: float) -> Tensor:
+        """(B, classes) similarities -> (B,) losses with the margin on the true class."""
         rows = torch.arange(len(classes), device=classes.device)
         own = similarity[rows, classes]
         if self.config.margin_kind == "angular":
@@ -80,22 +111,31 @@ class MarginSoftmax(nn.Module):
             shifted = own - margin
         logits = self.config.scale * similarity.index_put((rows, classes), shifted)
         return functional.cross_entropy(
-            logits, classes, label_smoothing=self.config.label_smoothing
+            logits, classes, label_smoothing=self.config.label_smoothing, reduction="none"
         )
 
     def similarity(self, embeddings: Tensor) -> Tensor:
-        """(B, D) -> (B, classes) in [-1, 1].
-
-        The symmetric KL divergence of embeddings of length T is, for small T, T^2 / D times twice
-        one minus the cosine (of directions whose mean over D is removed, for a common offset of
-        logits does not count); dividing by that factor brings both similarities to one scale.
-        """
-        directions = functional.normalize(embeddings.float(), dim=1)
-        prototypes = functional.normalize(self.prototypes.float(), dim=1)
-        if self.config.similarity == "cosine":
-            return directions @ prototypes.T
-        divergence = symmetric_kl_matrix(
-            directions * self.temperature, prototypes * self.temperature
+        """(B, D) -> (B, classes) in [-1, 1]: to the nearest of each class's prototypes."""
+        similarity = similarity_matrix(
+            embeddings, self.prototypes, kind=self.config.similarity, temperature=self.temperature
         )
-        factor = 2 * self.temperature**2 / embeddings.shape[1]
-        return 1 - divergence / factor
+        if self.config.sub_centres == 1:
+            return similarity
+        return similarity.reshape(len(similarity), -1, self.config.sub_centres).amax(dim=2)
+
+
+def similarity_matrix(
+    embeddings: Tensor, others: Tensor, *, kind: Similarity, temperature: float
+) -> Tensor:
+    """(B, D) and (N, D) of any length -> (B, N) in [-1, 1].
+
+    The symmetric KL divergence of embeddings of length T is, for small T, T^2 / D times twice one
+    minus the cosine (of directions whose mean over D is removed, for a common offset of logits does
+    not count); dividing by that factor brings both similarities to one scale.
+    """
+    directions = functional.normalize(embeddings.float(), dim=1)
+    prototypes = functional.normalize(others.float(), dim=1)
+    if kind == "cosine":
+        return directions @ prototypes.T
+    divergence = symmetric_kl_matrix(directions * temperature, prototypes * temperature)
+    return 1 - divergence / (2 * temperature**2 / embeddings.shape[1])

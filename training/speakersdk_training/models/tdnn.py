@@ -2,11 +2,15 @@
 
 log-mel -> convolution -> residual blocks (depthwise causal convolution in time, pointwise
 expansion) -> joined block outputs -> attentive statistics -> embedding of fixed length.
+
+Options of the configuration put 2-D convolutions before it or between its blocks, gate its blocks,
+and project the joined outputs apart.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +18,7 @@ from torch.nn import functional
 
 from speakersdk.errors import ConfigError
 from speakersdk.frontend import FrontendConfig
+from speakersdk_training.models.blocks import BandBlock, CausalBlock, PlanarFront
 from speakersdk_training.models.frontend import LogMel
 from speakersdk_training.models.pooling import AttentiveStatistics
 
@@ -32,6 +37,12 @@ class TdnnConfig:
         attention_channels: bottleneck of the attention.
         speech_channels: width of the speech head's hidden layer.
         embedding_dim: D.
+        planar_channels: of the 2-D convolutions before the first layer; 0 = none.
+        bands: of the 2-D convolution before each block, 0 = none there; empty = nowhere.
+        squeeze_channels: bottleneck of the gates inside blocks; 0 = none.
+        join_groups: the joined outputs are projected in so many groups; as many as there are joined
+            blocks pools every depth apart (multi-scale pooling).
+        drop_path: chance that a row skips the last block while training; of earlier blocks less.
         dropout: on the pooled statistics, while training.
         temperature: T, Euclidean length of the embedding; J of softmax distributions tends to the
             cosine for small T (DESIGN: T = 4 loses nothing against cosine, T = 16 does).
@@ -46,6 +57,11 @@ class TdnnConfig:
     attention_channels: int = 64
     speech_channels: int = 16
     embedding_dim: int = 256
+    planar_channels: int = 0
+    bands: tuple[int, ...] = ()
+    squeeze_channels: int = 0
+    join_groups: int = 1
+    drop_path: float = 0.0
     dropout: float = 0.1
     temperature: float = 4.0
 
@@ -59,30 +75,24 @@ class TdnnConfig:
             raise ConfigError(
                 f"expected kernel >= 2 and dilations >= 1, got {self.kernel} and {self.dilations}"
             )
-
-
-class CausalBlock(nn.Module):
-    """Depthwise causal convolution in time, then a pointwise expansion, with a skip connection."""
-
-    def __init__(self, channels: int, expansion: int, kernel: int, dilation: int) -> None:
-        super().__init__()
-        self.past_frames = (kernel - 1) * dilation
-        self.depthwise = nn.Conv1d(
-            channels, channels, kernel, dilation=dilation, groups=channels, bias=False
-        )
-        self.depthwise_norm = nn.BatchNorm1d(channels)
-        self.expand = nn.Conv1d(channels, expansion, 1, bias=False)
-        self.expand_norm = nn.BatchNorm1d(expansion)
-        self.project = nn.Conv1d(expansion, channels, 1, bias=False)
-        self.project_norm = nn.BatchNorm1d(channels)
-
-    def forward(self, features: Tensor, past: Tensor) -> tuple[Tensor, Tensor]:
-        """(B, C, k) features and (B, C, past) earlier frames -> same shapes, moved on by k."""
-        extended = torch.cat([past, features], dim=2)
-        hidden = self.depthwise_norm(self.depthwise(extended))
-        hidden = functional.relu(self.expand_norm(self.expand(hidden)))
-        hidden = self.project_norm(self.project(hidden))
-        return functional.relu(features + hidden), extended[:, :, -self.past_frames :]
+        if self.bands and len(self.bands) != len(self.dilations):
+            raise ConfigError(
+                f"expected bands for each of {len(self.dilations)} blocks, got {self.bands}"
+            )
+        if any(bands and self.channels % bands for bands in self.bands):
+            raise ConfigError(f"expected bands that divide {self.channels}, got {self.bands}")
+        joined = self.channels * len(self.joined_blocks)
+        if (
+            self.join_groups < 1
+            or joined % self.join_groups
+            or (self.pooled_channels % self.join_groups)
+        ):
+            raise ConfigError(
+                f"expected join_groups that divides {joined} and {self.pooled_channels}, "
+                f"got {self.join_groups}"
+            )
+        if not 0 <= self.drop_path < 1:
+            raise ConfigError(f"expected drop_path in [0, 1), got {self.drop_path}")
 
 
 class TdnnEncoder(nn.Module):
@@ -93,14 +103,33 @@ class TdnnEncoder(nn.Module):
         self.config = config
         self.frontend = LogMel(frontend)
         self.input_norm = nn.BatchNorm1d(frontend.num_mels)
-        self.input = nn.Conv1d(frontend.num_mels, config.channels, config.kernel, bias=False)
+        self.front = (
+            PlanarFront(frontend.num_mels, config.planar_channels)
+            if config.planar_channels
+            else None
+        )
+        inputs = frontend.num_mels if self.front is None else self.front.channels
+        self.input = nn.Conv1d(inputs, config.channels, config.kernel, bias=False)
         self.input_channel_norm = nn.BatchNorm1d(config.channels)
         self.blocks = nn.ModuleList(
-            CausalBlock(config.channels, config.expansion, config.kernel, dilation)
-            for dilation in config.dilations
+            CausalBlock(
+                config.channels,
+                config.expansion,
+                config.kernel,
+                dilation,
+                squeeze_channels=config.squeeze_channels,
+                drop_path=config.drop_path * number / len(config.dilations),
+            )
+            for number, dilation in enumerate(config.dilations, start=1)
+        )
+        bands = config.bands or (0,) * len(config.dilations)
+        self.band_blocks = nn.ModuleDict(
+            {str(n): BandBlock(config.channels, width) for n, width in enumerate(bands, 1) if width}
         )
         joined = config.channels * len(config.joined_blocks)
-        self.join = nn.Conv1d(joined, config.pooled_channels, 1, bias=False)
+        self.join = nn.Conv1d(
+            joined, config.pooled_channels, 1, groups=config.join_groups, bias=False
+        )
         self.join_norm = nn.BatchNorm1d(config.pooled_channels)
         self.pooling = AttentiveStatistics(config.pooled_channels, config.attention_channels)
         self.pooled_norm = nn.BatchNorm1d(2 * config.pooled_channels)
@@ -113,9 +142,12 @@ class TdnnEncoder(nn.Module):
             nn.Conv1d(config.speech_channels, 1, 1),
         )
         # (channels, frames) of the past that each causal layer needs, in the order of the cache.
-        self._cache_shapes = [(frontend.num_mels, config.kernel - 1)] + [
-            (config.channels, (config.kernel - 1) * dilation) for dilation in config.dilations
-        ]
+        self._cache_shapes = [] if self.front is None else self.front.cache_shapes
+        self._cache_shapes += [(inputs, config.kernel - 1)]
+        for number, block in enumerate(self.blocks, start=1):
+            if str(number) in self.band_blocks:
+                self._cache_shapes.append((config.channels, _past(self.band_blocks[str(number)])))
+            self._cache_shapes.append((config.channels, _past(block)))
 
     @property
     def embedding_dim(self) -> int:
@@ -153,30 +185,42 @@ class TdnnEncoder(nn.Module):
             embedding (B, D) of length T, hop_statistics (B, statistics_size) of this block alone,
             speech (B, k) probability, next_cache (B, cache_size).
         """
-        features, next_cache = self.frame_features(samples, cache)
+        features, next_cache = self.frame_features(self.log_mel(samples), cache)
         hop_statistics = self.pooling.partial_sums(features, frame_weights)
         embedding = self.embed_statistics(statistics + hop_statistics)
         speech = torch.sigmoid(self.speech_logits(features))
         return self.scale(embedding), hop_statistics, speech, next_cache
 
-    def utterance(self, samples: Tensor) -> tuple[Tensor, Tensor | None]:
+    def utterance(
+        self, samples: Tensor, feature_weights: Tensor | None = None
+    ) -> tuple[Tensor, Tensor | None]:
         """Whole utterances at once, as training hears them.
 
         Args:
             samples: (B, n) float32 in +-1.
+            feature_weights: (B, num_mels, k) that the normalised log-mel features are multiplied
+                by, 0 = hidden (SpecAugment); None = all are heard.
 
         Returns:
             embedding (B, D) before scaling, speech logits (B, k).
         """
         cache, _ = self.start(len(samples), device=samples.device)
         # One zero stands for the sample before the first (pre-emphasis).
-        features, _ = self.frame_features(functional.pad(samples, (1, 0)), cache)
+        log_mel = self.log_mel(functional.pad(samples, (1, 0)))
+        if feature_weights is not None:
+            log_mel = log_mel * feature_weights
+        features, _ = self.frame_features(log_mel, cache)
         weights = torch.ones(features.shape[0], features.shape[2], device=samples.device)
         statistics = self.pooling.partial_sums(features, weights)
         return self.embed_statistics(statistics), self.speech_logits(features)
 
-    def frame_features(self, samples: Tensor, cache: Tensor) -> tuple[Tensor, Tensor]:
-        """Samples and cache -> (B, pooled_channels, k) features and the next cache."""
+    def log_mel(self, samples: Tensor) -> Tensor:
+        """Samples, one zero first -> normalised log-mel features (B, num_mels, k)."""
+        normalised: Tensor = self.input_norm(self.frontend(samples))
+        return normalised
+
+    def frame_features(self, log_mel: Tensor, cache: Tensor) -> tuple[Tensor, Tensor]:
+        """Normalised features and cache -> (B, pooled_channels, k) features and the next cache."""
         sizes = [channels * frames for channels, frames in self._cache_shapes]
         past = [
             flat.reshape(-1, *shape)
@@ -184,13 +228,22 @@ class TdnnEncoder(nn.Module):
                 cache.split_with_sizes(sizes, 1), self._cache_shapes, strict=True
             )
         ]
-        extended = torch.cat([past[0], self.input_norm(self.frontend(samples))], dim=2)
-        kept = [extended[:, :, -past[0].shape[2] :]]
+        kept: list[Tensor] = []
+        if self.front is not None:
+            front_layers = len(self.front.cache_shapes)
+            log_mel, kept = self.front(log_mel, past[:front_layers])
+            past = past[front_layers:]
+        pasts = iter(past)
+        extended = torch.cat([next(pasts), log_mel], dim=2)
+        kept.append(extended[:, :, 1 - self.config.kernel :])
         features = functional.relu(self.input_channel_norm(self.input(extended)))
         joined = []
         for number, block in enumerate(self.blocks, start=1):
-            features, block_past = block(features, past[number])
-            kept.append(block_past)
+            if str(number) in self.band_blocks:
+                features, tail = self.band_blocks[str(number)](features, next(pasts))
+                kept.append(tail)
+            features, tail = block(features, next(pasts))
+            kept.append(tail)
             if number in self.config.joined_blocks:
                 joined.append(features)
         pooled = self.join_norm(self.join(torch.cat(joined, dim=1)))
@@ -218,3 +271,8 @@ class TdnnEncoder(nn.Module):
             torch.zeros(batch, self.cache_size, device=device),
             torch.zeros(batch, self.statistics_size, device=device),
         )
+
+
+def _past(block: nn.Module) -> int:
+    frames: int = cast("CausalBlock | BandBlock", block).past_frames
+    return frames

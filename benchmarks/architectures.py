@@ -1,0 +1,139 @@
+"""Architectures: what each configuration in training/configs costs on one thread, and how it errs.
+
+Untrained weights cost as much as trained ones. Error rates are those that finished runs left in
+`runs/NAME/summary.json` (`speakersdk-train fit training/configs/NAME.toml -o runs/NAME`). Times are
+taken in turns, so that their ratios hold on a busy machine, too.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from _harness import REPOSITORY, Benchmark
+from speakersdk.audio import SAMPLE_RATE_HZ
+from speakersdk.encoder import SpeakerEncoder, load_encoder
+from speakersdk_export.graph import stateful_graph
+from speakersdk_export.model_file import write_model
+from speakersdk_export.onnx_export import make_manifest
+from speakersdk_training.checkpoint import CheckpointInfo, weights_sha256
+from speakersdk_training.config import TrainConfig, load_config
+from speakersdk_training.models import TdnnEncoder
+
+CONFIGS = REPOSITORY / "training" / "configs"
+RUNS = REPOSITORY / "runs"
+OFFLINE_S = 3.0
+HOP_S = 0.1
+WINDOW_HOPS = 30
+
+
+def main() -> int:
+    """Export every architecture once, and time all of them side by side."""
+    benchmark = Benchmark(
+        name="architectures",
+        question="What does each encoder architecture cost on one thread, and how does it err?",
+    )
+    configs = distinct_architectures()
+    if benchmark.smoke:
+        configs = dict(list(configs.items())[:1])
+    encoders: dict[str, SpeakerEncoder] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for name, config in configs.items():
+            torch.manual_seed(1)
+            encoder = TdnnEncoder(config.tdnn, config.frontend).eval()
+            benchmark.record(f"{name}: architecture", sizes(encoder))
+            encoders[name] = exported(encoder, Path(folder) / f"{name}.onnx")
+        samples = 0.1 * np.random.default_rng(1).standard_normal(
+            round(OFFLINE_S * SAMPLE_RATE_HZ)
+        ).astype(np.float32)
+        offline = benchmark.measure_together(
+            {
+                f"{name}, whole {OFFLINE_S:g} s": (lambda each=each: each.encode(samples))
+                for name, each in encoders.items()
+            },
+            work=OFFLINE_S,
+            unit="s of audio",
+        )
+        hops = benchmark.measure_together(
+            {f"{name}, hop": one_hop(each, samples) for name, each in encoders.items()},
+            work=HOP_S,
+            unit="s of audio",
+        )
+    first = next(iter(encoders))
+    for name in encoders:
+        whole, hop = offline[f"{name}, whole {OFFLINE_S:g} s"], hops[f"{name}, hop"]
+        benchmark.record(
+            f"{name}: real-time factor",
+            {
+                "offline": round(whole.median_s / OFFLINE_S, 5),
+                "hop": round(hop.median_s / HOP_S, 5),
+                "hop_ratio_to_first": round(hop.minimum_s / hops[f"{first}, hop"].minimum_s, 3),
+            },
+        )
+    for path in sorted(CONFIGS.glob("*.toml")):
+        if (rates := error_rates(path.stem)) is not None:
+            benchmark.record(f"{path.stem}: error rates", rates)
+    benchmark.finish()
+    return 0
+
+
+def distinct_architectures() -> dict[str, TrainConfig]:
+    """Configurations by name; of those that differ in the training alone, the first."""
+    found: dict[Any, tuple[str, TrainConfig]] = {}
+    for path in sorted(CONFIGS.glob("*.toml")):
+        config = load_config(path)
+        if config.run.encoder == "tdnn":
+            found.setdefault((config.tdnn, config.frontend), (path.stem, config))
+    return dict(found.values())
+
+
+def sizes(encoder: TdnnEncoder) -> dict[str, float]:
+    """Parameters, and multiply-accumulates of a second of audio, front end included."""
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        encoder.utterance(torch.zeros(1, 400 + 160 * 99))
+    return {
+        "parameters": sum(each.numel() for each in encoder.parameters()),
+        "million_macs_per_s": round(counter.get_total_flops() / 2e6, 1),
+        "cache_values": encoder.cache_size,
+    }
+
+
+def exported(encoder: TdnnEncoder, path: Path) -> SpeakerEncoder:
+    """The encoder as the SDK runs it."""
+    info = CheckpointInfo("untrained", 0, (), weights_sha256(encoder), True, {})
+    graph = stateful_graph(encoder, has_speech_head=True)
+    write_model(path, graph, make_manifest(encoder, info))
+    return load_encoder(path)
+
+
+def one_hop(encoder: SpeakerEncoder, samples: np.ndarray) -> Any:
+    """A call that pushes 100 ms into a stream that never ends."""
+    stream = encoder.stream()
+    hop = samples[: round(HOP_S * SAMPLE_RATE_HZ)]
+    for _ in range(WINDOW_HOPS):
+        stream.push(hop)
+    return lambda: stream.push(hop)
+
+
+def error_rates(name: str) -> dict[str, float] | None:
+    """EER in percent of each trial list at the end of a finished run; None without one."""
+    path = RUNS / name / "summary.json"
+    if not path.is_file():
+        return None
+    summary = json.loads(path.read_text(encoding="utf-8"))
+    rates = {
+        f"{trials} {score}": round(100 * metrics[key], 2)
+        for trials, metrics in summary["metrics"].items()
+        for score, key in (("J", "eer"), ("cosine", "eer_cosine"))
+    }
+    return rates | {"steps": summary["step"], "seconds": summary["seconds"]}
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

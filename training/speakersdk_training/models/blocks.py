@@ -1,0 +1,153 @@
+"""Parts of the frame network: residual blocks in time, on bands, and a front of 2-D convolutions.
+
+Each part is causal and carries its own past: (B, C, k) features and (B, C, past) earlier frames ->
+features of the same k frames and the past of the next call.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+_BAND_KERNEL = 3  # taps of 2-D convolutions along both axes
+
+
+class CausalBlock(nn.Module):
+    """Depthwise causal convolution in time, then a pointwise expansion, with a skip connection."""
+
+    def __init__(
+        self,
+        channels: int,
+        expansion: int,
+        kernel: int,
+        dilation: int,
+        *,
+        squeeze_channels: int = 0,
+        drop_path: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.past_frames = (kernel - 1) * dilation
+        self.drop_path = drop_path
+        self.depthwise = nn.Conv1d(
+            channels, channels, kernel, dilation=dilation, groups=channels, bias=False
+        )
+        self.depthwise_norm = nn.BatchNorm1d(channels)
+        self.expand = nn.Conv1d(channels, expansion, 1, bias=False)
+        self.expand_norm = nn.BatchNorm1d(expansion)
+        self.squeeze = FrameSqueeze(expansion, squeeze_channels) if squeeze_channels else None
+        self.project = nn.Conv1d(expansion, channels, 1, bias=False)
+        self.project_norm = nn.BatchNorm1d(channels)
+
+    def forward(self, features: Tensor, past: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, C, k) features and (B, C, past) earlier frames -> same shapes, moved on by k."""
+        extended = torch.cat([past, features], dim=2)
+        hidden = self.depthwise_norm(self.depthwise(extended))
+        hidden = functional.relu(self.expand_norm(self.expand(hidden)))
+        if self.squeeze is not None:
+            hidden = self.squeeze(hidden)
+        hidden = self.project_norm(self.project(hidden))
+        if self.training and self.drop_path:
+            hidden = hidden * self._kept(hidden)
+        return functional.relu(features + hidden), extended[:, :, -self.past_frames :]
+
+    def _kept(self, hidden: Tensor) -> Tensor:
+        """(B, 1, 1): rows that go through the block, scaled to keep the mean.
+
+        Source: G. Huang et al., "Deep networks with stochastic depth", 2016.
+        """
+        share = 1 - self.drop_path
+        draw = torch.rand(hidden.shape[0], 1, 1, device=hidden.device)
+        return (draw < share).to(hidden.dtype) / share
+
+
+class FrameSqueeze(nn.Module):
+    """Squeeze-excitation without a mean over time: each frame's gates come from that frame alone.
+
+    Its features already see the frames before it, and nothing has to be carried along. After J. Hu
+    et al., "Squeeze-and-excitation networks", 2018.
+    """
+
+    def __init__(self, channels: int, bottleneck: int) -> None:
+        super().__init__()
+        self.gate = nn.Sequential(
+            nn.Conv1d(channels, bottleneck, 1),
+            nn.ReLU(),
+            nn.Conv1d(bottleneck, channels, 1),
+            nn.Sigmoid(),
+        )
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(B, C, k) -> (B, C, k)."""
+        gated: Tensor = features * self.gate(features)
+        return gated
+
+
+class BandBlock(nn.Module):
+    """A 2-D convolution over channels taken as (C / bands, bands), with a skip connection.
+
+    Between blocks in time this makes a network after I. Yakovlev et al., "Reshape dimensions
+    network" (ReDimNet), 2024: one constant volume seen by turns as a line and as a plane. Other
+    than there a plane has one convolution, and it is causal.
+    """
+
+    def __init__(self, channels: int, bands: int) -> None:
+        super().__init__()
+        self.past_frames = _BAND_KERNEL - 1
+        self.bands = bands
+        planes = channels // bands
+        self.planar = nn.Conv2d(planes, planes, _BAND_KERNEL, padding=(1, 0), bias=False)
+        self.planar_norm = nn.BatchNorm2d(planes)
+
+    def forward(self, features: Tensor, past: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, C, k) features and (B, C, 2) earlier frames -> same shapes, moved on by k."""
+        extended = torch.cat([past, features], dim=2)
+        batch, channels, frames = extended.shape
+        planes = extended.reshape(batch, channels // self.bands, self.bands, frames)
+        hidden = self.planar_norm(self.planar(planes))
+        return functional.relu(features + hidden.flatten(1, 2)), extended[:, :, -self.past_frames :]
+
+
+class PlanarFront(nn.Module):
+    """Four 2-D convolutions before the first layer in time: a quarter of the bands is left.
+
+    A formant that lies a band higher, as another speaker's does, meets the same weights. After
+    J. Thienpondt et al., "Integrating frequency translational invariance in TDNNs", 2021.
+    """
+
+    def __init__(self, num_mels: int, channels: int) -> None:
+        super().__init__()
+        self.past_frames = _BAND_KERNEL - 1
+        half = -(-num_mels // 2)
+        inputs, strides, bands = (1, channels, channels, channels), (2, 1, 1, 2), (num_mels, half)
+        self.layers = nn.ModuleList(
+            nn.Conv2d(
+                planes, channels, _BAND_KERNEL, stride=(stride, 1), padding=(1, 0), bias=False
+            )
+            for planes, stride in zip(inputs, strides, strict=True)
+        )
+        self.norms = nn.ModuleList(nn.BatchNorm2d(channels) for _ in inputs)
+        self._planes = [(1, bands[0]), *[(channels, bands[1])] * 3]
+        self.channels = channels * -(-half // 2)
+
+    @property
+    def cache_shapes(self) -> list[tuple[int, int]]:
+        """(channels, frames) of the past of each layer."""
+        return [(planes * bands, self.past_frames) for planes, bands in self._planes]
+
+    def forward(self, log_mel: Tensor, pasts: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
+        """(B, num_mels, k) and each layer's past -> (B, channels, k), and the next pasts."""
+        features = log_mel.unsqueeze(1)  # (B, 1, num_mels, k)
+        kept = []
+        skipped = None
+        for number, (layer, norm) in enumerate(zip(self.layers, self.norms, strict=True)):
+            past = pasts[number].reshape(-1, *self._planes[number], self.past_frames)
+            extended = torch.cat([past, features], dim=3)
+            kept.append(extended[:, :, :, -self.past_frames :].flatten(1, 2))
+            hidden = norm(layer(extended))
+            if number == 1:
+                skipped = features
+            if number == 2:  # the two middle layers are a residual block
+                hidden = hidden + skipped
+            features = functional.relu(hidden)
+        return features.flatten(1, 2), kept
