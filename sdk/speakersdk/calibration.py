@@ -1,11 +1,13 @@
 """From a score to a log-likelihood ratio, and from an asked-for error rate to a threshold.
 
-    llr = offset + (scale + speech_scale * ln s) * score + speech_weight * ln s
+    l   = ln s
+    llr = offset + speech_weight l + speech_weight_curve l^2
+        + (scale + speech_scale l + speech_scale_curve l^2) score
 
 s is the harmonic mean of both sides' net speech in seconds: the scatter of a score comes from both,
-as 1 / speech of each. Scores of long recordings lie higher and spread less, hence the product; and
+as 1 / speech of each. Scores of long recordings lie higher and spread less, hence the products; and
 the same llr of impostors is rarer the longer they spoke, hence a threshold that falls with ln s.
-docs/decisions/0001 and 0002 have the figures.
+docs/decisions/0001 to 0003 have the figures.
 
 The weights are fitted by logistic regression on the development trials when a model is exported
 (N. Brummer, "Measuring, refining and calibrating speaker and language information", 2010, ch. 7),
@@ -15,13 +17,14 @@ the thresholds by quantile regression of the nontarget trials' llr on ln s.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from speakersdk.errors import ConfigError
+from speakersdk.regression import logistic_weights, rate_line, upper_line
 
 # Below this net speech the fit has seen no trials; INCONCLUSIVE is the honest answer.
 DEFAULT_MINIMUM_SPEECH_S = 0.8
@@ -29,15 +32,8 @@ DEFAULT_MINIMUM_SPEECH_S = 0.8
 FAR_GRID = (0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001)
 # With 10 false accepts expected, the measured rate is within a factor of 2 (95 % interval).
 MINIMUM_FALSE_ACCEPTS = 10
-_NEWTON_STEPS = 100
-# Ridge on the standardised weights, where the trials weigh N together: keeps separable data finite
-# and moves nothing on 10^4 trials.
-_RIDGE = 1e-3
-# Thresholds per ln s: the search begins with these and ends that close.
-_SLOPES = (-8.0, 8.0)
-_SLOPE_STEP = 1e-3
 
-_Seconds = TypeVar("_Seconds", float, npt.NDArray[np.float64])
+_Numbers = TypeVar("_Numbers", float, npt.NDArray[np.float64])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +70,8 @@ class Calibration:
     """Logistic calibration and its operating points, ordered by falling FAR.
 
     Attributes:
-        offset, scale, speech_scale, speech_weight: the weights of the module's formula.
+        offset, scale, speech_scale, speech_weight, speech_scale_curve, speech_weight_curve: the
+            weights of the module's formula; models of before have no curves.
         minimum_speech_s: net speech of a side below which no decision is supported.
         maximum_speech_s: longest net speech of a side in the fit; more counts as this much.
         num_target, num_nontarget: trials of the fit.
@@ -85,6 +82,8 @@ class Calibration:
     scale: float
     speech_scale: float
     speech_weight: float
+    speech_scale_curve: float = 0.0
+    speech_weight_curve: float = 0.0
     minimum_speech_s: float = DEFAULT_MINIMUM_SPEECH_S
     maximum_speech_s: float
     num_target: int
@@ -101,8 +100,21 @@ class Calibration:
     def llr(self, score: float, *, enrolled_speech_s: float, probe_speech_s: float) -> float:
         """Log-likelihood ratio (natural log) of same speaker against different speakers."""
         log_speech = math.log(self.comparable_speech_s(enrolled_speech_s, probe_speech_s))
-        slope = self.scale + self.speech_scale * log_speech
-        return self.offset + slope * score + self.speech_weight * log_speech
+        return self._slope(log_speech) * score + self._intercept(log_speech)
+
+    def llrs(
+        self, scores: npt.NDArray[np.float64], speech_s: npt.NDArray[np.float64]
+    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        """`llr` and `comparable_speech_s` of many trials.
+
+        Args:
+            scores: (N,)
+            speech_s: (N, 2) net speech of both sides.
+        """
+        a_s, b_s = np.clip(speech_s, self.minimum_speech_s, self.maximum_speech_s).T
+        comparable_s = _harmonic_mean(a_s, b_s)
+        log_speech = np.log(comparable_s)
+        return self._slope(log_speech) * scores + self._intercept(log_speech), comparable_s
 
     def operating_point(self, far: float) -> OperatingPoint:
         """The thresholds for an asked-for false-accept rate, log-linear between stored points.
@@ -141,6 +153,13 @@ class Calibration:
                 "likelier speaker or a cheaper false accept lowers it"
             )
 
+    def _slope(self, log_speech: _Numbers) -> _Numbers:
+        return self.scale + (self.speech_scale + self.speech_scale_curve * log_speech) * log_speech
+
+    def _intercept(self, log_speech: _Numbers) -> _Numbers:
+        curve = self.speech_weight_curve * log_speech
+        return self.offset + (self.speech_weight + curve) * log_speech
+
     def _check_support(self, far: float) -> None:
         points = self.operating_points
         if not points:
@@ -167,6 +186,7 @@ def fit_calibration(
     labels: npt.ArrayLike,
     speech_s: npt.ArrayLike,
     *,
+    weights: npt.ArrayLike | None = None,
     prior: float = 0.5,
     minimum_speech_s: float = DEFAULT_MINIMUM_SPEECH_S,
 ) -> Calibration:
@@ -178,86 +198,88 @@ def fit_calibration(
         scores: (N,) higher = more alike.
         labels: (N,) true = target trial.
         speech_s: (N, 2) net speech of both sides.
+        weights: (N,) how much each trial counts among those of its kind in the llr, such as
+            `balanced_weights`; None = as much as any other. Thresholds count every trial once.
         prior: share of target trials that the fit weighs the classes to; 0.5 minimises Cllr.
         minimum_speech_s: of a decision.
 
     Raises:
-        ValueError: shapes differ or values are not finite.
+        ValueError: shapes differ, values are not finite, or a weight is not above 0.
         ConfigError: no trials of one kind, or scores that do not tell targets from nontargets.
     """
     values = np.asarray(scores, dtype=np.float64)
     targets = np.asarray(labels, dtype=np.bool_)
     seconds = np.asarray(speech_s, dtype=np.float64)
-    if not values.shape == targets.shape == seconds.shape[:1] or seconds.shape[1:] != (2,):
-        raise ValueError(
-            "expected arrays of shapes (N,), (N,) and (N, 2), got "
-            f"{values.shape}, {targets.shape}, {seconds.shape}"
-        )
+    counts = np.ones(targets.shape) if weights is None else np.asarray(weights, dtype=np.float64)
+    shapes = (values.shape, targets.shape, counts.shape, seconds.shape)
+    if shapes != (values.shape[:1],) * 3 + ((*values.shape[:1], 2),):
+        raise ValueError(f"expected scores, labels, weights (N,) and speech_s (N, 2), got {shapes}")
     if not (np.isfinite(values).all() and np.isfinite(seconds).all() and 0 < prior < 1):
         raise ValueError("expected finite scores and speech_s, and a prior between 0 and 1")
+    if not (np.isfinite(counts).all() and (counts > 0).all()):
+        raise ValueError("expected finite weights above 0")
     decided = (seconds >= minimum_speech_s).all(axis=1)
-    values, targets, seconds = values[decided], targets[decided], seconds[decided]
+    values, targets = values[decided], targets[decided]
+    seconds, counts = seconds[decided], counts[decided]
     if targets.all() or not targets.any():
         raise ConfigError(
             f"expected target and nontarget trials with {minimum_speech_s:g} s of speech, got "
             f"{targets.sum()} and {(~targets).sum()}; use other trials"
         )
     log_speech = np.log(_harmonic_mean(*seconds.T))
-    offset, scale, speech_scale, speech_weight = _logistic_weights(
-        np.column_stack([values, values * log_speech, log_speech]), targets, prior
+    powers = np.column_stack([log_speech, log_speech**2])
+    offset, *fitted = logistic_weights(
+        np.column_stack([values, values[:, np.newaxis] * powers, powers]), targets, counts, prior
     )
-    slopes = scale + speech_scale * log_speech
-    if not slopes.min() > 0:
-        raise ConfigError(
-            "expected scores that are higher for target trials, got a weight of "
-            f"{slopes.min():.3g}; the model does not tell these speakers apart"
-        )
-    llrs = offset + slopes * values + speech_weight * log_speech
-    return Calibration(
+    calibration = Calibration(
         offset=offset,
-        scale=scale,
-        speech_scale=speech_scale,
-        speech_weight=speech_weight,
+        scale=fitted[0],
+        speech_scale=fitted[1],
+        speech_scale_curve=fitted[2],
+        speech_weight=fitted[3],
+        speech_weight_curve=fitted[4],
         minimum_speech_s=minimum_speech_s,
         maximum_speech_s=float(seconds.max()),
         num_target=int(targets.sum()),
         num_nontarget=int((~targets).sum()),
-        operating_points=_operating_points(llrs, targets, log_speech),
+        operating_points=(),
     )
+    least = calibration._slope(log_speech).min()
+    if not least > 0:
+        raise ConfigError(
+            "expected scores that are higher for target trials, got a weight of "
+            f"{least:.3g}; the model does not tell these speakers apart"
+        )
+    llrs, _ = calibration.llrs(values, seconds)
+    return replace(calibration, operating_points=_operating_points(llrs, targets, log_speech))
 
 
-def _logistic_weights(
-    inputs: npt.NDArray[np.float64], targets: npt.NDArray[np.bool_], prior: float
-) -> tuple[float, ...]:
-    """Offset and one weight per column of (N, K) inputs, such that their sum is an llr."""
-    mean, deviation = inputs.mean(axis=0), inputs.std(axis=0)
-    deviation[deviation == 0] = 1.0  # a constant input gets weight 0 from the ridge
-    design = np.column_stack([np.ones(len(inputs)), (inputs - mean) / deviation])
-    signs = np.where(targets, 1.0, -1.0)
-    share = np.where(targets, prior / targets.sum(), (1 - prior) / (~targets).sum())
-    importance = share * len(targets)
-    prior_log_odds = math.log(prior / (1 - prior))
-    ridge = np.full(design.shape[1], _RIDGE)
+def balanced_weights(
+    labels: npt.ArrayLike, speakers: npt.ArrayLike, groups: npt.ArrayLike
+) -> npt.NDArray[np.float64]:
+    """Weights by which no length and no talkative speaker outweighs the others.
 
-    def cost(weights: npt.NDArray[np.float64]) -> float:
-        margins = signs * (design @ weights + prior_log_odds)
-        return float(importance @ np.logaddexp(0, -margins) + ridge @ weights**2 / 2)
+    The trials of one kind in one group weigh 1 together. Within them a trial weighs as
+    1 / sqrt(n_a n_b) with n the number of trials of each of its two speakers.
 
-    weights = np.zeros(design.shape[1])
-    for _ in range(_NEWTON_STEPS):
-        # 1 / (1 + exp(margin)), written so that no margin overflows.
-        wrong = (1 - np.tanh(signs * (design @ weights + prior_log_odds) / 2)) / 2
-        gradient = design.T @ (importance * signs * wrong) - ridge * weights
-        curvature = (importance * wrong * (1 - wrong))[:, np.newaxis] * design
-        step = np.linalg.solve(design.T @ curvature + np.diag(ridge), gradient)
-        # A full step overshoots where the sigmoid is flat; the cost is convex, so halving ends.
-        while cost(weights + step) > cost(weights) and np.abs(step).max() > 1e-10:
-            step = step / 2
-        weights = weights + step
-        if np.abs(step).max() <= 1e-10:
-            break
-    slopes = weights[1:] / deviation
-    return (float(weights[0] - slopes @ mean), *slopes.tolist())
+    Args:
+        labels: (N,) true = target trial.
+        speakers: (N, 2) of the two sides, numbered from 0.
+        groups: (N,) which trials are of one sort, such as of one list or length.
+
+    Returns:
+        (N,)
+    """
+    targets, sides, sorts = (
+        np.asarray(labels, bool), np.asarray(speakers, np.int64), np.asarray(groups)
+    )  # fmt: skip
+    weights = np.zeros(len(targets))
+    for sort in np.unique(sorts):
+        for kind in (targets, ~targets):
+            here = kind & (sorts == sort)
+            shares = 1 / np.sqrt(np.bincount(sides[here].ravel())[sides[here]].prod(axis=1))
+            weights[here] = shares / shares.sum()
+    return weights
 
 
 def _operating_points(
@@ -272,9 +294,9 @@ def _operating_points(
         num_accepted = math.floor(far * np.count_nonzero(~targets) + 1e-9)
         if num_accepted < MINIMUM_FALSE_ACCEPTS:
             break
-        llr, slope = _upper_line(llrs[~targets], log_speech[~targets], num_accepted)
+        llr, slope = upper_line(llrs[~targets], log_speech[~targets], num_accepted)
         rejected = llrs[targets] < llr + slope * log_speech[targets]
-        frr_logit, frr_slope = _rate_line(rejected, log_speech[targets])
+        frr_logit, frr_slope = rate_line(rejected, log_speech[targets])
         points.append(
             OperatingPoint(
                 far=far,
@@ -288,46 +310,5 @@ def _operating_points(
     return tuple(points)
 
 
-def _upper_line(
-    values: npt.NDArray[np.float64], positions: npt.NDArray[np.float64], num_above: int
-) -> tuple[float, float]:
-    """Offset and slope of the line with at most `num_above` values on or above it.
-
-    Quantile regression: of these lines the one of least pinball loss, which is convex in the slope.
-    """
-    share = num_above / len(values)
-
-    def offset(slope: float) -> float:
-        rest = values - slope * positions
-        place = len(rest) - 1 - num_above
-        return float(np.nextafter(np.partition(rest, place)[place], np.inf))
-
-    def loss(slope: float) -> float:
-        distance = values - slope * positions - offset(slope)
-        return float(np.maximum((1 - share) * distance, -share * distance).sum())
-
-    if not np.ptp(positions) > 0:
-        return offset(0.0), 0.0
-    low, high = _SLOPES
-    while high - low > _SLOPE_STEP:
-        left, right = low + (high - low) / 3, high - (high - low) / 3
-        low, high = (low, right) if loss(left) <= loss(right) else (left, high)
-    slope = (low + high) / 2
-    return offset(slope), slope
-
-
-def _rate_line(
-    happened: npt.NDArray[np.bool_], positions: npt.NDArray[np.float64]
-) -> tuple[float, float]:
-    """Log-odds of an event: at position 0, and per unit of position."""
-    count, total = int(happened.sum()), len(happened)
-    if not 0 < count < total:
-        # Half an event more of each keeps the odds finite; nothing is known of the slope.
-        return math.log((count + 0.5) / (total - count + 0.5)), 0.0
-    share = count / total
-    offset, slope = _logistic_weights(positions[:, np.newaxis], happened, share)
-    return offset + math.log(share / (1 - share)), slope
-
-
-def _harmonic_mean(a: _Seconds, b: _Seconds) -> _Seconds:
+def _harmonic_mean(a: _Numbers, b: _Numbers) -> _Numbers:
     return 2 / (1 / a + 1 / b)

@@ -1,0 +1,74 @@
+import math
+
+import numpy as np
+import pytest
+
+from speakersdk.regression import logistic_weights, rate_line, upper_line
+
+
+def test_weights_agree_with_a_second_implementation(rng: np.random.Generator) -> None:
+    linear_model = pytest.importorskip("sklearn.linear_model")
+    targets = np.repeat([True, False], [200, 900])
+    inputs = rng.normal(targets[:, np.newaxis] * [1.0, -0.5], 1.0) * [3.0, 0.2] + [5.0, -1.0]
+    counts = rng.uniform(0.5, 2.0, 1100)
+    share = np.where(targets, 0.2 / counts[targets].sum(), 0.8 / counts[~targets].sum())
+    reference = linear_model.LogisticRegression(
+        C=1e8, solver="newton-cholesky", tol=1e-12, max_iter=1000
+    ).fit(inputs, targets, sample_weight=counts * share * 1100)
+    offset, *weights = logistic_weights(inputs, targets, counts, 0.2)
+    # Our ridge of 1e-3 against a curvature of 50 or more (the inputs are standardised and hardly
+    # correlated): 2e-5 of the weights.
+    np.testing.assert_allclose(weights, reference.coef_[0], rtol=1e-4)
+    # An llr: the log-odds without those of the prior.
+    expected = reference.intercept_[0] - math.log(0.2 / 0.8)
+    np.testing.assert_allclose(offset, expected, rtol=2e-4)
+
+
+def test_separable_classes_get_finite_weights() -> None:
+    inputs = np.array([[0.0], [1.0], [2.0], [3.0]])
+    weights = logistic_weights(inputs, np.array([False, False, True, True]), np.ones(4), 0.5)
+    assert np.isfinite(weights).all()
+    assert weights[1] > 0
+
+
+@pytest.mark.parametrize("num_above", [0, 1, 10, 499])
+def test_as_many_lie_above_the_line_as_were_asked_for(
+    rng: np.random.Generator, num_above: int
+) -> None:
+    positions = rng.uniform(-1.0, 2.0, 500)
+    values = rng.normal(1.5 * positions, 1.0)
+    offset, slope = upper_line(values, positions, num_above)
+    # The line itself lies on one value, just below it; rounding may count that one or not.
+    assert abs(np.count_nonzero(values >= offset + slope * positions) - num_above) <= 1
+
+
+def test_the_line_follows_the_slope_of_the_quantile(rng: np.random.Generator) -> None:
+    positions = rng.uniform(0.0, 2.0, 50_000)
+    values = 3.0 - 2.0 * positions + rng.uniform(0.0, 1.0, 50_000)
+    offset, slope = upper_line(values, positions, 5_000)
+    # Uniform scatter: the 0.9 quantile is exactly 3.9 - 2 x. Standard errors at this size are
+    # sqrt(0.9 0.1 / 50,000) / density 1 = 0.0013 for the height, 0.0023 for the slope.
+    assert slope == pytest.approx(-2.0, abs=0.01)
+    assert offset == pytest.approx(3.9, abs=0.01)
+
+
+def test_at_one_position_the_line_is_a_threshold() -> None:
+    offset, slope = upper_line(np.arange(10.0), np.zeros(10), 3)
+    assert slope == 0.0
+    assert offset == pytest.approx(6.0)
+    assert np.count_nonzero(np.arange(10.0) >= offset) == 3
+
+
+def test_the_rate_line_finds_the_log_odds(rng: np.random.Generator) -> None:
+    positions = rng.uniform(-1.0, 1.0, 100_000)
+    happened = rng.uniform(size=100_000) < 1 / (1 + np.exp(2.0 + 1.5 * positions))
+    # Standard errors at this size: 0.011 and 0.018.
+    assert rate_line(happened, positions) == pytest.approx((-2.0, -1.5), abs=0.08)
+
+
+@pytest.mark.parametrize("happened", [True, False])
+def test_what_always_or_never_happened_has_finite_odds(happened: bool) -> None:
+    log_odds, slope = rate_line(np.full(20, happened), np.linspace(0, 1, 20))
+    assert slope == 0.0
+    assert abs(log_odds) == pytest.approx(math.log(20.5 / 0.5))
+    assert (log_odds > 0) is happened
