@@ -104,25 +104,26 @@ class Encodings:
         segments: Sequence[Segment],
         *,
         condition: str = "",
-        change: Callable[[Mapping[str, Waveform]], Mapping[str, Waveform]] | None = None,
+        audio: Callable[[], Mapping[str, Waveform]] | None = None,
     ) -> Side:
         """Encode segments.
 
         Args:
             segments: of equal length.
-            condition: name of the change, for the cache.
-            change: what happens to the audio of all of them before; None = nothing.
+            condition: name of what was done to the audio, for the cache.
+            audio: gives samples by name, if any are needed; None = as they were recorded.
         """
         keys = [self._key(segment, condition) for segment in segments]
         kept = [self._cache.get(key) if self._cache and key else None for key in keys]
         missing = [index for index, encoding in enumerate(kept) if encoding is None]
         if missing:
-            # A change is drawn for all of them together, whatever is kept.
-            heard = segments if change else [segments[index] for index in missing]
-            audio: Mapping[str, Waveform] = read_segment_audio(heard, DATA, num_workers=1)
-            audio = change(audio) if change else audio
+            if audio is None:
+                wanted = [segments[index] for index in missing]
+                heard: Mapping[str, Waveform] = read_segment_audio(wanted, DATA, num_workers=1)
+            else:
+                heard = audio()
             for index in missing:
-                encoding = kept[index] = self._encode(audio[segments[index].name])
+                encoding = kept[index] = self._encode(heard[segments[index].name])
                 if self._cache:
                     self._cache.put(keys[index], encoding)
         encodings = [encoding for encoding in kept if encoding is not None]
@@ -218,7 +219,10 @@ def fit(by_length: Mapping[float, Pairs], members: Flags, rng: np.random.Generat
 
 def accepted(point: OperatingPoint, llrs: Floats, speech_s: Floats) -> Flags:
     """`OperatingPoint.threshold` for many trials at once."""
-    reached: Flags = llrs >= point.llr + point.llr_slope * np.log(speech_s)
+    log_speech = np.log(speech_s)
+    reached: Flags = (
+        llrs >= point.llr + (point.llr_slope + point.llr_curve * log_speech) * log_speech
+    )
     return reached
 
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -40,6 +40,7 @@ from speakersdk.audio import SAMPLE_RATE_HZ
 from speakersdk.encoder import SpeakerEncoder, load_encoder
 from speakersdk.metrics import cllr, eer, min_cllr
 from speakersdk.models import default_model_path
+from speakersdk.trials import Segment
 from speakersdk_training.trial_audio import read_segment_audio
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ if TYPE_CHECKING:
 
 LENGTHS_S = (1.5, 3.0, 6.0)
 # Segments of each speaker: more take minutes and narrow nothing, for it is speakers that are few.
-PER_SPEAKER = 6
+PER_SPEAKER = 4
 _SEED = 20261122
 _ROOM_S = 0.5
 _EQUALISER_DB = 8.0
@@ -120,9 +121,8 @@ def measure(
         for length_s, side in clean.items():
             probes = side
             if change is not None:
-                # One batch, so that a draw depends on the condition and length alone.
-                applied = partial(_apply, change, seed=_SEED + round(10 * length_s))
-                probes = encodings.side(segments[length_s], condition=condition, change=applied)
+                audio = partial(_changed, change, segments, length_s)
+                probes = encodings.side(segments[length_s], condition=condition, audio=audio)
             everything = compare(side, probes)
             trials = everything.answered(minimum_s)
             scored = _scored(trials, side, probes, cohort)
@@ -180,23 +180,36 @@ def _mean(ways: list[Any]) -> Any:
     return rounded(np.mean(ways))
 
 
-def _apply(change: Change, audio: Mapping[str, Waveform], *, seed: int) -> dict[str, Waveform]:
-    """Change all segments; a segment whose last piece decoded short is filled up and cut again."""
+def _changed(
+    change: Change, segments: Mapping[float, list[Segment]], length_s: float
+) -> dict[str, Waveform]:
+    """All segments of a length changed in one batch: a draw depends on condition and length alone.
+
+    One whose last piece decoded short is filled up and cut again.
+    """
     import torch
 
     from speakersdk_training.augment.random import BatchRandom
 
+    heard = _decoded(tuple(at for listed in segments.values() for at in listed))
+    audio = {segment.name: heard[segment.name] for segment in segments[length_s]}
     longest = max(len(samples) for samples in audio.values())
     batch = torch.zeros(len(audio), longest)
     for row, samples in zip(batch, audio.values(), strict=True):
         row[: len(samples)] = torch.from_numpy(samples)
-    random = BatchRandom(torch.Generator().manual_seed(seed))
+    random = BatchRandom(torch.Generator().manual_seed(_SEED + round(10 * length_s)))
     with torch.inference_mode():
         changed = change(batch, random).clamp(-1, 1)
     return {
         name: row[: len(samples)].numpy()
         for (name, samples), row in zip(audio.items(), changed, strict=True)
     }
+
+
+@lru_cache(maxsize=1)
+def _decoded(segments: tuple[Segment, ...]) -> dict[str, Waveform]:
+    """Samples of the segments; the files are decoded once for all conditions and lengths."""
+    return read_segment_audio(segments, DATA, num_workers=1)
 
 
 def _changes() -> dict[str, Change]:

@@ -24,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from speakersdk.errors import ConfigError
-from speakersdk.regression import logistic_weights, rate_line, upper_line
+from speakersdk.regression import logistic_weights, rate_line, upper_curve, upper_offset
 
 # Below this net speech the fit has seen no trials; INCONCLUSIVE is the honest answer.
 DEFAULT_MINIMUM_SPEECH_S = 0.8
@@ -32,6 +32,8 @@ DEFAULT_MINIMUM_SPEECH_S = 0.8
 FAR_GRID = (0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001)
 # With 10 false accepts expected, the measured rate is within a factor of 2 (95 % interval).
 MINIMUM_FALSE_ACCEPTS = 10
+# Fewer false accepts do not tell how a threshold bends; it takes the shape of the next looser one.
+_SHAPED_FALSE_ACCEPTS = 100
 
 _Numbers = TypeVar("_Numbers", float, npt.NDArray[np.float64])
 
@@ -44,7 +46,8 @@ class OperatingPoint:
         far: false-accept rate: at most this share of the nontarget trials is accepted.
         frr: false-reject rate: share of the target trials rejected, over all lengths of the fit.
         llr: threshold for 1 s of comparable speech.
-        llr_slope: by how much it changes with ln s; mostly below 0.
+        llr_slope, llr_curve: by how much it changes with ln s and its square; models of before
+            have no curve.
         frr_logit: log-odds of a false reject at 1 s of comparable speech.
         frr_slope: by how much they change with ln s.
     """
@@ -55,10 +58,12 @@ class OperatingPoint:
     llr_slope: float
     frr_logit: float
     frr_slope: float
+    llr_curve: float = 0.0
 
     def threshold(self, speech_s: float) -> float:
         """Accept when the llr is at least this; see `Calibration.comparable_speech_s`."""
-        return self.llr + self.llr_slope * math.log(speech_s)
+        log_speech = math.log(speech_s)
+        return self.llr + (self.llr_slope + self.llr_curve * log_speech) * log_speech
 
     def frr_at(self, speech_s: float) -> float:
         """Expected false-reject rate at so much comparable speech."""
@@ -289,13 +294,18 @@ def _operating_points(
 ) -> tuple[OperatingPoint, ...]:
     """Thresholds of each supported rate: none accepts a larger share of the nontargets."""
     points: list[OperatingPoint] = []
+    slope = curve = 0.0
     for far in FAR_GRID:
         # The small addition keeps 0.001 * 80000 from rounding to 79.
         num_accepted = math.floor(far * np.count_nonzero(~targets) + 1e-9)
         if num_accepted < MINIMUM_FALSE_ACCEPTS:
             break
-        llr, slope = upper_line(llrs[~targets], log_speech[~targets], num_accepted)
-        rejected = llrs[targets] < llr + slope * log_speech[targets]
+        if num_accepted >= _SHAPED_FALSE_ACCEPTS:
+            _, slope, curve = upper_curve(llrs[~targets], log_speech[~targets], num_accepted)
+        shape = (slope + curve * log_speech) * log_speech
+        llr = upper_offset((llrs - shape)[~targets], num_accepted)
+        thresholds = llr + shape
+        rejected = (llrs < thresholds)[targets]
         frr_logit, frr_slope = rate_line(rejected, log_speech[targets])
         points.append(
             OperatingPoint(
@@ -303,6 +313,7 @@ def _operating_points(
                 frr=float(rejected.mean()),
                 llr=llr,
                 llr_slope=slope,
+                llr_curve=curve,
                 frr_logit=frr_logit,
                 frr_slope=frr_slope,
             )

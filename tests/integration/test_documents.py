@@ -144,6 +144,8 @@ def test_tables_of_the_decisions_page_are_those_of_the_results(
     page = (REPOSITORY / "docs" / "decisions.md").read_text(encoding="utf-8")
     assert page.count("<!-- table: ") == page.count("<!-- end -->") == len(tables.TABLES)
     for name in ("decisions", "conditions"):
+        if not list((REPOSITORY / "benchmarks" / "results").glob(f"*-{name}.json")):
+            continue  # without a result its tables are empty
         assert tables.with_tables(page, latest(name)["facts"]) == page
 
 
