@@ -77,12 +77,13 @@ def upper_curve(
     """
     share = num_above / len(values)
     design = np.column_stack([np.ones(len(values)), positions, positions**2])
-    weights = np.ones(len(values))
-    line = np.zeros(3)
+    weights: npt.NDArray[np.float64] = np.ones(len(values))
+    line: npt.NDArray[np.float64] = np.zeros(3)
     for _ in range(_REWEIGHTINGS if np.ptp(positions) > 0 else 0):
         weighed = design * weights[:, np.newaxis]
         # Least squares of least length: few positions leave the curve undetermined.
-        line = np.linalg.lstsq(weighed.T @ design, weighed.T @ values, rcond=1e-10)[0]
+        found = np.linalg.lstsq(weighed.T @ design, weighed.T @ values, rcond=1e-10)[0]
+        line = np.asarray(found, np.float64)
         rest = values - design @ line
         # The pinball loss as a weighted square, rounded off where a value lies on the curve.
         weights = np.where(rest > 0, 1 - share, share) / np.maximum(np.abs(rest), _ROUNDING)
