@@ -2,66 +2,61 @@
 
 The development speakers of speechocean762 are split into two halves (every other name). The
 calibration is fitted on one half and its thresholds tried on the other, both ways. All pairs of
-segments of one length are compared, but for those that share audio. Needs the speech corpora
-(`../shared/data`, or another folder in SPEAKERSDK_SPEECH_DATA); draws docs/decisions.svg.
+segments of one length are compared, but for those that share audio. Beside it: what each verdict
+was given to, score normalisation with and without, and Resemblyzer with one fixed threshold.
+
+Needs the speech corpora (`../shared/data`, or another folder in SPEAKERSDK_SPEECH_DATA). Writes the
+tables of docs/decisions.md and draws docs/decisions.svg.
 """
 
 from __future__ import annotations
 
-import os
 import sys
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+import _normalisation as normalisation
+import _resemblyzer
+from _decision_tables import DOCUMENT, draw, write_tables
 from _harness import REPOSITORY, Benchmark
-from speakersdk.calibration import Calibration, fit_calibration
-from speakersdk.encoder import SpeakerEncoder, load_encoder
-from speakersdk.metrics import cllr, min_cllr
+from _trial_pairs import (
+    DATA,
+    DEVELOPMENT,
+    FARS,
+    Encodings,
+    Flags,
+    Pairs,
+    Side,
+    accepted,
+    compare,
+    far_interval,
+    fit,
+    halves,
+    read_length,
+    rounded,
+    speaker_names,
+)  # fmt: skip
+from speakersdk.calibration import Calibration
+from speakersdk.decision import Verdict
+from speakersdk.decision_rule import Request
+from speakersdk.encoder import load_encoder
+from speakersdk.metrics import cllr, eer, frr_at_far, min_cllr
 from speakersdk.models import default_model_path
-from speakersdk.scoring import symmetric_kl_matrix
-from speakersdk.trials import Segment, read_segments, share_audio
-from speakersdk_training.corpus import read_packs
-from speakersdk_training.trial_audio import read_segment_audio
-from speakersdk_training.trial_lists import cut_segments
 
-DATA = Path(os.environ.get("SPEAKERSDK_SPEECH_DATA", REPOSITORY.parent / "shared" / "data"))
-CORPUS = "speechocean762"
 LENGTHS_S = (1.5, 3.0, 6.0, 10.0)
-FARS = (0.05, 0.01, 0.001)
-# Trials of each length and kind in a fit, so that no length outweighs the others.
-FIT_TARGETS, FIT_NONTARGETS = 6_000, 25_000
-DRAWS = 1000
+# Lengths that are tried as well but too short for a fit, and their segments of each speaker.
+SHORT_S, SHORT_SEGMENTS = (0.75, 1.0), 8
+# Of each speaker in the comparison with Resemblyzer, whose embeddings take most of the time.
+PEER_LENGTHS_S, PEER_SEGMENTS = (1.5, 3.0, 6.0), 4
+PEER_FAR, PEER_ADVICE = 0.01, 0.75
+OTHER_CORPORA = (
+    ("librispeech", "demo", 1.5), ("librispeech", "demo", 3.0), ("speech-commands", "dev", 1.5)
+)  # fmt: skip
+OTHER_SEGMENTS = 60
+ONES_OF_A_KIND = 2000
 SPLITS = 8
-
-Floats = npt.NDArray[np.float64]
-Flags = npt.NDArray[np.bool_]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pairs:
-    """All trials of one length: scores (N,), labels (N,), speech (N, 2), speaker numbers (N, 2)."""
-
-    scores: Floats
-    labels: Flags
-    speech_s: Floats
-    speakers: npt.NDArray[np.int64]
-
-    def within(self, members: Flags) -> Pairs:
-        """Those whose speakers are both members."""
-        return self.take(np.flatnonzero(members[self.speakers].all(axis=1)))
-
-    def take(self, indices: npt.NDArray[np.int64]) -> Pairs:
-        """Some of them."""
-        return Pairs(
-            scores=self.scores[indices],
-            labels=self.labels[indices],
-            speech_s=self.speech_s[indices],
-            speakers=self.speakers[indices],
-        )
 
 
 def main() -> int:
@@ -73,90 +68,63 @@ def main() -> int:
         print(f"no speech corpora in {DATA}; set SPEAKERSDK_SPEECH_DATA", file=sys.stderr)
         return 2
     encoder = load_encoder(default_model_path())
-    calibration = encoder.manifest.calibration
-    if calibration is None:
+    if encoder.manifest.calibration is None:
         print("the bundled model has no calibration", file=sys.stderr)
         return 2
-    by_length = {length_s: read_length(length_s) for length_s in LENGTHS_S}
-    names = sorted({segment.speaker for listed in by_length.values() for segment in listed})
-    if benchmark.smoke:  # few speakers, all of whose rates have too few trials to be of interest
-        names = names[:24]
-        chosen = set(names)
-        by_length = {
-            length_s: [segment for segment in listed if segment.speaker in chosen]
-            for length_s, listed in by_length.items()
-        }
-    pairs = {
-        length_s: compare(encoder, listed, names, calibration.minimum_speech_s)
-        for length_s, listed in by_length.items()
+    minimum_s = encoder.manifest.calibration.minimum_speech_s
+    segments = {length_s: read_length(length_s) for length_s in LENGTHS_S}
+    for length_s in SHORT_S:
+        segments[length_s] = read_length(length_s, per_speaker=SHORT_SEGMENTS)
+    num_speakers = 24 if benchmark.smoke else None  # whose rates are of no interest
+    names = speaker_names(segments.values())[:num_speakers]
+    chosen = set(names)
+    segments = {
+        length_s: [segment for segment in listed if segment.speaker in chosen]
+        for length_s, listed in segments.items()
     }
-    benchmark.record("model", encoder.manifest.name)
-    benchmark.record("weights_sha256", encoder.manifest.weights_sha256)
-    benchmark.record("speakers", len(names))
+    sha256 = encoder.manifest.weights_sha256
+    encodings = Encodings(encoder.encode, sha256=sha256, names=names)
+    sides = {length_s: encodings.side(listed) for length_s, listed in segments.items()}
+    everything = {length_s: compare(side, side) for length_s, side in sides.items()}
+    pairs = {length_s: everything[length_s].answered(minimum_s) for length_s in LENGTHS_S}
     rng = np.random.default_rng(1)
-    even = np.arange(len(names)) % 2 == 0
-    rows = [row for fitted in (even, ~even) for row in one_way(pairs, fitted, rng)]
+    rows, verdicts = [], []
+    for name, members in halves(len(names)):
+        calibration = fit(pairs, members, rng)
+        rows += one_way(calibration, pairs, members, rng, fitted_on=name)
+        verdicts += verdicts_of(calibration, everything, ~members, rng, fitted_on=name)
+    benchmark.record("model", encoder.manifest.name)
+    benchmark.record("weights_sha256", sha256)
+    benchmark.record("speakers", len(names))
     benchmark.record("rows", rows)
-    benchmark.record("other splits", None if benchmark.smoke else other_splits(pairs, rng))
-    for row in rows:
-        print(text_of(row))
-    benchmark.finish()
+    benchmark.record("verdicts", verdicts)
+    if not benchmark.smoke:
+        benchmark.record("other splits", other_splits(pairs, len(names), rng))
+        benchmark.record("normalisation", normalisations(encodings_of(encoder), sides, pairs, rng))
+    benchmark.record("fixed threshold", fixed_threshold(benchmark, names, sides, pairs, rng))
+    report = benchmark.finish()
     if not benchmark.smoke:
         draw(rows, REPOSITORY / "docs" / "decisions.svg")
+        write_tables(DOCUMENT, report["facts"])
     return 0
 
 
-def read_length(length_s: float) -> list[Segment]:
-    """The corpus' development segments of a length: the fixed ones where there are such."""
-    fixed = DATA / "trials" / f"segments-{length_s:.1f}s.jsonl"
-    if fixed.is_file():
-        listed = read_segments(fixed).values()
-        return [segment for segment in listed if segment.speaker.startswith(f"{CORPUS}/")]
-    utterances = [
-        utterance
-        for utterance in read_packs(DATA)
-        if utterance.corpus == CORPUS and utterance.split == "dev"
-    ]
-    return cut_segments(utterances, DATA, duration_s=length_s)
-
-
-def compare(
-    encoder: SpeakerEncoder, segments: list[Segment], names: list[str], minimum_s: float
-) -> Pairs:
-    """Score every pair of segments with enough speech that has no audio in common."""
-    audio = read_segment_audio(segments, DATA, num_workers=1)
-    encodings = [encoder.encode(audio[segment.name]) for segment in segments]
-    kept = [i for i, encoding in enumerate(encodings) if encoding.speech_s >= minimum_s]
-    embeddings = np.stack([encodings[i].embedding for i in kept])
-    speech_s = np.array([encodings[i].speech_s for i in kept])
-    speakers = np.array([names.index(segments[i].speaker) for i in kept])
-    one, other = np.triu_indices(len(kept), 1)
-    labels = speakers[one] == speakers[other]
-    # Only segments of one speaker can have audio in common.
-    shared = np.zeros(len(labels), bool)
-    for pair in np.flatnonzero(labels):
-        shared[pair] = share_audio(segments[kept[one[pair]]], segments[kept[other[pair]]])
-    one, other = one[~shared], other[~shared]
-    return Pairs(
-        scores=-symmetric_kl_matrix(embeddings, embeddings)[one, other],
-        labels=labels[~shared],
-        speech_s=np.column_stack([speech_s[one], speech_s[other]]),
-        speakers=np.column_stack([speakers[one], speakers[other]]),
-    )
-
-
 def one_way(
-    pairs: dict[float, Pairs], fitted: Flags, rng: np.random.Generator
+    calibration: Calibration,
+    pairs: Mapping[float, Pairs],
+    fitted: Flags,
+    rng: np.random.Generator,
+    *,
+    fitted_on: str,
 ) -> list[dict[str, Any]]:
-    """Fit on the speakers that are set, count on the others; one row a length."""
-    calibration = fit(pairs, fitted, rng)
+    """Count on the speakers that were not fitted on; one row a length."""
     constant = constant_thresholds(calibration, pairs, fitted)
     rows = []
     for length_s, trials in pairs.items():
         tried = trials.within(~fitted)
-        llrs, speech_s = evidence(calibration, tried)
+        llrs, speech_s = calibration.llrs(tried.scores, tried.speech_s)
         row: dict[str, Any] = {
-            "fitted_on": "even" if fitted[0] else "odd",
+            "fitted_on": fitted_on,
             "length_s": length_s,
             "target_trials": int(tried.labels.sum()),
             "nontarget_trials": int((~tried.labels).sum()),
@@ -167,20 +135,18 @@ def one_way(
         supported = {point.far for point in calibration.operating_points}
         for far in (far for far in FARS if far in supported):
             point = calibration.operating_point(far)
-            thresholds = point.llr + point.llr_slope * np.log(speech_s)
-            accepted = llrs >= thresholds
-            low, high = interval(accepted, tried, rng)
-            expected_frr = np.mean([point.frr_at(s) for s in speech_s[tried.labels]])
-            undecided = ~accepted & (llrs > 0) & (frr_at(point, speech_s) > 0.5)
+            is_accepted = accepted(point, llrs, speech_s)
+            low, high = far_interval(is_accepted, tried, rng)
             row["rates"].append(
                 {
                     "asked_far": far,
-                    "far": rounded(accepted[~tried.labels].mean()),
+                    "far": rounded(is_accepted[~tried.labels].mean()),
                     "interval": [rounded(low), rounded(high)],
                     "within": bool(low <= far <= high),
-                    "frr": rounded((~accepted)[tried.labels].mean()),
-                    "expected_frr": rounded(expected_frr),
-                    "inconclusive_of_targets": rounded(undecided[tried.labels].mean()),
+                    "frr": rounded((~is_accepted)[tried.labels].mean()),
+                    "expected_frr": rounded(
+                        np.mean([point.frr_at(s) for s in speech_s[tried.labels]])
+                    ),
                     "far_of_one_threshold": rounded((llrs >= constant[far])[~tried.labels].mean()),
                 }
             )
@@ -188,82 +154,71 @@ def one_way(
     return rows
 
 
-def fit(pairs: dict[float, Pairs], fitted: Flags, rng: np.random.Generator) -> Calibration:
-    """The calibration of some speakers, on as many trials of each length."""
-    drawn = []
-    for trials in pairs.values():
-        inside = trials.within(fitted)
-        for kind, most in ((inside.labels, FIT_TARGETS), (~inside.labels, FIT_NONTARGETS)):
-            drawn.append(inside.take(rng.permutation(np.flatnonzero(kind))[:most]))
-    return fit_calibration(
-        np.concatenate([trials.scores for trials in drawn]),
-        np.concatenate([trials.labels for trials in drawn]),
-        np.concatenate([trials.speech_s for trials in drawn]),
-    )
-
-
 def constant_thresholds(
-    calibration: Calibration, pairs: dict[float, Pairs], fitted: Flags
+    calibration: Calibration, pairs: Mapping[float, Pairs], fitted: Flags
 ) -> dict[float, float]:
     """For comparison: one threshold for all lengths, each of which weighs the same."""
     grid = np.linspace(-5, 12, 3401)
     rates = []
     for trials in pairs.values():
         inside = trials.within(fitted)
-        llrs = np.sort(evidence(calibration, inside)[0][~inside.labels])
+        llrs = np.sort(calibration.llrs(inside.scores, inside.speech_s)[0][~inside.labels])
         rates.append(1 - np.searchsorted(llrs, grid) / len(llrs))
     mean = np.mean(rates, axis=0)
     return {far: float(grid[np.argmax(mean <= far)]) for far in FARS}
 
 
-def evidence(calibration: Calibration, trials: Pairs) -> tuple[Floats, Floats]:
-    """(N,) llr and (N,) comparable speech; `Calibration.llr` for many trials at once."""
-    sides = np.clip(trials.speech_s, calibration.minimum_speech_s, calibration.maximum_speech_s)
-    speech_s = 2 / (1 / sides).sum(axis=1)
-    log_speech = np.log(speech_s)
-    slopes = calibration.scale + calibration.speech_scale * log_speech
-    llrs = calibration.offset + slopes * trials.scores + calibration.speech_weight * log_speech
-    return llrs, speech_s
+def verdicts_of(
+    calibration: Calibration,
+    everything: Mapping[float, Pairs],
+    members: Flags,
+    rng: np.random.Generator,
+    *,
+    fitted_on: str,
+) -> list[dict[str, Any]]:
+    """What the SDK's own rule answers, also to less speech than it decides on; shares by kind."""
+    rows: list[dict[str, Any]] = []
+    supported = {point.far for point in calibration.operating_points}
+    for length_s, trials in sorted(everything.items()):
+        inside = trials.within(members)
+        for far in (far for far in FARS if far in supported):
+            rule = Request(far=far).rule(calibration)
+            row: dict[str, Any] = {"fitted_on": fitted_on, "length_s": length_s, "asked_far": far}
+            for kind, flags in (("target", inside.labels), ("nontarget", ~inside.labels)):
+                drawn = inside.take(rng.permutation(np.flatnonzero(flags))[:ONES_OF_A_KIND])
+                verdicts = [
+                    rule.decide(score, enrolled_speech_s=a_s, probe_speech_s=b_s).verdict
+                    # As `Verifier` answers before it asks the rule.
+                    if min(a_s, b_s) >= calibration.minimum_speech_s
+                    else Verdict.INCONCLUSIVE
+                    for score, (a_s, b_s) in zip(
+                        drawn.scores.tolist(), drawn.speech_s.tolist(), strict=True
+                    )
+                ]
+                row[kind] = {
+                    verdict.name: rounded(np.mean([given is verdict for given in verdicts]))
+                    for verdict in (Verdict.ACCEPT, Verdict.INCONCLUSIVE, Verdict.REJECT)
+                }
+            rows.append(row)
+    return rows
 
 
-def frr_at(point: Any, speech_s: Floats) -> Floats:
-    """`OperatingPoint.frr_at` for many trials at once."""
-    rates: Floats = 1 / (1 + np.exp(-(point.frr_logit + point.frr_slope * np.log(speech_s))))
-    return rates
-
-
-def interval(accepted: Flags, trials: Pairs, rng: np.random.Generator) -> tuple[float, float]:
-    """95 % interval of the false-accept rate when speakers are drawn again.
-
-    As `speakersdk.metrics.bootstrap_interval`, by counts of each pair of speakers.
-    """
-    numbers, sides = np.unique(trials.speakers, return_inverse=True)
-    sides = sides.reshape(trials.speakers.shape)[~trials.labels]
-    size = len(numbers)
-    cells = sides[:, 0] * size + sides[:, 1]
-    counts = np.bincount(cells, minlength=size**2).reshape(size, size).astype(float)
-    errors = np.bincount(cells, accepted[~trials.labels], minlength=size**2).reshape(size, size)
-    draws = rng.multinomial(size, np.full(size, 1 / size), DRAWS).astype(float)
-    rates = ((draws @ errors) * draws).sum(axis=1) / ((draws @ counts) * draws).sum(axis=1)
-    low, high = np.quantile(rates, [0.025, 0.975])
-    return float(low), float(high)
-
-
-def other_splits(pairs: dict[float, Pairs], rng: np.random.Generator) -> dict[str, Any]:
+def other_splits(
+    pairs: Mapping[float, Pairs], num_speakers: int, rng: np.random.Generator
+) -> dict[str, Any]:
     """How often the rate lies within the interval over random halves: is the one split lucky?
 
     The interval knows the scatter of the speakers tried, not that of those fitted on, so that less
     than 95 % are expected.
     """
-    size = 1 + max(int(trials.speakers.max()) for trials in pairs.values())
     inside: dict[float, list[bool]] = {far: [] for far in FARS}
     ratios: dict[float, list[float]] = {far: [] for far in FARS}
-    losses: list[float] = []
+    losses: dict[float, list[float]] = {length_s: [] for length_s in pairs}
     for _ in range(SPLITS):
-        fitted = np.zeros(size, bool)
-        fitted[rng.permutation(size)[: size // 2]] = True
-        for row in one_way(pairs, fitted, rng):
-            losses.append(row["cllr"] / row["min_cllr"])
+        fitted = np.zeros(num_speakers, bool)
+        fitted[rng.permutation(num_speakers)[: num_speakers // 2]] = True
+        for row in one_way(fit(pairs, fitted, rng), pairs, fitted, rng, fitted_on="random"):
+            losses[row["length_s"]].append(row["cllr"] / row["min_cllr"])
             for rate in row["rates"]:
                 inside[rate["asked_far"]].append(rate["within"])
                 ratios[rate["asked_far"]].append(rate["far"] / rate["asked_far"])
@@ -274,74 +229,156 @@ def other_splits(pairs: dict[float, Pairs], rng: np.random.Generator) -> dict[st
             str(far): [round(float(value), 2) for value in np.percentile(listed, [5, 50, 95])]
             for far, listed in ratios.items()
         },
-        "cllr_to_min_cllr_50_95_percentile": [
-            round(float(value), 3) for value in np.percentile(losses, [50, 95])
-        ],
+        "cllr_to_min_cllr_median": {
+            f"{length_s:g}": round(float(np.median(listed)), 3)
+            for length_s, listed in losses.items()
+        },
     }
 
 
-def rounded(rate: Any) -> float:
-    """Enough digits for 0.1 %."""
-    return round(float(rate), 6)
-
-
-def text_of(row: dict[str, Any]) -> str:
-    """One line of the table, in percent."""
-    rates = "  ".join(
-        f"{100 * rate['asked_far']:g}: {100 * rate['far']:.2f} "
-        f"[{100 * rate['interval'][0]:.2f}, {100 * rate['interval'][1]:.2f}]"
-        f"{'' if rate['within'] else ' OUTSIDE'} frr {100 * rate['frr']:.1f}"
-        for rate in row["rates"]
-    )
-    loss = row["cllr"] / row["min_cllr"] - 1
-    return (
-        f"{row['fitted_on']:4} {row['length_s']:4g} s  {rates}  "
-        f"Cllr {row['cllr']:.3f} (min {row['min_cllr']:.3f}, {loss:+.0%})"
+def encodings_of(encoder: Any) -> Encodings:
+    """For segments of any corpus."""
+    corpora = {(corpus, split) for corpus, split, _ in OTHER_CORPORA}
+    listed = [read_length(1.5, corpus=corpus, split=split) for corpus, split in sorted(corpora)] + [
+        normalisation.cohort_segments(),
+        normalisation.cohort_segments(narrow=True),
+    ]
+    return Encodings(
+        encoder.encode, sha256=encoder.manifest.weights_sha256, names=speaker_names(listed)
     )
 
 
-def draw(rows: list[dict[str, Any]], path: Path) -> None:
-    """Realised against asked-for rates, with intervals, and with one threshold for all lengths."""
-    import matplotlib as mpl
-    from matplotlib.figure import Figure
+def normalisations(
+    encodings: Encodings,
+    sides: Mapping[float, Side],
+    pairs: Mapping[float, Pairs],
+    rng: np.random.Generator,
+) -> list[dict[str, Any]]:
+    """Rates with and without normalisation, on the held-out halves and on other corpora."""
+    minimum_s = 0.8
+    others = {}
+    for corpus, split, length_s in OTHER_CORPORA:
+        side = encodings.side(
+            read_length(length_s, corpus=corpus, split=split, per_speaker=OTHER_SEGMENTS)
+        )
+        others[f"{corpus}-{split}", length_s] = side, compare(side, side).answered(minimum_s)
+    methods: dict[str, tuple[Mapping[float, Pairs], dict[tuple[str, float], Pairs]]] = {
+        "none": (pairs, {key: trials for key, (_, trials) in others.items()})
+    }
+    for suffix, narrow in (("", False), (", one corpus", True)):
+        cohort = encodings.side(normalisation.cohort_segments(narrow=narrow)).embeddings
+        scored = {
+            length_s: normalisation.normalised(trials, sides[length_s], sides[length_s], cohort)
+            for length_s, trials in pairs.items()
+        }
+        abroad = {
+            key: normalisation.normalised(trials, side, side, cohort)
+            for key, (side, trials) in others.items()
+        }
+        for method in ("s-norm", "centred"):
+            methods[method + suffix] = (
+                {length_s: found[method] for length_s, found in scored.items()},
+                {key: found[method] for key, found in abroad.items()},
+            )
+    num_speakers = 1 + max(int(trials.speakers.max()) for trials in pairs.values())
+    rows = []
+    for method, (at_home, elsewhere) in methods.items():
+        both = [(fit(at_home, members, rng), ~members) for _, members in halves(num_speakers)]
+        for length_s, trials in at_home.items():
+            ways = [figures(calibration, trials.within(tried)) for calibration, tried in both]
+            mean = {key: rounded(np.mean([way[key] for way in ways])) for key in ways[0]}
+            rows.append({"corpus": DEVELOPMENT[0], "length_s": length_s, "method": method, **mean})
+        calibration = fit(at_home, np.ones(num_speakers, bool), rng)
+        for (corpus, length_s), trials in elsewhere.items():
+            rows.append(
+                {
+                    "corpus": corpus,
+                    "length_s": length_s,
+                    "method": method,
+                    **figures(calibration, trials),
+                }
+            )
+    return rows
 
-    # Text stays text, and a second run writes the same bytes.
-    mpl.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "decisions"})
-    figure = Figure(figsize=(9, 3.4), layout="constrained")
-    for axes, far in zip(figure.subplots(1, len(FARS)), FARS, strict=True):
-        for shift, (half, colour) in enumerate((("even", "tab:blue"), ("odd", "tab:orange"))):
-            listed = [row for row in rows if row["fitted_on"] == half]
-            lengths = np.array([row["length_s"] for row in listed]) * (0.98 + 0.04 * shift)
-            rates = [
-                next(rate for rate in row["rates"] if rate["asked_far"] == far) for row in listed
-            ]
-            realised = np.array([rate["far"] for rate in rates])
-            low, high = np.array([rate["interval"] for rate in rates]).T
-            axes.errorbar(
-                lengths,
-                100 * realised,
-                100 * np.array([realised - low, high - realised]),
-                fmt="o",
-                color=colour,
-                label=f"fitted on {half} speakers",
-            )
-            axes.plot(
-                lengths,
-                [100 * rate["far_of_one_threshold"] for rate in rates],
-                ":",
-                color=colour,
-                label="one threshold",
-            )
-        axes.axhline(100 * far, color="black", linewidth=0.8)
-        axes.set_xscale("log")
-        axes.set_yscale("log")
-        axes.set_xticks(LENGTHS_S, [f"{length_s:g}" for length_s in LENGTHS_S])
-        axes.set_xticks([], minor=True)
-        axes.set_title(f"asked for {100 * far:g} %", fontsize=10)
-        axes.set_xlabel("seconds of audio, each side")
-    figure.axes[0].set_ylabel("false-accept rate, %")
-    figure.axes[0].legend(fontsize=7)
-    figure.savefig(path, metadata={"Date": None})
+
+def figures(calibration: Calibration, trials: Pairs) -> dict[str, float]:
+    """Realised rates at each asked-for one, and what the scores alone allow."""
+    llrs, speech_s = calibration.llrs(trials.scores, trials.speech_s)
+    found = {
+        "target_trials": float(trials.labels.sum()),
+        "eer": rounded(eer(llrs, trials.labels)),
+        "cllr": rounded(cllr(llrs, trials.labels)),
+        "min_cllr": rounded(min_cllr(llrs, trials.labels)),
+        "least_frr_at_far_0.01": rounded(frr_at_far(llrs, trials.labels, far=0.01)),
+    }
+    for far in FARS:
+        is_accepted = accepted(calibration.operating_point(far), llrs, speech_s)
+        found[f"far_asked_{far:g}"] = rounded(is_accepted[~trials.labels].mean())
+    return found
+
+
+def fixed_threshold(
+    benchmark: Benchmark,
+    names: list[str],
+    sides: Mapping[float, Side],
+    pairs: Mapping[float, Pairs],
+    rng: np.random.Generator,
+) -> list[dict[str, Any]] | None:
+    """Resemblyzer with one threshold from the other half, beside ours at the same asked-for rate.
+
+    On the same trials: the first segments of each speaker.
+    """
+    peer = _resemblyzer.load(benchmark.threads)
+    if peer is None:
+        print("Resemblyzer is not installed: left out", file=sys.stderr)
+        return None
+    lengths = PEER_LENGTHS_S[: 1 if benchmark.smoke else None]
+    listed = {
+        length_s: [
+            segment
+            for segment in read_length(length_s, per_speaker=PEER_SEGMENTS)
+            if segment.speaker in set(names[: 6 if benchmark.smoke else None])
+        ]
+        for length_s in lengths
+    }
+    encodings = Encodings(peer, sha256=_resemblyzer.IDENTITY, names=names)
+    theirs, ours = {}, {}
+    for length_s, segments in listed.items():
+        side = encodings.side(segments)
+        wanted = {segment.name for segment in segments}
+        rows = [i for i, at in enumerate(sides[length_s].segments) if at.name in wanted]
+        trials = pairs[length_s]
+        ours[length_s] = trials.take(np.isin(trials.rows, rows).all(axis=1))
+        theirs[length_s] = (compared := compare(side, side)).with_scores(
+            (side.embeddings @ side.embeddings.T)[compared.rows[:, 0], compared.rows[:, 1]]
+        )
+    rows_found = []
+    for name, members in halves(len(names)):
+        calibration = fit(pairs, members, rng)
+        inside = [trials.within(members) for trials in theirs.values()]
+        strangers = np.concatenate([trials.scores[~trials.labels] for trials in inside])
+        threshold = float(np.quantile(strangers, 1 - PEER_FAR))
+        for length_s in lengths:
+            tried, own = theirs[length_s].within(~members), ours[length_s].within(~members)
+            llrs, speech_s = calibration.llrs(own.scores, own.speech_s)
+            is_accepted = accepted(calibration.operating_point(PEER_FAR), llrs, speech_s)
+            row: dict[str, Any] = {
+                "fitted_on": name,
+                "length_s": length_s,
+                "threshold": round(threshold, 3),
+                "target_trials": int(tried.labels.sum()),
+            }
+            for label, flags, trials in (
+                ("speakersdk", is_accepted, own),
+                ("resemblyzer", tried.scores >= threshold, tried),
+                ("resemblyzer at 0.75", tried.scores >= PEER_ADVICE, tried),
+            ):
+                row[label] = {
+                    "far": rounded(flags[~trials.labels].mean()),
+                    "frr": rounded((~flags)[trials.labels].mean()),
+                }
+            rows_found.append(row)
+    return rows_found
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from speakersdk.calibration import Calibration, fit_calibration
+from speakersdk.calibration import Calibration, balanced_weights, fit_calibration
 from speakersdk.encoder import SpeakerEncoder
 from speakersdk.metrics import eer
 from speakersdk.trial_encoding import score_trials
@@ -40,12 +40,14 @@ class ScoredList:
         scores: (num_trials,) float64, -J.
         labels: (num_trials,) bool, True = same speaker.
         speech_s: net seconds of speech of the two sides of each trial.
+        speakers: of the two sides of each trial.
     """
 
     name: str
     scores: npt.NDArray[np.float64]
     labels: npt.NDArray[np.bool_]
     speech_s: list[tuple[float, float]]
+    speakers: list[tuple[str, str]]
 
     @property
     def eer(self) -> float:
@@ -84,19 +86,25 @@ def score_lists(encoder: SpeakerEncoder, trials: CalibrationTrials) -> list[Scor
                 (encodings[trial.enroll].speech_s, encodings[trial.probe].speech_s)
                 for trial in entries
             ],
+            [(known[trial.enroll].speaker, known[trial.probe].speaker) for trial in entries],
         )
         for path, entries in listed.items()
     ]
 
 
 def calibrate(scored: list[ScoredList]) -> Calibration:
-    """Fit the calibration on all lists, pooled.
+    """Fit the calibration on all lists; no list and no speaker outweighs the others.
 
     Raises:
         ConfigError: the trials do not support a fit.
     """
+    labels = np.concatenate([part.labels for part in scored])
+    sides = np.array([pair for part in scored for pair in part.speakers])
+    _, numbers = np.unique(sides, return_inverse=True)
+    lists = np.repeat(np.arange(len(scored)), [len(part.labels) for part in scored])
     return fit_calibration(
         np.concatenate([part.scores for part in scored]),
-        np.concatenate([part.labels for part in scored]).tolist(),
+        labels,
         [pair for part in scored for pair in part.speech_s],
+        weights=balanced_weights(labels, numbers.reshape(-1, 2), lists),
     )

@@ -129,7 +129,7 @@ def _model(arguments: argparse.Namespace) -> None:
         for point in calibration.operating_points:
             print(
                 f"  FAR {100 * point.far:g} %: FRR {100 * point.frr:.2f} %, llr {point.llr:.2f} "
-                f"{point.llr_slope:+.2f} ln s"
+                f"{point.llr_slope:+.2f} ln s {point.llr_curve:+.2f} (ln s)^2"
             )
     print(
         f"wrote {arguments.output}: {report.manifest.name}, {report.num_nodes} operators, "

@@ -1,11 +1,13 @@
 """From a score to a log-likelihood ratio, and from an asked-for error rate to a threshold.
 
-    llr = offset + (scale + speech_scale * ln s) * score + speech_weight * ln s
+    l   = ln s
+    llr = offset + speech_weight l + speech_weight_curve l^2
+        + (scale + speech_scale l + speech_scale_curve l^2) score
 
 s is the harmonic mean of both sides' net speech in seconds: the scatter of a score comes from both,
-as 1 / speech of each. Scores of long recordings lie higher and spread less, hence the product; and
+as 1 / speech of each. Scores of long recordings lie higher and spread less, hence the products; and
 the same llr of impostors is rarer the longer they spoke, hence a threshold that falls with ln s.
-docs/decisions/0001 and 0002 have the figures.
+docs/decisions/0001 to 0003 have the figures.
 
 The weights are fitted by logistic regression on the development trials when a model is exported
 (N. Brummer, "Measuring, refining and calibrating speaker and language information", 2010, ch. 7),
@@ -15,14 +17,15 @@ the thresholds by quantile regression of the nontarget trials' llr on ln s.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from speakersdk.errors import ConfigError
-from speakersdk.logistic_regression import logistic_weights
+from speakersdk.logistic_regression import logistic_weights, rate_line
+from speakersdk.quantile_regression import upper_curve, upper_offset
 
 # Below this net speech the fit has seen no trials; INCONCLUSIVE is the honest answer.
 DEFAULT_MINIMUM_SPEECH_S = 0.8
@@ -30,11 +33,10 @@ DEFAULT_MINIMUM_SPEECH_S = 0.8
 FAR_GRID = (0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001)
 # With 10 false accepts expected, the measured rate is within a factor of 2 (95 % interval).
 MINIMUM_FALSE_ACCEPTS = 10
-# Thresholds per ln s: the search begins with these and ends that close.
-_SLOPES = (-8.0, 8.0)
-_SLOPE_STEP = 1e-3
+# Fewer false accepts do not tell how a threshold bends; it takes the shape of the next looser one.
+_SHAPED_FALSE_ACCEPTS = 100
 
-_Seconds = TypeVar("_Seconds", float, npt.NDArray[np.float64])
+_Numbers = TypeVar("_Numbers", float, npt.NDArray[np.float64])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +47,8 @@ class OperatingPoint:
         far: false-accept rate: at most this share of the nontarget trials is accepted.
         frr: false-reject rate: share of the target trials rejected, over all lengths of the fit.
         llr: threshold for 1 s of comparable speech.
-        llr_slope: by how much it changes with ln s; mostly below 0.
+        llr_slope, llr_curve: by how much it changes with ln s and its square; models of before
+            have no curve.
         frr_logit: log-odds of a false reject at 1 s of comparable speech.
         frr_slope: by how much they change with ln s.
     """
@@ -56,10 +59,12 @@ class OperatingPoint:
     llr_slope: float
     frr_logit: float
     frr_slope: float
+    llr_curve: float = 0.0
 
     def threshold(self, speech_s: float) -> float:
         """Accept when the llr is at least this; see `Calibration.comparable_speech_s`."""
-        return self.llr + self.llr_slope * math.log(speech_s)
+        log_speech = math.log(speech_s)
+        return self.llr + (self.llr_slope + self.llr_curve * log_speech) * log_speech
 
     def frr_at(self, speech_s: float) -> float:
         """Expected false-reject rate at so much comparable speech."""
@@ -71,7 +76,8 @@ class Calibration:
     """Logistic calibration and its operating points, ordered by falling FAR.
 
     Attributes:
-        offset, scale, speech_scale, speech_weight: the weights of the module's formula.
+        offset, scale, speech_scale, speech_weight, speech_scale_curve, speech_weight_curve: the
+            weights of the module's formula; models of before have no curves.
         minimum_speech_s: net speech of a side below which no decision is supported.
         maximum_speech_s: longest net speech of a side in the fit; more counts as this much.
         num_target, num_nontarget: trials of the fit.
@@ -82,6 +88,8 @@ class Calibration:
     scale: float
     speech_scale: float
     speech_weight: float
+    speech_scale_curve: float = 0.0
+    speech_weight_curve: float = 0.0
     minimum_speech_s: float = DEFAULT_MINIMUM_SPEECH_S
     maximum_speech_s: float
     num_target: int
@@ -98,8 +106,21 @@ class Calibration:
     def llr(self, score: float, *, enrolled_speech_s: float, probe_speech_s: float) -> float:
         """Log-likelihood ratio (natural log) of same speaker against different speakers."""
         log_speech = math.log(self.comparable_speech_s(enrolled_speech_s, probe_speech_s))
-        slope = self.scale + self.speech_scale * log_speech
-        return self.offset + slope * score + self.speech_weight * log_speech
+        return self._slope(log_speech) * score + self._intercept(log_speech)
+
+    def llrs(
+        self, scores: npt.NDArray[np.float64], speech_s: npt.NDArray[np.float64]
+    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        """`llr` and `comparable_speech_s` of many trials.
+
+        Args:
+            scores: (N,)
+            speech_s: (N, 2) net speech of both sides.
+        """
+        a_s, b_s = np.clip(speech_s, self.minimum_speech_s, self.maximum_speech_s).T
+        comparable_s = _harmonic_mean(a_s, b_s)
+        log_speech = np.log(comparable_s)
+        return self._slope(log_speech) * scores + self._intercept(log_speech), comparable_s
 
     def operating_point(self, far: float) -> OperatingPoint:
         """The thresholds for an asked-for false-accept rate, log-linear between stored points.
@@ -138,6 +159,13 @@ class Calibration:
                 "likelier speaker or a cheaper false accept lowers it"
             )
 
+    def _slope(self, log_speech: _Numbers) -> _Numbers:
+        return self.scale + (self.speech_scale + self.speech_scale_curve * log_speech) * log_speech
+
+    def _intercept(self, log_speech: _Numbers) -> _Numbers:
+        curve = self.speech_weight_curve * log_speech
+        return self.offset + (self.speech_weight + curve) * log_speech
+
     def _check_support(self, far: float) -> None:
         points = self.operating_points
         if not points:
@@ -164,6 +192,7 @@ def fit_calibration(
     labels: npt.ArrayLike,
     speech_s: npt.ArrayLike,
     *,
+    weights: npt.ArrayLike | None = None,
     prior: float = 0.5,
     minimum_speech_s: float = DEFAULT_MINIMUM_SPEECH_S,
 ) -> Calibration:
@@ -175,52 +204,91 @@ def fit_calibration(
         scores: (N,) higher = more alike.
         labels: (N,) true = target trial.
         speech_s: (N, 2) net speech of both sides.
+        weights: (N,) how much each trial counts among those of its kind in the llr, such as
+            `balanced_weights`; None = as much as any other. Thresholds count every trial once.
         prior: share of target trials that the fit weighs the classes to; 0.5 minimises Cllr.
         minimum_speech_s: of a decision.
 
     Raises:
-        ValueError: shapes differ or values are not finite.
+        ValueError: shapes differ, values are not finite, or a weight is not above 0.
         ConfigError: no trials of one kind, or scores that do not tell targets from nontargets.
     """
     values = np.asarray(scores, dtype=np.float64)
     targets = np.asarray(labels, dtype=np.bool_)
     seconds = np.asarray(speech_s, dtype=np.float64)
-    if not values.shape == targets.shape == seconds.shape[:1] or seconds.shape[1:] != (2,):
-        raise ValueError(
-            "expected arrays of shapes (N,), (N,) and (N, 2), got "
-            f"{values.shape}, {targets.shape}, {seconds.shape}"
-        )
+    counts = np.ones(targets.shape) if weights is None else np.asarray(weights, dtype=np.float64)
+    shapes = (values.shape, targets.shape, counts.shape, seconds.shape)
+    if shapes != (values.shape[:1],) * 3 + ((*values.shape[:1], 2),):
+        raise ValueError(f"expected scores, labels, weights (N,) and speech_s (N, 2), got {shapes}")
     if not (np.isfinite(values).all() and np.isfinite(seconds).all() and 0 < prior < 1):
         raise ValueError("expected finite scores and speech_s, and a prior between 0 and 1")
+    if not (np.isfinite(counts).all() and (counts > 0).all()):
+        raise ValueError("expected finite weights above 0")
     decided = (seconds >= minimum_speech_s).all(axis=1)
-    values, targets, seconds = values[decided], targets[decided], seconds[decided]
+    values, targets = values[decided], targets[decided]
+    seconds, counts = seconds[decided], counts[decided]
     if targets.all() or not targets.any():
         raise ConfigError(
             f"expected target and nontarget trials with {minimum_speech_s:g} s of speech, got "
             f"{targets.sum()} and {(~targets).sum()}; use other trials"
         )
     log_speech = np.log(_harmonic_mean(*seconds.T))
-    offset, scale, speech_scale, speech_weight = logistic_weights(
-        np.column_stack([values, values * log_speech, log_speech]), targets, prior
+    powers = np.column_stack([log_speech, log_speech**2])
+    offset, *fitted = logistic_weights(
+        np.column_stack([values, values[:, np.newaxis] * powers, powers]),
+        targets,
+        prior,
+        counts=counts,
     )
-    slopes = scale + speech_scale * log_speech
-    if not slopes.min() > 0:
-        raise ConfigError(
-            "expected scores that are higher for target trials, got a weight of "
-            f"{slopes.min():.3g}; the model does not tell these speakers apart"
-        )
-    llrs = offset + slopes * values + speech_weight * log_speech
-    return Calibration(
+    calibration = Calibration(
         offset=offset,
-        scale=scale,
-        speech_scale=speech_scale,
-        speech_weight=speech_weight,
+        scale=fitted[0],
+        speech_scale=fitted[1],
+        speech_scale_curve=fitted[2],
+        speech_weight=fitted[3],
+        speech_weight_curve=fitted[4],
         minimum_speech_s=minimum_speech_s,
         maximum_speech_s=float(seconds.max()),
         num_target=int(targets.sum()),
         num_nontarget=int((~targets).sum()),
-        operating_points=_operating_points(llrs, targets, log_speech),
+        operating_points=(),
     )
+    least = calibration._slope(log_speech).min()
+    if not least > 0:
+        raise ConfigError(
+            "expected scores that are higher for target trials, got a weight of "
+            f"{least:.3g}; the model does not tell these speakers apart"
+        )
+    llrs, _ = calibration.llrs(values, seconds)
+    return replace(calibration, operating_points=_operating_points(llrs, targets, log_speech))
+
+
+def balanced_weights(
+    labels: npt.ArrayLike, speakers: npt.ArrayLike, groups: npt.ArrayLike
+) -> npt.NDArray[np.float64]:
+    """Weights by which no length and no talkative speaker outweighs the others.
+
+    The trials of one kind in one group weigh 1 together. Within them a trial weighs as
+    1 / sqrt(n_a n_b) with n the number of trials of each of its two speakers.
+
+    Args:
+        labels: (N,) true = target trial.
+        speakers: (N, 2) of the two sides, numbered from 0.
+        groups: (N,) which trials are of one sort, such as of one list or length.
+
+    Returns:
+        (N,)
+    """
+    targets, sides, sorts = (
+        np.asarray(labels, bool), np.asarray(speakers, np.int64), np.asarray(groups)
+    )  # fmt: skip
+    weights = np.zeros(len(targets))
+    for sort in np.unique(sorts):
+        for kind in (targets, ~targets):
+            here = kind & (sorts == sort)
+            shares = 1 / np.sqrt(np.bincount(sides[here].ravel())[sides[here]].prod(axis=1))
+            weights[here] = shares / shares.sum()
+    return weights
 
 
 def _operating_points(
@@ -230,20 +298,26 @@ def _operating_points(
 ) -> tuple[OperatingPoint, ...]:
     """Thresholds of each supported rate: none accepts a larger share of the nontargets."""
     points: list[OperatingPoint] = []
+    slope = curve = 0.0
     for far in FAR_GRID:
         # The small addition keeps 0.001 * 80000 from rounding to 79.
         num_accepted = math.floor(far * np.count_nonzero(~targets) + 1e-9)
         if num_accepted < MINIMUM_FALSE_ACCEPTS:
             break
-        llr, slope = _upper_line(llrs[~targets], log_speech[~targets], num_accepted)
-        rejected = llrs[targets] < llr + slope * log_speech[targets]
-        frr_logit, frr_slope = _rate_line(rejected, log_speech[targets])
+        if num_accepted >= _SHAPED_FALSE_ACCEPTS:
+            _, slope, curve = upper_curve(llrs[~targets], log_speech[~targets], num_accepted)
+        shape = (slope + curve * log_speech) * log_speech
+        llr = upper_offset((llrs - shape)[~targets], num_accepted)
+        thresholds = llr + shape
+        rejected = (llrs < thresholds)[targets]
+        frr_logit, frr_slope = rate_line(rejected, log_speech[targets])
         points.append(
             OperatingPoint(
                 far=far,
                 frr=float(rejected.mean()),
                 llr=llr,
                 llr_slope=slope,
+                llr_curve=curve,
                 frr_logit=frr_logit,
                 frr_slope=frr_slope,
             )
@@ -251,46 +325,5 @@ def _operating_points(
     return tuple(points)
 
 
-def _upper_line(
-    values: npt.NDArray[np.float64], positions: npt.NDArray[np.float64], num_above: int
-) -> tuple[float, float]:
-    """Offset and slope of the line with at most `num_above` values on or above it.
-
-    Quantile regression: of these lines the one of least pinball loss, which is convex in the slope.
-    """
-    share = num_above / len(values)
-
-    def offset(slope: float) -> float:
-        rest = values - slope * positions
-        place = len(rest) - 1 - num_above
-        return float(np.nextafter(np.partition(rest, place)[place], np.inf))
-
-    def loss(slope: float) -> float:
-        distance = values - slope * positions - offset(slope)
-        return float(np.maximum((1 - share) * distance, -share * distance).sum())
-
-    if not np.ptp(positions) > 0:
-        return offset(0.0), 0.0
-    low, high = _SLOPES
-    while high - low > _SLOPE_STEP:
-        left, right = low + (high - low) / 3, high - (high - low) / 3
-        low, high = (low, right) if loss(left) <= loss(right) else (left, high)
-    slope = (low + high) / 2
-    return offset(slope), slope
-
-
-def _rate_line(
-    happened: npt.NDArray[np.bool_], positions: npt.NDArray[np.float64]
-) -> tuple[float, float]:
-    """Log-odds of an event: at position 0, and per unit of position."""
-    count, total = int(happened.sum()), len(happened)
-    if not 0 < count < total:
-        # Half an event more of each keeps the odds finite; nothing is known of the slope.
-        return math.log((count + 0.5) / (total - count + 0.5)), 0.0
-    share = count / total
-    offset, slope = logistic_weights(positions[:, np.newaxis], happened, share)
-    return offset + math.log(share / (1 - share)), slope
-
-
-def _harmonic_mean(a: _Seconds, b: _Seconds) -> _Seconds:
+def _harmonic_mean(a: _Numbers, b: _Numbers) -> _Numbers:
     return 2 / (1 / a + 1 / b)

@@ -36,7 +36,11 @@ class GaussianPrior:
 
 
 def logistic_weights(
-    inputs: npt.NDArray[np.float64], targets: npt.NDArray[np.bool_], prior: float
+    inputs: npt.NDArray[np.float64],
+    targets: npt.NDArray[np.bool_],
+    prior: float,
+    *,
+    counts: npt.NDArray[np.float64] | None = None,
 ) -> tuple[float, ...]:
     """Weights of largest likelihood.
 
@@ -44,6 +48,7 @@ def logistic_weights(
         inputs: (N, K), one row a trial.
         targets: (N,), with both kinds among them.
         prior: share of target trials that the classes are weighed to; 0.5 minimises Cllr.
+        counts: (N,) above 0, how much each trial counts among those of its kind; None = all alike.
 
     Returns:
         w0 ... wK.
@@ -52,7 +57,8 @@ def logistic_weights(
     deviation[deviation == 0] = 1.0  # a constant input gets weight 0 from the ridge
     design = np.column_stack([np.ones(len(inputs)), (inputs - mean) / deviation])
     ridge = np.full(design.shape[1], _RIDGE)
-    weights = _newton(design, targets, prior, len(targets), np.zeros(design.shape[1]), ridge)
+    importance = _importance(targets, prior, counts) * len(targets)
+    weights = _newton(design, targets, prior, importance, np.zeros(design.shape[1]), ridge)
     slopes = weights[1:] / deviation
     return (float(weights[0] - slopes @ mean), *slopes.tolist())
 
@@ -78,22 +84,48 @@ def posterior_weights(
     """
     design = np.column_stack([np.ones(len(inputs)), inputs])
     precision = 1 / np.square(known.deviations)
-    weights = _newton(design, targets, prior, num_independent, np.array(known.means), precision)
+    importance = _importance(targets, prior, None) * num_independent
+    weights = _newton(design, targets, prior, importance, np.array(known.means), precision)
     return tuple(weights.tolist())
+
+
+def rate_line(
+    happened: npt.NDArray[np.bool_], positions: npt.NDArray[np.float64]
+) -> tuple[float, float]:
+    """Log-odds of an event: at position 0, and per unit of position.
+
+    Args:
+        happened, positions: (N,) whether it did, and where.
+    """
+    count, total = int(happened.sum()), len(happened)
+    if not 0 < count < total:
+        # Half an event more of each keeps the odds finite; nothing is known of the slope.
+        return math.log((count + 0.5) / (total - count + 0.5)), 0.0
+    share = count / total
+    offset, slope = logistic_weights(positions[:, np.newaxis], happened, share)
+    return offset + math.log(share / (1 - share)), slope
+
+
+def _importance(
+    targets: npt.NDArray[np.bool_], prior: float, counts: npt.NDArray[np.float64] | None
+) -> npt.NDArray[np.float64]:
+    """(N,) weights that add up to 1, the targets' to `prior`."""
+    each = np.ones(len(targets)) if counts is None else counts
+    target, nontarget = prior / each[targets].sum(), (1 - prior) / each[~targets].sum()
+    importance: npt.NDArray[np.float64] = each * np.where(targets, target, nontarget)
+    return importance
 
 
 def _newton(
     design: npt.NDArray[np.float64],
     targets: npt.NDArray[np.bool_],
     prior: float,
-    total_importance: float,
+    importance: npt.NDArray[np.float64],
     means: npt.NDArray[np.float64],
     precision: npt.NDArray[np.float64],
 ) -> npt.NDArray[np.float64]:
     """The minimum of weighted log loss plus precision (w - mean)^2 / 2."""
     signs = np.where(targets, 1.0, -1.0)
-    share = np.where(targets, prior / targets.sum(), (1 - prior) / (~targets).sum())
-    importance = share * total_importance
     prior_log_odds = math.log(prior / (1 - prior))
 
     def cost(weights: npt.NDArray[np.float64]) -> float:

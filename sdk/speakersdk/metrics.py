@@ -79,8 +79,8 @@ def min_dcf(
         weights: as in `error_rates`.
     """
     _, frr, far = error_rates(scores, labels, weights)
-    cost = c_miss * p_target * frr + c_fa * (1 - p_target) * far
-    return float(cost.min() / min(c_miss * p_target, c_fa * (1 - p_target)))
+    miss, accept = _normalised_costs(p_target, c_miss, c_fa)
+    return float((miss * frr + accept * far).min())
 
 
 def act_dcf(
@@ -104,8 +104,8 @@ def act_dcf(
     accepted = values >= bayes_threshold(p_target=p_target, c_miss=c_miss, c_fa=c_fa)
     frr = np.average(~accepted[targets], weights=counts[targets])
     far = np.average(accepted[~targets], weights=counts[~targets])
-    cost = c_miss * p_target * frr + c_fa * (1 - p_target) * far
-    return float(cost / min(c_miss * p_target, c_fa * (1 - p_target)))
+    miss, accept = _normalised_costs(p_target, c_miss, c_fa)
+    return float(miss * frr + accept * far)
 
 
 def bayes_threshold(*, p_target: float, c_miss: float = 1.0, c_fa: float = 1.0) -> float:
@@ -234,6 +234,13 @@ def speaker_draws(
         weights = np.where(targets, drawn[sides[0]], drawn[sides[0]] * drawn[sides[1]])
         if weights[targets].sum() > 0 and weights[~targets].sum() > 0:
             yield weights
+
+
+def _normalised_costs(p_target: float, c_miss: float, c_fa: float) -> tuple[float, float]:
+    """Costs of all misses and of all false accepts, over that of the better constant answer."""
+    miss, accept = c_miss * p_target, c_fa * (1 - p_target)
+    least = min(miss, accept)
+    return miss / least, accept / least
 
 
 def _information(kind: Weights, other: Weights) -> float:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import importlib
 import json
 import os
 import re
@@ -49,6 +50,13 @@ def test_the_format_page_names_every_field_of_the_manifest() -> None:
         for field in dataclasses.fields(holder)
     ]
     assert [name for name in names if f"`{name}`" not in page] == []
+
+
+def latest(name: str) -> dict[str, Any]:
+    """The newest result of a benchmark."""
+    path = sorted((REPOSITORY / "benchmarks" / "results").glob(f"*-{name}.json"))[-1]
+    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return content
 
 
 def test_python_example_of_the_readme_runs(
@@ -121,12 +129,6 @@ def test_galleries_are_searched_elsewhere_with_the_same_ranking() -> None:
 
 def test_figures_of_the_readme_are_those_of_the_results() -> None:
     readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
-
-    def latest(name: str) -> dict[str, Any]:
-        path = sorted((REPOSITORY / "benchmarks" / "results").glob(f"*-{name}.json"))[-1]
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        return content
-
     accuracy = latest("accuracy")["facts"]
     for title, name in {
         "speechocean762, 3.0 s": "speechocean762-dev-3.0s",
@@ -144,6 +146,19 @@ def test_figures_of_the_readme_are_those_of_the_results() -> None:
     assert seconds["import speakersdk"] == pytest.approx(0.12, rel=0.5)
     rtf = latest("encoder")["facts"]["real-time factor, 3 s"]
     assert rtf == pytest.approx(0.0013, rel=0.5)
+
+
+def test_tables_of_the_decisions_page_are_those_of_the_results(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.syspath_prepend(str(REPOSITORY / "benchmarks"))
+    tables = importlib.import_module("_decision_tables")
+    page = (REPOSITORY / "docs" / "decisions.md").read_text(encoding="utf-8")
+    assert page.count("<!-- table: ") == page.count("<!-- end -->") == len(tables.TABLES)
+    for name in ("decisions", "conditions"):
+        if not list((REPOSITORY / "benchmarks" / "results").glob(f"*-{name}.json")):
+            continue  # without a result its tables are empty
+        assert tables.with_tables(page, latest(name)["facts"]) == page
 
 
 def test_hashes_of_the_model_card_are_those_of_its_files() -> None:

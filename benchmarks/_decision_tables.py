@@ -1,0 +1,250 @@
+"""The tables and the plot of docs/decisions.md, made from a benchmark's facts.
+
+In the document a table stands between `<!-- table: NAME -->` and `<!-- end -->`;
+tests/integration/test_documents.py compares it with the results that are kept.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from _harness import REPOSITORY
+
+DOCUMENT = REPOSITORY / "docs" / "decisions.md"
+_FARS = ("0.05", "0.01", "0.001")
+_METHODS = ("none", "s-norm", "centred", "s-norm, one corpus", "centred, one corpus")
+
+
+def write_tables(document: Path, facts: Mapping[str, Any]) -> None:
+    """Put the tables that the facts allow in the place of those in the document."""
+    text = document.read_text(encoding="utf-8")
+    document.write_text(with_tables(text, facts), encoding="utf-8")
+
+
+def with_tables(text: str, facts: Mapping[str, Any]) -> str:
+    """The text with its tables made anew; those that the facts do not hold stay as they are."""
+    for name, make in TABLES.items():
+        fact, lines = make
+        if facts.get(fact) is not None:
+            table = f"<!-- table: {name} -->\n" + "\n".join(lines(facts[fact])) + "\n<!-- end -->"
+            pattern = rf"<!-- table: {re.escape(name)} -->.*?<!-- end -->"
+            text = re.sub(pattern, lambda _, table=table: table, text, flags=re.DOTALL)  # type: ignore[misc]
+    return text
+
+
+def held_out(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Realised rates with intervals, and Cllr."""
+    lines = _header(
+        "fitted on", "each side", "asked 5 %", "asked 1 %", "asked 0.1 %", "Cllr (minCllr)"
+    )
+    for row in rows:
+        rates = [
+            f"{100 * rate['far']:.2f} [{100 * rate['interval'][0]:.2f}, "
+            f"{100 * rate['interval'][1]:.2f}]" + ("" if rate["within"] else " **outside**")
+            for rate in row["rates"]
+        ]
+        loss = row["cllr"] / row["min_cllr"] - 1
+        lines.append(
+            _row(
+                row["fitted_on"],
+                _seconds(row),
+                *rates,
+                f"{row['cllr']:.3f} ({row['min_cllr']:.3f}, {100 * loss:+.0f} %)",
+            )
+        )
+    return lines
+
+
+def one_threshold(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What one threshold for all lengths would have given."""
+    lines = _header("each side", "asked 5 %", "asked 1 %", "asked 0.1 %")
+    for length_s, both in _by_length(rows).items():
+        columns = zip(*(row["rates"] for row in both), strict=True)
+        rates = [
+            ", ".join(f"{100 * rate['far_of_one_threshold']:.2g}" for rate in column)
+            for column in columns
+        ]
+        lines.append(_row(f"{length_s:g} s", *rates))
+    return lines
+
+
+def verdicts(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Verdicts in percent: accepted / inconclusive / rejected."""
+    lines = _header("each side", "trials", "FAR 5 %", "FAR 1 %", "FAR 0.1 %")
+    for length_s, listed in _by_length(rows).items():
+        for kind in ("target", "nontarget"):
+            cells = []
+            for far in _FARS:
+                asked = [row[kind] for row in listed if row["asked_far"] == float(far)]
+                means = [np.mean([row[verdict] for row in asked]) for verdict in asked[0]]
+                cells.append(" / ".join(_percent(mean) for mean in means))
+            lines.append(_row(f"{length_s:g} s", kind, *cells))
+    return lines
+
+
+def normalisation(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """False accepts at an asked-for 5 and 1 %, and false rejects at 1 %, with and without."""
+    lines = _header("trials", *(f"{method}" for method in _METHODS))
+    keys = dict.fromkeys((row["corpus"], row["length_s"]) for row in rows)
+    for corpus, length_s in keys:
+        cells = []
+        for method in _METHODS:
+            (row,) = (
+                row
+                for row in rows
+                if (row["corpus"], row["length_s"], row["method"]) == (corpus, length_s, method)
+            )
+            misses = (
+                f"{100 * row['least_frr_at_far_0.01']:.1f}" if row["target_trials"] >= 100 else "-"
+            )
+            cells.append(
+                f"{100 * row['far_asked_0.05']:.1f}, {100 * row['far_asked_0.01']:.2f}; {misses}"
+            )
+        lines.append(_row(f"{corpus}, {length_s:g} s", *cells))
+    return lines
+
+
+def fixed_threshold(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """False accepts and false rejects, ours and theirs."""
+    lines = _header(
+        "threshold from",
+        "each side",
+        "speakersdk, far=0.01",
+        "Resemblyzer, fixed",
+        "Resemblyzer, 0.75",
+    )
+    for row in rows:
+        cells = [
+            f"{100 * row[name]['far']:.2f}, {100 * row[name]['frr']:.1f}"
+            for name in ("speakersdk", "resemblyzer", "resemblyzer at 0.75")
+        ]
+        threshold = f"{row['fitted_on']} ({row['threshold']:.2f})"
+        lines.append(_row(threshold, _seconds(row), *cells))
+    return lines
+
+
+def conditions(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Rates under each condition, with the change against clean speech."""
+    lines = _header(
+        "probe", "each side", "EER", "asked 5 %", "asked 1 %", "asked 0.1 %",
+        "FRR at asked 1 %", "Cllr", "no answer",
+    )  # fmt: skip
+    clean = {row["length_s"]: row for row in rows if row["condition"] == "clean"}
+    for row in rows:
+        before = clean[row["length_s"]]
+        is_clean = row is before
+
+        def cell(
+            key: str, digits: int, row: Any = row, before: Any = before, is_clean: bool = is_clean
+        ) -> str:
+            change = f" ({100 * (row[key] - before[key]):+.{digits}f})"
+            return f"{100 * row[key]:.{digits}f}" + ("" if is_clean else change)
+
+        rates = [f"{100 * row['far'][far]:.2f}" for far in _FARS]
+        cllr = f"{row['cllr']:.3f} ({row['min_cllr']:.3f})"
+        lines.append(
+            _row(
+                row["condition"], _seconds(row), cell("eer", 1), *rates, cell("frr", 1), cllr,
+                _percent(row["unanswered"]),
+            )
+        )  # fmt: skip
+    return lines
+
+
+def conditions_normalised(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """False accepts and rejects at an asked-for 1 %, without and with normalisation."""
+    lines = _header("probe", "each side", "none", "s-norm", "centred")
+    for row in rows:
+        cells = [
+            f"{100 * row['normalised'][method]['far']:.2f}, "
+            f"{100 * row['normalised'][method]['frr']:.1f}"
+            for method in ("none", "s-norm", "centred")
+        ]
+        lines.append(_row(row["condition"], _seconds(row), *cells))
+    return lines
+
+
+# Name in the document -> the fact that it is made of, and how.
+TABLES: dict[str, tuple[str, Any]] = {
+    "held-out speakers": ("rows", held_out),
+    "one threshold": ("rows", one_threshold),
+    "verdicts": ("verdicts", verdicts),
+    "normalisation": ("normalisation", normalisation),
+    "fixed threshold": ("fixed threshold", fixed_threshold),
+    "conditions": ("conditions", conditions),
+    "conditions normalised": ("conditions", conditions_normalised),
+}
+
+
+def draw(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
+    """Realised against asked-for rates, with intervals, and with one threshold for all lengths."""
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    # Text stays text, and a second run writes the same bytes.
+    mpl.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "decisions"})
+    figure = Figure(figsize=(9, 3.4), layout="constrained")
+    fars = [rate["asked_far"] for rate in rows[0]["rates"]]
+    for axes, far in zip(figure.subplots(1, len(fars)), fars, strict=True):
+        for shift, (half, colour) in enumerate((("even", "tab:blue"), ("odd", "tab:orange"))):
+            listed = [row for row in rows if row["fitted_on"] == half]
+            lengths = np.array([row["length_s"] for row in listed]) * (0.98 + 0.04 * shift)
+            rates = [
+                next(rate for rate in row["rates"] if rate["asked_far"] == far) for row in listed
+            ]
+            realised = np.array([rate["far"] for rate in rates])
+            low, high = np.array([rate["interval"] for rate in rates]).T
+            axes.errorbar(
+                lengths,
+                100 * realised,
+                100 * np.array([realised - low, high - realised]),
+                fmt="o",
+                color=colour,
+                label=f"fitted on {half} speakers",
+            )
+            axes.plot(
+                lengths,
+                [100 * rate["far_of_one_threshold"] for rate in rates],
+                ":",
+                color=colour,
+                label="one threshold",
+            )
+        axes.axhline(100 * far, color="black", linewidth=0.8)
+        axes.set_xscale("log")
+        axes.set_yscale("log")
+        ticks = sorted(_by_length(rows))
+        axes.set_xticks(ticks, [f"{length_s:g}" for length_s in ticks])
+        axes.set_xticks([], minor=True)
+        axes.set_title(f"asked for {100 * far:g} %", fontsize=10)
+        axes.set_xlabel("seconds of audio, each side")
+    figure.axes[0].set_ylabel("false-accept rate, %")
+    figure.axes[0].legend(fontsize=7)
+    figure.savefig(path, metadata={"Date": None})
+
+
+def _by_length(rows: Sequence[Mapping[str, Any]]) -> dict[float, list[Mapping[str, Any]]]:
+    groups: dict[float, list[Mapping[str, Any]]] = {}
+    for row in rows:
+        groups.setdefault(row["length_s"], []).append(row)
+    return groups
+
+
+def _header(*titles: str) -> list[str]:
+    return [_row(*titles), _row(*["---"] * len(titles))]
+
+
+def _row(*cells: str) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+def _seconds(row: Mapping[str, Any]) -> str:
+    return f"{row['length_s']:g} s"
+
+
+def _percent(share: Any) -> str:
+    return f"{100 * share:.0f}"

@@ -1,0 +1,251 @@
+"""Trials for the benchmarks of decisions: all pairs of segments that have no audio in common."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from _harness import REPOSITORY
+from speakersdk.arrays import Waveform
+from speakersdk.calibration import (
+    Calibration,
+    OperatingPoint,
+    balanced_weights,
+    fit_calibration,
+)
+from speakersdk.embedding_cache import EmbeddingCache, content_sha256
+from speakersdk.encoding import Encoding
+from speakersdk.scoring import symmetric_kl_matrix
+from speakersdk.trials import Segment, read_segments, share_audio
+from speakersdk_training.corpus import read_packs
+from speakersdk_training.trial_audio import read_segment_audio
+from speakersdk_training.trial_lists import cut_segments
+
+DATA = Path(os.environ.get("SPEAKERSDK_SPEECH_DATA", REPOSITORY.parent / "shared" / "data"))
+DEVELOPMENT = ("speechocean762", "dev")
+FARS = (0.05, 0.01, 0.001)
+# Trials of each length and kind in a fit.
+_FIT_TARGETS, _FIT_NONTARGETS = 6_000, 25_000
+_DRAWS = 1000
+
+Floats = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
+Numbers = npt.NDArray[np.int64]
+Encode = Callable[[Waveform], Encoding]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Side:
+    """Segments that can be compared: embeddings (N, D), speech (N,), speaker numbers (N,)."""
+
+    embeddings: npt.NDArray[np.float32]
+    speech_s: Floats
+    speakers: Numbers
+    segments: list[Segment]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pairs:
+    """Trials: scores (N,), labels (N,), and of both sides (N, 2) speech, speaker and row."""
+
+    scores: Floats
+    labels: Flags
+    speech_s: Floats
+    speakers: Numbers
+    rows: Numbers
+
+    def within(self, members: Flags) -> Pairs:
+        """Those whose speakers are both members."""
+        return self.take(members[self.speakers].all(axis=1))
+
+    def answered(self, minimum_speech_s: float) -> Pairs:
+        """Those with enough speech on both sides."""
+        return self.take((self.speech_s >= minimum_speech_s).all(axis=1))
+
+    def take(self, chosen: npt.NDArray[Any]) -> Pairs:
+        """Some of them, by flags or indices."""
+        return Pairs(
+            scores=self.scores[chosen],
+            labels=self.labels[chosen],
+            speech_s=self.speech_s[chosen],
+            speakers=self.speakers[chosen],
+            rows=self.rows[chosen],
+        )
+
+    def with_scores(self, scores: Floats) -> Pairs:
+        """The same trials, scored otherwise."""
+        return replace(self, scores=scores)
+
+
+class Encodings:
+    """Encodes segments; keeps embeddings in the folder SPEAKERSDK_EMBEDDING_CACHE, if it is set.
+
+    Args:
+        encode: samples at 16 kHz -> encoding.
+        sha256: what identifies `encode`, such as the hash of its weights.
+        names: of all speakers; a speaker's number is the place in it.
+    """
+
+    def __init__(self, encode: Encode, *, sha256: str, names: Sequence[str]) -> None:
+        self._encode = encode
+        self._numbers = {name: number for number, name in enumerate(names)}
+        folder = os.environ.get("SPEAKERSDK_EMBEDDING_CACHE")
+        self._cache = EmbeddingCache(Path(folder), model_sha256=sha256) if folder else None
+        self._hashes: dict[str, str] = {}
+
+    def side(
+        self,
+        segments: Sequence[Segment],
+        *,
+        condition: str = "",
+        audio: Callable[[], Mapping[str, Waveform]] | None = None,
+    ) -> Side:
+        """Encode segments.
+
+        Args:
+            segments: of equal length.
+            condition: name of what was done to the audio, for the cache.
+            audio: gives samples by name, if any are needed; None = as they were recorded.
+        """
+        keys = [self._key(segment, condition) for segment in segments]
+        kept = [self._cache.get(key) if self._cache and key else None for key in keys]
+        missing = [index for index, encoding in enumerate(kept) if encoding is None]
+        if missing:
+            if audio is None:
+                wanted = [segments[index] for index in missing]
+                heard: Mapping[str, Waveform] = read_segment_audio(wanted, DATA, num_workers=1)
+            else:
+                heard = audio()
+            for index in missing:
+                encoding = kept[index] = self._encode(heard[segments[index].name])
+                if self._cache:
+                    self._cache.put(keys[index], encoding)
+        encodings = [encoding for encoding in kept if encoding is not None]
+        return Side(
+            embeddings=np.stack([encoding.embedding for encoding in encodings]),
+            speech_s=np.array([encoding.speech_s for encoding in encodings]),
+            speakers=np.array([self._numbers[segment.speaker] for segment in segments]),
+            segments=list(segments),
+        )
+
+    def _key(self, segment: Segment, condition: str) -> str:
+        if self._cache is None:
+            return ""
+        for piece in segment.pieces:
+            if piece.path not in self._hashes:
+                self._hashes[piece.path] = content_sha256(DATA / piece.path)
+        return self._cache.key(
+            (self._hashes[piece.path] + condition, piece.start, piece.num_samples)
+            for piece in segment.pieces
+        )
+
+
+def read_length(
+    length_s: float,
+    *,
+    corpus: str = DEVELOPMENT[0],
+    split: str = DEVELOPMENT[1],
+    per_speaker: int | None = None,
+) -> list[Segment]:
+    """Segments of a length, at most so many of a speaker: the fixed ones where there are such."""
+    fixed = DATA / "trials" / f"segments-{length_s:.1f}s.jsonl"
+    if split == "dev" and fixed.is_file():
+        listed = read_segments(fixed).values()
+        segments = [segment for segment in listed if segment.speaker.startswith(f"{corpus}/")]
+    else:
+        utterances = [
+            utterance
+            for utterance in read_packs(DATA)
+            if (utterance.corpus, utterance.split) == (corpus, split)
+        ]
+        segments = cut_segments(utterances, DATA, duration_s=length_s)
+    groups: dict[str, list[Segment]] = {}
+    for segment in segments:
+        groups.setdefault(segment.speaker, []).append(segment)
+    return [segment for name in sorted(groups) for segment in groups[name][:per_speaker]]
+
+
+def speaker_names(listed: Iterable[Sequence[Segment]]) -> list[str]:
+    """The speakers of several lists of segments, sorted."""
+    return sorted({segment.speaker for segments in listed for segment in segments})
+
+
+def compare(enrolled: Side, probes: Side) -> Pairs:
+    """All trials of two sides; of one side with itself each pair once."""
+    labels = enrolled.speakers[:, np.newaxis] == probes.speakers
+    once = np.ones_like(labels) if probes is not enrolled else np.triu(np.ones_like(labels), 1)
+    for row, column in np.argwhere(labels & once):  # only one speaker's can have audio in common
+        once[row, column] = not share_audio(enrolled.segments[row], probes.segments[column])
+    rows, columns = np.nonzero(once)
+    return Pairs(
+        scores=-symmetric_kl_matrix(enrolled.embeddings, probes.embeddings)[rows, columns],
+        labels=labels[rows, columns],
+        speech_s=np.column_stack([enrolled.speech_s[rows], probes.speech_s[columns]]),
+        speakers=np.column_stack([enrolled.speakers[rows], probes.speakers[columns]]),
+        rows=np.column_stack([rows, columns]),
+    )
+
+
+def halves(num_speakers: int) -> tuple[tuple[str, Flags], ...]:
+    """Every other speaker, both ways: what the fitted half is called, and its members."""
+    even = np.arange(num_speakers) % 2 == 0
+    return ("even", even), ("odd", ~even)
+
+
+def fit(by_length: Mapping[float, Pairs], members: Flags, rng: np.random.Generator) -> Calibration:
+    """The calibration of some speakers, from as many trials of each length, as export fits it."""
+    drawn: list[Pairs] = []
+    groups: list[float] = []
+    for length_s, trials in by_length.items():
+        inside = trials.within(members)
+        for kind, most in ((inside.labels, _FIT_TARGETS), (~inside.labels, _FIT_NONTARGETS)):
+            drawn.append(inside.take(rng.permutation(np.flatnonzero(kind))[:most]))
+            groups += [length_s] * len(drawn[-1].labels)
+    labels = np.concatenate([trials.labels for trials in drawn])
+    speakers = np.concatenate([trials.speakers for trials in drawn])
+    return fit_calibration(
+        np.concatenate([trials.scores for trials in drawn]),
+        labels,
+        np.concatenate([trials.speech_s for trials in drawn]),
+        weights=balanced_weights(labels, speakers, groups),
+    )
+
+
+def accepted(point: OperatingPoint, llrs: Floats, speech_s: Floats) -> Flags:
+    """`OperatingPoint.threshold` for many trials at once."""
+    log_speech = np.log(speech_s)
+    reached: Flags = (
+        llrs >= point.llr + (point.llr_slope + point.llr_curve * log_speech) * log_speech
+    )
+    return reached
+
+
+def far_interval(
+    is_accepted: Flags, trials: Pairs, rng: np.random.Generator
+) -> tuple[float, float]:
+    """95 % interval of the false-accept rate when speakers are drawn again.
+
+    As `speakersdk.metrics.bootstrap_interval`, by counts of each pair of speakers.
+    """
+    names, sides = np.unique(trials.speakers, return_inverse=True)
+    sides = sides.reshape(trials.speakers.shape)[~trials.labels]
+    size = len(names)
+    cells = sides[:, 0] * size + sides[:, 1]
+    counts = np.bincount(cells, minlength=size**2).reshape(size, size).astype(float)
+    errors = np.bincount(cells, is_accepted[~trials.labels], minlength=size**2)
+    errors = errors.reshape(size, size)
+    draws = rng.multinomial(size, np.full(size, 1 / size), _DRAWS).astype(float)
+    rates = ((draws @ errors) * draws).sum(axis=1) / ((draws @ counts) * draws).sum(axis=1)
+    low, high = np.quantile(rates, [0.025, 0.975])
+    return float(low), float(high)
+
+
+def rounded(rate: Any) -> float:
+    """Enough digits for 0.1 %."""
+    return round(float(rate), 6)

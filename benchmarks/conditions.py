@@ -1,0 +1,316 @@
+"""Conditions: what noise, rooms, telephones and other microphones do to the promised error rates.
+
+Enrolled speech is clean, as it was recorded; the probe is changed. Calibration and thresholds come
+from clean speech of one half of the development speakers of speechocean762, rates from the other
+half, both ways; the changes are those of training (speakersdk_training.augment) with other draws.
+Rooms are simulated and the babble is of LibriSpeech readers whom training never heard; the recorded
+noise is the one that training mixed in, for there is no other.
+
+Needs the speech corpora (`../shared/data`, or another folder in SPEAKERSDK_SPEECH_DATA). Writes its
+tables into docs/decisions.md.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from functools import lru_cache, partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+import _normalisation as normalisation
+from _decision_tables import DOCUMENT, write_tables
+from _harness import Benchmark
+from _trial_pairs import (
+    DATA,
+    FARS,
+    Encodings,
+    Pairs,
+    accepted,
+    compare,
+    fit,
+    halves,
+    read_length,
+    rounded,
+    speaker_names,
+)  # fmt: skip
+from speakersdk.arrays import Waveform
+from speakersdk.audio import SAMPLE_RATE_HZ
+from speakersdk.encoder import SpeakerEncoder, load_encoder
+from speakersdk.metrics import cllr, eer, min_cllr
+from speakersdk.models import default_model_path
+from speakersdk.trials import Segment
+from speakersdk_training.trial_audio import read_segment_audio
+
+if TYPE_CHECKING:
+    import torch
+
+    from speakersdk_training.augment.random import BatchRandom
+
+LENGTHS_S = (1.5, 3.0, 6.0)
+# Segments of each speaker: more take minutes and narrow nothing, for it is speakers that are few.
+PER_SPEAKER = 4
+_SEED = 20261122
+_ROOM_S = 0.5
+_EQUALISER_DB = 8.0
+_BABBLE_VOICES = 6
+
+Change = Callable[["torch.Tensor", "BatchRandom"], "torch.Tensor"]
+
+
+def main() -> int:
+    """Measure every condition at every length."""
+    benchmark = Benchmark(
+        name="conditions", question="What do noise, rooms and channels do to the error rates?"
+    )
+    if not (DATA / "manifest.jsonl").is_file():
+        print(f"no speech corpora in {DATA}; set SPEAKERSDK_SPEECH_DATA", file=sys.stderr)
+        return 2
+    encoder = load_encoder(default_model_path())
+    if encoder.manifest.calibration is None:
+        print("the bundled model has no calibration", file=sys.stderr)
+        return 2
+    changes = dict(list(_changes().items())[: 1 if benchmark.smoke else None])
+    rows = measure(
+        encoder,
+        changes,
+        minimum_s=encoder.manifest.calibration.minimum_speech_s,
+        smoke=benchmark.smoke,
+    )
+    benchmark.record("model", encoder.manifest.name)
+    benchmark.record("weights_sha256", encoder.manifest.weights_sha256)
+    benchmark.record("conditions", rows)
+    report = benchmark.finish()
+    if not benchmark.smoke:
+        write_tables(DOCUMENT, report["facts"])
+    return 0
+
+
+def measure(
+    encoder: SpeakerEncoder,
+    changes: Mapping[str, Change],
+    *,
+    minimum_s: float,
+    smoke: bool = False,
+) -> list[dict[str, Any]]:
+    """One row for each condition and length, the clean one first."""
+    segments = {length_s: read_length(length_s, per_speaker=PER_SPEAKER) for length_s in LENGTHS_S}
+    chosen = speaker_names(segments.values())[: 16 if smoke else None]
+    cohort_segments = normalisation.cohort_segments(smoke=smoke)
+    names = chosen + [n for n in speaker_names([cohort_segments]) if n not in set(chosen)]
+    segments = {
+        length_s: [segment for segment in listed if segment.speaker in set(chosen)]
+        for length_s, listed in segments.items()
+    }
+    encodings = Encodings(encoder.encode, sha256=encoder.manifest.weights_sha256, names=names)
+    cohort = encodings.side(cohort_segments).embeddings
+    clean = {length_s: encodings.side(listed) for length_s, listed in segments.items()}
+    rng = np.random.default_rng(1)
+    methods: dict[str, dict[float, Pairs]] = {"none": {}, "s-norm": {}, "centred": {}}
+    for length_s, side in clean.items():
+        trials = compare(side, side).answered(minimum_s)
+        for method, scored in _scored(trials, side, side, cohort).items():
+            methods[method][length_s] = scored
+    fits = [
+        ({method: fit(pairs, members, rng) for method, pairs in methods.items()}, ~members)
+        for _, members in halves(len(names))
+    ]
+    rows = []
+    for condition, change in {"clean": None, **changes}.items():
+        for length_s, side in clean.items():
+            probes = side
+            if change is not None:
+                audio = partial(_changed, change, segments, length_s)
+                probes = encodings.side(segments[length_s], condition=condition, audio=audio)
+            everything = compare(side, probes)
+            trials = everything.answered(minimum_s)
+            scored = _scored(trials, side, probes, cohort)
+            ways = [
+                _figures(
+                    {method: (fitted[method], scored[method].within(tried)) for method in fitted}
+                )
+                for fitted, tried in fits
+            ]
+            rows.append(
+                {
+                    "condition": condition,
+                    "length_s": length_s,
+                    "target_trials": int(trials.labels.sum()),
+                    "nontarget_trials": int((~trials.labels).sum()),
+                    "unanswered": rounded(1 - len(trials.labels) / len(everything.labels)),
+                    **_mean(ways),
+                }
+            )
+            print(condition, length_s, rows[-1]["eer"], rows[-1]["far"], flush=True)
+    return rows
+
+
+def _scored(trials: Pairs, enrolled: Any, probes: Any, cohort: Any) -> Mapping[str, Pairs]:
+    return {"none": trials, **normalisation.normalised(trials, enrolled, probes, cohort)}
+
+
+def _figures(methods: Mapping[str, Any]) -> dict[str, Any]:
+    """Of one way: what the scores allow, and the realised rates by method."""
+    found: dict[str, Any] = {"normalised": {}}
+    for method, (calibration, trials) in methods.items():
+        llrs, speech_s = calibration.llrs(trials.scores, trials.speech_s)
+        rates = {}
+        for far in FARS:
+            is_accepted = accepted(calibration.operating_point(far), llrs, speech_s)
+            rates[f"{far:g}"] = float(is_accepted[~trials.labels].mean())
+            if far == 0.01:
+                misses = float((~is_accepted)[trials.labels].mean())
+        found["normalised"][method] = {"far": rates["0.01"], "frr": misses}
+        if method == "none":
+            found |= {
+                "far": rates,
+                "frr": misses,
+                "eer": eer(llrs, trials.labels),
+                "cllr": cllr(llrs, trials.labels),
+                "min_cllr": min_cllr(llrs, trials.labels),
+            }
+    return found
+
+
+def _mean(ways: list[Any]) -> Any:
+    """The mean of each number of dictionaries of one form."""
+    if isinstance(ways[0], dict):
+        return {key: _mean([way[key] for way in ways]) for key in ways[0]}
+    return rounded(np.mean(ways))
+
+
+def _changed(
+    change: Change, segments: Mapping[float, list[Segment]], length_s: float
+) -> dict[str, Waveform]:
+    """All segments of a length changed in one batch: a draw depends on condition and length alone.
+
+    One whose last piece decoded short is filled up and cut again.
+    """
+    import torch
+
+    from speakersdk_training.augment.random import BatchRandom
+
+    heard = _decoded(tuple(at for listed in segments.values() for at in listed))
+    audio = {segment.name: heard[segment.name] for segment in segments[length_s]}
+    longest = max(len(samples) for samples in audio.values())
+    batch = torch.zeros(len(audio), longest)
+    for row, samples in zip(batch, audio.values(), strict=True):
+        row[: len(samples)] = torch.from_numpy(samples)
+    random = BatchRandom(torch.Generator().manual_seed(_SEED + round(10 * length_s)))
+    with torch.inference_mode():
+        changed = change(batch, random).clamp(-1, 1)
+    return {
+        name: row[: len(samples)].numpy()
+        for (name, samples), row in zip(audio.items(), changed, strict=True)
+    }
+
+
+@lru_cache(maxsize=1)
+def _decoded(segments: tuple[Segment, ...]) -> dict[str, Waveform]:
+    """Samples of the segments; the files are decoded once for all conditions and lengths."""
+    return read_segment_audio(segments, DATA, num_workers=1)
+
+
+def _changes() -> dict[str, Change]:
+    return {
+        "noise, 20 dB": partial(_coloured, snr_db=20.0),
+        "noise, 10 dB": partial(_coloured, snr_db=10.0),
+        "noise, 0 dB": partial(_coloured, snr_db=0.0),
+        "kitchen and machines, 10 dB": partial(_recorded, snr_db=10.0),
+        "babble, 10 dB": partial(_babble, snr_db=10.0),
+        "room": _room,
+        "telephone": _telephone,
+        "microphone": _microphone,
+    }
+
+
+def _coloured(samples: torch.Tensor, random: BatchRandom, *, snr_db: float) -> torch.Tensor:
+    from speakersdk_training.augment import noise
+
+    return _mixed(samples, noise.coloured(*samples.shape, random), snr_db)
+
+
+def _recorded(samples: torch.Tensor, random: BatchRandom, *, snr_db: float) -> torch.Tensor:
+    from speakersdk_training.augment import noise
+    from speakersdk_training.sources import read_noise
+
+    bank = read_noise(str(DATA / "noise"))
+    return _mixed(samples, noise.recorded(bank, *samples.shape, random), snr_db)
+
+
+def _babble(samples: torch.Tensor, random: BatchRandom, *, snr_db: float) -> torch.Tensor:
+    """Several readers at once, none of them in a trial."""
+    import torch
+
+    segments = read_length(
+        samples.shape[1] / SAMPLE_RATE_HZ, corpus="librispeech", split="demo", per_speaker=20
+    )
+    voices = read_segment_audio(segments, DATA, num_workers=1)
+    rows = torch.zeros(len(voices), samples.shape[1])
+    for row, voice in zip(rows, voices.values(), strict=True):
+        row[: len(voice)] = torch.from_numpy(voice)
+    rows /= rows.square().mean(dim=1, keepdim=True).sqrt()
+    mixture = torch.zeros_like(samples)
+    for _ in range(_BABBLE_VOICES):
+        mixture += rows[random.integers(len(rows), len(samples))]
+    return _mixed(samples, mixture, snr_db)
+
+
+def _mixed(samples: torch.Tensor, noise_rows: torch.Tensor, snr_db: float) -> torch.Tensor:
+    import torch
+
+    from speakersdk_training.augment import noise
+
+    return noise.mix(samples, noise_rows, torch.full((len(samples), 1), snr_db))
+
+
+def _room(samples: torch.Tensor, random: BatchRandom) -> torch.Tensor:
+    """Each probe in a simulated room of its own, 0.2 to 2.5 m from the microphone."""
+    import torch
+
+    from speakersdk_training.augment import room
+
+    changed = torch.empty_like(samples)
+    for start in range(0, len(samples), 100):  # responses of a few rooms at a time fit in memory
+        part = samples[start : start + 100]
+        responses = room.simulated_rooms(
+            len(part),
+            num_samples=round(_ROOM_S * SAMPLE_RATE_HZ),
+            sample_rate_hz=SAMPLE_RATE_HZ,
+            random=random,
+        )
+        size = part.shape[1] + responses.shape[1]
+        spectrum = torch.fft.rfft(part, n=size) * torch.fft.rfft(responses, n=size)
+        changed[start : start + 100] = torch.fft.irfft(spectrum, n=size)[:, : part.shape[1]]
+    peak = changed.abs().amax(dim=1, keepdim=True)
+    return changed / peak.clamp(min=1.0)  # reflections add up; a recorder would be turned down
+
+
+def _telephone(samples: torch.Tensor, random: BatchRandom) -> torch.Tensor:
+    """300-3400 Hz and mu-law, as `channel.telephone` does it."""
+    from speakersdk_training.augment import channel
+
+    return channel.telephone(samples, share=1.0, sample_rate_hz=SAMPLE_RATE_HZ, random=random)
+
+
+def _microphone(samples: torch.Tensor, random: BatchRandom) -> torch.Tensor:
+    """Another frequency response for each probe."""
+    import torch
+
+    from speakersdk_training.augment import channel
+
+    spectrum = torch.fft.rfft(samples)
+    gains = channel.equaliser(
+        len(samples),
+        spectrum.shape[1],
+        strength_db=_EQUALISER_DB,
+        sample_rate_hz=SAMPLE_RATE_HZ,
+        random=random,
+    )
+    changed = torch.fft.irfft(spectrum * gains, n=samples.shape[1])
+    return changed / changed.abs().amax(dim=1, keepdim=True).clamp(min=1.0)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
