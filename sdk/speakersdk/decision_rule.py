@@ -131,7 +131,7 @@ def _advice(point: OperatingPoint, calibration: Calibration) -> str:
     if not point.frr_slope < 0:
         return ""
     odds = math.log(_SUPPORTED_FRR / (1 - _SUPPORTED_FRR))
-    needed_s = math.exp((odds - point.frr_logit) / point.frr_slope)
-    if needed_s > calibration.maximum_speech_s:
+    log_needed = (odds - point.frr_logit) / point.frr_slope
+    if log_needed > math.log(calibration.maximum_speech_s):
         return ""
-    return f"; {math.ceil(10 * needed_s) / 10:.1f} s on both sides are enough"
+    return f"; {math.ceil(10 * math.exp(log_needed)) / 10:.1f} s on both sides are enough"

@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 _NEWTON_STEPS = 100
 _LEAST_STEP = 1e-10
+_ROUNDING: Final = 1e-9
 # Ridge on the standardised weights, where the trials weigh N together: keeps separable data finite
 # and moves nothing on 10^4 trials.
 _RIDGE: Final = 1e-3
@@ -54,7 +55,8 @@ def logistic_weights(
         w0 ... wK.
     """
     mean, deviation = inputs.mean(axis=0), inputs.std(axis=0)
-    deviation[deviation == 0] = 1.0  # a constant input gets weight 0 from the ridge
+    # A constant input, whose deviation may be a rounding error, gets weight 0 from the ridge.
+    deviation[deviation <= _ROUNDING * np.abs(inputs).max(axis=0)] = 1.0
     design = np.column_stack([np.ones(len(inputs)), (inputs - mean) / deviation])
     ridge = np.full(design.shape[1], _RIDGE)
     importance = _importance(targets, prior, counts) * len(targets)

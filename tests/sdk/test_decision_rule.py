@@ -71,7 +71,7 @@ def test_an_inconclusive_decision_says_how_much_speech_is_enough() -> None:
 
 
 def test_no_advice_that_the_calibration_does_not_bear_out() -> None:
-    for slope in (0.0, -0.1):  # e^(1 / 0.1) s is beyond all its trials
+    for slope in (0.0, -0.1, -1e-32):  # e^(1 / 0.1) s is beyond all its trials
         rule = DecisionRule(
             calibration=CALIBRATION, prior=0.5, point=replace(POINT, frr_slope=slope)
         )

@@ -39,6 +39,14 @@ def test_separable_data_and_constant_inputs_stay_finite(rng: np.random.Generator
     assert constant == pytest.approx(0.0, abs=1e-9)
 
 
+def test_an_input_that_varies_by_rounding_alone_counts_nothing(rng: np.random.Generator) -> None:
+    inputs, targets = trials(rng, 1000)
+    speech = np.log(np.full(1000, 2.9))
+    speech[::3] = np.nextafter(speech[0], 2.0)
+    weights = logistic_weights(np.column_stack([inputs, speech]), targets, 0.5)
+    assert abs(weights[2]) < 1.0
+
+
 def test_little_data_moves_little_and_much_moves_all_the_way(rng: np.random.Generator) -> None:
     inputs, targets = trials(rng, 4000, offset=2.0)
 
