@@ -173,10 +173,14 @@ def _weighted_loss(normed: torch.Tensor, rank: int) -> torch.Tensor:
     return (normed * weights[4 * rank : 4 * rank + len(normed)]).sum()
 
 
-def test_a_norm_over_two_processes_is_torchs_over_all_rows(tmp_path: Path) -> None:
+def test_a_norm_over_two_processes_is_torchs_over_all_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Values by way of the gradients, which need them: inputs, weights, running statistics."""
     import socket
 
+    # The processes import this file by the name that pytest gave it.
+    monkeypatch.syspath_prepend(Path(__file__).parents[2])
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
