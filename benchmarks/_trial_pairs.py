@@ -15,7 +15,6 @@ from _harness import REPOSITORY
 from speakersdk.arrays import Waveform
 from speakersdk.calibration import (
     Calibration,
-    OperatingPoint,
     balanced_weights,
     fit_calibration,
 )
@@ -215,15 +214,6 @@ def fit(by_length: Mapping[float, Pairs], members: Flags, rng: np.random.Generat
         np.concatenate([trials.speech_s for trials in drawn]),
         weights=balanced_weights(labels, speakers, groups),
     )
-
-
-def accepted(point: OperatingPoint, llrs: Floats, speech_s: Floats) -> Flags:
-    """`OperatingPoint.threshold` for many trials at once."""
-    log_speech = np.log(speech_s)
-    reached: Flags = (
-        llrs >= point.llr + (point.llr_slope + point.llr_curve * log_speech) * log_speech
-    )
-    return reached
 
 
 def far_interval(

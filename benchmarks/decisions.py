@@ -29,7 +29,6 @@ from _trial_pairs import (
     Flags,
     Pairs,
     Side,
-    accepted,
     compare,
     far_interval,
     fit,
@@ -135,7 +134,7 @@ def one_way(
         supported = {point.far for point in calibration.operating_points}
         for far in (far for far in FARS if far in supported):
             point = calibration.operating_point(far)
-            is_accepted = accepted(point, llrs, speech_s)
+            is_accepted = llrs >= point.thresholds(speech_s)
             low, high = far_interval(is_accepted, tried, rng)
             row["rates"].append(
                 {
@@ -312,7 +311,7 @@ def figures(calibration: Calibration, trials: Pairs) -> dict[str, float]:
         "least_frr_at_far_0.01": rounded(frr_at_far(llrs, trials.labels, far=0.01)),
     }
     for far in FARS:
-        is_accepted = accepted(calibration.operating_point(far), llrs, speech_s)
+        is_accepted = llrs >= calibration.operating_point(far).thresholds(speech_s)
         found[f"far_asked_{far:g}"] = rounded(is_accepted[~trials.labels].mean())
     return found
 
@@ -361,7 +360,7 @@ def fixed_threshold(
         for length_s in lengths:
             tried, own = theirs[length_s].within(~members), ours[length_s].within(~members)
             llrs, speech_s = calibration.llrs(own.scores, own.speech_s)
-            is_accepted = accepted(calibration.operating_point(PEER_FAR), llrs, speech_s)
+            is_accepted = llrs >= calibration.operating_point(PEER_FAR).thresholds(speech_s)
             row: dict[str, Any] = {
                 "fitted_on": name,
                 "length_s": length_s,

@@ -35,6 +35,7 @@ from speakersdk.encoder import load_encoder
 from speakersdk.models import default_model_path
 from speakersdk.onnx_session import open_session
 from speakersdk.scoring import symmetric_kl, symmetric_kl_to_many
+from speakersdk.session_options import SessionOptions
 
 LENGTHS_S = (1, 2, 3, 5, 10, 30)
 BATCHES = (1, 4, 16)
@@ -98,7 +99,8 @@ def own_calls(
     """Calls of this package."""
     path = default_model_path()
     encoder = load_encoder(path, device=device, num_threads=threads)
-    front_end = open_session(front_end_graph(path, folder), device=device, num_threads=threads)
+    options = SessionOptions(device=device, num_threads=threads, fixed_shapes=False)
+    front_end = open_session(front_end_graph(path, folder), options)
     frontend = encoder.manifest.frontend
     calls: dict[Key, Call] = {}
     for length_s in LENGTHS_S:
@@ -141,7 +143,8 @@ def peer_calls(
     calls: dict[Key, Call] = {}
     rng = np.random.default_rng(1)
     for name, path, shape in exported_peers(folder, smoke=smoke):
-        session = open_session(path, device=device, num_threads=threads)
+        options = SessionOptions(device=device, num_threads=threads, fixed_shapes=False)
+        session = open_session(path, options)
         feeds = {"features": rng.standard_normal(shape, np.float32)}
         calls[name, COMPARED_S, 1] = lambda session=session, feeds=feeds: session.run(feeds)
     resemblyzer = load_resemblyzer(device, threads)

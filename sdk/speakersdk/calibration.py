@@ -63,7 +63,13 @@ class OperatingPoint:
 
     def threshold(self, speech_s: float) -> float:
         """Accept when the llr is at least this; see `Calibration.comparable_speech_s`."""
-        log_speech = math.log(speech_s)
+        return self._at(math.log(speech_s))
+
+    def thresholds(self, speech_s: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """`threshold` of many trials at once: (N,) -> (N,)."""
+        return self._at(np.log(speech_s))
+
+    def _at(self, log_speech: _Numbers) -> _Numbers:
         return self.llr + (self.llr_slope + self.llr_curve * log_speech) * log_speech
 
     def frr_at(self, speech_s: float) -> float:

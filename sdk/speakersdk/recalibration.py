@@ -256,7 +256,7 @@ def _weights(trials: OwnTrials, chosen: Flags) -> tuple[float, float]:
 
 def _rates(llrs: Floats, trials: OwnTrials, calibration: Calibration, far: float) -> ErrorRates:
     point = calibration.operating_point(far)
-    accepted = llrs >= point.llr + point.llr_slope * np.log(trials.speech_s)
+    accepted = llrs >= point.thresholds(trials.speech_s)
     return ErrorRates(
         cllr=cllr(llrs, trials.targets),
         far=float(accepted[~trials.targets].mean()),

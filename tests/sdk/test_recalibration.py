@@ -53,6 +53,20 @@ def voices(
     return made
 
 
+def test_the_rates_are_those_of_the_curved_thresholds(rng: np.random.Generator) -> None:
+    curved = dataclasses.replace(CALIBRATION.operating_points[1], llr_slope=-1.0, llr_curve=-4.0)
+    calibration = dataclasses.replace(CALIBRATION, operating_points=(curved,))
+    trials = own_trials(voices(rng, spread=0.9), calibration)
+    found = refit(trials, calibration, far=0.01).before
+    wrong = [
+        llr >= curved.threshold(speech_s)
+        for llr, speech_s in zip(
+            trials.llrs[~trials.targets], trials.speech_s[~trials.targets], strict=True
+        )
+    ]
+    assert 0 < found.far == np.mean(wrong)
+
+
 def test_each_recording_is_left_out_once_and_tried_on_every_other_speaker(
     rng: np.random.Generator,
 ) -> None:
