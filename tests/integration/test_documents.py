@@ -154,6 +154,14 @@ def test_comparisons_of_the_readme_are_those_of_the_results() -> None:
         if what == "times our encoder, median (fastest)":
             times = float(value.split()[0])
             assert f"{peer.partition(' (')[0]} {times:.2g}" in text
+    scorer = latest("scorer")["facts"]
+    at = "D 128, N 100000: {}, {}"
+    assert f"{scorer[at.format('float32', 'times faiss')]:.1f} times as fast as from faiss" in text
+    assert f"{scorer[at.format('float16', 'times faiss')]:.1f} times in float16" in text
+    assert (
+        f"at {scorer[at.format('float32', 'share of the read bandwidth')]:.0%}".replace("%", " %")
+        in text
+    )
     streaming = latest("streaming")["facts"]
     share = 100 * streaming["stateful pipeline: CPU s per s of audio"]
     assert f"takes {share:.1f} % of a core" in text
