@@ -18,8 +18,9 @@ from speakersdk.calibration import (
     balanced_weights,
     fit_calibration,
 )
-from speakersdk.embedding_cache import EmbeddingCache, content_sha256
+from speakersdk.embedding_cache import EmbeddingCache
 from speakersdk.encoding import Encoding
+from speakersdk.file_hash import file_sha256
 from speakersdk.scoring import symmetric_kl_matrix
 from speakersdk.trials import Segment, read_segments, share_audio
 from speakersdk_training.corpus import read_packs
@@ -138,7 +139,7 @@ class Encodings:
             return ""
         for piece in segment.pieces:
             if piece.path not in self._hashes:
-                self._hashes[piece.path] = content_sha256(DATA / piece.path)
+                self._hashes[piece.path] = file_sha256(DATA / piece.path)
         return self._cache.key(
             (self._hashes[piece.path] + condition, piece.start, piece.num_samples)
             for piece in segment.pieces

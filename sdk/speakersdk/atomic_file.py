@@ -11,8 +11,13 @@ from typing import BinaryIO
 
 
 @contextlib.contextmanager
-def replacement(path: Path) -> Iterator[BinaryIO]:
+def replacement(path: Path, *, is_durable: bool = True) -> Iterator[BinaryIO]:
     """A file to write that takes the place of `path`, mode 0600, unless an error ends the block.
+
+    Args:
+        path: of the file.
+        is_durable: whether it must survive a power cut, for which the disk is waited for. What can
+            be computed again need not.
 
     Raises:
         OSError: the file cannot be written; what was there before is untouched.
@@ -21,13 +26,16 @@ def replacement(path: Path) -> Iterator[BinaryIO]:
     try:
         with os.fdopen(descriptor, "wb") as file:
             yield file
-            file.flush()
-            os.fsync(file.fileno())
+            if is_durable:
+                file.flush()
+                os.fsync(file.fileno())
         Path(temporary).replace(path)
     except BaseException:
         with contextlib.suppress(FileNotFoundError):
             Path(temporary).unlink()
         raise
+    if not is_durable:
+        return
     # The new name survives a power cut only when its folder is on disk too.
     folder = os.open(path.parent, os.O_RDONLY)
     try:

@@ -17,9 +17,9 @@ from typing import Any, Final
 
 from speakersdk.atomic_file import replacement
 from speakersdk.calibration import Calibration
-from speakersdk.data_folder import data_folder
 from speakersdk.errors import CalibrationError, ConfigError, IncompatibleModelError
 from speakersdk.manifest import ModelManifest
+from speakersdk.user_folders import data_folder
 from speakersdk.voiceprint import check_name
 
 FORMAT_VERSION: Final = 1

@@ -18,9 +18,10 @@ from typing import Any, Final
 
 from speakersdk.compute_device import PROVIDERS, ComputeDevice
 from speakersdk.encoder import load_encoder
-from speakersdk.engine_cache import default_cache_folder, file_sha256
+from speakersdk.engine_cache import default_cache_folder
 from speakersdk.errors import SpeakerSdkError
 from speakersdk.execution_providers import check_usable, missing_of
+from speakersdk.file_hash import file_sha256
 from speakersdk.models import default_model_path
 from speakersdk.native_libraries import gpus, missing_libraries, tensorrt_version
 from speakersdk.onnx_session import TELEMETRY_SWITCH, import_onnxruntime

@@ -7,13 +7,12 @@ their owner alone.
 from __future__ import annotations
 
 import hashlib
-import os
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 
+from speakersdk.atomic_file import replacement
 from speakersdk.encoding import Encoding
 
 
@@ -48,16 +47,8 @@ class EmbeddingCache:
         path = self._path(key)
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         numbers = [encoding.speech_s, encoding.duration_s, len(encoding.embedding)]
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")
-        with os.fdopen(descriptor, "wb") as file:
+        with replacement(path, is_durable=False) as file:
             np.concatenate([numbers, encoding.embedding]).astype("<f8").tofile(file)
-        Path(temporary).replace(path)
 
     def _path(self, key: str) -> Path:
         return self._folder / key[:2] / f"{key}.f64"
-
-
-def content_sha256(path: Path) -> str:
-    """Hash of a file's bytes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -20,6 +19,8 @@ from pathlib import Path
 from typing import Final
 
 from speakersdk.atomic_file import replacement
+from speakersdk.file_hash import file_sha256
+from speakersdk.user_folders import cache_folder
 
 _SEAL: Final = "seal.json"
 
@@ -56,9 +57,7 @@ def default_cache_folder() -> Path:
     Raises:
         RuntimeError: there is neither that variable nor a home folder.
     """
-    base = os.environ.get("XDG_CACHE_HOME", "")
-    root = Path(base) if base.startswith("/") else Path.home() / ".cache"
-    return root / "speakersdk" / "tensorrt"
+    return cache_folder("tensorrt")
 
 
 class EngineCache:
@@ -121,12 +120,6 @@ class EngineCache:
         """Forget an engine that TensorRT refused although it is as it was written."""
         root = default_cache_folder() if self._root is None else self._root
         shutil.rmtree(root / key.folder_name, ignore_errors=True)
-
-
-def file_sha256(path: Path) -> str:
-    """SHA-256 of a file as hexadecimal digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _hashes(folder: Path) -> dict[str, str]:

@@ -21,7 +21,7 @@ import numpy as np
 
 from speakersdk.bound_call import Arrays, BoundCall, Carried, translated
 from speakersdk.compute_device import AUTO, ComputeDevice, candidates
-from speakersdk.engine_cache import EngineCache, EngineKey, file_sha256
+from speakersdk.engine_cache import EngineCache, EngineKey
 from speakersdk.errors import InferenceError, MissingDependencyError
 from speakersdk.execution_providers import (
     Shapes,
@@ -29,6 +29,7 @@ from speakersdk.execution_providers import (
     provider_options,
     switch_tf32_off,
 )
+from speakersdk.file_hash import file_sha256
 from speakersdk.native_libraries import gpus, tensorrt_version
 from speakersdk.session_options import SessionOptions
 

@@ -14,10 +14,11 @@ import numpy.typing as npt
 
 from speakersdk.arrays import Waveform
 from speakersdk.audio import read_audio
-from speakersdk.embedding_cache import EmbeddingCache, content_sha256
+from speakersdk.embedding_cache import EmbeddingCache
 from speakersdk.encoder import SpeakerEncoder, load_encoder
 from speakersdk.encoding import Encoding
 from speakersdk.errors import AudioError, AudioTooShortError, UnreadableAudioError
+from speakersdk.file_hash import file_sha256
 from speakersdk.scoring import symmetric_kl_to_many
 from speakersdk.trials import Segment, Trial
 
@@ -146,7 +147,7 @@ class _Worker:
             file = self._job.root / path
             if not file.is_file():
                 raise UnreadableAudioError(os.fspath(file), "no such file")
-            hashes[path] = content_sha256(file)
+            hashes[path] = file_sha256(file)
         return hashes[path]
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from speakersdk.data_folder import data_folder
 from speakersdk.errors import (
     ConfigError,
     DuplicateSpeakerError,
     UnknownSpeakerError,
     VoiceprintError,
 )
+from speakersdk.user_folders import data_folder
 from speakersdk.voiceprint import SUFFIX, Voiceprint, check_name
 
 

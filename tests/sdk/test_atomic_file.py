@@ -5,10 +5,11 @@ import pytest
 from speakersdk.atomic_file import replacement
 
 
-def test_the_file_is_replaced_and_private(tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_durable", [True, False])
+def test_the_file_is_replaced_and_private(tmp_path: Path, is_durable: bool) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"old")
-    with replacement(path) as file:
+    with replacement(path, is_durable=is_durable) as file:
         file.write(b"new")
         assert path.read_bytes() == b"old"
     assert path.read_bytes() == b"new"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from speakersdk.embedding_cache import EmbeddingCache, content_sha256
+from speakersdk.embedding_cache import EmbeddingCache
 from speakersdk.encoding import Encoding
 
 PARTS = [("ab" * 32, 0, 16000)]
@@ -56,10 +56,3 @@ def test_a_damaged_file_is_as_good_as_none(tmp_path: Path) -> None:
     for size in (0, 8, 24, 40):
         file.write_bytes(file.read_bytes()[:size])
         assert cache.get(key) is None
-
-
-def test_the_hash_is_that_of_the_bytes(tmp_path: Path) -> None:
-    (tmp_path / "a").write_bytes(b"abc")
-    assert content_sha256(tmp_path / "a") == (
-        "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-    )

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from speakersdk.engine_cache import EngineCache, EngineKey, default_cache_folder, file_sha256
+from speakersdk.engine_cache import EngineCache, EngineKey, default_cache_folder
+from speakersdk.file_hash import file_sha256
 
 KEY = EngineKey(
     model_sha256="ab",

@@ -7,7 +7,6 @@ over the seam of two utterances.
 from __future__ import annotations
 
 import hashlib
-import tempfile
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ import torch
 from torch import Tensor
 
 from speakersdk.arrays import Waveform
+from speakersdk.atomic_file import replacement
 from speakersdk.audio import read_audio
 from speakersdk_training.corpus import Utterance, by_speaker
 from speakersdk_training.errors import TrainingError
@@ -136,9 +136,8 @@ def _read_int16(path: Path, *, cache: Path | None) -> npt.NDArray[np.int16]:
     if kept is not None:
         kept.parent.mkdir(parents=True, exist_ok=True)
         # Runs that start together write the same file; each moves a whole one into its place.
-        with tempfile.NamedTemporaryFile(dir=kept.parent, delete=False) as file:
+        with replacement(kept, is_durable=False) as file:
             np.save(file, samples)
-        Path(file.name).replace(kept)
     return samples
 
 

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from speakersdk.data_folder import data_folder
+from speakersdk.user_folders import data_folder
 
 
 def test_the_folder_follows_the_environment(
