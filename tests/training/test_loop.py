@@ -322,7 +322,7 @@ def test_fine_tuning_has_its_own_length_and_margin(
     tiny_values["optim"] |= {"margin_from_share": 0.0, "margin_until_share": 0.0}
     one = trainer(config_from_dict(tiny_values), bank)
     seen: list[tuple[int, float]] = []
-    objective = one._objective
+    objective = one.objective
 
     def watch(module: Any, arguments: Any, options: dict[str, float]) -> None:
         seen.append((arguments[0].samples.shape[1], options["margin"]))

@@ -45,9 +45,7 @@ def fit(config: TrainConfig, folder: Path, *, resume: bool = False) -> Trainer:
         raise TrainingError("expected run.budget_s = 0 with several processes: clocks differ")
     if world.size > 1 and device.type == "cuda":
         device = torch.device("cuda", world.local_rank)
-    # The log-mel front end needs true float32 products; the encoder itself runs in bf16.
-    torch.backends.cudnn.allow_tf32 = False
-    torch.backends.cudnn.benchmark = True
+    prepare_torch()
     try:
         trainer = _make_trainer(config, device, world)
         if resume:
@@ -148,6 +146,13 @@ def _log(path: Path, step: int, seconds: float, scalars: dict[str, float]) -> No
 
 def _nothing(step: int, scalars: dict[str, float]) -> None:
     """Processes other than the first report nothing."""
+
+
+def prepare_torch() -> None:
+    """Settings of torch that training counts on."""
+    # The log-mel front end needs true float32 products; the encoder itself runs in bf16.
+    torch.backends.cudnn.allow_tf32 = False
+    torch.backends.cudnn.benchmark = True
 
 
 def pick_device(name: str) -> torch.device:

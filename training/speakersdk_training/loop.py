@@ -80,6 +80,7 @@ class Trainer:
         objective = Objective(config, self.encoder, num_classes=self._sources[0].num_classes).to(
             banks[0].device
         )
+        self.objective = objective
         self._loss = objective.loss
         self.averaged = AveragedModel(
             self.encoder,
@@ -89,9 +90,9 @@ class Trainer:
             use_buffers=True,
         )
         self._optimizer = make_optimizer(config.optim, self.encoder, self._loss)
-        self._objective: nn.Module = objective
+        self._shared_objective: nn.Module = objective
         if self._world.size > 1:
-            self._objective = DistributedDataParallel(
+            self._shared_objective = DistributedDataParallel(
                 objective,
                 broadcast_buffers=False,  # norms see all rows, so buffers are equal already
                 find_unused_parameters=not config.data.speech_labels
@@ -110,7 +111,7 @@ class Trainer:
         before = time.monotonic() - self.seconds
         while not self.is_done:
             is_logged = (self.step + 1) % run.log_every == 0 or self.step + 1 == run.steps
-            scalars = self._train_step(with_statistics=is_logged)
+            scalars = self.train_step(with_statistics=is_logged)
             self.step += 1
             self.seconds = time.monotonic() - before
             done = self.is_done
@@ -164,7 +165,15 @@ class Trainer:
         if not all(bool(value.isfinite().all()) for value in self.encoder.state_dict().values()):
             raise TrainingError(f"weights are not finite at step {self.step}; {_DIVERGED}")
 
-    def _train_step(self, *, with_statistics: bool) -> dict[str, Tensor | float]:
+    def train_step(self, *, with_statistics: bool = False) -> dict[str, Tensor | float]:
+        """Make one step.
+
+        Args:
+            with_statistics: whether the loss's monitors are wanted, too.
+
+        Returns:
+            Scalars of the step, some still on the device.
+        """
         run, optim = self.config.run, self.config.optim
         share = self.progress
         is_fine = bool(run.fine_share) and share > 1 - run.fine_share
@@ -173,14 +182,14 @@ class Trainer:
             group["lr"] = rate
         self.encoder.train()
         with torch.no_grad():
-            batch = self._draw(share, is_fine=is_fine)
+            batch = self.draw_batch(self._draw_length(is_fine=is_fine), progress=share)
         margin = self.config.margin_softmax.margin * optim.margin_factor(share)
         if is_fine:
             margin = run.fine_margin
         torch.manual_seed(
             run.seed + _SEEDS_APART * (self.step * self._world.size + self._world.rank)
         )
-        loss, parts = self._objective(batch, margin=margin, with_statistics=with_statistics)
+        loss, parts = self._shared_objective(batch, margin=margin, with_statistics=with_statistics)
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()
         norm = nn.utils.clip_grad_norm_(self.encoder.parameters(), optim.clip_norm)
@@ -188,12 +197,17 @@ class Trainer:
         self.averaged.update_parameters(self.encoder)
         return {"loss": loss.detach(), **parts, "grad_norm": norm.detach()}
 
-    def _draw(self, share: float, *, is_fine: bool) -> Batch:
+    def _draw_length(self, *, is_fine: bool) -> float:
         run = self.config.run
         choice = int(torch.randint(len(run.crop_s), (1,), generator=self._host_generator))
-        length_s = run.fine_crop_s if is_fine else run.crop_s[choice]
-        crop_samples = round(length_s * self.config.frontend.sample_rate_hz)
-        return join_batches([source.draw(crop_samples, progress=share) for source in self._sources])
+        return run.fine_crop_s if is_fine else run.crop_s[choice]
+
+    def draw_batch(self, crop_s: float, *, progress: float = 1.0) -> Batch:
+        """Crops of all shards of this process; `progress` as the augmenter takes it."""
+        crop_samples = round(crop_s * self.config.frontend.sample_rate_hz)
+        return join_batches(
+            [source.draw(crop_samples, progress=progress) for source in self._sources]
+        )
 
     def _evaluate(self, folder: Path, report: Report) -> None:
         encoder = cast("TdnnEncoder | BlstmEncoder", self.averaged.module).eval()

@@ -48,14 +48,7 @@ class Objective(nn.Module):
             margin: of this step, for margin softmax.
             with_statistics: whether the parts hold the loss's monitors, too.
         """
-        device_type = batch.samples.device.type
-        is_half = self._run.precision == "bf16"
-        inputs = (batch.samples,)
-        if batch.feature_weights is not None:
-            inputs += (batch.feature_weights,)  # type: ignore[assignment]
-        with torch.autocast(device_type, torch.bfloat16, enabled=is_half):
-            embeddings, speech_logits = self._utterance(*inputs)
-        embeddings = embeddings.float()
+        embeddings, speech_logits = self.encode(batch.samples, batch.feature_weights)
         loss = speaker_loss = self.loss(
             embeddings,
             batch.classes,
@@ -77,3 +70,13 @@ class Objective(nn.Module):
             loss = loss + self._run.speech_weight * speech_loss
             parts["speech_loss"] = speech_loss.detach()
         return loss, parts
+
+    def encode(
+        self, samples: Tensor, feature_weights: Tensor | None = None
+    ) -> tuple[Tensor, Tensor | None]:
+        """Embeddings (B, D) float32 and speech logits of crops, in the configured precision."""
+        inputs = (samples,) if feature_weights is None else (samples, feature_weights)
+        is_half = self._run.precision == "bf16"
+        with torch.autocast(samples.device.type, torch.bfloat16, enabled=is_half):
+            embeddings, speech_logits = self._utterance(*inputs)
+        return embeddings.float(), speech_logits

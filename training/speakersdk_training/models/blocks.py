@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from speakersdk_training.models.convolutions import DepthwiseConv, PointwiseConv
+
 _BAND_KERNEL = 3  # taps of 2-D convolutions along both axes
 
 
@@ -29,19 +31,17 @@ class CausalBlock(nn.Module):
         super().__init__()
         self.past_frames = (kernel - 1) * dilation
         self.drop_path = drop_path
-        self.depthwise = nn.Conv1d(
-            channels, channels, kernel, dilation=dilation, groups=channels, bias=False
-        )
+        self.depthwise = DepthwiseConv(channels, kernel, dilation=dilation)
         self.depthwise_norm = nn.BatchNorm1d(channels)
-        self.expand = nn.Conv1d(channels, expansion, 1, bias=False)
+        self.expand = PointwiseConv(channels, expansion, bias=False)
         self.expand_norm = nn.BatchNorm1d(expansion)
         self.squeeze = FrameSqueeze(expansion, squeeze_channels) if squeeze_channels else None
-        self.project = nn.Conv1d(expansion, channels, 1, bias=False)
+        self.project = PointwiseConv(expansion, channels, bias=False)
         self.project_norm = nn.BatchNorm1d(channels)
 
     def forward(self, features: Tensor, past: Tensor) -> tuple[Tensor, Tensor]:
         """(B, C, k) features and (B, C, past) earlier frames -> same shapes, moved on by k."""
-        extended = torch.cat([past, features], dim=2)
+        extended = torch.cat([past.to(features.dtype), features], dim=2)
         hidden = self.depthwise_norm(self.depthwise(extended))
         hidden = functional.relu(self.expand_norm(self.expand(hidden)))
         if self.squeeze is not None:
@@ -71,9 +71,9 @@ class FrameSqueeze(nn.Module):
     def __init__(self, channels: int, bottleneck: int) -> None:
         super().__init__()
         self.gate = nn.Sequential(
-            nn.Conv1d(channels, bottleneck, 1),
+            PointwiseConv(channels, bottleneck),
             nn.ReLU(),
-            nn.Conv1d(bottleneck, channels, 1),
+            PointwiseConv(bottleneck, channels),
             nn.Sigmoid(),
         )
 

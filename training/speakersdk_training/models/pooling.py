@@ -9,6 +9,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from speakersdk_training.models.convolutions import PointwiseConv
+
 # Variance below this is numerical noise of the float32 sums; it bounds the gradient of sqrt.
 _VARIANCE_FLOOR = 1e-4
 # A window that has collected less weight than a hundredth of a frame has no statistics.
@@ -22,7 +24,7 @@ class AttentiveStatistics(nn.Module):
         super().__init__()
         self.channels = channels
         self.attention = nn.Sequential(
-            nn.Conv1d(channels, bottleneck, 1), nn.Tanh(), nn.Conv1d(bottleneck, channels, 1)
+            PointwiseConv(channels, bottleneck), nn.Tanh(), PointwiseConv(bottleneck, channels)
         )
 
     @property

@@ -19,6 +19,7 @@ from torch.nn import functional
 from speakersdk.errors import ConfigError
 from speakersdk.frontend import FrontendConfig
 from speakersdk_training.models.blocks import BandBlock, CausalBlock, PlanarFront
+from speakersdk_training.models.convolutions import PointwiseConv
 from speakersdk_training.models.frontend import LogMel
 from speakersdk_training.models.pooling import AttentiveStatistics
 
@@ -127,8 +128,8 @@ class TdnnEncoder(nn.Module):
             {str(n): BandBlock(config.channels, width) for n, width in enumerate(bands, 1) if width}
         )
         joined = config.channels * len(config.joined_blocks)
-        self.join = nn.Conv1d(
-            joined, config.pooled_channels, 1, groups=config.join_groups, bias=False
+        self.join = PointwiseConv(
+            joined, config.pooled_channels, groups=config.join_groups, bias=False
         )
         self.join_norm = nn.BatchNorm1d(config.pooled_channels)
         self.pooling = AttentiveStatistics(config.pooled_channels, config.attention_channels)
@@ -137,9 +138,9 @@ class TdnnEncoder(nn.Module):
         self.embedding = nn.Linear(2 * config.pooled_channels, config.embedding_dim, bias=False)
         self.embedding_norm = nn.BatchNorm1d(config.embedding_dim)
         self.speech = nn.Sequential(
-            nn.Conv1d(config.pooled_channels, config.speech_channels, 1),
+            PointwiseConv(config.pooled_channels, config.speech_channels),
             nn.ReLU(),
-            nn.Conv1d(config.speech_channels, 1, 1),
+            PointwiseConv(config.speech_channels, 1),
         )
         # (channels, frames) of the past that each causal layer needs, in the order of the cache.
         self._cache_shapes = [] if self.front is None else self.front.cache_shapes
