@@ -9,6 +9,7 @@ import torch
 
 from speakersdk.frontend import FrontendConfig
 from speakersdk_training.audio_bank import AudioBank
+from speakersdk_training.augment import warp_vocal_tract
 from speakersdk_training.batches import CropSampler, change_speed, speaker_weights
 from speakersdk_training.speaker_draws import SamplerConfig, make_draw
 
@@ -162,3 +163,14 @@ def test_change_of_speed_lets_nothing_fold_back() -> None:
 def test_speed_one_is_the_identity() -> None:
     samples = sine(3, 100)
     assert change_speed(samples, 100) is samples
+
+
+def test_every_voice_of_a_batch_is_warped_as_its_class_says() -> None:
+    noise = torch.randint(-9999, 9999, (16000,), generator=torch.Generator().manual_seed(3))
+    bank = make_bank([noise])
+    drawn = sampler(bank, batch_size=6, speeds=(1.0,), vocal_tracts=(0.9, 1.0, 1.11)).draw(16000)
+    assert drawn.classes.tolist() == [0, 0, 1, 1, 2, 2]
+    plain = (noise / 32767)[None]
+    warped = [warp_vocal_tract(plain, torch.tensor([factor])) for factor in (0.9, 1.11)]
+    for row, expected in zip((0, 2, 4), (warped[0], plain, warped[1]), strict=True):
+        torch.testing.assert_close(drawn.samples[row], expected[0], rtol=0, atol=1e-5)

@@ -83,45 +83,60 @@ class CropSampler:
         self._bank = bank
         self._frontend = frontend
         self._generator = generator
-        self._voices = list(product(speeds, vocal_tracts))
+        voices = list(product(speeds, vocal_tracts))
         self._draw_speakers = draw_speakers
-        shares = torch.arange(batch_size) % len(self._voices)
-        self._per_voice = [int((shares == index).sum()) for index in range(len(self._voices))]
+        self._num_voices = len(voices)
+        self._voice = (torch.arange(batch_size) % len(voices)).sort().values.to(bank.device)
+        self._per_voice = [int((self._voice == index).sum()) for index in range(len(voices))]
+        self._per_speed: dict[float, int] = {}
+        for (speed, _), count in zip(voices, self._per_voice, strict=True):
+            if count:
+                self._per_speed[speed] = self._per_speed.get(speed, 0) + count
+        factors = torch.tensor([factor for _, factor in voices], device=bank.device)[self._voice]
+        self._warped = (factors != 1).nonzero().squeeze(1)  # rows
+        self._factors = factors[self._warped]
         self._numbers = bank.speaker_numbers
 
     @property
     def num_classes(self) -> int:
         """Speakers of all shards times voices."""
-        return self._bank.total_speakers * len(self._voices)
+        return self._bank.total_speakers * self._num_voices
 
     def draw(self, crop_samples: int) -> Batch:
         """One batch of crops of `crop_samples` samples."""
-        return join_batches(
-            [
-                self._draw_voice(index, count, crop_samples)
-                for index, count in enumerate(self._per_voice)
-                if count
-            ]
+        speaker = torch.cat([self._draw_speakers(count) for count in self._per_voice if count])
+        groups = torch.split(speaker, list(self._per_speed.values()))
+        parts = [
+            self._cut(group, speed, crop_samples)
+            for speed, group in zip(self._per_speed, groups, strict=True)
+        ]
+        samples = torch.cat([samples for samples, _ in parts])
+        if len(self._warped):
+            warped = warp_vocal_tract(samples[self._warped], self._factors)
+            samples = samples.index_copy(0, self._warped, warped)
+        speech = [labels for _, labels in parts if labels is not None]
+        return Batch(
+            samples=samples,
+            classes=self._numbers[speaker] * self._num_voices + self._voice,
+            speech=torch.cat(speech) if speech else None,
         )
 
-    def _draw_voice(self, index: int, count: int, crop_samples: int) -> Batch:
-        speed, vocal_tract = self._voices[index]
+    def _cut(
+        self, speaker: Tensor, speed: float, crop_samples: int
+    ) -> tuple[Tensor, Tensor | None]:
+        """Crops (b, n) of these speakers anywhere in their audio, at one speed, and labels."""
         bank = self._bank
-        speaker = self._draw_speakers(count)
         length = bank.length[speaker]
         source_samples = round(crop_samples * speed)
         room = (length - source_samples).clamp(min=0) // LABEL_SAMPLES
-        draw = torch.rand(count, generator=self._generator, device=bank.device)
+        draw = torch.rand(len(speaker), generator=self._generator, device=bank.device)
         offset = (draw * (room + 1)).long().clamp(max=room) * LABEL_SAMPLES
         # A speaker with less audio than a crop is heard again from the start.
         position = torch.arange(source_samples, device=bank.device)
         places = (offset[:, None] + position) % length[:, None]
         samples = bank.samples[bank.first[speaker][:, None] + places].float() / _INT16_SCALE
-        return Batch(
-            samples=warp_vocal_tract(change_speed(samples, crop_samples), vocal_tract),
-            classes=self._numbers[speaker] * len(self._voices) + index,
-            speech=self._speech(speaker, offset, speed, crop_samples),
-        )
+        labels = self._speech(speaker, offset, speed, crop_samples)
+        return change_speed(samples, crop_samples), labels
 
     def _speech(
         self, speaker: Tensor, offset: Tensor, speed: float, crop_samples: int

@@ -180,6 +180,7 @@ class Trainer:
         rate = optim.learning_rate * optim.learning_rate_factor(share)
         for group in self._optimizer.param_groups:
             group["lr"] = rate
+        self._optimizer.zero_grad(set_to_none=True)
         self.encoder.train()
         with torch.no_grad():
             batch = self.draw_batch(self._draw_length(is_fine=is_fine), progress=share)
@@ -190,7 +191,6 @@ class Trainer:
             run.seed + _SEEDS_APART * (self.step * self._world.size + self._world.rank)
         )
         loss, parts = self._shared_objective(batch, margin=margin, with_statistics=with_statistics)
-        self._optimizer.zero_grad(set_to_none=True)
         loss.backward()
         norm = nn.utils.clip_grad_norm_(self.encoder.parameters(), optim.clip_norm)
         self._optimizer.step()

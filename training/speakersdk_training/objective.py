@@ -5,6 +5,8 @@ One module, so that DistributedDataParallel sees encoder and loss together.
 
 from __future__ import annotations
 
+import os
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -33,7 +35,7 @@ class Objective(nn.Module):
         )
         # One graph per crop length: fixed shapes give the fastest kernels.
         self._utterance = (
-            torch.compile(encoder.utterance, dynamic=False)
+            torch.compile(encoder.utterance, dynamic=False, mode=os.environ.get("COMPILE_MODE"))
             if config.run.compile
             else encoder.utterance
         )

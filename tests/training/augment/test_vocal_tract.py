@@ -57,7 +57,10 @@ def pitch_hz(samples: torch.Tensor) -> float:
 
 @pytest.mark.parametrize("factor", [0.88, 1.14])
 def test_formants_move(whisper: torch.Tensor, factor: float) -> None:
-    before, after = formants_hz(whisper), formants_hz(warp_vocal_tract(whisper, factor))
+    before, after = (
+        formants_hz(whisper),
+        formants_hz(warp_vocal_tract(whisper, torch.tensor([factor]))),
+    )
     for formant in FORMANTS_HZ:
         source = before[np.argmin(np.abs(before - formant))]
         moved = after[np.argmin(np.abs(after - factor * formant))]
@@ -68,19 +71,27 @@ def test_formants_move(whisper: torch.Tensor, factor: float) -> None:
 
 @pytest.mark.parametrize("factor", [0.88, 1.14])
 def test_the_pitch_stays(vowel: torch.Tensor, factor: float) -> None:
-    assert pitch_hz(warp_vocal_tract(vowel, factor)) == pytest.approx(PITCH_HZ, rel=0.01)
+    assert pitch_hz(warp_vocal_tract(vowel, torch.tensor([factor]))) == pytest.approx(
+        PITCH_HZ, rel=0.01
+    )
 
 
 def test_no_warp_is_no_change(vowel: torch.Tensor) -> None:
-    assert warp_vocal_tract(vowel, 1.0) is vowel
-    nearly = warp_vocal_tract(vowel, 1.0 + 1e-6)
-    torch.testing.assert_close(nearly, vowel, rtol=0, atol=1e-3)
+    same = warp_vocal_tract(vowel, torch.ones(1))
+    torch.testing.assert_close(same, vowel, rtol=0, atol=1e-6)
+
+
+def test_every_row_has_its_own_factor(whisper: torch.Tensor) -> None:
+    factors = torch.tensor([0.9, 1.0, 1.11])
+    together = warp_vocal_tract(whisper.repeat(3, 1), factors)
+    alone = [warp_vocal_tract(whisper, factor[None]) for factor in factors]
+    torch.testing.assert_close(together, torch.cat(alone), rtol=0, atol=1e-6)
 
 
 def test_silence_and_noise_stay_what_they_are(generator: torch.Generator) -> None:
-    assert not warp_vocal_tract(torch.zeros(2, 4000), 0.9).any()
+    assert not warp_vocal_tract(torch.zeros(2, 4000), torch.full((2,), 0.9)).any()
     noise = torch.randn(4, 16000, generator=generator)
-    warped = warp_vocal_tract(noise, 1.12)
+    warped = warp_vocal_tract(noise, torch.full((4,), 1.12))
     # A flat envelope stretched is flat: the level moves by the envelope's own scatter only.
     change_db = 20 * torch.log10(warped.std(dim=1) / noise.std(dim=1))
     assert change_db.abs().max() < 1.5

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from speakersdk_training.augment.random import BatchRandom, decibels
+from speakersdk_training.augment.short_time import overlap_add, short_time_spectrum
 
 CODEC_WINDOW, CODEC_HOP = 512, 256  # 32 ms, of the order of real transform codecs
 NUM_BANDS = 20
@@ -51,28 +52,24 @@ def quantise_spectrum(samples: Tensor, *, step: Tensor, cutoff: Tensor) -> Tenso
         cutoff: (B, 1), share of Nyquist above which nothing is left.
     """
     window = torch.hann_window(CODEC_WINDOW, device=samples.device).sqrt()
-    spectrum = torch.stft(
-        samples, CODEC_WINDOW, CODEC_HOP, window=window, pad_mode="constant", return_complex=True
-    )  # (B, bins, frames)
-    bands = band_matrix(spectrum.shape[1]).to(samples.device)  # (bands, bins)
+    spectrum = short_time_spectrum(samples, window, CODEC_HOP)  # (B, bins, frames)
+    bands = band_matrix(spectrum.shape[1], samples.device)  # (bands, bins)
     parts = torch.view_as_real(spectrum)
     power = torch.matmul(bands / bands.sum(dim=1, keepdim=True), parts.square().sum(dim=3))
     width = (torch.matmul(bands.T, (power + 1e-12).sqrt()) * step[:, :, None])[..., None]
     coarse = torch.view_as_complex(((parts / width).round() * width).contiguous())
     place = torch.linspace(0, 1, spectrum.shape[1], device=samples.device)
     coarse = coarse * (place[None] <= cutoff)[:, :, None]
-    decoded: Tensor = torch.istft(
-        coarse, CODEC_WINDOW, CODEC_HOP, window=window, length=samples.shape[1]
-    )
-    return decoded
+    return overlap_add(coarse, window, CODEC_HOP, samples.shape[1])
 
 
-def band_matrix(num_bins: int) -> Tensor:
+def band_matrix(num_bins: int, device: torch.device) -> Tensor:
     """(NUM_BANDS, num_bins) membership of bins in bands that widen with frequency."""
-    place = torch.arange(num_bins) / (num_bins - 1)
+    place = torch.arange(num_bins, device=device) / (num_bins - 1)
     # Even in log(1 + f / 800 Hz) at 8 kHz Nyquist, as the mel scale is.
     band = (torch.log1p(10 * place) / math.log(11) * NUM_BANDS).long().clamp(max=NUM_BANDS - 1)
-    return torch.nn.functional.one_hot(band, NUM_BANDS).T.float()
+    # torch's one_hot would wait for the device to look for classes out of range.
+    return (band == torch.arange(NUM_BANDS, device=device)[:, None]).float()
 
 
 def packet_loss(

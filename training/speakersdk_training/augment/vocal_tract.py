@@ -10,6 +10,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from speakersdk_training.augment.short_time import overlap_add, short_time_spectrum
+
 WINDOW, HOP = 512, 128
 # Cepstral coefficients of the envelope: 1.9 ms at 16 kHz, shorter than the pitch period of a voice
 # of 500 Hz, long enough for formants 400 Hz apart.
@@ -17,27 +19,21 @@ _QUEFRENCIES = 30
 _LARGEST_GAIN = 3.0  # natural log, 26 dB: spectral valleys must not be lifted out of the noise
 
 
-def warp_vocal_tract(samples: Tensor, factor: float) -> Tensor:
-    """Move all formants of (B, n) float32 by a factor; above 1 they rise, as in a shorter tract.
+def warp_vocal_tract(samples: Tensor, factors: Tensor) -> Tensor:
+    """Move all formants of (B, n) float32 by each row's factor (B,).
 
-    Frequencies above Nyquist / factor keep the envelope of the edge.
+    Above 1 they rise, as in a shorter tract. Frequencies above Nyquist / factor keep the envelope
+    of the edge.
     """
-    if factor == 1.0:
-        return samples
     window = torch.hann_window(WINDOW, device=samples.device)
-    spectrum = torch.stft(
-        samples, WINDOW, HOP, window=window, pad_mode="constant", return_complex=True
-    )  # (B, bins, frames)
+    spectrum = short_time_spectrum(samples, window, HOP)  # (B, bins, frames)
     # 80 dB below the row's level: digital silence has an envelope, too.
     magnitude = spectrum.abs()
     floor = 1e-4 * magnitude.square().mean(dim=(1, 2), keepdim=True).sqrt() + 1e-9
     logarithm = (magnitude + floor).log()
     envelope = _envelope(logarithm)
-    gain = (_stretched(envelope, factor) - envelope).clamp(-_LARGEST_GAIN, _LARGEST_GAIN)
-    warped: Tensor = torch.istft(
-        spectrum * gain.exp(), WINDOW, HOP, window=window, length=samples.shape[1]
-    )
-    return warped
+    gain = (_stretched(envelope, factors) - envelope).clamp(-_LARGEST_GAIN, _LARGEST_GAIN)
+    return overlap_add(spectrum * gain.exp(), window, HOP, samples.shape[1])
 
 
 def _envelope(logarithm: Tensor) -> Tensor:
@@ -48,10 +44,12 @@ def _envelope(logarithm: Tensor) -> Tensor:
     return envelope
 
 
-def _stretched(envelope: Tensor, factor: float) -> Tensor:
+def _stretched(envelope: Tensor, factors: Tensor) -> Tensor:
     """Value of each bin from `bin / factor`, linear in between."""
     last = envelope.shape[1] - 1
-    place = (torch.arange(last + 1, device=envelope.device) / factor).clamp(max=last)
+    place = torch.arange(last + 1, device=envelope.device) / factors[:, None]  # (B, bins)
+    place = place.clamp(max=last)
     left = place.long().clamp(max=last - 1)
-    share = (place - left)[None, :, None]
-    return envelope[:, left] * (1 - share) + envelope[:, left + 1] * share
+    share = (place - left)[:, :, None]
+    left = left[:, :, None].expand(-1, -1, envelope.shape[2])
+    return envelope.gather(1, left) * (1 - share) + envelope.gather(1, left + 1) * share
