@@ -26,6 +26,7 @@ import numpy as np
 import numpy.typing as npt
 
 from _harness import Benchmark
+from _resemblyzer import voice_encoder
 from _rtf_plot import plot
 from speakersdk import Verifier
 from speakersdk.audio import SAMPLE_RATE_HZ, read_audio
@@ -147,10 +148,12 @@ def peer_calls(
         session = open_session(path, options)
         feeds = {"features": rng.standard_normal(shape, np.float32)}
         calls[name, COMPARED_S, 1] = lambda session=session, feeds=feeds: session.run(feeds)
-    resemblyzer = load_resemblyzer(device, threads)
+    resemblyzer = voice_encoder(threads, device)
     if resemblyzer is not None:
         samples = speech[: COMPARED_S * SAMPLE_RATE_HZ]
-        calls["Resemblyzer (its own weights)", COMPARED_S, 1] = lambda: resemblyzer(samples)
+        calls["Resemblyzer (its own weights)", COMPARED_S, 1] = lambda: resemblyzer.embed_utterance(
+            samples
+        )
     return calls
 
 
@@ -182,25 +185,6 @@ def exported_peers(folder: Path, *, smoke: bool) -> list[tuple[str, Path, tuple[
                 )
         exported.append((f"{peer.name} (random weights)", path, shape))
     return exported
-
-
-def load_resemblyzer(
-    device: str, threads: int
-) -> Callable[[npt.NDArray[np.float32]], object] | None:
-    """The peer with weights of its own; None where it is not installed."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            import torch
-            from resemblyzer import VoiceEncoder
-        except ModuleNotFoundError as error:
-            print(f"no Resemblyzer without {error.name}: see benchmarks/README.md", file=sys.stderr)
-            return None
-        torch.set_num_threads(threads)
-        embed: Callable[[npt.NDArray[np.float32]], object] = VoiceEncoder(
-            device, verbose=False
-        ).embed_utterance
-    return embed
 
 
 def rows_of(
