@@ -100,7 +100,7 @@ def own_calls(
     """Calls of this package."""
     path = default_model_path()
     encoder = load_encoder(path, device=device, num_threads=threads)
-    options = SessionOptions(device=device, num_threads=threads, fixed_shapes=False)
+    options = SessionOptions(device=device, num_threads=threads)
     front_end = open_session(front_end_graph(path, folder), options)
     frontend = encoder.manifest.frontend
     calls: dict[Key, Call] = {}
@@ -109,7 +109,9 @@ def own_calls(
         num_frames = frontend.num_frames(len(samples))
         used = frontend.context_samples + num_frames * frontend.hop_samples
         feeds = {"samples": np.pad(samples, (1, 0))[np.newaxis, :used]}
-        calls["front end", length_s, 1] = lambda feeds=feeds: front_end.run(feeds)
+        # Lengths take turns: where a change of shape stalls, each has a session of its own.
+        of_length = front_end.with_shapes({"samples": feeds["samples"].shape})
+        calls["front end", length_s, 1] = lambda session=of_length, feeds=feeds: session.run(feeds)
         calls["encoder", length_s, 1] = lambda samples=samples: encoder.encode(samples)
     for batch in BATCHES[1:] if device == "cpu" else (*BATCHES[1:], 128, 512):
         parts = [np.roll(speech, -k * 4000)[: COMPARED_S * SAMPLE_RATE_HZ] for k in range(batch)]
