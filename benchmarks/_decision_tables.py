@@ -1,18 +1,17 @@
 """The tables and the plot of docs/decisions.md, made from a benchmark's facts.
 
-In the document a table stands between `<!-- table: NAME -->` and `<!-- end -->`;
-tests/integration/test_documents.py compares it with the results that are kept.
+tests/integration/test_documents.py compares the page with the results that are kept.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+import _document_tables
 from _harness import REPOSITORY
 
 DOCUMENT = REPOSITORY / "docs" / "decisions.md"
@@ -28,13 +27,12 @@ def write_tables(document: Path, facts: Mapping[str, Any]) -> None:
 
 def with_tables(text: str, facts: Mapping[str, Any]) -> str:
     """The text with its tables made anew; those that the facts do not hold stay as they are."""
-    for name, make in TABLES.items():
-        fact, lines = make
-        if facts.get(fact) is not None:
-            table = f"<!-- table: {name} -->\n" + "\n".join(lines(facts[fact])) + "\n<!-- end -->"
-            pattern = rf"<!-- table: {re.escape(name)} -->.*?<!-- end -->"
-            text = re.sub(pattern, lambda _, table=table: table, text, flags=re.DOTALL)  # type: ignore[misc]
-    return text
+
+    def table(name: str) -> list[str] | None:
+        fact, lines = TABLES[name]
+        return None if facts.get(fact) is None else lines(facts[fact])
+
+    return _document_tables.filled(text, table)
 
 
 def held_out(rows: Sequence[Mapping[str, Any]]) -> list[str]:

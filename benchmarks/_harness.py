@@ -40,7 +40,8 @@ _THREAD_VARIABLES = (
 # Results are written by the runs themselves; a new one does not make the measured code another.
 _ALL_BUT_RESULTS = ("--", ".", ":!benchmarks/results")
 _PACKAGES = (
-    "speakersdk", "numpy", "scipy", "onnxruntime", "torch", "faiss-cpu", "simsimd", "resemblyzer"
+    "speakersdk", "numpy", "scipy", "onnxruntime", "onnxruntime-gpu", "torch", "faiss-cpu",
+    "simsimd", "resemblyzer",
 )  # fmt: skip
 
 
@@ -229,6 +230,9 @@ def _versions() -> dict[str, str]:
             versions[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
             continue
+    if "onnxruntime-gpu" in versions and "onnxruntime" in sys.modules:
+        # Both packages bring this module: what counts is the one in use.
+        versions["onnxruntime"] = sys.modules["onnxruntime"].__version__
     return versions
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+import warnings
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -13,19 +16,26 @@ IDENTITY = "resemblyzer-0.1.4"
 _SAMPLE_RATE_HZ = 16000
 
 
-def load(threads: int) -> Callable[[Waveform], Encoding] | None:
-    """Its encoder with its own weights; None where it is not installed."""
-    import warnings
-
+def voice_encoder(threads: int, device: str = "cpu") -> Any | None:
+    """Its VoiceEncoder with its own weights; None, and a line of why, where it is missing."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # pkg_resources and audioread are deprecated
         try:
             import torch
-            from resemblyzer import VoiceEncoder, preprocess_wav
-        except ImportError:
+            from resemblyzer import VoiceEncoder
+        except ModuleNotFoundError as error:
+            print(f"no Resemblyzer without {error.name}: see benchmarks/README.md", file=sys.stderr)
             return None
-    torch.set_num_threads(threads)
-    encoder = VoiceEncoder("cpu", verbose=False)
+        torch.set_num_threads(threads)
+        return VoiceEncoder(device, verbose=False)
+
+
+def load(threads: int) -> Callable[[Waveform], Encoding] | None:
+    """Encodes as its documentation says; None where it is not installed."""
+    encoder = voice_encoder(threads)
+    if encoder is None:
+        return None
+    from resemblyzer import preprocess_wav
 
     def encode(samples: Waveform) -> Encoding:
         # It cuts out silence; of almost nothing else it can make no embedding.

@@ -1,23 +1,20 @@
 """The tables of docs/streaming.md, written from the latest results.
 
-    python benchmarks/_streaming_tables.py
-
-A table stands between `<!-- table: NAME -->` and `<!-- end -->`; what is between them is replaced.
+python benchmarks/_streaming_tables.py
 """
 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import _document_tables
 from _harness import REPOSITORY
 
 PAGE = REPOSITORY / "docs" / "streaming.md"
 RESULTS = REPOSITORY / "benchmarks" / "results"
-_TABLE = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", flags=re.DOTALL)
 Report = dict[str, Any]
 
 
@@ -29,10 +26,10 @@ def main() -> int:
 
 def filled(page: str, results: Path = RESULTS) -> str:
     """The page with every table as the latest results have it."""
-    return _TABLE.sub(lambda found: found[1] + table(found[2], results) + found[3], page)
+    return _document_tables.filled(page, lambda name: table(name, results))
 
 
-def table(name: str, results: Path) -> str:
+def table(name: str, results: Path) -> list[str]:
     """Lines of one table, and the conditions it was measured under."""
     benchmark, rows = TABLES[name]
     path = sorted(results.glob(f"????-??-??-{benchmark}.json"))[-1]
@@ -44,7 +41,7 @@ def table(name: str, results: Path) -> str:
     )
     if at["load_1min"] > at["cores"] and benchmark in TIMED:
         measured += ": the machine was busy, so the times are upper bounds and no ratio is exact"
-    return "\n".join([*rows(report["facts"]), "", f"{measured}.", ""])
+    return [*rows(report["facts"]), "", f"{measured}."]
 
 
 def decisions(facts: Report) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,8 +20,10 @@ from speakersdk.calibration import (
     fit_calibration,
 )
 from speakersdk.embedding_cache import EmbeddingCache
-from speakersdk.encoding import Encoding
+from speakersdk.encoder import load_encoder
+from speakersdk.encoding import Encoding, SpeakerEncoder
 from speakersdk.file_hash import file_sha256
+from speakersdk.models import default_model_path
 from speakersdk.scoring import symmetric_kl_matrix
 from speakersdk.trials import Segment, read_segments, share_audio
 from speakersdk_training.corpus import read_packs
@@ -169,6 +172,28 @@ def read_length(
     for segment in segments:
         groups.setdefault(segment.speaker, []).append(segment)
     return [segment for name in sorted(groups) for segment in groups[name][:per_speaker]]
+
+
+def bundled_encoder() -> tuple[SpeakerEncoder, float]:
+    """The bundled model, and the seconds of speech that it needs for a decision.
+
+    Raises:
+        SystemExit: no speech corpora, or no calibration; what is missing has been printed.
+    """
+    if not (DATA / "manifest.jsonl").is_file():
+        print(f"no speech corpora in {DATA}; set SPEAKERSDK_SPEECH_DATA", file=sys.stderr)
+        raise SystemExit(2)
+    encoder = load_encoder(default_model_path())
+    if encoder.manifest.calibration is None:
+        print("the bundled model has no calibration", file=sys.stderr)
+        raise SystemExit(2)
+    return encoder, encoder.manifest.calibration.minimum_speech_s
+
+
+def spoken_by(names: Iterable[str], segments: Iterable[Segment]) -> list[Segment]:
+    """Those segments whose speaker is one of the names."""
+    chosen = set(names)
+    return [segment for segment in segments if segment.speaker in chosen]
 
 
 def speaker_names(listed: Iterable[Sequence[Segment]]) -> list[str]:

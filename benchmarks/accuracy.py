@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from _harness import REPOSITORY, Benchmark
+from _speech_probability import speech_probability
 from speakersdk.audio import read_audio
 from speakersdk.encoder import Encoding, SpeakerEncoder, load_encoder
 from speakersdk.metrics import bootstrap_interval, eer, min_dcf
@@ -143,25 +144,6 @@ def speech_head_agreement(encoder: SpeakerEncoder, *, smoke: bool) -> dict[str, 
         "labelled_speech_percent": round(100 * labelled / total, 2),
         "frames": total,
     }
-
-
-def speech_probability(
-    encoder: SpeakerEncoder, samples: npt.NDArray[np.float32]
-) -> npt.NDArray[np.float32]:
-    """(k,) speech probability of each frame of a whole utterance."""
-    manifest = encoder.manifest
-    num_frames = manifest.frontend.num_frames(len(samples))
-    used = manifest.frontend.num_samples(num_frames)
-    outputs = encoder.session.run(
-        {
-            "samples": np.concatenate([np.zeros(1, np.float32), samples[:used]])[np.newaxis],
-            "frame_weights": np.ones((1, num_frames), np.float32),
-            "cache": np.zeros((1, manifest.cache_size), np.float32),
-            "statistics": np.zeros((1, manifest.statistics_size), np.float32),
-        }
-    )
-    speech: npt.NDArray[np.float32] = outputs["speech"][0]
-    return speech
 
 
 if __name__ == "__main__":

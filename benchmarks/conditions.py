@@ -12,7 +12,6 @@ tables into docs/decisions.md.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
@@ -27,18 +26,19 @@ from _trial_pairs import (
     FARS,
     Encodings,
     Pairs,
+    bundled_encoder,
     compare,
     fit,
     halves,
     read_length,
     rounded,
     speaker_names,
+    spoken_by,
 )  # fmt: skip
 from speakersdk.arrays import Waveform
 from speakersdk.audio import SAMPLE_RATE_HZ
-from speakersdk.encoder import SpeakerEncoder, load_encoder
+from speakersdk.encoder import SpeakerEncoder
 from speakersdk.metrics import cllr, eer, min_cllr
-from speakersdk.models import default_model_path
 from speakersdk.trials import Segment
 from speakersdk_training.trial_audio import read_segment_audio
 
@@ -63,20 +63,9 @@ def main() -> int:
     benchmark = Benchmark(
         name="conditions", question="What do noise, rooms and channels do to the error rates?"
     )
-    if not (DATA / "manifest.jsonl").is_file():
-        print(f"no speech corpora in {DATA}; set SPEAKERSDK_SPEECH_DATA", file=sys.stderr)
-        return 2
-    encoder = load_encoder(default_model_path())
-    if encoder.manifest.calibration is None:
-        print("the bundled model has no calibration", file=sys.stderr)
-        return 2
+    encoder, minimum_s = bundled_encoder()
     changes = dict(list(_changes().items())[: 1 if benchmark.smoke else None])
-    rows = measure(
-        encoder,
-        changes,
-        minimum_s=encoder.manifest.calibration.minimum_speech_s,
-        smoke=benchmark.smoke,
-    )
+    rows = measure(encoder, changes, minimum_s=minimum_s, smoke=benchmark.smoke)
     benchmark.record("model", encoder.manifest.name)
     benchmark.record("weights_sha256", encoder.manifest.weights_sha256)
     benchmark.record("conditions", rows)
@@ -98,10 +87,7 @@ def measure(
     chosen = speaker_names(segments.values())[: 16 if smoke else None]
     cohort_segments = normalisation.cohort_segments(smoke=smoke)
     names = chosen + [n for n in speaker_names([cohort_segments]) if n not in set(chosen)]
-    segments = {
-        length_s: [segment for segment in listed if segment.speaker in set(chosen)]
-        for length_s, listed in segments.items()
-    }
+    segments = {length_s: spoken_by(chosen, listed) for length_s, listed in segments.items()}
     encodings = Encodings(encoder.encode, sha256=encoder.manifest.weights_sha256, names=names)
     cohort = encodings.side(cohort_segments).embeddings
     clean = {length_s: encodings.side(listed) for length_s, listed in segments.items()}

@@ -11,7 +11,6 @@ tables of docs/decisions.md and draws docs/decisions.svg.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,13 +21,13 @@ import _resemblyzer
 from _decision_tables import DOCUMENT, draw, write_tables
 from _harness import REPOSITORY, Benchmark
 from _trial_pairs import (
-    DATA,
     DEVELOPMENT,
     FARS,
     Encodings,
     Flags,
     Pairs,
     Side,
+    bundled_encoder,
     compare,
     far_interval,
     fit,
@@ -36,13 +35,12 @@ from _trial_pairs import (
     read_length,
     rounded,
     speaker_names,
+    spoken_by,
 )  # fmt: skip
 from speakersdk.calibration import Calibration
 from speakersdk.decision import Verdict
 from speakersdk.decision_rule import Request
-from speakersdk.encoder import load_encoder
 from speakersdk.metrics import cllr, eer, frr_at_far, min_cllr
-from speakersdk.models import default_model_path
 
 LENGTHS_S = (1.5, 3.0, 6.0, 10.0)
 # Lengths that are tried as well but too short for a fit, and their segments of each speaker.
@@ -63,24 +61,13 @@ def main() -> int:
     benchmark = Benchmark(
         name="decisions", question="Does the asked-for false-accept rate hold on other speakers?"
     )
-    if not (DATA / "manifest.jsonl").is_file():
-        print(f"no speech corpora in {DATA}; set SPEAKERSDK_SPEECH_DATA", file=sys.stderr)
-        return 2
-    encoder = load_encoder(default_model_path())
-    if encoder.manifest.calibration is None:
-        print("the bundled model has no calibration", file=sys.stderr)
-        return 2
-    minimum_s = encoder.manifest.calibration.minimum_speech_s
+    encoder, minimum_s = bundled_encoder()
     segments = {length_s: read_length(length_s) for length_s in LENGTHS_S}
     for length_s in SHORT_S:
         segments[length_s] = read_length(length_s, per_speaker=SHORT_SEGMENTS)
     num_speakers = 24 if benchmark.smoke else None  # whose rates are of no interest
     names = speaker_names(segments.values())[:num_speakers]
-    chosen = set(names)
-    segments = {
-        length_s: [segment for segment in listed if segment.speaker in chosen]
-        for length_s, listed in segments.items()
-    }
+    segments = {length_s: spoken_by(names, listed) for length_s, listed in segments.items()}
     sha256 = encoder.manifest.weights_sha256
     encodings = Encodings(encoder.encode, sha256=sha256, names=names)
     sides = {length_s: encodings.side(listed) for length_s, listed in segments.items()}
@@ -329,15 +316,11 @@ def fixed_threshold(
     """
     peer = _resemblyzer.load(benchmark.threads)
     if peer is None:
-        print("Resemblyzer is not installed: left out", file=sys.stderr)
         return None
     lengths = PEER_LENGTHS_S[: 1 if benchmark.smoke else None]
+    compared_names = names[: 6 if benchmark.smoke else None]
     listed = {
-        length_s: [
-            segment
-            for segment in read_length(length_s, per_speaker=PEER_SEGMENTS)
-            if segment.speaker in set(names[: 6 if benchmark.smoke else None])
-        ]
+        length_s: spoken_by(compared_names, read_length(length_s, per_speaker=PEER_SEGMENTS))
         for length_s in lengths
     }
     encodings = Encodings(peer, sha256=_resemblyzer.IDENTITY, names=names)

@@ -26,6 +26,7 @@ import numpy as np
 import numpy.typing as npt
 
 from _harness import Benchmark
+from _resemblyzer import voice_encoder
 from _rtf_plot import plot
 from speakersdk import Verifier
 from speakersdk.audio import SAMPLE_RATE_HZ, read_audio
@@ -99,7 +100,7 @@ def own_calls(
     """Calls of this package."""
     path = default_model_path()
     encoder = load_encoder(path, device=device, num_threads=threads)
-    options = SessionOptions(device=device, num_threads=threads, fixed_shapes=False)
+    options = SessionOptions(device=device, num_threads=threads)
     front_end = open_session(front_end_graph(path, folder), options)
     frontend = encoder.manifest.frontend
     calls: dict[Key, Call] = {}
@@ -108,7 +109,9 @@ def own_calls(
         num_frames = frontend.num_frames(len(samples))
         used = frontend.context_samples + num_frames * frontend.hop_samples
         feeds = {"samples": np.pad(samples, (1, 0))[np.newaxis, :used]}
-        calls["front end", length_s, 1] = lambda feeds=feeds: front_end.run(feeds)
+        # Lengths take turns: where a change of shape stalls, each has a session of its own.
+        of_length = front_end.with_shapes({"samples": feeds["samples"].shape})
+        calls["front end", length_s, 1] = lambda session=of_length, feeds=feeds: session.run(feeds)
         calls["encoder", length_s, 1] = lambda samples=samples: encoder.encode(samples)
     for batch in BATCHES[1:] if device == "cpu" else (*BATCHES[1:], 128, 512):
         parts = [np.roll(speech, -k * 4000)[: COMPARED_S * SAMPLE_RATE_HZ] for k in range(batch)]
@@ -147,10 +150,12 @@ def peer_calls(
         session = open_session(path, options)
         feeds = {"features": rng.standard_normal(shape, np.float32)}
         calls[name, COMPARED_S, 1] = lambda session=session, feeds=feeds: session.run(feeds)
-    resemblyzer = load_resemblyzer(device, threads)
+    resemblyzer = voice_encoder(threads, device)
     if resemblyzer is not None:
         samples = speech[: COMPARED_S * SAMPLE_RATE_HZ]
-        calls["Resemblyzer (its own weights)", COMPARED_S, 1] = lambda: resemblyzer(samples)
+        calls["Resemblyzer (its own weights)", COMPARED_S, 1] = lambda: resemblyzer.embed_utterance(
+            samples
+        )
     return calls
 
 
@@ -182,25 +187,6 @@ def exported_peers(folder: Path, *, smoke: bool) -> list[tuple[str, Path, tuple[
                 )
         exported.append((f"{peer.name} (random weights)", path, shape))
     return exported
-
-
-def load_resemblyzer(
-    device: str, threads: int
-) -> Callable[[npt.NDArray[np.float32]], object] | None:
-    """The peer with weights of its own; None where it is not installed."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            import torch
-            from resemblyzer import VoiceEncoder
-        except ModuleNotFoundError as error:
-            print(f"no Resemblyzer without {error.name}: see benchmarks/README.md", file=sys.stderr)
-            return None
-        torch.set_num_threads(threads)
-        embed: Callable[[npt.NDArray[np.float32]], object] = VoiceEncoder(
-            device, verbose=False
-        ).embed_utterance
-    return embed
 
 
 def rows_of(

@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from _harness import REPOSITORY, Benchmark
+from _speech_probability import speech_probability
 from speakersdk.audio import SAMPLE_RATE_HZ, read_audio
 from speakersdk.encoder import SpeakerEncoder, load_encoder
 from speakersdk.metrics import eer, error_rates
@@ -169,23 +170,6 @@ def detected(
         owner.append(np.full(len(own), number))
     scores = {name: np.concatenate(parts).astype(np.float64) for name, parts in heard.items()}
     return np.concatenate(truth), scores, np.concatenate(owner)
-
-
-def speech_probability(encoder: SpeakerEncoder, samples: Samples) -> npt.NDArray[np.float32]:
-    """(k,) speech probability of each frame of a whole utterance."""
-    manifest = encoder.manifest
-    num_frames = manifest.frontend.num_frames(len(samples))
-    used = manifest.frontend.num_samples(num_frames)
-    outputs = encoder.session.run(
-        {
-            "samples": np.concatenate([np.zeros(1, np.float32), samples[:used]])[np.newaxis],
-            "frame_weights": np.ones((1, num_frames), np.float32),
-            "cache": np.zeros((1, manifest.cache_size), np.float32),
-            "statistics": np.zeros((1, manifest.statistics_size), np.float32),
-        }
-    )
-    speech: npt.NDArray[np.float32] = outputs["speech"][0]
-    return speech
 
 
 def compared(

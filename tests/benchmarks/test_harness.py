@@ -21,9 +21,9 @@ benchmark.finish()
 """
 
 
-def run(folder: Path, *arguments: str) -> list[str]:
+def run(folder: Path, *arguments: str, content: str = SCRIPT) -> list[str]:
     script = folder / "bench_example.py"
-    script.write_text(SCRIPT)
+    script.write_text(content)
     environment = {key: value for key, value in os.environ.items() if "THREADS" not in key}
     done = subprocess.run(
         [sys.executable, str(script), "--results", str(folder / "results"), *arguments],
@@ -57,6 +57,17 @@ def test_pins_threads_and_cores(tmp_path: Path) -> None:
 def test_a_smoke_run_keeps_nothing(tmp_path: Path) -> None:
     run(tmp_path, "--smoke")
     assert not (tmp_path / "results").exists()
+
+
+def test_the_runtime_in_use_gives_its_version(tmp_path: Path) -> None:
+    described = tmp_path / "onnxruntime_gpu-9.8.7.dist-info" / "METADATA"
+    described.parent.mkdir()
+    described.write_text("Metadata-Version: 2.1\nName: onnxruntime-gpu\nVersion: 9.8.7\n")
+    (tmp_path / "onnxruntime.py").write_text('__version__ = "9.8.7"\n')
+    report = json.loads(run(tmp_path, "--smoke", content=f"import onnxruntime\n{SCRIPT}")[-1])
+    versions = report["conditions"]["versions"]
+    # The package of the CPU may be installed elsewhere, and has the same name as the module.
+    assert versions["onnxruntime"] == versions["onnxruntime-gpu"] == "9.8.7"
 
 
 def test_conditions_hold_no_host_or_path(tmp_path: Path) -> None:

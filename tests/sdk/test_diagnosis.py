@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from speakersdk import diagnosis
 from speakersdk.diagnosis import diagnose
 from speakersdk.microphone import InputDevice
 
@@ -62,8 +61,19 @@ def test_whatever_is_broken_the_rest_is_told(
     assert report["kernel"]["name"]
 
 
-def test_two_runtimes_in_one_folder_are_a_conflict(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(diagnosis, "_version", lambda _: "1.32.0")
+def test_two_runtimes_in_one_folder_are_a_conflict(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def install(name: str, folder: Path) -> None:
+        described = folder / f"{name.replace('-', '_')}-1.32.0.dist-info" / "METADATA"
+        described.parent.mkdir(parents=True)
+        described.write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.32.0\n")
+        monkeypatch.syspath_prepend(folder)
+
+    install("onnxruntime", tmp_path / "one")
+    install("onnxruntime-gpu", tmp_path / "two")
+    assert "conflict" not in diagnose()["packages"]  # the first of the path is imported, whole
+    install("onnxruntime-gpu", tmp_path / "one")
     assert "uninstall both" in diagnose()["packages"]["conflict"]
 
 
