@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 from speakersdk_training.config import TrainConfig, config_from_dict
 from speakersdk_training.crop_source import CropSource
@@ -101,3 +102,18 @@ def test_a_seed_repeats_the_crops(tiny_values: dict[str, Any], seed: int) -> Non
     one, other = (source(tiny_values)[0].draw(4000, progress=0.5) for _ in range(2))
     assert torch.equal(one.samples, other.samples)
     assert torch.equal(one.classes, other.classes)
+
+
+def test_drawing_never_waits_for_the_device(tiny_values: dict[str, Any]) -> None:
+    """A captured graph may not: fake tensors have no values that could be waited for."""
+    tiny_values["run"] |= {"mixed_share": 0.5, "batch_size": 12}
+    tiny_values["spec_augment"] = {"rows": 0.5}
+    tiny_values["data"] |= {"vocal_tracts": [0.9, 1.0, 1.1]}
+    tiny_values["augment"] |= {
+        "ramp_share": 0.5, "telephone": 0.5, "coarse_spectrum": 0.5, "packet_loss": 0.5, "hum": 0.1,
+    }  # fmt: skip
+    for kind in ("weighted", "distinct", "alternating"):
+        tiny_values["sampler"] = {"kind": kind}
+        own, _ = source(tiny_values)
+        with FakeTensorMode(allow_non_fake_inputs=True):
+            own.draw(4000, progress=0.3)

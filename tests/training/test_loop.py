@@ -275,6 +275,24 @@ def test_what_is_exported_is_the_running_mean(
     assert not one.averaged.module.training
 
 
+def test_the_running_mean_may_be_taken_more_seldom(
+    tiny_values: dict[str, Any], bank: AudioBank, tmp_path: Path
+) -> None:
+    """Every second step it moves by what two steps would; the last step always counts."""
+    tiny_values["run"] |= {"steps": 5}
+    tiny_values["optim"] |= {"ema_decay": 0.5, "ema_every": 2, "warmup_share": 0.0}
+    one = trainer(config_from_dict(tiny_values), bank)
+    seen: list[torch.Tensor] = []
+
+    def report(step: int, scalars: dict[str, float]) -> None:
+        if "loss" in scalars:
+            seen.append(one.encoder.embedding.weight.detach().clone())
+
+    one.run(tmp_path, report=report)
+    mean = 0.25 * (0.25 * seen[1] + 0.75 * seen[3]) + 0.75 * seen[4]
+    torch.testing.assert_close(one.averaged.module.embedding.weight, mean, rtol=1e-6, atol=1e-7)
+
+
 def test_half_precision_runs_on_the_processor(
     tiny_values: dict[str, Any], bank: AudioBank, tmp_path: Path
 ) -> None:

@@ -137,6 +137,8 @@ class RunConfig:
         speech_weight: weight of the speech head's cross-entropy.
         precision: bf16 runs the encoder under autocast, fp32 does not.
         compile: fuse the encoder's small operators with torch.compile; pays on a GPU after minutes.
+        cuda_graphs: replay drawing, and the compiled encoder, as CUDA graphs: launching their many
+            small kernels one by one takes the host longer than they run. Nothing on a CPU.
         device: cpu | cuda | cuda:N; auto = cuda if there is one.
         seed: of everything random.
         evaluate_every, checkpoint_every, log_every: steps.
@@ -159,6 +161,7 @@ class RunConfig:
     speech_weight: float = 0.1
     precision: Literal["bf16", "fp32"] = "bf16"
     compile: bool = False
+    cuda_graphs: bool = False
     device: str = "auto"
     seed: int = 1
     evaluate_every: int = 1000

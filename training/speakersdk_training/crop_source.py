@@ -6,6 +6,7 @@ A shard has draws of its own, so that its crops are the same whichever process m
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -14,6 +15,7 @@ from speakersdk_training.audio_bank import AudioBank
 from speakersdk_training.augment import Augmenter, draw_masks, mix_speakers
 from speakersdk_training.augment.random import BatchRandom
 from speakersdk_training.batches import Batch, CropSampler, speaker_weights
+from speakersdk_training.captured_call import CapturedCall
 from speakersdk_training.config import TrainConfig
 from speakersdk_training.speaker_draws import make_draw
 
@@ -33,6 +35,9 @@ class CropSource:
             config.run.seed + _SEEDS_APART * bank.shard
         )
         self._random = BatchRandom(self.generator)
+        self._progress = torch.zeros((), device=bank.device)
+        self._replays = config.run.cuda_graphs and bank.device.type == "cuda"
+        self._graphs: dict[int, CapturedCall[Batch]] = {}
         self._sampler = CropSampler(
             bank,
             config.frontend,
@@ -65,13 +70,23 @@ class CropSource:
         return self._sampler.num_classes
 
     def draw(self, crop_samples: int, *, progress: float) -> Batch:
-        """The shard's part of one batch.
+        """The shard's part of one batch; with `run.cuda_graphs` it holds until the next is drawn.
 
         Args:
             crop_samples: length of the crops.
             progress: share of the steps behind the run, for the schedules of augmentation.
         """
-        config = self._config
+        self._progress.fill_(progress)
+        if not self._replays:
+            return self._draw(crop_samples)
+        if crop_samples not in self._graphs:
+            self._graphs[crop_samples] = CapturedCall(
+                partial(self._draw, crop_samples), self.generator
+            )
+        return self._graphs[crop_samples]()
+
+    def _draw(self, crop_samples: int) -> Batch:
+        config, progress = self._config, self._progress
         batch = self._sampler.draw(crop_samples)
         if config.run.mixed_share:
             batch = self._mixed(batch, config.run.mixed_share)

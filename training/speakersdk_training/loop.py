@@ -85,7 +85,7 @@ class Trainer:
         self.averaged = AveragedModel(
             self.encoder,
             multi_avg_fn=get_ema_multi_avg_fn(  # type: ignore[no-untyped-call]
-                config.optim.ema_decay
+                config.optim.ema_decay**config.optim.ema_every
             ),
             use_buffers=True,
         )
@@ -108,11 +108,14 @@ class Trainer:
                 evaluation.
         """
         run = self.config.run
-        before = time.monotonic() - self.seconds
+        before: float | None = None
         while not self.is_done:
             is_logged = (self.step + 1) % run.log_every == 0 or self.step + 1 == run.steps
             scalars = self.train_step(with_statistics=is_logged)
             self.step += 1
+            if before is None:  # the first step compiles, which no schedule shall take for progress
+                float(scalars["loss"])
+                before = time.monotonic() - self.seconds
             self.seconds = time.monotonic() - before
             done = self.is_done
             if done or is_logged:
@@ -194,7 +197,8 @@ class Trainer:
         loss.backward()
         norm = nn.utils.clip_grad_norm_(self.encoder.parameters(), optim.clip_norm)
         self._optimizer.step()
-        self.averaged.update_parameters(self.encoder)
+        if (self.step + 1) % optim.ema_every == 0 or self.step + 1 == run.steps:
+            self.averaged.update_parameters(self.encoder)
         return {"loss": loss.detach(), **parts, "grad_norm": norm.detach()}
 
     def _draw_length(self, *, is_fine: bool) -> float:

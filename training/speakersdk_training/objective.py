@@ -5,8 +5,6 @@ One module, so that DistributedDataParallel sees encoder and loss together.
 
 from __future__ import annotations
 
-import os
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -35,7 +33,11 @@ class Objective(nn.Module):
         )
         # One graph per crop length: fixed shapes give the fastest kernels.
         self._utterance = (
-            torch.compile(encoder.utterance, dynamic=False, mode=os.environ.get("COMPILE_MODE"))
+            torch.compile(
+                encoder.utterance,
+                dynamic=False,
+                mode="reduce-overhead" if config.run.cuda_graphs else "default",
+            )
             if config.run.compile
             else encoder.utterance
         )

@@ -49,9 +49,14 @@ def make_draw(
         weights: (S,) how often each is drawn, on the generator's device.
         generator: of all draws.
     """
+    # torch.multinomial would wait for the device to look at the weights.
+    upto = weights.cumsum(0)
 
     def weighted(count: int) -> Tensor:
-        return torch.multinomial(weights, count, replacement=True, generator=generator)
+        draw = upto[-1] * torch.rand(
+            count, generator=generator, device=weights.device, dtype=weights.dtype
+        )
+        return torch.searchsorted(upto, draw, right=True).clamp(max=len(weights) - 1)
 
     def distinct(count: int) -> Tensor:
         if count > len(speakers):
@@ -59,7 +64,7 @@ def make_draw(
                 f"expected at least {count} speakers for a batch without repeats, got "
                 f"{len(speakers)}; lower run.batch_size"
             )
-        return torch.multinomial(weights, count, replacement=False, generator=generator)
+        return arrivals(weights, generator).topk(count, largest=False).indices
 
     def grouped(count: int) -> Tensor:
         if count % config.per_speaker:
@@ -73,6 +78,18 @@ def make_draw(
         groups = read_groups(Path(config.groups), speakers) if config.groups else None
         return AlternatingPairs(weights, generator, groups)
     return {"weighted": weighted, "distinct": distinct, "grouped": grouped}[config.kind]
+
+
+def arrivals(weights: Tensor, generator: torch.Generator) -> Tensor:
+    """When each of several things happens, at rates `weights` of any shape; never at rate 0.
+
+    The first to arrive is a draw by weight, the first k are k draws without replacement.
+    Source: P. Efraimidis and P. Spirakis, "Weighted random sampling with a reservoir", 2006.
+    """
+    draw = torch.rand(
+        weights.shape, generator=generator, device=weights.device, dtype=torch.float64
+    )
+    return -torch.log1p(-draw) / weights
 
 
 class AlternatingPairs:
@@ -102,13 +119,11 @@ class AlternatingPairs:
         """(count,) int64 speakers; an even count."""
         if count % 2:
             raise TrainingError(f"expected an even number of crops to pair, got {count}")
-        first = torch.multinomial(
-            self._weights, count // 2, replacement=True, generator=self._generator
-        )
+        chances = self._weights.expand(count // 2, -1)
+        first = arrivals(chances, self._generator).argmin(dim=1)
         second = first.clone()
-        second[1::2] = torch.multinomial(
-            self._weights * self._partners[first[1::2]], 1, generator=self._generator
-        ).squeeze(1)
+        partners = self._weights * self._partners[first[1::2]]
+        second[1::2] = arrivals(partners, self._generator).argmin(dim=1)
         return torch.stack([first, second], dim=1).flatten()
 
 

@@ -100,12 +100,13 @@ class Augmenter:
             rooms.append(held.repeat(-(-share // len(held)), 1)[:share])
         self._rooms = torch.cat(rooms)
 
-    def __call__(self, samples: Tensor, *, progress: float = 1.0) -> Tensor:
+    def __call__(self, samples: Tensor, *, progress: float | Tensor = 1.0) -> Tensor:
         """(B, n) clean crops -> (B, n) crops as some microphone somewhere would give them.
 
         Args:
             samples: float32.
-            progress: share of all steps behind the run, for `ramp_share`.
+            progress: share of all steps behind the run, for `ramp_share`; a tensor of no axes on
+                the device, where a captured graph shall take it from.
         """
         config, random = self.config, self._random
         batch = samples.shape[0]
@@ -116,8 +117,10 @@ class Augmenter:
         dirty = transmission.coarse_spectrum(dirty, share=config.coarse_spectrum, **rate)
         dirty = telephone(dirty, share=config.telephone, a_law=config.a_law, **rate)
         dirty = transmission.packet_loss(dirty, share=config.packet_loss, **rate)
-        ramp = min(progress / config.ramp_share, 1.0) if config.ramp_share else 1.0
-        clean = random.chance(1 - (1 - config.clean) * ramp, batch, 1)
+        dirty_share: float | Tensor = 1 - config.clean
+        if config.ramp_share:
+            dirty_share *= torch.as_tensor(progress / config.ramp_share).clamp(max=1.0)
+        clean = random.chance(1 - dirty_share, batch, 1)
         return channel.set_level(
             torch.where(clean, samples, dirty),
             low_db=config.level_low_db,

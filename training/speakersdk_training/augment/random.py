@@ -28,10 +28,10 @@ class BatchRandom:
 
     def permutation(self, size: int) -> Tensor:
         """The integers below `size` in random order."""
-        return torch.randperm(size, generator=self.generator, device=self.device)
+        return torch.rand(size, generator=self.generator, device=self.device).argsort()
 
-    def chance(self, probability: float, *shape: int) -> Tensor:
-        """Booleans that are true with this probability."""
+    def chance(self, probability: float | Tensor, *shape: int) -> Tensor:
+        """Booleans that are true with this probability, a number or a tensor of one."""
         return torch.rand(*shape, generator=self.generator, device=self.device) < probability
 
 
