@@ -53,7 +53,7 @@ def main() -> int:
     if not options.smoke and not (DATA / "manifest.jsonl").is_file():
         print(f"no speech corpora in {DATA}; set SPEAKERSDK_SPEECH_DATA", file=sys.stderr)
         return 2
-    from speakersdk_training.fit import pick_device
+    from speakersdk_training.device import pick_device
 
     device = pick_device("cpu" if options.smoke else options.device)
     if device.type == "cpu" and not options.smoke and not is_reduced(options):
