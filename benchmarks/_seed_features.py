@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +17,14 @@ import torch
 from torch.nn import functional
 
 from speakersdk.arrays import Waveform
-from speakersdk.audio import read_audio
-from speakersdk.trials import read_segments, read_trials, share_audio, used_segments
+from speakersdk.trials import (
+    Piece,
+    Segment,
+    read_segments,
+    read_trials,
+    share_audio,
+    used_segments,
+)
 from speakersdk_training.corpus import Utterance, by_speaker, read_packs
 from speakersdk_training.models import LogMel, papers_frontend
 from speakersdk_training.trial_audio import read_segment_audio
@@ -124,20 +131,21 @@ def read_features(
     """
     frontend = LogMel(papers_frontend()).to(device)
     groups = {
-        split: list(
-            by_speaker(
+        split: [
+            [_whole(utterance, root) for utterance in group]
+            for group in by_speaker(
                 utterance
                 for utterance in read_packs(root)
                 if (utterance.corpus, utterance.split) == (CORPUS, split)
                 and frontend.config.num_frames(utterance.num_samples or 0) >= SEGMENT_FRAMES
             ).values()
-        )
+        ]
         for split in ("train", "dev")
     }
-    rest = groups["train"][train_speakers : train_speakers + validation_speakers]
     train = [group[:SENTENCES] for group in groups["train"][:train_speakers]]
+    rest = groups["train"][train_speakers : train_speakers + validation_speakers]
     dev = groups["dev"][:dev_speakers]
-    waveforms = _read([*train, *rest, *(group[:SENTENCES] for group in dev)])
+    clustered = [group[:SENTENCES] for group in dev[:CLUSTERED_SPEAKERS]]
     names = {group[0].speaker for group in dev}
     known = {
         name: segment
@@ -151,17 +159,19 @@ def read_features(
     ]
     segments = used_segments(trials, known)
     row_of = {segment.name: row for row, segment in enumerate(segments)}
-    audio = read_segment_audio(segments, root)
-    pitches = np.array([_median_pitch_hz([waveforms[u] for u in group]) for group in train])
+    # In one go, for every pack is decoded once a call.
+    audio = read_segment_audio(chain(*train, *rest, *clustered, segments), root)
+
+    def heard(group: list[Segment]) -> list[Waveform]:
+        return [audio[segment.name] for segment in group]
+
+    pitches = np.array([_median_pitch_hz(heard(group)) for group in train])
     return Features(
-        train=_sentences(frontend, [[waveforms[u] for u in group] for group in train]),
+        train=_sentences(frontend, map(heard, train)),
         voice_group=(pitches > np.median(pitches)).astype(np.int64),
-        validation=_sentences(frontend, [[waveforms[u] for u in group] for group in rest]),
-        clustered=_sentences(
-            frontend,
-            [[waveforms[u] for u in group[:SENTENCES]] for group in dev[:CLUSTERED_SPEAKERS]],
-        ),
-        segments=_sentences(frontend, [[audio[segment.name]] for segment in segments]),
+        validation=_sentences(frontend, map(heard, rest)),
+        clustered=_sentences(frontend, map(heard, clustered)),
+        segments=_sentences(frontend, (heard([segment]) for segment in segments)),
         trials=np.array(
             [(row_of[t.enroll], row_of[t.probe], int(t.is_target)) for t in trials], np.int64
         ),
@@ -194,24 +204,16 @@ def synthetic_features(*, speakers: int, rng: np.random.Generator) -> Features:
     )
 
 
-def _read(groups: Iterable[list[Utterance]]) -> dict[Utterance, Waveform]:
-    """Samples of all utterances, each file decoded once."""
-    waveforms = {}
-    by_path: dict[Path, list[Utterance]] = {}
-    for group in groups:
-        for utterance in group:
-            by_path.setdefault(utterance.path, []).append(utterance)
-    for path, utterances in by_path.items():
-        samples = read_audio(path)
-        for utterance in utterances:
-            stop = utterance.start + (utterance.num_samples or 0)
-            waveforms[utterance] = samples[utterance.start : stop].copy()
-    return waveforms
+def _whole(utterance: Utterance, root: Path) -> Segment:
+    """An utterance as a segment of one piece."""
+    path = utterance.path.relative_to(root).as_posix()
+    piece = Piece(path, utterance.start, utterance.num_samples or 0)
+    return Segment(f"{path}:{utterance.start}", utterance.speaker, (piece,))
 
 
 @torch.no_grad()
 @torch.backends.cudnn.flags(allow_tf32=False)  # it would cost the logarithm three digits
-def _sentences(frontend: LogMel, groups: list[list[Waveform]]) -> Sentences:
+def _sentences(frontend: LogMel, groups: Iterable[list[Waveform]]) -> Sentences:
     """Frames of all sentences, group by group."""
     pieces, speaker = [], []
     for number, group in enumerate(groups):

@@ -72,7 +72,8 @@ def train_and_measure(run: Run, features: StoredFeatures, device: torch.device) 
     rung = run.rung
     result = {"rung": rung.name, "change": rung.change, "seed": run.seed, **trained}
     if trained["outcome"] == "done":
-        result |= _measure(encoder, loss, features, rung.segment_frames, device)
+        measured = _measure(encoder, loss, features, rung.segment_frames, device)
+        result |= measured or {"outcome": "diverged"}
     return result
 
 
@@ -113,7 +114,7 @@ def _train(run: Run, features: StoredFeatures, device: torch.device) -> dict[str
             if not math.isfinite(curve[-1][1]):
                 outcome = "diverged"
                 break
-            if time.time() > run.deadline_s:
+            if time.time() > run.deadline_s and step < run.steps:
                 outcome = "stopped"
                 break
     if not all(bool(weight.isfinite().all()) for weight in encoder.parameters()):
@@ -252,33 +253,36 @@ def _measure(
     segment_frames: int,
     device: torch.device,
 ) -> dict[str, float]:
-    """Error rates and clustering of unseen speakers; the accuracy's threshold is from others."""
+    """Error rates and clustering of unseen speakers; the accuracy's threshold is from others.
+
+    Empty if an embedding is no number; measures that equal embeddings do not have are left out.
+    """
 
     def embed(sentences: Sentences) -> npt.NDArray[np.float32]:
         sums, counts = _segment_sums(encoder, sentences, segment_frames, device)
         return sums / counts[:, None].astype(np.float32)
 
-    segments = embed(features.segments)
+    segments, validation = embed(features.segments), embed(features.validation)
+    sums, counts = _segment_sums(encoder, features.clustered, segment_frames, device)
+    if not all(np.isfinite(values).all() for values in (segments, validation, sums)):
+        return {}
     enroll, probe = torch.from_numpy(features.trials[:, :2]).T
     labels = features.trials[:, 2].astype(bool)
     cosine = _cosines(segments[enroll], segments[probe])
     scaled = encoder.scale(torch.from_numpy(segments))
     divergence = -symmetric_kl(scaled[enroll], scaled[probe]).numpy()
-    validation = embed(features.validation)
-    threshold = best_threshold(*_validation_scores(validation, features.validation.speaker))
+    checked = _validation_scores(validation, features.validation.speaker)
+    threshold = best_threshold(*checked)
     apart = features.apart
     values = {
         "eer": eer(cosine, labels),
         "eer_kl": eer(divergence, labels),
         "eer_without_shared_audio": eer(cosine[apart], labels[apart]),
         "min_dcf_0.05": min_dcf(cosine, labels, p_target=0.05),
-        "validation_eer": eer(*_validation_scores(validation, features.validation.speaker)),
+        "validation_eer": eer(*checked),
         "accuracy": balanced_accuracy(cosine, labels, threshold),
         "threshold": threshold,
-        **cluster(
-            *_segment_sums(encoder, features.clustered, segment_frames, device),
-            features.clustered.speaker,
-        ),
+        **cluster(sums, counts, features.clustered.speaker),
     }
     if isinstance(loss, PairwiseKl):
         outputs = encoder.head(torch.from_numpy(segments).to(device)).cpu()
@@ -286,7 +290,7 @@ def _measure(
         distances = _two_branch_distance(loss, branches)
         if np.isfinite(distances).all():  # raw outputs may give anything
             values["eer_of_outputs"] = eer(-distances, labels)
-    return {name: round(float(value), 6) for name, value in values.items()}
+    return {name: round(float(value), 6) for name, value in values.items() if math.isfinite(value)}
 
 
 def _two_branch_distance(loss: PairwiseKl, outputs: Tensor) -> npt.NDArray[np.float64]:
@@ -306,6 +310,9 @@ def cluster(
         sums: (N, D) of each sentence's segments.
         counts: (N,) how many segments.
         speaker: (N,) of each sentence, ten in a row.
+
+    Returns:
+        rates of both forms of linkage, without those of a form that such embeddings do not have.
     """
     utterance = speaker * 2 + (np.arange(len(counts)) % SENTENCES >= LONG_SENTENCES)
     size = int(utterance.max()) + 1
@@ -315,7 +322,10 @@ def cluster(
     speakers = [str(each // 2) for each in range(size)]
     values: dict[str, float] = {}
     for form in ("condensed", "square_matrix"):
-        tree = linkage(embeddings, form)
+        try:
+            tree = linkage(embeddings, form)
+        except ValueError:  # zeros have no cosine, and distances of equal embeddings none either
+            continue
         best = best_cut(speakers, tree, misclassification_rate)
         legacy = best_cut(speakers, tree, legacy_misclassification_rate)
         suffix = "" if form == "condensed" else "_square_matrix"

@@ -6,8 +6,8 @@
 
 Trains every rung of `_seed_rungs.py` on the same speech (the corpora of `../shared/data`, or
 another folder in SPEAKERSDK_SPEECH_DATA) and measures each on unseen speakers. The result file is
-written anew after every run, and `--resume` keeps the runs that it holds. Runs share the GPU as
-processes. What is not begun when `--budget-s` is over is left out; a run that fails stops them all.
+written anew after every run; `--resume RESULT` goes on from the runs of another. Runs share the GPU
+as processes. What is not trained when `--budget-s` is over is left out; a run that fails stops all.
 """
 
 from __future__ import annotations
@@ -53,7 +53,10 @@ def main() -> int:
     if not options.smoke and not (DATA / "manifest.jsonl").is_file():
         print(f"no speech corpora in {DATA}; set SPEAKERSDK_SPEECH_DATA", file=sys.stderr)
         return 2
-    from speakersdk_training.fit import pick_device
+    if options.resume and not options.resume.is_file():
+        print(f"no result at {options.resume}", file=sys.stderr)
+        return 2
+    from speakersdk_training.device import pick_device
 
     device = pick_device("cpu" if options.smoke else options.device)
     if device.type == "cpu" and not options.smoke and not is_reduced(options):
@@ -71,7 +74,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--smoke", action="store_true", help="tiny runs on noise, nothing kept")
     parser.add_argument("--draw", type=Path, metavar="RESULT", help="a stored result into docs/")
     parser.add_argument("--results", type=Path, default=RESULTS, metavar="FOLDER")
-    parser.add_argument("--resume", action="store_true", help="keep the result file's runs")
+    parser.add_argument("--resume", type=Path, metavar="RESULT", help="keep this result's runs")
     parser.add_argument("--device", default="auto", help="cpu | cuda | cuda:N | auto")
     parser.add_argument("--workers", type=int, help="runs at a time; default 1, on a GPU 8")
     parser.add_argument("--budget-s", type=float, default=480.0, help="seconds for all of it")
@@ -100,11 +103,9 @@ def run_all(options: argparse.Namespace, device: torch.device) -> dict[str, Any]
         features = read_features(DATA, dev_speakers=options.dev_speakers, device=device)
     workers = options.workers or (8 if device.type == "cuda" else 1)
     report = new_report(options, device=str(device), workers=workers, features=features)
+    if options.resume:
+        report["runs"] = runs_of(options.resume, report["settings"])
     path = options.results / f"{report['conditions']['date_utc'][:10]}-seed-ablation.json"
-    if options.resume and path.is_file():
-        stored = json.loads(path.read_text(encoding="utf-8"))
-        if stored["settings"] == report["settings"]:
-            report["runs"] = stored["runs"]
     done = {(run["rung"], run["seed"]) for run in report["runs"]}
     waiting = [
         run
@@ -126,6 +127,20 @@ def run_all(options: argparse.Namespace, device: torch.device) -> dict[str, Any]
             if not options.smoke:
                 write(report, path)
     return report
+
+
+def runs_of(result: Path, settings: dict[str, Any]) -> list[dict[str, Any]]:
+    """The runs of a stored result.
+
+    Raises:
+        SystemExit: it was made with other settings; they have been printed.
+    """
+    stored = json.loads(result.read_text(encoding="utf-8"))
+    if stored["settings"] != settings:
+        print(f"{result}: made with {stored['settings']}, not with {settings}", file=sys.stderr)
+        raise SystemExit(2)
+    runs: list[dict[str, Any]] = stored["runs"]
+    return runs
 
 
 def planned(options: argparse.Namespace, *, num_speakers: int) -> list[Any]:
@@ -164,7 +179,8 @@ def results(
                     print(f"out of time: {len(waiting)} runs left out", file=sys.stderr)
                     return
                 finished, pending = wait(pending, return_when="FIRST_COMPLETED")
-                for future in finished:
+                # A run that was measured is kept, although another failed at the same moment.
+                for future in sorted(finished, key=lambda done: done.exception() is not None):
                     yield future.result()
         except BaseException:
             for process in (pool._processes or {}).values():

@@ -17,7 +17,7 @@ from torch import Tensor
 from _harness import REPOSITORY, Benchmark
 from speakersdk_training.audio_bank import AudioBank
 from speakersdk_training.config import TrainConfig, load_config
-from speakersdk_training.fit import pick_device, prepare_torch
+from speakersdk_training.device import pick_device, prepare_torch
 from speakersdk_training.loop import Trainer
 
 CONFIGS = ("arch-plain", "arch-front")

@@ -26,8 +26,8 @@ from speakersdk.trials import read_segments, read_trials
 from speakersdk_training.checkpoint import load_encoder, read_checkpoint
 from speakersdk_training.conditions import CONDITIONS
 from speakersdk_training.config import TrialsConfig, config_from_dict
+from speakersdk_training.device import pick_device
 from speakersdk_training.evaluate import TrialSet
-from speakersdk_training.fit import pick_device
 
 DEFAULT = REPOSITORY / "models" / "default" / "encoder.pt"
 BOOTSTRAP_DRAWS = 200

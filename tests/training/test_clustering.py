@@ -163,3 +163,5 @@ def test_sides_must_fit() -> None:
             linkage(points)
     with pytest.raises(ValueError, match="finite embeddings that are not all zero"):
         linkage(np.zeros((3, 2)))
+    with pytest.raises(ValueError, match="expected embeddings that differ"):
+        linkage(np.full((3, 2), 1e-30), "square_matrix")

@@ -12,7 +12,7 @@ import torch
 from speakersdk_training.checkpoint import load_encoder, read_checkpoint
 from speakersdk_training.config import config_from_dict
 from speakersdk_training.errors import TrainingError
-from speakersdk_training.fit import fit, pick_device
+from speakersdk_training.fit import fit
 
 
 def test_a_run_leaves_checkpoint_configuration_metrics_and_curves(
@@ -77,19 +77,6 @@ def test_speech_head_noise_and_rooms_from_files(
     _, info = load_encoder(tmp_path / "run" / "checkpoint.pt")
     assert info.has_speech_head
     assert info.metrics == {}
-
-
-def test_device_of_a_name() -> None:
-    assert pick_device("cpu") == torch.device("cpu")
-    assert pick_device("auto").type == ("cuda" if torch.cuda.is_available() else "cpu")
-    with pytest.raises(TrainingError, match=r"expected cpu, cuda, cuda:N or auto, got 'gpu'"):
-        pick_device("gpu")
-
-
-@pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without CUDA")
-def test_a_gpu_that_is_not_there_is_no_silent_cpu() -> None:
-    with pytest.raises(TrainingError, match=r"device 'cuda:0': torch .* sees no CUDA GPU"):
-        pick_device("cuda:0")
 
 
 def test_a_run_sums_itself_up_whether_it_ends_well_or_not(

@@ -85,8 +85,8 @@ def _fit(arguments: argparse.Namespace) -> int:
 def _evaluate(arguments: argparse.Namespace) -> int:
     from speakersdk_training.checkpoint import load_encoder, read_checkpoint
     from speakersdk_training.config import config_from_dict
+    from speakersdk_training.device import pick_device
     from speakersdk_training.evaluate import load_trial_sets
-    from speakersdk_training.fit import pick_device
 
     encoder, info = load_encoder(arguments.checkpoint)
     config = config_from_dict(read_checkpoint(arguments.checkpoint)["config"])

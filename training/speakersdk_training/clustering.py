@@ -47,7 +47,8 @@ def linkage(embeddings: npt.ArrayLike, form: LinkageForm = "condensed") -> npt.N
         (N - 1, 4) as scipy.cluster.hierarchy.linkage.
 
     Raises:
-        ValueError: not (N >= 2, D), or an embedding without direction.
+        ValueError: not (N >= 2, D), an embedding without direction, or, for square_matrix, one that
+            has no distance to any.
     """
     from scipy.cluster import hierarchy
     from scipy.spatial.distance import cdist, pdist
@@ -60,6 +61,8 @@ def linkage(embeddings: npt.ArrayLike, form: LinkageForm = "condensed") -> npt.N
     if form == "square_matrix":
         # SciPy warns of a square matrix; pairwise distances of its rows are what it then takes.
         points = cdist(points, points, "cosine")
+        if not points.any(axis=1).all():
+            raise ValueError("expected embeddings that differ, got one without distance to any")
     # Rounding leaves -1e-16 between equal directions, which SciPy refuses.
     tree: npt.NDArray[np.float64] = hierarchy.linkage(
         np.maximum(pdist(points, "cosine"), 0), "complete"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import re
 import time
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from torch.utils.tensorboard import SummaryWriter
 
 from speakersdk_training.checkpoint import config_to_dict
 from speakersdk_training.config import TrainConfig
+from speakersdk_training.device import pick_device, prepare_torch
 from speakersdk_training.errors import TrainingError
 from speakersdk_training.evaluate import load_trial_sets
 from speakersdk_training.loop import Trainer
@@ -146,25 +146,3 @@ def _log(path: Path, step: int, seconds: float, scalars: dict[str, float]) -> No
 
 def _nothing(step: int, scalars: dict[str, float]) -> None:
     """Processes other than the first report nothing."""
-
-
-def prepare_torch() -> None:
-    """Settings of torch that training counts on."""
-    # The log-mel front end needs true float32 products; the encoder itself runs in bf16.
-    torch.backends.cudnn.allow_tf32 = False
-    torch.backends.cudnn.benchmark = True
-
-
-def pick_device(name: str) -> torch.device:
-    """The device of a name; ``auto`` is CUDA where there is a GPU.
-
-    Raises:
-        TrainingError: not such a name, or CUDA was named and there is none.
-    """
-    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", name):
-        raise TrainingError(f"expected cpu, cuda, cuda:N or auto, got {name!r}")
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    if name.startswith("cuda") and not torch.cuda.is_available():
-        raise TrainingError(f"device {name!r}: torch {torch.__version__} sees no CUDA GPU")
-    return torch.device(name)

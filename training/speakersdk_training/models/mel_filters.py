@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from python_speech_features import get_filterbanks
 
 from speakersdk.frontend import FrontendConfig
 
@@ -49,6 +48,8 @@ def mel_filters(config: FrontendConfig) -> npt.NDArray[np.float64]:
     """(num_mels, fft_size // 2 + 1) float64 weights of the power spectrum's bins."""
     if config.mel_scale == "slaney":
         return _slaney_filters(config)
+    from python_speech_features import get_filterbanks  # which only this scale needs
+
     filters: npt.NDArray[np.float64] = get_filterbanks(
         config.num_mels, config.fft_size, config.sample_rate_hz, config.low_hz, config.high_hz
     )
