@@ -1,11 +1,13 @@
 """Shared libraries that a provider of onnxruntime needs, and what the NVIDIA driver says of GPUs.
 
-Looking is loading: a library counts as there when the dynamic loader finds it and all it needs.
+Looking is loading: a library counts as there when the dynamic loader finds it and all it needs, or
+when it can be loaded from NVIDIA's Python packages.
 """
 
 from __future__ import annotations
 
 import ctypes
+import importlib.util
 import mmap
 import struct
 from collections.abc import Iterable
@@ -69,7 +71,7 @@ def needed_libraries(path: Path) -> tuple[str, ...]:
 
 def missing_libraries(names: Iterable[str]) -> tuple[str, ...]:
     """Those of `names` that cannot be loaded."""
-    return tuple(name for name in names if not _loads(name))
+    return tuple(name for name in names if not (_loads(name) or _loads_from_packages(name)))
 
 
 def tensorrt_version() -> str:
@@ -105,6 +107,18 @@ def _gpu(driver: ctypes.CDLL, index: int) -> Gpu:
         driver.cuDeviceGetAttribute(ctypes.byref(value), attribute, device)
         numbers.append(str(value.value))
     return Gpu(name.value.decode(errors="replace"), ".".join(numbers))
+
+
+def _loads_from_packages(name: str) -> bool:
+    """Whether a library comes from NVIDIA's packages, wherever Python finds them.
+
+    onnxruntime looks for them beside itself alone: not in the image below a virtual environment,
+    nor in another folder of PYTHONPATH. Once loaded, a library is found by its name.
+    """
+    spec = importlib.util.find_spec("nvidia")
+    folders = (spec.submodule_search_locations or ()) if spec else ()
+    found = (path for folder in folders for path in Path(folder).glob(f"*/lib/{name}"))
+    return any(_loads(str(path)) for path in found)
 
 
 def _loads(name: str) -> bool:

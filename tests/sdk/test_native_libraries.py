@@ -1,3 +1,4 @@
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -41,6 +42,20 @@ def test_another_kind_of_file_needs_nothing(tmp_path: Path) -> None:
 def test_what_cannot_be_loaded_is_missing() -> None:
     names = ("libc.so.6", "libspeakersdk-absent.so.9")
     assert missing_libraries(names) == ("libspeakersdk-absent.so.9",)
+
+
+@LINUX
+def test_nvidias_packages_are_found_in_whichever_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "nvidia" / "cu99" / "lib"
+    folder.mkdir(parents=True)
+    shutil.copy(str(_native.__file__), folder / "libabsent-cublas.so.99")
+    (folder / "libabsent-broken.so.99").write_text("no library at all")
+    names = ("libabsent-cublas.so.99", "libabsent-broken.so.99", "libabsent.so.99")
+    assert missing_libraries(names) == names
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert missing_libraries(names) == names[1:]
 
 
 def test_a_machine_without_nvidia_libraries_has_no_gpus_and_no_tensorrt() -> None:
