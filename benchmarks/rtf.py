@@ -34,6 +34,7 @@ from speakersdk.batch_encoding import encode_batch
 from speakersdk.demo_clips import FOLDER
 from speakersdk.encoder import load_encoder
 from speakersdk.models import default_model_path
+from speakersdk.native_libraries import gpus
 from speakersdk.onnx_session import open_session
 from speakersdk.scoring import symmetric_kl, symmetric_kl_to_many
 from speakersdk.session_options import SessionOptions
@@ -62,6 +63,7 @@ def main() -> int:
     speech = np.concatenate([read_audio(path) for path in sorted(FOLDER.glob("*.flac"))])
     benchmark.record("model", load_encoder(default_model_path()).manifest.name)
     benchmark.record("device", options.device)
+    benchmark.record("gpus", [str(gpu) for gpu in gpus()])
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as folder:
         for threads in THREADS[: 1 if benchmark.smoke or options.device != "cpu" else None]:
