@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import multiprocessing
 import os
 import sys
@@ -162,8 +163,10 @@ def planned(options: argparse.Namespace, *, num_speakers: int) -> list[Any]:
 def results(
     runs: list[Any], features: Path, *, device: str, workers: int, deadline_s: float
 ) -> Iterator[dict[str, Any]]:
-    """Results as they come; no run begins after the deadline, and a failure ends all."""
-    waiting = [replace(run, deadline_s=deadline_s - _LAST_MINUTE_S) for run in runs]
+    """Results as they come; no run begins that would not end in time, and a failure ends all."""
+    last_step_s = deadline_s - _LAST_MINUTE_S
+    waiting = [replace(run, deadline_s=last_step_s) for run in runs]
+    quickest_s = 0.0  # training of the runs that have ended
     with ProcessPoolExecutor(
         min(workers, max(len(waiting), 1)),
         mp_context=multiprocessing.get_context("spawn"),
@@ -173,7 +176,9 @@ def results(
         pending: set[Future[dict[str, Any]]] = set()
         try:
             while waiting or pending:
-                while waiting and len(pending) < workers and time.time() < deadline_s:
+                # A run begun in vain takes its share of the GPU from those that could end.
+                has_time = time.time() + quickest_s < last_step_s
+                while waiting and len(pending) < workers and has_time:
                     pending.add(pool.submit(_work, waiting.pop(0)))
                 if not pending:
                     print(f"out of time: {len(waiting)} runs left out", file=sys.stderr)
@@ -181,7 +186,10 @@ def results(
                 finished, pending = wait(pending, return_when="FIRST_COMPLETED")
                 # A run that was measured is kept, although another failed at the same moment.
                 for future in sorted(finished, key=lambda done: done.exception() is not None):
-                    yield future.result()
+                    result = future.result()
+                    if result["outcome"] == "done":
+                        quickest_s = min(quickest_s or math.inf, result["seconds"])
+                    yield result
         except BaseException:
             for process in (pool._processes or {}).values():
                 process.terminate()

@@ -7,11 +7,12 @@ import multiprocessing
 import os
 import subprocess
 import sys
+import time
 import tomllib
 from concurrent.futures import BrokenExecutor
 from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -152,6 +153,37 @@ def test_nothing_is_begun_or_kept_after_the_budget(
     none = seed_ablation.results([run] * 3, tmp_path, device="cpu", workers=2, deadline_s=0.0)
     assert list(none) == []
     assert capsys.readouterr().err == "out of time: 3 runs left out\n"
+
+
+@pytest.mark.training
+def test_nothing_is_begun_that_would_not_end_in_time(
+    modules: ModuleType,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    import numpy as np
+
+    import _seed_features
+    import _seed_rungs
+    import seed_ablation
+
+    path = tmp_path / "features.npz"
+    _seed_features.synthetic_features(speakers=4, rng=np.random.default_rng(1)).save(path)
+    # Ten steps last longer than the tenth of a second by which runs are timed.
+    run = modules.Run(_seed_rungs.ladder(4, units=4)[0], 1, 10)
+    clock = SimpleNamespace(time=lambda: 0.0)
+    monkeypatch.setattr(seed_ablation, "time", clock)
+    deadline_s = time.time() + 3600  # for the run itself, which has the real clock
+    results = seed_ablation.results([run] * 3, path, device="cpu", workers=1, deadline_s=deadline_s)
+    seconds = [next(results)["seconds"]]
+    assert seconds[0] > 0
+    last_step_s = deadline_s - seed_ablation._LAST_MINUTE_S
+    clock.time = lambda: last_step_s - 1.1 * seconds[0]
+    seconds.append(next(results)["seconds"])
+    clock.time = lambda: last_step_s - 0.9 * min(seconds)
+    assert list(results) == []
+    assert capsys.readouterr().err == "out of time: 1 runs left out\n"
 
 
 @pytest.mark.training
