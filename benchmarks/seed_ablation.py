@@ -2,6 +2,7 @@
 
     python benchmarks/seed_ablation.py                        # all rungs, four seeds: for a GPU
     python benchmarks/seed_ablation.py --units 64 --steps 300 --seeds 1 --dev-speakers 40
+    python benchmarks/seed_ablation.py --steps 0 --only "as asked" "paper's system"  # untrained
     python benchmarks/seed_ablation.py --draw RESULT.json     # a stored result into docs/
 
 Trains every rung of `_seed_rungs.py` on the same speech (the corpora of `../shared/data`, or
@@ -47,7 +48,8 @@ def main() -> int:
     options = build_parser().parse_args()
     if options.draw:
         report = json.loads(options.draw.read_text(encoding="utf-8"))
-        draw(report, DOCUMENT.with_suffix(".svg"))
+        if report["settings"]["steps"]:
+            draw(report, DOCUMENT.with_suffix(".svg"))
         document(report, DOCUMENT)
         print("\n".join(table(report)))
         return 0
@@ -79,7 +81,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--device", default="auto", help="cpu | cuda | cuda:N | auto")
     parser.add_argument("--workers", type=int, help="runs at a time; default 1, on a GPU 8")
     parser.add_argument("--budget-s", type=float, default=480.0, help="seconds for all of it")
-    parser.add_argument("--steps", type=int, default=STEPS)
+    parser.add_argument("--steps", type=int, default=STEPS, help="0: measure untrained networks")
     parser.add_argument("--seeds", type=int, default=4, help="runs of each rung")
     parser.add_argument("--units", type=int, help="of every LSTM, for small runs")
     parser.add_argument("--dev-speakers", type=int, default=125, help="whose trials are scored")
@@ -106,7 +108,7 @@ def run_all(options: argparse.Namespace, device: torch.device) -> dict[str, Any]
     report = new_report(options, device=str(device), workers=workers, features=features)
     if options.resume:
         report["runs"] = runs_of(options.resume, report["settings"])
-    path = options.results / f"{report['conditions']['date_utc'][:10]}-seed-ablation.json"
+    path = options.results / f"{report['conditions']['date_utc'][:10]}-{report['name']}.json"
     done = {(run["rung"], run["seed"]) for run in report["runs"]}
     waiting = [
         run
@@ -221,7 +223,7 @@ def new_report(
 ) -> dict[str, Any]:
     """The report before its first run."""
     return {
-        "name": "seed-ablation",
+        "name": "seed-ablation" if options.steps else "seed-untrained",
         "question": QUESTION,
         "conditions": conditions(workers) | {"device": _device_name(device)},
         "settings": {
