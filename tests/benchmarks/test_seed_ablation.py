@@ -307,10 +307,12 @@ def test_page_shows_the_latest_result(modules: ModuleType) -> None:
     page = PAGE.read_text(encoding="utf-8")
     assert f"<!-- seed-ablation -->\n{_seed_report.block(report)}<!-- end of" in page
     assert (PAGE.with_suffix(".svg")).is_file()
+    untrained = _seed_report.untrained(latest_result("seed-untrained"))
+    assert f"<!-- seed-untrained -->\n{untrained}<!-- end of" in page
 
 
 @pytest.mark.training
-@pytest.mark.parametrize("name", ["seed-ablation"])
+@pytest.mark.parametrize("name", ["seed-ablation", "seed-untrained"])
 def test_a_result_takes_its_place_in_the_page(
     modules: ModuleType, tmp_path: Path, name: str
 ) -> None:
