@@ -16,18 +16,21 @@ _MEASURES = {
     "legacy_mr": "legacy MR",
 }
 _KEPT_POINTS = 60
-_BLOCK = re.compile(r"(<!-- result -->\n).*?(<!-- end of result -->)", re.DOTALL)
+_BLOCK = r"(<!-- {name} -->\n).*?(<!-- end of {name} -->)"
 
 
 def by_rung(report: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
     """Runs of each rung, rungs in the order of the ladder."""
-    from _seed_rungs import ladder, rivals
-
-    names = [rung.name for rung in ladder(1) + rivals(1)]
-    groups: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
+    groups: dict[str, list[dict[str, Any]]] = {name: [] for name in _names()}
     for run in sorted(report["runs"], key=lambda run: run["seed"]):
         groups[run["rung"]].append(run)
     return {name: runs for name, runs in groups.items() if runs}
+
+
+def _names() -> list[str]:
+    from _seed_rungs import ladder, rivals
+
+    return [rung.name for rung in ladder(1) + rivals(1)]
 
 
 def table(report: dict[str, Any]) -> list[str]:
@@ -48,6 +51,7 @@ def table(report: dict[str, Any]) -> list[str]:
 def block(report: dict[str, Any]) -> str:
     """What the document says of a result: how it was made, and the table."""
     settings, device = report["settings"], report["conditions"]["device"]
+    groups = by_rung(report)
     text = (
         f"{settings['steps']} steps, {settings['train_speakers']} training speakers, trials of "
         f"{settings['dev_speakers']} unseen ones ({settings['target_trials']} target and "
@@ -60,16 +64,35 @@ def block(report: dict[str, Any]) -> str:
             "**A reduced run**, too short to judge the systems by: "
             f"{settings['units'] or 'all'} LSTM units, {text}"
         )
-    changes = [f"- *{name}*: {runs[0]['change']}." for name, runs in by_rung(report).items()]
+    else:
+        text = f"LSTMs of 128 units a direction, from the paper's network on 256, {text}"
+    changes = [f"- *{name}*: {runs[0]['change']}." for name, runs in groups.items()]
+    if missing := [name for name in _names() if name not in groups]:
+        changes += ["", f"Without a finished run: {', '.join(missing)}."]
     return "\n".join([text, "", *table(report), "", *changes, ""])
+
+
+def untrained(report: dict[str, Any]) -> str:
+    """What the document says of networks before their first step."""
+    lines = [
+        f"- the network of *{name}*: "
+        + ", ".join(
+            f"{_MEASURES[key]} {_percent([run[key] for run in runs])} %"
+            for key in ("eer", "mr", "legacy_mr")
+        )
+        + f" ({len(runs)} seeds)"
+        for name, runs in by_rung(report).items()
+    ]
+    return "\n".join([*lines, ""])
 
 
 def document(report: dict[str, Any], page: Path) -> None:
     """Put a result's block into the document, in place of the one that it has."""
+    name = report["name"]
+    new = untrained(report) if name == "seed-untrained" else block(report)
+    pattern = re.compile(_BLOCK.format(name=name), re.DOTALL)
     text = page.read_text(encoding="utf-8")
-    page.write_text(
-        _BLOCK.sub(lambda match: f"{match[1]}{block(report)}{match[2]}", text), encoding="utf-8"
-    )
+    page.write_text(pattern.sub(lambda match: f"{match[1]}{new}{match[2]}", text), encoding="utf-8")
 
 
 def draw(report: dict[str, Any], path: Path) -> None:
@@ -95,7 +118,8 @@ def draw(report: dict[str, Any], path: Path) -> None:
             )
     losses.axhline(1.0, color="grey", linewidth=0.8, linestyle=":")
     losses.set(xlabel="step", ylabel="loss / loss of equal outputs", ylim=(0, 1.6))
-    losses.legend(fontsize="small")
+    # Above the curves that fall, beside those that begin higher.
+    losses.legend(fontsize="small", loc="upper right", ncols=2)
     names = list(groups)
     for offset, key, marker in ((-0.12, "eer", "o"), (0.12, "mr", "s")):
         points = [

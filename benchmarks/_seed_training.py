@@ -54,7 +54,7 @@ _VALIDATION_PAIRS = 20_000
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What to train: a rung, a seed, a number of steps, and when to stop at the latest."""
+    """What to train: a rung, a seed, a number of steps or 0, and when to stop at the latest."""
 
     rung: Rung
     seed: int
@@ -119,7 +119,7 @@ def _train(run: Run, features: StoredFeatures, device: torch.device) -> dict[str
                 break
     if not all(bool(weight.isfinite().all()) for weight in encoder.parameters()):
         outcome = "diverged"
-    if outcome != "diverged":
+    if outcome != "diverged" and step:
         statistics = _statistics(loss, encoder, embeddings.detach(), classes)
     return {
         "encoder": encoder,

@@ -2,6 +2,7 @@
 
     python benchmarks/seed_ablation.py                        # all rungs, four seeds: for a GPU
     python benchmarks/seed_ablation.py --units 64 --steps 300 --seeds 1 --dev-speakers 40
+    python benchmarks/seed_ablation.py --steps 0 --only "as asked" "paper's system"  # untrained
     python benchmarks/seed_ablation.py --draw RESULT.json     # a stored result into docs/
 
 Trains every rung of `_seed_rungs.py` on the same speech (the corpora of `../shared/data`, or
@@ -14,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import multiprocessing
 import os
 import sys
@@ -46,7 +48,8 @@ def main() -> int:
     options = build_parser().parse_args()
     if options.draw:
         report = json.loads(options.draw.read_text(encoding="utf-8"))
-        draw(report, DOCUMENT.with_suffix(".svg"))
+        if report["settings"]["steps"]:
+            draw(report, DOCUMENT.with_suffix(".svg"))
         document(report, DOCUMENT)
         print("\n".join(table(report)))
         return 0
@@ -78,7 +81,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--device", default="auto", help="cpu | cuda | cuda:N | auto")
     parser.add_argument("--workers", type=int, help="runs at a time; default 1, on a GPU 8")
     parser.add_argument("--budget-s", type=float, default=480.0, help="seconds for all of it")
-    parser.add_argument("--steps", type=int, default=STEPS)
+    parser.add_argument("--steps", type=int, default=STEPS, help="0: measure untrained networks")
     parser.add_argument("--seeds", type=int, default=4, help="runs of each rung")
     parser.add_argument("--units", type=int, help="of every LSTM, for small runs")
     parser.add_argument("--dev-speakers", type=int, default=125, help="whose trials are scored")
@@ -105,7 +108,7 @@ def run_all(options: argparse.Namespace, device: torch.device) -> dict[str, Any]
     report = new_report(options, device=str(device), workers=workers, features=features)
     if options.resume:
         report["runs"] = runs_of(options.resume, report["settings"])
-    path = options.results / f"{report['conditions']['date_utc'][:10]}-seed-ablation.json"
+    path = options.results / f"{report['conditions']['date_utc'][:10]}-{report['name']}.json"
     done = {(run["rung"], run["seed"]) for run in report["runs"]}
     waiting = [
         run
@@ -162,8 +165,10 @@ def planned(options: argparse.Namespace, *, num_speakers: int) -> list[Any]:
 def results(
     runs: list[Any], features: Path, *, device: str, workers: int, deadline_s: float
 ) -> Iterator[dict[str, Any]]:
-    """Results as they come; no run begins after the deadline, and a failure ends all."""
-    waiting = [replace(run, deadline_s=deadline_s - _LAST_MINUTE_S) for run in runs]
+    """Results as they come; no run begins that would not end in time, and a failure ends all."""
+    last_step_s = deadline_s - _LAST_MINUTE_S
+    waiting = [replace(run, deadline_s=last_step_s) for run in runs]
+    quickest_s = 0.0  # training of the runs that have ended
     with ProcessPoolExecutor(
         min(workers, max(len(waiting), 1)),
         mp_context=multiprocessing.get_context("spawn"),
@@ -173,7 +178,9 @@ def results(
         pending: set[Future[dict[str, Any]]] = set()
         try:
             while waiting or pending:
-                while waiting and len(pending) < workers and time.time() < deadline_s:
+                # A run begun in vain takes its share of the GPU from those that could end.
+                has_time = time.time() + quickest_s < last_step_s
+                while waiting and len(pending) < workers and has_time:
                     pending.add(pool.submit(_work, waiting.pop(0)))
                 if not pending:
                     print(f"out of time: {len(waiting)} runs left out", file=sys.stderr)
@@ -181,7 +188,10 @@ def results(
                 finished, pending = wait(pending, return_when="FIRST_COMPLETED")
                 # A run that was measured is kept, although another failed at the same moment.
                 for future in sorted(finished, key=lambda done: done.exception() is not None):
-                    yield future.result()
+                    result = future.result()
+                    if result["outcome"] == "done":
+                        quickest_s = min(quickest_s or math.inf, result["seconds"])
+                    yield result
         except BaseException:
             for process in (pool._processes or {}).values():
                 process.terminate()
@@ -213,7 +223,7 @@ def new_report(
 ) -> dict[str, Any]:
     """The report before its first run."""
     return {
-        "name": "seed-ablation",
+        "name": "seed-ablation" if options.steps else "seed-untrained",
         "question": QUESTION,
         "conditions": conditions(workers) | {"device": _device_name(device)},
         "settings": {

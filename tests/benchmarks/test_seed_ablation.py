@@ -7,11 +7,12 @@ import multiprocessing
 import os
 import subprocess
 import sys
+import time
 import tomllib
 from concurrent.futures import BrokenExecutor
 from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -31,8 +32,8 @@ def modules(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return _seed_training
 
 
-def latest_result() -> dict[str, Any]:
-    path = sorted((BENCHMARKS / "results").glob("*-seed-ablation.json"))[-1]
+def latest_result(name: str = "seed-ablation") -> dict[str, Any]:
+    path = sorted((BENCHMARKS / "results").glob(f"*-{name}.json"))[-1]
     content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return content
 
@@ -155,6 +156,60 @@ def test_nothing_is_begun_or_kept_after_the_budget(
 
 
 @pytest.mark.training
+def test_a_network_can_be_measured_before_its_first_step(modules: ModuleType) -> None:
+    import numpy as np
+
+    import _seed_features
+    import _seed_rungs
+    import seed_ablation
+
+    features = _seed_features.synthetic_features(speakers=4, rng=np.random.default_rng(1))
+    run = modules.Run(_seed_rungs.ladder(4, units=4)[0], 1, 0)
+    result = modules.train_and_measure(run, features, torch.device("cpu"))
+    assert (result["outcome"], result["steps"]) == ("done", 0)
+    assert (result["loss_curve"], result["statistics"]) == ([], {})
+    torch.manual_seed(1)
+    encoder = modules.BlstmEncoder(run.rung.network, modules.papers_frontend()).eval()
+    loss = modules.make_loss(run.rung, encoder, 4)
+    untrained = modules._measure(encoder, loss, features, 40, torch.device("cpu"))
+    assert {name: result[name] for name in untrained} == untrained
+    options = seed_ablation.build_parser().parse_args(["--steps", "0"])
+    report = seed_ablation.new_report(options, device="cpu", workers=1, features=features)
+    assert report["name"] == "seed-untrained"
+
+
+@pytest.mark.training
+def test_nothing_is_begun_that_would_not_end_in_time(
+    modules: ModuleType,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    import numpy as np
+
+    import _seed_features
+    import _seed_rungs
+    import seed_ablation
+
+    path = tmp_path / "features.npz"
+    _seed_features.synthetic_features(speakers=4, rng=np.random.default_rng(1)).save(path)
+    # Ten steps last longer than the tenth of a second by which runs are timed.
+    run = modules.Run(_seed_rungs.ladder(4, units=4)[0], 1, 10)
+    clock = SimpleNamespace(time=lambda: 0.0)
+    monkeypatch.setattr(seed_ablation, "time", clock)
+    deadline_s = time.time() + 3600  # for the run itself, which has the real clock
+    results = seed_ablation.results([run] * 3, path, device="cpu", workers=1, deadline_s=deadline_s)
+    seconds = [next(results)["seconds"]]
+    assert seconds[0] > 0
+    last_step_s = deadline_s - seed_ablation._LAST_MINUTE_S
+    clock.time = lambda: last_step_s - 1.1 * seconds[0]
+    seconds.append(next(results)["seconds"])
+    clock.time = lambda: last_step_s - 0.9 * min(seconds)
+    assert list(results) == []
+    assert capsys.readouterr().err == "out of time: 1 runs left out\n"
+
+
+@pytest.mark.training
 @pytest.mark.parametrize(
     ("value", "missing"),
     [
@@ -231,12 +286,49 @@ def test_features_are_those_of_the_speech(
 
 
 @pytest.mark.training
+def test_page_says_which_rungs_have_no_run(modules: ModuleType) -> None:
+    import _seed_report
+    import _seed_rungs
+
+    report = latest_result()
+    run = report["runs"][0]
+    rungs = _seed_rungs.ladder(7) + _seed_rungs.rivals(7)
+    report["runs"] = [{**run, "rung": rung.name} for rung in rungs]
+    assert "Without a finished run" not in _seed_report.block(report)
+    report["runs"] = report["runs"][2:]
+    assert "\n\nWithout a finished run: as asked, shapes fixed.\n" in _seed_report.block(report)
+
+
+@pytest.mark.training
 def test_page_shows_the_latest_result(modules: ModuleType) -> None:
     import _seed_report
 
     report = latest_result()
-    assert _seed_report.block(report) in PAGE.read_text(encoding="utf-8")
+    page = PAGE.read_text(encoding="utf-8")
+    assert f"<!-- seed-ablation -->\n{_seed_report.block(report)}<!-- end of" in page
     assert (PAGE.with_suffix(".svg")).is_file()
+    untrained = _seed_report.untrained(latest_result("seed-untrained"))
+    assert f"<!-- seed-untrained -->\n{untrained}<!-- end of" in page
+
+
+@pytest.mark.training
+@pytest.mark.parametrize("name", ["seed-ablation", "seed-untrained"])
+def test_a_result_takes_its_place_in_the_page(
+    modules: ModuleType, tmp_path: Path, name: str
+) -> None:
+    import _seed_report
+
+    page = tmp_path / "page.md"
+    page.write_text(PAGE.read_text(encoding="utf-8"), encoding="utf-8")
+    report = latest_result(name)
+    for run in report["runs"]:
+        run["eer"] = 0.123
+    _seed_report.document(report, page)
+    changed = set(page.read_text(encoding="utf-8").splitlines()) - set(
+        PAGE.read_text(encoding="utf-8").splitlines()
+    )
+    assert len(changed) == len(_seed_report.by_rung(report))
+    assert all("12.30" in line for line in changed)
 
 
 @pytest.mark.training

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pytest
 import torch
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from speakersdk_training.errors import TrainingError
 from speakersdk_training.losses import Ge2e, Prototypical, PrototypicalConfig
@@ -74,6 +75,34 @@ def test_values_and_gradients(rng: np.random.Generator, kind: Any, reference: An
 def test_batches_must_hold_equal_groups(kind: Any, classes: list[int]) -> None:
     with pytest.raises(TrainingError, match="P >= 2 speakers with K >= 2 utterances each"):
         kind(PrototypicalConfig())(torch.zeros(4, 3), torch.tensor(classes))
+
+
+class HostReads(TorchDispatchMode):
+    """Operators that wait for a GPU, for their result's size or value must be known."""
+
+    NAMES = ("_local_scalar_dense", "bincount", "masked_select", "nonzero", "_unique2")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[str] = []
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        has_mask = func.overloadpacket is torch.ops.aten.index and any(
+            index is not None and index.dtype == torch.bool for index in args[1]
+        )
+        if has_mask or func.overloadpacket.__name__ in self.NAMES:
+            self.seen.append(str(func))
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("kind", [Prototypical, Ge2e])
+def test_nothing_waits_for_the_device_but_the_check(kind: Any) -> None:
+    outputs = torch.randn(9, 5, requires_grad=True)
+    with HostReads() as reads:
+        kind(PrototypicalConfig())(outputs, torch.from_numpy(CLASSES)).backward()
+    assert reads.seen == []  # the check itself is a copy to the host, which is no operator here
 
 
 @pytest.mark.parametrize("kind", [Prototypical, Ge2e])
