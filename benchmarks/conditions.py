@@ -276,9 +276,9 @@ def _room(samples: torch.Tensor, random: BatchRandom) -> torch.Tensor:
 
 def _telephone(samples: torch.Tensor, random: BatchRandom) -> torch.Tensor:
     """300-3400 Hz and mu-law, as `channel.telephone` does it."""
-    from speakersdk_training.augment import channel
+    from speakersdk_training.augment.telephone import telephone
 
-    return channel.telephone(samples, share=1.0, sample_rate_hz=SAMPLE_RATE_HZ, random=random)
+    return telephone(samples, share=1.0, a_law=0.0, sample_rate_hz=SAMPLE_RATE_HZ, random=random)
 
 
 def _microphone(samples: torch.Tensor, random: BatchRandom) -> torch.Tensor:
