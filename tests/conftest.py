@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -26,6 +27,15 @@ REPOSITORY = Path(__file__).parents[1]
 SPEECH_SAMPLE_RATE_HZ = 16000
 # A decoded pack is at most 20 min of float32 at 16 kHz: 77 MB. Four cover the three demo readers.
 _PACKS_IN_MEMORY = 4
+
+
+def pytest_configure() -> None:
+    """Let the commands under test be interrupted.
+
+    A shell starts what runs in its background with SIGINT ignored, and children inherit that.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @dataclass(frozen=True, slots=True)
