@@ -18,6 +18,7 @@ from torch.nn import functional
 
 from speakersdk_training.audio_bank import AudioBank
 from speakersdk_training.augment import SpecAugmentConfig
+from speakersdk_training.batches import Batch
 from speakersdk_training.checkpoint import read_checkpoint, save_changed
 from speakersdk_training.config import TrainConfig, config_from_dict
 from speakersdk_training.crop_source import CropSource
@@ -118,6 +119,8 @@ def fit_speech_head(
         bank,
         noise=read_noise(config.data.noise),
         rooms=read_rooms(config.data.rooms),
+        # The labels' detector heard every utterance afresh, and so do the users of a recording.
+        from_begin=True,
     )
     crop_samples = round(training.crop_s * config.frontend.sample_rate_hz)
     schedule = OptimConfig(learning_rate=training.learning_rate, weight_decay=_WEIGHT_DECAY)
@@ -133,33 +136,36 @@ def fit_speech_head(
             share = max(share, (time.monotonic() - begun_s) / training.budget_s)
         for group in optimizer.param_groups:
             group["lr"] = schedule.learning_rate * schedule.learning_rate_factor(min(share, 1.0))
-        features, is_speech = _draw(encoder, source, crop_samples, precision=run.precision)
-        logits = encoder.speech_logits(features)
-        loss = functional.binary_cross_entropy_with_logits(logits, is_speech)
+        batch = source.draw(crop_samples, progress=1.0)
+        logits = encoder.speech_logits(_features(encoder, batch.samples, run.precision))
+        is_speech, counts = _targets(batch)
+        losses = functional.binary_cross_entropy_with_logits(logits, is_speech, reduction="none")
+        loss = (losses * counts).sum() / counts.sum()
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         if step % _LOG_EVERY == 0 or share >= 1:
-            wrong = ((logits > 0) != (is_speech > 0)).float().mean()
-            _report(step, float(loss.detach()), float(wrong))
+            wrong = ((logits > 0) != (is_speech > 0)) * counts
+            _report(step, float(loss.detach()), float(wrong.sum() / counts.sum()))
     encoder.eval()
 
 
 @torch.no_grad()
-def _draw(
-    encoder: TdnnEncoder, source: CropSource, crop_samples: int, *, precision: str
-) -> tuple[Tensor, Tensor]:
-    """Features (B, C, k) of augmented crops, and (B, k) float32 whether there is speech."""
-    batch = source.draw(crop_samples, progress=1.0)
-    if batch.speech is None:
-        raise TrainingError("expected training audio with speech labels, got it without")
-    cache, _ = encoder.start(len(batch.samples), device=batch.samples.device)
-    is_half = precision == "bf16"
-    with torch.autocast(batch.samples.device.type, torch.bfloat16, enabled=is_half):
+def _features(encoder: TdnnEncoder, samples: Tensor, precision: str) -> Tensor:
+    """(B, n) crops -> (B, C, k) float32 features of the frozen encoder."""
+    cache, _ = encoder.start(len(samples), device=samples.device)
+    with torch.autocast(samples.device.type, torch.bfloat16, enabled=precision == "bf16"):
         features, _ = encoder.frame_features(
-            encoder.log_mel(functional.pad(batch.samples, (1, 0))), cache
+            encoder.log_mel(functional.pad(samples, (1, 0))), cache
         )
-    return features.float(), (batch.speech >= _SPEECH_LABEL).float()
+    return features.float()
+
+
+def _targets(batch: Batch) -> tuple[Tensor, Tensor]:
+    """(B, k) float32 whether there is speech, and (B, k) float32 whether the frame counts."""
+    if batch.speech is None or batch.first_utterance is None:
+        raise TrainingError("expected training audio with speech labels, got it without")
+    return (batch.speech >= _SPEECH_LABEL).float(), batch.first_utterance.float()
 
 
 def _report(step: int, loss: float, wrong: float) -> None:
