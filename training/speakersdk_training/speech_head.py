@@ -20,7 +20,7 @@ from speakersdk_training.audio_bank import AudioBank
 from speakersdk_training.augment import SpecAugmentConfig
 from speakersdk_training.batches import Batch
 from speakersdk_training.checkpoint import read_checkpoint, save_changed
-from speakersdk_training.config import TrainConfig, config_from_dict
+from speakersdk_training.config import SHORTEST_CROP_S, TrainConfig, config_from_dict
 from speakersdk_training.crop_source import CropSource
 from speakersdk_training.device import prepare_torch
 from speakersdk_training.errors import TrainingError
@@ -28,8 +28,7 @@ from speakersdk_training.models import TdnnEncoder
 from speakersdk_training.optim import OptimConfig, make_optimizer
 from speakersdk_training.sources import read_bank, read_noise, read_rooms
 
-# What the head is asked is whether the label says speech, so that 0.5 is where it errs least;
-# against the labels themselves it would learn their mean, which is above where they are undecided.
+# The head is asked whether the label says speech, which is what its errors are counted by.
 _SPEECH_LABEL = 0.5
 _WEIGHT_DECAY = 1e-3
 _LOG_EVERY = 50  # steps
@@ -64,6 +63,11 @@ class SpeechHeadConfig:
             raise TrainingError(
                 "expected 1 step, 2 crops, 0 seconds and 0 channels or more, got "
                 f"{self.steps}, {self.batch_size}, {self.budget_s:g} and {self.channels}"
+            )
+        if self.crop_s < SHORTEST_CROP_S or self.learning_rate <= 0:
+            raise TrainingError(
+                f"expected crops of {SHORTEST_CROP_S} s or more and a learning rate above 0, got "
+                f"{self.crop_s:g} s and {self.learning_rate:g}"
             )
 
 
