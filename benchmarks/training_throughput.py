@@ -93,6 +93,7 @@ def noise_bank(device: torch.device, num_speakers: int) -> AudioBank:
         speech=torch.zeros(len(samples) // 160, dtype=torch.uint8, device=device),
         first=numbers * length,
         length=torch.full_like(numbers, length),
+        begins=numbers * length,
         speakers=tuple(f"noise/{number}" for number in range(num_speakers)),
     )
 

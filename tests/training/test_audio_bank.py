@@ -43,6 +43,7 @@ def test_every_speaker_has_the_samples_of_its_utterances(pack: Path) -> None:
     assert bank.speakers == ("c/a", "c/b", "c/c")
     assert bank.length.tolist() == [320, 480, 320]
     assert bank.first.tolist() == [0, 320, 800]
+    assert bank.begins.tolist() == [0, 320, 640, 800]
     assert bank.samples.dtype == torch.int16
     assert bank.speech is None
     assert bank.device == CPU

@@ -16,13 +16,19 @@ from speakersdk_training.speaker_draws import SamplerConfig, make_draw
 FRONTEND = FrontendConfig()
 
 
-def make_bank(pieces: list[torch.Tensor], *, speech: torch.Tensor | None = None) -> AudioBank:
+def make_bank(
+    pieces: list[torch.Tensor],
+    *,
+    speech: torch.Tensor | None = None,
+    begins: torch.Tensor | None = None,
+) -> AudioBank:
     length = torch.tensor([len(piece) for piece in pieces])
     return AudioBank(
         samples=torch.cat(pieces).to(torch.int16),
         speech=speech,
         first=length.cumsum(0) - length,
         length=length,
+        begins=length.cumsum(0) - length if begins is None else begins,
         speakers=tuple(f"c/{index}" for index in range(len(pieces))),
     )
 
@@ -114,6 +120,27 @@ def test_labels_follow_crop_and_speed(speed: float) -> None:
     difference = (heard - said)[:, inner]
     assert difference.min() > -0.1
     assert difference.max() < 1.1
+
+
+@pytest.mark.parametrize("speed", [1.0, 0.8])
+def test_crops_begin_where_utterances_do(speed: float) -> None:
+    """Three utterances of a speaker and one of another; the label tells the utterance."""
+    labels = torch.arange(4).repeat_interleave(torch.tensor([3, 5, 4, 6])).to(torch.uint8)
+    bank = make_bank(
+        [torch.zeros(12 * 160), torch.zeros(6 * 160)],
+        speech=labels,
+        begins=torch.tensor([0, 3, 8, 12]) * 160,
+    )
+    batch = sampler(bank, batch_size=300, speeds=(speed,), from_begin=True).draw(800)
+    assert batch.speech is not None
+    assert batch.first_utterance is not None
+    first = (batch.speech[:, 0] * 255).round().long()
+    assert set(first.tolist()) == {0, 1, 2, 3}  # also the last, although a crop is longer
+    centre = ((torch.arange(FRONTEND.num_frames(800)) * 160 + 200) * speed).long()
+    for utterance, count in enumerate([3, 5, 4, 6]):
+        own = batch.first_utterance[first == utterance]
+        assert torch.equal(own, (centre < 160 * count).expand_as(own))
+    assert (batch.speech * 255 - first[:, None])[batch.first_utterance].abs().max() < 1e-4
 
 
 def test_labels_wrap_with_their_samples() -> None:

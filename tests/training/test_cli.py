@@ -70,6 +70,15 @@ def test_fit_then_evaluate(
     assert output.endswith("24 target and 96 nontarget trials\n")
 
 
+def test_speech_head_wants_speech_labels(
+    checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "headed.pt"
+    assert main(["speech-head", str(checkpoint), "-o", str(output), "--device", "cpu"]) == 2
+    assert "data.speech_labels" in capsys.readouterr().err
+    assert not output.exists()
+
+
 def test_speech_labels(
     demo_clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -15,10 +15,13 @@ from speakersdk_training.sources import read_bank
 CPU = torch.device("cpu")
 
 
-def source(values: dict[str, Any], shard: int = 0) -> tuple[CropSource, TrainConfig]:
+def source(
+    values: dict[str, Any], shard: int = 0, *, from_begin: bool = False
+) -> tuple[CropSource, TrainConfig]:
     config = config_from_dict(values)
     bank = read_bank(config.data, device=CPU, shard=shard, num_shards=config.run.shards)
-    return CropSource(config, bank, noise=torch.zeros(0), rooms=[]), config
+    own = CropSource(config, bank, noise=torch.zeros(0), rooms=[], from_begin=from_begin)
+    return own, config
 
 
 def test_a_shard_draws_its_own_speakers_under_the_numbers_of_all(
@@ -114,6 +117,6 @@ def test_drawing_never_waits_for_the_device(tiny_values: dict[str, Any]) -> None
     }  # fmt: skip
     for kind in ("weighted", "distinct", "alternating"):
         tiny_values["sampler"] = {"kind": kind}
-        own, _ = source(tiny_values)
+        own, _ = source(tiny_values, from_begin=kind == "weighted")
         with FakeTensorMode(allow_non_fake_inputs=True):
             own.draw(4000, progress=0.3)

@@ -235,6 +235,7 @@ def test_labels_train_the_speech_head(
         speech=torch.full((len(bank.samples) // 160,), 255, dtype=torch.uint8),
         first=bank.first,
         length=bank.length,
+        begins=bank.begins,
         speakers=bank.speakers,
     )
     tiny_values["run"] |= {"steps": 20, "speech_weight": 0.5, "checkpoint_every": 99}

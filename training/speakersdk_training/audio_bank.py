@@ -36,6 +36,7 @@ class AudioBank:
         samples: (N,) int16 at 16 kHz.
         speech: (N / 160,) uint8 speech labels (probability * 255); None without labels.
         first, length: (S,) int64, where each speaker's audio lies; multiples of 160.
+        begins: (U,) int64, where each utterance begins, in order; multiples of 160.
         speakers: S names.
         shard, num_shards: which part of all speakers this is: every `num_shards`-th from `shard`.
         num_speakers: of all parts; 0 = this is the only one.
@@ -45,6 +46,7 @@ class AudioBank:
     speech: Tensor | None
     first: Tensor
     length: Tensor
+    begins: Tensor
     speakers: tuple[str, ...]
     shard: int = 0
     num_shards: int = 1
@@ -114,11 +116,13 @@ def load_bank(
                 label_pieces.append(track[np.minimum(frames, len(track) - 1)])
         lengths.append(sum(len(piece) for piece in pieces[-len(group) :]))
     length = torch.tensor(lengths)
+    piece_lengths = torch.tensor([len(piece) for piece in pieces])
     return AudioBank(
         samples=torch.from_numpy(np.concatenate(pieces)).to(device),
         speech=torch.from_numpy(np.concatenate(label_pieces)).to(device) if label_pieces else None,
         first=(length.cumsum(0) - length).to(device),
         length=length.to(device),
+        begins=(piece_lengths.cumsum(0) - piece_lengths).to(device),
         speakers=tuple(groups),
         shard=shard,
         num_shards=num_shards,

@@ -27,6 +27,8 @@ class Batch:
         samples: (B, n) float32 in +-1 at 16 kHz.
         classes: (B,) int64, speaker * number of voices + voice.
         speech: (B, k) float32 speech probability of each frame; None without labels.
+        first_utterance: (B, k) bool, frames of the utterance that the crop begins in; None = crops
+            begin anywhere.
         second: (B,) int64 classes of a second voice in the crops; None if there is none.
         first_weight: (B,) float32 weight of the first voice; None without a second.
         feature_weights: (B, num_mels, k) float32, 0 = hidden (SpecAugment); None = all are heard.
@@ -35,6 +37,7 @@ class Batch:
     samples: Tensor
     classes: Tensor
     speech: Tensor | None
+    first_utterance: Tensor | None = None
     second: Tensor | None = None
     first_weight: Tensor | None = None
     feature_weights: Tensor | None = None
@@ -68,6 +71,7 @@ class CropSampler:
         draw_speakers: SpeakerDraw,
         generator: torch.Generator,
         vocal_tracts: tuple[float, ...] = (1.0,),
+        from_begin: bool = False,
     ) -> None:
         """Prepare drawing.
 
@@ -79,6 +83,7 @@ class CropSampler:
                 takes its share of every batch.
             draw_speakers: whose crops; called for each voice.
             generator: of places in the audio, on the bank's device.
+            from_begin: crops begin where an utterance does, and go on into the next one.
         """
         self._bank = bank
         self._frontend = frontend
@@ -96,6 +101,9 @@ class CropSampler:
         self._warped = (factors != 1).nonzero().squeeze(1)  # rows
         self._factors = factors[self._warped]
         self._numbers = bank.speaker_numbers
+        self._from_begin = from_begin
+        total = torch.tensor([len(bank.samples)], device=bank.device)
+        self._ends = torch.cat([bank.begins[1:], total])  # of each utterance
 
     @property
     def num_classes(self) -> int:
@@ -110,46 +118,49 @@ class CropSampler:
             self._cut(group, speed, crop_samples)
             for speed, group in zip(self._per_speed, groups, strict=True)
         ]
-        samples = torch.cat([samples for samples, _ in parts])
+        samples = torch.cat([samples for samples, _, _ in parts])
         if len(self._warped):
             warped = warp_vocal_tract(samples[self._warped], self._factors)
             samples = samples.index_copy(0, self._warped, warped)
-        speech = [labels for _, labels in parts if labels is not None]
+        speech = [labels for _, labels, _ in parts if labels is not None]
+        first_utterance = [own for _, _, own in parts if own is not None]
         return Batch(
             samples=samples,
             classes=self._numbers[speaker] * self._num_voices + self._voice,
             speech=torch.cat(speech) if speech else None,
+            first_utterance=torch.cat(first_utterance) if first_utterance else None,
         )
 
     def _cut(
         self, speaker: Tensor, speed: float, crop_samples: int
-    ) -> tuple[Tensor, Tensor | None]:
-        """Crops (b, n) of these speakers anywhere in their audio, at one speed, and labels."""
+    ) -> tuple[Tensor, Tensor | None, Tensor | None]:
+        """Crops (b, n) of these speakers at one speed, (b, k) labels, (b, k) `first_utterance`."""
         bank = self._bank
         length = bank.length[speaker]
         source_samples = round(crop_samples * speed)
-        room = (length - source_samples).clamp(min=0) // LABEL_SAMPLES
+        # Crops that end in the next utterance anyway may do so behind a speaker's last one.
+        kept_samples = LABEL_SAMPLES if self._from_begin else source_samples
+        room = (length - kept_samples).clamp(min=0) // LABEL_SAMPLES
         draw = torch.rand(len(speaker), generator=self._generator, device=bank.device)
         offset = (draw * (room + 1)).long().clamp(max=room) * LABEL_SAMPLES
+        first = bank.first[speaker]
+        if self._from_begin:
+            utterance = torch.searchsorted(bank.begins, first + offset, right=True) - 1
+            offset = bank.begins[utterance] - first
         # A speaker with less audio than a crop is heard again from the start.
         position = torch.arange(source_samples, device=bank.device)
         places = (offset[:, None] + position) % length[:, None]
-        samples = bank.samples[bank.first[speaker][:, None] + places].float() / _INT16_SCALE
-        labels = self._speech(speaker, offset, speed, crop_samples)
-        return change_speed(samples, crop_samples), labels
-
-    def _speech(
-        self, speaker: Tensor, offset: Tensor, speed: float, crop_samples: int
-    ) -> Tensor | None:
-        """Labels at the centre of each frame of the crops."""
-        bank, frontend = self._bank, self._frontend
-        if bank.speech is None:
-            return None
-        frame = torch.arange(frontend.num_frames(crop_samples), device=bank.device)
-        centre = (frame * frontend.hop_samples + frontend.window_samples // 2) * speed
-        places = (offset[:, None] + centre.long()) % bank.length[speaker][:, None]
-        labels = bank.speech[(bank.first[speaker][:, None] + places) // LABEL_SAMPLES]
-        return labels.float() / 255
+        samples = bank.samples[first[:, None] + places].float() / _INT16_SCALE
+        frame = torch.arange(self._frontend.num_frames(crop_samples), device=bank.device)
+        centre = frame * self._frontend.hop_samples + self._frontend.window_samples // 2
+        reached = offset[:, None] + (centre * speed).long()  # at the centre of each frame
+        labels = own = None
+        if bank.speech is not None:
+            label = (first[:, None] + reached % length[:, None]) // LABEL_SAMPLES
+            labels = bank.speech[label].float() / 255
+        if self._from_begin:
+            own = first[:, None] + reached < self._ends[utterance][:, None]
+        return change_speed(samples, crop_samples), labels, own
 
 
 def speaker_weights(bank: AudioBank, sample_rate_hz: int, *, speaker_cap_s: float) -> Tensor:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from speakersdk_training.config import TrainConfig, config_from_dict
 from speakersdk_training.errors import TrainingError
@@ -52,6 +52,29 @@ def save_checkpoint(path: Path, content: dict[str, Any]) -> None:
     partial = path.with_suffix(".partial")
     torch.save({"format": FORMAT, **content}, partial)
     partial.replace(path)
+
+
+def save_changed(
+    path: Path, content: dict[str, Any], config: TrainConfig, weights: dict[str, Tensor]
+) -> None:
+    """Write a trained encoder with other weights than `fit` gave it, for `speakersdk-export`.
+
+    Args:
+        path: the file to write.
+        content: of the checkpoint that was changed.
+        config: of the changed encoder.
+        weights: of the changed encoder, all of them.
+    """
+    save_checkpoint(
+        path,
+        {
+            "config": config_to_dict(config),
+            "step": content["step"],
+            "averaged": {name: tensor.cpu() for name, tensor in weights.items()},
+            "training_corpora": content["training_corpora"],
+            "metrics": {},  # those of before are another encoder's
+        },
+    )
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:

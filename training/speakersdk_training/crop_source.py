@@ -27,8 +27,23 @@ class CropSource:
     """Draws, mixes, augments and masks the crops of one shard."""
 
     def __init__(
-        self, config: TrainConfig, bank: AudioBank, *, noise: Tensor, rooms: list[Tensor]
+        self,
+        config: TrainConfig,
+        bank: AudioBank,
+        *,
+        noise: Tensor,
+        rooms: list[Tensor],
+        from_begin: bool = False,
     ) -> None:
+        """Prepare drawing.
+
+        Args:
+            config: of the run.
+            bank: audio to draw from.
+            noise: (N,) recorded noise; may be empty.
+            rooms: recorded impulse responses; may be none.
+            from_begin: crops begin where an utterance does.
+        """
         self._config = config
         self.shard = bank.shard
         self.generator = torch.Generator(bank.device).manual_seed(
@@ -55,6 +70,7 @@ class CropSource:
                 self.generator,
             ),
             generator=self.generator,
+            from_begin=from_begin,
         )
         self._augmenter = Augmenter(
             config.augment,

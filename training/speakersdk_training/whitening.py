@@ -18,12 +18,7 @@ import torch
 from torch import Tensor
 
 from speakersdk_training.audio_bank import AudioBank
-from speakersdk_training.checkpoint import (
-    config_to_dict,
-    load_encoder,
-    read_checkpoint,
-    save_checkpoint,
-)
+from speakersdk_training.checkpoint import load_encoder, read_checkpoint, save_changed
 from speakersdk_training.config import config_from_dict
 from speakersdk_training.errors import TrainingError
 from speakersdk_training.models import TdnnEncoder
@@ -64,20 +59,12 @@ def whiten(checkpoint: Path, output: Path, *, device: torch.device, crop_s: floa
     directions, speakers = _directions(encoder.to(device), bank, crop_samples)
     corpora = [bank.speakers[speaker].split("/")[0] for speaker in speakers]
     centre, whitening = fit_space(directions, speakers, np.array(corpora))
-    averaged = dict(content["averaged"])
-    averaged["space.centre"] = torch.from_numpy(centre).float()
-    averaged["space.whitening"] = torch.from_numpy(whitening).float()
+    space = {
+        "space.centre": torch.from_numpy(centre).float(),
+        "space.whitening": torch.from_numpy(whitening).float(),
+    }
     whitened = replace(config, tdnn=replace(config.tdnn, whitened=True))
-    save_checkpoint(
-        output,
-        {
-            "config": config_to_dict(whitened),
-            "step": content["step"],
-            "averaged": averaged,
-            "training_corpora": content["training_corpora"],
-            "metrics": {},  # those of before are another encoder's
-        },
-    )
+    save_changed(output, content, whitened, content["averaged"] | space)
 
 
 def fit_space(
