@@ -43,14 +43,14 @@ def spoken(voices_root: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def values(tiny_values: dict[str, Any], spoken: Path, tmp_path: Path) -> dict[str, Any]:
-    """A configuration with labels that say where the voices are, and a whitened encoder."""
+    """A configuration with labels that say where the voices are."""
     labels = np.repeat([40, 200], LABELS // 2).astype(np.uint8)
     names = [path.relative_to(spoken).as_posix() for path in spoken.glob("*/*.wav")]
     np.savez(tmp_path / "labels.npz", **dict.fromkeys(names, labels))  # type: ignore[arg-type]
     tiny_values["data"] |= {
         "speech_labels": str(tmp_path / "labels.npz"), "corpora": [{"root": str(spoken)}]
     }  # fmt: skip
-    tiny_values["tdnn"] |= {"whitened": True, "speech_channels": 8}
+    tiny_values["tdnn"] |= {"speech_channels": 8}
     tiny_values["augment"]["clean"] = 0.9
     return tiny_values
 

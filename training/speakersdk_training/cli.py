@@ -1,4 +1,4 @@
-"""``speakersdk-train``: fit, evaluate, whiten, speech-head, speech-labels, trials."""
+"""``speakersdk-train``: fit, evaluate, speech-head, speech-labels, trials."""
 
 from __future__ import annotations
 
@@ -29,14 +29,6 @@ def build_parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--device", default="auto", help="cpu | cuda | cuda:N | auto")
     evaluate.add_argument("--json", action="store_true", help="one JSON document")
     evaluate.set_defaults(run=_evaluate)
-
-    whiten = commands.add_parser(
-        "whiten", help="centre and whiten an encoder's embeddings by its training speakers"
-    )
-    whiten.add_argument("checkpoint", type=Path)
-    whiten.add_argument("-o", "--output", type=Path, required=True, help="the encoder.pt to write")
-    whiten.add_argument("--device", default="auto", help="cpu | cuda | cuda:N | auto")
-    whiten.set_defaults(run=_whiten)
 
     head = commands.add_parser(
         "speech-head", help="train the speech head alone; embeddings stay as they are"
@@ -128,14 +120,6 @@ def _evaluate(arguments: argparse.Namespace) -> int:
             f"%), minDCF(0.05) {metrics['min_dcf_0.05']:.3f}, {metrics['target_trials']} target "
             f"and {metrics['nontarget_trials']} nontarget trials"
         )
-    return 0
-
-
-def _whiten(arguments: argparse.Namespace) -> int:
-    from speakersdk_training.device import pick_device
-    from speakersdk_training.whitening import whiten
-
-    whiten(arguments.checkpoint, arguments.output, device=pick_device(arguments.device))
     return 0
 
 

@@ -77,7 +77,7 @@ def train_speech_head(
     """Train on the audio of a checkpoint's configuration and write another checkpoint.
 
     Args:
-        checkpoint: of `fit` or `whiten`.
+        checkpoint: of `fit`.
         output: the checkpoint to write, for `speakersdk-export`.
         device: where to train.
         training: how long and how.

@@ -20,7 +20,6 @@ from speakersdk.errors import ConfigError
 from speakersdk.frontend import FrontendConfig
 from speakersdk_training.models.blocks import BandBlock, CausalBlock, PlanarFront
 from speakersdk_training.models.convolutions import PointwiseConv
-from speakersdk_training.models.embedding_space import EmbeddingSpace
 from speakersdk_training.models.frontend import LogMel
 from speakersdk_training.models.pooling import AttentiveStatistics
 
@@ -46,8 +45,6 @@ class TdnnConfig:
             blocks pools every depth apart (multi-scale pooling).
         drop_path: chance that a row skips the last block while training; of earlier blocks less.
         dropout: on the pooled statistics, while training.
-        whitened: embeddings are centred and whitened, which `speakersdk-train whiten` fits after
-            training.
         temperature: T, Euclidean length of the embedding; J of softmax distributions tends to the
             cosine for small T (DESIGN: T = 4 loses nothing against cosine, T = 16 does).
     """
@@ -67,7 +64,6 @@ class TdnnConfig:
     join_groups: int = 1
     drop_path: float = 0.0
     dropout: float = 0.1
-    whitened: bool = False
     temperature: float = 4.0
 
     def __post_init__(self) -> None:
@@ -141,7 +137,6 @@ class TdnnEncoder(nn.Module):
         self.dropout = nn.Dropout(config.dropout)
         self.embedding = nn.Linear(2 * config.pooled_channels, config.embedding_dim, bias=False)
         self.embedding_norm = nn.BatchNorm1d(config.embedding_dim)
-        self.space = EmbeddingSpace(config.embedding_dim) if config.whitened else None
         self.speech = nn.Sequential(
             PointwiseConv(config.pooled_channels, config.speech_channels),
             nn.ReLU(),
@@ -269,14 +264,7 @@ class TdnnEncoder(nn.Module):
 
     def scale(self, embedding: Tensor) -> Tensor:
         """Scale embeddings (B, D) to length T."""
-        return self.direction(embedding) * self.temperature
-
-    def direction(self, embedding: Tensor) -> Tensor:
-        """Embeddings (B, D) -> (B, D) of unit length, whitened if the encoder is."""
-        direction = functional.normalize(embedding.float(), dim=1)
-        if self.space is not None:
-            direction = self.space(direction)
-        return direction
+        return functional.normalize(embedding.float(), dim=1) * self.temperature
 
     def start(self, batch: int, *, device: torch.device | None = None) -> tuple[Tensor, Tensor]:
         """Cache and statistics of streams that have heard nothing."""
