@@ -27,7 +27,7 @@ class ModelManifest:
     """What the runtime knows of a model.
 
     Attributes:
-        name: model name and version for people, such as ``tdnn-1m-2026.11``.
+        name: model name and version for people, such as ``front-0.8m-2026.11``.
         mode: ``stateful`` (samples in blocks, state carried by the caller) or ``windowed`` (one
             window in, embedding out).
         frontend: the front end inside the graph.
