@@ -5,20 +5,25 @@
 Each run is evaluated on the trial lists of its own configuration, enrollments clean and probes
 under every condition (training/speakersdk_training/conditions.py). Whether the run was trained on
 the corpus of a list stands beside it: recipes are chosen by those that were not. Without a run, the
-checkpoint of the bundled model is measured on its lists. `--few N` keeps N trials of a list.
+checkpoint of the bundled model is measured on its lists. `--few N` keeps N trials of a list;
+`--resemblyzer` measures Resemblyzer, too, which has heard none of these corpora.
 """
 
 from __future__ import annotations
 
 import sys
 import tempfile
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
+import _resemblyzer
 from _harness import REPOSITORY, Benchmark
 from accuracy import trials_of_one_file
 from speakersdk.metrics import bootstrap_interval, eer
@@ -42,6 +47,8 @@ def main() -> int:
         place = arguments.index("--few")
         few = int(arguments[place + 1])
         arguments = arguments[:place] + arguments[place + 2 :]
+    with_peer = "--resemblyzer" in arguments
+    arguments = [each for each in arguments if each != "--resemblyzer"]
     folders = [Path(each) for each in arguments if (Path(each) / "encoder.pt").is_file()]
     benchmark = Benchmark(
         name="unseen-corpora",
@@ -50,7 +57,9 @@ def main() -> int:
     )
     few = SMOKE if benchmark.smoke else few
     device = pick_device("auto")
+    peer = peers_embeddings() if with_peer else None
     checkpoints = {folder.name: folder / "encoder.pt" for folder in folders}
+    trial_sets: dict[str, TrialSet] = {}
     for name, checkpoint in (checkpoints or {"bundled": DEFAULT}).items():
         encoder, info = load_encoder(checkpoint)
         config = config_from_dict(read_checkpoint(checkpoint)["config"])
@@ -60,20 +69,41 @@ def main() -> int:
             return 2
         rows: list[dict[str, Any]] = []
         for trials in lists[: 1 if benchmark.smoke else None]:
-            rows += evaluated(read_trial_set(trials, device, few=few), encoder.to(device))
+            if trials.name not in trial_sets:
+                trial_sets[trials.name] = read_trial_set(trials, device, few=few)
+            scores = partial(trial_sets[trials.name].scores, encoder.to(device))
+            rows += evaluated(trial_sets[trials.name], scores)
             heard = corpus_of(trials) in info.training_corpora
             for row in rows[-len(CONDITIONS) :]:
                 row["trained_on"] = heard
-        for row in rows:
-            benchmark.record(f"{name}: {row['trials']}, {row['condition']}", row)
-        unseen = [row for row in rows if not row["trained_on"]]
-        for score in ("j", "cosine"):
-            rates = [max(row[f"eer_{score}_percent"], 0.01) for row in unseen]
-            if rates:
-                mean = round(float(np.exp(np.mean(np.log(rates)))), 3)
-                benchmark.record(f"{name}: geometric mean over unseen, {score}", mean)
+        record(benchmark, name, rows)
+    if peer is not None:
+        rows = []
+        for trial_set in trial_sets.values():
+            rows += evaluated(trial_set, partial(trial_set.scores_of, peer))
+        record(benchmark, _resemblyzer.IDENTITY, [{**row, "trained_on": False} for row in rows])
     benchmark.finish()
     return 0
+
+
+def peers_embeddings() -> Callable[[list[Tensor]], Tensor] | None:
+    """Resemblyzer's embeddings of recordings; None where it is not installed."""
+    encode = _resemblyzer.load(1)
+    if encode is None:
+        return None
+    return lambda audio: torch.from_numpy(np.stack([encode(x.numpy()).embedding for x in audio]))
+
+
+def record(benchmark: Benchmark, name: str, rows: list[dict[str, Any]]) -> None:
+    """Every row, and what is chosen by."""
+    for row in rows:
+        benchmark.record(f"{name}: {row['trials']}, {row['condition']}", row)
+    unseen = [row for row in rows if not row["trained_on"]]
+    for score in ("j", "cosine"):
+        rates = [max(row[f"eer_{score}_percent"], 0.01) for row in unseen]
+        if rates:
+            mean = round(float(np.exp(np.mean(np.log(rates)))), 3)
+            benchmark.record(f"{name}: geometric mean over unseen, {score}", mean)
 
 
 def read_trial_set(trials: TrialsConfig, device: torch.device, *, few: int) -> TrialSet:
@@ -95,11 +125,11 @@ def corpus_of(trials: TrialsConfig) -> str:
     return trials.name.rsplit("-", 1)[0]
 
 
-def evaluated(trial_set: TrialSet, encoder: Any) -> list[dict[str, Any]]:
+def evaluated(trial_set: TrialSet, scores: Callable[..., Any]) -> list[dict[str, Any]]:
     """A row for each condition: both scores, and the interval of J by drawing speakers."""
     rows = []
     for condition, degrade in CONDITIONS.items():
-        divergence, cosine = trial_set.scores(encoder, degrade)
+        divergence, cosine = scores(condition=degrade)
         low, high = bootstrap_interval(
             eer,
             divergence,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -75,14 +76,25 @@ class TrialSet:
             encoder: in eval mode.
             condition: what happens to the probes; enrollments stay clean. None = nothing.
         """
-        embeddings = degraded = self._embed(encoder, self._audio)
+        return self.scores_of(partial(self._embed, encoder), condition)
+
+    def scores_of(
+        self, embed: Callable[[list[Tensor]], Tensor], condition: Condition | None = None
+    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        """The same for anything that makes embeddings.
+
+        Args:
+            embed: recordings, each (n,) float32 -> (number of recordings, D).
+            condition: as in `scores`.
+        """
+        embeddings = degraded = embed(self._audio)
         if condition is not None:
             # Every recording has draws of its own, whatever else is in the list.
             heard = [
                 torch.from_numpy(condition(samples.numpy(), np.random.default_rng(row)))
                 for row, samples in enumerate(self._audio)
             ]
-            degraded = self._embed(encoder, heard)
+            degraded = embed(heard)
         enroll, probe = embeddings[self._enroll], degraded[self._probe]
         divergence = symmetric_kl(enroll, probe)
         cosine = functional.cosine_similarity(enroll, probe)
