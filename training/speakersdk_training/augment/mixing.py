@@ -26,10 +26,8 @@ def mix_speakers(
     Source: H. Zhang et al., "mixup", 2018, on waveforms of one level.
     """
     batch = len(samples)
-    count = round(share * batch)
     partner = (torch.arange(batch, device=samples.device) + 1) % batch
-    chosen = torch.zeros(batch, dtype=torch.bool, device=samples.device)
-    chosen[random.permutation(batch)[:count]] = True
+    chosen = random.permutation(batch) < round(share * batch)
     weight = torch.where(chosen, random.uniform(0.5, 1.0, batch), 1.0)
     level = rms(samples)
     second = samples[partner] / level[partner] * level

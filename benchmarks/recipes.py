@@ -1,0 +1,121 @@
+"""Recipes: how encoders of several training runs err on corpora that their training left out.
+
+    python benchmarks/recipes.py runs/*    # folders of `speakersdk-train fit`
+
+Nothing is computed but means: the error rates are those that each finished run left in its
+`summary.json`. Writes the tables of docs/training.md.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from statistics import geometric_mean
+from typing import Any
+
+import _document_tables
+from _harness import REPOSITORY, Benchmark
+
+DOCUMENT = REPOSITORY / "docs" / "training.md"
+
+
+def main() -> int:
+    """Sum up the runs that the command line names."""
+    folders = [Path(each) for each in sys.argv[1:] if Path(each).is_dir()]
+    benchmark = Benchmark(
+        name="recipes",
+        question="Which recipe errs least on corpora that training left out?",
+        arguments=[each for each in sys.argv[1:] if not Path(each).is_dir()],
+    )
+    runs = []
+    for folder in folders:
+        if (run := summed_up(folder)) is None:
+            print(f"{folder.name}: no finished run", file=sys.stderr)
+        else:
+            runs.append(run)
+    if not runs and not benchmark.smoke:
+        print("expected folders of finished runs, got none", file=sys.stderr)
+        return 2
+    benchmark.record("runs", by_rate(runs))
+    benchmark.finish()
+    if not benchmark.smoke:
+        text = DOCUMENT.read_text(encoding="utf-8")
+        DOCUMENT.write_text(with_tables(text, benchmark.facts), encoding="utf-8")
+    return 0
+
+
+def summed_up(folder: Path) -> dict[str, Any] | None:
+    """A run's size, last loss and error rates in percent; None unless it finished."""
+    path = folder / "summary.json"
+    summary = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    if not summary.get("finished"):
+        return None
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    left_out = tuple(name for each in config["data"]["corpora"] for name in each["leave_out"])
+    lists = {
+        title(name): {
+            "eer": round(100 * metrics["eer"], 2),
+            "eer_cosine": round(100 * metrics["eer_cosine"], 2),
+            "is_unseen": name.startswith(left_out),
+        }
+        for name, metrics in summary["metrics"].items()
+    }
+    unseen = [each for each in lists.values() if each["is_unseen"]]
+    return {
+        "name": folder.name,
+        "steps": summary["step"],
+        "seconds": summary["seconds"],
+        "speaker_loss": round(summary["last"]["speaker_loss"], 2),
+        "lists": lists,
+        "unseen": {
+            score: round(geometric_mean(each[score] for each in unseen), 2) if unseen else None
+            for score in ("eer", "eer_cosine")
+        },
+    }
+
+
+def title(name: str) -> str:
+    """A list's name for people, the same for those that were called otherwise before."""
+    corpus, _, seconds = name.rpartition("-")
+    return f"{corpus.removesuffix('-demo')}, {float(seconds.removesuffix('s')):g} s"
+
+
+def by_rate(runs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Runs by their error rate on corpora that they left out; last those that left out none."""
+    return sorted(runs, key=lambda run: (run["unseen"]["eer"] or 100.0, run["steps"]))
+
+
+def with_tables(text: str, facts: Mapping[str, Any]) -> str:
+    """The text with its tables of recipes made anew."""
+
+    def table(name: str) -> list[str] | None:
+        if name not in ("recipes", "finals"):
+            return None
+        is_final = name == "finals"
+        return rows([run for run in facts["runs"] if (run["unseen"]["eer"] is None) == is_final])
+
+    return _document_tables.filled(text, table)
+
+
+def rows(runs: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Lines of a table: error rates by J, and the means by J and by the cosine."""
+    lists = list(dict.fromkeys(name for run in runs for name in run["lists"]))
+    has_mean = any(run["unseen"]["eer"] for run in runs)
+    titles = ["run", "steps", "loss", *lists, *(["unseen, J", "unseen, cosine"] * has_mean)]
+    lines = [_row(titles), _row(["---"] + ["---:"] * (len(titles) - 1))]
+    for run in runs:
+        rates = [run["lists"].get(name, {}).get("eer") for name in lists]
+        rates += list(run["unseen"].values()) * has_mean
+        cells = ["" if rate is None else f"{rate:.2f}" for rate in rates]
+        lines.append(_row([run["name"], f"{run['steps']}", f"{run['speaker_loss']:.2f}", *cells]))
+    return lines
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
