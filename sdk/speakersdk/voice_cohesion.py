@@ -20,7 +20,7 @@ from speakersdk.speaker_change import CHANGE_LLR
 OTHER_VOICE_LLR: Final = CHANGE_LLR
 # Between the parts of one recording that differ most: the least of many llrs lies lower. Of 100
 # development speakers in recordings of 6, 12 and 24 s, 0, 3 and 1 have less.
-SECOND_VOICE_LLR: Final = -3.0
+SECOND_VOICE_LLR: Final = -2.0
 # Reassigning pieces to the nearer group settles within a few rounds.
 _ROUNDS = 10
 
