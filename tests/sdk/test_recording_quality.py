@@ -87,7 +87,7 @@ def test_a_second_voice_is_found(
         parts = [samples, other]
     quality = measure_recording(encoder, np.concatenate(parts), label="two")
     assert AudioProblem.SECOND_VOICE in quality.problems
-    assert "between two parts of it, expected above -3" in quality.finding(
+    assert "between two parts of it, expected above -2" in quality.finding(
         AudioProblem.SECOND_VOICE
     )
 
