@@ -27,6 +27,7 @@ from speakersdk_training.speech_labels import load_labels
 from speakersdk_training.trial_audio import read_segment_audio
 
 DATA = Path(os.environ.get("SPEAKERSDK_SPEECH_DATA", REPOSITORY.parent / "shared" / "data"))
+AGES = REPOSITORY / "benchmarks" / "data" / "speechocean762-dev-ages.txt"
 LABELS = REPOSITORY / "models" / "default" / "speech-labels.npz"
 LISTS = (
     ("speechocean762-dev-3.0s", "segments-3.0s"),
@@ -35,6 +36,8 @@ LISTS = (
     ("speech-commands-dev-1.5s", "segments-1.5s"),
 )
 _SPEECH = 0.5
+
+Rates = dict[str, float | int | list[float] | None]
 
 
 def main() -> int:
@@ -53,10 +56,51 @@ def main() -> int:
         known = read_segments(DATA / "trials" / f"{segment_list}.jsonl")
         if benchmark.smoke:
             trials = trials_of_one_file(trials, known)
-        benchmark.record(trial_list, error_rates(encoder, trials, known))
+        rates, divergence = error_rates(encoder, trials, known)
+        benchmark.record(trial_list, rates)
+        if trial_list.startswith("speechocean762") and not benchmark.smoke:
+            for group, rates in error_rates_by_age(trials, divergence, known).items():
+                benchmark.record(f"{trial_list}, {group}", rates)
     benchmark.record("speech head", speech_head_agreement(encoder, smoke=benchmark.smoke))
     benchmark.finish()
     return 0
+
+
+def error_rates_by_age(
+    trials: list[Trial], divergence: npt.NDArray[np.float64], known: dict[str, Segment]
+) -> dict[str, Rates]:
+    """EER in percent of the trials whose speakers are both children, or both adults."""
+    ages = read_ages()
+    sides = [(known[trial.enroll].speaker, known[trial.probe].speaker) for trial in trials]
+    labels = np.array([trial.is_target for trial in trials])
+    found: dict[str, Rates] = {}
+    for group, belongs in (("children", lambda age: age < 18), ("adults", lambda age: age >= 18)):
+        inside = np.array([all(belongs(ages[speaker]) for speaker in pair) for pair in sides])
+        pairs = [pair for pair, is_in in zip(sides, inside, strict=True) if is_in]
+        low, high = bootstrap_interval(
+            eer,
+            divergence[inside],
+            labels[inside],
+            ([enroll for enroll, _ in pairs], [probe for _, probe in pairs]),
+            rng=np.random.default_rng(1),
+        )
+        found[group] = {
+            "eer_percent": round(100 * eer(divergence[inside], labels[inside]), 2),
+            "eer_interval_percent": [round(100 * low, 2), round(100 * high, 2)],
+            "target_trials": int(labels[inside].sum()),
+            "nontarget_trials": int((~labels[inside]).sum()),
+            "speakers": len({speaker for pair in pairs for speaker in pair}),
+        }
+    return found
+
+
+def read_ages() -> dict[str, int]:
+    """Ages in years of the development speakers of speechocean762, by name."""
+    lines = AGES.read_text(encoding="utf-8").splitlines()
+    return {
+        speaker: int(age)
+        for speaker, age in (line.split() for line in lines if not line.startswith("#"))
+    }
 
 
 def trials_of_one_file(trials: list[Trial], known: dict[str, Segment]) -> list[Trial]:
@@ -71,8 +115,8 @@ def trials_of_one_file(trials: list[Trial], known: dict[str, Segment]) -> list[T
 
 def error_rates(
     encoder: SpeakerEncoder, trials: list[Trial], known: dict[str, Segment]
-) -> dict[str, float | int | list[float] | None]:
-    """EER in percent by symmetric KL (with its interval) and by cosine, minDCF, trial counts.
+) -> tuple[Rates, npt.NDArray[np.float64]]:
+    """EER in percent by symmetric KL (with its interval) and by cosine, minDCF, counts; the scores.
 
     The fixed lists hold target trials whose two segments have samples in common; they are too easy,
     so that the EER without them stands beside the one of the list as it is.
@@ -94,7 +138,7 @@ def error_rates(
         ),
         rng=np.random.default_rng(1),
     )
-    return {
+    rates: Rates = {
         "eer_percent": round(100 * eer(divergence, labels), 2),
         "eer_interval_percent": [round(100 * low, 2), round(100 * high, 2)],
         "eer_cosine_percent": round(100 * eer(_cosines(trials, encodings), labels), 2),
@@ -108,6 +152,7 @@ def error_rates(
         "target_trials_without_shared_audio": int(labels[apart].sum()),
         "speakers": len({segment.speaker for segment in segments}),
     }
+    return rates, divergence
 
 
 def _cosines(trials: list[Trial], encodings: dict[str, Encoding]) -> npt.NDArray[np.float64]:
