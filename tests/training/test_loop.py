@@ -368,7 +368,9 @@ def test_a_run_that_learns_nothing_gives_up(
 def test_every_experiment_takes_its_steps(path: Path, bank: AudioBank, tmp_path: Path) -> None:
     """With other audio, few rows and short crops, but every option as the file has it."""
     config = load_config(path)
-    rows = 60 if config.sampler.kind == "grouped" else 30
+    # Two speakers with two crops each in every voice.
+    voices = len(config.data.speeds) * len(config.data.vocal_tracts)
+    rows = 4 * voices if config.sampler.kind == "grouped" else 30
     small: dict[str, Any] = {
         "steps": 2, "batch_size": rows, "crop_s": (0.3,), "compile": False, "device": "cpu",
         "log_every": 1, "budget_s": 0.0, "give_up_after": 0.0,
