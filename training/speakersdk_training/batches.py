@@ -32,6 +32,7 @@ class Batch:
         second: (B,) int64 classes of a second voice in the crops; None if there is none.
         first_weight: (B,) float32 weight of the first voice; None without a second.
         feature_weights: (B, num_mels, k) float32, 0 = hidden (SpecAugment); None = all are heard.
+        taught: (B, E) float32, what teachers hear (`teachers.Teachers`); None without teachers.
     """
 
     samples: Tensor
@@ -41,6 +42,7 @@ class Batch:
     second: Tensor | None = None
     first_weight: Tensor | None = None
     feature_weights: Tensor | None = None
+    taught: Tensor | None = None
 
 
 def join_batches(batches: Sequence[Batch]) -> Batch:

@@ -25,6 +25,7 @@ from speakersdk_training.losses import (
     PairSoftmaxConfig,
     PairwiseKlConfig,
     PrototypicalConfig,
+    SimilarityDistillationConfig,
 )
 from speakersdk_training.models import BlstmConfig, TdnnConfig
 from speakersdk_training.optim import OptimConfig
@@ -216,6 +217,9 @@ class TrainConfig:
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     spec_augment: SpecAugmentConfig = field(default_factory=SpecAugmentConfig)
     pair_softmax: PairSoftmaxConfig = field(default_factory=PairSoftmaxConfig)
+    similarity_distillation: SimilarityDistillationConfig = field(
+        default_factory=SimilarityDistillationConfig
+    )
 
     def __post_init__(self) -> None:
         if self.run.encoder == "blstm" and self.spec_augment.rows:

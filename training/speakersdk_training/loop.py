@@ -29,6 +29,7 @@ from speakersdk_training.evaluate import TrialSet
 from speakersdk_training.models import BlstmEncoder, TdnnEncoder
 from speakersdk_training.objective import Objective
 from speakersdk_training.optim import make_optimizer
+from speakersdk_training.teachers import Teachers
 from speakersdk_training.world import World, share_norms
 
 _DIVERGED = "lower optim.learning_rate or raise optim.warmup_share"
@@ -73,12 +74,17 @@ class Trainer:
         self._corpora = tuple(sorted(set().union(*self._world.gather(names))))
         self._host_generator = torch.Generator().manual_seed(config.run.seed)
         torch.manual_seed(config.run.seed)
-        self._sources = [CropSource(config, bank, noise=noise, rooms=rooms) for bank in banks]
+        device = banks[0].device
+        paths = [Path(each) for each in config.similarity_distillation.teachers]
+        teachers = Teachers(paths, device=device, precision=config.run.precision) if paths else None
+        self._sources = [
+            CropSource(config, bank, noise=noise, rooms=rooms, teachers=teachers) for bank in banks
+        ]
         encoder = make_encoder(config)
         share_norms(encoder, self._world)
-        self.encoder = encoder.to(banks[0].device)
+        self.encoder = encoder.to(device)
         objective = Objective(config, self.encoder, num_classes=self._sources[0].num_classes).to(
-            banks[0].device
+            device
         )
         self.objective = objective
         self._loss = objective.loss
@@ -215,10 +221,13 @@ class Trainer:
 
     def _evaluate(self, folder: Path, report: Report) -> None:
         encoder = cast("TdnnEncoder | BlstmEncoder", self.averaged.module).eval()
+        # To try cuDNN's plans for a few batches of each length takes 100 GB and no less time.
+        torch.backends.cudnn.benchmark, before = False, torch.backends.cudnn.benchmark
         for trial_set in self._trial_sets:
             metrics = trial_set.evaluate(encoder)
             self.metrics[trial_set.name] = metrics
             report(self.step, {f"{trial_set.name}/{key}": metrics[key] for key in metrics})
+        torch.backends.cudnn.benchmark = before
         line = json.dumps({"step": self.step, **self.metrics})
         folder.mkdir(parents=True, exist_ok=True)
         with (folder / "metrics.jsonl").open("a", encoding="utf-8") as file:

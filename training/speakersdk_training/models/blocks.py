@@ -109,26 +109,45 @@ class BandBlock(nn.Module):
 
 
 class PlanarFront(nn.Module):
-    """Four 2-D convolutions before the first layer in time: a quarter of the bands is left.
+    """2-D convolutions before the first layer in time: each stage halves the bands.
 
-    A formant that lies a band higher, as another speaker's does, meets the same weights. After
+    A stage is a convolution over every second band and residual blocks of two convolutions. A
+    formant that lies a band higher, as another speaker's does, meets the same weights. After
     J. Thienpondt et al., "Integrating frequency translational invariance in TDNNs", 2021.
     """
 
-    def __init__(self, num_mels: int, channels: int) -> None:
+    def __init__(
+        self, num_mels: int, channels: int, *, blocks: tuple[int, ...] = (1, 0), growth: int = 1
+    ) -> None:
+        """Layers of all stages.
+
+        Args:
+            num_mels: bands of the input.
+            channels: planes of the first stage.
+            blocks: residual blocks of each stage.
+            growth: planes of a stage as a multiple of those of the one before.
+        """
         super().__init__()
         self.past_frames = _BAND_KERNEL - 1
-        half = -(-num_mels // 2)
-        inputs, strides, bands = (1, channels, channels, channels), (2, 1, 1, 2), (num_mels, half)
-        self.layers = nn.ModuleList(
-            nn.Conv2d(
-                planes, channels, _BAND_KERNEL, stride=(stride, 1), padding=(1, 0), bias=False
-            )
-            for planes, stride in zip(inputs, strides, strict=True)
+        self.layers, self.norms = nn.ModuleList(), nn.ModuleList()
+        self._planes: list[tuple[int, int]] = []  # (planes, bands) that each layer hears
+        self._is_inside: list[bool] = []  # whether a layer is one of a block's two
+        heard, bands = 1, num_mels
+        for stage, num_blocks in enumerate(blocks):
+            planes = channels * growth**stage
+            self._add(heard, planes, bands, stride=2)
+            heard, bands = planes, -(-bands // 2)
+            for _ in range(2 * num_blocks):
+                self._add(planes, planes, bands, stride=1)
+        self.channels = heard * bands
+
+    def _add(self, heard: int, planes: int, bands: int, *, stride: int) -> None:
+        self.layers.append(
+            nn.Conv2d(heard, planes, _BAND_KERNEL, stride=(stride, 1), padding=(1, 0), bias=False)
         )
-        self.norms = nn.ModuleList(nn.BatchNorm2d(channels) for _ in inputs)
-        self._planes = [(1, bands[0]), *[(channels, bands[1])] * 3]
-        self.channels = channels * -(-half // 2)
+        self.norms.append(nn.BatchNorm2d(planes))
+        self._planes.append((heard, bands))
+        self._is_inside.append(stride == 1)
 
     @property
     def cache_shapes(self) -> list[tuple[int, int]]:
@@ -139,15 +158,15 @@ class PlanarFront(nn.Module):
         """(B, num_mels, k) and each layer's past -> (B, channels, k), and the next pasts."""
         features = log_mel.unsqueeze(1)  # (B, 1, num_mels, k)
         kept = []
-        skipped = None
+        skipped: Tensor | None = None
         for number, (layer, norm) in enumerate(zip(self.layers, self.norms, strict=True)):
             past = pasts[number].reshape(-1, *self._planes[number], self.past_frames)
             extended = torch.cat([past, features], dim=3)
             kept.append(extended[:, :, :, -self.past_frames :].flatten(1, 2))
             hidden = norm(layer(extended))
-            if number == 1:
+            if skipped is not None:  # the second layer of a block
+                hidden, skipped = hidden + skipped, None
+            elif self._is_inside[number]:
                 skipped = features
-            if number == 2:  # the two middle layers are a residual block
-                hidden = hidden + skipped
             features = functional.relu(hidden)
         return features.flatten(1, 2), kept

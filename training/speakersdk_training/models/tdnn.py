@@ -39,6 +39,8 @@ class TdnnConfig:
         speech_channels: width of the speech head's hidden layer.
         embedding_dim: D.
         planar_channels: of the 2-D convolutions before the first layer; 0 = none.
+        planar_blocks: residual blocks of two of them on a half, a quarter, ... of the bands.
+        planar_growth: each halving of the bands multiplies their channels by this.
         bands: of the 2-D convolution before each block, 0 = none there; empty = nowhere.
         squeeze_channels: bottleneck of the gates inside blocks; 0 = none.
         join_groups: the joined outputs are projected in so many groups; as many as there are joined
@@ -59,6 +61,8 @@ class TdnnConfig:
     speech_channels: int = 16
     embedding_dim: int = 256
     planar_channels: int = 0
+    planar_blocks: tuple[int, ...] = (1, 0)
+    planar_growth: int = 1
     bands: tuple[int, ...] = ()
     squeeze_channels: int = 0
     join_groups: int = 1
@@ -105,7 +109,12 @@ class TdnnEncoder(nn.Module):
         self.frontend = LogMel(frontend)
         self.input_norm = nn.BatchNorm1d(frontend.num_mels)
         self.front = (
-            PlanarFront(frontend.num_mels, config.planar_channels)
+            PlanarFront(
+                frontend.num_mels,
+                config.planar_channels,
+                blocks=config.planar_blocks,
+                growth=config.planar_growth,
+            )
             if config.planar_channels
             else None
         )
