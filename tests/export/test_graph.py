@@ -131,9 +131,10 @@ def test_several_windows_of_a_call_are_embedded_as_one_by_one(
     "options",
     [
         {"planar_channels": 4, "join_groups": 2},
+        {"planar_channels": 2, "planar_blocks": (1, 0, 1), "planar_growth": 2},
         {"bands": (4, 0), "squeeze_channels": 4},
     ],
-    ids=["planar front, scales", "bands, squeeze"],
+    ids=["planar front, scales", "stages", "bands, squeeze"],
 )
 def test_every_architecture_exports_and_streams(
     options: dict[str, Any], small: dict[str, Any], speech: Waveform, tmp_path: Path

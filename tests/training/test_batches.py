@@ -34,11 +34,18 @@ def make_bank(
 
 
 def sampler(
-    bank: AudioBank, *, seed: int = 1, speaker_cap_s: float = 60.0, **options: Any
+    bank: AudioBank,
+    *,
+    seed: int = 1,
+    speaker_cap_s: float = 60.0,
+    power: float = 0.5,
+    **options: Any,
 ) -> CropSampler:
     defaults: dict[str, Any] = {"batch_size": 12, "speeds": (1.0,)}
     generator = torch.Generator().manual_seed(seed)
-    weights = speaker_weights(bank, FRONTEND.sample_rate_hz, speaker_cap_s=speaker_cap_s)
+    weights = speaker_weights(
+        bank, FRONTEND.sample_rate_hz, speaker_cap_s=speaker_cap_s, power=power
+    )
     return CropSampler(
         bank,
         FRONTEND,
@@ -85,16 +92,19 @@ def test_a_speaker_without_audio_is_not_drawn() -> None:
     assert set(sampler(bank).draw(400).classes.tolist()) == {1}
 
 
-def test_speakers_are_drawn_by_the_root_of_their_capped_seconds() -> None:
-    # 0.01, 0.04 and 1 s, capped at 0.09 s: weights 1, 2, 3.
+@pytest.mark.parametrize(("power", "weights"), [(0.5, [1, 2, 3]), (1.0, [1, 4, 9])])
+def test_speakers_are_drawn_by_a_power_of_their_capped_seconds(
+    power: float, weights: list[int]
+) -> None:
+    # 0.01, 0.04 and 1 s, capped at 0.09 s.
     bank = make_bank([torch.zeros(160), torch.zeros(640), torch.zeros(16000)])
     count = 6000
-    batch = sampler(bank, batch_size=count, speaker_cap_s=0.09).draw(400)
+    batch = sampler(bank, batch_size=count, speaker_cap_s=0.09, power=power).draw(400)
     drawn = torch.bincount(batch.classes).double() / count
     # Five standard deviations of a share of 6,000 draws, 0.5 being the widest.
     torch.testing.assert_close(
         drawn,
-        torch.tensor([1, 2, 3]).double() / 6,
+        torch.tensor(weights).double() / sum(weights),
         rtol=0,
         atol=5 * (0.25 / count) ** 0.5,
     )

@@ -32,7 +32,6 @@ class Batch:
         second: (B,) int64 classes of a second voice in the crops; None if there is none.
         first_weight: (B,) float32 weight of the first voice; None without a second.
         feature_weights: (B, num_mels, k) float32, 0 = hidden (SpecAugment); None = all are heard.
-        taught: (B, E) float32, what teachers hear (`teachers.Teachers`); None without teachers.
     """
 
     samples: Tensor
@@ -42,7 +41,6 @@ class Batch:
     second: Tensor | None = None
     first_weight: Tensor | None = None
     feature_weights: Tensor | None = None
-    taught: Tensor | None = None
 
 
 def join_batches(batches: Sequence[Batch]) -> Batch:
@@ -165,10 +163,12 @@ class CropSampler:
         return change_speed(samples, crop_samples), labels, own
 
 
-def speaker_weights(bank: AudioBank, sample_rate_hz: int, *, speaker_cap_s: float) -> Tensor:
-    """(S,) how often speakers are drawn: the square root of their seconds, up to a cap."""
+def speaker_weights(
+    bank: AudioBank, sample_rate_hz: int, *, speaker_cap_s: float, power: float
+) -> Tensor:
+    """(S,) how often speakers are drawn: a power of their seconds, up to a cap."""
     seconds = bank.length.double() / sample_rate_hz
-    return seconds.clamp(max=speaker_cap_s).sqrt()
+    return seconds.clamp(max=speaker_cap_s) ** power
 
 
 def change_speed(samples: Tensor, num_samples: int) -> Tensor:

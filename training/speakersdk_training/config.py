@@ -25,7 +25,6 @@ from speakersdk_training.losses import (
     PairSoftmaxConfig,
     PairwiseKlConfig,
     PrototypicalConfig,
-    SimilarityDistillationConfig,
 )
 from speakersdk_training.models import BlstmConfig, TdnnConfig
 from speakersdk_training.optim import OptimConfig
@@ -71,7 +70,8 @@ class DataConfig:
         speeds: playing speeds.
         vocal_tracts: factors of all formants; every pair of a speed and a factor is a voice, and
             every voice of a speaker a class of its own.
-        speaker_cap_s: speakers are drawn by the square root of their seconds up to this cap.
+        speaker_cap_s, speaker_power: speakers are drawn by this power of their seconds up to this
+            cap.
         max_speakers: keep only so many speakers (small runs); 0 = all.
     """
 
@@ -83,6 +83,7 @@ class DataConfig:
     speeds: tuple[float, ...] = (0.9, 1.0, 1.1)
     vocal_tracts: tuple[float, ...] = (1.0,)
     speaker_cap_s: float = 60.0
+    speaker_power: float = 0.5
     max_speakers: int = 0
 
     def __post_init__(self) -> None:
@@ -217,9 +218,6 @@ class TrainConfig:
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     spec_augment: SpecAugmentConfig = field(default_factory=SpecAugmentConfig)
     pair_softmax: PairSoftmaxConfig = field(default_factory=PairSoftmaxConfig)
-    similarity_distillation: SimilarityDistillationConfig = field(
-        default_factory=SimilarityDistillationConfig
-    )
 
     def __post_init__(self) -> None:
         if self.run.encoder == "blstm" and self.spec_augment.rows:

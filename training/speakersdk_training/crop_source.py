@@ -1,4 +1,4 @@
-"""One shard's part of every batch: its speakers' crops, mixed, augmented, taught and masked.
+"""One shard's part of every batch: its speakers' crops, mixed, augmented and masked.
 
 A shard has draws of its own, so that its crops are the same whichever process makes them.
 """
@@ -18,7 +18,6 @@ from speakersdk_training.batches import Batch, CropSampler, speaker_weights
 from speakersdk_training.captured_call import CapturedCall
 from speakersdk_training.config import TrainConfig
 from speakersdk_training.speaker_draws import make_draw
-from speakersdk_training.teachers import Teachers
 
 # Seeds of shards lie far apart: seed 2 of one run must not be the second shard of seed 1.
 _SEEDS_APART = 1_000_003
@@ -35,7 +34,6 @@ class CropSource:
         noise: Tensor,
         rooms: list[Tensor],
         from_begin: bool = False,
-        teachers: Teachers | None = None,
     ) -> None:
         """Prepare drawing.
 
@@ -45,10 +43,8 @@ class CropSource:
             noise: (N,) recorded noise; may be empty.
             rooms: recorded impulse responses; may be none.
             from_begin: crops begin where an utterance does.
-            teachers: hear the augmented crops, before features are masked.
         """
         self._config = config
-        self._teachers = teachers
         self.shard = bank.shard
         self.generator = torch.Generator(bank.device).manual_seed(
             config.run.seed + _SEEDS_APART * bank.shard
@@ -70,6 +66,7 @@ class CropSource:
                     bank,
                     config.frontend.sample_rate_hz,
                     speaker_cap_s=config.data.speaker_cap_s,
+                    power=config.data.speaker_power,
                 ),
                 self.generator,
             ),
@@ -111,8 +108,6 @@ class CropSource:
         if config.run.mixed_share:
             batch = self._mixed(batch, config.run.mixed_share)
         batch = replace(batch, samples=self._augmenter(batch.samples, progress=progress))
-        if self._teachers is not None:
-            batch = replace(batch, taught=self._teachers(batch.samples))
         if config.spec_augment.rows:
             frames = config.frontend.num_frames(crop_samples)
             shape = (len(batch.classes), config.frontend.num_mels, frames)

@@ -29,7 +29,6 @@ from speakersdk_training.evaluate import TrialSet
 from speakersdk_training.models import BlstmEncoder, TdnnEncoder
 from speakersdk_training.objective import Objective
 from speakersdk_training.optim import make_optimizer
-from speakersdk_training.teachers import Teachers
 from speakersdk_training.world import World, share_norms
 
 _DIVERGED = "lower optim.learning_rate or raise optim.warmup_share"
@@ -74,17 +73,12 @@ class Trainer:
         self._corpora = tuple(sorted(set().union(*self._world.gather(names))))
         self._host_generator = torch.Generator().manual_seed(config.run.seed)
         torch.manual_seed(config.run.seed)
-        device = banks[0].device
-        paths = [Path(each) for each in config.similarity_distillation.teachers]
-        teachers = Teachers(paths, device=device, precision=config.run.precision) if paths else None
-        self._sources = [
-            CropSource(config, bank, noise=noise, rooms=rooms, teachers=teachers) for bank in banks
-        ]
+        self._sources = [CropSource(config, bank, noise=noise, rooms=rooms) for bank in banks]
         encoder = make_encoder(config)
         share_norms(encoder, self._world)
-        self.encoder = encoder.to(device)
+        self.encoder = encoder.to(banks[0].device)
         objective = Objective(config, self.encoder, num_classes=self._sources[0].num_classes).to(
-            device
+            banks[0].device
         )
         self.objective = objective
         self._loss = objective.loss

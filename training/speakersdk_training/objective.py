@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from speakersdk_training.batches import Batch
 from speakersdk_training.config import TrainConfig
-from speakersdk_training.losses import PairSoftmax, SimilarityDistillation
+from speakersdk_training.losses import PairSoftmax
 from speakersdk_training.models import BlstmEncoder, TdnnEncoder
 from speakersdk_training.speaker_loss import SpeakerLoss
 
@@ -31,8 +31,6 @@ class Objective(nn.Module):
             if config.pair_softmax.weight
             else None
         )
-        self.distillation = SimilarityDistillation()
-        self._distillation_weight = config.similarity_distillation.weight
         # One graph per crop length: fixed shapes give the fastest kernels.
         self._utterance = (
             torch.compile(
@@ -69,10 +67,6 @@ class Objective(nn.Module):
             pair_loss = self.pairs(embeddings, batch.classes)
             loss = loss + self.pairs.config.weight * pair_loss
             parts["pair_loss"] = pair_loss.detach()
-        if batch.taught is not None:
-            distillation_loss = self.distillation(embeddings, batch.taught)
-            loss = loss + self._distillation_weight * distillation_loss
-            parts["distillation_loss"] = distillation_loss.detach()
         if batch.speech is not None and speech_logits is not None:
             speech_loss = functional.binary_cross_entropy_with_logits(
                 speech_logits.float(), batch.speech

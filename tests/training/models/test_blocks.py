@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from torch.nn import functional
 
 from speakersdk.errors import ConfigError
 from speakersdk.frontend import FrontendConfig
@@ -26,6 +27,7 @@ SMALL: dict[str, Any] = {
 }
 OPTIONS: dict[str, dict[str, Any]] = {
     "planar": {"planar_channels": 4},
+    "stages": {"planar_channels": 2, "planar_blocks": (1, 2, 0), "planar_growth": 2},
     "bands": {"bands": (4, 0, 2)},
     "squeeze": {"squeeze_channels": 4},
     "scales": {"join_groups": 2},
@@ -93,6 +95,30 @@ def test_a_front_meets_a_shifted_formant_with_the_same_weights(
     # The edges of the bands are padded, in a zone of four layers; the middle knows no edge.
     torch.testing.assert_close(one[:, 4:10], other[:, 5:11], rtol=1e-5, atol=1e-6)
     assert one[:, 4:10].abs().max() > 0.01
+
+
+def test_stages_halve_the_bands_and_add_what_a_block_heard(generator: torch.Generator) -> None:
+    torch.manual_seed(1)
+    front = PlanarFront(64, 3, blocks=(1, 0, 1), growth=2).eval()
+    assert front.channels == 12 * 8
+    log_mel = torch.randn(2, 64, 7, generator=generator)
+    pasts = [torch.zeros(2, *shape) for shape in front.cache_shapes]
+    layers = iter(front.layers)
+    scale = (1 + front.norms[0].eps) ** -0.5  # running mean 0 and variance 1
+
+    def convolved(planes: torch.Tensor, stride: int) -> torch.Tensor:
+        padded = functional.pad(planes, (2, 0, 1, 1))  # two frames of the past, a band either side
+        return scale * functional.conv2d(padded, next(layers).weight, stride=(stride, 1))
+
+    def block(planes: torch.Tensor) -> torch.Tensor:
+        return functional.relu(planes + convolved(functional.relu(convolved(planes, 1)), 1))
+
+    with torch.no_grad():
+        got, _ = front(log_mel, pasts)
+        expected = block(functional.relu(convolved(log_mel.unsqueeze(1), 2)))
+        expected = functional.relu(convolved(expected, 2))
+        expected = block(functional.relu(convolved(expected, 2)))
+    torch.testing.assert_close(got, expected.flatten(1, 2), rtol=1e-5, atol=1e-6)
 
 
 def test_a_band_block_is_a_convolution_over_bands(generator: torch.Generator) -> None:

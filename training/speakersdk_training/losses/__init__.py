@@ -6,10 +6,6 @@ from speakersdk_training.losses.pair_likelihood import PairLikelihood, PairLikel
 from speakersdk_training.losses.pair_softmax import PairSoftmax, PairSoftmaxConfig
 from speakersdk_training.losses.pairwise_kl import PairwiseKl, PairwiseKlConfig
 from speakersdk_training.losses.prototypical import Ge2e, Prototypical, PrototypicalConfig
-from speakersdk_training.losses.similarity_distillation import (
-    SimilarityDistillation,
-    SimilarityDistillationConfig,
-)
 from speakersdk_training.losses.symmetric_kl import symmetric_kl, symmetric_kl_matrix
 
 __all__ = [
@@ -26,8 +22,6 @@ __all__ = [
     "PairwiseKlConfig",
     "Prototypical",
     "PrototypicalConfig",
-    "SimilarityDistillation",
-    "SimilarityDistillationConfig",
     "symmetric_kl",
     "symmetric_kl_matrix",
 ]
