@@ -121,8 +121,8 @@ def read_trial_set(trials: TrialsConfig, device: torch.device, *, few: int) -> T
 
 
 def corpus_of(trials: TrialsConfig) -> str:
-    """A list is named CORPUS-SECONDS."""
-    return trials.name.rsplit("-", 1)[0]
+    """A list is named CORPUS-SECONDS, that of speakers in training CORPUS-heard-SECONDS."""
+    return trials.name.rsplit("-", 1)[0].removesuffix("-heard")
 
 
 def evaluated(trial_set: TrialSet, scores: Callable[..., Any]) -> list[dict[str, Any]]:
