@@ -89,6 +89,11 @@ class DataConfig:
     def __post_init__(self) -> None:
         if not self.corpora:
             raise ConfigError("expected at least one entry in data.corpora, got none")
+        if self.speaker_cap_s <= 0 or self.speaker_power < 0:
+            raise ConfigError(
+                "expected data.speaker_cap_s above 0 and speaker_power of 0 or more, got "
+                f"{self.speaker_cap_s} and {self.speaker_power}"
+            )
         if not self.speeds or min(self.speeds) <= 0:
             raise ConfigError(f"expected data.speeds above 0, got {self.speeds}")
         if not self.vocal_tracts or not all(0.5 <= factor <= 2 for factor in self.vocal_tracts):

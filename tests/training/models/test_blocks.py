@@ -197,6 +197,9 @@ def test_hidden_features_are_not_heard(generator: torch.Generator) -> None:
         ({"bands": (3, 0, 0)}, "expected bands that divide 8"),
         ({"join_groups": 5}, "expected join_groups that divides 16 and 12, got 5"),
         ({"drop_path": 1.0}, r"expected drop_path in \[0, 1\)"),
+        ({"planar_blocks": ()}, "expected planar_blocks of one stage or more"),
+        ({"planar_blocks": (1, -1)}, r"expected planar_blocks .* got \(1, -1\) and 1"),
+        ({"planar_growth": 0}, "planar_growth of 1 or more, got .* and 0"),
     ],
 )
 def test_sizes_that_do_not_fit_are_refused(options: dict[str, Any], message: str) -> None:

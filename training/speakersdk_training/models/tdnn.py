@@ -96,6 +96,11 @@ class TdnnConfig:
                 f"expected join_groups that divides {joined} and {self.pooled_channels}, "
                 f"got {self.join_groups}"
             )
+        if not self.planar_blocks or min(self.planar_blocks) < 0 or self.planar_growth < 1:
+            raise ConfigError(
+                "expected planar_blocks of one stage or more, each 0 or more, and planar_growth "
+                f"of 1 or more, got {self.planar_blocks} and {self.planar_growth}"
+            )
         if not 0 <= self.drop_path < 1:
             raise ConfigError(f"expected drop_path in [0, 1), got {self.drop_path}")
 
