@@ -50,12 +50,13 @@ def fit(config: TrainConfig, folder: Path, *, resume: bool = False) -> Trainer:
         trainer = _make_trainer(config, device, world)
         if resume:
             trainer.resume(checkpoint)
-        if not world.is_first:
+        if world.is_first:
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / "config.json").write_text(json.dumps(config_to_dict(config), indent=1))
+            _run_and_report(trainer, folder)
+        else:
             trainer.run(folder, report=_nothing)
-            return trainer
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "config.json").write_text(json.dumps(config_to_dict(config), indent=1))
-        _run_and_report(trainer, folder)
+        world.wait()
         return trainer
     finally:
         leave_world(world)

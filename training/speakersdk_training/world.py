@@ -53,6 +53,15 @@ class World:
         distributed.all_gather_object(values, value)
         return values
 
+    def wait(self) -> None:
+        """Until all processes are here.
+
+        A process that ends right after it gathered may abort: a thread of the group lets go of the
+        gathered tensors at its leisure, and needs the interpreter for that.
+        """
+        if self.size > 1:
+            distributed.barrier()
+
 
 def join_world(*, use_cuda: bool) -> World:
     """Join the processes of torchrun; a process of its own without it."""
