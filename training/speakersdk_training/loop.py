@@ -215,7 +215,7 @@ class Trainer:
 
     def _evaluate(self, folder: Path, report: Report) -> None:
         encoder = cast("TdnnEncoder | BlstmEncoder", self.averaged.module).eval()
-        # To try cuDNN's plans for a few batches of each length takes 100 GB and no less time.
+        # Trying cuDNN's plans, for a few batches of each length, took up to 100 GB.
         torch.backends.cudnn.benchmark, before = False, torch.backends.cudnn.benchmark
         for trial_set in self._trial_sets:
             metrics = trial_set.evaluate(encoder)

@@ -83,7 +83,7 @@ def test_a_front_meets_a_shifted_formant_with_the_same_weights(
 ) -> None:
     """A pattern four mel bands higher gives the same features one of the front's bands higher."""
     torch.manual_seed(1)
-    front = PlanarFront(64, 5).eval()
+    front = PlanarFront(64, 5, blocks=(1, 0), growth=1).eval()
     assert front.cache_shapes == [(64, 2), (160, 2), (160, 2), (160, 2)]
     assert front.channels == 5 * 16
     low = torch.zeros(1, 64, 9)

@@ -117,7 +117,7 @@ class PlanarFront(nn.Module):
     """
 
     def __init__(
-        self, num_mels: int, channels: int, *, blocks: tuple[int, ...] = (1, 0), growth: int = 1
+        self, num_mels: int, channels: int, *, blocks: tuple[int, ...], growth: int
     ) -> None:
         """Layers of all stages.
 
@@ -131,7 +131,6 @@ class PlanarFront(nn.Module):
         self.past_frames = _BAND_KERNEL - 1
         self.layers, self.norms = nn.ModuleList(), nn.ModuleList()
         self._planes: list[tuple[int, int]] = []  # (planes, bands) that each layer hears
-        self._is_inside: list[bool] = []  # whether a layer is one of a block's two
         heard, bands = 1, num_mels
         for stage, num_blocks in enumerate(blocks):
             planes = channels * growth**stage
@@ -147,7 +146,6 @@ class PlanarFront(nn.Module):
         )
         self.norms.append(nn.BatchNorm2d(planes))
         self._planes.append((heard, bands))
-        self._is_inside.append(stride == 1)
 
     @property
     def cache_shapes(self) -> list[tuple[int, int]]:
@@ -166,7 +164,7 @@ class PlanarFront(nn.Module):
             hidden = norm(layer(extended))
             if skipped is not None:  # the second layer of a block
                 hidden, skipped = hidden + skipped, None
-            elif self._is_inside[number]:
+            elif layer.stride == (1, 1):  # the first
                 skipped = features
             features = functional.relu(hidden)
         return features.flatten(1, 2), kept
