@@ -74,9 +74,7 @@ def main() -> int:
             {
                 "offline": round(whole.median_s / OFFLINE_S, 5),
                 "hop": round(hop.median_s / HOP_S, 5),
-                "hop_ratio_to_bundled": round(
-                    hop.minimum_s / hops[f"{BUNDLED}, hop"].minimum_s, 3
-                ),
+                "hop_ratio_to_bundled": round(hop.minimum_s / hops[f"{BUNDLED}, hop"].minimum_s, 3),
             },
         )
     for path in sorted(CONFIGS.glob("*.toml")):
