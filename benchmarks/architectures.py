@@ -88,7 +88,8 @@ def distinct_architectures() -> dict[str, TrainConfig]:
     """Configurations by name; of those that differ in the training alone, the first."""
     found: dict[Any, tuple[str, TrainConfig]] = {}
     # The runs that compare architectures give the names.
-    for path in sorted(CONFIGS.glob("*.toml"), key=lambda each: (each.stem[:4] != "arch", each)):
+    paths = sorted(CONFIGS.glob("*.toml"))
+    for path in sorted(paths, key=lambda each: not each.stem.startswith("arch-")):
         config = load_config(path)
         network = replace(config.tdnn, dropout=0.0, drop_path=0.0, temperature=1.0)
         if config.run.encoder == "tdnn":
