@@ -4,7 +4,11 @@ onnxruntime has blocked kernels (NCHWc) for two-dimensional convolutions alone, 
 the ReLU and the skip connection behind them. The numbers are the same; measured on one thread with
 the bundled model, a hop takes 0.42 ms instead of 0.54, one of 16 streams 4.8 ms instead of 9.8.
 
-    (B, C, k) tensors between cache and pooling -> (B, C, 1, k)
+    (B, C, k) tensors between cache and pooling -> (B, C, 1, k); samples (B, 1, n) -> (B, 1, 1, n)
+
+A skip connection is taken in only where both summands are known to have one shape. Past and new
+frames are joined and convolved, so that onnxruntime cannot see that k frames are left: the graph
+says so of every convolution (a hop takes 0.95 times as long).
 """
 
 from __future__ import annotations
@@ -16,15 +20,33 @@ import numpy.typing as npt
 import onnx
 from onnx import helper, numpy_helper
 
+from speakersdk_export.reshapes import drop_unused
+
+# The axis of `frame_weights` (docs/formats.md): as many as come out of every convolution.
+_FRAMES: Final = "frames"
 # Operators that mean the same on a tensor with one more axis, their attributes aside.
 _LIFTED: Final = {"Add", "Concat", "Conv", "Mul", "Relu", "Sigmoid", "Slice", "Tanh"}
 _HEIGHT_AXIS: Final = 2
 _TIME_AXIS: Final = 2  # before lifting
+_LINEAR_NDIM: Final = 3  # of the weights of a convolution along one axis
 
 
 def with_planar_convolutions(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Lift the causal layers of a stateful graph; the graph is changed in place and returned."""
-    return _Lifting(model).run()
+    """Lift the convolutions of a stateful graph; the graph is changed in place and returned."""
+    model = _Lifting(model).run()
+    _name_frames(model.graph)
+    return model
+
+
+def _name_frames(graph: onnx.GraphProto) -> None:
+    """Say of every convolution that k frames come out."""
+    del graph.value_info[:]
+    for node in graph.node:
+        if node.op_type == "Conv":
+            sizes = [None, None, None, _FRAMES]  # the others follow from weights and inputs
+            graph.value_info.append(
+                helper.make_tensor_value_info(node.output[0], onnx.TensorProto.FLOAT, sizes)
+            )
 
 
 class _Lifting:
@@ -43,9 +65,9 @@ class _Lifting:
 
     def run(self) -> onnx.ModelProto:
         for node in list(self._graph.node):
-            if self._is_causal_concat(node):
+            if self._is_causal_concat(node) or self._is_linear_convolution(node):
                 for index, name in enumerate(node.input):
-                    if name not in self._lifted:
+                    if name not in self._lifted and name not in self._constants:
                         node.input[index] = self._lift(name)
             variables = [name for name in node.input if name not in self._constants]
             is_lifted = bool(variables) and all(name in self._lifted for name in variables)
@@ -59,7 +81,7 @@ class _Lifting:
             self._nodes.append(node)
         del self._graph.node[:]
         self._graph.node.extend(self._nodes)
-        self._drop_unused()
+        drop_unused(self._graph)
         return self._model
 
     def _is_causal_concat(self, node: onnx.NodeProto) -> bool:
@@ -71,10 +93,15 @@ class _Lifting:
         past = producers.get(node.input[0])
         return past is not None and past.op_type in {"Reshape", "Unsqueeze"}
 
+    def _is_linear_convolution(self, node: onnx.NodeProto) -> bool:
+        """Whether a node is a convolution along one axis."""
+        return node.op_type == "Conv" and self._constants[node.input[1]].ndim == _LINEAR_NDIM
+
     def _lift(self, name: str) -> str:
         lifted = f"{name}_planar"
-        self._nodes.append(helper.make_node("Unsqueeze", [name, self._height_axis], [lifted]))
-        self._lifted.add(lifted)
+        if lifted not in self._lifted:
+            self._nodes.append(helper.make_node("Unsqueeze", [name, self._height_axis], [lifted]))
+            self._lifted.add(lifted)
         return lifted
 
     def _flatten(self, name: str) -> str:
@@ -118,9 +145,3 @@ class _Lifting:
             self._constants[name] = values
             self._graph.initializer.append(numpy_helper.from_array(values, name))
         return name
-
-    def _drop_unused(self) -> None:
-        used = {name for node in self._graph.node for name in node.input}
-        kept = [value for value in self._graph.initializer if value.name in used]
-        del self._graph.initializer[:]
-        self._graph.initializer.extend(kept)

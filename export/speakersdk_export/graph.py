@@ -26,6 +26,8 @@ from torch import nn
 
 from speakersdk_export.convolution import with_planar_convolutions
 from speakersdk_export.lstm import OnnxLstm
+from speakersdk_export.pooling import with_folded_normalisation, with_summing_product
+from speakersdk_export.reshapes import with_single_reshapes
 from speakersdk_training.models import BlstmEncoder, LogMel, TdnnEncoder
 
 # The oldest opset of the exporter; every onnxruntime that we support reads it.
@@ -67,7 +69,9 @@ def stateful_graph(encoder: TdnnEncoder, *, has_speech_head: bool) -> onnx.Model
     if not has_speech_head:
         outputs = model.graph.outputs
         outputs.remove(next(output for output in outputs if output.name == "speech"))
-    return with_planar_convolutions(with_several_windows(_simplified(model)))
+    graph = with_several_windows(_simplified(model))
+    graph = with_folded_normalisation(with_summing_product(graph))
+    return with_single_reshapes(with_planar_convolutions(graph))
 
 
 def with_several_windows(model: onnx.ModelProto) -> onnx.ModelProto:

@@ -220,6 +220,7 @@ def _fp16(path: Path, layers: list[str]) -> onnx.ModelProto:
     nodes = [copy.deepcopy(node) for node in nodes]  # what `del` is about to free
     del graph.node[:]
     graph.node.extend(nodes)
+    del graph.value_info[:]  # which says that all of them are float32
     used = {name for node in nodes for name in node.input}
     kept = [value for value in graph.initializer if value.name in used]
     del graph.initializer[:]

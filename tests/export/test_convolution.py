@@ -1,31 +1,48 @@
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
 import pytest
 
-from speakersdk.onnx_session import open_session
+from speakersdk.onnx_session import import_onnxruntime, open_session
 from speakersdk_export.convolution import with_planar_convolutions
 
 pytestmark = pytest.mark.export
 
 
 def convolutions(graph: onnx.ModelProto) -> list[list[int]]:
-    """Kernel shapes of all but the front end's convolution."""
+    """Kernel shapes."""
     return [
         list(attribute.ints)
         for node in graph.graph.node
-        if node.op_type == "Conv" and node.input[1] != "frontend.kernel"
+        if node.op_type == "Conv"
         for attribute in node.attribute
         if attribute.name == "kernel_shape"
     ]
 
 
-def test_every_causal_layer_has_two_dimensional_kernels(stateful: Any) -> None:
+def test_every_layer_and_the_front_end_have_two_dimensional_kernels(stateful: Any) -> None:
     kernels = convolutions(stateful.graph)
-    assert kernels
+    assert [1, 1 + stateful.encoder.frontend.config.window_samples] in kernels
     assert {tuple(kernel[:-1]) for kernel in kernels} == {(1,)}
     onnx.checker.check_model(stateful.graph, full_check=True)
+
+
+def test_onnxruntime_takes_in_every_skip_connection(stateful: Any, tmp_path: Path) -> None:
+    runtime = import_onnxruntime()
+    options = runtime.SessionOptions()
+    options.optimized_model_filepath = str(tmp_path / "optimised.onnx")
+    options.log_severity_level = 3  # a warning: what it writes suits this machine only
+    runtime.InferenceSession(stateful.path, options, providers=["CPUExecutionProvider"])
+    optimised = onnx.load(tmp_path / "optimised.onnx").graph.node
+    blocked = [node for node in optimised if node.domain == "com.microsoft.nchwc"]
+    if not blocked:
+        pytest.skip("onnxruntime has no blocked kernels for this processor")
+    # Weights, bias and what is added: the fourth input.
+    sums = [node for node in blocked if node.op_type == "Conv" and len(node.input) == 4]
+    assert len(sums) == len(stateful.encoder.config.dilations)
+    assert not [node for node in optimised if node.op_type == "Relu"]
 
 
 def test_the_numbers_stay_those_of_torch(stateful: Any, rng: np.random.Generator) -> None:
