@@ -26,8 +26,8 @@ PROBES_PER_READER = 25
 # Any other figure means that the model, its calibration or the way to a decision has changed.
 EXPECTED = {
     (True, Verdict.ACCEPT): 75,
-    (False, Verdict.REJECT): 148,
-    (False, Verdict.ACCEPT): 2,
+    (False, Verdict.REJECT): 149,
+    (False, Verdict.ACCEPT): 1,
 }
 
 
