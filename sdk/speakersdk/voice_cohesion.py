@@ -19,7 +19,7 @@ from speakersdk.speaker_change import CHANGE_LLR
 # Between a recording and others: as between a live stream's recent speech and the speech before it.
 OTHER_VOICE_LLR: Final = CHANGE_LLR
 # Between the parts of one recording that differ most: the least of many llrs lies lower. Of 180
-# clean recordings of development speakers none has less (benchmarks/enrollment.py).
+# clean recordings of development speakers one has less (benchmarks/enrollment.py).
 SECOND_VOICE_LLR: Final = -2.0
 # Reassigning pieces to the nearer group settles within a few rounds.
 _ROUNDS = 10
