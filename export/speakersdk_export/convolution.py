@@ -20,7 +20,7 @@ import numpy.typing as npt
 import onnx
 from onnx import helper, numpy_helper
 
-from speakersdk_export.reshapes import drop_unused
+from speakersdk_export.unused import drop_unused
 
 # The axis of `frame_weights` (docs/formats.md): as many as come out of every convolution.
 _FRAMES: Final = "frames"

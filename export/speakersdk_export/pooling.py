@@ -11,7 +11,7 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-from speakersdk_export.reshapes import drop_unused
+from speakersdk_export.unused import drop_unused
 
 _TIME_AXIS: Final = 2
 
@@ -37,7 +37,7 @@ def with_summing_product(model: onnx.ModelProto) -> onnx.ModelProto:
     }
     if kinds != ["ReduceSum", "Concat", "Mul"] or sorted(factors.values()) != [False, True]:
         raise ValueError(f"expected ReduceSum of Concat of Mul with frame_weights, got {kinds}")
-    attention = min(factors, key=lambda name: factors[name])
+    attention = next(name for name, is_weight in factors.items() if not is_weight)
     for node in graph.node:
         for index, name in enumerate(node.input):
             if name == weighing.output[0]:

@@ -33,6 +33,7 @@ from speakersdk_export.calibrate import CalibrationTrials, ScoredList, calibrate
 from speakersdk_export.errors import AccuracyError
 from speakersdk_export.model_file import check_file, check_graph, complete_or_absent, write_model
 from speakersdk_export.parity import Difference, check_streaming
+from speakersdk_export.unused import drop_unused
 from speakersdk_training.corpus import Utterance, by_speaker
 from speakersdk_training.trial_audio import read_segment_audio
 
@@ -221,10 +222,7 @@ def _fp16(path: Path, layers: list[str]) -> onnx.ModelProto:
     del graph.node[:]
     graph.node.extend(nodes)
     del graph.value_info[:]  # which says that all of them are float32
-    used = {name for node in nodes for name in node.input}
-    kept = [value for value in graph.initializer if value.name in used]
-    del graph.initializer[:]
-    graph.initializer.extend(kept)
+    drop_unused(graph)
     return model
 
 

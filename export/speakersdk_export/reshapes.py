@@ -12,6 +12,8 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
+from speakersdk_export.unused import drop_unused
+
 _SHAPE_CHANGES: Final = {"Reshape", "Squeeze", "Unsqueeze"}
 
 
@@ -48,16 +50,3 @@ def with_single_reshapes(model: onnx.ModelProto) -> onnx.ModelProto:
         node.input.extend(inputs)
     drop_unused(graph)
     return model
-
-
-def drop_unused(graph: onnx.GraphProto) -> None:
-    """Drop operators and constants whose values nothing reads."""
-    used = {value.name for value in graph.output}
-    for node in reversed(list(graph.node)):
-        if used.isdisjoint(node.output):
-            graph.node.remove(node)
-        else:
-            used.update(node.input)
-    kept = [value for value in graph.initializer if value.name in used]
-    del graph.initializer[:]
-    graph.initializer.extend(kept)

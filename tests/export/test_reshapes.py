@@ -6,7 +6,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
-from speakersdk_export.reshapes import drop_unused, with_single_reshapes
+from speakersdk_export.reshapes import with_single_reshapes
 
 pytestmark = pytest.mark.export
 
@@ -82,10 +82,3 @@ def test_two_sizes_that_vary_are_left_alone() -> None:
         )
 
     assert operators(with_single_reshapes(chain())) == operators(chain())
-
-
-def test_operators_that_nothing_reads_are_dropped_with_their_constants() -> None:
-    graph = lifted(shape=["batch", 30], outputs=["b"]).graph
-    drop_unused(graph)
-    assert [node.output[0] for node in graph.node] == ["a", "b"]
-    assert {value.name for value in graph.initializer} == {"planes", "flat"}
