@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +75,18 @@ def run_two(config: Path, folder: Path, *options: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
+def spawn_two(
+    function: Callable[..., None], *arguments: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`function(rank, port, *arguments)` in two processes."""
+    # The processes import this file by the name that pytest gave it.
+    monkeypatch.syspath_prepend(Path(__file__).parents[2])
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    multiprocessing.spawn(function, args=(port, *arguments), nprocs=2)  # type: ignore[no-untyped-call]
+
+
 def assert_alike(one: dict[str, Any], other: dict[str, Any]) -> None:
     """Checkpoints of one run in different numbers of processes."""
     assert one["step"] == other["step"] == 4
@@ -128,6 +142,28 @@ def test_two_processes_are_one_from_the_start_and_after_a_resume(
     assert_alike(one, read_checkpoint(tmp_path / "stopped" / "checkpoint.pt"))
 
 
+def _fit_and_list_threads(rank: int, port: int, config: Path, folder: Path) -> None:
+    os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": "2"}
+    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    trainer = fit(load_config(config), folder / "run")
+    threads = [(task / "comm").read_text() for task in Path("/proc/self/task").iterdir()]
+    (folder / f"threads-{rank}").write_text("".join(threads))
+    assert trainer.is_done
+
+
+def test_no_thread_outlives_a_run(
+    voices_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that lets go of a tensor while the interpreter ends aborts the process, rarely."""
+    config = tmp_path / "run.toml"
+    config.write_text(CONFIG.format(root=voices_root))
+    spawn_two(_fit_and_list_threads, config, tmp_path, monkeypatch=monkeypatch)
+    for rank in (0, 1):
+        threads = (tmp_path / f"threads-{rank}").read_text()
+        assert threads
+        assert "gloo_runloop" not in threads
+
+
 def test_shards_are_dealt_out_evenly() -> None:
     assert list(World().shards(4)) == [0, 1, 2, 3]
     assert [list(World(rank, 2, rank).shards(4)) for rank in (0, 1)] == [[0, 1], [2, 3]]
@@ -147,7 +183,7 @@ def test_without_torchrun_there_is_one_process(monkeypatch: pytest.MonkeyPatch) 
     assert isinstance(module[0], nn.BatchNorm1d)
 
 
-def _norm_of_half(rank: int, port: int, folder: str) -> None:
+def _norm_of_half(rank: int, port: int, folder: Path) -> None:
     os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
     distributed.init_process_group("gloo", rank=rank, world_size=2)
     features, norm = _norm_and_features()
@@ -157,7 +193,7 @@ def _norm_of_half(rank: int, port: int, folder: str) -> None:
     for parameter in shared.parameters():
         distributed.all_reduce(parameter.grad)
     content = {"input": part.grad, "weight": shared.weight.grad, **dict(shared.named_buffers())}
-    torch.save(content, Path(folder) / f"{rank}.pt")
+    torch.save(content, folder / f"{rank}.pt")
     distributed.destroy_process_group()
 
 
@@ -177,14 +213,7 @@ def test_a_norm_over_two_processes_is_torchs_over_all_rows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Values by way of the gradients, which need them: inputs, weights, running statistics."""
-    import socket
-
-    # The processes import this file by the name that pytest gave it.
-    monkeypatch.syspath_prepend(Path(__file__).parents[2])
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    multiprocessing.spawn(_norm_of_half, args=(port, str(tmp_path)), nprocs=2)  # type: ignore[no-untyped-call]
+    spawn_two(_norm_of_half, tmp_path, monkeypatch=monkeypatch)
     features, norm = _norm_and_features()
     features.requires_grad_()
     _weighted_loss(norm(features), 0).backward()

@@ -91,13 +91,6 @@ class Trainer:
         )
         self._optimizer = make_optimizer(config.optim, self.encoder, self._loss)
         self._shared_objective: nn.Module = objective
-        if self._world.size > 1:
-            self._shared_objective = DistributedDataParallel(
-                objective,
-                broadcast_buffers=False,  # norms see all rows, so buffers are equal already
-                find_unused_parameters=not config.data.speech_labels
-                or config.run.encoder != "tdnn",
-            )
 
     def run(self, folder: Path, *, report: Report) -> None:
         """Train to the configured number of steps from wherever the trainer stands.
@@ -107,6 +100,19 @@ class Trainer:
             report: called with the step and its scalars every `log_every` steps and after each
                 evaluation.
         """
+        if self._world.size > 1:
+            self._shared_objective = DistributedDataParallel(
+                self.objective,
+                broadcast_buffers=False,  # norms see all rows, so buffers are equal already
+                find_unused_parameters=not self.config.data.speech_labels
+                or self.config.run.encoder != "tdnn",
+            )
+        try:
+            self._run(folder, report)
+        finally:
+            self._shared_objective = self.objective  # it holds the process group
+
+    def _run(self, folder: Path, report: Report) -> None:
         run = self.config.run
         before: float | None = None
         while not self.is_done:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from dataclasses import dataclass
 from typing import Any, cast
@@ -54,11 +55,7 @@ class World:
         return values
 
     def wait(self) -> None:
-        """Until all processes are here.
-
-        A process that ends right after it gathered may abort: a thread of the group lets go of the
-        gathered tensors at its leisure, and needs the interpreter for that.
-        """
+        """Until all processes are here, so that none leaves while another reads from it."""
         if self.size > 1:
             distributed.barrier()
 
@@ -72,12 +69,20 @@ def join_world(*, use_cuda: bool) -> World:
     if use_cuda:
         torch.cuda.set_device(world.local_rank)
     if not distributed.is_initialized():
+        # DistributedDataParallel imports it, and its functions have the group of that time as a
+        # default argument: imported later, it keeps the group's threads for good.
+        importlib.import_module("torch.distributed.nn")
         distributed.init_process_group("nccl" if use_cuda else "gloo")
     return world
 
 
 def leave_world(world: World) -> None:
-    """End the process group that `join_world` made."""
+    """End the process group that `join_world` made, and its threads.
+
+    Whatever holds the group must be let go before (DistributedDataParallel does). A thread that
+    outlives it may abort the process: it lets go of tensors at its leisure, and needs an
+    interpreter for that which may be ending.
+    """
     if world.size > 1 and distributed.is_initialized():
         distributed.destroy_process_group()
 
