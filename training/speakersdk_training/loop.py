@@ -103,7 +103,6 @@ class Trainer:
         if self._world.size > 1:
             self._shared_objective = DistributedDataParallel(
                 self.objective,
-                broadcast_buffers=False,  # norms see all rows, so buffers are equal already
                 find_unused_parameters=not self.config.data.speech_labels
                 or self.config.run.encoder != "tdnn",
             )
