@@ -154,6 +154,24 @@ def conditions(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     return lines
 
 
+def conditions_on_both_sides(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """False accepts and rejects at an asked-for 1 %, with the probe changed and with both sides."""
+    lines = _header(
+        "condition", "each side", "EER: probe", "both", "FAR at asked 1 %: probe", "both",
+        "FRR: probe", "both",
+    )  # fmt: skip
+    for row in rows:
+        if row["condition"] != "clean":
+            sides = (row, row["both_sides"])
+            cells = [
+                *(f"{100 * side['eer']:.1f}" for side in sides),
+                *(f"{100 * side['far']['0.01']:.2f}" for side in sides),
+                *(f"{100 * side['frr']:.1f}" for side in sides),
+            ]
+            lines.append(_row(row["condition"], _seconds(row), *cells))
+    return lines
+
+
 def conditions_normalised(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """False accepts and rejects at an asked-for 1 %, without and with normalisation."""
     lines = _header("probe", "each side", "none", "s-norm", "centred")
@@ -175,6 +193,7 @@ TABLES: dict[str, tuple[str, Any]] = {
     "normalisation": ("normalisation", normalisation),
     "fixed threshold": ("fixed threshold", fixed_threshold),
     "conditions": ("conditions", conditions),
+    "conditions on both sides": ("conditions", conditions_on_both_sides),
     "conditions normalised": ("conditions", conditions_normalised),
 }
 

@@ -1,7 +1,7 @@
 """Conditions: what noise, rooms, telephones and other microphones do to the promised error rates.
 
-Enrolled speech is clean, as it was recorded; the probe is changed. Calibration and thresholds come
-from clean speech of one half of the development speakers of speechocean762, rates from the other
+Enrolled speech is clean, as it was recorded, and the probe is changed; then both are, each by a draw
+of its own. Calibration and thresholds come from clean speech of one half of the development speakers of speechocean762, rates from the other
 half, both ways; the changes are those of training (speakersdk_training.augment) with other draws.
 Rooms are simulated and the babble is of LibriSpeech readers whom training never heard; the recorded
 noise is the one that training mixed in, for there is no other.
@@ -37,6 +37,7 @@ from _trial_pairs import (
 )  # fmt: skip
 from speakersdk.arrays import Waveform
 from speakersdk.audio import SAMPLE_RATE_HZ
+from speakersdk.calibration import Calibration
 from speakersdk.encoder import SpeakerEncoder
 from speakersdk.metrics import cllr, eer, min_cllr
 from speakersdk.trials import Segment
@@ -111,10 +112,14 @@ def measure(
             everything = compare(side, probes)
             trials = everything.answered(minimum_s)
             scored = _scored(trials, side, probes, cohort)
+            alike = compare(probes, probes).answered(minimum_s)
             ways = [
-                _figures(
-                    {method: (fitted[method], scored[method].within(tried)) for method in fitted}
-                )
+                {
+                    **_figures(
+                        {name: (fitted[name], scored[name].within(tried)) for name in fitted}
+                    ),
+                    "both_sides": _rates(fitted["none"], alike.within(tried)),
+                }
                 for fitted, tried in fits
             ]
             rows.append(
@@ -139,25 +144,30 @@ def _figures(methods: Mapping[str, Any]) -> dict[str, Any]:
     """Of one way: what the scores allow, and the realised rates by method."""
     found: dict[str, Any] = {"normalised": {}}
     for method, (calibration, trials) in methods.items():
-        llrs, speech_s = calibration.llrs(trials.scores, trials.speech_s)
-        rates = {}
-        # A few speakers, as in a smoke run, bear out no small rate.
-        supported = {point.far for point in calibration.operating_points}
-        for far in (far for far in FARS if far in supported):
-            is_accepted = llrs >= calibration.operating_point(far).thresholds(speech_s)
-            rates[f"{far:g}"] = float(is_accepted[~trials.labels].mean())
-            if far == 0.01:
-                misses = float((~is_accepted)[trials.labels].mean())
-        found["normalised"][method] = {"far": rates["0.01"], "frr": misses}
+        rates = _rates(calibration, trials)
+        found["normalised"][method] = {"far": rates["far"]["0.01"], "frr": rates["frr"]}
         if method == "none":
-            found |= {
-                "far": rates,
-                "frr": misses,
-                "eer": eer(llrs, trials.labels),
-                "cllr": cllr(llrs, trials.labels),
-                "min_cllr": min_cllr(llrs, trials.labels),
-            }
+            llrs, _ = calibration.llrs(trials.scores, trials.speech_s)
+            found |= rates
+            found |= {"cllr": cllr(llrs, trials.labels), "min_cllr": min_cllr(llrs, trials.labels)}
     return found
+
+
+def _rates(calibration: Calibration, trials: Pairs) -> dict[str, Any]:
+    """EER, realised false-accept rates by the asked-for one, and false rejects at 1 %."""
+    llrs, speech_s = calibration.llrs(trials.scores, trials.speech_s)
+    # A few speakers, as in a smoke run, bear out no small rate.
+    supported = {point.far for point in calibration.operating_points}
+    is_accepted = {
+        far: llrs >= calibration.operating_point(far).thresholds(speech_s)
+        for far in FARS
+        if far in supported
+    }
+    return {
+        "eer": eer(llrs, trials.labels),
+        "far": {f"{far:g}": float(at[~trials.labels].mean()) for far, at in is_accepted.items()},
+        "frr": float((~is_accepted[0.01])[trials.labels].mean()),
+    }
 
 
 def _mean(ways: list[Any]) -> Any:
