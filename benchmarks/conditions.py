@@ -1,10 +1,11 @@
 """Conditions: what noise, rooms, telephones and other microphones do to the promised error rates.
 
-Enrolled speech is clean, as it was recorded, and the probe is changed; then both are, each by a draw
-of its own. Calibration and thresholds come from clean speech of one half of the development speakers of speechocean762, rates from the other
-half, both ways; the changes are those of training (speakersdk_training.augment) with other draws.
-Rooms are simulated and the babble is of LibriSpeech readers whom training never heard; the recorded
-noise is the one that training mixed in, for there is no other.
+Enrolled speech is clean, as it was recorded, and the probe is changed; then both are, each by a
+draw of its own. Calibration and thresholds come from clean speech of one half of the development
+speakers of speechocean762, rates from the other half, both ways; the changes are those of training
+(speakersdk_training.augment) with other draws. Rooms are simulated and the babble is of LibriSpeech
+readers whom training never heard; the recorded noise is the one that training mixed in, for there
+is no other.
 
 Needs the speech corpora (`../shared/data`, or another folder in SPEAKERSDK_SPEECH_DATA). Writes its
 tables into docs/decisions.md.
