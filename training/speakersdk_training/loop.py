@@ -174,7 +174,7 @@ class Trainer:
             raise TrainingError(f"weights are not finite at step {self.step}; {_DIVERGED}")
 
     def train_step(self, *, with_statistics: bool = False) -> dict[str, Tensor | float]:
-        """Make one step.
+        """Make one step; several processes share their gradients within `run` alone.
 
         Args:
             with_statistics: whether the loss's monitors are wanted, too.
