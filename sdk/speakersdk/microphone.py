@@ -32,6 +32,8 @@ _LATENCY_S: Final = 0.2
 QUEUE_S: Final = 5.0
 # A device that delivers nothing for this long is gone; some backends never say so.
 _LOST_S: Final = 2.0
+# Before it delivers anything it may take longer: a wireless headset changes its profile first.
+_START_S: Final = 5.0
 _RETRY_S: Final = 0.5
 
 
@@ -185,13 +187,14 @@ class Microphone:
             MicrophoneError: the device is gone.
         """
         while True:
+            patience_s = _LOST_S if self._captured_samples else _START_S
             try:
-                yield self._queue.get(timeout=_LOST_S)
+                yield self._queue.get(timeout=patience_s)
             except queue.Empty:
                 if self._stream.closed:
                     return
                 raise MicrophoneError(
-                    f"{self.device.name!r} has delivered nothing for {_LOST_S:g} s; plug it in "
+                    f"{self.device.name!r} has delivered nothing for {patience_s:g} s; plug it in "
                     "again and start over, or use --reconnect to wait for it"
                 ) from None
 

@@ -78,6 +78,7 @@ class SoundServer:
     """PulseAudio for one test, in a folder of its own."""
 
     def __init__(self, folder: Path) -> None:
+        self._spawned: list[subprocess.Popen[str]] = []
         self.environment = {
             **os.environ,
             "HOME": str(folder),
@@ -107,6 +108,13 @@ class SoundServer:
         self._process.terminate()
         self._process.wait(timeout=10)
 
+    def close(self) -> None:
+        """Stop, and end what a failed test left."""
+        self.stop()
+        for process in self._spawned:
+            process.kill()
+            process.communicate()
+
     def play(self, path: Path) -> subprocess.Popen[str]:
         """Play raw int16 in real time, far enough ahead for a busy machine."""
         command = ("pacat", "--device=speaker", "--latency-msec=1000", f"--rate={RATE_HZ}")
@@ -126,13 +134,15 @@ class SoundServer:
         )
 
     def spawn(self, *command: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
+        process = subprocess.Popen(
             command,
             env=self.environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
+        self._spawned.append(process)
+        return process
 
     def _run(self, *command: str) -> subprocess.CompletedProcess[bytes]:
         return subprocess.run(command, env=self.environment, capture_output=True, check=False)
@@ -152,7 +162,16 @@ def server(tmp_path: Path) -> Iterator[SoundServer]:
     try:
         yield server
     finally:
-        server.stop()
+        server.close()
+
+
+def read_update(listener: subprocess.Popen[str]) -> Any:
+    """The next line of a listener; one that has ended fails the test with what it said."""
+    assert listener.stdout is not None
+    line = listener.stdout.readline()
+    if not line:
+        pytest.fail(f"the listener ended: {listener.communicate(timeout=30)[1]}")
+    return json.loads(line)
 
 
 def speech(speech_data: Any, reader: str, seconds: float) -> np.ndarray:
@@ -171,16 +190,15 @@ def test_a_minute_of_speech_is_enrolled_verified_and_complete(
     capture = server.python(CAPTURE, str(tmp_path / "captured.f32"))
     listener = server.listen("--enroll", "reader", "--json")
     assert capture.stdout is not None
-    assert listener.stdout is not None
     assert capture.stdout.readline() == "open\n"
-    lines = [json.loads(listener.stdout.readline())]  # the first update: it records
+    lines = [read_update(listener)]  # the first update: it records
     # Silence before, in which the server settles on a latency and may render anew what the virtual
     # microphone already has; and after, when what was played last is on its way.
     silence = np.zeros(2 * RATE_HZ, np.int16)
     np.concatenate([silence, played, silence]).tofile(tmp_path / "played.s16")
     player = server.play(tmp_path / "played.s16")
     while player.poll() is None:
-        lines.append(json.loads(listener.stdout.readline()))
+        lines.append(read_update(listener))
     for process in (capture, listener):
         process.send_signal(signal.SIGINT)
     counters, _ = capture.communicate(timeout=30)
@@ -230,8 +248,7 @@ def test_waiting_for_audio_costs_next_to_nothing(server: SoundServer) -> None:
 
 def test_a_device_that_disappears_is_one_clear_error(server: SoundServer) -> None:
     listener = server.listen("--enroll", "ann", "--json")
-    assert listener.stdout is not None
-    listener.stdout.readline()
+    read_update(listener)
     server.stop()
     _, errors = listener.communicate(timeout=30)
     server.start()
@@ -243,13 +260,12 @@ def test_a_device_that_disappears_is_one_clear_error(server: SoundServer) -> Non
 
 def test_a_device_that_comes_back_is_heard_again(server: SoundServer) -> None:
     listener = server.listen("--enroll", "ann", "--json", "--reconnect")
-    assert listener.stdout is not None
-    assert json.loads(listener.stdout.readline())["capture"]["reconnects"] == 0
+    assert read_update(listener)["capture"]["reconnects"] == 0
     server.stop()
     while listener.stderr is not None and "waiting" not in listener.stderr.readline():
         pass
     server.start()
-    while json.loads(listener.stdout.readline())["capture"]["reconnects"] == 0:
+    while read_update(listener)["capture"]["reconnects"] == 0:
         pass
     listener.send_signal(signal.SIGINT)
     _, errors = listener.communicate(timeout=30)

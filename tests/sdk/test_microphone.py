@@ -145,9 +145,16 @@ def test_what_a_stalled_consumer_misses_is_counted(port_audio: StandIn) -> None:
 def test_a_device_that_falls_silent_is_lost(
     port_audio: StandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("speakersdk.microphone._START_S", 0.02)
     monkeypatch.setattr("speakersdk.microphone._LOST_S", 0.01)
-    with Microphone() as microphone, pytest.raises(MicrophoneError, match="--reconnect"):
-        next(microphone.blocks())
+    with Microphone() as microphone:
+        with pytest.raises(MicrophoneError, match=r"nothing for 0\.02 s; .*--reconnect"):
+            next(microphone.blocks())
+        deliver(port_audio, 1)
+        blocks = microphone.blocks()
+        next(blocks)
+        with pytest.raises(MicrophoneError, match=r"nothing for 0\.01 s; .*--reconnect"):
+            next(blocks)
     assert list(microphone.blocks()) == []  # closed: the end, and no error
 
 
