@@ -114,15 +114,17 @@ def measure(
             trials = everything.answered(minimum_s)
             scored = _scored(trials, side, probes, cohort)
             alike = compare(probes, probes).answered(minimum_s)
-            ways = [
-                {
-                    **_figures(
-                        {name: (fitted[name], scored[name].within(tried)) for name in fitted}
-                    ),
-                    "both_sides": _rates(fitted["none"], alike.within(tried)),
+            ways = []
+            for fitted, tried in fits:
+                found = {
+                    name: _figures(fitted[name], scored[name].within(tried)) for name in fitted
                 }
-                for fitted, tried in fits
-            ]
+                normalised = {
+                    name: {"far": each["far"]["0.01"], "frr": each["frr"]}
+                    for name, each in found.items()
+                }
+                both_sides = _figures(fitted["none"], alike.within(tried))
+                ways.append({**found["none"], "normalised": normalised, "both_sides": both_sides})
             rows.append(
                 {
                     "condition": condition,
@@ -141,21 +143,8 @@ def _scored(trials: Pairs, enrolled: Any, probes: Any, cohort: Any) -> Mapping[s
     return {"none": trials, **normalisation.normalised(trials, enrolled, probes, cohort)}
 
 
-def _figures(methods: Mapping[str, Any]) -> dict[str, Any]:
-    """Of one way: what the scores allow, and the realised rates by method."""
-    found: dict[str, Any] = {"normalised": {}}
-    for method, (calibration, trials) in methods.items():
-        rates = _rates(calibration, trials)
-        found["normalised"][method] = {"far": rates["far"]["0.01"], "frr": rates["frr"]}
-        if method == "none":
-            llrs, _ = calibration.llrs(trials.scores, trials.speech_s)
-            found |= rates
-            found |= {"cllr": cllr(llrs, trials.labels), "min_cllr": min_cllr(llrs, trials.labels)}
-    return found
-
-
-def _rates(calibration: Calibration, trials: Pairs) -> dict[str, Any]:
-    """EER, realised false-accept rates by the asked-for one, and false rejects at 1 %."""
+def _figures(calibration: Calibration, trials: Pairs) -> dict[str, Any]:
+    """What the scores allow, false-accept rates by the asked-for one, false rejects at 1 %."""
     llrs, speech_s = calibration.llrs(trials.scores, trials.speech_s)
     # A few speakers, as in a smoke run, bear out no small rate.
     supported = {point.far for point in calibration.operating_points}
@@ -166,6 +155,8 @@ def _rates(calibration: Calibration, trials: Pairs) -> dict[str, Any]:
     }
     return {
         "eer": eer(llrs, trials.labels),
+        "cllr": cllr(llrs, trials.labels),
+        "min_cllr": min_cllr(llrs, trials.labels),
         "far": {f"{far:g}": float(at[~trials.labels].mean()) for far, at in is_accepted.items()},
         "frr": float((~is_accepted[0.01])[trials.labels].mean()),
     }

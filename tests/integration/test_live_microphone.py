@@ -118,12 +118,7 @@ class SoundServer:
     def play(self, path: Path) -> subprocess.Popen[str]:
         """Play raw int16 in real time, far enough ahead for a busy machine."""
         command = ("pacat", "--device=speaker", "--latency-msec=1000", f"--rate={RATE_HZ}")
-        return subprocess.Popen(
-            (*command, "--channels=1", "--format=s16le", "--raw", str(path)),
-            env=self.environment,
-            text=True,
-            stderr=subprocess.DEVNULL,
-        )
+        return self.spawn(*command, "--channels=1", "--format=s16le", "--raw", str(path))
 
     def python(self, code: str, *arguments: str) -> subprocess.Popen[str]:
         return self.spawn(sys.executable, "-c", code, *arguments)
