@@ -18,8 +18,8 @@ import numpy as np
 import numpy.typing as npt
 
 from _trial_pairs import Floats, Pairs, Side, read_length
+from speakersdk.evaluation.trials import Segment
 from speakersdk.scoring import symmetric_kl_matrix
-from speakersdk.trials import Segment
 
 SIZE = 256
 _NEAREST = 20

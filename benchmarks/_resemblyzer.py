@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from speakersdk.arrays import Waveform
-from speakersdk.encoding import Encoding
+from speakersdk.encoder.interface import Encoding
 
 IDENTITY = "resemblyzer-0.1.4"
 _SAMPLE_RATE_HZ = 16000

@@ -17,7 +17,7 @@ import torch
 from torch.nn import functional
 
 from speakersdk.arrays import Waveform
-from speakersdk.trials import (
+from speakersdk.evaluation.trials import (
     Piece,
     Segment,
     read_segments,
@@ -25,9 +25,9 @@ from speakersdk.trials import (
     share_audio,
     used_segments,
 )
-from speakersdk_training.corpus import Utterance, by_speaker, read_packs
+from speakersdk_training.data.corpus import Utterance, by_speaker, read_packs
+from speakersdk_training.evaluation.trial_audio import read_segment_audio
 from speakersdk_training.models import LogMel, papers_frontend
-from speakersdk_training.trial_audio import read_segment_audio
 
 CORPUS = "speechocean762"
 SEGMENT_FRAMES = 40

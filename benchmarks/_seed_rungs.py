@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from _seed_features import SEGMENT_FRAMES
+from speakersdk_training.data.speaker_draws import SamplerConfig
 from speakersdk_training.losses import (
     JensenShannonConfig,
     MarginSoftmaxConfig,
@@ -13,7 +14,6 @@ from speakersdk_training.losses import (
     PrototypicalConfig,
 )
 from speakersdk_training.models import BlstmConfig, askers_blstm, papers_blstm
-from speakersdk_training.speaker_draws import SamplerConfig
 
 LossConfig = (
     PairwiseKlConfig

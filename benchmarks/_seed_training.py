@@ -18,7 +18,9 @@ from _seed_features import FIXED_FRAME, LONG_SENTENCES, SENTENCES, Sentences
 from _seed_features import Features as StoredFeatures
 from _seed_rungs import Rung
 from speakersdk.metrics import eer, min_dcf
-from speakersdk_training.clustering import (
+from speakersdk_training.compute.optim import OptimConfig
+from speakersdk_training.data.speaker_draws import AlternatingPairs, make_draw
+from speakersdk_training.evaluation.clustering import (
     adjusted_rand_index,
     average_cluster_purity,
     best_cut,
@@ -26,6 +28,9 @@ from speakersdk_training.clustering import (
     linkage,
     misclassification_rate,
 )
+from speakersdk_training.evaluation.segment_mean import segment_mean
+from speakersdk_training.evaluation.threshold import balanced_accuracy, best_threshold
+from speakersdk_training.fit.pair_monitor import pair_statistics, spread_statistics
 from speakersdk_training.losses import (
     Ge2e,
     JensenShannon,
@@ -40,11 +45,6 @@ from speakersdk_training.losses import (
     symmetric_kl,
 )
 from speakersdk_training.models import BlstmEncoder, papers_frontend
-from speakersdk_training.optim import OptimConfig
-from speakersdk_training.pair_monitor import pair_statistics, spread_statistics
-from speakersdk_training.segment_mean import segment_mean
-from speakersdk_training.speaker_draws import AlternatingPairs, make_draw
-from speakersdk_training.threshold import balanced_accuracy, best_threshold
 
 _LOOKS = 100  # points of a loss curve
 _EVALUATION_BATCH = 256

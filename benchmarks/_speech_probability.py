@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from speakersdk.arrays import Waveform
-from speakersdk.encoder import SpeakerEncoder
+from speakersdk.encoder.load import SpeakerEncoder
 
 
 def speech_probability(encoder: SpeakerEncoder, samples: Waveform) -> npt.NDArray[np.float32]:

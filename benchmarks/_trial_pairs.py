@@ -14,21 +14,21 @@ import numpy.typing as npt
 
 from _harness import REPOSITORY
 from speakersdk.arrays import Waveform
-from speakersdk.calibration import (
+from speakersdk.calibration.calibration import (
     Calibration,
     balanced_weights,
     fit_calibration,
 )
-from speakersdk.embedding_cache import EmbeddingCache
-from speakersdk.encoder import load_encoder
-from speakersdk.encoding import Encoding, SpeakerEncoder
+from speakersdk.encoder.interface import Encoding, SpeakerEncoder
+from speakersdk.encoder.load import load_encoder
+from speakersdk.evaluation.embedding_cache import EmbeddingCache
+from speakersdk.evaluation.trials import Segment, read_segments, share_audio
 from speakersdk.file_hash import file_sha256
 from speakersdk.models import default_model_path
 from speakersdk.scoring import symmetric_kl_matrix
-from speakersdk.trials import Segment, read_segments, share_audio
-from speakersdk_training.corpus import read_packs
-from speakersdk_training.trial_audio import read_segment_audio
-from speakersdk_training.trial_lists import cut_segments
+from speakersdk_training.data.corpus import read_packs
+from speakersdk_training.evaluation.trial_audio import read_segment_audio
+from speakersdk_training.evaluation.trial_lists import cut_segments
 
 DATA = Path(os.environ.get("SPEAKERSDK_SPEECH_DATA", REPOSITORY.parent / "shared" / "data"))
 DEVELOPMENT = ("speechocean762", "dev")

@@ -16,15 +16,22 @@ import numpy.typing as npt
 
 from _harness import REPOSITORY, Benchmark
 from _speech_probability import speech_probability
-from speakersdk.audio import read_audio
-from speakersdk.encoder import Encoding, SpeakerEncoder, load_encoder
+from speakersdk.audio.waveform import read_audio
+from speakersdk.encoder.load import Encoding, SpeakerEncoder, load_encoder
+from speakersdk.evaluation.encode_trials import score_trials
+from speakersdk.evaluation.trials import (
+    Segment,
+    Trial,
+    read_segments,
+    read_trials,
+    share_audio,
+    used_segments,
+)
 from speakersdk.metrics import bootstrap_interval, eer, min_dcf
 from speakersdk.models import default_model_path
-from speakersdk.trial_encoding import score_trials
-from speakersdk.trials import Segment, Trial, read_segments, read_trials, share_audio, used_segments
-from speakersdk_training.corpus import read_packs
-from speakersdk_training.speech_labels import load_labels
-from speakersdk_training.trial_audio import read_segment_audio
+from speakersdk_training.data.corpus import read_packs
+from speakersdk_training.data.speech_labels import load_labels
+from speakersdk_training.evaluation.trial_audio import read_segment_audio
 
 DATA = Path(os.environ.get("SPEAKERSDK_SPEECH_DATA", REPOSITORY.parent / "shared" / "data"))
 AGES = REPOSITORY / "benchmarks" / "data" / "speechocean762-dev-ages.txt"

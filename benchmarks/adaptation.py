@@ -19,14 +19,14 @@ import numpy as np
 
 from _harness import REPOSITORY, Benchmark
 from speakersdk.arrays import Waveform
-from speakersdk.audio import SAMPLE_RATE_HZ, read_audio
-from speakersdk.audio_quality import AudioProblem
-from speakersdk.calibration import Calibration
+from speakersdk.audio.levels import AudioProblem
+from speakersdk.audio.waveform import SAMPLE_RATE_HZ, read_audio
+from speakersdk.calibration.calibration import Calibration
 from speakersdk.metrics import cllr, eer
 from speakersdk.scoring import symmetric_kl_to_many
 from speakersdk.verifier import Verifier
-from speakersdk.voiceprint import Voiceprint
-from speakersdk_training.corpus import Utterance, by_speaker, read_packs
+from speakersdk.voiceprint.voiceprint import Voiceprint
+from speakersdk_training.data.corpus import Utterance, by_speaker, read_packs
 
 DATA = Path(os.environ.get("SPEAKERSDK_SPEECH_DATA", REPOSITORY.parent / "shared" / "data"))
 CORPUS = ("speechocean762", "dev")

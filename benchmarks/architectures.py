@@ -1,7 +1,7 @@
-"""Architectures: what each configuration in training/configs costs on one thread, and how it errs.
+"""Architectures: what each configuration in training/experiments costs on one thread, and how it errs.
 
 Untrained weights cost as much as trained ones. Error rates are those that finished runs left in
-`runs/NAME/summary.json` (`speakersdk-train fit training/configs/NAME.toml -o runs/NAME`). Times are
+`runs/NAME/summary.json` (`speakersdk-train fit training/experiments/NAME.toml -o runs/NAME`). Times are
 taken in turns, so that their ratios hold on a busy machine, too.
 """
 
@@ -18,16 +18,16 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from _harness import REPOSITORY, Benchmark
-from speakersdk.audio import SAMPLE_RATE_HZ
-from speakersdk.encoder import SpeakerEncoder, load_encoder
-from speakersdk_export.graph import stateful_graph
+from speakersdk.audio.waveform import SAMPLE_RATE_HZ
+from speakersdk.encoder.load import SpeakerEncoder, load_encoder
+from speakersdk_export.graph.stateful import stateful_graph
 from speakersdk_export.model_file import write_model
 from speakersdk_export.onnx_export import make_manifest
 from speakersdk_training.checkpoint import CheckpointInfo, weights_sha256
 from speakersdk_training.config import TrainConfig, load_config
 from speakersdk_training.models import TdnnEncoder
 
-CONFIGS = REPOSITORY / "training" / "configs"
+CONFIGS = REPOSITORY / "training" / "experiments"
 RUNS = REPOSITORY / "runs"
 BUNDLED = "arch-front"  # the network of the bundled model
 OFFLINE_S = 3.0

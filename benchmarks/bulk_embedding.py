@@ -12,11 +12,11 @@ import time
 from pathlib import Path
 
 from _harness import Benchmark
-from speakersdk.audio import SAMPLE_RATE_HZ, read_audio
-from speakersdk.bulk_embedding import EmbeddingJob, embed_recordings
+from speakersdk.audio.waveform import SAMPLE_RATE_HZ, read_audio
 from speakersdk.demo_clips import FOLDER
+from speakersdk.evaluation.bulk import EmbeddingJob, embed_recordings
+from speakersdk.evaluation.trials import Piece, Segment
 from speakersdk.models import default_model_path
-from speakersdk.trials import Piece, Segment
 
 NUM_RECORDINGS = 768
 SETTINGS = ((1, 1), (1, 8), (2, 1), (2, 8))  # processes, recordings in a call

@@ -18,15 +18,15 @@ import soxr
 
 from _harness import REPOSITORY, Benchmark
 from speakersdk.arrays import Waveform
-from speakersdk.audio import SAMPLE_RATE_HZ, read_audio
-from speakersdk.calibration import Calibration
-from speakersdk.calibration_profile import rescaled
-from speakersdk.encoder import load_encoder
-from speakersdk.encoding import Encoding
+from speakersdk.audio.waveform import SAMPLE_RATE_HZ, read_audio
+from speakersdk.calibration.calibration import Calibration
+from speakersdk.encoder.interface import Encoding
+from speakersdk.encoder.load import load_encoder
 from speakersdk.metrics import cllr, min_cllr
 from speakersdk.models import default_model_path
-from speakersdk.recalibration import OwnTrials, own_trials, refit
-from speakersdk_training.corpus import by_speaker, read_packs
+from speakersdk.recalibration.profile import rescaled
+from speakersdk.recalibration.refit import OwnTrials, own_trials, refit
+from speakersdk_training.data.corpus import by_speaker, read_packs
 
 DATA = Path(os.environ.get("SPEAKERSDK_SPEECH_DATA", REPOSITORY.parent / "shared" / "data"))
 CORPUS = ("speechocean762", "dev")

@@ -37,12 +37,12 @@ from _trial_pairs import (
     spoken_by,
 )  # fmt: skip
 from speakersdk.arrays import Waveform
-from speakersdk.audio import SAMPLE_RATE_HZ
-from speakersdk.calibration import Calibration
-from speakersdk.encoder import SpeakerEncoder
+from speakersdk.audio.waveform import SAMPLE_RATE_HZ
+from speakersdk.calibration.calibration import Calibration
+from speakersdk.encoder.load import SpeakerEncoder
+from speakersdk.evaluation.trials import Segment
 from speakersdk.metrics import cllr, eer, min_cllr
-from speakersdk.trials import Segment
-from speakersdk_training.trial_audio import read_segment_audio
+from speakersdk_training.evaluation.trial_audio import read_segment_audio
 
 if TYPE_CHECKING:
     import torch
@@ -222,7 +222,7 @@ def _coloured(samples: torch.Tensor, random: BatchRandom, *, snr_db: float) -> t
 
 def _recorded(samples: torch.Tensor, random: BatchRandom, *, snr_db: float) -> torch.Tensor:
     from speakersdk_training.augment import noise
-    from speakersdk_training.sources import read_noise
+    from speakersdk_training.fit.bank import read_noise
 
     bank = read_noise(str(DATA / "noise"))
     return _mixed(samples, noise.recorded(bank, *samples.shape, random), snr_db)

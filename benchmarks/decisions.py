@@ -37,9 +37,9 @@ from _trial_pairs import (
     speaker_names,
     spoken_by,
 )  # fmt: skip
-from speakersdk.calibration import Calibration
-from speakersdk.decision import Verdict
-from speakersdk.decision_rule import Request
+from speakersdk.calibration.calibration import Calibration
+from speakersdk.decision.outcome import Verdict
+from speakersdk.decision.rule import Request
 from speakersdk.metrics import cllr, eer, frr_at_far, min_cllr
 
 LENGTHS_S = (1.5, 3.0, 6.0, 10.0)

@@ -23,15 +23,15 @@ import numpy.typing as npt
 from _harness import Benchmark
 from _roofline import work_of_a_pass
 from speakersdk.arrays import Waveform
-from speakersdk.audio import SAMPLE_RATE_HZ, read_audio
+from speakersdk.audio.waveform import SAMPLE_RATE_HZ, read_audio
 from speakersdk.demo_clips import FOLDER
-from speakersdk.encoder import SpeakerEncoder, hop_encoder, load_encoder
+from speakersdk.encoder.hop import HopSizes
+from speakersdk.encoder.load import SpeakerEncoder, hop_encoder, load_encoder
+from speakersdk.encoder.stateful_blocks import VariableBlocks, call_shapes
+from speakersdk.encoder.utterance import StatefulStream
 from speakersdk.errors import SpeakerSdkError
-from speakersdk.hop_encoder import HopSizes
 from speakersdk.models import default_model_path
-from speakersdk.native_libraries import gpus
-from speakersdk.stateful_blocks import VariableBlocks, call_shapes
-from speakersdk.stateful_encoder import StatefulStream
+from speakersdk.runtime.libraries import gpus
 
 # Float32 in another order: units in the last place of values up to 8, through some 30 layers. TF32
 # was measured at 2.5e-3; half precision has as many bits, and a smaller range.

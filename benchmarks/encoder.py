@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from _harness import Benchmark
-from speakersdk.audio import SAMPLE_RATE_HZ, read_audio
+from speakersdk.audio.waveform import SAMPLE_RATE_HZ, read_audio
 from speakersdk.demo_clips import FOLDER
-from speakersdk.encoder import load_encoder
+from speakersdk.encoder.load import load_encoder
 from speakersdk.models import default_model_path
 
 LENGTHS_S = (1.0, 3.0, 10.0)

@@ -21,14 +21,14 @@ import soxr
 
 from _harness import REPOSITORY, Benchmark
 from speakersdk.arrays import Waveform
-from speakersdk.audio import SAMPLE_RATE_HZ, read_audio
-from speakersdk.audio_quality import AudioProblem
-from speakersdk.calibration import DEFAULT_MINIMUM_SPEECH_S
-from speakersdk.encoder import SpeakerEncoder, load_encoder
+from speakersdk.audio.levels import AudioProblem
+from speakersdk.audio.waveform import SAMPLE_RATE_HZ, read_audio
+from speakersdk.calibration.calibration import DEFAULT_MINIMUM_SPEECH_S
+from speakersdk.decision.one_voice import OTHER_VOICE_LLR, Speech, llrs_to_the_others
+from speakersdk.encoder.load import SpeakerEncoder, load_encoder
+from speakersdk.enrollment.measure import RecordingQuality, measure_recording
 from speakersdk.models import default_model_path
-from speakersdk.recording_quality import RecordingQuality, measure_recording
-from speakersdk.voice_cohesion import OTHER_VOICE_LLR, Speech, llrs_to_the_others
-from speakersdk_training.corpus import Utterance, by_speaker, read_packs
+from speakersdk_training.data.corpus import Utterance, by_speaker, read_packs
 
 DATA = Path(os.environ.get("SPEAKERSDK_SPEECH_DATA", REPOSITORY.parent / "shared" / "data"))
 # Corpus and split -> seconds of a recording at least and at most.

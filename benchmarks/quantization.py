@@ -18,15 +18,15 @@ import numpy as np
 import numpy.typing as npt
 
 from _harness import REPOSITORY, Benchmark
-from speakersdk.audio import SAMPLE_RATE_HZ, read_audio
+from speakersdk.audio.waveform import SAMPLE_RATE_HZ, read_audio
 from speakersdk.demo_clips import FOLDER
-from speakersdk.encoder import load_encoder
-from speakersdk.encoding import SpeakerEncoder
+from speakersdk.encoder.interface import SpeakerEncoder
+from speakersdk.encoder.load import load_encoder
 from speakersdk.errors import SpeakerSdkError
 from speakersdk.models import default_model_path
 from speakersdk_export.calibrate import CalibrationTrials
 from speakersdk_export.quantize import Precision, quantize_model, training_speech
-from speakersdk_training.corpus import read_corpus
+from speakersdk_training.data.corpus import read_corpus
 
 DATA = Path(os.environ.get("SPEAKERSDK_SPEECH_DATA", REPOSITORY.parent / "shared" / "data"))
 LISTS = ("speechocean762-dev-3.0s", "speechocean762-dev-1.5s")

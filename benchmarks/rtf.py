@@ -29,15 +29,15 @@ from _harness import Benchmark
 from _resemblyzer import voice_encoder
 from _rtf_plot import plot
 from speakersdk import Verifier
-from speakersdk.audio import SAMPLE_RATE_HZ, read_audio
-from speakersdk.batch_encoding import encode_batch
+from speakersdk.audio.waveform import SAMPLE_RATE_HZ, read_audio
 from speakersdk.demo_clips import FOLDER
-from speakersdk.encoder import load_encoder
+from speakersdk.encoder.batch import encode_batch
+from speakersdk.encoder.load import load_encoder
 from speakersdk.models import default_model_path
-from speakersdk.native_libraries import gpus
-from speakersdk.onnx_session import open_session
+from speakersdk.runtime.libraries import gpus
+from speakersdk.runtime.options import SessionOptions
+from speakersdk.runtime.session import open_session
 from speakersdk.scoring import symmetric_kl, symmetric_kl_to_many
-from speakersdk.session_options import SessionOptions
 
 LENGTHS_S = (1, 2, 3, 5, 10, 30)
 BATCHES = (1, 4, 16)
@@ -300,8 +300,8 @@ def process_figures(*, smoke: bool) -> dict[str, float]:
         figures[f"{name}, peak MB"] = round(int(peak_kb) * 1024 / 1e6, 1)
     script = (
         "import sys, time\n"
-        "from speakersdk.audio import read_audio\n"
-        "from speakersdk.encoder import load_encoder\n"
+        "from speakersdk.audio.waveform import read_audio\n"
+        "from speakersdk.encoder.load import load_encoder\n"
         "from speakersdk.models import default_model_path\n"
         "samples = read_audio(sys.argv[1])[:48000]\n"
         "times = [time.perf_counter()]\n"

@@ -19,8 +19,8 @@ import numpy.typing as npt
 from _harness import Benchmark, Timing
 from _scorer_plot import plot
 from speakersdk import _native
-from speakersdk.gallery import Gallery
-from speakersdk.gallery_rows import STORAGES
+from speakersdk.gallery.gallery import Gallery
+from speakersdk.gallery.rows import STORAGES
 from speakersdk.scoring import kernel, symmetric_kl, symmetric_kl_matrix
 
 DIMS = (128, 256)

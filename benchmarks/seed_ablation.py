@@ -59,7 +59,7 @@ def main() -> int:
     if options.resume and not options.resume.is_file():
         print(f"no result at {options.resume}", file=sys.stderr)
         return 2
-    from speakersdk_training.device import pick_device
+    from speakersdk_training.compute.device import pick_device
 
     device = pick_device("cpu" if options.smoke else options.device)
     if device.type == "cpu" and not options.smoke and not is_reduced(options):

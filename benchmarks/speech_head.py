@@ -21,13 +21,13 @@ import numpy.typing as npt
 
 from _harness import REPOSITORY, Benchmark
 from _speech_probability import speech_probability
-from speakersdk.audio import SAMPLE_RATE_HZ, read_audio
-from speakersdk.encoder import SpeakerEncoder, load_encoder
+from speakersdk.audio.waveform import SAMPLE_RATE_HZ, read_audio
+from speakersdk.encoder.load import SpeakerEncoder, load_encoder
 from speakersdk.metrics import eer, error_rates
 from speakersdk.models import default_model_path
-from speakersdk_training.conditions import add_noise, coloured_noise, in_room
-from speakersdk_training.corpus import Utterance, read_packs
-from speakersdk_training.speech_labels import LABEL_SAMPLES, label_file, load_labels
+from speakersdk_training.data.corpus import Utterance, read_packs
+from speakersdk_training.data.speech_labels import LABEL_SAMPLES, label_file, load_labels
+from speakersdk_training.evaluation.conditions import add_noise, coloured_noise, in_room
 
 DATA = Path(os.environ.get("SPEAKERSDK_SPEECH_DATA", REPOSITORY.parent / "shared" / "data"))
 LABELS = REPOSITORY / "models" / "default" / "speech-labels.npz"

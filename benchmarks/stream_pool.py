@@ -11,7 +11,7 @@ import numpy as np
 import speakersdk
 from _harness import Benchmark
 from speakersdk import Verifier
-from speakersdk.audio import SAMPLE_RATE_HZ, read_audio
+from speakersdk.audio.waveform import SAMPLE_RATE_HZ, read_audio
 
 CLIPS = Path(speakersdk.__file__).parent / "demo_clips"
 HOP_SAMPLES, HOP_S = SAMPLE_RATE_HZ // 10, 0.1

@@ -28,7 +28,7 @@ import speakersdk
 from _harness import Benchmark
 from _resemblyzer import voice_encoder
 from speakersdk import SpeakerStream, Verifier, Voiceprint
-from speakersdk.audio import SAMPLE_RATE_HZ, read_audio
+from speakersdk.audio.waveform import SAMPLE_RATE_HZ, read_audio
 from speakersdk.scoring import symmetric_kl_matrix
 
 CLIPS = Path(speakersdk.__file__).parent / "demo_clips"
@@ -186,7 +186,7 @@ def windowed_verifier(folder: Path, calibrated: Verifier) -> Verifier | None:
     try:
         import torch
 
-        from speakersdk_export.graph import windowed_graph
+        from speakersdk_export.graph.stateful import windowed_graph
         from speakersdk_export.model_file import write_model
         from speakersdk_export.onnx_export import make_manifest
         from speakersdk_training.checkpoint import CheckpointInfo, weights_sha256

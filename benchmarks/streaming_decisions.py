@@ -2,7 +2,7 @@
 
 On real speech that training never heard (../shared/data). Decisions: the development speakers of
 speechocean762 in two halves, every other name; the margin for repeated looks
-(`speakersdk.sequential_decision.LOOKS_LLR`) was chosen on the even ones, so that the odd ones test
+(`speakersdk.decision.sequential.LOOKS_LLR`) was chosen on the even ones, so that the odd ones test
 it. Changes: the development speakers, on whom the bound was chosen, and the three demonstration
 readers, who test it. Without the speech, or with --smoke, the synthetic voices of the package show
 only that the script runs.
@@ -27,8 +27,8 @@ import soundfile as sf
 import speakersdk
 from _harness import REPOSITORY, Benchmark
 from speakersdk import StreamUpdate, Verifier, Voiceprint
-from speakersdk.audio import SAMPLE_RATE_HZ, read_audio
-from speakersdk.audio_quality import AudioProblem
+from speakersdk.audio.levels import AudioProblem
+from speakersdk.audio.waveform import SAMPLE_RATE_HZ, read_audio
 from speakersdk.metrics import bootstrap_interval
 
 DATA = REPOSITORY.parent / "shared" / "data"

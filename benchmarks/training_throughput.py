@@ -15,10 +15,10 @@ import torch
 from torch import Tensor
 
 from _harness import REPOSITORY, Benchmark
-from speakersdk_training.audio_bank import AudioBank
+from speakersdk_training.compute.device import pick_device, prepare_torch
 from speakersdk_training.config import TrainConfig, load_config
-from speakersdk_training.device import pick_device, prepare_torch
-from speakersdk_training.loop import Trainer
+from speakersdk_training.data.audio_bank import AudioBank
+from speakersdk_training.fit.trainer import Trainer
 
 CONFIGS = ("arch-plain", "arch-front")
 NUM_SPEAKERS, SPEAKER_S = 1889, 24.0  # as many classes and as much audio as the shared speech
@@ -35,7 +35,7 @@ def main() -> int:
     is_small = benchmark.smoke or device.type == "cpu"
     bank = noise_bank(device, 8 if is_small else NUM_SPEAKERS)
     for name in CONFIGS[:1] if benchmark.smoke else CONFIGS:
-        config = load_config(REPOSITORY / "training" / "configs" / f"{name}.toml")
+        config = load_config(REPOSITORY / "training" / "experiments" / f"{name}.toml")
         if is_small:
             run = replace(config.run, batch_size=30, compile=False)
             config = replace(config, run=run, augment=replace(config.augment, num_rooms=6))

@@ -3,10 +3,10 @@
     python benchmarks/unseen_corpora.py runs/arch-front runs/arch-plain   # folders of `fit`
 
 Each run is evaluated on the trial lists of its own configuration, enrollments clean and probes
-under every condition (training/speakersdk_training/conditions.py). Whether the run was trained on
-the corpus of a list stands beside it: recipes are chosen by those that were not. Without a run, the
-checkpoint of the bundled model is measured on its lists. `--few N` keeps N trials of a list;
-`--resemblyzer` measures Resemblyzer, too, which has heard none of these corpora.
+under every condition (training/speakersdk_training/evaluation/conditions.py). Whether the run was
+trained on the corpus of a list stands beside it: recipes are chosen by those that were not. Without
+a run, the checkpoint of the bundled model is measured on its lists. `--few N` keeps N trials of a
+list; `--resemblyzer` measures Resemblyzer, too, which has heard none of these corpora.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from torch import Tensor
 import _resemblyzer
 from _harness import REPOSITORY, Benchmark
 from accuracy import trials_of_one_file
+from speakersdk.evaluation.trials import read_segments, read_trials
 from speakersdk.metrics import bootstrap_interval, eer
-from speakersdk.trials import read_segments, read_trials
 from speakersdk_training.checkpoint import load_encoder, read_checkpoint
-from speakersdk_training.conditions import CONDITIONS
+from speakersdk_training.compute.device import pick_device
 from speakersdk_training.config import TrialsConfig, config_from_dict
-from speakersdk_training.device import pick_device
-from speakersdk_training.evaluate import TrialSet
+from speakersdk_training.evaluation.conditions import CONDITIONS
+from speakersdk_training.evaluation.evaluate import TrialSet
 
 DEFAULT = REPOSITORY / "models" / "default" / "encoder.pt"
 BOOTSTRAP_DRAWS = 200

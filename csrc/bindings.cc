@@ -1,6 +1,6 @@
 // The Python module speakersdk._native. Every check stands here, in arguments.h and in
 // gallery_bindings.cc; the kernels check nothing. Users call speakersdk.scoring and
-// speakersdk.gallery, which convert their inputs first.
+// speakersdk.gallery.gallery, which convert their inputs first.
 
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>

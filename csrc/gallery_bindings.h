@@ -5,7 +5,7 @@
 
 namespace speakersdk {
 
-// The functions behind speakersdk.gallery and the float32 matrix of speakersdk.scoring.
+// The functions behind speakersdk.gallery.gallery and the float32 matrix of speakersdk.scoring.
 void DefineGallery(pybind11::module_& module);
 
 }  // namespace speakersdk

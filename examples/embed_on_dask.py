@@ -12,8 +12,8 @@ from pathlib import Path
 
 from distributed import Client, LocalCluster, as_completed
 
-from speakersdk.bulk_embedding import EmbeddingJob, chunks, embed_chunk, read_recordings
-from speakersdk.embedding_file import join_tables, write_table
+from speakersdk.evaluation.bulk import EmbeddingJob, chunks, embed_chunk, read_recordings
+from speakersdk.evaluation.embedding_table import join_tables, write_table
 from speakersdk.models import default_model_path
 
 

@@ -8,12 +8,18 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from speakersdk.calibration import Calibration, balanced_weights, fit_calibration
-from speakersdk.encoder import SpeakerEncoder
+from speakersdk.calibration.calibration import Calibration, balanced_weights, fit_calibration
+from speakersdk.encoder.load import SpeakerEncoder
+from speakersdk.evaluation.encode_trials import score_trials
+from speakersdk.evaluation.trials import (
+    Segment,
+    read_segments,
+    read_trials,
+    share_audio,
+    used_segments,
+)
 from speakersdk.metrics import eer
-from speakersdk.trial_encoding import score_trials
-from speakersdk.trials import Segment, read_segments, read_trials, share_audio, used_segments
-from speakersdk_training.trial_audio import read_segment_audio
+from speakersdk_training.evaluation.trial_audio import read_segment_audio
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

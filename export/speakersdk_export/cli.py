@@ -95,7 +95,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _model(arguments: argparse.Namespace) -> None:
     import numpy as np
 
-    from speakersdk.audio import read_audio
+    from speakersdk.audio.waveform import read_audio
     from speakersdk_export.calibrate import CalibrationTrials
     from speakersdk_export.onnx_export import export_model
     from speakersdk_training.checkpoint import load_encoder
@@ -140,7 +140,7 @@ def _model(arguments: argparse.Namespace) -> None:
 def _quantize(arguments: argparse.Namespace) -> None:
     from speakersdk_export.calibrate import CalibrationTrials
     from speakersdk_export.quantize import quantize_model, training_speech
-    from speakersdk_training.corpus import read_corpus
+    from speakersdk_training.data.corpus import read_corpus
 
     listed = read_corpus(arguments.layout, arguments.corpus)
     report = quantize_model(
@@ -173,8 +173,8 @@ def _check(arguments: argparse.Namespace) -> None:
 
 
 def _info(arguments: argparse.Namespace) -> None:
-    from speakersdk.manifest import PREFIX, ModelManifest
-    from speakersdk.onnx_session import open_session
+    from speakersdk.encoder.manifest import PREFIX, ModelManifest
+    from speakersdk.runtime.session import open_session
 
     manifest = ModelManifest.from_metadata(open_session(arguments.file).metadata)
     fields = {

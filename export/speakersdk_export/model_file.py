@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import onnx
 
-from speakersdk.encoder import load_encoder
+from speakersdk.encoder.load import load_encoder
+from speakersdk.encoder.manifest import ModelManifest
 from speakersdk.errors import ModelError
-from speakersdk.manifest import ModelManifest
 
 # Twice the rounding of a float32 norm of some hundred values.
 _LENGTH_TOLERANCE = 1e-5

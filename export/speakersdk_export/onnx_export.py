@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from speakersdk.arrays import Waveform
-from speakersdk.encoder import load_encoder
-from speakersdk.manifest import ModelManifest
+from speakersdk.encoder.load import load_encoder
+from speakersdk.encoder.manifest import ModelManifest
 from speakersdk_export.calibrate import CalibrationTrials, calibrate, score_lists
-from speakersdk_export.graph import stateful_graph, windowed_graph
+from speakersdk_export.graph.stateful import stateful_graph, windowed_graph
 from speakersdk_export.model_file import check_graph, complete_or_absent, write_model
 from speakersdk_export.parity import Difference, check_parity
 from speakersdk_training.checkpoint import CheckpointInfo

@@ -18,11 +18,11 @@ import torch
 from python_speech_features import sigproc
 
 from speakersdk.arrays import Waveform
-from speakersdk.encoder import load_encoder
-from speakersdk.frontend import FrontendConfig
-from speakersdk.onnx_session import OnnxSession, open_session
+from speakersdk.encoder.frontend import FrontendConfig
+from speakersdk.encoder.load import load_encoder
+from speakersdk.runtime.session import OnnxSession, open_session
 from speakersdk_export.errors import ParityError
-from speakersdk_export.graph import log_mel_graph
+from speakersdk_export.graph.stateful import log_mel_graph
 from speakersdk_training.models import BlstmEncoder, LogMel, TdnnEncoder
 from speakersdk_training.models.mel_filters import analysis_window, mel_filters
 

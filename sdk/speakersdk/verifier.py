@@ -12,33 +12,33 @@ from typing import Any
 
 import numpy as np
 
-from speakersdk.adaptation import Adaptation, adapt
 from speakersdk.arrays import Embedding
-from speakersdk.calibration import Calibration
-from speakersdk.calibration_profile import CalibrationProfile, find_profile
-from speakersdk.compute_device import Precision
-from speakersdk.decision import Decision, Identification, Verdict
-from speakersdk.decision_rule import DecisionRule, Request
-from speakersdk.encoder import Encoding, hop_encoder, load_encoder, recalibrated
-from speakersdk.enrollment import NEEDED_S, Enrollment
+from speakersdk.audio.microphone import Microphone
+from speakersdk.audio.recordings import Recording, load_recording, recording_label
+from speakersdk.calibration.calibration import Calibration
+from speakersdk.decision.outcome import Decision, Identification, Verdict
+from speakersdk.decision.rule import DecisionRule, Request, speech_shortage
+from speakersdk.decision.sequential import SequentialBounds
+from speakersdk.encoder.load import Encoding, hop_encoder, load_encoder, recalibrated
+from speakersdk.encoder.manifest import ModelManifest
+from speakersdk.enrollment.adaptation import Adaptation, adapt
+from speakersdk.enrollment.live import NEEDED_S, Enrollment
+from speakersdk.enrollment.measure import RecordingQuality
+from speakersdk.enrollment.recordings import enroll_recordings, measure, measure_recordings
 from speakersdk.errors import (
     AudioTooShortError,
     ConfigError,
     InvalidAudioError,
     ModelError,
 )
-from speakersdk.manifest import ModelManifest
-from speakersdk.microphone import Microphone
 from speakersdk.models import default_model_path
-from speakersdk.recording import Recording, load_recording, recording_label, speech_shortage
-from speakersdk.recording_enrollment import enroll_recordings, measure, measure_recordings
-from speakersdk.recording_quality import RecordingQuality
+from speakersdk.recalibration.profile import CalibrationProfile, find_profile
+from speakersdk.runtime.compute_device import Precision
 from speakersdk.scoring import symmetric_kl, symmetric_kl_to_many
-from speakersdk.sequential_decision import SequentialBounds
-from speakersdk.stream_pool import StreamPool
-from speakersdk.stream_update import StreamUpdate
-from speakersdk.streaming import SILENCE_S, SpeakerStream, StreamOptions, hop_sizes
-from speakersdk.voiceprint import Voiceprint, check_distinct, check_name
+from speakersdk.streaming.pool import StreamPool
+from speakersdk.streaming.stream import SILENCE_S, SpeakerStream, StreamOptions, hop_sizes
+from speakersdk.streaming.update import StreamUpdate
+from speakersdk.voiceprint.voiceprint import Voiceprint, check_distinct, check_name
 
 
 class Verifier:
@@ -57,7 +57,7 @@ class Verifier:
             probability counts the prior in.
         c_miss, c_fa: costs of a false reject and of a false accept, with `prior`.
         device, strict, precision, num_threads: where and how the model runs, see
-            `speakersdk.session_options.SessionOptions`.
+            `speakersdk.runtime.options.SessionOptions`.
         calibration: name of what `speakersdk calibrate` stored; None = the model's own.
 
     Raises:
@@ -118,7 +118,7 @@ class Verifier:
 
         Args:
             recordings: one or more of the same speaker; see `quality` for what is expected of them.
-            name: see `speakersdk.voiceprint.check_name`.
+            name: see `speakersdk.voiceprint.voiceprint.check_name`.
             sample_rate_hz: rate of those recordings that are arrays.
             accept: members of `AudioProblem`, or their keys, to overlook.
             append_to: a voiceprint of the same name to add the recordings to; they must be like it.
@@ -148,7 +148,7 @@ class Verifier:
     ) -> Adaptation:
         """Let a voiceprint follow the voice, if the recording is certainly its speaker's and good.
 
-        Nothing does so unasked; see `speakersdk.adaptation`. `Voiceprint.reverted` undoes it.
+        Nothing does so unasked. `Voiceprint.reverted` undoes it.
 
         Raises:
             AudioError, IncompatibleModelError, ModelError: as `verify`.
@@ -191,7 +191,7 @@ class Verifier:
             probe = self._encode(recording, sample_rate_hz)
         except AudioTooShortError as error:
             return _unanswered(Verdict.INCONCLUSIVE, str(error), rule, voiceprints, speech_s=0.0)
-        if shortage := speech_shortage(probe, self.manifest.calibration):
+        if shortage := speech_shortage(probe.speech_s, probe.duration_s, self.manifest.calibration):
             return _unanswered(*shortage, rule, voiceprints, speech_s=probe.speech_s)
         divergences = symmetric_kl_to_many(
             probe.embedding, np.stack([voiceprint.embedding for voiceprint in voiceprints])
@@ -276,7 +276,7 @@ class Verifier:
         """Enroll from audio that arrives in chunks, with progress and feedback.
 
         Args:
-            name: see `speakersdk.voiceprint.check_name`.
+            name: see `speakersdk.voiceprint.voiceprint.check_name`.
             needed_s: net speech of good quality to collect.
 
         Raises:
@@ -319,7 +319,7 @@ class Verifier:
             AudioError: the recording is unreadable, too short or without speech.
         """
         encoding = self._encode(recording, sample_rate_hz)
-        if shortage := speech_shortage(encoding, None):
+        if shortage := speech_shortage(encoding.speech_s, encoding.duration_s, None):
             raise InvalidAudioError(f"{recording_label(recording)}: {shortage[1]}")
         return encoding.embedding
 

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from speakersdk.arrays import Waveform
-from speakersdk.compute_device import Precision
-from speakersdk.encoder import SpeakerEncoder, hop_encoder, load_encoder
+from speakersdk.encoder.hop import HopEncoder, HopSizes
+from speakersdk.encoder.load import SpeakerEncoder, hop_encoder, load_encoder
 from speakersdk.errors import ConfigError
-from speakersdk.hop_encoder import HopEncoder, HopSizes
+from speakersdk.runtime.compute_device import Precision
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,11 +56,11 @@ def warm_up(
 
     Args:
         model: the file.
-        device, strict, precision, num_threads: see `speakersdk.session_options.SessionOptions`.
+        device, strict, precision, num_threads: see `speakersdk.runtime.options.SessionOptions`.
         num_streams: capacity of a stream pool; 1 = a single stream.
 
     Raises:
-        ConfigError, MissingDependencyError, ModelError: see `speakersdk.encoder.load_encoder`.
+        ConfigError, MissingDependencyError, ModelError: see `speakersdk.encoder.load.load_encoder`.
     """
     if num_streams < 1:
         raise ConfigError(f"expected num_streams >= 1, got {num_streams}")

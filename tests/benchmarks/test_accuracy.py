@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from speakersdk.trials import Segment, Trial
+from speakersdk.evaluation.trials import Segment, Trial
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from speakersdk.encoder import load_encoder
+from speakersdk.encoder.load import load_encoder
+from speakersdk.encoder.stateful_blocks import call_shapes
 from speakersdk.models import default_model_path
-from speakersdk.stateful_blocks import call_shapes
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 

@@ -17,9 +17,9 @@ import pytest
 import torch
 
 from speakersdk.arrays import Waveform
-from speakersdk.audio import read_audio
+from speakersdk.audio.waveform import read_audio
 from speakersdk_export.calibrate import CalibrationTrials
-from speakersdk_export.graph import stateful_graph, windowed_graph
+from speakersdk_export.graph.stateful import stateful_graph, windowed_graph
 from speakersdk_export.model_file import write_model
 from speakersdk_export.onnx_export import make_manifest
 from speakersdk_training.checkpoint import CheckpointInfo, weights_sha256

@@ -3,10 +3,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from speakersdk.encoder import load_encoder
+from speakersdk.encoder.load import load_encoder
 from speakersdk.errors import ConfigError
+from speakersdk.evaluation.trials import read_segments
 from speakersdk.metrics import eer
-from speakersdk.trials import read_segments
 from speakersdk_export.calibrate import CalibrationTrials, calibrate, score_lists
 
 pytestmark = pytest.mark.export

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from speakersdk.arrays import Waveform
-from speakersdk.encoder import load_encoder
+from speakersdk.encoder.load import load_encoder
 from speakersdk_export import onnx_export
 from speakersdk_export.calibrate import CalibrationTrials
 from speakersdk_export.errors import ParityError

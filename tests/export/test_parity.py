@@ -6,11 +6,11 @@ import pytest
 import torch
 
 from speakersdk.arrays import Waveform
-from speakersdk.audio import read_audio
-from speakersdk.encoder import load_encoder
-from speakersdk.frontend import FrontendConfig
+from speakersdk.audio.waveform import read_audio
+from speakersdk.encoder.frontend import FrontendConfig
+from speakersdk.encoder.load import load_encoder
 from speakersdk_export.errors import ParityError
-from speakersdk_export.graph import stateful_graph
+from speakersdk_export.graph.stateful import stateful_graph
 from speakersdk_export.model_file import write_model
 from speakersdk_export.parity import (
     BATCHES,

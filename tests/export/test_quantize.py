@@ -6,16 +6,16 @@ import onnx
 import pytest
 
 from speakersdk.arrays import Waveform
-from speakersdk.encoder import load_encoder
+from speakersdk.encoder.load import load_encoder
+from speakersdk.encoder.manifest import ModelManifest
 from speakersdk.errors import ConfigError
-from speakersdk.manifest import ModelManifest
-from speakersdk.onnx_session import open_session
+from speakersdk.runtime.session import open_session
 from speakersdk_export import quantize
 from speakersdk_export.calibrate import CalibrationTrials
 from speakersdk_export.errors import AccuracyError, ParityError
 from speakersdk_export.model_file import check_file
 from speakersdk_export.quantize import Precision, convertible_layers, quantize_model
-from speakersdk_training.corpus import Utterance
+from speakersdk_training.data.corpus import Utterance
 
 pytestmark = pytest.mark.export
 MODELS = Path(__file__).parents[1] / "data" / "models"

@@ -15,8 +15,8 @@ import numpy as np
 from fuzz_driver import fuzz
 
 from speakersdk.errors import GalleryError
-from speakersdk.gallery import Gallery
-from speakersdk.gallery_file import MAGIC
+from speakersdk.gallery.file import MAGIC
+from speakersdk.gallery.gallery import Gallery
 
 FOLDER = tempfile.TemporaryDirectory(prefix="speakersdk-fuzz-")
 PATH = Path(FOLDER.name) / "fuzzed.gallery"

@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from speakersdk.calibration import Calibration, OperatingPoint
-from speakersdk.frontend import FrontendConfig
-from speakersdk.manifest import ModelManifest
+from speakersdk.calibration.calibration import Calibration, OperatingPoint
+from speakersdk.encoder.frontend import FrontendConfig
+from speakersdk.encoder.manifest import ModelManifest
 
 REPOSITORY = Path(__file__).parents[2]
 DOCUMENTS = sorted(

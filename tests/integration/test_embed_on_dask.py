@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from speakersdk.bulk_embedding import EmbeddingJob, embed_recordings, read_recordings
-from speakersdk.embedding_file import read_table
+from speakersdk.evaluation.bulk import EmbeddingJob, embed_recordings, read_recordings
+from speakersdk.evaluation.embedding_table import read_table
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "embed_on_dask.py"
 

@@ -20,8 +20,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from speakersdk.audio import SAMPLE_RATE_HZ, read_audio
-from speakersdk.onnx_session import OnnxSession, open_session
+from speakersdk.audio.waveform import SAMPLE_RATE_HZ, read_audio
+from speakersdk.runtime.session import OnnxSession, open_session
 from speakersdk.verifier import Verifier
 
 BUDGETS: dict[str, float] = json.loads(

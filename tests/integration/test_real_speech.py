@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from speakersdk.audio import SAMPLE_RATE_HZ
-from speakersdk.decision import Verdict
+from speakersdk.audio.waveform import SAMPLE_RATE_HZ
+from speakersdk.decision.outcome import Verdict
 from speakersdk.verifier import Verifier
 
 pytestmark = pytest.mark.speech

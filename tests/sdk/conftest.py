@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from speakersdk.demo_clips import FOLDER
-from speakersdk.manifest import PREFIX
+from speakersdk.encoder.manifest import PREFIX
 from speakersdk.verifier import Verifier
 
 

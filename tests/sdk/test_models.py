@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import speakersdk.models
-from speakersdk.encoder import load_encoder
+from speakersdk.encoder.load import load_encoder
 from speakersdk.errors import ModelError
 from speakersdk.models import default_model_path
 

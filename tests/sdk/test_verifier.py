@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 import soundfile as sf
 
-from speakersdk.audio import SAMPLE_RATE_HZ, read_audio
-from speakersdk.calibration import Calibration, OperatingPoint
-from speakersdk.decision import Verdict
+from speakersdk.audio.waveform import SAMPLE_RATE_HZ, read_audio
+from speakersdk.calibration.calibration import Calibration, OperatingPoint
+from speakersdk.decision.outcome import Verdict
 from speakersdk.errors import (
     AudioTooShortError,
     ConfigError,
@@ -26,7 +26,7 @@ from speakersdk.errors import (
 )
 from speakersdk.scoring import symmetric_kl
 from speakersdk.verifier import Verifier
-from speakersdk.voiceprint import Voiceprint
+from speakersdk.voiceprint.voiceprint import Voiceprint
 
 EditModel = Callable[..., Path]
 

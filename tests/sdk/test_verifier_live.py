@@ -8,9 +8,9 @@ from typing import Any, Self
 import numpy as np
 import pytest
 
-from speakersdk.audio import read_audio
+from speakersdk.audio.microphone import CaptureCounters
+from speakersdk.audio.waveform import read_audio
 from speakersdk.errors import ConfigError
-from speakersdk.microphone import CaptureCounters
 from speakersdk.verifier import Verifier
 
 

@@ -14,7 +14,7 @@ from speakersdk_training.checkpoint import config_to_dict, make_encoder
 from speakersdk_training.config import TrainConfig, config_from_dict, load_config
 from speakersdk_training.errors import TrainingError
 
-CONFIGS = Path(__file__).parents[2] / "training" / "configs"
+CONFIGS = Path(__file__).parents[2] / "training" / "experiments"
 TEXT = """
 [run]
 name = "n"

@@ -88,7 +88,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _fit(arguments: argparse.Namespace) -> int:
     from speakersdk_training.config import load_config
-    from speakersdk_training.fit import fit
+    from speakersdk_training.fit.run import fit
 
     fit(
         load_config(arguments.config, tuple(arguments.set)),
@@ -100,9 +100,9 @@ def _fit(arguments: argparse.Namespace) -> int:
 
 def _evaluate(arguments: argparse.Namespace) -> int:
     from speakersdk_training.checkpoint import load_encoder, read_checkpoint
+    from speakersdk_training.compute.device import pick_device
     from speakersdk_training.config import config_from_dict
-    from speakersdk_training.device import pick_device
-    from speakersdk_training.evaluate import load_trial_sets
+    from speakersdk_training.evaluation.evaluate import load_trial_sets
 
     encoder, info = load_encoder(arguments.checkpoint)
     config = config_from_dict(read_checkpoint(arguments.checkpoint)["config"])
@@ -124,8 +124,8 @@ def _evaluate(arguments: argparse.Namespace) -> int:
 
 
 def _speech_head(arguments: argparse.Namespace) -> int:
-    from speakersdk_training.device import pick_device
-    from speakersdk_training.speech_head import SpeechHeadConfig, train_speech_head
+    from speakersdk_training.compute.device import pick_device
+    from speakersdk_training.fit.speech_head import SpeechHeadConfig, train_speech_head
 
     train_speech_head(
         arguments.checkpoint,
@@ -146,9 +146,9 @@ def _speech_head(arguments: argparse.Namespace) -> int:
 def _speech_labels(arguments: argparse.Namespace) -> int:
     import numpy as np
 
-    from speakersdk_training.corpus import read_corpus
+    from speakersdk_training.data.corpus import read_corpus
+    from speakersdk_training.data.speech_labels import label_corpus
     from speakersdk_training.errors import TrainingError
-    from speakersdk_training.speech_labels import label_corpus
 
     if not arguments.output.parent.is_dir():  # said before hours of work, not after
         raise TrainingError(f"expected a folder at {arguments.output.parent}, found none")
@@ -161,8 +161,8 @@ def _speech_labels(arguments: argparse.Namespace) -> int:
 def _trials(arguments: argparse.Namespace) -> int:
     import numpy as np
 
-    from speakersdk_training.corpus import read_corpus
-    from speakersdk_training.trial_lists import cut_segments, draw_trials, write_trials
+    from speakersdk_training.data.corpus import read_corpus
+    from speakersdk_training.evaluation.trial_lists import cut_segments, draw_trials, write_trials
 
     utterances = [
         utterance

@@ -14,9 +14,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
+from speakersdk.encoder.frontend import FrontendConfig
 from speakersdk.errors import ConfigError
-from speakersdk.frontend import FrontendConfig
 from speakersdk_training.augment import AugmentConfig, SpecAugmentConfig
+from speakersdk_training.compute.optim import OptimConfig
+from speakersdk_training.data.speaker_draws import SamplerConfig
 from speakersdk_training.errors import TrainingError
 from speakersdk_training.losses import (
     JensenShannonConfig,
@@ -27,8 +29,6 @@ from speakersdk_training.losses import (
     PrototypicalConfig,
 )
 from speakersdk_training.models import BlstmConfig, TdnnConfig
-from speakersdk_training.optim import OptimConfig
-from speakersdk_training.speaker_draws import SamplerConfig
 
 T = TypeVar("T")
 

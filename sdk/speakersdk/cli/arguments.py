@@ -6,9 +6,9 @@ import argparse
 from pathlib import Path
 from typing import TypeAlias
 
-from speakersdk.decision_rule import DEFAULT_FAR
+from speakersdk.decision.rule import DEFAULT_FAR
 from speakersdk.verifier import Verifier
-from speakersdk.voiceprint_store import VoiceprintStore, default_folder
+from speakersdk.voiceprint.store import VoiceprintStore, default_folder
 
 Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 

@@ -7,15 +7,15 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from speakersdk.audio import read_audio
+from speakersdk.audio.waveform import read_audio
 from speakersdk.cli import arguments as shared
 from speakersdk.cli.output import print_json, print_table
-from speakersdk.decision_rule import DEFAULT_FAR
-from speakersdk.encoder import load_encoder
+from speakersdk.decision.rule import DEFAULT_FAR
+from speakersdk.encoder.load import load_encoder
 from speakersdk.errors import CalibrationError
 from speakersdk.models import default_model_path
-from speakersdk.recalibration import OwnTrials, Refit, profile, recalibrate
-from speakersdk.voiceprint import check_name
+from speakersdk.recalibration.refit import OwnTrials, Refit, profile, recalibrate
+from speakersdk.voiceprint.voiceprint import check_name
 
 
 def add_command(commands: shared.Subparsers) -> None:

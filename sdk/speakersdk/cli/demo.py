@@ -9,10 +9,10 @@ import argparse
 import time
 from dataclasses import asdict, dataclass
 
-from speakersdk.audio import SAMPLE_RATE_HZ, read_audio
+from speakersdk.audio.waveform import SAMPLE_RATE_HZ, read_audio
 from speakersdk.cli import arguments as shared
 from speakersdk.cli.output import decision_cells, print_json, print_table
-from speakersdk.decision import Decision
+from speakersdk.decision.outcome import Decision
 from speakersdk.demo_clips import FOLDER
 from speakersdk.verifier import Verifier
 

@@ -22,7 +22,7 @@ def add_command(commands: shared.Subparsers) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """List them."""
-    from speakersdk.microphone import find_device, list_devices
+    from speakersdk.audio.microphone import find_device, list_devices
 
     find_device()  # no device at all is an error that says what to do
     devices = list_devices()

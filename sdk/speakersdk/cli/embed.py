@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from speakersdk.bulk_embedding import EmbeddingJob, Progress, embed_recordings, read_recordings
 from speakersdk.cli import arguments as shared
 from speakersdk.cli.output import print_json
+from speakersdk.evaluation.bulk import EmbeddingJob, Progress, embed_recordings, read_recordings
 from speakersdk.models import default_model_path
 
 

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from speakersdk.audio_quality import AudioProblem
+from speakersdk.audio.levels import AudioProblem
 from speakersdk.cli import arguments as shared
 from speakersdk.cli.output import print_json
 from speakersdk.cli.voiceprints import check_file, summary
-from speakersdk.enrollment import NEEDED_S
-from speakersdk.voiceprint import Voiceprint, check_name
+from speakersdk.enrollment.live import NEEDED_S
+from speakersdk.voiceprint.voiceprint import Voiceprint, check_name
 
 _ALL: Final = "all"
 

@@ -12,21 +12,21 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from speakersdk.calibration import Calibration
+from speakersdk.calibration.calibration import Calibration
 from speakersdk.cli import arguments as shared
 from speakersdk.cli.output import print_json, print_table
 from speakersdk.errors import ConfigError
-from speakersdk.evaluation import Figures, ScoredTrials, evaluate, evaluate_conditions
-from speakersdk.models import default_model_path
-from speakersdk.plots import draw_plots
-from speakersdk.trial_encoding import EncodingJob, Progress, encode_segments, score_trials
-from speakersdk.trial_forms import (
+from speakersdk.evaluation.encode_trials import EncodingJob, Progress, encode_segments, score_trials
+from speakersdk.evaluation.plots import draw_plots
+from speakersdk.evaluation.report import Figures, ScoredTrials, evaluate, evaluate_conditions
+from speakersdk.evaluation.trial_forms import (
     ListedTrial,
     read_listed_trials,
     read_scores,
     read_speakers,
 )
-from speakersdk.trials import Piece, Segment, read_segments, share_audio, used_segments
+from speakersdk.evaluation.trials import Piece, Segment, read_segments, share_audio, used_segments
+from speakersdk.models import default_model_path
 
 
 def add_command(commands: shared.Subparsers) -> None:

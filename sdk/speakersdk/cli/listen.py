@@ -10,16 +10,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, Final
 
+from speakersdk.audio.microphone import CaptureCounters
 from speakersdk.cli import arguments as shared
 from speakersdk.cli.meters import enrollment_meter, verdict_text, verification_meter
 from speakersdk.cli.sources import MicrophoneSource, Source, open_source
-from speakersdk.decision import Verdict
-from speakersdk.enrollment import NEEDED_S, EnrollmentProgress
+from speakersdk.decision.outcome import Verdict
+from speakersdk.enrollment.live import NEEDED_S, EnrollmentProgress
 from speakersdk.errors import ConfigError, DuplicateSpeakerError, EnrollmentError
-from speakersdk.microphone import CaptureCounters
-from speakersdk.stream_update import StreamUpdate
+from speakersdk.streaming.update import StreamUpdate
 from speakersdk.verifier import Verifier
-from speakersdk.voiceprint import Voiceprint, check_name
+from speakersdk.voiceprint.voiceprint import Voiceprint, check_name
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from speakersdk.audio_quality import QUIET_DBFS
-from speakersdk.decision import Verdict
-from speakersdk.enrollment import EnrollmentProgress
-from speakersdk.microphone import CaptureCounters
-from speakersdk.stream_update import Candidate, StreamUpdate
+from speakersdk.audio.levels import QUIET_DBFS
+from speakersdk.audio.microphone import CaptureCounters
+from speakersdk.decision.outcome import Verdict
+from speakersdk.enrollment.live import EnrollmentProgress
+from speakersdk.streaming.update import Candidate, StreamUpdate
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Sequence
 
-from speakersdk.decision import Decision
+from speakersdk.decision.outcome import Decision
 
 
 def print_json(document: object) -> None:

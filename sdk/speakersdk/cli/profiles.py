@@ -11,7 +11,7 @@ from speakersdk.cli import arguments as shared
 from speakersdk.cli.output import print_json, print_table
 from speakersdk.cli.voiceprints import check_file, summary
 from speakersdk.errors import SpeakerSdkError
-from speakersdk.voiceprint import Voiceprint
+from speakersdk.voiceprint.voiceprint import Voiceprint
 
 
 def add_command(commands: shared.Subparsers) -> None:

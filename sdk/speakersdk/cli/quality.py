@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 
-from speakersdk.audio_quality import CLIPPED_HOPS_SHARE, NARROW_BAND_DB, NOISY_SNR_DB, QUIET_DBFS
+from speakersdk.audio.levels import CLIPPED_HOPS_SHARE, NARROW_BAND_DB, NOISY_SNR_DB, QUIET_DBFS
 from speakersdk.cli import arguments as shared
 from speakersdk.cli.output import print_json, print_table
-from speakersdk.recording_quality import RecordingQuality
-from speakersdk.voice_cohesion import OTHER_VOICE_LLR, SECOND_VOICE_LLR
+from speakersdk.decision.one_voice import OTHER_VOICE_LLR, SECOND_VOICE_LLR
+from speakersdk.enrollment.measure import RecordingQuality
 
 
 def add_command(commands: shared.Subparsers) -> None:

@@ -12,9 +12,9 @@ from typing import BinaryIO, Final, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from speakersdk.audio import SAMPLE_RATE_HZ, StreamResampler, read_audio
+from speakersdk.audio.microphone import CaptureCounters, Microphone, wait_for_device
+from speakersdk.audio.waveform import SAMPLE_RATE_HZ, StreamResampler, read_audio
 from speakersdk.errors import ConfigError, MicrophoneError
-from speakersdk.microphone import CaptureCounters, Microphone, wait_for_device
 
 _CHUNK_S: Final = 0.1
 _BYTES_PER_SAMPLE: Final = 2

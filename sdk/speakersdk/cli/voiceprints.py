@@ -9,11 +9,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from speakersdk.audio_quality import AudioProblem
+from speakersdk.audio.levels import AudioProblem
 from speakersdk.errors import ConfigError, UnknownSpeakerError
 from speakersdk.verifier import Verifier
-from speakersdk.voiceprint import SUFFIX, Voiceprint, check_name
-from speakersdk.voiceprint_store import VoiceprintStore
+from speakersdk.voiceprint.store import VoiceprintStore
+from speakersdk.voiceprint.voiceprint import SUFFIX, Voiceprint, check_name
 
 REFERENCE_HELP: Final = (
     "an enrolled name, a .voiceprint file or a recording (@NAME is always a name, ./FILE a file)"

@@ -8,8 +8,8 @@ from typing import get_args
 
 from speakersdk.cli import arguments as shared
 from speakersdk.cli.output import print_json, print_table
-from speakersdk.compute_device import Precision
 from speakersdk.models import default_model_path
+from speakersdk.runtime.compute_device import Precision
 
 
 def add_command(commands: shared.Subparsers) -> None:

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import torch
 
-from speakersdk.frontend import FrontendConfig
-from speakersdk_export.graph import stateful_graph, windowed_graph
+from speakersdk.encoder.frontend import FrontendConfig
+from speakersdk_export.graph.stateful import stateful_graph, windowed_graph
 from speakersdk_export.model_file import write_model
 from speakersdk_export.onnx_export import make_manifest
 from speakersdk_training.checkpoint import CheckpointInfo, weights_sha256

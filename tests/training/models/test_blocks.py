@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch.nn import functional
 
+from speakersdk.encoder.frontend import FrontendConfig
 from speakersdk.errors import ConfigError
-from speakersdk.frontend import FrontendConfig
 from speakersdk_training.models import TdnnConfig, TdnnEncoder
 from speakersdk_training.models.blocks import BandBlock, CausalBlock, FrameSqueeze, PlanarFront
 

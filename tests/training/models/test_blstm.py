@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import torch
 
+from speakersdk.encoder.frontend import FrontendConfig
 from speakersdk.errors import ConfigError
-from speakersdk.frontend import FrontendConfig
 from speakersdk_training.losses import PairwiseKl, PairwiseKlConfig
 from speakersdk_training.models import (
     BlstmConfig,

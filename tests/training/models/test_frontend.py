@@ -12,8 +12,8 @@ import pytest
 import python_speech_features
 import torch
 
-from speakersdk.audio import read_audio
-from speakersdk.frontend import FrontendConfig
+from speakersdk.audio.waveform import read_audio
+from speakersdk.encoder.frontend import FrontendConfig
 from speakersdk_training.models import LogMel, papers_frontend
 from speakersdk_training.models.mel_filters import mel_filters
 

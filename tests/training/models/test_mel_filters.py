@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import python_speech_features
 
-from speakersdk.frontend import FrontendConfig
+from speakersdk.encoder.frontend import FrontendConfig
 from speakersdk_training.models import papers_frontend
 from speakersdk_training.models.mel_filters import analysis_window, mel_filters
 

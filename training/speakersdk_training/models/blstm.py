@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from speakersdk.encoder.frontend import FrontendConfig
 from speakersdk.errors import ConfigError
-from speakersdk.frontend import FrontendConfig
 from speakersdk_training.models.frontend import LogMel
 
 Activation = Literal["linear", "prelu", "relu", "softplus"]

@@ -1,7 +1,7 @@
 """Log-mel front end as one strided convolution, so that it exports into the ONNX graph.
 
 The convolution's kernel folds pre-emphasis, window and DFT; the mel matrix follows
-(speakersdk.frontend defines both).
+(speakersdk.encoder.frontend defines both).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from speakersdk.frontend import FrontendConfig
+from speakersdk.encoder.frontend import FrontendConfig
 from speakersdk_training.models.mel_filters import analysis_window, mel_filters
 
 

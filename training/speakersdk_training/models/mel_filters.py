@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from speakersdk.frontend import FrontendConfig
+from speakersdk.encoder.frontend import FrontendConfig
 
 # Slaney's scale is linear below 1 kHz (15 mel) and rises by a factor of 6.4 in 27 mel above.
 _LINEAR_HZ_PER_MEL = 200 / 3

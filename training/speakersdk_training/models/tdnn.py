@@ -16,8 +16,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from speakersdk.encoder.frontend import FrontendConfig
 from speakersdk.errors import ConfigError
-from speakersdk.frontend import FrontendConfig
 from speakersdk_training.models.blocks import BandBlock, CausalBlock, PlanarFront
 from speakersdk_training.models.convolutions import PointwiseConv
 from speakersdk_training.models.frontend import LogMel

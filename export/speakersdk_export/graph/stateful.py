@@ -1,0 +1,233 @@
+"""From a torch encoder to an ONNX graph of few, large operators.
+
+torch.export -> ONNX operators -> constants folded, batch normalisation folded into convolutions
+
+Only exact rewrites are applied. The exporter's own optimiser also drops additions of 1e-8 and less,
+which would take the floor out of the front end's logarithm and make digital silence infinite.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import logging
+import warnings
+from collections.abc import Iterator
+from typing import Any, Final
+
+import numpy as np
+import onnx
+import onnx_ir as ir
+import torch
+from onnx_ir.passes import common as passes
+from onnxscript import optimizer, rewriter
+from onnxscript.rewriter.rules import common as rules
+from torch import nn
+
+from speakersdk_export.graph.convolution import with_planar_convolutions
+from speakersdk_export.graph.lstm import OnnxLstm
+from speakersdk_export.graph.pooling import with_folded_normalisation, with_summing_product
+from speakersdk_export.graph.reshapes import with_single_reshapes
+from speakersdk_training.models import BlstmEncoder, LogMel, TdnnEncoder
+
+# The oldest opset of the exporter; every onnxruntime that we support reads it.
+OPSET: Final = 18
+# Constants of any size are folded: the graph holds its weights only once.
+_FOLD_BYTES: Final = 2**30
+_EXACT_RULES: Final = (
+    rules.fuse_batchnorm_into_conv_rule,
+    rules.fuse_batchnorm_into_gemm_rule,
+    rules.collapse_slice_rule,
+    rules.collapse_slice2_rule,
+    rules.materialize_reshape_shape_rule,
+    rules.no_op_cast_rule,
+    rules.no_op_expand_rule,
+    rules.no_op_transpose_rule,
+    rules.transpose_transpose_rule,
+    *rules.expand_before_binary_op_rules,
+)
+# Any sizes above 1 do: torch.export takes a size of 0 or 1 for a constant.
+_TRACED_BATCH: Final = 2
+_TRACED_FRAMES: Final = 10
+
+
+def stateful_graph(encoder: TdnnEncoder, *, has_speech_head: bool) -> onnx.ModelProto:
+    """The stateful graph contract (docs/formats.md) of an encoder in eval mode."""
+    config = encoder.frontend.config
+    num_samples = config.context_samples + _TRACED_FRAMES * config.hop_samples
+    cache, statistics = encoder.start(_TRACED_BATCH)
+    model = _trace(
+        encoder,
+        {
+            "samples": (torch.zeros(_TRACED_BATCH, num_samples), "num_samples"),
+            "frame_weights": (torch.ones(_TRACED_BATCH, _TRACED_FRAMES), "frames"),
+            "cache": (cache, None),
+            "statistics": (statistics, None),
+        },
+        {"embedding": None, "hop_statistics": None, "speech": "frames", "next_cache": None},
+    )
+    if not has_speech_head:
+        outputs = model.graph.outputs
+        outputs.remove(next(output for output in outputs if output.name == "speech"))
+    graph = with_several_windows(_simplified(model))
+    graph = with_folded_normalisation(with_summing_product(graph))
+    return with_single_reshapes(with_planar_convolutions(graph))
+
+
+def with_several_windows(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Let one call of a stateful graph embed R windows of each stream; with R = 1 nothing changes.
+
+    ``statistics`` becomes (B, R * statistics_size) and ``embedding`` (B * R, D), stream by stream.
+    A window costs one row of the last layer. The trace cannot say so: it takes R for a constant.
+    """
+    graph = model.graph
+    statistics = next(value for value in graph.input if value.name == "statistics")
+    size_axis = statistics.type.tensor_type.shape.dim[1]
+    index, addition = next(
+        (index, node) for index, node in enumerate(graph.node) if "statistics" in node.input
+    )
+    if addition.op_type != "Add" or "hop_statistics" not in addition.input:
+        raise ValueError(
+            f"expected statistics + hop_statistics in the graph, got {addition.op_type} of "
+            f"{list(addition.input)}"
+        )
+    total = addition.output[0]
+    constants = {
+        "windows_shape": [0, -1, size_axis.dim_value],  # 0: the batch as it is
+        "rows_shape": [-1, size_axis.dim_value],
+        "window_axis": [1],
+    }
+    graph.initializer.extend(
+        onnx.numpy_helper.from_array(np.array(values, np.int64), name)
+        for name, values in constants.items()
+    )
+    make = onnx.helper.make_node
+    nodes = [
+        make("Reshape", ["statistics", "windows_shape"], ["windows"], name="windows"),
+        make("Unsqueeze", ["hop_statistics", "window_axis"], ["hop_window"], name="hop_window"),
+        make("Add", ["windows", "hop_window"], ["windows_and_hop"], name="windows_and_hop"),
+        make("Reshape", ["windows_and_hop", "rows_shape"], [total], name="window_rows"),
+    ]
+    del graph.node[index]
+    for offset, node in enumerate(nodes):
+        graph.node.insert(index + offset, node)
+    size_axis.Clear()
+    size_axis.dim_param = "window_statistics"
+    embedding = next(value for value in graph.output if value.name == "embedding")
+    embedding.type.tensor_type.shape.dim[0].dim_param = "windows_of_batch"
+    return model
+
+
+def windowed_graph(encoder: BlstmEncoder) -> onnx.ModelProto:
+    """The windowed graph contract (docs/formats.md) of an encoder in eval mode."""
+    encoder = copy.deepcopy(encoder)
+    for name, layer in list(encoder.named_children()):
+        if isinstance(layer, nn.LSTM):
+            setattr(encoder, name, OnnxLstm(layer))
+    config = encoder.frontend.config
+    samples = torch.zeros(_TRACED_BATCH, config.num_samples(_TRACED_FRAMES))
+    model = _trace(encoder, {"samples": (samples, "num_samples")}, {"embedding": None})
+    return _simplified(model)
+
+
+def log_mel_graph(frontend: LogMel) -> onnx.ModelProto:
+    """The front end alone: ``samples (B, n)``, one zero first -> ``log_mel (B, num_mels, k)``."""
+    num_samples = 1 + frontend.config.num_samples(_TRACED_FRAMES)
+    samples = torch.zeros(_TRACED_BATCH, num_samples)
+    model = _trace(frontend, {"samples": (samples, "num_samples")}, {"log_mel": None})
+    return _simplified(model)
+
+
+def _trace(
+    module: nn.Module,
+    inputs: dict[str, tuple[torch.Tensor, str | None]],
+    outputs: dict[str, str | None],
+) -> ir.Model:
+    """Trace `module`; inputs and outputs are named with their dynamic second axis, if any."""
+    auto = torch.export.Dim.AUTO
+    dynamic = tuple({0: auto} | ({1: auto} if axis else {}) for _, axis in inputs.values())
+    with warnings.catch_warnings(), _errors_only("torch.onnx"):
+        # Deprecations inside torch, notes on axis names (set below) and on torchvision.
+        warnings.simplefilter("ignore")
+        program = torch.onnx.export(
+            module.eval(),
+            tuple(tensor for tensor, _ in inputs.values()),
+            input_names=list(inputs),
+            output_names=list(outputs),
+            dynamic_shapes=dynamic,
+            opset_version=OPSET,
+            dynamo=True,
+            optimize=False,
+            verbose=False,
+        )
+    assert program is not None  # only the deprecated exporter returns None
+    graph = program.model.graph
+    for values, axes in (
+        (graph.inputs, [axis for _, axis in inputs.values()]),
+        (graph.outputs, list(outputs.values())),
+    ):
+        for value, axis in zip(values, axes, strict=True):
+            sizes: list[Any] = list(value.shape or ())
+            sizes[0] = "batch"
+            if axis:
+                sizes[1] = axis
+            value.shape = ir.Shape(sizes)
+    return program.model
+
+
+@contextlib.contextmanager
+def _errors_only(name: str) -> Iterator[None]:
+    """Silence a logger's warnings for a while."""
+    logger = logging.getLogger(name)
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
+def _simplified(model: ir.Model) -> onnx.ModelProto:
+    """Apply the exact rewrites and drop what they leave behind."""
+    _write_out_reshapes(model)
+    optimizer.fold_constants_ir(model, input_size_limit=_FOLD_BYTES, output_size_limit=_FOLD_BYTES)
+    model = rewriter.rewrite(model, pattern_rewrite_rules=list(_EXACT_RULES))
+    for simplify in (
+        passes.RemoveUnusedNodesPass(),
+        passes.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0),
+        passes.DeduplicateInitializersPass(),
+        passes.CommonSubexpressionEliminationPass(),
+        passes.IdentityEliminationPass(),
+        passes.RemoveUnusedNodesPass(),
+        passes.ClearMetadataAndDocStringPass(),
+    ):
+        simplify(model)
+    proto = ir.to_proto(model)
+    del proto.graph.value_info[:]  # shapes inside the graph, named after the tracer's symbols
+    return proto
+
+
+def _write_out_reshapes(model: ir.Model) -> None:
+    """Give reshapes that keep batch and frames a constant shape, such as (0, 8, 16, -1).
+
+    The trace computes both sizes from other tensors, which costs a handful of small operators each.
+    """
+    for node in list(model.graph):
+        if node.op_type != "Reshape" or node.inputs[0] is None:
+            continue
+        source, target = node.inputs[0].shape, node.outputs[0].shape
+        if source is None or target is None or source[0] != target[0]:
+            continue
+        sizes = [size if isinstance(size, int) else -1 for size in target[1:]]
+        if isinstance(target[0], int) or sizes.count(-1) > 1:
+            continue
+        shape = ir.tensor(np.array([0, *sizes], np.int64), name=f"{node.outputs[0].name}_shape")
+        value = ir.Value(
+            name=shape.name,
+            shape=ir.Shape([len(target)]),
+            type=ir.TensorType(ir.DataType.INT64),
+            const_value=shape,
+        )
+        model.graph.register_initializer(value)
+        node.replace_input_with(1, value)
+        node.attributes.pop("allowzero", None)  # with it a 0 would not keep the size

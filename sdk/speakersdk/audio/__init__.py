@@ -1,0 +1,1 @@
+"""Audio in: files, arrays and microphones become mono float32 waveforms."""

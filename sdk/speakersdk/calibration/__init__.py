@@ -1,0 +1,1 @@
+"""From score to log-likelihood ratio, and from error rate to threshold."""

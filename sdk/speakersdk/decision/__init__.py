@@ -1,0 +1,1 @@
+"""From log-likelihood ratio to verdict."""

@@ -1,0 +1,157 @@
+"""Decision rules: what a probe must reach, asked for as an error rate or as a prior and costs."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, Final
+
+from speakersdk.calibration.calibration import Calibration, OperatingPoint
+from speakersdk.decision.outcome import Decision, Verdict
+from speakersdk.errors import ConfigError
+from speakersdk.metrics import bayes_threshold
+
+DEFAULT_FAR: Final = 0.01
+# Where fewer of the speaker's own recordings than this reach the threshold, not reaching it is no
+# reason to reject.
+_SUPPORTED_FRR: Final = 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What the user asks of decisions, before any model is known.
+
+    Attributes:
+        far: false-accept rate of one comparison; None with a prior, else the default of 0.01.
+        prior: probability of the same speaker before the recording was heard; None with a rate.
+        c_miss, c_fa: costs of a false reject and of a false accept, with a prior.
+    """
+
+    far: float | None = None
+    prior: float | None = None
+    c_miss: float = 1.0
+    c_fa: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.prior is None:
+            if (self.c_miss, self.c_fa) != (1.0, 1.0):
+                raise ConfigError("expected a prior with c_miss and c_fa, got none; add prior=0.5")
+            if not 0 < self.asked_far < 1:
+                raise ConfigError(f"expected a false-accept rate between 0 and 1, got {self.far}")
+            return
+        if self.far is not None:
+            raise ConfigError(
+                "expected a false-accept rate or a prior, got both: each alone sets the threshold"
+            )
+        try:
+            bayes_threshold(p_target=self.prior, c_miss=self.c_miss, c_fa=self.c_fa)
+        except ValueError as error:
+            raise ConfigError(str(error)) from error
+
+    @property
+    def asked_far(self) -> float:
+        """The false-accept rate, where no prior is given."""
+        return DEFAULT_FAR if self.far is None else self.far
+
+    def to_json(self) -> dict[str, Any]:
+        """What was asked for, as reports show it."""
+        if self.prior is None:
+            return {"far": self.asked_far}
+        return {"prior": self.prior, "c_miss": self.c_miss, "c_fa": self.c_fa}
+
+    def rule(self, calibration: Calibration) -> DecisionRule:
+        """The thresholds that a model's calibration gives the request.
+
+        Raises:
+            ConfigError: the calibration trials cannot support it; the message says what they can.
+        """
+        if self.prior is None:
+            point = calibration.operating_point(self.asked_far)
+            return DecisionRule(calibration=calibration, point=point, prior=0.5)
+        llr = bayes_threshold(p_target=self.prior, c_miss=self.c_miss, c_fa=self.c_fa)
+        calibration.check_threshold(llr)
+        return DecisionRule(calibration=calibration, bayes_llr=llr, prior=self.prior)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecisionRule:
+    """From a score and the speech of both sides to a decision.
+
+    Attributes:
+        calibration: score -> llr.
+        prior: of the same speaker, for `Decision.probability`.
+        point: thresholds by speech, of an asked-for false-accept rate.
+        bayes_llr: the threshold of least expected cost, where there is no point.
+    """
+
+    calibration: Calibration
+    prior: float
+    point: OperatingPoint | None = None
+    bayes_llr: float = 0.0
+
+    def threshold(self, *, enrolled_speech_s: float, probe_speech_s: float) -> float:
+        """The llr that a probe must reach."""
+        if self.point is None:
+            return self.bayes_llr
+        return self.point.threshold(
+            self.calibration.comparable_speech_s(enrolled_speech_s, probe_speech_s)
+        )
+
+    def decide(self, score: float, *, enrolled_speech_s: float, probe_speech_s: float) -> Decision:
+        """Accept, reject, or ask for more speech.
+
+        INCONCLUSIVE: the evidence is in favour but misses a threshold that, at so little speech,
+        most recordings of the speaker would miss.
+        """
+        sides = {"enrolled_speech_s": enrolled_speech_s, "probe_speech_s": probe_speech_s}
+        llr = self.calibration.llr(score, **sides)
+        threshold = self.threshold(**sides)
+        decision = Decision.from_evidence(
+            score=score,
+            llr=llr,
+            threshold=threshold,
+            speech_s=probe_speech_s,
+            prior=self.prior,
+        )
+        if self.point is None or decision.accepted or llr < 0:
+            return decision
+        speech_s = self.calibration.comparable_speech_s(enrolled_speech_s, probe_speech_s)
+        frr = self.point.frr_at(speech_s)
+        if frr <= _SUPPORTED_FRR:
+            return decision
+        return decision.undecided(
+            Verdict.INCONCLUSIVE,
+            reason=f"{decision.reason}, which {frr:.0%} of a speaker's own recordings miss at so "
+            f"little speech{_advice(self.point, self.calibration)}",
+        )
+
+
+def _advice(point: OperatingPoint, calibration: Calibration) -> str:
+    """How much speech on both sides supports a rejection, if any in the calibration does."""
+    if not point.frr_slope < 0:
+        return ""
+    odds = math.log(_SUPPORTED_FRR / (1 - _SUPPORTED_FRR))
+    log_needed = (odds - point.frr_logit) / point.frr_slope
+    if log_needed > math.log(calibration.maximum_speech_s):
+        return ""
+    return f"; {math.ceil(10 * math.exp(log_needed)) / 10:.1f} s on both sides are enough"
+
+
+def speech_shortage(
+    speech_s: float, duration_s: float, calibration: Calibration | None
+) -> tuple[Verdict, str] | None:
+    """Why a recording has too little speech for a decision; None if it has enough.
+
+    Args:
+        speech_s: seconds of speech in it.
+        duration_s: seconds of audio in it.
+        calibration: of the model; None asks only that there is some speech.
+    """
+    if speech_s == 0:
+        return Verdict.NO_SPEECH, f"no speech found in {duration_s:.1f} s of audio"
+    if calibration is None or speech_s >= calibration.minimum_speech_s:
+        return None
+    return Verdict.INCONCLUSIVE, (
+        f"{speech_s:.2f} s of speech are too little for a decision, at least "
+        f"{calibration.minimum_speech_s:g} s are needed"
+    )

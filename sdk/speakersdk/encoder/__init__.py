@@ -1,0 +1,1 @@
+"""From waveform to embedding, for whole recordings and hop by hop."""

@@ -1,0 +1,228 @@
+"""Live encoding: one hop of each of several streams in one call of the model.
+
+samples + cache -> graph -> speech probability, statistics -> three embeddings if it is speech
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+import numpy as np
+
+from speakersdk.arrays import Embeddings, Waveform
+from speakersdk.audio.voice_activity import SPEECH_PROBABILITY, VoiceActivityDetector
+from speakersdk.encoder.hop_buffer import HopBuffer
+from speakersdk.encoder.manifest import ModelManifest
+from speakersdk.encoder.statistics_ring import NUM_WINDOWS, StatisticsRing
+from speakersdk.runtime.bound_call import BoundCall, Carried
+from speakersdk.runtime.session import OnnxSession
+
+# Share of a hop's frames that must be speech for the hop to count as evidence; a single frame of 10
+# is as often a click.
+_SPEECH_SHARE: Final = 0.2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HopSizes:
+    """Lengths of the evidence windows in hops.
+
+    Attributes:
+        window_hops: time over which the windowed score looks.
+        recent_hops: speech by which a change of speaker is noticed.
+    """
+
+    window_hops: int
+    recent_hops: int
+
+
+class HopState:
+    """What one stream carries from hop to hop.
+
+    Attributes:
+        buffer: samples of the hop that is being collected.
+        speech_probability: highest of the last hop's frames.
+        hop_speech_s: net speech of the last hop in seconds.
+        embeddings: (NUM_WINDOWS, D) float32 as of the last hop that was evidence: its window, the
+            speech so far, the recent speech.
+        is_evidence: whether the last hop was.
+        is_usable: set to False to keep the coming hops from being evidence.
+    """
+
+    def __init__(self, manifest: ModelManifest, sizes: HopSizes) -> None:
+        self.buffer = HopBuffer(manifest.frontend, hop_frames=manifest.hop_frames)
+        self.embeddings: Embeddings = np.zeros((NUM_WINDOWS, manifest.embedding_dim), np.float32)
+        self.speech_probability = 0.0
+        self.hop_speech_s = 0.0
+        self.is_evidence = False
+        self.is_usable = True
+        self._frame_s = manifest.frontend.hop_samples / manifest.frontend.sample_rate_hz
+        self._hop_samples = manifest.hop_frames * manifest.frontend.hop_samples
+        self._activity = (
+            None
+            if manifest.has_speech_head
+            else VoiceActivityDetector(sample_rate_hz=manifest.frontend.sample_rate_hz)
+        )
+        self.cache = np.zeros(manifest.cache_size, np.float32)
+        # Where the cache stays on a GPU, the call that carries it from hop to hop.
+        self.carrier: BoundCall | None = None
+        self.ring = StatisticsRing(
+            manifest.statistics_size,
+            window_hops=sizes.window_hops,
+            recent_hops=sizes.recent_hops,
+        )
+
+    @property
+    def speech_s(self) -> float:
+        """Net speech so far, since the last restart."""
+        return self.ring.frames_so_far * self._frame_s
+
+    @property
+    def window_speech_s(self) -> float:
+        """Net speech in the window."""
+        return self.ring.window_frames * self._frame_s
+
+    def reset(self) -> None:
+        """Make the next hop the first: nothing that came before it leaves a trace."""
+        self.cache[:] = 0.0
+        if self.carrier is not None:
+            self.carrier.reset()
+        self.buffer.forget_past()
+        self.ring.restart()
+        if self._activity is not None:
+            self._activity.reset()
+
+    def restart(self, *, keep_hops: int = 0) -> None:
+        """Forget the speech so far but for the last hops of it, and go on hearing."""
+        self.ring.restart(keep_hops=keep_hops)
+
+    def count_speech(self, probabilities: Waveform, num_frames: int) -> int:
+        """Set what is known of the hop's speech; returns its frames of speech.
+
+        Args:
+            probabilities: (k,) of the graph's speech head, empty if it has none.
+            num_frames: frames that count; the others are padding.
+        """
+        if self._activity is None:
+            # Ten numbers: quicker than an array.
+            counted: list[float] = probabilities[:num_frames].tolist()
+            self.speech_probability = max(counted, default=0.0)
+            speech_frames = sum(value >= SPEECH_PROBABILITY for value in counted)
+        else:
+            before_s = self._activity.speech_s
+            self._activity.push(self.buffer.samples[-self._hop_samples :])
+            self.speech_probability = self._activity.probability
+            speech_frames = round((self._activity.speech_s - before_s) / self._frame_s)
+        self.hop_speech_s = speech_frames * self._frame_s
+        is_speech = speech_frames >= max(1.0, _SPEECH_SHARE * num_frames)
+        self.is_evidence = is_speech and self.is_usable
+        return speech_frames
+
+
+class HopEncoder(Protocol):
+    """Encodes hops; one instance serves one thread."""
+
+    @property
+    def manifest(self) -> ModelManifest:
+        """What the model file says of itself."""
+
+    def start(self) -> HopState:
+        """State of a stream that has heard nothing."""
+
+    def encode(self, states: Sequence[HopState]) -> None:
+        """Encode the complete hop in each state's buffer and move the buffers on."""
+
+    def encode_remainder(self, state: HopState) -> None:
+        """Encode the frames of an incomplete hop, at the end of a stream."""
+
+
+class StatefulHopEncoder:
+    """See `HopEncoder`. All buffers are made once; a hop allocates nothing that stays."""
+
+    def __init__(
+        self, session: OnnxSession, manifest: ModelManifest, sizes: HopSizes, *, capacity: int = 1
+    ) -> None:
+        self.manifest = manifest
+        self._session = session
+        self._sizes = sizes
+        self._capacity = capacity
+        frames, size = manifest.hop_frames, manifest.statistics_size
+        frontend = manifest.frontend
+        num_samples = frontend.context_samples + frames * frontend.hop_samples
+        self._inputs = {
+            "samples": np.zeros((capacity, num_samples), np.float32),
+            "frame_weights": np.ones((capacity, frames), np.float32),
+            "cache": np.zeros((capacity, manifest.cache_size), np.float32),
+            "statistics": np.zeros((capacity, NUM_WINDOWS * size), np.float32),
+        }
+        self._outputs = {
+            "embedding": np.zeros((capacity * NUM_WINDOWS, manifest.embedding_dim), np.float32),
+            "hop_statistics": np.zeros((capacity, size), np.float32),
+            "next_cache": np.zeros((capacity, manifest.cache_size), np.float32),
+        }
+        if manifest.has_speech_head:
+            self._outputs["speech"] = np.zeros((capacity, frames), np.float32)
+        self._runs: dict[int, BoundCall] = {}
+
+    def start(self) -> HopState:
+        """State of a stream that has heard nothing."""
+        state = HopState(self.manifest, self._sizes)
+        if self._capacity == 1 and self._session.has_fixed_shapes:
+            # A pool's streams change from call to call, so that their caches go through the host.
+            inputs, outputs = dict(self._inputs), dict(self._outputs)
+            cache = Carried("next_cache", inputs.pop("cache").shape)
+            del outputs["next_cache"]
+            state.carrier = self._session.bind(inputs, outputs, {"cache": cache})
+        return state
+
+    def encode(self, states: Sequence[HopState]) -> None:
+        """Encode the complete hop in each state's buffer and move the buffers on."""
+        for first in range(0, len(states), self._capacity):
+            self._encode_batch(states[first : first + self._capacity])
+
+    def encode_remainder(self, state: HopState) -> None:
+        """Encode the frames of an incomplete hop, at the end of a stream."""
+        num_frames = state.buffer.num_frames
+        state.buffer.pad()
+        self._encode_batch([state], num_frames=num_frames)
+
+    def _encode_batch(self, states: Sequence[HopState], *, num_frames: int | None = None) -> None:
+        inputs, outputs = self._inputs, self._outputs
+        num_frames = self.manifest.hop_frames if num_frames is None else num_frames
+        inputs["frame_weights"][: len(states), num_frames:] = 0.0
+        for row, state in enumerate(states):
+            inputs["samples"][row] = state.buffer.samples
+            inputs["cache"][row] = state.cache
+            state.ring.fill(inputs["statistics"][row].reshape(NUM_WINDOWS, -1))
+        if (carrier := states[0].carrier) is not None:
+            carrier()
+        else:
+            self._run(len(states))
+        inputs["frame_weights"][: len(states), num_frames:] = 1.0
+        no_speech_head = np.zeros(0, np.float32)
+        for row, state in enumerate(states):
+            probabilities = outputs["speech"][row] if "speech" in outputs else no_speech_head
+            speech_frames = state.count_speech(probabilities, num_frames)
+            if carrier is None:
+                state.cache[:] = outputs["next_cache"][row]
+            if state.is_evidence:
+                state.ring.add(outputs["hop_statistics"][row], speech_frames=speech_frames)
+                first = row * NUM_WINDOWS
+                state.embeddings[:] = outputs["embedding"][first : first + NUM_WINDOWS]
+            else:
+                state.ring.skip()
+            state.buffer.advance()
+
+    def _run(self, batch: int) -> None:
+        """Run the graph on the first `batch` rows of the buffers; on all if shapes are fixed."""
+        batch = self._capacity if self._session.has_fixed_shapes else batch
+        if batch not in self._runs:
+            rows = {
+                name: batch * (NUM_WINDOWS if name == "embedding" else 1) for name in self._outputs
+            }
+            self._runs[batch] = self._session.bind(
+                {name: values[:batch] for name, values in self._inputs.items()},
+                {name: values[: rows[name]] for name, values in self._outputs.items()},
+            )
+        self._runs[batch]()

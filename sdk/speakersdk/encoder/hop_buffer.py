@@ -1,0 +1,59 @@
+"""Samples of any chunk length, collected into hops that overlap as the graph wants them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from speakersdk.arrays import Waveform
+from speakersdk.encoder.frontend import FrontendConfig
+
+
+class HopBuffer:
+    """The samples of one hop and of the context before it; its memory never grows.
+
+    Attributes:
+        samples: (context + hop,) float32; complete when `is_full`.
+        num_samples: samples taken since the start.
+    """
+
+    def __init__(self, frontend: FrontendConfig, *, hop_frames: int) -> None:
+        self._frontend = frontend
+        self._hop_samples = hop_frames * frontend.hop_samples
+        self.samples: Waveform = np.zeros(frontend.context_samples + self._hop_samples, np.float32)
+        self.num_samples = 0
+        # The first value is the sample before the first, a zero (pre-emphasis).
+        self._filled = 1
+
+    @property
+    def is_full(self) -> bool:
+        """Whether a hop is complete."""
+        return self._filled == len(self.samples)
+
+    @property
+    def num_frames(self) -> int:
+        """Complete frames in the buffer beyond the context."""
+        complete = self._filled - self._frontend.context_samples
+        return max(0, complete // self._frontend.hop_samples)
+
+    def fill(self, samples: Waveform) -> int:
+        """Take as many of the next samples as fit; returns how many."""
+        count = min(len(samples), len(self.samples) - self._filled)
+        self.samples[self._filled : self._filled + count] = samples[:count]
+        self._filled += count
+        self.num_samples += count
+        return count
+
+    def pad(self) -> None:
+        """Complete the hop with zeros, at the end of a stream."""
+        self.samples[self._filled :] = 0.0
+        self._filled = len(self.samples)
+
+    def advance(self) -> None:
+        """Drop the hop; its end is the next one's context."""
+        context = self._frontend.context_samples
+        self.samples[:context] = self.samples[self._hop_samples :]
+        self._filled = context
+
+    def forget_past(self) -> None:
+        """Make what follows the start of a stream: no sample comes before it."""
+        self.samples[0] = 0.0

@@ -1,0 +1,117 @@
+"""Pooling statistics of the latest hops of speech, and the sums that windows are made of.
+
+A window's statistics are the sum of its hops'. They are added up anew for every window, and nothing
+is ever subtracted: a stream of days rounds no worse than one of seconds.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+# Rows of `fill`, in the order of the embeddings that come out of the graph.
+WINDOW: Final = 0
+SO_FAR: Final = 1
+RECENT: Final = 2
+NUM_WINDOWS: Final = 3
+# Seconds of the recent speech that is compared with the speech before it: less decides too often
+# wrongly, more comes too late.
+RECENT_S: Final = 1.4
+
+
+class StatisticsRing:
+    """Statistics of one stream's speech.
+
+    Three sums: of the speech within the last `window_hops` hops of time, of all speech so far, and
+    of the last `recent_hops` hops of speech, however long ago.
+
+    Attributes:
+        frames_so_far: frames of speech since the start or restart.
+        window_frames: those within the window that ends with the last hop.
+    """
+
+    def __init__(self, size: int, *, window_hops: int, recent_hops: int) -> None:
+        self._window_hops = window_hops
+        self._recent_hops = recent_hops
+        self._num_slots = max(window_hops, recent_hops)
+        self._rows = np.zeros((self._num_slots, size), np.float32)
+        # Which rows the next hop is added to, in each window: a few values change with each hop.
+        self._is_in = np.zeros((NUM_WINDOWS, self._num_slots), np.float32)
+        # Speech so far that is no longer among the rows, in float64: 10^9 hops lose no digit that
+        # float32 statistics have.
+        self._older: npt.NDArray[np.float64] = np.zeros(size)
+        self._hop = 0  # number of the hop that comes next
+        self._clear()
+
+    def _clear(self) -> None:
+        self._rows[:] = 0.0
+        self._is_in[:] = 0.0
+        self._older[:] = 0.0
+        self._hop_of_row = [-1] * self._num_slots
+        self._frames_of_row = [0] * self._num_slots
+        # Of each hop in the window: its row, or -1 for one without speech, and its speech.
+        self._row_of_hop = [-1] * self._window_hops
+        self._frames_of_hop = [0] * self._window_hops
+        self._num_rows = 0  # rows ever added since the last restart
+        self.frames_so_far = 0
+        self.window_frames = 0
+
+    @property
+    def num_speech_hops(self) -> int:
+        """Hops of speech since the start or restart."""
+        return self._num_rows
+
+    def fill(self, sums: npt.NDArray[np.float32]) -> None:
+        """Write what the next hop is to be added to into (NUM_WINDOWS, size) `sums`."""
+        np.matmul(self._is_in, self._rows, out=sums)  # sums of rows: a product with 0 and 1
+        sums[SO_FAR] += self._older
+
+    def add(self, statistics: npt.NDArray[np.float32], *, speech_frames: int) -> None:
+        """The next hop is speech: keep its (size,) statistics."""
+        row = self._num_rows % self._num_slots
+        if self._num_rows >= self._num_slots:
+            self._older += self._rows[row]
+        self._rows[row] = statistics
+        self._hop_of_row[row] = self._hop
+        self._frames_of_row[row] = speech_frames
+        self._num_rows += 1
+        self.frames_so_far += speech_frames
+        self._is_in[:, row] = 1.0
+        # With the next hop of speech the oldest of the recent ones is recent no more.
+        self._is_in[RECENT, (self._num_rows - self._recent_hops) % self._num_slots] = 0.0
+        self._move_window(row, speech_frames)
+
+    def skip(self) -> None:
+        """The next hop is no speech."""
+        self._move_window(-1, 0)
+
+    def restart(self, *, keep_hops: int = 0) -> None:
+        """Forget all speech but the last `keep_hops` hops of it, at most the recent ones."""
+        now = self._hop
+        numbers = range(max(0, self._num_rows - min(keep_hops, self._recent_hops)), self._num_rows)
+        kept = [
+            (self._hop_of_row[row], self._rows[row].copy(), self._frames_of_row[row])
+            for row in (number % self._num_slots for number in numbers)
+        ]
+        self._clear()
+        self._hop = kept[0][0] if kept else now
+        for hop, statistics, speech_frames in kept:
+            while self._hop < hop:
+                self.skip()
+            self.add(statistics, speech_frames=speech_frames)
+        while self._hop < now:
+            self.skip()
+
+    def _move_window(self, row: int, speech_frames: int) -> None:
+        """The next hop was put into `row`, or was no speech."""
+        slot = self._hop % self._window_hops
+        self.window_frames += speech_frames - self._frames_of_hop[slot]
+        self._row_of_hop[slot] = row
+        self._frames_of_hop[slot] = speech_frames
+        self._hop += 1
+        # With the hop that comes next, the oldest leaves the window.
+        leaving = self._row_of_hop[self._hop % self._window_hops]
+        if leaving >= 0:
+            self._is_in[WINDOW, leaving] = 0.0

@@ -1,0 +1,1 @@
+"""From recordings or live speech to a voiceprint."""

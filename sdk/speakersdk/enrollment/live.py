@@ -1,0 +1,206 @@
+"""Enrollment from a microphone: how much good speech there is, what is wrong, then a voiceprint.
+
+chunk -> hop -> quality, speech -> exemplar every 2.5 s of good speech -> voiceprint
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from speakersdk.arrays import Embedding, Waveform
+from speakersdk.audio.levels import QUIET_DBFS, AudioProblem, AudioQuality
+from speakersdk.audio.waveform import StreamResampler
+from speakersdk.calibration.calibration import Calibration
+from speakersdk.encoder.hop import HopEncoder
+from speakersdk.encoder.statistics_ring import RECENT, RECENT_S, SO_FAR
+from speakersdk.errors import ConfigError, EnrollmentError
+from speakersdk.scoring import symmetric_kl
+from speakersdk.voiceprint.voiceprint import Voiceprint
+
+# Net speech of a voiceprint. Calibrated on recordings of a few seconds, which more cannot harm.
+NEEDED_S: Final = 10.0
+# Net speech of one exemplar.
+EXEMPLAR_S: Final = 2.5
+# Without any speech at a level as low as this for so long, the microphone is off or far away.
+_QUIET_S: Final = 2.0
+# Recent speech against the exemplars: at this or less it is another person's. On development
+# speakers: a false alarm in five minutes, nine of ten second voices noticed within 3 s.
+_SECOND_VOICE_LLR: Final = -1.0
+# Feedback stays this long after its cause, or nobody could read it.
+_PROBLEM_S: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnrollmentProgress:
+    """How an enrollment stands.
+
+    Attributes:
+        percent: of the net speech needed, 0 to 100.
+        speech_s, needed_s: net speech that counts, and that is asked for.
+        is_complete: whether `Enrollment.voiceprint` may be called.
+        time_s: seconds of audio heard.
+        speech: speech probability of the last hop.
+        level_dbfs: of the last hop.
+        snr_db: speech against what is heard between it; None before both were heard.
+        problem: why speech does not count at the moment; None if it does.
+    """
+
+    percent: float
+    speech_s: float
+    needed_s: float
+    is_complete: bool
+    time_s: float
+    speech: float
+    level_dbfs: float
+    snr_db: float | None
+    problem: AudioProblem | None
+
+
+class Enrollment:
+    """Collects one speaker's exemplars; made by `Verifier.enrollment`."""
+
+    def __init__(
+        self,
+        encoder: HopEncoder,
+        calibration: Calibration | None,
+        *,
+        name: str,
+        needed_s: float = NEEDED_S,
+    ) -> None:
+        if not 1.0 <= needed_s <= 600.0:
+            raise ConfigError(f"expected 1 to 600 s of speech to enroll from, got {needed_s:g} s")
+        manifest = encoder.manifest
+        self.name = name
+        self._encoder = encoder
+        self._manifest = manifest
+        self._calibration = calibration
+        self._needed_s = needed_s
+        self._exemplar_s = min(EXEMPLAR_S, needed_s)
+        self._state = encoder.start()
+        self._resampler = StreamResampler()
+        rate_hz = manifest.frontend.sample_rate_hz
+        self._quality = AudioQuality(sample_rate_hz=rate_hz)
+        self._hop_samples = manifest.hop_frames * manifest.frontend.hop_samples
+        self._hop_s = self._hop_samples / rate_hz
+        self._exemplars: list[Embedding] = []
+        self._exemplar_speech_s: list[float] = []
+        self._num_hops = 0
+        self._problem: AudioProblem | None = None
+        self._problem_hops = 0
+        self._quiet_hops = 0
+
+    @property
+    def progress(self) -> EnrollmentProgress:
+        """How it stands after the last hop."""
+        speech_s = sum(self._exemplar_speech_s)
+        if not self._is_complete:
+            speech_s = min(speech_s + self._state.speech_s, self._needed_s)
+        percent = 100.0 if self._is_complete else min(99.0, 100 * speech_s / self._needed_s)
+        return EnrollmentProgress(
+            percent=percent,
+            speech_s=speech_s,
+            needed_s=self._needed_s,
+            is_complete=self._is_complete,
+            time_s=self._num_hops * self._hop_s,
+            speech=self._state.speech_probability,
+            level_dbfs=self._quality.level_dbfs,
+            snr_db=self._quality.snr_db,
+            problem=self._problem,
+        )
+
+    def push(self, samples: npt.NDArray[Any], *, sample_rate_hz: float) -> EnrollmentProgress:
+        """Take the next samples, as `SpeakerStream.push` does; once complete, they are ignored.
+
+        Raises:
+            AudioError: not audio.
+            ConfigError: no rate, or another one than before.
+        """
+        waveform = self._resampler.push(samples, sample_rate_hz=sample_rate_hz)
+        while len(waveform) and not self._is_complete:
+            waveform = waveform[self._state.buffer.fill(waveform) :]
+            if self._state.buffer.is_full:
+                self._take_hop(self._state.buffer.samples[-self._hop_samples :].copy())
+        return self.progress
+
+    def voiceprint(self) -> Voiceprint:
+        """The speaker's voiceprint.
+
+        Raises:
+            EnrollmentError: not enough good speech so far.
+        """
+        progress = self.progress
+        if not progress.is_complete:
+            problem = f"; {progress.problem}" if progress.problem else ""
+            raise EnrollmentError(
+                f"expected {self._needed_s:g} s of good speech to enroll {self.name!r}, got "
+                f"{progress.speech_s:.1f} s{problem}; push more audio"
+            )
+        return Voiceprint(
+            name=self.name,
+            model_name=self._manifest.name,
+            model_sha256=self._manifest.weights_sha256,
+            temperature=self._manifest.temperature,
+            exemplars=np.stack(self._exemplars),
+            speech_s=np.array(self._exemplar_speech_s),
+            created_utc=datetime.now(UTC).isoformat(timespec="seconds"),
+        )
+
+    @property
+    def _is_complete(self) -> bool:
+        return sum(self._exemplar_speech_s) >= self._needed_s - self._hop_s
+
+    def _take_hop(self, hop: Waveform) -> None:
+        state = self._state
+        self._quality.hear(hop)
+        problem = self._quality.problem()
+        state.is_usable = problem is None
+        self._encoder.encode([state])
+        self._num_hops += 1
+        is_speech = state.hop_speech_s > 0
+        # Half a hop of speech is neither: it would make speech quieter and noise louder.
+        if state.hop_speech_s in (0, self._hop_s) or not is_speech:
+            self._quality.take(hop, is_speech=is_speech)
+        if is_speech:
+            self._tell(problem)
+        self._quiet_hops = 0 if is_speech or not self._is_quiet() else self._quiet_hops + 1
+        if self._quiet_hops * self._hop_s >= _QUIET_S:
+            self._tell(AudioProblem.TOO_QUIET)
+        if state.is_evidence and self._is_second_voice(
+            state.embeddings[RECENT], min(state.speech_s, RECENT_S)
+        ):
+            self._tell(AudioProblem.SECOND_VOICE)
+            state.restart()
+        missing_s = self._needed_s - sum(self._exemplar_speech_s)
+        if state.is_evidence and state.speech_s >= min(self._exemplar_s, missing_s):
+            self._exemplars.append(state.embeddings[SO_FAR].copy())
+            self._exemplar_speech_s.append(state.speech_s)
+            state.restart()
+
+    def _tell(self, problem: AudioProblem | None) -> None:
+        """Show a problem at once, and its end a second later."""
+        self._problem_hops += 1
+        if problem is not None:
+            self._problem, self._problem_hops = problem, 0
+        elif self._problem_hops * self._hop_s >= _PROBLEM_S:
+            self._problem = None
+
+    def _is_quiet(self) -> bool:
+        return self._quality.level_dbfs < QUIET_DBFS
+
+    def _is_second_voice(self, embedding: Embedding, speech_s: float) -> bool:
+        """Whether recent speech is another person's than the exemplars."""
+        if not self._exemplars or self._calibration is None or speech_s < RECENT_S:
+            return False
+        mean = np.mean(self._exemplars, axis=0)
+        mean *= self._manifest.temperature / np.linalg.norm(mean)
+        llr = self._calibration.llr(
+            -symmetric_kl(embedding, mean),
+            enrolled_speech_s=sum(self._exemplar_speech_s),
+            probe_speech_s=speech_s,
+        )
+        return llr <= _SECOND_VOICE_LLR

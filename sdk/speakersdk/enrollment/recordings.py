@@ -1,0 +1,209 @@
+"""Enrollment from recordings: each good one becomes an exemplar of a voiceprint.
+
+recordings -> encoding and quality of each -> are they one voice? -> voiceprint, or what is wrong
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+import numpy as np
+
+from speakersdk.arrays import Embedding
+from speakersdk.audio.levels import AudioLevels, AudioProblem
+from speakersdk.audio.recordings import (
+    Recording,
+    check_list,
+    load_recording,
+    recording_label,
+)
+from speakersdk.decision.one_voice import Speech, llrs_to_the_others
+from speakersdk.decision.rule import speech_shortage
+from speakersdk.encoder.interface import Encoding
+from speakersdk.encoder.load import SpeakerEncoder
+from speakersdk.enrollment.measure import RecordingQuality, measure_recording
+from speakersdk.errors import AudioError, AudioTooShortError, ConfigError, EnrollmentError
+from speakersdk.voiceprint.voiceprint import Voiceprint, check_name
+
+
+def enroll_recordings(
+    encoder: SpeakerEncoder,
+    recordings: Sequence[Recording],
+    *,
+    name: str,
+    sample_rate_hz: float | None = None,
+    accept: Collection[str] = (),
+    append_to: Voiceprint | None = None,
+) -> Voiceprint:
+    """See `speakersdk.verifier.Verifier.enroll`."""
+    check_list(recordings)
+    name = check_name(name)
+    if not recordings:
+        raise EnrollmentError(f"expected at least one recording of {name!r}, got none")
+    accepted = tuple(AudioProblem.of(key) for key in accept)
+    manifest = encoder.manifest
+    if append_to is not None:
+        if append_to.name != name:
+            raise ConfigError(f"expected a voiceprint of {name!r}, got that of {append_to.name!r}")
+        append_to.check_model(name=manifest.name, sha256=manifest.weights_sha256)
+    # Where nothing would be refused, measuring is time for nothing.
+    is_checked = set(accepted) != set(AudioProblem)
+    measured = []
+    for number, recording in enumerate(recordings, start=1):
+        try:
+            measured.append(measure(encoder, recording, sample_rate_hz, is_checked=is_checked))
+        except AudioError as error:
+            label = f"recording {number} ({recording_label(recording)})"
+            raise EnrollmentError(f"cannot enroll {name!r} from {label}: {error}") from error
+    _check_different(name, measured, append_to)
+    _check_quality(name, _compared(encoder, measured, append_to), accepted)
+    encodings = [one.encoding for one in measured]
+    voiceprint = Voiceprint(
+        name=name,
+        model_name=manifest.name,
+        model_sha256=manifest.weights_sha256,
+        temperature=manifest.temperature,
+        exemplars=np.stack([encoding.embedding for encoding in encodings]),
+        speech_s=np.array([encoding.speech_s for encoding in encodings]),
+        created_utc=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+    return voiceprint if append_to is None else append_to.with_exemplars(voiceprint)
+
+
+def measure_recordings(
+    encoder: SpeakerEncoder,
+    recordings: Sequence[Recording],
+    *,
+    sample_rate_hz: float | None = None,
+) -> list[RecordingQuality]:
+    """See `speakersdk.verifier.Verifier.quality`."""
+    check_list(recordings)
+    qualities: dict[int, RecordingQuality] = {}
+    measured: dict[int, MeasuredRecording] = {}
+    for number, recording in enumerate(recordings):
+        try:
+            measured[number] = measure(encoder, recording, sample_rate_hz)
+        except AudioTooShortError as error:
+            qualities[number] = replace(
+                _without_figures(recording, error.got_s), shortage=str(error)
+            )
+    compared = _compared(encoder, list(measured.values()), None)
+    qualities.update(zip(measured, compared, strict=True))
+    return [qualities[number] for number in range(len(recordings))]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeasuredRecording:
+    """The encoding of a recording, and what it is worth for enrollment."""
+
+    encoding: Encoding
+    quality: RecordingQuality
+
+
+def measure(
+    encoder: SpeakerEncoder,
+    recording: Recording,
+    sample_rate_hz: float | None,
+    *,
+    is_checked: bool = True,
+) -> MeasuredRecording:
+    """Load, encode and measure one recording; unless it is checked, only its speech is.
+
+    Raises:
+        AudioError: it is unreadable, not audio or too short.
+    """
+    waveform = load_recording(recording, sample_rate_hz)
+    encoding = encoder.encode(waveform)
+    if is_checked:
+        quality = measure_recording(encoder, waveform, label=recording_label(recording))
+    else:
+        quality = _without_figures(recording, encoding.duration_s)
+    shortage = speech_shortage(encoding.speech_s, encoding.duration_s, encoder.manifest.calibration)
+    return MeasuredRecording(
+        encoding=encoding,
+        quality=replace(
+            quality,
+            speech_s=encoding.speech_s,
+            shortage=None if shortage is None else shortage[1],
+        ),
+    )
+
+
+def _compared(
+    encoder: SpeakerEncoder, measured: Sequence[MeasuredRecording], known: Voiceprint | None
+) -> list[RecordingQuality]:
+    """The qualities, those with enough speech held against each other and a known voiceprint."""
+    calibration = encoder.manifest.calibration
+    qualities = [one.quality for one in measured]
+    heard = [number for number, quality in enumerate(qualities) if quality.shortage is None]
+    if calibration is None or not heard:
+        return qualities
+    embeddings: list[Embedding] = [measured[number].encoding.embedding for number in heard]
+    speech_s = [measured[number].encoding.speech_s for number in heard]
+    if known is not None:
+        embeddings.append(known.embedding)
+        speech_s.append(known.total_speech_s)
+    llrs = llrs_to_the_others(
+        Speech(np.stack(embeddings), np.array(speech_s)),
+        calibration,
+        known=None if known is None else len(heard),
+    )
+    for number, llr in zip(heard, llrs, strict=False):  # that of the voiceprint is left over
+        qualities[number] = replace(qualities[number], others_llr=llr)
+    return qualities
+
+
+def _check_quality(
+    name: str, qualities: Sequence[RecordingQuality], accept: Collection[AudioProblem]
+) -> None:
+    """Raise an EnrollmentError that says everything that is wrong with any recording."""
+    findings: list[str] = []
+    keys: list[str] = []
+    for number, quality in enumerate(qualities, start=1):
+        refused = [problem for problem in quality.problems if problem not in accept]
+        if quality.shortage is not None:
+            found = [quality.shortage_finding]
+        else:
+            found = [quality.finding(problem) for problem in refused]
+            keys += [problem.key for problem in refused if problem.key not in keys]
+        findings += [f"recording {number} ({quality.label}): {finding}" for finding in found]
+    if not findings:
+        return
+    options = " ".join(f"--accept {key}" for key in keys)
+    overrule = f"; to enroll all the same, accept {', '.join(keys)} ({options})" if keys else ""
+    raise EnrollmentError(
+        f"cannot enroll {name!r} from {'; '.join(findings)}{overrule}", tuple(keys)
+    )
+
+
+def _check_different(
+    name: str, measured: Sequence[MeasuredRecording], known: Voiceprint | None
+) -> None:
+    """Raise an EnrollmentError for a recording that is there twice: it tells nothing new.
+
+    The same samples give the same embedding to the last bit.
+    """
+    seen = {} if known is None else {row.tobytes(): "enrolled already" for row in known.exemplars}
+    for number, one in enumerate(measured, start=1):
+        key = one.encoding.embedding.tobytes()
+        label = f"recording {number} ({one.quality.label})"
+        if key in seen:
+            raise EnrollmentError(
+                f"cannot enroll {name!r} from {label}: expected different recordings, it is "
+                f"{seen[key]}; leave it out"
+            )
+        seen[key] = f"the same as {label}"
+
+
+def _without_figures(recording: Recording, duration_s: float) -> RecordingQuality:
+    nothing = AudioLevels(speech_dbfs=None, snr_db=None, high_band_db=None, clipped_share=0.0)
+    return RecordingQuality(
+        label=recording_label(recording),
+        duration_s=duration_s,
+        speech_s=0.0,
+        levels=nothing,
+        loudest_dbfs=0.0,
+        one_voice_llr=None,
+    )

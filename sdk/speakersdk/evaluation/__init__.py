@@ -1,0 +1,1 @@
+"""Trial lists, bulk embedding, and reports of error rates."""

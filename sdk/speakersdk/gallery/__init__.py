@@ -1,0 +1,1 @@
+"""Search of one voice among many."""

@@ -1,0 +1,341 @@
+"""A gallery: many enrolled voiceprints in memory, searched for the nearest to a probe.
+
+    gallery = Gallery.from_voiceprints(store.load(name) for name in store.names())
+    gallery.search(verifier.embed(samples, sample_rate_hz=16000), k=5)
+
+Exact search: every row is compared by the compiled kernels, which read each stored vector once. The
+storage (float32, float16, int8) decides how fast rows are read and which become candidates; the
+candidates are scored again in float64, so that the scores returned are exact.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from speakersdk import _native
+from speakersdk.arrays import Embeddings
+from speakersdk.errors import (
+    ConfigError,
+    DuplicateSpeakerError,
+    GalleryError,
+    IncompatibleModelError,
+    UnknownSpeakerError,
+)
+from speakersdk.gallery.entries import GalleryEntries
+from speakersdk.gallery.file import SUFFIX, read_gallery, write_gallery
+from speakersdk.gallery.mips import MipsExport, mips_vectors
+from speakersdk.gallery.rows import STORAGES, RowBlock, Storage, stride_of
+from speakersdk.voiceprint.voiceprint import Voiceprint
+
+__all__ = ["SUFFIX", "Gallery", "Match", "Storage"]
+
+_NAMES_SHOWN: Final = 20
+
+
+class Match(NamedTuple):  # made in a third of a dataclass's time, which small galleries notice
+    """One voiceprint that a search found.
+
+    Attributes:
+        name: whose it is.
+        score: -J, at most 0; higher = more alike.
+    """
+
+    name: str
+    score: float
+
+
+class Gallery:
+    """Named embeddings of one model. Adding and removing move nothing that is stored already."""
+
+    def __init__(self, dim: int, *, storage: Storage = "float32", keep_exact: bool = True) -> None:
+        """An empty gallery.
+
+        Args:
+            dim: values of an embedding.
+            storage: what a search reads: "float32", "float16" (half the memory) or "int8" (a
+                quarter, with one scale per vector).
+            keep_exact: with float16 and int8, keep the float32 rows as well, for exact scores of
+                the candidates. In a file that is memory-mapped they stay on disk until then.
+        """
+        if storage not in STORAGES:
+            raise ConfigError(f"storage: expected one of {', '.join(STORAGES)}, got {storage!r}")
+        if dim < 1:
+            raise ConfigError(f"dim: expected at least 1, got {dim}")
+        self.dim: Final = dim
+        self.storage: Final[Storage] = storage
+        self.keeps_exact: Final = keep_exact or storage == "float32"
+        self.model_name: str | None = None
+        self.model_sha256: str | None = None
+        self._entries = GalleryEntries(dim=dim, storage=storage, keeps_exact=self.keeps_exact)
+
+    @classmethod
+    def from_voiceprints(
+        cls,
+        voiceprints: Iterable[Voiceprint],
+        *,
+        storage: Storage = "float32",
+        keep_exact: bool = True,
+    ) -> Gallery:
+        """A gallery of at least one voiceprint, all of the same model.
+
+        Raises:
+            IncompatibleModelError: they were made with different models.
+            DuplicateSpeakerError: two have the same name.
+            ValueError: there is none; its dim would be unknown.
+        """
+        given = list(voiceprints)
+        if not given:
+            raise ValueError("expected at least one voiceprint; use Gallery(dim) for an empty one")
+        gallery = cls(given[0].exemplars.shape[1], storage=storage, keep_exact=keep_exact)
+        gallery._bind(given)
+        gallery.add_many([print_.name for print_ in given], [print_.embedding for print_ in given])
+        return gallery
+
+    @classmethod
+    def from_embeddings(
+        cls,
+        embeddings: npt.ArrayLike,
+        *,
+        names: Sequence[str] | None = None,
+        storage: Storage = "float32",
+        keep_exact: bool = True,
+    ) -> Gallery:
+        """A gallery of (num, dim) embeddings, named "0", "1", ... where no names are given."""
+        rows = _rows("embeddings", embeddings)
+        gallery = cls(rows.shape[1], storage=storage, keep_exact=keep_exact)
+        gallery.add_many([str(i) for i in range(len(rows))] if names is None else names, rows)
+        return gallery
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Who is enrolled, in the order of their rows."""
+        return self._entries.names
+
+    def __len__(self) -> int:
+        return len(self._entries.places)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._entries.places
+
+    def add_voiceprint(self, voiceprint: Voiceprint) -> None:
+        """Add one voiceprint under its own name; as `add`, and of the gallery's model."""
+        self._bind([voiceprint])
+        self.add(voiceprint.name, voiceprint.embedding)
+
+    def add(self, name: str, embedding: npt.ArrayLike) -> None:
+        """Add one embedding.
+
+        Args:
+            name: not yet enrolled, printable.
+            embedding: (dim,) finite logits that span at most 64.
+
+        Raises:
+            DuplicateSpeakerError: somebody of that name is enrolled.
+        """
+        row = np.asarray(embedding)
+        if row.ndim != 1:
+            raise ValueError(f"embedding: expected shape ({self.dim},), got {row.shape}")
+        self.add_many([name], row[np.newaxis])
+
+    def add_many(self, names: Sequence[str], embeddings: npt.ArrayLike) -> None:
+        """Add (num, dim) embeddings: all of them or, on an error, none. As `add`."""
+        rows = _rows("embeddings", embeddings)
+        if rows.shape != (len(names), self.dim):
+            raise ValueError(
+                f"embeddings: expected shape ({len(names)}, {self.dim}), got {rows.shape}"
+            )
+        added: set[str] = set()
+        for name in names:
+            if name in self._entries.places or name in added:
+                raise DuplicateSpeakerError(name)
+            if not name or not name.isprintable():
+                raise ConfigError(f"expected a printable name, got {name!r}")
+            added.add(name)
+        if len(rows):
+            self._entries.add(names, _native.log_probabilities(rows))
+
+    def remove(self, name: str) -> None:
+        """Remove one entry; the next one that is added takes its row.
+
+        Raises:
+            UnknownSpeakerError: nobody of that name is enrolled.
+        """
+        if name not in self._entries.places:
+            shown = self.names[:_NAMES_SHOWN]
+            raise UnknownSpeakerError(name, known=(*shown, *["..."] * (len(self) > len(shown))))
+        self._entries.remove(name)
+
+    def search(self, probe: npt.ArrayLike, k: int = 10, *, num_threads: int = 1) -> list[Match]:
+        """The k entries most like a probe, the best first.
+
+        Entries of equal score come in the order of their rows. Fewer than k where fewer are
+        enrolled; none from an empty gallery.
+
+        Args:
+            probe: (dim,) finite logits that span at most 64.
+            k: at least 1.
+            num_threads: threads to share the rows.
+        """
+        row = np.asarray(probe)
+        if row.ndim != 1:
+            raise ValueError(f"probe: expected shape ({self.dim},), got {row.shape}")
+        return self.search_many(row[np.newaxis], k, num_threads=num_threads)[0]
+
+    def search_many(
+        self, probes: npt.ArrayLike, k: int = 10, *, num_threads: int = 1
+    ) -> list[list[Match]]:
+        """`search` for each of (num, dim) probes; stored rows are read once for all of them."""
+        rows = self._probes(probes)
+        if k < 1:
+            raise ConfigError(f"k: expected at least 1, got {k}")
+        k = min(k, len(self))
+        nearest: list[list[tuple[float, int, int]]] = [[] for _ in rows]
+        for index, block in enumerate(self._entries.blocks):
+            found, divergences = block.search(rows, k, num_threads)
+            for own, places, values in zip(
+                nearest, found.tolist(), divergences.tolist(), strict=True
+            ):
+                own += [
+                    (value, index, place)
+                    for value, place in zip(values, places, strict=True)
+                    if place >= 0
+                ]
+        return [self._matches(sorted(own)[:k]) for own in nearest]
+
+    def score_all(self, probe: npt.ArrayLike, *, num_threads: int = 1) -> npt.NDArray[np.float32]:
+        """Scores -J of one probe and every entry, in the order of `names`.
+
+        Returns:
+            (len(gallery),) float32. With float32 storage within 1e-5 of the exact score; float16
+            and int8 add the rounding of what they store (docs/scoring.md).
+        """
+        row = self._probes(np.asarray(probe)[np.newaxis])[0]
+        parts = [-block.scores(row, num_threads) for block in self._entries.blocks]
+        scores = np.concatenate(parts) if parts else np.empty(0, np.float32)
+        return scores[~np.isnan(scores)] if self._entries.free else scores
+
+    def export_mips(self) -> MipsExport:
+        """All entries as vectors of 2 dim + 1 values for any index of maximum inner product."""
+        logs = self._entries.exact_rows()[:, : self.dim]
+        return MipsExport(names=self.names, vectors=mips_vectors(logs))
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the gallery to a file, without removed rows: all of it or, on an error, nothing."""
+        joined = "\n".join(self.names).encode()
+        blocks: dict[str, npt.NDArray[Any]] = {"names": np.frombuffer(joined, np.uint8)}
+        kept = list(self._entries.kept())
+        values = [block.values[rows] for block, rows in kept]
+        empty = np.empty((0, stride_of(self.dim)), self.storage)
+        blocks["values"] = np.concatenate([empty, *values])
+        if self.storage == "int8":
+            scales = [block.scales_in_use[rows] for block, rows in kept]
+            blocks["scales"] = np.concatenate([np.empty(0, np.float32), *scales])
+        if self.keeps_exact and self.storage != "float32":
+            blocks["logs"] = self._entries.exact_rows()
+        header = {
+            "dim": self.dim,
+            "storage": self.storage,
+            "num": len(self),
+            "is_narrow": all(block.is_narrow for block in self._entries.blocks),
+            "model_name": self.model_name,
+            "model_sha256": self.model_sha256,
+        }
+        write_gallery(Path(path), header, blocks)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], *, verify: bool = True) -> Gallery:
+        """Map a file that `save` wrote; its rows are read from disk as they are needed.
+
+        Entries may be added and removed; the file changes only by `save`.
+
+        Args:
+            path: the file, which must not be truncated while the gallery is in use.
+            verify: read the whole file once to check its checksum. Without it, a change inside
+                the blocks goes unnoticed.
+
+        Raises:
+            OSError: the file cannot be read.
+            GalleryError: not a gallery, of an unknown version, truncated or damaged.
+        """
+        try:
+            header, blocks = read_gallery(Path(path), verify=verify)
+            return cls._from_file(header, blocks)
+        except GalleryError as error:
+            raise GalleryError(f"{os.fspath(path)}: {error}") from error
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise GalleryError(
+                f"{os.fspath(path)}: the gallery's content is not valid: {error!r}"
+            ) from error
+
+    @classmethod
+    def _from_file(cls, header: dict[str, Any], blocks: dict[str, npt.NDArray[Any]]) -> Gallery:
+        storage, num = header["storage"], header["num"]
+        gallery = cls(header["dim"], storage=storage, keep_exact="logs" in blocks)
+        gallery.model_name, gallery.model_sha256 = header["model_name"], header["model_sha256"]
+        shape = (num, stride_of(gallery.dim))
+        values, scales = blocks["values"], blocks.get("scales")
+        logs = values if storage == "float32" else blocks.get("logs")
+        expected = {"values": (values, storage, shape), "scales": (scales, "float32", (num,)),
+                    "logs": (logs, "float32", shape)}  # fmt: skip
+        for name, (array, dtype, block_shape) in expected.items():
+            if array is not None and (array.dtype != dtype or array.shape != block_shape):
+                raise ValueError(f"expected {name} as {dtype} {block_shape}, got {array.shape}")
+        if (scales is None) == (storage == "int8"):
+            raise ValueError("expected scales with int8 and only then")
+        joined = blocks["names"].tobytes().decode()
+        names = joined.split("\n") if joined else []
+        if not len(names) == len(set(names)) == num or "" in names:
+            raise ValueError(f"expected {num} names, no two alike, got {len(set(names))}")
+        stored = RowBlock(storage=storage, values=values, scales=scales, logs=logs, num=num)
+        stored.is_narrow = bool(header["is_narrow"])
+        if num:
+            gallery._entries.adopt(stored, names)
+        return gallery
+
+    def _bind(self, voiceprints: Sequence[Voiceprint]) -> None:
+        """Tie the gallery to the voiceprints' model, or refuse another."""
+        for voiceprint in voiceprints:
+            if self.model_sha256 is None and not self._entries.places:
+                self.model_name = voiceprint.model_name
+                self.model_sha256 = voiceprint.model_sha256
+            if voiceprint.model_sha256 != self.model_sha256:
+                raise IncompatibleModelError(
+                    expected=f"{self.model_name} ({(self.model_sha256 or 'none')[:12]})",
+                    got=f"{voiceprint.model_name} ({voiceprint.model_sha256[:12]})",
+                )
+
+    def _probes(self, probes: npt.ArrayLike) -> Embeddings:
+        rows = _rows("probes", probes)
+        if rows.ndim != 2 or rows.shape[1] != self.dim:
+            raise ValueError(f"probes: expected rows of {self.dim} values, got shape {rows.shape}")
+        if not self._entries.blocks and not np.isfinite(rows).all():  # else the kernel looks
+            raise ValueError("probes: expected finite float32 values")
+        return rows
+
+    def _matches(self, nearest: list[tuple[float, int, int]]) -> list[Match]:
+        """Names for (divergence, block, row)."""
+        names = self._entries.block_names
+        return [
+            Match(name, -divergence)
+            for divergence, block, row in nearest
+            if (name := names[block][row]) is not None
+        ]
+
+
+def _rows(name: str, values: npt.ArrayLike) -> Embeddings:
+    """(num, dim) C-contiguous float32."""
+    array = np.asarray(values)
+    if array.dtype.kind not in "fiu":
+        raise TypeError(f"{name}: expected real numbers, got dtype {array.dtype}")
+    if array.ndim != 2:
+        raise ValueError(f"{name}: expected a matrix (num, dim), got shape {array.shape}")
+    if array.dtype == np.float32 and array.flags.carray:
+        return array
+    with np.errstate(over="ignore"):  # what float32 cannot hold becomes inf, which is refused
+        return np.require(array, np.float32, ("C_CONTIGUOUS", "ALIGNED"))

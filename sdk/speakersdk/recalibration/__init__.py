@@ -1,0 +1,1 @@
+"""Calibration profiles for a user's own microphone and speakers."""

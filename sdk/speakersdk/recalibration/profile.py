@@ -1,0 +1,159 @@
+"""A calibration profile: what `speakersdk calibrate` learned of one device or microphone.
+
+    llr = offset + scale * (llr of the model's own calibration)
+
+docs/calibration.md describes the file. It belongs to one model and its calibration, and holds no
+voices: two weights and the counts and error rates behind them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any, Final
+
+from speakersdk.calibration.calibration import Calibration
+from speakersdk.encoder.manifest import ModelManifest
+from speakersdk.errors import CalibrationError, ConfigError, IncompatibleModelError
+from speakersdk.files import replacement
+from speakersdk.user_folders import data_folder
+from speakersdk.voiceprint.voiceprint import check_name
+
+FORMAT_VERSION: Final = 1
+SUFFIX: Final = ".calibration.json"
+# Every other field of a calibration is a weight of its formula, in which the llr is linear.
+_NO_WEIGHTS = {
+    "minimum_speech_s", "maximum_speech_s", "num_target", "num_nontarget", "operating_points"
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CalibrationProfile:
+    """Two weights on top of a model's calibration, and what they rest on.
+
+    Attributes:
+        name: of the device or microphone, see `speakersdk.voiceprint.voiceprint.check_name`.
+        model_name, model_sha256: the model, by its name and the hash of its weights.
+        base_sha256: hash of the model's own calibration.
+        offset, scale: the weights of the module's formula; scale is above 0.
+        num_speakers, num_recordings: of the fit.
+        created_utc: ISO 8601 time.
+    """
+
+    name: str
+    model_name: str
+    model_sha256: str
+    base_sha256: str
+    offset: float
+    scale: float
+    num_speakers: int
+    num_recordings: int
+    created_utc: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", check_name(self.name))
+        if not (0 < self.scale < float("inf") and abs(self.offset) < float("inf")):
+            raise ConfigError(
+                f"expected a finite offset and a scale above 0, got {self.offset}, {self.scale}"
+            )
+
+    def applied_to(self, manifest: ModelManifest) -> Calibration:
+        """The calibration that takes the place of the model's own.
+
+        Raises:
+            IncompatibleModelError: the profile was made with other weights.
+            CalibrationError: the model has no calibration, or now another one.
+        """
+        if manifest.weights_sha256 != self.model_sha256:
+            raise IncompatibleModelError(
+                expected=f"{manifest.name} ({manifest.weights_sha256[:12]})",
+                got=f"{self.model_name} ({self.model_sha256[:12]})",
+                what="calibration",
+            )
+        if manifest.calibration is None or calibration_sha256(manifest.calibration) != (
+            self.base_sha256
+        ):
+            raise CalibrationError(
+                f"expected the calibration of {manifest.name} that {self.name!r} was fitted on top "
+                "of, got another one; run speakersdk calibrate again"
+            )
+        return rescaled(manifest.calibration, offset=self.offset, scale=self.scale)
+
+    def save(self, *, replace: bool = False, folder: Path | None = None) -> Path:
+        """Store it under its name and return the file.
+
+        Args:
+            replace: put it in the place of one of the same name.
+            folder: None = `calibrations` in the user's data folder, made if need be.
+
+        Raises:
+            ConfigError: the name is stored already.
+        """
+        folder = data_folder("calibrations") if folder is None else folder
+        path = folder / f"{self.name}{SUFFIX}"
+        if path.exists() and not replace:
+            raise ConfigError(f"a calibration named {self.name!r} exists already; --replace it")
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        content = {"version": FORMAT_VERSION, **asdict(self)}
+        with replacement(path) as file:
+            file.write((json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode())
+        return path
+
+    @classmethod
+    def load(cls, name: str, *, folder: Path | None = None) -> CalibrationProfile:
+        """Read the profile that was stored under a name, or that a file name ending in .json means.
+
+        Raises:
+            ConfigError: there is none; lists those that are.
+            CalibrationError: the file is damaged or of an unknown version.
+        """
+        folder = data_folder("calibrations") if folder is None else folder
+        is_file = name.endswith(".json")
+        path = Path(name) if is_file else folder / f"{check_name(name)}{SUFFIX}"
+        if not path.is_file():
+            names = sorted(at.name.removesuffix(SUFFIX) for at in folder.glob(f"*{SUFFIX}"))
+            raise ConfigError(
+                f"expected the name of a calibration (stored: {', '.join(names) or 'none'}) or a "
+                f".json file, got {name!r}; make one: speakersdk calibrate FOLDER --name NAME"
+            )
+        return cls._from_json(path)
+
+    @classmethod
+    def _from_json(cls, path: Path) -> CalibrationProfile:
+        try:
+            values: dict[str, Any] = json.loads(path.read_bytes())
+            version = values.pop("version")
+            if version != FORMAT_VERSION:
+                raise CalibrationError(
+                    f"{os.fspath(path)}: expected calibration version {FORMAT_VERSION}, got "
+                    f"{version}; install a speakersdk version that knows it"
+                )
+            return cls(**values)
+        except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
+            raise CalibrationError(
+                f"{os.fspath(path)}: the calibration is not valid: {error!r}; run speakersdk "
+                "calibrate again"
+            ) from error
+
+
+def find_profile(wanted: str | CalibrationProfile | None) -> CalibrationProfile | None:
+    """The profile of a name, as `CalibrationProfile.load` finds it, or the given one."""
+    return CalibrationProfile.load(wanted) if isinstance(wanted, str) else wanted
+
+
+def calibration_sha256(calibration: Calibration) -> str:
+    """Hash of every field of a calibration."""
+    return hashlib.sha256(json.dumps(asdict(calibration), sort_keys=True).encode()).hexdigest()
+
+
+def rescaled(calibration: Calibration, *, offset: float, scale: float) -> Calibration:
+    """The calibration whose llr is offset + scale * llr, with the same thresholds on it."""
+    weights = {
+        field.name: scale * getattr(calibration, field.name)
+        for field in fields(Calibration)
+        if field.name not in _NO_WEIGHTS
+    }
+    return replace(calibration, **{**weights, "offset": offset + weights["offset"]})

@@ -1,0 +1,161 @@
+"""What onnxruntime's execution providers are told, and whether they can be used at all.
+
+compiled in? -> its libraries load? -> the GPU is there? -> options, in the order of preference
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Final
+
+from speakersdk.errors import MissingDependencyError
+from speakersdk.runtime.compute_device import ComputeDevice, Precision
+from speakersdk.runtime.libraries import gpus, missing_libraries, needed_libraries
+
+Shapes = Mapping[str, tuple[int, ...]]
+
+# Opened by the CUDA provider at its first convolution, so that its file does not ask for it. The
+# TensorRT provider of the same build does, and so tells the version.
+_CUDNN: Final = "libcudnn.so"
+_GPU_PACKAGE: Final = 'pip uninstall onnxruntime, then pip install "speakersdk[gpu]"'
+_CUDA_PACKAGES: Final = 'pip install "speakersdk[gpu]" brings the CUDA and cuDNN libraries'
+_DRIVER_REMEDY: Final = "libcuda.so.1 comes with the NVIDIA driver; without a GPU use device cpu"
+_TENSORRT_REMEDY: Final = (
+    "install TensorRT from NVIDIA, for the CUDA version of this onnxruntime "
+    "(developer.nvidia.com/tensorrt; with NVIDIA's apt repository: apt install libnvinfer10 "
+    "libnvinfer-plugin10 libnvonnxparsers10), and put its folder on LD_LIBRARY_PATH"
+)
+# The provider of TensorRT has no option against TF32; its libraries read this variable, once.
+_TF32_SWITCH: Final = "NVIDIA_TF32_OVERRIDE"
+
+
+def missing_of(onnxruntime: ModuleType, device: ComputeDevice) -> tuple[str, ...]:
+    """Names of the libraries that a compiled-in provider needs and that cannot be loaded."""
+    _preload_cuda(onnxruntime)
+    names = [
+        name
+        for member in device.chain
+        if member.kind != "cpu"
+        for name in _needed_by(onnxruntime, member)
+    ]
+    names += [
+        name
+        for name in _needed_by(onnxruntime, ComputeDevice("tensorrt"))
+        if name.startswith(_CUDNN)
+    ]
+    return missing_libraries(dict.fromkeys(names))
+
+
+def check_usable(onnxruntime: ModuleType, device: ComputeDevice) -> None:
+    """Refuse a device before onnxruntime quietly takes another one.
+
+    Raises:
+        MissingDependencyError: the provider, a library by its name, the driver or the GPU is
+            missing; the message says what to install.
+    """
+    if device.kind == "cpu":
+        return
+    available = onnxruntime.get_available_providers()
+    if device.provider not in available:
+        raise MissingDependencyError(
+            f"this onnxruntime has no {device.provider} (it has {', '.join(available)})",
+            remedy=_GPU_PACKAGE,
+        )
+    if missing := missing_of(onnxruntime, device):
+        raise MissingDependencyError(
+            f"device {device.name} needs {', '.join(missing)}, which cannot be loaded",
+            remedy="; ".join(_remedies(missing)),
+        )
+    if device.index >= (found := len(gpus())):
+        raise MissingDependencyError(
+            f"expected GPU number {device.index} for device {device.name}, the driver has {found}",
+            remedy="they are counted from 0 (nvidia-smi lists them, CUDA_VISIBLE_DEVICES hides "
+            "some); without a GPU use device cpu",
+        )
+
+
+def provider_options(
+    device: ComputeDevice,
+    *,
+    precision: Precision,
+    shapes: Shapes | None = None,
+    engine_folder: Path | None = None,
+) -> list[tuple[str, dict[str, str]]]:
+    """Providers and their options in the order of preference, as onnxruntime takes them.
+
+    Args:
+        device: what was asked for.
+        precision: see `speakersdk.runtime.compute_device.Precision`.
+        shapes: of every input; TensorRT then builds for these alone.
+        engine_folder: where TensorRT keeps what it built; None = nowhere.
+    """
+    options: dict[str, dict[str, str]] = {
+        "cpu": {},
+        "cuda": {
+            "device_id": str(device.index),
+            # Exhaustive search, the default, stalls for 0.3-0.5 s at every new input length.
+            "cudnn_conv_algo_search": "HEURISTIC",
+            "use_tf32": "1" if precision == "tf32" else "0",
+        },
+        "tensorrt": _tensorrt_options(device, precision, shapes, engine_folder),
+    }
+    return [(member.provider, options[member.kind]) for member in device.chain]
+
+
+def switch_tf32_off(device: ComputeDevice, precision: Precision) -> None:
+    """Keep TensorRT from rounding to TF32, for the whole process, unless the user has decided."""
+    if device.kind == "tensorrt" and precision == "fp32":
+        os.environ.setdefault(_TF32_SWITCH, "0")
+
+
+def _tensorrt_options(
+    device: ComputeDevice, precision: Precision, shapes: Shapes | None, engine_folder: Path | None
+) -> dict[str, str]:
+    options = {
+        "device_id": str(device.index),
+        "trt_fp16_enable": "1" if precision == "fp16" else "0",
+    }
+    if shapes is not None:
+        # One shape only: an engine for a range is built anew, for a minute, whenever it is left.
+        profile = ",".join(f"{name}:{'x'.join(map(str, shape))}" for name, shape in shapes.items())
+        options |= {f"trt_profile_{bound}_shapes": profile for bound in ("min", "opt", "max")}
+    if engine_folder is not None:
+        folder = os.fspath(engine_folder)
+        options |= {
+            "trt_engine_cache_enable": "1",
+            "trt_engine_cache_path": folder,
+            "trt_timing_cache_enable": "1",
+            "trt_timing_cache_path": folder,
+        }
+    return options
+
+
+def _remedies(missing: tuple[str, ...]) -> list[str]:
+    """What brings the libraries, each said once."""
+    remedies: dict[str, None] = {}
+    for name in missing:
+        if name.startswith("libcuda."):
+            remedies[_DRIVER_REMEDY] = None
+        elif name.startswith("libnv"):
+            remedies[_TENSORRT_REMEDY] = None
+        else:
+            remedies[_CUDA_PACKAGES] = None
+    return list(remedies)
+
+
+def _needed_by(onnxruntime: ModuleType, device: ComputeDevice) -> tuple[str, ...]:
+    """Libraries that a device's provider asks for; the provider's own, if its file is missing."""
+    folder = Path(str(onnxruntime.__file__)).parent / "capi"
+    path = folder / f"libonnxruntime_providers_{device.kind}.so"
+    return needed_libraries(path) if path.is_file() else (path.name,)
+
+
+def _preload_cuda(onnxruntime: ModuleType) -> None:
+    """Load the CUDA libraries of the NVIDIA packages; what fails shows in `missing_of`."""
+    with contextlib.redirect_stdout(io.StringIO()):
+        onnxruntime.preload_dlls(directory="")

@@ -1,0 +1,350 @@
+"""The only door to onnxruntime: sessions that run where they were asked to, or say why not.
+
+    open_session(path, options) -> OnnxSession -> run(feeds) -> outputs by name
+
+onnxruntime is imported when the first session is opened, after its telemetry was switched off.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Final
+
+import numpy as np
+
+from speakersdk.errors import InferenceError, MissingDependencyError
+from speakersdk.file_hash import file_sha256
+from speakersdk.runtime.bound_call import Arrays, BoundCall, Carried, translated
+from speakersdk.runtime.compute_device import AUTO, ComputeDevice, candidates
+from speakersdk.runtime.engine_cache import EngineCache, EngineKey
+from speakersdk.runtime.libraries import gpus, tensorrt_version
+from speakersdk.runtime.options import SessionOptions
+from speakersdk.runtime.providers import (
+    Shapes,
+    check_usable,
+    provider_options,
+    switch_tf32_off,
+)
+
+TELEMETRY_SWITCH: Final = "ORT_DISABLE_TELEMETRY"
+# Operators with weights do nearly all of the work: a device that leaves one of them to another does
+# not run the model.
+_WEIGHTY: Final = frozenset({"Conv", "Gemm", "MatMul", "LSTM"})
+
+
+class OnnxSession:
+    """A loaded ONNX file on one device.
+
+    Attributes:
+        device: that runs it.
+        choice: which one that is, and why not another.
+        providers: execution providers in use, first choice first.
+        nodes: operators of the graph by the provider that runs them, as onnxruntime placed them.
+        metadata: the file's own metadata properties.
+        inputs, outputs: name -> shape; a size that may vary is a string or None.
+        shapes: the only shapes of the inputs that reach the device; None = any.
+        num_calls_on_cpu: of `run_any_shape`, for their shapes.
+        engine_cache: what became of TensorRT's engine.
+    """
+
+    def __init__(
+        self,
+        session: Any,
+        runtime: ModuleType,
+        path: Path,
+        options: SessionOptions,
+        device: ComputeDevice,
+        shapes: Shapes | None = None,
+    ) -> None:
+        self._session = session
+        self._runtime = runtime
+        self._path = path
+        self._options = options
+        self._by_shapes: dict[tuple[tuple[str, tuple[int, ...]], ...], OnnxSession] = {}
+        self.num_calls_on_cpu = 0
+        self._on_cpu: OnnxSession | None = None
+        self.device = device
+        self.choice = device.name
+        self.engine_cache = "not used"
+        self.shapes = dict(shapes) if shapes is not None and self.has_fixed_shapes else None
+        self.providers: tuple[str, ...] = tuple(session.get_providers())
+        self._assigned = [
+            (subgraph.ep_name, node.op_type)
+            for subgraph in session.get_provider_graph_assignment_info()
+            for node in subgraph.get_nodes()
+        ]
+        self.nodes = dict(Counter(provider for provider, _ in self._assigned))
+        self.metadata: dict[str, str] = dict(session.get_modelmeta().custom_metadata_map)
+        self.inputs = {value.name: tuple(value.shape) for value in session.get_inputs()}
+        self.outputs = {value.name: tuple(value.shape) for value in session.get_outputs()}
+
+    @property
+    def has_fixed_shapes(self) -> bool:
+        """Whether `with_shapes` decides what may be run."""
+        fixed = self._options.fixed_shapes
+        return self.device.kind != "cpu" if fixed is None else fixed
+
+    def with_shapes(self, shapes: Shapes) -> OnnxSession:
+        """A session for these shapes of the inputs alone; itself where shapes may vary.
+
+        The same shapes give the same session again. There is one session for each, because cuDNN
+        remembers the plan of the last shape only, and a TensorRT engine has but one.
+        """
+        if not self.has_fixed_shapes or shapes == self.shapes:
+            return self
+        key = tuple(sorted(shapes.items()))
+        if key not in self._by_shapes:
+            session = _open_on(self.device, self._path, self._options, shapes)
+            session.choice = self.choice
+            self._by_shapes[key] = session
+        return self._by_shapes[key]
+
+    def run(self, feeds: Arrays) -> dict[str, Any]:
+        """Run the graph once.
+
+        Args:
+            feeds: an array for every input, of `shapes` if those are fixed.
+
+        Returns:
+            An array for every output.
+
+        Raises:
+            InferenceError: onnxruntime refused the feeds or failed.
+            ValueError: the shapes are fixed, and others.
+        """
+        self._check_shapes(_shapes(feeds))
+        with translated("cannot run the model"):
+            outputs = self._session.run(None, feeds)
+        return dict(zip(self.outputs, outputs, strict=True))
+
+    def run_any_shape(self, feeds: Arrays) -> dict[str, Any]:
+        """As `run`; but feeds of other shapes than the fixed ones, which would stall, on the CPU.
+
+        For graphs whose feeds cannot be filled up. `report` counts how often the CPU was taken.
+        """
+        if self.shapes in (None, _shapes(feeds)):
+            return self.run(feeds)
+        if self._on_cpu is None:
+            options = replace(self._options, precision="fp32", fixed_shapes=False)
+            self._on_cpu = _open_on(ComputeDevice("cpu"), self._path, options, None)
+        self.num_calls_on_cpu += 1
+        return self._on_cpu.run(feeds)
+
+    def bind(
+        self, inputs: Arrays, outputs: Arrays, carried: Mapping[str, Carried] | None = None
+    ) -> BoundCall:
+        """Tie arrays to the graph's inputs and outputs, for a call that is made over and over.
+
+        Args:
+            inputs: contiguous arrays that hold the feeds whenever the call is made.
+            outputs: contiguous arrays of the right shapes that it fills.
+            carried: by input: an output that is the next call's input; zeros in the first.
+
+        Raises:
+            InferenceError: onnxruntime refused the arrays.
+            ValueError: their shapes are not those of this session.
+        """
+        carried = carried or {}
+        self._check_shapes(_shapes(inputs) | {name: state.shape for name, state in carried.items()})
+        is_cpu = self.device.kind == "cpu"
+        with translated("cannot run the model"):
+            return BoundCall(
+                self._session,
+                self._runtime.OrtValue,
+                device=("cpu", 0) if is_cpu else ("cuda", self.device.index),
+                inputs=inputs,
+                outputs=outputs,
+                carried=carried,
+                # A session of fixed shapes on the CPU stands in for another device: same way there.
+                in_place=is_cpu and not self.has_fixed_shapes,
+            )
+
+    def report(self) -> dict[str, Any]:
+        """What runs where: every value is plain and fits into JSON."""
+        return {
+            "asked_device": self._options.device,
+            "strict": self._options.is_strict,
+            "device": self.device.name,
+            "device_choice": self.choice,
+            "precision": self._options.precision,
+            "providers": list(self.providers),
+            "nodes_per_provider": self.nodes,
+            "fixed_shapes": self.has_fixed_shapes,
+            "calls_on_cpu_for_their_shape": self.num_calls_on_cpu,
+            "engine_cache": self.engine_cache,
+            "num_threads": self._options.num_threads,
+            TELEMETRY_SWITCH: os.environ.get(TELEMETRY_SWITCH),
+        }
+
+    def check_placement(self) -> None:
+        """Refuse a session whose device leaves the work to another.
+
+        Raises:
+            InferenceError: the provider is not in use, or operators with weights run elsewhere.
+        """
+        wanted = self.device.provider
+        if wanted not in self.providers:  # the native library, too, drops one that fails to load
+            raise InferenceError(
+                f"expected {wanted} for device {self.device.name}, got "
+                f"{', '.join(self.providers)}; check the GPU's driver and its libraries with "
+                "speakersdk doctor"
+            )
+        elsewhere = Counter(
+            f"{kind} on {provider}"
+            for provider, kind in self._assigned
+            if provider != wanted and kind in _WEIGHTY
+        )
+        if elsewhere:
+            listing = ", ".join(f"{count} {what}" for what, count in sorted(elsewhere.items()))
+            raise InferenceError(
+                f"expected {wanted} to run the model, got {listing}; with strict=False the next "
+                "device runs it"
+            )
+
+    def _check_shapes(self, got: Shapes) -> None:
+        if self.shapes not in (None, got):
+            raise ValueError(
+                f"expected inputs of the shapes {self.shapes}, got {dict(got)}; use with_shapes"
+            )
+
+
+def _shapes(arrays: Arrays) -> dict[str, tuple[int, ...]]:
+    return {name: array.shape for name, array in arrays.items()}
+
+
+def open_session(
+    path: str | os.PathLike[str],
+    options: SessionOptions | None = None,
+    *,
+    shapes: Shapes | None = None,
+) -> OnnxSession:
+    """Load an ONNX file.
+
+    Args:
+        path: the file.
+        options: None = one thread of the CPU.
+        shapes: of every input, where sessions run one shape only (`OnnxSession.has_fixed_shapes`).
+
+    Raises:
+        ConfigError: unknown device, or a precision that it does not have.
+        MissingDependencyError: no onnxruntime; or, if strict, the named device lacks a library.
+        InferenceError: the file cannot be loaded; or, if strict, the device does not run it.
+    """
+    options = options or SessionOptions()
+    if not Path(path).is_file():
+        raise InferenceError(f"expected an ONNX file at {os.fspath(path)}, found none")
+    *preferred, last = candidates(options.device, strict=options.strict)
+    refusals: list[str] = []
+    for device in preferred:
+        try:
+            session = _open_on(device, Path(path), options.on(device), shapes)
+            break
+        except (MissingDependencyError, InferenceError) as error:
+            refusals.append(f"not {device.name}: {error}")
+    else:
+        session = _open_on(last, Path(path), options.on(last), shapes)
+    session.choice = "; ".join([session.choice, *refusals])
+    if refusals and options.device != AUTO:
+        warnings.warn(f"running on {session.choice}", stacklevel=2)
+    return session
+
+
+def _open_on(
+    device: ComputeDevice, path: Path, options: SessionOptions, shapes: Shapes | None
+) -> OnnxSession:
+    """A session on this device or an error."""
+    runtime = import_onnxruntime()
+    check_usable(runtime, device)
+    switch_tf32_off(device, options.precision)
+    if device.kind == "tensorrt":
+        return _open_with_engine(device, path, options, shapes)
+    return _create(runtime, device, path, options, shapes, None)
+
+
+def _open_with_engine(
+    device: ComputeDevice, path: Path, options: SessionOptions, shapes: Shapes | None
+) -> OnnxSession:
+    """A session whose TensorRT engine is kept for the next time."""
+    runtime = import_onnxruntime()
+    key = EngineKey(
+        model_sha256=file_sha256(path),
+        onnxruntime=runtime.__version__,
+        tensorrt=tensorrt_version(),
+        gpu=str(gpus()[device.index]),
+        precision=options.precision,
+        shapes=dict(shapes or {}),
+    )
+    cache = EngineCache()
+    try:
+        with cache.entry(key) as folder:
+            session = _create(runtime, device, path, options, shapes, folder)
+    except InferenceError:
+        if cache.state != "reused":
+            raise
+        cache.discard(key)  # intact, but TensorRT will not have it: build it anew, once
+        with cache.entry(key) as folder:
+            session = _create(runtime, device, path, options, shapes, folder)
+    session.engine_cache = cache.state
+    return session
+
+
+def _create(
+    runtime: ModuleType,
+    device: ComputeDevice,
+    path: Path,
+    options: SessionOptions,
+    shapes: Shapes | None,
+    engine_folder: Path | None,
+) -> OnnxSession:
+    with translated(f"cannot load {path}"):
+        created = runtime.InferenceSession(
+            os.fspath(path),
+            options.native(runtime),
+            providers=provider_options(
+                device, precision=options.precision, shapes=shapes, engine_folder=engine_folder
+            ),
+            enable_fallback=0,  # on failure, raise: by default Python retries on the CPU
+        )
+    session = OnnxSession(created, runtime, path, options, device, shapes)
+    session.check_placement()
+    if device.kind != "cpu":
+        session.choice += f" ({gpus()[device.index]})"
+    if engine_folder is not None and shapes is not None:
+        # What TensorRT still does in the first run, it does before the engine is sealed.
+        session.run({name: np.zeros(shape, np.float32) for name, shape in shapes.items()})
+    return session
+
+
+def import_onnxruntime() -> ModuleType:
+    """Import onnxruntime with its telemetry off, unless the user has set the switch.
+
+    Raises:
+        MissingDependencyError: it is not installed.
+    """
+    if TELEMETRY_SWITCH not in os.environ:
+        if "onnxruntime" in sys.modules:
+            warnings.warn(
+                f"onnxruntime was imported before speakersdk and without {TELEMETRY_SWITCH}=1, so "
+                "its telemetry may be on; set the variable before the first import",
+                stacklevel=3,
+            )
+        os.environ[TELEMETRY_SWITCH] = "1"
+    try:
+        import onnxruntime
+    except ModuleNotFoundError as error:
+        if error.name != "onnxruntime":
+            raise
+        raise MissingDependencyError(
+            "onnxruntime is not installed",
+            remedy='pip install "speakersdk[cpu]" or, for NVIDIA GPUs, '
+            'pip install "speakersdk[gpu]"',
+        ) from error
+    module: ModuleType = onnxruntime
+    return module

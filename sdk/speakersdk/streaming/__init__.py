@@ -1,0 +1,1 @@
+"""Live streams: audio goes in, updates with verdicts come out."""

@@ -1,0 +1,106 @@
+"""Several streams in one process: one call of the model for a hop of each.
+
+A round takes one hop from every stream that has one, so that a stream with a long backlog never
+holds the others up; streams share buffers and weights, and no state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from speakersdk.decision.rule import DecisionRule
+from speakersdk.encoder.hop import HopEncoder
+from speakersdk.errors import ConfigError
+from speakersdk.streaming.stream import SpeakerStream, StreamOptions
+from speakersdk.streaming.update import StreamUpdate
+from speakersdk.voiceprint.voiceprint import Voiceprint
+
+
+class StreamPool:
+    """Streams by key; made by `Verifier.stream_pool`. One pool serves one thread."""
+
+    def __init__(
+        self,
+        encoder: HopEncoder,
+        rule: DecisionRule,
+        options: StreamOptions,
+        *,
+        check: Callable[[Sequence[Voiceprint]], None],
+    ) -> None:
+        self._encoder = encoder
+        self._rule = rule
+        self._options = options
+        self._check = check
+        self._streams: dict[Hashable, SpeakerStream] = {}
+
+    def __len__(self) -> int:
+        return len(self._streams)
+
+    def add(self, key: Hashable, voiceprints: Sequence[Voiceprint]) -> None:
+        """Start a stream that listens for these speakers.
+
+        Raises:
+            ConfigError: the key is taken, no voiceprint, or two of one name.
+            IncompatibleModelError: a voiceprint was made with another model.
+        """
+        if key in self._streams:
+            raise ConfigError(f"expected a new stream, got {key!r}, which is listening; remove it")
+        self._check(voiceprints)
+        self._streams[key] = SpeakerStream(self._encoder, self._rule, voiceprints, self._options)
+
+    def remove(self, key: Hashable) -> None:
+        """End a stream.
+
+        Raises:
+            ConfigError: there is none of that key.
+        """
+        del self._streams[self._known(key)]
+
+    def push(
+        self, chunks: Mapping[Hashable, npt.NDArray[Any]], *, sample_rate_hz: float
+    ) -> dict[Hashable, list[StreamUpdate]]:
+        """Take the next samples of some or all streams, as `SpeakerStream.push`.
+
+        Every chunk is checked before any is taken: one that is not audio changes nothing.
+
+        Returns:
+            The updates of each stream in `chunks`, in order of time.
+
+        Raises:
+            AudioError, ConfigError: as `SpeakerStream.push`, or an unknown key.
+        """
+        waiting = self._resampled(chunks, sample_rate_hz)
+        updates: dict[Hashable, list[StreamUpdate]] = {key: [] for key in chunks}
+        while waiting:
+            ready = []
+            for key in list(waiting):
+                buffer = self._streams[key].state.buffer
+                waiting[key] = waiting[key][buffer.fill(waiting[key]) :]
+                if buffer.is_full:
+                    ready.append(key)
+                if not len(waiting[key]):
+                    del waiting[key]
+            self._encoder.encode([self._streams[key].state for key in ready])
+            for key in ready:
+                updates[key].append(self._streams[key].update())
+        return updates
+
+    def _resampled(
+        self, chunks: Mapping[Hashable, npt.NDArray[Any]], sample_rate_hz: float
+    ) -> dict[Hashable, npt.NDArray[np.float32]]:
+        streams = {key: self._streams[self._known(key)] for key in chunks}
+        for key, stream in streams.items():
+            stream.check(chunks[key], sample_rate_hz=sample_rate_hz)
+        return {
+            key: stream.resample(chunks[key], sample_rate_hz=sample_rate_hz)
+            for key, stream in streams.items()
+        }
+
+    def _known(self, key: Hashable) -> Hashable:
+        if key not in self._streams:
+            raise ConfigError(f"expected the key of a stream of this pool, got {key!r}; add it")
+        return key

@@ -1,0 +1,265 @@
+"""A live stream against enrolled speakers: samples in, one update per hop out.
+
+chunk -> 16 kHz -> hop -> encoder, speech -> embeddings -> llr -> sequential test -> StreamUpdate
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from speakersdk.arrays import Waveform
+from speakersdk.audio.waveform import StreamResampler
+from speakersdk.decision.outcome import Verdict
+from speakersdk.decision.rule import DecisionRule
+from speakersdk.decision.sequential import (
+    LOOKS_LLR,
+    Evidence,
+    SequentialBounds,
+    SequentialTest,
+)
+from speakersdk.encoder.hop import HopEncoder, HopSizes, HopState
+from speakersdk.encoder.manifest import ModelManifest
+from speakersdk.encoder.statistics_ring import RECENT, RECENT_S, SO_FAR, WINDOW
+from speakersdk.scoring import symmetric_kl_matrix
+from speakersdk.streaming.speaker_change import KEPT_S, SpeakerChange
+from speakersdk.streaming.update import Candidate, StreamUpdate
+from speakersdk.voiceprint.voiceprint import Voiceprint
+
+# Silence after which the next speech may be anybody's: evidence and encoder start afresh. The
+# encoder itself sees 0.7 s of the past.
+SILENCE_S: Final = 5.0
+_DIGITS: Final = 6  # of seconds: 0.3 and not 0.30000000000000004
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamOptions:
+    """How a stream listens.
+
+    Attributes:
+        bounds: of the sequential tests.
+        window_s: seconds over which the windowed score looks; None = the model's.
+        silence_s: silence after which evidence and encoder start afresh.
+    """
+
+    bounds: SequentialBounds
+    window_s: float | None = None
+    silence_s: float = SILENCE_S
+
+
+def hop_sizes(manifest: ModelManifest, options: StreamOptions) -> HopSizes:
+    """Windows of the options in hops of the model."""
+    hop_s = manifest.hop_frames * manifest.frontend.hop_samples / manifest.frontend.sample_rate_hz
+    window_s = manifest.window_s if options.window_s is None else options.window_s
+    return HopSizes(
+        window_hops=max(1, round(window_s / hop_s)), recent_hops=max(1, round(RECENT_S / hop_s))
+    )
+
+
+class SpeakerStream:
+    """Audio that arrives in chunks of any length at any rate; made by `Verifier.stream`."""
+
+    def __init__(
+        self,
+        encoder: HopEncoder,
+        rule: DecisionRule,
+        voiceprints: Sequence[Voiceprint],
+        options: StreamOptions,
+    ) -> None:
+        manifest = encoder.manifest
+        frontend = manifest.frontend
+        self._encoder = encoder
+        self._rule = rule
+        self._voiceprints = tuple(voiceprints)
+        self._enrolled_s = [voiceprint.total_speech_s for voiceprint in voiceprints]
+        self._enrolled = np.stack([voiceprint.embedding for voiceprint in voiceprints])
+        self._tests = [SequentialTest(options.bounds) for _ in voiceprints]
+        self._hop_s = manifest.hop_frames * frontend.hop_samples / frontend.sample_rate_hz
+        self._rate_hz = frontend.sample_rate_hz
+        self._silence_hops = max(1, round(options.silence_s / self._hop_s))
+        self._resampler = StreamResampler()
+        self._change = SpeakerChange(
+            manifest.embedding_dim,
+            recent_hops=hop_sizes(manifest, options).recent_hops,
+            calibrate=self._llr,
+        )
+        self._kept_hops = round(KEPT_S / self._hop_s)
+        self.state: HopState = encoder.start()
+        self._num_hops = 0
+        self._silent_hops = 0
+        self._scores: list[list[float]] | None = None  # of each window, of each candidate
+        self._window: list[Evidence | None] = [None] * len(voiceprints)
+        self._so_far = self._window
+
+    @property
+    def duration_s(self) -> float:
+        """Seconds of audio taken so far, at the model's rate."""
+        return self.state.buffer.num_samples / self._rate_hz
+
+    def push(self, samples: npt.NDArray[Any], *, sample_rate_hz: float) -> list[StreamUpdate]:
+        """Take the next samples and return an update for every hop that they complete.
+
+        Args:
+            samples: (n,) or (n, channels), n >= 0, as `speakersdk.audio.waveform.as_waveform`
+                takes them.
+            sample_rate_hz: the same in every call.
+
+        Raises:
+            AudioError: not audio.
+            ConfigError: no rate, or another one than before.
+        """
+        return self._take(self.resample(samples, sample_rate_hz=sample_rate_hz))
+
+    def check(self, samples: npt.NDArray[Any], *, sample_rate_hz: float) -> None:
+        """Raise what `push` would, and take nothing."""
+        self._resampler.check(samples, sample_rate_hz=sample_rate_hz)
+
+    def resample(self, samples: npt.NDArray[Any], *, sample_rate_hz: float) -> Waveform:
+        """The next samples at the model's rate, for whoever fills the buffer."""
+        return self._resampler.push(samples, sample_rate_hz=sample_rate_hz)
+
+    def finish(self) -> list[StreamUpdate]:
+        """Take what the resampler and an incomplete hop still hold; the stream ends."""
+        updates = self._take(self._resampler.finish())
+        if self.state.buffer.num_frames > 0:
+            self._encoder.encode_remainder(self.state)
+            updates.append(self.update())
+        return updates
+
+    def _take(self, waveform: Waveform) -> list[StreamUpdate]:
+        updates = []
+        while len(waveform):
+            waveform = waveform[self.state.buffer.fill(waveform) :]
+            if self.state.buffer.is_full:
+                self._encoder.encode([self.state])
+                updates.append(self.update())
+        return updates
+
+    def update(self) -> StreamUpdate:
+        """What the hop that was encoded last says; the encoder has moved `state` on by it."""
+        self._num_hops += 1
+        has_changed = False
+        if self.state.is_evidence:
+            self._silent_hops = 0
+            has_changed = self._take_evidence()
+        else:
+            self._silent_hops += 1
+            if self._silent_hops % self._silence_hops == 0:
+                self._start_afresh()
+        return self._report(has_changed)
+
+    def _take_evidence(self) -> bool:
+        """Score the hop's embeddings and run the tests; whether the voice has changed."""
+        state = self.state
+        self._score()
+        has_changed = self._change.update(
+            state.embeddings[RECENT],
+            state.embeddings[SO_FAR],
+            speech_s=state.speech_s,
+            accepted_llr=self._accepted_llr(),
+        )
+        if has_changed:
+            state.restart(keep_hops=self._kept_hops)
+            self._change.restart()
+            self._forget()
+            for test in self._tests:
+                test.restart()
+        for test, window, so_far in zip(self._tests, self._window, self._so_far, strict=True):
+            test.update(so_far, window, speech_s=state.speech_s)
+        return has_changed
+
+    def _score(self) -> None:
+        state = self.state
+        self._scores = (0.0 - symmetric_kl_matrix(state.embeddings, self._enrolled)).tolist()
+        self._window = self._evidence(self._scores[WINDOW], state.window_speech_s)
+        self._so_far = self._evidence(self._scores[SO_FAR], state.speech_s)
+
+    def _accepted_llr(self) -> float | None:
+        """Of the recent speech and the likeliest of the accepted speakers; None without one."""
+        if self.state.speech_s < RECENT_S or self._scores is None:
+            return None
+        llrs = [
+            self._llr(score, enrolled_s, RECENT_S)
+            for test, score, enrolled_s in zip(
+                self._tests, self._scores[RECENT], self._enrolled_s, strict=True
+            )
+            if test.verdict is Verdict.ACCEPT
+        ]
+        return max(llrs, default=None)
+
+    def _start_afresh(self) -> None:
+        self.state.reset()
+        self._change.restart()
+        self._forget()
+        for test in self._tests:
+            test.silence()
+
+    def _forget(self) -> None:
+        """No evidence of anybody."""
+        self._scores = None
+        self._window = self._so_far = [None] * len(self._voiceprints)
+
+    def _llr(self, score: float, a_s: float, b_s: float) -> float:
+        return self._rule.calibration.llr(score, enrolled_speech_s=a_s, probe_speech_s=b_s)
+
+    def _evidence(self, scores: list[float], speech_s: float) -> list[Evidence | None]:
+        """Of every candidate; None where there is too little speech for any."""
+        if speech_s < self._rule.calibration.minimum_speech_s:
+            return [None] * len(scores)
+        return [
+            Evidence(
+                llr=self._llr(score, enrolled_s, speech_s),
+                accept_llr=LOOKS_LLR
+                + self._rule.threshold(enrolled_speech_s=enrolled_s, probe_speech_s=speech_s),
+            )
+            for score, enrolled_s in zip(scores, self._enrolled_s, strict=True)
+        ]
+
+    def _report(self, has_changed: bool) -> StreamUpdate:
+        scores = self._scores
+        candidates = tuple(
+            Candidate(
+                name=voiceprint.name,
+                score=None if scores is None or window is None else scores[WINDOW][index],
+                llr=None if window is None else window.llr,
+                total_score=None if scores is None or so_far is None else scores[SO_FAR][index],
+                total_llr=None if so_far is None else so_far.llr,
+                verdict=test.verdict,
+                is_decided=test.is_decided,
+                decided_s=test.decided_s,
+            )
+            for index, (voiceprint, test, window, so_far) in enumerate(
+                zip(self._voiceprints, self._tests, self._window, self._so_far, strict=True)
+            )
+        )
+        ranked = sorted(candidates, key=_evidence, reverse=True)
+        best = ranked[0]
+        accepted = next((at for at in ranked if at.verdict is Verdict.ACCEPT), None)
+        shown = accepted or best
+        margin = None
+        if len(ranked) > 1 and best.total_llr is not None and ranked[1].total_llr is not None:
+            margin = best.total_llr - ranked[1].total_llr
+        return StreamUpdate(
+            time_s=round(self._num_hops * self._hop_s, _DIGITS),
+            speech=self.state.speech_probability,
+            speech_s=self.state.speech_s,
+            window_speech_s=self.state.window_speech_s,
+            score=shown.score,
+            llr=shown.llr,
+            total_score=shown.total_score,
+            total_llr=shown.total_llr,
+            verdict=shown.verdict,
+            speaker=accepted.name if accepted else None,
+            margin=margin,
+            age_s=round(self._silent_hops * self._hop_s, _DIGITS),
+            has_changed=has_changed,
+            candidates=candidates,
+        )
+
+
+def _evidence(candidate: Candidate) -> float:
+    return float("-inf") if candidate.total_llr is None else candidate.total_llr

@@ -1,0 +1,102 @@
+import math
+
+import numpy as np
+import pytest
+
+from speakersdk.calibration.regression import (
+    GaussianPrior,
+    logistic_weights,
+    posterior_weights,
+    rate_line,
+)
+
+SHIPPED = GaussianPrior(means=(0.0, 1.0), deviations=(1.0, 0.25))
+
+
+def trials(
+    rng: np.random.Generator, size: int, *, offset: float = 0.0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Inputs that are off by `offset` from an llr: normal, variance d, means +-d/2, d = 4."""
+    targets = np.arange(size) % 2 == 0
+    return rng.normal(np.where(targets, 2.0, -2.0) - offset, 2.0)[:, np.newaxis], targets
+
+
+def test_the_weights_make_an_llr_whatever_the_classes_weigh(rng: np.random.Generator) -> None:
+    inputs, targets = trials(rng, 40_000, offset=1.5)
+    kept = targets | (rng.random(len(targets)) < 0.2)
+    for prior in (0.5, 0.1):
+        # Standard error of a weight: about 2 / sqrt(24000) = 0.013; five of them.
+        assert logistic_weights(inputs[kept], targets[kept], prior) == pytest.approx(
+            (1.5, 1.0), abs=0.07
+        )
+
+
+def test_separable_data_and_constant_inputs_stay_finite(rng: np.random.Generator) -> None:
+    inputs = np.column_stack([np.r_[-np.ones(5), np.ones(5)], np.full(10, 7.0)])
+    offset, slope, constant = logistic_weights(inputs, inputs[:, 0] > 0, 0.5)
+    assert np.isfinite([offset, slope]).all()
+    assert slope > 1
+    assert constant == pytest.approx(0.0, abs=1e-9)
+
+
+def test_an_input_that_varies_by_rounding_alone_counts_nothing(rng: np.random.Generator) -> None:
+    inputs, targets = trials(rng, 1000)
+    speech = np.log(np.full(1000, 2.9))
+    speech[::3] = np.nextafter(speech[0], 2.0)
+    weights = logistic_weights(np.column_stack([inputs, speech]), targets, 0.5)
+    assert abs(weights[2]) < 1.0
+
+
+def test_little_data_moves_little_and_much_moves_all_the_way(rng: np.random.Generator) -> None:
+    inputs, targets = trials(rng, 4000, offset=2.0)
+
+    def offset(num_independent: float) -> float:
+        return posterior_weights(
+            inputs, targets, 0.5, known=SHIPPED, num_independent=num_independent
+        )[0]
+
+    moved = [offset(count) for count in (0.01, 1.0, 10.0, 100.0, 1e6)]
+    assert moved == sorted(moved)
+    assert moved[0] < 0.01
+    assert 0.1 < moved[2] < 1.5
+    assert moved[-1] == pytest.approx(2.0, abs=0.3)
+
+
+def test_a_narrow_prior_holds_the_weights(rng: np.random.Generator) -> None:
+    inputs, targets = trials(rng, 400, offset=2.0)
+    known = GaussianPrior(means=(0.5, 1.2), deviations=(1e-4, 1e-4))
+    weights = posterior_weights(inputs, targets, 0.5, known=known, num_independent=400)
+    assert weights == pytest.approx((0.5, 1.2), abs=1e-3)
+
+
+def test_weights_agree_with_a_second_implementation(rng: np.random.Generator) -> None:
+    linear_model = pytest.importorskip("sklearn.linear_model")
+    targets = np.repeat([True, False], [200, 900])
+    inputs = rng.normal(targets[:, np.newaxis] * [1.0, -0.5], 1.0) * [3.0, 0.2] + [5.0, -1.0]
+    counts = rng.uniform(0.5, 2.0, 1100)
+    share = np.where(targets, 0.2 / counts[targets].sum(), 0.8 / counts[~targets].sum())
+    reference = linear_model.LogisticRegression(
+        C=1e8, solver="newton-cholesky", tol=1e-12, max_iter=1000
+    ).fit(inputs, targets, sample_weight=counts * share * 1100)
+    offset, *weights = logistic_weights(inputs, targets, 0.2, counts=counts)
+    # Our ridge of 1e-3 against a curvature of 50 or more (the inputs are standardised and hardly
+    # correlated): 2e-5 of the weights.
+    np.testing.assert_allclose(weights, reference.coef_[0], rtol=1e-4)
+    # An llr: the log-odds without those of the prior.
+    expected = reference.intercept_[0] - math.log(0.2 / 0.8)
+    np.testing.assert_allclose(offset, expected, rtol=2e-4)
+
+
+def test_the_rate_line_finds_the_log_odds(rng: np.random.Generator) -> None:
+    positions = rng.uniform(-1.0, 1.0, 100_000)
+    happened = rng.uniform(size=100_000) < 1 / (1 + np.exp(2.0 + 1.5 * positions))
+    # Standard errors at this size: 0.011 and 0.018.
+    assert rate_line(happened, positions) == pytest.approx((-2.0, -1.5), abs=0.08)
+
+
+@pytest.mark.parametrize("happened", [True, False])
+def test_what_always_or_never_happened_has_finite_odds(happened: bool) -> None:
+    log_odds, slope = rate_line(np.full(20, happened), np.linspace(0, 1, 20))
+    assert slope == 0.0
+    assert abs(log_odds) == pytest.approx(math.log(20.5 / 0.5))
+    assert (log_odds > 0) is happened

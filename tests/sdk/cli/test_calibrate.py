@@ -1,0 +1,96 @@
+"""``speakersdk calibrate``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import soundfile as sf
+
+from speakersdk.audio.waveform import SAMPLE_RATE_HZ, read_audio
+from speakersdk.cli import main
+
+
+@pytest.fixture
+def folder(voices: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Four voices, three clips each, and a hidden file that is no recording."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "share"))
+    for name, voice in voices.items():
+        speaker = tmp_path / "own" / name
+        speaker.mkdir(parents=True)
+        for number, path in enumerate((*voice.enroll, voice.probe)):
+            sf.write(speaker / f"{number}.wav", read_audio(path), SAMPLE_RATE_HZ)
+        (speaker / ".DS_Store").write_bytes(b"\0")
+    return tmp_path / "own"
+
+
+def test_fit_store_and_use(
+    folder: Path, voices: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["calibrate", str(folder), "--name", "usb-mic", "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert (document["num_speakers"], document["num_recordings"]) == (4, 12)
+    assert (document["num_target"], document["num_nontarget"]) == (12, 36)
+    assert document["after"]["cllr"] < document["before"]["cllr"]
+    path = tmp_path / "share" / "speakersdk" / "calibrations" / "usb-mic.calibration.json"
+    assert document["path"] == str(path)
+
+    question = ["verify", str(voices["slt"].enroll[0]), str(voices["slt"].probe), "--json"]
+    assert main(question) == 0
+    own = json.loads(capsys.readouterr().out)
+    assert main([*question, "--calibration", "usb-mic"]) == 0
+    fitted = json.loads(capsys.readouterr().out)
+    expected = document["offset"] + document["scale"] * own["llr"]
+    assert fitted["llr"] == pytest.approx(expected)
+
+    assert main(["calibrate", str(folder), "--name", "usb-mic"]) == 2
+    assert "--replace" in capsys.readouterr().err
+    assert main(["calibrate", str(folder), "--name", "usb-mic", "--replace"]) == 0
+    output = capsys.readouterr().out
+    assert "4 speakers, 12 recordings, 12 target and 36 nontarget trials" in output
+    assert output.splitlines()[-1] == f"stored in {path}"
+
+
+def test_without_a_name_nothing_is_stored(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["calibrate", str(folder)]) == 0
+    assert "nothing stored; --name" in capsys.readouterr().out
+    assert not (tmp_path / "share").exists()
+
+
+def test_mixed_up_folders_are_refused_with_the_overlap(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mixed = tmp_path / "mixed"
+    for number, path in enumerate(sorted(folder.rglob("*.wav"))):
+        target = mixed / f"somebody {number % 3}" / f"{number}.wav"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        path.rename(target)
+    assert main(["calibrate", str(mixed), "--name", "usb-mic"]) == 2
+    error = capsys.readouterr().err
+    assert "same other" in error
+    assert error.splitlines()[-1].startswith("speakersdk: error: expected recordings that tell")
+    assert not (tmp_path / "share").exists()
+
+
+def test_too_little_is_refused(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["calibrate", str(folder / "slt")]) == 2
+    assert "one sub-folder for each speaker" in capsys.readouterr().err
+    assert main(["calibrate", str(tmp_path / "missing")]) == 2
+    assert "expected a folder" in capsys.readouterr().err
+    (folder / "slt" / "0.wav").unlink()
+    assert main(["calibrate", str(folder)]) == 2
+    assert "got 4 such speakers with 11 recordings; record more" in capsys.readouterr().err
+
+
+def test_an_unknown_calibration_is_named(
+    folder: Path, voices: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    probe = str(voices["slt"].probe)
+    assert main(["verify", probe, probe, "--calibration", "none"]) == 2
+    assert "make one: speakersdk calibrate" in capsys.readouterr().err

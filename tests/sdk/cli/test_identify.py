@@ -1,0 +1,76 @@
+"""``speakersdk identify``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile as sf
+
+from speakersdk.cli import main
+from speakersdk.verifier import Verifier
+from speakersdk.voiceprint.store import VoiceprintStore
+
+
+@pytest.fixture
+def store(
+    verifier: Verifier, voices: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> VoiceprintStore:
+    """Two of the four voices."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    store = VoiceprintStore(tmp_path / "speakersdk" / "voiceprints")
+    for name in ("rms", "slt"):
+        store.save(verifier.enroll(voices[name].enroll, name=name))
+    return store
+
+
+def test_all_enrolled_speakers_are_candidates(
+    store: VoiceprintStore, voices: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["identify", str(voices["rms"].probe)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("rms: ACCEPT: ")
+    assert lines[1] == "name\tverdict\tscore\tllr"
+    assert [line.split("\t")[:2] for line in lines[2:]] == [["rms", "accept"], ["slt", "reject"]]
+
+
+def test_an_unknown_speaker_has_status_1(
+    store: VoiceprintStore, voices: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["identify", str(voices["rms"].probe), "slt"]) == 1
+    assert capsys.readouterr().out.startswith("unknown: REJECT: ")
+
+
+def test_json(
+    store: VoiceprintStore, voices: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    probe = str(voices["slt"].probe)
+    references = ["rms", str(voices["slt"].enroll[0])]  # a recording is called by its file's name
+    main(["identify", probe, *references, "--json"])
+    document = json.loads(capsys.readouterr().out)
+    assert document["speaker"] == "slt-enroll-1"
+    assert [row["name"] for row in document["ranking"]] == ["slt-enroll-1", "rms"]
+    assert document["ranking"][0]["llr"] == document["decision"]["llr"]
+    assert document["margin"] == document["ranking"][0]["llr"] - document["ranking"][1]["llr"]
+    assert document["probe"] == probe
+
+
+def test_silence_ranks_nobody(
+    store: VoiceprintStore, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "silence.wav"
+    sf.write(path, np.zeros(48000), 16000)
+    assert main(["identify", str(path)]) == 1
+    assert capsys.readouterr().out == (
+        "NO_SPEECH: no speech found in 3.0 s of audio; 0.0 s of speech\n"
+    )
+
+
+def test_a_candidate_twice_is_an_error(
+    store: VoiceprintStore, voices: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["identify", str(voices["rms"].probe), "slt", "@slt"]) == 2
+    assert "'slt' 2 times" in capsys.readouterr().err

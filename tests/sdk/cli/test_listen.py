@@ -1,0 +1,142 @@
+"""``speakersdk listen`` on recordings and pipes; microphones are in tests/integration."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile as sf
+
+from speakersdk.audio.waveform import read_audio
+from speakersdk.cli import main
+from speakersdk.verifier import Verifier
+from speakersdk.voiceprint.store import VoiceprintStore
+
+COMMAND = (sys.executable, "-m", "speakersdk", "listen")
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> VoiceprintStore:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    return VoiceprintStore(tmp_path / "speakersdk" / "voiceprints")
+
+
+@pytest.fixture
+def slt(verifier: Verifier, voices: dict[str, Any], store: VoiceprintStore) -> Path:
+    store.save(verifier.enroll(voices["slt"].enroll, name="slt"))
+    probe: Path = voices["slt"].probe
+    return probe
+
+
+@pytest.fixture
+def talk(voices: dict[str, Any], tmp_path: Path) -> Path:
+    """Three sentences of one voice, one of another."""
+    clips = [*voices["slt"].enroll, voices["slt"].probe, voices["rms"].probe]
+    path = tmp_path / "talk.wav"
+    sf.write(path, np.concatenate([read_audio(clip) for clip in clips]), 16000)
+    return path
+
+
+def test_an_enrolled_speaker_is_accepted_and_summed_up(
+    slt: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["listen", "--input", str(slt), "--fast"]) == 0
+    captured = capsys.readouterr()
+    assert "slt: accept after" in captured.out
+    assert captured.err.startswith("heard 4.0 s; accepted slt for ")
+
+
+def test_nobody_accepted_is_status_1(
+    slt: Path, voices: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["listen", "slt", "--input", str(voices["rms"].probe), "--fast"]) == 1
+    assert "accepted nobody" in capsys.readouterr().err
+
+
+def test_json_is_one_object_for_each_update(slt: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["listen", "--input", str(slt), "--fast", "--json"])
+    updates = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert len(updates) == round(len(read_audio(slt)) / 1600)
+    assert {update["kind"] for update in updates} == {"update"}
+    assert updates[-1]["speaker"] == "slt"
+    assert updates[-1]["candidates"][0]["verdict"] == "accept"
+
+
+def test_enrolling_goes_on_to_verify(
+    talk: Path, store: VoiceprintStore, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["listen", "--enroll", "ann", "--speech", "5", "--input", str(talk), "--fast"]
+    assert main([*arguments, "--json"]) == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    kinds = [line["kind"] for line in lines]
+    assert kinds == sorted(kinds)  # enrollment, then updates
+    assert lines[kinds.index("update") - 1]["percent"] == 100
+    speakers = [line["speaker"] for line in lines if line["kind"] == "update"]
+    assert "ann" in speakers
+    assert speakers[-1] is None
+    assert store.load("ann").total_speech_s == pytest.approx(5, abs=0.2)
+
+
+def test_a_taken_name_is_refused_before_anybody_speaks(
+    slt: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["listen", "--enroll", "slt", "--input", str(slt), "--fast"]) == 2
+    assert "exists already" in capsys.readouterr().err
+
+
+def test_options_that_belong_together_are_asked_for(
+    slt: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["listen", "--replace", "--input", str(slt), "--fast"]) == 2
+    assert "no --enroll" in capsys.readouterr().err
+
+
+def test_too_little_speech_and_nobody_enrolled_are_errors(
+    voices: dict[str, Any], store: VoiceprintStore, capsys: pytest.CaptureFixture[str]
+) -> None:
+    probe = str(voices["slt"].probe)
+    assert main(["listen", "--enroll", "ann", "--input", probe, "--fast"]) == 2
+    assert "10 s of good speech" in capsys.readouterr().err
+    assert main(["listen", "--input", probe, "--fast"]) == 2
+    assert "nobody is enrolled" in capsys.readouterr().err
+
+
+def test_raw_samples_come_from_a_pipe(slt: Path) -> None:
+    samples = read_audio(slt)
+    done = subprocess.run(
+        [*COMMAND, "--input", "-", "--rate", "16000", "--fast", "--json"],
+        input=(samples * 32767).astype("<i2").tobytes() + b"\0",
+        capture_output=True,
+        check=False,
+        env=dict(os.environ),
+    )
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.splitlines()) == round(len(samples) / 1600)
+
+
+def test_ctrl_c_ends_with_a_summary(slt: Path) -> None:
+    with subprocess.Popen(
+        [*COMMAND, "--input", "-"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=dict(os.environ),
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write((read_audio(slt) * 32767).astype("<i2").tobytes())
+        process.stdin.flush()
+        while b"accept" not in process.stdout.readline():
+            pass
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert errors.startswith(b"heard ")
+    assert b"Traceback" not in errors

@@ -1,0 +1,141 @@
+"""``speakersdk profiles``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from speakersdk.cli import main
+from speakersdk.voiceprint.store import VoiceprintStore
+from speakersdk.voiceprint.voiceprint import Voiceprint
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> VoiceprintStore:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "share"))
+    store = VoiceprintStore(tmp_path / "share" / "speakersdk" / "voiceprints")
+    for number, name in enumerate(("ann", "bob")):
+        store.save(make_voiceprint(name, direction=number))
+    return store
+
+
+def make_voiceprint(name: str, *, direction: int = 0) -> Voiceprint:
+    return Voiceprint(
+        name=name,
+        model_name="tdnn-test",
+        model_sha256="ab" * 32,
+        temperature=1.0,
+        exemplars=np.eye(3)[[direction]],
+        speech_s=np.array([2.5]),
+        created_utc="2026-11-22T14:00:00+00:00",
+    )
+
+
+@pytest.mark.parametrize("arguments", [["profiles"], ["profiles", "list"]])
+def test_list(
+    store: VoiceprintStore, arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 0
+    assert capsys.readouterr().out == (
+        "name\trecordings\tspeech_s\tmodel\tcreated_utc\n"
+        "ann\t1\t2.5\ttdnn-test\t2026-11-22T14:00:00+00:00\n"
+        "bob\t1\t2.5\ttdnn-test\t2026-11-22T14:00:00+00:00\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["profiles", "--json"], ["profiles", "--json", "list"], ["profiles", "list", "--json"]],
+)
+def test_list_as_json(
+    store: VoiceprintStore, arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 0
+    assert [row["name"] for row in json.loads(capsys.readouterr().out)] == ["ann", "bob"]
+
+
+def test_another_folder_may_be_named_before_or_after_the_action(
+    store: VoiceprintStore, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = ["--voiceprints", str(tmp_path / "none")]
+    for arguments in (["profiles", *folder, "list"], ["profiles", "list", *folder]):
+        assert main([*arguments, "--json"]) == 0
+        assert json.loads(capsys.readouterr().out) == []
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_damaged_voiceprint_hides_no_other(
+    store: VoiceprintStore, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store.path("ann").write_bytes(b"damaged")
+    assert main(["profiles", "list", "--json"]) == 2
+    output = capsys.readouterr()
+    assert [row["name"] for row in json.loads(output.out)] == ["bob"]
+    assert f"{store.path('ann')}: not a voiceprint" in output.err
+
+
+def test_show(store: VoiceprintStore, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["profiles", "show", "ann"]) == 0
+    assert capsys.readouterr().out.splitlines()[-2:] == ["recording\tspeech_s", "1\t2.5"]
+    assert main(["profiles", "show", "ann", "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["recordings_speech_s"] == [2.5]
+    assert document["model_sha256"] == "ab" * 32
+
+
+def test_remove(store: VoiceprintStore, capsys: pytest.CaptureFixture[str]) -> None:
+    store.path("ann").write_bytes(b"damaged")
+    assert main(["profiles", "remove", "ann", "bob"]) == 0
+    assert store.names() == ()
+    assert main(["profiles", "remove", "ann"]) == 2
+    assert "no voiceprint named 'ann'" in capsys.readouterr().err
+
+
+def test_export_and_import(
+    store: VoiceprintStore, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "copy.voiceprint"
+    export = ["profiles", "export", "ann", "-o", str(file)]
+    assert main(export) == 0
+    assert Voiceprint.load(file) == store.load("ann")
+    assert main(export) == 2
+    assert main([*export, "--replace"]) == 0
+    assert main([*export[:-1], str(tmp_path / "copy.txt")]) == 2
+
+    assert main(["profiles", "import", str(file)]) == 2
+    assert "--replace" in capsys.readouterr().err
+    assert main(["profiles", "import", str(file), "--append"]) == 0
+    assert len(store.load("ann").exemplars) == 2
+    assert main(["profiles", "import", str(file), "--replace"]) == 0
+    assert store.load("ann") == Voiceprint.load(file)
+    store.remove("ann")
+    assert main(["profiles", "import", str(file)]) == 0
+    assert store.names() == ("ann", "bob")
+
+
+def test_import_reads_all_files_before_it_stores_one(
+    store: VoiceprintStore, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    good, bad = tmp_path / "good.voiceprint", tmp_path / "bad.voiceprint"
+    make_voiceprint("carl").save(good)
+    bad.write_bytes(b"\x80\x04\x95pickle")
+    assert main(["profiles", "import", str(good), str(bad)]) == 2
+    assert "bad.voiceprint: not a voiceprint" in capsys.readouterr().err
+    assert store.names() == ("ann", "bob")
+
+
+def test_revert_drops_what_was_adapted_and_nothing_else(
+    store: VoiceprintStore, capsys: pytest.CaptureFixture[str]
+) -> None:
+    enrolled = store.load("ann")
+    store.save(enrolled.adapted_by(enrolled.exemplars[0], speech_s=2.5), replace=True)
+    assert main(["profiles", "show", "ann", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["adapted_speech_s"] == [2.5]
+    assert main(["profiles", "show", "ann"]) == 0
+    assert "adapted 1\t2.5" in capsys.readouterr().out
+    assert main(["profiles", "revert", "ann"]) == 0
+    assert capsys.readouterr().out == "reverted ann: 1 adapted recordings dropped\n"
+    assert store.load("ann") == enrolled

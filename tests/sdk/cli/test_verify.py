@@ -1,0 +1,165 @@
+"""``speakersdk verify`` and what its references mean."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile as sf
+
+from speakersdk.cli import main
+from speakersdk.verifier import Verifier
+from speakersdk.voiceprint.store import VoiceprintStore
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> VoiceprintStore:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    return VoiceprintStore(tmp_path / "speakersdk" / "voiceprints")
+
+
+@pytest.fixture
+def slt(verifier: Verifier, voices: dict[str, Any], store: VoiceprintStore) -> str:
+    store.save(verifier.enroll(voices["slt"].enroll, name="slt"))
+    return str(voices["slt"].probe)
+
+
+def test_verdict_is_the_exit_status(
+    slt: str, voices: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["verify", "slt", slt]) == 0
+    assert capsys.readouterr().out.startswith("ACCEPT: llr ")
+    assert main(["verify", "slt", str(voices["rms"].probe)]) == 1
+    assert capsys.readouterr().out.startswith("REJECT: llr ")
+
+
+def test_silence_has_no_number_and_status_1(
+    slt: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "silence.wav"
+    sf.write(path, np.zeros(48000), 16000)
+    assert main(["verify", "slt", str(path), "--json"]) == 1
+    document = json.loads(capsys.readouterr().out)
+    assert document["verdict"] == "no_speech"
+    assert document["score"] is document["llr"] is document["probability"] is None
+
+
+def test_json_is_the_decision_and_the_question(
+    slt: str, verifier: Verifier, store: VoiceprintStore, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["verify", "slt", slt, "--json"])
+    decision = verifier.verify(store.load("slt"), slt)
+    assert json.loads(capsys.readouterr().out) == {
+        "reference": "slt",
+        "probe": slt,
+        "far": 0.01,
+        **asdict(decision),
+    }
+
+
+def test_far_and_model_reach_the_decision(
+    slt: str,
+    verifier: Verifier,
+    store: VoiceprintStore,
+    edit_model: Callable[..., Path],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    llr = verifier.verify(store.load("slt"), slt).llr
+    assert llr is not None
+    assert verifier.manifest.calibration is not None
+    elsewhere = {"frr": 0.0, "llr_slope": 0.0, "frr_logit": -5.0, "frr_slope": 0.0}
+    points = [
+        {"far": 0.1, "llr": llr - 1, **elsewhere},
+        {"far": 0.001, "llr": llr + 1, **elsewhere},
+    ]
+    calibration = {**asdict(verifier.manifest.calibration), "operating_points": points}
+    arguments = ["slt", slt, "--model", str(edit_model(calibration=calibration))]
+    assert main(["verify", *arguments, "--far", "0.1"]) == 0
+    assert main(["verify", *arguments, "--far", "0.001"]) == 1
+    identify = ["identify", slt, "slt", *arguments[2:]]
+    assert main([*identify, "--far", "0.1"]) == 0
+    assert main([*identify, "--far", "0.001"]) == 1
+    capsys.readouterr()
+
+
+def test_prior_and_costs_reach_the_decision(slt: str, capsys: pytest.CaptureFixture[str]) -> None:
+    costs = ["--prior", "0.5", "--c-fa", "10"]
+    for command in (["verify", "slt", slt], ["identify", slt, "slt"]):
+        assert main([*command, *costs, "--json"]) == 0
+        document = json.loads(capsys.readouterr().out)
+        assert (document["prior"], document["c_miss"], document["c_fa"]) == (0.5, 1.0, 10.0)
+        decision = document.get("decision", document)
+        assert decision["threshold"] == pytest.approx(2.302585)
+    assert main(["verify", "slt", slt, "--far", "0.01", *costs]) == 2
+    assert "got both" in capsys.readouterr().err
+
+
+def test_every_kind_of_reference(
+    slt: str, voices: dict[str, Any], store: VoiceprintStore, tmp_path: Path
+) -> None:
+    store.load("slt").save(tmp_path / "copy.voiceprint")
+    recording = voices["slt"].enroll[0]
+    odd_name = tmp_path / "-odd:name.flac"  # not the name of a speaker, yet that of a recording
+    odd_name.symlink_to(recording)
+    for reference in ("slt", "@slt", "copy.voiceprint", str(recording), str(odd_name)):
+        assert main(["verify", reference, slt]) == 0, reference
+
+
+def test_a_name_that_is_also_a_file_must_be_told_apart(
+    slt: str, voices: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "slt").symlink_to(voices["rms"].enroll[0])
+    assert main(["verify", "slt", slt]) == 2
+    message = capsys.readouterr().err
+    assert "@slt" in message
+    assert "./slt" in message
+    assert main(["verify", "@slt", slt]) == 0
+    assert main(["verify", "./slt", slt]) == 1
+
+
+def test_another_folder_of_voiceprints(
+    slt: str, store: VoiceprintStore, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = tmp_path / "other"
+    assert main(["verify", "slt", slt, "--voiceprints", str(other)]) == 2
+    VoiceprintStore(other).save(store.load("slt"))
+    assert main(["verify", "slt", slt, "--voiceprints", str(other)]) == 0
+
+
+def test_an_unusable_reference_is_an_error(
+    slt: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "silence.wav"
+    sf.write(path, np.zeros(48000), 16000)
+    assert main(["verify", str(path), slt]) == 2
+    assert "no speech found" in capsys.readouterr().err
+
+
+def test_adapt_stores_the_probe_only_when_asked(
+    voices: dict[str, Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    store = VoiceprintStore(tmp_path / "speakersdk" / "voiceprints")
+    probe = str(voices["slt"].probe)
+    assert main(["enroll", "slt", *map(str, voices["slt"].enroll)]) == 0
+    assert main(["verify", "slt", probe]) == 0
+    assert len(store.load("slt").adapted) == 0
+    assert main(["verify", "slt", probe, "--adapt"]) == 0
+    assert "adapted by" in capsys.readouterr().out
+    assert len(store.load("slt").adapted) == 1
+    assert main(["verify", "@slt", probe, "--adapt", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["adapted"] is False  # it is part of it already
+    assert main(["verify", "slt", str(voices["rms"].probe), "--adapt"]) == 1
+    assert "not adapted" in capsys.readouterr().out
+    assert len(store.load("slt").adapted) == 1
+    assert main(["verify", probe, probe, "--adapt"]) == 2
+    assert "expected an enrolled name with --adapt" in capsys.readouterr().err

@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from speakersdk.calibration.calibration import Calibration
+from speakersdk.decision.one_voice import (
+    OTHER_VOICE_LLR,
+    SECOND_VOICE_LLR,
+    Speech,
+    least_cohesion,
+    llrs_to_the_others,
+)
+from speakersdk.verifier import Verifier
+
+# A calibration of any two dimensions: llr = 6 + 2 score.
+SIMPLE = Calibration(
+    offset=6.0,
+    scale=2.0,
+    speech_scale=0.0,
+    speech_weight=0.0,
+    maximum_speech_s=10.0,
+    num_target=1,
+    num_nontarget=1,
+    operating_points=(),
+)
+
+
+def speech(angles: list[float], seconds: list[float] | None = None) -> Speech:
+    """Embeddings of length 4 at angles in degrees."""
+    radians = np.radians(angles)
+    embeddings = 4 * np.column_stack([np.cos(radians), np.sin(radians)]).astype(np.float32)
+    return Speech(embeddings, np.array(seconds or [1.5] * len(angles)))
+
+
+def test_pooling_weighs_by_speech_and_keeps_the_length() -> None:
+    pooled = speech([0, 90, 180], [1.0, 3.0, 9.0]).pooled(np.array([True, True, False]))
+    assert pooled == pytest.approx(4 * np.array([1.0, 3.0]) / np.sqrt(10), rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    "angles", [[0, 2, 4, 120, 122], [0, 120, 2, 122], [0, 120], [0, 1, 2, 3, 4, 5, 120]]
+)
+def test_the_two_groups_that_differ_most_are_found(angles: list[float]) -> None:
+    pieces = speech(angles)
+    second = np.array(angles) > 90
+    assert least_cohesion(pieces, SIMPLE) == pytest.approx(pieces.llr(second, SIMPLE))
+    assert pieces.llr(second, SIMPLE) < SECOND_VOICE_LLR
+
+
+@pytest.mark.parametrize("angles", [[0, 0, 0, 0], [0, 5, 2, 3], [0, 4]])
+def test_one_voice_is_one_voice(angles: list[float]) -> None:
+    llr = least_cohesion(speech(angles), SIMPLE)
+    assert llr is not None
+    assert llr > 4
+
+
+def test_one_piece_says_nothing() -> None:
+    assert least_cohesion(speech([0]), SIMPLE) is None
+    assert llrs_to_the_others(speech([0]), SIMPLE) == [None]
+
+
+def test_the_recording_unlike_the_others_stands_out() -> None:
+    llrs = llrs_to_the_others(speech([0, 3, 120, 5], [4.0, 4.0, 4.0, 4.0]), SIMPLE)
+    flags = [llr is not None and llr <= OTHER_VOICE_LLR for llr in llrs]
+    assert flags == [False, False, True, False]
+
+
+# What does not belong must not be what the others are held against, however long it is.
+def test_a_long_outlier_does_not_blame_the_others() -> None:
+    llrs = llrs_to_the_others(speech([0, 4, 120], [1.2, 8.0, 60.0]), SIMPLE)
+    assert [llr is not None and llr <= OTHER_VOICE_LLR for llr in llrs] == [False, False, True]
+
+
+def test_of_equal_groups_all_are_named_unless_one_is_known() -> None:
+    def flags(angles: list[float], known: int | None) -> list[bool]:
+        llrs = llrs_to_the_others(speech(angles), SIMPLE, known=known)
+        return [llr is not None and llr <= OTHER_VOICE_LLR for llr in llrs]
+
+    assert flags([0, 120], None) == [True, True]
+    assert flags([0, 3, 170, 173], None) == [True] * 4
+    assert flags([120, 0, 3], 0) == [True, True, True]
+    assert flags([120, 123, 0, 3, 6], 0) == [False, False, True, True, True]
+
+
+def test_real_voices(verifier: Verifier, voices: dict[str, Any]) -> None:
+    calibration = verifier.manifest.calibration
+    assert calibration is not None
+    paths = [*voices["slt"].enroll, voices["slt"].probe, voices["rms"].probe]
+    recordings = Speech(np.stack([verifier.embed(path) for path in paths]), np.full(4, 3.0))
+    llrs = llrs_to_the_others(recordings, calibration)
+    flags = [llr is not None and llr <= OTHER_VOICE_LLR for llr in llrs]
+    assert flags == [False, False, False, True]

@@ -1,0 +1,84 @@
+"""Decisions and identifications."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from speakersdk.decision.outcome import Decision, Identification, Verdict
+
+
+def evidence(llr: float, threshold: float = 1.0) -> Decision:
+    return Decision.from_evidence(score=-0.5, llr=llr, threshold=threshold, speech_s=2.0)
+
+
+@given(llr=st.floats(-1e6, 1e6), threshold=st.floats(-1e6, 1e6))
+def test_only_evidence_that_reaches_the_threshold_is_accepted(llr: float, threshold: float) -> None:
+    decision = evidence(llr, threshold)
+    assert decision.verdict is (Verdict.ACCEPT if llr >= threshold else Verdict.REJECT)
+    assert bool(decision) is decision.accepted is (llr >= threshold)
+
+
+@pytest.mark.parametrize(
+    ("llr", "probability"), [(0, 0.5), (math.log(3), 0.75), (-math.log(3), 0.25)]
+)
+def test_probability_is_that_of_even_prior_odds(llr: float, probability: float) -> None:
+    assert evidence(llr).probability == pytest.approx(probability, rel=1e-15)
+
+
+def test_probability_of_extreme_evidence_does_not_overflow() -> None:
+    assert evidence(1e6).probability == 1.0
+    assert evidence(-1e6).probability == 0.0
+
+
+@pytest.mark.parametrize("verdict", [Verdict.INCONCLUSIVE, Verdict.NO_SPEECH])
+def test_without_an_answer_there_is_no_number(verdict: Verdict) -> None:
+    decision = Decision.without_answer(verdict, threshold=1.0, speech_s=0.2, reason="too little")
+    assert not decision
+    assert decision.score is decision.llr is decision.probability is None
+    assert str(decision) == f"{verdict.upper()}: too little; 0.2 s of speech"
+
+
+def test_text_names_the_scale_of_the_score() -> None:
+    assert str(evidence(2.0)) == (
+        "ACCEPT: llr +2.00 reaches the threshold +1.00; score -0.5 (-symmetric KL, nats); "
+        "2.0 s of speech"
+    )
+    assert "llr +0.50 is below the threshold +1.00" in str(evidence(0.5))
+
+
+def test_json_holds_the_verdict_as_text() -> None:
+    assert json.loads(json.dumps(asdict(evidence(2.0))))["verdict"] == "accept"
+
+
+def test_identification_is_true_only_with_a_speaker() -> None:
+    accepted, rejected = evidence(2.0), evidence(0.5)
+    known = Identification(
+        decision=accepted,
+        speaker="ann",
+        margin=1.5,
+        ranking=(("ann", accepted), ("bob", rejected)),
+    )
+    unknown = Identification(
+        decision=rejected, speaker=None, margin=None, ranking=(("bob", rejected),)
+    )
+    assert known
+    assert not unknown
+    assert str(known).startswith("ann: ACCEPT: ")
+    assert str(known).endswith("; margin 1.50")
+    assert str(unknown).startswith("unknown: REJECT: ")
+    assert "margin" not in str(unknown)
+
+
+def test_identification_without_an_answer_names_nobody() -> None:
+    decision = Decision.without_answer(
+        Verdict.NO_SPEECH, threshold=1.0, speech_s=0.0, reason="no speech found"
+    )
+    identification = Identification(decision=decision, speaker=None, margin=None, ranking=())
+    assert not identification
+    assert str(identification) == str(decision)

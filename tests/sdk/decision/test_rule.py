@@ -1,0 +1,111 @@
+"""From a request to verdicts."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+
+from speakersdk.calibration.calibration import Calibration, OperatingPoint
+from speakersdk.decision.outcome import Verdict
+from speakersdk.decision.rule import DecisionRule, Request, speech_shortage
+from speakersdk.errors import ConfigError
+from speakersdk.verifier import Verifier
+
+# llr = score + 5 at any length. At 1 s the threshold of 2 is missed by 73 % of the target trials
+# (log-odds 1), at e s the one of 0.5 by 5 % (log-odds -3).
+POINT = OperatingPoint(far=0.01, frr=0.2, llr=2.0, llr_slope=-1.5, frr_logit=1.0, frr_slope=-4.0)
+CALIBRATION = Calibration(
+    offset=5.0,
+    scale=1.0,
+    speech_scale=0.0,
+    speech_weight=0.0,
+    maximum_speech_s=8.0,
+    num_target=100,
+    num_nontarget=10_000,
+    operating_points=(replace(POINT, far=0.1, llr=0.0), POINT),
+)
+
+
+def verdict(rule: DecisionRule, llr: float, *, speech_s: float) -> Verdict:
+    decision = rule.decide(llr - 5.0, enrolled_speech_s=speech_s, probe_speech_s=speech_s)
+    assert decision.llr == pytest.approx(llr)
+    return decision.verdict
+
+
+def test_the_threshold_follows_the_speech_of_both_sides() -> None:
+    rule = Request(far=0.01).rule(CALIBRATION)
+    assert rule.threshold(enrolled_speech_s=1.0, probe_speech_s=1.0) == pytest.approx(2.0)
+    # Harmonic mean of 2 and 6: 3.
+    expected = 2.0 - 1.5 * math.log(3)
+    assert rule.threshold(enrolled_speech_s=2.0, probe_speech_s=6.0) == pytest.approx(expected)
+    assert rule.threshold(enrolled_speech_s=6.0, probe_speech_s=2.0) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("llr", "speech_s", "expected"),
+    [
+        (2.1, 1.0, Verdict.ACCEPT),
+        (1.9, 1.0, Verdict.INCONCLUSIVE),  # in favour, and most of the speaker's own would miss it
+        (0.1, 1.0, Verdict.INCONCLUSIVE),
+        (-0.1, 1.0, Verdict.REJECT),  # the evidence is against, however little speech
+        (0.4, math.e, Verdict.REJECT),  # the speaker's own would reach it
+        (0.6, math.e, Verdict.ACCEPT),
+    ],
+)
+def test_a_miss_rejects_only_where_the_speech_supports_it(
+    llr: float, speech_s: float, expected: Verdict
+) -> None:
+    assert verdict(Request().rule(CALIBRATION), llr, speech_s=speech_s) is expected
+
+
+def test_an_inconclusive_decision_says_how_much_speech_is_enough() -> None:
+    rule = Request(far=0.01).rule(CALIBRATION)
+    decision = rule.decide(-4.0, enrolled_speech_s=1.0, probe_speech_s=1.0)
+    # Half of the target trials reach the threshold from e^(1/4) = 1.28 s on.
+    assert decision.reason == (
+        "llr +1.00 is below the threshold +2.00, which 73% of a speaker's own recordings miss at "
+        "so little speech; 1.3 s on both sides are enough"
+    )
+    assert (decision.score, decision.llr, decision.speech_s) == (-4.0, 1.0, 1.0)
+
+
+def test_no_advice_that_the_calibration_does_not_bear_out() -> None:
+    for slope in (0.0, -0.1, -1e-32):  # e^(1 / 0.1) s is beyond all its trials
+        rule = DecisionRule(
+            calibration=CALIBRATION, prior=0.5, point=replace(POINT, frr_slope=slope)
+        )
+        decision = rule.decide(-4.0, enrolled_speech_s=1.0, probe_speech_s=1.0)
+        assert decision.verdict is Verdict.INCONCLUSIVE
+        assert decision.reason.endswith("at so little speech")
+
+
+def test_costs_give_one_threshold_for_all_speech_and_no_third_answer() -> None:
+    rule = Request(prior=0.5, c_fa=4.0).rule(CALIBRATION)
+    for speech_s in (1.0, 5.0):
+        assert verdict(rule, math.log(4) + 0.01, speech_s=speech_s) is Verdict.ACCEPT
+        assert verdict(rule, math.log(4) - 0.01, speech_s=speech_s) is Verdict.REJECT
+
+
+def test_more_than_the_trials_support_is_refused_with_what_they_do() -> None:
+    with pytest.raises(ConfigError, match=r"between 0\.01 and 0\.1 .*10000 nontarget.*got 0\.001"):
+        Request(far=0.001).rule(CALIBRATION)
+    with pytest.raises(ConfigError, match=r"at most 4\.61 "):  # -ln 0.01
+        Request(prior=0.001).rule(CALIBRATION)
+
+
+def test_a_shortage_is_of_speech_and_not_of_audio(verifier: Verifier) -> None:
+    calibration = verifier.manifest.calibration
+    assert calibration is not None
+
+    def shortage(speech_s: float, *, calibrated: bool = True) -> tuple[Verdict, str] | None:
+        return speech_shortage(speech_s, 60.0, calibration if calibrated else None)
+
+    assert shortage(0.0) == (Verdict.NO_SPEECH, "no speech found in 60.0 s of audio")
+    assert shortage(0.0, calibrated=False) == shortage(0.0)
+    too_little = shortage(calibration.minimum_speech_s / 2)
+    assert too_little is not None
+    assert too_little[0] is Verdict.INCONCLUSIVE
+    assert shortage(0.1, calibrated=False) is None
+    assert shortage(calibration.minimum_speech_s) is None

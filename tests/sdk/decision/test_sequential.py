@@ -1,0 +1,111 @@
+import math
+
+import numpy as np
+import pytest
+
+from speakersdk.decision.outcome import Verdict
+from speakersdk.decision.sequential import Evidence, SequentialBounds, SequentialTest
+from speakersdk.errors import ConfigError
+
+BOUNDS = SequentialBounds(far=0.01, miss_rate=0.05, limit_s=10.0)
+ACCEPT_LLR = math.log(95)  # Wald's, where the evidence of every look is new and exactly known
+
+
+def at(llr: float) -> Evidence:
+    return Evidence(llr, ACCEPT_LLR)
+
+
+def test_the_bound_for_rejecting_is_walds() -> None:
+    assert BOUNDS.reject_llr == pytest.approx(math.log(5 / 99))
+
+
+@pytest.mark.parametrize("options", [{"far": 0.5}, {"miss_rate": 0.0}, {"limit_s": 0.0}])
+def test_impossible_requests_are_refused(options: dict[str, float]) -> None:
+    with pytest.raises(ConfigError, match="error rates"):
+        SequentialBounds(**options)
+
+
+def test_it_decides_as_soon_as_a_bound_is_passed() -> None:
+    test = SequentialTest(BOUNDS)
+    assert test.verdict is Verdict.NO_SPEECH
+    assert test.update(None, None, speech_s=0.3) is Verdict.INCONCLUSIVE
+    assert test.update(at(ACCEPT_LLR - 0.01), None, speech_s=0.9) is Verdict.INCONCLUSIVE
+    assert not test.is_decided
+    assert test.update(at(ACCEPT_LLR), None, speech_s=1.0) is Verdict.ACCEPT
+    assert (test.is_decided, test.decided_s) == (True, 1.0)
+    test.restart()
+    assert test.update(at(BOUNDS.reject_llr), None, speech_s=2.0) is Verdict.REJECT
+
+
+def test_a_decision_outlives_evidence_that_wavers() -> None:
+    test = SequentialTest(BOUNDS)
+    test.update(at(5.0), at(5.0), speech_s=1.0)
+    for _ in range(20):
+        assert test.update(at(0.0), at(0.0), speech_s=2.0) is Verdict.ACCEPT
+        assert (
+            test.update(at(-4.0), at(-4.0), speech_s=2.0) is Verdict.ACCEPT
+        )  # one hop is no change
+
+
+def test_a_window_that_contradicts_for_half_a_second_undoes_a_decision() -> None:
+    test = SequentialTest(BOUNDS)
+    test.update(at(5.0), at(5.0), speech_s=1.0)
+    verdicts = [test.update(at(3.0), at(-4.0), speech_s=2.0) for _ in range(5)]
+    assert verdicts == [Verdict.ACCEPT] * 4 + [Verdict.REJECT]
+
+
+def test_a_bound_that_falls_with_the_speech_is_followed() -> None:
+    test = SequentialTest(BOUNDS)
+    assert test.update(Evidence(2.0, 3.0), None, speech_s=1.0) is Verdict.INCONCLUSIVE
+    assert test.update(Evidence(2.0, 2.0), None, speech_s=2.0) is Verdict.ACCEPT
+
+
+def test_a_window_that_would_itself_be_accepted_contradicts_no_acceptance() -> None:
+    # A loose request: with much speech its bound lies below that for rejecting.
+    test = SequentialTest(BOUNDS)
+    for _ in range(20):
+        test.update(Evidence(-2.0, -2.5), Evidence(-2.0, -2.5), speech_s=5.0)
+        assert test.decided_s == 5.0
+    assert [
+        test.update(Evidence(-2.0, -2.5), Evidence(-3.0, -2.5), speech_s=6.0) for _ in range(5)
+    ] == [Verdict.ACCEPT] * 4 + [Verdict.REJECT]
+
+
+def test_without_a_decision_within_the_limit_it_says_so() -> None:
+    test = SequentialTest(BOUNDS)
+    test.update(at(0.0), at(0.0), speech_s=9.9)
+    assert not test.is_decided
+    assert test.update(at(0.0), at(0.0), speech_s=10.0) is Verdict.INCONCLUSIVE
+    assert (test.is_decided, test.decided_s) == (True, 10.0)
+    # More speech may still settle it.
+    assert test.update(at(5.0), at(0.0), speech_s=12.0) is Verdict.ACCEPT
+    assert test.decided_s == 12.0
+
+
+def test_silence_leads_back_to_the_beginning() -> None:
+    test = SequentialTest(BOUNDS)
+    test.update(at(5.0), at(5.0), speech_s=1.0)
+    test.silence()
+    assert (test.verdict, test.decided_s, test.is_decided) == (Verdict.NO_SPEECH, None, False)
+
+
+def test_error_rates_are_those_asked_for_however_often_it_looks() -> None:
+    # Independent evidence of which the llr is exactly known: x ~ N(+-d/2, 1) has the llr d x.
+    rng = np.random.default_rng(7)
+    distance, trials = 0.6, 4000
+    errors = {}
+    for is_target in (True, False):
+        wrong = Verdict.REJECT if is_target else Verdict.ACCEPT
+        mean = distance / 2 if is_target else -distance / 2
+        llrs = np.cumsum(distance * rng.normal(mean, 1.0, size=(trials, 300)), axis=1)
+        count = 0
+        for path in llrs.tolist():
+            test = SequentialTest(BOUNDS)
+            for step, llr in enumerate(path):
+                if test.update(at(llr), None, speech_s=0.01 * step) is not Verdict.INCONCLUSIVE:
+                    break
+            count += test.verdict is wrong
+        errors[is_target] = count / trials
+    # Wald's bounds hold with probability; 3 standard deviations of a share of 1 % or 5 % of 4000.
+    assert errors[False] <= 0.01 + 3 * math.sqrt(0.01 * 0.99 / trials)
+    assert errors[True] <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / trials)

@@ -1,0 +1,194 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import speakersdk
+from speakersdk.audio.waveform import read_audio
+from speakersdk.encoder.hop import HopEncoder, HopSizes, HopState
+from speakersdk.encoder.load import hop_encoder, load_encoder
+from speakersdk.encoder.statistics_ring import NUM_WINDOWS, RECENT, SO_FAR, WINDOW
+
+CLIPS = Path(speakersdk.__file__).parent / "demo_clips"
+
+MODELS = Path(__file__).parents[2] / "data" / "models"
+SIZES = HopSizes(window_hops=30, recent_hops=12)
+
+
+@pytest.fixture(scope="module")
+def speech() -> np.ndarray:
+    return np.concatenate([read_audio(path) for path in sorted(CLIPS.glob("*-enroll-1.flac"))])
+
+
+def run(encoder: HopEncoder, state: HopState, samples: np.ndarray) -> list[bool]:
+    is_evidence = []
+    while len(samples):
+        samples = samples[state.buffer.fill(samples) :]
+        if state.buffer.is_full:
+            encoder.encode([state])
+            is_evidence.append(state.is_evidence)
+    return is_evidence
+
+
+def test_windows_equal_one_offline_pass_over_their_speech(
+    default_model: Path, speech: np.ndarray
+) -> None:
+    encoder = load_encoder(default_model)
+    manifest, session = encoder.manifest, encoder.session
+    hops = hop_encoder(encoder, SIZES)
+    state = hops.start()
+    is_evidence = np.array(run(hops, state, speech))
+    last = int(np.flatnonzero(is_evidence)[-1])
+    num_frames = 10 * len(is_evidence)
+    numbers = np.flatnonzero(is_evidence)
+    chosen = {
+        WINDOW: numbers[numbers > last - SIZES.window_hops],
+        SO_FAR: numbers,
+        RECENT: numbers[-SIZES.recent_hops :],
+    }
+    samples = np.concatenate([np.zeros(1, np.float32), speech])[: 241 + 160 * num_frames]
+    for row, hop_numbers in chosen.items():
+        weights = np.zeros((len(is_evidence), 10), np.float32)
+        weights[hop_numbers] = 1.0
+        whole = session.run(
+            {
+                "samples": samples[np.newaxis],
+                "frame_weights": weights.reshape(1, -1),
+                "cache": np.zeros((1, manifest.cache_size), np.float32),
+                "statistics": np.zeros((1, manifest.statistics_size), np.float32),
+            }
+        )
+        # The contract of the stateful graph.
+        np.testing.assert_allclose(state.embeddings[row], whole["embedding"][0], atol=1e-4)
+
+
+def test_a_batch_of_streams_equals_each_alone(default_model: Path, speech: np.ndarray) -> None:
+    encoder = load_encoder(default_model)
+    together = hop_encoder(encoder, SIZES, capacity=2)  # less than three streams: two calls a round
+    states = [together.start() for _ in range(3)]
+    pieces = [speech[start : start + 32000] for start in (0, 20000, 70000)]
+    position = [0, 0, 0]
+    while position[0] < 32000:
+        for index, state in enumerate(states):
+            position[index] += state.buffer.fill(pieces[index][position[index] :])
+        if all(state.buffer.is_full for state in states):
+            together.encode(states)
+    for piece, state in zip(pieces, states, strict=True):
+        alone = hop_encoder(encoder, SIZES)
+        expected = alone.start()
+        run(alone, expected, piece)
+        np.testing.assert_allclose(state.embeddings, expected.embeddings, atol=1e-5)
+        assert state.speech_s == expected.speech_s
+
+
+def test_speech_that_starts_within_a_hop_is_counted_by_the_frame(
+    default_model: Path, speech: np.ndarray
+) -> None:
+    encoder = load_encoder(default_model)
+    hops = hop_encoder(encoder, SIZES)
+    begin = int(np.flatnonzero(np.abs(speech) > 0.1)[0])
+    # The voice sets in 50 ms before the end of the twentieth hop.
+    silence = np.zeros(20 * 1600 + 240 - 800, np.float32)
+    state = hops.start()
+    assert not any(run(hops, state, silence))
+    run(hops, state, speech[begin : begin + 800])
+    assert 0.0 <= state.hop_speech_s < 0.1
+    run(hops, state, speech[begin + 800 : begin + 800 + 1600])
+    assert state.is_evidence
+    assert state.speech_s >= state.hop_speech_s > 0
+
+
+def test_after_a_reset_a_stream_is_as_good_as_new(default_model: Path, speech: np.ndarray) -> None:
+    encoder = load_encoder(default_model)
+    hops = hop_encoder(encoder, SIZES)
+    used, fresh = hops.start(), hops.start()
+    run(hops, used, speech[: 1600 * 20 + 240])  # exactly twenty hops
+    used.reset()
+    run(hops, used, speech[1600 * 20 + 240 :])
+    run(hops, fresh, speech[1600 * 20 :])
+    np.testing.assert_array_equal(used.embeddings, fresh.embeddings)
+    np.testing.assert_array_equal(used.cache, fresh.cache)
+    assert used.speech_s == fresh.speech_s
+
+
+def test_hops_that_are_not_usable_are_no_evidence(default_model: Path, speech: np.ndarray) -> None:
+    hops = hop_encoder(load_encoder(default_model), SIZES)
+    state = hops.start()
+    state.is_usable = False
+    assert not any(run(hops, state, speech[:48000]))
+    assert state.speech_s == 0
+    assert state.speech_probability > 0
+
+
+@pytest.mark.parametrize("model", ["stateful", "stateful-headless"])
+def test_other_front_ends_and_models_without_speech_head_run(
+    model: str, speech: np.ndarray
+) -> None:
+    encoder = load_encoder(MODELS / f"{model}.onnx")
+    hops = hop_encoder(encoder, SIZES)
+    state = hops.start()
+    assert any(run(hops, state, speech))
+    assert state.embeddings.shape == (NUM_WINDOWS, encoder.manifest.embedding_dim)
+    np.testing.assert_allclose(
+        np.linalg.norm(state.embeddings, axis=1), encoder.manifest.temperature, rtol=1e-5
+    )
+
+
+def test_the_remainder_of_a_hop_is_encoded_at_the_end(
+    default_model: Path, speech: np.ndarray
+) -> None:
+    encoder = load_encoder(default_model)
+    hops = hop_encoder(encoder, SIZES)
+    state = hops.start()
+    run(hops, state, speech[: 16000 + 800])
+    before = state.speech_s
+    hops.encode_remainder(state)
+    assert (
+        before <= state.speech_s <= before + 0.06
+    )  # 800 samples less the context: 6 frames at most
+
+
+def test_a_stream_equals_one_offline_pass_after_a_simulated_day(
+    default_model: Path, speech: np.ndarray
+) -> None:
+    encoder = load_encoder(default_model)
+    manifest, session = encoder.manifest, encoder.session
+    hops = hop_encoder(encoder, SIZES)
+    state = hops.start()
+    rows = []
+    remaining = speech[: 1600 * 60 + 240]
+    while len(remaining):
+        remaining = remaining[state.buffer.fill(remaining) :]
+        if state.buffer.is_full:
+            hops.encode([state])
+            if state.is_evidence:
+                rows.append(hops._outputs["hop_statistics"][0].copy())
+    # The day, compressed: the same hops of speech over and over, without the encoder.
+    day_hops = 24 * 36_000
+    for hop in range(day_hops):
+        state.ring.add(rows[hop % len(rows)], speech_frames=10)
+    is_evidence = np.array(run(hops, state, speech[1600 * 60 + 240 :]))
+    numbers = 60 + np.flatnonzero(is_evidence)
+    num_frames = 10 * (60 + len(is_evidence))
+    samples = np.concatenate([np.zeros(1, np.float32), speech])[: 241 + 160 * num_frames]
+
+    def offline(hop_numbers: np.ndarray, statistics: np.ndarray) -> np.ndarray:
+        weights = np.zeros((num_frames // 10, 10), np.float32)
+        weights[hop_numbers] = 1.0
+        feeds = {
+            "samples": samples[np.newaxis],
+            "frame_weights": weights.reshape(1, -1),
+            "cache": np.zeros((1, manifest.cache_size), np.float32),
+            "statistics": statistics.astype(np.float32)[np.newaxis],
+        }
+        embedding: np.ndarray = session.run(feeds)["embedding"][0]
+        return embedding
+
+    nothing = np.zeros(manifest.statistics_size)
+    window = numbers[numbers > numbers[-1] - SIZES.window_hops]
+    recent = numbers[-SIZES.recent_hops :]
+    np.testing.assert_allclose(state.embeddings[WINDOW], offline(window, nothing), atol=1e-4)
+    np.testing.assert_allclose(state.embeddings[RECENT], offline(recent, nothing), atol=1e-4)
+    counts = np.bincount(np.arange(day_hops) % len(rows), minlength=len(rows)) + 1
+    day = counts @ np.stack(rows).astype(np.float64)
+    np.testing.assert_allclose(state.embeddings[SO_FAR], offline(numbers, day), atol=1e-4)

@@ -1,0 +1,95 @@
+import dataclasses
+import json
+from typing import Any
+
+import pytest
+
+from speakersdk.calibration.calibration import Calibration, OperatingPoint
+from speakersdk.encoder.frontend import FrontendConfig
+from speakersdk.encoder.manifest import ModelManifest
+from speakersdk.errors import ManifestError
+
+CALIBRATION = Calibration(
+    offset=1.5,
+    scale=2.0,
+    speech_scale=0.5,
+    speech_weight=-0.25,
+    maximum_speech_s=8.5,
+    num_target=100,
+    num_nontarget=1000,
+    operating_points=(
+        OperatingPoint(far=0.1, frr=0.01, llr=-1.0, llr_slope=-1.5, frr_logit=-2.0, frr_slope=-2.5),
+        OperatingPoint(far=0.01, frr=0.2, llr=2.0, llr_slope=-1.5, frr_logit=-2.0, frr_slope=-2.5),
+    ),
+)
+
+
+def manifest(**values: Any) -> ModelManifest:
+    defaults: dict[str, Any] = {
+        "name": "model \N{GREEK SMALL LETTER ALPHA}",
+        "mode": "stateful",
+        "frontend": FrontendConfig(num_mels=40),
+        "embedding_dim": 128,
+        "temperature": 4.0,
+        "cache_size": 10,
+        "statistics_size": 20,
+        "has_speech_head": True,
+        "weights_sha256": "ab" * 32,
+        "training_corpora": ("one", "two"),
+        "calibration": CALIBRATION,
+    }
+    return ModelManifest(**(defaults | values))
+
+
+@pytest.mark.parametrize("calibration", [None, CALIBRATION])
+@pytest.mark.parametrize("mode", ["stateful", "windowed"])
+def test_what_is_written_is_read(mode: str, calibration: Calibration | None) -> None:
+    written = manifest(mode=mode, calibration=calibration)
+    assert ModelManifest.from_metadata(written.to_metadata()) == written
+
+
+def test_every_field_is_one_property_of_json() -> None:
+    metadata = manifest().to_metadata()
+    names = {field.name for field in dataclasses.fields(ModelManifest)} | {"schema_version"}
+    assert set(metadata) == {f"speakersdk.{name}" for name in names}
+    assert json.loads(metadata["speakersdk.frontend"])["num_mels"] == 40
+    assert json.loads(metadata["speakersdk.schema_version"]) == 1
+
+
+def test_foreign_properties_are_left_alone() -> None:
+    written = manifest()
+    assert ModelManifest.from_metadata(written.to_metadata() | {"author": "x"}) == written
+
+
+def test_a_file_without_manifest_says_how_to_get_one() -> None:
+    with pytest.raises(ManifestError, match="speakersdk-export"):
+        ModelManifest.from_metadata({"sample_rate": "16000"})
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("schema_version", "2", "schema 1, got 2"),
+        ("mode", '"sideways"', "stateful or windowed"),
+        ("embedding_dim", "0", "embedding_dim"),
+        ("temperature", "NaN", "temperature"),
+        ("cache_size", "0", "cache_size"),
+        ("name", "no json", "not valid"),
+        ("frontend", '{"hop_samples": 0}', "hop_samples"),
+        ("frontend", '{"unknown": 1}', "unknown"),
+        ("calibration", "{}", "operating_points"),
+        ("surprise", "1", "surprise"),
+    ],
+)
+def test_a_manifest_that_is_not_valid_is_refused(field: str, value: str, message: str) -> None:
+    metadata = manifest().to_metadata() | {f"speakersdk.{field}": value}
+    with pytest.raises(ManifestError, match=message):
+        ModelManifest.from_metadata(metadata)
+
+
+@pytest.mark.parametrize("field", ["name", "frontend", "calibration", "training_corpora"])
+def test_a_missing_field_is_refused(field: str) -> None:
+    metadata = manifest().to_metadata()
+    del metadata[f"speakersdk.{field}"]
+    with pytest.raises(ManifestError, match=field):
+        ModelManifest.from_metadata(metadata)

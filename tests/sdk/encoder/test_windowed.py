@@ -1,0 +1,121 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from speakersdk.encoder.load import SpeakerEncoder, load_encoder
+from speakersdk.errors import AudioTooShortError, InvalidAudioError
+
+MODEL = Path(__file__).parents[2] / "data" / "models" / "windowed.onnx"
+RATE_HZ = 16000
+WINDOW, STEP = 16000, 8000  # the test model's window is 1 s
+# Rounding to float32 of values up to 4.
+TOLERANCE = 1e-6
+
+
+@pytest.fixture(scope="module")
+def encoder() -> SpeakerEncoder:
+    return load_encoder(MODEL)
+
+
+def noise(num_samples: int) -> np.ndarray:
+    rng = np.random.default_rng(num_samples)
+    return rng.normal(0, 0.1, num_samples).astype(np.float32)
+
+
+def mean_of_windows(encoder: SpeakerEncoder, samples: np.ndarray) -> np.ndarray:
+    """Windows every half window, the last one ending with the recording."""
+    last = max(0, len(samples) - WINDOW)
+    starts = sorted({*range(0, last, STEP), last})
+    embeddings = [
+        encoder.session.run({"samples": samples[np.newaxis, start : start + WINDOW]})["embedding"]
+        for start in starts
+    ]
+    total = np.sum(embeddings, axis=0, dtype=np.float64)[0]
+    return total * encoder.manifest.temperature / np.linalg.norm(total)
+
+
+@pytest.mark.parametrize(
+    "num_samples", [8000, 15999, 16000, 16001, 23999, 24000, 24001, 32000, 50_000]
+)
+def test_the_embedding_is_the_mean_of_the_windows(
+    encoder: SpeakerEncoder, num_samples: int
+) -> None:
+    samples = noise(num_samples)
+    encoding = encoder.encode(samples)
+    np.testing.assert_allclose(
+        encoding.embedding, mean_of_windows(encoder, samples), atol=TOLERANCE
+    )
+    assert encoding.embedding.dtype == np.float32
+    assert np.linalg.norm(encoding.embedding) == pytest.approx(4.0, rel=1e-6)
+    assert encoding.duration_s == num_samples / RATE_HZ
+
+
+@settings(deadline=None, max_examples=25)
+@given(
+    num_samples=st.integers(8000, 60_000),
+    lengths=st.lists(st.integers(0, 30_000), min_size=1, max_size=40),
+)
+def test_any_chunking_gives_what_one_pass_gives(num_samples: int, lengths: list[int]) -> None:
+    encoder = load_encoder(MODEL)
+    samples = noise(num_samples)
+    stream = encoder.stream()
+    first = 0
+    for length in lengths:
+        stream.push(samples[first : first + length])
+        first += length
+    stream.push(samples[first:])
+    streamed, offline = stream.finish(), encoder.encode(samples)
+    np.testing.assert_allclose(streamed.embedding, offline.embedding, atol=TOLERANCE)
+    assert (streamed.speech_s, streamed.duration_s) == (offline.speech_s, offline.duration_s)
+
+
+def test_a_stream_gives_the_embedding_so_far(encoder: SpeakerEncoder) -> None:
+    samples = noise(40_000)
+    stream = encoder.stream()
+    for first in range(0, len(samples), 10_000):
+        stream.push(samples[first : first + 10_000])
+        expected = encoder.encode(samples[: first + 10_000]).embedding
+        np.testing.assert_allclose(stream.embedding(), expected, atol=TOLERANCE)
+
+
+def test_speech_is_counted_by_the_voice_activity_detector(
+    encoder: SpeakerEncoder, demo_clips: Path
+) -> None:
+    from speakersdk.audio.waveform import read_audio
+
+    speech = encoder.encode(read_audio(demo_clips / "slt-probe.flac"))
+    assert 0.5 * speech.duration_s < speech.speech_s < speech.duration_s
+
+
+def test_too_short_audio_is_refused(encoder: SpeakerEncoder) -> None:
+    with pytest.raises(AudioTooShortError):
+        encoder.encode(noise(7999))
+
+
+def test_what_is_no_waveform_is_refused(encoder: SpeakerEncoder) -> None:
+    with pytest.raises(InvalidAudioError):
+        encoder.encode(np.zeros(16000))
+
+
+def test_a_finished_stream_takes_nothing_more(encoder: SpeakerEncoder) -> None:
+    stream = encoder.stream()
+    stream.push(noise(8000))
+    stream.finish()
+    with pytest.raises(ValueError, match="finished"):
+        stream.push(noise(80))
+    with pytest.raises(ValueError, match="finished"):
+        stream.finish()
+
+
+def test_fixed_shapes_change_no_embedding() -> None:
+    free, fixed = (load_encoder(MODEL, fixed_shapes=fixed) for fixed in (False, True))
+    # Three windows of one shape; then a recording shorter than a window, which the CPU takes.
+    for num_samples in (32_000, 12_345):
+        samples = np.random.default_rng(1).normal(0, 0.1, num_samples).astype(np.float32)
+        np.testing.assert_array_equal(
+            fixed.encode(samples).embedding, free.encode(samples).embedding
+        )
+        assert fixed.session.num_calls_on_cpu == (num_samples < 16_000)

@@ -1,0 +1,77 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import speakersdk
+from speakersdk.arrays import Waveform
+from speakersdk.audio.levels import AudioProblem
+from speakersdk.audio.waveform import SAMPLE_RATE_HZ, read_audio
+from speakersdk.encoder.statistics_ring import RECENT_S
+from speakersdk.enrollment.live import Enrollment, EnrollmentProgress
+from speakersdk.errors import ConfigError, EnrollmentError
+from speakersdk.verifier import Verifier
+
+CLIPS = Path(speakersdk.__file__).parent / "demo_clips"
+
+
+def voice(name: str) -> Waveform:
+    return np.concatenate([read_audio(path) for path in sorted(CLIPS.glob(f"{name}-enroll-*"))])
+
+
+def push(enrollment: Enrollment, samples: Waveform) -> list[EnrollmentProgress]:
+    return [
+        enrollment.push(samples[first : first + 1600], sample_rate_hz=SAMPLE_RATE_HZ)
+        for first in range(0, len(samples), 1600)
+    ]
+
+
+def test_speech_fills_the_meter_and_becomes_a_voiceprint(verifier: Verifier) -> None:
+    enrollment = verifier.enrollment("slt", needed_s=4.0)
+    progress = push(enrollment, voice("slt"))
+    percents = [at.percent for at in progress]
+    assert percents == sorted(percents)
+    assert progress[-1].is_complete
+    assert percents[-1] == 100
+    voiceprint = enrollment.voiceprint()
+    assert voiceprint.name == "slt"
+    assert voiceprint.total_speech_s == pytest.approx(4.0, abs=0.2)
+    assert len(voiceprint.exemplars) == 2  # 2.5 s and the rest
+    assert verifier.verify(voiceprint, CLIPS / "slt-probe.flac")
+    assert not verifier.verify(voiceprint, CLIPS / "rms-probe.flac")
+
+
+def test_silence_does_not_count(verifier: Verifier) -> None:
+    enrollment = verifier.enrollment("slt", needed_s=2.0)
+    assert push(enrollment, np.zeros(48000, np.float32))[-1].percent == 0
+    with pytest.raises(EnrollmentError, match=r"expected 2 s of good speech .* got 0\.0 s"):
+        enrollment.voiceprint()
+
+
+@pytest.mark.parametrize(
+    ("gain", "problem"), [(0.001, AudioProblem.TOO_QUIET), (30.0, AudioProblem.CLIPPED)]
+)
+def test_speech_that_is_not_usable_is_named_and_not_counted(
+    verifier: Verifier, gain: float, problem: AudioProblem
+) -> None:
+    enrollment = verifier.enrollment("slt", needed_s=4.0)
+    samples = np.clip(voice("slt") * gain, -1, 1).astype(np.float32)
+    progress = push(enrollment, samples)
+    assert problem in {at.problem for at in progress}
+    assert not progress[-1].is_complete
+
+
+def test_a_second_voice_is_named_and_not_counted(verifier: Verifier) -> None:
+    enrollment = verifier.enrollment("slt", needed_s=20.0)
+    own = push(enrollment, voice("slt"))[-1].speech_s
+    progress = push(enrollment, voice("rms"))
+    assert AudioProblem.SECOND_VOICE in {at.problem for at in progress}
+    # What is needed to tell the voices apart, before and after an exemplar was completed.
+    assert progress[-1].speech_s <= own + 2 * RECENT_S
+
+
+def test_names_and_lengths_are_checked(verifier: Verifier) -> None:
+    with pytest.raises(ConfigError, match="name"):
+        verifier.enrollment("../slt")
+    with pytest.raises(ConfigError, match="1 to 600 s"):
+        verifier.enrollment("slt", needed_s=0.0)

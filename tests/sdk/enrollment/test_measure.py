@@ -1,0 +1,140 @@
+"""What recordings are worth: bundled voices, spoiled in known ways; one real reader."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+import soxr
+
+from speakersdk.arrays import Waveform
+from speakersdk.audio.levels import AudioProblem
+from speakersdk.audio.waveform import SAMPLE_RATE_HZ, read_audio
+from speakersdk.encoder.load import SpeakerEncoder, load_encoder
+from speakersdk.enrollment.measure import RecordingQuality, measure_recording
+
+if TYPE_CHECKING:
+    from conftest import SpeechData
+
+
+@pytest.fixture(scope="module")
+def encoder(default_model: Any) -> SpeakerEncoder:
+    return load_encoder(default_model)
+
+
+def whole(voice: Any) -> Waveform:
+    """All clips of a voice, with the pauses between that clips begin and end with."""
+    pause = np.zeros(SAMPLE_RATE_HZ // 2, np.float32)
+    clips = [read_audio(path) for path in (*voice.enroll, voice.probe)]
+    return np.concatenate([part for clip in clips for part in (clip, pause)])
+
+
+def hiss(samples: Waveform, snr_db: float) -> Waveform:
+    rng = np.random.default_rng(7)
+    noise = rng.normal(0, np.sqrt(np.mean(samples**2)) * 10 ** (-snr_db / 20), len(samples))
+    return samples + noise.astype(np.float32)
+
+
+def narrow(samples: Waveform) -> Waveform:
+    return soxr.resample(soxr.resample(samples, 16000, 8000), 8000, 16000)
+
+
+SPOILED: dict[str, tuple[Callable[[Waveform], Waveform], tuple[AudioProblem, ...]]] = {
+    "clean": (lambda samples: samples, ()),
+    "a little hiss": (lambda samples: hiss(samples, 25), ()),
+    "hiss": (lambda samples: hiss(samples, 3), (AudioProblem.NOISY,)),
+    "clipped": (lambda samples: np.clip(30 * samples, -1, 1), (AudioProblem.CLIPPED,)),
+    "clipped, then turned down": (
+        lambda samples: np.clip(30 * samples, -1, 1) / 4,
+        (AudioProblem.CLIPPED,),
+    ),
+    "8 kHz": (narrow, (AudioProblem.NARROW_BAND,)),
+    "quiet": (lambda samples: samples / 60, (AudioProblem.TOO_QUIET,)),
+    "quiet and 8 kHz": (
+        lambda samples: narrow(samples / 100),
+        (AudioProblem.TOO_QUIET, AudioProblem.NARROW_BAND),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SPOILED)
+def test_each_problem_is_found_and_no_other(
+    encoder: SpeakerEncoder, voices: dict[str, Any], name: str
+) -> None:
+    spoil, expected = SPOILED[name]
+    samples = spoil(whole(voices["slt"])).astype(np.float32)
+    quality = measure_recording(encoder, samples, label=name)
+    assert quality.problems == expected
+    assert quality.is_usable == (not expected)
+    for problem in expected:
+        assert "expected" in quality.finding(problem)
+        assert quality.finding(problem).endswith(problem.split(": ", 1)[1])
+
+
+@pytest.mark.parametrize("order", ["one after the other", "in turns"])
+def test_a_second_voice_is_found(
+    encoder: SpeakerEncoder, voices: dict[str, Any], order: str
+) -> None:
+    samples, other = whole(voices["slt"]), whole(voices["rms"])
+    if order == "in turns":
+        half, other_half = len(samples) // 2, len(other) // 2
+        parts = [samples[:half], other[:other_half], samples[half:], other[other_half:]]
+    else:
+        parts = [samples, other]
+    quality = measure_recording(encoder, np.concatenate(parts), label="two")
+    assert AudioProblem.SECOND_VOICE in quality.problems
+    assert "between two parts of it, expected above -2" in quality.finding(
+        AudioProblem.SECOND_VOICE
+    )
+
+
+def test_silence_and_noise_have_no_speech_to_measure(encoder: SpeakerEncoder) -> None:
+    for samples in (np.zeros(48000, np.float32), np.zeros(0, np.float32)):
+        quality = measure_recording(encoder, samples, label="silence")
+        assert (quality.speech_s, quality.one_voice_llr) == (0.0, None)
+        assert quality.levels.speech_dbfs is quality.levels.snr_db is None
+        assert quality.problems == ()
+
+
+def test_advice_on_too_little_speech_follows_the_level(
+    encoder: SpeakerEncoder, voices: dict[str, Any]
+) -> None:
+    # So quiet that no speech is heard in it: recording longer would not help.
+    samples = whole(voices["slt"])
+    for gain, advice in ((1e-4, "raise the input level"), (1.0, "record longer")):
+        quality = measure_recording(encoder, samples * np.float32(gain), label="")
+        short = dataclasses.replace(quality, shortage="no speech found in 9 s of audio")
+        assert short.shortage_finding.startswith("no speech found")
+        assert short.shortage_finding.endswith(advice)
+    assert quality.shortage_finding == ""
+
+
+def test_json_holds_every_figure(encoder: SpeakerEncoder, voices: dict[str, Any]) -> None:
+    quality = measure_recording(encoder, narrow(whole(voices["slt"])), label="a.wav")
+    document = json.loads(json.dumps(quality.to_json(), allow_nan=False))
+    assert document["recording"] == "a.wav"
+    assert document["problems"] == ["narrow-band"]
+    assert document["is_usable"] is False
+    assert document["speech_s"] == pytest.approx(quality.speech_s)
+
+
+@pytest.mark.speech
+def test_real_readers_are_clean_and_two_of_them_are_two(
+    encoder: SpeakerEncoder, speech_data: SpeechData
+) -> None:
+    def reading(speaker: str) -> Waveform:
+        listed = speech_data.utterances(split="demo", speaker=speaker, minimum_s=8.0)
+        return speech_data.samples(listed[0])[: 8 * SAMPLE_RATE_HZ]
+
+    one, other = reading("librispeech/19"), reading("librispeech/26")
+
+    def measured(samples: Waveform) -> RecordingQuality:
+        return measure_recording(encoder, samples, label="")
+
+    assert measured(one).is_usable
+    assert measured(other).is_usable
+    assert measured(np.concatenate([one, other])).problems == (AudioProblem.SECOND_VOICE,)

@@ -1,0 +1,58 @@
+"""Kept embeddings."""
+
+from pathlib import Path
+
+import numpy as np
+
+from speakersdk.encoder.interface import Encoding
+from speakersdk.evaluation.embedding_cache import EmbeddingCache
+
+PARTS = [("ab" * 32, 0, 16000)]
+
+
+def encoding() -> Encoding:
+    return Encoding(np.linspace(-1, 1, 7, dtype=np.float32), 1.25, 2.5)
+
+
+def test_what_is_kept_is_found(tmp_path: Path) -> None:
+    cache = EmbeddingCache(tmp_path / "new", model_sha256="1" * 64)
+    key = cache.key(PARTS)
+    assert cache.get(key) is None
+    assert not (tmp_path / "new").exists()  # looking writes nothing
+    cache.put(key, encoding())
+    found = EmbeddingCache(tmp_path / "new", model_sha256="1" * 64).get(key)
+    assert found is not None
+    np.testing.assert_array_equal(found.embedding, encoding().embedding)
+    assert found.embedding.dtype == np.float32
+    assert (found.speech_s, found.duration_s) == (1.25, 2.5)
+
+
+def test_files_are_the_owners_alone(tmp_path: Path) -> None:
+    cache = EmbeddingCache(tmp_path, model_sha256="1" * 64)
+    cache.put(cache.key(PARTS), encoding())
+    (file,) = tmp_path.rglob("*.f64")
+    assert file.stat().st_mode & 0o777 == 0o600
+
+
+def test_keys_tell_models_contents_and_pieces_apart(tmp_path: Path) -> None:
+    cache = EmbeddingCache(tmp_path, model_sha256="1" * 64)
+    other = EmbeddingCache(tmp_path, model_sha256="2" * 64)
+    keys = {
+        cache.key(PARTS),
+        other.key(PARTS),
+        cache.key([("cd" * 32, 0, 16000)]),
+        cache.key([("ab" * 32, 1, 16000)]),
+        cache.key([("ab" * 32, 0, 15999)]),
+        cache.key(PARTS * 2),
+    }
+    assert len(keys) == 6
+
+
+def test_a_damaged_file_is_as_good_as_none(tmp_path: Path) -> None:
+    cache = EmbeddingCache(tmp_path, model_sha256="1" * 64)
+    key = cache.key(PARTS)
+    cache.put(key, encoding())
+    (file,) = tmp_path.rglob("*.f64")
+    for size in (0, 8, 24, 40):
+        file.write_bytes(file.read_bytes()[:size])
+        assert cache.get(key) is None

@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from speakersdk.gallery.gallery import Gallery
+from speakersdk.gallery.mips import MipsExport, mips_vectors
+from speakersdk.scoring import symmetric_kl_matrix
+
+NUM, DIM, K = 400, 48, 10
+
+
+@pytest.fixture(name="voices")
+def fixture_voices(rng: np.random.Generator) -> npt.NDArray[np.float32]:
+    """Embeddings of length 4, as a model with T = 4 gives them."""
+    rows = rng.standard_normal((NUM, DIM))
+    return (4 * rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+
+
+@pytest.fixture(name="probes")
+def fixture_probes(
+    voices: npt.NDArray[np.float32], rng: np.random.Generator
+) -> npt.NDArray[np.float32]:
+    """Three probes near an entry and three near none."""
+    near = voices[:3] + 0.2 * rng.standard_normal((3, DIM))
+    return np.vstack([near, rng.standard_normal((3, DIM)) / 2]).astype(np.float32)
+
+
+def rankings(gallery: Gallery, probes: npt.NDArray[np.float32]) -> list[list[str]]:
+    return [[match.name for match in found] for found in gallery.search_many(probes, K)]
+
+
+def test_inner_products_are_the_scores(voices: Any, probes: Any) -> None:
+    export = Gallery.from_embeddings(voices).export_mips()
+    assert export.vectors.shape == (NUM, 2 * DIM + 1)
+    assert export.vectors.dtype == np.float32
+    products = export.queries(probes).astype(np.float64) @ export.vectors.T.astype(np.float64)
+    # Vectors and queries are rounded to float32: 2 (2 D + 1) products of size 10 at most.
+    tolerance = 2 * (2 * DIM + 1) * 10 * 2.0**-24 / DIM
+    expected = -symmetric_kl_matrix(probes, voices)
+    assert np.abs(export.scores(probes, products) - expected).max() < tolerance
+
+
+def test_faiss_ranks_alike(voices: Any, probes: Any) -> None:
+    faiss = pytest.importorskip("faiss")
+    gallery = Gallery.from_embeddings(voices)
+    export = gallery.export_mips()
+    index = faiss.IndexFlatIP(export.vectors.shape[1])
+    index.add(export.vectors)
+    products, rows = index.search(export.queries(probes), K)
+    assert [[export.names[row] for row in found] for found in rows] == rankings(gallery, probes)
+    exact = [[match.score for match in found] for found in gallery.search_many(probes, K)]
+    assert np.allclose(export.scores(probes, products), exact, rtol=1e-4, atol=1e-6)
+
+
+def test_a_vector_database_ranks_alike(voices: Any, probes: Any) -> None:
+    qdrant = pytest.importorskip("qdrant_client")
+    models = qdrant.models
+    gallery = Gallery.from_embeddings(voices)
+    gallery.remove("17")
+    export = gallery.export_mips()
+    client = qdrant.QdrantClient(":memory:")  # a server: QdrantClient(url="http://host:6333")
+    client.create_collection(
+        "voices",
+        vectors_config=models.VectorParams(
+            size=export.vectors.shape[1], distance=models.Distance.DOT
+        ),
+    )
+    client.upload_collection(
+        "voices",
+        vectors=export.vectors,
+        payload=[{"name": name} for name in export.names],
+        ids=range(len(export.names)),
+    )
+    found = [
+        client.query_points("voices", query=query.tolist(), limit=K).points
+        for query in export.queries(probes)
+    ]
+    client.close()
+    names = [[(point.payload or {})["name"] for point in points] for points in found]
+    assert names == rankings(gallery, probes)
+
+
+def test_an_empty_gallery_gives_no_vectors() -> None:
+    export = Gallery(5).export_mips()
+    assert export.vectors.shape == (0, 11)
+    assert export.names == ()
+    assert export.dim == 5
+
+
+@pytest.mark.parametrize("probes", [np.ones(4), np.ones((1, 3)), np.full((1, 4), np.nan)])
+def test_probes_are_checked(probes: Any) -> None:
+    export = MipsExport(names=("a",), vectors=mips_vectors(np.ones((1, 4), np.float32)))
+    with pytest.raises(ValueError, match=r"^probes: expected finite rows of 4 values"):
+        export.queries(probes)

@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from speakersdk.encoder.manifest import ModelManifest
+from speakersdk.errors import CalibrationError, ConfigError, IncompatibleModelError
+from speakersdk.recalibration.profile import CalibrationProfile, calibration_sha256, rescaled
+from speakersdk.verifier import Verifier
+
+
+def make_profile(manifest: ModelManifest, **changes: Any) -> CalibrationProfile:
+    assert manifest.calibration is not None
+    values = {
+        "name": "usb-mic",
+        "model_name": manifest.name,
+        "model_sha256": manifest.weights_sha256,
+        "base_sha256": calibration_sha256(manifest.calibration),
+        "offset": -1.5,
+        "scale": 0.5,
+        "num_speakers": 3,
+        "num_recordings": 12,
+        "created_utc": "2026-11-22T14:00:00+00:00",
+    }
+    return CalibrationProfile(**{**values, **changes})
+
+
+@pytest.mark.parametrize("speech_s", [(0.9, 5.0), (3.0, 3.0), (100.0, 1.0)])
+def test_the_llr_is_the_formula_and_thresholds_stay(
+    verifier: Verifier, speech_s: tuple[float, float]
+) -> None:
+    base = verifier.manifest.calibration
+    assert base is not None
+    changed = rescaled(base, offset=-1.5, scale=0.5)
+    sides = {"enrolled_speech_s": speech_s[0], "probe_speech_s": speech_s[1]}
+    for score in (-8.0, -1.0, 0.0):
+        assert changed.llr(score, **sides) == pytest.approx(-1.5 + 0.5 * base.llr(score, **sides))
+    assert changed.operating_points == base.operating_points
+
+
+def test_save_and_load(verifier: Verifier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    profile = make_profile(verifier.manifest, name="Küche")
+    path = profile.save()
+    assert path == tmp_path / "speakersdk" / "calibrations" / "Küche.calibration.json"
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert CalibrationProfile.load("Küche") == CalibrationProfile.load(str(path)) == profile
+    with pytest.raises(ConfigError, match="exists already; --replace"):
+        profile.save()
+    other = dataclasses.replace(profile, offset=2.0)
+    other.save(replace=True)
+    assert CalibrationProfile.load("Küche") == other
+    with pytest.raises(ConfigError, match=r"\(stored: Küche\).*got 'kitchen'"):
+        CalibrationProfile.load("kitchen")
+
+
+# A peer's name could leave the folder: names of files are checked as those of speakers.
+def test_names_and_weights_are_checked(verifier: Verifier) -> None:
+    for changes in ({"name": "../mic"}, {"scale": 0.0}, {"scale": -1.0}, {"offset": float("nan")}):
+        with pytest.raises(ConfigError, match="expected"):
+            make_profile(verifier.manifest, **changes)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda values: values.pop("scale"), "is not valid"),
+        (lambda values: values.update(surprise=1), "is not valid"),
+        (lambda values: values.update(scale="big"), "is not valid"),
+        (lambda values: values.update(version=2), "version 1, got 2; install"),
+    ],
+)
+def test_a_damaged_file_is_refused(
+    verifier: Verifier, tmp_path: Path, change: Callable[[Any], Any], message: str
+) -> None:
+    path = make_profile(verifier.manifest).save(folder=tmp_path)
+    values = json.loads(path.read_text())
+    change(values)
+    path.write_text(json.dumps(values))
+    with pytest.raises(CalibrationError, match=message):
+        CalibrationProfile.load("usb-mic", folder=tmp_path)
+    path.write_bytes(b"\x80\x04pickle")
+    with pytest.raises(CalibrationError, match="is not valid"):
+        CalibrationProfile.load("usb-mic", folder=tmp_path)
+
+
+def test_it_reaches_the_decision(
+    verifier: Verifier,
+    default_model: Path,
+    voices: dict[str, Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    profile = make_profile(verifier.manifest)
+    profile.save()
+    slt = verifier.enroll(voices["slt"].enroll, name="slt")
+    own = verifier.verify(slt, voices["slt"].probe)
+    assert own.llr is not None
+    for calibration in ("usb-mic", profile):
+        fitted = Verifier(default_model, calibration=calibration)
+        decision = fitted.verify(slt, voices["slt"].probe)
+        assert decision.score == own.score
+        assert decision.llr == pytest.approx(-1.5 + 0.5 * own.llr)
+        assert decision.threshold == own.threshold
+        assert fitted.report()["calibration"] == "usb-mic"
+    assert verifier.report()["calibration"] is None
+
+
+def test_it_fits_one_model_and_one_calibration(
+    verifier: Verifier, edit_model: Callable[..., Path]
+) -> None:
+    profile = make_profile(verifier.manifest)
+    other = edit_model(name="other-model", weights_sha256="cd" * 32)
+    with pytest.raises(IncompatibleModelError, match=r"the calibration was made .*calibrate again"):
+        Verifier(other, calibration=profile)
+    assert verifier.manifest.calibration is not None
+    newer = {**dataclasses.asdict(verifier.manifest.calibration), "offset": 1.0}
+    for model in (edit_model(calibration=None), edit_model(calibration=newer)):
+        with pytest.raises(CalibrationError, match="run speakersdk calibrate again"):
+            Verifier(model, calibration=profile)

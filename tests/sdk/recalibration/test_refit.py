@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from speakersdk.calibration.calibration import Calibration, OperatingPoint
+from speakersdk.calibration.regression import posterior_weights
+from speakersdk.encoder.interface import Encoding
+from speakersdk.encoder.manifest import ModelManifest
+from speakersdk.errors import CalibrationError
+from speakersdk.metrics import cllr
+from speakersdk.recalibration.refit import (
+    MINIMUM_RECORDINGS,
+    SHIPPED,
+    own_trials,
+    profile,
+    recalibrate,
+    refit,
+)
+from speakersdk.verifier import Verifier
+
+LENGTH, DIM = 4.0, 16
+# Of the voices below, with spread 0.5: targets score around -0.5, nontargets around -2.4.
+CALIBRATION = Calibration(
+    offset=9.0,
+    scale=6.0,
+    speech_scale=0.0,
+    speech_weight=0.0,
+    maximum_speech_s=10.0,
+    num_target=1000,
+    num_nontarget=10_000,
+    operating_points=(
+        OperatingPoint(far=0.1, frr=0.0, llr=0.0, llr_slope=0.0, frr_logit=-5.0, frr_slope=0.0),
+        OperatingPoint(far=0.01, frr=0.0, llr=2.0, llr_slope=0.0, frr_logit=-5.0, frr_slope=0.0),
+    ),
+)
+
+
+def voices(
+    rng: np.random.Generator, *, speakers: int = 6, each: int = 4, spread: float = 0.5
+) -> dict[str, list[Encoding]]:
+    """Recordings of speakers: normal around a centre of their own."""
+    made = {}
+    for speaker in range(speakers):
+        centre = rng.normal(size=DIM)
+        rows = centre + spread * rng.normal(size=(each, DIM))
+        rows *= LENGTH / np.linalg.norm(rows, axis=1, keepdims=True)
+        made[f"speaker {speaker}"] = [
+            Encoding(row, speech_s=3.0, duration_s=4.0) for row in rows.astype(np.float32)
+        ]
+    return made
+
+
+def test_the_rates_are_those_of_the_curved_thresholds(rng: np.random.Generator) -> None:
+    curved = dataclasses.replace(CALIBRATION.operating_points[1], llr_slope=-1.0, llr_curve=-4.0)
+    calibration = dataclasses.replace(CALIBRATION, operating_points=(curved,))
+    trials = own_trials(voices(rng, spread=0.9), calibration)
+    found = refit(trials, calibration, far=0.01).before
+    wrong = [
+        llr >= curved.threshold(speech_s)
+        for llr, speech_s in zip(
+            trials.llrs[~trials.targets], trials.speech_s[~trials.targets], strict=True
+        )
+    ]
+    assert 0 < found.far == np.mean(wrong)
+
+
+def test_each_recording_is_left_out_once_and_tried_on_every_other_speaker(
+    rng: np.random.Generator,
+) -> None:
+    trials = own_trials(voices(rng, speakers=5, each=3), CALIBRATION)
+    assert trials.num_recordings == 15
+    assert trials.targets.sum() == 15
+    assert (~trials.targets).sum() == 15 * 4
+    assert ((trials.probes == trials.enrolled) == trials.targets).all()
+    # Harmonic mean of 3 s, and of 6 or 9 s on the other side.
+    assert set(np.round(trials.speech_s, 9)) == {4.0, 4.5}
+
+
+def test_recordings_with_too_little_speech_are_not_tried(rng: np.random.Generator) -> None:
+    listed = voices(rng, speakers=4, each=4)
+    short = [dataclasses.replace(one, speech_s=0.5) for one in listed["speaker 0"]]
+    trials = own_trials({**listed, "speaker 0": short}, CALIBRATION)
+    assert trials.speakers == ("speaker 1", "speaker 2", "speaker 3")
+    assert trials.num_recordings == MINIMUM_RECORDINGS
+
+
+@pytest.mark.parametrize(("speakers", "each"), [(2, 10), (3, 3), (20, 1)])
+def test_too_little_is_refused(rng: np.random.Generator, speakers: int, each: int) -> None:
+    with pytest.raises(CalibrationError, match=r"at least 3 speakers .*12 recordings") as caught:
+        own_trials(voices(rng, speakers=speakers, each=each), CALIBRATION)
+    assert "record more" in str(caught.value)
+
+
+def test_voices_that_cannot_be_told_apart_are_refused_with_the_overlap(
+    rng: np.random.Generator,
+) -> None:
+    trials = own_trials(voices(rng, spread=20.0), CALIBRATION)
+    with pytest.raises(CalibrationError, match="tell the speakers apart") as caught:
+        refit(trials, CALIBRATION, far=0.01)
+    lines = caught.value.overlap.splitlines()
+    counts = np.array([line[14:].split()[:2] for line in lines[1:-1]], int)
+    assert counts.sum(axis=0).tolist() == [24, 24 * 5]
+
+
+def test_a_shift_is_found_and_helps_speakers_left_out(rng: np.random.Generator) -> None:
+    off = dataclasses.replace(CALIBRATION, offset=CALIBRATION.offset - 6.0)
+    fitted = refit(own_trials(voices(rng, speakers=10), off), off, far=0.01)
+    # The prior's deviation of 1 holds it well short of all 6.
+    assert 0.5 < fitted.offset < 4.0
+    assert fitted.is_better
+    assert fitted.after.cllr < fitted.before.cllr
+    assert fitted.after.frr <= fitted.before.frr
+    assert (fitted.num_target, fitted.num_nontarget) == (40, 40 * 9)
+
+
+def test_more_recordings_move_the_fit_further(rng: np.random.Generator) -> None:
+    off = dataclasses.replace(CALIBRATION, offset=CALIBRATION.offset - 6.0)
+    offsets = [
+        refit(own_trials(voices(rng, speakers=3, each=each), off), off, far=0.01).offset
+        for each in (4, 12, 36)
+    ]
+    assert offsets == sorted(offsets)
+
+
+def test_each_speaker_is_judged_by_a_fit_without_it(rng: np.random.Generator) -> None:
+    trials = own_trials(voices(rng, speakers=4), CALIBRATION)
+    judged = np.empty(len(trials.llrs))
+    for speaker in range(4):
+        others = (trials.probes != speaker) & (trials.enrolled != speaker)
+        assert others.sum() == 12 + 12 * 2  # three speakers among themselves
+        offset, scale = posterior_weights(
+            trials.llrs[others, np.newaxis],
+            trials.targets[others],
+            0.5,
+            known=SHIPPED,
+            num_independent=12,
+        )
+        own = trials.probes == speaker
+        judged[own] = offset + scale * trials.llrs[own]
+    after = refit(trials, CALIBRATION, far=0.01).after
+    assert after.cllr == pytest.approx(cllr(judged, trials.targets))
+    assert after.far == np.mean(judged[~trials.targets] >= 2.0)
+    assert after.frr == np.mean(judged[trials.targets] < 2.0)
+
+
+def test_a_profile_says_what_it_rests_on(rng: np.random.Generator, verifier: Verifier) -> None:
+    manifest: ModelManifest = dataclasses.replace(verifier.manifest, calibration=CALIBRATION)
+    trials, fitted = recalibrate(voices(rng), manifest, far=0.01)
+    stored = profile(manifest, trials, fitted, name="usb-mic")
+    assert (stored.offset, stored.scale) == (fitted.offset, fitted.scale)
+    assert (stored.num_speakers, stored.num_recordings) == (6, 24)
+    applied = stored.applied_to(manifest)
+    assert applied.offset == pytest.approx(fitted.offset + fitted.scale * CALIBRATION.offset)
+    with pytest.raises(CalibrationError, match="without calibration"):
+        recalibrate(voices(rng), dataclasses.replace(manifest, calibration=None), far=0.01)

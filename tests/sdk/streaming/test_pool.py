@@ -1,0 +1,123 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import speakersdk
+from speakersdk.audio.waveform import SAMPLE_RATE_HZ, read_audio
+from speakersdk.errors import ConfigError, InvalidAudioError
+from speakersdk.runtime.session import OnnxSession
+from speakersdk.streaming.pool import StreamPool
+from speakersdk.verifier import Verifier
+from speakersdk.voiceprint.voiceprint import Voiceprint
+
+CLIPS = Path(speakersdk.__file__).parent / "demo_clips"
+
+VOICES = ("awb", "kal16", "rms", "slt")
+
+
+@pytest.fixture(scope="module")
+def voiceprints(verifier: Verifier) -> list[Voiceprint]:
+    return [
+        verifier.enroll(sorted(CLIPS.glob(f"{voice}-enroll-*.flac")), name=voice)
+        for voice in VOICES
+    ]
+
+
+@pytest.fixture(scope="module")
+def probes() -> dict[str, np.ndarray]:
+    return {voice: read_audio(CLIPS / f"{voice}-probe.flac") for voice in VOICES}
+
+
+@pytest.fixture
+def pool(verifier: Verifier, voiceprints: list[Voiceprint]) -> StreamPool:
+    pool = verifier.stream_pool(capacity=8)
+    for voice in VOICES:
+        pool.add(voice, voiceprints)
+    return pool
+
+
+def test_every_stream_hears_only_itself(
+    verifier: Verifier,
+    voiceprints: list[Voiceprint],
+    pool: StreamPool,
+    probes: dict[str, np.ndarray],
+) -> None:
+    found: dict[str, list] = {voice: [] for voice in VOICES}
+    for first in range(0, max(map(len, probes.values())), 1600):
+        chunks = {
+            voice: samples[first : first + 1600]
+            for voice, samples in probes.items()
+            if first < len(samples)
+        }
+        for key, updates in pool.push(chunks, sample_rate_hz=SAMPLE_RATE_HZ).items():
+            found[key] += updates
+    for voice, samples in probes.items():
+        alone = verifier.stream(voiceprints).push(samples, sample_rate_hz=SAMPLE_RATE_HZ)
+        assert [update.speaker for update in found[voice]] == [update.speaker for update in alone]
+        for a, b in zip(found[voice], alone, strict=True):
+            assert a.speech == pytest.approx(b.speech, abs=1e-4)
+            if a.score is not None:
+                assert a.score == pytest.approx(b.score, abs=1e-4)
+        assert found[voice][-1].speaker == voice
+
+
+def test_hops_of_all_streams_share_a_call(
+    pool: StreamPool, probes: dict[str, np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batches = []
+    bind = OnnxSession.bind
+
+    def counted(self: OnnxSession, inputs, outputs):  # type: ignore[no-untyped-def]
+        run = bind(self, inputs, outputs)
+
+        def call() -> None:
+            batches.append(len(inputs["samples"]))
+            run()
+
+        return call
+
+    monkeypatch.setattr(OnnxSession, "bind", counted)
+    pool.push({voice: samples[:16240] for voice, samples in probes.items()}, sample_rate_hz=16000)
+    assert batches == [4] * 10
+
+
+def test_a_backlog_of_one_stream_does_not_hold_up_the_others(
+    pool: StreamPool, probes: dict[str, np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order: list[str] = []
+    for voice, stream in pool._streams.items():
+        update = stream.update
+
+        def noted(voice=voice, update=update):  # type: ignore[no-untyped-def]
+            order.append(voice)
+            return update()
+
+        monkeypatch.setattr(stream, "update", noted)
+    chunks = {"awb": np.tile(probes["awb"], 3)} | {
+        voice: probes[voice][:1840] for voice in VOICES[1:]
+    }
+    pool.push(chunks, sample_rate_hz=16000)
+    assert order[:4] == list(VOICES)
+    assert set(order[4:]) == {"awb"}
+
+
+def test_a_bad_chunk_changes_no_stream(pool: StreamPool, probes: dict[str, np.ndarray]) -> None:
+    with pytest.raises(InvalidAudioError):
+        pool.push(
+            {"awb": probes["awb"], "slt": np.full(100, np.nan, np.float32)}, sample_rate_hz=16000
+        )
+    assert all(stream.duration_s == 0 for stream in pool._streams.values())
+
+
+def test_keys_are_checked_and_streams_can_leave(
+    pool: StreamPool, voiceprints: list[Voiceprint]
+) -> None:
+    with pytest.raises(ConfigError, match="which is listening"):
+        pool.add("awb", voiceprints)
+    pool.remove("awb")
+    assert len(pool) == 3
+    with pytest.raises(ConfigError, match="add it"):
+        pool.push({"awb": np.zeros(10, np.float32)}, sample_rate_hz=16000)
+    with pytest.raises(ConfigError, match="add it"):
+        pool.remove("awb")

@@ -1,0 +1,280 @@
+import gc
+import math
+import tracemalloc
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import speakersdk
+from speakersdk.audio.waveform import SAMPLE_RATE_HZ, read_audio
+from speakersdk.calibration.calibration import Calibration
+from speakersdk.decision.outcome import Verdict
+from speakersdk.decision.rule import Request
+from speakersdk.errors import ConfigError, InvalidAudioError, ModelError
+from speakersdk.streaming.speaker_change import KEPT_S
+from speakersdk.streaming.stream import SILENCE_S, SpeakerStream
+from speakersdk.streaming.update import StreamUpdate
+from speakersdk.verifier import Verifier
+from speakersdk.voiceprint.voiceprint import Voiceprint
+
+CLIPS = Path(speakersdk.__file__).parent / "demo_clips"
+
+MODELS = Path(__file__).parents[2] / "data" / "models"
+VOICES = ("awb", "kal16", "rms", "slt")
+
+
+@pytest.fixture(scope="module")
+def voiceprints(verifier: Verifier) -> list[Voiceprint]:
+    return [
+        verifier.enroll(sorted(CLIPS.glob(f"{voice}-enroll-*.flac")), name=voice)
+        for voice in VOICES
+    ]
+
+
+@pytest.fixture(scope="module")
+def probe() -> np.ndarray:
+    return read_audio(CLIPS / "slt-probe.flac")
+
+
+def calibrated(verifier: Verifier) -> Calibration:
+    calibration = verifier.manifest.calibration
+    assert calibration is not None
+    return calibration
+
+
+def push(
+    stream: SpeakerStream,
+    samples: np.ndarray,
+    *,
+    rate_hz: float = SAMPLE_RATE_HZ,
+    chunk: int = 1600,
+) -> list[StreamUpdate]:
+    updates = []
+    for first in range(0, len(samples), chunk):
+        updates += stream.push(samples[first : first + chunk], sample_rate_hz=rate_hz)
+    return updates
+
+
+def test_the_enrolled_voice_is_accepted_by_name(
+    verifier: Verifier, voiceprints: list[Voiceprint], probe: np.ndarray
+) -> None:
+    updates = push(verifier.stream(voiceprints), probe)
+    assert len(updates) == (len(probe) - 240) // 1600
+    np.testing.assert_allclose(
+        [update.time_s for update in updates], 0.1 * np.arange(1, len(updates) + 1)
+    )
+    last = updates[-1]
+    assert (last.verdict, last.speaker) == (Verdict.ACCEPT, "slt")
+    assert last.margin is not None
+    assert last.margin > 0
+    assert [candidate.name for candidate in last.candidates] == list(VOICES)
+
+
+@pytest.mark.parametrize("chunk", [1, 333, 1600, 100_000])
+def test_updates_do_not_depend_on_the_chunks(
+    verifier: Verifier, voiceprints: list[Voiceprint], probe: np.ndarray, chunk: int
+) -> None:
+    samples = probe[:24000]
+    expected = push(verifier.stream(voiceprints), samples)
+    assert push(verifier.stream(voiceprints), samples, chunk=chunk) == expected
+
+
+def test_the_speech_so_far_scores_as_a_recording_does(
+    verifier: Verifier, voiceprints: list[Voiceprint], probe: np.ndarray
+) -> None:
+    stream = verifier.stream(voiceprints, window_s=60.0)
+    updates = push(stream, probe) + stream.finish()
+    last = [update for update in updates if update.age_s == 0][-1]
+    offline = dict(verifier.identify(voiceprints, probe, sample_rate_hz=SAMPLE_RATE_HZ).ranking)
+    for candidate in last.candidates:
+        # Pauses are no evidence for a stream and are part of a recording: alike, not equal.
+        assert candidate.total_score == pytest.approx(offline[candidate.name].score, abs=0.01)
+        # A window that is longer than the stream is the speech so far.
+        assert candidate.score == pytest.approx(candidate.total_score, abs=1e-4)
+
+
+@pytest.mark.parametrize("rate_hz", [8000, 44100, 48000])
+def test_any_rate_is_taken_and_chunks_do_not_matter(
+    verifier: Verifier, voiceprints: list[Voiceprint], probe: np.ndarray, rate_hz: int
+) -> None:
+    import soxr
+
+    recorded = soxr.resample(probe, SAMPLE_RATE_HZ, rate_hz)
+    pcm = np.round(np.clip(recorded, -1, 1) * 32767).astype(np.int16)
+    results = []
+    for chunk in (497, 4096):
+        stream = verifier.stream(voiceprints)
+        results.append(push(stream, pcm, rate_hz=rate_hz, chunk=chunk) + stream.finish())
+    small, large = results
+    assert len(small) == len(large)
+    assert abs(len(small) - len(probe) / 1600) <= 1
+    for a, b in zip(small, large, strict=True):
+        assert a.speech == pytest.approx(b.speech, abs=1e-4)
+        if a.score is not None:
+            assert a.score == pytest.approx(b.score, abs=1e-4)
+    if rate_hz > 16000:
+        assert small[-1].speaker == "slt"
+
+
+def test_silence_is_no_evidence_and_ages_the_score(
+    verifier: Verifier, voiceprints: list[Voiceprint], probe: np.ndarray
+) -> None:
+    stream = verifier.stream(voiceprints)
+    spoken = push(stream, probe)[-1]
+    silent = push(stream, np.zeros(2 * SAMPLE_RATE_HZ, np.float32))[-1]
+    assert silent.speech < 0.5
+    assert silent.speech_s - spoken.speech_s < 0.3  # the voice rings out
+    assert 1.5 < silent.age_s < SILENCE_S
+    assert silent.speaker == "slt"
+
+
+def test_after_long_silence_a_stream_is_as_good_as_new(
+    verifier: Verifier, voiceprints: list[Voiceprint], probe: np.ndarray
+) -> None:
+    stream = verifier.stream(voiceprints, silence_s=1.0)
+    before = push(stream, np.concatenate([probe, np.zeros(3 * SAMPLE_RATE_HZ, np.float32)]))
+    assert (before[-1].verdict, before[-1].speech_s) == (Verdict.NO_SPEECH, 0.0)
+    assert before[-1].llr is None
+    # On to the next reset: from there on everything must be that of a fresh stream.
+    filler = np.zeros(1600, np.float32)
+    while push(stream, filler)[-1].age_s % 1.0 != 0:
+        pass
+    buffer = stream.state.buffer  # the context and what of the next hop is there already
+    waiting = buffer.samples[1 : buffer._filled].copy()
+    fresh = verifier.stream(voiceprints, silence_s=1.0)
+    used = push(stream, probe)
+    new = push(fresh, np.concatenate([waiting, probe]))
+    for a, b in zip(used, new, strict=True):
+        assert (a.speech, a.total_llr, a.llr, a.verdict) == (
+            b.speech,
+            b.total_llr,
+            b.llr,
+            b.verdict,
+        )
+
+
+def test_another_voice_restarts_the_evidence(
+    verifier: Verifier, voiceprints: list[Voiceprint], probe: np.ndarray
+) -> None:
+    other = read_audio(CLIPS / "rms-probe.flac")
+    stream = verifier.stream(voiceprints)
+    push(stream, probe)
+    updates = push(stream, other)
+    assert any(update.has_changed for update in updates)
+    assert updates[-1].speaker == "rms"
+
+
+def test_evidence_after_a_change_is_of_the_new_voice(
+    verifier: Verifier, voiceprints: list[Voiceprint], probe: np.ndarray
+) -> None:
+    stream = verifier.stream(voiceprints)
+    before = push(stream, probe)[-1]
+    updates = push(stream, read_audio(CLIPS / "rms-probe.flac"))
+    change = next(index for index, update in enumerate(updates) if update.has_changed)
+    noticed = updates[change]
+    # Of what was heard, only the end is surely the new voice's; it is scored with the next hop.
+    assert 0 < noticed.speech_s <= KEPT_S < before.speech_s
+    assert noticed.verdict is Verdict.INCONCLUSIVE
+    assert noticed.llr is None
+    assert updates[change + 1].llr is not None
+    assert not any(update.speaker == "slt" for update in updates[change:])
+
+
+@pytest.mark.parametrize("far", [0.1, 0.01, 0.001])
+def test_the_bound_is_that_of_one_look_and_what_three_looks_are_worth(
+    voiceprints: list[Voiceprint], probe: np.ndarray, far: float
+) -> None:
+    verifier = Verifier(far=far)
+    stream = verifier.stream(voiceprints)
+    rule = Request(far=far).rule(calibrated(verifier))
+    update = push(stream, probe[:32000])[-1]
+    for voiceprint, evidence, at in zip(
+        voiceprints, stream._so_far, update.candidates, strict=True
+    ):
+        threshold = rule.threshold(
+            enrolled_speech_s=voiceprint.total_speech_s, probe_speech_s=update.speech_s
+        )
+        assert evidence == (at.total_llr, pytest.approx(threshold + math.log(3)))
+
+
+def test_the_voiceprint_of_the_accepted_speaker_helps_to_notice_a_change(
+    verifier: Verifier,
+    voiceprints: list[Voiceprint],
+    probe: np.ndarray,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stream = verifier.stream(voiceprints, window_s=KEPT_S + 0.6)  # as long as the recent speech
+    assert stream._accepted_llr() is None
+    last = push(stream, probe[:48000])[-1]
+    assert last.speaker == "slt"
+    accepted_llr = stream._accepted_llr()
+    # Less speech than hops where a hop is not all speech.
+    assert accepted_llr == pytest.approx(last.llr, rel=0.2)
+    monkeypatch.setattr(stream, "_accepted_llr", lambda: -99.0)
+    assert any(update.has_changed for update in push(stream, probe[48000:]))
+
+
+def test_no_speech_at_all_is_never_a_number(
+    verifier: Verifier, voiceprints: list[Voiceprint]
+) -> None:
+    for update in push(verifier.stream(voiceprints), np.zeros(48000, np.float32)):
+        assert update.verdict is Verdict.NO_SPEECH
+        assert (update.score, update.llr, update.speaker, update.margin) == (None, None, None, None)
+
+
+@pytest.mark.parametrize("model", ["stateful-headless", "windowed"])
+def test_a_model_without_speech_head_or_with_windows_streams_too(
+    verifier: Verifier, edit_model: Callable[..., Path], model: str
+) -> None:
+    calibration = asdict(calibrated(verifier))
+    other = Verifier(edit_model(MODELS / f"{model}.onnx", calibration=calibration))
+    clip = CLIPS / "slt-enroll-1.flac"
+    # Its weights are random: parts of one recording are no more alike than two voices.
+    slt = other.enroll([clip], name="slt", accept=["second-voice"])
+    stream = other.stream([slt])
+    last = push(stream, read_audio(clip))[-1]
+    assert last.speech_s > 1.0
+    assert last.llr is not None
+
+
+def test_nothing_grows_with_the_audio(
+    verifier: Verifier, voiceprints: list[Voiceprint], probe: np.ndarray
+) -> None:
+    turns = np.concatenate(
+        [probe[:24000], np.zeros(8000, np.float32), read_audio(CLIPS / "rms-probe.flac")[:24000]]
+    )
+    ours = tracemalloc.Filter(True, "*/speakersdk/*")  # and not what tests before have left running
+    tracemalloc.start()
+    try:
+        stream = verifier.stream(voiceprints)
+        in_use = []
+        for _ in range(3):
+            for _ in range(7):
+                push(stream, turns)
+            gc.collect()
+            traces = tracemalloc.take_snapshot().filter_traces([ours]).statistics("filename")
+            in_use.append(sum(trace.size for trace in traces))
+    finally:
+        tracemalloc.stop()
+    # A float kept of each of the 245 hops would be 7.8 kB every time; what fills up does so once.
+    assert min(in_use[1] - in_use[0], in_use[2] - in_use[1]) < 4000
+
+
+def test_mistakes_are_refused(
+    verifier: Verifier, voiceprints: list[Voiceprint], probe: np.ndarray
+) -> None:
+    with pytest.raises(ConfigError, match="at least one voiceprint"):
+        verifier.stream([])
+    with pytest.raises(ModelError, match="calibrat"):
+        Verifier(MODELS / "stateful.onnx").stream(voiceprints)
+    stream = verifier.stream(voiceprints)
+    assert stream.push(np.zeros(0, np.float32), sample_rate_hz=16000) == []
+    assert stream.push(np.zeros((1, 2), np.int16), sample_rate_hz=16000) == []
+    with pytest.raises(ConfigError, match="16000 Hz as before, got 8000 Hz"):
+        stream.push(probe, sample_rate_hz=8000)
+    with pytest.raises(InvalidAudioError, match="NaN"):
+        stream.push(np.full(10, np.nan, np.float32), sample_rate_hz=16000)
+    assert stream.duration_s == 1 / 16000

@@ -1,0 +1,48 @@
+import json
+from dataclasses import FrozenInstanceError, asdict
+
+import pytest
+
+from speakersdk.decision.outcome import Verdict
+from speakersdk.streaming.update import Candidate, StreamUpdate
+
+
+def update() -> StreamUpdate:
+    candidate = Candidate(
+        name="ann",
+        score=None,
+        llr=None,
+        total_score=None,
+        total_llr=None,
+        verdict=Verdict.NO_SPEECH,
+        is_decided=False,
+        decided_s=None,
+    )
+    return StreamUpdate(
+        time_s=0.1,
+        speech=0.0,
+        speech_s=0.0,
+        window_speech_s=0.0,
+        score=None,
+        llr=None,
+        total_score=None,
+        total_llr=None,
+        verdict=Verdict.NO_SPEECH,
+        speaker=None,
+        margin=None,
+        age_s=0.1,
+        has_changed=False,
+        candidates=(candidate,),
+    )
+
+
+def test_an_update_cannot_be_changed() -> None:
+    with pytest.raises(FrozenInstanceError):
+        update().speaker = "bob"  # type: ignore[misc]
+
+
+def test_an_update_fits_into_json() -> None:
+    document = json.loads(json.dumps(asdict(update()), allow_nan=False))
+    assert document["verdict"] == "no_speech"
+    assert document["candidates"][0]["name"] == "ann"
+    assert document["capture"] is None

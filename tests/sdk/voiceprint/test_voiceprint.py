@@ -1,0 +1,351 @@
+"""Voiceprints and the bytes that store them."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import pickle
+import struct
+import unicodedata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from speakersdk.errors import ConfigError, IncompatibleModelError, VoiceprintError
+from speakersdk.voiceprint.voiceprint import (
+    ADAPTED_SHARE,
+    MAGIC,
+    MAXIMUM_ADAPTED,
+    Voiceprint,
+    check_name,
+)
+
+COMPATIBILITY = Path(__file__).parents[2] / "data" / "compat"
+NAMES = st.text(st.characters(categories=["Ll", "Lu", "Lo", "Nd"]), min_size=1, max_size=30)
+
+
+def make_voiceprint(**changes: Any) -> Voiceprint:
+    exemplars = np.array([[3.0, 4.0, 0.0], [0.0, 3.0, 4.0]])
+    values = {
+        "name": "ann",
+        "model_name": "tdnn-test",
+        "model_sha256": "ab" * 32,
+        "temperature": 5.0,
+        "exemplars": exemplars,
+        "speech_s": np.array([2.5, 3.25]),
+        "created_utc": "2026-11-22T14:00:00+00:00",
+    }
+    return Voiceprint(**{**values, **changes})
+
+
+def with_header(voiceprint: Voiceprint, **changes: Any) -> bytes:
+    """Bytes with a true checksum whose header says something else."""
+    data = voiceprint.to_bytes()
+    _, _, header_bytes = struct.unpack_from("<8sII", data)
+    header = {**json.loads(data[16 : 16 + header_bytes]), **changes}
+    encoded = json.dumps({key: value for key, value in header.items() if value != "absent"})
+    return sealed(encoded.encode(), data[16 + header_bytes : -32])
+
+
+def sealed(header: bytes, exemplars: bytes = b"", version: int = 1) -> bytes:
+    body = struct.pack("<8sII", MAGIC, version, len(header)) + header + exemplars
+    return body + hashlib.sha256(body).digest()
+
+
+@st.composite
+def voiceprints(draw: st.DrawFn) -> Voiceprint:
+    num_exemplars = draw(st.integers(1, 5))
+    embedding_dim = draw(st.integers(2, 64))
+    temperature = draw(st.floats(0.5, 64))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    exemplars = rng.standard_normal((num_exemplars, embedding_dim)) + 0.1
+    exemplars *= temperature / np.linalg.norm(exemplars, axis=1, keepdims=True)
+    speech_s = draw(st.lists(st.floats(0, 1e6), min_size=num_exemplars, max_size=num_exemplars))
+    return make_voiceprint(
+        name=draw(NAMES),
+        model_name=draw(NAMES),
+        temperature=temperature,
+        exemplars=exemplars,
+        speech_s=speech_s,
+    )
+
+
+@given(voiceprints())
+def test_bytes_round_trip(voiceprint: Voiceprint) -> None:
+    data = voiceprint.to_bytes()
+    again = Voiceprint.from_bytes(data)
+    assert again == voiceprint
+    assert hash(again) == hash(voiceprint)
+    assert again.to_bytes() == data
+    assert np.array_equal(again.exemplars, voiceprint.exemplars)
+    assert np.array_equal(again.speech_s, voiceprint.speech_s)
+
+
+def test_embedding_is_the_mean_at_length_t() -> None:
+    embedding = make_voiceprint().embedding
+    assert embedding.dtype == np.float32
+    direction = np.array([3.0, 7.0, 4.0])
+    # One rounding to float32.
+    assert np.allclose(embedding, 5 * direction / np.linalg.norm(direction), rtol=2**-23)
+
+
+def test_adapted_exemplars_weigh_little_and_are_taken_back() -> None:
+    enrolled = make_voiceprint()
+    probe = np.array([0.0, 0.0, 5.0], np.float32)
+    voiceprint = enrolled
+    for count in range(1, MAXIMUM_ADAPTED + 4):
+        voiceprint = voiceprint.adapted_by(probe, speech_s=float(count))
+        kept = min(count, MAXIMUM_ADAPTED)
+        share = min(ADAPTED_SHARE, kept / (kept + 2))
+        mean = (1 - share) * enrolled.exemplars.mean(axis=0) + share * probe
+        assert np.allclose(voiceprint.embedding, 5 * mean / np.linalg.norm(mean), rtol=1e-6)
+        assert Voiceprint.from_bytes(voiceprint.to_bytes()) == voiceprint
+    # The newest are kept, and only what was enrolled counts as enrolled speech.
+    assert voiceprint.adapted_speech_s.tolist() == list(range(4, MAXIMUM_ADAPTED + 4))
+    assert voiceprint.total_speech_s == enrolled.total_speech_s
+    assert voiceprint.reverted() == enrolled
+    assert voiceprint.reverted().to_bytes() == enrolled.to_bytes()
+
+
+def test_a_version_and_its_header_belong_together() -> None:
+    data = make_voiceprint().adapted_by(np.array([0.0, 0.0, 5.0]), speech_s=1.0).to_bytes()
+    _, version, header_bytes = struct.unpack_from("<8sII", data)
+    assert version == 2
+    header, rows = data[16 : 16 + header_bytes], data[16 + header_bytes : -32]
+    assert Voiceprint.from_bytes(sealed(header, rows, version=2)).adapted.shape == (1, 3)
+    for other in (sealed(header, rows, version=1), sealed(b"{}", version=2)):
+        with pytest.raises(VoiceprintError, match="does not fit format version"):
+            Voiceprint.from_bytes(other)
+    many = make_voiceprint()
+    with pytest.raises(ValueError, match="at most 8 adapted"):
+        dataclasses.replace(
+            many, adapted=np.tile(many.exemplars[0], (9, 1)), adapted_speech_s=np.ones(9)
+        )
+
+
+def test_arrays_are_read_only_copies() -> None:
+    exemplars = np.array([[3.0, 4.0]], dtype=np.float32)
+    voiceprint = make_voiceprint(exemplars=exemplars, speech_s=[1.0])
+    exemplars[:] = 0
+    assert voiceprint.exemplars.tolist() == [[3.0, 4.0]]
+    with pytest.raises(ValueError, match="read-only"):
+        voiceprint.exemplars[0, 0] = 1
+    with pytest.raises(ValueError, match="read-only"):
+        Voiceprint.from_bytes(voiceprint.to_bytes()).speech_s[0] = 1
+
+
+def test_more_exemplars_are_appended() -> None:
+    first = make_voiceprint()
+    other = make_voiceprint(name="x", exemplars=[[0.0, 0.0, 5.0]], speech_s=[1.0])
+    both = first.with_exemplars(other)
+    assert both.exemplars.tolist() == [[3, 4, 0], [0, 3, 4], [0, 0, 5]]
+    assert both.total_speech_s == 6.75
+    assert (both.name, both.created_utc) == (first.name, first.created_utc)
+
+
+def test_another_model_is_refused_naming_both() -> None:
+    other = make_voiceprint(model_name="blstm-test", model_sha256="cd" * 32)
+    with pytest.raises(IncompatibleModelError, match=r"tdnn-test \(abab.*blstm-test \(cdcd"):
+        make_voiceprint().with_exemplars(other)
+    # A hash counts, a name does not.
+    make_voiceprint().check_model(name="renamed", sha256="ab" * 32)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"exemplars": np.zeros((0, 3)), "speech_s": []},
+        {"exemplars": np.zeros(3)},
+        {"exemplars": np.zeros((2, 3))},
+        {"exemplars": np.full((2, 3), np.nan)},
+        {"exemplars": [[3, 4, 0], [-3, -4, 0]]},
+        {"exemplars": [[3, 4, 0], [30, 40, 0]]},
+        {"speech_s": [1.0]},
+        {"speech_s": [1.0, np.nan]},
+        {"speech_s": [1.0, -1.0]},
+        {"temperature": 0.0},
+        {"temperature": np.inf},
+        {"model_name": "red\x1b[31m"},
+        {"created_utc": "yesterday"},
+        {"created_utc": "2026-11-22T14:00:00"},
+        {"created_utc": "2026-11-22T14:00:00+01:00"},
+    ],
+)
+def test_impossible_values_are_refused(changes: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"expected|Invalid isoformat"):
+        make_voiceprint(**changes)
+
+
+def test_every_flipped_byte_is_noticed() -> None:
+    data = make_voiceprint().to_bytes()
+    for at in range(len(data)):
+        damaged = bytearray(data)
+        damaged[at] ^= 0xFF
+        with pytest.raises(VoiceprintError):
+            Voiceprint.from_bytes(bytes(damaged))
+
+
+@given(at=st.integers(0), bit=st.integers(0, 7))
+def test_flipped_bits_are_noticed(at: int, bit: int) -> None:
+    damaged = bytearray(make_voiceprint().to_bytes())
+    damaged[at % len(damaged)] ^= 1 << bit
+    with pytest.raises(VoiceprintError):
+        Voiceprint.from_bytes(bytes(damaged))
+
+
+def test_every_truncation_and_extension_is_noticed() -> None:
+    data = make_voiceprint().to_bytes()
+    for kept in range(len(data)):
+        with pytest.raises(VoiceprintError):
+            Voiceprint.from_bytes(data[:kept])
+    with pytest.raises(VoiceprintError):
+        Voiceprint.from_bytes(data + b"\0")
+
+
+class Trap:
+    """Unpickling this would create the file that it names."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Any, tuple[Any, ...]]:
+        return Path.touch, (self.path,)
+
+
+def test_foreign_bytes_are_refused(tmp_path: Path) -> None:
+    trap = tmp_path / "unpickled"
+    foreign = [
+        pickle.dumps(Trap(trap)),
+        pickle.dumps(np.zeros(3)),
+        b"RIFF\x24\x00\x00\x00WAVEfmt ",
+        b'{"name": "ann"}',
+        b"\x89PNG\r\n\x1a\n",
+        b"",
+    ]
+    for data in foreign:
+        with pytest.raises(VoiceprintError, match="not a voiceprint"):
+            Voiceprint.from_bytes(data)
+    assert not trap.exists()
+
+
+def test_an_unknown_version_says_what_to_do() -> None:
+    with pytest.raises(VoiceprintError, match="version 2 or lower, got 3; install"):
+        Voiceprint.from_bytes(sealed(b"{}", version=3))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"name": "../../etc/passwd"},
+        {"name": 5},
+        {"name": "absent"},
+        {"model_name": None},
+        {"model_name": "\ud800"},
+        {"temperature": "warm"},
+        {"temperature": 10**400},
+        {"temperature": float("nan")},
+        {"speech_s": [10**400, 1]},
+        {"speech_s": {}},
+        {"num_exemplars": 3},
+        {"num_exemplars": -1},
+        {"num_exemplars": "2"},
+        {"embedding_dim": 0},
+        {"embedding_dim": 10**30},
+        {"created_utc": 0},
+        {"surprise": 1},
+    ],
+)
+def test_a_true_checksum_does_not_excuse_wrong_content(changes: dict[str, Any]) -> None:
+    with pytest.raises(VoiceprintError, match="content is not valid"):
+        Voiceprint.from_bytes(with_header(make_voiceprint(), **changes))
+
+
+@pytest.mark.parametrize("header", [b"", b"[]", b"null", b"{", b"\xff", b"[" * 100_000])
+def test_a_header_that_is_no_object_is_refused(header: bytes) -> None:
+    with pytest.raises(VoiceprintError, match="header is not"):
+        Voiceprint.from_bytes(sealed(header))
+
+
+def test_save_and_load(tmp_path: Path) -> None:
+    path = tmp_path / "ann.voiceprint"
+    make_voiceprint().save(path)
+    assert Voiceprint.load(str(path)) == make_voiceprint()
+    assert path.stat().st_mode & 0o777 == 0o600
+    make_voiceprint(temperature=5.001).save(path)
+    assert Voiceprint.load(path).temperature == 5.001
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_failed_save_leaves_nothing_behind(tmp_path: Path) -> None:
+    # A folder in the way makes the last step, the rename, fail.
+    path = tmp_path / "ann.voiceprint"
+    (path / "in the way").mkdir(parents=True)
+    with pytest.raises(OSError, match="directory"):
+        make_voiceprint().save(path)
+    assert list(tmp_path.iterdir()) == [path]
+    with pytest.raises(FileNotFoundError):
+        make_voiceprint().save(tmp_path / "no such folder" / "ann.voiceprint")
+
+
+def test_load_names_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "ann.voiceprint"
+    path.write_bytes(make_voiceprint().to_bytes()[:-1])
+    with pytest.raises(VoiceprintError, match=f"{path}: .*checksum"):
+        Voiceprint.load(path)
+    with pytest.raises(FileNotFoundError):
+        Voiceprint.load(tmp_path / "missing.voiceprint")
+
+
+def test_voiceprints_of_every_released_version_still_load() -> None:
+    files = sorted(COMPATIBILITY.glob("voiceprint-v*.voiceprint"))
+    assert [file.name for file in files] == ["voiceprint-v1.voiceprint", "voiceprint-v2.voiceprint"]
+    enrolled = make_voiceprint(name="Zoë O'Brien")
+    adapted = enrolled.adapted_by(np.array([0.0, 0.0, 5.0], np.float32), speech_s=2.5)
+    for file, expected in zip(files, (enrolled, adapted), strict=True):
+        assert Voiceprint.load(file) == expected
+        # Writing is stable as well as reading: no byte has changed since.
+        assert expected.to_bytes() == file.read_bytes()
+
+
+@pytest.mark.parametrize(
+    "name", ["ann", "Zoë O'Brien", "李小龙", "नीति", "ann@example.org", "C-3_PO", "x" * 200, "7"]
+)
+def test_names_of_people_are_allowed(name: str) -> None:
+    assert check_name(name) == name
+    assert check_name(unicodedata.normalize("NFD", name)) == name
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        " ",
+        ".",
+        "..",
+        "../ann",
+        "a/b",
+        "a\\b",
+        ".hidden",
+        "-o",
+        "@ann",
+        "ann.",
+        "ann ",
+        "ann\n",
+        "a\0b",
+        "a:b",
+        "a*",
+        "\u202eann",
+        "a\u200bnn",
+        "\u0301a",
+        "\ud800",
+        "é" * 101,
+    ],
+)
+def test_names_that_could_do_harm_are_refused(name: str) -> None:
+    with pytest.raises(ConfigError, match="expected a name of letters"):
+        check_name(name)

@@ -1,0 +1,29 @@
+"""A captured call does all of its work again; needs a GPU."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from speakersdk_training.compute.captured_call import CapturedCall
+
+pytestmark = pytest.mark.skipif(
+    not torch.cuda.is_available(), reason="CUDA graphs need an NVIDIA GPU, and torch sees none"
+)
+
+
+def test_every_replay_draws_on_and_reads_what_it_is_told() -> None:
+    device = torch.device("cuda")
+    generator = torch.Generator(device).manual_seed(1)
+    scale = torch.ones((), device=device)
+
+    def draw() -> torch.Tensor:
+        return scale * torch.rand(1000, generator=generator, device=device)
+
+    captured = CapturedCall(draw, generator)
+    first = captured().clone()
+    scale.fill_(10.0)
+    second = captured().clone()
+    assert 0.4 < float(first.mean()) < 0.6
+    assert 4 < float(second.mean()) < 6
+    assert not torch.equal(first * 10, second)

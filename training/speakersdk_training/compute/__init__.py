@@ -1,0 +1,1 @@
+"""Devices, processes, optimisers and captured graphs."""

@@ -1,0 +1,1 @@
+"""Corpora, audio in memory, and the crops of a batch."""

@@ -1,0 +1,169 @@
+"""All training audio in one tensor, so that batches are cut where the encoder runs.
+
+Utterances of one speaker lie side by side; a crop may begin anywhere in a speaker's audio and run
+over the seam of two utterances.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from speakersdk.arrays import Waveform
+from speakersdk.audio.waveform import read_audio
+from speakersdk.files import replacement
+from speakersdk_training.data.corpus import Utterance, by_speaker
+from speakersdk_training.data.speech_labels import LABEL_SAMPLES, Labels
+from speakersdk_training.errors import TrainingError
+
+_INT16_SCALE = 32767.0
+
+
+@dataclass(frozen=True, slots=True)
+class AudioBank:
+    """Audio of S speakers on one device.
+
+    Attributes:
+        samples: (N,) int16 at 16 kHz.
+        speech: (N / 160,) uint8 speech labels (probability * 255); None without labels.
+        first, length: (S,) int64, where each speaker's audio lies; multiples of 160.
+        begins: (U,) int64, where each utterance begins, in order; multiples of 160.
+        speakers: S names.
+        shard, num_shards: which part of all speakers this is: every `num_shards`-th from `shard`.
+        num_speakers: of all parts; 0 = this is the only one.
+    """
+
+    samples: Tensor
+    speech: Tensor | None
+    first: Tensor
+    length: Tensor
+    begins: Tensor
+    speakers: tuple[str, ...]
+    shard: int = 0
+    num_shards: int = 1
+    num_speakers: int = 0
+
+    @property
+    def speaker_numbers(self) -> Tensor:
+        """(S,) int64 number of each speaker among those of all parts."""
+        local = torch.arange(len(self.speakers), device=self.device)
+        return local * self.num_shards + self.shard
+
+    @property
+    def total_speakers(self) -> int:
+        """Speakers of all parts."""
+        return self.num_speakers or len(self.speakers)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the audio lies."""
+        return self.samples.device
+
+
+def load_bank(
+    utterances: Iterable[Utterance],
+    *,
+    device: torch.device,
+    labels: dict[str, Labels] | None = None,
+    root: Path | None = None,
+    num_workers: int | None = None,
+    shard: int = 0,
+    num_shards: int = 1,
+    cache: Path | None = None,
+) -> AudioBank:
+    """Decode utterances into a bank.
+
+    Args:
+        utterances: at least one.
+        device: where the bank shall lie.
+        labels: speech labels by path relative to `root` (speech_labels.load_labels).
+        root: folder that the labels' paths start from.
+        num_workers: files decoded at the same time; None = the executor's default.
+        shard, num_shards: keep every `num_shards`-th speaker from `shard` on; files of the others
+            are not read.
+        cache: folder that keeps decoded files for the next time; None = decode each time.
+
+    Raises:
+        TrainingError: no utterances, fewer speakers than shards, or a file without labels.
+    """
+    everybody = by_speaker(utterances)
+    if not everybody:
+        raise TrainingError("expected at least one utterance to train on, got none")
+    if len(everybody) < num_shards:
+        raise TrainingError(f"expected {num_shards} speakers or more, got {len(everybody)}")
+    groups = {name: everybody[name] for name in list(everybody)[shard::num_shards]}
+    paths = sorted({utterance.path for group in groups.values() for utterance in group})
+    with ThreadPoolExecutor(num_workers) as pool:
+        files = dict(zip(paths, pool.map(partial(_read_int16, cache=cache), paths), strict=True))
+
+    pieces, label_pieces, lengths = [], [], []
+    for group in groups.values():
+        for utterance in group:
+            start, stop = _aligned_range(utterance, len(files[utterance.path]))
+            pieces.append(files[utterance.path][start:stop])
+            if labels is not None:
+                track = _labels_of(utterance.path, labels, root)
+                frames = np.arange((stop - start) // LABEL_SAMPLES) + start // LABEL_SAMPLES
+                label_pieces.append(track[np.minimum(frames, len(track) - 1)])
+        lengths.append(sum(len(piece) for piece in pieces[-len(group) :]))
+    length = torch.tensor(lengths)
+    piece_lengths = torch.tensor([len(piece) for piece in pieces])
+    return AudioBank(
+        samples=torch.from_numpy(np.concatenate(pieces)).to(device),
+        speech=torch.from_numpy(np.concatenate(label_pieces)).to(device) if label_pieces else None,
+        first=(length.cumsum(0) - length).to(device),
+        length=length.to(device),
+        begins=(piece_lengths.cumsum(0) - piece_lengths).to(device),
+        speakers=tuple(groups),
+        shard=shard,
+        num_shards=num_shards,
+        num_speakers=len(everybody),
+    )
+
+
+def _read_int16(path: Path, *, cache: Path | None) -> npt.NDArray[np.int16]:
+    kept = cache / _cache_name(path) if cache else None
+    if kept is not None and kept.is_file():
+        samples: npt.NDArray[np.int16] = np.load(kept)
+        return samples
+    scaled: Waveform = np.rint(np.clip(read_audio(path), -1, 1) * _INT16_SCALE)
+    samples = scaled.astype(np.int16)
+    if kept is not None:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        # Runs that start together write the same file; each moves a whole one into its place.
+        with replacement(kept, is_durable=False) as file:
+            np.save(file, samples)
+    return samples
+
+
+def _cache_name(path: Path) -> str:
+    """Changes with the file's place, size and time."""
+    state = path.stat()
+    identity = f"{path.resolve()} {state.st_size} {state.st_mtime_ns}"
+    return f"{hashlib.sha256(identity.encode()).hexdigest()[:32]}.npy"
+
+
+def _aligned_range(utterance: Utterance, file_samples: int) -> tuple[int, int]:
+    """The utterance's samples, cut at its end to whole labels."""
+    stop = file_samples
+    if utterance.num_samples is not None:
+        stop = min(stop, utterance.start + utterance.num_samples)
+    return utterance.start, stop - (stop - utterance.start) % LABEL_SAMPLES
+
+
+def _labels_of(path: Path, labels: dict[str, Labels], root: Path | None) -> Labels:
+    key = path.relative_to(root).as_posix() if root else path.as_posix()
+    if key not in labels:
+        raise TrainingError(
+            f"no speech labels for {key}; make them anew with speakersdk-train speech-labels"
+        )
+    return labels[key]

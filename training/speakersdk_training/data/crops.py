@@ -1,0 +1,181 @@
+"""Batches of random crops, cut and given another voice on the device that holds the audio."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from itertools import product
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from speakersdk.encoder.frontend import FrontendConfig
+from speakersdk_training.augment import warp_vocal_tract
+from speakersdk_training.data.audio_bank import AudioBank
+from speakersdk_training.data.speaker_draws import SpeakerDraw
+from speakersdk_training.data.speech_labels import LABEL_SAMPLES
+
+_INT16_SCALE = 32767.0
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Crops of one length.
+
+    Attributes:
+        samples: (B, n) float32 in +-1 at 16 kHz.
+        classes: (B,) int64, speaker * number of voices + voice.
+        speech: (B, k) float32 speech probability of each frame; None without labels.
+        first_utterance: (B, k) bool, frames of the utterance that the crop begins in; None = crops
+            begin anywhere.
+        second: (B,) int64 classes of a second voice in the crops; None if there is none.
+        first_weight: (B,) float32 weight of the first voice; None without a second.
+        feature_weights: (B, num_mels, k) float32, 0 = hidden (SpecAugment); None = all are heard.
+    """
+
+    samples: Tensor
+    classes: Tensor
+    speech: Tensor | None
+    first_utterance: Tensor | None = None
+    second: Tensor | None = None
+    first_weight: Tensor | None = None
+    feature_weights: Tensor | None = None
+
+
+def join_batches(batches: Sequence[Batch]) -> Batch:
+    """One batch of several that have the same parts."""
+    if len(batches) == 1:
+        return batches[0]
+    joined: dict[str, Any] = {}
+    for field in fields(Batch):
+        parts = [getattr(batch, field.name) for batch in batches]
+        joined[field.name] = None if parts[0] is None else torch.cat(parts)
+    return Batch(**joined)
+
+
+class CropSampler:
+    """Draws crops: a speaker, a place in the speaker's audio, a voice.
+
+    A speed other than 1 changes pitch and formants as another body would, another vocal tract the
+    formants alone; so every combination of the two is a voice, and a class of its own.
+    """
+
+    def __init__(
+        self,
+        bank: AudioBank,
+        frontend: FrontendConfig,
+        *,
+        batch_size: int,
+        speeds: tuple[float, ...],
+        draw_speakers: SpeakerDraw,
+        generator: torch.Generator,
+        vocal_tracts: tuple[float, ...] = (1.0,),
+        from_begin: bool = False,
+    ) -> None:
+        """Prepare drawing.
+
+        Args:
+            bank: audio to draw from.
+            frontend: gives rate and frames.
+            batch_size: crops in a batch.
+            speeds, vocal_tracts: playing speeds, and factors of all formants; every pair of them
+                takes its share of every batch.
+            draw_speakers: whose crops; called for each voice.
+            generator: of places in the audio, on the bank's device.
+            from_begin: crops begin where an utterance does, and go on into the next one.
+        """
+        self._bank = bank
+        self._frontend = frontend
+        self._generator = generator
+        voices = list(product(speeds, vocal_tracts))
+        self._draw_speakers = draw_speakers
+        self._num_voices = len(voices)
+        self._voice = (torch.arange(batch_size) % len(voices)).sort().values.to(bank.device)
+        self._per_voice = [int((self._voice == index).sum()) for index in range(len(voices))]
+        self._per_speed: dict[float, int] = {}
+        for (speed, _), count in zip(voices, self._per_voice, strict=True):
+            if count:
+                self._per_speed[speed] = self._per_speed.get(speed, 0) + count
+        factors = torch.tensor([factor for _, factor in voices], device=bank.device)[self._voice]
+        self._warped = (factors != 1).nonzero().squeeze(1)  # rows
+        self._factors = factors[self._warped]
+        self._numbers = bank.speaker_numbers
+        self._from_begin = from_begin
+        total = torch.tensor([len(bank.samples)], device=bank.device)
+        self._ends = torch.cat([bank.begins[1:], total])  # of each utterance
+
+    @property
+    def num_classes(self) -> int:
+        """Speakers of all shards times voices."""
+        return self._bank.total_speakers * self._num_voices
+
+    def draw(self, crop_samples: int) -> Batch:
+        """One batch of crops of `crop_samples` samples."""
+        speaker = torch.cat([self._draw_speakers(count) for count in self._per_voice if count])
+        groups = torch.split(speaker, list(self._per_speed.values()))
+        parts = [
+            self._cut(group, speed, crop_samples)
+            for speed, group in zip(self._per_speed, groups, strict=True)
+        ]
+        samples = torch.cat([samples for samples, _, _ in parts])
+        if len(self._warped):
+            warped = warp_vocal_tract(samples[self._warped], self._factors)
+            samples = samples.index_copy(0, self._warped, warped)
+        speech = [labels for _, labels, _ in parts if labels is not None]
+        first_utterance = [own for _, _, own in parts if own is not None]
+        return Batch(
+            samples=samples,
+            classes=self._numbers[speaker] * self._num_voices + self._voice,
+            speech=torch.cat(speech) if speech else None,
+            first_utterance=torch.cat(first_utterance) if first_utterance else None,
+        )
+
+    def _cut(
+        self, speaker: Tensor, speed: float, crop_samples: int
+    ) -> tuple[Tensor, Tensor | None, Tensor | None]:
+        """Crops (b, n) of these speakers at one speed, (b, k) labels, (b, k) `first_utterance`."""
+        bank = self._bank
+        length = bank.length[speaker]
+        source_samples = round(crop_samples * speed)
+        # Crops that end in the next utterance anyway may do so behind a speaker's last one.
+        kept_samples = LABEL_SAMPLES if self._from_begin else source_samples
+        room = (length - kept_samples).clamp(min=0) // LABEL_SAMPLES
+        draw = torch.rand(len(speaker), generator=self._generator, device=bank.device)
+        offset = (draw * (room + 1)).long().clamp(max=room) * LABEL_SAMPLES
+        first = bank.first[speaker]
+        if self._from_begin:
+            utterance = torch.searchsorted(bank.begins, first + offset, right=True) - 1
+            offset = bank.begins[utterance] - first
+        # A speaker with less audio than a crop is heard again from the start.
+        position = torch.arange(source_samples, device=bank.device)
+        places = (offset[:, None] + position) % length[:, None]
+        samples = bank.samples[first[:, None] + places].float() / _INT16_SCALE
+        frame = torch.arange(self._frontend.num_frames(crop_samples), device=bank.device)
+        centre = frame * self._frontend.hop_samples + self._frontend.window_samples // 2
+        reached = offset[:, None] + (centre * speed).long()  # at the centre of each frame
+        labels = own = None
+        if bank.speech is not None:
+            label = (first[:, None] + reached % length[:, None]) // LABEL_SAMPLES
+            labels = bank.speech[label].float() / 255
+        if self._from_begin:
+            own = first[:, None] + reached < self._ends[utterance][:, None]
+        return change_speed(samples, crop_samples), labels, own
+
+
+def speaker_weights(
+    bank: AudioBank, sample_rate_hz: int, *, speaker_cap_s: float, power: float
+) -> Tensor:
+    """(S,) how often speakers are drawn: a power of their seconds, up to a cap."""
+    seconds = bank.length.double() / sample_rate_hz
+    return seconds.clamp(max=speaker_cap_s) ** power
+
+
+def change_speed(samples: Tensor, num_samples: int) -> Tensor:
+    """Resample (B, m) to (B, num_samples) in the frequency domain: band-limited, no aliasing."""
+    source = samples.shape[1]
+    if source == num_samples:
+        return samples
+    spectrum = torch.fft.rfft(samples)
+    resampled: Tensor = torch.fft.irfft(spectrum, n=num_samples)
+    return resampled * (num_samples / source)

@@ -1,0 +1,49 @@
+"""Audio of trial segments: pieces of decoded files joined to fixed lengths."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+
+from speakersdk.arrays import Waveform
+from speakersdk.audio.waveform import read_audio
+from speakersdk.evaluation.trials import Piece, Segment
+
+
+def read_segment_audio(
+    segments: Iterable[Segment], root: Path, *, num_workers: int | None = None
+) -> dict[str, Waveform]:
+    """Samples of every segment, each file decoded once.
+
+    Args:
+        segments: whose pieces to read.
+        root: folder that the pieces' paths start from.
+        num_workers: files decoded at the same time; None = the executor's default.
+
+    Returns:
+        name -> (n,) float32 at 16 kHz; a last piece that decodes short is left short.
+    """
+    listed = list(segments)
+    by_path: dict[str, set[Piece]] = {}
+    for segment in listed:
+        for piece in segment.pieces:
+            by_path.setdefault(piece.path, set()).add(piece)
+
+    def cut(path: str) -> dict[Piece, Waveform]:
+        samples = read_audio(root / path)
+        return {
+            piece: samples[piece.start : piece.start + piece.num_samples].copy()
+            for piece in by_path[path]
+        }
+
+    heard: dict[Piece, Waveform] = {}
+    with ThreadPoolExecutor(num_workers) as pool:
+        for pieces in pool.map(cut, sorted(by_path)):
+            heard.update(pieces)
+    return {
+        segment.name: np.concatenate([heard[piece] for piece in segment.pieces])
+        for segment in listed
+    }

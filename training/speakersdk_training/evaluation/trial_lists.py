@@ -1,0 +1,106 @@
+"""Trial lists drawn from a corpus: segments of one length, target and nontarget trials.
+
+A segment joins consecutive utterances of one speaker until it is long enough; no sample is in two
+segments. Files are those that `speakersdk.evaluation.trials` reads.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from speakersdk.audio.waveform import SAMPLE_RATE_HZ
+from speakersdk.evaluation.trials import Piece, Segment, Trial
+from speakersdk_training.data.corpus import Utterance, by_speaker
+from speakersdk_training.errors import TrainingError
+
+
+def cut_segments(
+    utterances: Iterable[Utterance], root: Path, *, duration_s: float
+) -> list[Segment]:
+    """Cut every speaker's utterances into segments of `duration_s`; what is left over is dropped.
+
+    Args:
+        utterances: each with a known length.
+        root: folder that the pieces' paths start from.
+        duration_s: of each segment.
+    """
+    wanted = round(duration_s * SAMPLE_RATE_HZ)
+    segments = []
+    for speaker, group in by_speaker(utterances).items():
+        pieces: list[Piece] = []
+        missing = wanted
+        number = 0
+        for utterance in group:
+            if utterance.num_samples is None:
+                raise TrainingError(
+                    f"{utterance.path}: trials need utterances of known length; use packs"
+                )
+            start, stop = utterance.start, utterance.start + utterance.num_samples
+            while start < stop:
+                taken = min(missing, stop - start)
+                path = utterance.path.relative_to(root).as_posix()
+                pieces.append(Piece(path, start, taken))
+                start += taken
+                missing -= taken
+                if missing == 0:
+                    name = f"{speaker}/{duration_s:g}s-{number:02d}"
+                    segments.append(Segment(name, speaker, tuple(pieces)))
+                    pieces, missing, number = [], wanted, number + 1
+    return segments
+
+
+def draw_trials(
+    segments: list[Segment], *, num_target: int, num_nontarget: int, rng: np.random.Generator
+) -> list[Trial]:
+    """Draw trials without repetition, targets evenly over speakers and nontargets over pairs.
+
+    Args:
+        segments: of at least two speakers.
+        num_target, num_nontarget: at most so many; fewer if there are not as many pairs.
+        rng: source of the draws.
+    """
+    groups: dict[str, list[str]] = {}
+    for segment in segments:
+        groups.setdefault(segment.speaker, []).append(segment.name)
+    if len(groups) < 2 or max(len(names) for names in groups.values()) < 2:
+        raise TrainingError(
+            "expected segments of at least two speakers, and two of one speaker, got "
+            f"{len(segments)} of {len(groups)}; take shorter segments"
+        )
+    same = [
+        Trial(True, names[first], names[second])
+        for names in groups.values()
+        for first in range(len(names))
+        for second in range(first + 1, len(names))
+    ]
+    order = rng.permutation(len(same))[:num_target]
+    trials = [same[index] for index in order]
+    speakers = list(groups)
+    different: dict[tuple[str, str], Trial] = {}
+    possible = (len(segments) ** 2 - sum(len(names) ** 2 for names in groups.values())) // 2
+    while len(different) < min(num_nontarget, possible):
+        one, other = sorted(rng.choice(len(speakers), 2, replace=False))
+        first, second = (str(rng.choice(groups[speakers[index]])) for index in (one, other))
+        different[first, second] = Trial(False, first, second)
+    return trials + list(different.values())
+
+
+def write_trials(folder: Path, name: str, segments: list[Segment], trials: list[Trial]) -> None:
+    """Write ``segments-NAME.jsonl`` and ``NAME.txt``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    rows = [
+        {
+            "segment": segment.name,
+            "speaker": segment.speaker,
+            "pieces": [[piece.path, piece.start, piece.num_samples] for piece in segment.pieces],
+        }
+        for segment in segments
+    ]
+    text = "".join(json.dumps(row) + "\n" for row in rows)
+    (folder / f"segments-{name}.jsonl").write_text(text, encoding="utf-8")
+    lines = [f"{int(trial.is_target)} {trial.enroll} {trial.probe}\n" for trial in trials]
+    (folder / f"{name}.txt").write_text("".join(lines), encoding="utf-8")

@@ -1,0 +1,1 @@
+"""A training run: crops, objective, and the loop."""

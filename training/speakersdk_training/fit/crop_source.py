@@ -1,0 +1,130 @@
+"""One shard's part of every batch: its speakers' crops, mixed, augmented and masked.
+
+A shard has draws of its own, so that its crops are the same whichever process makes them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from speakersdk_training.augment import Augmenter, draw_masks, mix_speakers
+from speakersdk_training.augment.random import BatchRandom
+from speakersdk_training.compute.captured_call import CapturedCall
+from speakersdk_training.config import TrainConfig
+from speakersdk_training.data.audio_bank import AudioBank
+from speakersdk_training.data.crops import Batch, CropSampler, speaker_weights
+from speakersdk_training.data.speaker_draws import make_draw
+
+# Seeds of shards lie far apart: seed 2 of one run must not be the second shard of seed 1.
+_SEEDS_APART = 1_000_003
+
+
+class CropSource:
+    """Draws, mixes, augments and masks the crops of one shard."""
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        bank: AudioBank,
+        *,
+        noise: Tensor,
+        rooms: list[Tensor],
+        from_begin: bool = False,
+    ) -> None:
+        """Prepare drawing.
+
+        Args:
+            config: of the run.
+            bank: audio to draw from.
+            noise: (N,) recorded noise; may be empty.
+            rooms: recorded impulse responses; may be none.
+            from_begin: crops begin where an utterance does.
+        """
+        self._config = config
+        self.shard = bank.shard
+        self.generator = torch.Generator(bank.device).manual_seed(
+            config.run.seed + _SEEDS_APART * bank.shard
+        )
+        self._random = BatchRandom(self.generator)
+        self._progress = torch.zeros((), device=bank.device)
+        self._replays = config.run.cuda_graphs and bank.device.type == "cuda"
+        self._graphs: dict[int, CapturedCall[Batch]] = {}
+        self._sampler = CropSampler(
+            bank,
+            config.frontend,
+            batch_size=config.run.batch_size // config.run.shards,
+            speeds=config.data.speeds,
+            vocal_tracts=config.data.vocal_tracts,
+            draw_speakers=make_draw(
+                config.sampler,
+                bank.speakers,
+                speaker_weights(
+                    bank,
+                    config.frontend.sample_rate_hz,
+                    speaker_cap_s=config.data.speaker_cap_s,
+                    power=config.data.speaker_power,
+                ),
+                self.generator,
+            ),
+            generator=self.generator,
+            from_begin=from_begin,
+        )
+        self._augmenter = Augmenter(
+            config.augment,
+            sample_rate_hz=config.frontend.sample_rate_hz,
+            generator=self.generator,
+            responses=rooms,
+            noise_bank=noise,
+        )
+
+    @property
+    def num_classes(self) -> int:
+        """Classes of all shards."""
+        return self._sampler.num_classes
+
+    def draw(self, crop_samples: int, *, progress: float) -> Batch:
+        """The shard's part of one batch; with `run.cuda_graphs` it holds until the next is drawn.
+
+        Args:
+            crop_samples: length of the crops.
+            progress: share of the steps behind the run, for the schedules of augmentation.
+        """
+        self._progress.fill_(progress)
+        if not self._replays:
+            return self._draw(crop_samples)
+        if crop_samples not in self._graphs:
+            self._graphs[crop_samples] = CapturedCall(
+                partial(self._draw, crop_samples), self.generator
+            )
+        return self._graphs[crop_samples]()
+
+    def _draw(self, crop_samples: int) -> Batch:
+        config, progress = self._config, self._progress
+        batch = self._sampler.draw(crop_samples)
+        if config.run.mixed_share:
+            batch = self._mixed(batch, config.run.mixed_share)
+        batch = replace(batch, samples=self._augmenter(batch.samples, progress=progress))
+        if config.spec_augment.rows:
+            frames = config.frontend.num_frames(crop_samples)
+            shape = (len(batch.classes), config.frontend.num_mels, frames)
+            masks = draw_masks(config.spec_augment, shape, self._random)
+            batch = replace(batch, feature_weights=masks)
+        return batch
+
+    def _mixed(self, batch: Batch, share: float) -> Batch:
+        samples, partner, weight = mix_speakers(batch.samples, share=share, random=self._random)
+        speech = batch.speech
+        if speech is not None:  # somebody speaks where either does
+            both = torch.maximum(speech, speech[partner])
+            speech = torch.where(weight[:, None] < 1, both, speech)
+        return replace(
+            batch,
+            samples=samples,
+            speech=speech,
+            second=batch.classes[partner],
+            first_weight=weight,
+        )

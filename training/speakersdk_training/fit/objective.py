@@ -1,0 +1,86 @@
+"""What a step minimises: the speaker loss over the encoder's embeddings, pairs, the speech head.
+
+One module, so that DistributedDataParallel sees encoder and loss together.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from speakersdk_training.config import TrainConfig
+from speakersdk_training.data.crops import Batch
+from speakersdk_training.fit.speaker_loss import SpeakerLoss
+from speakersdk_training.losses import PairSoftmax
+from speakersdk_training.models import BlstmEncoder, TdnnEncoder
+
+
+class Objective(nn.Module):
+    """Encoder and losses."""
+
+    def __init__(
+        self, config: TrainConfig, encoder: TdnnEncoder | BlstmEncoder, *, num_classes: int
+    ) -> None:
+        super().__init__()
+        self._run = config.run
+        self.encoder = encoder
+        self.loss = SpeakerLoss(config, encoder, num_classes=num_classes)
+        self.pairs = (
+            PairSoftmax(config.pair_softmax, temperature=encoder.temperature)
+            if config.pair_softmax.weight
+            else None
+        )
+        # One graph per crop length: fixed shapes give the fastest kernels.
+        self._utterance = (
+            torch.compile(
+                encoder.utterance,
+                dynamic=False,
+                mode="reduce-overhead" if config.run.cuda_graphs else "default",
+            )
+            if config.run.compile
+            else encoder.utterance
+        )
+
+    def forward(
+        self, batch: Batch, *, margin: float, with_statistics: bool = False
+    ) -> tuple[Tensor, dict[str, Tensor | float]]:
+        """Loss of a batch, and its parts.
+
+        Args:
+            batch: crops on the encoder's device.
+            margin: of this step, for margin softmax.
+            with_statistics: whether the parts hold the loss's monitors, too.
+        """
+        embeddings, speech_logits = self.encode(batch.samples, batch.feature_weights)
+        loss = speaker_loss = self.loss(
+            embeddings,
+            batch.classes,
+            margin=margin,
+            second=batch.second,
+            weight=batch.first_weight,
+        )
+        parts: dict[str, Tensor | float] = {"speaker_loss": speaker_loss.detach()}
+        if with_statistics:
+            parts |= self.loss.statistics(embeddings.detach(), batch.classes)
+        if self.pairs is not None:
+            pair_loss = self.pairs(embeddings, batch.classes)
+            loss = loss + self.pairs.config.weight * pair_loss
+            parts["pair_loss"] = pair_loss.detach()
+        if batch.speech is not None and speech_logits is not None:
+            speech_loss = functional.binary_cross_entropy_with_logits(
+                speech_logits.float(), batch.speech
+            )
+            loss = loss + self._run.speech_weight * speech_loss
+            parts["speech_loss"] = speech_loss.detach()
+        return loss, parts
+
+    def encode(
+        self, samples: Tensor, feature_weights: Tensor | None = None
+    ) -> tuple[Tensor, Tensor | None]:
+        """Embeddings (B, D) float32 and speech logits of crops, in the configured precision."""
+        inputs = (samples,) if feature_weights is None else (samples, feature_weights)
+        is_half = self._run.precision == "bf16"
+        with torch.autocast(samples.device.type, torch.bfloat16, enabled=is_half):
+            embeddings, speech_logits = self._utterance(*inputs)
+        return embeddings.float(), speech_logits

@@ -1,0 +1,178 @@
+"""The speech head by itself, trained on the frames of a finished encoder.
+
+The encoder is frozen: its embeddings stay the same to the bit, and the head has an objective of its
+own, the cross-entropy with what was heard in the clean training audio.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from speakersdk_training.augment import SpecAugmentConfig
+from speakersdk_training.checkpoint import read_checkpoint, save_changed
+from speakersdk_training.compute.device import prepare_torch
+from speakersdk_training.compute.optim import OptimConfig, make_optimizer
+from speakersdk_training.config import SHORTEST_CROP_S, TrainConfig, config_from_dict
+from speakersdk_training.data.audio_bank import AudioBank
+from speakersdk_training.data.crops import Batch
+from speakersdk_training.errors import TrainingError
+from speakersdk_training.fit.bank import read_bank, read_noise, read_rooms
+from speakersdk_training.fit.crop_source import CropSource
+from speakersdk_training.models import TdnnEncoder
+
+# The head is asked whether the label says speech, which is what its errors are counted by.
+_SPEECH_LABEL = 0.5
+_WEIGHT_DECAY = 1e-3
+_LOG_EVERY = 50  # steps
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpeechHeadConfig:
+    """How long and how.
+
+    Attributes:
+        steps: optimiser steps.
+        budget_s: seconds of training after which it ends even before its last step; the learning
+            rate follows whichever of steps and seconds is further. 0 = none.
+        batch_size: crops a step.
+        crop_s: length of the crops.
+        channels: width of the head's hidden layer. 0 = the checkpoint's, whose head is trained on;
+            another width begins anew.
+        learning_rate: peak.
+    """
+
+    steps: int = 2000
+    budget_s: float = 0.0
+    batch_size: int = 512
+    crop_s: float = 2.0
+    channels: int = 0
+    learning_rate: float = 3e-3
+
+    def __post_init__(self) -> None:
+        if self.steps < 1 or self.batch_size < 2 or min(self.budget_s, self.channels) < 0:
+            raise TrainingError(
+                "expected 1 step, 2 crops, 0 seconds and 0 channels or more, got "
+                f"{self.steps}, {self.batch_size}, {self.budget_s:g} and {self.channels}"
+            )
+        if self.crop_s < SHORTEST_CROP_S or self.learning_rate <= 0:
+            raise TrainingError(
+                f"expected crops of {SHORTEST_CROP_S} s or more and a learning rate above 0, got "
+                f"{self.crop_s:g} s and {self.learning_rate:g}"
+            )
+
+
+def train_speech_head(
+    checkpoint: Path, output: Path, *, device: torch.device, training: SpeechHeadConfig
+) -> None:
+    """Train on the audio of a checkpoint's configuration and write another checkpoint.
+
+    Args:
+        checkpoint: of `fit`.
+        output: the checkpoint to write, for `speakersdk-export`.
+        device: where to train.
+        training: how long and how.
+
+    Raises:
+        TrainingError: an encoder without a speech head, no speech labels, or a loss that is no
+            number.
+    """
+    content: dict[str, Any] = read_checkpoint(checkpoint)
+    config = config_from_dict(content["config"])
+    if config.run.encoder != "tdnn" or not config.data.speech_labels:
+        raise TrainingError(
+            f"expected run.encoder = tdnn and data.speech_labels in {checkpoint}, got "
+            f"{config.run.encoder} and {config.data.speech_labels!r}"
+        )
+    prepare_torch()
+    torch.manual_seed(config.run.seed)
+    channels = training.channels or config.tdnn.speech_channels
+    config = replace(config, tdnn=replace(config.tdnn, speech_channels=channels))
+    encoder = TdnnEncoder(config.tdnn, config.frontend)
+    encoder.load_state_dict(_with_head_of(encoder, content["averaged"]))
+    encoder.to(device)
+    fit_speech_head(encoder, config, read_bank(config.data, device=device), training)
+    save_changed(output, content, config, encoder.state_dict())
+
+
+def _with_head_of(encoder: TdnnEncoder, trained: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Trained weights; those of a head of another width are the encoder's own."""
+    own = encoder.state_dict()
+    head = {name for name in own if name.startswith("speech.")}
+    if all(trained[name].shape == own[name].shape for name in head):
+        return trained
+    return trained | {name: own[name] for name in head}
+
+
+def fit_speech_head(
+    encoder: TdnnEncoder, config: TrainConfig, bank: AudioBank, training: SpeechHeadConfig
+) -> None:
+    """Train `encoder.speech`, and nothing else, on augmented crops of a bank with labels."""
+    run = replace(config.run, batch_size=training.batch_size, shards=1)
+    source = CropSource(
+        replace(config, run=run, spec_augment=SpecAugmentConfig()),
+        bank,
+        noise=read_noise(config.data.noise),
+        rooms=read_rooms(config.data.rooms),
+        # The labels' detector heard every utterance afresh, and so do the users of a recording.
+        from_begin=True,
+    )
+    crop_samples = round(training.crop_s * config.frontend.sample_rate_hz)
+    schedule = OptimConfig(learning_rate=training.learning_rate, weight_decay=_WEIGHT_DECAY)
+    optimizer = make_optimizer(schedule, encoder.speech)
+    encoder.eval()
+    encoder.speech.train()  # its convolutions as matrix products; it has no norms
+    begun_s = time.monotonic()
+    step, share = 0, 0.0
+    while share < 1:
+        step += 1
+        share = step / training.steps
+        if training.budget_s:
+            share = max(share, (time.monotonic() - begun_s) / training.budget_s)
+        for group in optimizer.param_groups:
+            group["lr"] = schedule.learning_rate * schedule.learning_rate_factor(min(share, 1.0))
+        batch = source.draw(crop_samples, progress=1.0)
+        logits = encoder.speech_logits(_features(encoder, batch.samples, run.precision))
+        is_speech, counts = _targets(batch)
+        losses = functional.binary_cross_entropy_with_logits(logits, is_speech, reduction="none")
+        loss = (losses * counts).sum() / counts.sum()
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        if step % _LOG_EVERY == 0 or share >= 1:
+            wrong = ((logits > 0) != (is_speech > 0)) * counts
+            _report(step, float(loss.detach()), float(wrong.sum() / counts.sum()))
+    encoder.eval()
+
+
+@torch.no_grad()
+def _features(encoder: TdnnEncoder, samples: Tensor, precision: str) -> Tensor:
+    """(B, n) crops -> (B, C, k) float32 features of the frozen encoder."""
+    cache, _ = encoder.start(len(samples), device=samples.device)
+    with torch.autocast(samples.device.type, torch.bfloat16, enabled=precision == "bf16"):
+        features, _ = encoder.frame_features(
+            encoder.log_mel(functional.pad(samples, (1, 0))), cache
+        )
+    return features.float()
+
+
+def _targets(batch: Batch) -> tuple[Tensor, Tensor]:
+    """(B, k) float32 whether there is speech, and (B, k) float32 whether the frame counts."""
+    if batch.speech is None or batch.first_utterance is None:
+        raise TrainingError("expected training audio with speech labels, got it without")
+    return (batch.speech >= _SPEECH_LABEL).float(), batch.first_utterance.float()
+
+
+def _report(step: int, loss: float, wrong: float) -> None:
+    if not loss < float("inf"):
+        raise TrainingError(f"the loss is {loss} at step {step}; lower the learning rate")
+    log.info("step %d: loss %.4f, %.2f %% of frames wrong", step, loss, 100 * wrong)

@@ -1,0 +1,293 @@
+"""The training loop: draw, encode, lose, step; evaluate and save on the way."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from speakersdk_training.checkpoint import (
+    config_to_dict,
+    make_encoder,
+    read_checkpoint,
+    save_checkpoint,
+)
+from speakersdk_training.compute.optim import make_optimizer
+from speakersdk_training.compute.world import World, share_norms
+from speakersdk_training.config import TrainConfig
+from speakersdk_training.data.audio_bank import AudioBank
+from speakersdk_training.data.crops import Batch, join_batches
+from speakersdk_training.errors import TrainingError
+from speakersdk_training.evaluation.evaluate import TrialSet
+from speakersdk_training.fit.crop_source import CropSource
+from speakersdk_training.fit.objective import Objective
+from speakersdk_training.models import BlstmEncoder, TdnnEncoder
+
+_DIVERGED = "lower optim.learning_rate or raise optim.warmup_share"
+# Dropout draws anew in each step and process; far apart, so that no two runs share a seed by steps.
+_SEEDS_APART = 1_000_003
+
+log = logging.getLogger(__name__)
+
+Report = Callable[[int, dict[str, float]], None]  # step, scalars
+
+
+class Trainer:
+    """One run: everything that changes from step to step."""
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        *banks: AudioBank,
+        noise: Tensor,
+        rooms: list[Tensor],
+        trial_sets: list[TrialSet],
+        world: World | None = None,
+    ) -> None:
+        """Prepare a run.
+
+        Args:
+            config: of the run.
+            banks: audio of each shard that this process draws.
+            noise: (N,) recorded noise; may be empty.
+            rooms: recorded impulse responses; may be none.
+            trial_sets: evaluated in the first process alone.
+            world: the processes of the run; None = this one alone.
+        """
+        self.config = config
+        self.step = 0
+        self.seconds = 0.0
+        self.metrics: dict[str, dict[str, float]] = {}
+        self._world = world or World()
+        self._first_loss: float | None = None
+        self._trial_sets = trial_sets
+        names = {speaker.split("/")[0] for bank in banks for speaker in bank.speakers}
+        self._corpora = tuple(sorted(set().union(*self._world.gather(names))))
+        self._host_generator = torch.Generator().manual_seed(config.run.seed)
+        torch.manual_seed(config.run.seed)
+        self._sources = [CropSource(config, bank, noise=noise, rooms=rooms) for bank in banks]
+        encoder = make_encoder(config)
+        share_norms(encoder, self._world)
+        self.encoder = encoder.to(banks[0].device)
+        objective = Objective(config, self.encoder, num_classes=self._sources[0].num_classes).to(
+            banks[0].device
+        )
+        self.objective = objective
+        self._loss = objective.loss
+        self.averaged = AveragedModel(
+            self.encoder,
+            multi_avg_fn=get_ema_multi_avg_fn(  # type: ignore[no-untyped-call]
+                config.optim.ema_decay**config.optim.ema_every
+            ),
+            use_buffers=True,
+        )
+        self._optimizer = make_optimizer(config.optim, self.encoder, self._loss)
+        self._shared_objective: nn.Module = objective
+
+    def run(self, folder: Path, *, report: Report) -> None:
+        """Train to the configured number of steps from wherever the trainer stands.
+
+        Args:
+            folder: gets ``checkpoint.pt``, ``encoder.pt`` and ``metrics.jsonl``.
+            report: called with the step and its scalars every `log_every` steps and after each
+                evaluation.
+        """
+        if self._world.size > 1:
+            self._shared_objective = DistributedDataParallel(
+                self.objective,
+                find_unused_parameters=not self.config.data.speech_labels
+                or self.config.run.encoder != "tdnn",
+            )
+        try:
+            self._run(folder, report)
+        finally:
+            self._shared_objective = self.objective  # it holds the process group
+
+    def _run(self, folder: Path, report: Report) -> None:
+        run = self.config.run
+        before: float | None = None
+        while not self.is_done:
+            is_logged = (self.step + 1) % run.log_every == 0 or self.step + 1 == run.steps
+            scalars = self.train_step(with_statistics=is_logged)
+            self.step += 1
+            if before is None:  # the first step compiles, which no schedule shall take for progress
+                float(scalars["loss"])
+                before = time.monotonic() - self.seconds
+            self.seconds = time.monotonic() - before
+            done = self.is_done
+            if done or is_logged:
+                values = {name: float(value) for name, value in scalars.items()}
+                self._require_learning(values["loss"])
+                report(self.step, values)
+                if warning := self._loss.alarm(values["speaker_loss"], values):
+                    log.warning("step %d: %s", self.step, warning)
+            evaluates = done or self.step % run.evaluate_every == 0
+            saves = done or self.step % run.checkpoint_every == 0
+            if evaluates or saves:
+                self._require_finite_weights()
+            if evaluates and self._world.is_first:
+                self._evaluate(folder, report)
+            if saves:
+                self.save(folder)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the last step or the last second is over."""
+        run = self.config.run
+        return self.step >= run.steps or 0 < run.budget_s <= self.seconds
+
+    @property
+    def progress(self) -> float:
+        """Share of the run that is over after the step being made, by steps or by seconds."""
+        run = self.config.run
+        share = (self.step + 1) / run.steps
+        if run.budget_s:
+            share = max(share, self.seconds / run.budget_s)
+        return min(share, 1.0)
+
+    def _require_learning(self, loss: float) -> None:
+        run = self.config.run
+        if not loss < float("inf"):
+            raise TrainingError(f"the loss is {loss} at step {self.step}; {_DIVERGED}")
+        if self._first_loss is None:
+            self._first_loss = loss
+            return
+        limit = run.give_up_above * self._first_loss
+        if run.give_up_after and self.progress >= run.give_up_after and loss > limit:
+            raise TrainingError(
+                f"the loss is {loss:.3f} at step {self.step}, above run.give_up_above = "
+                f"{run.give_up_above:g} of the first, {self._first_loss:.3f}; the run learns "
+                "nothing"
+            )
+
+    def _require_finite_weights(self) -> None:
+        """The loss is looked at every `log_every` steps only; a checkpoint must not be lost."""
+        if not all(bool(value.isfinite().all()) for value in self.encoder.state_dict().values()):
+            raise TrainingError(f"weights are not finite at step {self.step}; {_DIVERGED}")
+
+    def train_step(self, *, with_statistics: bool = False) -> dict[str, Tensor | float]:
+        """Make one step; several processes share their gradients within `run` alone.
+
+        Args:
+            with_statistics: whether the loss's monitors are wanted, too.
+
+        Returns:
+            Scalars of the step, some still on the device.
+        """
+        run, optim = self.config.run, self.config.optim
+        share = self.progress
+        is_fine = bool(run.fine_share) and share > 1 - run.fine_share
+        rate = optim.learning_rate * optim.learning_rate_factor(share)
+        for group in self._optimizer.param_groups:
+            group["lr"] = rate
+        self._optimizer.zero_grad(set_to_none=True)
+        self.encoder.train()
+        with torch.no_grad():
+            batch = self.draw_batch(self._draw_length(is_fine=is_fine), progress=share)
+        margin = self.config.margin_softmax.margin * optim.margin_factor(share)
+        if is_fine:
+            margin = run.fine_margin
+        torch.manual_seed(
+            run.seed + _SEEDS_APART * (self.step * self._world.size + self._world.rank)
+        )
+        loss, parts = self._shared_objective(batch, margin=margin, with_statistics=with_statistics)
+        loss.backward()
+        norm = nn.utils.clip_grad_norm_(self.encoder.parameters(), optim.clip_norm)
+        self._optimizer.step()
+        if (self.step + 1) % optim.ema_every == 0 or self.step + 1 == run.steps:
+            self.averaged.update_parameters(self.encoder)
+        return {"loss": loss.detach(), **parts, "grad_norm": norm.detach()}
+
+    def _draw_length(self, *, is_fine: bool) -> float:
+        run = self.config.run
+        choice = int(torch.randint(len(run.crop_s), (1,), generator=self._host_generator))
+        return run.fine_crop_s if is_fine else run.crop_s[choice]
+
+    def draw_batch(self, crop_s: float, *, progress: float = 1.0) -> Batch:
+        """Crops of all shards of this process; `progress` as the augmenter takes it."""
+        crop_samples = round(crop_s * self.config.frontend.sample_rate_hz)
+        return join_batches(
+            [source.draw(crop_samples, progress=progress) for source in self._sources]
+        )
+
+    def _evaluate(self, folder: Path, report: Report) -> None:
+        encoder = cast("TdnnEncoder | BlstmEncoder", self.averaged.module).eval()
+        # Trying cuDNN's plans, for a few batches of each length, took up to 100 GB.
+        torch.backends.cudnn.benchmark, before = False, torch.backends.cudnn.benchmark
+        for trial_set in self._trial_sets:
+            metrics = trial_set.evaluate(encoder)
+            self.metrics[trial_set.name] = metrics
+            report(self.step, {f"{trial_set.name}/{key}": metrics[key] for key in metrics})
+        torch.backends.cudnn.benchmark = before
+        line = json.dumps({"step": self.step, **self.metrics})
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / "metrics.jsonl").open("a", encoding="utf-8") as file:
+            file.write(line + "\n")
+
+    def save(self, folder: Path) -> None:
+        """Write ``encoder.pt`` (what an export needs) and ``checkpoint.pt`` (a resume).
+
+        All processes call it, the first one writes.
+        """
+        random = self._random_state()
+        if not self._world.is_first:
+            return
+        exported = {
+            "config": config_to_dict(self.config),
+            "step": self.step,
+            "averaged": self.averaged.module.state_dict(),
+            "training_corpora": list(self._corpora),
+            "metrics": self.metrics,
+        }
+        save_checkpoint(folder / "encoder.pt", exported)
+        save_checkpoint(
+            folder / "checkpoint.pt",
+            {
+                **exported,
+                "seconds": self.seconds if self.config.run.budget_s else 0.0,
+                "first_loss": self._first_loss,
+                "encoder": self.encoder.state_dict(),
+                "num_averaged": self.averaged.n_averaged,
+                "loss": self._loss.state_dict(),
+                "optimizer": self._optimizer.state_dict(),
+                "random": random,
+            },
+        )
+
+    def resume(self, path: Path) -> None:
+        """Go on exactly where a checkpoint of the same configuration stopped.
+
+        The number of processes may be another one: draws belong to shards, not to processes.
+        """
+        content = read_checkpoint(path)
+        if content["config"] != config_to_dict(self.config):
+            raise TrainingError(
+                f"{path} was trained with another configuration; resume with the same one, "
+                "or start in another folder"
+            )
+        self.encoder.load_state_dict(content["encoder"])
+        self.averaged.module.load_state_dict(content["averaged"])
+        self.averaged.n_averaged.copy_(content["num_averaged"])
+        self._loss.load_state_dict(content["loss"])
+        self._optimizer.load_state_dict(content["optimizer"])
+        self._host_generator.set_state(content["random"]["host"])
+        for source in self._sources:
+            source.generator.set_state(content["random"]["shards"][source.shard])
+        self.step, self.metrics = content["step"], content["metrics"]
+        self.seconds, self._first_loss = content["seconds"], content["first_loss"]
+
+    def _random_state(self) -> dict[str, Any]:
+        """States of all shards, whichever process holds them."""
+        own = {source.shard: source.generator.get_state() for source in self._sources}
+        shards: dict[int, Tensor] = {}
+        for part in self._world.gather(own):
+            shards |= part
+        return {"shards": shards, "host": self._host_generator.get_state()}
