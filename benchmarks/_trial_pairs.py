@@ -23,7 +23,7 @@ from speakersdk.encoder.interface import Encoding, SpeakerEncoder
 from speakersdk.encoder.load import load_encoder
 from speakersdk.evaluation.embedding_cache import EmbeddingCache
 from speakersdk.evaluation.trials import Segment, read_segments, share_audio
-from speakersdk.file_hash import file_sha256
+from speakersdk.files import file_sha256
 from speakersdk.models import default_model_path
 from speakersdk.scoring import symmetric_kl_matrix
 from speakersdk_training.data.corpus import read_packs

@@ -1,10 +1,7 @@
-"""Model files: a graph with its manifest in the metadata, complete or not there at all."""
+"""Model files: a graph with its manifest in the metadata."""
 
 from __future__ import annotations
 
-import contextlib
-import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -54,15 +51,3 @@ def check_file(path: Path) -> ModelManifest:
             "export the model again"
         )
     return manifest
-
-
-@contextlib.contextmanager
-def complete_or_absent(path: Path) -> Iterator[Path]:
-    """A path to write to; it becomes `path` at the end, or is removed if an error comes first."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        yield partial
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)

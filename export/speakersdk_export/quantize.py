@@ -28,11 +28,12 @@ from speakersdk.encoder.load import load_encoder
 from speakersdk.encoder.manifest import ModelManifest
 from speakersdk.errors import ConfigError
 from speakersdk.evaluation.trials import Piece, Segment
+from speakersdk.files import replacement
 from speakersdk.runtime.session import OnnxSession, open_session
 from speakersdk_export.calibrate import CalibrationTrials, ScoredList, calibrate, score_lists
 from speakersdk_export.errors import AccuracyError
 from speakersdk_export.graph.unused import drop_unused
-from speakersdk_export.model_file import check_file, check_graph, complete_or_absent, write_model
+from speakersdk_export.model_file import check_file, check_graph, write_model
 from speakersdk_export.parity import Difference, check_streaming
 from speakersdk_training.data.corpus import Utterance, by_speaker
 from speakersdk_training.evaluation.trial_audio import read_segment_audio
@@ -116,7 +117,9 @@ def quantize_model(
         weights_sha256=_weights_sha256(manifest, converted),
     )
     before = score_lists(load_encoder(path), trials)
-    with complete_or_absent(output) as partial:
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with replacement(output, is_private=False, needs_name=True) as file:
+        partial = Path(file.name)
         write_model(partial, converted, manifest)
         check_file(partial)
         limit = STREAMING_LIMIT * manifest.temperature

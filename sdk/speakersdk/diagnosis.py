@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from speakersdk.encoder.load import load_encoder
 from speakersdk.errors import SpeakerSdkError
-from speakersdk.file_hash import file_sha256
+from speakersdk.files import file_sha256
 from speakersdk.models import default_model_path
 from speakersdk.runtime.compute_device import PROVIDERS, ComputeDevice
 from speakersdk.runtime.engine_cache import default_cache_folder

@@ -1,44 +1,304 @@
-"""Files that are replaced as a whole: readers see the old file or the new one, never a part."""
+"""Files on disk: the user's folders, files replaced as a whole, locks, and hashes of content."""
 
 from __future__ import annotations
 
 import contextlib
+import errno
+import hashlib
 import os
-import tempfile
+import secrets
+import stat
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Final
+
+from speakersdk.errors import ConfigError
+
+if sys.platform == "win32":
+    import msvcrt
+else:
+    import fcntl
+
+# `.speakersdk-<hash of the final name>-<random>.tmp`; versions up to 0.1 wrote `.<random>.tmp`.
+_TEMPORARY_PREFIX: Final = ".speakersdk-"
+_TEMPORARY_SUFFIX: Final = ".tmp"
+# A writer holds a lock for milliseconds. Whoever waits longer waits for a stopped process.
+LOCK_TIMEOUT_S: Final = 10.0
+_LOCK_POLL_S: Final = 0.01
+_BINARY: Final = getattr(os, "O_BINARY", 0)  # Windows
+# What open(O_TMPFILE) reports where the file system or the kernel has no unnamed files.
+_NO_UNNAMED_FILES = {errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL, errno.ENOENT}
+_NO_HARD_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK, errno.EXDEV, errno.ENOENT}
+
+
+def data_folder(kind: str) -> Path:
+    """``$XDG_DATA_HOME/speakersdk/<kind>``, or below ``~/.local/share`` if that is not set.
+
+    The environment is read at every call, and nothing is created.
+
+    Raises:
+        ConfigError: neither that variable nor a home folder is known.
+    """
+    return _base("XDG_DATA_HOME", ".local/share") / "speakersdk" / kind
+
+
+def cache_folder(kind: str) -> Path:
+    """``$XDG_CACHE_HOME/speakersdk/<kind>``, or below ``~/.cache`` if that is not set.
+
+    Raises:
+        ConfigError: as `data_folder`.
+    """
+    return _base("XDG_CACHE_HOME", ".cache") / "speakersdk" / kind
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file's bytes as hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
+    """Open a regular file for reading; never wait for a pipe or a device.
+
+    Raises:
+        OSError: it cannot be opened, or is a directory, a pipe or a device.
+    """
+    # Opening a FIFO without O_NONBLOCK waits for its writer. Regular files ignore the flag.
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | _BINARY)
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "expected a regular file", os.fspath(path))
+        return os.fdopen(descriptor, "rb")
+    except BaseException:
+        os.close(descriptor)
+        raise
 
 
 @contextlib.contextmanager
-def replacement(path: Path, *, is_durable: bool = True) -> Iterator[BinaryIO]:
-    """A file to write that takes the place of `path`, mode 0600, unless an error ends the block.
+def replacement(
+    path: Path,
+    *,
+    is_durable: bool = True,
+    is_private: bool = True,
+    is_new: bool = False,
+    needs_name: bool = False,
+) -> Iterator[BinaryIO]:
+    """A file to write that takes the place of `path` at the end of the block.
+
+    Readers see the old file or the new one, never a part. An error in the block leaves what was
+    there before. A killed process leaves nothing where the system has unnamed files; elsewhere it
+    leaves a temporary file, which the next durable write of the same path removes.
 
     Args:
         path: of the file.
-        is_durable: whether it must survive a power cut, for which the disk is waited for. What can
-            be computed again need not.
+        is_durable: whether it must survive a power cut. The call then waits for the disk. Leave
+            it out for what can be computed again.
+        is_private: mode 0600; otherwise the mode is that of any new file.
+        is_new: refuse a file that exists at the end of the block.
+        needs_name: `file.name` is a path that other libraries can write to and read.
 
     Raises:
         OSError: the file cannot be written; what was there before is untouched.
+        FileExistsError: `is_new`, and there is such a file.
     """
-    descriptor, temporary = tempfile.mkstemp(prefix=".", suffix=".tmp", dir=path.parent)
+    if is_durable:
+        purge_temporary(path.parent, path.name)
+    temporary = path.with_name(_temporary_name(path.name))
+    mode = 0o600 if is_private else 0o666
+    unnamed = None if needs_name else _open_unnamed(path.parent, mode)
+    file = unnamed if unnamed is not None else _open_named(temporary, mode)
     try:
-        with os.fdopen(descriptor, "wb") as file:
+        with file:
             yield file
+            file.flush()
             if is_durable:
-                file.flush()
                 os.fsync(file.fileno())
-        Path(temporary).replace(path)
+            if unnamed is not None:
+                _link_unnamed(unnamed, temporary)
+            if sys.platform == "win32":
+                file.close()  # Windows renames no open file
+            _place(temporary, path, is_new=is_new)
     except BaseException:
         with contextlib.suppress(FileNotFoundError):
-            Path(temporary).unlink()
+            temporary.unlink()
         raise
-    if not is_durable:
-        return
-    # The new name survives a power cut only when its folder is on disk too.
-    folder = os.open(path.parent, os.O_RDONLY)
+    if is_durable:
+        sync_folder(path.parent)
+
+
+def purge_temporary(folder: Path, name: str | None = None) -> int:
+    """Delete what killed writers left in a folder, and return how many files that were.
+
+    Writers hold a lock on their temporary file, so files in use are left alone.
+
+    Args:
+        folder: where to look; it may be absent.
+        name: only files that were to become this one; None = any.
+    """
+    prefix = "." if name is None else _temporary_prefix(name)
+    num_purged = 0
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        for entry in os.scandir(folder):
+            is_temporary = entry.name.startswith(prefix) and entry.name.endswith(_TEMPORARY_SUFFIX)
+            if is_temporary and entry.is_file(follow_symlinks=False):
+                num_purged += _purge_stale(Path(entry.path))
+    return num_purged
+
+
+@contextlib.contextmanager
+def folder_lock(folder: Path, *, timeout_s: float = LOCK_TIMEOUT_S) -> Iterator[None]:
+    """Hold the lock of a folder against other processes and threads.
+
+    The lock is on the file ``.lock`` in the folder, which must exist. The system releases it when
+    the process ends, however it ends.
+
+    Raises:
+        ConfigError: another process has held it for `timeout_s` seconds.
+        OSError: the lock file cannot be made.
+    """
+    descriptor = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT | _BINARY, 0o600)
     try:
-        os.fsync(folder)
+        deadline = time.monotonic() + timeout_s
+        while not _try_lock(descriptor):
+            if time.monotonic() >= deadline:
+                raise ConfigError(
+                    f"expected {folder} to be free within {timeout_s:g} s, but another process "
+                    "is changing it; try again when that has ended"
+                )
+            time.sleep(_LOCK_POLL_S)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def sync_folder(folder: Path) -> None:
+    """Wait until the names in a folder are on disk. Without it, a power cut can undo a rename."""
+    if sys.platform == "win32":
+        return  # Windows opens no folders; NTFS journals names itself
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _base(variable: str, below_home: str) -> Path:
+    # The XDG base directory specification: a relative path is to be ignored.
+    configured = Path(os.environ.get(variable, ""))
+    if configured.is_absolute():
+        return configured
+    try:
+        home = Path.home()
+    except RuntimeError as error:  # no HOME, and the user is not in the password database
+        raise ConfigError(
+            f"expected a home folder, but HOME is not set and this user has none; set {variable} "
+            "or HOME to a folder, or name the folder that the command should use"
+        ) from error
+    return home / below_home
+
+
+def _temporary_prefix(name: str) -> str:
+    # A hash: names may have 255 bytes, and a speaker's name is not repeated in a stray file.
+    digest = hashlib.sha256(os.fsencode(name)).hexdigest()
+    return f"{_TEMPORARY_PREFIX}{digest[:16]}-"
+
+
+def _temporary_name(name: str) -> str:
+    return f"{_temporary_prefix(name)}{secrets.token_hex(8)}{_TEMPORARY_SUFFIX}"
+
+
+def _open_unnamed(folder: Path, mode: int) -> BinaryIO | None:
+    """A locked file without a name, which vanishes with its process; None where there are none."""
+    if sys.platform != "linux":
+        return None
+    try:
+        descriptor = os.open(folder, os.O_TMPFILE | os.O_RDWR, mode)
+    except OSError as error:
+        if error.errno in _NO_UNNAMED_FILES and folder.is_dir():
+            return None
+        raise
+    _try_lock(descriptor)
+    if not Path(f"/proc/self/fd/{descriptor}").exists():  # no /proc: it could get no name
+        os.close(descriptor)
+        return None
+    return os.fdopen(descriptor, "w+b")
+
+
+def _open_named(temporary: Path, mode: int) -> BinaryIO:
+    """A locked new file."""
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | _BINARY
+    while True:
+        file = open(  # noqa: SIM115 - the caller closes it; Path.open takes no opener
+            temporary, "w+b", opener=lambda path, _: os.open(path, flags, mode)
+        )
+        if sys.platform == "win32":
+            return file  # an open file cannot be deleted there
+        _try_lock(file.fileno())
+        # A purge may have deleted it between the two calls above.
+        if os.fstat(file.fileno()).st_nlink:
+            return file
+        file.close()
+
+
+def _link_unnamed(file: BinaryIO, temporary: Path) -> None:
+    """Give an unnamed file its temporary name."""
+    # With dst_dir_fd Python calls linkat(AT_SYMLINK_FOLLOW), as open(2) wants it for O_TMPFILE.
+    folder = os.open(temporary.parent, os.O_RDONLY)
+    try:
+        os.link(f"/proc/self/fd/{file.fileno()}", temporary.name, dst_dir_fd=folder)
     finally:
         os.close(folder)
+
+
+def _place(temporary: Path, path: Path, *, is_new: bool) -> None:
+    """Move a complete file to its final name."""
+    if not is_new:
+        temporary.replace(path)
+    elif sys.platform == "win32":
+        temporary.rename(path)  # refuses an existing file there
+    else:
+        try:
+            os.link(temporary, path, follow_symlinks=False)
+        except OSError as error:
+            if error.errno not in _NO_HARD_LINKS:
+                raise
+            # FAT and some network file systems: the check and the move are two steps there.
+            if os.path.lexists(path):
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path)) from error
+            temporary.replace(path)
+        else:
+            temporary.unlink()
+
+
+def _purge_stale(temporary: Path) -> bool:
+    """Delete a temporary file that no process holds."""
+    try:
+        if sys.platform != "win32":
+            descriptor = os.open(temporary, os.O_RDONLY)
+            try:
+                if not _try_lock(descriptor):
+                    return False
+                temporary.unlink()
+            finally:
+                os.close(descriptor)
+        else:
+            temporary.unlink()  # refused while a process has it open
+    except OSError:  # of another user, or purged by another process
+        return False
+    return True
+
+
+def _try_lock(descriptor: int) -> bool:
+    """Lock an open file, unless another descriptor holds its lock."""
+    try:
+        if sys.platform == "win32":
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        else:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno in {errno.EAGAIN, errno.EACCES, errno.EDEADLK}:
+            return False
+        raise
+    return True

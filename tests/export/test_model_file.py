@@ -1,11 +1,10 @@
 from pathlib import Path
 
-import numpy as np
 import onnx
 import pytest
 
 from speakersdk.errors import InferenceError, ManifestError, ModelError
-from speakersdk_export.model_file import check_file, check_graph, complete_or_absent, write_model
+from speakersdk_export.model_file import check_file, check_graph, write_model
 
 pytestmark = pytest.mark.export
 MODELS = Path(__file__).parents[1] / "data" / "models"
@@ -54,27 +53,3 @@ def test_weights_and_manifest_are_in_one_file(tmp_path: Path) -> None:
     write_model(path, onnx.load_model(MODELS / "windowed.onnx"), manifest)
     assert [entry.name for entry in tmp_path.iterdir()] == ["model.onnx"]
     assert check_file(path) == manifest
-
-
-def test_a_finished_file_replaces_the_old_one(tmp_path: Path) -> None:
-    path = tmp_path / "new" / "model.onnx"
-    for content in ("first", "second"):
-        with complete_or_absent(path) as partial:
-            partial.write_text(content)
-        assert path.read_text() == content
-    assert list(path.parent.iterdir()) == [path]
-
-
-def test_after_an_error_the_old_file_is_still_there(tmp_path: Path) -> None:
-    path = tmp_path / "model.onnx"
-    path.write_text("old")
-
-    def interrupted() -> None:
-        with complete_or_absent(path) as partial:
-            partial.write_bytes(np.zeros(10).tobytes())
-            raise RuntimeError("interrupted")
-
-    with pytest.raises(RuntimeError, match="interrupted"):
-        interrupted()
-    assert list(tmp_path.iterdir()) == [path]
-    assert path.read_text() == "old"

@@ -1,15 +1,88 @@
+"""Files are replaced as a whole, folders are locked, and the user's folders are found late."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from speakersdk import files
+from speakersdk.errors import ConfigError
+from speakersdk.files import (
+    cache_folder,
+    data_folder,
+    file_sha256,
+    folder_lock,
+    open_regular,
+    purge_temporary,
+    replacement,
+)
+
+# Writes until it is killed: the parent sees "ready" only after the file has a first content.
+WRITER = """
+import sys
+from pathlib import Path
 from speakersdk.files import replacement
+path = Path(sys.argv[1])
+for number in range(1_000_000):
+    with replacement(path, needs_name=sys.argv[2] == "named") as file:
+        file.write(b"%9d" % number * 20_000)
+    if number == 0:
+        print("ready", flush=True)
+"""
+# Stops between the first byte and the last one.
+HALTED = """
+import sys
+from pathlib import Path
+from speakersdk.files import replacement
+with replacement(Path(sys.argv[1]), needs_name=sys.argv[2] == "named") as file:
+    file.write(b"complete content")
+    file.flush()
+    print("ready", flush=True)
+    sys.stdin.read()
+"""
+LOCK_HOLDER = """
+import sys
+from pathlib import Path
+from speakersdk.files import folder_lock
+with folder_lock(Path(sys.argv[1])):
+    print("ready", flush=True)
+    sys.stdin.read()
+"""
+
+
+def start(source: str, *arguments: str | Path) -> subprocess.Popen[bytes]:
+    """A Python process that has said that it is ready."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", source, *map(str, arguments)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"ready\n"
+    return process
+
+
+def kill(process: subprocess.Popen[bytes]) -> None:
+    process.kill()
+    process.communicate()
+
+
+@pytest.fixture(params=["unnamed", "named"])
+def kind(request: pytest.FixtureRequest) -> str:
+    """Whether the temporary file has a name from the start."""
+    return str(request.param)
 
 
 @pytest.mark.parametrize("is_durable", [True, False])
-def test_the_file_is_replaced_and_private(tmp_path: Path, is_durable: bool) -> None:
+def test_the_file_is_replaced_and_private(tmp_path: Path, kind: str, is_durable: bool) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"old")
-    with replacement(path, is_durable=is_durable) as file:
+    with replacement(path, is_durable=is_durable, needs_name=kind == "named") as file:
         file.write(b"new")
         assert path.read_bytes() == b"old"
     assert path.read_bytes() == b"new"
@@ -17,12 +90,19 @@ def test_the_file_is_replaced_and_private(tmp_path: Path, is_durable: bool) -> N
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+def test_a_public_file_has_the_mode_of_any_new_file(tmp_path: Path, kind: str) -> None:
+    (tmp_path / "any").touch()
+    with replacement(tmp_path / "file", is_private=False, needs_name=kind == "named") as file:
+        file.write(b"new")
+    assert (tmp_path / "file").stat().st_mode == (tmp_path / "any").stat().st_mode
+
+
+def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"old")
 
     def interrupted() -> None:
-        with replacement(path) as file:
+        with replacement(path, needs_name=kind == "named") as file:
             file.write(b"half")
             raise KeyboardInterrupt
 
@@ -30,3 +110,154 @@ def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
         interrupted()
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_new_file_replaces_none(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "file"
+
+    def write(content: bytes) -> None:
+        with replacement(path, is_new=True, needs_name=kind == "named") as file:
+            file.write(content)
+
+    write(b"first")
+    with pytest.raises(FileExistsError):
+        write(b"second")
+    assert path.read_bytes() == b"first"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_other_libraries_write_by_name(tmp_path: Path) -> None:
+    with replacement(tmp_path / "file", needs_name=True) as file:
+        Path(file.name).write_bytes(b"by name")
+    assert (tmp_path / "file").read_bytes() == b"by name"
+
+
+@pytest.mark.parametrize("name", ["n" * 255, "李" * 85])
+def test_the_longest_names_can_be_written(tmp_path: Path, kind: str, name: str) -> None:
+    with replacement(tmp_path / name, needs_name=kind == "named") as file:
+        file.write(b"new")
+    assert (tmp_path / name).read_bytes() == b"new"
+
+
+def test_a_missing_folder_is_an_error_and_is_not_made(tmp_path: Path, kind: str) -> None:
+    def write() -> None:
+        with replacement(tmp_path / "none" / "file", needs_name=kind == "named") as file:
+            file.write(b"new")
+
+    with pytest.raises(FileNotFoundError):
+        write()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_killed_writer_leaves_a_whole_file_and_no_lasting_rest(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "file"
+    for _ in range(10):
+        kill(start(WRITER, path, kind))
+        content = path.read_bytes()
+        assert len(content) == 180_000
+        assert content == content[:9] * 20_000
+    with replacement(path) as file:
+        file.write(b"next")
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="unnamed files are Linux's")
+def test_a_writer_that_is_killed_while_it_writes_leaves_nothing(tmp_path: Path) -> None:
+    kill(start(HALTED, tmp_path / "file", "unnamed"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_only_what_no_writer_holds_is_purged(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    writer = start(HALTED, path, "named")
+    assert purge_temporary(tmp_path) == 0
+    writer.communicate(b"")  # lets it end
+    assert path.read_bytes() == b"complete content"
+    kill(start(HALTED, path, "named"))
+    (rest,) = set(tmp_path.iterdir()) - {path}
+    assert rest.read_bytes() == b"complete content"
+    assert purge_temporary(tmp_path, "another file") == 0
+    assert purge_temporary(tmp_path, "file") == 1
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_temporary_files_of_older_versions_are_purged_and_nothing_else(tmp_path: Path) -> None:
+    (tmp_path / ".k3x_9a0b.tmp").touch()
+    others = [tmp_path / name for name in ("ann.tmp", ".hidden", "ann.voiceprint")]
+    for other in others:
+        other.touch()
+    (tmp_path / ".folder.tmp").mkdir()
+    (tmp_path / ".link.tmp").symlink_to(others[0])
+    assert purge_temporary(tmp_path) == 1
+    assert set(tmp_path.iterdir()) == {*others, tmp_path / ".folder.tmp", tmp_path / ".link.tmp"}
+    assert purge_temporary(tmp_path / "none") == 0
+
+
+def test_a_lock_excludes_others_until_its_process_ends(tmp_path: Path) -> None:
+    holder = start(LOCK_HOLDER, tmp_path)
+    with (
+        pytest.raises(ConfigError, match=r"free within 0\.05 s, but another process"),
+        folder_lock(tmp_path, timeout_s=0.05),
+    ):
+        pass
+    kill(holder)
+    with (
+        folder_lock(tmp_path),
+        pytest.raises(ConfigError, match="another process"),
+        folder_lock(tmp_path, timeout_s=0),  # another descriptor of this process is another holder
+    ):
+        pass
+
+
+@pytest.mark.parametrize("made", [Path.mkdir, os.mkfifo, lambda path: path.symlink_to("/dev/zero")])
+def test_only_regular_files_are_opened(tmp_path: Path, made: object) -> None:
+    made(tmp_path / "it")  # type: ignore[operator]
+    with pytest.raises(OSError, match=re.escape(str(tmp_path / "it"))):
+        open_regular(tmp_path / "it")
+    (tmp_path / "file").write_bytes(b"content")
+    (tmp_path / "link").symlink_to("file")
+    with open_regular(tmp_path / "link") as file:
+        assert file.read() == b"content"
+
+
+def test_the_folders_follow_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    assert data_folder("calibrations") == tmp_path / "speakersdk" / "calibrations"
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    for ignored in ("relative/path", ""):
+        monkeypatch.setenv("XDG_DATA_HOME", ignored)
+        expected = tmp_path / "home" / ".local" / "share" / "speakersdk" / "voiceprints"
+        assert data_folder("voiceprints") == expected
+    assert not (tmp_path / "speakersdk").exists()
+
+
+def test_a_user_without_home_is_told_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in ("HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(variable, raising=False)
+    unknown_uid = max(entry for entry in range(60_000, 65_000) if not is_known(entry))
+    monkeypatch.setattr(os, "getuid", lambda: unknown_uid)
+    with pytest.raises(ConfigError, match=r"HOME is not set.*set XDG_DATA_HOME"):
+        data_folder("voiceprints")
+    with pytest.raises(ConfigError, match="set XDG_CACHE_HOME"):
+        cache_folder("tensorrt")
+
+
+def is_known(uid: int) -> bool:
+    import pwd
+
+    return any(entry.pw_uid == uid for entry in pwd.getpwall())
+
+
+def test_the_hash_is_that_of_the_content(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"abc")
+    # FIPS 180-4, appendix B.1.
+    expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    assert file_sha256(tmp_path / "file") == expected
+
+
+def test_files_name_no_speaker(tmp_path: Path) -> None:
+    with replacement(tmp_path / "ann.voiceprint", needs_name=True) as file:
+        assert "ann" not in Path(file.name).name
+        assert Path(file.name).name.startswith(files._TEMPORARY_PREFIX)

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from speakersdk.files import replacement
 from speakersdk_training.config import TrainConfig, config_from_dict
 from speakersdk_training.errors import TrainingError
 from speakersdk_training.models import BlstmEncoder, TdnnEncoder
@@ -49,9 +50,8 @@ def make_encoder(config: TrainConfig) -> TdnnEncoder | BlstmEncoder:
 def save_checkpoint(path: Path, content: dict[str, Any]) -> None:
     """Write atomically: an interrupted run leaves the checkpoint before it whole."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    torch.save({"format": FORMAT, **content}, partial)
-    partial.replace(path)
+    with replacement(path, is_private=False) as file:
+        torch.save({"format": FORMAT, **content}, file)
 
 
 def save_changed(

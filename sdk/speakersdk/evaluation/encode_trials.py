@@ -19,7 +19,7 @@ from speakersdk.encoder.load import SpeakerEncoder, load_encoder
 from speakersdk.errors import AudioError, AudioTooShortError, UnreadableAudioError
 from speakersdk.evaluation.embedding_cache import EmbeddingCache
 from speakersdk.evaluation.trials import Segment, Trial
-from speakersdk.file_hash import file_sha256
+from speakersdk.files import file_sha256
 from speakersdk.scoring import symmetric_kl_to_many
 
 Progress = Callable[[int, int], None]

@@ -18,8 +18,7 @@ from typing import Any, Final
 from speakersdk.calibration.calibration import Calibration
 from speakersdk.encoder.manifest import ModelManifest
 from speakersdk.errors import CalibrationError, ConfigError, IncompatibleModelError
-from speakersdk.files import replacement
-from speakersdk.user_folders import data_folder
+from speakersdk.files import data_folder, replacement
 from speakersdk.voiceprint.voiceprint import check_name
 
 FORMAT_VERSION: Final = 1

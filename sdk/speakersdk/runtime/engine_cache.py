@@ -18,9 +18,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
-from speakersdk.file_hash import file_sha256
-from speakersdk.files import replacement
-from speakersdk.user_folders import cache_folder
+from speakersdk.files import cache_folder, file_sha256, replacement
 
 _SEAL: Final = "seal.json"
 

@@ -20,7 +20,7 @@ from typing import Any, Final
 import numpy as np
 
 from speakersdk.errors import InferenceError, MissingDependencyError
-from speakersdk.file_hash import file_sha256
+from speakersdk.files import file_sha256
 from speakersdk.runtime.bound_call import Arrays, BoundCall, Carried, translated
 from speakersdk.runtime.compute_device import AUTO, ComputeDevice, candidates
 from speakersdk.runtime.engine_cache import EngineCache, EngineKey

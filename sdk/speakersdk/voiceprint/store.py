@@ -11,7 +11,7 @@ from speakersdk.errors import (
     UnknownSpeakerError,
     VoiceprintError,
 )
-from speakersdk.user_folders import data_folder
+from speakersdk.files import data_folder
 from speakersdk.voiceprint.voiceprint import SUFFIX, Voiceprint, check_name
 
 

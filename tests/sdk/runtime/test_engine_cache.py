@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from speakersdk.file_hash import file_sha256
+from speakersdk.files import file_sha256
 from speakersdk.runtime.engine_cache import EngineCache, EngineKey, default_cache_folder
 
 KEY = EngineKey(

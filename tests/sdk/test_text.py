@@ -1,0 +1,54 @@
+"""What strangers write is shown without harm."""
+
+from __future__ import annotations
+
+import unicodedata
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from speakersdk.text import is_visible, printable
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("Zoë 李小龙 «ок» ❤", "Zoë 李小龙 «ок» ❤"),
+        ("red\x1b[31m", "red\\x1b[31m"),
+        ("two\nlines\r\t\x07\x7f\x85", "two\\nlines\\r\\t\\x07\\x7f\\x85"),
+        ("bob\ufe0f", "bob\\ufe0f"),
+        ("bob\u3164", "bob\\u3164"),
+        ("\u202egnp.exe", "\\u202egnp.exe"),
+        ("a\u200bb\u00adc\u00a0d\u2028e", "a\\u200bb\\xadc\\xa0d\\u2028e"),
+        ("\U000e0041\U000e0100", "\\U000e0041\\U000e0100"),
+        ("caf\udce9.wav", "caf\\udce9.wav"),  # a file name that is not UTF-8
+        (
+            "\ue000\uffff\U0001fbff",
+            "\\ue000\\uffff\\U0001fbff",
+        ),  # private, no character, unassigned
+    ],
+)
+def test_what_is_invisible_is_escaped(text: str, shown: str) -> None:
+    assert printable(text) == shown
+
+
+def test_a_path_is_text() -> None:
+    assert printable(Path("folder") / "a\x1b") == "folder/a\\x1b"
+
+
+@given(st.text())
+def test_the_result_is_printable_and_stays_as_it_is(text: str) -> None:
+    shown = printable(text)
+    assert shown.isprintable()
+    assert printable(shown) == shown
+    shown.encode("utf-8")  # never a surrogate
+
+
+def test_no_character_that_unicode_calls_unprintable_is_visible() -> None:
+    for code in range(0x110000):
+        character = chr(code)
+        if is_visible(character):
+            assert character.isprintable()
+            assert unicodedata.category(character)[0] not in "CZ" or character == " "
