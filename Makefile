@@ -75,7 +75,7 @@ wheel: $(DEVELOPMENT)  ## build dist/*.tar.gz and, from it, dist/*.whl
 
 .PHONY: benchmarks
 benchmarks: $(DEVELOPMENT)  ## run every benchmark and write benchmarks/results
-	for script in benchmarks/[a-z]*.py; do python "$$script" $(BENCHMARK_ARGS); done
+	for benchmark in $$(python -m benchmarks); do python -m "$$benchmark" $(BENCHMARK_ARGS); done
 
 .PHONY: format
 format: $(LINTERS)  ## format Python and C++ in place

@@ -28,7 +28,7 @@ def by_rung(report: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
 
 
 def _names() -> list[str]:
-    from _seed_rungs import ladder, rivals
+    from benchmarks.ablation.rungs import ladder, rivals
 
     return [rung.name for rung in ladder(1) + rivals(1)]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from _seed_features import SEGMENT_FRAMES
+from benchmarks.ablation.features import SEGMENT_FRAMES
 from speakersdk_training.data.speaker_draws import SamplerConfig
 from speakersdk_training.losses import (
     JensenShannonConfig,

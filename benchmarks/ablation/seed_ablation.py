@@ -1,14 +1,14 @@
 """Why a pairwise KL network does not learn, rung by rung, and what each repair is worth.
 
-    python benchmarks/seed_ablation.py                        # all rungs, four seeds: for a GPU
-    python benchmarks/seed_ablation.py --units 64 --steps 300 --seeds 1 --dev-speakers 40
-    python benchmarks/seed_ablation.py --steps 0 --only "as asked" "paper's system"  # untrained
-    python benchmarks/seed_ablation.py --draw RESULT.json     # a stored result into docs/
+    python -m benchmarks.ablation.seed_ablation    # all rungs, four seeds: for a GPU
+    python -m benchmarks.ablation.seed_ablation --units 64 --steps 300 --seeds 1 --dev-speakers 40
+    python -m benchmarks.ablation.seed_ablation --steps 0 --only "as asked"    # untrained
+    python -m benchmarks.ablation.seed_ablation --draw RESULT.json    # a stored result into docs/
 
-Trains every rung of `_seed_rungs.py` on the same speech (the corpora of `../shared/data`, or
-another folder in SPEAKERSDK_SPEECH_DATA) and measures each on unseen speakers. The result file is
-written anew after every run; `--resume RESULT` goes on from the runs of another. Runs share the GPU
-as processes. What is not trained when `--budget-s` is over is left out; a run that fails stops all.
+Trains every rung of `rungs.py` on the same speech corpora and measures each on unseen speakers. The
+result file is written anew after every run; `--resume RESULT` goes on from the runs of another.
+Runs share the GPU as processes. What is not trained when `--budget-s` is over is left out; a run
+that fails stops all.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ import argparse
 import json
 import math
 import multiprocessing
-import os
 import sys
 import tempfile
 import time
@@ -29,14 +28,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from _harness import REPOSITORY, RESULTS, conditions
-from _seed_report import document, draw, table
+from benchmarks.ablation.report import document, draw, table
+from benchmarks.harness import corpora
+from benchmarks.harness.measure import REPOSITORY, RESULTS, conditions
 
 if TYPE_CHECKING:
     import torch
 
 QUESTION = "Why does a pairwise KL network not learn, and what is each repair worth?"
-DATA = Path(os.environ.get("SPEAKERSDK_SPEECH_DATA", REPOSITORY.parent / "shared" / "data"))
 DOCUMENT = REPOSITORY / "docs" / "why-it-did-not-learn.md"
 # MR is stable from here on, say the papers, who ran 10,000.
 STEPS = 5000
@@ -53,9 +52,8 @@ def main() -> int:
         document(report, DOCUMENT)
         print("\n".join(table(report)))
         return 0
-    if not options.smoke and not (DATA / "manifest.jsonl").is_file():
-        print(f"no speech corpora in {DATA}; set SPEAKERSDK_SPEECH_DATA", file=sys.stderr)
-        return 2
+    if not options.smoke:
+        corpora.require()
     if options.resume and not options.resume.is_file():
         print(f"no result at {options.resume}", file=sys.stderr)
         return 2
@@ -96,14 +94,14 @@ def is_reduced(options: argparse.Namespace) -> bool:
 
 def run_all(options: argparse.Namespace, device: torch.device) -> dict[str, Any]:
     """All runs, most telling ones first; the report, which is also written if it is to be kept."""
-    from _seed_features import read_features, synthetic_features
+    from benchmarks.ablation.features import read_features, synthetic_features
 
     start_s = time.time()
     if options.smoke:
         options.steps, options.seeds, options.units = 4, 1, 4
         features = synthetic_features(speakers=6, rng=np.random.default_rng(1))
     else:
-        features = read_features(DATA, dev_speakers=options.dev_speakers, device=device)
+        features = read_features(corpora.DATA, dev_speakers=options.dev_speakers, device=device)
     workers = options.workers or (8 if device.type == "cuda" else 1)
     report = new_report(options, device=str(device), workers=workers, features=features)
     if options.resume:
@@ -148,8 +146,8 @@ def runs_of(result: Path, settings: dict[str, Any]) -> list[dict[str, Any]]:
 
 def planned(options: argparse.Namespace, *, num_speakers: int) -> list[Any]:
     """Every rung once, then the papers' system and ours again, then the others again."""
-    from _seed_rungs import OURS, PAPER, ladder, rivals
-    from _seed_training import Run
+    from benchmarks.ablation.rungs import OURS, PAPER, ladder, rivals
+    from benchmarks.ablation.training import Run
 
     steps = ladder(num_speakers, units=options.units) + rivals(num_speakers, units=options.units)
     rungs = [rung for rung in steps if not options.only or rung.name in options.only]
@@ -205,7 +203,7 @@ def _prepare(features: Path, device: str) -> None:
     """Once in each worker: one thread, features in memory."""
     import torch
 
-    from _seed_features import load_features
+    from benchmarks.ablation.features import load_features
 
     torch.set_num_threads(1)
     _worker["device"] = torch.device(device)
@@ -213,7 +211,7 @@ def _prepare(features: Path, device: str) -> None:
 
 
 def _work(run: Any) -> dict[str, Any]:
-    from _seed_training import train_and_measure
+    from benchmarks.ablation.training import train_and_measure
 
     return train_and_measure(run, _worker["features"], _worker["device"])
 

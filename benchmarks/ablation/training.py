@@ -14,9 +14,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from _seed_features import FIXED_FRAME, LONG_SENTENCES, SENTENCES, Sentences
-from _seed_features import Features as StoredFeatures
-from _seed_rungs import Rung
+from benchmarks.ablation.features import FIXED_FRAME, LONG_SENTENCES, SENTENCES, Sentences
+from benchmarks.ablation.features import Features as StoredFeatures
+from benchmarks.ablation.rungs import Rung
 from speakersdk.metrics import eer, min_dcf
 from speakersdk_training.compute.optim import OptimConfig
 from speakersdk_training.data.speaker_draws import AlternatingPairs, make_draw

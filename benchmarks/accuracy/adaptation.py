@@ -5,30 +5,28 @@ utterances; then come eight probes of the speaker, and among them eight of stran
 to `Verifier.adapt`. Voiceprints as enrolled and as adapted are tried on four further utterances of
 every speaker.
 
-Needs the speech corpora (`../shared/data`, or another folder in SPEAKERSDK_SPEECH_DATA).
+Needs the speech corpora.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from _harness import REPOSITORY, Benchmark
+from benchmarks.harness import corpora
+from benchmarks.harness.measure import Benchmark
 from speakersdk.arrays import Waveform
 from speakersdk.audio.levels import AudioProblem
-from speakersdk.audio.waveform import SAMPLE_RATE_HZ, read_audio
+from speakersdk.audio.waveform import SAMPLE_RATE_HZ
 from speakersdk.calibration.calibration import Calibration
 from speakersdk.metrics import cllr, eer
 from speakersdk.scoring import symmetric_kl_to_many
 from speakersdk.verifier import Verifier
 from speakersdk.voiceprint.voiceprint import Voiceprint
-from speakersdk_training.data.corpus import Utterance, by_speaker, read_packs
+from speakersdk_training.data.corpus import Utterance, by_speaker
 
-DATA = Path(os.environ.get("SPEAKERSDK_SPEECH_DATA", REPOSITORY.parent / "shared" / "data"))
 CORPUS = ("speechocean762", "dev")
 SPEAKERS = 60
 ENROLLED, OFFERED, TRIED, LEAST_S = 2, 8, 4, 2.0
@@ -38,9 +36,7 @@ FAR = 0.01
 def main() -> int:
     """Enroll, offer probes, compare."""
     benchmark = Benchmark(name="adaptation", question=(__doc__ or "").splitlines()[0])
-    if not (DATA / "manifest.jsonl").is_file():
-        print(f"no speech corpora in {DATA}; point SPEAKERSDK_SPEECH_DATA at them")
-        return 2
+    corpora.require()
     verifier = Verifier(far=FAR)
     calibration = verifier.manifest.calibration
     if calibration is None:
@@ -93,23 +89,16 @@ def main() -> int:
 
 def recordings(count: int) -> Iterator[tuple[str, list[Waveform]]]:
     """As many utterances as are needed, of each of the first speakers who have them."""
-    packs: dict[Path, Waveform] = {}
+    packs = corpora.Packs()
     needed = ENROLLED + OFFERED + TRIED
-    utterances = [at for at in read_packs(DATA) if (at.corpus, at.split) == CORPUS]
-    for name, listed in by_speaker(utterances).items():
+    for name, listed in by_speaker(corpora.utterances(*CORPUS)).items():
         long: list[Utterance] = [
             at for at in listed if (at.num_samples or 0) >= LEAST_S * SAMPLE_RATE_HZ
         ]
         if len(long) < needed or count == 0:
             continue
         count -= 1
-        for at in long[:needed]:
-            if at.path not in packs:
-                packs[at.path] = read_audio(at.path)
-        yield (
-            name,
-            [packs[at.path][at.start : at.start + (at.num_samples or 0)] for at in long[:needed]],
-        )
+        yield name, [packs.samples(at) for at in long[:needed]]
 
 
 def figures(

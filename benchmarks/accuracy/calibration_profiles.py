@@ -5,20 +5,18 @@ second development speaker of speechocean762 and tried on the remaining ones, ov
 The model's own calibration was fitted on clean recordings of all these speakers, so without a
 simulated device a profile can at most match it.
 
-Needs the speech corpora (`../shared/data`, or another folder in SPEAKERSDK_SPEECH_DATA).
+Needs the speech corpora.
 """
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 import numpy as np
 import soxr
 
-from _harness import REPOSITORY, Benchmark
+from benchmarks.harness import corpora
+from benchmarks.harness.measure import Benchmark
 from speakersdk.arrays import Waveform
-from speakersdk.audio.waveform import SAMPLE_RATE_HZ, read_audio
+from speakersdk.audio.waveform import SAMPLE_RATE_HZ
 from speakersdk.calibration.calibration import Calibration
 from speakersdk.encoder.interface import Encoding
 from speakersdk.encoder.load import load_encoder
@@ -26,9 +24,8 @@ from speakersdk.metrics import cllr, min_cllr
 from speakersdk.models import default_model_path
 from speakersdk.recalibration.profile import rescaled
 from speakersdk.recalibration.refit import OwnTrials, own_trials, refit
-from speakersdk_training.data.corpus import by_speaker, read_packs
+from speakersdk_training.data.corpus import by_speaker
 
-DATA = Path(os.environ.get("SPEAKERSDK_SPEECH_DATA", REPOSITORY.parent / "shared" / "data"))
 CORPUS = ("speechocean762", "dev")
 RECORDINGS, LEAST_S = 4, 2.5  # of each speaker
 SPEAKERS = (3, 6, 12, 30)
@@ -40,9 +37,7 @@ HISS_DB = 5
 def main() -> int:
     """Fit, try and report."""
     benchmark = Benchmark(name="calibration-profiles", question=(__doc__ or "").splitlines()[0])
-    if not (DATA / "manifest.jsonl").is_file():
-        print(f"no speech corpora in {DATA}; point SPEAKERSDK_SPEECH_DATA at them")
-        return 2
+    corpora.require()
     encoder = load_encoder(default_model_path())
     calibration = encoder.manifest.calibration
     if calibration is None:
@@ -88,21 +83,15 @@ def main() -> int:
 
 def recordings(most: int | None) -> dict[str, list[Waveform]]:
     """The first few utterances of each speaker that are long enough; of the first `most`."""
-    packs: dict[Path, Waveform] = {}
-    utterances = [at for at in read_packs(DATA) if (at.corpus, at.split) == CORPUS]
+    packs = corpora.Packs()
     spoken: dict[str, list[Waveform]] = {}
-    for name, listed in by_speaker(utterances).items():
+    for name, listed in by_speaker(corpora.utterances(*CORPUS)).items():
         if len(spoken) == most:
             break
         long = [at for at in listed if (at.num_samples or 0) >= LEAST_S * SAMPLE_RATE_HZ]
         if len(long) < RECORDINGS:
             continue
-        for at in long[:RECORDINGS]:
-            if at.path not in packs:
-                packs[at.path] = read_audio(at.path)
-        spoken[name] = [
-            packs[at.path][at.start : at.start + (at.num_samples or 0)] for at in long[:RECORDINGS]
-        ]
+        spoken[name] = [packs.samples(at) for at in long[:RECORDINGS]]
     return spoken
 
 

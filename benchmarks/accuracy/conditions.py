@@ -7,7 +7,7 @@ speakers of speechocean762, rates from the other half, both ways; the changes ar
 readers whom training never heard; the recorded noise is the one that training mixed in, for there
 is no other.
 
-Needs the speech corpora (`../shared/data`, or another folder in SPEAKERSDK_SPEECH_DATA). Writes its
+Needs the speech corpora. Writes its
 tables into docs/decisions.md.
 """
 
@@ -19,11 +19,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-import _normalisation as normalisation
-from _decision_tables import DOCUMENT, write_tables
-from _harness import Benchmark
-from _trial_pairs import (
-    DATA,
+from benchmarks.accuracy.decision_tables import DOCUMENT, write_tables
+from benchmarks.harness import corpora, normalisation
+from benchmarks.harness.measure import Benchmark
+from benchmarks.harness.trial_pairs import (
     FARS,
     Encodings,
     Pairs,
@@ -198,7 +197,7 @@ def _changed(
 @lru_cache(maxsize=1)
 def _decoded(segments: tuple[Segment, ...]) -> dict[str, Waveform]:
     """Samples of the segments; the files are decoded once for all conditions and lengths."""
-    return read_segment_audio(segments, DATA, num_workers=1)
+    return read_segment_audio(segments, corpora.DATA, num_workers=1)
 
 
 def _changes() -> dict[str, Change]:
@@ -224,7 +223,7 @@ def _recorded(samples: torch.Tensor, random: BatchRandom, *, snr_db: float) -> t
     from speakersdk_training.augment import noise
     from speakersdk_training.fit.bank import read_noise
 
-    bank = read_noise(str(DATA / "noise"))
+    bank = read_noise(str(corpora.DATA / "noise"))
     return _mixed(samples, noise.recorded(bank, *samples.shape, random), snr_db)
 
 
@@ -235,7 +234,7 @@ def _babble(samples: torch.Tensor, random: BatchRandom, *, snr_db: float) -> tor
     segments = read_length(
         samples.shape[1] / SAMPLE_RATE_HZ, corpus="librispeech", split="demo", per_speaker=20
     )
-    voices = read_segment_audio(segments, DATA, num_workers=1)
+    voices = read_segment_audio(segments, corpora.DATA, num_workers=1)
     rows = torch.zeros(len(voices), samples.shape[1])
     for row, voice in zip(rows, voices.values(), strict=True):
         row[: len(voice)] = torch.from_numpy(voice)

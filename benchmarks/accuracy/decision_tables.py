@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-import _document_tables
-from _harness import REPOSITORY
+from benchmarks.harness import tables
+from benchmarks.harness.measure import REPOSITORY
 
 DOCUMENT = REPOSITORY / "docs" / "decisions.md"
 _FARS = ("0.05", "0.01", "0.001")
@@ -32,7 +32,7 @@ def with_tables(text: str, facts: Mapping[str, Any]) -> str:
         fact, lines = TABLES[name]
         return None if facts.get(fact) is None else lines(facts[fact])
 
-    return _document_tables.filled(text, table)
+    return tables.filled(text, table)
 
 
 def held_out(rows: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -5,7 +5,7 @@ calibration is fitted on one half and its thresholds tried on the other, both wa
 segments of one length are compared, but for those that share audio. Beside it: what each verdict
 was given to, score normalisation with and without, and Resemblyzer with one fixed threshold.
 
-Needs the speech corpora (`../shared/data`, or another folder in SPEAKERSDK_SPEECH_DATA). Writes the
+Needs the speech corpora. Writes the
 tables of docs/decisions.md and draws docs/decisions.svg.
 """
 
@@ -16,11 +16,10 @@ from typing import Any
 
 import numpy as np
 
-import _normalisation as normalisation
-import _resemblyzer
-from _decision_tables import DOCUMENT, draw, write_tables
-from _harness import REPOSITORY, Benchmark
-from _trial_pairs import (
+from benchmarks.accuracy.decision_tables import DOCUMENT, draw, write_tables
+from benchmarks.harness import normalisation
+from benchmarks.harness.measure import REPOSITORY, Benchmark
+from benchmarks.harness.trial_pairs import (
     DEVELOPMENT,
     FARS,
     Encodings,
@@ -37,6 +36,7 @@ from _trial_pairs import (
     speaker_names,
     spoken_by,
 )  # fmt: skip
+from benchmarks.peers import resemblyzer
 from speakersdk.calibration.calibration import Calibration
 from speakersdk.decision.outcome import Verdict
 from speakersdk.decision.rule import Request
@@ -314,7 +314,7 @@ def fixed_threshold(
 
     On the same trials: the first segments of each speaker.
     """
-    peer = _resemblyzer.load(benchmark.threads)
+    peer = resemblyzer.load(benchmark.threads)
     if peer is None:
         return None
     lengths = PEER_LENGTHS_S[: 1 if benchmark.smoke else None]
@@ -323,7 +323,7 @@ def fixed_threshold(
         length_s: spoken_by(compared_names, read_length(length_s, per_speaker=PEER_SEGMENTS))
         for length_s in lengths
     }
-    encodings = Encodings(peer, sha256=_resemblyzer.IDENTITY, names=names)
+    encodings = Encodings(peer, sha256=resemblyzer.IDENTITY, names=names)
     theirs, ours = {}, {}
     for length_s, segments in listed.items():
         side = encodings.side(segments)

@@ -5,21 +5,20 @@ and speakers of speechocean762's development split; those of speech-commands hol
 session, 3 s and more. Each is then spoiled in a known way. The bound on two voices was chosen with
 speechocean762 in view, so only the two others are unseen.
 
-Needs the speech corpora (`../shared/data`, or another folder in SPEAKERSDK_SPEECH_DATA).
+Needs the speech corpora.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import soxr
 
-from _harness import REPOSITORY, Benchmark
+from benchmarks.harness import corpora
+from benchmarks.harness.measure import Benchmark
 from speakersdk.arrays import Waveform
 from speakersdk.audio.levels import AudioProblem
 from speakersdk.audio.waveform import SAMPLE_RATE_HZ, read_audio
@@ -28,9 +27,8 @@ from speakersdk.decision.one_voice import OTHER_VOICE_LLR, Speech, llrs_to_the_o
 from speakersdk.encoder.load import SpeakerEncoder, load_encoder
 from speakersdk.enrollment.measure import RecordingQuality, measure_recording
 from speakersdk.models import default_model_path
-from speakersdk_training.data.corpus import Utterance, by_speaker, read_packs
+from speakersdk_training.data.corpus import Utterance, by_speaker
 
-DATA = Path(os.environ.get("SPEAKERSDK_SPEECH_DATA", REPOSITORY.parent / "shared" / "data"))
 # Corpus and split -> seconds of a recording at least and at most.
 CORPORA = {
     ("librispeech", "demo"): (10.0, 10.0),
@@ -135,14 +133,11 @@ CONDITIONS: dict[str, tuple[AudioProblem | None, Callable[[Clip], Waveform]]] = 
 def main() -> int:
     """Spoil, measure and report."""
     benchmark = Benchmark(name="enrollment", question=(__doc__ or "").splitlines()[0])
-    if not (DATA / "manifest.jsonl").is_file():
-        print(f"no speech corpora in {DATA}; point SPEAKERSDK_SPEECH_DATA at them")
-        return 2
+    corpora.require()
     encoder = load_encoder(default_model_path())
-    utterances = read_packs(DATA)
     for (corpus, split), (least_s, most_s) in CORPORA.items():
         rng = np.random.default_rng(20261122)
-        speakers = by_speaker(at for at in utterances if (at.corpus, at.split) == (corpus, split))
+        speakers = by_speaker(corpora.utterances(corpus, split))
         count = 6 if benchmark.smoke else RECORDINGS
         clips = make_clips(speakers, least_s, most_s, count, rng)
         benchmark.record(f"{corpus}, recordings", len(clips))
@@ -164,7 +159,7 @@ def make_clips(
     rng: np.random.Generator,
 ) -> list[Clip]:
     """Recordings of different utterances, by as many speakers as there are."""
-    packs: dict[Path, Waveform] = {}
+    packs = corpora.Packs()
     made: list[tuple[str, Waveform]] = []
     left = {name: list(rng.permutation(np.array(listed))) for name, listed in speakers.items()}
     while left and len(made) < count:
@@ -174,7 +169,7 @@ def make_clips(
                 del left[name]
             else:
                 made.append((name, samples))
-    noises = [read_audio(path) for path in sorted((DATA / "noise").glob("*.opus"))]
+    noises = [read_audio(path) for path in sorted((corpora.DATA / "noise").glob("*.opus"))]
     clips = []
     for number, (name, samples) in enumerate(made):
         others = [other for other_name, other in made if other_name != name]
@@ -185,16 +180,12 @@ def make_clips(
     return clips
 
 
-def joined(left: list[Utterance], seconds: float, packs: dict[Path, Waveform]) -> Waveform:
+def joined(left: list[Utterance], seconds: float, packs: corpora.Packs) -> Waveform:
     """The next utterances of a speaker, taken off the list, one after the other."""
     parts: list[Waveform] = []
     wanted = round(seconds * SAMPLE_RATE_HZ)
     while left and sum(map(len, parts)) < wanted:
-        at = left.pop()
-        if at.path not in packs:
-            packs[at.path] = read_audio(at.path)
-        end = None if at.num_samples is None else at.start + at.num_samples
-        parts.append(packs[at.path][at.start : end])
+        parts.append(packs.samples(left.pop()))
     return np.concatenate([np.zeros(0, np.float32), *parts])[:wanted]
 
 

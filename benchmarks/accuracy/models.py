@@ -1,21 +1,20 @@
 """Accuracy: error rates of the bundled model on the development trials, and of its speech head.
 
-Needs the speech corpora (`../shared/data`, or another folder in SPEAKERSDK_SPEECH_DATA). Nothing
+Needs the speech corpora. Nothing
 here was trained on; the calibration was fitted on the speechocean762 trials, error rates that
 depend on no threshold (EER, minDCF) were not.
 """
 
 from __future__ import annotations
 
-import os
-import sys
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from _harness import REPOSITORY, Benchmark
-from _speech_probability import speech_probability
+from benchmarks.harness import corpora
+from benchmarks.harness.measure import REPOSITORY, Benchmark
+from benchmarks.harness.speech_probability import speech_probability
 from speakersdk.audio.waveform import read_audio
 from speakersdk.encoder.load import Encoding, SpeakerEncoder, load_encoder
 from speakersdk.evaluation.encode_trials import score_trials
@@ -29,11 +28,9 @@ from speakersdk.evaluation.trials import (
 )
 from speakersdk.metrics import bootstrap_interval, eer, min_dcf
 from speakersdk.models import default_model_path
-from speakersdk_training.data.corpus import read_packs
 from speakersdk_training.data.speech_labels import load_labels
 from speakersdk_training.evaluation.trial_audio import read_segment_audio
 
-DATA = Path(os.environ.get("SPEAKERSDK_SPEECH_DATA", REPOSITORY.parent / "shared" / "data"))
 AGES = REPOSITORY / "benchmarks" / "data" / "speechocean762-dev-ages.txt"
 LABELS = REPOSITORY / "models" / "default" / "speech-labels.npz"
 LISTS = (
@@ -52,15 +49,13 @@ def main() -> int:
     benchmark = Benchmark(
         name="accuracy", question="How often is the bundled model wrong on unseen speakers?"
     )
-    if not (DATA / "manifest.jsonl").is_file():
-        print(f"no speech corpora in {DATA}; set SPEAKERSDK_SPEECH_DATA", file=sys.stderr)
-        return 2
+    corpora.require()
     encoder = load_encoder(default_model_path())
     benchmark.record("model", encoder.manifest.name)
     benchmark.record("weights_sha256", encoder.manifest.weights_sha256)
     for trial_list, segment_list in LISTS[: 1 if benchmark.smoke else None]:
-        trials = read_trials(DATA / "trials" / f"{trial_list}.txt")
-        known = read_segments(DATA / "trials" / f"{segment_list}.jsonl")
+        trials = read_trials(corpora.TRIALS / f"{trial_list}.txt")
+        known = read_segments(corpora.TRIALS / f"{segment_list}.jsonl")
         if benchmark.smoke:
             trials = trials_of_one_file(trials, known)
         rates, divergence = error_rates(encoder, trials, known)
@@ -129,7 +124,7 @@ def error_rates(
     so that the EER without them stands beside the one of the list as it is.
     """
     segments = used_segments(trials, known)
-    audio = read_segment_audio(segments, DATA)
+    audio = read_segment_audio(segments, corpora.DATA)
     encodings = {segment.name: encoder.encode(audio[segment.name]) for segment in segments}
     labels = np.array([trial.is_target for trial in trials])
     embeddings = {name: encoding.embedding for name, encoding in encodings.items()}
@@ -174,14 +169,13 @@ def speech_head_agreement(encoder: SpeakerEncoder, *, smoke: bool) -> dict[str, 
     labels = load_labels(LABELS)
     frontend = encoder.manifest.frontend
     packs: dict[Path, list[tuple[int, int]]] = {}
-    for utterance in read_packs(DATA):
-        if utterance.corpus == "speechocean762" and utterance.split == "dev":
-            span = (utterance.start, utterance.start + (utterance.num_samples or 0))
-            packs.setdefault(utterance.path, []).append(span)
+    for utterance in corpora.utterances("speechocean762", "dev"):
+        span = (utterance.start, utterance.start + (utterance.num_samples or 0))
+        packs.setdefault(utterance.path, []).append(span)
     agreed = total = called = labelled = 0
     for path, spans in list(packs.items())[: 1 if smoke else None]:
         samples = read_audio(path)
-        track = labels[path.relative_to(DATA).as_posix()]
+        track = labels[path.relative_to(corpora.DATA).as_posix()]
         for start, stop in spans[: 3 if smoke else None]:
             heard = speech_probability(encoder, samples[start:stop]) >= _SPEECH
             centre = np.arange(len(heard)) * frontend.hop_samples + frontend.window_samples // 2

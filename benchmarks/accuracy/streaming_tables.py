@@ -1,6 +1,6 @@
 """The tables of docs/streaming.md, written from the latest results.
 
-python benchmarks/_streaming_tables.py
+python -m benchmarks.accuracy.streaming_tables
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import _document_tables
-from _harness import REPOSITORY
+from benchmarks.harness import tables
+from benchmarks.harness.measure import REPOSITORY
 
 PAGE = REPOSITORY / "docs" / "streaming.md"
 RESULTS = REPOSITORY / "benchmarks" / "results"
@@ -26,18 +26,19 @@ def main() -> int:
 
 def filled(page: str, results: Path = RESULTS) -> str:
     """The page with every table as the latest results have it."""
-    return _document_tables.filled(page, lambda name: table(name, results))
+    return tables.filled(page, lambda name: table(name, results))
 
 
 def table(name: str, results: Path) -> list[str]:
     """Lines of one table, and the conditions it was measured under."""
     benchmark, rows = TABLES[name]
-    path = sorted(results.glob(f"????-??-??-{benchmark}.json"))[-1]
+    stem = benchmark.rpartition(".")[2].replace("_", "-")
+    path = sorted(results.glob(f"????-??-??-{stem}.json"))[-1]
     report: Report = json.loads(path.read_text(encoding="utf-8"))
     at = report["conditions"]
     measured = (
-        f"`{benchmark}.py`, {at['date_utc'][:10]}, {at['cpu']}, {at['threads']} thread, load "
-        f"{at['load_1min']:.1f} on {at['cores']} cores"
+        f"`benchmarks.{benchmark}`, {at['date_utc'][:10]}, {at['cpu']}, {at['threads']} thread, "
+        f"load {at['load_1min']:.1f} on {at['cores']} cores"
     )
     if at["load_1min"] > at["cores"] and benchmark in TIMED:
         measured += ": the machine was busy, so the times are upper bounds and no ratio is exact"
@@ -157,16 +158,17 @@ def pool(facts: Report) -> list[str]:
     ]
 
 
+# Name in the document -> the benchmark, and how its facts become lines.
 TABLES: dict[str, tuple[str, Callable[[Report], list[str]]]] = {
-    "decisions": ("streaming_decisions", decisions),
-    "changes": ("streaming_decisions", changes),
-    "cost": ("streaming", cost),
-    "pool": ("stream_pool", pool),
+    "decisions": ("accuracy.streaming_decisions", decisions),
+    "changes": ("accuracy.streaming_decisions", changes),
+    "cost": ("speed.streaming", cost),
+    "pool": ("speed.stream_pool", pool),
 }
 
 
 # What a busy machine changes.
-TIMED = {"streaming", "stream_pool"}
+TIMED = {"speed.streaming", "speed.stream_pool"}
 
 
 def percent(share: float) -> str:

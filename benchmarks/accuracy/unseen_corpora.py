@@ -1,6 +1,6 @@
 """Unseen corpora: error rates of trained encoders by corpus, duration and condition.
 
-    python benchmarks/unseen_corpora.py runs/arch-front runs/arch-plain   # folders of `fit`
+    python -m benchmarks.accuracy.unseen_corpora runs/arch-front runs/arch-plain    # from `fit`
 
 Each run is evaluated on the trial lists of its own configuration, enrollments clean and probes
 under every condition (training/speakersdk_training/evaluation/conditions.py). Whether the run was
@@ -11,6 +11,7 @@ list; `--resemblyzer` measures Resemblyzer, too, which has heard none of these c
 
 from __future__ import annotations
 
+import argparse
 import sys
 import tempfile
 from collections.abc import Callable
@@ -23,9 +24,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-import _resemblyzer
-from _harness import REPOSITORY, Benchmark
-from accuracy import trials_of_one_file
+from benchmarks.accuracy.models import trials_of_one_file
+from benchmarks.harness.measure import REPOSITORY, Benchmark
+from benchmarks.peers import resemblyzer
 from speakersdk.evaluation.trials import read_segments, read_trials
 from speakersdk.metrics import bootstrap_interval, eer
 from speakersdk_training.checkpoint import load_encoder, read_checkpoint
@@ -41,24 +42,22 @@ SMOKE = -1
 
 def main() -> int:
     """Evaluate every run, then print what is chosen by: geometric means over unseen corpora."""
-    arguments = sys.argv[1:]
-    few = 0
-    if "--few" in arguments:
-        place = arguments.index("--few")
-        few = int(arguments[place + 1])
-        arguments = arguments[:place] + arguments[place + 2 :]
-    with_peer = "--resemblyzer" in arguments
-    arguments = [each for each in arguments if each != "--resemblyzer"]
-    folders = [Path(each) for each in arguments if (Path(each) / "encoder.pt").is_file()]
+    parser = argparse.ArgumentParser()
+    parser.add_argument("runs", type=Path, nargs="*", help="folders of `speakersdk-train fit`")
+    parser.add_argument("--few", type=int, default=0, metavar="N", help="trials kept of a list")
+    parser.add_argument("--resemblyzer", action="store_true", help="measure Resemblyzer, too")
     benchmark = Benchmark(
         name="unseen-corpora",
         question="How often are encoders wrong on corpora and in conditions they never heard?",
-        arguments=[each for each in arguments if Path(each) not in folders],
+        parser=parser,
     )
-    few = SMOKE if benchmark.smoke else few
+    few = SMOKE if benchmark.smoke else benchmark.options.few
+    for folder in benchmark.options.runs:
+        if not (folder / "encoder.pt").is_file():
+            parser.error(f"expected folders that hold an encoder.pt, got {folder}")
     device = pick_device("auto")
-    peer = peers_embeddings() if with_peer else None
-    checkpoints = {folder.name: folder / "encoder.pt" for folder in folders}
+    peer = peers_embeddings() if benchmark.options.resemblyzer else None
+    checkpoints = {folder.name: folder / "encoder.pt" for folder in benchmark.options.runs}
     trial_sets: dict[str, TrialSet] = {}
     for name, checkpoint in (checkpoints or {"bundled": DEFAULT}).items():
         encoder, info = load_encoder(checkpoint)
@@ -81,14 +80,14 @@ def main() -> int:
         rows = []
         for trial_set in trial_sets.values():
             rows += evaluated(trial_set, partial(trial_set.scores_of, peer))
-        record(benchmark, _resemblyzer.IDENTITY, [{**row, "trained_on": False} for row in rows])
+        record(benchmark, resemblyzer.IDENTITY, [{**row, "trained_on": False} for row in rows])
     benchmark.finish()
     return 0
 
 
 def peers_embeddings() -> Callable[[list[Tensor]], Tensor] | None:
     """Resemblyzer's embeddings of recordings; None where it is not installed."""
-    encode = _resemblyzer.load(1)
+    encode = resemblyzer.load(1)
     if encode is None:
         return None
     return lambda audio: torch.from_numpy(np.stack([encode(x.numpy()).embedding for x in audio]))

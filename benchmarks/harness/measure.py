@@ -26,8 +26,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-REPOSITORY = Path(__file__).parents[1]
-RESULTS = Path(__file__).parent / "results"
+REPOSITORY = Path(__file__).parents[2]
+RESULTS = REPOSITORY / "benchmarks" / "results"
 # A repeat must last long enough that the clock and one task switch do not decide it.
 _MINIMUM_REPEAT_S = 0.05
 _THREAD_VARIABLES = (
@@ -74,7 +74,12 @@ class Benchmark:
     """One question, its measurements, and the conditions they were made under."""
 
     def __init__(
-        self, *, name: str, question: str, threads: int = 1, arguments: Sequence[str] | None = None
+        self,
+        *,
+        name: str,
+        question: str,
+        threads: int = 1,
+        parser: argparse.ArgumentParser | None = None,
     ) -> None:
         """Read the command line and pin the threads; may start the interpreter again (see below).
 
@@ -82,24 +87,35 @@ class Benchmark:
             name: stem of the result file.
             question: what the figures answer, in one sentence.
             threads: cores and threads that NumPy, onnxruntime and torch may use.
-            arguments: command line, for tests; by default that of the process.
+            parser: holds the benchmark's own arguments; those of every benchmark are added to it.
         """
-        parser = argparse.ArgumentParser(description=question)
+        parser = parser or argparse.ArgumentParser()
+        parser.description = question
         parser.add_argument("--repeats", type=int, default=9, metavar="N")
         parser.add_argument("--threads", type=int, default=threads, metavar="N")
         parser.add_argument("--smoke", action="store_true", help="one quick repeat, nothing kept")
         parser.add_argument("--results", type=Path, default=RESULTS, metavar="FOLDER")
-        options = parser.parse_args(arguments)
-        threads = options.threads
-        self.name = name if threads == 1 else f"{name}-{threads}-threads"
+        options = parser.parse_args()
         self.question = question
-        self.threads = threads
+        self.threads: int = options.threads
+        self._parts = [name]
+        self.options = options
         self.smoke: bool = options.smoke
         self.repeats: int = 1 if options.smoke else options.repeats
         self.results: Path = options.results
         self.timings: list[Timing] = []
         self.facts: dict[str, Any] = {}
-        pin_threads(threads)
+        pin_threads(self.threads)
+
+    @property
+    def name(self) -> str:
+        """Stem of the result file; it tells runs of other arguments apart."""
+        threads = [] if self.threads == 1 else [f"{self.threads}-threads"]
+        return "-".join(self._parts + threads)
+
+    def add_to_name(self, part: str) -> None:
+        """Keep the result under a longer name, because an argument changes what is measured."""
+        self._parts.append(part.replace(":", "-"))
 
     def measure(
         self, name: str, call: Callable[[], object], *, work: float = 1.0, unit: str = "call"
@@ -202,7 +218,7 @@ def pin_threads(threads: int) -> None:
         os.environ.update(wanted)
         if Path(sys.argv[0]).is_file():
             sys.stdout.flush()
-            os.execv(sys.executable, [sys.executable, *sys.argv])
+            os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # keeps `-m MODULE`
 
 
 def conditions(threads: int) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-from _trial_pairs import Floats, Pairs, Side, read_length
+from benchmarks.harness.trial_pairs import Floats, Pairs, Side, read_length
 from speakersdk.evaluation.trials import Segment
 from speakersdk.scoring import symmetric_kl_matrix
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from _harness import REPOSITORY
+from benchmarks.harness import corpora
 from speakersdk.arrays import Waveform
 from speakersdk.calibration.calibration import (
     Calibration,
@@ -26,11 +26,9 @@ from speakersdk.evaluation.trials import Segment, read_segments, share_audio
 from speakersdk.files import file_sha256
 from speakersdk.models import default_model_path
 from speakersdk.scoring import symmetric_kl_matrix
-from speakersdk_training.data.corpus import read_packs
 from speakersdk_training.evaluation.trial_audio import read_segment_audio
 from speakersdk_training.evaluation.trial_lists import cut_segments
 
-DATA = Path(os.environ.get("SPEAKERSDK_SPEECH_DATA", REPOSITORY.parent / "shared" / "data"))
 DEVELOPMENT = ("speechocean762", "dev")
 FARS = (0.05, 0.01, 0.001)
 # Trials of each length and kind in a fit.
@@ -122,7 +120,9 @@ class Encodings:
         if missing:
             if audio is None:
                 wanted = [segments[index] for index in missing]
-                heard: Mapping[str, Waveform] = read_segment_audio(wanted, DATA, num_workers=1)
+                heard: Mapping[str, Waveform] = read_segment_audio(
+                    wanted, corpora.DATA, num_workers=1
+                )
             else:
                 heard = audio()
             for index in missing:
@@ -142,7 +142,7 @@ class Encodings:
             return ""
         for piece in segment.pieces:
             if piece.path not in self._hashes:
-                self._hashes[piece.path] = file_sha256(DATA / piece.path)
+                self._hashes[piece.path] = file_sha256(corpora.DATA / piece.path)
         return self._cache.key(
             (self._hashes[piece.path] + condition, piece.start, piece.num_samples)
             for piece in segment.pieces
@@ -157,17 +157,14 @@ def read_length(
     per_speaker: int | None = None,
 ) -> list[Segment]:
     """Segments of a length, at most so many of a speaker: the fixed ones where there are such."""
-    fixed = DATA / "trials" / f"segments-{length_s:.1f}s.jsonl"
+    fixed = corpora.TRIALS / f"segments-{length_s:.1f}s.jsonl"
     if split == "dev" and fixed.is_file():
         listed = read_segments(fixed).values()
         segments = [segment for segment in listed if segment.speaker.startswith(f"{corpus}/")]
     else:
-        utterances = [
-            utterance
-            for utterance in read_packs(DATA)
-            if (utterance.corpus, utterance.split) == (corpus, split)
-        ]
-        segments = cut_segments(utterances, DATA, duration_s=length_s)
+        segments = cut_segments(
+            corpora.utterances(corpus, split), corpora.DATA, duration_s=length_s
+        )
     groups: dict[str, list[Segment]] = {}
     for segment in segments:
         groups.setdefault(segment.speaker, []).append(segment)
@@ -180,9 +177,7 @@ def bundled_encoder() -> tuple[SpeakerEncoder, float]:
     Raises:
         SystemExit: no speech corpora, or no calibration; what is missing has been printed.
     """
-    if not (DATA / "manifest.jsonl").is_file():
-        print(f"no speech corpora in {DATA}; set SPEAKERSDK_SPEECH_DATA", file=sys.stderr)
-        raise SystemExit(2)
+    corpora.require()
     encoder = load_encoder(default_model_path())
     if encoder.manifest.calibration is None:
         print("the bundled model has no calibration", file=sys.stderr)

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from peers.pooling import statistics
-from peers.resnet import BasicBlock
+from benchmarks.peers.pooling import statistics
+from benchmarks.peers.resnet import BasicBlock
 
 _GROWTH = 32
 _BOTTLENECK = 128

@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from peers.pooling import AttentiveStatistics
+from benchmarks.peers.pooling import AttentiveStatistics
 
 _CHANNELS = 512
 _SCALE = 8

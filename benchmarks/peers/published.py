@@ -12,11 +12,11 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from peers.campplus import CampPlus
-from peers.ecapa import EcapaTdnn
-from peers.redimnet import ReDimNetB0
-from peers.resnet import ResNet34
-from peers.xvector import XVector
+from benchmarks.peers.campplus import CampPlus
+from benchmarks.peers.ecapa import EcapaTdnn
+from benchmarks.peers.redimnet import ReDimNetB0
+from benchmarks.peers.resnet import ResNet34
+from benchmarks.peers.xvector import XVector
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

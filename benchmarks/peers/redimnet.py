@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from peers.pooling import AttentiveStatistics
+from benchmarks.peers.pooling import AttentiveStatistics
 
 _BANDS = 60
 _CHANNELS = 10

@@ -9,7 +9,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional
 
-from peers.pooling import statistics
+from benchmarks.peers.pooling import statistics
 
 
 class BasicBlock(nn.Module):

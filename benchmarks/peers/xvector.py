@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from peers.pooling import statistics
+from benchmarks.peers.pooling import statistics
 
 
 class XVector(nn.Module):

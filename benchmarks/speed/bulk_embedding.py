@@ -11,7 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from _harness import Benchmark
+from benchmarks.harness.measure import Benchmark
 from speakersdk.audio.waveform import SAMPLE_RATE_HZ, read_audio
 from speakersdk.demo_clips import FOLDER
 from speakersdk.evaluation.bulk import EmbeddingJob, embed_recordings

@@ -1,8 +1,8 @@
 """Device: does the model run where it was asked to, alike, without stalls, and how fast?
 
-    python benchmarks/device.py --device cuda      # on a machine with an NVIDIA GPU, two minutes
-    python benchmarks/device.py --device cpu       # the same steps anywhere
-    --model default-fp16.onnx                      # another number format of the bundled model
+    python -m benchmarks.speed.device --device cuda    # on an NVIDIA GPU, two minutes
+    python -m benchmarks.speed.device --device cpu     # the same steps anywhere
+    --model default-fp16.onnx                           # another number format of the bundled model
 
 The exit status is 1 if the device leaves work to another, if its embeddings differ from the CPU's,
 or if a new length stalls it; with `--smoke` it says only that the steps run. `--device cpu` runs
@@ -12,16 +12,22 @@ the code of the GPUs, on memory of the CPU.
 from __future__ import annotations
 
 import argparse
+import json
+import math
+import os
 import statistics
 import sys
+import tempfile
 import time
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from _harness import Benchmark
-from _roofline import work_of_a_pass
+from benchmarks.harness.measure import Benchmark
 from speakersdk.arrays import Waveform
 from speakersdk.audio.waveform import SAMPLE_RATE_HZ, read_audio
 from speakersdk.demo_clips import FOLDER
@@ -46,23 +52,80 @@ BATCHES = {"cpu": (1, 8), "gpu": (1, 32, 64, 128, 256, 512)}
 CONTROL_LENGTHS = 20
 
 
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What one pass of a graph must compute and move.
+
+    A device that keeps nothing between operators moves every operand and every result.
+
+    Attributes:
+        flop: multiplications and additions.
+        operand_bytes: read and written by the operators, weights included.
+    """
+
+    flop: int
+    operand_bytes: int
+
+
+def work_of_a_pass(model: Path, shapes: Mapping[str, tuple[int, ...]]) -> Work:
+    """Run a graph once on zeros and add up its operators, from onnxruntime's profile of the run."""
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    import onnxruntime
+
+    with tempfile.TemporaryDirectory() as folder:
+        options = onnxruntime.SessionOptions()
+        options.enable_profiling = True
+        options.profile_file_prefix = str(Path(folder) / "profile")
+        options.intra_op_num_threads = 1
+        # Weights as they stand in the file, not blocked for one processor.
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
+        session = onnxruntime.InferenceSession(
+            os.fspath(model), options, providers=["CPUExecutionProvider"]
+        )
+        session.run(None, {name: np.zeros(shape, np.float32) for name, shape in shapes.items()})
+        events = json.loads(Path(session.end_profiling()).read_text())
+    operators = [event["args"] for event in events if event["name"].endswith("_kernel_time")]
+    return Work(
+        sum(_flop(operator) for operator in operators),
+        sum(
+            int(operator[size])
+            for operator in operators
+            for size in ("activation_size", "parameter_size", "output_size")
+        ),
+    )
+
+
+def _flop(operator: Mapping[str, Any]) -> int:
+    """Operations of an operator with weights, by its shapes; the others count for nothing."""
+    kind = operator["op_name"]
+    inputs = [shape for item in operator["input_type_shape"] for shape in item.values()]
+    outputs = [shape for item in operator["output_type_shape"] for shape in item.values()]
+    if "Conv" in kind:
+        batch, spatial = outputs[0][0], math.prod(outputs[0][2:])
+        return 2 * math.prod(inputs[1]) * batch * spatial
+    if kind in {"MatMul", "Gemm", "FusedMatMul", "FusedGemm"}:
+        # Every element of the result is a sum over the first factor's last axis.
+        return 2 * math.prod(outputs[0]) * inputs[0][-1]
+    return 0
+
+
 def main() -> int:
     """Check placement, parity and stalls, then measure streams and batches."""
-    parser = argparse.ArgumentParser(add_help=False)
+    parser = argparse.ArgumentParser()
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--precision", default="fp32")
     parser.add_argument("--model", type=Path)
-    asked, others = parser.parse_known_args()
-    name = f"device-{asked.device.replace(':', '-')}"
-    if asked.precision != "fp32":
-        name += f"-{asked.precision}"
-    if asked.model is not None:
-        name += f"-{asked.model.stem}"
     benchmark = Benchmark(
-        name=name,
-        question=f"Does {asked.device} run the model alike and without stalls, and how fast?",
-        arguments=others,
+        name="device",
+        question="Does a device run the model alike and without stalls, and how fast?",
+        parser=parser,
     )
+    asked = benchmark.options
+    benchmark.add_to_name(asked.device)
+    if asked.precision != "fp32":
+        benchmark.add_to_name(asked.precision)
+    if asked.model is not None:
+        benchmark.add_to_name(asked.model.stem)
     path = asked.model or default_model_path()
     started_s = time.perf_counter()
     try:

@@ -25,9 +25,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from _harness import Benchmark
-from _resemblyzer import voice_encoder
-from _rtf_plot import plot
+from benchmarks.harness.measure import Benchmark
+from benchmarks.peers.resemblyzer import voice_encoder
 from speakersdk import Verifier
 from speakersdk.audio.waveform import SAMPLE_RATE_HZ, read_audio
 from speakersdk.demo_clips import FOLDER
@@ -52,14 +51,16 @@ Call = Callable[[], object]
 
 def main() -> int:
     """Measure and report."""
-    parser = argparse.ArgumentParser(add_help=False)
+    parser = argparse.ArgumentParser()
     parser.add_argument("--device", default="cpu")
-    options, others = parser.parse_known_args()
     benchmark = Benchmark(
-        name="rtf" if options.device == "cpu" else f"rtf-{options.device.replace(':', '-')}",
+        name="rtf",
         question="What part of real time do the bundled model and its peers take?",
-        arguments=others,
+        parser=parser,
     )
+    options = benchmark.options
+    if options.device != "cpu":
+        benchmark.add_to_name(options.device)
     speech = np.concatenate([read_audio(path) for path in sorted(FOLDER.glob("*.flac"))])
     benchmark.record("model", load_encoder(default_model_path()).manifest.name)
     benchmark.record("device", options.device)
@@ -166,7 +167,7 @@ def exported_peers(folder: Path, *, smoke: bool) -> list[tuple[str, Path, tuple[
     try:
         import torch
 
-        from peers import PEERS
+        from benchmarks.peers.published import PEERS
     except ModuleNotFoundError as error:
         print(f"no rebuilt peers without {error.name}", file=sys.stderr)
         return []
@@ -266,6 +267,43 @@ def print_rows(rows: list[dict[str, Any]]) -> None:
             f"{item['name']:40} {item['length_s']:5g} {item['batch']:5} {item['threads']:3} "
             f"{item['p50_ms']:9.3f} {item['p95_ms']:9.3f} {item['p99_ms']:9.3f}  {rtf}"
         )
+
+
+def plot(rows: list[dict[str, Any]], folder: Path, stem: str) -> None:
+    """Write <stem>.svg: our real-time factor by length, and that of the peers next to ours."""
+    import matplotlib as mpl
+
+    mpl.use("svg")
+    from matplotlib import pyplot as plt
+
+    figure, (by_length, beside) = plt.subplots(1, 2, figsize=(12, 4.5))
+    own = [row for row in rows if not row["is_compared"] and row["batch"] == 1]
+    for name, style in (("front end", ":"), ("encoder", "-")):
+        for threads in sorted({row["threads"] for row in own}):
+            line = [row for row in own if row["name"] == name and row["threads"] == threads]
+            label = f"{name}, {threads} thread{'s' if threads > 1 else ''}"
+            by_length.plot(
+                [row["length_s"] for row in line],
+                [row["rtf"] for row in line],
+                style,
+                color=f"C{threads - 1}",
+                marker=".",
+                label=label,
+            )
+    by_length.set(
+        xscale="log", xlabel="seconds of audio", ylabel="real-time factor", ylim=(0, None)
+    )
+    by_length.legend(fontsize=8)
+    by_length.grid(visible=True, alpha=0.2)
+    compared = [row for row in rows if row["is_compared"] and row["threads"] == 1]
+    compared = [row for row in compared if row["is_peer"] or row["name"] == "encoder"]
+    compared.sort(key=lambda row: -row["p50_ms"])
+    names = [row["name"] if row["is_peer"] else "ours, with front end" for row in compared]
+    colours = ["grey" if row["is_peer"] else "tab:blue" for row in compared]
+    beside.barh(names, [row["rtf"] for row in compared], color=colours)
+    beside.set(xlabel="real-time factor, 3 s, one thread")
+    figure.tight_layout()
+    figure.savefig(folder / f"{stem}.svg", metadata={"Date": None})
 
 
 def process_figures(*, smoke: bool) -> dict[str, float]:

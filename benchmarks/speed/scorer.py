@@ -1,7 +1,7 @@
 """Scorer: pairs a second and errors of the kernels beside their rivals, in turns, in one run.
 
-python benchmarks/scorer.py               # one thread
-python benchmarks/scorer.py --threads 2   # those that have threads
+python -m benchmarks.speed.scorer               # one thread
+python -m benchmarks.speed.scorer --threads 2   # those that have threads
 
 Rivals that are not installed (dependency group "rivals") are left out.
 """
@@ -10,14 +10,15 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from _harness import Benchmark, Timing
-from _scorer_plot import plot
+from benchmarks.harness.measure import Benchmark, Timing
 from speakersdk import _native
 from speakersdk.gallery.gallery import Gallery
 from speakersdk.gallery.rows import STORAGES
@@ -30,6 +31,8 @@ SLOW_COUNT = 100_000  # NumPy, SciPy: more only takes more memory
 K = 10
 LENGTH = 8.0  # temperature of the bundled model
 PAIRS = (1000, 20_000)
+COLOURS = {"faiss": "tab:orange", "BLAS": "tab:green", "SimSIMD": "tab:purple", "ours": "tab:blue"}
+STYLES = {"float32": "-", "float16": "--", "int8": ":"}
 
 Vectors = npt.NDArray[np.float32]
 Calls = dict[str, Callable[[], object]]
@@ -251,6 +254,41 @@ def measure_one_pair(benchmark: Benchmark) -> None:
 def kernel_name() -> str:
     """An empty call, with the same Python frame around it as the pair's."""
     return _native.kernel()
+
+
+def plot(points: list[dict[str, Any]], folder: Path, name: str) -> None:
+    """Write <date>-<name>.svg: rates by number of voiceprints, one panel for each dimension."""
+    import matplotlib as mpl
+
+    mpl.use("svg")
+    from matplotlib import pyplot as plt
+
+    dims = sorted({point["dim"] for point in points})
+    figure, axes = plt.subplots(1, len(dims), figsize=(12, 5), sharey=True, squeeze=False)
+    for axis, dim in zip(axes[0], dims, strict=True):
+        own = [point for point in points if point["dim"] == dim]
+        labels = [label for label in own[0]["rates"] if not label.startswith("read: ")]
+        for label in labels:
+            if label.startswith("ours") and "top" not in label:
+                continue
+            shown = [point for point in own if label in point["rates"]]
+            axis.plot(
+                [point["num"] for point in shown],
+                [point["rates"][label] / 1e6 for point in shown],
+                STYLES.get(label.split(", ")[1] if label.startswith("ours") else "", "-"),
+                color=next((c for key, c in COLOURS.items() if label.startswith(key)), "grey"),
+                marker=".",
+                label=label,
+            )
+        read = [max(r for k, r in p["rates"].items() if k.startswith("read: ")) for p in own]
+        counts = [point["num"] for point in own]
+        axis.plot(counts, [r / 1e6 for r in read], color="black", lw=0.7, label="reading float32")
+        axis.set(xscale="log", yscale="log", xlabel="voiceprints", title=f"D = {dim}")
+        axis.grid(visible=True, which="both", alpha=0.2)
+    axes[0][0].set_ylabel("million pairs a second")
+    axes[0][0].legend(fontsize=7)
+    figure.tight_layout()
+    figure.savefig(folder / f"{datetime.now(UTC):%Y-%m-%d}-{name}.svg", metadata={"Date": None})
 
 
 def main() -> int:

@@ -1,24 +1,33 @@
-"""Start-up: what a fresh process pays until its first decision."""
+"""Start-up: what a fresh process pays until its first decision, and what the model then costs.
+
+The processes are kept as result `startup`, the loaded model as result `encoder`.
+"""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 
-from _harness import Benchmark
+import numpy as np
+
+from benchmarks.harness.measure import Benchmark
+from speakersdk.audio.waveform import SAMPLE_RATE_HZ, read_audio
 from speakersdk.demo_clips import FOLDER
+from speakersdk.encoder.load import load_encoder
 from speakersdk.models import default_model_path
 
-
-def run(*arguments: str) -> None:
-    """Run a fresh interpreter to its end; status 1 is a rejected probe, 2 an error."""
-    done = subprocess.run([sys.executable, *arguments], check=False, stdout=subprocess.DEVNULL)
-    if done.returncode > 1:
-        raise RuntimeError(f"{' '.join(arguments)} failed with status {done.returncode}")
+LENGTHS_S = (1.0, 3.0, 10.0)
 
 
 def main() -> int:
-    """Measure fresh processes."""
+    """Measure fresh processes, then the model that they load."""
+    measure_processes()
+    measure_encoder()
+    return 0
+
+
+def measure_processes() -> None:
+    """Time fresh interpreters from start to end."""
     benchmark = Benchmark(
         name="startup",
         question="How long does a fresh process take to import the SDK, and to verify two files?",
@@ -33,7 +42,34 @@ def main() -> int:
     )
     benchmark.record("model bytes", default_model_path().stat().st_size)
     benchmark.finish()
-    return 0
+
+
+def run(*arguments: str) -> None:
+    """Run a fresh interpreter to its end; status 1 is a rejected probe, 2 an error."""
+    done = subprocess.run([sys.executable, *arguments], check=False, stdout=subprocess.DEVNULL)
+    if done.returncode > 1:
+        raise RuntimeError(f"{' '.join(arguments)} failed with status {done.returncode}")
+
+
+def measure_encoder() -> None:
+    """Time whole recordings of several lengths."""
+    benchmark = Benchmark(
+        name="encoder",
+        question="How many seconds of speech does the bundled model encode in a second?",
+    )
+    encoder = load_encoder(default_model_path(), num_threads=benchmark.threads)
+    speech = np.concatenate([read_audio(path) for path in sorted(FOLDER.glob("*.flac"))])
+    benchmark.record("model", encoder.manifest.name)
+    for length_s in LENGTHS_S:
+        samples = speech[: round(length_s * SAMPLE_RATE_HZ)]
+        timing = benchmark.measure(
+            f"whole, {length_s:g} s",
+            lambda samples=samples: encoder.encode(samples),
+            work=length_s,
+            unit="s of audio",
+        )
+        benchmark.record(f"real-time factor, {length_s:g} s", round(1 / timing.rate, 5))
+    benchmark.finish()
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 import speakersdk
-from _harness import Benchmark
+from benchmarks.harness.measure import Benchmark
 from speakersdk import Verifier
 from speakersdk.audio.waveform import SAMPLE_RATE_HZ, read_audio
 
@@ -21,7 +21,7 @@ COUNTS = (1, 4, 16, 64)
 def main() -> int:
     """Measure pools of several sizes, and as many single streams beside the largest."""
     benchmark = Benchmark(
-        name="stream_pool",
+        name="stream-pool",
         question="How many live streams does one core keep up with?",
     )
     verifier = Verifier(num_threads=benchmark.threads)

@@ -7,11 +7,12 @@ is Resemblyzer, whose encoder is run on the last 3 s at the same hop and decides
 
     --day   push a whole day of audio for the memory figure (ten minutes) instead of an hour
 
-`python benchmarks/_streaming_tables.py` brings the result into docs/streaming.md.
+`python -m benchmarks.accuracy.streaming_tables` brings the result into docs/streaming.md.
 """
 
 from __future__ import annotations
 
+import argparse
 import gc
 import os
 import sys
@@ -25,8 +26,8 @@ import numpy as np
 import numpy.typing as npt
 
 import speakersdk
-from _harness import Benchmark
-from _resemblyzer import voice_encoder
+from benchmarks.harness.measure import Benchmark
+from benchmarks.peers.resemblyzer import voice_encoder
 from speakersdk import SpeakerStream, Verifier, Voiceprint
 from speakersdk.audio.waveform import SAMPLE_RATE_HZ, read_audio
 from speakersdk.scoring import symmetric_kl_matrix
@@ -45,11 +46,12 @@ HOUR_HOPS, DAY_HOPS = 36_000, 864_000
 
 def main() -> int:
     """Measure and report."""
-    is_day = "--day" in sys.argv
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--day", action="store_true", help="a day of audio for the memory figure")
     benchmark = Benchmark(
         name="streaming",
         question="What does it cost to say every 100 ms who speaks?",
-        arguments=[argument for argument in sys.argv[1:] if argument != "--day"],
+        parser=parser,
     )
     speech = np.concatenate([read_audio(path) for path in sorted(CLIPS.glob("*.flac"))])
     speech = np.resize(speech, ROUND_HOPS * HOP_SAMPLES * ROUNDS)
@@ -79,7 +81,7 @@ def main() -> int:
         window = speech[:WINDOW_SAMPLES]
         contestants["Resemblyzer, 3 s window"] = (lambda: peer.embed_utterance(window), PEER_HOPS)
     compare(benchmark, contestants)
-    num_hops = 600 if benchmark.smoke else DAY_HOPS if is_day else HOUR_HOPS
+    num_hops = 600 if benchmark.smoke else DAY_HOPS if benchmark.options.day else HOUR_HOPS
     hops, resident_mb = memory(verifier.stream(voiceprints), speech, num_hops)
     benchmark.record("memory: simulated hours", round(num_hops / HOUR_HOPS, 2))
     benchmark.record("memory: MB after a tenth", round(resident_mb[0], 2))

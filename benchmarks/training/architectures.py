@@ -1,8 +1,8 @@
-"""Architectures: what each configuration in training/experiments costs on one thread, and how it errs.
+"""Architectures: what each of training/experiments costs on one thread, and how it errs.
 
 Untrained weights cost as much as trained ones. Error rates are those that finished runs left in
-`runs/NAME/summary.json` (`speakersdk-train fit training/experiments/NAME.toml -o runs/NAME`). Times are
-taken in turns, so that their ratios hold on a busy machine, too.
+`runs/NAME/summary.json` (`speakersdk-train fit training/experiments/NAME.toml -o runs/NAME`).
+Times are taken in turns, so that their ratios hold on a busy machine, too.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from _harness import REPOSITORY, Benchmark
+from benchmarks.harness.measure import REPOSITORY, Benchmark
 from speakersdk.audio.waveform import SAMPLE_RATE_HZ
 from speakersdk.encoder.load import SpeakerEncoder, load_encoder
 from speakersdk_export.graph.stateful import stateful_graph

@@ -1,6 +1,6 @@
 """Recipes: how encoders of several training runs err on corpora that their training left out.
 
-    python benchmarks/recipes.py runs/*    # folders of `speakersdk-train fit`
+    python -m benchmarks.training.recipes runs/*    # folders of `speakersdk-train fit`
 
 Nothing is computed but means: the error rates are those that each finished run left in its
 `summary.json`. Writes the tables of docs/training.md.
@@ -8,6 +8,7 @@ Nothing is computed but means: the error rates are those that each finished run 
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 from collections.abc import Mapping, Sequence
@@ -15,22 +16,23 @@ from pathlib import Path
 from statistics import geometric_mean
 from typing import Any
 
-import _document_tables
-from _harness import REPOSITORY, Benchmark
+from benchmarks.harness import tables
+from benchmarks.harness.measure import REPOSITORY, Benchmark
 
 DOCUMENT = REPOSITORY / "docs" / "training.md"
 
 
 def main() -> int:
     """Sum up the runs that the command line names."""
-    folders = [Path(each) for each in sys.argv[1:] if Path(each).is_dir()]
+    parser = argparse.ArgumentParser()
+    parser.add_argument("runs", type=Path, nargs="*", help="folders of `speakersdk-train fit`")
     benchmark = Benchmark(
         name="recipes",
         question="Which recipe errs least on corpora that training left out?",
-        arguments=[each for each in sys.argv[1:] if not Path(each).is_dir()],
+        parser=parser,
     )
     runs = []
-    for folder in folders:
+    for folder in benchmark.options.runs:
         if (run := summed_up(folder)) is None:
             print(f"{folder.name}: no finished run", file=sys.stderr)
         else:
@@ -96,7 +98,7 @@ def with_tables(text: str, facts: Mapping[str, Any]) -> str:
         is_final = name == "finals"
         return rows([run for run in facts["runs"] if (run["unseen"]["eer"] is None) == is_final])
 
-    return _document_tables.filled(text, table)
+    return tables.filled(text, table)
 
 
 def rows(runs: Sequence[Mapping[str, Any]]) -> list[str]:

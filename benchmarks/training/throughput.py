@@ -1,6 +1,6 @@
 """How many seconds of audio a second training takes in, and where a step's time goes.
 
-    python benchmarks/training_throughput.py            # a GPU, if torch sees one
+    python -m benchmarks.training.throughput            # a GPU, if torch sees one
 
 The audio is noise: the time of a step does not depend on what is said. Everything else is a step of
 `speakersdk-train fit` with the configurations named below.
@@ -14,7 +14,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from _harness import REPOSITORY, Benchmark
+from benchmarks.harness.measure import REPOSITORY, Benchmark
 from speakersdk_training.compute.device import pick_device, prepare_torch
 from speakersdk_training.config import TrainConfig, load_config
 from speakersdk_training.data.audio_bank import AudioBank
@@ -28,7 +28,7 @@ SAMPLE_RATE_HZ = 16000
 def main() -> int:
     """Measure each configuration and write the report."""
     benchmark = Benchmark(
-        name="training_throughput", question="How much audio does training hear in a second?"
+        name="training-throughput", question="How much audio does training hear in a second?"
     )
     device = pick_device("auto")
     prepare_torch()

@@ -18,7 +18,7 @@ from speakersdk.scoring import symmetric_kl, symmetric_kl_matrix
 # Between a recording and others, and between a stream's recent speech and the speech before it.
 OTHER_VOICE_LLR: Final = -0.75
 # Between the parts of one recording that differ most: the least of many llrs lies lower. Of 180
-# clean recordings of development speakers one has less (benchmarks/enrollment.py).
+# clean recordings of development speakers one has less (benchmarks/accuracy/enrollment.py).
 SECOND_VOICE_LLR: Final = -2.0
 # Reassigning pieces to the nearer group settles within a few rounds.
 _ROUNDS = 10

@@ -12,24 +12,24 @@ import tomllib
 from concurrent.futures import BrokenExecutor
 from dataclasses import replace
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-REPOSITORY = Path(__file__).parents[2]
+REPOSITORY = Path(__file__).parents[3]
 BENCHMARKS = REPOSITORY / "benchmarks"
 PAGE = REPOSITORY / "docs" / "why-it-did-not-learn.md"
 torch = pytest.importorskip("torch", reason='needs torch: pip install "speakersdk[training]"')
 
-
-@pytest.fixture
-def modules(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """`_seed_training`, with its neighbours importable as from the script."""
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
-    import _seed_training
-
-    return _seed_training
+from benchmarks.ablation import seed_ablation, training  # noqa: E402
+from benchmarks.ablation.features import (  # noqa: E402
+    load_features,
+    read_features,
+    synthetic_features,
+)
+from benchmarks.ablation.report import block, by_rung, document, untrained  # noqa: E402
+from benchmarks.ablation.rungs import PAPER, ladder, rivals  # noqa: E402
 
 
 def latest_result(name: str = "seed-ablation") -> dict[str, Any]:
@@ -39,31 +39,30 @@ def latest_result(name: str = "seed-ablation") -> dict[str, Any]:
 
 
 @pytest.mark.training
-def test_broadcast_loss_is_half_the_margin_and_has_no_gradient(modules: ModuleType) -> None:
+def test_broadcast_loss_is_half_the_margin_and_has_no_gradient() -> None:
     labels = torch.tensor([1.0, 0.0] * 32)[:, None]
     distances = torch.rand(64, generator=torch.Generator().manual_seed(1)).requires_grad_()
-    loss = modules.broadcast_loss(distances, labels, margin=1.0)
+    loss = training.broadcast_loss(distances, labels, margin=1.0)
     loss.backward()
     # Sums of 4096 terms below 1 in float32.
     assert float(loss.detach()) == pytest.approx(0.5, abs=1e-6)
     assert float(distances.grad.abs().max()) < 1e-7
-    assert modules.rounding_accuracy(distances, labels) == 0.5
+    assert training.rounding_accuracy(distances, labels) == 0.5
     # With shapes that fit, the same distances have a gradient.
     fitting = distances.detach().requires_grad_()
-    modules.broadcast_loss(fitting, labels[:, 0], margin=1.0).backward()
+    training.broadcast_loss(fitting, labels[:, 0], margin=1.0).backward()
     assert float(fitting.grad.abs().min()) == pytest.approx(1 / 64)
 
 
 @pytest.mark.training
-def test_all_rungs_run_and_each_is_new(modules: ModuleType) -> None:
-    import _seed_rungs
+def test_all_rungs_run_and_each_is_new() -> None:
 
-    rungs = _seed_rungs.ladder(7) + _seed_rungs.rivals(7)
+    rungs = ladder(7) + rivals(7)
     names = [rung.name for rung in rungs]
     assert len(set(names)) == len(names) == 16
     assert rungs[0].broadcasts
     assert not any(rung.broadcasts for rung in rungs[1:])
-    papers = rungs[names.index(_seed_rungs.PAPER)]
+    papers = rungs[names.index(PAPER)]
     assert (papers.loss.margin, papers.loss.pairs, papers.loss.output) == (3.0, "all", "softmax")
     assert papers.network.dense == (70, 35, 7)
     assert papers.batch_size == 100
@@ -78,9 +77,10 @@ def test_smoke_run_measures_every_rung_without_what_it_does_not_use(tmp_path: Pa
         (absent / f"{name}.py").write_text(f"raise ModuleNotFoundError(name={name!r})\n")
     done = subprocess.run(
         [
-            sys.executable, str(BENCHMARKS / "seed_ablation.py"), "--smoke",
+            sys.executable, "-m", seed_ablation.__name__, "--smoke",
             "--only", "as asked", "our default", "--results", str(results),
         ],
+        cwd=REPOSITORY,
         env={**os.environ, "PYTHONPATH": str(absent)},
         capture_output=True,
         text=True,
@@ -94,36 +94,28 @@ def test_smoke_run_measures_every_rung_without_what_it_does_not_use(tmp_path: Pa
 
 
 @pytest.mark.training
-def test_a_failing_run_ends_all(modules: ModuleType, tmp_path: Path) -> None:
+def test_a_failing_run_ends_all(tmp_path: Path) -> None:
     import numpy as np
 
-    import _seed_features
-    import _seed_rungs
-    import seed_ablation
-
     path = tmp_path / "features.npz"
-    _seed_features.synthetic_features(speakers=4, rng=np.random.default_rng(1)).save(path)
+    synthetic_features(speakers=4, rng=np.random.default_rng(1)).save(path)
     # Four speakers are too few for groups of 25.
-    rungs = [rung for rung in _seed_rungs.ladder(4, units=4) if rung.name == "balanced pairs"]
-    runs = [modules.Run(rung, seed, 4) for rung in rungs for seed in (1, 2, 3)]
+    rungs = [rung for rung in ladder(4, units=4) if rung.name == "balanced pairs"]
+    runs = [training.Run(rung, seed, 4) for rung in rungs for seed in (1, 2, 3)]
     results = seed_ablation.results(runs, path, device="cpu", workers=1, deadline_s=float("inf"))
     with pytest.raises(Exception, match="at least 25 speakers for a batch without repeats, got 4"):
         list(results)
 
 
 @pytest.mark.training
-def test_a_killed_worker_ends_all(modules: ModuleType, tmp_path: Path) -> None:
+def test_a_killed_worker_ends_all(tmp_path: Path) -> None:
     import numpy as np
 
-    import _seed_features
-    import _seed_rungs
-    import seed_ablation
-
     path = tmp_path / "features.npz"
-    _seed_features.synthetic_features(speakers=4, rng=np.random.default_rng(1)).save(path)
-    rung = _seed_rungs.ladder(4, units=4)[0]
+    synthetic_features(speakers=4, rng=np.random.default_rng(1)).save(path)
+    rung = ladder(4, units=4)[0]
     # The second one would last for days.
-    runs = [modules.Run(rung, seed, steps) for seed, steps in ((1, 2), (2, 10**9))]
+    runs = [training.Run(rung, seed, steps) for seed, steps in ((1, 2), (2, 10**9))]
     results = seed_ablation.results(runs, path, device="cpu", workers=1, deadline_s=float("inf"))
     assert next(results)["outcome"] == "done"
     for worker in multiprocessing.active_children():
@@ -134,21 +126,17 @@ def test_a_killed_worker_ends_all(modules: ModuleType, tmp_path: Path) -> None:
 
 @pytest.mark.training
 def test_nothing_is_begun_or_kept_after_the_budget(
-    modules: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     import numpy as np
 
-    import _seed_features
-    import _seed_rungs
-    import seed_ablation
-
-    features = _seed_features.synthetic_features(speakers=4, rng=np.random.default_rng(1))
-    run = modules.Run(_seed_rungs.ladder(4, units=4)[0], 1, 3, deadline_s=0.0)
-    result = modules.train_and_measure(run, features, torch.device("cpu"))
+    features = synthetic_features(speakers=4, rng=np.random.default_rng(1))
+    run = training.Run(ladder(4, units=4)[0], 1, 3, deadline_s=0.0)
+    result = training.train_and_measure(run, features, torch.device("cpu"))
     assert (result["outcome"], result["steps"]) == ("stopped", 1)
     assert "eer" not in result
     # What was trained to its end before anybody looked is kept.
-    last = modules.train_and_measure(replace(run, steps=1), features, torch.device("cpu"))
+    last = training.train_and_measure(replace(run, steps=1), features, torch.device("cpu"))
     assert last["outcome"] == "done"
     none = seed_ablation.results([run] * 3, tmp_path, device="cpu", workers=2, deadline_s=0.0)
     assert list(none) == []
@@ -156,22 +144,18 @@ def test_nothing_is_begun_or_kept_after_the_budget(
 
 
 @pytest.mark.training
-def test_a_network_can_be_measured_before_its_first_step(modules: ModuleType) -> None:
+def test_a_network_can_be_measured_before_its_first_step() -> None:
     import numpy as np
 
-    import _seed_features
-    import _seed_rungs
-    import seed_ablation
-
-    features = _seed_features.synthetic_features(speakers=4, rng=np.random.default_rng(1))
-    run = modules.Run(_seed_rungs.ladder(4, units=4)[0], 1, 0)
-    result = modules.train_and_measure(run, features, torch.device("cpu"))
+    features = synthetic_features(speakers=4, rng=np.random.default_rng(1))
+    run = training.Run(ladder(4, units=4)[0], 1, 0)
+    result = training.train_and_measure(run, features, torch.device("cpu"))
     assert (result["outcome"], result["steps"]) == ("done", 0)
     assert (result["loss_curve"], result["statistics"]) == ([], {})
     torch.manual_seed(1)
-    encoder = modules.BlstmEncoder(run.rung.network, modules.papers_frontend()).eval()
-    loss = modules.make_loss(run.rung, encoder, 4)
-    untrained = modules._measure(encoder, loss, features, 40, torch.device("cpu"))
+    encoder = training.BlstmEncoder(run.rung.network, training.papers_frontend()).eval()
+    loss = training.make_loss(run.rung, encoder, 4)
+    untrained = training._measure(encoder, loss, features, 40, torch.device("cpu"))
     assert {name: result[name] for name in untrained} == untrained
     options = seed_ablation.build_parser().parse_args(["--steps", "0"])
     report = seed_ablation.new_report(options, device="cpu", workers=1, features=features)
@@ -180,21 +164,16 @@ def test_a_network_can_be_measured_before_its_first_step(modules: ModuleType) ->
 
 @pytest.mark.training
 def test_nothing_is_begun_that_would_not_end_in_time(
-    modules: ModuleType,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     import numpy as np
 
-    import _seed_features
-    import _seed_rungs
-    import seed_ablation
-
     path = tmp_path / "features.npz"
-    _seed_features.synthetic_features(speakers=4, rng=np.random.default_rng(1)).save(path)
+    synthetic_features(speakers=4, rng=np.random.default_rng(1)).save(path)
     # Ten steps last longer than the tenth of a second by which runs are timed.
-    run = modules.Run(_seed_rungs.ladder(4, units=4)[0], 1, 10)
+    run = training.Run(ladder(4, units=4)[0], 1, 10)
     clock = SimpleNamespace(time=lambda: 0.0)
     monkeypatch.setattr(seed_ablation, "time", clock)
     deadline_s = time.time() + 3600  # for the run itself, which has the real clock
@@ -218,20 +197,15 @@ def test_nothing_is_begun_that_would_not_end_in_time(
         (float("nan"), {"eer", "mr", "mr_square_matrix"}),
     ],
 )
-def test_equal_embeddings_have_the_measures_that_exist(
-    modules: ModuleType, value: float, missing: set[str]
-) -> None:
+def test_equal_embeddings_have_the_measures_that_exist(value: float, missing: set[str]) -> None:
     import numpy as np
 
-    import _seed_features
-    import _seed_rungs
-
-    features = _seed_features.synthetic_features(speakers=4, rng=np.random.default_rng(1))
-    rung = _seed_rungs.ladder(4, units=4)[1]
-    encoder = modules.BlstmEncoder(rung.network, modules.papers_frontend()).eval()
+    features = synthetic_features(speakers=4, rng=np.random.default_rng(1))
+    rung = ladder(4, units=4)[1]
+    encoder = training.BlstmEncoder(rung.network, training.papers_frontend()).eval()
     encoder.embed_frames = lambda frames: torch.full((len(frames), 8), value)
-    loss = modules.make_loss(rung, encoder, 4)
-    measured = modules._measure(encoder, loss, features, 40, torch.device("cpu"))
+    loss = training.make_loss(rung, encoder, 4)
+    measured = training._measure(encoder, loss, features, 40, torch.device("cpu"))
     assert {"eer", "mr", "mr_square_matrix"} - measured.keys() == missing
     if measured:
         assert measured["eer"] == measured["accuracy"] == 0.5
@@ -240,9 +214,8 @@ def test_equal_embeddings_have_the_measures_that_exist(
 
 @pytest.mark.training
 def test_only_runs_of_the_same_settings_are_gone_on_with(
-    modules: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    import seed_ablation
 
     result = tmp_path / "result.json"
     stored = {"settings": {"steps": 5, "units": None}, "seconds": 1.0, "runs": [{"seed": 1}]}
@@ -256,13 +229,10 @@ def test_only_runs_of_the_same_settings_are_gone_on_with(
 
 @pytest.mark.training
 @pytest.mark.speech
-def test_features_are_those_of_the_speech(
-    modules: ModuleType, speech_data: Any, tmp_path: Path
-) -> None:
-    import _seed_features
+def test_features_are_those_of_the_speech(speech_data: Any, tmp_path: Path) -> None:
     from speakersdk_training.models import LogMel, papers_frontend
 
-    read = _seed_features.read_features(
+    read = read_features(
         speech_data.root,
         train_speakers=2,
         validation_speakers=1,
@@ -271,7 +241,7 @@ def test_features_are_those_of_the_speech(
     )
     path = tmp_path / "features.npz"
     read.save(path)
-    features = _seed_features.load_features(path)
+    features = load_features(path)
     assert features.train.speaker.tolist() == [0] * 10 + [1] * 10
     assert set(features.validation.speaker.tolist()) == {0}
     utterance = speech_data.utterances(corpus="speechocean762", split="train")[0]
@@ -286,48 +256,42 @@ def test_features_are_those_of_the_speech(
 
 
 @pytest.mark.training
-def test_page_says_which_rungs_have_no_run(modules: ModuleType) -> None:
-    import _seed_report
-    import _seed_rungs
+def test_page_says_which_rungs_have_no_run() -> None:
 
     report = latest_result()
     run = report["runs"][0]
-    rungs = _seed_rungs.ladder(7) + _seed_rungs.rivals(7)
+    rungs = ladder(7) + rivals(7)
     report["runs"] = [{**run, "rung": rung.name} for rung in rungs]
-    assert "Without a finished run" not in _seed_report.block(report)
+    assert "Without a finished run" not in block(report)
     report["runs"] = report["runs"][2:]
-    assert "\n\nWithout a finished run: as asked, shapes fixed.\n" in _seed_report.block(report)
+    assert "\n\nWithout a finished run: as asked, shapes fixed.\n" in block(report)
 
 
 @pytest.mark.training
-def test_page_shows_the_latest_result(modules: ModuleType) -> None:
-    import _seed_report
+def test_page_shows_the_latest_result() -> None:
 
     report = latest_result()
     page = PAGE.read_text(encoding="utf-8")
-    assert f"<!-- seed-ablation -->\n{_seed_report.block(report)}<!-- end of" in page
+    assert f"<!-- seed-ablation -->\n{block(report)}<!-- end of" in page
     assert (PAGE.with_suffix(".svg")).is_file()
-    untrained = _seed_report.untrained(latest_result("seed-untrained"))
-    assert f"<!-- seed-untrained -->\n{untrained}<!-- end of" in page
+    text = untrained(latest_result("seed-untrained"))
+    assert f"<!-- seed-untrained -->\n{text}<!-- end of" in page
 
 
 @pytest.mark.training
 @pytest.mark.parametrize("name", ["seed-ablation", "seed-untrained"])
-def test_a_result_takes_its_place_in_the_page(
-    modules: ModuleType, tmp_path: Path, name: str
-) -> None:
-    import _seed_report
+def test_a_result_takes_its_place_in_the_page(tmp_path: Path, name: str) -> None:
 
     page = tmp_path / "page.md"
     page.write_text(PAGE.read_text(encoding="utf-8"), encoding="utf-8")
     report = latest_result(name)
     for run in report["runs"]:
         run["eer"] = 0.123
-    _seed_report.document(report, page)
+    document(report, page)
     changed = set(page.read_text(encoding="utf-8").splitlines()) - set(
         PAGE.read_text(encoding="utf-8").splitlines()
     )
-    assert len(changed) == len(_seed_report.by_rung(report))
+    assert len(changed) == len(by_rung(report))
     assert all("12.30" in line for line in changed)
 
 

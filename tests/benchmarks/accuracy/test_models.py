@@ -2,41 +2,33 @@
 
 from __future__ import annotations
 
-import importlib
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from speakersdk.evaluation.trials import Segment, Trial
-
-BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
-
-
-@pytest.fixture
-def accuracy(monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
-    return importlib.import_module("accuracy")
+from benchmarks.accuracy import models
+from benchmarks.harness import corpora
+from speakersdk.evaluation.trials import Segment, Trial, read_segments
 
 
-def test_ages_are_of_the_development_speakers(accuracy: Any, speech_data: Any) -> None:
-    known = accuracy.read_segments(accuracy.DATA / "trials" / "segments-3.0s.jsonl")
+def test_ages_are_of_the_development_speakers(speech_data: Any) -> None:
+    known = read_segments(corpora.TRIALS / "segments-3.0s.jsonl")
     listed = {each.speaker for each in known.values() if each.speaker.startswith("speechocean762")}
-    ages = accuracy.read_ages()
+    ages = models.read_ages()
     assert listed <= set(ages)
     assert sum(age < 18 for age in ages.values()) == 64
 
 
-def test_children_and_adults_are_apart(accuracy: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_children_and_adults_are_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     ages = {"a": 7, "b": 9, "c": 30, "d": 41}
-    monkeypatch.setattr(accuracy, "read_ages", lambda: ages)
+    monkeypatch.setattr(models, "read_ages", lambda: ages)
     known = {f"{name}{n}": Segment(f"{name}{n}", name, ()) for name in ages for n in (1, 2)}
     pairs = [(one, other) for one in known for other in known if one < other]
     trials = [Trial(one[0] == other[0], one, other) for one, other in pairs]
     # Children are told apart, adults are taken for each other.
     scores = [float(one[0] == other[0] and one[0] in "ab") for one, other in pairs]
-    found = accuracy.error_rates_by_age(trials, np.array(scores), known)
+    found = models.error_rates_by_age(trials, np.array(scores), known)
     assert found["children"]["eer_percent"] == 0
     assert found["adults"]["eer_percent"] >= 50
     for group in found.values():

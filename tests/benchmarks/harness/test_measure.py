@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+REPOSITORY = Path(__file__).parents[3]
 SCRIPT = """
 import os
-from _harness import Benchmark
+from benchmarks.harness.measure import Benchmark
 
 benchmark = Benchmark(name="example", question="How long does a sum take?")
 benchmark.measure("sum", lambda: sum(range(1000)), work=1000, unit="number")
@@ -27,7 +27,7 @@ def run(folder: Path, *arguments: str, content: str = SCRIPT) -> list[str]:
     environment = {key: value for key, value in os.environ.items() if "THREADS" not in key}
     done = subprocess.run(
         [sys.executable, str(script), "--results", str(folder / "results"), *arguments],
-        env={**environment, "PYTHONPATH": str(BENCHMARKS)},
+        env={**environment, "PYTHONPATH": str(REPOSITORY)},
         capture_output=True,
         text=True,
         check=True,
@@ -74,3 +74,32 @@ def test_conditions_hold_no_host_or_path(tmp_path: Path) -> None:
     text = run(tmp_path, "--smoke")[-1]
     assert os.uname().nodename not in text
     assert str(Path.home()) + "/" not in text
+
+
+def test_a_module_that_starts_again_is_the_same_module(tmp_path: Path) -> None:
+    room = tmp_path / "room"
+    room.mkdir()
+    (room / "__init__.py").touch()
+    (room / "example.py").write_text(
+        "import argparse\n"
+        "from benchmarks.harness.measure import Benchmark\n"
+        "parser = argparse.ArgumentParser()\n"
+        "parser.add_argument('--device', default='cpu')\n"
+        "benchmark = Benchmark(name='example', question='Which?', parser=parser)\n"
+        "benchmark.add_to_name(benchmark.options.device)\n"
+        "benchmark.record('module', __spec__.name)\n"
+        "benchmark.finish()\n"
+    )
+    command = [sys.executable, "-m", "room.example", "--device", "cuda:1", "--threads", "2"]
+    environment = {key: value for key, value in os.environ.items() if "THREADS" not in key}
+    done = subprocess.run(
+        [*command, "--results", str(tmp_path / "results")],
+        cwd=tmp_path,
+        env={**environment, "PYTHONPATH": str(REPOSITORY)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    report = json.loads(done.stdout.splitlines()[-1])
+    assert report["name"] == "example-cuda-1-2-threads"
+    assert report["facts"] == {"module": "room.example"}

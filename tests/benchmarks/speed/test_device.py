@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-import importlib
-import sys
-from pathlib import Path
-
 import pytest
 
+from benchmarks.speed.device import work_of_a_pass
 from speakersdk.encoder.load import load_encoder
 from speakersdk.encoder.stateful_blocks import call_shapes
 from speakersdk.models import default_model_path
 
-BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
-
-def test_work_grows_with_the_frames_and_the_weights_do_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "path", [str(BENCHMARKS), *sys.path])
-    roofline = importlib.import_module("_roofline")
+def test_work_grows_with_the_frames_and_the_weights_do_not() -> None:
     path = default_model_path()
     manifest = load_encoder(path).manifest
     short, long = (
-        roofline.work_of_a_pass(path, call_shapes(manifest, num_frames=frames))
-        for frames in (100, 200)
+        work_of_a_pass(path, call_shapes(manifest, num_frames=frames)) for frames in (100, 200)
     )
     per_frame = (long.flop - short.flop) / 100
     # Every weight but those of the embedding's layer (768 x 256) is used once for each frame, and

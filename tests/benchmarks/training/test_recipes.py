@@ -6,21 +6,12 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
-import pytest
+from benchmarks.training import recipes
 
-REPOSITORY = Path(__file__).parents[2]
+REPOSITORY = Path(__file__).parents[3]
 BENCHMARKS = REPOSITORY / "benchmarks"
-
-
-@pytest.fixture
-def recipes(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
-    import recipes
-
-    return recipes
 
 
 def left_by_a_run(folder: Path, rates: dict[str, float], **changes: Any) -> Path:
@@ -37,7 +28,7 @@ def left_by_a_run(folder: Path, rates: dict[str, float], **changes: Any) -> Path
     return folder
 
 
-def test_means_are_of_corpora_left_out(recipes: ModuleType, tmp_path: Path) -> None:
+def test_means_are_of_corpora_left_out(tmp_path: Path) -> None:
     rates = {"far-3.0s": 0.04, "far-1.5s": 0.09, "near-demo-3s": 0.5}
     run = recipes.summed_up(left_by_a_run(tmp_path / "one", rates))
     assert run["unseen"] == {"eer": 6.0, "eer_cosine": 3.0}  # sqrt(4 x 9) and half of it
@@ -47,13 +38,13 @@ def test_means_are_of_corpora_left_out(recipes: ModuleType, tmp_path: Path) -> N
     assert heard["unseen"] == {"eer": None, "eer_cosine": None}
 
 
-def test_runs_without_an_end_are_none(recipes: ModuleType, tmp_path: Path) -> None:
+def test_runs_without_an_end_are_none(tmp_path: Path) -> None:
     assert recipes.summed_up(tmp_path) is None
     begun = left_by_a_run(tmp_path / "begun", {}, finished=False, last={})
     assert recipes.summed_up(begun) is None
 
 
-def test_the_best_comes_first_and_has_a_row(recipes: ModuleType, tmp_path: Path) -> None:
+def test_the_best_comes_first_and_has_a_row(tmp_path: Path) -> None:
     worse, better, heard = (
         recipes.summed_up(left_by_a_run(tmp_path / name, {trials: rate}))
         for name, trials, rate in (
@@ -77,7 +68,7 @@ def test_the_best_comes_first_and_has_a_row(recipes: ModuleType, tmp_path: Path)
     assert "| heard | 10 | 2.35 | 1.00 |" in finals_table
 
 
-def test_the_page_shows_the_latest_result(recipes: ModuleType) -> None:
+def test_the_page_shows_the_latest_result() -> None:
     path = sorted((BENCHMARKS / "results").glob("*-recipes.json"))[-1]
     facts = json.loads(path.read_text(encoding="utf-8"))["facts"]
     page = recipes.DOCUMENT.read_text(encoding="utf-8")
@@ -87,11 +78,13 @@ def test_the_page_shows_the_latest_result(recipes: ModuleType) -> None:
 
 
 def test_without_runs_it_says_so_unless_it_only_shows_that_it_runs(tmp_path: Path) -> None:
-    command = [sys.executable, str(BENCHMARKS / "recipes.py"), "--results", str(tmp_path / "kept")]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    command = [sys.executable, "-m", recipes.__name__, "--results", str(tmp_path / "kept")]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "expected folders of finished runs, got none" in done.stderr
-    smoke = subprocess.run([*command, "--smoke"], capture_output=True, text=True, check=False)
+    smoke = subprocess.run(
+        [*command, "--smoke"], cwd=REPOSITORY, capture_output=True, text=True, check=False
+    )
     assert smoke.returncode == 0, smoke.stderr
     assert json.loads(smoke.stdout.splitlines()[-1])["facts"] == {"runs": []}
     assert not (tmp_path / "kept").exists()

@@ -1,0 +1,24 @@
+"""Print the benchmarks, one module a line: `for each in $(python -m benchmarks); do ...`.
+
+A benchmark is a module of a room that can be run; modules called `*_tables` only write documents.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+FOLDER = Path(__file__).parent
+
+
+def benchmarks() -> list[str]:
+    """Dotted names, sorted."""
+    return [
+        f"benchmarks.{path.parent.name}.{path.stem}"
+        for path in sorted(FOLDER.glob("*/*.py"))
+        if not path.stem.endswith("_tables")
+        and '\nif __name__ == "__main__":\n' in path.read_text(encoding="utf-8")
+    ]
+
+
+if __name__ == "__main__":
+    print("\n".join(benchmarks()))

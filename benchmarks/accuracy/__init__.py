@@ -1,0 +1,1 @@
+"""How often the bundled model is wrong, and what changes that."""

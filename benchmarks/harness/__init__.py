@@ -1,0 +1,1 @@
+"""What every benchmark uses: measuring, the corpora, trials, tables."""

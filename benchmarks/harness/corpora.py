@@ -1,0 +1,56 @@
+"""The speech corpora that benchmarks measure on: where they are, and their utterances.
+
+They are in `shared/data` next to the repository, or in the folder that the environment variable
+SPEAKERSDK_SPEECH_DATA names. docs/training.md says what they hold.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from benchmarks.harness.measure import REPOSITORY
+from speakersdk.arrays import Waveform
+from speakersdk.audio.waveform import read_audio
+from speakersdk_training.data.corpus import Utterance, read_packs
+
+VARIABLE = "SPEAKERSDK_SPEECH_DATA"
+DATA = Path(os.environ.get(VARIABLE, REPOSITORY.parent / "shared" / "data"))
+TRIALS = DATA / "trials"
+
+
+def are_there() -> bool:
+    """Whether the corpora can be read."""
+    return (DATA / "manifest.jsonl").is_file()
+
+
+def require() -> None:
+    """End the process with status 2 and one sentence if there are no corpora.
+
+    Raises:
+        SystemExit: there are none.
+    """
+    if not are_there():
+        print(f"no speech corpora in {DATA}; name their folder in {VARIABLE}", file=sys.stderr)
+        raise SystemExit(2)
+
+
+def utterances(corpus: str, split: str) -> list[Utterance]:
+    """The utterances of one split of a corpus, in the order of the manifest."""
+    return [at for at in read_packs(DATA) if (at.corpus, at.split) == (corpus, split)]
+
+
+class Packs:
+    """The audio of utterances; a pack holds many of them and is decoded once."""
+
+    def __init__(self) -> None:
+        self._decoded: dict[Path, Waveform] = {}
+
+    def samples(self, utterance: Utterance) -> Waveform:
+        """Samples of an utterance: (n,) float32 at 16 kHz."""
+        if utterance.path not in self._decoded:
+            self._decoded[utterance.path] = read_audio(utterance.path)
+        length = utterance.num_samples
+        end = None if length is None else utterance.start + length
+        return self._decoded[utterance.path][utterance.start : end]

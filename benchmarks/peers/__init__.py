@@ -1,0 +1,1 @@
+"""Other people's encoders: Resemblyzer itself, and published ones rebuilt for their speed."""

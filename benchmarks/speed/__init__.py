@@ -1,0 +1,1 @@
+"""What the model, the stream, the scorer and a fresh process cost."""

@@ -1,0 +1,1 @@
+"""Training runs compared: architectures, recipes, throughput."""
