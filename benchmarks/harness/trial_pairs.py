@@ -14,11 +14,8 @@ import numpy.typing as npt
 
 from benchmarks.harness import corpora
 from speakersdk.arrays import Waveform
-from speakersdk.calibration.calibration import (
-    Calibration,
-    balanced_weights,
-    fit_calibration,
-)
+from speakersdk.calibration.calibration import Calibration
+from speakersdk.calibration.fit import balanced_weights, fit_calibration
 from speakersdk.encoder.interface import Encoding, SpeakerEncoder
 from speakersdk.encoder.load import load_encoder
 from speakersdk.evaluation.embedding_cache import EmbeddingCache

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from speakersdk.calibration.calibration import Calibration, balanced_weights, fit_calibration
+from speakersdk.calibration.calibration import Calibration
+from speakersdk.calibration.fit import balanced_weights, fit_calibration
 from speakersdk.encoder.load import SpeakerEncoder
 from speakersdk.evaluation.encode_trials import score_trials
 from speakersdk.evaluation.trials import (

@@ -9,32 +9,23 @@ as 1 / speech of each. Scores of long recordings lie higher and spread less, hen
 the same llr of impostors is rarer the longer they spoke, hence a threshold that falls with ln s.
 docs/decisions/0001 to 0003 have the figures.
 
-The weights are fitted by logistic regression on the development trials when a model is exported
-(N. Brummer, "Measuring, refining and calibrating speaker and language information", 2010, ch. 7),
-the thresholds by quantile regression of the nontarget trials' llr on ln s.
+`speakersdk.calibration.fit` finds the weights by logistic regression on the development trials when
+a model is exported, and the thresholds by quantile regression of the nontarget trials' llr on ln s.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from speakersdk.calibration.quantile_regression import upper_curve, upper_offset
-from speakersdk.calibration.regression import logistic_weights, rate_line
 from speakersdk.errors import ConfigError
 
 # Below this net speech the fit has seen no trials; INCONCLUSIVE is the honest answer.
 DEFAULT_MINIMUM_SPEECH_S = 0.8
-# False-accept rates for which thresholds are stored, if the trials support them.
-FAR_GRID = (0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001)
-# With 10 false accepts expected, the measured rate is within a factor of 2 (95 % interval).
-MINIMUM_FALSE_ACCEPTS = 10
-# Fewer false accepts do not tell how a threshold bends; it takes the shape of the next looser one.
-_SHAPED_FALSE_ACCEPTS = 100
 
 _Numbers = TypeVar("_Numbers", float, npt.NDArray[np.float64])
 
@@ -107,12 +98,12 @@ class Calibration:
         a_s, b_s = (
             min(max(side_s, self.minimum_speech_s), self.maximum_speech_s) for side_s in (a_s, b_s)
         )
-        return float(_harmonic_mean(a_s, b_s))
+        return float(harmonic_mean(a_s, b_s))
 
     def llr(self, score: float, *, enrolled_speech_s: float, probe_speech_s: float) -> float:
         """Log-likelihood ratio (natural log) of same speaker against different speakers."""
         log_speech = math.log(self.comparable_speech_s(enrolled_speech_s, probe_speech_s))
-        return self._slope(log_speech) * score + self._intercept(log_speech)
+        return self.score_weight(log_speech) * score + self._intercept(log_speech)
 
     def llrs(
         self, scores: npt.NDArray[np.float64], speech_s: npt.NDArray[np.float64]
@@ -124,9 +115,13 @@ class Calibration:
             speech_s: (N, 2) net speech of both sides.
         """
         a_s, b_s = np.clip(speech_s, self.minimum_speech_s, self.maximum_speech_s).T
-        comparable_s = _harmonic_mean(a_s, b_s)
+        comparable_s = harmonic_mean(a_s, b_s)
         log_speech = np.log(comparable_s)
-        return self._slope(log_speech) * scores + self._intercept(log_speech), comparable_s
+        return self.score_weight(log_speech) * scores + self._intercept(log_speech), comparable_s
+
+    def score_weight(self, log_speech: _Numbers) -> _Numbers:
+        """By how much the llr rises with the score, at the logarithm of so much speech."""
+        return self.scale + (self.speech_scale + self.speech_scale_curve * log_speech) * log_speech
 
     def operating_point(self, far: float) -> OperatingPoint:
         """The thresholds for an asked-for false-accept rate, log-linear between stored points.
@@ -165,9 +160,6 @@ class Calibration:
                 "likelier speaker or a cheaper false accept lowers it"
             )
 
-    def _slope(self, log_speech: _Numbers) -> _Numbers:
-        return self.scale + (self.speech_scale + self.speech_scale_curve * log_speech) * log_speech
-
     def _intercept(self, log_speech: _Numbers) -> _Numbers:
         curve = self.speech_weight_curve * log_speech
         return self.offset + (self.speech_weight + curve) * log_speech
@@ -193,143 +185,6 @@ class Calibration:
         return cls(**{**values, "operating_points": points})
 
 
-def fit_calibration(
-    scores: npt.ArrayLike,
-    labels: npt.ArrayLike,
-    speech_s: npt.ArrayLike,
-    *,
-    weights: npt.ArrayLike | None = None,
-    prior: float = 0.5,
-    minimum_speech_s: float = DEFAULT_MINIMUM_SPEECH_S,
-) -> Calibration:
-    """Fit the weights by logistic regression, and the thresholds by quantile regression.
-
-    Trials with a side of less than `minimum_speech_s` get no decision and are left out.
-
-    Args:
-        scores: (N,) higher = more alike.
-        labels: (N,) true = target trial.
-        speech_s: (N, 2) net speech of both sides.
-        weights: (N,) how much each trial counts among those of its kind in the llr, such as
-            `balanced_weights`; None = as much as any other. Thresholds count every trial once.
-        prior: share of target trials that the fit weighs the classes to; 0.5 minimises Cllr.
-        minimum_speech_s: of a decision.
-
-    Raises:
-        ValueError: shapes differ, values are not finite, or a weight is not above 0.
-        ConfigError: no trials of one kind, or scores that do not tell targets from nontargets.
-    """
-    values = np.asarray(scores, dtype=np.float64)
-    targets = np.asarray(labels, dtype=np.bool_)
-    seconds = np.asarray(speech_s, dtype=np.float64)
-    counts = np.ones(targets.shape) if weights is None else np.asarray(weights, dtype=np.float64)
-    shapes = (values.shape, targets.shape, counts.shape, seconds.shape)
-    if shapes != (values.shape[:1],) * 3 + ((*values.shape[:1], 2),):
-        raise ValueError(f"expected scores, labels, weights (N,) and speech_s (N, 2), got {shapes}")
-    if not (np.isfinite(values).all() and np.isfinite(seconds).all() and 0 < prior < 1):
-        raise ValueError("expected finite scores and speech_s, and a prior between 0 and 1")
-    if not (np.isfinite(counts).all() and (counts > 0).all()):
-        raise ValueError("expected finite weights above 0")
-    decided = (seconds >= minimum_speech_s).all(axis=1)
-    values, targets = values[decided], targets[decided]
-    seconds, counts = seconds[decided], counts[decided]
-    if targets.all() or not targets.any():
-        raise ConfigError(
-            f"expected target and nontarget trials with {minimum_speech_s:g} s of speech, got "
-            f"{targets.sum()} and {(~targets).sum()}; use other trials"
-        )
-    log_speech = np.log(_harmonic_mean(*seconds.T))
-    powers = np.column_stack([log_speech, log_speech**2])
-    offset, *fitted = logistic_weights(
-        np.column_stack([values, values[:, np.newaxis] * powers, powers]),
-        targets,
-        prior,
-        counts=counts,
-    )
-    calibration = Calibration(
-        offset=offset,
-        scale=fitted[0],
-        speech_scale=fitted[1],
-        speech_scale_curve=fitted[2],
-        speech_weight=fitted[3],
-        speech_weight_curve=fitted[4],
-        minimum_speech_s=minimum_speech_s,
-        maximum_speech_s=float(seconds.max()),
-        num_target=int(targets.sum()),
-        num_nontarget=int((~targets).sum()),
-        operating_points=(),
-    )
-    least = calibration._slope(log_speech).min()
-    if not least > 0:
-        raise ConfigError(
-            "expected scores that are higher for target trials, got a weight of "
-            f"{least:.3g}; the model does not tell these speakers apart"
-        )
-    llrs, _ = calibration.llrs(values, seconds)
-    return replace(calibration, operating_points=_operating_points(llrs, targets, log_speech))
-
-
-def balanced_weights(
-    labels: npt.ArrayLike, speakers: npt.ArrayLike, groups: npt.ArrayLike
-) -> npt.NDArray[np.float64]:
-    """Weights by which no length and no talkative speaker outweighs the others.
-
-    The trials of one kind in one group weigh 1 together. Within them a trial weighs as
-    1 / sqrt(n_a n_b) with n the number of trials of each of its two speakers.
-
-    Args:
-        labels: (N,) true = target trial.
-        speakers: (N, 2) of the two sides, numbered from 0.
-        groups: (N,) which trials are of one sort, such as of one list or length.
-
-    Returns:
-        (N,)
-    """
-    targets, sides, sorts = (
-        np.asarray(labels, bool), np.asarray(speakers, np.int64), np.asarray(groups)
-    )  # fmt: skip
-    weights = np.zeros(len(targets))
-    for sort in np.unique(sorts):
-        for kind in (targets, ~targets):
-            here = kind & (sorts == sort)
-            shares = 1 / np.sqrt(np.bincount(sides[here].ravel())[sides[here]].prod(axis=1))
-            weights[here] = shares / shares.sum()
-    return weights
-
-
-def _operating_points(
-    llrs: npt.NDArray[np.float64],
-    targets: npt.NDArray[np.bool_],
-    log_speech: npt.NDArray[np.float64],
-) -> tuple[OperatingPoint, ...]:
-    """Thresholds of each supported rate: none accepts a larger share of the nontargets."""
-    points: list[OperatingPoint] = []
-    slope = curve = 0.0
-    for far in FAR_GRID:
-        # The small addition keeps 0.001 * 80000 from rounding to 79.
-        num_accepted = math.floor(far * np.count_nonzero(~targets) + 1e-9)
-        if num_accepted < MINIMUM_FALSE_ACCEPTS:
-            break
-        if num_accepted >= _SHAPED_FALSE_ACCEPTS:
-            _, slope, curve = upper_curve(llrs[~targets], log_speech[~targets], num_accepted)
-        shape = (slope + curve * log_speech) * log_speech
-        llr = upper_offset((llrs - shape)[~targets], num_accepted)
-        thresholds = llr + shape
-        rejected = (llrs < thresholds)[targets]
-        frr_logit, frr_slope = rate_line(rejected, log_speech[targets])
-        points.append(
-            OperatingPoint(
-                far=far,
-                frr=float(rejected.mean()),
-                llr=llr,
-                llr_slope=slope,
-                llr_curve=curve,
-                frr_logit=frr_logit,
-                frr_slope=frr_slope,
-            )
-        )
-    return tuple(points)
-
-
-def _harmonic_mean(a: _Numbers, b: _Numbers) -> _Numbers:
+def harmonic_mean(a: _Numbers, b: _Numbers) -> _Numbers:
+    """Comparable speech of two sides with `a` and `b` seconds."""
     return 2 / (1 / a + 1 / b)

@@ -1,9 +1,14 @@
-"""Logistic regression of trials, such that the weighted sum of the inputs is an llr.
+"""The two regressions of a calibration: trials to an llr, and llrs to a threshold.
+
+Logistic regression makes the weighted sum of the inputs an llr:
 
     llr = w0 + w1 x1 + ... + wK xK
 
 Targets and nontargets are weighed to a stated prior, whatever their numbers (N. Brummer,
 "Measuring, refining and calibrating speaker and language information", 2010, ch. 7).
+
+Quantile regression finds a threshold that a stated number of trials exceeds, whatever their speech
+(R. Koenker and G. Bassett, "Regression quantiles", Econometrica 46, 1978).
 """
 
 from __future__ import annotations
@@ -21,6 +26,9 @@ _ROUNDING: Final = 1e-9
 # Ridge on the standardised weights, where the trials weigh N together: keeps separable data finite
 # and moves nothing on 10^4 trials.
 _RIDGE: Final = 1e-3
+_REWEIGHTINGS: Final = 60
+# Quantile regression tells residuals apart down to a hundredth of an llr.
+_LEAST_RESIDUAL: Final = 0.01
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +114,42 @@ def rate_line(
     share = count / total
     offset, slope = logistic_weights(positions[:, np.newaxis], happened, share)
     return offset + math.log(share / (1 - share)), slope
+
+
+def upper_curve(
+    values: npt.NDArray[np.float64], positions: npt.NDArray[np.float64], num_above: int
+) -> tuple[float, float, float]:
+    """Offset, slope and curve (of the square) with at most `num_above` values on or above.
+
+    By reweighted least squares, then the offset to the exact number.
+
+    Args:
+        values, positions: (N,) what lies above, and where along the curve.
+        num_above: fewer than N.
+    """
+    share = num_above / len(values)
+    design = np.column_stack([np.ones(len(values)), positions, positions**2])
+    weights: npt.NDArray[np.float64] = np.ones(len(values))
+    line: npt.NDArray[np.float64] = np.zeros(3)
+    for _ in range(_REWEIGHTINGS if np.ptp(positions) > 0 else 0):
+        weighed = design * weights[:, np.newaxis]
+        # Least squares of least length: few positions leave the curve undetermined.
+        found = np.linalg.lstsq(weighed.T @ design, weighed.T @ values, rcond=1e-10)[0]
+        line = np.asarray(found, np.float64)
+        rest = values - design @ line
+        # The pinball loss as a weighted square, rounded off where a value lies on the curve.
+        weights = np.where(rest > 0, 1 - share, share) / np.maximum(np.abs(rest), _LEAST_RESIDUAL)
+    return (
+        upper_offset(values - design[:, 1:] @ line[1:], num_above),
+        float(line[1]),
+        float(line[2]),
+    )
+
+
+def upper_offset(values: npt.NDArray[np.float64], num_above: int) -> float:
+    """The least threshold with at most `num_above` of the (N,) values at or above it."""
+    place = len(values) - 1 - num_above
+    return float(np.nextafter(np.partition(values, place)[place], np.inf))
 
 
 def _importance(

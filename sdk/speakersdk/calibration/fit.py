@@ -1,0 +1,219 @@
+"""Fit a calibration on trials: the weights of its formula, and a threshold for each error rate.
+
+trials with enough speech -> logistic regression -> llrs -> quantile regression -> operating points
+
+Export fits the calibration of a model, benchmarks fit their own; the runtime only reads one.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from speakersdk.calibration.calibration import (
+    DEFAULT_MINIMUM_SPEECH_S,
+    Calibration,
+    OperatingPoint,
+    harmonic_mean,
+)
+from speakersdk.calibration.regression import (
+    logistic_weights,
+    rate_line,
+    upper_curve,
+    upper_offset,
+)
+from speakersdk.errors import ConfigError
+
+# False-accept rates for which thresholds are stored, if the trials support them.
+FAR_GRID: Final = (0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001)
+# With 10 false accepts expected, the measured rate is within a factor of 2 (95 % interval).
+MINIMUM_FALSE_ACCEPTS: Final = 10
+# Fewer false accepts do not tell how a threshold bends; it takes the shape of the next looser one.
+_SHAPED_FALSE_ACCEPTS: Final = 100
+
+_Floats = npt.NDArray[np.float64]
+_Flags = npt.NDArray[np.bool_]
+
+
+def fit_calibration(
+    scores: npt.ArrayLike,
+    labels: npt.ArrayLike,
+    speech_s: npt.ArrayLike,
+    *,
+    weights: npt.ArrayLike | None = None,
+    prior: float = 0.5,
+    minimum_speech_s: float = DEFAULT_MINIMUM_SPEECH_S,
+) -> Calibration:
+    """Fit the weights by logistic regression, and the thresholds by quantile regression.
+
+    Trials with a side of less than `minimum_speech_s` get no decision and are left out.
+
+    Args:
+        scores: (N,) higher = more alike.
+        labels: (N,) true = target trial.
+        speech_s: (N, 2) net speech of both sides.
+        weights: (N,) how much each trial counts among those of its kind in the llr, such as
+            `balanced_weights`; None = as much as any other. Thresholds count every trial once.
+        prior: share of target trials that the fit weighs the classes to; 0.5 minimises Cllr.
+        minimum_speech_s: of a decision.
+
+    Raises:
+        ValueError: shapes differ, values are not finite, or a weight is not above 0.
+        ConfigError: no trials of one kind, or scores that do not tell targets from nontargets.
+    """
+    if not 0 < prior < 1:
+        raise ValueError(f"expected a prior between 0 and 1, got {prior}")
+    trials = _Trials.checked(scores, labels, speech_s, weights).with_speech(minimum_speech_s)
+    calibration = _weighed(trials, prior, minimum_speech_s)
+    llrs, comparable_s = calibration.llrs(trials.scores, trials.speech_s)
+    points = _operating_points(llrs, trials.targets, np.log(comparable_s))
+    return replace(calibration, operating_points=points)
+
+
+def balanced_weights(
+    labels: npt.ArrayLike, speakers: npt.ArrayLike, groups: npt.ArrayLike
+) -> npt.NDArray[np.float64]:
+    """Weights by which no length and no talkative speaker outweighs the others.
+
+    The trials of one kind in one group weigh 1 together. Within them a trial weighs as
+    1 / sqrt(n_a n_b) with n the number of trials of each of its two speakers.
+
+    Args:
+        labels: (N,) true = target trial.
+        speakers: (N, 2) of the two sides, numbered from 0.
+        groups: (N,) which trials are of one sort, such as of one list or length.
+
+    Returns:
+        (N,)
+    """
+    targets, sides, sorts = (
+        np.asarray(labels, bool), np.asarray(speakers, np.int64), np.asarray(groups)
+    )  # fmt: skip
+    weights = np.zeros(len(targets))
+    for sort in np.unique(sorts):
+        for kind in (targets, ~targets):
+            here = kind & (sorts == sort)
+            shares = 1 / np.sqrt(np.bincount(sides[here].ravel())[sides[here]].prod(axis=1))
+            weights[here] = shares / shares.sum()
+    return weights
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Trials:
+    """Arrays of one entry per trial; `speech_s` has both sides: (N, 2)."""
+
+    scores: _Floats
+    targets: _Flags
+    speech_s: _Floats
+    counts: _Floats
+
+    @classmethod
+    def checked(
+        cls,
+        scores: npt.ArrayLike,
+        labels: npt.ArrayLike,
+        speech_s: npt.ArrayLike,
+        weights: npt.ArrayLike | None,
+    ) -> _Trials:
+        """Raises ValueError where shapes differ or a value is out of range."""
+        values = np.asarray(scores, dtype=np.float64)
+        targets = np.asarray(labels, dtype=np.bool_)
+        seconds = np.asarray(speech_s, dtype=np.float64)
+        counts = np.ones(targets.shape) if weights is None else np.asarray(weights, np.float64)
+        shapes = (values.shape, targets.shape, counts.shape, seconds.shape)
+        if shapes != (values.shape[:1],) * 3 + ((*values.shape[:1], 2),):
+            raise ValueError(
+                f"expected scores, labels, weights (N,) and speech_s (N, 2), got {shapes}"
+            )
+        if not (np.isfinite(values).all() and np.isfinite(seconds).all()):
+            raise ValueError("expected finite scores and speech_s")
+        if not (np.isfinite(counts).all() and (counts > 0).all()):
+            raise ValueError("expected finite weights above 0")
+        return cls(values, targets, seconds, counts)
+
+    def with_speech(self, minimum_s: float) -> _Trials:
+        """The trials whose sides both have so much speech.
+
+        Raises:
+            ConfigError: they are all of one kind.
+        """
+        decided = (self.speech_s >= minimum_s).all(axis=1)
+        targets = self.targets[decided]
+        if targets.all() or not targets.any():
+            raise ConfigError(
+                f"expected target and nontarget trials with {minimum_s:g} s of speech, got "
+                f"{targets.sum()} and {(~targets).sum()}; use other trials"
+            )
+        return _Trials(self.scores[decided], targets, self.speech_s[decided], self.counts[decided])
+
+
+def _weighed(trials: _Trials, prior: float, minimum_speech_s: float) -> Calibration:
+    """The calibration without operating points.
+
+    Raises:
+        ConfigError: the scores do not tell targets from nontargets.
+    """
+    scores, log_speech = trials.scores, np.log(harmonic_mean(*trials.speech_s.T))
+    powers = np.column_stack([log_speech, log_speech**2])
+    offset, *fitted = logistic_weights(
+        np.column_stack([scores, scores[:, np.newaxis] * powers, powers]),
+        trials.targets,
+        prior,
+        counts=trials.counts,
+    )
+    calibration = Calibration(
+        offset=offset,
+        scale=fitted[0],
+        speech_scale=fitted[1],
+        speech_scale_curve=fitted[2],
+        speech_weight=fitted[3],
+        speech_weight_curve=fitted[4],
+        minimum_speech_s=minimum_speech_s,
+        maximum_speech_s=float(trials.speech_s.max()),
+        num_target=int(trials.targets.sum()),
+        num_nontarget=int((~trials.targets).sum()),
+        operating_points=(),
+    )
+    least = calibration.score_weight(log_speech).min()
+    if not least > 0:
+        raise ConfigError(
+            "expected scores that are higher for target trials, got a weight of "
+            f"{least:.3g}; the model does not tell these speakers apart"
+        )
+    return calibration
+
+
+def _operating_points(
+    llrs: _Floats, targets: _Flags, log_speech: _Floats
+) -> tuple[OperatingPoint, ...]:
+    """Thresholds of each supported rate: none accepts a larger share of the nontargets."""
+    others = ~targets
+    points: list[OperatingPoint] = []
+    slope = curve = 0.0
+    for far in FAR_GRID:
+        # The small addition keeps 0.001 * 80000 from rounding to 79.
+        num_accepted = math.floor(far * np.count_nonzero(others) + 1e-9)
+        if num_accepted < MINIMUM_FALSE_ACCEPTS:
+            break
+        if num_accepted >= _SHAPED_FALSE_ACCEPTS:
+            _, slope, curve = upper_curve(llrs[others], log_speech[others], num_accepted)
+        shape = (slope + curve * log_speech) * log_speech
+        llr = upper_offset((llrs - shape)[others], num_accepted)
+        rejected = (llrs < llr + shape)[targets]
+        frr_logit, frr_slope = rate_line(rejected, log_speech[targets])
+        points.append(
+            OperatingPoint(
+                far=far,
+                frr=float(rejected.mean()),
+                llr=llr,
+                llr_slope=slope,
+                llr_curve=curve,
+                frr_logit=frr_logit,
+                frr_slope=frr_slope,
+            )
+        )
+    return tuple(points)
