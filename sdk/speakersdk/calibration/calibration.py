@@ -17,7 +17,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, fields
-from typing import Any, TypeVar
+from itertools import pairwise
+from typing import Any, Final, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -25,7 +26,13 @@ import numpy.typing as npt
 from speakersdk.errors import ConfigError
 
 # Below this net speech the fit has seen no trials; INCONCLUSIVE is the honest answer.
-DEFAULT_MINIMUM_SPEECH_S = 0.8
+DEFAULT_MINIMUM_SPEECH_S: Final = 0.8
+# What no fit reaches. The default model's llr of two equal embeddings is 17 and the weight of its
+# score 915; a fit on a dozen trials had an llr of -151 at the shortest speech.
+_MAXIMUM_LLR: Final = 1000.0
+_MAXIMUM_WEIGHT: Final = 1e6
+_MAXIMUM_TRIALS: Final = 10**12
+_MAXIMUM_SPEECH_S: Final = 86_400.0  # a day
 
 _Numbers = TypeVar("_Numbers", float, npt.NDArray[np.float64])
 
@@ -51,6 +58,14 @@ class OperatingPoint:
     frr_logit: float
     frr_slope: float
     llr_curve: float = 0.0
+
+    def __post_init__(self) -> None:
+        _check_numbers(self)
+        if not (0 < self.far < 1 and 0 <= self.frr <= 1):
+            raise ConfigError(
+                "expected a false-accept rate between 0 and 1 and a false-reject rate from 0 to 1, "
+                f"got {self.far:g} and {self.frr:g}"
+            )
 
     def threshold(self, speech_s: float) -> float:
         """Accept when the llr is at least this; see `Calibration.comparable_speech_s`."""
@@ -93,6 +108,63 @@ class Calibration:
     num_nontarget: int
     operating_points: tuple[OperatingPoint, ...]
 
+    def __post_init__(self) -> None:
+        """Refuse what cannot have been fitted: an infinite offset would accept everybody.
+
+        Raises:
+            ConfigError: names the value.
+        """
+        _check_numbers(self)
+        if not 0 < self.minimum_speech_s <= self.maximum_speech_s <= _MAXIMUM_SPEECH_S:
+            raise ConfigError(
+                "expected minimum_speech_s above 0 and at most maximum_speech_s, and that at most "
+                f"{_MAXIMUM_SPEECH_S:g}, got {self.minimum_speech_s:g} and "
+                f"{self.maximum_speech_s:g}"
+            )
+        if min(self.num_target, self.num_nontarget) < 1:
+            raise ConfigError(
+                "expected at least one target and one nontarget trial, got "
+                f"{self.num_target} and {self.num_nontarget}"
+            )
+        fars = [point.far for point in self.operating_points]
+        if any(strict >= loose for loose, strict in pairwise(fars)):
+            raise ConfigError(f"expected operating points by falling rate, got rates of {fars}")
+        self._check_curves()
+
+    def _check_curves(self) -> None:
+        """Check the formula and the thresholds at every length that they may be asked for."""
+        least, _ = self._extremes(self.scale, self.speech_scale, self.speech_scale_curve)
+        if not least > 0:
+            raise ConfigError(
+                "expected scores that are higher for the same speaker, got a weight of the score "
+                f"of {least:.3g}; the model does not tell speakers apart"
+            )
+        curves = {
+            "offset": (self.offset, self.speech_weight, self.speech_weight_curve),
+            **{
+                f"threshold for a rate of {point.far:g}": (
+                    point.llr, point.llr_slope, point.llr_curve
+                )
+                for point in self.operating_points
+            },
+        }  # fmt: skip
+        for name, curve in curves.items():
+            furthest = max(self._extremes(*curve), key=abs)
+            if not abs(furthest) <= _MAXIMUM_LLR:
+                raise ConfigError(
+                    f"expected the {name} within {_MAXIMUM_LLR:g} of 0 at every length of speech, "
+                    f"got {furthest:.3g}"
+                )
+
+    def _extremes(self, constant: float, slope: float, curve: float) -> tuple[float, float]:
+        """Least and largest value of the parabola in ln s between the lengths of the fit."""
+        ends = math.log(self.minimum_speech_s), math.log(self.maximum_speech_s)
+        places = list(ends)
+        if curve != 0 and ends[0] < -slope / (2 * curve) < ends[1]:
+            places.append(-slope / (2 * curve))
+        values = [constant + (slope + curve * place) * place for place in places]
+        return min(values), max(values)
+
     def comparable_speech_s(self, a_s: float, b_s: float) -> float:
         """S of the formulas: harmonic mean of both sides' speech, each held to that of the fit."""
         a_s, b_s = (
@@ -103,7 +175,7 @@ class Calibration:
     def llr(self, score: float, *, enrolled_speech_s: float, probe_speech_s: float) -> float:
         """Log-likelihood ratio (natural log) of same speaker against different speakers."""
         log_speech = math.log(self.comparable_speech_s(enrolled_speech_s, probe_speech_s))
-        return self.score_weight(log_speech) * score + self._intercept(log_speech)
+        return self._score_weight(log_speech) * score + self._intercept(log_speech)
 
     def llrs(
         self, scores: npt.NDArray[np.float64], speech_s: npt.NDArray[np.float64]
@@ -117,11 +189,7 @@ class Calibration:
         a_s, b_s = np.clip(speech_s, self.minimum_speech_s, self.maximum_speech_s).T
         comparable_s = harmonic_mean(a_s, b_s)
         log_speech = np.log(comparable_s)
-        return self.score_weight(log_speech) * scores + self._intercept(log_speech), comparable_s
-
-    def score_weight(self, log_speech: _Numbers) -> _Numbers:
-        """By how much the llr rises with the score, at the logarithm of so much speech."""
-        return self.scale + (self.speech_scale + self.speech_scale_curve * log_speech) * log_speech
+        return self._score_weight(log_speech) * scores + self._intercept(log_speech), comparable_s
 
     def operating_point(self, far: float) -> OperatingPoint:
         """The thresholds for an asked-for false-accept rate, log-linear between stored points.
@@ -160,6 +228,9 @@ class Calibration:
                 "likelier speaker or a cheaper false accept lowers it"
             )
 
+    def _score_weight(self, log_speech: _Numbers) -> _Numbers:
+        return self.scale + (self.speech_scale + self.speech_scale_curve * log_speech) * log_speech
+
     def _intercept(self, log_speech: _Numbers) -> _Numbers:
         curve = self.speech_weight_curve * log_speech
         return self.offset + (self.speech_weight + curve) * log_speech
@@ -180,7 +251,12 @@ class Calibration:
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Calibration:
-        """Rebuild from `dataclasses.asdict`."""
+        """Rebuild from `dataclasses.asdict`.
+
+        Raises:
+            ConfigError: a value is out of range.
+            KeyError, TypeError: a field is missing or unknown.
+        """
         points = tuple(OperatingPoint(**point) for point in values["operating_points"])
         return cls(**{**values, "operating_points": points})
 
@@ -188,3 +264,24 @@ class Calibration:
 def harmonic_mean(a: _Numbers, b: _Numbers) -> _Numbers:
     """Comparable speech of two sides with `a` and `b` seconds."""
     return 2 / (1 / a + 1 / b)
+
+
+def _check_numbers(values: Calibration | OperatingPoint) -> None:
+    """Refuse a field that is no number or beyond any fit.
+
+    Raises:
+        ConfigError: names the field.
+    """
+    for field in fields(values):
+        if field.name == "operating_points":
+            continue
+        value = getattr(values, field.name)
+        is_count = field.name.startswith("num_")
+        kind, most = ("whole number", _MAXIMUM_TRIALS) if is_count else ("number", _MAXIMUM_WEIGHT)
+        types = int if is_count else int | float
+        is_right = isinstance(value, types) and not isinstance(value, bool)
+        if not (is_right and abs(value) <= most):
+            got = repr(value)[:20]
+            raise ConfigError(
+                f"expected {field.name} to be a {kind} of at most {most:g}, got {got}"
+            )

@@ -111,5 +111,7 @@ class ModelManifest:
             return cls(**decoded)
         except ManifestError:
             raise
-        except (KeyError, TypeError, ValueError, SpeakerSdkError) as error:
+        except SpeakerSdkError as error:
+            raise ManifestError(f"the manifest is not valid: {error}") from error
+        except (KeyError, TypeError, ValueError) as error:
             raise ManifestError(f"the manifest is not valid: {error!r}") from error

@@ -1,5 +1,6 @@
 import dataclasses
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -134,3 +135,68 @@ def test_a_calibration_without_curves_is_read() -> None:
     assert read.llr(-1.0, enrolled_speech_s=4.0, probe_speech_s=4.0) == pytest.approx(
         4.0 - 2.0 + (0.5 - 0.25) * log
     )
+
+
+NUMBERS = [
+    field.name for field in dataclasses.fields(Calibration) if field.name != "operating_points"
+]
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+@pytest.mark.parametrize(
+    "value", [math.inf, -math.inf, math.nan, 1e30, pytest.param(10**400, id="10^400"), "1", None]
+)
+def test_a_field_that_no_fit_gives_is_refused(name: str, value: object) -> None:
+    with pytest.raises(ConfigError, match=r"^expected .*, got "):
+        dataclasses.replace(CALIBRATION, **{name: value})
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"offset": 1001.0, "speech_weight": 0.0, "speech_weight_curve": 0.0}, "offset within"),
+        ({"speech_weight": -800.0}, "offset within"),
+        ({"scale": -1.0}, "higher for the same speaker"),
+        ({"scale": 0.0}, "higher for the same speaker"),
+        ({"speech_scale": -2.0}, "higher for the same speaker"),
+        ({"minimum_speech_s": 0.0}, "minimum_speech_s above 0"),
+        ({"minimum_speech_s": 9.0}, "at most maximum_speech_s"),
+        ({"maximum_speech_s": 90_000.0}, "at most 86400"),
+        ({"num_target": 0}, "at least one target"),
+        ({"num_nontarget": -5}, "one nontarget"),
+        ({"operating_points": POINTS[::-1]}, "falling rate"),
+        ({"operating_points": (POINTS[0], POINTS[0])}, "falling rate"),
+    ],
+)
+def test_a_formula_that_no_fit_gives_is_refused(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        dataclasses.replace(CALIBRATION, **changes)
+
+
+def test_the_weight_of_a_score_is_above_0_between_the_ends_as_well() -> None:
+    # 2 + curve (l - 1)^2 - curve has its least value, 2 - curve, at l = 1, which is e s of speech.
+    dataclasses.replace(CALIBRATION, speech_scale=-3.8, speech_scale_curve=1.9)
+    with pytest.raises(ConfigError, match=r"of -0\.1;"):
+        dataclasses.replace(CALIBRATION, speech_scale=-4.2, speech_scale_curve=2.1)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"far": 0.0}, "false-accept rate between 0 and 1"),
+        ({"far": 1.0}, "false-accept rate between 0 and 1"),
+        ({"frr": 1.5}, "false-reject rate from 0 to 1"),
+        ({"frr": -0.1}, "false-reject rate from 0 to 1"),
+        ({"llr": -math.inf}, "llr to be a number"),
+        ({"llr": -1e5}, r"rate of 0\.1 within 1000"),
+        ({"llr_slope": 1e5}, r"rate of 0\.1 within 1000"),
+        ({"frr_slope": math.nan}, "frr_slope to be a number"),
+    ],
+)
+def test_an_operating_point_that_no_fit_gives_is_refused(
+    changes: dict[str, Any], message: str
+) -> None:
+    values = dataclasses.asdict(CALIBRATION)
+    values["operating_points"] = [dataclasses.asdict(POINTS[0]) | changes]
+    with pytest.raises(ConfigError, match=message):
+        Calibration.from_json(values)

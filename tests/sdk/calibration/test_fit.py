@@ -184,7 +184,7 @@ def test_both_kinds_of_trials_are_needed(labels: list[bool]) -> None:
 
 
 def test_scores_that_rank_the_wrong_way_are_refused() -> None:
-    with pytest.raises(ConfigError, match="higher for target"):
+    with pytest.raises(ConfigError, match="higher for the same speaker"):
         fit_calibration([0.0, 1.0, 2.0, 3.0], [True, True, False, False], [[1.0, 1.0]] * 4)
 
 

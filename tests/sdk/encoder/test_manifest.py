@@ -1,5 +1,6 @@
 import dataclasses
 import json
+import math
 from typing import Any
 
 import pytest
@@ -85,6 +86,29 @@ def test_a_manifest_that_is_not_valid_is_refused(field: str, value: str, message
     metadata = manifest().to_metadata() | {f"speakersdk.{field}": value}
     with pytest.raises(ManifestError, match=message):
         ModelManifest.from_metadata(metadata)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("offset", math.inf),
+        ("offset", math.nan),
+        ("scale", 1e300),
+        ("scale", -2.0),
+        ("speech_scale", -math.inf),
+        ("minimum_speech_s", 0),
+        ("maximum_speech_s", "long"),
+        ("num_nontarget", 0.5),
+        (
+            "operating_points",
+            [dataclasses.asdict(point) for point in CALIBRATION.operating_points[::-1]],
+        ),
+    ],
+)
+def test_a_calibration_that_would_mislead_is_refused(name: str, value: object) -> None:
+    values = json.dumps(dataclasses.asdict(CALIBRATION) | {name: value})
+    with pytest.raises(ManifestError, match=r"the manifest is not valid: expected .*, got"):
+        ModelManifest.from_metadata(manifest().to_metadata() | {"speakersdk.calibration": values})
 
 
 @pytest.mark.parametrize("field", ["name", "frontend", "calibration", "training_corpora"])
