@@ -20,9 +20,9 @@ from speakersdk.encoder.load import load_encoder
 from speakersdk.errors import SpeakerSdkError
 from speakersdk.files import file_sha256
 from speakersdk.models import default_model_path
-from speakersdk.runtime.compute_device import PROVIDERS, ComputeDevice
 from speakersdk.runtime.engine_cache import default_cache_folder
 from speakersdk.runtime.libraries import gpus, missing_libraries, tensorrt_version
+from speakersdk.runtime.options import PROVIDERS, ComputeDevice
 from speakersdk.runtime.providers import check_usable, missing_of
 from speakersdk.runtime.session import TELEMETRY_SWITCH, import_onnxruntime
 from speakersdk.scoring import available_kernels, kernel

@@ -33,7 +33,7 @@ from speakersdk.errors import (
 )
 from speakersdk.models import default_model_path
 from speakersdk.recalibration.profile import CalibrationProfile, find_profile
-from speakersdk.runtime.compute_device import Precision
+from speakersdk.runtime.options import Precision
 from speakersdk.scoring import symmetric_kl, symmetric_kl_to_many
 from speakersdk.streaming.pool import StreamPool
 from speakersdk.streaming.stream import SILENCE_S, SpeakerStream, StreamOptions, hop_sizes

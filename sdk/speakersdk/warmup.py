@@ -17,7 +17,7 @@ from speakersdk.arrays import Waveform
 from speakersdk.encoder.hop import HopEncoder, HopSizes
 from speakersdk.encoder.load import SpeakerEncoder, hop_encoder, load_encoder
 from speakersdk.errors import ConfigError
-from speakersdk.runtime.compute_device import Precision
+from speakersdk.runtime.options import Precision
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from typing import get_args
 from speakersdk.cli import arguments as shared
 from speakersdk.cli.output import print_json, print_table
 from speakersdk.models import default_model_path
-from speakersdk.runtime.compute_device import Precision
+from speakersdk.runtime.options import Precision
 
 
 def add_command(commands: shared.Subparsers) -> None:

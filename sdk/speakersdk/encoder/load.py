@@ -18,8 +18,7 @@ from speakersdk.encoder.utterance import StatefulEncoder, offline_shapes
 from speakersdk.encoder.windowed import WindowedEncoder, window_shapes
 from speakersdk.encoder.windowed_hop_encoder import WindowedHopEncoder
 from speakersdk.errors import ManifestError
-from speakersdk.runtime.compute_device import Precision
-from speakersdk.runtime.options import SessionOptions
+from speakersdk.runtime.options import Precision, SessionOptions
 from speakersdk.runtime.session import OnnxSession, open_session
 
 __all__ = [

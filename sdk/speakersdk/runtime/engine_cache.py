@@ -31,7 +31,7 @@ class EngineKey:
         model_sha256: of the whole model file, so that two models of one structure stay apart.
         onnxruntime, tensorrt: versions.
         gpu: its name and compute capability.
-        precision: see `speakersdk.runtime.compute_device.Precision`.
+        precision: see `speakersdk.runtime.options.Precision`.
         shapes: of the inputs.
     """
 

@@ -14,8 +14,8 @@ from types import ModuleType
 from typing import Final
 
 from speakersdk.errors import MissingDependencyError
-from speakersdk.runtime.compute_device import ComputeDevice, Precision
 from speakersdk.runtime.libraries import gpus, missing_libraries, needed_libraries
+from speakersdk.runtime.options import ComputeDevice, Precision
 
 Shapes = Mapping[str, tuple[int, ...]]
 
@@ -90,7 +90,7 @@ def provider_options(
 
     Args:
         device: what was asked for.
-        precision: see `speakersdk.runtime.compute_device.Precision`.
+        precision: see `speakersdk.runtime.options.Precision`.
         shapes: of every input; TensorRT then builds for these alone.
         engine_folder: where TensorRT keeps what it built; None = nowhere.
     """

@@ -22,10 +22,9 @@ import numpy as np
 from speakersdk.errors import InferenceError, MissingDependencyError
 from speakersdk.files import file_sha256
 from speakersdk.runtime.bound_call import Arrays, BoundCall, Carried, translated
-from speakersdk.runtime.compute_device import AUTO, ComputeDevice, candidates
 from speakersdk.runtime.engine_cache import EngineCache, EngineKey
 from speakersdk.runtime.libraries import gpus, tensorrt_version
-from speakersdk.runtime.options import SessionOptions
+from speakersdk.runtime.options import AUTO, ComputeDevice, SessionOptions, candidates
 from speakersdk.runtime.providers import (
     Shapes,
     check_usable,

@@ -13,8 +13,8 @@ from types import ModuleType
 import pytest
 
 from speakersdk.errors import MissingDependencyError
-from speakersdk.runtime.compute_device import PROVIDERS, ComputeDevice
 from speakersdk.runtime.libraries import gpus
+from speakersdk.runtime.options import PROVIDERS, ComputeDevice
 from speakersdk.runtime.providers import (
     check_usable,
     missing_of,

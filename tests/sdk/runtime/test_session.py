@@ -11,9 +11,8 @@ import pytest
 
 from speakersdk.errors import ConfigError, InferenceError, MissingDependencyError
 from speakersdk.runtime import session as onnx_session
-from speakersdk.runtime.compute_device import ComputeDevice
 from speakersdk.runtime.libraries import gpus
-from speakersdk.runtime.options import SessionOptions
+from speakersdk.runtime.options import ComputeDevice, SessionOptions
 from speakersdk.runtime.session import OnnxSession, open_session
 
 MODELS = Path(__file__).parents[2] / "data" / "models"
