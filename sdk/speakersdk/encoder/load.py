@@ -64,7 +64,7 @@ def load_encoder(
     is_stateful = manifest.mode == "stateful"
     if options != on_cpu:
         shapes = offline_shapes(manifest) if is_stateful else window_shapes(manifest)
-        session = open_session(path, options, shapes=shapes)
+        session = session.reopened(options, shapes=shapes)
     return StatefulEncoder(session, manifest) if is_stateful else WindowedEncoder(session, manifest)
 
 

@@ -7,12 +7,13 @@ onnxruntime is imported when the first session is opened, after its telemetry wa
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sys
 import warnings
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
@@ -20,7 +21,6 @@ from typing import Any, Final
 import numpy as np
 
 from speakersdk.errors import InferenceError, MissingDependencyError
-from speakersdk.files import file_sha256
 from speakersdk.runtime.bound_call import Arrays, BoundCall, Carried, translated
 from speakersdk.runtime.engine_cache import EngineCache, EngineKey
 from speakersdk.runtime.libraries import gpus, tensorrt_version
@@ -36,6 +36,24 @@ TELEMETRY_SWITCH: Final = "ORT_DISABLE_TELEMETRY"
 # Operators with weights do nearly all of the work: a device that leaves one of them to another does
 # not run the model.
 _WEIGHTY: Final = frozenset({"Conv", "Gemm", "MatMul", "LSTM"})
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class _ModelFile:
+    """The bytes of a file: every session of a model has the same, whatever becomes of the file."""
+
+    path: Path
+    content: bytes
+
+    @classmethod
+    def read(cls, path: str | os.PathLike[str]) -> _ModelFile:
+        """Raises InferenceError where there is no file, or none that can be read."""
+        if not Path(path).is_file():
+            raise InferenceError(f"expected an ONNX file at {os.fspath(path)}, found none")
+        try:
+            return cls(Path(path), Path(path).read_bytes())
+        except OSError as error:
+            raise InferenceError(f"cannot load {os.fspath(path)}: {error.strerror}") from error
 
 
 class OnnxSession:
@@ -57,14 +75,14 @@ class OnnxSession:
         self,
         session: Any,
         runtime: ModuleType,
-        path: Path,
+        file: _ModelFile,
         options: SessionOptions,
         device: ComputeDevice,
         shapes: Shapes | None = None,
     ) -> None:
         self._session = session
         self._runtime = runtime
-        self._path = path
+        self._file = file
         self._options = options
         self._by_shapes: dict[tuple[tuple[str, tuple[int, ...]], ...], OnnxSession] = {}
         self.num_calls_on_cpu = 0
@@ -90,6 +108,18 @@ class OnnxSession:
         fixed = self._options.fixed_shapes
         return self.device.kind != "cpu" if fixed is None else fixed
 
+    def reopened(self, options: SessionOptions, *, shapes: Shapes | None = None) -> OnnxSession:
+        """The same bytes under other options, without reading the file again.
+
+        Args:
+            options: how to run them.
+            shapes: see `open_session`.
+
+        Raises:
+            ConfigError, MissingDependencyError, InferenceError: see `open_session`.
+        """
+        return _open(self._file, options, shapes)
+
     def with_shapes(self, shapes: Shapes) -> OnnxSession:
         """A session for these shapes of the inputs alone; itself where shapes may vary.
 
@@ -100,7 +130,7 @@ class OnnxSession:
             return self
         key = tuple(sorted(shapes.items()))
         if key not in self._by_shapes:
-            session = _open_on(self.device, self._path, self._options, shapes)
+            session = _open_on(self.device, self._file, self._options, shapes)
             session.choice = self.choice
             self._by_shapes[key] = session
         return self._by_shapes[key]
@@ -132,7 +162,7 @@ class OnnxSession:
             return self.run(feeds)
         if self._on_cpu is None:
             options = replace(self._options, precision="fp32", fixed_shapes=False)
-            self._on_cpu = _open_on(ComputeDevice("cpu"), self._path, options, None)
+            self._on_cpu = _open_on(ComputeDevice("cpu"), self._file, options, None)
         self.num_calls_on_cpu += 1
         return self._on_cpu.run(feeds)
 
@@ -224,7 +254,7 @@ def open_session(
     *,
     shapes: Shapes | None = None,
 ) -> OnnxSession:
-    """Load an ONNX file.
+    """Load an ONNX file, which is read once: other sessions of it share its bytes.
 
     Args:
         path: the file.
@@ -236,44 +266,46 @@ def open_session(
         MissingDependencyError: no onnxruntime; or, if strict, the named device lacks a library.
         InferenceError: the file cannot be loaded; or, if strict, the device does not run it.
     """
-    options = options or SessionOptions()
-    if not Path(path).is_file():
-        raise InferenceError(f"expected an ONNX file at {os.fspath(path)}, found none")
+    return _open(_ModelFile.read(path), options or SessionOptions(), shapes)
+
+
+def _open(file: _ModelFile, options: SessionOptions, shapes: Shapes | None) -> OnnxSession:
+    """A session on the first device that runs the model."""
     *preferred, last = candidates(options.device, strict=options.strict)
     refusals: list[str] = []
     for device in preferred:
         try:
-            session = _open_on(device, Path(path), options.on(device), shapes)
+            session = _open_on(device, file, options.on(device), shapes)
             break
         except (MissingDependencyError, InferenceError) as error:
             refusals.append(f"not {device.name}: {error}")
     else:
-        session = _open_on(last, Path(path), options.on(last), shapes)
+        session = _open_on(last, file, options.on(last), shapes)
     session.choice = "; ".join([session.choice, *refusals])
     if refusals and options.device != AUTO:
-        warnings.warn(f"running on {session.choice}", stacklevel=2)
+        warnings.warn(f"running on {session.choice}", stacklevel=3)
     return session
 
 
 def _open_on(
-    device: ComputeDevice, path: Path, options: SessionOptions, shapes: Shapes | None
+    device: ComputeDevice, file: _ModelFile, options: SessionOptions, shapes: Shapes | None
 ) -> OnnxSession:
     """A session on this device or an error."""
     runtime = import_onnxruntime()
     check_usable(runtime, device)
     switch_tf32_off(device, options.precision)
     if device.kind == "tensorrt":
-        return _open_with_engine(device, path, options, shapes)
-    return _create(runtime, device, path, options, shapes, None)
+        return _open_with_engine(device, file, options, shapes)
+    return _create(runtime, device, file, options, shapes, None)
 
 
 def _open_with_engine(
-    device: ComputeDevice, path: Path, options: SessionOptions, shapes: Shapes | None
+    device: ComputeDevice, file: _ModelFile, options: SessionOptions, shapes: Shapes | None
 ) -> OnnxSession:
     """A session whose TensorRT engine is kept for the next time."""
     runtime = import_onnxruntime()
     key = EngineKey(
-        model_sha256=file_sha256(path),
+        model_sha256=hashlib.sha256(file.content).hexdigest(),
         onnxruntime=runtime.__version__,
         tensorrt=tensorrt_version(),
         gpu=str(gpus()[device.index]),
@@ -283,13 +315,13 @@ def _open_with_engine(
     cache = EngineCache()
     try:
         with cache.entry(key) as folder:
-            session = _create(runtime, device, path, options, shapes, folder)
+            session = _create(runtime, device, file, options, shapes, folder)
     except InferenceError:
         if cache.state != "reused":
             raise
         cache.discard(key)  # intact, but TensorRT will not have it: build it anew, once
         with cache.entry(key) as folder:
-            session = _create(runtime, device, path, options, shapes, folder)
+            session = _create(runtime, device, file, options, shapes, folder)
     session.engine_cache = cache.state
     return session
 
@@ -297,21 +329,21 @@ def _open_with_engine(
 def _create(
     runtime: ModuleType,
     device: ComputeDevice,
-    path: Path,
+    file: _ModelFile,
     options: SessionOptions,
     shapes: Shapes | None,
     engine_folder: Path | None,
 ) -> OnnxSession:
-    with translated(f"cannot load {path}"):
+    with translated(f"cannot load {file.path}"):
         created = runtime.InferenceSession(
-            os.fspath(path),
+            file.content,
             options.native(runtime),
             providers=provider_options(
                 device, precision=options.precision, shapes=shapes, engine_folder=engine_folder
             ),
             enable_fallback=0,  # on failure, raise: by default Python retries on the CPU
         )
-    session = OnnxSession(created, runtime, path, options, device, shapes)
+    session = OnnxSession(created, runtime, file, options, device, shapes)
     session.check_placement()
     if device.kind != "cpu":
         session.choice += f" ({gpus()[device.index]})"

@@ -91,6 +91,20 @@ def test_a_file_that_is_no_model_is_an_inference_error(tmp_path: Path) -> None:
     assert caught.value.__cause__ is not None
 
 
+def test_the_file_is_read_once(tmp_path: Path) -> None:
+    path = tmp_path / "model.onnx"
+    path.write_bytes(WINDOWED.read_bytes())
+    session = open_session(path)
+    path.write_text("replaced while in use")
+    samples = {"samples": np.zeros((1, 8000), np.float32)}
+    expected = session.run(samples)["embedding"]
+    fixed = session.reopened(SessionOptions(fixed_shapes=True), shapes={"samples": (1, 4000)})
+    other = fixed.with_shapes({"samples": (1, 8000)})
+    assert other is not fixed
+    for again in (other.run(samples), fixed.run_any_shape(samples)):
+        np.testing.assert_array_equal(again["embedding"], expected)
+
+
 def test_feeds_that_do_not_fit_are_an_inference_error() -> None:
     with pytest.raises(InferenceError, match="cannot run the model"):
         open_session(WINDOWED).run({"samples": np.zeros(8000, np.float32)})
