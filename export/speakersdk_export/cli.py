@@ -4,31 +4,49 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from speakersdk import demo_clips
-from speakersdk.errors import ConfigError, SpeakerSdkError
+from speakersdk.cli.parser import CommandParser
+from speakersdk.cli.program import run_program
+from speakersdk.errors import ConfigError
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> CommandParser:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="speakersdk-export", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True)
+    parser = CommandParser(
+        prog="speakersdk-export",
+        description="Write, convert and check model files.",
+        examples=(
+            "speakersdk-export model run/checkpoint.pt -o model.onnx",
+            "speakersdk-export check model.onnx",
+        ),
+    )
+    commands = parser.add_commands()
 
-    model = commands.add_parser("model", help="write a checkpoint as a model file")
-    model.add_argument("checkpoint", type=Path)
-    model.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.onnx")
-    model.add_argument("--name", help="name of the model (default: the training run's)")
-    model.add_argument(
+    model = commands.add_parser(
+        "model",
+        help="write a checkpoint as a model file",
+        description="Write a checkpoint as a model file.",
+        subject="what to export",
+        examples=(
+            "speakersdk-export model run/checkpoint.pt -o model.onnx",
+            "speakersdk-export model run/checkpoint.pt -o model.onnx "
+            "--trials dev.txt --segments segments.jsonl --audio-root corpus",
+        ),
+    )
+    model.inputs.add_argument("checkpoint", type=Path)
+    model.places.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.onnx")
+    model.requests.add_argument("--name", help="name of the model (default: the training run's)")
+    model.inputs.add_argument(
         "--speech",
         type=Path,
         nargs="+",
         metavar="FILE",
         help="recordings for the parity gate (default: the demonstration clips)",
     )
-    model.add_argument(
+    model.inputs.add_argument(
         "--trials",
         type=Path,
         nargs="+",
@@ -36,10 +54,10 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="LIST",
         help="trial lists (label segment segment) to fit the calibration on, pooled",
     )
-    model.add_argument(
+    model.inputs.add_argument(
         "--segments", type=Path, nargs="+", default=[], metavar="FILE", help="segments they name"
     )
-    model.add_argument(
+    model.places.add_argument(
         "--audio-root", type=Path, metavar="FOLDER", help="folder of the segments' audio paths"
     )
     model.set_defaults(run=_model)
@@ -49,50 +67,61 @@ def build_parser() -> argparse.ArgumentParser:
         help="write a model file with 8-bit integers (CPU) or 16-bit floats (GPU)",
         description="Convert the layers behind the front end, and refuse to write a model whose "
         "equal error rate on any trial list is more than 0.1 points worse.",
+        subject="what to convert",
+        examples=(
+            "speakersdk-export quantize model.onnx -o int8.onnx --corpus corpus --trials dev.txt "
+            "--segments segments.jsonl --audio-root corpus",
+            "speakersdk-export quantize model.onnx -o fp16.onnx --precision fp16 --corpus corpus "
+            "--trials dev.txt --segments segments.jsonl --audio-root corpus",
+        ),
     )
-    quantize.add_argument("file", type=Path)
-    quantize.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.onnx")
-    quantize.add_argument("--precision", choices=("int8", "fp16"), default="int8")
-    quantize.add_argument(
+    quantize.inputs.add_argument("file", type=Path)
+    quantize.places.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.onnx")
+    quantize.requests.add_argument("--precision", choices=("int8", "fp16"), default="int8")
+    quantize.inputs.add_argument(
         "--corpus", type=Path, required=True, metavar="FOLDER", help="speech to find ranges on"
     )
-    quantize.add_argument("--layout", default="packs", help="of the corpus (default: packs)")
-    quantize.add_argument("--split", default="train", help="of the corpus (default: train)")
+    quantize.inputs.add_argument("--layout", default="packs", help="of the corpus (default: packs)")
+    quantize.inputs.add_argument("--split", default="train", help="of the corpus (default: train)")
     for option in ("--trials", "--segments"):
-        quantize.add_argument(option, type=Path, nargs="+", required=True, metavar="FILE")
-    quantize.add_argument("--audio-root", type=Path, required=True, metavar="FOLDER")
+        quantize.inputs.add_argument(option, type=Path, nargs="+", required=True, metavar="FILE")
+    quantize.places.add_argument("--audio-root", type=Path, required=True, metavar="FOLDER")
     quantize.set_defaults(run=_quantize)
 
-    check = commands.add_parser("check", help="check a model file: ONNX, manifest, graph contract")
-    check.add_argument("file", type=Path)
+    check = commands.add_parser(
+        "check",
+        help="check a model file: ONNX, manifest, graph contract",
+        description="Check a model file: ONNX, manifest, graph contract.",
+        subject="what to check",
+        examples=(
+            "speakersdk-export check model.onnx",
+            "speakersdk-export check model.onnx --debug",
+        ),
+    )
+    check.inputs.add_argument("file", type=Path)
     check.set_defaults(run=_check)
 
-    info = commands.add_parser("info", help="print the manifest of a model file as JSON")
-    info.add_argument("file", type=Path)
+    info = commands.add_parser(
+        "info",
+        help="print the manifest of a model file as JSON",
+        description="Print the manifest of a model file as JSON.",
+        subject="what to describe",
+        examples=(
+            "speakersdk-export info model.onnx",
+            "speakersdk-export info model.onnx > manifest.json",
+        ),
+    )
+    info.inputs.add_argument("file", type=Path)
     info.set_defaults(run=_info)
     return parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command; 0 = done, 2 = an error in one line."""
-    arguments = build_parser().parse_args(argv)
-    try:
-        arguments.run(arguments)
-    except SpeakerSdkError as error:
-        print(f"speakersdk-export: {error}", file=sys.stderr)
-        return 2
-    except ModuleNotFoundError as error:
-        if error.name and error.name.startswith("speakersdk"):
-            raise
-        print(
-            f'speakersdk-export needs {error.name}: pip install "speakersdk[cpu,export]"',
-            file=sys.stderr,
-        )
-        return 2
-    return 0
+    """Run one command and return the exit status, see `speakersdk.cli.program`."""
+    return run_program("speakersdk-export", build_parser, argv, extra="export")
 
 
-def _model(arguments: argparse.Namespace) -> None:
+def _model(arguments: argparse.Namespace) -> int:
     import numpy as np
 
     from speakersdk.audio.waveform import read_audio
@@ -135,9 +164,10 @@ def _model(arguments: argparse.Namespace) -> None:
         f"wrote {arguments.output}: {report.manifest.name}, {report.num_nodes} operators, "
         f"{report.num_bytes} bytes"
     )
+    return 0
 
 
-def _quantize(arguments: argparse.Namespace) -> None:
+def _quantize(arguments: argparse.Namespace) -> int:
     from speakersdk_export.calibrate import CalibrationTrials
     from speakersdk_export.quantize import quantize_model, training_speech
     from speakersdk_training.data.corpus import read_corpus
@@ -163,16 +193,18 @@ def _quantize(arguments: argparse.Namespace) -> None:
         f"{report.num_layers[1]} operators converted, {report.num_bytes[0]} -> "
         f"{report.num_bytes[1]} bytes"
     )
+    return 0
 
 
-def _check(arguments: argparse.Namespace) -> None:
+def _check(arguments: argparse.Namespace) -> int:
     from speakersdk_export.model_file import check_file
 
     manifest = check_file(arguments.file)
     print(f"{arguments.file}: {manifest.name}, {manifest.mode}, valid")
+    return 0
 
 
-def _info(arguments: argparse.Namespace) -> None:
+def _info(arguments: argparse.Namespace) -> int:
     from speakersdk.encoder.manifest import PREFIX, ModelManifest
     from speakersdk.runtime.session import open_session
 
@@ -181,3 +213,4 @@ def _info(arguments: argparse.Namespace) -> None:
         key.removeprefix(PREFIX): json.loads(value) for key, value in manifest.to_metadata().items()
     }
     print(json.dumps(fields, indent=2))
+    return 0

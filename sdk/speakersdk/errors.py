@@ -25,9 +25,23 @@ result, never an error. Each class builds its own message: what was expected, wh
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
 
 class SpeakerSdkError(Exception):
-    """Base of all errors raised on purpose by speakersdk."""
+    """Base of all errors raised on purpose by speakersdk.
+
+    Every subclass can be pickled, and thus passes from a worker process to its parent, whatever
+    its constructor takes.
+    """
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # `Exception` would call the constructor with the finished message.
+        return _restored, (type(self), self.args, self.__dict__)
 
 
 class ConfigError(SpeakerSdkError, ValueError):
@@ -155,3 +169,12 @@ class VoiceprintError(SpeakerSdkError):
 
 class GalleryError(SpeakerSdkError):
     """The file is not a gallery, is damaged, or comes from an unknown version."""
+
+
+def _restored(
+    kind: type[SpeakerSdkError], arguments: tuple[Any, ...], attributes: Mapping[str, Any]
+) -> SpeakerSdkError:
+    """The error that was pickled: its message and attributes as they were, no constructor run."""
+    error = kind.__new__(kind, *arguments)
+    error.__dict__.update(attributes)
+    return error

@@ -5,13 +5,13 @@ from __future__ import annotations
 from types import ModuleType
 
 import speakersdk
-from speakersdk import errors
+from speakersdk import _public, errors
 
 
 def test_all_lists_the_public_names_in_order() -> None:
     public = {
         name
-        for name, value in vars(speakersdk).items()
+        for name, value in vars(_public).items()
         if not name.startswith("_") and not isinstance(value, ModuleType)
     }
     assert speakersdk.__all__ == sorted(public)

@@ -1,12 +1,17 @@
 import inspect
+import pickle
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 
 import pytest
 
 from speakersdk import errors
 from speakersdk.errors import (
     AudioTooShortError,
+    CalibrationError,
     ConfigError,
     DuplicateSpeakerError,
+    EnrollmentError,
     IncompatibleModelError,
     InvalidAudioError,
     MissingDependencyError,
@@ -48,3 +53,53 @@ def test_wrong_values_are_also_value_errors(error: type[Exception]) -> None:
 def test_messages_say_what_came_and_what_to_do(error: Exception, parts: list[str]) -> None:
     for part in parts:
         assert part in str(error)
+
+
+EXAMPLES = [
+    MissingDependencyError("x is missing", remedy="pip install x"),
+    UnreadableAudioError("a.wav", "no header"),
+    AudioTooShortError(needed_s=0.5, got_s=0.25),
+    IncompatibleModelError(expected="b", got="a", what="calibration"),
+    EnrollmentError("why", ("noisy",)),
+    CalibrationError("why", overlap="###"),
+    UnknownSpeakerError("ann", known=("bob",)),
+    DuplicateSpeakerError("ann"),
+]
+# Those with a constructor of their own have an example above; a new one must get one.
+EXAMPLES += [error("why") for error in CLASSES if "__init__" not in vars(error)]
+
+
+def test_every_class_has_an_example() -> None:
+    assert {type(error) for error in EXAMPLES} == set(CLASSES)
+
+
+@pytest.mark.parametrize("error", EXAMPLES, ids=lambda error: type(error).__name__)
+def test_every_error_survives_pickling(error: SpeakerSdkError) -> None:
+    again = pickle.loads(pickle.dumps(pickle.loads(pickle.dumps(error))))
+    assert type(again) is type(error)
+    assert (str(again), again.args, vars(again)) == (str(error), error.args, vars(error))
+
+
+class ForeignError(SpeakerSdkError):
+    """As somebody may derive one, with a constructor that takes what it likes."""
+
+    def __init__(self, *, first: int, second: int) -> None:
+        super().__init__(f"{first} and {second}")
+        self.sum = first + second
+
+
+def test_errors_of_others_survive_pickling() -> None:
+    again = pickle.loads(pickle.dumps(ForeignError(first=1, second=2)))
+    assert (str(again), again.sum) == ("1 and 2", 3)
+
+
+def _raise(error: Exception) -> None:
+    raise error
+
+
+def test_a_pool_gets_the_error_of_its_worker() -> None:
+    with (
+        ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool,
+        pytest.raises(UnreadableAudioError, match="cannot read audio from"),
+    ):
+        pool.submit(_raise, UnreadableAudioError("a.wav", "no header")).result(timeout=60)

@@ -1,7 +1,11 @@
-"""``python -m speakersdk_training`` is ``speakersdk-train``."""
+"""``python -m speakersdk_training`` is the ``speakersdk-train`` command."""
 
 import sys
 
-from speakersdk_training.cli import main
+try:
+    from speakersdk_training.cli import main
 
-sys.exit(main())
+    status = main()
+except KeyboardInterrupt:  # before the command could take care of it
+    status = 130
+sys.exit(status)

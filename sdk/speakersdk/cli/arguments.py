@@ -4,39 +4,39 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TypeAlias
 
+from speakersdk.cli.parser import CommandParser
 from speakersdk.decision.rule import DEFAULT_FAR
 from speakersdk.verifier import Verifier
 from speakersdk.voiceprint.store import VoiceprintStore, default_folder
 
-Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
-
-def add_model(parser: argparse.ArgumentParser) -> None:
+def add_model(parser: CommandParser) -> None:
     """--model."""
-    parser.add_argument("--model", metavar="FILE", help="ONNX model (default: the bundled one)")
+    parser.places.add_argument(
+        "--model", metavar="FILE", help="ONNX model (default: the bundled one)"
+    )
 
 
-def add_far(parser: argparse.ArgumentParser) -> None:
+def add_far(parser: CommandParser) -> None:
     """--far, or --prior with --c-miss and --c-fa; and --calibration."""
-    parser.add_argument(
+    parser.requests.add_argument(
         "--far",
         type=float,
         metavar="RATE",
         help=f"false-accept rate of one comparison (default: {DEFAULT_FAR})",
     )
-    parser.add_argument(
+    parser.requests.add_argument(
         "--prior",
         type=float,
         metavar="P",
         help="instead of --far: probability of the speaker beforehand; accept at least cost",
     )
-    parser.add_argument(
+    parser.places.add_argument(
         "--calibration", metavar="NAME", help="what `speakersdk calibrate --name NAME` stored"
     )
     for option, error in (("--c-miss", "false reject"), ("--c-fa", "false accept")):
-        parser.add_argument(
+        parser.requests.add_argument(
             option,
             type=float,
             default=1.0,
@@ -45,9 +45,9 @@ def add_far(parser: argparse.ArgumentParser) -> None:
         )
 
 
-def add_voiceprints(parser: argparse.ArgumentParser) -> None:
+def add_voiceprints(parser: CommandParser) -> None:
     """--voiceprints."""
-    parser.add_argument(
+    parser.places.add_argument(
         "--voiceprints",
         type=Path,
         metavar="FOLDER",
@@ -55,14 +55,14 @@ def add_voiceprints(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_json(parser: argparse.ArgumentParser) -> None:
+def add_json(parser: CommandParser) -> None:
     """--json."""
-    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    parser.output.add_argument("--json", action="store_true", help="print one JSON document")
 
 
-def add_replace_or_append(parser: argparse.ArgumentParser) -> None:
+def add_replace_or_append(parser: CommandParser) -> None:
     """--replace and --append, which exclude each other."""
-    group = parser.add_mutually_exclusive_group()
+    group = parser.requests.add_mutually_exclusive_group()
     group.add_argument(
         "--replace", action="store_true", help="put it in the place of one of the same name"
     )

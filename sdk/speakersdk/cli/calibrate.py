@@ -10,6 +10,7 @@ from pathlib import Path
 from speakersdk.audio.waveform import read_audio
 from speakersdk.cli import arguments as shared
 from speakersdk.cli.output import print_json, print_table
+from speakersdk.cli.parser import Subparsers
 from speakersdk.decision.rule import DEFAULT_FAR
 from speakersdk.encoder.load import load_encoder
 from speakersdk.errors import CalibrationError
@@ -18,21 +19,30 @@ from speakersdk.recalibration.refit import OwnTrials, Refit, profile, recalibrat
 from speakersdk.voiceprint.voiceprint import check_name
 
 
-def add_command(commands: shared.Subparsers) -> None:
+def add_command(commands: Subparsers) -> None:
     """Add this command's parser."""
     parser = commands.add_parser(
         "calibrate",
         help="fit decisions to a microphone, on recordings of your own",
         description="Refit the model's calibration on FOLDER, which has one sub-folder of "
         "recordings for each speaker, and store it under a name for --calibration.",
-        epilog="Exit status: 0 stored; 1 the model's own calibration fits better; 2 error.",
+        subject="what to fit to",
+        status="0 fitted, and stored if it has a name; 1 the model's own calibration fits better",
+        examples=(
+            "speakersdk calibrate recordings --name headset",
+            "speakersdk verify ann probe.wav --calibration headset",
+        ),
     )
-    parser.add_argument("folder", type=Path, metavar="FOLDER", help="FOLDER/speaker/recording.wav")
-    parser.add_argument(
+    parser.inputs.add_argument(
+        "folder", type=Path, metavar="FOLDER", help="FOLDER/speaker/recording.wav"
+    )
+    parser.places.add_argument(
         "--name", metavar="NAME", help="of the device or microphone (default: store nothing)"
     )
-    parser.add_argument("--replace", action="store_true", help="overwrite one of the same name")
-    parser.add_argument(
+    parser.places.add_argument(
+        "--replace", action="store_true", help="overwrite one of the same name"
+    )
+    parser.requests.add_argument(
         "--far",
         type=float,
         default=DEFAULT_FAR,

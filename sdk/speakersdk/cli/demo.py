@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from speakersdk.audio.waveform import SAMPLE_RATE_HZ, read_audio
 from speakersdk.cli import arguments as shared
 from speakersdk.cli.output import decision_cells, print_json, print_table
+from speakersdk.cli.parser import Subparsers
 from speakersdk.decision.outcome import Decision
 from speakersdk.demo_clips import FOLDER
 from speakersdk.verifier import Verifier
@@ -31,14 +32,15 @@ class Trial:
         return self.decision.verdict == ("accept" if self.probe == self.enrolled else "reject")
 
 
-def add_command(commands: shared.Subparsers) -> None:
+def add_command(commands: Subparsers) -> None:
     """Add this command's parser."""
     parser = commands.add_parser(
         "demo",
         help="enroll the bundled synthetic voices and tell them apart",
         description="Enroll the bundled synthetic voices with two sentences each and verify a "
         "third one of each against all of them.",
-        epilog="Exit status: 0 every decision was right; 1 one was wrong; 2 error.",
+        status="0 every decision was right; 1 one was wrong",
+        examples=("speakersdk demo", "speakersdk demo --far 0.001 --json"),
     )
     shared.add_far(parser)
     shared.add_model(parser)

@@ -7,14 +7,17 @@ from dataclasses import asdict
 
 from speakersdk.cli import arguments as shared
 from speakersdk.cli.output import print_json, print_table
+from speakersdk.cli.parser import Subparsers
 
 
-def add_command(commands: shared.Subparsers) -> None:
+def add_command(commands: Subparsers) -> None:
     """Add this command's parser."""
     parser = commands.add_parser(
         "devices",
         help="list the input devices",
         description="List the input devices; listen --device takes an index or part of a name.",
+        status="0 done",
+        examples=("speakersdk devices", "speakersdk devices --json"),
     )
     shared.add_json(parser)
     parser.set_defaults(run=run)

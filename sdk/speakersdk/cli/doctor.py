@@ -8,9 +8,10 @@ from typing import Any
 
 from speakersdk.cli import arguments as shared
 from speakersdk.cli.output import print_json
+from speakersdk.cli.parser import Subparsers
 
 
-def add_command(commands: shared.Subparsers) -> None:
+def add_command(commands: Subparsers) -> None:
     """Add this command's parser."""
     parser = commands.add_parser(
         "doctor",
@@ -18,9 +19,10 @@ def add_command(commands: shared.Subparsers) -> None:
         description="Versions, execution providers and the libraries they miss, model, kernel, "
         "threads, telemetry and sound. Names no person and no machine, writes no file and opens no "
         "socket.",
-        epilog="Exit status: 0, whatever is broken.",
+        status="0, whatever is broken",
+        examples=("speakersdk doctor", "speakersdk doctor --audio --json"),
     )
-    parser.add_argument(
+    parser.requests.add_argument(
         "--audio",
         action="store_true",
         help="let PortAudio list the input devices; it may connect to the local sound server",

@@ -11,35 +11,43 @@ from pathlib import Path
 
 from speakersdk.cli import arguments as shared
 from speakersdk.cli.output import print_json
+from speakersdk.cli.parser import Subparsers
 from speakersdk.evaluation.bulk import EmbeddingJob, Progress, embed_recordings, read_recordings
 from speakersdk.models import default_model_path
 
 
-def add_command(commands: shared.Subparsers) -> None:
+def add_command(commands: Subparsers) -> None:
     """Add this command's parser."""
     parser = commands.add_parser(
         "embed",
         help="embed many recordings into one file",
         description="Embed the recordings of a list: lines 'path' or 'name path', or segments in a "
         ".jsonl file. Run it again after an interruption: it goes on where it was.",
-        epilog="Exit status: 0 all embedded; 1 some recordings could not be (stderr says why); "
-        "2 error. Embeddings identify people; the file is readable by you alone.",
+        notes="A line is a path if there is such a file, else a name, a space and a path. A tab "
+        "between name and path leaves no doubt. Lists are UTF-8, or UTF-16 with a byte order mark. "
+        "Embeddings identify people; the file is readable by you alone.",
+        subject="what to embed",
+        status="0 all embedded; 1 some recordings could not be (stderr says why)",
+        examples=(
+            "speakersdk embed list.txt -o embeddings.npz --audio-root recordings",
+            "speakersdk embed list.txt -o embeddings.parquet --workers 4",
+        ),
     )
-    parser.add_argument("manifest", type=Path, metavar="MANIFEST", help="list of recordings")
-    parser.add_argument(
+    parser.inputs.add_argument("manifest", type=Path, metavar="MANIFEST", help="list of recordings")
+    parser.places.add_argument(
         "-o", "--output", type=Path, required=True, metavar="FILE", help=".npz or .parquet"
     )
-    parser.add_argument(
+    parser.places.add_argument(
         "--audio-root", type=Path, default=Path(), metavar="FOLDER", help="where paths start"
     )
-    parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes")
-    parser.add_argument(
+    parser.requests.add_argument("--workers", type=int, default=1, metavar="N", help="processes")
+    parser.requests.add_argument(
         "--batch",
         type=int,
         metavar="N",
         help="recordings in one call of the model (default: 1 on a CPU, else 32)",
     )
-    parser.add_argument(
+    parser.requests.add_argument(
         "--device", default="cpu", metavar="DEVICE", help="cpu (default), cuda or cuda:N"
     )
     shared.add_model(parser)

@@ -11,6 +11,7 @@ from typing import Final
 from speakersdk.audio.levels import AudioProblem
 from speakersdk.cli import arguments as shared
 from speakersdk.cli.output import print_json
+from speakersdk.cli.parser import Subparsers
 from speakersdk.cli.voiceprints import check_file, summary
 from speakersdk.enrollment.live import NEEDED_S
 from speakersdk.voiceprint.voiceprint import Voiceprint, check_name
@@ -18,20 +19,28 @@ from speakersdk.voiceprint.voiceprint import Voiceprint, check_name
 _ALL: Final = "all"
 
 
-def add_command(commands: shared.Subparsers) -> None:
+def add_command(commands: Subparsers) -> None:
     """Add this command's parser."""
     parser = commands.add_parser(
         "enroll",
         help="make a voiceprint from recordings",
         description="Make a speaker's voiceprint from recordings and store it under NAME. "
         "Recordings that are no good are refused; `speakersdk quality` shows their figures.",
+        subject="what to enroll",
+        status="0 enrolled",
+        examples=(
+            "speakersdk enroll ann ann-1.wav ann-2.wav",
+            "speakersdk enroll ann ann-3.wav --append --json",
+        ),
     )
-    parser.add_argument("name", metavar="NAME", help="the speaker's name")
-    parser.add_argument("recordings", nargs="+", metavar="RECORDING", help="audio file of NAME")
-    parser.add_argument(
+    parser.inputs.add_argument("name", metavar="NAME", help="the speaker's name")
+    parser.inputs.add_argument(
+        "recordings", nargs="+", metavar="RECORDING", help="audio file of NAME"
+    )
+    parser.places.add_argument(
         "-o", "--output", type=Path, metavar="FILE", help="write this file, store nothing"
     )
-    parser.add_argument(
+    parser.requests.add_argument(
         "--accept",
         action="append",
         default=[],

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from speakersdk.calibration.calibration import Calibration
 from speakersdk.cli import arguments as shared
 from speakersdk.cli.output import print_json, print_table
+from speakersdk.cli.parser import Subparsers
 from speakersdk.errors import ConfigError
 from speakersdk.evaluation.encode_trials import EncodingJob, Progress, encode_segments, score_trials
 from speakersdk.evaluation.plots import draw_plots
@@ -29,50 +30,67 @@ from speakersdk.evaluation.trials import Piece, Segment, read_segments, share_au
 from speakersdk.models import default_model_path
 
 
-def add_command(commands: shared.Subparsers) -> None:
+def add_command(commands: Subparsers) -> None:
     """Add this command's parser."""
     parser = commands.add_parser(
         "evaluate",
         help="measure error rates on trial lists",
         description="Measure error rates of a model, or of ready scores, on trial lists: lines "
         "'0|1 enroll probe' or 'enroll probe target|nontarget', then columns of conditions.",
-        epilog="Intervals (95 %) draw speakers again. Their names come from --segments, from "
-        "--speakers, or are the first folder of a path, as in VoxCeleb.",
+        notes="Intervals (95 %) draw speakers again. Their names come from --segments, from "
+        "--speakers, or are the first folder of a path, as in VoxCeleb. Tabs between the columns "
+        "allow names that hold spaces. Lists are UTF-8, or UTF-16 with a byte order mark.",
+        subject="what to compare",
+        status="0 done; 1 some recordings could not be read (stderr says why)",
+        examples=(
+            "speakersdk evaluate trials.txt --audio-root recordings",
+            "speakersdk evaluate trials.txt --scores scores.txt --llr --plots plots",
+        ),
     )
-    parser.add_argument("trials", nargs="+", type=Path, metavar="TRIALS", help="trial lists")
-    parser.add_argument(
+    parser.inputs.add_argument("trials", nargs="+", type=Path, metavar="TRIALS", help="trial lists")
+    parser.places.add_argument(
         "--audio-root", type=Path, default=Path(), metavar="FOLDER", help="where audio paths start"
     )
-    parser.add_argument(
+    parser.inputs.add_argument(
         "--segments", nargs="+", type=Path, default=[], metavar="FILE", help="JSON segment lists"
     )
-    parser.add_argument(
+    parser.inputs.add_argument(
         "--scores", nargs="+", type=Path, metavar="FILE", help="ready 'enroll probe score' lines"
     )
-    parser.add_argument(
+    parser.requests.add_argument(
         "--llr", action="store_true", help="the ready scores are natural log-likelihood ratios"
     )
-    parser.add_argument("--raw", action="store_true", help="judge scores, not calibrated llrs")
-    parser.add_argument("--speakers", type=Path, metavar="FILE", help="'recording speaker' lines")
-    parser.add_argument(
+    parser.requests.add_argument(
+        "--raw", action="store_true", help="judge scores, not calibrated llrs"
+    )
+    parser.inputs.add_argument(
+        "--speakers", type=Path, metavar="FILE", help="'recording speaker' lines"
+    )
+    parser.requests.add_argument(
         "--conditions",
         nargs="+",
         default=[],
         metavar="NAME",
         help="names of the columns after the third; figures for each of their values",
     )
-    parser.add_argument(
+    parser.requests.add_argument(
         "--keep-shared-audio",
         action="store_true",
         help="keep trials whose two segments have samples in common",
     )
-    parser.add_argument("--repeats", type=int, default=200, metavar="N", help="draws of speakers")
-    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="processes that encode")
-    parser.add_argument(
+    parser.requests.add_argument(
+        "--repeats", type=int, default=200, metavar="N", help="draws of speakers"
+    )
+    parser.requests.add_argument(
+        "--jobs", type=int, default=1, metavar="N", help="processes that encode"
+    )
+    parser.places.add_argument(
         "--cache", type=Path, metavar="FOLDER", help="keep embeddings, which identify people, here"
     )
-    parser.add_argument("--plots", type=Path, metavar="FOLDER", help="write DET and other plots")
-    parser.add_argument("--plot-format", choices=("png", "svg"), default="png")
+    parser.output.add_argument(
+        "--plots", type=Path, metavar="FOLDER", help="write DET and other plots"
+    )
+    parser.output.add_argument("--plot-format", choices=("png", "svg"), default="png")
     shared.add_model(parser)
     shared.add_json(parser)
     parser.set_defaults(run=run)

@@ -7,20 +7,26 @@ from dataclasses import asdict
 
 from speakersdk.cli import arguments as shared
 from speakersdk.cli.output import decision_cells, print_json, print_table
+from speakersdk.cli.parser import Subparsers
 from speakersdk.cli.voiceprints import REFERENCE_HELP, resolve_voiceprint
 from speakersdk.errors import EnrollmentError
 
 
-def add_command(commands: shared.Subparsers) -> None:
+def add_command(commands: Subparsers) -> None:
     """Add this command's parser."""
     parser = commands.add_parser(
         "identify",
         help="decide which enrolled speaker a recording is of, if any",
         description="Decide which of the REFERENCEs PROBE is of; unknown is an answer.",
-        epilog="Exit status: 0 one of them; 1 unknown, inconclusive or no speech; 2 error.",
+        subject="what to compare",
+        status="0 one of them; 1 unknown, inconclusive or no speech",
+        examples=(
+            "speakersdk identify probe.wav",
+            "speakersdk identify probe.wav ann bob --json",
+        ),
     )
-    parser.add_argument("probe", metavar="PROBE", help="audio file to decide about")
-    parser.add_argument(
+    parser.inputs.add_argument("probe", metavar="PROBE", help="audio file to decide about")
+    parser.inputs.add_argument(
         "references",
         nargs="*",
         metavar="REFERENCE",

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from speakersdk.audio.microphone import CaptureCounters
 from speakersdk.cli import arguments as shared
 from speakersdk.cli.meters import enrollment_meter, verdict_text, verification_meter
+from speakersdk.cli.parser import Subparsers
 from speakersdk.cli.sources import MicrophoneSource, Source, open_source
 from speakersdk.decision.outcome import Verdict
 from speakersdk.enrollment.live import NEEDED_S, EnrollmentProgress
@@ -29,26 +30,31 @@ _REFRESHES_PER_S: Final = 10
 Show = Callable[["RenderableType"], None]
 
 
-def add_command(commands: shared.Subparsers) -> None:
+def add_command(commands: Subparsers) -> None:
     """Add this command's parser."""
     parser = commands.add_parser(
         "listen",
         help="enroll from a microphone and say live who speaks",
         description="Listen to a microphone, a file or a pipe and say at every hop who of the "
         "enrolled speakers speaks. Ctrl-C ends it with a summary.",
-        epilog="Exit status: 0 an enrolled speaker was accepted; 1 none was; 2 error.",
+        subject="what to hear",
+        status="0 an enrolled speaker was accepted; 1 none was",
+        examples=(
+            "speakersdk listen --enroll ann",
+            "speakersdk listen ann bob --input talk.wav --fast",
+        ),
     )
-    parser.add_argument(
+    parser.inputs.add_argument(
         "names", nargs="*", metavar="NAME", help="enrolled speakers to listen for (default: all)"
     )
-    parser.add_argument(
+    parser.requests.add_argument(
         "--enroll",
         nargs="?",
         const=_DEFAULT_NAME,
         metavar="NAME",
         help=f"first enroll NAME (default: {_DEFAULT_NAME}) from the same source",
     )
-    parser.add_argument(
+    parser.requests.add_argument(
         "--speech",
         type=float,
         default=NEEDED_S,
@@ -56,26 +62,30 @@ def add_command(commands: shared.Subparsers) -> None:
         help="net speech to enroll from (default: %(default)g)",
     )
     shared.add_replace_or_append(parser)
-    parser.add_argument(
+    parser.inputs.add_argument(
         "--device", metavar="DEVICE", help="index, or part of the name, of an input"
     )
-    parser.add_argument(
+    parser.inputs.add_argument(
         "--reconnect", action="store_true", help="wait for a device that is missing or lost"
     )
-    parser.add_argument(
+    parser.inputs.add_argument(
         "--input", metavar="FILE", help="hear a recording instead; - is raw 16-bit mono from a pipe"
     )
-    parser.add_argument(
+    parser.inputs.add_argument(
         "--rate",
         type=float,
         metavar="HZ",
         help="rate of --input - (default: 16000)",
     )
-    parser.add_argument("--fast", action="store_true", help="do not wait for the recording's pace")
+    parser.inputs.add_argument(
+        "--fast", action="store_true", help="do not wait for the recording's pace"
+    )
     shared.add_far(parser)
     shared.add_voiceprints(parser)
     shared.add_model(parser)
-    parser.add_argument("--json", action="store_true", help="print one JSON object for each update")
+    parser.output.add_argument(
+        "--json", action="store_true", help="print one JSON object for each update"
+    )
     parser.set_defaults(run=run)
 
 

@@ -9,26 +9,32 @@ from pathlib import Path
 
 from speakersdk.cli import arguments as shared
 from speakersdk.cli.output import print_json, print_table
+from speakersdk.cli.parser import CommandParser, Subparsers
 from speakersdk.cli.voiceprints import check_file, summary
 from speakersdk.errors import SpeakerSdkError
 from speakersdk.voiceprint.voiceprint import Voiceprint
 
 
-def add_command(commands: shared.Subparsers) -> None:
+def add_command(commands: Subparsers) -> None:
     """Add this command's parser and those of its actions."""
     parser = commands.add_parser(
         "profiles",
         help="list, show, revert, remove, export and import voiceprints",
         description="Manage the stored voiceprints; without an ACTION, list them.",
+        status="0 done",
+        examples=(
+            "speakersdk profiles",
+            "speakersdk profiles export ann -o ann.voiceprint",
+        ),
     )
     shared.add_voiceprints(parser)
     shared.add_json(parser)
     parser.set_defaults(run=run_list, replace=False, append=False)
-    actions = parser.add_subparsers(metavar="ACTION")
+    actions = parser.add_subparsers(title="actions", metavar="ACTION")
 
     def add_action(
         name: str, purpose: str, run: Callable[[argparse.Namespace], int]
-    ) -> argparse.ArgumentParser:
+    ) -> CommandParser:
         # SUPPRESS: an option that stands before the action is not undone by the action's default.
         action = actions.add_parser(name, help=purpose, argument_default=argparse.SUPPRESS)
         shared.add_voiceprints(action)
@@ -39,22 +45,24 @@ def add_command(commands: shared.Subparsers) -> None:
     shared.add_json(action)
 
     action = add_action("show", "one voiceprint, with each recording's speech", run_show)
-    action.add_argument("name", metavar="NAME")
+    action.inputs.add_argument("name", metavar="NAME")
     shared.add_json(action)
 
     action = add_action("revert", "take back what verify --adapt added", run_revert)
-    action.add_argument("names", nargs="+", metavar="NAME")
+    action.inputs.add_argument("names", nargs="+", metavar="NAME")
 
     action = add_action("remove", "delete voiceprints, damaged ones too", run_remove)
-    action.add_argument("names", nargs="+", metavar="NAME")
+    action.inputs.add_argument("names", nargs="+", metavar="NAME")
 
     action = add_action("export", "copy a voiceprint into a file", run_export)
-    action.add_argument("name", metavar="NAME")
-    action.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.voiceprint")
-    action.add_argument("--replace", action="store_true", help="overwrite the file")
+    action.inputs.add_argument("name", metavar="NAME")
+    action.places.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="FILE.voiceprint"
+    )
+    action.requests.add_argument("--replace", action="store_true", help="overwrite the file")
 
     action = add_action("import", "store voiceprint files under the names they carry", run_import)
-    action.add_argument("files", nargs="+", type=Path, metavar="FILE.voiceprint")
+    action.inputs.add_argument("files", nargs="+", type=Path, metavar="FILE.voiceprint")
     shared.add_replace_or_append(action)
 
 

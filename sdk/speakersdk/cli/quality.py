@@ -7,11 +7,12 @@ import argparse
 from speakersdk.audio.levels import CLIPPED_HOPS_SHARE, NARROW_BAND_DB, NOISY_SNR_DB, QUIET_DBFS
 from speakersdk.cli import arguments as shared
 from speakersdk.cli.output import print_json, print_table
+from speakersdk.cli.parser import Subparsers
 from speakersdk.decision.one_voice import OTHER_VOICE_LLR, SECOND_VOICE_LLR
 from speakersdk.enrollment.measure import RecordingQuality
 
 
-def add_command(commands: shared.Subparsers) -> None:
+def add_command(commands: Subparsers) -> None:
     """Add this command's parser."""
     parser = commands.add_parser(
         "quality",
@@ -20,9 +21,14 @@ def add_command(commands: shared.Subparsers) -> None:
         f"speech at {QUIET_DBFS:g} dBFS or more, {NOISY_SNR_DB:g} dB above the noise, at most "
         f"{CLIPPED_HOPS_SHARE:.0%} of it clipped, more than {NARROW_BAND_DB:g} dB above 4 kHz, "
         f"one voice (llr above {SECOND_VOICE_LLR:g} in it, {OTHER_VOICE_LLR:g} with the others).",
-        epilog="Exit status: 0 all can be enrolled from; 1 some cannot; 2 error.",
+        subject="what to measure",
+        status="0 all can be enrolled from; 1 some cannot",
+        examples=(
+            "speakersdk quality ann-1.wav ann-2.wav",
+            "speakersdk quality ann-1.wav --json",
+        ),
     )
-    parser.add_argument("recordings", nargs="+", metavar="RECORDING", help="audio file")
+    parser.inputs.add_argument("recordings", nargs="+", metavar="RECORDING", help="audio file")
     shared.add_model(parser)
     shared.add_json(parser)
     parser.set_defaults(run=run)

@@ -6,19 +6,23 @@ import argparse
 
 from speakersdk.cli import arguments as shared
 from speakersdk.cli.output import print_json
+from speakersdk.cli.parser import Subparsers
 from speakersdk.cli.voiceprints import REFERENCE_HELP, resolve
 
 
-def add_command(commands: shared.Subparsers) -> None:
+def add_command(commands: Subparsers) -> None:
     """Add this command's parser."""
     parser = commands.add_parser(
         "score",
         help="print the score of two recordings or voiceprints",
         description="Print the negated symmetric KL divergence of A and B in nats: at most 0, "
         "higher is more alike. It depends on the model; use verify for a decision.",
+        subject="what to compare",
+        status="0 done",
+        examples=("speakersdk score a.wav b.wav", "speakersdk score ann b.wav --json"),
     )
     for side in ("a", "b"):
-        parser.add_argument(side, metavar=side.upper(), help=REFERENCE_HELP)
+        parser.inputs.add_argument(side, metavar=side.upper(), help=REFERENCE_HELP)
     shared.add_voiceprints(parser)
     shared.add_model(parser)
     shared.add_json(parser)

@@ -7,21 +7,27 @@ from dataclasses import asdict
 
 from speakersdk.cli import arguments as shared
 from speakersdk.cli.output import print_json
+from speakersdk.cli.parser import Subparsers
 from speakersdk.cli.voiceprints import REFERENCE_HELP, resolve_voiceprint
 from speakersdk.errors import ConfigError
 
 
-def add_command(commands: shared.Subparsers) -> None:
+def add_command(commands: Subparsers) -> None:
     """Add this command's parser."""
     parser = commands.add_parser(
         "verify",
         help="decide whether a recording is of the enrolled speaker",
         description="Decide whether PROBE is of the speaker of REFERENCE.",
-        epilog="Exit status: 0 accepted; 1 rejected, inconclusive or no speech; 2 error.",
+        subject="what to compare",
+        status="0 accepted; 1 rejected, inconclusive or no speech",
+        examples=(
+            "speakersdk verify ann probe.wav",
+            "speakersdk verify ann-1.wav probe.wav --far 0.001 --json",
+        ),
     )
-    parser.add_argument("reference", metavar="REFERENCE", help=REFERENCE_HELP)
-    parser.add_argument("probe", metavar="PROBE", help="audio file to decide about")
-    parser.add_argument(
+    parser.inputs.add_argument("reference", metavar="REFERENCE", help=REFERENCE_HELP)
+    parser.inputs.add_argument("probe", metavar="PROBE", help="audio file to decide about")
+    parser.requests.add_argument(
         "--adapt",
         action="store_true",
         help="let the stored voiceprint of REFERENCE follow the voice, if PROBE is certainly it; "

@@ -8,30 +8,36 @@ from typing import get_args
 
 from speakersdk.cli import arguments as shared
 from speakersdk.cli.output import print_json, print_table
+from speakersdk.cli.parser import Subparsers
 from speakersdk.models import default_model_path
 from speakersdk.runtime.options import Precision
 
 
-def add_command(commands: shared.Subparsers) -> None:
+def add_command(commands: Subparsers) -> None:
     """Add this command's parser."""
     parser = commands.add_parser(
         "warmup",
         help="make a device's first calls ahead of time: builds TensorRT's engines",
         description="Load the model on a device, make its first calls and say how long they took. "
         "TensorRT's engines are built and kept below $XDG_CACHE_HOME/speakersdk/tensorrt.",
+        status="0 done",
+        examples=(
+            "speakersdk warmup --device cuda",
+            "speakersdk warmup --device tensorrt --precision fp16 --streams 32",
+        ),
     )
-    parser.add_argument(
+    parser.requests.add_argument(
         "--device",
         default="cpu",
         help="cpu, cuda, cuda:N, tensorrt, tensorrt:N or auto (default: %(default)s)",
     )
-    parser.add_argument(
+    parser.requests.add_argument(
         "--precision",
         choices=get_args(Precision),
         default="fp32",
         help="arithmetic: tf32 on cuda and tensorrt, fp16 on tensorrt (default: %(default)s)",
     )
-    parser.add_argument(
+    parser.requests.add_argument(
         "--streams",
         type=int,
         default=1,

