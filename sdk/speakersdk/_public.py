@@ -1,7 +1,8 @@
 """The names of the public interface, each imported from where it is defined."""
 
+from speakersdk.audio.devices import InputDevice, list_devices
 from speakersdk.audio.levels import AudioProblem
-from speakersdk.audio.microphone import InputDevice, Microphone, list_devices
+from speakersdk.audio.microphone import AudioBlock, Microphone
 from speakersdk.audio.waveform import as_waveform, read_audio
 from speakersdk.calibration.calibration import Calibration, OperatingPoint
 from speakersdk.decision.outcome import Decision, Identification, Verdict
@@ -14,6 +15,8 @@ from speakersdk.errors import (
     AudioError,
     AudioTooShortError,
     CalibrationError,
+    ClosedError,
+    ConcurrentUseError,
     ConfigError,
     DuplicateSpeakerError,
     EnrollmentError,
@@ -42,6 +45,7 @@ from speakersdk.voiceprint.voiceprint import Voiceprint
 
 __all__ = [
     "Adaptation",
+    "AudioBlock",
     "AudioError",
     "AudioProblem",
     "AudioTooShortError",
@@ -49,6 +53,8 @@ __all__ = [
     "CalibrationError",
     "CalibrationProfile",
     "Candidate",
+    "ClosedError",
+    "ConcurrentUseError",
     "ConfigError",
     "Decision",
     "DuplicateSpeakerError",

@@ -181,7 +181,7 @@ def _audio(*, ask_portaudio: bool) -> dict[str, Any]:
         ),
     }
     if ask_portaudio:
-        from speakersdk.audio.microphone import list_devices
+        from speakersdk.audio.devices import list_devices
 
         # Without their names, which may be those of people.
         audio["input_devices"] = _asked(

@@ -2,6 +2,8 @@
 
     SpeakerSdkError
     ├── ConfigError (also ValueError)     an option is outside its range or unknown
+    ├── ClosedError (also ValueError)     an object is used after its end
+    ├── ConcurrentUseError                two threads use one object at the same time
     ├── MissingDependencyError            a library is not installed; says how to install it
     ├── AudioError
     │   ├── UnreadableAudioError          missing, corrupt or not an audio file
@@ -46,6 +48,14 @@ class SpeakerSdkError(Exception):
 
 class ConfigError(SpeakerSdkError, ValueError):
     """An option is outside its range or unknown."""
+
+
+class ClosedError(SpeakerSdkError, ValueError):
+    """A stream, pool, enrollment, microphone or verifier is used after its end."""
+
+
+class ConcurrentUseError(SpeakerSdkError, RuntimeError):
+    """Two threads use one stream, enrollment, pool or microphone at the same time."""
 
 
 class MissingDependencyError(SpeakerSdkError):

@@ -7,18 +7,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import replace
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
 from speakersdk.arrays import Embedding
-from speakersdk.audio.microphone import Microphone
 from speakersdk.audio.recordings import Recording, load_recording, recording_label
 from speakersdk.calibration.calibration import Calibration
 from speakersdk.decision.outcome import Decision, Identification, Verdict
 from speakersdk.decision.rule import DecisionRule, Request, speech_shortage
-from speakersdk.decision.sequential import SequentialBounds
+from speakersdk.encoder.hop import HopEncoder
+from speakersdk.encoder.interface import SpeakerEncoder
 from speakersdk.encoder.load import Encoding, hop_encoder, load_encoder, recalibrated
 from speakersdk.encoder.manifest import ModelManifest
 from speakersdk.enrollment.adaptation import Adaptation, adapt
@@ -27,6 +26,7 @@ from speakersdk.enrollment.measure import RecordingQuality
 from speakersdk.enrollment.recordings import enroll_recordings, measure, measure_recordings
 from speakersdk.errors import (
     AudioTooShortError,
+    ClosedError,
     ConfigError,
     InvalidAudioError,
     ModelError,
@@ -35,8 +35,10 @@ from speakersdk.models import default_model_path
 from speakersdk.recalibration.profile import CalibrationProfile, find_profile
 from speakersdk.runtime.options import Precision
 from speakersdk.scoring import symmetric_kl, symmetric_kl_to_many
+from speakersdk.streaming.listening import updates_of
+from speakersdk.streaming.options import LIMIT_S, MISS_RATE, SILENCE_S, StreamOptions, hop_sizes
 from speakersdk.streaming.pool import StreamPool
-from speakersdk.streaming.stream import SILENCE_S, SpeakerStream, StreamOptions, hop_sizes
+from speakersdk.streaming.stream import SpeakerStream
 from speakersdk.streaming.update import StreamUpdate
 from speakersdk.voiceprint.voiceprint import Voiceprint, check_distinct, check_name
 
@@ -81,7 +83,7 @@ class Verifier:
         calibration: str | CalibrationProfile | None = None,
     ) -> None:
         self._request = Request(far=far, prior=prior, c_miss=c_miss, c_fa=c_fa)
-        self._encoder = load_encoder(
+        self._model: SpeakerEncoder | None = load_encoder(
             default_model_path() if model is None else model,
             device=device,
             strict=strict,
@@ -90,10 +92,21 @@ class Verifier:
         )
         self._profile = find_profile(calibration)
         if self._profile is not None:
-            self._encoder = recalibrated(self._encoder, self._profile.applied_to(self.manifest))
+            self._model = recalibrated(self._encoder, self._profile.applied_to(self.manifest))
         asked = far is not None or prior is not None
         if asked and self.manifest.calibration is not None:
             self._decision_rule()  # an unsupported request is refused now, not at the first probe
+
+    def __enter__(self) -> Self:
+        _ = self._encoder
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the model: later uses raise ClosedError, streams go on. May be repeated."""
+        self._model = None
 
     @property
     def request(self) -> Request:
@@ -187,31 +200,36 @@ class Verifier:
         """
         _, rule = self._decision_rule()
         self._check_candidates(voiceprints)
+        speech_s, shortage = 0.0, None
         try:
             probe = self._encode(recording, sample_rate_hz)
+            speech_s = probe.speech_s
+            shortage = speech_shortage(speech_s, probe.duration_s, self.manifest.calibration)
         except AudioTooShortError as error:
-            return _unanswered(Verdict.INCONCLUSIVE, str(error), rule, voiceprints, speech_s=0.0)
-        if shortage := speech_shortage(probe.speech_s, probe.duration_s, self.manifest.calibration):
-            return _unanswered(*shortage, rule, voiceprints, speech_s=probe.speech_s)
+            shortage = Verdict.INCONCLUSIVE, str(error)
+        if shortage is not None:
+            enrolled_s = voiceprints[0].total_speech_s
+            return Identification.without_answer(
+                rule.undecidable(*shortage, enrolled_speech_s=enrolled_s, probe_speech_s=speech_s)
+            )
         divergences = symmetric_kl_to_many(
             probe.embedding, np.stack([voiceprint.embedding for voiceprint in voiceprints])
         )
-        candidates = []
-        for voiceprint, divergence in zip(voiceprints, divergences.tolist(), strict=True):
-            decision = rule.decide(
-                _score(divergence),
-                enrolled_speech_s=voiceprint.total_speech_s,
-                probe_speech_s=probe.speech_s,
+        decisions = [
+            rule.decide(
+                _score(divergence), enrolled_speech_s=at.total_speech_s, probe_speech_s=speech_s
             )
-            candidates.append((voiceprint.name, decision))
-        return Identification.from_candidates(candidates)
+            for at, divergence in zip(voiceprints, divergences.tolist(), strict=True)
+        ]
+        names = [voiceprint.name for voiceprint in voiceprints]
+        return Identification.from_candidates(list(zip(names, decisions, strict=True)))
 
     def stream(
         self,
         voiceprints: Sequence[Voiceprint],
         *,
-        miss_rate: float = 0.05,
-        limit_s: float = 10.0,
+        miss_rate: float = MISS_RATE,
+        limit_s: float = LIMIT_S,
         window_s: float | None = None,
         silence_s: float = SILENCE_S,
     ) -> SpeakerStream:
@@ -231,15 +249,14 @@ class Verifier:
         options = self._stream_options(miss_rate, limit_s, window_s, silence_s)
         rule = self._sequential_rule()
         self._check_candidates(voiceprints)
-        encoder = hop_encoder(self._encoder, hop_sizes(self.manifest, options))
-        return SpeakerStream(encoder, rule, voiceprints, options)
+        return SpeakerStream(self._hop_encoder(window_s), rule, voiceprints, options)
 
     def stream_pool(
         self,
         *,
         capacity: int = 32,
-        miss_rate: float = 0.05,
-        limit_s: float = 10.0,
+        miss_rate: float = MISS_RATE,
+        limit_s: float = LIMIT_S,
         window_s: float | None = None,
         silence_s: float = SILENCE_S,
     ) -> StreamPool:
@@ -250,13 +267,13 @@ class Verifier:
         """
         options = self._stream_options(miss_rate, limit_s, window_s, silence_s)
         rule = self._sequential_rule()
-        encoder = hop_encoder(self._encoder, hop_sizes(self.manifest, options), capacity=capacity)
-        return StreamPool(encoder, rule, options, check=self._check_candidates)
+        hops = self._hop_encoder(window_s, capacity=capacity)
+        return StreamPool(hops, rule, options, check=self._check_candidates)
 
     def listen(
         self, voiceprints: Sequence[Voiceprint], *, device: int | str | None = None
     ) -> Iterator[StreamUpdate]:
-        """Listen for enrolled speakers on a microphone, without end.
+        """Listen without end on a microphone, which the first `next` opens.
 
         Args:
             voiceprints: as `stream`.
@@ -266,11 +283,7 @@ class Verifier:
             MicrophoneError, MissingDependencyError: it cannot be opened, or is gone.
             ConfigError, IncompatibleModelError, ModelError: as `stream`.
         """
-        stream = self.stream(voiceprints)
-        with Microphone(device) as microphone:
-            for block in microphone.blocks():
-                for update in stream.push(block, sample_rate_hz=microphone.sample_rate_hz):
-                    yield replace(update, capture=microphone.counters)
+        return updates_of(self.stream(voiceprints), device)
 
     def enrollment(self, name: str, *, needed_s: float = NEEDED_S) -> Enrollment:
         """Enroll from audio that arrives in chunks, with progress and feedback.
@@ -282,10 +295,8 @@ class Verifier:
         Raises:
             ConfigError: the name cannot be used, or no speech is asked for.
         """
-        options = self._stream_options(0.05, 10.0, None, SILENCE_S)
-        encoder = hop_encoder(self._encoder, hop_sizes(self.manifest, options))
         return Enrollment(
-            encoder, self.manifest.calibration, name=check_name(name), needed_s=needed_s
+            self._hop_encoder(), self.manifest.calibration, name=check_name(name), needed_s=needed_s
         )
 
     def score(
@@ -336,6 +347,13 @@ class Verifier:
             **self._encoder.session.report(),
         }
 
+    @property
+    def _encoder(self) -> SpeakerEncoder:
+        """The model; ClosedError after `close`."""
+        if (model := self._model) is None:
+            raise ClosedError("expected an open verifier, it is closed; make another")
+        return model
+
     def _encode(self, recording: Recording, sample_rate_hz: float | None) -> Encoding:
         return self._encoder.encode(load_recording(recording, sample_rate_hz))
 
@@ -360,8 +378,13 @@ class Verifier:
     def _stream_options(
         self, miss_rate: float, limit_s: float, window_s: float | None, silence_s: float
     ) -> StreamOptions:
-        bounds = SequentialBounds(far=self._request.asked_far, miss_rate=miss_rate, limit_s=limit_s)
-        return StreamOptions(bounds=bounds, window_s=window_s, silence_s=silence_s)
+        far = self._request.asked_far
+        return StreamOptions(
+            far=far, miss_rate=miss_rate, limit_s=limit_s, window_s=window_s, silence_s=silence_s
+        )
+
+    def _hop_encoder(self, window_s: float | None = None, *, capacity: int = 1) -> HopEncoder:
+        return hop_encoder(self._encoder, hop_sizes(self.manifest, window_s), capacity=capacity)
 
     def _check_model(self, voiceprint: Voiceprint) -> None:
         voiceprint.check_model(name=self.manifest.name, sha256=self.manifest.weights_sha256)
@@ -374,18 +397,3 @@ class Verifier:
 
 def _score(divergence: float) -> float:
     return 0.0 - divergence  # and not -divergence, which is -0.0 for equal embeddings
-
-
-def _unanswered(
-    verdict: Verdict,
-    reason: str,
-    rule: DecisionRule,
-    voiceprints: Sequence[Voiceprint],
-    *,
-    speech_s: float,
-) -> Identification:
-    enrolled_s = voiceprints[0].total_speech_s
-    threshold = rule.threshold(enrolled_speech_s=enrolled_s, probe_speech_s=speech_s)
-    return Identification.without_answer(
-        Decision.without_answer(verdict, threshold=threshold, speech_s=speech_s, reason=reason)
-    )

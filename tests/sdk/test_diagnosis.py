@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from speakersdk.audio.microphone import InputDevice
+from speakersdk.audio.devices import InputDevice
 from speakersdk.diagnosis import diagnose
 
 
@@ -89,7 +89,7 @@ def test_nobody_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Non
 
 def test_portaudio_is_asked_only_where_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
     def listing(result: Callable[[], Any]) -> None:
-        monkeypatch.setattr("speakersdk.audio.microphone.list_devices", result)
+        monkeypatch.setattr("speakersdk.audio.devices.list_devices", result)
 
     def unreachable() -> None:
         raise OSError("no sound server")

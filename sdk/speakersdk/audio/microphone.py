@@ -1,15 +1,16 @@
-"""The microphone: PortAudio's callback fills a bounded queue, and nobody waits busily for it.
+"""The microphone: PortAudio's callback fills a bounded queue, read without busy-waiting.
 
     with Microphone("usb") as microphone:
         for block in microphone.blocks():
             stream.push(block, sample_rate_hz=microphone.sample_rate_hz)
 
-Only this module knows sounddevice, which is imported when a device is listed or opened.
+A block says when audio was lost in front of it; a stream then starts afresh.
 """
 
 from __future__ import annotations
 
 import contextlib
+import math
 import queue
 import time
 from collections.abc import Iterator
@@ -20,8 +21,10 @@ from typing import Any, Final, Self
 import numpy as np
 import numpy.typing as npt
 
+from speakersdk.audio.devices import find_device, import_sounddevice, look_again, translated
 from speakersdk.audio.waveform import SAMPLE_RATE_HZ
-from speakersdk.errors import MicrophoneError, MissingDependencyError
+from speakersdk.errors import ConfigError, MicrophoneError
+from speakersdk.lifetime import Lifetime
 
 # The callback hands over blocks of this length: short against a hop, long against a context switch.
 _BLOCK_S: Final = 0.05
@@ -35,27 +38,9 @@ _LOST_S: Final = 2.0
 # Before it delivers anything it may take longer: a wireless headset changes its profile first.
 _START_S: Final = 5.0
 _RETRY_S: Final = 0.5
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InputDevice:
-    """A device that can record.
-
-    Attributes:
-        index: number for `Microphone`.
-        name: as the system calls it.
-        api: PortAudio's host API, such as ALSA.
-        num_channels: at most.
-        sample_rate_hz: the device's own.
-        is_default: whether it is used when none is named.
-    """
-
-    index: int
-    name: str
-    api: str
-    num_channels: int
-    sample_rate_hz: float
-    is_default: bool
+# A driver that reports an overflow has lost audio only if its clock went on by more than this; the
+# clock of an undisturbed device wavers by less.
+_CLOCK_JUMP_S: Final = 0.01
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,72 +50,42 @@ class CaptureCounters:
     Attributes:
         captured_s: seconds that the device delivered, the dropped ones included.
         dropped_s: seconds dropped because the queue was full.
+        gaps: times that audio was lost in front of a block.
         overflows: times that the driver reported losing samples before the callback. macOS reports
-            some that did not happen, so they are counted and nothing is stopped.
+            some that did not happen: a gap is what the device's clock confirms.
         queue_depth: blocks that wait for the consumer now.
         reconnects: times that the device came back after it was lost.
     """
 
     captured_s: float = 0.0
     dropped_s: float = 0.0
+    gaps: int = 0
     overflows: int = 0
     queue_depth: int = 0
     reconnects: int = 0
 
 
-def list_devices() -> tuple[InputDevice, ...]:
-    """Every device that can record.
+class AudioBlock(np.ndarray[tuple[int], np.dtype[np.float32]]):
+    """(n,) float32 samples from a microphone, full scale +-1.
+
+    Slices, copies and results of arithmetic are blocks that follow directly.
+
+    Attributes:
+        lost_s: seconds of audio that were lost directly in front of the block; None = the block
+            follows the one before it directly.
+    """
+
+    lost_s: float | None = None
+
+
+def check_gap(lost_s: float) -> None:
+    """Refuse what is no length of a gap.
 
     Raises:
-        MissingDependencyError: no PortAudio.
+        ConfigError: less than 0 s, or not finite.
     """
-    sounddevice = _import_sounddevice()
-    apis = sounddevice.query_hostapis()
-    default = sounddevice.default.device[0]
-    return tuple(
-        InputDevice(
-            index=index,
-            name=device["name"],
-            api=apis[device["hostapi"]]["name"],
-            num_channels=device["max_input_channels"],
-            sample_rate_hz=device["default_samplerate"],
-            is_default=index == default,
-        )
-        for index, device in enumerate(sounddevice.query_devices())
-        if device["max_input_channels"] > 0
-    )
-
-
-def find_device(device: int | str | None = None) -> InputDevice:
-    """The device of that index or with that part in its name; None = the system's default.
-
-    Raises:
-        MicrophoneError: there is none, or several of that name.
-        MissingDependencyError: no PortAudio.
-    """
-    devices = list_devices()
-    if not devices:
-        raise MicrophoneError(
-            "expected a microphone, found no device that records; plug one in, and on Linux check "
-            "that PulseAudio, PipeWire or ALSA runs for this user (arecord -l)"
-        )
-    listing = ", ".join(f"{at.index} {at.name!r}" for at in devices)
-    if device is None:
-        return next((at for at in devices if at.is_default), devices[0])
-    if isinstance(device, int) or device.isdecimal():
-        matches = [at for at in devices if at.index == int(device)]
-    else:
-        wanted = device.casefold()
-        matches = [at for at in devices if at.name.casefold() == wanted] or [
-            at for at in devices if wanted in at.name.casefold()
-        ]
-    if len(matches) != 1:
-        found = "none" if not matches else f"{len(matches)} of them"
-        raise MicrophoneError(
-            f"expected one input device that matches {device!r}, found {found}; "
-            f"choose from: {listing}"
-        )
-    return matches[0]
+    if not 0 <= lost_s < math.inf:
+        raise ConfigError(f"expected a gap of 0 s or more, got {lost_s!r}")
 
 
 class Microphone:
@@ -146,25 +101,32 @@ class Microphone:
     """
 
     def __init__(self, device: int | str | None = None, *, queue_s: float = QUEUE_S) -> None:
-        sounddevice = _import_sounddevice()
+        sounddevice = import_sounddevice()
         self.device = find_device(device)
         self.sample_rate_hz = float(SAMPLE_RATE_HZ)
-        self._queue: queue.Queue[npt.NDArray[np.float32]] = queue.Queue(
+        # Blocks, with the samples lost in front of each; None = none.
+        self._queue: queue.Queue[tuple[npt.NDArray[np.float32], int | None]] = queue.Queue(
             maxsize=max(1, round(queue_s / _BLOCK_S))
         )
+        self._lifetime = Lifetime("microphone", remedy="open another")
+        self._reader = Lifetime("microphone's blocks", remedy="open another")
         self._captured_samples = 0
         self._dropped_samples = 0
+        self._lost_samples: int | None = None  # in front of the coming block
+        self._gaps = 0
         self._overflows = 0
-        try:
+        self._due_s: float | None = None  # when the device's clock expects the coming block
+        with translated(
+            sounddevice,
+            f"cannot record from {self.device.name!r}",
+            "close other programs that use it, or choose another with --device "
+            "(speakersdk devices lists them)",
+        ):
             self._stream = self._open(sounddevice)
             self._stream.start()
-        except sounddevice.PortAudioError as error:
-            raise MicrophoneError(
-                f"cannot record from {self.device.name!r}: {error}; close other programs that use "
-                "it, or choose another with --device (speakersdk devices lists them)"
-            ) from error
 
     def __enter__(self) -> Self:
+        self._lifetime.check()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -176,34 +138,56 @@ class Microphone:
         return CaptureCounters(
             captured_s=self._captured_samples / self.sample_rate_hz,
             dropped_s=self._dropped_samples / self.sample_rate_hz,
+            gaps=self._gaps,
             overflows=self._overflows,
             queue_depth=self._queue.qsize(),
         )
 
-    def blocks(self) -> Iterator[npt.NDArray[np.float32]]:
-        """Blocks of (n,) samples as they come, until the device is closed.
+    def blocks(self) -> Iterator[AudioBlock]:
+        """Blocks as they come, until the device is closed; one reader at a time.
+
+        An iterator that reads when the device is closed still gives what was delivered before.
 
         Raises:
+            ClosedError: the device was closed before.
+            ConcurrentUseError: another thread waits for a block.
             MicrophoneError: the device is gone.
         """
-        while True:
-            patience_s = _LOST_S if self._captured_samples else _START_S
-            try:
-                yield self._queue.get(timeout=patience_s)
-            except queue.Empty:
-                if self._stream.closed:
-                    return
-                raise MicrophoneError(
-                    f"{self.device.name!r} has delivered nothing for {patience_s:g} s; plug it in "
-                    "again and start over, or use --reconnect to wait for it"
-                ) from None
+        self._lifetime.check()
+        return self._blocks()
+
+    def _blocks(self) -> Iterator[AudioBlock]:
+        while (block := self._next_block()) is not None:
+            yield block
+
+    def _next_block(self) -> AudioBlock | None:
+        patience_s = _LOST_S if self._captured_samples else _START_S
+        if self._lifetime.is_over:
+            patience_s = 0.0
+        try:
+            with self._reader:
+                samples, lost_samples = self._queue.get(timeout=patience_s)
+        except queue.Empty:
+            if self._lifetime.is_over:
+                return None
+            raise MicrophoneError(
+                f"{self.device.name!r} has delivered nothing for {patience_s:g} s; plug it in "
+                "again and start over, or use --reconnect to wait for it"
+            ) from None
+        block = samples.view(AudioBlock)
+        if lost_samples is not None:
+            block.lost_s = lost_samples / self.sample_rate_hz
+        return block
 
     def close(self) -> None:
-        """Release the device. What it delivered before can still be read."""
+        """Release the device; may be called again."""
+        if self._lifetime.is_over:
+            return
+        self._lifetime.end()
         # A device that was pulled out cannot even be stopped on some systems.
-        with contextlib.suppress(_import_sounddevice().PortAudioError):
+        with contextlib.suppress(import_sounddevice().PortAudioError):
             self._stream.abort()
-        with contextlib.suppress(_import_sounddevice().PortAudioError):
+        with contextlib.suppress(import_sounddevice().PortAudioError):
             self._stream.close()
 
     def _open(self, sounddevice: ModuleType) -> Any:
@@ -225,15 +209,29 @@ class Microphone:
             callback=self._take,
         )
 
-    def _take(self, samples: npt.NDArray[np.float32], frames: int, _time: Any, status: Any) -> None:
+    def _take(self, samples: npt.NDArray[np.float32], frames: int, clock: Any, status: Any) -> None:
         """PortAudio's callback, on its own real-time thread: copy, count, and nothing else."""
         self._captured_samples += frames
+        started_s = clock.inputBufferAdcTime
         if status.input_overflow:
             self._overflows += 1
+            late_s = 0.0 if self._due_s is None else started_s - self._due_s
+            if late_s > _CLOCK_JUMP_S:
+                self._lose(round(late_s * self.sample_rate_hz))
+        self._due_s = started_s + frames / self.sample_rate_hz
         try:
-            self._queue.put_nowait(samples[:, 0].copy())
+            self._queue.put_nowait((samples[:, 0].copy(), self._lost_samples))
         except queue.Full:
             self._dropped_samples += frames
+            self._lose(frames)
+        else:
+            self._lost_samples = None
+
+    def _lose(self, num_samples: int) -> None:
+        """Mark a gap in front of the coming block, or make the one that is there longer."""
+        if self._lost_samples is None:
+            self._gaps += 1
+        self._lost_samples = (self._lost_samples or 0) + num_samples
 
 
 def wait_for_device(device: int | str | None, *, timeout_s: float | None = None) -> Microphone:
@@ -241,29 +239,14 @@ def wait_for_device(device: int | str | None, *, timeout_s: float | None = None)
 
     Raises:
         MicrophoneError: it is not there within `timeout_s`; None = wait for ever.
+        MissingDependencyError: no PortAudio.
     """
     deadline_s = None if timeout_s is None else time.monotonic() + timeout_s
     while True:
-        # PortAudio lists the devices once, when it starts.
-        sounddevice = _import_sounddevice()
-        sounddevice._terminate()
-        sounddevice._initialize()
         try:
+            look_again(import_sounddevice())
             return Microphone(device)
         except MicrophoneError:
             if deadline_s is not None and time.monotonic() >= deadline_s:
                 raise
             time.sleep(_RETRY_S)
-
-
-def _import_sounddevice() -> ModuleType:
-    """Import sounddevice, which loads PortAudio."""
-    try:
-        import sounddevice
-    except OSError as error:  # what sounddevice raises without the library
-        raise MissingDependencyError(
-            f"the PortAudio library is missing ({error})",
-            remedy="sudo apt-get install libportaudio2 (macOS and Windows wheels bring it along)",
-        ) from error
-    module: ModuleType = sounddevice
-    return module

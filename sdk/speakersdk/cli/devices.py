@@ -25,7 +25,7 @@ def add_command(commands: Subparsers) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """List them."""
-    from speakersdk.audio.microphone import find_device, list_devices
+    from speakersdk.audio.devices import find_device, list_devices
 
     find_device()  # no device at all is an error that says what to do
     devices = list_devices()

@@ -218,7 +218,8 @@ class _Summary:
         if self.capture is not None:
             text += (
                 f"; captured {self.capture.captured_s:.1f} s, dropped "
-                f"{self.capture.dropped_s:.1f} s, {self.capture.overflows} overflows, "
+                f"{self.capture.dropped_s:.1f} s, {self.capture.gaps} gaps, "
+                f"{self.capture.overflows} overflows, "
                 f"{self.capture.reconnects} reconnects"
             )
         return text

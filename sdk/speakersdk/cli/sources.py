@@ -77,6 +77,7 @@ class MicrophoneSource:
         return CaptureCounters(
             captured_s=before.captured_s + now.captured_s,
             dropped_s=before.dropped_s + now.dropped_s,
+            gaps=before.gaps + now.gaps,
             overflows=before.overflows + now.overflows,
             queue_depth=now.queue_depth,
             reconnects=before.reconnects,

@@ -125,6 +125,17 @@ class DecisionRule:
             f"little speech{_advice(self.point, self.calibration)}",
         )
 
+    def undecidable(
+        self, verdict: Verdict, reason: str, *, enrolled_speech_s: float, probe_speech_s: float
+    ) -> Decision:
+        """The decision on a probe that has too little speech to be scored."""
+        threshold = self.threshold(
+            enrolled_speech_s=enrolled_speech_s, probe_speech_s=probe_speech_s
+        )
+        return Decision.without_answer(
+            verdict, threshold=threshold, speech_s=probe_speech_s, reason=reason
+        )
+
 
 def _advice(point: OperatingPoint, calibration: Calibration) -> str:
     """How much speech on both sides supports a rejection, if any in the calibration does."""

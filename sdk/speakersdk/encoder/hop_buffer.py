@@ -57,3 +57,8 @@ class HopBuffer:
     def forget_past(self) -> None:
         """Make what follows the start of a stream: no sample comes before it."""
         self.samples[0] = 0.0
+
+    def restart(self) -> None:
+        """Drop what was collected: the next sample is the first of a new recording."""
+        self.samples[0] = 0.0
+        self._filled = 1

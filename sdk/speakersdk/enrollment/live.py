@@ -7,18 +7,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from speakersdk.arrays import Embedding, Waveform
 from speakersdk.audio.levels import QUIET_DBFS, AudioProblem, AudioQuality
+from speakersdk.audio.microphone import AudioBlock, check_gap
 from speakersdk.audio.waveform import StreamResampler
 from speakersdk.calibration.calibration import Calibration
 from speakersdk.encoder.hop import HopEncoder
 from speakersdk.encoder.statistics_ring import RECENT, RECENT_S, SO_FAR
 from speakersdk.errors import ConfigError, EnrollmentError
+from speakersdk.lifetime import Lifetime
 from speakersdk.scoring import symmetric_kl
 from speakersdk.voiceprint.voiceprint import Voiceprint
 
@@ -48,6 +50,7 @@ class EnrollmentProgress:
         level_dbfs: of the last hop.
         snr_db: speech against what is heard between it; None before both were heard.
         problem: why speech does not count at the moment; None if it does.
+        lost_s: seconds of audio that were lost on the way; an exemplar never spans a gap.
     """
 
     percent: float
@@ -59,6 +62,7 @@ class EnrollmentProgress:
     level_dbfs: float
     snr_db: float | None
     problem: AudioProblem | None
+    lost_s: float = 0.0
 
 
 class Enrollment:
@@ -81,6 +85,7 @@ class Enrollment:
         self._calibration = calibration
         self._needed_s = needed_s
         self._exemplar_s = min(EXEMPLAR_S, needed_s)
+        self._lifetime = Lifetime("enrollment", remedy="start another with Verifier.enrollment")
         self._state = encoder.start()
         self._resampler = StreamResampler()
         rate_hz = manifest.frontend.sample_rate_hz
@@ -93,6 +98,18 @@ class Enrollment:
         self._problem: AudioProblem | None = None
         self._problem_hops = 0
         self._quiet_hops = 0
+        self._lost_s = 0.0
+
+    def __enter__(self) -> Self:
+        self._lifetime.check()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the enrollment; may be called again."""
+        self._lifetime.end()
 
     @property
     def progress(self) -> EnrollmentProgress:
@@ -110,6 +127,7 @@ class Enrollment:
             speech=self._state.speech_probability,
             level_dbfs=self._quality.level_dbfs,
             snr_db=self._quality.snr_db,
+            lost_s=self._lost_s,
             problem=self._problem,
         )
 
@@ -118,21 +136,44 @@ class Enrollment:
 
         Raises:
             AudioError: not audio.
+            ClosedError: the enrollment is closed.
+            ConcurrentUseError: another thread uses it now.
             ConfigError: no rate, or another one than before.
         """
-        waveform = self._resampler.push(samples, sample_rate_hz=sample_rate_hz)
-        while len(waveform) and not self._is_complete:
-            waveform = waveform[self._state.buffer.fill(waveform) :]
-            if self._state.buffer.is_full:
-                self._take_hop(self._state.buffer.samples[-self._hop_samples :].copy())
-        return self.progress
+        with self._lifetime:
+            if isinstance(samples, AudioBlock) and samples.lost_s is not None:
+                self._resampler.check(samples, sample_rate_hz=sample_rate_hz)
+                self._gap(samples.lost_s)
+            waveform = self._resampler.push(samples, sample_rate_hz=sample_rate_hz)
+            while len(waveform) and not self._is_complete:
+                waveform = waveform[self._state.buffer.fill(waveform) :]
+                if self._state.buffer.is_full:
+                    self._take_hop(self._state.buffer.samples[-self._hop_samples :].copy())
+            return self.progress
+
+    def gap(self, lost_s: float) -> None:
+        """Say that audio is missing in front of the next samples.
+
+        The encoder starts afresh, and the speech since the last exemplar does not count.
+
+        Args:
+            lost_s: seconds that are missing; 0 where nobody knows how many.
+
+        Raises:
+            ClosedError, ConcurrentUseError: as `push`.
+            ConfigError: less than 0 s, or not finite.
+        """
+        with self._lifetime:
+            self._gap(lost_s)
 
     def voiceprint(self) -> Voiceprint:
         """The speaker's voiceprint.
 
         Raises:
+            ClosedError: the enrollment is closed.
             EnrollmentError: not enough good speech so far.
         """
+        self._lifetime.check()
         progress = self.progress
         if not progress.is_complete:
             problem = f"; {progress.problem}" if progress.problem else ""
@@ -153,6 +194,13 @@ class Enrollment:
     @property
     def _is_complete(self) -> bool:
         return sum(self._exemplar_speech_s) >= self._needed_s - self._hop_s
+
+    def _gap(self, lost_s: float) -> None:
+        check_gap(lost_s)
+        self._resampler = StreamResampler()
+        self._state.buffer.restart()
+        self._state.reset()
+        self._lost_s += lost_s
 
     def _take_hop(self, hop: Waveform) -> None:
         state = self._state

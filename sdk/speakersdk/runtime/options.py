@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass, replace
 from types import ModuleType
@@ -94,7 +95,8 @@ class SessionOptions:
         device: as asked for.
         strict: whether nothing but that device will do; None = yes, unless it is ``auto``.
         precision: of the encoder's arithmetic, see `Precision`.
-        num_threads: threads of one inference on the CPU. One is fastest for 100 ms hops.
+        num_threads: threads of one inference on the CPU, at most as many as the machine has
+            processors. One is fastest for 100 ms hops.
         fixed_shapes: whether a session runs one shape only; None = where a new shape stalls, which
             is everywhere but on the CPU.
     """
@@ -106,8 +108,7 @@ class SessionOptions:
     fixed_shapes: bool | None = None
 
     def __post_init__(self) -> None:
-        if self.num_threads < 1:
-            raise ConfigError(f"expected num_threads >= 1, got {self.num_threads}")
+        _check_num_threads(self.num_threads)
         if self.precision not in get_args(Precision):
             raise ConfigError(
                 f"expected precision {', '.join(get_args(Precision))}, got {self.precision!r}"
@@ -167,3 +168,14 @@ def candidates(device: str, *, strict: bool | None) -> tuple[ComputeDevice, ...]
     kind = next(kind for kind in get_args(Kind) if kind == (match[1] or "cpu"))
     named = ComputeDevice(kind, int(match[2] or 0))
     return named.chain if strict is False else (named,)
+
+
+def _check_num_threads(num_threads: int) -> None:
+    """Refuse what is no number of threads: more than one per processor only costs time."""
+    is_integer = isinstance(num_threads, int) and not isinstance(num_threads, bool)
+    most = os.cpu_count() or 1
+    if not is_integer or not 1 <= num_threads <= most:
+        raise ConfigError(
+            f"expected num_threads of 1 to {most}, the processors of this machine, got "
+            f"{num_threads!r}; one thread is fastest for live streams"
+        )

@@ -7,7 +7,7 @@ holds the others up; streams share buffers and weights, and no state.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +15,9 @@ import numpy.typing as npt
 from speakersdk.decision.rule import DecisionRule
 from speakersdk.encoder.hop import HopEncoder
 from speakersdk.errors import ConfigError
-from speakersdk.streaming.stream import SpeakerStream, StreamOptions
+from speakersdk.lifetime import Lifetime
+from speakersdk.streaming.options import StreamOptions
+from speakersdk.streaming.stream import SpeakerStream
 from speakersdk.streaming.update import StreamUpdate
 from speakersdk.voiceprint.voiceprint import Voiceprint
 
@@ -36,9 +38,17 @@ class StreamPool:
         self._options = options
         self._check = check
         self._streams: dict[Hashable, SpeakerStream] = {}
+        self._lifetime = Lifetime("stream pool", remedy="make another with Verifier.stream_pool")
 
     def __len__(self) -> int:
         return len(self._streams)
+
+    def __enter__(self) -> Self:
+        self._lifetime.check()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def add(self, key: Hashable, voiceprints: Sequence[Voiceprint]) -> None:
         """Start a stream that listens for these speakers.
@@ -46,19 +56,41 @@ class StreamPool:
         Raises:
             ConfigError: the key is taken, no voiceprint, or two of one name.
             IncompatibleModelError: a voiceprint was made with another model.
+            ClosedError, ConcurrentUseError: as `push`.
         """
-        if key in self._streams:
-            raise ConfigError(f"expected a new stream, got {key!r}, which is listening; remove it")
-        self._check(voiceprints)
-        self._streams[key] = SpeakerStream(self._encoder, self._rule, voiceprints, self._options)
+        with self._lifetime:
+            if key in self._streams:
+                raise ConfigError(
+                    f"expected a new stream, got {key!r}, which is listening; remove it"
+                )
+            self._check(voiceprints)
+            self._streams[key] = SpeakerStream(
+                self._encoder, self._rule, voiceprints, self._options
+            )
 
     def remove(self, key: Hashable) -> None:
         """End a stream.
 
         Raises:
             ConfigError: there is none of that key.
+            ClosedError, ConcurrentUseError: as `push`.
         """
-        del self._streams[self._known(key)]
+        with self._lifetime:
+            del self._streams[self._known(key)]
+
+    def gap(self, key: Hashable, lost_s: float) -> None:
+        """Say that audio is missing in front of a stream's next samples: `SpeakerStream.gap`.
+
+        Raises:
+            ConfigError: there is no stream of that key, or no such gap.
+            ClosedError, ConcurrentUseError: as `push`.
+        """
+        with self._lifetime:
+            self._streams[self._known(key)].gap(lost_s)
+
+    def close(self) -> None:
+        """End all streams; may be called again."""
+        self._lifetime.end()
 
     def push(
         self, chunks: Mapping[Hashable, npt.NDArray[Any]], *, sample_rate_hz: float
@@ -72,9 +104,16 @@ class StreamPool:
 
         Raises:
             AudioError, ConfigError: as `SpeakerStream.push`, or an unknown key.
+            ClosedError: the pool is closed.
+            ConcurrentUseError: another thread uses it now.
         """
-        waiting = self._resampled(chunks, sample_rate_hz)
-        updates: dict[Hashable, list[StreamUpdate]] = {key: [] for key in chunks}
+        with self._lifetime:
+            return self._push(self._resampled(chunks, sample_rate_hz))
+
+    def _push(
+        self, waiting: dict[Hashable, npt.NDArray[np.float32]]
+    ) -> dict[Hashable, list[StreamUpdate]]:
+        updates: dict[Hashable, list[StreamUpdate]] = {key: [] for key in waiting}
         while waiting:
             ready = []
             for key in list(waiting):

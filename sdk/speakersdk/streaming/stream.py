@@ -6,58 +6,27 @@ chunk -> 16 kHz -> hop -> encoder, speech -> embeddings -> llr -> sequential tes
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from speakersdk.arrays import Waveform
+from speakersdk.audio.microphone import AudioBlock, check_gap
 from speakersdk.audio.waveform import StreamResampler
 from speakersdk.decision.outcome import Verdict
 from speakersdk.decision.rule import DecisionRule
-from speakersdk.decision.sequential import (
-    LOOKS_LLR,
-    Evidence,
-    SequentialBounds,
-    SequentialTest,
-)
-from speakersdk.encoder.hop import HopEncoder, HopSizes, HopState
-from speakersdk.encoder.manifest import ModelManifest
+from speakersdk.decision.sequential import LOOKS_LLR, Evidence, SequentialTest
+from speakersdk.encoder.hop import HopEncoder, HopState
 from speakersdk.encoder.statistics_ring import RECENT, RECENT_S, SO_FAR, WINDOW
+from speakersdk.lifetime import Lifetime
 from speakersdk.scoring import symmetric_kl_matrix
+from speakersdk.streaming.options import StreamOptions, hop_sizes
 from speakersdk.streaming.speaker_change import KEPT_S, SpeakerChange
 from speakersdk.streaming.update import Candidate, StreamUpdate
 from speakersdk.voiceprint.voiceprint import Voiceprint
 
-# Silence after which the next speech may be anybody's: evidence and encoder start afresh. The
-# encoder itself sees 0.7 s of the past.
-SILENCE_S: Final = 5.0
 _DIGITS: Final = 6  # of seconds: 0.3 and not 0.30000000000000004
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StreamOptions:
-    """How a stream listens.
-
-    Attributes:
-        bounds: of the sequential tests.
-        window_s: seconds over which the windowed score looks; None = the model's.
-        silence_s: silence after which evidence and encoder start afresh.
-    """
-
-    bounds: SequentialBounds
-    window_s: float | None = None
-    silence_s: float = SILENCE_S
-
-
-def hop_sizes(manifest: ModelManifest, options: StreamOptions) -> HopSizes:
-    """Windows of the options in hops of the model."""
-    hop_s = manifest.hop_frames * manifest.frontend.hop_samples / manifest.frontend.sample_rate_hz
-    window_s = manifest.window_s if options.window_s is None else options.window_s
-    return HopSizes(
-        window_hops=max(1, round(window_s / hop_s)), recent_hops=max(1, round(RECENT_S / hop_s))
-    )
 
 
 class SpeakerStream:
@@ -82,14 +51,18 @@ class SpeakerStream:
         self._rate_hz = frontend.sample_rate_hz
         self._silence_hops = max(1, round(options.silence_s / self._hop_s))
         self._resampler = StreamResampler()
+        self._lifetime = Lifetime("stream", remedy="start another with Verifier.stream")
         self._change = SpeakerChange(
             manifest.embedding_dim,
-            recent_hops=hop_sizes(manifest, options).recent_hops,
+            recent_hops=hop_sizes(manifest).recent_hops,
             calibrate=self._llr,
         )
         self._kept_hops = round(KEPT_S / self._hop_s)
         self.state: HopState = encoder.start()
         self._num_hops = 0
+        self._lost_s: float | None = None  # in front of the coming hop
+        self._total_lost_s = 0.0
+        self._began_s = 0.0  # time before the hops that are counted
         self._silent_hops = 0
         self._scores: list[list[float]] | None = None  # of each window, of each candidate
         self._window: list[Evidence | None] = [None] * len(voiceprints)
@@ -100,8 +73,17 @@ class SpeakerStream:
         """Seconds of audio taken so far, at the model's rate."""
         return self.state.buffer.num_samples / self._rate_hz
 
+    def __enter__(self) -> Self:
+        self._lifetime.check()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def push(self, samples: npt.NDArray[Any], *, sample_rate_hz: float) -> list[StreamUpdate]:
         """Take the next samples and return an update for every hop that they complete.
+
+        Where a microphone's block says that audio was lost in front of it, `gap` comes first.
 
         Args:
             samples: (n,) or (n, channels), n >= 0, as `speakersdk.audio.waveform.as_waveform`
@@ -110,9 +92,46 @@ class SpeakerStream:
 
         Raises:
             AudioError: not audio.
+            ClosedError: the stream is finished or closed.
+            ConcurrentUseError: another thread uses it now.
             ConfigError: no rate, or another one than before.
         """
-        return self._take(self.resample(samples, sample_rate_hz=sample_rate_hz))
+        with self._lifetime:
+            return self._take(self.resample(samples, sample_rate_hz=sample_rate_hz))
+
+    def gap(self, lost_s: float) -> None:
+        """Say that audio is missing in front of the next samples.
+
+        What follows may be anybody's: encoder, evidence and verdicts start afresh, and an
+        incomplete hop is dropped. The next update has `lost_s`, and the time goes on by it.
+
+        Args:
+            lost_s: seconds that are missing; 0 where nobody knows how many.
+
+        Raises:
+            ClosedError, ConcurrentUseError: as `push`.
+            ConfigError: less than 0 s, or not finite.
+        """
+        with self._lifetime:
+            self._gap(lost_s)
+
+    def finish(self) -> list[StreamUpdate]:
+        """Take what the resampler and an incomplete hop still contain; the stream ends.
+
+        Raises:
+            ClosedError, ConcurrentUseError: as `push`.
+        """
+        with self._lifetime:
+            self._lifetime.end("finished")
+            updates = self._take(self._resampler.finish())
+            if self.state.buffer.num_frames > 0:
+                self._encoder.encode_remainder(self.state)
+                updates.append(self.update())
+            return updates
+
+    def close(self) -> None:
+        """End the stream without the updates that `finish` would give; may be called again."""
+        self._lifetime.end()
 
     def check(self, samples: npt.NDArray[Any], *, sample_rate_hz: float) -> None:
         """Raise what `push` would, and take nothing."""
@@ -120,15 +139,23 @@ class SpeakerStream:
 
     def resample(self, samples: npt.NDArray[Any], *, sample_rate_hz: float) -> Waveform:
         """The next samples at the model's rate, for whoever fills the buffer."""
+        if isinstance(samples, AudioBlock) and samples.lost_s is not None:
+            self.check(samples, sample_rate_hz=sample_rate_hz)
+            self._gap(samples.lost_s)
         return self._resampler.push(samples, sample_rate_hz=sample_rate_hz)
 
-    def finish(self) -> list[StreamUpdate]:
-        """Take what the resampler and an incomplete hop still hold; the stream ends."""
-        updates = self._take(self._resampler.finish())
-        if self.state.buffer.num_frames > 0:
-            self._encoder.encode_remainder(self.state)
-            updates.append(self.update())
-        return updates
+    def _gap(self, lost_s: float) -> None:
+        check_gap(lost_s)
+        buffer = self.state.buffer
+        buffer.num_samples += len(self._resampler.finish())  # dropped with the incomplete hop
+        buffer.restart()
+        self._resampler = StreamResampler()
+        self._start_afresh()
+        self._lost_s = lost_s + (self._lost_s or 0.0)
+        self._total_lost_s += lost_s
+        self._began_s = self.duration_s + self._total_lost_s
+        self._num_hops = 0
+        self._silent_hops = 0
 
     def _take(self, waveform: Waveform) -> list[StreamUpdate]:
         updates = []
@@ -220,8 +247,36 @@ class SpeakerStream:
         ]
 
     def _report(self, has_changed: bool) -> StreamUpdate:
+        candidates = self._candidates()
+        ranked = sorted(candidates, key=_evidence, reverse=True)
+        best = ranked[0]
+        accepted = next((at for at in ranked if at.verdict is Verdict.ACCEPT), None)
+        shown = accepted or best
+        margin = None
+        if len(ranked) > 1 and best.total_llr is not None and ranked[1].total_llr is not None:
+            margin = best.total_llr - ranked[1].total_llr
+        lost_s, self._lost_s = self._lost_s, None
+        return StreamUpdate(
+            time_s=round(self._began_s + self._num_hops * self._hop_s, _DIGITS),
+            speech=self.state.speech_probability,
+            speech_s=self.state.speech_s,
+            window_speech_s=self.state.window_speech_s,
+            score=shown.score,
+            llr=shown.llr,
+            total_score=shown.total_score,
+            total_llr=shown.total_llr,
+            verdict=shown.verdict,
+            speaker=accepted.name if accepted else None,
+            margin=margin,
+            age_s=round(self._silent_hops * self._hop_s, _DIGITS),
+            has_changed=has_changed,
+            lost_s=lost_s,
+            candidates=candidates,
+        )
+
+    def _candidates(self) -> tuple[Candidate, ...]:
         scores = self._scores
-        candidates = tuple(
+        return tuple(
             Candidate(
                 name=voiceprint.name,
                 score=None if scores is None or window is None else scores[WINDOW][index],
@@ -235,29 +290,6 @@ class SpeakerStream:
             for index, (voiceprint, test, window, so_far) in enumerate(
                 zip(self._voiceprints, self._tests, self._window, self._so_far, strict=True)
             )
-        )
-        ranked = sorted(candidates, key=_evidence, reverse=True)
-        best = ranked[0]
-        accepted = next((at for at in ranked if at.verdict is Verdict.ACCEPT), None)
-        shown = accepted or best
-        margin = None
-        if len(ranked) > 1 and best.total_llr is not None and ranked[1].total_llr is not None:
-            margin = best.total_llr - ranked[1].total_llr
-        return StreamUpdate(
-            time_s=round(self._num_hops * self._hop_s, _DIGITS),
-            speech=self.state.speech_probability,
-            speech_s=self.state.speech_s,
-            window_speech_s=self.state.window_speech_s,
-            score=shown.score,
-            llr=shown.llr,
-            total_score=shown.total_score,
-            total_llr=shown.total_llr,
-            verdict=shown.verdict,
-            speaker=accepted.name if accepted else None,
-            margin=margin,
-            age_s=round(self._silent_hops * self._hop_s, _DIGITS),
-            has_changed=has_changed,
-            candidates=candidates,
         )
 
 

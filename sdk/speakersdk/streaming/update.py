@@ -37,7 +37,7 @@ class StreamUpdate:
     """One hop of a stream. Scores, llrs and verdict are those of the best candidate.
 
     Attributes:
-        time_s: end of the hop, in seconds of audio since the stream began.
+        time_s: end of the hop, in seconds since the stream began; lost audio counts.
         speech: highest speech probability of the hop's frames.
         speech_s: net speech since the last pause or change of speaker: what the totals rest on.
         window_speech_s: net speech in the last window.
@@ -47,6 +47,8 @@ class StreamUpdate:
         margin: total llr of the best candidate less that of the runner-up; None without one.
         age_s: seconds since the hop that the scores are of: 0 while there is speech.
         has_changed: the voice changed; evidence begins anew with the recent speech.
+        lost_s: seconds of audio that were lost directly in front of the hop (0 where nobody knows
+            how many), after which everything began anew; None where nothing was lost.
         candidates: every enrolled speaker, in the order given.
         capture: what happened at the microphone; None for audio from elsewhere.
     """
@@ -65,4 +67,5 @@ class StreamUpdate:
     age_s: float
     has_changed: bool
     candidates: tuple[Candidate, ...]
+    lost_s: float | None = None
     capture: CaptureCounters | None = None

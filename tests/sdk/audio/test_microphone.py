@@ -1,112 +1,29 @@
-"""What needs no sound server: a stand-in for PortAudio. The real one is in tests/integration."""
+"""What needs no sound server; tests/integration has the microphone for real."""
 
 from __future__ import annotations
 
-import builtins
-import sys
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from speakersdk.audio.microphone import (
-    CaptureCounters,
-    Microphone,
-    find_device,
-    list_devices,
-    wait_for_device,
-)
-from speakersdk.errors import MicrophoneError, MissingDependencyError
+from speakersdk.audio.microphone import AudioBlock, CaptureCounters, Microphone, wait_for_device
+from speakersdk.errors import ClosedError, ConcurrentUseError, MicrophoneError
+
+StandIn = Any  # the fixture `port_audio`
 
 
-class PortAudioError(Exception):
-    pass
-
-
-class StandIn(ModuleType):
-    """Two inputs and an output; `rates` are what the devices accept."""
-
-    PortAudioError = PortAudioError
-
-    def __init__(self) -> None:
-        super().__init__("sounddevice")
-        self.rates = {16000.0, 48000.0}
-        self.devices = [
-            {"name": "Speakers", "hostapi": 0, "max_input_channels": 0, "default_samplerate": 48e3},
-            {"name": "USB Mic", "hostapi": 0, "max_input_channels": 2, "default_samplerate": 48e3},
-            {
-                "name": "Webcam Mic",
-                "hostapi": 0,
-                "max_input_channels": 1,
-                "default_samplerate": 48e3,
-            },
-        ]
-        self.default = SimpleNamespace(device=(2, 0))
-        self.stream: Any = None
-        self.initialised = 0
-
-    def query_hostapis(self) -> list[dict[str, str]]:
-        return [{"name": "ALSA"}]
-
-    def query_devices(self) -> list[dict[str, Any]]:
-        return self.devices
-
-    def check_input_settings(self, *, samplerate: float, **_: Any) -> None:
-        if samplerate not in self.rates:
-            raise PortAudioError("Invalid sample rate")
-
-    def InputStream(self, **options: Any) -> Any:  # noqa: N802
-        if options["samplerate"] not in self.rates:
-            raise PortAudioError("Invalid sample rate")
-        self.stream = SimpleNamespace(
-            **options, closed=False, start=lambda: None, abort=lambda: None, close=self._close
-        )
-        return self.stream
-
-    def _close(self) -> None:
-        self.stream.closed = True
-
-    def _terminate(self) -> None:
-        self.initialised -= 1
-
-    def _initialize(self) -> None:
-        self.initialised += 1
-
-
-@pytest.fixture
-def port_audio(monkeypatch: pytest.MonkeyPatch) -> StandIn:
-    module = StandIn()
-    monkeypatch.setitem(sys.modules, "sounddevice", module)
-    return module
-
-
-def deliver(port_audio: StandIn, num_blocks: int, *, overflow: bool = False) -> None:
+def deliver(
+    port_audio: StandIn, num_blocks: int, *, overflow: bool = False, late_s: float = 0.0
+) -> None:
+    """Blocks of 50 ms; the device's clock goes on by `late_s` more in front of them."""
     block = np.ones((800, 1), np.float32)
+    port_audio.clock_s += late_s
     for _ in range(num_blocks):
-        port_audio.stream.callback(block, 800, None, SimpleNamespace(input_overflow=overflow))
-
-
-def test_only_inputs_are_listed(port_audio: StandIn) -> None:
-    assert [device.name for device in list_devices()] == ["USB Mic", "Webcam Mic"]
-    assert [device.is_default for device in list_devices()] == [False, True]
-
-
-@pytest.mark.parametrize(
-    ("wanted", "name"), [(None, "Webcam Mic"), (1, "USB Mic"), ("1", "USB Mic"), ("usb", "USB Mic")]
-)
-def test_a_device_is_found_by_index_or_part_of_its_name(
-    port_audio: StandIn, wanted: Any, name: str
-) -> None:
-    assert find_device(wanted).name == name
-
-
-@pytest.mark.parametrize(("wanted", "found"), [("mic", "2 of them"), ("line", "none"), (0, "none")])
-def test_a_device_that_is_not_one_is_refused_with_the_list(
-    port_audio: StandIn, wanted: Any, found: str
-) -> None:
-    with pytest.raises(MicrophoneError, match=rf"found {found}; .* 1 'USB Mic', 2 'Webcam Mic'"):
-        find_device(wanted)
+        clock = SimpleNamespace(inputBufferAdcTime=port_audio.clock_s)
+        port_audio.stream.callback(block, 800, clock, SimpleNamespace(input_overflow=overflow))
+        port_audio.clock_s += 0.05
 
 
 def test_no_device_says_what_to_do(port_audio: StandIn) -> None:
@@ -132,7 +49,7 @@ def test_what_a_stalled_consumer_misses_is_counted(port_audio: StandIn) -> None:
         deliver(port_audio, 14)
         deliver(port_audio, 1, overflow=True)
         assert microphone.counters == CaptureCounters(
-            captured_s=0.75, dropped_s=0.25, overflows=1, queue_depth=10
+            captured_s=0.75, dropped_s=0.25, gaps=1, overflows=1, queue_depth=10
         )
         blocks = microphone.blocks()
         for _ in range(10):
@@ -155,7 +72,73 @@ def test_a_device_that_falls_silent_is_lost(
         next(blocks)
         with pytest.raises(MicrophoneError, match=r"nothing for 0\.01 s; .*--reconnect"):
             next(blocks)
-    assert list(microphone.blocks()) == []  # closed: the end, and no error
+        reading = microphone.blocks()
+    assert list(reading) == []  # closed while it was read: the end, and no error
+
+
+def test_a_block_says_what_was_lost_in_front_of_it(port_audio: StandIn) -> None:
+    with Microphone(queue_s=0.1) as microphone:
+        blocks = microphone.blocks()
+        deliver(port_audio, 5)  # two fit
+        first, second = next(blocks), next(blocks)
+        deliver(port_audio, 1)
+        after, following = next(blocks), None
+        deliver(port_audio, 1)
+        following = next(blocks)
+    lost = [block.lost_s for block in (first, second, after, following)]
+    assert lost == [None, None, pytest.approx(0.15), None]
+    assert isinstance(after, AudioBlock)
+    assert after[:10].lost_s is None  # what is cut out of a block follows nothing
+    assert after.dtype == np.float32
+    assert after.ndim == 1
+
+
+def test_every_stall_is_a_gap_of_its_own(port_audio: StandIn) -> None:
+    with Microphone(queue_s=0.05) as microphone:
+        blocks = microphone.blocks()
+        lost = []
+        for num_blocks in (2, 1, 4, 1):
+            deliver(port_audio, num_blocks)
+            lost.append(next(blocks).lost_s)
+        assert lost == [None, pytest.approx(0.05), None, pytest.approx(0.15)]
+        assert microphone.counters.gaps == 2
+
+
+def test_an_overflow_is_a_gap_where_the_clock_confirms_it(port_audio: StandIn) -> None:
+    with Microphone() as microphone:
+        blocks = microphone.blocks()
+        deliver(port_audio, 1)
+        deliver(port_audio, 1, overflow=True)  # macOS reports some that did not happen
+        deliver(port_audio, 1, overflow=True, late_s=0.3)
+        lost = [next(blocks).lost_s for _ in range(3)]
+        assert lost == [None, None, pytest.approx(0.3)]
+        assert (microphone.counters.overflows, microphone.counters.gaps) == (2, 1)
+
+
+def test_a_closed_microphone_says_so(port_audio: StandIn) -> None:
+    microphone = Microphone()
+    microphone.close()
+    microphone.close()
+    with pytest.raises(ClosedError, match="open another"):
+        microphone.blocks()
+    with pytest.raises(ClosedError, match="open another"), microphone:
+        pass
+
+
+def test_what_was_delivered_before_the_end_can_be_read(port_audio: StandIn) -> None:
+    with Microphone() as microphone:
+        blocks = microphone.blocks()
+        deliver(port_audio, 3)
+        next(blocks)
+    assert len(list(blocks)) == 2
+
+
+def test_two_readers_of_one_microphone_are_refused(port_audio: StandIn) -> None:
+    with Microphone() as microphone:
+        blocks = microphone.blocks()
+        with microphone._reader, pytest.raises(ConcurrentUseError, match="one thread at a time"):
+            next(blocks)  # as while another thread waits
+        deliver(port_audio, 1)
 
 
 def test_waiting_looks_for_the_device_anew(port_audio: StandIn) -> None:
@@ -165,15 +148,12 @@ def test_waiting_looks_for_the_device_anew(port_audio: StandIn) -> None:
         wait_for_device("line", timeout_s=0.0)
 
 
-def test_a_missing_portaudio_names_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(sys.modules, "sounddevice", raising=False)
-    real_import = builtins.__import__
-
-    def without_portaudio(name: str, *arguments: Any, **options: Any) -> Any:
-        if name == "sounddevice":
-            raise OSError("PortAudio library not found")
-        return real_import(name, *arguments, **options)
-
-    monkeypatch.setattr(builtins, "__import__", without_portaudio)
-    with pytest.raises(MissingDependencyError, match="apt-get install libportaudio2"):
-        list_devices()
+def test_waiting_outlasts_a_portaudio_that_does_not_start(
+    port_audio: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("speakersdk.audio.microphone._RETRY_S", 0.0)
+    port_audio.failures = 3
+    assert wait_for_device("usb").device.name == "USB Mic"
+    port_audio.failures = 3
+    with pytest.raises(MicrophoneError, match=r"cannot be started: .*no host.*arecord"):
+        wait_for_device("usb", timeout_s=0.0)

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from speakersdk.audio import microphone
-from speakersdk.audio.microphone import InputDevice
+from speakersdk.audio import devices
+from speakersdk.audio.devices import InputDevice
 from speakersdk.cli import main
 from speakersdk.errors import MissingDependencyError
 
@@ -17,7 +17,7 @@ DEVICE = InputDevice(
 def test_devices_are_listed(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(microphone, "list_devices", lambda: (DEVICE,))
+    monkeypatch.setattr(devices, "list_devices", lambda: (DEVICE,))
     assert main(["devices"]) == 0
     assert capsys.readouterr().out.splitlines()[1] == "3\tUSB Mic\tALSA\t1\t48000\tyes"
     assert main(["devices", "--json"]) == 0
@@ -27,7 +27,7 @@ def test_devices_are_listed(
 def test_no_device_is_one_line_with_the_remedy(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(microphone, "list_devices", tuple)
+    monkeypatch.setattr(devices, "list_devices", tuple)
     assert main(["devices"]) == 2
     assert "plug one in" in capsys.readouterr().err
 
@@ -38,7 +38,7 @@ def test_a_missing_library_is_one_line_with_the_remedy(
     def missing() -> None:
         raise MissingDependencyError("the PortAudio library is missing", remedy="install it")
 
-    monkeypatch.setattr(microphone, "list_devices", missing)
+    monkeypatch.setattr(devices, "list_devices", missing)
     assert main(["devices"]) == 2
     assert capsys.readouterr().err == (
         "speakersdk: error: the PortAudio library is missing; install it\n"

@@ -6,10 +6,11 @@ import pytest
 import speakersdk
 from speakersdk.arrays import Waveform
 from speakersdk.audio.levels import AudioProblem
+from speakersdk.audio.microphone import AudioBlock
 from speakersdk.audio.waveform import SAMPLE_RATE_HZ, read_audio
 from speakersdk.encoder.statistics_ring import RECENT_S
 from speakersdk.enrollment.live import Enrollment, EnrollmentProgress
-from speakersdk.errors import ConfigError, EnrollmentError
+from speakersdk.errors import ClosedError, ConcurrentUseError, ConfigError, EnrollmentError
 from speakersdk.verifier import Verifier
 
 CLIPS = Path(speakersdk.__file__).parent / "demo_clips"
@@ -75,3 +76,37 @@ def test_names_and_lengths_are_checked(verifier: Verifier) -> None:
         verifier.enrollment("../slt")
     with pytest.raises(ConfigError, match="1 to 600 s"):
         verifier.enrollment("slt", needed_s=0.0)
+
+
+def test_an_exemplar_never_spans_a_gap(verifier: Verifier) -> None:
+    enrollment = verifier.enrollment("slt", needed_s=20.0)
+    samples = voice("slt")
+    before = push(enrollment, samples)[-1]
+    num_exemplars = len(enrollment._exemplars)
+    assert before.speech_s > sum(enrollment._exemplar_speech_s)  # some of the next one
+    block = samples[:1600].view(AudioBlock)
+    block.lost_s = 3.0
+    after = enrollment.push(block, sample_rate_hz=SAMPLE_RATE_HZ)
+    assert after.lost_s == 3.0
+    assert after.speech_s <= sum(enrollment._exemplar_speech_s) + 0.1
+    assert len(enrollment._exemplars) == num_exemplars
+    enrollment.gap(1.0)
+    assert enrollment.progress.lost_s == 4.0
+    with pytest.raises(ConfigError, match="gap of 0 s or more"):
+        enrollment.gap(-1.0)
+
+
+def test_a_closed_enrollment_says_so(verifier: Verifier) -> None:
+    with verifier.enrollment("slt") as enrollment:
+        enrollment.push(voice("slt")[:16000], sample_rate_hz=SAMPLE_RATE_HZ)
+        with enrollment._lifetime, pytest.raises(ConcurrentUseError):  # another thread pushes
+            enrollment.push(voice("slt")[:16000], sample_rate_hz=SAMPLE_RATE_HZ)
+    for use in (
+        lambda: enrollment.push(voice("slt")[:16000], sample_rate_hz=SAMPLE_RATE_HZ),
+        lambda: enrollment.gap(1.0),
+        enrollment.voiceprint,
+        enrollment.__enter__,
+    ):
+        with pytest.raises(ClosedError, match="open enrollment, it is closed"):
+            use()
+    enrollment.close()

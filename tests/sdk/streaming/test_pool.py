@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 import speakersdk
+from speakersdk.audio.microphone import AudioBlock
 from speakersdk.audio.waveform import SAMPLE_RATE_HZ, read_audio
-from speakersdk.errors import ConfigError, InvalidAudioError
+from speakersdk.errors import ClosedError, ConcurrentUseError, ConfigError, InvalidAudioError
 from speakersdk.runtime.session import OnnxSession
 from speakersdk.streaming.pool import StreamPool
 from speakersdk.verifier import Verifier
@@ -14,14 +15,6 @@ from speakersdk.voiceprint.voiceprint import Voiceprint
 CLIPS = Path(speakersdk.__file__).parent / "demo_clips"
 
 VOICES = ("awb", "kal16", "rms", "slt")
-
-
-@pytest.fixture(scope="module")
-def voiceprints(verifier: Verifier) -> list[Voiceprint]:
-    return [
-        verifier.enroll(sorted(CLIPS.glob(f"{voice}-enroll-*.flac")), name=voice)
-        for voice in VOICES
-    ]
 
 
 @pytest.fixture(scope="module")
@@ -121,3 +114,61 @@ def test_keys_are_checked_and_streams_can_leave(
         pool.push({"awb": np.zeros(10, np.float32)}, sample_rate_hz=16000)
     with pytest.raises(ConfigError, match="add it"):
         pool.remove("awb")
+
+
+def test_a_gap_is_one_streams_alone(
+    verifier: Verifier,
+    voiceprints: list[Voiceprint],
+    pool: StreamPool,
+    probes: dict[str, np.ndarray],
+) -> None:
+    pool.push({"slt": probes["slt"], "rms": probes["rms"]}, sample_rate_hz=SAMPLE_RATE_HZ)
+    block = probes["slt"].copy().view(AudioBlock)
+    block.lost_s = 1.5
+    chunks = {"slt": block, "rms": probes["rms"][:3200]}
+    updates = pool.push(chunks, sample_rate_hz=SAMPLE_RATE_HZ)
+    assert updates["slt"][0].lost_s == 1.5
+    assert updates["rms"][0].lost_s is None
+    assert updates["rms"][0].speaker == "rms"
+    alone = verifier.stream(voiceprints).push(probes["slt"], sample_rate_hz=SAMPLE_RATE_HZ)
+    assert len(alone) == len(updates["slt"])
+    for a, b in zip(updates["slt"], alone, strict=True):
+        if b.total_score is not None:
+            assert a.total_score == pytest.approx(b.total_score, abs=1e-4)
+    pool.gap("rms", 2.0)
+    chunks = {"rms": probes["rms"][:3200]}
+    assert pool.push(chunks, sample_rate_hz=SAMPLE_RATE_HZ)["rms"][0].lost_s == 2.0
+    with pytest.raises(ConfigError, match="add it"):
+        pool.gap("nobody", 1.0)
+
+
+def test_a_closed_pool_says_so(
+    verifier: Verifier, voiceprints: list[Voiceprint], probes: dict[str, np.ndarray]
+) -> None:
+    with verifier.stream_pool() as pool:
+        pool.add("line", voiceprints)
+    for use in (
+        lambda: pool.push({"line": probes["slt"]}, sample_rate_hz=SAMPLE_RATE_HZ),
+        lambda: pool.add("other", voiceprints),
+        lambda: pool.remove("line"),
+        lambda: pool.gap("line", 1.0),
+        pool.__enter__,
+    ):
+        with pytest.raises(ClosedError, match="open stream pool, it is closed"):
+            use()
+    pool.close()
+
+
+def test_a_pool_is_used_by_one_thread_at_a_time(
+    pool: StreamPool, voiceprints: list[Voiceprint], probes: dict[str, np.ndarray]
+) -> None:
+    with pool._lifetime:  # as while another thread pushes
+        for use in (
+            lambda: pool.push({"slt": probes["slt"]}, sample_rate_hz=SAMPLE_RATE_HZ),
+            lambda: pool.add("new", voiceprints),
+            lambda: pool.remove("slt"),
+        ):
+            with pytest.raises(ConcurrentUseError):
+                use()
+    assert "new" not in pool._streams
+    assert len(pool) == len(VOICES)

@@ -13,9 +13,14 @@ from speakersdk.audio.waveform import SAMPLE_RATE_HZ, read_audio
 from speakersdk.calibration.calibration import Calibration
 from speakersdk.decision.outcome import Verdict
 from speakersdk.decision.rule import Request
-from speakersdk.errors import ConfigError, InvalidAudioError, ModelError
+from speakersdk.errors import (
+    ConfigError,
+    InvalidAudioError,
+    ModelError,
+)
+from speakersdk.streaming.options import SILENCE_S
 from speakersdk.streaming.speaker_change import KEPT_S
-from speakersdk.streaming.stream import SILENCE_S, SpeakerStream
+from speakersdk.streaming.stream import SpeakerStream
 from speakersdk.streaming.update import StreamUpdate
 from speakersdk.verifier import Verifier
 from speakersdk.voiceprint.voiceprint import Voiceprint
@@ -24,19 +29,6 @@ CLIPS = Path(speakersdk.__file__).parent / "demo_clips"
 
 MODELS = Path(__file__).parents[2] / "data" / "models"
 VOICES = ("awb", "kal16", "rms", "slt")
-
-
-@pytest.fixture(scope="module")
-def voiceprints(verifier: Verifier) -> list[Voiceprint]:
-    return [
-        verifier.enroll(sorted(CLIPS.glob(f"{voice}-enroll-*.flac")), name=voice)
-        for voice in VOICES
-    ]
-
-
-@pytest.fixture(scope="module")
-def probe() -> np.ndarray:
-    return read_audio(CLIPS / "slt-probe.flac")
 
 
 def calibrated(verifier: Verifier) -> Calibration:

@@ -1,0 +1,199 @@
+"""Input devices: what PortAudio lists, which one is meant, and the only door to sounddevice.
+
+sounddevice, and with it PortAudio, is imported when a device is listed or opened.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from types import ModuleType
+from typing import Any, Final
+
+from speakersdk.errors import MicrophoneError, MissingDependencyError
+from speakersdk.text import printable
+
+_NOT_STARTED: Final = "PortAudio cannot be started"
+_START_REMEDY: Final = (
+    "check that the system's sound works for this user (on Linux PulseAudio, PipeWire or ALSA: "
+    "arecord -l), or wait for it with --reconnect"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InputDevice:
+    """A device that can record.
+
+    Attributes:
+        index: number for `Microphone`.
+        name: as the system calls it.
+        api: PortAudio's host API, such as ALSA.
+        num_channels: at most.
+        sample_rate_hz: the device's own.
+        is_default: whether it is used when none is named.
+    """
+
+    index: int
+    name: str
+    api: str
+    num_channels: int
+    sample_rate_hz: float
+    is_default: bool
+
+
+def list_devices() -> tuple[InputDevice, ...]:
+    """Every device that can record.
+
+    Raises:
+        MicrophoneError: PortAudio cannot be started, or cannot list the devices.
+        MissingDependencyError: no PortAudio.
+    """
+    sounddevice = import_sounddevice()
+    with translated(sounddevice, "cannot list the audio devices"):
+        apis = sounddevice.query_hostapis()
+        listed = sounddevice.query_devices()
+    devices = [
+        InputDevice(
+            index=index,
+            name=printable(device["name"]),
+            api=apis[device["hostapi"]]["name"],
+            num_channels=device["max_input_channels"],
+            sample_rate_hz=device["default_samplerate"],
+            is_default=False,
+        )
+        for index, device in enumerate(listed)
+        if device["max_input_channels"] > 0
+    ]
+    wanted = _default_device(sounddevice)
+    defaults = [] if wanted is None else _matches(devices, wanted)
+    if len(defaults) == 1:
+        devices = [replace(at, is_default=at == defaults[0]) for at in devices]
+    return tuple(devices)
+
+
+def find_device(device: int | str | None = None) -> InputDevice:
+    """The device that is asked for.
+
+    Args:
+        device: its index, its name, or parts of "name, api" in their order, separated by spaces;
+            None = `sounddevice.default.device`, an index or such a name, else the system's default.
+
+    Raises:
+        MicrophoneError: there is none, or several of that name; PortAudio cannot list them.
+        MissingDependencyError: no PortAudio.
+    """
+    devices = list_devices()
+    if not devices:
+        raise MicrophoneError(
+            "expected a microphone, found no device that records; plug one in, and on Linux check "
+            "that PulseAudio, PipeWire or ALSA runs for this user (arecord -l)"
+        )
+    wanted = _default_device(import_sounddevice()) if device is None else device
+    if wanted is None:  # the system names no default
+        return devices[0]
+    matches = _matches(devices, wanted)
+    if len(matches) != 1:
+        found = "none" if not matches else f"{len(matches)} of them"
+        asked = " (sounddevice.default.device)" if device is None else ""
+        listing = ", ".join(f"{at.index} {at.name!r}" for at in devices)
+        raise MicrophoneError(
+            f"expected one input device that matches {wanted!r}{asked}, found {found}; "
+            f"choose from: {listing}"
+        )
+    return matches[0]
+
+
+def _matches(devices: Sequence[InputDevice], wanted: int | str) -> list[InputDevice]:
+    """Devices of that index or name, by the rules that sounddevice has for names."""
+    if isinstance(wanted, int) or wanted.isdecimal():
+        return [at for at in devices if at.index == int(wanted)]
+    # Arguments that are not UTF-8 come with surrogates, which names have as \\xNN.
+    text = wanted.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace").casefold()
+    full_names = [f"{at.name}, {at.api}".casefold() for at in devices]
+    exact = [
+        at
+        for at, full in zip(devices, full_names, strict=True)
+        if text in (at.name.casefold(), full)
+    ]
+    parts = re.compile(".*".join(map(re.escape, text.split())), re.DOTALL)
+    return exact or [at for at, full in zip(devices, full_names, strict=True) if parts.search(full)]
+
+
+def _default_device(sounddevice: ModuleType) -> int | str | None:
+    """What `sounddevice.default.device` names for input; None = neither it nor the system does."""
+    device = sounddevice.default.device
+    if not isinstance(device, int | str):
+        device = device[0]
+    if device is None or device == -1:
+        return None
+    return device if isinstance(device, str) else int(device)
+
+
+def look_again(sounddevice: ModuleType) -> None:
+    """Start PortAudio anew: it lists the devices once, when it starts."""
+    with contextlib.suppress(sounddevice.PortAudioError):  # it did not start the last time
+        sounddevice._terminate()
+    with translated(sounddevice, _NOT_STARTED, _START_REMEDY):
+        sounddevice._initialize()
+
+
+def import_sounddevice() -> ModuleType:
+    """Import sounddevice, which loads and starts PortAudio."""
+    try:
+        import sounddevice
+    except OSError as error:  # what sounddevice raises without the library
+        raise MissingDependencyError(
+            f"the PortAudio library is missing ({error})",
+            remedy="sudo apt-get install libportaudio2 (macOS and Windows wheels bring it along)",
+        ) from error
+    except Exception as error:
+        # The error's class belongs to a module that was not imported: it has no other handle.
+        if type(error).__name__ != "PortAudioError":
+            raise
+        raise MicrophoneError(f"{_NOT_STARTED}: {error}; {_START_REMEDY}") from error
+    module: ModuleType = sounddevice
+    _tolerate_names(module)
+    return module
+
+
+def _tolerate_names(sounddevice: ModuleType) -> None:
+    """Let sounddevice read names that are not UTF-8: it fails to list and to open any device else.
+
+    On Windows it finds the right encoding by that error.
+    """
+    read = getattr(sounddevice, "_ffi_string", None)
+    if read is None or sys.platform == "win32" or isinstance(read, _NameReader):
+        return
+    sounddevice._ffi_string = _NameReader(read)  # type: ignore[attr-defined]
+
+
+class _NameReader:
+    """Reads C strings into bytes that can be decoded whatever they are."""
+
+    def __init__(self, read: Callable[[Any], bytes]) -> None:
+        self._read = read
+
+    def __call__(self, string: Any) -> bytes:
+        return _NameBytes(self._read(string))
+
+
+class _NameBytes(bytes):
+    r"""Bytes of a name; what is not UTF-8 becomes ``\xNN``."""
+
+    def decode(self, encoding: str = "utf-8", errors: str = "backslashreplace") -> str:
+        return super().decode(encoding, errors)
+
+
+@contextlib.contextmanager
+def translated(sounddevice: ModuleType, what: str, remedy: str = _START_REMEDY) -> Iterator[None]:
+    """Turn what sounddevice raises into a MicrophoneError.
+
+    Besides PortAudioError these are ValueError, of options, and the UnicodeDecodeError of a name.
+    """
+    try:
+        yield
+    except (sounddevice.PortAudioError, ValueError) as error:
+        raise MicrophoneError(f"{what}: {error}; {remedy}") from error

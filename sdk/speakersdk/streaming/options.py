@@ -1,0 +1,69 @@
+"""How a stream listens: error rates, limits and windows, checked before anything is made."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+from speakersdk.decision.sequential import SequentialBounds
+from speakersdk.encoder.hop import HopSizes
+from speakersdk.encoder.manifest import ModelManifest
+from speakersdk.encoder.statistics_ring import RECENT_S
+from speakersdk.errors import ConfigError
+
+# Share of an enrolled speaker's turns that may be rejected.
+MISS_RATE: Final = 0.05
+# Net speech without a decision after which the answer is INCONCLUSIVE.
+LIMIT_S: Final = 10.0
+# Silence after which the next speech may be anybody's: evidence and encoder start afresh. The
+# encoder itself sees 0.7 s of the past.
+SILENCE_S: Final = 5.0
+# A window keeps the statistics of its hops; ten minutes of them take about 20 MB a stream.
+_LONGEST_WINDOW_S: Final = 600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamOptions:
+    """How a stream listens.
+
+    Attributes:
+        far: false-accept rate of one decision.
+        miss_rate: share of an enrolled speaker's turns that may be rejected.
+        limit_s: net speech without a decision after which the answer is INCONCLUSIVE.
+        window_s: seconds over which the windowed score looks; None = the model's.
+        silence_s: silence after which evidence and encoder start afresh.
+
+    Raises:
+        ConfigError: an option is outside its range.
+    """
+
+    far: float
+    miss_rate: float = MISS_RATE
+    limit_s: float = LIMIT_S
+    window_s: float | None = None
+    silence_s: float = SILENCE_S
+
+    def __post_init__(self) -> None:
+        _ = self.bounds  # checks the error rates and the limit
+        if self.window_s is not None and not 0 < self.window_s <= _LONGEST_WINDOW_S:
+            raise ConfigError(
+                f"expected a window_s above 0 s and at most {_LONGEST_WINDOW_S:g} s, got "
+                f"{self.window_s:g} s; leave it out for the model's window"
+            )
+        if not 0 < self.silence_s < math.inf:
+            raise ConfigError(f"expected a finite silence_s above 0 s, got {self.silence_s:g} s")
+
+    @property
+    def bounds(self) -> SequentialBounds:
+        """Bounds of the sequential tests."""
+        return SequentialBounds(far=self.far, miss_rate=self.miss_rate, limit_s=self.limit_s)
+
+
+def hop_sizes(manifest: ModelManifest, window_s: float | None = None) -> HopSizes:
+    """Windows in hops of the model; None = the model's own window."""
+    hop_s = manifest.hop_frames * manifest.frontend.hop_samples / manifest.frontend.sample_rate_hz
+    window_s = manifest.window_s if window_s is None else window_s
+    return HopSizes(
+        window_hops=max(1, round(window_s / hop_s)), recent_hops=max(1, round(RECENT_S / hop_s))
+    )

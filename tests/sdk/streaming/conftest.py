@@ -1,0 +1,27 @@
+"""Voices that streams listen for."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import speakersdk
+from speakersdk.audio.waveform import read_audio
+from speakersdk.verifier import Verifier
+from speakersdk.voiceprint.voiceprint import Voiceprint
+
+CLIPS = Path(speakersdk.__file__).parent / "demo_clips"
+VOICES = ("awb", "kal16", "rms", "slt")
+
+
+@pytest.fixture(scope="module")
+def voiceprints(verifier: Verifier) -> list[Voiceprint]:
+    return [
+        verifier.enroll(sorted(CLIPS.glob(f"{voice}-enroll-*.flac")), name=voice)
+        for voice in VOICES
+    ]
+
+
+@pytest.fixture(scope="module")
+def probe() -> np.ndarray:
+    return read_audio(CLIPS / "slt-probe.flac")
