@@ -13,7 +13,7 @@ from speakersdk_training.losses import (
     PairwiseKlConfig,
     PrototypicalConfig,
 )
-from speakersdk_training.models import BlstmConfig, askers_blstm, papers_blstm
+from speakersdk_training.models import BlstmConfig, paper_blstm, seed_blstm
 
 LossConfig = (
     PairwiseKlConfig
@@ -72,7 +72,7 @@ def ladder(num_speakers: int, *, units: int | None = None) -> list[Rung]:
     asked = Rung(
         name="as asked",
         change="the question's code: (B,) distances against (B, 1) labels",
-        network=_resized(askers_blstm(), units),
+        network=_resized(seed_blstm(), units),
         loss=PairwiseKlConfig(
             output="raw",
             smoothing="clip",
@@ -98,7 +98,7 @@ def ladder(num_speakers: int, *, units: int | None = None) -> list[Rung]:
         both,
         name="softplus",
         change="softplus layers, output and hinge, epsilon added; learning rate 0.001",
-        network=_resized(askers_blstm("softplus"), units),
+        network=_resized(seed_blstm("softplus"), units),
         loss=replace(both.loss, output="softplus", hinge="softplus", smoothing="add"),
         learning_rate=1e-3,
     )
@@ -121,7 +121,7 @@ def ladder(num_speakers: int, *, units: int | None = None) -> list[Rung]:
         all_pairs,
         name="paper's network",
         change="256/256, then 10 c, 5 c and c outputs, linear",
-        network=_resized(papers_blstm(num_speakers), units),
+        network=_resized(paper_blstm(num_speakers), units),
     )
     papers = replace(
         network,

@@ -14,13 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from benchmarks.ablation.features import FIXED_FRAME, LONG_SENTENCES, SENTENCES, Sentences
-from benchmarks.ablation.features import Features as StoredFeatures
-from benchmarks.ablation.rungs import Rung
-from speakersdk.metrics import eer, min_dcf
-from speakersdk_training.compute.optim import OptimConfig
-from speakersdk_training.data.speaker_draws import AlternatingPairs, make_draw
-from speakersdk_training.evaluation.clustering import (
+from benchmarks.ablation.clustering import (
     adjusted_rand_index,
     average_cluster_purity,
     best_cut,
@@ -28,8 +22,14 @@ from speakersdk_training.evaluation.clustering import (
     linkage,
     misclassification_rate,
 )
+from benchmarks.ablation.features import FIXED_FRAME, LONG_SENTENCES, SENTENCES, Sentences
+from benchmarks.ablation.features import Features as StoredFeatures
+from benchmarks.ablation.rungs import Rung
+from benchmarks.ablation.threshold import balanced_accuracy, best_threshold
+from speakersdk.metrics import eer, min_dcf
+from speakersdk_training.compute.optim import OptimConfig
+from speakersdk_training.data.speaker_draws import AlternatingPairs, make_draw
 from speakersdk_training.evaluation.segment_mean import segment_mean
-from speakersdk_training.evaluation.threshold import balanced_accuracy, best_threshold
 from speakersdk_training.fit.pair_monitor import pair_statistics, spread_statistics
 from speakersdk_training.losses import (
     Ge2e,

@@ -13,7 +13,7 @@ from speakersdk_export.calibrate import CalibrationTrials
 from speakersdk_export.errors import ParityError
 from speakersdk_export.onnx_export import export_model, make_manifest
 from speakersdk_training.checkpoint import CheckpointInfo, weights_sha256
-from speakersdk_training.models import BlstmEncoder, TdnnEncoder, papers_blstm, papers_frontend
+from speakersdk_training.models import BlstmEncoder, TdnnEncoder, paper_blstm, papers_frontend
 
 pytestmark = pytest.mark.export
 
@@ -103,7 +103,7 @@ def test_the_papers_system_is_described_and_exported(
 ) -> None:
     """Its own front end, windows of 0.454 s, and the dense layers as far as the embedding."""
     torch.manual_seed(4)
-    network = replace(papers_blstm(3), units=6, extract=1)
+    network = replace(paper_blstm(3), units=6, extract=1)
     encoder = BlstmEncoder(network, papers_frontend()).eval()
     path = tmp_path / "papers.onnx"
     report = export_model(encoder, make_info(encoder), path, speech=speech)

@@ -13,6 +13,22 @@ import speakersdk
 REPOSITORY = Path(__file__).parents[2]
 HEAVY = ("torch", "onnx", "onnxruntime", "scipy", "soundfile", "soxr", "rich", "sounddevice")
 MAXIMUM_WHEEL_BYTES = 8_000_000
+PACKAGES = {
+    "speakersdk": REPOSITORY / "sdk",
+    "speakersdk_training": REPOSITORY / "training",
+    "speakersdk_export": REPOSITORY / "export",
+}
+# Every room that is shipped. What serves a benchmark alone belongs to `benchmarks/`.
+ROOMS = {
+    "speakersdk": {
+        "audio", "calibration", "cli", "decision", "demo_clips", "encoder", "enrollment",
+        "evaluation", "gallery", "models", "recalibration", "runtime", "streaming", "voiceprint",
+    },
+    "speakersdk_training": {
+        "augment", "compute", "data", "evaluation", "fit", "losses", "models", "teacher",
+    },
+    "speakersdk_export": {"graph"},
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +62,24 @@ def test_the_wheel_carries_model_clips_and_types(wheel: zipfile.ZipFile) -> None
     assert "speakersdk/_native.pyi" in names
     for package in ("speakersdk", "speakersdk_training", "speakersdk_export"):
         assert f"{package}/py.typed" in names
+
+
+def test_the_wheel_carries_the_named_rooms_alone(wheel: zipfile.ZipFile) -> None:
+    for package, rooms in ROOMS.items():
+        inside = [name.split("/") for name in wheel.namelist() if name.startswith(f"{package}/")]
+        assert {parts[1] for parts in inside if len(parts) > 2} <= rooms
+    for of_the_ablation in ("clustering", "threshold"):
+        assert not any(name.endswith(f"/{of_the_ablation}.py") for name in wheel.namelist())
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_the_wheel_carries_every_module_of_the_sources(
+    wheel: zipfile.ZipFile, package: str
+) -> None:
+    root = PACKAGES[package]
+    sources = {path.relative_to(root).as_posix() for path in (root / package).rglob("*.py")}
+    shipped = {name for name in wheel.namelist() if name.startswith(f"{package}/")}
+    assert {name for name in shipped if name.endswith(".py")} == sources
 
 
 def test_the_wheel_carries_no_tests_or_caches(wheel: zipfile.ZipFile) -> None:

@@ -309,11 +309,11 @@ def test_stored_run_as_asked_sticks_at_half_the_margin_exactly() -> None:
 @pytest.mark.training
 def test_configuration_of_the_page_is_the_papers_system() -> None:
     from speakersdk_training.config import config_from_dict
-    from speakersdk_training.models import papers_blstm, papers_frontend
+    from speakersdk_training.models import paper_blstm, papers_frontend
 
     (text,) = PAGE.read_text(encoding="utf-8").split("```toml\n")[1:]
     config = config_from_dict(tomllib.loads(text.split("```")[0]))
     assert config.frontend == papers_frontend()
-    assert config.blstm == papers_blstm(100)
+    assert config.blstm == paper_blstm(100)
     assert config.frontend.num_samples(40) == round(config.run.crop_s[0] * 16000)
     assert config.optim.learning_rate_factor(0.7) == 1

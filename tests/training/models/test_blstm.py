@@ -14,9 +14,9 @@ from speakersdk_training.losses import PairwiseKl, PairwiseKlConfig
 from speakersdk_training.models import (
     BlstmConfig,
     BlstmEncoder,
-    askers_blstm,
-    papers_blstm,
+    paper_blstm,
     papers_frontend,
+    seed_blstm,
 )
 
 
@@ -78,20 +78,20 @@ def test_published_sizes() -> None:
 
     torch has two bias vectors a gate where Keras has one: 4 * units more for each direction.
     """
-    papers = BlstmEncoder(papers_blstm(100), papers_frontend())
+    papers = BlstmEncoder(paper_blstm(100), papers_frontend())
     lstm_biases = 2 * 2 * 4 * 256
     assert count(papers) == 3_426_992 + lstm_biases
     assert papers.embedding_dim == 512
-    askers = BlstmEncoder(askers_blstm(), papers_frontend())
-    assert count(askers) == 657_408 + 952_192 + 1_920 + 2 * 2 * 4 * 128
-    assert askers.embedding_dim == 256
+    seed = BlstmEncoder(seed_blstm(), papers_frontend())
+    assert count(seed) == 657_408 + 952_192 + 1_920 + 2 * 2 * 4 * 128
+    assert seed.embedding_dim == 256
 
 
 def count(encoder: BlstmEncoder) -> int:
     return sum(parameter.numel() for parameter in encoder.parameters())
 
 
-@pytest.mark.parametrize("network", [papers_blstm(7), askers_blstm(), askers_blstm("softplus")])
+@pytest.mark.parametrize("network", [paper_blstm(7), seed_blstm(), seed_blstm("softplus")])
 @pytest.mark.parametrize("extract", range(4))
 @torch.no_grad()
 def test_any_layer_can_be_the_embedding(network: BlstmConfig, extract: int) -> None:
@@ -113,16 +113,16 @@ def test_activations_are_where_they_were() -> None:
         dense = BlstmEncoder(replace(config, units=2), papers_frontend()).dense
         return [[type(part).__name__ for part in layer] for layer in dense]
 
-    assert kinds(papers_blstm(3)) == [["Linear", "Dropout"], ["Linear"], ["Linear"]]
+    assert kinds(paper_blstm(3)) == [["Linear", "Dropout"], ["Linear"], ["Linear"]]
     first = ["Linear", "PReLU", "Dropout"]
-    assert kinds(askers_blstm()) == [first, *[["Linear", "PReLU"]] * 3]
-    assert kinds(askers_blstm("softplus"))[1:] == [["Linear", "Softplus"]] * 2 + [["Linear"]]
+    assert kinds(seed_blstm()) == [first, *[["Linear", "PReLU"]] * 3]
+    assert kinds(seed_blstm("softplus"))[1:] == [["Linear", "Softplus"]] * 2 + [["Linear"]]
 
 
 def test_outputs_begin_apart() -> None:
     """Nearly equal distributions give the pairwise KL loss no gradient to begin with."""
     torch.manual_seed(1)
-    encoder = BlstmEncoder(papers_blstm(100), papers_frontend()).eval()
+    encoder = BlstmEncoder(paper_blstm(100), papers_frontend()).eval()
     # Speech-like levels: log10(1 + 10,000 x) is 0 to 6.
     colours = 3 + torch.randn(8, 128, 1) + 0.3 * torch.randn(8, 128, 40)
     with torch.no_grad():

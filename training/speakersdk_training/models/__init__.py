@@ -1,6 +1,6 @@
 """The encoders, from waveform to embedding; each module's forward is what export writes to ONNX."""
 
-from speakersdk_training.models.blstm import BlstmConfig, BlstmEncoder, askers_blstm, papers_blstm
+from speakersdk_training.models.blstm import BlstmConfig, BlstmEncoder, paper_blstm, seed_blstm
 from speakersdk_training.models.frontend import LogMel
 from speakersdk_training.models.mel_filters import papers_frontend
 from speakersdk_training.models.tdnn import TdnnConfig, TdnnEncoder
@@ -11,7 +11,7 @@ __all__ = [
     "LogMel",
     "TdnnConfig",
     "TdnnEncoder",
-    "askers_blstm",
-    "papers_blstm",
+    "paper_blstm",
     "papers_frontend",
+    "seed_blstm",
 ]

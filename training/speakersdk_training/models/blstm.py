@@ -67,7 +67,7 @@ class BlstmConfig:
 _PAPERS_WINDOW_S = 0.454
 
 
-def papers_blstm(num_speakers: int) -> BlstmConfig:
+def paper_blstm(num_speakers: int) -> BlstmConfig:
     """The network of ANNPR 2018, Fig. 1, for c training speakers: 256/256, 10 c, 5 c, c."""
     return BlstmConfig(
         units=256,
@@ -77,7 +77,7 @@ def papers_blstm(num_speakers: int) -> BlstmConfig:
     )
 
 
-def askers_blstm(activation: Literal["prelu", "softplus"] = "prelu") -> BlstmConfig:
+def seed_blstm(activation: Literal["prelu", "softplus"] = "prelu") -> BlstmConfig:
     """The network of flurin-g/VoxRnn, December 2018: 128/128, 1024/512/256/128, no softmax.
 
     PReLU everywhere is the network of the question; with softplus the loss makes the output

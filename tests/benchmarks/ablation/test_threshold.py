@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import balanced_accuracy_score
 
-from speakersdk_training.evaluation.threshold import balanced_accuracy, best_threshold
+from benchmarks.ablation.threshold import balanced_accuracy, best_threshold
 
 
 def test_no_threshold_is_better(rng: np.random.Generator) -> None:

@@ -12,7 +12,7 @@ from scipy.spatial.distance import cdist
 from sklearn.cluster import AgglomerativeClustering
 from sklearn.metrics import adjusted_rand_score
 
-from speakersdk_training.evaluation.clustering import (
+from benchmarks.ablation.clustering import (
     adjusted_rand_index,
     average_cluster_purity,
     best_cut,
