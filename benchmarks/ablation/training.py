@@ -29,7 +29,6 @@ from benchmarks.ablation.threshold import balanced_accuracy, best_threshold
 from speakersdk.metrics import eer, min_dcf
 from speakersdk_training.compute.optim import OptimConfig
 from speakersdk_training.data.speaker_draws import AlternatingPairs, make_draw
-from speakersdk_training.evaluation.segment_mean import segment_mean
 from speakersdk_training.fit.pair_monitor import pair_statistics, spread_statistics
 from speakersdk_training.losses import (
     Ge2e,
@@ -45,6 +44,7 @@ from speakersdk_training.losses import (
     symmetric_kl,
 )
 from speakersdk_training.models import BlstmEncoder, papers_frontend
+from speakersdk_training.models.blstm import segment_mean
 
 _LOOKS = 100  # points of a loss curve
 _EVALUATION_BATCH = 256

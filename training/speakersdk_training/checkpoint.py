@@ -109,7 +109,7 @@ def load_encoder(path: Path) -> tuple[TdnnEncoder | BlstmEncoder, CheckpointInfo
         step=content["step"],
         training_corpora=tuple(content["training_corpora"]),
         weights_sha256=weights_sha256(encoder),
-        has_speech_head=bool(config.data.speech_labels) and isinstance(encoder, TdnnEncoder),
+        has_speech_head=bool(config.data.speech_labels) and encoder.has_speech_head,
         metrics=content["metrics"],
     )
     return encoder.eval(), info

@@ -16,10 +16,9 @@ from speakersdk.evaluation.trials import read_segments, read_trials, used_segmen
 from speakersdk.metrics import eer, min_dcf
 from speakersdk_training.config import TrialsConfig
 from speakersdk_training.evaluation.conditions import Condition
-from speakersdk_training.evaluation.segment_mean import segment_mean
 from speakersdk_training.evaluation.trial_audio import read_segment_audio
 from speakersdk_training.losses import symmetric_kl
-from speakersdk_training.models import BlstmEncoder, TdnnEncoder
+from speakersdk_training.models import Encoder
 
 _BATCH = 256
 
@@ -54,7 +53,7 @@ class TrialSet:
         )
         self._device = device
 
-    def evaluate(self, encoder: TdnnEncoder | BlstmEncoder) -> dict[str, float]:
+    def evaluate(self, encoder: Encoder) -> dict[str, float]:
         """EER and minDCF(0.05) of both scores; the encoder must be in eval mode."""
         divergence, cosine = self.scores(encoder)
         num_target = int(self.labels.sum())
@@ -68,7 +67,7 @@ class TrialSet:
 
     @torch.no_grad()
     def scores(
-        self, encoder: TdnnEncoder | BlstmEncoder, condition: Condition | None = None
+        self, encoder: Encoder, condition: Condition | None = None
     ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
         """Scores of all trials, higher = more alike: minus J, and the cosine.
 
@@ -100,7 +99,7 @@ class TrialSet:
         cosine = functional.cosine_similarity(enroll, probe)
         return -divergence.cpu().numpy(), cosine.cpu().numpy()
 
-    def _embed(self, encoder: TdnnEncoder | BlstmEncoder, audio: list[Tensor]) -> Tensor:
+    def _embed(self, encoder: Encoder, audio: list[Tensor]) -> Tensor:
         """(number of segments, D) embeddings of length T; batches hold equal lengths only."""
         lengths: dict[int, list[int]] = {}
         for row, samples in enumerate(audio):
@@ -110,18 +109,8 @@ class TrialSet:
             for first in range(0, len(rows), _BATCH):
                 part = rows[first : first + _BATCH]
                 samples = torch.stack([audio[row] for row in part]).to(self._device)
-                result[part] = encoder.scale(_mean_of_windows(encoder, samples))
+                result[part] = encoder.scale(encoder.embed(samples))
         return result
-
-
-def _mean_of_windows(encoder: TdnnEncoder | BlstmEncoder, samples: Tensor) -> Tensor:
-    """(B, n) samples -> (B, D) embedding before scaling; windowed encoders hear equal windows."""
-    if isinstance(encoder, TdnnEncoder):
-        return encoder.utterance(samples)[0]
-    window = round(encoder.config.window_s * encoder.frontend.config.sample_rate_hz)
-    return segment_mean(
-        lambda part: encoder.utterance(part)[0], samples, length=window, step=window
-    )
 
 
 def load_trial_sets(configs: Iterable[TrialsConfig], *, device: torch.device) -> list[TrialSet]:

@@ -13,15 +13,13 @@ from speakersdk_training.config import TrainConfig
 from speakersdk_training.data.crops import Batch
 from speakersdk_training.fit.speaker_loss import SpeakerLoss
 from speakersdk_training.losses import PairSoftmax
-from speakersdk_training.models import BlstmEncoder, TdnnEncoder
+from speakersdk_training.models import Encoder
 
 
 class Objective(nn.Module):
     """Encoder and losses."""
 
-    def __init__(
-        self, config: TrainConfig, encoder: TdnnEncoder | BlstmEncoder, *, num_classes: int
-    ) -> None:
+    def __init__(self, config: TrainConfig, encoder: Encoder, *, num_classes: int) -> None:
         super().__init__()
         self._run = config.run
         self.encoder = encoder

@@ -15,19 +15,17 @@ from speakersdk_training.losses import (
     PairwiseKl,
     Prototypical,
 )
-from speakersdk_training.models import BlstmEncoder, TdnnEncoder
+from speakersdk_training.models import Encoder
 
 
 class SpeakerLoss(nn.Module):
     """One of the losses; the alarm watches those that compare the crops of a batch."""
 
-    def __init__(
-        self, config: TrainConfig, encoder: TdnnEncoder | BlstmEncoder, *, num_classes: int
-    ) -> None:
+    def __init__(self, config: TrainConfig, encoder: Encoder, *, num_classes: int) -> None:
         super().__init__()
         self.criterion = _criterion(config, encoder, num_classes)
         # Outside the module tree: the dense layers after the embedding are the encoder's weights.
-        self._head = encoder.head if isinstance(encoder, BlstmEncoder) else None
+        self._head = encoder.head
         self._alarm = CollapseAlarm()
 
     def forward(
@@ -53,7 +51,7 @@ class SpeakerLoss(nn.Module):
         if isinstance(self.criterion, MarginSoftmax):
             value = self.criterion(embeddings, classes, margin=margin, second=second, weight=weight)
         else:
-            value = self.criterion(self._outputs(embeddings), classes)
+            value = self.criterion(self._head(embeddings), classes)
         return value
 
     @torch.no_grad()
@@ -61,7 +59,7 @@ class SpeakerLoss(nn.Module):
         """Monitors of a batch; distances only of the pairwise KL loss."""
         values = spread_statistics(embeddings)
         if isinstance(self.criterion, PairwiseKl):
-            values |= pair_statistics(self.criterion, self._outputs(embeddings), classes)
+            values |= pair_statistics(self.criterion, self._head(embeddings), classes)
         return values
 
     def alarm(self, loss: float, statistics: dict[str, float]) -> str | None:
@@ -70,13 +68,8 @@ class SpeakerLoss(nn.Module):
         margin = criterion.config.margin if isinstance(criterion, PairwiseKl) else 1.0
         return self._alarm.look(loss, statistics, margin=margin)
 
-    def _outputs(self, embeddings: Tensor) -> Tensor:
-        return embeddings if self._head is None else self._head(embeddings)
 
-
-def _criterion(
-    config: TrainConfig, encoder: TdnnEncoder | BlstmEncoder, num_classes: int
-) -> nn.Module:
+def _criterion(config: TrainConfig, encoder: Encoder, num_classes: int) -> nn.Module:
     match config.run.loss:
         case "pairwise_kl":
             return PairwiseKl(config.pairwise_kl)

@@ -29,7 +29,7 @@ from speakersdk_training.errors import TrainingError
 from speakersdk_training.evaluation.evaluate import TrialSet
 from speakersdk_training.fit.crop_source import CropSource
 from speakersdk_training.fit.objective import Objective
-from speakersdk_training.models import BlstmEncoder, TdnnEncoder
+from speakersdk_training.models import Encoder
 
 _DIVERGED = "lower optim.learning_rate or raise optim.warmup_share"
 # Dropout draws anew in each step and process; far apart, so that no two runs share a seed by steps.
@@ -219,7 +219,7 @@ class Trainer:
         )
 
     def _evaluate(self, folder: Path, report: Report) -> None:
-        encoder = cast("TdnnEncoder | BlstmEncoder", self.averaged.module).eval()
+        encoder = cast("Encoder", self.averaged.module).eval()
         # Trying cuDNN's plans, for a few batches of each length, took up to 100 GB.
         torch.backends.cudnn.benchmark, before = False, torch.backends.cudnn.benchmark
         for trial_set in self._trial_sets:

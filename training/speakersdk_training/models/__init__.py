@@ -1,6 +1,7 @@
 """The encoders, from waveform to embedding; each module's forward is what export writes to ONNX."""
 
 from speakersdk_training.models.blstm import BlstmConfig, BlstmEncoder, paper_blstm, seed_blstm
+from speakersdk_training.models.encoder import Encoder
 from speakersdk_training.models.frontend import LogMel
 from speakersdk_training.models.mel_filters import papers_frontend
 from speakersdk_training.models.tdnn import TdnnConfig, TdnnEncoder
@@ -8,6 +9,7 @@ from speakersdk_training.models.tdnn import TdnnConfig, TdnnEncoder
 __all__ = [
     "BlstmConfig",
     "BlstmEncoder",
+    "Encoder",
     "LogMel",
     "TdnnConfig",
     "TdnnEncoder",

@@ -8,6 +8,7 @@ them can be the embedding instead.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -17,6 +18,7 @@ from torch.nn import functional
 
 from speakersdk.encoder.frontend import FrontendConfig
 from speakersdk.errors import ConfigError
+from speakersdk_training.models.encoder import Encoder
 from speakersdk_training.models.frontend import LogMel
 
 Activation = Literal["linear", "prelu", "relu", "softplus"]
@@ -93,8 +95,11 @@ def seed_blstm(activation: Literal["prelu", "softplus"] = "prelu") -> BlstmConfi
     )
 
 
-class BlstmEncoder(nn.Module):
+class BlstmEncoder(Encoder):
     """Two bidirectional LSTM layers; windowed graph contract."""
+
+    graph_kind = "windowed"
+    has_speech_head = False
 
     def __init__(self, config: BlstmConfig, frontend: FrontendConfig) -> None:
         super().__init__()
@@ -127,6 +132,13 @@ class BlstmEncoder(nn.Module):
         # One zero stands for the sample before the first (pre-emphasis).
         return self.embed_frames(self.frontend(functional.pad(samples, (1, 0)))), None
 
+    def embed(self, samples: Tensor) -> Tensor:
+        """(B, n) samples -> (B, D) mean embedding of equal windows, before scaling."""
+        window = round(self.config.window_s * self.frontend.config.sample_rate_hz)
+        return segment_mean(
+            lambda part: self.utterance(part)[0], samples, length=window, step=window
+        )
+
     def embed_frames(self, log_mel: Tensor) -> Tensor:
         """(B, num_mels, k) features -> (B, D) embedding before scaling."""
         frames = self.input_norm(log_mel).transpose(1, 2)  # (B, k, num_mels)
@@ -144,9 +156,27 @@ class BlstmEncoder(nn.Module):
             output = layer(output)
         return output
 
-    def scale(self, embedding: Tensor) -> Tensor:
-        """Scale embeddings (B, D) to length T."""
-        return functional.normalize(embedding.float(), dim=1) * self.temperature
+
+def segment_mean(
+    embed: Callable[[Tensor], Tensor], values: Tensor, *, length: int, step: int
+) -> Tensor:
+    """Mean embedding of equal segments; what is left at the end is dropped.
+
+    Args:
+        embed: (B, ..., length) -> (B, D).
+        values: (B, ..., n) samples or features of B utterances, time last.
+        length: of a segment; an utterance that is shorter is one segment as it is.
+        step: from segment to segment.
+
+    Returns:
+        (B, D); no embedding is scaled first. Source: ANNPR 2018, section 3.
+    """
+    if values.shape[-1] <= length:
+        return embed(values)
+    segments = values.unfold(-1, length, step).movedim(-2, 1)  # (B, segments, ..., length)
+    batch, count = segments.shape[:2]
+    embedded = embed(segments.reshape(batch * count, *segments.shape[2:]))
+    return embedded.reshape(batch, count, -1).mean(dim=1)
 
 
 def _dense_layers(config: BlstmConfig) -> list[nn.Module]:

@@ -20,6 +20,7 @@ from speakersdk.encoder.frontend import FrontendConfig
 from speakersdk.errors import ConfigError
 from speakersdk_training.models.blocks import BandBlock, CausalBlock, PlanarFront
 from speakersdk_training.models.convolutions import PointwiseConv
+from speakersdk_training.models.encoder import Encoder
 from speakersdk_training.models.frontend import LogMel
 from speakersdk_training.models.pooling import AttentiveStatistics
 
@@ -105,8 +106,11 @@ class TdnnConfig:
             raise ConfigError(f"expected drop_path in [0, 1), got {self.drop_path}")
 
 
-class TdnnEncoder(nn.Module):
+class TdnnEncoder(Encoder):
     """Causal TDNN with attentive statistics and a speech head; stateful graph contract."""
+
+    graph_kind = "stateful"
+    has_speech_head = True
 
     def __init__(self, config: TdnnConfig, frontend: FrontendConfig) -> None:
         super().__init__()
@@ -275,10 +279,6 @@ class TdnnEncoder(nn.Module):
         """(B, pooled_channels, k) features -> (B, k) logits of speech."""
         logits: Tensor = self.speech(features).squeeze(1)
         return logits
-
-    def scale(self, embedding: Tensor) -> Tensor:
-        """Scale embeddings (B, D) to length T."""
-        return functional.normalize(embedding.float(), dim=1) * self.temperature
 
     def start(self, batch: int, *, device: torch.device | None = None) -> tuple[Tensor, Tensor]:
         """Cache and statistics of streams that have heard nothing."""
