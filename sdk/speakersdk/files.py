@@ -155,7 +155,7 @@ def folder_lock(folder: Path, *, timeout_s: float = LOCK_TIMEOUT_S) -> Iterator[
     the process ends, however it ends.
 
     Raises:
-        ConfigError: another process has held it for `timeout_s` seconds.
+        TimeoutError: another process has held it for `timeout_s` seconds.
         OSError: the lock file cannot be made.
     """
     descriptor = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT | _BINARY, 0o600)
@@ -163,7 +163,7 @@ def folder_lock(folder: Path, *, timeout_s: float = LOCK_TIMEOUT_S) -> Iterator[
         deadline = time.monotonic() + timeout_s
         while not _try_lock(descriptor):
             if time.monotonic() >= deadline:
-                raise ConfigError(
+                raise TimeoutError(
                     f"expected {folder} to be free within {timeout_s:g} s, but another process "
                     "is changing it; try again when that has ended"
                 )

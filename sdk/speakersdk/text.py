@@ -3,29 +3,23 @@
 from __future__ import annotations
 
 import os
-import unicodedata
+import re
 from typing import Final
 
 # Letters, marks and symbols that show nothing: the Default_Ignorable_Code_Point characters of
-# Unicode outside category C, and the blank of Braille. Those inside it are unprintable anyway.
-_BLANK_RANGES: Final = (
-    (0x034F, 0x034F), (0x115F, 0x1160), (0x17B4, 0x17B5), (0x180B, 0x180F), (0x2800, 0x2800),
-    (0x3164, 0x3164), (0xFE00, 0xFE0F), (0xFFA0, 0xFFA0), (0xE0000, 0xE0FFF),
-)  # fmt: skip
+# Unicode that `str.isprintable` lets through, and the blank of Braille.
+_BLANK: Final = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0"
+    "\U000e0000-\U000e0fff]"
+)
 
 
-def is_visible(character: str) -> bool:
-    """Whether a character shows something: no control, format, blank or unassigned one.
+def is_visible(text: str) -> bool:
+    """Whether every character shows something: no control, format, blank or unassigned one.
 
     The space counts as visible; other separators, such as no-break space, do not.
     """
-    if character.isascii():
-        return character.isprintable()
-    # Categories C (control, format, surrogate, private, unassigned) and Z (separators).
-    if unicodedata.category(character)[0] in "CZ":
-        return False
-    code = ord(character)
-    return not any(first <= code <= last for first, last in _BLANK_RANGES)
+    return text.isprintable() and not _BLANK.search(text)
 
 
 def printable(text: str | os.PathLike[str]) -> str:
@@ -34,9 +28,12 @@ def printable(text: str | os.PathLike[str]) -> str:
     Use it for whatever a person reads and a stranger may have written: names and fields of files,
     paths, names of devices. The result is one line that cannot steer a terminal or hide a part.
     """
+    text = os.fspath(text)
+    if is_visible(text):
+        return text
     return "".join(
         character
         if is_visible(character)
         else character.encode("unicode_escape", "surrogatepass").decode("ascii")
-        for character in os.fspath(text)
+        for character in text
     )

@@ -40,7 +40,8 @@ from speakersdk.streaming.options import LIMIT_S, MISS_RATE, SILENCE_S, StreamOp
 from speakersdk.streaming.pool import StreamPool
 from speakersdk.streaming.stream import SpeakerStream
 from speakersdk.streaming.update import StreamUpdate
-from speakersdk.voiceprint.voiceprint import Voiceprint, check_distinct, check_name
+from speakersdk.voiceprint.names import check_name
+from speakersdk.voiceprint.voiceprint import Voiceprint, check_distinct
 
 
 class Verifier:
@@ -131,7 +132,7 @@ class Verifier:
 
         Args:
             recordings: one or more of the same speaker; see `quality` for what is expected of them.
-            name: see `speakersdk.voiceprint.voiceprint.check_name`.
+            name: see `speakersdk.voiceprint.names.check_name`.
             sample_rate_hz: rate of those recordings that are arrays.
             accept: members of `AudioProblem`, or their keys, to overlook.
             append_to: a voiceprint of the same name to add the recordings to; they must be like it.
@@ -289,7 +290,7 @@ class Verifier:
         """Enroll from audio that arrives in chunks, with progress and feedback.
 
         Args:
-            name: see `speakersdk.voiceprint.voiceprint.check_name`.
+            name: see `speakersdk.voiceprint.names.check_name`.
             needed_s: net speech of good quality to collect.
 
         Raises:
@@ -387,7 +388,13 @@ class Verifier:
         return hop_encoder(self._encoder, hop_sizes(self.manifest, window_s), capacity=capacity)
 
     def _check_model(self, voiceprint: Voiceprint) -> None:
-        voiceprint.check_model(name=self.manifest.name, sha256=self.manifest.weights_sha256)
+        manifest = self.manifest
+        voiceprint.check_model(
+            name=manifest.name,
+            sha256=manifest.weights_sha256,
+            embedding_dim=manifest.embedding_dim,
+            temperature=manifest.temperature,
+        )
 
     def _check_candidates(self, voiceprints: Sequence[Voiceprint]) -> None:
         check_distinct(voiceprints)

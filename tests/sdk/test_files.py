@@ -196,14 +196,14 @@ def test_temporary_files_of_older_versions_are_purged_and_nothing_else(tmp_path:
 def test_a_lock_excludes_others_until_its_process_ends(tmp_path: Path) -> None:
     holder = start(LOCK_HOLDER, tmp_path)
     with (
-        pytest.raises(ConfigError, match=r"free within 0\.05 s, but another process"),
+        pytest.raises(TimeoutError, match=r"free within 0\.05 s, but another process"),
         folder_lock(tmp_path, timeout_s=0.05),
     ):
         pass
     kill(holder)
     with (
         folder_lock(tmp_path),
-        pytest.raises(ConfigError, match="another process"),
+        pytest.raises(TimeoutError, match="another process"),
         folder_lock(tmp_path, timeout_s=0),  # another descriptor of this process is another holder
     ):
         pass

@@ -8,7 +8,7 @@ from pathlib import Path
 from speakersdk.cli.parser import CommandParser
 from speakersdk.decision.rule import DEFAULT_FAR
 from speakersdk.verifier import Verifier
-from speakersdk.voiceprint.store import VoiceprintStore, default_folder
+from speakersdk.voiceprint.store import VoiceprintStore
 
 
 def add_model(parser: CommandParser) -> None:
@@ -85,4 +85,4 @@ def open_verifier(arguments: argparse.Namespace) -> Verifier:
 
 def open_store(arguments: argparse.Namespace) -> VoiceprintStore:
     """The store of --voiceprints."""
-    return VoiceprintStore(arguments.voiceprints or default_folder())
+    return VoiceprintStore(arguments.voiceprints)

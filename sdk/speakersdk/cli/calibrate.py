@@ -16,7 +16,7 @@ from speakersdk.encoder.load import load_encoder
 from speakersdk.errors import CalibrationError
 from speakersdk.models import default_model_path
 from speakersdk.recalibration.refit import OwnTrials, Refit, profile, recalibrate
-from speakersdk.voiceprint.voiceprint import check_name
+from speakersdk.voiceprint.names import check_name
 
 
 def add_command(commands: Subparsers) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -14,7 +14,11 @@ from speakersdk.cli.output import print_json
 from speakersdk.cli.parser import Subparsers
 from speakersdk.cli.voiceprints import check_file, summary
 from speakersdk.enrollment.live import NEEDED_S
-from speakersdk.voiceprint.voiceprint import Voiceprint, check_name
+from speakersdk.errors import DuplicateSpeakerError
+from speakersdk.text import printable
+from speakersdk.voiceprint.names import check_name
+from speakersdk.voiceprint.store import VoiceprintStore
+from speakersdk.voiceprint.voiceprint import Voiceprint
 
 _ALL: Final = "all"
 
@@ -67,25 +71,27 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         path = arguments.output
         check_file(path, replace=arguments.replace, append=arguments.append)
-    known = None
-    if arguments.append and path.exists():
-        known = store.load(name) if is_stored else Voiceprint.load(path)
-    voiceprint = verifier.enroll(
-        arguments.recordings,
-        name=name,
-        accept=accepted_problems(arguments.accept),
-        append_to=known,
-    )
+
+    def enrolled(known: Voiceprint | None) -> Voiceprint:
+        return verifier.enroll(
+            arguments.recordings,
+            name=name,
+            accept=accepted_problems(arguments.accept),
+            append_to=known,
+        )
+
     if is_stored:
-        store.save(voiceprint, replace=arguments.replace or known is not None)
+        voiceprint = _store(store, name, enrolled, arguments)
     else:
-        voiceprint.save(path)
+        known = Voiceprint.load(path) if arguments.append and path.exists() else None
+        voiceprint = enrolled(known)
+        voiceprint.save(path, is_new=known is None and not arguments.replace)
     if arguments.json:
         print_json({**summary(voiceprint), "path": str(path)})
     else:
         print(
             f"enrolled {name}: {len(voiceprint.exemplars)} recordings, "
-            f"{voiceprint.total_speech_s:.1f} s of speech, in {path}"
+            f"{voiceprint.total_speech_s:.1f} s of speech, in {printable(path)}"
         )
     if voiceprint.total_speech_s < NEEDED_S:
         print(
@@ -93,6 +99,27 @@ def run(arguments: argparse.Namespace) -> int:
             file=sys.stderr,
         )
     return 0
+
+
+def _store(
+    store: VoiceprintStore,
+    name: str,
+    enrolled: Callable[[Voiceprint | None], Voiceprint],
+    arguments: argparse.Namespace,
+) -> Voiceprint:
+    """Enroll and store, again if another process has changed the voiceprint in between."""
+    while True:
+        is_known = arguments.append and name in store.names()
+        known = store.load(name) if is_known else None
+        voiceprint = enrolled(known)
+        if known is None:
+            try:
+                return store.save(voiceprint, replace=arguments.replace)
+            except DuplicateSpeakerError:
+                if not arguments.append:
+                    raise
+        elif store.exchange(known, voiceprint):
+            return voiceprint
 
 
 def accepted_problems(keys: Sequence[str]) -> tuple[AudioProblem, ...]:

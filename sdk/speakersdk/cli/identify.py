@@ -8,8 +8,7 @@ from dataclasses import asdict
 from speakersdk.cli import arguments as shared
 from speakersdk.cli.output import decision_cells, print_json, print_table
 from speakersdk.cli.parser import Subparsers
-from speakersdk.cli.voiceprints import REFERENCE_HELP, resolve_voiceprint
-from speakersdk.errors import EnrollmentError
+from speakersdk.cli.voiceprints import REFERENCE_HELP, enrolled, resolve_voiceprint
 
 
 def add_command(commands: Subparsers) -> None:
@@ -42,13 +41,11 @@ def add_command(commands: Subparsers) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Identify and report."""
     store = shared.open_store(arguments)
-    references = arguments.references or [f"@{name}" for name in store.names()]
-    if not references:
-        raise EnrollmentError(
-            f"nobody is enrolled in {store.folder}; first: speakersdk enroll NAME RECORDING..."
-        )
+    everybody = [] if arguments.references else enrolled(store)
     verifier = shared.open_verifier(arguments)
-    voiceprints = [resolve_voiceprint(reference, store, verifier) for reference in references]
+    voiceprints = everybody or [
+        resolve_voiceprint(reference, store, verifier) for reference in arguments.references
+    ]
     identification = verifier.identify(voiceprints, arguments.probe)
     if arguments.json:
         print_json(

@@ -20,7 +20,8 @@ from speakersdk.enrollment.live import NEEDED_S, EnrollmentProgress
 from speakersdk.errors import ConfigError, DuplicateSpeakerError, EnrollmentError
 from speakersdk.streaming.update import StreamUpdate
 from speakersdk.verifier import Verifier
-from speakersdk.voiceprint.voiceprint import Voiceprint, check_name
+from speakersdk.voiceprint.names import check_name
+from speakersdk.voiceprint.voiceprint import Voiceprint
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

@@ -5,13 +5,15 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from speakersdk.cli import arguments as shared
 from speakersdk.cli.output import print_json, print_table
 from speakersdk.cli.parser import CommandParser, Subparsers
-from speakersdk.cli.voiceprints import check_file, summary
-from speakersdk.errors import SpeakerSdkError
+from speakersdk.cli.voiceprints import check_file, summary, warning
+from speakersdk.enrollment.joining import join_voiceprints
+from speakersdk.text import printable
 from speakersdk.voiceprint.voiceprint import Voiceprint
 
 
@@ -29,7 +31,7 @@ def add_command(commands: Subparsers) -> None:
     )
     shared.add_voiceprints(parser)
     shared.add_json(parser)
-    parser.set_defaults(run=run_list, replace=False, append=False)
+    parser.set_defaults(run=run_list, replace=False, append=False, model=None)
     actions = parser.add_subparsers(title="actions", metavar="ACTION")
 
     def add_action(
@@ -41,7 +43,7 @@ def add_command(commands: Subparsers) -> None:
         action.set_defaults(run=run)
         return action
 
-    action = add_action("list", "all stored voiceprints", run_list)
+    action = add_action("list", "all stored voiceprints, and files that cannot be read", run_list)
     shared.add_json(action)
 
     action = add_action("show", "one voiceprint, with each recording's speech", run_show)
@@ -51,7 +53,7 @@ def add_command(commands: Subparsers) -> None:
     action = add_action("revert", "take back what verify --adapt added", run_revert)
     action.inputs.add_argument("names", nargs="+", metavar="NAME")
 
-    action = add_action("remove", "delete voiceprints, damaged ones too", run_remove)
+    action = add_action("remove", "delete voiceprints, unreadable files too", run_remove)
     action.inputs.add_argument("names", nargs="+", metavar="NAME")
 
     action = add_action("export", "copy a voiceprint into a file", run_export)
@@ -61,27 +63,23 @@ def add_command(commands: Subparsers) -> None:
     )
     action.requests.add_argument("--replace", action="store_true", help="overwrite the file")
 
-    action = add_action("import", "store voiceprint files under the names they carry", run_import)
+    action = add_action("import", "store voiceprint files under their names", run_import)
     action.inputs.add_argument("files", nargs="+", type=Path, metavar="FILE.voiceprint")
     shared.add_replace_or_append(action)
+    shared.add_model(action)
 
 
 def run_list(arguments: argparse.Namespace) -> int:
     """List all; one that cannot be read is reported and the others are shown."""
     store = shared.open_store(arguments)
-    voiceprints, failures = [], []
-    for name in store.names():
-        try:
-            voiceprints.append(store.load(name))
-        except (SpeakerSdkError, OSError) as error:
-            failures.append(str(error))
+    content = store.content()
     if arguments.json:
-        print_json([summary(voiceprint) for voiceprint in voiceprints])
+        print_json([summary(voiceprint) for voiceprint in content.voiceprints])
     else:
-        _print_voiceprints(voiceprints)
-    for failure in failures:
-        print(f"speakersdk: error: {failure}", file=sys.stderr)
-    return 2 if failures else 0
+        _print_voiceprints(content.voiceprints)
+    for file in content.unreadable:
+        print(f"speakersdk: error: unreadable: {warning(file)}", file=sys.stderr)
+    return 2 if content.unreadable else 0
 
 
 def run_show(arguments: argparse.Namespace) -> int:
@@ -114,18 +112,20 @@ def run_show(arguments: argparse.Namespace) -> int:
 def run_revert(arguments: argparse.Namespace) -> int:
     """Leave what was enrolled."""
     store = shared.open_store(arguments)
-    for voiceprint in [store.load(name) for name in arguments.names]:
-        store.save(voiceprint.reverted(), replace=True)
-        print(f"reverted {voiceprint.name}: {len(voiceprint.adapted)} adapted recordings dropped")
+    for name in [store.load(name).name for name in arguments.names]:
+        voiceprint = store.load(name)
+        while not store.exchange(voiceprint, voiceprint.reverted()):
+            voiceprint = store.load(name)
+        print(f"reverted {name}: {len(voiceprint.adapted)} adapted recordings dropped")
     return 0
 
 
 def run_remove(arguments: argparse.Namespace) -> int:
-    """Delete."""
+    """Delete all of them or none."""
     store = shared.open_store(arguments)
+    store.remove(*arguments.names)
     for name in arguments.names:
-        store.remove(name)
-        print(f"removed {name}")
+        print(f"removed {printable(name)}")
     return 0
 
 
@@ -133,16 +133,21 @@ def run_export(arguments: argparse.Namespace) -> int:
     """Copy out of the store."""
     voiceprint = shared.open_store(arguments).load(arguments.name)
     check_file(arguments.output, replace=arguments.replace)
-    voiceprint.save(arguments.output)
-    print(f"exported {voiceprint.name} to {arguments.output}")
+    voiceprint.save(arguments.output, is_new=not arguments.replace)
+    print(f"exported {voiceprint.name} to {printable(arguments.output)}")
     return 0
 
 
 def run_import(arguments: argparse.Namespace) -> int:
-    """Copy into the store: all files, or none if one of them cannot be read."""
+    """Copy into the store: all files, or none if one of them cannot be used."""
     store = shared.open_store(arguments)
-    for voiceprint in [Voiceprint.load(path) for path in arguments.files]:
-        store.save(voiceprint, replace=arguments.replace, append=arguments.append)
+    voiceprints = [Voiceprint.load(path) for path in arguments.files]
+    if arguments.append:
+        manifest = shared.open_verifier(arguments).manifest
+        store.save_all(voiceprints, append=True, join=partial(join_voiceprints, manifest=manifest))
+    else:
+        store.save_all(voiceprints, replace=arguments.replace)
+    for voiceprint in voiceprints:
         print(f"imported {voiceprint.name}")
     return 0
 

@@ -8,8 +8,9 @@ from dataclasses import asdict
 from speakersdk.cli import arguments as shared
 from speakersdk.cli.output import print_json
 from speakersdk.cli.parser import Subparsers
-from speakersdk.cli.voiceprints import REFERENCE_HELP, resolve_voiceprint
+from speakersdk.cli.voiceprints import REFERENCE_HELP, is_enrolled, resolve_voiceprint
 from speakersdk.errors import ConfigError
+from speakersdk.text import printable
 
 
 def add_command(commands: Subparsers) -> None:
@@ -45,12 +46,17 @@ def run(arguments: argparse.Namespace) -> int:
     verifier = shared.open_verifier(arguments)
     store = shared.open_store(arguments)
     voiceprint = resolve_voiceprint(arguments.reference, store, verifier)
-    if arguments.adapt and arguments.reference.removeprefix("@") not in store.names():
-        raise ConfigError(f"expected an enrolled name with --adapt, got {arguments.reference}")
+    if arguments.adapt and not is_enrolled(arguments.reference, store):
+        raise ConfigError(
+            f"expected an enrolled name with --adapt, got {printable(arguments.reference)}"
+        )
     decision = verifier.verify(voiceprint, arguments.probe)
-    adaptation = verifier.adapt(voiceprint, arguments.probe) if arguments.adapt else None
-    if adaptation is not None and adaptation.is_adapted:
-        store.save(adaptation.voiceprint, replace=True)
+    adaptation = None
+    while arguments.adapt:
+        adaptation = verifier.adapt(voiceprint, arguments.probe)
+        if not adaptation.is_adapted or store.exchange(voiceprint, adaptation.voiceprint):
+            break
+        voiceprint = store.load(voiceprint.name)  # another process has changed it meanwhile
     if arguments.json:
         question = {"reference": arguments.reference, "probe": arguments.probe}
         change = {} if adaptation is None else {"adapted": adaptation.is_adapted}

@@ -6,18 +6,27 @@ always a name and ``./FILE`` always a file, for when a name is also a file's.
 
 from __future__ import annotations
 
+import sys
+import unicodedata
 from pathlib import Path
 from typing import Final
 
 from speakersdk.audio.levels import AudioProblem
-from speakersdk.errors import ConfigError, UnknownSpeakerError
+from speakersdk.errors import ConfigError, EnrollmentError, UnknownSpeakerError
+from speakersdk.text import printable
 from speakersdk.verifier import Verifier
-from speakersdk.voiceprint.store import VoiceprintStore
-from speakersdk.voiceprint.voiceprint import SUFFIX, Voiceprint, check_name
+from speakersdk.voiceprint.names import check_name
+from speakersdk.voiceprint.store import UnreadableFile, VoiceprintStore
+from speakersdk.voiceprint.voiceprint import SUFFIX, Voiceprint
 
 REFERENCE_HELP: Final = (
     "an enrolled name, a .voiceprint file or a recording (@NAME is always a name, ./FILE a file)"
 )
+
+
+def is_enrolled(reference: str, store: VoiceprintStore) -> bool:
+    """Whether a reference is the name of a stored voiceprint, typed in either Unicode form."""
+    return unicodedata.normalize("NFC", reference.removeprefix("@")) in store.names()
 
 
 def resolve(reference: str, store: VoiceprintStore) -> Voiceprint | Path:
@@ -30,11 +39,12 @@ def resolve(reference: str, store: VoiceprintStore) -> Voiceprint | Path:
     if reference.startswith("@"):
         return store.load(reference[1:])
     path = Path(reference)
-    is_name = reference in store.names()
+    is_name = is_enrolled(reference, store)
     if is_name and path.exists():
+        shown = printable(reference)
         raise ConfigError(
-            f"{reference!r} is an enrolled name and a file; "
-            f"write @{reference} for the name or ./{reference} for the file"
+            f"'{shown}' is an enrolled name and a file; "
+            f"write @{shown} for the name or ./{shown} for the file"
         )
     if is_name:
         return store.load(reference)
@@ -58,6 +68,28 @@ def resolve_voiceprint(reference: str, store: VoiceprintStore, verifier: Verifie
     return verifier.enroll([resolved], name=name, accept=tuple(AudioProblem))
 
 
+def enrolled(store: VoiceprintStore) -> list[Voiceprint]:
+    """Every voiceprint in the store; a warning names each file that cannot be read.
+
+    Raises:
+        EnrollmentError: there is none.
+    """
+    content = store.content()
+    for file in content.unreadable:
+        print(f"speakersdk: warning: skipped {warning(file)}", file=sys.stderr)
+    if not content.voiceprints:
+        raise EnrollmentError(
+            f"nobody is enrolled in {printable(store.folder)}; first: speakersdk enroll NAME "
+            "RECORDING... or speakersdk listen --enroll NAME"
+        )
+    return list(content.voiceprints)
+
+
+def warning(file: UnreadableFile) -> str:
+    """What a line says about a file that cannot be read."""
+    return f"{printable(file.path)}: {file.reason}"
+
+
 def check_file(path: Path, *, replace: bool = False, append: bool = False) -> None:
     """Refuse a file name that no voiceprint may be written to.
 
@@ -65,9 +97,9 @@ def check_file(path: Path, *, replace: bool = False, append: bool = False) -> No
         ConfigError: the suffix is another one, or the file exists and neither was asked for.
     """
     if path.suffix != SUFFIX:
-        raise ConfigError(f"expected a file name that ends in {SUFFIX}, got {path}")
+        raise ConfigError(f"expected a file name that ends in {SUFFIX}, got {printable(path)}")
     if path.exists() and not (replace or append):
-        raise ConfigError(f"expected a new file, got {path}, which exists; --replace it")
+        raise ConfigError(f"expected a new file, got {printable(path)}, which exists; --replace it")
 
 
 def summary(voiceprint: Voiceprint) -> dict[str, object]:

@@ -23,9 +23,11 @@ from speakersdk.decision.one_voice import Speech, llrs_to_the_others
 from speakersdk.decision.rule import speech_shortage
 from speakersdk.encoder.interface import Encoding
 from speakersdk.encoder.load import SpeakerEncoder
+from speakersdk.enrollment.joining import llrs_to_known
 from speakersdk.enrollment.measure import RecordingQuality, measure_recording
 from speakersdk.errors import AudioError, AudioTooShortError, ConfigError, EnrollmentError
-from speakersdk.voiceprint.voiceprint import Voiceprint, check_name
+from speakersdk.voiceprint.names import check_name
+from speakersdk.voiceprint.voiceprint import Voiceprint
 
 
 def enroll_recordings(
@@ -47,7 +49,12 @@ def enroll_recordings(
     if append_to is not None:
         if append_to.name != name:
             raise ConfigError(f"expected a voiceprint of {name!r}, got that of {append_to.name!r}")
-        append_to.check_model(name=manifest.name, sha256=manifest.weights_sha256)
+        append_to.check_model(
+            name=manifest.name,
+            sha256=manifest.weights_sha256,
+            embedding_dim=manifest.embedding_dim,
+            temperature=manifest.temperature,
+        )
     # Where nothing would be refused, measuring is time for nothing.
     is_checked = set(accepted) != set(AudioProblem)
     measured = []
@@ -142,15 +149,12 @@ def _compared(
         return qualities
     embeddings: list[Embedding] = [measured[number].encoding.embedding for number in heard]
     speech_s = [measured[number].encoding.speech_s for number in heard]
-    if known is not None:
-        embeddings.append(known.embedding)
-        speech_s.append(known.total_speech_s)
-    llrs = llrs_to_the_others(
-        Speech(np.stack(embeddings), np.array(speech_s)),
-        calibration,
-        known=None if known is None else len(heard),
-    )
-    for number, llr in zip(heard, llrs, strict=False):  # that of the voiceprint is left over
+    llrs: Sequence[float | None]
+    if known is None:
+        llrs = llrs_to_the_others(Speech(np.stack(embeddings), np.array(speech_s)), calibration)
+    else:
+        llrs = llrs_to_known(known, embeddings, speech_s, calibration)
+    for number, llr in zip(heard, llrs, strict=True):
         qualities[number] = replace(qualities[number], others_llr=llr)
     return qualities
 

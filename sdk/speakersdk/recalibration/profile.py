@@ -19,7 +19,7 @@ from speakersdk.calibration.calibration import Calibration
 from speakersdk.encoder.manifest import ModelManifest
 from speakersdk.errors import CalibrationError, ConfigError, IncompatibleModelError
 from speakersdk.files import data_folder, replacement
-from speakersdk.voiceprint.voiceprint import check_name
+from speakersdk.voiceprint.names import check_name
 
 FORMAT_VERSION: Final = 1
 SUFFIX: Final = ".calibration.json"
@@ -34,7 +34,7 @@ class CalibrationProfile:
     """Two weights on top of a model's calibration, and what they rest on.
 
     Attributes:
-        name: of the device or microphone, see `speakersdk.voiceprint.voiceprint.check_name`.
+        name: of the device or microphone, see `speakersdk.voiceprint.names.check_name`.
         model_name, model_sha256: the model, by its name and the hash of its weights.
         base_sha256: hash of the model's own calibration.
         offset, scale: the weights of the module's formula; scale is above 0.

@@ -1,5 +1,5 @@
 """Voiceprints: the value, its file format, and the folder that holds them."""
 
-from speakersdk.voiceprint.voiceprint import check_name
+from speakersdk.voiceprint.names import check_name
 
 __all__ = ["check_name"]

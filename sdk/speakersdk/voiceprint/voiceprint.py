@@ -2,18 +2,13 @@
 
 It holds one embedding per recording (exemplar), never audio, and is bound to the weights that made
 them. Exemplars of accepted probes, if any, are kept apart, weigh less, and can be taken back.
-docs/voiceprint-format.md describes the bytes:
-
-    magic (8) | version u32 | header length u32 | header JSON | exemplars float32 | SHA-256 (32)
+docs/voiceprint-format.md describes the bytes: a container whose content are the exemplars.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
+import io
 import os
-import struct
-import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -25,25 +20,40 @@ import numpy as np
 import numpy.typing as npt
 
 from speakersdk.arrays import Embedding, Embeddings
+from speakersdk.container import CHECKSUM_BYTES, ContainerFormat, ContainerWriter
 from speakersdk.errors import ConfigError, IncompatibleModelError, VoiceprintError
-from speakersdk.files import replacement
+from speakersdk.files import open_regular, replacement
+from speakersdk.text import is_visible, printable
+from speakersdk.voiceprint.names import check_name
 
 SUFFIX: Final = ".voiceprint"
 FORMAT_VERSION: Final = 2  # the highest that is read; the lowest that suffices is written
 _WITHOUT_ADAPTED = 1
-# As in PNG: the high bit shows a 7-bit transfer, CR LF a converted line end.
 MAGIC: Final = b"\x89SPKV\r\n\x1a"
-_PREFIX = struct.Struct("<8sII")
-_CHECKSUM_BYTES = 32
-# UTF-8 bytes of a name. A file name may have 255; suffix and temporary part need some 30.
-_MAXIMUM_NAME_BYTES = 200
+_FORMAT = ContainerFormat(
+    noun="voiceprint", magic=MAGIC, versions=(1, FORMAT_VERSION), error=VoiceprintError
+)
+# What a header must hold; `adapted_speech_s` is there in version 2 and only then.
+_HEADER: Final = {
+    "name": str,
+    "model_name": str,
+    "model_sha256": str,
+    "temperature": float,
+    "num_exemplars": int,
+    "embedding_dim": int,
+    "speech_s": list,
+    "created_utc": str,
+}
+# A file of more is no voiceprint: 65,000 recordings of 256 values have 64 MiB.
+_MAXIMUM_BYTES: Final = 1 << 26
+_MAXIMUM_LABEL: Final = 200  # characters
+_MAXIMUM_SPEECH_S: Final = 1e9  # 30 years
 # The model scales to length T in float32 (1e-6); this only tells scaled from unscaled embeddings.
 _LENGTH_TOLERANCE = 1e-3
 # Adapted exemplars weigh as much as as many enrolled ones, but never more than this share together,
 # and the newest push out the oldest: what was enrolled outweighs whatever came later.
 ADAPTED_SHARE: Final = 0.3
 MAXIMUM_ADAPTED: Final = 8
-_NAME_PUNCTUATION = " -_.'@+"
 
 
 def check_distinct(voiceprints: Sequence[Voiceprint]) -> None:
@@ -60,42 +70,12 @@ def check_distinct(voiceprints: Sequence[Voiceprint]) -> None:
         raise ConfigError(f"expected voiceprints of different names, got {name!r} {count} times")
 
 
-def check_name(name: str) -> str:
-    """A speaker's name in Unicode form NFC, safe as a file name and on a command line.
-
-    Letters, marks and digits of any script and ``space - _ . ' @ +``; the first character is a
-    letter or digit, the last is no space or full stop; at most 200 bytes of UTF-8.
-
-    Raises:
-        ConfigError: the name breaks one of these rules.
-    """
-    name = unicodedata.normalize("NFC", name)
-    is_allowed = all(
-        character.isalnum()
-        or character in _NAME_PUNCTUATION
-        or unicodedata.category(character).startswith("M")
-        for character in name
-    )
-    if (
-        not is_allowed
-        or not name[:1].isalnum()
-        or name.endswith((" ", "."))
-        or len(name.encode()) > _MAXIMUM_NAME_BYTES
-    ):
-        raise ConfigError(
-            "expected a name of letters, digits, spaces and - _ . ' @ +, beginning with a letter "
-            f"or digit, ending in neither space nor full stop, at most {_MAXIMUM_NAME_BYTES} bytes "
-            f"long, got {name!r}"
-        )
-    return name
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Voiceprint:
     """One speaker's exemplars and the model they belong to. Equal means equal in every byte.
 
     Attributes:
-        name: the speaker, see `check_name`.
+        name: the speaker, see `speakersdk.voiceprint.names.check_name`.
         model_name: name of the model that made the exemplars, for people.
         model_sha256: hash of its weights; the voiceprint fits no other.
         temperature: T, Euclidean length of every exemplar.
@@ -117,17 +97,36 @@ class Voiceprint:
     adapted_speech_s: npt.NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "name", check_name(self.name))
-        object.__setattr__(self, "temperature", float(self.temperature))
-        object.__setattr__(self, "exemplars", _frozen(self.exemplars, np.float32))
-        object.__setattr__(self, "speech_s", _frozen(self.speech_s, np.float64))
-        if self.exemplars.ndim != 2 or self.exemplars.size == 0:
-            raise ValueError(f"expected exemplars of shape (N, D), got {self.exemplars.shape}")
+        exemplars = _frozen(self.exemplars, np.float32)
+        if exemplars.ndim != 2 or exemplars.size == 0:
+            raise ValueError(f"expected exemplars of shape (N, D), got {exemplars.shape}")
+        adapted = _frozen(np.reshape(self.adapted, (-1, exemplars.shape[1])), np.float32)
+        for name, value in {
+            "name": check_name(self.name),
+            "temperature": float(self.temperature),
+            "exemplars": exemplars,
+            "speech_s": _frozen(self.speech_s, np.float64),
+            "adapted": adapted,
+            "adapted_speech_s": _frozen(self.adapted_speech_s, np.float64),
+        }.items():
+            object.__setattr__(self, name, value)
+        self._check_labels()
+        self._check_exemplars()
+
+    def _check_labels(self) -> None:
+        # Both are shown on terminals and may come from a stranger's file.
+        for label in (self.model_name, self.model_sha256):
+            if not is_visible(label) or len(label) > _MAXIMUM_LABEL:
+                raise ValueError(
+                    "expected a model_name and model_sha256 of visible characters, at most "
+                    f"{_MAXIMUM_LABEL} of them, got '{printable(label[:_MAXIMUM_LABEL])}'"
+                )
+        if datetime.fromisoformat(self.created_utc).utcoffset() != timedelta(0):
+            raise ValueError(f"expected created_utc with offset +00:00, got {self.created_utc!r}")
+
+    def _check_exemplars(self) -> None:
         if not 0 < self.temperature < np.inf:
             raise ValueError(f"expected a temperature above 0, got {self.temperature}")
-        adapted = np.reshape(self.adapted, (-1, self.exemplars.shape[1]))
-        object.__setattr__(self, "adapted", _frozen(adapted, np.float32))
-        object.__setattr__(self, "adapted_speech_s", _frozen(self.adapted_speech_s, np.float64))
         if len(self.adapted) > MAXIMUM_ADAPTED:
             raise ValueError(
                 f"expected at most {MAXIMUM_ADAPTED} adapted exemplars, got {len(self.adapted)}"
@@ -136,11 +135,6 @@ class Voiceprint:
         self._check_rows(self.adapted, self.adapted_speech_s)
         if not self._mean().any():
             raise ValueError("expected exemplars that do not cancel each other")
-        # Both are shown on terminals and may come from a stranger's file.
-        if not (self.model_name.isprintable() and self.model_sha256.isprintable()):
-            raise ValueError("expected a printable model_name and model_sha256")
-        if datetime.fromisoformat(self.created_utc).utcoffset() != timedelta(0):
-            raise ValueError(f"expected created_utc with offset +00:00, got {self.created_utc!r}")
 
     @property
     def embedding(self) -> Embedding:
@@ -165,18 +159,41 @@ class Voiceprint:
     def _check_rows(self, rows: Embeddings, speech_s: npt.NDArray[np.float64]) -> None:
         if speech_s.shape != (len(rows),):
             raise ValueError(f"expected speech_s of shape ({len(rows)},), got {speech_s.shape}")
-        lengths = np.linalg.norm(rows, axis=1)
+        lengths = np.linalg.norm(rows.astype(np.float64), axis=1)  # squares overflow float32
         if not np.allclose(lengths, self.temperature, rtol=_LENGTH_TOLERANCE, atol=0):
             raise ValueError(f"expected exemplars of length {self.temperature:g}, got {lengths}")
-        if not (np.isfinite(speech_s).all() and (speech_s >= 0).all()):
-            raise ValueError(f"expected finite speech_s of at least 0, got {speech_s}")
+        if not ((speech_s >= 0) & (speech_s <= _MAXIMUM_SPEECH_S)).all():  # False for NaN
+            raise ValueError(f"expected speech_s from 0 to {_MAXIMUM_SPEECH_S:g}, got {speech_s}")
 
-    def check_model(self, *, name: str, sha256: str) -> None:
-        """Raise IncompatibleModelError, naming both, unless made by the weights `sha256`."""
-        if self.model_sha256 != sha256:
+    def check_model(
+        self,
+        *,
+        name: str,
+        sha256: str,
+        embedding_dim: int | None = None,
+        temperature: float | None = None,
+    ) -> None:
+        """Check that a model made the exemplars.
+
+        Args:
+            name: of the model, for the message; another name alone is no objection.
+            sha256: hash of its weights.
+            embedding_dim, temperature: D and T of its embeddings; None = not compared.
+
+        Raises:
+            IncompatibleModelError: another model did; names both.
+        """
+        own_dim = self.exemplars.shape[1]
+        dim = own_dim if embedding_dim is None else embedding_dim
+        length = self.temperature if temperature is None else temperature
+        if (self.model_sha256, own_dim, self.temperature) != (sha256, dim, length):
+            # A forged or mixed-up file can name the right weights and hold other embeddings.
+            is_same = self.model_sha256 == sha256
             raise IncompatibleModelError(
-                expected=f"{name} ({sha256[:12]})",
-                got=f"{self.model_name} ({self.model_sha256[:12]})",
+                expected=f"{name} ({sha256[:12]}" + f", D {dim}, T {length:g}" * is_same + ")",
+                got=f"{self.model_name} ({self.model_sha256[:12]}"
+                + f", D {own_dim}, T {self.temperature:g}" * is_same
+                + ")",
             )
 
     def with_exemplars(self, other: Voiceprint) -> Voiceprint:
@@ -185,7 +202,12 @@ class Voiceprint:
         Raises:
             IncompatibleModelError: the two were made with different models.
         """
-        self.check_model(name=other.model_name, sha256=other.model_sha256)
+        self.check_model(
+            name=other.model_name,
+            sha256=other.model_sha256,
+            embedding_dim=other.exemplars.shape[1],
+            temperature=other.temperature,
+        )
         return replace(
             self,
             exemplars=np.concatenate([self.exemplars, other.exemplars]),
@@ -233,16 +255,14 @@ class Voiceprint:
         if len(self.adapted):
             version = FORMAT_VERSION
             values["adapted_speech_s"] = self.adapted_speech_s.tolist()
-        header = json.dumps(
-            values, ensure_ascii=False, sort_keys=True, separators=(",", ":")
-        ).encode()
-        body = (
-            _PREFIX.pack(MAGIC, version, len(header))
-            + header
-            + self.exemplars.astype("<f4").tobytes()
-            + self.adapted.astype("<f4").tobytes()
-        )
-        return body + hashlib.sha256(body).digest()
+        rows = self.exemplars.astype("<f4").tobytes() + self.adapted.astype("<f4").tobytes()
+        file = io.BytesIO()
+        writer = ContainerWriter(file, _FORMAT, version, values)
+        writer.put(rows)
+        writer.close()
+        if file.tell() > _MAXIMUM_BYTES:
+            raise ValueError(f"expected at most {_MAXIMUM_BYTES} bytes, got {file.tell()}")
+        return file.getvalue()
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Voiceprint:
@@ -251,41 +271,79 @@ class Voiceprint:
         Raises:
             VoiceprintError: not a voiceprint, of an unknown version, truncated or damaged.
         """
-        header, values = _checked_parts(data)
+        file = io.BytesIO(data)
+        version, header, position = _FORMAT.read_header(file, len(data))
+        _FORMAT.check(file, len(data))
+        is_adapted = version == FORMAT_VERSION
+        if is_adapted != ("adapted_speech_s" in header):
+            _FORMAT.refuse(f"the voiceprint's header does not fit format version {version}")
+        types = _HEADER | ({"adapted_speech_s": list} if is_adapted else {})
+        values = _FORMAT.fields(header, types)
+        num_exemplars, dim = values.pop("num_exemplars"), values.pop("embedding_dim")
+        num_adapted = len(values.get("adapted_speech_s", ()))
+        rows = data[position:-CHECKSUM_BYTES]
+        # Both sides are whole numbers of Python, which do not overflow.
+        if min(num_exemplars, dim) < 1 or 4 * dim * (num_exemplars + num_adapted) != len(rows):
+            _FORMAT.refuse(
+                f"the voiceprint's content is not valid: expected {num_exemplars} + {num_adapted} "
+                f"exemplars of {dim} values, got {len(rows)} bytes"
+            )
+        for key in ("speech_s", "adapted_speech_s"):
+            if not all(type(item) in (int, float) for item in values.get(key, ())):
+                _FORMAT.refuse(
+                    f"the voiceprint's content is not valid: expected {key} to hold numbers alone"
+                )
+        exemplars = np.frombuffer(rows, dtype="<f4").reshape(-1, dim)
         try:
-            num_exemplars = header.pop("num_exemplars")
-            num_adapted = len(header["adapted_speech_s"]) if "adapted_speech_s" in header else 0
-            shape = (num_exemplars + num_adapted, header.pop("embedding_dim"))
-            rows = np.frombuffer(values, dtype="<f4")
-            if rows.size != shape[0] * shape[1] or num_exemplars < 1:
-                raise ValueError(f"expected {shape} exemplar values, got {rows.size}")
-            rows = rows.reshape(shape)
-            return cls(exemplars=rows[:num_exemplars], adapted=rows[num_exemplars:], **header)
-        except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
+            return cls(
+                exemplars=exemplars[:num_exemplars], adapted=exemplars[num_exemplars:], **values
+            )
+        except (OverflowError, ValueError) as error:
             raise VoiceprintError(f"the voiceprint's content is not valid: {error}") from error
 
-    def save(self, path: str | os.PathLike[str]) -> None:
+    def save(self, path: str | os.PathLike[str], *, is_new: bool = False) -> None:
         """Write the file, readable by its owner alone: all of it or, on an error, nothing.
 
+        Args:
+            path: of the file.
+            is_new: refuse one that exists instead of replacing it.
+
         Raises:
-            OSError: the file cannot be written.
+            OSError: the file cannot be written; FileExistsError with `is_new`.
         """
-        with replacement(Path(path)) as file:
-            file.write(self.to_bytes())
+        data = self.to_bytes()
+        with replacement(Path(path), is_new=is_new) as file:
+            file.write(data)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Voiceprint:
         """Read a file that `save` wrote.
 
         Raises:
-            OSError: the file cannot be read.
+            OSError: the file cannot be read, or is a directory, a pipe or a device.
             VoiceprintError: as `from_bytes`, naming the file.
         """
-        data = Path(path).read_bytes()
         try:
-            return cls.from_bytes(data)
+            with open_regular(path) as file:
+                size = os.fstat(file.fileno()).st_size
+                if size > _MAXIMUM_BYTES:
+                    _FORMAT.refuse(
+                        f"not a voiceprint: expected at most {_MAXIMUM_BYTES} bytes, got {size}"
+                    )
+                return cls.from_bytes(file.read(size))
         except VoiceprintError as error:
-            raise VoiceprintError(f"{os.fspath(path)}: {error}") from error
+            raise VoiceprintError(f"{printable(path)}: {error}") from error
+
+    def __repr__(self) -> str:
+        # Never the embeddings: they are biometric data, and logs are kept and sent around.
+        return (
+            f"Voiceprint(name='{self.name}', model='{self.model_name}', "
+            f"recordings={len(self.exemplars)}, speech_s={self.total_speech_s:.1f})"
+        )
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Through the checked bytes: what is unpickled is as read-only and valid as any other.
+        return Voiceprint.from_bytes, (self.to_bytes(),)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Voiceprint):
@@ -301,32 +359,3 @@ def _frozen(values: npt.ArrayLike, dtype: type[np.floating[Any]]) -> npt.NDArray
     array = np.array(values, dtype=dtype)
     array.flags.writeable = False
     return array
-
-
-def _checked_parts(data: bytes) -> tuple[dict[str, Any], bytes]:
-    """Header and exemplar bytes of undamaged data."""
-    if data[: len(MAGIC)] != MAGIC:
-        raise VoiceprintError(
-            f"not a voiceprint: expected it to begin with {MAGIC!r}, got {data[: len(MAGIC)]!r}"
-        )
-    if len(data) < _PREFIX.size + _CHECKSUM_BYTES:
-        raise VoiceprintError(f"the voiceprint is truncated after {len(data)} bytes")
-    _, version, header_bytes = _PREFIX.unpack_from(data)
-    if version not in (_WITHOUT_ADAPTED, FORMAT_VERSION):
-        raise VoiceprintError(
-            f"expected voiceprint format version {FORMAT_VERSION} or lower, got {version}; "
-            "install a speakersdk version that knows it"
-        )
-    body, checksum = data[:-_CHECKSUM_BYTES], data[-_CHECKSUM_BYTES:]
-    if hashlib.sha256(body).digest() != checksum:
-        raise VoiceprintError("the voiceprint is truncated or damaged: its checksum does not match")
-    header_end = _PREFIX.size + header_bytes
-    try:
-        header = json.loads(body[_PREFIX.size : header_end])
-    except (ValueError, RecursionError) as error:
-        raise VoiceprintError(f"the voiceprint's header is not JSON: {error}") from error
-    if not isinstance(header, dict):
-        raise VoiceprintError("the voiceprint's header is not a JSON object")
-    if (version == FORMAT_VERSION) != ("adapted_speech_s" in header):
-        raise VoiceprintError(f"the voiceprint's header does not fit format version {version}")
-    return header, body[header_end:]

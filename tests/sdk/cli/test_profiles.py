@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from speakersdk.cli import main
+from speakersdk.verifier import Verifier
 from speakersdk.voiceprint.store import VoiceprintStore
 from speakersdk.voiceprint.voiceprint import Voiceprint
 
@@ -107,13 +110,89 @@ def test_export_and_import(
 
     assert main(["profiles", "import", str(file)]) == 2
     assert "--replace" in capsys.readouterr().err
-    assert main(["profiles", "import", str(file), "--append"]) == 0
-    assert len(store.load("ann").exemplars) == 2
     assert main(["profiles", "import", str(file), "--replace"]) == 0
     assert store.load("ann") == Voiceprint.load(file)
     store.remove("ann")
     assert main(["profiles", "import", str(file)]) == 0
     assert store.names() == ("ann", "bob")
+
+
+def test_import_appends_what_is_like_the_stored_voice_alone(
+    store: VoiceprintStore,
+    voices: dict[str, Any],
+    verifier: Verifier,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    first, second = voices["slt"].enroll[:2]
+    store.save(verifier.enroll([first], name="slt"))
+    before = store.load("slt")
+    for number, recording in enumerate((voices["rms"].enroll[0], first, second)):
+        verifier.enroll([recording], name="slt").save(tmp_path / f"{number}.voiceprint")
+
+    def append(*numbers: int) -> int:
+        files = [str(tmp_path / f"{number}.voiceprint") for number in numbers]
+        return main(["profiles", "import", "--append", *files])
+
+    assert append(0) == 2
+    assert "not like the stored voice (llr -" in capsys.readouterr().err
+    assert append(1) == 2
+    assert "enrolled already" in capsys.readouterr().err
+    assert append(2, 0) == 2  # all or none
+    assert store.load("slt") == before
+    assert append(2) == 0
+    assert len(store.load("slt").exemplars) == 2
+
+
+def test_import_of_another_models_voiceprint_cannot_be_appended(
+    store: VoiceprintStore, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_voiceprint("ann", direction=2).save(tmp_path / "ann.voiceprint")
+    assert main(["profiles", "import", "--append", str(tmp_path / "ann.voiceprint")]) == 2
+    assert "was made with model tdnn-test" in capsys.readouterr().err
+
+
+def test_import_of_several_is_all_or_nothing(
+    store: VoiceprintStore, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = []
+    for name in ("carl", "ann", "dora"):
+        files.append(str(tmp_path / f"{name}.voiceprint"))
+        make_voiceprint(name).save(files[-1])
+    assert main(["profiles", "import", *files]) == 2  # there is an ann
+    assert store.names() == ("ann", "bob")
+    assert main(["profiles", "import", files[0], files[0]]) == 2  # carl twice
+    assert "carl" in capsys.readouterr().err
+    assert store.names() == ("ann", "bob")
+    assert main(["profiles", "import", files[0], files[2]]) == 0
+    assert store.names() == ("ann", "bob", "carl", "dora")
+
+
+def test_remove_of_several_is_all_or_nothing(
+    store: VoiceprintStore, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["profiles", "remove", "ann", "carl", "bob"]) == 2
+    assert "no voiceprint named 'carl'" in capsys.readouterr().err
+    assert store.names() == ("ann", "bob")
+
+
+def test_what_cannot_be_read_is_listed_and_removed(
+    store: VoiceprintStore, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (store.folder / "slt (1).voiceprint").write_bytes(store.path("ann").read_bytes())
+    (store.folder / "red\x1b[31m.voiceprint").write_bytes(b"")
+    os.mkfifo(store.folder / "pipe.voiceprint")
+    assert main(["profiles", "--json"]) == 2
+    output = capsys.readouterr()
+    assert [row["name"] for row in json.loads(output.out)] == ["ann", "bob"]
+    lines = output.err.splitlines()
+    assert len(lines) == 3
+    assert "\x1b" not in output.err
+    for line, name in zip(lines, ("pipe", "red\\x1b[31m", "slt (1)"), strict=True):
+        assert line.startswith("speakersdk: error: unreadable: ")
+        assert f"{name}.voiceprint" in line
+    assert main(["profiles", "remove", "slt (1)", "red\\x1b[31m.voiceprint", "pipe"]) == 0
+    assert main(["profiles"]) == 0
 
 
 def test_import_reads_all_files_before_it_stores_one(

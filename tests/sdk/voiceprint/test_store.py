@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
+import os
+import pwd
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +19,7 @@ from speakersdk.errors import (
     UnknownSpeakerError,
     VoiceprintError,
 )
+from speakersdk.text import printable
 from speakersdk.voiceprint.store import VoiceprintStore, default_folder
 from speakersdk.voiceprint.voiceprint import Voiceprint
 
@@ -116,6 +122,256 @@ def test_other_files_are_no_names(store: VoiceprintStore) -> None:
     for other in ("notes.txt", ".tmpfile.tmp", ".hidden.voiceprint"):
         (store.folder / other).touch()
     assert store.names() == ("ann",)
+
+
+def test_one_bad_file_hides_no_other(store: VoiceprintStore, tmp_path: Path) -> None:
+    for name in ("ann", "bob", "Zoë"):
+        store.save(make_voiceprint(name))
+    data = store.path("ann").read_bytes()
+    bad = {
+        "slt (1)": "expected a name of letters",
+        "empty": "not a voiceprint",
+        "cut": "truncated or damaged",
+        "renamed": "of 'renamed', got that of 'ann'",
+        "folder": "expected a regular file",
+        "pipe": "expected a regular file",
+        "dangling": "No such file",
+        "Zoe\u0308": "another file",
+        "red\x1b[31m": "expected a name of letters",
+        "caf\udce9": "expected a name of letters",
+        "bob\ufe0f": "none of them invisible",
+    }
+    files = {stem: store.folder / f"{stem}.voiceprint" for stem in bad}
+    for stem in ("slt (1)", "renamed", "red\x1b[31m", "caf\udce9", "bob\ufe0f", "Zoe\u0308"):
+        files[stem].write_bytes(data)
+    files["empty"].touch()
+    files["cut"].write_bytes(data[:-1])
+    files["folder"].mkdir()
+    os.mkfifo(files["pipe"])
+    files["dangling"].symlink_to(tmp_path / "nowhere")
+
+    content = store.content()
+    assert [voiceprint.name for voiceprint in content.voiceprints] == ["Zoë", "ann", "bob"]
+    assert {file.path for file in content.unreadable} == set(files.values())
+    for file in content.unreadable:
+        assert bad[file.path.name.removesuffix(".voiceprint")] in file.reason
+        assert file.reason.isprintable()
+    # They are in nobody's way, and every one of them can be removed by the name that is shown.
+    store.save(make_voiceprint("carl"))
+    for file in content.unreadable:
+        store.remove(printable(file.path.name) if "caf" in file.path.name else file.path.name)
+    assert store.content().unreadable == ()
+    assert store.names() == ("Zoë", "ann", "bob", "carl")
+
+
+def test_a_folder_with_content_is_not_removed(store: VoiceprintStore) -> None:
+    store.save(make_voiceprint("ann"))
+    folder = store.folder / "folder.voiceprint"
+    folder.mkdir()
+    (folder / "precious").touch()
+    with pytest.raises(OSError, match="expected an empty folder"):
+        store.remove("ann", "folder")
+    assert store.names() == ("ann",)
+
+
+def test_a_file_from_macos_is_found_by_either_form_of_its_name(store: VoiceprintStore) -> None:
+    store.save(make_voiceprint("Zoë"))
+    store.path("Zoë").rename(store.folder / "Zoe\u0308.voiceprint")
+    assert store.names() == ("Zoë",)
+    for name in ("Zoë", "Zoe\u0308"):
+        assert store.load(name) == make_voiceprint("Zoë")
+        with pytest.raises(DuplicateSpeakerError):
+            store.save(make_voiceprint(name))
+    store.save(make_voiceprint("Zoë", direction=1), replace=True)
+    assert len(list(store.folder.glob("*.voiceprint"))) == 1
+    store.remove("Zoë")
+    assert store.names() == ()
+
+
+@pytest.mark.parametrize(
+    ("taken", "new", "error"),
+    [
+        ("bob", "Bob", DuplicateSpeakerError),
+        ("bob", "b\u043eb", ConfigError),  # Cyrillic o: two scripts in one word
+        ("cop", "\u0441\u043e\u0440", ConfigError),  # all Cyrillic, looks like cop
+        ("anna", "\uff41\uff4e\uff4e\uff41", ConfigError),  # full-width letters
+        ("bob", "bob\ufe0f", ConfigError),
+        ("bob", "bob\u3164", ConfigError),
+        ("bob", "bob\u00ad", ConfigError),
+        ("ann 1", "ann \u0661", None),  # an Arabic 1 looks like none of ours
+        ("Zoe", "Zoë", None),
+        ("Bob0", "BobO", None),
+        ("Иван", "Иван Smith", None),
+        ("Bruce", "李小龙Bruce", None),
+        ("さくら", "サクラ", None),
+        ("O'Brien", "OBrien", None),
+    ],
+)
+def test_new_names_have_no_twins(
+    store: VoiceprintStore, taken: str, new: str, error: type[Exception] | None
+) -> None:
+    store.save(make_voiceprint(taken))
+    if error is None:
+        store.save(make_voiceprint(new))
+        assert set(store.names()) == {taken, new}
+        return
+    for change in ({}, {"replace": True}, {"append": True}):
+        with pytest.raises(error):
+            store.check_new(new, **change)
+    assert store.names() == (taken,)
+
+
+def test_a_stored_name_stays_usable_under_stricter_rules(store: VoiceprintStore) -> None:
+    store.save(make_voiceprint("ann"))
+    old = make_voiceprint("b\u043eb")
+    old.save(store.path("b\u043eb"))
+    assert store.load("b\u043eb") == old
+    store.save(old, append=True)
+    with pytest.raises(ConfigError, match="looks like the stored"):
+        store.save(make_voiceprint("bob"))
+
+
+def test_several_are_saved_or_none(store: VoiceprintStore) -> None:
+    store.save(make_voiceprint("ann"))
+    new = [make_voiceprint("bob"), make_voiceprint("carl")]
+    with pytest.raises(DuplicateSpeakerError):
+        store.save_all([*new, make_voiceprint("ann")])
+    with pytest.raises(DuplicateSpeakerError):
+        store.save_all([*new, make_voiceprint("bob", direction=1)])
+    with pytest.raises(DuplicateSpeakerError):
+        store.save_all([*new, make_voiceprint("BOB")], replace=True)
+    # The file of carl cannot be replaced: bob and ann, written before it, become what they were.
+    (store.folder / "carl.voiceprint").mkdir()
+    with pytest.raises(OSError, match=r"carl\.voiceprint"):
+        store.save_all([make_voiceprint("ann", direction=2), *new], replace=True)
+    assert store.names() == ("ann",)
+    assert store.load("ann") == make_voiceprint("ann")
+    store.remove("carl")
+    assert store.save_all(new) == new
+    joined = store.save_all([make_voiceprint("dora", direction=at) for at in (0, 1)], append=True)
+    assert store.load("dora") == joined[1]
+    assert len(joined[1].exemplars) == 2
+
+
+def test_an_exchange_needs_the_stored_voiceprint(store: VoiceprintStore) -> None:
+    first, second, third = (make_voiceprint("ann", direction=at) for at in range(3))
+    store.save(first)
+    assert store.exchange(first, second)
+    assert not store.exchange(first, third)
+    assert store.load("ann") == second
+    with pytest.raises(ValueError, match="of one name"):
+        store.exchange(second, make_voiceprint("bob"))
+
+
+def test_what_killed_writers_left_is_erased(store: VoiceprintStore) -> None:
+    store.save(make_voiceprint("ann"))
+    for change in (lambda: store.remove("ann"), lambda: store.save(make_voiceprint("ann"))):
+        (store.folder / ".k3x_9a0b.tmp").write_bytes(make_voiceprint("ann").to_bytes())
+        change()
+        assert not list(store.folder.glob(".*.tmp"))
+
+
+# One change of the store by a process of its own, after it has been told to begin.
+CHANGE = """
+import sys
+import numpy as np
+from speakersdk.errors import DuplicateSpeakerError
+from speakersdk.voiceprint.store import VoiceprintStore
+from speakersdk.voiceprint.voiceprint import Voiceprint
+folder, kind, number = sys.argv[1], sys.argv[2], int(sys.argv[3])
+store = VoiceprintStore(folder)
+new = Voiceprint(
+    name="ann", model_name="tdnn-test", model_sha256="ab" * 32, temperature=2.0,
+    exemplars=2 * np.eye(16)[[number]], speech_s=[1.5], created_utc="2026-11-22T14:00:00+00:00",
+)
+print("ready", flush=True)
+sys.stdin.readline()
+if kind == "append":
+    store.save(new, append=True)
+elif kind == "create":
+    try:
+        store.save(new)
+    except DuplicateSpeakerError:
+        sys.exit(3)
+else:
+    while True:
+        old = store.load("ann")
+        if store.exchange(old, old.adapted_by(new.exemplars[0], speech_s=1.0)):
+            break
+"""
+
+
+def change_at_once(store: VoiceprintStore, kind: str, num: int) -> list[int]:
+    """Exit status of processes that change the store at the same time."""
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", CHANGE, str(store.folder), kind, str(number)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        for number in range(num)
+    ]
+    for process in processes:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ready\n"
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write(b"go\n")
+        process.stdin.flush()
+    for process in processes:
+        process.communicate()
+    return [process.returncode for process in processes]
+
+
+def test_no_append_of_several_processes_is_lost(store: VoiceprintStore) -> None:
+    assert change_at_once(store, "append", 6) == [0] * 6
+    stored = store.load("ann")
+    assert sorted(stored.exemplars.argmax(axis=1).tolist()) == list(range(6))
+
+
+def test_no_exchange_of_several_processes_is_lost(store: VoiceprintStore) -> None:
+    enrolled = dataclasses.replace(make_voiceprint("ann"), exemplars=2 * np.eye(16)[[15]])
+    store.save(enrolled)
+    assert change_at_once(store, "exchange", 6) == [0] * 6
+    stored = store.load("ann")
+    assert sorted(stored.adapted.argmax(axis=1).tolist()) == list(range(6))
+    assert stored.reverted() == enrolled
+
+
+def test_of_several_processes_that_create_a_name_one_does(store: VoiceprintStore) -> None:
+    assert sorted(change_at_once(store, "create", 6)) == [0, 3, 3, 3, 3, 3]
+    assert len(store.load("ann").exemplars) == 1
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_that_cannot_be_written_to_is_said_before_there_is_a_voiceprint(
+    tmp_path: Path,
+) -> None:
+    tmp_path.chmod(0o500)
+    try:
+        with pytest.raises(PermissionError, match="cannot be stored"):
+            VoiceprintStore(tmp_path / "voiceprints").check_new("ann")
+    finally:
+        tmp_path.chmod(0o700)
+
+
+def test_a_file_in_the_folders_place_is_said_before_there_is_a_voiceprint(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for folder in (tmp_path / "file", tmp_path / "file" / "voiceprints"):
+        with pytest.raises(NotADirectoryError):
+            VoiceprintStore(folder).check_new("ann")
+
+
+def test_without_a_home_only_what_needs_the_folder_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("XDG_DATA_HOME", raising=False)
+    monkeypatch.delenv("HOME", raising=False)
+    known = {entry.pw_uid for entry in pwd.getpwall()}
+    monkeypatch.setattr(os, "getuid", lambda: max({*range(60_000, 65_000)} - known))
+    store = VoiceprintStore()
+    assert store.names() == ()
+    for call in (lambda: store.load("ann"), lambda: store.save(make_voiceprint("ann"))):
+        with pytest.raises(ConfigError, match="set XDG_DATA_HOME"):
+            call()
 
 
 def test_default_folder_follows_the_environment(

@@ -1,0 +1,88 @@
+"""Two voiceprints become one, if they are of one voice.
+
+stored voiceprint, new one -> llr of each new exemplar against the stored voice -> one, or an error
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from speakersdk.arrays import Embedding
+from speakersdk.calibration.calibration import Calibration
+from speakersdk.decision.one_voice import OTHER_VOICE_LLR, Speech, llrs_to_the_others
+from speakersdk.encoder.manifest import ModelManifest
+from speakersdk.errors import ConfigError, EnrollmentError
+from speakersdk.text import printable
+from speakersdk.voiceprint.voiceprint import Voiceprint
+
+
+def join_voiceprints(known: Voiceprint, new: Voiceprint, *, manifest: ModelManifest) -> Voiceprint:
+    """A stored voiceprint with the exemplars of a new one of the same speaker added.
+
+    Each new exemplar must be like the stored voice, as recordings must that
+    `Verifier.enroll(append_to=...)` adds. A model without calibration compares nothing, there as
+    here.
+
+    Args:
+        known: what is stored.
+        new: what is to be added.
+        manifest: of the model that made both.
+
+    Raises:
+        ConfigError: they have different names.
+        IncompatibleModelError: another model made one of them.
+        EnrollmentError: the new one is another voice's, or holds a recording that is known already.
+    """
+    if known.name != new.name:
+        raise ConfigError(
+            f"expected two voiceprints of one name, got {known.name!r} and {new.name!r}"
+        )
+    for voiceprint in (known, new):
+        voiceprint.check_model(
+            name=manifest.name,
+            sha256=manifest.weights_sha256,
+            embedding_dim=manifest.embedding_dim,
+            temperature=manifest.temperature,
+        )
+    stored = {row.tobytes() for row in known.exemplars}
+    if any(row.tobytes() in stored for row in new.exemplars):
+        raise EnrollmentError(
+            f"cannot add to the voiceprint of {known.name!r}: expected different recordings, got "
+            "one that is enrolled already; leave it out"
+        )
+    if manifest.calibration is not None:
+        added = [*new.exemplars, *new.adapted]
+        speech_s = [*new.speech_s.tolist(), *new.adapted_speech_s.tolist()]
+        llrs = llrs_to_known(known, added, speech_s, manifest.calibration)
+        if min(llrs) <= OTHER_VOICE_LLR:
+            raise EnrollmentError(
+                f"cannot add to the voiceprint of {known.name!r}: the new one is not like the "
+                f"stored voice (llr {min(llrs):.1f}, expected above {OTHER_VOICE_LLR:g}); if it is "
+                f"another person's, choose another name than '{printable(known.name)}', and if "
+                "the voice has changed, replace the voiceprint (--replace)"
+            )
+    return known.with_exemplars(new)
+
+
+def llrs_to_known(
+    known: Voiceprint,
+    embeddings: Sequence[Embedding],
+    speech_s: Sequence[float],
+    calibration: Calibration,
+) -> list[float]:
+    """The llr of each embedding and the voice of a voiceprint, which is certainly right.
+
+    Args:
+        known: the voiceprint.
+        embeddings: (D,) float32 each, at least one; like ones support each other.
+        speech_s: net speech behind each in seconds.
+        calibration: of their scores.
+    """
+    pieces = Speech(
+        np.stack([*embeddings, known.embedding]), np.array([*speech_s, known.total_speech_s])
+    )
+    llrs = llrs_to_the_others(pieces, calibration, known=len(embeddings))
+    # Of several pieces none is None, and the last is the voiceprint's own.
+    return [llr for llr in llrs[:-1] if llr is not None]

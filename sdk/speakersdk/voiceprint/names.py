@@ -1,0 +1,132 @@
+"""Names of speakers: which may be used, and which look like a name that is taken.
+
+The rules for new names follow Unicode Technical Standard 39, "Unicode Security Mechanisms".
+"""
+
+from __future__ import annotations
+
+import functools
+import unicodedata
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+from speakersdk.errors import ConfigError, DuplicateSpeakerError
+from speakersdk.text import is_visible, printable
+
+# UTF-8 bytes of a name. A file name may have 255; the suffix needs some.
+_MAXIMUM_NAME_BYTES: Final = 200
+_NAME_PUNCTUATION: Final = " -_.'@+"
+# Scripts that are written together in one word, by the first word of their characters' names.
+_EAST_ASIAN: Final = frozenset({"LATIN", "CJK", "HIRAGANA", "KATAKANA", "BOPOMOFO", "HANGUL"})
+_CONFUSABLES: Final = Path(__file__).with_name("confusables.txt")
+
+
+def check_name(name: str) -> str:
+    """A speaker's name in Unicode form NFC, safe as a file name and on a command line.
+
+    Letters, marks and digits of any script and ``space - _ . ' @ +``, all of them visible; the
+    first character is a letter or digit, the last is no space or full stop; at most 200 bytes of
+    UTF-8.
+
+    Raises:
+        ConfigError: the name breaks one of these rules.
+    """
+    name = unicodedata.normalize("NFC", name)
+    is_allowed = is_visible(name) and all(
+        character.isalnum()
+        or character in _NAME_PUNCTUATION
+        or unicodedata.category(character).startswith("M")
+        for character in name
+    )
+    if (
+        not is_allowed
+        or not name[:1].isalnum()
+        or name.endswith((" ", "."))
+        or len(name.encode()) > _MAXIMUM_NAME_BYTES
+    ):
+        raise ConfigError(
+            "expected a name of letters, digits, spaces and - _ . ' @ +, none of them invisible, "
+            "beginning with a letter or digit, ending in neither space nor full stop, at most "
+            f"{_MAXIMUM_NAME_BYTES} bytes long, got '{printable(name[:_MAXIMUM_NAME_BYTES])}'"
+        )
+    return name
+
+
+def check_new_name(name: str, taken: Iterable[str] = ()) -> str:
+    """`check_name` for a name that nobody has yet: no other name may be mistaken for it.
+
+    No word mixes scripts, but for Latin with Chinese, Japanese or Korean. No taken name differs
+    only in case, which some file systems ignore, or only in characters that look alike, such as
+    Latin o and Cyrillic o. Two ASCII names look alike only if they differ in case.
+
+    Args:
+        name: the new one.
+        taken: names that are in use; the name itself may be among them.
+
+    Raises:
+        ConfigError: the name breaks a rule.
+        DuplicateSpeakerError: a taken name differs only in case.
+    """
+    name = check_name(name)
+    for word in _words(name):
+        scripts = _scripts(word)
+        if len(scripts) > 1 and not scripts <= _EAST_ASIAN:
+            raise ConfigError(
+                f"expected letters of one script in each word of a name, got '{printable(name)}' "
+                f"with {' and '.join(sorted(script.lower() for script in scripts))} letters in "
+                "one word; write it with one"
+            )
+    folded, look = name.casefold(), _skeleton(name)
+    for other in taken:
+        if other == name:
+            continue
+        if other.casefold() == folded:
+            raise DuplicateSpeakerError(other)
+        if not (name.isascii() and other.isascii()) and _skeleton(other) == look:
+            raise ConfigError(
+                f"expected a name that cannot be mistaken for another, got '{printable(name)}' "
+                f"({_spelled(name)}), which looks like the stored '{printable(other)}' "
+                f"({_spelled(other)}); choose another name"
+            )
+    return name
+
+
+def _words(name: str) -> list[str]:
+    for punctuation in _NAME_PUNCTUATION:
+        name = name.replace(punctuation, " ")
+    return name.split()
+
+
+def _scripts(word: str) -> set[str]:
+    """The scripts of a word's letters and of its digits other than 0-9."""
+    scripts = set()
+    for character in unicodedata.normalize("NFKC", word):
+        category = unicodedata.category(character)
+        if category in {"Lu", "Ll", "Lt", "Lo"} or (category == "Nd" and not character.isascii()):
+            script = unicodedata.name(character).split()[0]
+            scripts.add("ARABIC" if script in {"ARABIC-INDIC", "EXTENDED"} else script)
+    return scripts
+
+
+def _skeleton(name: str) -> str:
+    """The same for names that look alike (UTS 39, section 4)."""
+    return unicodedata.normalize("NFKC", name).translate(_prototypes())
+
+
+@functools.cache
+def _prototypes() -> dict[int, str]:
+    """The first of its class for each confusable character."""
+    lines = _CONFUSABLES.read_text(encoding="utf-8").splitlines()
+    return {
+        ord(character): line[0]
+        for line in lines
+        if not line.startswith("#")
+        for character in line[1:]
+    }
+
+
+def _spelled(name: str) -> str:
+    """The scripts of a name, for a message about names that look the same."""
+    scripts = sorted({script.lower() for word in _words(name) for script in _scripts(word)})
+    return ", ".join(scripts) or "digits"

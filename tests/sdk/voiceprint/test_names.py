@@ -1,0 +1,94 @@
+"""Names: what may be used, and what is too much like a name that is taken."""
+
+from __future__ import annotations
+
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from speakersdk.errors import ConfigError, DuplicateSpeakerError
+from speakersdk.text import is_visible
+from speakersdk.voiceprint.names import check_name, check_new_name
+
+WORLD = [
+    "ann", "Zoë", "O'Brien", "Jean-Luc 2", "Ана", "Δημήτρης", "Արմեն", "דנה", "ليلى", "नेहा",
+    "สมชาย", "น้ำ", "김철수", "李小龙", "タロー山田", "Nguyễn Văn", "\u0130pek Y\u0131ld\u0131z",
+    "ომარი", "ⴰⵎⵉⵏ", "Łukasz",
+    "bob@example.org", "Иван Smith", "Bruce李", "Солов\u02bcян", "ሰላም", "ann+1", "٣ علي",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WORLD)
+def test_the_names_of_the_world_may_be_used_together(name: str) -> None:
+    assert check_new_name(name, WORLD) == name
+    assert check_new_name(unicodedata.normalize("NFD", name), [name]) == name
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["bob\ufe0f", "bob\u3164", "b\u200bob", "b\u00adob", "bob\u2060", "bob\U000e0100", "b\u115fb",
+     "bob\uffa0", "red\x1b[31m", "bob\x9b", "b\u00a0b", "bob\u2800", "bob\u0378", "bob\ue000",
+     "\u202eboB", "bob\u034f", "b\ud800", "\U000e0062\U000e006f"],
+)  # fmt: skip
+def test_what_nobody_sees_is_in_no_name(name: str) -> None:
+    with pytest.raises(ConfigError, match="none of them invisible") as caught:
+        check_name(name)
+    assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["b\u043eb", "\u0430nn", "ann\u0430", "pay\u0440al", "\u03bfmar", "Ann \u0410nn\u0430b",
+     "a\u0661", "\u13aann", "b\u0585b"],
+)  # fmt: skip
+def test_no_word_mixes_scripts(name: str) -> None:
+    assert check_name(name) == name  # a stored voiceprint stays readable
+    with pytest.raises(ConfigError, match="letters of one script"):
+        check_new_name(name)
+
+
+@pytest.mark.parametrize(
+    ("taken", "name"),
+    [
+        ("cop", "\u0441\u043e\u0440"),  # Cyrillic
+        ("HATE", "\u041d\u0410\u0422\u0415"),
+        ("AN 1", "\u0391\u039d 1"),  # Greek
+        ("bob", "\uff42\uff4f\uff42"),  # full width
+        ("bob", "\U0001d41b\U0001d428\U0001d41b"),  # mathematical bold
+        ("\u0441\u043e\u0440", "cop"),
+        ("\u0430\u0435", "\u0251e"),  # against a name of either script
+        ("\u30ab", "\u529b"),  # katakana ka, Chinese strength
+        ("\u30edロ", "\u53e3口"),
+        ("oo", "\u0585\u0585"),  # Armenian
+        ("ll", "\u01c0\u01c0"),
+    ],
+)
+def test_no_new_name_looks_like_a_taken_one(taken: str, name: str) -> None:
+    with pytest.raises(ConfigError, match="looks like the stored"):
+        check_new_name(name, ["zoe", taken])
+    check_new_name(name, ["zoe", name])
+    check_new_name(name)
+
+
+@pytest.mark.parametrize(("taken", "name"), [("Ann", "ann"), ("straße", "STRASSE"), ("É", "é")])
+def test_case_alone_makes_no_new_name(taken: str, name: str) -> None:
+    with pytest.raises(DuplicateSpeakerError, match=taken):
+        check_new_name(name, [taken])
+
+
+@pytest.mark.parametrize(("taken", "name"), [("Bob0", "BobO"), ("l1", "ll"), ("Barn", "Bam")])
+def test_ascii_names_differ_as_they_are_written(taken: str, name: str) -> None:
+    assert check_new_name(name, [taken]) == name
+
+
+@given(st.text(max_size=8))
+def test_a_name_is_visible_and_stays_a_name(text: str) -> None:
+    try:
+        name = check_name(text)
+    except ConfigError:
+        return
+    assert is_visible(name)
+    assert check_name(name) == name
+    assert check_name(unicodedata.normalize("NFD", name)) == name
