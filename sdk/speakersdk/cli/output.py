@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from speakersdk.decision.outcome import Decision
+from speakersdk.text import printable
 
 
 def print_json(document: object) -> None:
@@ -15,7 +16,11 @@ def print_json(document: object) -> None:
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """A table on a terminal; elsewhere a header and rows separated by tabs."""
+    """A table on a terminal; elsewhere a header and rows separated by tabs.
+
+    Cells are shown escaped: names and fields of files may be a stranger's.
+    """
+    rows = [[printable(cell) for cell in row] for row in rows]
     if not sys.stdout.isatty():
         for row in (columns, *rows):
             print("\t".join(row))

@@ -19,6 +19,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from speakersdk.errors import SpeakerSdkError
+from speakersdk.text import printable
 
 if TYPE_CHECKING:
     from speakersdk.cli.parser import CommandParser
@@ -77,17 +78,7 @@ def run_program(
 
 def one_line(text: str) -> str:
     """Text for a terminal: white space becomes one space, other unprintable characters escapes."""
-    return escaped(" ".join(text.split()))
-
-
-def escaped(text: str) -> str:
-    """Text without control characters, which a terminal would obey; they become escapes."""
-    if text.isprintable():
-        return text
-    return "".join(
-        character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
-        for character in text
-    )
+    return printable(" ".join(text.split()))
 
 
 def report_error(name: str, text: str) -> None:

@@ -1,6 +1,6 @@
 """A gallery: many enrolled voiceprints in memory, searched for the nearest to a probe.
 
-    gallery = Gallery.from_voiceprints(store.load(name) for name in store.names())
+    gallery = Gallery.from_voiceprints(store.content().voiceprints)
     gallery.search(verifier.embed(samples, sample_rate_hz=16000), k=5)
 
 Exact search: every row is compared by the compiled kernels, which read each stored vector once. The
@@ -28,9 +28,10 @@ from speakersdk.errors import (
     UnknownSpeakerError,
 )
 from speakersdk.gallery.entries import GalleryEntries
-from speakersdk.gallery.file import SUFFIX, read_gallery, write_gallery
+from speakersdk.gallery.file import SUFFIX, check_header, read_gallery, write_gallery
 from speakersdk.gallery.mips import MipsExport, mips_vectors
 from speakersdk.gallery.rows import STORAGES, RowBlock, Storage, stride_of
+from speakersdk.text import is_visible, printable
 from speakersdk.voiceprint.voiceprint import Voiceprint
 
 __all__ = ["SUFFIX", "Gallery", "Match", "Storage"]
@@ -132,7 +133,7 @@ class Gallery:
         """Add one embedding.
 
         Args:
-            name: not yet enrolled, printable.
+            name: not yet enrolled, of visible characters.
             embedding: (dim,) finite logits that span at most 64.
 
         Raises:
@@ -154,8 +155,8 @@ class Gallery:
         for name in names:
             if name in self._entries.places or name in added:
                 raise DuplicateSpeakerError(name)
-            if not name or not name.isprintable():
-                raise ConfigError(f"expected a printable name, got {name!r}")
+            if not name or not is_visible(name):
+                raise ConfigError(f"expected a printable name, got '{printable(name)}'")
             added.add(name)
         if len(rows):
             self._entries.add(names, _native.log_probabilities(rows))
@@ -275,6 +276,7 @@ class Gallery:
 
     @classmethod
     def _from_file(cls, header: dict[str, Any], blocks: dict[str, npt.NDArray[Any]]) -> Gallery:
+        header = check_header(header)
         storage, num = header["storage"], header["num"]
         gallery = cls(header["dim"], storage=storage, keep_exact="logs" in blocks)
         gallery.model_name, gallery.model_sha256 = header["model_name"], header["model_sha256"]
@@ -292,8 +294,10 @@ class Gallery:
         names = joined.split("\n") if joined else []
         if not len(names) == len(set(names)) == num or "" in names:
             raise ValueError(f"expected {num} names, no two alike, got {len(set(names))}")
+        if not is_visible(joined.replace("\n", "")):
+            raise ValueError("expected names of visible characters")
         stored = RowBlock(storage=storage, values=values, scales=scales, logs=logs, num=num)
-        stored.is_narrow = bool(header["is_narrow"])
+        stored.is_narrow = header["is_narrow"]
         if num:
             gallery._entries.adopt(stored, names)
         return gallery

@@ -17,7 +17,6 @@ from speakersdk.cli.program import (
     INTERNAL_ERROR,
     INTERRUPTED,
     STDOUT_CLOSED,
-    escaped,
     one_line,
     run_program,
 )
@@ -87,7 +86,7 @@ def test_debug_shows_the_traceback_before_and_after_the_command(
 
 def test_text_for_a_terminal_holds_nothing_that_it_obeys() -> None:
     assert one_line(" a\n\tb  c ") == "a b c"
-    assert escaped("bob\x1b[31m\udcff\u200b é") == "bob\\x1b[31m\\udcff\\u200b é"
+    assert one_line("bob\x1b[31m\udcff\u200b é") == "bob\\x1b[31m\\udcff\\u200b é"
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import struct
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from speakersdk.errors import GalleryError
-from speakersdk.gallery.file import MAGIC, read_gallery, write_gallery
+from speakersdk.errors import ConfigError, GalleryError
+from speakersdk.gallery.file import MAGIC, check_header, read_gallery, write_gallery
+from speakersdk.gallery.gallery import Gallery
 
 BLOCKS = {
     "names": np.frombuffer(b"ann\nbob", np.uint8),
@@ -114,3 +116,50 @@ def test_nothing_is_left_of_a_failed_write(tmp_path: Path) -> None:
     with pytest.raises(KeyError):
         write_gallery(tmp_path / "a.gallery", {}, {"values": np.ones(3)})  # float64
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"dim": 0},
+        {"dim": 2**40},
+        {"dim": True},
+        {"dim": "5"},
+        {"num": 2.0},
+        {"num": None},
+        {"storage": 1},
+        {"is_narrow": 1},
+        {"model_name": "red\x1b[31m"},
+        {"model_sha256": 5},
+        {"surprise": 1},
+    ],
+)
+def test_every_field_of_the_header_has_its_type(changes: dict[str, Any]) -> None:
+    header = {
+        "dim": 5, "storage": "float32", "num": 2, "is_narrow": True, "model_name": None,
+        "model_sha256": None,
+    }  # fmt: skip
+    assert check_header(header) == header
+    with pytest.raises(GalleryError, match="content is not valid"):
+        check_header({**header, **changes})
+
+
+@pytest.mark.parametrize("name", ["red\x1b[31m", "bob\ufe0f", "bob\u3164", "\u202ebob"])
+def test_names_that_hide_something_are_refused(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "a.gallery"
+    gallery = Gallery.from_embeddings(np.eye(2, 5), names=["ann", "xxx"])
+    gallery.save(path)
+    header, blocks = read_gallery(path, verify=True)
+    blocks["names"] = np.frombuffer(f"ann\n{name}".encode(), np.uint8)
+    write_gallery(path, header, blocks)
+    with pytest.raises(GalleryError, match="visible characters"):
+        Gallery.load(path)
+    with pytest.raises(ConfigError, match="printable name") as caught:
+        gallery.add(name, np.eye(5)[4])
+    assert str(caught.value).isprintable()
+
+
+def test_a_pipe_is_no_gallery(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.gallery")
+    with pytest.raises(OSError, match="expected a regular file"):
+        read_gallery(tmp_path / "a.gallery", verify=True)

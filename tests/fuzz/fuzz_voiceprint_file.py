@@ -1,0 +1,79 @@
+"""Any bytes as a voiceprint file: it is read, or VoiceprintError says why not; nothing else.
+
+Half of the inputs are parts of an intact file with the checksum made right again, so that the
+fuzzer comes past it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import pickle
+import struct
+
+import numpy as np
+from fuzz_driver import fuzz
+
+from speakersdk.errors import VoiceprintError
+from speakersdk.voiceprint.voiceprint import MAGIC, Voiceprint
+
+INTACT = Voiceprint(
+    name="ann",
+    model_name="test",
+    model_sha256="ab" * 32,
+    temperature=2.0,
+    exemplars=2 * np.eye(2, 4, dtype=np.float32),
+    speech_s=np.array([1.5, 2.5]),
+    created_utc="2026-11-22T14:00:00+00:00",
+)
+ADAPTED = INTACT.adapted_by(2 * np.eye(4, dtype=np.float32)[3], speech_s=1.0)
+PARTS = [
+    (data[8], data[16 : 16 + length], data[16 + length : -32])
+    for data in (INTACT.to_bytes(), ADAPTED.to_bytes())
+    for (length,) in [struct.unpack_from("<I", data, 12)]
+]
+
+
+def with_checksum(version: int, header: bytes, rows: bytes) -> bytes:
+    """A file whose checksum matches whatever stands in it."""
+    data = struct.pack("<8sII", MAGIC, version, len(header)) + header + rows
+    return data + hashlib.sha256(data).digest()
+
+
+def target(data: bytes) -> None:
+    """Read the bytes as a file, and use what was read."""
+    choice, rest = data[:1] or b"\0", data[1:]
+    if choice < b"\x40":
+        content = rest
+    elif choice < b"\x80":
+        header, _, rows = rest.partition(b"\0")  # a header of the fuzzer's own
+        content = with_checksum(1 + choice[0] % 2, header, rows)
+    else:
+        version, intact, rows = PARTS[choice[0] % 2]
+        header = bytearray(intact)
+        for position, value in zip(rest[:8:2], rest[1:8:2], strict=False):
+            header[position % len(header)] = value
+        changed = rest[8 : 8 + len(rows)]
+        content = with_checksum(version, bytes(header), changed + rows[len(changed) :])
+    try:
+        voiceprint = Voiceprint.from_bytes(content)
+    except VoiceprintError as error:
+        if not str(error).isprintable():
+            raise AssertionError(f"unprintable message: {str(error)!r}") from error
+        return
+    again = pickle.loads(pickle.dumps(voiceprint))
+    assert again == voiceprint
+    assert again.to_bytes() == Voiceprint.from_bytes(again.to_bytes()).to_bytes()
+    assert np.isfinite(voiceprint.embedding).all()
+    assert repr(voiceprint).isprintable()
+    assert voiceprint.total_speech_s >= 0
+
+
+def seeds() -> list[bytes]:
+    """Files that are intact, and their parts."""
+    whole = [b"\0" + each.to_bytes() for each in (INTACT, ADAPTED)]
+    parts = [bytes([0x3F + version]) + header + b"\0" + rows for version, header, rows in PARTS]
+    return [*whole, *parts, b"\x80", b"\x81"]
+
+
+if __name__ == "__main__":
+    fuzz(target, seeds())
