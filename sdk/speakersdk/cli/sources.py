@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from speakersdk.audio.microphone import CaptureCounters, Microphone, wait_for_device
-from speakersdk.audio.waveform import SAMPLE_RATE_HZ, StreamResampler, read_audio
+from speakersdk.audio.resampler import StreamResampler
+from speakersdk.audio.waveform import SAMPLE_RATE_HZ, read_audio
 from speakersdk.errors import ConfigError, MicrophoneError
 
 _CHUNK_S: Final = 0.1

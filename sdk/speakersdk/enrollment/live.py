@@ -15,7 +15,7 @@ import numpy.typing as npt
 from speakersdk.arrays import Embedding, Waveform
 from speakersdk.audio.levels import QUIET_DBFS, AudioProblem, AudioQuality
 from speakersdk.audio.microphone import AudioBlock, check_gap
-from speakersdk.audio.waveform import StreamResampler
+from speakersdk.audio.resampler import StreamResampler
 from speakersdk.calibration.calibration import Calibration
 from speakersdk.encoder.hop import HopEncoder
 from speakersdk.encoder.statistics_ring import RECENT, RECENT_S, SO_FAR

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from speakersdk.arrays import Waveform
 from speakersdk.audio.microphone import AudioBlock, check_gap
-from speakersdk.audio.waveform import StreamResampler
+from speakersdk.audio.resampler import StreamResampler
 from speakersdk.decision.outcome import Verdict
 from speakersdk.decision.rule import DecisionRule
 from speakersdk.decision.sequential import LOOKS_LLR, Evidence, SequentialTest

@@ -1,12 +1,22 @@
-"""A stand-in for PortAudio where no sound server is needed; tests/integration has the real one."""
+"""A stand-in for PortAudio, where no sound server is needed, and audio files made by soundfile.
+
+tests/integration has the real PortAudio.
+"""
 
 from __future__ import annotations
 
+import io
 import sys
+from collections.abc import Callable
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
+import soundfile as sf
+
+RATE_HZ = 16000
+EncodeTone = Callable[..., bytes]
 
 
 class PortAudioError(Exception):
@@ -75,3 +85,32 @@ def port_audio(monkeypatch: pytest.MonkeyPatch) -> StandIn:
     module = StandIn()
     monkeypatch.setitem(sys.modules, "sounddevice", module)
     return module
+
+
+@pytest.fixture(scope="session")
+def sound() -> np.ndarray:
+    """Two seconds in which every stretch differs from every other."""
+    seconds = np.arange(2 * RATE_HZ) / RATE_HZ
+    tone = np.sin(2 * np.pi * (200 + 400 * seconds) * seconds)
+    noise = np.random.default_rng(1).normal(0, 0.01, len(seconds))
+    return (0.4 * tone + noise).astype(np.float32)
+
+
+@pytest.fixture(scope="session")
+def encode(sound: np.ndarray) -> EncodeTone:
+    """The bytes of `sound`, or of other samples, in a format."""
+
+    def encoded(
+        container: str,
+        encoding: str | None = None,
+        *,
+        samples: np.ndarray | None = None,
+        rate_hz: int = RATE_HZ,
+        **options: Any,
+    ) -> bytes:
+        file = io.BytesIO()
+        data = sound if samples is None else samples
+        sf.write(file, data, rate_hz, format=container, subtype=encoding, **options)
+        return file.getvalue()
+
+    return encoded

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import soundfile as sf
 
-from speakersdk.audio.waveform import SAMPLE_RATE_HZ, StreamResampler, as_waveform, read_audio
+from speakersdk.audio.waveform import SAMPLE_RATE_HZ, as_waveform, read_audio
 from speakersdk.errors import (
     AudioTooShortError,
     ConfigError,
@@ -207,17 +207,6 @@ def test_wav_from_a_pipe_announces_no_length(tmp_path: Path, announced: int) -> 
     assert read_audio(path).shape == samples.shape
 
 
-def test_flac_without_a_length_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "stream.flac"
-    sf.write(path, tone(FREQUENCY_HZ, SAMPLE_RATE_HZ), SAMPLE_RATE_HZ)
-    data = bytearray(path.read_bytes())
-    data[21] &= 0xF0  # STREAMINFO's 36-bit count of samples: zero means unknown
-    data[22:26] = bytes(4)
-    path.write_bytes(data)
-    with pytest.raises(UnreadableAudioError, match="does not say how long"):
-        read_audio(path)
-
-
 def test_a_damaged_flac_file_is_refused(tmp_path: Path, rng: np.random.Generator) -> None:
     path = tmp_path / "damaged.flac"
     sf.write(path, rng.uniform(-0.5, 0.5, SAMPLE_RATE_HZ), SAMPLE_RATE_HZ)
@@ -261,40 +250,3 @@ def test_bad_samples_in_a_file_name_the_file(tmp_path: Path) -> None:
     sf.write(path, np.zeros(0), SAMPLE_RATE_HZ)
     with pytest.raises(InvalidAudioError, match=r"nan\.wav: expected at least one sample"):
         read_audio(path)
-
-
-@pytest.mark.parametrize("rate_hz", [8000, 22050, 48000])
-@pytest.mark.parametrize("chunk", [1, 160, 4801])
-def test_a_stream_is_resampled_as_the_whole_is(
-    rate_hz: int, chunk: int, rng: np.random.Generator
-) -> None:
-    samples = rng.normal(0, 0.1, size=(3 * chunk + 4000, 2)).astype(np.float32)
-    resampler = StreamResampler()
-    pieces = [
-        resampler.push(samples[first : first + chunk], sample_rate_hz=rate_hz)
-        for first in range(0, len(samples), chunk)
-    ]
-    streamed = np.concatenate([*pieces, resampler.finish()])
-    whole = as_waveform(samples, sample_rate_hz=rate_hz)
-    assert abs(len(streamed) - len(whole)) <= 1
-    shared = min(len(streamed), len(whole))
-    np.testing.assert_allclose(streamed[:shared], whole[:shared], atol=1e-5)
-
-
-def test_a_tone_above_8_khz_does_not_fold_back_in_a_stream() -> None:
-    tone = np.sin(2 * np.pi * 12000 * np.arange(48000) / 48000).astype(np.float32)
-    resampler = StreamResampler()
-    chunks = [resampler.push(part, sample_rate_hz=48000) for part in np.split(tone, 100)]
-    inner = np.concatenate(chunks)[1000:-1000]  # away from the ends, where any filter rings
-    assert np.abs(inner).max() < 1e-4  # -80 dB
-
-
-def test_a_stream_keeps_its_rate_and_takes_empty_chunks() -> None:
-    resampler = StreamResampler()
-    assert resampler.finish().size == 0
-    assert resampler.push(np.zeros(0, np.int16), sample_rate_hz=16000).size == 0
-    assert resampler.push(np.zeros((1, 4), np.int16), sample_rate_hz=16000).shape == (1,)
-    with pytest.raises(ConfigError, match="as before"):
-        resampler.push(np.zeros(10, np.int16), sample_rate_hz=8000)
-    with pytest.raises(InvalidAudioError):
-        resampler.push(np.zeros((2, 2, 2), np.float32), sample_rate_hz=16000)

@@ -1,0 +1,201 @@
+"""WAV, RF64, Wave64, AIFF and CAF: where the samples lie, whatever the header says of it.
+
+Recorders that are killed leave a size of zero or that of an earlier moment, writers to a pipe one
+that means "unknown", and old ones wrap at 4 GiB. Each of these files is made of chunks with a name
+and a size; the chunk of the samples is found by walking over them, and its size is set right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import BinaryIO, Final, Literal
+
+from speakersdk.audio.byte_range import Patch
+from speakersdk.audio.part import DamagedError, Part
+
+# Programs that write to a pipe announce about 2 or 4 GiB, or the largest number, for "unknown".
+_UNKNOWN_BYTES: Final = (
+    (0x7FFF_0000, 0x8001_0000),
+    (0xFFFF_0000, 0x1_0000_0000),
+    (2**63 - 2**16, 2**64),
+)
+# Less than this may be missing: writers that count a header as samples.
+_HEADER_BYTES: Final = 64
+_WAVE64: Final = b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\x00\x00"
+# Chunks that stand behind the samples; one that is cut short there takes no samples along.
+_TRAILERS: Final = frozenset(
+    b"LIST INFO id3  ID3  bext cue  smpl inst PEAK fact JUNK junk FLLR PAD  iXML axml cart afsp "
+    b"acid DISP plst ltxt labl note adtl umid _PMX MARK INST COMT NAME AUTH ANNO (c)  APPL FVER "
+    b"strg free mark regn info uuid ovvw peak edct PVOC LGWV SAUR MD5  minf elm1 regn Trkn".split()
+)
+_MPEG_TAGS: Final = (0x50, 0x55)
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """How the chunks of a format are written."""
+
+    first: int  # offset of the first chunk
+    name_bytes: int
+    size_bytes: int
+    byte_order: Literal["little", "big"]
+    counts_header: bool
+    alignment: int
+    samples: bytes  # name of the chunk of the samples
+    lead_bytes: int = 0  # of that chunk, before the samples
+
+
+@dataclass(frozen=True, slots=True)
+class _Chunk:
+    name: bytes
+    size_at: int
+    content: int  # offset
+    size: int
+
+
+_RIFF: Final = _Layout(12, 4, 4, "little", False, 2, b"data")
+_RIFX: Final = _Layout(12, 4, 4, "big", False, 2, b"data")
+_AIFF: Final = _Layout(12, 4, 4, "big", False, 2, b"SSND", 8)
+_CAF: Final = _Layout(8, 4, 8, "big", False, 1, b"data", 4)
+_W64: Final = _Layout(40, 16, 8, "little", True, 8, b"data")
+
+
+def layout_of(head: bytes) -> _Layout | None:
+    """The layout of a file that begins with these 16 bytes; None = it has no chunks."""
+    if head[:4] in (b"RIFF", b"RF64", b"BW64") and head[8:12] == b"WAVE":
+        return _RIFF
+    if head[:4] == b"RIFX" and head[8:12] == b"WAVE":
+        return _RIFX
+    if head[:4] == b"FORM" and head[8:12] in (b"AIFF", b"AIFC"):
+        return _AIFF
+    if head[:16] == _WAVE64:
+        return _W64
+    return _CAF if head[:4] == b"caff" else None
+
+
+def chunk_parts(file: BinaryIO, start: int, end: int) -> tuple[list[Part], int]:
+    """The audio of the file that begins at `start`, and the offset behind it.
+
+    Raises:
+        DamagedError: samples are missing.
+    """
+    file.seek(start)
+    head = file.read(16)
+    layout = layout_of(head)
+    if layout is None:
+        raise ValueError("no file of chunks begins here")
+    encoding, long_size = 0, None
+    for chunk in _chunks(file, layout, start + layout.first, end):
+        if layout in (_RIFF, _RIFX) and chunk.name == b"fmt ":
+            encoding = _number(file, chunk.content, 2, layout)
+        elif head[:4] in (b"RF64", b"BW64") and chunk.name == b"ds64":
+            long_size = _Chunk(
+                b"data",
+                chunk.content + 8,
+                chunk.content,
+                _number(file, chunk.content + 8, 8, layout),
+            )
+        elif chunk.name[:4] == layout.samples:
+            return _with_true_size(file, layout, chunk, long_size, encoding, start, end)
+    return [Part(start, end)], end  # no samples: the decoder says what it makes of it
+
+
+def _with_true_size(
+    file: BinaryIO,
+    layout: _Layout,
+    chunk: _Chunk,
+    long_size: _Chunk | None,
+    encoding: int,
+    start: int,
+    end: int,
+) -> tuple[list[Part], int]:
+    announced = chunk
+    if long_size is not None and chunk.size == 0xFFFF_FFFF:
+        announced = long_size
+    samples = chunk.content + layout.lead_bytes
+    size, present = max(0, announced.size - layout.lead_bytes), end - samples
+    behind = _aligned(samples + size, chunk.content, layout) if 0 <= size <= present else end
+    next_at = _end_of_trailers(file, layout, behind, end) if 0 < size <= present else None
+    if 0 < size <= present and next_at is not None:
+        data_end = samples + size
+    elif size == 0 and _end_of_trailers(file, layout, samples, end) is not None:
+        return [Part(start, end)], end  # empty, and closed properly
+    else:
+        _check_present(size, present, announced, end - start)
+        data_end = next_at = end
+    if encoding in _MPEG_TAGS:
+        return [Part(samples, data_end, is_endless=True)], next_at or end
+    patches: tuple[Patch, ...] = ()
+    if data_end - samples != size:
+        true = (
+            data_end
+            - chunk.content
+            + (chunk.content - chunk.size_at + layout.name_bytes) * (layout.counts_header)
+        )
+        width = 8 if announced is long_size else layout.size_bytes
+        if true >= 256**width:
+            raise DamagedError(
+                f"its header cannot announce the {true} bytes of samples; convert it to RF64, "
+                "Wave64 or FLAC"
+            )
+        patches = (Patch(announced.size_at, true.to_bytes(width, layout.byte_order)),)
+    return [Part(start, next_at or end, patches)], next_at or end
+
+
+def _check_present(size: int, present: int, announced: _Chunk, file_bytes: int) -> None:
+    is_unknown = any(first <= announced.size < last for first, last in _UNKNOWN_BYTES)
+    counts_all = announced.size in (file_bytes, file_bytes - 8)
+    missing = size - present
+    if is_unknown or counts_all or missing < _HEADER_BYTES:
+        return
+    raise DamagedError(
+        f"truncated: {missing} of {size} bytes of samples are missing ({missing / size:.0%})"
+    )
+
+
+def _chunks(file: BinaryIO, layout: _Layout, position: int, end: int) -> Iterator[_Chunk]:
+    header_bytes = layout.name_bytes + layout.size_bytes
+    while position + header_bytes <= end:
+        file.seek(position)
+        header = file.read(header_bytes)
+        size = int.from_bytes(header[layout.name_bytes :], layout.byte_order)
+        if layout.counts_header:
+            size -= header_bytes
+        content = position + header_bytes
+        yield _Chunk(header[: layout.name_bytes], position + layout.name_bytes, content, size)
+        if size < 0:
+            return
+        position = _aligned(content + size, position, layout)
+
+
+def _end_of_trailers(file: BinaryIO, layout: _Layout, position: int, end: int) -> int | None:
+    """Where chunks that stand behind the samples end, or the next file begins.
+
+    None if what stands there is no chunk: more samples.
+    """
+    file.seek(position)
+    head = file.read(16)
+    if position >= end:
+        return end
+    if layout_of(head) is not None:
+        return position
+    if head[:3] in (b"ID3", b"TAG") or end - position < layout.name_bytes + layout.size_bytes:
+        return end
+    for chunk in _chunks(file, layout, position, end):
+        file.seek(chunk.content - layout.name_bytes - layout.size_bytes)
+        if layout_of(file.read(16)) is not None:
+            return chunk.content - layout.name_bytes - layout.size_bytes
+        is_name = all(0x20 <= byte < 0x7F for byte in chunk.name[:4])
+        if not is_name or (chunk.content + chunk.size > end and chunk.name[:4] not in _TRAILERS):
+            return None
+    return end
+
+
+def _aligned(position: int, origin: int, layout: _Layout) -> int:
+    return position + (origin - position) % layout.alignment
+
+
+def _number(file: BinaryIO, position: int, num_bytes: int, layout: _Layout) -> int:
+    file.seek(position)
+    return int.from_bytes(file.read(num_bytes), layout.byte_order)

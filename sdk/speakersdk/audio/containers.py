@@ -1,0 +1,128 @@
+"""What kind of file it is, and where its audio lies."""
+
+from __future__ import annotations
+
+from typing import BinaryIO, Final
+
+from speakersdk.audio.byte_range import Patch
+from speakersdk.audio.chunks import chunk_parts, layout_of
+from speakersdk.audio.mpeg import is_mpeg, mpeg_parts
+from speakersdk.audio.ogg import ogg_parts
+from speakersdk.audio.part import Part
+
+# A STREAMINFO block, which begins every FLAC stream and nothing else.
+_FLAC_HEAD: Final = b"fLaC\x00\x00\x00\x22"
+_READ_BYTES: Final = 2**20
+# Formats without a header, at 8 kHz by convention.
+_RAW_ENCODINGS: Final = {".gsm": "GSM610", ".vox": "VOX_ADPCM"}
+_RAW_SUFFIXES: Final = (".raw", ".pcm", ".s16", ".ul", ".al", ".lpcm")
+_CONVERT: Final = "convert it with: ffmpeg -i INPUT output.wav"
+_WEBM: Final = b"\x1a\x45\xdf\xa3"
+_FOREIGN: Final = {
+    b"#!AMR": "AMR",
+    b"\x30\x26\xb2\x75\x8e\x66\xcf\x11": "Windows Media (WMA)",
+    _WEBM: "a WebM or Matroska container",
+    b"wvpk": "WavPack",
+    b"MAC ": "Monkey's Audio",
+    b"TTA1": "True Audio",
+    b"DSD ": "DSD",
+    b"FRM8": "DSD",
+    b"MThd": "MIDI, which holds notes and no audio",
+    b"%PDF": "a PDF document",
+    b"PK\x03\x04": "a ZIP archive",
+    b"\x1f\x8b": "a gzip archive",
+    b"<!DOCTYPE": "an HTML page",
+    b"<html": "an HTML page",
+    b"version https://git-lfs": "a Git LFS pointer; fetch the file itself with: git lfs pull",
+}
+_OGG_CODECS: Final = {
+    b"Speex   ": "Speex in an Ogg container",
+    b"\x7fFLAC": "FLAC in an Ogg container",
+    b"\x80theora": "video in an Ogg container",
+    b"fishead": "several streams in an Ogg container",
+}
+
+
+def audio_parts(file: BinaryIO, start: int, end: int, *, suffix: str = "") -> list[Part]:
+    """The stretches of audio of a file, to be decoded one after the other.
+
+    Args:
+        file: seekable.
+        start: offset at which the file begins.
+        end: offset behind its last byte.
+        suffix: of its name; it matters only for formats without a header.
+
+    Raises:
+        DamagedError: audio is missing.
+    """
+    parts: list[Part] = []
+    while start < end:
+        file.seek(start)
+        head = file.read(16)
+        if parts and not _begins_another(head):
+            break
+        if layout_of(head) is not None:
+            more, start = chunk_parts(file, start, end)
+        elif head[:4] == b".snd":
+            more, start = _au_parts(file, head, start, end)
+        elif head[:4] == b"OggS":
+            more, start = ogg_parts(file, start, end), end
+        elif head[:4] == b"fLaC":
+            more, start = _flac_parts(file, start, end), end
+        elif is_mpeg(file, start, end):
+            more, start = mpeg_parts(file, start, end), end
+        else:
+            raw = _RAW_ENCODINGS.get(suffix.lower())
+            more, start = [Part(start, end, raw_encoding=raw)], end
+        parts += more
+    return parts
+
+
+def foreign_format(file: BinaryIO, start: int, suffix: str) -> str | None:
+    """What a file is that cannot be decoded, and what to do; None if it is not known."""
+    file.seek(start)
+    head = file.read(64)
+    for magic, name in _FOREIGN.items():
+        if head.lower().startswith(magic.lower()):
+            return f"it is {name}" if "git lfs" in name else f"it is {name}; {_CONVERT}"
+    if head[4:8] == b"ftyp":
+        return f"it is AAC in an MP4 container (M4A); {_CONVERT}"
+    if head[:2] in (b"\xff\xf1", b"\xff\xf9"):
+        return f"it is AAC (ADTS); {_CONVERT}"
+    if head[:4] == b"OggS":
+        codec = next(
+            (name for magic, name in _OGG_CODECS.items() if head[28:].startswith(magic)), None
+        )
+        return f"it is {codec}; {_CONVERT}" if codec else None
+    if suffix.lower() in _RAW_SUFFIXES:
+        return "raw samples have no header; pass them as an array with sample_rate_hz"
+    return None
+
+
+def _begins_another(head: bytes) -> bool:
+    return layout_of(head) is not None or head[:4] == b".snd"
+
+
+def _au_parts(file: BinaryIO, head: bytes, start: int, end: int) -> tuple[list[Part], int]:
+    """AU: nothing stands behind the samples, so they end with the file or where another begins."""
+    offset, size = int.from_bytes(head[4:8], "big"), int.from_bytes(head[8:12], "big")
+    samples = start + offset
+    if samples + size < end:
+        file.seek(samples + size)
+        if size and _begins_another(file.read(16)):
+            return [Part(start, samples + size)], samples + size
+        true = min(end - samples, 0xFFFF_FFFF)
+        return [Part(start, end, (Patch(start + 8, true.to_bytes(4, "big")),))], end
+    return [Part(start, end)], end
+
+
+def _flac_parts(file: BinaryIO, start: int, end: int) -> list[Part]:
+    starts, position = [start], start + 1
+    while position < end:
+        file.seek(position)
+        found = file.read(_READ_BYTES + len(_FLAC_HEAD) - 1).find(_FLAC_HEAD)
+        if found >= 0 and position + found < end:
+            starts.append(position + found)
+        position += found + 1 if found >= 0 else _READ_BYTES
+    ends = [*starts[1:], end]
+    return [Part(first, last) for first, last in zip(starts, ends, strict=True)]

@@ -1,0 +1,135 @@
+"""What a user gives as a file: opened once, and never waited for without end."""
+
+from __future__ import annotations
+
+import os
+import select
+import stat
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any, BinaryIO, Final, TypeGuard
+
+from speakersdk.errors import InvalidAudioError, UnreadableAudioError
+
+_READ_BYTES: Final = 2**16
+# A FIFO whose writer starts in the same command line is opened within this time.
+WRITER_S: Final = 5.0
+# A program that writes audio is not silent for longer.
+PIPE_S: Final = 30.0
+
+
+def is_file(recording: object) -> TypeGuard[str | os.PathLike[str] | IO[bytes]]:
+    """Whether it is a path or a file object, rather than samples."""
+    return isinstance(recording, str | os.PathLike) or hasattr(recording, "read")
+
+
+def file_label(recording: Any) -> str:
+    """How messages call it: printable wherever they go."""
+    if isinstance(recording, str | os.PathLike):
+        name = os.fspath(recording)
+    else:
+        name = getattr(recording, "name", None)
+    if isinstance(name, bytes):
+        name = os.fsdecode(name)
+    if not isinstance(name, str):
+        return "the file object"
+    return "".join(
+        character if character.isprintable() else ascii(character)[1:-1] for character in name
+    )
+
+
+def file_suffix(recording: Any) -> str:
+    """Of its name, if it has one."""
+    name = recording if isinstance(recording, str | os.PathLike) else getattr(recording, "name", "")
+    return Path(os.fsdecode(name)).suffix if isinstance(name, str | bytes | os.PathLike) else ""
+
+
+@contextmanager
+def open_input(recording: Any) -> Iterator[BinaryIO]:
+    """A seekable file that stands at the first byte of the recording.
+
+    What cannot seek, a pipe, is copied to a temporary file first.
+
+    Raises:
+        UnreadableAudioError: missing, a folder or a device, or a pipe that nobody writes to.
+        InvalidAudioError: a file that was opened as text.
+    """
+    label = file_label(recording)
+    try:
+        if not isinstance(recording, str | os.PathLike):
+            with _open_object(recording, label) as file:
+                yield file
+            return
+        kind = _check_kind(recording, label)
+        if stat.S_ISFIFO(kind):
+            with _open_fifo(recording, label) as file:
+                yield file
+            return
+        with Path(recording).open("rb") as file:
+            yield file
+    except OSError as error:
+        raise UnreadableAudioError(label, error.strerror or str(error)) from error
+
+
+def _check_kind(path: str | os.PathLike[str], label: str) -> int:
+    try:
+        kind = os.stat(path).st_mode  # noqa: PTH116  (also for names that are not UTF-8)
+    except ValueError as error:
+        raise UnreadableAudioError(label, f"its name is no file name ({error})") from error
+    for is_kind, name in (
+        (stat.S_ISDIR, "Is a directory"),
+        (stat.S_ISCHR, "it is a device, expected a file or a pipe"),
+        (stat.S_ISBLK, "it is a device, expected a file or a pipe"),
+        (stat.S_ISSOCK, "it is a socket, expected a file or a pipe"),
+    ):
+        if is_kind(kind):
+            raise UnreadableAudioError(label, name)
+    return kind
+
+
+@contextmanager
+def _open_object(recording: Any, label: str) -> Iterator[BinaryIO]:
+    if isinstance(recording.read(0), str):
+        raise InvalidAudioError(f"{label} is open as text; open it in binary mode ('rb')")
+    if not (hasattr(recording, "seekable") and recording.seekable()):
+        with tempfile.TemporaryFile() as copy:
+            while data := recording.read(_READ_BYTES):
+                copy.write(data)
+            copy.seek(0)
+            yield copy
+        return
+    yield recording
+
+
+@contextmanager
+def _open_fifo(path: str | os.PathLike[str], label: str) -> Iterator[BinaryIO]:
+    # Without O_NONBLOCK, opening waits for a writer for ever.
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        with tempfile.TemporaryFile() as copy:
+            _copy_pipe(descriptor, copy, label)
+            copy.seek(0)
+            yield copy
+    finally:
+        os.close(descriptor)
+
+
+def _copy_pipe(descriptor: int, copy: Any, label: str) -> None:
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN | select.POLLHUP)
+    num_bytes, wait_s = 0, WRITER_S
+    while True:
+        if not poll.poll(1000 * wait_s):
+            raise UnreadableAudioError(
+                label,
+                f"it is a pipe, and nothing came through it for {wait_s:g} s"
+                + ("" if num_bytes else "; start the program that writes to it"),
+            )
+        data = os.read(descriptor, _READ_BYTES)
+        if not data:
+            return
+        copy.write(data)
+        num_bytes += len(data)
+        wait_s = PIPE_S

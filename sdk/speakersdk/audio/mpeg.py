@@ -1,0 +1,239 @@
+"""MP3 and its older layers: frames counted one by one, for no header says how many there are.
+
+libsndfile trusts a Xing header, which joined files carry only of their first, and without one it
+estimates the length from the size of the first frame.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import BinaryIO, Final
+
+from speakersdk.audio.part import DamagedError, Part
+
+_READ_BYTES: Final = 2**20
+_LOW: Final = (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
+# (is MPEG 1, layer) -> bit rates in kbit/s of the indices 1 to 14.
+_BIT_RATES: Final = {
+    (True, 1): tuple(range(32, 449, 32)),
+    (True, 2): (32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384),
+    (True, 3): (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
+    (False, 1): (32, 48, 56, 64, 80, 96, 112, 128, 144, 160, 176, 192, 224, 256),
+    (False, 2): _LOW,
+    (False, 3): _LOW,
+}
+_RATES_HZ: Final = {3: (44100, 48000, 32000), 2: (22050, 24000, 16000), 0: (11025, 12000, 8000)}
+# Trailers of other programs: ID3v1, APEv2, Lyrics3.
+_TAGS: Final = (b"TAG", b"APETAGEX", b"LYRICS")
+
+
+@dataclass(frozen=True, slots=True)
+class _Header:
+    """What the four bytes at the beginning of a frame say."""
+
+    kind: int  # version, layer and rate: the same in all frames of a stream
+    num_bytes: int  # of the frame; 0 = free format, whose frames do not say
+    num_samples: int
+    sample_rate_hz: int
+    side_bytes: int  # between the header and a Xing tag
+
+
+@dataclass(slots=True)
+class _Stretch:
+    """Frames that follow each other; `announced` by the tag of their first, if it has one."""
+
+    start: int
+    header: _Header
+    announced: int | None
+    num_frames: int = 0
+    end: int = 0
+
+
+def is_mpeg(file: BinaryIO, start: int, end: int) -> bool:
+    """Whether MPEG audio begins at `start`: after ID3v2 tags, two frames or the only one."""
+    position = _behind_tags(file, start, end)
+    header = _header_at(file, position)
+    if header is None:
+        return False
+    if header.num_bytes == 0:
+        return True
+    following = position + header.num_bytes
+    after = _header_at(file, following)
+    return following >= end or (after is not None and after.kind == header.kind)
+
+
+def mpeg_parts(file: BinaryIO, start: int, end: int) -> list[Part]:
+    """The streams of a file, each with the number of frames that is announced or found.
+
+    Raises:
+        DamagedError: frames are missing.
+    """
+    parts = []
+    for stretch in _stretches(file, start, end):
+        missing = (stretch.announced or 0) - stretch.num_frames
+        # Some encoders count the tag's own frame.
+        if missing > 1:
+            header = stretch.header
+            missing_s = missing * header.num_samples / header.sample_rate_hz
+            raise DamagedError(
+                f"truncated: {missing} of {stretch.announced} frames are missing "
+                f"({missing_s:.3g} s)"
+            )
+        is_exact = stretch.announced == stretch.num_frames
+        parts.append(Part(stretch.start, stretch.end, is_endless=not is_exact))
+    return parts
+
+
+def _stretches(file: BinaryIO, position: int, end: int) -> Iterator[_Stretch]:
+    stretch: _Stretch | None = None
+    data, data_at = b"", position
+    while position < end:
+        offset = position - data_at
+        if offset < 0 or offset + 64 > len(data):
+            file.seek(position)
+            data, data_at, offset = file.read(_READ_BYTES), position, 0
+        header = _parse(data[offset : offset + 4])
+        if header is None or (stretch is not None and header.kind != stretch.header.kind):
+            if stretch is not None:
+                yield stretch
+            stretch, following = None, _resume(file, position, end)
+            if following is None:
+                return
+            position = following
+            continue
+        if header.num_bytes == 0:
+            yield _Stretch(position, header, None, end=_trimmed(file, position, end))
+            return
+        if position + header.num_bytes > end:
+            present = end - position
+            raise DamagedError(
+                f"truncated: its last frame has {present} of {header.num_bytes} bytes; what "
+                "followed is missing"
+            )
+        tag = _announced(data[offset : offset + 64], header)
+        is_full = stretch is not None and stretch.num_frames == stretch.announced
+        if stretch is None or tag is not None or is_full:
+            if stretch is not None:
+                yield stretch
+            stretch = _Stretch(position, header, tag, num_frames=-1 if tag is not None else 0)
+        stretch.num_frames += 1
+        position += header.num_bytes
+        stretch.end = position
+    if stretch is not None:
+        yield stretch
+
+
+def _parse(head: bytes) -> _Header | None:
+    if len(head) < 4 or head[0] != 0xFF or head[1] < 0xE0:
+        return None
+    return _HEADERS.get((head[1] & 0x1E, head[2] & 0xFE, head[3] & 0xC0))
+
+
+def _make_header(second: int, third: int, fourth: int) -> _Header | None:
+    version, layer = second >> 3 & 3, 4 - (second >> 1 & 3)
+    bit_rate_index, rate_index = third >> 4, third >> 2 & 3
+    if version == 1 or layer == 4 or bit_rate_index == 15 or rate_index == 3:
+        return None
+    is_first, rate_hz = version == 3, _RATES_HZ[version][rate_index]
+    num_samples = 384 if layer == 1 else 1152 if is_first or layer == 2 else 576
+    num_bytes = 0
+    if bit_rate_index:
+        bit_rate = 1000 * _BIT_RATES[is_first, layer][bit_rate_index - 1]
+        padding = third >> 1 & 1
+        num_bytes = num_samples // 8 * bit_rate // rate_hz + padding
+        if layer == 1:
+            num_bytes = 4 * (12 * bit_rate // rate_hz + padding)
+    is_mono = fourth >> 6 == 3
+    side_bytes = {(True, False): 32, (False, True): 9}.get((is_first, is_mono), 17)
+    kind = (second & 0x1E) << 8 | rate_index
+    return _Header(kind, num_bytes, num_samples, rate_hz, side_bytes)
+
+
+_HEADERS: Final = {
+    (second, third, fourth): _make_header(second, third, fourth)
+    for second in range(0, 0x20, 2)
+    for third in range(0, 0x100, 2)
+    for fourth in range(0, 0x100, 0x40)
+}
+
+
+def _announced(frame: bytes, header: _Header) -> int | None:
+    """The number of frames of a Xing or VBRI tag; 0 = a tag without it; None = no tag."""
+    tag = frame[4 + header.side_bytes :]
+    if tag[:4] in (b"Xing", b"Info") and int.from_bytes(tag[4:8], "big") < 16:
+        return int.from_bytes(tag[8:12], "big") if tag[7] & 1 else 0
+    if frame[36:40] == b"VBRI":
+        return int.from_bytes(frame[50:54], "big")
+    return None
+
+
+def _header_at(file: BinaryIO, position: int) -> _Header | None:
+    file.seek(position)
+    return _parse(file.read(4))
+
+
+def _behind_tags(file: BinaryIO, position: int, end: int) -> int:
+    """Where ID3v2 tags end."""
+    while position < end:
+        file.seek(position)
+        head = file.read(10)
+        if head[:3] != b"ID3" or len(head) < 10:
+            break
+        size = 0
+        for byte in head[6:10]:
+            size = size << 7 | byte & 0x7F
+        position += 10 + size + (10 if head[5] & 0x10 else 0)
+    return position
+
+
+def _resume(file: BinaryIO, position: int, end: int) -> int | None:
+    """Where frames go on behind what is none; None = it is a trailer.
+
+    Raises:
+        DamagedError: frames follow what is neither a tag nor padding.
+    """
+    behind = _behind_tags(file, position, end)
+    if behind > position and is_mpeg(file, behind, end):
+        return behind
+    file.seek(position)
+    skipped = position
+    is_tag = file.read(8).startswith((*_TAGS, b"ID3"))
+    for first in range(position, end, _READ_BYTES):
+        file.seek(first)
+        data = file.read(_READ_BYTES + 3)
+        offset = data.find(b"\xff")
+        while 0 <= offset < _READ_BYTES:
+            if _parse(data[offset : offset + 4]) is not None and is_mpeg(file, first + offset, end):
+                skipped = first + offset
+                break
+            offset = data.find(b"\xff", offset + 1)
+        if skipped > position:
+            break
+    if skipped == position or not _is_stream(file, skipped, end):
+        return None
+    file.seek(position)
+    if is_tag or not file.read(min(skipped - position, _READ_BYTES)).strip(b"\0"):
+        return skipped
+    raise DamagedError(
+        f"damaged: {skipped - position} bytes at offset {position} are no MPEG frames"
+    )
+
+
+def _is_stream(file: BinaryIO, position: int, end: int) -> bool:
+    """Whether three frames follow each other, which chance seldom gives."""
+    for _ in range(3):
+        header = _header_at(file, position)
+        if header is None:
+            return position >= end
+        position += header.num_bytes
+    return True
+
+
+def _trimmed(file: BinaryIO, position: int, end: int) -> int:
+    """The end of a stream whose frames cannot be counted."""
+    if end - position > 128:
+        file.seek(end - 128)
+        if file.read(3) == b"TAG":
+            return end - 128
+    return end

@@ -1,0 +1,81 @@
+"""Ogg: the pages of Vorbis and Opus files, and the streams that are chained in one file.
+
+libsndfile reads the first stream only and skips damaged pages without a word.
+"""
+
+from __future__ import annotations
+
+import zlib
+from typing import BinaryIO, Final
+
+from speakersdk.audio.part import DamagedError, Part
+
+_HEADER_BYTES: Final = 27
+_FIRST_PAGE: Final = 2  # flag
+_READ_BYTES: Final = 2**20
+_REVERSED: Final = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
+
+
+def ogg_parts(file: BinaryIO, start: int, end: int) -> list[Part]:
+    """The chained streams of a file.
+
+    Raises:
+        DamagedError: a page is cut off, damaged or missing.
+    """
+    starts, position = [], start
+    is_beginning = False
+    numbers: dict[bytes, int] = {}  # of the next page of each stream
+    while position < end:
+        file.seek(position)
+        header = file.read(_HEADER_BYTES)
+        if header[:4] != b"OggS"[: len(header)]:
+            following = _next_page(file, position, end)
+            if following is None and position > start:
+                break  # tags of other programs behind the last page
+            where = "" if following is None else f"; the next page is {following - position} on"
+            raise DamagedError(f"damaged: no Ogg page at offset {position}{where}")
+        table = file.read(header[26]) if len(header) == _HEADER_BYTES else b""
+        num_bytes = _HEADER_BYTES + len(table) + sum(table)
+        if len(header) < _HEADER_BYTES or len(table) < header[26] or position + num_bytes > end:
+            raise DamagedError(
+                f"truncated: its last page has {end - position} of {num_bytes} bytes; what "
+                "followed is missing"
+            )
+        page = header[:22] + bytes(4) + header[26:] + table + file.read(sum(table))
+        if _checksum(page) != int.from_bytes(header[22:26], "little"):
+            raise DamagedError(f"damaged: the checksum of the page at offset {position} is wrong")
+        serial, number = header[14:18], int.from_bytes(header[18:22], "little")
+        if header[5] & _FIRST_PAGE:
+            if not is_beginning:
+                starts.append(position)
+                numbers.clear()
+            is_beginning = True
+        else:
+            is_beginning = False
+            if number != numbers.get(serial, number):
+                missing = number - numbers[serial]
+                raise DamagedError(
+                    f"damaged: {abs(missing)} pages are missing before offset {position}"
+                )
+        numbers[serial] = number + 1
+        position += num_bytes
+    if not starts or starts[0] != start:
+        raise DamagedError("damaged: its beginning is missing")
+    ends = [*starts[1:], position]
+    return [Part(first, last) for first, last in zip(starts, ends, strict=True)]
+
+
+def _checksum(page: bytes) -> int:
+    """Ogg's CRC-32: zlib's polynomial, but with the highest bit first and without inversions."""
+    reflected = zlib.crc32(page.translate(_REVERSED), 0xFFFF_FFFF) ^ 0xFFFF_FFFF
+    return int(f"{reflected:032b}"[::-1], 2)
+
+
+def _next_page(file: BinaryIO, position: int, end: int) -> int | None:
+    while position < end:
+        file.seek(position)
+        found = file.read(_READ_BYTES + 3).find(b"OggS")
+        if found >= 0:
+            return position + found
+        position += _READ_BYTES
+    return None

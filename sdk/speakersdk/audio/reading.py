@@ -1,0 +1,163 @@
+"""From an audio file to blocks of its waveform, with bounded memory.
+
+Lengths in headers are not trusted: every part is decoded to its end.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any, BinaryIO, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from speakersdk.arrays import Waveform
+from speakersdk.audio.byte_range import ByteRange
+from speakersdk.audio.containers import audio_parts, foreign_format
+from speakersdk.audio.part import DamagedError, Part
+from speakersdk.audio.resampler import StreamResampler
+from speakersdk.audio.samples import BLOCK_SAMPLES, RATE_RANGE_HZ, SAMPLE_RATE_HZ, check_samples
+from speakersdk.errors import AudioTooShortError, InvalidAudioError, UnreadableAudioError
+
+# libsndfile shortens a file whose data end early, and tells so only in its log: announced and
+# present bytes of the audio chunk.
+_SHORTENED: Final = re.compile(
+    r"^\s*(?:data|SSND|Data Size)\s*: (\d+) \(should be (\d+)\)", re.MULTILINE
+)
+# Programs that write to a pipe announce about 2 or 4 GiB, meaning "unknown".
+_UNKNOWN_BYTES: Final = 0x7FFF_0000
+_UNKNOWN_FRAMES: Final = 2**62  # libsndfile's number for a length that is not known is 2^63 - 1
+_RAW_RATE_HZ: Final = 8000
+
+
+def decoded_blocks(
+    file: BinaryIO, label: str, *, suffix: str = "", limit_s: float | None = None
+) -> Iterator[Waveform]:
+    """Decode a file from where it stands to its end.
+
+    Args:
+        file: seekable, open for reading bytes.
+        label: how messages call it.
+        suffix: of its name; it matters only for formats without a header.
+        limit_s: seconds of audio, all channels together, that may be decoded; None = any number.
+
+    Yields:
+        (n,) float32, n > 0, mono, full scale +-1, at 16 kHz.
+
+    Raises:
+        UnreadableAudioError: no audio, or audio is missing from it.
+        InvalidAudioError: no samples, NaN or infinite samples, or more seconds than `limit_s`.
+        AudioTooShortError: less than one sample at 16 kHz.
+    """
+    start = file.tell()
+    end = file.seek(0, 2)
+    if end <= start:
+        raise UnreadableAudioError(label, "the file is empty" if start == 0 else _AT_END)
+    try:
+        parts = audio_parts(file, start, end, suffix=suffix)
+    except DamagedError as error:
+        raise UnreadableAudioError(label, str(error)) from error
+    resampler, before = StreamResampler(), None
+    heard_s, channel_s, num_samples = 0.0, 0.0, 0
+    for part in parts:
+        for samples, rate_hz in _decoded(file, part, label, suffix):
+            try:
+                check_samples(samples, is_chunk=True)
+            except InvalidAudioError as error:
+                raise InvalidAudioError(f"{label}: {error}") from error
+            heard_s += len(samples) / rate_hz
+            channel_s += samples.size / rate_hz
+            if limit_s is not None and channel_s > limit_s:
+                raise InvalidAudioError(
+                    f"{label}: expected at most {limit_s:g} s of audio, all channels together, got "
+                    f"more ({samples.shape[1]} channels); cut it, or raise the limit"
+                )
+            form = (rate_hz, samples.shape[1])
+            if before not in (None, form):  # streams of different formats in one file
+                yield from _counted(resampler.finish())
+                resampler = StreamResampler()
+            before = form
+            block = resampler.take(samples, sample_rate_hz=rate_hz)
+            num_samples += len(block)
+            yield from _counted(block)
+    if heard_s == 0:
+        raise InvalidAudioError(f"{label}: expected at least one sample, got none")
+    block = resampler.finish()
+    if num_samples + len(block) == 0:
+        raise AudioTooShortError(needed_s=1 / SAMPLE_RATE_HZ, got_s=heard_s)
+    yield from _counted(block)
+
+
+_AT_END: Final = "the file object stands at its end; rewind it with seek(0)"
+
+
+def _counted(block: Waveform) -> Iterator[Waveform]:
+    if len(block):
+        yield block
+
+
+def _decoded(
+    file: BinaryIO, part: Part, label: str, suffix: str
+) -> Iterator[tuple[npt.NDArray[np.float32], int]]:
+    """Blocks of (n, channels) float32 of a part, and their rate."""
+    import soundfile
+
+    view = ByteRange(file, part.start, part.end, patches=part.patches, is_endless=part.is_endless)
+    try:
+        with _sequential(view, part.raw_encoding) as sound:
+            _check_header(sound, label)
+            step = max(1, BLOCK_SAMPLES // sound.channels)
+            decoded = 0
+            while len(samples := sound.read(step, dtype="float32", always_2d=True)):
+                decoded += len(samples)
+                yield samples, sound.samplerate
+            if view.error is not None:
+                raise UnreadableAudioError(label, view.error.strerror or str(view.error))
+            if not part.is_endless:
+                _check_complete(sound, decoded, label)
+    except soundfile.LibsndfileError as error:
+        reason = foreign_format(file, part.start, suffix) or error.error_string.strip().rstrip(".")
+        raise UnreadableAudioError(label, reason) from error
+
+
+def _sequential(view: ByteRange, raw_encoding: str | None) -> Any:
+    """The decoder of a file that is read once, from the first sample to the last."""
+    import soundfile
+
+    class Sequential(soundfile.SoundFile):  # type: ignore[misc, unused-ignore]
+        # soundfile cuts reads short at the announced length and seeks after each, which some
+        # decoders cannot and others answer with other samples.
+        def seekable(self) -> bool:
+            return False
+
+    if raw_encoding is None:
+        return Sequential(view)
+    return Sequential(view, samplerate=_RAW_RATE_HZ, channels=1, format="RAW", subtype=raw_encoding)
+
+
+def _check_header(sound: Any, label: str) -> None:
+    low_hz, high_hz = RATE_RANGE_HZ
+    if not low_hz <= sound.samplerate <= high_hz:
+        raise UnreadableAudioError(
+            label,
+            f"its header gives a rate of {sound.samplerate} Hz, expected {low_hz:g} to {high_hz:g}",
+        )
+    for announced, present in _SHORTENED.findall(sound.extra_info):
+        missing = int(announced) - int(present)
+        if missing > 0 and int(announced) < _UNKNOWN_BYTES:
+            raise UnreadableAudioError(
+                label,
+                f"truncated: {missing} of {announced} bytes of samples are missing "
+                f"({missing / int(announced):.0%})",
+            )
+
+
+def _check_complete(sound: Any, decoded: int, label: str) -> None:
+    missing = sound.frames - decoded
+    if missing > 0 and sound.frames < _UNKNOWN_FRAMES:
+        raise UnreadableAudioError(
+            label,
+            f"truncated or damaged: {missing} of {sound.frames} samples are missing "
+            f"({missing / sound.samplerate:.3g} s)",
+        )

@@ -1,0 +1,145 @@
+"""Which arrays are audio, and what full scale is in each sample type."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from speakersdk.errors import ConfigError, InvalidAudioError
+
+SAMPLE_RATE_HZ: Final = 16000
+# Samples of a block, all channels together: 0.5 MB as the float64 in which channels are mixed.
+BLOCK_SAMPLES: Final = 2**16
+
+# Rates between a very old telephone recorder's and the fastest converters'; anything else is a
+# number that is not a rate.
+RATE_RANGE_HZ: Final = (4000.0, 768000.0)
+# Sample type -> (value of silence, value of full scale).
+_SCALES: Final = {
+    np.dtype(np.uint8): (128.0, 128.0),
+    np.dtype(np.int16): (0.0, 2.0**15),
+    np.dtype(np.int32): (0.0, 2.0**31),
+    np.dtype(np.float32): (0.0, 1.0),
+    np.dtype(np.float64): (0.0, 1.0),
+}
+# Float samples may pass full scale: decoders of lossy formats overshoot, 32-bit float recorders
+# keep peaks. They are kept as they are up to 24 dB above it. Integers that were cast to float
+# without scaling lie beyond that limit unless they are quieter than 16 / 32768 = -66 dBFS.
+_FLOAT_LIMIT: Final = 16.0
+# Full scale of 16 bits. 32-bit audio whose peak lies below it is at -96 dBFS, under the noise of
+# any converter: these are 16-bit values in a wider type.
+INT16_PEAK: Final = 2**15
+# A chunk of a stream may be shorter than it has channels. One of more channels than this is a row
+# of samples, (1, n), that was not turned into (n, 1).
+_CHUNK_CHANNELS: Final = 8
+_BYTE_FORMATS: Final = frozenset("Bbc")
+
+
+def check_rate(sample_rate_hz: float) -> None:
+    """Raise ConfigError unless it is a rate at which audio is recorded."""
+    low_hz, high_hz = RATE_RANGE_HZ
+    if not low_hz <= sample_rate_hz <= high_hz:
+        raise ConfigError(
+            f"expected sample_rate_hz between {low_hz:g} and {high_hz:g}, got {sample_rate_hz!r}"
+        )
+
+
+def as_array(samples: Any) -> npt.NDArray[Any]:
+    """The array of NumPy arrays, torch tensors, lists and buffers that name their sample type.
+
+    Raises:
+        InvalidAudioError: bytes, whose sample type is unknown, or no array.
+    """
+    if isinstance(samples, np.ndarray):
+        return samples
+    if hasattr(samples, "detach"):  # a torch tensor; NumPy refuses one on a GPU or with a gradient
+        samples = samples.detach().cpu()
+    elif not hasattr(samples, "__array__") and not hasattr(samples, "__array_interface__"):
+        samples = _typed_buffer(samples)
+    try:
+        return np.asarray(samples)
+    except (TypeError, ValueError, RuntimeError) as error:
+        kind = type(samples).__name__
+        raise InvalidAudioError(f"expected an array of samples, got {kind}: {error}") from error
+
+
+def _typed_buffer(samples: Any) -> Any:
+    try:
+        view = memoryview(samples)
+    except TypeError:
+        return samples  # no buffer: a list
+    if view.format.lstrip("@=<>!") in _BYTE_FORMATS:
+        raise InvalidAudioError(
+            f"expected samples, got {view.nbytes} bytes ({type(samples).__name__}) that do not say "
+            "their sample type; pass np.frombuffer(data, np.int16) if they are 16-bit samples, or "
+            "io.BytesIO(data) if they are an audio file"
+        )
+    return view
+
+
+def check_samples(samples: npt.NDArray[Any], *, is_chunk: bool = False) -> None:
+    """Raise InvalidAudioError unless the array can be audio.
+
+    Args:
+        samples: any array.
+        is_chunk: of a stream, in which a chunk may be short, and quieter than the ones before.
+    """
+    if samples.dtype.newbyteorder("=") not in _SCALES:
+        known = ", ".join(str(dtype) for dtype in _SCALES)
+        raise InvalidAudioError(f"expected samples of type {known}, got {samples.dtype}")
+    if samples.ndim not in (1, 2):
+        raise InvalidAudioError(
+            f"expected samples of shape (n,) or (n, channels), got {samples.shape}"
+        )
+    if samples.size == 0:
+        raise InvalidAudioError(f"expected at least one sample, got shape {samples.shape}")
+    channels = samples.shape[1] if samples.ndim == 2 else 1
+    if channels > len(samples) and not (is_chunk and channels <= _CHUNK_CHANNELS):
+        raise InvalidAudioError(
+            f"expected samples of shape (n, channels), got {samples.shape}, more channels than "
+            "samples; pass samples.T if channels come first"
+        )
+    if samples.dtype.kind == "f":
+        _check_floats(samples)
+    elif samples.dtype.newbyteorder("=") == np.int32 and not is_chunk:
+        check_int32_peak(int32_peak(samples))
+
+
+def int32_peak(samples: npt.NDArray[Any]) -> int:
+    """The largest magnitude; 0 for other types."""
+    if samples.dtype.newbyteorder("=") != np.int32 or samples.size == 0:
+        return 0
+    return max(-int(samples.min()), int(samples.max()))
+
+
+def check_int32_peak(peak: int) -> None:
+    """Raise InvalidAudioError for 16-bit values in 32-bit samples, which span the whole range."""
+    if 0 < peak <= INT16_PEAK:
+        raise InvalidAudioError(
+            f"expected int32 samples that span their whole range, got a peak of {peak}, -96 dB of "
+            "full scale or less; pass samples.astype(np.int16) if they are 16-bit values"
+        )
+
+
+def _check_floats(samples: npt.NDArray[Any]) -> None:
+    # min and max pass a NaN on; it then fails every comparison.
+    low, high = float(samples.min()), float(samples.max())
+    if not (np.isfinite(low) and np.isfinite(high)):
+        num_bad = np.count_nonzero(~np.isfinite(samples))
+        raise InvalidAudioError(
+            f"expected finite samples, got {num_bad} of {samples.size} NaN or infinite"
+        )
+    if max(-low, high) > _FLOAT_LIMIT:
+        raise InvalidAudioError(
+            f"expected float samples with full scale +-1, got {low:g} to {high:g}; "
+            "integers cast to float must be divided by their full scale (32768 for 16 bits)"
+        )
+
+
+def scale(samples: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    """Checked samples of any type -> float64 in +-1, of the same shape."""
+    silence, full_scale = _SCALES[samples.dtype.newbyteorder("=")]
+    # float64 even for int16: int32 has more digits than float32.
+    return (samples.astype(np.float64) - silence) / full_scale

@@ -1,0 +1,100 @@
+"""What a file is, and the formats that have neither chunks nor frames nor pages."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile as sf
+
+from speakersdk.audio.waveform import read_audio
+from speakersdk.errors import UnreadableAudioError
+
+
+def read(data: bytes) -> np.ndarray:
+    return read_audio(io.BytesIO(data))
+
+
+def test_flac_without_a_length_is_read_whole(encode: Callable[..., bytes]) -> None:
+    data = bytearray(encode("FLAC", "PCM_16"))
+    expected = read(bytes(data))
+    data[21] &= 0xF0  # STREAMINFO's 36-bit count of samples: zero means unknown
+    data[22:26] = bytes(4)
+    np.testing.assert_array_equal(read(bytes(data)), expected)
+    with pytest.raises(UnreadableAudioError):
+        read(bytes(data[: len(data) // 2]))
+
+
+def test_joined_flac_files_are_read_one_after_the_other(encode: Callable[..., bytes]) -> None:
+    data = encode("FLAC", "PCM_16")
+    np.testing.assert_array_equal(read(data * 3), np.tile(read(data), 3))
+
+
+@pytest.mark.parametrize("encoding", ["PCM_16", "ULAW", "G721_32"])
+@pytest.mark.parametrize("size", [0, 1000, 0xFFFFFFFF])
+def test_au_of_any_announced_size_is_read_whole(
+    encoding: str, size: int, encode: Callable[..., bytes]
+) -> None:
+    data = encode("AU", encoding)
+    lying = data[:8] + size.to_bytes(4, "big") + data[12:]
+    np.testing.assert_array_equal(read(lying), read(data))
+
+
+def test_joined_au_files(encode: Callable[..., bytes]) -> None:
+    data = encode("AU", "PCM_16")
+    np.testing.assert_array_equal(read(data + data), np.tile(read(data), 2))
+
+
+def test_au_that_is_cut_says_how_much_is_missing(encode: Callable[..., bytes]) -> None:
+    with pytest.raises(UnreadableAudioError, match=r"16000 of 64000 bytes .* \(25%\)"):
+        read(encode("AU", "PCM_16")[:-16000])
+
+
+@pytest.mark.parametrize(("suffix", "encoding"), [(".gsm", "GSM610"), (".vox", "VOX_ADPCM")])
+def test_telephone_recordings_without_a_header(
+    tmp_path: Path, sound: np.ndarray, suffix: str, encoding: str
+) -> None:
+    path = tmp_path / f"call{suffix}"
+    sf.write(path, sound[::2], 8000, format="RAW", subtype=encoding)
+    waveform = read_audio(path)
+    assert abs(len(waveform) - len(sound)) <= 640  # a block of GSM is 160 samples at 8 kHz
+    assert np.corrcoef(waveform[:30000], sound[:30000])[0, 1] > 0.5
+
+
+def test_encodings_that_cannot_seek_are_read(encode: Callable[..., bytes]) -> None:
+    for container, encoding in (
+        ("WAV", "GSM610"), ("WAV", "G721_32"), ("WAV", "NMS_ADPCM_32"), ("AIFF", "GSM610"),
+        ("AIFF", "DWVW_16"), ("AIFF", "DWVW_24"), ("W64", "GSM610"), ("AU", "G723_40"),
+        ("AU", "G721_32"),
+    ):  # fmt: skip
+        waveform = read(encode(container, encoding, rate_hz=8000))
+        assert 64000 <= len(waveform) <= 66000
+
+
+@pytest.mark.parametrize(
+    ("head", "message"),
+    [
+        (b"\0\0\0\x1cftypM4A ", "AAC in an MP4 container .*ffmpeg -i"),
+        (b"\xff\xf1\x50\x80\x2e\x7f\xfc", "AAC .*ffmpeg -i"),
+        (b"\x1a\x45\xdf\xa3", "WebM or Matroska"),
+        (b"#!AMR\n", "AMR"),
+        (b"<!doctype html><html>", "HTML"),
+        (b"version https://git-lfs.github.com/spec/v1", "git lfs pull"),
+        (b"PK\x03\x04", "ZIP"),
+    ],
+)
+def test_a_foreign_format_is_named(tmp_path: Path, head: bytes, message: str) -> None:
+    path = tmp_path / "voice.mp3"
+    path.write_bytes(head + bytes(2000))
+    with pytest.raises(UnreadableAudioError, match=message):
+        read_audio(path)
+
+
+def test_raw_samples_are_told_to_be_passed_as_an_array(tmp_path: Path) -> None:
+    path = tmp_path / "samples.pcm"
+    path.write_bytes(bytes(100))
+    with pytest.raises(UnreadableAudioError, match="pass them as an array"):
+        read_audio(path)

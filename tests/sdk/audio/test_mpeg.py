@@ -1,0 +1,102 @@
+"""MP3 files without and with headers that lie, joined and cut."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from speakersdk.audio.waveform import read_audio
+from speakersdk.errors import UnreadableAudioError
+
+# Decoders add their delay and up to a frame of padding where no tag tells how much that is; the
+# second frame of the tag's own file decodes to the same.
+FRAME_SAMPLES = {16000: 576, 44100: 1152}
+MODES = {"CONSTANT": 0.5, "VARIABLE": 0.3}
+
+
+def read(data: bytes) -> np.ndarray:
+    return read_audio(io.BytesIO(data))
+
+
+def without_tag(data: bytes) -> bytes:
+    """The file without its first frame, which holds no audio but the Xing or Info tag."""
+    assert any(tag in data[:100] for tag in (b"Xing", b"Info"))
+    return data[data.index(data[:2], 48) :]
+
+
+@pytest.fixture(params=MODES)
+def mp3(request: pytest.FixtureRequest, encode: Callable[..., bytes]) -> bytes:
+    return encode(
+        "MP3",
+        "MPEG_LAYER_III",
+        bitrate_mode=request.param,
+        compression_level=MODES[request.param],
+    )
+
+
+def close(result: np.ndarray, expected: np.ndarray) -> None:
+    """The same sound, up to what a decoder adds at both ends."""
+    assert 0 <= len(result) - len(expected) <= 4 * FRAME_SAMPLES[16000]
+    lags = range(len(result) - len(expected) + 1)
+    best = min(lags, key=lambda lag: np.abs(result[lag : lag + 4000] - expected[:4000]).sum())
+    part = slice(4000, len(expected) - 4000)  # the ends differ: no frame before, none behind
+    np.testing.assert_allclose(result[best:][part], expected[part], atol=1e-4)
+
+
+def test_a_file_without_a_tag_is_read_whole(mp3: bytes) -> None:
+    close(read(without_tag(mp3)), read(mp3))
+
+
+@pytest.mark.parametrize("rate_hz", [8000, 22050, 32000, 44100, 48000])
+@pytest.mark.parametrize("channels", [1, 2])
+@pytest.mark.parametrize("mode", ["CONSTANT", "AVERAGE", "VARIABLE"])
+def test_all_rates_and_modes_without_a_tag(
+    rate_hz: int, channels: int, mode: str, encode: Callable[..., bytes], rng: np.random.Generator
+) -> None:
+    samples = np.stack([rng.normal(0, 0.05, 3 * rate_hz)] * channels, axis=1)
+    data = encode(
+        "MP3", "MPEG_LAYER_III", samples=samples, rate_hz=rate_hz, bitrate_mode=mode,
+        compression_level=0.5,
+    )  # fmt: skip
+    assert len(read(data)) == 3 * 16000
+    untagged = read(without_tag(data))
+    # The delay of encoder and decoder, and padding to a frame.
+    assert 0 < len(untagged) / 16000 - 3 < 4 * 1152 / rate_hz
+
+
+def test_joined_files_are_read_one_after_the_other(mp3: bytes) -> None:
+    expected = read(mp3)
+    np.testing.assert_array_equal(read(mp3 + mp3), np.concatenate([expected] * 2))
+    tags = b"TAG" + bytes(125) + b"ID3\x04\0\0\0\0\0\x0a" + bytes(10)
+    np.testing.assert_array_equal(read(tags[128:] + mp3 + tags + mp3), np.tile(expected, 2))
+    bare = without_tag(mp3)
+    assert len(read(bare + bare)) == 2 * len(read(bare))
+    assert len(read(mp3 + bare)) == len(expected) + len(read(bare))
+
+
+@pytest.mark.parametrize("kept", [0.3, 0.6, 0.99])
+def test_missing_frames_are_counted(mp3: bytes, kept: float) -> None:
+    bare = without_tag(mp3)
+    second = len(mp3) - len(bare)
+    if kept < 0.99:  # cut where a frame ends: only the tag tells
+        cut = mp3[: mp3.index(bare[:2], second + int(kept * len(bare)))]
+        with pytest.raises(UnreadableAudioError, match=r"\d+ of \d+ frames are missing"):
+            read(cut)
+    with pytest.raises(UnreadableAudioError, match=r"its last frame has \d+ of \d+ bytes"):
+        read(bare[: int(kept * len(bare)) + 1])
+
+
+def test_damage_in_the_middle_is_found(mp3: bytes) -> None:
+    bare = without_tag(mp3)
+    middle = bare.index(bare[:2], len(bare) // 2)
+    with pytest.raises(UnreadableAudioError, match="are no MPEG frames"):
+        read(bare[:middle] + bytes(range(100)) + bare[middle:])
+
+
+def test_a_tag_behind_the_last_frame_is_no_audio(mp3: bytes) -> None:
+    expected = read(mp3)
+    for tag in (b"TAG" + b"x" * 125, b"APETAGEX" + b"y" * 40, bytes(5000)):
+        np.testing.assert_array_equal(read(mp3 + tag), expected)

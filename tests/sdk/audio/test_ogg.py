@@ -1,0 +1,73 @@
+"""Ogg files: chained, cut, damaged."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from speakersdk.audio.waveform import read_audio
+from speakersdk.errors import UnreadableAudioError
+
+ENCODINGS = ["VORBIS", "OPUS"]
+
+
+def read(data: bytes) -> np.ndarray:
+    return read_audio(io.BytesIO(data))
+
+
+def pages(data: bytes) -> list[bytes]:
+    found = data.split(b"OggS")[1:]
+    assert len(found) > 3
+    return [b"OggS" + page for page in found]
+
+
+@pytest.fixture(params=ENCODINGS)
+def ogg(request: pytest.FixtureRequest, encode: Callable[..., bytes], sound: np.ndarray) -> bytes:
+    return encode("OGG", request.param, samples=np.tile(sound, 5))
+
+
+def test_chained_streams_are_read_one_after_the_other(ogg: bytes) -> None:
+    expected = read(ogg)
+    np.testing.assert_array_equal(read(ogg * 3), np.tile(expected, 3))
+    np.testing.assert_array_equal(read(ogg + b"TAG" + bytes(125)), expected)
+
+
+def test_chained_streams_of_other_codecs_and_rates(
+    sound: np.ndarray, encode: Callable[..., bytes]
+) -> None:
+    parts = [
+        encode("OGG", "VORBIS"),
+        encode("OGG", "OPUS"),
+        encode("OGG", "VORBIS", samples=np.stack([sound, sound], axis=1), rate_hz=44100),
+    ]
+    expected = np.concatenate([read(part) for part in parts])
+    np.testing.assert_array_equal(read(b"".join(parts)), expected)
+
+
+def test_a_page_that_is_cut_is_missing_audio(ogg: bytes) -> None:
+    for kept in (0.3, 0.6, 0.99):
+        with pytest.raises(UnreadableAudioError, match=r"last page has \d+ of \d+ bytes"):
+            read(ogg[: int(kept * len(ogg))])
+
+
+def test_a_killed_recorder_that_wrote_whole_pages_loses_nothing(ogg: bytes) -> None:
+    kept = b"".join(pages(ogg)[:-1])
+    expected = read(ogg)
+    result = read(kept)
+    assert 0 < len(result) < len(expected)
+    np.testing.assert_allclose(result, expected[: len(result)], atol=1e-6)
+
+
+def test_pages_that_are_missing_or_damaged_are_found(ogg: bytes) -> None:
+    all_pages = pages(ogg)
+    with pytest.raises(UnreadableAudioError, match="1 pages are missing"):
+        read(b"".join([*all_pages[:-2], all_pages[-1]]))
+    damaged = bytearray(ogg)
+    damaged[-100] ^= 1
+    with pytest.raises(UnreadableAudioError, match="checksum of the page"):
+        read(bytes(damaged))
+    with pytest.raises(UnreadableAudioError, match="no Ogg page"):
+        read(b"".join([*all_pages[:-1], b"junk", all_pages[-1]]))

@@ -1,0 +1,88 @@
+"""Arrays that are audio, and what only looks like samples."""
+
+from __future__ import annotations
+
+import array
+import ctypes
+import mmap
+
+import numpy as np
+import pytest
+
+from speakersdk.audio.samples import as_array
+from speakersdk.audio.waveform import as_waveform
+from speakersdk.errors import InvalidAudioError
+
+PCM = (9000 * np.sin(np.arange(1600) / 10)).astype(np.int16)
+
+
+def cffi_buffer() -> object:
+    cffi = pytest.importorskip("cffi")
+    ffi = cffi.FFI()
+    return ffi.buffer(ffi.from_buffer(PCM))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        PCM.tobytes,
+        lambda: bytearray(PCM.tobytes()),
+        lambda: memoryview(PCM.tobytes()),
+        lambda: memoryview(PCM).cast("B"),
+        lambda: array.array("B", PCM.tobytes()),
+        lambda: (ctypes.c_char * PCM.nbytes).from_buffer_copy(PCM.tobytes()),
+        lambda: mmap.mmap(-1, 3200),
+        cffi_buffer,
+    ],
+)
+def test_bytes_do_not_say_their_sample_type(make: object) -> None:
+    # Read as 8-bit samples, 16-bit speech is noise: its owner was rejected.
+    with pytest.raises(InvalidAudioError, match=r"np\.frombuffer\(data, np\.int16\)"):
+        as_waveform(make(), sample_rate_hz=16000)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: memoryview(PCM),
+        lambda: array.array("h", PCM.tolist()),
+        lambda: (ctypes.c_int16 * len(PCM))(*PCM.tolist()),
+        (PCM / 2**15).tolist,
+    ],
+)
+def test_what_says_its_sample_type_is_read(make: object) -> None:
+    np.testing.assert_array_equal(
+        as_waveform(make(), sample_rate_hz=16000), (PCM / 2**15).astype(np.float32)
+    )
+
+
+@pytest.mark.training
+def test_tensors_are_read_whatever_they_are_used_for() -> None:
+    torch = pytest.importorskip("torch")
+    expected = as_waveform(PCM, sample_rate_hz=16000)
+    tensor = torch.from_numpy(PCM)
+    trained = (tensor.float() / 2**15).requires_grad_()
+    for each in (tensor, trained):
+        np.testing.assert_array_equal(as_waveform(each, sample_rate_hz=16000), expected)
+    with pytest.raises(InvalidAudioError, match=r"samples\.T"):
+        as_waveform(trained[None], sample_rate_hz=16000)
+    with pytest.raises(InvalidAudioError, match="BFloat16"):
+        as_waveform(tensor.bfloat16(), sample_rate_hz=16000)
+
+
+@pytest.mark.parametrize("samples", [None, {}, object(), "slt.wav", [[1.0], [1.0, 2.0]], {1.0}])
+def test_what_is_no_array_is_refused(samples: object) -> None:
+    with pytest.raises(InvalidAudioError):
+        as_waveform(samples, sample_rate_hz=16000)
+
+
+def test_16_bit_values_in_a_wider_type_are_refused() -> None:
+    with pytest.raises(InvalidAudioError, match=r"samples\.astype\(np\.int16\)"):
+        as_waveform(PCM.astype(np.int32), sample_rate_hz=16000)
+    quiet = as_waveform(PCM.astype(np.int32) << 8, sample_rate_hz=16000)  # 24 bits, at -60 dB
+    assert np.abs(quiet).max() == pytest.approx(9000 / 2**23, rel=1e-3)
+    assert not as_waveform(np.zeros(1600, np.int32), sample_rate_hz=16000).any()
+
+
+def test_an_array_is_not_copied() -> None:
+    assert as_array(PCM) is PCM
