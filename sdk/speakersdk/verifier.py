@@ -318,7 +318,7 @@ class Verifier:
         embeddings = []
         for side in (a, b):
             if isinstance(side, Voiceprint):
-                self._check_model(side)
+                side.check_made_by(self.manifest)
                 embeddings.append(side.embedding)
             else:
                 embeddings.append(self.embed(side, sample_rate_hz=sample_rate_hz))
@@ -387,19 +387,10 @@ class Verifier:
     def _hop_encoder(self, window_s: float | None = None, *, capacity: int = 1) -> HopEncoder:
         return hop_encoder(self._encoder, hop_sizes(self.manifest, window_s), capacity=capacity)
 
-    def _check_model(self, voiceprint: Voiceprint) -> None:
-        manifest = self.manifest
-        voiceprint.check_model(
-            name=manifest.name,
-            sha256=manifest.weights_sha256,
-            embedding_dim=manifest.embedding_dim,
-            temperature=manifest.temperature,
-        )
-
     def _check_candidates(self, voiceprints: Sequence[Voiceprint]) -> None:
         check_distinct(voiceprints)
         for voiceprint in voiceprints:
-            self._check_model(voiceprint)
+            voiceprint.check_made_by(self.manifest)
 
 
 def _score(divergence: float) -> float:

@@ -40,12 +40,7 @@ def join_voiceprints(known: Voiceprint, new: Voiceprint, *, manifest: ModelManif
             f"expected two voiceprints of one name, got {known.name!r} and {new.name!r}"
         )
     for voiceprint in (known, new):
-        voiceprint.check_model(
-            name=manifest.name,
-            sha256=manifest.weights_sha256,
-            embedding_dim=manifest.embedding_dim,
-            temperature=manifest.temperature,
-        )
+        voiceprint.check_made_by(manifest)
     stored = {row.tobytes() for row in known.exemplars}
     if any(row.tobytes() in stored for row in new.exemplars):
         raise EnrollmentError(

@@ -49,12 +49,7 @@ def enroll_recordings(
     if append_to is not None:
         if append_to.name != name:
             raise ConfigError(f"expected a voiceprint of {name!r}, got that of {append_to.name!r}")
-        append_to.check_model(
-            name=manifest.name,
-            sha256=manifest.weights_sha256,
-            embedding_dim=manifest.embedding_dim,
-            temperature=manifest.temperature,
-        )
+        append_to.check_made_by(manifest)
     # Where nothing would be refused, measuring is time for nothing.
     is_checked = set(accepted) != set(AudioProblem)
     measured = []

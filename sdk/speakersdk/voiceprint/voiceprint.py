@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -54,6 +54,26 @@ _LENGTH_TOLERANCE = 1e-3
 # and the newest push out the oldest: what was enrolled outweighs whatever came later.
 ADAPTED_SHARE: Final = 0.3
 MAXIMUM_ADAPTED: Final = 8
+
+
+class EmbeddingModel(Protocol):
+    """What a manifest says of the embeddings that its model makes."""
+
+    @property
+    def name(self) -> str:
+        """Name of the model, for people."""
+
+    @property
+    def weights_sha256(self) -> str:
+        """Hash of its weights."""
+
+    @property
+    def embedding_dim(self) -> int:
+        """D, values of an embedding."""
+
+    @property
+    def temperature(self) -> float:
+        """T, length of an embedding."""
 
 
 def check_distinct(voiceprints: Sequence[Voiceprint]) -> None:
@@ -195,6 +215,15 @@ class Voiceprint:
                 + f", D {own_dim}, T {self.temperature:g}" * is_same
                 + ")",
             )
+
+    def check_made_by(self, model: EmbeddingModel) -> None:
+        """`check_model` with everything that a manifest says of its embeddings."""
+        self.check_model(
+            name=model.name,
+            sha256=model.weights_sha256,
+            embedding_dim=model.embedding_dim,
+            temperature=model.temperature,
+        )
 
     def with_exemplars(self, other: Voiceprint) -> Voiceprint:
         """A copy with the recordings of another voiceprint of the same speaker added.
