@@ -12,8 +12,9 @@ VENV := $(or $(VIRTUAL_ENV),.venv)
 RUNTIME := $(VENV)/speakersdk-runtime.stamp
 DEVELOPMENT := $(VENV)/speakersdk-development.stamp
 LINTERS := $(VENV)/speakersdk-linters.stamp
+CXX_SOURCES := $(wildcard csrc/*.h csrc/*.cc csrc/*/*.h csrc/*/*.cc csrc/*/*.inc)
 # What an editable install does not pick up by itself.
-INSTALL_INPUTS := pyproject.toml constraints.txt CMakeLists.txt $(wildcard csrc/*)
+INSTALL_INPUTS := pyproject.toml constraints.txt CMakeLists.txt $(CXX_SOURCES)
 INSTALL := $(VENV)/bin/python -m pip install -qq --constraint constraints.txt
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 export VIRTUAL_ENV := $(abspath $(VENV))
@@ -35,7 +36,7 @@ test: $(DEVELOPMENT)  ## run the tests (PYTEST_ARGS="-k voiceprint" runs some)
 lint: $(LINTERS)  ## check style, format and spelling
 	ruff check
 	ruff format --check
-	clang-format --dry-run -Werror $(wildcard csrc/*.h csrc/*.cc)
+	clang-format --dry-run -Werror $(CXX_SOURCES)
 	codespell
 
 .PHONY: types
@@ -81,7 +82,7 @@ benchmarks: $(DEVELOPMENT)  ## run every benchmark and write benchmarks/results
 format: $(LINTERS)  ## format Python and C++ in place
 	ruff check --fix
 	ruff format
-	clang-format -i $(wildcard csrc/*.h csrc/*.cc)
+	clang-format -i $(CXX_SOURCES)
 
 .PHONY: clean
 clean:  ## remove the build products and .venv

@@ -11,37 +11,12 @@
 #include <cstddef>
 #include <vector>
 
-#include "kernel.h"
+#include "kernels/kernel.h"
+#include "rows.h"
 
 namespace speakersdk {
 
-// Largest max - min of the logits of a row: beyond it, exponentials leave the range of
-// float32.
-constexpr float kMaximumSpan = 64.0F;
-
 enum class Storage { kFloat32, kFloat16, kInt8 };
-
-// `dim` rounded up to kRowMultiple.
-std::size_t RowStride(std::size_t dim) noexcept;
-
-// The first row of logits (num, dim) that spans more than kMaximumSpan or holds a value
-// that is not finite, or num.
-std::size_t FindWide(const float* logits, std::size_t num, std::size_t dim) noexcept;
-
-// Turns rows of logits, none of them wide, into ln(D p) and D p with p =
-// softmax(logits).
-class RowMaker {
- public:
-  explicit RowMaker(std::size_t dim);
-
-  // logits (num, dim); logs and weights (num, RowStride(dim)), the padding zeros. Each
-  // value is rounded once to float32.
-  void Make(const float* logits, std::size_t num, float* logs, float* weights) noexcept;
-
- private:
-  std::size_t dim_;
-  std::vector<double> probabilities_;
-};
 
 struct GalleryRows {
   Storage storage;

@@ -7,9 +7,9 @@
 #include <new>
 #include <vector>
 
-#include "gallery.h"
-#include "kernel.h"
+#include "kernels/kernel.h"
 #include "parallel.h"
+#include "rows.h"
 
 namespace speakersdk {
 namespace {
@@ -104,6 +104,43 @@ void MeasureRows(const Kernel& kernel, const Centre& centre, std::size_t num,
   std::fill_n(side.bounds.data() + num, num_padding, 0.0F);
 }
 
+// Half of the terms of the product: rows (num, stride) and their mean.
+struct Half {
+  const Buffer& rows;
+  const std::vector<float>& mean;
+};
+
+// Packs rows in tiles of `width`: the terms of `first`, then those of `second`.
+void PackTiles(const Kernel& kernel, const Half& first, const Half& second,
+               std::size_t num, std::size_t width, float* packed) {
+  const std::size_t stride = first.mean.size();
+  for (std::size_t row = 0; row < num; row += width) {
+    const std::size_t num_rows = std::min(width, num - row);
+    for (const Half* half : {&first, &second}) {
+      kernel.pack(half->rows.data() + row * stride, half->mean.data(), num_rows, stride,
+                  width, packed);
+      packed += stride * width;
+    }
+  }
+}
+
+// Asks for a tile of the result, whose rows are `stride` apart. Each lies in a page of
+// its own, which no hardware prefetcher follows.
+void PrefetchTile(float* tile, std::size_t num_rows, std::size_t num_columns,
+                  std::size_t stride) {
+  for (std::size_t row = 0; row < num_rows; ++row) {
+    for (std::size_t column = 0; column < num_columns; column += kRowMultiple) {
+      __builtin_prefetch(tile + row * stride + column, 1);
+    }
+  }
+}
+
+// First row or column of a stretch, and how many there are.
+struct Range {
+  std::size_t first;
+  std::size_t num;
+};
+
 // One call of AllPairs.
 class Product {
  public:
@@ -113,15 +150,9 @@ class Product {
     centre_ = {Mean(a_.weights.data(), num_a, stride_),
                Mean(a_.logs.data(), num_a, stride_)};
     MeasureRows(kernel_, centre_, num_a, height_, a_);
-    for (std::size_t row = 0; row < num_a; row += height_) {
-      // Weights meet logs, and logs weights.
-      float* const packed = a_.packed.data() + row * depth_;
-      const std::size_t num = std::min(height_, num_a - row);
-      kernel_.pack(a_.weights.data() + row * stride_, centre_.weights.data(), num,
-                   stride_, height_, packed);
-      kernel_.pack(a_.logs.data() + row * stride_, centre_.logs.data(), num, stride_,
-                   height_, packed + stride_ * height_);
-    }
+    // Weights of a meet logs of b, and logs weights.
+    PackTiles(kernel_, {a_.weights, centre_.weights}, {a_.logs, centre_.logs}, num_a,
+              height_, a_.packed.data());
   }
 
   // What a thread works in.
@@ -145,81 +176,74 @@ class Product {
     const Side& side = workspace->b;
     workspace->maker.Make(b, num, side.logs.data(), side.weights.data());
     MeasureRows(kernel_, centre_, num, width_, side);
-    for (std::size_t column = 0; column < num; column += width_) {
-      float* const packed = side.packed.data() + column * depth_;
-      const std::size_t num_columns = std::min(width_, num - column);
-      kernel_.pack(side.logs.data() + column * stride_, centre_.logs.data(),
-                   num_columns, stride_, width_, packed);
-      kernel_.pack(side.weights.data() + column * stride_, centre_.weights.data(),
-                   num_columns, stride_, width_, packed + stride_ * width_);
-    }
+    PackTiles(kernel_, {side.logs, centre_.logs}, {side.weights, centre_.weights}, num,
+              width_, side.packed.data());
     std::size_t num_differences = 0;
-    for (std::size_t block = 0; block < num_a_; block += block_) {
-      const std::size_t end = std::min(block + block_, num_a_);
+    for (std::size_t row = 0; row < num_a_; row += block_) {
+      const Range rows = {row, std::min(block_, num_a_ - row)};
       for (std::size_t column = 0; column < num; column += width_) {
-        const std::size_t num_columns = std::min(width_, num - column);
-        float* const products = workspace->products.data();
-        for (std::size_t slice = 0; slice < depth_; slice += kSliceDepth) {
-          const std::size_t slice_end = std::min(slice + kSliceDepth, depth_);
-          for (std::size_t row = block; row < end; row += height_) {
-            float* const tile = products + (row - block) * width_;
-            const std::size_t num_rows = std::min(height_, end - row);
-            float* const to = out + row * num_b + column;
-            if (slice == 0) std::fill_n(tile, height_ * width_, 0.0F);
-            if (slice_end == depth_) {
-              // Each row of the tile lies in a page of its own, which no hardware
-              // prefetcher follows.
-              for (std::size_t i = 0; i < num_rows; ++i) {
-                for (std::size_t j = 0; j < num_columns; j += kRowMultiple) {
-                  __builtin_prefetch(to + i * num_b + j, 1);
-                }
-              }
-            }
-            for (std::size_t k = slice; k < slice_end; k += kSummedTogether) {
-              kernel_.tile_product(a_.packed.data() + row * depth_ + k * height_,
-                                   side.packed.data() + column * depth_ + k * width_,
-                                   std::min(kSummedTogether, slice_end - k), tile);
-            }
-            if (slice_end == depth_) {
-              num_differences +=
-                  Finish(side, row, num_rows, column, num_columns, tile, to, num_b);
-            }
-          }
-        }
+        const Range columns = {column, std::min(width_, num - column)};
+        num_differences +=
+            Block(side, rows, columns, num_b, workspace->products.data(), out);
       }
     }
     return num_differences;
   }
 
  private:
+  // J of the few tiles of one block of rows and one tile of columns, slice by slice of
+  // the terms; returns how many pairs took the difference form.
+  std::size_t Block(const Side& b, Range rows, Range columns, std::size_t num_b,
+                    float* products, float* out) const {
+    std::size_t num_differences = 0;
+    std::fill_n(products, block_ * width_, 0.0F);
+    for (std::size_t slice = 0; slice < depth_; slice += kSliceDepth) {
+      const std::size_t slice_end = std::min(slice + kSliceDepth, depth_);
+      for (std::size_t row = 0; row < rows.num; row += height_) {
+        const Range tile_rows = {rows.first + row, std::min(height_, rows.num - row)};
+        float* const tile = products + row * width_;
+        float* const to = out + tile_rows.first * num_b + columns.first;
+        const bool is_last = slice_end == depth_;
+        if (is_last) PrefetchTile(to, tile_rows.num, columns.num, num_b);
+        for (std::size_t k = slice; k < slice_end; k += kSummedTogether) {
+          kernel_.tile_product(
+              a_.packed.data() + tile_rows.first * depth_ + k * height_,
+              b.packed.data() + columns.first * depth_ + k * width_,
+              std::min(kSummedTogether, slice_end - k), tile);
+        }
+        if (is_last) num_differences += Finish(b, tile_rows, columns, tile, to, num_b);
+      }
+    }
+    return num_differences;
+  }
+
   // J of one tile from its products; returns how many pairs were not certain enough.
-  std::size_t Finish(const Side& b, std::size_t first_row, std::size_t num_rows,
-                     std::size_t first_column, std::size_t num_columns,
-                     const float* products, float* out, std::size_t num_b) const {
+  std::size_t Finish(const Side& b, Range rows, Range columns, const float* products,
+                     float* out, std::size_t num_b) const {
     const float scale = 1.0F / static_cast<float>(dim_);
-    const TileSums sums = {a_.squares.data() + first_row, a_.bounds.data() + first_row,
-                           b.squares.data() + first_column,
-                           b.bounds.data() + first_column, scale};
+    const TileSums sums = {
+        a_.squares.data() + rows.first, a_.bounds.data() + rows.first,
+        b.squares.data() + columns.first, b.bounds.data() + columns.first, scale};
     std::uint32_t uncertain = 0;
-    if (num_columns == width_) {
-      uncertain = kernel_.finish_rows(sums, products, num_rows, out, num_b);
+    if (columns.num == width_) {
+      uncertain = kernel_.finish_rows(sums, products, rows.num, out, num_b);
     } else {  // the last column cuts the tile
       std::array<float, kMaxTileRows * kMaxTileColumns> whole{};
-      uncertain = kernel_.finish_rows(sums, products, num_rows, whole.data(), width_);
-      for (std::size_t i = 0; i < num_rows; ++i) {
-        std::copy_n(&whole[i * width_], num_columns, out + i * num_b);
+      uncertain = kernel_.finish_rows(sums, products, rows.num, whole.data(), width_);
+      for (std::size_t i = 0; i < rows.num; ++i) {
+        std::copy_n(&whole[i * width_], columns.num, out + i * num_b);
       }
     }
     std::size_t num_uncertain = 0;
     for (std::size_t i = 0; (uncertain >> i) != 0; ++i) {
-      const std::size_t row = first_row + i;
+      const std::size_t row = rows.first + i;
       const ScanProbe probe = {a_.logs.data() + row * stride_,
                                a_.weights.data() + row * stride_, stride_, scale};
-      for (std::size_t j = 0; j < num_columns; ++j) {
+      for (std::size_t j = 0; j < columns.num; ++j) {
         const float divergence =
             sums.squares_a[i] + sums.squares_b[j] - products[i * width_ + j];
         if (divergence >= sums.bounds_a[i] + sums.bounds_b[j]) continue;
-        const float* const logs = b.logs.data() + (first_column + j) * stride_;
+        const float* const logs = b.logs.data() + (columns.first + j) * stride_;
         kernel_.scan_float32(probe, {logs, nullptr, 1, false}, out + i * num_b + j);
         ++num_uncertain;
       }

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <limits>
 
-#include "kernel.h"
+#include "kernels/kernel.h"
 
 namespace speakersdk {
 namespace {

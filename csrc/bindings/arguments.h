@@ -1,7 +1,7 @@
 // Checks of the arguments that come from Python; the kernels check nothing.
 
-#ifndef SPEAKERSDK_ARGUMENTS_H_
-#define SPEAKERSDK_ARGUMENTS_H_
+#ifndef SPEAKERSDK_BINDINGS_ARGUMENTS_H_
+#define SPEAKERSDK_BINDINGS_ARGUMENTS_H_
 
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
@@ -14,6 +14,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "rows.h"
 #include "symmetric_kl.h"
 
 namespace speakersdk {
@@ -102,6 +103,33 @@ inline void CheckSameDim(const Rows& a, const Rows& b) {
   throw std::invalid_argument(message.str());
 }
 
+// More threads than any machine has cores are a mistake.
+constexpr py::ssize_t kMaxThreads = 1024;
+
+inline std::size_t CheckedThreads(py::ssize_t num_threads) {
+  if (num_threads >= 1 && num_threads <= kMaxThreads) {
+    return static_cast<std::size_t>(num_threads);
+  }
+  throw std::invalid_argument("num_threads: expected 1 to " +
+                              std::to_string(kMaxThreads) + ", got " +
+                              std::to_string(num_threads));
+}
+
+// Rows that the float32 kernels take. Called without the GIL.
+inline void CheckLogits(const Rows& rows) {
+  const std::size_t row = FindWide(rows.values, rows.num, rows.dim);
+  if (row == rows.num) return;
+  const std::size_t first = row * rows.dim;
+  const std::size_t invalid =
+      FindInvalid(Domain::kLogits, rows.values + first, rows.dim);
+  if (invalid != rows.dim) ThrowInvalid(Domain::kLogits, rows, first + invalid);
+  std::ostringstream message;
+  message << rows.name << ": expected logits that span at most " << kMaximumSpan
+          << ", got more in row " << row
+          << "; scale them, or use the float64 functions";
+  throw std::invalid_argument(message.str());
+}
+
 }  // namespace speakersdk
 
 template <>
@@ -122,4 +150,4 @@ struct pybind11::detail::type_caster<speakersdk::FloatArray> {
   }
 };
 
-#endif  // SPEAKERSDK_ARGUMENTS_H_
+#endif  // SPEAKERSDK_BINDINGS_ARGUMENTS_H_

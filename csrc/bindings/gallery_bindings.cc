@@ -1,4 +1,4 @@
-#include "gallery_bindings.h"
+#include "bindings/gallery_bindings.h"
 
 #include <pybind11/stl.h>
 
@@ -8,39 +8,12 @@
 #include <utility>
 #include <vector>
 
-#include "arguments.h"
+#include "bindings/arguments.h"
 #include "gallery.h"
-#include "matrix_form.h"
+#include "rows.h"
 
 namespace speakersdk {
 namespace {
-
-// More threads than any machine has cores are a mistake.
-constexpr py::ssize_t kMaxThreads = 1024;
-
-std::size_t CheckedThreads(py::ssize_t num_threads) {
-  if (num_threads >= 1 && num_threads <= kMaxThreads) {
-    return static_cast<std::size_t>(num_threads);
-  }
-  throw std::invalid_argument("num_threads: expected 1 to " +
-                              std::to_string(kMaxThreads) + ", got " +
-                              std::to_string(num_threads));
-}
-
-// Rows that galleries take. Called without the GIL.
-void CheckLogits(const Rows& rows) {
-  const std::size_t row = FindWide(rows.values, rows.num, rows.dim);
-  if (row == rows.num) return;
-  const std::size_t first = row * rows.dim;
-  const std::size_t invalid =
-      FindInvalid(Domain::kLogits, rows.values + first, rows.dim);
-  if (invalid != rows.dim) ThrowInvalid(Domain::kLogits, rows, first + invalid);
-  std::ostringstream message;
-  message << rows.name << ": expected logits that span at most " << kMaximumSpan
-          << ", got more in row " << row
-          << "; scale them, or use the float64 functions";
-  throw std::invalid_argument(message.str());
-}
 
 py::array_t<float> LogProbabilities(const FloatArray& logits) {
   const Rows rows = CheckedRows("embeddings", logits, 2);
@@ -181,27 +154,6 @@ std::pair<py::array_t<std::int64_t>, py::array_t<double>> Search(
   return {found_rows, divergences};
 }
 
-// (J of all pairs, how many of them by the difference form)
-std::pair<py::array_t<float>, std::size_t> Pairs(const FloatArray& a,
-                                                 const FloatArray& b,
-                                                 py::ssize_t num_threads) {
-  const Rows a_rows = CheckedRows("a", a, 2);
-  const Rows b_rows = CheckedRows("b", b, 2);
-  CheckSameDim(a_rows, b_rows);
-  const std::size_t threads = CheckedThreads(num_threads);
-  py::array_t<float> out({a_rows.num, b_rows.num});
-  float* const data = out.mutable_data();
-  std::size_t num_differences = 0;
-  {
-    const py::gil_scoped_release release;
-    CheckLogits(a_rows);
-    CheckLogits(b_rows);
-    num_differences = AllPairs(a_rows.values, a_rows.num, b_rows.values, b_rows.num,
-                               a_rows.dim, threads, data);
-  }
-  return {out, num_differences};
-}
-
 }  // namespace
 
 void DefineGallery(py::module_& module) {
@@ -217,10 +169,6 @@ void DefineGallery(py::module_& module) {
              py::arg("exact").noconvert(), py::arg("is_narrow"), py::arg("k"),
              py::arg("num_candidates"), py::arg("num_threads"), py::pos_only(),
              "Rows and divergences of the k stored rows nearest to each probe.");
-  module.def(
-      "symmetric_kl_pairs", &Pairs, py::arg("a").noconvert(), py::arg("b").noconvert(),
-      py::arg("num_threads"), py::pos_only(),
-      "float32 divergences of all pairs, and how many took the difference form.");
 }
 
 }  // namespace speakersdk

@@ -1,19 +1,16 @@
-// The Python module speakersdk._native. Every check stands here, in arguments.h and in
-// gallery_bindings.cc; the kernels check nothing. Users call speakersdk.scoring and
-// speakersdk.gallery.gallery, which convert their inputs first.
+#include "bindings/scoring_bindings.h"
 
 #include <pybind11/numpy.h>
-#include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
 #include <array>
 #include <cstddef>
 #include <memory>
 #include <string>
+#include <utility>
 
-#include "arguments.h"
-#include "gallery_bindings.h"
-#include "kernel.h"
+#include "bindings/arguments.h"
+#include "matrix_form.h"
 #include "symmetric_kl.h"
 
 namespace speakersdk {
@@ -88,18 +85,36 @@ void Define(py::module_& module, const std::string& name) {
   define("_matrix", &Matrix<kDomain>, "Divergences of all pairs of rows.");
 }
 
-}  // namespace
-}  // namespace speakersdk
-
-PYBIND11_MODULE(_native, module, pybind11::mod_gil_not_used()) {
-  // Chooses the kernel; an unknown SPEAKERSDK_KERNEL fails here, as an ImportError.
-  const std::string kernel = speakersdk::ActiveKernel().name;
-  module.doc() = "Compiled kernels of speakersdk; use speakersdk.scoring and .gallery.";
-  module.def("kernel", [kernel] { return kernel; }, "Name of the kernel in use.");
-  module.def("available_kernels", &speakersdk::AvailableKernels,
-             "Names of the kernels that run on this processor, the fastest first.");
-  module.attr("__version__") = SPEAKERSDK_VERSION;
-  speakersdk::Define<speakersdk::Domain::kLogits>(module, "symmetric_kl");
-  speakersdk::Define<speakersdk::Domain::kPositive>(module, "symmetric_kl_positive");
-  speakersdk::DefineGallery(module);
+// (J of all pairs, how many of them by the difference form)
+std::pair<py::array_t<float>, std::size_t> Pairs(const FloatArray& a,
+                                                 const FloatArray& b,
+                                                 py::ssize_t num_threads) {
+  const Rows a_rows = CheckedRows("a", a, 2);
+  const Rows b_rows = CheckedRows("b", b, 2);
+  CheckSameDim(a_rows, b_rows);
+  const std::size_t threads = CheckedThreads(num_threads);
+  py::array_t<float> out({a_rows.num, b_rows.num});
+  float* const data = out.mutable_data();
+  std::size_t num_differences = 0;
+  {
+    const py::gil_scoped_release release;
+    CheckLogits(a_rows);
+    CheckLogits(b_rows);
+    num_differences = AllPairs(a_rows.values, a_rows.num, b_rows.values, b_rows.num,
+                               a_rows.dim, threads, data);
+  }
+  return {out, num_differences};
 }
+
+}  // namespace
+
+void DefineScoring(py::module_& module) {
+  Define<Domain::kLogits>(module, "symmetric_kl");
+  Define<Domain::kPositive>(module, "symmetric_kl_positive");
+  module.def(
+      "symmetric_kl_pairs", &Pairs, py::arg("a").noconvert(), py::arg("b").noconvert(),
+      py::arg("num_threads"), py::pos_only(),
+      "float32 divergences of all pairs, and how many took the difference form.");
+}
+
+}  // namespace speakersdk

@@ -4,7 +4,7 @@
 
 #include <utility>
 
-#include "kernel.h"
+#include "kernels/kernel.h"
 
 namespace speakersdk {
 namespace {
@@ -54,7 +54,7 @@ inline Floats Load(const std::int8_t* values) {
   return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(bytes));
 }
 
-#include "kernel_vector.h"
+#include "kernels/vector.inc"
 
 }  // namespace
 

@@ -4,7 +4,7 @@
 
 #include <utility>
 
-#include "kernel.h"
+#include "kernels/kernel.h"
 
 namespace speakersdk {
 namespace {
@@ -38,7 +38,7 @@ inline Floats Load(const std::int8_t* values) {
   return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(bytes));
 }
 
-#include "kernel_vector.h"
+#include "kernels/vector.inc"
 
 }  // namespace
 

@@ -1,8 +1,8 @@
-#include "kernel.h"
-
 #include <array>
 #include <cstdlib>
 #include <stdexcept>
+
+#include "kernels/kernel.h"
 
 namespace speakersdk {
 namespace {

@@ -6,8 +6,8 @@
 // sets; kernel_avx2.cc, kernel_avx512.cc and kernel_neon.cc compile it with their own
 // options. No other file is compiled for more than the baseline of the architecture.
 
-#ifndef SPEAKERSDK_KERNEL_H_
-#define SPEAKERSDK_KERNEL_H_
+#ifndef SPEAKERSDK_KERNELS_KERNEL_H_
+#define SPEAKERSDK_KERNELS_KERNEL_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -143,4 +143,4 @@ const Kernel& ActiveKernel();
 
 }  // namespace speakersdk
 
-#endif  // SPEAKERSDK_KERNEL_H_
+#endif  // SPEAKERSDK_KERNELS_KERNEL_H_

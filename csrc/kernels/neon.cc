@@ -4,7 +4,7 @@
 
 #include <utility>
 
-#include "kernel.h"
+#include "kernels/kernel.h"
 
 namespace speakersdk {
 namespace {
@@ -47,7 +47,7 @@ inline Floats Load(const std::int8_t* values) {
   return reinterpret_cast<Floats>(vcvtq_f32_s32(vmovl_s16(vget_low_s16(wide))));
 }
 
-#include "kernel_vector.h"
+#include "kernels/vector.inc"
 
 }  // namespace
 

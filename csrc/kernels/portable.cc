@@ -5,7 +5,7 @@
 #include <cmath>
 #include <cstring>
 
-#include "kernel.h"
+#include "kernels/kernel.h"
 
 namespace speakersdk {
 namespace {

@@ -1,6 +1,6 @@
 // Every function of the kernel in use against the portable one, which is the oracle.
 
-#include "kernel.h"
+#include "kernels/kernel.h"
 
 #include <algorithm>
 #include <cmath>
@@ -14,7 +14,7 @@
 #include "gallery.h"
 #include "matrix_form.h"
 #include "symmetric_kl.h"
-#include "testing.h"
+#include "tests/testing.h"
 
 namespace speakersdk {
 namespace {

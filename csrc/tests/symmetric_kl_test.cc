@@ -11,7 +11,7 @@
 #include <random>
 #include <vector>
 
-#include "testing.h"
+#include "tests/testing.h"
 
 namespace speakersdk {
 namespace {

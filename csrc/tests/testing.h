@@ -1,14 +1,14 @@
 // What the C++ tests have in common: checks that go on after a failure, and which
 // kernel runs.
 
-#ifndef SPEAKERSDK_TESTING_H_
-#define SPEAKERSDK_TESTING_H_
+#ifndef SPEAKERSDK_TESTS_TESTING_H_
+#define SPEAKERSDK_TESTS_TESTING_H_
 
 #include <cstdio>
 #include <cstdlib>
 #include <stdexcept>
 
-#include "kernel.h"
+#include "kernels/kernel.h"
 
 namespace speakersdk {
 
@@ -38,4 +38,4 @@ inline bool KernelRuns() {
 
 }  // namespace speakersdk
 
-#endif  // SPEAKERSDK_TESTING_H_
+#endif  // SPEAKERSDK_TESTS_TESTING_H_

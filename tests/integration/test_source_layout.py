@@ -2,6 +2,7 @@
 
 import ast
 import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,8 @@ PACKAGES = {
     "export": REPOSITORY / "export" / "speakersdk_export",
 }
 MAXIMUM_LINES = 400
+MAXIMUM_FILES = 20  # source files of a folder
+CODE_SUFFIXES = {".py", ".pyi", ".cc", ".h", ".inc"}
 # Modules without a test file of their own, each with where its behaviour is tested instead.
 TESTED_ELSEWHERE = {
     "sdk/_public": "tests/integration/test_public_api.py",
@@ -37,8 +40,8 @@ SOLE_IMPORTERS = {
 # Folders of a person's machine, which must not stand in what others read.
 PERSONAL_PATH = re.compile(r"(?<![\w.~-])/(?:home|Users|root|work|tmp/[a-z]+/)\b[\w./-]*")
 TEXT_SUFFIXES = {
-    ".c", ".cc", ".cff", ".cmake", ".h", ".json", ".jsonl", ".md", ".py", ".pyi", ".sh", ".toml",
-    ".txt", ".yaml", ".yml", "",
+    ".c", ".cc", ".cff", ".cmake", ".h", ".inc", ".json", ".jsonl", ".md", ".py", ".pyi", ".sh",
+    ".toml", ".txt", ".yaml", ".yml", "",
 }  # fmt: skip
 CACHE_PREFIXES = ("__pycache__", ".ruff_cache", ".mypy_cache", ".pytest_cache")
 SOURCE_FOLDERS = (
@@ -116,13 +119,47 @@ def test_exceptions_still_exist() -> None:
 
 
 def test_no_source_file_is_too_long() -> None:
-    suffixes = {".py", ".pyi", ".cc", ".h"}
     lines = {
         label(path): len(path.read_text(encoding="utf-8").splitlines())
         for path in source_files()
-        if path.suffix in suffixes
+        if path.suffix in CODE_SUFFIXES
     }
     assert {name: count for name, count in lines.items() if count > MAXIMUM_LINES} == {}
+
+
+def test_no_folder_has_too_many_source_files() -> None:
+    """A folder is taken in at a glance; `__init__.py`, a docstring, does not count."""
+    folders = Counter(
+        label(path.parent)
+        for path in source_files()
+        if path.suffix in CODE_SUFFIXES and path.name != "__init__.py"
+    )
+    assert {name: count for name, count in folders.items() if count > MAXIMUM_FILES} == {}
+
+
+def test_rooms_of_benchmarks_are_flat_and_hold_every_file() -> None:
+    folder = REPOSITORY / "benchmarks"
+    outside = {path.name for path in folder.glob("*.py")} - {"__init__.py", "__main__.py"}
+    assert outside == set()
+    rooms = {path.parent for path in folder.rglob("*.py")} - {folder}
+    assert all(room.parent == folder and (room / "__init__.py").is_file() for room in rooms)
+
+
+def test_python_meets_the_kernels_in_the_bindings_alone() -> None:
+    users = [
+        path for path in (REPOSITORY / "csrc").rglob("*.*") if "pybind11" in path.read_text("utf-8")
+    ]
+    assert {label(path.parent) for path in users} == {"csrc/bindings"}
+    assert [path.name for path in users if not path.match("*_bindings.*")] == ["arguments.h"]
+
+
+def test_only_fragments_are_included_into_a_namespace() -> None:
+    """A header stands by itself; what does not is called `.inc`."""
+    inside = []
+    for path in (REPOSITORY / "csrc").rglob("*.*"):
+        _, _, body = path.read_text(encoding="utf-8").partition("\nnamespace ")
+        inside += re.findall(r'#include "(.+)"', body)
+    assert {Path(name).suffix for name in inside} <= {".inc"}
 
 
 def test_no_file_has_a_vague_name() -> None:

@@ -12,7 +12,7 @@ import pytest
 from speakersdk import scoring
 
 REPOSITORY = Path(__file__).parents[2]
-TESTS = ["test_scoring", "test_gallery", "test_gallery_rows", "test_mips"]
+TESTS = ["test_scoring", "gallery/test_gallery", "gallery/test_rows", "gallery/test_mips"]
 
 
 def run(kernel: str, *arguments: str) -> subprocess.CompletedProcess[str]:

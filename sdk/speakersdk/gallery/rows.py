@@ -28,7 +28,8 @@ STORAGES: Final[tuple[str, ...]] = get_args(Storage)
 # float32 errs by about 1e-6, the others by their rounding: docs/scoring.md has the measured recall.
 _CANDIDATES: Final = {"float32": (1, 8), "float16": (2, 32), "int8": (4, 64)}
 
-# Values this small allow the shorter exponential of the kernels (kDoublingRange of csrc/kernel.h).
+# Values this small allow the shorter exponential of the kernels: kDoublingRange of
+# csrc/kernels/kernel.h.
 _NARROW: Final = 4.0
 
 

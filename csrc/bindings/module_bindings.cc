@@ -1,0 +1,24 @@
+// The Python module speakersdk._native. Every check of what Python passes stands in
+// this folder; the kernels check nothing. Users call speakersdk.scoring and
+// speakersdk.gallery.gallery, which convert their inputs first.
+
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+
+#include <string>
+
+#include "bindings/gallery_bindings.h"
+#include "bindings/scoring_bindings.h"
+#include "kernels/kernel.h"
+
+PYBIND11_MODULE(_native, module, pybind11::mod_gil_not_used()) {
+  // Chooses the kernel; an unknown SPEAKERSDK_KERNEL fails here, as an ImportError.
+  const std::string kernel = speakersdk::ActiveKernel().name;
+  module.doc() = "Compiled kernels of speakersdk; use speakersdk.scoring and .gallery.";
+  module.def("kernel", [kernel] { return kernel; }, "Name of the kernel in use.");
+  module.def("available_kernels", &speakersdk::AvailableKernels,
+             "Names of the kernels that run on this processor, the fastest first.");
+  module.attr("__version__") = SPEAKERSDK_VERSION;
+  speakersdk::DefineScoring(module);
+  speakersdk::DefineGallery(module);
+}
