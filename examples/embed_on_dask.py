@@ -12,8 +12,9 @@ from pathlib import Path
 
 from distributed import Client, LocalCluster, as_completed
 
-from speakersdk.evaluation.bulk import EmbeddingJob, chunks, embed_chunk, read_recordings
+from speakersdk.evaluation.bulk import EmbeddingJob, chunks, embed_chunk
 from speakersdk.evaluation.embedding_table import join_tables, write_table
+from speakersdk.evaluation.segments import read_recordings
 from speakersdk.models import default_model_path
 
 
@@ -28,7 +29,7 @@ def main() -> int:
     parser.add_argument("--workers", type=int, default=1, help="without a scheduler")
     arguments = parser.parse_args()
     job = EmbeddingJob(model=arguments.model.resolve(), root=arguments.audio_root.resolve())
-    portions = chunks(read_recordings(arguments.list))
+    portions = chunks(read_recordings(arguments.list, arguments.audio_root))
     cluster = arguments.scheduler or LocalCluster(
         n_workers=arguments.workers, threads_per_worker=1, dashboard_address=None
     )

@@ -17,14 +17,8 @@ import torch
 from torch.nn import functional
 
 from speakersdk.arrays import Waveform
-from speakersdk.evaluation.trials import (
-    Piece,
-    Segment,
-    read_segments,
-    read_trials,
-    share_audio,
-    used_segments,
-)
+from speakersdk.evaluation.segments import Piece, Segment, read_segments, share_audio
+from speakersdk.evaluation.trials import read_trials, used_segments
 from speakersdk_training.data.corpus import Utterance, by_speaker, read_packs
 from speakersdk_training.evaluation.trial_audio import read_segment_audio
 from speakersdk_training.models import LogMel, papers_frontend
@@ -207,7 +201,7 @@ def synthetic_features(*, speakers: int, rng: np.random.Generator) -> Features:
 def _whole(utterance: Utterance, root: Path) -> Segment:
     """An utterance as a segment of one piece."""
     path = utterance.path.relative_to(root).as_posix()
-    piece = Piece(path, utterance.start, utterance.num_samples or 0)
+    piece = Piece(path, utterance.start, utterance.num_samples)
     return Segment(f"{path}:{utterance.start}", utterance.speaker, (piece,))
 
 

@@ -39,7 +39,7 @@ from speakersdk.arrays import Waveform
 from speakersdk.audio.waveform import SAMPLE_RATE_HZ
 from speakersdk.calibration.calibration import Calibration
 from speakersdk.encoder.load import SpeakerEncoder
-from speakersdk.evaluation.trials import Segment
+from speakersdk.evaluation.segments import Segment
 from speakersdk.metrics import cllr, eer, min_cllr
 from speakersdk_training.evaluation.trial_audio import read_segment_audio
 

@@ -18,14 +18,8 @@ from benchmarks.harness.speech_probability import speech_probability
 from speakersdk.audio.waveform import read_audio
 from speakersdk.encoder.load import Encoding, SpeakerEncoder, load_encoder
 from speakersdk.evaluation.encode_trials import score_trials
-from speakersdk.evaluation.trials import (
-    Segment,
-    Trial,
-    read_segments,
-    read_trials,
-    share_audio,
-    used_segments,
-)
+from speakersdk.evaluation.segments import Segment, read_segments, share_audio
+from speakersdk.evaluation.trials import Trial, read_trials, used_segments
 from speakersdk.metrics import bootstrap_interval, eer, min_dcf
 from speakersdk.models import default_model_path
 from speakersdk_training.data.speech_labels import load_labels

@@ -27,7 +27,8 @@ from torch import Tensor
 from benchmarks.accuracy.models import trials_of_one_file
 from benchmarks.harness.measure import REPOSITORY, Benchmark
 from benchmarks.peers import resemblyzer
-from speakersdk.evaluation.trials import read_segments, read_trials
+from speakersdk.evaluation.segments import read_segments
+from speakersdk.evaluation.trials import read_trials
 from speakersdk.metrics import bootstrap_interval, eer
 from speakersdk_training.checkpoint import load_encoder, read_checkpoint
 from speakersdk_training.compute.device import pick_device

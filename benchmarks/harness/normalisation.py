@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.harness.trial_pairs import Floats, Pairs, Side, read_length
-from speakersdk.evaluation.trials import Segment
+from speakersdk.evaluation.segments import Segment
 from speakersdk.scoring import symmetric_kl_matrix
 
 SIZE = 256

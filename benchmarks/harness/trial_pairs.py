@@ -19,7 +19,7 @@ from speakersdk.calibration.fit import balanced_weights, fit_calibration
 from speakersdk.encoder.interface import Encoding, SpeakerEncoder
 from speakersdk.encoder.load import load_encoder
 from speakersdk.evaluation.embedding_cache import EmbeddingCache
-from speakersdk.evaluation.trials import Segment, read_segments, share_audio
+from speakersdk.evaluation.segments import Segment, read_segments, share_audio
 from speakersdk.files import file_sha256
 from speakersdk.models import default_model_path
 from speakersdk.scoring import symmetric_kl_matrix

@@ -15,7 +15,7 @@ from benchmarks.harness.measure import Benchmark
 from speakersdk.audio.waveform import SAMPLE_RATE_HZ, read_audio
 from speakersdk.demo_clips import FOLDER
 from speakersdk.evaluation.bulk import EmbeddingJob, embed_recordings
-from speakersdk.evaluation.trials import Piece, Segment
+from speakersdk.evaluation.segments import Piece, Segment
 from speakersdk.models import default_model_path
 
 NUM_RECORDINGS = 768
@@ -33,8 +33,7 @@ def main() -> int:
     clips = sorted(FOLDER.glob("*.flac"))
     number = 24 if benchmark.smoke else NUM_RECORDINGS
     recordings = [
-        Segment(str(index), "", (Piece(clips[index % len(clips)].name, 0, 0),))
-        for index in range(number)
+        Segment(str(index), "", (Piece(clips[index % len(clips)].name),)) for index in range(number)
     ]
     audio_s = sum(len(read_audio(path)) for path in clips) / SAMPLE_RATE_HZ * number / len(clips)
     benchmark.record("recordings", number)

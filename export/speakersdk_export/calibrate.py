@@ -12,13 +12,8 @@ from speakersdk.calibration.calibration import Calibration
 from speakersdk.calibration.fit import balanced_weights, fit_calibration
 from speakersdk.encoder.load import SpeakerEncoder
 from speakersdk.evaluation.encode_trials import score_trials
-from speakersdk.evaluation.trials import (
-    Segment,
-    read_segments,
-    read_trials,
-    share_audio,
-    used_segments,
-)
+from speakersdk.evaluation.segments import Segment, read_segments, share_audio
+from speakersdk.evaluation.trials import read_trials, used_segments
 from speakersdk.metrics import eer
 from speakersdk_training.evaluation.trial_audio import read_segment_audio
 

@@ -27,7 +27,7 @@ from speakersdk.audio.waveform import SAMPLE_RATE_HZ
 from speakersdk.encoder.load import load_encoder
 from speakersdk.encoder.manifest import ModelManifest
 from speakersdk.errors import ConfigError
-from speakersdk.evaluation.trials import Piece, Segment
+from speakersdk.evaluation.segments import Piece, Segment
 from speakersdk.files import replacement
 from speakersdk.runtime.session import OnnxSession, open_session
 from speakersdk_export.calibrate import CalibrationTrials, ScoredList, calibrate, score_lists

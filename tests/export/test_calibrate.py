@@ -5,7 +5,7 @@ import pytest
 
 from speakersdk.encoder.load import load_encoder
 from speakersdk.errors import ConfigError
-from speakersdk.evaluation.trials import read_segments
+from speakersdk.evaluation.segments import read_segments
 from speakersdk.metrics import eer
 from speakersdk_export.calibrate import CalibrationTrials, calibrate, score_lists
 

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from speakersdk.evaluation.bulk import EmbeddingJob, embed_recordings, read_recordings
+from speakersdk.evaluation.bulk import EmbeddingJob, embed_recordings
 from speakersdk.evaluation.embedding_table import read_table
+from speakersdk.evaluation.segments import read_recordings
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "embed_on_dask.py"
 

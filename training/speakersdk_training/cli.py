@@ -213,7 +213,7 @@ def _trials(arguments: argparse.Namespace) -> int:
     import numpy as np
 
     from speakersdk_training.data.corpus import read_corpus
-    from speakersdk_training.evaluation.trial_lists import cut_segments, draw_trials, write_trials
+    from speakersdk_training.evaluation.trial_lists import cut_segments, draw_trials, write_lists
 
     utterances = [
         utterance
@@ -230,7 +230,7 @@ def _trials(arguments: argparse.Namespace) -> int:
             rng=rng,
         )
         name = f"{arguments.corpus}-{duration_s:g}s"
-        write_trials(arguments.output, name, segments, trials)
+        write_lists(arguments.output, name, segments, trials)
         num_target = sum(trial.is_target for trial in trials)
         print(
             f"{name}: {len(segments)} segments, {num_target} target and "

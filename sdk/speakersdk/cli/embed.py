@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from speakersdk.cli import arguments as shared
-from speakersdk.cli.output import print_json
+from speakersdk.cli.output import print_failures, print_json, progress
 from speakersdk.cli.parser import Subparsers
-from speakersdk.evaluation.bulk import EmbeddingJob, Progress, embed_recordings, read_recordings
+from speakersdk.evaluation.bulk import EmbeddingJob, embed_recordings
+from speakersdk.evaluation.segments import read_recordings
 from speakersdk.models import default_model_path
 
 
@@ -64,19 +62,18 @@ def run(arguments: argparse.Namespace) -> int:
         device=arguments.device,
         batch=arguments.batch,
     )
-    recordings = read_recordings(arguments.manifest)
+    recordings = read_recordings(arguments.manifest, arguments.audio_root)
     start = time.perf_counter()
-    with _progress() as progress:
+    with progress("embedded") as report:
         table, failures = embed_recordings(
             recordings,
             arguments.output,
             job,
             num_processes=arguments.workers,
-            progress=progress,
+            progress=report,
         )
     seconds = time.perf_counter() - start
-    for failure in failures:
-        print(f"{failure.name}: {failure.reason}", file=sys.stderr)
+    print_failures(failures)
     audio_s = float(table.duration_s.sum())
     if arguments.json:
         print_json(
@@ -97,25 +94,3 @@ def run(arguments: argparse.Namespace) -> int:
             f"{seconds:.1f} s, {len(failures)} failed"
         )
     return 1 if failures else 0
-
-
-@contextmanager
-def _progress() -> Iterator[Progress]:
-    """A bar on a terminal's stderr; elsewhere a line every ten seconds."""
-    if not sys.stderr.isatty():
-        last = time.monotonic()
-
-        def report(done: int, failed: int, total: int) -> None:
-            nonlocal last
-            if time.monotonic() - last >= 10:
-                last = time.monotonic()
-                print(f"{done} of {total} embedded, {failed} failed", file=sys.stderr)
-
-        yield report
-        return
-    from rich.console import Console
-    from rich.progress import Progress as Bar
-
-    with Bar(console=Console(stderr=True)) as bar:
-        task = bar.add_task("embedding", total=None)
-        yield lambda done, failed, total: bar.update(task, completed=done + failed, total=total)

@@ -4,29 +4,27 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
-from speakersdk.calibration.calibration import Calibration
 from speakersdk.cli import arguments as shared
-from speakersdk.cli.output import print_json, print_table
+from speakersdk.cli.output import print_failures, print_json, print_table, progress
 from speakersdk.cli.parser import Subparsers
-from speakersdk.errors import ConfigError
-from speakersdk.evaluation.encode_trials import EncodingJob, Progress, encode_segments, score_trials
+from speakersdk.errors import ConfigError, InvalidAudioError
+from speakersdk.evaluation.encode_trials import EncodingJob, JudgedTrials, judge_trials
 from speakersdk.evaluation.plots import draw_plots
 from speakersdk.evaluation.report import Figures, ScoredTrials, evaluate, evaluate_conditions
-from speakersdk.evaluation.trial_forms import (
-    ListedTrial,
-    read_listed_trials,
-    read_scores,
+from speakersdk.evaluation.segments import Segment, read_segments, share_audio
+from speakersdk.evaluation.trials import (
+    Trial,
     read_speakers,
+    read_trials,
+    ready_scores,
+    used_segments,
 )
-from speakersdk.evaluation.trials import Piece, Segment, read_segments, share_audio, used_segments
 from speakersdk.models import default_model_path
 
 
@@ -100,32 +98,26 @@ def run(arguments: argparse.Namespace) -> int:
     """Evaluate and report."""
     if arguments.jobs < 1 or arguments.repeats < 0:
         raise ConfigError("expected --jobs of at least 1 and --repeats of at least 0")
-    listed = [trial for path in arguments.trials for trial in read_listed_trials(path)]
+    listed = [trial for path in arguments.trials for trial in read_trials(path)]
     known = _known_segments(arguments)
     total = len(listed)
     if known and not arguments.keep_shared_audio:
-        used_segments((entry.trial for entry in listed), known)  # refuses unknown names
+        used_segments(listed, known)  # refuses unknown names
         listed = [
-            entry
-            for entry in listed
-            if not share_audio(known[entry.trial.enroll], known[entry.trial.probe])
+            trial for trial in listed if not share_audio(known[trial.enroll], known[trial.probe])
         ]
     num_shared = total - len(listed)
-    listed, scores, are_llrs = _scored(arguments, listed, known)
-    trials = ScoredTrials(
-        scores=scores,
-        labels=np.array([entry.trial.is_target for entry in listed], dtype=np.bool_),
-        are_llrs=are_llrs,
-        speakers=_speakers(arguments, listed, known),
-        conditions=_conditions(arguments.conditions, listed),
-    )
-    if not trials.labels.any() or trials.labels.all():
-        raise ConfigError(
-            f"expected target and nontarget trials, got {trials.labels.sum()} and "
-            f"{(~trials.labels).sum()} that can be scored"
+    judged = _judged(arguments, listed, known)
+    if judged.failures and not judged.trials:
+        first = judged.failures[0]
+        raise InvalidAudioError(
+            f"expected trials that can be judged, got none: {len(judged.failures)} recordings "
+            f"could not be read, the first: {first.name}: {first.reason}"
         )
+    print_failures(judged.failures)
+    trials = _scored_trials(arguments, judged, known)
     counts = {
-        "without_answer": total - num_shared - len(listed),
+        "without_answer": total - num_shared - len(judged.trials),
         "shared_audio_left_out": num_shared,
     }
     figures = evaluate(trials, repeats=arguments.repeats, rng=np.random.default_rng(1))
@@ -138,15 +130,16 @@ def run(arguments: argparse.Namespace) -> int:
             arguments.plots,
             trials.scores,
             trials.labels,
-            are_llrs=are_llrs,
+            are_llrs=trials.are_llrs,
             suffix=arguments.plot_format,
         )
-    evidence = "llr" if are_llrs else "score"
+    evidence = "llr" if trials.are_llrs else "score"
     if arguments.json:
         print_json(
             {
                 "evidence": evidence,
                 **counts,
+                "failed": [asdict(failure) for failure in judged.failures],
                 **asdict(figures),
                 "conditions": {
                     name: {
@@ -162,7 +155,26 @@ def run(arguments: argparse.Namespace) -> int:
         _print_figures(figures, by_condition, evidence=evidence, counts=counts)
         for path in plots:
             print(f"wrote {path}", file=sys.stderr)
-    return 0
+    return 1 if judged.failures else 0
+
+
+def _scored_trials(
+    arguments: argparse.Namespace, judged: JudgedTrials, known: dict[str, Segment]
+) -> ScoredTrials:
+    """What figures are made of."""
+    trials = ScoredTrials(
+        scores=judged.scores,
+        labels=np.array([trial.is_target for trial in judged.trials], dtype=np.bool_),
+        are_llrs=judged.are_llrs,
+        speakers=_speakers(arguments, judged.trials, known),
+        conditions=_conditions(arguments.conditions, judged.trials),
+    )
+    if not trials.labels.any() or trials.labels.all():
+        raise ConfigError(
+            f"expected target and nontarget trials, got {trials.labels.sum()} and "
+            f"{(~trials.labels).sum()} that can be scored"
+        )
+    return trials
 
 
 def _known_segments(arguments: argparse.Namespace) -> dict[str, Segment]:
@@ -172,76 +184,31 @@ def _known_segments(arguments: argparse.Namespace) -> dict[str, Segment]:
     return known
 
 
-def _scored(
-    arguments: argparse.Namespace, listed: list[ListedTrial], known: dict[str, Segment]
-) -> tuple[list[ListedTrial], npt.NDArray[np.float64], bool]:
-    """The trials that have a score, their scores, and whether these are llrs."""
+def _judged(
+    arguments: argparse.Namespace, listed: list[Trial], known: dict[str, Segment]
+) -> JudgedTrials:
+    """The trials by ready scores, or by a model."""
     if arguments.scores:
-        ready = read_scores(arguments.scores)
-        missing = [
-            entry.trial for entry in listed if (entry.trial.enroll, entry.trial.probe) not in ready
-        ]
-        if missing:
-            raise ConfigError(
-                f"{len(missing)} trials have no score, first {missing[0].enroll} {missing[0].probe}"
-            )
-        values = [ready[entry.trial.enroll, entry.trial.probe] for entry in listed]
-        return listed, np.array(values, dtype=np.float64), arguments.llr
-    model = Path(arguments.model) if arguments.model else default_model_path()
+        return JudgedTrials(
+            trials=listed,
+            scores=ready_scores(listed, arguments.scores),
+            are_llrs=arguments.llr,
+            failures=[],
+        )
     verifier = shared.open_verifier(arguments)  # refuses a file that is no model, in this process
-    calibration = None if arguments.raw else verifier.manifest.calibration
-    names = dict.fromkeys(
-        name for entry in listed for name in (entry.trial.enroll, entry.trial.probe)
-    )
-    # A name that is no segment is a path; a slice ends with the file, whatever it asks for.
-    segments = [
-        known.get(name) or Segment(name, name, (Piece(name, 0, sys.maxsize),)) for name in names
-    ]
     job = EncodingJob(
-        model=model,
+        model=Path(arguments.model) if arguments.model else default_model_path(),
         root=arguments.audio_root,
         cache=arguments.cache,
         num_processes=arguments.jobs,
     )
-    with _progress_bar() as progress:
-        encodings = encode_segments(segments, job, progress=progress)
-    minimum_s = calibration.minimum_speech_s if calibration else 0.0
-    heard = {
-        name: encoding
-        for name, encoding in encodings.items()
-        if encoding is not None and encoding.speech_s > 0 and encoding.speech_s >= minimum_s
-    }
-    answered = [
-        entry for entry in listed if entry.trial.enroll in heard and entry.trial.probe in heard
-    ]
-    scores = score_trials(
-        [entry.trial for entry in answered],
-        {name: encoding.embedding for name, encoding in heard.items()},
-    )
-    if calibration is None:
-        return answered, scores, False
-    speech_s = [
-        (heard[entry.trial.enroll].speech_s, heard[entry.trial.probe].speech_s)
-        for entry in answered
-    ]
-    return answered, _llrs(calibration, scores, speech_s), True
-
-
-def _llrs(
-    calibration: Calibration,
-    scores: npt.NDArray[np.float64],
-    speech_s: Sequence[tuple[float, float]],
-) -> npt.NDArray[np.float64]:
-    return np.array(
-        [
-            calibration.llr(score, enrolled_speech_s=enrolled_s, probe_speech_s=probe_s)
-            for score, (enrolled_s, probe_s) in zip(scores.tolist(), speech_s, strict=True)
-        ]
-    )
+    calibration = None if arguments.raw else verifier.manifest.calibration
+    with progress("encoded") as report:
+        return judge_trials(listed, known, job, calibration, progress=report)
 
 
 def _speakers(
-    arguments: argparse.Namespace, listed: list[ListedTrial], known: dict[str, Segment]
+    arguments: argparse.Namespace, listed: list[Trial], known: dict[str, Segment]
 ) -> tuple[list[str], list[str]] | None:
     """The speaker of each side of each trial; None if that of any is unknown."""
     given = read_speakers(arguments.speakers) if arguments.speakers else {}
@@ -253,17 +220,17 @@ def _speakers(
             return known[name].speaker
         return name.split("/", 1)[0] if "/" in name and not given else None
 
-    sides = [(speaker(entry.trial.enroll), speaker(entry.trial.probe)) for entry in listed]
+    sides = [(speaker(trial.enroll), speaker(trial.probe)) for trial in listed]
     enrolled = [one for one, _ in sides if one is not None]
     probes = [other for _, other in sides if other is not None]
     return (enrolled, probes) if len(enrolled) == len(probes) == len(listed) else None
 
 
-def _conditions(names: Sequence[str], listed: list[ListedTrial]) -> dict[str, list[str]]:
-    columns = min((len(entry.conditions) for entry in listed), default=0)
+def _conditions(names: Sequence[str], listed: list[Trial]) -> dict[str, list[str]]:
+    columns = min((len(trial.conditions) for trial in listed), default=0)
     if len(names) > columns:
         raise ConfigError(f"expected {len(names)} columns of conditions, got {columns}")
-    return {name: [entry.conditions[place] for entry in listed] for place, name in enumerate(names)}
+    return {name: [trial.conditions[place] for trial in listed] for place, name in enumerate(names)}
 
 
 def _print_figures(
@@ -303,17 +270,3 @@ def _cell(name: str, figures: Figures) -> str:
         return value
     low, high = figures.intervals[name]
     return f"{value} [{text(low)}, {text(high)}]"
-
-
-@contextmanager
-def _progress_bar() -> Iterator[Progress | None]:
-    """A bar on a terminal's stderr; none elsewhere."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import Progress as Bar
-
-    with Bar(console=Console(stderr=True)) as bar:
-        task = bar.add_task("encoding", total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -8,40 +8,27 @@ the place of the processes here (docs/bulk-embedding.md).
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import shutil
-import signal
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from functools import lru_cache
-from itertools import islice
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
 
 from speakersdk.arrays import Waveform
-from speakersdk.audio.waveform import read_audio
 from speakersdk.encoder.batch import encode_batch
-from speakersdk.encoder.interface import check_duration, check_waveform
+from speakersdk.encoder.interface import Encoding, check_duration, check_waveform
 from speakersdk.encoder.load import SpeakerEncoder, load_encoder
-from speakersdk.errors import (
-    AudioError,
-    ConfigError,
-    InferenceError,
-    InvalidAudioError,
-    UnreadableAudioError,
-)
+from speakersdk.errors import ConfigError, InferenceError, InvalidAudioError, UnreadableAudioError
 from speakersdk.evaluation.embedding_table import (
     EmbeddingTable,
     check_suffix,
     join_tables,
-    read_table,
     write_table,
 )
-from speakersdk.evaluation.trials import Piece, Segment, read_segments
+from speakersdk.evaluation.parts import Parts
+from speakersdk.evaluation.pool import run_tasks
+from speakersdk.evaluation.segments import Failure, Segment, SegmentReader
 
 # Done, failed, of how many.
 Progress = Callable[[int, int, int], None]
@@ -78,48 +65,11 @@ class EmbeddingJob:
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
-    """A recording without an embedding, and why."""
-
-    name: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
 class ChunkResult:
     """What became of a chunk; `table` is None where every recording failed."""
 
     table: EmbeddingTable | None
     failures: tuple[Failure, ...]
-
-
-def read_recordings(path: Path) -> list[Segment]:
-    """Read a list of recordings.
-
-    A ``.jsonl`` file holds segments (`speakersdk.evaluation.trials.read_segments`); any other file
-    a recording a line, ``path`` or, as Kaldi's wav.scp, ``name path``.
-
-    Raises:
-        ConfigError: no such file, an empty or malformed one, or two recordings of one name.
-    """
-    if path.suffix == ".jsonl":
-        recordings = list(read_segments(path).values())
-    elif not path.is_file():
-        raise ConfigError(f"expected a list of recordings at {path}, found none")
-    else:
-        lines = [line.split(maxsplit=1) for line in path.read_text(encoding="utf-8").splitlines()]
-        recordings = [
-            Segment(fields[0], "", (Piece(fields[-1].strip(), 0, 0),)) for fields in lines if fields
-        ]
-    if not recordings:
-        raise ConfigError(f"expected recordings in {path}, got an empty list")
-    names = {recording.name for recording in recordings}
-    if len(names) < len(recordings):
-        raise ConfigError(
-            f"expected a name of its own for each recording in {path}, got {len(recordings)} "
-            f"recordings of {len(names)} names"
-        )
-    return recordings
 
 
 def chunks(recordings: Sequence[Segment]) -> list[list[Segment]]:
@@ -134,38 +84,25 @@ def embed_chunk(chunk: Sequence[Segment], job: EmbeddingJob) -> ChunkResult:
         ModelError, ConfigError, MissingDependencyError: the model cannot be used.
     """
     encoder = _encoder(job.model, job.device)
+    reader = SegmentReader(job.root)
     failures: list[Failure] = []
     tables: list[EmbeddingTable] = []
-    files: dict[str, Waveform] = {}
     for first in range(0, len(chunk), job.batch_size):
-        names, sources, waveforms = [], [], []
+        heard = []
         for recording in chunk[first : first + job.batch_size]:
             try:
-                sources.append(source(recording, job.root))
-                waveforms.append(_read(recording, job.root, files, encoder))
-                names.append(recording.name)
-            except AudioError as error:
-                del sources[len(names) :]
-                failures.append(Failure(recording.name, str(error)))
-        encodings = encode_batch(encoder, waveforms)
-        heard = [index for index, encoding in enumerate(encodings) if encoding.speech_s > 0]
-        failures += [
-            Failure(name, f"no speech found in {encoding.duration_s:.1f} s of audio")
-            for name, encoding in zip(names, encodings, strict=True)
-            if encoding.speech_s == 0
-        ]
-        if heard:
-            tables.append(
-                EmbeddingTable(
-                    names=tuple(names[index] for index in heard),
-                    sources=tuple(sources[index] for index in heard),
-                    embeddings=np.stack([encodings[index].embedding for index in heard]),
-                    speech_s=np.array([encodings[index].speech_s for index in heard]),
-                    duration_s=np.array([encodings[index].duration_s for index in heard]),
-                    model_name=encoder.manifest.name,
-                    model_sha256=encoder.manifest.weights_sha256,
-                )
-            )
+                heard.append(_hear(recording, reader, encoder))
+            except Exception as error:  # whatever it is, it is about this recording
+                failures.append(Failure.of(recording.name, error))
+        rows = []
+        for one, encoding in _encoded(encoder, heard, failures):
+            if encoding.speech_s > 0:
+                rows.append((one, encoding))
+            else:
+                reason = f"no speech found in {encoding.duration_s:.1f} s of audio"
+                failures.append(Failure(one.name, reason))
+        if rows:
+            tables.append(_table(encoder, rows))
     return ChunkResult(join_tables(tables) if tables else None, tuple(failures))
 
 
@@ -194,7 +131,7 @@ def embed_recordings(
         a call that only had to finish.
 
     Raises:
-        ConfigError: the file exists, or parts of another model do.
+        ConfigError: the file exists, or parts of another model do, or a damaged part.
         AudioError: not a single recording could be embedded.
         ModelError, MissingDependencyError: the model, or the file format, cannot be used, or a
             process died.
@@ -205,141 +142,86 @@ def embed_recordings(
     if output.exists():
         raise ConfigError(f"expected no file at {output}, got one; remove it, or name another")
     manifest = _encoder(job.model, job.device).manifest  # refuses a bad model in this process
-    folder = output.with_name(f"{output.name}.parts")
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    parts = [read_table(path) for path in sorted(folder.glob("*.npz"))]
-    if others := {part.model_sha256 for part in parts} - {manifest.weights_sha256}:
-        raise ConfigError(
-            f"expected parts of model {manifest.weights_sha256[:12]} in {folder}, got those of "
-            f"{min(others)[:12]}; remove the folder, or use that model"
-        )
-    wanted = {one.name: _source_or_none(one, job.root) for one in recordings}
-    kept = {
-        name
-        for part in parts
-        for name, made_from in zip(part.names, part.sources, strict=True)
-        if wanted.get(name) == made_from
-    }
+    parts = Parts(output, manifest)
+    wanted = _sources(recordings, job.root)
+    kept = parts.kept(wanted)
     open_ones = [one for one in recordings if one.name not in kept]
-    failures: list[Failure] = []
-    done = len(recordings) - len(open_ones)
-    number = len(list(folder.glob("*.npz")))
-    for result in _results(chunks(open_ones), job, num_processes):
+    num_done, failures = len(kept), list[Failure]()
+    for result in run_tasks(
+        partial(embed_chunk, job=job), chunks(open_ones), num_processes=num_processes
+    ):
         if result.table is not None:
-            write_table(folder / f"{number:06d}.npz", result.table)
-            number += 1
-            parts.append(result.table)
-            done += len(result.table)
+            parts.add(result.table)
+            num_done += len(result.table)
         failures += result.failures
         if progress is not None:
-            progress(done, len(failures), len(recordings))
-    if not done:
-        shutil.rmtree(folder)  # parts of files that have changed since, if any
+            progress(num_done, len(failures), len(recordings))
+    if not num_done:
+        parts.remove()  # of files that have changed since, if any
         raise InvalidAudioError(
             f"expected recordings with speech, got none among {len(recordings)}; the first: "
             f"{failures[0].name}: {failures[0].reason}"
         )
-    table = _in_order(join_tables(parts), wanted)
+    table = parts.joined(wanted)
     write_table(output, table)
-    shutil.rmtree(folder)
+    parts.remove()
     return table, failures
 
 
-def source(recording: Segment, root: Path) -> str:
-    """What a recording is made from: another file, piece, size or time makes another source.
+@dataclass(frozen=True, slots=True)
+class _Heard:
+    """A recording that was read."""
 
-    Raises:
-        UnreadableAudioError: a file is not there.
-    """
-    parts = []
-    for piece in recording.pieces:
-        path = root / piece.path
-        try:
-            status = path.stat()
-        except OSError as error:
-            raise UnreadableAudioError(os.fspath(path), error.strerror or str(error)) from error
-        parts.append(
-            f"{piece.path} {piece.start}+{piece.num_samples} {status.st_size} {status.st_mtime_ns}"
-        )
-    return "; ".join(parts)
+    name: str
+    source: str
+    samples: Waveform
 
 
-def _source_or_none(recording: Segment, root: Path) -> str | None:
-    try:
-        return source(recording, root)
-    except UnreadableAudioError:
-        return None  # `embed_chunk` reports it
-
-
-def _read(
-    recording: Segment, root: Path, files: dict[str, Waveform], encoder: SpeakerEncoder
-) -> Waveform:
-    """The samples of a recording; the last file decoded is kept, for pieces of one pack."""
-    parts = []
-    for piece in recording.pieces:
-        if piece.path not in files:
-            files.clear()
-            files[piece.path] = read_audio(root / piece.path)
-        stop = piece.start + piece.num_samples if piece.num_samples else None
-        parts.append(files[piece.path][piece.start : stop])
-    samples = check_waveform(np.concatenate(parts))
+def _hear(recording: Segment, reader: SegmentReader, encoder: SpeakerEncoder) -> _Heard:
+    source = reader.source(recording)
+    samples = check_waveform(reader.read(recording))
     check_duration(encoder.manifest, len(samples) / encoder.manifest.frontend.sample_rate_hz)
-    return samples
+    return _Heard(recording.name, source, samples)
 
 
-def _in_order(table: EmbeddingTable, wanted: dict[str, str | None]) -> EmbeddingTable:
-    """The rows of the wanted names and sources, in that order."""
-    pairs = zip(table.names, table.sources, strict=True)
-    rows: dict[tuple[str, str | None], int] = {pair: row for row, pair in enumerate(pairs)}
-    order = [rows[item] for item in wanted.items() if item in rows]
-    return EmbeddingTable(
-        names=tuple(table.names[row] for row in order),
-        sources=tuple(table.sources[row] for row in order),
-        embeddings=table.embeddings[order],
-        speech_s=table.speech_s[order],
-        duration_s=table.duration_s[order],
-        model_name=table.model_name,
-        model_sha256=table.model_sha256,
-    )
-
-
-def _results(
-    portions: list[list[Segment]], job: EmbeddingJob, num_processes: int
-) -> Iterator[ChunkResult]:
-    if num_processes == 1:
-        yield from (embed_chunk(portion, job) for portion in portions)
-        return
-    # spawn: a forked onnxruntime would inherit locks and threads that are not there.
-    pool = ProcessPoolExecutor(
-        num_processes,
-        mp_context=multiprocessing.get_context("spawn"),
-        initializer=_ignore_interrupt,
-    )
-    remaining = iter(portions)
+def _encoded(
+    encoder: SpeakerEncoder, heard: Sequence[_Heard], failures: list[Failure]
+) -> Iterator[tuple[_Heard, Encoding]]:
+    """Encodings of a batch; where it fails as a whole, each recording is tried by itself."""
     try:
-        running: set[Future[ChunkResult]] = {
-            pool.submit(embed_chunk, portion, job)
-            for portion in islice(remaining, 2 * num_processes)
-        }
-        while running:
-            finished, running = wait(running, return_when=FIRST_COMPLETED)
-            for future in finished:
-                running |= {
-                    pool.submit(embed_chunk, portion, job) for portion in islice(remaining, 1)
-                }
-                yield future.result()
-    except BrokenProcessPool as error:
-        raise InferenceError(
-            "a worker process died, perhaps for lack of memory; what is done is kept, run it again "
-            "with fewer workers"
-        ) from error
-    finally:
-        pool.shutdown(cancel_futures=True)
+        encodings = encode_batch(encoder, [one.samples for one in heard])
+    except (InferenceError, MemoryError) as error:
+        if len(heard) == 1:
+            failures.append(Failure.of(heard[0].name, error))
+            return
+        for one in heard:
+            yield from _encoded(encoder, [one], failures)
+        return
+    yield from zip(heard, encodings, strict=True)
 
 
-def _ignore_interrupt() -> None:
-    """The parent process ends the pool on Ctrl+C; a traceback from each worker says nothing."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _table(encoder: SpeakerEncoder, rows: Sequence[tuple[_Heard, Encoding]]) -> EmbeddingTable:
+    return EmbeddingTable(
+        names=tuple(one.name for one, _ in rows),
+        sources=tuple(one.source for one, _ in rows),
+        embeddings=np.stack([encoding.embedding for _, encoding in rows]),
+        speech_s=np.array([encoding.speech_s for _, encoding in rows]),
+        duration_s=np.array([encoding.duration_s for _, encoding in rows]),
+        model_name=encoder.manifest.name,
+        model_sha256=encoder.manifest.weights_sha256,
+    )
+
+
+def _sources(recordings: Sequence[Segment], root: Path) -> dict[str, str | None]:
+    """What each recording is made from; None if it is not there, which `embed_chunk` reports."""
+    reader = SegmentReader(root)
+    sources: dict[str, str | None] = {}
+    for recording in recordings:
+        try:
+            sources[recording.name] = reader.source(recording)
+        except UnreadableAudioError:
+            sources[recording.name] = None
+    return sources
 
 
 @lru_cache(maxsize=1)

@@ -28,7 +28,7 @@ class EmbeddingCache:
         self._folder = folder / model_sha256[:16]
         self._model_sha256 = model_sha256
 
-    def key(self, parts: Iterable[tuple[str, int, int]]) -> str:
+    def key(self, parts: Iterable[tuple[str, int, int | None]]) -> str:
         """Name of a recording: hash of the model and of (file hash, start, length) of its parts."""
         return hashlib.sha256(repr((self._model_sha256, list(parts))).encode()).hexdigest()
 

@@ -5,11 +5,13 @@ Embeddings identify people: files are readable by their owner alone, and appear 
 
 from __future__ import annotations
 
+import struct
+import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
-from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +19,21 @@ import numpy.typing as npt
 from speakersdk.errors import ConfigError, MissingDependencyError
 from speakersdk.files import replacement
 
+# What zipfile, NumPy and pyarrow raise at files that are cut or not of their kind.
+_DAMAGED: Final = (
+    KeyError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    OSError,
+    EOFError,
+    MemoryError,
+    OverflowError,
+    NotImplementedError,
+    zipfile.BadZipFile,
+    struct.error,
+    zlib.error,
+)
 SUFFIXES: Final = (".npz", ".parquet")
 
 
@@ -42,6 +59,18 @@ class EmbeddingTable:
 
     def __len__(self) -> int:
         return len(self.names)
+
+    def take(self, rows: Sequence[int]) -> EmbeddingTable:
+        """The rows of these numbers, in that order."""
+        return EmbeddingTable(
+            names=tuple(self.names[row] for row in rows),
+            sources=tuple(self.sources[row] for row in rows),
+            embeddings=self.embeddings[rows],
+            speech_s=self.speech_s[rows],
+            duration_s=self.duration_s[rows],
+            model_name=self.model_name,
+            model_sha256=self.model_sha256,
+        )
 
 
 def join_tables(tables: Sequence[EmbeddingTable]) -> EmbeddingTable:
@@ -106,12 +135,33 @@ def read_table(path: Path) -> EmbeddingTable:
     if not path.is_file():
         raise ConfigError(f"expected embeddings at {path}, found no file")
     try:
-        return _read_parquet(path) if path.suffix == ".parquet" else _read_npz(path)
-    except (KeyError, ValueError, OSError, EOFError, BadZipFile) as error:
-        raise ConfigError(f"expected embeddings in {path}, got: {error}") from error
+        table = _read_parquet(path) if path.suffix == ".parquet" else _read_npz(path)
+        _check(table)
+    except _DAMAGED as error:
+        what = str(error) or type(error).__name__
+        raise ConfigError(f"expected embeddings in {path}, got: {what}") from error
+    return table
+
+
+def _check(table: EmbeddingTable) -> None:
+    """Raise ValueError unless every array has a row for each name."""
+    rows = len(table)
+    if table.embeddings.ndim != 2 or table.embeddings.dtype != np.float32:
+        raise ValueError(f"embeddings of {table.embeddings.dtype} {table.embeddings.shape}")
+    counts = {
+        len(table.sources),
+        len(table.embeddings),
+        *(values.size for values in (table.speech_s, table.duration_s)),
+    }
+    if counts != {rows}:
+        raise ValueError(f"{rows} names with {min(counts)} to {max(counts)} rows")
 
 
 def _read_npz(path: Path) -> EmbeddingTable:
+    with zipfile.ZipFile(path) as archive:
+        # `write_table` stores arrays as they are: what is packed may unpack to any size.
+        if any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.infolist()):
+            raise ValueError("compressed arrays")
     with path.open("rb") as file, np.load(file) as content:
         return EmbeddingTable(
             names=tuple(content["names"].tolist()),

@@ -1,28 +1,28 @@
-"""Encodings of all recordings that trials name: each file decoded once, several processes."""
+"""Trials judged by a model: each file decoded once, several processes, embeddings kept if asked."""
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from speakersdk.arrays import Waveform
-from speakersdk.audio.waveform import read_audio
+from speakersdk.calibration.calibration import Calibration
 from speakersdk.encoder.interface import Encoding
 from speakersdk.encoder.load import SpeakerEncoder, load_encoder
-from speakersdk.errors import AudioError, AudioTooShortError, UnreadableAudioError
+from speakersdk.errors import AudioTooShortError
 from speakersdk.evaluation.embedding_cache import EmbeddingCache
-from speakersdk.evaluation.trials import Segment, Trial
+from speakersdk.evaluation.pool import run_tasks
+from speakersdk.evaluation.segments import Failure, Piece, Segment, SegmentReader
+from speakersdk.evaluation.trials import Trial
 from speakersdk.files import file_sha256
 from speakersdk.scoring import symmetric_kl_to_many
 
-Progress = Callable[[int, int], None]
+# Done, failed, of how many.
+Progress = Callable[[int, int, int], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,33 +42,106 @@ class EncodingJob:
     num_processes: int = 1
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgedTrials:
+    """Trials that a model could judge.
+
+    Attributes:
+        trials: those with speech enough on both sides.
+        scores: (N,) -J, or llrs.
+        are_llrs: which of the two.
+        failures: recordings that could not be read; no trial of theirs is judged.
+    """
+
+    trials: list[Trial]
+    scores: npt.NDArray[np.float64]
+    are_llrs: bool
+    failures: list[Failure]
+
+
+def judge_trials(
+    trials: Sequence[Trial],
+    segments: Mapping[str, Segment],
+    job: EncodingJob,
+    calibration: Calibration | None,
+    *,
+    progress: Progress | None = None,
+) -> JudgedTrials:
+    """Score trials, and calibrate the scores.
+
+    Args:
+        trials: whose names are those of segments, or paths.
+        segments: by name.
+        job: with what to encode, from where.
+        calibration: of the model; None = scores are wanted.
+        progress: as in `encode_segments`.
+
+    Raises:
+        ConfigError, ModelError: as `encode_segments`.
+    """
+    names = dict.fromkeys(name for trial in trials for name in (trial.enroll, trial.probe))
+    encodings, failures = encode_segments(
+        [segments.get(name) or Segment(name, name, (Piece(name),)) for name in names],
+        job,
+        progress=progress,
+    )
+    minimum_s = calibration.minimum_speech_s if calibration else 0.0
+    heard = {
+        name: encoding
+        for name, encoding in encodings.items()
+        if encoding is not None and encoding.speech_s > 0 and encoding.speech_s >= minimum_s
+    }
+    judged = [trial for trial in trials if trial.enroll in heard and trial.probe in heard]
+    scores = score_trials(judged, {name: one.embedding for name, one in heard.items()})
+    if calibration is not None:
+        scores = np.array(
+            [
+                calibration.llr(
+                    score,
+                    enrolled_speech_s=heard[trial.enroll].speech_s,
+                    probe_speech_s=heard[trial.probe].speech_s,
+                )
+                for trial, score in zip(judged, scores.tolist(), strict=True)
+            ],
+            dtype=np.float64,
+        )
+    return JudgedTrials(
+        trials=judged, scores=scores, are_llrs=calibration is not None, failures=failures
+    )
+
+
 def encode_segments(
     segments: Sequence[Segment], job: EncodingJob, *, progress: Progress | None = None
-) -> dict[str, Encoding | None]:
-    """Encode recordings.
+) -> tuple[dict[str, Encoding | None], list[Failure]]:
+    """Encode recordings; one that cannot be read stops nothing.
 
     Args:
         segments: what to encode.
         job: with what, from where.
-        progress: called with how many are done, and of how many.
+        progress: called after the segments of each group of files.
 
     Returns:
-        name -> encoding; None where the audio is too short for the model.
+        name -> encoding, None where the audio is too short for the model; and what failed.
 
     Raises:
-        AudioError: a file is missing or cannot be read.
-        ModelError: the model cannot be used.
+        ConfigError: less than one process.
+        ModelError: the model cannot be used, or a process died.
     """
     by_files: dict[tuple[str, ...], list[Segment]] = {}
     for segment in segments:
         files = tuple(sorted({piece.path for piece in segment.pieces}))
         by_files.setdefault(files, []).append(segment)
     encodings: dict[str, Encoding | None] = {}
-    for part in _encoded(list(by_files.values()), job):
-        encodings.update(part)
+    failures: list[Failure] = []
+    for part, failed in run_tasks(
+        partial(_encode, job=job), list(by_files.values()), num_processes=job.num_processes
+    ):
+        encodings |= part
+        failures += failed
         if progress is not None:
-            progress(len(encodings), len(segments))
-    return encodings
+            progress(len(encodings), len(failures), len(segments))
+    order = [segment.name for segment in segments if segment.name in encodings]
+    return {name: encodings[name] for name in order}, failures
 
 
 def score_trials(
@@ -85,79 +158,57 @@ def score_trials(
     return scores
 
 
-def _encoded(groups: list[list[Segment]], job: EncodingJob) -> Iterator[dict[str, Encoding | None]]:
-    if job.num_processes <= 1:
-        worker = _Worker(job)
-        yield from map(worker.encode, groups)
-        return
-    # spawn: a forked onnxruntime would inherit locks and threads that are not there.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(
-        job.num_processes, mp_context=context, initializer=_start, initargs=(job,)
-    ) as pool:
-        yield from pool.map(_encode, groups)
-
-
-class _Worker:
-    """What one process holds: the encoder, and the files of the group it is at."""
-
-    def __init__(self, job: EncodingJob) -> None:
-        self._job = job
-        self._encoder: SpeakerEncoder = load_encoder(job.model)
-        sha256 = self._encoder.manifest.weights_sha256
-        self._cache = EmbeddingCache(job.cache, model_sha256=sha256) if job.cache else None
-
-    def encode(self, group: Iterable[Segment]) -> dict[str, Encoding | None]:
-        hashes: dict[str, str] = {}
-        samples: dict[str, Waveform] = {}
-        encodings: dict[str, Encoding | None] = {}
-        for segment in group:
-            key = None
-            if self._cache is not None:
-                key = self._cache.key(
-                    (self._hash(piece.path, hashes), piece.start, piece.num_samples)
-                    for piece in segment.pieces
-                )
-                if (kept := self._cache.get(key)) is not None:
-                    encodings[segment.name] = kept
-                    continue
-            encoding = self._encode_one(segment, samples)
-            encodings[segment.name] = encoding
-            if self._cache is not None and key is not None and encoding is not None:
-                self._cache.put(key, encoding)
-        return encodings
-
-    def _encode_one(self, segment: Segment, samples: dict[str, Waveform]) -> Encoding | None:
-        for piece in segment.pieces:
-            if piece.path not in samples:
-                samples[piece.path] = read_audio(self._job.root / piece.path)
-        parts = [
-            samples[piece.path][piece.start : piece.start + piece.num_samples]
-            for piece in segment.pieces
-        ]
+def _encode(
+    group: Sequence[Segment], job: EncodingJob
+) -> tuple[dict[str, Encoding | None], list[Failure]]:
+    """Encode segments of the same files in this process."""
+    encoder, cache = _encoder_and_cache(job)
+    reader = SegmentReader(job.root)
+    hashes: dict[Path, str] = {}
+    encodings: dict[str, Encoding | None] = {}
+    failures: list[Failure] = []
+    for segment in group:
+        key = kept = None
         try:
-            return self._encoder.encode(np.concatenate(parts))
-        except AudioTooShortError:
-            return None
-        except AudioError as error:
-            raise UnreadableAudioError(segment.name, str(error)) from error
+            if cache is not None:
+                key = _key(segment, cache, reader, hashes)
+                kept = cache.get(key)
+            encoding = kept or _encode_one(encoder, reader, segment)
+        except Exception as error:  # whatever it is, it is about this recording
+            failures.append(Failure.of(segment.name, error))
+            continue
+        encodings[segment.name] = encoding
+        if cache is not None and key is not None and kept is None and encoding is not None:
+            cache.put(key, encoding)
+    return encodings, failures
 
-    def _hash(self, path: str, hashes: dict[str, str]) -> str:
+
+def _encode_one(
+    encoder: SpeakerEncoder, reader: SegmentReader, segment: Segment
+) -> Encoding | None:
+    try:
+        return encoder.encode(reader.read(segment))
+    except AudioTooShortError:
+        return None
+
+
+def _key(
+    segment: Segment, cache: EmbeddingCache, reader: SegmentReader, hashes: dict[Path, str]
+) -> str:
+    """What the cache calls a segment: by the content of its files, each hashed once."""
+    parts = []
+    for piece in segment.pieces:
+        path = reader.path(piece)
         if path not in hashes:
-            file = self._job.root / path
-            if not file.is_file():
-                raise UnreadableAudioError(os.fspath(file), "no such file")
-            hashes[path] = file_sha256(file)
-        return hashes[path]
+            hashes[path] = file_sha256(path)
+        parts.append((hashes[path], piece.start, piece.num_samples))
+    return cache.key(parts)
 
 
-# One worker for each process of the pool: its initializer can hand nothing to the tasks otherwise.
-_workers: list[_Worker] = []
-
-
-def _start(job: EncodingJob) -> None:
-    _workers.append(_Worker(job))
-
-
-def _encode(group: list[Segment]) -> dict[str, Encoding | None]:
-    return _workers[0].encode(group)
+@lru_cache(maxsize=1)
+def _encoder_and_cache(job: EncodingJob) -> tuple[SpeakerEncoder, EmbeddingCache | None]:
+    """One loaded model for each process; a pool hands nothing else from task to task."""
+    encoder = load_encoder(job.model)
+    if job.cache is None:
+        return encoder, None
+    return encoder, EmbeddingCache(job.cache, model_sha256=encoder.manifest.weights_sha256)

@@ -1,13 +1,28 @@
-"""Trial lists: which two recordings are compared and whether one person spoke both."""
+"""Trial lists: which two recordings are compared and whether one person spoke both.
+
+1 enroll probe [condition ...]                 VoxCeleb
+enroll probe target|nontarget [condition ...]  Kaldi; 1 and 0 are read too
+enroll probe score                             scores
+"""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
 
 from speakersdk.errors import ConfigError
+from speakersdk.evaluation.list_file import columns, name_key, read_lines
+from speakersdk.evaluation.segments import Segment
+
+_LABELS: Final = {"1": True, "0": False, "target": True, "nontarget": False}
+_FORMS: Final = "'0|1 enroll probe' or 'enroll probe target|nontarget'"
+_TABS: Final = "names that hold spaces need tabs between the columns"
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,68 +32,119 @@ class Trial:
     Attributes:
         is_target: whether both sides are the same speaker.
         enroll, probe: names of the two recordings or segments.
+        conditions: the columns of its list after the third.
     """
 
     is_target: bool
     enroll: str
     probe: str
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """A stretch of an audio file: path relative to a root, first sample, length, at 16 kHz."""
-
-    path: str
-    start: int
-    num_samples: int
-
-
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """A named piece of speech of one speaker, joined from pieces of audio files."""
-
-    name: str
-    speaker: str
-    pieces: tuple[Piece, ...]
+    conditions: tuple[str, ...] = ()
 
 
 def read_trials(path: Path) -> list[Trial]:
-    """Read trials in VoxCeleb form: ``label enroll probe``, label 1 = same speaker.
+    """Read trials in either form; one list has one form and one number of columns.
 
     Raises:
-        ConfigError: no such file, or a line is not of that form.
+        ConfigError: no such file, an empty one, or a line is not of the form of the first one.
     """
+    rows = [(number, columns(line, 3)) for number, line in read_lines(path)]
+    if not rows:
+        raise ConfigError(f"expected trials in {path}, got an empty list")
+    width = len(rows[0][1])
+    # A VoxCeleb line may name a recording "1": it is Kaldi's form only if column one is no label.
+    is_voxceleb = all(fields[0] in {"0", "1"} for _, fields in rows)
     trials = []
-    for number, line in enumerate(_read_lines(path), start=1):
-        fields = line.split()
-        if len(fields) != 3 or fields[0] not in {"0", "1"}:
-            raise ConfigError(f"{path}:{number}: expected '0|1 enroll probe', got {line!r}")
-        trials.append(Trial(fields[0] == "1", fields[1], fields[2]))
+    for number, fields in rows:
+        label = fields[0] if is_voxceleb else fields[2] if len(fields) > 2 else ""
+        if len(fields) < 3 or label not in _LABELS:
+            raise ConfigError(
+                f"{path}:{number}: expected {_FORMS}, got {' '.join(fields)!r}; {_TABS}"
+            )
+        if len(fields) != width:
+            raise ConfigError(
+                f"{path}:{number}: expected {width} columns, got {len(fields)}; {_TABS}"
+            )
+        enroll, probe = map(name_key, fields[1:3] if is_voxceleb else fields[:2])
+        trials.append(Trial(_LABELS[label], enroll, probe, tuple(fields[3:])))
     return trials
 
 
-def read_segments(path: Path) -> dict[str, Segment]:
-    """Read segments, one JSON object a line: ``segment``, ``speaker``, ``pieces``.
+def write_trials(path: Path, trials: Iterable[Trial]) -> None:
+    """Write what `read_trials` reads, in VoxCeleb's form with tabs between the columns.
 
     Raises:
-        ConfigError: no such file, or a line is not of that form.
+        OSError: the file cannot be written.
     """
-    segments = {}
-    for number, line in enumerate(_read_lines(path), start=1):
-        try:
-            row = json.loads(line)
-            pieces = tuple(Piece(*piece) for piece in row["pieces"])
-            segments[row["segment"]] = Segment(row["segment"], row["speaker"], pieces)
-        except (KeyError, TypeError, ValueError) as error:
+    rows = [
+        "\t".join((str(int(trial.is_target)), trial.enroll, trial.probe, *trial.conditions))
+        for trial in trials
+    ]
+    path.write_text("".join(f"{row}\n" for row in rows), encoding="utf-8")
+
+
+def read_scores(paths: Iterable[Path]) -> dict[tuple[str, str], float]:
+    """Read ``enroll probe score`` lines; further columns are left alone.
+
+    Raises:
+        ConfigError: no such file, a line of another form, or two scores of one trial.
+    """
+    scores: dict[tuple[str, str], float] = {}
+    for path in paths:
+        for number, line in read_lines(path):
+            fields = columns(line, 3)
+            try:
+                score = float(fields[2])
+            except (IndexError, ValueError):
+                score = math.nan
+            if not math.isfinite(score):
+                raise ConfigError(
+                    f"{path}:{number}: expected 'enroll probe score', got {line!r}; {_TABS}"
+                )
+            sides = name_key(fields[0]), name_key(fields[1])
+            if sides in scores:
+                raise ConfigError(f"{path}:{number}: a second score of {fields[0]} {fields[1]}")
+            scores[sides] = score
+    return scores
+
+
+def ready_scores(trials: Sequence[Trial], paths: Iterable[Path]) -> npt.NDArray[np.float64]:
+    """(len(trials),) the scores that files hold for trials.
+
+    Raises:
+        ConfigError: as `read_scores`, or a trial without a score.
+    """
+    scores = read_scores(paths)
+    missing = [trial for trial in trials if (trial.enroll, trial.probe) not in scores]
+    if missing:
+        raise ConfigError(
+            f"{len(missing)} trials have no score, first {missing[0].enroll} {missing[0].probe}"
+        )
+    return np.array([scores[trial.enroll, trial.probe] for trial in trials], dtype=np.float64)
+
+
+def read_speakers(path: Path) -> dict[str, str]:
+    """Read ``recording speaker`` lines, Kaldi's utt2spk.
+
+    Raises:
+        ConfigError: no such file, or a line of another form.
+    """
+    speakers = {}
+    for number, line in read_lines(path):
+        fields = columns(line, 2)
+        if len(fields) != 2:
             raise ConfigError(
-                f"{path}:{number}: expected a JSON object with segment, speaker and pieces "
-                f"[path, start, num_samples], got {line!r}"
-            ) from error
-    return segments
+                f"{path}:{number}: expected 'recording speaker', got {line!r}; {_TABS}"
+            )
+        speakers[name_key(fields[0])] = fields[1]
+    return speakers
 
 
 def used_segments(trials: Iterable[Trial], segments: dict[str, Segment]) -> list[Segment]:
-    """The segments that the trials name, each once, in order of first use."""
+    """The segments that the trials name, each once, in order of first use.
+
+    Raises:
+        ConfigError: a name is not that of a segment.
+    """
     names = dict.fromkeys(name for trial in trials for name in (trial.enroll, trial.probe))
     missing = [name for name in names if name not in segments]
     if missing:
@@ -86,20 +152,3 @@ def used_segments(trials: Iterable[Trial], segments: dict[str, Segment]) -> list
             f"{len(missing)} trial names are not in the segment list, first {missing[0]!r}"
         )
     return [segments[name] for name in names]
-
-
-def share_audio(a: Segment, b: Segment) -> bool:
-    """Whether any sample is in both segments."""
-    return any(
-        one.path == other.path
-        and one.start < other.start + other.num_samples
-        and other.start < one.start + one.num_samples
-        for one in a.pieces
-        for other in b.pieces
-    )
-
-
-def _read_lines(path: Path) -> list[str]:
-    if not path.is_file():
-        raise ConfigError(f"expected a list at {path}, found none")
-    return path.read_text(encoding="utf-8").splitlines()

@@ -9,7 +9,8 @@ import pytest
 
 from benchmarks.accuracy import models
 from benchmarks.harness import corpora
-from speakersdk.evaluation.trials import Segment, Trial, read_segments
+from speakersdk.evaluation.segments import Segment, read_segments
+from speakersdk.evaluation.trials import Trial
 
 
 def test_ages_are_of_the_development_speakers(speech_data: Any) -> None:

@@ -164,3 +164,23 @@ def test_mistakes_are_one_line(
     error = capsys.readouterr().err
     assert message in error
     assert error.count("\n") == 1
+
+
+def test_a_recording_that_cannot_be_read_is_named_and_stops_nothing(
+    demo_clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trials = tmp_path / "trials"
+    trials.write_text(
+        "1\tslt-enroll-1.flac\tslt-probe.flac\n"
+        "0\tslt-enroll-1.flac\trms-probe.flac\n"
+        "0\tslt-enroll-1.flac\tabsent one.flac\n"
+    )
+    arguments = ["evaluate", str(trials), "--audio-root", str(demo_clips), "--json"]
+    assert main(arguments) == 1
+    captured = capsys.readouterr()
+    document = json.loads(captured.out)
+    assert (document["num_target"], document["num_nontarget"]) == (1, 1)
+    assert document["without_answer"] == 1
+    assert [failure["name"] for failure in document["failed"]] == ["absent one.flac"]
+    assert captured.err.startswith("absent one.flac: cannot read audio from")
+    assert captured.err.count("\n") == 1

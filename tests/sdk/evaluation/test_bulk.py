@@ -4,18 +4,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile as sf
 
-from speakersdk.encoder.load import load_encoder
+from speakersdk.arrays import Waveform
+from speakersdk.encoder.interface import Encoding
+from speakersdk.encoder.load import SpeakerEncoder, load_encoder
 from speakersdk.errors import ConfigError, InferenceError, InvalidAudioError
 from speakersdk.evaluation import bulk as bulk_embedding
 from speakersdk.evaluation.bulk import (
     ChunkResult,
     EmbeddingJob,
     embed_recordings,
-    read_recordings,
 )
 from speakersdk.evaluation.embedding_table import read_table
-from speakersdk.evaluation.trials import Segment
+from speakersdk.evaluation.segments import Segment, read_recordings
 from speakersdk.verifier import Verifier
 
 
@@ -63,11 +65,11 @@ def test_an_interrupted_run_goes_on(
     embedded: list[str] = []
     embed_chunk = bulk_embedding.embed_chunk
 
-    def counted(chunk: list[Segment], given: EmbeddingJob) -> ChunkResult:
+    def counted(chunk: list[Segment], job: EmbeddingJob) -> ChunkResult:
         if len(embedded) == 4:
             raise KeyboardInterrupt
         embedded.extend(recording.name for recording in chunk)
-        return embed_chunk(chunk, given)
+        return embed_chunk(chunk, job)
 
     monkeypatch.setattr(bulk_embedding, "embed_chunk", counted)
     with pytest.raises(KeyboardInterrupt):
@@ -92,10 +94,10 @@ def test_a_file_that_changed_is_embedded_again(
     here = EmbeddingJob(model=job.model, root=tmp_path)
     embed_chunk = bulk_embedding.embed_chunk
 
-    def stopped(chunk: list[Segment], given: EmbeddingJob) -> ChunkResult:
+    def stopped(chunk: list[Segment], job: EmbeddingJob) -> ChunkResult:
         if len(chunk) == 1:
             raise KeyboardInterrupt
-        return embed_chunk(chunk, given)
+        return embed_chunk(chunk, job)
 
     monkeypatch.setattr(bulk_embedding, "embed_chunk", stopped)
     with pytest.raises(KeyboardInterrupt):
@@ -199,13 +201,58 @@ def test_parts_of_another_model_are_refused(
         embed_recordings(recordings, output, job)
 
 
-@pytest.mark.parametrize(
-    ("text", "message"), [("", "empty list"), ("a x.wav\na y.wav\n", "2 recordings of 1 names")]
-)
-def test_lists_that_are_none_are_refused(text: str, message: str, tmp_path: Path) -> None:
-    (tmp_path / "list").write_text(text)
-    with pytest.raises(ConfigError, match=message):
-        read_recordings(tmp_path / "list")
-    with pytest.raises(ConfigError, match="found none"):
-        read_recordings(tmp_path / "absent")
-    assert [path.name for path in tmp_path.iterdir()] == ["list"]
+@pytest.fixture
+def bad_items(demo_clips: Path, tmp_path: Path) -> list[str]:
+    """Files that no recording can be read from, each in its way, and a good one at the end."""
+    good = demo_clips / "slt-probe.flac"
+    samples, rate_hz = sf.read(good, dtype="int16")
+    for name, rate in (("slow.wav", 100), ("fast.wav", 2_000_000)):
+        sf.write(tmp_path / name, samples, rate)
+    sf.write(tmp_path / "cut.wav", samples, rate_hz)
+    whole = (tmp_path / "cut.wav").read_bytes()
+    (tmp_path / "cut.wav").write_bytes(whole[: len(whole) // 2])
+    (tmp_path / "empty.wav").write_bytes(b"")
+    (tmp_path / "header.wav").write_bytes(whole[:40])
+    (tmp_path / "text.wav").write_text("no audio")
+    (tmp_path / "folder.wav").mkdir()
+    (tmp_path / "dangling.wav").symlink_to("nowhere")
+    sf.write(tmp_path / "quiet.wav", np.zeros(32000), 16000)
+    sf.write(tmp_path / "nan.wav", np.full(32000, np.nan), 16000, subtype="FLOAT")
+    sf.write(tmp_path / "short.wav", samples[:100], 16000)
+    (tmp_path / "good.flac").write_bytes(good.read_bytes())
+    names = sorted(path.name for path in tmp_path.iterdir() if path.suffix == ".wav")
+    return [*names, "absent.wav", "x" * 300, "good.flac"]
+
+
+@pytest.mark.parametrize(("num_processes", "batch"), [(1, 1), (2, 1), (1, 4)])
+def test_no_bad_recording_stops_the_others(
+    bad_items: list[str], default_model: Path, tmp_path: Path, num_processes: int, batch: int
+) -> None:
+    path = tmp_path / "list"
+    path.write_text("".join(f"{name}\n" for name in bad_items))
+    table, failures = embed_recordings(
+        read_recordings(path, tmp_path),
+        tmp_path / "out.npz",
+        EmbeddingJob(model=default_model, root=tmp_path, batch=batch),
+        num_processes=num_processes,
+    )
+    assert table.names == ("good.flac",)
+    assert sorted(failure.name for failure in failures) == sorted(bad_items[:-1])
+    assert all(failure.reason for failure in failures)
+
+
+def test_where_a_batch_fails_each_recording_is_tried_alone(
+    recordings: list[Segment], job: EmbeddingJob, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encode_batch = bulk_embedding.encode_batch
+
+    def too_much(encoder: SpeakerEncoder, waveforms: list[Waveform]) -> list[Encoding]:
+        if len(waveforms) > 1:
+            raise MemoryError
+        return encode_batch(encoder, waveforms)
+
+    monkeypatch.setattr(bulk_embedding, "encode_batch", too_much)
+    together = EmbeddingJob(model=job.model, root=job.root, batch=2)
+    table, failures = embed_recordings(recordings, tmp_path / "out.npz", together)
+    assert table.names == tuple(one.name for one in recordings)
+    assert failures == []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from speakersdk.errors import ConfigError
+from speakersdk.evaluation.segments import Segment, read_recordings, read_segments
 from speakersdk.evaluation.trials import (
-    Piece,
-    Segment,
     Trial,
-    read_segments,
+    read_scores,
+    read_speakers,
     read_trials,
-    share_audio,
+    ready_scores,
     used_segments,
+    write_trials,
 )
 
 
@@ -35,48 +35,74 @@ def test_trials(path: Path) -> None:
     ]
 
 
-def test_an_empty_list_has_no_trials(path: Path) -> None:
-    path.write_text("")
-    assert read_trials(path) == []
-
-
-@pytest.mark.parametrize("line", ["2 a b", "true a b", "1 a", "1 a b c", "a b 1", "", "01 a b"])
-def test_a_bad_trial_is_named_with_its_line(path: Path, line: str) -> None:
-    path.write_text(f"1 a b\n{line}\n0 a c\n")
-    with pytest.raises(ConfigError, match=r"list\.txt:2: expected '0\|1 enroll probe', got"):
-        read_trials(path)
-
-
-def test_segments(path: Path) -> None:
-    rows = [
-        {"segment": "s1", "speaker": "c/1", "pieces": [["a.opus", 10, 20], ["b.opus", 0, 5]]},
-        {"segment": "s2", "speaker": "c/2", "pieces": [["a.opus", 30, 20]]},
+def test_voxceleb_and_kaldi_lists_are_the_same(path: Path) -> None:
+    expected = [
+        Trial(True, "a/1.wav", "a/2.wav"),
+        Trial(False, "a/1.wav", "b/1.wav"),
     ]
-    path.write_text("\n".join(json.dumps(row) for row in rows))
-    assert read_segments(path) == {
-        "s1": Segment("s1", "c/1", (Piece("a.opus", 10, 20), Piece("b.opus", 0, 5))),
-        "s2": Segment("s2", "c/2", (Piece("a.opus", 30, 20),)),
-    }
+    for text in (
+        "1 a/1.wav a/2.wav\n0 a/1.wav b/1.wav\n",
+        "a/1.wav a/2.wav target\n\na/1.wav b/1.wav nontarget\n",
+        "a/1.wav a/2.wav 1\na/1.wav b/1.wav 0\n",
+    ):
+        path.write_text(text)
+        assert read_trials(path) == expected
+
+
+def test_columns_after_the_third_are_conditions(path: Path) -> None:
+    for text in (
+        "1 a b clean 3s\n0 a c noisy 1s\n",
+        "a b target clean 3s\na c nontarget noisy 1s\n",
+    ):
+        path.write_text(text)
+        assert [trial.conditions for trial in read_trials(path)] == [
+            ("clean", "3s"),
+            ("noisy", "1s"),
+        ]
+
+
+def test_an_enrolled_name_may_look_like_a_label(path: Path) -> None:
+    path.write_text("1 x target\n2 x nontarget\n")
+    assert read_trials(path)[0] == Trial(True, "1", "x")
 
 
 @pytest.mark.parametrize(
-    "line",
+    ("text", "message"),
     [
-        "s1 c/1 a.opus",
-        '["s1"]',
-        '{"segment": "s1", "speaker": "c/1"}',
-        '{"segment": "s1", "speaker": "c/1", "pieces": [["a.opus", 10]]}',
-        '{"segment": "s1", "speaker": "c/1", "pieces": 3}',
-        "",
+        ("", "got an empty list"),
+        ("1 a\n", r"list\.txt:1: expected '0\|1 enroll probe'"),
+        ("1 a b\n2 a c\n", r"list\.txt:1: .*got '1 a b'"),
+        ("a b target\na b maybe\n", r"list\.txt:2: .*got 'a b maybe'"),
+        ("1 a b clean\n0 a c\n", "expected 4 columns, got 3"),
     ],
 )
-def test_a_bad_segment_is_named_with_its_line(path: Path, line: str) -> None:
-    path.write_text('{"segment": "s0", "speaker": "c/1", "pieces": []}\n' + line + "\n")
-    with pytest.raises(ConfigError, match=r"list\.txt:2: expected a JSON object with segment"):
-        read_segments(path)
+def test_other_lines_are_refused(path: Path, text: str, message: str) -> None:
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=message):
+        read_trials(path)
 
 
-@pytest.mark.parametrize("read", [read_trials, read_segments])
+def test_scores(path: Path) -> None:
+    path.write_text("a b -0.5\na c 1e-3 target\n")
+    assert read_scores([path]) == {("a", "b"): -0.5, ("a", "c"): 0.001}
+    for text in ("a b\n", "a b x\n", "a b nan\n"):
+        path.write_text(text)
+        with pytest.raises(ConfigError, match="expected 'enroll probe score'"):
+            read_scores([path])
+    path.write_text("a b 1\na b 2\n")
+    with pytest.raises(ConfigError, match="a second score of a b"):
+        read_scores([path])
+
+
+def test_speakers(path: Path) -> None:
+    path.write_text("a-1 a\nb-1 b\n")
+    assert read_speakers(path) == {"a-1": "a", "b-1": "b"}
+    path.write_text("a-1\n")
+    with pytest.raises(ConfigError, match="expected 'recording speaker'"):
+        read_speakers(path)
+
+
+@pytest.mark.parametrize("read", [read_trials, read_segments, read_speakers, read_recordings])
 def test_a_missing_list(path: Path, read: Any) -> None:
     with pytest.raises(ConfigError, match=r"expected a list at .*list\.txt, found none"):
         read(path)
@@ -114,20 +140,30 @@ def test_development_trials_tell_the_truth(speech_data: Any, corpus: str) -> Non
         assert trial.enroll != trial.probe
 
 
-@pytest.mark.parametrize(
-    ("path", "start", "num_samples", "expected"),
-    [
-        ("a", 0, 100, False),
-        ("a", 0, 101, True),
-        ("a", 150, 10, True),
-        ("a", 199, 50, True),
-        ("a", 200, 50, False),
-        ("b", 100, 100, False),
-    ],
-)
-def test_segments_share_audio_if_any_sample_is_in_both(
-    path: str, start: int, num_samples: int, expected: bool
-) -> None:
-    one = Segment("one", "s", (Piece("a", 1000, 5), Piece("a", 100, 100)))
-    other = Segment("other", "s", (Piece("a", 300, 5), Piece(path, start, num_samples)))
-    assert share_audio(one, other) is share_audio(other, one) is expected
+def test_what_is_written_is_read_again(path: Path) -> None:
+    trials = [
+        Trial(True, "New Recording (1).flac", "b c", ("quiet room",)),
+        Trial(False, "a", "Jos\u00e9.wav", ("car",)),
+    ]
+    write_trials(path, trials)
+    assert read_trials(path) == trials
+
+
+def test_names_with_spaces_stand_between_tabs(path: Path) -> None:
+    path.write_text("New Recording (1).flac\tb c.wav\t1\n", encoding="utf-8")
+    assert read_trials(path) == [Trial(True, "New Recording (1).flac", "b c.wav")]
+    path.write_text("a b\tc d\t-0.5\n")
+    assert read_scores([path]) == {("a b", "c d"): -0.5}
+    path.write_text("a b\tann lee\n")
+    assert read_speakers(path) == {"a b": "ann lee"}
+    path.write_text("0 a.wav b.wav\n1 New Recording (1).flac b.wav\n")
+    with pytest.raises(ConfigError, match="got 5; names that hold spaces need tabs"):
+        read_trials(path)
+
+
+def test_a_name_is_the_same_however_its_accents_are_typed(path: Path) -> None:
+    composed, decomposed = "Jos\u00e9", "Jose\u0301"
+    path.write_text(f"1 {decomposed} b\n", encoding="utf-8")
+    trials = read_trials(path)
+    path.write_text(f"{composed} b 2.5\n", encoding="utf-8")
+    assert ready_scores(trials, [path]).tolist() == [2.5]

@@ -9,7 +9,7 @@ import pytest
 import soundfile as sf
 
 from speakersdk.errors import UnreadableAudioError
-from speakersdk.evaluation.trials import Piece, Segment
+from speakersdk.evaluation.segments import Piece, Segment
 from speakersdk_training.evaluation.trial_audio import read_segment_audio
 
 

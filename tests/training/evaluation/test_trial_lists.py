@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from speakersdk.evaluation.trials import read_segments, read_trials, used_segments
+from speakersdk.evaluation.segments import read_segments
+from speakersdk.evaluation.trials import read_trials, used_segments
 from speakersdk_training.data.corpus import Utterance
 from speakersdk_training.errors import TrainingError
-from speakersdk_training.evaluation.trial_lists import cut_segments, draw_trials, write_trials
+from speakersdk_training.evaluation.trial_lists import cut_segments, draw_trials, write_lists
 
 ROOT = Path("/corpus")
 
@@ -84,7 +85,7 @@ def test_utterances_of_unknown_length_are_refused() -> None:
 def test_files_are_read_back(tmp_path: Path) -> None:
     segments = cut_segments(utterances(4.0), ROOT, duration_s=1.0)
     trials = draw_trials(segments, num_target=5, num_nontarget=5, rng=np.random.default_rng(1))
-    write_trials(tmp_path, "c-1s", segments, trials)
+    write_lists(tmp_path, "c-1s", segments, trials)
     read = read_trials(tmp_path / "c-1s.txt")
     assert read == trials
     listed = read_segments(tmp_path / "segments-c-1s.jsonl")

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from speakersdk.evaluation.trials import read_segments, read_trials, used_segments
+from speakersdk.evaluation.segments import read_segments
+from speakersdk.evaluation.trials import read_trials, used_segments
 from speakersdk.metrics import eer, min_dcf
 from speakersdk_training.config import TrialsConfig
 from speakersdk_training.evaluation.conditions import Condition

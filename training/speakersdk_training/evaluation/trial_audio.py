@@ -10,7 +10,7 @@ import numpy as np
 
 from speakersdk.arrays import Waveform
 from speakersdk.audio.waveform import read_audio
-from speakersdk.evaluation.trials import Piece, Segment
+from speakersdk.evaluation.segments import Piece, Segment
 
 
 def read_segment_audio(
@@ -34,10 +34,7 @@ def read_segment_audio(
 
     def cut(path: str) -> dict[Piece, Waveform]:
         samples = read_audio(root / path)
-        return {
-            piece: samples[piece.start : piece.start + piece.num_samples].copy()
-            for piece in by_path[path]
-        }
+        return {piece: piece.cut(samples).copy() for piece in by_path[path]}
 
     heard: dict[Piece, Waveform] = {}
     with ThreadPoolExecutor(num_workers) as pool:

@@ -1,19 +1,19 @@
 """Trial lists drawn from a corpus: segments of one length, target and nontarget trials.
 
 A segment joins consecutive utterances of one speaker until it is long enough; no sample is in two
-segments. Files are those that `speakersdk.evaluation.trials` reads.
+segments. `speakersdk.evaluation` reads the files.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 
 from speakersdk.audio.waveform import SAMPLE_RATE_HZ
-from speakersdk.evaluation.trials import Piece, Segment, Trial
+from speakersdk.evaluation.segments import Piece, Segment, write_segments
+from speakersdk.evaluation.trials import Trial, write_trials
 from speakersdk_training.data.corpus import Utterance, by_speaker
 from speakersdk_training.errors import TrainingError
 
@@ -89,18 +89,8 @@ def draw_trials(
     return trials + list(different.values())
 
 
-def write_trials(folder: Path, name: str, segments: list[Segment], trials: list[Trial]) -> None:
+def write_lists(folder: Path, name: str, segments: list[Segment], trials: list[Trial]) -> None:
     """Write ``segments-NAME.jsonl`` and ``NAME.txt``."""
     folder.mkdir(parents=True, exist_ok=True)
-    rows = [
-        {
-            "segment": segment.name,
-            "speaker": segment.speaker,
-            "pieces": [[piece.path, piece.start, piece.num_samples] for piece in segment.pieces],
-        }
-        for segment in segments
-    ]
-    text = "".join(json.dumps(row) + "\n" for row in rows)
-    (folder / f"segments-{name}.jsonl").write_text(text, encoding="utf-8")
-    lines = [f"{int(trial.is_target)} {trial.enroll} {trial.probe}\n" for trial in trials]
-    (folder / f"{name}.txt").write_text("".join(lines), encoding="utf-8")
+    write_segments(folder / f"segments-{name}.jsonl", segments)
+    write_trials(folder / f"{name}.txt", trials)

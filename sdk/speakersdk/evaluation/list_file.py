@@ -1,0 +1,75 @@
+"""Text files that list recordings, segments, trials, scores or speakers, an entry a line.
+
+UTF-8, or UTF-16 and UTF-32 with a byte order mark. Columns stand between tabs, or between white
+space where no name holds any.
+"""
+
+from __future__ import annotations
+
+import codecs
+import unicodedata
+from pathlib import Path
+from typing import Final
+
+from speakersdk.errors import ConfigError
+
+# UTF-32 before UTF-16, whose mark is the beginning of UTF-32's.
+_MARKS: Final = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+
+
+def read_lines(path: Path) -> list[tuple[int, str]]:
+    """The lines that are not blank, each with its number from 1.
+
+    Raises:
+        ConfigError: no such file, or bytes that are no text.
+    """
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError as error:
+        raise ConfigError(f"expected a list at {path}, found none") from error
+    except OSError as error:
+        raise ConfigError(f"cannot read the list {path}: {error.strerror or error}") from error
+    text = _decoded(path, content).replace("\r\n", "\n").replace("\r", "\n")
+    numbered = [(number, line.strip()) for number, line in enumerate(text.split("\n"), start=1)]
+    for number, line in numbered:
+        if "\0" in line:
+            raise ConfigError(
+                f"{path}:{number}: expected text, got a zero byte; save the list as UTF-8, or as "
+                "UTF-16 with a byte order mark"
+            )
+    return [(number, line) for number, line in numbered if line]
+
+
+def columns(line: str, at_least: int) -> list[str]:
+    """The columns of a line: between tabs if there are enough of them, else between white space."""
+    cells = [cell.strip() for cell in line.split("\t") if cell.strip()]
+    return cells if len(cells) >= at_least else line.split()
+
+
+def name_key(name: str) -> str:
+    """A name in the form in which lists are compared: composed characters (NFC)."""
+    return unicodedata.normalize("NFC", name)
+
+
+def _decoded(path: Path, content: bytes) -> str:
+    mark, encoding = next(
+        ((mark, encoding) for mark, encoding in _MARKS if content.startswith(mark)), (b"", "utf-8")
+    )
+    content = content[len(mark) :]
+    try:
+        return content.decode(encoding)
+    except UnicodeDecodeError as error:
+        before = content[: error.start].decode(encoding)
+        number = before.count("\n") + 1
+        found = content[error.start : error.end].hex(" ")
+        raise ConfigError(
+            f"{path}:{number}: expected {encoding.upper()}, got the bytes {found} after "
+            f"{before.rpartition(chr(10))[2]!r}; save the list as UTF-8, for example with "
+            "`iconv -f latin1 -t utf-8`"
+        ) from error

@@ -1,0 +1,81 @@
+"""The parts of an embedding run, which survive an interruption and from which the next goes on."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from speakersdk.encoder.manifest import ModelManifest
+from speakersdk.errors import ConfigError
+from speakersdk.evaluation.embedding_table import (
+    EmbeddingTable,
+    join_tables,
+    read_table,
+    write_table,
+)
+
+
+class Parts:
+    """A folder of finished tables, numbered, of one model.
+
+    Args:
+        output: the file that they are for; the folder is ``<output>.parts``.
+        manifest: of the model.
+
+    Raises:
+        ConfigError: there are parts of another model, or a damaged one.
+    """
+
+    def __init__(self, output: Path, manifest: ModelManifest) -> None:
+        self._folder = output.with_name(f"{output.name}.parts")
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        paths = sorted(self._folder.glob("*.npz"))
+        self._tables = [_read(path) for path in paths]
+        others = {table.model_sha256 for table in self._tables} - {manifest.weights_sha256}
+        if others:
+            raise ConfigError(
+                f"expected parts of model {manifest.weights_sha256[:12]} in {self._folder}, got "
+                f"those of {min(others)[:12]}; remove the folder, or use that model"
+            )
+        numbers = [int(path.stem) for path in paths if path.stem.isdecimal()]
+        self._next = max(numbers, default=-1) + 1
+
+    def kept(self, wanted: Mapping[str, str | None]) -> set[str]:
+        """The names of recordings that are embedded from the source that is wanted now."""
+        return {
+            name
+            for table in self._tables
+            for name, source in zip(table.names, table.sources, strict=True)
+            if wanted.get(name) == source
+        }
+
+    def add(self, table: EmbeddingTable) -> None:
+        """Keep one more part.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        write_table(self._folder / f"{self._next:06d}.npz", table)
+        self._next += 1
+        self._tables.append(table)
+
+    def joined(self, wanted: Mapping[str, str | None]) -> EmbeddingTable:
+        """The rows of the wanted names and sources, in that order."""
+        table = join_tables(self._tables)
+        pairs = zip(table.names, table.sources, strict=True)
+        rows: dict[tuple[str, str | None], int] = {pair: row for row, pair in enumerate(pairs)}
+        return table.take([rows[item] for item in wanted.items() if item in rows])
+
+    def remove(self) -> None:
+        """Delete the folder."""
+        shutil.rmtree(self._folder)
+
+
+def _read(path: Path) -> EmbeddingTable:
+    try:
+        return read_table(path)
+    except ConfigError as error:
+        raise ConfigError(
+            f"{error}; remove this part, and its recordings are embedded again"
+        ) from error

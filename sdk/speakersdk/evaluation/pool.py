@@ -1,0 +1,111 @@
+"""Worker processes: one task for many portions of work, results as they come."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import pickle
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from itertools import islice
+from typing import Generic, TypeVar
+
+from speakersdk.errors import ConfigError, InferenceError
+
+_Portion = TypeVar("_Portion")
+_Result = TypeVar("_Result")
+
+
+def run_tasks(
+    task: Callable[[_Portion], _Result], portions: Sequence[_Portion], *, num_processes: int
+) -> Iterator[_Result]:
+    """Run a task on every portion.
+
+    Args:
+        task: a function of a module, or a partial of one, which can be sent to other processes.
+        portions: what it takes; each can be sent as well.
+        num_processes: at most so many; 1 = this process alone.
+
+    Yields:
+        The results, in no particular order.
+
+    Raises:
+        ConfigError: no process is asked for.
+        InferenceError: a process died.
+        Exception: what the task raised.
+    """
+    if num_processes < 1:
+        raise ConfigError(f"expected at least 1 process, got {num_processes}")
+    if num_processes == 1 or len(portions) < 2:
+        yield from map(task, portions)
+        return
+    sent = _Sent(task)
+    # spawn: a forked onnxruntime would inherit locks and threads that are not there.
+    pool = ProcessPoolExecutor(
+        min(num_processes, len(portions)),
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=_ignore_interrupt,
+    )
+
+    def submit(portion: _Portion) -> Future[_Result]:
+        with _interrupt_held_back():  # processes start here
+            return pool.submit(sent, portion)
+
+    remaining, is_done = iter(portions), False
+    try:
+        running = {submit(portion) for portion in islice(remaining, 2 * num_processes)}
+        while running:
+            finished, running = wait(running, return_when=FIRST_COMPLETED)
+            for future in finished:
+                running |= {submit(portion) for portion in islice(remaining, 1)}
+                yield future.result()
+        is_done = True
+    except BrokenProcessPool as error:
+        raise InferenceError(
+            "a worker process died, perhaps for lack of memory; run it again with fewer processes, "
+            "which takes up what is done and kept"
+        ) from error
+    finally:
+        with _interrupt_held_back():  # a second Ctrl-C would leave processes behind
+            if not is_done:
+                for process in (pool._processes or {}).values():
+                    process.terminate()
+            pool.shutdown(cancel_futures=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent(Generic[_Portion, _Result]):
+    """A task whose errors all pass to the parent: one that cannot be pickled would block it."""
+
+    task: Callable[[_Portion], _Result]
+
+    def __call__(self, portion: _Portion) -> _Result:
+        try:
+            return self.task(portion)
+        except Exception as error:
+            try:
+                pickle.loads(pickle.dumps(error))
+            except Exception:
+                raise RuntimeError(f"{type(error).__name__}: {error}") from error
+            raise
+
+
+@contextlib.contextmanager
+def _interrupt_held_back() -> Iterator[None]:
+    """Let Ctrl-C wait: processes that start meanwhile never see it, as their parent ends them."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _ignore_interrupt() -> None:
+    """The parent ends the pool on Ctrl-C; a traceback from each worker says nothing."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -1,0 +1,262 @@
+"""Recordings by list: pieces of audio files under a name, where they lie, and their samples."""
+
+from __future__ import annotations
+
+import json
+import os
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from speakersdk.arrays import Waveform
+from speakersdk.audio.waveform import read_audio
+from speakersdk.errors import (
+    ConfigError,
+    MissingDependencyError,
+    SpeakerSdkError,
+    UnreadableAudioError,
+)
+from speakersdk.evaluation.list_file import columns, name_key, read_lines
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A stretch of an audio file: path relative to a root, first sample, length, at 16 kHz.
+
+    A length of None reaches to the end of the file.
+    """
+
+    path: str
+    start: int = 0
+    num_samples: int | None = None
+
+    def cut(self, samples: Waveform) -> Waveform:
+        """The stretch in (n,) samples of the whole file; shorter where the file ends before it."""
+        stop = None if self.num_samples is None else self.start + self.num_samples
+        return samples[self.start : stop]
+
+    def overlaps(self, other: Piece) -> bool:
+        """Whether any sample is in both."""
+        return (
+            self.path == other.path
+            and (other.num_samples is None or self.start < other.start + other.num_samples)
+            and (self.num_samples is None or other.start < self.start + self.num_samples)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A named piece of speech of one speaker, joined from pieces of audio files."""
+
+    name: str
+    speaker: str
+    pieces: tuple[Piece, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A recording that could not be used, and why."""
+
+    name: str
+    reason: str
+
+    @classmethod
+    def of(cls, name: str, error: Exception) -> Failure:
+        """What an error says of the recording that raised it.
+
+        Raises:
+            MissingDependencyError: as given; no other recording would fare better.
+        """
+        if isinstance(error, MissingDependencyError):
+            raise error
+        if isinstance(error, MemoryError):
+            return cls(name, "not enough memory for it; cut it into shorter recordings")
+        if isinstance(error, SpeakerSdkError | OSError):
+            return cls(name, str(error))
+        return cls(name, f"{type(error).__name__}: {error}")
+
+
+class SegmentReader:
+    """Reads the samples of segments; the files of the last one are kept, for others of them.
+
+    Args:
+        root: folder that the pieces' paths start from.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._files: dict[str, Waveform] = {}
+
+    def path(self, piece: Piece) -> Path:
+        """Where the file of a piece lies; if there is none, where it should."""
+        return find_file(self._root, piece.path) or self._root / piece.path
+
+    def read(self, segment: Segment) -> Waveform:
+        """(n,) float32 at 16 kHz; a piece that its file ends before is shorter.
+
+        Raises:
+            AudioError: a file is missing or cannot be read.
+        """
+        wanted = {piece.path for piece in segment.pieces}
+        self._files = {path: kept for path, kept in self._files.items() if path in wanted}
+        parts = []
+        for piece in segment.pieces:
+            if piece.path not in self._files:
+                self._files[piece.path] = read_audio(self.path(piece))
+            parts.append(piece.cut(self._files[piece.path]))
+        return np.concatenate(parts) if parts else np.zeros(0, np.float32)
+
+    def source(self, segment: Segment) -> str:
+        """What it is made from: another file, piece, size or time makes another source.
+
+        Raises:
+            UnreadableAudioError: a file is not there.
+        """
+        parts = []
+        for piece in segment.pieces:
+            path = self.path(piece)
+            try:
+                status = path.stat()
+            except OSError as error:
+                raise UnreadableAudioError(os.fspath(path), error.strerror or str(error)) from error
+            length = "end" if piece.num_samples is None else piece.num_samples
+            parts.append(
+                f"{piece.path} {piece.start}+{length} {status.st_size} {status.st_mtime_ns}"
+            )
+        return "; ".join(parts)
+
+
+def find_file(root: Path, path: str) -> Path | None:
+    """A file that a list names; None if there is none.
+
+    A name with accents may be stored as typed, composed (NFC) or decomposed (NFD). Lists are
+    Unicode: under a locale that is not, file names are the bytes of UTF-8.
+    """
+    for form in (path, unicodedata.normalize("NFC", path), unicodedata.normalize("NFD", path)):
+        candidate = root / os.fsdecode(form.encode("utf-8", "surrogateescape"))
+        if os.access(candidate, os.F_OK):
+            return candidate
+    return None
+
+
+def read_segments(path: Path) -> dict[str, Segment]:
+    """Read segments, one JSON object a line: ``segment``, ``speaker``, ``pieces``.
+
+    A piece is ``[path, start, num_samples]``; a num_samples of null reaches to the end of the file.
+
+    Raises:
+        ConfigError: no such file, a line that is not of that form, or a second segment of one name.
+    """
+    segments: dict[str, Segment] = {}
+    for number, line in read_lines(path):
+        try:
+            row = json.loads(line)
+            pieces = tuple(_piece(*piece) for piece in row["pieces"])
+            segment = Segment(name_key(row["segment"]), row["speaker"], pieces)
+        except (KeyError, TypeError, ValueError, RecursionError) as error:
+            raise ConfigError(
+                f"{path}:{number}: expected a JSON object with segment, speaker and pieces "
+                f"[path, start, num_samples], got {line[:200]!r}"
+            ) from error
+        if segment.name in segments:
+            raise ConfigError(f"{path}:{number}: a second segment of the name {segment.name!r}")
+        segments[segment.name] = segment
+    return segments
+
+
+def write_segments(path: Path, segments: Iterable[Segment]) -> None:
+    """Write what `read_segments` reads.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    rows = [
+        {
+            "segment": segment.name,
+            "speaker": segment.speaker,
+            "pieces": [[piece.path, piece.start, piece.num_samples] for piece in segment.pieces],
+        }
+        for segment in segments
+    ]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+
+
+def read_recordings(path: Path, root: Path = Path()) -> list[Segment]:
+    """Read a list of recordings.
+
+    A ``.jsonl`` file holds segments, see `read_segments`. In any other file a line is
+
+        path            if there is such a file, or no white space in it, or it begins with / or .
+        name TAB path   for names and paths that hold spaces
+        name path       as Kaldi's wav.scp; the path may hold spaces
+
+    Args:
+        path: of the list.
+        root: folder that the listed paths start from.
+
+    Raises:
+        ConfigError: no such file, an empty or malformed one, two recordings of one name, or a line
+            that could be a path or a name and a path.
+    """
+    if path.suffix == ".jsonl":
+        recordings = list(read_segments(path).values())
+    else:
+        recordings = [
+            _recording(f"{path}:{number}", line, root) for number, line in read_lines(path)
+        ]
+    if not recordings:
+        raise ConfigError(f"expected recordings in {path}, got an empty list")
+    names = {recording.name for recording in recordings}
+    if len(names) < len(recordings):
+        raise ConfigError(
+            f"expected a name of its own for each recording in {path}, got {len(recordings)} "
+            f"recordings of {len(names)} names"
+        )
+    return recordings
+
+
+def share_audio(a: Segment, b: Segment) -> bool:
+    """Whether any sample is in both segments."""
+    return any(one.overlaps(other) for one in a.pieces for other in b.pieces)
+
+
+def _piece(path: Any, start: Any, num_samples: Any) -> Piece:
+    """A piece as JSON has it; a TypeError or ValueError for anything else."""
+    if not isinstance(path, str) or "\0" in path:
+        raise TypeError(path)
+    for number, least in ((start, 0), (num_samples, 1)):
+        if isinstance(number, bool) or not isinstance(number, int | None):
+            raise TypeError(number)
+        if number is not None and number < least:
+            raise ValueError(number)
+    if start is None:
+        raise TypeError(start)
+    return Piece(path, start, num_samples)
+
+
+def _recording(place: str, line: str, root: Path) -> Segment:
+    if line.endswith("|"):
+        raise ConfigError(f"{place}: expected a path, got the command {line!r}; no command is run")
+    name, path = _named(place, line, root)
+    return Segment(name_key(name), "", (Piece(path),))
+
+
+def _named(place: str, line: str, root: Path) -> tuple[str, str]:
+    """Name and path of a line."""
+    cells = columns(line, 2) if "\t" in line else []
+    if len(cells) == 2:
+        return cells[0], cells[1]
+    parts = line.split(maxsplit=1)
+    if len(parts) == 1 or line.startswith(("/", ".")):
+        return line, line
+    is_path = find_file(root, line) is not None
+    if is_path and find_file(root, parts[1]) is not None:
+        raise ConfigError(
+            f"{place}: both {line!r} and {parts[1]!r} are files; write ./{line} for the first, or "
+            "a tab between name and path for the second"
+        )
+    return (line, line) if is_path else (parts[0], parts[1])

@@ -1,0 +1,83 @@
+"""Tasks in processes: all results, every error passed on, nothing hangs."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from speakersdk.errors import ConfigError, InferenceError, UnreadableAudioError
+from speakersdk.evaluation.pool import run_tasks
+
+
+class UnpicklableError(Exception):
+    def __init__(self, *, number: int) -> None:
+        super().__init__(f"number {number}")
+
+
+def fail(number: int) -> int:
+    if number == 1:
+        raise UnreadableAudioError("a.wav", "why")
+    if number == 2:
+        raise UnpicklableError(number=2)
+    os.kill(os.getpid(), signal.SIGKILL)
+    return number
+
+
+@pytest.mark.parametrize("num_processes", [1, 2, 50])
+def test_every_portion_has_its_result(num_processes: int) -> None:
+    results = run_tasks(abs, range(-3, 0), num_processes=num_processes)
+    assert sorted(results) == [1, 2, 3]
+
+
+def test_errors_pass_from_a_process_whatever_they_are() -> None:
+    with pytest.raises(UnreadableAudioError, match="cannot read audio from") as caught:
+        list(run_tasks(fail, [1, 1], num_processes=2))
+    assert caught.value.path == "a.wav"
+    with pytest.raises(RuntimeError, match="UnpicklableError: number 2"):
+        list(run_tasks(fail, [2, 2], num_processes=2))
+    with pytest.raises(InferenceError, match="a worker process died"):
+        list(run_tasks(fail, [3, 3], num_processes=2))
+    with pytest.raises(ConfigError, match="at least 1 process"):
+        list(run_tasks(abs, [1], num_processes=0))
+
+
+def test_an_interrupt_while_processes_start_is_quiet(tmp_path: Path) -> None:
+    """Ctrl-C goes to all processes of a terminal, to workers within their imports as well."""
+    (tmp_path / "sitecustomize.py").write_text(
+        """
+import os, signal, sys
+
+if "--multiprocessing-fork" in sys.argv:
+    os.killpg(os.getpgid(0), signal.SIGINT)
+"""
+    )
+    (tmp_path / "main.py").write_text(
+        """
+from speakersdk.cli.parser import CommandParser
+from speakersdk.cli.program import run_program
+from speakersdk.evaluation.pool import run_tasks
+
+def build():
+    parser = CommandParser(prog="p")
+    parser.set_defaults(run=lambda _: len(list(run_tasks(abs, [1, 2], num_processes=2))))
+    return parser
+
+if __name__ == "__main__":
+    raise SystemExit(run_program("p", build, None))
+"""
+    )
+    paths = os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])
+    done = subprocess.run(
+        [sys.executable, str(tmp_path / "main.py")],
+        env={**os.environ, "PYTHONPATH": paths},
+        capture_output=True,
+        check=False,
+        timeout=60,
+        start_new_session=True,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")
