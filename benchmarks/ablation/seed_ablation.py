@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     import torch
 
 QUESTION = "Why does a pairwise KL network not learn, and what is each repair worth?"
-DOCUMENT = REPOSITORY / "docs" / "why-it-did-not-learn.md"
+DOCUMENT = REPOSITORY / "docs" / "experiments" / "why-it-did-not-learn.md"
 # MR is stable from here on, say the papers, who ran 10,000.
 STEPS = 5000
 _LAST_MINUTE_S = 30.0  # runs stop training so long before the budget's end, to be measured

@@ -8,7 +8,7 @@ readers whom training never heard; the recorded noise is the one that training m
 is no other.
 
 Needs the speech corpora. Writes its
-tables into docs/decisions.md.
+tables into docs/error-rates.md.
 """
 
 from __future__ import annotations

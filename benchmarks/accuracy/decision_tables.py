@@ -1,4 +1,4 @@
-"""The tables and the plot of docs/decisions.md, made from a benchmark's facts.
+"""The tables and the plot of docs/error-rates.md, made from a benchmark's facts.
 
 tests/integration/test_documents.py compares the page with the results that are kept.
 """
@@ -14,7 +14,7 @@ import numpy as np
 from benchmarks.harness import tables
 from benchmarks.harness.measure import REPOSITORY
 
-DOCUMENT = REPOSITORY / "docs" / "decisions.md"
+DOCUMENT = REPOSITORY / "docs" / "error-rates.md"
 _FARS = ("0.05", "0.01", "0.001")
 _METHODS = ("none", "s-norm", "centred", "s-norm, one corpus", "centred, one corpus")
 

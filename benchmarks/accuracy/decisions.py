@@ -6,7 +6,7 @@ segments of one length are compared, but for those that share audio. Beside it: 
 was given to, score normalisation with and without, and Resemblyzer with one fixed threshold.
 
 Needs the speech corpora. Writes the
-tables of docs/decisions.md and draws docs/decisions.svg.
+tables of docs/error-rates.md and draws docs/error-rates.svg.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ def main() -> int:
     benchmark.record("fixed threshold", fixed_threshold(benchmark, names, sides, pairs, rng))
     report = benchmark.finish()
     if not benchmark.smoke:
-        draw(rows, REPOSITORY / "docs" / "decisions.svg")
+        draw(rows, REPOSITORY / "docs" / "error-rates.svg")
         write_tables(DOCUMENT, report["facts"])
     return 0
 

@@ -1,7 +1,7 @@
 """The speech corpora that benchmarks measure on: where they are, and their utterances.
 
 They are in `shared/data` next to the repository, or in the folder that the environment variable
-SPEAKERSDK_SPEECH_DATA names. docs/training.md says what they hold.
+SPEAKERSDK_SPEECH_DATA names.
 """
 
 from __future__ import annotations

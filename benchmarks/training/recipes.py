@@ -3,7 +3,7 @@
     python -m benchmarks.training.recipes runs/*    # folders of `speakersdk-train fit`
 
 Nothing is computed but means: the error rates are those that each finished run left in its
-`summary.json`. Writes the tables of docs/training.md.
+`summary.json`. Writes the tables of docs/experiments/recipes.md.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any
 from benchmarks.harness import tables
 from benchmarks.harness.measure import REPOSITORY, Benchmark
 
-DOCUMENT = REPOSITORY / "docs" / "training.md"
+DOCUMENT = REPOSITORY / "docs" / "experiments" / "recipes.md"
 
 
 def main() -> int:

@@ -264,7 +264,7 @@ def training_speech(
 def _blocks(
     session: OnnxSession, manifest: ModelManifest, speech: Sequence[Waveform]
 ) -> Iterator[_Arrays]:
-    """Inputs of a stateful graph for each recording in two blocks (docs/formats.md).
+    """Inputs of a stateful graph for each recording in two blocks (docs/formats/model.md).
 
     The second block starts from the first one's state: the ranges of the cache must be heard, too.
     """

@@ -43,13 +43,21 @@ def test_links_lead_to_files(document: Path) -> None:
 
 
 def test_the_format_page_names_every_field_of_the_manifest() -> None:
-    page = (REPOSITORY / "docs" / "formats.md").read_text(encoding="utf-8")
+    page = (REPOSITORY / "docs" / "formats" / "model.md").read_text(encoding="utf-8")
     names = [
         field.name
         for holder in (ModelManifest, FrontendConfig, Calibration, OperatingPoint)
         for field in dataclasses.fields(holder)
     ]
     assert [name for name in names if f"`{name}`" not in page] == []
+
+
+def test_every_architecture_decision_has_title_date_and_status() -> None:
+    head = re.compile(r"# (\d{4}): [^\n]+\n\nDate: \d{4}-\d\d-\d\d\. Status: \w")
+    for path in sorted((REPOSITORY / "docs" / "adr").glob("*.md")):
+        found = head.match(path.read_text(encoding="utf-8"))
+        assert found, f"{path.name}: expected `# NNNN: title`, then `Date: ... Status: ...`"
+        assert path.name.startswith(f"{found[1]}-")
 
 
 def latest(name: str) -> dict[str, Any]:
@@ -177,7 +185,7 @@ def test_comparisons_of_the_readme_are_those_of_the_results() -> None:
 
 
 def test_tables_of_the_decisions_page_are_those_of_the_results() -> None:
-    page = (REPOSITORY / "docs" / "decisions.md").read_text(encoding="utf-8")
+    page = (REPOSITORY / "docs" / "error-rates.md").read_text(encoding="utf-8")
     assert page.count("<!-- table: ") == page.count("<!-- end -->") == len(decision_tables.TABLES)
     for name in ("decisions", "conditions"):
         if not list((REPOSITORY / "benchmarks" / "results").glob(f"*-{name}.json")):

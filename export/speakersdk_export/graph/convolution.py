@@ -22,7 +22,7 @@ from onnx import helper, numpy_helper
 
 from speakersdk_export.graph.unused import drop_unused
 
-# The axis of `frame_weights` (docs/formats.md): as many as come out of every convolution.
+# The axis of `frame_weights` (docs/formats/model.md): as many as come out of every convolution.
 _FRAMES: Final = "frames"
 # Operators that mean the same on a tensor with one more axis, their attributes aside.
 _LIFTED: Final = {"Add", "Concat", "Conv", "Mul", "Relu", "Sigmoid", "Slice", "Tanh"}

@@ -52,7 +52,7 @@ _TRACED_FRAMES: Final = 10
 
 
 def stateful_graph(encoder: TdnnEncoder, *, has_speech_head: bool) -> onnx.ModelProto:
-    """The stateful graph contract (docs/formats.md) of an encoder in eval mode."""
+    """The stateful graph contract (docs/formats/model.md) of an encoder in eval mode."""
     config = encoder.frontend.config
     num_samples = config.context_samples + _TRACED_FRAMES * config.hop_samples
     cache, statistics = encoder.start(_TRACED_BATCH)
@@ -119,7 +119,7 @@ def with_several_windows(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def windowed_graph(encoder: BlstmEncoder) -> onnx.ModelProto:
-    """The windowed graph contract (docs/formats.md) of an encoder in eval mode."""
+    """The windowed graph contract (docs/formats/model.md) of an encoder in eval mode."""
     encoder = copy.deepcopy(encoder)
     for name, layer in list(encoder.named_children()):
         if isinstance(layer, nn.LSTM):

@@ -7,7 +7,7 @@
 s is the harmonic mean of both sides' net speech in seconds: the scatter of a score comes from both,
 as 1 / speech of each. Scores of long recordings lie higher and spread less, hence the products; and
 the same llr of impostors is rarer the longer they spoke, hence a threshold that falls with ln s.
-docs/decisions/0001 to 0003 have the figures.
+docs/adr/0001 to 0003 have the figures.
 
 `speakersdk.calibration.fit` finds the weights by logistic regression on the development trials when
 a model is exported, and the thresholds by quantile regression of the nontarget trials' llr on ln s.

@@ -3,7 +3,7 @@
 Training computes it, export folds it into the graph, and the manifest records it.
 
 python_speech_features is the definition: ``log(fbank(x, **psf_arguments)[0] + log_floor)``, and
-docs/formats.md says what the options beyond it mean.
+docs/formats/model.md says what the options beyond it mean.
 """
 
 from __future__ import annotations

@@ -104,7 +104,7 @@ def _check_graph(session: OnnxSession, manifest: ModelManifest) -> None:
 
 
 def _contract(manifest: ModelManifest) -> tuple[_Shapes, _Shapes]:
-    """Inputs and outputs that docs/formats.md prescribes."""
+    """Inputs and outputs that docs/formats/model.md prescribes."""
     if manifest.mode == "windowed":
         return {"samples": (None,)}, {"embedding": (manifest.embedding_dim,)}
     inputs: _Shapes = {

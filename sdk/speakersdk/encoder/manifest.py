@@ -1,8 +1,8 @@
 """The manifest: everything the runtime must know of a model, stored in the ONNX file's metadata.
 
 Export writes it, the runtime configures itself from it alone. Each field is one metadata property
-``speakersdk.<field>`` holding JSON, so that any language can read it. docs/formats.md describes
-the fields and both graph contracts.
+``speakersdk.<field>`` holding JSON, so that any language can read it.
+docs/formats/model.md describes the fields and both graph contracts.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ Outputs = Mapping[str, npt.NDArray[np.float32]]
 def call_shapes(
     manifest: ModelManifest, *, num_frames: int, batch: int = 1, windows: int = 1
 ) -> dict[str, tuple[int, ...]]:
-    """Shapes of a stateful graph's inputs (docs/formats.md).
+    """Shapes of a stateful graph's inputs (docs/formats/model.md).
 
     Args:
         num_frames: k, frames of one call.

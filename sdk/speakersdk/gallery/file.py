@@ -1,6 +1,6 @@
 """The gallery file: a checked header, then blocks that are memory-mapped as they lie.
 
-docs/gallery-format.md describes the bytes: a container with a checksum after the header. Its
+docs/formats/gallery.md describes the bytes: a container with a checksum after the header. Its
 content are blocks, each at a multiple of 64 bytes.
 """
 

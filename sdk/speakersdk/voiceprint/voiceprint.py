@@ -2,7 +2,7 @@
 
 It holds one embedding per recording (exemplar), never audio, and is bound to the weights that made
 them. Exemplars of accepted probes, if any, are kept apart, weigh less, and can be taken back.
-docs/voiceprint-format.md describes the bytes: a container whose content are the exemplars.
+docs/formats/voiceprint.md describes the bytes: a container whose content are the exemplars.
 """
 
 from __future__ import annotations

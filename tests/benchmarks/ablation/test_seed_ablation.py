@@ -19,7 +19,7 @@ import pytest
 
 REPOSITORY = Path(__file__).parents[3]
 BENCHMARKS = REPOSITORY / "benchmarks"
-PAGE = REPOSITORY / "docs" / "why-it-did-not-learn.md"
+PAGE = REPOSITORY / "docs" / "experiments" / "why-it-did-not-learn.md"
 torch = pytest.importorskip("torch", reason='needs torch: pip install "speakersdk[training]"')
 
 from benchmarks.ablation import seed_ablation, training  # noqa: E402

@@ -98,7 +98,7 @@ def test_fixed_shapes_change_no_embedding(
 ) -> None:
     samples = noise(num_samples)
     free, fixed = (encoder.encode(samples) for encoder in both)
-    # The contract of docs/formats.md: any chunking within 1e-4 of one pass.
+    # The contract of docs/formats/model.md: any chunking within 1e-4 of one pass.
     np.testing.assert_allclose(fixed.embedding, free.embedding, atol=1e-4)
     assert fixed.speech_s == pytest.approx(free.speech_s, abs=0.01)
 

@@ -11,7 +11,7 @@ from speakersdk.encoder.stateful_blocks import Blocks, FixedBlocks, VariableBloc
 from speakersdk.runtime.options import SessionOptions
 from speakersdk.runtime.session import open_session
 
-# The contract of docs/formats.md: any chunking within 1e-4 of one pass.
+# The contract of docs/formats/model.md: any chunking within 1e-4 of one pass.
 TOLERANCE = 1e-4
 
 

@@ -29,7 +29,7 @@ def noise(num_samples: int, seed: int = 1) -> np.ndarray:
 
 
 def one_call(encoder: SpeakerEncoder, samples: np.ndarray) -> dict[str, np.ndarray]:
-    """The graph run once over the whole, written after docs/formats.md."""
+    """The graph run once over the whole, written after docs/formats/model.md."""
     manifest = encoder.manifest
     num_frames = 1 + (len(samples) - 200) // 80
     used = np.concatenate([[0.0], samples])[: 121 + 80 * num_frames].astype(np.float32)

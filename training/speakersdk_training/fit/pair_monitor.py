@@ -89,7 +89,8 @@ def _reason(loss: float, statistics: dict[str, float], margin: float) -> str | N
     if collapsed and abs(loss - collapsed) <= _STUCK * collapsed:
         return (
             f"the loss stays at {loss:.4g}, {collapsed / margin:.3g} times the margin: all outputs "
-            "are equal, or labels do not reach their distances; see docs/why-it-did-not-learn.md"
+            "are equal, or labels do not reach their distances; "
+            "see docs/experiments/why-it-did-not-learn.md"
         )
     spread = statistics.get("embedding_spread", 1.0)
     rank = statistics.get("effective_rank", torch.inf)

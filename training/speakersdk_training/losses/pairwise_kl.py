@@ -2,7 +2,8 @@
 
 Sources: Y. Hsu and Z. Kira, "Neural network-based clustering using pairwise constraints", 2016;
 T. Stadelmann et al., ANNPR 2018, eq. 3 and 4 (each direction has its own hinge, margin 3). The
-other options are those that implementations of it differ in; docs/why-it-did-not-learn.md.
+other options are those that implementations of it differ in;
+docs/experiments/why-it-did-not-learn.md.
 """
 
 from __future__ import annotations

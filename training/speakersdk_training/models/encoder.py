@@ -16,7 +16,7 @@ class Encoder(nn.Module, ABC):
     """A network from the waveform to an embedding.
 
     Attributes:
-        graph_kind: the graph contract that export writes, see docs/formats.md.
+        graph_kind: the graph contract that export writes, see docs/formats/model.md.
         has_speech_head: whether `utterance` gives speech logits.
         frontend: samples to log-mel features.
     """
