@@ -4,31 +4,29 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, replace
-from typing import TYPE_CHECKING, Any, Final
+from functools import partial
+from typing import Any, Final
 
-from speakersdk.audio.microphone import CaptureCounters
 from speakersdk.cli import arguments as shared
-from speakersdk.cli.meters import enrollment_meter, verdict_text, verification_meter
+from speakersdk.cli.listeners import Listener, Summary, open_listener
 from speakersdk.cli.parser import Subparsers
-from speakersdk.cli.sources import MicrophoneSource, Source, open_source
-from speakersdk.decision.outcome import Verdict
-from speakersdk.enrollment.live import NEEDED_S, EnrollmentProgress
-from speakersdk.errors import ConfigError, DuplicateSpeakerError, EnrollmentError
+from speakersdk.cli.program import INTERRUPTED
+from speakersdk.cli.sources import MicrophoneSource, RecordedSource, open_source
+from speakersdk.cli.voiceprints import enrolled
+from speakersdk.enrollment.joining import join_voiceprints
+from speakersdk.enrollment.live import NEEDED_S, Enrollment
+from speakersdk.errors import ConfigError
 from speakersdk.streaming.update import StreamUpdate
+from speakersdk.text import printable
 from speakersdk.verifier import Verifier
 from speakersdk.voiceprint.names import check_name
+from speakersdk.voiceprint.store import VoiceprintStore
 from speakersdk.voiceprint.voiceprint import Voiceprint
 
-if TYPE_CHECKING:
-    from rich.console import RenderableType
-
 _DEFAULT_NAME: Final = "me"
-_REFRESHES_PER_S: Final = 10
-Show = Callable[["RenderableType"], None]
+Source = MicrophoneSource | RecordedSource
 
 
 def add_command(commands: Subparsers) -> None:
@@ -94,67 +92,96 @@ def run(arguments: argparse.Namespace) -> int:
     """Enroll if asked to, then listen until the source ends or the user interrupts."""
     verifier = shared.open_verifier(arguments)
     store = shared.open_store(arguments)
-    if arguments.enroll is None and (arguments.replace or arguments.append):
-        raise ConfigError("expected --replace and --append with --enroll, got no --enroll; add it")
-    if arguments.enroll is not None:
-        arguments.enroll = check_name(arguments.enroll)
-        if arguments.enroll in store.names() and not (arguments.replace or arguments.append):
-            raise DuplicateSpeakerError(arguments.enroll)  # now, and not after a minute of talk
-    source = open_source(arguments)
-    blocks = source.blocks()
-    summary = _Summary()
+    new_name = _checked_name(arguments, store, verifier)
+    others = _known(arguments.names, store, new_name)
+    summary = Summary()
     with contextlib.ExitStack() as stack:
+        source = open_source(arguments)
         if isinstance(source, MicrophoneSource):
             stack.callback(source.close)
-        stack.enter_context(contextlib.suppress(KeyboardInterrupt))
-        show = stack.enter_context(_live(is_plain=arguments.json))
-        if arguments.enroll is not None:
-            voiceprint = _enroll(verifier, source, blocks, arguments, show)
-            stored = store.save(voiceprint, replace=arguments.replace, append=arguments.append)
+        blocks = source.blocks()
+        listener = stack.enter_context(open_listener(is_json=arguments.json))
+        voiceprints = others
+        if new_name is not None:
+            new = _enroll(
+                partial(verifier.enrollment, new_name, needed_s=arguments.speech),
+                source,
+                blocks,
+                listener,
+            )
+            if new is None:
+                return INTERRUPTED
+            stored = store.save(
+                new,
+                replace=arguments.replace,
+                append=arguments.append,
+                join=partial(join_voiceprints, manifest=verifier.manifest),
+            )
             print(
-                f"enrolled {stored.name}: {voiceprint.total_speech_s:.1f} s of speech, in "
-                f"{store.path(stored.name)}",
+                f"enrolled {stored.name}: {new.total_speech_s:.1f} s of speech, in "
+                f"{printable(store.path(stored.name))}",
                 file=sys.stderr,
             )
-        names = arguments.names or store.names()
-        if not names:
-            raise EnrollmentError(
-                f"nobody is enrolled in {store.folder}; first: speakersdk listen --enroll NAME"
-            )
-        voiceprints = [store.load(name) for name in names]
-        _verify(verifier, source, blocks, voiceprints, arguments.json, show, summary)
-    summary.capture = source.counters
+            is_wanted = not arguments.names or new_name in map(check_name, arguments.names)
+            voiceprints = [*others, *([stored] if is_wanted else [])]
+        with contextlib.suppress(KeyboardInterrupt):
+            _verify(verifier, source, blocks, voiceprints, listener, summary)
+        summary.capture = source.counters
     print(summary.text(), file=sys.stderr)
     return 0 if summary.accepted_s else 1
 
 
+def _checked_name(
+    arguments: argparse.Namespace, store: VoiceprintStore, verifier: Verifier
+) -> str | None:
+    """The name of --enroll; what would keep it from being stored is said now.
+
+    After a minute of talk it would be too late.
+    """
+    if arguments.enroll is None:
+        if arguments.replace or arguments.append:
+            raise ConfigError(
+                "expected --replace and --append with --enroll, got no --enroll; add it"
+            )
+        return None
+    name = check_name(arguments.enroll)
+    store.check_new(name, replace=arguments.replace, append=arguments.append)
+    if arguments.append and name in store.names():
+        verifier.stream([store.load(name)])  # a voiceprint of another model is refused
+    return name
+
+
+def _known(names: list[str], store: VoiceprintStore, new_name: str | None) -> list[Voiceprint]:
+    """The voiceprints to listen for that are stored already."""
+    if names:
+        return [store.load(name) for name in names if check_name(name) != new_name]
+    if new_name is None:
+        return enrolled(store)
+    everybody = enrolled(store) if store.names() else []
+    return [voiceprint for voiceprint in everybody if voiceprint.name != new_name]
+
+
 def _enroll(
-    verifier: Verifier,
-    source: Source,
-    blocks: Iterator[Any],
-    arguments: argparse.Namespace,
-    show: Show | None,
-) -> Voiceprint:
-    enrollment = verifier.enrollment(arguments.enroll, needed_s=arguments.speech)
-    last = -1.0
-    for block in blocks:
-        if block is None:  # interrupted: the rate may be another one now
-            enrollment = verifier.enrollment(arguments.enroll, needed_s=arguments.speech)
-            continue
-        progress = enrollment.push(block, sample_rate_hz=source.sample_rate_hz)
-        if arguments.json:
-            if progress.time_s != last:
-                _print_json("enrollment", progress, source.counters)
-        elif show is not None:
-            show(enrollment_meter(enrollment.name, progress, source.counters))
-        elif progress.percent >= last + 10 or progress.is_complete:
-            problem = f" ({progress.problem})" if progress.problem else ""
-            print(f"enrolling {enrollment.name}: {progress.percent:.0f} %{problem}")
-        else:
-            continue
-        last = progress.time_s if arguments.json else progress.percent
-        if progress.is_complete:
-            break
+    start: Callable[[], Enrollment], source: Source, blocks: Iterator[Any], listener: Listener
+) -> Voiceprint | None:
+    """A voiceprint from what is heard; None if Ctrl-C ended it, which says what is lost."""
+    enrollment, progress = start(), None
+    try:
+        for block in blocks:
+            if block is None:  # interrupted: the rate may be another one now
+                enrollment = start()
+                continue
+            progress = enrollment.push(block, sample_rate_hz=source.sample_rate_hz)
+            listener.enrolling(enrollment.name, progress, source.counters)
+            if progress.is_complete:
+                break
+    except KeyboardInterrupt:
+        lost_s = 0.0 if progress is None else progress.speech_s
+        print(
+            f"interrupted: {enrollment.name} is not enrolled, {lost_s:.1f} s of speech are lost",
+            file=sys.stderr,
+        )
+        return None
     return enrollment.voiceprint()
 
 
@@ -163,25 +190,14 @@ def _verify(
     source: Source,
     blocks: Iterator[Any],
     voiceprints: list[Voiceprint],
-    is_json: bool,
-    show: Show | None,
-    summary: _Summary,
+    listener: Listener,
+    summary: Summary,
 ) -> None:
     stream = verifier.stream(voiceprints)
-    said: tuple[object, ...] = ()
 
     def tell(update: StreamUpdate) -> None:
-        nonlocal said
         summary.take(update)
-        if is_json:
-            _print_json("update", update, source.counters)
-        elif show is not None:
-            show(verification_meter(replace(update, capture=source.counters)))
-        elif said != (said := tuple(verdict_text(at) for at in update.candidates)):
-            line = ", ".join(
-                f"{at.name}: {text}" for at, text in zip(update.candidates, said, strict=True)
-            )
-            print(f"{update.time_s:8.1f} s  {line}", flush=True)
+        listener.heard(update, source.counters)
 
     for block in blocks:
         if block is None:  # interrupted: what follows may be anybody's
@@ -191,59 +207,3 @@ def _verify(
             tell(update)
     for update in stream.finish():
         tell(update)
-
-
-class _Summary:
-    """What to say at the end."""
-
-    def __init__(self) -> None:
-        self.accepted_s: dict[str, float] = {}
-        self.capture: CaptureCounters | None = None
-        self._time_s = 0.0
-        self._num_changes = 0
-
-    def take(self, update: StreamUpdate) -> None:
-        hop_s = update.time_s - self._time_s
-        self._time_s = update.time_s if hop_s > 0 else self._time_s + update.time_s
-        self._num_changes += update.has_changed
-        if update.speaker is not None and update.verdict is Verdict.ACCEPT:
-            seconds = self.accepted_s.get(update.speaker, 0.0)
-            self.accepted_s[update.speaker] = seconds + max(hop_s, 0.0)
-
-    def text(self) -> str:
-        people = ", ".join(f"{name} for {at:.1f} s" for name, at in self.accepted_s.items())
-        text = (
-            f"heard {self._time_s:.1f} s; accepted {people or 'nobody'}; "
-            f"{self._num_changes} changes of voice"
-        )
-        if self.capture is not None:
-            text += (
-                f"; captured {self.capture.captured_s:.1f} s, dropped "
-                f"{self.capture.dropped_s:.1f} s, {self.capture.gaps} gaps, "
-                f"{self.capture.overflows} overflows, "
-                f"{self.capture.reconnects} reconnects"
-            )
-        return text
-
-
-def _print_json(
-    kind: str, value: EnrollmentProgress | StreamUpdate, capture: CaptureCounters | None
-) -> None:
-    document = {
-        "kind": kind,
-        **asdict(value),
-        "capture": None if capture is None else asdict(capture),
-    }
-    print(json.dumps(document, allow_nan=False), flush=True)
-
-
-@contextlib.contextmanager
-def _live(*, is_plain: bool) -> Iterator[Show | None]:
-    """Shows pictures on a terminal; None where lines must do."""
-    if is_plain or not sys.stdout.isatty():
-        yield None
-        return
-    from rich.live import Live
-
-    with Live(refresh_per_second=_REFRESHES_PER_S) as live:
-        yield live.update

@@ -140,3 +140,70 @@ def test_ctrl_c_ends_with_a_summary(slt: Path) -> None:
     assert process.returncode == 0
     assert errors.startswith(b"heard ")
     assert b"Traceback" not in errors
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--enroll", "a/b"], "expected a name"),
+        (["--enroll", "ann", "--voiceprints", "FILE"], "Not a directory"),
+        (["--enroll", "ann", "--voiceprints", "FILE/below"], "Not a directory"),
+        (["bob", "--enroll", "ann"], "no voiceprint named 'bob'"),
+        (["--enroll", "slt", "--append", "--replace"], "not allowed with"),
+    ],
+)
+def test_what_cannot_be_stored_is_said_before_anybody_speaks(
+    slt: Path, tmp_path: Path, options: list[str], message: str
+) -> None:
+    """The source is a pipe that nobody writes to: the command must not get as far as to read it."""
+    file = tmp_path / "file"
+    file.touch()
+    with subprocess.Popen(
+        [*COMMAND, *[one.replace("FILE", str(file)) for one in options], "--input", "-"],
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=dict(os.environ),
+    ) as process:
+        assert process.stderr is not None
+        error = process.stderr.read().decode()  # until it ends; stdin stays open
+        assert process.wait(timeout=30) == 2
+    assert message in error
+    assert error.count("\n") == 1
+
+
+def test_ctrl_c_says_what_is_lost(slt: Path, store: VoiceprintStore) -> None:
+    with subprocess.Popen(
+        [*COMMAND, "--enroll", "ann", "--input", "-"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=dict(os.environ),
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write((read_audio(slt) * 32767).astype("<i2").tobytes())
+        process.stdin.flush()
+        while b"10 %" not in process.stdout.readline():
+            pass
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=30)
+    assert process.returncode == 128 + signal.SIGINT
+    line = errors.decode()
+    assert line.startswith("interrupted: ann is not enrolled, ")
+    assert line.endswith(" s of speech are lost\n")
+    assert "ann" not in store.names()
+
+
+def test_another_voice_joins_no_profile(
+    slt: Path, voices: dict[str, Any], store: VoiceprintStore, tmp_path: Path
+) -> None:
+    before = store.load("slt")
+    for voice, status in (("rms", 2), ("slt", 0)):
+        clips = [*voices[voice].enroll, voices[voice].probe]
+        path = tmp_path / f"{voice}.wav"
+        sf.write(path, np.concatenate([read_audio(clip) for clip in clips]), 16000)
+        options = ["--append", "--speech", "5", "--input", str(path), "--fast", "--json"]
+        assert main(["listen", "--enroll", "slt", *options]) == status
+        if voice == "rms":
+            assert store.load("slt") == before
+    assert len(store.load("slt").exemplars) > len(before.exemplars)

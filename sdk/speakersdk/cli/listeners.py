@@ -1,0 +1,172 @@
+"""How ``speakersdk listen`` tells what it hears: as JSON, on a live meter, or line by line."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Final, Protocol
+
+from speakersdk.audio.microphone import CaptureCounters
+from speakersdk.cli.meters import enrollment_meter, verdict_text, verification_meter
+from speakersdk.decision.outcome import Verdict
+from speakersdk.enrollment.live import EnrollmentProgress
+from speakersdk.streaming.update import StreamUpdate
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+_REFRESHES_PER_S: Final = 10
+_PERCENT_PER_LINE: Final = 10
+
+
+class Listener(Protocol):
+    """Tells of an enrollment and of a stream as they go on."""
+
+    def enrolling(
+        self, name: str, progress: EnrollmentProgress, capture: CaptureCounters | None
+    ) -> None:
+        """More of a voice that is being enrolled was heard."""
+
+    def heard(self, update: StreamUpdate, capture: CaptureCounters | None) -> None:
+        """The enrolled speakers were listened for in one more hop."""
+
+
+class JsonListener:
+    """One JSON object a line for each hop."""
+
+    def __init__(self) -> None:
+        self._last_s = -1.0
+
+    def enrolling(
+        self, name: str, progress: EnrollmentProgress, capture: CaptureCounters | None
+    ) -> None:
+        """Print progress, unless the block completed no hop."""
+        del name
+        if progress.time_s != self._last_s:
+            self._print("enrollment", progress, capture)
+        self._last_s = progress.time_s
+
+    def heard(self, update: StreamUpdate, capture: CaptureCounters | None) -> None:
+        """Print the update."""
+        self._print("update", update, capture)
+
+    def _print(
+        self, kind: str, value: EnrollmentProgress | StreamUpdate, capture: CaptureCounters | None
+    ) -> None:
+        document = {
+            "kind": kind,
+            **asdict(value),
+            "capture": None if capture is None else asdict(capture),
+        }
+        print(json.dumps(document, allow_nan=False), flush=True)
+
+
+class MeterListener:
+    """A live picture on a terminal.
+
+    Args:
+        show: puts a picture in the place of the last one.
+    """
+
+    def __init__(self, show: Callable[[RenderableType], None]) -> None:
+        self._show = show
+
+    def enrolling(
+        self, name: str, progress: EnrollmentProgress, capture: CaptureCounters | None
+    ) -> None:
+        """Show the enrollment's meter."""
+        self._show(enrollment_meter(name, progress, capture))
+
+    def heard(self, update: StreamUpdate, capture: CaptureCounters | None) -> None:
+        """Show the speakers' meter."""
+        self._show(verification_meter(replace(update, capture=capture)))
+
+
+class LineListener:
+    """A line when something changes, for pipes and files."""
+
+    def __init__(self) -> None:
+        self._last_percent = -1.0
+        self._said: tuple[str, ...] = ()
+
+    def enrolling(
+        self, name: str, progress: EnrollmentProgress, capture: CaptureCounters | None
+    ) -> None:
+        """Print progress every ten percent."""
+        del capture
+        is_next = progress.percent >= self._last_percent + _PERCENT_PER_LINE
+        if not is_next and not progress.is_complete:
+            return
+        self._last_percent = progress.percent
+        problem = f" ({progress.problem})" if progress.problem else ""
+        print(f"enrolling {name}: {progress.percent:.0f} %{problem}", flush=True)
+
+    def heard(self, update: StreamUpdate, capture: CaptureCounters | None) -> None:
+        """Print the verdicts if they are others than before."""
+        del capture
+        said = tuple(verdict_text(candidate) for candidate in update.candidates)
+        if said == self._said:
+            return
+        self._said = said
+        line = ", ".join(
+            f"{candidate.name}: {text}"
+            for candidate, text in zip(update.candidates, said, strict=True)
+        )
+        print(f"{update.time_s:8.1f} s  {line}", flush=True)
+
+
+class Summary:
+    """What to say at the end.
+
+    Attributes:
+        accepted_s: seconds for which each speaker was accepted.
+        capture: what happened at the microphone, if it was one.
+    """
+
+    def __init__(self) -> None:
+        self.accepted_s: dict[str, float] = {}
+        self.capture: CaptureCounters | None = None
+        self._time_s = 0.0
+        self._num_changes = 0
+
+    def take(self, update: StreamUpdate) -> None:
+        """Count one more hop."""
+        hop_s = update.time_s - self._time_s
+        self._time_s = update.time_s if hop_s > 0 else self._time_s + update.time_s
+        self._num_changes += update.has_changed
+        if update.speaker is not None and update.verdict is Verdict.ACCEPT:
+            seconds = self.accepted_s.get(update.speaker, 0.0)
+            self.accepted_s[update.speaker] = seconds + max(hop_s, 0.0)
+
+    def text(self) -> str:
+        """One line."""
+        people = ", ".join(f"{name} for {at:.1f} s" for name, at in self.accepted_s.items())
+        text = (
+            f"heard {self._time_s:.1f} s; accepted {people or 'nobody'}; "
+            f"{self._num_changes} changes of voice"
+        )
+        if self.capture is not None:
+            text += (
+                f"; captured {self.capture.captured_s:.1f} s, dropped "
+                f"{self.capture.dropped_s:.1f} s, {self.capture.gaps} gaps, "
+                f"{self.capture.overflows} overflows, "
+                f"{self.capture.reconnects} reconnects"
+            )
+        return text
+
+
+@contextlib.contextmanager
+def open_listener(*, is_json: bool) -> Iterator[Listener]:
+    """The listener for this stdout: a meter on a terminal, else lines."""
+    if is_json:
+        yield JsonListener()
+    elif not sys.stdout.isatty():
+        yield LineListener()
+    else:
+        from rich.live import Live
+
+        with Live(refresh_per_second=_REFRESHES_PER_S) as live:
+            yield MeterListener(live.update)

@@ -1,0 +1,93 @@
+"""What each way of telling prints, given the same hops."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from speakersdk.cli.listeners import (
+    JsonListener,
+    LineListener,
+    MeterListener,
+    Summary,
+    open_listener,
+)
+from speakersdk.enrollment.live import EnrollmentProgress
+from speakersdk.streaming.update import StreamUpdate
+from speakersdk.verifier import Verifier
+
+PROGRESS = EnrollmentProgress(
+    percent=0.0,
+    speech_s=0.0,
+    needed_s=10.0,
+    is_complete=False,
+    time_s=0.1,
+    speech=0.9,
+    level_dbfs=-30.0,
+    snr_db=None,
+    problem=None,
+)
+
+
+@pytest.fixture(scope="module")
+def updates(verifier: Verifier, voices: dict[str, Any]) -> list[StreamUpdate]:
+    from speakersdk.audio.waveform import read_audio
+
+    stream = verifier.stream([verifier.enroll(voices["slt"].enroll, name="slt")])
+    return stream.push(read_audio(voices["slt"].probe), sample_rate_hz=16000)
+
+
+def test_lines_come_when_something_changes(
+    updates: list[StreamUpdate], capsys: pytest.CaptureFixture[str]
+) -> None:
+    listener = LineListener()
+    for percent in (0, 4, 9, 11, 15, 22, 100):
+        progress = replace(PROGRESS, percent=float(percent), is_complete=percent == 100)
+        listener.enrolling("ann", progress, None)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines == [f"enrolling ann: {percent} %" for percent in (9, 22, 100)]
+    for update in updates:
+        listener.heard(update, None)
+    lines = capsys.readouterr().out.splitlines()
+    assert 1 < len(lines) < len(updates) / 3
+    assert all(one.split("s  ")[1] != two.split("s  ")[1] for one, two in itertools.pairwise(lines))
+
+
+def test_json_is_an_object_for_each_hop(
+    updates: list[StreamUpdate], capsys: pytest.CaptureFixture[str]
+) -> None:
+    listener = JsonListener()
+    for time_s in (0.1, 0.1, 0.2):  # a block that completes no hop tells nothing new
+        listener.enrolling("ann", replace(PROGRESS, time_s=time_s), None)
+    for update in updates:
+        listener.heard(update, None)
+    documents = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [one["kind"] for one in documents] == ["enrollment"] * 2 + ["update"] * len(updates)
+    assert documents[-1]["capture"] is None
+
+
+def test_a_meter_shows_a_picture_for_each_hop(updates: list[StreamUpdate]) -> None:
+    pictures: list[object] = []
+    listener = MeterListener(pictures.append)
+    listener.enrolling("ann", PROGRESS, None)
+    listener.heard(updates[-1], None)
+    assert len(pictures) == 2
+
+
+def test_the_summary_adds_up(updates: list[StreamUpdate]) -> None:
+    summary = Summary()
+    for update in updates:
+        summary.take(update)
+    assert summary.text().startswith(f"heard {updates[-1].time_s:.1f} s; accepted slt for ")
+    assert 0 < summary.accepted_s["slt"] < updates[-1].time_s
+
+
+def test_the_listener_fits_stdout() -> None:
+    with open_listener(is_json=True) as listener:
+        assert isinstance(listener, JsonListener)
+    with open_listener(is_json=False) as listener:  # under pytest stdout is no terminal
+        assert isinstance(listener, LineListener)
