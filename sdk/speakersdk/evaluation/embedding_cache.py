@@ -9,11 +9,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 
 from speakersdk.encoder.interface import Encoding
-from speakersdk.files import replacement
+from speakersdk.files import open_regular, replacement
+
+_MAXIMUM_BYTES: Final = 1 << 20  # embeddings have hundreds of values
 
 
 class EmbeddingCache:
@@ -35,10 +38,14 @@ class EmbeddingCache:
     def get(self, key: str) -> Encoding | None:
         """The encoding kept under a key; None if there is none, or a file that is damaged."""
         try:
-            values = np.fromfile(self._path(key), dtype="<f8")
+            with open_regular(self._path(key)) as file:
+                data = file.read(_MAXIMUM_BYTES)
         except FileNotFoundError:
             return None
-        if len(values) < 3 or values[2] != len(values) - 3:
+        values = np.frombuffer(data[: len(data) // 8 * 8], "<f8")
+        if len(values) < 4 or 8 * len(values) != len(data) or values[2] != len(values) - 3:
+            return None
+        if not (np.abs(values) <= np.finfo(np.float32).max).all():  # nor where it is NaN
             return None
         return Encoding(values[3:].astype(np.float32), float(values[0]), float(values[1]))
 

@@ -5,36 +5,43 @@ Embeddings identify people: files are readable by their owner alone, and appear 
 
 from __future__ import annotations
 
+import math
+import os
+import re
 import struct
-import zipfile
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
+from zipfile import ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
 import numpy as np
 import numpy.typing as npt
 
 from speakersdk.errors import ConfigError, MissingDependencyError
-from speakersdk.files import replacement
+from speakersdk.files import open_regular, replacement
+from speakersdk.text import is_visible, printable
 
-# What zipfile, NumPy and pyarrow raise at files that are cut or not of their kind.
-_DAMAGED: Final = (
-    KeyError,
-    ValueError,
-    TypeError,
-    AttributeError,
-    OSError,
-    EOFError,
-    MemoryError,
-    OverflowError,
-    NotImplementedError,
-    zipfile.BadZipFile,
-    struct.error,
-    zlib.error,
-)
 SUFFIXES: Final = (".npz", ".parquet")
+# A Parquet file may unpack to so many times its size, or to so little that it does not matter.
+_UNPACKED: Final = 8
+_SMALL_BYTES: Final = 1 << 26
+# Type of each array, U for text, and its number of dimensions.
+_ARRAYS: Final = {
+    "names": ("U", 1),
+    "sources": ("U", 1),
+    "embeddings": ("f4", 2),
+    "speech_s": ("f8", 1),
+    "duration_s": ("f8", 1),
+    "model_name": ("U", 0),
+    "model_sha256": ("U", 0),
+}
+# An array's file as np.save writes it: magic, version 1.0, length of the header, header.
+_NPY_HEADER: Final = re.compile(
+    rb"\x93NUMPY\x01\x00..\{'descr': '(?P<type>[<>|][fU]\d{1,8})', "
+    rb"'fortran_order': (?P<order>True|False), 'shape': \((?P<shape>(?:\d{1,15},? ?)*)\), \}\s*\n",
+    re.DOTALL,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -56,6 +63,16 @@ class EmbeddingTable:
     duration_s: npt.NDArray[np.float64]
     model_name: str
     model_sha256: str
+
+    def __post_init__(self) -> None:
+        num = len(self.names)
+        shapes = [self.embeddings.shape[:1], self.speech_s.shape, self.duration_s.shape]
+        if self.embeddings.ndim != 2 or len(self.sources) != num or shapes != [(num,)] * 3:
+            raise ValueError(
+                f"expected one source, embedding, speech_s and duration_s for each of {num} names, "
+                f"got {len(self.sources)} sources, embeddings {self.embeddings.shape}, speech_s "
+                f"{self.speech_s.shape} and duration_s {self.duration_s.shape}"
+            )
 
     def __len__(self) -> int:
         return len(self.names)
@@ -125,7 +142,7 @@ def write_table(path: Path, table: EmbeddingTable) -> None:
 
 
 def read_table(path: Path) -> EmbeddingTable:
-    """Read what `write_table` wrote.
+    """Read what `write_table` wrote. Memory is bounded by the size of the file.
 
     Raises:
         ConfigError: no such file, or not such a file.
@@ -133,60 +150,115 @@ def read_table(path: Path) -> EmbeddingTable:
     """
     check_suffix(path)
     if not path.is_file():
-        raise ConfigError(f"expected embeddings at {path}, found no file")
+        raise ConfigError(f"expected embeddings at {printable(path)}, found no file")
     try:
         table = _read_parquet(path) if path.suffix == ".parquet" else _read_npz(path)
-        _check(table)
-    except _DAMAGED as error:
-        what = str(error) or type(error).__name__
-        raise ConfigError(f"expected embeddings in {path}, got: {what}") from error
-    return table
+        _check_values(table)
+        return table
+    except (
+        ArithmeticError, LookupError, TypeError, ValueError, NotImplementedError, OSError,
+        EOFError, BadZipFile, struct.error,
+    ) as error:  # fmt: skip
+        raise ConfigError(
+            f"expected embeddings in {printable(path)}, got: {printable(str(error))}"
+        ) from error
 
 
-def _check(table: EmbeddingTable) -> None:
-    """Raise ValueError unless every array has a row for each name."""
-    rows = len(table)
-    if table.embeddings.ndim != 2 or table.embeddings.dtype != np.float32:
-        raise ValueError(f"embeddings of {table.embeddings.dtype} {table.embeddings.shape}")
-    counts = {
-        len(table.sources),
-        len(table.embeddings),
-        *(values.size for values in (table.speech_s, table.duration_s)),
-    }
-    if counts != {rows}:
-        raise ValueError(f"{rows} names with {min(counts)} to {max(counts)} rows")
+def _check_values(table: EmbeddingTable) -> None:
+    """Refuse what no model made. `EmbeddingTable` itself holds whatever it is given."""
+    labels = (table.model_name, table.model_sha256)
+    numbers = (table.embeddings, table.speech_s, table.duration_s)
+    if not (all(map(is_visible, labels)) and all(np.isfinite(values).all() for values in numbers)):
+        raise ValueError("values that are not finite, or a model_name with invisible characters")
 
 
 def _read_npz(path: Path) -> EmbeddingTable:
-    with zipfile.ZipFile(path) as archive:
-        # `write_table` stores arrays as they are: what is packed may unpack to any size.
-        if any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.infolist()):
-            raise ValueError("compressed arrays")
-    with path.open("rb") as file, np.load(file) as content:
-        return EmbeddingTable(
-            names=tuple(content["names"].tolist()),
-            sources=tuple(content["sources"].tolist()),
-            embeddings=content["embeddings"],
-            speech_s=content["speech_s"],
-            duration_s=content["duration_s"],
-            model_name=str(content["model_name"]),
-            model_sha256=str(content["model_sha256"]),
-        )
+    with open_regular(path) as file, ZipFile(file) as archive:
+        members = archive.infolist()
+        expected = {f"{name}.npy" for name in _ARRAYS}
+        if len(members) != len(expected) or {each.filename for each in members} != expected:
+            raise ValueError(f"a file without the {len(_ARRAYS)} arrays {', '.join(_ARRAYS)}")
+        arrays = {
+            each.filename.removesuffix(".npy"): _read_array(archive, each) for each in members
+        }
+    return EmbeddingTable(
+        names=tuple(arrays["names"].tolist()),
+        sources=tuple(arrays["sources"].tolist()),
+        embeddings=arrays["embeddings"],
+        speech_s=arrays["speech_s"],
+        duration_s=arrays["duration_s"],
+        model_name=str(arrays["model_name"]),
+        model_sha256=str(arrays["model_sha256"]),
+    )
+
+
+def _read_array(archive: ZipFile, member: ZipInfo) -> npt.NDArray[Any]:
+    """One array, whose size is known to be that of its bytes before any memory is taken.
+
+    `np.load` allocates what the array's header says, and unpacks without a limit.
+    """
+    if member.compress_type != ZIP_STORED or member.flag_bits & 1:
+        raise ValueError(f"{member.filename} compressed or encrypted, expected as np.savez writes")
+    if member.file_size != member.compress_size:
+        raise ValueError(f"{member.filename} of two sizes")
+    with archive.open(member) as stream:
+        content = stream.read()
+    header = _NPY_HEADER.match(content)
+    kind, ndim = _ARRAYS[member.filename.removesuffix(".npy")]
+    if header is None or not header["type"].decode()[1:].startswith(kind):
+        raise ValueError(f"{member.filename} of another type than {kind}, or no array")
+    dtype = np.dtype(header["type"].decode())
+    shape = tuple(int(length) for length in header["shape"].split(b",") if length.strip())
+    data = content[10 + int.from_bytes(content[8:10], "little") :]
+    if len(shape) != ndim or math.prod(shape, start=dtype.itemsize) != len(data):
+        raise ValueError(f"{member.filename} of shape {shape} in {len(data)} bytes")
+    if not data:
+        return np.empty(shape, dtype)
+    order: Literal["F", "C"] = "F" if header["order"] == b"True" else "C"
+    array = np.frombuffer(data, dtype).reshape(shape, order=order)
+    return np.ascontiguousarray(array, dtype.newbyteorder("=")).reshape(shape)
 
 
 def _read_parquet(path: Path) -> EmbeddingTable:
-    content = _pyarrow().parquet.read_table(path)
+    pyarrow = _pyarrow()
+    try:
+        with open_regular(path) as file, pyarrow.parquet.ParquetFile(file) as parquet:
+            _check_parquet(pyarrow, parquet, os.fstat(file.fileno()).st_size)
+            content = parquet.read()
+    except (pyarrow.ArrowException, MemoryError) as error:
+        raise ValueError(str(error)) from error
+    if any(column.null_count for column in content.columns):
+        raise ValueError("empty cells")
     metadata = content.schema.metadata or {}
     column = content["embedding"].combine_chunks()
     return EmbeddingTable(
         names=tuple(content["name"].to_pylist()),
         sources=tuple(content["source"].to_pylist()),
-        embeddings=column.flatten().to_numpy().reshape(len(content), -1),
+        embeddings=column.flatten().to_numpy().reshape(len(content), column.type.list_size),
         speech_s=content["speech_s"].to_numpy(),
         duration_s=content["duration_s"].to_numpy(),
         model_name=metadata[b"speakersdk.model_name"].decode(),
         model_sha256=metadata[b"speakersdk.model_sha256"].decode(),
     )
+
+
+def _check_parquet(pyarrow: Any, parquet: Any, size: int) -> None:
+    """Refuse columns of other types, and far more rows than the file can have."""
+    schema = parquet.schema_arrow
+    embedding: Any = schema.field("embedding").type if "embedding" in schema.names else None
+    is_list = embedding is not None and pyarrow.types.is_fixed_size_list(embedding)
+    if not (is_list and embedding.value_type == pyarrow.float32()):
+        raise ValueError(f"embeddings of type {embedding}, expected lists of float32")
+    texts = (schema.field(name).type for name in ("name", "source"))
+    seconds = (schema.field(name).type for name in ("speech_s", "duration_s"))
+    if not (
+        all(map(pyarrow.types.is_string, texts)) and all(map(pyarrow.types.is_float64, seconds))
+    ):
+        raise ValueError("columns of other types than text and seconds")
+    # Embeddings hardly compress; equal ones, of which a bomb is made, do so without limit.
+    num_bytes = 4 * embedding.list_size * parquet.metadata.num_rows
+    if not embedding.list_size > 0 or num_bytes > max(_UNPACKED * size, _SMALL_BYTES):
+        raise ValueError(f"{num_bytes} bytes of embeddings in a file of {size} bytes")
 
 
 def _arrow_table(pyarrow: Any, table: EmbeddingTable) -> Any:

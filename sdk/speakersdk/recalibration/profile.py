@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Final
@@ -18,11 +17,14 @@ from typing import Any, Final
 from speakersdk.calibration.calibration import Calibration
 from speakersdk.encoder.manifest import ModelManifest
 from speakersdk.errors import CalibrationError, ConfigError, IncompatibleModelError
-from speakersdk.files import data_folder, replacement
-from speakersdk.voiceprint.names import check_name
+from speakersdk.files import data_folder, folder_lock, open_regular, replacement
+from speakersdk.text import is_visible, printable
+from speakersdk.voiceprint.names import check_name, check_new_name
 
 FORMAT_VERSION: Final = 1
 SUFFIX: Final = ".calibration.json"
+_MAXIMUM_BYTES: Final = 1 << 16  # a profile has some 400
+_MAXIMUM_WEIGHT: Final = 1e6  # llrs are below 100
 # Every other field of a calibration is a weight of its formula, in which the llr is linear.
 _NO_WEIGHTS = {
     "minimum_speech_s", "maximum_speech_s", "num_target", "num_nontarget", "operating_points"
@@ -54,9 +56,14 @@ class CalibrationProfile:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", check_name(self.name))
-        if not (0 < self.scale < float("inf") and abs(self.offset) < float("inf")):
+        texts = (self.model_name, self.model_sha256, self.base_sha256, self.created_utc)
+        counts = (self.num_speakers, self.num_recordings)
+        if not (all(map(is_visible, texts)) and all(type(count) is int for count in counts)):
+            raise ConfigError("expected texts of visible characters and whole numbers of speakers")
+        if not (0 < self.scale <= _MAXIMUM_WEIGHT and abs(self.offset) <= _MAXIMUM_WEIGHT):
             raise ConfigError(
-                f"expected a finite offset and a scale above 0, got {self.offset}, {self.scale}"
+                "expected a finite offset and a scale above 0, got "
+                f"{self.offset!r:.20}, {self.scale!r:.20}"
             )
 
     def applied_to(self, manifest: ModelManifest) -> Calibration:
@@ -93,12 +100,17 @@ class CalibrationProfile:
         """
         folder = data_folder("calibrations") if folder is None else folder
         path = folder / f"{self.name}{SUFFIX}"
-        if path.exists() and not replace:
-            raise ConfigError(f"a calibration named {self.name!r} exists already; --replace it")
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         content = {"version": FORMAT_VERSION, **asdict(self)}
-        with replacement(path) as file:
-            file.write((json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode())
+        data = (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode()
+        with folder_lock(folder):
+            names = _stored_names(folder)
+            if self.name not in names:
+                check_new_name(self.name, names)
+            elif not replace:
+                raise ConfigError(f"a calibration named {self.name!r} exists already; --replace it")
+            with replacement(path) as file:
+                file.write(data)
         return path
 
     @classmethod
@@ -113,29 +125,37 @@ class CalibrationProfile:
         is_file = name.endswith(".json")
         path = Path(name) if is_file else folder / f"{check_name(name)}{SUFFIX}"
         if not path.is_file():
-            names = sorted(at.name.removesuffix(SUFFIX) for at in folder.glob(f"*{SUFFIX}"))
+            listing = ", ".join(map(printable, _stored_names(folder))) or "none"
             raise ConfigError(
-                f"expected the name of a calibration (stored: {', '.join(names) or 'none'}) or a "
-                f".json file, got {name!r}; make one: speakersdk calibrate FOLDER --name NAME"
+                f"expected the name of a calibration (stored: {listing}) or a .json file, got "
+                f"'{printable(name)}'; make one: speakersdk calibrate FOLDER --name NAME"
             )
         return cls._from_json(path)
 
     @classmethod
     def _from_json(cls, path: Path) -> CalibrationProfile:
         try:
-            values: dict[str, Any] = json.loads(path.read_bytes())
+            with open_regular(path) as file:
+                data = file.read(_MAXIMUM_BYTES + 1)
+            if len(data) > _MAXIMUM_BYTES:
+                raise ValueError(f"expected at most {_MAXIMUM_BYTES} bytes")
+            values: dict[str, Any] = json.loads(data)
             version = values.pop("version")
             if version != FORMAT_VERSION:
                 raise CalibrationError(
-                    f"{os.fspath(path)}: expected calibration version {FORMAT_VERSION}, got "
-                    f"{version}; install a speakersdk version that knows it"
+                    f"{printable(path)}: expected calibration version {FORMAT_VERSION}, got "
+                    f"{version!r:.20}; install a speakersdk version that knows it"
                 )
             return cls(**values)
         except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
             raise CalibrationError(
-                f"{os.fspath(path)}: the calibration is not valid: {error!r}; run speakersdk "
+                f"{printable(path)}: the calibration is not valid: {error!r}; run speakersdk "
                 "calibrate again"
             ) from error
+
+
+def _stored_names(folder: Path) -> list[str]:
+    return sorted(path.name.removesuffix(SUFFIX) for path in folder.glob(f"*{SUFFIX}"))
 
 
 def find_profile(wanted: str | CalibrationProfile | None) -> CalibrationProfile | None:

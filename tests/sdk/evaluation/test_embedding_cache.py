@@ -53,6 +53,12 @@ def test_a_damaged_file_is_as_good_as_none(tmp_path: Path) -> None:
     key = cache.key(PARTS)
     cache.put(key, encoding())
     (file,) = tmp_path.rglob("*.f64")
-    for size in (0, 8, 24, 40):
-        file.write_bytes(file.read_bytes()[:size])
+    whole = file.read_bytes()
+    infinite = np.frombuffer(whole, "<f8").copy()
+    infinite[-1] = 1e300
+    nan = infinite.copy()
+    nan[0] = np.nan
+    damaged = [whole[:size] for size in (0, 8, 24, 40)]
+    for data in (*damaged, whole + b"x", infinite.tobytes(), nan.tobytes(), bytes(2_000_000)):
+        file.write_bytes(data)
         assert cache.get(key) is None

@@ -1,9 +1,17 @@
+import contextlib
 import dataclasses
 import stat
+import tempfile
+import tracemalloc
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+from zipfile import ZIP_BZIP2, ZIP_DEFLATED, ZIP_LZMA, ZIP_STORED, ZipFile
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from speakersdk.errors import ConfigError
 from speakersdk.evaluation.embedding_table import (
@@ -62,3 +70,166 @@ def test_other_files_are_refused(table: EmbeddingTable, tmp_path: Path) -> None:
     np.savez(tmp_path / "foreign.npz", x=np.zeros(3))
     with pytest.raises(ConfigError, match="expected embeddings in"):
         read_table(tmp_path / "foreign.npz")
+
+
+def npz(path: Path, **arrays: Any) -> Path:
+    """A file of the arrays of one recording, some of them changed or left out."""
+    good = {
+        "names": np.array(["ann"]),
+        "sources": np.array(["a.wav"]),
+        "embeddings": np.ones((1, 5), np.float32),
+        "speech_s": np.ones(1),
+        "duration_s": np.ones(1),
+        "model_name": np.array("m"),
+        "model_sha256": np.array("0f"),
+    }
+    np.savez(path, **{k: v for k, v in {**good, **arrays}.items() if v is not None})
+    return path
+
+
+def test_orders_and_types_of_bytes_are_read(tmp_path: Path) -> None:
+    values = np.arange(10, dtype=np.float32).reshape(2, 5)
+    two = {"names": np.array(["a", "b"]), "sources": np.array(["a", "b"])}
+    for array in (np.asfortranarray(values), values.astype(">f4")):
+        path = npz(tmp_path / "a.npz", embeddings=array, speech_s=np.ones(2),
+                   duration_s=np.ones(2), **two)  # fmt: skip
+        table = read_table(path)
+        assert table.embeddings.dtype == np.float32
+        assert np.array_equal(table.embeddings, values)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"names": np.array(["ann", "bob"])},  # more names than rows
+        {"names": np.array("ann")},
+        {"names": np.array([["ann"]])},
+        {"names": np.array([b"ann"])},
+        {"sources": None},
+        {"surprise": np.zeros(1)},
+        {"embeddings": np.ones((2, 5), np.float32)},
+        {"embeddings": np.ones((1, 5))},
+        {"embeddings": np.ones(5, np.float32)},
+        {"embeddings": np.full((1, 5), np.nan, np.float32)},
+        {"embeddings": np.ones((1, 5), np.int32)},
+        {"speech_s": np.ones(2)},
+        {"speech_s": np.array([np.inf])},
+        {"duration_s": np.ones((1, 1))},
+        {"model_name": np.array("red\x1b[31m")},
+        {"model_name": np.array([Path], dtype=object)},
+    ],
+)
+def test_arrays_that_do_not_fit_are_refused(tmp_path: Path, changes: dict[str, Any]) -> None:
+    assert read_table(npz(tmp_path / "good.npz")).names == ("ann",)
+    with pytest.raises(ConfigError, match="expected embeddings in") as caught:
+        read_table(npz(tmp_path / "a.npz", **changes))
+    assert str(caught.value).isprintable()
+
+
+def rewritten(
+    source: Path, change: Callable[[str, bytes], bytes], compression: int = ZIP_STORED
+) -> Path:
+    """A copy of a file with other bytes in its members."""
+    path = source.with_name("changed.npz")
+    with ZipFile(source) as old, ZipFile(path, "w", compression) as new:
+        for name in old.namelist():
+            new.writestr(name, change(name, old.read(name)))
+    return path
+
+
+def test_no_memory_is_taken_for_what_a_file_only_claims(tmp_path: Path) -> None:
+    good = npz(tmp_path / "good.npz")
+    claims = [
+        (b"(1, 5)", b"(1000000000000, 5)"),
+        (b"(1, 5)", b"(1, 0)"),
+        (b"(1, 5)", b"(-1, 5)"),
+        (b"'<f4'", b"'|O'"),
+        (b"'<f4'", b"[('a', '<f4')]"),
+        (b"\x93NUMPY\x01", b"\x93NUMPY\x09"),
+        (b"{'descr'", b"{" * 9000),
+    ]
+    for old, new in claims:
+
+        def change(name: str, data: bytes, old: bytes = old, new: bytes = new) -> bytes:
+            return data.replace(old, new) if "embeddings" in name else data
+
+        path = rewritten(good, change)
+        tracemalloc.start()
+        with pytest.raises(ConfigError, match="expected embeddings in"):
+            read_table(path)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert peak < 1 << 20
+
+
+@pytest.mark.parametrize("compression", [ZIP_DEFLATED, ZIP_BZIP2, ZIP_LZMA])
+def test_packed_arrays_are_refused_before_they_are_unpacked(
+    tmp_path: Path, compression: int
+) -> None:
+    path = rewritten(
+        npz(tmp_path / "good.npz"), lambda _, data: data + bytes(20_000_000), compression
+    )
+    assert path.stat().st_size < 1_000_000
+    tracemalloc.start()
+    with pytest.raises(ConfigError, match="compressed or encrypted"):
+        read_table(path)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 1 << 20
+
+
+@given(data=st.data())
+def test_a_damaged_file_gives_a_declared_error_or_a_table(data: st.DataObject) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = npz(Path(folder) / "a.npz")
+        content = bytearray(path.read_bytes())
+        for _ in range(data.draw(st.integers(1, 4))):
+            start = data.draw(st.integers(0, len(content)))
+            content[start : start + data.draw(st.integers(0, 3))] = data.draw(st.binary(max_size=3))
+        path.write_bytes(content)
+        with contextlib.suppress(ConfigError):
+            assert len(read_table(path)) == 1
+
+
+def test_parquet_that_does_not_fit_is_refused(table: EmbeddingTable, tmp_path: Path) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    good, path = tmp_path / "good.parquet", tmp_path / "a.parquet"
+    write_table(good, table)
+    content = parquet.read_table(good)
+    wide = pyarrow.FixedSizeListArray.from_arrays(pyarrow.array(np.zeros(10)), 5)
+    for changed in (
+        content.drop_columns(["source"]),
+        content.replace_schema_metadata(None),
+        content.set_column(0, "name", pyarrow.array(["ann", None])),
+        content.set_column(0, "name", pyarrow.array([1, 2])),
+        content.set_column(2, "embedding", pyarrow.array([1.0, 2.0])),
+        content.set_column(2, "embedding", wide),
+        content.set_column(3, "speech_s", pyarrow.array([np.nan, 1.0])),
+    ):
+        parquet.write_table(changed, path)
+        with pytest.raises(ConfigError, match="expected embeddings in"):
+            read_table(path)
+    path.write_bytes(good.read_bytes()[:-20])
+    with pytest.raises(ConfigError, match="expected embeddings in"):
+        read_table(path)
+
+
+def test_a_parquet_bomb_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    num, dim = 40_000, 512
+    flat = pyarrow.array(np.zeros(num * dim, np.float32))
+    content = pyarrow.table(
+        {
+            "name": pyarrow.array(["a"] * num),
+            "source": pyarrow.array(["a"] * num),
+            "embedding": pyarrow.FixedSizeListArray.from_arrays(flat, dim),
+            "speech_s": pyarrow.array(np.zeros(num)),
+            "duration_s": pyarrow.array(np.zeros(num)),
+        }
+    )
+    parquet.write_table(content, tmp_path / "a.parquet")
+    assert (tmp_path / "a.parquet").stat().st_size < 1_000_000
+    with pytest.raises(ConfigError, match="81920000 bytes of embeddings in a file of"):
+        read_table(tmp_path / "a.parquet")

@@ -59,6 +59,12 @@ def test_save_and_load(verifier: Verifier, tmp_path: Path, monkeypatch: pytest.M
         CalibrationProfile.load("kitchen")
 
 
+def test_new_names_are_unlike_stored_ones(verifier: Verifier, tmp_path: Path) -> None:
+    make_profile(verifier.manifest, name="cop").save(folder=tmp_path)
+    with pytest.raises(ConfigError, match="looks like the stored 'cop'"):
+        make_profile(verifier.manifest, name="\u0441\u043e\u0440").save(folder=tmp_path)
+
+
 # A peer's name could leave the folder: names of files are checked as those of speakers.
 def test_names_and_weights_are_checked(verifier: Verifier) -> None:
     for changes in ({"name": "../mic"}, {"scale": 0.0}, {"scale": -1.0}, {"offset": float("nan")}):
@@ -73,6 +79,12 @@ def test_names_and_weights_are_checked(verifier: Verifier) -> None:
         (lambda values: values.update(surprise=1), "is not valid"),
         (lambda values: values.update(scale="big"), "is not valid"),
         (lambda values: values.update(version=2), "version 1, got 2; install"),
+        (lambda values: values.update(name=5), "is not valid"),
+        (lambda values: values.update(model_name="red\x1b[31m"), "is not valid"),
+        (lambda values: values.update(model_sha256=5), "is not valid"),
+        (lambda values: values.update(num_speakers="2"), "is not valid"),
+        (lambda values: values.update(scale=10**400), "is not valid"),
+        (lambda values: values.update(created_utc="x" * 70_000), "at most 65536 bytes"),
     ],
 )
 def test_a_damaged_file_is_refused(

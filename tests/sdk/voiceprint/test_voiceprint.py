@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import hashlib
 import json
 import pickle
 import struct
+import tracemalloc
 import unicodedata
 from pathlib import Path
 from typing import Any
@@ -349,3 +351,84 @@ def test_names_of_people_are_allowed(name: str) -> None:
 def test_names_that_could_do_harm_are_refused(name: str) -> None:
     with pytest.raises(ConfigError, match="expected a name of letters"):
         check_name(name)
+
+
+def test_what_is_unpickled_or_copied_is_as_read_only_as_any() -> None:
+    voiceprint = make_voiceprint().adapted_by(np.array([0.0, 0.0, 5.0]), speech_s=1.0)
+    for again in (
+        pickle.loads(pickle.dumps(voiceprint)),
+        copy.copy(voiceprint),
+        copy.deepcopy(voiceprint),
+    ):
+        assert again == voiceprint
+        for values in (again.exemplars, again.speech_s, again.adapted, again.adapted_speech_s):
+            with pytest.raises(ValueError, match="read-only"):
+                values[0] = 1
+
+
+def test_a_voiceprint_is_shown_without_its_embeddings() -> None:
+    expected = "Voiceprint(name='ann', model='tdnn-test', recordings=2, speech_s=5.8)"
+    voiceprint = make_voiceprint()
+    assert repr(voiceprint) == str(voiceprint) == f"{voiceprint}" == expected
+
+
+def test_the_claims_of_a_header_take_no_memory() -> None:
+    claims: list[dict[str, Any]] = [
+        {"num_exemplars": 2**31, "embedding_dim": 2**31},
+        {"num_exemplars": 10**300},
+        {"embedding_dim": [0] * 100},
+        {"num_exemplars": True},
+        {"embedding_dim": 3.0},
+        {"speech_s": [[1.0] * 50] * 50},
+        {"speech_s": ["2.5", "3.25"]},
+        {"speech_s": [True, 1.0]},
+        {"speech_s": [1e300, 1.0]},
+        {"speech_s": "x" * 500},
+        {"temperature": [5.0]},
+        {"temperature": True},
+        {"model_sha256": {"a": 1}},
+        {"model_name": "x" * 1000},
+        {"model_name": "red\u001b[31m"},
+        {"model_name": "bob\ufe0f"},
+        {"created_utc": ["2026-11-22T14:00:00+00:00"]},
+    ]
+    for changes in claims:
+        data = with_header(make_voiceprint(), **changes)
+        tracemalloc.start()
+        with pytest.raises(VoiceprintError, match="content is not valid") as caught:
+            Voiceprint.from_bytes(data)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert peak < 200_000 + 20 * len(data)
+        assert str(caught.value).isprintable()
+
+
+def test_a_huge_file_is_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "huge.voiceprint"
+    with path.open("wb") as file:
+        file.write(make_voiceprint().to_bytes())
+        file.truncate(10**10)  # sparse
+    tracemalloc.start()
+    with pytest.raises(VoiceprintError, match="at most 67108864 bytes"):
+        Voiceprint.load(path)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 1 << 20
+
+
+def test_size_and_length_must_be_the_models() -> None:
+    voiceprint = make_voiceprint()
+    model = {"name": "tdnn-test", "sha256": "ab" * 32}
+    voiceprint.check_model(**model, embedding_dim=3, temperature=5.0)
+    with pytest.raises(IncompatibleModelError, match=r"D 3, T 5\).*D 4, T 5\)"):
+        voiceprint.check_model(**model, embedding_dim=4, temperature=5.0)
+    with pytest.raises(IncompatibleModelError, match=r"D 3, T 5\).*D 3, T 6\)"):
+        voiceprint.check_model(**model, embedding_dim=3, temperature=6.0)
+
+
+def test_a_new_file_replaces_none(tmp_path: Path) -> None:
+    path = tmp_path / "ann.voiceprint"
+    make_voiceprint().save(path, is_new=True)
+    with pytest.raises(FileExistsError):
+        make_voiceprint(name="bob").save(path, is_new=True)
+    assert Voiceprint.load(path).name == "ann"
