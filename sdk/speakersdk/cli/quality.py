@@ -62,6 +62,8 @@ def print_qualities(qualities: list[RecordingQuality]) -> None:
     )
     for quality in qualities:
         findings = [quality.finding(problem) for problem in quality.problems]
+        if quality.repetition is not None:
+            findings.insert(0, quality.repetition)
         if quality.shortage is not None:
             findings.insert(0, quality.shortage_finding)
         for finding in findings:
@@ -71,6 +73,8 @@ def print_qualities(qualities: list[RecordingQuality]) -> None:
 def _row(quality: RecordingQuality) -> tuple[str, ...]:
     levels = quality.levels
     keys = [problem.key for problem in quality.problems]
+    if quality.repetition is not None:
+        keys.insert(0, "repeated")
     if quality.shortage is not None:
         keys.insert(0, "too-short")
     return (

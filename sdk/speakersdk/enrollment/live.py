@@ -19,6 +19,7 @@ from speakersdk.audio.resampler import StreamResampler
 from speakersdk.calibration.calibration import Calibration
 from speakersdk.encoder.hop import HopEncoder
 from speakersdk.encoder.statistics_ring import RECENT, RECENT_S, SO_FAR
+from speakersdk.enrollment.repetition import SpectralTrack, repeated_share
 from speakersdk.errors import ConfigError, EnrollmentError
 from speakersdk.lifetime import Lifetime
 from speakersdk.scoring import symmetric_kl
@@ -33,6 +34,10 @@ _QUIET_S: Final = 2.0
 # Recent speech against the exemplars: at this or less it is another person's. On development
 # speakers: a false alarm in five minutes, nine of ten second voices noticed within 3 s.
 _SECOND_VOICE_LLR: Final = -1.0
+# Said of speech that was heard before, such as a loop: no speaker repeats pitch and timing.
+REPEATED: Final = "repeated: this was heard before; say something new"
+# Of an exemplar, so much may have been heard before; it counts less then.
+_REPEATED_SHARE: Final = 0.5
 # Feedback stays this long after its cause, or nobody could read it.
 _PROBLEM_S: Final = 1.0
 
@@ -49,7 +54,8 @@ class EnrollmentProgress:
         speech: speech probability of the last hop.
         level_dbfs: of the last hop.
         snr_db: speech against what is heard between it; None before both were heard.
-        problem: why speech does not count at the moment; None if it does.
+        problem: why speech does not count at the moment, a member of `AudioProblem` or `REPEATED`;
+            None if it does.
         lost_s: seconds of audio that were lost on the way; an exemplar never spans a gap.
     """
 
@@ -61,7 +67,7 @@ class EnrollmentProgress:
     speech: float
     level_dbfs: float
     snr_db: float | None
-    problem: AudioProblem | None
+    problem: str | None
     lost_s: float = 0.0
 
 
@@ -92,10 +98,12 @@ class Enrollment:
         self._quality = AudioQuality(sample_rate_hz=rate_hz)
         self._hop_samples = manifest.hop_frames * manifest.frontend.hop_samples
         self._hop_s = self._hop_samples / rate_hz
+        self._track = SpectralTrack(sample_rate_hz=rate_hz)
+        self._first_frame = 0  # of the exemplar that is being collected
         self._exemplars: list[Embedding] = []
         self._exemplar_speech_s: list[float] = []
         self._num_hops = 0
-        self._problem: AudioProblem | None = None
+        self._problem: str | None = None
         self._problem_hops = 0
         self._quiet_hops = 0
         self._lost_s = 0.0
@@ -200,11 +208,14 @@ class Enrollment:
         self._resampler = StreamResampler()
         self._state.buffer.restart()
         self._state.reset()
+        self._track.cut()
+        self._first_frame = len(self._track.powers)
         self._lost_s += lost_s
 
     def _take_hop(self, hop: Waveform) -> None:
         state = self._state
         self._quality.hear(hop)
+        self._track.push(hop)
         problem = self._quality.problem()
         state.is_usable = problem is None
         self._encoder.encode([state])
@@ -222,14 +233,26 @@ class Enrollment:
             state.embeddings[RECENT], min(state.speech_s, RECENT_S)
         ):
             self._tell(AudioProblem.SECOND_VOICE)
-            state.restart()
+            self._begin_exemplar()
         missing_s = self._needed_s - sum(self._exemplar_speech_s)
         if state.is_evidence and state.speech_s >= min(self._exemplar_s, missing_s):
-            self._exemplars.append(state.embeddings[SO_FAR].copy())
-            self._exemplar_speech_s.append(state.speech_s)
-            state.restart()
+            self._take_exemplar(state.embeddings[SO_FAR].copy(), state.speech_s)
+            self._begin_exemplar()
 
-    def _tell(self, problem: AudioProblem | None) -> None:
+    def _take_exemplar(self, embedding: Embedding, speech_s: float) -> None:
+        """Keep what was not heard before: speech of a loop counts once."""
+        share = repeated_share(self._track.powers, first_frame=self._first_frame)
+        if share >= _REPEATED_SHARE:
+            self._tell(REPEATED)
+            return
+        self._exemplars.append(embedding)
+        self._exemplar_speech_s.append(speech_s * (1 - share))
+
+    def _begin_exemplar(self) -> None:
+        self._state.restart()
+        self._first_frame = len(self._track.powers)
+
+    def _tell(self, problem: str | None) -> None:
         """Show a problem at once, and its end a second later."""
         self._problem_hops += 1
         if problem is not None:

@@ -46,6 +46,9 @@ class RecordingQuality:
         others_llr: llr of one voice with the other recordings together; None likewise, or for a
             single recording.
         shortage: why it has too little speech; None if it has enough.
+        repeated_share: share of its speech that was heard before, in itself or in an earlier
+            recording. It does not count a second time: `speech_s` is without it.
+        repetition: why so much of it was heard before that it is of no use; None if it is not.
     """
 
     label: str
@@ -56,6 +59,8 @@ class RecordingQuality:
     one_voice_llr: float | None
     others_llr: float | None = None
     shortage: str | None = None
+    repeated_share: float = 0.0
+    repetition: str | None = None
 
     @property
     def problems(self) -> tuple[AudioProblem, ...]:
@@ -72,7 +77,7 @@ class RecordingQuality:
     @property
     def is_usable(self) -> bool:
         """Whether nothing speaks against enrolling from it."""
-        return self.shortage is None and not self.problems
+        return self.shortage is None and self.repetition is None and not self.problems
 
     @property
     def shortage_finding(self) -> str:
@@ -120,6 +125,8 @@ class RecordingQuality:
             "one_voice_llr": self.one_voice_llr,
             "others_llr": self.others_llr,
             "shortage": self.shortage,
+            "repeated_share": self.repeated_share,
+            "repetition": self.repetition,
             "problems": [problem.key for problem in self.problems],
             "is_usable": self.is_usable,
         }

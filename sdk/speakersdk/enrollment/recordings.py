@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import numpy as np
+import numpy.typing as npt
 
 from speakersdk.arrays import Embedding
 from speakersdk.audio.levels import AudioLevels, AudioProblem
@@ -25,6 +26,14 @@ from speakersdk.encoder.interface import Encoding
 from speakersdk.encoder.load import SpeakerEncoder
 from speakersdk.enrollment.joining import llrs_to_known
 from speakersdk.enrollment.measure import RecordingQuality, measure_recording
+from speakersdk.enrollment.repetition import (
+    LEAST_NEW_S,
+    USELESS_SHARE,
+    Repetition,
+    SpectralTrack,
+    is_copy,
+    repetitions,
+)
 from speakersdk.errors import AudioError, AudioTooShortError, ConfigError, EnrollmentError
 from speakersdk.voiceprint.names import check_name
 from speakersdk.voiceprint.voiceprint import Voiceprint
@@ -59,16 +68,15 @@ def enroll_recordings(
         except AudioError as error:
             label = f"recording {number} ({recording_label(recording)})"
             raise EnrollmentError(f"cannot enroll {name!r} from {label}: {error}") from error
-    _check_different(name, measured, append_to)
+    measured = without_repetitions(measured, append_to)
     _check_quality(name, _compared(encoder, measured, append_to), accepted)
-    encodings = [one.encoding for one in measured]
     voiceprint = Voiceprint(
         name=name,
         model_name=manifest.name,
         model_sha256=manifest.weights_sha256,
         temperature=manifest.temperature,
-        exemplars=np.stack([encoding.embedding for encoding in encodings]),
-        speech_s=np.array([encoding.speech_s for encoding in encodings]),
+        exemplars=np.stack([one.encoding.embedding for one in measured]),
+        speech_s=np.array([one.quality.speech_s for one in measured]),
         created_utc=datetime.now(UTC).isoformat(timespec="seconds"),
     )
     return voiceprint if append_to is None else append_to.with_exemplars(voiceprint)
@@ -91,17 +99,22 @@ def measure_recordings(
             qualities[number] = replace(
                 _without_figures(recording, error.got_s), shortage=str(error)
             )
-    compared = _compared(encoder, list(measured.values()), None)
+    compared = _compared(encoder, without_repetitions(list(measured.values()), None), None)
     qualities.update(zip(measured, compared, strict=True))
     return [qualities[number] for number in range(len(recordings))]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeasuredRecording:
-    """The encoding of a recording, and what it is worth for enrollment."""
+    """The encoding of a recording, and what it is worth for enrollment.
+
+    Attributes:
+        powers: (frames, bands) by which it is found to repeat another one.
+    """
 
     encoding: Encoding
     quality: RecordingQuality
+    powers: npt.NDArray[np.float32]
 
 
 def measure(
@@ -123,8 +136,10 @@ def measure(
     else:
         quality = _without_figures(recording, encoding.duration_s)
     shortage = speech_shortage(encoding.speech_s, encoding.duration_s, encoder.manifest.calibration)
+    track = SpectralTrack(waveform, sample_rate_hz=encoder.manifest.frontend.sample_rate_hz)
     return MeasuredRecording(
         encoding=encoding,
+        powers=track.powers,
         quality=replace(
             quality,
             speech_s=encoding.speech_s,
@@ -139,7 +154,11 @@ def _compared(
     """The qualities, those with enough speech held against each other and a known voiceprint."""
     calibration = encoder.manifest.calibration
     qualities = [one.quality for one in measured]
-    heard = [number for number, quality in enumerate(qualities) if quality.shortage is None]
+    heard = [
+        number
+        for number, quality in enumerate(qualities)
+        if quality.shortage is None and quality.repetition is None
+    ]
     if calibration is None or not heard:
         return qualities
     embeddings: list[Embedding] = [measured[number].encoding.embedding for number in heard]
@@ -162,7 +181,9 @@ def _check_quality(
     keys: list[str] = []
     for number, quality in enumerate(qualities, start=1):
         refused = [problem for problem in quality.problems if problem not in accept]
-        if quality.shortage is not None:
+        if quality.repetition is not None:
+            found = [quality.repetition]
+        elif quality.shortage is not None:
             found = [quality.shortage_finding]
         else:
             found = [quality.finding(problem) for problem in refused]
@@ -177,23 +198,52 @@ def _check_quality(
     )
 
 
-def _check_different(
-    name: str, measured: Sequence[MeasuredRecording], known: Voiceprint | None
-) -> None:
-    """Raise an EnrollmentError for a recording that is there twice: it tells nothing new.
+def without_repetitions(
+    measured: Sequence[MeasuredRecording], known: Voiceprint | None
+) -> list[MeasuredRecording]:
+    """Let speech count once: what a recording repeats is taken from its speech.
 
-    The same samples give the same embedding to the last bit.
+    Args:
+        measured: recordings of one speaker.
+        known: a voiceprint that they are to be added to.
     """
-    seen = {} if known is None else {row.tobytes(): "enrolled already" for row in known.exemplars}
-    for number, one in enumerate(measured, start=1):
-        key = one.encoding.embedding.tobytes()
-        label = f"recording {number} ({one.quality.label})"
-        if key in seen:
-            raise EnrollmentError(
-                f"cannot enroll {name!r} from {label}: expected different recordings, it is "
-                f"{seen[key]}; leave it out"
-            )
-        seen[key] = f"the same as {label}"
+    found = repetitions([one.powers for one in measured])
+    once = []
+    for number, (one, repetition) in enumerate(zip(measured, found, strict=True)):
+        reason = _useless(one, repetition, measured[:number], known)
+        quality = replace(
+            one.quality,
+            speech_s=one.encoding.speech_s * (1 - repetition.share),
+            repeated_share=1.0 if reason else repetition.share,
+            repetition=reason and f"expected different recordings, {reason}; leave it out",
+        )
+        once.append(replace(one, quality=quality))
+    return once
+
+
+def _useless(
+    one: MeasuredRecording,
+    repetition: Repetition,
+    earlier: Sequence[MeasuredRecording],
+    known: Voiceprint | None,
+) -> str | None:
+    """Why a recording tells nothing new; None if it does."""
+    embedding = one.encoding.embedding
+    if known is not None and any(is_copy(embedding, row) for row in known.exemplars):
+        return "it is enrolled already"
+    for number, other in enumerate(earlier, start=1):
+        if is_copy(embedding, other.encoding.embedding):
+            return f"it is the same as recording {number} ({other.quality.label})"
+    share, source = repetition.share, repetition.source
+    new_s = one.encoding.speech_s * (1 - share)
+    if source is None or (share < USELESS_SHARE and new_s >= LEAST_NEW_S):
+        return None
+    if source < len(earlier):
+        label = f"recording {source + 1} ({earlier[source].quality.label})"
+        return f"{share:.0%} of its speech repeats {label}"
+    if new_s < LEAST_NEW_S:
+        return f"{share:.0%} of its speech repeats itself, which leaves {new_s:.1f} s"
+    return None
 
 
 def _without_figures(recording: Recording, duration_s: float) -> RecordingQuality:

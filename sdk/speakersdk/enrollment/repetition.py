@@ -1,0 +1,211 @@
+"""Speech that was heard before: a loop, a copy at another level, the same talk once more.
+
+samples -> power in narrow bands, every 10 ms -> its changes -> pieces of 1.5 s, each compared with
+all that came before, at every lag
+
+Two recordings of a voice never have the same pitch and timing, whatever it says. A copy has,
+whatever its level, its start and its codec. Haitsma and Kalker (2002) identify music by the same
+changes, of wider bands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from speakersdk.arrays import Embedding, Waveform
+from speakersdk.scoring import symmetric_kl
+
+# Bands of 62.5 Hz, which show the single harmonics of a voice, as far up as telephones carry them.
+_FRAME_S: Final = 0.064
+_HOP_S: Final = 0.01
+_BAND_HZ: Final = 62.5
+_LOW_HZ: Final = 187.5
+_HIGH_HZ: Final = 2687.5
+# A band below this share of the mean power is silence: its changes are noise.
+_FLOOR: Final = 1e-3
+# Changes are taken over 40 ms.
+_CHANGE_FRAMES: Final = 4
+_PIECE_FRAMES: Final = 150
+_STEP_FRAMES: Final = 50
+# Every second frame of a piece is compared: neighbours overlap by 5/6.
+_STRIDE: Final = 2
+# A longer recording is judged by so many of its pieces, evenly spaced.
+_MOST_PIECES: Final = 240
+# Within one recording: a shorter loop is found at a multiple of its length.
+_LEAST_LAG_FRAMES: Final = 50
+# Correlation of a copy, and none of another recording; docs/enrollment.md has the figures.
+_COPY: Final = 0.75
+# Divergence of two embeddings of the same audio, in nats.
+_COPY_DIVERGENCE: Final = 0.0004
+# A recording of which so much was heard before tells nothing new.
+USELESS_SHARE: Final = 0.75
+# What is left of a loop must be as much as any recording needs.
+LEAST_NEW_S: Final = 0.8
+# A frame with less than this share of the mean power is a pause, and repeats nothing.
+_PAUSE_POWER: Final = 0.05
+
+_Frames = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repetition:
+    """What of a recording was heard before.
+
+    Attributes:
+        share: of its speech, 0 to 1.
+        source: number of the recording that has most of it, counted from 0: an earlier one, or its
+            own for a loop; None if nothing was heard before.
+    """
+
+    share: float = 0.0
+    source: int | None = None
+
+
+class SpectralTrack:
+    """Band powers of one recording, (frames, bands), from samples of any number of calls."""
+
+    def __init__(self, samples: Waveform | None = None, *, sample_rate_hz: float) -> None:
+        self._num_samples = round(_FRAME_S * sample_rate_hz)
+        self._hop = round(_HOP_S * sample_rate_hz)
+        width_hz = sample_rate_hz / self._num_samples
+        self._bins_per_band = round(_BAND_HZ / width_hz)
+        self._first_bin = round(_LOW_HZ / width_hz)
+        self._num_bands = round((_HIGH_HZ - _LOW_HZ) / _BAND_HZ)
+        self._window = np.hanning(self._num_samples).astype(np.float32)
+        self._rest: Waveform = np.zeros(0, np.float32)
+        self._powers: list[_Frames] = []
+        if samples is not None:
+            self.push(samples)
+
+    def push(self, samples: Waveform) -> None:
+        """Take the next samples."""
+        rest = np.concatenate([self._rest, samples])
+        num_frames = max(0, 1 + (len(rest) - self._num_samples) // self._hop)
+        if num_frames:
+            frames = np.lib.stride_tricks.sliding_window_view(rest, self._num_samples)
+            spectrum = np.fft.rfft(frames[:: self._hop] * self._window, axis=1)
+            last_bin = self._first_bin + self._num_bands * self._bins_per_band
+            power = np.abs(spectrum[:, self._first_bin : last_bin]).astype(np.float32) ** 2
+            shape = (len(power), self._num_bands, self._bins_per_band)
+            self._powers.append(power.reshape(shape).sum(axis=2))
+        self._rest = rest[num_frames * self._hop :].copy()
+
+    def cut(self) -> None:
+        """Let what follows be another recording, and keep what was heard."""
+        self._rest = np.zeros(0, np.float32)
+
+    @property
+    def powers(self) -> _Frames:
+        """(frames, bands) so far."""
+        if not self._powers:
+            return np.zeros((0, self._num_bands), np.float32)
+        self._powers = [np.concatenate(self._powers)]
+        return self._powers[0]
+
+
+def repetitions(recordings: Sequence[_Frames]) -> list[Repetition]:
+    """What of each recording was heard before, in it or in an earlier one.
+
+    Args:
+        recordings: (frames, bands) of each, as `SpectralTrack.powers` has them.
+    """
+    changes = [_changes(powers) for powers in recordings]
+    return [
+        _repetition(changes[: number + 1], _is_sound(recordings[number]))
+        for number in range(len(recordings))
+    ]
+
+
+def repeated_share(powers: _Frames, *, first_frame: int) -> float:
+    """Share of the speech from `first_frame` on that was heard before."""
+    changes, is_sound = _changes(powers), _is_sound(powers)
+    is_sound[:first_frame] = False
+    return _repetition([changes], is_sound, first_frame=first_frame).share
+
+
+def is_copy(a: Embedding, b: Embedding) -> bool:
+    """Whether two embeddings are of the same audio, perhaps at another level or out of a codec.
+
+    A voiceprint keeps no audio. Recordings that `repetitions` can compare need no embedding.
+    """
+    return symmetric_kl(a, b) <= _COPY_DIVERGENCE
+
+
+def _changes(powers: _Frames) -> _Frames:
+    """Changes of the level in each band; silence has none."""
+    if len(powers) <= _CHANGE_FRAMES:
+        return np.zeros((0, powers.shape[1]), np.float32)
+    level = np.log(powers + _FLOOR * powers.mean() + np.float32(1e-20))
+    changes: _Frames = level[_CHANGE_FRAMES:] - level[:-_CHANGE_FRAMES]
+    return changes
+
+
+def _is_sound(powers: _Frames) -> npt.NDArray[np.bool_]:
+    total = powers.sum(axis=1)
+    return np.asarray(total > _PAUSE_POWER * total.mean() if len(total) else total > 0)
+
+
+def _repetition(
+    recordings: Sequence[_Frames], is_sound: npt.NDArray[np.bool_], *, first_frame: int = 0
+) -> Repetition:
+    """What of the last recording was heard before."""
+    last = recordings[-1]
+    # A copy may have silence around it where the original begins and ends with speech.
+    padding = ((_STEP_FRAMES, _STEP_FRAMES), (0, 0))
+    recordings = [*(np.pad(changes, padding) for changes in recordings[:-1]), last]
+    # From the end, so that nothing is left over there; half a piece may be of the time before.
+    firsts = np.arange(len(last) - _PIECE_FRAMES, -1, -_STEP_FRAMES)
+    firsts = firsts[firsts >= first_frame - _PIECE_FRAMES // 2]
+    if len(firsts) > _MOST_PIECES:
+        firsts = firsts[np.linspace(0, len(firsts) - 1, _MOST_PIECES).round().astype(int)]
+    energies = [_window_energies(changes) for changes in recordings]
+    speech, repeated = 0, np.zeros(len(recordings))
+    for first in firsts.tolist():
+        weight = int(np.count_nonzero(is_sound[first : first + _PIECE_FRAMES]))
+        if not weight:
+            continue
+        speech += weight
+        piece = last[first : first + _PIECE_FRAMES]
+        found = [
+            _highest(piece, changes, energy)
+            for changes, energy in zip(recordings[:-1], energies[:-1], strict=True)
+        ]
+        before = max(0, first - _LEAST_LAG_FRAMES + _PIECE_FRAMES)
+        found.append(_highest(piece, last[:before], energies[-1]))
+        if max(found) >= _COPY:
+            repeated[int(np.argmax(found))] += weight
+    if not repeated.any():
+        return Repetition()
+    return Repetition(share=float(repeated.sum() / speech), source=int(np.argmax(repeated)))
+
+
+def _window_energies(changes: _Frames) -> npt.NDArray[np.float64]:
+    """Energy of the frames that a piece is compared with, for every place where it could begin."""
+    energy = np.square(changes, dtype=np.float64).sum(axis=1)
+    num_windows = len(changes) - _PIECE_FRAMES + 1
+    if num_windows <= 0:
+        return np.zeros(0)
+    windows = np.lib.stride_tricks.sliding_window_view(energy, _PIECE_FRAMES)
+    total: npt.NDArray[np.float64] = windows[:, ::_STRIDE].sum(axis=1)
+    return total
+
+
+def _highest(piece: _Frames, changes: _Frames, energies: npt.NDArray[np.float64]) -> float:
+    """Highest correlation of a piece with a stretch of its length, at any lag; 0 without one."""
+    num_windows = len(changes) - len(piece) + 1
+    if num_windows <= 0:
+        return 0.0
+    few = piece[::_STRIDE]
+    products = changes @ few.T  # of every frame with every frame of the piece
+    strides = (products.strides[0], _STRIDE * products.strides[0] + products.strides[1])
+    diagonals = np.lib.stride_tricks.as_strided(
+        products, (num_windows, len(few)), strides, writeable=False
+    )
+    norm = np.sqrt(energies[:num_windows] * float(np.square(few, dtype=np.float64).sum()))
+    correlation = diagonals.sum(axis=1) / np.maximum(norm, 1e-9)
+    return float(correlation.max())
