@@ -53,7 +53,7 @@ def as_array(samples: Any) -> npt.NDArray[Any]:
         InvalidAudioError: bytes, whose sample type is unknown, or no array.
     """
     if isinstance(samples, np.ndarray):
-        return samples
+        return np.asarray(samples)  # not a subclass, such as a memory map, which soxr refuses
     if hasattr(samples, "detach"):  # a torch tensor; NumPy refuses one on a GPU or with a gradient
         samples = samples.detach().cpu()
     elif not hasattr(samples, "__array__") and not hasattr(samples, "__array_interface__"):

@@ -13,6 +13,7 @@ from speakersdk.arrays import Embedding
 from speakersdk.calibration.calibration import Calibration
 from speakersdk.decision.one_voice import OTHER_VOICE_LLR, Speech, llrs_to_the_others
 from speakersdk.encoder.manifest import ModelManifest
+from speakersdk.enrollment.repetition import is_copy
 from speakersdk.errors import ConfigError, EnrollmentError
 from speakersdk.text import printable
 from speakersdk.voiceprint.voiceprint import Voiceprint
@@ -41,8 +42,7 @@ def join_voiceprints(known: Voiceprint, new: Voiceprint, *, manifest: ModelManif
         )
     for voiceprint in (known, new):
         voiceprint.check_made_by(manifest)
-    stored = {row.tobytes() for row in known.exemplars}
-    if any(row.tobytes() in stored for row in new.exemplars):
+    if any(is_copy(added, stored) for added in new.exemplars for stored in known.exemplars):
         raise EnrollmentError(
             f"cannot add to the voiceprint of {known.name!r}: expected different recordings, got "
             "one that is enrolled already; leave it out"

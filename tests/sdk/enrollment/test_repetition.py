@@ -32,18 +32,6 @@ def silence(seconds: float) -> Waveform:
     return np.zeros(round(seconds * SAMPLE_RATE_HZ), np.float32)
 
 
-COPIES: dict[str, Callable[[Waveform], Waveform]] = {
-    "the same": lambda samples: samples,
-    "half level, 10 ms in front": lambda samples: np.concatenate([silence(0.01), samples / 2]),
-    "another start": lambda samples: samples[333:],
-    "silence around": lambda samples: np.concatenate([silence(2.0), samples, silence(1.0)]),
-    "upside down": lambda samples: -samples,
-    "16 bits": lambda samples: np.round(samples * 32767).astype(np.float32) / 32767,
-    "telephone": lambda samples: telephone(samples),
-    "noise, 20 dB": lambda samples: noisy(samples, 20),
-}
-
-
 def telephone(samples: Waveform) -> Waveform:
     import soxr
 
@@ -56,6 +44,18 @@ def noisy(samples: Waveform, snr_db: float) -> Waveform:
     noise = np.random.default_rng(0).standard_normal(len(samples))
     level = np.sqrt(np.mean(samples**2)) * 10 ** (-snr_db / 20)
     return (samples + level * noise).astype(np.float32)
+
+
+COPIES: dict[str, Callable[[Waveform], Waveform]] = {
+    "the same": lambda samples: samples,
+    "half level, 10 ms in front": lambda samples: np.concatenate([silence(0.01), samples / 2]),
+    "another start": lambda samples: samples[333:],
+    "silence around": lambda samples: np.concatenate([silence(2.0), samples, silence(1.0)]),
+    "upside down": lambda samples: -samples,
+    "16 bits": lambda samples: np.round(samples * 32767).astype(np.float32) / 32767,
+    "telephone": telephone,
+    "noise, 20 dB": lambda samples: noisy(samples, 20),
+}
 
 
 @pytest.mark.parametrize("copy", COPIES.values(), ids=COPIES.keys())

@@ -158,3 +158,14 @@ def test_threads_that_share_a_stream_get_answers_or_one_error(
     first.join()
     assert len(refused) == 2
     assert stream.duration_s == 1840 / 16000  # what was refused was not taken
+
+
+def test_a_row_of_samples_is_refused_and_never_taken_for_one(
+    verifier: Verifier, voiceprints: list[Voiceprint], probe: np.ndarray
+) -> None:
+    stream = verifier.stream(voiceprints)
+    with pytest.raises(InvalidAudioError, match="if channels come first"):
+        stream.push(probe[None, :], sample_rate_hz=16000)
+    assert stream.duration_s == 0
+    column = stream.push(probe[:, None], sample_rate_hz=16000)
+    assert column == verifier.stream(voiceprints).push(probe, sample_rate_hz=16000)
