@@ -179,6 +179,8 @@ class Voiceprint:
     def _check_rows(self, rows: Embeddings, speech_s: npt.NDArray[np.float64]) -> None:
         if speech_s.shape != (len(rows),):
             raise ValueError(f"expected speech_s of shape ({len(rows)},), got {speech_s.shape}")
+        if not np.isfinite(rows).all():
+            raise ValueError("expected finite exemplars")
         lengths = np.linalg.norm(rows.astype(np.float64), axis=1)  # squares overflow float32
         if not np.allclose(lengths, self.temperature, rtol=_LENGTH_TOLERANCE, atol=0):
             raise ValueError(f"expected exemplars of length {self.temperature:g}, got {lengths}")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ import pytest
 import soundfile as sf
 
 from speakersdk.cli import main
+from speakersdk.verifier import Verifier
 from speakersdk.voiceprint.store import VoiceprintStore
 from speakersdk.voiceprint.voiceprint import Voiceprint
 
@@ -164,3 +167,50 @@ def test_a_name_that_is_taken_is_refused_before_anything_is_heard(
     assert main(["enroll", "slt", recordings[0]]) == 0
     assert main(["enroll", "SLT", "missing.wav"]) == 2
     assert "'slt' exists already" in capsys.readouterr().err
+
+
+def run_together(*commands: list[str]) -> list[int]:
+    """Exit status of commands that run at the same time, each in a process of its own."""
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-m", "speakersdk", *command],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        for command in commands
+    ]
+    return [process.wait() for process in processes]
+
+
+def test_two_people_do_not_get_one_name(store: VoiceprintStore, voices: dict[str, Any]) -> None:
+    commands = [["enroll", "ann", *map(str, voices[name].enroll)] for name in ("slt", "rms")]
+    assert sorted(run_together(*commands)) == [0, 2]
+    assert len(store.load("ann").exemplars) == 2
+
+
+def test_two_appends_are_both_stored(
+    store: VoiceprintStore, verifier: Verifier, voices: dict[str, Any]
+) -> None:
+    first, second = voices["slt"].enroll
+    store.save(verifier.enroll([voices["slt"].probe], name="slt"))
+    commands = [["enroll", "slt", str(path), "--append"] for path in (first, second)]
+    assert run_together(*commands) == [0, 0]
+    assert len(store.load("slt").exemplars) == 3
+
+
+def test_an_append_starts_a_voiceprint_once(store: VoiceprintStore, voices: dict[str, Any]) -> None:
+    commands = [["enroll", "slt", str(path), "--append"] for path in voices["slt"].enroll]
+    assert run_together(*commands) == [0, 0]
+    assert len(store.load("slt").exemplars) == 2
+
+
+@pytest.mark.parametrize("name", ["b\u043eb", "bob\ufe0f", "red\x1b[31m", "Sl\u03c4"])
+def test_names_that_mislead_are_refused_before_anything_is_heard(
+    store: VoiceprintStore, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["enroll", name, "none.wav"]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("speakersdk: error: expected ")
+    assert "none.wav" not in error
+    assert error.rstrip("\n").isprintable()
+    assert not store.folder.exists()

@@ -74,3 +74,18 @@ def test_a_candidate_twice_is_an_error(
 ) -> None:
     assert main(["identify", str(voices["rms"].probe), "slt", "@slt"]) == 2
     assert "'slt' 2 times" in capsys.readouterr().err
+
+
+def test_a_file_that_cannot_be_read_is_named_and_hides_nobody(
+    store: VoiceprintStore, voices: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    (store.folder / "slt (1).voiceprint").write_bytes(store.path("slt").read_bytes())
+    (store.folder / "a\x1b[31m.voiceprint").mkdir()
+    assert main(["identify", str(voices["rms"].probe)]) == 0
+    output = capsys.readouterr()
+    assert output.out.startswith("rms: ACCEPT: ")
+    warnings = output.err.splitlines()
+    assert len(warnings) == 2
+    assert all(line.startswith("speakersdk: warning: skipped ") for line in warnings)
+    assert "a\\x1b[31m.voiceprint: expected a name of" in warnings[0]
+    assert "slt (1).voiceprint: expected a name of" in warnings[1]

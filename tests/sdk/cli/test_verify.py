@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -163,3 +165,32 @@ def test_adapt_stores_the_probe_only_when_asked(
     assert len(store.load("slt").adapted) == 1
     assert main(["verify", probe, probe, "--adapt"]) == 2
     assert "expected an enrolled name with --adapt" in capsys.readouterr().err
+
+
+def test_adaptations_by_two_processes_are_both_kept(
+    verifier: Verifier, voices: dict[str, Any], store: VoiceprintStore
+) -> None:
+    first, *_ = voices["slt"].enroll
+    store.save(verifier.enroll([first], name="slt"))
+    known = store.load("slt")
+    probes = [voices["slt"].enroll[1], voices["slt"].probe]
+    adapted = [probe for probe in probes if verifier.adapt(known, probe).is_adapted]
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-m", "speakersdk", "verify", "slt", str(probe), "--adapt"],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        for probe in probes
+    ]
+    assert [process.wait() for process in processes] == [0, 0]
+    assert len(adapted) == 2
+    assert len(store.load("slt").adapted) == 2
+
+
+def test_a_name_is_found_in_either_unicode_form(
+    verifier: Verifier, voices: dict[str, Any], store: VoiceprintStore
+) -> None:
+    store.save(verifier.enroll(voices["slt"].enroll, name="Zoë"))
+    for reference in ("Zoë", "Zoe\u0308", "@Zoe\u0308"):
+        assert main(["verify", reference, str(voices["slt"].probe)]) == 0

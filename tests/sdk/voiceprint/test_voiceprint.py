@@ -403,6 +403,15 @@ def test_the_claims_of_a_header_take_no_memory() -> None:
         assert str(caught.value).isprintable()
 
 
+def test_a_signalling_nan_is_refused_without_a_warning() -> None:
+    data = make_voiceprint().to_bytes()
+    (header_bytes,) = struct.unpack_from("<I", data, 12)
+    rows = bytearray(data[16 + header_bytes : -32])
+    rows[:4] = struct.pack("<I", 0x7F800001)
+    with pytest.raises(VoiceprintError, match="content is not valid: expected finite"):
+        Voiceprint.from_bytes(sealed(data[16 : 16 + header_bytes], bytes(rows)))
+
+
 def test_a_huge_file_is_not_read(tmp_path: Path) -> None:
     path = tmp_path / "huge.voiceprint"
     with path.open("wb") as file:
