@@ -92,3 +92,42 @@ def test_a_name_is_visible_and_stays_a_name(text: str) -> None:
     assert is_visible(name)
     assert check_name(name) == name
     assert check_name(unicodedata.normalize("NFD", name)) == name
+
+
+@pytest.mark.parametrize(
+    "name", ["ann", "Zoë O'Brien", "李小龙", "नीति", "ann@example.org", "C-3_PO", "x" * 200, "7"]
+)
+def test_names_of_people_are_allowed(name: str) -> None:
+    assert check_name(name) == name
+    assert check_name(unicodedata.normalize("NFD", name)) == name
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        " ",
+        ".",
+        "..",
+        "../ann",
+        "a/b",
+        "a\\b",
+        ".hidden",
+        "-o",
+        "@ann",
+        "ann.",
+        "ann ",
+        "ann\n",
+        "a\0b",
+        "a:b",
+        "a*",
+        "\u202eann",
+        "a\u200bnn",
+        "\u0301a",
+        "\ud800",
+        "é" * 101,
+    ],
+)
+def test_names_that_could_do_harm_are_refused(name: str) -> None:
+    with pytest.raises(ConfigError, match="expected a name of letters"):
+        check_name(name)
