@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.integration.imports import imported_names
+
 REPOSITORY = Path(__file__).parents[2]
 PACKAGES = {
     "sdk": REPOSITORY / "sdk" / "speakersdk",
@@ -70,18 +72,6 @@ def is_text(path: Path) -> bool:
 
 def label(path: Path) -> str:
     return str(path.relative_to(REPOSITORY))
-
-
-def imported_names(path: Path) -> set[str]:
-    """Dotted names that a module imports anywhere in it, functions included."""
-    names: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            names.update(alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
-            names.add(node.module)
-            names.update(f"{node.module}.{alias.name}" for alias in node.names)
-    return names
 
 
 @pytest.mark.parametrize("area", PACKAGES)
