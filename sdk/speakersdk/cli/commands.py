@@ -14,13 +14,13 @@ from speakersdk.cli import (
     enroll,
     evaluate,
     identify,
-    listen,
     profiles,
     quality,
     score,
     verify,
     warmup,
 )
+from speakersdk.cli.live import listen
 from speakersdk.cli.parser import CommandParser
 
 _COMMANDS: Final = (

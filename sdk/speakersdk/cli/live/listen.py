@@ -10,10 +10,10 @@ from functools import partial
 from typing import Any, Final
 
 from speakersdk.cli import arguments as shared
-from speakersdk.cli.listeners import Listener, Summary, open_listener
+from speakersdk.cli.live.listeners import Listener, Summary, open_listener
+from speakersdk.cli.live.sources import MicrophoneSource, RecordedSource, open_source
 from speakersdk.cli.parser import Subparsers
 from speakersdk.cli.program import INTERRUPTED
-from speakersdk.cli.sources import MicrophoneSource, RecordedSource, open_source
 from speakersdk.cli.voiceprints import enrolled
 from speakersdk.enrollment.joining import join_voiceprints
 from speakersdk.enrollment.live import NEEDED_S, Enrollment

@@ -10,7 +10,7 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Final, Protocol
 
 from speakersdk.audio.microphone import CaptureCounters
-from speakersdk.cli.meters import enrollment_meter, verdict_text, verification_meter
+from speakersdk.cli.live.meters import enrollment_meter, verdict_text, verification_meter
 from speakersdk.decision.outcome import Verdict
 from speakersdk.enrollment.live import EnrollmentProgress
 from speakersdk.streaming.update import StreamUpdate

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from speakersdk.cli.listeners import (
+from speakersdk.cli.live.listeners import (
     JsonListener,
     LineListener,
     MeterListener,

@@ -7,7 +7,7 @@ from rich.console import Console
 
 from speakersdk.audio.levels import AudioProblem
 from speakersdk.audio.microphone import CaptureCounters
-from speakersdk.cli.meters import enrollment_meter, verdict_text, verification_meter
+from speakersdk.cli.live.meters import enrollment_meter, verdict_text, verification_meter
 from speakersdk.decision.outcome import Verdict
 from speakersdk.enrollment.live import EnrollmentProgress
 from speakersdk.streaming.update import Candidate, StreamUpdate

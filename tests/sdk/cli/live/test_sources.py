@@ -12,8 +12,8 @@ import pytest
 
 import speakersdk
 from speakersdk.audio.microphone import CaptureCounters
-from speakersdk.cli import sources
-from speakersdk.cli.sources import MicrophoneSource, RecordedSource, open_source
+from speakersdk.cli.live import sources
+from speakersdk.cli.live.sources import MicrophoneSource, RecordedSource, open_source
 from speakersdk.errors import ConfigError, MicrophoneError
 
 CLIPS = Path(speakersdk.__file__).parent / "demo_clips"

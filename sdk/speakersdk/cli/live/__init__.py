@@ -1,0 +1,1 @@
+"""The command that listens: its sources, meters and listeners."""
