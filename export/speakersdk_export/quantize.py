@@ -32,7 +32,7 @@ from speakersdk.files import replacement
 from speakersdk.runtime.session import OnnxSession, open_session
 from speakersdk_export.calibrate import CalibrationTrials, ScoredList, calibrate, score_lists
 from speakersdk_export.errors import AccuracyError
-from speakersdk_export.graph.unused import drop_unused
+from speakersdk_export.graph.view import GraphView
 from speakersdk_export.model_file import check_file, check_graph, write_model
 from speakersdk_export.parity import Difference, check_streaming
 from speakersdk_training.data.corpus import Utterance, by_speaker
@@ -225,7 +225,7 @@ def _fp16(path: Path, layers: list[str]) -> onnx.ModelProto:
     del graph.node[:]
     graph.node.extend(nodes)
     del graph.value_info[:]  # which says that all of them are float32
-    drop_unused(graph)
+    GraphView(model).drop_unused()
     return model
 
 

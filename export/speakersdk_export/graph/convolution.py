@@ -16,11 +16,10 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 import onnx
-from onnx import helper, numpy_helper
+from onnx import helper
 
-from speakersdk_export.graph.unused import drop_unused
+from speakersdk_export.graph.view import GraphView
 
 # The axis of `frame_weights` (docs/formats/model.md): as many as come out of every convolution.
 _FRAMES: Final = "frames"
@@ -31,11 +30,10 @@ _TIME_AXIS: Final = 2  # before lifting
 _LINEAR_NDIM: Final = 3  # of the weights of a convolution along one axis
 
 
-def with_planar_convolutions(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Lift the convolutions of a stateful graph; the graph is changed in place and returned."""
-    model = _Lifting(model).run()
-    _name_frames(model.graph)
-    return model
+def lift_convolutions(view: GraphView) -> None:
+    """Make the convolutions of a stateful graph two-dimensional."""
+    _Lifting(view).run()
+    _name_frames(view.model.graph)
 
 
 def _name_frames(graph: onnx.GraphProto) -> None:
@@ -52,24 +50,20 @@ def _name_frames(graph: onnx.GraphProto) -> None:
 class _Lifting:
     """One walk through the nodes, which are in the order of execution."""
 
-    def __init__(self, model: onnx.ModelProto) -> None:
-        self._model = model
-        self._graph = model.graph
-        self._constants = {
-            value.name: numpy_helper.to_array(value) for value in self._graph.initializer
-        }
+    def __init__(self, view: GraphView) -> None:
+        self._view = view
         self._lifted: set[str] = set()  # tensors that have the axis now
         self._flat: dict[str, str] = {}  # lifted tensor -> its name without the axis
         self._nodes: list[onnx.NodeProto] = []
-        self._height_axis = self._constant("height_axis", np.array([_HEIGHT_AXIS], np.int64))
+        self._height_axis = view.add_constant("height_axis", np.array([_HEIGHT_AXIS], np.int64))
 
-    def run(self) -> onnx.ModelProto:
-        for node in list(self._graph.node):
+    def run(self) -> None:
+        for node in self._view.nodes:
             if self._is_causal_concat(node) or self._is_linear_convolution(node):
                 for index, name in enumerate(node.input):
-                    if name not in self._lifted and name not in self._constants:
+                    if name not in self._lifted and name not in self._view.constants:
                         node.input[index] = self._lift(name)
-            variables = [name for name in node.input if name not in self._constants]
+            variables = [name for name in node.input if name not in self._view.constants]
             is_lifted = bool(variables) and all(name in self._lifted for name in variables)
             if node.op_type in _LIFTED and is_lifted:
                 self._adapt(node)
@@ -79,23 +73,20 @@ class _Lifting:
                     if name in self._lifted:
                         node.input[index] = self._flatten(name)
             self._nodes.append(node)
-        del self._graph.node[:]
-        self._graph.node.extend(self._nodes)
-        drop_unused(self._graph)
-        return self._model
+        self._view.set_nodes(self._nodes)
+        self._view.drop_unused()
 
     def _is_causal_concat(self, node: onnx.NodeProto) -> bool:
         """Whether a node puts the past of the cache before new frames."""
         axes = [attribute.i for attribute in node.attribute if attribute.name == "axis"]
         if node.op_type != "Concat" or axes != [_TIME_AXIS]:
             return False
-        producers = {name: at for at in self._nodes for name in at.output}
-        past = producers.get(node.input[0])
+        past = self._view.producers.get(node.input[0])
         return past is not None and past.op_type in {"Reshape", "Unsqueeze"}
 
     def _is_linear_convolution(self, node: onnx.NodeProto) -> bool:
         """Whether a node is a convolution along one axis."""
-        return node.op_type == "Conv" and self._constants[node.input[1]].ndim == _LINEAR_NDIM
+        return node.op_type == "Conv" and self._view.constants[node.input[1]].ndim == _LINEAR_NDIM
 
     def _lift(self, name: str) -> str:
         lifted = f"{name}_planar"
@@ -118,15 +109,15 @@ class _Lifting:
             axis = next(at for at in node.attribute if at.name == "axis")
             axis.i += axis.i >= _TIME_AXIS
         elif node.op_type == "Slice":
-            axes = self._constants[node.input[3]]
+            axes = self._view.constants[node.input[3]]
             name = f"{node.output[0]}_axes"
-            node.input[3] = self._constant(name, axes + (axes >= _TIME_AXIS))
+            node.input[3] = self._view.add_constant(name, axes + (axes >= _TIME_AXIS))
         elif node.op_type == "Conv":
             self._adapt_convolution(node)
 
     def _adapt_convolution(self, node: onnx.NodeProto) -> None:
-        weights = self._constants[node.input[1]]
-        node.input[1] = self._constant(
+        weights = self._view.constants[node.input[1]]
+        node.input[1] = self._view.add_constant(
             f"{node.input[1]}_planar", np.expand_dims(weights, _HEIGHT_AXIS)
         )
         for attribute in list(node.attribute):
@@ -139,9 +130,3 @@ class _Lifting:
                 continue
             node.attribute.remove(attribute)
             node.attribute.append(helper.make_attribute(attribute.name, values))
-
-    def _constant(self, name: str, values: npt.NDArray[np.generic]) -> str:
-        if name not in self._constants:
-            self._constants[name] = values
-            self._graph.initializer.append(numpy_helper.from_array(values, name))
-        return name

@@ -8,16 +8,15 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-import onnx
-from onnx import helper, numpy_helper
+from onnx import helper
 
-from speakersdk_export.graph.unused import drop_unused
+from speakersdk_export.graph.view import GraphView
 
 _TIME_AXIS: Final = 2
 
 
-def with_summing_product(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Let the frame weights add up the moments; the graph is changed in place and returned.
+def sum_by_product(view: GraphView) -> None:
+    """Let the frame weights add up the moments.
 
     The trace weighs each frame's attention a, joins a, a h, a h^2 and adds up the frames. Here the
     joined moments (B, 3 C, k) of unweighted attention are multiplied by frame weights (B, k, 1).
@@ -25,8 +24,8 @@ def with_summing_product(model: onnx.ModelProto) -> onnx.ModelProto:
     Raises:
         ValueError: the graph does not make its sums in this way.
     """
-    graph = model.graph
-    producers = {name: node for node in graph.node for name in node.output}
+    graph = view.model.graph
+    producers = view.producers
     total = producers["hop_statistics"]
     joined = producers.get(total.input[0], total)
     weighing = producers.get(joined.input[0], joined)
@@ -42,54 +41,39 @@ def with_summing_product(model: onnx.ModelProto) -> onnx.ModelProto:
         for index, name in enumerate(node.input):
             if name == weighing.output[0]:
                 node.input[index] = attention
-    axis = numpy_helper.from_array(np.array([_TIME_AXIS], np.int64), "sum_axis")
-    graph.initializer.append(axis)
+    axis = view.add_constant("sum_axis", np.array([_TIME_AXIS], np.int64))
     make = helper.make_node
     nodes = [
-        make("Unsqueeze", ["frame_weights", axis.name], ["frame_column"], name="frame_column"),
+        make("Unsqueeze", ["frame_weights", axis], ["frame_column"], name="frame_column"),
         make("MatMul", [joined.output[0], "frame_column"], ["sum_column"], name="sum_column"),
-        make("Squeeze", ["sum_column", axis.name], list(total.output), name="hop_statistics"),
+        make("Squeeze", ["sum_column", axis], list(total.output), name="hop_statistics"),
     ]
-    index = list(graph.node).index(total)
-    del graph.node[index]
-    for offset, node in enumerate(nodes):
-        graph.node.insert(index + offset, node)
-    drop_unused(graph)
-    return model
+    view.replace(total, nodes)
+    view.drop_unused()
 
 
-def with_folded_normalisation(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Fold batch normalisation before a fully connected layer into it; changed in place.
+def fold_normalisation(view: GraphView) -> None:
+    """Fold batch normalisation before a fully connected layer into it.
 
     W (s x + t) + b = (W s) x + (W t + b), in float64 until the end.
     """
-    graph = model.graph
-    constants = {
-        value.name: numpy_helper.to_array(value).astype(np.float64)
-        for value in graph.initializer
-        if value.data_type == onnx.TensorProto.FLOAT
-    }
-    producers = {name: node for node in graph.node for name in node.output}
-    for node in graph.node:
-        norm = producers.get(node.input[0])
+    for node in view.nodes:
+        norm = view.producers.get(node.input[0])
         if node.op_type != "Gemm" or norm is None or norm.op_type != "BatchNormalization":
             continue
         source, *names = norm.input
-        scale, offset, mean, variance = (constants[name] for name in names)
+        scale, offset, mean, variance = (view.constants[name].astype(np.float64) for name in names)
         epsilon = next(at.f for at in norm.attribute if at.name == "epsilon")
         factor = scale / np.sqrt(variance + epsilon)
         attributes = {at.name: helper.get_attribute_value(at) for at in node.attribute}
-        weights, bias = (constants[name] for name in node.input[1:])
+        weights, bias = (view.constants[name].astype(np.float64) for name in node.input[1:])
         weights = weights.T if attributes.get("transB") else weights  # (inputs, outputs)
         folded = {
             f"{node.input[1]}_normalised": factor[:, np.newaxis] * weights,
             f"{node.input[2]}_normalised": bias + (offset - mean * factor) @ weights,
         }
-        graph.initializer.extend(
-            numpy_helper.from_array(values.astype(np.float32), name)
-            for name, values in folded.items()
-        )
+        for name, values in folded.items():
+            view.add_constant(name, values.astype(np.float32))
         del node.attribute[:], node.input[:]
         node.input.extend([source, *folded])
-    drop_unused(graph)
-    return model
+    view.drop_unused()

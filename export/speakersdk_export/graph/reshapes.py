@@ -10,28 +10,25 @@ from typing import Final
 
 import numpy as np
 import onnx
-from onnx import numpy_helper
 
-from speakersdk_export.graph.unused import drop_unused
+from speakersdk_export.graph.view import GraphView
 
 _SHAPE_CHANGES: Final = {"Reshape", "Squeeze", "Unsqueeze"}
 
 
-def with_single_reshapes(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Join chains of shape changes, and drop what nothing reads; the graph is changed in place.
+def join_reshapes(view: GraphView) -> None:
+    """Join chains of shape changes, and drop what nothing reads.
 
     A chain whose result has more than one size that may vary behind the batch is left as it is.
     """
-    graph = model.graph
-    inferred = onnx.shape_inference.infer_shapes(model, data_prop=True).graph
+    inferred = onnx.shape_inference.infer_shapes(view.model, data_prop=True).graph
     sizes = {
         value.name: [size.dim_value or -1 for size in value.type.tensor_type.shape.dim]
         for value in (*inferred.value_info, *inferred.output)
     }
-    producers = {name: node for node in graph.node for name in node.output}
-    for node in graph.node:
+    for node in view.nodes:
         behind_batch = sizes.get(node.output[0], [])[1:]
-        source = producers.get(node.input[0])
+        source = view.producers.get(node.input[0])
         if (
             source is None
             or not {node.op_type, source.op_type} <= _SHAPE_CHANGES
@@ -39,14 +36,12 @@ def with_single_reshapes(model: onnx.ModelProto) -> onnx.ModelProto:
             or behind_batch.count(-1) > 1
         ):
             continue
-        shape = numpy_helper.from_array(
-            np.array([0, *behind_batch], np.int64), f"{node.output[0]}_shape_at_once"
+        shape = view.add_constant(
+            f"{node.output[0]}_shape_at_once", np.array([0, *behind_batch], np.int64)
         )
-        graph.initializer.append(shape)
         # Producers come first, so that theirs is already joined.
-        inputs = [source.input[0], shape.name]
+        inputs = [source.input[0], shape]
         node.op_type = "Reshape"
         del node.attribute[:], node.input[:]
         node.input.extend(inputs)
-    drop_unused(graph)
-    return model
+    view.drop_unused()

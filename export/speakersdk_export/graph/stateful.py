@@ -24,10 +24,11 @@ from onnxscript import optimizer, rewriter
 from onnxscript.rewriter.rules import common as rules
 from torch import nn
 
-from speakersdk_export.graph.convolution import with_planar_convolutions
+from speakersdk_export.graph.convolution import lift_convolutions
 from speakersdk_export.graph.lstm import OnnxLstm
-from speakersdk_export.graph.pooling import with_folded_normalisation, with_summing_product
-from speakersdk_export.graph.reshapes import with_single_reshapes
+from speakersdk_export.graph.pooling import fold_normalisation, sum_by_product
+from speakersdk_export.graph.reshapes import join_reshapes
+from speakersdk_export.graph.view import changed
 from speakersdk_training.models import BlstmEncoder, LogMel, TdnnEncoder
 
 # The oldest opset of the exporter; every onnxruntime that we support reads it.
@@ -69,9 +70,13 @@ def stateful_graph(encoder: TdnnEncoder, *, has_speech_head: bool) -> onnx.Model
     if not has_speech_head:
         outputs = model.graph.outputs
         outputs.remove(next(output for output in outputs if output.name == "speech"))
-    graph = with_several_windows(_simplified(model))
-    graph = with_folded_normalisation(with_summing_product(graph))
-    return with_single_reshapes(with_planar_convolutions(graph))
+    return changed(
+        with_several_windows(_simplified(model)),
+        sum_by_product,
+        fold_normalisation,
+        lift_convolutions,
+        join_reshapes,
+    )
 
 
 def with_several_windows(model: onnx.ModelProto) -> onnx.ModelProto:

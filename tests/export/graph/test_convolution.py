@@ -6,7 +6,8 @@ import onnx
 import pytest
 
 from speakersdk.runtime.session import import_onnxruntime, open_session
-from speakersdk_export.graph.convolution import with_planar_convolutions
+from speakersdk_export.graph.convolution import lift_convolutions
+from speakersdk_export.graph.view import changed
 
 pytestmark = pytest.mark.export
 
@@ -70,4 +71,4 @@ def test_lifting_twice_changes_nothing(stateful: Any) -> None:
     graph = onnx.ModelProto()
     graph.CopyFrom(stateful.graph)
     once = convolutions(graph)
-    assert convolutions(with_planar_convolutions(graph)) == once
+    assert convolutions(changed(graph, lift_convolutions)) == once

@@ -6,7 +6,8 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
-from speakersdk_export.graph.pooling import with_folded_normalisation, with_summing_product
+from speakersdk_export.graph.pooling import fold_normalisation, sum_by_product
+from speakersdk_export.graph.view import changed
 
 pytestmark = pytest.mark.export
 
@@ -85,7 +86,7 @@ def test_frame_weights_add_up_the_moments(weights_first: bool, rng: np.random.Ge
         "features": rng.normal(0, 1, (2, CHANNELS, FRAMES)).astype(np.float32),
         "frame_weights": rng.random((2, FRAMES), np.float32),
     }
-    product = with_summing_product(sums(weights_first=weights_first))
+    product = changed(sums(weights_first=weights_first), sum_by_product)
     found = [node.op_type for node in product.graph.node]
     assert found.count("Mul") == 2
     assert "ReduceSum" not in found
@@ -98,7 +99,7 @@ def test_other_sums_are_refused() -> None:
     graph = sums(weights_first=True)
     graph.graph.node[1].op_type = "Add"
     with pytest.raises(ValueError, match=r"expected ReduceSum of Concat of Mul .* got .*'Add'"):
-        with_summing_product(graph)
+        changed(graph, sum_by_product)
 
 
 @pytest.mark.parametrize("transposed", [True, False])
@@ -115,7 +116,7 @@ def test_normalisation_goes_into_the_layer_behind(
         "b": rng.normal(size=OUTPUTS),
     }
     constants = {name: value.astype(np.float32) for name, value in constants.items()}
-    folded = with_folded_normalisation(layer(constants, transposed=transposed))
+    folded = changed(layer(constants, transposed=transposed), fold_normalisation)
     assert [node.op_type for node in folded.graph.node] == ["Gemm"]
     assert len(folded.graph.initializer) == 2
     feeds = {"x": rng.normal(size=(5, CHANNELS)).astype(np.float32)}

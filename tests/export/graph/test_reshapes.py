@@ -6,7 +6,8 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
-from speakersdk_export.graph.reshapes import with_single_reshapes
+from speakersdk_export.graph.reshapes import join_reshapes
+from speakersdk_export.graph.view import changed
 
 pytestmark = pytest.mark.export
 
@@ -58,7 +59,7 @@ def check_same(before: onnx.ModelProto, after: onnx.ModelProto) -> None:
 @pytest.mark.parametrize("size", [30, "n"])
 def test_a_chain_becomes_one_reshape(size: int | str) -> None:
     before = lifted(shape=["batch", size], outputs=["y"])
-    after = with_single_reshapes(lifted(shape=["batch", size], outputs=["y"]))
+    after = changed(lifted(shape=["batch", size], outputs=["y"]), join_reshapes)
     assert operators(after) == ["Reshape", "Relu"]
     assert {value.name for value in after.graph.initializer} == {after.graph.node[0].input[1]}
     check_same(before, after)
@@ -66,7 +67,7 @@ def test_a_chain_becomes_one_reshape(size: int | str) -> None:
 
 def test_what_something_else_reads_stays() -> None:
     before = lifted(shape=["batch", 30], outputs=["y", "b"])
-    after = with_single_reshapes(lifted(shape=["batch", 30], outputs=["y", "b"]))
+    after = changed(lifted(shape=["batch", 30], outputs=["y", "b"]), join_reshapes)
     assert operators(after) == ["Reshape", "Reshape", "Relu"]
     check_same(before, after)
 
@@ -81,4 +82,4 @@ def test_two_sizes_that_vary_are_left_alone() -> None:
             outputs=["y"],
         )
 
-    assert operators(with_single_reshapes(chain())) == operators(chain())
+    assert operators(changed(chain(), join_reshapes)) == operators(chain())

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from speakersdk_export.graph.unused import drop_unused
+from speakersdk_export.graph.view import GraphView
 
 pytestmark = pytest.mark.export
 
@@ -23,6 +23,9 @@ def test_operators_that_nothing_reads_are_dropped_with_their_constants() -> None
         [helper.make_tensor_value_info("b", TensorProto.FLOAT, None)],
         [numpy_helper.from_array(np.array(value), name) for name, value in shapes.items()],
     )
-    drop_unused(graph)
+    view = GraphView(helper.make_model(graph))
+    view.drop_unused()
+    graph = view.model.graph
+    assert set(view.producers) == {"a", "b"}
     assert [node.output[0] for node in graph.node] == ["a", "b"]
     assert {value.name for value in graph.initializer} == {"planes", "flat"}
