@@ -8,13 +8,15 @@ from speakersdk.audio.byte_range import Patch
 from speakersdk.audio.chunks import chunk_parts, layout_of
 from speakersdk.audio.mpeg import is_mpeg, mpeg_parts
 from speakersdk.audio.ogg import ogg_parts
-from speakersdk.audio.part import Part
+from speakersdk.audio.part import DamagedError, Part
 
 # A STREAMINFO block, which begins every FLAC stream and nothing else.
 _FLAC_HEAD: Final = b"fLaC\x00\x00\x00\x22"
 _READ_BYTES: Final = 2**20
 # Formats without a header, at 8 kHz by convention.
 _RAW_ENCODINGS: Final = {".gsm": "GSM610", ".vox": "VOX_ADPCM"}
+# libsndfile would decode it, but prints its checksums into standard output.
+_SAMPLE_DUMP: Final = b"\xf0\x7e"
 _RAW_SUFFIXES: Final = (".raw", ".pcm", ".s16", ".ul", ".al", ".lpcm")
 _CONVERT: Final = "convert it with: ffmpeg -i INPUT output.wav"
 _WEBM: Final = b"\x1a\x45\xdf\xa3"
@@ -71,6 +73,8 @@ def audio_parts(file: BinaryIO, start: int, end: int, *, suffix: str = "") -> li
             more, start = _flac_parts(file, start, end), end
         elif is_mpeg(file, start, end):
             more, start = mpeg_parts(file, start, end), end
+        elif head[:2] == _SAMPLE_DUMP:
+            raise DamagedError(f"it is a MIDI sample dump (SDS); {_CONVERT}")
         else:
             raw = _RAW_ENCODINGS.get(suffix.lower())
             more, start = [Part(start, end, raw_encoding=raw)], end

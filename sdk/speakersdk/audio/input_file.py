@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, BinaryIO, Final, TypeGuard
+from typing import Any, BinaryIO, Final, Protocol, TypeGuard
 
 from speakersdk.errors import InvalidAudioError, UnreadableAudioError
 
@@ -20,7 +20,14 @@ WRITER_S: Final = 5.0
 PIPE_S: Final = 30.0
 
 
-def is_file(recording: object) -> TypeGuard[str | os.PathLike[str] | IO[bytes]]:
+class BinaryReader(Protocol):
+    """A file object that is open for reading bytes; it need not seek."""
+
+    def read(self, num: int, /) -> bytes:
+        """Up to `num` bytes; none at the end."""
+
+
+def is_file(recording: object) -> TypeGuard[str | os.PathLike[str] | BinaryReader]:
     """Whether it is a path or a file object, rather than samples."""
     return isinstance(recording, str | os.PathLike) or hasattr(recording, "read")
 

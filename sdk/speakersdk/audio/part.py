@@ -27,4 +27,4 @@ class Part:
 
 
 class DamagedError(Exception):
-    """Audio is missing from a file; the message says how much."""
+    """Audio is missing from a file, or nothing decodes it; the message says what and how much."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from speakersdk.arrays import Waveform
-from speakersdk.audio.input_file import file_label, is_file
+from speakersdk.audio.input_file import BinaryReader, file_label, is_file
 from speakersdk.audio.waveform import array_blocks, file_blocks, join
 from speakersdk.errors import ConfigError, InvalidAudioError
 
@@ -19,7 +19,7 @@ Samples = npt.NDArray[Any]
 # `speakersdk.audio.waveform.as_waveform` takes them, or a pair of such samples and their rate, as
 # scipy.io.wavfile.read (rate first) and soundfile.read (rate last) return it.
 Recording = (
-    str | os.PathLike[str] | IO[bytes] | Samples | tuple[float, Samples] | tuple[Samples, float]
+    str | os.PathLike[str] | BinaryReader | Samples | tuple[float, Samples] | tuple[Samples, float]
 )
 
 

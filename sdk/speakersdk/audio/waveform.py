@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from speakersdk.arrays import Waveform
-from speakersdk.audio.input_file import file_label, file_suffix, open_input
+from speakersdk.audio.input_file import BinaryReader, file_label, file_suffix, open_input
 from speakersdk.audio.reading import decoded_blocks
 from speakersdk.audio.resampler import StreamResampler
 from speakersdk.audio.samples import (
@@ -29,7 +29,7 @@ __all__ = ["SAMPLE_RATE_HZ", "array_blocks", "as_waveform", "file_blocks", "join
 
 
 def read_audio(
-    path: str | os.PathLike[str] | IO[bytes], *, limit_s: float | None = None
+    path: str | os.PathLike[str] | BinaryReader, *, limit_s: float | None = None
 ) -> Waveform:
     """Read a recording: WAV, FLAC, Ogg Vorbis, Opus, MP3, AIFF and what else libsndfile decodes.
 
@@ -77,7 +77,7 @@ def as_waveform(samples: npt.NDArray[Any], *, sample_rate_hz: float) -> Waveform
 
 
 def file_blocks(
-    path: str | os.PathLike[str] | IO[bytes], *, limit_s: float | None = None
+    path: str | os.PathLike[str] | BinaryReader, *, limit_s: float | None = None
 ) -> Iterator[Waveform]:
     """Give `read_audio` in blocks, none of them empty, with bounded memory; it raises the same.
 

@@ -84,6 +84,7 @@ def test_encodings_that_cannot_seek_are_read(encode: Callable[..., bytes]) -> No
         (b"<!doctype html><html>", "HTML"),
         (b"version https://git-lfs.github.com/spec/v1", "git lfs pull"),
         (b"PK\x03\x04", "ZIP"),
+        (b"\xf0\x7e\x00\x01", "MIDI sample dump"),
     ],
 )
 def test_a_foreign_format_is_named(tmp_path: Path, head: bytes, message: str) -> None:

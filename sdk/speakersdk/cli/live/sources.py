@@ -1,24 +1,23 @@
-"""Where ``speakersdk listen`` hears from: a microphone, a file, or raw samples from a pipe."""
+"""Where ``speakersdk listen`` hears from: a microphone, a file, or a pipe."""
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import BinaryIO, Final, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from speakersdk.audio.microphone import CaptureCounters, Microphone, wait_for_device
+from speakersdk.audio.pipe import open_pipe, recut
 from speakersdk.audio.resampler import StreamResampler
-from speakersdk.audio.waveform import SAMPLE_RATE_HZ, read_audio
+from speakersdk.audio.waveform import SAMPLE_RATE_HZ, file_blocks
 from speakersdk.errors import ConfigError, MicrophoneError
-
-_CHUNK_S: Final = 0.1
-_BYTES_PER_SAMPLE: Final = 2
 
 
 class Source(Protocol):
@@ -32,8 +31,8 @@ class Source(Protocol):
     def counters(self) -> CaptureCounters | None:
         """What happened at the microphone, if it is one."""
 
-    def blocks(self) -> Iterator[npt.NDArray[np.generic] | None]:
-        """(n,) samples; None where the audio was interrupted and what follows is unrelated."""
+    def blocks(self) -> Iterator[npt.NDArray[Any] | None]:
+        """(n,) or (n, channels) samples; None = interrupted: what follows is unrelated."""
 
 
 class RecordedSource:
@@ -41,12 +40,12 @@ class RecordedSource:
 
     counters = None
 
-    def __init__(self, chunks: Iterator[npt.NDArray[np.generic]], *, rate_hz: float, is_fast: bool):
+    def __init__(self, chunks: Iterator[npt.NDArray[Any]], *, rate_hz: float, is_fast: bool):
         self._chunks = chunks
         self._is_fast = is_fast
         self.sample_rate_hz = rate_hz
 
-    def blocks(self) -> Iterator[npt.NDArray[np.generic]]:
+    def blocks(self) -> Iterator[npt.NDArray[Any]]:
         """The chunks, each when its last sample is due."""
         started_s, num_samples = time.monotonic(), 0
         for chunk in self._chunks:
@@ -84,7 +83,7 @@ class MicrophoneSource:
             reconnects=before.reconnects,
         )
 
-    def blocks(self) -> Iterator[npt.NDArray[np.generic] | None]:
+    def blocks(self) -> Iterator[npt.NDArray[Any] | None]:
         """Blocks as they come."""
         while True:
             try:
@@ -116,13 +115,13 @@ def open_source(arguments: argparse.Namespace) -> RecordedSource | MicrophoneSou
     if arguments.input is None:
         return MicrophoneSource(arguments.device, reconnect=arguments.reconnect)
     if arguments.input == "-":
-        rate_hz = float(SAMPLE_RATE_HZ) if arguments.rate is None else arguments.rate
-        chunks = _pipe_chunks(sys.stdin.buffer, rate_hz)
-        return RecordedSource(chunks, rate_hz=rate_hz, is_fast=arguments.fast)
-    samples = read_audio(arguments.input)
-    step = round(_CHUNK_S * SAMPLE_RATE_HZ)
-    cut = (samples[first : first + step] for first in range(0, len(samples), step))
-    return RecordedSource(cut, rate_hz=SAMPLE_RATE_HZ, is_fast=arguments.fast)
+        pipe = open_pipe(sys.stdin.buffer, sample_rate_hz=arguments.rate)
+        return RecordedSource(pipe.blocks, rate_hz=pipe.sample_rate_hz, is_fast=arguments.fast)
+    chunks = recut(file_blocks(arguments.input))
+    first = next(chunks)  # what is wrong with a file is said before anything else is
+    return RecordedSource(
+        itertools.chain([first], chunks), rate_hz=SAMPLE_RATE_HZ, is_fast=arguments.fast
+    )
 
 
 def _check_options(arguments: argparse.Namespace) -> None:
@@ -139,12 +138,3 @@ def _check_options(arguments: argparse.Namespace) -> None:
             raise ConfigError(f"expected {needed} with {option}, got {got}; leave {option} out")
     if is_pipe and arguments.rate is not None:
         StreamResampler().check(np.zeros(0, np.float32), sample_rate_hz=arguments.rate)
-
-
-def _pipe_chunks(pipe: BinaryIO, rate_hz: float) -> Iterator[npt.NDArray[np.int16]]:
-    """Raw little-endian 16-bit mono samples; an odd last byte is half a sample and is dropped."""
-    chunk_bytes = _BYTES_PER_SAMPLE * round(_CHUNK_S * rate_hz)
-    while data := pipe.read(chunk_bytes):
-        whole = len(data) - len(data) % _BYTES_PER_SAMPLE
-        if whole:
-            yield np.frombuffer(data[:whole], "<i2")

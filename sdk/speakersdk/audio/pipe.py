@@ -1,0 +1,211 @@
+"""Audio that comes through a pipe while it is made.
+
+Raw samples and WAV are passed on as they come; other formats once the pipe has ended.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, BinaryIO, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from speakersdk.audio.chunks import layout_of
+from speakersdk.audio.containers import foreign_format
+from speakersdk.audio.mpeg import is_mpeg
+from speakersdk.audio.samples import RATE_RANGE_HZ, SAMPLE_RATE_HZ
+from speakersdk.audio.waveform import file_blocks
+from speakersdk.errors import ConfigError, UnreadableAudioError
+
+_LABEL: Final = "the pipe"
+_BLOCK_S: Final = 0.1
+_READ_BYTES: Final = 2**16
+_HEAD_BYTES: Final = 16
+# Raw samples can begin like an MP3 frame; that further frames follow where they should is chance
+# no more.
+_MPEG_BYTES: Final = 2**13
+_MAGICS: Final = (b"fLaC", b"OggS", b"ID3", b".snd")
+_PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
+# (is float, bits) -> how NumPy calls it; 24 bits are widened to 32.
+_TYPES: Final = {
+    (False, 8): "|u1",
+    (False, 16): "<i2",
+    (False, 24): "<i4",
+    (False, 32): "<i4",
+    (True, 32): "<f4",
+    (True, 64): "<f8",
+}
+_HEADER_BYTES: Final = 2**26  # of a chunk before the samples; pictures are smaller
+# A size of the samples that is none: 0 of a writer that cannot seek back, or nearly 2 or 4 GiB.
+_UNKNOWN_BYTES: Final = 0x7FFF_0000
+
+
+@dataclass(frozen=True, slots=True)
+class PipeAudio:
+    """Blocks of (n,) or (n, channels) samples of any type, and their rate."""
+
+    sample_rate_hz: float
+    blocks: Iterator[npt.NDArray[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class _WavFormat:
+    sample_rate_hz: int
+    channels: int
+    bits: int
+    dtype: str
+
+
+def open_pipe(pipe: BinaryIO, *, sample_rate_hz: float | None) -> PipeAudio:
+    """The audio of a pipe: a file of any format, or raw little-endian 16-bit mono samples.
+
+    Args:
+        pipe: open for reading bytes; it need not seek.
+        sample_rate_hz: of raw samples; None = 16 kHz.
+
+    Raises:
+        ConfigError: `sample_rate_hz` is not the rate that the header gives.
+        UnreadableAudioError: a format that cannot be decoded, or a header that is damaged; while
+            the blocks are read, a file from which audio is missing.
+    """
+    head = _read(pipe, _HEAD_BYTES)
+    if layout_of(head) is not None and head[:4] == b"RIFF":
+        consumed, wav = _read_wav_header(pipe, head)
+        if wav is not None:
+            _check_rate(wav.sample_rate_hz, sample_rate_hz)
+            size = int.from_bytes(consumed[-4:], "little")
+            return PipeAudio(wav.sample_rate_hz, _wav_blocks(pipe, wav, size))
+        head = consumed
+    elif reason := foreign_format(io.BytesIO(head), 0, ""):
+        raise UnreadableAudioError(_LABEL, reason)
+    is_file = head.startswith(_MAGICS) or layout_of(head[:_HEAD_BYTES]) is not None
+    if not is_file and head[:1] == b"\xff":
+        head += _read(pipe, _MPEG_BYTES)
+        is_file = is_mpeg(io.BytesIO(head), 0, len(head))
+    if is_file:
+        blocks = recut(file_blocks(_Rejoined(head, pipe)))
+        return PipeAudio(SAMPLE_RATE_HZ, blocks)
+    rate_hz = float(SAMPLE_RATE_HZ) if sample_rate_hz is None else sample_rate_hz
+    return PipeAudio(rate_hz, _raw_blocks(_Rejoined(head, pipe), rate_hz))
+
+
+def recut(blocks: Iterator[npt.NDArray[np.float32]]) -> Iterator[npt.NDArray[np.float32]]:
+    """Blocks of a recording as those of a pipe: 0.1 s each."""
+    step, rest = round(_BLOCK_S * SAMPLE_RATE_HZ), np.zeros(0, np.float32)
+    for block in blocks:
+        rest = np.concatenate([rest, block])
+        whole = len(rest) - len(rest) % step
+        yield from rest[:whole].reshape(-1, step)
+        rest = rest[whole:]
+    if len(rest):
+        yield rest
+
+
+class _Rejoined:
+    """A pipe whose first bytes were read already."""
+
+    name = _LABEL
+
+    def __init__(self, head: bytes, pipe: BinaryIO) -> None:
+        self._head = head
+        self._pipe = pipe
+
+    def read(self, num: int) -> bytes:
+        taken, self._head = self._head[:num], self._head[num:]
+        return taken + self._pipe.read(num - len(taken)) if len(taken) < num else taken
+
+
+def _read(pipe: Any, num: int) -> bytes:
+    """Up to `num` bytes, fewer only at the end."""
+    data = b""
+    while len(data) < num and (more := pipe.read(num - len(data))):
+        data += more
+    return data
+
+
+def _check_rate(header_hz: int, asked_hz: float | None) -> None:
+    if asked_hz is not None and asked_hz != header_hz:
+        raise ConfigError(
+            f"expected the rate of the header, {header_hz} Hz, got {asked_hz:g} Hz; leave it out"
+        )
+    low_hz, high_hz = RATE_RANGE_HZ
+    if not low_hz <= header_hz <= high_hz:
+        raise UnreadableAudioError(
+            _LABEL,
+            f"its header gives a rate of {header_hz} Hz, expected {low_hz:g} to {high_hz:g}",
+        )
+
+
+def _read_wav_header(pipe: BinaryIO, head: bytes) -> tuple[bytes, _WavFormat | None]:
+    """The bytes up to the first sample, and the format; None for one that is not PCM."""
+    consumed, wav = head + _read(pipe, 4), None
+    position = 12
+    while True:
+        name, size = consumed[position : position + 4], consumed[position + 4 : position + 8]
+        if len(size) < 4:
+            raise UnreadableAudioError(_LABEL, "it ended before its samples began")
+        if name == b"data":
+            return consumed, wav
+        num_bytes = int.from_bytes(size, "little")
+        if num_bytes > _HEADER_BYTES:
+            raise UnreadableAudioError(_LABEL, f"its header holds a chunk of {num_bytes} bytes")
+        content = _read(pipe, num_bytes + num_bytes % 2)
+        if name == b"fmt ":
+            wav = _wav_format(content)
+        if wav is not None and name not in (b"fmt ", b"fact"):
+            consumed = consumed[:position]  # only a decoder would want it, and it gets none
+        else:
+            consumed += content
+        position = len(consumed)
+        consumed += _read(pipe, 8)
+
+
+def _wav_format(content: bytes) -> _WavFormat | None:
+    numbers = np.frombuffer(content[:16].ljust(16, b"\0"), "<u2").astype(int).tolist()
+    encoding, channels, bits = numbers[0], numbers[1], numbers[7]
+    rate_hz = numbers[2] | numbers[3] << 16
+    if encoding == _EXTENSIBLE and len(content) >= 26:
+        encoding = int.from_bytes(content[24:26], "little")
+    dtype = _TYPES.get((encoding == _FLOAT, bits)) if encoding in (_PCM, _FLOAT) else None
+    if dtype is None or channels == 0 or numbers[6] != channels * bits // 8:
+        return None
+    return _WavFormat(rate_hz, channels, bits, dtype)
+
+
+def _wav_blocks(pipe: BinaryIO, wav: _WavFormat, size: int) -> Iterator[npt.NDArray[Any]]:
+    """Samples up to the announced size, or to the end where none is announced."""
+    frame_bytes = wav.channels * wav.bits // 8
+    step = frame_bytes * max(1, round(_BLOCK_S * wav.sample_rate_hz))
+    left: float = size if 0 < size < _UNKNOWN_BYTES else float("inf")
+    while left > 0 and (data := _read(pipe, int(min(step, left)))):
+        left -= len(data)
+        yield _decoded(data[: len(data) - len(data) % frame_bytes], wav)
+    if 0 < left < float("inf"):
+        raise UnreadableAudioError(
+            _LABEL, f"truncated: {left} of {size} bytes of samples are missing ({left / size:.0%})"
+        )
+    while pipe.read(_READ_BYTES):  # its writer must not fail
+        pass
+
+
+def _decoded(data: bytes, wav: _WavFormat) -> npt.NDArray[Any]:
+    """(n, channels)."""
+    if wav.bits == 24:
+        widened = np.zeros((len(data) // 3, 4), np.uint8)
+        widened[:, 1:] = np.frombuffer(data, np.uint8).reshape(-1, 3)
+        samples: npt.NDArray[Any] = widened.view("<i4").reshape(-1)
+    else:
+        samples = np.frombuffer(data, wav.dtype)
+    return samples.reshape(-1, wav.channels) if wav.channels > 1 else samples
+
+
+def _raw_blocks(pipe: Any, rate_hz: float) -> Iterator[npt.NDArray[np.int16]]:
+    """Little-endian 16-bit mono; an odd last byte is half a sample and is dropped."""
+    step = 2 * round(_BLOCK_S * rate_hz)
+    while data := _read(pipe, step):
+        whole = len(data) - len(data) % 2
+        if whole:
+            yield np.frombuffer(data[:whole], "<i2")

@@ -1,0 +1,116 @@
+"""What comes through a pipe: raw samples and WAV as they are made, other formats once complete."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from speakersdk.audio.pipe import open_pipe
+from speakersdk.audio.resampler import StreamResampler
+from speakersdk.audio.waveform import as_waveform, read_audio
+from speakersdk.errors import AudioError, ConfigError, UnreadableAudioError
+
+
+class Pipe(io.RawIOBase):
+    """Bytes that come in small and odd pieces, and cannot be read twice."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, num: int = -1) -> bytes:
+        num = min(num, 1001)
+        taken, self._data = self._data[:num], self._data[num:]
+        return taken
+
+
+def heard(data: bytes, rate_hz: float | None = None) -> np.ndarray:
+    """What a stream takes of a pipe."""
+    audio = open_pipe(Pipe(data), sample_rate_hz=rate_hz)
+    resampler = StreamResampler()
+    pieces = [resampler.push(block, sample_rate_hz=audio.sample_rate_hz) for block in audio.blocks]
+    return np.concatenate([*pieces, resampler.finish()])
+
+
+@pytest.mark.parametrize("encoding", ["PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE"])
+@pytest.mark.parametrize("channels", [1, 2])
+@pytest.mark.parametrize("container", ["WAV", "WAVEX"])
+def test_wav_is_passed_on_as_it_comes(
+    container: str, encoding: str, channels: int, sound: np.ndarray, encode: Callable[..., bytes]
+) -> None:
+    samples = np.stack([sound] * channels, axis=1)
+    data = encode(container, encoding, samples=samples, rate_hz=44100)
+    whole = read_audio(io.BytesIO(data))
+    np.testing.assert_allclose(heard(data), whole, atol=2**-23)  # 32 bits are read as float32
+    audio = open_pipe(io.BytesIO(data), sample_rate_hz=44100.0)
+    assert len(next(audio.blocks)) == 4410
+
+
+@pytest.mark.parametrize("container", ["FLAC", "OGG", "MP3", "AIFF", "AU", "CAF", "W64", "RF64"])
+def test_other_formats_are_heard_once_they_are_complete(
+    container: str, encode: Callable[..., bytes]
+) -> None:
+    data = encode(container, rate_hz=44100)
+    np.testing.assert_array_equal(heard(data), read_audio(io.BytesIO(data)))
+
+
+@pytest.mark.parametrize("encoding", ["ULAW", "ALAW", "GSM610", "IMA_ADPCM"])
+def test_compressed_wav_is_heard_once_it_is_complete(
+    encoding: str, encode: Callable[..., bytes]
+) -> None:
+    data = encode("WAV", encoding)
+    np.testing.assert_array_equal(heard(data), read_audio(io.BytesIO(data)))
+
+
+@pytest.mark.parametrize("size", [0, 0x7FFFFFFF, 0x7FFFF024, 0xFFFFFFFF])
+def test_wav_of_a_program_that_cannot_seek_back(size: int, encode: Callable[..., bytes]) -> None:
+    data = encode("WAV", "PCM_16")
+    lying = data[:40] + size.to_bytes(4, "little") + data[44:]
+    np.testing.assert_array_equal(heard(lying), read_audio(io.BytesIO(data)))
+
+
+def test_chunks_around_the_samples_are_no_samples(encode: Callable[..., bytes]) -> None:
+    data = encode("WAV", "PCM_16")
+    more = b"LIST\x05\0\0\0INFOx\0"
+    result = heard(data[:36] + more + data[36:] + more)
+    np.testing.assert_array_equal(result, read_audio(io.BytesIO(data)))
+
+
+def test_missing_samples_are_counted(encode: Callable[..., bytes]) -> None:
+    with pytest.raises(UnreadableAudioError, match=r"16000 of 64000 bytes .* missing \(25%\)"):
+        heard(encode("WAV", "PCM_16")[:-16000])
+    with pytest.raises(UnreadableAudioError, match="before its samples began"):
+        heard(encode("WAV", "PCM_16")[:30])
+    with pytest.raises(AudioError):
+        heard(encode("FLAC", "PCM_16")[:-1000])
+
+
+@pytest.mark.parametrize("rate_hz", [None, 8000.0, 16000.0])
+def test_raw_samples(rate_hz: float | None) -> None:
+    samples = (9000 * np.sin(np.arange(20000) / 9)).astype("<i2")
+    expected = as_waveform(samples, sample_rate_hz=rate_hz or 16000)
+    np.testing.assert_array_equal(heard(samples.tobytes() + b"\x01", rate_hz), expected)
+    # The bytes of an MP3 header, which are samples like others where no frames follow.
+    samples[0] = np.frombuffer(b"\xff\xfb", "<i2")[0]
+    samples[1] = np.frombuffer(b"\x90\x64", "<i2")[0]
+    expected = as_waveform(samples, sample_rate_hz=rate_hz or 16000)
+    np.testing.assert_array_equal(heard(samples.tobytes(), rate_hz), expected)
+    assert len(heard(b"")) == 0
+    assert heard(b"\x00\x40").tolist() == [0.5]
+
+
+def test_a_rate_that_is_not_the_headers_is_refused(encode: Callable[..., bytes]) -> None:
+    with pytest.raises(ConfigError, match="the rate of the header, 16000 Hz, got 8000 Hz"):
+        open_pipe(Pipe(encode("WAV")), sample_rate_hz=8000)
+
+
+def test_formats_that_cannot_be_decoded_are_named() -> None:
+    with pytest.raises(UnreadableAudioError, match="AAC in an MP4 container"):
+        open_pipe(Pipe(b"\0\0\0\x1cftypM4A " + bytes(5000)), sample_rate_hz=None)
+    with pytest.raises(UnreadableAudioError, match="a chunk of 4294967295 bytes"):
+        open_pipe(Pipe(b"RIFF\0\0\0\0WAVELIST\xff\xff\xff\xff" + bytes(99)), sample_rate_hz=None)
