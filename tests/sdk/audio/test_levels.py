@@ -1,12 +1,14 @@
+import io
 from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile as sf
 import soxr
 
 import speakersdk
 from speakersdk.arrays import Waveform
-from speakersdk.audio.levels import AudioProblem, AudioQuality
+from speakersdk.audio.levels import AudioLevels, AudioProblem, AudioQuality
 from speakersdk.audio.waveform import SAMPLE_RATE_HZ, read_audio
 
 CLIPS = Path(speakersdk.__file__).parent / "demo_clips"
@@ -27,12 +29,21 @@ def problems(samples: Waveform, noise: Waveform | None = None) -> set[AudioProbl
             quality.hear(hop)
             quality.take(hop, is_speech=False)
     for hop in samples[: len(samples) // HOP_SAMPLES * HOP_SAMPLES].reshape(-1, HOP_SAMPLES):
-        is_speech = float(np.abs(hop).max()) > 0.1 * float(np.abs(samples).max())
+        is_speech = bool(np.ptp(hop) > 0.1 * np.ptp(samples))
         quality.hear(hop)
         if is_speech:
             found.add(quality.problem())
         quality.take(hop, is_speech=is_speech)
     return found
+
+
+def levels_of(samples: Waveform) -> AudioLevels:
+    quality = AudioQuality(sample_rate_hz=SAMPLE_RATE_HZ, memory_hops=None)
+    for hop in samples[: len(samples) // HOP_SAMPLES * HOP_SAMPLES].reshape(-1, HOP_SAMPLES):
+        quality.hear(hop)
+        is_speech = bool(np.ptp(hop) > 0.1 * np.ptp(samples))
+        quality.take(hop, is_speech=is_speech)
+    return quality.levels
 
 
 def test_good_speech_has_no_problem(speech: Waveform) -> None:
@@ -45,6 +56,53 @@ def test_speech_that_is_too_quiet_is_named(speech: Waveform) -> None:
 
 def test_clipped_speech_is_named(speech: Waveform) -> None:
     assert AudioProblem.CLIPPED in problems(np.clip(speech * 10, -1, 1).astype(np.float32))
+
+
+@pytest.mark.parametrize("clip", ["slt", "rms", "awb", "kal16"])
+@pytest.mark.parametrize("peak", [1.05, 1.2, 1.5, 2.0, 4.0, 15.0])
+def test_floats_above_full_scale_are_not_clipped(clip: str, peak: float) -> None:
+    samples = read_audio(CLIPS / f"{clip}-enroll-1.flac")
+    loud = samples * np.float32(peak / np.abs(samples).max())
+    # Live, the first hop that reaches full scale cannot be told from one that is cut off there.
+    assert AudioProblem.CLIPPED not in levels_of(loud).problems()
+    # Cut off above full scale they are.
+    assert AudioProblem.CLIPPED in problems(np.clip(loud, -peak / 3, peak / 3))
+
+
+@pytest.mark.parametrize("clip", ["slt", "rms", "awb", "kal16"])
+@pytest.mark.parametrize("gain", [1.5, 2.0, 4.0, 10.0])
+@pytest.mark.parametrize("through", ["resampler", "MP3", "VORBIS"])
+def test_clipped_speech_is_named_whatever_smoothed_it(clip: str, gain: float, through: str) -> None:
+    samples = read_audio(CLIPS / f"{clip}-enroll-1.flac")
+    cut = np.clip(samples * np.float32(gain / np.abs(samples).max()), -1, 1)
+    if through == "resampler":
+        smooth = soxr.resample(soxr.resample(cut, 16000, 44100), 44100, 16000)
+    else:
+        file = io.BytesIO()
+        sf.write(file, cut, SAMPLE_RATE_HZ, format={"MP3": "MP3"}.get(through, "OGG"))
+        file.seek(0)
+        smooth = read_audio(file)
+    assert np.abs(smooth).max() > 1  # else there is nothing to show
+    assert AudioProblem.CLIPPED in problems(smooth)
+
+
+@pytest.mark.parametrize("offset", [-0.1, 0.01, 0.1, 0.3])
+def test_a_constant_offset_is_neither_level_nor_noise(speech: Waveform, offset: float) -> None:
+    shifted = 0.5 * speech + np.float32(offset)
+    assert problems(shifted) == problems(0.5 * speech) == {None}
+    quiet = speech * np.float32(0.002)
+    assert AudioProblem.TOO_QUIET in problems(quiet + np.float32(offset))
+    narrow = soxr.resample(soxr.resample(0.5 * speech, 16000, 8000), 8000, 16000)
+    assert AudioProblem.NARROW_BAND in problems(narrow + np.float32(offset))
+    levels = []
+    for samples in (0.5 * speech, shifted):
+        quality = AudioQuality(sample_rate_hz=SAMPLE_RATE_HZ, memory_hops=None)
+        for number, hop in enumerate(samples[: 40 * HOP_SAMPLES].reshape(-1, HOP_SAMPLES)):
+            quality.hear(hop)
+            quality.take(hop, is_speech=number % 2 == 0)
+        levels.append((quality.speech_dbfs, quality.snr_db))
+    # float32 steps at the offset, 2^-24, are -144 dBFS; the quietest hop is at about -70.
+    assert levels[1] == pytest.approx(levels[0], abs=0.01)
 
 
 def test_noisy_speech_is_named(speech: Waveform, rng: np.random.Generator) -> None:
