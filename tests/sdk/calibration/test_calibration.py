@@ -99,16 +99,7 @@ def test_a_rate_that_the_trials_do_not_support_is_refused(far: float) -> None:
 
 
 def test_without_points_no_rate_is_supported() -> None:
-    calibration = Calibration(
-        offset=0.0,
-        scale=1.0,
-        speech_scale=0.0,
-        speech_weight=0.0,
-        maximum_speech_s=1.0,
-        num_target=5,
-        num_nontarget=5,
-        operating_points=(),
-    )
+    calibration = dataclasses.replace(CALIBRATION, operating_points=())
     with pytest.raises(ConfigError, match="support no"):
         calibration.operating_point(0.01)
     with pytest.raises(ConfigError, match="threshold of none"):

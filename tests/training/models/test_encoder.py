@@ -14,22 +14,12 @@ from speakersdk_training.models import (
     TdnnEncoder,
 )
 
-SMALL = TdnnConfig(
-    channels=8,
-    expansion=16,
-    dilations=(1, 2),
-    joined_blocks=(1, 2),
-    pooled_channels=12,
-    attention_channels=4,
-    embedding_dim=10,
-)
-
 
 @pytest.fixture(params=["stateful", "windowed"])
 def encoder(request: pytest.FixtureRequest) -> Encoder:
     torch.manual_seed(3)
     if request.param == "stateful":
-        return TdnnEncoder(SMALL, FrontendConfig()).eval()
+        return TdnnEncoder(TdnnConfig(), FrontendConfig()).eval()
     return BlstmEncoder(BlstmConfig(units=5, window_s=0.5), FrontendConfig()).eval()
 
 
