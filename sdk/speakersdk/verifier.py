@@ -12,7 +12,7 @@ from typing import Any, Self
 import numpy as np
 
 from speakersdk.arrays import Embedding
-from speakersdk.audio.recordings import Recording, load_recording, recording_label
+from speakersdk.audio.recordings import Recording, check_limit, load_recording, recording_label
 from speakersdk.calibration.calibration import Calibration
 from speakersdk.decision.outcome import Decision, Identification, Verdict
 from speakersdk.decision.rule import DecisionRule, Request, speech_shortage
@@ -47,7 +47,7 @@ from speakersdk.voiceprint.voiceprint import Voiceprint, check_distinct
 class Verifier:
     """Enrolls speakers and decides whether they speak in a recording.
 
-    A recording is a path, or an array together with `sample_rate_hz`; a file brings its own rate.
+    A recording is a path, a file object, an array with `sample_rate_hz`, or a pair of the two.
 
     Args:
         model: ONNX file exported by speakersdk; None = the bundled model.
@@ -62,6 +62,7 @@ class Verifier:
         device, strict, precision, num_threads: where and how the model runs, see
             `speakersdk.runtime.options.SessionOptions`.
         calibration: name of what `speakersdk calibrate` stored; None = the model's own.
+        max_duration_s: of one recording, all channels together; longer ones are refused.
 
     Raises:
         ConfigError: the model's calibration cannot support the request, or an unknown device.
@@ -82,7 +83,9 @@ class Verifier:
         precision: Precision = "fp32",
         num_threads: int = 1,
         calibration: str | CalibrationProfile | None = None,
+        max_duration_s: float | None = None,
     ) -> None:
+        self._limit_s = check_limit(max_duration_s)
         self._request = Request(far=far, prior=prior, c_miss=c_miss, c_fa=c_fa)
         self._model: SpeakerEncoder | None = load_encoder(
             default_model_path() if model is None else model,
@@ -149,13 +152,14 @@ class Verifier:
             sample_rate_hz=sample_rate_hz,
             accept=accept,
             append_to=append_to,
+            limit_s=self._limit_s,
         )
 
     def quality(
         self, recordings: Sequence[Recording], *, sample_rate_hz: float | None = None
     ) -> list[RecordingQuality]:
         """What recordings are worth for enrollment: speech, level, noise, bandwidth, one voice."""
-        return measure_recordings(self._encoder, recordings, sample_rate_hz=sample_rate_hz)
+        return measure_recordings(self._encoder, recordings, sample_rate_hz, self._limit_s)
 
     def adapt(
         self, voiceprint: Voiceprint, recording: Recording, *, sample_rate_hz: float | None = None
@@ -167,12 +171,13 @@ class Verifier:
         Raises:
             AudioError, IncompatibleModelError, ModelError: as `verify`.
         """
+        # Loaded once: a pipe or a file object can be read only once.
+        recording = load_recording(recording, sample_rate_hz, limit_s=self._limit_s)
+        sample_rate_hz = self.manifest.frontend.sample_rate_hz
         decision = self.verify(voiceprint.reverted(), recording, sample_rate_hz=sample_rate_hz)
-        calibration, _ = self._decision_rule()
         measured = measure(self._encoder, recording, sample_rate_hz)
-        return adapt(
-            voiceprint, measured.encoding.embedding, measured.quality, decision, calibration
-        )
+        embedding, quality = measured.encoding.embedding, measured.quality
+        return adapt(voiceprint, embedding, quality, decision, self._decision_rule()[0])
 
     def verify(
         self, voiceprint: Voiceprint, recording: Recording, *, sample_rate_hz: float | None = None
@@ -218,7 +223,7 @@ class Verifier:
         )
         decisions = [
             rule.decide(
-                _score(divergence), enrolled_speech_s=at.total_speech_s, probe_speech_s=speech_s
+                0.0 - divergence, enrolled_speech_s=at.total_speech_s, probe_speech_s=speech_s
             )
             for at, divergence in zip(voiceprints, divergences.tolist(), strict=True)
         ]
@@ -322,7 +327,7 @@ class Verifier:
                 embeddings.append(side.embedding)
             else:
                 embeddings.append(self.embed(side, sample_rate_hz=sample_rate_hz))
-        return _score(symmetric_kl(*embeddings))
+        return 0.0 - symmetric_kl(*embeddings)  # and not -0.0 for equal ones
 
     def embed(self, recording: Recording, *, sample_rate_hz: float | None = None) -> Embedding:
         """The embedding of a recording: (D,) float32 logits of length T.
@@ -356,7 +361,8 @@ class Verifier:
         return model
 
     def _encode(self, recording: Recording, sample_rate_hz: float | None) -> Encoding:
-        return self._encoder.encode(load_recording(recording, sample_rate_hz))
+        waveform = load_recording(recording, sample_rate_hz, limit_s=self._limit_s)
+        return self._encoder.encode(waveform)
 
     def _decision_rule(self) -> tuple[Calibration, DecisionRule]:
         """The calibration, and what a probe must reach."""
@@ -391,7 +397,3 @@ class Verifier:
         check_distinct(voiceprints)
         for voiceprint in voiceprints:
             voiceprint.check_made_by(self.manifest)
-
-
-def _score(divergence: float) -> float:
-    return 0.0 - divergence  # and not -divergence, which is -0.0 for equal embeddings

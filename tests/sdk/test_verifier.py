@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from speakersdk.decision.outcome import Verdict
 from speakersdk.errors import (
     AudioTooShortError,
     ConfigError,
+    EnrollmentError,
     IncompatibleModelError,
     InferenceError,
     InvalidAudioError,
@@ -349,3 +351,34 @@ def test_where_it_runs_can_be_chosen(default_model: Path) -> None:
     assert (report["asked_device"], report["strict"], report["num_threads"]) == ("auto", False, 2)
     with pytest.raises(ConfigError, match="strict=True, got auto"):
         Verifier(default_model, device="auto", strict=True)
+
+
+def test_a_recording_of_any_form_gives_the_same_answer(
+    verifier: Verifier, voices: dict[str, Any]
+) -> None:
+    path = voices["slt"].probe
+    samples = read_audio(path)
+    expected = verifier.embed(path)
+    for recording in (
+        io.BytesIO(path.read_bytes()),
+        (SAMPLE_RATE_HZ, samples),
+        (samples, SAMPLE_RATE_HZ),
+    ):
+        np.testing.assert_array_equal(verifier.embed(recording), expected)
+    limited = Verifier(max_duration_s=1.0)
+    for call in (limited.embed, lambda each: limited.quality([each])):
+        with pytest.raises(InvalidAudioError, match="at most 1 s of audio"):
+            call(path)
+    with pytest.raises(EnrollmentError, match="at most 1 s of audio"):
+        limited.enroll([path], name="slt")
+    with pytest.raises(ConfigError, match="above 0 s"):
+        Verifier(max_duration_s=0)
+
+
+def test_what_can_be_read_once_is_read_once_to_adapt(
+    verifier: Verifier, voices: dict[str, Any]
+) -> None:
+    slt = verifier.enroll(voices["slt"].enroll, name="slt")
+    path = voices["slt"].probe
+    once = verifier.adapt(slt, io.BytesIO(path.read_bytes()))
+    assert once.reason == verifier.adapt(slt, path).reason

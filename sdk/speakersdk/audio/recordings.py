@@ -78,6 +78,17 @@ def load_recording(
     )
 
 
+def check_limit(limit_s: float | None) -> float | None:
+    """The limit itself.
+
+    Raises:
+        ConfigError: it lets nothing through.
+    """
+    if limit_s is not None and not limit_s > 0:
+        raise ConfigError(f"expected a longest duration above 0 s, got {limit_s!r}")
+    return limit_s
+
+
 def recording_label(recording: Recording) -> str:
     """How a recording is called in messages."""
     return file_label(recording) if is_file(recording) else "the array"

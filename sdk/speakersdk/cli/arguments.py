@@ -18,6 +18,16 @@ def add_model(parser: CommandParser) -> None:
     )
 
 
+def add_max_duration(parser: CommandParser) -> None:
+    """--max-duration."""
+    parser.requests.add_argument(
+        "--max-duration",
+        type=float,
+        metavar="SECONDS",
+        help="refuse recordings with more audio, all channels together (default: any length)",
+    )
+
+
 def add_far(parser: CommandParser) -> None:
     """--far, or --prior with --c-miss and --c-fa; and --calibration."""
     parser.requests.add_argument(
@@ -80,6 +90,7 @@ def open_verifier(arguments: argparse.Namespace) -> Verifier:
         c_miss=getattr(arguments, "c_miss", 1.0),
         c_fa=getattr(arguments, "c_fa", 1.0),
         calibration=getattr(arguments, "calibration", None),
+        max_duration_s=getattr(arguments, "max_duration", None),
     )
 
 

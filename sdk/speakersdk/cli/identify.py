@@ -34,6 +34,7 @@ def add_command(commands: Subparsers) -> None:
     shared.add_far(parser)
     shared.add_voiceprints(parser)
     shared.add_model(parser)
+    shared.add_max_duration(parser)
     shared.add_json(parser)
     parser.set_defaults(run=run)
 

@@ -30,6 +30,7 @@ def add_command(commands: Subparsers) -> None:
     )
     parser.inputs.add_argument("recordings", nargs="+", metavar="RECORDING", help="audio file")
     shared.add_model(parser)
+    shared.add_max_duration(parser)
     shared.add_json(parser)
     parser.set_defaults(run=run)
 

@@ -25,6 +25,7 @@ def add_command(commands: Subparsers) -> None:
         parser.inputs.add_argument(side, metavar=side.upper(), help=REFERENCE_HELP)
     shared.add_voiceprints(parser)
     shared.add_model(parser)
+    shared.add_max_duration(parser)
     shared.add_json(parser)
     parser.set_defaults(run=run)
 

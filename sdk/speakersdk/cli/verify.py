@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from dataclasses import asdict
 
+from speakersdk.audio.recordings import Recording, load_recording
+from speakersdk.audio.waveform import SAMPLE_RATE_HZ
 from speakersdk.cli import arguments as shared
 from speakersdk.cli.output import print_json
 from speakersdk.cli.parser import Subparsers
@@ -37,6 +39,7 @@ def add_command(commands: Subparsers) -> None:
     shared.add_far(parser)
     shared.add_voiceprints(parser)
     shared.add_model(parser)
+    shared.add_max_duration(parser)
     shared.add_json(parser)
     parser.set_defaults(run=run)
 
@@ -50,10 +53,14 @@ def run(arguments: argparse.Namespace) -> int:
         raise ConfigError(
             f"expected an enrolled name with --adapt, got {printable(arguments.reference)}"
         )
-    decision = verifier.verify(voiceprint, arguments.probe)
+    probe: Recording = arguments.probe
+    if arguments.adapt:  # loaded once: a pipe can be read only once
+        samples = load_recording(probe, None, limit_s=arguments.max_duration)
+        probe = (SAMPLE_RATE_HZ, samples)
+    decision = verifier.verify(voiceprint, probe)
     adaptation = None
     while arguments.adapt:
-        adaptation = verifier.adapt(voiceprint, arguments.probe)
+        adaptation = verifier.adapt(voiceprint, probe)
         if not adaptation.is_adapted or store.exchange(voiceprint, adaptation.voiceprint):
             break
         voiceprint = store.load(voiceprint.name)  # another process has changed it meanwhile

@@ -47,6 +47,7 @@ def enroll_recordings(
     sample_rate_hz: float | None = None,
     accept: Collection[str] = (),
     append_to: Voiceprint | None = None,
+    limit_s: float | None = None,
 ) -> Voiceprint:
     """See `speakersdk.verifier.Verifier.enroll`."""
     check_list(recordings)
@@ -64,7 +65,9 @@ def enroll_recordings(
     measured = []
     for number, recording in enumerate(recordings, start=1):
         try:
-            measured.append(measure(encoder, recording, sample_rate_hz, is_checked=is_checked))
+            measured.append(
+                measure(encoder, recording, sample_rate_hz, is_checked=is_checked, limit_s=limit_s)
+            )
         except AudioError as error:
             label = f"recording {number} ({recording_label(recording)})"
             raise EnrollmentError(f"cannot enroll {name!r} from {label}: {error}") from error
@@ -85,8 +88,8 @@ def enroll_recordings(
 def measure_recordings(
     encoder: SpeakerEncoder,
     recordings: Sequence[Recording],
-    *,
-    sample_rate_hz: float | None = None,
+    sample_rate_hz: float | None,
+    limit_s: float | None,
 ) -> list[RecordingQuality]:
     """See `speakersdk.verifier.Verifier.quality`."""
     check_list(recordings)
@@ -94,7 +97,7 @@ def measure_recordings(
     measured: dict[int, MeasuredRecording] = {}
     for number, recording in enumerate(recordings):
         try:
-            measured[number] = measure(encoder, recording, sample_rate_hz)
+            measured[number] = measure(encoder, recording, sample_rate_hz, limit_s=limit_s)
         except AudioTooShortError as error:
             qualities[number] = replace(
                 _without_figures(recording, error.got_s), shortage=str(error)
@@ -123,13 +126,14 @@ def measure(
     sample_rate_hz: float | None,
     *,
     is_checked: bool = True,
+    limit_s: float | None = None,
 ) -> MeasuredRecording:
     """Load, encode and measure one recording; unless it is checked, only its speech is.
 
     Raises:
-        AudioError: it is unreadable, not audio or too short.
+        AudioError: it is unreadable, not audio, too short, or longer than `limit_s`.
     """
-    waveform = load_recording(recording, sample_rate_hz)
+    waveform = load_recording(recording, sample_rate_hz, limit_s=limit_s)
     encoding = encoder.encode(waveform)
     if is_checked:
         quality = measure_recording(encoder, waveform, label=recording_label(recording))

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import soundfile as sf
 
-from speakersdk.audio.recordings import check_list, load_recording, recording_label
-from speakersdk.audio.waveform import SAMPLE_RATE_HZ, read_audio
+from speakersdk.audio.recordings import (
+    check_limit,
+    check_list,
+    load_recording,
+    open_recording,
+    recording_label,
+)
+from speakersdk.audio.waveform import SAMPLE_RATE_HZ, as_waveform, read_audio
+from speakersdk.errors import ConfigError, InvalidAudioError
 
 
 def test_a_file_and_its_samples_are_one_recording(voices: dict[str, Any]) -> None:
@@ -21,10 +30,71 @@ def test_a_file_and_its_samples_are_one_recording(voices: dict[str, Any]) -> Non
         load_recording(samples, None)
 
 
+@pytest.mark.parametrize("rate_hz", [8000, 16000, 44100])
+def test_blocks_joined_are_the_whole(rate_hz: int, rng: np.random.Generator) -> None:
+    samples = rng.integers(-9000, 9000, (150001, 2)).astype(np.int16)
+    blocks = list(open_recording(samples, rate_hz))
+    assert len(blocks) > 2
+    np.testing.assert_array_equal(np.concatenate(blocks), load_recording(samples, rate_hz))
+    np.testing.assert_array_equal(
+        np.concatenate(blocks), as_waveform(samples, sample_rate_hz=rate_hz)
+    )
+
+
+@pytest.mark.parametrize("rate", [8000, 8000.0, np.int64(8000), np.float64(8000)])
+def test_a_pair_brings_its_rate(rate: Any, rng: np.random.Generator) -> None:
+    samples = rng.integers(-9000, 9000, 8000).astype(np.int16)
+    expected = as_waveform(samples, sample_rate_hz=8000)
+    np.testing.assert_array_equal(load_recording((rate, samples), None), expected)  # as scipy's
+    np.testing.assert_array_equal(load_recording((samples, rate), 8000), expected)  # soundfile's
+    with pytest.raises(ConfigError, match="own rate of 8000 Hz, got sample_rate_hz=16000"):
+        load_recording((rate, samples), 16000)
+
+
+@pytest.mark.parametrize(
+    "pair", [(8000,), (8000, 16000), (np.zeros(9), np.zeros(9)), (8000, np.zeros(9), 2), ()]
+)
+def test_other_tuples_are_refused(pair: Any) -> None:
+    with pytest.raises(InvalidAudioError, match="a pair of samples and their rate"):
+        load_recording(pair, None)
+
+
+@pytest.mark.parametrize("kind", ["array", "file"])
+def test_a_limit_counts_all_channels(kind: str) -> None:
+    samples = np.zeros((16000, 2), np.int16)
+    recording: Any = (16000, samples)
+    if kind == "file":
+        recording = io.BytesIO()
+        sf.write(recording, samples, 16000, format="WAV")
+        recording.seek(0)
+    with pytest.raises(InvalidAudioError, match=r"at most 1\.5 s of audio, all channels together"):
+        load_recording(recording, None, limit_s=1.5)
+    if kind == "file":
+        recording.seek(0)
+    assert len(load_recording(recording, None, limit_s=2)) == 16000
+    for nothing in (0, -1, float("nan")):
+        with pytest.raises(ConfigError, match="above 0 s"):
+            check_limit(nothing)
+
+
+def test_more_than_the_memory_is_an_error_of_the_recording(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def no_memory(_: Any) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(np, "concatenate", no_memory)
+    with pytest.raises(InvalidAudioError, match=r"does not fit into the memory.*open_recording"):
+        load_recording(np.zeros(1600), 16000)
+
+
 def test_labels_and_lists() -> None:
     assert recording_label(Path("a") / "b.wav") == str(Path("a") / "b.wav")
     assert recording_label(np.zeros(1)) == "the array"
+    assert recording_label(io.BytesIO()) == "the file object"
     check_list(["a.wav"])
-    for single in ("a.wav", Path("a.wav"), np.zeros(1)):
+    check_list(((16000, np.zeros(1)), (16000, np.zeros(1))))
+    singles = ("a.wav", Path("a.wav"), np.zeros(1), (16000, np.zeros(1)), io.BytesIO(), b"RIFF")
+    for single in singles:
         with pytest.raises(TypeError, match=r"write \[recording\]"):
             check_list(single)
