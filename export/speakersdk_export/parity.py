@@ -18,6 +18,7 @@ import torch
 from python_speech_features import sigproc
 
 from speakersdk.arrays import Waveform
+from speakersdk.audio.voice_activity import SPEECH_PROBABILITY
 from speakersdk.encoder.frontend import FrontendConfig
 from speakersdk.encoder.load import load_encoder
 from speakersdk.runtime.session import OnnxSession, open_session
@@ -107,12 +108,13 @@ def _torch_differences(
 ) -> Iterator[Difference]:
     """Each duration and batch: the largest difference over the graph's outputs."""
     rate_hz = encoder.frontend.config.sample_rate_hz
+    has_speech_head = "speech" in session.outputs
     for duration_s in DURATIONS_S:
         for batch in BATCHES:
             samples = _excerpts(speech, batch, round(duration_s * rate_hz), rng)
             measured = []
-            for feeds in _feeds(encoder, samples, rng):
-                expected = _run_torch(encoder, feeds)
+            for feeds in _feeds(encoder, samples, rng, has_speech_head=has_speech_head):
+                expected = _run_torch(encoder, feeds, has_speech_head=has_speech_head)
                 outputs = session.run(feeds)
                 measured += [_difference(name, outputs[name], expected[name]) for name in outputs]
             yield Difference(
@@ -135,7 +137,11 @@ def _excerpts(
 
 
 def _feeds(
-    encoder: TdnnEncoder | BlstmEncoder, samples: npt.NDArray[np.float32], rng: np.random.Generator
+    encoder: TdnnEncoder | BlstmEncoder,
+    samples: npt.NDArray[np.float32],
+    rng: np.random.Generator,
+    *,
+    has_speech_head: bool,
 ) -> Iterator[_Arrays]:
     """Inputs of the graph: stateful ones as a stream's first block, then as a later one."""
     if isinstance(encoder, BlstmEncoder):
@@ -152,21 +158,30 @@ def _feeds(
         "cache": cache.numpy(),
         "statistics": statistics.numpy(),
     }
-    yield first
-    after = _run_torch(encoder, first)
-    yield {
+    after = _run_torch(encoder, first, has_speech_head=has_speech_head)
+    second = {
         "samples": samples[::-1].copy(),
         "frame_weights": rng.random((len(samples), num_frames), np.float32),
         "cache": after["next_cache"],
         "statistics": after["hop_statistics"],
     }
+    for feeds in (first, second):
+        if has_speech_head:
+            # Where rounding alone decides whether a frame is speech, the two may disagree.
+            speech = _run_torch(encoder, feeds, has_speech_head=True)["speech"]
+            feeds["frame_weights"][np.abs(speech - SPEECH_PROBABILITY) <= TORCH_LIMIT] = 0.0
+        yield feeds
 
 
 @torch.no_grad()
-def _run_torch(encoder: TdnnEncoder | BlstmEncoder, feeds: _Arrays) -> _Arrays:
-    outputs = encoder(*(torch.from_numpy(array) for array in feeds.values()))
+def _run_torch(
+    encoder: TdnnEncoder | BlstmEncoder, feeds: _Arrays, *, has_speech_head: bool
+) -> _Arrays:
+    inputs = [torch.from_numpy(array) for array in feeds.values()]
     if isinstance(encoder, BlstmEncoder):
-        return {"embedding": outputs.numpy()}
+        return {"embedding": encoder(*inputs).numpy()}
+    threshold = SPEECH_PROBABILITY if has_speech_head else None
+    outputs = encoder(*inputs, speech_threshold=threshold)
     names = ("embedding", "hop_statistics", "speech", "next_cache")
     return {name: output.numpy() for name, output in zip(names, outputs, strict=True)}
 

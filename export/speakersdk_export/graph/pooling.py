@@ -19,7 +19,8 @@ def sum_by_product(view: GraphView) -> None:
     """Let the frame weights add up the moments.
 
     The trace weighs each frame's attention a, joins a, a h, a h^2 and adds up the frames. Here the
-    joined moments (B, 3 C, k) of unweighted attention are multiplied by frame weights (B, k, 1).
+    joined moments (B, 3 C, k) of unweighted attention are multiplied by frame weights (B, k, 1):
+    the input `frame_weights`, or what the graph makes of it and of the speech probabilities.
 
     Raises:
         ValueError: the graph does not make its sums in this way.
@@ -29,14 +30,20 @@ def sum_by_product(view: GraphView) -> None:
     total = producers["hop_statistics"]
     joined = producers.get(total.input[0], total)
     weighing = producers.get(joined.input[0], joined)
+    weights = {"frame_weights"}  # and everything that is made of them, up to the attention
+    for node in graph.node:
+        if node is not weighing and not weights.isdisjoint(node.input):
+            weights.update(node.output)
     kinds = [node.op_type for node in (total, joined, weighing)]
-    factors = {
-        name: name in producers and "frame_weights" in producers[name].input
-        for name in weighing.input
-    }
-    if kinds != ["ReduceSum", "Concat", "Mul"] or sorted(factors.values()) != [False, True]:
+    attention, row = sorted(weighing.input, key=lambda name: name in weights)[:2]
+    unsqueezing = producers.get(row)
+    if (
+        kinds != ["ReduceSum", "Concat", "Mul"]
+        or attention in weights
+        or unsqueezing is None
+        or weights.isdisjoint(unsqueezing.input)
+    ):
         raise ValueError(f"expected ReduceSum of Concat of Mul with frame_weights, got {kinds}")
-    attention = next(name for name, is_weight in factors.items() if not is_weight)
     for node in graph.node:
         for index, name in enumerate(node.input):
             if name == weighing.output[0]:
@@ -44,7 +51,7 @@ def sum_by_product(view: GraphView) -> None:
     axis = view.add_constant("sum_axis", np.array([_TIME_AXIS], np.int64))
     make = helper.make_node
     nodes = [
-        make("Unsqueeze", ["frame_weights", axis], ["frame_column"], name="frame_column"),
+        make("Unsqueeze", [unsqueezing.input[0], axis], ["frame_column"], name="frame_column"),
         make("MatMul", [joined.output[0], "frame_column"], ["sum_column"], name="sum_column"),
         make("Squeeze", ["sum_column", axis], list(total.output), name="hop_statistics"),
     ]

@@ -24,6 +24,7 @@ from onnxscript import optimizer, rewriter
 from onnxscript.rewriter.rules import common as rules
 from torch import nn
 
+from speakersdk.audio.voice_activity import SPEECH_PROBABILITY
 from speakersdk_export.graph.convolution import lift_convolutions
 from speakersdk_export.graph.lstm import OnnxLstm
 from speakersdk_export.graph.pooling import fold_normalisation, sum_by_product
@@ -52,13 +53,37 @@ _TRACED_BATCH: Final = 2
 _TRACED_FRAMES: Final = 10
 
 
+class _SpeechAlone(nn.Module):
+    """An encoder that pools the frames which its speech head takes for speech."""
+
+    def __init__(self, encoder: TdnnEncoder) -> None:
+        super().__init__()
+        self.encoder = encoder
+
+    def forward(
+        self,
+        samples: torch.Tensor,
+        frame_weights: torch.Tensor,
+        cache: torch.Tensor,
+        statistics: torch.Tensor,
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+        """The inputs and outputs of the encoder."""
+        outputs: tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor] = self.encoder(
+            samples, frame_weights, cache, statistics, speech_threshold=SPEECH_PROBABILITY
+        )
+        return outputs
+
+
 def stateful_graph(encoder: TdnnEncoder, *, has_speech_head: bool) -> onnx.ModelProto:
-    """The stateful graph contract (docs/formats/model.md) of an encoder in eval mode."""
+    """The stateful graph contract (docs/formats/model.md) of an encoder in eval mode.
+
+    With a speech head the graph pools speech alone. Without one the caller weighs the frames.
+    """
     config = encoder.frontend.config
     num_samples = config.context_samples + _TRACED_FRAMES * config.hop_samples
     cache, statistics = encoder.start(_TRACED_BATCH)
     model = _trace(
-        encoder,
+        _SpeechAlone(encoder) if has_speech_head else encoder,
         {
             "samples": (torch.zeros(_TRACED_BATCH, num_samples), "num_samples"),
             "frame_weights": (torch.ones(_TRACED_BATCH, _TRACED_FRAMES), "frames"),

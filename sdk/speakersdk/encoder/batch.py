@@ -12,7 +12,6 @@ from collections.abc import Sequence
 import numpy as np
 
 from speakersdk.arrays import Waveform
-from speakersdk.audio.voice_activity import SPEECH_PROBABILITY
 from speakersdk.encoder.interface import Encoding, SpeakerEncoder, check_duration, check_waveform
 
 # Frames of one call, 5 s, as `stateful_encoder` measured it. Shorter batches are filled up to whole
@@ -69,7 +68,7 @@ def encode_batch(encoder: SpeakerEncoder, waveforms: Sequence[Waveform]) -> list
         outputs = encoder.session.with_shapes(shapes).run(feeds)
         cache = outputs["next_cache"]
         statistics += outputs["hop_statistics"]
-        num_speech += (counted & (outputs["speech"] >= SPEECH_PROBABILITY)).sum(axis=1)
+        num_speech += (counted & (outputs["speech"] >= manifest.speech_threshold)).sum(axis=1)
     return [
         Encoding(embedding, int(count) * frontend.hop_samples / rate_hz, len(samples) / rate_hz)
         for embedding, count, samples in zip(

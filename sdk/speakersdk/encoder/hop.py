@@ -1,6 +1,6 @@
 """Live encoding: one hop of each of several streams in one call of the model.
 
-samples + cache -> graph -> speech probability, statistics -> three embeddings if it is speech
+samples + cache -> graph -> speech probability, statistics -> three embeddings if there is speech
 """
 
 from __future__ import annotations
@@ -10,17 +10,18 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
-from speakersdk.arrays import Embeddings, Waveform
-from speakersdk.audio.voice_activity import SPEECH_PROBABILITY, VoiceActivityDetector
+from speakersdk.arrays import Embeddings
 from speakersdk.encoder.hop_buffer import HopBuffer
+from speakersdk.encoder.interface import detector
 from speakersdk.encoder.manifest import ModelManifest
 from speakersdk.encoder.statistics_ring import NUM_WINDOWS, StatisticsRing
 from speakersdk.runtime.bound_call import BoundCall, Carried
 from speakersdk.runtime.session import OnnxSession
 
-# Share of a hop's frames that must be speech for the hop to count as evidence; a single frame of 10
-# is as often a click.
+# Share of a hop's frames that must be speech for the hop to count as evidence, which scores and
+# tests take up; a single frame of 10 is as often a click. Embeddings take up every frame of speech.
 _SPEECH_SHARE: Final = 0.2
 
 
@@ -44,10 +45,11 @@ class HopState:
         buffer: samples of the hop that is being collected.
         speech_probability: highest of the last hop's frames.
         hop_speech_s: net speech of the last hop in seconds.
-        embeddings: (NUM_WINDOWS, D) float32 as of the last hop that was evidence: its window, the
-            speech so far, the recent speech.
-        is_evidence: whether the last hop was.
-        is_usable: set to False to keep the coming hops from being evidence.
+        embeddings: (NUM_WINDOWS, D) float32 as of the last hop with speech: its window, the speech
+            so far, the recent speech.
+        has_speech: whether the last hop has a frame of speech that counts.
+        is_evidence: whether it has enough of them to be scored.
+        is_usable: set to False to keep the coming hops' speech from counting.
     """
 
     def __init__(self, manifest: ModelManifest, sizes: HopSizes) -> None:
@@ -55,15 +57,12 @@ class HopState:
         self.embeddings: Embeddings = np.zeros((NUM_WINDOWS, manifest.embedding_dim), np.float32)
         self.speech_probability = 0.0
         self.hop_speech_s = 0.0
+        self.has_speech = False
         self.is_evidence = False
         self.is_usable = True
-        self._frame_s = manifest.frontend.hop_samples / manifest.frontend.sample_rate_hz
-        self._hop_samples = manifest.hop_frames * manifest.frontend.hop_samples
-        self._activity = (
-            None
-            if manifest.has_speech_head
-            else VoiceActivityDetector(sample_rate_hz=manifest.frontend.sample_rate_hz)
-        )
+        self._manifest = manifest
+        self._activity = None if manifest.has_speech_head else detector(manifest)
+        self._is_first_hop = True
         self.cache = np.zeros(manifest.cache_size, np.float32)
         # Where the cache stays on a GPU, the call that carries it from hop to hop.
         self.carrier: BoundCall | None = None
@@ -76,12 +75,12 @@ class HopState:
     @property
     def speech_s(self) -> float:
         """Net speech so far, since the last restart."""
-        return self.ring.frames_so_far * self._frame_s
+        return self.ring.frames_so_far * self._manifest.frame_s
 
     @property
     def window_speech_s(self) -> float:
         """Net speech in the window."""
-        return self.ring.window_frames * self._frame_s
+        return self.ring.window_frames * self._manifest.frame_s
 
     def reset(self) -> None:
         """Make the next hop the first: nothing that came before it leaves a trace."""
@@ -92,32 +91,30 @@ class HopState:
         self.ring.restart()
         if self._activity is not None:
             self._activity.reset()
+            self._is_first_hop = True
 
     def restart(self, *, keep_hops: int = 0) -> None:
         """Forget the speech so far but for the last hops of it, and go on hearing."""
         self.ring.restart(keep_hops=keep_hops)
 
-    def count_speech(self, probabilities: Waveform, num_frames: int) -> int:
-        """Set what is known of the hop's speech; returns its frames of speech.
+    def detect_speech(self, num_frames: int) -> npt.NDArray[np.bool_]:
+        """Which of the first `num_frames` frames of the hop in the buffer are speech.
 
-        Args:
-            probabilities: (k,) of the graph's speech head, empty if it has none.
-            num_frames: frames that count; the others are padding.
+        For models without a speech head: (num_frames,), by the voice activity detector.
         """
         if self._activity is None:
-            # Ten numbers: quicker than an array.
-            counted: list[float] = probabilities[:num_frames].tolist()
-            self.speech_probability = max(counted, default=0.0)
-            speech_frames = sum(value >= SPEECH_PROBABILITY for value in counted)
-        else:
-            before_s = self._activity.speech_s
-            self._activity.push(self.buffer.samples[-self._hop_samples :])
-            self.speech_probability = self._activity.probability
-            speech_frames = round((self._activity.speech_s - before_s) / self._frame_s)
-        self.hop_speech_s = speech_frames * self._frame_s
-        is_speech = speech_frames >= max(1.0, _SPEECH_SHARE * num_frames)
-        self.is_evidence = is_speech and self.is_usable
-        return speech_frames
+            raise ValueError("expected a model without a speech head: its graph detects speech")
+        context = 1 if self._is_first_hop else self._manifest.frontend.context_samples
+        self._is_first_hop = False
+        is_speech = self._activity.push(self.buffer.samples[context:])[:num_frames]
+        self.speech_probability = self._activity.probability
+        return is_speech
+
+    def count_speech(self, speech_frames: int, num_frames: int) -> None:
+        """Take note of how many of the hop's `num_frames` frames are speech."""
+        self.hop_speech_s = speech_frames * self._manifest.frame_s
+        self.has_speech = self.is_usable and speech_frames > 0
+        self.is_evidence = self.has_speech and speech_frames >= _SPEECH_SHARE * num_frames
 
 
 class HopEncoder(Protocol):
@@ -190,29 +187,38 @@ class StatefulHopEncoder:
     def _encode_batch(self, states: Sequence[HopState], *, num_frames: int | None = None) -> None:
         inputs, outputs = self._inputs, self._outputs
         num_frames = self.manifest.hop_frames if num_frames is None else num_frames
-        inputs["frame_weights"][: len(states), num_frames:] = 0.0
+        has_speech_head = self.manifest.has_speech_head
+        weights = inputs["frame_weights"]
+        weights[: len(states), num_frames:] = 0.0
         for row, state in enumerate(states):
             inputs["samples"][row] = state.buffer.samples
             inputs["cache"][row] = state.cache
             state.ring.fill(inputs["statistics"][row].reshape(NUM_WINDOWS, -1))
+            if not has_speech_head:
+                weights[row, :num_frames] = state.detect_speech(num_frames)
         if (carrier := states[0].carrier) is not None:
             carrier()
         else:
             self._run(len(states))
-        inputs["frame_weights"][: len(states), num_frames:] = 1.0
-        no_speech_head = np.zeros(0, np.float32)
         for row, state in enumerate(states):
-            probabilities = outputs["speech"][row] if "speech" in outputs else no_speech_head
-            speech_frames = state.count_speech(probabilities, num_frames)
+            if has_speech_head:
+                # Ten numbers: quicker than an array.
+                counted: list[float] = outputs["speech"][row, :num_frames].tolist()
+                state.speech_probability = max(counted, default=0.0)
+                speech_frames = sum(value >= self.manifest.speech_threshold for value in counted)
+            else:
+                speech_frames = int(weights[row].sum())
+            state.count_speech(speech_frames, num_frames)
             if carrier is None:
                 state.cache[:] = outputs["next_cache"][row]
-            if state.is_evidence:
+            if state.has_speech:
                 state.ring.add(outputs["hop_statistics"][row], speech_frames=speech_frames)
                 first = row * NUM_WINDOWS
                 state.embeddings[:] = outputs["embedding"][first : first + NUM_WINDOWS]
             else:
                 state.ring.skip()
             state.buffer.advance()
+        weights[: len(states)] = 1.0
 
     def _run(self, batch: int) -> None:
         """Run the graph on the first `batch` rows of the buffers; on all if shapes are fixed."""

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from speakersdk.arrays import Embedding, Waveform
+from speakersdk.audio.voice_activity import VoiceActivityDetector
 from speakersdk.encoder.manifest import ModelManifest
 from speakersdk.errors import AudioTooShortError, InvalidAudioError
 from speakersdk.runtime.session import OnnxSession
@@ -88,6 +89,16 @@ class SpeakerEncoder(Protocol):
 
     def stream(self) -> EncoderStream:
         """A new stream that has heard nothing."""
+
+
+def detector(manifest: ModelManifest) -> VoiceActivityDetector:
+    """A voice activity detector for the frames of a model that has no speech head."""
+    frontend = manifest.frontend
+    return VoiceActivityDetector(
+        sample_rate_hz=frontend.sample_rate_hz,
+        window_samples=frontend.window_samples,
+        hop_samples=frontend.hop_samples,
+    )
 
 
 def check_waveform(samples: npt.NDArray[Any]) -> Waveform:

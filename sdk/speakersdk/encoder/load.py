@@ -15,8 +15,7 @@ from speakersdk.encoder.manifest import ModelManifest
 from speakersdk.encoder.stateful_blocks import call_shapes
 from speakersdk.encoder.statistics_ring import NUM_WINDOWS
 from speakersdk.encoder.utterance import StatefulEncoder, offline_shapes
-from speakersdk.encoder.windowed import WindowedEncoder, window_shapes
-from speakersdk.encoder.windowed_hop_encoder import WindowedHopEncoder
+from speakersdk.encoder.windowed import WindowedEncoder, WindowedHopEncoder, window_shapes
 from speakersdk.errors import ManifestError
 from speakersdk.runtime.options import Precision, SessionOptions
 from speakersdk.runtime.session import OnnxSession, open_session

@@ -12,11 +12,13 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, get_args
 
+from speakersdk.audio.voice_activity import SPEECH_PROBABILITY
 from speakersdk.calibration.calibration import Calibration
 from speakersdk.encoder.frontend import FrontendConfig
 from speakersdk.errors import ManifestError, SpeakerSdkError
 
-SCHEMA_VERSION = 1
+# 2: a graph with a speech head pools speech alone. Graphs of schema 1 pool silence, too.
+SCHEMA_VERSION = 2
 PREFIX = "speakersdk."
 
 Mode = Literal["stateful", "windowed"]
@@ -38,7 +40,10 @@ class ModelManifest:
         minimum_s: shortest audio for which the model gives an embedding.
         cache_size: stateful only, values of the cache tensor per stream.
         statistics_size: stateful only, values of the pooling statistics per stream.
-        has_speech_head: whether the graph outputs a speech probability per frame.
+        has_speech_head: whether the graph outputs a speech probability per frame; it then pools
+            the frames that reach `speech_threshold` and no others.
+        speech_threshold: from this probability on a frame counts as speech; the value that the
+            graph compares with.
         weights_sha256: hash of the trained weights; a voiceprint is bound to it.
         training_corpora: names of the corpora the weights were trained on.
         calibration: score -> log-likelihood ratio and operating points; None = scores only.
@@ -55,6 +60,7 @@ class ModelManifest:
     cache_size: int = 0
     statistics_size: int = 0
     has_speech_head: bool = False
+    speech_threshold: float = SPEECH_PROBABILITY
     weights_sha256: str
     training_corpora: tuple[str, ...] = ()
     calibration: Calibration | None = None
@@ -69,6 +75,21 @@ class ModelManifest:
                 "expected embedding_dim >= 1 and temperature > 0, got "
                 f"{self.embedding_dim} and {self.temperature}"
             )
+
+    @property
+    def frame_s(self) -> float:
+        """Seconds from one frame to the next."""
+        return self.frontend.hop_samples / self.frontend.sample_rate_hz
+
+    @property
+    def hop_samples(self) -> int:
+        """Samples of one streaming update."""
+        return self.hop_frames * self.frontend.hop_samples
+
+    @property
+    def hop_s(self) -> float:
+        """Seconds of one streaming update."""
+        return self.hop_samples / self.frontend.sample_rate_hz
 
     def to_metadata(self) -> dict[str, str]:
         """The ONNX metadata properties that hold this manifest."""
@@ -100,9 +121,13 @@ class ModelManifest:
             decoded: dict[str, Any] = {key: json.loads(text) for key, text in values.items()}
             version = decoded.pop("schema_version")
             if version != SCHEMA_VERSION:
+                remedy = (
+                    "its embeddings count silence as speech: export the model again"
+                    if version == 1
+                    else "install a speakersdk version that knows it"
+                )
                 raise ManifestError(
-                    f"expected manifest schema {SCHEMA_VERSION}, got {version}; "
-                    "install a speakersdk version that knows it"
+                    f"expected manifest schema {SCHEMA_VERSION}, got {version}; {remedy}"
                 )
             decoded["frontend"] = FrontendConfig(**decoded["frontend"])
             decoded["training_corpora"] = tuple(decoded["training_corpora"])

@@ -43,19 +43,22 @@ class Blocks(Protocol):
     """Encodes the blocks of one recording in their order and carries the cache between them."""
 
     def run(
-        self, samples: Waveform, num_frames: int, statistics: npt.NDArray[np.float64]
+        self,
+        samples: Waveform,
+        frame_weights: npt.NDArray[np.float32],
+        statistics: npt.NDArray[np.float64],
     ) -> Outputs:
         """Encode the next block.
 
         Args:
             samples: (context + num_frames * hop,) float32.
-            num_frames: of the block, at most as many as blocks have. Fewer end the recording: the
-                padding behind them is in the cache.
+            frame_weights: (num_frames,) of the block, at most as many as blocks have. Fewer end the
+                recording: the padding behind them is in the cache.
             statistics: (1, statistics_size) of the blocks before it.
 
         Returns:
             Outputs of the graph without the cache, valid until the next call; frames beyond
-            `num_frames` are padding.
+            `frame_weights` are padding.
         """
 
 
@@ -69,13 +72,17 @@ class VariableBlocks:
         self._cache = np.zeros((1, manifest.cache_size), np.float32)
 
     def run(
-        self, samples: Waveform, num_frames: int, statistics: npt.NDArray[np.float64]
+        self,
+        samples: Waveform,
+        frame_weights: npt.NDArray[np.float32],
+        statistics: npt.NDArray[np.float64],
     ) -> Outputs:
         """Encode the next block, filled up to whole hops, so that few different lengths occur."""
+        num_frames = len(frame_weights)
         padded_frames = -(-num_frames // self._hop_frames) * self._hop_frames
-        weights = np.ones((1, padded_frames), np.float32)
+        weights = np.zeros((1, padded_frames), np.float32)
+        weights[0, :num_frames] = frame_weights
         if padded_frames > num_frames:
-            weights[:, num_frames:] = 0.0
             padding = (padded_frames - num_frames) * self._frontend.hop_samples
             samples = np.concatenate([samples, np.zeros(padding, np.float32)])
         outputs = self._session.run(
@@ -116,13 +123,17 @@ class FixedBlocks:
         self._call.reset()
 
     def run(
-        self, samples: Waveform, num_frames: int, statistics: npt.NDArray[np.float64]
+        self,
+        samples: Waveform,
+        frame_weights: npt.NDArray[np.float32],
+        statistics: npt.NDArray[np.float64],
     ) -> Outputs:
         """Encode the next block, filled up to the one length."""
+        num_frames = len(frame_weights)
         inputs = self._inputs
         inputs["samples"][0, : len(samples)] = samples
         inputs["samples"][0, len(samples) :] = 0.0
-        inputs["frame_weights"][0, :num_frames] = 1.0
+        inputs["frame_weights"][0, :num_frames] = frame_weights
         inputs["frame_weights"][0, num_frames:] = 0.0
         inputs["statistics"][:] = statistics
         self._call()

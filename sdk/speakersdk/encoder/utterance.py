@@ -9,8 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from speakersdk.arrays import Embedding, Waveform
-from speakersdk.audio.voice_activity import SPEECH_PROBABILITY, VoiceActivityDetector
-from speakersdk.encoder.interface import Encoding, check_duration, check_waveform
+from speakersdk.encoder.interface import Encoding, check_duration, check_waveform, detector
 from speakersdk.encoder.manifest import ModelManifest
 from speakersdk.encoder.stateful_blocks import Blocks, FixedBlocks, VariableBlocks, call_shapes
 from speakersdk.errors import AudioTooShortError
@@ -81,11 +80,9 @@ class StatefulStream:
         self._embedding: Embedding | None = None
         self._num_samples = 0
         self._num_speech_frames = 0
-        self._activity = (
-            None
-            if manifest.has_speech_head
-            else VoiceActivityDetector(sample_rate_hz=manifest.frontend.sample_rate_hz)
-        )
+        self._activity = None if manifest.has_speech_head else detector(manifest)
+        # What the detector said of the frames in `_pending`; a graph with a head weighs them.
+        self._weights: npt.NDArray[np.float32] = np.zeros(0, np.float32)
         self._finished = False
 
     @property
@@ -96,17 +93,15 @@ class StatefulStream:
     @property
     def speech_s(self) -> float:
         """Seconds of speech among what has been encoded so far."""
-        if self._activity is not None:
-            return self._activity.speech_s
-        speech_samples = self._num_speech_frames * self._frontend.hop_samples
-        return speech_samples / self._frontend.sample_rate_hz
+        return self._num_speech_frames * self._manifest.frame_s
 
     def push(self, samples: Waveform) -> None:
         """Take the next samples and encode every block they complete."""
         self._check_open()
         samples = check_waveform(samples)
         if self._activity is not None:
-            self._activity.push(samples)
+            detected = self._activity.push(samples).astype(np.float32)
+            self._weights = np.concatenate([self._weights, detected])
         self._num_samples += len(samples)
         pending = np.concatenate([self._pending, samples])
         step = self._block_frames * self._frontend.hop_samples
@@ -140,9 +135,13 @@ class StatefulStream:
             raise ValueError("the stream is finished; start another with stream()")
 
     def _encode_block(self, samples: Waveform, num_frames: int) -> None:
-        outputs = self._blocks.run(samples, num_frames, self._statistics)
+        weights = np.ones(num_frames, np.float32)
+        if self._activity is not None:
+            weights, self._weights = np.split(self._weights, [num_frames])
+        outputs = self._blocks.run(samples, weights, self._statistics)
         self._statistics += outputs["hop_statistics"]
         self._embedding = outputs["embedding"][0].copy()
-        if self._manifest.has_speech_head:
-            speech = outputs["speech"][0, :num_frames]
-            self._num_speech_frames += int(np.count_nonzero(speech >= SPEECH_PROBABILITY))
+        is_speech = weights > 0
+        if self._activity is None:
+            is_speech = outputs["speech"][0, :num_frames] >= self._manifest.speech_threshold
+        self._num_speech_frames += int(np.count_nonzero(is_speech))

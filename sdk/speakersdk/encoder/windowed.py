@@ -1,17 +1,23 @@
-"""Encoder of windowed models: one window of samples in, its embedding out.
+"""Encoder of windowed models: one window of speech in, its embedding out.
 
-A recording is covered by windows that overlap by half; its embedding is their mean, at length T.
+samples -> frames that are speech -> their samples, joined -> windows -> mean, at length T
+
+What is not speech is cut out first. The speech is covered by windows that overlap by half, the last
+one ending with it. Recordings and streams do the same: a recording is a stream that ends.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
-from speakersdk.arrays import Embedding, Waveform
-from speakersdk.audio.voice_activity import VoiceActivityDetector
-from speakersdk.encoder.interface import Encoding, check_duration, check_waveform
+from speakersdk.arrays import Embedding, Waveform, scaled
+from speakersdk.encoder.hop import HopSizes, HopState
+from speakersdk.encoder.interface import Encoding, check_duration, check_waveform, detector
 from speakersdk.encoder.manifest import ModelManifest
+from speakersdk.encoder.statistics_ring import RECENT, SO_FAR, WINDOW
 from speakersdk.runtime.session import OnnxSession
 
 
@@ -22,6 +28,72 @@ def window_shapes(manifest: ModelManifest) -> dict[str, tuple[int, ...]]:
     another shape, and such a session runs that on the CPU.
     """
     return {"samples": (1, round(manifest.window_s * manifest.frontend.sample_rate_hz))}
+
+
+class SpeechWindows:
+    """Net speech in windows that overlap by half, and the sum of their embeddings."""
+
+    def __init__(self, session: OnnxSession, manifest: ModelManifest, window_samples: int) -> None:
+        self._session = session
+        self._manifest = manifest
+        self._window_samples = window_samples
+        self._step_samples = window_samples // 2
+        self._latest: Waveform = np.zeros(0, np.float32)  # at most the last window
+        self.forget()
+
+    def forget(self, *, keep_samples: int = 0) -> None:
+        """Begin anew, with the last samples of the speech so far."""
+        kept = self._latest[-keep_samples:] if keep_samples else np.zeros(0, np.float32)
+        self._latest = np.zeros(0, np.float32)
+        self._until_window = self._window_samples  # samples missing to the next complete window
+        self._has_window = False
+        self._sum: npt.NDArray[np.float64] = np.zeros(self._manifest.embedding_dim)
+        self.take(kept)
+
+    def take(self, speech: Waveform) -> None:
+        """Take the next samples of speech and encode every window they complete."""
+        while len(speech) >= self._until_window:
+            self._keep(speech[: self._until_window])
+            speech = speech[self._until_window :]
+            self._sum += self.latest()
+            self._until_window = self._step_samples
+            self._has_window = True
+        self._keep(speech)
+        self._until_window -= len(speech)
+
+    def latest(self) -> Embedding:
+        """(D,) float32 embedding of the last window; zeros if there is no frame of speech."""
+        if len(self._latest) < self._manifest.frontend.window_samples:
+            return np.zeros(self._manifest.embedding_dim, np.float32)
+        outputs = self._session.run_any_shape({"samples": self._latest[np.newaxis]})
+        embedding: Embedding = outputs["embedding"][0]
+        return embedding
+
+    def mean(self, latest: Embedding | None = None) -> Embedding:
+        """(D,) float32 mean of all windows at length T; zeros if there is no frame of speech.
+
+        Args:
+            latest: what `latest` returned; None = ask it.
+        """
+        total = self._sum
+        if not self._has_window or self._until_window < self._step_samples:
+            total = total + (self.latest() if latest is None else latest)
+        return scaled(total, self._manifest.temperature)
+
+    def _keep(self, speech: Waveform) -> None:
+        joined = np.concatenate([self._latest, speech[-self._window_samples :]])
+        self._latest = joined[-self._window_samples :].copy()
+
+
+def newest_samples(samples: Waveform, is_speech: npt.NDArray[np.bool_]) -> Waveform:
+    """The samples that belong to speech: each frame brings as many as its hop is long.
+
+    Args:
+        samples: (num_frames * hop,) the last hop of every frame.
+        is_speech: (num_frames,) of the frames.
+    """
+    speech: Waveform = samples[np.repeat(is_speech, len(samples) // max(1, len(is_speech)))]
+    return speech
 
 
 class WindowedEncoder:
@@ -46,51 +118,45 @@ class WindowedStream:
     """See `speakersdk.encoder.load.EncoderStream`; keeps one window of samples."""
 
     def __init__(self, session: OnnxSession, manifest: ModelManifest) -> None:
-        self._session = session
+        (_, window_samples) = window_shapes(manifest)["samples"]
         self._manifest = manifest
-        self._rate_hz = manifest.frontend.sample_rate_hz
-        self._window_samples = round(manifest.window_s * self._rate_hz)
-        self._step_samples = self._window_samples // 2
-        self._activity = VoiceActivityDetector(sample_rate_hz=self._rate_hz)
-        self._latest: Waveform = np.zeros(0, np.float32)  # at most the last window
-        self._until_window = self._window_samples  # samples missing to the next complete window
+        self._windows = SpeechWindows(session, manifest, window_samples)
+        self._activity = detector(manifest)
+        # Samples of incomplete frames: first those that no frame calls its own.
+        self._pending: Waveform = np.zeros(0, np.float32)
+        self._num_unowned = manifest.frontend.window_samples - manifest.frontend.hop_samples
         self._num_samples = 0
-        self._sum: npt.NDArray[np.float64] = np.zeros(manifest.embedding_dim)
+        self._num_speech_frames = 0
         self._finished = False
 
     @property
     def duration_s(self) -> float:
         """Seconds pushed so far."""
-        return self._num_samples / self._rate_hz
+        return self._num_samples / self._manifest.frontend.sample_rate_hz
 
     @property
     def speech_s(self) -> float:
         """Seconds of speech so far."""
-        return self._activity.speech_s
+        return self._num_speech_frames * self._manifest.frame_s
 
     def push(self, samples: Waveform) -> None:
         """Take the next samples and encode every window they complete."""
         self._check_open()
         samples = check_waveform(samples)
-        self._activity.push(samples)
         self._num_samples += len(samples)
-        while len(samples) >= self._until_window:
-            self._keep(samples[: self._until_window])
-            samples = samples[self._until_window :]
-            self._sum += self._embed(self._latest)
-            self._until_window = self._step_samples
-        self._keep(samples)
-        self._until_window -= len(samples)
+        is_speech = self._activity.push(samples)
+        self._num_speech_frames += int(is_speech.sum())
+        unowned = min(self._num_unowned, len(samples))
+        self._num_unowned -= unowned
+        pending = np.concatenate([self._pending, samples[unowned:]])
+        owned = len(is_speech) * self._manifest.frontend.hop_samples
+        self._windows.take(newest_samples(pending[:owned], is_speech))
+        self._pending = pending[owned:].copy()
 
     def embedding(self) -> Embedding:
         """(D,) float32 embedding of everything so far, the incomplete window included."""
         check_duration(self._manifest, self.duration_s)
-        total = self._sum
-        if self._until_window < self._step_samples or self._num_samples < self._window_samples:
-            total = total + self._embed(self._latest)
-        length = self._manifest.temperature / np.linalg.norm(total)
-        scaled: Embedding = (total * length).astype(np.float32)
-        return scaled
+        return self._windows.mean()
 
     def finish(self) -> Encoding:
         """Close the stream and return its encoding."""
@@ -102,12 +168,64 @@ class WindowedStream:
         if self._finished:
             raise ValueError("the stream is finished; start another with stream()")
 
-    def _keep(self, samples: Waveform) -> None:
-        joined = np.concatenate([self._latest, samples[-self._window_samples :]])
-        self._latest = joined[-self._window_samples :].copy()
 
-    def _embed(self, window: Waveform) -> Embedding:
-        embedding: Embedding = self._session.run_any_shape({"samples": window[np.newaxis]})[
-            "embedding"
-        ][0]
-        return embedding
+class WindowedHopState(HopState):
+    """What one stream of a windowed model carries from hop to hop."""
+
+    def __init__(self, session: OnnxSession, manifest: ModelManifest, sizes: HopSizes) -> None:
+        super().__init__(manifest, sizes)
+        self.windows = SpeechWindows(session, manifest, sizes.window_hops * manifest.hop_samples)
+
+    def reset(self) -> None:
+        """Make the next hop the first: nothing that came before it leaves a trace."""
+        super().reset()
+        self.windows.forget()
+
+    def restart(self, *, keep_hops: int = 0) -> None:
+        """Forget the speech so far but for the last hops of it, and go on hearing."""
+        super().restart(keep_hops=keep_hops)
+        frame_samples = self._manifest.frontend.hop_samples
+        self.windows.forget(keep_samples=self.ring.frames_so_far * frame_samples)
+
+
+class WindowedHopEncoder:
+    """See `speakersdk.encoder.hop.HopEncoder`. The latest window is encoded anew at each hop."""
+
+    def __init__(self, session: OnnxSession, manifest: ModelManifest, sizes: HopSizes) -> None:
+        self.manifest = manifest
+        self._session = session
+        self._sizes = sizes
+
+    def start(self) -> HopState:
+        """State of a stream that has heard nothing."""
+        return WindowedHopState(self._session, self.manifest, self._sizes)
+
+    def encode(self, states: Sequence[HopState]) -> None:
+        """Encode the windows that end with the hops in the buffers and move the buffers on."""
+        for state in states:
+            self._encode(state, self.manifest.hop_frames)
+
+    def encode_remainder(self, state: HopState) -> None:
+        """Encode the frames of an incomplete hop, at the end of a stream."""
+        num_frames = state.buffer.num_frames
+        state.buffer.pad()
+        self._encode(state, num_frames)
+
+    def _encode(self, state: HopState, num_frames: int) -> None:
+        if not isinstance(state, WindowedHopState):
+            raise TypeError(f"expected a state made by start(), got {type(state).__name__}")
+        is_speech = state.detect_speech(num_frames)
+        speech_frames = int(is_speech.sum())
+        state.count_speech(speech_frames, num_frames)
+        if not state.has_speech:
+            state.ring.skip()
+            state.buffer.advance()
+            return
+        state.ring.add(np.zeros(0, np.float32), speech_frames=speech_frames)
+        owned = state.buffer.samples[-self.manifest.hop_samples :]
+        owned = owned[: num_frames * self.manifest.frontend.hop_samples]
+        state.windows.take(newest_samples(owned, is_speech))
+        state.buffer.advance()
+        latest = state.windows.latest()
+        state.embeddings[WINDOW] = state.embeddings[RECENT] = latest
+        state.embeddings[SO_FAR] = state.windows.mean(latest)

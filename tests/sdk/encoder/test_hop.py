@@ -2,12 +2,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import speakersdk
 from speakersdk.audio.waveform import read_audio
 from speakersdk.encoder.hop import HopEncoder, HopSizes, HopState
 from speakersdk.encoder.load import hop_encoder, load_encoder
 from speakersdk.encoder.statistics_ring import NUM_WINDOWS, RECENT, SO_FAR, WINDOW
+from speakersdk.models import default_model_path
 
 CLIPS = Path(speakersdk.__file__).parent / "demo_clips"
 
@@ -21,13 +24,44 @@ def speech() -> np.ndarray:
 
 
 def run(encoder: HopEncoder, state: HopState, samples: np.ndarray) -> list[bool]:
-    is_evidence = []
+    """Which hops of the samples have speech."""
+    has_speech = []
     while len(samples):
         samples = samples[state.buffer.fill(samples) :]
         if state.buffer.is_full:
             encoder.encode([state])
-            is_evidence.append(state.is_evidence)
-    return is_evidence
+            has_speech.append(state.has_speech)
+    return has_speech
+
+
+@settings(deadline=None, max_examples=20)
+@given(
+    model=st.sampled_from(["default", "stateful.onnx", "stateful-headless.onnx", "windowed.onnx"]),
+    silences_s=st.tuples(*[st.floats(0, 3)] * 4),
+    lengths=st.lists(st.integers(1, 20_000), min_size=1, max_size=30),
+)
+def test_hops_give_what_the_whole_recording_gives(
+    model: str, silences_s: tuple[float, ...], lengths: list[int]
+) -> None:
+    encoder = load_encoder(default_model_path() if model == "default" else MODELS / model)
+    manifest = encoder.manifest
+    voice = read_audio(CLIPS / "slt-enroll-1.flac")[:48000]
+    parts = [np.zeros(round(16000 * seconds), np.float32) for seconds in silences_s]
+    for number, piece in enumerate(np.array_split(voice, len(parts) - 1)):
+        parts.insert(2 * number + 1, piece)
+    samples = np.concatenate(parts)
+    window_hops = round(manifest.window_s / manifest.hop_s)
+    hops = hop_encoder(encoder, HopSizes(window_hops=window_hops, recent_hops=12))
+    state = hops.start()
+    for piece in np.split(samples, np.minimum(np.cumsum(lengths), len(samples))):
+        run(hops, state, piece)
+    if state.buffer.num_frames:
+        hops.encode_remainder(state)
+    whole = encoder.encode(samples)
+    assert state.speech_s == pytest.approx(whole.speech_s, abs=1e-9)
+    assert whole.speech_s > 0
+    # The contract of docs/formats.md.
+    np.testing.assert_allclose(state.embeddings[SO_FAR], whole.embedding, atol=1e-4)
 
 
 def test_windows_equal_one_offline_pass_over_their_speech(
@@ -37,10 +71,10 @@ def test_windows_equal_one_offline_pass_over_their_speech(
     manifest, session = encoder.manifest, encoder.session
     hops = hop_encoder(encoder, SIZES)
     state = hops.start()
-    is_evidence = np.array(run(hops, state, speech))
-    last = int(np.flatnonzero(is_evidence)[-1])
-    num_frames = 10 * len(is_evidence)
-    numbers = np.flatnonzero(is_evidence)
+    has_speech = np.array(run(hops, state, speech))
+    last = int(np.flatnonzero(has_speech)[-1])
+    num_frames = 10 * len(has_speech)
+    numbers = np.flatnonzero(has_speech)
     chosen = {
         WINDOW: numbers[numbers > last - SIZES.window_hops],
         SO_FAR: numbers,
@@ -48,7 +82,7 @@ def test_windows_equal_one_offline_pass_over_their_speech(
     }
     samples = np.concatenate([np.zeros(1, np.float32), speech])[: 241 + 160 * num_frames]
     for row, hop_numbers in chosen.items():
-        weights = np.zeros((len(is_evidence), 10), np.float32)
+        weights = np.zeros((len(has_speech), 10), np.float32)
         weights[hop_numbers] = 1.0
         whole = session.run(
             {
@@ -116,6 +150,7 @@ def test_hops_that_are_not_usable_are_no_evidence(default_model: Path, speech: n
     state = hops.start()
     state.is_usable = False
     assert not any(run(hops, state, speech[:48000]))
+    assert not state.is_evidence
     assert state.speech_s == 0
     assert state.speech_probability > 0
 
@@ -161,15 +196,15 @@ def test_a_stream_equals_one_offline_pass_after_a_simulated_day(
         remaining = remaining[state.buffer.fill(remaining) :]
         if state.buffer.is_full:
             hops.encode([state])
-            if state.is_evidence:
+            if state.has_speech:
                 rows.append(hops._outputs["hop_statistics"][0].copy())
     # The day, compressed: the same hops of speech over and over, without the encoder.
     day_hops = 24 * 36_000
     for hop in range(day_hops):
         state.ring.add(rows[hop % len(rows)], speech_frames=10)
-    is_evidence = np.array(run(hops, state, speech[1600 * 60 + 240 :]))
-    numbers = 60 + np.flatnonzero(is_evidence)
-    num_frames = 10 * (60 + len(is_evidence))
+    has_speech = np.array(run(hops, state, speech[1600 * 60 + 240 :]))
+    numbers = 60 + np.flatnonzero(has_speech)
+    num_frames = 10 * (60 + len(has_speech))
     samples = np.concatenate([np.zeros(1, np.float32), speech])[: 241 + 160 * num_frames]
 
     def offline(hop_numbers: np.ndarray, statistics: np.ndarray) -> np.ndarray:

@@ -54,7 +54,7 @@ def test_every_field_is_one_property_of_json() -> None:
     names = {field.name for field in dataclasses.fields(ModelManifest)} | {"schema_version"}
     assert set(metadata) == {f"speakersdk.{name}" for name in names}
     assert json.loads(metadata["speakersdk.frontend"])["num_mels"] == 40
-    assert json.loads(metadata["speakersdk.schema_version"]) == 1
+    assert json.loads(metadata["speakersdk.schema_version"]) == 2
 
 
 def test_foreign_properties_are_left_alone() -> None:
@@ -70,7 +70,12 @@ def test_a_file_without_manifest_says_how_to_get_one() -> None:
 @pytest.mark.parametrize(
     ("field", "value", "message"),
     [
-        ("schema_version", "2", "schema 1, got 2"),
+        (
+            "schema_version",
+            "1",
+            "schema 2, got 1; its .* export the model again",
+        ),
+        ("schema_version", "3", "schema 2, got 3; install a speakersdk version"),
         ("mode", '"sideways"', "stateful or windowed"),
         ("embedding_dim", "0", "embedding_dim"),
         ("temperature", "NaN", "temperature"),

@@ -49,7 +49,7 @@ def through(
     for first in range(0, num_frames, 50):
         count = min(50, num_frames - first)
         block = samples[first * hop : first * hop + context + count * hop]
-        outputs = blocks.run(block, count, statistics)
+        outputs = blocks.run(block, np.ones(count, np.float32), statistics)
         statistics = statistics + outputs["hop_statistics"]
         speech.append(outputs["speech"][0, :count].copy())
         embedding = outputs["embedding"][0].copy()

@@ -5,7 +5,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from speakersdk.audio.voice_activity import VoiceActivityDetector
+from speakersdk.audio.waveform import read_audio
+from speakersdk.demo_clips import FOLDER
 from speakersdk.encoder.load import SpeakerEncoder, load_encoder
+from speakersdk.encoder.windowed import SpeechWindows
 from speakersdk.errors import AudioTooShortError, InvalidAudioError
 
 MODEL = Path(__file__).parents[2] / "data" / "models" / "windowed.onnx"
@@ -20,13 +24,22 @@ def encoder() -> SpeakerEncoder:
     return load_encoder(MODEL)
 
 
+@pytest.fixture(scope="module")
+def speech() -> np.ndarray:
+    return read_audio(FOLDER / "slt-probe.flac")
+
+
 def noise(num_samples: int) -> np.ndarray:
     rng = np.random.default_rng(num_samples)
     return rng.normal(0, 0.1, num_samples).astype(np.float32)
 
 
+def windows(encoder: SpeakerEncoder) -> SpeechWindows:
+    return SpeechWindows(encoder.session, encoder.manifest, WINDOW)
+
+
 def mean_of_windows(encoder: SpeakerEncoder, samples: np.ndarray) -> np.ndarray:
-    """Windows every half window, the last one ending with the recording."""
+    """Windows every half window, the last one ending with the speech."""
     last = max(0, len(samples) - WINDOW)
     starts = sorted({*range(0, last, STEP), last})
     embeddings = [
@@ -40,17 +53,50 @@ def mean_of_windows(encoder: SpeakerEncoder, samples: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize(
     "num_samples", [8000, 15999, 16000, 16001, 23999, 24000, 24001, 32000, 50_000]
 )
-def test_the_embedding_is_the_mean_of_the_windows(
-    encoder: SpeakerEncoder, num_samples: int
-) -> None:
+def test_the_mean_is_that_of_the_windows(encoder: SpeakerEncoder, num_samples: int) -> None:
     samples = noise(num_samples)
-    encoding = encoder.encode(samples)
+    heard = windows(encoder)
+    for piece in np.array_split(samples, 7):
+        heard.take(piece)
+    embedding = heard.mean()
+    np.testing.assert_allclose(embedding, mean_of_windows(encoder, samples), atol=TOLERANCE)
+    assert embedding.dtype == np.float32
+    assert np.linalg.norm(embedding) == pytest.approx(4.0, rel=1e-6)
+
+
+def test_what_is_kept_counts_as_all_the_speech(encoder: SpeakerEncoder) -> None:
+    samples = noise(40_000)
+    heard = windows(encoder)
+    heard.take(samples)
+    heard.forget(keep_samples=9000)
     np.testing.assert_allclose(
-        encoding.embedding, mean_of_windows(encoder, samples), atol=TOLERANCE
+        heard.mean(), mean_of_windows(encoder, samples[-9000:]), atol=TOLERANCE
     )
-    assert encoding.embedding.dtype == np.float32
-    assert np.linalg.norm(encoding.embedding) == pytest.approx(4.0, rel=1e-6)
-    assert encoding.duration_s == num_samples / RATE_HZ
+    heard.forget()
+    assert not heard.mean().any()
+
+
+def test_what_is_not_speech_is_cut_out(encoder: SpeakerEncoder, speech: np.ndarray) -> None:
+    frontend = encoder.manifest.frontend
+    listening = VoiceActivityDetector(
+        sample_rate_hz=RATE_HZ,
+        window_samples=frontend.window_samples,
+        hop_samples=frontend.hop_samples,
+    )
+    is_speech = listening.push(speech)
+    first = frontend.window_samples - frontend.hop_samples
+    owned = speech[first : first + len(is_speech) * frontend.hop_samples]
+    net = owned.reshape(len(is_speech), -1)[is_speech].ravel()
+    encoding = encoder.encode(speech)
+    np.testing.assert_allclose(encoding.embedding, mean_of_windows(encoder, net), atol=TOLERANCE)
+    assert encoding.speech_s == pytest.approx(len(net) / RATE_HZ)
+    assert encoding.duration_s == len(speech) / RATE_HZ
+
+
+def test_without_speech_the_embedding_is_zero(encoder: SpeakerEncoder) -> None:
+    encoding = encoder.encode(np.zeros(16000, np.float32))
+    assert encoding.speech_s == 0.0
+    assert not encoding.embedding.any()
 
 
 @settings(deadline=None, max_examples=25)
@@ -60,7 +106,7 @@ def test_the_embedding_is_the_mean_of_the_windows(
 )
 def test_any_chunking_gives_what_one_pass_gives(num_samples: int, lengths: list[int]) -> None:
     encoder = load_encoder(MODEL)
-    samples = noise(num_samples)
+    samples = read_audio(FOLDER / "slt-probe.flac")[:num_samples]
     stream = encoder.stream()
     first = 0
     for length in lengths:
@@ -72,22 +118,13 @@ def test_any_chunking_gives_what_one_pass_gives(num_samples: int, lengths: list[
     assert (streamed.speech_s, streamed.duration_s) == (offline.speech_s, offline.duration_s)
 
 
-def test_a_stream_gives_the_embedding_so_far(encoder: SpeakerEncoder) -> None:
-    samples = noise(40_000)
+def test_a_stream_gives_the_embedding_so_far(encoder: SpeakerEncoder, speech: np.ndarray) -> None:
+    samples = speech[:40_000]
     stream = encoder.stream()
     for first in range(0, len(samples), 10_000):
         stream.push(samples[first : first + 10_000])
         expected = encoder.encode(samples[: first + 10_000]).embedding
         np.testing.assert_allclose(stream.embedding(), expected, atol=TOLERANCE)
-
-
-def test_speech_is_counted_by_the_voice_activity_detector(
-    encoder: SpeakerEncoder, demo_clips: Path
-) -> None:
-    from speakersdk.audio.waveform import read_audio
-
-    speech = encoder.encode(read_audio(demo_clips / "slt-probe.flac"))
-    assert 0.5 * speech.duration_s < speech.speech_s < speech.duration_s
 
 
 def test_too_short_audio_is_refused(encoder: SpeakerEncoder) -> None:
@@ -110,11 +147,11 @@ def test_a_finished_stream_takes_nothing_more(encoder: SpeakerEncoder) -> None:
         stream.finish()
 
 
-def test_fixed_shapes_change_no_embedding() -> None:
+def test_fixed_shapes_change_no_embedding(speech: np.ndarray) -> None:
     free, fixed = (load_encoder(MODEL, fixed_shapes=fixed) for fixed in (False, True))
-    # Three windows of one shape; then a recording shorter than a window, which the CPU takes.
+    # Windows of one shape; then a recording shorter than a window, which the CPU takes.
     for num_samples in (32_000, 12_345):
-        samples = np.random.default_rng(1).normal(0, 0.1, num_samples).astype(np.float32)
+        samples = speech[:num_samples]
         np.testing.assert_array_equal(
             fixed.encode(samples).embedding, free.encode(samples).embedding
         )

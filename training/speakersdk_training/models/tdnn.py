@@ -189,7 +189,13 @@ class TdnnEncoder(Encoder):
         return self.pooling.statistics_size
 
     def forward(
-        self, samples: Tensor, frame_weights: Tensor, cache: Tensor, statistics: Tensor
+        self,
+        samples: Tensor,
+        frame_weights: Tensor,
+        cache: Tensor,
+        statistics: Tensor,
+        *,
+        speech_threshold: float | None = None,
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """One block of a stream.
 
@@ -199,15 +205,19 @@ class TdnnEncoder(Encoder):
             frame_weights: (B, k) float32; 0 keeps a frame out of the statistics.
             cache: (B, cache_size) float32, zeros at the start.
             statistics: (B, statistics_size) float32, sums of the window's earlier hops.
+            speech_threshold: frames of a lower speech probability weigh nothing; None = the speech
+                head is not asked.
 
         Returns:
             embedding (B, D) of length T, hop_statistics (B, statistics_size) of this block alone,
             speech (B, k) probability, next_cache (B, cache_size).
         """
         features, next_cache = self.frame_features(self.log_mel(samples), cache)
+        speech = torch.sigmoid(self.speech_logits(features))
+        if speech_threshold is not None:
+            frame_weights = frame_weights * (speech >= speech_threshold)
         hop_statistics = self.pooling.partial_sums(features, frame_weights)
         embedding = self.embed_statistics(statistics + hop_statistics)
-        speech = torch.sigmoid(self.speech_logits(features))
         return self.scale(embedding), hop_statistics, speech, next_cache
 
     def utterance(
