@@ -5,6 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from speakersdk.audio.waveform import read_audio
+from speakersdk.demo_clips import FOLDER
 from speakersdk.encoder.load import SpeakerEncoder, load_encoder
 from speakersdk.encoder.manifest import ModelManifest
 from speakersdk.encoder.stateful_blocks import Blocks, FixedBlocks, VariableBlocks, call_shapes
@@ -32,11 +34,12 @@ def fixed(default_model: Path, encoder: SpeakerEncoder) -> FixedBlocks:
 
 
 def waveform(manifest: ModelManifest, num_frames: int, seed: int) -> np.ndarray:
+    """Speech: in noise the graph would pool nothing."""
     frontend = manifest.frontend
-    rng = np.random.default_rng(seed)
     num_samples = frontend.context_samples + num_frames * frontend.hop_samples
-    level = np.repeat(10 ** rng.uniform(-4, -1, num_samples // 800 + 1), 800)[:num_samples]
-    return (rng.normal(0, 1, num_samples) * level).astype(np.float32)
+    speech = read_audio(FOLDER / "slt-probe.flac")[8000:]
+    first = int(np.random.default_rng(seed).integers(len(speech) - num_samples))
+    return speech[first : first + num_samples]
 
 
 def through(
