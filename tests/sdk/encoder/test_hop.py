@@ -60,7 +60,7 @@ def test_hops_give_what_the_whole_recording_gives(
     whole = encoder.encode(samples)
     assert state.speech_s == pytest.approx(whole.speech_s, abs=1e-9)
     assert whole.speech_s > 0
-    # The contract of docs/formats.md.
+    # The contract of docs/formats/model.md.
     np.testing.assert_allclose(state.embeddings[SO_FAR], whole.embedding, atol=1e-4)
 
 
