@@ -12,13 +12,14 @@ from typing import Any, Self
 import numpy as np
 
 from speakersdk.arrays import Embedding
+from speakersdk.audio.levels import loud_level
 from speakersdk.audio.recordings import Recording, check_limit, load_recording, recording_label
 from speakersdk.calibration.calibration import Calibration
 from speakersdk.decision.outcome import Decision, Identification, Verdict
 from speakersdk.decision.rule import DecisionRule, Request, speech_shortage
 from speakersdk.encoder.hop import HopEncoder
 from speakersdk.encoder.interface import SpeakerEncoder
-from speakersdk.encoder.load import Encoding, hop_encoder, load_encoder, recalibrated
+from speakersdk.encoder.load import hop_encoder, load_encoder, recalibrated
 from speakersdk.encoder.manifest import ModelManifest
 from speakersdk.enrollment.adaptation import Adaptation, adapt
 from speakersdk.enrollment.live import NEEDED_S, Enrollment
@@ -208,7 +209,8 @@ class Verifier:
         self._check_candidates(voiceprints)
         speech_s, shortage = 0.0, None
         try:
-            probe = self._encode(recording, sample_rate_hz)
+            samples = load_recording(recording, sample_rate_hz, limit_s=self._limit_s)
+            probe = self._encoder.encode(samples)
             speech_s = probe.speech_s
             shortage = speech_shortage(speech_s, probe.duration_s, self.manifest.calibration)
         except AudioTooShortError as error:
@@ -221,14 +223,14 @@ class Verifier:
         divergences = symmetric_kl_to_many(
             probe.embedding, np.stack([voiceprint.embedding for voiceprint in voiceprints])
         )
-        decisions = [
-            rule.decide(
-                0.0 - divergence, enrolled_speech_s=at.total_speech_s, probe_speech_s=speech_s
-            )
-            for at, divergence in zip(voiceprints, divergences.tolist(), strict=True)
-        ]
-        names = [voiceprint.name for voiceprint in voiceprints]
-        return Identification.from_candidates(list(zip(names, decisions, strict=True)))
+        dbfs = loud_level(samples, sample_rate_hz=self.manifest.frontend.sample_rate_hz)
+        of_probe = {"probe_speech_s": speech_s, "probe_dbfs": dbfs}
+        return Identification.from_candidates(
+            [
+                (at.name, rule.decide(0.0 - j, enrolled_speech_s=at.total_speech_s, **of_probe))
+                for at, j in zip(voiceprints, divergences.tolist(), strict=True)
+            ]
+        )
 
     def stream(
         self,
@@ -335,7 +337,8 @@ class Verifier:
         Raises:
             AudioError: the recording is unreadable, too short or without speech.
         """
-        encoding = self._encode(recording, sample_rate_hz)
+        samples = load_recording(recording, sample_rate_hz, limit_s=self._limit_s)
+        encoding = self._encoder.encode(samples)
         if shortage := speech_shortage(encoding.speech_s, encoding.duration_s, None):
             raise InvalidAudioError(f"{recording_label(recording)}: {shortage[1]}")
         return encoding.embedding
@@ -359,10 +362,6 @@ class Verifier:
         if (model := self._model) is None:
             raise ClosedError("expected an open verifier, it is closed; make another")
         return model
-
-    def _encode(self, recording: Recording, sample_rate_hz: float | None) -> Encoding:
-        waveform = load_recording(recording, sample_rate_hz, limit_s=self._limit_s)
-        return self._encoder.encode(waveform)
 
     def _decision_rule(self) -> tuple[Calibration, DecisionRule]:
         """The calibration, and what a probe must reach."""

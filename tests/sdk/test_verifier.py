@@ -366,9 +366,10 @@ def test_a_recording_of_any_form_gives_the_same_answer(
     ):
         np.testing.assert_array_equal(verifier.embed(recording), expected)
     limited = Verifier(max_duration_s=1.0)
-    for call in (limited.embed, lambda each: limited.quality([each])):
-        with pytest.raises(InvalidAudioError, match="at most 1 s of audio"):
-            call(path)
+    with pytest.raises(InvalidAudioError, match="at most 1 s of audio"):
+        limited.embed(path)
+    (quality,) = limited.quality([path])
+    assert "at most 1 s of audio" in str(quality.failure)
     with pytest.raises(EnrollmentError, match="at most 1 s of audio"):
         limited.enroll([path], name="slt")
     with pytest.raises(ConfigError, match="above 0 s"):
@@ -382,3 +383,14 @@ def test_what_can_be_read_once_is_read_once_to_adapt(
     path = voices["slt"].probe
     once = verifier.adapt(slt, io.BytesIO(path.read_bytes()))
     assert once.reason == verifier.adapt(slt, path).reason
+
+
+def test_an_owner_who_is_too_quiet_is_asked_to_come_closer(
+    verifier: Verifier, voices: dict[str, Any]
+) -> None:
+    voiceprint = verifier.enroll(voices["slt"].enroll, name="slt")
+    stranger = read_audio(voices["rms"].probe)
+    loud = verifier.verify(voiceprint, stranger, sample_rate_hz=16000)
+    quiet = verifier.verify(voiceprint, stranger * np.float32(0.01), sample_rate_hz=16000)
+    assert (loud.verdict, quiet.verdict) == ("reject", "inconclusive")
+    assert "come closer" in quiet.reason

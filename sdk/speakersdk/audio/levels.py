@@ -240,6 +240,26 @@ class _Ceiling:
         )
 
 
+def loud_level(samples: Waveform, *, sample_rate_hz: int) -> float:
+    """Level of the loud parts of a recording in dBFS: of its speech, where it holds little else.
+
+    The mean power of the tenths of a second that are within 20 dB of the loudest tenth of them, a
+    constant offset left out. On speech it is within 1.7 dB of `AudioLevels.speech_dbfs`, and needs
+    no decision what is speech.
+
+    Args:
+        samples: (n,) float32, full scale +-1.
+        sample_rate_hz: of the samples.
+    """
+    hop = max(1, min(sample_rate_hz // 10, len(samples)))
+    hops = samples[: len(samples) // hop * hop].reshape(-1, hop)
+    powers = np.array([hop_samples.var(dtype=np.float64) for hop_samples in hops])
+    if not len(powers):
+        return _decibels(_SILENCE_POWER)
+    loudest = np.sort(powers)[-max(1, len(powers) // 10) :].mean()
+    return _decibels(float(powers[powers >= 0.01 * loudest].mean()) + _SILENCE_POWER)
+
+
 class _MeanPower:
     """A mean that, once it has seen as many values as it remembers, forgets the oldest slowly."""
 

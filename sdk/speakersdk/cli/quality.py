@@ -10,6 +10,7 @@ from speakersdk.cli.output import print_json, print_table
 from speakersdk.cli.parser import Subparsers
 from speakersdk.decision.one_voice import OTHER_VOICE_LLR, SECOND_VOICE_LLR
 from speakersdk.enrollment.measure import RecordingQuality
+from speakersdk.errors import InvalidAudioError
 
 
 def add_command(commands: Subparsers) -> None:
@@ -22,7 +23,7 @@ def add_command(commands: Subparsers) -> None:
         f"{CLIPPED_HOPS_SHARE:.0%} of it clipped, more than {NARROW_BAND_DB:g} dB above 4 kHz, "
         f"one voice (llr above {SECOND_VOICE_LLR:g} in it, {OTHER_VOICE_LLR:g} with the others).",
         subject="what to measure",
-        status="0 all can be enrolled from; 1 some cannot",
+        status="0 all can be enrolled from; 1 some cannot, or cannot be read",
         examples=(
             "speakersdk quality ann-1.wav ann-2.wav",
             "speakersdk quality ann-1.wav --json",
@@ -38,6 +39,10 @@ def add_command(commands: Subparsers) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Measure and report."""
     qualities = shared.open_verifier(arguments).quality(arguments.recordings)
+    if all(quality.failure is not None for quality in qualities):
+        raise InvalidAudioError(
+            f"expected recordings that can be read, got none; the first: {qualities[0].failure}"
+        )
     if arguments.json:
         print_json([quality.to_json() for quality in qualities])
     else:
@@ -67,6 +72,8 @@ def print_qualities(qualities: list[RecordingQuality]) -> None:
             findings.insert(0, quality.repetition)
         if quality.shortage is not None:
             findings.insert(0, quality.shortage_finding)
+        if quality.failure is not None:
+            findings.insert(0, quality.failure)
         for finding in findings:
             print(f"{quality.label}: {finding}")
 
@@ -78,6 +85,8 @@ def _row(quality: RecordingQuality) -> tuple[str, ...]:
         keys.insert(0, "repeated")
     if quality.shortage is not None:
         keys.insert(0, "too-short")
+    if quality.failure is not None:
+        keys.insert(0, "unreadable")
     return (
         quality.label,
         f"{quality.speech_s:.1f}",

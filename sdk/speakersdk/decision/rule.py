@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any, Final
 
+from speakersdk.audio.levels import QUIET_DBFS
 from speakersdk.calibration.calibration import Calibration, OperatingPoint
 from speakersdk.decision.outcome import Decision, Verdict
 from speakersdk.errors import ConfigError
@@ -97,11 +98,25 @@ class DecisionRule:
             self.calibration.comparable_speech_s(enrolled_speech_s, probe_speech_s)
         )
 
-    def decide(self, score: float, *, enrolled_speech_s: float, probe_speech_s: float) -> Decision:
-        """Accept, reject, or ask for more speech.
+    def decide(
+        self,
+        score: float,
+        *,
+        enrolled_speech_s: float,
+        probe_speech_s: float,
+        probe_dbfs: float | None = None,
+    ) -> Decision:
+        """Accept, reject, or ask for more or louder speech.
 
         INCONCLUSIVE: the evidence is in favour but misses a threshold that, at so little speech,
-        most recordings of the speaker would miss.
+        most recordings of the speaker would miss; or the probe is too quiet to reject. Of 149
+        probes of 3 s by the enrolled speaker 4 % are rejected at -20 dBFS, 13 % at -50 and 27 % of
+        those with speech enough at -60: below, a rejection says more of the level than the voice.
+
+        Args:
+            score: -J.
+            enrolled_speech_s, probe_speech_s: net speech of both sides.
+            probe_dbfs: level of the probe's speech; None = unknown, and then no reason.
         """
         sides = {"enrolled_speech_s": enrolled_speech_s, "probe_speech_s": probe_speech_s}
         llr = self.calibration.llr(score, **sides)
@@ -113,6 +128,12 @@ class DecisionRule:
             speech_s=probe_speech_s,
             prior=self.prior,
         )
+        if probe_dbfs is not None and probe_dbfs < QUIET_DBFS and not decision.accepted:
+            return decision.undecided(
+                Verdict.INCONCLUSIVE,
+                reason=f"{decision.reason}, but speech at {probe_dbfs:.0f} dBFS is too quiet to "
+                f"reject, expected {QUIET_DBFS:g} or more; come closer or raise the input level",
+            )
         if self.point is None or decision.accepted or llr < 0:
             return decision
         speech_s = self.calibration.comparable_speech_s(enrolled_speech_s, probe_speech_s)

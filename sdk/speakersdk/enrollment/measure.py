@@ -46,6 +46,7 @@ class RecordingQuality:
         others_llr: llr of one voice with the other recordings together; None likewise, or for a
             single recording.
         shortage: why it has too little speech; None if it has enough.
+        failure: why nothing could be measured; None if it could.
         repeated_share: share of its speech that was heard before, in itself or in an earlier
             recording. It does not count a second time: `speech_s` is without it.
         repetition: why so much of it was heard before that it is of no use; None if it is not.
@@ -61,6 +62,7 @@ class RecordingQuality:
     shortage: str | None = None
     repeated_share: float = 0.0
     repetition: str | None = None
+    failure: str | None = None
 
     @property
     def problems(self) -> tuple[AudioProblem, ...]:
@@ -77,7 +79,12 @@ class RecordingQuality:
     @property
     def is_usable(self) -> bool:
         """Whether nothing speaks against enrolling from it."""
-        return self.shortage is None and self.repetition is None and not self.problems
+        return (
+            self.failure is None
+            and self.shortage is None
+            and self.repetition is None
+            and not self.problems
+        )
 
     @property
     def shortage_finding(self) -> str:
@@ -125,6 +132,7 @@ class RecordingQuality:
             "one_voice_llr": self.one_voice_llr,
             "others_llr": self.others_llr,
             "shortage": self.shortage,
+            "failure": self.failure,
             "repeated_share": self.repeated_share,
             "repetition": self.repetition,
             "problems": [problem.key for problem in self.problems],

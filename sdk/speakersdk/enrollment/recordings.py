@@ -102,6 +102,8 @@ def measure_recordings(
             qualities[number] = replace(
                 _without_figures(recording, error.got_s), shortage=str(error)
             )
+        except AudioError as error:  # says nothing against the others
+            qualities[number] = replace(_without_figures(recording, 0.0), failure=str(error))
     compared = _compared(encoder, without_repetitions(list(measured.values()), None), None)
     qualities.update(zip(measured, compared, strict=True))
     return [qualities[number] for number in range(len(recordings))]

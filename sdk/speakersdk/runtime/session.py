@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import numpy as np
 
@@ -70,6 +70,13 @@ class OnnxSession:
         num_calls_on_cpu: of `run_any_shape`, for their shapes.
         engine_cache: what became of TensorRT's engine.
     """
+
+    def __reduce__(self) -> NoReturn:
+        # Whatever holds a model says so: a verifier, an encoder, a stream.
+        raise TypeError(
+            "a loaded model cannot be pickled or copied; make a Verifier in each process, such as "
+            "in the initializer of a pool, and send voiceprints, which can be pickled"
+        )
 
     def __init__(
         self,

@@ -8,8 +8,9 @@ import soxr
 
 import speakersdk
 from speakersdk.arrays import Waveform
-from speakersdk.audio.levels import AudioLevels, AudioProblem, AudioQuality
+from speakersdk.audio.levels import AudioLevels, AudioProblem, AudioQuality, loud_level
 from speakersdk.audio.waveform import SAMPLE_RATE_HZ, read_audio
+from speakersdk.verifier import Verifier
 
 CLIPS = Path(speakersdk.__file__).parent / "demo_clips"
 
@@ -125,3 +126,26 @@ def test_levels_are_in_decibels_of_full_scale() -> None:
     quality.hear(wave / 100)
     quality.take(wave / 100, is_speech=False)
     assert quality.snr_db == pytest.approx(40.0, abs=0.1)
+
+
+@pytest.mark.parametrize("gain_db", [0, -20, -40])
+def test_the_loud_level_is_that_of_the_speech(
+    demo_clips: Path, verifier: Verifier, gain_db: int
+) -> None:
+    """Within 2 dB of the measure that knows what speech is, whatever silence lies around it."""
+    for path in demo_clips.glob("*-probe.flac"):
+        samples = read_audio(path)
+        (quality,) = verifier.quality([samples], sample_rate_hz=16000)
+        expected = quality.levels.speech_dbfs
+        assert expected is not None
+        quiet = samples * np.float32(10 ** (gain_db / 20))
+        padded = np.concatenate([np.zeros(48000, np.float32), quiet, np.zeros(48000, np.float32)])
+        for heard in (quiet, padded, padded + np.float32(0.1)):
+            level = loud_level(heard, sample_rate_hz=16000)
+            assert level == pytest.approx(expected + gain_db, abs=2.0)
+
+
+def test_the_loud_level_of_nothing_is_silence() -> None:
+    for num_samples in (0, 1, 1600, 16000):
+        level = loud_level(np.zeros(num_samples, np.float32), sample_rate_hz=16000)
+        assert level == pytest.approx(-120)

@@ -51,3 +51,21 @@ def test_an_unreadable_recording_is_an_error(
 ) -> None:
     assert main(["quality", str(tmp_path / "missing.wav")]) == 2
     assert "No such file" in capsys.readouterr().err
+
+
+def test_an_unreadable_recording_hides_no_other(
+    demo_clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clips = [str(demo_clips / f"slt-enroll-{number}.flac") for number in (1, 2)]
+    recordings = [clips[0], str(tmp_path / "absent.wav"), clips[1]]
+    assert main(["quality", *recordings, "--json"]) == 1
+    first, absent, last = json.loads(capsys.readouterr().out)
+    assert [first["is_usable"], absent["is_usable"], last["is_usable"]] == [True, False, True]
+    assert absent["failure"].startswith("cannot read audio from")
+    assert first["others_llr"] is not None
+    assert main(["quality", *recordings]) == 1
+    output = capsys.readouterr().out
+    assert "unreadable" in output
+    assert "absent.wav: cannot read audio from" in output
+    assert main(["quality", recordings[1]]) == 2
+    assert "No such file" in capsys.readouterr().err

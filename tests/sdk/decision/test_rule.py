@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from speakersdk.calibration.calibration import Calibration, OperatingPoint
 from speakersdk.decision.outcome import Verdict
 from speakersdk.decision.rule import DecisionRule, Request, speech_shortage
+from speakersdk.encoder.load import load_encoder
 from speakersdk.errors import ConfigError
 from speakersdk.verifier import Verifier
 
@@ -109,3 +111,19 @@ def test_a_shortage_is_of_speech_and_not_of_audio(verifier: Verifier) -> None:
     assert too_little[0] is Verdict.INCONCLUSIVE
     assert shortage(0.1, calibrated=False) is None
     assert shortage(calibration.minimum_speech_s) is None
+
+
+@pytest.mark.parametrize(
+    ("probe_dbfs", "verdict"), [(None, "reject"), (-50.0, "reject"), (-50.1, "inconclusive")]
+)
+def test_a_probe_that_is_too_quiet_is_not_rejected(
+    default_model: Path, probe_dbfs: float | None, verdict: str
+) -> None:
+    calibration = load_encoder(default_model).manifest.calibration
+    assert calibration is not None
+    rule = Request(far=0.01).rule(calibration)
+    sides = {"enrolled_speech_s": 6.0, "probe_speech_s": 6.0}
+    decision = rule.decide(-40.0, **sides, probe_dbfs=probe_dbfs)
+    assert decision.verdict == verdict
+    assert ("too quiet" in decision.reason) == (verdict == "inconclusive")
+    assert rule.decide(0.0, **sides, probe_dbfs=probe_dbfs).accepted

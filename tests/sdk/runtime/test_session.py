@@ -1,5 +1,7 @@
+import copy
 import json
 import os
+import pickle
 import subprocess
 import sys
 import warnings
@@ -14,6 +16,7 @@ from speakersdk.runtime import session as onnx_session
 from speakersdk.runtime.libraries import gpus
 from speakersdk.runtime.options import ComputeDevice, SessionOptions
 from speakersdk.runtime.session import OnnxSession, open_session
+from speakersdk.verifier import Verifier
 
 MODELS = Path(__file__).parents[2] / "data" / "models"
 STATEFUL = MODELS / "stateful.onnx"
@@ -274,3 +277,14 @@ def test_running_a_model_leaves_no_files(tmp_path: Path) -> None:
         capture_output=True,
     )
     assert list(tmp_path.rglob("*")) == []
+
+
+def test_what_holds_a_model_says_what_to_pickle_instead(
+    verifier: Verifier, voices: dict[str, Any]
+) -> None:
+    voiceprint = verifier.enroll(voices["slt"].enroll, name="slt")
+    assert pickle.loads(pickle.dumps(voiceprint)) == voiceprint
+    for value in (verifier, verifier.stream([voiceprint]), verifier.enrollment("ann")):
+        for take in (pickle.dumps, copy.deepcopy):
+            with pytest.raises(TypeError, match="make a Verifier in each process"):
+                take(value)
