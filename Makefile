@@ -64,9 +64,9 @@ sanitize: $(DEVELOPMENT)  ## run the tests of the kernels under the address, und
 # atheris, which ships for few Python versions, is installed here alone.
 FUZZ_SECONDS ?= 15
 .PHONY: fuzz
-fuzz: $(DEVELOPMENT)  ## fuzz the compiled functions, galleries and voiceprints (FUZZ_SECONDS=600)
+fuzz: $(DEVELOPMENT)  ## fuzz the compiled functions, galleries, voiceprints and audio (FUZZ_SECONDS=600)
 	@$(INSTALL) --group fuzz
-	for target in bindings gallery_file; do \
+	for target in bindings gallery_file audio; do \
 	  python tests/fuzz/fuzz_$$target.py -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1; done
 
 .PHONY: wheel

@@ -1,4 +1,4 @@
-"""WAV, RF64, Wave64, AIFF and CAF: where the samples lie, whatever the header says of it.
+"""WAV, RF64, Wave64, AIFF, SVX and CAF: where the samples lie, whatever the header says of it.
 
 Recorders that are killed leave a size of zero or that of an earlier moment, writers to a pipe one
 that means "unknown", and old ones wrap at 4 GiB. Each of these files is made of chunks with a name
@@ -56,6 +56,7 @@ class _Chunk:
 
 _RIFF: Final = _Layout(12, 4, 4, "little", False, 2, b"data")
 _RIFX: Final = _Layout(12, 4, 4, "big", False, 2, b"data")
+_SVX: Final = _Layout(12, 4, 4, "big", False, 2, b"BODY")
 _AIFF: Final = _Layout(12, 4, 4, "big", False, 2, b"SSND", 8)
 _CAF: Final = _Layout(8, 4, 8, "big", False, 1, b"data", 4)
 _W64: Final = _Layout(40, 16, 8, "little", True, 8, b"data")
@@ -69,6 +70,8 @@ def layout_of(head: bytes) -> _Layout | None:
         return _RIFX
     if head[:4] == b"FORM" and head[8:12] in (b"AIFF", b"AIFC"):
         return _AIFF
+    if head[:4] == b"FORM" and head[8:12] in (b"8SVX", b"16SV"):
+        return _SVX
     if head[:16] == _WAVE64:
         return _W64
     return _CAF if head[:4] == b"caff" else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import BinaryIO, Final
 
+from speakersdk.audio.announced import check_announced
 from speakersdk.audio.byte_range import Patch
 from speakersdk.audio.chunks import chunk_parts, layout_of
 from speakersdk.audio.mpeg import is_mpeg, mpeg_parts
@@ -76,6 +77,7 @@ def audio_parts(file: BinaryIO, start: int, end: int, *, suffix: str = "") -> li
         elif head[:2] == _SAMPLE_DUMP:
             raise DamagedError(f"it is a MIDI sample dump (SDS); {_CONVERT}")
         else:
+            check_announced(file, start, end)
             raw = _RAW_ENCODINGS.get(suffix.lower())
             more, start = [Part(start, end, raw_encoding=raw)], end
         parts += more

@@ -1,0 +1,118 @@
+"""NIST SPHERE, VOC, MAT, AVR, WVE and MPC files: where their headers say that the samples end.
+
+libsndfile reads what is there and tells nobody that it was cut. A header that announces less than
+there is does no harm: the decoder reads on.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import BinaryIO, Final, Literal
+
+from speakersdk.audio.part import DamagedError
+
+# libsndfile itself announces 8 bytes more than it writes in a MAT file.
+_SLACK_BYTES: Final = 16
+_NIST_FIELD: Final = re.compile(rb"^(\w+) -(?:i|s\d+) (\d+)$", re.MULTILINE)
+_NIST_FIELDS: Final = (b"sample_count", b"channel_count", b"sample_n_bytes")
+_MAT4_BYTES: Final = {0: 8, 1: 4, 2: 4, 3: 2, 4: 2, 5: 1}  # of a number, by the type's tens
+_MAT_MATRIX: Final = 14
+
+
+def check_announced(file: BinaryIO, start: int, end: int) -> None:
+    """Raise DamagedError where the header announces more than the file holds."""
+    file.seek(start)
+    head = file.read(1024)
+    for magic, announced in _ANNOUNCED.items():
+        if head.startswith(magic) and (size := announced(file, head, start, end)) is not None:
+            missing = start + size - end
+            if missing >= _SLACK_BYTES:
+                raise DamagedError(
+                    f"truncated: {missing} of {size} bytes are missing ({missing / size:.0%})"
+                )
+
+
+def _nist(file: BinaryIO, head: bytes, start: int, end: int) -> int | None:
+    del file, start, end
+    fields = dict(_NIST_FIELD.findall(head))
+    lines = head.split(b"\n", 2)
+    if not fields.keys() >= set(_NIST_FIELDS) or not lines[1].strip().isdigit():
+        return None
+    if re.search(rb"^sample_coding -s\d+ \S*,", head, re.MULTILINE):
+        return None  # compressed
+    count, channels, num_bytes = (int(fields[name]) for name in _NIST_FIELDS)
+    return int(lines[1]) + count * channels * num_bytes
+
+
+def _voc(file: BinaryIO, head: bytes, start: int, end: int) -> int:
+    position = start + int.from_bytes(head[20:22], "little")
+    while position < end:
+        file.seek(position)
+        block = file.read(4)
+        if block[:1] == b"\0":
+            return position + 1 - start
+        position += 4 + int.from_bytes(block[1:], "little")
+    return position - start
+
+
+def _mat4(file: BinaryIO, head: bytes, start: int, end: int) -> int | None:
+    order: Literal["big", "little"] = "little" if head[:4] == bytes(4) else "big"
+    position = start
+    for _ in range(2):  # the rate, and the samples
+        file.seek(position)
+        kind, rows, columns, _, name = (int.from_bytes(file.read(4), order) for _ in range(5))
+        number_bytes = _MAT4_BYTES.get(kind % 100 // 10)
+        if number_bytes is None:
+            return None
+        position += 20 + name + rows * columns * number_bytes
+        if position >= end:
+            break
+    return position - start
+
+
+def _mat5(file: BinaryIO, head: bytes, start: int, end: int) -> int:
+    position = start + 128
+    while position + 8 <= end:
+        file.seek(position)
+        tag = file.read(8)
+        kind, size = (
+            int.from_bytes(tag[at : at + 4], "little" if head[126:128] == b"IM" else "big")
+            for at in (0, 4)
+        )
+        if kind != _MAT_MATRIX:
+            return end - start
+        position += 8 + size
+    return position - start
+
+
+def _avr(file: BinaryIO, head: bytes, start: int, end: int) -> int:
+    del file, start, end
+    channels = 2 if head[12:14] == b"\xff\xff" else 1
+    return 128 + _big(head, 26, 4) * channels * (_big(head, 14, 2) // 8)
+
+
+def _wve(file: BinaryIO, head: bytes, start: int, end: int) -> int:
+    del file, start, end
+    return 32 + _big(head, 18, 4)
+
+
+def _mpc(file: BinaryIO, head: bytes, start: int, end: int) -> int:
+    del file, start, end
+    return 42 + int.from_bytes(head[30:34], "little") * 2 * (1 + (head[21] & 1))
+
+
+def _big(head: bytes, at: int, num: int) -> int:
+    return int.from_bytes(head[at : at + num], "big")
+
+
+_ANNOUNCED: Final[dict[bytes, Callable[[BinaryIO, bytes, int, int], int | None]]] = {
+    b"NIST_1A\n": _nist,
+    b"Creative Voice File\x1a": _voc,
+    b"\0\0\0\0\1\0\0\0\1\0\0\0\0\0\0\0\x0b\0\0\0samplerate": _mat4,
+    b"\0\0\x03\xe8\0\0\0\1\0\0\0\1\0\0\0\0\0\0\0\x0bsamplerate": _mat4,
+    b"MATLAB 5.0 MAT-file": _mat5,
+    b"2BIT": _avr,
+    b"ALawSoundFile**": _wve,
+    b"\1\4": _mpc,
+}

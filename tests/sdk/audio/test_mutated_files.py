@@ -1,0 +1,17 @@
+"""Audio files with bytes changed, cut and added, in a process of their own: see tests/fuzz."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+SCRIPT = Path(__file__).parents[2] / "fuzz" / "fuzz_audio.py"
+
+
+def test_no_mutated_file_crashes_the_process_or_raises_an_undeclared_error() -> None:
+    done = subprocess.run(
+        [sys.executable, str(SCRIPT), "--mutations", "1000"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.stdout.splitlines()[-1:] == ["1000 inputs, 0 findings"], done.stderr
