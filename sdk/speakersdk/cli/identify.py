@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import asdict
+from collections import Counter
+from dataclasses import asdict, replace
+from pathlib import Path
 
 from speakersdk.cli import arguments as shared
 from speakersdk.cli.output import decision_cells, print_json, print_table
 from speakersdk.cli.parser import Subparsers
 from speakersdk.cli.voiceprints import REFERENCE_HELP, enrolled, resolve_voiceprint
+from speakersdk.voiceprint.voiceprint import SUFFIX, Voiceprint
 
 
 def add_command(commands: Subparsers) -> None:
@@ -44,9 +47,10 @@ def run(arguments: argparse.Namespace) -> int:
     store = shared.open_store(arguments)
     everybody = [] if arguments.references else enrolled(store)
     verifier = shared.open_verifier(arguments)
-    voiceprints = everybody or [
-        resolve_voiceprint(reference, store, verifier) for reference in arguments.references
-    ]
+    voiceprints = everybody or _told_apart(
+        arguments.references,
+        [resolve_voiceprint(reference, store, verifier) for reference in arguments.references],
+    )
     identification = verifier.identify(voiceprints, arguments.probe)
     if arguments.json:
         print_json(
@@ -69,3 +73,17 @@ def run(arguments: argparse.Namespace) -> int:
                 [(name, *decision_cells(decision)) for name, decision in identification.ranking],
             )
     return 0 if identification.speaker is not None else 1
+
+
+def _told_apart(references: list[str], voiceprints: list[Voiceprint]) -> list[Voiceprint]:
+    """Recordings of one file name in different folders, such as a phone's, are called by both."""
+    counts = Counter(voiceprint.name for voiceprint in voiceprints)
+    told = []
+    for reference, voiceprint in zip(references, voiceprints, strict=True):
+        folder = Path(reference).absolute().parent.name
+        is_recording = Path(reference).suffix != SUFFIX and Path(reference).is_file()
+        if counts[voiceprint.name] == 1 or not is_recording or not folder:
+            told.append(voiceprint)
+        else:
+            told.append(replace(voiceprint, name=f"{voiceprint.name} in {folder}"))
+    return told

@@ -36,7 +36,7 @@ def test_a_wrong_decision_is_status_1(
 ) -> None:
     assert verifier.manifest.calibration is not None
     calibration = asdict(verifier.manifest.calibration)
-    accepts_all = edit_model(calibration={**calibration, "offset": 1e6})
+    accepts_all = edit_model(calibration={**calibration, "offset": 999.0})
     assert main(["demo", "--model", str(accepts_all), "--json"]) == 1
     document = json.loads(capsys.readouterr().out)
     assert document["num_right"] == 4

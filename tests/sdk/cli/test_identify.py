@@ -89,3 +89,21 @@ def test_a_file_that_cannot_be_read_is_named_and_hides_nobody(
     assert all(line.startswith("speakersdk: warning: skipped ") for line in warnings)
     assert "a\\x1b[31m.voiceprint: expected a name of" in warnings[0]
     assert "slt (1).voiceprint: expected a name of" in warnings[1]
+
+
+def test_two_recordings_of_one_file_name_are_told_apart(
+    store: VoiceprintStore,
+    voices: dict[str, Any],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    references = []
+    for voice in ("rms", "slt"):
+        path = tmp_path / f"{voice}s phone" / "New Recording (1).flac"
+        path.parent.mkdir()
+        path.write_bytes(voices[voice].enroll[0].read_bytes())
+        references.append(str(path))
+    assert main(["identify", str(voices["slt"].probe), *references, "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["speaker"] == "New Recording (1) in slts phone"
+    assert len(document["ranking"]) == 2
