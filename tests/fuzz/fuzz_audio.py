@@ -113,9 +113,9 @@ def run_in_processes(first: int, last: int) -> int:
             process.kill()
             out, err = process.communicate()
             what = "hangs"
-        if process.returncode == 0:
-            break
         number = int(out.split()[-1])
+        if process.returncode == 0 and number == last - 1:
+            break
         print(f"input {number}: {what}\n{err[-2000:]}", file=sys.stderr)
         num_findings += 1
         first = number + 1

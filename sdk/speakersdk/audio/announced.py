@@ -23,7 +23,7 @@ _MAT_MATRIX: Final = 14
 def check_announced(file: BinaryIO, start: int, end: int) -> None:
     """Raise DamagedError where the header announces more than the file holds."""
     file.seek(start)
-    head = file.read(1024)
+    head = file.read(1024).ljust(1024, b"\0")
     for magic, announced in _ANNOUNCED.items():
         if head.startswith(magic) and (size := announced(file, head, start, end)) is not None:
             missing = start + size - end

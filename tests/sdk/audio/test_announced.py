@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from speakersdk.audio.waveform import read_audio
-from speakersdk.errors import UnreadableAudioError
+from speakersdk.errors import AudioError, UnreadableAudioError
 
 FORMATS = [
     ("NIST", "PCM_16"), ("NIST", "PCM_24"), ("NIST", "ULAW"), ("VOC", "PCM_16"), ("VOC", "PCM_U8"),
@@ -50,3 +50,13 @@ def test_a_header_that_announces_too_little_loses_nothing(encode: Callable[..., 
     for count in (b"0    ", b"100  "):
         lying = data.replace(b"sample_count -i 32000", b"sample_count -i " + count)
         assert len(read_audio(io.BytesIO(lying))) == 32000
+
+
+@pytest.mark.parametrize(("container", "encoding"), FORMATS)
+def test_a_header_that_is_cut_is_refused(
+    container: str, encoding: str, encode: Callable[..., bytes]
+) -> None:
+    data = encode(container, encoding, rate_hz=8000)
+    for num in range(1, 60):
+        with pytest.raises(AudioError):
+            read_audio(io.BytesIO(data[:num]))
