@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import re
+import unicodedata
 from collections import Counter
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Final
 
 from speakersdk.cli import arguments as shared
 from speakersdk.cli.output import decision_cells, print_json, print_table
 from speakersdk.cli.parser import Subparsers
 from speakersdk.cli.voiceprints import REFERENCE_HELP, enrolled, resolve_voiceprint
 from speakersdk.voiceprint.voiceprint import SUFFIX, Voiceprint
+
+_CALLED_BY: Final = 40  # characters of folder and file; a name may have 200 bytes
 
 
 def add_command(commands: Subparsers) -> None:
@@ -76,14 +81,24 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _told_apart(references: list[str], voiceprints: list[Voiceprint]) -> list[Voiceprint]:
-    """Recordings of one file name in different folders, such as a phone's, are called by both."""
+    """Recordings whose names are alike are called by folder and file, and by number if need be.
+
+    Phones call every recording "New Recording (1)".
+    """
     counts = Counter(voiceprint.name for voiceprint in voiceprints)
-    told = []
-    for reference, voiceprint in zip(references, voiceprints, strict=True):
-        folder = Path(reference).absolute().parent.name
-        is_recording = Path(reference).suffix != SUFFIX and Path(reference).is_file()
-        if counts[voiceprint.name] == 1 or not is_recording or not folder:
-            told.append(voiceprint)
+    told: list[Voiceprint] = []
+    for number, (reference, voiceprint) in enumerate(
+        zip(references, voiceprints, strict=True), start=1
+    ):
+        path = Path(reference).absolute()
+        if counts[voiceprint.name] > 1 and path.suffix != SUFFIX and path.is_file():
+            # Letters, digits, spaces and hyphens can stand in any name.
+            called = unicodedata.normalize("NFC", f"{path.parent.name} {path.stem}")
+            words = re.sub(r"[^\w-]+", " ", called).strip(" _-")[:_CALLED_BY].split()
+            name = " ".join(words) or "reference"
+            if name in {one.name for one in told}:
+                name = f"{name} {number}"
+            told.append(replace(voiceprint, name=name))
         else:
-            told.append(replace(voiceprint, name=f"{voiceprint.name} in {folder}"))
+            told.append(voiceprint)
     return told

@@ -105,5 +105,20 @@ def test_two_recordings_of_one_file_name_are_told_apart(
         references.append(str(path))
     assert main(["identify", str(voices["slt"].probe), *references, "--json"]) == 0
     document = json.loads(capsys.readouterr().out)
-    assert document["speaker"] == "New Recording (1) in slts phone"
+    assert document["speaker"] == "slts phone New Recording 1"
     assert len(document["ranking"]) == 2
+
+
+def test_recordings_in_one_folder_whose_names_cannot_be_used_are_told_apart(
+    store: VoiceprintStore,
+    voices: dict[str, Any],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    references = []
+    for voice, name in (("rms", "(1).flac"), ("slt", "[1].flac")):
+        path = tmp_path / name
+        path.write_bytes(voices[voice].enroll[0].read_bytes())
+        references.append(str(path))
+    assert main(["identify", str(voices["slt"].probe), *references, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["speaker"].endswith(" 1 2")
