@@ -9,11 +9,13 @@ from pathlib import Path
 
 from speakersdk.audio.waveform import read_audio
 from speakersdk.cli import arguments as shared
-from speakersdk.cli.output import print_json, print_table
+from speakersdk.cli.output import print_failures, print_json, print_table
 from speakersdk.cli.parser import Subparsers
 from speakersdk.decision.rule import DEFAULT_FAR
+from speakersdk.encoder.interface import Encoding
 from speakersdk.encoder.load import load_encoder
 from speakersdk.errors import CalibrationError
+from speakersdk.evaluation.segments import Failure
 from speakersdk.models import default_model_path
 from speakersdk.recalibration.refit import OwnTrials, Refit, profile, recalibrate
 from speakersdk.voiceprint.names import check_name
@@ -27,7 +29,8 @@ def add_command(commands: Subparsers) -> None:
         description="Refit the model's calibration on FOLDER, which has one sub-folder of "
         "recordings for each speaker, and store it under a name for --calibration.",
         subject="what to fit to",
-        status="0 fitted, and stored if it has a name; 1 the model's own calibration fits better",
+        status="0 fitted, and stored if it has a name; 1 the model's own calibration fits better. "
+        "A recording that cannot be read is named on stderr and left out",
         examples=(
             "speakersdk calibrate recordings --name headset",
             "speakersdk verify ann probe.wav --calibration headset",
@@ -58,10 +61,16 @@ def run(arguments: argparse.Namespace) -> int:
     """Fit, report and store."""
     name = None if arguments.name is None else check_name(arguments.name)
     encoder = load_encoder(arguments.model or default_model_path())
-    encodings = {
-        speaker: [encoder.encode(read_audio(path)) for path in paths]
-        for speaker, paths in recordings_by_speaker(arguments.folder).items()
-    }
+    encodings: dict[str, list[Encoding]] = {}
+    failures: list[Failure] = []
+    for speaker, paths in recordings_by_speaker(arguments.folder).items():
+        encodings[speaker] = []
+        for recording in paths:
+            try:
+                encodings[speaker].append(encoder.encode(read_audio(recording)))
+            except Exception as error:  # whatever it is, it is about this recording
+                failures.append(Failure.of(str(recording), error))
+    print_failures(failures)
     try:
         trials, refit = recalibrate(encodings, encoder.manifest, far=arguments.far)
     except CalibrationError as error:
@@ -78,6 +87,7 @@ def run(arguments: argparse.Namespace) -> int:
                 "num_speakers": len(trials.speakers),
                 "num_recordings": trials.num_recordings,
                 "is_better": refit.is_better,
+                "failed": [asdict(failure) for failure in failures],
                 "path": None if path is None else str(path),
             }
         )

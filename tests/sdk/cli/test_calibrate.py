@@ -94,3 +94,17 @@ def test_an_unknown_calibration_is_named(
     probe = str(voices["slt"].probe)
     assert main(["verify", probe, probe, "--calibration", "none"]) == 2
     assert "make one: speakersdk calibrate" in capsys.readouterr().err
+
+
+def test_a_recording_that_cannot_be_read_is_named_and_left_out(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "slt" / "notes.txt").write_text("no recording")
+    (folder / "rms" / "cut.wav").write_bytes((folder / "rms" / "0.wav").read_bytes()[:40])
+    assert main(["calibrate", str(folder), "--json"]) == 0
+    captured = capsys.readouterr()
+    document = json.loads(captured.out)
+    assert document["num_recordings"] == 12
+    names = [Path(failure["name"]).name for failure in document["failed"]]
+    assert names == ["cut.wav", "notes.txt"]
+    assert captured.err.count("\n") == 2
