@@ -12,6 +12,7 @@ VENV := $(or $(VIRTUAL_ENV),.venv)
 RUNTIME := $(VENV)/speakersdk-runtime.stamp
 DEVELOPMENT := $(VENV)/speakersdk-development.stamp
 LINTERS := $(VENV)/speakersdk-linters.stamp
+DOCUMENTATION := $(VENV)/speakersdk-documentation.stamp
 CXX_SOURCES := $(wildcard csrc/*.h csrc/*.cc csrc/*/*.h csrc/*/*.cc csrc/*/*.inc)
 # What an editable install does not pick up by itself.
 INSTALL_INPUTS := pyproject.toml constraints.txt CMakeLists.txt $(CXX_SOURCES)
@@ -78,6 +79,13 @@ wheel: $(DEVELOPMENT)  ## build dist/*.tar.gz and, from it, dist/*.whl
 benchmarks: $(DEVELOPMENT)  ## run every benchmark and write benchmarks/results
 	for benchmark in $$(python -m benchmarks); do python -m "$$benchmark" $(BENCHMARK_ARGS); done
 
+.PHONY: docs
+docs: $(DOCUMENTATION)  ## build the documentation as a site into build/site
+	NO_MKDOCS_2_WARNING=1 mkdocs build --strict --quiet
+	@! grep -rE '<(script|link|img)[^>]*(src|href)="?https?:' build/site --include='*.html' \
+	  || { echo 'expected a site that loads nothing from elsewhere, got the lines above' >&2; exit 1; }
+	@echo "open build/site/index.html"
+
 .PHONY: format
 format: $(LINTERS)  ## format Python and C++ in place
 	ruff check --fix
@@ -105,6 +113,13 @@ $(DEVELOPMENT): $(INSTALL_INPUTS) | $(VENV)/bin/python
 $(LINTERS): $(DEVELOPMENT)
 	@echo "Installing the linters into $(VENV) ..."
 	@$(INSTALL) --group lint
+	@touch $@
+
+# The site reads the sources without importing them: it needs neither the runtime nor a compiler.
+$(DOCUMENTATION): pyproject.toml constraints.txt | $(VENV)/bin/python
+	@echo "Installing what builds the documentation into $(VENV) ..."
+	@$(INSTALL) 'pip>=25.1'
+	@$(INSTALL) --group docs
 	@touch $@
 
 $(VENV)/bin/python:

@@ -1,0 +1,75 @@
+"""Hooks of MkDocs: files of the repository that the documents link to become part of the site.
+
+A page may link to `../README.md` or `../examples/verify_recordings.py`, which lie outside the
+folder that MkDocs reads. Such files are added under `repository/`, and the links are rewritten. A
+link to a folder becomes plain text. A link to a missing file stays, and `--strict` reports it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path, PurePosixPath
+
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
+
+REPOSITORY = Path(__file__).parents[1]
+LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)#\s]+)(#[^)\s]*)?\)")
+FENCE = re.compile(r"(^```.*?^```)", flags=re.DOTALL | re.MULTILINE)
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Add what is linked to, and what the added pages link to."""
+    waiting = [repository_path(file.src_uri) for file in files.documentation_pages()]
+    seen = set(waiting)
+    while waiting:
+        page = waiting.pop()
+        for link in LINK.finditer((REPOSITORY / page).read_text(encoding="utf-8")):
+            target = resolve(page, link[3])
+            if target is None or target in seen or not (REPOSITORY / target).is_file():
+                continue
+            seen.add(target)
+            if target.parts[0] != "docs":
+                path = REPOSITORY / target
+                files.append(File.generated(config, site_path(target), abs_src_path=str(path)))
+                if path.suffix == ".md":
+                    waiting.append(target)
+    return files
+
+
+def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """Rewrite the links that lead out of the folder, or into it from outside."""
+    here = repository_path(page.file.src_uri)
+
+    def rewritten(link: re.Match[str]) -> str:
+        target = resolve(here, link[3])
+        if target is None:
+            return link[0]
+        if (REPOSITORY / target).is_dir():
+            return link[2]
+        path = os.path.relpath(site_path(target), PurePosixPath(page.file.src_uri).parent)
+        return f"{link[1]}[{link[2]}]({path}{link[4] or ''})"
+
+    parts = FENCE.split(markdown)
+    return "".join(part if FENCE.match(part) else LINK.sub(rewritten, part) for part in parts)
+
+
+def resolve(page: PurePosixPath, link: str) -> PurePosixPath | None:
+    """Where a link of a page leads, from the root of the repository; None for other sites."""
+    if "://" in link or link.startswith(("/", "mailto:")):
+        return None
+    return PurePosixPath(os.path.normpath(page.parent / link))
+
+
+def repository_path(src_uri: str) -> PurePosixPath:
+    """Path in the repository of a file of the site."""
+    path = PurePosixPath(src_uri)
+    return path.relative_to("repository") if path.parts[0] == "repository" else "docs" / path
+
+
+def site_path(path: PurePosixPath) -> str:
+    """Path on the site of a file of the repository."""
+    inside = path.parts[0] == "docs"
+    return str(path.relative_to("docs") if inside else "repository" / path)
