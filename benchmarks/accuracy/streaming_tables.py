@@ -5,16 +5,14 @@ python -m benchmarks.accuracy.streaming_tables
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from benchmarks.harness import tables
-from benchmarks.harness.measure import REPOSITORY
+from benchmarks.harness.measure import REPOSITORY, RESULTS
 
 PAGE = REPOSITORY / "docs" / "streaming.md"
-RESULTS = REPOSITORY / "benchmarks" / "results"
 Report = dict[str, Any]
 
 
@@ -33,8 +31,7 @@ def table(name: str, results: Path) -> list[str]:
     """Lines of one table, and the conditions it was measured under."""
     benchmark, rows = TABLES[name]
     stem = benchmark.rpartition(".")[2].replace("_", "-")
-    path = sorted(results.glob(f"????-??-??-{stem}.json"))[-1]
-    report: Report = json.loads(path.read_text(encoding="utf-8"))
+    report = tables.latest(stem, results)
     at = report["conditions"]
     measured = (
         f"`benchmarks.{benchmark}`, {at['date_utc'][:10]}, {at['cpu']}, {at['threads']} thread, "

@@ -5,8 +5,11 @@ A table stands between `<!-- table: NAME -->` and `<!-- end -->`; what is betwee
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
 
 _TABLE = re.compile(r"(<!-- table: (.+?) -->\n).*?(<!-- end -->)", flags=re.DOTALL)
 
@@ -24,3 +27,20 @@ def filled(page: str, table: Callable[[str], Sequence[str] | None]) -> str:
         return found[0] if lines is None else found[1] + "\n".join([*lines, found[3]])
 
     return _TABLE.sub(made, page)
+
+
+def latest(name: str, results: Path) -> dict[str, Any]:
+    """The newest kept report of a benchmark.
+
+    Args:
+        name: stem of its results, without the date.
+        results: folder that holds `YYYY-MM-DD-<name>.json`.
+
+    Raises:
+        FileNotFoundError: no result of this name was kept.
+    """
+    paths = sorted(results.glob(f"????-??-??-{name}.json"))
+    if not paths:
+        raise FileNotFoundError(f"expected a result of {name!r} in {results.name}; run it first")
+    report: dict[str, Any] = json.loads(paths[-1].read_text(encoding="utf-8"))
+    return report

@@ -1,0 +1,265 @@
+"""The figures of README.md, docs/accuracy.md and docs/performance.md, from the newest results.
+
+    python -m benchmarks.harness.figure_tables
+
+A table stands between `<!-- table: NAME -->` and `<!-- end -->`. The output of the README's example
+is written in the same way, by running the example on the demonstration clips.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from benchmarks.harness import tables
+from benchmarks.harness.measure import REPOSITORY, RESULTS
+
+README = REPOSITORY / "README.md"
+PAGES = (README, REPOSITORY / "docs" / "accuracy.md", REPOSITORY / "docs" / "performance.md")
+CLIPS = REPOSITORY / "sdk" / "speakersdk" / "demo_clips"
+# File of the README's example -> the clip that plays its part.
+EXAMPLE_FILES = {
+    "ann-1.wav": "slt-enroll-1", "ann-2.flac": "slt-enroll-2", "somebody.wav": "slt-probe",
+    "stranger.wav": "rms-probe",
+}  # fmt: skip
+# Trial lists of the accuracy benchmark, with their titles.
+LISTS = {
+    "speechocean762-dev-3.0s": "speechocean762, 3.0 s",
+    "speechocean762-dev-3.0s, adults": "adults of it alone, 3.0 s",
+    "speechocean762-dev-3.0s, children": "children of it alone, 3.0 s",
+    "speechocean762-dev-1.5s": "speechocean762, 1.5 s",
+    "speechocean762-dev-1.5s, adults": "adults of it alone, 1.5 s",
+    "speechocean762-dev-1.5s, children": "children of it alone, 1.5 s",
+    "speech-commands-dev-1.5s": "speech-commands, 1.5 s",
+}
+# The results that the comparison on unseen corpora is made of, and the systems taken from them.
+UNSEEN = {
+    "unseen-corpora-half-second": {"half-second": "speakersdk's recipe"},
+    "unseen-corpora": {"resemblyzer-0.1.4": "Resemblyzer 0.1.4"},
+}
+Lines = list[str]
+
+
+def main() -> int:
+    """Rewrite the documents."""
+    for page in PAGES:
+        page.write_text(filled(page.read_text(encoding="utf-8")), encoding="utf-8")
+    readme = README.read_text(encoding="utf-8")
+    shown = ["```text", *run_example(readme), "```"]
+    readme = tables.filled(readme, lambda name: shown if name == "example output" else None)
+    README.write_text(readme, encoding="utf-8")
+    return 0
+
+
+def filled(text: str, results: Path = RESULTS) -> str:
+    """The document with its tables as the newest results have them."""
+
+    def table(name: str) -> Lines | None:
+        made = TABLES.get(name)
+        return None if made is None else made(lambda result: tables.latest(result, results))
+
+    return tables.filled(text, table)
+
+
+Latest = Callable[[str], dict[str, Any]]
+
+
+def figures(latest: Latest) -> Lines:
+    """The README's five figures."""
+    accuracy, live = latest("accuracy")["facts"], latest("streaming")["facts"]
+    decided = latest("streaming-decisions")["facts"]["odd speakers, 0.01 asked"]
+    low, high = decided["far_interval"]
+    startup = latest("startup")
+    rows = [
+        ("equal error rate, 3 s of speech", _eer(accuracy["speechocean762-dev-3.0s"])),
+        ("equal error rate, 1.5 s of speech", _eer(accuracy["speechocean762-dev-1.5s"])),
+        (
+            "strangers accepted live where 1 % was asked for",
+            f"{100 * decided['far']:.1f} % ({100 * low:.1f}-{100 * high:.1f} %), a correct accept "
+            f"after {decided['accept_s_median']:.2f} s of speech (median)",
+        ),
+        (
+            "a live decision every 100 ms",
+            f"{100 * live['stateful pipeline: CPU s per s of audio']:.1f} % of a CPU core, "
+            f"{live['stateful pipeline: ms per hop, p99']:.1f} ms at the 99th percentile",
+        ),
+        (
+            "size and start",
+            f"{startup['facts']['model bytes'] / 1e6:.1f} MB model; `speakersdk verify` takes "
+            f"{_median_s(startup, 'speakersdk verify, two recordings'):.2f} s as a whole process",
+        ),
+    ]
+    return ["| | |", "| --- | --- |", *(f"| {title} | {value} |" for title, value in rows)]
+
+
+def accuracy(latest: Latest) -> Lines:
+    """Equal error rates on the development trials."""
+    facts = latest("accuracy")["facts"]
+    lines = [
+        "| trials | EER | 95 % interval | EER by cosine | without shared audio | "
+        "trials (same / other) | speakers |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for name, title in LISTS.items():
+        row = facts[name]
+        low, high = row["eer_interval_percent"]
+        lines.append(
+            f"| {title} | {row['eer_percent']:.2f} % | {low:.2f}-{high:.2f} % | "
+            f"{_percent(row.get('eer_cosine_percent'))} | "
+            f"{_percent(row.get('eer_without_shared_audio_percent'))} | "
+            f"{row['target_trials']} / {row['nontarget_trials']} | {row['speakers']} |"
+        )
+    return [*lines, "", f"Model {facts['model']}; {_conditions(latest('accuracy'), 'models')}"]
+
+
+def unseen(latest: Latest) -> Lines:
+    """Our recipe next to Resemblyzer on corpora that neither was trained on."""
+    facts, titles = {}, {}
+    for result, systems in UNSEEN.items():
+        facts.update(latest(result)["facts"])
+        titles.update(systems)
+    first = next(iter(titles))
+    lists = [
+        name.removeprefix(f"{first}: ")
+        for name, row in facts.items()
+        if name.startswith(f"{first}: ") and isinstance(row, dict) and not row["trained_on"]
+    ]
+    lines = [
+        "| trials, condition | " + " | ".join(titles.values()) + " |",
+        "| --- " * (len(titles) + 1) + "|",
+    ]
+    for name in lists:
+        cells = []
+        for system in titles:
+            row = facts[f"{system}: {name}"]
+            low, high = row["eer_j_interval_percent"]
+            cells.append(f"{row['eer_j_percent']:.1f} % ({low:.1f}-{high:.1f})")
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    for score, title in (("j", "geometric mean"), ("cosine", "geometric mean, by cosine")):
+        means = [facts[f"{system}: geometric mean over unseen, {score}"] for system in titles]
+        lines.append(f"| {title} | " + " | ".join(f"{mean:.1f} %" for mean in means) + " |")
+    return lines
+
+
+def single(latest: Latest) -> Lines:
+    """What one recording and one process cost."""
+    encoder, startup = latest("encoder"), latest("startup")
+    rows = [
+        (
+            f"encode {length} of audio, front end included",
+            f"{1e3 * _median_s(encoder, f'whole, {length}'):.1f} ms, real-time factor "
+            f"{encoder['facts'][f'real-time factor, {length}']:.4f}",
+        )
+        for length in ("1 s", "3 s", "10 s")
+    ] + [
+        (
+            "`speakersdk verify a b`, whole process",
+            f"{_median_s(startup, 'speakersdk verify, two recordings'):.2f} s",
+        ),
+        (
+            "`import speakersdk`",
+            f"{_median_s(startup, 'import speakersdk'):.2f} s, of which numpy "
+            f"{_median_s(startup, 'import numpy'):.2f} s",
+        ),
+    ]
+    return [
+        "| | |", "| --- | --- |", *(f"| {title} | {value} |" for title, value in rows),
+        "", _conditions(encoder, "speed.startup"),
+    ]  # fmt: skip
+
+
+def peers(latest: Latest) -> Lines:
+    """The cost of published encoders, as multiples of ours."""
+    report = latest("rtf")
+    lines = ["| encoder | times our CPU time for 3 s |", "| --- | --- |"]
+    for name, value in report["facts"].items():
+        peer, _, what = name.partition(": ")
+        if what == "times our encoder, median (fastest)":
+            lines.append(f"| {peer} | {float(value.split()[0]):.2g} |")
+    return [*lines, "", _conditions(report, "speed.rtf")]
+
+
+def scorer(latest: Latest) -> Lines:
+    """Searching the ten best of many voiceprints."""
+    report = latest("scorer")
+    facts = report["facts"]
+    lines = [
+        "| voiceprints (D = 128) | storage | ms for the ten best | times the speed of faiss | "
+        "share of the memory bandwidth |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for count in (100, 10_000, 100_000, 1_000_000):
+        for storage in ("float32", "float16", "int8"):
+            at = f"D 128, N {count}"
+            seconds = _median_s(report, f"{at}: ours, {storage}, top 10")
+            lines.append(
+                f"| {count:,} | {storage} | {1e3 * seconds:.2g} | "
+                f"{facts[f'{at}: {storage}, times faiss']:.1f} | "
+                f"{facts[f'{at}: {storage}, share of the read bandwidth']:.0%} |"
+            )
+    return [*lines, "", _conditions(report, "speed.scorer")]
+
+
+# Name in a document -> how its lines are made.
+TABLES: dict[str, Callable[[Latest], Lines]] = {
+    "figures": figures,
+    "accuracy": accuracy,
+    "unseen corpora": unseen,
+    "single recordings": single,
+    "peers": peers,
+    "scorer": scorer,
+}
+
+
+def run_example(readme: str) -> Lines:
+    """Run the README's first Python block in a folder with the files that it names."""
+    found = re.search(r"```python\n(.*?)```", readme, flags=re.DOTALL)
+    if found is None:
+        raise ValueError("expected a Python block in README.md")
+    printed = io.StringIO()
+    before = Path.cwd()
+    with tempfile.TemporaryDirectory() as folder:
+        for file, clip in EXAMPLE_FILES.items():
+            shutil.copy(CLIPS / f"{clip}.flac", Path(folder) / file)
+        os.chdir(folder)
+        try:
+            with contextlib.redirect_stdout(printed):
+                exec(compile(found[1], "README.md", "exec"), {})
+        finally:
+            os.chdir(before)
+    return printed.getvalue().splitlines()
+
+
+def _eer(row: dict[str, Any]) -> str:
+    low, high = row["eer_interval_percent"]
+    return f"{row['eer_percent']:.2f} % ({low:.2f}-{high:.2f} %)"
+
+
+def _percent(value: float | None) -> str:
+    return "" if value is None else f"{value:.2f} %"
+
+
+def _median_s(report: dict[str, Any], name: str) -> float:
+    (timing,) = (timing for timing in report["timings"] if timing["name"] == name)
+    median: float = timing["median_s"]
+    return median
+
+
+def _conditions(report: dict[str, Any], benchmark: str) -> str:
+    at = report["conditions"]
+    module = benchmark if "." in benchmark else f"accuracy.{benchmark}"
+    return (
+        f"`python -m benchmarks.{module}`, {at['date_utc'][:10]}, {at['cpu']}, "
+        f"{at['threads']} thread."
+    )
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
