@@ -117,7 +117,10 @@ def test_no_command_leaves_a_file_but_the_voiceprint(
 ) -> None:
     done = run(COMMANDS, tmp_path, *recordings)
     assert (done.returncode, done.stdout) == (0, f"{[0] * 7}\n"), done.stderr
-    assert files(tmp_path) == ["slt.voiceprint"]
+    # The lock is documented in docs/formats/voiceprint.md; it tells nothing but that it exists.
+    assert files(tmp_path) == [".lock", "slt.voiceprint"]
+    (lock,) = tmp_path.rglob(".lock")
+    assert lock.stat().st_size == 0
 
 
 def test_control_commands_with_telemetry_on_leave_files(
