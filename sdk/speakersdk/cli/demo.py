@@ -1,6 +1,6 @@
-"""``speakersdk demo``: accept and reject the voices of the bundled clips.
+"""``speakersdk demo``: verify the voices of the bundled clips against each other.
 
-The clips are synthetic: they show that the program works and say nothing of its error rates.
+The clips are synthetic. They show that the program works, not how often it is wrong.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from speakersdk.audio.waveform import SAMPLE_RATE_HZ, read_audio
 from speakersdk.cli import arguments as shared
 from speakersdk.cli.output import decision_cells, print_json, print_table
-from speakersdk.cli.parser import Subparsers
+from speakersdk.cli.parser import CommandParser
 from speakersdk.decision.outcome import Decision
 from speakersdk.demo_clips import FOLDER
 from speakersdk.verifier import Verifier
@@ -20,7 +20,7 @@ from speakersdk.verifier import Verifier
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
-    """One probe held against one enrolled voice."""
+    """One probe compared with one enrolled voice."""
 
     probe: str
     enrolled: str
@@ -28,28 +28,17 @@ class Trial:
 
     @property
     def is_right(self) -> bool:
-        """Whether the voice itself was accepted, or another one rejected."""
+        """Whether the same voice was accepted, or a different voice rejected."""
         return self.decision.verdict == ("accept" if self.probe == self.enrolled else "reject")
 
 
-def add_command(commands: Subparsers) -> None:
-    """Add this command's parser."""
-    parser = commands.add_parser(
-        "demo",
-        help="enroll the bundled synthetic voices and tell them apart",
-        description="Enroll the bundled synthetic voices with two sentences each and verify a "
-        "third one of each against all of them.",
-        status="0 every decision was right; 1 one was wrong",
-        examples=("speakersdk demo", "speakersdk demo --far 0.001 --json"),
-    )
-    shared.add_far(parser)
-    shared.add_model(parser)
-    shared.add_json(parser)
-    parser.set_defaults(run=run)
+def add_arguments(parser: CommandParser) -> None:
+    """Add this command's arguments."""
+    shared.add_options(parser, "far", "model", "json")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run all trials and show them."""
+    """Run all trials and print the decisions."""
     started_s = time.perf_counter()
     verifier = shared.open_verifier(arguments)
     opened_s = time.perf_counter()
@@ -89,7 +78,10 @@ def run(arguments: argparse.Namespace) -> int:
                 for trial in trials
             ],
         )
-        print(f"{num_right} of {len(trials)} decisions right (synthetic voices, no error rate)")
+        print(
+            f"{num_right} of {len(trials)} decisions correct "
+            "(synthetic voices: this is not an error rate)"
+        )
         print(
             f"model loaded in {opened_s - started_s:.2f} s; {audio_s:.1f} s of audio took "
             f"{processing_s:.2f} s, real-time factor {processing_s / audio_s:.4f}"
@@ -98,7 +90,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _run_trials(verifier: Verifier) -> tuple[list[Trial], float]:
-    """Every probe against every voice, and the seconds of audio that were processed."""
+    """Every probe against every voice, and the seconds of audio processed."""
     audio_s = 0.0
     voiceprints = []
     voices = sorted(path.name.removesuffix("-probe.flac") for path in FOLDER.glob("*-probe.flac"))
@@ -110,7 +102,7 @@ def _run_trials(verifier: Verifier) -> tuple[list[Trial], float]:
     for voice in voices:
         probe = read_audio(FOLDER / f"{voice}-probe.flac")
         audio_s += len(probe) / SAMPLE_RATE_HZ
-        # One pass over the probe gives the decision for every voice, as verify would one by one.
+        # One pass over the probe gives the same decisions as one verify per voice.
         identification = verifier.identify(voiceprints, probe, sample_rate_hz=SAMPLE_RATE_HZ)
         decisions = dict(identification.ranking)
         trials += [

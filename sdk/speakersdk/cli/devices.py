@@ -1,4 +1,4 @@
-"""``speakersdk devices``: the input devices that listen can record from."""
+"""``speakersdk devices``: the input devices that `listen` can record from."""
 
 from __future__ import annotations
 
@@ -7,27 +7,19 @@ from dataclasses import asdict
 
 from speakersdk.cli import arguments as shared
 from speakersdk.cli.output import print_json, print_table
-from speakersdk.cli.parser import Subparsers
+from speakersdk.cli.parser import CommandParser
 
 
-def add_command(commands: Subparsers) -> None:
-    """Add this command's parser."""
-    parser = commands.add_parser(
-        "devices",
-        help="list the input devices",
-        description="List the input devices; listen --device takes an index or part of a name.",
-        status="0 done",
-        examples=("speakersdk devices", "speakersdk devices --json"),
-    )
-    shared.add_json(parser)
-    parser.set_defaults(run=run)
+def add_arguments(parser: CommandParser) -> None:
+    """Add this command's arguments."""
+    shared.add_options(parser, "json")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """List them."""
+    """List the devices."""
     from speakersdk.audio.devices import find_device, list_devices
 
-    find_device()  # no device at all is an error that says what to do
+    find_device()  # raises if there is no device
     devices = list_devices()
     if arguments.json:
         print_json([asdict(device) for device in devices])

@@ -1,52 +1,130 @@
-"""``speakersdk doctor``: what a bug report needs to say of an installation."""
+"""``speakersdk doctor``: what works in this installation, what does not, and what to do."""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from speakersdk.cli import arguments as shared
 from speakersdk.cli.output import print_json
-from speakersdk.cli.parser import Subparsers
+from speakersdk.cli.parser import CommandParser
 
 
-def add_command(commands: Subparsers) -> None:
-    """Add this command's parser."""
-    parser = commands.add_parser(
-        "doctor",
-        help="describe this installation for a bug report",
-        description="Versions, execution providers and the libraries they miss, model, kernel, "
-        "threads, telemetry and sound. Names no person and no machine, writes no file and opens no "
-        "socket.",
-        status="0, whatever is broken",
-        examples=("speakersdk doctor", "speakersdk doctor --audio --json"),
-    )
+class Finding(NamedTuple):
+    """One line of the page: whether a part works, and its state or the remedy."""
+
+    works: bool
+    part: str
+    text: str
+
+
+def add_arguments(parser: CommandParser) -> None:
+    """Add this command's arguments."""
     parser.requests.add_argument(
         "--audio",
         action="store_true",
-        help="let PortAudio list the input devices; it may connect to the local sound server",
+        help="let PortAudio list the input devices; this may connect to the local sound server",
     )
-    shared.add_model(parser)
-    shared.add_json(parser)
-    parser.set_defaults(run=run)
+    parser.output.add_argument("--all", action="store_true", help="print every fact, one per line")
+    shared.add_options(parser, "model", "json")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Describe it."""
+    """Diagnose the installation and print the findings, or all facts."""
     from speakersdk.diagnosis import diagnose
 
     report = diagnose(arguments.model, ask_portaudio=arguments.audio)
     if arguments.json:
         print_json(report)
-        return 0
-    for name, value in _lines(report):
-        print(f"{name}: {value}")
+    elif arguments.all:
+        for name, value in _lines(report):
+            print(f"{name}: {value}")
+    else:
+        _print_page(report)
     return 0
 
 
+def findings(report: dict[str, Any]) -> list[Finding]:
+    """What a report of `speakersdk.diagnosis.diagnose` means for the user."""
+    model, packages = report["model"], report["packages"]
+    found = [Finding(False, part, _error(report[part])) for part in report if _error(report[part])]
+    if not _error(model):
+        decisions = "calibrated" if model["calibrated"] else "not calibrated: scores, no decisions"
+        found.append(
+            Finding(True, "model", f"{model['name']} on {model['device_choice']}, {decisions}")
+        )
+    if not _error(report["kernel"]):
+        found.append(Finding(True, "scoring", f"{report['kernel']['name']} kernel"))
+    if not _error(report["audio"]):
+        found += _sound(report["audio"])
+    if not _error(report["onnxruntime"]):
+        found += _onnxruntime(report)
+    if "conflict" in packages:
+        found.append(Finding(False, "packages", packages["conflict"]))
+    return found
+
+
+def _sound(audio: dict[str, Any]) -> Iterator[Finding]:
+    devices = audio.get("input_devices")
+    if devices is None:
+        yield from _unlisted_sound(audio)
+    elif isinstance(devices, dict):
+        yield Finding(False, "microphone", devices["error"])
+    elif not devices:
+        yield Finding(False, "microphone", "no input device; connect a microphone")
+    else:
+        yield Finding(True, "microphone", f"{len(devices)} input devices")
+
+
+def _unlisted_sound(audio: dict[str, Any]) -> Iterator[Finding]:
+    if audio["portaudio"] is None and audio["needs_portaudio"]:
+        remedy = "the PortAudio library is missing; sudo apt-get install libportaudio2"
+        yield Finding(False, "microphone", remedy)
+    elif audio["alsa_capture_devices"] == 0:
+        yield Finding(False, "microphone", "ALSA has no capture device; connect a microphone")
+    else:
+        yield Finding(True, "sound", "PortAudio is present; --audio lists the input devices")
+
+
+def _onnxruntime(report: dict[str, Any]) -> Iterator[Finding]:
+    if not report["telemetry"]["is_off"]:
+        remedy = "onnxruntime may send usage data; set ORT_DISABLE_TELEMETRY=1"
+        yield Finding(False, "telemetry", remedy)
+    gpus, cuda = report["gpus"], report["onnxruntime"]["cuda"]
+    if _error(gpus) or not gpus:
+        yield Finding(True, "GPU", "no NVIDIA GPU found; models run on the CPU")
+        return
+    names = ", ".join(gpu["name"] for gpu in gpus)
+    if cuda["usable"]:
+        yield Finding(True, "GPU", f"{names}; use it with --device cuda")
+    else:
+        yield Finding(False, "GPU", f"{names} cannot be used: {cuda['reason']}")
+
+
+def _print_page(report: dict[str, Any]) -> None:
+    system = report["system"]
+    print(
+        f"speakersdk {report['speakersdk']}, {system['python']}, {system['system']} "
+        f"{system['machine']}"
+    )
+    found = findings(report)
+    for title, works in (("works", True), ("does not work", False)):
+        listed = [finding for finding in found if finding.works == works]
+        if listed:
+            print(f"\n{title}:")
+        for finding in listed:
+            print(f"  {finding.part:<10}  {finding.text}")
+    print("\nFor a bug report, add the output of `speakersdk doctor --all`.")
+
+
+def _error(part: Any) -> str:
+    """Why a part could not be diagnosed; empty if it could be."""
+    return part["error"] if isinstance(part, dict) and "error" in part else ""
+
+
 def _lines(report: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Dotted names and values, one after the other."""
+    """Dotted names and values, one pair per fact."""
     for name, value in report.items():
         if isinstance(value, dict):
             yield from _lines(value, f"{prefix}{name}.")

@@ -1,4 +1,4 @@
-"""``speakersdk embed``: embeddings of many recordings, into one file."""
+"""``speakersdk embed``: write the embeddings of many recordings to one file."""
 
 from __future__ import annotations
 
@@ -8,53 +8,42 @@ from pathlib import Path
 
 from speakersdk.cli import arguments as shared
 from speakersdk.cli.output import print_failures, print_json, progress
-from speakersdk.cli.parser import Subparsers
+from speakersdk.cli.parser import CommandParser
 from speakersdk.evaluation.bulk import EmbeddingJob, embed_recordings
 from speakersdk.evaluation.segments import read_recordings
 from speakersdk.models import default_model_path
 
 
-def add_command(commands: Subparsers) -> None:
-    """Add this command's parser."""
-    parser = commands.add_parser(
-        "embed",
-        help="embed many recordings into one file",
-        description="Embed the recordings of a list: lines 'path' or 'name path', or segments in a "
-        ".jsonl file. Run it again after an interruption: it goes on where it was.",
-        notes="A line is a path if there is such a file, else a name, a space and a path. A tab "
-        "between name and path leaves no doubt. Lists are UTF-8, or UTF-16 with a byte order mark. "
-        "Embeddings identify people; the file is readable by you alone.",
-        subject="what to embed",
-        status="0 all embedded; 1 some recordings could not be (stderr says why)",
-        examples=(
-            "speakersdk embed list.txt -o embeddings.npz --audio-root recordings",
-            "speakersdk embed list.txt -o embeddings.parquet --workers 4",
-        ),
-    )
+def add_arguments(parser: CommandParser) -> None:
+    """Add this command's arguments."""
     parser.inputs.add_argument("manifest", type=Path, metavar="MANIFEST", help="list of recordings")
     parser.places.add_argument(
         "-o", "--output", type=Path, required=True, metavar="FILE", help=".npz or .parquet"
     )
     parser.places.add_argument(
-        "--audio-root", type=Path, default=Path(), metavar="FOLDER", help="where paths start"
+        "--audio-root",
+        type=Path,
+        default=Path(),
+        metavar="FOLDER",
+        help="folder that paths are relative to",
     )
-    parser.requests.add_argument("--workers", type=int, default=1, metavar="N", help="processes")
+    parser.requests.add_argument(
+        "--workers", type=int, default=1, metavar="N", help="worker processes"
+    )
     parser.requests.add_argument(
         "--batch",
         type=int,
         metavar="N",
-        help="recordings in one call of the model (default: 1 on a CPU, else 32)",
+        help="recordings per model call (default: 1 on a CPU, otherwise 32)",
     )
     parser.requests.add_argument(
         "--device", default="cpu", metavar="DEVICE", help="cpu (default), cuda or cuda:N"
     )
-    shared.add_model(parser)
-    shared.add_json(parser)
-    parser.set_defaults(run=run)
+    shared.add_options(parser, "model", "json")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Embed and report."""
+    """Embed the recordings and report."""
     model = Path(arguments.model) if arguments.model else default_model_path()
     job = EmbeddingJob(
         model=model,

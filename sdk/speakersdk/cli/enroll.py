@@ -1,4 +1,4 @@
-"""``speakersdk enroll``: recordings of one speaker become a voiceprint."""
+"""``speakersdk enroll``: make a voiceprint from recordings of one speaker."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Final
 from speakersdk.audio.levels import AudioProblem
 from speakersdk.cli import arguments as shared
 from speakersdk.cli.output import print_json
-from speakersdk.cli.parser import Subparsers
+from speakersdk.cli.parser import CommandParser
 from speakersdk.cli.voiceprints import check_file, summary
 from speakersdk.enrollment.live import NEEDED_S
 from speakersdk.errors import DuplicateSpeakerError
@@ -23,26 +23,18 @@ from speakersdk.voiceprint.voiceprint import Voiceprint
 _ALL: Final = "all"
 
 
-def add_command(commands: Subparsers) -> None:
-    """Add this command's parser."""
-    parser = commands.add_parser(
-        "enroll",
-        help="make a voiceprint from recordings",
-        description="Make a speaker's voiceprint from recordings and store it under NAME. "
-        "Recordings that are no good are refused; `speakersdk quality` shows their figures.",
-        subject="what to enroll",
-        status="0 enrolled",
-        examples=(
-            "speakersdk enroll ann ann-1.wav ann-2.wav",
-            "speakersdk enroll ann ann-3.wav --append --json",
-        ),
-    )
+def add_arguments(parser: CommandParser) -> None:
+    """Add this command's arguments."""
     parser.inputs.add_argument("name", metavar="NAME", help="the speaker's name")
     parser.inputs.add_argument(
-        "recordings", nargs="+", metavar="RECORDING", help="audio file of NAME"
+        "recordings", nargs="+", metavar="RECORDING", help="audio file of the speaker"
     )
     parser.places.add_argument(
-        "-o", "--output", type=Path, metavar="FILE", help="write this file, store nothing"
+        "-o",
+        "--output",
+        type=Path,
+        metavar="FILE",
+        help="write the voiceprint to this file instead of storing it",
     )
     parser.requests.add_argument(
         "--accept",
@@ -50,18 +42,13 @@ def add_command(commands: Subparsers) -> None:
         default=[],
         choices=[*(problem.key for problem in AudioProblem), _ALL],
         metavar="PROBLEM",
-        help="enroll although a recording is: %(choices)s (repeatable)",
+        help="accept recordings with this problem: %(choices)s (repeatable)",
     )
-    shared.add_replace_or_append(parser)
-    shared.add_voiceprints(parser)
-    shared.add_model(parser)
-    shared.add_max_duration(parser)
-    shared.add_json(parser)
-    parser.set_defaults(run=run)
+    shared.add_options(parser, "replace_or_append", "voiceprints", "model", "max_duration", "json")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Enroll and store."""
+    """Enroll the speaker and store the voiceprint."""
     verifier = shared.open_verifier(arguments)
     name = check_name(arguments.name)
     store = shared.open_store(arguments)
@@ -96,7 +83,8 @@ def run(arguments: argparse.Namespace) -> int:
         )
     if voiceprint.total_speech_s < NEEDED_S:
         print(
-            f"note: {NEEDED_S:g} s of speech and more make surer decisions; add some with --append",
+            f"note: decisions are more reliable with {NEEDED_S:g} s of speech or more; "
+            "add recordings with --append",
             file=sys.stderr,
         )
     return 0
@@ -108,7 +96,7 @@ def _store(
     enrolled: Callable[[Voiceprint | None], Voiceprint],
     arguments: argparse.Namespace,
 ) -> Voiceprint:
-    """Enroll and store, again if another process has changed the voiceprint in between."""
+    """Enroll and store; start over if another process changed the voiceprint meanwhile."""
     while True:
         is_known = arguments.append and name in store.names()
         known = store.load(name) if is_known else None
@@ -124,5 +112,5 @@ def _store(
 
 
 def accepted_problems(keys: Sequence[str]) -> tuple[AudioProblem, ...]:
-    """What --accept names."""
+    """The problems that --accept names."""
     return tuple(problem for problem in AudioProblem if problem.key in keys or _ALL in keys)

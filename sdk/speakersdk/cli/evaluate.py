@@ -1,4 +1,4 @@
-"""``speakersdk evaluate``: error rates of a model, or of ready scores, on trial lists."""
+"""``speakersdk evaluate``: error rates of a model, or of given scores, on trial lists."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 
 from speakersdk.cli import arguments as shared
 from speakersdk.cli.output import print_failures, print_json, print_table, progress
-from speakersdk.cli.parser import Subparsers
+from speakersdk.cli.parser import CommandParser
 from speakersdk.errors import ConfigError, InvalidAudioError
 from speakersdk.evaluation.encode_trials import EncodingJob, JudgedTrials, judge_trials
 from speakersdk.evaluation.plots import draw_plots
@@ -28,38 +28,31 @@ from speakersdk.evaluation.trials import (
 from speakersdk.models import default_model_path
 
 
-def add_command(commands: Subparsers) -> None:
-    """Add this command's parser."""
-    parser = commands.add_parser(
-        "evaluate",
-        help="measure error rates on trial lists",
-        description="Measure error rates of a model, or of ready scores, on trial lists: lines "
-        "'0|1 enroll probe' or 'enroll probe target|nontarget', then columns of conditions.",
-        notes="Intervals (95 %) draw speakers again. Their names come from --segments, from "
-        "--speakers, or are the first folder of a path, as in VoxCeleb. Tabs between the columns "
-        "allow names that hold spaces. Lists are UTF-8, or UTF-16 with a byte order mark.",
-        subject="what to compare",
-        status="0 done; 1 some recordings could not be read (stderr says why)",
-        examples=(
-            "speakersdk evaluate trials.txt --audio-root recordings",
-            "speakersdk evaluate trials.txt --scores scores.txt --llr --plots plots",
-        ),
-    )
+def add_arguments(parser: CommandParser) -> None:
+    """Add this command's arguments."""
     parser.inputs.add_argument("trials", nargs="+", type=Path, metavar="TRIALS", help="trial lists")
     parser.places.add_argument(
-        "--audio-root", type=Path, default=Path(), metavar="FOLDER", help="where audio paths start"
+        "--audio-root",
+        type=Path,
+        default=Path(),
+        metavar="FOLDER",
+        help="folder that audio paths are relative to",
     )
     parser.inputs.add_argument(
         "--segments", nargs="+", type=Path, default=[], metavar="FILE", help="JSON segment lists"
     )
     parser.inputs.add_argument(
-        "--scores", nargs="+", type=Path, metavar="FILE", help="ready 'enroll probe score' lines"
+        "--scores",
+        nargs="+",
+        type=Path,
+        metavar="FILE",
+        help="given scores: 'enroll probe score' lines",
     )
     parser.requests.add_argument(
-        "--llr", action="store_true", help="the ready scores are natural log-likelihood ratios"
+        "--llr", action="store_true", help="the given scores are natural log-likelihood ratios"
     )
     parser.requests.add_argument(
-        "--raw", action="store_true", help="judge scores, not calibrated llrs"
+        "--raw", action="store_true", help="evaluate raw scores instead of calibrated llrs"
     )
     parser.inputs.add_argument(
         "--speakers", type=Path, metavar="FILE", help="'recording speaker' lines"
@@ -69,33 +62,34 @@ def add_command(commands: Subparsers) -> None:
         nargs="+",
         default=[],
         metavar="NAME",
-        help="names of the columns after the third; figures for each of their values",
+        help="names of the columns after the third; report each of their values separately",
     )
     parser.requests.add_argument(
         "--keep-shared-audio",
         action="store_true",
-        help="keep trials whose two segments have samples in common",
+        help="keep trials whose two segments share samples",
     )
     parser.requests.add_argument(
-        "--repeats", type=int, default=200, metavar="N", help="draws of speakers"
+        "--repeats", type=int, default=200, metavar="N", help="resamplings of the speakers"
     )
     parser.requests.add_argument(
-        "--jobs", type=int, default=1, metavar="N", help="processes that encode"
+        "--jobs", type=int, default=1, metavar="N", help="worker processes"
     )
     parser.places.add_argument(
-        "--cache", type=Path, metavar="FOLDER", help="keep embeddings, which identify people, here"
+        "--cache",
+        type=Path,
+        metavar="FOLDER",
+        help="keep embeddings in FOLDER (they identify people)",
     )
     parser.output.add_argument(
         "--plots", type=Path, metavar="FOLDER", help="write DET and other plots"
     )
     parser.output.add_argument("--plot-format", choices=("png", "svg"), default="png")
-    shared.add_model(parser)
-    shared.add_json(parser)
-    parser.set_defaults(run=run)
+    shared.add_options(parser, "model", "json")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Evaluate and report."""
+    """Evaluate the trials and report."""
     if arguments.jobs < 1 or arguments.repeats < 0:
         raise ConfigError("expected --jobs of at least 1 and --repeats of at least 0")
     listed = [trial for path in arguments.trials for trial in read_trials(path)]
@@ -111,8 +105,8 @@ def run(arguments: argparse.Namespace) -> int:
     if judged.failures and not judged.trials:
         first = judged.failures[0]
         raise InvalidAudioError(
-            f"expected trials that can be judged, got none: {len(judged.failures)} recordings "
-            f"could not be read, the first: {first.name}: {first.reason}"
+            f"expected trials with readable recordings, got none: {len(judged.failures)} "
+            f"recordings could not be read; the first is {first.name}: {first.reason}"
         )
     print_failures(judged.failures)
     trials = _scored_trials(arguments, judged, known)
@@ -161,7 +155,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _scored_trials(
     arguments: argparse.Namespace, judged: JudgedTrials, known: dict[str, Segment]
 ) -> ScoredTrials:
-    """What figures are made of."""
+    """The trials with scores, speakers and conditions."""
     trials = ScoredTrials(
         scores=judged.scores,
         labels=np.array([trial.is_target for trial in judged.trials], dtype=np.bool_),
@@ -187,7 +181,7 @@ def _known_segments(arguments: argparse.Namespace) -> dict[str, Segment]:
 def _judged(
     arguments: argparse.Namespace, listed: list[Trial], known: dict[str, Segment]
 ) -> JudgedTrials:
-    """The trials by ready scores, or by a model."""
+    """The trials scored by the given scores or by the model."""
     if arguments.scores:
         return JudgedTrials(
             trials=listed,
@@ -195,7 +189,7 @@ def _judged(
             are_llrs=arguments.llr,
             failures=[],
         )
-    verifier = shared.open_verifier(arguments)  # refuses a file that is no model, in this process
+    verifier = shared.open_verifier(arguments)  # refuses an unusable model in this process
     job = EncodingJob(
         model=Path(arguments.model) if arguments.model else default_model_path(),
         root=arguments.audio_root,
@@ -210,7 +204,7 @@ def _judged(
 def _speakers(
     arguments: argparse.Namespace, listed: list[Trial], known: dict[str, Segment]
 ) -> tuple[list[str], list[str]] | None:
-    """The speaker of each side of each trial; None if that of any is unknown."""
+    """The speakers of both sides of each trial; None if any speaker is unknown."""
     given = read_speakers(arguments.speakers) if arguments.speakers else {}
 
     def speaker(name: str) -> str | None:
@@ -243,8 +237,8 @@ def _print_figures(
     speakers = "" if figures.num_speakers is None else f" of {figures.num_speakers} speakers"
     print(
         f"{figures.num_target} target and {figures.num_nontarget} nontarget trials{speakers}, "
-        f"judged by {evidence}; {counts['without_answer']} without an answer, "
-        f"{counts['shared_audio_left_out']} left out for shared audio"
+        f"scored by {evidence}; {counts['without_answer']} without an answer, "
+        f"{counts['shared_audio_left_out']} left out because of shared audio"
     )
     columns = [("all", figures)] + [
         (f"{name}={value}", part)
@@ -259,7 +253,7 @@ def _print_figures(
 
 
 def _cell(name: str, figures: Figures) -> str:
-    """A value with its interval: rates in percent, costs and bits as they are."""
+    """A value and its interval. Rates are in percent; costs and bits are unscaled."""
     is_rate = name == "EER" or name.startswith("FRR")
 
     def text(value: float) -> str:

@@ -1,4 +1,4 @@
-"""``speakersdk identify``: which enrolled speaker is this recording of, if any?"""
+"""``speakersdk identify``: decide which enrolled speaker a recording is of, if any."""
 
 from __future__ import annotations
 
@@ -12,26 +12,15 @@ from typing import Final
 
 from speakersdk.cli import arguments as shared
 from speakersdk.cli.output import decision_cells, print_json, print_table
-from speakersdk.cli.parser import Subparsers
+from speakersdk.cli.parser import CommandParser
 from speakersdk.cli.voiceprints import REFERENCE_HELP, enrolled, resolve_voiceprint
 from speakersdk.voiceprint.voiceprint import SUFFIX, Voiceprint
 
 _CALLED_BY: Final = 40  # characters of folder and file; a name may have 200 bytes
 
 
-def add_command(commands: Subparsers) -> None:
-    """Add this command's parser."""
-    parser = commands.add_parser(
-        "identify",
-        help="decide which enrolled speaker a recording is of, if any",
-        description="Decide which of the REFERENCEs PROBE is of; unknown is an answer.",
-        subject="what to compare",
-        status="0 one of them; 1 unknown, inconclusive or no speech",
-        examples=(
-            "speakersdk identify probe.wav",
-            "speakersdk identify probe.wav ann bob --json",
-        ),
-    )
+def add_arguments(parser: CommandParser) -> None:
+    """Add this command's arguments."""
     parser.inputs.add_argument("probe", metavar="PROBE", help="audio file to decide about")
     parser.inputs.add_argument(
         "references",
@@ -39,16 +28,11 @@ def add_command(commands: Subparsers) -> None:
         metavar="REFERENCE",
         help=f"{REFERENCE_HELP}; default: all enrolled speakers",
     )
-    shared.add_far(parser)
-    shared.add_voiceprints(parser)
-    shared.add_model(parser)
-    shared.add_max_duration(parser)
-    shared.add_json(parser)
-    parser.set_defaults(run=run)
+    shared.add_options(parser, "far", "voiceprints", "model", "max_duration", "json")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Identify and report."""
+    """Identify the speaker and report."""
     store = shared.open_store(arguments)
     everybody = [] if arguments.references else enrolled(store)
     verifier = shared.open_verifier(arguments)

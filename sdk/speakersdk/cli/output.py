@@ -1,4 +1,4 @@
-"""How commands print: one JSON document, or tables for people and for pipes."""
+"""Output of commands: one JSON document, or tables for people and pipes."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _REPORT_EVERY_S: Final = 10.0
 
 
 def print_json(document: object) -> None:
-    """One JSON document on stdout."""
+    """Print one JSON document on stdout."""
     print(json.dumps(document, indent=2, allow_nan=False))
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """A table on a terminal; elsewhere a header and rows separated by tabs.
+    """Print a table on a terminal; otherwise print tab-separated rows with a header.
 
-    Cells are shown escaped: names and fields of files may be a stranger's.
+    Cells are escaped, because names and file fields may come from other people.
     """
     rows = [[printable(cell) for cell in row] for row in rows]
     if not sys.stdout.isatty():
@@ -38,32 +38,32 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
     table = Table(*columns)
     for row in rows:
-        # Text, because square brackets are no markup here.
+        # Text: rich would read square brackets as markup.
         table.add_row(*(Text(cell) for cell in row))
     Console().print(table)
 
 
 def decision_cells(decision: Decision) -> tuple[str, str, str]:
-    """Verdict, score and llr of one row of a table; a dash where there is no number."""
+    """Verdict, score and llr as table cells; a dash stands for a missing value."""
     if decision.score is None or decision.llr is None:
         return decision.verdict, "-", "-"
     return decision.verdict, f"{decision.score:.4g}", f"{decision.llr:+.2f}"
 
 
 def print_failures(failures: Sequence[Failure]) -> None:
-    """What could not be used and why, a line each, on stderr."""
+    """Print what could not be used and why, one line each, on stderr."""
     for failure in failures:
         print(one_line(f"{failure.name}: {failure.reason}"), file=sys.stderr)
 
 
 @contextlib.contextmanager
 def progress(what: str) -> Iterator[Callable[[int, int, int], None]]:
-    """Shows how many are done, how many failed, of how many.
+    """Report progress on stderr: a bar on a terminal, otherwise a line every ten seconds.
 
-    A bar on a terminal's stderr; elsewhere a line every ten seconds.
+    Yields a function that takes the numbers of finished, failed and total items.
 
     Args:
-        what: is done, such as "embedded".
+        what: past participle for the items, such as "embedded".
     """
     if not sys.stderr.isatty():
         last_s = time.monotonic()

@@ -1,4 +1,4 @@
-"""The parser of every command line: grouped options, examples, and mistakes that say what to do."""
+"""The parser of every command line: grouped options, examples, and errors that say what to do."""
 
 from __future__ import annotations
 
@@ -6,29 +6,29 @@ import argparse
 import difflib
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final, NoReturn, TypeAlias
 
 from speakersdk.cli.program import FAILED, one_line
 
 Subparsers: TypeAlias = "argparse._SubParsersAction[CommandParser]"
 Group: TypeAlias = "argparse._ArgumentGroup"
-_MISSING: Final = "the following arguments are required"  # how argparse begins that error
-_ERRORS: Final = "2 error of yours or of the input; 3 internal error"
+_MISSING: Final = "the following arguments are required"  # the start of that error in argparse
+_ERRORS: Final = "2 usage or input error; 3 internal error"
 
 
 class CommandParser(argparse.ArgumentParser):
-    """Parses one command, or a program that has several.
+    """Parses one command, or a program with several commands.
 
     Args:
-        subject: title of the arguments that say what the command works on.
+        subject: title of the group of inputs.
         examples: complete command lines.
-        status: what the exit statuses below 2 mean.
-        notes: what else there is to know, after the options.
-        settings: as `argparse.ArgumentParser` takes them.
+        status: meaning of the exit statuses below 2.
+        notes: a paragraph after the options.
+        settings: as for `argparse.ArgumentParser`.
 
     Attributes:
-        inputs, requests, places, output: the groups that options stand in.
+        inputs, requests, places, output: the groups of arguments.
         examples: as given.
     """
 
@@ -74,8 +74,32 @@ class CommandParser(argparse.ArgumentParser):
         self._commands = self.add_subparsers(title="commands", metavar="COMMAND", required=True)
         return self._commands
 
+    def add_command(
+        self,
+        name: str,
+        summary: str,
+        run: Callable[[argparse.Namespace], int],
+        *,
+        description: str = "",
+        **settings: Any,
+    ) -> CommandParser:
+        """Add a command and return its parser. A program with commands requires one of them.
+
+        Args:
+            name: the word that selects the command.
+            summary: its line in the list of commands, a clause without a full stop.
+            run: runs the command with the parsed arguments and returns the exit status.
+            description: first paragraph of its help; the default is the summary as a sentence.
+            settings: as for `CommandParser`.
+        """
+        commands = self.add_commands() if self._commands is None else self._commands
+        sentence = description or f"{summary[0].upper()}{summary[1:]}."
+        parser = commands.add_parser(name, help=summary, description=sentence, **settings)
+        parser.set_defaults(run=run)
+        return parser
+
     def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """As argparse, but an argument that nobody takes is explained."""
+        """As in argparse; an unexpected argument is explained."""
         given = list(sys.argv[1:] if args is None else args)
         if self._commands is not None:
             self._check_command(given, tuple(self._commands.choices))
@@ -86,7 +110,7 @@ class CommandParser(argparse.ArgumentParser):
         return arguments
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """As argparse; what was given is remembered, to explain what is missing."""
+        """As in argparse; the arguments are kept, to explain what is missing."""
         self._given = sys.argv[1:] if args is None else list(args)
         return super().parse_known_args(args, namespace)
 
@@ -102,7 +126,7 @@ class CommandParser(argparse.ArgumentParser):
         self.exit(FAILED, f"{self.prog}: error: {text}\n")
 
     def _check_command(self, given: Sequence[str], commands: Sequence[str]) -> None:
-        """Refuse options that stand before the command, and unknown commands."""
+        """Refuse options before the command, and unknown commands."""
         place = next((at for at, one in enumerate(given) if one in commands), None)
         leading = given[:place]
         option = next((one for one in leading if one.startswith("-") and not self._has(one)), None)
@@ -123,16 +147,16 @@ class CommandParser(argparse.ArgumentParser):
         """Why arguments were not understood, and what to write instead."""
         option = next((one for one in extra if one.startswith("-")), None)
         if option is None:
-            return f"unexpected argument {extra[0]!r}; quote a name that holds spaces"
+            return f"unexpected argument {extra[0]!r}; quote a name that contains spaces"
         name = option.partition("=")[0]
         close = difflib.get_close_matches(name, self._option_string_actions, 1)
         if close:
             return f"unknown option {name}; did you mean {close[0]}?"
-        return f"unknown option {name}; a file name that begins with - is written ./{name}"
+        return f"unknown option {name}; write a file name that begins with - as ./{name}"
 
 
 class _HelpFormatter(argparse.HelpFormatter):
-    """Wraps paragraphs one by one; lines that are indented stay as they are."""
+    """Wraps each paragraph; indented lines stay as they are."""
 
     def _fill_text(self, text: str, width: int, indent: str) -> str:
         return "\n".join(

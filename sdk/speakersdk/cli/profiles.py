@@ -1,4 +1,4 @@
-"""``speakersdk profiles``: the stored voiceprints."""
+"""``speakersdk profiles``: manage the stored voiceprints."""
 
 from __future__ import annotations
 
@@ -10,53 +10,42 @@ from pathlib import Path
 
 from speakersdk.cli import arguments as shared
 from speakersdk.cli.output import print_json, print_table
-from speakersdk.cli.parser import CommandParser, Subparsers
+from speakersdk.cli.parser import CommandParser
 from speakersdk.cli.voiceprints import check_file, summary, warning
 from speakersdk.enrollment.joining import join_voiceprints
 from speakersdk.text import printable
 from speakersdk.voiceprint.voiceprint import Voiceprint
 
 
-def add_command(commands: Subparsers) -> None:
-    """Add this command's parser and those of its actions."""
-    parser = commands.add_parser(
-        "profiles",
-        help="list, show, revert, remove, export and import voiceprints",
-        description="Manage the stored voiceprints; without an ACTION, list them.",
-        status="0 done",
-        examples=(
-            "speakersdk profiles",
-            "speakersdk profiles export ann -o ann.voiceprint",
-        ),
-    )
-    shared.add_voiceprints(parser)
-    shared.add_json(parser)
-    parser.set_defaults(run=run_list, replace=False, append=False, model=None)
+def add_arguments(parser: CommandParser) -> None:
+    """Add this command's arguments and actions."""
+    shared.add_options(parser, "voiceprints", "json")
+    parser.set_defaults(replace=False, append=False, model=None)
     actions = parser.add_subparsers(title="actions", metavar="ACTION")
 
     def add_action(
         name: str, purpose: str, run: Callable[[argparse.Namespace], int]
     ) -> CommandParser:
-        # SUPPRESS: an option that stands before the action is not undone by the action's default.
+        # SUPPRESS: the action's default must not override an option given before the action.
         action = actions.add_parser(name, help=purpose, argument_default=argparse.SUPPRESS)
-        shared.add_voiceprints(action)
+        shared.add_options(action, "voiceprints")
         action.set_defaults(run=run)
         return action
 
-    action = add_action("list", "all stored voiceprints, and files that cannot be read", run_list)
-    shared.add_json(action)
+    action = add_action("list", "list all stored voiceprints and unreadable files", run)
+    shared.add_options(action, "json")
 
-    action = add_action("show", "one voiceprint, with each recording's speech", run_show)
+    action = add_action("show", "show one voiceprint and the speech in each recording", run_show)
     action.inputs.add_argument("name", metavar="NAME")
-    shared.add_json(action)
+    shared.add_options(action, "json")
 
-    action = add_action("revert", "take back what verify --adapt added", run_revert)
+    action = add_action("revert", "undo what `verify --adapt` added", run_revert)
     action.inputs.add_argument("names", nargs="+", metavar="NAME")
 
-    action = add_action("remove", "delete voiceprints, unreadable files too", run_remove)
+    action = add_action("remove", "delete voiceprints, including unreadable files", run_remove)
     action.inputs.add_argument("names", nargs="+", metavar="NAME")
 
-    action = add_action("export", "copy a voiceprint into a file", run_export)
+    action = add_action("export", "copy a voiceprint to a file", run_export)
     action.inputs.add_argument("name", metavar="NAME")
     action.places.add_argument(
         "-o", "--output", type=Path, required=True, metavar="FILE.voiceprint"
@@ -65,12 +54,11 @@ def add_command(commands: Subparsers) -> None:
 
     action = add_action("import", "store voiceprint files under their names", run_import)
     action.inputs.add_argument("files", nargs="+", type=Path, metavar="FILE.voiceprint")
-    shared.add_replace_or_append(action)
-    shared.add_model(action)
+    shared.add_options(action, "replace_or_append", "model")
 
 
-def run_list(arguments: argparse.Namespace) -> int:
-    """List all; one that cannot be read is reported and the others are shown."""
+def run(arguments: argparse.Namespace) -> int:
+    """List all voiceprints and report the files that cannot be read."""
     store = shared.open_store(arguments)
     content = store.content()
     if arguments.json:
@@ -83,7 +71,7 @@ def run_list(arguments: argparse.Namespace) -> int:
 
 
 def run_show(arguments: argparse.Namespace) -> int:
-    """Show one."""
+    """Show one voiceprint."""
     voiceprint = shared.open_store(arguments).load(arguments.name)
     if arguments.json:
         print_json(
@@ -110,7 +98,7 @@ def run_show(arguments: argparse.Namespace) -> int:
 
 
 def run_revert(arguments: argparse.Namespace) -> int:
-    """Leave what was enrolled."""
+    """Drop what adaptation added."""
     store = shared.open_store(arguments)
     for name in [store.load(name).name for name in arguments.names]:
         voiceprint = store.load(name)
@@ -121,7 +109,7 @@ def run_revert(arguments: argparse.Namespace) -> int:
 
 
 def run_remove(arguments: argparse.Namespace) -> int:
-    """Delete all of them or none."""
+    """Delete all named voiceprints, or none."""
     store = shared.open_store(arguments)
     store.remove(*arguments.names)
     for name in arguments.names:
@@ -130,7 +118,7 @@ def run_remove(arguments: argparse.Namespace) -> int:
 
 
 def run_export(arguments: argparse.Namespace) -> int:
-    """Copy out of the store."""
+    """Copy a voiceprint from the store to a file."""
     voiceprint = shared.open_store(arguments).load(arguments.name)
     check_file(arguments.output, replace=arguments.replace)
     voiceprint.save(arguments.output, is_new=not arguments.replace)
@@ -139,7 +127,7 @@ def run_export(arguments: argparse.Namespace) -> int:
 
 
 def run_import(arguments: argparse.Namespace) -> int:
-    """Copy into the store: all files, or none if one of them cannot be used."""
+    """Copy files into the store: all of them, or none if one cannot be used."""
     store = shared.open_store(arguments)
     voiceprints = [Voiceprint.load(path) for path in arguments.files]
     if arguments.append:

@@ -1,11 +1,12 @@
-"""A command line as a process: its streams, signals and exit status.
+"""The process of a command: streams, signals and exit status.
 
 Exit status of every command line:
     0 accepted or done
-    1 rejected, inconclusive or no speech; of a batch, some items failed
-    2 error of the user's or of the input (one line)
+    1 rejected, inconclusive or no speech, or some items of a batch failed
+    2 usage or input error (one line)
     3 internal error (one line; --debug shows the traceback)
-    130 interrupted, 141 stdout was closed by its reader
+    130 interrupted
+    141 stdout was closed by its reader
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 FAILED: Final = 2
 INTERNAL_ERROR: Final = 3
-# As a shell reports them: 128 + SIGINT, 128 + SIGPIPE. A decision that nobody read is no 0 or 1.
+# As shells report them: 128 + SIGINT, 128 + SIGPIPE. A decision that was not read is not 0 or 1.
 INTERRUPTED: Final = 130
 STDOUT_CLOSED: Final = 141
 
@@ -38,12 +39,13 @@ def run_program(
     *,
     extra: str | None = None,
 ) -> int:
-    """Parse arguments, run the command that they name, and return the exit status.
+    """Parse the arguments, run the command and return the exit status.
 
     Args:
-        name: of the program, for messages.
-        build_parser: makes the parser; its arguments carry the chosen command as `run`.
-        argv: arguments; None = this process's own, whose streams and signals are then set up too.
+        name: name of the program, for messages.
+        build_parser: makes the parser. The parsed arguments have the command as `run`.
+        argv: arguments. None means the arguments of this process, and sets up its streams and
+            signals.
         extra: the optional dependencies that the program needs, such as ``training``.
     """
     is_debug = "--debug" in (sys.argv[1:] if argv is None else argv)
@@ -77,17 +79,17 @@ def run_program(
 
 
 def one_line(text: str) -> str:
-    """Text for a terminal: white space becomes one space, other unprintable characters escapes."""
+    """The text on one line: white space becomes single spaces, unprintable characters escapes."""
     return printable(" ".join(text.split()))
 
 
 def report_error(name: str, text: str) -> None:
-    """An error in one line on stderr."""
+    """Print an error as one line on stderr."""
     print(f"{name}: error: {one_line(text)}", file=sys.stderr)
 
 
 def _report(error: Exception, name: str, *, extra: str | None, is_debug: bool) -> int:
-    """Say what went wrong; the exit status."""
+    """Report an error and return the exit status."""
     if _is_interrupt(error):
         return INTERRUPTED
     if isinstance(error, BrokenPipeError):
@@ -104,20 +106,20 @@ def _report(error: Exception, name: str, *, extra: str | None, is_debug: bool) -
         report_error(name, str(error))
         return FAILED
     if isinstance(error, MemoryError):
-        report_error(name, "not enough memory; give shorter recordings, or use fewer processes")
+        report_error(name, "not enough memory; use shorter recordings or fewer processes")
         return FAILED
     again = "" if is_debug else "run the command again with --debug and "
     what = one_line(f"{type(error).__name__}: {error}")
     print(
-        f"{name}: internal error: {what}; this is a defect of speakersdk: {again}report what it "
-        "prints with the output of `speakersdk doctor`",
+        f"{name}: internal error: {what}; this is a bug in speakersdk: {again}report the output "
+        "together with that of `speakersdk doctor --all`",
         file=sys.stderr,
     )
     return INTERNAL_ERROR
 
 
 def _is_interrupt(error: BaseException | None) -> bool:
-    """Whether Ctrl-C is behind an error: libraries turn it into errors of their own."""
+    """Whether Ctrl-C caused the error. Libraries wrap it in their own errors."""
     while error is not None:
         if isinstance(error, KeyboardInterrupt):
             return True
@@ -126,9 +128,9 @@ def _is_interrupt(error: BaseException | None) -> bool:
 
 
 def _leave_at_interrupt() -> None:
-    """Let Ctrl-C end the process at once, while there is nothing to tidy up.
+    """Let Ctrl-C end the process at once, while there is nothing to clean up.
 
-    Raised as an exception during imports, it would come out of them as a traceback or be lost.
+    An exception raised during imports would print a traceback or be lost.
     """
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _leave)
@@ -144,10 +146,10 @@ def _leave(*_: object) -> None:
 
 
 def _open_missing_streams() -> None:
-    """Connect standard streams that were closed at the start with the null device.
+    """Connect standard streams that were closed at the start to the null device.
 
-    Otherwise the next file that is opened takes the stream's number, messages of libraries go
-    into it, and `print` has nowhere to write.
+    Otherwise the next file that is opened gets the number of the stream, and the messages of
+    libraries are written into it.
     """
     for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
         if getattr(sys, name) is not None:
@@ -169,7 +171,7 @@ def _is_open(number: int) -> bool:
 
 
 class _UnfailingMessages(io.FileIO):
-    """A file for messages: what cannot be written, to a full disk or a closed pipe, is lost."""
+    """A file for messages. Messages that cannot be written (disk full, pipe closed) are dropped."""
 
     @classmethod
     def around(cls, stream: object) -> io.TextIOWrapper:
@@ -191,7 +193,7 @@ class _UnfailingMessages(io.FileIO):
 
 
 def _drop_unwritten_output() -> None:
-    """Let what stdout could not take go nowhere: the interpreter would try again and complain."""
+    """Discard output that stdout did not accept: the interpreter would retry and complain."""
     try:
         sys.stdout.flush()
     except OSError:

@@ -1,39 +1,20 @@
-"""``speakersdk quality``: what recordings are worth, without enrolling."""
+"""``speakersdk quality``: measure recordings without enrolling."""
 
 from __future__ import annotations
 
 import argparse
 
-from speakersdk.audio.levels import CLIPPED_HOPS_SHARE, NARROW_BAND_DB, NOISY_SNR_DB, QUIET_DBFS
 from speakersdk.cli import arguments as shared
 from speakersdk.cli.output import print_json, print_table
-from speakersdk.cli.parser import Subparsers
-from speakersdk.decision.one_voice import OTHER_VOICE_LLR, SECOND_VOICE_LLR
+from speakersdk.cli.parser import CommandParser
 from speakersdk.enrollment.measure import RecordingQuality
 from speakersdk.errors import InvalidAudioError
 
 
-def add_command(commands: Subparsers) -> None:
-    """Add this command's parser."""
-    parser = commands.add_parser(
-        "quality",
-        help="measure recordings without enrolling",
-        description="Measure whether RECORDINGs of one speaker are good enough to enroll from: "
-        f"speech at {QUIET_DBFS:g} dBFS or more, {NOISY_SNR_DB:g} dB above the noise, at most "
-        f"{CLIPPED_HOPS_SHARE:.0%} of it clipped, more than {NARROW_BAND_DB:g} dB above 4 kHz, "
-        f"one voice (llr above {SECOND_VOICE_LLR:g} in it, {OTHER_VOICE_LLR:g} with the others).",
-        subject="what to measure",
-        status="0 all can be enrolled from; 1 some cannot, or cannot be read",
-        examples=(
-            "speakersdk quality ann-1.wav ann-2.wav",
-            "speakersdk quality ann-1.wav --json",
-        ),
-    )
+def add_arguments(parser: CommandParser) -> None:
+    """Add this command's arguments."""
     parser.inputs.add_argument("recordings", nargs="+", metavar="RECORDING", help="audio file")
-    shared.add_model(parser)
-    shared.add_max_duration(parser)
-    shared.add_json(parser)
-    parser.set_defaults(run=run)
+    shared.add_options(parser, "model", "max_duration", "json")
 
 
 def run(arguments: argparse.Namespace) -> int:

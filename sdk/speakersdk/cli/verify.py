@@ -1,4 +1,4 @@
-"""``speakersdk verify``: is this recording of the enrolled speaker?"""
+"""``speakersdk verify``: decide whether a recording is of the enrolled speaker."""
 
 from __future__ import annotations
 
@@ -9,43 +9,27 @@ from speakersdk.audio.recordings import Recording, load_recording
 from speakersdk.audio.waveform import SAMPLE_RATE_HZ
 from speakersdk.cli import arguments as shared
 from speakersdk.cli.output import print_json
-from speakersdk.cli.parser import Subparsers
+from speakersdk.cli.parser import CommandParser
 from speakersdk.cli.voiceprints import REFERENCE_HELP, is_enrolled, resolve_voiceprint
 from speakersdk.errors import ConfigError
 from speakersdk.text import printable
 
 
-def add_command(commands: Subparsers) -> None:
-    """Add this command's parser."""
-    parser = commands.add_parser(
-        "verify",
-        help="decide whether a recording is of the enrolled speaker",
-        description="Decide whether PROBE is of the speaker of REFERENCE.",
-        subject="what to compare",
-        status="0 accepted; 1 rejected, inconclusive or no speech",
-        examples=(
-            "speakersdk verify ann probe.wav",
-            "speakersdk verify ann-1.wav probe.wav --far 0.001 --json",
-        ),
-    )
+def add_arguments(parser: CommandParser) -> None:
+    """Add this command's arguments."""
     parser.inputs.add_argument("reference", metavar="REFERENCE", help=REFERENCE_HELP)
     parser.inputs.add_argument("probe", metavar="PROBE", help="audio file to decide about")
     parser.requests.add_argument(
         "--adapt",
         action="store_true",
-        help="let the stored voiceprint of REFERENCE follow the voice, if PROBE is certainly it; "
-        "`speakersdk profiles revert` undoes that",
+        help="update the stored voiceprint of REFERENCE with PROBE if the decision is certain; "
+        "undo with `speakersdk profiles revert`",
     )
-    shared.add_far(parser)
-    shared.add_voiceprints(parser)
-    shared.add_model(parser)
-    shared.add_max_duration(parser)
-    shared.add_json(parser)
-    parser.set_defaults(run=run)
+    shared.add_options(parser, "far", "voiceprints", "model", "max_duration", "json")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Verify and report."""
+    """Verify the probe and report."""
     verifier = shared.open_verifier(arguments)
     store = shared.open_store(arguments)
     voiceprint = resolve_voiceprint(arguments.reference, store, verifier)
@@ -54,7 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
             f"expected an enrolled name with --adapt, got {printable(arguments.reference)}"
         )
     probe: Recording = arguments.probe
-    if arguments.adapt:  # loaded once: a pipe can be read only once
+    if arguments.adapt:  # a pipe can be read only once
         samples = load_recording(probe, None, limit_s=arguments.max_duration)
         probe = (SAMPLE_RATE_HZ, samples)
     decision = verifier.verify(voiceprint, probe)
@@ -63,7 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
         adaptation = verifier.adapt(voiceprint, probe)
         if not adaptation.is_adapted or store.exchange(voiceprint, adaptation.voiceprint):
             break
-        voiceprint = store.load(voiceprint.name)  # another process has changed it meanwhile
+        voiceprint = store.load(voiceprint.name)  # another process changed it meanwhile
     if arguments.json:
         question = {"reference": arguments.reference, "probe": arguments.probe}
         change = {} if adaptation is None else {"adapted": adaptation.is_adapted}

@@ -1,7 +1,7 @@
-"""Voiceprints on the command line: what a reference means, and which files they go to.
+"""Voiceprints on the command line: resolving references and checking output files.
 
 A reference is the name of an enrolled speaker, a voiceprint file or a recording. ``@NAME`` is
-always a name and ``./FILE`` always a file, for when a name is also a file's.
+always a name and ``./FILE`` is always a file.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ REFERENCE_HELP: Final = (
 
 
 def is_enrolled(reference: str, store: VoiceprintStore) -> bool:
-    """Whether a reference is the name of a stored voiceprint, typed in either Unicode form."""
+    """Whether a reference is the name of a stored voiceprint, in any Unicode normal form."""
     return unicodedata.normalize("NFC", reference.removeprefix("@")) in store.names()
 
 
 def resolve(reference: str, store: VoiceprintStore) -> Voiceprint | Path:
-    """The voiceprint that a reference means, or the path of a recording.
+    """The voiceprint of a reference, or the path of a recording.
 
     Raises:
-        ConfigError: it is both a name and a file.
-        UnknownSpeakerError: it is neither.
+        ConfigError: the reference is both a name and a file.
+        UnknownSpeakerError: the reference is neither.
     """
     if reference.startswith("@"):
         return store.load(reference[1:])
@@ -51,12 +51,12 @@ def resolve(reference: str, store: VoiceprintStore) -> Voiceprint | Path:
     if path.suffix == SUFFIX:
         return Voiceprint.load(path)
     if path.exists() or path.suffix or path.name != reference:
-        return path  # looks like a file: if there is none, reading it says so
+        return path  # looks like a file; reading it reports a missing file
     raise UnknownSpeakerError(reference, known=store.names())
 
 
 def resolve_voiceprint(reference: str, store: VoiceprintStore, verifier: Verifier) -> Voiceprint:
-    """The voiceprint that a reference means; a recording is enrolled under its file's name."""
+    """The voiceprint of a reference. A recording is enrolled under its file name."""
     resolved = resolve(reference, store)
     if isinstance(resolved, Voiceprint):
         return resolved
@@ -64,15 +64,15 @@ def resolve_voiceprint(reference: str, store: VoiceprintStore, verifier: Verifie
         name = check_name(resolved.stem)
     except ConfigError:
         name = "reference"
-    # What is compared need not be good enough to enroll from.
+    # A recording to compare need not be good enough for enrollment.
     return verifier.enroll([resolved], name=name, accept=tuple(AudioProblem))
 
 
 def enrolled(store: VoiceprintStore) -> list[Voiceprint]:
-    """Every voiceprint in the store; a warning names each file that cannot be read.
+    """All voiceprints in the store. A warning names each file that cannot be read.
 
     Raises:
-        EnrollmentError: there is none.
+        EnrollmentError: the store is empty.
     """
     content = store.content()
     for file in content.unreadable:
@@ -86,24 +86,27 @@ def enrolled(store: VoiceprintStore) -> list[Voiceprint]:
 
 
 def warning(file: UnreadableFile) -> str:
-    """What a line says about a file that cannot be read."""
+    """One line about a file that cannot be read."""
     return f"{printable(file.path)}: {file.reason}"
 
 
 def check_file(path: Path, *, replace: bool = False, append: bool = False) -> None:
-    """Refuse a file name that no voiceprint may be written to.
+    """Refuse an output file name.
 
     Raises:
-        ConfigError: the suffix is another one, or the file exists and neither was asked for.
+        ConfigError: the suffix is wrong, or the file exists and may not be changed.
     """
     if path.suffix != SUFFIX:
         raise ConfigError(f"expected a file name that ends in {SUFFIX}, got {printable(path)}")
     if path.exists() and not (replace or append):
-        raise ConfigError(f"expected a new file, got {printable(path)}, which exists; --replace it")
+        raise ConfigError(
+            f"expected a new file, got {printable(path)}, which exists; "
+            "use --replace to overwrite it"
+        )
 
 
 def summary(voiceprint: Voiceprint) -> dict[str, object]:
-    """What JSON output says of a voiceprint."""
+    """The fields of a voiceprint in JSON output."""
     return {
         "name": voiceprint.name,
         "recordings": len(voiceprint.exemplars),

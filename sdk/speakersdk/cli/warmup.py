@@ -1,4 +1,4 @@
-"""``speakersdk warmup``: make the first calls ahead of time and say how long they took."""
+"""``speakersdk warmup``: make the first calls ahead of time and report how long they took."""
 
 from __future__ import annotations
 
@@ -8,24 +8,13 @@ from typing import get_args
 
 from speakersdk.cli import arguments as shared
 from speakersdk.cli.output import print_json, print_table
-from speakersdk.cli.parser import Subparsers
+from speakersdk.cli.parser import CommandParser
 from speakersdk.models import default_model_path
 from speakersdk.runtime.options import Precision
 
 
-def add_command(commands: Subparsers) -> None:
-    """Add this command's parser."""
-    parser = commands.add_parser(
-        "warmup",
-        help="make a device's first calls ahead of time: builds TensorRT's engines",
-        description="Load the model on a device, make its first calls and say how long they took. "
-        "TensorRT's engines are built and kept below $XDG_CACHE_HOME/speakersdk/tensorrt.",
-        status="0 done",
-        examples=(
-            "speakersdk warmup --device cuda",
-            "speakersdk warmup --device tensorrt --precision fp16 --streams 32",
-        ),
-    )
+def add_arguments(parser: CommandParser) -> None:
+    """Add this command's arguments."""
     parser.requests.add_argument(
         "--device",
         default="cpu",
@@ -35,22 +24,20 @@ def add_command(commands: Subparsers) -> None:
         "--precision",
         choices=get_args(Precision),
         default="fp32",
-        help="arithmetic: tf32 on cuda and tensorrt, fp16 on tensorrt (default: %(default)s)",
+        help="arithmetic; tf32 needs cuda or tensorrt, fp16 needs tensorrt (default: %(default)s)",
     )
     parser.requests.add_argument(
         "--streams",
         type=int,
         default=1,
         metavar="N",
-        help="capacity of a stream pool, which has an engine of its own (default: %(default)s)",
+        help="capacity of the stream pool to build an engine for (default: %(default)s)",
     )
-    shared.add_model(parser)
-    shared.add_json(parser)
-    parser.set_defaults(run=run)
+    shared.add_options(parser, "model", "json")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Make the calls and show their seconds."""
+    """Make the calls and print their durations."""
     from speakersdk.warmup import warm_up
 
     result = warm_up(

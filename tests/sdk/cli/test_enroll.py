@@ -37,7 +37,7 @@ def test_enroll_stores_one_exemplar_per_recording(
     voiceprint = store.load("Zoë")
     assert len(voiceprint.exemplars) == 2
     output = capsys.readouterr()
-    assert output.err.startswith("note: 10 s of speech and more")
+    assert output.err.startswith("note: decisions are more reliable with 10 s of speech")
     assert output.out == (
         f"enrolled Zoë: 2 recordings, {voiceprint.total_speech_s:.1f} s of speech, "
         f"in {store.path('Zoë')}\n"

@@ -129,7 +129,7 @@ def test_tables_and_plots(
     assert main(["evaluate", str(trials), *options]) == 0
     printed = capsys.readouterr()
     lines = printed.out.splitlines()
-    assert lines[0].startswith("12 target and 54 nontarget trials, judged by llr; 0 without")
+    assert lines[0].startswith("12 target and 54 nontarget trials, scored by llr; 0 without")
     assert lines[1] == "metric\tall\thalf=even\thalf=odd"
     assert any(line.startswith("EER\t0.00 %\t") for line in lines)
     assert sorted(path.name for path in plots.iterdir()) == [

@@ -33,7 +33,7 @@ def fail_with(error: BaseException) -> Callable[[], CommandParser]:
 
     def build() -> CommandParser:
         parser = CommandParser(prog="program")
-        parser.add_commands().add_parser("go").set_defaults(run=run)
+        parser.add_command("go", "raise it", run)
         return parser
 
     return build

@@ -1,1 +1,1 @@
-"""The command that listens: its sources, meters and listeners."""
+"""The `listen` command: sources, meters and listeners."""

@@ -1,4 +1,4 @@
-"""``speakersdk listen``: enroll from a microphone, then say who speaks."""
+"""``speakersdk listen``: enroll from a microphone, then report who is speaking."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any, Final
 from speakersdk.cli import arguments as shared
 from speakersdk.cli.live.listeners import Listener, Summary, open_listener
 from speakersdk.cli.live.sources import MicrophoneSource, RecordedSource, open_source
-from speakersdk.cli.parser import Subparsers
+from speakersdk.cli.parser import CommandParser
 from speakersdk.cli.program import INTERRUPTED
 from speakersdk.cli.voiceprints import enrolled
 from speakersdk.enrollment.joining import join_voiceprints
@@ -29,20 +29,8 @@ _DEFAULT_NAME: Final = "me"
 Source = MicrophoneSource | RecordedSource
 
 
-def add_command(commands: Subparsers) -> None:
-    """Add this command's parser."""
-    parser = commands.add_parser(
-        "listen",
-        help="enroll from a microphone and say live who speaks",
-        description="Listen to a microphone, a file or a pipe and say at every hop who of the "
-        "enrolled speakers speaks. Ctrl-C ends it with a summary.",
-        subject="what to hear",
-        status="0 an enrolled speaker was accepted; 1 none was",
-        examples=(
-            "speakersdk listen --enroll ann",
-            "speakersdk listen ann bob --input talk.wav --fast",
-        ),
-    )
+def add_arguments(parser: CommandParser) -> None:
+    """Add this command's arguments."""
     parser.inputs.add_argument(
         "names", nargs="*", metavar="NAME", help="enrolled speakers to listen for (default: all)"
     )
@@ -60,36 +48,34 @@ def add_command(commands: Subparsers) -> None:
         metavar="SECONDS",
         help="net speech to enroll from (default: %(default)g)",
     )
-    shared.add_replace_or_append(parser)
     parser.inputs.add_argument(
-        "--device", metavar="DEVICE", help="index, or part of the name, of an input"
+        "--device", metavar="DEVICE", help="index or part of the name of an input device"
     )
     parser.inputs.add_argument(
         "--reconnect", action="store_true", help="wait for a device that is missing or lost"
     )
     parser.inputs.add_argument(
-        "--input", metavar="FILE", help="hear a recording instead; - is raw 16-bit mono from a pipe"
+        "--input",
+        metavar="FILE",
+        help="listen to a recording instead; - reads raw 16-bit mono from a pipe",
     )
     parser.inputs.add_argument(
         "--rate",
         type=float,
         metavar="HZ",
-        help="rate of --input - (default: 16000)",
+        help="sample rate of --input - (default: 16000)",
     )
     parser.inputs.add_argument(
-        "--fast", action="store_true", help="do not wait for the recording's pace"
+        "--fast", action="store_true", help="process the recording faster than real time"
     )
-    shared.add_far(parser)
-    shared.add_voiceprints(parser)
-    shared.add_model(parser)
     parser.output.add_argument(
         "--json", action="store_true", help="print one JSON object for each update"
     )
-    parser.set_defaults(run=run)
+    shared.add_options(parser, "replace_or_append", "far", "voiceprints", "model")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Enroll if asked to, then listen until the source ends or the user interrupts."""
+    """Enroll if asked to, then listen until the source ends or Ctrl-C."""
     verifier = shared.open_verifier(arguments)
     store = shared.open_store(arguments)
     new_name = _checked_name(arguments, store, verifier)
@@ -134,25 +120,22 @@ def run(arguments: argparse.Namespace) -> int:
 def _checked_name(
     arguments: argparse.Namespace, store: VoiceprintStore, verifier: Verifier
 ) -> str | None:
-    """The name of --enroll; what would keep it from being stored is said now.
-
-    After a minute of talk it would be too late.
-    """
+    """The name of --enroll. Whatever would prevent storing it is reported now, before recording."""
     if arguments.enroll is None:
         if arguments.replace or arguments.append:
             raise ConfigError(
-                "expected --replace and --append with --enroll, got no --enroll; add it"
+                "expected --enroll with --replace or --append, got no --enroll; add it"
             )
         return None
     name = check_name(arguments.enroll)
     store.check_new(name, replace=arguments.replace, append=arguments.append)
     if arguments.append and name in store.names():
-        verifier.stream([store.load(name)])  # a voiceprint of another model is refused
+        verifier.stream([store.load(name)])  # refuses a voiceprint of another model
     return name
 
 
 def _known(names: list[str], store: VoiceprintStore, new_name: str | None) -> list[Voiceprint]:
-    """The voiceprints to listen for that are stored already."""
+    """The stored voiceprints to listen for."""
     if names:
         return [store.load(name) for name in names if check_name(name) != new_name]
     if new_name is None:
@@ -164,11 +147,11 @@ def _known(names: list[str], store: VoiceprintStore, new_name: str | None) -> li
 def _enroll(
     start: Callable[[], Enrollment], source: Source, blocks: Iterator[Any], listener: Listener
 ) -> Voiceprint | None:
-    """A voiceprint from what is heard; None if Ctrl-C ended it, which says what is lost."""
+    """The voiceprint of the voice in the source; None if Ctrl-C interrupted the enrollment."""
     enrollment, progress = start(), None
     try:
         for block in blocks:
-            if block is None:  # interrupted: the rate may be another one now
+            if block is None:  # interrupted: the sample rate may have changed
                 enrollment = start()
                 continue
             progress = enrollment.push(block, sample_rate_hz=source.sample_rate_hz)
@@ -178,7 +161,7 @@ def _enroll(
     except KeyboardInterrupt:
         lost_s = 0.0 if progress is None else progress.speech_s
         print(
-            f"interrupted: {enrollment.name} is not enrolled, {lost_s:.1f} s of speech are lost",
+            f"interrupted: {enrollment.name} is not enrolled; {lost_s:.1f} s of speech discarded",
             file=sys.stderr,
         )
         return None
@@ -200,7 +183,7 @@ def _verify(
         listener.heard(update, source.counters)
 
     for block in blocks:
-        if block is None:  # interrupted: what follows may be anybody's
+        if block is None:  # interrupted: the next voice may be anyone's
             stream = verifier.stream(voiceprints)
             continue
         for update in stream.push(block, sample_rate_hz=source.sample_rate_hz):

@@ -1,4 +1,4 @@
-"""How ``speakersdk listen`` tells what it hears: as JSON, on a live meter, or line by line."""
+"""Output of ``speakersdk listen``: JSON, a live meter, or lines of text."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ _PERCENT_PER_LINE: Final = 10
 
 
 class Listener(Protocol):
-    """Tells of an enrollment and of a stream as they go on."""
+    """Shows the progress of an enrollment and the updates of a stream."""
 
     def enrolling(
         self, name: str, progress: EnrollmentProgress, capture: CaptureCounters | None
     ) -> None:
-        """More of a voice that is being enrolled was heard."""
+        """Show the progress of an enrollment."""
 
     def heard(self, update: StreamUpdate, capture: CaptureCounters | None) -> None:
-        """The enrolled speakers were listened for in one more hop."""
+        """Show the update of one hop."""
 
 
 class JsonListener:
-    """One JSON object a line for each hop."""
+    """Prints one JSON object per line and hop."""
 
     def __init__(self) -> None:
         self._last_s = -1.0
@@ -43,7 +43,7 @@ class JsonListener:
     def enrolling(
         self, name: str, progress: EnrollmentProgress, capture: CaptureCounters | None
     ) -> None:
-        """Print progress, unless the block completed no hop."""
+        """Print the progress if the block completed a hop."""
         del name
         if progress.time_s != self._last_s:
             self._print("enrollment", progress, capture)
@@ -65,10 +65,10 @@ class JsonListener:
 
 
 class MeterListener:
-    """A live picture on a terminal.
+    """Draws a live meter on a terminal.
 
     Args:
-        show: puts a picture in the place of the last one.
+        show: replaces the meter on the terminal.
     """
 
     def __init__(self, show: Callable[[RenderableType], None]) -> None:
@@ -86,7 +86,7 @@ class MeterListener:
 
 
 class LineListener:
-    """A line when something changes, for pipes and files."""
+    """Prints a line when something changes, for pipes and files."""
 
     def __init__(self) -> None:
         self._last_percent = -1.0
@@ -105,7 +105,7 @@ class LineListener:
         print(f"enrolling {name}: {progress.percent:.0f} %{problem}", flush=True)
 
     def heard(self, update: StreamUpdate, capture: CaptureCounters | None) -> None:
-        """Print the verdicts if they are others than before."""
+        """Print the verdicts if they have changed."""
         del capture
         said = tuple(verdict_text(candidate) for candidate in update.candidates)
         if said == self._said:
@@ -119,11 +119,11 @@ class LineListener:
 
 
 class Summary:
-    """What to say at the end.
+    """The summary of a session.
 
     Attributes:
         accepted_s: seconds for which each speaker was accepted.
-        capture: what happened at the microphone, if it was one.
+        capture: counters of the microphone, if the source was one.
     """
 
     def __init__(self) -> None:
@@ -142,7 +142,7 @@ class Summary:
             self.accepted_s[update.speaker] = seconds + max(hop_s, 0.0)
 
     def text(self) -> str:
-        """One line."""
+        """The summary in one line."""
         people = ", ".join(f"{name} for {at:.1f} s" for name, at in self.accepted_s.items())
         text = (
             f"heard {self._time_s:.1f} s; accepted {people or 'nobody'}; "
@@ -160,7 +160,7 @@ class Summary:
 
 @contextlib.contextmanager
 def open_listener(*, is_json: bool) -> Iterator[Listener]:
-    """The listener for this stdout: a meter on a terminal, else lines."""
+    """The listener for this stdout: a meter on a terminal, otherwise lines."""
     if is_json:
         yield JsonListener()
     elif not sys.stdout.isatty():

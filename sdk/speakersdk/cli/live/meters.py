@@ -1,4 +1,4 @@
-"""The live pictures of ``speakersdk listen``: an enrollment meter, a meter for each speaker."""
+"""The live meters of ``speakersdk listen``: one for enrollment, one for verification."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _STYLES: Final = {
 def enrollment_meter(
     name: str, progress: EnrollmentProgress, capture: CaptureCounters | None
 ) -> RenderableType:
-    """Percent, level, signal-to-noise ratio, and what is wrong."""
+    """A panel with progress, level, signal-to-noise ratio and the current problem."""
     from rich.panel import Panel
     from rich.table import Table
     from rich.text import Text
@@ -56,7 +56,7 @@ def enrollment_meter(
 
 
 def verification_meter(update: StreamUpdate) -> RenderableType:
-    """One line for each enrolled speaker: evidence of the window, verdict, and what it took."""
+    """A panel with one line per speaker: llr of the window, verdict, speech it took."""
     from rich.console import Group
     from rich.panel import Panel
     from rich.table import Table
@@ -86,7 +86,7 @@ def verification_meter(update: StreamUpdate) -> RenderableType:
 
 
 def verdict_text(candidate: Candidate) -> str:
-    """Verdict, and how much speech it took."""
+    """The verdict and the speech that it took."""
     if candidate.verdict is Verdict.INCONCLUSIVE and not candidate.is_decided:
         return "listening"
     took = "" if candidate.decided_s is None else f" after {candidate.decided_s:.1f} s"

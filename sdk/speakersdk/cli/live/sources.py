@@ -1,4 +1,4 @@
-"""Where ``speakersdk listen`` hears from: a microphone, a file, or a pipe."""
+"""Audio sources of ``speakersdk listen``: a microphone, a file or a pipe."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ from speakersdk.errors import ConfigError, MicrophoneError
 
 
 class Source(Protocol):
-    """Audio in blocks."""
+    """A source of audio in blocks."""
 
     @property
     def sample_rate_hz(self) -> float:
-        """Of the next block."""
+        """Sample rate of the next block in Hz."""
 
     @property
     def counters(self) -> CaptureCounters | None:
-        """What happened at the microphone, if it is one."""
+        """Counters of the microphone; None for other sources."""
 
     def blocks(self) -> Iterator[npt.NDArray[Any] | None]:
-        """(n,) or (n, channels) samples; None = interrupted: what follows is unrelated."""
+        """(n,) or (n, channels) samples; None marks an interruption."""
 
 
 class RecordedSource:
-    """A recording, at the pace at which it was spoken or as fast as it goes."""
+    """A recording, played in real time or as fast as possible."""
 
     counters = None
 
@@ -46,7 +46,7 @@ class RecordedSource:
         self.sample_rate_hz = rate_hz
 
     def blocks(self) -> Iterator[npt.NDArray[Any]]:
-        """The chunks, each when its last sample is due."""
+        """The chunks, each at the time of its last sample."""
         started_s, num_samples = time.monotonic(), 0
         for chunk in self._chunks:
             num_samples += len(chunk)
@@ -57,22 +57,22 @@ class RecordedSource:
 
 
 class MicrophoneSource:
-    """A microphone that, when it is lost, is an error or waited for."""
+    """A microphone. A lost device is an error, or is waited for with `reconnect`."""
 
     def __init__(self, device: str | None, *, reconnect: bool) -> None:
         self._device = device
         self._reconnect = reconnect
         self._microphone = wait_for_device(device) if reconnect else Microphone(device)
-        self._before = CaptureCounters()  # of the connections before this one
+        self._before = CaptureCounters()  # totals of the earlier connections
 
     @property
     def sample_rate_hz(self) -> float:
-        """Of the next block."""
+        """Sample rate of the next block in Hz."""
         return self._microphone.sample_rate_hz
 
     @property
     def counters(self) -> CaptureCounters:
-        """What happened so far, over all connections."""
+        """Counters over all connections."""
         now, before = self._microphone.counters, self._before
         return CaptureCounters(
             captured_s=before.captured_s + now.captured_s,
@@ -84,7 +84,7 @@ class MicrophoneSource:
         )
 
     def blocks(self) -> Iterator[npt.NDArray[Any] | None]:
-        """Blocks as they come."""
+        """Blocks as they are captured."""
         while True:
             try:
                 yield from self._microphone.blocks()
@@ -105,10 +105,10 @@ class MicrophoneSource:
 
 
 def open_source(arguments: argparse.Namespace) -> RecordedSource | MicrophoneSource:
-    """The source of --input, --rate, --fast, --device and --reconnect.
+    """The source that --input, --rate, --fast, --device and --reconnect select.
 
     Raises:
-        ConfigError: an option that means nothing with the others, or a rate out of range.
+        ConfigError: an option has no effect with the others, or the rate is out of range.
         AudioError, MissingDependencyError: the file or the microphone cannot be used.
     """
     _check_options(arguments)
@@ -118,14 +118,14 @@ def open_source(arguments: argparse.Namespace) -> RecordedSource | MicrophoneSou
         pipe = open_pipe(sys.stdin.buffer, sample_rate_hz=arguments.rate)
         return RecordedSource(pipe.blocks, rate_hz=pipe.sample_rate_hz, is_fast=arguments.fast)
     chunks = recut(file_blocks(arguments.input))
-    first = next(chunks)  # what is wrong with a file is said before anything else is
+    first = next(chunks)  # report an unreadable file before anything else
     return RecordedSource(
         itertools.chain([first], chunks), rate_hz=SAMPLE_RATE_HZ, is_fast=arguments.fast
     )
 
 
 def _check_options(arguments: argparse.Namespace) -> None:
-    """Refuse what would be ignored: whoever gives an option expects something of it."""
+    """Refuse options that would have no effect."""
     is_pipe, is_microphone = arguments.input == "-", arguments.input is None
     got = "no --input" if is_microphone else f"--input {arguments.input}"
     for option, is_given, is_used, needed in (

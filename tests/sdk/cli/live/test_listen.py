@@ -190,7 +190,7 @@ def test_ctrl_c_says_what_is_lost(slt: Path, store: VoiceprintStore) -> None:
     assert process.returncode == 128 + signal.SIGINT
     line = errors.decode()
     assert line.startswith("interrupted: ann is not enrolled, ")
-    assert line.endswith(" s of speech are lost\n")
+    assert line.endswith(" s of speech discarded\n")
     assert "ann" not in store.names()
 
 
