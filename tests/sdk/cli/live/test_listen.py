@@ -189,7 +189,7 @@ def test_ctrl_c_says_what_is_lost(slt: Path, store: VoiceprintStore) -> None:
         _, errors = process.communicate(timeout=30)
     assert process.returncode == 128 + signal.SIGINT
     line = errors.decode()
-    assert line.startswith("interrupted: ann is not enrolled, ")
+    assert line.startswith("interrupted: ann is not enrolled; ")
     assert line.endswith(" s of speech discarded\n")
     assert "ann" not in store.names()
 
