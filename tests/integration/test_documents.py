@@ -152,6 +152,8 @@ BANNED = {
     r"\bno number\b": "NaN",
     r"\bOther than there\b": "Unlike",
     r"\berrs\b": "has an error rate of",
+    r"[,;] so (that )?\w": "a sentence of its own, or therefore",
+    r"\bis none\b": "is not one",
 }
 
 
