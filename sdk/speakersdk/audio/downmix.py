@@ -23,15 +23,17 @@ class Downmix:
     """Chunks of (n, channels) -> (n,), the same whatever the chunks.
 
     Whether the channels cancel out is decided for every 512 samples by those before them, and for
-    the first that are not digital silence by themselves. Where they do, the loudest channel stands
-    for all.
+    the first that are not digital silence by themselves. Where they begin to, the channel that is
+    the loudest there stands for all.
     """
 
     def __init__(self) -> None:
-        self._cell: npt.NDArray[np.float64] | None = None  # not complete: channels, and their mean
+        # The cell that is not complete, (channels + 1, n): the channels, and their mean.
+        self._cell: npt.NDArray[np.float64] | None = None
         self._num_given = 0  # samples of that cell that were returned already
-        self._powers: npt.NDArray[np.float64] | None = None  # of each channel, and of their mean
-        self._column = -1  # the mean, or the channel that stands for all
+        # Powers with a memory: of the mean, and what it would be of unrelated channels.
+        self._powers: tuple[float, float] | None = None
+        self._row = -1  # the mean, or the channel that stands for all
 
     def push(self, samples: npt.NDArray[Any]) -> Waveform:
         """Checked samples of any type, (n,) or (n, channels), n >= 0 -> float32 in +-1.
@@ -41,60 +43,67 @@ class Downmix:
         """
         if samples.ndim == 1 or samples.shape[1] == 1:
             return scale(samples.reshape(-1)).astype(np.float32)
-        channels = scale(samples)
-        columns = np.concatenate([channels, channels.mean(axis=1, keepdims=True)], axis=1)
+        channels = scale(np.ascontiguousarray(samples.T))
+        rows = np.concatenate([channels, channels.mean(axis=0, keepdims=True)])
         if self._cell is not None:
-            columns = np.concatenate([self._cell, columns])
-        num_cells = len(columns) // _CELL_SAMPLES
+            rows = np.concatenate([self._cell, rows], axis=1)
+        num_samples = rows.shape[1]
+        num_cells = num_samples // _CELL_SAMPLES
         complete = num_cells * _CELL_SAMPLES
-        mono = columns[:, -1].copy()
-        squares = np.square(columns[:complete]).reshape(num_cells, _CELL_SAMPLES, columns.shape[1])
-        for number, powers in enumerate(squares.mean(axis=1)):
-            if self._powers is None:
-                self._hear(powers)
-            self._fill(mono, columns, number * _CELL_SAMPLES)
-            self._hear(powers)
-        self._fill(mono, columns, complete)
-        end = len(columns)
+        mono = rows[-1].copy()
+        self._hear(rows[:, :complete].reshape(len(rows), num_cells, _CELL_SAMPLES), mono)
+        end = num_samples
         if self._powers is None:  # silence is silence whatever stands for it
-            heard = columns[complete:].any(axis=1)
+            heard = rows[:, complete:].any(axis=0)
             end = complete + int(heard.argmax()) if heard.any() else end
+        mono[complete:] = rows[self._row, complete:]
         given, self._num_given = self._num_given, end - complete
-        self._cell = columns[complete:].copy()
-        return mono[given:end].astype(np.float32)
+        self._cell = rows[:, complete:].copy()
+        result: Waveform = mono[given:end].astype(np.float32)
+        return result
 
     def finish(self) -> Waveform:
         """The samples that still wait."""
         if self._cell is None:
             return np.zeros(0, np.float32)
-        waiting = self._cell[self._num_given :]
-        if self._powers is None and len(waiting):
-            self._hear(np.square(waiting).mean(axis=0))
+        waiting = self._cell[:, self._num_given :]
+        if self._powers is None and waiting.size:
+            self._choose(np.square(waiting).mean(axis=1))
         self._cell, self._num_given = None, 0
-        return waiting[:, self._column].astype(np.float32)
+        result: Waveform = waiting[self._row].astype(np.float32)
+        return result
 
-    def _fill(
-        self,
-        mono: npt.NDArray[np.float64],
-        columns: npt.NDArray[np.float64],
-        first: int,
-    ) -> None:
-        """Take the cell that begins at `first` from the channel that stands for all."""
-        if self._column >= 0:
-            cell = slice(first, first + _CELL_SAMPLES)
-            mono[cell] = columns[cell, self._column]
+    def _hear(self, cells: npt.NDArray[np.float64], mono: npt.NDArray[np.float64]) -> None:
+        """Fill `mono` cell by cell with what stands for all, and decide what does from then on.
 
-    def _hear(self, powers: npt.NDArray[np.float64]) -> None:
-        """Decide what stands for all from now on."""
-        if self._powers is None:
-            if not powers.any():
-                return
-            self._powers = powers.copy()
-        else:
-            self._powers = _MEMORY * self._powers + (1 - _MEMORY) * powers
-        *channels, mean = self._powers.tolist()
-        unrelated = sum(channels) / len(channels) ** 2
-        if mean < _CANCELLED * unrelated and self._column < 0:
-            self._column = int(np.argmax(channels))
-        elif mean > _RESTORED * unrelated:
-            self._column = -1
+        Args:
+            cells: (channels + 1, cells, samples).
+            mono: (n,), holds the mean so far.
+        """
+        powers = np.square(cells).mean(axis=2)
+        means = powers[-1].tolist()
+        unrelated = (powers[:-1].sum(axis=0) / (len(powers) - 1) ** 2).tolist()
+        for number, (mean, expected) in enumerate(zip(means, unrelated, strict=True)):
+            if self._powers is None:
+                self._choose(powers[:, number])
+            if self._row >= 0:
+                first = number * _CELL_SAMPLES
+                mono[first : first + _CELL_SAMPLES] = cells[self._row, number]
+            if self._powers is None:
+                continue
+            kept_mean = _MEMORY * self._powers[0] + (1 - _MEMORY) * mean
+            kept_expected = _MEMORY * self._powers[1] + (1 - _MEMORY) * expected
+            self._powers = kept_mean, kept_expected
+            if self._row < 0 and kept_mean < _CANCELLED * kept_expected:
+                self._row = int(powers[:-1, number].argmax())
+            elif self._row >= 0 and kept_mean > _RESTORED * kept_expected:
+                self._row = -1
+
+    def _choose(self, powers: npt.NDArray[np.float64]) -> None:
+        """Decide from the first cell that is not silent."""
+        if not powers.any():
+            return
+        expected = float(powers[:-1].sum()) / (len(powers) - 1) ** 2
+        self._powers = float(powers[-1]), expected
+        if self._powers[0] < _CANCELLED * expected:
+            self._row = int(powers[:-1].argmax())
