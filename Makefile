@@ -81,7 +81,7 @@ benchmarks: $(DEVELOPMENT)  ## run every benchmark and write benchmarks/results
 
 .PHONY: docs
 docs: $(DOCUMENTATION)  ## build the documentation as a site into build/site
-	NO_MKDOCS_2_WARNING=1 mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 mkdocs build --strict # --quiet would hide the warnings from --strict
 	@! grep -rE '<(script|link|img)[^>]*(src|href)="?https?:' build/site --include='*.html' \
 	  || { echo 'expected a site that loads nothing from elsewhere, got the lines above' >&2; exit 1; }
 	@echo "open build/site/index.html"
