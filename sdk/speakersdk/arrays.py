@@ -1,4 +1,4 @@
-"""Names for the arrays that travel through the SDK, and the length of an embedding."""
+"""Array types of the SDK, and scaling of embeddings."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
 """The container of the SDK's own files: magic, version, header, content, checksum.
 
-    magic (8) | version u32 | header length u32 | header JSON | [SHA-256 of all before (32)]
-    | content | SHA-256 of all before (32)
+    magic (8) | version u32 | header length u32 | header JSON | [SHA-256 so far (32)]
+    | content | SHA-256 so far (32)
 
-Integers are little-endian. A format may have the checksum after the header, for content that is
-mapped rather than read. Nothing in a file is believed before it is checked: lengths are bounded by
-the file's, and every field of the header has one type.
+Integers are little-endian. The checksum after the header is optional; it serves content that is
+mapped rather than read. Every value is checked before it is used: lengths against the size of the
+file, and each field of the header against its type.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from speakersdk.errors import SpeakerSdkError
 from speakersdk.text import printable
 
 CHECKSUM_BYTES: Final = 32
-# Parsed JSON takes some thirty times the memory of its text. The longest header known, that of a
-# voiceprint of 40,000 recordings, fits.
+# Parsed JSON takes about thirty times the memory of its text. The header of a voiceprint of 40,000
+# recordings fits.
 MAXIMUM_HEADER_BYTES: Final = 1 << 20
 _PREFIX = struct.Struct("<8sII")
 _CHUNK_BYTES = 1 << 22
@@ -30,14 +30,14 @@ _CHUNK_BYTES = 1 << 22
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContainerFormat:
-    """One kind of file.
+    """A file format.
 
     Attributes:
-        noun: what messages call it.
-        magic: its first 8 bytes. As in PNG, a high bit shows a 7-bit transfer and CR LF a converted
-            line end.
-        versions: those that can be read.
-        error: raised for whatever is wrong with a file.
+        noun: name of the format in messages.
+        magic: the first 8 bytes. As in PNG, the high bit detects 7-bit transfers, and CR LF detects
+            converted line ends.
+        versions: the versions that can be read.
+        error: class of the errors raised for invalid files.
         has_header_checksum: whether a checksum follows the header.
     """
 
@@ -48,15 +48,15 @@ class ContainerFormat:
     has_header_checksum: bool = False
 
     def read_header(self, file: BinaryIO, size: int) -> tuple[int, dict[str, Any], int]:
-        """Read version and header from the start of a file.
+        """Read the version and header of a file.
 
         Args:
-            file: at its beginning.
-            size: bytes of the file.
+            file: the file, positioned at its start.
+            size: size of the file in bytes.
 
         Returns:
-            The version, the header, and the position of the content. The header is only as
-            trustworthy as its checksum; without one, call `check` before using it.
+            The version, the header, and the position of the content. If the header has no checksum
+            of its own, call `check` before using it.
         """
         prefix = file.read(_PREFIX.size)
         magic = prefix[: len(self.magic)]
@@ -99,7 +99,7 @@ class ContainerFormat:
         return version, header, position
 
     def check(self, file: BinaryIO, size: int) -> None:
-        """Compare the last 32 bytes of a file with the hash of all before them."""
+        """Compare the last 32 bytes of a file with the hash of the preceding bytes."""
         file.seek(0)
         checksum = hashlib.sha256()
         remaining = size - CHECKSUM_BYTES
@@ -110,12 +110,12 @@ class ContainerFormat:
             self.refuse(f"the {self.noun} is truncated or damaged: its checksum does not match")
 
     def fields(self, header: Mapping[str, Any], types: Mapping[str, Any]) -> dict[str, Any]:
-        """The header's values, each of the type that is expected of it.
+        """Check the keys and types of a header and return its values.
 
         Args:
-            header: as read.
-            types: type, or union of types, of each key. No key may be missing and none be there
-                besides. `float` admits whole numbers too; `list` says nothing of its items.
+            header: the header as read.
+            types: the type, or union of types, of every key. `float` also accepts whole numbers;
+                the items of a `list` are not checked.
         """
         if header.keys() != types.keys():
             expected, got = ", ".join(sorted(types)), ", ".join(sorted(header)) or "nothing"
@@ -124,7 +124,7 @@ class ContainerFormat:
                 f"{expected}, got {printable(got[:200])}"
             )
         for key, value in header.items():
-            # To Python a boolean is a whole number, and a whole number is no float.
+            # In Python, bool is a subclass of int, and int is not a subclass of float.
             accepted = float | int if types[key] is float else types[key]
             if not isinstance(value, accepted) or (
                 isinstance(value, bool) and accepted is not bool
@@ -136,12 +136,12 @@ class ContainerFormat:
         return dict(header)
 
     def refuse(self, message: str) -> NoReturn:
-        """Raise the format's error."""
+        """Raise an error of the format."""
         raise self.error(message)
 
 
 class ContainerWriter:
-    """Writes one file: header first, then content, then the checksum by `close`."""
+    """Writes one file: the header, the content, and on `close` the checksum."""
 
     def __init__(
         self,
@@ -172,7 +172,7 @@ class ContainerWriter:
         self.position += len(data)
 
     def close(self) -> None:
-        """Write the checksum; the file itself stays open."""
+        """Write the checksum. The file stays open."""
         self._file.write(self._checksum.digest())
 
 

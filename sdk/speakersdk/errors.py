@@ -1,28 +1,28 @@
-"""Every error that speakersdk raises on purpose.
+"""The errors of speakersdk.
 
     SpeakerSdkError
     ├── ConfigError (also ValueError)     an option is outside its range or unknown
     ├── ClosedError (also ValueError)     an object is used after its end
     ├── ConcurrentUseError                two threads use one object at the same time
-    ├── MissingDependencyError            a library is not installed; says how to install it
+    ├── MissingDependencyError            a library is not installed
     ├── AudioError
     │   ├── UnreadableAudioError          missing, corrupt or not an audio file
     │   ├── InvalidAudioError             empty, non-finite, wrong shape or sample type
     │   ├── AudioTooShortError            fewer seconds than the model needs
     │   └── MicrophoneError               no such device, it cannot record, or it is gone
     ├── ModelError
-    │   ├── ManifestError                 the ONNX file carries no valid manifest
+    │   ├── ManifestError                 the ONNX file has no valid manifest
     │   ├── IncompatibleModelError        a voiceprint and a model do not belong together
     │   └── InferenceError                onnxruntime failed
     ├── EnrollmentError                   the recordings cannot become a voiceprint
-    ├── CalibrationError                  recordings support none, or its file does not fit
+    ├── CalibrationError                  the recordings or the file give no valid calibration
     ├── UnknownSpeakerError               no voiceprint of that name
     ├── DuplicateSpeakerError             a voiceprint of that name exists already
     ├── VoiceprintError                   corrupt, foreign or unknown-version voiceprint
     └── GalleryError                      corrupt, foreign or unknown-version gallery file
 
-Programmer mistakes (rank, dtype, dimension) are plain ValueError or TypeError. "Not accepted" is a
-result, never an error. Each class builds its own message: what was expected, what came, what to do.
+Wrong rank, dtype or dimension of an array is a plain ValueError or TypeError. A rejected speaker is
+a result, not an error. Messages say what was expected, what was given and what to do.
 """
 
 from __future__ import annotations
@@ -35,10 +35,9 @@ if TYPE_CHECKING:
 
 
 class SpeakerSdkError(Exception):
-    """Base of all errors raised on purpose by speakersdk.
+    """Base class of the errors of speakersdk.
 
-    Every subclass can be pickled, and thus passes from a worker process to its parent, whatever
-    its constructor takes.
+    Every subclass can be pickled and sent between processes, whatever its constructor takes.
     """
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -47,11 +46,11 @@ class SpeakerSdkError(Exception):
 
 
 class ConfigError(SpeakerSdkError, ValueError):
-    """An option is outside its range or unknown."""
+    """An option is unknown or outside its range."""
 
 
 class ClosedError(SpeakerSdkError, ValueError):
-    """A stream, pool, enrollment, microphone or verifier is used after its end."""
+    """A stream, pool, enrollment, microphone or verifier was used after its end."""
 
 
 class ConcurrentUseError(SpeakerSdkError, RuntimeError):
@@ -82,7 +81,7 @@ class UnreadableAudioError(AudioError):
 
 
 class InvalidAudioError(AudioError, ValueError):
-    """The samples are empty, non-finite or of a shape or type that is not audio."""
+    """The samples are empty, not finite, or have the wrong shape or type."""
 
 
 class AudioTooShortError(AudioError):
@@ -97,7 +96,7 @@ class AudioTooShortError(AudioError):
 
 
 class MicrophoneError(AudioError):
-    """The input device is not there, cannot be opened, or has stopped."""
+    """The input device is missing, cannot be opened, or has stopped."""
 
 
 class ModelError(SpeakerSdkError):
@@ -105,11 +104,11 @@ class ModelError(SpeakerSdkError):
 
 
 class ManifestError(ModelError):
-    """The ONNX file carries no manifest, or one that this version does not understand."""
+    """The ONNX file has no manifest, or one that this version cannot read."""
 
 
 class IncompatibleModelError(ModelError):
-    """A voiceprint or calibration was made with another model than the one in use."""
+    """A voiceprint or calibration was made with a different model."""
 
     def __init__(self, *, expected: str, got: str, what: str = "voiceprint") -> None:
         again = "calibrate" if what == "calibration" else "enroll"
@@ -129,7 +128,7 @@ class EnrollmentError(SpeakerSdkError):
     """The recordings cannot become a voiceprint.
 
     Attributes:
-        problems: keys of `speakersdk.AudioProblem` that may be accepted all the same.
+        problems: keys of the `speakersdk.AudioProblem` members that caused it and may be accepted.
     """
 
     def __init__(self, message: str, problems: tuple[str, ...] = ()) -> None:
@@ -138,10 +137,10 @@ class EnrollmentError(SpeakerSdkError):
 
 
 class CalibrationError(SpeakerSdkError):
-    """Recordings do not support a calibration, or its file is damaged or belongs elsewhere.
+    """The recordings do not support a calibration, or its file is damaged or for another model.
 
     Attributes:
-        overlap: histogram of the scores, where they overlap too much; else empty.
+        overlap: histogram of the scores if they overlap too much, otherwise empty.
     """
 
     def __init__(self, message: str, *, overlap: str = "") -> None:
@@ -184,7 +183,7 @@ class GalleryError(SpeakerSdkError):
 def _restored(
     kind: type[SpeakerSdkError], arguments: tuple[Any, ...], attributes: Mapping[str, Any]
 ) -> SpeakerSdkError:
-    """The error that was pickled: its message and attributes as they were, no constructor run."""
+    """The error that was pickled, made without calling its constructor."""
     error = kind.__new__(kind, *arguments)
     error.__dict__.update(attributes)
     return error

@@ -1,4 +1,4 @@
-"""Files on disk: the user's folders, files replaced as a whole, locks, and hashes of content."""
+"""Files on disk: user folders, atomic replacement, locks and content hashes."""
 
 from __future__ import annotations
 
@@ -24,28 +24,28 @@ else:
 # `.speakersdk-<hash of the final name>-<random>.tmp`; versions up to 0.1 wrote `.<random>.tmp`.
 _TEMPORARY_PREFIX: Final = ".speakersdk-"
 _TEMPORARY_SUFFIX: Final = ".tmp"
-# A writer holds a lock for milliseconds. Whoever waits longer waits for a stopped process.
+# A writer holds a lock for milliseconds. A longer wait means that its process is stopped.
 LOCK_TIMEOUT_S: Final = 10.0
 _LOCK_POLL_S: Final = 0.01
 _BINARY: Final = getattr(os, "O_BINARY", 0)  # Windows
-# What open(O_TMPFILE) reports where the file system or the kernel has no unnamed files.
+# Errors of open(O_TMPFILE) if the file system or the kernel has no unnamed files.
 _NO_UNNAMED_FILES = {errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL, errno.ENOENT}
 _NO_HARD_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK, errno.EXDEV, errno.ENOENT}
 
 
 def data_folder(kind: str) -> Path:
-    """``$XDG_DATA_HOME/speakersdk/<kind>``, or below ``~/.local/share`` if that is not set.
+    """``$XDG_DATA_HOME/speakersdk/<kind>``; the default base is ``~/.local/share``.
 
-    The environment is read at every call, and nothing is created.
+    The environment is read at every call. The folder is not created.
 
     Raises:
-        ConfigError: neither that variable nor a home folder is known.
+        ConfigError: the variable is not set and there is no home folder.
     """
     return _base("XDG_DATA_HOME", ".local/share") / "speakersdk" / kind
 
 
 def cache_folder(kind: str) -> Path:
-    """``$XDG_CACHE_HOME/speakersdk/<kind>``, or below ``~/.cache`` if that is not set.
+    """``$XDG_CACHE_HOME/speakersdk/<kind>``; the default base is ``~/.cache``.
 
     Raises:
         ConfigError: as `data_folder`.
@@ -54,16 +54,16 @@ def cache_folder(kind: str) -> Path:
 
 
 def file_sha256(path: Path) -> str:
-    """SHA-256 of a file's bytes as hexadecimal digits."""
+    """SHA-256 of a file as hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
-    """Open a regular file for reading; never wait for a pipe or a device.
+    """Open a regular file for reading, without waiting for a pipe or a device.
 
     Raises:
-        OSError: it cannot be opened, or is a directory, a pipe or a device.
+        OSError: the file cannot be opened, or is a directory, a pipe or a device.
     """
     # Opening a FIFO without O_NONBLOCK waits for its writer. Regular files ignore the flag.
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | _BINARY)
@@ -85,23 +85,23 @@ def replacement(
     is_new: bool = False,
     needs_name: bool = False,
 ) -> Iterator[BinaryIO]:
-    """A file to write that takes the place of `path` at the end of the block.
+    """Write a file that replaces `path` atomically at the end of the block.
 
-    Readers see the old file or the new one, never a part. An error in the block leaves what was
-    there before. A killed process leaves nothing where the system has unnamed files; elsewhere it
-    leaves a temporary file, which the next durable write of the same path removes.
+    Readers see the old file or the new file, never a part. An error in the block keeps the old
+    file. A killed process leaves no file if the system supports unnamed files; otherwise it leaves
+    a temporary file, which the next durable write of the same path removes.
 
     Args:
-        path: of the file.
-        is_durable: whether it must survive a power cut. The call then waits for the disk. Leave
-            it out for what can be computed again.
-        is_private: mode 0600; otherwise the mode is that of any new file.
+        path: the file to replace.
+        is_durable: wait until the file is on disk, where a power cut cannot undo it. Not needed for
+            data that can be computed again.
+        is_private: use mode 0600 instead of the default mode.
         is_new: refuse a file that exists at the end of the block.
-        needs_name: `file.name` is a path that other libraries can write to and read.
+        needs_name: give the temporary file a name, for libraries that open it by path.
 
     Raises:
-        OSError: the file cannot be written; what was there before is untouched.
-        FileExistsError: `is_new`, and there is such a file.
+        OSError: the file cannot be written; the old file is unchanged.
+        FileExistsError: the file exists and `is_new` is set.
     """
     if is_durable:
         purge_temporary(path.parent, path.name)
@@ -118,7 +118,7 @@ def replacement(
             if unnamed is not None:
                 _link_unnamed(unnamed, temporary)
             if sys.platform == "win32":
-                file.close()  # Windows renames no open file
+                file.close()  # Windows cannot rename an open file
             _place(temporary, path, is_new=is_new)
     except BaseException:
         with contextlib.suppress(FileNotFoundError):
@@ -129,13 +129,13 @@ def replacement(
 
 
 def purge_temporary(folder: Path, name: str | None = None) -> int:
-    """Delete what killed writers left in a folder, and return how many files that were.
+    """Delete the temporary files of killed writers and return their number.
 
-    Writers hold a lock on their temporary file, so files in use are left alone.
+    Writers lock their temporary files; locked files are kept.
 
     Args:
-        folder: where to look; it may be absent.
-        name: only files that were to become this one; None = any.
+        folder: the folder to clean; it may be missing.
+        name: delete only the temporary files of this file; None means all.
     """
     prefix = "." if name is None else _temporary_prefix(name)
     num_purged = 0
@@ -149,14 +149,14 @@ def purge_temporary(folder: Path, name: str | None = None) -> int:
 
 @contextlib.contextmanager
 def folder_lock(folder: Path, *, timeout_s: float = LOCK_TIMEOUT_S) -> Iterator[None]:
-    """Hold the lock of a folder against other processes and threads.
+    """Hold an exclusive lock on a folder.
 
     The lock is on the file ``.lock`` in the folder, which must exist. The system releases it when
-    the process ends, however it ends.
+    the process ends.
 
     Raises:
-        TimeoutError: another process has held it for `timeout_s` seconds.
-        OSError: the lock file cannot be made.
+        TimeoutError: another process or thread held the lock for `timeout_s` seconds.
+        OSError: the lock file cannot be created.
     """
     descriptor = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT | _BINARY, 0o600)
     try:
@@ -174,9 +174,9 @@ def folder_lock(folder: Path, *, timeout_s: float = LOCK_TIMEOUT_S) -> Iterator[
 
 
 def sync_folder(folder: Path) -> None:
-    """Wait until the names in a folder are on disk. Without it, a power cut can undo a rename."""
+    """Wait until the names in a folder are on disk, where a power cut cannot undo a rename."""
     if sys.platform == "win32":
-        return  # Windows opens no folders; NTFS journals names itself
+        return  # Windows cannot open folders; NTFS journals names
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -185,7 +185,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def _base(variable: str, below_home: str) -> Path:
-    # The XDG base directory specification: a relative path is to be ignored.
+    # The XDG base directory specification says to ignore relative paths.
     configured = Path(os.environ.get(variable, ""))
     if configured.is_absolute():
         return configured
@@ -200,7 +200,7 @@ def _base(variable: str, below_home: str) -> Path:
 
 
 def _temporary_prefix(name: str) -> str:
-    # A hash: names may have 255 bytes, and a speaker's name is not repeated in a stray file.
+    # A hash is short enough for any name, and does not reveal the name of a speaker.
     digest = hashlib.sha256(os.fsencode(name)).hexdigest()
     return f"{_TEMPORARY_PREFIX}{digest[:16]}-"
 
@@ -210,7 +210,7 @@ def _temporary_name(name: str) -> str:
 
 
 def _open_unnamed(folder: Path, mode: int) -> BinaryIO | None:
-    """A locked file without a name, which vanishes with its process; None where there are none."""
+    """A locked file without a name, deleted with its process; None if unsupported."""
     if sys.platform != "linux":
         return None
     try:
@@ -244,7 +244,7 @@ def _open_named(temporary: Path, mode: int) -> BinaryIO:
 
 def _link_unnamed(file: BinaryIO, temporary: Path) -> None:
     """Give an unnamed file its temporary name."""
-    # With dst_dir_fd Python calls linkat(AT_SYMLINK_FOLLOW), as open(2) wants it for O_TMPFILE.
+    # With dst_dir_fd Python calls linkat(AT_SYMLINK_FOLLOW), which O_TMPFILE requires: open(2).
     folder = os.open(temporary.parent, os.O_RDONLY)
     try:
         os.link(f"/proc/self/fd/{file.fileno()}", temporary.name, dst_dir_fd=folder)

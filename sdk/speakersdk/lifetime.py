@@ -1,4 +1,4 @@
-"""Whether an object may be used: until it is closed, and by one thread at a time."""
+"""Lifetime of an object: it may be used until it is closed, by one thread at a time."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from speakersdk.errors import ClosedError, ConcurrentUseError
 class Lifetime:
     """The lifetime of one stream, enrollment, pool, microphone or verifier.
 
-    Entering it takes the object for one call; a second thread that enters meanwhile is refused.
-    Objects that several threads may share only call `check`.
+    Enter it for each call: a second thread that enters at the same time is refused. Objects that
+    threads may share only call `check`.
 
     Args:
         what: the object's name in messages, such as ``stream``.
-        remedy: what to do instead of using it after its end.
+        remedy: advice for whoever uses the object after its end.
     """
 
     def __init__(self, what: str, *, remedy: str) -> None:
@@ -30,16 +30,16 @@ class Lifetime:
         return self._end is not None
 
     def check(self) -> None:
-        """Refuse an object whose lifetime is over.
+        """Check that the lifetime is not over.
 
         Raises:
-            ClosedError: it was closed or finished.
+            ClosedError: the object was closed or finished.
         """
         if self._end is not None:
             raise ClosedError(f"expected an open {self._what}, it is {self._end}; {self._remedy}")
 
     def end(self, how: str = "closed") -> None:
-        """End the lifetime; the first end is the one that messages name."""
+        """End the lifetime. Messages name the first reason."""
         if self._end is None:
             self._end = how
 

@@ -1,7 +1,7 @@
 """Error rates of a verification system from scored trials.
 
-Scores are higher for more alike voices, labels are true for target (same-speaker) trials, rates are
-in [0, 1]. docs/metrics.md gives the definitions.
+A higher score means more similar voices. Labels are true for target (same-speaker) trials. Rates
+are in [0, 1]. docs/metrics.md gives the definitions.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ Metric = Callable[[npt.ArrayLike, npt.ArrayLike, Weights | None], float]
 def error_rates(
     scores: npt.ArrayLike, labels: npt.ArrayLike, weights: Weights | None = None
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """False-reject and false-accept rate at every distinct threshold.
+    """False-reject and false-accept rates at every distinct threshold.
 
     Args:
-        scores: (N,) higher = more alike.
-        labels: (N,) true = target trial.
-        weights: (N,) how often each trial counts; None = once.
+        scores: (N,) scores; higher means more similar.
+        labels: (N,) true for target trials.
+        weights: (N,) weight of each trial; None means 1.
 
     Returns:
-        thresholds (M + 1,) rising, last is infinity; frr (M + 1,) share of targets below the
-        threshold; far (M + 1,) share of nontargets at or above it.
+        thresholds (M + 1,) in rising order, ending with infinity; frr (M + 1,), the share of
+        targets below each threshold; far (M + 1,), the share of nontargets at or above it.
 
     Raises:
-        ValueError: shapes differ, a score is not finite, or one of the two kinds is missing.
+        ValueError: the shapes differ, a score is not finite, or targets or nontargets are missing.
     """
     values, targets, counts = _checked(scores, labels, weights)
     order = np.argsort(values, kind="stable")
@@ -46,10 +46,10 @@ def error_rates(
 
 
 def eer(scores: npt.ArrayLike, labels: npt.ArrayLike, weights: Weights | None = None) -> float:
-    """Equal error rate: where false-reject and false-accept rate cross.
+    """Equal error rate, at which the false-reject and the false-accept rate are equal.
 
-    Between the two thresholds around the crossing both rates are interpolated linearly (the
-    line between the two points of the ROC), not taken from its convex hull.
+    Both rates are interpolated linearly between the two thresholds around the crossing; the convex
+    hull of the ROC is not used.
     """
     _, frr, far = error_rates(scores, labels, weights)
     above = int(np.argmax(frr >= far))
@@ -92,9 +92,9 @@ def act_dcf(
     c_fa: float = 1.0,
     weights: Weights | None = None,
 ) -> float:
-    """Normalised detection cost of the decisions that log-likelihood ratios make by themselves.
+    """Actual normalised detection cost of log-likelihood ratios.
 
-    The threshold is that of least expected cost for right llrs, not one picked on these trials.
+    The decision threshold is `bayes_threshold`; it is not tuned on these trials.
 
     Args:
         llrs: (N,) natural log-likelihood ratios.
@@ -109,7 +109,7 @@ def act_dcf(
 
 
 def bayes_threshold(*, p_target: float, c_miss: float = 1.0, c_fa: float = 1.0) -> float:
-    """The llr from which accepting costs less than rejecting, on average.
+    """The llr above which accepting has a lower expected cost than rejecting.
 
     Raises:
         ValueError: the prior is not between 0 and 1, or a cost is not positive and finite.
@@ -127,12 +127,12 @@ def frr_at_far(
 ) -> float:
     """False-reject rate at the lowest threshold whose false-accept rate is at most `far`."""
     _, frr, fars = error_rates(scores, labels, weights)
-    # 1 - cumulated share leaves a rounding above an exact rate such as 1/100.
+    # The computed rate may exceed an exact one, such as 1/100, by a rounding error.
     return float(frr[int(np.argmax(fars <= far + 1e-12))])
 
 
 def cllr(llrs: npt.ArrayLike, labels: npt.ArrayLike, weights: Weights | None = None) -> float:
-    """Cost of log-likelihood ratios in bits; 0 = perfect, 1 = no information.
+    """Cost of log-likelihood ratios in bits: 0 is perfect, 1 is no information.
 
     Source: N. Brummer and J. du Preez, "Application-independent evaluation of speaker detection",
     2006, eq. 14.
@@ -144,18 +144,18 @@ def cllr(llrs: npt.ArrayLike, labels: npt.ArrayLike, weights: Weights | None = N
 
 
 def min_cllr(scores: npt.ArrayLike, labels: npt.ArrayLike, weights: Weights | None = None) -> float:
-    """Least `cllr` that any rising map from these scores to log-likelihood ratios can reach.
+    """Minimum `cllr` over all increasing maps from the scores to log-likelihood ratios.
 
-    The map is found by pooling adjacent violators (PAV) of the share of targets; only the order of
-    the scores counts. The difference to `cllr` is the cost of miscalibration. Source: as `cllr`.
+    Pool adjacent violators (PAV) finds the best map; it depends only on the order of the scores.
+    The difference to `cllr` is the cost of miscalibration. Source: as for `cllr`.
     """
     _, frr, far = error_rates(scores, labels, weights)
     targets, nontargets = np.diff(frr), -np.diff(far)
-    some = targets + nontargets > 0  # weights of 0 leave thresholds without trials
+    some = targets + nontargets > 0  # zero weights leave thresholds without trials
     targets, nontargets = targets[some], nontargets[some]
     while True:
-        # A block whose share of targets is not above its left neighbour's is pooled with it; whole
-        # falling runs at once, for they are pooled whatever the order of the steps.
+        # A block is pooled with its left neighbour unless its share of targets is higher. The order
+        # of the steps does not matter, and a whole falling run is pooled at once.
         rising = targets[1:] * nontargets[:-1] > targets[:-1] * nontargets[1:]
         if rising.all():
             break
@@ -175,26 +175,26 @@ def bootstrap_interval(
     repeats: int = 500,
     coverage: float = 0.95,
 ) -> tuple[float, float]:
-    """Percentile interval of a metric when speakers, not trials, are drawn again.
+    """Bootstrap percentile interval of a metric, from resampled speakers.
 
-    Trials that share a speaker are not independent; drawing trials would give intervals far too
-    narrow. A nontarget trial counts as often as the product of how often its two speakers were
-    drawn, a target trial as often as its one speaker was. Draws that leave only one kind of trial
-    are passed over.
+    Trials that share a speaker are not independent. Resampling trials would give intervals that are
+    much too narrow. The weight of a target trial is the number of times its speaker was drawn; the
+    weight of a nontarget trial is the product of the two numbers. Draws without targets or without
+    nontargets are skipped.
 
     Args:
-        metric: such as `eer`, called as ``metric(scores, labels, weights)``.
+        metric: a function such as `eer`, called as ``metric(scores, labels, weights)``.
         scores, labels: (N,) as in `error_rates`.
         speakers: the speaker of each trial's two sides, N names each.
-        rng: source of the draws.
-        repeats: draws.
-        coverage: probability mass of the interval.
+        rng: random generator of the draws.
+        repeats: number of draws.
+        coverage: probability that the interval covers.
 
     Returns:
-        lower and upper end.
+        The lower and the upper end.
 
     Raises:
-        ValueError: not N names a side, or no draw left both kinds of trials.
+        ValueError: a side does not have N names, or no draw has both targets and nontargets.
     """
     values = [
         metric(scores, labels, weights)
@@ -214,12 +214,12 @@ def speaker_draws(
     rng: np.random.Generator,
     repeats: int,
 ) -> Iterator[Weights]:
-    """Trial weights of each draw of speakers; see `bootstrap_interval` for all of it.
+    """Trial weights of resampled speakers, one array per draw, as in `bootstrap_interval`.
 
-    Several metrics of one draw, or the difference of two systems, take the same weights.
+    Use the same weights to compare several metrics or systems on the same draws.
 
     Raises:
-        ValueError: not N names a side.
+        ValueError: a side does not have N names.
     """
     targets = np.asarray(labels, bool)
     sizes = [len(side) for side in speakers]
@@ -237,14 +237,14 @@ def speaker_draws(
 
 
 def _normalised_costs(p_target: float, c_miss: float, c_fa: float) -> tuple[float, float]:
-    """Costs of all misses and of all false accepts, over that of the better constant answer."""
+    """Costs of missing all targets and of accepting all nontargets, normalised by the smaller."""
     miss, accept = c_miss * p_target, c_fa * (1 - p_target)
     least = min(miss, accept)
     return miss / least, accept / least
 
 
 def _information(kind: Weights, other: Weights) -> float:
-    """Sum of kind log2(1 + other / kind), where nothing of a kind costs nothing."""
+    """Sum of kind log2(1 + other / kind); a term is zero if its kind is zero."""
     here = kind > 0
     return float(kind[here] @ np.log2(1 + other[here] / kind[here]))
 

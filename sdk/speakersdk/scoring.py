@@ -1,17 +1,18 @@
 """Symmetric KL divergence of embeddings, computed by the compiled kernels.
 
-Two kinds of vectors, and for each: two vectors, one against many, all pairs.
+There are functions for two kinds of vectors: a pair, one vector against many, and all pairs.
 
-* Logits (what the encoder gives): a vector z stands for p = softmax(z), and
-  J = KL(p||q) + KL(q||p) = sum (p - q) (z_p - z_q). Adding a constant to z changes nothing.
+* Logits, the output of the encoder: a vector z represents p = softmax(z), and
+  J = KL(p||q) + KL(q||p) = sum (p - q) (z_p - z_q). Adding a constant to z does not change J.
 * Positive vectors, which need not sum to one: J = sum (p - q) (ln p - ln q).
 
-J is a divergence: zero for equal vectors, symmetric, lower = more alike. The score is -J.
+J is a symmetric divergence. It is zero for equal vectors and lower for more similar ones. The score
+is -J.
 
-Inputs may be any real arrays or nested lists; they are converted to contiguous float32 here, and
-the kernels compute in float64 (`symmetric_kl_matrix` in float32 where asked). The GIL is released
-meanwhile. The kernels are those of the processor's best instruction set, chosen when the module is
-imported; the environment variable SPEAKERSDK_KERNEL forces one of `available_kernels()`.
+Inputs may be any real arrays or nested lists. They are converted to contiguous float32, and the
+kernels compute in float64, except for `symmetric_kl_matrix` with dtype float32. The GIL is released
+during the computation. The kernels use the best instruction set of the processor, chosen at import;
+the environment variable SPEAKERSDK_KERNEL selects one of `available_kernels()`.
 Source: H. Jeffreys, "An invariant form for the prior probability in estimation problems", 1946.
 """
 
@@ -44,7 +45,7 @@ def kernel() -> str:
 
 
 def available_kernels() -> tuple[str, ...]:
-    """Names of the kernels that run on this processor, the fastest first."""
+    """Names of the kernels that this processor supports, fastest first."""
     return tuple(_native.available_kernels())
 
 
@@ -63,23 +64,23 @@ def symmetric_kl(a: npt.ArrayLike, b: npt.ArrayLike, /) -> float:
         ValueError: not a vector, empty, of different dim, or not finite in float32.
     """
     if type(a) is np.ndarray and type(b) is np.ndarray and a.dtype is b.dtype is _FLOAT32:
-        # Conversion would cost ten times as much as the divergence.
+        # Conversion takes ten times as long as the divergence.
         try:
             return _native.symmetric_kl(a, b)
-        except (TypeError, ValueError):  # a layout to be copied, or an error to be told in full
+        except (TypeError, ValueError):  # needs a copy, or an error message with the name
             pass
     return _native.symmetric_kl(_float32("a", a), _float32("b", b))
 
 
 def symmetric_kl_to_many(a: npt.ArrayLike, b: npt.ArrayLike, /) -> npt.NDArray[np.float64]:
-    """Symmetric KL divergence of one row of logits from each of many.
+    """Symmetric KL divergences between one row of logits and many.
 
     Args:
         a: (dim,) float32, finite logits.
         b: (num, dim) float32, finite logits.
 
     Returns:
-        (num,) float64, J >= 0 in nats; each equal to `symmetric_kl` of its pair.
+        (num,) float64, J >= 0 in nats; each equals `symmetric_kl` of its pair.
 
     Raises:
         TypeError: not real numbers.
@@ -99,27 +100,27 @@ def symmetric_kl_matrix(
 def symmetric_kl_matrix(
     a: npt.ArrayLike, b: npt.ArrayLike, /, *, dtype: type[Any] = np.float64, num_threads: int = 1
 ) -> npt.NDArray[Any]:
-    """Symmetric KL divergence of every row of logits of `a` from every one of `b`.
+    """Symmetric KL divergences between all rows of logits of `a` and `b`.
 
-    Each row's softmax is computed once, so this is much faster than calling `symmetric_kl` for
-    each pair. With `dtype=np.float32` it is some eight times faster again: one matrix product in
-    float32, its rows centred, and the difference form for each pair whose product could be off by
-    more than 1e-5 of the result (docs/scoring.md has the bound).
+    The softmax of each row is computed once, which is much faster than calling `symmetric_kl` for
+    each pair. With `dtype=np.float32` it is about eight times faster again: it uses one float32
+    matrix product of centred rows, and the difference form for pairs whose product could be wrong
+    by more than 1e-5 of the result (docs/scoring.md derives the bound).
 
     Args:
         a: (num_a, dim) float32, finite logits.
         b: (num_b, dim) float32, finite logits.
-        dtype: np.float64, or np.float32, which takes rows whose logits span at most 64.
+        dtype: np.float64 or np.float32. With float32 the logits of a row may span at most 64.
         num_threads: threads of the float32 product.
 
     Returns:
-        (num_a, num_b) of `dtype`, J >= 0 in nats. In float64 each equals `symmetric_kl` of its
-        pair; in float32 it is within 1e-5 of it, relatively.
+        (num_a, num_b) of `dtype`, J >= 0 in nats. In float64 each value equals `symmetric_kl` of
+        its pair; in float32 the relative difference is at most 1e-5.
 
     Raises:
         TypeError: not real numbers.
-        ValueError: wrong rank, empty, of different dim, or not finite in float32; another dtype;
-            logits that span more than 64 where float32 is asked for.
+        ValueError: wrong rank, empty, of different dim, or not finite in float32; an unsupported
+            dtype; logits that span more than 64 with float32.
     """
     if dtype is np.float32:
         return _native.symmetric_kl_pairs(_float32("a", a), _float32("b", b), num_threads)[0]
@@ -135,7 +136,7 @@ def symmetric_kl_matrix(
 def symmetric_kl_positive(a: npt.ArrayLike, b: npt.ArrayLike, /) -> float:
     """Symmetric KL divergence of two positive vectors.
 
-    For vectors that are not normalised it is the sum of both generalised KL divergences.
+    For vectors that are not normalised, it is the sum of the two generalised KL divergences.
 
     Args:
         a: (dim,) float32, finite and above zero.
@@ -152,14 +153,14 @@ def symmetric_kl_positive(a: npt.ArrayLike, b: npt.ArrayLike, /) -> float:
 
 
 def symmetric_kl_positive_to_many(a: npt.ArrayLike, b: npt.ArrayLike, /) -> npt.NDArray[np.float64]:
-    """Symmetric KL divergence of one positive vector from each of many.
+    """Symmetric KL divergences between one positive vector and many.
 
     Args:
         a: (dim,) float32, finite and above zero.
         b: (num, dim) float32, finite and above zero.
 
     Returns:
-        (num,) float64, J >= 0; each equal to `symmetric_kl_positive` of its pair.
+        (num,) float64, J >= 0; each equals `symmetric_kl_positive` of its pair.
 
     Raises:
         TypeError: not real numbers.
@@ -169,16 +170,16 @@ def symmetric_kl_positive_to_many(a: npt.ArrayLike, b: npt.ArrayLike, /) -> npt.
 
 
 def symmetric_kl_positive_matrix(a: npt.ArrayLike, b: npt.ArrayLike, /) -> npt.NDArray[np.float64]:
-    """Symmetric KL divergence of every positive row of `a` from every one of `b`.
+    """Symmetric KL divergences between all positive rows of `a` and `b`.
 
-    Each row's logarithms are computed once.
+    The logarithms of each row are computed once.
 
     Args:
         a: (num_a, dim) float32, finite and above zero.
         b: (num_b, dim) float32, finite and above zero.
 
     Returns:
-        (num_a, num_b) float64, J >= 0; each equal to `symmetric_kl_positive` of its pair.
+        (num_a, num_b) float64, J >= 0; each equals `symmetric_kl_positive` of its pair.
 
     Raises:
         TypeError: not real numbers.
@@ -188,7 +189,7 @@ def symmetric_kl_positive_matrix(a: npt.ArrayLike, b: npt.ArrayLike, /) -> npt.N
 
 
 def _float32(name: str, values: npt.ArrayLike) -> npt.NDArray[np.float32]:
-    """`values` as the kernels take them: float32, C-contiguous, aligned; copied only if not so."""
+    """`values` as contiguous, aligned float32; copied only if necessary."""
     try:
         array = np.asarray(values)
     except ValueError as error:  # rows of different lengths
@@ -197,5 +198,5 @@ def _float32(name: str, values: npt.ArrayLike) -> npt.NDArray[np.float32]:
         ) from error
     if array.dtype.kind not in "fiu":
         raise TypeError(f"{name}: expected real numbers, got dtype {array.dtype}")
-    with np.errstate(over="ignore"):  # what float32 cannot hold becomes inf, which is refused
+    with np.errstate(over="ignore"):  # overflow gives inf, which the kernels refuse
         return np.require(array, np.float32, ("C_CONTIGUOUS", "ALIGNED"))

@@ -1,7 +1,7 @@
-"""First calls made ahead of time: libraries loaded, engines built, plans chosen; and the seconds.
+"""Warm-up: make the first calls of a model ahead of time and measure them.
 
-A TensorRT engine is built for a minute or more, once, and kept; a CUDA session chooses its plans in
-its first call of every process; the CPU needs next to nothing.
+TensorRT builds an engine once, which takes a minute or more, and keeps it. CUDA chooses its plans
+in the first call of each process. The CPU needs almost no warm-up.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from speakersdk.runtime.options import Precision
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WarmUp:
-    """What the first calls took, and the next ones.
+    """Durations of the first and second calls of a model, in seconds.
 
     Attributes:
-        device: that runs the model, and why not another.
-        engine_cache: what became of TensorRT's engine of recordings.
-        load_s: until the model could be called.
-        first_recording_s, next_recording_s: to encode one window of audio.
-        first_hop_s, next_hop_s: to encode one hop of every stream.
-        hop_s: duration of a hop: a listener needs `next_hop_s` to be below it.
+        device: the device that runs the model, and why preferred ones do not.
+        engine_cache: state of the TensorRT engine for recordings.
+        load_s: time to load the model.
+        first_recording_s, next_recording_s: time to encode one window of audio.
+        first_hop_s, next_hop_s: time to encode one hop of every stream.
+        hop_s: duration of a hop. Live streams need `next_hop_s` below it.
     """
 
     device: str
@@ -55,9 +55,9 @@ def warm_up(
     """Load a model and make its first calls.
 
     Args:
-        model: the file.
+        model: the model file.
         device, strict, precision, num_threads: see `speakersdk.runtime.options.SessionOptions`.
-        num_streams: capacity of a stream pool; 1 = a single stream.
+        num_streams: capacity of the stream pool; 1 means a single stream.
 
     Raises:
         ConfigError, MissingDependencyError, ModelError: see `speakersdk.encoder.load.load_encoder`.
@@ -88,7 +88,7 @@ def warm_up(
 
 
 def _hop(encoder: SpeakerEncoder, num_streams: int, hop_s: float) -> Callable[[], None]:
-    """A call that encodes one hop of every stream; the session is made in the first."""
+    """A function that encodes one hop of every stream. Its first call creates the session."""
     sizes = HopSizes(window_hops=round(encoder.manifest.window_s / hop_s), recent_hops=1)
     made: list[HopEncoder] = []
 
@@ -104,7 +104,7 @@ def _hop(encoder: SpeakerEncoder, num_streams: int, hop_s: float) -> Callable[[]
 
 
 def _twice(call: Callable[[], object]) -> tuple[float, float]:
-    """Seconds of the first call and of the next one."""
+    """Durations of the first and the second call in seconds."""
     seconds = []
     for _ in range(2):
         started_s = time.perf_counter()
@@ -114,6 +114,6 @@ def _twice(call: Callable[[], object]) -> tuple[float, float]:
 
 
 def _noise(num_samples: int) -> Waveform:
-    """(num_samples,) float32, quiet and the same every time."""
+    """(num_samples,) float32 of quiet noise, the same every time."""
     samples = np.random.default_rng(0).normal(0.0, 0.01, num_samples)
     return samples.astype(np.float32)

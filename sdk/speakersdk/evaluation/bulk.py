@@ -1,9 +1,9 @@
-"""Embeddings of many recordings: batches, processes, and a way on after an interruption.
+"""Embed many recordings in batches and processes, resumable after an interruption.
 
-recordings -> chunks -> a process each -> parts on disk -> one table
+recordings -> chunks -> worker processes -> parts on disk -> one table
 
-A chunk is a plain list and `embed_chunk` a plain function, so that an engine for clusters can take
-the place of the processes here (docs/bulk-embedding.md).
+A chunk is a plain list and `embed_chunk` a plain function. A cluster engine can therefore replace
+the worker processes (docs/bulk-embedding.md).
 """
 
 from __future__ import annotations
@@ -30,23 +30,23 @@ from speakersdk.evaluation.parts import Parts
 from speakersdk.evaluation.pool import run_tasks
 from speakersdk.evaluation.segments import Failure, Segment, SegmentReader
 
-# Done, failed, of how many.
+# Called with the numbers of finished, failed and total recordings.
 Progress = Callable[[int, int, int], None]
-# Recordings of a part: what an interruption loses at most, from each process.
+# Recordings per part: each process loses at most this many at an interruption.
 _CHUNK = 64
-# A CPU encodes one recording as fast as several together, or faster: they share its caches.
+# On a CPU, batches are not faster: the recordings compete for the caches.
 _GPU_BATCH = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmbeddingJob:
-    """How recordings are embedded; it can be sent to other processes and machines.
+    """Settings of an embedding job. They can be sent to other processes and machines.
 
     Attributes:
         model: ONNX file.
-        root: folder that the recordings' paths start from.
-        device: see `speakersdk.runtime.session.open_session`.
-        batch: recordings that one call of the model takes; None = 1 on a CPU, else 32.
+        root: folder that the paths of recordings are relative to.
+        device: device, as for `speakersdk.runtime.options.SessionOptions`.
+        batch: recordings per call of the model; None means 1 on a CPU, otherwise 32.
     """
 
     model: Path
@@ -60,25 +60,25 @@ class EmbeddingJob:
 
     @property
     def batch_size(self) -> int:
-        """Recordings that one call of the model takes."""
+        """Recordings per call of the model."""
         return self.batch or (1 if self.device == "cpu" else _GPU_BATCH)
 
 
 @dataclass(frozen=True, slots=True)
 class ChunkResult:
-    """What became of a chunk; `table` is None where every recording failed."""
+    """Result of a chunk. `table` is None if every recording failed."""
 
     table: EmbeddingTable | None
     failures: tuple[Failure, ...]
 
 
 def chunks(recordings: Sequence[Segment]) -> list[list[Segment]]:
-    """The recordings in the portions that `embed_chunk` takes."""
+    """Split the recordings into chunks for `embed_chunk`."""
     return [list(recordings[first : first + _CHUNK]) for first in range(0, len(recordings), _CHUNK)]
 
 
 def embed_chunk(chunk: Sequence[Segment], job: EmbeddingJob) -> ChunkResult:
-    """Embed a chunk in this process; a recording that cannot be embedded stops nothing.
+    """Embed a chunk in this process. Recordings that fail do not stop the others.
 
     Raises:
         ModelError, ConfigError, MissingDependencyError: the model cannot be used.
@@ -92,7 +92,7 @@ def embed_chunk(chunk: Sequence[Segment], job: EmbeddingJob) -> ChunkResult:
         for recording in chunk[first : first + job.batch_size]:
             try:
                 heard.append(_hear(recording, reader, encoder))
-            except Exception as error:  # whatever it is, it is about this recording
+            except Exception as error:  # any error concerns this recording alone
                 failures.append(Failure.of(recording.name, error))
         rows = []
         for one, encoding in _encoded(encoder, heard, failures):
@@ -114,27 +114,27 @@ def embed_recordings(
     num_processes: int = 1,
     progress: Progress | None = None,
 ) -> tuple[EmbeddingTable, list[Failure]]:
-    """Embed recordings into a file; after an interruption, call it again and it goes on.
+    """Embed recordings into a file. A repeated call continues an interrupted one.
 
-    Finished chunks wait in the folder ``<output>.parts`` until the file is written. A recording is
-    taken from there if its path, size and time are still the same.
+    Finished chunks stay in the folder ``<output>.parts`` until the file is written. They are reused
+    for recordings whose path, size and modification time have not changed.
 
     Args:
-        recordings: with different names.
-        output: .npz or .parquet file, which must not exist yet.
-        job: with what, from where.
-        num_processes: 1 = this process alone.
+        recordings: recordings with different names.
+        output: .npz or .parquet file; it must not exist.
+        job: the settings.
+        num_processes: number of worker processes; 1 means none besides this process.
         progress: called after each chunk.
 
     Returns:
-        The table as written, in the recordings' order, and what failed; both are also the answer of
-        a call that only had to finish.
+        The written table, in the order of the recordings, and the failures. The table includes
+        the results of interrupted calls.
 
     Raises:
-        ConfigError: the file exists, or parts of another model do, or a damaged part.
-        AudioError: not a single recording could be embedded.
-        ModelError, MissingDependencyError: the model, or the file format, cannot be used, or a
-            process died.
+        ConfigError: the file exists, or a part is damaged or of another model.
+        AudioError: no recording could be embedded.
+        ModelError, MissingDependencyError: the model or the file format cannot be used, or a
+            worker process died.
     """
     check_suffix(output)
     if num_processes < 1:
@@ -157,7 +157,7 @@ def embed_recordings(
         if progress is not None:
             progress(num_done, len(failures), len(recordings))
     if not num_done:
-        parts.remove()  # of files that have changed since, if any
+        parts.remove()  # they are of files that have changed
         raise InvalidAudioError(
             f"expected recordings with speech, got none among {len(recordings)}; the first: "
             f"{failures[0].name}: {failures[0].reason}"
@@ -170,7 +170,7 @@ def embed_recordings(
 
 @dataclass(frozen=True, slots=True)
 class _Heard:
-    """A recording that was read."""
+    """A recording and its samples."""
 
     name: str
     source: str
@@ -187,7 +187,7 @@ def _hear(recording: Segment, reader: SegmentReader, encoder: SpeakerEncoder) ->
 def _encoded(
     encoder: SpeakerEncoder, heard: Sequence[_Heard], failures: list[Failure]
 ) -> Iterator[tuple[_Heard, Encoding]]:
-    """Encodings of a batch; where it fails as a whole, each recording is tried by itself."""
+    """Encodings of a batch. If the batch fails, its recordings are tried one by one."""
     try:
         encodings = encode_batch(encoder, [one.samples for one in heard])
     except (InferenceError, MemoryError) as error:
@@ -213,7 +213,7 @@ def _table(encoder: SpeakerEncoder, rows: Sequence[tuple[_Heard, Encoding]]) -> 
 
 
 def _sources(recordings: Sequence[Segment], root: Path) -> dict[str, str | None]:
-    """What each recording is made from; None if it is not there, which `embed_chunk` reports."""
+    """The source of each recording; None if a file is missing, which `embed_chunk` reports."""
     reader = SegmentReader(root)
     sources: dict[str, str | None] = {}
     for recording in recordings:
@@ -226,5 +226,5 @@ def _sources(recordings: Sequence[Segment], root: Path) -> dict[str, str | None]
 
 @lru_cache(maxsize=1)
 def _encoder(model: Path, device: str) -> SpeakerEncoder:
-    """One loaded model for each process; a pool hands nothing else from task to task."""
+    """The model, loaded once per process."""
     return load_encoder(model, device=device)

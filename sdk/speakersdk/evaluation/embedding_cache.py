@@ -1,7 +1,7 @@
-"""Embeddings kept by the content they were made of, so that an evaluation need not encode twice.
+"""A cache of embeddings by audio content, which saves encoding in repeated evaluations.
 
-An embedding is biometric data: nothing is kept unless a folder is named, and files are readable by
-their owner alone.
+Embeddings are biometric data. They are cached only in a folder that the user names, in files that
+only their owner can read.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ _MAXIMUM_BYTES: Final = 1 << 20  # embeddings have hundreds of values
 
 
 class EmbeddingCache:
-    """A folder of encodings of one model, one file each.
+    """A folder with one file per encoding.
 
     Args:
-        folder: made when the first encoding is kept.
-        model_sha256: hash of the model's weights; another model finds nothing of this one.
+        folder: the folder; it is created when needed.
+        model_sha256: SHA-256 of the model weights. Each model has its own entries.
     """
 
     def __init__(self, folder: Path, *, model_sha256: str) -> None:
@@ -32,11 +32,11 @@ class EmbeddingCache:
         self._model_sha256 = model_sha256
 
     def key(self, parts: Iterable[tuple[str, int, int | None]]) -> str:
-        """Name of a recording: hash of the model and of (file hash, start, length) of its parts."""
+        """The key of a recording: a hash of the model and its parts (file hash, start, length)."""
         return hashlib.sha256(repr((self._model_sha256, list(parts))).encode()).hexdigest()
 
     def get(self, key: str) -> Encoding | None:
-        """The encoding kept under a key; None if there is none, or a file that is damaged."""
+        """The encoding of a key; None if it is missing or its file is damaged."""
         try:
             with open_regular(self._path(key)) as file:
                 data = file.read(_MAXIMUM_BYTES)
@@ -45,12 +45,12 @@ class EmbeddingCache:
         values = np.frombuffer(data[: len(data) // 8 * 8], "<f8")
         if len(values) < 4 or 8 * len(values) != len(data) or values[2] != len(values) - 3:
             return None
-        if not (np.abs(values) <= np.finfo(np.float32).max).all():  # nor where it is NaN
+        if not (np.abs(values) <= np.finfo(np.float32).max).all():  # also true for NaN
             return None
         return Encoding(values[3:].astype(np.float32), float(values[0]), float(values[1]))
 
     def put(self, key: str, encoding: Encoding) -> None:
-        """Keep an encoding; several processes may keep the same one at once."""
+        """Store an encoding. Several processes may store the same one at the same time."""
         path = self._path(key)
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         numbers = [encoding.speech_s, encoding.duration_s, len(encoding.embedding)]

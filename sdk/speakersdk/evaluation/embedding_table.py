@@ -1,6 +1,6 @@
-"""Tables of embeddings as one file: NumPy's .npz, or Parquet for other tools.
+"""Tables of embeddings in files: NumPy .npz, or Parquet for other tools.
 
-Embeddings identify people: files are readable by their owner alone, and appear whole or not at all.
+Embeddings identify people: only the owner can read the files. Files are written atomically.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from speakersdk.files import open_regular, replacement
 from speakersdk.text import is_visible, printable
 
 SUFFIXES: Final = (".npz", ".parquet")
-# A Parquet file may unpack to so many times its size, or to so little that it does not matter.
+# A Parquet file may unpack to this many times its size, or to a size that is always harmless.
 _UNPACKED: Final = 8
 _SMALL_BYTES: Final = 1 << 26
-# Type of each array, U for text, and its number of dimensions.
+# Type (U means text) and number of dimensions of each array.
 _ARRAYS: Final = {
     "names": ("U", 1),
     "sources": ("U", 1),
@@ -36,7 +36,7 @@ _ARRAYS: Final = {
     "model_name": ("U", 0),
     "model_sha256": ("U", 0),
 }
-# An array's file as np.save writes it: magic, version 1.0, length of the header, header.
+# The start of an array file of np.save: magic, version 1.0, header length, header.
 _NPY_HEADER: Final = re.compile(
     rb"\x93NUMPY\x01\x00..\{'descr': '(?P<type>[<>|][fU]\d{1,8})', "
     rb"'fortran_order': (?P<order>True|False), 'shape': \((?P<shape>(?:\d{1,15},? ?)*)\), \}\s*\n",
@@ -49,11 +49,11 @@ class EmbeddingTable:
     """Embeddings of N recordings by one model.
 
     Attributes:
-        names: (N,) of the recordings.
-        sources: (N,) what each was made from: path, piece, size and time of the file.
+        names: N names of recordings.
+        sources: N sources: path, part of the file, file size and modification time.
         embeddings: (N, D) float32 logits of length T.
         speech_s, duration_s: (N,) float64 seconds of speech and of audio.
-        model_name, model_sha256: of the model.
+        model_name, model_sha256: name and hash of the model.
     """
 
     names: tuple[str, ...]
@@ -78,7 +78,7 @@ class EmbeddingTable:
         return len(self.names)
 
     def take(self, rows: Sequence[int]) -> EmbeddingTable:
-        """The rows of these numbers, in that order."""
+        """The rows of these indices, in that order."""
         return EmbeddingTable(
             names=tuple(self.names[row] for row in rows),
             sources=tuple(self.sources[row] for row in rows),
@@ -91,7 +91,7 @@ class EmbeddingTable:
 
 
 def join_tables(tables: Sequence[EmbeddingTable]) -> EmbeddingTable:
-    """The rows of all tables, which are of one model."""
+    """Concatenate tables of one model."""
     return EmbeddingTable(
         names=tuple(name for table in tables for name in table.names),
         sources=tuple(source for table in tables for source in table.sources),
@@ -104,10 +104,10 @@ def join_tables(tables: Sequence[EmbeddingTable]) -> EmbeddingTable:
 
 
 def check_suffix(path: Path) -> None:
-    """Refuse a file that could not be written at the end.
+    """Check that tables can be written to a file of this name.
 
     Raises:
-        ConfigError: neither .npz nor .parquet.
+        ConfigError: the suffix is neither .npz nor .parquet.
         MissingDependencyError: .parquet without pyarrow.
     """
     if path.suffix not in SUFFIXES:
@@ -117,11 +117,11 @@ def check_suffix(path: Path) -> None:
 
 
 def write_table(path: Path, table: EmbeddingTable) -> None:
-    """Write a table in the format that the file name ends in.
+    """Write a table in the format of the suffix.
 
     Raises:
         ConfigError, MissingDependencyError: see `check_suffix`.
-        OSError: the file cannot be written; what was there before is untouched.
+        OSError: the file cannot be written; an existing file is unchanged.
     """
     check_suffix(path)
     with replacement(path) as file:
@@ -142,10 +142,10 @@ def write_table(path: Path, table: EmbeddingTable) -> None:
 
 
 def read_table(path: Path) -> EmbeddingTable:
-    """Read what `write_table` wrote. Memory is bounded by the size of the file.
+    """Read a file of `write_table`. Memory is bounded by the size of the file.
 
     Raises:
-        ConfigError: no such file, or not such a file.
+        ConfigError: the file is missing, or is not a table of embeddings.
         MissingDependencyError: .parquet without pyarrow.
     """
     check_suffix(path)
@@ -165,7 +165,7 @@ def read_table(path: Path) -> EmbeddingTable:
 
 
 def _check_values(table: EmbeddingTable) -> None:
-    """Refuse what no model made. `EmbeddingTable` itself holds whatever it is given."""
+    """Refuse values that no model produces. `EmbeddingTable` itself does not check them."""
     labels = (table.model_name, table.model_sha256)
     numbers = (table.embeddings, table.speech_s, table.duration_s)
     if not (all(map(is_visible, labels)) and all(np.isfinite(values).all() for values in numbers)):
@@ -193,9 +193,9 @@ def _read_npz(path: Path) -> EmbeddingTable:
 
 
 def _read_array(archive: ZipFile, member: ZipInfo) -> npt.NDArray[Any]:
-    """One array, whose size is known to be that of its bytes before any memory is taken.
+    """One array, read after its size was checked against the size of its file.
 
-    `np.load` allocates what the array's header says, and unpacks without a limit.
+    `np.load` trusts the size in the header of the array, and unpacks without a limit.
     """
     if member.compress_type != ZIP_STORED or member.flag_bits & 1:
         raise ValueError(f"{member.filename} compressed or encrypted, expected as np.savez writes")
@@ -243,7 +243,7 @@ def _read_parquet(path: Path) -> EmbeddingTable:
 
 
 def _check_parquet(pyarrow: Any, parquet: Any, size: int) -> None:
-    """Refuse columns of other types, and far more rows than the file can have."""
+    """Refuse columns of wrong types, and more rows than a file of this size can have."""
     schema = parquet.schema_arrow
     embedding: Any = schema.field("embedding").type if "embedding" in schema.names else None
     is_list = embedding is not None and pyarrow.types.is_fixed_size_list(embedding)
@@ -255,7 +255,7 @@ def _check_parquet(pyarrow: Any, parquet: Any, size: int) -> None:
         all(map(pyarrow.types.is_string, texts)) and all(map(pyarrow.types.is_float64, seconds))
     ):
         raise ValueError("columns of other types than text and seconds")
-    # Embeddings hardly compress; equal ones, of which a bomb is made, do so without limit.
+    # Real embeddings hardly compress; equal ones, as in a decompression bomb, do so without limit.
     num_bytes = 4 * embedding.list_size * parquet.metadata.num_rows
     if not embedding.list_size > 0 or num_bytes > max(_UNPACKED * size, _SMALL_BYTES):
         raise ValueError(f"{num_bytes} bytes of embeddings in a file of {size} bytes")

@@ -1,4 +1,4 @@
-"""Trials judged by a model: each file decoded once, several processes, embeddings kept if asked."""
+"""Scoring of trials with a model. Each file is decoded once; embeddings can be cached."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from speakersdk.evaluation.trials import Trial
 from speakersdk.files import file_sha256
 from speakersdk.scoring import symmetric_kl_to_many
 
-# Done, failed, of how many.
+# Called with the numbers of finished, failed and total segments.
 Progress = Callable[[int, int, int], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EncodingJob:
-    """How recordings are encoded.
+    """Settings for encoding recordings.
 
     Attributes:
         model: ONNX file.
-        root: folder that the pieces' paths start from.
-        cache: folder to keep embeddings in; None = keep none.
-        num_processes: processes; 1 = this one.
+        root: folder that the paths of pieces are relative to.
+        cache: folder of cached embeddings; None means no cache.
+        num_processes: number of worker processes; 1 means none besides this process.
     """
 
     model: Path
@@ -44,13 +44,13 @@ class EncodingJob:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JudgedTrials:
-    """Trials that a model could judge.
+    """Trials that a model could score.
 
     Attributes:
-        trials: those with speech enough on both sides.
-        scores: (N,) -J, or llrs.
-        are_llrs: which of the two.
-        failures: recordings that could not be read; no trial of theirs is judged.
+        trials: the trials with enough speech on both sides.
+        scores: (N,) scores -J or llrs.
+        are_llrs: whether the scores are llrs.
+        failures: recordings that could not be read; their trials are left out.
     """
 
     trials: list[Trial]
@@ -67,14 +67,14 @@ def judge_trials(
     *,
     progress: Progress | None = None,
 ) -> JudgedTrials:
-    """Score trials, and calibrate the scores.
+    """Score trials and calibrate the scores.
 
     Args:
-        trials: whose names are those of segments, or paths.
-        segments: by name.
-        job: with what to encode, from where.
-        calibration: of the model; None = scores are wanted.
-        progress: as in `encode_segments`.
+        trials: trials of segment names or paths.
+        segments: segments by name.
+        job: the settings.
+        calibration: calibration of the model; None gives uncalibrated scores.
+        progress: as for `encode_segments`.
 
     Raises:
         ConfigError, ModelError: as `encode_segments`.
@@ -113,19 +113,19 @@ def judge_trials(
 def encode_segments(
     segments: Sequence[Segment], job: EncodingJob, *, progress: Progress | None = None
 ) -> tuple[dict[str, Encoding | None], list[Failure]]:
-    """Encode recordings; one that cannot be read stops nothing.
+    """Encode recordings. Recordings that fail do not stop the others.
 
     Args:
-        segments: what to encode.
-        job: with what, from where.
-        progress: called after the segments of each group of files.
+        segments: segments to encode.
+        job: the settings.
+        progress: called after each group of segments of the same files.
 
     Returns:
-        name -> encoding, None where the audio is too short for the model; and what failed.
+        Encodings by name, None if the audio is too short for the model; and the failures.
 
     Raises:
-        ConfigError: less than one process.
-        ModelError: the model cannot be used, or a process died.
+        ConfigError: fewer than one process.
+        ModelError: the model cannot be used, or a worker process died.
     """
     by_files: dict[tuple[str, ...], list[Segment]] = {}
     for segment in segments:
@@ -174,7 +174,7 @@ def _encode(
                 key = _key(segment, cache, reader, hashes)
                 kept = cache.get(key)
             encoding = kept or _encode_one(encoder, reader, segment)
-        except Exception as error:  # whatever it is, it is about this recording
+        except Exception as error:  # any error concerns this recording alone
             failures.append(Failure.of(segment.name, error))
             continue
         encodings[segment.name] = encoding
@@ -195,7 +195,7 @@ def _encode_one(
 def _key(
     segment: Segment, cache: EmbeddingCache, reader: SegmentReader, hashes: dict[Path, str]
 ) -> str:
-    """What the cache calls a segment: by the content of its files, each hashed once."""
+    """The cache key of a segment, from the content of its files. Each file is hashed once."""
     parts = []
     for piece in segment.pieces:
         path = reader.path(piece)
@@ -207,7 +207,7 @@ def _key(
 
 @lru_cache(maxsize=1)
 def _encoder_and_cache(job: EncodingJob) -> tuple[SpeakerEncoder, EmbeddingCache | None]:
-    """One loaded model for each process; a pool hands nothing else from task to task."""
+    """The model and the cache, loaded once per process."""
     encoder = load_encoder(job.model)
     if job.cache is None:
         return encoder, None

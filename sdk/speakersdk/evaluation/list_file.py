@@ -1,7 +1,7 @@
-"""Text files that list recordings, segments, trials, scores or speakers, an entry a line.
+"""Text files that list recordings, segments, trials, scores or speakers, one per line.
 
-UTF-8, or UTF-16 and UTF-32 with a byte order mark. Columns stand between tabs, or between white
-space where no name holds any.
+The encoding is UTF-8, or UTF-16 or UTF-32 with a byte order mark. Columns are separated by tabs, or
+by white space if no name contains any.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Final
 
 from speakersdk.errors import ConfigError
 
-# UTF-32 before UTF-16, whose mark is the beginning of UTF-32's.
+# UTF-32 before UTF-16: the mark of UTF-16-LE is a prefix of that of UTF-32-LE.
 _MARKS: Final = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF32_LE, "utf-32-le"),
@@ -24,10 +24,10 @@ _MARKS: Final = (
 
 
 def read_lines(path: Path) -> list[tuple[int, str]]:
-    """The lines that are not blank, each with its number from 1.
+    """The lines that are not blank, with their line numbers.
 
     Raises:
-        ConfigError: no such file, or bytes that are no text.
+        ConfigError: the file is missing or is not text.
     """
     try:
         content = path.read_bytes()
@@ -47,13 +47,13 @@ def read_lines(path: Path) -> list[tuple[int, str]]:
 
 
 def columns(line: str, at_least: int) -> list[str]:
-    """The columns of a line: between tabs if there are enough of them, else between white space."""
+    """Split a line at tabs if that gives enough columns, otherwise at white space."""
     cells = [cell.strip() for cell in line.split("\t") if cell.strip()]
     return cells if len(cells) >= at_least else line.split()
 
 
 def name_key(name: str) -> str:
-    """A name in the form in which lists are compared: composed characters (NFC)."""
+    """A name in Unicode form NFC, in which names are compared."""
     return unicodedata.normalize("NFC", name)
 
 

@@ -1,4 +1,4 @@
-"""The parts of an embedding run, which survive an interruption and from which the next goes on."""
+"""The parts of an embedding run, from which the next run continues after an interruption."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from speakersdk.evaluation.embedding_table import (
 
 
 class Parts:
-    """A folder of finished tables, numbered, of one model.
+    """A folder of numbered tables of one model.
 
     Args:
-        output: the file that they are for; the folder is ``<output>.parts``.
-        manifest: of the model.
+        output: the output file of the run; the folder is ``<output>.parts``.
+        manifest: manifest of the model.
 
     Raises:
-        ConfigError: there are parts of another model, or a damaged one.
+        ConfigError: a part is damaged or of another model.
     """
 
     def __init__(self, output: Path, manifest: ModelManifest) -> None:
@@ -42,7 +42,7 @@ class Parts:
         self._next = max(numbers, default=-1) + 1
 
     def kept(self, wanted: Mapping[str, str | None]) -> set[str]:
-        """The names of recordings that are embedded from the source that is wanted now."""
+        """Names of the recordings that were embedded from the wanted source."""
         return {
             name
             for table in self._tables
@@ -51,10 +51,10 @@ class Parts:
         }
 
     def add(self, table: EmbeddingTable) -> None:
-        """Keep one more part.
+        """Store a part.
 
         Raises:
-            OSError: it cannot be written.
+            OSError: the file cannot be written.
         """
         write_table(self._folder / f"{self._next:06d}.npz", table)
         self._next += 1

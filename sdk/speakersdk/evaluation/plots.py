@@ -1,4 +1,4 @@
-"""Plots of scored trials: DET, histograms, reliability. Needs matplotlib (extra `plots`)."""
+"""Plots of scored trials: DET curve, histograms and reliability. They need matplotlib."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from speakersdk.metrics import error_rates
 
 _TICKS: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4)
 _BINS: Final = 60
-# Groups of equally many trials of the reliability plot.
+# Groups of trials in the reliability plot, of equal size.
 _GROUPS: Final = 20
 
 
@@ -26,16 +26,16 @@ def draw_plots(
     are_llrs: bool,
     suffix: str = "png",
 ) -> list[Path]:
-    """Write ``det``, ``scores`` and, of log-likelihood ratios, ``reliability``.
+    """Write the plots ``det``, ``scores`` and, for log-likelihood ratios, ``reliability``.
 
     Args:
-        folder: made if it is missing.
-        scores, labels: (N,) as `speakersdk.metrics` takes them.
+        folder: folder of the files; it is created if missing.
+        scores, labels: (N,) as for `speakersdk.metrics.error_rates`.
         are_llrs: whether the scores are natural log-likelihood ratios.
         suffix: ``png`` or ``svg``.
 
     Returns:
-        the files.
+        The paths of the files.
 
     Raises:
         MissingDependencyError: matplotlib is not installed.
@@ -55,7 +55,7 @@ def draw_plots(
         figure = Figure(figsize=(5, 4.5), layout="constrained")
         drawing(figure.subplots(), scores, labels)
         paths.append(folder / f"{name}.{suffix}")
-        # matplotlib writes the time of day into an SVG unless told not to.
+        # By default, matplotlib writes the current time into an SVG.
         figure.savefig(paths[-1], metadata={"Date": None} if suffix == "svg" else None)
     return paths
 
@@ -63,7 +63,7 @@ def draw_plots(
 def det_curve(
     scores: npt.ArrayLike, labels: npt.ArrayLike
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """False-accept and false-reject rate on probit axes, where both are between 0 and 1."""
+    """False-accept and false-reject rates on probit axes, without rates of 0 and 1."""
     _, frr, far = error_rates(scores, labels)
     inside = (frr > 0) & (frr < 1) & (far > 0) & (far < 1)
     return _probit(far[inside]), _probit(frr[inside])
@@ -97,7 +97,7 @@ def _draw_scores(axes: Any, scores: npt.NDArray[np.float64], labels: npt.NDArray
 def _draw_reliability(
     axes: Any, scores: npt.NDArray[np.float64], labels: npt.NDArray[np.bool_]
 ) -> None:
-    """Said against counted log-likelihood ratio of groups of trials with like scores."""
+    """Plot the predicted against the observed log-likelihood ratio of groups of similar scores."""
     said, counted = [], []
     order = np.argsort(scores, kind="stable")
     for group in np.array_split(order, _GROUPS):

@@ -1,4 +1,4 @@
-"""Worker processes: one task for many portions of work, results as they come."""
+"""Worker processes that run one task on many portions of work."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ def run_tasks(
     """Run a task on every portion.
 
     Args:
-        task: a function of a module, or a partial of one, which can be sent to other processes.
-        portions: what it takes; each can be sent as well.
-        num_processes: at most so many; 1 = this process alone.
+        task: a function that can be pickled.
+        portions: its arguments, which can be pickled.
+        num_processes: maximum number of worker processes; 1 means none besides this process.
 
     Yields:
-        The results, in no particular order.
+        The results in any order.
 
     Raises:
-        ConfigError: no process is asked for.
-        InferenceError: a process died.
-        Exception: what the task raised.
+        ConfigError: fewer than one process.
+        InferenceError: a worker process died.
+        Exception: any error of the task.
     """
     if num_processes < 1:
         raise ConfigError(f"expected at least 1 process, got {num_processes}")
@@ -43,7 +43,7 @@ def run_tasks(
         yield from map(task, portions)
         return
     sent = _Sent(task)
-    # spawn: a forked onnxruntime would inherit locks and threads that are not there.
+    # spawn: after a fork, onnxruntime would wait for locks of threads that no longer exist.
     pool = ProcessPoolExecutor(
         min(num_processes, len(portions)),
         mp_context=multiprocessing.get_context("spawn"),
@@ -65,8 +65,8 @@ def run_tasks(
         is_done = True
     except BrokenProcessPool as error:
         raise InferenceError(
-            "a worker process died, perhaps for lack of memory; run it again with fewer processes, "
-            "which takes up what is done and kept"
+            "a worker process died, perhaps because memory ran out; run it again with fewer "
+            "processes"
         ) from error
     finally:
         with _interrupt_held_back():  # a second Ctrl-C would leave processes behind
@@ -78,7 +78,7 @@ def run_tasks(
 
 @dataclass(frozen=True, slots=True)
 class _Sent(Generic[_Portion, _Result]):
-    """A task whose errors all pass to the parent: one that cannot be pickled would block it."""
+    """A task whose errors can all be pickled. Other errors would block the parent process."""
 
     task: Callable[[_Portion], _Result]
 
@@ -95,7 +95,7 @@ class _Sent(Generic[_Portion, _Result]):
 
 @contextlib.contextmanager
 def _interrupt_held_back() -> Iterator[None]:
-    """Let Ctrl-C wait: processes that start meanwhile never see it, as their parent ends them."""
+    """Delay Ctrl-C. Processes that start meanwhile ignore it; their parent ends them."""
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return
@@ -107,5 +107,5 @@ def _interrupt_held_back() -> Iterator[None]:
 
 
 def _ignore_interrupt() -> None:
-    """The parent ends the pool on Ctrl-C; a traceback from each worker says nothing."""
+    """Ignore Ctrl-C in a worker, where it would print a traceback. The parent ends the pool."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)

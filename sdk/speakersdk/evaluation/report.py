@@ -1,4 +1,4 @@
-"""Figures of a trial list: error rates, costs and calibration, with intervals and by condition."""
+"""Metrics of a trial list: error rates, costs and calibration, with intervals and by condition."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from speakersdk.metrics import (
 
 _Metric = Callable[[Any, Any, "Weights | None"], float]
 
-# Names carry their prior or rate. The first ones need an order only, the others natural llrs.
+# Names include the prior or rate. The first group needs only an order, the second natural llrs.
 ORDER_METRICS: Final[dict[str, _Metric]] = {
     "EER": eer,
     "minDCF(0.01)": lambda s, y, w: min_dcf(s, y, p_target=0.01, weights=w),
@@ -40,14 +40,14 @@ LLR_METRICS: Final[dict[str, _Metric]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScoredTrials:
-    """Trials with their evidence.
+    """Trials with scores.
 
     Attributes:
-        scores: (N,) higher = more alike.
-        labels: (N,) true = target trial.
+        scores: (N,) scores; higher means more similar.
+        labels: (N,) true for target trials.
         are_llrs: whether the scores are natural log-likelihood ratios.
-        speakers: names of each side's speakers, N each; None if unknown, then without intervals.
-        conditions: (N,) values by the name of the column.
+        speakers: N speaker names for each side; None if unknown, which rules out intervals.
+        conditions: N values for each condition.
     """
 
     scores: npt.NDArray[np.float64]
@@ -57,7 +57,7 @@ class ScoredTrials:
     conditions: Mapping[str, Sequence[str]]
 
     def take(self, kept: npt.NDArray[np.bool_]) -> ScoredTrials:
-        """The trials that are set in (N,) `kept`."""
+        """The trials selected by the (N,) mask `kept`."""
         chosen = np.flatnonzero(kept).tolist()
 
         def part(values: Sequence[str]) -> list[str]:
@@ -76,13 +76,13 @@ class ScoredTrials:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
-    """What was measured on some trials.
+    """Metrics measured on trials.
 
     Attributes:
-        num_target, num_nontarget: trials.
-        num_speakers: speakers of both sides; None if unknown.
-        values: metric -> value; rates in [0, 1], Cllr in bits.
-        intervals: metric -> lower and upper end at 95 %; empty without speakers or repeats.
+        num_target, num_nontarget: numbers of trials.
+        num_speakers: number of speakers; None if unknown.
+        values: value of each metric; rates are in [0, 1], Cllr is in bits.
+        intervals: 95 % interval of each metric; empty without speakers or repeats.
     """
 
     num_target: int
@@ -93,18 +93,20 @@ class Figures:
 
 
 def evaluate(trials: ScoredTrials, *, repeats: int, rng: np.random.Generator) -> Figures:
-    """Measure.
+    """Compute the metrics of trials.
 
     Args:
-        trials: of both kinds.
-        repeats: draws of speakers for the intervals; 0 = no intervals.
-        rng: source of the draws.
+        trials: target and nontarget trials.
+        repeats: number of resamplings of speakers for the intervals; 0 means no intervals.
+        rng: random generator of the resampling.
 
     Raises:
-        ValueError: one of the two kinds of trials is missing, or a score is not finite.
+        ValueError: target or nontarget trials are missing, or a score is not finite.
     """
     metrics = ORDER_METRICS | (LLR_METRICS if trials.are_llrs else {})
-    order = np.argsort(trials.scores, kind="stable")  # every metric sorts: sorted input is quick
+    order = np.argsort(
+        trials.scores, kind="stable"
+    )  # every metric sorts, which is fast for sorted input
     scores, labels = trials.scores[order], trials.labels[order]
     values = {name: metric(scores, labels, None) for name, metric in metrics.items()}
     intervals: dict[str, tuple[float, float]] = {}
@@ -135,7 +137,7 @@ def evaluate(trials: ScoredTrials, *, repeats: int, rng: np.random.Generator) ->
 def evaluate_conditions(
     trials: ScoredTrials, *, repeats: int, rng: np.random.Generator
 ) -> dict[str, dict[str, Figures | None]]:
-    """Figures of each value of each condition; None where one kind of trials is missing."""
+    """Metrics for each value of each condition; None if targets or nontargets are missing."""
     found: dict[str, dict[str, Figures | None]] = {}
     for name, values in trials.conditions.items():
         column = np.array(values)

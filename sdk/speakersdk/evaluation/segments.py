@@ -1,4 +1,4 @@
-"""Recordings by list: pieces of audio files under a name, where they lie, and their samples."""
+"""Lists of recordings and segments, and reading their samples."""
 
 from __future__ import annotations
 
@@ -25,9 +25,12 @@ from speakersdk.evaluation.list_file import columns, name_key, read_lines
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A stretch of an audio file: path relative to a root, first sample, length, at 16 kHz.
+    """A part of an audio file.
 
-    A length of None reaches to the end of the file.
+    Attributes:
+        path: path relative to a root folder.
+        start: first sample at 16 kHz.
+        num_samples: length in samples at 16 kHz; None means up to the end of the file.
     """
 
     path: str
@@ -35,12 +38,12 @@ class Piece:
     num_samples: int | None = None
 
     def cut(self, samples: Waveform) -> Waveform:
-        """The stretch in (n,) samples of the whole file; shorter where the file ends before it."""
+        """Cut the piece from (n,) samples of the file. It is shorter if the file ends early."""
         stop = None if self.num_samples is None else self.start + self.num_samples
         return samples[self.start : stop]
 
     def overlaps(self, other: Piece) -> bool:
-        """Whether any sample is in both."""
+        """Whether the pieces share samples."""
         return (
             self.path == other.path
             and (other.num_samples is None or self.start < other.start + other.num_samples)
@@ -50,7 +53,7 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A named piece of speech of one speaker, joined from pieces of audio files."""
+    """A named recording of one speaker, joined from pieces of audio files."""
 
     name: str
     speaker: str
@@ -59,32 +62,32 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A recording that could not be used, and why."""
+    """A recording that could not be used, and the reason."""
 
     name: str
     reason: str
 
     @classmethod
     def of(cls, name: str, error: Exception) -> Failure:
-        """What an error says of the recording that raised it.
+        """The failure of a recording that raised an error.
 
         Raises:
-            MissingDependencyError: as given; no other recording would fare better.
+            MissingDependencyError: the given error, because it affects all recordings.
         """
         if isinstance(error, MissingDependencyError):
             raise error
         if isinstance(error, MemoryError):
-            return cls(name, "not enough memory for it; cut it into shorter recordings")
+            return cls(name, "not enough memory; split it into shorter recordings")
         if isinstance(error, SpeakerSdkError | OSError):
             return cls(name, str(error))
         return cls(name, f"{type(error).__name__}: {error}")
 
 
 class SegmentReader:
-    """Reads the samples of segments; the files of the last one are kept, for others of them.
+    """Reads the samples of segments. Keeps the files of the last segment in memory.
 
     Args:
-        root: folder that the pieces' paths start from.
+        root: folder that the paths of pieces are relative to.
     """
 
     def __init__(self, root: Path) -> None:
@@ -92,11 +95,11 @@ class SegmentReader:
         self._files: dict[str, Waveform] = {}
 
     def path(self, piece: Piece) -> Path:
-        """Where the file of a piece lies; if there is none, where it should."""
+        """The path of the file of a piece. The file may be missing."""
         return find_file(self._root, piece.path) or self._root / piece.path
 
     def read(self, segment: Segment) -> Waveform:
-        """(n,) float32 at 16 kHz; a piece that its file ends before is shorter.
+        """Read a segment as (n,) float32 at 16 kHz. A piece is shorter if its file ends early.
 
         Raises:
             AudioError: a file is missing or cannot be read.
@@ -111,10 +114,10 @@ class SegmentReader:
         return np.concatenate(parts) if parts else np.zeros(0, np.float32)
 
     def source(self, segment: Segment) -> str:
-        """What it is made from: another file, piece, size or time makes another source.
+        """Identify the data of a segment by paths, parts, file sizes and modification times.
 
         Raises:
-            UnreadableAudioError: a file is not there.
+            UnreadableAudioError: a file is missing.
         """
         parts = []
         for piece in segment.pieces:
@@ -131,10 +134,10 @@ class SegmentReader:
 
 
 def find_file(root: Path, path: str) -> Path | None:
-    """A file that a list names; None if there is none.
+    """Find a file that a list names; None if there is none.
 
-    A name with accents may be stored as typed, composed (NFC) or decomposed (NFD). Lists are
-    Unicode: under a locale that is not, file names are the bytes of UTF-8.
+    Accented names may be stored as written, composed (NFC) or decomposed (NFD). In locales other
+    than UTF-8, file names are taken as UTF-8 bytes.
     """
     for form in (path, unicodedata.normalize("NFC", path), unicodedata.normalize("NFD", path)):
         candidate = root / os.fsdecode(form.encode("utf-8", "surrogateescape"))
@@ -144,12 +147,12 @@ def find_file(root: Path, path: str) -> Path | None:
 
 
 def read_segments(path: Path) -> dict[str, Segment]:
-    """Read segments, one JSON object a line: ``segment``, ``speaker``, ``pieces``.
+    """Read segments: one JSON object per line with ``segment``, ``speaker`` and ``pieces``.
 
-    A piece is ``[path, start, num_samples]``; a num_samples of null reaches to the end of the file.
+    A piece is ``[path, start, num_samples]``; num_samples may be null, see `Piece`.
 
     Raises:
-        ConfigError: no such file, a line that is not of that form, or a second segment of one name.
+        ConfigError: the file is missing, a line has another form, or two segments have one name.
     """
     segments: dict[str, Segment] = {}
     for number, line in read_lines(path):
@@ -169,7 +172,7 @@ def read_segments(path: Path) -> dict[str, Segment]:
 
 
 def write_segments(path: Path, segments: Iterable[Segment]) -> None:
-    """Write what `read_segments` reads.
+    """Write segments in the format of `read_segments`.
 
     Raises:
         OSError: the file cannot be written.
@@ -188,19 +191,19 @@ def write_segments(path: Path, segments: Iterable[Segment]) -> None:
 def read_recordings(path: Path, root: Path = Path()) -> list[Segment]:
     """Read a list of recordings.
 
-    A ``.jsonl`` file holds segments, see `read_segments`. In any other file a line is
+    A ``.jsonl`` file contains segments, see `read_segments`. In other files a line is
 
-        path            if there is such a file, or no white space in it, or it begins with / or .
-        name TAB path   for names and paths that hold spaces
-        name path       as Kaldi's wav.scp; the path may hold spaces
+        path            if the file exists, or it has no white space, or it begins with / or .
+        name TAB path   if names or paths contain spaces
+        name path       as in Kaldi's wav.scp; the path may contain spaces
 
     Args:
-        path: of the list.
-        root: folder that the listed paths start from.
+        path: path of the list.
+        root: folder that the listed paths are relative to.
 
     Raises:
-        ConfigError: no such file, an empty or malformed one, two recordings of one name, or a line
-            that could be a path or a name and a path.
+        ConfigError: the list is missing, empty or malformed, two recordings have one name, or a
+            line is ambiguous.
     """
     if path.suffix == ".jsonl":
         recordings = list(read_segments(path).values())
@@ -213,19 +216,19 @@ def read_recordings(path: Path, root: Path = Path()) -> list[Segment]:
     names = {recording.name for recording in recordings}
     if len(names) < len(recordings):
         raise ConfigError(
-            f"expected a name of its own for each recording in {path}, got {len(recordings)} "
-            f"recordings of {len(names)} names"
+            f"expected a different name for each recording in {path}, got {len(recordings)} "
+            f"recordings with {len(names)} names"
         )
     return recordings
 
 
 def share_audio(a: Segment, b: Segment) -> bool:
-    """Whether any sample is in both segments."""
+    """Whether two segments share samples."""
     return any(one.overlaps(other) for one in a.pieces for other in b.pieces)
 
 
 def _piece(path: Any, start: Any, num_samples: Any) -> Piece:
-    """A piece as JSON has it; a TypeError or ValueError for anything else."""
+    """A piece from its JSON values; raises TypeError or ValueError if they are invalid."""
     if not isinstance(path, str) or "\0" in path:
         raise TypeError(path)
     for number, least in ((start, 0), (num_samples, 1)):
@@ -240,13 +243,15 @@ def _piece(path: Any, start: Any, num_samples: Any) -> Piece:
 
 def _recording(place: str, line: str, root: Path) -> Segment:
     if line.endswith("|"):
-        raise ConfigError(f"{place}: expected a path, got the command {line!r}; no command is run")
+        raise ConfigError(
+            f"{place}: expected a path, got the command {line!r}; commands are not run"
+        )
     name, path = _named(place, line, root)
     return Segment(name_key(name), "", (Piece(path),))
 
 
 def _named(place: str, line: str, root: Path) -> tuple[str, str]:
-    """Name and path of a line."""
+    """The name and path in a line."""
     cells = columns(line, 2) if "\t" in line else []
     if len(cells) == 2:
         return cells[0], cells[1]

@@ -1,7 +1,7 @@
-"""Trial lists: which two recordings are compared and whether one person spoke both.
+"""Trial lists: pairs of recordings and whether they are of one speaker.
 
 1 enroll probe [condition ...]                 VoxCeleb
-enroll probe target|nontarget [condition ...]  Kaldi; 1 and 0 are read too
+enroll probe target|nontarget [condition ...]  Kaldi; 1 and 0 are accepted
 enroll probe score                             scores
 """
 
@@ -22,7 +22,7 @@ from speakersdk.evaluation.segments import Segment
 
 _LABELS: Final = {"1": True, "0": False, "target": True, "nontarget": False}
 _FORMS: Final = "'0|1 enroll probe' or 'enroll probe target|nontarget'"
-_TABS: Final = "names that hold spaces need tabs between the columns"
+_TABS: Final = "if names contain spaces, separate the columns with tabs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +31,8 @@ class Trial:
 
     Attributes:
         is_target: whether both sides are the same speaker.
-        enroll, probe: names of the two recordings or segments.
-        conditions: the columns of its list after the third.
+        enroll, probe: names of the recordings or segments.
+        conditions: the columns after the third.
     """
 
     is_target: bool
@@ -42,16 +42,16 @@ class Trial:
 
 
 def read_trials(path: Path) -> list[Trial]:
-    """Read trials in either form; one list has one form and one number of columns.
+    """Read trials. All lines of a list have the same form and number of columns.
 
     Raises:
-        ConfigError: no such file, an empty one, or a line is not of the form of the first one.
+        ConfigError: the file is missing or empty, or a line has another form than the first.
     """
     rows = [(number, columns(line, 3)) for number, line in read_lines(path)]
     if not rows:
         raise ConfigError(f"expected trials in {path}, got an empty list")
     width = len(rows[0][1])
-    # A VoxCeleb line may name a recording "1": it is Kaldi's form only if column one is no label.
+    # VoxCeleb's form if every first column is a label, because recordings may be named "1".
     is_voxceleb = all(fields[0] in {"0", "1"} for _, fields in rows)
     trials = []
     for number, fields in rows:
@@ -70,7 +70,7 @@ def read_trials(path: Path) -> list[Trial]:
 
 
 def write_trials(path: Path, trials: Iterable[Trial]) -> None:
-    """Write what `read_trials` reads, in VoxCeleb's form with tabs between the columns.
+    """Write trials in VoxCeleb's form, with tabs between the columns.
 
     Raises:
         OSError: the file cannot be written.
@@ -83,10 +83,10 @@ def write_trials(path: Path, trials: Iterable[Trial]) -> None:
 
 
 def read_scores(paths: Iterable[Path]) -> dict[tuple[str, str], float]:
-    """Read ``enroll probe score`` lines; further columns are left alone.
+    """Read ``enroll probe score`` lines. Further columns are ignored.
 
     Raises:
-        ConfigError: no such file, a line of another form, or two scores of one trial.
+        ConfigError: a file is missing, a line has another form, or a trial has two scores.
     """
     scores: dict[tuple[str, str], float] = {}
     for path in paths:
@@ -108,10 +108,10 @@ def read_scores(paths: Iterable[Path]) -> dict[tuple[str, str], float]:
 
 
 def ready_scores(trials: Sequence[Trial], paths: Iterable[Path]) -> npt.NDArray[np.float64]:
-    """(len(trials),) the scores that files hold for trials.
+    """(len(trials),) scores of trials, read from files.
 
     Raises:
-        ConfigError: as `read_scores`, or a trial without a score.
+        ConfigError: as for `read_scores`, or a trial has no score.
     """
     scores = read_scores(paths)
     missing = [trial for trial in trials if (trial.enroll, trial.probe) not in scores]
@@ -123,10 +123,10 @@ def ready_scores(trials: Sequence[Trial], paths: Iterable[Path]) -> npt.NDArray[
 
 
 def read_speakers(path: Path) -> dict[str, str]:
-    """Read ``recording speaker`` lines, Kaldi's utt2spk.
+    """Read ``recording speaker`` lines, the format of Kaldi's utt2spk.
 
     Raises:
-        ConfigError: no such file, or a line of another form.
+        ConfigError: the file is missing, or a line has another form.
     """
     speakers = {}
     for number, line in read_lines(path):
@@ -140,10 +140,10 @@ def read_speakers(path: Path) -> dict[str, str]:
 
 
 def used_segments(trials: Iterable[Trial], segments: dict[str, Segment]) -> list[Segment]:
-    """The segments that the trials name, each once, in order of first use.
+    """The segments that trials name, without repetition, in order of first use.
 
     Raises:
-        ConfigError: a name is not that of a segment.
+        ConfigError: a trial names an unknown segment.
     """
     names = dict.fromkeys(name for trial in trials for name in (trial.enroll, trial.probe))
     missing = [name for name in names if name not in segments]

@@ -1,1 +1,1 @@
-"""Search of one voice among many."""
+"""Search for a voice in a gallery of voiceprints."""

@@ -1,4 +1,4 @@
-"""The entries of a gallery: which row holds whom, where new rows go, and which rows are free."""
+"""The entries of a gallery: names, their rows, and free rows."""
 
 from __future__ import annotations
 
@@ -17,15 +17,16 @@ _SMALLEST_BLOCK: Final = 1024
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class GalleryEntries:
-    """Names and their rows. Rows never move: new ones go to free rows, then behind the last.
+    """Names and their rows. Rows never move; new rows fill free ones first.
 
     Attributes:
-        dim: values of an embedding.
-        storage: what the blocks keep, with `keeps_exact` the float32 rows besides.
+        dim: number of values of an embedding.
+        storage: type of the stored values.
+        keeps_exact: whether the blocks also keep the float32 rows.
         blocks: the rows.
-        block_names: of each block's rows; None where removed.
+        block_names: names of the rows of each block; None for removed rows.
         places: block and row of each name.
-        free: removed rows that nobody has taken yet.
+        free: removed rows that can be reused.
     """
 
     dim: int
@@ -38,11 +39,11 @@ class GalleryEntries:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Who is there, in the order of their rows."""
+        """The names in the order of their rows."""
         return tuple(name for names in self.block_names for name in names if name is not None)
 
     def add(self, names: Sequence[str], logs: Embeddings) -> None:
-        """Store (num, stride) float32 rows under names that are not there yet."""
+        """Store (num, stride) float32 rows under new names."""
         num_reused = min(len(self.free), len(logs))
         for name, row in zip(names[:num_reused], logs[:num_reused], strict=True):
             block, place = self.free.pop()
@@ -60,34 +61,34 @@ class GalleryEntries:
             first += num
 
     def adopt(self, block: RowBlock, names: Sequence[str]) -> None:
-        """Take a block that is full, with the names of its rows."""
+        """Add a full block and the names of its rows."""
         index = len(self.blocks)
         self.blocks.append(block)
         self.block_names.append(list(names))
         self.places.update((name, (index, row)) for row, name in enumerate(names))
 
     def remove(self, name: str) -> None:
-        """Hide the row of a name that is there."""
+        """Remove an existing name and free its row."""
         block, row = self.places.pop(name)
         self.blocks[block].remove(row)
         self.block_names[block][row] = None
         self.free.append((block, row))
 
     def kept(self) -> Iterator[tuple[RowBlock, npt.NDArray[np.int64]]]:
-        """Each block and those of its rows that are not removed."""
+        """Each block with the indices of its rows, without removed rows."""
         for block, names in zip(self.blocks, self.block_names, strict=True):
             yield block, np.flatnonzero([name is not None for name in names])
 
     def exact_rows(self) -> Embeddings:
-        """(num, stride) float32: all rows that are not removed, as exactly as they are kept."""
+        """(num, stride) float32: all rows except removed ones, as exact as they are stored."""
         parts = [block.exact_rows(rows) for block, rows in self.kept()]
         return np.concatenate([np.empty((0, stride_of(self.dim)), np.float32), *parts])
 
     def _block_with_room(self, wanted: int) -> tuple[int, int]:
-        """A block and how many of `wanted` rows fit behind its last."""
+        """Index of a block with room, and how many of `wanted` rows fit into it."""
         if self.blocks and (room := self.blocks[-1].capacity - self.blocks[-1].num):
             return len(self.blocks) - 1, min(room, wanted)
-        # Growing by half keeps the blocks few; nothing that is stored moves.
+        # Growing by half keeps the number of blocks small, and stored rows in place.
         capacity = max(_SMALLEST_BLOCK if self.blocks else 1, wanted, len(self.places) // 2)
         self.blocks.append(
             RowBlock.empty(

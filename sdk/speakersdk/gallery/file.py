@@ -1,7 +1,7 @@
-"""The gallery file: a checked header, then blocks that are memory-mapped as they lie.
+"""The gallery file: a checked header and memory-mapped blocks.
 
 docs/formats/gallery.md describes the bytes: a container with a checksum after the header. Its
-content are blocks, each at a multiple of 64 bytes.
+content consists of blocks, each at a multiple of 64 bytes.
 """
 
 from __future__ import annotations
@@ -47,12 +47,12 @@ Blocks = Mapping[str, npt.NDArray[Any]]
 
 
 def write_gallery(path: Path, header: Mapping[str, Any], blocks: Blocks) -> None:
-    """Write the file, readable by its owner alone: all of it or, on an error, nothing.
+    """Write a gallery file atomically, readable only by its owner.
 
     Args:
-        path: file to write; an existing one is replaced at the end.
-        header: what `read_gallery` gives back, without the key "blocks".
-        blocks: arrays by name, of float32, float16, int8 or uint8.
+        path: file to write; an existing file is replaced.
+        header: the header as `read_gallery` returns it, without the key "blocks".
+        blocks: arrays by name, of type float32, float16, int8 or uint8.
     """
     described = [
         {"name": name, "type": _type_name(block), "shape": list(block.shape)}
@@ -70,14 +70,14 @@ def write_gallery(path: Path, header: Mapping[str, Any], blocks: Blocks) -> None
 
 
 def read_gallery(path: Path, *, verify: bool) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
-    """Map what `write_gallery` wrote: header and blocks.
+    """Map a file of `write_gallery` and return its header and blocks.
 
-    The blocks are private copies-on-write: changing them changes memory, never the file.
+    The blocks are copy-on-write: changes stay in memory and never reach the file.
 
     Args:
         path: file to read; it must not be truncated while it is mapped.
-        verify: read the whole file once to check its checksum; without it, only the header's
-            checksum and the file's length are checked.
+        verify: read the whole file to check its checksum. Otherwise only the checksum of the header
+            and the length of the file are checked.
 
     Raises:
         OSError: the file cannot be read.
@@ -102,10 +102,10 @@ def read_gallery(path: Path, *, verify: bool) -> tuple[dict[str, Any], dict[str,
 
 
 def check_header(header: Mapping[str, Any]) -> dict[str, Any]:
-    """The header of a gallery's rows, each field of its type.
+    """Check the fields of a gallery header and return them.
 
     Raises:
-        GalleryError: a key is missing or unknown, or a value is of another type or out of range.
+        GalleryError: a key is missing or unknown, or a value has the wrong type or is out of range.
     """
     values = _FORMAT.fields(header, _HEADER)
     labels = [values[key] for key in ("model_name", "model_sha256") if values[key] is not None]
@@ -120,7 +120,7 @@ def check_header(header: Mapping[str, Any]) -> dict[str, Any]:
 def _places(
     described: object, position: int
 ) -> tuple[dict[str, tuple[np.dtype[Any], tuple[int, ...], int, int]], int]:
-    """Type, shape, first and last byte of each block, and the end of the last."""
+    """Type, shape, start and end of each block in bytes, and the end of the last block."""
     if not isinstance(described, list):
         _FORMAT.refuse("the gallery's header is not valid: expected a list of blocks")
     places: dict[str, tuple[np.dtype[Any], tuple[int, ...], int, int]] = {}

@@ -1,11 +1,11 @@
-"""A gallery: many enrolled voiceprints in memory, searched for the nearest to a probe.
+"""A gallery: voiceprints in memory that can be searched for the best matches of a probe.
 
     gallery = Gallery.from_voiceprints(store.content().voiceprints)
     gallery.search(verifier.embed(samples, sample_rate_hz=16000), k=5)
 
-Exact search: every row is compared by the compiled kernels, which read each stored vector once. The
-storage (float32, float16, int8) decides how fast rows are read and which become candidates; the
-candidates are scored again in float64, so that the scores returned are exact.
+The search is exhaustive: the compiled kernels compare every row and read each stored vector once.
+The storage type (float32, float16, int8) determines the speed and the selection of candidates. The
+candidates are scored again in float64, which makes the returned scores exact.
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ __all__ = ["SUFFIX", "Gallery", "Match", "Storage"]
 _NAMES_SHOWN: Final = 20
 
 
-class Match(NamedTuple):  # made in a third of a dataclass's time, which small galleries notice
-    """One voiceprint that a search found.
+class Match(NamedTuple):  # three times as fast to make as a dataclass: small galleries notice
+    """An entry that a search found.
 
     Attributes:
-        name: whose it is.
-        score: -J, at most 0; higher = more alike.
+        name: name of the entry.
+        score: -J, at most 0; higher means more similar.
     """
 
     name: str
@@ -52,17 +52,17 @@ class Match(NamedTuple):  # made in a third of a dataclass's time, which small g
 
 
 class Gallery:
-    """Named embeddings of one model. Adding and removing move nothing that is stored already."""
+    """Named embeddings of one model. Adding and removing entries does not move stored rows."""
 
     def __init__(self, dim: int, *, storage: Storage = "float32", keep_exact: bool = True) -> None:
-        """An empty gallery.
+        """Create an empty gallery.
 
         Args:
-            dim: values of an embedding.
-            storage: what a search reads: "float32", "float16" (half the memory) or "int8" (a
-                quarter, with one scale per vector).
-            keep_exact: with float16 and int8, keep the float32 rows as well, for exact scores of
-                the candidates. In a file that is memory-mapped they stay on disk until then.
+            dim: number of values of an embedding.
+            storage: type of the values that a search reads: "float32", "float16" (half the memory)
+                or "int8" (a quarter, with one scale per vector).
+            keep_exact: with float16 and int8, also keep the float32 rows, to score candidates
+                exactly. In a memory-mapped file they are read from disk when needed.
         """
         if storage not in STORAGES:
             raise ConfigError(f"storage: expected one of {', '.join(STORAGES)}, got {storage!r}")
@@ -83,12 +83,12 @@ class Gallery:
         storage: Storage = "float32",
         keep_exact: bool = True,
     ) -> Gallery:
-        """A gallery of at least one voiceprint, all of the same model.
+        """Create a gallery from one or more voiceprints of the same model.
 
         Raises:
-            IncompatibleModelError: they were made with different models.
-            DuplicateSpeakerError: two have the same name.
-            ValueError: there is none; its dim would be unknown.
+            IncompatibleModelError: the voiceprints were made with different models.
+            DuplicateSpeakerError: two voiceprints have the same name.
+            ValueError: there is no voiceprint.
         """
         given = list(voiceprints)
         if not given:
@@ -107,7 +107,7 @@ class Gallery:
         storage: Storage = "float32",
         keep_exact: bool = True,
     ) -> Gallery:
-        """A gallery of (num, dim) embeddings, named "0", "1", ... where no names are given."""
+        """Create a gallery from (num, dim) embeddings; the default names are "0", "1", ...."""
         rows = _rows("embeddings", embeddings)
         gallery = cls(rows.shape[1], storage=storage, keep_exact=keep_exact)
         gallery.add_many([str(i) for i in range(len(rows))] if names is None else names, rows)
@@ -115,7 +115,7 @@ class Gallery:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Who is enrolled, in the order of their rows."""
+        """The names in the order of their rows."""
         return self._entries.names
 
     def __len__(self) -> int:
@@ -125,7 +125,11 @@ class Gallery:
         return name in self._entries.places
 
     def add_voiceprint(self, voiceprint: Voiceprint) -> None:
-        """Add one voiceprint under its own name; as `add`, and of the gallery's model."""
+        """Add a voiceprint of the gallery's model under its name. Errors as for `add`.
+
+        Raises:
+            IncompatibleModelError: the voiceprint was made with a different model.
+        """
         self._bind([voiceprint])
         self.add(voiceprint.name, voiceprint.embedding)
 
@@ -133,11 +137,13 @@ class Gallery:
         """Add one embedding.
 
         Args:
-            name: not yet enrolled, of visible characters.
+            name: a new name of visible characters.
             embedding: (dim,) finite logits that span at most 64.
 
         Raises:
-            DuplicateSpeakerError: somebody of that name is enrolled.
+            DuplicateSpeakerError: the name is taken.
+            ConfigError: the name is empty or has invisible characters.
+            ValueError: wrong shape, or logits not finite or with a larger span.
         """
         row = np.asarray(embedding)
         if row.ndim != 1:
@@ -145,7 +151,7 @@ class Gallery:
         self.add_many([name], row[np.newaxis])
 
     def add_many(self, names: Sequence[str], embeddings: npt.ArrayLike) -> None:
-        """Add (num, dim) embeddings: all of them or, on an error, none. As `add`."""
+        """Add (num, dim) embeddings: all of them, or none on an error. Errors as for `add`."""
         rows = _rows("embeddings", embeddings)
         if rows.shape != (len(names), self.dim):
             raise ValueError(
@@ -162,10 +168,10 @@ class Gallery:
             self._entries.add(names, _native.log_probabilities(rows))
 
     def remove(self, name: str) -> None:
-        """Remove one entry; the next one that is added takes its row.
+        """Remove an entry and free its row.
 
         Raises:
-            UnknownSpeakerError: nobody of that name is enrolled.
+            UnknownSpeakerError: there is no entry of that name.
         """
         if name not in self._entries.places:
             shown = self.names[:_NAMES_SHOWN]
@@ -173,15 +179,15 @@ class Gallery:
         self._entries.remove(name)
 
     def search(self, probe: npt.ArrayLike, k: int = 10, *, num_threads: int = 1) -> list[Match]:
-        """The k entries most like a probe, the best first.
+        """Find the k entries most similar to a probe, best first.
 
-        Entries of equal score come in the order of their rows. Fewer than k where fewer are
-        enrolled; none from an empty gallery.
+        Entries of equal score are in the order of their rows. The result is shorter if the gallery
+        has fewer entries.
 
         Args:
             probe: (dim,) finite logits that span at most 64.
-            k: at least 1.
-            num_threads: threads to share the rows.
+            k: number of entries, at least 1.
+            num_threads: number of threads.
         """
         row = np.asarray(probe)
         if row.ndim != 1:
@@ -191,7 +197,7 @@ class Gallery:
     def search_many(
         self, probes: npt.ArrayLike, k: int = 10, *, num_threads: int = 1
     ) -> list[list[Match]]:
-        """`search` for each of (num, dim) probes; stored rows are read once for all of them."""
+        """Search for each of (num, dim) probes, as `search`. Stored rows are read once for all."""
         rows = self._probes(probes)
         if k < 1:
             raise ConfigError(f"k: expected at least 1, got {k}")
@@ -210,11 +216,11 @@ class Gallery:
         return [self._matches(sorted(own)[:k]) for own in nearest]
 
     def score_all(self, probe: npt.ArrayLike, *, num_threads: int = 1) -> npt.NDArray[np.float32]:
-        """Scores -J of one probe and every entry, in the order of `names`.
+        """Scores -J between a probe and every entry, in the order of `names`.
 
         Returns:
-            (len(gallery),) float32. With float32 storage within 1e-5 of the exact score; float16
-            and int8 add the rounding of what they store (docs/scoring.md).
+            (len(gallery),) float32. With float32 storage the relative error is at most 1e-5;
+            float16 and int8 add their rounding errors (docs/scoring.md).
         """
         row = self._probes(np.asarray(probe)[np.newaxis])[0]
         parts = [-block.scores(row, num_threads) for block in self._entries.blocks]
@@ -222,12 +228,12 @@ class Gallery:
         return scores[~np.isnan(scores)] if self._entries.free else scores
 
     def export_mips(self) -> MipsExport:
-        """All entries as vectors of 2 dim + 1 values for any index of maximum inner product."""
+        """All entries as vectors of 2 dim + 1 values, for an index of maximum inner products."""
         logs = self._entries.exact_rows()[:, : self.dim]
         return MipsExport(names=self.names, vectors=mips_vectors(logs))
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the gallery to a file, without removed rows: all of it or, on an error, nothing."""
+        """Write the gallery to a file atomically, without removed rows."""
         joined = "\n".join(self.names).encode()
         blocks: dict[str, npt.NDArray[Any]] = {"names": np.frombuffer(joined, np.uint8)}
         kept = list(self._entries.kept())
@@ -251,14 +257,14 @@ class Gallery:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], *, verify: bool = True) -> Gallery:
-        """Map a file that `save` wrote; its rows are read from disk as they are needed.
+        """Map a file of `save`. Its rows are read from disk when needed.
 
-        Entries may be added and removed; the file changes only by `save`.
+        Entries can be added and removed; only `save` changes the file.
 
         Args:
-            path: the file, which must not be truncated while the gallery is in use.
-            verify: read the whole file once to check its checksum. Without it, a change inside
-                the blocks goes unnoticed.
+            path: the file; it must not be truncated while the gallery is in use.
+            verify: read the whole file to check its checksum. Otherwise a damaged block is not
+                noticed.
 
         Raises:
             OSError: the file cannot be read.
@@ -303,7 +309,7 @@ class Gallery:
         return gallery
 
     def _bind(self, voiceprints: Sequence[Voiceprint]) -> None:
-        """Tie the gallery to the voiceprints' model, or refuse another."""
+        """Bind an empty gallery to the model of the voiceprints, or check their model."""
         for voiceprint in voiceprints:
             if self.model_sha256 is None and not self._entries.places:
                 self.model_name = voiceprint.model_name
@@ -318,7 +324,7 @@ class Gallery:
         rows = _rows("probes", probes)
         if rows.ndim != 2 or rows.shape[1] != self.dim:
             raise ValueError(f"probes: expected rows of {self.dim} values, got shape {rows.shape}")
-        if not self._entries.blocks and not np.isfinite(rows).all():  # else the kernel looks
+        if not self._entries.blocks and not np.isfinite(rows).all():  # otherwise the kernel checks
             raise ValueError("probes: expected finite float32 values")
         return rows
 
@@ -341,5 +347,5 @@ def _rows(name: str, values: npt.ArrayLike) -> Embeddings:
         raise ValueError(f"{name}: expected a matrix (num, dim), got shape {array.shape}")
     if array.dtype == np.float32 and array.flags.carray:
         return array
-    with np.errstate(over="ignore"):  # what float32 cannot hold becomes inf, which is refused
+    with np.errstate(over="ignore"):  # overflow gives inf, which the kernels refuse
         return np.require(array, np.float32, ("C_CONTIGUOUS", "ALIGNED"))

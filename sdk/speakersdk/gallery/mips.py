@@ -1,12 +1,12 @@
-"""The way out of one machine: symmetric KL as a maximum inner product in 2 D + 1 dimensions.
+"""Symmetric KL as a maximum inner product in 2 D + 1 dimensions, for external vector indexes.
 
-With W = D p and L = ln(D p) of a probe, and the same of a stored voiceprint q,
+With W = D p and L = ln(D p) for a probe p, and likewise for a stored voiceprint q,
 
     D J(p, q) = <W_p - 1, L_p> + <W_q - 1, L_q> - <W_p - 1, L_q> - <L_p, W_q - 1>
 
-so that the smallest J is the largest inner product of [W_p - 1, L_p, -1] (the query) with
-[L_q, W_q - 1, <W_q - 1, L_q>] (the stored vector): exact, for any index of inner products, such as
-faiss or a distributed vector database. docs/scoring.md says when to change over, and how.
+The smallest J is therefore the largest inner product of the query [W_p - 1, L_p, -1] with the
+stored vector [L_q, W_q - 1, <W_q - 1, L_q>]. This is exact for any index of inner products, such as
+faiss or a distributed vector database. docs/scoring.md says when and how to use one.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class MipsExport:
     """Stored vectors for an index of inner products.
 
     Attributes:
-        names: of the vectors.
+        names: name of each vector.
         vectors: (num, 2 D + 1) float32.
     """
 
@@ -36,7 +36,7 @@ class MipsExport:
 
     @property
     def dim(self) -> int:
-        """D, values of an embedding."""
+        """D, the number of values of an embedding."""
         width: int = self.vectors.shape[1]
         return (width - 1) // 2
 
@@ -47,14 +47,14 @@ class MipsExport:
         return np.hstack([weights - 1, logs, -ones]).astype(np.float32)
 
     def scores(self, probes: npt.ArrayLike, products: npt.ArrayLike) -> npt.NDArray[np.float64]:
-        """Scores -J from the inner products that an index found.
+        """Scores -J from the inner products of an index.
 
         Args:
             probes: (num, D) embeddings, as given to `queries`.
-            products: (num, k) inner products, as the index gave them.
+            products: (num, k) inner products, as the index returned them.
 
         Returns:
-            (num, k) float64; in the float32 of most indexes they are good to about 1e-6.
+            (num, k) float64; accurate to about 1e-6 if the index computes in float32.
         """
         logs, weights = _logs_and_weights(self._checked(probes))
         own = ((weights - 1) * logs).sum(axis=1, keepdims=True)

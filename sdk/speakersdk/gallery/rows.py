@@ -1,13 +1,13 @@
-"""The stored rows of a gallery: what each storage keeps of an embedding, and removed rows.
+"""The stored rows of a gallery and their types.
 
-A row is ln(D q) with q the embedding's softmax distribution: the uniform distribution is all zeros
-and no normaliser has to be kept. Rows are padded with zeros to a multiple of 16 values.
+A row is ln(D q), where q is the softmax distribution of the embedding. The row of the uniform
+distribution is zero, and no normaliser is stored. Rows are padded with zeros to a multiple of 16.
 
-    float32   the row, rounded once; 4 bytes a value
-    float16   the row in half precision; 2 bytes
-    int8      the row divided by its scale, max |row| / 127; 1 byte, and 4 for the scale
+    float32   the row, rounded once; 4 bytes per value
+    float16   the row in half precision; 2 bytes per value
+    int8      the row divided by its scale, max |row| / 127; 1 byte per value, 4 for the scale
 
-A removed row holds a NaN, which no search finds.
+A removed row contains a NaN, which no search finds.
 """
 
 from __future__ import annotations
@@ -24,27 +24,26 @@ from speakersdk.arrays import Embedding, Embeddings
 Storage = Literal["float32", "float16", "int8"]
 STORAGES: Final[tuple[str, ...]] = get_args(Storage)
 
-# Candidates whose divergence is computed again: k times the first, plus the second. The kernel of
-# float32 errs by about 1e-6, the others by their rounding: docs/scoring.md has the measured recall.
+# The divergence is computed again for (first * k + second) candidates. The float32 kernel has
+# errors of about 1e-6, the others rounding errors of their type. docs/scoring.md has the recall.
 _CANDIDATES: Final = {"float32": (1, 8), "float16": (2, 32), "int8": (4, 64)}
 
-# Values this small allow the shorter exponential of the kernels: kDoublingRange of
-# csrc/kernels/kernel.h.
+# Rows within this range allow a shorter exponential: kDoublingRange in csrc/kernels/kernel.h.
 _NARROW: Final = 4.0
 
 
 @dataclass(slots=True, kw_only=True)
 class RowBlock:
-    """Rows in one contiguous block each of what the storage keeps.
+    """A block of rows in contiguous arrays.
 
     Attributes:
         storage: one of `STORAGES`.
-        values: (capacity, stride) of the storage's type; what a search reads.
-        scales: (capacity,) float32 for int8, else None.
-        logs: (capacity, stride) float32 for exact scores; `values` itself for float32, None where
-            the gallery keeps none.
-        num: rows in use, removed ones included.
-        is_narrow: every value in use lies within +-4.
+        values: (capacity, stride) of the storage type; a search reads these.
+        scales: (capacity,) float32 for int8, otherwise None.
+        logs: (capacity, stride) float32 for exact scores: `values` itself for float32, None if the
+            gallery does not keep them.
+        num: number of rows in use, including removed ones.
+        is_narrow: whether every value in use lies within +-4.
     """
 
     storage: Storage
@@ -67,11 +66,11 @@ class RowBlock:
 
     @property
     def capacity(self) -> int:
-        """Rows that the block can hold."""
+        """Number of rows that the block can hold."""
         return len(self.values)
 
     def put(self, row: int, logs: npt.NDArray[np.float32]) -> None:
-        """Store (num, stride) float32 from `row` on."""
+        """Store (num, stride) float32 rows, starting at index `row`."""
         rows = slice(row, row + len(logs))
         if self.storage == "int8":
             scales = np.abs(logs).max(axis=1) / np.float32(127)
@@ -86,14 +85,14 @@ class RowBlock:
         self.num = max(self.num, rows.stop)
 
     def remove(self, row: int) -> None:
-        """Hide a row from every search."""
+        """Mark a row as removed."""
         if self.scales is None:
             self.values[row, 0] = np.nan
         else:
             self.scales[row] = np.nan
 
     def exact_rows(self, rows: npt.NDArray[np.int64]) -> Embeddings:
-        """(num, stride) float32: the rows as exactly as they are kept."""
+        """(num, stride) float32: the rows as exact as they are stored."""
         if self.logs is not None:
             return self.logs[rows]
         decoded: Embeddings = self.values[rows].astype(np.float32)
@@ -109,7 +108,7 @@ class RowBlock:
         return self.scales
 
     def scores(self, probe: Embedding, num_threads: int) -> npt.NDArray[np.float32]:
-        """(num,) divergences of one probe; NaN for removed rows."""
+        """(num,) divergences between a probe and the rows; NaN for removed rows."""
         scales = None if self.scales is None else self.scales[: self.num]
         return _native.gallery_scores(
             probe, self.values[: self.num], scales, self.is_narrow, num_threads
@@ -118,9 +117,9 @@ class RowBlock:
     def search(
         self, probes: Embeddings, k: int, num_threads: int
     ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
-        """(num_probes, <= k) rows and divergences, the nearest first; -1 where there is none.
+        """(num_probes, <= k) row indices and divergences, nearest first; index -1 means no row.
 
-        The divergences are those of the rows as exactly as they are kept.
+        The divergences are computed from the rows as exact as they are stored.
         """
         factor, extra = _CANDIDATES[self.storage]
         num = self.num
@@ -137,5 +136,5 @@ class RowBlock:
 
 
 def stride_of(dim: int) -> int:
-    """Values of a padded row."""
+    """Number of values of a padded row."""
     return -(-dim // 16) * 16

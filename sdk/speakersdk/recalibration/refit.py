@@ -1,11 +1,11 @@
-"""Refit of a model's calibration on the user's own speakers, held by what the model shipped with.
+"""Refit of a model's calibration on the user's own speakers, with the original as a prior.
 
 encodings by speaker -> leave-one-out trials -> offset and scale -> error rates on speakers left out
 
-Each recording is tried against its speaker's other recordings (target) and against all recordings
-of each other speaker (nontarget), as enrolling several and probing with one is. The model's own
-calibration is the mean of a Gaussian prior on the two weights: deviations of 1 nat of offset and of
-0.25 of scale, and all trials of R recordings count as R independent ones, for they share voices.
+Each recording is compared with the other recordings of its speaker (target) and with all recordings
+of every other speaker (nontarget), like a probe with an enrollment. The original calibration is the
+mean of a Gaussian prior on the two weights, with standard deviations of 1 nat for the offset and
+0.25 for the scale. The trials of R recordings share voices and count as R independent trials.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ from speakersdk.recalibration.profile import CalibrationProfile, calibration_sha
 from speakersdk.scoring import symmetric_kl
 
 SHIPPED: Final = GaussianPrior(means=(0.0, 1.0), deviations=(1.0, 0.25))
-# Leaving one speaker out must leave two to fit on.
+# Without the speaker left out, two must remain to fit on.
 MINIMUM_SPEAKERS: Final = 3
-# With fewer, one odd recording decides the fit.
+# With fewer, a single unusual recording dominates the fit.
 MINIMUM_RECORDINGS: Final = 12
-# Speakers that share so many errors at any threshold are not told apart by another calibration.
+# With a higher equal error rate, no calibration can separate the speakers.
 MAXIMUM_EER: Final = 0.25
-# Bin of the histogram in nats.
+# Width of a histogram bin in nats.
 _BIN_LLR = 2.0
 _BAR = 40
 
@@ -48,12 +48,12 @@ class OwnTrials:
     """Leave-one-out trials.
 
     Attributes:
-        llrs: (N,) by the model's own calibration.
-        targets: (N,) same speaker.
-        speech_s: (N,) comparable speech.
-        probes, enrolled: (N,) numbers of the speakers.
-        speakers: their names.
-        num_recordings: probes.
+        llrs: (N,) llrs of the original calibration.
+        targets: (N,) true for trials of the same speaker.
+        speech_s: (N,) comparable speech in seconds.
+        probes, enrolled: (N,) indices of the speakers.
+        speakers: names of the speakers.
+        num_recordings: number of probes.
     """
 
     llrs: Floats
@@ -65,7 +65,7 @@ class OwnTrials:
     num_recordings: int
 
     def histogram(self) -> str:
-        """Counts of targets and nontargets by llr, for people."""
+        """A text histogram of the llrs of targets and nontargets."""
         low = _BIN_LLR * np.floor(self.llrs.min() / _BIN_LLR)
         edges = np.arange(low, max(self.llrs.max(), low + 1) + _BIN_LLR, _BIN_LLR)
         own, others = (
@@ -82,11 +82,11 @@ class OwnTrials:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErrorRates:
-    """Of llrs on trials.
+    """Error rates of llrs on trials.
 
     Attributes:
         cllr: cost of the llrs in bits.
-        far, frr: at the thresholds of the asked-for rate.
+        far, frr: rates at the thresholds of the requested false-accept rate.
     """
 
     cllr: float
@@ -96,14 +96,14 @@ class ErrorRates:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refit:
-    """The weights on top of the model's calibration, and what they change.
+    """The fitted weights and their effect.
 
     Attributes:
-        offset, scale: llr = offset + scale * (model's llr).
-        asked_far: false-accept rate asked for.
-        before: of the model's own calibration.
-        after: likewise, each speaker judged by a fit on the others alone.
-        num_target, num_nontarget: trials.
+        offset, scale: weights of llr = offset + scale * (original llr).
+        asked_far: the requested false-accept rate.
+        before: error rates of the original calibration.
+        after: error rates of the refit; each speaker is scored by a fit on the other speakers.
+        num_target, num_nontarget: numbers of trials.
     """
 
     offset: float
@@ -116,29 +116,29 @@ class Refit:
 
     @property
     def is_better(self) -> bool:
-        """Whether the refit lowers Cllr on speakers that it was not fitted on."""
+        """Whether the refit lowers Cllr on speakers left out of the fit."""
         return self.after.cllr < self.before.cllr
 
 
 def recalibrate(
     encodings: Mapping[str, Sequence[Encoding]], manifest: ModelManifest, *, far: float
 ) -> tuple[OwnTrials, Refit]:
-    """Trials of all recordings, and the refit on them.
+    """Compare all recordings and refit the calibration on the trials.
 
     Args:
-        encodings: of each speaker's recordings.
-        manifest: of the model that made them.
-        far: false-accept rate at which to report.
+        encodings: encodings of the recordings of each speaker.
+        manifest: manifest of the model that made them.
+        far: false-accept rate to report for.
 
     Raises:
-        CalibrationError: too few speakers or recordings, or they are not told apart; the model
-            has no calibration.
+        CalibrationError: there are too few speakers or recordings, their scores overlap too much,
+            or the model has no calibration.
         ConfigError: the calibration cannot support `far`.
     """
     if manifest.calibration is None:
         raise CalibrationError(
-            f"expected a calibrated model, got {manifest.name} without calibration; nothing can "
-            "be fitted on top of it"
+            f"expected a calibrated model, got {manifest.name} without calibration; there is "
+            "nothing to refit"
         )
     trials = own_trials(encodings, manifest.calibration)
     return trials, refit(trials, manifest.calibration, far=far)
@@ -147,7 +147,7 @@ def recalibrate(
 def profile(
     manifest: ModelManifest, trials: OwnTrials, fitted: Refit, *, name: str
 ) -> CalibrationProfile:
-    """What to store of a refit under a name."""
+    """Make a profile of a refit for storing it under a name."""
     if manifest.calibration is None:
         raise ValueError("expected the manifest of the refit's model, got one without calibration")
     return CalibrationProfile(
@@ -164,10 +164,10 @@ def profile(
 
 
 def own_trials(encodings: Mapping[str, Sequence[Encoding]], calibration: Calibration) -> OwnTrials:
-    """All leave-one-out trials of the recordings with enough speech.
+    """Make all leave-one-out trials of the recordings with enough speech.
 
     Raises:
-        CalibrationError: too few speakers or recordings.
+        CalibrationError: there are too few speakers or recordings.
     """
     heard = {
         name: [one for one in listed if one.speech_s >= calibration.minimum_speech_s]
@@ -210,10 +210,10 @@ def own_trials(encodings: Mapping[str, Sequence[Encoding]], calibration: Calibra
 
 
 def refit(trials: OwnTrials, calibration: Calibration, *, far: float) -> Refit:
-    """Fit offset and scale, and judge them on speakers left out.
+    """Fit offset and scale, and measure them on speakers left out.
 
     Raises:
-        CalibrationError: the trials do not tell the speakers apart; shows the overlap.
+        CalibrationError: the scores of the speakers overlap too much; the error has a histogram.
         ConfigError: the calibration cannot support `far`.
     """
     rate = eer(trials.llrs, trials.targets)

@@ -1,4 +1,4 @@
-"""A call of one shape that is made over and over, on memory that is set up once.
+"""A repeated call of one shape on memory that is allocated once.
 
 host arrays -> inputs on the device -> graph -> outputs on the device -> host arrays
                        ^ carried outputs <---|
@@ -22,11 +22,11 @@ _ELEMENT: Final = np.float32
 
 @dataclass(frozen=True, slots=True)
 class Carried:
-    """State that never leaves the device: an output that is the next call's input.
+    """State that stays on the device: an output that is an input of the next call.
 
     Attributes:
-        output: name of that output.
-        shape: of the input and of the output.
+        output: name of the output.
+        shape: shape of the output and the input.
     """
 
     output: str
@@ -36,9 +36,9 @@ class Carried:
 class BoundCall:
     """Calls a graph with the same arrays every time.
 
-    On the CPU the graph reads and fills the arrays where they lie. Elsewhere a call copies the
-    inputs to the device first: onnxruntime would read them only when they are bound. Outputs are
-    copied back when asked for.
+    On the CPU the graph reads and writes the arrays in place. On other devices a call copies the
+    inputs to the device first, because onnxruntime reads them only when they are bound. Outputs are
+    copied back on request.
     """
 
     def __init__(
@@ -52,19 +52,22 @@ class BoundCall:
         carried: Mapping[str, Carried],
         in_place: bool,
     ) -> None:
-        """Bind the memory; see `speakersdk.runtime.session.OnnxSession.bind`.
+        """Bind the memory.
 
         Args:
-            session: of onnxruntime.
-            ort_value: onnxruntime's class OrtValue.
-            device: name and number as onnxruntime has them.
-            in_place: whether the device works on the host's memory.
+            session: the session of onnxruntime.
+            ort_value: the class OrtValue of onnxruntime.
+            device: name and index of the device in onnxruntime.
+            inputs: contiguous arrays that contain the feeds at every call.
+            outputs: contiguous arrays of the right shapes that calls fill.
+            carried: state by the name of its input; zero in the first call.
+            in_place: whether the device works on host memory.
 
         Raises:
             InferenceError: onnxruntime refused the arrays.
         """
         self._session = session
-        # The graph knows the arrays by address: they must live as long as the call.
+        # The graph keeps addresses: the arrays must live as long as this object.
         self._inputs, self._outputs = dict(inputs), dict(outputs)
         make = ort_value.ortvalue_from_shape_and_type
         self._carried = [
@@ -73,14 +76,14 @@ class BoundCall:
         ]
         self._device_inputs = {} if in_place else _values(make, inputs, device)
         self._device_outputs = {} if in_place else _values(make, outputs, device)
-        # What is carried goes from the first of its two places to the second, then back.
+        # Carried state alternates between two places.
         turns = (0, 1) if carried else (0,)
         self._bindings = [self._binding(turn) for turn in turns]
         self._turn = 0
         self.reset()
 
     def reset(self) -> None:
-        """Carry zeros into the next call."""
+        """Set the carried state to zero."""
         for _, _, places in self._carried:
             places[self._turn].update_inplace(np.zeros(places[0].shape(), _ELEMENT))
 
@@ -90,8 +93,8 @@ class BoundCall:
         """Run the graph.
 
         Args:
-            changed: inputs to copy from the host; None = all. The others may be stale.
-            wanted: outputs to copy to the host; None = all. The others may be stale.
+            changed: inputs to copy to the device; None means all.
+            wanted: outputs to copy to the host; None means all. Others may be out of date.
 
         Raises:
             InferenceError: onnxruntime failed.
@@ -126,7 +129,7 @@ class BoundCall:
 
 @contextlib.contextmanager
 def translated(what: str) -> Iterator[None]:
-    """Turn onnxruntime's errors, which share no base class, into InferenceError."""
+    """Translate the errors of onnxruntime, which have no common base class, to InferenceError."""
     try:
         yield
     except Exception as error:

@@ -1,9 +1,9 @@
-"""Where TensorRT's engines are kept between runs, so that they are built once.
+"""A cache of TensorRT engines on disk.
 
-    key of everything an engine depends on -> folder -> checked before use, sealed after
+    key of everything that an engine depends on -> folder -> checked before use, sealed after
 
-An engine that is damaged, or belongs to another model, GPU or version, is never handed to TensorRT:
-the folder's name is the hash of all of these, and a seal lists the hash of every file in it.
+TensorRT never receives a damaged engine or one for another model, GPU or version: the folder name
+is a hash of all these, and a seal lists the hash of every file in the folder.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ _SEAL: Final = "seal.json"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineKey:
-    """All that an engine depends on; a difference in any of them means another engine.
+    """Everything that an engine depends on.
 
     Attributes:
-        model_sha256: of the whole model file, so that two models of one structure stay apart.
+        model_sha256: hash of the whole model file.
         onnxruntime, tensorrt: versions.
-        gpu: its name and compute capability.
+        gpu: name and compute capability of the GPU.
         precision: see `speakersdk.runtime.options.Precision`.
-        shapes: of the inputs.
+        shapes: shapes of the inputs.
     """
 
     model_sha256: str
@@ -44,25 +44,25 @@ class EngineKey:
 
     @property
     def folder_name(self) -> str:
-        """Hash of the fields, as hexadecimal digits."""
+        """Hash of the fields as hexadecimal digits."""
         fields = json.dumps(asdict(self), sort_keys=True)
         return hashlib.sha256(fields.encode()).hexdigest()[:32]
 
 
 def default_cache_folder() -> Path:
-    """``$XDG_CACHE_HOME/speakersdk/tensorrt``, by default below ``~/.cache``.
+    """``$XDG_CACHE_HOME/speakersdk/tensorrt``; the default base is ``~/.cache``.
 
     Raises:
-        RuntimeError: there is neither that variable nor a home folder.
+        ConfigError: the variable is not set and there is no home folder.
     """
     return cache_folder("tensorrt")
 
 
 class EngineCache:
-    """Folders of engines below one root.
+    """Folders of engines in a root folder.
 
     Attributes:
-        state: what became of the last request: "reused", "built", "damaged, built again", or
+        state: result of the last request: "unused", "reused", "built", "damaged, built again", or
             "off: " and the reason.
     """
 
@@ -72,10 +72,10 @@ class EngineCache:
 
     @contextlib.contextmanager
     def entry(self, key: EngineKey) -> Iterator[Path | None]:
-        """The folder in which TensorRT finds or leaves the engine; None if there can be none.
+        """The folder of an engine, for use by TensorRT; None if the cache cannot be used.
 
-        A new engine is built in a folder of its own, which takes its place when the block ends
-        well: an interrupted build leaves nothing, and two processes do not disturb each other.
+        A new engine is built in a temporary folder, which is renamed at the end of the block. An
+        interrupted build leaves nothing, and processes can build at the same time.
         """
         try:
             root = default_cache_folder() if self._root is None else self._root
@@ -95,7 +95,7 @@ class EngineCache:
             return
         if build is None:
             yield folder
-            if not _is_intact(folder):  # TensorRT found a reason to write it anew
+            if not _is_intact(folder):  # TensorRT wrote it again
                 with contextlib.suppress(OSError):
                     _seal(folder)
             return
@@ -106,16 +106,16 @@ class EngineCache:
             shutil.rmtree(build, ignore_errors=True)
 
     def _publish(self, build: Path, folder: Path) -> None:
-        """Move a finished build to where it is looked for."""
+        """Move a finished build to its final folder."""
         try:
             _seal(build)
             build.rename(folder)
         except OSError as error:
-            if not folder.exists():  # or else another process was first, with the same engine
+            if not folder.exists():  # otherwise another process built the same engine
                 self.state = f"off: {error}"
 
     def discard(self, key: EngineKey) -> None:
-        """Forget an engine that TensorRT refused although it is as it was written."""
+        """Delete an intact engine that TensorRT refused."""
         root = default_cache_folder() if self._root is None else self._root
         shutil.rmtree(root / key.folder_name, ignore_errors=True)
 
@@ -132,7 +132,7 @@ def _seal(folder: Path) -> None:
 
 
 def _is_intact(folder: Path) -> bool:
-    """Whether a folder holds exactly what was sealed."""
+    """Whether the files of a folder match its seal."""
     try:
         sealed = json.loads((folder / _SEAL).read_bytes())
         return bool(sealed == _hashes(folder))

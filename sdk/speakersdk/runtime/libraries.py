@@ -1,7 +1,7 @@
-"""Shared libraries that a provider of onnxruntime needs, and what the NVIDIA driver says of GPUs.
+"""Shared libraries that onnxruntime providers need, and the GPUs that the NVIDIA driver lists.
 
-Looking is loading: a library counts as there when the dynamic loader finds it and all it needs, or
-when it can be loaded from NVIDIA's Python packages.
+A library is present if the dynamic loader can load it with its dependencies, or if it can be loaded
+from the Python packages of NVIDIA.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _DRIVER: Final = "libcuda.so.1"
 
 @dataclass(frozen=True, slots=True)
 class Gpu:
-    """A GPU as the CUDA driver lists it."""
+    """A GPU in the list of the CUDA driver."""
 
     name: str
     compute_capability: str
@@ -38,7 +38,7 @@ class Gpu:
 
 
 def needed_libraries(path: Path) -> tuple[str, ...]:
-    """Names of the libraries that a 64-bit little-endian ELF file asks for; () for other files."""
+    """Names of the libraries that a 64-bit little-endian ELF file needs; () for other files."""
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         if data[:6] != b"\x7fELF\x02\x01":
             return ()
@@ -70,12 +70,12 @@ def needed_libraries(path: Path) -> tuple[str, ...]:
 
 
 def missing_libraries(names: Iterable[str]) -> tuple[str, ...]:
-    """Those of `names` that cannot be loaded."""
+    """The libraries of `names` that cannot be loaded."""
     return tuple(name for name in names if not (_loads(name) or _loads_from_packages(name)))
 
 
 def tensorrt_version() -> str:
-    """Version of the TensorRT that is loaded, such as 10.15.1; "unknown" if it cannot be asked."""
+    """Version of TensorRT, such as 10.15.1; "unknown" if it cannot be loaded."""
     for major in (10, 11):
         try:
             number = int(ctypes.CDLL(f"libnvinfer.so.{major}").getInferLibVersion())
@@ -86,7 +86,7 @@ def tensorrt_version() -> str:
 
 
 def gpus() -> tuple[Gpu, ...]:
-    """The GPUs of this machine in the driver's order; () without driver or device."""
+    """The GPUs in the order of the driver; () without a driver or a GPU."""
     try:
         driver = ctypes.CDLL(_DRIVER)
     except OSError:
@@ -110,10 +110,10 @@ def _gpu(driver: ctypes.CDLL, index: int) -> Gpu:
 
 
 def _loads_from_packages(name: str) -> bool:
-    """Whether a library comes from NVIDIA's packages, wherever Python finds them.
+    """Load a library from the Python packages of NVIDIA, wherever Python finds them.
 
-    onnxruntime looks for them beside itself alone: not in the image below a virtual environment,
-    nor in another folder of PYTHONPATH. Once loaded, a library is found by its name.
+    onnxruntime searches only the folder next to its own, but the packages may be in another folder
+    of the Python path. A library that is loaded once is found by its name.
     """
     spec = importlib.util.find_spec("nvidia")
     folders = (spec.submodule_search_locations or ()) if spec else ()

@@ -1,6 +1,6 @@
-"""How and where a model file is to be run, checked before anything is loaded.
+"""Options for running a model file, checked before anything is loaded.
 
-"cuda:1" -> ComputeDevice("cuda", 1) -> CUDAExecutionProvider, with CPUExecutionProvider behind it
+"cuda:1" -> ComputeDevice("cuda", 1) -> CUDAExecutionProvider, then CPUExecutionProvider
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any, Final, Literal, get_args
 from speakersdk.errors import ConfigError
 
 Kind = Literal["cpu", "cuda", "tensorrt"]
-# Arithmetic of the encoder; what goes in and comes out is float32 in any case.
+# Arithmetic of the encoder. Inputs and outputs are always float32.
 Precision = Literal["fp32", "tf32", "fp16"]
 
 AUTO: Final = "auto"
@@ -23,21 +23,21 @@ PROVIDERS: Final[dict[Kind, str]] = {
     "cuda": "CUDAExecutionProvider",
     "tensorrt": "TensorrtExecutionProvider",
 }
-# In the order in which onnxruntime is to offer them the graph. The CPU provider is always the last:
-# it runs what the others refuse.
+# In the order in which onnxruntime offers them the graph. The CPU provider runs what the others
+# refuse.
 _CHAINS: Final[dict[Kind, tuple[Kind, ...]]] = {
     "cpu": ("cpu",),
     "cuda": ("cuda", "cpu"),
     "tensorrt": ("tensorrt", "cuda", "cpu"),
 }
-# TF32 rounds the factors of products to 10 bits and moves embeddings by 2.5e-3: only where wanted.
+# TF32 rounds factors to 10 bits and changes embeddings by 2.5e-3. It is used only on request.
 _PRECISIONS: Final[dict[Kind, tuple[Precision, ...]]] = {
     "cpu": ("fp32",),
     "cuda": ("fp32", "tf32"),
     "tensorrt": ("fp32", "tf32", "fp16"),
 }
 _DEVICE: Final = re.compile(r"cpu|(cuda|tensorrt)(?::(\d+))?")
-# Errors only: warnings about single operators mean nothing to someone who verifies a voice.
+# Errors only: users cannot act on warnings about single operators.
 _LOG_SEVERITY_ERROR: Final = 3
 
 
@@ -47,7 +47,7 @@ class ComputeDevice:
 
     Attributes:
         kind: ``cpu``, ``cuda`` or ``tensorrt``.
-        index: of the GPU; 0 on the CPU.
+        index: index of the GPU; 0 for the CPU.
     """
 
     kind: Kind
@@ -55,7 +55,7 @@ class ComputeDevice:
 
     @property
     def name(self) -> str:
-        """As the user writes it."""
+        """The name as users write it."""
         return "cpu" if self.kind == "cpu" else f"{self.kind}:{self.index}"
 
     @property
@@ -65,20 +65,20 @@ class ComputeDevice:
 
     @property
     def chain(self) -> tuple[ComputeDevice, ...]:
-        """This device and those that run what it refuses, in onnxruntime's order."""
+        """This device, then the devices that run the operators that it refuses."""
         return tuple(
             ComputeDevice(kind, 0 if kind == "cpu" else self.index) for kind in _CHAINS[self.kind]
         )
 
     def supports(self, precision: Precision) -> bool:
-        """Whether this device can compute so."""
+        """Whether this device supports a precision."""
         return precision in _PRECISIONS[self.kind]
 
     def check_precision(self, precision: Precision) -> None:
-        """Refuse what this device cannot do.
+        """Check that this device supports a precision.
 
         Raises:
-            ConfigError: the precision is not one of this device.
+            ConfigError: the device does not support it.
         """
         if not self.supports(precision):
             raise ConfigError(
@@ -89,16 +89,16 @@ class ComputeDevice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionOptions:
-    """How a file is to be run.
+    """Options for running a model file.
 
     Attributes:
-        device: as asked for.
-        strict: whether nothing but that device will do; None = yes, unless it is ``auto``.
-        precision: of the encoder's arithmetic, see `Precision`.
-        num_threads: threads of one inference on the CPU, at most as many as the machine has
-            processors. One is fastest for 100 ms hops.
-        fixed_shapes: whether a session runs one shape only; None = where a new shape stalls, which
-            is everywhere but on the CPU.
+        device: ``cpu``, ``cuda``, ``cuda:N``, ``tensorrt``, ``tensorrt:N`` or ``auto``.
+        strict: whether to refuse other devices than this one; None means yes, except for ``auto``.
+        precision: arithmetic of the encoder, see `Precision`.
+        num_threads: threads of one inference on the CPU, at most the number of processors. One is
+            fastest for 100 ms hops.
+        fixed_shapes: whether a session runs a single shape; None means on every device except the
+            CPU, where new shapes do not stall.
     """
 
     device: str = "cpu"
@@ -113,29 +113,29 @@ class SessionOptions:
             raise ConfigError(
                 f"expected precision {', '.join(get_args(Precision))}, got {self.precision!r}"
             )
-        candidates(self.device, strict=self.strict)  # an unknown device is refused at once
+        candidates(self.device, strict=self.strict)  # refuses unknown devices
 
     @property
     def is_strict(self) -> bool:
-        """Whether nothing but the named device will do."""
+        """Whether other devices than the named one are refused."""
         return self.device != AUTO if self.strict is None else self.strict
 
     def on(self, device: ComputeDevice) -> SessionOptions:
-        """These options on a device that may stand in for another: fp32 is precise enough for all.
+        """The options for one of the candidate devices. Unsupported precisions become fp32.
 
         Raises:
-            ConfigError: the device was named, and does not have the precision.
+            ConfigError: the device was named, and does not support the precision.
         """
         if self.is_strict:
             device.check_precision(self.precision)
         return self if device.supports(self.precision) else replace(self, precision="fp32")
 
     def native(self, onnxruntime: ModuleType) -> Any:
-        """What onnxruntime takes beside the providers."""
+        """The session options of onnxruntime."""
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = self.num_threads
         options.inter_op_num_threads = 1
-        # Idle threads sleep: a listener must not burn a core between two hops.
+        # Idle threads sleep: a live stream must not keep a core busy between hops.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
         options.log_severity_level = _LOG_SEVERITY_ERROR
@@ -143,11 +143,10 @@ class SessionOptions:
 
 
 def candidates(device: str, *, strict: bool | None) -> tuple[ComputeDevice, ...]:
-    """Devices to try in turn; a single one means that nothing else will do.
+    """Devices to try in this order.
 
     Args:
-        device: ``cpu``, ``cuda``, ``cuda:N``, ``tensorrt``, ``tensorrt:N`` or ``auto``.
-        strict: whether nothing but the named device will do; None = yes, unless it is ``auto``.
+        device, strict: as for `SessionOptions`.
 
     Raises:
         ConfigError: an unknown device, or ``auto`` together with strict.
@@ -158,7 +157,7 @@ def candidates(device: str, *, strict: bool | None) -> tuple[ComputeDevice, ...]
                 "expected a named device together with strict=True, got auto, which chooses; "
                 "name one or leave strict out"
             )
-        # TensorRT has to be asked for by name: it builds its engine for a minute first.
+        # TensorRT must be named, because it builds its engine for a minute first.
         return ComputeDevice("cuda").chain
     match = _DEVICE.fullmatch(device)
     if match is None:
@@ -171,7 +170,7 @@ def candidates(device: str, *, strict: bool | None) -> tuple[ComputeDevice, ...]
 
 
 def _check_num_threads(num_threads: int) -> None:
-    """Refuse what is no number of threads: more than one per processor only costs time."""
+    """Check the number of threads. More threads than processors only cost time."""
     is_integer = isinstance(num_threads, int) and not isinstance(num_threads, bool)
     most = os.cpu_count() or 1
     if not is_integer or not 1 <= num_threads <= most:

@@ -1,6 +1,6 @@
-"""What onnxruntime's execution providers are told, and whether they can be used at all.
+"""Execution providers of onnxruntime: whether they can be used, and their options.
 
-compiled in? -> its libraries load? -> the GPU is there? -> options, in the order of preference
+compiled in? -> libraries load? -> GPU present? -> options in the order of preference
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from speakersdk.runtime.options import ComputeDevice, Precision
 
 Shapes = Mapping[str, tuple[int, ...]]
 
-# Opened by the CUDA provider at its first convolution, so that its file does not ask for it. The
-# TensorRT provider of the same build does, and so tells the version.
+# The CUDA provider opens cuDNN at its first convolution; its ELF file does not list it. The
+# file of the TensorRT provider does, with the version.
 _CUDNN: Final = "libcudnn.so"
 _GPU_PACKAGE: Final = 'pip uninstall onnxruntime, then pip install "speakersdk[gpu]"'
 _CUDA_PACKAGES: Final = 'pip install "speakersdk[gpu]" brings the CUDA and cuDNN libraries'
@@ -30,12 +30,12 @@ _TENSORRT_REMEDY: Final = (
     "(developer.nvidia.com/tensorrt; with NVIDIA's apt repository: apt install libnvinfer10 "
     "libnvinfer-plugin10 libnvonnxparsers10), and put its folder on LD_LIBRARY_PATH"
 )
-# The provider of TensorRT has no option against TF32; its libraries read this variable, once.
+# The TensorRT provider has no option for TF32. Its libraries read this variable once.
 _TF32_SWITCH: Final = "NVIDIA_TF32_OVERRIDE"
 
 
 def missing_of(onnxruntime: ModuleType, device: ComputeDevice) -> tuple[str, ...]:
-    """Names of the libraries that a compiled-in provider needs and that cannot be loaded."""
+    """Names of the libraries that a provider needs and that cannot be loaded."""
     _preload_cuda(onnxruntime)
     names = [
         name
@@ -52,11 +52,11 @@ def missing_of(onnxruntime: ModuleType, device: ComputeDevice) -> tuple[str, ...
 
 
 def check_usable(onnxruntime: ModuleType, device: ComputeDevice) -> None:
-    """Refuse a device before onnxruntime quietly takes another one.
+    """Check that a device can be used. onnxruntime would silently use another one.
 
     Raises:
-        MissingDependencyError: the provider, a library by its name, the driver or the GPU is
-            missing; the message says what to install.
+        MissingDependencyError: the provider, a library, the driver or the GPU is missing; the
+            message says what to install.
     """
     if device.kind == "cpu":
         return
@@ -73,8 +73,8 @@ def check_usable(onnxruntime: ModuleType, device: ComputeDevice) -> None:
         )
     if device.index >= (found := len(gpus())):
         raise MissingDependencyError(
-            f"expected GPU number {device.index} for device {device.name}, the driver has {found}",
-            remedy="they are counted from 0 (nvidia-smi lists them, CUDA_VISIBLE_DEVICES hides "
+            f"expected GPU {device.index} for device {device.name}, the driver lists {found}",
+            remedy="GPUs are counted from 0 (nvidia-smi lists them, CUDA_VISIBLE_DEVICES can hide "
             "some); without a GPU use device cpu",
         )
 
@@ -86,19 +86,19 @@ def provider_options(
     shapes: Shapes | None = None,
     engine_folder: Path | None = None,
 ) -> list[tuple[str, dict[str, str]]]:
-    """Providers and their options in the order of preference, as onnxruntime takes them.
+    """Providers and their options for onnxruntime, in the order of preference.
 
     Args:
-        device: what was asked for.
+        device: the requested device.
         precision: see `speakersdk.runtime.options.Precision`.
-        shapes: of every input; TensorRT then builds for these alone.
-        engine_folder: where TensorRT keeps what it built; None = nowhere.
+        shapes: shape of every input; TensorRT builds an engine for these shapes only.
+        engine_folder: folder in which TensorRT keeps engines; None means that it keeps none.
     """
     options: dict[str, dict[str, str]] = {
         "cpu": {},
         "cuda": {
             "device_id": str(device.index),
-            # Exhaustive search, the default, stalls for 0.3-0.5 s at every new input length.
+            # The default, exhaustive search, stalls for 0.3-0.5 s at every new input length.
             "cudnn_conv_algo_search": "HEURISTIC",
             "use_tf32": "1" if precision == "tf32" else "0",
         },
@@ -108,7 +108,7 @@ def provider_options(
 
 
 def switch_tf32_off(device: ComputeDevice, precision: Precision) -> None:
-    """Keep TensorRT from rounding to TF32, for the whole process, unless the user has decided."""
+    """Disable TF32 in TensorRT for the whole process, unless the user has set the variable."""
     if device.kind == "tensorrt" and precision == "fp32":
         os.environ.setdefault(_TF32_SWITCH, "0")
 
@@ -121,7 +121,7 @@ def _tensorrt_options(
         "trt_fp16_enable": "1" if precision == "fp16" else "0",
     }
     if shapes is not None:
-        # One shape only: an engine for a range is built anew, for a minute, whenever it is left.
+        # One shape only: TensorRT rebuilds the engine of a range whenever a shape is outside it.
         profile = ",".join(f"{name}:{'x'.join(map(str, shape))}" for name, shape in shapes.items())
         options |= {f"trt_profile_{bound}_shapes": profile for bound in ("min", "opt", "max")}
     if engine_folder is not None:
@@ -136,7 +136,7 @@ def _tensorrt_options(
 
 
 def _remedies(missing: tuple[str, ...]) -> list[str]:
-    """What brings the libraries, each said once."""
+    """How to install the missing libraries, without repetition."""
     remedies: dict[str, None] = {}
     for name in missing:
         if name.startswith("libcuda."):
@@ -149,13 +149,13 @@ def _remedies(missing: tuple[str, ...]) -> list[str]:
 
 
 def _needed_by(onnxruntime: ModuleType, device: ComputeDevice) -> tuple[str, ...]:
-    """Libraries that a device's provider asks for; the provider's own, if its file is missing."""
+    """Libraries that the provider of a device needs, or the provider itself if it is missing."""
     folder = Path(str(onnxruntime.__file__)).parent / "capi"
     path = folder / f"libonnxruntime_providers_{device.kind}.so"
     return needed_libraries(path) if path.is_file() else (path.name,)
 
 
 def _preload_cuda(onnxruntime: ModuleType) -> None:
-    """Load the CUDA libraries of the NVIDIA packages; what fails shows in `missing_of`."""
+    """Load the CUDA libraries of the NVIDIA packages. `missing_of` reports those that fail."""
     with contextlib.redirect_stdout(io.StringIO()):
         onnxruntime.preload_dlls(directory="")

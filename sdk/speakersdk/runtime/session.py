@@ -1,8 +1,9 @@
-"""The only door to onnxruntime: sessions that run where they were asked to, or say why not.
+"""Sessions of onnxruntime, which run on the requested device or say why not.
 
     open_session(path, options) -> OnnxSession -> run(feeds) -> outputs by name
 
-onnxruntime is imported when the first session is opened, after its telemetry was switched off.
+This is the only module that imports onnxruntime. It does so when the first session is opened, after
+it has disabled telemetry.
 """
 
 from __future__ import annotations
@@ -33,21 +34,21 @@ from speakersdk.runtime.providers import (
 )
 
 TELEMETRY_SWITCH: Final = "ORT_DISABLE_TELEMETRY"
-# Operators with weights do nearly all of the work: a device that leaves one of them to another does
-# not run the model.
+# Operators with weights do nearly all of the work. A device runs the model only if it runs all of
+# them.
 _WEIGHTY: Final = frozenset({"Conv", "Gemm", "MatMul", "LSTM"})
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class _ModelFile:
-    """The bytes of a file: every session of a model has the same, whatever becomes of the file."""
+    """The bytes of a model file, shared by its sessions even if the file changes."""
 
     path: Path
     content: bytes
 
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> _ModelFile:
-        """Raises InferenceError where there is no file, or none that can be read."""
+        """Read the file; raises InferenceError if it is missing or unreadable."""
         if not Path(path).is_file():
             raise InferenceError(f"expected an ONNX file at {os.fspath(path)}, found none")
         try:
@@ -60,19 +61,18 @@ class OnnxSession:
     """A loaded ONNX file on one device.
 
     Attributes:
-        device: that runs it.
-        choice: which one that is, and why not another.
-        providers: execution providers in use, first choice first.
-        nodes: operators of the graph by the provider that runs them, as onnxruntime placed them.
-        metadata: the file's own metadata properties.
-        inputs, outputs: name -> shape; a size that may vary is a string or None.
-        shapes: the only shapes of the inputs that reach the device; None = any.
-        num_calls_on_cpu: of `run_any_shape`, for their shapes.
-        engine_cache: what became of TensorRT's engine.
+        device: the device that runs it.
+        choice: name of the device, and why preferred ones are not used.
+        providers: execution providers in the order of preference.
+        nodes: number of operators that each provider runs.
+        metadata: metadata properties of the file.
+        inputs, outputs: shapes by name; a variable size is a string or None.
+        shapes: the only input shapes that the device runs; None means any.
+        num_calls_on_cpu: number of calls of `run_any_shape` that ran on the CPU.
+        engine_cache: state of the TensorRT engine.
     """
 
     def __reduce__(self) -> NoReturn:
-        # Whatever holds a model says so: a verifier, an encoder, a stream.
         raise TypeError(
             "a loaded model cannot be pickled or copied; make a Verifier in each process, such as "
             "in the initializer of a pool, and send voiceprints, which can be pickled"
@@ -111,15 +111,15 @@ class OnnxSession:
 
     @property
     def has_fixed_shapes(self) -> bool:
-        """Whether `with_shapes` decides what may be run."""
+        """Whether a session runs the shapes of `with_shapes` only."""
         fixed = self._options.fixed_shapes
         return self.device.kind != "cpu" if fixed is None else fixed
 
     def reopened(self, options: SessionOptions, *, shapes: Shapes | None = None) -> OnnxSession:
-        """The same bytes under other options, without reading the file again.
+        """Open the same bytes with other options, without reading the file again.
 
         Args:
-            options: how to run them.
+            options: the other options.
             shapes: see `open_session`.
 
         Raises:
@@ -128,10 +128,10 @@ class OnnxSession:
         return _open(self._file, options, shapes)
 
     def with_shapes(self, shapes: Shapes) -> OnnxSession:
-        """A session for these shapes of the inputs alone; itself where shapes may vary.
+        """A session for these input shapes, or this one if shapes may vary.
 
-        The same shapes give the same session again. There is one session for each, because cuDNN
-        remembers the plan of the last shape only, and a TensorRT engine has but one.
+        Sessions are kept, one per shape: cuDNN remembers only the plan of the last shape, and a
+        TensorRT engine has a single shape.
         """
         if not self.has_fixed_shapes or shapes == self.shapes:
             return self
@@ -146,14 +146,14 @@ class OnnxSession:
         """Run the graph once.
 
         Args:
-            feeds: an array for every input, of `shapes` if those are fixed.
+            feeds: an array for every input; their shapes are `shapes` if that is not None.
 
         Returns:
             An array for every output.
 
         Raises:
             InferenceError: onnxruntime refused the feeds or failed.
-            ValueError: the shapes are fixed, and others.
+            ValueError: the shapes differ from the fixed ones.
         """
         self._check_shapes(_shapes(feeds))
         with translated("cannot run the model"):
@@ -161,9 +161,9 @@ class OnnxSession:
         return dict(zip(self.outputs, outputs, strict=True))
 
     def run_any_shape(self, feeds: Arrays) -> dict[str, Any]:
-        """As `run`; but feeds of other shapes than the fixed ones, which would stall, on the CPU.
+        """Run the graph; shapes other than the fixed ones, which would stall, run on the CPU.
 
-        For graphs whose feeds cannot be filled up. `report` counts how often the CPU was taken.
+        Use it for graphs whose feeds cannot be padded. `report` counts the calls on the CPU.
         """
         if self.shapes in (None, _shapes(feeds)):
             return self.run(feeds)
@@ -176,16 +176,14 @@ class OnnxSession:
     def bind(
         self, inputs: Arrays, outputs: Arrays, carried: Mapping[str, Carried] | None = None
     ) -> BoundCall:
-        """Tie arrays to the graph's inputs and outputs, for a call that is made over and over.
+        """Bind arrays to the inputs and outputs of the graph for repeated calls.
 
         Args:
-            inputs: contiguous arrays that hold the feeds whenever the call is made.
-            outputs: contiguous arrays of the right shapes that it fills.
-            carried: by input: an output that is the next call's input; zeros in the first.
+            inputs, outputs, carried: as for `BoundCall`.
 
         Raises:
             InferenceError: onnxruntime refused the arrays.
-            ValueError: their shapes are not those of this session.
+            ValueError: the shapes differ from the fixed ones.
         """
         carried = carried or {}
         self._check_shapes(_shapes(inputs) | {name: state.shape for name, state in carried.items()})
@@ -198,12 +196,12 @@ class OnnxSession:
                 inputs=inputs,
                 outputs=outputs,
                 carried=carried,
-                # A session of fixed shapes on the CPU stands in for another device: same way there.
+                # A CPU session with fixed shapes replaces another device and copies as it would.
                 in_place=is_cpu and not self.has_fixed_shapes,
             )
 
     def report(self) -> dict[str, Any]:
-        """What runs where: every value is plain and fits into JSON."""
+        """How the model runs: device, providers, threads and telemetry, as values for JSON."""
         return {
             "asked_device": self._options.device,
             "strict": self._options.is_strict,
@@ -220,13 +218,13 @@ class OnnxSession:
         }
 
     def check_placement(self) -> None:
-        """Refuse a session whose device leaves the work to another.
+        """Check that the device of the session runs the model.
 
         Raises:
             InferenceError: the provider is not in use, or operators with weights run elsewhere.
         """
         wanted = self.device.provider
-        if wanted not in self.providers:  # the native library, too, drops one that fails to load
+        if wanted not in self.providers:  # the native library drops a provider that fails to load
             raise InferenceError(
                 f"expected {wanted} for device {self.device.name}, got "
                 f"{', '.join(self.providers)}; check the GPU's driver and its libraries with "
@@ -261,23 +259,23 @@ def open_session(
     *,
     shapes: Shapes | None = None,
 ) -> OnnxSession:
-    """Load an ONNX file, which is read once: other sessions of it share its bytes.
+    """Load an ONNX file.
 
     Args:
-        path: the file.
-        options: None = one thread of the CPU.
-        shapes: of every input, where sessions run one shape only (`OnnxSession.has_fixed_shapes`).
+        path: the model file.
+        options: the options; None means one thread of the CPU.
+        shapes: shape of every input, for sessions that run a single shape.
 
     Raises:
-        ConfigError: unknown device, or a precision that it does not have.
-        MissingDependencyError: no onnxruntime; or, if strict, the named device lacks a library.
-        InferenceError: the file cannot be loaded; or, if strict, the device does not run it.
+        ConfigError: unknown device, or unsupported precision.
+        MissingDependencyError: onnxruntime or, if strict, a library of the device is missing.
+        InferenceError: the file cannot be loaded or, if strict, the device cannot run it.
     """
     return _open(_ModelFile.read(path), options or SessionOptions(), shapes)
 
 
 def _open(file: _ModelFile, options: SessionOptions, shapes: Shapes | None) -> OnnxSession:
-    """A session on the first device that runs the model."""
+    """Open a session on the first device that can run the model."""
     *preferred, last = candidates(options.device, strict=options.strict)
     refusals: list[str] = []
     for device in preferred:
@@ -297,7 +295,7 @@ def _open(file: _ModelFile, options: SessionOptions, shapes: Shapes | None) -> O
 def _open_on(
     device: ComputeDevice, file: _ModelFile, options: SessionOptions, shapes: Shapes | None
 ) -> OnnxSession:
-    """A session on this device or an error."""
+    """Open a session on this device."""
     runtime = import_onnxruntime()
     check_usable(runtime, device)
     switch_tf32_off(device, options.precision)
@@ -309,7 +307,7 @@ def _open_on(
 def _open_with_engine(
     device: ComputeDevice, file: _ModelFile, options: SessionOptions, shapes: Shapes | None
 ) -> OnnxSession:
-    """A session whose TensorRT engine is kept for the next time."""
+    """Open a session with a cached TensorRT engine."""
     runtime = import_onnxruntime()
     key = EngineKey(
         model_sha256=hashlib.sha256(file.content).hexdigest(),
@@ -326,7 +324,7 @@ def _open_with_engine(
     except InferenceError:
         if cache.state != "reused":
             raise
-        cache.discard(key)  # intact, but TensorRT will not have it: build it anew, once
+        cache.discard(key)  # TensorRT refused an intact engine: build it again once
         with cache.entry(key) as folder:
             session = _create(runtime, device, file, options, shapes, folder)
     session.engine_cache = cache.state
@@ -348,23 +346,23 @@ def _create(
             providers=provider_options(
                 device, precision=options.precision, shapes=shapes, engine_folder=engine_folder
             ),
-            enable_fallback=0,  # on failure, raise: by default Python retries on the CPU
+            enable_fallback=0,  # by default, onnxruntime retries on the CPU
         )
     session = OnnxSession(created, runtime, file, options, device, shapes)
     session.check_placement()
     if device.kind != "cpu":
         session.choice += f" ({gpus()[device.index]})"
     if engine_folder is not None and shapes is not None:
-        # What TensorRT still does in the first run, it does before the engine is sealed.
+        # TensorRT finishes its work in the first run, which must come before the seal.
         session.run({name: np.zeros(shape, np.float32) for name, shape in shapes.items()})
     return session
 
 
 def import_onnxruntime() -> ModuleType:
-    """Import onnxruntime with its telemetry off, unless the user has set the switch.
+    """Import onnxruntime with telemetry disabled, unless the user has set the variable.
 
     Raises:
-        MissingDependencyError: it is not installed.
+        MissingDependencyError: onnxruntime is not installed.
     """
     if TELEMETRY_SWITCH not in os.environ:
         if "onnxruntime" in sys.modules:

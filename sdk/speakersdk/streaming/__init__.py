@@ -1,1 +1,1 @@
-"""Live streams: audio goes in, updates with verdicts come out."""
+"""Live streams: verification of audio that arrives in chunks."""

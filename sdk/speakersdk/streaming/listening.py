@@ -1,4 +1,4 @@
-"""A stream on a microphone: blocks in, updates with the microphone's counters out."""
+"""A live stream that reads a microphone."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ from speakersdk.streaming.update import StreamUpdate
 
 
 def updates_of(stream: SpeakerStream, device: int | str | None) -> Iterator[StreamUpdate]:
-    """Open the device at the first `next`, and close it and the stream at the end.
+    """Yield the updates of a stream on a microphone, with the counters of the microphone.
+
+    The first `next` opens the device. The end of the iteration closes it and the stream.
 
     Raises:
-        MicrophoneError, MissingDependencyError: it cannot be opened, or is gone.
+        MicrophoneError, MissingDependencyError: the device cannot be opened, or was lost.
     """
     with stream, Microphone(device) as microphone:
         for block in microphone.blocks():

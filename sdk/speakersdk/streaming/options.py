@@ -1,4 +1,4 @@
-"""How a stream listens: error rates, limits and windows, checked before anything is made."""
+"""Options of a stream: error rates, limits and windows."""
 
 from __future__ import annotations
 
@@ -12,27 +12,28 @@ from speakersdk.encoder.manifest import ModelManifest
 from speakersdk.encoder.statistics_ring import RECENT_S
 from speakersdk.errors import ConfigError
 
-# Share of an enrolled speaker's turns that may be rejected.
+# Share of the enrolled speaker's turns that may be rejected.
 MISS_RATE: Final = 0.05
 # Net speech without a decision after which the answer is INCONCLUSIVE.
 LIMIT_S: Final = 10.0
-# Silence after which the next speech may be anybody's: evidence and encoder start afresh. The
+# Silence after which the next speech may be of anyone: evidence and encoder state are reset. The
 # encoder itself sees 0.7 s of the past.
 SILENCE_S: Final = 5.0
-# A window keeps the statistics of its hops; ten minutes of them take about 20 MB a stream.
+# A window keeps the statistics of its hops: ten minutes take about 20 MB per stream.
 _LONGEST_WINDOW_S: Final = 600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamOptions:
-    """How a stream listens.
+    """Options of a stream.
 
     Attributes:
         far: false-accept rate of one decision.
-        miss_rate: share of an enrolled speaker's turns that may be rejected.
-        limit_s: net speech without a decision after which the answer is INCONCLUSIVE.
-        window_s: seconds over which the windowed score looks; None = the model's.
-        silence_s: silence after which evidence and encoder start afresh.
+        miss_rate: share of the enrolled speaker's turns that may be rejected.
+        limit_s: net speech in seconds after which an undecided test is INCONCLUSIVE.
+        window_s: length of the window of the windowed score in seconds; None means that of the
+            model.
+        silence_s: silence in seconds after which evidence and encoder state are reset.
 
     Raises:
         ConfigError: an option is outside its range.
@@ -56,12 +57,12 @@ class StreamOptions:
 
     @property
     def bounds(self) -> SequentialBounds:
-        """Bounds of the sequential tests."""
+        """The bounds of the sequential tests."""
         return SequentialBounds(far=self.far, miss_rate=self.miss_rate, limit_s=self.limit_s)
 
 
 def hop_sizes(manifest: ModelManifest, window_s: float | None = None) -> HopSizes:
-    """Windows in hops of the model; None = the model's own window."""
+    """Lengths of the windows in hops. The default is the window of the model."""
     hop_s = manifest.hop_frames * manifest.frontend.hop_samples / manifest.frontend.sample_rate_hz
     window_s = manifest.window_s if window_s is None else window_s
     return HopSizes(

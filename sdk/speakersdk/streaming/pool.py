@@ -1,7 +1,7 @@
-"""Several streams in one process: one call of the model for a hop of each.
+"""A pool of streams: one call of the model encodes a hop of every stream.
 
-A round takes one hop from every stream that has one, so that a stream with a long backlog never
-holds the others up; streams share buffers and weights, and no state.
+A round takes one hop from every stream that has one; a stream with a long backlog does not delay
+the others. Streams share weights and buffers but no state.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from speakersdk.voiceprint.voiceprint import Voiceprint
 
 
 class StreamPool:
-    """Streams by key; made by `Verifier.stream_pool`. One pool serves one thread."""
+    """Streams by key, for use by one thread."""
 
     def __init__(
         self,
@@ -54,14 +54,14 @@ class StreamPool:
         """Start a stream that listens for these speakers.
 
         Raises:
-            ConfigError: the key is taken, no voiceprint, or two of one name.
-            IncompatibleModelError: a voiceprint was made with another model.
-            ClosedError, ConcurrentUseError: as `push`.
+            ConfigError: the key is taken, there is no voiceprint, or two have the same name.
+            IncompatibleModelError: a voiceprint was made with a different model.
+            ClosedError, ConcurrentUseError: as for `push`.
         """
         with self._lifetime:
             if key in self._streams:
                 raise ConfigError(
-                    f"expected a new stream, got {key!r}, which is listening; remove it"
+                    f"expected a new key, got {key!r}, which has a stream; remove it first"
                 )
             self._check(voiceprints)
             self._streams[key] = SpeakerStream(
@@ -72,40 +72,40 @@ class StreamPool:
         """End a stream.
 
         Raises:
-            ConfigError: there is none of that key.
-            ClosedError, ConcurrentUseError: as `push`.
+            ConfigError: no stream has that key.
+            ClosedError, ConcurrentUseError: as for `push`.
         """
         with self._lifetime:
             del self._streams[self._known(key)]
 
     def gap(self, key: Hashable, lost_s: float) -> None:
-        """Say that audio is missing in front of a stream's next samples: `SpeakerStream.gap`.
+        """Report that audio is missing before the next samples of a stream: `SpeakerStream.gap`.
 
         Raises:
-            ConfigError: there is no stream of that key, or no such gap.
-            ClosedError, ConcurrentUseError: as `push`.
+            ConfigError: no stream has that key, or `lost_s` is negative or not finite.
+            ClosedError, ConcurrentUseError: as for `push`.
         """
         with self._lifetime:
             self._streams[self._known(key)].gap(lost_s)
 
     def close(self) -> None:
-        """End all streams; may be called again."""
+        """End all streams. Further calls have no effect."""
         self._lifetime.end()
 
     def push(
         self, chunks: Mapping[Hashable, npt.NDArray[Any]], *, sample_rate_hz: float
     ) -> dict[Hashable, list[StreamUpdate]]:
-        """Take the next samples of some or all streams, as `SpeakerStream.push`.
+        """Push the next samples of some or all streams, as in `SpeakerStream.push`.
 
-        Every chunk is checked before any is taken: one that is not audio changes nothing.
+        All chunks are checked first: if one is not audio, no stream changes.
 
         Returns:
             The updates of each stream in `chunks`, in order of time.
 
         Raises:
-            AudioError, ConfigError: as `SpeakerStream.push`, or an unknown key.
+            AudioError, ConfigError: as for `SpeakerStream.push`, or a key is unknown.
             ClosedError: the pool is closed.
-            ConcurrentUseError: another thread uses it now.
+            ConcurrentUseError: another thread is using the pool.
         """
         with self._lifetime:
             return self._push(self._resampled(chunks, sample_rate_hz))
@@ -141,5 +141,7 @@ class StreamPool:
 
     def _known(self, key: Hashable) -> Hashable:
         if key not in self._streams:
-            raise ConfigError(f"expected the key of a stream of this pool, got {key!r}; add it")
+            raise ConfigError(
+                f"expected the key of a stream in this pool, got {key!r}; add it first"
+            )
         return key

@@ -1,11 +1,11 @@
-"""Another voice on the line: the recent speech against the voice that was heard before it.
+"""Detection of a change of speaker: recent speech compared with the voice before it.
 
     mean of  llr(last 1.4 s of speech, all speech until then)
         and  llr(last 1.4 s of speech, voiceprint of the accepted speaker, if there is one)
     <= -0.75  ->  the speaker has changed
 
-Length and bound were chosen on 300 changes between development speakers; docs/streaming.md gives
-the figures of other readers.
+Length and bound were chosen on 300 changes between development speakers. docs/streaming.md has the
+results for other speakers.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ from speakersdk.decision.one_voice import OTHER_VOICE_LLR
 from speakersdk.encoder.statistics_ring import RECENT_S
 from speakersdk.scoring import symmetric_kl
 
-# Of the recent speech, so much is surely the new voice's and begins the new evidence.
+# The end of the recent speech that is certainly of the new voice; it starts the new evidence.
 KEPT_S: Final = 0.8
-# Before a change the voice must have been heard for this long, or there is nothing to compare with.
+# Minimum speech of the earlier voice: with less, there is nothing to compare with.
 _MINIMUM_BEFORE_S: Final = 1.5
 
-# (score, seconds of one side, seconds of the other) -> llr
+# (score, seconds of speech of one side, of the other side) -> llr
 Calibrate = Callable[[float, float, float], float]
 
 
 class SpeakerChange:
-    """Watches one stream; its memory is the last `recent_hops` embeddings of the speech so far.
+    """Detects changes in one stream. Keeps the last `recent_hops` embeddings of the speech so far.
 
     Attributes:
-        llr: same voice against another one, the mean of what it is held against; None while there
-            is too little speech to say.
+        llr: the mean llr of the comparisons, positive for the same voice; None if there is too
+            little speech.
     """
 
     def __init__(self, embedding_dim: int, *, recent_hops: int, calibrate: Calibrate) -> None:
@@ -44,7 +44,7 @@ class SpeakerChange:
         self.restart()
 
     def restart(self) -> None:
-        """Forget the voice."""
+        """Forget the earlier voice."""
         self._num_hops = 0
         self.llr: float | None = None
 
@@ -56,14 +56,14 @@ class SpeakerChange:
         speech_s: float,
         accepted_llr: float | None = None,
     ) -> bool:
-        """Take one more hop of speech; True when the voice has changed.
+        """Take a hop of speech and return whether the voice has changed.
 
         Args:
             recent: (D,) embedding of the last `RECENT_S` of speech.
-            so_far: (D,) embedding of all speech since the voice was first heard.
-            speech_s: net speech in `so_far`.
-            accepted_llr: of the recent speech and the voiceprint of the accepted speaker; None
-                without one.
+            so_far: (D,) embedding of all speech since the last change.
+            speech_s: net speech in `so_far` in seconds.
+            accepted_llr: llr between the recent speech and the voiceprint of the accepted speaker;
+                None if no speaker is accepted.
         """
         row = self._num_hops % len(self._before)
         is_known = self._num_hops >= len(self._before)

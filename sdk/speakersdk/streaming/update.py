@@ -1,4 +1,4 @@
-"""What a live stream says at each hop."""
+"""Updates of a live stream."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from speakersdk.decision.outcome import Verdict
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """How one enrolled speaker stands.
+    """The evidence and the verdict for one enrolled speaker.
 
     Attributes:
-        name: of the voiceprint.
-        score, llr: of the last window: -J in nats, and the natural log of the likelihood ratio;
-            None while there is too little speech.
-        total_score, total_llr: of the speech so far, since the last pause or change of speaker.
-        verdict: of the sequential test on the speech so far.
-        is_decided: False while an INCONCLUSIVE verdict may still become an answer.
-        decided_s: net speech that the decision took; None before.
+        name: name of the speaker.
+        score, llr: -J in nats and natural log-likelihood ratio of the last window; None if there is
+            too little speech.
+        total_score, total_llr: the same for the speech since the last pause or change of speaker.
+        verdict: verdict of the sequential test on that speech.
+        is_decided: False while an INCONCLUSIVE verdict may still change.
+        decided_s: net speech in seconds until the decision; None before it.
     """
 
     name: str
@@ -34,23 +34,23 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamUpdate:
-    """One hop of a stream. Scores, llrs and verdict are those of the best candidate.
+    """The update of one hop. Scores, llrs and verdict are those of the best candidate.
 
     Attributes:
-        time_s: end of the hop, in seconds since the stream began; lost audio counts.
-        speech: highest speech probability of the hop's frames.
-        speech_s: net speech since the last pause or change of speaker: what the totals rest on.
-        window_speech_s: net speech in the last window.
+        time_s: end of the hop in seconds since the start of the stream, including lost audio.
+        speech: highest speech probability of the frames in the hop.
+        speech_s: net speech in seconds since the last pause or change of speaker.
+        window_speech_s: net speech in seconds in the last window.
         score, llr, total_score, total_llr: see `Candidate`.
         verdict: NO_SPEECH, INCONCLUSIVE, or the decision on the best candidate.
-        speaker: name of the accepted candidate with the highest evidence, if any.
-        margin: total llr of the best candidate less that of the runner-up; None without one.
-        age_s: seconds since the hop that the scores are of: 0 while there is speech.
-        has_changed: the voice changed; evidence begins anew with the recent speech.
-        lost_s: seconds of audio that were lost directly in front of the hop (0 where nobody knows
-            how many), after which everything began anew; None where nothing was lost.
-        candidates: every enrolled speaker, in the order given.
-        capture: what happened at the microphone; None for audio from elsewhere.
+        speaker: name of the accepted candidate with the highest evidence; None if none is accepted.
+        margin: total llr of the best candidate minus that of the second; None for one candidate.
+        age_s: seconds since the last hop with speech, which the scores belong to.
+        has_changed: whether the speaker has changed; the evidence restarts with the recent speech.
+        lost_s: seconds of audio lost before this hop (0 if unknown), which reset the evidence; None
+            if no audio was lost.
+        candidates: the enrolled speakers in the given order.
+        capture: counters of the microphone; None for other sources.
     """
 
     time_s: float

@@ -1,4 +1,4 @@
-"""Names of speakers: which may be used, and which look like a name that is taken.
+"""Names of speakers: valid characters, and names that look like an existing one.
 
 The rules for new names follow Unicode Technical Standard 39, "Unicode Security Mechanisms".
 """
@@ -14,20 +14,20 @@ from typing import Final
 from speakersdk.errors import ConfigError, DuplicateSpeakerError
 from speakersdk.text import is_visible, printable
 
-# UTF-8 bytes of a name. A file name may have 255; the suffix needs some.
+# In UTF-8 bytes. A file name may have 255 including the suffix.
 _MAXIMUM_NAME_BYTES: Final = 200
 _NAME_PUNCTUATION: Final = " -_.'@+"
-# Scripts that are written together in one word, by the first word of their characters' names.
+# Scripts that may be mixed in a word, by the first word of the Unicode names of their characters.
 _EAST_ASIAN: Final = frozenset({"LATIN", "CJK", "HIRAGANA", "KATAKANA", "BOPOMOFO", "HANGUL"})
 _CONFUSABLES: Final = Path(__file__).with_name("confusables.txt")
 
 
 def check_name(name: str) -> str:
-    """A speaker's name in Unicode form NFC, safe as a file name and on a command line.
+    """Check a speaker's name and return it in Unicode form NFC.
 
-    Letters, marks and digits of any script and ``space - _ . ' @ +``, all of them visible; the
-    first character is a letter or digit, the last is no space or full stop; at most 200 bytes of
-    UTF-8.
+    A name is safe as a file name and on a command line. It consists of visible letters, marks and
+    digits of any script and ``space - _ . ' @ +``. It begins with a letter or digit, does not end
+    with a space or full stop, and has at most 200 bytes in UTF-8.
 
     Raises:
         ConfigError: the name breaks one of these rules.
@@ -54,15 +54,15 @@ def check_name(name: str) -> str:
 
 
 def check_new_name(name: str, taken: Iterable[str] = ()) -> str:
-    """`check_name` for a name that nobody has yet: no other name may be mistaken for it.
+    """Check a new name as `check_name`, and that it cannot be confused with another name.
 
-    No word mixes scripts, but for Latin with Chinese, Japanese or Korean. No taken name differs
-    only in case, which some file systems ignore, or only in characters that look alike, such as
-    Latin o and Cyrillic o. Two ASCII names look alike only if they differ in case.
+    A word must not mix scripts, except Latin with Chinese, Japanese or Korean. The name must not
+    differ from a taken name only in case, which some file systems ignore, or in characters that
+    look alike, such as Latin o and Cyrillic o. ASCII names are compared by case only.
 
     Args:
-        name: the new one.
-        taken: names that are in use; the name itself may be among them.
+        name: the new name.
+        taken: names in use; they may include the name itself.
 
     Raises:
         ConfigError: the name breaks a rule.
@@ -99,7 +99,7 @@ def _words(name: str) -> list[str]:
 
 
 def _scripts(word: str) -> set[str]:
-    """The scripts of a word's letters and of its digits other than 0-9."""
+    """The scripts of the letters and non-ASCII digits of a word."""
     scripts = set()
     for character in unicodedata.normalize("NFKC", word):
         category = unicodedata.category(character)
@@ -110,13 +110,13 @@ def _scripts(word: str) -> set[str]:
 
 
 def _skeleton(name: str) -> str:
-    """The same for names that look alike (UTS 39, section 4)."""
+    """A key that is equal for names that look alike (UTS 39, section 4)."""
     return unicodedata.normalize("NFKC", name).translate(_prototypes())
 
 
 @functools.cache
 def _prototypes() -> dict[int, str]:
-    """The first of its class for each confusable character."""
+    """The representative of the class of each confusable character."""
     lines = _CONFUSABLES.read_text(encoding="utf-8").splitlines()
     return {
         ord(character): line[0]

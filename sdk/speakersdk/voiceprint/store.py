@@ -1,7 +1,7 @@
 """A folder of voiceprints, one file per speaker: ``<name>.voiceprint``.
 
-Writers hold the folder's lock while they read, change and write, so that no change is lost and no
-name is given twice. Readers need no lock: a file is replaced as a whole.
+Writers hold the lock of the folder while they read, change and write. No change is lost and no
+name is given twice. Readers need no lock, because files are replaced atomically.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ Join = Callable[[Voiceprint, Voiceprint], Voiceprint]
 
 @dataclass(frozen=True, slots=True)
 class UnreadableFile:
-    """A file in the folder that gives no voiceprint.
+    """A voiceprint file that cannot be read.
 
     Attributes:
-        path: of the file.
-        reason: one sentence for people, safe to print.
+        path: path of the file.
+        reason: one sentence that is safe to print.
     """
 
     path: Path
@@ -50,11 +50,11 @@ class UnreadableFile:
 
 @dataclass(frozen=True, slots=True)
 class StoreContent:
-    """Everything in a store.
+    """The content of a store.
 
     Attributes:
-        voiceprints: those that can be read, by name.
-        unreadable: the other files that end in ``.voiceprint``, by path.
+        voiceprints: the readable voiceprints, sorted by name.
+        unreadable: the other files that end in ``.voiceprint``, sorted by path.
     """
 
     voiceprints: tuple[Voiceprint, ...]
@@ -62,19 +62,19 @@ class StoreContent:
 
 
 def default_folder() -> Path:
-    """Where voiceprints are stored unless told otherwise; nothing is created.
+    """The default folder of voiceprints. It is not created.
 
     Raises:
-        ConfigError: no home folder is known.
+        ConfigError: there is no home folder.
     """
     return data_folder("voiceprints")
 
 
 class VoiceprintStore:
-    """Voiceprints by name. The folder is created by the first `save`, and only then.
+    """Stored voiceprints by name. The first `save` creates the folder.
 
     Args:
-        folder: of the files; None = `default_folder`, which is looked up when it is first needed.
+        folder: folder of the files; None means `default_folder`, looked up at every use.
     """
 
     def __init__(self, folder: str | os.PathLike[str] | None = None) -> None:
@@ -82,17 +82,17 @@ class VoiceprintStore:
 
     @property
     def folder(self) -> Path:
-        """Where the files are.
+        """The folder of the files.
 
         Raises:
-            ConfigError: none was given, and no home folder is known.
+            ConfigError: no folder was given, and there is no home folder.
         """
         return default_folder() if self._folder is None else self._folder
 
     def names(self) -> tuple[str, ...]:
-        """Names of the stored files in alphabetical order; `content` tells which can be read.
+        """Names of the stored files in alphabetical order, including unreadable ones.
 
-        A folder that does not exist holds none, and neither does one that nobody can name.
+        Empty if the folder does not exist or there is no home folder.
         """
         try:
             entries = self._entries()
@@ -101,7 +101,7 @@ class VoiceprintStore:
         return tuple(sorted(name for name, path in entries.items() if path.is_file()))
 
     def content(self) -> StoreContent:
-        """Read every file. One that is damaged, misnamed or no file hides no other."""
+        """Read all files. Damaged and misnamed ones are listed as unreadable."""
         entries = self._entries()
         voiceprints, unreadable = [], []
         for path in self._files():
@@ -120,19 +120,19 @@ class VoiceprintStore:
         )
 
     def path(self, name: str) -> Path:
-        """Where the voiceprint of that name is stored, or would be."""
+        """The path at which the voiceprint of a name is or would be stored."""
         path = self.folder / f"{check_name(name)}{SUFFIX}"
         if os.path.lexists(path):
             return path
-        # A file that came from macOS has the decomposed form of its name.
+        # A file copied from macOS may have the decomposed form of its name.
         return self._entries().get(check_name(name), path)
 
     def load(self, name: str) -> Voiceprint:
-        """The voiceprint of a speaker.
+        """Read the voiceprint of a speaker.
 
         Raises:
-            UnknownSpeakerError: none of that name is stored; lists those that are.
-            VoiceprintError: the file is damaged, or holds the voiceprint of another speaker.
+            UnknownSpeakerError: no voiceprint has that name; the message lists the stored names.
+            VoiceprintError: the file is damaged, or contains the voiceprint of another speaker.
         """
         path = self.path(name)
         if not path.is_file():
@@ -140,10 +140,10 @@ class VoiceprintStore:
         return _load(path, check_name(name))
 
     def check_new(self, name: str, *, replace: bool = False, append: bool = False) -> None:
-        """Raise what `save` would for a voiceprint of that name, before there is one.
+        """Check whether `save` would accept a voiceprint of that name.
 
         Raises:
-            ConfigError: replace and append, or a name that cannot be used, see `check_new_name`.
+            ConfigError: both replace and append, or an invalid name, see `check_new_name`.
             DuplicateSpeakerError: the name is taken.
             OSError: the folder cannot be written to.
         """
@@ -160,21 +160,21 @@ class VoiceprintStore:
         append: bool = False,
         join: Join = Voiceprint.with_exemplars,
     ) -> Voiceprint:
-        """Store a voiceprint under its name and return what is stored now.
+        """Store a voiceprint under its name and return the stored voiceprint.
 
         Args:
-            voiceprint: the speaker's.
-            replace: put it in the place of one of the same name.
-            append: add its exemplars to those of one of the same name, if there is one.
-            join: with append, makes one voiceprint of the stored and the new one. The default
-                trusts that both are of one voice; `speakersdk.enrollment.joining` checks it.
+            voiceprint: the voiceprint to store.
+            replace: replace a voiceprint of the same name.
+            append: add its exemplars to a voiceprint of the same name, if there is one.
+            join: function that joins the stored and the new voiceprint for append. The default does
+                not check that both are of one voice.
 
         Raises:
-            DuplicateSpeakerError: the name is stored already and neither was asked for, or a name
-                that differs only in case is stored: file systems disagree about those.
-            ConfigError: the name cannot be used, see `check_new_name`.
-            IncompatibleModelError: append, and the stored voiceprint is of another model.
-            OSError: the file cannot be written, or the store is locked for too long.
+            DuplicateSpeakerError: the name is stored already and neither replace nor append is set,
+                or a stored name differs only in case.
+            ConfigError: the name is invalid, see `check_new_name`.
+            IncompatibleModelError: append, and the stored voiceprint is of a different model.
+            OSError: the file cannot be written, or the store stays locked for too long.
         """
         return self.save_all([voiceprint], replace=replace, append=append, join=join)[0]
 
@@ -186,7 +186,7 @@ class VoiceprintStore:
         append: bool = False,
         join: Join = Voiceprint.with_exemplars,
     ) -> list[Voiceprint]:
-        """`save` several voiceprints: all of them or, on an error, none."""
+        """Store several voiceprints as `save`: all of them, or none on an error."""
         for voiceprint in voiceprints:  # before the folder is made
             self.check_new(voiceprint.name, replace=replace, append=append)
         with self._locked():
@@ -206,9 +206,9 @@ class VoiceprintStore:
         return [changed[voiceprint.name] for voiceprint in voiceprints]
 
     def exchange(self, old: Voiceprint, new: Voiceprint) -> bool:
-        """Replace a stored voiceprint by one that was made from it, unless it has changed since.
+        """Replace a stored voiceprint unless it has changed since it was loaded.
 
-        For changes that take time, without holding the lock meanwhile:
+        Use it for slow changes, without holding the lock during the change:
 
             while True:
                 old = store.load(name)
@@ -216,7 +216,7 @@ class VoiceprintStore:
                     break
 
         Returns:
-            Whether `new` is stored. If not, `old` is no longer what is stored.
+            Whether `new` was stored. If not, the stored voiceprint differs from `old`.
         """
         if old.name != new.name:
             raise ValueError(
@@ -229,14 +229,14 @@ class VoiceprintStore:
         return True
 
     def remove(self, *names: str) -> None:
-        """Delete voiceprints: all of them or, if one is not there, none.
+        """Delete voiceprints: all of them, or none if one is missing.
 
-        Damaged and misnamed files can be removed too, by the name that `content` gives them with
-        or without the suffix. What killed writers left in the folder is deleted as well.
+        Damaged and misnamed files can be removed by their file name, with or without the suffix.
+        Temporary files of killed writers are deleted as well.
 
         Raises:
-            UnknownSpeakerError: none of that name is stored.
-            OSError: a file cannot be deleted, such as a folder that is not empty.
+            UnknownSpeakerError: no voiceprint has that name.
+            OSError: a file cannot be deleted.
         """
         for name in names:
             self._existing(name)
@@ -256,8 +256,8 @@ class VoiceprintStore:
             sync_folder(self.folder)
 
     def _existing(self, name: str) -> Path:
-        """The file of a name, or of the odd name of an unreadable file."""
-        # Files are listed and compared, never joined to the folder: no name leaves it.
+        """The file of a name, or an unreadable file of that file name."""
+        # Names are only compared with the listed files: no name can escape the folder.
         files = {path.name: path for path in self._files()}
         for key in (f"{name}{SUFFIX}", f"{unicodedata.normalize('NFC', name)}{SUFFIX}", name):
             if key in files:
@@ -271,18 +271,17 @@ class VoiceprintStore:
         return path
 
     def _files(self) -> list[Path]:
-        """Everything with the suffix, in alphabetical order."""
+        """Paths with the suffix in alphabetical order, without hidden files."""
         try:
             paths = sorted(self.folder.iterdir())
         except (FileNotFoundError, NotADirectoryError):
             return []
-        # Hidden files are no voiceprints.
         return [
             path for path in paths if path.name.endswith(SUFFIX) and not path.name.startswith(".")
         ]
 
     def _entries(self) -> dict[str, Path]:
-        """Files by the name that they stand for; of two forms of a name the composed one counts."""
+        """Files by speaker name. If a name exists in two Unicode forms, the composed one wins."""
         entries: dict[str, Path] = {}
         for path in self._files():
             try:
@@ -294,7 +293,7 @@ class VoiceprintStore:
         return entries
 
     def _check_writable(self) -> None:
-        """Raise an OSError unless a file can be made in the folder, which need not exist."""
+        """Raise an OSError unless files can be created in the folder, which need not exist."""
         folder = self.folder
         while not os.path.lexists(folder) and folder != folder.parent:
             folder = folder.parent
@@ -303,22 +302,22 @@ class VoiceprintStore:
         if not os.access(folder, os.W_OK | os.X_OK):
             raise PermissionError(
                 errno.EACCES,
-                "voiceprints cannot be stored: expected a folder that may be written to "
-                "(another one: --voiceprints FOLDER)",
+                "voiceprints cannot be stored: expected a writable folder "
+                "(choose one with --voiceprints FOLDER)",
                 str(folder),
             )
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        # Voiceprints are biometric data: nobody but their owner reads them.
+        # Voiceprints are biometric data, readable only by their owner.
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with folder_lock(self.folder):
-            # All writers hold the lock: what is temporary now was left by a killed one.
+            # All writers hold the lock, hence existing temporary files are from killed writers.
             purge_temporary(self.folder)
             yield
 
     def _write(self, changed: dict[str, Voiceprint]) -> None:
-        """Write all files. If one cannot be written, the others become what they were."""
+        """Write all files. If one cannot be written, the others are restored."""
         before: list[tuple[Path, bytes | None]] = []
         try:
             for name, voiceprint in changed.items():
@@ -341,17 +340,17 @@ def _is_folder(path: Path) -> bool:
 
 
 def _name_of(path: Path) -> str:
-    """The speaker's name that a file name stands for.
+    """The speaker name of a file.
 
     Raises:
-        ConfigError: it stands for none.
+        ConfigError: the file name contains no valid speaker name.
     """
     return check_name(path.name.removesuffix(SUFFIX))
 
 
 def _check_name(name: str, taken: Collection[str], *, is_change: bool) -> None:
-    """Refuse a name that is taken or like a taken one, unless what it names is to be changed."""
-    if name not in taken:  # a stored name is used on, whatever the rules were when it was new
+    """Refuse a taken or confusable name, unless the existing voiceprint is to be changed."""
+    if name not in taken:  # stored names stay valid if the rules change
         check_new_name(name, taken)
     elif not is_change:
         raise DuplicateSpeakerError(name)

@@ -1,8 +1,8 @@
-"""A voiceprint: what enrollment keeps of a speaker, and the file format that stores it.
+"""A voiceprint: the result of an enrollment, and its file format.
 
-It holds one embedding per recording (exemplar), never audio, and is bound to the weights that made
-them. Exemplars of accepted probes, if any, are kept apart, weigh less, and can be taken back.
-docs/formats/voiceprint.md describes the bytes: a container whose content are the exemplars.
+A voiceprint contains one embedding per recording (exemplar), never audio, and is bound to the model
+weights that made them. Exemplars of accepted probes are kept separately, have less weight and can
+be removed. docs/formats/voiceprint.md describes the bytes: a container that contains the exemplars.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from speakersdk.text import is_visible, printable
 from speakersdk.voiceprint.names import check_name
 
 SUFFIX: Final = ".voiceprint"
-FORMAT_VERSION: Final = 2  # the highest that is read; the lowest that suffices is written
+FORMAT_VERSION: Final = 2  # the newest; files are written in the oldest sufficient version
 _WITHOUT_ADAPTED = 1
 MAGIC: Final = b"\x89SPKV\r\n\x1a"
 _FORMAT = ContainerFormat(
     noun="voiceprint", magic=MAGIC, versions=(1, FORMAT_VERSION), error=VoiceprintError
 )
-# What a header must hold; `adapted_speech_s` is there in version 2 and only then.
+# Fields of the header. Version 2 adds `adapted_speech_s`.
 _HEADER: Final = {
     "name": str,
     "model_name": str,
@@ -44,43 +44,43 @@ _HEADER: Final = {
     "speech_s": list,
     "created_utc": str,
 }
-# A file of more is no voiceprint: 65,000 recordings of 256 values have 64 MiB.
+# Enough for 65,000 recordings of 256 values.
 _MAXIMUM_BYTES: Final = 1 << 26
 _MAXIMUM_LABEL: Final = 200  # characters
 _MAXIMUM_SPEECH_S: Final = 1e9  # 30 years
-# The model scales to length T in float32 (1e-6); this only tells scaled from unscaled embeddings.
+# The model scales to length T in float32 (1e-6); the tolerance detects unscaled embeddings.
 _LENGTH_TOLERANCE = 1e-3
-# Adapted exemplars weigh as much as as many enrolled ones, but never more than this share together,
-# and the newest push out the oldest: what was enrolled outweighs whatever came later.
+# An adapted exemplar has the weight of an enrolled one, but all of them together have at most this
+# share, and new ones replace the oldest: the enrolled exemplars always dominate.
 ADAPTED_SHARE: Final = 0.3
 MAXIMUM_ADAPTED: Final = 8
 
 
 class EmbeddingModel(Protocol):
-    """What a manifest says of the embeddings that its model makes."""
+    """The fields of a model manifest that describe embeddings."""
 
     @property
     def name(self) -> str:
-        """Name of the model, for people."""
+        """Name of the model, for display."""
 
     @property
     def weights_sha256(self) -> str:
-        """Hash of its weights."""
+        """SHA-256 of the weights."""
 
     @property
     def embedding_dim(self) -> int:
-        """D, values of an embedding."""
+        """D, the number of values of an embedding."""
 
     @property
     def temperature(self) -> float:
-        """T, length of an embedding."""
+        """T, the Euclidean length of an embedding."""
 
 
 def check_distinct(voiceprints: Sequence[Voiceprint]) -> None:
-    """Refuse candidates that a decision could not name.
+    """Check that there are voiceprints and that their names differ.
 
     Raises:
-        ConfigError: no voiceprint, or two of one name.
+        ConfigError: there is no voiceprint, or two have the same name.
     """
     if not voiceprints:
         raise ConfigError("expected at least one voiceprint, got none")
@@ -92,18 +92,18 @@ def check_distinct(voiceprints: Sequence[Voiceprint]) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Voiceprint:
-    """One speaker's exemplars and the model they belong to. Equal means equal in every byte.
+    """The exemplars of one speaker and their model. Two voiceprints are equal if all bytes are.
 
     Attributes:
-        name: the speaker, see `speakersdk.voiceprint.names.check_name`.
-        model_name: name of the model that made the exemplars, for people.
-        model_sha256: hash of its weights; the voiceprint fits no other.
-        temperature: T, Euclidean length of every exemplar.
+        name: name of the speaker, valid for `speakersdk.voiceprint.names.check_name`.
+        model_name: name of the model that made the exemplars, for display.
+        model_sha256: SHA-256 of its weights; the voiceprint works with no other weights.
+        temperature: T, the Euclidean length of every exemplar.
         exemplars: (N, D) float32 logits, read-only, one row per recording.
         speech_s: (N,) float64, read-only, net speech of each recording in seconds.
         created_utc: ISO 8601 time of enrollment, such as 2026-11-22T14:00:00+00:00.
-        adapted: (M, D) float32 logits, read-only, of accepted probes, oldest first; M may be 0.
-        adapted_speech_s: (M,) float64, read-only, likewise.
+        adapted: (M, D) float32 logits of accepted probes, read-only, oldest first; M may be 0.
+        adapted_speech_s: (M,) float64, read-only, net speech of each accepted probe in seconds.
     """
 
     name: str
@@ -134,7 +134,7 @@ class Voiceprint:
         self._check_exemplars()
 
     def _check_labels(self) -> None:
-        # Both are shown on terminals and may come from a stranger's file.
+        # Both are shown on terminals and may come from an untrusted file.
         for label in (self.model_name, self.model_sha256):
             if not is_visible(label) or len(label) > _MAXIMUM_LABEL:
                 raise ValueError(
@@ -158,14 +158,14 @@ class Voiceprint:
 
     @property
     def embedding(self) -> Embedding:
-        """(D,) float32, the exemplars' mean scaled to length T."""
+        """(D,) float32: the mean of the exemplars, scaled to length T."""
         mean = self._mean()
         scaled: Embedding = (mean * (self.temperature / np.linalg.norm(mean))).astype(np.float32)
         return scaled
 
     @property
     def total_speech_s(self) -> float:
-        """Net speech of all recordings in seconds, without that of adapted exemplars."""
+        """Net speech of all recordings in seconds, without adapted exemplars."""
         return float(self.speech_s.sum())
 
     def _mean(self) -> npt.NDArray[np.float64]:
@@ -198,18 +198,18 @@ class Voiceprint:
         """Check that a model made the exemplars.
 
         Args:
-            name: of the model, for the message; another name alone is no objection.
-            sha256: hash of its weights.
-            embedding_dim, temperature: D and T of its embeddings; None = not compared.
+            name: name of the model, for the message only; it is not compared.
+            sha256: SHA-256 of its weights.
+            embedding_dim, temperature: D and T of its embeddings; None skips the comparison.
 
         Raises:
-            IncompatibleModelError: another model did; names both.
+            IncompatibleModelError: a different model made them; the message names both.
         """
         own_dim = self.exemplars.shape[1]
         dim = own_dim if embedding_dim is None else embedding_dim
         length = self.temperature if temperature is None else temperature
         if (self.model_sha256, own_dim, self.temperature) != (sha256, dim, length):
-            # A forged or mixed-up file can name the right weights and hold other embeddings.
+            # A forged file can name the right weights but contain other embeddings.
             is_same = self.model_sha256 == sha256
             raise IncompatibleModelError(
                 expected=f"{name} ({sha256[:12]}" + f", D {dim}, T {length:g}" * is_same + ")",
@@ -219,7 +219,7 @@ class Voiceprint:
             )
 
     def check_made_by(self, model: EmbeddingModel) -> None:
-        """`check_model` with everything that a manifest says of its embeddings."""
+        """Check that the model of a manifest made the exemplars, as `check_model`."""
         self.check_model(
             name=model.name,
             sha256=model.weights_sha256,
@@ -228,10 +228,10 @@ class Voiceprint:
         )
 
     def with_exemplars(self, other: Voiceprint) -> Voiceprint:
-        """A copy with the recordings of another voiceprint of the same speaker added.
+        """Return a copy with the recordings of another voiceprint of the same speaker added.
 
         Raises:
-            IncompatibleModelError: the two were made with different models.
+            IncompatibleModelError: the voiceprints were made with different models.
         """
         self.check_model(
             name=other.model_name,
@@ -246,16 +246,16 @@ class Voiceprint:
         )._with_adapted(other.adapted, other.adapted_speech_s)
 
     def adapted_by(self, embedding: Embedding, *, speech_s: float) -> Voiceprint:
-        """A copy with an accepted probe added to the adapted exemplars; see `Verifier.adapt`.
+        """Return a copy with an accepted probe added to the adapted exemplars.
 
         Args:
-            embedding: (D,) float32 of the probe.
+            embedding: (D,) float32 embedding of the probe.
             speech_s: net speech of the probe in seconds.
         """
         return self._with_adapted(embedding[np.newaxis], np.array([speech_s]))
 
     def reverted(self) -> Voiceprint:
-        """A copy as it was enrolled, without adapted exemplars."""
+        """Return a copy without adapted exemplars."""
         return replace(self, adapted=self.adapted[:0], adapted_speech_s=self.adapted_speech_s[:0])
 
     def _with_adapted(
@@ -270,7 +270,7 @@ class Voiceprint:
         )
 
     def to_bytes(self) -> bytes:
-        """The voiceprint as bytes; the same voiceprint always gives the same ones."""
+        """Serialise the voiceprint; equal voiceprints give equal bytes."""
         num_exemplars, embedding_dim = self.exemplars.shape
         values: dict[str, Any] = {
             "name": self.name,
@@ -297,7 +297,7 @@ class Voiceprint:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Voiceprint:
-        """Read what `to_bytes` wrote.
+        """Read a voiceprint from the bytes of `to_bytes`.
 
         Raises:
             VoiceprintError: not a voiceprint, of an unknown version, truncated or damaged.
@@ -313,7 +313,7 @@ class Voiceprint:
         num_exemplars, dim = values.pop("num_exemplars"), values.pop("embedding_dim")
         num_adapted = len(values.get("adapted_speech_s", ()))
         rows = data[position:-CHECKSUM_BYTES]
-        # Both sides are whole numbers of Python, which do not overflow.
+        # Python integers do not overflow.
         if min(num_exemplars, dim) < 1 or 4 * dim * (num_exemplars + num_adapted) != len(rows):
             _FORMAT.refuse(
                 f"the voiceprint's content is not valid: expected {num_exemplars} + {num_adapted} "
@@ -333,11 +333,11 @@ class Voiceprint:
             raise VoiceprintError(f"the voiceprint's content is not valid: {error}") from error
 
     def save(self, path: str | os.PathLike[str], *, is_new: bool = False) -> None:
-        """Write the file, readable by its owner alone: all of it or, on an error, nothing.
+        """Write the voiceprint to a file atomically, readable only by its owner.
 
         Args:
-            path: of the file.
-            is_new: refuse one that exists instead of replacing it.
+            path: file to write.
+            is_new: refuse an existing file instead of replacing it.
 
         Raises:
             OSError: the file cannot be written; FileExistsError with `is_new`.
@@ -348,11 +348,11 @@ class Voiceprint:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Voiceprint:
-        """Read a file that `save` wrote.
+        """Read a file of `save`.
 
         Raises:
             OSError: the file cannot be read, or is a directory, a pipe or a device.
-            VoiceprintError: as `from_bytes`, naming the file.
+            VoiceprintError: as for `from_bytes`; the message names the file.
         """
         try:
             with open_regular(path) as file:
@@ -366,14 +366,14 @@ class Voiceprint:
             raise VoiceprintError(f"{printable(path)}: {error}") from error
 
     def __repr__(self) -> str:
-        # Never the embeddings: they are biometric data, and logs are kept and sent around.
+        # Embeddings are biometric data and must not appear in logs.
         return (
             f"Voiceprint(name='{self.name}', model='{self.model_name}', "
             f"recordings={len(self.exemplars)}, speech_s={self.total_speech_s:.1f})"
         )
 
     def __reduce__(self) -> tuple[object, ...]:
-        # Through the checked bytes: what is unpickled is as read-only and valid as any other.
+        # Unpickling through the checked bytes gives a valid, read-only voiceprint.
         return Voiceprint.from_bytes, (self.to_bytes(),)
 
     def __eq__(self, other: object) -> bool:

@@ -125,12 +125,12 @@ def test_a_line_of_two_meanings_is_refused(path: Path, tmp_path: Path) -> None:
 
 def test_commands_of_wav_scp_are_refused(path: Path) -> None:
     path.write_text("utt1 sox a.wav -t wav - |\n")
-    with pytest.raises(ConfigError, match="no command is run"):
+    with pytest.raises(ConfigError, match="commands are not run"):
         read_recordings(path)
 
 
 @pytest.mark.parametrize(
-    ("text", "message"), [("", "empty list"), ("a x.wav\na y.wav\n", "2 recordings of 1 names")]
+    ("text", "message"), [("", "empty list"), ("a x.wav\na y.wav\n", "2 recordings with 1 names")]
 )
 def test_lists_that_are_none_are_refused(path: Path, text: str, message: str) -> None:
     path.write_text(text)

@@ -79,7 +79,7 @@ def test_libraries_without_a_gpu_are_not_enough(
     if gpus():
         pytest.skip("this machine has a GPU")
     monkeypatch.setattr("speakersdk.runtime.providers.missing_libraries", lambda _: ())
-    with pytest.raises(MissingDependencyError, match=r"GPU number 0 .* the driver has 0"):
+    with pytest.raises(MissingDependencyError, match=r"GPU 0 .* the driver lists 0"):
         check_usable(gpu_build, CUDA)
 
 

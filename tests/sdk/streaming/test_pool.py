@@ -106,7 +106,7 @@ def test_a_bad_chunk_changes_no_stream(pool: StreamPool, probes: dict[str, np.nd
 def test_keys_are_checked_and_streams_can_leave(
     pool: StreamPool, voiceprints: list[Voiceprint]
 ) -> None:
-    with pytest.raises(ConfigError, match="which is listening"):
+    with pytest.raises(ConfigError, match="which has a stream"):
         pool.add("awb", voiceprints)
     pool.remove("awb")
     assert len(pool) == 3
