@@ -86,8 +86,15 @@ def figures(latest: Latest) -> Lines:
     low, high = decided["far_interval"]
     startup = latest("startup")
     rows = [
-        ("equal error rate, 3 s of speech", _eer(accuracy["speechocean762-dev-3.0s"])),
-        ("equal error rate, 1.5 s of speech", _eer(accuracy["speechocean762-dev-1.5s"])),
+        (
+            "equal error rate, 3 s and 1.5 s of speech",
+            " and ".join(_eer(accuracy[f"speechocean762-dev-{at}s"]) for at in ("3.0", "1.5")),
+        ),
+        (
+            "the same of its recipe on two corpora left out of training",
+            f"{_unseen_mean(latest, 'half-second', 'j')}; Resemblyzer "
+            f"{_unseen_mean(latest, 'resemblyzer-0.1.4', 'cosine')}",
+        ),
         (
             "strangers accepted live where 1 % was asked for",
             f"{100 * decided['far']:.1f} % ({100 * low:.1f}-{100 * high:.1f} %), a correct accept "
@@ -266,6 +273,12 @@ def run_example(readme: str) -> Lines:
 def _eer(row: dict[str, Any]) -> str:
     low, high = row["eer_interval_percent"]
     return f"{row['eer_percent']:.2f} % ({low:.2f}-{high:.2f} %)"
+
+
+def _unseen_mean(latest: Latest, system: str, score: str) -> str:
+    """Geometric mean of a system's error rates on unseen corpora, by its own score."""
+    (result,) = (result for result, systems in UNSEEN.items() if system in systems)
+    return f"{latest(result)['facts'][f'{system}: geometric mean over unseen, {score}']:.1f} %"
 
 
 def _percent(value: float | None) -> str:
