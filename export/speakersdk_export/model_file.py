@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 
+from speakersdk.encoder.content import stamped
 from speakersdk.encoder.load import load_encoder
 from speakersdk.encoder.manifest import ModelManifest
 from speakersdk.errors import ModelError
@@ -16,9 +17,9 @@ _LENGTH_TOLERANCE = 1e-5
 
 
 def write_model(path: Path, graph: onnx.ModelProto, manifest: ModelManifest) -> None:
-    """Write the graph as one file with the manifest in its metadata."""
+    """Write the graph as one file with the manifest in its metadata, and the hash of it all."""
     onnx.helper.set_model_props(graph, manifest.to_metadata())
-    onnx.save_model(graph, path)
+    path.write_bytes(stamped(graph.SerializeToString()))
 
 
 def check_graph(graph: onnx.ModelProto) -> None:

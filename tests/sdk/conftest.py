@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from speakersdk.demo_clips import FOLDER
+from speakersdk.encoder.content import stamped
 from speakersdk.encoder.manifest import PREFIX
 from speakersdk.verifier import Verifier
 
@@ -54,7 +55,7 @@ def edit_model(default_model: Path, tmp_path: Path) -> EditModel:
         for field, value in fields.items():
             data += metadata_property(PREFIX + field, json.dumps(value))
         path = tmp_path / f"edited-{len(list(tmp_path.iterdir()))}.onnx"
-        path.write_bytes(data)
+        path.write_bytes(stamped(data))
         return path
 
     return edit

@@ -8,14 +8,15 @@ docs/formats/model.md says what the options beyond it mean.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal, get_args
+from dataclasses import dataclass, fields
+from typing import Final, Literal, get_args
 
 from speakersdk.errors import ConfigError
 
 Window = Literal["hamming", "hann"]
 MelScale = Literal["htk", "slaney"]
 Compression = Literal["log", "log10_one_plus"]
+_MAXIMUM: Final = 1e6  # of any value; the largest in use is a sample rate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,11 +60,26 @@ class FrontendConfig:
     compression_gain: float = 1e4
 
     def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if field.type in ("int", "float") and not _is_number(value, whole=field.type == "int"):
+                noun = "whole number" if field.type == "int" else "finite number"
+                raise ConfigError(
+                    f"expected {field.name} as a {noun} of at most {_MAXIMUM:g}, got "
+                    f"{str(value)[:60]}"
+                )
         for name, kind in (
             ("window", Window), ("mel_scale", MelScale), ("compression", Compression)
         ):  # fmt: skip
             if (value := getattr(self, name)) not in get_args(kind):
-                raise ConfigError(f"expected {name} {' or '.join(get_args(kind))}, got {value!r}")
+                raise ConfigError(
+                    f"expected {name} {' or '.join(get_args(kind))}, got {str(value)[:60]!r}"
+                )
+        if self.sample_rate_hz < 1 or self.num_mels < 1:
+            raise ConfigError(
+                "expected sample_rate_hz and num_mels of at least 1, got "
+                f"{self.sample_rate_hz} and {self.num_mels}"
+            )
         if not 0 < self.hop_samples <= self.window_samples <= self.fft_size:
             raise ConfigError(
                 "expected 0 < hop_samples <= window_samples <= fft_size, got "
@@ -92,3 +108,11 @@ class FrontendConfig:
     def num_samples(self, num_frames: int) -> int:
         """Samples that `num_frames` >= 1 frames cover."""
         return self.window_samples + (num_frames - 1) * self.hop_samples
+
+
+def _is_number(value: object, *, whole: bool) -> bool:
+    """Whether a value out of a file is a number of bounded size."""
+    kinds = int if whole else (int, float)
+    return (
+        isinstance(value, kinds) and not isinstance(value, bool) and -_MAXIMUM <= value <= _MAXIMUM
+    )

@@ -1,6 +1,6 @@
 """Load a model file as a speaker encoder, whichever mode it has.
 
-ONNX file -> session -> manifest -> check of the graph against it -> encoder
+ONNX file -> check of its bytes -> session -> manifest -> check of the graph against it -> encoder
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import os
 from dataclasses import replace
 
 from speakersdk.calibration.calibration import Calibration
+from speakersdk.encoder.content import CONTENT_SHA256, check_content
 from speakersdk.encoder.hop import HopEncoder, HopSizes, StatefulHopEncoder
 from speakersdk.encoder.interface import EncoderStream, Encoding, SpeakerEncoder
 from speakersdk.encoder.manifest import ModelManifest
@@ -18,7 +19,7 @@ from speakersdk.encoder.utterance import StatefulEncoder, offline_shapes
 from speakersdk.encoder.windowed import WindowedEncoder, WindowedHopEncoder, window_shapes
 from speakersdk.errors import ManifestError
 from speakersdk.runtime.options import Precision, SessionOptions
-from speakersdk.runtime.session import OnnxSession, open_session
+from speakersdk.runtime.session import ModelFile, OnnxSession, open_session
 
 __all__ = [
     "EncoderStream", "Encoding", "SpeakerEncoder", "hop_encoder", "load_encoder", "recalibrated",
@@ -45,7 +46,8 @@ def load_encoder(
             `speakersdk.runtime.options.SessionOptions`.
 
     Raises:
-        ManifestError: no manifest, or a graph that is not what the manifest says.
+        ManifestError: no manifest, a graph that is not what the manifest says, or a file that was
+            changed after it was written.
         ConfigError, MissingDependencyError, InferenceError: see `open_session`.
     """
     options = SessionOptions(
@@ -57,8 +59,15 @@ def load_encoder(
     )
     # The CPU reads any file in milliseconds: elsewhere the shapes must be known beforehand.
     on_cpu = SessionOptions(num_threads=num_threads)
-    session = open_session(path, on_cpu)
+    file = ModelFile.read(path)
+    has_checksum = check_content(file.content)
+    session = open_session(file, on_cpu)
     manifest = ModelManifest.from_metadata(session.metadata)
+    if not has_checksum:
+        raise ManifestError(
+            f"expected the property {CONTENT_SHA256} in a file of this schema, found none; export "
+            "the model again with speakersdk-export model"
+        )
     _check_graph(session, manifest)
     is_stateful = manifest.mode == "stateful"
     if options != on_cpu:

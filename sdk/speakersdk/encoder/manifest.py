@@ -8,18 +8,32 @@ docs/formats/model.md describes the fields and both graph contracts.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any, Literal, get_args
+from typing import Any, Final, Literal, get_args
 
 from speakersdk.audio.voice_activity import SPEECH_PROBABILITY
 from speakersdk.calibration.calibration import Calibration
 from speakersdk.encoder.frontend import FrontendConfig
 from speakersdk.errors import ManifestError, SpeakerSdkError
+from speakersdk.text import printable
 
 # 2: a graph with a speech head pools speech alone. Graphs of schema 1 pool silence, too.
-SCHEMA_VERSION = 2
+# 3: the file has the hash of its content, see `speakersdk.encoder.content`.
+SCHEMA_VERSION = 3
+_REMEDIES: Final = {
+    1: "its embeddings count silence as speech: export the model again",
+    2: "nothing in the file shows whether it is damaged: export the model again",
+}
 PREFIX = "speakersdk."
+# Far above any model, far below what memory or arithmetic stumbles over.
+_MAXIMUM_SIZE: Final = 1 << 24  # values of an embedding, a cache or the statistics
+_MAXIMUM_HOP_FRAMES: Final = 10_000
+_MAXIMUM_TEMPERATURE: Final = 1e6
+_MAXIMUM_S: Final = 3600.0
+_MAXIMUM_TEXT: Final = 500
+_SHA256: Final = re.compile("[0-9a-f]{64}")
 
 Mode = Literal["stateful", "windowed"]
 
@@ -66,15 +80,33 @@ class ModelManifest:
     calibration: Calibration | None = None
 
     def __post_init__(self) -> None:
-        if self.mode not in get_args(Mode):
-            raise ManifestError(f"expected mode {' or '.join(get_args(Mode))}, got {self.mode!r}")
-        if self.mode == "stateful" and min(self.cache_size, self.statistics_size) < 1:
-            raise ManifestError("a stateful model needs cache_size and statistics_size above 0")
-        if self.embedding_dim < 1 or not self.temperature > 0:
+        if not isinstance(self.mode, str) or self.mode not in get_args(Mode):
             raise ManifestError(
-                "expected embedding_dim >= 1 and temperature > 0, got "
-                f"{self.embedding_dim} and {self.temperature}"
+                f"expected mode {' or '.join(get_args(Mode))}, got {_short(self.mode)}"
             )
+        _check_text("name", self.name)
+        for corpus in self.training_corpora:
+            _check_text("training_corpora", corpus)
+        if not isinstance(self.weights_sha256, str) or not _SHA256.fullmatch(self.weights_sha256):
+            raise ManifestError(
+                "expected weights_sha256 of 64 hexadecimal digits, got "
+                f"{_short(self.weights_sha256)}"
+            )
+        if not isinstance(self.has_speech_head, bool):
+            raise ManifestError(
+                f"expected has_speech_head true or false, got {_short(self.has_speech_head)}"
+            )
+        least = 1 if self.mode == "stateful" else 0
+        _check_number("embedding_dim", self.embedding_dim, 1, _MAXIMUM_SIZE, int)
+        _check_number("cache_size", self.cache_size, least, _MAXIMUM_SIZE, int)
+        _check_number("statistics_size", self.statistics_size, least, _MAXIMUM_SIZE, int)
+        _check_number("hop_frames", self.hop_frames, 1, _MAXIMUM_HOP_FRAMES, int)
+        _check_number(
+            "temperature", self.temperature, 1 / _MAXIMUM_TEMPERATURE, _MAXIMUM_TEMPERATURE
+        )
+        _check_number("window_s", self.window_s, self.hop_s, _MAXIMUM_S)
+        _check_number("minimum_s", self.minimum_s, self.frame_s, _MAXIMUM_S)
+        _check_number("speech_threshold", self.speech_threshold, 0, 1)
 
     @property
     def frame_s(self) -> float:
@@ -120,16 +152,25 @@ class ModelManifest:
         try:
             decoded: dict[str, Any] = {key: json.loads(text) for key, text in values.items()}
             version = decoded.pop("schema_version")
-            if version != SCHEMA_VERSION:
+            if version is True or version != SCHEMA_VERSION:
+                known = isinstance(version, int) and version in _REMEDIES
                 remedy = (
-                    "its embeddings count silence as speech: export the model again"
-                    if version == 1
-                    else "install a speakersdk version that knows it"
+                    _REMEDIES[version] if known else "install a speakersdk version that knows it"
                 )
                 raise ManifestError(
-                    f"expected manifest schema {SCHEMA_VERSION}, got {version}; {remedy}"
+                    f"expected manifest schema {SCHEMA_VERSION}, got {_short(version)}; {remedy}"
                 )
+            # Of the file, not of the model: `check_content` compares it.
+            decoded.pop("content_sha256", None)
+            missing = {field.name for field in fields(cls)} - decoded.keys()
+            if missing:
+                raise ManifestError(f"the manifest is not valid: it lacks {min(missing)}")
             decoded["frontend"] = FrontendConfig(**decoded["frontend"])
+            if not isinstance(decoded["training_corpora"], list):
+                raise ManifestError(
+                    "expected training_corpora as a list of names, got "
+                    f"{_short(decoded['training_corpora'])}"
+                )
             decoded["training_corpora"] = tuple(decoded["training_corpora"])
             if decoded["calibration"] is not None:
                 decoded["calibration"] = Calibration.from_json(decoded["calibration"])
@@ -137,6 +178,35 @@ class ModelManifest:
         except ManifestError:
             raise
         except SpeakerSdkError as error:
-            raise ManifestError(f"the manifest is not valid: {error}") from error
-        except (KeyError, TypeError, ValueError) as error:
-            raise ManifestError(f"the manifest is not valid: {error!r}") from error
+            raise ManifestError(
+                printable(f"the manifest is not valid: {error}"[:_MAXIMUM_TEXT])
+            ) from error
+        except (KeyError, TypeError, ValueError, RecursionError, OverflowError) as error:
+            raise ManifestError(
+                printable(f"the manifest is not valid: {error!r}"[:_MAXIMUM_TEXT])
+            ) from error
+
+
+def _check_number(
+    name: str, value: object, least: float, most: float, kind: type[int] | type[float] = float
+) -> None:
+    """Refuse what is no number of the kind, and numbers beyond the limits."""
+    accepted = int if kind is int else (int, float)
+    if isinstance(value, bool) or not isinstance(value, accepted) or not least <= value <= most:
+        raise ManifestError(
+            f"expected {name} as {'a whole' if kind is int else 'a'} number from {least:g} to "
+            f"{most:g}, got {_short(value)}"
+        )
+
+
+def _check_text(name: str, value: object) -> None:
+    """Refuse what is no short text."""
+    if not isinstance(value, str) or not 0 < len(value) <= _MAXIMUM_TEXT:
+        raise ManifestError(
+            f"expected {name} as text of 1 to {_MAXIMUM_TEXT} characters, got {_short(value)}"
+        )
+
+
+def _short(value: object) -> str:
+    """A value for a message; a file may hold one of any length."""
+    return printable(json.dumps(value)[:60])

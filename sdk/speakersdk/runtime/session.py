@@ -1,6 +1,6 @@
 """Sessions of onnxruntime, which run on the requested device or say why not.
 
-    open_session(path, options) -> OnnxSession -> run(feeds) -> outputs by name
+    open_session(file, options) -> OnnxSession -> run(feeds) -> outputs by name
 
 This is the only module that imports onnxruntime. It does so when the first session is opened, after
 it has disabled telemetry.
@@ -40,14 +40,19 @@ _WEIGHTY: Final = frozenset({"Conv", "Gemm", "MatMul", "LSTM"})
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class _ModelFile:
-    """The bytes of a model file, shared by its sessions even if the file changes."""
+class ModelFile:
+    """The bytes of a model file, shared by its sessions even if the file changes.
+
+    Attributes:
+        path: the file.
+        content: its bytes.
+    """
 
     path: Path
     content: bytes
 
     @classmethod
-    def read(cls, path: str | os.PathLike[str]) -> _ModelFile:
+    def read(cls, path: str | os.PathLike[str]) -> ModelFile:
         """Read the file; raises InferenceError if it is missing or unreadable."""
         if not Path(path).is_file():
             raise InferenceError(f"expected an ONNX file at {os.fspath(path)}, found none")
@@ -82,7 +87,7 @@ class OnnxSession:
         self,
         session: Any,
         runtime: ModuleType,
-        file: _ModelFile,
+        file: ModelFile,
         options: SessionOptions,
         device: ComputeDevice,
         shapes: Shapes | None = None,
@@ -254,7 +259,7 @@ def _shapes(arrays: Arrays) -> dict[str, tuple[int, ...]]:
 
 
 def open_session(
-    path: str | os.PathLike[str],
+    file: str | os.PathLike[str] | ModelFile,
     options: SessionOptions | None = None,
     *,
     shapes: Shapes | None = None,
@@ -262,7 +267,7 @@ def open_session(
     """Load an ONNX file.
 
     Args:
-        path: the model file.
+        file: the path of the model file, or the file as it was read.
         options: the options; None means one thread of the CPU.
         shapes: shape of every input, for sessions that run a single shape.
 
@@ -271,10 +276,11 @@ def open_session(
         MissingDependencyError: onnxruntime or, if strict, a library of the device is missing.
         InferenceError: the file cannot be loaded or, if strict, the device cannot run it.
     """
-    return _open(_ModelFile.read(path), options or SessionOptions(), shapes)
+    read = file if isinstance(file, ModelFile) else ModelFile.read(file)
+    return _open(read, options or SessionOptions(), shapes)
 
 
-def _open(file: _ModelFile, options: SessionOptions, shapes: Shapes | None) -> OnnxSession:
+def _open(file: ModelFile, options: SessionOptions, shapes: Shapes | None) -> OnnxSession:
     """Open a session on the first device that can run the model."""
     *preferred, last = candidates(options.device, strict=options.strict)
     refusals: list[str] = []
@@ -293,7 +299,7 @@ def _open(file: _ModelFile, options: SessionOptions, shapes: Shapes | None) -> O
 
 
 def _open_on(
-    device: ComputeDevice, file: _ModelFile, options: SessionOptions, shapes: Shapes | None
+    device: ComputeDevice, file: ModelFile, options: SessionOptions, shapes: Shapes | None
 ) -> OnnxSession:
     """Open a session on this device."""
     runtime = import_onnxruntime()
@@ -305,7 +311,7 @@ def _open_on(
 
 
 def _open_with_engine(
-    device: ComputeDevice, file: _ModelFile, options: SessionOptions, shapes: Shapes | None
+    device: ComputeDevice, file: ModelFile, options: SessionOptions, shapes: Shapes | None
 ) -> OnnxSession:
     """Open a session with a cached TensorRT engine."""
     runtime = import_onnxruntime()
@@ -334,7 +340,7 @@ def _open_with_engine(
 def _create(
     runtime: ModuleType,
     device: ComputeDevice,
-    file: _ModelFile,
+    file: ModelFile,
     options: SessionOptions,
     shapes: Shapes | None,
     engine_folder: Path | None,

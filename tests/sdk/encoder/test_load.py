@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from speakersdk.encoder.content import stamped
 from speakersdk.encoder.hop import HopSizes
 from speakersdk.encoder.load import SpeakerEncoder, hop_encoder, load_encoder, recalibrated
 from speakersdk.encoder.utterance import StatefulEncoder
@@ -50,7 +51,7 @@ def edited(folder: Path, model: str, **fields: Any) -> Path:
         found = data.index(old, at + len(key))
         data = data[:found] + new + data[found + len(old) :]
     path = folder / "edited.onnx"
-    path.write_bytes(data)
+    path.write_bytes(stamped(data))
     return path
 
 
@@ -76,7 +77,7 @@ def test_a_promised_speech_head_must_be_there(tmp_path: Path) -> None:
     at = data.index(b"speakersdk.has_speech_head")
     found = data.index(b"false", at)
     path = tmp_path / "edited.onnx"
-    path.write_bytes(data[:found] + b"true " + data[found + 5 :])  # JSON allows the space
+    path.write_bytes(stamped(data[:found] + b"true " + data[found + 5 :]))  # JSON allows the space
     with pytest.raises(ManifestError, match="speech"):
         load_encoder(path)
 

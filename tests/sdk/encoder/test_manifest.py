@@ -54,7 +54,7 @@ def test_every_field_is_one_property_of_json() -> None:
     names = {field.name for field in dataclasses.fields(ModelManifest)} | {"schema_version"}
     assert set(metadata) == {f"speakersdk.{name}" for name in names}
     assert json.loads(metadata["speakersdk.frontend"])["num_mels"] == 40
-    assert json.loads(metadata["speakersdk.schema_version"]) == 2
+    assert json.loads(metadata["speakersdk.schema_version"]) == 3
 
 
 def test_foreign_properties_are_left_alone() -> None:
@@ -73,9 +73,10 @@ def test_a_file_without_manifest_says_how_to_get_one() -> None:
         (
             "schema_version",
             "1",
-            "schema 2, got 1; its .* export the model again",
+            "schema 3, got 1; its .* export the model again",
         ),
-        ("schema_version", "3", "schema 2, got 3; install a speakersdk version"),
+        ("schema_version", "2", "schema 3, got 2; .* damaged: export the model again"),
+        ("schema_version", "4", "schema 3, got 4; install a speakersdk version"),
         ("mode", '"sideways"', "stateful or windowed"),
         ("embedding_dim", "0", "embedding_dim"),
         ("temperature", "NaN", "temperature"),
@@ -122,3 +123,48 @@ def test_a_missing_field_is_refused(field: str) -> None:
     del metadata[f"speakersdk.{field}"]
     with pytest.raises(ManifestError, match=field):
         ModelManifest.from_metadata(metadata)
+
+
+STRANGE = [
+    None, True, False, 0, -1, 1, 0.5, 1e300, -1e300, 10**30, -(10**30), math.nan, math.inf,
+    -math.inf, "", "x", "1", "\x1b[2J", "y" * 100_000,
+    [], [[]], [None], ["x", 1], {}, {"a": 1}, [{}] * 3,
+]  # fmt: skip
+NOT_JSON = ["", "[" * 100_000, "9" * 5000, "1e999", "{", '"\\ud800"', "\x00"]
+
+
+def mutations() -> list[dict[str, str]]:
+    """The metadata of a manifest with one value replaced, at the top and inside of objects."""
+    metadata = manifest().to_metadata()
+    found = [metadata | {key: text} for key in metadata for text in NOT_JSON]
+    for key, text in metadata.items():
+        found += [metadata | {key: json.dumps(value)} for value in STRANGE]
+        decoded = json.loads(text)
+        if not isinstance(decoded, dict):
+            continue
+        for name in decoded:
+            found += [metadata | {key: json.dumps(decoded | {name: value})} for value in STRANGE]
+            found.append(
+                metadata | {key: json.dumps({k: v for k, v in decoded.items() if k != name})}
+            )
+    points = json.loads(metadata["speakersdk.calibration"])
+    for name in points["operating_points"][0]:
+        for value in STRANGE:
+            first = points["operating_points"][0] | {name: value}
+            changed = points | {"operating_points": [first, *points["operating_points"][1:]]}
+            found.append(metadata | {"speakersdk.calibration": json.dumps(changed)})
+    return found
+
+
+def test_mutated_manifests_are_read_or_refused_in_one_line() -> None:
+    changed = mutations()
+    messages = []
+    for metadata in changed:
+        try:
+            ModelManifest.from_metadata(metadata)
+        except ManifestError as error:
+            messages.append(str(error))
+    assert len(changed) > 1000
+    assert len(messages) > 0.8 * len(changed)
+    wrong = [text[:200] for text in messages if len(text) > 800 or not text.isprintable()]
+    assert wrong == []
