@@ -9,24 +9,23 @@
 namespace speakersdk {
 namespace {
 
-// Rows whose scores are held before they are compared with the worst candidate; 256
-// rows of 128 values (128 KiB) stay in the second-level cache while every probe of a
-// batch passes over them.
+// Rows scored at a time: 256 rows of 128 values (128 KiB) stay in the second-level
+// cache for all probes of a batch.
 constexpr std::size_t kScoredTogether = 256;
 
 bool IsNearer(const Candidate& a, const Candidate& b) {
   return a.divergence < b.divergence || (a.divergence == b.divergence && a.row < b.row);
 }
 
-// The k nearest so far: a heap with the farthest on top.
+// The k nearest rows so far: a heap with the farthest on top.
 class Nearest {
  public:
   explicit Nearest(std::size_t k) : k_(k) { heap_.reserve(k); }
 
-  // Rows come in rising order, so that an equal one never displaces another.
+  // Rows come in rising order: a row of equal divergence never replaces another.
   void Push(float divergence, std::size_t row) {
     if (heap_.size() == k_) {
-      if (!(divergence < worst_)) return;  // nor is a NaN smaller
+      if (!(divergence < worst_)) return;  // also for NaN
       std::pop_heap(heap_.begin(), heap_.end(), IsNearer);
       heap_.back() = {divergence, row};
     } else {
@@ -86,7 +85,7 @@ ScanRows Part(const GalleryRows& gallery, std::size_t first, std::size_t num) {
   return part;
 }
 
-// ln(D q) of a row, decoded where it is not kept as float32.
+// ln(D q) of a row, decoded unless it is stored as float32.
 const float* ExactRow(const GalleryRows& gallery, std::size_t row, float* decoded) {
   const std::size_t first = row * RowStride(gallery.dim);
   if (gallery.exact != nullptr) return gallery.exact + first;
@@ -136,8 +135,8 @@ std::vector<std::vector<Candidate>> FindNearest(const GalleryProbes& probes,
   std::vector<std::vector<Candidate>> found(probes.num);
   if (k == 0) return found;
   const ScanFunction scan = Scan(gallery.storage);
-  // Of thread t: nearest[t * probes.num ...]. Reserved here, so that the threads throw
-  // nothing.
+  // Thread t uses nearest[t * probes.num ...]. Memory is reserved here, because the
+  // threads must not throw.
   std::vector<Nearest> nearest;
   nearest.reserve(num_threads * probes.num);
   for (std::size_t i = 0; i < num_threads * probes.num; ++i) nearest.emplace_back(k);

@@ -14,18 +14,18 @@
 namespace speakersdk {
 namespace {
 
-// Terms of a product that are summed before they are added to the rest.
+// Terms of a product that are summed separately.
 constexpr std::size_t kSummedTogether = 64;
 
-// Terms for which a tile's columns (16 KiB with 32 of them) and rows stay in the
-// first-level cache together.
+// Number of terms for which the columns (16 KiB for 32) and rows of a tile fit into the
+// first-level cache.
 constexpr std::size_t kSliceDepth = 128;
 
-// Columns that are prepared at a time: 256 of 128 values take 256 KiB, which stay in
-// the second-level cache while all rows of a pass.
+// Columns prepared at a time: 256 of 128 values take 256 KiB, which stay in the
+// second-level cache while all rows of `a` pass.
 constexpr std::size_t kGroupColumns = 256;
 
-// Tiles of rows whose products stay in the first-level cache from slice to slice.
+// Tiles of rows whose products stay in the first-level cache between slices.
 constexpr std::size_t kTilesTogether = 2;
 
 constexpr std::size_t kCacheLineBytes = 64;
@@ -34,7 +34,7 @@ std::size_t RoundUp(std::size_t size, std::size_t multiple) {
   return (size + multiple - 1) / multiple * multiple;
 }
 
-// Values that are not set yet, on a cache line of their own.
+// Uninitialised values, aligned to a cache line.
 class Buffer {
  public:
   explicit Buffer(std::size_t size)
@@ -57,8 +57,8 @@ struct Centre {
   std::vector<float> logs;     // d
 };
 
-// Rows of one side, and what the product needs of them: those of a all together, those
-// of b group by group.
+// Rows of one side, prepared for the product: all rows of `a`, or a group of rows of
+// `b`.
 struct Side {
   Side(std::size_t num, std::size_t stride, std::size_t width)
       : logs(num * stride),
@@ -69,8 +69,8 @@ struct Side {
 
   Buffer logs;
   Buffer weights;
-  Buffer squares;  // <P - c, L - d> of each row; zero behind the last
-  Buffer bounds;   // g s / kPairTolerance of each row; zero behind the last
+  Buffer squares;  // <P - c, L - d> of each row, then zeros
+  Buffer bounds;   // g s / kPairTolerance of each row, then zeros
   Buffer packed;
 };
 
@@ -124,8 +124,8 @@ void PackTiles(const Kernel& kernel, const Half& first, const Half& second,
   }
 }
 
-// Asks for a tile of the result, whose rows are `stride` apart. Each lies in a page of
-// its own, which no hardware prefetcher follows.
+// Prefetches a tile of the result, whose rows are `stride` apart. Hardware prefetchers
+// do not follow rows across pages.
 void PrefetchTile(float* tile, std::size_t num_rows, std::size_t num_columns,
                   std::size_t stride) {
   for (std::size_t row = 0; row < num_rows; ++row) {
@@ -135,7 +135,7 @@ void PrefetchTile(float* tile, std::size_t num_rows, std::size_t num_columns,
   }
 }
 
-// First row or column of a stretch, and how many there are.
+// First index and length of a range of rows or columns.
 struct Range {
   std::size_t first;
   std::size_t num;
@@ -150,12 +150,12 @@ class Product {
     centre_ = {Mean(a_.weights.data(), num_a, stride_),
                Mean(a_.logs.data(), num_a, stride_)};
     MeasureRows(kernel_, centre_, num_a, height_, a_);
-    // Weights of a meet logs of b, and logs weights.
+    // Weights of a are multiplied by logs of b, and logs by weights.
     PackTiles(kernel_, {a_.weights, centre_.weights}, {a_.logs, centre_.logs}, num_a,
               height_, a_.packed.data());
   }
 
-  // What a thread works in.
+  // Buffers of a thread.
   struct Workspace {
     explicit Workspace(const Product& product)
         : maker(product.dim_),
@@ -169,8 +169,8 @@ class Product {
 
   [[nodiscard]] std::size_t GroupColumns() const { return group_; }
 
-  // J of all rows of a and `num` <= GroupColumns() rows of b, whose column of the
-  // result `out` begins; returns how many pairs took the difference form.
+  // J between all rows of a and `num` <= GroupColumns() rows of b; `out` is their first
+  // column in the result. Returns the number of pairs in the difference form.
   std::size_t Group(const float* b, std::size_t num, std::size_t num_b,
                     Workspace* workspace, float* out) const {
     const Side& side = workspace->b;
@@ -191,8 +191,8 @@ class Product {
   }
 
  private:
-  // J of the few tiles of one block of rows and one tile of columns, slice by slice of
-  // the terms; returns how many pairs took the difference form.
+  // J of one block of rows and one tile of columns, one slice of terms at a time.
+  // Returns the number of pairs in the difference form.
   std::size_t Block(const Side& b, Range rows, Range columns, std::size_t num_b,
                     float* products, float* out) const {
     std::size_t num_differences = 0;
@@ -217,7 +217,8 @@ class Product {
     return num_differences;
   }
 
-  // J of one tile from its products; returns how many pairs were not certain enough.
+  // J of one tile from its products. Returns the number of pairs that were too
+  // uncertain.
   std::size_t Finish(const Side& b, Range rows, Range columns, const float* products,
                      float* out, std::size_t num_b) const {
     const float scale = 1.0F / static_cast<float>(dim_);
@@ -227,7 +228,7 @@ class Product {
     std::uint32_t uncertain = 0;
     if (columns.num == width_) {
       uncertain = kernel_.finish_rows(sums, products, rows.num, out, num_b);
-    } else {  // the last column cuts the tile
+    } else {  // the tile extends beyond the last column
       std::array<float, kMaxTileRows * kMaxTileColumns> whole{};
       uncertain = kernel_.finish_rows(sums, products, rows.num, whole.data(), width_);
       for (std::size_t i = 0; i < rows.num; ++i) {

@@ -1,4 +1,4 @@
-// Threads for one call: no pool, nothing outlives the call.
+// Threads that live for one call.
 
 #ifndef SPEAKERSDK_PARALLEL_H_
 #define SPEAKERSDK_PARALLEL_H_
@@ -9,8 +9,8 @@
 
 namespace speakersdk {
 
-// Calls work(0) ... work(num_threads - 1), the first in this thread, and waits for all.
-// work must not throw. num_threads >= 1.
+// Calls work(0) ... work(num_threads - 1) in threads, the first in this thread, and
+// waits for them. work must not throw. num_threads >= 1.
 template <typename Work>
 void RunInThreads(std::size_t num_threads, const Work& work) {
   std::vector<std::thread> threads;
@@ -20,7 +20,7 @@ void RunInThreads(std::size_t num_threads, const Work& work) {
   };
   try {
     for (std::size_t i = 1; i < num_threads; ++i) threads.emplace_back(work, i);
-  } catch (...) {  // the system gives no more threads
+  } catch (...) {  // the system has no more threads
     join();
     throw;
   }

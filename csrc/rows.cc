@@ -14,7 +14,7 @@ std::size_t RowStride(std::size_t dim) noexcept {
 std::size_t FindWide(const float* logits, std::size_t num, std::size_t dim) noexcept {
   const Kernel& kernel = ActiveKernel();
   for (std::size_t row = 0; row < num; ++row, logits += dim) {
-    if (!(kernel.span(logits, dim) <= kMaximumSpan)) return row;  // nor is a NaN
+    if (!(kernel.span(logits, dim) <= kMaximumSpan)) return row;  // also for NaN
   }
   return num;
 }

@@ -9,14 +9,14 @@
 namespace speakersdk {
 namespace {
 
-// Rows of b whose weights are held at a time. Each row of a is then read from memory
-// once per tile; 16 rows of 256 values (48 KiB with their weights) stay in cache.
+// Rows of b in a tile. Each row of a is read from memory once per tile; 16 rows of 256
+// values (48 KiB with their weights) stay in cache.
 constexpr std::size_t kTileRows = 16;
 
-// Values that are looked at together; only a block with a fault is searched.
+// Values checked at a time; only a block with an invalid value is searched.
 constexpr std::size_t kCheckedTogether = 256;
 
-// The header's w of `num` rows.
+// The weights w of `num` rows, as defined in the header.
 void Weights(const Kernel& kernel, Domain domain, const float* rows, std::size_t num,
              std::size_t dim, double* weights) noexcept {
   for (std::size_t i = 0; i < num * dim; i += dim) {
@@ -34,13 +34,13 @@ std::size_t FindInvalid(Domain domain, const float* values, std::size_t size) no
   constexpr float kMax = std::numeric_limits<float>::max();
   const bool positive = domain == Domain::kPositive;
   const float lowest = positive ? std::numeric_limits<float>::denorm_min() : -kMax;
-  // No comparison holds for a NaN.
+  // Comparisons are false for NaN.
   const auto is_valid = [=](float value) { return value >= lowest && value <= kMax; };
   const Kernel& kernel = ActiveKernel();
   for (std::size_t first = 0; first < size; first += kCheckedTogether) {
     const std::size_t num = std::min(kCheckedTogether, size - first);
     const float* const begin = values + first;
-    // A span that is finite is that of finite values.
+    // The span is finite only if all values are.
     if (!positive && std::isfinite(kernel.span(begin, num))) continue;
     const float* const invalid = std::find_if_not(begin, begin + num, is_valid);
     if (invalid != begin + num) return static_cast<std::size_t>(invalid - values);

@@ -14,9 +14,9 @@
 // Source: H. Jeffreys, "An invariant form for the prior probability in estimation
 // problems", Proc. R. Soc. A 186, 1946.
 //
-// Precision policy: float32 in; weights, differences, products and sums are double.
-// Only differences are multiplied. Expanding the product into dot products is faster
-// but loses every digit when the rows are nearly equal. The result is exactly
+// Precision: inputs are float32; weights, differences, products and sums are double.
+// Only differences are multiplied: expanding the product into dot products is faster
+// but loses all digits if the rows are nearly equal. The result is exactly
 // symmetric, exactly zero for equal rows and never negative; with u = 2^-53 and
 // R = max(a) - min(a) or that of b, whichever is larger, the error is below
 //
@@ -24,7 +24,7 @@
 //     kPositive: (dim + 4) u J + 2 u sum_i |a_i - b_i| (|ln a_i| + |ln b_i|)
 //
 // to first order in u, given exp and log within 1.1 units in the last place. The vector
-// kernels (kernel.h) may take softmax weights below exp(-708) for zero.
+// kernels (kernel.h) may treat softmax weights below exp(-708) as zero.
 
 #ifndef SPEAKERSDK_SYMMETRIC_KL_H_
 #define SPEAKERSDK_SYMMETRIC_KL_H_
@@ -33,9 +33,9 @@
 
 namespace speakersdk {
 
-// What the values of a row are.
+// The meaning of the values of a row.
 enum class Domain {
-  kLogits,    // any finite value; the row stands for softmax(row)
+  kLogits,    // any finite value; the row represents softmax(row)
   kPositive,  // finite and above zero
 };
 
@@ -45,17 +45,15 @@ std::size_t FindInvalid(Domain domain, const float* values, std::size_t size) no
 // Doubles of scratch memory that SymmetricKlMatrix needs.
 std::size_t ScratchSize(std::size_t num_a, std::size_t num_b, std::size_t dim) noexcept;
 
-// Divergence of every row of `a` from every row of `b`:
-// out[i * num_b + j] = J(a_i, b_j). A pair or one against many is a matrix of one row;
-// the value of a pair does not depend on the rows around it.
+// Divergences between all rows of `a` and `b`: out[i * num_b + j] = J(a_i, b_j). The
+// value of a pair does not depend on other rows.
 //
 // a: (num_a, dim) row-major; b: (num_b, dim) row-major; scratch: ScratchSize values;
 // out: (num_a, num_b) row-major.
-// Preconditions: num_a, num_b and dim are at least 1; FindInvalid finds nothing in a
-// and b; scratch and out overlap nothing. Nothing here is checked.
+// Preconditions, which are not checked: num_a, num_b and dim are at least 1;
+// FindInvalid finds nothing in a and b; scratch and out overlap no other array.
 // Cost: (num_a + num_b) dim exponentials or logarithms, num_a num_b dim multiply-adds.
-// Runs the loops of ActiveKernel(). Allocates nothing, may run in any number of
-// threads.
+// Runs the loops of ActiveKernel(). Allocates nothing and is thread-safe.
 void SymmetricKlMatrix(Domain domain, const float* a, std::size_t num_a, const float* b,
                        std::size_t num_b, std::size_t dim, double* scratch,
                        double* out) noexcept;

@@ -1,4 +1,4 @@
-// Checks of the arguments that come from Python; the kernels check nothing.
+// Checks of arguments from Python. The kernels do not check theirs.
 
 #ifndef SPEAKERSDK_BINDINGS_ARGUMENTS_H_
 #define SPEAKERSDK_BINDINGS_ARGUMENTS_H_
@@ -21,9 +21,9 @@ namespace speakersdk {
 
 namespace py = pybind11;
 
-// A C-contiguous float32 array that the caller holds, never a converted copy. Its
-// caster looks at four fields, where that of py::array_t makes a new reference through
-// NumPy, which costs as much as the divergence of a pair.
+// A C-contiguous float32 array of the caller, never a converted copy. Its caster checks
+// four fields; the caster of py::array_t makes a reference through NumPy, which takes
+// as long as the divergence of a pair.
 class FloatArray {
  public:
   FloatArray() = default;
@@ -103,7 +103,7 @@ inline void CheckSameDim(const Rows& a, const Rows& b) {
   throw std::invalid_argument(message.str());
 }
 
-// More threads than any machine has cores are a mistake.
+// More than any machine has cores.
 constexpr py::ssize_t kMaxThreads = 1024;
 
 inline std::size_t CheckedThreads(py::ssize_t num_threads) {
@@ -115,7 +115,7 @@ inline std::size_t CheckedThreads(py::ssize_t num_threads) {
                               std::to_string(num_threads));
 }
 
-// Rows that the float32 kernels take. Called without the GIL.
+// Checks that the float32 kernels accept the rows. Called without the GIL.
 inline void CheckLogits(const Rows& rows) {
   const std::size_t row = FindWide(rows.values, rows.num, rows.dim);
   if (row == rows.num) return;

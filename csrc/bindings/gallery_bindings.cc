@@ -46,7 +46,7 @@ Storage CheckedStorage(const py::array& values) {
                               std::string(py::str(dtype)));
 }
 
-// The stored rows; `dim` values of each count.
+// The stored rows; only the first `dim` values of a row are used.
 GalleryRows CheckedGallery(const py::array& values,
                            const std::optional<FloatArray>& scales,
                            const std::optional<FloatArray>& exact, std::size_t dim,
@@ -84,7 +84,7 @@ GalleryRows CheckedGallery(const py::array& values,
           exact ? exact->data() : nullptr};
 }
 
-// A batch of probes with what the scans need of them. Made without the GIL.
+// A batch of probes, converted for the scans. Made without the GIL.
 struct Probes {
   std::vector<float> logs;
   std::vector<float> weights;
@@ -113,8 +113,8 @@ py::array_t<float> Scores(const FloatArray& probe, const py::array& values,
   return out;
 }
 
-// (rows, divergences), both (num_probes, min(k, num)): the k nearest of the
-// num_candidates that the stored rows name; -1 and NaN where fewer were found.
+// (rows, divergences), both (num_probes, min(k, num)): the k nearest among the
+// num_candidates best stored rows; -1 and NaN if fewer were found.
 std::pair<py::array_t<std::int64_t>, py::array_t<double>> Search(
     const FloatArray& probes, const py::array& values,
     const std::optional<FloatArray>& scales, const std::optional<FloatArray>& exact,

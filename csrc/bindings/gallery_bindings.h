@@ -5,7 +5,7 @@
 
 namespace speakersdk {
 
-// The functions behind speakersdk.gallery.
+// Defines the native functions of speakersdk.gallery.
 void DefineGallery(pybind11::module_& module);
 
 }  // namespace speakersdk

@@ -1,6 +1,6 @@
-// The Python module speakersdk._native. Every check of what Python passes stands in
-// this folder; the kernels check nothing. Users call speakersdk.scoring and
-// speakersdk.gallery.gallery, which convert their inputs first.
+// The Python module speakersdk._native. All arguments
+// are checked in this folder; the kernels check nothing. Users call speakersdk.scoring
+// and speakersdk.gallery.gallery, which convert their inputs first.
 
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
@@ -12,7 +12,7 @@
 #include "kernels/kernel.h"
 
 PYBIND11_MODULE(_native, module, pybind11::mod_gil_not_used()) {
-  // Chooses the kernel; an unknown SPEAKERSDK_KERNEL fails here, as an ImportError.
+  // Chooses the kernel. An unknown SPEAKERSDK_KERNEL is an ImportError.
   const std::string kernel = speakersdk::ActiveKernel().name;
   module.doc() = "Compiled kernels of speakersdk; use speakersdk.scoring and .gallery.";
   module.def("kernel", [kernel] { return kernel; }, "Name of the kernel in use.");

@@ -16,15 +16,14 @@
 namespace speakersdk {
 namespace {
 
-// Values that take a few microseconds, in which giving up the GIL would cost a tenth of
-// the time.
+// This many values take a few microseconds; releasing the GIL would add a tenth.
 constexpr std::size_t kMaxSizeWithGil = 2048;
 
 void Compute(Domain domain, const Rows& a, const Rows& b, double* out) {
   CheckSameDim(a, b);
   std::size_t a_invalid = a.Size();
   std::size_t b_invalid = b.Size();
-  // Nothing reads the scratch memory before it is written; a pair's is on the stack.
+  // The scratch memory is written before it is read; that of a pair is on the stack.
   std::array<double, kMaxSizeWithGil> small;
   const std::size_t size = ScratchSize(a.num, b.num, a.dim);
   const std::unique_ptr<double[]> large(size <= small.size() ? nullptr
@@ -85,7 +84,7 @@ void Define(py::module_& module, const std::string& name) {
   define("_matrix", &Matrix<kDomain>, "Divergences of all pairs of rows.");
 }
 
-// (J of all pairs, how many of them by the difference form)
+// (J of all pairs, number of pairs in the difference form)
 std::pair<py::array_t<float>, std::size_t> Pairs(const FloatArray& a,
                                                  const FloatArray& b,
                                                  py::ssize_t num_threads) {

@@ -5,7 +5,7 @@
 
 namespace speakersdk {
 
-// The functions behind speakersdk.scoring.
+// Defines the native functions of speakersdk.scoring.
 void DefineScoring(pybind11::module_& module);
 
 }  // namespace speakersdk

@@ -16,11 +16,7 @@ constexpr std::size_t kTileRows =
 constexpr std::size_t kTileVectors = 2;
 constexpr std::size_t kPrefetchBytes = 8192;
 
-using Floats = float __attribute__((vector_size(kVectorBytes)));
-using Doubles = double __attribute__((vector_size(kVectorBytes)));
-using Ints = std::int32_t __attribute__((vector_size(kVectorBytes)));
-using UnalignedFloats =
-    float __attribute__((vector_size(kVectorBytes), aligned(4), may_alias));
+#include "kernels/types.inc"
 
 inline bool AnyTrue(Ints lanes) {  // lanes are 0 or -1
   return _mm256_movemask_ps(reinterpret_cast<__m256>(lanes)) != 0;

@@ -43,7 +43,7 @@ const Kernel& ChooseKernel(const char* name) {
     names += kernel->name;
   }
   throw std::invalid_argument("SPEAKERSDK_KERNEL: expected one of " + names +
-                              " (what this build and this processor offer), got '" +
+                              " (supported by this build and processor), got '" +
                               wanted + "'; unset it to use the fastest");
 }
 

@@ -1,10 +1,10 @@
-// What one instruction set must provide: the inner loops of scoring, behind one table
-// of functions.
+// The inner loops of scoring: a table of functions that each instruction set
+// implements.
 //
-// kernel_portable.cc holds the oracle: plain C++, scalar, in the order in which the
-// formulas stand. kernel_vector.h holds the same loops once for all vector instruction
-// sets; kernel_avx2.cc, kernel_avx512.cc and kernel_neon.cc compile it with their own
-// options. No other file is compiled for more than the baseline of the architecture.
+// portable.cc is the oracle: scalar C++ that follows the formulas. vector.inc and
+// tile.inc contain the same loops for all vector instruction sets; avx2.cc, avx512.cc
+// and neon.cc compile them with their own options. All other files are compiled for
+// the baseline of the architecture.
 
 #ifndef SPEAKERSDK_KERNELS_KERNEL_H_
 #define SPEAKERSDK_KERNELS_KERNEL_H_
@@ -19,11 +19,11 @@ namespace speakersdk {
 // Rows of a gallery are padded with zeros to a multiple of this many values.
 constexpr std::size_t kRowMultiple = 16;
 
-// Values of the doubling form must lie within +-kDoublingRange; see RowFormat.
+// Bound of |x| for the short exponential of the scans.
 constexpr float kDoublingRange = 4.0F;
 
-// One probe as the scans take it. Logs are ln(D p) in float32, weights D p; both have
-// `stride` values, the padding zeros.
+// One probe for the scans. Logs are ln(D p) and weights D p in float32; both have
+// `stride` values, padded with zeros.
 struct ScanProbe {
   const float* logs;
   const float* weights;
@@ -31,8 +31,8 @@ struct ScanProbe {
   float scale;  // 1 / D
 };
 
-// Rows as the scans take them. `values` is (num, stride) of float, IEEE half (uint16_t)
-// or int8_t; an int8 row stands for scales[row] * values.
+// Rows for the scans. `values` is (num, stride) of float, IEEE half (uint16_t) or
+// int8_t; an int8 row represents scales[row] * values.
 struct ScanRows {
   const void* values;
   const float* scales;  // int8 only
@@ -40,16 +40,16 @@ struct ScanRows {
   bool is_narrow;  // every |value| <= kDoublingRange
 };
 
-// out[row] = J(probe, row), or NaN where the row holds a NaN (a removed entry).
+// out[row] = J(probe, row), or NaN if the row contains a NaN (a removed entry).
 //
-// float32: sum (D p) x expm1(x) / D with x = ln q - ln p: every term is at least zero,
+// float32: sum (D p) x expm1(x) / D with x = ln q - ln p. No term is negative, hence
 // nothing cancels. With u = 2^-24 the error is below (stride / 8 + 24) u sum (p_i +
 // q_i) |ln p_i - ln q_i|. float16, int8: sum (p - q) (ln p - ln q) with the row's own
 // exponentials, within 2e-4 of the sum's scale; the rounding of the stored values is
 // larger.
 using ScanFunction = void (*)(const ScanProbe& probe, const ScanRows& rows, float* out);
 
-// What matrix_form.h adds to the products of a tile: one value per row (a) and column
+// Values that matrix_form.h adds to the products of a tile, one per row (a) and column
 // (b).
 struct TileSums {
   const float* squares_a;
@@ -59,13 +59,13 @@ struct TileSums {
   float scale;
 };
 
-// What a softmax divides by: exp(peak) total.
+// The normaliser of a softmax, exp(peak) total.
 struct Normalizer {
   double peak;   // the largest logit
-  double total;  // of exp(logit - peak), from 1 to the number of logits
+  double total;  // sum of exp(logit - peak), from 1 to the number of logits
 };
 
-// Of the differences w and l of a row from the centre.
+// Moments of the differences w and l between a row and the centre.
 struct Moments {
   double product;  // <w, l>
   double size;     // <w, w> + <l, l>
@@ -74,10 +74,10 @@ struct Moments {
 struct Kernel {
   const char* name;
 
-  // Largest less smallest value; NaN where one is not finite.
+  // Largest minus smallest value; NaN if a value is not finite.
   float (*span)(const float* values, std::size_t size);
 
-  // In double, of float rows. A probability below exp(-708) may come out as zero.
+  // Computed in double from float rows. A probability below exp(-708) may become zero.
   Normalizer (*softmax)(const float* logits, std::size_t dim, double* probabilities);
   void (*log)(const float* values, std::size_t dim, double* logarithms);
   double (*pair)(const float* a, const double* a_weights, const float* b,
@@ -87,7 +87,7 @@ struct Kernel {
   void (*round_row)(const float* logits, double shift, const double* probabilities,
                     double scale, std::size_t dim, float* logs, float* weights);
 
-  // Of one row, stride values long, less the centre.
+  // Moments of one row of `stride` values.
   Moments (*measure)(const float* weights, const float* centre_weights,
                      const float* logs, const float* centre_logs, std::size_t stride);
 
@@ -102,43 +102,43 @@ struct Kernel {
   void (*tile_product)(const float* a, const float* b, std::size_t depth, float* c);
 
   // Packs rows for tile_product: packed[i][row] = rows[row][i] - centre[i], where rows
-  // is (num, stride), centre (stride), packed (stride, width), zero from column num on.
+  // is (num, stride), centre (stride), packed (stride, width), zero after column num.
   // `width` is tile_rows or tile_columns.
   void (*pack)(const float* rows, const float* centre, std::size_t num,
                std::size_t stride, std::size_t width, float* packed);
 
-  // Rows of such a tile: out[i][j] = (squares_a[i] + squares_b[j] - products[i][j]) *
-  // scale, where the rows of out are `out_stride` apart and have tile_columns values
-  // each. Bit i of the result is set where a value of row i before scaling is below
-  // bounds_a[i] + bounds_b[j].
+  // Finishes rows of a tile: out[i][j] = (squares_a[i] + squares_b[j] -
+  // products[i][j]) * scale. The rows of out are `out_stride` apart and have
+  // tile_columns values each. Bit i of the result is set if a value of row i, before
+  // scaling, is below bounds_a[i] + bounds_b[j].
   std::uint32_t (*finish_rows)(const TileSums& sums, const float* products,
                                std::size_t num_rows, float* out,
                                std::size_t out_stride);
 };
 
-// Bounds of tile_rows and tile_columns.
+// Upper bounds of tile_rows and tile_columns.
 constexpr std::size_t kMaxTileRows = 14;
 constexpr std::size_t kMaxTileColumns = 32;
 
-// IEEE half precision, in plain C++.
+// Converts IEEE half precision to float in plain C++.
 float WidenHalf(std::uint16_t half) noexcept;
 
-// Each is null where this processor lacks the instructions; those of the other
-// architecture are not compiled.
+// Null if this processor lacks the instructions. Kernels of other architectures are not
+// compiled.
 const Kernel* PortableKernel() noexcept;
 const Kernel* Avx2Kernel() noexcept;
 const Kernel* Avx512Kernel() noexcept;
 const Kernel* NeonKernel() noexcept;
 
-// Names of the kernels that run here, the fastest first, "portable" last.
+// Names of the kernels that this processor supports, fastest first, "portable" last.
 std::vector<std::string> AvailableKernels();
 
-// The kernel called `name`, or the fastest where name is null or empty.
-// Throws std::invalid_argument, naming what is available, for any other name.
+// The kernel called `name`, or the fastest if name is null or empty.
+// Throws std::invalid_argument, listing the available kernels, for an unknown name.
 const Kernel& ChooseKernel(const char* name);
 
-// The kernel that SPEAKERSDK_KERNEL names, or the fastest: chosen by the first call,
-// which throws as ChooseKernel does.
+// The kernel that SPEAKERSDK_KERNEL names, or the fastest. The first call chooses it,
+// and throws as ChooseKernel.
 const Kernel& ActiveKernel();
 
 }  // namespace speakersdk

@@ -1,4 +1,4 @@
-// AArch64, whose baseline includes NEON and conversion from half precision.
+// AArch64: its baseline includes NEON and half-precision conversion.
 
 #include <arm_neon.h>
 
@@ -16,11 +16,7 @@ constexpr std::size_t kTileRows =
 constexpr std::size_t kTileVectors = 3;
 constexpr std::size_t kPrefetchBytes = 1024;
 
-using Floats = float __attribute__((vector_size(kVectorBytes)));
-using Doubles = double __attribute__((vector_size(kVectorBytes)));
-using Ints = std::int32_t __attribute__((vector_size(kVectorBytes)));
-using UnalignedFloats =
-    float __attribute__((vector_size(kVectorBytes), aligned(4), may_alias));
+#include "kernels/types.inc"
 
 inline bool AnyTrue(Ints lanes) {  // lanes are 0 or -1
   return vmaxvq_u32(reinterpret_cast<uint32x4_t>(lanes)) != 0;

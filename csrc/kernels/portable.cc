@@ -1,4 +1,4 @@
-// The oracle: scalar, in plain C++, for every processor.
+// The oracle: scalar C++ for every processor.
 
 #include <algorithm>
 #include <array>
@@ -61,7 +61,7 @@ double Pair(const float* a, const double* a_weights, const float* b,
   for (std::size_t lane = 0; i + lane < dim; ++lane) sums[lane] += term(i + lane);
   const double sum = ((sums[0] + sums[4]) + (sums[2] + sums[6])) +
                      ((sums[1] + sums[5]) + (sums[3] + sums[7]));
-  // Rounding can leave a sum that is zero in exact arithmetic just below it.
+  // Rounding can make a sum slightly negative that is zero in exact arithmetic.
   return sum < 0.0 ? 0.0 : sum;
 }
 

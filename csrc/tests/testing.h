@@ -1,5 +1,5 @@
-// What the C++ tests have in common: checks that go on after a failure, and which
-// kernel runs.
+// Shared by the C++ tests: checks that continue after a failure, and the choice of
+// kernel.
 
 #ifndef SPEAKERSDK_TESTS_TESTING_H_
 #define SPEAKERSDK_TESTS_TESTING_H_
@@ -14,7 +14,7 @@ namespace speakersdk {
 
 inline int num_failures = 0;
 
-// Unlike assert, stays in release builds and goes on after a failure.
+// Unlike assert, works in release builds and continues after a failure.
 #define SPEAKERSDK_CHECK(condition)                                                \
   do {                                                                             \
     if (!(condition)) {                                                            \
@@ -23,7 +23,7 @@ inline int num_failures = 0;
     }                                                                              \
   } while (false)
 
-constexpr int kSkipped = 77;  // what ctest takes for a skipped test
+constexpr int kSkipped = 77;  // exit status of a skipped test, see CMakeLists.txt
 
 // Whether the kernel that SPEAKERSDK_KERNEL names runs on this processor.
 inline bool KernelRuns() {

@@ -39,7 +39,7 @@ def test_a_kernel_can_be_forced(kernel: str) -> None:
 
 @pytest.mark.parametrize("kernel", ["sse2", "AVX2", "portable "])
 def test_an_unknown_kernel_is_named(kernel: str) -> None:
-    completed = run(kernel, "-c", "import speakersdk")
+    completed = run(kernel, "-c", "import speakersdk.scoring")
     assert completed.returncode != 0
     assert "ImportError: SPEAKERSDK_KERNEL: expected one of " in completed.stderr
     assert f"got '{kernel}'" in completed.stderr

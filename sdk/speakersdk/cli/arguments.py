@@ -13,7 +13,7 @@ from speakersdk.verifier import Verifier
 from speakersdk.voiceprint.store import VoiceprintStore
 
 Shared: TypeAlias = Literal[
-    "far", "json", "max_duration", "model", "replace_or_append", "voiceprints"
+    "audio_root", "far", "json", "max_duration", "model", "replace_or_append", "voiceprints"
 ]
 
 
@@ -44,6 +44,16 @@ def open_store(arguments: argparse.Namespace) -> VoiceprintStore:
 def _add_model(parser: CommandParser) -> None:
     parser.places.add_argument(
         "--model", metavar="FILE", help="ONNX model (default: the bundled one)"
+    )
+
+
+def _add_audio_root(parser: CommandParser) -> None:
+    parser.places.add_argument(
+        "--audio-root",
+        type=Path,
+        default=Path(),
+        metavar="FOLDER",
+        help="folder that audio paths are relative to (default: the current one)",
     )
 
 
@@ -106,6 +116,7 @@ def _add_replace_or_append(parser: CommandParser) -> None:
 
 
 _ADD: Final[dict[Shared, Callable[[CommandParser], None]]] = {
+    "audio_root": _add_audio_root,
     "far": _add_far,
     "json": _add_json,
     "max_duration": _add_max_duration,

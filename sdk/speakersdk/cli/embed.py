@@ -20,13 +20,6 @@ def add_arguments(parser: CommandParser) -> None:
     parser.places.add_argument(
         "-o", "--output", type=Path, required=True, metavar="FILE", help=".npz or .parquet"
     )
-    parser.places.add_argument(
-        "--audio-root",
-        type=Path,
-        default=Path(),
-        metavar="FOLDER",
-        help="folder that paths are relative to",
-    )
     parser.requests.add_argument(
         "--workers", type=int, default=1, metavar="N", help="worker processes"
     )
@@ -39,7 +32,7 @@ def add_arguments(parser: CommandParser) -> None:
     parser.requests.add_argument(
         "--device", default="cpu", metavar="DEVICE", help="cpu (default), cuda or cuda:N"
     )
-    shared.add_options(parser, "model", "json")
+    shared.add_options(parser, "audio_root", "model", "json")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -31,13 +31,6 @@ from speakersdk.models import default_model_path
 def add_arguments(parser: CommandParser) -> None:
     """Add this command's arguments."""
     parser.inputs.add_argument("trials", nargs="+", type=Path, metavar="TRIALS", help="trial lists")
-    parser.places.add_argument(
-        "--audio-root",
-        type=Path,
-        default=Path(),
-        metavar="FOLDER",
-        help="folder that audio paths are relative to",
-    )
     parser.inputs.add_argument(
         "--segments", nargs="+", type=Path, default=[], metavar="FILE", help="JSON segment lists"
     )
@@ -85,7 +78,7 @@ def add_arguments(parser: CommandParser) -> None:
         "--plots", type=Path, metavar="FOLDER", help="write DET and other plots"
     )
     parser.output.add_argument("--plot-format", choices=("png", "svg"), default="png")
-    shared.add_options(parser, "model", "json")
+    shared.add_options(parser, "audio_root", "model", "json")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -26,11 +26,6 @@ from speakersdk.evaluation.segments import (
 )
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "list.txt"
-
-
 def test_segments(path: Path) -> None:
     rows = [
         {"segment": "s1", "speaker": "c/1", "pieces": [["a.opus", 10, 20], ["b.opus", 0, 5]]},

@@ -22,11 +22,6 @@ from speakersdk.evaluation.trials import (
 )
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "list.txt"
-
-
 def test_trials(path: Path) -> None:
     path.write_text("1 id1/a/1.wav id1/b/2.wav\n0\tid1/a/1.wav  id2/ä.wav \n", encoding="utf-8")
     assert read_trials(path) == [

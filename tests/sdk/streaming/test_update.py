@@ -1,5 +1,6 @@
 import json
 from dataclasses import FrozenInstanceError, asdict
+from typing import Any
 
 import pytest
 
@@ -8,31 +9,22 @@ from speakersdk.streaming.update import Candidate, StreamUpdate
 
 
 def update() -> StreamUpdate:
-    candidate = Candidate(
-        name="ann",
-        score=None,
-        llr=None,
-        total_score=None,
-        total_llr=None,
-        verdict=Verdict.NO_SPEECH,
-        is_decided=False,
-        decided_s=None,
-    )
+    nothing: dict[str, Any] = {
+        **dict.fromkeys(("score", "llr", "total_score", "total_llr")),
+        "verdict": Verdict.NO_SPEECH,
+    }
+    candidate = Candidate(name="ann", is_decided=False, decided_s=None, **nothing)
     return StreamUpdate(
         time_s=0.1,
         speech=0.0,
         speech_s=0.0,
         window_speech_s=0.0,
-        score=None,
-        llr=None,
-        total_score=None,
-        total_llr=None,
-        verdict=Verdict.NO_SPEECH,
         speaker=None,
         margin=None,
         age_s=0.1,
         has_changed=False,
         candidates=(candidate,),
+        **nothing,
     )
 
 

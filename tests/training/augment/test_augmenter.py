@@ -11,38 +11,19 @@ import torch
 from speakersdk_training.augment import AugmentConfig, Augmenter
 
 RATE_HZ = 16000
-NOTHING = AugmentConfig(
-    clean=0.0,
-    equaliser_db=0.0,
-    band_limit=0.0,
-    room=0.0,
-    num_rooms=6,
-    room_s=0.1,
-    coloured=0.0,
-    recorded=0.0,
-    babble=0.0,
-    clip=0.0,
-    telephone=0.0,
-    level_low_db=-20.0,
-    level_high_db=-20.0,
+SHARES = (
+    "clean", "equaliser_db", "band_limit", "room", "coloured", "recorded", "babble", "clip",
+    "telephone",
+)  # fmt: skip
+NOTHING = replace(
+    AugmentConfig(num_rooms=6, room_s=0.1, level_low_db=-20.0, level_high_db=-20.0),
+    **dict.fromkeys(SHARES, 0.0),
 )
-EVERYTHING = AugmentConfig(
-    clean=0.0,
-    equaliser_db=30.0,
-    band_limit=1.0,
-    room=1.0,
-    num_rooms=6,
-    room_s=0.1,
-    coloured=0.4,
-    recorded=0.3,
-    babble=0.3,
-    snr_low_db=-20.0,
-    snr_high_db=60.0,
-    clip=1.0,
-    telephone=1.0,
-    level_low_db=-60.0,
+EVERYTHING = replace(
+    NOTHING, equaliser_db=30.0, band_limit=1.0, room=1.0, coloured=0.4, recorded=0.3, babble=0.3,
+    snr_low_db=-20.0, snr_high_db=60.0, clip=1.0, telephone=1.0, level_low_db=-60.0,
     level_high_db=6.0,
-)
+)  # fmt: skip
 
 
 def make(config: AugmentConfig, *, seed: int = 1, **changes: Any) -> Augmenter:

@@ -121,9 +121,10 @@ def test_raw_samples_come_from_a_pipe(slt: Path) -> None:
     assert len(done.stdout.splitlines()) == round(len(samples) / 1600)
 
 
-def test_ctrl_c_ends_with_a_summary(slt: Path) -> None:
+def interrupted(recording: Path, *options: str, after: bytes) -> tuple[int, str]:
+    """Status and stderr of a command that gets Ctrl-C after it has printed something."""
     with subprocess.Popen(
-        [*COMMAND, "--input", "-"],
+        [*COMMAND, *options, "--input", "-"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -131,15 +132,20 @@ def test_ctrl_c_ends_with_a_summary(slt: Path) -> None:
     ) as process:
         assert process.stdin is not None
         assert process.stdout is not None
-        process.stdin.write((read_audio(slt) * 32767).astype("<i2").tobytes())
+        process.stdin.write((read_audio(recording) * 32767).astype("<i2").tobytes())
         process.stdin.flush()
-        while b"accept" not in process.stdout.readline():
+        while after not in process.stdout.readline():
             pass
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=30)
-    assert process.returncode == 0
-    assert errors.startswith(b"heard ")
-    assert b"Traceback" not in errors
+    return process.returncode, errors.decode()
+
+
+def test_ctrl_c_ends_with_a_summary(slt: Path) -> None:
+    status, errors = interrupted(slt, after=b"accept")
+    assert status == 0
+    assert errors.startswith("heard ")
+    assert "Traceback" not in errors
 
 
 @pytest.mark.parametrize(
@@ -172,23 +178,8 @@ def test_what_cannot_be_stored_is_said_before_anybody_speaks(
 
 
 def test_ctrl_c_says_what_is_lost(slt: Path, store: VoiceprintStore) -> None:
-    with subprocess.Popen(
-        [*COMMAND, "--enroll", "ann", "--input", "-"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=dict(os.environ),
-    ) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        process.stdin.write((read_audio(slt) * 32767).astype("<i2").tobytes())
-        process.stdin.flush()
-        while b"10 %" not in process.stdout.readline():
-            pass
-        process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=30)
-    assert process.returncode == 128 + signal.SIGINT
-    line = errors.decode()
+    status, line = interrupted(slt, "--enroll", "ann", after=b"10 %")
+    assert status == 128 + signal.SIGINT
     assert line.startswith("interrupted: ann is not enrolled; ")
     assert line.endswith(" s of speech discarded\n")
     assert "ann" not in store.names()

@@ -21,16 +21,9 @@ from speakersdk.streaming.update import StreamUpdate
 from speakersdk.verifier import Verifier
 
 PROGRESS = EnrollmentProgress(
-    percent=0.0,
-    speech_s=0.0,
-    needed_s=10.0,
-    is_complete=False,
-    time_s=0.1,
-    speech=0.9,
-    level_dbfs=-30.0,
-    snr_db=None,
-    problem=None,
-)
+    percent=0.0, speech_s=0.0, needed_s=10.0, is_complete=False, time_s=0.1, speech=0.9,
+    level_dbfs=-30.0, snr_db=None, problem=None,
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
