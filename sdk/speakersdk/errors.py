@@ -70,7 +70,12 @@ class AudioError(SpeakerSdkError):
 
 
 class UnreadableAudioError(AudioError):
-    """The file is missing, corrupt or in a format that cannot be decoded."""
+    """The file is missing, corrupt or in a format that cannot be decoded.
+
+    Attributes:
+        path: of the file.
+        reason: why, in a few words.
+    """
 
     def __init__(self, path: str, reason: str) -> None:
         super().__init__(
@@ -78,6 +83,7 @@ class UnreadableAudioError(AudioError):
             "expected a readable WAV, FLAC, Ogg, Opus or MP3 file"
         )
         self.path = path
+        self.reason = reason
 
 
 class InvalidAudioError(AudioError, ValueError):

@@ -14,6 +14,22 @@ _BLANK: Final = re.compile(
 )
 
 
+def decoded_argument(text: str) -> str:
+    """Text of a command line or a file name as Unicode.
+
+    Under a locale that is not Unicode, Python leaves the bytes of UTF-8 in it as surrogates.
+    """
+    return _bytes(text).decode("utf-8", "surrogateescape")
+
+
+def file_name(text: str) -> str:
+    """Unicode text as the name of a file, whose bytes are UTF-8 under every locale.
+
+    The inverse of `decoded_argument`. Where the file system's encoding is UTF-8 nothing changes.
+    """
+    return os.fsdecode(_bytes(text))
+
+
 def is_visible(text: str) -> bool:
     """Whether every character is visible: no control, format, blank or unassigned character.
 
@@ -37,3 +53,10 @@ def printable(text: str | os.PathLike[str]) -> str:
         else character.encode("unicode_escape", "surrogatepass").decode("ascii")
         for character in text
     )
+
+
+def _bytes(text: str) -> bytes:
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # a surrogate that stands for no byte, as JSON can have it
+        return text.encode("utf-8", "surrogatepass")

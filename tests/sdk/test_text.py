@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from speakersdk.text import is_visible, printable
+from speakersdk.text import decoded_argument, file_name, is_visible, printable
 
 
 @pytest.mark.parametrize(
@@ -51,3 +51,14 @@ def test_no_character_that_unicode_calls_unprintable_is_visible() -> None:
     for character in visible:
         assert character == " " or unicodedata.category(character)[0] not in "CZ"
     assert len(visible) > 100_000  # the letters of the world
+
+
+@given(st.text())
+def test_file_names_are_unicode_text_whatever_the_locale(text: str) -> None:
+    assert decoded_argument(text.encode().decode("ascii", "surrogateescape")) == text
+    assert decoded_argument(file_name(text)) == text
+
+
+def test_a_surrogate_that_stands_for_no_byte_is_no_error() -> None:
+    assert not Path(file_name("\ud800.wav")).exists()
+    assert printable(decoded_argument("\ud800")) == "\\udced\\udca0\\udc80"

@@ -13,7 +13,7 @@ from typing import Final
 
 from speakersdk.audio.levels import AudioProblem
 from speakersdk.errors import ConfigError, EnrollmentError, UnknownSpeakerError
-from speakersdk.text import printable
+from speakersdk.text import decoded_argument, printable
 from speakersdk.verifier import Verifier
 from speakersdk.voiceprint.names import check_name
 from speakersdk.voiceprint.store import UnreadableFile, VoiceprintStore
@@ -26,7 +26,9 @@ REFERENCE_HELP: Final = (
 
 def is_enrolled(reference: str, store: VoiceprintStore) -> bool:
     """Whether a reference is the name of a stored voiceprint, in any Unicode normal form."""
-    return unicodedata.normalize("NFC", reference.removeprefix("@")) in store.names()
+    return (
+        unicodedata.normalize("NFC", decoded_argument(reference).removeprefix("@")) in store.names()
+    )
 
 
 def resolve(reference: str, store: VoiceprintStore) -> Voiceprint | Path:

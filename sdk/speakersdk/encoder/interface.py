@@ -46,7 +46,7 @@ class EncoderStream(Protocol):
 
         Raises:
             InvalidAudioError: not a finite (n,) float32 array.
-            ValueError: the stream is finished.
+            ClosedError: the stream is finished.
         """
 
     def embedding(self) -> Embedding:
@@ -61,7 +61,7 @@ class EncoderStream(Protocol):
 
         Raises:
             AudioTooShortError: less than the model's minimum.
-            ValueError: the stream is finished already.
+            ClosedError: the stream is finished already.
         """
 
 

@@ -12,7 +12,7 @@ from speakersdk.arrays import Embedding, Waveform
 from speakersdk.encoder.interface import Encoding, check_duration, check_waveform, detector
 from speakersdk.encoder.manifest import ModelManifest
 from speakersdk.encoder.stateful_blocks import Blocks, FixedBlocks, VariableBlocks, call_shapes
-from speakersdk.errors import AudioTooShortError
+from speakersdk.errors import AudioTooShortError, ClosedError
 from speakersdk.runtime.session import OnnxSession
 
 # Hops of one call when a whole recording is at hand: 5 s at 10 frames of 10 ms. Measured on one
@@ -132,7 +132,7 @@ class StatefulStream:
 
     def _check_open(self) -> None:
         if self._finished:
-            raise ValueError("the stream is finished; start another with stream()")
+            raise ClosedError("the stream is finished; start another with stream()")
 
     def _encode_block(self, samples: Waveform, num_frames: int) -> None:
         weights = np.ones(num_frames, np.float32)

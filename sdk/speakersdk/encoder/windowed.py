@@ -18,6 +18,7 @@ from speakersdk.encoder.hop import HopSizes, HopState
 from speakersdk.encoder.interface import Encoding, check_duration, check_waveform, detector
 from speakersdk.encoder.manifest import ModelManifest
 from speakersdk.encoder.statistics_ring import RECENT, SO_FAR, WINDOW
+from speakersdk.errors import ClosedError
 from speakersdk.runtime.session import OnnxSession
 
 
@@ -166,7 +167,7 @@ class WindowedStream:
 
     def _check_open(self) -> None:
         if self._finished:
-            raise ValueError("the stream is finished; start another with stream()")
+            raise ClosedError("the stream is finished; start another with stream()")
 
 
 class WindowedHopState(HopState):

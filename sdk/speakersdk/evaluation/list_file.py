@@ -11,7 +11,8 @@ import unicodedata
 from pathlib import Path
 from typing import Final
 
-from speakersdk.errors import ConfigError
+from speakersdk.audio.input_file import open_input
+from speakersdk.errors import ConfigError, UnreadableAudioError
 
 # UTF-32 before UTF-16: the mark of UTF-16-LE is a prefix of that of UTF-32-LE.
 _MARKS: Final = (
@@ -30,11 +31,12 @@ def read_lines(path: Path) -> list[tuple[int, str]]:
         ConfigError: the file is missing or is not text.
     """
     try:
-        content = path.read_bytes()
-    except FileNotFoundError as error:
-        raise ConfigError(f"expected a list at {path}, found none") from error
-    except OSError as error:
-        raise ConfigError(f"cannot read the list {path}: {error.strerror or error}") from error
+        with open_input(path) as file:
+            content = file.read()
+    except UnreadableAudioError as error:
+        if not path.exists():
+            raise ConfigError(f"expected a list at {path}, found none") from error
+        raise ConfigError(f"cannot read the list {path}: {error.reason}") from error
     text = _decoded(path, content).replace("\r\n", "\n").replace("\r", "\n")
     numbered = [(number, line.strip()) for number, line in enumerate(text.split("\n"), start=1)]
     for number, line in numbered:

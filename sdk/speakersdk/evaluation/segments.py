@@ -21,6 +21,7 @@ from speakersdk.errors import (
     UnreadableAudioError,
 )
 from speakersdk.evaluation.list_file import columns, name_key, read_lines
+from speakersdk.text import file_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,7 @@ class SegmentReader:
 
     def path(self, piece: Piece) -> Path:
         """The path of the file of a piece. The file may be missing."""
-        return find_file(self._root, piece.path) or self._root / piece.path
+        return find_file(self._root, piece.path) or self._root / file_name(piece.path)
 
     def read(self, segment: Segment) -> Waveform:
         """Read a segment as (n,) float32 at 16 kHz. A piece is shorter if its file ends early.
@@ -140,7 +141,7 @@ def find_file(root: Path, path: str) -> Path | None:
     than UTF-8, file names are taken as UTF-8 bytes.
     """
     for form in (path, unicodedata.normalize("NFC", path), unicodedata.normalize("NFD", path)):
-        candidate = root / os.fsdecode(form.encode("utf-8", "surrogateescape"))
+        candidate = root / file_name(form)
         if os.access(candidate, os.F_OK):
             return candidate
     return None

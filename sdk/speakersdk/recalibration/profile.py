@@ -18,7 +18,7 @@ from speakersdk.calibration.calibration import Calibration
 from speakersdk.encoder.manifest import ModelManifest
 from speakersdk.errors import CalibrationError, ConfigError, IncompatibleModelError
 from speakersdk.files import data_folder, folder_lock, open_regular, replacement
-from speakersdk.text import is_visible, printable
+from speakersdk.text import decoded_argument, file_name, is_visible, printable
 from speakersdk.voiceprint.names import check_name, check_new_name
 
 FORMAT_VERSION: Final = 1
@@ -99,7 +99,7 @@ class CalibrationProfile:
             ConfigError: the name is stored already.
         """
         folder = data_folder("calibrations") if folder is None else folder
-        path = folder / f"{self.name}{SUFFIX}"
+        path = folder / file_name(f"{self.name}{SUFFIX}")
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         content = {"version": FORMAT_VERSION, **asdict(self)}
         data = (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode()
@@ -123,7 +123,7 @@ class CalibrationProfile:
         """
         folder = data_folder("calibrations") if folder is None else folder
         is_file = name.endswith(".json")
-        path = Path(name) if is_file else folder / f"{check_name(name)}{SUFFIX}"
+        path = Path(name) if is_file else folder / file_name(f"{check_name(name)}{SUFFIX}")
         if not path.is_file():
             listing = ", ".join(map(printable, _stored_names(folder))) or "none"
             raise ConfigError(
@@ -155,7 +155,9 @@ class CalibrationProfile:
 
 
 def _stored_names(folder: Path) -> list[str]:
-    return sorted(path.name.removesuffix(SUFFIX) for path in folder.glob(f"*{SUFFIX}"))
+    return sorted(
+        decoded_argument(path.name).removesuffix(SUFFIX) for path in folder.glob(f"*{SUFFIX}")
+    )
 
 
 def find_profile(wanted: str | CalibrationProfile | None) -> CalibrationProfile | None:

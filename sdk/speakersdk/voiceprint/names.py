@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from speakersdk.errors import ConfigError, DuplicateSpeakerError
-from speakersdk.text import is_visible, printable
+from speakersdk.text import decoded_argument, is_visible, printable
 
 # In UTF-8 bytes. A file name may have 255 including the suffix.
 _MAXIMUM_NAME_BYTES: Final = 200
@@ -32,7 +32,7 @@ def check_name(name: str) -> str:
     Raises:
         ConfigError: the name breaks one of these rules.
     """
-    name = unicodedata.normalize("NFC", name)
+    name = unicodedata.normalize("NFC", decoded_argument(name))
     is_allowed = is_visible(name) and all(
         character.isalnum()
         or character in _NAME_PUNCTUATION

@@ -28,7 +28,7 @@ from speakersdk.files import (
     replacement,
     sync_folder,
 )
-from speakersdk.text import printable
+from speakersdk.text import file_name, printable
 from speakersdk.voiceprint.names import check_name, check_new_name
 from speakersdk.voiceprint.voiceprint import SUFFIX, Voiceprint
 
@@ -121,7 +121,7 @@ class VoiceprintStore:
 
     def path(self, name: str) -> Path:
         """The path at which the voiceprint of a name is or would be stored."""
-        path = self.folder / f"{check_name(name)}{SUFFIX}"
+        path = self.folder / _file_of(check_name(name))
         if os.path.lexists(path):
             return path
         # A file copied from macOS may have the decomposed form of its name.
@@ -288,7 +288,7 @@ class VoiceprintStore:
                 name = _name_of(path)
             except ConfigError:
                 continue
-            if name not in entries or path.name == f"{name}{SUFFIX}":
+            if name not in entries or path.name == _file_of(name):
                 entries[name] = path
         return entries
 
@@ -337,6 +337,11 @@ class VoiceprintStore:
 
 def _is_folder(path: Path) -> bool:
     return path.is_dir() and not path.is_symlink()
+
+
+def _file_of(name: str) -> str:
+    """The name of the file that stands for a speaker's name."""
+    return file_name(f"{name}{SUFFIX}")
 
 
 def _name_of(path: Path) -> str:

@@ -81,7 +81,15 @@ def check_distinct(voiceprints: Sequence[Voiceprint]) -> None:
 
     Raises:
         ConfigError: there is no voiceprint, or two have the same name.
+        TypeError: they are no sequence of voiceprints.
     """
+    if isinstance(voiceprints, Voiceprint):
+        raise TypeError("expected a list of voiceprints, got a single one; write [voiceprint]")
+    for one in voiceprints or ():
+        if not isinstance(one, Voiceprint):
+            raise TypeError(
+                f"expected voiceprints, got {type(one).__name__}; load or enroll them first"
+            )
     if not voiceprints:
         raise ConfigError("expected at least one voiceprint, got none")
     names = Counter(voiceprint.name for voiceprint in voiceprints)

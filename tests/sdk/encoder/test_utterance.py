@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from speakersdk.encoder.load import SpeakerEncoder, load_encoder
-from speakersdk.errors import AudioTooShortError, InvalidAudioError
+from speakersdk.errors import AudioTooShortError, ClosedError, InvalidAudioError
 
 MODELS = Path(__file__).parents[2] / "data" / "models"
 RATE_HZ = 16000
@@ -174,7 +174,7 @@ def test_a_finished_stream_takes_nothing_more(encoder: SpeakerEncoder) -> None:
     stream = encoder.stream()
     stream.push(noise(8000))
     stream.finish()
-    with pytest.raises(ValueError, match="finished"):
+    with pytest.raises(ClosedError, match="finished"):
         stream.push(noise(80))
-    with pytest.raises(ValueError, match="finished"):
+    with pytest.raises(ClosedError, match="finished"):
         stream.finish()

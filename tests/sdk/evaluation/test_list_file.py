@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import codecs
+import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from speakersdk.errors import ConfigError
+from speakersdk.audio import input_file
+from speakersdk.errors import ConfigError, UnreadableAudioError
 from speakersdk.evaluation.list_file import columns, read_lines
-from speakersdk.evaluation.segments import read_recordings, read_segments
+from speakersdk.evaluation.segments import SegmentReader, read_recordings, read_segments
 from speakersdk.evaluation.trials import read_scores, read_speakers, read_trials
 
 TEXT = "a.wav\r\n\nJ\u00f6rg.wav\n"
@@ -82,3 +85,32 @@ def test_columns_stand_between_tabs_or_white_space() -> None:
     assert columns("a b\tc  d\t1", 3) == ["a b", "c  d", "1"]
     assert columns("0\ta  b ", 3) == ["0", "a", "b"]
     assert columns("a\t\tb\tc", 3) == ["a", "b", "c"]
+
+
+def test_a_list_may_come_through_a_pipe(path: Path) -> None:
+    os.mkfifo(path)
+    writer = threading.Thread(target=path.write_text, args=(TEXT,))
+    writer.start()
+    assert read_lines(path) == LINES
+    writer.join()
+
+
+def test_a_pipe_that_nobody_writes_to_is_refused(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(input_file, "WRITER_S", 0.01)
+    os.mkfifo(path)
+    with pytest.raises(ConfigError, match=r"cannot read the list .*: it is a pipe"):
+        read_lines(path)
+
+
+def test_a_folder_is_no_list(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"cannot read the list .*: Is a directory"):
+        read_lines(tmp_path)
+
+
+def test_a_path_that_is_no_text_is_a_file_that_is_not_there(path: Path) -> None:
+    path.write_text(r'{"segment": "a", "speaker": "s", "pieces": [["\ud800.wav", 0, null]]}')
+    (segment,) = read_segments(path).values()
+    with pytest.raises(UnreadableAudioError, match="No such file"):
+        SegmentReader(path.parent).source(segment)
