@@ -1,1 +1,1 @@
-"""Writes trained encoders as ONNX files that speakersdk runs, and refuses those that differ."""
+"""Export of trained encoders to ONNX files for speakersdk, with checks of the result."""

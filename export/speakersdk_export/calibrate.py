@@ -1,4 +1,4 @@
-"""Development trials scored by the SDK's own encoder, and the calibration that fits them."""
+"""Calibration of an exported model on development trials."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from speakersdk_training.evaluation.trial_audio import read_segment_audio
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CalibrationTrials:
-    """Files that the calibration is fitted on; all lists are pooled.
+    """Files of the trials to fit the calibration on. All lists are pooled.
 
     Attributes:
-        lists: trials in VoxCeleb form, ``label segment segment``.
-        segments: the segments that they name.
-        root: folder that the segments' audio paths start from.
+        lists: trial lists in VoxCeleb form, ``label segment segment``.
+        segments: lists of the segments that the trials name.
+        root: folder that audio paths are relative to.
     """
 
     lists: tuple[Path, ...]
@@ -35,14 +35,14 @@ class CalibrationTrials:
 
 @dataclass(frozen=True, slots=True)
 class ScoredList:
-    """The trials of one list.
+    """The scored trials of one list.
 
     Attributes:
-        name: of the list.
-        scores: (num_trials,) float64, -J.
-        labels: (num_trials,) bool, True = same speaker.
-        speech_s: net seconds of speech of the two sides of each trial.
-        speakers: of the two sides of each trial.
+        name: name of the list.
+        scores: (num_trials,) float64 scores -J.
+        labels: (num_trials,) bool, true for trials of the same speaker.
+        speech_s: net speech of both sides of each trial in seconds.
+        speakers: speakers of both sides of each trial.
     """
 
     name: str
@@ -60,11 +60,11 @@ class ScoredList:
 def score_lists(encoder: SpeakerEncoder, trials: CalibrationTrials) -> list[ScoredList]:
     """Score every list.
 
-    Trials whose two segments share audio are left out: no device hears the same recording twice,
-    and they score as no honest target trial does.
+    Trials whose segments share audio are left out: their scores are too high, and a device never
+    hears the same recording twice.
 
     Raises:
-        ConfigError: the lists are malformed or name unknown segments.
+        ConfigError: a list is malformed or names an unknown segment.
     """
     known: dict[str, Segment] = {}
     for path in trials.segments:
@@ -95,7 +95,7 @@ def score_lists(encoder: SpeakerEncoder, trials: CalibrationTrials) -> list[Scor
 
 
 def calibrate(scored: list[ScoredList]) -> Calibration:
-    """Fit the calibration on all lists; no list and no speaker outweighs the others.
+    """Fit the calibration on all lists, with equal weights of lists and of speakers.
 
     Raises:
         ConfigError: the trials do not support a fit.

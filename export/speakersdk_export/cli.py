@@ -1,4 +1,4 @@
-"""``speakersdk-export``: model, quantize, check, info."""
+"""``speakersdk-export``: commands that write, convert and check model files."""
 
 from __future__ import annotations
 
@@ -23,12 +23,10 @@ def build_parser() -> CommandParser:
             "speakersdk-export check model.onnx",
         ),
     )
-    commands = parser.add_commands()
-
-    model = commands.add_parser(
+    model = parser.add_command(
         "model",
-        help="write a checkpoint as a model file",
-        description="Write a checkpoint as a model file.",
+        "write a checkpoint as a model file",
+        _model,
         subject="what to export",
         examples=(
             "speakersdk-export model run/checkpoint.pt -o model.onnx",
@@ -38,7 +36,7 @@ def build_parser() -> CommandParser:
     )
     model.inputs.add_argument("checkpoint", type=Path)
     model.places.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.onnx")
-    model.requests.add_argument("--name", help="name of the model (default: the training run's)")
+    model.requests.add_argument("--name", help="model name (default: that of the training run)")
     model.inputs.add_argument(
         "--speech",
         type=Path,
@@ -52,21 +50,26 @@ def build_parser() -> CommandParser:
         nargs="+",
         default=[],
         metavar="LIST",
-        help="trial lists (label segment segment) to fit the calibration on, pooled",
+        help="trial lists (label segment segment) to fit the calibration on; they are pooled",
     )
     model.inputs.add_argument(
-        "--segments", type=Path, nargs="+", default=[], metavar="FILE", help="segments they name"
+        "--segments",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        help="segments of the trials",
     )
     model.places.add_argument(
-        "--audio-root", type=Path, metavar="FOLDER", help="folder of the segments' audio paths"
+        "--audio-root", type=Path, metavar="FOLDER", help="folder that audio paths are relative to"
     )
-    model.set_defaults(run=_model)
 
-    quantize = commands.add_parser(
+    quantize = parser.add_command(
         "quantize",
-        help="write a model file with 8-bit integers (CPU) or 16-bit floats (GPU)",
-        description="Convert the layers behind the front end, and refuse to write a model whose "
-        "equal error rate on any trial list is more than 0.1 points worse.",
+        "write a model file with 8-bit integers (CPU) or 16-bit floats (GPU)",
+        _quantize,
+        description="Convert the layers after the front end. The model is not written if its equal "
+        "error rate on any trial list is more than 0.1 points worse.",
         subject="what to convert",
         examples=(
             "speakersdk-export quantize model.onnx -o int8.onnx --corpus corpus --trials dev.txt "
@@ -79,19 +82,26 @@ def build_parser() -> CommandParser:
     quantize.places.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.onnx")
     quantize.requests.add_argument("--precision", choices=("int8", "fp16"), default="int8")
     quantize.inputs.add_argument(
-        "--corpus", type=Path, required=True, metavar="FOLDER", help="speech to find ranges on"
+        "--corpus",
+        type=Path,
+        required=True,
+        metavar="FOLDER",
+        help="speech to find ranges on",
     )
-    quantize.inputs.add_argument("--layout", default="packs", help="of the corpus (default: packs)")
-    quantize.inputs.add_argument("--split", default="train", help="of the corpus (default: train)")
+    quantize.inputs.add_argument(
+        "--layout", default="packs", help="layout of the corpus (default: packs)"
+    )
+    quantize.inputs.add_argument(
+        "--split", default="train", help="split of the corpus (default: train)"
+    )
     for option in ("--trials", "--segments"):
         quantize.inputs.add_argument(option, type=Path, nargs="+", required=True, metavar="FILE")
     quantize.places.add_argument("--audio-root", type=Path, required=True, metavar="FOLDER")
-    quantize.set_defaults(run=_quantize)
 
-    check = commands.add_parser(
+    check = parser.add_command(
         "check",
-        help="check a model file: ONNX, manifest, graph contract",
-        description="Check a model file: ONNX, manifest, graph contract.",
+        "check a model file: ONNX, manifest, graph contract",
+        _check,
         subject="what to check",
         examples=(
             "speakersdk-export check model.onnx",
@@ -99,12 +109,11 @@ def build_parser() -> CommandParser:
         ),
     )
     check.inputs.add_argument("file", type=Path)
-    check.set_defaults(run=_check)
 
-    info = commands.add_parser(
+    info = parser.add_command(
         "info",
-        help="print the manifest of a model file as JSON",
-        description="Print the manifest of a model file as JSON.",
+        "print the manifest of a model file as JSON",
+        _info,
         subject="what to describe",
         examples=(
             "speakersdk-export info model.onnx",
@@ -112,12 +121,11 @@ def build_parser() -> CommandParser:
         ),
     )
     info.inputs.add_argument("file", type=Path)
-    info.set_defaults(run=_info)
     return parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command and return the exit status, see `speakersdk.cli.program`."""
+    """Run one command and return its exit status; `speakersdk.cli.program` lists them."""
     return run_program("speakersdk-export", build_parser, argv, extra="export")
 
 
@@ -132,7 +140,9 @@ def _model(arguments: argparse.Namespace) -> int:
     trials = None
     if arguments.trials or arguments.segments or arguments.audio_root:
         if not (arguments.trials and arguments.segments and arguments.audio_root):
-            raise ConfigError("--trials, --segments and --audio-root go together")
+            raise ConfigError(
+                "expected --trials, --segments and --audio-root together; add the missing ones"
+            )
         trials = CalibrationTrials(
             lists=tuple(arguments.trials),
             segments=tuple(arguments.segments),

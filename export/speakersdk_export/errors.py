@@ -1,4 +1,4 @@
-"""What export raises on purpose."""
+"""The errors of export."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from speakersdk.errors import SpeakerSdkError
 
 
 class ParityError(SpeakerSdkError):
-    """The ONNX file does not do what the torch encoder does; it was not written.
+    """The ONNX file differs from the torch encoder and was not written.
 
     Attributes:
-        check: which check failed.
+        check: name of the failed check.
     """
 
     def __init__(self, check: str, *, expected: str, got: str) -> None:
@@ -20,10 +20,11 @@ class ParityError(SpeakerSdkError):
 
 
 class AccuracyError(SpeakerSdkError):
-    """The converted model makes more errors than the original; it was not written.
+    """The converted model is less accurate than the original and was not written.
 
     Attributes:
-        eers: list -> EER of the original and of the converted model, in [0, 1], where it is worse.
+        eers: EER of the original and of the converted model, in [0, 1], for each list on which it
+            is worse.
     """
 
     def __init__(self, eers: Mapping[str, tuple[float, float]], *, limit: float) -> None:
@@ -33,6 +34,6 @@ class AccuracyError(SpeakerSdkError):
         )
         super().__init__(
             f"expected EERs at most {100 * limit:g} points worse, got {figures}; the model file "
-            "was not written: keep the original, or give more and more varied speech"
+            "was not written; keep the original, or use more, and more varied, speech"
         )
         self.eers = dict(eers)

@@ -1,4 +1,4 @@
-"""Model files: a graph with its manifest in the metadata."""
+"""Model files: an ONNX graph with the manifest in its metadata."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from speakersdk.encoder.load import load_encoder
 from speakersdk.encoder.manifest import ModelManifest
 from speakersdk.errors import ModelError
 
-# Twice the rounding of a float32 norm of some hundred values.
+# Twice the rounding error of a float32 norm of a few hundred values.
 _LENGTH_TOLERANCE = 1e-5
 
 
@@ -35,10 +35,10 @@ def check_graph(graph: onnx.ModelProto) -> None:
 
 
 def check_file(path: Path) -> ModelManifest:
-    """Check an existing file: ONNX, manifest, graph contract, and one run on noise.
+    """Check a file: ONNX, manifest, graph contract, and a run on noise.
 
     Raises:
-        ModelError: one of them is not as it should be.
+        ModelError: a check failed.
     """
     encoder = load_encoder(path)
     check_graph(onnx.load_model(path))

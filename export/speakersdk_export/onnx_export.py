@@ -19,13 +19,13 @@ from speakersdk_training.models import BlstmEncoder, TdnnEncoder
 
 @dataclass(frozen=True, slots=True)
 class ExportReport:
-    """What an export did.
+    """The result of an export.
 
     Attributes:
-        manifest: as written.
-        num_nodes: operators of the graph.
+        manifest: the written manifest.
+        num_nodes: number of operators in the graph.
         num_bytes: size of the file.
-        differences: what the parity gate measured.
+        differences: the differences that the parity gate measured.
     """
 
     manifest: ModelManifest
@@ -43,19 +43,19 @@ def export_model(
     trials: CalibrationTrials | None = None,
     name: str | None = None,
 ) -> ExportReport:
-    """Write an encoder as a model file, or write nothing.
+    """Write an encoder to a model file, if all checks pass.
 
     Args:
-        encoder: in eval mode, on the CPU.
-        info: what its checkpoint says of it.
-        path: the file to write; an existing one is replaced.
-        speech: (n,) float32 at the encoder's sample rate; real speech for the parity gate.
-        trials: to fit the calibration on; None = a model without calibration.
-        name: of the model; None = the checkpoint's.
+        encoder: the encoder in eval mode on the CPU.
+        info: information from its checkpoint.
+        path: file to write; an existing file is replaced.
+        speech: (n,) float32 of real speech at the sample rate of the encoder, for the parity gate.
+        trials: trials to fit the calibration on; None means no calibration.
+        name: name of the model; None means the name in the checkpoint.
 
     Raises:
-        ParityError: the file would not do what the encoder does.
-        ModelError: the graph is not valid ONNX or not what the manifest says.
+        ParityError: the outputs of the file differ from the encoder.
+        ModelError: the graph is not valid ONNX or does not match the manifest.
         ConfigError: the trials cannot be used.
     """
     manifest = make_manifest(encoder, info, name=name)
@@ -80,7 +80,7 @@ def export_model(
 def make_manifest(
     encoder: TdnnEncoder | BlstmEncoder, info: CheckpointInfo, *, name: str | None = None
 ) -> ModelManifest:
-    """The manifest of an encoder, not calibrated."""
+    """The manifest of an encoder, without calibration."""
     is_stateful = isinstance(encoder, TdnnEncoder)
     cache_size = statistics_size = 0
     if isinstance(encoder, TdnnEncoder):

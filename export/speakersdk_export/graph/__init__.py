@@ -1,1 +1,1 @@
-"""Edits of an ONNX graph."""
+"""Construction and rewriting of ONNX graphs."""

@@ -1,6 +1,6 @@
 """An LSTM layer as one ONNX operator.
 
-torch's own translation fixes the number of frames it was traced with.
+The translation of torch fixes the number of frames of the trace.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 
 class OnnxLstm(nn.Module):
-    """Stands in for a one-layer bidirectional `nn.LSTM` (batch first) while the graph is traced."""
+    """Replaces a one-layer bidirectional `nn.LSTM` (batch first) during the trace."""
 
     weight: Tensor
     recurrence: Tensor
@@ -48,6 +48,6 @@ class OnnxLstm(nn.Module):
 
 
 def _onnx_gate_order(stacked: Tensor) -> Tensor:
-    """Input, forget, cell, output (torch) -> input, output, forget, cell (ONNX), along axis 0."""
+    """Reorder gates along axis 0: input, forget, cell, output -> input, output, forget, cell."""
     into, forget, cell, output = stacked.chunk(4)
     return torch.cat([into, output, forget, cell])

@@ -1,6 +1,6 @@
-"""Behind the frames: sums over them as a matrix product, and a last layer that normalises.
+"""Rewrites of the pooling: sums over frames as a matrix product, and a folded normalisation.
 
-Both are what the trace says, with fewer passes over the same numbers.
+The results are those of the trace, with fewer passes over the data.
 """
 
 from __future__ import annotations
@@ -16,21 +16,22 @@ _TIME_AXIS: Final = 2
 
 
 def sum_by_product(view: GraphView) -> None:
-    """Let the frame weights add up the moments.
+    """Compute the weighted sums over frames as a matrix product.
 
-    The trace weighs each frame's attention a, joins a, a h, a h^2 and adds up the frames. Here the
-    joined moments (B, 3 C, k) of unweighted attention are multiplied by frame weights (B, k, 1):
-    the input `frame_weights`, or what the graph makes of it and of the speech probabilities.
+    The trace multiplies the attention a of each frame by its weight, joins a, a h and a h^2, and
+    sums over the frames. The rewrite multiplies the joined moments (B, 3 C, k) of the unweighted
+    attention by the frame weights (B, k, 1): the input `frame_weights`, or its product with the
+    speech decisions.
 
     Raises:
-        ValueError: the graph does not make its sums in this way.
+        ValueError: the graph computes its sums in another way.
     """
     graph = view.model.graph
     producers = view.producers
     total = producers["hop_statistics"]
     joined = producers.get(total.input[0], total)
     weighing = producers.get(joined.input[0], joined)
-    weights = {"frame_weights"}  # and everything that is made of them, up to the attention
+    weights = {"frame_weights"}  # and all values computed from them, up to the attention
     for node in graph.node:
         if node is not weighing and not weights.isdisjoint(node.input):
             weights.update(node.output)
@@ -60,9 +61,9 @@ def sum_by_product(view: GraphView) -> None:
 
 
 def fold_normalisation(view: GraphView) -> None:
-    """Fold batch normalisation before a fully connected layer into it.
+    """Fold a batch normalisation into the fully connected layer after it.
 
-    W (s x + t) + b = (W s) x + (W t + b), in float64 until the end.
+    W (s x + t) + b = (W s) x + (W t + b), computed in float64.
     """
     for node in view.nodes:
         norm = view.producers.get(node.input[0])

@@ -1,7 +1,7 @@
-"""Changes of shape, one after the other, written as one.
+"""Merging of successive shape changes.
 
-A hop is short: an operator that only renames axes costs onnxruntime about as much as one that works
-on ten frames. The trace and the lifted convolutions leave chains of two and three behind.
+In a short hop, an operator that only changes a shape costs onnxruntime about as much as one that
+processes ten frames. The trace and the lifted convolutions leave chains of two or three.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ _SHAPE_CHANGES: Final = {"Reshape", "Squeeze", "Unsqueeze"}
 
 
 def join_reshapes(view: GraphView) -> None:
-    """Join chains of shape changes, and drop what nothing reads.
+    """Merge chains of shape changes and drop unused operators.
 
-    A chain whose result has more than one size that may vary behind the batch is left as it is.
+    A chain is kept if its result has more than one variable size after the batch.
     """
     inferred = onnx.shape_inference.infer_shapes(view.model, data_prop=True).graph
     sizes = {
@@ -39,7 +39,7 @@ def join_reshapes(view: GraphView) -> None:
         shape = view.add_constant(
             f"{node.output[0]}_shape_at_once", np.array([0, *behind_batch], np.int64)
         )
-        # Producers come first, so that theirs is already joined.
+        # Producers come first, hence their chains are already merged.
         inputs = [source.input[0], shape]
         node.op_type = "Reshape"
         del node.attribute[:], node.input[:]

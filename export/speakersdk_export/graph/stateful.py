@@ -1,9 +1,10 @@
-"""From a torch encoder to an ONNX graph of few, large operators.
+"""Translation of a torch encoder to an ONNX graph of few, large operators.
 
 torch.export -> ONNX operators -> constants folded, batch normalisation folded into convolutions
 
-Only exact rewrites are applied. The exporter's own optimiser also drops additions of 1e-8 and less,
-which would take the floor out of the front end's logarithm and make digital silence infinite.
+Only exact rewrites are applied. The optimiser of the exporter also drops additions of 1e-8 and
+less. That would remove the floor of the logarithm in the front end, and make digital silence
+infinite.
 """
 
 from __future__ import annotations
@@ -32,9 +33,9 @@ from speakersdk_export.graph.reshapes import join_reshapes
 from speakersdk_export.graph.view import changed
 from speakersdk_training.models import BlstmEncoder, LogMel, TdnnEncoder
 
-# The oldest opset of the exporter; every onnxruntime that we support reads it.
+# The oldest opset of the exporter; all supported versions of onnxruntime read it.
 OPSET: Final = 18
-# Constants of any size are folded: the graph holds its weights only once.
+# Constants of any size are folded: the graph contains its weights only once.
 _FOLD_BYTES: Final = 2**30
 _EXACT_RULES: Final = (
     rules.fuse_batchnorm_into_conv_rule,
@@ -48,13 +49,13 @@ _EXACT_RULES: Final = (
     rules.transpose_transpose_rule,
     *rules.expand_before_binary_op_rules,
 )
-# Any sizes above 1 do: torch.export takes a size of 0 or 1 for a constant.
+# Any size above 1 works: torch.export treats sizes of 0 and 1 as constants.
 _TRACED_BATCH: Final = 2
 _TRACED_FRAMES: Final = 10
 
 
 class _SpeechAlone(nn.Module):
-    """An encoder that pools the frames which its speech head takes for speech."""
+    """An encoder that pools only the frames that its speech head classifies as speech."""
 
     def __init__(self, encoder: TdnnEncoder) -> None:
         super().__init__()
@@ -67,7 +68,7 @@ class _SpeechAlone(nn.Module):
         cache: torch.Tensor,
         statistics: torch.Tensor,
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
-        """The inputs and outputs of the encoder."""
+        """Run the encoder with its speech threshold."""
         outputs: tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor] = self.encoder(
             samples, frame_weights, cache, statistics, speech_threshold=SPEECH_PROBABILITY
         )
@@ -75,9 +76,9 @@ class _SpeechAlone(nn.Module):
 
 
 def stateful_graph(encoder: TdnnEncoder, *, has_speech_head: bool) -> onnx.ModelProto:
-    """The stateful graph contract (docs/formats/model.md) of an encoder in eval mode.
+    """Make the stateful graph (docs/formats/model.md) of an encoder in eval mode.
 
-    With a speech head the graph pools speech alone. Without one the caller weighs the frames.
+    With a speech head the graph pools speech only. Without one the caller weights the frames.
     """
     config = encoder.frontend.config
     num_samples = config.context_samples + _TRACED_FRAMES * config.hop_samples
@@ -105,10 +106,10 @@ def stateful_graph(encoder: TdnnEncoder, *, has_speech_head: bool) -> onnx.Model
 
 
 def with_several_windows(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Let one call of a stateful graph embed R windows of each stream; with R = 1 nothing changes.
+    """Let one call of a stateful graph embed R windows of each stream.
 
-    ``statistics`` becomes (B, R * statistics_size) and ``embedding`` (B * R, D), stream by stream.
-    A window costs one row of the last layer. The trace cannot say so: it takes R for a constant.
+    ``statistics`` becomes (B, R * statistics_size), and ``embedding`` (B * R, D), stream by stream.
+    A window costs one row of the last layer. The trace cannot express this: R would be a constant.
     """
     graph = model.graph
     statistics = next(value for value in graph.input if value.name == "statistics")
@@ -123,7 +124,7 @@ def with_several_windows(model: onnx.ModelProto) -> onnx.ModelProto:
         )
     total = addition.output[0]
     constants = {
-        "windows_shape": [0, -1, size_axis.dim_value],  # 0: the batch as it is
+        "windows_shape": [0, -1, size_axis.dim_value],  # 0 keeps the batch
         "rows_shape": [-1, size_axis.dim_value],
         "window_axis": [1],
     }
@@ -149,7 +150,7 @@ def with_several_windows(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def windowed_graph(encoder: BlstmEncoder) -> onnx.ModelProto:
-    """The windowed graph contract (docs/formats/model.md) of an encoder in eval mode."""
+    """Make the windowed graph (docs/formats/model.md) of an encoder in eval mode."""
     encoder = copy.deepcopy(encoder)
     for name, layer in list(encoder.named_children()):
         if isinstance(layer, nn.LSTM):
@@ -161,7 +162,10 @@ def windowed_graph(encoder: BlstmEncoder) -> onnx.ModelProto:
 
 
 def log_mel_graph(frontend: LogMel) -> onnx.ModelProto:
-    """The front end alone: ``samples (B, n)``, one zero first -> ``log_mel (B, num_mels, k)``."""
+    """Make the graph of the front end: ``samples (B, n)`` -> ``log_mel (B, num_mels, k)``.
+
+    The samples begin with a zero.
+    """
     num_samples = 1 + frontend.config.num_samples(_TRACED_FRAMES)
     samples = torch.zeros(_TRACED_BATCH, num_samples)
     model = _trace(frontend, {"samples": (samples, "num_samples")}, {"log_mel": None})
@@ -173,11 +177,11 @@ def _trace(
     inputs: dict[str, tuple[torch.Tensor, str | None]],
     outputs: dict[str, str | None],
 ) -> ir.Model:
-    """Trace `module`; inputs and outputs are named with their dynamic second axis, if any."""
+    """Trace a module. Inputs and outputs have names, and a name for a dynamic second axis."""
     auto = torch.export.Dim.AUTO
     dynamic = tuple({0: auto} | ({1: auto} if axis else {}) for _, axis in inputs.values())
     with warnings.catch_warnings(), _errors_only("torch.onnx"):
-        # Deprecations inside torch, notes on axis names (set below) and on torchvision.
+        # Deprecations in torch, and notes on torchvision and on axis names, which are set below.
         warnings.simplefilter("ignore")
         program = torch.onnx.export(
             module.eval(),
@@ -207,7 +211,7 @@ def _trace(
 
 @contextlib.contextmanager
 def _errors_only(name: str) -> Iterator[None]:
-    """Silence a logger's warnings for a while."""
+    """Suppress warnings of a logger in the block."""
     logger = logging.getLogger(name)
     level = logger.level
     logger.setLevel(logging.ERROR)
@@ -218,7 +222,7 @@ def _errors_only(name: str) -> Iterator[None]:
 
 
 def _simplified(model: ir.Model) -> onnx.ModelProto:
-    """Apply the exact rewrites and drop what they leave behind."""
+    """Apply the exact rewrites and remove unused values."""
     _write_out_reshapes(model)
     optimizer.fold_constants_ir(model, input_size_limit=_FOLD_BYTES, output_size_limit=_FOLD_BYTES)
     model = rewriter.rewrite(model, pattern_rewrite_rules=list(_EXACT_RULES))
@@ -240,7 +244,7 @@ def _simplified(model: ir.Model) -> onnx.ModelProto:
 def _write_out_reshapes(model: ir.Model) -> None:
     """Give reshapes that keep batch and frames a constant shape, such as (0, 8, 16, -1).
 
-    The trace computes both sizes from other tensors, which costs a handful of small operators each.
+    The trace computes both sizes from other tensors, with several small operators each.
     """
     for node in list(model.graph):
         if node.op_type != "Reshape" or node.inputs[0] is None:

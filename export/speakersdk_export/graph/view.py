@@ -1,4 +1,4 @@
-"""A graph under rewriting: one view of its operators and constants for all passes over it."""
+"""A graph that is being rewritten, with lookups of operators and constants."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from onnx import numpy_helper
 
 
 class GraphView:
-    """A model's graph, changed in place, and what passes look up in it.
+    """The graph of a model, which is changed in place.
 
     Attributes:
-        model: as it is now.
-        producers: tensor -> the operator that makes it.
-        constants: initializer -> its values.
+        model: the model.
+        producers: the operator that outputs each tensor.
+        constants: the values of each initializer.
     """
 
     def __init__(self, model: onnx.ModelProto) -> None:
@@ -33,27 +33,27 @@ class GraphView:
         return tuple(self.model.graph.node)
 
     def add_constant(self, name: str, values: npt.NDArray[np.generic]) -> str:
-        """Add an initializer, unless there is one of that name already; returns its name."""
+        """Add an initializer, unless the name exists already, and return its name."""
         if name not in self.constants:
             self.constants[name] = values
             self.model.graph.initializer.append(numpy_helper.from_array(values, name))
         return name
 
     def set_nodes(self, nodes: Sequence[onnx.NodeProto]) -> None:
-        """Put other operators in the place of all that there are."""
+        """Replace all operators."""
         kept = list(nodes)
         del self.model.graph.node[:]
         self.model.graph.node.extend(kept)
         self.producers = _producers(self.model.graph)
 
     def replace(self, node: onnx.NodeProto, successors: Sequence[onnx.NodeProto]) -> None:
-        """Put operators in the place of one."""
+        """Replace one operator by others."""
         nodes = self.nodes
         index = nodes.index(node)
         self.set_nodes([*nodes[:index], *successors, *nodes[index + 1 :]])
 
     def drop_unused(self) -> None:
-        """Drop operators and constants whose values nothing reads."""
+        """Remove operators and constants whose values are not used."""
         graph = self.model.graph
         used = {value.name for value in graph.output}
         kept: list[onnx.NodeProto] = []
@@ -69,7 +69,7 @@ class GraphView:
 
 
 def changed(model: onnx.ModelProto, *changes: Callable[[GraphView], None]) -> onnx.ModelProto:
-    """The model after passes that share one view of it; it is changed in place and returned."""
+    """Apply passes that share one view; the model is changed in place and returned."""
     view = GraphView(model)
     for change in changes:
         change(view)
