@@ -1,1 +1,1 @@
-"""Benchmarks: one question each, run as `python -m benchmarks.<room>.<name>`."""
+"""Benchmarks. Each answers one question: `python -m benchmarks.<room>.<name>`."""

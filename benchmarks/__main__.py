@@ -1,6 +1,6 @@
-"""Print the benchmarks, one module a line: `for each in $(python -m benchmarks); do ...`.
+"""Print the benchmarks, one module per line: `for each in $(python -m benchmarks); do ...`.
 
-A benchmark is a module of a room that can be run; modules called `*_tables` only write documents.
+A benchmark is a runnable module of a room. Modules named `*_tables` only write documents.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""How often the bundled model is wrong, and what changes that."""
+"""Error rates of the bundled model, and what influences them."""

@@ -1,9 +1,9 @@
 """Adaptation: what does a voiceprint gain by accepted probes, and do impostors get in?
 
-Development speakers of speechocean762, which training never heard. Each is enrolled with two
-utterances; then come eight probes of the speaker, and among them eight of strangers, each offered
-to `Verifier.adapt`. Voiceprints as enrolled and as adapted are tried on four further utterances of
-every speaker.
+The speakers are development speakers of speechocean762, which was not used in training. Each is
+enrolled with two utterances. Eight probes of the speaker and eight of strangers are then passed to
+`Verifier.adapt`. Enrolled and adapted voiceprints are tested on four further utterances of every
+speaker.
 
 Needs the speech corpora.
 """
@@ -88,7 +88,7 @@ def main() -> int:
 
 
 def recordings(count: int) -> Iterator[tuple[str, list[Waveform]]]:
-    """As many utterances as are needed, of each of the first speakers who have them."""
+    """The utterances needed, for the first speakers that have enough."""
     packs = corpora.Packs()
     needed = ENROLLED + OFFERED + TRIED
     for name, listed in by_speaker(corpora.utterances(*CORPUS)).items():
@@ -107,7 +107,7 @@ def figures(
     speech_s: Any,
     calibration: Calibration,
 ) -> dict[str, float]:
-    """Error rates of every voiceprint on every probe."""
+    """Error rates of all voiceprints on all probes."""
     point = calibration.operating_point(FAR)
     scores, llrs, targets, accepted = [], [], [], []
     for number, voiceprint in enumerate(voiceprints):

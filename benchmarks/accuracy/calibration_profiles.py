@@ -1,9 +1,9 @@
 """Calibration profiles: does a refit on a few speakers help others on the same device?
 
-A device is simulated: 8 kHz and hiss at 5 dB, or none. Profiles are fitted on a few of every
-second development speaker of speechocean762 and tried on the remaining ones, over several draws.
-The model's own calibration was fitted on clean recordings of all these speakers, so without a
-simulated device a profile can at most match it.
+A device is simulated (8 kHz and hiss at 5 dB) or not. Profiles are fitted on random small subsets
+of one half of the development speakers of speechocean762 and tested on the others. The original
+calibration was fitted on clean recordings of all these speakers; without a simulated device, a
+profile can at most match it.
 
 Needs the speech corpora.
 """
@@ -35,7 +35,7 @@ HISS_DB = 5
 
 
 def main() -> int:
-    """Fit, try and report."""
+    """Fit profiles, test them and report."""
     benchmark = Benchmark(name="calibration-profiles", question=(__doc__ or "").splitlines()[0])
     corpora.require()
     encoder = load_encoder(default_model_path())
@@ -82,7 +82,7 @@ def main() -> int:
 
 
 def recordings(most: int | None) -> dict[str, list[Waveform]]:
-    """The first few utterances of each speaker that are long enough; of the first `most`."""
+    """The first long utterances of each of the first `most` speakers."""
     packs = corpora.Packs()
     spoken: dict[str, list[Waveform]] = {}
     for name, listed in by_speaker(corpora.utterances(*CORPUS)).items():
@@ -96,7 +96,7 @@ def recordings(most: int | None) -> dict[str, list[Waveform]]:
 
 
 def spoiled(samples: Waveform, rng: np.random.Generator) -> Waveform:
-    """What the simulated device makes of a recording."""
+    """A recording through the simulated device."""
     narrow = soxr.resample(soxr.resample(samples, SAMPLE_RATE_HZ, 8000), 8000, SAMPLE_RATE_HZ)
     rms = float(np.sqrt(np.mean(narrow**2)))
     return narrow + rng.normal(0, rms * 10 ** (-HISS_DB / 20), len(narrow)).astype(np.float32)
@@ -105,7 +105,7 @@ def spoiled(samples: Waveform, rng: np.random.Generator) -> Waveform:
 def fit(
     heard: dict[str, list[Encoding]], names: list[str], calibration: Calibration
 ) -> tuple[float, float] | None:
-    """Offset and scale; None where the refit is not stored, as it is no better."""
+    """Offset and scale of a refit; None if it is no better than the original."""
     trials = own_trials({name: heard[name] for name in names}, calibration)
     fitted = refit(trials, calibration, far=FAR)
     return (fitted.offset, fitted.scale) if fitted.is_better else None
@@ -114,7 +114,7 @@ def fit(
 def rates(
     trials: OwnTrials, calibration: Calibration, offset: float, scale: float
 ) -> dict[str, float]:
-    """Cllr, and error rates at the thresholds of the asked-for rate."""
+    """Cllr and error rates at the thresholds of the requested rate."""
     point = rescaled(calibration, offset=offset, scale=scale).operating_point(FAR)
     llrs = offset + scale * trials.llrs
     accepted = llrs >= point.thresholds(trials.speech_s)

@@ -1,14 +1,13 @@
-"""Conditions: what noise, rooms, telephones and other microphones do to the promised error rates.
+"""Conditions: how noise, rooms, telephones and microphones change the realised error rates.
 
-Enrolled speech is clean, as it was recorded, and the probe is changed; then both are, each by a
-draw of its own. Calibration and thresholds come from clean speech of one half of the development
-speakers of speechocean762, rates from the other half, both ways; the changes are those of training
-(speakersdk_training.augment) with other draws. Rooms are simulated and the babble is of LibriSpeech
-readers whom training never heard; the recorded noise is the one that training mixed in, for there
-is no other.
+The probe is distorted and compared with a clean enrollment; then both sides are distorted
+independently. Calibration and thresholds come from clean speech of one half of the development
+speakers of speechocean762 and the rates from the other half, and vice versa. The distortions are
+those of training (speakersdk_training.augment) with other random draws. Rooms are simulated; babble
+is of LibriSpeech readers who were not used in training; recorded noise is that of training, because
+there is no other.
 
-Needs the speech corpora. Writes its
-tables into docs/error-rates.md.
+Needs the speech corpora. Writes its tables into docs/error-rates.md.
 """
 
 from __future__ import annotations
@@ -49,7 +48,7 @@ if TYPE_CHECKING:
     from speakersdk_training.augment.random import BatchRandom
 
 LENGTHS_S = (1.5, 3.0, 6.0)
-# Segments of each speaker: more take minutes and narrow nothing, for it is speakers that are few.
+# Segments per speaker. More would take minutes; the number of speakers limits the precision.
 PER_SPEAKER = 4
 _SEED = 20261122
 _ROOM_S = 0.5
@@ -83,7 +82,7 @@ def measure(
     minimum_s: float,
     smoke: bool = False,
 ) -> list[dict[str, Any]]:
-    """One row for each condition and length, the clean one first."""
+    """One row for each condition and length, clean speech first."""
     segments = {length_s: read_length(length_s, per_speaker=PER_SPEAKER) for length_s in LENGTHS_S}
     chosen = speaker_names(segments.values())[: 16 if smoke else None]
     cohort_segments = normalisation.cohort_segments(smoke=smoke)
@@ -143,7 +142,7 @@ def _scored(trials: Pairs, enrolled: Any, probes: Any, cohort: Any) -> Mapping[s
 
 
 def _figures(calibration: Calibration, trials: Pairs) -> dict[str, Any]:
-    """What the scores allow, false-accept rates by the asked-for one, false rejects at 1 %."""
+    """EER and Cllr, realised false-accept rates, and false rejects at 1 %."""
     llrs, speech_s = calibration.llrs(trials.scores, trials.speech_s)
     # A few speakers, as in a smoke run, bear out no small rate.
     supported = {point.far for point in calibration.operating_points}
@@ -162,7 +161,7 @@ def _figures(calibration: Calibration, trials: Pairs) -> dict[str, Any]:
 
 
 def _mean(ways: list[Any]) -> Any:
-    """The mean of each number of dictionaries of one form."""
+    """The mean of nested dictionaries of numbers, value by value."""
     if isinstance(ways[0], dict):
         return {key: _mean([way[key] for way in ways]) for key in ways[0]}
     return rounded(np.mean(ways))
@@ -171,9 +170,9 @@ def _mean(ways: list[Any]) -> Any:
 def _changed(
     change: Change, segments: Mapping[float, list[Segment]], length_s: float
 ) -> dict[str, Waveform]:
-    """All segments of a length changed in one batch: a draw depends on condition and length alone.
+    """All segments of a length, changed in one batch; a draw depends on condition and length only.
 
-    One whose last piece decoded short is filled up and cut again.
+    Segments that were decoded too short are padded for the batch and cut again.
     """
     import torch
 
@@ -196,7 +195,7 @@ def _changed(
 
 @lru_cache(maxsize=1)
 def _decoded(segments: tuple[Segment, ...]) -> dict[str, Waveform]:
-    """Samples of the segments; the files are decoded once for all conditions and lengths."""
+    """Samples of the segments. Files are decoded once for all conditions and lengths."""
     return read_segment_audio(segments, corpora.DATA, num_workers=1)
 
 
@@ -228,7 +227,7 @@ def _recorded(samples: torch.Tensor, random: BatchRandom, *, snr_db: float) -> t
 
 
 def _babble(samples: torch.Tensor, random: BatchRandom, *, snr_db: float) -> torch.Tensor:
-    """Several readers at once, none of them in a trial."""
+    """Several readers at once who are in no trial."""
     import torch
 
     segments = read_length(
@@ -283,7 +282,7 @@ def _telephone(samples: torch.Tensor, random: BatchRandom) -> torch.Tensor:
 
 
 def _microphone(samples: torch.Tensor, random: BatchRandom) -> torch.Tensor:
-    """Another frequency response for each probe."""
+    """A random frequency response for each probe."""
     import torch
 
     from speakersdk_training.augment import channel

@@ -1,6 +1,6 @@
-"""The tables and the plot of docs/error-rates.md, made from a benchmark's facts.
+"""The tables and the plot of docs/error-rates.md, made from benchmark results.
 
-tests/integration/test_documents.py compares the page with the results that are kept.
+tests/integration/test_documents.py compares the page with the stored results.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ _METHODS = ("none", "s-norm", "centred", "s-norm, one corpus", "centred, one cor
 
 
 def write_tables(document: Path, facts: Mapping[str, Any]) -> None:
-    """Put the tables that the facts allow in the place of those in the document."""
+    """Replace the tables of the document that the facts contain."""
     text = document.read_text(encoding="utf-8")
     document.write_text(with_tables(text, facts), encoding="utf-8")
 
 
 def with_tables(text: str, facts: Mapping[str, Any]) -> str:
-    """The text with its tables made anew; those that the facts do not hold stay as they are."""
+    """The text with new tables; tables without facts are unchanged."""
 
     def table(name: str) -> list[str] | None:
         fact, lines = TABLES[name]
@@ -59,7 +59,7 @@ def held_out(rows: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def one_threshold(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """What one threshold for all lengths would have given."""
+    """Rates of one threshold for all lengths."""
     lines = _header("each side", "asked 5 %", "asked 1 %", "asked 0.1 %")
     for length_s, both in _by_length(rows).items():
         columns = zip(*(row["rates"] for row in both), strict=True)
@@ -86,7 +86,7 @@ def verdicts(rows: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def normalisation(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """False accepts at an asked-for 5 and 1 %, and false rejects at 1 %, with and without."""
+    """False accepts at 5 % and 1 %, and false rejects at 1 %, with and without normalisation."""
     lines = _header("trials", *(f"{method}" for method in _METHODS))
     keys = dict.fromkeys((row["corpus"], row["length_s"]) for row in rows)
     for corpus, length_s in keys:
@@ -108,7 +108,7 @@ def normalisation(rows: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def fixed_threshold(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """False accepts and false rejects, ours and theirs."""
+    """False accepts and false rejects of speakersdk and of Resemblyzer."""
     lines = _header(
         "threshold from",
         "each side",
@@ -155,7 +155,7 @@ def conditions(rows: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def conditions_on_both_sides(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """False accepts and rejects at an asked-for 1 %, with the probe changed and with both sides."""
+    """False accepts and rejects at 1 %, with the probe or both sides distorted."""
     lines = _header(
         "condition", "each side", "EER: probe", "both", "FAR at asked 1 %: probe", "both",
         "FRR: probe", "both",
@@ -173,7 +173,7 @@ def conditions_on_both_sides(rows: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def conditions_normalised(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """False accepts and rejects at an asked-for 1 %, without and with normalisation."""
+    """False accepts and rejects at 1 %, without and with normalisation."""
     lines = _header("probe", "each side", "none", "s-norm", "centred")
     for row in rows:
         cells = [
@@ -199,7 +199,7 @@ TABLES: dict[str, tuple[str, Any]] = {
 
 
 def draw(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
-    """Realised against asked-for rates, with intervals, and with one threshold for all lengths."""
+    """Plot realised against requested rates, with intervals, and those of one threshold."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
 

@@ -1,12 +1,11 @@
-"""Decisions: does the false-accept rate that is asked for hold on speakers that nobody fitted on?
+"""Decisions: does the requested false-accept rate hold on speakers left out of the fit?
 
 The development speakers of speechocean762 are split into two halves (every other name). The
-calibration is fitted on one half and its thresholds tried on the other, both ways. All pairs of
-segments of one length are compared, but for those that share audio. Beside it: what each verdict
-was given to, score normalisation with and without, and Resemblyzer with one fixed threshold.
+calibration is fitted on one half and tested on the other, and vice versa. All pairs of segments of
+one length are compared, except those that share audio. Further results: the shares of the verdicts,
+score normalisation, and Resemblyzer with a fixed threshold.
 
-Needs the speech corpora. Writes the
-tables of docs/error-rates.md and draws docs/error-rates.svg.
+Needs the speech corpora. Writes the tables of docs/error-rates.md and draws docs/error-rates.svg.
 """
 
 from __future__ import annotations
@@ -43,9 +42,9 @@ from speakersdk.decision.rule import Request
 from speakersdk.metrics import cllr, eer, frr_at_far, min_cllr
 
 LENGTHS_S = (1.5, 3.0, 6.0, 10.0)
-# Lengths that are tried as well but too short for a fit, and their segments of each speaker.
+# Lengths that are too short for a fit but also tested, and their segments per speaker.
 SHORT_S, SHORT_SEGMENTS = (0.75, 1.0), 8
-# Of each speaker in the comparison with Resemblyzer, whose embeddings take most of the time.
+# Segments per speaker for Resemblyzer, whose embeddings take most of the time.
 PEER_LENGTHS_S, PEER_SEGMENTS = (1.5, 3.0, 6.0), 4
 PEER_FAR, PEER_ADVICE = 0.01, 0.75
 OTHER_CORPORA = (
@@ -57,7 +56,7 @@ SPLITS = 8
 
 
 def main() -> int:
-    """Fit on one half, count on the other, both ways, at every length and rate."""
+    """Fit on each half and test on the other, at every length and rate."""
     benchmark = Benchmark(
         name="decisions", question="Does the asked-for false-accept rate hold on other speakers?"
     )
@@ -103,7 +102,7 @@ def one_way(
     *,
     fitted_on: str,
 ) -> list[dict[str, Any]]:
-    """Count on the speakers that were not fitted on; one row a length."""
+    """Rates on the speakers left out of the fit, one row per length."""
     constant = constant_thresholds(calibration, pairs, fitted)
     rows = []
     for length_s, trials in pairs.items():
@@ -143,7 +142,7 @@ def one_way(
 def constant_thresholds(
     calibration: Calibration, pairs: Mapping[float, Pairs], fitted: Flags
 ) -> dict[float, float]:
-    """For comparison: one threshold for all lengths, each of which weighs the same."""
+    """For comparison: one threshold for all lengths, with equal weights of the lengths."""
     grid = np.linspace(-5, 12, 3401)
     rates = []
     for trials in pairs.values():
@@ -162,7 +161,7 @@ def verdicts_of(
     *,
     fitted_on: str,
 ) -> list[dict[str, Any]]:
-    """What the SDK's own rule answers, also to less speech than it decides on; shares by kind."""
+    """Shares of the verdicts of the SDK, also for segments too short for a decision."""
     rows: list[dict[str, Any]] = []
     supported = {point.far for point in calibration.operating_points}
     for length_s, trials in sorted(everything.items()):
@@ -174,7 +173,7 @@ def verdicts_of(
                 drawn = inside.take(rng.permutation(np.flatnonzero(flags))[:ONES_OF_A_KIND])
                 verdicts = [
                     rule.decide(score, enrolled_speech_s=a_s, probe_speech_s=b_s).verdict
-                    # As `Verifier` answers before it asks the rule.
+                    # `Verifier` gives these answers without the rule.
                     if min(a_s, b_s) >= calibration.minimum_speech_s
                     else Verdict.INCONCLUSIVE
                     for score, (a_s, b_s) in zip(
@@ -192,10 +191,10 @@ def verdicts_of(
 def other_splits(
     pairs: Mapping[float, Pairs], num_speakers: int, rng: np.random.Generator
 ) -> dict[str, Any]:
-    """How often the rate lies within the interval over random halves: is the one split lucky?
+    """How often the rate is within the interval for random halves, to check the fixed split.
 
-    The interval knows the scatter of the speakers tried, not that of those fitted on, so that less
-    than 95 % are expected.
+    The interval includes the variation of the tested speakers, not of the fitted ones. Less than
+    95 % is therefore expected.
     """
     inside: dict[float, list[bool]] = {far: [] for far in FARS}
     ratios: dict[float, list[float]] = {far: [] for far in FARS}
@@ -240,7 +239,7 @@ def normalisations(
     pairs: Mapping[float, Pairs],
     rng: np.random.Generator,
 ) -> list[dict[str, Any]]:
-    """Rates with and without normalisation, on the held-out halves and on other corpora."""
+    """Rates with and without normalisation, on the left-out halves and on other corpora."""
     minimum_s = 0.8
     others = {}
     for corpus, split, length_s in OTHER_CORPORA:
@@ -288,7 +287,7 @@ def normalisations(
 
 
 def figures(calibration: Calibration, trials: Pairs) -> dict[str, float]:
-    """Realised rates at each asked-for one, and what the scores alone allow."""
+    """Realised rates at each requested rate, EER and minimum costs."""
     llrs, speech_s = calibration.llrs(trials.scores, trials.speech_s)
     found = {
         "target_trials": float(trials.labels.sum()),
@@ -310,9 +309,9 @@ def fixed_threshold(
     pairs: Mapping[float, Pairs],
     rng: np.random.Generator,
 ) -> list[dict[str, Any]] | None:
-    """Resemblyzer with one threshold from the other half, beside ours at the same asked-for rate.
+    """Resemblyzer with one threshold from the other half, compared with speakersdk.
 
-    On the same trials: the first segments of each speaker.
+    Both run the same trials, of the first segments of each speaker.
     """
     peer = resemblyzer.load(benchmark.threads)
     if peer is None:

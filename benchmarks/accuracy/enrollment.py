@@ -1,9 +1,9 @@
-"""Enrollment: does the gate pass clean recordings, and does it catch bad ones?
+"""Enrollment: does the quality gate pass clean recordings and catch bad ones?
 
-Recordings of 10 s are joined from utterances of one speaker: readers of LibriSpeech's demo split,
-and speakers of speechocean762's development split; those of speech-commands hold the words of a
-session, 3 s and more. Each is then spoiled in a known way. The bound on two voices was chosen with
-speechocean762 in view, so only the two others are unseen.
+Recordings of 10 s are joined from utterances of one speaker: readers of the demo split of
+LibriSpeech, and speakers of the development split of speechocean762. Those of speech-commands
+contain the words of a session, 3 s or more. Each recording is then distorted in a known way. The
+bound for two voices was chosen on speechocean762; only the other two corpora are unseen.
 
 Needs the speech corpora.
 """
@@ -41,7 +41,7 @@ TRIPLES = 200  # of each corpus, for recordings unlike the others
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """A clean recording, another one by somebody else, and a stretch of noise."""
+    """A clean recording, a recording of another speaker, and noise."""
 
     speaker: str
     samples: Waveform
@@ -50,7 +50,7 @@ class Clip:
 
 
 def noisy(snr_db: float) -> Callable[[Clip], Waveform]:
-    """Recorded noise, at a ratio of the root mean squares of the whole recordings."""
+    """Add recorded noise at a ratio of the root mean squares of the whole recordings."""
 
     def spoil(clip: Clip) -> Waveform:
         gain = rms(clip.samples) / rms(clip.noise) * 10 ** (-snr_db / 20)
@@ -60,7 +60,7 @@ def noisy(snr_db: float) -> Callable[[Clip], Waveform]:
 
 
 def clipped(share: float, level: float = 1.0) -> Callable[[Clip], Waveform]:
-    """Overdriven until a share of all samples is cut off; then turned down to `level`."""
+    """Clip a share of all samples, then attenuate to `level`."""
 
     def spoil(clip: Clip) -> Waveform:
         limit = np.quantile(np.abs(clip.samples), 1 - share)
@@ -70,12 +70,12 @@ def clipped(share: float, level: float = 1.0) -> Callable[[Clip], Waveform]:
 
 
 def narrow(clip: Clip) -> Waveform:
-    """Sampled at 8 kHz."""
+    """Resample to 8 kHz."""
     return soxr.resample(soxr.resample(clip.samples, SAMPLE_RATE_HZ, 8000), 8000, SAMPLE_RATE_HZ)
 
 
 def telephone(clip: Clip) -> Waveform:
-    """Sampled at 8 kHz and coded in 8 bits (ITU-T G.711 mu-law)."""
+    """Resample to 8 kHz and code in 8 bits (ITU-T G.711 mu-law)."""
     speech = soxr.resample(clip.samples, SAMPLE_RATE_HZ, 8000)
     peak = np.abs(speech).max()
     code = np.sign(speech) * np.log1p(255 * np.abs(speech) / peak) / np.log(256)
@@ -85,12 +85,12 @@ def telephone(clip: Clip) -> Waveform:
 
 
 def quiet(clip: Clip) -> Waveform:
-    """Turned down to -60 dBFS."""
+    """Attenuate to -60 dBFS."""
     return clip.samples * np.float32(1e-3 / rms(clip.samples))
 
 
 def followed(share: float) -> Callable[[Clip], Waveform]:
-    """Somebody else at the end."""
+    """End the recording with another speaker."""
 
     def spoil(clip: Clip) -> Waveform:
         cut = round(len(clip.samples) * (1 - share))
@@ -100,13 +100,13 @@ def followed(share: float) -> Callable[[Clip], Waveform]:
 
 
 def in_turns(clip: Clip) -> Waveform:
-    """Two people by turns of a quarter of the recording."""
+    """Alternate between two speakers, a quarter of the recording each turn."""
     quarters = np.arange(len(clip.samples)) * 4 // len(clip.samples)
     return np.where(quarters % 2 == 0, clip.samples, clip.stranger)
 
 
 def at_once(clip: Clip) -> Waveform:
-    """Two people at the same time, equally loud."""
+    """Mix two equally loud speakers."""
     return (clip.samples + clip.stranger * np.float32(rms(clip.samples) / rms(clip.stranger))) / 2
 
 
@@ -131,7 +131,7 @@ CONDITIONS: dict[str, tuple[AudioProblem | None, Callable[[Clip], Waveform]]] = 
 
 
 def main() -> int:
-    """Spoil, measure and report."""
+    """Distort recordings, measure them and report."""
     benchmark = Benchmark(name="enrollment", question=(__doc__ or "").splitlines()[0])
     corpora.require()
     encoder = load_encoder(default_model_path())
@@ -158,7 +158,7 @@ def make_clips(
     count: int,
     rng: np.random.Generator,
 ) -> list[Clip]:
-    """Recordings of different utterances, by as many speakers as there are."""
+    """Recordings of different utterances, for as many speakers as possible."""
     packs = corpora.Packs()
     made: list[tuple[str, Waveform]] = []
     left = {name: list(rng.permutation(np.array(listed))) for name, listed in speakers.items()}
@@ -181,7 +181,7 @@ def make_clips(
 
 
 def joined(left: list[Utterance], seconds: float, packs: corpora.Packs) -> Waveform:
-    """The next utterances of a speaker, taken off the list, one after the other."""
+    """Join the next utterances of a speaker and remove them from the list."""
     parts: list[Waveform] = []
     wanted = round(seconds * SAMPLE_RATE_HZ)
     while left and sum(map(len, parts)) < wanted:
@@ -190,14 +190,14 @@ def joined(left: list[Utterance], seconds: float, packs: corpora.Packs) -> Wavef
 
 
 def measure(encoder: SpeakerEncoder, samples: Waveform) -> RecordingQuality:
-    """What the gate finds, a shortage of speech included."""
+    """The problems that the gate finds, including a shortage of speech."""
     quality = measure_recording(encoder, samples, label="")
     is_short = quality.speech_s < DEFAULT_MINIMUM_SPEECH_S
     return replace(quality, shortage="too little speech" if is_short else None)
 
 
 def rates(found: list[RecordingQuality], problem: AudioProblem | None) -> dict[str, float]:
-    """Percent refused for anything, and for what is wrong; where nothing is, for what."""
+    """Percent refused for any problem and for the actual one; for clean speech, the problems."""
     shares = {
         "refused_percent": percent([not quality.is_usable for quality in found]),
         "too_short_percent": percent([quality.shortage is not None for quality in found]),
@@ -213,7 +213,7 @@ def rates(found: list[RecordingQuality], problem: AudioProblem | None) -> dict[s
 def unlike_others(
     encoder: SpeakerEncoder, clips: list[Clip], rng: np.random.Generator, count: int
 ) -> dict[str, Any] | None:
-    """Three halves of recordings of one speaker, and with one of them by somebody else."""
+    """Test sets of three half recordings: of one speaker, and with one of another speaker."""
     halves: dict[str, list[Any]] = {}
     for clip in clips:
         for half in np.array_split(clip.samples, 2):
@@ -242,7 +242,7 @@ def unlike_others(
 
 
 def is_unlike(encoder: SpeakerEncoder, encodings: list[Any]) -> list[bool]:
-    """Which recordings the gate finds unlike the others."""
+    """Flags of the recordings that the gate finds unlike the others."""
     calibration = encoder.manifest.calibration
     if calibration is None:
         raise SystemExit("expected a calibrated model")
@@ -255,7 +255,7 @@ def is_unlike(encoder: SpeakerEncoder, encodings: list[Any]) -> list[bool]:
 
 
 def percent(flags: list[bool]) -> float:
-    """Share of the set ones."""
+    """Share of true flags in percent."""
     return round(100 * float(np.mean(flags)), 1)
 
 

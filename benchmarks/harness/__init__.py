@@ -1,1 +1,1 @@
-"""What every benchmark uses: measuring, the corpora, trials, tables."""
+"""Code shared by the benchmarks: measurement, corpora, trials and tables."""

@@ -1,4 +1,4 @@
-"""The speech corpora that benchmarks measure on: where they are, and their utterances.
+"""The speech corpora of the benchmarks: their location and utterances.
 
 They are in `shared/data` next to the repository, or in the folder that the environment variable
 SPEAKERSDK_SPEECH_DATA names.
@@ -26,10 +26,10 @@ def are_there() -> bool:
 
 
 def require() -> None:
-    """End the process with status 2 and one sentence if there are no corpora.
+    """Exit with status 2 and a message if the corpora are missing.
 
     Raises:
-        SystemExit: there are none.
+        SystemExit: the corpora are missing.
     """
     if not are_there():
         print(f"no speech corpora in {DATA}; name their folder in {VARIABLE}", file=sys.stderr)
@@ -42,7 +42,7 @@ def utterances(corpus: str, split: str) -> list[Utterance]:
 
 
 class Packs:
-    """The audio of utterances; a pack holds many of them and is decoded once."""
+    """The audio of utterances. A pack contains many utterances and is decoded once."""
 
     def __init__(self) -> None:
         self._decoded: dict[Path, Waveform] = {}

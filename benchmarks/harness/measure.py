@@ -1,12 +1,12 @@
-"""How every benchmark measures and reports: pinned threads, warm-up, repeats, medians, one JSON.
+"""Measurement and reports of benchmarks: pinned threads, warm-up, repeats, medians, JSON.
 
     if __name__ == "__main__":
         benchmark = Benchmark(name="scorer", question="How many pairs a second ...?")
         pairs = benchmark.measure("native, D = 128", lambda: score(a, b), work=100_000, unit="pair")
         benchmark.finish()
 
-It prints a table for people, then one line of JSON, and keeps the JSON in `benchmarks/results/`.
-No host, user or path is recorded: of the machine, only what explains a figure.
+A benchmark prints a table and one line of JSON, and stores the JSON in `benchmarks/results/`. The
+report describes the machine but contains no host name, user or path.
 """
 
 from __future__ import annotations
@@ -50,11 +50,11 @@ class Timing:
     """Seconds of one call, over the repeats.
 
     Attributes:
-        name: what was measured.
-        median_s, minimum_s, p95_s: of the repeats, each the mean of its calls.
-        spread: (third quartile - first quartile) / median; above 0.1 the machine was not quiet.
-        repeats, calls: repeats, and calls in each.
-        work, unit: how many units one call does, for `rate`.
+        name: the measured call.
+        median_s, minimum_s, p95_s: over the repeats, each the mean of its calls.
+        spread: (third quartile - first quartile) / median; above 0.1 the machine was busy.
+        repeats, calls: number of repeats, and of calls per repeat.
+        work, unit: number of units per call, for `rate`.
         rate: units per second at the median.
     """
 
@@ -71,7 +71,7 @@ class Timing:
 
 
 class Benchmark:
-    """One question, its measurements, and the conditions they were made under."""
+    """A question, its measurements, and the conditions of the measurement."""
 
     def __init__(
         self,
@@ -109,24 +109,24 @@ class Benchmark:
 
     @property
     def name(self) -> str:
-        """Stem of the result file; it tells runs of other arguments apart."""
+        """Stem of the result file, which differs between runs of different arguments."""
         threads = [] if self.threads == 1 else [f"{self.threads}-threads"]
         return "-".join(self._parts + threads)
 
     def add_to_name(self, part: str) -> None:
-        """Keep the result under a longer name, because an argument changes what is measured."""
+        """Add a suffix to the name, for arguments that change what is measured."""
         self._parts.append(part.replace(":", "-"))
 
     def measure(
         self, name: str, call: Callable[[], object], *, work: float = 1.0, unit: str = "call"
     ) -> Timing:
-        """Time a call: warm up, find how many calls make a repeat, take the repeats.
+        """Time a call, after a warm-up and a search for the number of calls per repeat.
 
         Args:
             name: row of the table.
             call: what to time, without arguments.
-            work: units that one call does, such as pairs or seconds of audio.
-            unit: their name in the singular.
+            work: number of units per call, such as pairs or seconds of audio.
+            unit: name of the unit in the singular.
         """
         calls = self._calls_of_a_repeat(call)
         seconds = [self._seconds(call, calls) for _ in range(self.repeats)]
@@ -135,7 +135,7 @@ class Benchmark:
     def measure_together(
         self, calls: Mapping[str, Callable[[], object]], *, work: float = 1.0, unit: str = "call"
     ) -> dict[str, Timing]:
-        """Time several calls in turns: what slows the machine for a while slows all of them."""
+        """Time several calls in turns, so that they share changes in the load of the machine."""
         numbers = {name: self._calls_of_a_repeat(call) for name, call in calls.items()}
         seconds: dict[str, list[float]] = {name: [] for name in calls}
         for _ in range(self.repeats):
@@ -144,7 +144,7 @@ class Benchmark:
         return {name: self._keep(name, seconds[name], numbers[name], work, unit) for name in calls}
 
     def _keep(self, name: str, seconds: list[float], calls: int, work: float, unit: str) -> Timing:
-        """The timing of the repeats, kept for the report."""
+        """Add the timing of the repeats to the report."""
         median_s = statistics.median(seconds)
         ordered = sorted(seconds)
         quartiles = statistics.quantiles(seconds, n=4) if len(seconds) > 1 else [median_s] * 3
@@ -164,11 +164,11 @@ class Benchmark:
         return timing
 
     def record(self, name: str, value: object) -> None:
-        """Keep a figure that is not a timing, such as a size, an error or an error rate."""
+        """Add a value that is not a timing to the report, such as a size or an error rate."""
         self.facts[name] = value
 
     def finish(self) -> dict[str, Any]:
-        """Print the table and the JSON line, and keep the JSON unless this is a smoke run."""
+        """Print the table and the JSON line, and store the JSON unless this is a smoke run."""
         measured_under = conditions(self.threads)
         report: dict[str, Any] = {
             "name": self.name,
@@ -188,7 +188,7 @@ class Benchmark:
 
     def _calls_of_a_repeat(self, call: Callable[[], object]) -> int:
         """Warm up; how many calls last `_MINIMUM_REPEAT_S`."""
-        call()  # the first call allocates, compiles and loads; it is never timed
+        call()  # the first call allocates, compiles and loads; it is not timed
         if self.smoke:
             return 1
         calls = 1
@@ -206,10 +206,10 @@ class Benchmark:
 
 
 def pin_threads(threads: int) -> None:
-    """Keep this process to `threads` cores and tell the numeric libraries so.
+    """Restrict this process and the numeric libraries to a number of threads.
 
-    Libraries read their variables when they are loaded. Where the variables say something else, the
-    interpreter is started again with the same command line, before anything was measured.
+    Libraries read their environment variables when they are loaded. If the variables differ, the
+    interpreter is restarted with the same command line.
     """
     cores = sorted(os.sched_getaffinity(0))
     os.sched_setaffinity(0, cores[: max(1, threads)])
@@ -222,7 +222,7 @@ def pin_threads(threads: int) -> None:
 
 
 def conditions(threads: int) -> dict[str, Any]:
-    """Everything of the machine, the software and the moment that explains a figure."""
+    """The machine, software and load, which explain the results."""
     return {
         "date_utc": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": _git("rev-parse", "--short=12", "HEAD"),
@@ -247,13 +247,13 @@ def _versions() -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             continue
     if "onnxruntime-gpu" in versions and "onnxruntime" in sys.modules:
-        # Both packages bring this module: what counts is the one in use.
+        # Both packages provide this module; report the one in use.
         versions["onnxruntime"] = sys.modules["onnxruntime"].__version__
     return versions
 
 
 def _git(*arguments: str) -> str:
-    """Output of git in the repository; empty outside one."""
+    """Output of a git command in the repository; empty outside a repository."""
     try:
         done = subprocess.run(
             ["git", *arguments], cwd=REPOSITORY, capture_output=True, text=True, check=False
@@ -264,7 +264,7 @@ def _git(*arguments: str) -> str:
 
 
 def _cpu_model() -> str:
-    """The processor's name as Linux gives it."""
+    """Name of the processor in Linux."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
@@ -280,7 +280,7 @@ def _governor() -> str:
 
 
 def _table(question: str, timings: Sequence[Timing], facts: dict[str, Any]) -> list[str]:
-    """The lines for people."""
+    """The lines of the printed table."""
     width = max([len(timing.name) for timing in timings] + [len(name) for name in facts] + [8])
     lines = [question, ""]
     if timings:

@@ -1,13 +1,14 @@
 """Adaptive score normalisation by a cohort of training speakers, as benchmarks compare it.
 
-a: score of one side with its K most alike members of the cohort, mean m_a and deviation d_a.
+m_a and d_a are the mean and standard deviation of the scores between side a and its K most similar
+members of the cohort.
 
     s-norm   ((s - m_a) / d_a + (s - m_b) / d_b) / 2
     centred  s - (m_a + m_b) / 2
 
 Source of the first: S. Cumani et al., "Comparison of speaker recognition approaches for real
-applications", 2011. The second is what a calibration with m_a + m_b as a further input comes to:
-its fitted weight is half the score's, within a tenth.
+applications", 2011. The second equals a calibration with m_a + m_b as a further
+input, whose fitted weight is half that of the score, within a tenth.
 """
 
 from __future__ import annotations
@@ -32,11 +33,11 @@ _NARROW = "speechocean762"
 
 
 def cohort_segments(*, narrow: bool = False, smoke: bool = False) -> list[Segment]:
-    """`SIZE` segments of the train split, the corpora and their speakers taken in turns.
+    """`SIZE` segments of the train split, alternating between corpora and speakers.
 
     Args:
-        narrow: of one corpus alone, that of the trials.
-        smoke: out of a single file.
+        narrow: use only the corpus of the trials.
+        smoke: use a single file.
     """
     queues = [
         read_length(_LENGTH_S, corpus=corpus, split="train", per_speaker=_PER_SPEAKER)
@@ -54,7 +55,7 @@ def cohort_segments(*, narrow: bool = False, smoke: bool = False) -> list[Segmen
         for segment in order:
             turn.append(seen.get(segment.speaker, 0))
             seen[segment.speaker] = turn[-1] + 1
-        # Everybody's first segment comes before anybody's second.
+        # First segments of all speakers, then second segments.
         shuffled.append([order[index] for index in np.argsort(turn, kind="stable")])
     chosen: list[Segment] = []
     while len(chosen) < SIZE and any(shuffled):
@@ -67,7 +68,7 @@ def cohort_segments(*, narrow: bool = False, smoke: bool = False) -> list[Segmen
 def normalised(
     trials: Pairs, enrolled: Side, probes: Side, cohort: npt.NDArray[np.float32]
 ) -> Mapping[str, Pairs]:
-    """The trials with normalised scores, by the name of the method."""
+    """The trials with the normalised scores of each method."""
     first, second = _statistics(enrolled, cohort), _statistics(probes, cohort)
     mean_a, deviation_a = first[:, trials.rows[:, 0]]
     mean_b, deviation_b = second[:, trials.rows[:, 1]]
@@ -81,7 +82,7 @@ def normalised(
 
 
 def _statistics(side: Side, cohort: npt.NDArray[np.float32]) -> Floats:
-    """(2, N) mean and deviation of the scores with the most alike of the cohort."""
+    """(2, N) mean and standard deviation of the scores with the most similar cohort members."""
     scores = -symmetric_kl_matrix(side.embeddings, cohort)
     nearest = np.partition(scores, -_NEAREST, axis=1)[:, -_NEAREST:]
     statistics: Floats = np.stack([nearest.mean(axis=1), nearest.std(axis=1)])

@@ -1,6 +1,6 @@
-"""Tables of a document, written from results.
+"""Tables of documents, written from results.
 
-A table stands between `<!-- table: NAME -->` and `<!-- end -->`; what is between them is replaced.
+A table is between `<!-- table: NAME -->` and `<!-- end -->`, whose content is replaced.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ _TABLE = re.compile(r"(<!-- table: (.+?) -->\n).*?(<!-- end -->)", flags=re.DOTA
 
 
 def filled(page: str, table: Callable[[str], Sequence[str] | None]) -> str:
-    """The page with its tables made anew.
+    """The page with new tables.
 
     Args:
-        page: the document's text.
-        table: name of a table -> its lines; None = it stays as it is.
+        page: text of the document.
+        table: function from the name of a table to its lines; None keeps the table.
     """
 
     def made(found: re.Match[str]) -> str:
@@ -30,14 +30,14 @@ def filled(page: str, table: Callable[[str], Sequence[str] | None]) -> str:
 
 
 def latest(name: str, results: Path) -> dict[str, Any]:
-    """The newest kept report of a benchmark.
+    """The newest stored report of a benchmark.
 
     Args:
         name: stem of its results, without the date.
-        results: folder that holds `YYYY-MM-DD-<name>.json`.
+        results: folder of the files `YYYY-MM-DD-<name>.json`.
 
     Raises:
-        FileNotFoundError: no result of this name was kept.
+        FileNotFoundError: there is no result of this name.
     """
     paths = sorted(results.glob(f"????-??-??-{name}.json"))
     if not paths:

@@ -1,4 +1,4 @@
-"""Trials for the benchmarks of decisions: all pairs of segments that have no audio in common."""
+"""Trials for the benchmarks of decisions: all pairs of segments that share no audio."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ Encode = Callable[[Waveform], Encoding]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Side:
-    """Segments that can be compared: embeddings (N, D), speech (N,), speaker numbers (N,)."""
+    """Segments of one side: embeddings (N, D), speech (N,), speaker indices (N,)."""
 
     embeddings: npt.NDArray[np.float32]
     speech_s: Floats
@@ -50,7 +50,7 @@ class Side:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pairs:
-    """Trials: scores (N,), labels (N,), and of both sides (N, 2) speech, speaker and row."""
+    """Trials: scores (N,), labels (N,), and speech, speaker and row of both sides, each (N, 2)."""
 
     scores: Floats
     labels: Flags
@@ -59,15 +59,15 @@ class Pairs:
     rows: Numbers
 
     def within(self, members: Flags) -> Pairs:
-        """Those whose speakers are both members."""
+        """The trials whose speakers are both members."""
         return self.take(members[self.speakers].all(axis=1))
 
     def answered(self, minimum_speech_s: float) -> Pairs:
-        """Those with enough speech on both sides."""
+        """The trials with enough speech on both sides."""
         return self.take((self.speech_s >= minimum_speech_s).all(axis=1))
 
     def take(self, chosen: npt.NDArray[Any]) -> Pairs:
-        """Some of them, by flags or indices."""
+        """The trials selected by flags or indices."""
         return Pairs(
             scores=self.scores[chosen],
             labels=self.labels[chosen],
@@ -77,17 +77,17 @@ class Pairs:
         )
 
     def with_scores(self, scores: Floats) -> Pairs:
-        """The same trials, scored otherwise."""
+        """The same trials with other scores."""
         return replace(self, scores=scores)
 
 
 class Encodings:
-    """Encodes segments; keeps embeddings in the folder SPEAKERSDK_EMBEDDING_CACHE, if it is set.
+    """Encodes segments. Caches embeddings in SPEAKERSDK_EMBEDDING_CACHE if that is set.
 
     Args:
-        encode: samples at 16 kHz -> encoding.
-        sha256: what identifies `encode`, such as the hash of its weights.
-        names: of all speakers; a speaker's number is the place in it.
+        encode: function from samples at 16 kHz to an encoding.
+        sha256: identifies `encode`, such as the hash of its weights.
+        names: names of all speakers; the index in it is the number of a speaker.
     """
 
     def __init__(self, encode: Encode, *, sha256: str, names: Sequence[str]) -> None:
@@ -108,8 +108,8 @@ class Encodings:
 
         Args:
             segments: of equal length.
-            condition: name of what was done to the audio, for the cache.
-            audio: gives samples by name, if any are needed; None = as they were recorded.
+            condition: name of the condition of the audio, for the cache.
+            audio: function that returns samples by name if needed; None means clean audio.
         """
         keys = [self._key(segment, condition) for segment in segments]
         kept = [self._cache.get(key) if self._cache and key else None for key in keys]
@@ -153,7 +153,7 @@ def read_length(
     split: str = DEVELOPMENT[1],
     per_speaker: int | None = None,
 ) -> list[Segment]:
-    """Segments of a length, at most so many of a speaker: the fixed ones where there are such."""
+    """Segments of a length, limited per speaker; the fixed ones if they exist."""
     fixed = corpora.TRIALS / f"segments-{length_s:.1f}s.jsonl"
     if split == "dev" and fixed.is_file():
         listed = read_segments(fixed).values()
@@ -169,10 +169,10 @@ def read_length(
 
 
 def bundled_encoder() -> tuple[SpeakerEncoder, float]:
-    """The bundled model, and the seconds of speech that it needs for a decision.
+    """The bundled model, and the speech that it needs for a decision in seconds.
 
     Raises:
-        SystemExit: no speech corpora, or no calibration; what is missing has been printed.
+        SystemExit: the corpora or the calibration are missing; prints a message.
     """
     corpora.require()
     encoder = load_encoder(default_model_path())
@@ -183,7 +183,7 @@ def bundled_encoder() -> tuple[SpeakerEncoder, float]:
 
 
 def spoken_by(names: Iterable[str], segments: Iterable[Segment]) -> list[Segment]:
-    """Those segments whose speaker is one of the names."""
+    """The segments of the named speakers."""
     chosen = set(names)
     return [segment for segment in segments if segment.speaker in chosen]
 
@@ -194,7 +194,7 @@ def speaker_names(listed: Iterable[Sequence[Segment]]) -> list[str]:
 
 
 def compare(enrolled: Side, probes: Side) -> Pairs:
-    """All trials of two sides; of one side with itself each pair once."""
+    """All trials of two sides. For a side with itself, each pair once."""
     labels = enrolled.speakers[:, np.newaxis] == probes.speakers
     once = np.ones_like(labels) if probes is not enrolled else np.triu(np.ones_like(labels), 1)
     for row, column in np.argwhere(labels & once):  # only one speaker's can have audio in common
@@ -210,13 +210,13 @@ def compare(enrolled: Side, probes: Side) -> Pairs:
 
 
 def halves(num_speakers: int) -> tuple[tuple[str, Flags], ...]:
-    """Every other speaker, both ways: what the fitted half is called, and its members."""
+    """Both halves of the speakers (every other one): the name of the fitted half, its members."""
     even = np.arange(num_speakers) % 2 == 0
     return ("even", even), ("odd", ~even)
 
 
 def fit(by_length: Mapping[float, Pairs], members: Flags, rng: np.random.Generator) -> Calibration:
-    """The calibration of some speakers, from as many trials of each length, as export fits it."""
+    """Fit a calibration as export does, on equally many trials of each length."""
     drawn: list[Pairs] = []
     groups: list[float] = []
     for length_s, trials in by_length.items():
@@ -237,9 +237,9 @@ def fit(by_length: Mapping[float, Pairs], members: Flags, rng: np.random.Generat
 def far_interval(
     is_accepted: Flags, trials: Pairs, rng: np.random.Generator
 ) -> tuple[float, float]:
-    """95 % interval of the false-accept rate when speakers are drawn again.
+    """95 % bootstrap interval of the false-accept rate, from resampled speakers.
 
-    As `speakersdk.metrics.bootstrap_interval`, by counts of each pair of speakers.
+    As `speakersdk.metrics.bootstrap_interval`, with counts for each pair of speakers.
     """
     names, sides = np.unique(trials.speakers, return_inverse=True)
     sides = sides.reshape(trials.speakers.shape)[~trials.labels]
