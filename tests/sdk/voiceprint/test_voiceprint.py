@@ -17,13 +17,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from speakersdk.errors import ConfigError, IncompatibleModelError, VoiceprintError
+from speakersdk.errors import IncompatibleModelError, VoiceprintError
 from speakersdk.voiceprint.voiceprint import (
     ADAPTED_SHARE,
     MAGIC,
     MAXIMUM_ADAPTED,
     Voiceprint,
-    check_distinct,
 )
 
 COMPATIBILITY = Path(__file__).parents[2] / "data" / "compat"
@@ -398,20 +397,3 @@ def test_a_new_file_replaces_none(tmp_path: Path) -> None:
     with pytest.raises(FileExistsError):
         make_voiceprint(name="bob").save(path, is_new=True)
     assert Voiceprint.load(path).name == "ann"
-
-
-def test_what_is_compared_is_a_list_of_voiceprints() -> None:
-    voiceprint = make_voiceprint()
-    check_distinct([voiceprint])
-    wrong: Any
-    for wrong, message in (
-        (voiceprint, r"write \[voiceprint\]"),
-        (["ann"], "got str"),
-        ([voiceprint, 1], "got int"),
-        ("ann", "got str"),
-    ):
-        with pytest.raises(TypeError, match=message):
-            check_distinct(wrong)
-    for wrong in ([], None):
-        with pytest.raises(ConfigError, match="got none"):
-            check_distinct(wrong)

@@ -1,0 +1,47 @@
+"""What voiceprints a probe may be compared with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from speakersdk.errors import ConfigError
+from speakersdk.voiceprint.voiceprint import Voiceprint, check_distinct
+
+ANN = Voiceprint(
+    name="ann",
+    model_name="tdnn-test",
+    model_sha256="ab" * 32,
+    temperature=2.0,
+    exemplars=2 * np.eye(4)[[0]],
+    speech_s=np.array([1.5]),
+    created_utc="2026-11-22T14:00:00+00:00",
+)
+
+
+@pytest.mark.parametrize(
+    ("candidates", "message"),
+    [
+        (ANN, r"write \[voiceprint\]"),
+        (["ann"], "got str"),
+        ([ANN, 1], "got int"),
+        ("ann", "got str"),
+    ],
+)
+def test_what_is_no_list_of_voiceprints_is_a_type_error(candidates: Any, message: str) -> None:
+    with pytest.raises(TypeError, match=message):
+        check_distinct(candidates)
+
+
+@pytest.mark.parametrize("candidates", [[], None])
+def test_nobody_to_compare_with_is_an_error(candidates: Any) -> None:
+    with pytest.raises(ConfigError, match="got none"):
+        check_distinct(candidates)
+
+
+def test_one_name_stands_for_one_speaker() -> None:
+    check_distinct([ANN])
+    with pytest.raises(ConfigError, match="'ann' 2 times"):
+        check_distinct([ANN, ANN])
