@@ -191,7 +191,7 @@ def joined(left: list[Utterance], seconds: float, packs: corpora.Packs) -> Wavef
 
 def measure(encoder: SpeakerEncoder, samples: Waveform) -> RecordingQuality:
     """The problems that the gate finds, including a shortage of speech."""
-    quality = measure_recording(encoder, samples, label="")
+    _, quality = measure_recording(encoder, samples, label="")
     is_short = quality.speech_s < DEFAULT_MINIMUM_SPEECH_S
     return replace(quality, shortage="too little speech" if is_short else None)
 

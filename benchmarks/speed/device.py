@@ -31,9 +31,10 @@ from benchmarks.harness.measure import Benchmark
 from speakersdk.arrays import Waveform
 from speakersdk.audio.waveform import SAMPLE_RATE_HZ, read_audio
 from speakersdk.demo_clips import FOLDER
+from speakersdk.encoder.graph import StatefulGraph
 from speakersdk.encoder.hop import HopSizes
 from speakersdk.encoder.load import SpeakerEncoder, hop_encoder, load_encoder
-from speakersdk.encoder.stateful_blocks import VariableBlocks, call_shapes
+from speakersdk.encoder.stateful_blocks import VariableBlocks
 from speakersdk.encoder.utterance import StatefulStream
 from speakersdk.errors import SpeakerSdkError
 from speakersdk.models import default_model_path
@@ -239,7 +240,7 @@ def measure_streams(benchmark: Benchmark, encoder: SpeakerEncoder, speech: Wavef
 
 def hop_shapes(encoder: SpeakerEncoder) -> dict[str, tuple[int, ...]]:
     """Shapes of the call that encodes one hop."""
-    return call_shapes(encoder.manifest, num_frames=encoder.manifest.hop_frames)
+    return StatefulGraph(encoder.manifest).inputs(encoder.manifest.hop_frames)
 
 
 def measure_batches(benchmark: Benchmark, encoder: SpeakerEncoder, speech: Waveform) -> None:
@@ -247,10 +248,10 @@ def measure_batches(benchmark: Benchmark, encoder: SpeakerEncoder, speech: Wavef
     manifest = encoder.manifest
     num_frames = manifest.frontend.num_frames(round(BATCH_S * SAMPLE_RATE_HZ))
     # Of the bundled model, whichever is measured: the CPU computes 16 bits with casts between.
-    work = work_of_a_pass(default_model_path(), call_shapes(manifest, num_frames=num_frames))
+    work = work_of_a_pass(default_model_path(), StatefulGraph(manifest).inputs(num_frames))
     batches = BATCHES["cpu" if encoder.session.device.kind == "cpu" else "gpu"]
     for batch in batches[: 1 if benchmark.smoke else None]:
-        shapes = call_shapes(manifest, num_frames=num_frames, batch=batch)
+        shapes = StatefulGraph(manifest).inputs(num_frames, batch=batch)
         inputs = {name: np.zeros(shape, np.float32) for name, shape in shapes.items()}
         inputs["frame_weights"][:] = 1.0
         inputs["samples"][:] = speech[: shapes["samples"][1]]

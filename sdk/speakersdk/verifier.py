@@ -9,19 +9,16 @@ import os
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any, Self
 
-import numpy as np
-
 from speakersdk.arrays import Embedding
-from speakersdk.audio.levels import loud_level
-from speakersdk.audio.recordings import Recording, check_limit, load_recording, recording_label
+from speakersdk.audio.recordings import Recording, check_limit, open_recording, recording_label
 from speakersdk.calibration.calibration import Calibration
-from speakersdk.decision.outcome import Decision, Identification, Verdict
+from speakersdk.decision.outcome import Decision, Identification
 from speakersdk.decision.rule import DecisionRule, Request, speech_shortage
 from speakersdk.encoder.hop import HopEncoder
-from speakersdk.encoder.interface import SpeakerEncoder
+from speakersdk.encoder.interface import Encoding, SpeakerEncoder
 from speakersdk.encoder.load import hop_encoder, load_encoder, recalibrated
 from speakersdk.encoder.manifest import ModelManifest
-from speakersdk.enrollment.adaptation import Adaptation, adapt
+from speakersdk.enrollment.adaptation import Adaptation, adapt, unchanged
 from speakersdk.enrollment.live import NEEDED_S, Enrollment
 from speakersdk.enrollment.measure import RecordingQuality
 from speakersdk.enrollment.recordings import enroll_recordings, measure, measure_recordings
@@ -35,12 +32,13 @@ from speakersdk.errors import (
 from speakersdk.models import default_model_path
 from speakersdk.recalibration.profile import CalibrationProfile, find_profile
 from speakersdk.runtime.options import Precision
-from speakersdk.scoring import symmetric_kl, symmetric_kl_to_many
+from speakersdk.scoring import symmetric_kl
 from speakersdk.streaming.listening import updates_of
 from speakersdk.streaming.options import LIMIT_S, MISS_RATE, SILENCE_S, StreamOptions, hop_sizes
 from speakersdk.streaming.pool import StreamPool
 from speakersdk.streaming.stream import SpeakerStream
 from speakersdk.streaming.update import StreamUpdate
+from speakersdk.verification import identified, unheard
 from speakersdk.voiceprint.names import check_name
 from speakersdk.voiceprint.voiceprint import Voiceprint, check_distinct
 
@@ -172,13 +170,18 @@ class Verifier:
         Raises:
             AudioError, IncompatibleModelError, ModelError: as `verify`.
         """
-        # Loaded once: a pipe or a file object can be read only once.
-        recording = load_recording(recording, sample_rate_hz, limit_s=self._limit_s)
-        sample_rate_hz = self.manifest.frontend.sample_rate_hz
-        decision = self.verify(voiceprint.reverted(), recording, sample_rate_hz=sample_rate_hz)
-        measured = measure(self._encoder, recording, sample_rate_hz)
-        embedding, quality = measured.encoding.embedding, measured.quality
-        return adapt(voiceprint, embedding, quality, decision, self._decision_rule()[0])
+        calibration, rule = self._decision_rule()
+        self._check_candidates([voiceprint])
+        try:
+            probe = measure(self._encoder, recording, sample_rate_hz, limit_s=self._limit_s)
+        except AudioTooShortError as error:
+            return unchanged(voiceprint, unheard(voiceprint, error, rule).decision)
+        decision, verification = (
+            identified([one], probe.encoding, rule).decision
+            for one in (voiceprint.reverted(), voiceprint)
+        )
+        embedding, quality = probe.encoding.embedding, probe.quality
+        return adapt(voiceprint, embedding, quality, decision, verification, calibration)
 
     def verify(
         self, voiceprint: Voiceprint, recording: Recording, *, sample_rate_hz: float | None = None
@@ -207,30 +210,11 @@ class Verifier:
         """
         _, rule = self._decision_rule()
         self._check_candidates(voiceprints)
-        speech_s, shortage = 0.0, None
         try:
-            samples = load_recording(recording, sample_rate_hz, limit_s=self._limit_s)
-            probe = self._encoder.encode(samples)
-            speech_s = probe.speech_s
-            shortage = speech_shortage(speech_s, probe.duration_s, self.manifest.calibration)
+            probe = self._encode(recording, sample_rate_hz)
         except AudioTooShortError as error:
-            shortage = Verdict.INCONCLUSIVE, str(error)
-        if shortage is not None:
-            enrolled_s = voiceprints[0].total_speech_s
-            return Identification.without_answer(
-                rule.undecidable(*shortage, enrolled_speech_s=enrolled_s, probe_speech_s=speech_s)
-            )
-        divergences = symmetric_kl_to_many(
-            probe.embedding, np.stack([voiceprint.embedding for voiceprint in voiceprints])
-        )
-        dbfs = loud_level(samples, sample_rate_hz=self.manifest.frontend.sample_rate_hz)
-        of_probe = {"probe_speech_s": speech_s, "probe_dbfs": dbfs}
-        return Identification.from_candidates(
-            [
-                (at.name, rule.decide(0.0 - j, enrolled_speech_s=at.total_speech_s, **of_probe))
-                for at, j in zip(voiceprints, divergences.tolist(), strict=True)
-            ]
-        )
+            return unheard(voiceprints[0], error, rule)
+        return identified(voiceprints, probe, rule)
 
     def stream(
         self,
@@ -337,8 +321,7 @@ class Verifier:
         Raises:
             AudioError: the recording is unreadable, too short or without speech.
         """
-        samples = load_recording(recording, sample_rate_hz, limit_s=self._limit_s)
-        encoding = self._encoder.encode(samples)
+        encoding = self._encode(recording, sample_rate_hz)
         if shortage := speech_shortage(encoding.speech_s, encoding.duration_s, None):
             raise InvalidAudioError(f"{recording_label(recording)}: {shortage[1]}")
         return encoding.embedding
@@ -362,6 +345,10 @@ class Verifier:
         if (model := self._model) is None:
             raise ClosedError("expected an open verifier, it is closed; make another")
         return model
+
+    def _encode(self, recording: Recording, sample_rate_hz: float | None) -> Encoding:
+        blocks = open_recording(recording, sample_rate_hz, limit_s=self._limit_s)
+        return self._encoder.encode(blocks)
 
     def _decision_rule(self) -> tuple[Calibration, DecisionRule]:
         """The calibration, and what a probe must reach."""

@@ -14,10 +14,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from speakersdk.arrays import Waveform
-from speakersdk.encoder.hop import HopEncoder, HopSizes
+from speakersdk.encoder.hop import HopEncoder
 from speakersdk.encoder.load import SpeakerEncoder, hop_encoder, load_encoder
 from speakersdk.errors import ConfigError
 from speakersdk.runtime.options import Precision
+from speakersdk.streaming.options import hop_sizes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,11 +71,9 @@ def warm_up(
     )
     load_s = time.perf_counter() - started_s
     manifest = encoder.manifest
-    frontend = manifest.frontend
-    hop_s = manifest.hop_frames * frontend.hop_samples / frontend.sample_rate_hz
-    noise = _noise(round(manifest.window_s * frontend.sample_rate_hz))
+    noise = _noise(round(manifest.window_s * manifest.frontend.sample_rate_hz))
     first_recording_s, next_recording_s = _twice(lambda: encoder.encode(noise))
-    first_hop_s, next_hop_s = _twice(_hop(encoder, num_streams, hop_s))
+    first_hop_s, next_hop_s = _twice(_Hop(encoder, num_streams))
     return WarmUp(
         device=encoder.session.choice,
         engine_cache=encoder.session.engine_cache,
@@ -83,24 +82,27 @@ def warm_up(
         next_recording_s=next_recording_s,
         first_hop_s=first_hop_s,
         next_hop_s=next_hop_s,
-        hop_s=hop_s,
+        hop_s=manifest.hop_s,
     )
 
 
-def _hop(encoder: SpeakerEncoder, num_streams: int, hop_s: float) -> Callable[[], None]:
+class _Hop:
     """A function that encodes one hop of every stream. Its first call creates the session."""
-    sizes = HopSizes(window_hops=round(encoder.manifest.window_s / hop_s), recent_hops=1)
-    made: list[HopEncoder] = []
 
-    def call() -> None:
-        if not made:
-            made.append(hop_encoder(encoder, sizes, capacity=num_streams))
-        states = [made[0].start() for _ in range(num_streams)]
+    def __init__(self, encoder: SpeakerEncoder, num_streams: int) -> None:
+        self._encoder = encoder
+        self._num_streams = num_streams
+        self._hops: HopEncoder | None = None
+
+    def __call__(self) -> None:
+        if self._hops is None:
+            self._hops = hop_encoder(
+                self._encoder, hop_sizes(self._encoder.manifest), capacity=self._num_streams
+            )
+        states = [self._hops.start() for _ in range(self._num_streams)]
         for state in states:
             state.buffer.fill(_noise(len(state.buffer.samples)))
-        made[0].encode(states)
-
-    return call
+        self._hops.encode(states)
 
 
 def _twice(call: Callable[[], object]) -> tuple[float, float]:

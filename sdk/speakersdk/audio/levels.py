@@ -98,12 +98,12 @@ class AudioLevels:
     speech_dbfs: float | None
     snr_db: float | None
     high_band_db: float | None
-    clipped_share: float
+    clipped_share: float | None
 
     def problems(self) -> tuple[AudioProblem, ...]:
         """What is wrong, the worst first."""
         checks = {
-            AudioProblem.CLIPPED: self.clipped_share > CLIPPED_HOPS_SHARE,
+            AudioProblem.CLIPPED: (self.clipped_share or 0.0) > CLIPPED_HOPS_SHARE,
             AudioProblem.TOO_QUIET: _is_below(self.speech_dbfs, QUIET_DBFS),
             AudioProblem.NOISY: _is_below(self.snr_db, NOISY_SNR_DB),
             AudioProblem.NARROW_BAND: _is_below(self.high_band_db, NARROW_BAND_DB),
@@ -163,7 +163,9 @@ class AudioQuality:
             speech_dbfs=self.speech_dbfs,
             snr_db=self.snr_db,
             high_band_db=self.high_band_db,
-            clipped_share=self._num_clipped_hops / max(1, self._num_speech_hops),
+            clipped_share=(
+                self._num_clipped_hops / self._num_speech_hops if self._num_speech_hops else None
+            ),
         )
 
     def hear(self, samples: Waveform) -> None:
@@ -240,24 +242,34 @@ class _Ceiling:
         )
 
 
-def loud_level(samples: Waveform, *, sample_rate_hz: int) -> float:
-    """Level of the loud parts of a recording in dBFS: of its speech, where it holds little else.
+class SpeechLevel:
+    """The level of a recording's speech, from frames of which it is known whether they are speech.
 
-    The mean power of the tenths of a second that are within 20 dB of the loudest tenth of them, a
-    constant offset left out. On speech it is within 1.7 dB of `AudioLevels.speech_dbfs`, and needs
-    no decision what is speech.
-
-    Args:
-        samples: (n,) float32, full scale +-1.
-        sample_rate_hz: of the samples.
+    A constant offset of the converter is left out.
     """
-    hop = max(1, min(sample_rate_hz // 10, len(samples)))
-    hops = samples[: len(samples) // hop * hop].reshape(-1, hop)
-    powers = np.array([hop_samples.var(dtype=np.float64) for hop_samples in hops])
-    if not len(powers):
-        return _decibels(_SILENCE_POWER)
-    loudest = np.sort(powers)[-max(1, len(powers) // 10) :].mean()
-    return _decibels(float(powers[powers >= 0.01 * loudest].mean()) + _SILENCE_POWER)
+
+    def __init__(self) -> None:
+        self._energy = 0.0
+        self._num_samples = 0
+
+    @property
+    def dbfs(self) -> float | None:
+        """Of all speech so far; None before any."""
+        if not self._num_samples:
+            return None
+        return _decibels(max(self._energy / self._num_samples, _SILENCE_POWER))
+
+    def take(self, samples: Waveform, is_speech: npt.NDArray[np.bool_]) -> None:
+        """Take the next frames.
+
+        Args:
+            samples: (k * hop,) float32, the newest hop of each of k frames.
+            is_speech: (k,) which of the frames are speech.
+        """
+        if is_speech.any():
+            speech = (samples - samples.mean()).reshape(len(is_speech), -1)[is_speech]
+            self._energy += float(np.square(speech, dtype=np.float64).sum())
+            self._num_samples += speech.size
 
 
 class _MeanPower:

@@ -74,7 +74,7 @@ def _row(quality: RecordingQuality) -> tuple[str, ...]:
         _cell(levels.speech_dbfs),
         _cell(levels.snr_db),
         _cell(levels.high_band_db),
-        f"{levels.clipped_share:.0%}",
+        "-" if levels.clipped_share is None else f"{levels.clipped_share:.0%}",
         _cell(quality.one_voice_llr),
         _cell(quality.others_llr),
         " ".join(keys) or "none",

@@ -41,10 +41,12 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.adapt:  # a pipe can be read only once
         samples = load_recording(probe, None, limit_s=arguments.max_duration)
         probe = (SAMPLE_RATE_HZ, samples)
-    decision = verifier.verify(voiceprint, probe)
+    else:
+        decision = verifier.verify(voiceprint, probe)
     adaptation = None
     while arguments.adapt:
         adaptation = verifier.adapt(voiceprint, probe)
+        decision = adaptation.verification
         if not adaptation.is_adapted or store.exchange(voiceprint, adaptation.voiceprint):
             break
         voiceprint = store.load(voiceprint.name)  # another process changed it meanwhile

@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from speakersdk.arrays import Embedding, Embeddings
+from speakersdk.arrays import Embedding, Embeddings, scaled
 from speakersdk.calibration.calibration import Calibration
 from speakersdk.scoring import symmetric_kl, symmetric_kl_matrix
 
@@ -41,10 +41,8 @@ class Speech:
 
     def pooled(self, chosen: npt.NDArray[np.bool_]) -> Embedding:
         """(D,) mean of the chosen ones, weighed by their speech, with their length."""
-        mean = self.speech_s[chosen] @ self.embeddings[chosen]
-        length = np.linalg.norm(self.embeddings[0])
-        scaled: Embedding = (mean * (length / np.linalg.norm(mean))).astype(np.float32)
-        return scaled
+        length = float(np.linalg.norm(self.embeddings[0]))
+        return scaled(self.speech_s[chosen] @ self.embeddings[chosen], length)
 
     def llr(self, chosen: npt.NDArray[np.bool_], calibration: Calibration) -> float:
         """Of the chosen ones and the others being one voice."""

@@ -30,6 +30,9 @@ class Decision:
         threshold: accepted when `llr` is at least this.
         speech_s: net speech in the probe in seconds.
         reason: one sentence for people.
+        one_voice_llr: llr of one voice for the two parts of the recording that differ most; None
+            where there was too little speech to compare parts.
+        voice_changed: whether that is so low that two people speak. No such recording is accepted.
     """
 
     verdict: Verdict
@@ -39,6 +42,8 @@ class Decision:
     threshold: float
     speech_s: float
     reason: str
+    one_voice_llr: float | None = None
+    voice_changed: bool = False
 
     @classmethod
     def from_evidence(
@@ -80,6 +85,27 @@ class Decision:
     def undecided(self, verdict: Verdict, *, reason: str) -> Decision:
         """The same evidence, of which no verdict follows."""
         return replace(self, verdict=verdict, reason=reason)
+
+    def compared_within(self, one_voice_llr: float | None, *, bound: float) -> Decision:
+        """The decision, knowing how much the recording's own parts differ.
+
+        What one person's part supports must not be accepted for the other's: with two voices,
+        ACCEPT becomes INCONCLUSIVE.
+
+        Args:
+            one_voice_llr: see the attributes.
+            bound: at this or less there are two voices.
+        """
+        if one_voice_llr is None or one_voice_llr > bound:
+            return replace(self, one_voice_llr=one_voice_llr)
+        verdict = Verdict.INCONCLUSIVE if self.accepted else self.verdict
+        reason = (
+            f"{self.reason}; the voice changes within the recording (llr {one_voice_llr:+.1f} "
+            f"between two parts of it, expected above {bound:g}): try with one person alone"
+        )
+        return replace(
+            self, verdict=verdict, reason=reason, one_voice_llr=one_voice_llr, voice_changed=True
+        )
 
     @property
     def accepted(self) -> bool:

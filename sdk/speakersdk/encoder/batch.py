@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from speakersdk.arrays import Waveform
+from speakersdk.encoder.graph import EMBEDDING, HOP_STATISTICS, NEXT_CACHE, SPEECH, StatefulGraph
 from speakersdk.encoder.interface import Encoding, SpeakerEncoder, check_duration, check_waveform
 
 # Frames of one call, 5 s, as `stateful_encoder` measured it. Shorter batches are filled up to whole
@@ -43,35 +44,31 @@ def encode_batch(encoder: SpeakerEncoder, waveforms: Sequence[Waveform]) -> list
     frames = np.array([frontend.num_frames(len(samples)) for samples in waveforms])
     block = min(_BLOCK_FRAMES, -(-int(frames.max()) // _FRAMES_STEP) * _FRAMES_STEP)
     num_blocks = -(-int(frames.max()) // block)
-    rows = np.zeros(
-        (len(waveforms), frontend.context_samples + num_blocks * block * frontend.hop_samples),
-        np.float32,
-    )
+    graph = StatefulGraph(manifest)
+    rows = np.zeros((len(waveforms), graph.num_samples(num_blocks * block)), np.float32)
     for row, samples, count in zip(rows, waveforms, frames, strict=True):
         used = samples[: frontend.num_samples(count)]
         row[1 : 1 + len(used)] = used  # one zero before the first sample (pre-emphasis)
     is_frame = np.arange(num_blocks * block) < frames[:, np.newaxis]
-    cache = np.zeros((len(rows), manifest.cache_size), np.float32)
+    cache = None
     statistics = np.zeros((len(rows), manifest.statistics_size))  # float64, as one stream has it
     num_speech = np.zeros(len(rows), np.int64)
     for number in range(num_blocks):
         first = number * block * frontend.hop_samples
-        last = first + frontend.context_samples + block * frontend.hop_samples
+        last = first + graph.num_samples(block)
         counted = is_frame[:, number * block : (number + 1) * block]
-        feeds = {
-            "samples": np.ascontiguousarray(rows[:, first:last]),
-            "frame_weights": counted.astype(np.float32),
-            "cache": cache,
-            "statistics": statistics.astype(np.float32),
-        }
+        feeds = graph.feeds(
+            np.ascontiguousarray(rows[:, first:last]),
+            frame_weights=counted.astype(np.float32),
+            cache=cache,
+            statistics=statistics,
+        )
         shapes = {name: array.shape for name, array in feeds.items()}
         outputs = encoder.session.with_shapes(shapes).run(feeds)
-        cache = outputs["next_cache"]
-        statistics += outputs["hop_statistics"]
-        num_speech += (counted & (outputs["speech"] >= manifest.speech_threshold)).sum(axis=1)
+        cache = outputs[NEXT_CACHE]
+        statistics += outputs[HOP_STATISTICS]
+        num_speech += (counted & (outputs[SPEECH] >= manifest.speech_threshold)).sum(axis=1)
     return [
-        Encoding(embedding, int(count) * frontend.hop_samples / rate_hz, len(samples) / rate_hz)
-        for embedding, count, samples in zip(
-            outputs["embedding"], num_speech, waveforms, strict=True
-        )
+        Encoding(embedding, int(count) * manifest.frame_s, len(samples) / rate_hz)
+        for embedding, count, samples in zip(outputs[EMBEDDING], num_speech, waveforms, strict=True)
     ]

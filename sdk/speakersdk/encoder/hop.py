@@ -13,6 +13,17 @@ import numpy as np
 import numpy.typing as npt
 
 from speakersdk.arrays import Embeddings
+from speakersdk.encoder.graph import (
+    CACHE,
+    EMBEDDING,
+    FRAME_WEIGHTS,
+    HOP_STATISTICS,
+    NEXT_CACHE,
+    SAMPLES,
+    SPEECH,
+    STATISTICS,
+    StatefulGraph,
+)
 from speakersdk.encoder.hop_buffer import HopBuffer
 from speakersdk.encoder.interface import detector
 from speakersdk.encoder.manifest import ModelManifest
@@ -122,7 +133,7 @@ class HopEncoder(Protocol):
 
     @property
     def manifest(self) -> ModelManifest:
-        """What the model file says of itself."""
+        """The manifest of the model file."""
 
     def start(self) -> HopState:
         """State of a stream that has heard nothing."""
@@ -144,22 +155,15 @@ class StatefulHopEncoder:
         self._session = session
         self._sizes = sizes
         self._capacity = capacity
-        frames, size = manifest.hop_frames, manifest.statistics_size
-        frontend = manifest.frontend
-        num_samples = frontend.context_samples + frames * frontend.hop_samples
+        graph = StatefulGraph(manifest)
+        shape = {"num_frames": manifest.hop_frames, "batch": capacity, "windows": NUM_WINDOWS}
         self._inputs = {
-            "samples": np.zeros((capacity, num_samples), np.float32),
-            "frame_weights": np.ones((capacity, frames), np.float32),
-            "cache": np.zeros((capacity, manifest.cache_size), np.float32),
-            "statistics": np.zeros((capacity, NUM_WINDOWS * size), np.float32),
+            name: np.zeros(size, np.float32) for name, size in graph.inputs(**shape).items()
         }
+        self._inputs[FRAME_WEIGHTS][:] = 1.0
         self._outputs = {
-            "embedding": np.zeros((capacity * NUM_WINDOWS, manifest.embedding_dim), np.float32),
-            "hop_statistics": np.zeros((capacity, size), np.float32),
-            "next_cache": np.zeros((capacity, manifest.cache_size), np.float32),
+            name: np.zeros(size, np.float32) for name, size in graph.outputs(**shape).items()
         }
-        if manifest.has_speech_head:
-            self._outputs["speech"] = np.zeros((capacity, frames), np.float32)
         self._runs: dict[int, BoundCall] = {}
 
     def start(self) -> HopState:
@@ -168,9 +172,9 @@ class StatefulHopEncoder:
         if self._capacity == 1 and self._session.has_fixed_shapes:
             # A pool's streams change from call to call, so that their caches go through the host.
             inputs, outputs = dict(self._inputs), dict(self._outputs)
-            cache = Carried("next_cache", inputs.pop("cache").shape)
-            del outputs["next_cache"]
-            state.carrier = self._session.bind(inputs, outputs, {"cache": cache})
+            cache = Carried(NEXT_CACHE, inputs.pop(CACHE).shape)
+            del outputs[NEXT_CACHE]
+            state.carrier = self._session.bind(inputs, outputs, {CACHE: cache})
         return state
 
     def encode(self, states: Sequence[HopState]) -> None:
@@ -188,12 +192,12 @@ class StatefulHopEncoder:
         inputs, outputs = self._inputs, self._outputs
         num_frames = self.manifest.hop_frames if num_frames is None else num_frames
         has_speech_head = self.manifest.has_speech_head
-        weights = inputs["frame_weights"]
+        weights = inputs[FRAME_WEIGHTS]
         weights[: len(states), num_frames:] = 0.0
         for row, state in enumerate(states):
-            inputs["samples"][row] = state.buffer.samples
-            inputs["cache"][row] = state.cache
-            state.ring.fill(inputs["statistics"][row].reshape(NUM_WINDOWS, -1))
+            inputs[SAMPLES][row] = state.buffer.samples
+            inputs[CACHE][row] = state.cache
+            state.ring.fill(inputs[STATISTICS][row].reshape(NUM_WINDOWS, -1))
             if not has_speech_head:
                 weights[row, :num_frames] = state.detect_speech(num_frames)
         if (carrier := states[0].carrier) is not None:
@@ -203,18 +207,18 @@ class StatefulHopEncoder:
         for row, state in enumerate(states):
             if has_speech_head:
                 # Ten numbers: quicker than an array.
-                counted: list[float] = outputs["speech"][row, :num_frames].tolist()
+                counted: list[float] = outputs[SPEECH][row, :num_frames].tolist()
                 state.speech_probability = max(counted, default=0.0)
                 speech_frames = sum(value >= self.manifest.speech_threshold for value in counted)
             else:
                 speech_frames = int(weights[row].sum())
             state.count_speech(speech_frames, num_frames)
             if carrier is None:
-                state.cache[:] = outputs["next_cache"][row]
+                state.cache[:] = outputs[NEXT_CACHE][row]
             if state.has_speech:
-                state.ring.add(outputs["hop_statistics"][row], speech_frames=speech_frames)
+                state.ring.add(outputs[HOP_STATISTICS][row], speech_frames=speech_frames)
                 first = row * NUM_WINDOWS
-                state.embeddings[:] = outputs["embedding"][first : first + NUM_WINDOWS]
+                state.embeddings[:] = outputs[EMBEDDING][first : first + NUM_WINDOWS]
             else:
                 state.ring.skip()
             state.buffer.advance()
@@ -225,7 +229,7 @@ class StatefulHopEncoder:
         batch = self._capacity if self._session.has_fixed_shapes else batch
         if batch not in self._runs:
             rows = {
-                name: batch * (NUM_WINDOWS if name == "embedding" else 1) for name in self._outputs
+                name: batch * (NUM_WINDOWS if name == EMBEDDING else 1) for name in self._outputs
             }
             self._runs[batch] = self._session.bind(
                 {name: values[:batch] for name, values in self._inputs.items()},

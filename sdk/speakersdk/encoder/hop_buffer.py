@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from speakersdk.arrays import Waveform
@@ -42,6 +44,18 @@ class HopBuffer:
         self._filled += count
         self.num_samples += count
         return count
+
+    def hops(self, samples: Waveform) -> Iterator[Waveform]:
+        """Take all samples, and stop at each hop that they complete.
+
+        Yields:
+            (hop,) float32 the newest samples of a complete hop, valid until the next. The hop must
+            be encoded, which moves the buffer on, before the next one is asked for.
+        """
+        while len(samples):
+            samples = samples[self.fill(samples) :]
+            if self.is_full:
+                yield self.samples[-self._hop_samples :]
 
     def pad(self) -> None:
         """Complete the hop with zeros, at the end of a stream."""

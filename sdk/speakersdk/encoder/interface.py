@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -11,6 +12,7 @@ import numpy.typing as npt
 from speakersdk.arrays import Embedding, Waveform
 from speakersdk.audio.voice_activity import VoiceActivityDetector
 from speakersdk.encoder.manifest import ModelManifest
+from speakersdk.encoder.pieces import Pieces
 from speakersdk.errors import AudioTooShortError, InvalidAudioError
 from speakersdk.runtime.session import OnnxSession
 
@@ -23,11 +25,21 @@ class Encoding:
         embedding: (D,) float32 logits of length T.
         speech_s: seconds of it that are speech.
         duration_s: seconds of audio.
+        pieces: its speech piece by piece; None where many recordings were encoded together.
+        speech_dbfs: level of its speech; None without any, and likewise.
     """
 
     embedding: Embedding
     speech_s: float
     duration_s: float
+    pieces: Pieces | None = None
+    speech_dbfs: float | None = None
+
+
+# Called with the samples and the speech of frames as they are encoded, each frame once: (k * hop,)
+# float32, the newest hop of each of the frames, and (k,) bool, which of them are speech. All calls
+# but the last have whole streaming hops.
+FrameListener = Callable[[Waveform, npt.NDArray[np.bool_]], None]
 
 
 class EncoderStream(Protocol):
@@ -76,11 +88,15 @@ class SpeakerEncoder(Protocol):
     def session(self) -> OnnxSession:
         """What runs it, and where."""
 
-    def encode(self, samples: Waveform) -> Encoding:
-        """Encode a whole recording.
+    def encode(
+        self, samples: Waveform | Iterable[Waveform], *, listener: FrameListener | None = None
+    ) -> Encoding:
+        """Encode a whole recording in one pass, with bounded memory if it comes in blocks.
 
         Args:
-            samples: (n,) float32, mono, full scale +-1, at the manifest's sample rate.
+            samples: (n,) float32, mono, full scale +-1, at the manifest's sample rate; or blocks of
+                it, such as those of `speakersdk.audio.recordings.open_recording`.
+            listener: hears every frame on the way.
 
         Raises:
             InvalidAudioError: not a finite (n,) float32 array.
@@ -99,6 +115,11 @@ def detector(manifest: ModelManifest) -> VoiceActivityDetector:
         window_samples=frontend.window_samples,
         hop_samples=frontend.hop_samples,
     )
+
+
+def waveform_blocks(samples: Waveform | Iterable[Waveform]) -> Iterable[Waveform]:
+    """The blocks of a recording; an array is one block."""
+    return [samples] if isinstance(samples, np.ndarray) else samples
 
 
 def check_waveform(samples: npt.NDArray[Any]) -> Waveform:

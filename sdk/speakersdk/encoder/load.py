@@ -10,23 +10,20 @@ from dataclasses import replace
 
 from speakersdk.calibration.calibration import Calibration
 from speakersdk.encoder.content import CONTENT_SHA256, check_content
+from speakersdk.encoder.graph import SAMPLES, StatefulGraph, check_session
 from speakersdk.encoder.hop import HopEncoder, HopSizes, StatefulHopEncoder
 from speakersdk.encoder.interface import EncoderStream, Encoding, SpeakerEncoder
 from speakersdk.encoder.manifest import ModelManifest
-from speakersdk.encoder.stateful_blocks import call_shapes
 from speakersdk.encoder.statistics_ring import NUM_WINDOWS
 from speakersdk.encoder.utterance import StatefulEncoder, offline_shapes
 from speakersdk.encoder.windowed import WindowedEncoder, WindowedHopEncoder, window_shapes
 from speakersdk.errors import ManifestError
 from speakersdk.runtime.options import Precision, SessionOptions
-from speakersdk.runtime.session import ModelFile, OnnxSession, open_session
+from speakersdk.runtime.session import ModelFile, open_session
 
 __all__ = [
     "EncoderStream", "Encoding", "SpeakerEncoder", "hop_encoder", "load_encoder", "recalibrated",
 ]  # fmt: skip
-
-# Name -> sizes after the batch; None = the number of samples or frames, which varies.
-_Shapes = dict[str, tuple[int | None, ...]]
 
 
 def load_encoder(
@@ -68,7 +65,7 @@ def load_encoder(
             f"expected the property {CONTENT_SHA256} in a file of this schema, found none; export "
             "the model again with speakersdk-export model"
         )
-    _check_graph(session, manifest)
+    check_session(session, manifest)
     is_stateful = manifest.mode == "stateful"
     if options != on_cpu:
         shapes = offline_shapes(manifest) if is_stateful else window_shapes(manifest)
@@ -94,55 +91,11 @@ def hop_encoder(encoder: SpeakerEncoder, sizes: HopSizes, *, capacity: int = 1) 
     """
     manifest = encoder.manifest
     if manifest.mode == "stateful":
-        shapes = call_shapes(
-            manifest, num_frames=manifest.hop_frames, batch=capacity, windows=NUM_WINDOWS
+        shapes = StatefulGraph(manifest).inputs(
+            manifest.hop_frames, batch=capacity, windows=NUM_WINDOWS
         )
         session = encoder.session.with_shapes(shapes)
         return StatefulHopEncoder(session, manifest, sizes, capacity=capacity)
-    num_samples = sizes.window_hops * manifest.hop_frames * manifest.frontend.hop_samples
-    session = encoder.session.with_shapes({"samples": (1, num_samples)})
+    num_samples = sizes.window_hops * manifest.hop_samples
+    session = encoder.session.with_shapes({SAMPLES: (1, num_samples)})
     return WindowedHopEncoder(session, manifest, sizes)
-
-
-def _check_graph(session: OnnxSession, manifest: ModelManifest) -> None:
-    """Compare the graph's inputs and outputs with the contract of the manifest's mode."""
-    inputs, outputs = _contract(manifest)
-    _check_values("inputs", inputs, session.inputs)
-    _check_values("outputs", outputs, session.outputs)
-
-
-def _contract(manifest: ModelManifest) -> tuple[_Shapes, _Shapes]:
-    """Inputs and outputs that docs/formats/model.md prescribes."""
-    if manifest.mode == "windowed":
-        return {"samples": (None,)}, {"embedding": (manifest.embedding_dim,)}
-    inputs: _Shapes = {
-        "samples": (None,),
-        "frame_weights": (None,),
-        "cache": (manifest.cache_size,),
-        "statistics": (None,),  # R * statistics_size: R windows of each stream
-    }
-    outputs: _Shapes = {
-        "embedding": (manifest.embedding_dim,),
-        "hop_statistics": (manifest.statistics_size,),
-        "next_cache": (manifest.cache_size,),
-    }
-    if manifest.has_speech_head:
-        outputs["speech"] = (None,)
-    return inputs, outputs
-
-
-def _check_values(
-    kind: str, expected: _Shapes, got: dict[str, tuple[int | str | None, ...]]
-) -> None:
-    if set(got) != set(expected):
-        raise ManifestError(
-            f"the manifest promises the {kind} {sorted(expected)}, the graph has {sorted(got)}; "
-            "export the model again"
-        )
-    for name, sizes in expected.items():
-        shape = tuple(size if isinstance(size, int) else None for size in got[name])
-        if shape != (None, *sizes):
-            raise ManifestError(
-                f"the manifest promises {name} of shape {(None, *sizes)} (None = any size), the "
-                f"graph has {got[name]}; export the model again"
-            )

@@ -13,30 +13,19 @@ import numpy as np
 import numpy.typing as npt
 
 from speakersdk.arrays import Waveform
+from speakersdk.encoder.graph import (
+    CACHE,
+    FRAME_WEIGHTS,
+    NEXT_CACHE,
+    SAMPLES,
+    STATISTICS,
+    StatefulGraph,
+)
 from speakersdk.encoder.manifest import ModelManifest
 from speakersdk.runtime.bound_call import Carried
 from speakersdk.runtime.session import OnnxSession
 
 Outputs = Mapping[str, npt.NDArray[np.float32]]
-
-
-def call_shapes(
-    manifest: ModelManifest, *, num_frames: int, batch: int = 1, windows: int = 1
-) -> dict[str, tuple[int, ...]]:
-    """Shapes of a stateful graph's inputs (docs/formats/model.md).
-
-    Args:
-        num_frames: k, frames of one call.
-        batch: B, streams of one call.
-        windows: R, windows of each stream.
-    """
-    frontend = manifest.frontend
-    return {
-        "samples": (batch, frontend.context_samples + num_frames * frontend.hop_samples),
-        "frame_weights": (batch, num_frames),
-        "cache": (batch, manifest.cache_size),
-        "statistics": (batch, windows * manifest.statistics_size),
-    }
 
 
 class Blocks(Protocol):
@@ -54,11 +43,11 @@ class Blocks(Protocol):
             samples: (context + num_frames * hop,) float32.
             frame_weights: (num_frames,) of the block, at most as many as blocks have. Fewer end the
                 recording: the padding behind them is in the cache.
-            statistics: (1, statistics_size) of the blocks before it.
+            statistics: (R, statistics_size) sums that the block is added to.
 
         Returns:
-            Outputs of the graph without the cache, valid until the next call; frames beyond
-            `frame_weights` are padding.
+            Outputs of the graph without the cache, valid until the next call: an embedding of each
+            of the R sums with the block; frames beyond `frame_weights` are padding.
         """
 
 
@@ -69,7 +58,8 @@ class VariableBlocks:
         self._session = session
         self._frontend = manifest.frontend
         self._hop_frames = manifest.hop_frames
-        self._cache = np.zeros((1, manifest.cache_size), np.float32)
+        self._graph = StatefulGraph(manifest)
+        self._cache: npt.NDArray[np.float32] | None = None
 
     def run(
         self,
@@ -86,14 +76,14 @@ class VariableBlocks:
             padding = (padded_frames - num_frames) * self._frontend.hop_samples
             samples = np.concatenate([samples, np.zeros(padding, np.float32)])
         outputs = self._session.run(
-            {
-                "samples": samples[np.newaxis],
-                "frame_weights": weights,
-                "cache": self._cache,
-                "statistics": statistics.astype(np.float32),
-            }
+            self._graph.feeds(
+                samples[np.newaxis],
+                frame_weights=weights,
+                cache=self._cache,
+                statistics=statistics.reshape(1, -1),
+            )
         )
-        self._cache = outputs.pop("next_cache")
+        self._cache = outputs.pop(NEXT_CACHE)
         return outputs
 
 
@@ -103,20 +93,18 @@ class FixedBlocks:
     The sums of the statistics are the caller's: in float64, which the graph does not have.
     """
 
-    def __init__(self, session: OnnxSession, manifest: ModelManifest, *, num_frames: int) -> None:
-        self._hop_samples = manifest.frontend.hop_samples
-        shapes = call_shapes(manifest, num_frames=num_frames)
-        cache = Carried("next_cache", shapes.pop("cache"))
-        self._inputs = {name: np.zeros(shape, np.float32) for name, shape in shapes.items()}
-        self._outputs = {
-            "embedding": np.zeros((1, manifest.embedding_dim), np.float32),
-            "hop_statistics": np.zeros((1, manifest.statistics_size), np.float32),
+    def __init__(
+        self, session: OnnxSession, manifest: ModelManifest, *, num_frames: int, windows: int = 1
+    ) -> None:
+        graph = StatefulGraph(manifest)
+        inputs = graph.inputs(num_frames, windows=windows)
+        outputs = graph.outputs(num_frames, windows=windows)
+        cache = Carried(NEXT_CACHE, outputs.pop(NEXT_CACHE))
+        self._inputs = {
+            name: np.zeros(shape, np.float32) for name, shape in inputs.items() if name != CACHE
         }
-        if manifest.has_speech_head:
-            self._outputs["speech"] = np.zeros((1, num_frames), np.float32)
-        self._call = session.with_shapes(call_shapes(manifest, num_frames=num_frames)).bind(
-            self._inputs, self._outputs, {"cache": cache}
-        )
+        self._outputs = {name: np.zeros(shape, np.float32) for name, shape in outputs.items()}
+        self._call = session.with_shapes(inputs).bind(self._inputs, self._outputs, {CACHE: cache})
 
     def reset(self) -> None:
         """Make the next block the first of another recording."""
@@ -131,10 +119,10 @@ class FixedBlocks:
         """Encode the next block, filled up to the one length."""
         num_frames = len(frame_weights)
         inputs = self._inputs
-        inputs["samples"][0, : len(samples)] = samples
-        inputs["samples"][0, len(samples) :] = 0.0
-        inputs["frame_weights"][0, :num_frames] = frame_weights
-        inputs["frame_weights"][0, num_frames:] = 0.0
-        inputs["statistics"][:] = statistics
+        inputs[SAMPLES][0, : len(samples)] = samples
+        inputs[SAMPLES][0, len(samples) :] = 0.0
+        inputs[FRAME_WEIGHTS][0, :num_frames] = frame_weights
+        inputs[FRAME_WEIGHTS][0, num_frames:] = 0.0
+        inputs[STATISTICS][:] = statistics.reshape(1, -1)
         self._call()
         return self._outputs

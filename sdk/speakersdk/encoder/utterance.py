@@ -1,31 +1,46 @@
 """Encoder of stateful models: samples in blocks, the state carried from block to block.
 
-A stream so costs only what is new, and a recording of any length is encoded in bounded blocks.
+A recording of any length is encoded in one pass over bounded blocks. Each call embeds two sums: the
+speech so far, and the piece of speech that the block belongs to.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 import numpy as np
 import numpy.typing as npt
 
 from speakersdk.arrays import Embedding, Waveform
-from speakersdk.encoder.interface import Encoding, check_duration, check_waveform, detector
+from speakersdk.audio.levels import SpeechLevel
+from speakersdk.encoder.graph import EMBEDDING, HOP_STATISTICS, SPEECH, Shapes, StatefulGraph
+from speakersdk.encoder.interface import (
+    Encoding,
+    FrameListener,
+    check_duration,
+    check_waveform,
+    detector,
+    waveform_blocks,
+)
 from speakersdk.encoder.manifest import ModelManifest
-from speakersdk.encoder.stateful_blocks import Blocks, FixedBlocks, VariableBlocks, call_shapes
+from speakersdk.encoder.pieces import LEAST_PIECE_S, PieceCollector
+from speakersdk.encoder.stateful_blocks import Blocks, FixedBlocks, VariableBlocks
 from speakersdk.errors import AudioTooShortError, ClosedError
 from speakersdk.runtime.session import OnnxSession
 
-# Hops of one call when a whole recording is at hand: 5 s at 10 frames of 10 ms. Measured on one
-# thread, RTF of calls of 10 frames .0056, 100 .0021, 500 .0017, 1000 .0018.
-_HOPS_PER_BLOCK = 50
-# Hops of every call where all have one length: 3 s. A GPU takes as long for .1 s as for 3 s (1.2 ms
-# on an H200), so that most recordings are one or two calls, and padding costs nothing.
-_HOPS_PER_FIXED_BLOCK = 30
+# Hops of one call when a whole recording is at hand: 1 s at 10 frames of 10 ms. Measured on one
+# thread, RTF of calls of 10 frames .0056, 100 .0021, 500 .0017. Pieces end with blocks: at 1 s they
+# have 1.5 to 2.4 s of speech.
+_HOPS_PER_BLOCK = 10
+# Rows of the sums that a block is added to.
+_SO_FAR, _PIECE = 0, 1
+_NUM_SUMS = 2
 
 
-def offline_shapes(manifest: ModelManifest) -> dict[str, tuple[int, ...]]:
+def offline_shapes(manifest: ModelManifest) -> Shapes:
     """Shapes of the call that encodes a recording, for sessions of fixed shapes."""
-    return call_shapes(manifest, num_frames=_HOPS_PER_FIXED_BLOCK * manifest.hop_frames)
+    num_frames = _HOPS_PER_BLOCK * manifest.hop_frames
+    return StatefulGraph(manifest).inputs(num_frames, windows=_NUM_SUMS)
 
 
 class StatefulEncoder:
@@ -37,17 +52,22 @@ class StatefulEncoder:
         # Set up once for each thread that encodes at the same time, then used again.
         self._idle_blocks: list[FixedBlocks] = []
 
-    def encode(self, samples: Waveform) -> Encoding:
+    def encode(
+        self, samples: Waveform | Iterable[Waveform], *, listener: FrameListener | None = None
+    ) -> Encoding:
         """Encode a whole recording."""
-        num_hops = _HOPS_PER_FIXED_BLOCK if self.session.has_fixed_shapes else _HOPS_PER_BLOCK
         try:
             blocks: Blocks = self._idle_blocks.pop()
         except IndexError:
-            blocks = self._blocks(num_hops)
+            blocks = self._blocks(_HOPS_PER_BLOCK)
         stream = StatefulStream(
-            blocks, self.manifest, block_frames=num_hops * self.manifest.hop_frames
+            blocks,
+            self.manifest,
+            block_frames=_HOPS_PER_BLOCK * self.manifest.hop_frames,
+            listener=listener,
         )
-        stream.push(samples)
+        for block in waveform_blocks(samples):
+            stream.push(block)
         encoding = stream.finish()
         if isinstance(blocks, FixedBlocks):
             blocks.reset()
@@ -62,21 +82,33 @@ class StatefulEncoder:
         if not self.session.has_fixed_shapes:
             return VariableBlocks(self.session, self.manifest)
         num_frames = num_hops * self.manifest.hop_frames
-        return FixedBlocks(self.session, self.manifest, num_frames=num_frames)
+        return FixedBlocks(self.session, self.manifest, num_frames=num_frames, windows=_NUM_SUMS)
 
 
 class StatefulStream:
     """See `speakersdk.encoder.load.EncoderStream`; keeps less than one block of samples."""
 
-    def __init__(self, blocks: Blocks, manifest: ModelManifest, *, block_frames: int) -> None:
+    def __init__(
+        self,
+        blocks: Blocks,
+        manifest: ModelManifest,
+        *,
+        block_frames: int,
+        listener: FrameListener | None = None,
+    ) -> None:
         self._blocks = blocks
+        self._listener = listener
         self._manifest = manifest
         self._frontend = manifest.frontend
         self._block_frames = block_frames
         # One zero stands for the sample before the first (pre-emphasis).
         self._pending: Waveform = np.zeros(1, np.float32)
         # Summed in float64: float32 would lose hops against hours of statistics.
-        self._statistics: npt.NDArray[np.float64] = np.zeros((1, manifest.statistics_size))
+        self._statistics: npt.NDArray[np.float64] = np.zeros((_NUM_SUMS, manifest.statistics_size))
+        self._collector = PieceCollector(manifest.embedding_dim, manifest.temperature)
+        self._level = SpeechLevel()
+        self._piece: Embedding | None = None  # of the incomplete piece
+        self._num_piece_frames = 0
         self._embedding: Embedding | None = None
         self._num_samples = 0
         self._num_speech_frames = 0
@@ -128,7 +160,10 @@ class StatefulStream:
         num_frames = (len(self._pending) - context) // hop
         if num_frames > 0:
             self._encode_block(self._pending[: context + num_frames * hop], num_frames)
-        return Encoding(self.embedding(), self.speech_s, self.duration_s)
+        embedding = self.embedding()
+        self._end_piece(least_s=LEAST_PIECE_S)
+        pieces = self._collector.pieces
+        return Encoding(embedding, self.speech_s, self.duration_s, pieces, self._level.dbfs)
 
     def _check_open(self) -> None:
         if self._finished:
@@ -139,9 +174,25 @@ class StatefulStream:
         if self._activity is not None:
             weights, self._weights = np.split(self._weights, [num_frames])
         outputs = self._blocks.run(samples, weights, self._statistics)
-        self._statistics += outputs["hop_statistics"]
-        self._embedding = outputs["embedding"][0].copy()
+        self._statistics += outputs[HOP_STATISTICS]
+        embeddings = outputs[EMBEDDING].copy()
+        self._embedding, self._piece = embeddings[_SO_FAR], embeddings[_PIECE]
         is_speech = weights > 0
         if self._activity is None:
-            is_speech = outputs["speech"][0, :num_frames] >= self._manifest.speech_threshold
-        self._num_speech_frames += int(np.count_nonzero(is_speech))
+            is_speech = outputs[SPEECH][0, :num_frames] >= self._manifest.speech_threshold
+        num_speech_frames = int(np.count_nonzero(is_speech))
+        self._num_speech_frames += num_speech_frames
+        self._num_piece_frames += num_speech_frames
+        newest = samples[self._frontend.context_samples :]
+        self._level.take(newest, is_speech)
+        if self._listener is not None:
+            self._listener(newest, is_speech)
+        self._end_piece(least_s=self._collector.piece_s)
+
+    def _end_piece(self, *, least_s: float) -> None:
+        """Keep the piece if it has so much speech, and begin another."""
+        speech_s = self._num_piece_frames * self._manifest.frame_s
+        if self._piece is not None and speech_s >= least_s:
+            self._collector.add(self._piece, speech_s)
+            self._statistics[_PIECE] = 0.0
+            self._num_piece_frames = 0

@@ -8,27 +8,37 @@ one ending with it. Recordings and streams do the same: a recording is a stream 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from speakersdk.arrays import Embedding, Waveform, scaled
+from speakersdk.audio.levels import SpeechLevel
+from speakersdk.encoder.graph import EMBEDDING, SAMPLES, Shapes
 from speakersdk.encoder.hop import HopSizes, HopState
-from speakersdk.encoder.interface import Encoding, check_duration, check_waveform, detector
+from speakersdk.encoder.interface import (
+    Encoding,
+    FrameListener,
+    check_duration,
+    check_waveform,
+    detector,
+    waveform_blocks,
+)
 from speakersdk.encoder.manifest import ModelManifest
+from speakersdk.encoder.pieces import PieceCollector, Pieces
 from speakersdk.encoder.statistics_ring import RECENT, SO_FAR, WINDOW
 from speakersdk.errors import ClosedError
 from speakersdk.runtime.session import OnnxSession
 
 
-def window_shapes(manifest: ModelManifest) -> dict[str, tuple[int, ...]]:
+def window_shapes(manifest: ModelManifest) -> Shapes:
     """Shapes of the call that encodes one window, for sessions of fixed shapes.
 
     A shorter recording cannot be filled up without changing what the graph makes of it: it has
     another shape, and such a session runs that on the CPU.
     """
-    return {"samples": (1, round(manifest.window_s * manifest.frontend.sample_rate_hz))}
+    return {SAMPLES: (1, round(manifest.window_s * manifest.frontend.sample_rate_hz))}
 
 
 class SpeechWindows:
@@ -40,14 +50,20 @@ class SpeechWindows:
         self._window_samples = window_samples
         self._step_samples = window_samples // 2
         self._latest: Waveform = np.zeros(0, np.float32)  # at most the last window
+        self._collector = PieceCollector(manifest.embedding_dim, manifest.temperature)
         self.forget()
+
+    @property
+    def pieces(self) -> Pieces:
+        """The complete windows that do not overlap."""
+        return self._collector.pieces
 
     def forget(self, *, keep_samples: int = 0) -> None:
         """Begin anew, with the last samples of the speech so far."""
         kept = self._latest[-keep_samples:] if keep_samples else np.zeros(0, np.float32)
         self._latest = np.zeros(0, np.float32)
         self._until_window = self._window_samples  # samples missing to the next complete window
-        self._has_window = False
+        self._num_windows = 0
         self._sum: npt.NDArray[np.float64] = np.zeros(self._manifest.embedding_dim)
         self.take(kept)
 
@@ -56,9 +72,13 @@ class SpeechWindows:
         while len(speech) >= self._until_window:
             self._keep(speech[: self._until_window])
             speech = speech[self._until_window :]
-            self._sum += self.latest()
+            latest = self.latest()
+            self._sum += latest
+            if self._num_windows % 2 == 0:  # of windows that overlap by half, every other one
+                rate_hz = self._manifest.frontend.sample_rate_hz
+                self._collector.add(latest, self._window_samples / rate_hz)
+            self._num_windows += 1
             self._until_window = self._step_samples
-            self._has_window = True
         self._keep(speech)
         self._until_window -= len(speech)
 
@@ -66,8 +86,8 @@ class SpeechWindows:
         """(D,) float32 embedding of the last window; zeros if there is no frame of speech."""
         if len(self._latest) < self._manifest.frontend.window_samples:
             return np.zeros(self._manifest.embedding_dim, np.float32)
-        outputs = self._session.run_any_shape({"samples": self._latest[np.newaxis]})
-        embedding: Embedding = outputs["embedding"][0]
+        outputs = self._session.run_any_shape({SAMPLES: self._latest[np.newaxis]})
+        embedding: Embedding = outputs[EMBEDDING][0]
         return embedding
 
     def mean(self, latest: Embedding | None = None) -> Embedding:
@@ -77,7 +97,7 @@ class SpeechWindows:
             latest: what `latest` returned; None = ask it.
         """
         total = self._sum
-        if not self._has_window or self._until_window < self._step_samples:
+        if not self._num_windows or self._until_window < self._step_samples:
             total = total + (self.latest() if latest is None else latest)
         return scaled(total, self._manifest.temperature)
 
@@ -104,10 +124,13 @@ class WindowedEncoder:
         self.session = session
         self.manifest = manifest
 
-    def encode(self, samples: Waveform) -> Encoding:
+    def encode(
+        self, samples: Waveform | Iterable[Waveform], *, listener: FrameListener | None = None
+    ) -> Encoding:
         """Encode a whole recording."""
-        stream = self.stream()
-        stream.push(samples)
+        stream = WindowedStream(self.session, self.manifest, listener=listener)
+        for block in waveform_blocks(samples):
+            stream.push(block)
         return stream.finish()
 
     def stream(self) -> WindowedStream:
@@ -118,13 +141,23 @@ class WindowedEncoder:
 class WindowedStream:
     """See `speakersdk.encoder.load.EncoderStream`; keeps one window of samples."""
 
-    def __init__(self, session: OnnxSession, manifest: ModelManifest) -> None:
-        (_, window_samples) = window_shapes(manifest)["samples"]
+    def __init__(
+        self,
+        session: OnnxSession,
+        manifest: ModelManifest,
+        *,
+        listener: FrameListener | None = None,
+    ) -> None:
+        (_, window_samples) = window_shapes(manifest)[SAMPLES]
         self._manifest = manifest
         self._windows = SpeechWindows(session, manifest, window_samples)
+        self._listener = listener
+        self._level = SpeechLevel()
         self._activity = detector(manifest)
-        # Samples of incomplete frames: first those that no frame calls its own.
+        # Samples of the frames that are not encoded yet, without the first of all samples, which
+        # no frame calls its own; and which of these frames are speech.
         self._pending: Waveform = np.zeros(0, np.float32)
+        self._is_speech = np.zeros(0, np.bool_)
         self._num_unowned = manifest.frontend.window_samples - manifest.frontend.hop_samples
         self._num_samples = 0
         self._num_speech_frames = 0
@@ -145,17 +178,15 @@ class WindowedStream:
         self._check_open()
         samples = check_waveform(samples)
         self._num_samples += len(samples)
-        is_speech = self._activity.push(samples)
-        self._num_speech_frames += int(is_speech.sum())
         unowned = min(self._num_unowned, len(samples))
         self._num_unowned -= unowned
-        pending = np.concatenate([self._pending, samples[unowned:]])
-        owned = len(is_speech) * self._manifest.frontend.hop_samples
-        self._windows.take(newest_samples(pending[:owned], is_speech))
-        self._pending = pending[owned:].copy()
+        self._pending = np.concatenate([self._pending, samples[unowned:]])
+        self._is_speech = np.concatenate([self._is_speech, self._activity.push(samples)])
+        # Whole hops, as a listener wants them.
+        self._take(len(self._is_speech) // self._manifest.hop_frames * self._manifest.hop_frames)
 
     def embedding(self) -> Embedding:
-        """(D,) float32 embedding of everything so far, the incomplete window included."""
+        """(D,) float32 embedding of the complete hops so far, the incomplete window included."""
         check_duration(self._manifest, self.duration_s)
         return self._windows.mean()
 
@@ -163,7 +194,22 @@ class WindowedStream:
         """Close the stream and return its encoding."""
         self._check_open()
         self._finished = True
-        return Encoding(self.embedding(), self.speech_s, self.duration_s)
+        self._take(len(self._is_speech))
+        pieces = self._windows.pieces
+        return Encoding(self.embedding(), self.speech_s, self.duration_s, pieces, self._level.dbfs)
+
+    def _take(self, num_frames: int) -> None:
+        """Encode the speech of the next frames."""
+        is_speech, self._is_speech = np.split(self._is_speech, [num_frames])
+        owned, self._pending = np.split(
+            self._pending, [num_frames * self._manifest.frontend.hop_samples]
+        )
+        self._num_speech_frames += int(is_speech.sum())
+        if num_frames:
+            self._level.take(owned, is_speech)
+            if self._listener is not None:
+                self._listener(owned, is_speech)
+        self._windows.take(newest_samples(owned, is_speech))
 
     def _check_open(self) -> None:
         if self._finished:

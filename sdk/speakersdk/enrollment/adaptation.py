@@ -30,12 +30,15 @@ class Adaptation:
         reason: one sentence for people.
         decision: about the probe and what was enrolled, without adapted exemplars. An impostor who
             was once accepted so opens no door to the next.
+        verification: about the probe and the voiceprint as it was given, as `Verifier.verify`
+            decides.
     """
 
     voiceprint: Voiceprint
     is_adapted: bool
     reason: str
     decision: Decision
+    verification: Decision
 
 
 def adapt(
@@ -43,13 +46,15 @@ def adapt(
     embedding: Embedding,
     quality: RecordingQuality,
     decision: Decision,
+    verification: Decision,
     calibration: Calibration,
 ) -> Adaptation:
     """See `speakersdk.verifier.Verifier.adapt`.
 
     Args:
         voiceprint: to adapt.
-        embedding, quality, decision: of the probe; the decision is about `voiceprint.reverted()`.
+        embedding, quality: of the probe.
+        decision, verification: about the probe and `voiceprint.reverted()`, and the voiceprint.
         calibration: whose strictest operating point the probe must reach.
     """
     objection = _objection(voiceprint, quality, decision, calibration)
@@ -58,7 +63,11 @@ def adapt(
         objection = "not adapted: this recording is part of the voiceprint already"
     if objection is not None:
         return Adaptation(
-            voiceprint=voiceprint, is_adapted=False, reason=objection, decision=decision
+            voiceprint=voiceprint,
+            is_adapted=False,
+            reason=objection,
+            decision=decision,
+            verification=verification,
         )
     adapted = voiceprint.adapted_by(embedding, speech_s=quality.speech_s)
     return Adaptation(
@@ -66,6 +75,18 @@ def adapt(
         is_adapted=True,
         reason=f"adapted by {quality.speech_s:.1f} s of speech",
         decision=decision,
+        verification=verification,
+    )
+
+
+def unchanged(voiceprint: Voiceprint, decision: Decision) -> Adaptation:
+    """A voiceprint whose probe gave no answer."""
+    return Adaptation(
+        voiceprint=voiceprint,
+        is_adapted=False,
+        reason=f"not adapted: {decision.reason}",
+        decision=decision,
+        verification=decision,
     )
 
 

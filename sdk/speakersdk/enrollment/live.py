@@ -12,7 +12,7 @@ from typing import Any, Final, Self
 import numpy as np
 import numpy.typing as npt
 
-from speakersdk.arrays import Embedding, Waveform
+from speakersdk.arrays import Embedding, Waveform, scaled
 from speakersdk.audio.levels import QUIET_DBFS, AudioProblem, AudioQuality
 from speakersdk.audio.microphone import AudioBlock, check_gap
 from speakersdk.audio.resampler import StreamResampler
@@ -96,8 +96,7 @@ class Enrollment:
         self._resampler = StreamResampler()
         rate_hz = manifest.frontend.sample_rate_hz
         self._quality = AudioQuality(sample_rate_hz=rate_hz)
-        self._hop_samples = manifest.hop_frames * manifest.frontend.hop_samples
-        self._hop_s = self._hop_samples / rate_hz
+        self._hop_s = manifest.hop_s
         self._track = SpectralTrack(sample_rate_hz=rate_hz)
         self._first_frame = 0  # of the exemplar that is being collected
         self._exemplars: list[Embedding] = []
@@ -153,10 +152,11 @@ class Enrollment:
                 self._resampler.check(samples, sample_rate_hz=sample_rate_hz)
                 self._gap(samples.lost_s)
             waveform = self._resampler.push(samples, sample_rate_hz=sample_rate_hz)
-            while len(waveform) and not self._is_complete:
-                waveform = waveform[self._state.buffer.fill(waveform) :]
-                if self._state.buffer.is_full:
-                    self._take_hop(self._state.buffer.samples[-self._hop_samples :].copy())
+            if not self._is_complete:
+                for hop in self._state.buffer.hops(waveform):
+                    self._take_hop(hop.copy())
+                    if self._is_complete:
+                        break
             return self.progress
 
     def gap(self, lost_s: float) -> None:
@@ -267,8 +267,7 @@ class Enrollment:
         """Whether recent speech is another person's than the exemplars."""
         if not self._exemplars or self._calibration is None or speech_s < RECENT_S:
             return False
-        mean = np.mean(self._exemplars, axis=0)
-        mean *= self._manifest.temperature / np.linalg.norm(mean)
+        mean = scaled(np.mean(self._exemplars, axis=0), self._manifest.temperature)
         llr = self._calibration.llr(
             -symmetric_kl(embedding, mean),
             enrolled_speech_s=sum(self._exemplar_speech_s),

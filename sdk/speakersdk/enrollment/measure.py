@@ -1,16 +1,18 @@
 """What a recording is worth for enrollment: net speech, levels, and whether it is one voice.
 
-waveform -> hops -> speech -> levels; pieces of 1.5 s of speech -> cohesion -> problems
+one pass: waveform -> frames, speech -> levels; pieces of 1.5 s of speech -> cohesion -> problems
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from speakersdk.arrays import Embedding, Waveform
+from speakersdk.arrays import Waveform
 from speakersdk.audio.levels import (
     CLIPPED_HOPS_SHARE,
     NARROW_BAND_DB,
@@ -20,16 +22,11 @@ from speakersdk.audio.levels import (
     AudioProblem,
     AudioQuality,
 )
+from speakersdk.calibration.calibration import Calibration
 from speakersdk.decision.one_voice import OTHER_VOICE_LLR, SECOND_VOICE_LLR, Speech, least_cohesion
-from speakersdk.encoder.hop import HopSizes
-from speakersdk.encoder.load import SpeakerEncoder, hop_encoder
-from speakersdk.encoder.statistics_ring import SO_FAR
-
-# Net speech of a piece. Less says too little of a voice, more leaves a second voice too few pieces.
-PIECE_S: Final = 1.5
-_SILENCE_DBFS = -120.0
-# What is left over at the end counts as a piece from here on.
-_LEAST_PIECE_S: Final = 0.8
+from speakersdk.decision.rule import speech_shortage
+from speakersdk.encoder.interface import Encoding, SpeakerEncoder
+from speakersdk.encoder.manifest import ModelManifest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +37,7 @@ class RecordingQuality:
         label: how the recording is called.
         duration_s, speech_s: seconds of audio, and of speech in it.
         levels: of the whole recording.
-        loudest_dbfs: level of the loudest hop, speech or not.
+        loudest_dbfs: level of the loudest hop, speech or not; None if none was measured.
         one_voice_llr: llr of one voice for the two parts of the speech that differ most; None
             below 2.3 s of speech or without calibration.
         others_llr: llr of one voice with the other recordings together; None likewise, or for a
@@ -56,7 +53,7 @@ class RecordingQuality:
     duration_s: float
     speech_s: float
     levels: AudioLevels
-    loudest_dbfs: float
+    loudest_dbfs: float | None
     one_voice_llr: float | None
     others_llr: float | None = None
     shortage: str | None = None
@@ -91,7 +88,7 @@ class RecordingQuality:
         """The shortage of speech and what to do; empty if there is none."""
         if self.shortage is None:
             return ""
-        if self.loudest_dbfs < QUIET_DBFS:
+        if self.loudest_dbfs is not None and self.loudest_dbfs < QUIET_DBFS:
             return (
                 f"{self.shortage}, nowhere louder than {self.loudest_dbfs:.0f} dBFS; come closer "
                 "or raise the input level"
@@ -101,8 +98,9 @@ class RecordingQuality:
     def finding(self, problem: AudioProblem) -> str:
         """What was measured, what was expected and what to do."""
         levels = self.levels
+        clipped_share = levels.clipped_share or 0.0
         measured = {
-            AudioProblem.CLIPPED: f"{levels.clipped_share:.0%} of the speech is cut off at full "
+            AudioProblem.CLIPPED: f"{clipped_share:.0%} of the speech is cut off at full "
             f"scale, expected at most {CLIPPED_HOPS_SHARE:.0%}",
             AudioProblem.TOO_QUIET: f"speech at {_number(levels.speech_dbfs)} dBFS, expected "
             f"{QUIET_DBFS:g} or more",
@@ -140,57 +138,93 @@ class RecordingQuality:
         }
 
 
+class LevelMeter:
+    """Measures the levels of a recording while it is encoded: a `FrameListener`.
+
+    Attributes:
+        loudest_dbfs: level of the loudest hop, speech or not; None before the first hop.
+    """
+
+    def __init__(self, manifest: ModelManifest) -> None:
+        self._manifest = manifest
+        self._quality = AudioQuality(
+            sample_rate_hz=manifest.frontend.sample_rate_hz, memory_hops=None
+        )
+        self.loudest_dbfs: float | None = None
+
+    @property
+    def levels(self) -> AudioLevels:
+        """Of all hops so far."""
+        return self._quality.levels
+
+    def __call__(self, samples: Waveform, is_speech: npt.NDArray[np.bool_]) -> None:
+        """Measure each complete hop among these frames."""
+        hop_frames, hop_samples = self._manifest.hop_frames, self._manifest.hop_samples
+        for number in range(len(is_speech) // hop_frames):
+            hop = samples[number * hop_samples : (number + 1) * hop_samples]
+            num_speech = int(is_speech[number * hop_frames : (number + 1) * hop_frames].sum())
+            self._quality.hear(hop)
+            level_dbfs = self._quality.level_dbfs
+            self.loudest_dbfs = max(self.loudest_dbfs or level_dbfs, level_dbfs)
+            # Half a hop of speech is neither: it would make speech quieter and noise louder.
+            if num_speech in (0, hop_frames):
+                self._quality.take(hop, is_speech=num_speech > 0)
+
+
+def one_voice_llr(encoding: Encoding, calibration: Calibration | None) -> float | None:
+    """The llr of one voice for the two parts of a recording that differ most.
+
+    None without calibration or with less than two pieces of speech.
+    """
+    pieces = encoding.pieces
+    if pieces is None or calibration is None:
+        return None
+    return least_cohesion(Speech(pieces.embeddings, pieces.speech_s), calibration)
+
+
 def measure_recording(
-    encoder: SpeakerEncoder, waveform: Waveform, *, label: str
-) -> RecordingQuality:
-    """Hear a recording hop by hop, as the live meter does.
+    encoder: SpeakerEncoder, samples: Waveform | Iterable[Waveform], *, label: str
+) -> tuple[Encoding, RecordingQuality]:
+    """Encode and measure a recording in one pass.
 
     Args:
         encoder: of the model that is to make the voiceprint.
-        waveform: (n,) float32 at the model's rate.
-        label: how the recording is called.
+        samples: (n,) float32 at the model's rate, or blocks of it.
+        label: the name used in messages.
+
+    Raises:
+        AudioTooShortError: less than the model's minimum.
     """
-    manifest = encoder.manifest
-    rate_hz = manifest.frontend.sample_rate_hz
-    hop_samples = manifest.hop_frames * manifest.frontend.hop_samples
-    hop_s = hop_samples / rate_hz
-    piece_hops = round(PIECE_S / hop_s)
-    hops = hop_encoder(encoder, HopSizes(window_hops=piece_hops, recent_hops=piece_hops))
-    state = hops.start()
-    quality = AudioQuality(sample_rate_hz=rate_hz, memory_hops=None)
-    pieces: list[tuple[Embedding, float]] = []
-    speech_s, loudest_dbfs = 0.0, _SILENCE_DBFS
-    rest = waveform
-    while len(rest):
-        rest = rest[state.buffer.fill(rest) :]
-        if not state.buffer.is_full:
-            break
-        hop = state.buffer.samples[-hop_samples:].copy()
-        quality.hear(hop)
-        loudest_dbfs = max(loudest_dbfs, quality.level_dbfs)
-        hops.encode([state])
-        speech_s += state.hop_speech_s
-        # Half a hop of speech is neither: it would make speech quieter and noise louder.
-        if state.hop_speech_s in (0, hop_s):
-            quality.take(hop, is_speech=state.hop_speech_s > 0)
-        if state.is_evidence and state.speech_s >= PIECE_S:
-            pieces.append((state.embeddings[SO_FAR].copy(), state.speech_s))
-            state.restart()
-    if state.speech_s >= _LEAST_PIECE_S:
-        pieces.append((state.embeddings[SO_FAR].copy(), state.speech_s))
-    one_voice_llr = None
-    if pieces and manifest.calibration is not None:
-        embeddings, seconds = zip(*pieces, strict=True)
-        one_voice_llr = least_cohesion(
-            Speech(np.stack(embeddings), np.array(seconds)), manifest.calibration
-        )
+    calibration = encoder.manifest.calibration
+    meter = LevelMeter(encoder.manifest)
+    encoding = encoder.encode(samples, listener=meter)
+    shortage = speech_shortage(encoding.speech_s, encoding.duration_s, calibration)
+    quality = RecordingQuality(
+        label=label,
+        duration_s=encoding.duration_s,
+        speech_s=encoding.speech_s,
+        levels=meter.levels,
+        loudest_dbfs=meter.loudest_dbfs,
+        one_voice_llr=one_voice_llr(encoding, calibration),
+        shortage=None if shortage is None else shortage[1],
+    )
+    return encoding, quality
+
+
+def not_measured(
+    *, label: str, duration_s: float, shortage: str | None = None, failure: str | None = None
+) -> RecordingQuality:
+    """Say of a recording that is too short, or cannot be read, why nothing was measured."""
+    nothing = AudioLevels(speech_dbfs=None, snr_db=None, high_band_db=None, clipped_share=None)
     return RecordingQuality(
         label=label,
-        duration_s=len(waveform) / rate_hz,
-        speech_s=speech_s,
-        levels=quality.levels,
-        loudest_dbfs=loudest_dbfs,
-        one_voice_llr=one_voice_llr,
+        duration_s=duration_s,
+        speech_s=0.0,
+        levels=nothing,
+        loudest_dbfs=None,
+        one_voice_llr=None,
+        shortage=shortage,
+        failure=failure,
     )
 
 

@@ -5,27 +5,26 @@ recordings -> encoding and quality of each -> are they one voice? -> voiceprint,
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import numpy as np
 import numpy.typing as npt
 
-from speakersdk.arrays import Embedding
-from speakersdk.audio.levels import AudioLevels, AudioProblem
+from speakersdk.arrays import Embedding, Waveform
+from speakersdk.audio.levels import AudioProblem
 from speakersdk.audio.recordings import (
     Recording,
     check_list,
-    load_recording,
+    open_recording,
     recording_label,
 )
 from speakersdk.decision.one_voice import Speech, llrs_to_the_others
-from speakersdk.decision.rule import speech_shortage
 from speakersdk.encoder.interface import Encoding
 from speakersdk.encoder.load import SpeakerEncoder
 from speakersdk.enrollment.joining import llrs_to_known
-from speakersdk.enrollment.measure import RecordingQuality, measure_recording
+from speakersdk.enrollment.measure import RecordingQuality, measure_recording, not_measured
 from speakersdk.enrollment.repetition import (
     LEAST_NEW_S,
     USELESS_SHARE,
@@ -60,14 +59,10 @@ def enroll_recordings(
         if append_to.name != name:
             raise ConfigError(f"expected a voiceprint of {name!r}, got that of {append_to.name!r}")
         append_to.check_made_by(manifest)
-    # Where nothing would be refused, measuring is time for nothing.
-    is_checked = set(accepted) != set(AudioProblem)
     measured = []
     for number, recording in enumerate(recordings, start=1):
         try:
-            measured.append(
-                measure(encoder, recording, sample_rate_hz, is_checked=is_checked, limit_s=limit_s)
-            )
+            measured.append(measure(encoder, recording, sample_rate_hz, limit_s=limit_s))
         except AudioError as error:
             label = f"recording {number} ({recording_label(recording)})"
             raise EnrollmentError(f"cannot enroll {name!r} from {label}: {error}") from error
@@ -99,11 +94,13 @@ def measure_recordings(
         try:
             measured[number] = measure(encoder, recording, sample_rate_hz, limit_s=limit_s)
         except AudioTooShortError as error:
-            qualities[number] = replace(
-                _without_figures(recording, error.got_s), shortage=str(error)
+            qualities[number] = not_measured(
+                label=recording_label(recording), duration_s=error.got_s, shortage=str(error)
             )
         except AudioError as error:  # says nothing against the others
-            qualities[number] = replace(_without_figures(recording, 0.0), failure=str(error))
+            qualities[number] = not_measured(
+                label=recording_label(recording), duration_s=0.0, failure=str(error)
+            )
     compared = _compared(encoder, without_repetitions(list(measured.values()), None), None)
     qualities.update(zip(measured, compared, strict=True))
     return [qualities[number] for number in range(len(recordings))]
@@ -127,31 +124,22 @@ def measure(
     recording: Recording,
     sample_rate_hz: float | None,
     *,
-    is_checked: bool = True,
     limit_s: float | None = None,
 ) -> MeasuredRecording:
-    """Load, encode and measure one recording; unless it is checked, only its speech is.
+    """Encode and measure one recording in one pass.
 
     Raises:
         AudioError: it is unreadable, not audio, too short, or longer than `limit_s`.
     """
-    waveform = load_recording(recording, sample_rate_hz, limit_s=limit_s)
-    encoding = encoder.encode(waveform)
-    if is_checked:
-        quality = measure_recording(encoder, waveform, label=recording_label(recording))
-    else:
-        quality = _without_figures(recording, encoding.duration_s)
-    shortage = speech_shortage(encoding.speech_s, encoding.duration_s, encoder.manifest.calibration)
-    track = SpectralTrack(waveform, sample_rate_hz=encoder.manifest.frontend.sample_rate_hz)
-    return MeasuredRecording(
-        encoding=encoding,
-        powers=track.powers,
-        quality=replace(
-            quality,
-            speech_s=encoding.speech_s,
-            shortage=None if shortage is None else shortage[1],
-        ),
-    )
+    track = SpectralTrack(sample_rate_hz=encoder.manifest.frontend.sample_rate_hz)
+
+    def tracked() -> Iterator[Waveform]:
+        for block in open_recording(recording, sample_rate_hz, limit_s=limit_s):
+            track.push(block)
+            yield block
+
+    encoding, quality = measure_recording(encoder, tracked(), label=recording_label(recording))
+    return MeasuredRecording(encoding=encoding, powers=track.powers, quality=quality)
 
 
 def _compared(
@@ -250,15 +238,3 @@ def _useless(
     if new_s < LEAST_NEW_S:
         return f"{share:.0%} of its speech repeats itself, which leaves {new_s:.1f} s"
     return None
-
-
-def _without_figures(recording: Recording, duration_s: float) -> RecordingQuality:
-    nothing = AudioLevels(speech_dbfs=None, snr_db=None, high_band_db=None, clipped_share=0.0)
-    return RecordingQuality(
-        label=recording_label(recording),
-        duration_s=duration_s,
-        speech_s=0.0,
-        levels=nothing,
-        loudest_dbfs=0.0,
-        one_voice_llr=None,
-    )

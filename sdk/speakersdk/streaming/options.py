@@ -63,8 +63,8 @@ class StreamOptions:
 
 def hop_sizes(manifest: ModelManifest, window_s: float | None = None) -> HopSizes:
     """Lengths of the windows in hops. The default is the window of the model."""
-    hop_s = manifest.hop_frames * manifest.frontend.hop_samples / manifest.frontend.sample_rate_hz
     window_s = manifest.window_s if window_s is None else window_s
     return HopSizes(
-        window_hops=max(1, round(window_s / hop_s)), recent_hops=max(1, round(RECENT_S / hop_s))
+        window_hops=max(1, round(window_s / manifest.hop_s)),
+        recent_hops=max(1, round(RECENT_S / manifest.hop_s)),
     )

@@ -114,15 +114,8 @@ class StreamPool:
         self, waiting: dict[Hashable, npt.NDArray[np.float32]]
     ) -> dict[Hashable, list[StreamUpdate]]:
         updates: dict[Hashable, list[StreamUpdate]] = {key: [] for key in waiting}
-        while waiting:
-            ready = []
-            for key in list(waiting):
-                buffer = self._streams[key].state.buffer
-                waiting[key] = waiting[key][buffer.fill(waiting[key]) :]
-                if buffer.is_full:
-                    ready.append(key)
-                if not len(waiting[key]):
-                    del waiting[key]
+        hops = {key: self._streams[key].state.buffer.hops(waiting[key]) for key in waiting}
+        while ready := [key for key, buffered in hops.items() if next(buffered, None) is not None]:
             self._encoder.encode([self._streams[key].state for key in ready])
             for key in ready:
                 updates[key].append(self._streams[key].update())

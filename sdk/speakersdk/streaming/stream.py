@@ -47,7 +47,7 @@ class SpeakerStream:
         self._enrolled_s = [voiceprint.total_speech_s for voiceprint in voiceprints]
         self._enrolled = np.stack([voiceprint.embedding for voiceprint in voiceprints])
         self._tests = [SequentialTest(options.bounds) for _ in voiceprints]
-        self._hop_s = manifest.hop_frames * frontend.hop_samples / frontend.sample_rate_hz
+        self._hop_s = manifest.hop_s
         self._rate_hz = frontend.sample_rate_hz
         self._silence_hops = max(1, round(options.silence_s / self._hop_s))
         self._resampler = StreamResampler()
@@ -159,11 +159,9 @@ class SpeakerStream:
 
     def _take(self, waveform: Waveform) -> list[StreamUpdate]:
         updates = []
-        while len(waveform):
-            waveform = waveform[self.state.buffer.fill(waveform) :]
-            if self.state.buffer.is_full:
-                self._encoder.encode([self.state])
-                updates.append(self.update())
+        for _ in self.state.buffer.hops(waveform):
+            self._encoder.encode([self.state])
+            updates.append(self.update())
         return updates
 
     def update(self) -> StreamUpdate:

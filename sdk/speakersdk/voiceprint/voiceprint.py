@@ -19,7 +19,7 @@ from typing import Any, Final, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from speakersdk.arrays import Embedding, Embeddings
+from speakersdk.arrays import Embedding, Embeddings, scaled
 from speakersdk.container import CHECKSUM_BYTES, ContainerFormat, ContainerWriter
 from speakersdk.errors import ConfigError, IncompatibleModelError, VoiceprintError
 from speakersdk.files import open_regular, replacement
@@ -167,9 +167,7 @@ class Voiceprint:
     @property
     def embedding(self) -> Embedding:
         """(D,) float32: the mean of the exemplars, scaled to length T."""
-        mean = self._mean()
-        scaled: Embedding = (mean * (self.temperature / np.linalg.norm(mean))).astype(np.float32)
-        return scaled
+        return scaled(self._mean(), self.temperature)
 
     @property
     def total_speech_s(self) -> float:

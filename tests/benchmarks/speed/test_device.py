@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from benchmarks.speed.device import work_of_a_pass
+from speakersdk.encoder.graph import StatefulGraph
 from speakersdk.encoder.load import load_encoder
-from speakersdk.encoder.stateful_blocks import call_shapes
 from speakersdk.models import default_model_path
 
 
@@ -14,7 +14,7 @@ def test_work_grows_with_the_frames_and_the_weights_do_not() -> None:
     path = default_model_path()
     manifest = load_encoder(path).manifest
     short, long = (
-        work_of_a_pass(path, call_shapes(manifest, num_frames=frames)) for frames in (100, 200)
+        work_of_a_pass(path, StatefulGraph(manifest).inputs(frames)) for frames in (100, 200)
     )
     per_frame = (long.flop - short.flop) / 100
     # Every weight but those of the embedding's layer (768 x 256) is used once for each frame, and

@@ -8,9 +8,10 @@ import soxr
 
 import speakersdk
 from speakersdk.arrays import Waveform
-from speakersdk.audio.levels import AudioLevels, AudioProblem, AudioQuality, loud_level
+from speakersdk.audio.levels import AudioLevels, AudioProblem, AudioQuality, SpeechLevel
 from speakersdk.audio.waveform import SAMPLE_RATE_HZ, read_audio
-from speakersdk.verifier import Verifier
+from speakersdk.encoder.load import load_encoder
+from speakersdk.enrollment.measure import measure_recording
 
 CLIPS = Path(speakersdk.__file__).parent / "demo_clips"
 
@@ -128,24 +129,31 @@ def test_levels_are_in_decibels_of_full_scale() -> None:
     assert quality.snr_db == pytest.approx(40.0, abs=0.1)
 
 
-@pytest.mark.parametrize("gain_db", [0, -20, -40])
-def test_the_loud_level_is_that_of_the_speech(
-    demo_clips: Path, verifier: Verifier, gain_db: int
+def test_the_level_of_speech_is_that_of_its_frames_without_their_offset() -> None:
+    level = SpeechLevel()
+    assert level.dbfs is None
+    tone = np.sin(np.arange(1600)).astype(np.float32)
+    is_speech = np.arange(10) < 5
+    for offset in (0.0, 0.1):
+        samples = np.repeat(np.where(is_speech, 0.1, 0.01), 160).astype(np.float32) * tone
+        level.take(samples + np.float32(offset), is_speech)
+        level.take(samples, np.zeros(10, np.bool_))
+    # A sine of amplitude 0.1; the mean of its part that is speech is a thousandth of it.
+    assert level.dbfs == pytest.approx(-23.0, abs=0.1)
+
+
+@pytest.mark.parametrize("gain_db", [0, -20])
+def test_an_encoding_knows_the_level_of_its_speech(
+    demo_clips: Path, default_model: Path, gain_db: int
 ) -> None:
-    """Within 2 dB of the measure that knows what speech is, whatever silence lies around it."""
+    """Within 2 dB of the measure of whole hops, whatever silence lies around it."""
+    encoder = load_encoder(default_model)
     for path in demo_clips.glob("*-probe.flac"):
         samples = read_audio(path)
-        (quality,) = verifier.quality([samples], sample_rate_hz=16000)
-        expected = quality.levels.speech_dbfs
+        expected = measure_recording(encoder, samples, label="")[1].levels.speech_dbfs
         assert expected is not None
         quiet = samples * np.float32(10 ** (gain_db / 20))
         padded = np.concatenate([np.zeros(48000, np.float32), quiet, np.zeros(48000, np.float32)])
-        for heard in (quiet, padded, padded + np.float32(0.1)):
-            level = loud_level(heard, sample_rate_hz=16000)
+        for heard in (quiet, padded):
+            level = encoder.encode(heard).speech_dbfs
             assert level == pytest.approx(expected + gain_db, abs=2.0)
-
-
-def test_the_loud_level_of_nothing_is_silence() -> None:
-    for num_samples in (0, 1, 1600, 16000):
-        level = loud_level(np.zeros(num_samples, np.float32), sample_rate_hz=16000)
-        assert level == pytest.approx(-120)

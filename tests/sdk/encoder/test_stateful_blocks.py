@@ -7,9 +7,10 @@ import pytest
 
 from speakersdk.audio.waveform import read_audio
 from speakersdk.demo_clips import FOLDER
+from speakersdk.encoder.graph import StatefulGraph
 from speakersdk.encoder.load import SpeakerEncoder, load_encoder
 from speakersdk.encoder.manifest import ModelManifest
-from speakersdk.encoder.stateful_blocks import Blocks, FixedBlocks, VariableBlocks, call_shapes
+from speakersdk.encoder.stateful_blocks import Blocks, FixedBlocks, VariableBlocks
 from speakersdk.runtime.options import SessionOptions
 from speakersdk.runtime.session import open_session
 
@@ -28,7 +29,7 @@ def fixed(default_model: Path, encoder: SpeakerEncoder) -> FixedBlocks:
     session = open_session(
         default_model,
         SessionOptions(fixed_shapes=True),
-        shapes=call_shapes(encoder.manifest, num_frames=50),
+        shapes=StatefulGraph(encoder.manifest).inputs(50),
     )
     return FixedBlocks(session, encoder.manifest, num_frames=50)
 

@@ -123,7 +123,8 @@ def test_a_stream_gives_the_embedding_so_far(encoder: SpeakerEncoder, speech: np
     stream = encoder.stream()
     for first in range(0, len(samples), 10_000):
         stream.push(samples[first : first + 10_000])
-        expected = encoder.encode(samples[: first + 10_000]).embedding
+        complete = (first + 10_000 - 120) // 800 * 800 + 120  # whole hops
+        expected = encoder.encode(samples[:complete]).embedding
         np.testing.assert_allclose(stream.embedding(), expected, atol=TOLERANCE)
 
 

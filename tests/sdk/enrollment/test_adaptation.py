@@ -107,7 +107,7 @@ def test_poor_audio_changes_nothing(
     assert calibration is not None
     sure = Decision.from_evidence(score=-0.1, llr=30.0, threshold=2.0, speech_s=3.0)
     quality = dataclasses.replace(GOOD, **changes)
-    adaptation = adapt(slt, -slt.exemplars[0], quality, sure, calibration)
+    adaptation = adapt(slt, -slt.exemplars[0], quality, sure, sure, calibration)
     assert adaptation.is_adapted == (reason is None)
     assert reason is None or adaptation.reason == f"not adapted: {reason}"
 
@@ -120,11 +120,12 @@ def test_an_accepted_probe_may_still_be_too_uncertain(verifier: Verifier, slt: V
     needed = strictest.threshold(speech_s)
     for llr, is_adapted in ((needed - 0.01, False), (needed + 0.01, True)):
         decision = Decision.from_evidence(score=-1.0, llr=llr, threshold=-9.0, speech_s=3.0)
-        adaptation = adapt(slt, -slt.exemplars[0], GOOD, decision, calibration)
+        adaptation = adapt(slt, -slt.exemplars[0], GOOD, decision, decision, calibration)
         assert adaptation.is_adapted == is_adapted
     no_rates = dataclasses.replace(calibration, operating_points=())
     assert (
-        "supports no error rate" in adapt(slt, -slt.exemplars[0], GOOD, decision, no_rates).reason
+        "supports no error rate"
+        in adapt(slt, -slt.exemplars[0], GOOD, decision, decision, no_rates).reason
     )
 
 

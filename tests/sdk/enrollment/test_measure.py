@@ -15,7 +15,7 @@ from speakersdk.arrays import Waveform
 from speakersdk.audio.levels import AudioProblem
 from speakersdk.audio.waveform import SAMPLE_RATE_HZ, read_audio
 from speakersdk.encoder.load import SpeakerEncoder, load_encoder
-from speakersdk.enrollment.measure import RecordingQuality, measure_recording
+from speakersdk.enrollment.measure import RecordingQuality, measure_recording, not_measured
 
 if TYPE_CHECKING:
     from conftest import SpeechData
@@ -67,7 +67,7 @@ def test_each_problem_is_found_and_no_other(
 ) -> None:
     spoil, expected = SPOILED[name]
     samples = spoil(whole(voices["slt"])).astype(np.float32)
-    quality = measure_recording(encoder, samples, label=name)
+    _, quality = measure_recording(encoder, samples, label=name)
     assert quality.problems == expected
     assert quality.is_usable == (not expected)
     for problem in expected:
@@ -85,7 +85,7 @@ def test_a_second_voice_is_found(
         parts = [samples[:half], other[:other_half], samples[half:], other[other_half:]]
     else:
         parts = [samples, other]
-    quality = measure_recording(encoder, np.concatenate(parts), label="two")
+    _, quality = measure_recording(encoder, np.concatenate(parts), label="two")
     assert AudioProblem.SECOND_VOICE in quality.problems
     assert "between two parts of it, expected above -2" in quality.finding(
         AudioProblem.SECOND_VOICE
@@ -93,10 +93,14 @@ def test_a_second_voice_is_found(
 
 
 def test_silence_and_noise_have_no_speech_to_measure(encoder: SpeakerEncoder) -> None:
-    for samples in (np.zeros(48000, np.float32), np.zeros(0, np.float32)):
-        quality = measure_recording(encoder, samples, label="silence")
+    silence = np.zeros(48000, np.float32)
+    for quality in (
+        measure_recording(encoder, silence, label="silence")[1],
+        not_measured(label="nothing", duration_s=0.0, shortage="too short"),
+    ):
         assert (quality.speech_s, quality.one_voice_llr) == (0.0, None)
-        assert quality.levels.speech_dbfs is quality.levels.snr_db is None
+        levels = quality.levels
+        assert levels.speech_dbfs is levels.snr_db is levels.clipped_share is None
         assert quality.problems == ()
 
 
@@ -106,7 +110,7 @@ def test_advice_on_too_little_speech_follows_the_level(
     # So quiet that no speech is heard in it: recording longer would not help.
     samples = whole(voices["slt"])
     for gain, advice in ((1e-4, "raise the input level"), (1.0, "record longer")):
-        quality = measure_recording(encoder, samples * np.float32(gain), label="")
+        _, quality = measure_recording(encoder, samples * np.float32(gain), label="")
         short = dataclasses.replace(quality, shortage="no speech found in 9 s of audio")
         assert short.shortage_finding.startswith("no speech found")
         assert short.shortage_finding.endswith(advice)
@@ -114,7 +118,7 @@ def test_advice_on_too_little_speech_follows_the_level(
 
 
 def test_json_holds_every_figure(encoder: SpeakerEncoder, voices: dict[str, Any]) -> None:
-    quality = measure_recording(encoder, narrow(whole(voices["slt"])), label="a.wav")
+    _, quality = measure_recording(encoder, narrow(whole(voices["slt"])), label="a.wav")
     document = json.loads(json.dumps(quality.to_json(), allow_nan=False))
     assert document["recording"] == "a.wav"
     assert document["problems"] == ["narrow-band"]
@@ -133,7 +137,7 @@ def test_real_readers_are_clean_and_two_of_them_are_two(
     one, other = reading("librispeech/19"), reading("librispeech/26")
 
     def measured(samples: Waveform) -> RecordingQuality:
-        return measure_recording(encoder, samples, label="")
+        return measure_recording(encoder, samples, label="")[1]
 
     assert measured(one).is_usable
     assert measured(other).is_usable

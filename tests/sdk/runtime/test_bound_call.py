@@ -3,8 +3,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from speakersdk.encoder.graph import StatefulGraph
 from speakersdk.encoder.manifest import ModelManifest
-from speakersdk.encoder.stateful_blocks import call_shapes
 from speakersdk.errors import InferenceError
 from speakersdk.runtime.bound_call import BoundCall, Carried
 from speakersdk.runtime.options import SessionOptions
@@ -18,14 +18,14 @@ def session(request: pytest.FixtureRequest, default_model: Path) -> OnnxSession:
     return open_session(
         default_model,
         SessionOptions(fixed_shapes=request.param),
-        shapes=call_shapes(manifest, num_frames=10),
+        shapes=StatefulGraph(manifest).inputs(10),
     )
 
 
 @pytest.fixture
 def feeds(session: OnnxSession) -> dict[str, np.ndarray]:
     manifest = ModelManifest.from_metadata(session.metadata)
-    shapes = call_shapes(manifest, num_frames=10)
+    shapes = StatefulGraph(manifest).inputs(10)
     return {
         name: np.full(shape, name == "frame_weights", np.float32) for name, shape in shapes.items()
     }

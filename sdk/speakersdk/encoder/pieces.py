@@ -1,0 +1,75 @@
+"""Pieces of a recording: embeddings of some seconds of speech each, as they follow each other.
+
+Whether a recording is one voice is asked of its pieces; they come out of the pass that encodes it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from speakersdk.arrays import Embedding, Embeddings, scaled
+
+# Net speech of a piece. Less says too little of a voice, more leaves a second voice too few pieces.
+PIECE_S: Final = 1.5
+# What is left over at the end counts as a piece from here on.
+LEAST_PIECE_S: Final = 0.8
+# Of more pieces two neighbours become one: comparing all with all takes their number squared.
+_MOST_PIECES: Final = 512
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pieces:
+    """Pieces of one recording.
+
+    Attributes:
+        embeddings: (N, D) float32, each of length T.
+        speech_s: (N,) float64 net speech of each in seconds.
+    """
+
+    embeddings: Embeddings
+    speech_s: npt.NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.embeddings)
+
+
+class PieceCollector:
+    """Collects the pieces of a recording of any length, in bounded memory."""
+
+    def __init__(self, embedding_dim: int, temperature: float) -> None:
+        self._embedding_dim = embedding_dim
+        self._temperature = temperature
+        self._embeddings: list[Embedding] = []
+        self._speech_s: list[float] = []
+        self._piece_s = PIECE_S
+
+    @property
+    def piece_s(self) -> float:
+        """Net speech that makes a piece."""
+        return self._piece_s
+
+    @property
+    def pieces(self) -> Pieces:
+        """What was collected."""
+        embeddings = np.array(self._embeddings, np.float32).reshape(-1, self._embedding_dim)
+        return Pieces(embeddings, np.array(self._speech_s))
+
+    def add(self, embedding: Embedding, speech_s: float) -> None:
+        """Add the next piece; (D,) float32 of length T, and its net speech."""
+        self._embeddings.append(embedding.copy())
+        self._speech_s.append(speech_s)
+        if len(self._embeddings) == _MOST_PIECES:
+            self._join_neighbours()
+
+    def _join_neighbours(self) -> None:
+        pieces = self.pieces
+        speech_s = pieces.speech_s.reshape(-1, 2)
+        weighed = pieces.embeddings * pieces.speech_s[:, np.newaxis]
+        sums = weighed.reshape(len(speech_s), 2, -1).sum(axis=1)
+        self._embeddings = [scaled(total, self._temperature) for total in sums]
+        self._speech_s = speech_s.sum(axis=1).tolist()
+        self._piece_s *= 2

@@ -1,0 +1,65 @@
+"""A recording that was heard against voiceprints: which of the speakers is it, if any?
+
+encoding -> enough speech? -> score and llr of each voiceprint -> one voice? -> decisions
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from speakersdk.decision.one_voice import SECOND_VOICE_LLR
+from speakersdk.decision.outcome import Identification, Verdict
+from speakersdk.decision.rule import DecisionRule, speech_shortage
+from speakersdk.encoder.interface import Encoding
+from speakersdk.enrollment.measure import one_voice_llr
+from speakersdk.errors import AudioTooShortError
+from speakersdk.scoring import symmetric_kl_to_many
+from speakersdk.voiceprint.voiceprint import Voiceprint
+
+
+def identified(
+    voiceprints: Sequence[Voiceprint], probe: Encoding, rule: DecisionRule
+) -> Identification:
+    """Decide which of the enrolled speakers speaks in a recording, if any.
+
+    Args:
+        voiceprints: of one model, with different names, at least one.
+        probe: encoding of the recording by that model.
+        rule: what the probe must reach.
+    """
+    speech_s = probe.speech_s
+    if shortage := speech_shortage(speech_s, probe.duration_s, rule.calibration):
+        enrolled_s = voiceprints[0].total_speech_s
+        return Identification.without_answer(
+            rule.undecidable(*shortage, enrolled_speech_s=enrolled_s, probe_speech_s=speech_s)
+        )
+    divergences = symmetric_kl_to_many(
+        probe.embedding, np.stack([voiceprint.embedding for voiceprint in voiceprints])
+    )
+    cohesion = one_voice_llr(probe, rule.calibration)
+    decisions = [
+        rule.decide(
+            0.0 - divergence,
+            enrolled_speech_s=at.total_speech_s,
+            probe_speech_s=speech_s,
+            probe_dbfs=probe.speech_dbfs,
+        ).compared_within(cohesion, bound=SECOND_VOICE_LLR)
+        for at, divergence in zip(voiceprints, divergences.tolist(), strict=True)
+    ]
+    names = [voiceprint.name for voiceprint in voiceprints]
+    return Identification.from_candidates(list(zip(names, decisions, strict=True)))
+
+
+def unheard(
+    voiceprint: Voiceprint, error: AudioTooShortError, rule: DecisionRule
+) -> Identification:
+    """Say of a recording that is too short to be encoded that there is no answer."""
+    decision = rule.undecidable(
+        Verdict.INCONCLUSIVE,
+        str(error),
+        enrolled_speech_s=voiceprint.total_speech_s,
+        probe_speech_s=0.0,
+    )
+    return Identification.without_answer(decision)
