@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from benchmarks.harness import corpora
 from benchmarks.harness.measure import Benchmark
 from speakersdk.audio.waveform import SAMPLE_RATE_HZ, read_audio
 from speakersdk.demo_clips import FOLDER
+from speakersdk.encoder.graph import StatefulGraph
 from speakersdk.encoder.interface import SpeakerEncoder
 from speakersdk.encoder.load import load_encoder
 from speakersdk.errors import SpeakerSdkError
@@ -133,15 +133,10 @@ def speeds(
 def hop_call(encoder: SpeakerEncoder) -> Any:
     """A call of the graph on one hop, arrays bound as a listener binds them."""
     manifest = encoder.manifest
-    frontend = manifest.frontend
-    num_samples = frontend.context_samples + manifest.hop_frames * frontend.hop_samples
-    rng = np.random.default_rng(1)
-    feeds: dict[str, npt.NDArray[np.float32]] = {
-        "samples": 0.05 * rng.standard_normal((1, num_samples), np.float32),
-        "frame_weights": np.ones((1, manifest.hop_frames), np.float32),
-        "cache": np.zeros((1, manifest.cache_size), np.float32),
-        "statistics": np.zeros((1, manifest.statistics_size), np.float32),
-    }
+    graph = StatefulGraph(manifest)
+    shape = (1, graph.num_samples(manifest.hop_frames))
+    noise = 0.05 * np.random.default_rng(1).standard_normal(shape, np.float32)
+    feeds = graph.feeds(noise)
     return lambda: encoder.session.run(feeds)
 
 

@@ -31,11 +31,11 @@ from benchmarks.harness.measure import Benchmark
 from speakersdk.arrays import Waveform
 from speakersdk.audio.waveform import SAMPLE_RATE_HZ, read_audio
 from speakersdk.demo_clips import FOLDER
-from speakersdk.encoder.graph import StatefulGraph
+from speakersdk.encoder.graph import EMBEDDING, FRAME_WEIGHTS, SAMPLES, StatefulGraph
 from speakersdk.encoder.hop import HopSizes
 from speakersdk.encoder.load import SpeakerEncoder, hop_encoder, load_encoder
 from speakersdk.encoder.stateful_blocks import VariableBlocks
-from speakersdk.encoder.utterance import StatefulStream
+from speakersdk.encoder.utterance import NUM_SUMS, StatefulStream
 from speakersdk.errors import SpeakerSdkError
 from speakersdk.models import default_model_path
 from speakersdk.runtime.libraries import gpus
@@ -206,7 +206,7 @@ def slowest_of_usual(
 def measure_streams(benchmark: Benchmark, encoder: SpeakerEncoder, speech: Waveform) -> None:
     """Time hops: with the cache on the device, without, and of a pool."""
     manifest = encoder.manifest
-    hop = manifest.hop_frames * manifest.frontend.hop_samples
+    hop = manifest.hop_samples
     hop_s = hop / SAMPLE_RATE_HZ
     bound = encoder.stream()
     unbound = StatefulStream(
@@ -240,7 +240,7 @@ def measure_streams(benchmark: Benchmark, encoder: SpeakerEncoder, speech: Wavef
 
 def hop_shapes(encoder: SpeakerEncoder) -> dict[str, tuple[int, ...]]:
     """Shapes of the call that encodes one hop."""
-    return StatefulGraph(encoder.manifest).inputs(encoder.manifest.hop_frames)
+    return StatefulGraph(encoder.manifest).inputs(encoder.manifest.hop_frames, windows=NUM_SUMS)
 
 
 def measure_batches(benchmark: Benchmark, encoder: SpeakerEncoder, speech: Waveform) -> None:
@@ -251,22 +251,22 @@ def measure_batches(benchmark: Benchmark, encoder: SpeakerEncoder, speech: Wavef
     work = work_of_a_pass(default_model_path(), StatefulGraph(manifest).inputs(num_frames))
     batches = BATCHES["cpu" if encoder.session.device.kind == "cpu" else "gpu"]
     for batch in batches[: 1 if benchmark.smoke else None]:
-        shapes = StatefulGraph(manifest).inputs(num_frames, batch=batch)
+        graph = StatefulGraph(manifest)
+        shapes = graph.inputs(num_frames, batch=batch)
         inputs = {name: np.zeros(shape, np.float32) for name, shape in shapes.items()}
-        inputs["frame_weights"][:] = 1.0
-        inputs["samples"][:] = speech[: shapes["samples"][1]]
-        outputs = {"embedding": np.zeros((batch, manifest.embedding_dim), np.float32)}
-        outputs["hop_statistics"] = np.zeros((batch, manifest.statistics_size), np.float32)
-        outputs["next_cache"] = np.zeros((batch, manifest.cache_size), np.float32)
-        if manifest.has_speech_head:
-            outputs["speech"] = np.zeros((batch, num_frames), np.float32)
+        inputs[FRAME_WEIGHTS][:] = 1.0
+        inputs[SAMPLES][:] = speech[: graph.num_samples(num_frames)]
+        outputs = {
+            name: np.zeros(shape, np.float32)
+            for name, shape in graph.outputs(num_frames, batch=batch).items()
+        }
         call = encoder.session.with_shapes(shapes).bind(inputs, outputs)
         call()  # everything is on the device from here on
-        sources = {"the host": ["samples"], "the device": []}
+        sources = {"the host": [SAMPLES], "the device": []}
         for source, changed in sources.items():
             timing = benchmark.measure(
                 f"{batch} x {BATCH_S:g} s from {source}",
-                lambda call=call, changed=changed: call(changed, ["embedding"]),
+                lambda call=call, changed=changed: call(changed, [EMBEDDING]),
                 work=batch * BATCH_S,
                 unit="s of audio",
             )

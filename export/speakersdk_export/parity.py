@@ -18,9 +18,19 @@ import torch
 from python_speech_features import sigproc
 
 from speakersdk.arrays import Waveform
-from speakersdk.audio.voice_activity import SPEECH_PROBABILITY
 from speakersdk.encoder.frontend import FrontendConfig
+from speakersdk.encoder.graph import (
+    EMBEDDING,
+    FRAME_WEIGHTS,
+    HOP_STATISTICS,
+    NEXT_CACHE,
+    SAMPLES,
+    SPEECH,
+    Arrays,
+    StatefulGraph,
+)
 from speakersdk.encoder.load import load_encoder
+from speakersdk.encoder.manifest import ModelManifest
 from speakersdk.runtime.session import OnnxSession, open_session
 from speakersdk_export.errors import ParityError
 from speakersdk_export.graph.stateful import log_mel_graph
@@ -31,7 +41,7 @@ DURATIONS_S: Final = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0)
 BATCHES: Final = (1, 8)
 # Absolute for embeddings and speech probabilities. Sums over 2000 frames and features of unbounded
 # size keep digits, not decimals: theirs is relative to the largest value.
-_RELATIVE: Final = frozenset({"hop_statistics", "next_cache"})
+_RELATIVE: Final = frozenset({HOP_STATISTICS, NEXT_CACHE})
 TORCH_LIMIT: Final = 1e-4
 STREAMING_LIMIT: Final = 1e-4
 # Units of the logarithm, absolute. Measured on speech and on synthetic voices: up to 2e-4.
@@ -39,8 +49,6 @@ LOG_MEL_LIMIT: Final = 1e-3
 _STREAMED_S: Final = 12.0
 _NUM_CHUNKINGS: Final = 4
 _SEED: Final = 20261122
-
-_Arrays = dict[str, npt.NDArray[np.float32]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,13 +116,13 @@ def _torch_differences(
 ) -> Iterator[Difference]:
     """Each duration and batch: the largest difference over the graph's outputs."""
     rate_hz = encoder.frontend.config.sample_rate_hz
-    has_speech_head = "speech" in session.outputs
+    manifest = ModelManifest.from_metadata(session.metadata)
     for duration_s in DURATIONS_S:
         for batch in BATCHES:
             samples = _excerpts(speech, batch, round(duration_s * rate_hz), rng)
             measured = []
-            for feeds in _feeds(encoder, samples, rng, has_speech_head=has_speech_head):
-                expected = _run_torch(encoder, feeds, has_speech_head=has_speech_head)
+            for feeds in _feeds(encoder, manifest, samples, rng):
+                expected = _run_torch(encoder, manifest, feeds)
                 outputs = session.run(feeds)
                 measured += [_difference(name, outputs[name], expected[name]) for name in outputs]
             yield Difference(
@@ -138,51 +146,44 @@ def _excerpts(
 
 def _feeds(
     encoder: TdnnEncoder | BlstmEncoder,
+    manifest: ModelManifest,
     samples: npt.NDArray[np.float32],
     rng: np.random.Generator,
-    *,
-    has_speech_head: bool,
-) -> Iterator[_Arrays]:
+) -> Iterator[Arrays]:
     """Inputs of the graph: stateful ones as a stream's first block, then as a later one."""
     if isinstance(encoder, BlstmEncoder):
-        yield {"samples": samples}
+        yield {SAMPLES: samples}
         return
-    config = encoder.frontend.config
-    num_frames = config.num_frames(samples.shape[1])
-    num_samples = config.context_samples + num_frames * config.hop_samples
-    samples = np.pad(samples, ((0, 0), (1, 0)))[:, :num_samples]
-    cache, statistics = encoder.start(len(samples))
-    first = {
-        "samples": samples,
-        "frame_weights": np.ones((len(samples), num_frames), np.float32),
-        "cache": cache.numpy(),
-        "statistics": statistics.numpy(),
-    }
-    after = _run_torch(encoder, first, has_speech_head=has_speech_head)
-    second = {
-        "samples": samples[::-1].copy(),
-        "frame_weights": rng.random((len(samples), num_frames), np.float32),
-        "cache": after["next_cache"],
-        "statistics": after["hop_statistics"],
-    }
+    graph = StatefulGraph(manifest)
+    num_frames = manifest.frontend.num_frames(samples.shape[1])
+    samples = np.pad(samples, ((0, 0), (1, 0)))[:, : graph.num_samples(num_frames)]
+    first = graph.feeds(samples)
+    after = _run_torch(encoder, manifest, first)
+    second = graph.feeds(
+        samples[::-1].copy(),
+        frame_weights=rng.random((len(samples), num_frames), np.float32),
+        cache=after[NEXT_CACHE],
+        statistics=after[HOP_STATISTICS],
+    )
     for feeds in (first, second):
-        if has_speech_head:
+        if manifest.has_speech_head:
             # Where rounding alone decides whether a frame is speech, the two may disagree.
-            speech = _run_torch(encoder, feeds, has_speech_head=True)["speech"]
-            feeds["frame_weights"][np.abs(speech - SPEECH_PROBABILITY) <= TORCH_LIMIT] = 0.0
+            speech = _run_torch(encoder, manifest, feeds)[SPEECH]
+            is_close = np.abs(speech - manifest.speech_threshold) <= TORCH_LIMIT
+            feeds[FRAME_WEIGHTS][is_close] = 0.0
         yield feeds
 
 
 @torch.no_grad()
 def _run_torch(
-    encoder: TdnnEncoder | BlstmEncoder, feeds: _Arrays, *, has_speech_head: bool
-) -> _Arrays:
+    encoder: TdnnEncoder | BlstmEncoder, manifest: ModelManifest, feeds: Arrays
+) -> Arrays:
     inputs = [torch.from_numpy(array) for array in feeds.values()]
     if isinstance(encoder, BlstmEncoder):
-        return {"embedding": encoder(*inputs).numpy()}
-    threshold = SPEECH_PROBABILITY if has_speech_head else None
+        return {EMBEDDING: encoder(*inputs).numpy()}
+    threshold = manifest.speech_threshold if manifest.has_speech_head else None
     outputs = encoder(*inputs, speech_threshold=threshold)
-    names = ("embedding", "hop_statistics", "speech", "next_cache")
+    names = (EMBEDDING, HOP_STATISTICS, SPEECH, NEXT_CACHE)
     return {name: output.numpy() for name, output in zip(names, outputs, strict=True)}
 
 

@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import Final, Literal
 
 import numpy as np
-import numpy.typing as npt
 import onnx
 from onnx import numpy_helper
 
 from speakersdk.arrays import Waveform
 from speakersdk.audio.waveform import SAMPLE_RATE_HZ
+from speakersdk.encoder.graph import HOP_STATISTICS, NEXT_CACHE, Arrays, StatefulGraph
 from speakersdk.encoder.load import load_encoder
 from speakersdk.encoder.manifest import ModelManifest
 from speakersdk.errors import ConfigError
@@ -38,7 +38,6 @@ from speakersdk_export.parity import Difference, check_streaming
 from speakersdk_training.data.corpus import Utterance, by_speaker
 from speakersdk_training.evaluation.trial_audio import read_segment_audio
 
-_Arrays = dict[str, npt.NDArray[np.float32]]
 Precision = Literal["int8", "fp16"]
 
 # What an EER may lose, absolute: a tenth of a percentage point.
@@ -173,7 +172,7 @@ def _int8(
         def __init__(self) -> None:
             self._feeds = _blocks(open_session(path), manifest, speech)
 
-        def get_next(self) -> _Arrays | None:
+        def get_next(self) -> Arrays | None:
             return next(self._feeds, None)
 
     with tempfile.TemporaryDirectory() as folder:
@@ -263,28 +262,25 @@ def training_speech(
 
 def _blocks(
     session: OnnxSession, manifest: ModelManifest, speech: Sequence[Waveform]
-) -> Iterator[_Arrays]:
+) -> Iterator[Arrays]:
     """Inputs of a stateful graph for each recording in two blocks (docs/formats/model.md).
 
     The second block starts from the first one's state: the ranges of the cache must be heard, too.
     """
-    frontend = manifest.frontend
+    frontend, graph = manifest.frontend, StatefulGraph(manifest)
     for samples in speech:
         padded = np.concatenate([np.zeros(1, np.float32), samples])
         half = frontend.num_frames(len(samples)) // 2
         step = half * frontend.hop_samples
-        outputs = {
-            "next_cache": np.zeros((1, manifest.cache_size), np.float32),
-            "hop_statistics": np.zeros((1, manifest.statistics_size), np.float32),
-        }
+        cache = statistics = None
         for first in (0, step):
-            feeds = {
-                "samples": padded[np.newaxis, first : first + frontend.context_samples + step],
-                "frame_weights": np.ones((1, half), np.float32),
-                "cache": outputs["next_cache"],
-                "statistics": outputs["hop_statistics"],
-            }
+            feeds = graph.feeds(
+                padded[np.newaxis, first : first + graph.num_samples(half)],
+                cache=cache,
+                statistics=statistics,
+            )
             outputs = session.run(feeds)
+            cache, statistics = outputs[NEXT_CACHE], outputs[HOP_STATISTICS]
             yield feeds
 
 

@@ -1,0 +1,166 @@
+"""What is not speech changes no verdict: silence, hiss, a room and an offset around real speech.
+
+Two things move with the first second of silence and never again. The encoder looks back at 64
+frames, of which the speech at each edge sees other ones; and the speech head calls a few frames at
+each edge speech or not. What is beyond an edge weighs nothing, so that 600 s of it are as good as
+one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from speakersdk.arrays import Waveform
+from speakersdk.audio.levels import AudioProblem
+from speakersdk.audio.waveform import SAMPLE_RATE_HZ, read_audio
+from speakersdk.decision.outcome import Decision
+from speakersdk.demo_clips import FOLDER
+from speakersdk.models import default_model_path
+from speakersdk.verifier import Verifier
+from speakersdk.voiceprint.voiceprint import Voiceprint
+
+if TYPE_CHECKING:
+    from conftest import SpeechData
+
+# Edges: of 24 readers, their probes of 4 s against themselves and another one, with 1 to 60 s of
+# zeros or hiss at -60 dBFS in any of the places below, no llr moved by more than 1.6.
+EDGE_LLR = 2.0
+# Beyond an edge: embeddings differ by at most 1e-4 (docs/formats/model.md) of a length of 2, and
+# llrs of them by at most some hundred times as much.
+SAME_LLR = 0.02
+
+Noise = Callable[[int], Waveform]
+
+
+def zeros(num_samples: int) -> Waveform:
+    return np.zeros(num_samples, np.float32)
+
+
+def hiss(dbfs: float) -> Noise:
+    def make(num_samples: int) -> Waveform:
+        rng = np.random.default_rng(1)
+        return (10 ** (dbfs / 20) * rng.standard_normal(num_samples)).astype(np.float32)
+
+    return make
+
+
+def room(num_samples: int) -> Waveform:
+    """Air conditioning: noise that falls by 6 dB an octave, at -55 dBFS."""
+    spectrum = np.fft.rfft(np.random.default_rng(2).standard_normal(max(num_samples, 16)))
+    spectrum /= np.maximum(np.arange(len(spectrum)), len(spectrum) / 400)
+    noise = np.fft.irfft(spectrum)[:num_samples]
+    return (10 ** (-55 / 20) * noise / noise.std()).astype(np.float32)
+
+
+NOISES: dict[str, Noise] = {
+    "zeros": zeros, "hiss -60": hiss(-60), "hiss -50": hiss(-50), "room": room,
+}  # fmt: skip
+
+
+def placed(samples: Waveform, noise: Waveform, where: str) -> Waveform:
+    half = len(samples) // 2
+    parts = {
+        "before": [noise, samples],
+        "between": [samples[:half], noise, samples[half:]],
+        "after": [samples, noise],
+        "both sides": [noise, samples, noise],
+    }
+    return np.concatenate(parts[where])
+
+
+def decide(verifier: Verifier, voiceprint: Voiceprint, samples: Waveform) -> Decision:
+    return verifier.verify(voiceprint, samples, sample_rate_hz=SAMPLE_RATE_HZ)
+
+
+def enroll(verifier: Verifier, samples: Waveform) -> Voiceprint:
+    everything = list(AudioProblem)
+    return verifier.enroll([samples], name="ann", sample_rate_hz=SAMPLE_RATE_HZ, accept=everything)
+
+
+def check_alike(verifier: Verifier, plain: Decision, silent: Decision, bound: float) -> None:
+    assert plain.llr is not None
+    assert silent.llr is not None
+    assert silent.llr == pytest.approx(plain.llr, abs=bound)
+    if abs(plain.llr - plain.threshold) > bound:
+        assert silent.verdict == plain.verdict
+
+
+@pytest.fixture(scope="module")
+def verifier(default_model: object) -> Verifier:
+    return Verifier(default_model)  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def readers(speech_data: SpeechData) -> dict[str, Waveform]:
+    """Ten seconds of two real readers."""
+
+    def reading(speaker: str) -> Waveform:
+        listed = speech_data.utterances(split="demo", speaker=speaker, minimum_s=10.0)
+        return speech_data.samples(listed[0])[: 10 * SAMPLE_RATE_HZ]
+
+    return {name: reading(name) for name in ("librispeech/19", "librispeech/26")}
+
+
+@pytest.mark.speech
+@pytest.mark.parametrize("where", ["before", "between", "after", "both sides"])
+@pytest.mark.parametrize("noise", NOISES)
+def test_silence_around_real_speech_changes_no_verdict(
+    verifier: Verifier, readers: dict[str, Waveform], noise: str, where: str
+) -> None:
+    owner, stranger = readers.values()
+    voiceprint = enroll(verifier, owner[:96000])
+    for samples in (owner[96000:], stranger[96000:]):
+        plain = decide(verifier, voiceprint, samples)
+        for seconds in (1, 20):
+            made = NOISES[noise](seconds * SAMPLE_RATE_HZ)
+            silent = decide(verifier, voiceprint, placed(samples, made, where))
+            check_alike(verifier, plain, silent, EDGE_LLR)
+
+
+@pytest.mark.speech
+@pytest.mark.parametrize("sides", ["enrollment", "probe", "both"])
+def test_ten_minutes_of_silence_are_as_good_as_a_second(
+    verifier: Verifier, readers: dict[str, Waveform], sides: str
+) -> None:
+    owner, stranger = readers.values()
+
+    def answers(seconds: int) -> list[Decision]:
+        silence = zeros(seconds * SAMPLE_RATE_HZ)
+        enrolled, probes = owner[:96000], (owner[96000:], stranger[96000:])
+        if sides != "probe":
+            enrolled = placed(enrolled, silence, "both sides")
+        if sides != "enrollment":
+            probes = tuple(placed(probe, silence, "both sides") for probe in probes)
+        voiceprint = enroll(verifier, enrolled)
+        return [decide(verifier, voiceprint, probe) for probe in probes]
+
+    for short, long in zip(answers(1), answers(600), strict=True):
+        check_alike(verifier, short, long, SAME_LLR)
+        assert long.speech_s == pytest.approx(short.speech_s, abs=0.011)  # a frame at one half
+
+
+@settings(deadline=None, max_examples=25)
+@given(
+    lengths_s=st.tuples(*[st.floats(1, 8)] * 3),
+    cut=st.floats(0.2, 0.8),
+)
+def test_where_the_silence_lies_does_not_matter_beyond_its_edges(
+    lengths_s: tuple[float, float, float], cut: float
+) -> None:
+    verifier = Verifier(default_model_path())
+    voiceprint = enroll(verifier, read_audio(FOLDER / "slt-enroll-1.flac"))
+    samples = read_audio(FOLDER / "slt-probe.flac")
+    at = round(cut * len(samples)) // 160 * 160  # frames and hops lie as they did
+
+    def silent(seconds: tuple[float, float, float]) -> Decision:
+        before, between, after = (zeros(round(10 * one) * 1600) for one in seconds)
+        parts = [before, samples[:at], between, samples[at:], after]
+        return decide(verifier, voiceprint, np.concatenate(parts))
+
+    check_alike(verifier, silent((1, 1, 1)), silent(lengths_s), SAME_LLR)

@@ -1,0 +1,87 @@
+"""What is said of a recording that was heard: two voices are not accepted."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import pytest
+
+from speakersdk.audio.waveform import SAMPLE_RATE_HZ, read_audio
+from speakersdk.decision.one_voice import SECOND_VOICE_LLR
+from speakersdk.decision.outcome import Verdict
+from speakersdk.encoder.interface import Encoding
+from speakersdk.encoder.load import SpeakerEncoder, load_encoder
+from speakersdk.errors import AudioTooShortError
+from speakersdk.verification import identified, unheard
+from speakersdk.verifier import Verifier
+from speakersdk.voiceprint.voiceprint import Voiceprint
+
+
+@pytest.fixture(scope="module")
+def encoder(default_model: Any) -> SpeakerEncoder:
+    return load_encoder(default_model)
+
+
+@pytest.fixture(scope="module")
+def slt(verifier: Verifier, voices: dict[str, Any]) -> Voiceprint:
+    return verifier.enroll(voices["slt"].enroll, name="slt")
+
+
+def clip(voices: dict[str, Any], name: str) -> np.ndarray:
+    return np.concatenate([read_audio(path) for path in (voices[name].probe,) * 2])
+
+
+@pytest.mark.parametrize("order", ["owner first", "stranger first"])
+def test_two_people_in_one_probe_are_not_accepted_without_a_word(
+    verifier: Verifier, voices: dict[str, Any], slt: Voiceprint, order: str
+) -> None:
+    owner, stranger = clip(voices, "slt")[: 5 * 16000], clip(voices, "rms")[: 5 * 16000]
+    parts = {
+        "owner first": [owner, stranger],
+        "stranger first": [stranger, owner],
+    }[order]
+    decision = verifier.verify(slt, np.concatenate(parts), sample_rate_hz=SAMPLE_RATE_HZ)
+    assert decision.voice_changed
+    assert not decision.accepted
+    assert decision.one_voice_llr is not None
+    assert decision.one_voice_llr <= SECOND_VOICE_LLR
+    assert "the voice changes within the recording" in str(decision)
+
+
+def test_one_person_is_one_voice(
+    verifier: Verifier, voices: dict[str, Any], slt: Voiceprint
+) -> None:
+    decision = verifier.verify(slt, clip(voices, "slt"), sample_rate_hz=SAMPLE_RATE_HZ)
+    assert decision.accepted
+    assert not decision.voice_changed
+    assert decision.one_voice_llr is not None
+    assert decision.one_voice_llr > SECOND_VOICE_LLR
+
+
+def test_an_accepted_probe_of_two_voices_becomes_inconclusive(
+    verifier: Verifier, encoder: SpeakerEncoder, voices: dict[str, Any], slt: Voiceprint
+) -> None:
+    """Whatever the whole scores: here the pieces of two people, and the embedding of the owner."""
+    rule = verifier.request.rule(encoder.manifest.calibration)  # type: ignore[arg-type]
+    owner = encoder.encode(clip(voices, "slt"))
+    mixed = encoder.encode(np.concatenate([clip(voices, "slt"), clip(voices, "rms")]))
+    accepted = identified([slt], owner, rule).decision
+    assert accepted.verdict is Verdict.ACCEPT
+    doubtful = identified([slt], dataclasses.replace(owner, pieces=mixed.pieces), rule)
+    assert doubtful.decision.verdict is Verdict.INCONCLUSIVE
+    assert doubtful.speaker is None
+    assert doubtful.decision.llr == accepted.llr
+    assert doubtful.decision.reason.startswith(accepted.reason)
+
+
+def test_short_recordings_have_no_answer(
+    verifier: Verifier, encoder: SpeakerEncoder, slt: Voiceprint
+) -> None:
+    rule = verifier.request.rule(encoder.manifest.calibration)  # type: ignore[arg-type]
+    no_speech = Encoding(np.zeros(encoder.manifest.embedding_dim, np.float32), 0.0, 3.0)
+    assert identified([slt], no_speech, rule).decision.verdict is Verdict.NO_SPEECH
+    answer = unheard(slt, AudioTooShortError(needed_s=0.5, got_s=0.1), rule).decision
+    assert answer.verdict is Verdict.INCONCLUSIVE
+    assert (answer.llr, answer.voice_changed) == (None, False)
