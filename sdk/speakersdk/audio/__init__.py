@@ -1,1 +1,1 @@
-"""Audio in: files, arrays and microphones become mono float32 waveforms."""
+"""Audio input: files, arrays and microphones as mono float32 waveforms."""

@@ -1,7 +1,7 @@
-"""NIST SPHERE, VOC, MAT, AVR, WVE and MPC files: where their headers say that the samples end.
+"""Lengths in the headers of NIST SPHERE, VOC, MAT, AVR, WVE and MPC files.
 
-libsndfile reads what is there and tells nobody that it was cut. A header that announces less than
-there is does no harm: the decoder reads on.
+libsndfile does not report that a file is truncated. A header with too small a length is harmless,
+because the decoder reads on.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import BinaryIO, Final, Literal
 
 from speakersdk.audio.part import DamagedError
 
-# libsndfile itself announces 8 bytes more than it writes in a MAT file.
+# libsndfile itself announces 8 bytes too many in a MAT file.
 _SLACK_BYTES: Final = 16
 _NIST_FIELD: Final = re.compile(rb"^(\w+) -(?:i|s\d+) (\d+)$", re.MULTILINE)
 _NIST_FIELDS: Final = (b"sample_count", b"channel_count", b"sample_n_bytes")
@@ -21,7 +21,7 @@ _MAT_MATRIX: Final = 14
 
 
 def check_announced(file: BinaryIO, start: int, end: int) -> None:
-    """Raise DamagedError where the header announces more than the file holds."""
+    """Raise DamagedError if the header announces more data than the file contains."""
     file.seek(start)
     head = file.read(1024).ljust(1024, b"\0")
     for magic, announced in _ANNOUNCED.items():

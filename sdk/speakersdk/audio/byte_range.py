@@ -1,4 +1,4 @@
-"""Part of a file as a file of its own, with some bytes replaced."""
+"""A part of a file as a separate file object, with replaced bytes."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import BinaryIO, Final
 
-# How much longer an endless range claims to be than it is. With 8 bytes a second, the least that a
-# lossy format takes, this is still three years.
+# Added to the size of an endless range. At 8 bytes per second, the minimum of lossy formats, this
+# is still three years.
 _ENDLESS_BYTES: Final = 2**30
 
 
 @dataclass(frozen=True, slots=True)
 class Patch:
-    """Bytes that stand in a file from an offset on, instead of its own."""
+    """Bytes that replace those of a file at an offset."""
 
     offset: int
     data: bytes
@@ -23,18 +23,18 @@ class Patch:
 class ByteRange:
     """The bytes of `file` from `start` to `end`, for libsndfile to read.
 
-    No call raises, for an exception cannot pass libsndfile: `error` tells what happened.
+    No method raises, because an exception cannot pass through libsndfile; see `error`.
 
     Args:
-        file: seekable.
-        start: of the range, in the file.
-        end: of the range, in the file.
-        patches: replaced bytes; their offsets are those of the file.
-        is_endless: claim a size that is far too large. A decoder that estimates how long the audio
-            is from the size of the file then reads to the end.
+        file: a seekable file.
+        start: start of the range in the file.
+        end: end of the range in the file.
+        patches: replaced bytes, with offsets in the file.
+        is_endless: report a size that is far too large. A decoder that estimates the length from
+            the size then reads to the end.
 
     Attributes:
-        error: of the last read that failed.
+        error: error of the last failed read, if any.
         furthest: offset in the file up to which bytes were read.
     """
 
@@ -58,22 +58,22 @@ class ByteRange:
         self.furthest = start
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Move, as files do."""
+        """Set the position, as in files."""
         if whence == io.SEEK_CUR:
             offset += self._position
         elif whence == io.SEEK_END:
-            # libsndfile asks first, for itself; its decoders ask later.
+            # libsndfile itself asks first; its decoders ask later.
             offset += self._claimed if self._has_told_size else self._end - self._start
             self._has_told_size = True
         self._position = max(0, offset)
         return self._position
 
     def tell(self) -> int:
-        """Where it stands."""
+        """The position in the range."""
         return self._position
 
     def read(self, num: int) -> bytes:
-        """Up to `num` bytes; zeros stand at the end of an endless range, where tags are sought."""
+        """Read up to `num` bytes. An endless range ends with zeros, where tags would be."""
         position = self._start + self._position
         data = b""
         try:

@@ -1,8 +1,8 @@
-"""WAV, RF64, Wave64, AIFF, SVX and CAF: where the samples lie, whatever the header says of it.
+"""The position of the samples in WAV, RF64, Wave64, AIFF, SVX and CAF files.
 
-Recorders that are killed leave a size of zero or that of an earlier moment, writers to a pipe one
-that means "unknown", and old ones wrap at 4 GiB. Each of these files is made of chunks with a name
-and a size; the chunk of the samples is found by walking over them, and its size is set right.
+Sizes in headers can be wrong: killed recorders leave zero or an earlier size, writers to a pipe a
+value that means "unknown", and old writers wrap at 4 GiB. These files consist of chunks with a name
+and a size. The search walks over the chunks to that of the samples and corrects its size.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from typing import BinaryIO, Final, Literal
 from speakersdk.audio.byte_range import Patch
 from speakersdk.audio.part import DamagedError, Part
 
-# Programs that write to a pipe announce about 2 or 4 GiB, or the largest number, for "unknown".
+# Programs that write to a pipe announce about 2 or 4 GiB, or the largest number: "unknown".
 _UNKNOWN_BYTES: Final = (
     (0x7FFF_0000, 0x8001_0000),
     (0xFFFF_0000, 0x1_0000_0000),
     (2**63 - 2**16, 2**64),
 )
-# Less than this may be missing: writers that count a header as samples.
+# Tolerance for writers that count a header as samples.
 _HEADER_BYTES: Final = 64
 _WAVE64: Final = b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\x00\x00"
-# Chunks that stand behind the samples; one that is cut short there takes no samples along.
+# Chunks after the samples. Truncation there loses no samples.
 _TRAILERS: Final = frozenset(
     b"LIST INFO id3  ID3  bext cue  smpl inst PEAK fact JUNK junk FLLR PAD  iXML axml cart afsp "
     b"acid DISP plst ltxt labl note adtl umid _PMX MARK INST COMT NAME AUTH ANNO (c)  APPL FVER "
@@ -34,7 +34,7 @@ _MPEG_TAGS: Final = (0x50, 0x55)
 
 @dataclass(frozen=True, slots=True)
 class _Layout:
-    """How the chunks of a format are written."""
+    """The layout of the chunks of a format."""
 
     first: int  # offset of the first chunk
     name_bytes: int
@@ -63,7 +63,7 @@ _W64: Final = _Layout(40, 16, 8, "little", True, 8, b"data")
 
 
 def layout_of(head: bytes) -> _Layout | None:
-    """The layout of a file that begins with these 16 bytes; None = it has no chunks."""
+    """The layout of a file that begins with these 16 bytes; None if it has no chunks."""
     if head[:4] in (b"RIFF", b"RF64", b"BW64") and head[8:12] == b"WAVE":
         return _RIFF
     if head[:4] == b"RIFX" and head[8:12] == b"WAVE":
@@ -78,7 +78,7 @@ def layout_of(head: bytes) -> _Layout | None:
 
 
 def chunk_parts(file: BinaryIO, start: int, end: int) -> tuple[list[Part], int]:
-    """The audio of the file that begins at `start`, and the offset behind it.
+    """The audio of the file that begins at `start`, and the offset of its end.
 
     Raises:
         DamagedError: samples are missing.
@@ -101,7 +101,7 @@ def chunk_parts(file: BinaryIO, start: int, end: int) -> tuple[list[Part], int]:
             )
         elif chunk.name[:4] == layout.samples:
             return _with_true_size(file, layout, chunk, long_size, encoding, start, end)
-    return [Part(start, end)], end  # no samples: the decoder says what it makes of it
+    return [Part(start, end)], end  # no samples: the decoder reports it
 
 
 def _with_true_size(
@@ -173,9 +173,9 @@ def _chunks(file: BinaryIO, layout: _Layout, position: int, end: int) -> Iterato
 
 
 def _end_of_trailers(file: BinaryIO, layout: _Layout, position: int, end: int) -> int | None:
-    """Where chunks that stand behind the samples end, or the next file begins.
+    """The end of the chunks after the samples, or the start of the next file.
 
-    None if what stands there is no chunk: more samples.
+    None if there is no chunk, hence more samples.
     """
     file.seek(position)
     head = file.read(16)

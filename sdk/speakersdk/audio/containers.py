@@ -1,4 +1,4 @@
-"""What kind of file it is, and where its audio lies."""
+"""Detection of file formats, and of the position of the audio in a file."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from speakersdk.audio.mpeg import is_mpeg, mpeg_parts
 from speakersdk.audio.ogg import ogg_parts
 from speakersdk.audio.part import DamagedError, Part
 
-# A STREAMINFO block, which begins every FLAC stream and nothing else.
+# Every FLAC stream begins with a STREAMINFO block.
 _FLAC_HEAD: Final = b"fLaC\x00\x00\x00\x22"
 _READ_BYTES: Final = 2**20
 # Formats without a header, at 8 kHz by convention.
 _RAW_ENCODINGS: Final = {".gsm": "GSM610", ".vox": "VOX_ADPCM"}
-# libsndfile would decode it, but prints its checksums into standard output.
+# libsndfile decodes it, but prints checksums to standard output.
 _SAMPLE_DUMP: Final = b"\xf0\x7e"
 _RAW_SUFFIXES: Final = (".raw", ".pcm", ".s16", ".ul", ".al", ".lpcm")
 _CONVERT: Final = "convert it with: ffmpeg -i INPUT output.wav"
@@ -47,13 +47,13 @@ _OGG_CODECS: Final = {
 
 
 def audio_parts(file: BinaryIO, start: int, end: int, *, suffix: str = "") -> list[Part]:
-    """The stretches of audio of a file, to be decoded one after the other.
+    """The parts of a file that contain audio, in the order of decoding.
 
     Args:
-        file: seekable.
-        start: offset at which the file begins.
-        end: offset behind its last byte.
-        suffix: of its name; it matters only for formats without a header.
+        file: a seekable file.
+        start: offset of its first byte.
+        end: offset after its last byte.
+        suffix: suffix of its name, used only for formats without a header.
 
     Raises:
         DamagedError: audio is missing.
@@ -85,7 +85,7 @@ def audio_parts(file: BinaryIO, start: int, end: int, *, suffix: str = "") -> li
 
 
 def foreign_format(file: BinaryIO, start: int, suffix: str) -> str | None:
-    """What a file is that cannot be decoded, and what to do; None if it is not known."""
+    """The format of a file that cannot be decoded, and what to do; None if unknown."""
     file.seek(start)
     head = file.read(64)
     for magic, name in _FOREIGN.items():
@@ -110,7 +110,7 @@ def _begins_another(head: bytes) -> bool:
 
 
 def _au_parts(file: BinaryIO, head: bytes, start: int, end: int) -> tuple[list[Part], int]:
-    """AU: nothing stands behind the samples, so they end with the file or where another begins."""
+    """AU: the samples end with the file or at the start of the next one."""
     offset, size = int.from_bytes(head[4:8], "big"), int.from_bytes(head[8:12], "big")
     samples = start + offset
     if samples + size < end:

@@ -1,6 +1,7 @@
-"""Input devices: what PortAudio lists, which one is meant, and the only door to sounddevice.
+"""Input devices: listing and selecting them.
 
-sounddevice, and with it PortAudio, is imported when a device is listed or opened.
+This is the only module that imports sounddevice, which loads PortAudio. It does so when a device is
+listed or opened.
 """
 
 from __future__ import annotations
@@ -28,12 +29,12 @@ class InputDevice:
     """A device that can record.
 
     Attributes:
-        index: number for `Microphone`.
-        name: as the system calls it.
-        api: PortAudio's host API, such as ALSA.
-        num_channels: at most.
-        sample_rate_hz: the device's own.
-        is_default: whether it is used when none is named.
+        index: index of the device, for `Microphone`.
+        name: name of the device in the system.
+        api: host API of PortAudio, such as ALSA.
+        num_channels: maximum number of channels.
+        sample_rate_hz: default sample rate of the device.
+        is_default: whether it is the default device.
     """
 
     index: int
@@ -45,7 +46,7 @@ class InputDevice:
 
 
 def list_devices() -> tuple[InputDevice, ...]:
-    """Every device that can record.
+    """List all devices that can record.
 
     Raises:
         MicrophoneError: PortAudio cannot be started, or cannot list the devices.
@@ -75,14 +76,14 @@ def list_devices() -> tuple[InputDevice, ...]:
 
 
 def find_device(device: int | str | None = None) -> InputDevice:
-    """The device that is asked for.
+    """Find a device.
 
     Args:
-        device: its index, its name, or parts of "name, api" in their order, separated by spaces;
-            None = `sounddevice.default.device`, an index or such a name, else the system's default.
+        device: index, name, or parts of "name, api" in this order, separated by spaces. None means
+            `sounddevice.default.device` if it is set, otherwise the default of the system.
 
     Raises:
-        MicrophoneError: there is none, or several of that name; PortAudio cannot list them.
+        MicrophoneError: no device or several devices match, or PortAudio cannot list them.
         MissingDependencyError: no PortAudio.
     """
     devices = list_devices()
@@ -107,10 +108,10 @@ def find_device(device: int | str | None = None) -> InputDevice:
 
 
 def _matches(devices: Sequence[InputDevice], wanted: int | str) -> list[InputDevice]:
-    """Devices of that index or name, by the rules that sounddevice has for names."""
+    """Devices that match an index or a name, by the rules of sounddevice."""
     if isinstance(wanted, int) or wanted.isdecimal():
         return [at for at in devices if at.index == int(wanted)]
-    # Arguments that are not UTF-8 come with surrogates, which names have as \\xNN.
+    # Arguments that are not UTF-8 contain surrogates; in names these are \\xNN.
     text = wanted.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace").casefold()
     full_names = [f"{at.name}, {at.api}".casefold() for at in devices]
     exact = [
@@ -123,7 +124,7 @@ def _matches(devices: Sequence[InputDevice], wanted: int | str) -> list[InputDev
 
 
 def _default_device(sounddevice: ModuleType) -> int | str | None:
-    """What `sounddevice.default.device` names for input; None = neither it nor the system does."""
+    """The default input device of sounddevice or the system; None if there is none."""
     device = sounddevice.default.device
     if not isinstance(device, int | str):
         device = device[0]
@@ -133,8 +134,8 @@ def _default_device(sounddevice: ModuleType) -> int | str | None:
 
 
 def look_again(sounddevice: ModuleType) -> None:
-    """Start PortAudio anew: it lists the devices once, when it starts."""
-    with contextlib.suppress(sounddevice.PortAudioError):  # it did not start the last time
+    """Restart PortAudio, which lists the devices only when it starts."""
+    with contextlib.suppress(sounddevice.PortAudioError):  # PortAudio did not start the last time
         sounddevice._terminate()
     with translated(sounddevice, _NOT_STARTED, _START_REMEDY):
         sounddevice._initialize()
@@ -144,13 +145,13 @@ def import_sounddevice() -> ModuleType:
     """Import sounddevice, which loads and starts PortAudio."""
     try:
         import sounddevice
-    except OSError as error:  # what sounddevice raises without the library
+    except OSError as error:  # raised by sounddevice if the library is missing
         raise MissingDependencyError(
             f"the PortAudio library is missing ({error})",
             remedy="sudo apt-get install libportaudio2 (macOS and Windows wheels bring it along)",
         ) from error
     except Exception as error:
-        # The error's class belongs to a module that was not imported: it has no other handle.
+        # The class of the error is in a module that was not imported.
         if type(error).__name__ != "PortAudioError":
             raise
         raise MicrophoneError(f"{_NOT_STARTED}: {error}; {_START_REMEDY}") from error
@@ -160,9 +161,9 @@ def import_sounddevice() -> ModuleType:
 
 
 def _tolerate_names(sounddevice: ModuleType) -> None:
-    """Let sounddevice read names that are not UTF-8: it fails to list and to open any device else.
+    """Let sounddevice read names that are not UTF-8; otherwise it cannot list or open any device.
 
-    On Windows it finds the right encoding by that error.
+    On Windows sounddevice needs the error to find the right encoding.
     """
     read = getattr(sounddevice, "_ffi_string", None)
     if read is None or sys.platform == "win32" or isinstance(read, _NameReader):
@@ -171,7 +172,7 @@ def _tolerate_names(sounddevice: ModuleType) -> None:
 
 
 class _NameReader:
-    """Reads C strings into bytes that can be decoded whatever they are."""
+    """Reads C strings into bytes that can always be decoded."""
 
     def __init__(self, read: Callable[[Any], bytes]) -> None:
         self._read = read
@@ -189,9 +190,9 @@ class _NameBytes(bytes):
 
 @contextlib.contextmanager
 def translated(sounddevice: ModuleType, what: str, remedy: str = _START_REMEDY) -> Iterator[None]:
-    """Turn what sounddevice raises into a MicrophoneError.
+    """Translate errors of sounddevice to MicrophoneError.
 
-    Besides PortAudioError these are ValueError, of options, and the UnicodeDecodeError of a name.
+    sounddevice also raises ValueError for options and UnicodeDecodeError for names.
     """
     try:
         yield

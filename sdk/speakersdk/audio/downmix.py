@@ -1,4 +1,4 @@
-"""From several channels to one: their mean, unless it cancels them out."""
+"""Mixing channels down to one: their mean, unless they cancel out."""
 
 from __future__ import annotations
 
@@ -10,36 +10,35 @@ import numpy.typing as npt
 from speakersdk.arrays import Waveform
 from speakersdk.audio.samples import scale
 
-# The mean of unrelated channels has 1 / channels of their power, that of equal ones all of it.
-# With less than a tenth of what unrelated ones would keep they are out of phase: a plug wired the
-# wrong way round, or a balanced line recorded as stereo (L = -R).
+# The mean of unrelated channels has 1 / channels of their power, that of equal channels all of it.
+# With less than a tenth of the power for unrelated ones, channels are out of phase: wrong wiring,
+# or a balanced line recorded as stereo (L = -R).
 _CANCELLED: Final = 0.1
-_RESTORED: Final = 0.2  # the mean is used again from here on
+_RESTORED: Final = 0.2  # above this share the mean is used again
 _CELL_SAMPLES: Final = 512  # 10 to 130 ms at the usual rates
 _MEMORY: Final = 0.98  # of the powers, per cell
 
 
 class Downmix:
-    """Chunks of (n, channels) -> (n,), the same whatever the chunks.
+    """Mixes chunks of (n, channels) down to (n,), independently of the chunk boundaries.
 
-    Whether the channels cancel out is decided for every 512 samples by those before them, and for
-    the first that are not digital silence by themselves. Where they begin to, the channel that is
-    the loudest there stands for all.
+    For each cell of 512 samples the preceding samples decide whether the channels cancel out; the
+    first cell that is not digital silence decides for itself. Channels that cancel out are replaced
+    by the loudest of them.
     """
 
     def __init__(self) -> None:
-        # The cell that is not complete, (channels + 1, n): the channels, and their mean.
+        # The incomplete cell, (channels + 1, n): the channels and their mean.
         self._cell: npt.NDArray[np.float64] | None = None
-        self._num_given = 0  # samples of that cell that were returned already
-        # Powers with a memory: of the mean, and what it would be of unrelated channels.
+        self._num_given = 0  # samples of that cell that were already returned
+        # Smoothed powers: of the mean, and of the mean for unrelated channels.
         self._powers: tuple[float, float] | None = None
-        self._row = -1  # the mean, or the channel that stands for all
+        self._row = -1  # the mean, or the channel that replaces it
 
     def push(self, samples: npt.NDArray[Any]) -> Waveform:
-        """Checked samples of any type, (n,) or (n, channels), n >= 0 -> float32 in +-1.
+        """Mix checked samples of any type, (n,) or (n, channels), to float32 in +-1.
 
-        The first that are not silent, up to 511, wait until it is known whether the channels
-        cancel out.
+        Up to 511 samples at the start are held back until the first decision.
         """
         if samples.ndim == 1 or samples.shape[1] == 1:
             return scale(samples.reshape(-1)).astype(np.float32)
@@ -53,7 +52,7 @@ class Downmix:
         mono = rows[-1].copy()
         self._hear(rows[:, :complete].reshape(len(rows), num_cells, _CELL_SAMPLES), mono)
         end = num_samples
-        if self._powers is None:  # silence is silence whatever stands for it
+        if self._powers is None:  # silence is the same in all channels
             heard = rows[:, complete:].any(axis=0)
             end = complete + int(heard.argmax()) if heard.any() else end
         mono[complete:] = rows[self._row, complete:]
@@ -63,7 +62,7 @@ class Downmix:
         return result
 
     def finish(self) -> Waveform:
-        """The samples that still wait."""
+        """The samples that are still held back."""
         if self._cell is None:
             return np.zeros(0, np.float32)
         waiting = self._cell[:, self._num_given :]
@@ -74,11 +73,11 @@ class Downmix:
         return result
 
     def _hear(self, cells: npt.NDArray[np.float64], mono: npt.NDArray[np.float64]) -> None:
-        """Fill `mono` cell by cell with what stands for all, and decide what does from then on.
+        """Fill `mono` with the mean or the loudest channel, cell by cell.
 
         Args:
             cells: (channels + 1, cells, samples).
-            mono: (n,), holds the mean so far.
+            mono: (n,), contains the mean so far.
         """
         powers = np.square(cells).mean(axis=2)
         means = powers[-1].tolist()

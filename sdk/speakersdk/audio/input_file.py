@@ -1,4 +1,4 @@
-"""What a user gives as a file: opened once, and never waited for without end."""
+"""Opening of files and pipes that users pass, with time limits."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from typing import Any, BinaryIO, Final, Protocol, TypeGuard
 from speakersdk.errors import InvalidAudioError, UnreadableAudioError
 
 _READ_BYTES: Final = 2**16
-# A FIFO whose writer starts in the same command line is opened within this time.
+# Time for the writer of a FIFO to start, as in one command line.
 WRITER_S: Final = 5.0
-# A program that writes audio is not silent for longer.
+# Maximum pause of a program that writes audio.
 PIPE_S: Final = 30.0
 
 
 class BinaryReader(Protocol):
-    """A file object that is open for reading bytes; it need not seek."""
+    """A file object for reading bytes; it need not be seekable."""
 
     def read(self, num: int, /) -> bytes:
         """Up to `num` bytes; none at the end."""
 
 
 def is_file(recording: object) -> TypeGuard[str | os.PathLike[str] | BinaryReader]:
-    """Whether it is a path or a file object, rather than samples."""
+    """Whether an argument is a path or a file object rather than samples."""
     return isinstance(recording, str | os.PathLike) or hasattr(recording, "read")
 
 
 def file_label(recording: Any) -> str:
-    """How messages call it: printable wherever they go."""
+    """The printable name of a file for messages."""
     if isinstance(recording, str | os.PathLike):
         name = os.fspath(recording)
     else:
@@ -48,20 +48,20 @@ def file_label(recording: Any) -> str:
 
 
 def file_suffix(recording: Any) -> str:
-    """Of its name, if it has one."""
+    """The suffix of the name of a file; empty if it has no name."""
     name = recording if isinstance(recording, str | os.PathLike) else getattr(recording, "name", "")
     return Path(os.fsdecode(name)).suffix if isinstance(name, str | bytes | os.PathLike) else ""
 
 
 @contextmanager
 def open_input(recording: Any) -> Iterator[BinaryIO]:
-    """A seekable file that stands at the first byte of the recording.
+    """Open a seekable file at the first byte of the recording.
 
-    What cannot seek, a pipe, is copied to a temporary file first.
+    A pipe is copied to a temporary file first.
 
     Raises:
-        UnreadableAudioError: missing, a folder or a device, or a pipe that nobody writes to.
-        InvalidAudioError: a file that was opened as text.
+        UnreadableAudioError: the file is missing, a folder or a device, or a pipe without a writer.
+        InvalidAudioError: the file was opened as text.
     """
     label = file_label(recording)
     try:
@@ -112,7 +112,7 @@ def _open_object(recording: Any, label: str) -> Iterator[BinaryIO]:
 
 @contextmanager
 def _open_fifo(path: str | os.PathLike[str], label: str) -> Iterator[BinaryIO]:
-    # Without O_NONBLOCK, opening waits for a writer for ever.
+    # Without O_NONBLOCK, opening waits for a writer forever.
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     try:
         with tempfile.TemporaryFile() as copy:

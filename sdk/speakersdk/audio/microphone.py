@@ -1,10 +1,10 @@
-"""The microphone: PortAudio's callback fills a bounded queue, read without busy-waiting.
+"""Recording from a microphone through a bounded queue.
 
     with Microphone("usb") as microphone:
         for block in microphone.blocks():
             stream.push(block, sample_rate_hz=microphone.sample_rate_hz)
 
-A block says when audio was lost in front of it; a stream then starts afresh.
+A block says whether audio was lost before it; a stream then resets its evidence.
 """
 
 from __future__ import annotations
@@ -26,35 +26,35 @@ from speakersdk.audio.waveform import SAMPLE_RATE_HZ
 from speakersdk.errors import ConfigError, MicrophoneError
 from speakersdk.lifetime import Lifetime
 
-# The callback hands over blocks of this length: short against a hop, long against a context switch.
+# Length of a block: shorter than a hop, longer than a context switch.
 _BLOCK_S: Final = 0.05
-# The system's buffer. PortAudio's own choice wakes its thread twice as often for the same blocks,
-# and that is most of what waiting costs.
+# Buffer of the system. The default of PortAudio wakes its thread twice as often for the same
+# blocks, which is most of the cost of waiting.
 _LATENCY_S: Final = 0.2
-# What a consumer may lag behind before samples are dropped: longer than any pause of ours.
+# Delay of a consumer before samples are dropped; longer than any pause of the SDK.
 QUEUE_S: Final = 5.0
-# A device that delivers nothing for this long is gone; some backends never say so.
+# A device without data for this long is lost; some backends do not report it.
 _LOST_S: Final = 2.0
-# Before it delivers anything it may take longer: a wireless headset changes its profile first.
+# The first data may take longer: a wireless headset first changes its profile.
 _START_S: Final = 5.0
 _RETRY_S: Final = 0.5
-# A driver that reports an overflow has lost audio only if its clock went on by more than this; the
-# clock of an undisturbed device wavers by less.
+# A reported overflow is a loss only if the clock of the device advanced by more than this; the
+# clock of an undisturbed device varies by less.
 _CLOCK_JUMP_S: Final = 0.01
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaptureCounters:
-    """What happened between the device and the consumer.
+    """Counters of a recording.
 
     Attributes:
-        captured_s: seconds that the device delivered, the dropped ones included.
+        captured_s: seconds that the device delivered, including dropped ones.
         dropped_s: seconds dropped because the queue was full.
-        gaps: times that audio was lost in front of a block.
-        overflows: times that the driver reported losing samples before the callback. macOS reports
-            some that did not happen: a gap is what the device's clock confirms.
-        queue_depth: blocks that wait for the consumer now.
-        reconnects: times that the device came back after it was lost.
+        gaps: number of blocks before which audio was lost.
+        overflows: number of losses reported by the driver. macOS reports losses that did not
+            happen; a gap is a loss that the clock of the device confirms.
+        queue_depth: number of blocks waiting in the queue.
+        reconnects: number of reconnections of a lost device.
     """
 
     captured_s: float = 0.0
@@ -68,21 +68,20 @@ class CaptureCounters:
 class AudioBlock(np.ndarray[tuple[int], np.dtype[np.float32]]):
     """(n,) float32 samples from a microphone, full scale +-1.
 
-    Slices, copies and results of arithmetic are blocks that follow directly.
+    Slices, copies and results of arithmetic are blocks without lost audio.
 
     Attributes:
-        lost_s: seconds of audio that were lost directly in front of the block; None = the block
-            follows the one before it directly.
+        lost_s: seconds of audio lost directly before the block; None if no audio was lost.
     """
 
     lost_s: float | None = None
 
 
 def check_gap(lost_s: float) -> None:
-    """Refuse what is no length of a gap.
+    """Check the length of a gap in seconds.
 
     Raises:
-        ConfigError: less than 0 s, or not finite.
+        ConfigError: the length is negative or not finite.
     """
     if not 0 <= lost_s < math.inf:
         raise ConfigError(f"expected a gap of 0 s or more, got {lost_s!r}")
@@ -92,11 +91,12 @@ class Microphone:
     """An open input device; a context manager.
 
     Attributes:
-        device: what was opened.
-        sample_rate_hz: of the blocks: 16 kHz, or the device's own rate where it refuses that.
+        device: the open device.
+        sample_rate_hz: sample rate of the blocks: 16 kHz, or the rate of the device if it does not
+            support that.
 
     Raises:
-        MicrophoneError: no such device, or it cannot be opened.
+        MicrophoneError: the device is missing or cannot be opened.
         MissingDependencyError: no PortAudio.
     """
 
@@ -104,7 +104,7 @@ class Microphone:
         sounddevice = import_sounddevice()
         self.device = find_device(device)
         self.sample_rate_hz = float(SAMPLE_RATE_HZ)
-        # Blocks, with the samples lost in front of each; None = none.
+        # Blocks, each with the samples lost before it; None means none.
         self._queue: queue.Queue[tuple[npt.NDArray[np.float32], int | None]] = queue.Queue(
             maxsize=max(1, round(queue_s / _BLOCK_S))
         )
@@ -112,10 +112,10 @@ class Microphone:
         self._reader = Lifetime("microphone's blocks", remedy="open another")
         self._captured_samples = 0
         self._dropped_samples = 0
-        self._lost_samples: int | None = None  # in front of the coming block
+        self._lost_samples: int | None = None  # before the next block
         self._gaps = 0
         self._overflows = 0
-        self._due_s: float | None = None  # when the device's clock expects the coming block
+        self._due_s: float | None = None  # when the clock of the device expects the next block
         with translated(
             sounddevice,
             f"cannot record from {self.device.name!r}",
@@ -134,7 +134,7 @@ class Microphone:
 
     @property
     def counters(self) -> CaptureCounters:
-        """What happened so far."""
+        """The counters so far."""
         return CaptureCounters(
             captured_s=self._captured_samples / self.sample_rate_hz,
             dropped_s=self._dropped_samples / self.sample_rate_hz,
@@ -144,14 +144,14 @@ class Microphone:
         )
 
     def blocks(self) -> Iterator[AudioBlock]:
-        """Blocks as they come, until the device is closed; one reader at a time.
+        """Yield blocks until the device is closed, for one reader at a time.
 
-        An iterator that reads when the device is closed still gives what was delivered before.
+        After the device is closed, the iterator still yields the blocks in the queue.
 
         Raises:
-            ClosedError: the device was closed before.
-            ConcurrentUseError: another thread waits for a block.
-            MicrophoneError: the device is gone.
+            ClosedError: the device was closed before the call.
+            ConcurrentUseError: another thread is waiting for a block.
+            MicrophoneError: the device was lost.
         """
         self._lifetime.check()
         return self._blocks()
@@ -180,18 +180,18 @@ class Microphone:
         return block
 
     def close(self) -> None:
-        """Release the device; may be called again."""
+        """Release the device. Further calls have no effect."""
         if self._lifetime.is_over:
             return
         self._lifetime.end()
-        # A device that was pulled out cannot even be stopped on some systems.
+        # On some systems an unplugged device cannot be stopped.
         with contextlib.suppress(import_sounddevice().PortAudioError):
             self._stream.abort()
         with contextlib.suppress(import_sounddevice().PortAudioError):
             self._stream.close()
 
     def _open(self, sounddevice: ModuleType) -> Any:
-        """A stream of one channel at 16 kHz, or at the rate that the device insists on."""
+        """Open a stream of one channel at 16 kHz, or at the rate that the device requires."""
         index = self.device.index
         try:
             sounddevice.check_input_settings(
@@ -210,7 +210,7 @@ class Microphone:
         )
 
     def _take(self, samples: npt.NDArray[np.float32], frames: int, clock: Any, status: Any) -> None:
-        """PortAudio's callback, on its own real-time thread: copy, count, and nothing else."""
+        """The callback of PortAudio, on a real-time thread: only copies and counts."""
         self._captured_samples += frames
         started_s = clock.inputBufferAdcTime
         if status.input_overflow:
@@ -228,17 +228,17 @@ class Microphone:
             self._lost_samples = None
 
     def _lose(self, num_samples: int) -> None:
-        """Mark a gap in front of the coming block, or make the one that is there longer."""
+        """Add lost audio to the gap before the next block."""
         if self._lost_samples is None:
             self._gaps += 1
         self._lost_samples = (self._lost_samples or 0) + num_samples
 
 
 def wait_for_device(device: int | str | None, *, timeout_s: float | None = None) -> Microphone:
-    """Open the device as soon as it is there.
+    """Open a device as soon as it is present.
 
     Raises:
-        MicrophoneError: it is not there within `timeout_s`; None = wait for ever.
+        MicrophoneError: it is not present within `timeout_s` seconds; None waits forever.
         MissingDependencyError: no PortAudio.
     """
     deadline_s = None if timeout_s is None else time.monotonic() + timeout_s

@@ -1,7 +1,7 @@
-"""MP3 and its older layers: frames counted one by one, for no header says how many there are.
+"""MP3 and older MPEG layers: the frames of a file, which no header counts reliably.
 
-libsndfile trusts a Xing header, which joined files carry only of their first, and without one it
-estimates the length from the size of the first frame.
+libsndfile trusts a Xing header, which in joined files covers only the first one. Without it,
+libsndfile estimates the length from the size of the first frame.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _TAGS: Final = (b"TAG", b"APETAGEX", b"LYRICS")
 
 @dataclass(frozen=True, slots=True)
 class _Header:
-    """What the four bytes at the beginning of a frame say."""
+    """The four-byte header of a frame."""
 
     kind: int  # version, layer and rate: the same in all frames of a stream
     num_bytes: int  # of the frame; 0 = free format, whose frames do not say
@@ -41,7 +41,7 @@ class _Header:
 
 @dataclass(slots=True)
 class _Stretch:
-    """Frames that follow each other; `announced` by the tag of their first, if it has one."""
+    """A run of frames; `announced` is the number in the tag of the first, if it has one."""
 
     start: int
     header: _Header
@@ -51,7 +51,7 @@ class _Stretch:
 
 
 def is_mpeg(file: BinaryIO, start: int, end: int) -> bool:
-    """Whether MPEG audio begins at `start`: after ID3v2 tags, two frames or the only one."""
+    """Whether MPEG audio begins at `start`: ID3v2 tags, then two frames or a single one."""
     position = _behind_tags(file, start, end)
     header = _header_at(file, position)
     if header is None:
@@ -64,7 +64,7 @@ def is_mpeg(file: BinaryIO, start: int, end: int) -> bool:
 
 
 def mpeg_parts(file: BinaryIO, start: int, end: int) -> list[Part]:
-    """The streams of a file, each with the number of frames that is announced or found.
+    """The streams of a file, each with the announced or counted number of frames.
 
     Raises:
         DamagedError: frames are missing.
@@ -159,7 +159,7 @@ _HEADERS: Final = {
 
 
 def _announced(frame: bytes, header: _Header) -> int | None:
-    """The number of frames of a Xing or VBRI tag; 0 = a tag without it; None = no tag."""
+    """The number of frames in a Xing or VBRI tag; 0 if the tag has none; None without a tag."""
     tag = frame[4 + header.side_bytes :]
     if tag[:4] in (b"Xing", b"Info") and int.from_bytes(tag[4:8], "big") < 16:
         return int.from_bytes(tag[8:12], "big") if tag[7] & 1 else 0
@@ -174,7 +174,7 @@ def _header_at(file: BinaryIO, position: int) -> _Header | None:
 
 
 def _behind_tags(file: BinaryIO, position: int, end: int) -> int:
-    """Where ID3v2 tags end."""
+    """The end of the ID3v2 tags."""
     while position < end:
         file.seek(position)
         head = file.read(10)
@@ -188,7 +188,7 @@ def _behind_tags(file: BinaryIO, position: int, end: int) -> int:
 
 
 def _resume(file: BinaryIO, position: int, end: int) -> int | None:
-    """Where frames go on behind what is none; None = it is a trailer.
+    """The offset at which frames continue; None if only a trailer follows.
 
     Raises:
         DamagedError: frames follow what is neither a tag nor padding.
@@ -221,7 +221,7 @@ def _resume(file: BinaryIO, position: int, end: int) -> int | None:
 
 
 def _is_stream(file: BinaryIO, position: int, end: int) -> bool:
-    """Whether three frames follow each other, which chance seldom gives."""
+    """Whether three frames follow each other, which is unlikely by chance."""
     for _ in range(3):
         header = _header_at(file, position)
         if header is None:
@@ -231,7 +231,7 @@ def _is_stream(file: BinaryIO, position: int, end: int) -> bool:
 
 
 def _trimmed(file: BinaryIO, position: int, end: int) -> int:
-    """The end of a stream whose frames cannot be counted."""
+    """The end of a stream of uncountable frames."""
     if end - position > 128:
         file.seek(end - 128)
         if file.read(3) == b"TAG":

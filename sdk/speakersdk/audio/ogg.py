@@ -1,6 +1,6 @@
-"""Ogg: the pages of Vorbis and Opus files, and the streams that are chained in one file.
+"""Ogg: the pages of Vorbis and Opus files, and the chained streams in a file.
 
-libsndfile reads the first stream only and skips damaged pages without a word.
+libsndfile reads only the first stream and silently skips damaged pages.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def ogg_parts(file: BinaryIO, start: int, end: int) -> list[Part]:
     """The chained streams of a file.
 
     Raises:
-        DamagedError: a page is cut off, damaged or missing.
+        DamagedError: a page is truncated, damaged or missing.
     """
     starts, position = [], start
     is_beginning = False
@@ -66,7 +66,7 @@ def ogg_parts(file: BinaryIO, start: int, end: int) -> list[Part]:
 
 
 def _checksum(page: bytes) -> int:
-    """Ogg's CRC-32: zlib's polynomial, but with the highest bit first and without inversions."""
+    """The CRC-32 of Ogg: the polynomial of zlib, highest bit first and without inversion."""
     reflected = zlib.crc32(page.translate(_REVERSED), 0xFFFF_FFFF) ^ 0xFFFF_FFFF
     return int(f"{reflected:032b}"[::-1], 2)
 

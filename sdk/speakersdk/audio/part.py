@@ -1,4 +1,4 @@
-"""A stretch of a file that one decoder reads."""
+"""A part of a file that one decoder reads."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from speakersdk.audio.byte_range import Patch
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Where the audio of a recording lies; a file may hold several, one after the other.
+    """The position of a recording in a file. A file may contain several in sequence.
 
     Attributes:
         start: offset of its first byte in the file.
-        end: offset behind its last byte.
-        patches: header fields that were wrong in the file, set right.
-        is_endless: the decoder would take the length from the size of the file; see `ByteRange`.
-        raw_encoding: libsndfile's name of an encoding at 8 kHz that has no header; None = it has.
+        end: offset after its last byte.
+        patches: corrections of wrong header fields.
+        is_endless: whether the decoder derives the length from the file size; see `ByteRange`.
+        raw_encoding: name in libsndfile of an 8 kHz encoding without a header; None for files with
+            a header.
     """
 
     start: int
@@ -27,4 +28,4 @@ class Part:
 
 
 class DamagedError(Exception):
-    """Audio is missing from a file, or nothing decodes it; the message says what and how much."""
+    """Audio is missing from a file or cannot be decoded; the message says what and how much."""

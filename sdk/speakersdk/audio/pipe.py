@@ -1,6 +1,6 @@
-"""Audio that comes through a pipe while it is made.
+"""Audio from a pipe that is still being written.
 
-Raw samples and WAV are passed on as they come; other formats once the pipe has ended.
+Raw samples and WAV are decoded as they arrive, other formats after the end of the pipe.
 """
 
 from __future__ import annotations
@@ -24,12 +24,11 @@ _LABEL: Final = "the pipe"
 _BLOCK_S: Final = 0.1
 _READ_BYTES: Final = 2**16
 _HEAD_BYTES: Final = 16
-# Raw samples can begin like an MP3 frame; that further frames follow where they should is chance
-# no more.
+# Raw samples may look like an MP3 frame, but not like a sequence of frames.
 _MPEG_BYTES: Final = 2**13
 _MAGICS: Final = (b"fLaC", b"OggS", b"ID3", b".snd")
 _PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
-# (is float, bits) -> how NumPy calls it; 24 bits are widened to 32.
+# (is float, bits) -> NumPy dtype; 24 bits are widened to 32.
 _TYPES: Final = {
     (False, 8): "|u1",
     (False, 16): "<i2",
@@ -39,13 +38,13 @@ _TYPES: Final = {
     (True, 64): "<f8",
 }
 _HEADER_BYTES: Final = 2**26  # of a chunk before the samples; pictures are smaller
-# A size of the samples that is none: 0 of a writer that cannot seek back, or nearly 2 or 4 GiB.
+# Sizes that mean "unknown": 0 from a writer that cannot seek, or nearly 2 or 4 GiB.
 _UNKNOWN_BYTES: Final = 0x7FFF_0000
 
 
 @dataclass(frozen=True, slots=True)
 class PipeAudio:
-    """Blocks of (n,) or (n, channels) samples of any type, and their rate."""
+    """Blocks of (n,) or (n, channels) samples of any type, and their sample rate."""
 
     sample_rate_hz: float
     blocks: Iterator[npt.NDArray[Any]]
@@ -60,16 +59,16 @@ class _WavFormat:
 
 
 def open_pipe(pipe: BinaryIO, *, sample_rate_hz: float | None) -> PipeAudio:
-    """The audio of a pipe: a file of any format, or raw little-endian 16-bit mono samples.
+    """Read a pipe: a file of any format, or raw little-endian 16-bit mono samples.
 
     Args:
-        pipe: open for reading bytes; it need not seek.
-        sample_rate_hz: of raw samples; None = 16 kHz.
+        pipe: the pipe, open for reading bytes.
+        sample_rate_hz: sample rate of raw samples; None means 16 kHz.
 
     Raises:
-        ConfigError: `sample_rate_hz` is not the rate that the header gives.
-        UnreadableAudioError: a format that cannot be decoded, or a header that is damaged; while
-            the blocks are read, a file from which audio is missing.
+        ConfigError: `sample_rate_hz` differs from the rate in the header.
+        UnreadableAudioError: the format cannot be decoded or the header is damaged; while reading
+            blocks, audio is missing.
     """
     head = _read(pipe, _HEAD_BYTES)
     if layout_of(head) is not None and head[:4] == b"RIFF":
@@ -93,7 +92,7 @@ def open_pipe(pipe: BinaryIO, *, sample_rate_hz: float | None) -> PipeAudio:
 
 
 def recut(blocks: Iterator[npt.NDArray[np.float32]]) -> Iterator[npt.NDArray[np.float32]]:
-    """Blocks of a recording as those of a pipe: 0.1 s each."""
+    """Cut a recording into blocks of 0.1 s, like those of a pipe."""
     step, rest = round(_BLOCK_S * SAMPLE_RATE_HZ), np.zeros(0, np.float32)
     for block in blocks:
         rest = np.concatenate([rest, block])
@@ -105,7 +104,7 @@ def recut(blocks: Iterator[npt.NDArray[np.float32]]) -> Iterator[npt.NDArray[np.
 
 
 class _Rejoined:
-    """A pipe whose first bytes were read already."""
+    """A pipe whose first bytes were already read."""
 
     name = _LABEL
 
@@ -140,7 +139,7 @@ def _check_rate(header_hz: int, asked_hz: float | None) -> None:
 
 
 def _read_wav_header(pipe: BinaryIO, head: bytes) -> tuple[bytes, _WavFormat | None]:
-    """The bytes up to the first sample, and the format; None for one that is not PCM."""
+    """The bytes before the first sample, and the format; None if it is not PCM."""
     consumed, wav = head + _read(pipe, 4), None
     position = 12
     while True:
@@ -176,7 +175,7 @@ def _wav_format(content: bytes) -> _WavFormat | None:
 
 
 def _wav_blocks(pipe: BinaryIO, wav: _WavFormat, size: int) -> Iterator[npt.NDArray[Any]]:
-    """Samples up to the announced size, or to the end where none is announced."""
+    """Samples up to the announced size, or to the end if none is announced."""
     frame_bytes = wav.channels * wav.bits // 8
     step = frame_bytes * max(1, round(_BLOCK_S * wav.sample_rate_hz))
     left: float = size if 0 < size < _UNKNOWN_BYTES else float("inf")

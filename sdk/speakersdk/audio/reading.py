@@ -1,4 +1,4 @@
-"""From an audio file to blocks of its waveform, with bounded memory.
+"""Decoding of audio files in blocks, with bounded memory.
 
 Lengths in headers are not trusted: every part is decoded to its end.
 """
@@ -20,33 +20,32 @@ from speakersdk.audio.resampler import StreamResampler
 from speakersdk.audio.samples import BLOCK_SAMPLES, RATE_RANGE_HZ, SAMPLE_RATE_HZ, check_samples
 from speakersdk.errors import AudioTooShortError, InvalidAudioError, UnreadableAudioError
 
-# libsndfile shortens a file whose data end early, and tells so only in its log: announced and
-# present bytes of the audio chunk.
+# libsndfile reports missing data only in its log: announced and present bytes of the audio chunk.
 _SHORTENED: Final = re.compile(
     r"^\s*(?:data|SSND|Data Size)\s*: (\d+) \(should be (\d+)\)", re.MULTILINE
 )
-# Programs that write to a pipe announce about 2 or 4 GiB, meaning "unknown".
+# Programs that write to a pipe announce about 2 or 4 GiB: "unknown".
 _UNKNOWN_BYTES: Final = 0x7FFF_0000
-_UNKNOWN_FRAMES: Final = 2**62  # libsndfile's number for a length that is not known is 2^63 - 1
+_UNKNOWN_FRAMES: Final = 2**62  # libsndfile represents an unknown length by 2^63 - 1
 _RAW_RATE_HZ: Final = 8000
 
 
 def decoded_blocks(
     file: BinaryIO, label: str, *, suffix: str = "", limit_s: float | None = None
 ) -> Iterator[Waveform]:
-    """Decode a file from where it stands to its end.
+    """Decode a file from its current position to its end.
 
     Args:
-        file: seekable, open for reading bytes.
-        label: how messages call it.
-        suffix: of its name; it matters only for formats without a header.
-        limit_s: seconds of audio, all channels together, that may be decoded; None = any number.
+        file: seekable file, open for reading bytes.
+        label: name of the file in messages.
+        suffix: suffix of its name, used only for formats without a header.
+        limit_s: maximum seconds of audio, summed over channels; None means any length.
 
     Yields:
         (n,) float32, n > 0, mono, full scale +-1, at 16 kHz.
 
     Raises:
-        UnreadableAudioError: no audio, or audio is missing from it.
+        UnreadableAudioError: the file contains no audio, or audio is missing.
         InvalidAudioError: no samples, NaN or infinite samples, or more seconds than `limit_s`.
         AudioTooShortError: less than one sample at 16 kHz.
     """
@@ -100,7 +99,7 @@ def _counted(block: Waveform) -> Iterator[Waveform]:
 def _decoded(
     file: BinaryIO, part: Part, label: str, suffix: str
 ) -> Iterator[tuple[npt.NDArray[np.float32], int]]:
-    """Blocks of (n, channels) float32 of a part, and their rate."""
+    """Blocks of (n, channels) float32 of a part, and their sample rate."""
     import soundfile
 
     view = ByteRange(file, part.start, part.end, patches=part.patches, is_endless=part.is_endless)
@@ -122,7 +121,7 @@ def _decoded(
 
 
 def _sequential(view: ByteRange, raw_encoding: str | None) -> Any:
-    """The decoder of a file that is read once, from the first sample to the last."""
+    """The decoder of a file that is read once, from start to end."""
     import soundfile
 
     class Sequential(soundfile.SoundFile):  # type: ignore[misc, unused-ignore]

@@ -1,4 +1,4 @@
-"""A recording that a user hands over, a file or an array: loading it and naming it."""
+"""Recordings that users pass, as files or arrays."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from speakersdk.audio.waveform import array_blocks, file_blocks, join
 from speakersdk.errors import ConfigError, InvalidAudioError
 
 Samples = npt.NDArray[Any]
-# A path, a file object that is open for reading bytes, samples as
+# A path, a file object open for reading bytes, samples as
 # `speakersdk.audio.waveform.as_waveform` takes them, or a pair of such samples and their rate, as
 # scipy.io.wavfile.read (rate first) and soundfile.read (rate last) return it.
 Recording = (
@@ -26,23 +26,23 @@ Recording = (
 def open_recording(
     recording: Recording, sample_rate_hz: float | None, *, limit_s: float | None = None
 ) -> Iterator[Waveform]:
-    """The waveform of a recording in blocks, with bounded memory; a file brings its own rate.
+    """Read the waveform of a recording in blocks, with bounded memory.
 
     Args:
-        recording: a file or an array. A file is read to its end, whatever its header says of its
-            length, and refused where audio is missing.
-        sample_rate_hz: of an array.
-        limit_s: seconds of audio, all channels together, that are accepted; None = any number.
+        recording: a file or an array. A file is read to its end, whatever length its header gives,
+            and is refused if audio is missing.
+        sample_rate_hz: sample rate of an array; None for files and pairs.
+        limit_s: maximum seconds of audio, summed over channels; None means any length.
 
     Returns:
-        Blocks of (n,) float32, n > 0, mono, full scale +-1, at 16 kHz. Joined they are, to the last
-        bit, what `load_recording` returns. A file is opened when the first block is asked for.
+        Blocks of (n,) float32, n > 0, mono, full scale +-1, at 16 kHz. Concatenated, they equal the
+        result of `load_recording` bit by bit. The first `next` opens a file.
 
     Raises:
-        AudioError: unreadable, not audio, or longer than `limit_s`; of a file not before its blocks
-            are asked for.
-        ConfigError: not a rate, or another than the recording brings along.
-        TypeError: an array without its rate.
+        AudioError: unreadable, not audio, or longer than `limit_s`; for files, while reading the
+            blocks.
+        ConfigError: not a sample rate, or not that of the recording.
+        TypeError: an array without a sample rate.
     """
     if is_file(recording):
         return file_blocks(recording, limit_s=limit_s)
@@ -66,12 +66,12 @@ def open_recording(
 def load_recording(
     recording: Recording, sample_rate_hz: float | None, *, limit_s: float | None = None
 ) -> Waveform:
-    """The whole waveform of a recording; see `open_recording`.
+    """Read the whole waveform of a recording; arguments as for `open_recording`.
 
     Raises:
-        AudioError: unreadable, not audio, or longer than `limit_s` or the memory.
-        ConfigError: not a rate, or another than the recording brings along.
-        TypeError: an array without its rate.
+        AudioError: unreadable, not audio, longer than `limit_s`, or too long for the memory.
+        ConfigError: not a sample rate, or not that of the recording.
+        TypeError: an array without a sample rate.
     """
     return join(
         open_recording(recording, sample_rate_hz, limit_s=limit_s), recording_label(recording)
@@ -79,10 +79,10 @@ def load_recording(
 
 
 def check_limit(limit_s: float | None) -> float | None:
-    """The limit itself.
+    """Check a limit in seconds and return it.
 
     Raises:
-        ConfigError: it lets nothing through.
+        ConfigError: the limit is not above zero.
     """
     if limit_s is not None and not limit_s > 0:
         raise ConfigError(f"expected a longest duration above 0 s, got {limit_s!r}")
@@ -90,12 +90,12 @@ def check_limit(limit_s: float | None) -> float | None:
 
 
 def recording_label(recording: Recording) -> str:
-    """How a recording is called in messages."""
+    """The name of a recording in messages."""
     return file_label(recording) if is_file(recording) else "the array"
 
 
 def check_list(recordings: object) -> None:
-    """Raise TypeError for a single recording where a list of them is expected."""
+    """Raise TypeError for a single recording instead of a list."""
     is_pair = isinstance(recordings, tuple) and _rate_index(recordings) is not None
     if is_file(recordings) or is_pair or _is_array(recordings):
         raise TypeError("expected a list of recordings, got a single one; write [recording]")
@@ -108,7 +108,7 @@ def _is_array(value: object) -> bool:
 
 
 def _rate_index(pair: tuple[Any, ...]) -> int | None:
-    """Which of a pair is the rate; None = it is no pair of samples and a rate."""
+    """Index of the sample rate in a pair; None if this is no pair of samples and a rate."""
     numbers = [isinstance(each, int | float | np.integer | np.floating) for each in pair]
     if len(pair) != 2 or sum(numbers) != 1:
         return None

@@ -1,4 +1,4 @@
-"""From samples of any rate, type and number of channels to mono float32 at 16 kHz, in chunks."""
+"""Conversion of chunks of any rate, type and number of channels to mono float32 at 16 kHz."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from speakersdk.audio.samples import (
 )
 from speakersdk.errors import ConfigError, InvalidAudioError
 
-# Below this int32 samples of a stream tell nothing yet: they may be the noise of a converter.
+# int32 samples below this may be the noise of a converter and are not judged.
 _INT32_NOISE = 2**10
 
 
 class StreamResampler:
-    """Chunks of any length at one rate -> the waveform that `as_waveform` makes of the whole.
+    """Resamples chunks of one rate; the result equals `as_waveform` of the whole.
 
-    The samples are the same, to the last bit, whatever the chunks. The filter looks ahead: a few
-    ms of output lag behind the input until `finish`.
+    The samples do not depend on the chunk boundaries. The filter looks ahead: until `finish`, the
+    output lags a few ms behind the input.
     """
 
     def __init__(self) -> None:
@@ -39,18 +39,18 @@ class StreamResampler:
         self._int32_peak = 0
 
     def push(self, samples: npt.NDArray[Any], *, sample_rate_hz: float) -> Waveform:
-        """The next samples, as `as_waveform` takes them, or none; what they complete.
+        """Take the next samples, as for `as_waveform`, and return the completed output.
 
         Raises:
             AudioError: not audio.
-            ConfigError: not a rate, or another one than before.
+            ConfigError: not a sample rate, or not the same as before.
         """
         array = self.check(samples, sample_rate_hz=sample_rate_hz)
         self._int32_peak = max(self._int32_peak, int32_peak(array))
         return self.take(array, sample_rate_hz=sample_rate_hz)
 
     def check(self, samples: npt.NDArray[Any], *, sample_rate_hz: float) -> npt.NDArray[Any]:
-        """Raise what `push` would, and take nothing; the samples as an array."""
+        """Check samples as `push` does, without taking them, and return them as an array."""
         if self._sample_rate_hz is None:
             check_rate(sample_rate_hz)
         elif sample_rate_hz != self._sample_rate_hz:
@@ -59,7 +59,7 @@ class StreamResampler:
                 "start another stream for another rate"
             )
         array = as_array(samples)
-        # A chunk may be empty, and shorter than it has channels; a recording may not.
+        # Unlike a recording, a chunk may be empty or have fewer samples than channels.
         if array.ndim not in (1, 2) or len(array):
             check_samples(array, is_chunk=True)
             self._check_int32(array)
@@ -67,7 +67,7 @@ class StreamResampler:
         return array
 
     def take(self, samples: npt.NDArray[Any], *, sample_rate_hz: float) -> Waveform:
-        """`push` for samples that were checked already."""
+        """Take samples that were already checked."""
         if self._sample_rate_hz is None:
             self._sample_rate_hz = sample_rate_hz
             if sample_rate_hz != SAMPLE_RATE_HZ:
@@ -82,7 +82,7 @@ class StreamResampler:
         return self._resample(self._downmix.push(samples), is_last=False)
 
     def finish(self) -> Waveform:
-        """What the filter still holds."""
+        """Return the remaining output of the filter."""
         return self._resample(self._downmix.finish(), is_last=True)
 
     def _resample(self, mono: Waveform, *, is_last: bool) -> Waveform:
@@ -92,7 +92,7 @@ class StreamResampler:
         return resampled
 
     def _check_int32(self, samples: npt.NDArray[Any]) -> None:
-        # A peak below 16 bits is that of 16-bit values, but a chunk may be quieter than others.
+        # A peak below 16 bits means 16-bit values, unless the chunk is merely quiet.
         peak = max(self._int32_peak, int32_peak(samples))
         if _INT32_NOISE < peak <= INT16_PEAK:
             check_int32_peak(peak)

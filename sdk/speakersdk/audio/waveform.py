@@ -1,4 +1,4 @@
-"""From a recording to the waveform that every model takes: mono, float32, 16 kHz, full scale +-1.
+"""Conversion of recordings to the waveform of the models: mono, float32, 16 kHz, full scale +-1.
 
 file or array -> checks -> one channel -> band-limited resampling -> Waveform
 """
@@ -31,15 +31,15 @@ __all__ = ["SAMPLE_RATE_HZ", "array_blocks", "as_waveform", "file_blocks", "join
 def read_audio(
     path: str | os.PathLike[str] | BinaryReader, *, limit_s: float | None = None
 ) -> Waveform:
-    """Read a recording: WAV, FLAC, Ogg Vorbis, Opus, MP3, AIFF and what else libsndfile decodes.
+    """Read a recording: WAV, FLAC, Ogg Vorbis, Opus, MP3, AIFF or another format of libsndfile.
 
-    Any rate, number of channels and sample format; channels are mixed down by their mean. A file
-    is read to its end, whatever its header says of its length, joined files one after the other. A
-    file from which audio is missing is refused.
+    The file may have any sample rate, format and number of channels; channels are mixed down to
+    their mean. A file is read to its end, whatever length its header gives; joined files are read
+    in sequence. A file is refused if audio is missing.
 
     Args:
-        path: a file, a pipe, or a file object that is open for reading bytes.
-        limit_s: seconds of audio, all channels together, that are accepted; None = any number.
+        path: a file, a pipe, or a file object open for reading bytes.
+        limit_s: maximum seconds of audio, summed over channels; None means any length.
 
     Returns:
         (num_samples,) float32, mono, full scale +-1, at `SAMPLE_RATE_HZ`.
@@ -47,25 +47,25 @@ def read_audio(
     Raises:
         UnreadableAudioError: missing, empty, corrupt or truncated file, or one without a header.
         InvalidAudioError: no samples, NaN or infinite samples, samples far beyond +-1, or more
-            audio than `limit_s` or the memory holds.
+            audio than `limit_s` or than the memory can hold.
         AudioTooShortError: less than one sample at 16 kHz.
     """
     return join(file_blocks(path, limit_s=limit_s), file_label(path))
 
 
 def as_waveform(samples: npt.NDArray[Any], *, sample_rate_hz: float) -> Waveform:
-    """Turn an array into a waveform; the input is never changed.
+    """Convert an array to a waveform. The input is not changed.
 
     Args:
-        samples: (num_samples,) or (num_samples, channels). int16 and int32 span their whole range,
+        samples: (num_samples,) or (num_samples, channels). int16 and int32 use their whole range,
             uint8 is offset binary (128 is silence), float32 and float64 have full scale +-1.
-            Floats beyond +-1 are kept as they are up to +-16 and refused above. Channels are mixed
-            down by their mean; where they are out of phase and cancel out, by their loudest.
-        sample_rate_hz: rate at which the samples were recorded.
+            Floats up to +-16 are accepted unchanged. Channels are mixed down to their mean, or to
+            the loudest one where they are out of phase and cancel out.
+        sample_rate_hz: sample rate of the array.
 
     Returns:
         (num_samples * 16000 / sample_rate_hz,) float32, mono, at `SAMPLE_RATE_HZ`; resampling is
-        band-limited (soxr HQ), so nothing above 8 kHz folds back.
+        band-limited (soxr HQ), without aliasing.
 
     Raises:
         ConfigError: `sample_rate_hz` is not a rate between 4 and 768 kHz.
@@ -79,16 +79,16 @@ def as_waveform(samples: npt.NDArray[Any], *, sample_rate_hz: float) -> Waveform
 def file_blocks(
     path: str | os.PathLike[str] | BinaryReader, *, limit_s: float | None = None
 ) -> Iterator[Waveform]:
-    """Give `read_audio` in blocks, none of them empty, with bounded memory; it raises the same.
+    """Read a recording in blocks that are not empty, with bounded memory, as `read_audio`.
 
-    The file is opened when the first block is asked for, and closed after the last.
+    The first `next` opens the file; the end of the iteration closes it.
     """
     with open_input(path) as file:
         yield from decoded_blocks(file, file_label(path), suffix=file_suffix(path), limit_s=limit_s)
 
 
 def array_blocks(samples: npt.NDArray[Any], *, sample_rate_hz: float) -> Iterator[Waveform]:
-    """Give `as_waveform` in blocks, none of them empty; it raises the same, before the first."""
+    """Convert an array in blocks that are not empty, as `as_waveform`. Errors come first."""
     check_rate(sample_rate_hz)
     array = as_array(samples)
     check_samples(array)
@@ -114,15 +114,15 @@ def _array_blocks(array: npt.NDArray[Any], sample_rate_hz: float) -> Iterator[Wa
 
 
 def join(blocks: Iterable[Waveform], label: str) -> Waveform:
-    """Blocks as one waveform.
+    """Concatenate blocks.
 
     Raises:
-        InvalidAudioError: it does not fit into the memory.
+        InvalidAudioError: the waveform does not fit into memory.
     """
     try:
         return np.concatenate(list(blocks))
     except MemoryError as error:
         raise InvalidAudioError(
-            f"{label} does not fit into the memory as a whole; read it in blocks with "
+            f"{label} does not fit into memory; read it in blocks with "
             "speakersdk.audio.recordings.open_recording"
         ) from error

@@ -84,7 +84,7 @@ def test_more_than_the_memory_is_an_error_of_the_recording(
         raise MemoryError
 
     monkeypatch.setattr(np, "concatenate", no_memory)
-    with pytest.raises(InvalidAudioError, match=r"does not fit into the memory.*open_recording"):
+    with pytest.raises(InvalidAudioError, match=r"does not fit into memory.*open_recording"):
         load_recording(np.zeros(1600), 16000)
 
 
