@@ -28,6 +28,7 @@ from speakersdk.errors import (
     MicrophoneError,
     MissingDependencyError,
     ModelError,
+    SealError,
     SpeakerSdkError,
     UnknownSpeakerError,
     UnreadableAudioError,
@@ -36,6 +37,7 @@ from speakersdk.errors import (
 from speakersdk.gallery.gallery import Gallery, Match
 from speakersdk.recalibration.profile import CalibrationProfile
 from speakersdk.scoring import symmetric_kl, symmetric_kl_matrix, symmetric_kl_to_many
+from speakersdk.sealing import SealingKey
 from speakersdk.streaming.pool import StreamPool
 from speakersdk.streaming.stream import SpeakerStream
 from speakersdk.streaming.update import Candidate, StreamUpdate
@@ -79,6 +81,8 @@ __all__ = [
     "ModelManifest",
     "OperatingPoint",
     "RecordingQuality",
+    "SealError",
+    "SealingKey",
     "SpeakerEncoder",
     "SpeakerSdkError",
     "SpeakerStream",

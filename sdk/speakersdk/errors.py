@@ -19,7 +19,8 @@
     ├── UnknownSpeakerError               no voiceprint of that name
     ├── DuplicateSpeakerError             a voiceprint of that name exists already
     ├── VoiceprintError                   corrupt, foreign or unknown-version voiceprint
-    └── GalleryError                      corrupt, foreign or unknown-version gallery file
+    ├── GalleryError                      corrupt, foreign or unknown-version gallery file
+    └── SealError                         sealed with another key, changed, or plain
 
 Wrong rank, dtype or dimension of an array is a plain ValueError or TypeError. A rejected speaker is
 a result, not an error. Messages say what was expected, what was given and what to do.
@@ -184,6 +185,10 @@ class VoiceprintError(SpeakerSdkError):
 
 class GalleryError(SpeakerSdkError):
     """The file is not a gallery, is damaged, or comes from an unknown version."""
+
+
+class SealError(SpeakerSdkError):
+    """A sealed file cannot be opened, or a file is sealed or plain where the other was expected."""
 
 
 def _restored(

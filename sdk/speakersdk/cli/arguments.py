@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
+from speakersdk.cli.keys import KEY_HELP, find_key
 from speakersdk.cli.parser import CommandParser
 from speakersdk.decision.rule import DEFAULT_FAR
 from speakersdk.verifier import Verifier
@@ -38,7 +39,7 @@ def open_verifier(arguments: argparse.Namespace) -> Verifier:
 
 def open_store(arguments: argparse.Namespace) -> VoiceprintStore:
     """The store in the folder of --voiceprints."""
-    return VoiceprintStore(arguments.voiceprints)
+    return VoiceprintStore(arguments.voiceprints, key=find_key(arguments.key))
 
 
 def _add_model(parser: CommandParser) -> None:
@@ -99,6 +100,7 @@ def _add_voiceprints(parser: CommandParser) -> None:
         metavar="FOLDER",
         help="folder of the stored voiceprints (default: $XDG_DATA_HOME/speakersdk/voiceprints)",
     )
+    parser.places.add_argument("--key", metavar="KEY", help=KEY_HELP)
 
 
 def _add_json(parser: CommandParser) -> None:

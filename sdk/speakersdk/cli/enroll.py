@@ -12,7 +12,7 @@ from speakersdk.audio.levels import AudioProblem
 from speakersdk.cli import arguments as shared
 from speakersdk.cli.output import print_json
 from speakersdk.cli.parser import CommandParser
-from speakersdk.cli.voiceprints import check_file, summary
+from speakersdk.cli.voiceprints import check_file, load_file, summary
 from speakersdk.enrollment.live import NEEDED_S
 from speakersdk.errors import DuplicateSpeakerError
 from speakersdk.text import printable
@@ -71,9 +71,9 @@ def run(arguments: argparse.Namespace) -> int:
     if is_stored:
         voiceprint = _store(store, name, enrolled, arguments)
     else:
-        known = Voiceprint.load(path) if arguments.append and path.exists() else None
+        known = load_file(path, store) if arguments.append and path.exists() else None
         voiceprint = enrolled(known)
-        voiceprint.save(path, is_new=known is None and not arguments.replace)
+        voiceprint.save(path, is_new=known is None and not arguments.replace, key=store.key)
     if arguments.json:
         print_json({**summary(voiceprint), "path": str(path)})
     else:

@@ -9,11 +9,16 @@ from functools import partial
 from pathlib import Path
 
 from speakersdk.cli import arguments as shared
+from speakersdk.cli.keys import find_key
 from speakersdk.cli.output import print_json, print_table
 from speakersdk.cli.parser import CommandParser
-from speakersdk.cli.voiceprints import check_file, summary, warning
+from speakersdk.cli.voiceprints import check_file, load_file, summary, warning
 from speakersdk.enrollment.joining import join_voiceprints
+from speakersdk.errors import ConfigError
+from speakersdk.sealing import SealingKey
 from speakersdk.text import printable
+from speakersdk.voiceprint.sealed_store import recast
+from speakersdk.voiceprint.store import VoiceprintStore
 from speakersdk.voiceprint.voiceprint import Voiceprint
 
 
@@ -55,6 +60,13 @@ def add_arguments(parser: CommandParser) -> None:
     action = add_action("import", "store voiceprint files under their names", run_import)
     action.inputs.add_argument("files", nargs="+", type=Path, metavar="FILE.voiceprint")
     shared.add_options(action, "replace_or_append", "model")
+
+    add_action("seal", "encrypt all voiceprints and galleries of the folder with --key", run_seal)
+    add_action("unseal", "decrypt all voiceprints and galleries of the folder", run_unseal)
+    action = add_action("rekey", "encrypt them with another key", run_rekey)
+    action.requests.add_argument(
+        "--new-key", required=True, metavar="KEY", help="as --key; made if there is none"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -119,9 +131,10 @@ def run_remove(arguments: argparse.Namespace) -> int:
 
 def run_export(arguments: argparse.Namespace) -> int:
     """Copy a voiceprint from the store to a file."""
-    voiceprint = shared.open_store(arguments).load(arguments.name)
+    store = shared.open_store(arguments)
+    voiceprint = store.load(arguments.name)
     check_file(arguments.output, replace=arguments.replace)
-    voiceprint.save(arguments.output, is_new=not arguments.replace)
+    voiceprint.save(arguments.output, is_new=not arguments.replace, key=store.key)
     print(f"exported {voiceprint.name} to {printable(arguments.output)}")
     return 0
 
@@ -129,7 +142,7 @@ def run_export(arguments: argparse.Namespace) -> int:
 def run_import(arguments: argparse.Namespace) -> int:
     """Copy files into the store: all of them, or none if one cannot be used."""
     store = shared.open_store(arguments)
-    voiceprints = [Voiceprint.load(path) for path in arguments.files]
+    voiceprints = [load_file(path, store) for path in arguments.files]
     if arguments.append:
         manifest = shared.open_verifier(arguments).manifest
         store.save_all(voiceprints, append=True, join=partial(join_voiceprints, manifest=manifest))
@@ -137,6 +150,40 @@ def run_import(arguments: argparse.Namespace) -> int:
         store.save_all(voiceprints, replace=arguments.replace)
     for voiceprint in voiceprints:
         print(f"imported {voiceprint.name}")
+    return 0
+
+
+def run_seal(arguments: argparse.Namespace) -> int:
+    """Seal everything that is plain."""
+    key = find_key(arguments.key, create=True)
+    return _recast(arguments, "sealed", key=None, new_key=_given(key))
+
+
+def run_unseal(arguments: argparse.Namespace) -> int:
+    """Leave plain files."""
+    key = _given(find_key(arguments.key))
+    return _recast(arguments, "unsealed", key=key, new_key=None)
+
+
+def run_rekey(arguments: argparse.Namespace) -> int:
+    """Seal everything with another key."""
+    key = _given(find_key(arguments.key))
+    new_key = _given(find_key(arguments.new_key, create=True))
+    return _recast(arguments, "rekeyed", key=key, new_key=new_key)
+
+
+def _given(key: SealingKey | None) -> SealingKey:
+    if key is None:
+        raise ConfigError("expected a key: --key keyring, --key file:PATH or --key passphrase")
+    return key
+
+
+def _recast(
+    arguments: argparse.Namespace, done: str, *, key: SealingKey | None, new_key: SealingKey | None
+) -> int:
+    folder = VoiceprintStore(arguments.voiceprints).folder
+    for path in recast(folder, key=key, new_key=new_key):
+        print(f"{done} {printable(path.name)}")
     return 0
 
 

@@ -13,6 +13,8 @@ from typing import Final
 
 from speakersdk.audio.levels import AudioProblem
 from speakersdk.errors import ConfigError, EnrollmentError, UnknownSpeakerError
+from speakersdk.files import open_regular
+from speakersdk.sealing import is_sealed
 from speakersdk.text import decoded_argument, printable
 from speakersdk.verifier import Verifier
 from speakersdk.voiceprint.names import check_name
@@ -51,10 +53,17 @@ def resolve(reference: str, store: VoiceprintStore) -> Voiceprint | Path:
     if is_name:
         return store.load(reference)
     if path.suffix == SUFFIX:
-        return Voiceprint.load(path)
+        return load_file(path, store)
     if path.exists() or path.suffix or path.name != reference:
         return path  # looks like a file; reading it reports a missing file
     raise UnknownSpeakerError(reference, known=store.names())
+
+
+def load_file(path: Path, store: VoiceprintStore) -> Voiceprint:
+    """A voiceprint file that the user named. If it is sealed, the store's key must open it."""
+    with open_regular(path) as file:
+        key = store.key if is_sealed(file.read(8)) else None
+    return Voiceprint.load(path, key=key)
 
 
 def resolve_voiceprint(reference: str, store: VoiceprintStore, verifier: Verifier) -> Voiceprint:

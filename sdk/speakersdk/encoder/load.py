@@ -20,6 +20,7 @@ from speakersdk.encoder.windowed import WindowedEncoder, WindowedHopEncoder, win
 from speakersdk.errors import ManifestError
 from speakersdk.runtime.options import Precision, SessionOptions
 from speakersdk.runtime.session import ModelFile, open_session
+from speakersdk.text import printable
 
 __all__ = [
     "EncoderStream", "Encoding", "SpeakerEncoder", "hop_encoder", "load_encoder", "recalibrated",
@@ -57,7 +58,10 @@ def load_encoder(
     # The CPU reads any file in milliseconds: elsewhere the shapes must be known beforehand.
     on_cpu = SessionOptions(num_threads=num_threads)
     file = ModelFile.read(path)
-    has_checksum = check_content(file.content)
+    try:
+        has_checksum = check_content(file.content)
+    except ManifestError as error:
+        raise ManifestError(f"cannot load {printable(path)}: {error}") from error
     session = open_session(file, on_cpu)
     manifest = ModelManifest.from_metadata(session.metadata)
     if not has_checksum:

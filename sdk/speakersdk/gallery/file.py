@@ -6,11 +6,12 @@ content consists of blocks, each at a multiple of 64 bytes.
 
 from __future__ import annotations
 
+import io
 import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +19,7 @@ import numpy.typing as npt
 from speakersdk.container import CHECKSUM_BYTES, ContainerFormat, ContainerWriter
 from speakersdk.errors import GalleryError
 from speakersdk.files import open_regular, replacement
+from speakersdk.sealing import SealingKey, is_sealed, sealed, unsealed
 from speakersdk.text import is_visible, printable
 
 SUFFIX: Final = ".gallery"
@@ -46,7 +48,9 @@ _DTYPES = {"float32": "<f4", "float16": "<f2", "int8": "|i1", "bytes": "|u1"}
 Blocks = Mapping[str, npt.NDArray[Any]]
 
 
-def write_gallery(path: Path, header: Mapping[str, Any], blocks: Blocks) -> None:
+def write_gallery(
+    path: Path, header: Mapping[str, Any], blocks: Blocks, key: SealingKey | None = None
+) -> None:
     """Write a gallery file atomically, readable only by its owner.
 
     Args:
@@ -58,7 +62,9 @@ def write_gallery(path: Path, header: Mapping[str, Any], blocks: Blocks) -> None
         {"name": name, "type": _type_name(block), "shape": list(block.shape)}
         for name, block in blocks.items()
     ]
-    with replacement(path) as file:
+    with replacement(path) as target:
+        # What is sealed is made in memory: no plain byte reaches the disk.
+        file = target if key is None else io.BytesIO()
         writer = ContainerWriter(file, _FORMAT, FORMAT_VERSION, {**header, "blocks": described})
         for block in blocks.values():
             writer.put(bytes(-writer.position % _ALIGNMENT))
@@ -67,9 +73,13 @@ def write_gallery(path: Path, header: Mapping[str, Any], blocks: Blocks) -> None
                 part = np.ascontiguousarray(block[first : first + rows_together])
                 writer.put(part.astype(_DTYPES[_type_name(block)], copy=False).tobytes())
         writer.close()
+        if isinstance(file, io.BytesIO):
+            target.write(sealed(file.getvalue(), key))
 
 
-def read_gallery(path: Path, *, verify: bool) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
+def read_gallery(
+    path: Path, *, verify: bool, key: SealingKey | None = None
+) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
     """Map a file of `write_gallery` and return its header and blocks.
 
     The blocks are copy-on-write: changes stay in memory and never reach the file.
@@ -83,8 +93,14 @@ def read_gallery(path: Path, *, verify: bool) -> tuple[dict[str, Any], dict[str,
         OSError: the file cannot be read.
         GalleryError: not a gallery, of an unknown version, truncated or damaged.
     """
-    with open_regular(path) as file:
-        size = os.fstat(file.fileno()).st_size
+    with open_regular(path) as opened:
+        size = os.fstat(opened.fileno()).st_size
+        file: BinaryIO = opened
+        if key is not None or is_sealed(opened.read(8)):
+            opened.seek(0)
+            content = bytearray(unsealed(opened.read(), key))  # writable, as a private map
+            file, size = io.BytesIO(content), len(content)
+        file.seek(0)
         _, header, header_end = _FORMAT.read_header(file, size)
         places, end = _places(header.pop("blocks", None), header_end)
         if size != end + CHECKSUM_BYTES:
@@ -94,10 +110,13 @@ def read_gallery(path: Path, *, verify: bool) -> tuple[dict[str, Any], dict[str,
             )
         if verify:
             _FORMAT.check(file, size)
-        content = np.memmap(file, dtype=np.uint8, mode="c")
+        if file is opened:
+            rows: npt.NDArray[np.uint8] = np.memmap(file, dtype=np.uint8, mode="c")
+        else:
+            rows = np.frombuffer(content, np.uint8)
     blocks = {}
     for name, (dtype, shape, first, last) in places.items():
-        blocks[name] = np.asarray(content[first:last]).view(dtype).reshape(shape)
+        blocks[name] = np.asarray(rows[first:last]).view(dtype).reshape(shape)
     return header, blocks
 
 

@@ -25,12 +25,14 @@ from speakersdk.errors import (
     DuplicateSpeakerError,
     GalleryError,
     IncompatibleModelError,
+    SealError,
     UnknownSpeakerError,
 )
 from speakersdk.gallery.entries import GalleryEntries
 from speakersdk.gallery.file import SUFFIX, check_header, read_gallery, write_gallery
 from speakersdk.gallery.mips import MipsExport, mips_vectors
 from speakersdk.gallery.rows import STORAGES, RowBlock, Storage, stride_of
+from speakersdk.sealing import SealingKey
 from speakersdk.text import is_visible, printable
 from speakersdk.voiceprint.voiceprint import Voiceprint
 
@@ -232,8 +234,8 @@ class Gallery:
         logs = self._entries.exact_rows()[:, : self.dim]
         return MipsExport(names=self.names, vectors=mips_vectors(logs))
 
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the gallery to a file atomically, without removed rows."""
+    def save(self, path: str | os.PathLike[str], *, key: SealingKey | None = None) -> None:
+        """Write the gallery to a file atomically, without removed rows, and sealed with a key."""
         joined = "\n".join(self.names).encode()
         blocks: dict[str, npt.NDArray[Any]] = {"names": np.frombuffer(joined, np.uint8)}
         kept = list(self._entries.kept())
@@ -253,10 +255,12 @@ class Gallery:
             "model_name": self.model_name,
             "model_sha256": self.model_sha256,
         }
-        write_gallery(Path(path), header, blocks)
+        write_gallery(Path(path), header, blocks, key)
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str], *, verify: bool = True) -> Gallery:
+    def load(
+        cls, path: str | os.PathLike[str], *, verify: bool = True, key: SealingKey | None = None
+    ) -> Gallery:
         """Map a file of `save`. Its rows are read from disk when needed.
 
         Entries can be added and removed; only `save` changes the file.
@@ -265,16 +269,18 @@ class Gallery:
             path: the file; it must not be truncated while the gallery is in use.
             verify: read the whole file to check its checksum. Otherwise a damaged block is not
                 noticed.
+            key: of a sealed file, which is read into memory as a whole; a plain one is refused.
 
         Raises:
+            SealError: the file is not sealed with this key, was changed, or is sealed without one.
             OSError: the file cannot be read.
             GalleryError: not a gallery, of an unknown version, truncated or damaged.
         """
         try:
-            header, blocks = read_gallery(Path(path), verify=verify)
+            header, blocks = read_gallery(Path(path), verify=verify, key=key)
             return cls._from_file(header, blocks)
-        except GalleryError as error:
-            raise GalleryError(f"{os.fspath(path)}: {error}") from error
+        except (GalleryError, SealError) as error:
+            raise type(error)(f"{os.fspath(path)}: {error}") from error
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise GalleryError(
                 f"{os.fspath(path)}: the gallery's content is not valid: {error!r}"

@@ -28,8 +28,10 @@ from speakersdk.files import (
     replacement,
     sync_folder,
 )
+from speakersdk.sealing import SealingKey
 from speakersdk.text import file_name, printable
 from speakersdk.voiceprint.names import check_name, check_new_name
+from speakersdk.voiceprint.sealed_store import check_key
 from speakersdk.voiceprint.voiceprint import SUFFIX, Voiceprint
 
 Join = Callable[[Voiceprint, Voiceprint], Voiceprint]
@@ -75,10 +77,15 @@ class VoiceprintStore:
 
     Args:
         folder: folder of the files; None means `default_folder`, looked up at every use.
+        key: that every file is sealed with; plain files are then refused. None = plain files, and
+            nothing is added to a folder that holds sealed ones.
     """
 
-    def __init__(self, folder: str | os.PathLike[str] | None = None) -> None:
+    def __init__(
+        self, folder: str | os.PathLike[str] | None = None, *, key: SealingKey | None = None
+    ) -> None:
         self._folder = None if folder is None else Path(folder)
+        self.key = key
 
     @property
     def folder(self) -> Path:
@@ -109,7 +116,7 @@ class VoiceprintStore:
                 name = _name_of(path)
                 if entries[name] != path:
                     raise VoiceprintError(f"another file, {entries[name]}, has the same name")
-                voiceprints.append(_load(path, name))
+                voiceprints.append(_load(path, name, self.key))
             except (SpeakerSdkError, OSError) as error:
                 reason = error.strerror if isinstance(error, OSError) else None
                 text = (reason or str(error)).removeprefix(f"{printable(path)}: ")
@@ -137,7 +144,7 @@ class VoiceprintStore:
         path = self.path(name)
         if not path.is_file():
             raise UnknownSpeakerError(name, known=self.names())
-        return _load(path, check_name(name))
+        return _load(path, check_name(name), self.key)
 
     def check_new(self, name: str, *, replace: bool = False, append: bool = False) -> None:
         """Check whether `save` would accept a voiceprint of that name.
@@ -318,12 +325,13 @@ class VoiceprintStore:
 
     def _write(self, changed: dict[str, Voiceprint]) -> None:
         """Write all files. If one cannot be written, the others are restored."""
+        check_key(self.folder, self.key)
         before: list[tuple[Path, bytes | None]] = []
         try:
             for name, voiceprint in changed.items():
                 path = self.path(name)
                 old = path.read_bytes() if path.is_file() else None
-                voiceprint.save(path)
+                voiceprint.save(path, key=self.key)
                 before.append((path, old))
         except BaseException:
             for path, old in reversed(before):
@@ -361,8 +369,8 @@ def _check_name(name: str, taken: Collection[str], *, is_change: bool) -> None:
         raise DuplicateSpeakerError(name)
 
 
-def _load(path: Path, name: str) -> Voiceprint:
-    voiceprint = Voiceprint.load(path)
+def _load(path: Path, name: str, key: SealingKey | None) -> Voiceprint:
+    voiceprint = Voiceprint.load(path, key=key)
     if voiceprint.name != name:
         raise VoiceprintError(
             f"{printable(path)}: expected the voiceprint of {name!r}, got that of "

@@ -14,16 +14,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from speakersdk.arrays import Embedding, Embeddings, scaled
 from speakersdk.container import CHECKSUM_BYTES, ContainerFormat, ContainerWriter
-from speakersdk.errors import ConfigError, IncompatibleModelError, VoiceprintError
+from speakersdk.errors import ConfigError, IncompatibleModelError, SealError, VoiceprintError
 from speakersdk.files import open_regular, replacement
+from speakersdk.sealing import SEAL_BYTES, SealingKey, sealed, unsealed
 from speakersdk.text import is_visible, printable
+from speakersdk.voiceprint.embedding_model import EmbeddingModel
 from speakersdk.voiceprint.names import check_name
 
 SUFFIX: Final = ".voiceprint"
@@ -54,26 +56,6 @@ _LENGTH_TOLERANCE = 1e-3
 # share, and new ones replace the oldest: the enrolled exemplars always dominate.
 ADAPTED_SHARE: Final = 0.3
 MAXIMUM_ADAPTED: Final = 8
-
-
-class EmbeddingModel(Protocol):
-    """The fields of a model manifest that describe embeddings."""
-
-    @property
-    def name(self) -> str:
-        """Name of the model, for display."""
-
-    @property
-    def weights_sha256(self) -> str:
-        """SHA-256 of the weights."""
-
-    @property
-    def embedding_dim(self) -> int:
-        """D, the number of values of an embedding."""
-
-    @property
-    def temperature(self) -> float:
-        """T, the Euclidean length of an embedding."""
 
 
 def check_distinct(voiceprints: Sequence[Voiceprint]) -> None:
@@ -338,38 +320,42 @@ class Voiceprint:
         except (OverflowError, ValueError) as error:
             raise VoiceprintError(f"the voiceprint's content is not valid: {error}") from error
 
-    def save(self, path: str | os.PathLike[str], *, is_new: bool = False) -> None:
+    def save(
+        self, path: str | os.PathLike[str], *, is_new: bool = False, key: SealingKey | None = None
+    ) -> None:
         """Write the voiceprint to a file atomically, readable only by its owner.
 
         Args:
             path: file to write.
             is_new: refuse an existing file instead of replacing it.
+            key: seal the file with it.
 
         Raises:
             OSError: the file cannot be written; FileExistsError with `is_new`.
         """
-        data = self.to_bytes()
+        data = sealed(self.to_bytes(), key)
         with replacement(Path(path), is_new=is_new) as file:
             file.write(data)
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Voiceprint:
-        """Read a file of `save`.
+    def load(cls, path: str | os.PathLike[str], *, key: SealingKey | None = None) -> Voiceprint:
+        """Read a file of `save`, which must be sealed if there is a key, and plain otherwise.
 
         Raises:
+            SealError: it is not, or cannot be opened; the message names the file.
             OSError: the file cannot be read, or is a directory, a pipe or a device.
             VoiceprintError: as for `from_bytes`; the message names the file.
         """
         try:
             with open_regular(path) as file:
                 size = os.fstat(file.fileno()).st_size
-                if size > _MAXIMUM_BYTES:
+                if size > _MAXIMUM_BYTES + SEAL_BYTES:
                     _FORMAT.refuse(
                         f"not a voiceprint: expected at most {_MAXIMUM_BYTES} bytes, got {size}"
                     )
-                return cls.from_bytes(file.read(size))
-        except VoiceprintError as error:
-            raise VoiceprintError(f"{printable(path)}: {error}") from error
+                return cls.from_bytes(unsealed(file.read(size), key))
+        except (SealError, VoiceprintError) as error:
+            raise type(error)(f"{printable(path)}: {error}") from error
 
     def __repr__(self) -> str:
         # Embeddings are biometric data and must not appear in logs.

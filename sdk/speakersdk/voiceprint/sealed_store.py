@@ -1,0 +1,123 @@
+"""Seal, unseal and rekey everything in a folder of voiceprints and galleries.
+
+Each file is replaced as a whole, and what is written is sealed before it reaches the disk. A killed
+call leaves some files as they were and the others done; the same call again does the rest. What a
+plain file held is overwritten after its sealed form is on disk.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from speakersdk.errors import SealError
+from speakersdk.files import folder_lock, open_regular, purge_temporary, replacement
+from speakersdk.sealing import MAGIC, SealingKey, is_sealed, sealed, unsealed
+from speakersdk.text import printable
+
+SUFFIXES: Final = (".voiceprint", ".gallery")
+_CHUNK_BYTES: Final = 1 << 20
+
+
+def recast(folder: Path, *, key: SealingKey | None, new_key: SealingKey | None) -> tuple[Path, ...]:
+    """Give every voiceprint and gallery in a folder another key, or none.
+
+    Args:
+        folder: of the store.
+        key: that the files are sealed with now; None: plain files are sealed.
+        new_key: to seal them with; None leaves plain files.
+
+    Returns:
+        The files that were changed. Those that have their new form already are left alone.
+
+    Raises:
+        SealError: a file cannot be opened with either key; names the file.
+        OSError: a file cannot be read or written.
+    """
+    changed: list[Path] = []
+    if not folder.is_dir():
+        return ()
+    with folder_lock(folder):
+        purge_temporary(folder)
+        changed.extend(path for path in _files(folder) if _recast_file(path, key, new_key))
+    return tuple(changed)
+
+
+def check_key(folder: Path, key: SealingKey | None) -> None:
+    """Refuse to add a file that the others of the folder do not match.
+
+    Raises:
+        SealError: some are sealed and there is no key, or there is one that opens none of them.
+    """
+    num_sealed = 0
+    for path in _files(folder):
+        with open_regular(path) as file:
+            data = file.read(len(MAGIC))
+            if not is_sealed(data):
+                continue
+            num_sealed += 1
+            if key is None:
+                break
+            try:
+                key.open(data + file.read())
+            except SealError:
+                continue
+            return
+    if num_sealed:
+        raise SealError(
+            f"{printable(folder)} holds sealed voiceprints: "
+            + ("give their key (--key)" if key is None else "this key opens none of them")
+        )
+
+
+def overwrite(path: Path) -> None:
+    """Write zeros over a file's content, in place, and wait for the disk."""
+    with path.open("r+b", buffering=0) as file:
+        _wipe(file)
+
+
+def _files(folder: Path) -> list[Path]:
+    """The voiceprints and galleries of a folder."""
+    return [
+        path
+        for path in sorted(folder.iterdir())
+        if path.suffix in SUFFIXES and not path.name.startswith(".") and path.is_file()
+    ]
+
+
+def _recast_file(path: Path, key: SealingKey | None, new_key: SealingKey | None) -> bool:
+    with path.open("r+b", buffering=0) as old:
+        data = old.read()
+        if _is_done(data, new_key):
+            return False
+        try:
+            content = unsealed(data, key)
+        except SealError as error:
+            raise SealError(f"{printable(path)}: {error}") from error
+        with replacement(path) as file:
+            file.write(sealed(content, new_key))
+        _wipe(old)
+    return True
+
+
+def _is_done(data: bytes, new_key: SealingKey | None) -> bool:
+    """Whether the file has its new form, such as after a call that was killed."""
+    if new_key is None:
+        return not is_sealed(data)
+    if not is_sealed(data):
+        return False
+    try:
+        new_key.open(data)
+    except SealError:
+        return False
+    return True
+
+
+def _wipe(file: BinaryIO) -> None:
+    """Write zeros over the content of an open file, which may have lost its name."""
+    size = os.fstat(file.fileno()).st_size
+    file.seek(0)
+    for first in range(0, size, _CHUNK_BYTES):
+        file.write(bytes(min(_CHUNK_BYTES, size - first)))
+    os.fsync(file.fileno())
