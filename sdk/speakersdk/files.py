@@ -160,17 +160,30 @@ def folder_lock(folder: Path, *, timeout_s: float = LOCK_TIMEOUT_S) -> Iterator[
     """
     descriptor = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT | _BINARY, 0o600)
     try:
-        deadline = time.monotonic() + timeout_s
-        while not _try_lock(descriptor):
-            if time.monotonic() >= deadline:
-                raise TimeoutError(
-                    f"expected {folder} to be free within {timeout_s:g} s, but another process "
-                    "is changing it; try again when that has ended"
-                )
-            time.sleep(_LOCK_POLL_S)
+        _wait_for_lock(descriptor, folder, timeout_s)
         yield
     finally:
         os.close(descriptor)
+
+
+@contextlib.contextmanager
+def file_lock(path: Path, *, timeout_s: float = LOCK_TIMEOUT_S) -> Iterator[None]:
+    """Hold an exclusive lock on a file that writers take before they replace it.
+
+    Raises:
+        TimeoutError: another process or thread held the lock for `timeout_s` seconds.
+        OSError: there is no such file, or it cannot be opened.
+    """
+    while True:
+        descriptor = os.open(path, os.O_RDONLY | _BINARY)
+        try:
+            _wait_for_lock(descriptor, path, timeout_s)
+            # Whoever held the lock may have replaced the file: this one is stale then.
+            if os.path.samestat(os.fstat(descriptor), path.stat()):
+                yield
+                return
+        finally:
+            os.close(descriptor)
 
 
 def sync_folder(folder: Path) -> None:
@@ -288,6 +301,17 @@ def _purge_stale(temporary: Path) -> bool:
     except OSError:  # of another user, or purged by another process
         return False
     return True
+
+
+def _wait_for_lock(descriptor: int, path: Path, timeout_s: float) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not _try_lock(descriptor):
+        if time.monotonic() >= deadline:
+            raise TimeoutError(
+                f"expected {path} to be free within {timeout_s:g} s, but another process "
+                "is changing it; try again when that has ended"
+            )
+        time.sleep(_LOCK_POLL_S)
 
 
 def _try_lock(descriptor: int) -> bool:

@@ -236,6 +236,34 @@ def test_silence_is_not_enrolled(verifier: Verifier) -> None:
         enrollment.voiceprint()
 
 
+def test_who_waits_before_speaking_enrolls_the_voice_alone(
+    verifier: Verifier, clips: dict[str, dict[str, Path]]
+) -> None:
+    """Picovoice's cookbook, pull request 80: who waits gets a profile of mostly silence."""
+    speech = np.concatenate([sf.read(clip, dtype="float32")[0] for clip in clips["slt"].values()])
+    hiss = np.random.default_rng(1).standard_normal(20 * RATE_HZ).astype(np.float32)
+    hiss *= 10 ** (-60 / 20)
+    at_once, waited = verifier.enrollment("slt"), verifier.enrollment("slt")
+    assert waited.push(hiss, sample_rate_hz=RATE_HZ).percent == 0
+    for enrollment in (at_once, waited):
+        enrollment.push(speech, sample_rate_hz=RATE_HZ)
+    assert waited.progress.speech_s == pytest.approx(at_once.progress.speech_s, abs=0.3)
+
+
+def test_of_two_voices_none_is_named_where_nothing_speaks_for_either(
+    verifier: Verifier, clips: dict[str, dict[str, Path]], slt: Voiceprint
+) -> None:
+    """Eagle, issue 79: all scores were 0.0, and the first profile was the answer."""
+    rms = verifier.enroll([clips["rms"]["enroll-1"]], name="rms")
+    stranger = FOLDER / "awb-probe.flac"
+    for probe in (silence(3), sf.read(stranger, dtype="float32")[0]):
+        for people in ([slt, rms], [rms, slt]):
+            assert verifier.identify(people, probe, sample_rate_hz=RATE_HZ).speaker is None
+            updates = verifier.stream(people).push(probe, sample_rate_hz=RATE_HZ)
+            assert updates
+            assert {update.speaker for update in updates} == {None}
+
+
 @pytest.mark.parametrize("num_samples", [1, 100, 400, 1600, 7999])
 def test_audio_that_is_too_short_is_typed(
     verifier: Verifier, slt: Voiceprint, num_samples: int

@@ -17,6 +17,7 @@ from speakersdk.encoder.load import load_encoder
 from speakersdk.errors import CalibrationError
 from speakersdk.evaluation.segments import Failure
 from speakersdk.models import default_model_path
+from speakersdk.recalibration.recordings import recordings_by_speaker
 from speakersdk.recalibration.refit import OwnTrials, Refit, profile, recalibrate
 from speakersdk.voiceprint.names import check_name
 
@@ -80,25 +81,6 @@ def run(arguments: argparse.Namespace) -> int:
         _print_refit(trials, refit)
         print(_outcome(refit, path))
     return 0 if refit.is_better else 1
-
-
-def recordings_by_speaker(folder: Path) -> dict[str, list[Path]]:
-    """Files below each sub-folder, by its name. Hidden files are left out.
-
-    Raises:
-        CalibrationError: there is no sub-folder.
-    """
-    if not folder.is_dir():
-        raise CalibrationError(f"expected a folder with one sub-folder per speaker, got {folder}")
-    speakers = sorted(at for at in folder.iterdir() if at.is_dir() and at.name[0] != ".")
-    if not speakers:
-        raise CalibrationError(f"expected one sub-folder for each speaker in {folder}, got none")
-    return {
-        speaker.name: sorted(
-            at for at in speaker.rglob("*") if at.is_file() and not at.name.startswith(".")
-        )
-        for speaker in speakers
-    }
 
 
 def _print_refit(trials: OwnTrials, refit: Refit) -> None:

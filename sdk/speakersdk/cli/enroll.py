@@ -15,6 +15,7 @@ from speakersdk.cli.parser import CommandParser
 from speakersdk.cli.voiceprints import check_file, load_file, summary
 from speakersdk.enrollment.live import NEEDED_S
 from speakersdk.errors import DuplicateSpeakerError
+from speakersdk.files import file_lock
 from speakersdk.text import printable
 from speakersdk.voiceprint.names import check_name
 from speakersdk.voiceprint.store import VoiceprintStore
@@ -71,9 +72,7 @@ def run(arguments: argparse.Namespace) -> int:
     if is_stored:
         voiceprint = _store(store, name, enrolled, arguments)
     else:
-        known = load_file(path, store) if arguments.append and path.exists() else None
-        voiceprint = enrolled(known)
-        voiceprint.save(path, is_new=known is None and not arguments.replace, key=store.key)
+        voiceprint = _write(store, path, enrolled, arguments)
     if arguments.json:
         print_json({**summary(voiceprint), "path": str(path)})
     else:
@@ -109,6 +108,31 @@ def _store(
                     raise
         elif store.exchange(known, voiceprint):
             return voiceprint
+
+
+def _write(
+    store: VoiceprintStore,
+    path: Path,
+    enrolled: Callable[[Voiceprint | None], Voiceprint],
+    arguments: argparse.Namespace,
+) -> Voiceprint:
+    """As `_store`, in a file that the user names."""
+    while True:
+        known = load_file(path, store) if arguments.append and path.exists() else None
+        voiceprint = enrolled(known)
+        if known is None:
+            try:
+                voiceprint.save(path, is_new=not arguments.replace, key=store.key)
+            except FileExistsError:
+                if not arguments.append:
+                    raise
+            else:
+                return voiceprint
+        else:
+            with file_lock(path):
+                if load_file(path, store) == known:
+                    voiceprint.save(path, key=store.key)
+                    return voiceprint
 
 
 def accepted_problems(keys: Sequence[str]) -> tuple[AudioProblem, ...]:

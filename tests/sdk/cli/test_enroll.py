@@ -214,3 +214,24 @@ def test_names_that_mislead_are_refused_before_anything_is_heard(
     assert "none.wav" not in error
     assert error.rstrip("\n").isprintable()
     assert not store.folder.exists()
+
+
+@pytest.mark.parametrize("is_there", [False, True])
+def test_two_appends_to_one_file_are_both_kept(
+    store: VoiceprintStore,
+    verifier: Verifier,
+    voices: dict[str, Any],
+    tmp_path: Path,
+    is_there: bool,
+) -> None:
+    path = tmp_path / "slt.voiceprint"
+    if is_there:
+        verifier.enroll([voices["slt"].probe], name="slt").save(path)
+    commands = [
+        ["enroll", "slt", str(recording), "--append", "-o", str(path)]
+        for recording in voices["slt"].enroll
+    ]
+    assert run_together(*commands) == [0, 0]
+    assert len(Voiceprint.load(path).exemplars) == 2 + is_there
+    assert [one for one in tmp_path.iterdir() if one.is_file()] == [path]
+    assert not store.folder.exists()

@@ -91,6 +91,7 @@ class LineListener:
     def __init__(self) -> None:
         self._last_percent = -1.0
         self._said: tuple[str, ...] = ()
+        self._gaps = 0
 
     def enrolling(
         self, name: str, progress: EnrollmentProgress, capture: CaptureCounters | None
@@ -105,8 +106,12 @@ class LineListener:
         print(f"enrolling {name}: {progress.percent:.0f} %{problem}", flush=True)
 
     def heard(self, update: StreamUpdate, capture: CaptureCounters | None) -> None:
-        """Print the verdicts if they have changed."""
-        del capture
+        """Print the verdicts if they have changed, and audio that was lost before them."""
+        gaps = self._gaps if capture is None else capture.gaps
+        if gaps > self._gaps:
+            self._said = ()  # the evidence starts afresh
+            print(f"{update.time_s:8.1f} s  audio was lost; listening starts afresh", flush=True)
+        self._gaps = gaps
         said = tuple(verdict_text(candidate) for candidate in update.candidates)
         if said == self._said:
             return

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from speakersdk.audio.microphone import CaptureCounters
 from speakersdk.cli.live.listeners import (
     JsonListener,
     LineListener,
@@ -48,6 +49,18 @@ def test_lines_come_when_something_changes(
     lines = capsys.readouterr().out.splitlines()
     assert 1 < len(lines) < len(updates) / 3
     assert all(one.split("s  ")[1] != two.split("s  ")[1] for one, two in itertools.pairwise(lines))
+
+
+def test_lines_announce_lost_audio_once(
+    updates: list[StreamUpdate], capsys: pytest.CaptureFixture[str]
+) -> None:
+    listener = LineListener()
+    for update, gaps in zip(updates, (0, 1, 1, 2), strict=False):
+        listener.heard(update, CaptureCounters(captured_s=update.time_s, gaps=gaps))
+    lines = capsys.readouterr().out.splitlines()
+    lost = [at for at, line in enumerate(lines) if line.endswith("starts afresh")]
+    assert [lines[at].split()[0] for at in lost] == ["0.2", "0.4"]
+    assert all("slt: " in lines[at + 1] for at in lost)  # what holds from there on
 
 
 def test_json_is_an_object_for_each_hop(
