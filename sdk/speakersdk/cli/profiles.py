@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from speakersdk.cli import arguments as shared
+from speakersdk.cli.erasure import erase, erase_all
 from speakersdk.cli.keys import find_key
 from speakersdk.cli.output import print_json, print_table
 from speakersdk.cli.parser import CommandParser
@@ -49,6 +50,12 @@ def add_arguments(parser: CommandParser) -> None:
 
     action = add_action("remove", "delete voiceprints, including unreadable files", run_remove)
     action.inputs.add_argument("names", nargs="+", metavar="NAME")
+
+    action = add_action("erase", "overwrite and delete speakers, also in galleries", run_erase)
+    action.inputs.add_argument("names", nargs="*", default=[], metavar="NAME")
+    action.inputs.add_argument(
+        "--all", action="store_true", default=False, help="everything in the folder"
+    )
 
     action = add_action("export", "copy a voiceprint to a file", run_export)
     action.inputs.add_argument("name", metavar="NAME")
@@ -126,6 +133,16 @@ def run_remove(arguments: argparse.Namespace) -> int:
     store.remove(*arguments.names)
     for name in arguments.names:
         print(f"removed {printable(name)}")
+    return 0
+
+
+def run_erase(arguments: argparse.Namespace) -> int:
+    """Erase the named speakers, or everything, and print what was erased."""
+    store = shared.open_store(arguments)
+    if bool(arguments.names) == arguments.all:
+        raise ConfigError("expected either names to erase or --all")
+    for line in erase_all(store) if arguments.all else erase(store, arguments.names):
+        print(line)
     return 0
 
 

@@ -7,9 +7,12 @@ plain file held is overwritten after its sealed form is on disk.
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterator
+from io import FileIO
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Final
 
 from speakersdk.errors import SealError
 from speakersdk.files import folder_lock, open_regular, purge_temporary, replacement
@@ -73,8 +76,16 @@ def check_key(folder: Path, key: SealingKey | None) -> None:
 
 def overwrite(path: Path) -> None:
     """Write zeros over a file's content, in place, and wait for the disk."""
-    with path.open("r+b", buffering=0) as file:
-        _wipe(file)
+    with wiped_after(path):
+        pass
+
+
+@contextlib.contextmanager
+def wiped_after(path: Path) -> Iterator[None]:
+    """Write zeros over what a file holds now, once the block has put another in its place."""
+    with path.open("r+b", buffering=0) as old:
+        yield
+        _wipe(old)
 
 
 def _files(folder: Path) -> list[Path]:
@@ -87,7 +98,7 @@ def _files(folder: Path) -> list[Path]:
 
 
 def _recast_file(path: Path, key: SealingKey | None, new_key: SealingKey | None) -> bool:
-    with path.open("r+b", buffering=0) as old:
+    with open_regular(path) as old:
         data = old.read()
         if _is_done(data, new_key):
             return False
@@ -95,9 +106,8 @@ def _recast_file(path: Path, key: SealingKey | None, new_key: SealingKey | None)
             content = unsealed(data, key)
         except SealError as error:
             raise SealError(f"{printable(path)}: {error}") from error
-        with replacement(path) as file:
+        with wiped_after(path), replacement(path) as file:
             file.write(sealed(content, new_key))
-        _wipe(old)
     return True
 
 
@@ -114,7 +124,7 @@ def _is_done(data: bytes, new_key: SealingKey | None) -> bool:
     return True
 
 
-def _wipe(file: BinaryIO) -> None:
+def _wipe(file: FileIO) -> None:
     """Write zeros over the content of an open file, which may have lost its name."""
     size = os.fstat(file.fileno()).st_size
     file.seek(0)

@@ -31,7 +31,7 @@ from speakersdk.files import (
 from speakersdk.sealing import SealingKey
 from speakersdk.text import file_name, printable
 from speakersdk.voiceprint.names import check_name, check_new_name
-from speakersdk.voiceprint.sealed_store import check_key
+from speakersdk.voiceprint.sealed_store import check_key, overwrite
 from speakersdk.voiceprint.voiceprint import SUFFIX, Voiceprint
 
 Join = Callable[[Voiceprint, Voiceprint], Voiceprint]
@@ -235,11 +235,23 @@ class VoiceprintStore:
             self._write({new.name: new})
         return True
 
-    def remove(self, *names: str) -> None:
+    def files(self) -> tuple[str, ...]:
+        """Names of all files that end in ``.voiceprint``, readable or not."""
+        return tuple(path.name for path in self._files())
+
+    def check_stored(self, name: str) -> None:
+        """Raise UnknownSpeakerError unless `remove` would find this name."""
+        self._existing(name)
+
+    def remove(self, *names: str, is_overwritten: bool = False) -> None:
         """Delete voiceprints: all of them, or none if one is missing.
 
         Damaged and misnamed files can be removed by their file name, with or without the suffix.
         Temporary files of killed writers are deleted as well.
+
+        Args:
+            names: of the voiceprints.
+            is_overwritten: write zeros over the content of each file first.
 
         Raises:
             UnknownSpeakerError: no voiceprint has that name.
@@ -259,6 +271,8 @@ class VoiceprintStore:
                 if _is_folder(path):
                     path.rmdir()
                 else:
+                    if is_overwritten and path.is_file() and not path.is_symlink():
+                        overwrite(path)
                     path.unlink()
             sync_folder(self.folder)
 

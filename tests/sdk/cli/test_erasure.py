@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from speakersdk.cli import main
+from speakersdk.gallery.gallery import Gallery
+from speakersdk.voiceprint.store import VoiceprintStore
+from speakersdk.voiceprint.voiceprint import Voiceprint
+
+NAMES = ("ann", "bob", "cyd")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Three voiceprints and a gallery of them; `trace` has second names of the same files."""
+    folder, trace = tmp_path / "store", tmp_path / "trace"
+    voiceprints = [
+        Voiceprint(
+            name=name,
+            model_name="tdnn-test",
+            model_sha256="ab" * 32,
+            temperature=1.0,
+            exemplars=np.eye(8)[[number]],
+            speech_s=np.array([2.5]),
+            created_utc="2026-11-22T14:00:00+00:00",
+        )
+        for number, name in enumerate(NAMES)
+    ]
+    VoiceprintStore(folder).save_all(voiceprints)
+    Gallery.from_voiceprints(voiceprints).save(folder / "all.gallery")
+    trace.mkdir()
+    for path in folder.iterdir():
+        if path.name != ".lock":
+            os.link(path, trace / path.name)
+    return folder
+
+
+def erased(folder: Path) -> set[str]:
+    """Files whose old content is zeros now."""
+    return {path.name for path in (folder.parent / "trace").iterdir() if not any(path.read_bytes())}
+
+
+def test_a_speaker_is_erased_from_store_and_gallery(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["profiles", "erase", "ann", "--voiceprints", str(folder)]) == 0
+    assert capsys.readouterr().out == (
+        "erased ann from all.gallery\nerased the voiceprint of ann\n"
+    )
+    assert VoiceprintStore(folder).names() == ("bob", "cyd")
+    assert set(Gallery.load(folder / "all.gallery").names) == {"bob", "cyd"}
+    assert erased(folder) == {"ann.voiceprint", "all.gallery"}
+
+
+def test_everything_is_erased_damaged_files_too(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "bob.voiceprint").write_bytes(b"damaged")
+    (folder / ".speakersdk-left-by-a-killed-writer.tmp").write_bytes(b"part")
+    assert main(["profiles", "erase", "--all", "--voiceprints", str(folder)]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 4
+    assert [path.name for path in folder.iterdir()] == [".lock"]
+    assert len(erased(folder)) == 4
+
+
+def test_an_unknown_name_erases_nothing(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["profiles", "erase", "ann", "dan", "--voiceprints", str(folder)]) == 2
+    assert "no voiceprint named 'dan'" in capsys.readouterr().err
+    assert erased(folder) == set()
+    assert len(Gallery.load(folder / "all.gallery")) == 3
+
+
+@pytest.mark.parametrize("arguments", [[], ["ann", "--all"]])
+def test_names_or_everything(
+    arguments: list[str], folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["profiles", "erase", *arguments, "--voiceprints", str(folder)]) == 2
+    assert "either names" in capsys.readouterr().err
+    assert erased(folder) == set()
