@@ -1,1 +1,1 @@
-"""From waveform to embedding, for whole recordings and hop by hop."""
+"""Speaker encoders: embeddings of whole recordings and of live streams."""

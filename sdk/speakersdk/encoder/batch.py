@@ -1,8 +1,8 @@
-"""Several recordings in one call of the graph: what a GPU wants, and many short files.
+"""Encoding of several recordings in one call of the graph, for GPUs and many short files.
 
-waveforms -> rows of equal length, padding weighs nothing -> blocks -> encodings
+waveforms -> rows of equal length, padding with weight zero -> blocks -> encodings
 
-The causal graph looks at no later frame, so what a row is filled up with changes nothing before it.
+The graph is causal: padding at the end of a row does not change the frames before it.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ _FRAMES_STEP = 100
 
 
 def encode_batch(encoder: SpeakerEncoder, waveforms: Sequence[Waveform]) -> list[Encoding]:
-    """Encode recordings together; each encoding is that of `encoder.encode`, within 1e-4.
+    """Encode recordings together. Encodings equal those of `encoder.encode` within 1e-4.
 
-    Models without state or without a speech head take them one by one.
+    Models without state or without a speech head encode them one by one.
 
     Args:
-        encoder: made by `load_encoder`.
+        encoder: an encoder of `load_encoder`.
         waveforms: each (n,) float32 at the manifest's sample rate.
 
     Raises:
         InvalidAudioError: not finite (n,) float32 arrays.
-        AudioTooShortError: less than the model's minimum.
+        AudioTooShortError: a waveform is shorter than the minimum of the model.
     """
     manifest = encoder.manifest
     rate_hz = manifest.frontend.sample_rate_hz

@@ -1,8 +1,8 @@
-"""The bytes of a model file: whole and as they were written, and nothing outside of them.
+"""Integrity of model files: they are complete, unchanged and need no other files.
 
 The file is a protobuf message, ModelProto of onnx.proto. `stamped` adds one metadata property, the
 SHA-256 of everything else in the file: graph, weights, manifest and calibration. `check_content`
-reads the message itself, before onnxruntime gets bytes that nobody has checked.
+parses the message before onnxruntime receives the bytes.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _PARTS: Final[Mapping[str, Mapping[int, str]]] = {
     "attribute": {5: "tensor", 6: "graph", 10: "tensor", 11: "graph", 22: "sparse", 23: "sparse"},
     "sparse": {1: "tensor", 2: "tensor"},
 }
-_MAXIMUM_DEPTH: Final = 64  # of messages inside messages; those of speakersdk-export have 5
+_MAXIMUM_DEPTH: Final = 64  # nesting depth; files of speakersdk-export have 5
 # Wire types of protobuf.
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 # Of one field: number, value (varints) or None, first byte of the field, of its content, and end.
@@ -36,23 +36,23 @@ _Field = tuple[int, int | None, int, int, int]
 
 
 def stamped(content: bytes) -> bytes:
-    """The model file with the hash of its content, in place of one that it had."""
+    """Return the model file with the hash of its content, which replaces an existing one."""
     _, rest = _without_stamps(content)
     entry = _entry(_KEY, CONTENT_SHA256.encode()) + _entry(_VALUE, _stamp(rest))
     return b"".join([*rest, _entry(_METADATA, entry)])
 
 
 def check_content(content: bytes) -> bool:
-    """Compare a model file with the hash in it, and refuse tensors that lie in other files.
+    """Check the hash of a model file, and that its tensors are not in other files.
 
     Args:
-        content: the file's bytes.
+        content: bytes of the file.
 
     Returns:
-        Whether it has a hash; only files of older schemas, or without a manifest, have none.
+        Whether the file has a hash. Files of older schemas or without a manifest have none.
 
     Raises:
-        ManifestError: the file is no ONNX model, is damaged or was changed, or needs other files.
+        ManifestError: the file is not an ONNX model, is damaged or changed, or needs other files.
     """
     stamps, rest = _without_stamps(content)
     if len(stamps) > 1:
@@ -67,7 +67,7 @@ def check_content(content: bytes) -> bool:
 
 
 def _stamp(parts: list[memoryview]) -> bytes:
-    """The value of the property: the hash of these bytes, as JSON."""
+    """The value of the property: the hash of the bytes as JSON."""
     checksum = hashlib.sha256()
     for part in parts:
         checksum.update(part)
@@ -75,7 +75,7 @@ def _stamp(parts: list[memoryview]) -> bytes:
 
 
 def _without_stamps(content: bytes) -> tuple[list[bytes], list[memoryview]]:
-    """The values of all hashes in the file, and the parts of the file around them."""
+    """The hashes in the file, and the parts of the file around them."""
     stamps: list[bytes] = []
     parts: list[memoryview] = []
     view = memoryview(content)
@@ -95,7 +95,7 @@ def _without_stamps(content: bytes) -> tuple[list[bytes], list[memoryview]]:
 
 
 def _check_tensors(content: bytes, start: int, end: int, message: str, depth: int) -> None:
-    """Refuse tensors whose data lie outside of the file, in this message and those inside it."""
+    """Refuse tensors with external data, in this message and in nested ones."""
     if depth > _MAXIMUM_DEPTH:
         raise ManifestError(f"expected graphs at most {_MAXIMUM_DEPTH} deep in the model file")
     if message == "tensor":
@@ -116,7 +116,7 @@ def _fields(content: bytes, start: int, end: int) -> Iterator[_Field]:
     """The fields of the message between two positions.
 
     Raises:
-        ManifestError: there is no message there.
+        ManifestError: the bytes are not a message.
     """
     position = start
     while position < end:
@@ -139,7 +139,7 @@ def _fields(content: bytes, start: int, end: int) -> Iterator[_Field]:
 
 
 def _varint(content: bytes, position: int, end: int) -> tuple[int, int]:
-    """A number of 7 bits a byte, lowest first, and where it ends."""
+    """A variable-length integer (7 bits per byte, lowest first) and its end."""
     if position < end and content[position] < 0x80:  # nearly all
         return content[position], position + 1
     value = 0
@@ -154,7 +154,7 @@ def _varint(content: bytes, position: int, end: int) -> tuple[int, int]:
 
 
 def _entry(number: int, content: bytes) -> bytes:
-    """A field that holds bytes."""
+    """A field of bytes."""
     size, encoded = len(content), bytearray([number << 3 | _BYTES])
     while size > 0x7F:
         encoded.append(size & 0x7F | 0x80)

@@ -1,6 +1,6 @@
-"""The tensors of a model's graph: their names, shapes and feeds, here and nowhere else.
+"""The tensors of a model graph: names, shapes and feeds.
 
-docs/formats/model.md describes the contract. Whatever calls a graph builds its call from this.
+docs/formats/model.md describes the contract. All calls of a graph use this module.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from speakersdk.encoder.manifest import ModelManifest
 from speakersdk.errors import ManifestError
 from speakersdk.runtime.session import OnnxSession
 
-# Inputs, of windowed graphs the first one alone.
+# Inputs; windowed graphs have only the first.
 SAMPLES: Final = "samples"
 FRAME_WEIGHTS: Final = "frame_weights"
 CACHE: Final = "cache"
 STATISTICS: Final = "statistics"
-# Outputs, of windowed graphs the first one alone.
+# Outputs; windowed graphs have only the first.
 EMBEDDING: Final = "embedding"
 HOP_STATISTICS: Final = "hop_statistics"
 SPEECH: Final = "speech"
@@ -28,28 +28,28 @@ NEXT_CACHE: Final = "next_cache"
 
 Shapes = dict[str, tuple[int, ...]]
 Arrays = dict[str, npt.NDArray[np.float32]]
-# Name -> sizes after the batch; None = a size that varies.
+# Sizes after the batch by name; None is a variable size.
 _Contract = dict[str, tuple[int | None, ...]]
 
 
 class StatefulGraph:
-    """Calls of a stateful graph: B streams, k frames, R windows of each stream."""
+    """Calls of a stateful graph with B streams, k frames, and R windows per stream."""
 
     def __init__(self, manifest: ModelManifest) -> None:
         self._manifest = manifest
         self._frontend = manifest.frontend
 
     def num_samples(self, num_frames: int) -> int:
-        """Samples of a call: the frames' hops, and the context that they share with the past."""
+        """Number of samples of a call: the hops of the frames and the context before them."""
         return self._frontend.context_samples + num_frames * self._frontend.hop_samples
 
     def inputs(self, num_frames: int, *, batch: int = 1, windows: int = 1) -> Shapes:
         """Shapes of the inputs.
 
         Args:
-            num_frames: k, frames of one call.
-            batch: B, streams of one call.
-            windows: R, windows of each stream.
+            num_frames: k, the number of frames.
+            batch: B, the number of streams.
+            windows: R, the number of windows per stream.
         """
         return {
             SAMPLES: (batch, self.num_samples(num_frames)),
@@ -59,7 +59,7 @@ class StatefulGraph:
         }
 
     def outputs(self, num_frames: int, *, batch: int = 1, windows: int = 1) -> Shapes:
-        """Shapes of the outputs; arguments as `inputs`."""
+        """Shapes of the outputs; arguments as for `inputs`."""
         shapes: Shapes = {
             EMBEDDING: (batch * windows, self._manifest.embedding_dim),
             HOP_STATISTICS: (batch, self._manifest.statistics_size),
@@ -77,13 +77,13 @@ class StatefulGraph:
         cache: npt.NDArray[np.float32] | None = None,
         statistics: npt.NDArray[np.floating] | None = None,
     ) -> Arrays:
-        """Feeds of one call; what is left out is as at the start of a stream.
+        """Feeds of one call. The defaults are those of the start of a stream.
 
         Args:
             samples: (B, `num_samples(k)`) float32.
-            frame_weights: (B, k) float32; None = all frames count.
-            cache: (B, cache_size) float32, the last call's NEXT_CACHE; None = zeros.
-            statistics: (B, R * statistics_size), sums of earlier calls; None = zeros, R = 1.
+            frame_weights: (B, k) float32; None means weight 1.
+            cache: (B, cache_size) float32, NEXT_CACHE of the last call; None means zeros.
+            statistics: (B, R * statistics_size), sums of earlier calls; None means zeros, R = 1.
         """
         batch, num_samples = samples.shape
         num_frames = (num_samples - self._frontend.context_samples) // self._frontend.hop_samples
@@ -98,8 +98,7 @@ class StatefulGraph:
     def whole(self, waveform: Waveform) -> Arrays:
         """Feeds of a recording of (n,) float32 samples in one call.
 
-        One zero stands for the sample before the first, and samples behind the last frame are left
-        out.
+        A zero is put before the first sample; samples after the last frame are dropped.
         """
         used = 1 + self._frontend.num_samples(self._frontend.num_frames(len(waveform)))
         padded = np.concatenate([np.zeros(1, np.float32), waveform])
@@ -107,10 +106,10 @@ class StatefulGraph:
 
 
 def check_session(session: OnnxSession, manifest: ModelManifest) -> None:
-    """Compare a graph's inputs and outputs with the contract of the manifest's mode.
+    """Check that the inputs and outputs of a graph match the mode of the manifest.
 
     Raises:
-        ManifestError: they differ.
+        ManifestError: the inputs or outputs differ.
     """
     inputs: _Contract = {SAMPLES: (None,)}
     outputs: _Contract = {EMBEDDING: (manifest.embedding_dim,)}

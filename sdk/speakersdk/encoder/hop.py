@@ -1,4 +1,4 @@
-"""Live encoding: one hop of each of several streams in one call of the model.
+"""Live encoding: one call of the model encodes a hop of several streams.
 
 samples + cache -> graph -> speech probability, statistics -> three embeddings if there is speech
 """
@@ -31,8 +31,8 @@ from speakersdk.encoder.statistics_ring import NUM_WINDOWS, StatisticsRing
 from speakersdk.runtime.bound_call import BoundCall, Carried
 from speakersdk.runtime.session import OnnxSession
 
-# Share of a hop's frames that must be speech for the hop to count as evidence, which scores and
-# tests take up; a single frame of 10 is as often a click. Embeddings take up every frame of speech.
+# Share of speech frames from which a hop counts as evidence for scores and tests: a single frame of
+# 10 is often a click. Embeddings use every speech frame.
 _SPEECH_SHARE: Final = 0.2
 
 
@@ -41,8 +41,8 @@ class HopSizes:
     """Lengths of the evidence windows in hops.
 
     Attributes:
-        window_hops: time over which the windowed score looks.
-        recent_hops: speech by which a change of speaker is noticed.
+        window_hops: length of the window of the windowed score.
+        recent_hops: length of the recent speech, for detecting a change of speaker.
     """
 
     window_hops: int
@@ -50,17 +50,17 @@ class HopSizes:
 
 
 class HopState:
-    """What one stream carries from hop to hop.
+    """The state of one stream.
 
     Attributes:
-        buffer: samples of the hop that is being collected.
-        speech_probability: highest of the last hop's frames.
+        buffer: samples of the next hop.
+        speech_probability: highest speech probability of the frames in the last hop.
         hop_speech_s: net speech of the last hop in seconds.
-        embeddings: (NUM_WINDOWS, D) float32 as of the last hop with speech: its window, the speech
-            so far, the recent speech.
-        has_speech: whether the last hop has a frame of speech that counts.
-        is_evidence: whether it has enough of them to be scored.
-        is_usable: set to False to keep the coming hops' speech from counting.
+        embeddings: (NUM_WINDOWS, D) float32 embeddings of the window, the speech so far and the
+            recent speech, as of the last hop with speech.
+        has_speech: whether the last hop has speech frames that count.
+        is_evidence: whether the last hop has enough speech to be scored.
+        is_usable: set to False to ignore the speech of the next hops.
     """
 
     def __init__(self, manifest: ModelManifest, sizes: HopSizes) -> None:
@@ -75,7 +75,7 @@ class HopState:
         self._activity = None if manifest.has_speech_head else detector(manifest)
         self._is_first_hop = True
         self.cache = np.zeros(manifest.cache_size, np.float32)
-        # Where the cache stays on a GPU, the call that carries it from hop to hop.
+        # The call that keeps the cache on a GPU between hops, if there is one.
         self.carrier: BoundCall | None = None
         self.ring = StatisticsRing(
             manifest.statistics_size,
@@ -85,16 +85,16 @@ class HopState:
 
     @property
     def speech_s(self) -> float:
-        """Net speech so far, since the last restart."""
+        """Net speech since the last restart in seconds."""
         return self.ring.frames_so_far * self._manifest.frame_s
 
     @property
     def window_speech_s(self) -> float:
-        """Net speech in the window."""
+        """Net speech in the window in seconds."""
         return self.ring.window_frames * self._manifest.frame_s
 
     def reset(self) -> None:
-        """Make the next hop the first: nothing that came before it leaves a trace."""
+        """Forget everything: the next hop is the first."""
         self.cache[:] = 0.0
         if self.carrier is not None:
             self.carrier.reset()
@@ -105,13 +105,13 @@ class HopState:
             self._is_first_hop = True
 
     def restart(self, *, keep_hops: int = 0) -> None:
-        """Forget the speech so far but for the last hops of it, and go on hearing."""
+        """Forget the speech so far, except its last hops; the encoder state is kept."""
         self.ring.restart(keep_hops=keep_hops)
 
     def detect_speech(self, num_frames: int) -> npt.NDArray[np.bool_]:
-        """Which of the first `num_frames` frames of the hop in the buffer are speech.
+        """Detect speech in the first `num_frames` frames of the hop in the buffer.
 
-        For models without a speech head: (num_frames,), by the voice activity detector.
+        For models without a speech head: (num_frames,) bool of the voice activity detector.
         """
         if self._activity is None:
             raise ValueError("expected a model without a speech head: its graph detects speech")
@@ -122,31 +122,31 @@ class HopState:
         return is_speech
 
     def count_speech(self, speech_frames: int, num_frames: int) -> None:
-        """Take note of how many of the hop's `num_frames` frames are speech."""
+        """Record how many of the `num_frames` frames of the hop are speech."""
         self.hop_speech_s = speech_frames * self._manifest.frame_s
         self.has_speech = self.is_usable and speech_frames > 0
         self.is_evidence = self.has_speech and speech_frames >= _SPEECH_SHARE * num_frames
 
 
 class HopEncoder(Protocol):
-    """Encodes hops; one instance serves one thread."""
+    """Encodes hops, for use by one thread."""
 
     @property
     def manifest(self) -> ModelManifest:
         """The manifest of the model file."""
 
     def start(self) -> HopState:
-        """State of a stream that has heard nothing."""
+        """The initial state of a stream."""
 
     def encode(self, states: Sequence[HopState]) -> None:
-        """Encode the complete hop in each state's buffer and move the buffers on."""
+        """Encode the complete hop in the buffer of each state and advance the buffers."""
 
     def encode_remainder(self, state: HopState) -> None:
         """Encode the frames of an incomplete hop, at the end of a stream."""
 
 
 class StatefulHopEncoder:
-    """See `HopEncoder`. All buffers are made once; a hop allocates nothing that stays."""
+    """A `HopEncoder` for stateful models. It allocates its buffers once."""
 
     def __init__(
         self, session: OnnxSession, manifest: ModelManifest, sizes: HopSizes, *, capacity: int = 1
@@ -167,10 +167,10 @@ class StatefulHopEncoder:
         self._runs: dict[int, BoundCall] = {}
 
     def start(self) -> HopState:
-        """State of a stream that has heard nothing."""
+        """The initial state of a stream."""
         state = HopState(self.manifest, self._sizes)
         if self._capacity == 1 and self._session.has_fixed_shapes:
-            # A pool's streams change from call to call, so that their caches go through the host.
+            # The streams of a pool change between calls, hence their caches go through the host.
             inputs, outputs = dict(self._inputs), dict(self._outputs)
             cache = Carried(NEXT_CACHE, inputs.pop(CACHE).shape)
             del outputs[NEXT_CACHE]
@@ -178,7 +178,7 @@ class StatefulHopEncoder:
         return state
 
     def encode(self, states: Sequence[HopState]) -> None:
-        """Encode the complete hop in each state's buffer and move the buffers on."""
+        """Encode the complete hop in the buffer of each state and advance the buffers."""
         for first in range(0, len(states), self._capacity):
             self._encode_batch(states[first : first + self._capacity])
 
@@ -206,7 +206,7 @@ class StatefulHopEncoder:
             self._run(len(states))
         for row, state in enumerate(states):
             if has_speech_head:
-                # Ten numbers: quicker than an array.
+                # Ten numbers: faster than an array.
                 counted: list[float] = outputs[SPEECH][row, :num_frames].tolist()
                 state.speech_probability = max(counted, default=0.0)
                 speech_frames = sum(value >= self.manifest.speech_threshold for value in counted)
@@ -225,7 +225,7 @@ class StatefulHopEncoder:
         weights[: len(states)] = 1.0
 
     def _run(self, batch: int) -> None:
-        """Run the graph on the first `batch` rows of the buffers; on all if shapes are fixed."""
+        """Run the graph on the first `batch` rows of the buffers, or on all for fixed shapes."""
         batch = self._capacity if self._session.has_fixed_shapes else batch
         if batch not in self._runs:
             rows = {

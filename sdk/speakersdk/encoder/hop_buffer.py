@@ -1,4 +1,4 @@
-"""Samples of any chunk length, collected into hops that overlap as the graph wants them."""
+"""Collection of chunks of any length into the overlapping hops of the graph."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from speakersdk.encoder.frontend import FrontendConfig
 
 
 class HopBuffer:
-    """The samples of one hop and of the context before it; its memory never grows.
+    """The samples of one hop and the context before it, in constant memory.
 
     Attributes:
         samples: (context + hop,) float32; complete when `is_full`.
@@ -23,7 +23,7 @@ class HopBuffer:
         self._hop_samples = hop_frames * frontend.hop_samples
         self.samples: Waveform = np.zeros(frontend.context_samples + self._hop_samples, np.float32)
         self.num_samples = 0
-        # The first value is the sample before the first, a zero (pre-emphasis).
+        # The first value is a zero before the first sample (pre-emphasis).
         self._filled = 1
 
     @property
@@ -33,12 +33,12 @@ class HopBuffer:
 
     @property
     def num_frames(self) -> int:
-        """Complete frames in the buffer beyond the context."""
+        """Number of complete frames in the buffer after the context."""
         complete = self._filled - self._frontend.context_samples
         return max(0, complete // self._frontend.hop_samples)
 
     def fill(self, samples: Waveform) -> int:
-        """Take as many of the next samples as fit; returns how many."""
+        """Take as many samples as fit and return their number."""
         count = min(len(samples), len(self.samples) - self._filled)
         self.samples[self._filled : self._filled + count] = samples[:count]
         self._filled += count
@@ -46,11 +46,11 @@ class HopBuffer:
         return count
 
     def hops(self, samples: Waveform) -> Iterator[Waveform]:
-        """Take all samples, and stop at each hop that they complete.
+        """Take all samples and yield at each completed hop.
 
         Yields:
-            (hop,) float32 the newest samples of a complete hop, valid until the next. The hop must
-            be encoded, which moves the buffer on, before the next one is asked for.
+            (hop,) float32, the newest samples of a complete hop. The caller must encode the hop,
+            which advances the buffer, before the next one.
         """
         while len(samples):
             samples = samples[self.fill(samples) :]
@@ -58,21 +58,21 @@ class HopBuffer:
                 yield self.samples[-self._hop_samples :]
 
     def pad(self) -> None:
-        """Complete the hop with zeros, at the end of a stream."""
+        """Fill the hop with zeros at the end of a stream."""
         self.samples[self._filled :] = 0.0
         self._filled = len(self.samples)
 
     def advance(self) -> None:
-        """Drop the hop; its end is the next one's context."""
+        """Drop the hop, except the context of the next one."""
         context = self._frontend.context_samples
         self.samples[:context] = self.samples[self._hop_samples :]
         self._filled = context
 
     def forget_past(self) -> None:
-        """Make what follows the start of a stream: no sample comes before it."""
+        """Treat the next samples as the start of a stream."""
         self.samples[0] = 0.0
 
     def restart(self) -> None:
-        """Drop what was collected: the next sample is the first of a new recording."""
+        """Drop all samples: the next one is the first of a new recording."""
         self.samples[0] = 0.0
         self._filled = 1

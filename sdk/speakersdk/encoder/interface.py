@@ -1,4 +1,4 @@
-"""What every encoder gives and takes: the encoding of a recording, and a checked waveform."""
+"""The interface of speaker encoders: encodings, streams and checked waveforms."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from speakersdk.runtime.session import OnnxSession
 
 @dataclass(frozen=True, slots=True)
 class Encoding:
-    """What an encoder makes of a recording.
+    """The encoding of a recording.
 
     Attributes:
         embedding: (D,) float32 logits of length T.
-        speech_s: seconds of it that are speech.
-        duration_s: seconds of audio.
-        pieces: its speech piece by piece; None where many recordings were encoded together.
-        speech_dbfs: level of its speech; None without any, and likewise.
+        speech_s: net speech in seconds.
+        duration_s: duration in seconds.
+        pieces: embeddings of pieces of the speech; None for recordings encoded in a batch.
+        speech_dbfs: level of the speech in dBFS; None without speech, or in a batch.
     """
 
     embedding: Embedding
@@ -43,18 +43,18 @@ FrameListener = Callable[[Waveform, npt.NDArray[np.bool_]], None]
 
 
 class EncoderStream(Protocol):
-    """Audio that arrives in chunks; its encoding equals that of the whole, however it is cut."""
+    """Encodes audio that arrives in chunks. The result does not depend on the chunks."""
 
     @property
     def duration_s(self) -> float:
-        """Seconds pushed so far."""
+        """Duration of the pushed audio in seconds."""
 
     @property
     def speech_s(self) -> float:
-        """Seconds of speech among what has been encoded so far."""
+        """Net speech of the encoded audio in seconds."""
 
     def push(self, samples: Waveform) -> None:
-        """Take the next samples, any number, and encode what is complete.
+        """Take the next samples and encode the completed blocks.
 
         Raises:
             InvalidAudioError: not a finite (n,) float32 array.
@@ -62,14 +62,14 @@ class EncoderStream(Protocol):
         """
 
     def embedding(self) -> Embedding:
-        """(D,) float32 embedding of everything encoded so far.
+        """The (D,) float32 embedding of the audio encoded so far.
 
         Raises:
             AudioTooShortError: less than the model's minimum.
         """
 
     def finish(self) -> Encoding:
-        """Encode what is left and close the stream.
+        """Encode the remaining samples and close the stream.
 
         Raises:
             AudioTooShortError: less than the model's minimum.
@@ -78,25 +78,25 @@ class EncoderStream(Protocol):
 
 
 class SpeakerEncoder(Protocol):
-    """A model that turns waveforms at its manifest's sample rate into embeddings."""
+    """A model that computes embeddings of waveforms at the sample rate of its manifest."""
 
     @property
     def manifest(self) -> ModelManifest:
-        """What the model file says of itself."""
+        """The manifest of the model file."""
 
     @property
     def session(self) -> OnnxSession:
-        """What runs it, and where."""
+        """The session that runs the model."""
 
     def encode(
         self, samples: Waveform | Iterable[Waveform], *, listener: FrameListener | None = None
     ) -> Encoding:
-        """Encode a whole recording in one pass, with bounded memory if it comes in blocks.
+        """Encode a whole recording in one pass, in bounded memory if it is given in blocks.
 
         Args:
-            samples: (n,) float32, mono, full scale +-1, at the manifest's sample rate; or blocks of
-                it, such as those of `speakersdk.audio.recordings.open_recording`.
-            listener: hears every frame on the way.
+            samples: (n,) float32, mono, full scale +-1, at the sample rate of the manifest; or
+                blocks of it, as from `speakersdk.audio.recordings.open_recording`.
+            listener: called with all frames.
 
         Raises:
             InvalidAudioError: not a finite (n,) float32 array.
@@ -104,11 +104,11 @@ class SpeakerEncoder(Protocol):
         """
 
     def stream(self) -> EncoderStream:
-        """A new stream that has heard nothing."""
+        """A new stream."""
 
 
 def detector(manifest: ModelManifest) -> VoiceActivityDetector:
-    """A voice activity detector for the frames of a model that has no speech head."""
+    """A voice activity detector for the frames of a model without a speech head."""
     frontend = manifest.frontend
     return VoiceActivityDetector(
         sample_rate_hz=frontend.sample_rate_hz,
@@ -123,10 +123,10 @@ def waveform_blocks(samples: Waveform | Iterable[Waveform]) -> Iterable[Waveform
 
 
 def check_waveform(samples: npt.NDArray[Any]) -> Waveform:
-    """Return `samples` if they are a waveform.
+    """Check that samples are a waveform and return them.
 
     Raises:
-        InvalidAudioError: they are not a finite (n,) float32 array.
+        InvalidAudioError: the samples are not a finite (n,) float32 array.
     """
     if not isinstance(samples, np.ndarray) or samples.dtype != np.float32 or samples.ndim != 1:
         got = (
@@ -144,10 +144,10 @@ def check_waveform(samples: npt.NDArray[Any]) -> Waveform:
 
 
 def check_duration(manifest: ModelManifest, duration_s: float) -> None:
-    """Refuse audio shorter than the model's minimum.
+    """Check that audio has the minimum duration of the model.
 
     Raises:
-        AudioTooShortError: it is.
+        AudioTooShortError: the audio is shorter.
     """
     if duration_s < manifest.minimum_s:
         raise AudioTooShortError(needed_s=manifest.minimum_s, got_s=duration_s)

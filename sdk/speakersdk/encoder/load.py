@@ -1,4 +1,4 @@
-"""Load a model file as a speaker encoder, whichever mode it has.
+"""Loading of model files as speaker encoders.
 
 ONNX file -> check of its bytes -> session -> manifest -> check of the graph against it -> encoder
 """
@@ -36,16 +36,16 @@ def load_encoder(
     num_threads: int = 1,
     fixed_shapes: bool | None = None,
 ) -> SpeakerEncoder:
-    """Load an ONNX file that speakersdk-export wrote.
+    """Load a model file of speakersdk-export.
 
     Args:
-        path: the file.
+        path: the ONNX file.
         device, strict, precision, num_threads, fixed_shapes: see
             `speakersdk.runtime.options.SessionOptions`.
 
     Raises:
-        ManifestError: no manifest, a graph that is not what the manifest says, or a file that was
-            changed after it was written.
+        ManifestError: the file has no manifest or was changed, or its graph does not match the
+            manifest.
         ConfigError, MissingDependencyError, InferenceError: see `open_session`.
     """
     options = SessionOptions(
@@ -55,7 +55,7 @@ def load_encoder(
         num_threads=num_threads,
         fixed_shapes=fixed_shapes,
     )
-    # The CPU reads any file in milliseconds: elsewhere the shapes must be known beforehand.
+    # A session on the CPU opens in milliseconds; other devices need the shapes beforehand.
     on_cpu = SessionOptions(num_threads=num_threads)
     file = ModelFile.read(path)
     try:
@@ -78,7 +78,7 @@ def load_encoder(
 
 
 def recalibrated(encoder: SpeakerEncoder, calibration: Calibration) -> SpeakerEncoder:
-    """The same encoder with another calibration in its manifest; the session is shared."""
+    """The same encoder with another calibration in its manifest. The session is shared."""
     manifest = replace(encoder.manifest, calibration=calibration)
     if manifest.mode == "stateful":
         return StatefulEncoder(encoder.session, manifest)
@@ -86,12 +86,12 @@ def recalibrated(encoder: SpeakerEncoder, calibration: Calibration) -> SpeakerEn
 
 
 def hop_encoder(encoder: SpeakerEncoder, sizes: HopSizes, *, capacity: int = 1) -> HopEncoder:
-    """The live side of a loaded encoder: hops instead of recordings.
+    """Make a hop encoder, for live streams, from a loaded encoder.
 
     Args:
-        encoder: made by `load_encoder`; the session is shared where shapes may vary.
-        sizes: of the evidence windows.
-        capacity: streams that one call may serve.
+        encoder: an encoder of `load_encoder`; the session is shared if shapes may vary.
+        sizes: sizes of the evidence windows.
+        capacity: maximum number of streams per call.
     """
     manifest = encoder.manifest
     if manifest.mode == "stateful":

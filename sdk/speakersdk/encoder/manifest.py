@@ -1,7 +1,7 @@
-"""The manifest: everything the runtime must know of a model, stored in the ONNX file's metadata.
+"""The manifest: the description of a model in the metadata of its ONNX file.
 
-Export writes it, the runtime configures itself from it alone. Each field is one metadata property
-``speakersdk.<field>`` holding JSON, so that any language can read it.
+Export writes it, and the runtime needs no other configuration. Each field is a metadata property
+``speakersdk.<field>`` with a JSON value, which any language can read.
 docs/formats/model.md describes the fields and both graph contracts.
 """
 
@@ -27,7 +27,7 @@ _REMEDIES: Final = {
     2: "nothing in the file shows whether it is damaged: export the model again",
 }
 PREFIX = "speakersdk."
-# Far above any model, far below what memory or arithmetic stumbles over.
+# Far above the values of any model, far below the limits of memory and arithmetic.
 _MAXIMUM_SIZE: Final = 1 << 24  # values of an embedding, a cache or the statistics
 _MAXIMUM_HOP_FRAMES: Final = 10_000
 _MAXIMUM_TEMPERATURE: Final = 1e6
@@ -40,27 +40,27 @@ Mode = Literal["stateful", "windowed"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelManifest:
-    """What the runtime knows of a model.
+    """The description of a model.
 
     Attributes:
-        name: model name and version for people, such as ``front-0.8m-2026.11``.
+        name: model name and version for display, such as ``front-0.8m-2026.11``.
         mode: ``stateful`` (samples in blocks, state carried by the caller) or ``windowed`` (one
             window in, embedding out).
         frontend: the front end inside the graph.
         embedding_dim: D, length of the embedding.
         temperature: T; the graph scales every embedding to this Euclidean length.
         hop_frames: frames of one streaming update (10 = 100 ms).
-        window_s: default seconds of speech that a windowed score looks at.
-        minimum_s: shortest audio for which the model gives an embedding.
+        window_s: default window of the windowed score in seconds.
+        minimum_s: minimum duration of audio in seconds.
         cache_size: stateful only, values of the cache tensor per stream.
         statistics_size: stateful only, values of the pooling statistics per stream.
         has_speech_head: whether the graph outputs a speech probability per frame; it then pools
             the frames that reach `speech_threshold` and no others.
-        speech_threshold: from this probability on a frame counts as speech; the value that the
-            graph compares with.
+        speech_threshold: probability from which the graph counts a frame as speech.
         weights_sha256: hash of the trained weights; a voiceprint is bound to it.
         training_corpora: names of the corpora the weights were trained on.
-        calibration: score -> log-likelihood ratio and operating points; None = scores only.
+        calibration: map from scores to log-likelihood ratios, and operating points; None means
+            that the model gives only scores.
     """
 
     name: str
@@ -110,21 +110,21 @@ class ModelManifest:
 
     @property
     def frame_s(self) -> float:
-        """Seconds from one frame to the next."""
+        """Step between frames in seconds."""
         return self.frontend.hop_samples / self.frontend.sample_rate_hz
 
     @property
     def hop_samples(self) -> int:
-        """Samples of one streaming update."""
+        """Length of a hop in samples."""
         return self.hop_frames * self.frontend.hop_samples
 
     @property
     def hop_s(self) -> float:
-        """Seconds of one streaming update."""
+        """Length of a hop in seconds."""
         return self.hop_samples / self.frontend.sample_rate_hz
 
     def to_metadata(self) -> dict[str, str]:
-        """The ONNX metadata properties that hold this manifest."""
+        """The manifest as ONNX metadata properties."""
         metadata = {f"{PREFIX}schema_version": json.dumps(SCHEMA_VERSION)}
         for field in fields(self):
             value = getattr(self, field.name)
@@ -135,10 +135,11 @@ class ModelManifest:
 
     @classmethod
     def from_metadata(cls, metadata: Mapping[str, str]) -> ModelManifest:
-        """Read the manifest out of ONNX metadata properties.
+        """Read a manifest from ONNX metadata properties.
 
         Raises:
-            ManifestError: no manifest, another schema version, a missing, unknown or invalid field.
+            ManifestError: there is no manifest, its schema version is unknown, or a field is
+                missing, unknown or invalid.
         """
         values = {
             key.removeprefix(PREFIX): text
@@ -190,7 +191,7 @@ class ModelManifest:
 def _check_number(
     name: str, value: object, least: float, most: float, kind: type[int] | type[float] = float
 ) -> None:
-    """Refuse what is no number of the kind, and numbers beyond the limits."""
+    """Refuse values that are not numbers of the right type within the limits."""
     accepted = int if kind is int else (int, float)
     if isinstance(value, bool) or not isinstance(value, accepted) or not least <= value <= most:
         raise ManifestError(
@@ -200,7 +201,7 @@ def _check_number(
 
 
 def _check_text(name: str, value: object) -> None:
-    """Refuse what is no short text."""
+    """Refuse values that are not short texts."""
     if not isinstance(value, str) or not 0 < len(value) <= _MAXIMUM_TEXT:
         raise ManifestError(
             f"expected {name} as text of 1 to {_MAXIMUM_TEXT} characters, got {_short(value)}"
@@ -208,5 +209,5 @@ def _check_text(name: str, value: object) -> None:
 
 
 def _short(value: object) -> str:
-    """A value for a message; a file may hold one of any length."""
+    """A value, shortened for a message."""
     return printable(json.dumps(value)[:60])

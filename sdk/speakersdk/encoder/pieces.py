@@ -1,6 +1,7 @@
-"""Pieces of a recording: embeddings of some seconds of speech each, as they follow each other.
+"""Pieces of a recording: successive embeddings of a few seconds of speech each.
 
-Whether a recording is one voice is asked of its pieces; they come out of the pass that encodes it.
+The pass that encodes a recording also makes the pieces. They show whether the recording is of one
+voice.
 """
 
 from __future__ import annotations
@@ -13,21 +14,21 @@ import numpy.typing as npt
 
 from speakersdk.arrays import Embedding, Embeddings, scaled
 
-# Net speech of a piece. Less says too little of a voice, more leaves a second voice too few pieces.
+# Net speech of a piece. Shorter pieces are unreliable; longer ones can miss a second voice.
 PIECE_S: Final = 1.5
-# What is left over at the end counts as a piece from here on.
+# Minimum net speech of the last piece.
 LEAST_PIECE_S: Final = 0.8
-# Of more pieces two neighbours become one: comparing all with all takes their number squared.
+# Above this number, neighbours are merged: comparisons grow with the square of the number.
 _MOST_PIECES: Final = 512
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pieces:
-    """Pieces of one recording.
+    """The pieces of one recording.
 
     Attributes:
         embeddings: (N, D) float32, each of length T.
-        speech_s: (N,) float64 net speech of each in seconds.
+        speech_s: (N,) float64, net speech of each piece in seconds.
     """
 
     embeddings: Embeddings
@@ -38,7 +39,7 @@ class Pieces:
 
 
 class PieceCollector:
-    """Collects the pieces of a recording of any length, in bounded memory."""
+    """Collects the pieces of a recording of any length in bounded memory."""
 
     def __init__(self, embedding_dim: int, temperature: float) -> None:
         self._embedding_dim = embedding_dim
@@ -49,17 +50,17 @@ class PieceCollector:
 
     @property
     def piece_s(self) -> float:
-        """Net speech that makes a piece."""
+        """Net speech of a piece in seconds."""
         return self._piece_s
 
     @property
     def pieces(self) -> Pieces:
-        """What was collected."""
+        """The collected pieces."""
         embeddings = np.array(self._embeddings, np.float32).reshape(-1, self._embedding_dim)
         return Pieces(embeddings, np.array(self._speech_s))
 
     def add(self, embedding: Embedding, speech_s: float) -> None:
-        """Add the next piece; (D,) float32 of length T, and its net speech."""
+        """Add a piece: a (D,) float32 embedding of length T and its net speech in seconds."""
         self._embeddings.append(embedding.copy())
         self._speech_s.append(speech_s)
         if len(self._embeddings) == _MOST_PIECES:

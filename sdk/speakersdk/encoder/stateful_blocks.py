@@ -1,7 +1,7 @@
-"""How the frames of one recording go through a stateful graph, block by block.
+"""Encoding of a recording by a stateful graph, block by block.
 
-Two ways to the same result. Where shapes may vary, a block is as long as its frames; where every
-new shape would stall, all blocks have one length, and padding that weighs nothing fills the last.
+There are two ways with the same result. If shapes may vary, a block has the length of its frames.
+If new shapes would stall, all blocks have one length, and the last one is padded with weight zero.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Outputs = Mapping[str, npt.NDArray[np.float32]]
 
 
 class Blocks(Protocol):
-    """Encodes the blocks of one recording in their order and carries the cache between them."""
+    """Encodes the blocks of a recording in order and carries the cache between them."""
 
     def run(
         self,
@@ -52,7 +52,7 @@ class Blocks(Protocol):
 
 
 class VariableBlocks:
-    """See `Blocks`; for sessions that take any shape."""
+    """`Blocks` for sessions with variable shapes."""
 
     def __init__(self, session: OnnxSession, manifest: ModelManifest) -> None:
         self._session = session
@@ -88,9 +88,9 @@ class VariableBlocks:
 
 
 class FixedBlocks:
-    """See `Blocks`; one shape, on memory that is set up once. The cache never leaves the device.
+    """`Blocks` of one shape, on memory that is allocated once. The cache stays on the device.
 
-    The sums of the statistics are the caller's: in float64, which the graph does not have.
+    The caller sums the statistics, because the graph has no float64.
     """
 
     def __init__(

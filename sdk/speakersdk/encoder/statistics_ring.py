@@ -1,7 +1,7 @@
-"""Pooling statistics of the latest hops of speech, and the sums that windows are made of.
+"""Pooling statistics of recent hops of speech, and their sums over windows.
 
-A window's statistics are the sum of its hops'. They are added up anew for every window, and nothing
-is ever subtracted: a stream of days rounds no worse than one of seconds.
+The statistics of a window are the sum over its hops. Sums are computed from the hops, never by
+subtraction: rounding errors do not accumulate in long streams.
 """
 
 from __future__ import annotations
@@ -16,20 +16,19 @@ WINDOW: Final = 0
 SO_FAR: Final = 1
 RECENT: Final = 2
 NUM_WINDOWS: Final = 3
-# Seconds of the recent speech that is compared with the speech before it: less decides too often
-# wrongly, more comes too late.
+# Recent speech in seconds, compared with the speech before it: less is unreliable, more is late.
 RECENT_S: Final = 1.4
 
 
 class StatisticsRing:
-    """Statistics of one stream's speech.
+    """Statistics of the speech in one stream.
 
-    Three sums: of the speech within the last `window_hops` hops of time, of all speech so far, and
-    of the last `recent_hops` hops of speech, however long ago.
+    There are three sums: over the speech in the last `window_hops` hops, over all speech so far,
+    and over the last `recent_hops` hops with speech.
 
     Attributes:
-        frames_so_far: frames of speech since the start or restart.
-        window_frames: those within the window that ends with the last hop.
+        frames_so_far: number of speech frames since the start or restart.
+        window_frames: number of speech frames in the window that ends with the last hop.
     """
 
     def __init__(self, size: int, *, window_hops: int, recent_hops: int) -> None:
@@ -60,16 +59,16 @@ class StatisticsRing:
 
     @property
     def num_speech_hops(self) -> int:
-        """Hops of speech since the start or restart."""
+        """Number of hops with speech since the start or restart."""
         return self._num_rows
 
     def fill(self, sums: npt.NDArray[np.float32]) -> None:
-        """Write what the next hop is to be added to into (NUM_WINDOWS, size) `sums`."""
+        """Write the sums that the next hop is added to into (NUM_WINDOWS, size) `sums`."""
         np.matmul(self._is_in, self._rows, out=sums)  # sums of rows: a product with 0 and 1
         sums[SO_FAR] += self._older
 
     def add(self, statistics: npt.NDArray[np.float32], *, speech_frames: int) -> None:
-        """The next hop is speech: keep its (size,) statistics."""
+        """Add a hop with speech and its (size,) statistics."""
         row = self._num_rows % self._num_slots
         if self._num_rows >= self._num_slots:
             self._older += self._rows[row]
@@ -84,11 +83,11 @@ class StatisticsRing:
         self._move_window(row, speech_frames)
 
     def skip(self) -> None:
-        """The next hop is no speech."""
+        """Add a hop without speech."""
         self._move_window(-1, 0)
 
     def restart(self, *, keep_hops: int = 0) -> None:
-        """Forget all speech but the last `keep_hops` hops of it, at most the recent ones."""
+        """Forget all speech except the last `keep_hops` hops, at most the recent ones."""
         now = self._hop
         numbers = range(max(0, self._num_rows - min(keep_hops, self._recent_hops)), self._num_rows)
         kept = [

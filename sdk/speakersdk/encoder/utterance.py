@@ -1,7 +1,7 @@
-"""Encoder of stateful models: samples in blocks, the state carried from block to block.
+"""Encoder for stateful models.
 
-A recording of any length is encoded in one pass over bounded blocks. Each call embeds two sums: the
-speech so far, and the piece of speech that the block belongs to.
+A recording of any length is encoded in one pass over blocks, with a state carried between them.
+Each call embeds two sums: the speech so far, and the current piece of speech.
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ NUM_SUMS: Final = 2
 
 
 def offline_shapes(manifest: ModelManifest) -> Shapes:
-    """Shapes of the call that encodes a recording, for sessions of fixed shapes."""
+    """Input shapes of the call that encodes a recording, for sessions of fixed shapes."""
     num_frames = _HOPS_PER_BLOCK * manifest.hop_frames
     return StatefulGraph(manifest).inputs(num_frames, windows=NUM_SUMS)
 
 
 class StatefulEncoder:
-    """See `speakersdk.encoder.load.SpeakerEncoder`; may be used by several threads."""
+    """The `SpeakerEncoder` of stateful models. Several threads may use it."""
 
     def __init__(self, session: OnnxSession, manifest: ModelManifest) -> None:
         self.session = session
@@ -77,7 +77,7 @@ class StatefulEncoder:
         return encoding
 
     def stream(self) -> StatefulStream:
-        """A new stream that has heard nothing, encoded hop by hop."""
+        """A new stream, encoded hop by hop."""
         return StatefulStream(self._blocks(1), self.manifest, block_frames=self.manifest.hop_frames)
 
     def _blocks(self, num_hops: int) -> Blocks:
@@ -88,7 +88,7 @@ class StatefulEncoder:
 
 
 class StatefulStream:
-    """See `speakersdk.encoder.load.EncoderStream`; keeps less than one block of samples."""
+    """The `EncoderStream` of stateful models. It keeps less than one block of samples."""
 
     def __init__(
         self,
@@ -192,7 +192,7 @@ class StatefulStream:
         self._end_piece(least_s=self._collector.piece_s)
 
     def _end_piece(self, *, least_s: float) -> None:
-        """Keep the piece if it has so much speech, and begin another."""
+        """End the current piece; keep it if it has enough speech."""
         speech_s = self._num_piece_frames * self._manifest.frame_s
         if self._piece is not None and speech_s >= least_s:
             self._collector.add(self._piece, speech_s)

@@ -1,9 +1,9 @@
-"""Encoder of windowed models: one window of speech in, its embedding out.
+"""Encoder for windowed models, which embed one window of speech.
 
 samples -> frames that are speech -> their samples, joined -> windows -> mean, at length T
 
-What is not speech is cut out first. The speech is covered by windows that overlap by half, the last
-one ending with it. Recordings and streams do the same: a recording is a stream that ends.
+Audio without speech is cut out. Windows that overlap by half cover the speech; the last one ends
+with it. A recording is encoded as a stream that ends.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ from speakersdk.runtime.session import OnnxSession
 def window_shapes(manifest: ModelManifest) -> Shapes:
     """Shapes of the call that encodes one window, for sessions of fixed shapes.
 
-    A shorter recording cannot be filled up without changing what the graph makes of it: it has
-    another shape, and such a session runs that on the CPU.
+    A shorter recording cannot be padded without changing the result. It has another shape, which
+    such a session runs on the CPU.
     """
     return {SAMPLES: (1, round(manifest.window_s * manifest.frontend.sample_rate_hz))}
 
 
 class SpeechWindows:
-    """Net speech in windows that overlap by half, and the sum of their embeddings."""
+    """Windows of net speech that overlap by half, and the sum of their embeddings."""
 
     def __init__(self, session: OnnxSession, manifest: ModelManifest, window_samples: int) -> None:
         self._session = session
@@ -59,7 +59,7 @@ class SpeechWindows:
         return self._collector.pieces
 
     def forget(self, *, keep_samples: int = 0) -> None:
-        """Begin anew, with the last samples of the speech so far."""
+        """Forget the speech so far, except its last samples."""
         kept = self._latest[-keep_samples:] if keep_samples else np.zeros(0, np.float32)
         self._latest = np.zeros(0, np.float32)
         self._until_window = self._window_samples  # samples missing to the next complete window
@@ -68,7 +68,7 @@ class SpeechWindows:
         self.take(kept)
 
     def take(self, speech: Waveform) -> None:
-        """Take the next samples of speech and encode every window they complete."""
+        """Take the next samples of speech and encode the completed windows."""
         while len(speech) >= self._until_window:
             self._keep(speech[: self._until_window])
             speech = speech[self._until_window :]
@@ -94,7 +94,7 @@ class SpeechWindows:
         """(D,) float32 mean of all windows at length T; zeros if there is no frame of speech.
 
         Args:
-            latest: what `latest` returned; None = ask it.
+            latest: result of `latest`; None computes it.
         """
         total = self._sum
         if not self._num_windows or self._until_window < self._step_samples:
@@ -107,18 +107,18 @@ class SpeechWindows:
 
 
 def newest_samples(samples: Waveform, is_speech: npt.NDArray[np.bool_]) -> Waveform:
-    """The samples that belong to speech: each frame brings as many as its hop is long.
+    """The samples of speech frames, one hop per frame.
 
     Args:
-        samples: (num_frames * hop,) the last hop of every frame.
-        is_speech: (num_frames,) of the frames.
+        samples: (num_frames * hop,), the last hop of every frame.
+        is_speech: (num_frames,) bool.
     """
     speech: Waveform = samples[np.repeat(is_speech, len(samples) // max(1, len(is_speech)))]
     return speech
 
 
 class WindowedEncoder:
-    """See `speakersdk.encoder.load.SpeakerEncoder`."""
+    """The `SpeakerEncoder` of windowed models."""
 
     def __init__(self, session: OnnxSession, manifest: ModelManifest) -> None:
         self.session = session
@@ -134,12 +134,12 @@ class WindowedEncoder:
         return stream.finish()
 
     def stream(self) -> WindowedStream:
-        """A new stream that has heard nothing."""
+        """A new stream."""
         return WindowedStream(self.session, self.manifest)
 
 
 class WindowedStream:
-    """See `speakersdk.encoder.load.EncoderStream`; keeps one window of samples."""
+    """The `EncoderStream` of windowed models. It keeps one window of samples."""
 
     def __init__(
         self,
@@ -217,26 +217,26 @@ class WindowedStream:
 
 
 class WindowedHopState(HopState):
-    """What one stream of a windowed model carries from hop to hop."""
+    """The state of one stream of a windowed model."""
 
     def __init__(self, session: OnnxSession, manifest: ModelManifest, sizes: HopSizes) -> None:
         super().__init__(manifest, sizes)
         self.windows = SpeechWindows(session, manifest, sizes.window_hops * manifest.hop_samples)
 
     def reset(self) -> None:
-        """Make the next hop the first: nothing that came before it leaves a trace."""
+        """Forget everything: the next hop is the first."""
         super().reset()
         self.windows.forget()
 
     def restart(self, *, keep_hops: int = 0) -> None:
-        """Forget the speech so far but for the last hops of it, and go on hearing."""
+        """Forget the speech so far, except its last hops; the encoder state is kept."""
         super().restart(keep_hops=keep_hops)
         frame_samples = self._manifest.frontend.hop_samples
         self.windows.forget(keep_samples=self.ring.frames_so_far * frame_samples)
 
 
 class WindowedHopEncoder:
-    """See `speakersdk.encoder.hop.HopEncoder`. The latest window is encoded anew at each hop."""
+    """The `HopEncoder` of windowed models. It encodes the latest window at every hop."""
 
     def __init__(self, session: OnnxSession, manifest: ModelManifest, sizes: HopSizes) -> None:
         self.manifest = manifest
@@ -244,11 +244,11 @@ class WindowedHopEncoder:
         self._sizes = sizes
 
     def start(self) -> HopState:
-        """State of a stream that has heard nothing."""
+        """The initial state of a stream."""
         return WindowedHopState(self._session, self.manifest, self._sizes)
 
     def encode(self, states: Sequence[HopState]) -> None:
-        """Encode the windows that end with the hops in the buffers and move the buffers on."""
+        """Encode the windows that end with the hops in the buffers, and advance the buffers."""
         for state in states:
             self._encode(state, self.manifest.hop_frames)
 

@@ -1,1 +1,1 @@
-"""From recordings or live speech to a voiceprint."""
+"""Enrollment: voiceprints from recordings or live speech."""

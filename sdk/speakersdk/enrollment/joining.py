@@ -1,4 +1,4 @@
-"""Two voiceprints become one, if they are of one voice.
+"""Joining of two voiceprints of one voice.
 
 stored voiceprint, new one -> llr of each new exemplar against the stored voice -> one, or an error
 """
@@ -20,21 +20,20 @@ from speakersdk.voiceprint.voiceprint import Voiceprint
 
 
 def join_voiceprints(known: Voiceprint, new: Voiceprint, *, manifest: ModelManifest) -> Voiceprint:
-    """A stored voiceprint with the exemplars of a new one of the same speaker added.
+    """Add the exemplars of a new voiceprint to a stored one of the same speaker.
 
-    Each new exemplar must be like the stored voice, as recordings must that
-    `Verifier.enroll(append_to=...)` adds. A model without calibration compares nothing, there as
-    here.
+    Each new exemplar must be similar to the stored voice, as in an enrollment that appends
+    recordings. Without calibration the voices are not compared.
 
     Args:
-        known: what is stored.
-        new: what is to be added.
-        manifest: of the model that made both.
+        known: the stored voiceprint.
+        new: the new voiceprint.
+        manifest: manifest of the model that made both.
 
     Raises:
-        ConfigError: they have different names.
-        IncompatibleModelError: another model made one of them.
-        EnrollmentError: the new one is another voice's, or holds a recording that is known already.
+        ConfigError: the names differ.
+        IncompatibleModelError: one of them was made with a different model.
+        EnrollmentError: the new voiceprint is of another voice, or contains a known recording.
     """
     if known.name != new.name:
         raise ConfigError(

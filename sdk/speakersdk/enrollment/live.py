@@ -1,4 +1,4 @@
-"""Enrollment from a microphone: how much good speech there is, what is wrong, then a voiceprint.
+"""Live enrollment from a microphone, with feedback on progress and problems.
 
 chunk -> hop -> quality, speech -> exemplar every 2.5 s of good speech -> voiceprint
 """
@@ -44,19 +44,19 @@ _PROBLEM_S: Final = 1.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnrollmentProgress:
-    """How an enrollment stands.
+    """The progress of an enrollment.
 
     Attributes:
-        percent: of the net speech needed, 0 to 100.
-        speech_s, needed_s: net speech that counts, and that is asked for.
+        percent: share of the needed net speech, 0 to 100.
+        speech_s, needed_s: net speech so far, and needed net speech, in seconds.
         is_complete: whether `Enrollment.voiceprint` may be called.
         time_s: seconds of audio heard.
         speech: speech probability of the last hop.
-        level_dbfs: of the last hop.
-        snr_db: speech against what is heard between it; None before both were heard.
+        level_dbfs: level of the last hop.
+        snr_db: ratio of speech to noise; None until both were heard.
         problem: why speech does not count at the moment, a member of `AudioProblem` or `REPEATED`;
-            None if it does.
-        lost_s: seconds of audio that were lost on the way; an exemplar never spans a gap.
+            None if it counts.
+        lost_s: seconds of lost audio; an exemplar never spans a gap.
     """
 
     percent: float
@@ -72,7 +72,7 @@ class EnrollmentProgress:
 
 
 class Enrollment:
-    """Collects one speaker's exemplars; made by `Verifier.enrollment`."""
+    """Collects the exemplars of one speaker from live audio."""
 
     def __init__(
         self,
@@ -115,12 +115,12 @@ class Enrollment:
         self.close()
 
     def close(self) -> None:
-        """End the enrollment; may be called again."""
+        """End the enrollment. Further calls have no effect."""
         self._lifetime.end()
 
     @property
     def progress(self) -> EnrollmentProgress:
-        """How it stands after the last hop."""
+        """The progress after the last hop."""
         speech_s = sum(self._exemplar_speech_s)
         if not self._is_complete:
             speech_s = min(speech_s + self._state.speech_s, self._needed_s)
@@ -221,7 +221,7 @@ class Enrollment:
         self._encoder.encode([state])
         self._num_hops += 1
         is_speech = state.hop_speech_s > 0
-        # Half a hop of speech is neither: it would make speech quieter and noise louder.
+        # A hop with some speech is neither speech nor noise: it would bias both levels.
         if state.hop_speech_s in (0, self._hop_s) or not is_speech:
             self._quality.take(hop, is_speech=is_speech)
         if is_speech:
@@ -240,7 +240,7 @@ class Enrollment:
             self._begin_exemplar()
 
     def _take_exemplar(self, embedding: Embedding, speech_s: float) -> None:
-        """Keep what was not heard before: speech of a loop counts once."""
+        """Keep an exemplar of speech that was not heard before; repeated speech counts once."""
         share = repeated_share(self._track.powers, first_frame=self._first_frame)
         if share >= _REPEATED_SHARE:
             self._tell(REPEATED)
@@ -253,7 +253,7 @@ class Enrollment:
         self._first_frame = len(self._track.powers)
 
     def _tell(self, problem: str | None) -> None:
-        """Show a problem at once, and its end a second later."""
+        """Report a problem at once, and its end after a second."""
         self._problem_hops += 1
         if problem is not None:
             self._problem, self._problem_hops = problem, 0
@@ -264,7 +264,7 @@ class Enrollment:
         return self._quality.level_dbfs < QUIET_DBFS
 
     def _is_second_voice(self, embedding: Embedding, speech_s: float) -> bool:
-        """Whether recent speech is another person's than the exemplars."""
+        """Whether the recent speech is of another person than the exemplars."""
         if not self._exemplars or self._calibration is None or speech_s < RECENT_S:
             return False
         mean = scaled(np.mean(self._exemplars, axis=0), self._manifest.temperature)

@@ -1,4 +1,4 @@
-"""What a recording is worth for enrollment: net speech, levels, and whether it is one voice.
+"""Quality of a recording for enrollment: net speech, levels, and whether it is of one voice.
 
 one pass: waveform -> frames, speech -> levels; pieces of 1.5 s of speech -> cohesion -> problems
 """
@@ -31,19 +31,19 @@ from speakersdk.encoder.manifest import ModelManifest
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordingQuality:
-    """What was measured of one recording.
+    """Measurements of one recording.
 
     Attributes:
-        label: how the recording is called.
-        duration_s, speech_s: seconds of audio, and of speech in it.
-        levels: of the whole recording.
+        label: name of the recording in messages.
+        duration_s, speech_s: duration and net speech in seconds.
+        levels: levels of the whole recording.
         loudest_dbfs: level of the loudest hop, speech or not; None if none was measured.
         one_voice_llr: llr of one voice for the two parts of the speech that differ most; None
             below 2.3 s of speech or without calibration.
-        others_llr: llr of one voice with the other recordings together; None likewise, or for a
+        others_llr: llr of one voice for this and the other recordings; None as above, or for a
             single recording.
         shortage: why it has too little speech; None if it has enough.
-        failure: why nothing could be measured; None if it could.
+        failure: why it could not be measured; None if it could.
         repeated_share: share of its speech that was heard before, in itself or in an earlier
             recording. It does not count a second time: `speech_s` is without it.
         repetition: why so much of it was heard before that it is of no use; None if it is not.
@@ -63,7 +63,7 @@ class RecordingQuality:
 
     @property
     def problems(self) -> tuple[AudioProblem, ...]:
-        """Everything that speaks against enrolling from it, but for a shortage of speech."""
+        """The problems of the recording, except a shortage of speech."""
         found = list(self.levels.problems())
         for llr, bound, problem in (
             (self.one_voice_llr, SECOND_VOICE_LLR, AudioProblem.SECOND_VOICE),
@@ -75,7 +75,7 @@ class RecordingQuality:
 
     @property
     def is_usable(self) -> bool:
-        """Whether nothing speaks against enrolling from it."""
+        """Whether the recording can be enrolled."""
         return (
             self.failure is None
             and self.shortage is None
@@ -96,7 +96,7 @@ class RecordingQuality:
         return f"{self.shortage}; record longer"
 
     def finding(self, problem: AudioProblem) -> str:
-        """What was measured, what was expected and what to do."""
+        """A sentence on a problem: the measured and the expected value, and what to do."""
         levels = self.levels
         clipped_share = levels.clipped_share or 0.0
         measured = {
@@ -117,7 +117,7 @@ class RecordingQuality:
         return f"{what} ({measured}): {remedy}"
 
     def to_json(self) -> dict[str, Any]:
-        """Every figure by its name, and the problems by their keys."""
+        """All measurements by name and the keys of the problems, as values for JSON."""
         return {
             "recording": self.label,
             "duration_s": self.duration_s,
@@ -166,7 +166,7 @@ class LevelMeter:
             self._quality.hear(hop)
             level_dbfs = self._quality.level_dbfs
             self.loudest_dbfs = max(self.loudest_dbfs or level_dbfs, level_dbfs)
-            # Half a hop of speech is neither: it would make speech quieter and noise louder.
+            # A hop with some speech is neither speech nor noise: it would bias both levels.
             if num_speech in (0, hop_frames):
                 self._quality.take(hop, is_speech=num_speech > 0)
 
@@ -214,7 +214,7 @@ def measure_recording(
 def not_measured(
     *, label: str, duration_s: float, shortage: str | None = None, failure: str | None = None
 ) -> RecordingQuality:
-    """Say of a recording that is too short, or cannot be read, why nothing was measured."""
+    """The quality of a recording that is too short or cannot be read."""
     nothing = AudioLevels(speech_dbfs=None, snr_db=None, high_band_db=None, clipped_share=None)
     return RecordingQuality(
         label=label,

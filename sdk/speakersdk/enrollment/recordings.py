@@ -1,4 +1,4 @@
-"""Enrollment from recordings: each good one becomes an exemplar of a voiceprint.
+"""Enrollment from recordings: each usable one becomes an exemplar of the voiceprint.
 
 recordings -> encoding and quality of each -> are they one voice? -> voiceprint, or what is wrong
 """
@@ -145,7 +145,7 @@ def measure(
 def _compared(
     encoder: SpeakerEncoder, measured: Sequence[MeasuredRecording], known: Voiceprint | None
 ) -> list[RecordingQuality]:
-    """The qualities, those with enough speech held against each other and a known voiceprint."""
+    """The qualities, with comparisons between the recordings and with a known voiceprint."""
     calibration = encoder.manifest.calibration
     qualities = [one.quality for one in measured]
     heard = [
@@ -170,7 +170,7 @@ def _compared(
 def _check_quality(
     name: str, qualities: Sequence[RecordingQuality], accept: Collection[AudioProblem]
 ) -> None:
-    """Raise an EnrollmentError that says everything that is wrong with any recording."""
+    """Raise an EnrollmentError that lists all problems of all recordings."""
     findings: list[str] = []
     keys: list[str] = []
     for number, quality in enumerate(qualities, start=1):
@@ -195,11 +195,11 @@ def _check_quality(
 def without_repetitions(
     measured: Sequence[MeasuredRecording], known: Voiceprint | None
 ) -> list[MeasuredRecording]:
-    """Let speech count once: what a recording repeats is taken from its speech.
+    """Subtract repeated speech from the speech of each recording.
 
     Args:
         measured: recordings of one speaker.
-        known: a voiceprint that they are to be added to.
+        known: the voiceprint to which they will be added.
     """
     found = repetitions([one.powers for one in measured])
     once = []
@@ -221,7 +221,7 @@ def _useless(
     earlier: Sequence[MeasuredRecording],
     known: Voiceprint | None,
 ) -> str | None:
-    """Why a recording tells nothing new; None if it does."""
+    """Why a recording contains nothing new; None if it does."""
     embedding = one.encoding.embedding
     if known is not None and any(is_copy(embedding, row) for row in known.exemplars):
         return "it is enrolled already"

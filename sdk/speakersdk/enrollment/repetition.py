@@ -1,11 +1,10 @@
-"""Speech that was heard before: a loop, a copy at another level, the same talk once more.
+"""Detection of repeated speech: loops, copies at another level, and the same recording again.
 
 samples -> power in narrow bands, every 10 ms -> its changes -> pieces of 1.5 s, each compared with
 all that came before, at every lag
 
-Two recordings of a voice never have the same pitch and timing, whatever it says. A copy has,
-whatever its level, its start and its codec. Haitsma and Kalker (2002) identify music by the same
-changes, of wider bands.
+Two recordings of a voice never have the same pitch and timing. A copy has, whatever its level,
+start and codec. Haitsma and Kalker (2002) identify music by the same changes, in wider bands.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ _PIECE_FRAMES: Final = 150
 _STEP_FRAMES: Final = 50
 # Every second frame of a piece is compared: neighbours overlap by 5/6.
 _STRIDE: Final = 2
-# A longer recording is judged by so many of its pieces, evenly spaced.
+# Longer recordings are judged by this many pieces, evenly spaced.
 _MOST_PIECES: Final = 240
 # Within one recording: a shorter loop is found at a multiple of its length.
 _LEAST_LAG_FRAMES: Final = 50
@@ -42,9 +41,9 @@ _LEAST_LAG_FRAMES: Final = 50
 _COPY: Final = 0.75
 # Divergence of two embeddings of the same audio, in nats.
 _COPY_DIVERGENCE: Final = 0.0004
-# A recording of which so much was heard before tells nothing new.
+# A recording with this share of repeated speech contains nothing new.
 USELESS_SHARE: Final = 0.75
-# What is left of a loop must be as much as any recording needs.
+# The remaining speech of a loop must be as much as any recording needs.
 LEAST_NEW_S: Final = 0.8
 # A frame with less than this share of the mean power is a pause, and repeats nothing.
 _PAUSE_POWER: Final = 0.05
@@ -54,12 +53,12 @@ _Frames = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Repetition:
-    """What of a recording was heard before.
+    """The repeated speech of a recording.
 
     Attributes:
-        share: of its speech, 0 to 1.
-        source: number of the recording that has most of it, counted from 0: an earlier one, or its
-            own for a loop; None if nothing was heard before.
+        share: repeated share of its speech, 0 to 1.
+        source: index of the recording with most of it: an earlier one, or its own for a loop; None
+            if nothing is repeated.
     """
 
     share: float = 0.0
@@ -96,7 +95,7 @@ class SpectralTrack:
         self._rest = rest[num_frames * self._hop :].copy()
 
     def cut(self) -> None:
-        """Let what follows be another recording, and keep what was heard."""
+        """Start another recording and keep the earlier ones."""
         self._rest = np.zeros(0, np.float32)
 
     @property
@@ -109,10 +108,10 @@ class SpectralTrack:
 
 
 def repetitions(recordings: Sequence[_Frames]) -> list[Repetition]:
-    """What of each recording was heard before, in it or in an earlier one.
+    """The speech of each recording that repeats itself or an earlier recording.
 
     Args:
-        recordings: (frames, bands) of each, as `SpectralTrack.powers` has them.
+        recordings: (frames, bands) of each recording, from `SpectralTrack.powers`.
     """
     changes = [_changes(powers) for powers in recordings]
     return [
@@ -122,16 +121,16 @@ def repetitions(recordings: Sequence[_Frames]) -> list[Repetition]:
 
 
 def repeated_share(powers: _Frames, *, first_frame: int) -> float:
-    """Share of the speech from `first_frame` on that was heard before."""
+    """Share of the speech from `first_frame` on that is repeated."""
     changes, is_sound = _changes(powers), _is_sound(powers)
     is_sound[:first_frame] = False
     return _repetition([changes], is_sound, first_frame=first_frame).share
 
 
 def is_copy(a: Embedding, b: Embedding) -> bool:
-    """Whether two embeddings are of the same audio, perhaps at another level or out of a codec.
+    """Whether two embeddings are of the same audio, possibly at another level or from a codec.
 
-    A voiceprint keeps no audio. Recordings that `repetitions` can compare need no embedding.
+    Use it for voiceprints, which contain no audio; `repetitions` compares recordings.
     """
     return symmetric_kl(a, b) <= _COPY_DIVERGENCE
 
@@ -153,7 +152,7 @@ def _is_sound(powers: _Frames) -> npt.NDArray[np.bool_]:
 def _repetition(
     recordings: Sequence[_Frames], is_sound: npt.NDArray[np.bool_], *, first_frame: int = 0
 ) -> Repetition:
-    """What of the last recording was heard before."""
+    """The repeated speech of the last recording."""
     last = recordings[-1]
     # A copy may have silence around it where the original begins and ends with speech.
     padding = ((_STEP_FRAMES, _STEP_FRAMES), (0, 0))
