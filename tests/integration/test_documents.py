@@ -48,6 +48,21 @@ def test_links_lead_to_files(document: Path) -> None:
     assert [link for link in inner if not (document.parent / link).exists()] == []
 
 
+def test_every_test_that_a_page_names_exists() -> None:
+    named = {
+        match.groups()
+        for document in (REPOSITORY / "docs").rglob("*.md")
+        for match in re.finditer(r"(tests/[\w/]+\.py)::(\w+)", document.read_text(encoding="utf-8"))
+    }
+    assert len(named) > 50
+    assert [
+        f"{path}::{name}"
+        for path, name in sorted(named)
+        if not (REPOSITORY / path).exists()
+        or f"\ndef {name}(" not in (REPOSITORY / path).read_text(encoding="utf-8")
+    ] == []
+
+
 def test_the_format_page_names_every_field_of_the_manifest() -> None:
     page = (REPOSITORY / "docs" / "formats" / "model.md").read_text(encoding="utf-8")
     names = [

@@ -1,9 +1,11 @@
 """``speakersdk embed`` on the bundled clips."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
+import soundfile as sf
 
 from speakersdk.cli import main
 from speakersdk.evaluation.embedding_table import read_table
@@ -69,3 +71,34 @@ def test_mistakes_are_one_line(
     assert message in error
     assert error.count("\n") == 1
     assert list(tmp_path.iterdir()) == [recordings]
+
+
+def test_one_bad_recording_stops_no_other(
+    demo_clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    good, rate_hz = sf.read(demo_clips / "slt-probe.flac", dtype="float32")
+    sf.write(tmp_path / "gsm.wav", good[::2], rate_hz // 2, subtype="GSM610")
+    sf.write(tmp_path / "good.wav", good, rate_hz)
+    content = (tmp_path / "good.wav").read_bytes()
+    for name, rate in (("slow", 1), ("fast", 999_999_999), ("none", 0)):
+        header = content[:24] + rate.to_bytes(4, "little") + content[28:]
+        (tmp_path / f"{name}.wav").write_bytes(header)
+    (tmp_path / "cut.wav").write_bytes(content[: len(content) // 2])
+    gsm = (tmp_path / "gsm.wav").read_bytes()
+    (tmp_path / "cut-gsm.wav").write_bytes(gsm[: len(gsm) // 2])
+    (tmp_path / "noise.wav").write_bytes(bytes(range(256)) * 20)
+    (tmp_path / "folder.wav").mkdir()
+    (tmp_path / "loop.wav").symlink_to("loop.wav")
+    bad = ["slow", "fast", "none", "cut", "cut-gsm", "noise", "folder", "loop"]
+    if os.geteuid():  # root may read everything
+        (tmp_path / "closed.wav").write_bytes(content)
+        (tmp_path / "closed.wav").chmod(0)
+        bad.append("closed")
+    names = [f"{name}.wav" for name in (*bad, "gsm", "good")]
+    (tmp_path / "list.txt").write_text("\n".join(names))
+    output = tmp_path / "out.npz"
+    options = ["-o", str(output), "--audio-root", str(tmp_path), "--json"]
+    assert main(["embed", str(tmp_path / "list.txt"), *options]) == 1
+    document = json.loads(capsys.readouterr().out)
+    assert read_table(output).names == ("gsm.wav", "good.wav")
+    assert sorted(one["name"] for one in document["failed"]) == sorted(names[: len(bad)])
