@@ -82,11 +82,7 @@ def build_parser() -> CommandParser:
     quantize.places.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.onnx")
     quantize.requests.add_argument("--precision", choices=("int8", "fp16"), default="int8")
     quantize.inputs.add_argument(
-        "--corpus",
-        type=Path,
-        required=True,
-        metavar="FOLDER",
-        help="speech to find ranges on",
+        "--corpus", type=Path, required=True, metavar="FOLDER", help="speech to find ranges on"
     )
     quantize.inputs.add_argument(
         "--layout", default="packs", help="layout of the corpus (default: packs)"

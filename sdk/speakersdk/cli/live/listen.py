@@ -60,10 +60,7 @@ def add_arguments(parser: CommandParser) -> None:
         help="listen to a recording instead; - reads raw 16-bit mono from a pipe",
     )
     parser.inputs.add_argument(
-        "--rate",
-        type=float,
-        metavar="HZ",
-        help="sample rate of --input - (default: 16000)",
+        "--rate", type=float, metavar="HZ", help="sample rate of --input - (default: 16000)"
     )
     parser.inputs.add_argument(
         "--fast", action="store_true", help="process the recording faster than real time"
