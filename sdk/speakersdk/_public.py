@@ -12,6 +12,7 @@ from speakersdk.enrollment.adaptation import Adaptation
 from speakersdk.enrollment.live import Enrollment, EnrollmentProgress
 from speakersdk.enrollment.measure import RecordingQuality
 from speakersdk.errors import (
+    AttemptLimitError,
     AudioError,
     AudioTooShortError,
     CalibrationError,
@@ -42,11 +43,14 @@ from speakersdk.streaming.pool import StreamPool
 from speakersdk.streaming.stream import SpeakerStream
 from speakersdk.streaming.update import Candidate, StreamUpdate
 from speakersdk.verifier import Verifier
+from speakersdk.voiceprint.attempts import AttemptLimit
 from speakersdk.voiceprint.store import VoiceprintStore
 from speakersdk.voiceprint.voiceprint import Voiceprint
 
 __all__ = [
     "Adaptation",
+    "AttemptLimit",
+    "AttemptLimitError",
     "AudioBlock",
     "AudioError",
     "AudioProblem",

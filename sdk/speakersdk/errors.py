@@ -20,7 +20,8 @@
     ├── DuplicateSpeakerError             a voiceprint of that name exists already
     ├── VoiceprintError                   corrupt, foreign or unknown-version voiceprint
     ├── GalleryError                      corrupt, foreign or unknown-version gallery file
-    └── SealError                         sealed with another key, changed, or plain
+    ├── SealError                         sealed with another key, changed, or plain
+    └── AttemptLimitError                 rejected too often; wait
 
 Wrong rank, dtype or dimension of an array is a plain ValueError or TypeError. A rejected speaker is
 a result, not an error. Messages say what was expected, what was given and what to do.
@@ -189,6 +190,20 @@ class GalleryError(SpeakerSdkError):
 
 class SealError(SpeakerSdkError):
     """A sealed file cannot be opened, or a file is sealed or plain where the other was expected."""
+
+
+class AttemptLimitError(SpeakerSdkError):
+    """A speaker was rejected too often and has to wait.
+
+    Attributes:
+        wait_s: seconds until the next attempt.
+    """
+
+    def __init__(self, name: str, *, count: int, wait_s: float) -> None:
+        super().__init__(
+            f"{name!r} was rejected {count} times in a row; try again in {max(wait_s, 1):.0f} s"
+        )
+        self.wait_s = wait_s
 
 
 def _restored(

@@ -7,6 +7,7 @@ import pytest
 
 from speakersdk import errors
 from speakersdk.errors import (
+    AttemptLimitError,
     AudioTooShortError,
     CalibrationError,
     ConfigError,
@@ -64,6 +65,7 @@ EXAMPLES = [
     CalibrationError("why", overlap="###"),
     UnknownSpeakerError("ann", known=("bob",)),
     DuplicateSpeakerError("ann"),
+    AttemptLimitError("ann", count=5, wait_s=30.0),
 ]
 # Those with a constructor of their own have an example above; a new one must get one.
 EXAMPLES += [error("why") for error in CLASSES if "__init__" not in vars(error)]

@@ -9,13 +9,13 @@ from functools import partial
 from pathlib import Path
 
 from speakersdk.cli import arguments as shared
-from speakersdk.cli.erasure import erase, erase_all
 from speakersdk.cli.keys import find_key
 from speakersdk.cli.output import print_json, print_table
 from speakersdk.cli.parser import CommandParser
 from speakersdk.cli.voiceprints import check_file, load_file, summary, warning
 from speakersdk.enrollment.joining import join_voiceprints
 from speakersdk.errors import ConfigError
+from speakersdk.gallery.erasure import erase, erase_all
 from speakersdk.sealing import SealingKey
 from speakersdk.text import printable
 from speakersdk.voiceprint.sealed_store import recast

@@ -13,6 +13,7 @@ from speakersdk.cli.parser import CommandParser
 from speakersdk.cli.voiceprints import REFERENCE_HELP, is_enrolled, resolve_voiceprint
 from speakersdk.errors import ConfigError
 from speakersdk.text import printable
+from speakersdk.voiceprint.attempts import AttemptLimit
 
 
 def add_arguments(parser: CommandParser) -> None:
@@ -24,6 +25,12 @@ def add_arguments(parser: CommandParser) -> None:
         action="store_true",
         help="update the stored voiceprint of REFERENCE with PROBE if the decision is certain; "
         "undo with `speakersdk profiles revert`",
+    )
+    parser.requests.add_argument(
+        "--limit",
+        type=int,
+        metavar="TRIES",
+        help="refuse further attempts for a while after this many rejected ones in a row",
     )
     shared.add_options(parser, "far", "voiceprints", "model", "max_duration", "json")
 
@@ -37,12 +44,18 @@ def run(arguments: argparse.Namespace) -> int:
         raise ConfigError(
             f"expected an enrolled name with --adapt, got {printable(arguments.reference)}"
         )
+    limit = None
+    if arguments.limit is not None:
+        limit = AttemptLimit(folder=store.folder, tries=arguments.limit)
+        limit.begin(voiceprint.name)
     probe: Recording = arguments.probe
     if arguments.adapt:  # a pipe can be read only once
         samples = load_recording(probe, None, limit_s=arguments.max_duration)
         probe = (SAMPLE_RATE_HZ, samples)
     else:
         decision = verifier.verify(voiceprint, probe)
+    if limit is not None and decision.accepted:
+        limit.accepted(voiceprint.name)
     adaptation = None
     while arguments.adapt:
         adaptation = verifier.adapt(voiceprint, probe)

@@ -194,3 +194,17 @@ def test_a_name_is_found_in_either_unicode_form(
     store.save(verifier.enroll(voices["slt"].enroll, name="Zoë"))
     for reference in ("Zoë", "Zoe\u0308", "@Zoe\u0308"):
         assert main(["verify", reference, str(voices["slt"].probe)]) == 0
+
+
+def test_rejected_attempts_are_limited(
+    slt: str, voices: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    stranger, own = str(voices["rms"].probe), slt
+    for _ in range(3):  # an accepted attempt clears the count
+        assert main(["verify", "slt", stranger, "--limit", "2"]) == 1
+        assert main(["verify", "slt", own, "--limit", "2"]) == 0
+    for _ in range(2):
+        assert main(["verify", "slt", stranger, "--limit", "2"]) == 1
+    assert main(["verify", "slt", own, "--limit", "2"]) == 2
+    assert "was rejected 2 times in a row; try again in" in capsys.readouterr().err
+    assert main(["verify", "slt", own]) == 0
