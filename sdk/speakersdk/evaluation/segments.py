@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -214,11 +215,10 @@ def read_recordings(path: Path, root: Path = Path()) -> list[Segment]:
         ]
     if not recordings:
         raise ConfigError(f"expected recordings in {path}, got an empty list")
-    names = {recording.name for recording in recordings}
-    if len(names) < len(recordings):
+    name, count = Counter(recording.name for recording in recordings).most_common(1)[0]
+    if count > 1:
         raise ConfigError(
-            f"expected a different name for each recording in {path}, got {len(recordings)} "
-            f"recordings with {len(names)} names"
+            f"expected a different name for each recording in {path}, got {name!r} {count} times"
         )
     return recordings
 

@@ -125,7 +125,7 @@ def test_commands_of_wav_scp_are_refused(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "message"), [("", "empty list"), ("a x.wav\na y.wav\n", "2 recordings with 1 names")]
+    ("text", "message"), [("", "empty list"), ("a x.wav\na y.wav\n", "got 'a' 2 times")]
 )
 def test_lists_that_are_none_are_refused(path: Path, text: str, message: str) -> None:
     path.write_text(text)
