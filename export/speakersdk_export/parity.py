@@ -15,6 +15,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 import torch
+from numpy.lib.stride_tricks import sliding_window_view
 from python_speech_features import sigproc
 
 from speakersdk.arrays import Waveform
@@ -224,12 +225,7 @@ def log_mel_difference(frontend: LogMel, speech: Waveform) -> Difference:
 
 def reference_log_mel(config: FrontendConfig, samples: Waveform) -> npt.NDArray[np.float64]:
     """(num_frames, num_mels) by python_speech_features; its last frame may be zero-padded."""
-    frames = sigproc.framesig(
-        sigproc.preemphasis(samples.astype(np.float64), config.preemphasis),
-        config.window_samples,
-        config.hop_samples,
-        lambda _: analysis_window(config),
-    )
+    frames = _framed(config, samples.astype(np.float64)) * analysis_window(config)
     energies = sigproc.powspec(frames, config.fft_size) @ mel_filters(config).T
     log_mel: npt.NDArray[np.float64]
     if config.compression == "log10_one_plus":
@@ -237,6 +233,21 @@ def reference_log_mel(config: FrontendConfig, samples: Waveform) -> npt.NDArray[
     else:
         log_mel = np.log(energies + config.log_floor)
     return log_mel
+
+
+def _framed(config: FrontendConfig, samples: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """(num_frames, window_samples) frames of the pre-emphasised samples."""
+    if not config.remove_dc:
+        emphasised = sigproc.preemphasis(samples, config.preemphasis)
+        frames: npt.NDArray[np.float64] = sigproc.framesig(
+            emphasised, config.window_samples, config.hop_samples
+        )
+        return frames
+    padded = np.append(np.zeros(1), samples)
+    with_past = sliding_window_view(padded, config.window_samples + 1)[:: config.hop_samples]
+    centred = with_past - with_past.mean(axis=1, keepdims=True)
+    without_dc: npt.NDArray[np.float64] = centred[:, 1:] - config.preemphasis * centred[:, :-1]
+    return without_dc
 
 
 def _difference(

@@ -86,8 +86,11 @@ def test_another_front_end_is_noticed(speech: Waveform) -> None:
     assert log_mel_difference(frontend, speech[:32000]).measured > LOG_MEL_LIMIT
 
 
-def test_the_default_front_end_is_that_of_python_speech_features(demo_clips: Path) -> None:
-    frontend = LogMel(FrontendConfig())
+@pytest.mark.parametrize("remove_dc", [False, True])
+def test_the_default_front_end_is_that_of_python_speech_features(
+    demo_clips: Path, *, remove_dc: bool
+) -> None:
+    frontend = LogMel(FrontendConfig(remove_dc=remove_dc))
     speech = read_audio(demo_clips / "slt-probe.flac")
     assert log_mel_difference(frontend, speech).measured <= LOG_MEL_LIMIT
 

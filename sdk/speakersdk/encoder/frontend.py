@@ -43,6 +43,8 @@ class FrontendConfig:
             spectrogram): at 1024 points, HTK's lowest of 128 bands are one DFT line each.
         compression: ``ln(x + log_floor)``, or ``log10(1 + compression_gain x)``.
         compression_gain: of the mel energies x, whose power spectrum is divided by fft_size.
+        remove_dc: a frame, with the sample before it, loses its mean before all else, so that an
+            offset of the sound card is not heard.
     """
 
     sample_rate_hz: int = 16000
@@ -58,6 +60,7 @@ class FrontendConfig:
     mel_scale: MelScale = "htk"
     compression: Compression = "log"
     compression_gain: float = 1e4
+    remove_dc: bool = False
 
     def __post_init__(self) -> None:
         for field in fields(self):

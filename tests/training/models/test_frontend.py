@@ -179,3 +179,14 @@ def test_nothing_of_it_is_a_weight() -> None:
     frontend = LogMel(FrontendConfig())
     assert list(frontend.parameters()) == []
     assert frontend.state_dict() == {}
+
+
+def test_an_offset_is_not_heard_without_dc() -> None:
+    config = FrontendConfig(remove_dc=True)
+    samples = np.random.default_rng(1).normal(0, 0.05, 8000)
+    plain, moved = log_mel(samples, config), log_mel(samples + 0.1, config)
+    # The sample before the first is no part of the recording and lacks the offset.
+    np.testing.assert_allclose(plain[:, 1:], moved[:, 1:], rtol=0, atol=TOLERANCE)
+    before = FrontendConfig()
+    heard = log_mel(samples + 0.1, before) - log_mel(samples, before)
+    assert np.abs(heard).max() > 0.1

@@ -1,7 +1,7 @@
 """Log-mel front end as one strided convolution, so that it exports into the ONNX graph.
 
-The convolution's kernel folds pre-emphasis, window and DFT; the mel matrix follows
-(speakersdk.encoder.frontend defines both).
+The convolution's kernel folds removal of the mean, pre-emphasis, window and DFT; the mel matrix
+follows (speakersdk.encoder.frontend defines both).
 """
 
 from __future__ import annotations
@@ -73,4 +73,6 @@ def _dft_kernel(config: FrontendConfig, bins: npt.NDArray[np.intp]) -> npt.NDArr
     kernel = np.zeros((taps.shape[0], config.window_samples + 1))
     kernel[:, 1:] = taps
     kernel[:, :-1] -= config.preemphasis * taps
+    if config.remove_dc:  # what a tap gives to a constant, taken from all of them alike
+        kernel -= kernel.mean(axis=1, keepdims=True)
     return kernel
