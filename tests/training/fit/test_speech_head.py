@@ -11,6 +11,7 @@ import pytest
 import soundfile as sf
 import torch
 
+from speakersdk_training.augment.tones import TonesConfig
 from speakersdk_training.checkpoint import (
     config_to_dict,
     load_encoder,
@@ -25,7 +26,10 @@ from speakersdk_training.models import TdnnEncoder
 CPU = torch.device("cpu")
 RATE_HZ = 16000
 LABELS = 100  # a second
-TRAINING = SpeechHeadConfig(steps=150, batch_size=16, crop_s=0.8, learning_rate=1e-2)
+# The synthetic voices are tones themselves.
+TRAINING = SpeechHeadConfig(
+    steps=150, batch_size=16, crop_s=0.8, learning_rate=1e-2, tones=TonesConfig()
+)
 
 
 @pytest.fixture

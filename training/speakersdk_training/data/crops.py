@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from itertools import product
 from typing import Any
@@ -18,6 +18,9 @@ from speakersdk_training.data.speech_labels import LABEL_SAMPLES
 
 _INT16_SCALE = 32767.0
 
+# Speakers, numbers of their voices and middles of crops in their audio -> what a teacher says.
+Targets = Callable[[Tensor, Tensor, Tensor], Tensor]
+
 
 @dataclass(frozen=True, slots=True)
 class Batch:
@@ -32,6 +35,7 @@ class Batch:
         second: (B,) int64 classes of a second voice in the crops; None if there is none.
         first_weight: (B,) float32 weight of the first voice; None without a second.
         feature_weights: (B, num_mels, k) float32, 0 = hidden (SpecAugment); None = all are heard.
+        targets: (B, E) float32 of length 1, what a teacher says of each crop; None = no teacher.
     """
 
     samples: Tensor
@@ -41,6 +45,7 @@ class Batch:
     second: Tensor | None = None
     first_weight: Tensor | None = None
     feature_weights: Tensor | None = None
+    targets: Tensor | None = None
 
 
 def join_batches(batches: Sequence[Batch]) -> Batch:
@@ -72,6 +77,7 @@ class CropSampler:
         generator: torch.Generator,
         vocal_tracts: tuple[float, ...] = (1.0,),
         from_begin: bool = False,
+        targets: Targets | None = None,
     ) -> None:
         """Prepare drawing.
 
@@ -84,6 +90,7 @@ class CropSampler:
             draw_speakers: whose crops; called for each voice.
             generator: of places in the audio, on the bank's device.
             from_begin: crops begin where an utterance does, and go on into the next one.
+            targets: of a teacher, (B,) speakers, voices and middles -> (B, E); None = no teacher.
         """
         self._bank = bank
         self._frontend = frontend
@@ -102,6 +109,7 @@ class CropSampler:
         self._factors = factors[self._warped]
         self._numbers = bank.speaker_numbers
         self._from_begin = from_begin
+        self._targets = targets
         total = torch.tensor([len(bank.samples)], device=bank.device)
         self._ends = torch.cat([bank.begins[1:], total])  # of each utterance
 
@@ -118,23 +126,33 @@ class CropSampler:
             self._cut(group, speed, crop_samples)
             for speed, group in zip(self._per_speed, groups, strict=True)
         ]
-        samples = torch.cat([samples for samples, _, _ in parts])
+        samples = torch.cat([samples for samples, _, _, _ in parts])
         if len(self._warped):
             warped = warp_vocal_tract(samples[self._warped], self._factors)
             samples = samples.index_copy(0, self._warped, warped)
-        speech = [labels for _, labels, _ in parts if labels is not None]
-        first_utterance = [own for _, _, own in parts if own is not None]
+        speech = [labels for _, labels, _, _ in parts if labels is not None]
+        first_utterance = [own for _, _, own, _ in parts if own is not None]
+        targets = None
+        if self._targets is not None:
+            middle = torch.cat([middle for _, _, _, middle in parts])
+            targets = self._targets(speaker, self._voice, middle)
         return Batch(
             samples=samples,
             classes=self._numbers[speaker] * self._num_voices + self._voice,
             speech=torch.cat(speech) if speech else None,
             first_utterance=torch.cat(first_utterance) if first_utterance else None,
+            targets=targets,
         )
 
     def _cut(
         self, speaker: Tensor, speed: float, crop_samples: int
-    ) -> tuple[Tensor, Tensor | None, Tensor | None]:
-        """Crops (b, n) of these speakers at one speed, (b, k) labels, (b, k) `first_utterance`."""
+    ) -> tuple[Tensor, Tensor | None, Tensor | None, Tensor]:
+        """Crops of these speakers at one speed.
+
+        Returns:
+            (b, n) samples, (b, k) labels, (b, k) `first_utterance`, (b,) middles in the speakers'
+            audio.
+        """
         bank = self._bank
         length = bank.length[speaker]
         source_samples = round(crop_samples * speed)
@@ -160,7 +178,8 @@ class CropSampler:
             labels = bank.speech[label].float() / 255
         if self._from_begin:
             own = first[:, None] + reached < self._ends[utterance][:, None]
-        return change_speed(samples, crop_samples), labels, own
+        middle = (offset + source_samples // 2) % length
+        return change_speed(samples, crop_samples), labels, own, middle
 
 
 def speaker_weights(

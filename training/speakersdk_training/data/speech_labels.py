@@ -20,6 +20,7 @@ from speakersdk_training.data.corpus import Utterance
 from speakersdk_training.errors import TrainingError
 
 LABEL_SAMPLES = 160  # one label per frame hop
+SPEECH_LABEL = 0.5  # a frame whose label says so is speech
 
 Labels = npt.NDArray[np.uint8]
 

@@ -32,7 +32,11 @@ def read_utterances(config: DataConfig) -> list[Utterance]:
             )
         listed = [each for each in listed if each.corpus not in corpus.leave_out]
         if corpus.held_out:
-            listed, _ = split_by_speaker(listed, held_out=corpus.held_out)
+            corpora = corpus.held_out_of or {each.corpus for each in listed}
+            whole = [each for each in listed if each.corpus not in corpora]
+            cut = [each for each in listed if each.corpus in corpora]
+            stay, _ = split_by_speaker(cut, held_out=corpus.held_out)
+            listed = whole + stay
         utterances += listed
     if config.max_speakers:
         groups = by_speaker(utterances)

@@ -13,11 +13,13 @@ from torch import Tensor
 
 from speakersdk_training.augment import Augmenter, draw_masks, mix_speakers
 from speakersdk_training.augment.random import BatchRandom
+from speakersdk_training.augment.tones import no_voice_bank, with_no_voice
 from speakersdk_training.compute.captured_call import CapturedCall
 from speakersdk_training.config import TrainConfig
 from speakersdk_training.data.audio_bank import AudioBank
 from speakersdk_training.data.crops import Batch, CropSampler, speaker_weights
 from speakersdk_training.data.speaker_draws import make_draw
+from speakersdk_training.teacher.table import TeacherTable, TeacherTargets
 
 # Seeds of shards lie far apart: seed 2 of one run must not be the second shard of seed 1.
 _SEEDS_APART = 1_000_003
@@ -34,6 +36,7 @@ class CropSource:
         noise: Tensor,
         rooms: list[Tensor],
         from_begin: bool = False,
+        teacher: TeacherTable | None = None,
     ) -> None:
         """Prepare drawing.
 
@@ -43,6 +46,7 @@ class CropSource:
             noise: (N,) recorded noise; may be empty.
             rooms: recorded impulse responses; may be none.
             from_begin: crops begin where an utterance does.
+            teacher: what a teacher says of the bank's audio; None = crops without targets.
         """
         self._config = config
         self.shard = bank.shard
@@ -53,6 +57,16 @@ class CropSource:
         self._progress = torch.zeros((), device=bank.device)
         self._replays = config.run.cuda_graphs and bank.device.type == "cuda"
         self._graphs: dict[int, CapturedCall[Batch]] = {}
+        self._targets = (
+            TeacherTargets(
+                teacher,
+                bank,
+                speeds=config.data.speeds,
+                speaker_share=config.teacher.speaker_share,
+            )
+            if teacher is not None
+            else None
+        )
         self._sampler = CropSampler(
             bank,
             config.frontend,
@@ -72,6 +86,12 @@ class CropSource:
             ),
             generator=self.generator,
             from_begin=from_begin,
+            targets=self._targets,
+        )
+        self._no_voice = (
+            no_voice_bank(config.tones.variants, config.frontend.sample_rate_hz, self._random)
+            if config.tones.is_used
+            else None
         )
         self._augmenter = Augmenter(
             config.augment,
@@ -85,6 +105,11 @@ class CropSource:
     def num_classes(self) -> int:
         """Classes of all shards."""
         return self._sampler.num_classes
+
+    @property
+    def teacher_dim(self) -> int:
+        """E of the teacher's embeddings; 0 without one."""
+        return 0 if self._targets is None else self._targets.embedding_dim
 
     def draw(self, crop_samples: int, *, progress: float) -> Batch:
         """The shard's part of one batch; with `run.cuda_graphs` it holds until the next is drawn.
@@ -108,6 +133,11 @@ class CropSource:
         if config.run.mixed_share:
             batch = self._mixed(batch, config.run.mixed_share)
         batch = replace(batch, samples=self._augmenter(batch.samples, progress=progress))
+        if self._no_voice is not None and batch.speech is not None:
+            samples, speech = with_no_voice(
+                config.tones, batch.samples, batch.speech, self._no_voice, self._random
+            )
+            batch = replace(batch, samples=samples, speech=speech)
         if config.spec_augment.rows:
             frames = config.frontend.num_frames(crop_samples)
             shape = (len(batch.classes), config.frontend.num_mels, frames)

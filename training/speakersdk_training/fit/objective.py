@@ -11,22 +11,36 @@ from torch.nn import functional
 
 from speakersdk_training.config import TrainConfig
 from speakersdk_training.data.crops import Batch
+from speakersdk_training.data.speech_labels import SPEECH_LABEL
 from speakersdk_training.fit.speaker_loss import SpeakerLoss
-from speakersdk_training.losses import PairSoftmax
-from speakersdk_training.models import Encoder
+from speakersdk_training.losses import PairSoftmax, TeacherCosine
+from speakersdk_training.models import Encoder, TdnnEncoder
+from speakersdk_training.models.tdnn import spoken_weights
 
 
 class Objective(nn.Module):
     """Encoder and losses."""
 
-    def __init__(self, config: TrainConfig, encoder: Encoder, *, num_classes: int) -> None:
+    def __init__(
+        self,
+        config: TrainConfig,
+        encoder: Encoder,
+        *,
+        num_classes: int,
+        teacher_dim: int = 0,
+    ) -> None:
         super().__init__()
-        self._run = config.run
+        self._run, self._taught = config.run, config.teacher
         self.encoder = encoder
         self.loss = SpeakerLoss(config, encoder, num_classes=num_classes)
         self.pairs = (
             PairSoftmax(config.pair_softmax, temperature=encoder.temperature)
             if config.pair_softmax.weight
+            else None
+        )
+        self.teacher = (
+            TeacherCosine(embedding_dim=encoder.embedding_dim, teacher_dim=teacher_dim)
+            if teacher_dim
             else None
         )
         # One graph per crop length: fixed shapes give the fastest kernels.
@@ -50,7 +64,10 @@ class Objective(nn.Module):
             margin: of this step, for margin softmax.
             with_statistics: whether the parts hold the loss's monitors, too.
         """
-        embeddings, speech_logits = self.encode(batch.samples, batch.feature_weights)
+        frame_weights = None
+        if batch.speech is not None and isinstance(self.encoder, TdnnEncoder):
+            frame_weights = spoken_weights(batch.speech >= SPEECH_LABEL)
+        embeddings, speech_logits = self.encode(batch.samples, batch.feature_weights, frame_weights)
         loss = speaker_loss = self.loss(
             embeddings,
             batch.classes,
@@ -65,6 +82,11 @@ class Objective(nn.Module):
             pair_loss = self.pairs(embeddings, batch.classes)
             loss = loss + self.pairs.config.weight * pair_loss
             parts["pair_loss"] = pair_loss.detach()
+        if self.teacher is not None and batch.targets is not None:
+            distance, pair_distance = self.teacher(embeddings, batch.targets)
+            loss = loss + self._taught.weight * distance + self._taught.pair_weight * pair_distance
+            parts["teacher_distance"] = distance.detach()
+            parts["teacher_pair_distance"] = pair_distance.detach()
         if batch.speech is not None and speech_logits is not None:
             speech_loss = functional.binary_cross_entropy_with_logits(
                 speech_logits.float(), batch.speech
@@ -74,11 +96,16 @@ class Objective(nn.Module):
         return loss, parts
 
     def encode(
-        self, samples: Tensor, feature_weights: Tensor | None = None
+        self,
+        samples: Tensor,
+        feature_weights: Tensor | None = None,
+        frame_weights: Tensor | None = None,
     ) -> tuple[Tensor, Tensor | None]:
         """Embeddings (B, D) float32 and speech logits of crops, in the configured precision."""
-        inputs = (samples,) if feature_weights is None else (samples, feature_weights)
+        inputs: list[Tensor | None] = [samples, feature_weights, frame_weights]
+        while inputs[-1] is None:  # what an encoder does not know
+            inputs.pop()
         is_half = self._run.precision == "bf16"
         with torch.autocast(samples.device.type, torch.bfloat16, enabled=is_half):
-            embeddings, speech_logits = self._utterance(*inputs)
+            embeddings, speech_logits = self._utterance(*inputs)  # type: ignore[arg-type]
         return embeddings.float(), speech_logits

@@ -19,6 +19,7 @@ from speakersdk_training.errors import TrainingError
 from speakersdk_training.evaluation.evaluate import load_trial_sets
 from speakersdk_training.fit.bank import read_bank, read_noise, read_rooms
 from speakersdk_training.fit.trainer import Trainer
+from speakersdk_training.teacher.table import load_table
 
 log = logging.getLogger(__name__)
 
@@ -80,6 +81,7 @@ def _make_trainer(config: TrainConfig, device: torch.device, world: World) -> Tr
         rooms=read_rooms(config.data.rooms),
         trial_sets=load_trial_sets(config.trials, device=device) if world.is_first else [],
         world=world,
+        teacher=load_table(Path(config.teacher.table)) if config.teacher.table else None,
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,19 +17,19 @@ from torch import Tensor
 from torch.nn import functional
 
 from speakersdk_training.augment import SpecAugmentConfig
+from speakersdk_training.augment.tones import TonesConfig
 from speakersdk_training.checkpoint import read_checkpoint, save_changed
 from speakersdk_training.compute.device import prepare_torch
 from speakersdk_training.compute.optim import OptimConfig, make_optimizer
 from speakersdk_training.config import SHORTEST_CROP_S, TrainConfig, config_from_dict
 from speakersdk_training.data.audio_bank import AudioBank
 from speakersdk_training.data.crops import Batch
+from speakersdk_training.data.speech_labels import SPEECH_LABEL
 from speakersdk_training.errors import TrainingError
 from speakersdk_training.fit.bank import read_bank, read_noise, read_rooms
 from speakersdk_training.fit.crop_source import CropSource
 from speakersdk_training.models import TdnnEncoder
 
-# The head is asked whether the label says speech, which is what its errors are counted by.
-_SPEECH_LABEL = 0.5
 _WEIGHT_DECAY = 1e-3
 _LOG_EVERY = 50  # steps
 
@@ -49,6 +49,7 @@ class SpeechHeadConfig:
         channels: width of the head's hidden layer. 0 = the checkpoint's, whose head is trained on;
             another width begins anew.
         learning_rate: peak.
+        tones: how often it hears what is no voice.
     """
 
     steps: int = 2000
@@ -57,6 +58,9 @@ class SpeechHeadConfig:
     crop_s: float = 2.0
     channels: int = 0
     learning_rate: float = 3e-3
+    tones: TonesConfig = field(
+        default_factory=lambda: TonesConfig(instead=0.2, beneath=0.15, between=0.15)
+    )
 
     def __post_init__(self) -> None:
         if self.steps < 1 or self.batch_size < 2 or min(self.budget_s, self.channels) < 0:
@@ -117,9 +121,9 @@ def fit_speech_head(
     encoder: TdnnEncoder, config: TrainConfig, bank: AudioBank, training: SpeechHeadConfig
 ) -> None:
     """Train `encoder.speech`, and nothing else, on augmented crops of a bank with labels."""
-    run = replace(config.run, batch_size=training.batch_size, shards=1)
+    run = replace(config.run, batch_size=training.batch_size, shards=1, cuda_graphs=False)
     source = CropSource(
-        replace(config, run=run, spec_augment=SpecAugmentConfig()),
+        replace(config, run=run, spec_augment=SpecAugmentConfig(), tones=training.tones),
         bank,
         noise=read_noise(config.data.noise),
         rooms=read_rooms(config.data.rooms),
@@ -169,7 +173,7 @@ def _targets(batch: Batch) -> tuple[Tensor, Tensor]:
     """(B, k) float32 whether there is speech, and (B, k) float32 whether the frame counts."""
     if batch.speech is None or batch.first_utterance is None:
         raise TrainingError("expected training audio with speech labels, got it without")
-    return (batch.speech >= _SPEECH_LABEL).float(), batch.first_utterance.float()
+    return (batch.speech >= SPEECH_LABEL).float(), batch.first_utterance.float()
 
 
 def _report(step: int, loss: float, wrong: float) -> None:

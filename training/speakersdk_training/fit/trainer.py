@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import logging
 import time
@@ -30,6 +31,7 @@ from speakersdk_training.evaluation.evaluate import TrialSet
 from speakersdk_training.fit.crop_source import CropSource
 from speakersdk_training.fit.objective import Objective
 from speakersdk_training.models import Encoder
+from speakersdk_training.teacher.table import TeacherTable
 
 _DIVERGED = "lower optim.learning_rate or raise optim.warmup_share"
 # Dropout draws anew in each step and process; far apart, so that no two runs share a seed by steps.
@@ -51,6 +53,7 @@ class Trainer:
         rooms: list[Tensor],
         trial_sets: list[TrialSet],
         world: World | None = None,
+        teacher: TeacherTable | None = None,
     ) -> None:
         """Prepare a run.
 
@@ -61,6 +64,7 @@ class Trainer:
             rooms: recorded impulse responses; may be none.
             trial_sets: evaluated in the first process alone.
             world: the processes of the run; None = this one alone.
+            teacher: what a teacher says of the audio; None = no teacher.
         """
         self.config = config
         self.step = 0
@@ -73,13 +77,19 @@ class Trainer:
         self._corpora = tuple(sorted(set().union(*self._world.gather(names))))
         self._host_generator = torch.Generator().manual_seed(config.run.seed)
         torch.manual_seed(config.run.seed)
-        self._sources = [CropSource(config, bank, noise=noise, rooms=rooms) for bank in banks]
+        self._sources = [
+            CropSource(config, bank, noise=noise, rooms=rooms, teacher=teacher) for bank in banks
+        ]
+        self._taught_by = [] if teacher is None else [dataclasses.asdict(teacher.teacher)]
         encoder = make_encoder(config)
         share_norms(encoder, self._world)
         self.encoder = encoder.to(banks[0].device)
-        objective = Objective(config, self.encoder, num_classes=self._sources[0].num_classes).to(
-            banks[0].device
-        )
+        objective = Objective(
+            config,
+            self.encoder,
+            num_classes=self._sources[0].num_classes,
+            teacher_dim=self._sources[0].teacher_dim,
+        ).to(banks[0].device)
         self.objective = objective
         self._loss = objective.loss
         self.averaged = AveragedModel(
@@ -89,7 +99,10 @@ class Trainer:
             ),
             use_buffers=True,
         )
-        self._optimizer = make_optimizer(config.optim, self.encoder, self._loss)
+        modules: list[nn.Module] = [self.encoder, self._loss]
+        if objective.teacher is not None:
+            modules.append(objective.teacher)
+        self._optimizer = make_optimizer(config.optim, *modules)
         self._shared_objective: nn.Module = objective
 
     def run(self, folder: Path, *, report: Report) -> None:
@@ -113,6 +126,7 @@ class Trainer:
 
     def _run(self, folder: Path, report: Report) -> None:
         run = self.config.run
+        self._compile()
         before: float | None = None
         while not self.is_done:
             is_logged = (self.step + 1) % run.log_every == 0 or self.step + 1 == run.steps
@@ -137,6 +151,19 @@ class Trainer:
                 self._evaluate(folder, report)
             if saves:
                 self.save(folder)
+
+    def _compile(self) -> None:
+        """Compile for every length of crops before the clock starts; changes no weight."""
+        run = self.config.run
+        if not run.compile or self.is_done:
+            return
+        self.encoder.train()
+        lengths = {*run.crop_s, *([run.fine_crop_s] if run.fine_share else [])}
+        for crop_s in sorted(lengths):
+            batch = self.draw_batch(crop_s)
+            loss, _ = self.objective(batch, margin=0.0)
+            loss.backward()
+        self._optimizer.zero_grad(set_to_none=True)
 
     @property
     def is_done(self) -> bool:
@@ -245,6 +272,8 @@ class Trainer:
             "step": self.step,
             "averaged": self.averaged.module.state_dict(),
             "training_corpora": list(self._corpora),
+            "teachers": self._taught_by,
+            "teacher": self._teacher_state(),
             "metrics": self.metrics,
         }
         save_checkpoint(folder / "encoder.pt", exported)
@@ -277,12 +306,18 @@ class Trainer:
         self.averaged.module.load_state_dict(content["averaged"])
         self.averaged.n_averaged.copy_(content["num_averaged"])
         self._loss.load_state_dict(content["loss"])
+        if self.objective.teacher is not None:
+            self.objective.teacher.load_state_dict(content["teacher"])
         self._optimizer.load_state_dict(content["optimizer"])
         self._host_generator.set_state(content["random"]["host"])
         for source in self._sources:
             source.generator.set_state(content["random"]["shards"][source.shard])
         self.step, self.metrics = content["step"], content["metrics"]
         self.seconds, self._first_loss = content["seconds"], content["first_loss"]
+
+    def _teacher_state(self) -> dict[str, Any]:
+        teacher = self.objective.teacher
+        return {} if teacher is None else teacher.state_dict()
 
     def _random_state(self) -> dict[str, Any]:
         """States of all shards, whichever process holds them."""

@@ -7,6 +7,7 @@ from speakersdk_training.losses.pair_softmax import PairSoftmax, PairSoftmaxConf
 from speakersdk_training.losses.pairwise_kl import PairwiseKl, PairwiseKlConfig
 from speakersdk_training.losses.prototypical import Ge2e, Prototypical, PrototypicalConfig
 from speakersdk_training.losses.symmetric_kl import symmetric_kl, symmetric_kl_matrix
+from speakersdk_training.losses.teacher_cosine import TeacherCosine
 
 __all__ = [
     "Ge2e",
@@ -22,6 +23,7 @@ __all__ = [
     "PairwiseKlConfig",
     "Prototypical",
     "PrototypicalConfig",
+    "TeacherCosine",
     "symmetric_kl",
     "symmetric_kl_matrix",
 ]

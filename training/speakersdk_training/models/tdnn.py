@@ -107,7 +107,11 @@ class TdnnConfig:
 
 
 class TdnnEncoder(Encoder):
-    """Causal TDNN with attentive statistics and a speech head; stateful graph contract."""
+    """Causal TDNN with attentive statistics and a speech head; stateful graph contract.
+
+    Attributes:
+        pools_speech: whether the speech head is trained, so that it may choose what is pooled.
+    """
 
     graph_kind = "stateful"
     has_speech_head = True
@@ -115,6 +119,7 @@ class TdnnEncoder(Encoder):
     def __init__(self, config: TdnnConfig, frontend: FrontendConfig) -> None:
         super().__init__()
         self.config = config
+        self.pools_speech = False
         self.frontend = LogMel(frontend)
         self.input_norm = nn.BatchNorm1d(frontend.num_mels)
         self.front = (
@@ -221,27 +226,54 @@ class TdnnEncoder(Encoder):
         return self.scale(embedding), hop_statistics, speech, next_cache
 
     def utterance(
-        self, samples: Tensor, feature_weights: Tensor | None = None
-    ) -> tuple[Tensor, Tensor | None]:
+        self,
+        samples: Tensor,
+        feature_weights: Tensor | None = None,
+        frame_weights: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor]:
         """Whole utterances at once, as training hears them.
 
         Args:
             samples: (B, n) float32 in +-1.
             feature_weights: (B, num_mels, k) that the normalised log-mel features are multiplied
                 by, 0 = hidden (SpecAugment); None = all are heard.
+            frame_weights: (B, k) of the pooling, 0 = left out; None = all frames count.
 
         Returns:
             embedding (B, D) before scaling, speech logits (B, k).
         """
+        features = self.utterance_features(samples, feature_weights)
+        if frame_weights is None:
+            frame_weights = torch.ones_like(features[:, 0])
+        statistics = self.pooling.partial_sums(features, frame_weights)
+        return self.embed_statistics(statistics), self.speech_logits(features)
+
+    def embed(self, samples: Tensor) -> Tensor:
+        """Whole utterances as the exported graph hears them: frames of speech alone are pooled.
+
+        A row in which the speech head hears no speech pools all its frames, and so does every row
+        of an encoder whose head was not trained.
+
+        Args:
+            samples: (B, n) float32 in +-1.
+
+        Returns:
+            embedding (B, D) before scaling.
+        """
+        features = self.utterance_features(samples)
+        is_speech = self.speech_logits(features) >= 0  # a probability of one half
+        weights = spoken_weights(is_speech if self.pools_speech else torch.ones_like(is_speech))
+        return self.embed_statistics(self.pooling.partial_sums(features, weights))
+
+    def utterance_features(self, samples: Tensor, feature_weights: Tensor | None = None) -> Tensor:
+        """Whole utterances -> (B, pooled_channels, k) features; arguments as of `utterance`."""
         cache, _ = self.start(len(samples), device=samples.device)
         # One zero stands for the sample before the first (pre-emphasis).
         log_mel = self.log_mel(functional.pad(samples, (1, 0)))
         if feature_weights is not None:
             log_mel = log_mel * feature_weights
         features, _ = self.frame_features(log_mel, cache)
-        weights = torch.ones(features.shape[0], features.shape[2], device=samples.device)
-        statistics = self.pooling.partial_sums(features, weights)
-        return self.embed_statistics(statistics), self.speech_logits(features)
+        return features
 
     def log_mel(self, samples: Tensor) -> Tensor:
         """Samples, one zero first -> normalised log-mel features (B, num_mels, k)."""
@@ -296,6 +328,11 @@ class TdnnEncoder(Encoder):
             torch.zeros(batch, self.cache_size, device=device),
             torch.zeros(batch, self.statistics_size, device=device),
         )
+
+
+def spoken_weights(is_speech: Tensor) -> Tensor:
+    """(B, k) booleans -> (B, k) float32 weights of the pooling: speech, or all without any."""
+    return (is_speech | ~is_speech.any(dim=1, keepdim=True)).float()
 
 
 def _past(block: nn.Module) -> int:

@@ -1,0 +1,98 @@
+"""The table keeps who said what, and crops find the stretch nearest to their middle."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from speakersdk_training.data.audio_bank import AudioBank
+from speakersdk_training.errors import TrainingError
+from speakersdk_training.teacher.encoders import Provenance
+from speakersdk_training.teacher.hear import hear
+from speakersdk_training.teacher.table import TeacherTable, TeacherTargets, load_table
+
+STRIDE = 800
+WHO = Provenance("loud", "none", "0" * 64)
+
+
+class Loudness(nn.Module):
+    """Mean square of both halves of what it hears."""
+
+    def forward(self, samples: Tensor) -> Tensor:
+        return torch.stack([part.square().mean(1) for part in samples.chunk(2, dim=1)], dim=1)
+
+
+def bank(names: tuple[str, ...] = ("a", "b")) -> AudioBank:
+    noise = torch.randn(8000, generator=torch.Generator().manual_seed(1))
+    samples = (2000 * noise * torch.linspace(0.1, 2, 8000)).short()
+    return AudioBank(
+        samples=samples,
+        speech=None,
+        first=torch.tensor([0, 4800]),
+        length=torch.tensor([4800, 3200]),
+        begins=torch.tensor([0, 4800]),
+        speakers=names,
+    )
+
+
+def heard() -> TeacherTable:
+    return hear(
+        Loudness(),
+        bank(),
+        speeds=(1.0, 1.25),
+        window_samples=1600,
+        stride_samples=STRIDE,
+        is_half=False,
+        taught_by=WHO,
+        batch=3,
+    )
+
+
+def test_a_file_gives_back_the_table(tmp_path: Path) -> None:
+    table = heard()
+    table.save(tmp_path / "table.pt")
+    read = load_table(tmp_path / "table.pt")
+    assert torch.equal(read.embeddings, table.embeddings)
+    assert read.embeddings.shape == (2, 10, 2)
+    assert (read.speakers, read.speeds, read.teacher) == (("a", "b"), (1.0, 1.25), WHO)
+    with pytest.raises(TrainingError, match="found none"):
+        load_table(tmp_path / "other.pt")
+    (tmp_path / "junk.pt").write_text("junk")
+    with pytest.raises(TrainingError, match="holds no teacher's table"):
+        load_table(tmp_path / "junk.pt")
+
+
+def test_crops_find_their_stretch_in_a_bank_of_fewer_speakers() -> None:
+    table = heard()
+    alone = AudioBank(
+        samples=bank().samples[4800:],
+        speech=None,
+        first=torch.tensor([0]),
+        length=torch.tensor([3200]),
+        begins=torch.tensor([0]),
+        speakers=("b",),
+    )
+    targets = TeacherTargets(table, alone, speeds=(1.25, 1.0), speaker_share=0.0)
+    zero, middle = torch.zeros(4, dtype=torch.int64), torch.tensor([0, 900, 3000, 9000])
+    got = targets(zero, torch.tensor([0, 1, 1, 1]), middle)
+    rows = table.embeddings[[1, 0]][:, 6:].float()
+    rows = torch.nn.functional.normalize(rows, dim=2)
+    rows = torch.nn.functional.normalize(rows - rows.mean(dim=(0, 1)), dim=2)
+    expected = torch.stack([rows[0, 0], rows[1, 1], rows[1, 3], rows[1, 3]])
+    torch.testing.assert_close(got, expected, rtol=0, atol=2e-3)
+    whole = TeacherTargets(table, alone, speeds=(1.0,), speaker_share=1.0)
+    same = whole(zero, zero, middle)
+    torch.testing.assert_close(same, same[:1].expand(4, -1))
+
+
+def test_what_the_table_lacks_is_said() -> None:
+    table = heard()
+    with pytest.raises(TrainingError, match=r"lacks 0\.9"):
+        TeacherTargets(table, bank(), speeds=(0.9,), speaker_share=0.0)
+    with pytest.raises(TrainingError, match="lacks c"):
+        TeacherTargets(table, bank(("a", "c")), speeds=(1.0,), speaker_share=0.0)
+    with pytest.raises(TrainingError, match="other audio"):
+        TeacherTargets(table, bank(("b", "a")), speeds=(1.0,), speaker_share=0.0)

@@ -1,0 +1,1 @@
+"""Teachers: published encoders whose embeddings a student learns beside its speaker loss."""

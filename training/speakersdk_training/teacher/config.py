@@ -1,0 +1,33 @@
+"""What a student learns from a teacher, and how much."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from speakersdk.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TeacherConfig:
+    """The part of a run that a teacher plays.
+
+    Attributes:
+        table: file of ``speakersdk-train teacher``; empty = no teacher.
+        weight: of one minus the cosine between the teacher's embedding of the clean stretch around
+            a crop and a linear map of the student's embedding of the augmented crop.
+        pair_weight: of the mean squared difference between the student's and the teacher's cosines
+            of all pairs of a batch.
+        speaker_share: share of the voice's mean in what the teacher says of a stretch.
+    """
+
+    table: str = ""
+    weight: float = 30.0
+    pair_weight: float = 0.0
+    speaker_share: float = 0.0
+
+    def __post_init__(self) -> None:
+        if min(self.weight, self.pair_weight) < 0 or not 0 <= self.speaker_share <= 1:
+            raise ConfigError(
+                "expected teacher weights of 0 or more and speaker_share in [0, 1], got "
+                f"{self.weight}, {self.pair_weight} and {self.speaker_share}"
+            )

@@ -1,0 +1,78 @@
+"""The teachers by name: a published encoder with its front end, from samples to embeddings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from speakersdk.files import file_sha256
+from speakersdk_training.errors import TrainingError
+from speakersdk_training.teacher.campplus import CampPlus
+from speakersdk_training.teacher.kaldi_fbank import KaldiFbank
+
+TeacherKind = Literal["campplus", "torchscript"]
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """What a student was taught by, for its checkpoint, its manifest and its model card.
+
+    Attributes:
+        name: of the teacher.
+        licence: of its weights.
+        sha256: of the file that held them.
+    """
+
+    name: str
+    licence: str
+    sha256: str
+
+
+class CampPlusTeacher(nn.Module):
+    """CAM++ of 3D-Speaker behind Kaldi's features."""
+
+    def __init__(self, weights: dict[str, Tensor]) -> None:
+        super().__init__()
+        self.features = KaldiFbank()
+        self.encoder = CampPlus()
+        self.encoder.load_state_dict(weights)
+
+    def forward(self, samples: Tensor) -> Tensor:
+        """(B, n) float32 in +-1 at 16 kHz -> (B, 192)."""
+        with torch.autocast(samples.device.type, enabled=False):
+            features = self.features(samples)
+        embedding: Tensor = self.encoder(features)
+        return embedding
+
+
+def load_teacher(kind: TeacherKind, path: Path) -> nn.Module:
+    """A teacher in eval mode: (B, n) float32 samples at 16 kHz -> (B, E).
+
+    Args:
+        kind: campplus, with a state dict of 3D-Speaker's names; or torchscript, a module of its own
+            that begins with samples.
+        path: of the weights.
+
+    Raises:
+        TrainingError: no such file, or it holds something else.
+    """
+    if not path.is_file():
+        raise TrainingError(f"expected the teacher's weights at {path}, found none")
+    try:
+        if kind == "torchscript":
+            module: nn.Module = torch.jit.load(str(path), map_location="cpu")  # type: ignore[no-untyped-call]
+        else:
+            weights = torch.load(path, map_location="cpu", weights_only=True)
+            module = CampPlusTeacher({name: value.float() for name, value in weights.items()})
+    except Exception as error:  # torch's own errors are of many kinds and run over many lines
+        raise TrainingError(f"{path} holds no weights of a {kind} teacher") from error
+    return module.eval().requires_grad_(False)
+
+
+def provenance(path: Path, *, name: str, licence: str) -> Provenance:
+    """Name and licence of weights, with the hash of their file."""
+    return Provenance(name, licence, file_sha256(path))

@@ -1,0 +1,78 @@
+"""Let a teacher hear all the training audio once."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from speakersdk_training.data.audio_bank import AudioBank
+from speakersdk_training.data.crops import change_speed
+from speakersdk_training.errors import TrainingError
+from speakersdk_training.teacher.encoders import Provenance
+from speakersdk_training.teacher.table import TeacherTable, count_stretches
+
+_INT16_SCALE = 32767.0
+_BATCH = 512
+
+
+@torch.no_grad()
+def hear(
+    teacher: nn.Module,
+    bank: AudioBank,
+    *,
+    speeds: tuple[float, ...],
+    window_samples: int,
+    stride_samples: int,
+    is_half: bool,
+    taught_by: Provenance,
+    batch: int = _BATCH,
+) -> TeacherTable:
+    """Embeddings of a stretch every `stride_samples` of each speaker's audio, at each speed.
+
+    Args:
+        teacher: (B, n) float32 samples -> (B, E), on the bank's device.
+        bank: all training audio.
+        speeds: playing speeds of the voices.
+        window_samples: length of a stretch as the teacher hears it; a speaker with less audio is
+            heard again from the start.
+        stride_samples: between two stretches of the audio as recorded.
+        is_half: run the teacher in bfloat16.
+        taught_by: for the table.
+        batch: stretches at a time.
+
+    Raises:
+        TrainingError: an embedding is no number.
+    """
+    counts = count_stretches(bank.length, stride_samples)
+    speaker = torch.repeat_interleave(torch.arange(len(counts), device=bank.device), counts)
+    within = torch.arange(len(speaker), device=bank.device)
+    middle = (within - (counts.cumsum(0) - counts)[speaker]) * stride_samples + stride_samples // 2
+    parts: list[Tensor] = []
+    for speed in speeds:
+        heard: list[Tensor] = []
+        for rows in torch.arange(len(speaker), device=bank.device).split(batch):  # type: ignore[no-untyped-call]
+            samples = _stretches(bank, speaker[rows], middle[rows], round(window_samples * speed))
+            samples = change_speed(samples, window_samples)
+            with torch.autocast(bank.device.type, torch.bfloat16, enabled=is_half):
+                heard.append(teacher(samples).half())
+        parts.append(torch.cat(heard).cpu())
+    embeddings = torch.stack(parts)
+    if not bool(embeddings.isfinite().all()):
+        raise TrainingError("the teacher's embeddings are not finite; hear it in float32")
+    return TeacherTable(
+        embeddings=embeddings,
+        counts=counts.cpu(),
+        speakers=bank.speakers,
+        speeds=speeds,
+        stride_samples=stride_samples,
+        teacher=taught_by,
+    )
+
+
+def _stretches(bank: AudioBank, speaker: Tensor, middle: Tensor, num_samples: int) -> Tensor:
+    """(B, num_samples) float32 around the middles, within each speaker's audio."""
+    length = bank.length[speaker]
+    start = torch.minimum(middle - num_samples // 2, length - num_samples).clamp(min=0)
+    places = start[:, None] + torch.arange(num_samples, device=bank.device)
+    places = bank.first[speaker][:, None] + places % length[:, None]
+    return bank.samples[places].float() / _INT16_SCALE
