@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +10,15 @@ import numpy.typing as npt
 
 from speakersdk.calibration.calibration import Calibration
 from speakersdk.calibration.fit import balanced_weights, fit_calibration
+from speakersdk.calibration.thresholds import judged, robust_points
 from speakersdk.encoder.load import SpeakerEncoder
+from speakersdk.errors import ConfigError
 from speakersdk.evaluation.encode_trials import score_trials
 from speakersdk.evaluation.segments import Segment, read_segments, share_audio
 from speakersdk.evaluation.trials import read_trials, used_segments
 from speakersdk.metrics import eer
+from speakersdk_export.strangers import HeldOut, collect
+from speakersdk_training.evaluation.conditions import CONDITIONS
 from speakersdk_training.evaluation.trial_audio import read_segment_audio
 
 
@@ -92,6 +96,33 @@ def score_lists(encoder: SpeakerEncoder, trials: CalibrationTrials) -> list[Scor
         )
         for path, entries in listed.items()
     ]
+
+
+def with_robust_thresholds(
+    encoder: SpeakerEncoder, root: Path, *, held_out: HeldOut, most: int
+) -> Calibration:
+    """The calibration of a model, with thresholds that are to hold on corpora that were not there.
+
+    Args:
+        encoder: of a calibrated model; its llr stays as it is.
+        root: folder of the corpora.
+        held_out: speakers of the training corpora whom the training left out.
+        most: speakers of a corpus.
+
+    Raises:
+        ConfigError: too few speakers whom the model has not heard.
+    """
+    cohort, groups = collect(encoder, root, held_out=held_out, most=most)
+    calibration = encoder.manifest.calibration
+    if calibration is None:
+        raise ConfigError("expected a calibrated model, got one without")
+    corpora = sorted({group.corpus for group in groups})
+    return replace(
+        calibration,
+        operating_points=tuple(judged(robust_points(groups), groups)),
+        cohort=cohort,
+        measured_on=(*corpora, *CONDITIONS),
+    )
 
 
 def calibrate(scored: list[ScoredList]) -> Calibration:

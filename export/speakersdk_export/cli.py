@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from speakersdk import demo_clips
@@ -62,6 +63,37 @@ def build_parser() -> CommandParser:
     )
     model.places.add_argument(
         "--audio-root", type=Path, metavar="FOLDER", help="folder that audio paths are relative to"
+    )
+
+    thresholds = parser.add_command(
+        "thresholds",
+        "fit the thresholds of a model file on speakers whom it has not heard",
+        _thresholds,
+        description="Fit the thresholds on corpora and conditions, and state what they accept on "
+        "corpora that are left out. The log-likelihood ratio stays as it is.",
+        subject="what to fit",
+        examples=(
+            "speakersdk-export thresholds model.onnx -o robust.onnx --corpus corpora "
+            "--held-out 0.083 --held-out-of common-voice",
+        ),
+    )
+    thresholds.inputs.add_argument("file", type=Path, metavar="MODEL.onnx")
+    thresholds.inputs.add_argument(
+        "--corpus", type=Path, required=True, metavar="FOLDER", help="packs with a manifest.jsonl"
+    )
+    thresholds.places.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.onnx")
+    thresholds.requests.add_argument(
+        "--held-out",
+        type=float,
+        default=0.0,
+        metavar="SHARE",
+        help="share of the speakers that the training left out by the hash of their names",
+    )
+    thresholds.requests.add_argument(
+        "--held-out-of", nargs="+", default=[], metavar="CORPUS", help="of these corpora"
+    )
+    thresholds.requests.add_argument(
+        "--most", type=int, default=120, metavar="N", help="speakers of a corpus (default: 120)"
     )
 
     quantize = parser.add_command(
@@ -170,6 +202,30 @@ def _model(arguments: argparse.Namespace) -> int:
         f"wrote {arguments.output}: {report.manifest.name}, {report.num_nodes} operators, "
         f"{report.num_bytes} bytes"
     )
+    return 0
+
+
+def _thresholds(arguments: argparse.Namespace) -> int:
+    import onnx
+
+    from speakersdk.encoder.load import load_encoder
+    from speakersdk_export.calibrate import with_robust_thresholds
+    from speakersdk_export.model_file import write_model
+    from speakersdk_export.strangers import HeldOut
+
+    held_out = HeldOut(share=arguments.held_out, corpora=tuple(arguments.held_out_of))
+    encoder = load_encoder(arguments.file)
+    calibration = with_robust_thresholds(
+        encoder, arguments.corpus, held_out=held_out, most=arguments.most
+    )
+    manifest = replace(encoder.manifest, calibration=calibration)
+    write_model(arguments.output, onnx.load_model(arguments.file), manifest)
+    for point in calibration.operating_points:
+        print(
+            f"FAR {100 * point.far:g} %: {100 * point.elsewhere_low:.2f} to "
+            f"{100 * point.elsewhere_high:.2f} % on corpora left out, FRR {100 * point.frr:.1f} %"
+        )
+    print(f"wrote {arguments.output}")
     return 0
 
 

@@ -35,9 +35,9 @@ def identified(
         return Identification.without_answer(
             rule.undecidable(*shortage, enrolled_speech_s=enrolled_s, probe_speech_s=speech_s)
         )
-    divergences = symmetric_kl_to_many(
-        probe.embedding, np.stack([voiceprint.embedding for voiceprint in voiceprints])
-    )
+    enrolled = np.stack([voiceprint.embedding for voiceprint in voiceprints])
+    divergences = symmetric_kl_to_many(probe.embedding, enrolled).tolist()
+    nearness = rule.calibration.pair_nearness(enrolled, probe.embedding)
     cohesion = one_voice_llr(probe, rule.calibration)
     decisions = [
         rule.decide(
@@ -45,8 +45,9 @@ def identified(
             enrolled_speech_s=at.total_speech_s,
             probe_speech_s=speech_s,
             probe_dbfs=probe.speech_dbfs,
+            nearness=near,
         ).compared_within(cohesion, bound=SECOND_VOICE_LLR)
-        for at, divergence in zip(voiceprints, divergences.tolist(), strict=True)
+        for at, divergence, near in zip(voiceprints, divergences, nearness, strict=True)
     ]
     names = [voiceprint.name for voiceprint in voiceprints]
     return Identification.from_candidates(list(zip(names, decisions, strict=True)))

@@ -23,6 +23,7 @@ from typing import Any, Final, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from speakersdk.calibration.cohort import TYPICAL, Cohort, Nearness, pairs
 from speakersdk.errors import ConfigError
 
 # Below this net speech the fit has seen no trials; INCONCLUSIVE is the honest answer.
@@ -35,6 +36,9 @@ _MAXIMUM_TRIALS: Final = 10**12
 _MAXIMUM_SPEECH_S: Final = 86_400.0  # a day
 
 _Numbers = TypeVar("_Numbers", float, npt.NDArray[np.float64])
+
+# Fields that are no number.
+_NO_NUMBERS: Final = {"operating_points", "cohort", "measured_on"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +53,11 @@ class OperatingPoint:
             have no curve.
         frr_logit: log-odds of a false reject at 1 s of comparable speech.
         frr_slope: by how much they change with ln s.
+        llr_nearness: by how much the threshold rises with the nearness of both sides to the cohort
+            together, in llr per nat; 0 without a cohort.
+        llr_gap: by how much with the distance of their conditions, likewise.
+        elsewhere_low, elsewhere_high: what it accepted of the strangers of a corpus that was left
+            out of the fit: nine in ten corpora and conditions lie between; 0 and 1 = not measured.
     """
 
     far: float
@@ -58,25 +67,55 @@ class OperatingPoint:
     frr_logit: float
     frr_slope: float
     llr_curve: float = 0.0
+    llr_nearness: float = 0.0
+    llr_gap: float = 0.0
+    elsewhere_low: float = 0.0
+    elsewhere_high: float = 1.0
 
     def __post_init__(self) -> None:
         _check_numbers(self)
+        if not 0 <= self.elsewhere_low <= self.elsewhere_high <= 1:
+            raise ConfigError(
+                "expected rates on other corpora from 0 to 1, the lower one first, got "
+                f"{self.elsewhere_low:g} and {self.elsewhere_high:g}"
+            )
         if not (0 < self.far < 1 and 0 <= self.frr <= 1):
             raise ConfigError(
                 "expected a false-accept rate between 0 and 1 and a false-reject rate from 0 to 1, "
                 f"got {self.far:g} and {self.frr:g}"
             )
 
-    def threshold(self, speech_s: float) -> float:
-        """Accept when the llr is at least this; see `Calibration.comparable_speech_s`."""
-        return self._at(math.log(speech_s))
+    def threshold(self, speech_s: float, nearness: Nearness = TYPICAL) -> float:
+        """Accept when the llr is at least this.
 
-    def thresholds(self, speech_s: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """`threshold` of many trials at once: (N,) -> (N,)."""
-        return self._at(np.log(speech_s))
+        Args:
+            speech_s: see `Calibration.comparable_speech_s`.
+            nearness: of both sides, see `Calibration.nearness`.
+        """
+        return self._at(math.log(speech_s)) + self._rise(nearness.excess, nearness.distance)
+
+    def thresholds(
+        self,
+        speech_s: npt.NDArray[np.float64],
+        nearness: npt.NDArray[np.float64] | None = None,
+    ) -> npt.NDArray[np.float64]:
+        """`threshold` of many trials at once.
+
+        Args:
+            speech_s: (N,) comparable speech.
+            nearness: (N, 2) excess and distance, see `Nearness`; None = typical.
+
+        Returns:
+            (N,)
+        """
+        thresholds = self._at(np.log(speech_s))
+        return thresholds if nearness is None else thresholds + self._rise(*nearness.T)
 
     def _at(self, log_speech: _Numbers) -> _Numbers:
         return self.llr + (self.llr_slope + self.llr_curve * log_speech) * log_speech
+
+    def _rise(self, excess: _Numbers, distance: _Numbers) -> _Numbers:
+        return self.llr_nearness * excess + self.llr_gap * distance
 
     def frr_at(self, speech_s: float) -> float:
         """Expected false-reject rate at so much comparable speech."""
@@ -94,6 +133,9 @@ class Calibration:
         maximum_speech_s: longest net speech of a side in the fit; more counts as this much.
         num_target, num_nontarget: trials of the fit.
         operating_points: thresholds from loose to strict.
+        cohort: by which thresholds know how alike strangers sound on such recordings; None = they
+            follow the speech alone.
+        measured_on: the corpora and conditions of the fit, for people.
     """
 
     offset: float
@@ -107,6 +149,8 @@ class Calibration:
     num_target: int
     num_nontarget: int
     operating_points: tuple[OperatingPoint, ...]
+    cohort: Cohort | None = None
+    measured_on: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse what cannot have been fitted: an infinite offset would accept everybody.
@@ -115,6 +159,8 @@ class Calibration:
             ConfigError: names the value.
         """
         _check_numbers(self)
+        if not isinstance(self.cohort, Cohort | None):
+            raise ConfigError(f"expected a cohort or none, got {repr(self.cohort)[:20]}")
         if not 0 < self.minimum_speech_s <= self.maximum_speech_s <= _MAXIMUM_SPEECH_S:
             raise ConfigError(
                 "expected minimum_speech_s above 0 and at most maximum_speech_s, and that at most "
@@ -171,6 +217,21 @@ class Calibration:
             min(max(side_s, self.minimum_speech_s), self.maximum_speech_s) for side_s in (a_s, b_s)
         )
         return float(harmonic_mean(a_s, b_s))
+
+    def nearness(self, embeddings: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+        """(B, D) embeddings -> (B, K), see `Cohort.nearness`; zeros where there is no cohort."""
+        if self.cohort is None:
+            return np.zeros((len(embeddings), 2))
+        return self.cohort.nearness(embeddings)
+
+    def pair_nearness(
+        self, enrolled: npt.NDArray[np.float32], probe: npt.NDArray[np.float32]
+    ) -> list[Nearness]:
+        """(N, D) enrolled and (D,) probe embeddings -> what the cohort says of each pair."""
+        if self.cohort is None:
+            return [TYPICAL] * len(enrolled)
+        own = self.cohort.nearness(probe[np.newaxis])
+        return pairs(self.cohort.nearness(enrolled), own)
 
     def llr(self, score: float, *, enrolled_speech_s: float, probe_speech_s: float) -> float:
         """Log-likelihood ratio (natural log) of same speaker against different speakers."""
@@ -258,7 +319,15 @@ class Calibration:
             KeyError, TypeError: a field is missing or unknown.
         """
         points = tuple(OperatingPoint(**point) for point in values["operating_points"])
-        return cls(**{**values, "operating_points": points})
+        stored = values.get("cohort")
+        return cls(
+            **{
+                **values,
+                "operating_points": points,
+                "cohort": None if stored is None else Cohort(**stored),
+                "measured_on": tuple(values.get("measured_on", ())),
+            }
+        )
 
 
 def harmonic_mean(a: _Numbers, b: _Numbers) -> _Numbers:
@@ -273,7 +342,7 @@ def _check_numbers(values: Calibration | OperatingPoint) -> None:
         ConfigError: names the field.
     """
     for field in fields(values):
-        if field.name == "operating_points":
+        if field.name in _NO_NUMBERS:
             continue
         value = getattr(values, field.name)
         is_count = field.name.startswith("num_")

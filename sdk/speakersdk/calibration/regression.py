@@ -127,23 +127,49 @@ def upper_curve(
         values, positions: (N,) what lies above, and where along the curve.
         num_above: fewer than N.
     """
-    share = num_above / len(values)
-    design = np.column_stack([np.ones(len(values)), positions, positions**2])
-    weights: npt.NDArray[np.float64] = np.ones(len(values))
-    line: npt.NDArray[np.float64] = np.zeros(3)
-    for _ in range(_REWEIGHTINGS if np.ptp(positions) > 0 else 0):
+    inputs = np.column_stack([positions, positions**2])
+    slopes = np.zeros(2)
+    if np.ptp(positions) > 0:
+        slopes = upper_slopes(values, inputs, num_above / len(values))
+    return (
+        upper_offset(values - inputs @ slopes, num_above),
+        float(slopes[0]),
+        float(slopes[1]),
+    )
+
+
+def upper_slopes(
+    values: npt.NDArray[np.float64],
+    inputs: npt.NDArray[np.float64],
+    share: float,
+    *,
+    counts: npt.NDArray[np.float64] | None = None,
+) -> npt.NDArray[np.float64]:
+    """Slopes of the plane that a share of the values exceeds, by reweighted least squares.
+
+    Args:
+        values, inputs: (N,) what lies above, and (N, K) where.
+        share: of the values above the plane, in (0, 1).
+        counts: (N,) above 0, how much each value counts; None = all alike.
+
+    Returns:
+        (K,), without the offset: see `upper_offset`.
+    """
+    design = np.column_stack([np.ones(len(values)), inputs])
+    each = np.ones(len(values)) if counts is None else counts / counts.mean()
+    weights = each
+    plane: npt.NDArray[np.float64] = np.zeros(design.shape[1])
+    for _ in range(_REWEIGHTINGS):
         weighed = design * weights[:, np.newaxis]
         # Least squares of least length: few positions leave the curve undetermined.
         found = np.linalg.lstsq(weighed.T @ design, weighed.T @ values, rcond=1e-10)[0]
-        line = np.asarray(found, np.float64)
-        rest = values - design @ line
-        # The pinball loss as a weighted square, rounded off where a value lies on the curve.
-        weights = np.where(rest > 0, 1 - share, share) / np.maximum(np.abs(rest), _LEAST_RESIDUAL)
-    return (
-        upper_offset(values - design[:, 1:] @ line[1:], num_above),
-        float(line[1]),
-        float(line[2]),
-    )
+        plane = np.asarray(found, np.float64)
+        rest = values - design @ plane
+        # The pinball loss as a weighted square, rounded off where a value lies on the plane.
+        weights = (
+            each * np.where(rest > 0, 1 - share, share) / np.maximum(np.abs(rest), _LEAST_RESIDUAL)
+        )
+    return plane[1:]
 
 
 def upper_offset(values: npt.NDArray[np.float64], num_above: int) -> float:

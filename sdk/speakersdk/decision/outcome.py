@@ -18,6 +18,31 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Promise:
+    """The false-accept rate that a decision was made under, and what stands behind it.
+
+    Attributes:
+        far: the asked-for rate.
+        elsewhere: lowest and highest rate on corpora and conditions that were left out of the fit;
+            nine in ten lie between. (0, 1) = not measured.
+        measured_on: corpora and conditions of the fit.
+    """
+
+    far: float
+    elsewhere: tuple[float, float]
+    measured_on: tuple[str, ...]
+
+    def __str__(self) -> str:
+        if not self.measured_on:
+            return f"asked for {self.far:.2%} of strangers; not measured on other corpora"
+        low, high = self.elsewhere
+        return (
+            f"asked for {self.far:.2%} of strangers; {low:.2%} to {high:.2%} on nine in ten "
+            f"corpora and conditions that were left out ({', '.join(self.measured_on)})"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
     """The answer to "is this the enrolled speaker?". True in an `if` only when accepted.
 
@@ -33,6 +58,7 @@ class Decision:
         one_voice_llr: llr of one voice for the two parts of the recording that differ most; None
             where there was too little speech to compare parts.
         voice_changed: whether that is so low that two people speak. No such recording is accepted.
+        promise: the rate that the threshold was set for; None where costs set it.
     """
 
     verdict: Verdict
@@ -44,6 +70,7 @@ class Decision:
     reason: str
     one_voice_llr: float | None = None
     voice_changed: bool = False
+    promise: Promise | None = None
 
     @classmethod
     def from_evidence(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from speakersdk.audio.levels import QUIET_DBFS
 from speakersdk.calibration.calibration import Calibration, OperatingPoint
-from speakersdk.decision.outcome import Decision, Verdict
+from speakersdk.calibration.cohort import TYPICAL, Nearness
+from speakersdk.decision.outcome import Decision, Promise, Verdict
 from speakersdk.errors import ConfigError
 from speakersdk.metrics import bayes_threshold
 
@@ -90,12 +91,30 @@ class DecisionRule:
     point: OperatingPoint | None = None
     bayes_llr: float = 0.0
 
-    def threshold(self, *, enrolled_speech_s: float, probe_speech_s: float) -> float:
-        """The llr that a probe must reach."""
+    @property
+    def promise(self) -> Promise | None:
+        """The rate that thresholds are set for; None where costs set them."""
+        if self.point is None:
+            return None
+        return Promise(
+            far=self.point.far,
+            elsewhere=(self.point.elsewhere_low, self.point.elsewhere_high),
+            measured_on=self.calibration.measured_on,
+        )
+
+    def threshold(
+        self, *, enrolled_speech_s: float, probe_speech_s: float, nearness: Nearness = TYPICAL
+    ) -> float:
+        """The llr that a probe must reach.
+
+        Args:
+            enrolled_speech_s, probe_speech_s: net speech of the two sides.
+            nearness: of their embeddings, see `Calibration.pair_nearness`.
+        """
         if self.point is None:
             return self.bayes_llr
         return self.point.threshold(
-            self.calibration.comparable_speech_s(enrolled_speech_s, probe_speech_s)
+            self.calibration.comparable_speech_s(enrolled_speech_s, probe_speech_s), nearness
         )
 
     def decide(
@@ -105,6 +124,7 @@ class DecisionRule:
         enrolled_speech_s: float,
         probe_speech_s: float,
         probe_dbfs: float | None = None,
+        nearness: Nearness = TYPICAL,
     ) -> Decision:
         """Accept, reject, or ask for more or louder speech.
 
@@ -117,10 +137,11 @@ class DecisionRule:
             score: -J.
             enrolled_speech_s, probe_speech_s: net speech of both sides.
             probe_dbfs: level of the probe's speech; None = unknown, and then no reason.
+            nearness: of their embeddings, see `Calibration.pair_nearness`.
         """
         sides = {"enrolled_speech_s": enrolled_speech_s, "probe_speech_s": probe_speech_s}
         llr = self.calibration.llr(score, **sides)
-        threshold = self.threshold(**sides)
+        threshold = self.threshold(**sides, nearness=nearness)
         decision = Decision.from_evidence(
             score=score,
             llr=llr,
@@ -128,6 +149,7 @@ class DecisionRule:
             speech_s=probe_speech_s,
             prior=self.prior,
         )
+        decision = replace(decision, promise=self.promise)
         if probe_dbfs is not None and probe_dbfs < QUIET_DBFS and not decision.accepted:
             return decision.undecided(
                 Verdict.INCONCLUSIVE,
@@ -153,9 +175,10 @@ class DecisionRule:
         threshold = self.threshold(
             enrolled_speech_s=enrolled_speech_s, probe_speech_s=probe_speech_s
         )
-        return Decision.without_answer(
+        decision = Decision.without_answer(
             verdict, threshold=threshold, speech_s=probe_speech_s, reason=reason
         )
+        return replace(decision, promise=self.promise)
 
 
 def _advice(point: OperatingPoint, calibration: Calibration) -> str:

@@ -57,7 +57,7 @@ def adapt(
         decision, verification: about the probe and `voiceprint.reverted()`, and the voiceprint.
         calibration: whose strictest operating point the probe must reach.
     """
-    objection = _objection(voiceprint, quality, decision, calibration)
+    objection = _objection(voiceprint, embedding, quality, decision, calibration)
     known = np.concatenate([voiceprint.exemplars, voiceprint.adapted])
     if objection is None and (known == embedding).all(axis=1).any():
         objection = "not adapted: this recording is part of the voiceprint already"
@@ -91,7 +91,11 @@ def unchanged(voiceprint: Voiceprint, decision: Decision) -> Adaptation:
 
 
 def _objection(
-    voiceprint: Voiceprint, quality: RecordingQuality, decision: Decision, calibration: Calibration
+    voiceprint: Voiceprint,
+    embedding: Embedding,
+    quality: RecordingQuality,
+    decision: Decision,
+    calibration: Calibration,
 ) -> str | None:
     """Why a probe must not change a voiceprint."""
     if not decision.accepted or decision.llr is None:
@@ -100,7 +104,9 @@ def _objection(
         return "not adapted: the calibration supports no error rate"
     strictest = calibration.operating_points[-1]
     speech_s = calibration.comparable_speech_s(voiceprint.total_speech_s, decision.speech_s)
-    needed_llr = strictest.threshold(speech_s)
+    enrolled = voiceprint.reverted().embedding
+    [nearness] = calibration.pair_nearness(enrolled[np.newaxis], embedding)
+    needed_llr = strictest.threshold(speech_s, nearness)
     if decision.llr < needed_llr:
         return (
             f"not adapted: llr {decision.llr:+.2f}, expected {needed_llr:+.2f} or more, the "

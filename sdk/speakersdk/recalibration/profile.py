@@ -27,7 +27,8 @@ _MAXIMUM_BYTES: Final = 1 << 16  # a profile has some 400
 _MAXIMUM_WEIGHT: Final = 1e6  # llrs are below 100
 # Every other field of a calibration is a weight of its formula, in which the llr is linear.
 _NO_WEIGHTS = {
-    "minimum_speech_s", "maximum_speech_s", "num_target", "num_nontarget", "operating_points"
+    "minimum_speech_s", "maximum_speech_s", "num_target", "num_nontarget", "operating_points",
+    "cohort", "measured_on",
 }  # fmt: skip
 
 

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from speakersdk.arrays import Waveform
 from speakersdk.audio.microphone import AudioBlock, check_gap
 from speakersdk.audio.resampler import StreamResampler
+from speakersdk.calibration.cohort import Nearness, pairs
 from speakersdk.decision.outcome import Verdict
 from speakersdk.decision.rule import DecisionRule
 from speakersdk.decision.sequential import LOOKS_LLR, Evidence, SequentialTest
@@ -46,6 +47,7 @@ class SpeakerStream:
         self._voiceprints = tuple(voiceprints)
         self._enrolled_s = [voiceprint.total_speech_s for voiceprint in voiceprints]
         self._enrolled = np.stack([voiceprint.embedding for voiceprint in voiceprints])
+        self._nearness = rule.calibration.nearness(self._enrolled)
         self._tests = [SequentialTest(options.bounds) for _ in voiceprints]
         self._hop_s = manifest.hop_s
         self._rate_hz = frontend.sample_rate_hz
@@ -200,8 +202,13 @@ class SpeakerStream:
     def _score(self) -> None:
         state = self.state
         self._scores = (0.0 - symmetric_kl_matrix(state.embeddings, self._enrolled)).tolist()
-        self._window = self._evidence(self._scores[WINDOW], state.window_speech_s)
-        self._so_far = self._evidence(self._scores[SO_FAR], state.speech_s)
+        near = self._rule.calibration.nearness(state.embeddings)
+        self._window = self._evidence(
+            self._scores[WINDOW], state.window_speech_s, pairs(self._nearness, near[[WINDOW]])
+        )
+        self._so_far = self._evidence(
+            self._scores[SO_FAR], state.speech_s, pairs(self._nearness, near[[SO_FAR]])
+        )
 
     def _accepted_llr(self) -> float | None:
         """Of the recent speech and the likeliest of the accepted speakers; None without one."""
@@ -231,7 +238,9 @@ class SpeakerStream:
     def _llr(self, score: float, a_s: float, b_s: float) -> float:
         return self._rule.calibration.llr(score, enrolled_speech_s=a_s, probe_speech_s=b_s)
 
-    def _evidence(self, scores: list[float], speech_s: float) -> list[Evidence | None]:
+    def _evidence(
+        self, scores: list[float], speech_s: float, nearness: list[Nearness]
+    ) -> list[Evidence | None]:
         """Of every candidate; None where there is too little speech for any."""
         if speech_s < self._rule.calibration.minimum_speech_s:
             return [None] * len(scores)
@@ -239,9 +248,13 @@ class SpeakerStream:
             Evidence(
                 llr=self._llr(score, enrolled_s, speech_s),
                 accept_llr=LOOKS_LLR
-                + self._rule.threshold(enrolled_speech_s=enrolled_s, probe_speech_s=speech_s),
+                + self._rule.threshold(
+                    enrolled_speech_s=enrolled_s,
+                    probe_speech_s=speech_s,
+                    nearness=near,
+                ),
             )
-            for score, enrolled_s in zip(scores, self._enrolled_s, strict=True)
+            for score, enrolled_s, near in zip(scores, self._enrolled_s, nearness, strict=True)
         ]
 
     def _report(self, has_changed: bool) -> StreamUpdate:

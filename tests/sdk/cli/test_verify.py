@@ -61,7 +61,7 @@ def test_json_is_the_decision_and_the_question(
         "reference": "slt",
         "probe": slt,
         "far": 0.01,
-        **asdict(decision),
+        **json.loads(json.dumps(asdict(decision))),
     }
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from speakersdk.calibration.calibration import Calibration, OperatingPoint
-from speakersdk.decision.outcome import Verdict
+from speakersdk.calibration.cohort import Nearness
+from speakersdk.decision.outcome import Promise, Verdict
 from speakersdk.decision.rule import DecisionRule, Request, speech_shortage
 from speakersdk.encoder.load import load_encoder
 from speakersdk.errors import ConfigError
@@ -127,3 +128,31 @@ def test_a_probe_that_is_too_quiet_is_not_rejected(
     assert decision.verdict == verdict
     assert ("too quiet" in decision.reason) == (verdict == "inconclusive")
     assert rule.decide(0.0, **sides, probe_dbfs=probe_dbfs).accepted
+
+
+def test_the_threshold_follows_the_cohort() -> None:
+    point = replace(POINT, llr_nearness=3.0, llr_gap=-2.0)
+    rule = Request(far=0.01).rule(replace(CALIBRATION, operating_points=(point,)))
+    sides = {"enrolled_speech_s": 1.0, "probe_speech_s": 1.0}
+    near = Nearness(excess=0.5, distance=0.25)
+    assert rule.threshold(**sides, nearness=near) == pytest.approx(2.0 + 1.5 - 0.5)
+    assert rule.decide(-2.1, **sides, nearness=near).verdict is not Verdict.ACCEPT
+    assert rule.decide(-1.9, **sides, nearness=near).verdict is Verdict.ACCEPT
+
+
+def test_a_decision_shows_the_promise_it_was_made_under() -> None:
+    point = replace(POINT, elsewhere_low=0.002, elsewhere_high=0.02)
+    calibration = replace(
+        CALIBRATION, operating_points=(point,), measured_on=("letters", "telephone")
+    )
+    rule = Request(far=0.01).rule(calibration)
+    decision = rule.decide(0.0, enrolled_speech_s=2.0, probe_speech_s=2.0)
+    assert decision.promise == Promise(
+        far=0.01, elsewhere=(0.002, 0.02), measured_on=("letters", "telephone")
+    )
+    assert str(decision.promise) == (
+        "asked for 1.00% of strangers; 0.20% to 2.00% on nine in ten corpora and conditions that "
+        "were left out (letters, telephone)"
+    )
+    asked = Request(prior=0.5).rule(CALIBRATION)
+    assert asked.decide(0.0, enrolled_speech_s=2.0, probe_speech_s=2.0).promise is None

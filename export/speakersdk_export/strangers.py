@@ -1,0 +1,325 @@
+"""Trials between people whom an encoder has not heard, of several corpora and conditions.
+
+corpora -> speakers not heard in training -> sides (enrolled, probe) -> conditions -> encodings
+-> groups of trials; and a cohort of people whom it has heard
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import chain, zip_longest
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import soundfile as sf
+
+from speakersdk.arrays import Embeddings, Waveform
+from speakersdk.calibration.calibration import Calibration
+from speakersdk.calibration.cohort import Cohort, pair_nearness
+from speakersdk.calibration.thresholds import GroupTrials
+from speakersdk.encoder.interface import SpeakerEncoder
+from speakersdk.errors import ConfigError, InvalidAudioError
+from speakersdk.scoring import symmetric_kl_matrix
+from speakersdk_training.data.corpus import Utterance, by_speaker, read_packs
+from speakersdk_training.data.splits import split_by_speaker
+from speakersdk_training.evaluation.conditions import CONDITIONS
+
+# Conditions of the enrolled side and of the probe.
+PAIRS: Final = (
+    *((name, name) for name in CONDITIONS),
+    *(("clean", name) for name in CONDITIONS if name != "clean"),
+    ("telephone", "clean"),
+)
+# Speakers by clustering are no speakers that a trial may be wrong about; six or three speakers are
+# too few pairs to measure a rate by.
+_NO_TRIALS: Final = {"picovoice-intent", "fsdd"}
+_NO_SPLITS: Final = {"demo"}
+_RATE_HZ: Final = 16_000
+_ENROLLED_S: Final = 8.0
+# In turns: thresholds are to hold for short probes, too.
+_PROBES_S: Final = (3.0, 1.5)
+_LEAST_S: Final = 1.0
+_COHORT_S: Final = 4.0
+_COHORT_SPEAKERS: Final = 60
+_NEAREST: Final = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldOut:
+    """Speakers of training corpora that training left out, see `split_by_speaker`.
+
+    Attributes:
+        share: of the speakers; 0 = none.
+        corpora: that it is about.
+    """
+
+    share: float = 0.0
+    corpora: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Take:
+    """Some seconds of one speaker: pieces of (file, first sample, number of samples)."""
+
+    speaker: str
+    sort: str
+    corpus: str
+    is_probe: bool
+    pieces: tuple[tuple[Path, int, int], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sides:
+    """Takes in one condition: embeddings (N, D) and net speech (N,)."""
+
+    embeddings: Embeddings
+    speech_s: npt.NDArray[np.float64]
+
+
+def split_heard(
+    utterances: Iterable[Utterance], training_corpora: Sequence[str], held_out: HeldOut
+) -> tuple[list[Utterance], list[Utterance]]:
+    """Utterances that the encoder was trained on, and those of speakers whom it has not heard."""
+    heard: list[Utterance] = []
+    unheard: list[Utterance] = []
+    for utterance in utterances:
+        is_heard = utterance.corpus in training_corpora and utterance.split == "train"
+        (heard if is_heard else unheard).append(utterance)
+    if held_out.share:
+        cut = [each for each in heard if each.corpus in held_out.corpora]
+        stay, left = split_by_speaker(cut, held_out=held_out.share)
+        heard = [each for each in heard if each.corpus not in held_out.corpora] + stay
+        unheard += left
+    return heard, unheard
+
+
+def read_sessions(root: Path) -> dict[tuple[Path, int], int]:
+    """Session numbers by file and first sample; empty where the corpora have none."""
+    path = root / "sessions.jsonl"
+    if not path.is_file():
+        return {}
+    rows = map(json.loads, path.read_text(encoding="utf-8").splitlines())
+    return {(root / row["pack"], row["start"]): row["session"] for row in rows}
+
+
+def draw_takes(root: Path, unheard: Sequence[Utterance], *, most: int) -> list[Take]:
+    """An enrolled side and a probe of each speaker, of other sessions where there are such.
+
+    Args:
+        root: folder of the corpora.
+        unheard: by `split_heard`.
+        most: speakers of a corpus, with one session and with several each.
+    """
+    sessions = read_sessions(root)
+    drawn: dict[tuple[str, str], int] = {}
+    takes: list[Take] = []
+    for speaker, listed in sorted(by_speaker(unheard).items(), key=lambda item: _hash(item[0])):
+        corpus = listed[0].corpus
+        if corpus in _NO_TRIALS or listed[0].split in _NO_SPLITS:
+            continue
+        groups: dict[int, list[Utterance]] = {}
+        for utterance in listed:
+            number = sessions.get((utterance.path, utterance.start), 0)
+            groups.setdefault(number, []).append(utterance)
+        long = [group for group in groups.values() if _seconds(group) >= _PROBES_S[0] - 0.5]
+        sort = "other sessions" if len(long) > 1 else "one session"
+        rank = drawn.get((corpus, sort), 0)
+        probe_s = _PROBES_S[rank % len(_PROBES_S)]
+        if sort == "one session":
+            enrolled_s = min(_ENROLLED_S, _seconds(listed) - probe_s)
+            enrolled, rest = _cut(_shuffled(listed, speaker), enrolled_s)
+        else:
+            enrolled, _ = _cut(long[0], _ENROLLED_S)
+            rest = long[1]
+        probe, _ = _cut(rest, probe_s)
+        if rank >= most or min(_length(enrolled), _length(probe)) < _LEAST_S * _RATE_HZ:
+            continue
+        drawn[corpus, sort] = rank + 1
+        for is_probe, pieces in ((False, enrolled), (True, probe)):
+            takes.append(
+                Take(
+                    speaker=speaker,
+                    sort=sort,
+                    corpus=corpus,
+                    is_probe=is_probe,
+                    pieces=tuple((at.path, at.start, at.num_samples or 0) for at in pieces),
+                )
+            )
+    return takes
+
+
+def draw_cohort(heard: Sequence[Utterance]) -> list[Take]:
+    """A take of each of some speakers of the training, corpora in turns."""
+    corpora: dict[str, list[Take]] = {}
+    for speaker, listed in sorted(by_speaker(heard).items(), key=lambda item: _hash(item[0])):
+        pieces, _ = _cut(_shuffled(listed, speaker), _COHORT_S)
+        if listed[0].corpus in _NO_TRIALS or _length(pieces) < _COHORT_S / 2 * _RATE_HZ:
+            continue
+        take = Take(
+            speaker=speaker,
+            sort="cohort",
+            corpus=listed[0].corpus,
+            is_probe=False,
+            pieces=tuple((at.path, at.start, at.num_samples or 0) for at in pieces),
+        )
+        corpora.setdefault(take.corpus, []).append(take)
+    turns = chain.from_iterable(zip_longest(*corpora.values()))
+    return [take for take in turns if take is not None][:_COHORT_SPEAKERS]
+
+
+def encode(encoder: SpeakerEncoder, takes: Sequence[Take]) -> dict[str, Sides]:
+    """Every take in every condition; one without speech has an embedding of zeros and 0 s."""
+    size = encoder.manifest.embedding_dim
+    sides = {
+        name: Sides(
+            embeddings=np.zeros((len(takes), size), np.float32), speech_s=np.zeros(len(takes))
+        )
+        for name in CONDITIONS
+    }
+    order = sorted(range(len(takes)), key=lambda number: takes[number].pieces[0][:2])
+    for number in order:
+        samples = _read(takes[number])
+        for name, change in CONDITIONS.items():
+            rng = np.random.default_rng([1, number])
+            try:
+                encoding = encoder.encode(change(samples, rng))
+            except InvalidAudioError:
+                continue
+            sides[name].embeddings[number] = encoding.embedding
+            sides[name].speech_s[number] = encoding.speech_s
+    return sides
+
+
+def make_cohort(calibration: Calibration, cohort: dict[str, Sides], usual: Sides) -> Cohort:
+    """The cohort of the people who have speech in every condition, as near as usual to `usual`."""
+    least_s = calibration.minimum_speech_s
+    complete = np.all([sides.speech_s >= least_s for sides in cohort.values()], axis=0)
+    rows = np.concatenate([sides.embeddings[complete] for sides in cohort.values()])
+    found = {"nearest": _NEAREST, "conditions": len(cohort)}
+    spoken = usual.embeddings[usual.speech_s >= least_s]
+    typical = float(Cohort.of(rows, **found).nearness(spoken)[:, 0].mean())
+    return Cohort.of(rows, **found, typical=typical)
+
+
+def group_trials(
+    calibration: Calibration, cohort: Cohort, takes: Sequence[Take], sides: dict[str, Sides]
+) -> list[GroupTrials]:
+    """All trials of one corpus, one sort of sessions and one pair of conditions together."""
+    speakers = np.array([take.speaker for take in takes])
+    is_probe = np.array([take.is_probe for take in takes])
+    sorts = [(take.corpus, take.sort) for take in takes]
+    groups = []
+    for corpus, sort in sorted(set(sorts)):
+        inside = np.array([one == (corpus, sort) for one in sorts])
+        for first, second in PAIRS:
+            a, b = sides[first], sides[second]
+            rows = np.flatnonzero(inside & ~is_probe & (a.speech_s >= calibration.minimum_speech_s))
+            columns = np.flatnonzero(
+                inside & is_probe & (b.speech_s >= calibration.minimum_speech_s)
+            )
+            if not len(rows) or not len(columns):
+                continue
+            enrolled, probes = np.repeat(rows, len(columns)), np.tile(columns, len(rows))
+            scores = -symmetric_kl_matrix(a.embeddings[rows], b.embeddings[columns]).ravel()
+            llrs, speech_s = calibration.llrs(
+                scores, np.column_stack([a.speech_s[enrolled], b.speech_s[probes]])
+            )
+            near_a = np.zeros((len(takes), 1 + cohort.conditions))
+            near_b = near_a.copy()
+            near_a[rows] = cohort.nearness(a.embeddings[rows])
+            near_b[columns] = cohort.nearness(b.embeddings[columns])
+            groups.append(
+                GroupTrials(
+                    corpus=corpus,
+                    condition=f"{sort}, {first} / {second}",
+                    llrs=llrs,
+                    targets=speakers[enrolled] == speakers[probes],
+                    speech_s=speech_s,
+                    nearness=pair_nearness(near_a[enrolled], near_b[probes]),
+                )
+            )
+    return groups
+
+
+def collect(
+    encoder: SpeakerEncoder, root: Path, *, held_out: HeldOut, most: int
+) -> tuple[Cohort, list[GroupTrials]]:
+    """The cohort of an encoder, and the trials between people whom it has not heard.
+
+    Raises:
+        ConfigError: the model has no calibration, or there is nobody whom it has not heard.
+    """
+    calibration = encoder.manifest.calibration
+    if calibration is None:
+        raise ConfigError("expected a calibrated model, got one without; export it with --trials")
+    heard, unheard = split_heard(read_packs(root), encoder.manifest.training_corpora, held_out)
+    takes, members = draw_takes(root, unheard, most=most), draw_cohort(heard)
+    if not takes or len(members) < _NEAREST:
+        raise ConfigError(
+            f"expected speakers in {root} whom the model has not heard and {_NEAREST} whom it has, "
+            f"got {len(takes) // 2} and {len(members)}"
+        )
+    sides = encode(encoder, takes)
+    cohort = make_cohort(calibration, encode(encoder, members), sides["clean"])
+    return cohort, group_trials(calibration, cohort, takes, sides)
+
+
+def _read(take: Take) -> Waveform:
+    """(n,) float32; only the stretch is decoded, for the files hold tens of minutes."""
+    parts = []
+    for path, start, length in take.pieces:
+        with sf.SoundFile(path) as file:
+            file.seek(start)
+            parts.append(file.read(length, dtype="float32"))
+    return np.concatenate(parts)
+
+
+def _cut(
+    utterances: Sequence[Utterance], seconds: float
+) -> tuple[list[Utterance], list[Utterance]]:
+    """The first so many seconds, and what is left."""
+    wanted = round(seconds * _RATE_HZ)
+    taken: list[Utterance] = []
+    rest: list[Utterance] = []
+    for at in utterances:
+        length = at.num_samples or 0
+        used = max(0, min(wanted, length))
+        wanted -= used
+        if used:
+            taken.append(_stretch(at, 0, used))
+        if used < length:
+            rest.append(_stretch(at, used, length - used))
+    return taken, rest
+
+
+def _stretch(at: Utterance, first: int, length: int) -> Utterance:
+    return Utterance(
+        corpus=at.corpus,
+        speaker=at.speaker,
+        path=at.path,
+        start=at.start + first,
+        num_samples=length,
+        split=at.split,
+    )
+
+
+def _shuffled(utterances: Sequence[Utterance], speaker: str) -> list[Utterance]:
+    order = np.random.default_rng(_hash(speaker)).permutation(len(utterances))
+    return [utterances[number] for number in order]
+
+
+def _length(utterances: Sequence[Utterance]) -> int:
+    return sum(at.num_samples or 0 for at in utterances)
+
+
+def _seconds(utterances: Sequence[Utterance]) -> float:
+    return _length(utterances) / _RATE_HZ
+
+
+def _hash(name: str) -> int:
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[8:16])

@@ -1,0 +1,164 @@
+"""A cohort: embeddings of other people, by which a voice or a channel with many doubles is known.
+
+The nearness of an embedding is the mean score with those of the cohort that are most like it. What
+two strangers have in common that is not the voice - a telephone, few words, a noisy room - they
+have in common with members of the cohort, too, if it holds such speech. Their nearness then tells
+how high the scores of strangers are there, and thresholds follow it (docs/adr/0012-promise.md).
+Source: the cohort of adaptive s-norm, S. Cumani et al., "Comparison of speaker recognition
+approaches for real applications", 2011.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from speakersdk.errors import ConfigError
+
+_MOST_NATS: Final = 1e6  # no two embeddings differ by as much
+
+
+class Nearness(NamedTuple):
+    """What the cohort says of the two sides of a trial, in nats.
+
+    Attributes:
+        excess: how much nearer than usual both are together.
+        distance: between their conditions; 0 = both in the same one.
+    """
+
+    excess: float
+    distance: float
+
+
+# Of two usual recordings in the same condition, and of any two without a cohort.
+TYPICAL: Final = Nearness(0.0, 0.0)
+
+
+def pair_nearness(
+    a: npt.NDArray[np.float64], b: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """(N, K) and (N, K) rows of `Cohort.nearness` -> (N, 2) excess and distance of each pair."""
+    return np.column_stack([a[:, 0] + b[:, 0], np.linalg.norm(a[:, 1:] - b[:, 1:], axis=1)])
+
+
+def pairs(enrolled: npt.NDArray[np.float64], probe: npt.NDArray[np.float64]) -> list[Nearness]:
+    """(N, K) rows and one of (1, K) -> the nearness of each pair."""
+    return [Nearness(*row) for row in pair_nearness(enrolled, probe).tolist()]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cohort:
+    """Members and what is asked of them; made by `Cohort.of`, stored as JSON.
+
+    Attributes:
+        rows: base64 of (N, D) float16 embeddings, little-endian, row by row.
+        embedding_dim: D.
+        nearest: members that the mean is taken over; half as many within one condition.
+        conditions: the rows are the same people in so many conditions, one after the other.
+        typical: nearness of a usual recording, from which nearness is counted.
+    """
+
+    rows: str
+    embedding_dim: int
+    nearest: int
+    conditions: int = 1
+    typical: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Refuse what is no cohort.
+
+        Raises:
+            ConfigError: says what is wrong.
+        """
+        try:
+            num_bytes = len(base64.b64decode(self.rows, validate=True))
+        except (binascii.Error, TypeError, ValueError) as error:
+            raise ConfigError(f"expected the rows of a cohort in base64, got {error}") from error
+        counts = (self.embedding_dim, self.nearest, self.conditions)
+        if not all(type(count) is int and count > 0 for count in counts):
+            raise ConfigError(f"expected whole numbers above 0 of a cohort, got {counts}")
+        num_rows, rest = divmod(num_bytes, 2 * self.embedding_dim)
+        if rest or num_rows % self.conditions or self.nearest > num_rows // self.conditions:
+            raise ConfigError(
+                f"expected a cohort of whole rows of {self.embedding_dim} values, at least "
+                f"{self.nearest} for each of {self.conditions} conditions, got {num_bytes} bytes"
+            )
+        if not (type(self.typical) is float and abs(self.typical) < _MOST_NATS):
+            raise ConfigError(f"expected a usual nearness in nats, got {self.typical!r:.20}")
+        if not np.isfinite(self._logits).all():
+            raise ConfigError("expected finite embeddings in the cohort")
+
+    @classmethod
+    def of(
+        cls, embeddings: npt.ArrayLike, *, nearest: int, conditions: int = 1, typical: float = 0.0
+    ) -> Cohort:
+        """A cohort of (N, D) embeddings, those of each condition together."""
+        rows = np.asarray(embeddings, "<f2")
+        return cls(
+            rows=base64.b64encode(rows.tobytes()).decode("ascii"),
+            embedding_dim=rows.shape[1],
+            nearest=nearest,
+            conditions=conditions,
+            typical=typical,
+        )
+
+    def __len__(self) -> int:
+        return len(self._logits)
+
+    def nearness(self, embeddings: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+        """How near embeddings are to the cohort.
+
+        Args:
+            embeddings: (B, D)
+
+        Returns:
+            (B, 1 + conditions): first the mean score with the members most like each, less the
+            usual; then that with the members in each condition, less the mean of these.
+        """
+        logits = np.asarray(embeddings, np.float32)
+        own = _softmax(logits)
+        # J = sum (p - q)(z_p - z_q), as two products for all members at once. Embeddings differ by
+        # far more than float32 rounds here; `scoring` has the exact form for pairs.
+        left = np.concatenate([own, logits], axis=1)
+        terms = (own * logits).sum(axis=1, keepdims=True) + self._terms
+        scores = left @ self._columns - terms
+        together = _mean_of_largest(scores, self.nearest)
+        parts = scores.reshape(len(logits), self.conditions, -1)
+        each = _mean_of_largest(parts, max(1, self.nearest // 2))
+        return np.column_stack([together - self.typical, each - each.mean(axis=1, keepdims=True)])
+
+    @cached_property
+    def _logits(self) -> npt.NDArray[np.float32]:
+        values = np.frombuffer(base64.b64decode(self.rows), "<f2")
+        return values.reshape(-1, self.embedding_dim).astype(np.float32)
+
+    @cached_property
+    def _columns(self) -> npt.NDArray[np.float32]:
+        """(2 D, N), what [p, z] is multiplied by."""
+        return np.ascontiguousarray(
+            np.concatenate([self._logits, _softmax(self._logits)], axis=1).T
+        )
+
+    @cached_property
+    def _terms(self) -> npt.NDArray[np.float32]:
+        terms: npt.NDArray[np.float32] = (self._logits * _softmax(self._logits)).sum(axis=1)
+        return terms
+
+
+def _mean_of_largest(values: npt.NDArray[np.float32], number: int) -> npt.NDArray[np.float64]:
+    """Along the last axis."""
+    largest = np.partition(values, -number, axis=-1)[..., -number:]
+    mean: npt.NDArray[np.float64] = largest.mean(axis=-1, dtype=np.float64)
+    return mean
+
+
+def _softmax(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    shares: npt.NDArray[np.float32] = powers / powers.sum(axis=1, keepdims=True)
+    return shares

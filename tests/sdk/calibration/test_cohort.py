@@ -1,0 +1,73 @@
+"""How near an embedding is to a cohort."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import asdict, replace
+
+import numpy as np
+import pytest
+
+from speakersdk.calibration.cohort import Cohort, pair_nearness, pairs
+from speakersdk.errors import ConfigError
+from speakersdk.scoring import symmetric_kl_matrix
+
+DIM = 32
+
+
+@pytest.fixture
+def embeddings(rng: np.random.Generator) -> np.ndarray:
+    """(24, DIM) of length 2, exact in half precision, so that the kernel sees the same rows."""
+    rows = rng.standard_normal((24, DIM))
+    rows *= 2 / np.linalg.norm(rows, axis=1, keepdims=True)
+    return rows.astype(np.float16).astype(np.float32)
+
+
+def test_nearness_is_the_mean_score_of_the_members_most_alike(
+    embeddings: np.ndarray, rng: np.random.Generator
+) -> None:
+    cohort = Cohort.of(embeddings, nearest=4, conditions=2, typical=-0.25)
+    probes = rng.standard_normal((3, DIM)).astype(np.float32)
+    scores = -np.sort(symmetric_kl_matrix(probes, embeddings), axis=1)
+    parts = np.stack([-symmetric_kl_matrix(probes, part) for part in np.split(embeddings, 2)])
+    each = np.sort(parts, axis=2)[:, :, -2:].mean(axis=2).T
+    found = cohort.nearness(probes)
+    # Float32 has 7 digits, and the scores are sums of some hundred terms below 10.
+    assert found[:, 0] == pytest.approx(scores[:, :4].mean(axis=1) + 0.25, abs=1e-4)
+    assert found[:, 1:] == pytest.approx(each - each.mean(axis=1, keepdims=True), abs=1e-4)
+
+
+def test_a_pair_has_the_excess_of_both_and_the_distance_of_their_conditions() -> None:
+    a, b = np.array([[0.1, 0.3, -0.3]]), np.array([[0.2, 0.0, 0.1]])
+    assert pair_nearness(a, b) == pytest.approx(np.array([[0.3, 0.5]]))
+    [near] = pairs(a, b)
+    assert (near.excess, near.distance) == pytest.approx((0.3, 0.5))
+
+
+def test_a_cohort_survives_json(embeddings: np.ndarray) -> None:
+    cohort = Cohort.of(embeddings, nearest=4, conditions=2)
+    assert Cohort(**asdict(cohort)) == cohort
+    assert len(cohort) == 24
+
+
+@pytest.mark.parametrize(
+    ("changes", "match"),
+    [
+        ({"rows": "no base64!"}, "base64"),
+        ({"rows": base64.b64encode(b"123").decode()}, "whole rows"),
+        ({"nearest": 13}, "at least 13 for each of 2"),
+        ({"nearest": 0}, "above 0"),
+        ({"conditions": 5}, "whole rows"),
+        ({"typical": float("nan")}, "usual nearness"),
+        (
+            {"rows": base64.b64encode(np.full((24, DIM), np.inf, "<f2").tobytes()).decode()},
+            "finite",
+        ),
+    ],
+)
+def test_what_is_no_cohort_is_refused(
+    embeddings: np.ndarray, changes: dict[str, object], match: str
+) -> None:
+    cohort = Cohort.of(embeddings, nearest=4, conditions=2)
+    with pytest.raises(ConfigError, match=match):
+        replace(cohort, **changes)
