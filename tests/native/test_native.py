@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
+import shutil
 import subprocess
 import sys
 import threading
@@ -91,3 +92,15 @@ def test_the_stub_matches_the_module() -> None:
     command = [sys.executable, "-m", "mypy.stubtest", "speakersdk._native"]
     completed = subprocess.run(command, capture_output=True, text=True, check=False)
     assert completed.returncode == 0, completed.stdout + completed.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the flags are those of ELF files")
+def test_the_module_is_linked_with_full_relro() -> None:
+    if shutil.which("readelf") is None:
+        pytest.skip("readelf of binutils is not installed")
+    listed = subprocess.run(
+        ["readelf", "--wide", "--dynamic", "--program-headers", _native.__file__],
+        capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    assert "BIND_NOW" in listed
+    assert "GNU_RELRO" in listed

@@ -16,6 +16,7 @@ import numpy as np
 from speakersdk.encoder.interface import Encoding
 from speakersdk.files import open_regular, replacement
 
+_CHECKSUM_BYTES: Final = 32
 _MAXIMUM_BYTES: Final = 1 << 20  # embeddings have hundreds of values
 
 
@@ -42,8 +43,11 @@ class EmbeddingCache:
                 data = file.read(_MAXIMUM_BYTES)
         except FileNotFoundError:
             return None
-        values = np.frombuffer(data[: len(data) // 8 * 8], "<f8")
-        if len(values) < 4 or 8 * len(values) != len(data) or values[2] != len(values) - 3:
+        content = data[:-_CHECKSUM_BYTES]
+        if data[len(content) :] != _checksum(key, content) or len(content) % 8:
+            return None
+        values = np.frombuffer(content, "<f8")
+        if len(values) < 4 or values[2] != len(values) - 3:
             return None
         if not (np.abs(values) <= np.finfo(np.float32).max).all():  # also true for NaN
             return None
@@ -54,8 +58,14 @@ class EmbeddingCache:
         path = self._path(key)
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         numbers = [encoding.speech_s, encoding.duration_s, len(encoding.embedding)]
+        content = np.concatenate([numbers, encoding.embedding]).astype("<f8").tobytes()
         with replacement(path, is_durable=False) as file:
-            np.concatenate([numbers, encoding.embedding]).astype("<f8").tofile(file)
+            file.write(content + _checksum(key, content))
 
     def _path(self, key: str) -> Path:
         return self._folder / key[:2] / f"{key}.f64"
+
+
+def _checksum(key: str, content: bytes) -> bytes:
+    """SHA-256 that also shows whether the file is that of another recording."""
+    return hashlib.sha256(key.encode() + content).digest()

@@ -62,3 +62,21 @@ def test_a_damaged_file_is_as_good_as_none(tmp_path: Path) -> None:
     for data in (*damaged, whole + b"x", infinite.tobytes(), nan.tobytes(), bytes(2_000_000)):
         file.write_bytes(data)
         assert cache.get(key) is None
+
+
+def test_one_flipped_bit_and_the_file_of_another_recording_are_as_good_as_none(
+    tmp_path: Path,
+) -> None:
+    cache = EmbeddingCache(tmp_path, model_sha256="1" * 64)
+    key, other = cache.key(PARTS), cache.key([("ab", 0, None)])
+    cache.put(key, encoding())
+    (file,) = tmp_path.rglob("*.f64")
+    whole = file.read_bytes()
+    for place in range(len(whole)):
+        changed = bytearray(whole)
+        changed[place] ^= 1 << place % 8
+        file.write_bytes(changed)
+        assert cache.get(key) is None
+    cache.put(other, encoding())
+    cache._path(key).write_bytes(cache._path(other).read_bytes())
+    assert cache.get(key) is None
