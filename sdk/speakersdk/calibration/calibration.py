@@ -230,8 +230,8 @@ class Calibration:
         """(N, D) enrolled and (D,) probe embeddings -> what the cohort says of each pair."""
         if self.cohort is None:
             return [TYPICAL] * len(enrolled)
-        own = self.cohort.nearness(probe[np.newaxis])
-        return pairs(self.cohort.nearness(enrolled), own)
+        found = self.cohort.nearness(np.concatenate([enrolled, probe[np.newaxis]]))
+        return pairs(found[:-1], found[-1:])
 
     def llr(self, score: float, *, enrolled_speech_s: float, probe_speech_s: float) -> float:
         """Log-likelihood ratio (natural log) of same speaker against different speakers."""
