@@ -382,6 +382,7 @@ def test_every_experiment_takes_its_steps(path: Path, bank: AudioBank, tmp_path:
         config,
         run=replace(config.run, **small),
         augment=replace(config.augment, num_rooms=6, room_s=0.1),
+        tones=replace(config.tones, variants=2),
         trials=(),
     )
     recorder = Recorder()
@@ -390,4 +391,6 @@ def test_every_experiment_takes_its_steps(path: Path, bank: AudioBank, tmp_path:
     assert [step for step, _ in recorder.steps] == [1, 2]
     assert {"loss", "speech_loss"} <= recorder.steps[0][1].keys()
     # An export's file; what a resume needs is larger, with every speaker's prototypes.
-    assert (tmp_path / "encoder.pt").stat().st_size < 8_000_000
+    assert (tmp_path / "encoder.pt").stat().st_size < (
+        10_000_000 if "large" in path.stem else 8_000_000
+    )
