@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -35,6 +36,23 @@ class CalibrationTrials:
     lists: tuple[Path, ...]
     segments: tuple[Path, ...]
     root: Path
+
+    @classmethod
+    def together(
+        cls, lists: Sequence[Path], segments: Sequence[Path], root: Path | None
+    ) -> CalibrationTrials | None:
+        """The trials that a command line names; None if it names none.
+
+        Raises:
+            ConfigError: some of the three are missing.
+        """
+        if not (lists or segments or root):
+            return None
+        if not (lists and segments and root):
+            raise ConfigError(
+                "expected --trials, --segments and --audio-root together; add the missing ones"
+            )
+        return cls(lists=tuple(lists), segments=tuple(segments), root=root)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 from speakersdk import demo_clips
 from speakersdk.cli.parser import CommandParser
 from speakersdk.cli.program import run_program
-from speakersdk.errors import ConfigError
+from speakersdk_export.adopt.cli import add_adopt_command
 
 
 def build_parser() -> CommandParser:
@@ -95,6 +95,7 @@ def build_parser() -> CommandParser:
     thresholds.requests.add_argument(
         "--most", type=int, default=120, metavar="N", help="speakers of a corpus (default: 120)"
     )
+    add_adopt_command(parser)
 
     quantize = parser.add_command(
         "quantize",
@@ -165,17 +166,7 @@ def _model(arguments: argparse.Namespace) -> int:
     from speakersdk_export.onnx_export import export_model
     from speakersdk_training.checkpoint import load_encoder
 
-    trials = None
-    if arguments.trials or arguments.segments or arguments.audio_root:
-        if not (arguments.trials and arguments.segments and arguments.audio_root):
-            raise ConfigError(
-                "expected --trials, --segments and --audio-root together; add the missing ones"
-            )
-        trials = CalibrationTrials(
-            lists=tuple(arguments.trials),
-            segments=tuple(arguments.segments),
-            root=arguments.audio_root,
-        )
+    trials = CalibrationTrials.together(arguments.trials, arguments.segments, arguments.audio_root)
     speech_paths = arguments.speech or sorted(demo_clips.FOLDER.glob("*.flac"))
     encoder, checkpoint = load_encoder(arguments.checkpoint)
     report = export_model(

@@ -23,6 +23,11 @@ CODE_SUFFIXES = {".py", ".pyi", ".cc", ".h", ".inc"}
 TESTED_ELSEWHERE = {
     "sdk/_public": "tests/integration/test_public_api.py",
     "sdk/arrays": "names of types only",
+    "training/teacher/config": "tests/training/fit/test_trainer.py",
+    "training/teacher/encoders": "tests/training/teacher/test_table.py",
+    "training/teacher/hear": "tests/training/teacher/test_table.py",
+    "export/adopt/golden": "tests/export/adopt/test_adoption.py",
+    "export/adopt/operators": "tests/export/adopt/test_front_end.py",
     "sdk/audio/part": "names of types only",
     "sdk/cli/arguments": "tests/sdk/cli/test_main.py",
     "sdk/cli/commands": "tests/sdk/cli/test_main.py",

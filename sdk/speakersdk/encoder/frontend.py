@@ -16,7 +16,7 @@ from speakersdk.errors import ConfigError
 Window = Literal["hamming", "hann"]
 MelScale = Literal["htk", "slaney"]
 Compression = Literal["log", "log10_one_plus"]
-_MAXIMUM: Final = 1e6  # of any value; the largest in use is a sample rate
+_MAXIMUM: Final = 1e9  # of any value; the largest in use is a gain of 1e7
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

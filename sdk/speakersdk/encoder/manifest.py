@@ -16,6 +16,7 @@ from typing import Any, Final, Literal, get_args
 from speakersdk.audio.voice_activity import SPEECH_PROBABILITY
 from speakersdk.calibration.calibration import Calibration
 from speakersdk.encoder.frontend import FrontendConfig
+from speakersdk.encoder.origin import Origin
 from speakersdk.errors import ManifestError, SpeakerSdkError
 from speakersdk.text import printable
 
@@ -59,6 +60,8 @@ class ModelManifest:
         speech_threshold: probability from which the graph counts a frame as speech.
         weights_sha256: hash of the trained weights; a voiceprint is bound to it.
         training_corpora: names of the corpora the weights were trained on.
+        origin: published encoder that an adopted model was made of; None for models that speakersdk
+            trained.
         calibration: map from scores to log-likelihood ratios, and operating points; None means
             that the model gives only scores.
     """
@@ -77,6 +80,7 @@ class ModelManifest:
     speech_threshold: float = SPEECH_PROBABILITY
     weights_sha256: str
     training_corpora: tuple[str, ...] = ()
+    origin: Origin | None = None
     calibration: Calibration | None = None
 
     def __post_init__(self) -> None:
@@ -128,7 +132,7 @@ class ModelManifest:
         metadata = {f"{PREFIX}schema_version": json.dumps(SCHEMA_VERSION)}
         for field in fields(self):
             value = getattr(self, field.name)
-            if isinstance(value, FrontendConfig | Calibration):
+            if isinstance(value, FrontendConfig | Calibration | Origin):
                 value = asdict(value)
             metadata[PREFIX + field.name] = json.dumps(value)
         return metadata
@@ -173,6 +177,8 @@ class ModelManifest:
                     f"{_short(decoded['training_corpora'])}"
                 )
             decoded["training_corpora"] = tuple(decoded["training_corpora"])
+            if decoded.get("origin") is not None:
+                decoded["origin"] = Origin.from_json(decoded["origin"])
             if decoded["calibration"] is not None:
                 decoded["calibration"] = Calibration.from_json(decoded["calibration"])
             return cls(**decoded)

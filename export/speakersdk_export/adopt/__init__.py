@@ -1,0 +1,1 @@
+"""Adoption: a published speaker encoder becomes a model file that takes the waveform."""

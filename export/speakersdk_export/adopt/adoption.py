@@ -1,0 +1,166 @@
+"""Adoption of a published encoder: network -> front end -> checks -> calibration -> model file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from speakersdk.encoder.frontend import FrontendConfig
+from speakersdk.encoder.load import load_encoder
+from speakersdk.encoder.manifest import ModelManifest
+from speakersdk.encoder.origin import Origin
+from speakersdk.errors import ConfigError, ModelError
+from speakersdk.files import file_sha256, replacement
+from speakersdk.runtime.session import open_session
+from speakersdk_export.adopt.families import Family, family_of
+from speakersdk_export.adopt.golden import Golden, golden_cosine
+from speakersdk_export.adopt.graft import graft, metadata_of, read_published
+from speakersdk_export.adopt.network import published_network
+from speakersdk_export.calibrate import CalibrationTrials, calibrate, score_lists
+from speakersdk_export.model_file import check_graph, write_model
+
+# Embeddings of this length lose nothing against the cosine (docs/adoption.md).
+DEFAULT_TEMPERATURE: Final = 4.0
+_WINDOW_S: Final = 3.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adopted:
+    """What an adoption did.
+
+    Attributes:
+        manifest: as written.
+        num_bytes: size of the file.
+        num_rewritten: operators that some versions of onnxruntime compute wrongly.
+    """
+
+    manifest: ModelManifest
+    num_bytes: int
+    num_rewritten: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Description:
+    """What people should know of the published model.
+
+    Attributes:
+        name: of the model; None = that of the file.
+        source: where it was published; None = the file's name.
+        licence: of its weights; None = what the family's publisher states.
+        trained_by: who trained it; None = the family.
+        training_corpora: what it was trained on.
+    """
+
+    name: str | None = None
+    source: str | None = None
+    licence: str | None = None
+    trained_by: str | None = None
+    training_corpora: tuple[str, ...] = ()
+
+
+def adopt_model(
+    file: Path,
+    output: Path,
+    *,
+    family: str,
+    description: Description,
+    golden: Golden | None,
+    trials: CalibrationTrials | None,
+    temperature: float = DEFAULT_TEMPERATURE,
+) -> Adopted:
+    """Write a published encoder as a model file, or write nothing.
+
+    Args:
+        file: ONNX as it was published, or torch weights of CAM++.
+        output: the model file; an existing one is replaced.
+        family: see `families.family_of`.
+        description: for the manifest.
+        golden: an embedding of the original code that the file must meet; None = unchecked, which
+            the manifest then says.
+        trials: to fit the calibration on; None = the model gives scores and no decisions.
+        temperature: T, the length of every embedding.
+
+    Raises:
+        AudioError, ConfigError, ModelError: the family, the file or an option cannot be used.
+        ParityError: the embedding is not the original's.
+    """
+    if not temperature > 0:
+        raise ConfigError(f"expected a temperature above 0, got {temperature}")
+    if output.resolve() == file.resolve():
+        raise ConfigError(f"expected another file than {file} to write to")
+    if family == "sherpa":
+        chosen = family_of(family, metadata_of(read_published(file)))
+    else:
+        chosen = family_of(family, {})
+    network = published_network(file, chosen)
+    graph, size, num_rewritten = graft(network, chosen, temperature=temperature)
+    check_graph(graph)
+    manifest = _manifest(file, chosen, description, size=size, temperature=temperature)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with replacement(output, is_private=False, needs_name=True) as partial_file:
+        partial = Path(partial_file.name)
+        write_model(partial, graph, manifest)
+        _check_runs(partial, manifest)
+        if golden is not None:
+            cosine = golden_cosine(open_session(partial), golden, size)
+            assert manifest.origin is not None
+            manifest = replace(manifest, origin=replace(manifest.origin, golden_cosine=cosine))
+            write_model(partial, graph, manifest)
+        if trials is not None:
+            scored = score_lists(load_encoder(partial), trials)
+            manifest = replace(manifest, calibration=calibrate(scored))
+            write_model(partial, graph, manifest)
+        load_encoder(partial)
+    return Adopted(manifest=manifest, num_bytes=output.stat().st_size, num_rewritten=num_rewritten)
+
+
+def _manifest(
+    file: Path, family: Family, description: Description, *, size: int, temperature: float
+) -> ModelManifest:
+    front_end = family.front_end
+    sha256 = file_sha256(file)
+    return ModelManifest(
+        name=description.name or file.stem,
+        mode="windowed",
+        frontend=FrontendConfig(
+            sample_rate_hz=front_end.sample_rate_hz,
+            window_samples=front_end.window_samples,
+            hop_samples=front_end.hop_samples,
+            fft_size=front_end.fft_size,
+            num_mels=front_end.num_mels,
+            low_hz=front_end.low_hz,
+            high_hz=front_end.high_hz,
+        ),
+        embedding_dim=size,
+        temperature=temperature,
+        window_s=_WINDOW_S,
+        minimum_s=family.minimum_s,
+        weights_sha256=sha256,
+        training_corpora=description.training_corpora,
+        origin=Origin(
+            family=family.name,
+            source=description.source or file.name,
+            licence=description.licence or family.licence or "not stated",
+            trained_by=description.trained_by or family.name,
+            sha256=sha256,
+            front_end=front_end.to_json(),
+        ),
+    )
+
+
+def _check_runs(path: Path, manifest: ModelManifest) -> None:
+    """Raise ModelError unless the graph embeds noise of the shortest and of other lengths."""
+    session = open_session(path)
+    rng = np.random.default_rng(0)
+    for seconds in (manifest.minimum_s, _WINDOW_S, 2 * _WINDOW_S + 0.137):
+        num_samples = round(seconds * manifest.frontend.sample_rate_hz)
+        noise = rng.normal(0, 0.05, (1, num_samples)).astype(np.float32)
+        embedding = session.run_any_shape({"samples": noise})["embedding"]
+        if embedding.shape != (1, manifest.embedding_dim) or not np.isfinite(embedding).all():
+            raise ModelError(
+                f"expected an embedding of {manifest.embedding_dim} finite numbers for "
+                f"{seconds:g} s of noise, got shape {embedding.shape}; is it another family?"
+            )

@@ -1,0 +1,128 @@
+"""``speakersdk-export adopt``: its options, and what it prints."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from speakersdk.cli.parser import CommandParser
+from speakersdk.errors import ConfigError
+
+
+def add_adopt_command(parser: CommandParser) -> None:
+    """Add the command to the program."""
+    adopt = parser.add_command(
+        "adopt",
+        "make a model file of a published speaker encoder",
+        _adopt,
+        description="Put the exact front end of a published speaker encoder in front of it, check "
+        "the result, calibrate it, and write a model file.",
+        subject="what to adopt",
+        examples=(
+            "speakersdk-export adopt campplus_cn_en_common.pt --family 3d-speaker "
+            "--golden clip.wav embedding.npy --uncalibrated -o campplus.onnx",
+            "speakersdk-export adopt resnet34.onnx --family wespeaker --golden clip.wav "
+            "embedding.npy --trials dev.txt --segments segments.jsonl --audio-root corpus "
+            "-o resnet34-waveform.onnx",
+        ),
+        notes="--golden compares with an embedding that the original code computed. It is the one "
+        "check that finds a wrong family; without it the manifest says 'unchecked'. Without trials "
+        "the model gives scores and no decisions.",
+    )
+    adopt.inputs.add_argument("file", type=Path, help="ONNX as published, or CAM++'s torch weights")
+    adopt.inputs.add_argument(
+        "--family",
+        required=True,
+        help="what the encoder was trained behind: wespeaker, 3d-speaker, nemo, speechbrain, "
+        "redimnet2, or sherpa to read it from the file",
+    )
+    check = adopt.inputs.add_mutually_exclusive_group(required=True)
+    check.add_argument(
+        "--golden",
+        type=Path,
+        nargs=2,
+        metavar=("RECORDING", "VECTOR.npy"),
+        help="a recording, and the embedding that the original code gave for it",
+    )
+    check.add_argument("--unchecked", action="store_true", help="adopt without that comparison")
+    adopt.inputs.add_argument(
+        "--trials",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="LIST",
+        help="trial lists (label segment segment) to fit the calibration on, pooled",
+    )
+    adopt.inputs.add_argument(
+        "--segments", type=Path, nargs="+", default=[], metavar="FILE", help="segments they name"
+    )
+    adopt.inputs.add_argument(
+        "--uncalibrated", action="store_true", help="write a model that gives scores only"
+    )
+    adopt.requests.add_argument("--name", help="name of the model (default: that of the file)")
+    adopt.requests.add_argument("--source", help="where it was published (default: the file)")
+    adopt.requests.add_argument("--licence", help="of the weights (default: the family's)")
+    adopt.requests.add_argument("--trained-by", help="who trained it (default: the family)")
+    adopt.requests.add_argument(
+        "--trained-on", nargs="+", default=[], metavar="CORPUS", help="what it was trained on"
+    )
+    adopt.requests.add_argument(
+        "--temperature", type=float, default=4.0, help="length of every embedding (default: 4)"
+    )
+    adopt.places.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.onnx")
+    adopt.places.add_argument(
+        "--audio-root", type=Path, metavar="FOLDER", help="folder of the segments' audio paths"
+    )
+
+
+def _adopt(arguments: argparse.Namespace) -> int:
+    from speakersdk_export.adopt.adoption import Description, adopt_model
+    from speakersdk_export.adopt.golden import Golden
+    from speakersdk_export.calibrate import CalibrationTrials
+
+    trials = CalibrationTrials.together(arguments.trials, arguments.segments, arguments.audio_root)
+    if (trials is None) != arguments.uncalibrated:
+        raise ConfigError(
+            "expected either trials to calibrate on (--trials LIST --segments FILE --audio-root "
+            "FOLDER) or --uncalibrated for a model that gives scores and no decisions"
+        )
+    report = adopt_model(
+        arguments.file,
+        arguments.output,
+        family=arguments.family,
+        description=Description(
+            name=arguments.name,
+            source=arguments.source,
+            licence=arguments.licence,
+            trained_by=arguments.trained_by,
+            training_corpora=tuple(arguments.trained_on),
+        ),
+        golden=Golden(*arguments.golden) if arguments.golden else None,
+        trials=trials,
+        temperature=arguments.temperature,
+    )
+    manifest, origin = report.manifest, report.manifest.origin
+    assert origin is not None
+    print(f"family: {origin.family}, licence {origin.licence}")
+    print(
+        "golden vector: unchecked"
+        if origin.golden_cosine is None
+        else f"golden vector: cosine {origin.golden_cosine:.6f}"
+    )
+    if report.num_rewritten:
+        print(
+            f"rewrote {report.num_rewritten} AveragePool operators that onnxruntime before 1.29 "
+            "computes wrongly"
+        )
+    if manifest.calibration is None:
+        print("calibration: none; the model gives scores and no decisions")
+    else:
+        print(
+            f"calibration: {manifest.calibration.num_target} target and "
+            f"{manifest.calibration.num_nontarget} nontarget trials"
+        )
+    print(
+        f"wrote {arguments.output}: {manifest.name}, D = {manifest.embedding_dim}, "
+        f"{report.num_bytes} bytes"
+    )
+    return 0

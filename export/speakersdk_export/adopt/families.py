@@ -1,0 +1,159 @@
+"""The families of published encoders that can be adopted, and what each does to the waveform.
+
+Sources, read and compared by the tests: Kaldi's feature-fbank.cc (kaldi-native-fbank), WeSpeaker's
+bin/infer_onnx.py, 3D-Speaker's speakerlab/process/processor.py, NeMo's
+collections/asr/parts/preprocessing/features.py, SpeechBrain's processing/features.py, and
+redimnet2_onnx/frontend.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from speakersdk.errors import ConfigError
+from speakersdk_export.adopt.front_end import FrontEnd
+
+# Kaldi's floor of the logarithm, the float32 epsilon.
+_KALDI_FLOOR: Final = 1.1920928955078125e-07
+_KALDI: Final = FrontEnd(remove_frame_mean=True, energy_floor=_KALDI_FLOOR)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Family:
+    """What all encoders of a family have in common.
+
+    Attributes:
+        name: on the command line.
+        front_end: from the waveform to the features.
+        inputs: names of the network's features that its published files use; () = the only input.
+        length_input: name of an input that counts the valid frames; None without one.
+        outputs: names of the embedding that its published files use; () = the only output.
+        minimum_s, maximum_s: seconds of audio that one call takes; None = any length.
+        takes_batches: whether one call takes several recordings.
+        licence: of the published weights, as their publisher states it; empty if it varies.
+    """
+
+    name: str
+    front_end: FrontEnd
+    inputs: tuple[str, ...] = ()
+    length_input: str | None = None
+    outputs: tuple[str, ...] = ()
+    minimum_s: float = 0.5
+    maximum_s: float | None = None
+    takes_batches: bool = True
+    licence: str = ""
+
+
+FAMILIES: Final[Mapping[str, Family]] = {
+    family.name: family
+    for family in (
+        Family(
+            name="wespeaker",
+            front_end=FrontEnd(
+                remove_frame_mean=True,
+                energy_floor=_KALDI_FLOOR,
+                sample_scale=32768.0,
+                window="hamming",
+            ),
+            inputs=("feats",),
+            outputs=("embs",),
+        ),
+        Family(
+            name="3d-speaker",
+            front_end=_KALDI,
+            inputs=("x", "feature", "feats"),
+            outputs=("embedding",),
+            licence="Apache-2.0",
+        ),
+        Family(
+            name="nemo",
+            front_end=FrontEnd(
+                preemphasis_over="signal",
+                window="hann",
+                padding_samples=200,  # centred windows of 400 in DFTs of 512
+                mel="slaney",
+                low_hz=0.0,
+                log_offset=2.0**-24,
+                normalise="mean_deviation",
+                drop_frames=1,
+                multiple_of_frames=16,
+                fill=True,
+                layout="BFT",
+            ),
+            inputs=("audio_signal",),
+            length_input="length",
+            outputs=("embs",),
+            licence="CC-BY-4.0",
+        ),
+        Family(
+            name="speechbrain",
+            front_end=FrontEnd(
+                preemphasis_over="none",
+                window="hamming_periodic",
+                fft_size=400,
+                padding_samples=200,
+                mel="speechbrain",
+                low_hz=0.0,
+                energy_floor=1e-10,
+                decibels=True,
+                range_db=80.0,
+            ),
+            licence="Apache-2.0",
+        ),
+        Family(
+            name="redimnet2",
+            front_end=FrontEnd(
+                normalise_waveform=True,
+                preemphasis_over="reflect",
+                window="hamming",
+                padding_samples=80,
+                mel="htk",
+                num_mels=72,
+                high_hz=7600.0,
+                power_floor=1e-8,
+                energy_floor=1e-8,
+                log_offset=1e-8,
+                multiple_of_frames=4,
+                layout="B1FT",
+            ),
+            inputs=("features",),
+            outputs=("embedding",),
+            minimum_s=1.0,
+            maximum_s=30.0,
+            takes_batches=False,
+            licence="MIT",
+        ),
+    )
+}
+# What sherpa-onnx writes into a file; it says who trained the weights, not what they heard.
+SHERPA_FRAMEWORKS: Final[Mapping[str, str]] = {
+    "wespeaker": "wespeaker",
+    "3d-speaker": "3d-speaker",
+    "nemo": "nemo",
+}
+
+
+def family_of(name: str, metadata: Mapping[str, str]) -> Family:
+    """The family of that name; `sherpa` reads it from the file's metadata.
+
+    Args:
+        name: one of `FAMILIES`, or `sherpa`.
+        metadata: of the published file.
+
+    Raises:
+        ConfigError: an unknown family, or a sherpa file that names none.
+    """
+    if name == "sherpa":
+        framework = metadata.get("framework", "")
+        if framework not in SHERPA_FRAMEWORKS:
+            raise ConfigError(
+                f"expected the metadata key 'framework' with {' or '.join(SHERPA_FRAMEWORKS)}, as "
+                f"sherpa-onnx writes it, got {framework or 'none'!r}; name the family instead: "
+                f"--family {'|'.join(FAMILIES)}"
+            )
+        name = SHERPA_FRAMEWORKS[framework]
+    if name not in FAMILIES:
+        raise ConfigError(f"expected a family of {', '.join((*FAMILIES, 'sherpa'))}, got {name!r}")
+    return FAMILIES[name]

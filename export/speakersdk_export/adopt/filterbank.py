@@ -1,0 +1,127 @@
+"""Windows and mel filterbanks of published speaker encoders, each as its own code computes them.
+
+All are float64; the graph rounds them to float32 once.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+Matrix = npt.NDArray[np.float64]
+WindowName = Literal["hamming", "hamming_periodic", "hann", "povey"]
+MelName = Literal["kaldi", "slaney", "speechbrain", "htk"]
+
+
+def analysis_window(name: WindowName, length: int) -> Matrix:
+    """The (length,) analysis window.
+
+    Args:
+        name: `hamming`, `hann`: symmetric; `hamming_periodic`: as torch.hamming_window makes it;
+            `povey`: Kaldi's, the symmetric Hann window to the power of 0.85.
+        length: samples.
+    """
+    if name not in get_args(WindowName):
+        raise ValueError(f"expected a window of {get_args(WindowName)}, got {name!r}")
+    period = length if name == "hamming_periodic" else length - 1
+    cosine = np.cos(2 * np.pi * np.arange(length) / period)
+    if name == "hann":
+        return 0.5 - 0.5 * cosine
+    if name == "povey":
+        return (0.5 - 0.5 * cosine) ** 0.85
+    return 0.54 - 0.46 * cosine
+
+
+def mel_filters(
+    name: MelName,
+    *,
+    num_mels: int,
+    fft_size: int,
+    low_hz: float,
+    high_hz: float,
+    sample_rate_hz: int,
+) -> Matrix:
+    """The (num_mels, fft_size / 2 + 1) matrix from power spectrum to mel energies.
+
+    Args:
+        name: `kaldi`: triangles linear in mel(f) = 1127 ln(1 + f / 700), the Nyquist bin weighs
+            nothing. `slaney`: Slaney's scale with filters of unit area over Hz, as librosa.
+            `speechbrain`: mel(f) = 2595 log10(1 + f / 700), triangles linear in Hz whose half-width
+            is the distance to the left neighbour. `htk`: the same scale, triangles linear in mel,
+            and bins at i * (rate / 2) / (fft_size / 2 - 1), as ReDimNet2 counts them.
+        num_mels, fft_size: sizes.
+        low_hz, high_hz: band of the filterbank.
+        sample_rate_hz: rate of the waveform.
+    """
+    num_bins = fft_size // 2 + 1
+    bins_hz = np.arange(num_bins) * sample_rate_hz / fft_size
+    filters = np.zeros((num_mels, num_bins))
+    if name == "kaldi":
+        filters[:, :-1] = _linear_in_mel(
+            _kaldi_mel(bins_hz[:-1]), _kaldi_mel(low_hz), _kaldi_mel(high_hz), num_mels
+        )
+    elif name == "htk":
+        spread_hz = np.linspace(0, sample_rate_hz / 2, num_bins - 1)
+        filters[:, 1:-1] = _linear_in_mel(
+            _htk_mel(spread_hz[1:]), _htk_mel(low_hz), _htk_mel(high_hz), num_mels
+        )
+    elif name == "speechbrain":
+        corners_hz = _htk_hz(np.linspace(_htk_mel(low_hz), _htk_mel(high_hz), num_mels + 2))
+        half_width = np.diff(corners_hz)[:-1, None]
+        slope = (bins_hz - corners_hz[1:-1, None]) / half_width
+        filters[:] = np.maximum(0, np.minimum(slope + 1, 1 - slope))
+    elif name == "slaney":
+        corners_hz = _slaney_hz(
+            np.linspace(_slaney_mel(low_hz), _slaney_mel(high_hz), num_mels + 2)
+        )
+        filters[:] = _triangles(bins_hz, corners_hz)
+        filters *= (2 / (corners_hz[2:] - corners_hz[:-2]))[:, None]
+    else:
+        raise ValueError(f"expected a filterbank of {get_args(MelName)}, got {name!r}")
+    return filters
+
+
+def _linear_in_mel(bins: Matrix, low: Matrix, high: Matrix, num_mels: int) -> Matrix:
+    return _triangles(bins, np.linspace(low, high, num_mels + 2))
+
+
+def _triangles(bins: Matrix, corners: Matrix) -> Matrix:
+    low, centre, high = corners[:-2, None], corners[1:-1, None], corners[2:, None]
+    triangles: Matrix = np.maximum(
+        0, np.minimum((bins - low) / (centre - low), (high - bins) / (high - centre))
+    )
+    return triangles
+
+
+def _kaldi_mel(hz: npt.ArrayLike) -> Matrix:
+    mel: Matrix = 1127 * np.log1p(np.asarray(hz) / 700)
+    return mel
+
+
+def _htk_mel(hz: npt.ArrayLike) -> Matrix:
+    mel: Matrix = 2595 * np.log10(1 + np.asarray(hz) / 700)
+    return mel
+
+
+def _htk_hz(mel: Matrix) -> Matrix:
+    hz: Matrix = 700 * (10 ** (mel / 2595) - 1)
+    return hz
+
+
+# Slaney, "Auditory Toolbox", 1998: linear below 1 kHz, logarithmic above.
+_LINEAR_HZ = 200 / 3
+_KNEE_HZ = 1000.0
+_KNEE = _KNEE_HZ / _LINEAR_HZ
+_STEP = np.log(6.4) / 27
+
+
+def _slaney_mel(hz: npt.ArrayLike) -> Matrix:
+    hz = np.asarray(hz, np.float64)
+    above = _KNEE + np.log(np.maximum(hz, _KNEE_HZ) / _KNEE_HZ) / _STEP
+    return np.where(hz < _KNEE_HZ, hz / _LINEAR_HZ, above)
+
+
+def _slaney_hz(mel: Matrix) -> Matrix:
+    return np.where(mel < _KNEE, mel * _LINEAR_HZ, _KNEE_HZ * np.exp((mel - _KNEE) * _STEP))

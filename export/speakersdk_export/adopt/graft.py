@@ -1,0 +1,200 @@
+"""A published network behind its front end: one graph from the waveform to the embedding.
+
+samples (B, n) -> front end -> published network -> scaled to length T -> embedding (B, D)
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import onnx
+from onnx import AttributeProto, ModelProto, TensorProto, compose, helper
+
+from speakersdk.errors import ModelError
+from speakersdk_export.adopt.families import Family
+from speakersdk_export.adopt.front_end import add_front_end
+from speakersdk_export.adopt.operators import Operators
+
+# Between them every operator that a front end needs means the same.
+OPSETS: Final = range(11, 24)
+_FRONT: Final = "front_"
+_BACK: Final = "length_"
+_NETWORK: Final = "network_"
+
+
+def read_published(path: Path) -> ModelProto:
+    """A published ONNX file.
+
+    Raises:
+        ModelError: it is not ONNX, keeps weights in other files, or needs an unknown opset.
+    """
+    try:
+        model = onnx.load_model(path, load_external_data=False)
+    except Exception as error:  # protobuf's DecodeError is no common base of all that it raises
+        raise ModelError(f"{path}: expected an ONNX file, got something else") from error
+    if not model.graph.node:
+        raise ModelError(f"{path}: expected an ONNX file, got one without a graph")
+    if any(each.data_location == TensorProto.EXTERNAL for each in model.graph.initializer):
+        raise ModelError(
+            f"{path}: expected the weights inside the file, got weights in other files; save it as "
+            "one file with onnx.save_model(model, path)"
+        )
+    opset = opset_of(model)
+    if opset not in OPSETS:
+        raise ModelError(
+            f"{path}: expected opset {OPSETS.start} to {OPSETS.stop - 1}, got {opset}; convert it "
+            "with onnx.version_converter"
+        )
+    return model
+
+
+def opset_of(model: ModelProto) -> int:
+    """Version of the standard operators; 0 if the file names none."""
+    return next((each.version for each in model.opset_import if each.domain in ("", "ai.onnx")), 0)
+
+
+def metadata_of(model: ModelProto) -> dict[str, str]:
+    """The metadata properties of a file."""
+    return {each.key: each.value for each in model.metadata_props}
+
+
+def graft(model: ModelProto, family: Family, *, temperature: float) -> tuple[ModelProto, int, int]:
+    """Put a family's front end before a published network.
+
+    Args:
+        model: the published network.
+        family: what it was trained behind.
+        temperature: T, the length that every embedding is scaled to.
+
+    Returns:
+        The windowed graph (docs/formats/model.md), D, the size of its embedding, and how many
+        operators were rewritten.
+
+    Raises:
+        ModelError: the network's inputs or outputs are not those of the family.
+    """
+    opset = opset_of(model)
+    network = compose.add_prefix(model, _NETWORK)
+    _free_axes(network)
+    feeds, output = _connections(model, family)
+    front = Operators(opset=opset, prefix=_FRONT)
+    features = add_front_end(family.front_end, front, "samples")
+    links = {_NETWORK + feeds: features}
+    if family.length_input is not None:
+        frames = front.add("Expand", front.size(features, axis=2), front.size("samples", axis=0))
+        links[_NETWORK + family.length_input] = frames
+    _rename(network, links)
+    back = Operators(opset=opset, prefix=_BACK)
+    raw = _NETWORK + output.name
+    if len(output.type.tensor_type.shape.dim) > 2:
+        raw = back.add("Reshape", raw, back.integers(0, -1))
+    squares = back.total(back.add("Mul", raw, raw), axis=1)
+    # A vector of zeros stays one: there is no direction to scale.
+    length = back.add("Max", back.add("Sqrt", squares), back.scalar(1e-12))
+    factor = back.add("Div", back.scalar(temperature), length)
+    back.nodes.append(
+        helper.make_node("Mul", [raw, factor], ["embedding"], name=f"{_BACK}embedding")
+    )
+    size = embedding_size(output)
+    graph = helper.make_graph(
+        [*front.nodes, *network.graph.node, *back.nodes],
+        "adopted",
+        [helper.make_tensor_value_info("samples", TensorProto.FLOAT, ["batch", "num_samples"])],
+        [helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["batch", size])],
+        [*front.initializers, *network.graph.initializer, *back.initializers],
+    )
+    joined = helper.make_model(
+        graph, opset_imports=list(model.opset_import), ir_version=max(8, model.ir_version)
+    )
+    return joined, size, correct_average_pooling(joined)
+
+
+def embedding_size(output: onnx.ValueInfoProto) -> int:
+    """D of a published network's output.
+
+    Raises:
+        ModelError: the file does not say it.
+    """
+    sizes = [dim.dim_value for dim in output.type.tensor_type.shape.dim]
+    size = next((each for each in reversed(sizes) if each > 1), 0)
+    if not size:
+        raise ModelError(
+            f"expected an output {output.name!r} of a fixed size, got {sizes}; export the network "
+            "again with the size of its embedding"
+        )
+    return size
+
+
+def correct_average_pooling(model: ModelProto) -> int:
+    """Rewrite average pooling that onnxruntime up to 1.28 computes wrongly; returns how often.
+
+    With `ceil_mode` and `count_include_pad` it divided the last, shorter window by the whole
+    window's length (microsoft/onnxruntime PR 29629). Without padding the values do not depend on
+    `count_include_pad`, and without that the division was right in every version.
+
+    Raises:
+        ModelError: such a node with padding, whose values would change.
+    """
+    changed = 0
+    for node in model.graph.node:
+        if node.op_type != "AveragePool":
+            continue
+        options = {each.name: each for each in node.attribute}
+        if not (_is_set(options.get("ceil_mode")) and _is_set(options.get("count_include_pad"))):
+            continue
+        pads = options.get("pads")
+        if pads is not None and any(pads.ints):
+            raise ModelError(
+                f"expected average pooling without padding where the last window is shorter, got "
+                f"pads {list(pads.ints)} at {node.name}; before 1.29 onnxruntime is wrong"
+            )
+        options["count_include_pad"].i = 0
+        changed += 1
+    return changed
+
+
+def _is_set(attribute: AttributeProto | None) -> bool:
+    return attribute is not None and attribute.i == 1
+
+
+def _connections(model: ModelProto, family: Family) -> tuple[str, onnx.ValueInfoProto]:
+    """The input that takes the features, and the output that is the embedding."""
+    constants = {each.name for each in model.graph.initializer}
+    inputs = [each.name for each in model.graph.input if each.name not in constants]
+    expected = [name for name in family.inputs if name in inputs]
+    needed = 1 if family.length_input is None else 2
+    if (
+        len(inputs) != needed
+        or (family.length_input or inputs[0]) not in inputs
+        or (family.inputs and not expected)
+    ):
+        names = " or ".join(family.inputs) or "features"
+        also = f" and {family.length_input}" if family.length_input else ""
+        raise ModelError(
+            f"expected the input {names}{also} of the family {family.name}, got "
+            f"{', '.join(inputs)}; is it another family?"
+        )
+    features = expected[0] if expected else inputs[0]
+    outputs = list(model.graph.output)
+    named = [each for each in outputs if each.name in family.outputs]
+    if named:
+        return features, named[0]
+    if len(outputs) != 1:
+        raise ModelError(
+            f"expected the output {' or '.join(family.outputs) or 'of the embedding alone'}, got "
+            f"{', '.join(each.name for each in outputs)}; is it another family?"
+        )
+    return features, outputs[0]
+
+
+def _rename(network: ModelProto, links: dict[str, str]) -> None:
+    """Read the network's inputs from where the front end writes them."""
+    for node in network.graph.node:
+        for index, name in enumerate(node.input):
+            node.input[index] = links.get(name, name)
+
+
+def _free_axes(network: ModelProto) -> None:
+    """Forget the shapes that the publisher's trace left inside the graph."""
+    del network.graph.value_info[:]
