@@ -167,7 +167,8 @@ class ModelManifest:
                 )
             # Of the file, not of the model: `check_content` compares it.
             decoded.pop("content_sha256", None)
-            missing = {field.name for field in fields(cls)} - decoded.keys()
+            # Files from before adopted models have no origin.
+            missing = {field.name for field in fields(cls)} - decoded.keys() - {"origin"}
             if missing:
                 raise ManifestError(f"the manifest is not valid: it lacks {min(missing)}")
             decoded["frontend"] = FrontendConfig(**decoded["frontend"])
