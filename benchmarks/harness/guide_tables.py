@@ -132,10 +132,32 @@ def speech_head(latest: Latest) -> Lines:
     return [*lines, "", f"Model {facts['model']}."]
 
 
+def silence(latest: Latest) -> Lines:
+    """Errors with silence behind speech, while all frames were pooled and since speech alone is."""
+    before, now = (latest(name)["facts"] for name in ("silence-all-frames", "silence"))
+    lines = [
+        "| behind the speech | strangers accepted, all frames pooled | speech alone "
+        "| owners not accepted, all frames pooled | speech alone |",
+        "| --- " * 5 + "|",
+    ]
+    for name, row in now.items():
+        if not isinstance(row, dict):
+            continue
+        cells = [
+            f"{facts[name][key]:.1f} %"
+            for key in ("strangers_accepted_percent", "owners_not_accepted_percent")
+            for facts in (before, now)
+        ]
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    row = now["none"]
+    return [*lines, "", f"{row['owners']} owners, {row['strangers']} comparisons with strangers."]
+
+
 TABLES: dict[str, Callable[[Latest], Lines]] = {
     "spoiled recordings": spoiled,
     "adaptation": adaptation,
     "calibration profiles": profiles,
     "number formats": formats,
     "speech head": speech_head,
+    "silence": silence,
 }

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from speakersdk.audio.levels import STEADY_DB
 from speakersdk.decision.one_voice import SECOND_VOICE_LLR
 from speakersdk.decision.outcome import Identification, Verdict
 from speakersdk.decision.rule import DecisionRule, speech_shortage
@@ -30,7 +31,14 @@ def identified(
         rule: what the probe must reach.
     """
     speech_s = probe.speech_s
-    if shortage := speech_shortage(speech_s, probe.duration_s, rule.calibration):
+    shortage = speech_shortage(speech_s, probe.duration_s, rule.calibration)
+    if probe.variation_db is not None and probe.variation_db < STEADY_DB:
+        reason = (
+            f"a tone or hum, not speech: its level varies by {probe.variation_db:.1f} dB, "
+            f"expected {STEADY_DB:g} or more"
+        )
+        shortage = Verdict.NO_SPEECH, reason
+    if shortage is not None:
         enrolled_s = voiceprints[0].total_speech_s
         return Identification.without_answer(
             rule.undecidable(*shortage, enrolled_speech_s=enrolled_s, probe_speech_s=speech_s)

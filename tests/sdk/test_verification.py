@@ -85,3 +85,13 @@ def test_short_recordings_have_no_answer(
     answer = unheard(slt, AudioTooShortError(needed_s=0.5, got_s=0.1), rule).decision
     assert answer.verdict is Verdict.INCONCLUSIVE
     assert (answer.llr, answer.voice_changed) == (None, False)
+
+
+@pytest.mark.parametrize("hz", [120, 200, 300])
+def test_a_tone_is_no_speech_whatever_the_model_takes_it_for(
+    verifier: Verifier, slt: Voiceprint, hz: float
+) -> None:
+    times_s = np.arange(4 * SAMPLE_RATE_HZ) / SAMPLE_RATE_HZ
+    sawtooth = (0.05 * (2 * ((hz * times_s) % 1) - 1)).astype(np.float32)
+    decision = verifier.verify(slt, sawtooth, sample_rate_hz=SAMPLE_RATE_HZ)
+    assert decision.verdict is Verdict.NO_SPEECH

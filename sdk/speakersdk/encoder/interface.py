@@ -27,6 +27,8 @@ class Encoding:
         duration_s: duration in seconds.
         pieces: embeddings of pieces of the speech; None for recordings encoded in a batch.
         speech_dbfs: level of the speech in dBFS; None without speech, or in a batch.
+        variation_db: standard deviation of the levels of its speech. None for less than a second of
+            speech, and from `encode_batch`.
     """
 
     embedding: Embedding
@@ -34,6 +36,7 @@ class Encoding:
     duration_s: float
     pieces: Pieces | None = None
     speech_dbfs: float | None = None
+    variation_db: float | None = None
 
 
 # Called with the samples and the speech of frames as they are encoded, each frame once: (k * hop,)

@@ -108,7 +108,7 @@ class StatefulStream:
         # Summed in float64: float32 would lose hops against hours of statistics.
         self._statistics: npt.NDArray[np.float64] = np.zeros((NUM_SUMS, manifest.statistics_size))
         self._collector = PieceCollector(manifest.embedding_dim, manifest.temperature)
-        self._level = SpeechLevel()
+        self._level = SpeechLevel(hop_frames=manifest.hop_frames)
         self._piece: Embedding | None = None  # of the incomplete piece
         self._num_piece_frames = 0
         self._embedding: Embedding | None = None
@@ -165,7 +165,14 @@ class StatefulStream:
         embedding = self.embedding()
         self._end_piece(least_s=LEAST_PIECE_S)
         pieces = self._collector.pieces
-        return Encoding(embedding, self.speech_s, self.duration_s, pieces, self._level.dbfs)
+        return Encoding(
+            embedding,
+            self.speech_s,
+            self.duration_s,
+            pieces,
+            self._level.dbfs,
+            self._level.variation_db,
+        )
 
     def _check_open(self) -> None:
         if self._finished:

@@ -152,7 +152,7 @@ class WindowedStream:
         self._manifest = manifest
         self._windows = SpeechWindows(session, manifest, window_samples)
         self._listener = listener
-        self._level = SpeechLevel()
+        self._level = SpeechLevel(hop_frames=manifest.hop_frames)
         self._activity = detector(manifest)
         # Samples of the frames that are not encoded yet, without the first of all samples, which
         # no frame calls its own; and which of these frames are speech.
@@ -196,7 +196,14 @@ class WindowedStream:
         self._finished = True
         self._take(len(self._is_speech))
         pieces = self._windows.pieces
-        return Encoding(self.embedding(), self.speech_s, self.duration_s, pieces, self._level.dbfs)
+        return Encoding(
+            self.embedding(),
+            self.speech_s,
+            self.duration_s,
+            pieces,
+            self._level.dbfs,
+            self._level.variation_db,
+        )
 
     def _take(self, num_frames: int) -> None:
         """Encode the speech of the next frames."""

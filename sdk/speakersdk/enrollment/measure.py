@@ -18,6 +18,7 @@ from speakersdk.audio.levels import (
     NARROW_BAND_DB,
     NOISY_SNR_DB,
     QUIET_DBFS,
+    STEADY_DB,
     AudioLevels,
     AudioProblem,
     AudioQuality,
@@ -100,6 +101,8 @@ class RecordingQuality:
         levels = self.levels
         clipped_share = levels.clipped_share or 0.0
         measured = {
+            AudioProblem.STEADY: f"its level varies by {_number(levels.variation_db)} dB, "
+            f"expected {STEADY_DB:g} or more",
             AudioProblem.CLIPPED: f"{clipped_share:.0%} of the speech is cut off at full "
             f"scale, expected at most {CLIPPED_HOPS_SHARE:.0%}",
             AudioProblem.TOO_QUIET: f"speech at {_number(levels.speech_dbfs)} dBFS, expected "
@@ -127,6 +130,7 @@ class RecordingQuality:
             "snr_db": self.levels.snr_db,
             "high_band_db": self.levels.high_band_db,
             "clipped_share": self.levels.clipped_share,
+            "variation_db": self.levels.variation_db,
             "one_voice_llr": self.one_voice_llr,
             "others_llr": self.others_llr,
             "shortage": self.shortage,

@@ -15,7 +15,12 @@ from speakersdk.arrays import Waveform
 from speakersdk.audio.levels import AudioProblem
 from speakersdk.audio.waveform import SAMPLE_RATE_HZ, read_audio
 from speakersdk.encoder.load import SpeakerEncoder, load_encoder
-from speakersdk.enrollment.measure import RecordingQuality, measure_recording, not_measured
+from speakersdk.enrollment.measure import (
+    LevelMeter,
+    RecordingQuality,
+    measure_recording,
+    not_measured,
+)
 
 if TYPE_CHECKING:
     from conftest import SpeechData
@@ -142,3 +147,37 @@ def test_real_readers_are_clean_and_two_of_them_are_two(
     assert measured(one).is_usable
     assert measured(other).is_usable
     assert measured(np.concatenate([one, other])).problems == (AudioProblem.SECOND_VOICE,)
+
+
+TIMES_S = np.arange(6 * SAMPLE_RATE_HZ) / SAMPLE_RATE_HZ
+TONES = {
+    "sawtooth at 120 Hz": 0.03 * (2 * ((120 * TIMES_S) % 1) - 1),
+    "sawtooth at 300 Hz": 0.05 * (2 * ((300 * TIMES_S) % 1) - 1),
+    "dial tone": 0.1 * (np.sin(2 * np.pi * 350 * TIMES_S) + np.sin(2 * np.pi * 440 * TIMES_S)),
+    "mains hum": sum(0.1 / k * np.sin(2 * np.pi * 50 * k * TIMES_S) for k in (1, 2, 3, 4, 6)),
+}
+
+
+@pytest.mark.parametrize("name", TONES)
+@pytest.mark.parametrize("noise_db", [-120, -60])
+def test_a_tone_is_not_speech_whatever_the_model_takes_it_for(
+    encoder: SpeakerEncoder, name: str, noise_db: float
+) -> None:
+    meter = LevelMeter(encoder.manifest)
+    noise = np.random.default_rng(1).normal(0, 10 ** (noise_db / 20), len(TIMES_S))
+    meter((TONES[name] + noise).astype(np.float32), np.ones(600, np.bool_))
+    assert AudioProblem.STEADY in meter.levels.problems()
+
+
+def test_speech_varies(encoder: SpeakerEncoder, voices: dict[str, Any]) -> None:
+    for voice in voices.values():
+        _, quality = measure_recording(encoder, whole(voice), label="")
+        assert quality.levels.variation_db is not None
+        assert quality.levels.variation_db > 2.0
+        assert AudioProblem.STEADY not in quality.problems
+
+
+def test_a_tone_is_not_enrolled(encoder: SpeakerEncoder) -> None:
+    tone = (2 * ((120 * TIMES_S) % 1) - 1).astype(np.float32) * np.float32(0.03)
+    _, quality = measure_recording(encoder, tone, label="tone")
+    assert not quality.is_usable
