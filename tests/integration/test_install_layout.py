@@ -27,7 +27,7 @@ ROOMS = {
     "speakersdk_training": {
         "augment", "compute", "data", "evaluation", "fit", "losses", "models", "teacher",
     },
-    "speakersdk_export": {"graph"},
+    "speakersdk_export": {"adopt", "graph"},
 }  # fmt: skip
 
 

@@ -26,9 +26,16 @@ PROBES_PER_READER = 25
 # Any other figure means that the model, its calibration or the way to a decision has changed.
 EXPECTED = {
     (True, Verdict.ACCEPT): 75,
-    (False, Verdict.REJECT): 149,
-    (False, Verdict.ACCEPT): 1,
+    (False, Verdict.REJECT): 147,
+    (False, Verdict.ACCEPT): 3,
 }
+
+
+def distinct(utterances: list[Any]) -> list[Any]:
+    """Each recording once: the packs hold some twice, of equal length to the sample."""
+    return list({utterance.num_samples: utterance for utterance in reversed(utterances)}.values())[
+        ::-1
+    ]
 
 
 def test_readers_are_told_apart(speech_data: Any) -> None:
@@ -36,8 +43,10 @@ def test_readers_are_told_apart(speech_data: Any) -> None:
     clips = {
         reader: [
             speech_data.samples(utterance)
-            for utterance in speech_data.utterances(
-                corpus="librispeech", split="demo", speaker=reader, minimum_s=MINIMUM_S
+            for utterance in distinct(
+                speech_data.utterances(
+                    corpus="librispeech", split="demo", speaker=reader, minimum_s=MINIMUM_S
+                )
             )[: ENROLLMENT_CLIPS + PROBES_PER_READER]
         ]
         for reader in READERS

@@ -89,7 +89,8 @@ def test_a_decision_is_the_documented_formula(
         probe_speech_s=decision.speech_s,
     )
     speech_s = calibration.comparable_speech_s(voiceprint.total_speech_s, decision.speech_s)
-    assert decision.threshold == calibration.operating_point(0.01).threshold(speech_s)
+    (nearness,) = calibration.pair_nearness(voiceprint.embedding[np.newaxis], verifier.embed(probe))
+    assert decision.threshold == calibration.operating_point(0.01).threshold(speech_s, nearness)
 
 
 def test_arrays_and_files_are_the_same(

@@ -111,6 +111,12 @@ class ModelManifest:
         _check_number("window_s", self.window_s, self.hop_s, _MAXIMUM_S)
         _check_number("minimum_s", self.minimum_s, self.frame_s, _MAXIMUM_S)
         _check_number("speech_threshold", self.speech_threshold, 0, 1)
+        cohort = None if self.calibration is None else self.calibration.cohort
+        if cohort is not None and cohort.embedding_dim != self.embedding_dim:
+            raise ManifestError(
+                f"expected a cohort of embeddings of {self.embedding_dim} values, got "
+                f"{cohort.embedding_dim}: it belongs to another model"
+            )
 
     @property
     def frame_s(self) -> float:

@@ -3,9 +3,11 @@ import json
 import math
 from typing import Any
 
+import numpy as np
 import pytest
 
 from speakersdk.calibration.calibration import Calibration, OperatingPoint
+from speakersdk.calibration.cohort import Cohort
 from speakersdk.encoder.frontend import FrontendConfig
 from speakersdk.encoder.manifest import ModelManifest
 from speakersdk.errors import ManifestError
@@ -168,3 +170,11 @@ def test_mutated_manifests_are_read_or_refused_in_one_line() -> None:
     assert len(messages) > 0.8 * len(changed)
     wrong = [text[:200] for text in messages if len(text) > 800 or not text.isprintable()]
     assert wrong == []
+
+
+def test_the_cohort_of_another_model_is_refused() -> None:
+    calibration = dataclasses.replace(
+        CALIBRATION, cohort=Cohort.of(np.ones((4, 3), np.float32), nearest=2)
+    )
+    with pytest.raises(ManifestError, match="belongs to another model"):
+        manifest(embedding_dim=8, calibration=calibration)

@@ -65,13 +65,14 @@ def test_a_cached_recording_is_not_decoded(
     job = EncodingJob(model=default_model, root=demo_clips, cache=tmp_path / "cache")
     expected = embeddings(encode_segments([whole(CLIPS[0])], job)[0])
     (kept,) = (tmp_path / "cache").rglob("*.f64")
-    values = np.fromfile(kept)
-    values[3:] *= 2  # no model says so: what comes back is what was kept
-    values.tofile(kept)
+    written = kept.stat().st_mtime_ns
     (tmp_path / "copy.flac").write_bytes((demo_clips / CLIPS[0]).read_bytes())
     elsewhere = EncodingJob(model=default_model, root=tmp_path, cache=tmp_path / "cache")
     found = embeddings(encode_segments([whole("copy.flac")], elsewhere)[0])
-    np.testing.assert_array_equal(found, 2 * expected)
+    np.testing.assert_array_equal(found, expected)
+    # An entry that was not found would be written again.
+    assert list((tmp_path / "cache").rglob("*.f64")) == [kept]
+    assert kept.stat().st_mtime_ns == written
 
 
 @pytest.mark.parametrize("num_processes", [1, 2])
