@@ -206,7 +206,7 @@ def test_a_minute_of_speech_is_enrolled_verified_and_complete(
     assert offset >= first_loud
     start = offset - first_loud
     np.testing.assert_array_equal(received[start : start + len(played)], played)
-    assert "dropped_s=0.0, overflows=0" in counters
+    assert "dropped_s=0.0, gaps=0, overflows=0" in counters
 
     assert listener.returncode == 0, errors
     lines += [json.loads(line) for line in output.splitlines()]

@@ -123,7 +123,9 @@ def test_thresholds_come_with_the_model_and_no_constant_stands_in(
     assert base is not None
     decision = verifier.verify(slt, clips["slt"]["probe"])
     speech_s = base.comparable_speech_s(slt.total_speech_s, decision.speech_s)
-    assert decision.threshold == base.operating_point(0.01).threshold(speech_s)
+    probe = verifier.embed(clips["slt"]["probe"])
+    (nearness,) = base.pair_nearness(slt.embedding[np.newaxis], probe)
+    assert decision.threshold == base.operating_point(0.01).threshold(speech_s, nearness)
     for impossible in (1e-9, 0.9):
         with pytest.raises(ConfigError, match="nontarget calibration trials support"):
             Verifier(far=impossible)
