@@ -117,7 +117,8 @@ def test_an_accepted_probe_may_still_be_too_uncertain(verifier: Verifier, slt: V
     assert calibration is not None
     strictest = calibration.operating_points[-1]
     speech_s = calibration.comparable_speech_s(slt.total_speech_s, 3.0)
-    needed = strictest.threshold(speech_s)
+    (nearness,) = calibration.pair_nearness(slt.reverted().embedding[None], -slt.exemplars[0])
+    needed = strictest.threshold(speech_s, nearness)
     for llr, is_adapted in ((needed - 0.01, False), (needed + 0.01, True)):
         decision = Decision.from_evidence(score=-1.0, llr=llr, threshold=-9.0, speech_s=3.0)
         adaptation = adapt(slt, -slt.exemplars[0], GOOD, decision, decision, calibration)
