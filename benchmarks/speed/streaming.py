@@ -206,7 +206,10 @@ def windowed_verifier(folder: Path, calibrated: Verifier) -> Verifier | None:
         has_speech_head=False,
         metrics={},
     )
-    manifest = replace(make_manifest(encoder, info), calibration=calibrated.manifest.calibration)
+    calibration = calibrated.manifest.calibration
+    if calibration is not None:  # the cohort is made of the other model's embeddings
+        calibration = replace(calibration, cohort=None)
+    manifest = replace(make_manifest(encoder, info), calibration=calibration)
     path = folder / "windowed.onnx"
     write_model(path, windowed_graph(encoder), manifest)
     return Verifier(path)
