@@ -12,6 +12,7 @@ from speakersdk import demo_clips
 from speakersdk.cli.parser import CommandParser
 from speakersdk.cli.program import run_program
 from speakersdk_export.adopt.cli import add_adopt_command
+from speakersdk_export.trial_options import add_trial_options
 
 
 def build_parser() -> CommandParser:
@@ -45,25 +46,7 @@ def build_parser() -> CommandParser:
         metavar="FILE",
         help="recordings for the parity gate (default: the demonstration clips)",
     )
-    model.inputs.add_argument(
-        "--trials",
-        type=Path,
-        nargs="+",
-        default=[],
-        metavar="LIST",
-        help="trial lists (label segment segment) to fit the calibration on; they are pooled",
-    )
-    model.inputs.add_argument(
-        "--segments",
-        type=Path,
-        nargs="+",
-        default=[],
-        metavar="FILE",
-        help="segments of the trials",
-    )
-    model.places.add_argument(
-        "--audio-root", type=Path, metavar="FOLDER", help="folder that audio paths are relative to"
-    )
+    add_trial_options(model)
 
     thresholds = parser.add_command(
         "thresholds",

@@ -196,7 +196,7 @@ def encode(encoder: SpeakerEncoder, takes: Sequence[Take]) -> dict[str, Sides]:
 
 
 def make_cohort(calibration: Calibration, cohort: dict[str, Sides], usual: Sides) -> Cohort:
-    """The cohort of the people who have speech in every condition, as near as usual to `usual`."""
+    """The cohort of all people with speech in every condition; `usual` sets what is typical."""
     least_s = calibration.minimum_speech_s
     complete = np.all([sides.speech_s >= least_s for sides in cohort.values()], axis=0)
     rows = np.concatenate([sides.embeddings[complete] for sides in cohort.values()])

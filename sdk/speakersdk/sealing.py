@@ -91,7 +91,7 @@ class SealingKey:
             create: make the file with a new key if there is none.
 
         Raises:
-            ConfigError: there is no file, others may read it, or it holds no key.
+            ConfigError: the file is missing, readable by others, or not a key.
         """
         path = Path(path)
         if create and not os.path.lexists(path):

@@ -64,7 +64,7 @@ def identified(
 def unheard(
     voiceprint: Voiceprint, error: AudioTooShortError, rule: DecisionRule
 ) -> Identification:
-    """Say of a recording that is too short to be encoded that there is no answer."""
+    """Give no answer for a recording that is too short to be encoded."""
     decision = rule.undecidable(
         Verdict.INCONCLUSIVE,
         str(error),

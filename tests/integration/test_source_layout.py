@@ -26,6 +26,7 @@ TESTED_ELSEWHERE = {
     "training/teacher/config": "tests/training/fit/test_trainer.py",
     "training/teacher/encoders": "tests/training/teacher/test_table.py",
     "training/teacher/hear": "tests/training/teacher/test_table.py",
+    "export/trial_options": "tests/export/adopt/test_cli.py",
     "export/adopt/golden": "tests/export/adopt/test_adoption.py",
     "export/adopt/operators": "tests/export/adopt/test_front_end.py",
     "sdk/audio/part": "names of types only",

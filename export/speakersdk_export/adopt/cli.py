@@ -7,6 +7,7 @@ from pathlib import Path
 
 from speakersdk.cli.parser import CommandParser
 from speakersdk.errors import ConfigError
+from speakersdk_export.trial_options import add_trial_options
 
 
 def add_adopt_command(parser: CommandParser) -> None:
@@ -45,17 +46,7 @@ def add_adopt_command(parser: CommandParser) -> None:
         help="a recording, and the embedding that the original code gave for it",
     )
     check.add_argument("--unchecked", action="store_true", help="adopt without that comparison")
-    adopt.inputs.add_argument(
-        "--trials",
-        type=Path,
-        nargs="+",
-        default=[],
-        metavar="LIST",
-        help="trial lists (label segment segment) to fit the calibration on, pooled",
-    )
-    adopt.inputs.add_argument(
-        "--segments", type=Path, nargs="+", default=[], metavar="FILE", help="segments they name"
-    )
+    add_trial_options(adopt)
     adopt.inputs.add_argument(
         "--uncalibrated", action="store_true", help="write a model that gives scores only"
     )
@@ -70,9 +61,6 @@ def add_adopt_command(parser: CommandParser) -> None:
         "--temperature", type=float, default=4.0, help="length of every embedding (default: 4)"
     )
     adopt.places.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.onnx")
-    adopt.places.add_argument(
-        "--audio-root", type=Path, metavar="FOLDER", help="folder of the segments' audio paths"
-    )
 
 
 def _adopt(arguments: argparse.Namespace) -> int:

@@ -10,6 +10,9 @@ from typing import Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
+from speakersdk.encoder.frontend import FrontendConfig
+from speakersdk_training.models.mel_filters import mel_filters as frontend_filters
+
 Matrix = npt.NDArray[np.float64]
 WindowName = Literal["hamming", "hamming_periodic", "hann", "povey"]
 MelName = Literal["kaldi", "slaney", "speechbrain", "htk"]
@@ -73,11 +76,16 @@ def mel_filters(
         slope = (bins_hz - corners_hz[1:-1, None]) / half_width
         filters[:] = np.maximum(0, np.minimum(slope + 1, 1 - slope))
     elif name == "slaney":
-        corners_hz = _slaney_hz(
-            np.linspace(_slaney_mel(low_hz), _slaney_mel(high_hz), num_mels + 2)
+        filters[:] = frontend_filters(
+            FrontendConfig(
+                sample_rate_hz=sample_rate_hz,
+                fft_size=fft_size,
+                num_mels=num_mels,
+                low_hz=low_hz,
+                high_hz=high_hz,
+                mel_scale="slaney",
+            )
         )
-        filters[:] = _triangles(bins_hz, corners_hz)
-        filters *= (2 / (corners_hz[2:] - corners_hz[:-2]))[:, None]
     else:
         raise ValueError(f"expected a filterbank of {get_args(MelName)}, got {name!r}")
     return filters
@@ -108,20 +116,3 @@ def _htk_mel(hz: npt.ArrayLike) -> Matrix:
 def _htk_hz(mel: Matrix) -> Matrix:
     hz: Matrix = 700 * (10 ** (mel / 2595) - 1)
     return hz
-
-
-# Slaney, "Auditory Toolbox", 1998: linear below 1 kHz, logarithmic above.
-_LINEAR_HZ = 200 / 3
-_KNEE_HZ = 1000.0
-_KNEE = _KNEE_HZ / _LINEAR_HZ
-_STEP = np.log(6.4) / 27
-
-
-def _slaney_mel(hz: npt.ArrayLike) -> Matrix:
-    hz = np.asarray(hz, np.float64)
-    above = _KNEE + np.log(np.maximum(hz, _KNEE_HZ) / _KNEE_HZ) / _STEP
-    return np.where(hz < _KNEE_HZ, hz / _LINEAR_HZ, above)
-
-
-def _slaney_hz(mel: Matrix) -> Matrix:
-    return np.where(mel < _KNEE, mel * _LINEAR_HZ, _KNEE_HZ * np.exp((mel - _KNEE) * _STEP))

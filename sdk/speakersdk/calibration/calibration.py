@@ -49,8 +49,8 @@ class OperatingPoint:
         far: false-accept rate: at most this share of the nontarget trials is accepted.
         frr: false-reject rate: share of the target trials rejected, over all lengths of the fit.
         llr: threshold for 1 s of comparable speech.
-        llr_slope, llr_curve: by how much it changes with ln s and its square; models of before
-            have no curve.
+        llr_slope, llr_curve: by how much it changes with ln s and its square; older models have
+            no curve.
         frr_logit: log-odds of a false reject at 1 s of comparable speech.
         frr_slope: by how much they change with ln s.
         llr_nearness: by how much the threshold rises with the nearness of both sides to the cohort
@@ -128,7 +128,7 @@ class Calibration:
 
     Attributes:
         offset, scale, speech_scale, speech_weight, speech_scale_curve, speech_weight_curve: the
-            weights of the module's formula; models of before have no curves.
+            weights of the module's formula; older models have no curves.
         minimum_speech_s: net speech of a side below which no decision is supported.
         maximum_speech_s: longest net speech of a side in the fit; more counts as this much.
         num_target, num_nontarget: trials of the fit.
@@ -336,7 +336,7 @@ def harmonic_mean(a: _Numbers, b: _Numbers) -> _Numbers:
 
 
 def _check_numbers(values: Calibration | OperatingPoint) -> None:
-    """Refuse a field that is no number or beyond any fit.
+    """Refuse a field that is not a number or lies beyond any fit.
 
     Raises:
         ConfigError: names the field.

@@ -1,0 +1,30 @@
+"""The options that name calibration trials, for every command that fits a calibration."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from speakersdk.cli.parser import CommandParser
+
+
+def add_trial_options(command: CommandParser) -> None:
+    """Add ``--trials``, ``--segments`` and ``--audio-root``, see `CalibrationTrials.together`."""
+    command.inputs.add_argument(
+        "--trials",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="LIST",
+        help="trial lists (label segment segment) to fit the calibration on; they are pooled",
+    )
+    command.inputs.add_argument(
+        "--segments",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        help="segments of the trials",
+    )
+    command.places.add_argument(
+        "--audio-root", type=Path, metavar="FOLDER", help="folder that audio paths are relative to"
+    )
