@@ -67,7 +67,7 @@ FUZZ_SECONDS ?= 15
 .PHONY: fuzz
 fuzz: $(DEVELOPMENT)  ## fuzz the compiled functions, galleries, voiceprints and audio (FUZZ_SECONDS=600)
 	@$(INSTALL) --group fuzz
-	for target in bindings gallery_file audio; do \
+	for target in bindings gallery_file voiceprint_file audio; do \
 	  python tests/fuzz/fuzz_$$target.py -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1; done
 
 .PHONY: wheel
