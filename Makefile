@@ -100,14 +100,14 @@ $(RUNTIME): $(INSTALL_INPUTS) | $(VENV)/bin/python
 	@$(require-compiler)
 	@echo "Installing the runtime into $(VENV) ..."
 	@$(INSTALL) 'pip>=25.1'
-	@$(INSTALL) --editable '.[cpu]'
+	@$(INSTALL) --editable .
 	@touch $@
 
 $(DEVELOPMENT): $(INSTALL_INPUTS) | $(VENV)/bin/python
 	@$(require-compiler)
 	@echo "Installing the runtime, training, export and test tools into $(VENV) ..."
 	@$(INSTALL) 'pip>=25.1'
-	@$(INSTALL) --editable '.[cpu,training,export]' --group test
+	@$(INSTALL) --editable '.[training,export]' --group test
 	@touch $(RUNTIME) $@
 
 $(LINTERS): $(DEVELOPMENT)

@@ -23,7 +23,7 @@ from speakersdk.models import default_model_path
 from speakersdk.runtime.engine_cache import default_cache_folder
 from speakersdk.runtime.libraries import gpus, missing_libraries, tensorrt_version
 from speakersdk.runtime.options import PROVIDERS, ComputeDevice
-from speakersdk.runtime.providers import check_usable, missing_of
+from speakersdk.runtime.providers import CPU_PACKAGE, GPU_PACKAGE, check_usable, missing_of
 from speakersdk.runtime.session import TELEMETRY_SWITCH, import_onnxruntime
 from speakersdk.scoring import available_kernels, kernel
 
@@ -97,7 +97,7 @@ def _packages() -> dict[str, Any]:
     if all(versions[name] for name in _RUNTIMES) and len({*map(_module_folder, _RUNTIMES)}) == 1:
         versions["conflict"] = (
             "onnxruntime and onnxruntime-gpu are both installed and overwrite each other; "
-            "uninstall both, then install one"
+            f"for the CPU: {CPU_PACKAGE}; for a GPU: {GPU_PACKAGE}"
         )
     return versions
 

@@ -96,7 +96,7 @@ def test_without_the_extra_the_command_says_what_to_install(
     monkeypatch.setitem(sys.modules, "onnx", None)
     monkeypatch.delitem(sys.modules, "speakersdk_export.model_file", raising=False)
     assert main(["check", str(MODELS / "stateful.onnx")]) == 2
-    assert 'pip install "speakersdk[cpu,export]"' in capsys.readouterr().err
+    assert 'pip install "speakersdk[export]"' in capsys.readouterr().err
 
 
 def test_info_needs_no_extra(

@@ -74,7 +74,7 @@ def test_two_runtimes_in_one_folder_are_a_conflict(
     install("onnxruntime-gpu", tmp_path / "two")
     assert "conflict" not in diagnose()["packages"]  # the first of the path is imported, whole
     install("onnxruntime-gpu", tmp_path / "one")
-    assert "uninstall both" in diagnose()["packages"]["conflict"]
+    assert "pip uninstall --yes onnxruntime onnxruntime-gpu" in diagnose()["packages"]["conflict"]
 
 
 def test_nobody_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

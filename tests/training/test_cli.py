@@ -184,7 +184,7 @@ def test_without_torch_the_command_says_what_to_install(config_file: Path) -> No
     )
     assert result.returncode == 2
     assert result.stderr == (
-        'speakersdk-train: error: torch is missing; pip install "speakersdk[cpu,training]"\n'
+        'speakersdk-train: error: torch is missing; pip install "speakersdk[training]"\n'
     )
 
 

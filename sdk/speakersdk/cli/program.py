@@ -99,8 +99,8 @@ def _report(error: Exception, name: str, *, extra: str | None, is_debug: bool) -
     if isinstance(error, ModuleNotFoundError) and not (error.name or "speakersdk").startswith(
         "speakersdk"
     ):
-        wanted = "cpu" if extra is None else f"cpu,{extra}"
-        report_error(name, f'{error.name} is missing; pip install "speakersdk[{wanted}]"')
+        wanted = "speakersdk" if extra is None else f'"speakersdk[{extra}]"'
+        report_error(name, f"{error.name} is missing; pip install {wanted}")
         return FAILED
     if isinstance(error, SpeakerSdkError | OSError):
         report_error(name, str(error))

@@ -22,8 +22,16 @@ Shapes = Mapping[str, tuple[int, ...]]
 # The CUDA provider opens cuDNN at its first convolution; its ELF file does not list it. The
 # file of the TensorRT provider does, with the version.
 _CUDNN: Final = "libcudnn.so"
-_GPU_PACKAGE: Final = 'pip uninstall onnxruntime, then pip install "speakersdk[gpu]"'
-_CUDA_PACKAGES: Final = 'pip install "speakersdk[gpu]" brings the CUDA and cuDNN libraries'
+# onnxruntime and onnxruntime-gpu hold a module of one name: each overwrites files of the other, and
+# whichever is uninstalled removes them. Both therefore go before the one that is wanted comes.
+_UNINSTALL_BOTH: Final = "pip uninstall --yes onnxruntime onnxruntime-gpu"
+CPU_PACKAGE: Final = f"{_UNINSTALL_BOTH} && pip install onnxruntime"
+GPU_PACKAGE: Final = (
+    f'pip install "speakersdk[gpu]" && {_UNINSTALL_BOTH} && pip install --no-deps onnxruntime-gpu'
+)
+_CUDA_PACKAGES: Final = (
+    'pip install "onnxruntime-gpu[cuda,cudnn]" brings the CUDA and cuDNN libraries'
+)
 _DRIVER_REMEDY: Final = "libcuda.so.1 comes with the NVIDIA driver; without a GPU use device cpu"
 _TENSORRT_REMEDY: Final = (
     "install TensorRT from NVIDIA, for the CUDA version of this onnxruntime "
@@ -64,7 +72,7 @@ def check_usable(onnxruntime: ModuleType, device: ComputeDevice) -> None:
     if device.provider not in available:
         raise MissingDependencyError(
             f"this onnxruntime has no {device.provider} (it has {', '.join(available)})",
-            remedy=_GPU_PACKAGE,
+            remedy=GPU_PACKAGE,
         )
     if missing := missing_of(onnxruntime, device):
         raise MissingDependencyError(

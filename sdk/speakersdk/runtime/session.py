@@ -27,6 +27,8 @@ from speakersdk.runtime.engine_cache import EngineCache, EngineKey
 from speakersdk.runtime.libraries import gpus, tensorrt_version
 from speakersdk.runtime.options import AUTO, ComputeDevice, SessionOptions, candidates
 from speakersdk.runtime.providers import (
+    CPU_PACKAGE,
+    GPU_PACKAGE,
     Shapes,
     check_usable,
     provider_options,
@@ -368,7 +370,7 @@ def import_onnxruntime() -> ModuleType:
     """Import onnxruntime with telemetry disabled, unless the user has set the variable.
 
     Raises:
-        MissingDependencyError: onnxruntime is not installed.
+        MissingDependencyError: onnxruntime is not installed, or is incomplete.
     """
     if TELEMETRY_SWITCH not in os.environ:
         if "onnxruntime" in sys.modules:
@@ -385,8 +387,12 @@ def import_onnxruntime() -> ModuleType:
             raise
         raise MissingDependencyError(
             "onnxruntime is not installed",
-            remedy='pip install "speakersdk[cpu]" or, for NVIDIA GPUs, '
-            'pip install "speakersdk[gpu]"',
+            remedy=f"pip install onnxruntime or, for NVIDIA GPUs, {GPU_PACKAGE}",
         ) from error
+    if not hasattr(onnxruntime, "InferenceSession"):
+        raise MissingDependencyError(
+            "onnxruntime is incomplete: a package that shares its folder was uninstalled",
+            remedy=f"{CPU_PACKAGE} or, for NVIDIA GPUs, {GPU_PACKAGE}",
+        )
     module: ModuleType = onnxruntime
     return module

@@ -45,7 +45,7 @@ def fail_with(error: BaseException) -> Callable[[], CommandParser]:
         (ConfigError("one\n  two"), FAILED, "program: error: one two\n"),
         (FileNotFoundError(2, "No such file", "x"), FAILED, "program: error: [Errno 2]"),
         (MemoryError(), FAILED, "program: error: not enough memory"),
-        (ModuleNotFoundError("x", name="torch"), FAILED, 'pip install "speakersdk[cpu,plus]"'),
+        (ModuleNotFoundError("x", name="torch"), FAILED, 'pip install "speakersdk[plus]"'),
         (ModuleNotFoundError("x", name="speakersdk.x"), INTERNAL_ERROR, "internal error"),
         (ValueError("a\x1b[2Jb"), INTERNAL_ERROR, "internal error: ValueError: a\\x1b[2Jb; "),
         (UnicodeDecodeError("utf-8", b"\xff", 0, 1, "why"), INTERNAL_ERROR, "speakersdk doctor"),

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import warnings
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -230,8 +231,18 @@ def test_without_onnxruntime_both_commands_are_named(monkeypatch: pytest.MonkeyP
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(MissingDependencyError) as caught:
         open_session(STATEFUL)
-    assert 'pip install "speakersdk[cpu]"' in str(caught.value)
+    assert "pip install onnxruntime or" in str(caught.value)
     assert 'pip install "speakersdk[gpu]"' in str(caught.value)
+
+
+def test_what_an_uninstalled_neighbour_left_is_no_onnxruntime(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv(SWITCH, "1")
+    monkeypatch.setitem(sys.modules, "onnxruntime", ModuleType("onnxruntime"))
+    with pytest.raises(MissingDependencyError, match=r"incomplete.*pip uninstall --yes") as caught:
+        open_session(STATEFUL)
+    assert "pip install onnxruntime" in caught.value.remedy
 
 
 def test_an_earlier_import_with_telemetry_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
