@@ -1,14 +1,18 @@
 """What a wheel holds, and what importing the SDK loads."""
 
+import hashlib
 import json
 import subprocess
 import sys
+import tomllib
 import zipfile
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 
 import speakersdk
+from speakersdk import _native
 
 REPOSITORY = Path(__file__).parents[2]
 HEAVY = ("torch", "onnx", "onnxruntime", "scipy", "soundfile", "soxr", "rich", "sounddevice")
@@ -85,6 +89,45 @@ def test_the_wheel_carries_every_module_of_the_sources(
 def test_the_wheel_carries_no_tests_or_caches(wheel: zipfile.ZipFile) -> None:
     strays = [name for name in wheel.namelist() if "test" in name or "__pycache__" in name]
     assert strays == []
+
+
+def test_the_wheel_carries_its_bill_of_materials(wheel: zipfile.ZipFile) -> None:
+    (path,) = [name for name in wheel.namelist() if ".dist-info/sboms/" in name]
+    assert path.endswith("/speakersdk.cdx.json")
+    bill = json.loads(wheel.read(path))
+    assert (bill["bomFormat"], bill["specVersion"]) == ("CycloneDX", "1.6")
+    version = metadata.version("speakersdk")
+    assert bill["metadata"]["component"]["purl"] == f"pkg:pypi/speakersdk@{version}"
+    components = {component["name"]: component for component in bill["components"]}
+    assert components["pybind11"]["purl"] == f"pkg:pypi/pybind11@{metadata.version('pybind11')}"
+    (model,) = components["speakersdk/models/default.onnx"]["hashes"]
+    content = wheel.read("speakersdk/models/default.onnx")
+    assert model == {"alg": "SHA-256", "content": hashlib.sha256(content).hexdigest()}
+    # Every reference of the graph leads to a component.
+    known = {component["bom-ref"] for component in bill["components"]}
+    (dependency,) = bill["dependencies"]
+    assert set(dependency["dependsOn"]) == known
+
+
+def test_the_wheel_carries_licence_and_notices(wheel: zipfile.ZipFile) -> None:
+    names = {name.partition(".dist-info/licenses/")[2] for name in wheel.namelist()}
+    assert {"LICENSE", "THIRD_PARTY_NOTICES.md"} <= names
+
+
+def test_the_notices_name_every_dependency() -> None:
+    notices = (REPOSITORY / "THIRD_PARTY_NOTICES.md").read_text(encoding="utf-8")
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    names = [line.partition(">")[0] for line in project["dependencies"]]
+    assert "onnxruntime" in names  # one line installs all that is needed
+    assert [name for name in names if f"| {name} |" not in notices] == []
+
+
+def test_the_version_has_one_home() -> None:
+    # CMake reads pyproject.toml; only the citation repeats it.
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert metadata.version("speakersdk") == _native.__version__ == project["version"]
+    citation = (REPOSITORY / "CITATION.cff").read_text(encoding="utf-8").splitlines()
+    assert f"version: {project['version']}" in citation
 
 
 def test_importing_the_sdk_loads_nothing_heavy() -> None:

@@ -59,7 +59,7 @@ def test_an_unusable_device_is_refused_with_a_way_out(gpu_build: ModuleType) -> 
     with pytest.raises(MissingDependencyError) as caught:
         check_usable(gpu_build, CUDA)
     assert "device cuda:0 needs libabsent-cublas.so.13" in str(caught.value)
-    assert 'pip install "speakersdk[gpu]"' in caught.value.remedy
+    assert 'pip install "onnxruntime-gpu[cuda,cudnn]"' in caught.value.remedy
     assert "TensorRT" not in caught.value.remedy
     with pytest.raises(
         MissingDependencyError, match=r"libnvabsent\.so\.10.*developer\.nvidia\.com"
