@@ -7,10 +7,13 @@ import contextlib
 import sys
 from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
 from typing import Any, Final
 
 from speakersdk.cli import arguments as shared
-from speakersdk.cli.live.listeners import Listener, Summary, open_listener
+from speakersdk.cli.live.command_hook import CommandHook
+from speakersdk.cli.live.jsonl_socket import JsonlSocket
+from speakersdk.cli.live.listeners import Listener, Listeners, Summary, open_listener
 from speakersdk.cli.live.sources import MicrophoneSource, RecordedSource, open_source
 from speakersdk.cli.parser import CommandParser
 from speakersdk.cli.program import INTERRUPTED
@@ -68,6 +71,18 @@ def add_arguments(parser: CommandParser) -> None:
     parser.output.add_argument(
         "--json", action="store_true", help="print one JSON object for each update"
     )
+    parser.output.add_argument(
+        "--exec",
+        metavar="COMMAND",
+        help="run COMMAND at each change of verdict, with SPEAKERSDK_VERDICT, SPEAKERSDK_NAME and "
+        "others in its environment; no shell is involved",
+    )
+    parser.output.add_argument(
+        "--jsonl-socket",
+        type=Path,
+        metavar="PATH",
+        help="send the updates as JSON lines to all who connect to this Unix socket",
+    )
     shared.add_options(parser, "replace_or_append", "far", "voiceprints", "model")
 
 
@@ -79,11 +94,13 @@ def run(arguments: argparse.Namespace) -> int:
     others = _known(arguments.names, store, new_name)
     summary = Summary()
     with contextlib.ExitStack() as stack:
+        hooks = _hooks(arguments, stack)  # before a pipe is waited for: readers may connect
         source = open_source(arguments)
         if isinstance(source, MicrophoneSource):
             stack.callback(source.close)
         blocks = source.blocks()
-        listener = stack.enter_context(open_listener(is_json=arguments.json))
+        shown = stack.enter_context(open_listener(is_json=arguments.json))
+        listener = Listeners([shown, *hooks])
         voiceprints = others
         if new_name is not None:
             new = _enroll(
@@ -112,6 +129,16 @@ def run(arguments: argparse.Namespace) -> int:
         summary.capture = source.counters
     print(summary.text(), file=sys.stderr)
     return 0 if summary.accepted_s else 1
+
+
+def _hooks(arguments: argparse.Namespace, stack: contextlib.ExitStack) -> list[Listener]:
+    """What sends or acts on the updates; the stack closes them."""
+    hooks: list[Listener] = []
+    if arguments.jsonl_socket is not None:
+        hooks.append(stack.enter_context(JsonlSocket(arguments.jsonl_socket)))
+    if arguments.exec is not None:
+        hooks.append(stack.enter_context(CommandHook(arguments.exec)))
+    return hooks
 
 
 def _checked_name(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -56,12 +56,42 @@ class JsonListener:
     def _print(
         self, kind: str, value: EnrollmentProgress | StreamUpdate, capture: CaptureCounters | None
     ) -> None:
-        document = {
-            "kind": kind,
-            **asdict(value),
-            "capture": None if capture is None else asdict(capture),
-        }
-        print(json.dumps(document, allow_nan=False), flush=True)
+        print(json_line(kind, value, capture), flush=True)
+
+
+def json_line(
+    kind: str, value: EnrollmentProgress | StreamUpdate, capture: CaptureCounters | None
+) -> str:
+    """One JSON object without a line break: the kind, all fields and the microphone's counters."""
+    document = {
+        "kind": kind,
+        **asdict(value),
+        "capture": None if capture is None else asdict(capture),
+    }
+    return json.dumps(document, allow_nan=False)
+
+
+class Listeners:
+    """Several listeners as one.
+
+    Args:
+        listeners: each is told everything, in this order.
+    """
+
+    def __init__(self, listeners: Sequence[Listener]) -> None:
+        self._listeners = tuple(listeners)
+
+    def enrolling(
+        self, name: str, progress: EnrollmentProgress, capture: CaptureCounters | None
+    ) -> None:
+        """Show the progress of an enrollment."""
+        for listener in self._listeners:
+            listener.enrolling(name, progress, capture)
+
+    def heard(self, update: StreamUpdate, capture: CaptureCounters | None) -> None:
+        """Show the update of one hop."""
+        for listener in self._listeners:
+            listener.heard(update, capture)
 
 
 class MeterListener:

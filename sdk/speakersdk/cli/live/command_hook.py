@@ -1,0 +1,180 @@
+"""``speakersdk listen --exec``: run a command whenever the verdict changes.
+
+The command is split into words as a shell would, but no shell runs it: what it is told arrives in
+environment variables, never in its arguments. It runs in a thread of its own and never delays
+audio. One command runs at a time. Changes meanwhile wait for their turn; of more than 16 that wait,
+the oldest are skipped.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections import deque
+from dataclasses import dataclass
+from typing import Final, Self
+
+from speakersdk.audio.microphone import CaptureCounters
+from speakersdk.cli.program import one_line
+from speakersdk.decision.outcome import Verdict
+from speakersdk.enrollment.live import EnrollmentProgress
+from speakersdk.errors import ConfigError
+from speakersdk.streaming.update import StreamUpdate
+from speakersdk.text import printable
+
+_MOST_WAITING: Final = 16
+# What the commands that are left get when listening ends; then the running one is terminated.
+_GRACE_S: Final = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Change:
+    """A new verdict."""
+
+    verdict: Verdict
+    speaker: str | None
+    time_s: float
+    llr: float | None
+    speech_s: float
+
+    def variables(self) -> dict[str, str]:
+        """What the command is told, as environment variables."""
+        return {
+            "SPEAKERSDK_VERDICT": str(self.verdict),
+            "SPEAKERSDK_NAME": self.speaker or "",
+            "SPEAKERSDK_TIME_S": f"{self.time_s:.1f}",
+            "SPEAKERSDK_LLR": "" if self.llr is None else f"{self.llr:.2f}",
+            "SPEAKERSDK_SPEECH_S": f"{self.speech_s:.2f}",
+        }
+
+
+class CommandHook:
+    """A listener that runs a command at each change of verdict or speaker.
+
+    Args:
+        command: the words of the command, separated as in a shell.
+
+    Raises:
+        ConfigError: no words, an unclosed quotation, or no such program.
+    """
+
+    def __init__(self, command: str) -> None:
+        self._words = _words(command)
+        self._said: tuple[Verdict, str | None] = (Verdict.NO_SPEECH, None)
+        self._time_s = 0.0
+        self._waiting: deque[_Change] = deque(maxlen=_MOST_WAITING)
+        self._skipped = 0
+        self._is_closed = False
+        self._running: subprocess.Popen[bytes] | None = None
+        self._condition = threading.Condition()
+        self._thread = threading.Thread(target=self._work, name="listen --exec", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Say that nobody speaks any more, then give the commands that are left some seconds."""
+        self._tell(
+            _Change(
+                verdict=Verdict.NO_SPEECH, speaker=None, time_s=self._time_s, llr=None, speech_s=0.0
+            )
+        )
+        with self._condition:
+            self._is_closed = True
+            self._condition.notify()
+        self._thread.join(_GRACE_S)
+        with self._condition:
+            self._waiting.clear()
+            if self._running is not None:
+                _warn(f"still running {_GRACE_S:g} s after the end; terminated")
+                os.killpg(self._running.pid, signal.SIGTERM)
+
+    def enrolling(
+        self, name: str, progress: EnrollmentProgress, capture: CaptureCounters | None
+    ) -> None:
+        """Run nothing: there is no verdict yet."""
+
+    def heard(self, update: StreamUpdate, capture: CaptureCounters | None) -> None:
+        """Run the command if the verdict or the speaker has changed."""
+        del capture
+        self._time_s = update.time_s
+        self._tell(
+            _Change(
+                verdict=update.verdict,
+                speaker=update.speaker,
+                time_s=update.time_s,
+                llr=update.total_llr,
+                speech_s=update.speech_s,
+            )
+        )
+
+    def _tell(self, change: _Change) -> None:
+        said = (change.verdict, change.speaker)
+        if said == self._said:
+            return
+        self._said = said
+        with self._condition:
+            self._skipped += len(self._waiting) == _MOST_WAITING
+            self._waiting.append(change)
+            self._condition.notify()
+
+    def _work(self) -> None:
+        """Run the command for one change after the other, until the end."""
+        while True:
+            with self._condition:
+                while not self._waiting and not self._is_closed:
+                    self._condition.wait()
+                if not self._waiting:
+                    return
+                change = self._waiting.popleft()
+                skipped, self._skipped = self._skipped, 0
+            if skipped:
+                _warn(f"too slow: {skipped} changes of verdict were skipped")
+            self._run(change)
+
+    def _run(self, change: _Change) -> None:
+        try:
+            process = subprocess.Popen(
+                self._words,
+                env={**os.environ, **change.variables()},
+                stdin=subprocess.DEVNULL,
+                stdout=sys.stderr.fileno(),  # stdout may carry JSON
+                process_group=0,  # ended as a whole, and not by Ctrl-C
+            )
+        except OSError as error:
+            _warn(f"cannot run {printable(self._words[0])}: {error.strerror}")
+            return
+        with self._condition:
+            self._running = process
+        status = process.wait()
+        with self._condition:
+            self._running = None
+        if status:
+            _warn(f"{printable(self._words[0])} ended with status {status}")
+
+
+def _words(command: str) -> list[str]:
+    try:
+        words = shlex.split(command)
+    except ValueError as error:
+        raise ConfigError(
+            f"expected a command with --exec, got {printable(command)!r}: {error}"
+        ) from error
+    if not words:
+        raise ConfigError("expected a command with --exec, got none")
+    if shutil.which(words[0]) is None:
+        raise ConfigError(
+            f"expected a program with --exec, found none called {printable(words[0])}; give its "
+            "path, or sh -c '...' for shell syntax"
+        )
+    return words
+
+
+def _warn(text: str) -> None:
+    print(one_line(f"speakersdk: --exec: {text}"), file=sys.stderr)

@@ -1,0 +1,166 @@
+"""``speakersdk listen --jsonl-socket``: updates for other programs, over a Unix socket.
+
+Every reader gets one JSON object per line and update, from the moment it connects. The socket file
+can be opened by its owner alone. Nothing waits for readers: what the system does not take at once
+is kept for the reader, up to a limit, and a reader who falls behind that is dropped.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import stat
+import sys
+import time
+from pathlib import Path
+from typing import Final, Self
+
+from speakersdk.audio.microphone import CaptureCounters
+from speakersdk.cli.live.listeners import json_line
+from speakersdk.cli.program import one_line
+from speakersdk.enrollment.live import EnrollmentProgress
+from speakersdk.errors import ConfigError
+from speakersdk.streaming.update import StreamUpdate
+from speakersdk.text import printable
+
+# Kept for a reader besides what the system keeps: minutes of updates of a few speakers.
+_BACKLOG_BYTES: Final = 1 << 20
+_MAXIMUM_READERS: Final = 32
+# What readers get at the end to take what is kept for them.
+_GRACE_S: Final = 1.0
+
+
+class JsonlSocket:
+    """A listener that sends every update to whoever is connected.
+
+    Args:
+        path: of the socket; a socket that nobody listens on any more is replaced.
+        backlog_bytes: kept for a slow reader before it is dropped.
+
+    Raises:
+        ConfigError: the path is taken or cannot be used, or the system has no Unix sockets.
+    """
+
+    def __init__(self, path: Path, *, backlog_bytes: int = _BACKLOG_BYTES) -> None:
+        self._path = path
+        self._backlog_bytes = backlog_bytes
+        self._socket = _bound(path)
+        self._readers: dict[socket.socket, bytearray] = {}
+        self._enrolled_s = -1.0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Give readers a moment to take what is kept for them, then close and remove the socket."""
+        deadline_s = time.monotonic() + _GRACE_S
+        while any(self._readers.values()) and time.monotonic() < deadline_s:
+            self._send()
+            time.sleep(0.01)
+        for reader in self._readers:
+            reader.close()
+        self._socket.close()
+        self._path.unlink(missing_ok=True)
+
+    def enrolling(
+        self, name: str, progress: EnrollmentProgress, capture: CaptureCounters | None
+    ) -> None:
+        """Send the progress of an enrollment if the block completed a hop."""
+        del name
+        if progress.time_s != self._enrolled_s:
+            self._publish(json_line("enrollment", progress, capture))
+        self._enrolled_s = progress.time_s
+
+    def heard(self, update: StreamUpdate, capture: CaptureCounters | None) -> None:
+        """Send the update of one hop."""
+        self._publish(json_line("update", update, capture))
+
+    def _publish(self, line: str) -> None:
+        self._accept()
+        for backlog in self._readers.values():
+            backlog.extend(line.encode("utf-8") + b"\n")
+        self._send()
+        for reader in [at for at, kept in self._readers.items() if len(kept) > self._backlog_bytes]:
+            kept = len(self._readers.pop(reader))
+            reader.close()
+            _warn(f"dropped a reader that was {kept} bytes behind; read faster, or connect again")
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                reader, _ = self._socket.accept()
+            except BlockingIOError:
+                return
+            if len(self._readers) >= _MAXIMUM_READERS:
+                reader.close()
+                _warn(f"refused a reader: {_MAXIMUM_READERS} are connected")
+                continue
+            reader.setblocking(False)
+            self._readers[reader] = bytearray()
+
+    def _send(self) -> None:
+        for reader, backlog in list(self._readers.items()):
+            try:
+                while backlog:
+                    del backlog[: reader.send(backlog)]
+            except BlockingIOError:
+                continue
+            except OSError:  # it has left
+                reader.close()
+                del self._readers[reader]
+
+
+def _bound(path: Path) -> socket.socket:
+    """A listening socket at the path, which its owner alone can open."""
+    if not hasattr(socket, "AF_UNIX"):
+        raise ConfigError(
+            "--jsonl-socket needs Unix sockets, which this system has not; use --json"
+        )
+    _make_room(path)
+    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    # The mode is that of the umask when the file appears: no moment at which others can connect.
+    before = os.umask(0o177)
+    try:
+        listening.bind(os.fspath(path))
+    except OSError as error:
+        listening.close()
+        reason = error.strerror or str(error)
+        raise ConfigError(
+            f"cannot make the socket {printable(path)}: {reason}; choose another path"
+        ) from error
+    finally:
+        os.umask(before)
+    listening.listen(_MAXIMUM_READERS)
+    listening.setblocking(False)
+    return listening
+
+
+def _make_room(path: Path) -> None:
+    """Remove a socket that a killed process has left behind."""
+    try:
+        mode = path.lstat().st_mode
+    except OSError:
+        return
+    if not stat.S_ISSOCK(mode):
+        raise ConfigError(
+            f"expected a new path with --jsonl-socket, got {printable(path)}, which is no socket"
+        )
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.setblocking(False)
+        try:
+            probe.connect(os.fspath(path))
+        except ConnectionRefusedError:
+            with contextlib.suppress(FileNotFoundError):
+                path.unlink()
+            return
+        except OSError:
+            pass
+    raise ConfigError(
+        f"expected a new path with --jsonl-socket, got {printable(path)}, on which another process "
+        "listens"
+    )
+
+
+def _warn(text: str) -> None:
+    print(one_line(f"speakersdk: --jsonl-socket: {text}"), file=sys.stderr)

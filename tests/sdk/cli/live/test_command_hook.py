@@ -1,0 +1,122 @@
+"""``speakersdk listen --exec`` with real commands."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from speakersdk.cli.live.command_hook import CommandHook
+from speakersdk.errors import ConfigError
+from speakersdk.verifier import Verifier
+from speakersdk.voiceprint.store import VoiceprintStore
+
+# Appends what it is told, and its own arguments, as one line.
+RECORDER = """#!/bin/sh
+echo "$SPEAKERSDK_VERDICT|$SPEAKERSDK_NAME|$SPEAKERSDK_TIME_S|$SPEAKERSDK_LLR|$#:$1" >>"$LOG"
+"""
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> VoiceprintStore:
+    return VoiceprintStore(tmp_path / "speakersdk" / "voiceprints")
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    return tmp_path / "log"
+
+
+@pytest.fixture
+def recorder(tmp_path: Path) -> Path:
+    path = tmp_path / "record it.sh"
+    path.write_text(RECORDER)
+    path.chmod(0o755)
+    return path
+
+
+def listen(tmp_path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "speakersdk", "listen", "--fast", *arguments],
+        env={**os.environ, "XDG_DATA_HOME": str(tmp_path), "LOG": str(tmp_path / "log")},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+def test_a_command_is_told_each_change_of_verdict_in_its_environment(
+    tmp_path: Path,
+    verifier: Verifier,
+    voices: dict[str, Any],
+    store: VoiceprintStore,
+    recorder: Path,
+    log: Path,
+) -> None:
+    name = "slt o'hara"
+    store.save(verifier.enroll(voices["slt"].enroll, name=name))
+    done = listen(
+        tmp_path, "--input", str(voices["slt"].probe), "--exec", f"'{recorder}' 'a b;c' $HOME"
+    )
+    assert done.returncode == 0, done.stderr
+    lines = [line.split("|") for line in log.read_text().splitlines()]
+    assert [line[0] for line in lines] == ["inconclusive", "accept", "no_speech"]
+    assert [line[1] for line in lines] == ["", name, ""]
+    assert float(lines[1][3]) > 0
+    assert float(lines[0][2]) < float(lines[1][2]) < float(lines[2][2])
+    # No shell: two arguments, of which the second is the word $HOME itself.
+    assert {line[4] for line in lines} == {"2:a b;c"}
+
+
+def test_a_failing_command_is_reported_and_listening_goes_on(
+    tmp_path: Path, verifier: Verifier, voices: dict[str, Any], store: VoiceprintStore
+) -> None:
+    store.save(verifier.enroll(voices["slt"].enroll, name="slt"))
+    done = listen(tmp_path, "--input", str(voices["slt"].probe), "--exec", "sh -c 'exit 7'")
+    assert done.returncode == 0
+    assert "speakersdk: --exec: sh ended with status 7" in done.stderr
+    assert "accepted slt" in done.stderr
+
+
+def test_output_of_the_command_does_not_mix_with_json(
+    tmp_path: Path, verifier: Verifier, voices: dict[str, Any], store: VoiceprintStore
+) -> None:
+    store.save(verifier.enroll(voices["slt"].enroll, name="slt"))
+    done = listen(
+        tmp_path, "--json", "--input", str(voices["slt"].probe), "--exec", "echo from the command"
+    )
+    assert "from the command" in done.stderr
+    assert "from the command" not in done.stdout
+
+
+def test_a_slow_command_delays_no_audio_and_is_ended(
+    tmp_path: Path, verifier: Verifier, voices: dict[str, Any], store: VoiceprintStore, log: Path
+) -> None:
+    store.save(verifier.enroll(voices["slt"].enroll, name="slt"))
+    # The shell's child holds stderr open as well: `listen` returns only if both are ended.
+    script = f"echo started >>{log}; sleep 600; echo over"
+    done = listen(
+        tmp_path, "--json", "--input", str(voices["slt"].probe), "--exec", f'sh -c "{script}"'
+    )
+    assert done.returncode == 0
+    assert done.stdout.count('"kind": "update"') > 30  # all of the recording was heard
+    assert "still running 5 s after the end; terminated" in done.stderr
+    assert log.read_text().splitlines()[0] == "started"
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        ("", "got none"),
+        ("'unclosed", "No closing quotation"),
+        ("no-such-program-anywhere --now", "found none called no-such-program-anywhere"),
+    ],
+)
+def test_commands_that_cannot_run_are_refused_at_the_start(command: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        CommandHook(command)
