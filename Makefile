@@ -46,6 +46,13 @@ types: $(LINTERS)  ## check types, the stub of the compiled module, and who impo
 	python -m mypy.stubtest speakersdk._native
 	lint-imports --no-logo
 
+# npm's packages run no scripts here. PYTEST_ARGS as for `make test`.
+.PHONY: web
+web: $(DEVELOPMENT)  ## build the browser package and test it under Node.js and in Chromium
+	npm --prefix integrations/web ci --ignore-scripts --no-audit --no-fund --silent
+	npm --prefix integrations/web run build --silent
+	@SPEAKERSDK_REQUIRE_WEB=1 pytest tests/integrations/web $(PYTEST_ARGS)
+
 .PHONY: native
 native: $(DEVELOPMENT)  ## run the C++ tests
 	cmake --preset dev

@@ -1,0 +1,133 @@
+/**
+ * Whether all speech is one person's: pieces against each other, recordings against the rest.
+ *
+ * Pieces are split into the two groups that differ most; a low llr between these means two voices.
+ */
+
+import type { Calibration } from "../calibration/calibration.js";
+import { type Pieces, pooled } from "../encoder/pieces.js";
+import { symmetricKl } from "../scoring.js";
+import { principalVector } from "./eigenvector.js";
+
+/** Between a recording and others, and between a stream's recent speech and that before it. */
+export const OTHER_VOICE_LLR = -0.75;
+/** Between the parts of one recording that differ most: the least of many llrs lies lower. */
+export const SECOND_VOICE_LLR = -2.0;
+const ROUNDS = 10;
+
+/** The llr of one voice for the two groups that differ most; null below two pieces. */
+export function leastCohesion(pieces: Pieces, calibration: Calibration): number | null {
+  if (pieces.embeddings.length < 2) {
+    return null;
+  }
+  const inFirst = mostDifferent(pieces);
+  return groupLlr(pieces, inFirst, inFirst.map((is) => !is), calibration);
+}
+
+/**
+ * Each recording's llr against the other ones of the larger group; null for a single one.
+ *
+ * @param known number of one that is certainly right: its group counts as the larger.
+ */
+export function llrsToTheOthers(
+  recordings: Pieces,
+  calibration: Calibration,
+  known?: number,
+): (number | null)[] {
+  const count = recordings.embeddings.length;
+  if (count < 2) {
+    return [null];
+  }
+  const inFirst = mostDifferent(recordings);
+  const numFirst = inFirst.filter(Boolean).length;
+  let reference: boolean[];
+  if (known !== undefined) {
+    reference = inFirst.map((is) => is === inFirst[known]);
+  } else if (2 * numFirst === count) {
+    reference = inFirst.map(() => true);
+  } else {
+    reference = inFirst.map((is) => is === 2 * numFirst > count);
+  }
+  return inFirst.map((_, number) => {
+    const one = inFirst.map((_, other) => other === number);
+    const others = reference.map((is, other) => is && other !== number);
+    return groupLlr(
+      recordings,
+      one,
+      others.some(Boolean) ? others : one.map((is) => !is),
+      calibration,
+    );
+  });
+}
+
+function groupLlr(
+  pieces: Pieces,
+  a: readonly boolean[],
+  b: readonly boolean[],
+  calibration: Calibration,
+): number {
+  return calibration.llr(
+    -symmetricKl(pooledOf(pieces, a), pooledOf(pieces, b)),
+    speechOf(pieces, a),
+    speechOf(pieces, b),
+  );
+}
+
+function pooledOf(pieces: Pieces, chosen: readonly boolean[]): Float32Array {
+  return pooled(
+    pieces.embeddings.filter((_, number) => chosen[number]),
+    pieces.speechS.filter((_, number) => chosen[number]),
+    Math.hypot(...pieces.embeddings[0]!),
+  );
+}
+
+function speechOf(pieces: Pieces, chosen: readonly boolean[]): number {
+  return pieces.speechS.reduce((sum, speechS, number) => sum + (chosen[number] ? speechS : 0), 0);
+}
+
+/**
+ * Which pieces are in the first of two groups; neither is empty.
+ *
+ * Begins with the sign of the first principal coordinate of the scores (J. C. Gower, "Some distance
+ * properties of latent root and vector methods", Biometrika 1966).
+ */
+function mostDifferent(pieces: Pieces): boolean[] {
+  const { embeddings } = pieces;
+  const scores = embeddings.map((a) => Float64Array.from(embeddings, (b) => -symmetricKl(a, b)));
+  const means = scores.map(average);
+  const mean = average(means);
+  const centred = scores.map((row, at) =>
+    row.map((score, to) => score - means[at]! - means[to]! + mean),
+  );
+  const coordinate = principalVector(centred);
+  const isOneSided =
+    coordinate.every((value) => value > 0) || coordinate.every((value) => value <= 0);
+  const bound = isOneSided ? median(coordinate) : 0;
+  let inFirst = Array.from(coordinate, (value) => value > bound);
+  for (let round = 0; round < ROUNDS; round += 1) {
+    const first = pooledOf(pieces, inFirst);
+    const second = pooledOf(pieces, inFirst.map((is) => !is));
+    const nearer = embeddings.map(
+      (embedding) => symmetricKl(first, embedding) < symmetricKl(second, embedding),
+    );
+    if (
+      nearer.every(Boolean) ||
+      !nearer.some(Boolean) ||
+      nearer.every((is, number) => is === inFirst[number])
+    ) {
+      break;
+    }
+    inFirst = nearer;
+  }
+  return inFirst;
+}
+
+function average(values: ArrayLike<number>): number {
+  return Array.from(values).reduce((sum, value) => sum + value, 0) / values.length;
+}
+
+function median(values: Float64Array): number {
+  const sorted = values.slice().sort();
+  const middle = Math.floor(sorted.length / 2);
+  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+}

@@ -1,0 +1,148 @@
+/** Decision rules: what a probe must reach for an asked-for false-accept rate. */
+
+import { QUIET_DBFS } from "../audio/levels.js";
+import type { Calibration, OperatingPoint } from "../calibration/calibration.js";
+import { type Nearness, TYPICAL } from "../calibration/cohort.js";
+import { ConfigError } from "../errors.js";
+import { type Decision, type Promised, type Verdict, signed, undecided } from "./outcome.js";
+
+export const DEFAULT_FAR = 0.01;
+// Where fewer of the speaker's own recordings than this reach the threshold, not reaching it is no
+// reason to reject.
+const SUPPORTED_FRR = 0.5;
+
+/** From a score and the speech of both sides to a decision. */
+export class DecisionRule {
+  private readonly point: OperatingPoint;
+  readonly promise: Promised;
+
+  /** Throws ConfigError where the calibration trials cannot support the rate. */
+  constructor(
+    readonly calibration: Calibration,
+    readonly far: number,
+  ) {
+    if (!(far > 0 && far < 1)) {
+      throw new ConfigError(`expected a false-accept rate between 0 and 1, got ${far}`);
+    }
+    this.point = calibration.operatingPoint(far);
+    this.promise = {
+      far,
+      elsewhere: this.point.elsewhere,
+      measuredOn: calibration.measuredOn,
+    };
+  }
+
+  /** The llr that a probe must reach. */
+  threshold(enrolledSpeechS: number, probeSpeechS: number, nearness: Nearness = TYPICAL): number {
+    return this.point.threshold(
+      this.calibration.comparableSpeechS(enrolledSpeechS, probeSpeechS),
+      nearness,
+    );
+  }
+
+  /**
+   * Accept, reject, or ask for more or louder speech.
+   *
+   * `inconclusive`: the evidence is in favour but misses a threshold that, at so little speech,
+   * most recordings of the speaker would miss; or the probe is too quiet to reject.
+   */
+  decide(
+    score: number,
+    enrolledSpeechS: number,
+    probeSpeechS: number,
+    probeDbfs: number | null,
+    nearness: Nearness,
+  ): Decision {
+    const llr = this.calibration.llr(score, enrolledSpeechS, probeSpeechS);
+    const threshold = this.threshold(enrolledSpeechS, probeSpeechS, nearness);
+    const accepted = llr >= threshold;
+    const relation = accepted ? "reaches" : "is below";
+    const decision: Decision = {
+      verdict: accepted ? "accept" : "reject",
+      accepted,
+      score,
+      llr,
+      probability: 1 / (1 + Math.exp(-llr)),
+      threshold,
+      speechS: probeSpeechS,
+      reason: `llr ${signed(llr, 2)} ${relation} the threshold ${signed(threshold, 2)}`,
+      oneVoiceLlr: null,
+      voiceChanged: false,
+      promise: this.promise,
+    };
+    if (probeDbfs !== null && probeDbfs < QUIET_DBFS && !accepted) {
+      return undecided(
+        decision,
+        "inconclusive",
+        `${decision.reason}, but speech at ${probeDbfs.toFixed(0)} dBFS is too quiet to reject, ` +
+          `expected ${QUIET_DBFS} or more; come closer or raise the input level`,
+      );
+    }
+    if (accepted || llr < 0) {
+      return decision;
+    }
+    const speechS = this.calibration.comparableSpeechS(enrolledSpeechS, probeSpeechS);
+    const frr = this.point.frrAt(speechS);
+    if (frr <= SUPPORTED_FRR) {
+      return decision;
+    }
+    return undecided(
+      decision,
+      "inconclusive",
+      `${decision.reason}, which ${(100 * frr).toFixed(0)}% of a speaker's own recordings miss at ` +
+        `so little speech${this.advice()}`,
+    );
+  }
+
+  /** The decision on a probe that has too little speech to be scored. */
+  undecidable(verdict: Verdict, reason: string, enrolledSpeechS: number, speechS: number): Decision {
+    return {
+      verdict,
+      accepted: false,
+      score: null,
+      llr: null,
+      probability: null,
+      threshold: this.threshold(enrolledSpeechS, speechS),
+      speechS,
+      reason,
+      oneVoiceLlr: null,
+      voiceChanged: false,
+      promise: this.promise,
+    };
+  }
+
+  /** How much speech on both sides supports a rejection, if any in the calibration does. */
+  private advice(): string {
+    const { frrSlope, frrLogit } = this.point;
+    if (!(frrSlope < 0)) {
+      return "";
+    }
+    const odds = Math.log(SUPPORTED_FRR / (1 - SUPPORTED_FRR));
+    const logNeeded = (odds - frrLogit) / frrSlope;
+    if (logNeeded > Math.log(this.calibration.maximumSpeechS)) {
+      return "";
+    }
+    const neededS = Math.ceil(10 * Math.exp(logNeeded)) / 10;
+    return `; ${neededS.toFixed(1)} s on both sides are enough`;
+  }
+}
+
+/** Why a recording has too little speech for a decision; null if it has enough. */
+export function speechShortage(
+  speechS: number,
+  durationS: number,
+  calibration: Calibration | null,
+): { verdict: Verdict; reason: string } | null {
+  if (speechS === 0) {
+    return { verdict: "no_speech", reason: `no speech found in ${durationS.toFixed(1)} s of audio` };
+  }
+  if (calibration === null || speechS >= calibration.minimumSpeechS) {
+    return null;
+  }
+  return {
+    verdict: "inconclusive",
+    reason:
+      `${speechS.toFixed(2)} s of speech are too little for a decision, at least ` +
+      `${calibration.minimumSpeechS} s are needed`,
+  };
+}

@@ -1,0 +1,126 @@
+/**
+ * When the evidence is enough: a sequential test between "the enrolled speaker" and "another".
+ *
+ *     accept at  threshold(far, speech) + ln 3,    reject at  ln(miss_rate / (1 - far))
+ *
+ * Whoever looks at every hop meets a stranger's highest llr, not a typical one: all looks of a turn
+ * together are worth three. Source: measured, docs/streaming.md; A. Wald, "Sequential tests of
+ * statistical hypotheses", 1945.
+ */
+
+import { ConfigError } from "../errors.js";
+import type { Verdict } from "./outcome.js";
+
+/** What is added to the threshold of one look. */
+export const LOOKS_LLR = Math.log(3);
+/** Half of the way back from a bound is not yet a change of mind. */
+const RELEASE_SHARE = 0.5;
+/** Hops of speech in a row by which the window must contradict a decision to undo it. */
+const PATIENCE_HOPS = 5;
+
+/** What some speech says of a speaker. */
+export interface Evidence {
+  readonly llr: number;
+  /** Accept when the llr reaches this; less for more speech. */
+  readonly acceptLlr: number;
+}
+
+/** What a sequential test was asked for. */
+export class SequentialBounds {
+  /** Reject when the llr falls to this. */
+  readonly rejectLlr: number;
+
+  /** Throws ConfigError where a rate or the limit is out of range. */
+  constructor(
+    far: number,
+    missRate: number,
+    readonly limitS: number,
+  ) {
+    if (!(far > 0 && far < 0.5 && missRate > 0 && missRate < 0.5 && limitS > 0)) {
+      throw new ConfigError(
+        "expected error rates between 0 and 0.5 and a limit above 0 s, got " +
+          `${far}, ${missRate} and ${limitS} s`,
+      );
+    }
+    this.rejectLlr = Math.log(missRate / (1 - far));
+  }
+}
+
+/** The test of one enrolled speaker on one stream. */
+export class SequentialTest {
+  verdict: Verdict = "no_speech";
+  /** Net speech that the decision took; null if there is none. */
+  decidedS: number | null = null;
+  /** Whether the verdict stands: a bound was passed, or the limit. */
+  isDecided = false;
+  private numContrary = 0;
+
+  constructor(private readonly bounds: SequentialBounds) {}
+
+  /** Begin anew, with speech of perhaps another speaker. */
+  restart(): void {
+    this.verdict = "inconclusive";
+    this.decidedS = null;
+    this.isDecided = false;
+    this.numContrary = 0;
+  }
+
+  /** Begin anew, with nobody speaking. */
+  silence(): void {
+    this.restart();
+    this.verdict = "no_speech";
+  }
+
+  /**
+   * Take the evidence of one more hop of speech.
+   *
+   * @param evidence of the speech so far; null while it is too little for any.
+   * @param window of the window; likewise.
+   */
+  update(evidence: Evidence | null, window: Evidence | null, speechS: number): void {
+    if (this.verdict === "no_speech") {
+      this.verdict = "inconclusive";
+    }
+    if (evidence === null) {
+      return;
+    }
+    let weighed = evidence;
+    if (window !== null && this.isContradicted(window)) {
+      this.restart();
+      weighed = window;
+    }
+    if (this.verdict === "inconclusive") {
+      this.decide(weighed, speechS);
+    }
+  }
+
+  private decide(evidence: Evidence, speechS: number): void {
+    if (evidence.llr >= evidence.acceptLlr) {
+      this.verdict = "accept";
+    } else if (evidence.llr <= this.bounds.rejectLlr) {
+      this.verdict = "reject";
+    } else if (speechS < this.bounds.limitS) {
+      return;
+    }
+    if (!this.isDecided || this.verdict !== "inconclusive") {
+      this.decidedS = speechS;
+    }
+    this.isDecided = true;
+  }
+
+  /** Whether the window has now spoken against the decision for long enough. */
+  private isContradicted(window: Evidence): boolean {
+    let isContrary: boolean;
+    if (this.verdict === "accept") {
+      // Never while the window itself would be accepted: bounds of loose requests are low.
+      isContrary =
+        window.llr <= RELEASE_SHARE * this.bounds.rejectLlr && window.llr < window.acceptLlr;
+    } else if (this.verdict === "reject") {
+      isContrary = window.llr >= RELEASE_SHARE * window.acceptLlr;
+    } else {
+      return false;
+    }
+    this.numContrary = isContrary ? this.numContrary + 1 : 0;
+    return this.numContrary >= PATIENCE_HOPS;
+  }
+}
