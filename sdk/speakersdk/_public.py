@@ -21,6 +21,7 @@ from speakersdk.errors import (
     ConfigError,
     DuplicateSpeakerError,
     EnrollmentError,
+    ExpiredVoiceprintError,
     GalleryError,
     IncompatibleModelError,
     InferenceError,
@@ -44,6 +45,7 @@ from speakersdk.streaming.stream import SpeakerStream
 from speakersdk.streaming.update import Candidate, StreamUpdate
 from speakersdk.verifier import Verifier
 from speakersdk.voiceprint.attempts import AttemptLimit
+from speakersdk.voiceprint.life import Consent
 from speakersdk.voiceprint.store import VoiceprintStore
 from speakersdk.voiceprint.voiceprint import Voiceprint
 
@@ -62,6 +64,7 @@ __all__ = [
     "ClosedError",
     "ConcurrentUseError",
     "ConfigError",
+    "Consent",
     "Decision",
     "DuplicateSpeakerError",
     "EncoderStream",
@@ -69,6 +72,7 @@ __all__ = [
     "Enrollment",
     "EnrollmentError",
     "EnrollmentProgress",
+    "ExpiredVoiceprintError",
     "Gallery",
     "GalleryError",
     "Identification",

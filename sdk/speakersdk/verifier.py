@@ -309,7 +309,7 @@ class Verifier:
         embeddings = []
         for side in (a, b):
             if isinstance(side, Voiceprint):
-                side.check_made_by(self.manifest)
+                side.check_usable(self.manifest)
                 embeddings.append(side.embedding)
             else:
                 embeddings.append(self.embed(side, sample_rate_hz=sample_rate_hz))
@@ -382,4 +382,4 @@ class Verifier:
     def _check_candidates(self, voiceprints: Sequence[Voiceprint]) -> None:
         check_distinct(voiceprints)
         for voiceprint in voiceprints:
-            voiceprint.check_made_by(self.manifest)
+            voiceprint.check_usable(self.manifest)

@@ -9,12 +9,15 @@ from __future__ import annotations
 import hashlib
 import pickle
 import struct
+from dataclasses import replace
 
 import numpy as np
 from fuzz_driver import fuzz
 
 from speakersdk.errors import VoiceprintError
-from speakersdk.voiceprint.voiceprint import MAGIC, Voiceprint
+from speakersdk.voiceprint.file import MAGIC
+from speakersdk.voiceprint.life import Consent
+from speakersdk.voiceprint.voiceprint import Voiceprint
 
 INTACT = Voiceprint(
     name="ann",
@@ -26,9 +29,15 @@ INTACT = Voiceprint(
     created_utc="2026-11-22T14:00:00+00:00",
 )
 ADAPTED = INTACT.adapted_by(2 * np.eye(4, dtype=np.float32)[3], speech_s=1.0)
+LIMITED = replace(
+    ADAPTED.reverted(at_utc="2026-11-28T10:00:00+00:00"),
+    expires_utc="2027-02-20T14:00:00+00:00",
+    consent=Consent(given_by="ann", text_id="n", given_utc="2026-11-22T14:00:00+00:00"),
+)
+INTACT_FILES = (INTACT, ADAPTED, LIMITED)
 PARTS = [
     (data[8], data[16 : 16 + length], data[16 + length : -32])
-    for data in (INTACT.to_bytes(), ADAPTED.to_bytes())
+    for data in (voiceprint.to_bytes() for voiceprint in INTACT_FILES)
     for (length,) in [struct.unpack_from("<I", data, 12)]
 ]
 
@@ -46,9 +55,9 @@ def target(data: bytes) -> None:
         content = rest
     elif choice < b"\x80":
         header, _, rows = rest.partition(b"\0")  # a header of the fuzzer's own
-        content = with_checksum(1 + choice[0] % 2, header, rows)
+        content = with_checksum(1 + choice[0] % 3, header, rows)
     else:
-        version, intact, rows = PARTS[choice[0] % 2]
+        version, intact, rows = PARTS[choice[0] % 3]
         header = bytearray(intact)
         for position, value in zip(rest[:8:2], rest[1:8:2], strict=False):
             header[position % len(header)] = value
@@ -70,9 +79,9 @@ def target(data: bytes) -> None:
 
 def seeds() -> list[bytes]:
     """Files that are intact, and their parts."""
-    whole = [b"\0" + each.to_bytes() for each in (INTACT, ADAPTED)]
-    parts = [bytes([0x3F + version]) + header + b"\0" + rows for version, header, rows in PARTS]
-    return [*whole, *parts, b"\x80", b"\x81"]
+    whole = [b"\0" + each.to_bytes() for each in INTACT_FILES]
+    parts = [bytes([0x47 + version]) + header + b"\0" + rows for version, header, rows in PARTS]
+    return [*whole, *parts, b"\x80", b"\x81", b"\x82"]
 
 
 if __name__ == "__main__":

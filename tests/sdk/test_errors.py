@@ -13,6 +13,7 @@ from speakersdk.errors import (
     ConfigError,
     DuplicateSpeakerError,
     EnrollmentError,
+    ExpiredVoiceprintError,
     IncompatibleModelError,
     InvalidAudioError,
     MissingDependencyError,
@@ -49,6 +50,7 @@ def test_wrong_values_are_also_value_errors(error: type[Exception]) -> None:
         (UnknownSpeakerError("ann", known=("bob",)), ["'ann'", "bob", "speakersdk enroll"]),
         (UnknownSpeakerError("ann"), ["none"]),
         (DuplicateSpeakerError("ann"), ["'ann'", "--replace"]),
+        (ExpiredVoiceprintError("ann", expires_utc="2027"), ["'ann'", "2027", "--replace"]),
     ],
 )
 def test_messages_say_what_came_and_what_to_do(error: Exception, parts: list[str]) -> None:
@@ -57,6 +59,7 @@ def test_messages_say_what_came_and_what_to_do(error: Exception, parts: list[str
 
 
 EXAMPLES = [
+    ExpiredVoiceprintError("ann", expires_utc="2027"),
     MissingDependencyError("x is missing", remedy="pip install x"),
     UnreadableAudioError("a.wav", "no header"),
     AudioTooShortError(needed_s=0.5, got_s=0.25),

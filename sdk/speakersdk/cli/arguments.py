@@ -14,7 +14,7 @@ from speakersdk.verifier import Verifier
 from speakersdk.voiceprint.store import VoiceprintStore
 
 Shared: TypeAlias = Literal[
-    "audio_root", "far", "json", "max_duration", "model", "replace_or_append", "voiceprints"
+    "audio_root", "far", "json", "life", "max_duration", "model", "replace_or_append", "voiceprints"
 ]
 
 
@@ -117,10 +117,25 @@ def _add_replace_or_append(parser: CommandParser) -> None:
     )
 
 
+def _add_life(parser: CommandParser) -> None:
+    parser.requests.add_argument(
+        "--expires",
+        metavar="PERIOD",
+        help="refuse the voiceprint after this time: 12h, 90d, 6w, 1y, or never",
+    )
+    parser.requests.add_argument(
+        "--consent", metavar="TEXT", help="identifier of the text that the speaker agreed to"
+    )
+    parser.requests.add_argument(
+        "--consent-by", metavar="WHO", help="who agreed (default: the speaker)"
+    )
+
+
 _ADD: Final[dict[Shared, Callable[[CommandParser], None]]] = {
     "audio_root": _add_audio_root,
     "far": _add_far,
     "json": _add_json,
+    "life": _add_life,
     "max_duration": _add_max_duration,
     "model": _add_model,
     "replace_or_append": _add_replace_or_append,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -58,6 +59,8 @@ def findings(report: dict[str, Any]) -> list[Finding]:
         found.append(Finding(True, "scoring", f"{report['kernel']['name']} kernel"))
     if not _error(report["audio"]):
         found += _sound(report["audio"])
+    if not _error(report["voiceprints"]):
+        found += _permissions(report["voiceprints"])
     if not _error(report["onnxruntime"]):
         found += _onnxruntime(report)
     if "conflict" in packages:
@@ -100,6 +103,24 @@ def _onnxruntime(report: dict[str, Any]) -> Iterator[Finding]:
         yield Finding(True, "GPU", f"{names}; use it with --device cuda")
     else:
         yield Finding(False, "GPU", f"{names} cannot be used: {cuda['reason']}")
+
+
+def _permissions(voiceprints: dict[str, Any]) -> Iterator[Finding]:
+    if os.name != "posix" or voiceprints["folder_mode"] is None:
+        return
+    folder, part = voiceprints["folder"], "privacy"
+    is_open = int(voiceprints["folder_mode"], 8) & 0o077 != 0
+    num_open = voiceprints["files_open_to_others"]
+    if is_open:
+        remedy = f"other users can list the voiceprints, mode {voiceprints['folder_mode']}"
+        yield Finding(False, part, f"{remedy}; chmod 700 {folder}")
+    if num_open:
+        remedy = f"other users can read {num_open} of {voiceprints['files']} files of voiceprints"
+        yield Finding(False, part, f"{remedy}; chmod -R go= {folder}")
+    if not is_open and not num_open:
+        yield Finding(
+            True, part, f"{voiceprints['files']} files of voiceprints, for their owner alone"
+        )
 
 
 def _print_page(report: dict[str, Any]) -> None:

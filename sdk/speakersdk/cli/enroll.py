@@ -12,7 +12,7 @@ from speakersdk.audio.levels import AudioProblem
 from speakersdk.cli import arguments as shared
 from speakersdk.cli.output import print_json
 from speakersdk.cli.parser import CommandParser
-from speakersdk.cli.voiceprints import check_file, load_file, summary
+from speakersdk.cli.voiceprints import check_file, load_file, summary, with_life
 from speakersdk.enrollment.live import NEEDED_S
 from speakersdk.errors import DuplicateSpeakerError
 from speakersdk.files import file_lock
@@ -45,7 +45,9 @@ def add_arguments(parser: CommandParser) -> None:
         metavar="PROBLEM",
         help="accept recordings with this problem: %(choices)s (repeatable)",
     )
-    shared.add_options(parser, "replace_or_append", "voiceprints", "model", "max_duration", "json")
+    shared.add_options(
+        parser, "replace_or_append", "voiceprints", "model", "max_duration", "life", "json"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -62,12 +64,13 @@ def run(arguments: argparse.Namespace) -> int:
         check_file(path, replace=arguments.replace, append=arguments.append)
 
     def enrolled(known: Voiceprint | None) -> Voiceprint:
-        return verifier.enroll(
+        voiceprint = verifier.enroll(
             arguments.recordings,
             name=name,
             accept=accepted_problems(arguments.accept),
             append_to=known,
         )
+        return with_life(voiceprint, arguments)
 
     if is_stored:
         voiceprint = _store(store, name, enrolled, arguments)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date
 from functools import partial
 from pathlib import Path
 
@@ -12,14 +13,23 @@ from speakersdk.cli import arguments as shared
 from speakersdk.cli.keys import find_key
 from speakersdk.cli.output import print_json, print_table
 from speakersdk.cli.parser import CommandParser
-from speakersdk.cli.voiceprints import check_file, load_file, summary, warning
+from speakersdk.cli.voiceprints import (
+    check_file,
+    load_file,
+    summary,
+    used,
+    warning,
+    with_life,
+)
 from speakersdk.enrollment.joining import join_voiceprints
 from speakersdk.errors import ConfigError
 from speakersdk.gallery.erasure import erase, erase_all
 from speakersdk.sealing import SealingKey
 from speakersdk.text import printable
+from speakersdk.voiceprint.life import utc_now
 from speakersdk.voiceprint.sealed_store import recast
 from speakersdk.voiceprint.store import VoiceprintStore
+from speakersdk.voiceprint.uses import LastUses
 from speakersdk.voiceprint.voiceprint import Voiceprint
 
 
@@ -47,6 +57,11 @@ def add_arguments(parser: CommandParser) -> None:
 
     action = add_action("revert", "undo what `verify --adapt` added", run_revert)
     action.inputs.add_argument("names", nargs="+", metavar="NAME")
+
+    action = add_action("set", "set when voiceprints expire, and record consent", run_set)
+    action.inputs.add_argument("names", nargs="+", metavar="NAME")
+    action.set_defaults(expires=None, consent=None, consent_by=None)
+    shared.add_options(action, "life")
 
     action = add_action("remove", "delete voiceprints, including unreadable files", run_remove)
     action.inputs.add_argument("names", nargs="+", metavar="NAME")
@@ -81,9 +96,10 @@ def run(arguments: argparse.Namespace) -> int:
     store = shared.open_store(arguments)
     content = store.content()
     if arguments.json:
-        print_json([summary(voiceprint) for voiceprint in content.voiceprints])
+        days = LastUses(folder=store.folder).days()
+        print_json([_described(voiceprint, days) for voiceprint in content.voiceprints])
     else:
-        _print_voiceprints(content.voiceprints)
+        _print_voiceprints(content.voiceprints, store)
     for file in content.unreadable:
         print(f"speakersdk: error: unreadable: {warning(file)}", file=sys.stderr)
     return 2 if content.unreadable else 0
@@ -91,17 +107,18 @@ def run(arguments: argparse.Namespace) -> int:
 
 def run_show(arguments: argparse.Namespace) -> int:
     """Show one voiceprint."""
-    voiceprint = shared.open_store(arguments).load(arguments.name)
+    store = shared.open_store(arguments)
+    voiceprint = store.load(arguments.name)
     if arguments.json:
         print_json(
             {
-                **summary(voiceprint),
+                **_described(voiceprint, LastUses(folder=store.folder).days()),
                 "recordings_speech_s": voiceprint.speech_s.tolist(),
                 "adapted_speech_s": voiceprint.adapted_speech_s.tolist(),
             }
         )
     else:
-        _print_voiceprints([voiceprint])
+        _print_voiceprints([voiceprint], store)
         print_table(
             ("recording", "speech_s"),
             [
@@ -121,9 +138,23 @@ def run_revert(arguments: argparse.Namespace) -> int:
     store = shared.open_store(arguments)
     for name in [store.load(name).name for name in arguments.names]:
         voiceprint = store.load(name)
-        while not store.exchange(voiceprint, voiceprint.reverted()):
+        while not store.exchange(voiceprint, voiceprint.reverted(at_utc=utc_now())):
             voiceprint = store.load(name)
         print(f"reverted {name}: {len(voiceprint.adapted)} adapted recordings dropped")
+    return 0
+
+
+def run_set(arguments: argparse.Namespace) -> int:
+    """Change expiry and consent of stored voiceprints that have not expired."""
+    store = shared.open_store(arguments)
+    if arguments.expires is None and arguments.consent is None:
+        raise ConfigError("expected --expires PERIOD or --consent TEXT, got neither")
+    for name in [used(store.load(name), store).name for name in arguments.names]:
+        voiceprint = store.load(name)
+        while not store.exchange(voiceprint, changed := with_life(voiceprint, arguments)):
+            voiceprint = store.load(name)
+        consent = "none" if changed.consent is None else changed.consent.text_id
+        print(f"set {name}: expires {changed.expires_utc or 'never'}, consent {consent}")
     return 0
 
 
@@ -204,9 +235,15 @@ def _recast(
     return 0
 
 
-def _print_voiceprints(voiceprints: Sequence[Voiceprint]) -> None:
+def _described(voiceprint: Voiceprint, days: Mapping[str, date]) -> dict[str, object]:
+    day = days.get(voiceprint.name)
+    return {**summary(voiceprint), "last_used": None if day is None else day.isoformat()}
+
+
+def _print_voiceprints(voiceprints: Sequence[Voiceprint], store: VoiceprintStore) -> None:
+    days = LastUses(folder=store.folder).days()
     print_table(
-        ("name", "recordings", "speech_s", "model", "created_utc"),
+        ("name", "recordings", "speech_s", "model", "created_utc", "last_used", "expires_utc"),
         [
             (
                 voiceprint.name,
@@ -214,6 +251,8 @@ def _print_voiceprints(voiceprints: Sequence[Voiceprint]) -> None:
                 f"{voiceprint.total_speech_s:.1f}",
                 voiceprint.model_name,
                 voiceprint.created_utc,
+                str(days.get(voiceprint.name, "never")),
+                voiceprint.expires_utc or "never",
             )
             for voiceprint in voiceprints
         ],

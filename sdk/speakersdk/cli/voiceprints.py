@@ -6,10 +6,12 @@ always a name and ``./FILE`` is always a file.
 
 from __future__ import annotations
 
+import argparse
 import sys
 import unicodedata
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from speakersdk.audio.levels import AudioProblem
 from speakersdk.errors import ConfigError, EnrollmentError, UnknownSpeakerError
@@ -17,8 +19,10 @@ from speakersdk.files import open_regular
 from speakersdk.sealing import is_sealed
 from speakersdk.text import decoded_argument, printable
 from speakersdk.verifier import Verifier
+from speakersdk.voiceprint.life import Consent, expiry_after, utc_now
 from speakersdk.voiceprint.names import check_name
 from speakersdk.voiceprint.store import UnreadableFile, VoiceprintStore
+from speakersdk.voiceprint.uses import LastUses
 from speakersdk.voiceprint.voiceprint import SUFFIX, Voiceprint
 
 REFERENCE_HELP: Final = (
@@ -41,7 +45,7 @@ def resolve(reference: str, store: VoiceprintStore) -> Voiceprint | Path:
         UnknownSpeakerError: the reference is neither.
     """
     if reference.startswith("@"):
-        return store.load(reference[1:])
+        return used(store.load(reference[1:]), store)
     path = Path(reference)
     is_name = is_enrolled(reference, store)
     if is_name and path.exists():
@@ -51,7 +55,7 @@ def resolve(reference: str, store: VoiceprintStore) -> Voiceprint | Path:
             f"write @{shown} for the name or ./{shown} for the file"
         )
     if is_name:
-        return store.load(reference)
+        return used(store.load(reference), store)
     if path.suffix == SUFFIX:
         return load_file(path, store)
     if path.exists() or path.suffix or path.name != reference:
@@ -93,7 +97,25 @@ def enrolled(store: VoiceprintStore) -> list[Voiceprint]:
             f"nobody is enrolled in {printable(store.folder)}; first: speakersdk enroll NAME "
             "RECORDING... or speakersdk listen --enroll NAME"
         )
-    return list(content.voiceprints)
+    expired = LastUses(folder=store.folder).record(content.voiceprints)
+    for error in expired:
+        print(f"speakersdk: warning: skipped: {error}", file=sys.stderr)
+    names = {error.name for error in expired}
+    current = [one for one in content.voiceprints if one.name not in names]
+    if not current:
+        raise EnrollmentError(f"every voiceprint in {printable(store.folder)} has expired")
+    return current
+
+
+def used(voiceprint: Voiceprint, store: VoiceprintStore) -> Voiceprint:
+    """A stored voiceprint whose use is recorded.
+
+    Raises:
+        ExpiredVoiceprintError: its time is over.
+    """
+    for error in LastUses(folder=store.folder).record([voiceprint]):
+        raise error
+    return voiceprint
 
 
 def warning(file: UnreadableFile) -> str:
@@ -125,4 +147,31 @@ def summary(voiceprint: Voiceprint) -> dict[str, object]:
         "model_name": voiceprint.model_name,
         "model_sha256": voiceprint.model_sha256,
         "created_utc": voiceprint.created_utc,
+        "expires_utc": voiceprint.expires_utc,
+        "consent": None if voiceprint.consent is None else voiceprint.consent.to_json(),
+        "history": [asdict(change) for change in voiceprint.history],
     }
+
+
+def with_life(voiceprint: Voiceprint, arguments: argparse.Namespace) -> Voiceprint:
+    """A voiceprint with what --expires and --consent ask for.
+
+    Raises:
+        ConfigError: no such period, or --consent-by without --consent.
+    """
+    changes: dict[str, Any] = {}
+    if arguments.expires is not None:
+        is_endless = arguments.expires == "never"
+        changes["expires_utc"] = None if is_endless else expiry_after(arguments.expires)
+    if arguments.consent is not None:
+        try:
+            changes["consent"] = Consent(
+                given_by=arguments.consent_by or voiceprint.name,
+                text_id=arguments.consent,
+                given_utc=utc_now(),
+            )
+        except ValueError as error:
+            raise ConfigError(str(error)) from error
+    elif arguments.consent_by is not None:
+        raise ConfigError("expected --consent TEXT with --consent-by, got none; add it")
+    return replace(voiceprint, **changes)

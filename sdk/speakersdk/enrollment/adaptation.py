@@ -14,6 +14,7 @@ from speakersdk.arrays import Embedding
 from speakersdk.calibration.calibration import Calibration
 from speakersdk.decision.outcome import Decision
 from speakersdk.enrollment.measure import RecordingQuality
+from speakersdk.voiceprint.life import utc_now
 from speakersdk.voiceprint.voiceprint import Voiceprint
 
 # A probe with less speech says too little of the voice to become part of the voiceprint.
@@ -69,7 +70,7 @@ def adapt(
             decision=decision,
             verification=verification,
         )
-    adapted = voiceprint.adapted_by(embedding, speech_s=quality.speech_s)
+    adapted = voiceprint.adapted_by(embedding, speech_s=quality.speech_s, at_utc=utc_now())
     return Adaptation(
         voiceprint=adapted,
         is_adapted=True,

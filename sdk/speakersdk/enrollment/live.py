@@ -6,7 +6,6 @@ chunk -> hop -> quality, speech -> exemplar every 2.5 s of good speech -> voicep
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, Final, Self
 
 import numpy as np
@@ -23,6 +22,7 @@ from speakersdk.enrollment.repetition import SpectralTrack, repeated_share
 from speakersdk.errors import ConfigError, EnrollmentError
 from speakersdk.lifetime import Lifetime
 from speakersdk.scoring import symmetric_kl
+from speakersdk.voiceprint.life import utc_now
 from speakersdk.voiceprint.voiceprint import Voiceprint
 
 # Net speech of a voiceprint. Calibrated on recordings of a few seconds, which more cannot harm.
@@ -196,7 +196,7 @@ class Enrollment:
             temperature=self._manifest.temperature,
             exemplars=np.stack(self._exemplars),
             speech_s=np.array(self._exemplar_speech_s),
-            created_utc=datetime.now(UTC).isoformat(timespec="seconds"),
+            created_utc=utc_now(),
         )
 
     @property

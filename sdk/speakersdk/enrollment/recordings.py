@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +33,7 @@ from speakersdk.enrollment.repetition import (
     repetitions,
 )
 from speakersdk.errors import AudioError, AudioTooShortError, ConfigError, EnrollmentError
+from speakersdk.voiceprint.life import utc_now
 from speakersdk.voiceprint.names import check_name
 from speakersdk.voiceprint.voiceprint import Voiceprint
 
@@ -58,7 +58,7 @@ def enroll_recordings(
     if append_to is not None:
         if append_to.name != name:
             raise ConfigError(f"expected a voiceprint of {name!r}, got that of {append_to.name!r}")
-        append_to.check_made_by(manifest)
+        append_to.check_usable(manifest)
     measured = []
     for number, recording in enumerate(recordings, start=1):
         try:
@@ -75,7 +75,7 @@ def enroll_recordings(
         temperature=manifest.temperature,
         exemplars=np.stack([one.encoding.embedding for one in measured]),
         speech_s=np.array([one.quality.speech_s for one in measured]),
-        created_utc=datetime.now(UTC).isoformat(timespec="seconds"),
+        created_utc=utc_now(),
     )
     return voiceprint if append_to is None else append_to.with_exemplars(voiceprint)
 

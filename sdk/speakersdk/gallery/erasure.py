@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from speakersdk.files import open_regular
+from speakersdk.files import file_sha256, open_regular
 from speakersdk.gallery.gallery import SUFFIX, Gallery
 from speakersdk.sealing import is_sealed
 from speakersdk.text import printable
+from speakersdk.voiceprint.attempts import FILE_NAME as ATTEMPTS
+from speakersdk.voiceprint.life import utc_now
 from speakersdk.voiceprint.sealed_store import overwrite, wiped_after
 from speakersdk.voiceprint.store import VoiceprintStore
+from speakersdk.voiceprint.uses import FILE_NAME as USES
 
 
 def erase(store: VoiceprintStore, names: Sequence[str]) -> Iterator[str]:
@@ -36,19 +39,33 @@ def erase(store: VoiceprintStore, names: Sequence[str]) -> Iterator[str]:
             with wiped_after(path):
                 gallery.save(path, key=key)
             yield f"erased {', '.join(map(printable, found))} from {printable(path.name)}"
+    proofs = [_proof(store.check_stored(name)) for name in names]
     store.remove(*names, is_overwritten=True)
-    yield from (f"erased the voiceprint of {printable(name)}" for name in names)
+    for name, proof in zip(names, proofs, strict=True):
+        yield f"erased the voiceprint of {printable(name)}{proof}"
 
 
 def erase_all(store: VoiceprintStore) -> Iterator[str]:
     """Erase every voiceprint and gallery, readable or not, and yield a line about each file."""
     for path in _galleries(store):
+        proof = _proof(path)
         overwrite(path)
         path.unlink()
-        yield f"erased {printable(path.name)}"
+        yield f"erased {printable(path.name)}{proof}"
+    for name in (USES, ATTEMPTS):  # also damaged ones
+        (store.folder / name).unlink(missing_ok=True)
     files = store.files()
+    proofs = [_proof(store.folder / name) for name in files]
     store.remove(*files, is_overwritten=True)
-    yield from (f"erased {printable(name)}" for name in files)
+    for name, proof in zip(files, proofs, strict=True):
+        yield f"erased {printable(name)}{proof}"
+
+
+def _proof(path: Path) -> str:
+    """What identifies an erased file, for the records of whoever must show its erasure."""
+    if not path.is_file() or path.is_symlink():
+        return ""
+    return f" ({path.stat().st_size} bytes, SHA-256 {file_sha256(path)}, {utc_now()})"
 
 
 def _galleries(store: VoiceprintStore) -> list[Path]:

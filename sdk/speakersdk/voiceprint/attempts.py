@@ -6,21 +6,18 @@ half (1 - 0.99^70). The counts are in a file of the store's folder, so that they
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from speakersdk.errors import AttemptLimitError, ConfigError
-from speakersdk.files import folder_lock, open_regular, replacement
-from speakersdk.text import printable
+from speakersdk.files import folder_lock
 from speakersdk.voiceprint.names import check_name
+from speakersdk.voiceprint.state_file import StateFile
 
 FILE_NAME: Final = ".attempts.json"
-_VERSION: Final = 1
-_MAXIMUM_BYTES: Final = 1 << 24
 _MAXIMUM_DOUBLINGS: Final = 20
 
 
@@ -70,7 +67,7 @@ class AttemptLimit:
         name = check_name(name)
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with folder_lock(self.folder):
-            counts = self._read()
+            counts = self._file.read()
             now = self.clock()
             count, last = counts.get(name, (0, now))
             last = min(last, now) if count < self.tries else last
@@ -86,7 +83,7 @@ class AttemptLimit:
     def accepted(self, name: str) -> None:
         """Forget the attempts of a speaker who was accepted."""
         with folder_lock(self.folder):
-            counts = self._read()
+            counts = self._file.read()
             if counts.pop(check_name(name), None) is not None:
                 self._write(counts)
 
@@ -94,40 +91,30 @@ class AttemptLimit:
         doublings = min(max(count - self.tries, 0), _MAXIMUM_DOUBLINGS)
         return min(self.wait_s * 2.0**doublings, self.maximum_wait_s)
 
-    def _read(self) -> dict[str, tuple[int, float]]:
-        path = self.folder / FILE_NAME
-        try:
-            with open_regular(path) as file:
-                values: Any = json.loads(file.read(_MAXIMUM_BYTES))
-        except FileNotFoundError:
-            return {}
-        except (ValueError, RecursionError):
-            values = None
-        counts = values.get("rejected") if isinstance(values, dict) else None
-        if not isinstance(counts, dict) or values.get("version") != _VERSION:
-            raise self._damaged()
-        found = {}
-        for name, entry in counts.items():
-            if not (
-                isinstance(entry, list)
-                and len(entry) == 2
-                and type(entry[0]) is int
-                and type(entry[1]) in (int, float)
-                and 0 <= entry[0] < 2**31
-                and 0 <= entry[1] < 2**53
-            ):
-                raise self._damaged()
-            found[name] = (entry[0], float(entry[1]))
-        return found
+    def forget(self, names: Iterable[str]) -> None:
+        """Drop the counts of speakers who were removed. The caller holds the lock of the folder."""
+        counts = self._file.read()
+        kept = {name: count for name, count in counts.items() if name not in set(names)}
+        if len(kept) < len(counts):
+            self._write(kept)
 
-    def _damaged(self) -> ConfigError:
-        # Not taken for an empty file: whoever damages it must not get new tries.
-        return ConfigError(
-            f"{printable(self.folder / FILE_NAME)} is damaged, attempts cannot be counted; delete "
-            "it to start anew"
+    @property
+    def _file(self) -> StateFile[tuple[int, float]]:
+        return StateFile(
+            path=self.folder / FILE_NAME,
+            key="rejected",
+            parse=_count,
+            loss="attempts cannot be counted",
         )
 
     def _write(self, counts: dict[str, tuple[int, float]]) -> None:
-        content = {"version": _VERSION, "rejected": {name: list(c) for name, c in counts.items()}}
-        with replacement(self.folder / FILE_NAME) as file:
-            file.write(json.dumps(content, ensure_ascii=False, sort_keys=True).encode())
+        self._file.write({name: list(count) for name, count in counts.items()})
+
+
+def _count(value: Any) -> tuple[int, float]:
+    count, last = value
+    if type(count) is not int or type(last) not in (int, float):
+        raise ValueError("expected a count and a time")
+    if not (0 <= count < 2**31 and 0 <= last < 2**53):
+        raise ValueError("expected a count and a time within bounds")
+    return count, float(last)

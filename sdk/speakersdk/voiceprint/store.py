@@ -32,6 +32,7 @@ from speakersdk.sealing import SealingKey
 from speakersdk.text import file_name, printable
 from speakersdk.voiceprint.names import check_name, check_new_name
 from speakersdk.voiceprint.sealed_store import check_key, overwrite
+from speakersdk.voiceprint.uses import forget
 from speakersdk.voiceprint.voiceprint import SUFFIX, Voiceprint
 
 Join = Callable[[Voiceprint, Voiceprint], Voiceprint]
@@ -239,9 +240,9 @@ class VoiceprintStore:
         """Names of all files that end in ``.voiceprint``, readable or not."""
         return tuple(path.name for path in self._files())
 
-    def check_stored(self, name: str) -> None:
-        """Raise UnknownSpeakerError unless `remove` would find this name."""
-        self._existing(name)
+    def check_stored(self, name: str) -> Path:
+        """The file that `remove` would delete; UnknownSpeakerError if there is none."""
+        return self._existing(name)
 
     def remove(self, *names: str, is_overwritten: bool = False) -> None:
         """Delete voiceprints: all of them, or none if one is missing.
@@ -255,6 +256,7 @@ class VoiceprintStore:
 
         Raises:
             UnknownSpeakerError: no voiceprint has that name.
+            ConfigError: the file of last uses or of attempts is damaged.
             OSError: a file cannot be deleted.
         """
         for name in names:
@@ -267,6 +269,7 @@ class VoiceprintStore:
                     raise OSError(
                         errno.ENOTEMPTY, "not removed: expected an empty folder", str(path)
                     )
+            forget(self.folder, [path.name.removesuffix(SUFFIX) for path in paths])
             for path in paths:
                 if _is_folder(path):
                     path.rmdir()

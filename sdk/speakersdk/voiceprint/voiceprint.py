@@ -7,12 +7,11 @@ be removed. docs/formats/voiceprint.md describes the bytes: a container that con
 
 from __future__ import annotations
 
-import io
 import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,34 +19,22 @@ import numpy as np
 import numpy.typing as npt
 
 from speakersdk.arrays import Embedding, Embeddings, scaled
-from speakersdk.container import CHECKSUM_BYTES, ContainerFormat, ContainerWriter
-from speakersdk.errors import ConfigError, IncompatibleModelError, SealError, VoiceprintError
+from speakersdk.errors import (
+    ConfigError,
+    ExpiredVoiceprintError,
+    IncompatibleModelError,
+    SealError,
+    VoiceprintError,
+)
 from speakersdk.files import open_regular, replacement
 from speakersdk.sealing import SEAL_BYTES, SealingKey, sealed, unsealed
 from speakersdk.text import is_visible, printable
 from speakersdk.voiceprint.embedding_model import EmbeddingModel
+from speakersdk.voiceprint.file import FORMAT, MAXIMUM_BYTES, read_fields, write_voiceprint
+from speakersdk.voiceprint.life import MAXIMUM_CHANGES, Change, ChangeKind, Consent, utc_time
 from speakersdk.voiceprint.names import check_name
 
 SUFFIX: Final = ".voiceprint"
-FORMAT_VERSION: Final = 2  # the newest; files are written in the oldest sufficient version
-_WITHOUT_ADAPTED = 1
-MAGIC: Final = b"\x89SPKV\r\n\x1a"
-_FORMAT = ContainerFormat(
-    noun="voiceprint", magic=MAGIC, versions=(1, FORMAT_VERSION), error=VoiceprintError
-)
-# Fields of the header. Version 2 adds `adapted_speech_s`.
-_HEADER: Final = {
-    "name": str,
-    "model_name": str,
-    "model_sha256": str,
-    "temperature": float,
-    "num_exemplars": int,
-    "embedding_dim": int,
-    "speech_s": list,
-    "created_utc": str,
-}
-# Enough for 65,000 recordings of 256 values.
-_MAXIMUM_BYTES: Final = 1 << 26
 _MAXIMUM_LABEL: Final = 200  # characters
 _MAXIMUM_SPEECH_S: Final = 1e9  # 30 years
 # The model scales to length T in float32 (1e-6); the tolerance detects unscaled embeddings.
@@ -94,6 +81,9 @@ class Voiceprint:
         created_utc: ISO 8601 time of enrollment, such as 2026-11-22T14:00:00+00:00.
         adapted: (M, D) float32 logits of accepted probes, read-only, oldest first; M may be 0.
         adapted_speech_s: (M,) float64, read-only, net speech of each accepted probe in seconds.
+        expires_utc: ISO 8601 time from which on the voiceprint is refused; None = never.
+        consent: record of the speaker's consent; None = no record.
+        history: the newest 100 changes since enrollment, oldest first.
     """
 
     name: str
@@ -105,6 +95,9 @@ class Voiceprint:
     created_utc: str
     adapted: Embeddings = field(default_factory=lambda: np.zeros((0, 0), np.float32))
     adapted_speech_s: npt.NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+    expires_utc: str | None = None
+    consent: Consent | None = None
+    history: tuple[Change, ...] = ()
 
     def __post_init__(self) -> None:
         exemplars = _frozen(self.exemplars, np.float32)
@@ -131,8 +124,11 @@ class Voiceprint:
                     "expected a model_name and model_sha256 of visible characters, at most "
                     f"{_MAXIMUM_LABEL} of them, got '{printable(label[:_MAXIMUM_LABEL])}'"
                 )
-        if datetime.fromisoformat(self.created_utc).utcoffset() != timedelta(0):
-            raise ValueError(f"expected created_utc with offset +00:00, got {self.created_utc!r}")
+        for time in (self.created_utc, self.expires_utc):
+            if time is not None:
+                utc_time(time)
+        if len(self.history) > MAXIMUM_CHANGES:
+            raise ValueError(f"expected at most {MAXIMUM_CHANGES} changes, got {len(self.history)}")
 
     def _check_exemplars(self) -> None:
         if not 0 < self.temperature < np.inf:
@@ -206,6 +202,28 @@ class Voiceprint:
                 + ")",
             )
 
+    def check_current(self, now: datetime | None = None) -> None:
+        """Check that the voiceprint has not expired.
+
+        Args:
+            now: the time now; None means the clock's. A clock that was set back behind the latest
+                time in the voiceprint counts as that time.
+
+        Raises:
+            ExpiredVoiceprintError: it has.
+        """
+        if self.expires_utc is None:
+            return
+        times = [self.created_utc, *(change.at_utc for change in self.history)]
+        latest = max(datetime.now(UTC) if now is None else now, *map(utc_time, times))
+        if latest >= utc_time(self.expires_utc):
+            raise ExpiredVoiceprintError(self.name, expires_utc=self.expires_utc)
+
+    def check_usable(self, model: EmbeddingModel) -> None:
+        """Check that the voiceprint may be compared now, as `check_made_by` and `check_current`."""
+        self.check_made_by(model)
+        self.check_current()
+
     def check_made_by(self, model: EmbeddingModel) -> None:
         """Check that the model of a manifest made the exemplars, as `check_model`."""
         self.check_model(
@@ -231,20 +249,37 @@ class Voiceprint:
             self,
             exemplars=np.concatenate([self.exemplars, other.exemplars]),
             speech_s=np.concatenate([self.speech_s, other.speech_s]),
+            history=self._history("appended", other.created_utc, other.total_speech_s),
         )._with_adapted(other.adapted, other.adapted_speech_s)
 
-    def adapted_by(self, embedding: Embedding, *, speech_s: float) -> Voiceprint:
+    def adapted_by(
+        self, embedding: Embedding, *, speech_s: float, at_utc: str | None = None
+    ) -> Voiceprint:
         """Return a copy with an accepted probe added to the adapted exemplars.
 
         Args:
             embedding: (D,) float32 embedding of the probe.
             speech_s: net speech of the probe in seconds.
+            at_utc: ISO 8601 time for the history; None leaves it as it is.
         """
-        return self._with_adapted(embedding[np.newaxis], np.array([speech_s]))
+        adapted = self._with_adapted(embedding[np.newaxis], np.array([speech_s]))
+        return replace(adapted, history=self._history("adapted", at_utc, speech_s))
 
-    def reverted(self) -> Voiceprint:
-        """Return a copy without adapted exemplars."""
-        return replace(self, adapted=self.adapted[:0], adapted_speech_s=self.adapted_speech_s[:0])
+    def reverted(self, *, at_utc: str | None = None) -> Voiceprint:
+        """Return a copy without adapted exemplars. `at_utc` is as for `adapted_by`."""
+        speech_s = float(self.adapted_speech_s.sum())
+        return replace(
+            self,
+            adapted=self.adapted[:0],
+            adapted_speech_s=self.adapted_speech_s[:0],
+            history=self._history("reverted", at_utc, speech_s),
+        )
+
+    def _history(self, kind: ChangeKind, at_utc: str | None, speech_s: float) -> tuple[Change, ...]:
+        if at_utc is None:
+            return self.history
+        change = Change(kind=kind, at_utc=at_utc, speech_s=speech_s)
+        return (*self.history, change)[-MAXIMUM_CHANGES:]
 
     def _with_adapted(
         self, embeddings: Embeddings, speech_s: npt.NDArray[np.float64]
@@ -259,29 +294,7 @@ class Voiceprint:
 
     def to_bytes(self) -> bytes:
         """Serialise the voiceprint; equal voiceprints give equal bytes."""
-        num_exemplars, embedding_dim = self.exemplars.shape
-        values: dict[str, Any] = {
-            "name": self.name,
-            "model_name": self.model_name,
-            "model_sha256": self.model_sha256,
-            "temperature": self.temperature,
-            "num_exemplars": num_exemplars,
-            "embedding_dim": embedding_dim,
-            "speech_s": self.speech_s.tolist(),
-            "created_utc": self.created_utc,
-        }
-        version = _WITHOUT_ADAPTED
-        if len(self.adapted):
-            version = FORMAT_VERSION
-            values["adapted_speech_s"] = self.adapted_speech_s.tolist()
-        rows = self.exemplars.astype("<f4").tobytes() + self.adapted.astype("<f4").tobytes()
-        file = io.BytesIO()
-        writer = ContainerWriter(file, _FORMAT, version, values)
-        writer.put(rows)
-        writer.close()
-        if file.tell() > _MAXIMUM_BYTES:
-            raise ValueError(f"expected at most {_MAXIMUM_BYTES} bytes, got {file.tell()}")
-        return file.getvalue()
+        return write_voiceprint(self)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Voiceprint:
@@ -290,33 +303,9 @@ class Voiceprint:
         Raises:
             VoiceprintError: not a voiceprint, of an unknown version, truncated or damaged.
         """
-        file = io.BytesIO(data)
-        version, header, position = _FORMAT.read_header(file, len(data))
-        _FORMAT.check(file, len(data))
-        is_adapted = version == FORMAT_VERSION
-        if is_adapted != ("adapted_speech_s" in header):
-            _FORMAT.refuse(f"the voiceprint's header does not fit format version {version}")
-        types = _HEADER | ({"adapted_speech_s": list} if is_adapted else {})
-        values = _FORMAT.fields(header, types)
-        num_exemplars, dim = values.pop("num_exemplars"), values.pop("embedding_dim")
-        num_adapted = len(values.get("adapted_speech_s", ()))
-        rows = data[position:-CHECKSUM_BYTES]
-        # Python integers do not overflow.
-        if min(num_exemplars, dim) < 1 or 4 * dim * (num_exemplars + num_adapted) != len(rows):
-            _FORMAT.refuse(
-                f"the voiceprint's content is not valid: expected {num_exemplars} + {num_adapted} "
-                f"exemplars of {dim} values, got {len(rows)} bytes"
-            )
-        for key in ("speech_s", "adapted_speech_s"):
-            if not all(type(item) in (int, float) for item in values.get(key, ())):
-                _FORMAT.refuse(
-                    f"the voiceprint's content is not valid: expected {key} to hold numbers alone"
-                )
-        exemplars = np.frombuffer(rows, dtype="<f4").reshape(-1, dim)
+        fields = read_fields(data)
         try:
-            return cls(
-                exemplars=exemplars[:num_exemplars], adapted=exemplars[num_exemplars:], **values
-            )
+            return cls(**fields)
         except (OverflowError, ValueError) as error:
             raise VoiceprintError(f"the voiceprint's content is not valid: {error}") from error
 
@@ -349,9 +338,9 @@ class Voiceprint:
         try:
             with open_regular(path) as file:
                 size = os.fstat(file.fileno()).st_size
-                if size > _MAXIMUM_BYTES + SEAL_BYTES:
-                    _FORMAT.refuse(
-                        f"not a voiceprint: expected at most {_MAXIMUM_BYTES} bytes, got {size}"
+                if size > MAXIMUM_BYTES + SEAL_BYTES:
+                    FORMAT.refuse(
+                        f"not a voiceprint: expected at most {MAXIMUM_BYTES} bytes, got {size}"
                     )
                 return cls.from_bytes(unsealed(file.read(size), key))
         except (SealError, VoiceprintError) as error:

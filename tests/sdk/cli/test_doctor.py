@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import copy
 import json
+import os
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +20,9 @@ def report() -> dict[str, Any]:
     facts["gpus"] = [{"name": "H100", "compute_capability": "9.0"}]
     facts["onnxruntime"]["cuda"] |= {"usable": True, "reason": None}
     facts["audio"] |= {"portaudio": "V19", "input_devices": [{"api": "ALSA"}]}
+    facts["voiceprints"] = {
+        "folder": "~/voiceprints", "folder_mode": "0700", "files": 3, "files_open_to_others": 0,
+    }  # fmt: skip
     return facts
 
 
@@ -54,7 +59,7 @@ def test_a_broken_model_is_a_finding_and_no_failure(
 
 def test_everything_works(report: dict[str, Any]) -> None:
     assert {finding.part for finding in findings(report)} == {
-        "model", "scoring", "microphone", "GPU",
+        "model", "scoring", "microphone", "GPU", "privacy",
     }  # fmt: skip
     assert all(finding.works for finding in findings(report))
 
@@ -62,6 +67,8 @@ def test_everything_works(report: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("part", "facts", "remedy"),
     [
+        ("voiceprints", {"folder_mode": "0755"}, "chmod 700 ~/voiceprints"),
+        ("voiceprints", {"files_open_to_others": 2}, "can read 2 of 3 files"),
         ("audio", {"input_devices": []}, "connect a microphone"),
         ("audio", {"input_devices": {"error": "no sound server"}}, "no sound server"),
         ("audio", {"input_devices": None, "alsa_capture_devices": 0}, "connect a microphone"),
@@ -91,3 +98,17 @@ def test_without_a_gpu_the_cpu_is_enough(report: dict[str, Any]) -> None:
     found = findings({**report, "gpus": []})
     assert all(finding.works for finding in found)
     assert "models run on the CPU" in found[-1].text
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes of POSIX")
+def test_loose_permissions_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    assert diagnose()["voiceprints"]["folder_mode"] is None
+    folder = tmp_path / "speakersdk" / "voiceprints"
+    folder.mkdir(mode=0o700, parents=True)
+    for name, mode in (("ann.voiceprint", 0o600), ("bob.voiceprint", 0o644), (".lock", 0o600)):
+        (folder / name).touch()
+        (folder / name).chmod(mode)
+    folder.chmod(0o750)
+    facts = diagnose()["voiceprints"]
+    assert (facts["folder_mode"], facts["files"], facts["files_open_to_others"]) == ("0750", 3, 1)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -43,9 +45,9 @@ def test_list(
 ) -> None:
     assert main(arguments) == 0
     assert capsys.readouterr().out == (
-        "name\trecordings\tspeech_s\tmodel\tcreated_utc\n"
-        "ann\t1\t2.5\ttdnn-test\t2026-11-22T14:00:00+00:00\n"
-        "bob\t1\t2.5\ttdnn-test\t2026-11-22T14:00:00+00:00\n"
+        "name\trecordings\tspeech_s\tmodel\tcreated_utc\tlast_used\texpires_utc\n"
+        "ann\t1\t2.5\ttdnn-test\t2026-11-22T14:00:00+00:00\tnever\tnever\n"
+        "bob\t1\t2.5\ttdnn-test\t2026-11-22T14:00:00+00:00\tnever\tnever\n"
     )
 
 
@@ -217,4 +219,58 @@ def test_revert_drops_what_was_adapted_and_nothing_else(
     assert "adapted 1\t2.5" in capsys.readouterr().out
     assert main(["profiles", "revert", "ann"]) == 0
     assert capsys.readouterr().out == "reverted ann: 1 adapted recordings dropped\n"
-    assert store.load("ann") == enrolled
+    reverted = store.load("ann")
+    assert [change.kind for change in reverted.history] == ["reverted"]
+    assert replace(reverted, history=()) == enrolled
+
+
+def test_expiry_and_consent_are_set_and_listed(
+    store: VoiceprintStore, capsys: pytest.CaptureFixture[str]
+) -> None:
+    request = ["--expires", "90d", "--consent", "notice-3", "--consent-by", "Ann Ng"]
+    assert main(["profiles", "set", "ann", *request]) == 0
+    assert capsys.readouterr().out.startswith("set ann: expires 20")
+    assert main(["profiles", "list", "--json"]) == 0
+    ann, bob = json.loads(capsys.readouterr().out)
+    left = datetime.fromisoformat(ann["expires_utc"]) - datetime.now(UTC)
+    assert timedelta(days=89) < left <= timedelta(days=90)
+    assert (ann["consent"]["text_id"], ann["consent"]["given_by"]) == ("notice-3", "Ann Ng")
+    assert ann["last_used"] is not None
+    assert [bob[key] for key in ("expires_utc", "consent", "last_used")] == [None] * 3
+    assert bob["history"] == []
+    assert main(["profiles", "set", "ann", "--expires", "never"]) == 0
+    assert store.load("ann").expires_utc is None
+    assert store.load("ann").consent is not None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "expected --expires PERIOD or --consent TEXT"),
+        (["--expires", "soon"], "expected a period such as 12h"),
+        (["--expires", "1y", "--consent-by", "ann"], "expected --consent TEXT"),
+        (["--consent", "a\x1bb"], "visible characters in a consent"),
+    ],
+)
+def test_what_sets_nothing_is_refused(
+    arguments: list[str],
+    message: str,
+    store: VoiceprintStore,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    before = store.load("ann")
+    assert main(["profiles", "set", "ann", *arguments]) == 2
+    assert message in capsys.readouterr().err
+    assert store.load("ann") == before
+
+
+def test_an_expired_voiceprint_is_listed_and_not_prolonged(
+    store: VoiceprintStore, capsys: pytest.CaptureFixture[str]
+) -> None:
+    expired = replace(store.load("ann"), expires_utc="2026-11-22T15:00:00+00:00")
+    store.save(expired, replace=True)
+    assert main(["profiles", "set", "ann", "--expires", "1y"]) == 2
+    assert "expired at 2026-11-22T15:00:00+00:00; enroll again" in capsys.readouterr().err
+    assert main(["profiles"]) == 0
+    assert "2026-11-22T15:00:00+00:00" in capsys.readouterr().out
+    assert main(["profiles", "erase", "ann"]) == 0

@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import pytest
 import soundfile as sf
 
 from speakersdk.cli import main
+from speakersdk.errors import ExpiredVoiceprintError
 from speakersdk.verifier import Verifier
 from speakersdk.voiceprint.store import VoiceprintStore
 
@@ -208,3 +209,26 @@ def test_rejected_attempts_are_limited(
     assert main(["verify", "slt", own, "--limit", "2"]) == 2
     assert "was rejected 2 times in a row; try again in" in capsys.readouterr().err
     assert main(["verify", "slt", own]) == 0
+
+
+def test_an_expired_voiceprint_decides_nothing(
+    slt: str, verifier: Verifier, store: VoiceprintStore, capsys: pytest.CaptureFixture[str]
+) -> None:
+    voiceprint = store.load("slt")
+    assert main(["profiles", "list", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)[0]["last_used"] is None
+    assert main(["verify", "slt", slt]) == 0
+    capsys.readouterr()
+    assert main(["profiles", "list", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)[0]["last_used"] is not None
+    expired = replace(voiceprint, expires_utc=voiceprint.created_utc)
+    store.save(expired, replace=True)
+    for arguments in (["verify", "slt", slt], ["verify", "@slt", slt], ["listen", "slt"]):
+        assert main(arguments) == 2
+        assert "the voiceprint of 'slt' expired at" in capsys.readouterr().err
+    assert main(["identify", slt]) == 2
+    assert "skipped: the voiceprint of 'slt' expired" in capsys.readouterr().err
+    with pytest.raises(ExpiredVoiceprintError, match="expired at"):
+        verifier.verify(expired, slt)
+    with pytest.raises(ExpiredVoiceprintError, match="expired at"):
+        verifier.enroll([slt], name="slt", append_to=expired)

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import hashlib
 import os
+import re
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +10,9 @@ import pytest
 
 from speakersdk.cli import main
 from speakersdk.gallery.gallery import Gallery
+from speakersdk.voiceprint.attempts import AttemptLimit
 from speakersdk.voiceprint.store import VoiceprintStore
+from speakersdk.voiceprint.uses import LastUses
 from speakersdk.voiceprint.voiceprint import Voiceprint
 
 NAMES = ("ann", "bob", "cyd")
@@ -47,10 +51,19 @@ def erased(folder: Path) -> set[str]:
 def test_a_speaker_is_erased_from_store_and_gallery(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    LastUses(folder=folder).record([VoiceprintStore(folder).load("ann")])
+    AttemptLimit(folder=folder).begin("ann")
+    data = (folder / "ann.voiceprint").read_bytes()
+    size, sha256 = len(data), hashlib.sha256(data).hexdigest()
     assert main(["profiles", "erase", "ann", "--voiceprints", str(folder)]) == 0
-    assert capsys.readouterr().out == (
-        "erased ann from all.gallery\nerased the voiceprint of ann\n"
+    assert re.fullmatch(
+        r"erased ann from all.gallery\n"
+        r"erased the voiceprint of ann "
+        rf"\({size} bytes, SHA-256 {sha256}, [-0-9]+T[:0-9]+\+00:00\)\n",
+        capsys.readouterr().out,
     )
+    assert "ann" not in (folder / ".uses.json").read_text()
+    assert "ann" not in (folder / ".attempts.json").read_text()
     assert VoiceprintStore(folder).names() == ("bob", "cyd")
     assert set(Gallery.load(folder / "all.gallery").names) == {"bob", "cyd"}
     assert erased(folder) == {"ann.voiceprint", "all.gallery"}
@@ -60,6 +73,7 @@ def test_everything_is_erased_damaged_files_too(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (folder / "bob.voiceprint").write_bytes(b"damaged")
+    (folder / ".uses.json").write_bytes(b"damaged")
     (folder / ".speakersdk-left-by-a-killed-writer.tmp").write_bytes(b"part")
     assert main(["profiles", "erase", "--all", "--voiceprints", str(folder)]) == 0
     assert len(capsys.readouterr().out.splitlines()) == 4

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -101,7 +102,7 @@ for _ in range(5):
     command = [sys.executable, "-c", source, str(tmp_path)]
     processes = [subprocess.Popen(command) for _ in range(4)]
     assert [process.wait() for process in processes] == [0] * 4
-    assert AttemptLimit(folder=tmp_path)._read()["ann"][0] == 20
+    assert json.loads((tmp_path / FILE_NAME).read_text())["rejected"]["ann"][0] == 20
     assert (tmp_path / FILE_NAME).stat().st_mode & 0o777 == 0o600
 
 

@@ -17,7 +17,7 @@ from speakersdk.cli.live.listeners import Listener, Listeners, Summary, open_lis
 from speakersdk.cli.live.sources import MicrophoneSource, RecordedSource, open_source
 from speakersdk.cli.parser import CommandParser
 from speakersdk.cli.program import INTERRUPTED
-from speakersdk.cli.voiceprints import enrolled
+from speakersdk.cli.voiceprints import enrolled, used
 from speakersdk.enrollment.joining import join_voiceprints
 from speakersdk.enrollment.live import NEEDED_S, Enrollment
 from speakersdk.errors import ConfigError
@@ -161,7 +161,7 @@ def _checked_name(
 def _known(names: list[str], store: VoiceprintStore, new_name: str | None) -> list[Voiceprint]:
     """The stored voiceprints to listen for."""
     if names:
-        return [store.load(name) for name in names if check_name(name) != new_name]
+        return [used(store.load(name), store) for name in names if check_name(name) != new_name]
     if new_name is None:
         return enrolled(store)
     everybody = enrolled(store) if store.names() else []

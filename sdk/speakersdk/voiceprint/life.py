@@ -1,0 +1,142 @@
+"""The life of a voiceprint: consent, expiry, and what changed it.
+
+A clock that is set back revives no voiceprint beyond the latest time that is known: a comparison
+with the expiry uses the later of the clock and every time in the voiceprint.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, Literal, Self
+
+from speakersdk.errors import ConfigError
+from speakersdk.text import is_visible, printable
+
+ChangeKind = Literal["appended", "adapted", "reverted"]
+CHANGE_KINDS: Final = ("appended", "adapted", "reverted")
+MAXIMUM_CHANGES: Final = 100
+_MAXIMUM_LABEL: Final = 200  # characters
+_UNITS: Final = {"h": 1 / 24, "d": 1.0, "w": 7.0, "y": 365.0}  # in days
+_MAXIMUM_DAYS: Final = 36500.0
+_PERIOD: Final = re.compile(r"([0-9]{1,6})([hdwy])")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Consent:
+    """Consent of a person to the use of their voice.
+
+    Attributes:
+        given_by: who agreed: the speaker, or somebody for them.
+        text_id: identifier of the text that they agreed to, such as "privacy-notice-3".
+        given_utc: ISO 8601 time with offset +00:00.
+    """
+
+    given_by: str
+    text_id: str
+    given_utc: str
+
+    def __post_init__(self) -> None:
+        for label in (self.given_by, self.text_id):
+            if not is_visible(label) or not 0 < len(label) <= _MAXIMUM_LABEL:
+                raise ValueError(
+                    f"expected 1 to {_MAXIMUM_LABEL} visible characters in a consent, got "
+                    f"'{printable(label[:_MAXIMUM_LABEL])}'"
+                )
+        utc_time(self.given_utc)
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Self:
+        """Read the values of a header.
+
+        Raises:
+            ValueError: a value is missing, unknown, or of another type.
+        """
+        names = ("given_by", "text_id", "given_utc")
+        if value.keys() != set(names) or not all(type(item) is str for item in value.values()):
+            raise ValueError(f"expected a consent of the texts {', '.join(names)}")
+        return cls(**value)
+
+    def to_json(self) -> dict[str, str]:
+        """As `from_json` reads it."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What happened to a voiceprint after its enrollment.
+
+    Attributes:
+        kind: "appended" (recordings), "adapted" (an accepted probe) or "reverted".
+        at_utc: ISO 8601 time with offset +00:00.
+        speech_s: net speech that was added, or taken back, in seconds.
+    """
+
+    kind: ChangeKind
+    at_utc: str
+    speech_s: float
+
+    def __post_init__(self) -> None:
+        if self.kind not in CHANGE_KINDS:
+            raise ValueError(
+                f"expected a change of {', '.join(CHANGE_KINDS)}, got '{printable(self.kind[:40])}'"
+            )
+        if not 0 <= self.speech_s < 1e9:  # False for NaN
+            raise ValueError(f"expected the speech of a change in seconds, got {self.speech_s}")
+        utc_time(self.at_utc)
+
+    @classmethod
+    def from_json(cls, value: Any) -> Self:
+        """Read one item of a header's list.
+
+        Raises:
+            ValueError: it is no list of a kind, a time and seconds.
+        """
+        types = [type(item) for item in value] if isinstance(value, list) else []
+        if types not in ([str, str, float], [str, str, int]):
+            raise ValueError("expected changes of a kind, a time and seconds")
+        kind, at_utc, speech_s = value
+        return cls(kind=kind, at_utc=at_utc, speech_s=float(speech_s))
+
+    def to_json(self) -> list[Any]:
+        """As `from_json` reads it."""
+        return [self.kind, self.at_utc, self.speech_s]
+
+
+def utc_now() -> str:
+    """The time now, as voiceprints hold it."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def utc_time(text: str) -> datetime:
+    """A time that a voiceprint holds.
+
+    Raises:
+        ValueError: not ISO 8601, or its offset is not +00:00.
+    """
+    time = datetime.fromisoformat(text)
+    if time.utcoffset() != timedelta(0):
+        raise ValueError(f"expected a time with offset +00:00, got {printable(text)!r}")
+    return time
+
+
+def expiry_after(period: str, *, now: datetime | None = None) -> str:
+    """The time at which a period that begins now ends.
+
+    Args:
+        period: a number and h, d, w or y for hours, days, weeks or years of 365 days: "90d".
+        now: the time now; None means the clock's.
+
+    Raises:
+        ConfigError: it is no such period, or longer than 100 years.
+    """
+    found = _PERIOD.fullmatch(period)
+    days = int(found[1]) * _UNITS[found[2]] if found else 0.0
+    if not 0 < days <= _MAXIMUM_DAYS:
+        raise ConfigError(
+            "expected a period such as 12h, 90d, 6w or 1y, above zero and at most 100 years, got "
+            f"'{printable(period[:40])}'"
+        )
+    start = datetime.now(UTC) if now is None else now
+    return (start + timedelta(days=days)).isoformat(timespec="seconds")

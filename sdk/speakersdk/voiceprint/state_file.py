@@ -1,0 +1,65 @@
+"""A small file of one value per speaker in the folder of a store, such as counts of attempts.
+
+Whoever writes holds the lock of the folder.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Generic, TypeVar
+
+from speakersdk.errors import ConfigError
+from speakersdk.files import open_regular, replacement
+from speakersdk.text import printable
+
+_VERSION: Final = 1
+_MAXIMUM_BYTES: Final = 1 << 24
+
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateFile(Generic[Value]):
+    """Values by speaker name.
+
+    Attributes:
+        path: of the file.
+        key: under which the values stand.
+        parse: the value of a JSON value; it raises ValueError for any other.
+        loss: what cannot be done when the file is damaged, for the message.
+    """
+
+    path: Path
+    key: str
+    parse: Callable[[Any], Value]
+    loss: str
+
+    def read(self) -> dict[str, Value]:
+        """All values; empty without a file.
+
+        Raises:
+            ConfigError: the file is damaged. It is not taken for an empty one: whoever damages it
+                must gain nothing.
+        """
+        try:
+            with open_regular(self.path) as file:
+                content: Any = json.loads(file.read(_MAXIMUM_BYTES))
+            if content["version"] != _VERSION:
+                raise ValueError(f"expected version {_VERSION}")
+            values: dict[str, Any] = content[self.key]
+            return {name: self.parse(value) for name, value in values.items()}
+        except FileNotFoundError:
+            return {}
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            raise ConfigError(
+                f"{printable(self.path)} is damaged, {self.loss}; delete it to start anew"
+            ) from error
+
+    def write(self, values: dict[str, Any]) -> None:
+        """Replace all values by values that JSON can represent."""
+        content = {"version": _VERSION, self.key: values}
+        with replacement(self.path) as file:
+            file.write(json.dumps(content, ensure_ascii=False, sort_keys=True).encode())

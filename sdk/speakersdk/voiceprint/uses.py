@@ -1,0 +1,113 @@
+"""The days on which voiceprints were last used.
+
+They are in a file of the store's folder, and not in the voiceprints: a verification does not write
+biometric data. A day is written once. A clock that is set back behind the day of the last use
+counts as that day when expiry is checked.
+"""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from pathlib import Path
+from typing import Any, Final
+
+from speakersdk.errors import ExpiredVoiceprintError
+from speakersdk.files import folder_lock
+from speakersdk.voiceprint.attempts import AttemptLimit
+from speakersdk.voiceprint.state_file import StateFile
+from speakersdk.voiceprint.voiceprint import Voiceprint
+
+FILE_NAME: Final = ".uses.json"
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LastUses:
+    """The last uses of the voiceprints of a folder.
+
+    Attributes:
+        folder: of the store; the days are in the file ``.uses.json`` there.
+        clock: gives the time in UTC.
+    """
+
+    folder: Path
+    clock: Callable[[], datetime] = _now
+
+    def days(self) -> dict[str, date]:
+        """The day of the last use, in UTC, by speaker name.
+
+        Raises:
+            ConfigError: the file of days is damaged.
+        """
+        return self._file.read()
+
+    def record(self, voiceprints: Sequence[Voiceprint]) -> list[ExpiredVoiceprintError]:
+        """Record a use of each voiceprint today, except of those that have expired.
+
+        A folder that cannot be written to keeps no last use; expiry is checked there as well.
+
+        Returns:
+            An error for each expired voiceprint.
+
+        Raises:
+            ConfigError: the file of days is damaged.
+            OSError: it cannot be written.
+        """
+        days = self.days()
+        now = self.clock()
+        expired, used = [], []
+        for voiceprint in voiceprints:
+            # Its own days alone: they lie before its expiry. Those of others may be of a clock that
+            # was set forward by mistake.
+            day = datetime.combine(days.get(voiceprint.name, date.min), time(), UTC)
+            try:
+                voiceprint.check_current(max(now, day))
+                used.append(voiceprint.name)
+            except ExpiredVoiceprintError as error:
+                expired.append(error)
+        today = now.date()
+        if any(days.get(name) != today for name in used) and os.access(self.folder, os.W_OK):
+            with folder_lock(self.folder):
+                self._write(self.days() | dict.fromkeys(used, today))
+        return expired
+
+    def forget(self, names: Iterable[str]) -> None:
+        """Drop the days of speakers who were removed. The caller holds the lock of the folder."""
+        days = self.days()
+        kept = {name: day for name, day in days.items() if name not in set(names)}
+        if len(kept) < len(days):
+            self._write(kept)
+
+    @property
+    def _file(self) -> StateFile[date]:
+        return StateFile(
+            path=self.folder / FILE_NAME,
+            key="used",
+            parse=_day,
+            loss="the last uses of voiceprints are not known",
+        )
+
+    def _write(self, days: dict[str, date]) -> None:
+        self._file.write({name: day.isoformat() for name, day in days.items()})
+
+
+def _day(value: Any) -> date:
+    return date.fromisoformat(value)
+
+
+def forget(folder: Path, names: Iterable[str]) -> None:
+    """Drop the last uses and the attempts of speakers. The caller holds the lock of the folder.
+
+    Raises:
+        ConfigError: a file of them is damaged.
+    """
+    gone = {unicodedata.normalize("NFC", name) for name in names}
+    LastUses(folder=folder).forget(gone)
+    AttemptLimit(folder=folder).forget(gone)

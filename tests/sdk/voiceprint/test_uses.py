@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import dataclasses
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from speakersdk.errors import ConfigError
+from speakersdk.voiceprint.store import VoiceprintStore
+from speakersdk.voiceprint.uses import FILE_NAME, LastUses
+from speakersdk.voiceprint.voiceprint import Voiceprint
+
+NOON = datetime(2026, 11, 28, 12, tzinfo=UTC)
+ANN = Voiceprint(
+    name="ann",
+    model_name="tdnn-test",
+    model_sha256="ab" * 32,
+    temperature=5.0,
+    exemplars=np.array([[3.0, 4.0, 0.0]]),
+    speech_s=np.array([2.5]),
+    created_utc="2026-11-22T14:00:00+00:00",
+    expires_utc="2026-12-01T00:00:00+00:00",
+)
+BOB = dataclasses.replace(ANN, name="bob", expires_utc=None)
+
+
+def uses(folder: Path, now: datetime) -> LastUses:
+    return LastUses(folder=folder, clock=lambda: now)
+
+
+def test_a_day_is_written_once(tmp_path: Path) -> None:
+    assert uses(tmp_path, NOON).days() == {}
+    assert uses(tmp_path, NOON).record([ANN, BOB]) == []
+    assert uses(tmp_path, NOON).days() == {"ann": date(2026, 11, 28), "bob": date(2026, 11, 28)}
+    before = (tmp_path / FILE_NAME).stat()
+    uses(tmp_path, NOON + timedelta(hours=11)).record([ANN])
+    assert (tmp_path / FILE_NAME).stat().st_ino == before.st_ino
+    uses(tmp_path, NOON + timedelta(hours=13)).record([ANN])
+    assert uses(tmp_path, NOON).days()["ann"] == date(2026, 11, 29)
+    assert (tmp_path / FILE_NAME).stat().st_mode & 0o077 == 0
+
+
+def test_an_expired_voiceprint_is_not_used(tmp_path: Path) -> None:
+    later = uses(tmp_path, NOON + timedelta(days=3))
+    assert [error.name for error in later.record([ANN, BOB])] == ["ann"]
+    assert later.days().keys() == {"bob"}
+
+
+def test_a_clock_set_back_counts_as_the_day_of_the_last_use(tmp_path: Path) -> None:
+    uses(tmp_path, NOON).record([ANN])
+    limited = dataclasses.replace(ANN, expires_utc="2026-11-28T00:00:00+00:00")
+    [error] = uses(tmp_path, NOON - timedelta(days=5)).record([limited])
+    assert error.expires_utc == limited.expires_utc
+
+
+def test_a_clock_set_forward_by_mistake_spoils_nothing(tmp_path: Path) -> None:
+    ahead = uses(tmp_path, NOON + timedelta(days=30000))
+    assert [error.name for error in ahead.record([ANN, BOB])] == ["ann"]
+    assert uses(tmp_path, NOON).record([ANN, BOB]) == []
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"[]", b'{"version": 2, "used": {}}', b'{"version": 1, "used": {"ann": 3}}', b"[" * 9999],
+)
+def test_a_damaged_file_is_said(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / FILE_NAME).write_bytes(content)
+    with pytest.raises(ConfigError, match="is damaged, the last uses"):
+        uses(tmp_path, NOON).record([ANN])
+
+
+def test_a_removed_speaker_leaves_no_day(tmp_path: Path) -> None:
+    store = VoiceprintStore(tmp_path)
+    store.save_all([ANN, BOB])
+    uses(tmp_path, NOON).record([ANN, BOB])
+    store.remove("ann")
+    assert uses(tmp_path, NOON).days().keys() == {"bob"}
