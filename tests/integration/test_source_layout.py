@@ -52,10 +52,10 @@ TEXT_SUFFIXES = {
     ".c", ".cc", ".cff", ".cmake", ".h", ".inc", ".json", ".jsonl", ".md", ".py", ".pyi", ".sh",
     ".toml", ".txt", ".yaml", ".yml", "",
 }  # fmt: skip
-CACHE_PREFIXES = ("__pycache__", ".ruff_cache", ".mypy_cache", ".pytest_cache")
+CACHE_PREFIXES = ("__pycache__", ".ruff_cache", ".mypy_cache", ".pytest_cache", "node_modules")
 SOURCE_FOLDERS = (
-    ".ci", ".github", "benchmarks", "csrc", "docs", "examples", "export", "models", "sdk", "tests",
-    "training",
+    ".ci", ".github", "benchmarks", "csrc", "docs", "examples", "export", "integrations", "models",
+    "sdk", "tests", "training",
 )  # fmt: skip
 
 

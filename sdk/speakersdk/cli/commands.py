@@ -22,7 +22,7 @@ from speakersdk.cli import (
     verify,
     warmup,
 )
-from speakersdk.cli.live import listen
+from speakersdk.cli.live import listen, serve
 from speakersdk.cli.parser import CommandParser
 from speakersdk.decision.one_voice import OTHER_VOICE_LLR, SECOND_VOICE_LLR
 
@@ -176,6 +176,20 @@ _COMMANDS: Final[tuple[tuple[ModuleType, str, dict[str, Any]], ...]] = (
             "examples": (
                 "speakersdk embed list.txt -o embeddings.npz --audio-root recordings",
                 "speakersdk embed list.txt -o embeddings.parquet --workers 4",
+            ),
+        },
+    ),
+    (
+        serve,
+        "run a service: HTTP and WebSocket, or Wyoming for Home Assistant",
+        {
+            "description": "Run a service until it is stopped by Ctrl-C or SIGTERM. Its package is "
+            "installed as an extra.",
+            "subject": "what to run",
+            "status": "0 stopped by a signal",
+            "examples": (
+                "speakersdk serve http --port 8080",
+                "speakersdk serve wyoming --asr tcp://127.0.0.1:10300",
             ),
         },
     ),

@@ -1,0 +1,49 @@
+"""Send a recording to the live stream of `speakersdk serve http`, as a microphone would.
+
+    python live_client.py talk.wav [ws://127.0.0.1:8080/v1/voice/stream]
+
+It prints a line whenever the speaker or the verdict changes.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+
+import soundfile as sf
+from websockets.sync.client import ClientConnection, connect
+
+BLOCK_S = 0.1
+
+
+def send(connection: ClientConnection, path: str) -> None:
+    """Send the recording in blocks of 16-bit mono samples."""
+    with sf.SoundFile(path) as file:
+        connection.send(json.dumps({"sample_rate_hz": file.samplerate}))
+        for block in file.blocks(round(BLOCK_S * file.samplerate), dtype="int16", always_2d=True):
+            connection.send(block[:, 0].tobytes())
+    connection.send('{"type": "finish"}')
+
+
+def main() -> None:
+    """Send in one thread, and print in this one."""
+    path, *more = sys.argv[1:]
+    url = more[0] if more else "ws://127.0.0.1:8080/v1/voice/stream"
+    with connect(url) as connection:
+        sender = threading.Thread(target=send, args=(connection, path))
+        sender.start()
+        before = None
+        for message in connection:
+            update = json.loads(message)
+            if update["type"] == "error":
+                raise SystemExit(update["error"]["message"])
+            now = update.get("verdict"), update.get("speaker")
+            if update["type"] == "update" and now != before:
+                print(f"{update['time_s']:6.1f} s  {now[0]}  {now[1] or '-'}")
+                before = now
+        sender.join()
+
+
+if __name__ == "__main__":
+    main()

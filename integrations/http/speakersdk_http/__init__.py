@@ -1,0 +1,1 @@
+"""The HTTP and WebSocket service of speakersdk; `speakersdk serve http` starts it."""

@@ -1,0 +1,220 @@
+"""The application: endpoints, health, metrics, and the page of the interface."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any, Final, TypeVar
+
+import anyio
+from fastapi import FastAPI, Request, Response, WebSocket
+from fastapi.openapi.docs import get_swagger_ui_html
+from fastapi.responses import HTMLResponse, JSONResponse
+from starlette.staticfiles import StaticFiles
+from swagger_ui_bundle import swagger_ui_path
+
+from speakersdk import SpeakerSdkError
+from speakersdk_http.answers import (
+    EmbedAnswer,
+    IdentifyAnswer,
+    ProblemAnswer,
+    RegisterAnswer,
+    VerifyAnswer,
+    VoicesAnswer,
+)
+from speakersdk_http.door import Door
+from speakersdk_http.live import LiveVoices
+from speakersdk_http.metrics import CONTENT_TYPE, Metrics
+from speakersdk_http.problems import answer, problem, status_of
+from speakersdk_http.questions import (
+    EmbedQuestion,
+    ForgetQuestion,
+    IdentifyQuestion,
+    Question,
+    RegisterQuestion,
+    VerifyQuestion,
+    read_question,
+)
+from speakersdk_http.settings import Settings
+from speakersdk_http.shutdown import Shutdown
+from speakersdk_http.voices import Voices
+
+Answered = TypeVar("Answered")
+_LOG: Final = logging.getLogger("uvicorn.error")
+_FORMS: Final = "multipart/form-data"
+_PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
+    "4XX": {"model": ProblemAnswer, "description": "refused; `error.message` says why"}
+}
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The application of one process.
+
+    Raises:
+        SpeakerSdkError: the verifier cannot be opened.
+    """
+    voices = Voices(settings)
+    metrics = Metrics()
+    shutdown = Shutdown(settings.drain_s)
+    desk = _Desk(settings, metrics)
+    live = LiveVoices(voices, settings, metrics)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        shutdown.install()
+        yield
+        voices.close()
+
+    app = FastAPI(
+        title="speakersdk",
+        summary="Speaker verification and identification at a false-accept rate that you choose",
+        version=voices.verifier.manifest.name,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        responses=_PROBLEMS,
+    )
+    app.openapi_version = "3.0.3"  # the newest that the bundled page shows
+    app.mount("/swagger", StaticFiles(directory=swagger_ui_path))
+    app.add_middleware(Door, settings=settings)
+    app.exception_handler(SpeakerSdkError)(_refused)
+    app.exception_handler(OSError)(_refused)
+    app.exception_handler(_BusyError)(_busy)
+
+    @app.middleware("http")
+    async def measured(
+        request: Request, follow: Callable[[Request], Awaitable[Response]]
+    ) -> Response:
+        """Count and time the request; near the end of the process, ask clients to leave."""
+        began = time.perf_counter()
+        with metrics.in_progress.track_inprogress():
+            response = await follow(request)
+        route = request.scope.get("route")
+        endpoint = getattr(route, "path", "other")
+        metrics.requests.labels(endpoint, response.status_code).inc()
+        metrics.seconds.labels(endpoint).observe(time.perf_counter() - began)
+        if shutdown.is_coming:
+            response.headers["Connection"] = "close"
+        return response
+
+    @app.post("/v1/voice/verify", response_model=VerifyAnswer, openapi_extra=_body(VerifyQuestion))
+    async def verify(request: Request) -> Any:
+        """Are two recordings of one speaker, or is a recording of an enrolled speaker?"""
+        question = await read_question(request, VerifyQuestion)
+        found = await desk.answered(lambda: voices.verify(question))
+        return desk.counted("verify", found)
+
+    @app.post(
+        "/v1/voice/identify", response_model=IdentifyAnswer, openapi_extra=_body(IdentifyQuestion)
+    )
+    async def identify(request: Request) -> Any:
+        """Which enrolled speaker is it, if any?"""
+        question = await read_question(request, IdentifyQuestion)
+        client = request.scope["client_name"]
+        found = await desk.answered(lambda: voices.identify(question, client=client))
+        return desk.counted("identify", found)
+
+    @app.post(
+        "/v1/voice/register", response_model=RegisterAnswer, openapi_extra=_body(RegisterQuestion)
+    )
+    async def register(request: Request) -> Any:
+        """Enroll a speaker."""
+        question = await read_question(request, RegisterQuestion)
+        return await desk.answered(lambda: voices.register(question))
+
+    @app.post("/v1/voice/forget", status_code=204, openapi_extra=_body(ForgetQuestion))
+    async def forget(request: Request) -> Response:
+        """Delete the voiceprint of a speaker."""
+        question = await read_question(request, ForgetQuestion)
+        await desk.answered(lambda: voices.forget(question))
+        return Response(status_code=204)
+
+    @app.post("/v1/voice/embed", response_model=EmbedAnswer, openapi_extra=_body(EmbedQuestion))
+    async def embed(request: Request) -> Any:
+        """The embedding of a recording."""
+        question = await read_question(request, EmbedQuestion)
+        return await desk.answered(lambda: voices.embed(question))
+
+    @app.get("/v1/voice/voices", response_model=VoicesAnswer)
+    async def enrolled() -> Any:
+        """The enrolled speakers."""
+        return await desk.answered(voices.voices)
+
+    @app.websocket("/v1/voice/stream")
+    async def stream(socket: WebSocket) -> None:
+        await live.serve(socket)
+
+    @app.get("/healthz", include_in_schema=False)
+    async def healthy() -> dict[str, str]:
+        return {"status": "ok"}
+
+    @app.get("/readyz", include_in_schema=False)
+    async def ready() -> JSONResponse:
+        status = "stopping" if shutdown.is_coming else "ok"
+        return JSONResponse({"status": status}, status_code=503 if shutdown.is_coming else 200)
+
+    @app.get("/metrics", include_in_schema=False)
+    async def measurements() -> Response:
+        text = await anyio.to_thread.run_sync(metrics.text)
+        return Response(text, media_type=CONTENT_TYPE)
+
+    @app.get("/docs", include_in_schema=False)
+    async def page() -> HTMLResponse:
+        return get_swagger_ui_html(
+            openapi_url="/openapi.json",
+            title="speakersdk",
+            swagger_js_url="/swagger/swagger-ui-bundle.js",
+            swagger_css_url="/swagger/swagger-ui.css",
+            swagger_favicon_url="/swagger/favicon-32x32.png",
+        )
+
+    return app
+
+
+class _BusyError(Exception):
+    """Too many requests wait."""
+
+
+class _Desk:
+    """Answers questions in threads, a bounded number at a time, and lets a bounded number wait."""
+
+    def __init__(self, settings: Settings, metrics: Metrics) -> None:
+        self._limiter = anyio.CapacityLimiter(settings.threads)
+        self._maximum_waiting = settings.maximum_waiting
+        self._metrics = metrics
+
+    async def answered(self, question: Callable[[], Answered]) -> Answered:
+        """The answer, computed off the event loop."""
+        if self._limiter.statistics().tasks_waiting >= self._maximum_waiting:
+            raise _BusyError
+        return await anyio.to_thread.run_sync(question, limiter=self._limiter)
+
+    def counted(self, endpoint: str, found: Any) -> Any:
+        """Count the verdict of an answer."""
+        self._metrics.verdicts.labels(endpoint, found.verdict).inc()
+        return found
+
+
+def _refused(_: Request, error: Exception) -> JSONResponse:
+    if status_of(error) == 500:
+        _LOG.error("%s: %s", type(error).__name__, error)
+    return problem(error)
+
+
+def _busy(_: Request, __: Exception) -> JSONResponse:
+    return answer(
+        503, "too many requests wait; try again", kind="Busy", headers={"Retry-After": "1"}
+    )
+
+
+def _body(kind: type[Question]) -> dict[str, Any]:
+    """The body in the description of the interface: JSON with base64, or a form with files."""
+    schema = kind.model_json_schema(ref_template="#/components/schemas/{model}")
+    return {
+        "requestBody": {
+            "required": True,
+            "content": {form: {"schema": schema} for form in ("application/json", _FORMS)},
+        }
+    }

@@ -1,0 +1,174 @@
+"""``speakersdk serve http``: options, and the server's processes."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import socket
+import tempfile
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import uvicorn
+from uvicorn.supervisors import Multiprocess
+
+from speakersdk import ConfigError, Verifier, VoiceprintStore
+from speakersdk_http.app import create_app
+from speakersdk_http.metrics import FOLDER_VARIABLE
+from speakersdk_http.settings import Settings, read_keys
+
+SUMMARY: Final = (
+    "Serve verification, identification and enrollment by HTTP, and live streams by WebSocket. "
+    "/docs shows the interface."
+)
+_BACKLOG: Final = 2048
+_KEEP_ALIVE_S: Final = 15
+_LONGEST_MESSAGE_BYTES: Final = 1 << 20  # of a stream: half a minute at 16 kHz
+_QUEUED_MESSAGES: Final = 4  # then the client's socket fills, and it has to wait
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of this service."""
+    group = parser.add_argument_group("the server")
+    group.add_argument(
+        "--host", default="127.0.0.1", help="address to listen on (default: %(default)s)"
+    )
+    group.add_argument(
+        "--port", type=int, default=8080, help="0 = any free one (default: %(default)s)"
+    )
+    group.add_argument(
+        "--workers",
+        type=int,
+        default=1,
+        metavar="N",
+        help="processes that share the store (default: %(default)s)",
+    )
+    group.add_argument(
+        "--threads",
+        type=int,
+        metavar="N",
+        help="recordings that a worker encodes at a time (default: processors / workers)",
+    )
+    group.add_argument(
+        "--drain",
+        type=float,
+        default=2.0,
+        metavar="SECONDS",
+        help="go on for so long after SIGTERM, as not ready, before ending (default: %(default)g)",
+    )
+    group = parser.add_argument_group("who may ask what")
+    group.add_argument(
+        "--keys",
+        type=Path,
+        metavar="FILE",
+        help="keys of the clients, a line CLIENT KEY each; needed beyond this machine",
+    )
+    group.add_argument(
+        "--origin",
+        action="append",
+        default=[],
+        metavar="URL",
+        help="pages of this origin may use the service from a browser (repeatable)",
+    )
+    group.add_argument(
+        "--max-upload",
+        type=float,
+        default=10.0,
+        metavar="MB",
+        help="refuse larger requests (default: %(default)g)",
+    )
+    group.add_argument(
+        "--max-streams",
+        type=int,
+        default=32,
+        metavar="N",
+        help="open streams of a worker (default: %(default)s)",
+    )
+    group.add_argument(
+        "--limit",
+        type=int,
+        metavar="TRIES",
+        help="after so many rejected attempts in a row, a speaker or client has to wait",
+    )
+
+
+def run(
+    arguments: argparse.Namespace,
+    open_verifier: Callable[[], Verifier],
+    open_store: Callable[[], VoiceprintStore],
+) -> int:
+    """Serve until a signal comes.
+
+    Raises:
+        ConfigError: an option is outside its range.
+        OSError: the address cannot be used.
+    """
+    workers = arguments.workers
+    if workers < 1:
+        raise ConfigError(f"expected at least 1 worker, got {workers}")
+    threads = arguments.threads
+    settings = Settings(
+        open_verifier=open_verifier,
+        open_store=open_store,
+        host=arguments.host,
+        keys=() if arguments.keys is None else read_keys(arguments.keys),
+        origins=tuple(arguments.origin),
+        maximum_bytes=round(arguments.max_upload * 1e6),
+        threads=max(1, _processors() // workers) if threads is None else threads,
+        maximum_streams=arguments.max_streams,
+        drain_s=arguments.drain,
+        tries=arguments.limit,
+    )
+    with _listener(arguments.host, arguments.port) as listener:
+        address, port = listener.getsockname()[:2]
+        shown = f"[{address}]" if ":" in address else address
+        print(f"listening on http://{shown}:{port} (interface: /docs)", flush=True)
+        if workers == 1:
+            app = create_app(settings)
+            # The server raises the signal again when it has ended: that is a success here.
+            signal.signal(signal.SIGTERM, lambda *_: None)
+            uvicorn.Server(_config(lambda: app, workers)).run(sockets=[listener])
+            return 0
+        open_verifier().close()  # a wrong option is one line here, and not one of each worker
+        with tempfile.TemporaryDirectory(prefix="speakersdk-http-") as folder:
+            os.environ[FOLDER_VARIABLE] = folder
+            Multiprocess(_config(partial(create_app, settings), workers), [listener]).run()
+    return 0
+
+
+def _config(make_app: Callable[[], object], workers: int) -> uvicorn.Config:
+    return uvicorn.Config(
+        make_app,
+        factory=True,
+        workers=workers,
+        lifespan="on",
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=_KEEP_ALIVE_S,
+        ws_max_size=_LONGEST_MESSAGE_BYTES,
+        ws_max_queue=_QUEUED_MESSAGES,
+    )
+
+
+def _listener(host: str, port: int) -> socket.socket:
+    """A listening socket, which workers inherit."""
+    family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(_BACKLOG)
+    except OSError:
+        listener.close()
+        raise
+    listener.set_inheritable(True)
+    return listener
+
+
+def _processors() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,111 @@
+"""What every request passes first: the page it comes from, the client's key, and its size.
+
+Browsers let any page send requests to a service on the same machine. A page on the Internet must
+not enroll or delete speakers, hence requests with a foreign `Origin` or `Host` are refused.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from speakersdk_http.problems import answer
+from speakersdk_http.settings import LOOPBACK, Settings
+
+# For balancers, and for people who read about the interface: they tell nothing about anybody.
+OPEN_PATHS: Final = ("/healthz", "/readyz", "/docs", "/openapi.json", "/swagger")
+_POLICY_VIOLATION: Final = 1008
+
+
+class Door:
+    """ASGI middleware; puts the client's name into the scope as ``client_name``."""
+
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+        self._app = app
+        self._settings = settings
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Refuse the request, or hand it on."""
+        if scope["type"] not in {"http", "websocket"}:
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        refusal = self._refusal(scope, headers)
+        if refusal is None:
+            await self._hand_on(scope, receive, send, headers)
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": _POLICY_VIOLATION, "reason": refusal[1]})
+        else:
+            status, message = refusal
+            kind = {401: "Unauthorized", 403: "Forbidden"}[status]
+            more = {"WWW-Authenticate": "Bearer"} if status == 401 else None
+            await answer(status, message, kind=kind, headers=more)(scope, receive, send)
+
+    def _refusal(self, scope: Scope, headers: Headers) -> tuple[int, str] | None:
+        """Status and message of a refusal."""
+        settings = self._settings
+        host = headers.get("host", "")
+        name = urlsplit(f"//{host}").hostname or ""
+        if settings.is_loopback and name not in LOOPBACK | {settings.host}:
+            return 403, "expected a Host of this machine; the service listens on loopback alone"
+        origin = headers.get("origin")
+        own = {f"{scheme}://{host}" for scheme in ("http", "https")}
+        if origin is not None and origin not in own | set(settings.origins):
+            return 403, f"expected a page of this service, got one of {origin}; allow it: --origin"
+        scope["client_name"] = "local"
+        path: str = scope["path"]
+        is_open = any(path == each or path.startswith(f"{each}/") for each in OPEN_PATHS)
+        if not settings.keys or is_open:
+            return None
+        scheme, _, key = headers.get("authorization", "").partition(" ")
+        client = settings.client_of(key.strip()) if scheme.lower() == "bearer" else None
+        if client is None:
+            return 401, "expected a valid key: Authorization: Bearer KEY"
+        scope["client_name"] = client
+        return None
+
+    async def _hand_on(self, scope: Scope, receive: Receive, send: Send, headers: Headers) -> None:
+        """Hand the request on, until its body is too large."""
+        maximum = self._settings.maximum_bytes
+        announced = headers.get("content-length", "0")
+        if scope["type"] == "http" and announced.isdecimal() and int(announced) > maximum:
+            await self._too_large()(scope, receive, send)
+            return
+        taken, is_answered = 0, False
+
+        async def counted() -> Message:
+            nonlocal taken
+            message = await receive()
+            if message["type"] == "http.request":
+                taken += len(message.get("body", b""))
+                if taken > maximum:
+                    raise _TooLargeError
+            return message
+
+        async def observed(message: Message) -> None:
+            nonlocal is_answered
+            is_answered = True
+            await send(message)
+
+        try:
+            await self._app(scope, counted, observed)
+        except _TooLargeError:
+            if is_answered:
+                raise
+            await self._too_large()(scope, receive, send)
+
+    def _too_large(self) -> ASGIApp:
+        megabytes = self._settings.maximum_bytes / 1e6
+        return answer(
+            413,
+            f"expected at most {megabytes:g} MB in a request; send less audio, or FLAC",
+            kind="TooLarge",
+            headers={"Connection": "close"},  # the rest of the body stays unread
+        )
+
+
+class _TooLargeError(Exception):
+    """The body has more bytes than a request may have."""

@@ -1,0 +1,203 @@
+"""Streams over WebSocket: blocks of PCM in, an update for each hop out.
+
+client: {"sample_rate_hz": 16000, "names": ["ann"]}    names may be left out: everybody
+server: {"type": "ready", ...}
+client: binary messages, 16-bit little-endian mono samples, any number
+server: {"type": "update", ...} for each hop that they complete
+client: {"type": "finish"}
+server: the last updates, {"type": "finished", "duration_s": ...}, close
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import asdict
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+from fastapi import WebSocket, WebSocketDisconnect
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from starlette.concurrency import run_in_threadpool
+
+from speakersdk import (
+    AttemptLimit,
+    ConfigError,
+    SpeakerSdkError,
+    SpeakerStream,
+    StreamUpdate,
+    Verdict,
+)
+from speakersdk_http.metrics import Metrics
+from speakersdk_http.problems import message_of, status_of
+from speakersdk_http.settings import Settings
+from speakersdk_http.voices import Voices
+
+_NORMAL: Final = 1000
+_POLICY_VIOLATION: Final = 1008
+_INTERNAL_ERROR: Final = 1011
+_TRY_AGAIN_LATER: Final = 1013
+_SAMPLE_BYTES: Final = 2
+
+
+class Opening(BaseModel):
+    """The first message of a client."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    sample_rate_hz: float = Field(gt=0)
+    names: list[str] | None = Field(None, min_length=1)
+
+
+class LiveVoices:
+    """The open streams of a worker."""
+
+    def __init__(self, voices: Voices, settings: Settings, metrics: Metrics) -> None:
+        self._voices = voices
+        self._settings = settings
+        self._metrics = metrics
+        self._num_open = 0
+
+    async def serve(self, socket: WebSocket) -> None:
+        """Serve one client until it finishes, leaves, or makes a mistake."""
+        await socket.accept()
+        if self._num_open >= self._settings.maximum_streams:
+            many = ConfigError("too many open streams; try again later")
+            await _refuse(socket, many, _TRY_AGAIN_LATER)
+            return
+        self._num_open += 1
+        self._metrics.streams.inc()
+        try:
+            await self._converse(socket)
+        except WebSocketDisconnect:
+            pass
+        except TimeoutError:
+            idle = ConfigError(f"nothing came for {self._settings.idle_s:g} s; connect again")
+            await _refuse(socket, idle, _POLICY_VIOLATION)
+        except SpeakerSdkError as error:
+            code = _INTERNAL_ERROR if status_of(error) == 500 else _POLICY_VIOLATION
+            await _refuse(socket, error, code)
+        finally:
+            self._num_open -= 1
+            self._metrics.streams.dec()
+
+    async def _converse(self, socket: WebSocket) -> None:
+        opening = _opening(await self._receive(socket))
+        voices = self._voices
+        voiceprints = await run_in_threadpool(voices.enrolled, opening.names)
+        verdicts = _Verdicts(voices.client_limit(), socket.scope["client_name"], self._metrics)
+        await run_in_threadpool(verdicts.begin)
+        stream: SpeakerStream = await run_in_threadpool(voices.verifier.stream, voiceprints)
+        with stream:
+            await socket.send_json(
+                {
+                    "type": "ready",
+                    "model": voices.model,
+                    "far": voices.far,
+                    "hop_s": voices.verifier.manifest.hop_s,
+                    "names": [voiceprint.name for voiceprint in voiceprints],
+                }
+            )
+            while True:
+                message = await self._receive(socket)
+                block = message.get("bytes")
+                if block is None:
+                    _check_finish(message.get("text"))
+                    updates = await run_in_threadpool(stream.finish)
+                else:
+                    samples = _samples(block)
+                    updates = await run_in_threadpool(
+                        stream.push, samples, sample_rate_hz=opening.sample_rate_hz
+                    )
+                for update in updates:
+                    await run_in_threadpool(verdicts.take, update)
+                    await socket.send_json(_document(update))
+                if block is None:
+                    await socket.send_json({"type": "finished", "duration_s": stream.duration_s})
+                    await socket.close(_NORMAL)
+                    return
+
+    async def _receive(self, socket: WebSocket) -> dict[str, Any]:
+        """The next message of the client.
+
+        Raises:
+            TimeoutError: none came for too long.
+            WebSocketDisconnect: the client has left.
+        """
+        message = dict(await asyncio.wait_for(socket.receive(), self._settings.idle_s))
+        if message["type"] == "websocket.disconnect":
+            raise WebSocketDisconnect(message.get("code", _NORMAL))
+        return message
+
+
+class _Verdicts:
+    """Counts the verdicts of a stream; each rejected turn is an attempt of the client."""
+
+    def __init__(self, limit: AttemptLimit | None, client: str, metrics: Metrics) -> None:
+        self._limit = limit
+        self._client = client
+        self._metrics = metrics
+        self._last = Verdict.NO_SPEECH
+
+    def begin(self) -> None:
+        """Begin an attempt.
+
+        Raises:
+            AttemptLimitError: the client has to wait.
+        """
+        if self._limit is not None:
+            self._limit.begin(self._client)
+
+    def take(self, update: StreamUpdate) -> None:
+        """Count the verdict of an update, if it is new."""
+        verdict = update.verdict
+        if verdict is self._last:
+            return
+        self._last = verdict
+        if verdict in {Verdict.ACCEPT, Verdict.REJECT}:
+            self._metrics.verdicts.labels("stream", verdict.value).inc()
+        if verdict is Verdict.REJECT:
+            self.begin()
+        elif verdict is Verdict.ACCEPT and self._limit is not None:
+            self._limit.accepted(self._client)
+
+
+def _opening(message: dict[str, Any]) -> Opening:
+    try:
+        return Opening.model_validate_json(message.get("text") or "")
+    except ValidationError as error:
+        raise ConfigError(
+            'expected {"sample_rate_hz": 16000, "names": [...]} first, with names optional; '
+            f"got {error.error_count()} wrong fields"
+        ) from None
+
+
+def _check_finish(text: str | None) -> None:
+    if text is None or "".join(text.split()) != '{"type":"finish"}':
+        raise ConfigError('expected blocks of samples, or {"type": "finish"}')
+
+
+def _samples(block: bytes) -> npt.NDArray[np.int16]:
+    """(n,) int16."""
+    if len(block) % _SAMPLE_BYTES:
+        raise ConfigError(
+            f"expected whole 16-bit samples, got {len(block)} bytes; cut blocks between samples"
+        )
+    return np.frombuffer(block, "<i2")
+
+
+def _document(update: StreamUpdate) -> dict[str, Any]:
+    """The JSON of an update; there is no microphone to tell about."""
+    fields = asdict(update)
+    del fields["capture"], fields["lost_s"]
+    return {"type": "update", **fields}
+
+
+async def _refuse(socket: WebSocket, error: Exception, code: int) -> None:
+    """Say what was wrong, and close. The client may have left meanwhile."""
+    content = {"message": message_of(error), "type": type(error).__name__, "code": code}
+    try:
+        await socket.send_json({"type": "error", "error": content})
+        await socket.close(code)
+    except (WebSocketDisconnect, RuntimeError):
+        return

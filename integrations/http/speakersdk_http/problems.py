@@ -1,0 +1,62 @@
+"""Errors as answers: a status, and one line that says what to do."""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+from fastapi.responses import JSONResponse
+
+from speakersdk import (
+    AttemptLimitError,
+    AudioError,
+    ConfigError,
+    DuplicateSpeakerError,
+    EnrollmentError,
+    IncompatibleModelError,
+    SpeakerSdkError,
+    UnknownSpeakerError,
+)
+
+# The first class that fits. Every other error is the service's own: the client can do nothing.
+_STATUS: Final[tuple[tuple[type[SpeakerSdkError], int], ...]] = (
+    (UnknownSpeakerError, 404),
+    (DuplicateSpeakerError, 409),
+    (IncompatibleModelError, 409),
+    (AttemptLimitError, 429),
+    (AudioError, 422),
+    (EnrollmentError, 422),
+    (ConfigError, 400),
+)
+
+
+def status_of(error: Exception) -> int:
+    """The status of the answer to a request that raised this error."""
+    return next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
+
+
+def message_of(error: Exception) -> str:
+    """One line about an error, without what concerns the service's operator alone."""
+    if isinstance(error, UnknownSpeakerError):
+        return f"no voiceprint named {error.name!r}; register the speaker first"
+    if isinstance(error, DuplicateSpeakerError):
+        return 'a voiceprint of that name exists already; replace it with "replace": true'
+    if status_of(error) == 500:
+        return "the service failed; its log says why"
+    return " ".join(str(error).split())
+
+
+def problem(error: Exception) -> JSONResponse:
+    """The answer to a request that raised an error."""
+    headers = {}
+    if isinstance(error, AttemptLimitError):
+        headers["Retry-After"] = str(math.ceil(max(error.wait_s, 1)))
+    return answer(status_of(error), message_of(error), kind=type(error).__name__, headers=headers)
+
+
+def answer(
+    status: int, message: str, *, kind: str, headers: dict[str, str] | None = None
+) -> JSONResponse:
+    """An answer with a status of 400 and above."""
+    content = {"error": {"message": message, "type": kind, "code": status}}
+    return JSONResponse(content, status_code=status, headers=headers)

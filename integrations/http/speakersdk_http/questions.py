@@ -1,0 +1,183 @@
+"""What clients ask: the fields of requests, as JSON or as a form with files.
+
+The names are those of LocalAI's `/v1/voice`. Fields that would be ignored are refused instead.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import io
+from typing import Annotated, Any, Final, TypeVar
+
+from fastapi import Request
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import UploadFile
+
+from speakersdk import ConfigError
+
+_MAXIMUM_FILES: Final = 16
+_MAXIMUM_FIELDS: Final = 32
+_SCHEMES: Final = ("http:", "https:", "file:", "ftp:")
+_SHOWN: Final = 200  # characters of a message
+
+
+class AudioFile(io.BytesIO):
+    """The bytes of a recording, with a name for messages."""
+
+    def __init__(self, data: bytes, name: str) -> None:
+        super().__init__(data)
+        self.name = name
+
+
+def decoded(value: Any) -> bytes:
+    """The bytes of an uploaded file, of base64, or of a data URI with base64."""
+    if isinstance(value, bytes):
+        return value
+    if not isinstance(value, str):
+        raise ValueError("expected base64, a data URI or a file")
+    if value.lstrip()[:6].lower().startswith(_SCHEMES):
+        raise ValueError("expected the audio itself, got a URL; this service fetches nothing")
+    if value.startswith("data:"):
+        head, comma, value = value.partition(",")
+        if not comma or not head.endswith(";base64"):
+            raise ValueError("expected a data URI with base64: data:audio/wav;base64,...")
+    try:
+        return base64.b64decode("".join(value.split()), validate=True)
+    except (ValueError, binascii.Error) as error:
+        raise ValueError("expected base64, a data URI or a file") from error
+
+
+Audio = Annotated[bytes, BeforeValidator(decoded)]
+Name = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class Question(BaseModel):
+    """Fields that every request may have."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    model: str | None = Field(None, description="name of the served model; another one is refused")
+    store: str | None = Field(None, description="of LocalAI; there is one store: leave it out")
+
+    @model_validator(mode="after")
+    def _has_one_store(self) -> Question:
+        if self.store not in {None, "", "default"}:
+            raise ValueError("store: expected none, this service has a single store")
+        return self
+
+
+class VerifyQuestion(Question):
+    """Is `audio2` of the speaker of `audio1`, or of the enrolled speaker `name`?"""
+
+    audio1: Audio | None = Field(None, description="a recording of the speaker")
+    name: Name | None = Field(None, description="in place of audio1: an enrolled speaker")
+    audio2: Audio = Field(description="the recording to decide about")
+    threshold: float | None = Field(None, description="of LocalAI; refused, see the page")
+    anti_spoofing: bool = Field(False, description="of LocalAI; true is refused")
+
+    @model_validator(mode="after")
+    def _can_be_answered(self) -> VerifyQuestion:
+        if (self.audio1 is None) == (self.name is None):
+            raise ValueError("expected audio1 or name, one of them")
+        _refuse_threshold(self.threshold)
+        if self.anti_spoofing:
+            raise ValueError("anti_spoofing: this service detects no replayed or made voices")
+        return self
+
+
+class RegisterQuestion(Question):
+    """Enroll a speaker from one or more recordings."""
+
+    name: Name = Field(description="of the speaker")
+    audio: list[Audio] = Field(min_length=1, max_length=_MAXIMUM_FILES)
+    replace: bool = Field(False, description="replace an enrolled speaker of this name")
+    labels: dict[str, str] = Field(default_factory=dict, description="of LocalAI; refused")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_is_a_list(cls, values: Any) -> Any:
+        if isinstance(values, dict) and isinstance(values.get("audio"), str | bytes):
+            return values | {"audio": [values["audio"]]}
+        return values
+
+    @model_validator(mode="after")
+    def _has_no_labels(self) -> RegisterQuestion:
+        if self.labels:
+            raise ValueError("labels: voiceprints store none; keep them beside the id")
+        return self
+
+
+class IdentifyQuestion(Question):
+    """Which enrolled speaker is it, if any?"""
+
+    audio: Audio
+    top_k: int = Field(5, ge=1, le=1000, description="candidates to return at most")
+    threshold: float | None = Field(None, description="of LocalAI; refused, see the page")
+
+    @model_validator(mode="after")
+    def _can_be_answered(self) -> IdentifyQuestion:
+        _refuse_threshold(self.threshold)
+        return self
+
+
+class EmbedQuestion(Question):
+    """The embedding of a recording."""
+
+    audio: Audio
+
+
+class ForgetQuestion(Question):
+    """Delete the voiceprint of a speaker."""
+
+    id: Name
+
+
+def _refuse_threshold(threshold: float | None) -> None:
+    if threshold is not None:
+        raise ValueError(
+            "threshold: decisions are made at the false-accept rate of the service; start it with "
+            "--far, and leave the threshold out"
+        )
+
+
+Asked = TypeVar("Asked", bound=Question)
+
+
+async def read_question(request: Request, kind: type[Asked]) -> Asked:
+    """The question in the body of a request: a form with files, or JSON whatever the type says.
+
+    Raises:
+        ConfigError: the body is not such a question; the message names the first wrong field.
+    """
+    if request.headers.get("content-type", "").startswith("multipart/form-data"):
+        async with request.form(max_files=_MAXIMUM_FILES, max_fields=_MAXIMUM_FIELDS) as form:
+            values: dict[str, Any] = {}
+            for key, value in form.multi_items():
+                content = await value.read() if isinstance(value, UploadFile) else value
+                known = values.get(key)
+                if known is None:
+                    values[key] = content
+                else:
+                    values[key] = [*(known if isinstance(known, list) else [known]), content]
+        return await run_in_threadpool(_validated, kind, values)
+    body = await request.body()
+    return await run_in_threadpool(_validated, kind, body)
+
+
+def _validated(kind: type[Asked], given: bytes | dict[str, Any]) -> Asked:
+    try:
+        if isinstance(given, bytes):
+            return kind.model_validate_json(given)
+        return kind.model_validate(given)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        raise ConfigError(_sentence(first)[:_SHOWN]) from None
+
+
+def _sentence(error: ErrorDetails) -> str:
+    place = ".".join(str(part) for part in error["loc"] if not str(part).startswith("function"))
+    message = error["msg"].removeprefix("Value error, ")
+    return f"{place}: {message}" if place else message

@@ -1,0 +1,44 @@
+"""SIGTERM: answer everything that was asked, tell balancers and clients to go elsewhere, then end.
+
+The server would close its socket at once. Connections that wait there would be reset. For some
+seconds every answer says ``Connection: close`` and ``/readyz`` is 503, while new connections are
+still served; only then the socket is closed and the last requests are awaited.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import threading
+from types import FrameType
+from typing import Any
+
+
+class Shutdown:
+    """The end of one process, from SIGTERM on.
+
+    Args:
+        drain_s: seconds between the signal and the end.
+    """
+
+    def __init__(self, drain_s: float) -> None:
+        self._drain_s = drain_s
+        self.is_coming = False
+
+    def install(self) -> None:
+        """Take SIGTERM over from the server, which must have its own handler by now."""
+        if threading.current_thread() is not threading.main_thread():
+            return  # a server within a program that handles its own signals
+        loop = asyncio.get_running_loop()
+        servers: Any = signal.getsignal(signal.SIGTERM)
+        if not callable(servers):
+            return
+
+        def begin(number: int, frame: FrameType | None) -> None:
+            if self.is_coming:  # somebody is in a hurry
+                servers(number, frame)
+                return
+            self.is_coming = True
+            loop.call_soon_threadsafe(loop.call_later, self._drain_s, servers, number, frame)
+
+        signal.signal(signal.SIGTERM, begin)

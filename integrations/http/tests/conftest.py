@@ -1,0 +1,58 @@
+"""Servers and clips for the tests of the HTTP service."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from running_server import CLIPS, DEADLINE_S, Server, started
+
+Start = Callable[..., Server]
+
+
+@pytest.fixture(scope="session")
+def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
+    """Starts servers, each with its options; they end with the tests."""
+    servers: list[Server] = []
+
+    def start_one(*options: str, folder: Path | None = None) -> Server:
+        folder = tmp_path_factory.mktemp("voiceprints") if folder is None else folder
+        servers.append(started(*options, folder=folder))
+        return servers[-1]
+
+    yield start_one
+    for server in servers:
+        if server.process.poll() is None:
+            server.stop()
+
+
+@pytest.fixture(scope="session")
+def server(start: Start) -> Server:
+    """A server without keys and limits, in which slt is enrolled."""
+    server = start()
+    with httpx.Client(base_url=server.url, timeout=DEADLINE_S) as client:
+        answer = client.post(
+            "/v1/voice/register",
+            data={"name": "slt"},
+            files=[
+                ("audio", (name, (CLIPS / name).read_bytes()))
+                for name in ("slt-enroll-1.flac", "slt-enroll-2.flac")
+            ],
+        )
+    assert answer.status_code == 200, answer.text
+    return server
+
+
+@pytest.fixture
+def client(server: Server) -> Iterator[httpx.Client]:
+    """A client of `server`."""
+    with httpx.Client(base_url=server.url, timeout=DEADLINE_S) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def clip() -> Callable[[str], bytes]:
+    """The bytes of a demonstration clip."""
+    return lambda name: (CLIPS / f"{name}.flac").read_bytes()

@@ -1,0 +1,78 @@
+"""Processes: workers that share the store, and the end by SIGTERM under load."""
+
+import threading
+from collections.abc import Callable
+
+import httpx
+import pytest
+from running_server import DEADLINE_S, Server
+
+Clip = Callable[[str], bytes]
+Start = Callable[..., Server]
+
+
+def test_workers_share_the_store_and_the_metrics(start: Start, clip: Clip) -> None:
+    server = start("--workers", "2", "--threads", "1")
+    # Every request has a connection of its own, hence both workers get some.
+    files = {"audio": clip("slt-enroll-1")}
+    url = f"{server.url}/v1/voice/register"
+    assert httpx.post(url, data={"name": "slt"}, files=files, timeout=DEADLINE_S).is_success
+    speakers = {
+        httpx.post(
+            f"{server.url}/v1/voice/identify",
+            files={"audio": clip("slt-probe")},
+            timeout=DEADLINE_S,
+        ).json()["speaker"]
+        for _ in range(10)
+    }
+    assert speakers == {"slt"}
+    text = httpx.get(f"{server.url}/metrics", timeout=DEADLINE_S).text
+    assert 'speakersdk_verdicts_total{endpoint="identify",verdict="accept"} 10.0' in text
+    assert server.stop() == 0
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_no_request_is_lost_at_sigterm(start: Start, clip: Clip, workers: int) -> None:
+    """Clients go on until they are told to leave; each of their requests is answered."""
+    server = start("--workers", str(workers), "--drain", "1")
+    probe = clip("slt-probe")
+    answered, lost = [], []
+    begun = threading.Barrier(9, timeout=DEADLINE_S)
+
+    def ask() -> None:
+        with httpx.Client(base_url=server.url, timeout=DEADLINE_S) as client:
+            for number in range(1000):
+                try:
+                    answer = client.post("/v1/voice/embed", files={"audio": probe})
+                except httpx.TransportError as error:
+                    lost.append(repr(error))
+                    return
+                answered.append(answer.status_code)
+                if answer.headers.get("connection") == "close":
+                    return
+                if number == 0:
+                    begun.wait()
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    begun.wait()
+    status = server.stop()
+    for thread in threads:
+        thread.join(DEADLINE_S)
+    assert lost == []
+    assert set(answered) == {200}
+    assert len(answered) >= 2 * len(threads)
+    assert status == 0
+
+
+def test_what_is_enrolled_outlives_the_server(start: Start, clip: Clip) -> None:
+    first = start()
+    files = {"audio": clip("slt-enroll-1")}
+    httpx.post(
+        f"{first.url}/v1/voice/register", data={"name": "slt"}, files=files, timeout=DEADLINE_S
+    )
+    assert first.stop() == 0
+    second: Server = start(folder=first.folder)
+    voices = httpx.get(f"{second.url}/v1/voice/voices", timeout=DEADLINE_S).json()["voices"]
+    assert [each["name"] for each in voices] == ["slt"]

@@ -1,0 +1,87 @@
+"""``speakersdk serve``: run a service, such as an HTTP server.
+
+Services are packages of their own, found by their entry point in the group ``speakersdk.serve``. An
+entry point is a module with three names:
+
+    SUMMARY: str                                       first paragraph of its help
+    add_arguments(parser: argparse.ArgumentParser)     adds its options
+    run(arguments, open_verifier, open_store) -> int   serves, and returns the exit status
+
+The options of the verifier and of the store are added here. `open_verifier` and `open_store` open
+what they select. Both can be pickled, because worker processes open their own.
+"""
+
+from __future__ import annotations
+
+import argparse
+from functools import partial
+from typing import Any, Final
+
+from speakersdk.cli import arguments as shared
+from speakersdk.cli.parser import CommandParser
+from speakersdk.errors import ConfigError, MissingDependencyError
+
+GROUP: Final = "speakersdk.serve"
+# Services of this project, each with its folder in `integrations/`; the extra has the same name.
+SERVICES: Final = ("http", "wyoming")
+# Small files can contain hours of silence.
+_MAXIMUM_DURATION_S: Final = 300.0
+
+
+def add_arguments(parser: CommandParser) -> None:
+    """Add this command's arguments."""
+    parser.inputs.add_argument(
+        "service", metavar="SERVICE", help=f"{' or '.join(SERVICES)}, or that of another package"
+    )
+    parser.inputs.add_argument(
+        "options",
+        nargs=argparse.REMAINDER,
+        metavar="OPTION",
+        help="options of the service: see `speakersdk serve SERVICE --help`",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Parse the options of the service and run it until it is stopped."""
+    name = arguments.service
+    service = find_service(name)
+    parser = CommandParser(
+        prog=f"speakersdk serve {name}",
+        description=service.SUMMARY,
+        status="0 stopped by a signal",
+        examples=(f"speakersdk serve {name}", f"speakersdk serve {name} --far 0.001"),
+    )
+    shared.add_options(parser, "far", "voiceprints", "model", "max_duration")
+    parser.set_defaults(max_duration=_MAXIMUM_DURATION_S)
+    service.add_arguments(parser)
+    chosen = parser.parse_args(arguments.options)
+    # Of the arguments, only those that can be pickled and that the two functions read.
+    kept = {
+        key: value for key, value in vars(chosen).items() if isinstance(value, str | float | None)
+    }
+    places = argparse.Namespace(**kept | {"voiceprints": chosen.voiceprints})
+    status: int = service.run(
+        chosen, partial(shared.open_verifier, places), partial(shared.open_store, places)
+    )
+    return status
+
+
+def find_service(name: str) -> Any:
+    """The module of a service.
+
+    Raises:
+        ConfigError: no such service.
+        MissingDependencyError: its package, or a library that it needs, is not installed.
+    """
+    from importlib.metadata import entry_points
+
+    found = entry_points(group=GROUP)
+    if name in found.names:
+        return found[name].load()
+    if name not in SERVICES:
+        known = sorted({*SERVICES, *found.names})
+        raise ConfigError(f"expected a service of {', '.join(known)}, got '{name}'")
+    raise MissingDependencyError(
+        f"`speakersdk serve {name}` needs the package speakersdk-{name}",
+        remedy=f'pip install "speakersdk[{name}]" (in a clone: pip install ./integrations/{name})',
+    )

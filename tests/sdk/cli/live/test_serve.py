@@ -1,0 +1,91 @@
+"""``speakersdk serve``: finding services. Those of this project are tested in their own folders."""
+
+from __future__ import annotations
+
+import argparse
+import pickle
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from speakersdk.cli import main
+from speakersdk.cli.live.serve import find_service
+from speakersdk.errors import ConfigError, MissingDependencyError
+from speakersdk.verifier import Verifier
+from speakersdk.voiceprint.store import VoiceprintStore
+
+SERVICE = '''
+"""A service that keeps what it was given."""
+SUMMARY = "Keep what is given."
+given = []
+
+def add_arguments(parser):
+    parser.add_argument("--colour", default="green")
+
+def run(arguments, open_verifier, open_store):
+    given.append((arguments, open_verifier, open_store))
+    return 0
+'''
+
+
+@pytest.fixture
+def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The name of a service in a package of its own, with the files that pip would write."""
+    (tmp_path / "painted.py").write_text(SERVICE)
+    metadata = tmp_path / "painted-1.0.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: painted\nVersion: 1.0\n")
+    (metadata / "entry_points.txt").write_text("[speakersdk.serve]\npaint = painted\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "painted", raising=False)
+    return "paint"
+
+
+Given = tuple[argparse.Namespace, Callable[[], Verifier], Callable[[], VoiceprintStore]]
+
+
+def test_a_service_gets_its_options_and_what_opens_the_rest(
+    installed: str, tmp_path: Path, default_model: Path
+) -> None:
+    options = ["--far", "0.02", "--voiceprints", str(tmp_path), "--model", str(default_model)]
+    assert main(["serve", installed, "--colour", "red", *options]) == 0
+    given: list[Given] = find_service(installed).given
+    ((arguments, *opening),) = given
+    assert arguments.colour == "red"
+    # As a worker process gets them.
+    open_verifier, open_store = pickle.loads(pickle.dumps(opening))
+    assert open_store().folder == tmp_path
+    with open_verifier() as verifier:
+        assert verifier.request.asked_far == 0.02
+
+
+def test_a_service_explains_itself(installed: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["serve", installed, "--help"])
+    assert caught.value.code == 0
+    text = capsys.readouterr().out
+    assert "usage: speakersdk serve paint" in text
+    assert "Keep what is given." in text
+    assert "--colour" in text
+
+
+def test_an_option_of_no_service_is_refused(
+    installed: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["serve", installed, "--color", "red"])
+    assert caught.value.code == 2
+    assert "did you mean --colour?" in capsys.readouterr().err
+
+
+def test_a_service_that_is_not_installed_names_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("speakersdk.cli.live.serve.GROUP", "speakersdk.none")
+    with pytest.raises(MissingDependencyError, match=r'pip install "speakersdk\[http\]"'):
+        find_service("http")
+
+
+def test_an_unknown_service_is_refused(installed: str) -> None:
+    with pytest.raises(ConfigError, match="http, paint, wyoming"):
+        find_service("gopher")
