@@ -1,7 +1,8 @@
 """Long recordings: the memory that a process takes at its peak, by length and channels.
 
 FLAC files of digital silence with a minute of speech in every hour, read in blocks in a process of
-their own, and embedded in another. `--reading` leaves the embedding out.
+their own, and embedded in another. `--reading` leaves the embedding out. `--spoken HOURS` measures
+one file of real speech throughout instead: half an hour of the speech corpora, repeated.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import soundfile as sf
 
+from benchmarks.harness import corpora
 from benchmarks.harness.measure import Benchmark
 from speakersdk.audio.waveform import SAMPLE_RATE_HZ, read_audio
 from speakersdk.demo_clips import FOLDER
@@ -74,6 +76,22 @@ def write(path: Path, recording: Recording) -> None:
             file.write(spoken if minute % 60 == 0 else silent)
 
 
+def write_spoken(path: Path, hours: float) -> None:
+    """Real speech of many speakers without pauses between them, mono at 16 kHz."""
+    packs, parts, num_samples = corpora.Packs(), [], 0
+    for utterance in corpora.utterances("speechocean762", "dev"):
+        parts.append((packs.samples(utterance) * 2**15).astype(np.int16))
+        num_samples += len(parts[-1])
+        if num_samples >= 30 * 60 * SAMPLE_RATE_HZ:
+            break
+    speech = np.concatenate(parts)
+    left = round(hours * 3600 * SAMPLE_RATE_HZ)
+    with sf.SoundFile(path, "w", SAMPLE_RATE_HZ, 1, "PCM_16") as file:
+        while left > 0:
+            file.write(speech[:left])
+            left -= len(speech)
+
+
 def measure(benchmark: Benchmark, what: str, code: str, path: Path) -> None:
     """Run one process, and keep its peak, what of it the work took, and the time."""
     start = time.perf_counter()
@@ -91,11 +109,21 @@ def main() -> int:
     """Make the files one after the other, and measure each."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--reading", action="store_true", help="leave the embedding out")
+    parser.add_argument("--spoken", type=float, metavar="HOURS", help="speech throughout, once")
     benchmark = Benchmark(
         name="long-recordings",
         question="How much memory does a recording take, however long it is?",
         parser=parser,
     )
+    if benchmark.options.spoken:
+        benchmark.add_to_name("spoken")
+        corpora.require()
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "long.flac"
+            write_spoken(path, benchmark.options.spoken)
+            measure(benchmark, f"{benchmark.options.spoken:g} h of speech, embedded", EMBED, path)
+        benchmark.finish()
+        return 0
     for recording in SMOKE if benchmark.smoke else RECORDINGS:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "long.flac"
