@@ -7,7 +7,8 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from speakersdk.audio.waveform import read_audio
+from speakersdk.audio.recordings import check_limit
+from speakersdk.audio.waveform import file_blocks
 from speakersdk.cli import arguments as shared
 from speakersdk.cli.output import print_failures, print_json, print_table
 from speakersdk.cli.parser import CommandParser
@@ -40,12 +41,13 @@ def add_arguments(parser: CommandParser) -> None:
         metavar="RATE",
         help="false-accept rate to report for (default: %(default)g)",
     )
-    shared.add_options(parser, "model", "json")
+    shared.add_options(parser, "model", "max_duration", "json")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Fit a calibration, report it and store it."""
     name = None if arguments.name is None else check_name(arguments.name)
+    limit_s = check_limit(arguments.max_duration)
     encoder = load_encoder(arguments.model or default_model_path())
     encodings: dict[str, list[Encoding]] = {}
     failures: list[Failure] = []
@@ -53,7 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
         encodings[speaker] = []
         for recording in paths:
             try:
-                encodings[speaker].append(encoder.encode(read_audio(recording)))
+                encodings[speaker].append(encoder.encode(file_blocks(recording, limit_s=limit_s)))
             except Exception as error:  # any error concerns this recording alone
                 failures.append(Failure.of(str(recording), error))
     print_failures(failures)

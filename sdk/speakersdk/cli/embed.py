@@ -32,7 +32,7 @@ def add_arguments(parser: CommandParser) -> None:
     parser.requests.add_argument(
         "--device", default="cpu", metavar="DEVICE", help="cpu (default), cuda or cuda:N"
     )
-    shared.add_options(parser, "audio_root", "model", "json")
+    shared.add_options(parser, "audio_root", "model", "max_duration", "json")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -43,6 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
         root=arguments.audio_root,
         device=arguments.device,
         batch=arguments.batch,
+        max_duration_s=arguments.max_duration,
     )
     recordings = read_recordings(arguments.manifest, arguments.audio_root)
     start = time.perf_counter()

@@ -78,7 +78,7 @@ def add_arguments(parser: CommandParser) -> None:
         "--plots", type=Path, metavar="FOLDER", help="write DET and other plots"
     )
     parser.output.add_argument("--plot-format", choices=("png", "svg"), default="png")
-    shared.add_options(parser, "audio_root", "model", "json")
+    shared.add_options(parser, "audio_root", "model", "max_duration", "json")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -188,6 +188,7 @@ def _judged(
         root=arguments.audio_root,
         cache=arguments.cache,
         num_processes=arguments.jobs,
+        max_duration_s=arguments.max_duration,
     )
     calibration = None if arguments.raw else verifier.manifest.calibration
     with progress("encoded") as report:

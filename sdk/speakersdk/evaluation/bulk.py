@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from speakersdk.arrays import Waveform
+from speakersdk.audio.recordings import check_limit
 from speakersdk.encoder.batch import encode_batch
 from speakersdk.encoder.interface import Encoding, check_duration, check_waveform
 from speakersdk.encoder.load import SpeakerEncoder, load_encoder
@@ -47,14 +48,18 @@ class EmbeddingJob:
         root: folder that the paths of recordings are relative to.
         device: device, as for `speakersdk.runtime.options.SessionOptions`.
         batch: recordings per call of the model; None means 1 on a CPU, otherwise 32.
+        max_duration_s: maximum seconds of a file, summed over channels; longer files fail. None
+            means any length.
     """
 
     model: Path
     root: Path
     device: str = "cpu"
     batch: int | None = None
+    max_duration_s: float | None = None
 
     def __post_init__(self) -> None:
+        check_limit(self.max_duration_s)
         if self.batch is not None and self.batch < 1:
             raise ConfigError(f"expected a batch of at least 1, got {self.batch}")
 
@@ -84,7 +89,7 @@ def embed_chunk(chunk: Sequence[Segment], job: EmbeddingJob) -> ChunkResult:
         ModelError, ConfigError, MissingDependencyError: the model cannot be used.
     """
     encoder = _encoder(job.model, job.device)
-    reader = SegmentReader(job.root)
+    reader = SegmentReader(job.root, limit_s=job.max_duration_s)
     failures: list[Failure] = []
     tables: list[EmbeddingTable] = []
     for first in range(0, len(chunk), job.batch_size):

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from speakersdk.audio.recordings import check_limit
 from speakersdk.calibration.calibration import Calibration
 from speakersdk.encoder.interface import Encoding
 from speakersdk.encoder.load import SpeakerEncoder, load_encoder
@@ -34,12 +35,18 @@ class EncodingJob:
         root: folder that the paths of pieces are relative to.
         cache: folder of cached embeddings; None means no cache.
         num_processes: number of worker processes; 1 means none besides this process.
+        max_duration_s: maximum seconds of a file, summed over channels; longer files fail. None
+            means any length. Cached embeddings are used whatever it is.
     """
 
     model: Path
     root: Path
     cache: Path | None = None
     num_processes: int = 1
+    max_duration_s: float | None = None
+
+    def __post_init__(self) -> None:
+        check_limit(self.max_duration_s)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,7 +170,7 @@ def _encode(
 ) -> tuple[dict[str, Encoding | None], list[Failure]]:
     """Encode segments of the same files in this process."""
     encoder, cache = _encoder_and_cache(job)
-    reader = SegmentReader(job.root)
+    reader = SegmentReader(job.root, limit_s=job.max_duration_s)
     hashes: dict[Path, str] = {}
     encodings: dict[str, Encoding | None] = {}
     failures: list[Failure] = []

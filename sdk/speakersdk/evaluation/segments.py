@@ -90,10 +90,12 @@ class SegmentReader:
 
     Args:
         root: folder that the paths of pieces are relative to.
+        limit_s: maximum seconds of audio in a file, summed over channels; None means any length.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, limit_s: float | None = None) -> None:
         self._root = root
+        self._limit_s = limit_s
         self._files: dict[str, Waveform] = {}
 
     def path(self, piece: Piece) -> Path:
@@ -104,14 +106,14 @@ class SegmentReader:
         """Read a segment as (n,) float32 at 16 kHz. A piece is shorter if its file ends early.
 
         Raises:
-            AudioError: a file is missing or cannot be read.
+            AudioError: a file is missing, longer than the limit, or cannot be read.
         """
         wanted = {piece.path for piece in segment.pieces}
         self._files = {path: kept for path, kept in self._files.items() if path in wanted}
         parts = []
         for piece in segment.pieces:
             if piece.path not in self._files:
-                self._files[piece.path] = read_audio(self.path(piece))
+                self._files[piece.path] = read_audio(self.path(piece), limit_s=self._limit_s)
             parts.append(piece.cut(self._files[piece.path]))
         return np.concatenate(parts) if parts else np.zeros(0, np.float32)
 

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import soundfile as sf
 
@@ -108,3 +109,15 @@ def test_a_recording_that_cannot_be_read_is_named_and_left_out(
     names = [Path(failure["name"]).name for failure in document["failed"]]
     assert names == ["cut.wav", "notes.txt"]
     assert captured.err.count("\n") == 2
+
+
+def test_a_limit_of_duration_leaves_out_what_is_longer(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    samples, rate_hz = sf.read(folder / "slt" / "0.wav", dtype="float32")
+    sf.write(folder / "slt" / "long.wav", np.tile(samples, 20), rate_hz)
+    assert main(["calibrate", str(folder), "--json", "--max-duration", "30"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert [Path(failure["name"]).name for failure in document["failed"]] == ["long.wav"]
+    assert "at most 30 s of audio" in document["failed"][0]["reason"]
+    assert main(["calibrate", str(folder), "--max-duration", "-5"]) == 2

@@ -4,6 +4,7 @@ import json
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 import soundfile as sf
 
@@ -102,3 +103,25 @@ def test_one_bad_recording_stops_no_other(
     document = json.loads(capsys.readouterr().out)
     assert read_table(output).names == ("gsm.wav", "good.wav")
     assert sorted(one["name"] for one in document["failed"]) == sorted(names[: len(bad)])
+
+
+def test_a_limit_of_duration_leaves_out_what_is_longer(
+    demo_clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    good, rate_hz = sf.read(demo_clips / "slt-probe.flac", dtype="float32")
+    seconds = len(good) / rate_hz
+    sf.write(tmp_path / "mono.wav", good, rate_hz)
+    sf.write(tmp_path / "stereo.wav", np.stack([good, good], axis=1), rate_hz)
+    (tmp_path / "list.txt").write_text("mono.wav\nstereo.wav\n")
+    output = tmp_path / "out.npz"
+    command = ["embed", str(tmp_path / "list.txt"), "-o", str(output), "--workers", "2"]
+    command += ["--audio-root", str(tmp_path), "--json", "--max-duration"]
+    assert main([*command, f"{1.5 * seconds:.2f}"]) == 1
+    (failed,) = json.loads(capsys.readouterr().out)["failed"]
+    assert failed["name"] == "stereo.wav"
+    assert "all channels together, got more (2 channels)" in failed["reason"]
+    assert read_table(output).names == ("mono.wav",)
+    output.unlink()
+    for wrong in ("0", "-1", "nan"):
+        assert main([*command, wrong]) == 2
+        assert "a longest duration above 0 s" in capsys.readouterr().err

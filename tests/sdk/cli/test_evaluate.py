@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import soundfile as sf
 
 from speakersdk.cli import main
 from speakersdk.metrics import eer
@@ -184,3 +185,23 @@ def test_a_recording_that_cannot_be_read_is_named_and_stops_nothing(
     assert [failure["name"] for failure in document["failed"]] == ["absent one.flac"]
     assert captured.err.startswith("absent one.flac: cannot read audio from")
     assert captured.err.count("\n") == 1
+
+
+def test_a_limit_of_duration_leaves_out_what_is_longer(
+    demo_clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trials = tmp_path / "trials"
+    names = ["slt-enroll-1", "slt-probe", "rms-probe"]
+    durations = {name: sf.info(demo_clips / f"{name}.flac").duration for name in names}
+    longest = max(durations, key=lambda name: durations[name])
+    limit_s = sorted(durations.values())[-2] + 0.01
+    trials.write_text(
+        "1 slt-enroll-1.flac slt-probe.flac\n0 slt-probe.flac rms-probe.flac\n"
+        "0 slt-enroll-1.flac rms-probe.flac\n"
+    )
+    command = ["evaluate", str(trials), "--audio-root", str(demo_clips), "--json"]
+    main([*command, "--max-duration", str(limit_s)])
+    captured = capsys.readouterr()
+    assert f"{longest}.flac: " in captured.err
+    assert "raise the limit" in captured.err
+    assert captured.err.count("could not") + captured.err.count("raise the limit") == 1

@@ -208,7 +208,7 @@ def _verify(
 
     for block in blocks:
         if block is None:  # interrupted: the next voice may be anyone's
-            stream = verifier.stream(voiceprints)
+            stream.gap(0.0)
             continue
         for update in stream.push(block, sample_rate_hz=source.sample_rate_hz):
             tell(update)

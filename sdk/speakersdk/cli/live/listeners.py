@@ -121,7 +121,6 @@ class LineListener:
     def __init__(self) -> None:
         self._last_percent = -1.0
         self._said: tuple[str, ...] = ()
-        self._gaps = 0
 
     def enrolling(
         self, name: str, progress: EnrollmentProgress, capture: CaptureCounters | None
@@ -137,11 +136,13 @@ class LineListener:
 
     def heard(self, update: StreamUpdate, capture: CaptureCounters | None) -> None:
         """Print the verdicts if they have changed, and audio that was lost before them."""
-        gaps = self._gaps if capture is None else capture.gaps
-        if gaps > self._gaps:
+        del capture
+        if update.lost_s is not None:
             self._said = ()  # the evidence starts afresh
-            print(f"{update.time_s:8.1f} s  audio was lost; listening starts afresh", flush=True)
-        self._gaps = gaps
+            much = (
+                f"{update.lost_s:.1f} s of audio were lost" if update.lost_s else "audio was lost"
+            )
+            print(f"{update.time_s:8.1f} s  {much}; listening starts afresh", flush=True)
         said = tuple(verdict_text(candidate) for candidate in update.candidates)
         if said == self._said:
             return

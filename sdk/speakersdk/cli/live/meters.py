@@ -75,6 +75,8 @@ def verification_meter(update: StreamUpdate) -> RenderableType:
         f"evidence {update.speech_s:5.1f} s   age {update.age_s:.1f} s",
         style="dim",
     )
+    if update.lost_s is not None:
+        heard.append("   audio lost", style="bold yellow")
     if update.has_changed:
         heard.append("   another voice", style="bold yellow")
     return Panel(
@@ -112,6 +114,6 @@ def _capture_line(capture: CaptureCounters | None) -> str | None:
     if capture is None:
         return None
     return (
-        f"dropped {capture.dropped_s:.1f} s, {capture.overflows} overflows, "
+        f"dropped {capture.dropped_s:.1f} s, {capture.gaps} gaps, {capture.overflows} overflows, "
         f"queue {capture.queue_depth}"
     )

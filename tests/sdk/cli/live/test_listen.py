@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,10 @@ import numpy as np
 import pytest
 import soundfile as sf
 
+from speakersdk.audio.microphone import AudioBlock, CaptureCounters
 from speakersdk.audio.waveform import read_audio
 from speakersdk.cli import main
+from speakersdk.cli.live import sources
 from speakersdk.verifier import Verifier
 from speakersdk.voiceprint.store import VoiceprintStore
 
@@ -198,3 +201,47 @@ def test_another_voice_joins_no_profile(
         if voice == "rms":
             assert store.load("slt") == before
     assert len(store.load("slt").exemplars) > len(before.exemplars)
+
+
+class Dropping:
+    """A microphone whose queue was full once: a second of audio is missing between two voices."""
+
+    sample_rate_hz = 16000.0
+    counters = CaptureCounters(captured_s=8.0, dropped_s=1.0, gaps=1)
+
+    def __init__(self, before: np.ndarray, after: np.ndarray) -> None:
+        self._voices = before, after
+
+    def blocks(self) -> Iterator[AudioBlock]:
+        for number, voice in enumerate(self._voices):
+            for first in range(0, len(voice), 800):
+                block = voice[first : first + 800].view(AudioBlock)
+                block.lost_s = 1.0 if number and not first else None
+                yield block
+
+    def close(self) -> None:
+        pass
+
+
+def test_lost_audio_is_shown_and_what_follows_is_anybody(
+    slt: Path,
+    voices: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    microphone = Dropping(read_audio(slt), read_audio(voices["rms"].probe))
+    monkeypatch.setattr(sources, "Microphone", lambda _: microphone)
+    assert main(["listen", "slt"]) == 0
+    captured = capsys.readouterr()
+    lines = captured.out.splitlines()
+    lost = next(at for at, line in enumerate(lines) if "1.0 s of audio were lost" in line)
+    assert any("slt: accept" in line for line in lines[:lost])
+    assert not any("slt: accept" in line for line in lines[lost:])
+    assert "dropped 1.0 s, 1 gaps" in captured.err
+    assert main(["listen", "slt", "--json"]) == 0
+    updates = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    (gap,) = (at for at, update in enumerate(updates) if update["lost_s"] is not None)
+    assert updates[gap]["lost_s"] == 1.0
+    assert updates[gap - 1]["speaker"] == "slt"
+    assert [updates[gap][key] for key in ("speaker", "total_llr")] == [None, None]
+    assert updates[gap]["time_s"] > updates[gap - 1]["time_s"] + 1.0

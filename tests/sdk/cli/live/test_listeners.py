@@ -55,11 +55,14 @@ def test_lines_announce_lost_audio_once(
     updates: list[StreamUpdate], capsys: pytest.CaptureFixture[str]
 ) -> None:
     listener = LineListener()
-    for update, gaps in zip(updates, (0, 1, 1, 2), strict=False):
-        listener.heard(update, CaptureCounters(captured_s=update.time_s, gaps=gaps))
+    for update, lost_s in zip(updates, (None, 1.5, None, 0.0), strict=False):
+        # The counters are ahead of the update: more blocks are waiting in the queue.
+        listener.heard(replace(update, lost_s=lost_s), CaptureCounters(captured_s=9.0, gaps=3))
     lines = capsys.readouterr().out.splitlines()
     lost = [at for at, line in enumerate(lines) if line.endswith("starts afresh")]
-    assert [lines[at].split()[0] for at in lost] == ["0.2", "0.4"]
+    assert [lines[at].split("s  ")[0].split()[0] for at in lost] == ["0.2", "0.4"]
+    assert "1.5 s of audio were lost" in lines[lost[0]]
+    assert "  audio was lost" in lines[lost[1]]
     assert all("slt: " in lines[at + 1] for at in lost)  # what holds from there on
 
 
