@@ -18,6 +18,7 @@ _NIST_FIELD: Final = re.compile(rb"^(\w+) -(?:i|s\d+) (\d+)$", re.MULTILINE)
 _NIST_FIELDS: Final = (b"sample_count", b"channel_count", b"sample_n_bytes")
 _MAT4_BYTES: Final = {0: 8, 1: 4, 2: 4, 3: 2, 4: 2, 5: 1}  # of a number, by the type's tens
 _MAT_MATRIX: Final = 14
+_VOC_SOUND: Final = b"\1\2\x09"  # types of blocks with samples
 
 
 def check_announced(file: BinaryIO, start: int, end: int) -> None:
@@ -47,11 +48,19 @@ def _nist(file: BinaryIO, head: bytes, start: int, end: int) -> int | None:
 
 def _voc(file: BinaryIO, head: bytes, start: int, end: int) -> int:
     position = start + int.from_bytes(head[20:22], "little")
-    while position < end:
+    num_blocks = 0
+    # SoX announces 8 bytes too few: the rest is no block.
+    while end - position > _SLACK_BYTES:
         file.seek(position)
         block = file.read(4)
         if block[:1] == b"\0":
             return position + 1 - start
+        num_blocks += block[0] in _VOC_SOUND
+        if num_blocks > 1:
+            raise DamagedError(
+                "it is a VOC file of several blocks, whose headers would be decoded as samples; "
+                "convert it with: ffmpeg -i INPUT output.wav"
+            )
         position += 4 + int.from_bytes(block[1:], "little")
     return position - start
 

@@ -8,7 +8,7 @@ and a size. The search walks over the chunks to that of the samples and corrects
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import BinaryIO, Final, Literal
 
 from speakersdk.audio.byte_range import Patch
@@ -30,6 +30,7 @@ _TRAILERS: Final = frozenset(
     b"strg free mark regn info uuid ovvw peak edct PVOC LGWV SAUR MD5  minf elm1 regn Trkn".split()
 )
 _MPEG_TAGS: Final = (0x50, 0x55)
+_EXTENSIBLE: Final = 0xFFFE
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +90,12 @@ def chunk_parts(file: BinaryIO, start: int, end: int) -> tuple[list[Part], int]:
     if layout is None:
         raise ValueError("no file of chunks begins here")
     encoding, long_size = 0, None
+    patches: tuple[Patch, ...] = ()
     for chunk in _chunks(file, layout, start + layout.first, end):
         if layout in (_RIFF, _RIFX) and chunk.name == b"fmt ":
             encoding = _number(file, chunk.content, 2, layout)
+        elif layout is _W64 and chunk.name[:4] == b"fmt ":
+            patches = _w64_encoding(file, chunk)
         elif head[:4] in (b"RF64", b"BW64") and chunk.name == b"ds64":
             long_size = _Chunk(
                 b"data",
@@ -100,8 +104,17 @@ def chunk_parts(file: BinaryIO, start: int, end: int) -> tuple[list[Part], int]:
                 _number(file, chunk.content + 8, 8, layout),
             )
         elif chunk.name[:4] == layout.samples:
-            return _with_true_size(file, layout, chunk, long_size, encoding, start, end)
+            parts, next_at = _with_true_size(file, layout, chunk, long_size, encoding, start, end)
+            return [replace(part, patches=part.patches + patches) for part in parts], next_at
     return [Part(start, end)], end  # no samples: the decoder reports it
+
+
+def _w64_encoding(file: BinaryIO, chunk: _Chunk) -> tuple[Patch, ...]:
+    """The encoding of extensible samples, which libsndfile takes for integers in Wave64."""
+    if _number(file, chunk.content, 2, _W64) != _EXTENSIBLE or chunk.size < 26:
+        return ()
+    file.seek(chunk.content + 24)
+    return (Patch(chunk.content, file.read(2)),)
 
 
 def _with_true_size(

@@ -7,7 +7,7 @@ from typing import BinaryIO, Final
 from speakersdk.audio.announced import check_announced
 from speakersdk.audio.byte_range import Patch
 from speakersdk.audio.chunks import chunk_parts, layout_of
-from speakersdk.audio.mpeg import is_mpeg, mpeg_parts
+from speakersdk.audio.mpeg import behind_tags, is_mpeg, mpeg_parts
 from speakersdk.audio.ogg import ogg_parts
 from speakersdk.audio.part import DamagedError, Part
 
@@ -59,6 +59,7 @@ def audio_parts(file: BinaryIO, start: int, end: int, *, suffix: str = "") -> li
         DamagedError: audio is missing.
     """
     parts: list[Part] = []
+    start = _behind_foreign_tags(file, start, end)
     while start < end:
         file.seek(start)
         head = file.read(16)
@@ -105,6 +106,14 @@ def foreign_format(file: BinaryIO, start: int, suffix: str) -> str | None:
     return None
 
 
+def _behind_foreign_tags(file: BinaryIO, start: int, end: int) -> int:
+    """The start of a file that other programs put ID3 tags in front of."""
+    behind = behind_tags(file, start, end)
+    file.seek(behind)
+    head = file.read(16)
+    return behind if _begins_another(head) or head[:4] in (b"OggS", b"fLaC") else start
+
+
 def _begins_another(head: bytes) -> bool:
     return layout_of(head) is not None or head[:4] == b".snd"
 
@@ -131,4 +140,16 @@ def _flac_parts(file: BinaryIO, start: int, end: int) -> list[Part]:
             starts.append(position + found)
         position += found + 1 if found >= 0 else _READ_BYTES
     ends = [*starts[1:], end]
-    return [Part(first, last) for first, last in zip(starts, ends, strict=True)]
+    return [_flac_part(file, first, last) for first, last in zip(starts, ends, strict=True)]
+
+
+def _flac_part(file: BinaryIO, start: int, end: int) -> Part:
+    """A stream that announces no length to the decoder, which would stop there."""
+    at = start + 21  # four bits of the bit depth, 36 of the length
+    file.seek(at)
+    field = file.read(5)
+    if len(field) < 5:
+        return Part(start, end)
+    announced = int.from_bytes(field, "big") & 2**36 - 1
+    unknown = Patch(at, bytes([field[0] & 0xF0, 0, 0, 0, 0]))
+    return Part(start, end, (unknown,), num_frames=announced or None)

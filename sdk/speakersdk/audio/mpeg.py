@@ -24,6 +24,9 @@ _BIT_RATES: Final = {
     (False, 3): _LOW,
 }
 _RATES_HZ: Final = {3: (44100, 48000, 32000), 2: (22050, 24000, 16000), 0: (11025, 12000, 8000)}
+# In front of the first frame: padding, and less than one frame of a stream that was cut.
+_JUNK_BYTES: Final = 2**11
+_SURE_FRAMES: Final = 4  # in sequence: none by chance
 # Trailers of other programs: ID3v1, APEv2, Lyrics3.
 _TAGS: Final = (b"TAG", b"APETAGEX", b"LYRICS")
 
@@ -52,7 +55,28 @@ class _Stretch:
 
 def is_mpeg(file: BinaryIO, start: int, end: int) -> bool:
     """Whether MPEG audio begins at `start`: ID3v2 tags, then two frames or a single one."""
-    position = _behind_tags(file, start, end)
+    return _first_frame(file, start, end) is not None
+
+
+def _first_frame(file: BinaryIO, start: int, end: int) -> int | None:
+    """The offset of the first frame, behind tags, zeros and less than one frame of others."""
+    position = behind_tags(file, start, end)
+    if _begins_at(file, position, end):
+        return position
+    padded = _behind_zeros(file, position, end)
+    if padded > position and _begins_at(file, padded, end):
+        return padded
+    file.seek(position)
+    data = file.read(_JUNK_BYTES)
+    offset = data.find(b"\xff")
+    while offset >= 0:
+        if _num_frames(file, position + offset, end) == _SURE_FRAMES:
+            return position + offset
+        offset = data.find(b"\xff", offset + 1)
+    return None
+
+
+def _begins_at(file: BinaryIO, position: int, end: int) -> bool:
     header = _header_at(file, position)
     if header is None:
         return False
@@ -70,7 +94,8 @@ def mpeg_parts(file: BinaryIO, start: int, end: int) -> list[Part]:
         DamagedError: frames are missing.
     """
     parts = []
-    for stretch in _stretches(file, start, end):
+    first = _first_frame(file, start, end)
+    for stretch in _stretches(file, start if first is None else first, end):
         missing = (stretch.announced or 0) - stretch.num_frames
         # Some encoders count the tag's own frame.
         if missing > 1:
@@ -80,8 +105,11 @@ def mpeg_parts(file: BinaryIO, start: int, end: int) -> list[Part]:
                 f"truncated: {missing} of {stretch.announced} frames are missing "
                 f"({missing_s:.3g} s)"
             )
-        is_exact = stretch.announced == stretch.num_frames
-        parts.append(Part(stretch.start, stretch.end, is_endless=not is_exact))
+        is_exact = 1 < stretch.num_frames == stretch.announced
+        begin = stretch.start
+        if stretch.announced is not None and not is_exact:
+            begin += stretch.header.num_bytes  # a tag that is wrong: its frame is silent
+        parts.append(Part(begin, stretch.end, is_endless=not is_exact))
     return parts
 
 
@@ -112,7 +140,8 @@ def _stretches(file: BinaryIO, position: int, end: int) -> Iterator[_Stretch]:
                 "followed is missing"
             )
         tag = _announced(data[offset : offset + 64], header)
-        is_full = stretch is not None and stretch.num_frames == stretch.announced
+        # A single frame cannot be decoded alone: such a count is wrong.
+        is_full = stretch is not None and 1 < stretch.num_frames == stretch.announced
         if stretch is None or tag is not None or is_full:
             if stretch is not None:
                 yield stretch
@@ -173,8 +202,8 @@ def _header_at(file: BinaryIO, position: int) -> _Header | None:
     return _parse(file.read(4))
 
 
-def _behind_tags(file: BinaryIO, position: int, end: int) -> int:
-    """The end of the ID3v2 tags."""
+def behind_tags(file: BinaryIO, position: int, end: int) -> int:
+    """The end of the ID3v2 tags at `position`; `position` itself if there is none."""
     while position < end:
         file.seek(position)
         head = file.read(10)
@@ -187,13 +216,41 @@ def _behind_tags(file: BinaryIO, position: int, end: int) -> int:
     return position
 
 
+def _behind_zeros(file: BinaryIO, position: int, end: int) -> int:
+    while position < end:
+        file.seek(position)
+        data = file.read(min(_READ_BYTES, end - position))
+        rest = data.lstrip(b"\0")
+        if rest or not data:
+            return position + len(data) - len(rest)
+        position += len(data)
+    return position
+
+
+def _num_frames(file: BinaryIO, position: int, end: int) -> int:
+    """The number of frames of one kind that follow each other, up to `_SURE_FRAMES`."""
+    kind = None
+    for number in range(_SURE_FRAMES):
+        header = _header_at(file, position)
+        if (
+            header is None
+            or header.num_bytes == 0
+            or kind not in (None, header.kind)
+            or position + header.num_bytes > end
+        ):
+            return number
+        kind = header.kind
+        position += header.num_bytes
+    return _SURE_FRAMES
+
+
 def _resume(file: BinaryIO, position: int, end: int) -> int | None:
     """The offset at which frames continue; None if only a trailer follows.
 
     Raises:
         DamagedError: frames follow what is neither a tag nor padding.
     """
-    behind = _behind_tags(file, position, end)
+    behind = behind_tags(file, position, end)
     if behind > position and is_mpeg(file, behind, end):
         return behind
     file.seek(position)

@@ -16,6 +16,7 @@ class Part:
         end: offset after its last byte.
         patches: corrections of wrong header fields.
         is_endless: whether the decoder derives the length from the file size; see `ByteRange`.
+        num_frames: announced samples per channel, where the decoder itself is told none.
         raw_encoding: name in libsndfile of an 8 kHz encoding without a header; None for files with
             a header.
     """
@@ -24,6 +25,7 @@ class Part:
     end: int
     patches: tuple[Patch, ...] = ()
     is_endless: bool = False
+    num_frames: int | None = None
     raw_encoding: str | None = None
 
 

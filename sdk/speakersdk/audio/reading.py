@@ -5,6 +5,7 @@ Lengths in headers are not trusted: every part is decoded to its end.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from typing import Any, BinaryIO, Final
@@ -28,6 +29,12 @@ _SHORTENED: Final = re.compile(
 _UNKNOWN_BYTES: Final = 0x7FFF_0000
 _UNKNOWN_FRAMES: Final = 2**62  # libsndfile represents an unknown length by 2^63 - 1
 _RAW_RATE_HZ: Final = 8000
+_READ: Final[Any] = {"dtype": "float32", "always_2d": True}
+# libsndfile looks for the resource fork of MPEG and unknown formats. Without a name of the file it
+# finds these in the working folder, which belong to no recording (netatalk makes the second).
+_FORKS: Final = ("._", ".AppleDouble")
+_FORK: Final = "SD2"
+_FORK_ERRORS: Final = ("Error : bad resource", "Error : bad map", "Error : bad data")
 
 
 def decoded_blocks(
@@ -103,21 +110,47 @@ def _decoded(
     import soundfile
 
     view = ByteRange(file, part.start, part.end, patches=part.patches, is_endless=part.is_endless)
+    decoded, rate_hz = 0, 1
     try:
         with _sequential(view, part.raw_encoding) as sound:
+            rate_hz = sound.samplerate
+            if sound.format == _FORK:
+                raise UnreadableAudioError(label, _fork_reason())
             _check_header(sound, label)
-            step = max(1, BLOCK_SAMPLES // sound.channels)
-            decoded = 0
-            while len(samples := sound.read(step, dtype="float32", always_2d=True)):
+            while len(samples := sound.read(_step(sound, part, decoded), **_READ)):
                 decoded += len(samples)
                 yield samples, sound.samplerate
             if view.error is not None:
                 raise UnreadableAudioError(label, view.error.strerror or str(view.error))
             if not part.is_endless:
-                _check_complete(sound, decoded, label)
+                _check_complete(sound, part.num_frames or sound.frames, decoded, label)
     except soundfile.LibsndfileError as error:
-        reason = foreign_format(file, part.start, suffix) or error.error_string.strip().rstrip(".")
+        if decoded and decoded == part.num_frames:
+            return  # all that was announced; tags of other programs follow
+        reason = error.error_string.strip().rstrip(".")
+        if reason.startswith(_FORK_ERRORS):
+            reason = _fork_reason()
+        if part.num_frames is not None:
+            reason += f"; {decoded / rate_hz:.3g} of {part.num_frames / rate_hz:.3g} s can be read"
+        reason = foreign_format(file, part.start, suffix) or reason
         raise UnreadableAudioError(label, reason) from error
+
+
+def _fork_reason() -> str:
+    found = next((name for name in _FORKS if os.path.lexists(name)), None)
+    if found is None:
+        return "Format not recognised"
+    return (
+        f"the decoder takes {found!r} in the current folder for a part of it; remove that, or run "
+        "in another folder"
+    )
+
+
+def _step(sound: Any, part: Part, decoded: int) -> int:
+    """Samples per channel of the next block, which ends where the announced ones end."""
+    step = max(1, BLOCK_SAMPLES // sound.channels)
+    left = (part.num_frames or 0) - decoded
+    return min(step, left) if left > 0 else step
 
 
 def _sequential(view: ByteRange, raw_encoding: str | None) -> Any:
@@ -152,11 +185,11 @@ def _check_header(sound: Any, label: str) -> None:
             )
 
 
-def _check_complete(sound: Any, decoded: int, label: str) -> None:
-    missing = sound.frames - decoded
-    if missing > 0 and sound.frames < _UNKNOWN_FRAMES:
+def _check_complete(sound: Any, announced: int, decoded: int, label: str) -> None:
+    missing = announced - decoded
+    if missing > 0 and announced < _UNKNOWN_FRAMES:
         raise UnreadableAudioError(
             label,
-            f"truncated or damaged: {missing} of {sound.frames} samples are missing "
+            f"truncated or damaged: {missing} of {announced} samples are missing "
             f"({missing / sound.samplerate:.3g} s)",
         )

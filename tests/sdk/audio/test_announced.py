@@ -60,3 +60,16 @@ def test_a_header_that_is_cut_is_refused(
     for num in range(1, 60):
         with pytest.raises(AudioError):
             read_audio(io.BytesIO(data[:num]))
+
+
+def test_voc_of_several_blocks_is_refused_and_of_one_is_read(encode: Callable[..., bytes]) -> None:
+    """Block headers would be decoded as samples. SoX announces 8 bytes too few."""
+    data = encode("VOC", "PCM_16")
+    at = int.from_bytes(data[20:22], "little")
+    size = int.from_bytes(data[at + 1 : at + 4], "little")
+    short = data[: at + 1] + (size - 8).to_bytes(3, "little") + data[at + 4 :]
+    assert len(read_audio(io.BytesIO(short))) == 32000
+    more = b"\x02" + (1000).to_bytes(3, "little") + bytes(1000)
+    end = at + 4 + size
+    with pytest.raises(UnreadableAudioError, match="VOC file of several blocks"):
+        read_audio(io.BytesIO(data[:end] + more + b"\0"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 from collections.abc import Callable
 
 import numpy as np
@@ -161,3 +162,28 @@ def test_more_than_4_gib_of_samples(encode: Callable[..., bytes]) -> None:
 
     with pytest.raises(UnreadableAudioError, match="convert it to RF64"):
         read_audio(Large())  # 64000 bytes, 2 s, are what the wrapped size says
+
+
+@pytest.mark.parametrize(
+    ("code", "dtype"), [(1, "<i2"), (3, "<f4"), (3, "<f8"), (1, "<i4")], ids=str
+)
+def test_extensible_samples_in_wave64_are_of_their_own_type(
+    code: int, dtype: str, sound: np.ndarray
+) -> None:
+    """ffmpeg writes floats this way; libsndfile takes them for integers."""
+    num_bytes = np.dtype(dtype).itemsize
+    full_scale = 1 if code == 3 else 2 ** (8 * num_bytes - 1)
+    data = (sound * full_scale).astype(dtype).tobytes()
+    rest = bytes.fromhex("f3acd3118cd100c04f8edb8a")
+    guid = code.to_bytes(2, "little") + bytes.fromhex("000000001000800000aa00389b71")
+    form = struct.pack(
+        "<HHIIHHHHI", 0xFFFE, 1, 16000, 16000 * num_bytes, num_bytes, 8 * num_bytes, 22,
+        8 * num_bytes, 0,
+    )  # fmt: skip
+    riff = b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\x00\x00"
+    body = b"wave" + rest
+    for name, content in ((b"fmt ", form + guid), (b"data", data)):
+        body += name + rest + struct.pack("<Q", 24 + len(content)) + content
+        body += bytes(-len(content) % 8)
+    file = riff + struct.pack("<Q", 24 + len(body)) + body
+    np.testing.assert_allclose(read(file), sound, atol=2**-14)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 from collections.abc import Callable
 from pathlib import Path
@@ -99,3 +100,57 @@ def test_raw_samples_are_told_to_be_passed_as_an_array(tmp_path: Path) -> None:
     path.write_bytes(bytes(100))
     with pytest.raises(UnreadableAudioError, match="pass them as an array"):
         read_audio(path)
+
+
+@pytest.mark.parametrize("announced", [1, 1000, 31999, 32000])
+def test_flac_that_announces_too_little_is_read_whole(
+    announced: int, encode: Callable[..., bytes], sound: np.ndarray
+) -> None:
+    np.testing.assert_allclose(read(lengthened(encode("FLAC"), announced)), sound, atol=2**-15)
+
+
+def lengthened(data: bytes, announced: int) -> bytes:
+    """A FLAC file with another number of samples in its header."""
+    field = (data[21] & 0xF0) << 32 | announced
+    return data[:21] + field.to_bytes(5, "big") + data[26:]
+
+
+@pytest.mark.parametrize(
+    "trailer",
+    [b"TAG" + bytes(125), bytes(5000), b"APETAGEX" + bytes(24), b"ID3\4" + bytes(100)],
+    ids=["ID3v1", "zeros", "APE", "ID3v2"],
+)
+def test_what_follows_a_flac_file_is_no_audio(
+    trailer: bytes, encode: Callable[..., bytes], sound: np.ndarray
+) -> None:
+    data = encode("FLAC")
+    np.testing.assert_allclose(read(data + trailer), sound, atol=2**-15)
+    with pytest.raises(UnreadableAudioError, match="s can be read"):
+        read(data[: len(data) // 2] + trailer)
+
+
+@pytest.mark.parametrize("container", ["WAV", "AIFF", "FLAC", "OGG", "AU", "CAF", "W64", "RF64"])
+@pytest.mark.parametrize("num_bytes", [0, 128, 3000])
+def test_a_tag_in_front_of_a_file_is_no_audio(
+    container: str, num_bytes: int, encode: Callable[..., bytes]
+) -> None:
+    size = bytes(num_bytes >> shift & 127 for shift in (21, 14, 7, 0))
+    tagged = b"ID3\4\0\0" + size + bytes(num_bytes) + encode(container)
+    np.testing.assert_array_equal(read(tagged), read(encode(container)))
+
+
+@pytest.mark.parametrize("name", ["._", ".AppleDouble"])
+def test_what_misleads_the_decoder_in_the_current_folder_is_named(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, encode: Callable[..., bytes]
+) -> None:
+    """libsndfile takes them for the resource fork of an MP3 that it is given without a name."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / name).mkdir()
+    for container in ("WAV", "FLAC", "OGG"):
+        assert len(read(encode(container))) > 0
+    with contextlib.suppress(UnreadableAudioError):  # what the decoder says is not determined
+        assert len(read(encode("MP3"))) > 0
+    with pytest.raises(UnreadableAudioError) as raised:
+        read(bytes(range(1, 256)) * 20)
+    assert "resource fork" not in str(raised.value)
+    assert "bad " not in str(raised.value)

@@ -100,3 +100,31 @@ def test_a_tag_behind_the_last_frame_is_no_audio(mp3: bytes) -> None:
     expected = read(mp3)
     for tag in (b"TAG" + b"x" * 125, b"APETAGEX" + b"y" * 40, bytes(5000)):
         np.testing.assert_array_equal(read(mp3 + tag), expected)
+
+
+@pytest.mark.parametrize(
+    "junk", [bytes(1), bytes(5000), b"\xff\xfb\x90" * 40], ids=["zero", "padding", "cut frame"]
+)
+@pytest.mark.parametrize("tag", [b"", b"ID3\4\0\0\0\0\0\x10" + bytes(16)], ids=["no tag", "tag"])
+def test_what_lies_in_front_of_the_first_frame_is_skipped(
+    mp3: bytes, junk: bytes, tag: bytes
+) -> None:
+    np.testing.assert_array_equal(read(tag + junk + mp3), read(mp3))
+
+
+def test_a_tag_that_counts_wrongly_loses_nothing(encode: Callable[..., bytes]) -> None:
+    mp3 = encode("MP3", bitrate_mode="VARIABLE")
+    at = max(mp3.find(b"Xing"), mp3.find(b"Info")) + 8
+    assert at > 8
+    for count in (0, 1, 10):
+        wrong = mp3[:at] + count.to_bytes(4, "big") + mp3[at + 4 :]
+        # Without a tag the decoder's delay stays: three frames at most.
+        assert 32000 <= len(read(wrong)) < 32000 + 3 * 1152
+
+
+def test_a_picture_of_megabytes_is_no_audio(mp3: bytes) -> None:
+    """Also one that is full of what looks like frames."""
+    num_bytes = 10**6
+    size = bytes(num_bytes >> shift & 127 for shift in (21, 14, 7, 0))
+    picture = b"\xff\xfb\x90\x00" * (num_bytes // 4)
+    np.testing.assert_array_equal(read(b"ID3\3\0\0" + size + picture + mp3), read(mp3))
