@@ -4,6 +4,10 @@ Two things move with the first second of silence and never again. The encoder lo
 frames, of which the speech at each edge sees other ones; and the speech head calls a few frames at
 each edge speech or not. What is beyond an edge weighs nothing, so that 600 s of it are as good as
 one.
+
+No constant bounds what an edge does: that depends on the encoder. `edge_llr` measures it on the
+same speech: the speech of the changed frames is taken away and put back as another, and each of
+both moves the llr by at most as much as any 64 frames of this recording are worth.
 """
 
 from __future__ import annotations
@@ -28,9 +32,8 @@ from speakersdk.voiceprint.voiceprint import Voiceprint
 if TYPE_CHECKING:
     from conftest import SpeechData
 
-# Edges: of 24 readers, their probes of 4 s against themselves and another one, with 1 to 60 s of
-# zeros or hiss at -60 dBFS in any of the places below, no llr moved by more than 1.6.
-EDGE_LLR = 2.0
+# The frames that the encoder looks back at (docs/formats/model.md), in samples.
+EDGE_SAMPLES = 64 * 160
 # Beyond an edge: embeddings differ by at most 1e-4 (docs/formats/model.md) of a length of 2, and
 # llrs of them by at most some hundred times as much.
 SAME_LLR = 0.02
@@ -58,6 +61,11 @@ def room(num_samples: int) -> Waveform:
     return (10 ** (-55 / 20) * noise / noise.std()).astype(np.float32)
 
 
+def offset(num_samples: int) -> Waveform:
+    """A sound card that is on: a constant offset, which nobody hears."""
+    return np.full(num_samples, 0.1, np.float32)
+
+
 NOISES: dict[str, Noise] = {
     "zeros": zeros, "hiss -60": hiss(-60), "hiss -50": hiss(-50), "room": room,
 }  # fmt: skip
@@ -81,6 +89,22 @@ def decide(verifier: Verifier, voiceprint: Voiceprint, samples: Waveform) -> Dec
 def enroll(verifier: Verifier, samples: Waveform) -> Voiceprint:
     everything = list(AudioProblem)
     return verifier.enroll([samples], name="ann", sample_rate_hz=SAMPLE_RATE_HZ, accept=everything)
+
+
+def edge_llr(verifier: Verifier, voiceprint: Voiceprint, samples: Waveform) -> float:
+    """How much silence at an edge may move the llr of this recording; see above.
+
+    The worth of 64 frames is the most that leaving them out at one of nine places changes.
+    """
+    plain = decide(verifier, voiceprint, samples).llr
+    assert plain is not None
+    worths = []
+    for at in np.linspace(0, len(samples) - EDGE_SAMPLES, 9).astype(int):
+        without = np.concatenate([samples[:at], samples[at + EDGE_SAMPLES :]])
+        llr = decide(verifier, voiceprint, without).llr
+        assert llr is not None
+        worths.append(abs(llr - plain))
+    return 2 * max(worths)
 
 
 def check_alike(verifier: Verifier, plain: Decision, silent: Decision, bound: float) -> None:
@@ -117,10 +141,45 @@ def test_silence_around_real_speech_changes_no_verdict(
     voiceprint = enroll(verifier, owner[:96000])
     for samples in (owner[96000:], stranger[96000:]):
         plain = decide(verifier, voiceprint, samples)
+        bound = edge_llr(verifier, voiceprint, samples)
         for seconds in (1, 20):
             made = NOISES[noise](seconds * SAMPLE_RATE_HZ)
             silent = decide(verifier, voiceprint, placed(samples, made, where))
-            check_alike(verifier, plain, silent, EDGE_LLR)
+            check_alike(verifier, plain, silent, bound)
+
+
+@pytest.mark.speech
+@pytest.mark.parametrize("where", ["before", "between", "after", "both sides"])
+@pytest.mark.parametrize("sides", ["enrollment", "probe", "both"])
+def test_an_offset_without_speech_changes_no_verdict(
+    verifier: Verifier, readers: dict[str, Waveform], sides: str, where: str
+) -> None:
+    owner, stranger = readers.values()
+    made = offset(5 * SAMPLE_RATE_HZ)
+    for probe in (owner[96000:], stranger[96000:]):
+        enrolled = owner[:96000]
+        voiceprint = enroll(verifier, enrolled)
+        plain, bound = decide(verifier, voiceprint, probe), edge_llr(verifier, voiceprint, probe)
+        if sides != "probe":
+            bound = 2 * bound  # the edges of both sides
+            voiceprint = enroll(verifier, placed(enrolled, made, where))
+        silent = placed(probe, made, where) if sides != "enrollment" else probe
+        check_alike(verifier, plain, decide(verifier, voiceprint, silent), bound)
+
+
+@pytest.mark.speech
+def test_an_offset_under_everything_changes_no_verdict(
+    verifier: Verifier, readers: dict[str, Waveform]
+) -> None:
+    if not verifier.manifest.frontend.remove_dc:
+        pytest.skip("the front end of this model does not remove a frame's mean")
+    owner, stranger = readers.values()
+    voiceprint = enroll(verifier, owner[:96000])
+    for samples in (owner[96000:], stranger[96000:]):
+        plain = decide(verifier, voiceprint, samples)
+        shifted = decide(verifier, voiceprint, samples + np.float32(0.1))
+        # Only the first frame, whose sample before is zero, hears the offset.
+        check_alike(verifier, plain, shifted, edge_llr(verifier, voiceprint, samples))
 
 
 @pytest.mark.speech

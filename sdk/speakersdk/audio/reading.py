@@ -148,7 +148,7 @@ def _fork_reason() -> str:
 
 def _step(sound: Any, part: Part, decoded: int) -> int:
     """Samples per channel of the next block, which ends where the announced ones end."""
-    step = max(1, BLOCK_SAMPLES // sound.channels)
+    step = max(1, BLOCK_SAMPLES // int(sound.channels))
     left = (part.num_frames or 0) - decoded
     return min(step, left) if left > 0 else step
 
