@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from speakersdk.calibration.calibration import Calibration
+from speakersdk.calibration.calibration import DEFAULT_MINIMUM_SPEECH_S, Calibration
 from speakersdk.calibration.fit import balanced_weights, fit_calibration
 from speakersdk.calibration.thresholds import judged, robust_points
-from speakersdk.encoder.load import SpeakerEncoder
-from speakersdk.errors import ConfigError
+from speakersdk.encoder.interface import Encoding, SpeakerEncoder
+from speakersdk.errors import AudioTooShortError, ConfigError
 from speakersdk.evaluation.encode_trials import score_trials
 from speakersdk.evaluation.segments import Segment, read_segments, share_audio
 from speakersdk.evaluation.trials import read_trials, used_segments
@@ -83,7 +84,8 @@ def score_lists(encoder: SpeakerEncoder, trials: CalibrationTrials) -> list[Scor
     """Score every list.
 
     Trials whose segments share audio are left out: their scores are too high, and a device never
-    hears the same recording twice.
+    hears the same recording twice. So are trials with a segment that has too little speech for an
+    embedding: they get no decision.
 
     Raises:
         ConfigError: a list is malformed or names an unknown segment.
@@ -99,7 +101,14 @@ def score_lists(encoder: SpeakerEncoder, trials: CalibrationTrials) -> list[Scor
         ]
     pooled = [trial for entries in listed.values() for trial in entries]
     audio = read_segment_audio(used_segments(pooled, known), trials.root)
-    encodings = {name: encoder.encode(samples) for name, samples in audio.items()}
+    encodings: dict[str, Encoding] = {}
+    for name, samples in audio.items():
+        with suppress(AudioTooShortError):
+            encodings[name] = encoder.encode(samples)
+    for path, entries in listed.items():
+        listed[path] = [
+            trial for trial in entries if trial.enroll in encodings and trial.probe in encodings
+        ]
     embeddings = {name: encoding.embedding for name, encoding in encodings.items()}
     return [
         ScoredList(
@@ -143,8 +152,14 @@ def with_robust_thresholds(
     )
 
 
-def calibrate(scored: list[ScoredList]) -> Calibration:
+def calibrate(
+    scored: list[ScoredList], *, minimum_speech_s: float = DEFAULT_MINIMUM_SPEECH_S
+) -> Calibration:
     """Fit the calibration on all lists, with equal weights of lists and of speakers.
+
+    Args:
+        scored: by `score_lists`.
+        minimum_speech_s: of a decision.
 
     Raises:
         ConfigError: the trials do not support a fit.
@@ -158,4 +173,5 @@ def calibrate(scored: list[ScoredList]) -> Calibration:
         labels,
         [pair for part in scored for pair in part.speech_s],
         weights=balanced_weights(labels, numbers.reshape(-1, 2), lists),
+        minimum_speech_s=minimum_speech_s,
     )

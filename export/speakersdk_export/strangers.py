@@ -23,7 +23,7 @@ from speakersdk.calibration.calibration import Calibration
 from speakersdk.calibration.cohort import Cohort, pair_nearness
 from speakersdk.calibration.thresholds import GroupTrials
 from speakersdk.encoder.interface import SpeakerEncoder
-from speakersdk.errors import ConfigError, InvalidAudioError
+from speakersdk.errors import AudioTooShortError, ConfigError, InvalidAudioError
 from speakersdk.scoring import symmetric_kl_matrix
 from speakersdk_training.data.corpus import Utterance, by_speaker, read_packs
 from speakersdk_training.data.splits import split_by_speaker
@@ -188,7 +188,7 @@ def encode(encoder: SpeakerEncoder, takes: Sequence[Take]) -> dict[str, Sides]:
             rng = np.random.default_rng([1, number])
             try:
                 encoding = encoder.encode(change(samples, rng))
-            except InvalidAudioError:
+            except (AudioTooShortError, InvalidAudioError):
                 continue
             sides[name].embeddings[number] = encoding.embedding
             sides[name].speech_s[number] = encoding.speech_s

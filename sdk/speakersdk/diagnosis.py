@@ -153,6 +153,7 @@ def _model(path: Path) -> dict[str, Any]:
         "file_sha256": file_sha256(path),
         "file_bytes": path.stat().st_size,
         "calibrated": manifest.calibration is not None,
+        "origin": None if manifest.origin is None else manifest.origin.report(),
         **encoder.session.report(),
     }
 

@@ -94,11 +94,11 @@ class InvalidAudioError(AudioError, ValueError):
 
 
 class AudioTooShortError(AudioError):
-    """The audio is shorter than the model needs."""
+    """The audio, or the speech in it, is shorter than the model needs."""
 
-    def __init__(self, *, needed_s: float, got_s: float) -> None:
+    def __init__(self, *, needed_s: float, got_s: float, what: str = "audio") -> None:
         super().__init__(
-            f"expected at least {needed_s:.3g} s of audio, got {got_s:.3g} s; record longer"
+            f"expected at least {needed_s:.3g} s of {what}, got {got_s:.3g} s; record longer"
         )
         self.needed_s = needed_s
         self.got_s = got_s

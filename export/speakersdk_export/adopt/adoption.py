@@ -8,6 +8,7 @@ from typing import Final
 
 import numpy as np
 
+from speakersdk.calibration.calibration import DEFAULT_MINIMUM_SPEECH_S
 from speakersdk.encoder.frontend import FrontendConfig
 from speakersdk.encoder.load import load_encoder
 from speakersdk.encoder.manifest import ModelManifest
@@ -25,6 +26,8 @@ from speakersdk_export.model_file import check_graph, write_model
 # Embeddings of this length lose nothing against the cosine (docs/adoption.md).
 DEFAULT_TEMPERATURE: Final = 4.0
 _WINDOW_S: Final = 3.0
+# The original code embeds recordings whole. Beyond this, memory grows and nothing is gained.
+_UTTERANCE_S: Final = 20.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +114,10 @@ def adopt_model(
             write_model(partial, graph, manifest)
         if trials is not None:
             scored = score_lists(load_encoder(partial), trials)
-            manifest = replace(manifest, calibration=calibrate(scored))
+            # Less speech than the network takes gets no embedding, hence no decision.
+            least_s = max(DEFAULT_MINIMUM_SPEECH_S, manifest.minimum_s)
+            calibration = calibrate(scored, minimum_speech_s=least_s)
+            manifest = replace(manifest, calibration=calibration)
             write_model(partial, graph, manifest)
         load_encoder(partial)
     return Adopted(manifest=manifest, num_bytes=output.stat().st_size, num_rewritten=num_rewritten)
@@ -137,6 +143,7 @@ def _manifest(
         embedding_dim=size,
         temperature=temperature,
         window_s=_WINDOW_S,
+        utterance_s=min(_UTTERANCE_S, family.maximum_s or _UTTERANCE_S),
         minimum_s=family.minimum_s,
         weights_sha256=sha256,
         training_corpora=description.training_corpora,
@@ -155,7 +162,7 @@ def _check_runs(path: Path, manifest: ModelManifest) -> None:
     """Raise ModelError unless the graph embeds noise of the shortest and of other lengths."""
     session = open_session(path)
     rng = np.random.default_rng(0)
-    for seconds in (manifest.minimum_s, _WINDOW_S, 2 * _WINDOW_S + 0.137):
+    for seconds in (manifest.minimum_s, _WINDOW_S, 2 * _WINDOW_S + 0.137, _UTTERANCE_S):
         num_samples = round(seconds * manifest.frontend.sample_rate_hz)
         noise = rng.normal(0, 0.05, (1, num_samples)).astype(np.float32)
         embedding = session.run_any_shape({"samples": noise})["embedding"]

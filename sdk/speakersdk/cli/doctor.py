@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from speakersdk.cli import arguments as shared
 from speakersdk.cli.output import print_json
 from speakersdk.cli.parser import CommandParser
+from speakersdk.text import printable
 
 
 class Finding(NamedTuple):
@@ -55,6 +56,7 @@ def findings(report: dict[str, Any]) -> list[Finding]:
         found.append(
             Finding(True, "model", f"{model['name']} on {model['device_choice']}, {decisions}")
         )
+        found += _origin(model.get("origin"))
     if not _error(report["kernel"]):
         found.append(Finding(True, "scoring", f"{report['kernel']['name']} kernel"))
     if not _error(report["audio"]):
@@ -66,6 +68,20 @@ def findings(report: dict[str, Any]) -> list[Finding]:
     if "conflict" in packages:
         found.append(Finding(False, "packages", packages["conflict"]))
     return found
+
+
+def _origin(origin: dict[str, Any] | None) -> Iterator[Finding]:
+    """Whether an adopted model was compared with the code that it comes from."""
+    if origin is None:
+        return
+    source, family, licence = (printable(origin[key]) for key in ("source", "family", "licence"))
+    text = f"adopted from {source} ({family}, {licence})"
+    if origin["golden_cosine"] is None:
+        remedy = "never compared with the original code; adopt it again with --golden"
+        yield Finding(False, "front end", f"{text}, {remedy}")
+    else:
+        cosine = f"cosine to the original {origin['golden_cosine']:.6f}"
+        yield Finding(True, "front end", f"{text}, {cosine}")
 
 
 def _sound(audio: dict[str, Any]) -> Iterator[Finding]:

@@ -52,6 +52,8 @@ class ModelManifest:
         temperature: T; the graph scales every embedding to this Euclidean length.
         hop_frames: frames of one streaming update (10 = 100 ms).
         window_s: default window of the windowed score in seconds.
+        utterance_s: windowed only, speech that one call embeds when a recording is encoded; longer
+            speech is embedded in windows of this length. None = `window_s`.
         minimum_s: minimum duration of audio in seconds.
         cache_size: stateful only, values of the cache tensor per stream.
         statistics_size: stateful only, values of the pooling statistics per stream.
@@ -73,6 +75,7 @@ class ModelManifest:
     temperature: float
     hop_frames: int = 10
     window_s: float = 3.0
+    utterance_s: float | None = None
     minimum_s: float = 0.5
     cache_size: int = 0
     statistics_size: int = 0
@@ -109,6 +112,10 @@ class ModelManifest:
             "temperature", self.temperature, 1 / _MAXIMUM_TEMPERATURE, _MAXIMUM_TEMPERATURE
         )
         _check_number("window_s", self.window_s, self.hop_s, _MAXIMUM_S)
+        if self.utterance_s is not None:
+            if self.mode != "windowed":
+                raise ManifestError(f"expected no utterance_s of a {self.mode} model")
+            _check_number("utterance_s", self.utterance_s, self.window_s, _MAXIMUM_S)
         _check_number("minimum_s", self.minimum_s, self.frame_s, _MAXIMUM_S)
         _check_number("speech_threshold", self.speech_threshold, 0, 1)
         cohort = None if self.calibration is None else self.calibration.cohort
@@ -173,8 +180,9 @@ class ModelManifest:
                 )
             # Of the file, not of the model: `check_content` compares it.
             decoded.pop("content_sha256", None)
-            # Files from before adopted models have no origin.
-            missing = {field.name for field in fields(cls)} - decoded.keys() - {"origin"}
+            # Files from before adopted models have none of these.
+            later = {"origin", "utterance_s"}
+            missing = {field.name for field in fields(cls)} - decoded.keys() - later
             if missing:
                 raise ManifestError(f"the manifest is not valid: it lacks {min(missing)}")
             decoded["frontend"] = FrontendConfig(**decoded["frontend"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from speakersdk.errors import ManifestError
@@ -50,6 +50,12 @@ class Origin:
         if not isinstance(values["front_end"], dict) or not isinstance(cosine, float | None):
             raise ManifestError("expected a front end and a cosine of the origin")
         return cls(**values)
+
+    def report(self) -> dict[str, Any]:
+        """What a bug report needs: everything but the options of the front end."""
+        values = asdict(self)
+        del values["front_end"]
+        return values
 
     @property
     def is_checked(self) -> bool:

@@ -3,7 +3,9 @@
 samples -> frames that are speech -> their samples, joined -> windows -> mean, at length T
 
 Audio without speech is cut out. Windows that overlap by half cover the speech; the last one ends
-with it. A recording is encoded as a stream that ends.
+with it. A recording is encoded as a stream that ends. Where the manifest has `utterance_s`, the
+windows of recordings are so long that most recordings are embedded whole; shorter windows, which do
+not overlap, then show whether the recording is of one voice.
 """
 
 from __future__ import annotations
@@ -28,7 +30,7 @@ from speakersdk.encoder.interface import (
 from speakersdk.encoder.manifest import ModelManifest
 from speakersdk.encoder.pieces import PieceCollector, Pieces
 from speakersdk.encoder.statistics_ring import RECENT, SO_FAR, WINDOW
-from speakersdk.errors import ClosedError
+from speakersdk.errors import AudioTooShortError, ClosedError
 from speakersdk.runtime.session import OnnxSession
 
 
@@ -42,13 +44,28 @@ def window_shapes(manifest: ModelManifest) -> Shapes:
 
 
 class SpeechWindows:
-    """Windows of net speech that overlap by half, and the sum of their embeddings."""
+    """Windows of net speech, and the sum of their embeddings.
 
-    def __init__(self, session: OnnxSession, manifest: ModelManifest, window_samples: int) -> None:
+    Args:
+        session, manifest: of a windowed model.
+        window_samples: length of a window.
+        overlap: whether windows overlap by half.
+    """
+
+    def __init__(
+        self,
+        session: OnnxSession,
+        manifest: ModelManifest,
+        window_samples: int,
+        *,
+        overlap: bool = True,
+    ) -> None:
         self._session = session
         self._manifest = manifest
         self._window_samples = window_samples
-        self._step_samples = window_samples // 2
+        self._step_samples = window_samples // 2 if overlap else window_samples
+        self._piece_every = 2 if overlap else 1
+        self._least_samples = round(manifest.minimum_s * manifest.frontend.sample_rate_hz)
         self._latest: Waveform = np.zeros(0, np.float32)  # at most the last window
         self._collector = PieceCollector(manifest.embedding_dim, manifest.temperature)
         self.forget()
@@ -57,6 +74,11 @@ class SpeechWindows:
     def pieces(self) -> Pieces:
         """The complete windows that do not overlap."""
         return self._collector.pieces
+
+    @property
+    def is_enough(self) -> bool:
+        """Whether the last window has as much speech as the model needs."""
+        return len(self._latest) >= self._least_samples
 
     def forget(self, *, keep_samples: int = 0) -> None:
         """Forget the speech so far, except its last samples."""
@@ -74,7 +96,7 @@ class SpeechWindows:
             speech = speech[self._until_window :]
             latest = self.latest()
             self._sum += latest
-            if self._num_windows % 2 == 0:  # of windows that overlap by half, every other one
+            if self._num_windows % self._piece_every == 0:
                 rate_hz = self._manifest.frontend.sample_rate_hz
                 self._collector.add(latest, self._window_samples / rate_hz)
             self._num_windows += 1
@@ -83,15 +105,15 @@ class SpeechWindows:
         self._until_window -= len(speech)
 
     def latest(self) -> Embedding:
-        """(D,) float32 embedding of the last window; zeros if there is no frame of speech."""
-        if len(self._latest) < self._manifest.frontend.window_samples:
+        """(D,) float32 embedding of the last window; zeros for less than the model's minimum."""
+        if not self.is_enough:
             return np.zeros(self._manifest.embedding_dim, np.float32)
         outputs = self._session.run_any_shape({SAMPLES: self._latest[np.newaxis]})
         embedding: Embedding = outputs[EMBEDDING][0]
         return embedding
 
     def mean(self, latest: Embedding | None = None) -> Embedding:
-        """(D,) float32 mean of all windows at length T; zeros if there is no frame of speech.
+        """(D,) float32 mean of all windows at length T; zeros for less than the model's minimum.
 
         Args:
             latest: result of `latest`; None computes it.
@@ -150,7 +172,11 @@ class WindowedStream:
     ) -> None:
         (_, window_samples) = window_shapes(manifest)[SAMPLES]
         self._manifest = manifest
-        self._windows = SpeechWindows(session, manifest, window_samples)
+        self._windows = self._short = SpeechWindows(session, manifest, window_samples)
+        if manifest.utterance_s is not None:
+            whole_samples = round(manifest.utterance_s * manifest.frontend.sample_rate_hz)
+            self._windows = SpeechWindows(session, manifest, whole_samples)
+            self._short = SpeechWindows(session, manifest, window_samples, overlap=False)
         self._listener = listener
         self._level = SpeechLevel(hop_frames=manifest.hop_frames)
         self._activity = detector(manifest)
@@ -188,6 +214,10 @@ class WindowedStream:
     def embedding(self) -> Embedding:
         """(D,) float32 embedding of the complete hops so far, the incomplete window included."""
         check_duration(self._manifest, self.duration_s)
+        if self._num_speech_frames and not self._windows.is_enough:
+            raise AudioTooShortError(
+                needed_s=self._manifest.minimum_s, got_s=self.speech_s, what="speech"
+            )
         return self._windows.mean()
 
     def finish(self) -> Encoding:
@@ -195,7 +225,7 @@ class WindowedStream:
         self._check_open()
         self._finished = True
         self._take(len(self._is_speech))
-        pieces = self._windows.pieces
+        pieces = self._short.pieces
         return Encoding(
             self.embedding(),
             self.speech_s,
@@ -216,7 +246,10 @@ class WindowedStream:
             self._level.take(owned, is_speech)
             if self._listener is not None:
                 self._listener(owned, is_speech)
-        self._windows.take(newest_samples(owned, is_speech))
+        speech = newest_samples(owned, is_speech)
+        self._windows.take(speech)
+        if self._short is not self._windows:
+            self._short.take(speech)
 
     def _check_open(self) -> None:
         if self._finished:
@@ -280,6 +313,7 @@ class WindowedHopEncoder:
         owned = owned[: num_frames * self.manifest.frontend.hop_samples]
         state.windows.take(newest_samples(owned, is_speech))
         state.buffer.advance()
+        state.is_evidence = state.is_evidence and state.windows.is_enough
         latest = state.windows.latest()
         state.embeddings[WINDOW] = state.embeddings[RECENT] = latest
         state.embeddings[SO_FAR] = state.windows.mean(latest)

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 
 from speakersdk import Verifier
+from speakersdk.calibration.calibration import OperatingPoint
+from speakersdk.decision.outcome import Verdict
 from speakersdk.demo_clips import FOLDER
-from speakersdk.errors import ConfigError, ModelError
+from speakersdk.errors import AudioTooShortError, ConfigError, EnrollmentError, ModelError
 from speakersdk.runtime.session import open_session
 from speakersdk_export.adopt.adoption import Adopted, Description, adopt_model
 from speakersdk_export.adopt.golden import Golden
+from speakersdk_export.calibrate import CalibrationTrials
 from speakersdk_export.errors import ParityError
+from speakersdk_export.model_file import write_model
 
 pytestmark = pytest.mark.export
 PROBE = FOLDER / "slt-probe.flac"
@@ -96,3 +102,33 @@ def test_wrong_requests_are_refused(publish: Any, tmp_path: Path) -> None:
         adopt(tmp_path / "none.onnx", tmp_path / "b.onnx")
     with pytest.raises(ConfigError, match="metadata key 'framework'"):
         adopt(published, tmp_path / "b.onnx", family="sherpa")
+
+
+def test_a_network_that_needs_a_second_of_speech_gets_no_less(
+    publish: Any, clip: np.ndarray, tmp_path: Path, clip_trials: CalibrationTrials
+) -> None:
+    published = publish(name="features", num_mels=72, layout="B1FT")
+    output = tmp_path / "redimnet2.onnx"
+    found = adopt(published, output, family="redimnet2", trials=clip_trials)
+    assert found.manifest.calibration is not None
+    assert found.manifest.calibration.minimum_speech_s == found.manifest.minimum_s == 1.0
+    verifier = Verifier(model=output)
+    with pytest.raises(AudioTooShortError, match=r"at least 1 s of audio, got 0\.7 s"):
+        verifier.embed(clip[:11200], sample_rate_hz=16000)
+    # Long enough, but most of it is silence.
+    mostly_silent = np.concatenate([clip[:12800], np.zeros(16000, np.float32)])
+    with pytest.raises(AudioTooShortError, match=r"at least 1 s of speech, got 0\.\d+ s"):
+        verifier.embed(mostly_silent, sample_rate_hz=16000)
+    with pytest.raises(EnrollmentError, match="at least 1 s of speech"):
+        verifier.enroll([(mostly_silent, 16000)], name="slt")
+    # A few clips support no rate: other thresholds, of no meaning.
+    point = OperatingPoint(far=0.1, frr=0.1, llr=0, llr_slope=0, frr_logit=0, frr_slope=0)
+    calibration = replace(
+        found.manifest.calibration, operating_points=(point, replace(point, far=0.01))
+    )
+    write_model(output, onnx.load_model(output), replace(found.manifest, calibration=calibration))
+    verifier = Verifier(model=output)
+    voiceprint = verifier.enroll([PROBE], name="slt", accept=["second-voice"])
+    decision = verifier.verify(voiceprint, (mostly_silent, 16000))
+    assert decision.verdict is Verdict.INCONCLUSIVE
+    assert "at least 1 s of speech" in decision.reason

@@ -57,6 +57,17 @@ def test_a_broken_model_is_a_finding_and_no_failure(
     assert "  model       InferenceError: expected an ONNX file" in broken
 
 
+def test_an_adopted_model_says_whether_it_was_checked(report: dict[str, Any]) -> None:
+    origin = {"source": "a.pt\x1b[2J", "family": "3d-speaker", "licence": "Apache-2.0"}
+    for cosine, works, text in ((None, False, "--golden"), (1.0, True, "original 1.000000")):
+        facts = copy.deepcopy(report)
+        facts["model"]["origin"] = origin | {"golden_cosine": cosine}
+        (found,) = (each for each in findings(facts) if each.part == "front end")
+        assert found.works is works
+        assert text in found.text
+        assert "\x1b" not in found.text
+
+
 def test_everything_works(report: dict[str, Any]) -> None:
     assert {finding.part for finding in findings(report)} == {
         "model", "scoring", "microphone", "GPU", "privacy",

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -5,16 +6,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from speakersdk.audio.voice_activity import VoiceActivityDetector
 from speakersdk.audio.waveform import read_audio
 from speakersdk.demo_clips import FOLDER
+from speakersdk.encoder.interface import detector
 from speakersdk.encoder.load import SpeakerEncoder, load_encoder
-from speakersdk.encoder.windowed import SpeechWindows
+from speakersdk.encoder.windowed import SpeechWindows, WindowedEncoder
 from speakersdk.errors import AudioTooShortError, InvalidAudioError
 
 MODEL = Path(__file__).parents[2] / "data" / "models" / "windowed.onnx"
 RATE_HZ = 16000
-WINDOW, STEP = 16000, 8000  # the test model's window is 1 s
+WINDOW = 16000  # the test model's window is 1 s
 # Rounding to float32 of values up to 4.
 TOLERANCE = 1e-6
 
@@ -38,12 +39,14 @@ def windows(encoder: SpeakerEncoder) -> SpeechWindows:
     return SpeechWindows(encoder.session, encoder.manifest, WINDOW)
 
 
-def mean_of_windows(encoder: SpeakerEncoder, samples: np.ndarray) -> np.ndarray:
+def mean_of_windows(
+    encoder: SpeakerEncoder, samples: np.ndarray, *, window: int = WINDOW
+) -> np.ndarray:
     """Windows every half window, the last one ending with the speech."""
-    last = max(0, len(samples) - WINDOW)
-    starts = sorted({*range(0, last, STEP), last})
+    last = max(0, len(samples) - window)
+    starts = sorted({*range(0, last, window // 2), last})
     embeddings = [
-        encoder.session.run({"samples": samples[np.newaxis, start : start + WINDOW]})["embedding"]
+        encoder.session.run({"samples": samples[np.newaxis, start : start + window]})["embedding"]
         for start in starts
     ]
     total = np.sum(embeddings, axis=0, dtype=np.float64)[0]
@@ -76,17 +79,18 @@ def test_what_is_kept_counts_as_all_the_speech(encoder: SpeakerEncoder) -> None:
     assert not heard.mean().any()
 
 
-def test_what_is_not_speech_is_cut_out(encoder: SpeakerEncoder, speech: np.ndarray) -> None:
+def net_speech(encoder: SpeakerEncoder, samples: np.ndarray) -> np.ndarray:
+    """The samples of the frames that are speech, joined."""
     frontend = encoder.manifest.frontend
-    listening = VoiceActivityDetector(
-        sample_rate_hz=RATE_HZ,
-        window_samples=frontend.window_samples,
-        hop_samples=frontend.hop_samples,
-    )
-    is_speech = listening.push(speech)
+    is_speech = detector(encoder.manifest).push(samples)
     first = frontend.window_samples - frontend.hop_samples
-    owned = speech[first : first + len(is_speech) * frontend.hop_samples]
-    net = owned.reshape(len(is_speech), -1)[is_speech].ravel()
+    owned = samples[first : first + len(is_speech) * frontend.hop_samples]
+    net: np.ndarray = owned.reshape(len(is_speech), -1)[is_speech].ravel()
+    return net
+
+
+def test_what_is_not_speech_is_cut_out(encoder: SpeakerEncoder, speech: np.ndarray) -> None:
+    net = net_speech(encoder, speech)
     encoding = encoder.encode(speech)
     np.testing.assert_allclose(encoding.embedding, mean_of_windows(encoder, net), atol=TOLERANCE)
     assert encoding.speech_s == pytest.approx(len(net) / RATE_HZ)
@@ -101,7 +105,7 @@ def test_without_speech_the_embedding_is_zero(encoder: SpeakerEncoder) -> None:
 
 @settings(deadline=None, max_examples=25)
 @given(
-    num_samples=st.integers(8000, 60_000),
+    num_samples=st.integers(24_000, 60_000),  # less holds too little speech
     lengths=st.lists(st.integers(0, 30_000), min_size=1, max_size=40),
 )
 def test_any_chunking_gives_what_one_pass_gives(num_samples: int, lengths: list[int]) -> None:
@@ -121,7 +125,8 @@ def test_any_chunking_gives_what_one_pass_gives(num_samples: int, lengths: list[
 def test_a_stream_gives_the_embedding_so_far(encoder: SpeakerEncoder, speech: np.ndarray) -> None:
     samples = speech[:40_000]
     stream = encoder.stream()
-    for first in range(0, len(samples), 10_000):
+    stream.push(samples[:10_000])  # too little speech for an embedding
+    for first in range(10_000, len(samples), 10_000):
         stream.push(samples[first : first + 10_000])
         complete = (first + 10_000 - 120) // 800 * 800 + 120  # whole hops
         expected = encoder.encode(samples[:complete]).embedding
@@ -131,6 +136,31 @@ def test_a_stream_gives_the_embedding_so_far(encoder: SpeakerEncoder, speech: np
 def test_too_short_audio_is_refused(encoder: SpeakerEncoder) -> None:
     with pytest.raises(AudioTooShortError):
         encoder.encode(noise(7999))
+
+
+def test_too_little_speech_is_refused_like_too_little_audio(
+    encoder: SpeakerEncoder, speech: np.ndarray
+) -> None:
+    # The graph gets the speech alone, and takes no less than the manifest's minimum.
+    with pytest.raises(AudioTooShortError, match=r"at least 0\.5 s of speech, got 0\.\d+ s"):
+        encoder.encode(np.concatenate([speech[:8000], np.zeros(16_000, np.float32)]))
+
+
+@pytest.mark.parametrize("num_samples", [30_000, 60_000])
+def test_speech_up_to_the_length_of_an_utterance_is_embedded_whole(
+    encoder: SpeakerEncoder, speech: np.ndarray, num_samples: int
+) -> None:
+    whole = WindowedEncoder(encoder.session, replace(encoder.manifest, utterance_s=2.0))
+    net = net_speech(encoder, speech[:num_samples])
+    encoding = whole.encode(speech[:num_samples])
+    np.testing.assert_allclose(
+        encoding.embedding, mean_of_windows(encoder, net, window=2 * RATE_HZ), atol=TOLERANCE
+    )
+    # Windows of 1 s, one after the other, still show whether it is one voice.
+    assert encoding.pieces is not None
+    assert encoding.pieces.speech_s.tolist() == [1.0] * (len(net) // WINDOW)
+    expected = mean_of_windows(encoder, net[:WINDOW])
+    np.testing.assert_allclose(encoding.pieces.embeddings[0], expected, atol=TOLERANCE)
 
 
 def test_what_is_no_waveform_is_refused(encoder: SpeakerEncoder) -> None:
@@ -151,7 +181,7 @@ def test_a_finished_stream_takes_nothing_more(encoder: SpeakerEncoder) -> None:
 def test_fixed_shapes_change_no_embedding(speech: np.ndarray) -> None:
     free, fixed = (load_encoder(MODEL, fixed_shapes=fixed) for fixed in (False, True))
     # Windows of one shape; then a recording shorter than a window, which the CPU takes.
-    for num_samples in (32_000, 12_345):
+    for num_samples in (32_000, 15_987):
         samples = speech[:num_samples]
         np.testing.assert_array_equal(
             fixed.encode(samples).embedding, free.encode(samples).embedding
