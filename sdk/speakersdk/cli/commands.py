@@ -16,6 +16,7 @@ from speakersdk.cli import (
     enroll,
     evaluate,
     identify,
+    migrate,
     profiles,
     quality,
     score,
@@ -116,6 +117,21 @@ _COMMANDS: Final[tuple[tuple[ModuleType, str, dict[str, Any]], ...]] = (
         {
             "description": "Manage the stored voiceprints. Without an ACTION, list them.",
             "examples": ("speakersdk profiles", "speakersdk profiles export ann -o ann.voiceprint"),
+        },
+    ),
+    (
+        migrate,
+        "enroll the stored speakers again with another model",
+        {
+            "description": "A voiceprint works with one model. Enroll its speaker with another "
+            "one, from the recordings that were kept. Each old voiceprint stays until the new one "
+            "replaces it, and stays for good if that is not possible.",
+            "subject": "whom to enroll again",
+            "status": "0 all are of the model now; 1 some are not, each with its reason",
+            "examples": (
+                "speakersdk migrate --recordings kept --model campplus-waveform.onnx",
+                "speakersdk migrate ann bob --recordings kept",
+            ),
         },
     ),
     (

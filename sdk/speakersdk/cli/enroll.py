@@ -13,6 +13,7 @@ from speakersdk.cli import arguments as shared
 from speakersdk.cli.output import print_json
 from speakersdk.cli.parser import CommandParser
 from speakersdk.cli.voiceprints import check_file, load_file, summary, with_life
+from speakersdk.enrollment.kept import keep
 from speakersdk.enrollment.live import NEEDED_S
 from speakersdk.errors import DuplicateSpeakerError
 from speakersdk.files import file_lock
@@ -37,6 +38,20 @@ def add_arguments(parser: CommandParser) -> None:
         metavar="FILE",
         help="write the voiceprint to this file instead of storing it",
     )
+    parser.places.add_argument(
+        "--keep-recordings",
+        type=Path,
+        metavar="FOLDER",
+        help="copy the recordings to FOLDER/NAME, for `speakersdk migrate` (default: none is kept)",
+    )
+    add_accept(parser)
+    shared.add_options(
+        parser, "replace_or_append", "voiceprints", "model", "max_duration", "life", "json"
+    )
+
+
+def add_accept(parser: CommandParser) -> None:
+    """Add --accept."""
     parser.requests.add_argument(
         "--accept",
         action="append",
@@ -44,9 +59,6 @@ def add_arguments(parser: CommandParser) -> None:
         choices=[*(problem.key for problem in AudioProblem), _ALL],
         metavar="PROBLEM",
         help="accept recordings with this problem: %(choices)s (repeatable)",
-    )
-    shared.add_options(
-        parser, "replace_or_append", "voiceprints", "model", "max_duration", "life", "json"
     )
 
 
@@ -76,6 +88,9 @@ def run(arguments: argparse.Namespace) -> int:
         voiceprint = _store(store, name, enrolled, arguments)
     else:
         voiceprint = _write(store, path, enrolled, arguments)
+    if arguments.keep_recordings is not None:
+        recordings = [Path(recording) for recording in arguments.recordings]
+        keep(recordings, arguments.keep_recordings, name, replace=not arguments.append)
     if arguments.json:
         print_json({**summary(voiceprint), "path": str(path)})
     else:

@@ -14,7 +14,7 @@ from speakersdk.cli import main
 from speakersdk.cli.commands import build_parser
 
 COMMANDS = (
-    "listen", "enroll", "verify", "identify", "score", "profiles", "devices", "demo",
+    "listen", "enroll", "verify", "identify", "score", "profiles", "migrate", "devices", "demo",
     "warmup", "doctor",
 )  # fmt: skip
 COMMAND = (sys.executable, "-m", "speakersdk")

@@ -1,0 +1,125 @@
+"""``speakersdk migrate``: enroll stored speakers again with another model."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from speakersdk.cli import arguments as shared
+from speakersdk.cli.enroll import accepted_problems, add_accept
+from speakersdk.cli.output import print_json
+from speakersdk.cli.parser import CommandParser
+from speakersdk.encoder.manifest import ModelManifest
+from speakersdk.enrollment.kept import kept
+from speakersdk.errors import IncompatibleModelError, SpeakerSdkError
+from speakersdk.text import printable
+from speakersdk.verifier import Verifier
+from speakersdk.voiceprint.store import VoiceprintStore
+from speakersdk.voiceprint.voiceprint import Voiceprint
+
+MIGRATED: Final = "migrated"
+UNCHANGED: Final = "unchanged"
+FAILED: Final = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What became of one voiceprint.
+
+    Attributes:
+        name: of the speaker.
+        status: migrated, unchanged (it is of the model already) or failed.
+        text: what was done, or why it was not.
+    """
+
+    name: str
+    status: str
+    text: str
+
+
+def add_arguments(parser: CommandParser) -> None:
+    """Add this command's arguments."""
+    parser.inputs.add_argument(
+        "names", nargs="*", metavar="NAME", help="enrolled speakers (default: all)"
+    )
+    parser.inputs.add_argument(
+        "--recordings",
+        type=Path,
+        required=True,
+        metavar="FOLDER",
+        help="kept recordings, one sub-folder for each speaker (enroll --keep-recordings)",
+    )
+    add_accept(parser)
+    shared.add_options(parser, "voiceprints", "model", "max_duration", "json")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Migrate every voiceprint that can be, and name the others."""
+    verifier = shared.open_verifier(arguments)
+    store = shared.open_store(arguments)
+    for name in arguments.names:
+        store.check_stored(name)
+    accept = accepted_problems(arguments.accept)
+    outcomes = [
+        migrated(store, verifier, name, arguments.recordings, accept=accept)
+        for name in arguments.names or store.names()
+    ]
+    if arguments.json:
+        print_json([asdict(outcome) for outcome in outcomes])
+    else:
+        for outcome in outcomes:
+            stream = sys.stderr if outcome.status == FAILED else sys.stdout
+            print(f"{outcome.status} {printable(outcome.name)}: {outcome.text}", file=stream)
+    return 1 if any(outcome.status == FAILED for outcome in outcomes) else 0
+
+
+def migrated(
+    store: VoiceprintStore,
+    verifier: Verifier,
+    name: str,
+    recordings: Path,
+    *,
+    accept: tuple[str, ...] = (),
+) -> Outcome:
+    """Enroll one speaker again. The stored voiceprint stays until the new one replaces it."""
+    manifest = verifier.manifest
+    try:
+        while True:
+            old = store.load(name)
+            if _is_of(old, manifest):
+                return Outcome(name=name, status=UNCHANGED, text=f"is of {manifest.name} already")
+            paths = kept(recordings, old.name)
+            if not paths:
+                folder = printable(recordings / old.name)
+                text = f"expected recordings in {folder}, found none; enroll again"
+                return Outcome(name=name, status=FAILED, text=text)
+            new = replace(
+                verifier.enroll(paths, name=old.name, accept=accept),
+                expires_utc=old.expires_utc,
+                consent=old.consent,
+                history=old.history,
+            )
+            if store.exchange(old, new):
+                return Outcome(name=name, status=MIGRATED, text=_change(old, new))
+    except (OSError, SpeakerSdkError) as error:  # says nothing against the others
+        return Outcome(name=name, status=FAILED, text=str(error))
+
+
+def _is_of(voiceprint: Voiceprint, manifest: ModelManifest) -> bool:
+    try:
+        voiceprint.check_made_by(manifest)
+    except IncompatibleModelError:
+        return False
+    return True
+
+
+def _change(old: Voiceprint, new: Voiceprint) -> str:
+    text = (
+        f"from {old.model_name} ({old.total_speech_s:.1f} s of speech) to {new.model_name} "
+        f"({len(new.exemplars)} recordings, {new.total_speech_s:.1f} s)"
+    )
+    dropped = len(old.adapted)
+    return f"{text}; {dropped} adapted recordings dropped" if dropped else text

@@ -1,0 +1,105 @@
+"""``speakersdk migrate``, and the recordings that ``enroll --keep-recordings`` leaves for it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from speakersdk.cli import main
+from speakersdk.demo_clips import FOLDER
+from speakersdk.encoder.load import load_encoder
+from speakersdk.enrollment.kept import kept
+from speakersdk.voiceprint.store import VoiceprintStore
+
+MODELS = Path(__file__).parents[2] / "data" / "models"
+OLD, NEW = str(MODELS / "stateful.onnx"), str(MODELS / "windowed.onnx")
+NEW_SHA256 = load_encoder(NEW).manifest.weights_sha256
+CLIPS = [str(FOLDER / f"slt-enroll-{part}.flac") for part in (1, 2)]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> VoiceprintStore:
+    return VoiceprintStore(tmp_path / "voiceprints")
+
+
+def run(store: VoiceprintStore, command: str, *arguments: str, model: str = NEW) -> int:
+    # The models are untrained: they call anything speech, noise, and one voice or two.
+    options = ["--accept", "all", "--voiceprints", str(store.folder), "--model", model]
+    return main([command, *arguments, *options])
+
+
+def test_kept_recordings_become_a_voiceprint_of_the_other_model(
+    store: VoiceprintStore, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = str(tmp_path / "kept")
+    assert run(store, "enroll", "ann", *CLIPS, "--keep-recordings", folder, model=OLD) == 0
+    assert run(store, "enroll", "bob", CLIPS[0], model=OLD) == 0
+    before = {name: store.load(name) for name in ("ann", "bob")}
+    capsys.readouterr()
+    assert run(store, "migrate", "--recordings", folder, "--json") == 1
+    ann, bob = json.loads(capsys.readouterr().out)
+    assert (ann["name"], ann["status"]) == ("ann", "migrated")
+    assert (bob["name"], bob["status"]) == ("bob", "failed")
+    assert "found none; enroll again" in bob["text"]
+    assert store.load("ann").model_sha256 == NEW_SHA256
+    assert len(store.load("ann").exemplars) == len(before["ann"].exemplars)
+    assert store.load("bob") == before["bob"]
+
+    assert run(store, "migrate", "ann", "--recordings", folder) == 0
+    assert capsys.readouterr().out.startswith("unchanged ann: is of ")
+
+
+def test_a_recording_that_cannot_be_used_leaves_the_old_voiceprint(
+    store: VoiceprintStore, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "kept"
+    assert run(store, "enroll", "ann", *CLIPS, "--keep-recordings", str(folder), model=OLD) == 0
+    (folder / "ann" / "notes.wav").write_text("no audio")
+    old = store.path("ann").read_bytes()
+    assert run(store, "migrate", "--recordings", str(folder)) == 1
+    assert "failed ann: cannot enroll 'ann'" in capsys.readouterr().err
+    assert store.path("ann").read_bytes() == old
+
+
+def test_what_adaptation_added_is_dropped_and_said(
+    store: VoiceprintStore, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = str(tmp_path / "kept")
+    assert run(store, "enroll", "ann", *CLIPS, "--keep-recordings", folder, model=OLD) == 0
+    ann = store.load("ann")
+    adapted = ann.adapted_by(ann.exemplars[0], speech_s=1.0, at_utc="2026-11-23T14:00:00+00:00")
+    adapted = replace(adapted, expires_utc="2096-11-22T14:00:00+00:00")
+    store.save(adapted, replace=True)
+    assert run(store, "migrate", "--recordings", folder) == 0
+    assert "; 1 adapted recordings dropped" in capsys.readouterr().out
+    migrated = store.load("ann")
+    assert len(migrated.adapted) == 0
+    # A new model is no new consent, and no longer life.
+    assert (migrated.expires_utc, migrated.history) == (adapted.expires_utc, adapted.history)
+
+
+def test_unknown_names_change_nothing(
+    store: VoiceprintStore, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(store, "migrate", "nobody", "--recordings", str(tmp_path)) == 2
+    assert "nobody" in capsys.readouterr().err
+
+
+def test_kept_recordings_are_private_and_not_doubled(
+    store: VoiceprintStore, tmp_path: Path
+) -> None:
+    folder = tmp_path / "kept"
+    keeping = ("--keep-recordings", str(folder))
+    assert run(store, "enroll", "ann", CLIPS[0], *keeping) == 0
+    (first,) = kept(folder, "ann")
+    assert first.read_bytes() == Path(CLIPS[0]).read_bytes()
+    assert first.stat().st_mode & 0o077 == 0
+    assert (folder / "ann").stat().st_mode & 0o077 == 0
+    assert run(store, "enroll", "ann", CLIPS[1], "--append", *keeping) == 0
+    assert len(kept(folder, "ann")) == 2
+    assert run(store, "enroll", "ann", CLIPS[0], "--replace", *keeping) == 0
+    assert kept(folder, "ann") == [first]
+    assert kept(folder, "bob") == []
