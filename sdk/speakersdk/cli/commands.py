@@ -16,7 +16,6 @@ from speakersdk.cli import (
     enroll,
     evaluate,
     identify,
-    migrate,
     profiles,
     quality,
     score,
@@ -25,6 +24,7 @@ from speakersdk.cli import (
 )
 from speakersdk.cli.live import listen, serve
 from speakersdk.cli.parser import CommandParser
+from speakersdk.cli.stored import migrate
 from speakersdk.decision.one_voice import OTHER_VOICE_LLR, SECOND_VOICE_LLR
 
 _COMMANDS: Final[tuple[tuple[ModuleType, str, dict[str, Any]], ...]] = (

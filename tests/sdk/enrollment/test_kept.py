@@ -1,0 +1,43 @@
+"""Recordings that are kept for another model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from speakersdk.demo_clips import FOLDER
+from speakersdk.enrollment.kept import keep, kept
+from speakersdk.errors import ConfigError
+
+FIRST, SECOND = (FOLDER / f"slt-enroll-{part}.flac" for part in (1, 2))
+
+
+def test_copies_are_private_and_named_by_their_content(tmp_path: Path) -> None:
+    own = keep([FIRST], tmp_path, "ann")
+    (copy,) = kept(tmp_path, "ann")
+    assert copy.parent == own == tmp_path / "ann"
+    assert copy.read_bytes() == FIRST.read_bytes()
+    assert "slt" not in copy.name
+    assert copy.stat().st_mode & 0o077 == own.stat().st_mode & 0o077 == 0
+    keep([FIRST, SECOND], tmp_path, "ann")
+    assert len(kept(tmp_path, "ann")) == 2
+
+
+def test_replacing_removes_what_was_kept_before(tmp_path: Path) -> None:
+    keep([FIRST, SECOND], tmp_path, "ann")
+    keep([SECOND], tmp_path, "ann", replace=True)
+    (copy,) = kept(tmp_path, "ann")
+    assert copy.read_bytes() == SECOND.read_bytes()
+
+
+def test_hidden_files_and_folders_are_no_recordings(tmp_path: Path) -> None:
+    assert kept(tmp_path, "ann") == []
+    (tmp_path / "ann" / "folder").mkdir(parents=True)
+    (tmp_path / "ann" / ".lock").touch()
+    assert kept(tmp_path, "ann") == []
+
+
+def test_no_name_leaves_the_folder(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError):
+        kept(tmp_path, "../ann")
