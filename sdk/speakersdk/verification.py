@@ -15,6 +15,7 @@ from speakersdk.decision.outcome import Identification, Verdict
 from speakersdk.decision.rule import DecisionRule, speech_shortage
 from speakersdk.encoder.interface import Encoding
 from speakersdk.enrollment.measure import one_voice_llr
+from speakersdk.enrollment.repetition import is_copy
 from speakersdk.errors import AudioTooShortError
 from speakersdk.scoring import symmetric_kl_to_many
 from speakersdk.voiceprint.voiceprint import Voiceprint
@@ -57,8 +58,18 @@ def identified(
         ).compared_within(cohesion, bound=SECOND_VOICE_LLR)
         for at, divergence, near in zip(voiceprints, divergences, nearness, strict=True)
     ]
+    decisions = [
+        decision.repeated("an enrolled one") if _is_known(probe, at) else decision
+        for at, decision in zip(voiceprints, decisions, strict=True)
+    ]
     names = [voiceprint.name for voiceprint in voiceprints]
     return Identification.from_candidates(list(zip(names, decisions, strict=True)))
+
+
+def _is_known(probe: Encoding, voiceprint: Voiceprint) -> bool:
+    """Whether the probe is a recording that is part of the voiceprint."""
+    known = (*voiceprint.exemplars, *voiceprint.adapted)
+    return any(is_copy(probe.embedding, row) for row in known)
 
 
 def unheard(

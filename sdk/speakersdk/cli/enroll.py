@@ -9,13 +9,15 @@ from pathlib import Path
 from typing import Final
 
 from speakersdk.audio.levels import AudioProblem
+from speakersdk.audio.recordings import open_recording
 from speakersdk.cli import arguments as shared
 from speakersdk.cli.output import print_json
 from speakersdk.cli.parser import CommandParser
 from speakersdk.cli.voiceprints import check_file, load_file, summary, with_life
+from speakersdk.enrollment.heard import HeardRecordings
 from speakersdk.enrollment.kept import keep
 from speakersdk.enrollment.live import NEEDED_S
-from speakersdk.errors import DuplicateSpeakerError
+from speakersdk.errors import ConfigError, DuplicateSpeakerError
 from speakersdk.files import file_lock
 from speakersdk.text import printable
 from speakersdk.voiceprint.names import check_name
@@ -45,6 +47,11 @@ def add_arguments(parser: CommandParser) -> None:
         help="copy the recordings to FOLDER/NAME, for `speakersdk migrate` (default: none is kept)",
     )
     add_accept(parser)
+    parser.requests.add_argument(
+        "--remember",
+        action="store_true",
+        help="remember the recordings, to recognise them when they are played to `verify`",
+    )
     shared.add_options(
         parser, "replace_or_append", "voiceprints", "model", "max_duration", "life", "json"
     )
@@ -68,6 +75,8 @@ def run(arguments: argparse.Namespace) -> int:
     name = check_name(arguments.name)
     store = shared.open_store(arguments)
     is_stored = arguments.output is None
+    if arguments.remember and not is_stored:
+        raise ConfigError("expected either --remember or --output: a file remembers no recordings")
     if is_stored:
         store.check_new(name, replace=arguments.replace, append=arguments.append)
         path = store.path(name)
@@ -86,6 +95,9 @@ def run(arguments: argparse.Namespace) -> int:
 
     if is_stored:
         voiceprint = _store(store, name, enrolled, arguments)
+        for recording in arguments.recordings if arguments.remember else ():
+            blocks = open_recording(recording, None, limit_s=arguments.max_duration)
+            HeardRecordings(store).remember(name, blocks)
     else:
         voiceprint = _write(store, path, enrolled, arguments)
     if arguments.keep_recordings is not None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 from dataclasses import asdict
 
+from speakersdk.arrays import Waveform
 from speakersdk.audio.recordings import Recording, load_recording
 from speakersdk.audio.waveform import SAMPLE_RATE_HZ
 from speakersdk.cli import arguments as shared
 from speakersdk.cli.output import print_json
 from speakersdk.cli.parser import CommandParser
 from speakersdk.cli.voiceprints import REFERENCE_HELP, is_enrolled, resolve_voiceprint
+from speakersdk.enrollment.heard import HeardRecordings
 from speakersdk.errors import ConfigError
 from speakersdk.text import printable
 from speakersdk.voiceprint.attempts import AttemptLimit
@@ -32,6 +34,11 @@ def add_arguments(parser: CommandParser) -> None:
         metavar="TRIES",
         help="refuse further attempts for a while after this many rejected ones in a row",
     )
+    parser.requests.add_argument(
+        "--remember",
+        action="store_true",
+        help="remember an accepted PROBE, to recognise it when it is played again",
+    )
     shared.add_options(parser, "far", "voiceprints", "model", "max_duration", "json")
 
 
@@ -40,24 +47,35 @@ def run(arguments: argparse.Namespace) -> int:
     verifier = shared.open_verifier(arguments)
     store = shared.open_store(arguments)
     voiceprint = resolve_voiceprint(arguments.reference, store, verifier)
-    if arguments.adapt and not is_enrolled(arguments.reference, store):
-        raise ConfigError(
-            f"expected an enrolled name with --adapt, got {printable(arguments.reference)}"
-        )
+    is_stored = is_enrolled(arguments.reference, store)
+    for option in ("adapt", "remember"):
+        if getattr(arguments, option) and not is_stored:
+            raise ConfigError(
+                f"expected an enrolled name with --{option}, got {printable(arguments.reference)}"
+            )
+    heard = HeardRecordings(store)
+    is_heard = arguments.remember or (is_stored and bool(heard.known(voiceprint.name)))
     limit = None
     if arguments.limit is not None:
         limit = AttemptLimit(folder=store.folder, tries=arguments.limit)
         limit.begin(voiceprint.name)
     probe: Recording = arguments.probe
-    if arguments.adapt:  # a pipe can be read only once
-        samples = load_recording(probe, None, limit_s=arguments.max_duration)
-        probe = (SAMPLE_RATE_HZ, samples)
-    else:
-        decision = verifier.verify(voiceprint, probe)
+    blocks: list[Waveform] = []
+    if arguments.adapt or is_heard:  # a pipe can be read only once
+        blocks = [load_recording(probe, None, limit_s=arguments.max_duration)]
+        probe = (SAMPLE_RATE_HZ, blocks[0])
+    decision = verifier.verify(voiceprint, probe)
+    is_repeated = False
+    if is_heard:
+        voice = decision
+        decision = heard.checked(voiceprint.name, blocks, decision)
+        is_repeated = decision != voice
+        if arguments.remember and decision.accepted:
+            heard.remember(voiceprint.name, blocks)
     if limit is not None and decision.accepted:
         limit.accepted(voiceprint.name)
     adaptation = None
-    while arguments.adapt:
+    while arguments.adapt and not is_repeated:
         adaptation = verifier.adapt(voiceprint, probe)
         decision = adaptation.verification
         if not adaptation.is_adapted or store.exchange(voiceprint, adaptation.voiceprint):

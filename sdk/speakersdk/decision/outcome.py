@@ -134,6 +134,22 @@ class Decision:
             self, verdict=verdict, reason=reason, one_voice_llr=one_voice_llr, voice_changed=True
         )
 
+    def repeated(self, what: str) -> Decision:
+        """The decision about a probe that repeats a known recording: ACCEPT becomes INCONCLUSIVE.
+
+        The voice is the speaker's, but nothing shows that they are there.
+
+        Args:
+            what: the known recording, such as "an enrolled one".
+        """
+        if not self.accepted:
+            return self
+        reason = (
+            f"{self.reason}; repeats a known recording, {what}: expected newly spoken words, try "
+            "again with others"
+        )
+        return self.undecided(Verdict.INCONCLUSIVE, reason=reason)
+
     @property
     def accepted(self) -> bool:
         """Whether the verdict is ACCEPT."""

@@ -14,6 +14,7 @@ from speakersdk.arrays import Embedding
 from speakersdk.calibration.calibration import Calibration
 from speakersdk.decision.outcome import Decision
 from speakersdk.enrollment.measure import RecordingQuality
+from speakersdk.enrollment.repetition import is_copy
 from speakersdk.voiceprint.life import utc_now
 from speakersdk.voiceprint.voiceprint import Voiceprint
 
@@ -59,8 +60,8 @@ def adapt(
         calibration: whose strictest operating point the probe must reach.
     """
     objection = _objection(voiceprint, embedding, quality, decision, calibration)
-    known = np.concatenate([voiceprint.exemplars, voiceprint.adapted])
-    if objection is None and (known == embedding).all(axis=1).any():
+    known = (*voiceprint.exemplars, *voiceprint.adapted)
+    if objection is None and any(is_copy(embedding, row) for row in known):
         objection = "not adapted: this recording is part of the voiceprint already"
     if objection is not None:
         return Adaptation(

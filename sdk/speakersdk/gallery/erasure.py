@@ -8,10 +8,10 @@ from pathlib import Path
 from speakersdk.files import file_sha256, open_regular
 from speakersdk.gallery.gallery import SUFFIX, Gallery
 from speakersdk.sealing import is_sealed
-from speakersdk.text import printable
+from speakersdk.text import file_name, printable
 from speakersdk.voiceprint.attempts import FILE_NAME as ATTEMPTS
 from speakersdk.voiceprint.life import utc_now
-from speakersdk.voiceprint.sealed_store import overwrite, wiped_after
+from speakersdk.voiceprint.sealed_store import HEARD_SUFFIX, overwrite, wiped_after
 from speakersdk.voiceprint.store import VoiceprintStore
 from speakersdk.voiceprint.uses import FILE_NAME as USES
 
@@ -39,6 +39,13 @@ def erase(store: VoiceprintStore, names: Sequence[str]) -> Iterator[str]:
             with wiped_after(path):
                 gallery.save(path, key=key)
             yield f"erased {', '.join(map(printable, found))} from {printable(path.name)}"
+    for name in names:
+        path = store.folder / file_name(f"{name}{HEARD_SUFFIX}")
+        if path.is_file():
+            proof = _proof(path)
+            overwrite(path)
+            path.unlink()
+            yield f"erased the heard recordings of {printable(name)}{proof}"
     proofs = [_proof(store.check_stored(name)) for name in names]
     store.remove(*names, is_overwritten=True)
     for name, proof in zip(names, proofs, strict=True):
@@ -47,7 +54,8 @@ def erase(store: VoiceprintStore, names: Sequence[str]) -> Iterator[str]:
 
 def erase_all(store: VoiceprintStore) -> Iterator[str]:
     """Erase every voiceprint and gallery, readable or not, and yield a line about each file."""
-    for path in _galleries(store):
+    heard = store.folder.glob(f"*{HEARD_SUFFIX}") if store.folder.is_dir() else ()
+    for path in [*_galleries(store), *sorted(heard)]:
         proof = _proof(path)
         overwrite(path)
         path.unlink()

@@ -19,7 +19,8 @@ from speakersdk.files import folder_lock, open_regular, purge_temporary, replace
 from speakersdk.sealing import MAGIC, SealingKey, is_sealed, sealed, unsealed
 from speakersdk.text import printable
 
-SUFFIXES: Final = (".voiceprint", ".gallery")
+HEARD_SUFFIX: Final = ".heard"  # of speakersdk.enrollment.heard
+SUFFIXES: Final = (".voiceprint", ".gallery", HEARD_SUFFIX)
 _CHUNK_BYTES: Final = 1 << 20
 
 
@@ -89,7 +90,7 @@ def wiped_after(path: Path) -> Iterator[None]:
 
 
 def _files(folder: Path) -> list[Path]:
-    """The voiceprints and galleries of a folder."""
+    """The voiceprints, galleries and heard recordings of a folder."""
     return [
         path
         for path in sorted(folder.iterdir())

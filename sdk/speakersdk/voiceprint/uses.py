@@ -17,7 +17,9 @@ from typing import Any, Final
 
 from speakersdk.errors import ExpiredVoiceprintError
 from speakersdk.files import folder_lock
+from speakersdk.text import file_name
 from speakersdk.voiceprint.attempts import AttemptLimit
+from speakersdk.voiceprint.sealed_store import HEARD_SUFFIX
 from speakersdk.voiceprint.state_file import StateFile
 from speakersdk.voiceprint.voiceprint import Voiceprint
 
@@ -103,7 +105,7 @@ def _day(value: Any) -> date:
 
 
 def forget(folder: Path, names: Iterable[str]) -> None:
-    """Drop the last uses and the attempts of speakers. The caller holds the lock of the folder.
+    """Drop last uses, attempts and heard recordings. The caller holds the lock of the folder.
 
     Raises:
         ConfigError: a file of them is damaged.
@@ -111,3 +113,5 @@ def forget(folder: Path, names: Iterable[str]) -> None:
     gone = {unicodedata.normalize("NFC", name) for name in names}
     LastUses(folder=folder).forget(gone)
     AttemptLimit(folder=folder).forget(gone)
+    for name in gone:
+        (folder / file_name(f"{name}{HEARD_SUFFIX}")).unlink(missing_ok=True)

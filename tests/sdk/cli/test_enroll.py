@@ -57,8 +57,28 @@ def test_json(
         "model_name": voiceprint.model_name,
         "model_sha256": voiceprint.model_sha256,
         "created_utc": voiceprint.created_utc,
+        "expires_utc": None,
+        "consent": None,
+        "history": [],
         "path": str(store.path("slt")),
     }
+
+
+def test_expiry_and_consent_are_stored(store: VoiceprintStore, recordings: list[str]) -> None:
+    assert main(["enroll", "slt", *recordings, "--expires", "90d", "--consent", "notice-3"]) == 0
+    voiceprint = store.load("slt")
+    assert voiceprint.consent is not None
+    assert (voiceprint.consent.given_by, voiceprint.consent.text_id) == ("slt", "notice-3")
+    assert voiceprint.expires_utc is not None
+    assert main(["enroll", "ann", recordings[0], "--expires", "soon"]) == 2
+
+
+def test_a_file_remembers_no_recordings(
+    tmp_path: Path, recordings: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = ["-o", str(tmp_path / "slt.voiceprint"), "--remember"]
+    assert main(["enroll", "slt", recordings[0], *output]) == 2
+    assert "expected either --remember or --output" in capsys.readouterr().err
 
 
 # Peers ignore a second enrollment under one name silently.

@@ -159,8 +159,10 @@ def test_adapt_stores_the_probe_only_when_asked(
     assert main(["verify", "slt", probe, "--adapt"]) == 0
     assert "adapted by" in capsys.readouterr().out
     assert len(store.load("slt").adapted) == 1
-    assert main(["verify", "@slt", probe, "--adapt", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["adapted"] is False  # it is part of it already
+    assert main(["verify", "@slt", probe, "--adapt", "--json"]) == 1
+    document = json.loads(capsys.readouterr().out)
+    assert document["adapted"] is False  # it is part of it already
+    assert document["verdict"] == "inconclusive"
     assert main(["verify", "slt", str(voices["rms"].probe), "--adapt"]) == 1
     assert "not adapted" in capsys.readouterr().out
     assert len(store.load("slt").adapted) == 1

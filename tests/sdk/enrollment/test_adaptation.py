@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,8 @@ def test_a_certain_probe_is_added_and_can_be_taken_back(
     assert np.array_equal(adaptation.voiceprint.adapted[0], verifier.embed(probe))
     # The probe is now more like the voiceprint, of which it became a part.
     assert verifier.score(adaptation.voiceprint, probe) > verifier.score(slt, probe)
-    assert adaptation.voiceprint.reverted() == slt
+    assert [change.kind for change in adaptation.voiceprint.history] == ["adapted"]
+    assert replace(adaptation.voiceprint.reverted(), history=()) == slt
 
 
 def test_the_same_probe_is_added_once(
