@@ -78,10 +78,10 @@ class EmbedAnswer(BaseModel):
 
 
 class VoicesAnswer(BaseModel):
-    """The enrolled speakers, and the names of files that cannot be read."""
+    """The enrolled speakers."""
 
     voices: list[RegisterAnswer]
-    unreadable: list[str]
+    unusable: dict[str, str] = Field(description="names or files that are left out, with why")
 
 
 class Problem(BaseModel):

@@ -10,23 +10,32 @@ from fastapi.responses import JSONResponse
 from speakersdk import (
     AttemptLimitError,
     AudioError,
-    ConfigError,
     DuplicateSpeakerError,
     EnrollmentError,
+    ExpiredVoiceprintError,
     IncompatibleModelError,
+    MissingDependencyError,
+    ModelError,
+    SealError,
     SpeakerSdkError,
     UnknownSpeakerError,
+    VoiceprintError,
 )
 
-# The first class that fits. Every other error is the service's own: the client can do nothing.
+# The first class that fits; 500 is the operator's affair: the client can do nothing.
 _STATUS: Final[tuple[tuple[type[SpeakerSdkError], int], ...]] = (
     (UnknownSpeakerError, 404),
     (DuplicateSpeakerError, 409),
     (IncompatibleModelError, 409),
+    (ExpiredVoiceprintError, 409),
     (AttemptLimitError, 429),
     (AudioError, 422),
     (EnrollmentError, 422),
-    (ConfigError, 400),
+    (ModelError, 500),
+    (VoiceprintError, 500),
+    (SealError, 500),
+    (MissingDependencyError, 500),
+    (SpeakerSdkError, 400),
 )
 
 

@@ -15,6 +15,8 @@ from speakersdk import (
     AudioProblem,
     ConfigError,
     EnrollmentError,
+    ExpiredVoiceprintError,
+    IncompatibleModelError,
     Voiceprint,
 )
 from speakersdk_http.answers import (
@@ -60,7 +62,7 @@ class Voices:
         self._lock = threading.Lock()
         self._signature: frozenset[tuple[str, int, int, int]] | None = None
         self._enrolled: tuple[Voiceprint, ...] = ()
-        self._unreadable: tuple[str, ...] = ()
+        self._unreadable: dict[str, str] = {}
 
     def close(self) -> None:
         """Let go of the model."""
@@ -149,9 +151,14 @@ class Voices:
     def voices(self) -> VoicesAnswer:
         """Everybody who is enrolled."""
         self._refresh()
+        reasons = {
+            voiceprint.name: reason
+            for voiceprint in self._enrolled
+            if (reason := self._reason_against(voiceprint)) is not None
+        }
         return VoicesAnswer(
             voices=[self._registered(voiceprint) for voiceprint in self._enrolled],
-            unreadable=list(self._unreadable),
+            unusable=self._unreadable | reasons,
         )
 
     def enrolled(self, names: list[str] | None = None) -> list[Voiceprint]:
@@ -164,9 +171,12 @@ class Voices:
         if names is not None:
             return [self.store.load(name) for name in names]
         self._refresh()
-        if not self._enrolled:
-            raise EnrollmentError("nobody is enrolled; register a speaker first")
-        return list(self._enrolled)
+        usable = [each for each in self._enrolled if self._reason_against(each) is None]
+        if not usable:
+            raise EnrollmentError(
+                "nobody is enrolled whose voiceprint can be used; register a speaker first"
+            )
+        return usable
 
     def speaker_limit(self) -> AttemptLimit | None:
         """The limit on attempts that name a speaker; its counts are those of the command line."""
@@ -189,6 +199,14 @@ class Voices:
             model=voiceprint.model_name,
         )
 
+    def _reason_against(self, voiceprint: Voiceprint) -> str | None:
+        """Why a voiceprint is left out: it has expired, or was made by another model."""
+        try:
+            voiceprint.check_usable(self.verifier.manifest)
+        except (ExpiredVoiceprintError, IncompatibleModelError) as error:
+            return str(error)
+        return None
+
     def _check_model(self, question: Question) -> None:
         if question.model not in {None, "", self.model}:
             raise ConfigError(f"expected the model {self.model}, or none; got another one")
@@ -210,7 +228,7 @@ class Voices:
             content = self.store.content()
             self._signature = signature
             self._enrolled = content.voiceprints
-            self._unreadable = tuple(file.path.name for file in content.unreadable)
+            self._unreadable = {file.path.name: file.reason for file in content.unreadable}
 
 
 def _milliseconds_since(began: float) -> float:

@@ -3,6 +3,7 @@
 import base64
 import io
 from collections.abc import Callable
+from dataclasses import replace
 
 import httpx
 import numpy as np
@@ -141,6 +142,25 @@ def test_a_wrong_request_is_refused_in_one_line(
     assert message in error["message"]
     assert "\n" not in error["message"]
     assert error["code"] == status
+
+
+def test_an_expired_voiceprint_is_left_out_and_said_why(
+    client: httpx.Client, server: Server, clip: Clip
+) -> None:
+    kal = Verifier().enroll([CLIPS / "kal16-enroll-1.flac"], name="kal")
+    store = VoiceprintStore(server.folder)
+    store.save(replace(kal, expires_utc="2026-01-01T00:00:00+00:00"))
+    try:
+        voices = client.get("/v1/voice/voices").json()
+        assert "expired" in voices["unusable"]["kal"]
+        files = {"audio": clip("kal16-probe")}
+        found = client.post("/v1/voice/identify", files=files).json()
+        assert [each["name"] for each in found["matches"]] == ["slt"]
+        files = {"audio2": clip("kal16-probe")}
+        named = client.post("/v1/voice/verify", data={"name": "kal"}, files=files)
+        assert named.status_code == 409
+    finally:
+        store.remove("kal")
 
 
 def test_what_is_no_json_is_refused(client: httpx.Client) -> None:

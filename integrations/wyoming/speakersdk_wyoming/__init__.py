@@ -1,0 +1,1 @@
+"""The Wyoming service of speakersdk; `speakersdk serve wyoming` starts it."""

@@ -1,0 +1,98 @@
+"""``speakersdk serve wyoming``: options, and the server."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import sys
+from collections.abc import Callable
+from functools import partial
+from typing import Final
+
+from wyoming.server import AsyncServer
+
+from speakersdk import ConfigError, Verifier, VoiceprintStore
+from speakersdk_wyoming.handler import Connection
+from speakersdk_wyoming.people import People
+from speakersdk_wyoming.settings import Settings, Withhold
+
+SUMMARY: Final = (
+    "Say who speaks, for Home Assistant and others that speak the Wyoming protocol: in front of a "
+    "speech recognition, in front of a wake word detection, and by itself."
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of this service."""
+    group = parser.add_argument_group("the server")
+    group.add_argument(
+        "--uri",
+        default="tcp://127.0.0.1:10310",
+        help="tcp://HOST:PORT, unix://PATH or stdio:// (default: %(default)s); the protocol knows "
+        "no passwords",
+    )
+    group.add_argument("--asr", metavar="URI", help="speech recognition to stand in front of")
+    group.add_argument("--wake", metavar="URI", help="wake word detection to stand in front of")
+    group.add_argument(
+        "--wake-seconds",
+        type=float,
+        default=3.0,
+        metavar="SECONDS",
+        help="audio before a wake word that is compared (default: %(default)g)",
+    )
+    group = parser.add_argument_group("what clients get")
+    group.add_argument(
+        "--withhold",
+        choices=[each.value for each in Withhold],
+        default=Withhold.NOTHING.value,
+        help="withhold nothing, what strangers say, or what everybody says who is not accepted "
+        "(default: %(default)s)",
+    )
+    group.add_argument(
+        "--tag", action="store_true", help="write [NAME] in front of the text of a known speaker"
+    )
+    group.add_argument(
+        "--enroll", action="store_true", help="clients may enroll and delete speakers"
+    )
+
+
+def run(
+    arguments: argparse.Namespace,
+    open_verifier: Callable[[], Verifier],
+    open_store: Callable[[], VoiceprintStore],
+) -> int:
+    """Serve until a signal comes.
+
+    Raises:
+        ConfigError: an address cannot be understood.
+        OSError: the address cannot be used.
+    """
+    for uri in (arguments.uri, arguments.asr, arguments.wake):
+        _check(uri)
+    if not arguments.wake_seconds > 0:
+        raise ConfigError(f"expected --wake-seconds above 0, got {arguments.wake_seconds:g}")
+    settings = Settings(
+        asr=arguments.asr,
+        wake=arguments.wake,
+        withhold=Withhold(arguments.withhold),
+        is_tagged=arguments.tag,
+        may_enroll=arguments.enroll,
+        limit_s=arguments.max_duration,
+        wake_s=arguments.wake_seconds,
+    )
+    logging.basicConfig(level=logging.WARNING)
+    people = People(open_verifier, open_store)
+    server = AsyncServer.from_uri(arguments.uri)
+    print(f"serving {arguments.uri}", file=sys.stderr, flush=True)
+    asyncio.run(server.run(partial(Connection, people=people, settings=settings)))
+    return 0
+
+
+def _check(uri: str | None) -> None:
+    if uri is None:
+        return
+    try:
+        AsyncServer.from_uri(uri)
+    except ValueError as error:
+        raise ConfigError(f"expected tcp://HOST:PORT or unix://PATH, got {uri}") from error

@@ -1,0 +1,141 @@
+"""One connection: which request an event belongs to, and errors as events."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from importlib.metadata import version
+from typing import Any, Final
+
+from wyoming.asr import Transcribe
+from wyoming.audio import AudioChunk, AudioStart, AudioStop
+from wyoming.error import Error
+from wyoming.event import Event
+from wyoming.info import Attribution, Describe, Info
+from wyoming.ping import Ping, Pong
+from wyoming.server import AsyncEventHandler
+from wyoming.wake import Detect
+
+from speakersdk import SpeakerSdkError
+from speakersdk_wyoming import identity
+from speakersdk_wyoming.people import People
+from speakersdk_wyoming.requests import (
+    AudioRequest,
+    Enrollment,
+    Identification,
+    Transcription,
+    WakeDetection,
+    Write,
+    check_may_enroll,
+)
+from speakersdk_wyoming.settings import Settings
+from speakersdk_wyoming.upstream import UpstreamError, described
+
+_ATTRIBUTION: Final = Attribution(name="speakersdk", url="")
+_REQUESTS: Final[dict[str, Callable[[Event, People, Settings, Write], AudioRequest]]] = {
+    Transcribe().event().type: Transcription,
+    Detect().event().type: WakeDetection,
+    identity.IDENTIFY: Identification,
+    identity.ENROLL: Enrollment,
+}
+
+
+class Connection(AsyncEventHandler):
+    """A client. Events of unknown types are dropped, as the protocol says."""
+
+    def __init__(
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        *,
+        people: People,
+        settings: Settings,
+    ) -> None:
+        super().__init__(reader, writer)
+        self._people = people
+        self._settings = settings
+        self._request: AudioRequest | None = None
+        self._is_idle = asyncio.Event()
+        self._is_idle.set()
+
+    async def handle_event(self, event: Event) -> bool:
+        """Handle an event; False ends the connection."""
+        self._is_idle.clear()
+        try:
+            await self._handle(event)
+        except (SpeakerSdkError, UpstreamError, KeyError) as error:
+            await self._end_request()
+            text = f"expected the field {error}" if isinstance(error, KeyError) else str(error)
+            await self.write_event(Error(" ".join(text.split()), type(error).__name__).event())
+        except ConnectionError:
+            return False  # the client has left
+        finally:
+            self._is_idle.set()
+        return True
+
+    async def disconnect(self) -> None:
+        """Let go of what the client asked for."""
+        await self._end_request()
+
+    async def stop(self) -> None:
+        """End the connection after the answer that is being made."""
+        await self._is_idle.wait()
+        await super().stop()
+
+    async def _handle(self, event: Event) -> None:
+        kind = event.type
+        if Describe.is_type(kind):
+            await self.write_event(await self._info())
+        elif Ping.is_type(kind):
+            await self.write_event(Pong(text=Ping.from_event(event).text).event())
+        elif identity.Delete.is_type(kind):
+            check_may_enroll(self._settings)
+            name = identity.Delete.from_event(event).name
+            await asyncio.to_thread(self._people.delete, name)
+            await self.write_event(identity.deleted(name))
+        elif kind in _REQUESTS:
+            await self._end_request()
+            make = _REQUESTS[kind]
+            self._request = make(event, self._people, self._settings, self.write_event)
+        elif (
+            self._request is not None
+            and any(each.is_type(kind) for each in (AudioStart, AudioChunk, AudioStop))
+            and await self._request.take(event)
+        ):
+            await self._end_request()
+
+    async def _end_request(self) -> None:
+        request, self._request = self._request, None
+        if request is not None:
+            await request.close()
+
+    async def _info(self) -> Event:
+        """What the services behind this one offer, and the enrolled people."""
+        settings = self._settings
+        info = Info()
+        if settings.asr is not None:
+            behind = await described(settings.asr, settings.upstream_s)
+            info.asr = [
+                replace(each, description=f"{each.description or each.name}, with who spoke",
+                        supports_transcript_streaming=False)
+                for each in behind.asr
+            ]  # fmt: skip
+        if settings.wake is not None:
+            info.wake = (await described(settings.wake, settings.upstream_s)).wake
+        event = info.event()
+        names = await asyncio.to_thread(self._people.names)
+        event.data["identity"] = [self._identity_program(names)]
+        return event
+
+    def _identity_program(self, names: tuple[str, ...]) -> dict[str, Any]:
+        release = version("speakersdk-wyoming")
+        artifact = {
+            "attribution": _ATTRIBUTION.to_dict(),
+            "installed": True,
+            "description": "who speaks, at a false-accept rate that is asked for",
+            "version": release,
+        }
+        identities = [{"name": name} for name in names]
+        model = {"name": self._people.model, **artifact, "identities": identities}
+        return {"name": "speakersdk", **artifact, "models": [model]}

@@ -1,0 +1,125 @@
+"""The enrolled people and the verifier. Everything here blocks and is called in threads."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from speakersdk import (
+    ExpiredVoiceprintError,
+    IncompatibleModelError,
+    Verdict,
+    Verifier,
+    Voiceprint,
+    VoiceprintStore,
+)
+from speakersdk_wyoming.audio import RATE_HZ
+
+_LOG: Final = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Speaker:
+    """Who spoke.
+
+    Attributes:
+        name: None for an unknown speaker, and where there is no answer.
+        verdict: of the best candidate; None if nobody is enrolled.
+        probability: of the best candidate; None without an answer.
+        context: what clients are told.
+    """
+
+    name: str | None
+    verdict: Verdict | None
+    probability: float | None
+    context: dict[str, Any]
+
+
+class People:
+    """Finds out who speaks, enrolls and deletes."""
+
+    def __init__(
+        self, open_verifier: Callable[[], Verifier], open_store: Callable[[], VoiceprintStore]
+    ) -> None:
+        self._verifier = open_verifier()
+        self._store = open_store()
+        self.model = self._verifier.manifest.name
+
+    def names(self) -> tuple[str, ...]:
+        """Names of everybody who is enrolled."""
+        return self._store.names()
+
+    def who(self, pcm: bytes, names: list[str] | None = None) -> Speaker:
+        """Who spoke, of these people or of everybody.
+
+        Args:
+            pcm: 16-bit mono samples at 16 kHz.
+            names: candidates; None = everybody.
+
+        Raises:
+            SpeakerSdkError: a voiceprint cannot be used, or no audio came.
+        """
+        voiceprints = self._everybody() if names is None else [*map(self._store.load, names)]
+        if not voiceprints:
+            context = {"speaker": None, "verdict": None, "reason": "nobody is enrolled"}
+            return Speaker(name=None, verdict=None, probability=None, context=context)
+        found = self._verifier.identify(voiceprints, _samples(pcm), sample_rate_hz=RATE_HZ)
+        decision = found.decision
+        return Speaker(
+            name=found.speaker,
+            verdict=decision.verdict,
+            probability=decision.probability,
+            context={
+                "speaker": found.speaker,
+                "verdict": decision.verdict.value,
+                "llr": decision.llr,
+                "speech_s": decision.speech_s,
+                "reason": decision.reason,
+            },
+        )
+
+    def _everybody(self) -> list[Voiceprint]:
+        content = self._store.content()
+        for file in content.unreadable:
+            _LOG.warning("skipped %s: %s", file.path, file.reason)
+        usable = []
+        for voiceprint in content.voiceprints:
+            try:
+                voiceprint.check_usable(self._verifier.manifest)
+            except (ExpiredVoiceprintError, IncompatibleModelError) as error:
+                _LOG.warning("skipped %s: %s", voiceprint.name, error)
+            else:
+                usable.append(voiceprint)
+        return usable
+
+    def enroll(self, name: str, pcm: bytes) -> Voiceprint:
+        """Enroll a speaker, or add the recording to the enrolled one if it is the same voice.
+
+        Raises:
+            SpeakerSdkError: the name or the recording is not good enough.
+        """
+        samples = _samples(pcm)
+
+        def joined(known: Voiceprint, _: Voiceprint) -> Voiceprint:
+            return self._verifier.enroll(
+                [samples], name=name, sample_rate_hz=RATE_HZ, append_to=known
+            )
+
+        first = self._verifier.enroll([samples], name=name, sample_rate_hz=RATE_HZ)
+        return self._store.save(first, append=True, join=joined)
+
+    def delete(self, name: str) -> None:
+        """Delete a voiceprint and overwrite its file.
+
+        Raises:
+            UnknownSpeakerError: nobody of that name is enrolled.
+        """
+        self._store.remove(name, is_overwritten=True)
+
+
+def _samples(pcm: bytes) -> np.ndarray[Any, np.dtype[np.int16]]:
+    return np.frombuffer(pcm, "<i2")

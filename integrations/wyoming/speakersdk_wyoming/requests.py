@@ -1,0 +1,211 @@
+"""Requests that audio follows: what to do with each chunk, and what to answer at the end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Protocol
+
+from wyoming.asr import Transcript
+from wyoming.audio import AudioChunk, AudioStop
+from wyoming.client import AsyncClient
+from wyoming.event import Event
+from wyoming.wake import Detection, NotDetected
+
+from speakersdk import ConfigError
+from speakersdk_wyoming import identity
+from speakersdk_wyoming.audio import LastSeconds, Recording
+from speakersdk_wyoming.people import People
+from speakersdk_wyoming.settings import Settings
+from speakersdk_wyoming.upstream import UpstreamError, connected, transcribed
+
+Write = Callable[[Event], Awaitable[None]]
+
+
+def check_may_enroll(settings: Settings) -> None:
+    """Raise ConfigError unless clients may enroll and delete."""
+    if not settings.may_enroll:
+        raise ConfigError(
+            "enroll and delete are switched off, because Wyoming knows no passwords; start with "
+            "--enroll, or use the command speakersdk enroll"
+        )
+
+
+class AudioRequest(Protocol):
+    """A request that audio follows."""
+
+    async def take(self, event: Event) -> bool:
+        """Take an event of the audio; whether the request is answered."""
+
+    async def close(self) -> None:
+        """Let go of connections; the client has left, or the request is answered."""
+
+
+class Transcription:
+    """Speech recognition by the service behind this one, with the speaker's name.
+
+    The service behind gets the audio only when it is known that its words are not withheld.
+    """
+
+    def __init__(self, request: Event, people: People, settings: Settings, write: Write) -> None:
+        self._events = [request]
+        self._people = people
+        self._settings = settings
+        self._write = write
+        self._recording = Recording(settings.limit_s)
+
+    async def take(self, event: Event) -> bool:
+        """Keep the audio; at its end, answer with the transcript."""
+        self._events.append(event)
+        if AudioChunk.is_type(event.type):
+            self._recording.add(AudioChunk.from_event(event))
+        if not AudioStop.is_type(event.type):
+            return False
+        speaker = await asyncio.to_thread(self._people.who, self._recording.pcm)
+        settings = self._settings
+        if settings.withhold.applies_to(speaker.verdict):
+            transcript = Transcript("")
+        elif settings.asr is None:
+            raise UpstreamError("no speech recognition is configured; start with --asr URI")
+        else:
+            transcript = await transcribed(settings.asr, self._events, settings.upstream_s)
+        if settings.is_tagged and speaker.name is not None and transcript.text:
+            transcript = replace(transcript, text=f"[{speaker.name}] {transcript.text.lstrip()}")
+        context = {**(transcript.context or {}), **speaker.context}
+        await self._write(replace(transcript, context=context).event())
+        return True
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
+class Identification:
+    """The proposed `identify`."""
+
+    def __init__(self, request: Event, people: People, settings: Settings, write: Write) -> None:
+        self._names = identity.Identify.from_event(request).names
+        self._people = people
+        self._write = write
+        self._recording = Recording(settings.limit_s)
+
+    async def take(self, event: Event) -> bool:
+        """Keep the audio; at its end, answer who it is."""
+        if AudioChunk.is_type(event.type):
+            self._recording.add(AudioChunk.from_event(event))
+        if not AudioStop.is_type(event.type):
+            return False
+        speaker = await asyncio.to_thread(self._people.who, self._recording.pcm, self._names)
+        if speaker.name is None:
+            await self._write(identity.not_identified(speaker.context))
+        else:
+            answer = identity.identified(speaker.name, speaker.probability, speaker.context)
+            await self._write(answer)
+        return True
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
+class Enrollment:
+    """The proposed `enroll`."""
+
+    def __init__(self, request: Event, people: People, settings: Settings, write: Write) -> None:
+        check_may_enroll(settings)
+        self._name = identity.Enroll.from_event(request).name
+        self._people = people
+        self._write = write
+        self._recording = Recording(settings.limit_s)
+
+    async def take(self, event: Event) -> bool:
+        """Keep the audio; at its end, enroll the speaker."""
+        if AudioChunk.is_type(event.type):
+            self._recording.add(AudioChunk.from_event(event))
+        if not AudioStop.is_type(event.type):
+            return False
+        await asyncio.to_thread(self._people.enroll, self._name, self._recording.pcm)
+        await self._write(identity.enrolled(self._name, self._people.model))
+        return True
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
+class WakeDetection:
+    """Wake words of the service behind this one, with the name of who said them."""
+
+    def __init__(self, request: Event, people: People, settings: Settings, write: Write) -> None:
+        if settings.wake is None:
+            raise UpstreamError("no wake word detection is configured; start with --wake URI")
+        self._request = request
+        self._uri = settings.wake
+        self._people = people
+        self._settings = settings
+        self._write = write
+        self._heard = LastSeconds(settings.wake_s)
+        self._forwarded: asyncio.Queue[Event] = asyncio.Queue()
+        self._conversation: asyncio.Task[None] | None = None
+        self._has_detected = self._is_stopped = False
+        self._is_answered = asyncio.Event()
+        self._is_answered.set()
+
+    async def take(self, event: Event) -> bool:
+        """Forward the audio; detections are answered as they come."""
+        if self._conversation is None:
+            self._conversation = asyncio.create_task(self._converse())
+        if self._conversation.done():
+            self._conversation.result()  # raises what ended it
+            return True
+        if AudioChunk.is_type(event.type):
+            self._heard.add(AudioChunk.from_event(event))
+        self._forwarded.put_nowait(event)
+        if not AudioStop.is_type(event.type):
+            return False
+        self._is_stopped = True
+        if self._has_detected:  # services behind may say nothing more
+            await self._is_answered.wait()
+            return True
+        try:
+            await asyncio.wait_for(self._conversation, self._settings.upstream_s)
+        except TimeoutError as error:
+            raise UpstreamError(f"the service at {self._uri} does not answer") from error
+        return True
+
+    async def close(self) -> None:
+        """Close the connection to the service behind."""
+        if self._conversation is not None:
+            self._conversation.cancel()
+            await asyncio.gather(self._conversation, return_exceptions=True)
+
+    async def _converse(self) -> None:
+        async with connected(self._uri, None) as client:
+            await client.write_event(self._request)
+            sender = asyncio.create_task(self._send(client))
+            try:
+                while (event := await client.read_event()) is not None:
+                    if Detection.is_type(event.type):
+                        await self._detected(Detection.from_event(event))
+                        if self._is_stopped:
+                            return
+                    elif NotDetected.is_type(event.type):
+                        await self._write(event)
+                        return
+                raise UpstreamError(f"the service at {self._uri} closed the connection")
+            finally:
+                sender.cancel()
+
+    async def _send(self, client: AsyncClient) -> None:
+        while True:
+            await client.write_event(await self._forwarded.get())
+
+    async def _detected(self, detection: Detection) -> None:
+        self._has_detected = True
+        self._is_answered.clear()
+        try:
+            speaker = await asyncio.to_thread(self._people.who, self._heard.pcm)
+            if not self._settings.withhold.applies_to(speaker.verdict):
+                context = {**(detection.context or {}), **speaker.context}
+                named = replace(detection, speaker=speaker.name, context=context)
+                await self._write(named.event())
+        finally:
+            self._is_answered.set()

@@ -1,0 +1,70 @@
+"""The services behind this one: speech recognition and wake words."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+from wyoming.asr import Transcript
+from wyoming.client import AsyncClient
+from wyoming.error import Error
+from wyoming.event import Event
+from wyoming.info import Describe, Info
+
+_CONNECT_S: Final = 10.0
+
+
+class UpstreamError(Exception):
+    """A service behind this one cannot be reached, or answers nothing that can be used."""
+
+
+@asynccontextmanager
+async def connected(uri: str, read_s: float | None) -> AsyncIterator[AsyncClient]:
+    """A connection to a service.
+
+    Args:
+        uri: its address.
+        read_s: longest wait for an event; None = any time.
+
+    Raises:
+        UpstreamError: it cannot be reached, or the connection breaks.
+    """
+    client = AsyncClient.from_uri(uri, connect_timeout=_CONNECT_S, read_timeout=read_s)
+    try:
+        async with client:
+            yield client
+    except (OSError, TimeoutError) as error:
+        raise UpstreamError(
+            f"the service at {uri} cannot be used: {error or 'no answer'}"
+        ) from error
+
+
+async def described(uri: str, read_s: float) -> Info:
+    """What a service offers."""
+    async with connected(uri, read_s) as client:
+        await client.write_event(Describe().event())
+        while True:
+            event = await _next(client, uri)
+            if Info.is_type(event.type):
+                return Info.from_event(event)
+
+
+async def transcribed(uri: str, events: list[Event], read_s: float) -> Transcript:
+    """The transcript of a request: its events from transcribe to audio-stop."""
+    async with connected(uri, read_s) as client:
+        for event in events:
+            await client.write_event(event)
+        while True:
+            event = await _next(client, uri)
+            if Transcript.is_type(event.type):
+                return Transcript.from_event(event)
+
+
+async def _next(client: AsyncClient, uri: str) -> Event:
+    event = await client.read_event()
+    if event is None:
+        raise UpstreamError(f"the service at {uri} closed the connection without an answer")
+    if Error.is_type(event.type):
+        raise UpstreamError(f"the service at {uri}: {Error.from_event(event).text}")
+    return event

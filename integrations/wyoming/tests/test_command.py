@@ -1,0 +1,47 @@
+"""Options of `speakersdk serve wyoming`, and what is kept of audio."""
+
+import pytest
+from speakersdk_wyoming.audio import LastSeconds
+from speakersdk_wyoming.settings import Withhold
+from wyoming.audio import AudioChunk
+
+from speakersdk import Verdict
+from speakersdk.cli import main
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--uri", "http://127.0.0.1"], "tcp://HOST:PORT"),
+        (["--asr", "tcp://127.0.0.1"], "tcp://HOST:PORT"),
+        (["--wake-seconds", "0"], "--wake-seconds"),
+    ],
+)
+def test_a_wrong_option_is_one_line(
+    options: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["serve", "wyoming", *options]) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("withhold", "withheld"),
+    [
+        (Withhold.NOTHING, set()),
+        (Withhold.REJECTED, {Verdict.REJECT, None}),
+        (Withhold.UNACCEPTED, {Verdict.REJECT, Verdict.INCONCLUSIVE, Verdict.NO_SPEECH, None}),
+    ],
+)
+def test_words_are_withheld_by_verdict(withhold: Withhold, withheld: set[Verdict | None]) -> None:
+    assert {each for each in (*Verdict, None) if withhold.applies_to(each)} == withheld
+
+
+def test_the_last_seconds_are_kept() -> None:
+    heard = LastSeconds(1.0)
+    for second in range(5):
+        for half in range(2):
+            audio = bytes([2 * second + half]) * 16000
+            heard.add(AudioChunk(rate=16000, width=2, channels=1, audio=audio))
+    assert heard.pcm == bytes([8]) * 16000 + bytes([9]) * 16000

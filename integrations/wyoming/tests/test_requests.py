@@ -1,0 +1,180 @@
+"""Conversations of the real client with the service, in front of real services of the library."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from services import DEADLINE_S, Behind, Service, spoken
+from speakersdk_wyoming import identity
+from wyoming.asr import Transcribe, Transcript
+from wyoming.client import AsyncClient
+from wyoming.error import Error
+from wyoming.event import Event
+from wyoming.info import Describe, Info
+from wyoming.wake import Detect, Detection
+
+from speakersdk import VoiceprintStore
+
+Converse = Callable[..., list[Event]]
+Start = Callable[..., Service]
+TRANSCRIBE = Transcribe(language="en").event()
+
+
+@pytest.fixture(scope="module")
+def service(start: Start, enrolled: Path, asr: Behind, wake: Behind) -> Service:
+    """A service that withholds nothing."""
+    return start(enrolled, "--asr", asr.uri, "--wake", wake.uri)
+
+
+@pytest.fixture(scope="module")
+def strict(start: Start, enrolled: Path, asr: Behind, wake: Behind) -> Service:
+    """A service that withholds what strangers say, and tags what others say."""
+    return start(enrolled, "--asr", asr.uri, "--wake", wake.uri, "--withhold", "rejected", "--tag")
+
+
+def transcript(answers: list[Event]) -> Transcript:
+    (answer,) = answers
+    assert Transcript.is_type(answer.type), answer
+    return Transcript.from_event(answer)
+
+
+def test_the_transcript_says_who_spoke(service: Service, asr: Behind, converse: Converse) -> None:
+    known, stranger = (
+        transcript(converse(service, TRANSCRIBE, *spoken(f"{voice}-probe")))
+        for voice in ("slt", "rms")
+    )
+    assert known.text == stranger.text == "turn on the light"
+    assert known.language == "en"
+    assert known.context is not None
+    assert stranger.context is not None
+    assert known.context["engine"] == "fixed"  # what the service behind says stays
+    assert (known.context["speaker"], known.context["verdict"]) == ("slt", "accept")
+    assert (stranger.context["speaker"], stranger.context["verdict"]) == (None, "reject")
+    assert asr.languages[-1] == "en"
+
+
+def test_words_of_strangers_are_withheld(strict: Service, asr: Behind, converse: Converse) -> None:
+    known = transcript(converse(strict, TRANSCRIBE, *spoken("slt-probe")))
+    assert known.text == "[slt] turn on the light"
+    num_heard = len(asr.heard_bytes)
+    stranger = transcript(converse(strict, TRANSCRIBE, *spoken("rms-probe")))
+    assert stranger.text == ""
+    assert stranger.context is not None
+    assert stranger.context["verdict"] == "reject"
+    assert len(asr.heard_bytes) == num_heard  # the service behind did not even hear them
+
+
+def test_any_audio_format_is_taken_and_forwarded_unchanged(
+    service: Service, asr: Behind, converse: Converse
+) -> None:
+    events = spoken("slt-probe", rate_hz=48000)
+    known = transcript(converse(service, TRANSCRIBE, *events))
+    assert known.context is not None
+    assert known.context["speaker"] == "slt"
+    assert asr.heard_bytes[-1] == sum(len(event.payload or b"") for event in events)
+
+
+def test_a_wake_word_names_its_speaker(service: Service, converse: Converse) -> None:
+    (answer,) = converse(service, Detect().event(), *spoken("slt-probe"))
+    detection = Detection.from_event(answer)
+    assert (detection.name, detection.timestamp, detection.speaker) == ("ok", 7, "slt")
+
+
+def test_a_wake_word_of_a_stranger_is_withheld(strict: Service, converse: Converse) -> None:
+    # The detection would come first. A describe is answered behind it, once the audio has ended.
+    events = [Detect().event(), *spoken("rms-probe"), Describe().event()]
+    assert [event.type for event in converse(strict, *events)] == ["info"]
+
+
+def test_identify_names_a_known_speaker_alone(service: Service, converse: Converse) -> None:
+    request = identity.Identify().event()
+    (known,) = converse(service, request, *spoken("slt-probe"))
+    assert (known.type, known.data["name"]) == ("identified", "slt")
+    assert 0.5 < known.data["confidence"] <= 1
+    (stranger,) = converse(service, request, *spoken("rms-probe"))
+    assert stranger.type == "not-identified"
+    assert stranger.data["context"]["verdict"] == "reject"
+
+
+def test_a_speaker_is_enrolled_added_to_and_deleted(
+    start: Start, tmp_path: Path, converse: Converse
+) -> None:
+    service = start(tmp_path, "--enroll")
+    enroll = identity.Enroll(name="slt").event()
+    for number in (1, 2):
+        (answer,) = converse(service, enroll, *spoken(f"slt-enroll-{number}"))
+        assert (answer.type, answer.data["name"]) == ("enrolled", "slt")
+        assert len(VoiceprintStore(tmp_path).load("slt").exemplars) == number
+    (other,) = converse(service, enroll, *spoken("rms-enroll-1"))
+    assert Error.is_type(other.type)  # another voice under the same name
+    (info,) = converse(service, Describe().event())
+    (program,) = info.data["identity"]
+    assert program["models"][0]["identities"] == [{"name": "slt"}]
+    delete = identity.Delete(name="slt").event()
+    first, second = converse(service, delete, delete, num=2)
+    assert (first.type, first.data["name"]) == ("deleted", "slt")
+    assert Error.is_type(second.type)
+    (nobody,) = converse(service, identity.Identify().event(), *spoken("slt-probe"))
+    assert nobody.data["context"]["reason"] == "nobody is enrolled"
+
+
+def test_enrolling_is_off_by_default(service: Service, converse: Converse) -> None:
+    for event in (identity.Enroll(name="x").event(), identity.Delete(name="slt").event()):
+        (answer,) = converse(service, event)
+        assert "--enroll" in Error.from_event(answer).text
+    assert VoiceprintStore(service.folder).names() == ("slt",)
+
+
+def test_describe_shows_the_services_behind(service: Service, converse: Converse) -> None:
+    (answer,) = converse(service, Describe().event())
+    info = Info.from_event(answer)
+    assert [each.name for each in info.asr] == ["fixed-asr"]
+    assert info.asr[0].models[0].languages == ["en"]
+    assert [each.name for each in info.wake] == ["timer"]
+
+
+@pytest.mark.parametrize(
+    ("events", "message"),
+    [
+        ([identity.Identify(names=["nobody"]).event(), *spoken("slt-probe")], "'nobody'"),
+        ([identity.Identify().event(), Event("audio-stop")], "expected at least"),
+        ([Event("delete")], "--enroll"),
+    ],
+)
+def test_an_error_is_an_event_and_the_connection_stays(
+    service: Service, converse: Converse, events: list[Event], message: str
+) -> None:
+    error, info = converse(service, *events, Describe().event(), num=2)
+    assert message in Error.from_event(error).text
+    assert info.type == "info"
+
+
+def test_a_service_behind_that_is_gone_is_an_error(
+    start: Start, enrolled: Path, tmp_path: Path, converse: Converse
+) -> None:
+    service = start(enrolled, "--asr", f"unix://{tmp_path}/none", "--max-duration", "1")
+    (answer,) = converse(service, Describe().event())
+    assert "cannot be used" in Error.from_event(answer).text
+    (answer,) = converse(service, identity.Identify().event(), *spoken("slt-probe"))
+    assert "at most 1 s" in Error.from_event(answer).text
+
+
+def test_sigterm_waits_for_the_answer(start: Start, enrolled: Path, asr: Behind) -> None:
+    service = start(enrolled, "--asr", asr.uri)
+    asr.may_answer.clear()
+    asr.is_asked.clear()
+
+    async def ask() -> Event | None:
+        async with AsyncClient.from_uri(service.uri, read_timeout=DEADLINE_S) as client:
+            for event in (TRANSCRIBE, *spoken("slt-probe")):
+                await client.write_event(event)
+            assert await asyncio.to_thread(asr.is_asked.wait, DEADLINE_S)
+            service.terminate()
+            asr.may_answer.set()
+            return await client.read_event()
+
+    answer = asyncio.run(ask())
+    assert answer is not None
+    assert Transcript.from_event(answer).text == "turn on the light"
+    assert service.process.wait(DEADLINE_S) == 0
