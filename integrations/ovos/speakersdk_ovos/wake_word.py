@@ -1,0 +1,114 @@
+"""A wake word verifier: the wake word counts if an enrolled speaker said it.
+
+    "listener": {"ww_verifiers": {"speakersdk-verifier": {"names": ["ann"], "far": 0.01}}}
+
+The listener takes an error of a verifier for a yes. This one decides itself: it says no, unless
+``fail_open`` is set.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from typing import Any, Final
+
+from ovos_plugin_manager.templates.hotwords import HotWordVerifier
+from ovos_utils.log import LOG
+
+from speakersdk import (
+    ConfigError,
+    ExpiredVoiceprintError,
+    Identification,
+    IncompatibleModelError,
+    Verdict,
+    Verifier,
+    Voiceprint,
+    VoiceprintStore,
+)
+from speakersdk_ovos.audio import sample_rate_of, samples_of
+
+_OPTIONS: Final = frozenset(
+    {
+        "enabled",  # read by the listener
+        "far",
+        "model",
+        "names",
+        "voiceprints",
+        "accept_inconclusive",
+        "fail_open",
+        "sample_rate",
+        "sample_width",
+        "channels",
+    }
+)
+
+
+class SpeakerVerifier(HotWordVerifier):  # type: ignore[misc]  # the library has no types
+    """Verifies wake words.
+
+    Args:
+        config: any of these, all optional:
+            far: false-accept rate of one comparison, 0.01;
+            model: an ONNX file in place of the bundled one;
+            voiceprints: folder of the voiceprints; None = that of the command line;
+            names: enrolled speakers who may wake the assistant; None = all of them;
+            accept_inconclusive: let a wake word pass that is too short for an answer, false;
+            fail_open: let a wake word pass after an error, false;
+            sample_rate, sample_width, channels: of the audio, 16000, 2 and 1.
+
+    Raises:
+        SpeakerSdkError: the model cannot be used, or an option is unknown or outside its range.
+    """
+
+    def __init__(self, config: Mapping[str, Any] | None = None) -> None:
+        super().__init__(dict(config or {}))
+        unknown = sorted(set(self.config) - _OPTIONS)
+        if unknown:
+            known = ", ".join(sorted(_OPTIONS))
+            raise ConfigError(f"expected options of {known}, got {', '.join(unknown)}")
+        self._verifier = Verifier(self.config.get("model"), far=self.config.get("far"))
+        self._store = VoiceprintStore(self.config.get("voiceprints"))
+        self._lock = threading.Lock()
+        self.last: Identification | None = None
+
+    def verify(self, chunk: bytes) -> bool:
+        """Whether an enrolled speaker says the wake word in this audio, which ends with it.
+
+        The answer is in `last` as well. Errors are logged.
+        """
+        self.last = None
+        try:
+            return self._accepts(chunk)
+        except Exception as error:
+            # The listener would take an exception for a yes.
+            is_accepted = self.config.get("fail_open", False) is True
+            LOG.error(f"speakersdk-verifier: {'accepted' if is_accepted else 'refused'}: {error}")
+            return is_accepted
+
+    def _accepts(self, chunk: bytes) -> bool:
+        voiceprints = self._voiceprints()
+        if not voiceprints:
+            raise ConfigError("nobody is enrolled; first: speakersdk enroll NAME RECORDING...")
+        samples = samples_of(chunk, self.config)
+        rate_hz = sample_rate_of(self.config)
+        with self._lock:
+            found = self._verifier.identify(voiceprints, samples, sample_rate_hz=rate_hz)
+        self.last = found
+        LOG.debug(f"speakersdk-verifier: {found}")
+        if found.decision.verdict is Verdict.INCONCLUSIVE:
+            return self.config.get("accept_inconclusive", False) is True
+        return found.speaker is not None
+
+    def _voiceprints(self) -> list[Voiceprint]:
+        names = self.config.get("names")
+        if names is not None:
+            return [self._store.load(name) for name in names]
+        usable = []
+        for voiceprint in self._store.content().voiceprints:
+            try:
+                voiceprint.check_usable(self._verifier.manifest)
+            except (ExpiredVoiceprintError, IncompatibleModelError) as error:
+                LOG.warning(f"speakersdk-verifier: skipped {voiceprint.name}: {error}")
+            else:
+                usable.append(voiceprint)
+        return usable
