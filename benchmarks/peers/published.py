@@ -9,14 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from torch import nn
 
-from benchmarks.peers.campplus import CampPlus
 from benchmarks.peers.ecapa import EcapaTdnn
 from benchmarks.peers.redimnet import ReDimNetB0
 from benchmarks.peers.resnet import ResNet34
 from benchmarks.peers.xvector import XVector
+from speakersdk_training.teacher.campplus import CampPlus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +63,7 @@ PEERS = (
     ),
     Peer(
         name="CAM++",
-        build=CampPlus,
+        build=partial(CampPlus, 512),
         num_features=80,
         parameters=7.18,
         macs_2s=1.15,

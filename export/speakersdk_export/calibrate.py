@@ -10,14 +10,17 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from speakersdk.arrays import scaled
 from speakersdk.calibration.calibration import DEFAULT_MINIMUM_SPEECH_S, Calibration
 from speakersdk.calibration.fit import balanced_weights, fit_calibration
 from speakersdk.calibration.thresholds import judged, robust_points
 from speakersdk.encoder.interface import Encoding, SpeakerEncoder
 from speakersdk.errors import AudioTooShortError, ConfigError
+from speakersdk.evaluation.embedding_cache import EmbeddingCache
 from speakersdk.evaluation.encode_trials import score_trials
 from speakersdk.evaluation.segments import Segment, read_segments, share_audio
 from speakersdk.evaluation.trials import read_trials, used_segments
+from speakersdk.files import file_sha256
 from speakersdk.metrics import eer
 from speakersdk_export.strangers import HeldOut, collect
 from speakersdk_training.evaluation.conditions import CONDITIONS
@@ -80,12 +83,19 @@ class ScoredList:
         return eer(self.scores, self.labels)
 
 
-def score_lists(encoder: SpeakerEncoder, trials: CalibrationTrials) -> list[ScoredList]:
+def score_lists(
+    encoder: SpeakerEncoder, trials: CalibrationTrials, *, cache: EmbeddingCache | None = None
+) -> list[ScoredList]:
     """Score every list.
 
     Trials whose segments share audio are left out: their scores are too high, and a device never
     hears the same recording twice. So are trials with a segment that has too little speech for an
     embedding: they get no decision.
+
+    Args:
+        encoder: of the model.
+        trials: to score.
+        cache: of the embeddings of these weights; None = encode every segment.
 
     Raises:
         ConfigError: a list is malformed or names an unknown segment.
@@ -100,11 +110,7 @@ def score_lists(encoder: SpeakerEncoder, trials: CalibrationTrials) -> list[Scor
             trial for trial in entries if not share_audio(known[trial.enroll], known[trial.probe])
         ]
     pooled = [trial for entries in listed.values() for trial in entries]
-    audio = read_segment_audio(used_segments(pooled, known), trials.root)
-    encodings: dict[str, Encoding] = {}
-    for name, samples in audio.items():
-        with suppress(AudioTooShortError):
-            encodings[name] = encoder.encode(samples)
+    encodings = _encodings(encoder, used_segments(pooled, known), trials.root, cache)
     for path, entries in listed.items():
         listed[path] = [
             trial for trial in entries if trial.enroll in encodings and trial.probe in encodings
@@ -123,6 +129,32 @@ def score_lists(encoder: SpeakerEncoder, trials: CalibrationTrials) -> list[Scor
         )
         for path, entries in listed.items()
     ]
+
+
+def _encodings(
+    encoder: SpeakerEncoder, segments: Sequence[Segment], root: Path, cache: EmbeddingCache | None
+) -> dict[str, Encoding]:
+    """Encodings by name, without segments that have too little speech."""
+    hashes: dict[str, str] = {}
+    keys: dict[str, str] = {}
+    found: dict[str, Encoding] = {}
+    if cache is not None:
+        for path in {piece.path for segment in segments for piece in segment.pieces}:
+            hashes[path] = file_sha256(root / path)
+        for segment in segments:
+            parts = [(hashes[at.path], at.start, at.num_samples) for at in segment.pieces]
+            keys[segment.name] = cache.key(parts)
+            kept = cache.get(keys[segment.name])
+            if kept is not None:  # perhaps with another temperature
+                embedding = scaled(kept.embedding, encoder.manifest.temperature)
+                found[segment.name] = replace(kept, embedding=embedding)
+    missing = [segment for segment in segments if segment.name not in found]
+    for name, samples in read_segment_audio(missing, root).items():
+        with suppress(AudioTooShortError):
+            found[name] = encoder.encode(samples)
+            if cache is not None:
+                cache.put(keys[name], found[name])
+    return found
 
 
 def with_robust_thresholds(

@@ -5,6 +5,7 @@ import pytest
 
 from speakersdk.encoder.load import load_encoder
 from speakersdk.errors import ConfigError
+from speakersdk.evaluation.embedding_cache import EmbeddingCache
 from speakersdk.evaluation.segments import read_segments
 from speakersdk.metrics import eer
 from speakersdk_export.calibrate import CalibrationTrials, calibrate, score_lists
@@ -48,3 +49,16 @@ def test_each_list_has_an_error_rate_of_its_own(clip_trials: CalibrationTrials) 
     assert one.eer == eer(one.scores, one.labels)
     assert len(one.scores) == len(one.labels) == len(one.speech_s) == 12 * 11 // 2
     assert not np.array_equal(one.scores, other.scores)
+
+
+def test_cached_embeddings_are_not_computed_again(
+    clip_trials: CalibrationTrials, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoder = load_encoder(MODEL)
+    cache = EmbeddingCache(tmp_path, model_sha256=encoder.manifest.weights_sha256)
+    first = score_lists(encoder, clip_trials, cache=cache)
+    monkeypatch.setattr(encoder, "encode", None)  # calling it would fail
+    for before, after in zip(first, score_lists(encoder, clip_trials, cache=cache), strict=True):
+        # Embeddings are stored in full; scaling to length T rounds them once more.
+        np.testing.assert_allclose(after.scores, before.scores, rtol=1e-4, atol=1e-9)
+        assert after.speech_s == before.speech_s

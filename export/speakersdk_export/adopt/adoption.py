@@ -14,6 +14,7 @@ from speakersdk.encoder.load import load_encoder
 from speakersdk.encoder.manifest import ModelManifest
 from speakersdk.encoder.origin import Origin
 from speakersdk.errors import ConfigError, ModelError
+from speakersdk.evaluation.embedding_cache import EmbeddingCache
 from speakersdk.files import file_sha256, replacement
 from speakersdk.runtime.session import open_session
 from speakersdk_export.adopt.families import Family, family_of
@@ -72,6 +73,7 @@ def adopt_model(
     description: Description,
     golden: Golden | None,
     trials: CalibrationTrials | None,
+    cache: Path | None = None,
     temperature: float = DEFAULT_TEMPERATURE,
 ) -> Adopted:
     """Write a published encoder as a model file, or write nothing.
@@ -84,6 +86,7 @@ def adopt_model(
         golden: an embedding of the original code that the file must meet; None = unchecked, which
             the manifest then says.
         trials: to fit the calibration on; None = the model gives scores and no decisions.
+        cache: folder of the trials' embeddings; None = keep none.
         temperature: T, the length of every embedding.
 
     Raises:
@@ -113,7 +116,8 @@ def adopt_model(
             manifest = replace(manifest, origin=replace(manifest.origin, golden_cosine=cosine))
             write_model(partial, graph, manifest)
         if trials is not None:
-            scored = score_lists(load_encoder(partial), trials)
+            kept = EmbeddingCache(cache, model_sha256=manifest.weights_sha256) if cache else None
+            scored = score_lists(load_encoder(partial), trials, cache=kept)
             # Less speech than the network takes gets no embedding, hence no decision.
             least_s = max(DEFAULT_MINIMUM_SPEECH_S, manifest.minimum_s)
             calibration = calibrate(scored, minimum_speech_s=least_s)

