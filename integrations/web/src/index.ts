@@ -1,5 +1,6 @@
 /** Speaker verification in the browser. docs/guides/browser.md shows how to use it. */
 
+export { Microphone, type MicrophoneOptions } from "./audio/microphone.js";
 export type { Recording, Samples } from "./audio/waveform.js";
 export { AUDIO_PROBLEMS, type AudioProblem } from "./audio/quality.js";
 export type { Decision, Identification, Promised, Verdict } from "./decision/outcome.js";

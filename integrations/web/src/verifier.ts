@@ -4,6 +4,7 @@
  * recording -> waveform -> embedding -> symmetric KL with a voiceprint -> llr -> decision
  */
 
+import { Microphone, type MicrophoneOptions } from "./audio/microphone.js";
 import { type Recording, waveformOf } from "./audio/waveform.js";
 import type { Decision, Identification } from "./decision/outcome.js";
 import { DEFAULT_FAR, DecisionRule, speechShortage } from "./decision/rule.js";
@@ -17,6 +18,7 @@ import { type Manifest, manifestOf } from "./model/manifest.js";
 import { checkedMetadata } from "./model/model-file.js";
 import { symmetricKl } from "./scoring.js";
 import { SpeakerStream, type StreamOptions } from "./streaming/stream.js";
+import type { StreamUpdate } from "./streaming/update.js";
 import { Voiceprint } from "./voiceprint/voiceprint.js";
 
 export interface VerifierOptions {
@@ -114,6 +116,20 @@ export class Verifier {
     const rule = this.rule();
     this.checkCandidates(voiceprints);
     return new SpeakerStream(this.graph, rule, voiceprints, options);
+  }
+
+  /**
+   * Listen on a microphone until the loop over the updates ends; errors as `stream` and
+   * `Microphone.open`.
+   */
+  async *listen(
+    voiceprints: readonly Voiceprint[],
+    options: StreamOptions & MicrophoneOptions = {},
+  ): AsyncGenerator<StreamUpdate, void, undefined> {
+    const stream = this.stream(voiceprints, options);
+    for await (const block of await Microphone.open(options)) {
+      yield* await stream.push(block);
+    }
   }
 
   /**

@@ -40,3 +40,13 @@ def node() -> str:
         missing("there is no node", "install Node.js 20 or newer")
     assert found is not None
     return found
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The browser."""
+    found = shutil.which("chromium")
+    if found is None:
+        missing("there is no chromium", "install Debian's package chromium")
+    assert found is not None
+    return found
