@@ -80,6 +80,19 @@ export class EnrollmentError extends SpeakerSdkError {
 /** The bytes are not a voiceprint, are damaged, or come from an unknown version. */
 export class VoiceprintError extends SpeakerSdkError {}
 
+/** The time of a voiceprint is over. It must not be used any more. */
+export class ExpiredVoiceprintError extends VoiceprintError {
+  constructor(
+    readonly speaker: string,
+    readonly expiresUtc: string,
+  ) {
+    super(
+      `the voiceprint of ${JSON.stringify(speaker)} expired at ${expiresUtc}; enroll again, or ` +
+        "delete it",
+    );
+  }
+}
+
 /** A number with three significant digits, without trailing zeros. */
 function significant(value: number): string {
   return String(Number(value.toPrecision(3)));

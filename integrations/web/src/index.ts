@@ -10,4 +10,5 @@ export type { Manifest } from "./model/manifest.js";
 export type { AudioBlock, SpeakerStream, StreamOptions } from "./streaming/stream.js";
 export type { Candidate, StreamUpdate } from "./streaming/update.js";
 export { Verifier, type VerifierOptions } from "./verifier.js";
+export type { Change, Consent } from "./voiceprint/life.js";
 export { Voiceprint, type VoiceprintValues } from "./voiceprint/voiceprint.js";

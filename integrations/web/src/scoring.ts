@@ -17,6 +17,14 @@ export function symmetricKl(a: Float32Array, b: Float32Array): number {
   return sum;
 }
 
+/** Divergence of two embeddings of the same audio, in nats. */
+const COPY_DIVERGENCE = 0.0004;
+
+/** Whether two embeddings are of the same audio, possibly at another level or from a codec. */
+export function isCopy(a: Float32Array, b: Float32Array): boolean {
+  return symmetricKl(a, b) <= COPY_DIVERGENCE;
+}
+
 /** The distribution that logits represent. */
 export function softmax(logits: Float32Array): Float64Array {
   const powers = new Float64Array(logits.length);

@@ -147,7 +147,7 @@ export class Verifier {
     const sides: Float32Array[] = [];
     for (const side of [a, b]) {
       if (side instanceof Voiceprint) {
-        side.checkMadeBy(this.manifest);
+        side.checkUsable(this.manifest);
         sides.push(side.embedding);
       } else {
         sides.push(await this.embed(side));
@@ -192,7 +192,7 @@ export class Verifier {
         `expected voiceprints of different names, got ${JSON.stringify(twice)} twice`,
       );
     }
-    voiceprints.forEach((voiceprint) => voiceprint.checkMadeBy(this.manifest));
+    voiceprints.forEach((voiceprint) => voiceprint.checkUsable(this.manifest));
   }
 }
 

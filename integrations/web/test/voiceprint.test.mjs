@@ -4,13 +4,14 @@ import { test } from "node:test";
 
 import {
   ConfigError,
+  ExpiredVoiceprintError,
   IncompatibleModelError,
   Voiceprint,
   VoiceprintError,
 } from "../dist/index.js";
 import { bytesOf, recordingOf, verifierAt, voiceprintOf } from "./reference.mjs";
 
-for (const name of ["slt", "kal16", "adapted"]) {
+for (const name of ["slt", "kal16", "adapted", "lived"]) {
   test(`${name}.voiceprint is written again byte for byte`, async () => {
     assert.deepEqual(await (await voiceprintOf(name)).toBytes(), bytesOf(`${name}.voiceprint`));
   });
@@ -32,7 +33,7 @@ test("damaged and foreign files are refused", async () => {
     [good.slice(0, 20), /truncated/],
     [good.slice(0, -1), /checksum/],
     [changed(good.length - 40, good.at(-40) ^ 1), /checksum/],
-    [changed(8, 9), /version 2 or lower, got 9/],
+    [changed(8, 9), /version 3 or lower, got 9/],
     [changed(15, 0x7f), /header ends after the file/],
   ];
   for (const [bytes, message] of cases) {
@@ -71,4 +72,24 @@ test("a voiceprint of another model is refused", async () => {
     createdUtc,
   });
   await assert.rejects(verifier.verify(other, recordingOf("slt-probe")), IncompatibleModelError);
+});
+
+test("an expired voiceprint is refused, also by a clock that was set back", async () => {
+  const verifier = await verifierAt(null);
+  const lived = await voiceprintOf("lived");
+  assert.equal(lived.consent.textId, "notice-3");
+  assert.deepEqual(lived.history.map((change) => change.kind), ["adapted", "reverted"]);
+  await verifier.verify(lived, recordingOf("slt-probe"));
+  const ended = (expiresUtc, atUtc) =>
+    new Voiceprint({ ...lived, expiresUtc, history: [{ kind: "reverted", atUtc, speechS: 1 }] });
+  for (const voiceprint of [
+    ended("2020-01-01T00:00:00+00:00", lived.createdUtc),
+    ended("2999-01-01T00:00:00+00:00", "2999-06-01T00:00:00+00:00"),
+  ]) {
+    await assert.rejects(
+      verifier.verify(voiceprint, recordingOf("slt-probe")),
+      ExpiredVoiceprintError,
+    );
+  }
+  assert.throws(() => ended("soon", lived.createdUtc), VoiceprintError);
 });

@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import json
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ from speakersdk import (
 from speakersdk.audio.waveform import read_audio
 from speakersdk.demo_clips import FOLDER
 from speakersdk.models import default_model_path
+from speakersdk.voiceprint.life import Consent
 
 VOICES = ("slt", "rms", "awb", "kal16")
 CLIPS = ("enroll-1", "enroll-2", "probe")
@@ -195,6 +196,13 @@ def write(folder: Path) -> None:
         verifier.embed((made["slt-probe"][0], RATE_HZ)), speech_s=1e-5
     )
     adapted.save(folder / "adapted.voiceprint")
+    times = ("2026-11-28T10:00:00+00:00", "2026-11-28T11:00:00+00:00")
+    lived = replace(
+        adapted.adapted_by(adapted.adapted[0], speech_s=2.0, at_utc=times[0]),
+        expires_utc="2999-01-01T00:00:00+00:00",
+        consent=Consent(given_by="Zoë", text_id="notice-3", given_utc=times[0]),
+    ).reverted(at_utc=times[1])
+    lived.save(folder / "lived.voiceprint")
     assert verifier.manifest.calibration is not None
     fars = [point.far for point in verifier.manifest.calibration.operating_points]
     decisions = []

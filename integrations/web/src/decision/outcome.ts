@@ -76,6 +76,23 @@ export function comparedWithin(
   return { ...undecided(decision, verdict, reason), oneVoiceLlr, voiceChanged: true };
 }
 
+/**
+ * The decision about a probe that repeats a known recording: `accept` becomes `inconclusive`.
+ *
+ * The voice is the speaker's, but nothing shows that they are there.
+ *
+ * @param what the known recording, such as "an enrolled one".
+ */
+export function repeated(decision: Decision, what: string): Decision {
+  if (!decision.accepted) {
+    return decision;
+  }
+  const reason =
+    `${decision.reason}; repeats a known recording, ${what}: expected newly spoken words, try ` +
+    "again with others";
+  return undecided(decision, "inconclusive", reason);
+}
+
 /** A number with its sign. */
 export function signed(value: number, digits: number): string {
   return (value < 0 ? "" : "+") + value.toFixed(digits);

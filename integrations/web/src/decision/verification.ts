@@ -4,10 +4,10 @@ import { STEADY_DB } from "../audio/levels.js";
 import { pairNearness } from "../calibration/cohort.js";
 import type { Encoding } from "../encoder/utterance.js";
 import type { AudioTooShortError } from "../errors.js";
-import { symmetricKl } from "../scoring.js";
+import { isCopy, symmetricKl } from "../scoring.js";
 import type { Voiceprint } from "../voiceprint/voiceprint.js";
 import { SECOND_VOICE_LLR, leastCohesion } from "./one-voice.js";
-import { type Decision, type Identification, comparedWithin } from "./outcome.js";
+import { type Decision, type Identification, comparedWithin, repeated } from "./outcome.js";
 import { type DecisionRule, speechShortage } from "./rule.js";
 
 /** Decide which of the enrolled speakers speaks in a recording, if any. */
@@ -44,9 +44,12 @@ export function identified(
         probe.speechDbfs,
         pairNearness(calibration.nearness(enrolled), near),
       );
+      const within = comparedWithin(decision, cohesion, SECOND_VOICE_LLR);
+      const known = [...voiceprint.exemplars, ...voiceprint.adapted];
+      const isKnown = known.some((row) => isCopy(probe.embedding, row));
       return {
         name: voiceprint.name,
-        decision: comparedWithin(decision, cohesion, SECOND_VOICE_LLR),
+        decision: isKnown ? repeated(within, "an enrolled one") : within,
       };
     })
     .sort((a, b) => b.decision.llr! - a.decision.llr!);

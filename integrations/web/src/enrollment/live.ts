@@ -12,9 +12,9 @@ import { type Manifest, hopS } from "../model/manifest.js";
 import { meanOf, scaled, symmetricKl } from "../scoring.js";
 import { CallQueue } from "../streaming/queue.js";
 import type { AudioBlock } from "../streaming/stream.js";
+import { utcNow } from "../voiceprint/life.js";
 import { checkName } from "../voiceprint/names.js";
 import { Voiceprint } from "../voiceprint/voiceprint.js";
-import { nowUtc } from "./recordings.js";
 import { SpectralTrack, repeatedShare } from "./repetition.js";
 
 /** Net speech of a voiceprint. Calibrated on recordings of a few seconds; more cannot harm. */
@@ -159,7 +159,7 @@ export class Enrollment {
       temperature: this.manifest.temperature,
       exemplars: this.exemplars,
       speechS: this.exemplarSpeechS,
-      createdUtc: nowUtc(),
+      createdUtc: utcNow(),
     });
   }
 

@@ -5,6 +5,8 @@ import { AUDIO_PROBLEMS, type AudioProblem } from "../audio/quality.js";
 import { llrsToTheOthers } from "../decision/one-voice.js";
 import type { StatefulGraph } from "../encoder/graph.js";
 import { AudioError, ConfigError, EnrollmentError } from "../errors.js";
+import { isCopy } from "../scoring.js";
+import { utcNow } from "../voiceprint/life.js";
 import { checkName } from "../voiceprint/names.js";
 import { Voiceprint } from "../voiceprint/voiceprint.js";
 import {
@@ -15,7 +17,7 @@ import {
   problemsOf,
   shortageFinding,
 } from "./measure.js";
-import { type Repetition, isCopy, repetitions } from "./repetition.js";
+import { type Repetition, repetitions } from "./repetition.js";
 
 /** A recording with this share of repeated speech contains nothing new. */
 const USELESS_SHARE = 0.75;
@@ -65,13 +67,8 @@ export async function enrollRecordings(
     temperature: manifest.temperature,
     exemplars: measured.map((one) => one.encoding.embedding),
     speechS: qualities.map((quality) => quality.speechS),
-    createdUtc: nowUtc(),
+    createdUtc: utcNow(),
   });
-}
-
-/** The time in seconds, as voiceprints keep it. */
-export function nowUtc(): string {
-  return `${new Date().toISOString().slice(0, 19)}+00:00`;
 }
 
 /** The recordings with repeated speech subtracted from the speech of each. */

@@ -8,7 +8,6 @@
  */
 
 import { hann, powerSpectrum } from "../audio/fourier.js";
-import { symmetricKl } from "../scoring.js";
 
 const FRAME_S = 0.064;
 const HOP_S = 0.01;
@@ -29,8 +28,6 @@ const MOST_PIECES = 240;
 const LEAST_LAG_FRAMES = 50;
 /** Correlation of a copy, and none of another recording. */
 const COPY = 0.75;
-/** Divergence of two embeddings of the same audio, in nats. */
-const COPY_DIVERGENCE = 0.0004;
 /** A frame with less than this share of the mean power is a pause, and repeats nothing. */
 const PAUSE_POWER = 0.05;
 
@@ -38,11 +35,6 @@ const PAUSE_POWER = 0.05;
 export interface Repetition {
   readonly share: number;
   readonly source: number | null;
-}
-
-/** Whether two embeddings are of the same audio, possibly at another level or from a codec. */
-export function isCopy(a: Float32Array, b: Float32Array): boolean {
-  return symmetricKl(a, b) <= COPY_DIVERGENCE;
 }
 
 /** Band powers of audio, one row every 10 ms, from samples of any number of calls. */

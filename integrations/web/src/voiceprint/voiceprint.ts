@@ -1,29 +1,21 @@
 /**
- * A voiceprint: the result of an enrollment, and its file format (docs/formats/voiceprint.md).
+ * A voiceprint: the result of an enrollment, one person's voice as numbers.
  *
  * It contains one embedding per recording (exemplar), never audio, and is bound to the weights that
- * made them. Files are those of the Python package, byte for byte.
+ * made them.
  */
 
-import { ConfigError, IncompatibleModelError, VoiceprintError } from "../errors.js";
+import { ConfigError, ExpiredVoiceprintError, IncompatibleModelError } from "../errors.js";
 import type { Manifest } from "../model/manifest.js";
 import { meanOf, scaled } from "../scoring.js";
-import { readContainer, writeContainer } from "./container.js";
-import { checkName, isVisible } from "./names.js";
+import { readVoiceprint, writeVoiceprint } from "./file.js";
+import { type Change, type Consent, checkLabel, checkLife, invalid, utcTime } from "./life.js";
+import { checkName } from "./names.js";
 
-const MAGIC = Uint8Array.from([0x89, 0x53, 0x50, 0x4b, 0x56, 0x0d, 0x0a, 0x1a]);
-const NEWEST_VERSION = 2;
-const MAXIMUM_BYTES = 2 ** 26;
-const MAXIMUM_LABEL = 200;
 const MAXIMUM_SPEECH_S = 1e9;
 const MAXIMUM_ADAPTED = 8;
 const ADAPTED_SHARE = 0.3;
 const LENGTH_TOLERANCE = 1e-3;
-const CREATED = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(\+00:00|Z)$/;
-const KEYS = [
-  "created_utc", "embedding_dim", "model_name", "model_sha256", "name", "num_exemplars",
-  "speech_s", "temperature",
-]; // prettier-ignore
 
 export interface VoiceprintValues {
   /** Name of the speaker. */
@@ -44,6 +36,12 @@ export interface VoiceprintValues {
   readonly adapted?: readonly Float32Array[];
   /** Net speech of each accepted probe in seconds. */
   readonly adaptedSpeechS?: readonly number[];
+  /** Time from which on the voiceprint is refused; null = never. */
+  readonly expiresUtc?: string | null;
+  /** Record of the speaker's consent; null = no record. */
+  readonly consent?: Consent | null;
+  /** Changes since enrollment, oldest first. */
+  readonly history?: readonly Change[];
 }
 
 /** The exemplars of one speaker and their model. */
@@ -57,6 +55,9 @@ export class Voiceprint {
   readonly createdUtc: string;
   readonly adapted: readonly Float32Array[];
   readonly adaptedSpeechS: readonly number[];
+  readonly expiresUtc: string | null;
+  readonly consent: Consent | null;
+  readonly history: readonly Change[];
   /** The mean of the exemplars, scaled to length T; adapted ones have at most 30 % of it. */
   readonly embedding: Float32Array;
 
@@ -71,6 +72,9 @@ export class Voiceprint {
     this.createdUtc = values.createdUtc;
     this.adapted = values.adapted ?? [];
     this.adaptedSpeechS = values.adaptedSpeechS ?? [];
+    this.expiresUtc = values.expiresUtc ?? null;
+    this.consent = values.consent ?? null;
+    this.history = values.history ?? [];
     this.check();
     const mean = this.mean();
     if (!mean.some((value) => value !== 0)) {
@@ -90,68 +94,9 @@ export class Voiceprint {
    * Throws VoiceprintError: not a voiceprint, of an unknown version, truncated or damaged.
    */
   static async fromBytes(data: Uint8Array | ArrayBuffer): Promise<Voiceprint> {
-    const bytes = data instanceof Uint8Array ? data : new Uint8Array(data);
-    if (bytes.length > MAXIMUM_BYTES) {
-      throw new VoiceprintError(
-        `not a voiceprint: expected at most ${MAXIMUM_BYTES} bytes, got ${bytes.length}`,
-      );
-    }
-    const { version, header, content } = await readContainer(bytes, MAGIC, NEWEST_VERSION);
-    const isAdapted = version === NEWEST_VERSION;
-    const expected = isAdapted ? ["adapted_speech_s", ...KEYS] : KEYS;
-    if (Object.keys(header).sort().join() !== expected.join()) {
-      throw invalid(`expected a header with the keys ${expected.join(", ")}`);
-    }
-    const text = (key: string): string => {
-      const value = header[key];
-      if (typeof value !== "string") {
-        throw invalid(`expected ${key} in the header as text`);
-      }
-      return value;
-    };
-    const number = (key: string): number => {
-      const value = header[key];
-      if (typeof value !== "number") {
-        throw invalid(`expected ${key} in the header as a number`);
-      }
-      return value;
-    };
-    const numbers = (key: string): number[] => {
-      const value = header[key];
-      if (!Array.isArray(value) || !value.every((item) => typeof item === "number")) {
-        throw invalid(`expected ${key} in the header as numbers`);
-      }
-      return value;
-    };
-    const numExemplars = number("num_exemplars");
-    const dim = number("embedding_dim");
-    const adaptedSpeechS = isAdapted ? numbers("adapted_speech_s") : [];
-    const numRows = numExemplars + adaptedSpeechS.length;
-    if (
-      !(Number.isInteger(numExemplars) && Number.isInteger(dim) && numExemplars > 0 && dim > 0) ||
-      4 * dim * numRows !== content.length
-    ) {
-      throw invalid(
-        `expected ${numExemplars} + ${adaptedSpeechS.length} exemplars of ${dim} values, got ` +
-          `${content.length} bytes`,
-      );
-    }
-    const view = new DataView(content.buffer, content.byteOffset, content.byteLength);
-    const rows = Array.from({ length: numRows }, (_, row) =>
-      Float32Array.from({ length: dim }, (_, at) => view.getFloat32(4 * (row * dim + at), true)),
-    );
+    const values = await readVoiceprint(data instanceof Uint8Array ? data : new Uint8Array(data));
     try {
-      return new Voiceprint({
-        name: text("name"),
-        modelName: text("model_name"),
-        modelSha256: text("model_sha256"),
-        temperature: number("temperature"),
-        exemplars: rows.slice(0, numExemplars),
-        speechS: numbers("speech_s"),
-        createdUtc: text("created_utc"),
-        adapted: rows.slice(numExemplars),
-        adaptedSpeechS,
-      });
+      return new Voiceprint(values);
     } catch (error) {
       if (error instanceof ConfigError) {
         throw invalid(error.message);
@@ -161,31 +106,25 @@ export class Voiceprint {
   }
 
   /** The bytes of the file; equal voiceprints give equal bytes. */
-  async toBytes(): Promise<Uint8Array> {
-    const values: Record<string, string> = {
-      created_utc: JSON.stringify(this.createdUtc),
-      embedding_dim: String(this.exemplars[0]!.length),
-      model_name: JSON.stringify(this.modelName),
-      model_sha256: JSON.stringify(this.modelSha256),
-      name: JSON.stringify(this.name),
-      num_exemplars: String(this.exemplars.length),
-      speech_s: `[${this.speechS.map(pythonFloat).join(",")}]`,
-      temperature: pythonFloat(this.temperature),
-    };
-    const isAdapted = this.adapted.length > 0;
-    if (isAdapted) {
-      values["adapted_speech_s"] = `[${this.adaptedSpeechS.map(pythonFloat).join(",")}]`;
+  toBytes(): Promise<Uint8Array> {
+    return writeVoiceprint(this);
+  }
+
+  /**
+   * Check that the voiceprint may be compared now.
+   *
+   * Throws IncompatibleModelError: another model made it. ExpiredVoiceprintError: its time is
+   * over; a clock that was set back counts as the latest time in the voiceprint.
+   */
+  checkUsable(manifest: Manifest): void {
+    this.checkMadeBy(manifest);
+    if (this.expiresUtc === null) {
+      return;
     }
-    const header = Object.keys(values)
-      .sort()
-      .map((key) => `"${key}":${values[key]}`);
-    const rows = [...this.exemplars, ...this.adapted];
-    const content = new Uint8Array(4 * rows.length * rows[0]!.length);
-    const view = new DataView(content.buffer);
-    rows.forEach((row, number) =>
-      row.forEach((value, at) => view.setFloat32(4 * (number * row.length + at), value, true)),
-    );
-    return writeContainer(MAGIC, isAdapted ? 2 : 1, `{${header.join(",")}}`, content);
+    const times = [this.createdUtc, ...this.history.map((change) => change.atUtc)];
+    if (Math.max(Date.now(), ...times.map(utcTime)) >= utcTime(this.expiresUtc)) {
+      throw new ExpiredVoiceprintError(this.name, this.expiresUtc);
+    }
   }
 
   /** Throws IncompatibleModelError unless the model of a manifest made the exemplars. */
@@ -220,14 +159,10 @@ export class Voiceprint {
   }
 
   private check(): void {
-    for (const label of [this.modelName, this.modelSha256]) {
-      if (!isVisible(label) || label.length > MAXIMUM_LABEL) {
-        throw invalid("expected a model_name and model_sha256 of visible characters");
-      }
-    }
-    if (!CREATED.test(this.createdUtc) || Number.isNaN(Date.parse(this.createdUtc))) {
-      throw invalid(`expected created_utc with offset +00:00, got ${this.createdUtc.slice(0, 40)}`);
-    }
+    checkLabel(this.modelName);
+    checkLabel(this.modelSha256);
+    utcTime(this.createdUtc);
+    checkLife(this.expiresUtc, this.consent, this.history);
     if (!(this.temperature > 0 && this.temperature < Infinity)) {
       throw invalid(`expected a temperature above 0, got ${this.temperature}`);
     }
@@ -255,18 +190,4 @@ export class Voiceprint {
       throw invalid(`expected the speech of exemplars from 0 to ${MAXIMUM_SPEECH_S} s`);
     }
   }
-}
-
-function invalid(what: string): VoiceprintError {
-  return new VoiceprintError(`the voiceprint's content is not valid: ${what}`);
-}
-
-/** A number as Python writes it: 2.0, 1e-05, 1e+16. */
-function pythonFloat(value: number): string {
-  const magnitude = Math.abs(value);
-  if (magnitude !== 0 && (magnitude < 1e-4 || magnitude >= 1e16)) {
-    const [digits, exponent] = value.toExponential().split("e");
-    return `${digits}e${exponent![0]}${exponent!.slice(1).padStart(2, "0")}`;
-  }
-  return Number.isInteger(value) ? `${value}.0` : String(value);
 }
