@@ -31,6 +31,7 @@ PAGES = (
     DOCS / "enrollment.md",
     DOCS / "calibration.md",
     DOCS / "quantization.md",
+    DOCS / "guides" / "replay.md",
     DOCS / "experiments" / "speech-head.md",
 )
 CLIPS = REPOSITORY / "sdk" / "speakersdk" / "demo_clips"

@@ -153,6 +153,24 @@ def silence(latest: Latest) -> Lines:
     return [*lines, "", f"{row['owners']} owners, {row['strangers']} comparisons with strangers."]
 
 
+def attacks(latest: Latest) -> Lines:
+    """Attacks that are accepted by the voice alone, and with each check for repeats."""
+    facts = latest("attacks")["facts"]
+    lines = ["| attack | attempts | before | always | remembered |", "| --- |" + " ---: |" * 4]
+    for name, row in facts.items():
+        if isinstance(row, dict) and "attempts" in row:
+            cells = [f"{row[f'{state}_percent']:g}" for state in ("before", "always", "remembered")]
+            lines.append(f"| {name} | {row['attempts']} | {' | '.join(cells)} |")
+    chance = facts["other recordings taken for repeats"]
+    return [
+        *lines,
+        "",
+        f"Of {chance['pairs']} pairs of other recordings, {chance['flagged']} were taken for a "
+        f"repeat; the highest agreement was {chance['highest']:g}, the bound is "
+        f"{chance['bound']:g}. Model {facts['model']}.",
+    ]
+
+
 TABLES: dict[str, Callable[[Latest], Lines]] = {
     "spoiled recordings": spoiled,
     "adaptation": adaptation,
@@ -160,4 +178,5 @@ TABLES: dict[str, Callable[[Latest], Lines]] = {
     "number formats": formats,
     "speech head": speech_head,
     "silence": silence,
+    "attacks": attacks,
 }

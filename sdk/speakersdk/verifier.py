@@ -33,6 +33,7 @@ from speakersdk.models import default_model_path
 from speakersdk.recalibration.profile import CalibrationProfile, find_profile
 from speakersdk.runtime.options import Precision
 from speakersdk.scoring import symmetric_kl
+from speakersdk.spoofing import SpoofCheck, SpoofDetector
 from speakersdk.streaming.listening import updates_of
 from speakersdk.streaming.options import LIMIT_S, MISS_RATE, SILENCE_S, StreamOptions, hop_sizes
 from speakersdk.streaming.pool import StreamPool
@@ -62,6 +63,7 @@ class Verifier:
             `speakersdk.runtime.options.SessionOptions`.
         calibration: name of what `speakersdk calibrate` stored; None = the model's own.
         max_duration_s: of one recording, all channels together; longer ones are refused.
+        spoof_detector: asked about probes that would be accepted, see `speakersdk.spoofing`.
 
     Raises:
         ConfigError: the model's calibration cannot support the request, or an unknown device.
@@ -83,7 +85,9 @@ class Verifier:
         num_threads: int = 1,
         calibration: str | CalibrationProfile | None = None,
         max_duration_s: float | None = None,
+        spoof_detector: SpoofDetector | None = None,
     ) -> None:
+        self._spoof_detector = spoof_detector
         self._limit_s = check_limit(max_duration_s)
         self._request = Request(far=far, prior=prior, c_miss=c_miss, c_fa=c_fa)
         self._model: SpeakerEncoder | None = load_encoder(
@@ -172,12 +176,15 @@ class Verifier:
         """
         calibration, rule = self._decision_rule()
         self._check_candidates([voiceprint])
+        check = self._spoof_check(recording, sample_rate_hz)
         try:
-            probe = measure(self._encoder, recording, sample_rate_hz, limit_s=self._limit_s)
+            probe = measure(
+                self._encoder, check.recording, check.sample_rate_hz, limit_s=self._limit_s
+            )
         except AudioTooShortError as error:
             return unchanged(voiceprint, unheard(voiceprint, error, rule).decision)
         decision, verification = (
-            identified([one], probe.encoding, rule).decision
+            check(identified([one], probe.encoding, rule)).decision
             for one in (voiceprint.reverted(), voiceprint)
         )
         embedding, quality = probe.encoding.embedding, probe.quality
@@ -210,11 +217,12 @@ class Verifier:
         """
         _, rule = self._decision_rule()
         self._check_candidates(voiceprints)
+        check = self._spoof_check(recording, sample_rate_hz)
         try:
-            probe = self._encode(recording, sample_rate_hz)
+            probe = self._encode(check.recording, check.sample_rate_hz)
         except AudioTooShortError as error:
             return unheard(voiceprints[0], error, rule)
-        return identified(voiceprints, probe, rule)
+        return check(identified(voiceprints, probe, rule))
 
     def stream(
         self,
@@ -350,6 +358,9 @@ class Verifier:
         blocks = open_recording(recording, sample_rate_hz, limit_s=self._limit_s)
         return self._encoder.encode(blocks)
 
+    def _spoof_check(self, recording: Recording, rate_hz: float | None) -> SpoofCheck:
+        return SpoofCheck(self._spoof_detector, recording, rate_hz, limit_s=self._limit_s)
+
     def _decision_rule(self) -> tuple[Calibration, DecisionRule]:
         """The calibration, and what a probe must reach."""
         calibration = self.manifest.calibration
@@ -362,6 +373,8 @@ class Verifier:
 
     def _sequential_rule(self) -> DecisionRule:
         """What streams weigh evidence with."""
+        if self._spoof_detector is not None:
+            raise ConfigError("streams ask no spoof detector; use a Verifier without one")
         if self._request.prior is not None:
             raise ConfigError(
                 "streams decide at a false-accept rate, got a prior; use Verifier(far=...)"

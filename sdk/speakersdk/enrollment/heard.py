@@ -40,8 +40,8 @@ _FORMAT: Final = ContainerFormat(
     error=VoiceprintError,
 )
 _HEADER: Final = {"name": str, "num_frames": list}
-# The newest are kept.
-MAXIMUM_RECORDINGS: Final = 50
+# The newest are kept. Each is taken for a repeat by chance in 2 of 1,000 comparisons.
+MAXIMUM_RECORDINGS: Final = 20
 _MAXIMUM_FRAMES: Final = int(MAXIMUM_S * FRAMES_PER_S) + 1
 _MAXIMUM_BYTES: Final = 2 * MAXIMUM_RECORDINGS * _MAXIMUM_FRAMES + (1 << 12)
 

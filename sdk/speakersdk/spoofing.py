@@ -1,0 +1,84 @@
+"""The hook for detectors of spoofing: `Verifier(spoof_detector=...)`.
+
+A detector is asked about a probe whose voice would be accepted, and about no other. speakersdk
+brings none: docs/guides/replay.md says why, and has an example.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
+
+from speakersdk.arrays import Waveform
+from speakersdk.audio.recordings import Recording, load_recording
+from speakersdk.audio.waveform import SAMPLE_RATE_HZ
+from speakersdk.decision.outcome import Decision, Identification, Verdict
+from speakersdk.text import printable
+
+# Called with the whole probe, (n,) float32 mono at 16 kHz, full scale +-1, read-only. It returns
+# None if it finds nothing, else a few words on what it found. What it raises reaches the caller of
+# the verifier: a detector that fails accepts nobody.
+SpoofDetector = Callable[[Waveform], str | None]
+_MAXIMUM_WORDS: Final = 200  # characters
+
+
+class SpoofCheck:
+    """One probe, and what a detector finds in it. The detector is asked at most once.
+
+    Args:
+        detector: None finds nothing.
+        recording, sample_rate_hz, limit_s: as for `speakersdk.audio.recordings.load_recording`.
+
+    Attributes:
+        recording, sample_rate_hz: of the probe, to be encoded. With a detector they are the
+            samples, because a pipe can be read only once.
+    """
+
+    def __init__(
+        self,
+        detector: SpoofDetector | None,
+        recording: Recording,
+        sample_rate_hz: float | None,
+        *,
+        limit_s: float | None = None,
+    ) -> None:
+        self._detector = detector
+        self._finding: str | None = None
+        self.recording = recording
+        self.sample_rate_hz = sample_rate_hz
+        if detector is not None:
+            self._samples = load_recording(recording, sample_rate_hz, limit_s=limit_s)
+            self._samples.flags.writeable = False
+            self.recording, self.sample_rate_hz = self._samples, SAMPLE_RATE_HZ
+
+    def __call__(self, identification: Identification) -> Identification:
+        """The answer about the probe, with ACCEPT turned into INCONCLUSIVE if something is found.
+
+        Raises:
+            TypeError: the detector returned something else than a text or None.
+        """
+        if not identification.decision.accepted or self._detector is None:
+            return identification
+        if self._finding is None:
+            self._finding = self._detector(self._samples) or ""
+            if not isinstance(self._finding, str):
+                raise TypeError(
+                    "expected a spoof detector to return a text or None, got "
+                    f"{type(self._finding).__name__}"
+                )
+        if not self._finding:
+            return identification
+        found = f"perhaps no live voice: {printable(self._finding[:_MAXIMUM_WORDS])}"
+
+        def doubted(decision: Decision) -> Decision:
+            if not decision.accepted:
+                return decision
+            return decision.undecided(Verdict.INCONCLUSIVE, reason=f"{decision.reason}; {found}")
+
+        return replace(
+            identification,
+            speaker=None,
+            decision=doubted(identification.decision),
+            ranking=tuple((name, doubted(one)) for name, one in identification.ranking),
+        )

@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from speakersdk.arrays import Waveform
+from speakersdk.audio.waveform import read_audio
+from speakersdk.decision.outcome import Verdict
+from speakersdk.errors import ConfigError
+from speakersdk.verifier import Verifier
+from speakersdk.voiceprint.voiceprint import Voiceprint
+
+
+class Detector:
+    """Finds what it is told to, and keeps what it was asked about."""
+
+    def __init__(self, finding: Any) -> None:
+        self.finding = finding
+        self.asked: list[Waveform] = []
+
+    def __call__(self, samples: Waveform) -> str | None:
+        self.asked.append(samples)
+        if isinstance(self.finding, Exception):
+            raise self.finding
+        finding: str | None = self.finding
+        return finding
+
+
+@pytest.fixture(scope="module")
+def slt(verifier: Verifier, voices: dict[str, Any]) -> Voiceprint:
+    return verifier.enroll(voices["slt"].enroll, name="slt")
+
+
+def test_a_finding_makes_an_accepted_probe_inconclusive(
+    slt: Voiceprint, verifier: Verifier, voices: dict[str, Any]
+) -> None:
+    detector = Detector("too\x1b clean")
+    guarded = Verifier(spoof_detector=detector)
+    probe = voices["slt"].probe
+    answer = guarded.identify([slt], probe)
+    assert answer.decision.verdict is Verdict.INCONCLUSIVE
+    assert answer.speaker is None
+    assert [decision.verdict for _, decision in answer.ranking] == [Verdict.INCONCLUSIVE]
+    assert answer.decision.reason.isprintable()
+    assert "perhaps no live voice: too" in answer.decision.reason
+    assert answer.decision.llr == verifier.verify(slt, probe).llr
+    [samples] = detector.asked
+    assert samples.dtype == np.float32
+    assert not samples.flags.writeable
+    assert np.array_equal(samples, read_audio(probe))
+    assert not guarded.adapt(slt, probe).is_adapted
+    assert len(detector.asked) == 2  # once for both decisions
+
+
+def test_without_a_finding_nothing_changes(
+    slt: Voiceprint, verifier: Verifier, voices: dict[str, Any]
+) -> None:
+    guarded = Verifier(spoof_detector=Detector(None))
+    probe = voices["slt"].probe
+    assert guarded.verify(slt, probe) == verifier.verify(slt, probe)
+    assert guarded.adapt(slt, probe).is_adapted
+
+
+def test_it_is_asked_about_what_would_be_accepted_alone(
+    slt: Voiceprint, voices: dict[str, Any]
+) -> None:
+    detector = Detector("anything")
+    guarded = Verifier(spoof_detector=detector)
+    assert guarded.verify(slt, voices["rms"].probe).verdict is Verdict.REJECT
+    silence = np.zeros(48000, np.float32)
+    assert guarded.verify(slt, silence, sample_rate_hz=16000).verdict is Verdict.NO_SPEECH
+    assert not detector.asked
+
+
+def test_a_detector_that_fails_accepts_nobody(slt: Voiceprint, voices: dict[str, Any]) -> None:
+    with pytest.raises(RuntimeError, match="no model"):
+        Verifier(spoof_detector=Detector(RuntimeError("no model"))).verify(slt, voices["slt"].probe)
+    with pytest.raises(TypeError, match="to return a text or None, got float"):
+        Verifier(spoof_detector=Detector(0.9)).verify(slt, voices["slt"].probe)
+
+
+def test_streams_do_not_pass_it_by(slt: Voiceprint) -> None:
+    guarded = Verifier(spoof_detector=Detector(None))
+    for opened in (
+        lambda: guarded.stream([slt]),
+        guarded.stream_pool,
+        lambda: guarded.listen([slt]),
+    ):
+        with pytest.raises(ConfigError, match="streams ask no spoof detector"):
+            opened()
