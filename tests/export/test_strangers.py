@@ -47,6 +47,14 @@ def test_unheard_are_other_corpora_other_splits_and_the_held_out() -> None:
     assert not {each.speaker for each in heard} & {each.speaker for each in unheard}
 
 
+def test_of_an_encoder_that_heard_nobody_some_speakers_are_set_apart() -> None:
+    new = utterances("new", speakers=60)
+    apart, unheard = split_heard(new, ["elsewhere"], HeldOut())
+    assert len(apart) + len(unheard) == len(new)
+    assert not {each.speaker for each in apart} & {each.speaker for each in unheard}
+    assert 2 * 4 < len(apart) < 2 * 22  # a fifth of sixty, by the hash of their names
+
+
 def test_a_speaker_gives_an_enrolled_side_and_a_probe_without_common_audio(tmp_path: Path) -> None:
     takes = draw_takes(tmp_path, utterances("new", speakers=4), most=3)
     assert [take.is_probe for take in takes] == [False, True] * 3

