@@ -46,6 +46,7 @@ from speakersdk.streaming.update import Candidate, StreamUpdate
 from speakersdk.verifier import Verifier
 from speakersdk.voiceprint.attempts import AttemptLimit
 from speakersdk.voiceprint.life import Consent
+from speakersdk.voiceprint.names import check_new_name
 from speakersdk.voiceprint.store import VoiceprintStore
 from speakersdk.voiceprint.voiceprint import Voiceprint
 
@@ -104,6 +105,7 @@ __all__ = [
     "VoiceprintError",
     "VoiceprintStore",
     "as_waveform",
+    "check_new_name",
     "list_devices",
     "load_encoder",
     "read_audio",

@@ -198,7 +198,7 @@ class _Desk:
 
 
 def _refused(_: Request, error: Exception) -> JSONResponse:
-    if status_of(error) == 500:
+    if status_of(error) >= 500:
         _LOG.error("%s: %s", type(error).__name__, error)
     return problem(error)
 

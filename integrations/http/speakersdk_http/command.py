@@ -19,11 +19,13 @@ from speakersdk import ConfigError, Verifier, VoiceprintStore
 from speakersdk_http.app import create_app
 from speakersdk_http.metrics import FOLDER_VARIABLE
 from speakersdk_http.settings import Settings, read_keys
+from speakersdk_http.voices import Voices
 
 SUMMARY: Final = (
     "Serve verification, identification and enrollment by HTTP, and live streams by WebSocket. "
     "/docs shows the interface."
 )
+_DATABASE_VARIABLE: Final = "SPEAKERSDK_DATABASE"  # it may contain a password
 _BACKLOG: Final = 2048
 _KEEP_ALIVE_S: Final = 15
 _LONGEST_MESSAGE_BYTES: Final = 1 << 20  # of a stream: half a minute at 16 kHz
@@ -58,6 +60,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=2.0,
         metavar="SECONDS",
         help="go on for so long after SIGTERM, as not ready, before ending (default: %(default)g)",
+    )
+    group.add_argument(
+        "--database",
+        default=os.environ.get(_DATABASE_VARIABLE),
+        metavar="URL",
+        help="keep voiceprints in PostgreSQL, for several machines, in place of --voiceprints "
+        f"(default: ${_DATABASE_VARIABLE})",
     )
     group = parser.add_argument_group("who may ask what")
     group.add_argument(
@@ -120,6 +129,7 @@ def run(
         threads=max(1, _processors() // workers) if threads is None else threads,
         maximum_streams=arguments.max_streams,
         drain_s=arguments.drain,
+        database=arguments.database,
         tries=arguments.limit,
     )
     with _listener(arguments.host, arguments.port) as listener:
@@ -132,7 +142,7 @@ def run(
             signal.signal(signal.SIGTERM, lambda *_: None)
             uvicorn.Server(_config(lambda: app, workers)).run(sockets=[listener])
             return 0
-        open_verifier().close()  # a wrong option is one line here, and not one of each worker
+        Voices(settings).close()  # a wrong option is one line here, and not one of each worker
         with tempfile.TemporaryDirectory(prefix="speakersdk-http-") as folder:
             os.environ[FOLDER_VARIABLE] = folder
             Multiprocess(_config(partial(create_app, settings), workers), [listener]).run()

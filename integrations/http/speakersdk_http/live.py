@@ -74,8 +74,8 @@ class LiveVoices:
         except TimeoutError:
             idle = ConfigError(f"nothing came for {self._settings.idle_s:g} s; connect again")
             await _refuse(socket, idle, _POLICY_VIOLATION)
-        except SpeakerSdkError as error:
-            code = _INTERNAL_ERROR if status_of(error) == 500 else _POLICY_VIOLATION
+        except (SpeakerSdkError, ConnectionError) as error:
+            code = _INTERNAL_ERROR if status_of(error) >= 500 else _POLICY_VIOLATION
             await _refuse(socket, error, code)
         finally:
             self._num_open -= 1

@@ -41,6 +41,8 @@ _STATUS: Final[tuple[tuple[type[SpeakerSdkError], int], ...]] = (
 
 def status_of(error: Exception) -> int:
     """The status of the answer to a request that raised this error."""
+    if isinstance(error, ConnectionError):  # to the database
+        return 503
     return next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
 
 
@@ -50,7 +52,7 @@ def message_of(error: Exception) -> str:
         return f"no voiceprint named {error.name!r}; register the speaker first"
     if isinstance(error, DuplicateSpeakerError):
         return 'a voiceprint of that name exists already; replace it with "replace": true'
-    if status_of(error) == 500:
+    if status_of(error) >= 500:
         return "the service failed; its log says why"
     return " ".join(str(error).split())
 

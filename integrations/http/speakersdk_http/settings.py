@@ -45,6 +45,7 @@ class Settings:
         maximum_streams: open streams of a worker.
         idle_s: longest pause of a client in a stream.
         drain_s: seconds after SIGTERM in which requests are still answered.
+        database: connection string of PostgreSQL; None = the folder of the store.
         tries: rejected attempts in a row after which a client or speaker waits; None = any number.
     """
 
@@ -59,6 +60,7 @@ class Settings:
     maximum_streams: int = 32
     idle_s: float = 30.0
     drain_s: float = 2.0
+    database: str | None = None
     tries: int | None = None
 
     def __post_init__(self) -> None:
@@ -75,6 +77,11 @@ class Settings:
             raise ConfigError(
                 "expected a pause above 0 s and a finite drain time of at least 0 s, got "
                 f"{self.idle_s:g} s and {self.drain_s:g} s"
+            )
+        if self.database is not None and self.tries is not None:
+            raise ConfigError(
+                "expected no limit on attempts with a database: they are counted in a folder of "
+                "this machine, which others would not see; limit them at the balancer"
             )
         if not self.keys and not self.is_loopback:
             raise ConfigError(

@@ -5,7 +5,6 @@ Everything here blocks and is called in threads. A `Verifier` may be used from s
 
 from __future__ import annotations
 
-import threading
 import time
 from pathlib import Path
 from typing import Final
@@ -17,6 +16,7 @@ from speakersdk import (
     EnrollmentError,
     ExpiredVoiceprintError,
     IncompatibleModelError,
+    MissingDependencyError,
     Voiceprint,
 )
 from speakersdk_http.answers import (
@@ -40,6 +40,7 @@ from speakersdk_http.questions import (
     VerifyQuestion,
 )
 from speakersdk_http.settings import Settings
+from speakersdk_http.shelf import FolderShelf, Shelf
 
 # Counts of clients are kept apart from those of speakers, who may have the same names.
 _CLIENTS: Final = ".clients"
@@ -54,19 +55,16 @@ class Voices:
 
     def __init__(self, settings: Settings) -> None:
         self.verifier = settings.open_verifier()
-        self.store = settings.open_store()
+        self.shelf = _open_shelf(settings)
         self.model = self.verifier.manifest.name
         asked = self.verifier.request
         self.far = None if asked.prior is not None else asked.asked_far
         self._tries = settings.tries
-        self._lock = threading.Lock()
-        self._signature: frozenset[tuple[str, int, int, int]] | None = None
-        self._enrolled: tuple[Voiceprint, ...] = ()
-        self._unreadable: dict[str, str] = {}
 
     def close(self) -> None:
-        """Let go of the model."""
+        """Let go of the model and of connections."""
         self.verifier.close()
+        self.shelf.close()
 
     def verify(self, question: VerifyQuestion) -> VerifyAnswer:
         """Compare two recordings, or a recording with an enrolled speaker."""
@@ -74,7 +72,7 @@ class Voices:
         self._check_model(question)
         probe = AudioFile(question.audio2, "audio2")
         if question.name is not None:
-            voiceprint = self.store.load(question.name)
+            voiceprint = self.shelf.load(question.name)
             limit = self.speaker_limit()
             if limit is not None:
                 limit.begin(voiceprint.name)
@@ -130,17 +128,17 @@ class Voices:
     def register(self, question: RegisterQuestion) -> RegisterAnswer:
         """Enroll a speaker and store the voiceprint."""
         self._check_model(question)
-        self.store.check_new(question.name, replace=question.replace)
+        self.shelf.check_new(question.name, replace=question.replace)
         recordings = [
             AudioFile(data, f"audio {number}") for number, data in enumerate(question.audio, 1)
         ]
         voiceprint = self.verifier.enroll(recordings, name=question.name)
-        return self._registered(self.store.save(voiceprint, replace=question.replace))
+        return self._registered(self.shelf.save(voiceprint, replace=question.replace))
 
     def forget(self, question: ForgetQuestion) -> None:
-        """Delete a voiceprint and overwrite its file."""
+        """Delete a voiceprint."""
         self._check_model(question)
-        self.store.remove(question.id, is_overwritten=True)
+        self.shelf.remove(question.id)
 
     def embed(self, question: EmbedQuestion) -> EmbedAnswer:
         """The embedding of a recording."""
@@ -150,15 +148,15 @@ class Voices:
 
     def voices(self) -> VoicesAnswer:
         """Everybody who is enrolled."""
-        self._refresh()
+        enrolled, unreadable = self.shelf.everybody()
         reasons = {
             voiceprint.name: reason
-            for voiceprint in self._enrolled
+            for voiceprint in enrolled
             if (reason := self._reason_against(voiceprint)) is not None
         }
         return VoicesAnswer(
-            voices=[self._registered(voiceprint) for voiceprint in self._enrolled],
-            unusable=self._unreadable | reasons,
+            voices=[self._registered(voiceprint) for voiceprint in enrolled],
+            unusable=unreadable | reasons,
         )
 
     def enrolled(self, names: list[str] | None = None) -> list[Voiceprint]:
@@ -169,9 +167,8 @@ class Voices:
             UnknownSpeakerError: one of the names is not enrolled.
         """
         if names is not None:
-            return [self.store.load(name) for name in names]
-        self._refresh()
-        usable = [each for each in self._enrolled if self._reason_against(each) is None]
+            return [self.shelf.load(name) for name in names]
+        usable = [each for each in self.shelf.everybody()[0] if self._reason_against(each) is None]
         if not usable:
             raise EnrollmentError(
                 "nobody is enrolled whose voiceprint can be used; register a speaker first"
@@ -180,14 +177,17 @@ class Voices:
 
     def speaker_limit(self) -> AttemptLimit | None:
         """The limit on attempts that name a speaker; its counts are those of the command line."""
-        return self._limit(self.store.folder)
+        return self._limit(self.shelf.attempts)
 
     def client_limit(self) -> AttemptLimit | None:
         """The limit on a client's attempts that name no speaker."""
-        return self._limit(self.store.folder / _CLIENTS)
+        folder = self.shelf.attempts
+        return self._limit(None if folder is None else folder / _CLIENTS)
 
-    def _limit(self, folder: Path) -> AttemptLimit | None:
-        return None if self._tries is None else AttemptLimit(folder=folder, tries=self._tries)
+    def _limit(self, folder: Path | None) -> AttemptLimit | None:
+        if self._tries is None or folder is None:
+            return None
+        return AttemptLimit(folder=folder, tries=self._tries)
 
     def _registered(self, voiceprint: Voiceprint) -> RegisterAnswer:
         return RegisterAnswer(
@@ -211,24 +211,18 @@ class Voices:
         if question.model not in {None, "", self.model}:
             raise ConfigError(f"expected the model {self.model}, or none; got another one")
 
-    def _refresh(self) -> None:
-        """Read the store again if another process has changed it: writers replace whole files."""
-        folder = self.store.folder
-        with self._lock:
-            found = set()
-            for name in self.store.files():
-                try:
-                    state = (folder / name).stat()
-                except FileNotFoundError:  # removed since it was listed
-                    continue
-                found.add((name, state.st_ino, state.st_ctime_ns, state.st_size))
-            signature = frozenset(found)
-            if signature == self._signature:
-                return
-            content = self.store.content()
-            self._signature = signature
-            self._enrolled = content.voiceprints
-            self._unreadable = {file.path.name: file.reason for file in content.unreadable}
+
+def _open_shelf(settings: Settings) -> Shelf:
+    store = settings.open_store()
+    if settings.database is None:
+        return FolderShelf(store)
+    try:
+        from speakersdk_http.postgres import PostgresShelf
+    except ModuleNotFoundError as error:
+        raise MissingDependencyError(
+            "--database needs psycopg", remedy='pip install "speakersdk-http[postgres]"'
+        ) from error
+    return PostgresShelf(settings.database, key=store.key, connections=settings.threads)
 
 
 def _milliseconds_since(began: float) -> float:

@@ -1,0 +1,176 @@
+"""Voiceprints in PostgreSQL, for services on several machines.
+
+A table holds the voiceprints in the format of their files, sealed if there is a key. Another has
+one row with the number of the last change: writers lock it one after the other, and readers see by
+it whether what they have read is still true.
+"""
+
+from __future__ import annotations
+
+import threading
+import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+from psycopg import Connection, Error
+from psycopg_pool import ConnectionPool, PoolTimeout
+
+from speakersdk import (
+    DuplicateSpeakerError,
+    SealError,
+    SealingKey,
+    UnknownSpeakerError,
+    Voiceprint,
+    VoiceprintError,
+    check_new_name,
+)
+
+_TABLES: Final = """
+CREATE TABLE IF NOT EXISTS speakersdk_voiceprints (
+    name text COLLATE "C" PRIMARY KEY,
+    content bytea NOT NULL
+);
+CREATE TABLE IF NOT EXISTS speakersdk_changes (
+    only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+    number bigint NOT NULL
+);
+INSERT INTO speakersdk_changes (number) VALUES (0) ON CONFLICT DO NOTHING;
+"""
+# "speaker" in ASCII: services that start together make the tables one after the other.
+_MAKING_TABLES: Final = 0x737065616B6572
+_CONNECT_S: Final = 5.0
+_Row: TypeAlias = tuple[Any, ...]
+
+
+class PostgresShelf:
+    """A database. See `Shelf`.
+
+    Args:
+        address: a connection string of libpq. A password is better in PGPASSFILE than in here.
+        key: that every voiceprint is sealed with; None = plain voiceprints.
+        connections: to the database, at most.
+
+    Raises:
+        ConnectionError: the database cannot be used.
+    """
+
+    def __init__(self, address: str, *, key: SealingKey | None, connections: int) -> None:
+        self.attempts: Path | None = None
+        self._key = key
+        self._lock = threading.Lock()
+        self._number: int | None = None
+        self._content: tuple[tuple[Voiceprint, ...], dict[str, str]] = ((), {})
+        self._pool: ConnectionPool[Connection[_Row]] = ConnectionPool(
+            address,
+            min_size=1,
+            max_size=connections,
+            timeout=_CONNECT_S,
+            check=ConnectionPool.check_connection,
+            open=True,
+        )
+        try:
+            with self._connected() as database:
+                database.execute("SELECT pg_advisory_xact_lock(%s)", (_MAKING_TABLES,))
+                database.execute(_TABLES)
+        except BaseException:
+            self._pool.close()
+            raise
+
+    def load(self, name: str) -> Voiceprint:
+        """See `Shelf`."""
+        with self._connected() as database:
+            row = database.execute(
+                "SELECT content FROM speakersdk_voiceprints WHERE name = %s", (_as_stored(name),)
+            ).fetchone()
+        if row is None:
+            raise UnknownSpeakerError(name)
+        return self._opened(_as_stored(name), bytes(row[0]))
+
+    def check_new(self, name: str, *, replace: bool) -> None:
+        """See `Shelf`."""
+        with self._connected() as database:
+            _check_name(database, name, replace=replace)
+
+    def save(self, voiceprint: Voiceprint, *, replace: bool) -> Voiceprint:
+        """See `Shelf`."""
+        content = voiceprint.to_bytes()
+        if self._key is not None:
+            content = self._key.seal(content)
+        with self._changing() as database:
+            _check_name(database, voiceprint.name, replace=replace)
+            database.execute(
+                "INSERT INTO speakersdk_voiceprints (name, content) VALUES (%s, %s) "
+                "ON CONFLICT (name) DO UPDATE SET content = excluded.content",
+                (voiceprint.name, content),
+            )
+        return voiceprint
+
+    def remove(self, name: str) -> None:
+        """See `Shelf`; PostgreSQL overwrites the row when it vacuums the table."""
+        with self._changing() as database:
+            found = database.execute(
+                "DELETE FROM speakersdk_voiceprints WHERE name = %s", (_as_stored(name),)
+            )
+            if found.rowcount == 0:
+                raise UnknownSpeakerError(name)
+
+    def everybody(self) -> tuple[tuple[Voiceprint, ...], dict[str, str]]:
+        """See `Shelf`; rows are read again after a change."""
+        with self._lock, self._connected() as database:
+            database.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            (number,) = database.execute("SELECT number FROM speakersdk_changes").fetchone() or (0,)
+            if number != self._number:
+                rows = database.execute("SELECT name, content FROM speakersdk_voiceprints")
+                voiceprints, unreadable = [], {}
+                for name, content in rows:
+                    try:
+                        voiceprints.append(self._opened(name, bytes(content)))
+                    except (SealError, VoiceprintError) as error:
+                        unreadable[name] = str(error)
+                voiceprints.sort(key=lambda voiceprint: voiceprint.name)
+                self._content, self._number = (tuple(voiceprints), unreadable), number
+            return self._content
+
+    def close(self) -> None:
+        """See `Shelf`."""
+        self._pool.close()
+
+    def _opened(self, name: str, content: bytes) -> Voiceprint:
+        if self._key is not None:
+            content = self._key.open(content)
+        voiceprint = Voiceprint.from_bytes(content)
+        if voiceprint.name != name:
+            raise VoiceprintError(f"expected the voiceprint of {name!r}, got another one")
+        return voiceprint
+
+    @contextmanager
+    def _changing(self) -> Iterator[Connection[_Row]]:
+        """A transaction that changes something; there is one at a time."""
+        with self._connected() as database:
+            database.execute("UPDATE speakersdk_changes SET number = number + 1")
+            yield database
+
+    @contextmanager
+    def _connected(self) -> Iterator[Connection[_Row]]:
+        """A connection in a transaction, which an error rolls back."""
+        try:
+            with self._pool.connection() as database:
+                yield database
+        except (Error, PoolTimeout) as error:
+            text = " ".join(str(error).split())
+            raise ConnectionError(f"the database cannot be used: {text}") from error
+
+
+def _as_stored(name: str) -> str:
+    """The name in the form that voiceprints have; no name has a NUL, which PostgreSQL refuses."""
+    return unicodedata.normalize("NFC", name).replace("\0", "\ufffd")
+
+
+def _check_name(database: Connection[_Row], name: str, *, replace: bool) -> None:
+    taken = {row[0] for row in database.execute("SELECT name FROM speakersdk_voiceprints")}
+    if _as_stored(name) not in taken:
+        check_new_name(name, taken)
+    elif not replace:
+        raise DuplicateSpeakerError(name)

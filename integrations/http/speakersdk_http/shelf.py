@@ -1,0 +1,99 @@
+"""Where voiceprints are kept: a folder of this machine, or a database that machines share."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Protocol
+
+from speakersdk import Voiceprint, VoiceprintStore
+
+
+class Shelf(Protocol):
+    """Stored voiceprints by name, for any number of threads and processes.
+
+    Attributes:
+        attempts: folder that counts rejected attempts; None = they are not counted.
+    """
+
+    attempts: Path | None
+
+    def load(self, name: str) -> Voiceprint:
+        """The voiceprint of a speaker.
+
+        Raises:
+            UnknownSpeakerError: nobody of that name is enrolled.
+        """
+
+    def check_new(self, name: str, *, replace: bool) -> None:
+        """Raise what `save` would raise about the name, before recordings are read."""
+
+    def save(self, voiceprint: Voiceprint, *, replace: bool) -> Voiceprint:
+        """Store a voiceprint and return it.
+
+        Raises:
+            DuplicateSpeakerError: the name is taken, and `replace` is not set.
+            ConfigError: the name can be mistaken for another.
+        """
+
+    def remove(self, name: str) -> None:
+        """Delete a voiceprint.
+
+        Raises:
+            UnknownSpeakerError: nobody of that name is enrolled.
+        """
+
+    def everybody(self) -> tuple[tuple[Voiceprint, ...], dict[str, str]]:
+        """All voiceprints that can be read, sorted by name, and why others cannot."""
+
+    def close(self) -> None:
+        """Let go of connections."""
+
+
+class FolderShelf:
+    """The folder of the command line."""
+
+    def __init__(self, store: VoiceprintStore) -> None:
+        self._store = store
+        self.attempts: Path | None = store.folder
+        self._lock = threading.Lock()
+        self._signature: frozenset[tuple[str, int, int, int]] | None = None
+        self._content: tuple[tuple[Voiceprint, ...], dict[str, str]] = ((), {})
+
+    def load(self, name: str) -> Voiceprint:
+        """See `Shelf`."""
+        return self._store.load(name)
+
+    def check_new(self, name: str, *, replace: bool) -> None:
+        """See `Shelf`."""
+        self._store.check_new(name, replace=replace)
+
+    def save(self, voiceprint: Voiceprint, *, replace: bool) -> Voiceprint:
+        """See `Shelf`."""
+        return self._store.save(voiceprint, replace=replace)
+
+    def remove(self, name: str) -> None:
+        """See `Shelf`; the file is overwritten first."""
+        self._store.remove(name, is_overwritten=True)
+
+    def everybody(self) -> tuple[tuple[Voiceprint, ...], dict[str, str]]:
+        """See `Shelf`; files are read again after a change: writers replace whole files."""
+        folder = self._store.folder
+        with self._lock:
+            found = set()
+            for name in self._store.files():
+                try:
+                    state = (folder / name).stat()
+                except FileNotFoundError:  # removed since it was listed
+                    continue
+                found.add((name, state.st_ino, state.st_ctime_ns, state.st_size))
+            signature = frozenset(found)
+            if signature != self._signature:
+                content = self._store.content()
+                unreadable = {file.path.name: file.reason for file in content.unreadable}
+                self._content = content.voiceprints, unreadable
+                self._signature = signature
+            return self._content
+
+    def close(self) -> None:
+        """See `Shelf`."""
