@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 from speakersdk.cli import arguments as shared
+from speakersdk.cli.keys import find_key
 from speakersdk.cli.output import print_failures, print_json, progress
 from speakersdk.cli.parser import CommandParser
 from speakersdk.evaluation.bulk import EmbeddingJob, embed_recordings
@@ -32,6 +33,11 @@ def add_arguments(parser: CommandParser) -> None:
     parser.requests.add_argument(
         "--device", default="cpu", metavar="DEVICE", help="cpu (default), cuda or cuda:N"
     )
+    parser.places.add_argument(
+        "--key",
+        metavar="KEY",
+        help="seal the file with this key, see `profiles` (default: $SPEAKERSDK_KEY)",
+    )
     shared.add_options(parser, "audio_root", "model", "max_duration", "json")
 
 
@@ -46,6 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
         max_duration_s=arguments.max_duration,
     )
     recordings = read_recordings(arguments.manifest, arguments.audio_root)
+    key = find_key(arguments.key, create=True)
     start = time.perf_counter()
     with progress("embedded") as report:
         table, failures = embed_recordings(
@@ -54,6 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
             job,
             num_processes=arguments.workers,
             progress=report,
+            key=key,
         )
     seconds = time.perf_counter() - start
     print_failures(failures)

@@ -30,6 +30,7 @@ from speakersdk.evaluation.embedding_table import (
 from speakersdk.evaluation.parts import Parts
 from speakersdk.evaluation.pool import run_tasks
 from speakersdk.evaluation.segments import Failure, Segment, SegmentReader
+from speakersdk.sealing import SealingKey
 
 # Called with the numbers of finished, failed and total recordings.
 Progress = Callable[[int, int, int], None]
@@ -118,6 +119,7 @@ def embed_recordings(
     *,
     num_processes: int = 1,
     progress: Progress | None = None,
+    key: SealingKey | None = None,
 ) -> tuple[EmbeddingTable, list[Failure]]:
     """Embed recordings into a file. A repeated call continues an interrupted one.
 
@@ -130,6 +132,7 @@ def embed_recordings(
         job: the settings.
         num_processes: number of worker processes; 1 means none besides this process.
         progress: called after each chunk.
+        key: seal the file and its parts with it.
 
     Returns:
         The written table, in the order of the recordings, and the failures. The table includes
@@ -147,7 +150,7 @@ def embed_recordings(
     if output.exists():
         raise ConfigError(f"expected no file at {output}, got one; remove it, or name another")
     manifest = _encoder(job.model, job.device).manifest  # refuses a bad model in this process
-    parts = Parts(output, manifest)
+    parts = Parts(output, manifest, key=key)
     wanted = _sources(recordings, job.root)
     kept = parts.kept(wanted)
     open_ones = [one for one in recordings if one.name not in kept]
@@ -168,7 +171,7 @@ def embed_recordings(
             f"{failures[0].name}: {failures[0].reason}"
         )
     table = parts.joined(wanted)
-    write_table(output, table)
+    write_table(output, table, key=key)
     parts.remove()
     return table, failures
 

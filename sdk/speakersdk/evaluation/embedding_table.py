@@ -5,6 +5,7 @@ Embeddings identify people: only the owner can read the files. Files are written
 
 from __future__ import annotations
 
+import io
 import math
 import os
 import re
@@ -12,14 +13,15 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, BinaryIO, Final, Literal
 from zipfile import ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
 import numpy as np
 import numpy.typing as npt
 
-from speakersdk.errors import ConfigError, MissingDependencyError
+from speakersdk.errors import ConfigError, MissingDependencyError, SealError
 from speakersdk.files import open_regular, replacement
+from speakersdk.sealing import MAGIC, SealingKey, is_sealed, unsealed
 from speakersdk.text import is_visible, printable
 
 SUFFIXES: Final = (".npz", ".parquet")
@@ -116,8 +118,8 @@ def check_suffix(path: Path) -> None:
         _pyarrow()
 
 
-def write_table(path: Path, table: EmbeddingTable) -> None:
-    """Write a table in the format of the suffix.
+def write_table(path: Path, table: EmbeddingTable, *, key: SealingKey | None = None) -> None:
+    """Write a table in the format of the suffix; with a key the file is sealed.
 
     Raises:
         ConfigError, MissingDependencyError: see `check_suffix`.
@@ -125,36 +127,57 @@ def write_table(path: Path, table: EmbeddingTable) -> None:
     """
     check_suffix(path)
     with replacement(path) as file:
-        if path.suffix == ".parquet":
-            pyarrow = _pyarrow()
-            pyarrow.parquet.write_table(_arrow_table(pyarrow, table), file)
-        else:
-            np.savez(
-                file,
-                names=np.array(table.names, dtype=np.str_),
-                sources=np.array(table.sources, dtype=np.str_),
-                embeddings=table.embeddings,
-                speech_s=table.speech_s,
-                duration_s=table.duration_s,
-                model_name=np.array(table.model_name),
-                model_sha256=np.array(table.model_sha256),
-            )
+        if key is None:
+            _write(file, table, path.suffix)
+        else:  # nothing plain reaches the disk
+            content = io.BytesIO()
+            _write(content, table, path.suffix)
+            file.write(key.seal(content.getvalue()))
 
 
-def read_table(path: Path) -> EmbeddingTable:
+def _write(file: BinaryIO, table: EmbeddingTable, suffix: str) -> None:
+    if suffix == ".parquet":
+        pyarrow = _pyarrow()
+        pyarrow.parquet.write_table(_arrow_table(pyarrow, table), file)
+        return
+    np.savez(
+        file,
+        names=np.array(table.names, dtype=np.str_),
+        sources=np.array(table.sources, dtype=np.str_),
+        embeddings=table.embeddings,
+        speech_s=table.speech_s,
+        duration_s=table.duration_s,
+        model_name=np.array(table.model_name),
+        model_sha256=np.array(table.model_sha256),
+    )
+
+
+def read_table(path: Path, *, key: SealingKey | None = None) -> EmbeddingTable:
     """Read a file of `write_table`. Memory is bounded by the size of the file.
 
     Raises:
         ConfigError: the file is missing, or is not a table of embeddings.
+        SealError: it is sealed with another key or changed, or plain where there is a key.
         MissingDependencyError: .parquet without pyarrow.
     """
     check_suffix(path)
     if not path.is_file():
         raise ConfigError(f"expected embeddings at {printable(path)}, found no file")
     try:
-        table = _read_parquet(path) if path.suffix == ".parquet" else _read_npz(path)
+        with open_regular(path) as file:
+            content: BinaryIO = file
+            size = os.fstat(file.fileno()).st_size
+            if key is not None or is_sealed(file.read(len(MAGIC))):
+                file.seek(0)
+                data = unsealed(file.read(), key)
+                content, size = io.BytesIO(data), len(data)
+            content.seek(0)
+            is_parquet = path.suffix == ".parquet"
+            table = _read_parquet(content, size) if is_parquet else _read_npz(content)
         _check_values(table)
         return table
+    except SealError as error:
+        raise SealError(f"{printable(path)}: {error}") from error
     except (
         ArithmeticError, LookupError, TypeError, ValueError, NotImplementedError, OSError,
         EOFError, BadZipFile, struct.error,
@@ -172,8 +195,8 @@ def _check_values(table: EmbeddingTable) -> None:
         raise ValueError("values that are not finite, or a model_name with invisible characters")
 
 
-def _read_npz(path: Path) -> EmbeddingTable:
-    with open_regular(path) as file, ZipFile(file) as archive:
+def _read_npz(file: BinaryIO) -> EmbeddingTable:
+    with ZipFile(file) as archive:
         members = archive.infolist()
         expected = {f"{name}.npy" for name in _ARRAYS}
         if len(members) != len(expected) or {each.filename for each in members} != expected:
@@ -219,11 +242,11 @@ def _read_array(archive: ZipFile, member: ZipInfo) -> npt.NDArray[Any]:
     return np.ascontiguousarray(array, dtype.newbyteorder("=")).reshape(shape)
 
 
-def _read_parquet(path: Path) -> EmbeddingTable:
+def _read_parquet(file: BinaryIO, size: int) -> EmbeddingTable:
     pyarrow = _pyarrow()
     try:
-        with open_regular(path) as file, pyarrow.parquet.ParquetFile(file) as parquet:
-            _check_parquet(pyarrow, parquet, os.fstat(file.fileno()).st_size)
+        with pyarrow.parquet.ParquetFile(file) as parquet:
+            _check_parquet(pyarrow, parquet, size)
             content = parquet.read()
     except (pyarrow.ArrowException, MemoryError) as error:
         raise ValueError(str(error)) from error

@@ -14,6 +14,7 @@ from speakersdk.evaluation.embedding_table import (
     read_table,
     write_table,
 )
+from speakersdk.sealing import SealingKey
 
 
 class Parts:
@@ -22,16 +23,21 @@ class Parts:
     Args:
         output: the output file of the run; the folder is ``<output>.parts``.
         manifest: manifest of the model.
+        key: that the parts are sealed with; None = plain.
 
     Raises:
         ConfigError: a part is damaged or of another model.
+        SealError: a part is plain, or sealed with another key.
     """
 
-    def __init__(self, output: Path, manifest: ModelManifest) -> None:
+    def __init__(
+        self, output: Path, manifest: ModelManifest, *, key: SealingKey | None = None
+    ) -> None:
+        self._key = key
         self._folder = output.with_name(f"{output.name}.parts")
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         paths = sorted(self._folder.glob("*.npz"))
-        self._tables = [_read(path) for path in paths]
+        self._tables = [_read(path, key) for path in paths]
         others = {table.model_sha256 for table in self._tables} - {manifest.weights_sha256}
         if others:
             raise ConfigError(
@@ -56,7 +62,7 @@ class Parts:
         Raises:
             OSError: the file cannot be written.
         """
-        write_table(self._folder / f"{self._next:06d}.npz", table)
+        write_table(self._folder / f"{self._next:06d}.npz", table, key=self._key)
         self._next += 1
         self._tables.append(table)
 
@@ -72,9 +78,9 @@ class Parts:
         shutil.rmtree(self._folder)
 
 
-def _read(path: Path) -> EmbeddingTable:
+def _read(path: Path, key: SealingKey | None) -> EmbeddingTable:
     try:
-        return read_table(path)
+        return read_table(path, key=key)
     except ConfigError as error:
         raise ConfigError(
             f"{error}; remove this part, and its recordings are embedded again"

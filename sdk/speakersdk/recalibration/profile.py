@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Final
@@ -21,10 +22,11 @@ from speakersdk.files import data_folder, folder_lock, open_regular, replacement
 from speakersdk.text import decoded_argument, file_name, is_visible, printable
 from speakersdk.voiceprint.names import check_name, check_new_name
 
-FORMAT_VERSION: Final = 1
+FORMAT_VERSION: Final = 2  # version 1 has no checksum
 SUFFIX: Final = ".calibration.json"
 _MAXIMUM_BYTES: Final = 1 << 16  # a profile has some 400
-_MAXIMUM_WEIGHT: Final = 1e6  # llrs are below 100
+_MAXIMUM_SCALE: Final = 1e6
+_MAXIMUM_OFFSET: Final = 100.0  # llrs are below; a large one would accept everybody
 # Every other field of a calibration is a weight of its formula, in which the llr is linear.
 _NO_WEIGHTS = {
     "minimum_speech_s", "maximum_speech_s", "num_target", "num_nontarget", "operating_points",
@@ -61,9 +63,9 @@ class CalibrationProfile:
         counts = (self.num_speakers, self.num_recordings)
         if not (all(map(is_visible, texts)) and all(type(count) is int for count in counts)):
             raise ConfigError("expected texts of visible characters and whole numbers of speakers")
-        if not (0 < self.scale <= _MAXIMUM_WEIGHT and abs(self.offset) <= _MAXIMUM_WEIGHT):
+        if not (0 < self.scale <= _MAXIMUM_SCALE and abs(self.offset) <= _MAXIMUM_OFFSET):
             raise ConfigError(
-                "expected a finite offset and a scale above 0, got "
+                f"expected an offset of at most {_MAXIMUM_OFFSET:g} and a scale above 0, got "
                 f"{self.offset!r:.20}, {self.scale!r:.20}"
             )
 
@@ -102,7 +104,8 @@ class CalibrationProfile:
         folder = data_folder("calibrations") if folder is None else folder
         path = folder / file_name(f"{self.name}{SUFFIX}")
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        content = {"version": FORMAT_VERSION, **asdict(self)}
+        values = {"version": FORMAT_VERSION, **asdict(self)}
+        content = {**values, "sha256": _checksum(values)}
         data = (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode()
         with folder_lock(folder):
             names = _stored_names(folder)
@@ -141,12 +144,17 @@ class CalibrationProfile:
             if len(data) > _MAXIMUM_BYTES:
                 raise ValueError(f"expected at most {_MAXIMUM_BYTES} bytes")
             values: dict[str, Any] = json.loads(data)
-            version = values.pop("version")
-            if version != FORMAT_VERSION:
+            checksum = values.pop("sha256", None)
+            version = values["version"]
+            if type(version) is not int or not 1 <= version <= FORMAT_VERSION:
                 raise CalibrationError(
-                    f"{printable(path)}: expected calibration version {FORMAT_VERSION}, got "
-                    f"{version!r:.20}; install a speakersdk version that knows it"
+                    f"{printable(path)}: expected calibration version {FORMAT_VERSION} or lower, "
+                    f"got {version!r:.20}; install a speakersdk version that knows it"
                 )
+            expected = None if version == 1 else _checksum(values)
+            if checksum != expected:
+                raise ValueError("its checksum does not match: it was changed or damaged")
+            del values["version"]
             return cls(**values)
         except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
             raise CalibrationError(
@@ -159,6 +167,12 @@ def _stored_names(folder: Path) -> list[str]:
     return sorted(
         decoded_argument(path.name).removesuffix(SUFFIX) for path in folder.glob(f"*{SUFFIX}")
     )
+
+
+def _checksum(values: Mapping[str, Any]) -> str:
+    """SHA-256 of the values, however the file is indented. It finds damage, not forgery."""
+    canonical = json.dumps(values, sort_keys=True, allow_nan=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()
 
 
 def find_profile(wanted: str | CalibrationProfile | None) -> CalibrationProfile | None:

@@ -9,7 +9,9 @@ import pytest
 import soundfile as sf
 
 from speakersdk.cli import main
-from speakersdk.evaluation.embedding_table import read_table
+from speakersdk.evaluation.embedding_table import EmbeddingTable, read_table
+from speakersdk.evaluation.parts import Parts
+from speakersdk.sealing import SealingKey, is_sealed
 
 
 @pytest.fixture
@@ -31,6 +33,26 @@ def test_a_list_becomes_a_file(
     assert read_table(output).names == ("slt-probe.flac", "rms")
     assert main(arguments) == 2
     assert "remove it" in capsys.readouterr().err
+
+
+def test_nothing_plain_is_written_with_a_key(
+    recordings: Path, demo_clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("cryptography", reason="the extra secure is not installed")
+    key_file, output = tmp_path / "key", tmp_path / "out.npz"
+    written: list[bytes] = []
+    add = Parts.add
+
+    def watched(parts: Parts, table: EmbeddingTable) -> None:
+        add(parts, table)
+        written.extend(path.read_bytes()[:8] for path in tmp_path.glob("out.npz.parts/*.npz"))
+
+    monkeypatch.setattr(Parts, "add", watched)
+    options = ["--audio-root", str(demo_clips), "--key", f"file:{key_file}"]
+    assert main(["embed", str(recordings), "-o", str(output), *options]) == 0
+    assert written
+    assert all(map(is_sealed, [*written, output.read_bytes()]))
+    assert len(read_table(output, key=SealingKey.from_file(key_file))) == 2
 
 
 def test_what_failed_is_said_and_is_status_1(

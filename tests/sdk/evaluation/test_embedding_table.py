@@ -13,13 +13,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from speakersdk.errors import ConfigError
+from speakersdk.errors import ConfigError, SealError
 from speakersdk.evaluation.embedding_table import (
     EmbeddingTable,
     join_tables,
     read_table,
     write_table,
 )
+from speakersdk.sealing import SealingKey, is_sealed
 
 
 @pytest.fixture
@@ -51,6 +52,29 @@ def test_what_is_written_is_read(table: EmbeddingTable, suffix: str, tmp_path: P
     assert_equal(read_table(path), table)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".parquet"])
+def test_a_sealed_table_is_read_with_its_key_alone(
+    table: EmbeddingTable, suffix: str, tmp_path: Path
+) -> None:
+    pytest.importorskip("cryptography", reason="the extra secure is not installed")
+    if suffix == ".parquet":
+        pytest.importorskip("pyarrow")
+    key, other = (SealingKey.from_bytes(bytes([number]) * 32) for number in (1, 2))
+    path, plain = tmp_path / f"sealed{suffix}", tmp_path / f"plain{suffix}"
+    write_table(path, table, key=key)
+    write_table(plain, table)
+    assert_equal(read_table(path, key=key), table)
+    assert is_sealed(path.read_bytes())
+    for wrong, message in ((None, "give its key"), (other, "another key")):
+        with pytest.raises(SealError, match=message):
+            read_table(path, key=wrong)
+    with pytest.raises(SealError, match="got a plain one"):
+        read_table(plain, key=key)
+    path.write_bytes(path.read_bytes()[:-1] + b"!")
+    with pytest.raises(SealError, match="authentication failed"):
+        read_table(path, key=key)
 
 
 def test_tables_are_joined(table: EmbeddingTable) -> None:

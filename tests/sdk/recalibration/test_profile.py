@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -67,7 +68,9 @@ def test_new_names_are_unlike_stored_ones(verifier: Verifier, tmp_path: Path) ->
 
 # A peer's name could leave the folder: names of files are checked as those of speakers.
 def test_names_and_weights_are_checked(verifier: Verifier) -> None:
-    for changes in ({"name": "../mic"}, {"scale": 0.0}, {"scale": -1.0}, {"offset": float("nan")}):
+    wrong = [{"offset": offset} for offset in (float("inf"), float("nan"), -float("inf"), 101.0)]
+    wrong += [{"scale": scale} for scale in (0.0, -1.0, float("inf"), float("nan"))]
+    for changes in ({"name": "../mic"}, *wrong):
         with pytest.raises(ConfigError, match="expected"):
             make_profile(verifier.manifest, **changes)
 
@@ -78,7 +81,11 @@ def test_names_and_weights_are_checked(verifier: Verifier) -> None:
         (lambda values: values.pop("scale"), "is not valid"),
         (lambda values: values.update(surprise=1), "is not valid"),
         (lambda values: values.update(scale="big"), "is not valid"),
-        (lambda values: values.update(version=2), "version 1, got 2; install"),
+        (lambda values: values.update(version=3), "version 2 or lower, got 3; install"),
+        (lambda values: values.update(version=True), "version 2 or lower, got True"),
+        (lambda values: values.update(offset=float("inf")), "is not valid"),
+        (lambda values: values.update(offset=float("nan")), "is not valid"),
+        (lambda values: values.update(offset=101.0), "at most 100"),
         (lambda values: values.update(name=5), "is not valid"),
         (lambda values: values.update(model_name="red\x1b[31m"), "is not valid"),
         (lambda values: values.update(model_sha256=5), "is not valid"),
@@ -92,13 +99,37 @@ def test_a_damaged_file_is_refused(
 ) -> None:
     path = make_profile(verifier.manifest).save(folder=tmp_path)
     values = json.loads(path.read_text())
+    del values["sha256"]
     change(values)
-    path.write_text(json.dumps(values))
+    canonical = json.dumps(values, sort_keys=True)
+    checksum = hashlib.sha256(canonical.encode()).hexdigest()
+    path.write_text(json.dumps({**values, "sha256": checksum}))
     with pytest.raises(CalibrationError, match=message):
         CalibrationProfile.load("usb-mic", folder=tmp_path)
     path.write_bytes(b"\x80\x04pickle")
     with pytest.raises(CalibrationError, match="is not valid"):
         CalibrationProfile.load("usb-mic", folder=tmp_path)
+
+
+def test_every_changed_value_is_noticed(verifier: Verifier, tmp_path: Path) -> None:
+    profile = make_profile(verifier.manifest)
+    path = profile.save(folder=tmp_path)
+    intact = json.loads(path.read_text())
+    path.write_text(json.dumps(intact))  # the checksum is of the values, not of the spaces
+    assert CalibrationProfile.load("usb-mic", folder=tmp_path) == profile
+    for changes in ({"offset": 0.125}, {"scale": 2.5}, {"version": 1}, {"sha256": "0" * 64}):
+        path.write_text(json.dumps(intact | changes))
+        with pytest.raises(CalibrationError, match="its checksum does not match"):
+            CalibrationProfile.load("usb-mic", folder=tmp_path)
+
+
+def test_a_file_of_version_1_is_read(verifier: Verifier, tmp_path: Path) -> None:
+    profile = make_profile(verifier.manifest)
+    path = profile.save(folder=tmp_path)
+    values = json.loads(path.read_text()) | {"version": 1}
+    del values["sha256"]
+    path.write_text(json.dumps(values))
+    assert CalibrationProfile.load("usb-mic", folder=tmp_path) == profile
 
 
 def test_it_reaches_the_decision(
