@@ -96,6 +96,7 @@ def make_manifest(
         has_speech_head=is_stateful and info.has_speech_head,
         weights_sha256=info.weights_sha256,
         training_corpora=info.training_corpora,
+        teachers=tuple(str(teacher) for teacher in info.teachers),
     )
     if isinstance(encoder, BlstmEncoder):
         window_s = encoder.config.window_s

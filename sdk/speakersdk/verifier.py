@@ -341,6 +341,7 @@ class Verifier:
             "model_sha256": self.manifest.weights_sha256,
             "mode": self.manifest.mode,
             "training_corpora": list(self.manifest.training_corpora),
+            "teachers": list(self.manifest.teachers),
             "calibrated": self.manifest.calibration is not None,
             "calibration": None if self._profile is None else self._profile.name,
             **self._request.to_json(),

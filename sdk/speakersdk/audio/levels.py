@@ -107,12 +107,16 @@ class AudioLevels:
     variation_db: float | None = None
 
     def problems(self) -> tuple[AudioProblem, ...]:
-        """What is wrong, the worst first."""
+        """What is wrong, the worst first.
+
+        Clipping lowers the speech and not the noise, so clipped speech is not called noisy too.
+        """
+        is_clipped = (self.clipped_share or 0.0) > CLIPPED_HOPS_SHARE
         checks = {
             AudioProblem.STEADY: _is_below(self.variation_db, STEADY_DB),
-            AudioProblem.CLIPPED: (self.clipped_share or 0.0) > CLIPPED_HOPS_SHARE,
+            AudioProblem.CLIPPED: is_clipped,
             AudioProblem.TOO_QUIET: _is_below(self.speech_dbfs, QUIET_DBFS),
-            AudioProblem.NOISY: _is_below(self.snr_db, NOISY_SNR_DB),
+            AudioProblem.NOISY: not is_clipped and _is_below(self.snr_db, NOISY_SNR_DB),
             AudioProblem.NARROW_BAND: _is_below(self.high_band_db, NARROW_BAND_DB),
         }
         return tuple(problem for problem, is_found in checks.items() if is_found)

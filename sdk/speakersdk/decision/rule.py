@@ -17,6 +17,8 @@ DEFAULT_FAR: Final = 0.01
 # Where fewer of the speaker's own recordings than this reach the threshold, not reaching it is no
 # reason to reject.
 _SUPPORTED_FRR: Final = 0.5
+# A syllable lasts longer. The frames of a tone or a click that look like speech are fewer.
+_SHORTEST_SPEECH_S: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,7 +204,7 @@ def speech_shortage(
         duration_s: seconds of audio in it.
         calibration: of the model; None asks only that there is some speech.
     """
-    if speech_s == 0:
+    if speech_s < _SHORTEST_SPEECH_S:
         return Verdict.NO_SPEECH, f"no speech found in {duration_s:.1f} s of audio"
     if calibration is None or speech_s >= calibration.minimum_speech_s:
         return None

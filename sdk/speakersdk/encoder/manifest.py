@@ -34,6 +34,7 @@ _MAXIMUM_HOP_FRAMES: Final = 10_000
 _MAXIMUM_TEMPERATURE: Final = 1e6
 _MAXIMUM_S: Final = 3600.0
 _MAXIMUM_TEXT: Final = 500
+_LISTS: Final = ("training_corpora", "teachers")  # of texts
 _SHA256: Final = re.compile("[0-9a-f]{64}")
 
 Mode = Literal["stateful", "windowed"]
@@ -62,6 +63,8 @@ class ModelManifest:
         speech_threshold: probability from which the graph counts a frame as speech.
         weights_sha256: hash of the trained weights; a voiceprint is bound to it.
         training_corpora: names of the corpora the weights were trained on.
+        teachers: published encoders that the training learned from: name, licence and SHA-256 of
+            the weights in one line each.
         origin: published encoder that an adopted model was made of; None for models that speakersdk
             trained.
         calibration: map from scores to log-likelihood ratios, and operating points; None means
@@ -83,6 +86,7 @@ class ModelManifest:
     speech_threshold: float = SPEECH_PROBABILITY
     weights_sha256: str
     training_corpora: tuple[str, ...] = ()
+    teachers: tuple[str, ...] = ()
     origin: Origin | None = None
     calibration: Calibration | None = None
 
@@ -92,8 +96,9 @@ class ModelManifest:
                 f"expected mode {' or '.join(get_args(Mode))}, got {_short(self.mode)}"
             )
         _check_text("name", self.name)
-        for corpus in self.training_corpora:
-            _check_text("training_corpora", corpus)
+        for field in _LISTS:
+            for text in getattr(self, field):
+                _check_text(field, text)
         if not isinstance(self.weights_sha256, str) or not _SHA256.fullmatch(self.weights_sha256):
             raise ManifestError(
                 "expected weights_sha256 of 64 hexadecimal digits, got "
@@ -182,16 +187,17 @@ class ModelManifest:
             decoded.pop("content_sha256", None)
             # Files from before adopted models have none of these.
             later = {"origin", "utterance_s"}
+            decoded.setdefault("teachers", [])
             missing = {field.name for field in fields(cls)} - decoded.keys() - later
             if missing:
                 raise ManifestError(f"the manifest is not valid: it lacks {min(missing)}")
             decoded["frontend"] = FrontendConfig(**decoded["frontend"])
-            if not isinstance(decoded["training_corpora"], list):
-                raise ManifestError(
-                    "expected training_corpora as a list of names, got "
-                    f"{_short(decoded['training_corpora'])}"
-                )
-            decoded["training_corpora"] = tuple(decoded["training_corpora"])
+            for field in _LISTS:
+                if not isinstance(decoded[field], list):
+                    raise ManifestError(
+                        f"expected {field} as a list of names, got {_short(decoded[field])}"
+                    )
+                decoded[field] = tuple(decoded[field])
             if decoded.get("origin") is not None:
                 decoded["origin"] = Origin.from_json(decoded["origin"])
             if decoded["calibration"] is not None:

@@ -31,6 +31,10 @@ class Provenance:
     licence: str
     sha256: str
 
+    def __str__(self) -> str:
+        """One line, as the manifest has it."""
+        return f"{self.name}, {self.licence}, sha256 {self.sha256}"
+
 
 class CampPlusTeacher(nn.Module):
     """CAM++ of 3D-Speaker behind Kaldi's features."""
