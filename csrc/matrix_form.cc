@@ -126,13 +126,16 @@ void PackTiles(const Kernel& kernel, const Half& first, const Half& second,
 
 // Prefetches a tile of the result, whose rows are `stride` apart. Hardware prefetchers
 // do not follow rows across pages.
-void PrefetchTile(float* tile, std::size_t num_rows, std::size_t num_columns,
-                  std::size_t stride) {
+void PrefetchTile([[maybe_unused]] float* tile, [[maybe_unused]] std::size_t num_rows,
+                  [[maybe_unused]] std::size_t num_columns,
+                  [[maybe_unused]] std::size_t stride) {
+#if defined(__GNUC__)
   for (std::size_t row = 0; row < num_rows; ++row) {
     for (std::size_t column = 0; column < num_columns; column += kRowMultiple) {
       __builtin_prefetch(tile + row * stride + column, 1);
     }
   }
+#endif
 }
 
 // First index and length of a range of rows or columns.

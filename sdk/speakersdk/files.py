@@ -170,16 +170,24 @@ def folder_lock(folder: Path, *, timeout_s: float = LOCK_TIMEOUT_S) -> Iterator[
 def file_lock(path: Path, *, timeout_s: float = LOCK_TIMEOUT_S) -> Iterator[None]:
     """Hold an exclusive lock on a file that writers take before they replace it.
 
+    Windows neither reads a locked file nor replaces an open one. There the lock is on an empty file
+    next to it, which stays.
+
     Raises:
         TimeoutError: another process or thread held the lock for `timeout_s` seconds.
         OSError: there is no such file, or it cannot be opened.
     """
     while True:
-        descriptor = os.open(path, os.O_RDONLY | _BINARY)
+        if sys.platform == "win32":
+            path.stat()  # refuses a missing file
+            place, flags = path.with_name(f"{_temporary_prefix(path.name)}lock"), os.O_CREAT
+        else:
+            place, flags = path, 0
+        descriptor = os.open(place, os.O_RDONLY | flags | _BINARY, 0o600)
         try:
             _wait_for_lock(descriptor, path, timeout_s)
             # Whoever held the lock may have replaced the file: this one is stale then.
-            if os.path.samestat(os.fstat(descriptor), path.stat()):
+            if os.path.samestat(os.fstat(descriptor), place.stat()):
                 yield
                 return
         finally:

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import threading
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -108,3 +109,14 @@ def test_the_module_is_hardened() -> None:
     assert re.search(r"GNU_STACK .* RW ", listed)  # no code runs on the stack
     assert "__stack_chk_fail" in listed  # stack protector
     assert "TEXTREL" not in listed
+
+
+def test_what_microsofts_compiler_builds_uses_no_extension() -> None:
+    # Its build has the portable kernel alone: CMakeLists.txt. The other kernels use vector types.
+    sources = Path(__file__).parents[2] / "csrc"
+    extension = re.compile(r"__attribute__|__builtin_|__int128")
+    for path in (*sources.glob("*.cc"), *sources.glob("*.h"), *sources.glob("kernels/[dkp]*")):
+        guarded = re.sub(
+            r"#if defined\(__GNUC__\)\n.*?#endif", "", path.read_text(), flags=re.DOTALL
+        )
+        assert not extension.search(guarded), path.name

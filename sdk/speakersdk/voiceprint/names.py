@@ -19,6 +19,11 @@ _MAXIMUM_NAME_BYTES: Final = 200
 _NAME_PUNCTUATION: Final = " -_.'@+"
 # Scripts that may be mixed in a word, by the first word of the Unicode names of their characters.
 _EAST_ASIAN: Final = frozenset({"LATIN", "CJK", "HIRAGANA", "KATAKANA", "BOPOMOFO", "HANGUL"})
+# Windows opens a device by these names, whatever follows the first full stop.
+_WINDOWS_DEVICES: Final = frozenset(
+    {"con", "prn", "aux", "nul"}
+    | {f"{port}{digit}" for port in ("com", "lpt") for digit in range(10)}
+)
 _CONFUSABLES: Final = Path(__file__).with_name("confusables.txt")
 
 
@@ -58,7 +63,8 @@ def check_new_name(name: str, taken: Iterable[str] = ()) -> str:
 
     A word must not mix scripts, except Latin with Chinese, Japanese or Korean. The name must not
     differ from a taken name only in case, which some file systems ignore, or in characters that
-    look alike, such as Latin o and Cyrillic o. ASCII names are compared by case only.
+    look alike, such as Latin o and Cyrillic o. ASCII names are compared by case only. Names that
+    Windows keeps for devices are refused everywhere, because folders of voiceprints are moved.
 
     Args:
         name: the new name.
@@ -69,6 +75,12 @@ def check_new_name(name: str, taken: Iterable[str] = ()) -> str:
         DuplicateSpeakerError: a taken name differs only in case.
     """
     name = check_name(name)
+    stem = unicodedata.normalize("NFKC", name.partition(".")[0].rstrip())
+    if stem.casefold() in _WINDOWS_DEVICES:
+        raise ConfigError(
+            f"expected a name that can be a file's name on every system, got '{printable(name)}', "
+            f"which Windows keeps for a device; choose another, such as '{stem} 1'"
+        )
     for word in _words(name):
         scripts = _scripts(word)
         if len(scripts) > 1 and not scripts <= _EAST_ASIAN:
