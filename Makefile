@@ -77,6 +77,47 @@ fuzz: $(DEVELOPMENT)  ## fuzz the compiled functions, galleries, voiceprints and
 	for target in bindings gallery_file voiceprint_file audio; do \
 	  python tests/fuzz/fuzz_$$target.py -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1; done
 
+.PHONY: audit
+audit: $(DEVELOPMENT)  ## look for insecure code and for known vulnerabilities of what is installed
+	@$(INSTALL) --group audit
+	@.ci/audit
+
+# torch is not locked: its file differs between a machine with a GPU and one without. Listed instead is what it needs.
+TORCH_NEEDS := filelock fsspec jinja2 networkx setuptools sympy typing-extensions
+.PHONY: lock
+lock: $(DEVELOPMENT)  ## write locked-requirements.txt: the newest versions that fit, with their hashes
+	@$(INSTALL) --group lock
+	echo 'torch; python_version < "3"' >$(VENV)/without-torch.txt
+	python -c 'import tomllib; \
+	  print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")' >$(VENV)/locked.in
+	printf '%s\n' $(TORCH_NEEDS) >>$(VENV)/locked.in
+	uv pip compile --quiet --upgrade pyproject.toml $(VENV)/locked.in --extra training --extra export --group test \
+	  --constraint constraints.txt --override $(VENV)/without-torch.txt --universal --python-version 3.11 \
+	  --generate-hashes --no-annotate --custom-compile-command 'make lock' --output-file locked-requirements.txt
+
+.PHONY: locked
+locked:  ## make .venv from locked-requirements.txt; pip refuses a file with another hash
+	@$(require-python)
+	$(PYTHON) -m venv .venv
+	.venv/bin/python -m pip install -qq --require-hashes --requirement locked-requirements.txt
+	.venv/bin/python -m pip install -qq --constraint constraints.txt torch
+	.venv/bin/python -m pip install -qq --no-deps --no-build-isolation --editable .
+	touch $(RUNTIME) $(DEVELOPMENT)
+
+SHARE := build/share
+PARSER := speakersdk.cli.commands.build_parser
+.PHONY: share
+share: $(DEVELOPMENT)  ## write the manual page and the completion of bash, zsh and fish to build/share
+	mkdir -p $(SHARE)/man/man1 $(SHARE)/bash-completion/completions $(SHARE)/zsh/site-functions \
+	  $(SHARE)/fish/vendor_completions.d
+	shtab --shell bash --prog speakersdk $(PARSER) >$(SHARE)/bash-completion/completions/speakersdk
+	shtab --shell zsh --prog speakersdk $(PARSER) >$(SHARE)/zsh/site-functions/_speakersdk
+	shtab --shell fish --prog speakersdk $(PARSER) >$(SHARE)/fish/vendor_completions.d/speakersdk.fish
+	argparse-manpage --module speakersdk.cli.commands --function build_parser --prog speakersdk \
+	  --project-name speakersdk --description 'verify speakers on this device' --manual-title speakersdk \
+	  --format single-commands-section --output $(SHARE)/man/man1/speakersdk.1
+	sed -i "s/^[.'][a-z/]/\\\\\&&/" $(SHARE)/man/man1/speakersdk.1 # text at the start of a line is no macro
+
 .PHONY: wheel
 wheel: $(DEVELOPMENT)  ## build dist/*.tar.gz and, from it, dist/*.whl
 	rm -rf dist

@@ -87,7 +87,7 @@ class _Sent(Generic[_Portion, _Result]):
             return self.task(portion)
         except Exception as error:
             try:
-                pickle.loads(pickle.dumps(error))
+                pickle.loads(pickle.dumps(error))  # nosec B301
             except Exception:
                 raise RuntimeError(f"{type(error).__name__}: {error}") from error
             raise
