@@ -5,8 +5,10 @@
 Each run is evaluated on the trial lists of its configuration, with clean enrollments and probes
 under every condition (training/speakersdk_training/evaluation/conditions.py). The result says
 whether the run was trained on the corpus of a list; recipes are chosen by corpora left out. Without
-a run, the checkpoint of the bundled model is evaluated. `--few N` keeps N trials per list;
-`--resemblyzer` also evaluates Resemblyzer, which was trained on none of these corpora.
+a run, the bundled model is evaluated on the speakers that its training left out, in recordings that
+were not made in one go. `--few N` keeps N trials per list; `--resemblyzer` also evaluates
+Resemblyzer and `--model FILE.onnx` an adopted encoder, which were trained on none of these corpora
+as far as is known.
 """
 
 from __future__ import annotations
@@ -24,12 +26,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from benchmarks.accuracy.left_out import left_out_lists
 from benchmarks.accuracy.models import trials_of_one_file
 from benchmarks.harness.measure import REPOSITORY, Benchmark
 from benchmarks.peers import resemblyzer
+from speakersdk.encoder.load import load_encoder as runtime_encoder
 from speakersdk.evaluation.segments import read_segments
 from speakersdk.evaluation.trials import read_trials
 from speakersdk.metrics import bootstrap_interval, eer
+from speakersdk.models import default_model_path
 from speakersdk_training.checkpoint import load_encoder, read_checkpoint
 from speakersdk_training.compute.device import pick_device
 from speakersdk_training.config import TrialsConfig, config_from_dict
@@ -38,6 +43,7 @@ from speakersdk_training.evaluation.evaluate import TrialSet
 
 DEFAULT = REPOSITORY / "models" / "default" / "encoder.pt"
 BOOTSTRAP_DRAWS = 200
+Embed = Callable[[list[Tensor]], Tensor]  # recordings, each (n,) -> (number of recordings, D)
 SMOKE = -1
 
 
@@ -47,6 +53,8 @@ def main() -> int:
     parser.add_argument("runs", type=Path, nargs="*", help="folders of `speakersdk-train fit`")
     parser.add_argument("--few", type=int, default=0, metavar="N", help="trials kept of a list")
     parser.add_argument("--resemblyzer", action="store_true", help="measure Resemblyzer, too")
+    parser.add_argument("--model", type=Path, action="append", default=[], help="a file, likewise")
+    parser.add_argument("--seconds", type=float, nargs="+", default=[3.0, 1.5], help="of segments")
     benchmark = Benchmark(
         name="unseen-corpora",
         question="How often are encoders wrong on corpora and in conditions they never heard?",
@@ -60,7 +68,15 @@ def main() -> int:
     peer = peers_embeddings() if benchmark.options.resemblyzer else None
     checkpoints = {folder.name: folder / "encoder.pt" for folder in benchmark.options.runs}
     trial_sets: dict[str, TrialSet] = {}
-    for name, checkpoint in (checkpoints or {"bundled": DEFAULT}).items():
+    if not checkpoints:
+        config = config_from_dict(read_checkpoint(DEFAULT)["config"])
+        seconds = benchmark.options.seconds[: 1 if benchmark.smoke else None]
+        with tempfile.TemporaryDirectory() as drawn:
+            for trials in left_out_lists(config, Path(drawn), seconds=seconds):
+                trial_sets[trials.name] = read_trial_set(trials, device, few=few)
+                if benchmark.smoke:
+                    break
+    for name, checkpoint in checkpoints.items():
         encoder, info = load_encoder(checkpoint)
         config = config_from_dict(read_checkpoint(checkpoint)["config"])
         lists = [each for each in config.trials if Path(each.trials).is_file()]
@@ -77,21 +93,37 @@ def main() -> int:
             for row in rows[-len(CONDITIONS) :]:
                 row["trained_on"] = heard
         record(benchmark, name, rows)
+    files = (
+        benchmark.options.model if checkpoints else [default_model_path(), *benchmark.options.model]
+    )
+    others = {path.stem: file_embeddings(path) for path in files}
     if peer is not None:
+        others[resemblyzer.IDENTITY] = peer
+    for name, embed in others.items():
         rows = []
         for trial_set in trial_sets.values():
-            rows += evaluated(trial_set, partial(trial_set.scores_of, peer))
-        record(benchmark, resemblyzer.IDENTITY, [{**row, "trained_on": False} for row in rows])
+            rows += evaluated(trial_set, partial(trial_set.scores_of, embed))
+        record(benchmark, name, [{**row, "trained_on": False} for row in rows])
     benchmark.finish()
     return 0
 
 
-def peers_embeddings() -> Callable[[list[Tensor]], Tensor] | None:
+def peers_embeddings() -> Embed | None:
     """Resemblyzer's embeddings of recordings; None where it is not installed."""
     encode = resemblyzer.load(1)
     if encode is None:
         return None
     return lambda audio: torch.from_numpy(np.stack([encode(x.numpy()).embedding for x in audio]))
+
+
+def file_embeddings(path: Path) -> Embed:
+    """Embeddings of recordings by a model file."""
+    encoder = runtime_encoder(path)
+
+    def embed(audio: list[Tensor]) -> Tensor:
+        return torch.from_numpy(np.stack([encoder.encode(x.numpy()).embedding for x in audio]))
+
+    return embed
 
 
 def record(benchmark: Benchmark, name: str, rows: list[dict[str, Any]]) -> None:
