@@ -55,7 +55,7 @@ export class Verifier {
     return new Verifier(await StatefulGraph.open(content, manifest, options.wasmUrl), far);
   }
 
-  /** What the model file says of itself. */
+  /** The description in the model file. */
   get manifest(): Manifest {
     return this.graph.manifest;
   }

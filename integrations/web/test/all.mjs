@@ -1,6 +1,8 @@
 // All tests in one process: it compiles onnxruntime's WASM once.
+import "./eigenvector.test.mjs";
 import "./fourier.test.mjs";
 import "./model-file.test.mjs";
+import "./resampler.test.mjs";
 import "./streaming.test.mjs";
 import "./verifier.test.mjs";
 import "./voiceprint.test.mjs";

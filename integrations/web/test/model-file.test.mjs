@@ -65,3 +65,9 @@ test("what is no audio is refused", async () => {
     /different names/,
   );
 });
+
+test("the name of the package leads to its exports and to the model", async () => {
+  const byName = await import("speakersdk-web");
+  assert.equal(byName.Verifier, Verifier);
+  assert.match(import.meta.resolve("speakersdk-web/default.onnx"), /default\.onnx$/);
+});

@@ -21,8 +21,7 @@ LIMIT_S = 240.0
 FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
-    "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream",
-    "--remote-debugging-pipe",
+    "--use-fake-device-for-media-stream", "--remote-debugging-pipe",
 )  # fmt: skip
 
 
@@ -33,13 +32,14 @@ class Chromium:
         program: the executable.
         folder: an empty folder, for the profile and downloads.
         heard: WAV file that the microphone plays again and again.
+        allowed: whether the user lets the page use the microphone.
 
     Attributes:
         requests: addresses that the page asked for.
         complaints: console errors and uncaught exceptions.
     """
 
-    def __init__(self, program: str, folder: Path, *, heard: Path) -> None:
+    def __init__(self, program: str, folder: Path, *, heard: Path, allowed: bool = True) -> None:
         self.downloads = folder / "downloads"
         self.downloads.mkdir()
         self.requests: list[str] = []
@@ -53,6 +53,7 @@ class Chromium:
             program,
             *FLAGS,
             f"--user-data-dir={folder / 'profile'}",
+            "--use-fake-ui-for-media-stream" + ("" if allowed else "=deny"),
             f"--use-file-for-fake-audio-capture={heard}",
             "about:blank",
         ]

@@ -1,12 +1,15 @@
-"""The package of integrations/web under Node.js, against what Python says of the same audio."""
+"""The package of integrations/web under Node.js, compared with Python on the same audio."""
 
 from __future__ import annotations
 
+import json
 import os
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
+from tests.integrations.web.conftest import REPOSITORY
 from tests.integrations.web.reference import write
 
 # The tests take some 10 s of one core; anything near this bound hangs.
@@ -33,3 +36,31 @@ def test_decisions_streams_and_voiceprints_equal_pythons(
     assert passed is not None, ran.stdout
     assert int(passed[1]) >= len(files)
     assert re.search(r"^# skipped 0$", ran.stdout, re.MULTILINE)
+
+
+PAGES = ("docs/guides/browser.md", "integrations/web/README.md")
+
+
+def test_examples_of_the_pages_fit_the_package(package: Path) -> None:
+    """TypeScript checks every JavaScript block of the pages against the package's types."""
+    folder = package / "build" / "examples"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    options = {"rootDir": ".", "noEmit": True}
+    config = {"extends": "../../tsconfig.json", "compilerOptions": options, "include": ["."]}
+    (folder / "tsconfig.json").write_text(json.dumps(config), encoding="utf-8")
+    for page in PAGES:
+        text = (REPOSITORY / page).read_text(encoding="utf-8")
+        blocks = re.findall(r"```js\n(.*?)```", text, re.DOTALL)
+        assert blocks, page
+        for number, block in enumerate(blocks):
+            file = folder / f"{Path(page).stem}-{number}.ts"
+            file.write_text(f"{block}\nexport {{}};\n", encoding="utf-8")
+    ran = subprocess.run(
+        [str(package / "node_modules" / ".bin" / "tsc"), "-p", str(folder)],
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_S,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr

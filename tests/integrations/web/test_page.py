@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import pytest
@@ -61,21 +62,23 @@ def site(package: Path) -> Iterator[Site]:
     served.server.server_close()
 
 
-Listener = Callable[[str, tuple[str, ...]], Chromium]
+class Listener(Protocol):
+    """Opens the page in a new browser that hears the clips of a voice again and again."""
+
+    def __call__(self, voice: str, clips: tuple[str, ...], *, allowed: bool = True) -> Chromium: ...
 
 
 @pytest.fixture
 def browser(chromium: str, site: Site, tmp_path: Path) -> Iterator[Listener]:
-    """Opens the page in a new browser that hears the clips of a voice again and again."""
     opened: list[Chromium] = []
 
-    def open_page(voice: str, clips: tuple[str, ...]) -> Chromium:
+    def open_page(voice: str, clips: tuple[str, ...], *, allowed: bool = True) -> Chromium:
         samples = np.concatenate([read_audio(CLIPS / f"{voice}-{clip}.flac") for clip in clips])
         folder = tmp_path / f"browser-{len(opened)}"
         folder.mkdir()
         wav = folder / "heard.wav"
         sf.write(wav, soxr.resample(samples, 16000, RATE_HZ), RATE_HZ, subtype="PCM_16")
-        page = Chromium(chromium, folder, heard=wav)
+        page = Chromium(chromium, folder, heard=wav, allowed=allowed)
         opened.append(page)
         page.open(site.address)
         page.wait_for(IS_READY)
@@ -167,6 +170,18 @@ def test_another_voice_is_rejected(browser: Listener, site: Site, tmp_path: Path
     take_picture(page, "browser-phone-dark", scheme="dark", width=390)
     page.click("listen")
     page.wait_for(is_verdict_off())
+    check_nothing_was_sent(page, site, num_paths, num_requests)
+
+
+def test_without_permission_there_is_one_clear_error(
+    browser: Listener, site: Site, tmp_path: Path
+) -> None:
+    page = browser("slt", ("probe",), allowed=False)
+    num_paths, num_requests = len(site.paths), len(page.requests)
+    page.click("enroll")
+    page.wait_for("document.getElementById('status').dataset.failed === 'MicrophoneError'")
+    assert "may not use the microphone" in page.text()
+    page.wait_for("!document.getElementById('enroll').disabled")
     check_nothing_was_sent(page, site, num_paths, num_requests)
 
 

@@ -180,7 +180,7 @@ async function requested(options: MicrophoneOptions): Promise<MediaStream> {
   } catch (error) {
     const name = error instanceof DOMException ? error.name : "";
     const reasons: Readonly<Record<string, string>> = {
-      NotAllowedError: "the microphone is not allowed for this page; allow it beside the address",
+      NotAllowedError: "this page may not use the microphone; allow it in the settings of the site",
       NotFoundError: "there is no microphone; connect one",
       NotReadableError: "the microphone cannot be read; close other programs that use it",
       OverconstrainedError: "there is no microphone of that deviceId; leave it out",

@@ -19,7 +19,7 @@ export type Recording = Samples | AudioBuffer;
 /**
  * The waveform of a recording.
  *
- * Throws InvalidAudioError where it is not audio, ConfigError where the rate is none.
+ * Throws InvalidAudioError: not audio. ConfigError: not a sample rate.
  */
 export function waveformOf(recording: Recording, targetRateHz: number): Float32Array {
   const { samples, sampleRateHz } = asSamples(recording);

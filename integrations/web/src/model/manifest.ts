@@ -14,7 +14,7 @@ export interface Frontend {
   readonly hopSamples: number;
 }
 
-/** What a model says of itself; docs/formats/model.md describes the fields. */
+/** The description of a model; docs/formats/model.md describes the fields. */
 export interface Manifest {
   readonly name: string;
   readonly frontend: Frontend;
