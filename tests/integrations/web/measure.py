@@ -1,7 +1,7 @@
 """Measures the browser package and writes the table of docs/guides/browser.md.
 
-python -m tests.integrations.web.measure, after make web. Times are medians of the thread's CPU time,
-which other programs lengthen less than they do the clock's.
+python -m tests.integrations.web.measure, after make web. Times are medians of the CPU time of the
+one thread, which other programs lengthen less than they do the clock's.
 """
 
 from __future__ import annotations
