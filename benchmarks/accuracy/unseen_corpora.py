@@ -45,6 +45,7 @@ DEFAULT = REPOSITORY / "models" / "default" / "encoder.pt"
 BOOTSTRAP_DRAWS = 200
 Embed = Callable[[list[Tensor]], Tensor]  # recordings, each (n,) -> (number of recordings, D)
 SMOKE = -1
+_SMOKE_STEP = 5
 
 
 def main() -> int:
@@ -93,9 +94,8 @@ def main() -> int:
             for row in rows[-len(CONDITIONS) :]:
                 row["trained_on"] = heard
         record(benchmark, name, rows)
-    files = (
-        benchmark.options.model if checkpoints else [default_model_path(), *benchmark.options.model]
-    )
+    bundled = [] if checkpoints else [default_model_path()]
+    files = [*bundled, *benchmark.options.model]
     others = {path.stem: file_embeddings(path) for path in files}
     if peer is not None:
         others[resemblyzer.IDENTITY] = peer
@@ -143,7 +143,7 @@ def read_trial_set(trials: TrialsConfig, device: torch.device, *, few: int) -> T
     if few != SMOKE:
         return TrialSet(trials, device=device, few=few)
     known = read_segments(Path(trials.segments))
-    kept = trials_of_one_file(read_trials(Path(trials.trials)), known)
+    kept = trials_of_one_file(read_trials(Path(trials.trials)), known)[::_SMOKE_STEP]
     with tempfile.TemporaryDirectory() as folder:
         short = Path(folder) / "trials.txt"
         short.write_text(
