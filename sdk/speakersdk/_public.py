@@ -6,6 +6,7 @@ from speakersdk.audio.microphone import AudioBlock, Microphone
 from speakersdk.audio.waveform import as_waveform, read_audio
 from speakersdk.calibration.calibration import Calibration, OperatingPoint
 from speakersdk.decision.outcome import Decision, Identification, Verdict
+from speakersdk.diarization.turns import Diarization, DiarizedSpeaker, Turn
 from speakersdk.encoder.load import EncoderStream, Encoding, SpeakerEncoder, load_encoder
 from speakersdk.encoder.manifest import ModelManifest
 from speakersdk.enrollment.adaptation import Adaptation
@@ -44,6 +45,7 @@ from speakersdk.streaming.pool import StreamPool
 from speakersdk.streaming.stream import SpeakerStream
 from speakersdk.streaming.update import Candidate, StreamUpdate
 from speakersdk.verifier import Verifier
+from speakersdk.voice_gate import Hearing, VoiceGate
 from speakersdk.voiceprint.attempts import AttemptLimit
 from speakersdk.voiceprint.life import Consent
 from speakersdk.voiceprint.names import check_new_name
@@ -67,6 +69,8 @@ __all__ = [
     "ConfigError",
     "Consent",
     "Decision",
+    "Diarization",
+    "DiarizedSpeaker",
     "DuplicateSpeakerError",
     "EncoderStream",
     "Encoding",
@@ -76,6 +80,7 @@ __all__ = [
     "ExpiredVoiceprintError",
     "Gallery",
     "GalleryError",
+    "Hearing",
     "Identification",
     "IncompatibleModelError",
     "InferenceError",
@@ -97,10 +102,12 @@ __all__ = [
     "SpeakerStream",
     "StreamPool",
     "StreamUpdate",
+    "Turn",
     "UnknownSpeakerError",
     "UnreadableAudioError",
     "Verdict",
     "Verifier",
+    "VoiceGate",
     "Voiceprint",
     "VoiceprintError",
     "VoiceprintStore",

@@ -11,9 +11,10 @@ from typing import Any, Self
 
 from speakersdk.arrays import Embedding
 from speakersdk.audio.recordings import Recording, check_limit, open_recording, recording_label
-from speakersdk.calibration.calibration import Calibration
 from speakersdk.decision.outcome import Decision, Identification
 from speakersdk.decision.rule import DecisionRule, Request, speech_shortage
+from speakersdk.diarization.diarize import diarize
+from speakersdk.diarization.turns import Diarization
 from speakersdk.encoder.hop import HopEncoder
 from speakersdk.encoder.interface import Encoding, SpeakerEncoder
 from speakersdk.encoder.load import hop_encoder, load_encoder, recalibrated
@@ -27,7 +28,6 @@ from speakersdk.errors import (
     ClosedError,
     ConfigError,
     InvalidAudioError,
-    ModelError,
 )
 from speakersdk.models import default_model_path
 from speakersdk.recalibration.profile import CalibrationProfile, find_profile
@@ -42,6 +42,8 @@ from speakersdk.streaming.update import StreamUpdate
 from speakersdk.verification import identified, unheard
 from speakersdk.voiceprint.names import check_name
 from speakersdk.voiceprint.voiceprint import Voiceprint, check_distinct
+
+Side = Voiceprint | Recording  # of a score
 
 
 class Verifier:
@@ -174,7 +176,7 @@ class Verifier:
         Raises:
             AudioError, IncompatibleModelError, ModelError: as `verify`.
         """
-        calibration, rule = self._decision_rule()
+        rule = self._decision_rule()
         self._check_candidates([voiceprint])
         check = self._spoof_check(recording, sample_rate_hz)
         try:
@@ -188,7 +190,7 @@ class Verifier:
             for one in (voiceprint.reverted(), voiceprint)
         )
         embedding, quality = probe.encoding.embedding, probe.quality
-        return adapt(voiceprint, embedding, quality, decision, verification, calibration)
+        return adapt(voiceprint, embedding, quality, decision, verification, rule.calibration)
 
     def verify(
         self, voiceprint: Voiceprint, recording: Recording, *, sample_rate_hz: float | None = None
@@ -215,7 +217,7 @@ class Verifier:
             ConfigError: no voiceprint, or two of one name.
             AudioError, IncompatibleModelError, ModelError: as `verify`.
         """
-        _, rule = self._decision_rule()
+        rule = self._decision_rule()
         self._check_candidates(voiceprints)
         check = self._spoof_check(recording, sample_rate_hz)
         try:
@@ -223,6 +225,25 @@ class Verifier:
         except AudioTooShortError as error:
             return unheard(voiceprints[0], error, rule)
         return check(identified(voiceprints, probe, rule))
+
+    def diarize(
+        self,
+        recording: Recording,
+        voiceprints: Sequence[Voiceprint] = (),
+        *,
+        sample_rate_hz: float | None = None,
+    ) -> Diarization:
+        """Find out who speaks when: the enrolled speakers by name, others as "unknown-1" and so on.
+
+        Raises:
+            ConfigError: two voiceprints of one name.
+            AudioError, IncompatibleModelError, ModelError: as `verify`.
+        """
+        rule = self._decision_rule(refusing="diarized recordings")
+        if voiceprints:
+            self._check_candidates(voiceprints)
+        blocks = open_recording(recording, sample_rate_hz, limit_s=self._limit_s)
+        return diarize(self._hop_encoder(), blocks, voiceprints, rule)
 
     def stream(
         self,
@@ -299,13 +320,7 @@ class Verifier:
             self._hop_encoder(), self.manifest.calibration, name=check_name(name), needed_s=needed_s
         )
 
-    def score(
-        self,
-        a: Voiceprint | Recording,
-        b: Voiceprint | Recording,
-        *,
-        sample_rate_hz: float | None = None,
-    ) -> float:
+    def score(self, a: Side, b: Side, *, sample_rate_hz: float | None = None) -> float:
         """-J of two voiceprints or recordings, in nats: at most 0, higher = more alike.
 
         It needs no calibration and means something only beside other scores of the same model.
@@ -337,12 +352,7 @@ class Verifier:
     def report(self) -> dict[str, Any]:
         """What runs where, for support requests: every value is plain and fits into JSON."""
         return {
-            "model_name": self.manifest.name,
-            "model_sha256": self.manifest.weights_sha256,
-            "mode": self.manifest.mode,
-            "training_corpora": list(self.manifest.training_corpora),
-            "teachers": list(self.manifest.teachers),
-            "calibrated": self.manifest.calibration is not None,
+            **self.manifest.summary(),
             "calibration": None if self._profile is None else self._profile.name,
             **self._request.to_json(),
             **self._encoder.session.report(),
@@ -362,25 +372,16 @@ class Verifier:
     def _spoof_check(self, recording: Recording, rate_hz: float | None) -> SpoofCheck:
         return SpoofCheck(self._spoof_detector, recording, rate_hz, limit_s=self._limit_s)
 
-    def _decision_rule(self) -> tuple[Calibration, DecisionRule]:
-        """The calibration, and what a probe must reach."""
-        calibration = self.manifest.calibration
-        if calibration is None:
-            raise ModelError(
-                f"expected a calibrated model, got {self.manifest.name} without calibration, which "
-                "supports no decision; Verifier.score(a, b) still gives scores"
-            )
-        return calibration, self._request.rule(calibration)
+    def _decision_rule(self, *, refusing: str = "") -> DecisionRule:
+        """What a probe must reach; `refusing` names those that ask no spoof detector."""
+        if refusing and self._spoof_detector is not None:
+            raise ConfigError(f"{refusing} ask no spoof detector; use a Verifier without one")
+        return self._request.model_rule(self.manifest.calibration, self.manifest.name)
 
     def _sequential_rule(self) -> DecisionRule:
         """What streams weigh evidence with."""
-        if self._spoof_detector is not None:
-            raise ConfigError("streams ask no spoof detector; use a Verifier without one")
-        if self._request.prior is not None:
-            raise ConfigError(
-                "streams decide at a false-accept rate, got a prior; use Verifier(far=...)"
-            )
-        return self._decision_rule()[1]
+        self._request.check_sequential()
+        return self._decision_rule(refusing="streams")
 
     def _stream_options(
         self, miss_rate: float, limit_s: float, window_s: float | None, silence_s: float

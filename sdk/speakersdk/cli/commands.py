@@ -22,6 +22,7 @@ from speakersdk.cli import (
     verify,
     warmup,
 )
+from speakersdk.cli.diarization import diarize
 from speakersdk.cli.live import listen, serve
 from speakersdk.cli.parser import CommandParser
 from speakersdk.cli.stored import migrate
@@ -97,6 +98,21 @@ _COMMANDS: Final[tuple[tuple[ModuleType, str, dict[str, Any]], ...]] = (
             "examples": (
                 "speakersdk identify probe.wav",
                 "speakersdk identify probe.wav ann bob --json",
+            ),
+        },
+    ),
+    (
+        diarize,
+        "say who speaks when in a recording",
+        {
+            "description": "Find the turns of a conversation: of enrolled speakers by name, of "
+            "others as unknown-1 and so on. Silence belongs to nobody, turns do not overlap, and "
+            "a turn that is too short to tell is uncertain.",
+            "subject": "what to listen to",
+            "status": "0 somebody speaks; 1 nobody, or no turn is certain",
+            "examples": (
+                "speakersdk diarize meeting.wav",
+                "speakersdk diarize meeting.wav ann bob --format rttm",
             ),
         },
     ),

@@ -10,7 +10,7 @@ from speakersdk.audio.levels import QUIET_DBFS
 from speakersdk.calibration.calibration import Calibration, OperatingPoint
 from speakersdk.calibration.cohort import TYPICAL, Nearness
 from speakersdk.decision.outcome import Decision, Promise, Verdict
-from speakersdk.errors import ConfigError
+from speakersdk.errors import ConfigError, ModelError
 from speakersdk.metrics import bayes_threshold
 
 DEFAULT_FAR: Final = 0.01
@@ -62,6 +62,31 @@ class Request:
         if self.prior is None:
             return {"far": self.asked_far}
         return {"prior": self.prior, "c_miss": self.c_miss, "c_fa": self.c_fa}
+
+    def model_rule(self, calibration: Calibration | None, model_name: str) -> DecisionRule:
+        """The thresholds that a model gives the request.
+
+        Raises:
+            ModelError: the model has no calibration.
+            ConfigError: as for `rule`.
+        """
+        if calibration is None:
+            raise ModelError(
+                f"expected a calibrated model, got {model_name} without calibration, which "
+                "supports no decision; Verifier.score(a, b) still gives scores"
+            )
+        return self.rule(calibration)
+
+    def check_sequential(self) -> None:
+        """Refuse a request that streams cannot meet.
+
+        Raises:
+            ConfigError: there is a prior.
+        """
+        if self.prior is not None:
+            raise ConfigError(
+                "streams decide at a false-accept rate, got a prior; use Verifier(far=...)"
+            )
 
     def rule(self, calibration: Calibration) -> DecisionRule:
         """The thresholds that a model's calibration gives the request.

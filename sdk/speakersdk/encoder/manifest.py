@@ -145,6 +145,17 @@ class ModelManifest:
         """Length of a hop in seconds."""
         return self.hop_samples / self.frontend.sample_rate_hz
 
+    def summary(self) -> dict[str, Any]:
+        """The model in a report: values for JSON."""
+        return {
+            "model_name": self.name,
+            "model_sha256": self.weights_sha256,
+            "mode": self.mode,
+            "training_corpora": list(self.training_corpora),
+            "teachers": list(self.teachers),
+            "calibrated": self.calibration is not None,
+        }
+
     def to_metadata(self) -> dict[str, str]:
         """The manifest as ONNX metadata properties."""
         metadata = {f"{PREFIX}schema_version": json.dumps(SCHEMA_VERSION)}

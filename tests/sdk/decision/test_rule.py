@@ -13,7 +13,7 @@ from speakersdk.calibration.cohort import Nearness
 from speakersdk.decision.outcome import Promise, Verdict
 from speakersdk.decision.rule import DecisionRule, Request, speech_shortage
 from speakersdk.encoder.load import load_encoder
-from speakersdk.errors import ConfigError
+from speakersdk.errors import ConfigError, ModelError
 from speakersdk.verifier import Verifier
 
 # llr = score + 5 at any length. At 1 s the threshold of 2 is missed by 73 % of the target trials
@@ -156,3 +156,15 @@ def test_a_decision_shows_the_promise_it_was_made_under() -> None:
     )
     asked = Request(prior=0.5).rule(CALIBRATION)
     assert asked.decide(0.0, enrolled_speech_s=2.0, probe_speech_s=2.0).promise is None
+
+
+def test_a_model_without_calibration_supports_no_decision() -> None:
+    assert Request().model_rule(CALIBRATION, "any").calibration is CALIBRATION
+    with pytest.raises(ModelError, match="got tiny without calibration"):
+        Request().model_rule(None, "tiny")
+
+
+def test_streams_take_no_prior() -> None:
+    Request(far=0.01).check_sequential()
+    with pytest.raises(ConfigError, match="got a prior"):
+        Request(prior=0.5).check_sequential()

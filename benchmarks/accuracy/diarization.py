@@ -1,0 +1,175 @@
+"""Diarization of conversations that are joined from recordings of single speakers.
+
+All speech was unseen in training. Half of the speakers in each conversation are enrolled, and so is
+somebody who says nothing. The constants of `speakersdk.diarization` were chosen on conversations of
+the first 14 development speakers of speechocean762, who are left out here. Without the corpora, or
+with --smoke, the bundled synthetic voices only show that the script runs.
+"""
+
+from __future__ import annotations
+
+import operator
+import time
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from functools import reduce
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import speakersdk
+from benchmarks.harness import corpora
+from benchmarks.harness.conversations import Conversation, converse
+from benchmarks.harness.diarization_error import (
+    COLLAR_S,
+    DiarizationError,
+    Stretch,
+    diarization_error,
+)
+from benchmarks.harness.measure import Benchmark
+from speakersdk import Verifier, Voiceprint
+from speakersdk.arrays import Waveform
+from speakersdk.audio.levels import AudioProblem
+from speakersdk.audio.waveform import SAMPLE_RATE_HZ, read_audio
+
+CLIPS = Path(speakersdk.__file__).parent / "demo_clips"
+ENROLL_S = 12.0
+SPOKEN_S = 75.0  # of each speaker in a conversation, at most; then the same is said again
+NUM_CHOSEN_ON = 14
+NUM_TURNS = 24
+NUM_CONVERSATIONS = {"speechocean762": 18, "librispeech": 6}
+# All recordings are accepted: this measures turns, not the quality gate.
+ANY_QUALITY = tuple(AudioProblem)
+Speech = Mapping[str, Sequence[Waveform]]
+
+
+def main() -> int:
+    """Measure and report."""
+    benchmark = Benchmark(
+        name="diarization",
+        question="How much of a conversation is missed, made up, or given to another speaker?",
+    )
+    is_real = corpora.are_there() and not benchmark.smoke
+    benchmark.record("speech", "real" if is_real else "synthetic: no figures")
+    verifier = Verifier()
+    benchmark.record("model", verifier.manifest.name)
+    benchmark.record("weights_sha256", verifier.manifest.weights_sha256)
+    benchmark.record("collar_s", COLLAR_S)
+    if not is_real:
+        benchmark.record("synthetic", summary(*measured(verifier, synthetic(), 1, num_turns=6)))
+    else:
+        development = by_speaker("speechocean762", "dev")
+        unseen = sorted(development)[NUM_CHOSEN_ON:]
+        for name, speech in (
+            ("speechocean762", {speaker: development[speaker] for speaker in unseen}),
+            ("librispeech", by_speaker("librispeech", "demo")),
+        ):
+            figures = summary(*measured(verifier, speech, NUM_CONVERSATIONS[name]))
+            benchmark.record(name, figures)
+            print(name, figures, flush=True)
+    benchmark.finish()
+    return 0
+
+
+def measured(
+    verifier: Verifier, speech: Speech, count: int, *, num_turns: int = NUM_TURNS
+) -> tuple[list[tuple[int, int, DiarizationError]], float, float]:
+    """Speakers, speakers found and error of each conversation; seconds of audio and of work."""
+    rng = np.random.default_rng(20261128)
+    results = []
+    audio_s = work_s = 0.0
+    for _ in range(count):
+        conversation, voiceprints = conversation_of(verifier, speech, rng, num_turns)
+        start_s = time.process_time()
+        found = verifier.diarize(conversation.samples, voiceprints, sample_rate_hz=SAMPLE_RATE_HZ)
+        work_s += time.process_time() - start_s
+        audio_s += conversation.duration_s
+        error = diarization_error(
+            conversation.reference,
+            [Stretch(turn.who, turn.from_s, turn.to_s) for turn in found.turns],
+            enrolled=[voiceprint.name for voiceprint in voiceprints],
+            duration_s=conversation.duration_s,
+        )
+        speakers = len({stretch.who for stretch in conversation.reference})
+        results.append((speakers, len(found.speakers), error))
+        print(speakers, len(found.speakers), round(error.rate, 3), flush=True)
+    return results, audio_s, work_s
+
+
+def conversation_of(
+    verifier: Verifier, speech: Speech, rng: np.random.Generator, num_turns: int
+) -> tuple[Conversation, list[Voiceprint]]:
+    """A conversation of two to four, half of them enrolled, and somebody enrolled who is absent."""
+    names = [str(name) for name in rng.permutation(sorted(speech))]
+    speakers = names[: int(rng.integers(2, min(4, len(names) - 1) + 1))]
+    enrolled = [*speakers[::2], names[len(speakers)]]
+    voiceprints, said = [], {}
+    for name in names[: len(speakers) + 1]:
+        reel = np.concatenate(list(speech[name]))
+        first = min(round(ENROLL_S * SAMPLE_RATE_HZ), len(reel) // 2)
+        said[label(name)] = [reel[first : first + round(SPOKEN_S * SAMPLE_RATE_HZ)]]
+        if name in enrolled:
+            voiceprints.append(
+                verifier.enroll(
+                    [reel[:first]],
+                    name=label(name),
+                    sample_rate_hz=SAMPLE_RATE_HZ,
+                    accept=ANY_QUALITY,
+                )
+            )
+    del said[label(names[len(speakers)])]
+    return converse(said, num_turns=num_turns, rng=rng), voiceprints
+
+
+def summary(
+    results: Sequence[tuple[int, int, DiarizationError]], audio_s: float, work_s: float
+) -> dict[str, Any]:
+    """Shares of the reference speech in percent."""
+    total = reduce(operator.add, [error for _, _, error in results])
+    seconds = asdict(total)
+    return {
+        "conversations": len(results),
+        "minutes": round(audio_s / 60, 1),
+        "speech_minutes": round(total.speech_s / 60, 1),
+        "error_percent": round(100 * total.rate, 1),
+        **{
+            f"{name.removesuffix('_s')}_percent": round(100 * value / total.speech_s, 1)
+            for name, value in seconds.items()
+            if name != "speech_s"
+        },
+        "median_error_percent": round(
+            100 * float(np.median([error.rate for _, _, error in results])), 1
+        ),
+        "number_of_speakers_right": sum(there == found for there, found, _ in results),
+        "cpu_s_a_second": round(work_s / audio_s, 4),
+    }
+
+
+def label(speaker: str) -> str:
+    """The name of a speaker, without that of the corpus."""
+    return speaker.rpartition("/")[2]
+
+
+def by_speaker(corpus: str, split: str) -> Speech:
+    """Recordings by speaker, copied out of the packs, enough for a conversation."""
+    packs, speech = corpora.Packs(), defaultdict(list)
+    most = round((ENROLL_S + SPOKEN_S) * SAMPLE_RATE_HZ)
+    for utterance in corpora.utterances(corpus, split):
+        clips = speech[utterance.speaker]
+        if sum(map(len, clips)) < most:
+            clips.append(packs.samples(utterance).copy())
+    return speech
+
+
+def synthetic() -> Speech:
+    """The bundled voices."""
+    speech = defaultdict(list)
+    for path in sorted(CLIPS.glob("*.flac")):
+        speech[path.stem.split("-")[0]].append(read_audio(path))
+    return speech
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,52 @@
+"""Turns as documents that other programs read: RTTM and SubRip subtitles."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from speakersdk.diarization.turns import Diarization
+from speakersdk.text import printable
+
+# The speaker of turns without a certain one.
+UNCERTAIN: Final = "uncertain"
+
+
+def rttm(diarization: Diarization, recording: str) -> str:
+    """One line per turn in NIST's Rich Transcription Time Marked format.
+
+    White space in names, which separates fields, becomes an underscore. Uncertain turns are left
+    out: the format has no field for them, and scoring tools would take them for a speaker.
+    Source: NIST, "The 2009 (RT-09) Rich Transcription Meeting Recognition Evaluation Plan", 2009,
+    appendix A.
+
+    Args:
+        diarization: the turns.
+        recording: name of the recording, the second field.
+    """
+    return "".join(
+        f"SPEAKER {_field(recording)} 1 {turn.from_s:.3f} {turn.to_s - turn.from_s:.3f} "
+        f"<NA> <NA> {_field(turn.who)} <NA> <NA>\n"
+        for turn in diarization.turns
+        if turn.who is not None
+    )
+
+
+def srt(diarization: Diarization) -> str:
+    """The names of the speakers as subtitles, uncertain turns included."""
+    return "\n".join(
+        f"{number}\n{_clock(turn.from_s)} --> {_clock(turn.to_s)}\n{turn.who or UNCERTAIN}\n"
+        for number, turn in enumerate(diarization.turns, start=1)
+    )
+
+
+def _field(text: str) -> str:
+    return re.sub(r"\s+", "_", printable(text)) or "_"
+
+
+def _clock(time_s: float) -> str:
+    """Hours, minutes, seconds and milliseconds, as in 00:01:02,500."""
+    seconds, milliseconds = divmod(round(time_s * 1000), 1000)
+    minutes, seconds = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours:02}:{minutes:02}:{seconds:02},{milliseconds:03}"

@@ -1,0 +1,132 @@
+"""A gate for voice agents: who may speak to the assistant, and does one of them speak now?
+
+audio in chunks -> stream -> hearings: open while an allowed voice speaks
+
+The assistant's own voice, which a microphone hears as well, can be forbidden.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from speakersdk.decision.outcome import Verdict
+from speakersdk.errors import InvalidAudioError
+from speakersdk.streaming.update import StreamUpdate
+from speakersdk.verifier import Verifier
+from speakersdk.voiceprint.voiceprint import Voiceprint
+
+# Silence after which a voice must be recognized anew: the next speech may be a stranger's answer.
+SILENCE_S: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hearing:
+    """What the gate knows after a hop.
+
+    Attributes:
+        time_s: end of the hop in seconds since the start.
+        is_speech: whether the hop has speech.
+        is_open: whether an allowed voice speaks, or paused less than the gate's silence ago.
+        speaker: the name of that voice; None while the gate is closed.
+        verdict: on the likeliest voice, allowed or forbidden.
+        llr: log-likelihood ratio of that voice for the speech so far; None if there is too little.
+    """
+
+    time_s: float
+    is_speech: bool
+    is_open: bool
+    speaker: str | None
+    verdict: Verdict
+    llr: float | None
+
+
+class VoiceGate:
+    """Listens to audio in chunks and opens for allowed voices.
+
+    Args:
+        verifier: makes the decisions, at its false-accept rate.
+        allowed: voiceprints of those who may speak.
+        forbidden: voiceprints of voices that must not be taken for them, such as the assistant's.
+        silence_s: silence after which a voice must be recognized anew.
+
+    Attributes:
+        hearing: the newest one; None before the first hop.
+        last_speech: the newest one with speech; None before any.
+
+    Raises:
+        ConfigError: nobody is allowed, two voiceprints have one name, or no such silence.
+        IncompatibleModelError, ModelError: as for `Verifier.stream`.
+    """
+
+    def __init__(
+        self,
+        verifier: Verifier,
+        allowed: Sequence[Voiceprint],
+        *,
+        forbidden: Sequence[Voiceprint] = (),
+        silence_s: float = SILENCE_S,
+    ) -> None:
+        self._allowed = frozenset(voiceprint.name for voiceprint in allowed)
+        # Without anybody allowed, the stream refuses: only forbidden voices make no gate.
+        voices = [*allowed, *forbidden] if allowed else []
+        self._stream = verifier.stream(voices, silence_s=silence_s)
+        self.hearing: Hearing | None = None
+        self.last_speech: Hearing | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether an allowed voice speaks."""
+        return self.hearing is not None and self.hearing.is_open
+
+    @property
+    def speaker(self) -> str | None:
+        """The name of the allowed voice that speaks; None while the gate is closed."""
+        return None if self.hearing is None else self.hearing.speaker
+
+    def push(self, samples: npt.NDArray[Any], *, sample_rate_hz: float) -> list[Hearing]:
+        """Take the next samples and return a hearing for every hop that they complete.
+
+        Raises:
+            AudioError, ConcurrentUseError, ConfigError: as for `SpeakerStream.push`.
+        """
+        updates = self._stream.push(samples, sample_rate_hz=sample_rate_hz)
+        hearings = [self._heard(update) for update in updates]
+        for hearing in hearings:
+            self.hearing = hearing
+            if hearing.is_speech:
+                self.last_speech = hearing
+        return hearings
+
+    def push_pcm(self, pcm: bytes, *, sample_rate_hz: float, num_channels: int) -> list[Hearing]:
+        """`push` for interleaved 16-bit samples, as agent frameworks have them.
+
+        Raises:
+            InvalidAudioError: not whole samples of that many channels.
+        """
+        if num_channels < 1 or len(pcm) % (2 * num_channels):
+            raise InvalidAudioError(
+                f"expected 16-bit samples of {num_channels} channels, got {len(pcm)} bytes"
+            )
+        samples = np.frombuffer(pcm, "<i2").reshape(-1, num_channels)
+        return self.push(samples, sample_rate_hz=sample_rate_hz)
+
+    def restart(self) -> None:
+        """Forget all evidence: whoever speaks next must be recognized anew."""
+        self._stream.gap(0.0)
+        self.hearing = self.last_speech = None
+
+    def _heard(self, update: StreamUpdate) -> Hearing:
+        is_open = update.verdict is Verdict.ACCEPT and update.speaker in self._allowed
+        return Hearing(
+            time_s=update.time_s,
+            is_speech=update.age_s == 0,
+            is_open=is_open,
+            speaker=update.speaker if is_open else None,
+            verdict=update.verdict,
+            llr=update.total_llr,
+        )

@@ -1,0 +1,84 @@
+"""The gate of voice agents opens for allowed voices alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from speakersdk.audio.waveform import read_audio
+from speakersdk.errors import ConfigError, InvalidAudioError
+from speakersdk.verifier import Verifier
+from speakersdk.voice_gate import VoiceGate
+from speakersdk.voiceprint.voiceprint import Voiceprint
+
+RATE_HZ = 16000
+
+
+@pytest.fixture(scope="module")
+def slt(verifier: Verifier, voices: dict[str, Any]) -> Voiceprint:
+    return verifier.enroll(voices["slt"].enroll, name="slt")
+
+
+@pytest.fixture(scope="module")
+def rms(verifier: Verifier, voices: dict[str, Any]) -> Voiceprint:
+    return verifier.enroll(voices["rms"].enroll, name="rms")
+
+
+def test_it_opens_for_the_allowed_voice_at_the_hop_of_the_decision(
+    verifier: Verifier, voices: dict[str, Any], slt: Voiceprint
+) -> None:
+    audio = read_audio(voices["slt"].probe)
+    gate = VoiceGate(verifier, [slt])
+    hearings = gate.push(audio, sample_rate_hz=RATE_HZ)
+    updates = verifier.stream([slt]).push(audio, sample_rate_hz=RATE_HZ)
+    accepted_s = next(update.time_s for update in updates if update.verdict == "accept")
+    assert next(hearing.time_s for hearing in hearings if hearing.is_open) == accepted_s
+    assert (gate.is_open, gate.speaker) == (True, "slt")
+
+
+def test_it_stays_closed_for_strangers_and_for_forbidden_voices(
+    verifier: Verifier, voices: dict[str, Any], slt: Voiceprint, rms: Voiceprint
+) -> None:
+    audio = read_audio(voices["rms"].probe)
+    for gate in (VoiceGate(verifier, [slt]), VoiceGate(verifier, [slt], forbidden=[rms])):
+        assert not any(hearing.is_open for hearing in gate.push(audio, sample_rate_hz=RATE_HZ))
+        assert gate.last_speech is not None
+        assert (gate.is_open, gate.speaker) == (False, None)
+    assert gate.last_speech.verdict == "accept"  # as the forbidden voice
+
+
+def test_it_closes_after_silence_and_when_restarted(
+    verifier: Verifier, voices: dict[str, Any], slt: Voiceprint
+) -> None:
+    audio = read_audio(voices["slt"].probe)
+    gate = VoiceGate(verifier, [slt], silence_s=0.5)
+    gate.push(audio, sample_rate_hz=RATE_HZ)
+    gate.push(np.zeros(RATE_HZ, np.float32), sample_rate_hz=RATE_HZ)
+    assert not gate.is_open
+    assert gate.last_speech is not None
+    assert gate.last_speech.is_open
+    gate.push(audio, sample_rate_hz=RATE_HZ)
+    assert gate.is_open
+    gate.restart()
+    assert not gate.is_open
+    assert gate.last_speech is None
+
+
+def test_pcm_of_several_channels_is_taken_like_its_samples(
+    verifier: Verifier, voices: dict[str, Any], slt: Voiceprint
+) -> None:
+    audio = read_audio(voices["slt"].probe)
+    pcm = (np.repeat(audio[:, np.newaxis], 2, axis=1) * 32767).astype("<i2").tobytes()
+    gate = VoiceGate(verifier, [slt])
+    for first in range(0, len(pcm), 1280):
+        gate.push_pcm(pcm[first : first + 1280], sample_rate_hz=RATE_HZ, num_channels=2)
+    assert gate.speaker == "slt"
+    with pytest.raises(InvalidAudioError, match="2 channels, got 6 bytes"):
+        gate.push_pcm(pcm[:6], sample_rate_hz=RATE_HZ, num_channels=2)
+
+
+def test_a_gate_for_nobody_is_refused(verifier: Verifier, rms: Voiceprint) -> None:
+    with pytest.raises(ConfigError, match="at least one voiceprint"):
+        VoiceGate(verifier, [], forbidden=[rms])
