@@ -32,6 +32,7 @@ PAGES = (
     DOCS / "calibration.md",
     DOCS / "quantization.md",
     DOCS / "guides" / "replay.md",
+    DOCS / "guides" / "rotation.md",
     DOCS / "experiments" / "speech-head.md",
 )
 CLIPS = REPOSITORY / "sdk" / "speakersdk" / "demo_clips"

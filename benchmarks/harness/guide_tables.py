@@ -171,6 +171,30 @@ def attacks(latest: Latest) -> Lines:
     ]
 
 
+def rotation(latest: Latest) -> Lines:
+    """Error rates and scores under rotation, and what known pairs undo."""
+    facts = latest("rotation")["facts"]
+    lines = ["| | equal error rate | a score differs by | at most |", "| --- |" + " ---: |" * 3]
+    for name in ("without rotation", "scored in rotated space", "restored, then scored"):
+        row = facts[name]
+        lines.append(
+            f"| {name} | {row['eer_percent']:.2f} % | {row['median_difference_percent']:.2g} % "
+            f"| {row['largest_difference_nats']:.1g} nats |"
+        )
+    lines.append(f"| two stores linked | {facts['two stores linked']['eer_percent']:.1f} % | | |")
+    undone = ", ".join(
+        f"{row['mean_cosine_to_the_original']:.2f} with {name.split()[2]}"
+        for name, row in facts.items()
+        if name.startswith("undone by")
+    )
+    return [
+        *lines,
+        "",
+        f"Mean cosine of an embedding and what an attacker restores from known pairs: {undone}. "
+        f"{facts['segments']} segments of {facts['speakers']} speakers, model {facts['model']}.",
+    ]
+
+
 TABLES: dict[str, Callable[[Latest], Lines]] = {
     "spoiled recordings": spoiled,
     "adaptation": adaptation,
@@ -179,4 +203,5 @@ TABLES: dict[str, Callable[[Latest], Lines]] = {
     "speech head": speech_head,
     "silence": silence,
     "attacks": attacks,
+    "rotation": rotation,
 }

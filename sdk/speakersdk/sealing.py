@@ -14,6 +14,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import hmac
 import os
 import secrets
 import stat
@@ -212,6 +213,17 @@ class SealingKey:
                 "the sealed file was changed after it was sealed: its authentication failed; "
                 "restore it from a copy, or enroll again"
             ) from error
+
+    def derived(self, purpose: str) -> bytes:
+        """32 secret bytes for another purpose, which say nothing of the key.
+
+        Raises:
+            ConfigError: the key is a passphrase, which has another key for every salt.
+        """
+        key = self._derived.get((_NO_SALT, 0))
+        if key is None:
+            raise ConfigError("expected a key from the keyring, a file or bytes, got a passphrase")
+        return hmac.digest(key, b"speakersdk\0" + purpose.encode(), "sha256")
 
     def _key(self, salt: bytes, log_n: int) -> bytes | None:
         known = self._derived.get((salt, log_n))

@@ -170,3 +170,13 @@ except MissingDependencyError as error:
         f"sealing needs the package {package}, which is not installed; "
         'pip install "speakersdk[secure]"\n'
     )
+
+
+def test_a_key_gives_other_secrets_for_other_purposes() -> None:
+    key = SealingKey.from_bytes(bytes(32))
+    assert key.derived("rotation") == SealingKey.from_bytes(bytes(32)).derived("rotation")
+    secrets = {key.derived("rotation"), key.derived("other"), bytes(32)}
+    assert len(secrets) == 3
+    assert {len(secret) for secret in secrets} == {32}
+    with pytest.raises(ConfigError, match="got a passphrase"):
+        SealingKey.from_passphrase("horse").derived("rotation")
