@@ -70,11 +70,12 @@ sanitize: $(DEVELOPMENT)  ## run the tests of the kernels under the address, und
 	sh tests/native/sanitize.sh
 
 # atheris, which ships for few Python versions, is installed here alone.
-FUZZ_SECONDS ?= 15
+FUZZ_SECONDS ?= 6
 .PHONY: fuzz
-fuzz: $(DEVELOPMENT)  ## fuzz the compiled functions, galleries, voiceprints and audio (FUZZ_SECONDS=600)
+fuzz: $(DEVELOPMENT)  ## fuzz compiled functions and readers of files (FUZZ_SECONDS=600)
 	@$(INSTALL) --group fuzz
-	for target in bindings gallery_file voiceprint_file audio; do \
+	for target in bindings gallery_file voiceprint_file audio manifest calibration_profile \
+	    embedding_file trial_list; do \
 	  python tests/fuzz/fuzz_$$target.py -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1; done
 
 .PHONY: audit

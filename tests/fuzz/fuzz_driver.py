@@ -1,6 +1,7 @@
 """Runs a fuzz target: with atheris where it is installed, else on changed seeds.
 
 python tests/fuzz/fuzz_bindings.py -max_total_time=60     atheris (libFuzzer's options)
+python tests/fuzz/fuzz_bindings.py -runs=1000000 FOLDER   keeps inputs that reach new code
 python tests/fuzz/fuzz_bindings.py --mutations 20000      without: as under a sanitizer
 """
 
@@ -15,6 +16,7 @@ from pathlib import Path
 
 def fuzz(target: Callable[[bytes], None], seeds: Sequence[bytes]) -> None:
     """Call `target` with many inputs; an exception or a crash is a finding."""
+    seeds = [*seeds, *kept_inputs()]
     if "--mutations" in sys.argv:
         mutate(target, seeds, int(sys.argv[sys.argv.index("--mutations") + 1]))
         return
@@ -26,6 +28,12 @@ def fuzz(target: Callable[[bytes], None], seeds: Sequence[bytes]) -> None:
         atheris.Setup([*sys.argv, corpus], target)
         atheris.instrument_all()
         atheris.Fuzz()
+
+
+def kept_inputs() -> list[bytes]:
+    """Inputs that reached new code in long runs: ``corpora/<name>`` of fuzz_<name>.py."""
+    folder = Path(__file__).parent / "corpora" / Path(sys.argv[0]).stem.removeprefix("fuzz_")
+    return [path.read_bytes() for path in sorted(folder.glob("*"))]
 
 
 def mutate(target: Callable[[bytes], None], seeds: Sequence[bytes], num: int) -> None:
