@@ -15,11 +15,14 @@ from speakersdk.cli.parser import CommandParser
 from speakersdk.decision.rule import DEFAULT_FAR
 from speakersdk.encoder.interface import Encoding
 from speakersdk.encoder.load import load_encoder
+from speakersdk.encoder.manifest import ModelManifest
 from speakersdk.errors import CalibrationError
 from speakersdk.evaluation.segments import Failure
 from speakersdk.models import default_model_path
-from speakersdk.recalibration.recordings import recordings_by_speaker
-from speakersdk.recalibration.refit import OwnTrials, Refit, profile, recalibrate
+from speakersdk.recalibration.profile import CalibrationProfile
+from speakersdk.recalibration.recordings import recordings_by_speaker, recordings_of_strangers
+from speakersdk.recalibration.refit import OwnTrials, Refit, recalibrate
+from speakersdk.recalibration.strangers import StrangerFit, fit_strangers
 from speakersdk.voiceprint.names import check_name
 
 
@@ -27,6 +30,11 @@ def add_arguments(parser: CommandParser) -> None:
     """Add this command's arguments."""
     parser.inputs.add_argument(
         "folder", type=Path, metavar="FOLDER", help="FOLDER/speaker/recording.wav"
+    )
+    parser.inputs.add_argument(
+        "--strangers",
+        action="store_true",
+        help="FOLDER/recording.wav: recordings of different people without names",
     )
     parser.places.add_argument(
         "--name", metavar="NAME", help="name of the device or microphone (default: store nothing)"
@@ -51,7 +59,8 @@ def run(arguments: argparse.Namespace) -> int:
     encoder = load_encoder(arguments.model or default_model_path())
     encodings: dict[str, list[Encoding]] = {}
     failures: list[Failure] = []
-    for speaker, paths in recordings_by_speaker(arguments.folder).items():
+    read = recordings_of_strangers if arguments.strangers else recordings_by_speaker
+    for speaker, paths in read(arguments.folder).items():
         encodings[speaker] = []
         for recording in paths:
             try:
@@ -59,6 +68,8 @@ def run(arguments: argparse.Namespace) -> int:
             except Exception as error:  # any error concerns this recording alone
                 failures.append(Failure.of(str(recording), error))
     print_failures(failures)
+    if arguments.strangers:
+        return _calibrate_on_strangers(arguments, name, encoder.manifest, encodings, failures)
     try:
         trials, refit = recalibrate(encodings, encoder.manifest, far=arguments.far)
     except CalibrationError as error:
@@ -66,8 +77,14 @@ def run(arguments: argparse.Namespace) -> int:
         raise
     path = None
     if name is not None and refit.is_better:
-        stored = profile(encoder.manifest, trials, refit, name=name)
-        path = stored.save(replace=arguments.replace)
+        path = CalibrationProfile.of(
+            encoder.manifest,
+            name=name,
+            offset=refit.offset,
+            scale=refit.scale,
+            num_speakers=len(trials.speakers),
+            num_recordings=trials.num_recordings,
+        ).save(replace=arguments.replace)
     if arguments.json:
         print_json(
             {
@@ -81,8 +98,55 @@ def run(arguments: argparse.Namespace) -> int:
         )
     else:
         _print_refit(trials, refit)
-        print(_outcome(refit, path))
+        print(_outcome(refit.is_better, path))
     return 0 if refit.is_better else 1
+
+
+def _calibrate_on_strangers(
+    arguments: argparse.Namespace,
+    name: str | None,
+    manifest: ModelManifest,
+    encodings: dict[str, list[Encoding]],
+    failures: list[Failure],
+) -> int:
+    fit = fit_strangers(encodings, manifest, far=arguments.far)
+    path = None
+    if name is not None and fit.is_better:
+        path = CalibrationProfile.of(
+            manifest,
+            name=name,
+            offset=fit.offset,
+            scale=1.0,
+            num_speakers=fit.num_groups,
+            num_recordings=fit.num_recordings,
+        ).save(replace=arguments.replace)
+    if arguments.json:
+        print_json(
+            {
+                **asdict(fit),
+                "is_better": fit.is_better,
+                "failed": [asdict(failure) for failure in failures],
+                "path": None if path is None else str(path),
+            }
+        )
+    else:
+        _print_strangers(fit)
+        print(_outcome(fit.is_better, path))
+    return 0 if fit.is_better else 1
+
+
+def _print_strangers(fit: StrangerFit) -> None:
+    print(
+        f"{fit.num_groups} strangers, {fit.num_recordings} recordings, {fit.num_trials} pairs; "
+        f"llr = {fit.offset:+.2f} + the model's llr"
+    )
+    print_table(
+        ("calibration", f"FAR at {fit.asked_far:g}"),
+        [
+            ("the model's", f"{fit.before:.2%}"),
+            ("yours, on strangers left out", f"{fit.after:.2%}"),
+        ],
+    )
 
 
 def _print_refit(trials: OwnTrials, refit: Refit) -> None:
@@ -104,8 +168,8 @@ def _print_refit(trials: OwnTrials, refit: Refit) -> None:
     )
 
 
-def _outcome(refit: Refit, path: Path | None) -> str:
-    if not refit.is_better:
+def _outcome(is_better: bool, path: Path | None) -> str:
+    if not is_better:
         return "the model's calibration fits these recordings better than a refit; nothing stored"
     if path is None:
         return "nothing stored; --name NAME stores it"

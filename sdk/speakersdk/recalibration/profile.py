@@ -12,6 +12,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -68,6 +69,32 @@ class CalibrationProfile:
                 f"expected an offset of at most {_MAXIMUM_OFFSET:g} and a scale above 0, got "
                 f"{self.offset!r:.20}, {self.scale!r:.20}"
             )
+
+    @classmethod
+    def of(
+        cls,
+        manifest: ModelManifest,
+        *,
+        name: str,
+        offset: float,
+        scale: float,
+        num_speakers: int,
+        num_recordings: int,
+    ) -> CalibrationProfile:
+        """Make a profile of two weights that were fitted on top of a model's calibration."""
+        if manifest.calibration is None:
+            raise ValueError("expected the manifest of a calibrated model, got one without")
+        return cls(
+            name=name,
+            model_name=manifest.name,
+            model_sha256=manifest.weights_sha256,
+            base_sha256=calibration_sha256(manifest.calibration),
+            offset=offset,
+            scale=scale,
+            num_speakers=num_speakers,
+            num_recordings=num_recordings,
+            created_utc=datetime.now(UTC).isoformat(timespec="seconds"),
+        )
 
     def applied_to(self, manifest: ModelManifest) -> Calibration:
         """The calibration that takes the place of the model's own.

@@ -1,4 +1,4 @@
-"""A folder of recordings to calibrate from: one sub-folder for each speaker."""
+"""A folder of recordings to calibrate from, with or without the names of the speakers."""
 
 from __future__ import annotations
 
@@ -18,9 +18,26 @@ def recordings_by_speaker(folder: Path) -> dict[str, list[Path]]:
     speakers = sorted(at for at in folder.iterdir() if at.is_dir() and at.name[0] != ".")
     if not speakers:
         raise CalibrationError(f"expected one sub-folder for each speaker in {folder}, got none")
-    return {
-        speaker.name: sorted(
-            at for at in speaker.rglob("*") if at.is_file() and not at.name.startswith(".")
-        )
-        for speaker in speakers
+    return {speaker.name: _files_below(speaker) for speaker in speakers}
+
+
+def recordings_of_strangers(folder: Path) -> dict[str, list[Path]]:
+    """Files of a folder, each a group of its own, and those below each sub-folder as one group.
+
+    Raises:
+        CalibrationError: it is no folder, or empty.
+    """
+    if not folder.is_dir():
+        raise CalibrationError(f"expected a folder of recordings, got {folder}")
+    groups = {
+        at.name: [at] if at.is_file() else _files_below(at)
+        for at in sorted(folder.iterdir())
+        if not at.name.startswith(".")
     }
+    if not any(groups.values()):
+        raise CalibrationError(f"expected recordings in {folder}, got none")
+    return groups
+
+
+def _files_below(folder: Path) -> list[Path]:
+    return sorted(at for at in folder.rglob("*") if at.is_file() and not at.name.startswith("."))

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Final
 
 import numpy as np
@@ -25,7 +24,6 @@ from speakersdk.encoder.interface import Encoding
 from speakersdk.encoder.manifest import ModelManifest
 from speakersdk.errors import CalibrationError
 from speakersdk.metrics import cllr, eer
-from speakersdk.recalibration.profile import CalibrationProfile, calibration_sha256
 from speakersdk.scoring import symmetric_kl
 
 SHIPPED: Final = GaussianPrior(means=(0.0, 1.0), deviations=(1.0, 0.25))
@@ -142,25 +140,6 @@ def recalibrate(
         )
     trials = own_trials(encodings, manifest.calibration)
     return trials, refit(trials, manifest.calibration, far=far)
-
-
-def profile(
-    manifest: ModelManifest, trials: OwnTrials, fitted: Refit, *, name: str
-) -> CalibrationProfile:
-    """Make a profile of a refit for storing it under a name."""
-    if manifest.calibration is None:
-        raise ValueError("expected the manifest of the refit's model, got one without calibration")
-    return CalibrationProfile(
-        name=name,
-        model_name=manifest.name,
-        model_sha256=manifest.weights_sha256,
-        base_sha256=calibration_sha256(manifest.calibration),
-        offset=fitted.offset,
-        scale=fitted.scale,
-        num_speakers=len(trials.speakers),
-        num_recordings=trials.num_recordings,
-        created_utc=datetime.now(UTC).isoformat(timespec="seconds"),
-    )
 
 
 def own_trials(encodings: Mapping[str, Sequence[Encoding]], calibration: Calibration) -> OwnTrials:

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from speakersdk.errors import CalibrationError
-from speakersdk.recalibration.recordings import recordings_by_speaker
+from speakersdk.recalibration.recordings import recordings_by_speaker, recordings_of_strangers
 
 
 def test_files_belong_to_the_sub_folder_that_they_lie_below(tmp_path: Path) -> None:
@@ -22,3 +22,21 @@ def test_a_folder_without_speakers_is_refused(tmp_path: Path) -> None:
         recordings_by_speaker(tmp_path)
     with pytest.raises(CalibrationError, match="expected a folder"):
         recordings_by_speaker(tmp_path / "absent")
+
+
+def test_files_without_names_are_groups_of_their_own(tmp_path: Path) -> None:
+    for name in ("2.wav", "1.wav", "one person/a.wav", "one person/b.wav", ".hidden", ".git/x"):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    found = recordings_of_strangers(tmp_path)
+    assert found == {
+        "1.wav": [tmp_path / "1.wav"],
+        "2.wav": [tmp_path / "2.wav"],
+        "one person": [tmp_path / "one person/a.wav", tmp_path / "one person/b.wav"],
+    }
+    (tmp_path / "none").mkdir()
+    with pytest.raises(CalibrationError, match=r"expected recordings in .*none, got none"):
+        recordings_of_strangers(tmp_path / "none")
+    with pytest.raises(CalibrationError, match="expected a folder"):
+        recordings_of_strangers(tmp_path / "absent")

@@ -11,11 +11,11 @@ from speakersdk.encoder.interface import Encoding
 from speakersdk.encoder.manifest import ModelManifest
 from speakersdk.errors import CalibrationError
 from speakersdk.metrics import cllr
+from speakersdk.recalibration.profile import CalibrationProfile
 from speakersdk.recalibration.refit import (
     MINIMUM_RECORDINGS,
     SHIPPED,
     own_trials,
-    profile,
     recalibrate,
     refit,
 )
@@ -149,7 +149,14 @@ def test_each_speaker_is_judged_by_a_fit_without_it(rng: np.random.Generator) ->
 def test_a_profile_says_what_it_rests_on(rng: np.random.Generator, verifier: Verifier) -> None:
     manifest: ModelManifest = dataclasses.replace(verifier.manifest, calibration=CALIBRATION)
     trials, fitted = recalibrate(voices(rng), manifest, far=0.01)
-    stored = profile(manifest, trials, fitted, name="usb-mic")
+    stored = CalibrationProfile.of(
+        manifest,
+        name="usb-mic",
+        offset=fitted.offset,
+        scale=fitted.scale,
+        num_speakers=len(trials.speakers),
+        num_recordings=trials.num_recordings,
+    )
     assert (stored.offset, stored.scale) == (fitted.offset, fitted.scale)
     assert (stored.num_speakers, stored.num_recordings) == (6, 24)
     applied = stored.applied_to(manifest)

@@ -1,0 +1,150 @@
+"""Offset of a calibration from recordings without names: only the scores of strangers are needed.
+
+Every recording is compared with every recording of another group. The offset moves the llr until
+the asked-for share of these trials reaches the threshold. Two recordings of one person in different
+groups count as strangers; they make the offset more careful, never less.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from speakersdk.calibration.calibration import Calibration
+from speakersdk.calibration.cohort import pair_nearness
+from speakersdk.encoder.interface import Encoding
+from speakersdk.encoder.manifest import ModelManifest
+from speakersdk.errors import CalibrationError
+from speakersdk.scoring import symmetric_kl
+
+# The offset rests on the trials at the threshold; with fewer, one of them decides.
+MINIMUM_EVENTS: Final = 5
+MINIMUM_GROUPS: Final = 20
+# More of the model's own accepts than this are one person under several names, not strangers.
+MAXIMUM_ACCEPTED: Final = 0.25
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StrangerFit:
+    """The fitted offset and its effect.
+
+    Attributes:
+        offset: llr' = llr + offset.
+        asked_far: the requested false-accept rate.
+        before: share of strangers that the model's own calibration accepts at `asked_far`.
+        after: the same with the offset; each group is judged by a fit on the other groups.
+        num_groups, num_recordings, num_trials: counts behind the fit.
+    """
+
+    offset: float
+    asked_far: float
+    before: float
+    after: float
+    num_groups: int
+    num_recordings: int
+    num_trials: int
+
+    @property
+    def is_better(self) -> bool:
+        """Whether the offset brings unseen strangers nearer to the asked-for rate."""
+        least = 0.5 / self.num_trials
+        before, after = (
+            abs(np.log(max(rate, least) / self.asked_far)) for rate in (self.before, self.after)
+        )
+        return bool(after < before)
+
+
+def fit_strangers(
+    encodings: Mapping[str, Sequence[Encoding]], manifest: ModelManifest, *, far: float
+) -> StrangerFit:
+    """Fit the offset on all pairs of recordings of different groups.
+
+    Args:
+        encodings: encodings of the recordings of each group; recordings of one group may be of the
+            same person and are not compared.
+        manifest: manifest of the model that made them.
+        far: the false-accept rate to meet.
+
+    Raises:
+        CalibrationError: the model has no calibration, there are too few recordings for `far`, or
+            too many pairs sound like one person.
+        ConfigError: the calibration cannot support `far`.
+    """
+    calibration = manifest.calibration
+    if calibration is None:
+        raise CalibrationError(
+            f"expected a calibrated model, got {manifest.name} without calibration; there is "
+            "nothing to refit"
+        )
+    heard = {
+        name: [one for one in listed if one.speech_s >= calibration.minimum_speech_s]
+        for name, listed in encodings.items()
+    }
+    heard = {name: listed for name, listed in heard.items() if listed}
+    margins, groups = _margins(list(heard.values()), calibration, far)
+    if len(heard) < MINIMUM_GROUPS or far * len(margins) < MINIMUM_EVENTS:
+        raise CalibrationError(
+            f"expected {MINIMUM_GROUPS} strangers or more and {MINIMUM_EVENTS / far:.0f} pairs of "
+            f"them for a rate of {far:g}, with {calibration.minimum_speech_s:g} s of speech each, "
+            f"got {len(heard)} with {len(margins)} pairs; record more, or ask for a higher rate"
+        )
+    before = float(np.mean(margins >= 0))
+    if before > MAXIMUM_ACCEPTED:
+        raise CalibrationError(
+            f"expected recordings of different people, got {before:.0%} of pairs that sound like "
+            "one person; put all recordings of one person into one sub-folder"
+        )
+    accepted = []
+    for group in range(len(heard)):
+        judged = (groups == group).any(axis=1)
+        accepted.append(margins[judged] + _offset(margins[~judged], far) >= 0)
+    return StrangerFit(
+        offset=_offset(margins, far),
+        asked_far=far,
+        before=before,
+        after=float(np.mean(np.concatenate(accepted))),
+        num_groups=len(heard),
+        num_recordings=sum(map(len, heard.values())),
+        num_trials=len(margins),
+    )
+
+
+def _offset(margins: Floats, far: float) -> float:
+    """The offset with which the share `far` of the margins reaches zero, at most."""
+    return -float(np.quantile(margins, 1 - far, method="higher"))
+
+
+def _margins(
+    groups: list[list[Encoding]], calibration: Calibration, far: float
+) -> tuple[Floats, npt.NDArray[np.int64]]:
+    """Llr less threshold of every pair of groups' recordings, (N,), and both groups, (N, 2)."""
+    point = calibration.operating_point(far)
+    numbers = np.repeat(np.arange(len(groups)), [len(listed) for listed in groups])
+    listed = [encoding for group in groups for encoding in group]
+    if not listed:
+        return np.empty(0), np.empty((0, 2), np.int64)
+    embeddings = np.stack([encoding.embedding for encoding in listed])
+    cohort = calibration.cohort
+    sides = None if cohort is None else cohort.nearness(embeddings)
+    margins: list[float] = []
+    pairs: list[tuple[int, int]] = []
+    for one, other in combinations(range(len(listed)), 2):
+        if numbers[one] == numbers[other]:
+            continue
+        speech_s = {
+            "enrolled_speech_s": listed[one].speech_s, "probe_speech_s": listed[other].speech_s
+        }  # fmt: skip
+        score = -float(symmetric_kl(embeddings[one], embeddings[other]))
+        comparable_s = np.array([calibration.comparable_speech_s(*speech_s.values())])
+        near = None if sides is None else pair_nearness(sides[[one]], sides[[other]])
+        threshold = float(point.thresholds(comparable_s, near)[0])
+        margins.append(calibration.llr(score, **speech_s) - threshold)
+        pairs.append((int(numbers[one]), int(numbers[other])))
+    return np.array(margins), np.array(pairs, np.int64).reshape(-1, 2)
