@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import platform
 import signal
 import subprocess
@@ -112,13 +113,15 @@ def test_control_telemetry_that_the_user_switched_on_leaves_files(
     assert "deviceid" in files(tmp_path)
 
 
-def test_no_command_leaves_a_file_but_the_voiceprint(
+def test_no_command_leaves_a_file_but_the_voiceprint_and_the_day_of_its_last_use(
     tmp_path: Path, recordings: tuple[Path, Path]
 ) -> None:
     done = run(COMMANDS, tmp_path, *recordings)
     assert (done.returncode, done.stdout) == (0, f"{[0] * 7}\n"), done.stderr
     # The lock is documented in docs/formats/voiceprint.md; it tells nothing but that it exists.
-    assert files(tmp_path) == [".lock", "slt.voiceprint"]
+    assert files(tmp_path) == [".lock", ".uses.json", "slt.voiceprint"]
+    (uses,) = tmp_path.rglob(".uses.json")
+    assert re.fullmatch(r'\{"used": \{"slt": "[0-9-]{10}"\}, "version": 1\}', uses.read_text())
     (lock,) = tmp_path.rglob(".lock")
     assert lock.stat().st_size == 0
 
