@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import ast
 import os
-import re
 import platform
+import re
 import signal
 import subprocess
 import sys
