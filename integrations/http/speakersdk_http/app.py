@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import anyio
 from fastapi import FastAPI, Request, Response, WebSocket
@@ -24,6 +24,7 @@ from speakersdk_http.answers import (
     VerifyAnswer,
     VoicesAnswer,
 )
+from speakersdk_http.desk import BusyError, Desk
 from speakersdk_http.door import Door
 from speakersdk_http.live import LiveVoices
 from speakersdk_http.metrics import CONTENT_TYPE, Metrics
@@ -41,7 +42,6 @@ from speakersdk_http.settings import Settings
 from speakersdk_http.shutdown import Shutdown
 from speakersdk_http.voices import Voices
 
-Answered = TypeVar("Answered")
 _LOG: Final = logging.getLogger("uvicorn.error")
 _FORMS: Final = "multipart/form-data"
 _PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
@@ -58,8 +58,13 @@ def create_app(settings: Settings) -> FastAPI:
     voices = Voices(settings)
     metrics = Metrics()
     shutdown = Shutdown(settings.drain_s)
-    desk = _Desk(settings, metrics)
+    desk = Desk(threads=settings.threads, maximum_waiting=settings.maximum_waiting)
     live = LiveVoices(voices, settings, metrics)
+
+    def counted(endpoint: str, found: Any) -> Any:
+        """Count the verdict of an answer."""
+        metrics.verdicts.labels(endpoint, found.verdict).inc()
+        return found
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -81,7 +86,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(Door, settings=settings)
     app.exception_handler(SpeakerSdkError)(_refused)
     app.exception_handler(OSError)(_refused)
-    app.exception_handler(_BusyError)(_busy)
+    app.exception_handler(BusyError)(_busy)
 
     @app.middleware("http")
     async def measured(
@@ -104,7 +109,7 @@ def create_app(settings: Settings) -> FastAPI:
         """Are two recordings of one speaker, or is a recording of an enrolled speaker?"""
         question = await read_question(request, VerifyQuestion)
         found = await desk.answered(lambda: voices.verify(question))
-        return desk.counted("verify", found)
+        return counted("verify", found)
 
     @app.post(
         "/v1/voice/identify", response_model=IdentifyAnswer, openapi_extra=_body(IdentifyQuestion)
@@ -114,7 +119,7 @@ def create_app(settings: Settings) -> FastAPI:
         question = await read_question(request, IdentifyQuestion)
         client = request.scope["client_name"]
         found = await desk.answered(lambda: voices.identify(question, client=client))
-        return desk.counted("identify", found)
+        return counted("identify", found)
 
     @app.post(
         "/v1/voice/register", response_model=RegisterAnswer, openapi_extra=_body(RegisterQuestion)
@@ -171,30 +176,6 @@ def create_app(settings: Settings) -> FastAPI:
         )
 
     return app
-
-
-class _BusyError(Exception):
-    """Too many requests wait."""
-
-
-class _Desk:
-    """Answers questions in threads, a bounded number at a time, and lets a bounded number wait."""
-
-    def __init__(self, settings: Settings, metrics: Metrics) -> None:
-        self._limiter = anyio.CapacityLimiter(settings.threads)
-        self._maximum_waiting = settings.maximum_waiting
-        self._metrics = metrics
-
-    async def answered(self, question: Callable[[], Answered]) -> Answered:
-        """The answer, computed off the event loop."""
-        if self._limiter.statistics().tasks_waiting >= self._maximum_waiting:
-            raise _BusyError
-        return await anyio.to_thread.run_sync(question, limiter=self._limiter)
-
-    def counted(self, endpoint: str, found: Any) -> Any:
-        """Count the verdict of an answer."""
-        self._metrics.verdicts.labels(endpoint, found.verdict).inc()
-        return found
 
 
 def _refused(_: Request, error: Exception) -> JSONResponse:

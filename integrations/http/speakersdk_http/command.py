@@ -28,6 +28,7 @@ SUMMARY: Final = (
 _DATABASE_VARIABLE: Final = "SPEAKERSDK_DATABASE"  # it may contain a password
 _BACKLOG: Final = 2048
 _KEEP_ALIVE_S: Final = 15
+_LONGEST_END_S: Final = 60  # for the last answers
 _LONGEST_MESSAGE_BYTES: Final = 1 << 20  # of a stream: half a minute at 16 kHz
 _QUEUED_MESSAGES: Final = 4  # then the client's socket fills, and it has to wait
 
@@ -160,6 +161,7 @@ def _config(make_app: Callable[[], object], workers: int) -> uvicorn.Config:
         server_header=False,
         proxy_headers=False,
         timeout_keep_alive=_KEEP_ALIVE_S,
+        timeout_graceful_shutdown=_LONGEST_END_S,
         ws_max_size=_LONGEST_MESSAGE_BYTES,
         ws_max_queue=_QUEUED_MESSAGES,
     )

@@ -6,6 +6,7 @@ not enroll or delete speakers, hence requests with a foreign `Origin` or `Host` 
 
 from __future__ import annotations
 
+import asyncio
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -68,21 +69,26 @@ class Door:
         return None
 
     async def _hand_on(self, scope: Scope, receive: Receive, send: Send, headers: Headers) -> None:
-        """Hand the request on, until its body is too large."""
+        """Hand the request on, until its body is too large or does not come."""
         maximum = self._settings.maximum_bytes
         announced = headers.get("content-length", "0")
         if scope["type"] == "http" and announced.isdecimal() and int(announced) > maximum:
             await self._too_large()(scope, receive, send)
             return
-        taken, is_answered = 0, False
+        taken, is_whole, is_answered = 0, scope["type"] != "http", False
 
         async def counted() -> Message:
-            nonlocal taken
-            message = await receive()
-            if message["type"] == "http.request":
-                taken += len(message.get("body", b""))
-                if taken > maximum:
-                    raise _TooLargeError
+            nonlocal taken, is_whole
+            if is_whole:  # what follows is the end of the connection, at any time
+                return await receive()
+            try:
+                message = await asyncio.wait_for(receive(), self._settings.idle_s)
+            except TimeoutError as error:
+                raise _TooSlowError from error
+            is_whole = not message.get("more_body", False)
+            taken += len(message.get("body", b""))
+            if taken > maximum:
+                raise _TooLargeError
             return message
 
         async def observed(message: Message) -> None:
@@ -96,6 +102,18 @@ class Door:
             if is_answered:
                 raise
             await self._too_large()(scope, receive, send)
+        except _TooSlowError:
+            if is_answered:
+                raise
+            await self._too_slow()(scope, receive, send)
+
+    def _too_slow(self) -> ASGIApp:
+        return answer(
+            408,
+            f"expected the rest of the request within {self._settings.idle_s:g} s",
+            kind="TooSlow",
+            headers={"Connection": "close"},
+        )
 
     def _too_large(self) -> ASGIApp:
         megabytes = self._settings.maximum_bytes / 1e6
@@ -105,6 +123,10 @@ class Door:
             kind="TooLarge",
             headers={"Connection": "close"},  # the rest of the body stays unread
         )
+
+
+class _TooSlowError(Exception):
+    """The rest of the body does not come. No TimeoutError, which the application would answer."""
 
 
 class _TooLargeError(Exception):

@@ -84,7 +84,9 @@ class VerifyQuestion(Question):
             raise ValueError("expected audio1 or name, one of them")
         _refuse_threshold(self.threshold)
         if self.anti_spoofing:
-            raise ValueError("anti_spoofing: this service detects no replayed or made voices")
+            raise ValueError(
+                "anti_spoofing: this service runs no detector of replayed or made voices"
+            )
         return self
 
 

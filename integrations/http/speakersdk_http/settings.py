@@ -43,7 +43,7 @@ class Settings:
         threads: recordings that a worker encodes at the same time.
         maximum_waiting: requests of a worker that may wait for a thread.
         maximum_streams: open streams of a worker.
-        idle_s: longest pause of a client in a stream.
+        idle_s: longest pause of a client within a request or a stream.
         drain_s: seconds after SIGTERM in which requests are still answered.
         database: connection string of PostgreSQL; None = the folder of the store.
         tries: rejected attempts in a row after which a client or speaker waits; None = any number.

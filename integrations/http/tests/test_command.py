@@ -34,7 +34,7 @@ def test_workers_share_the_store_and_the_metrics(start: Start, clip: Clip) -> No
 @pytest.mark.parametrize("workers", [1, 2])
 def test_no_request_is_lost_at_sigterm(start: Start, clip: Clip, workers: int) -> None:
     """Clients go on until they are told to leave; each of their requests is answered."""
-    server = start("--workers", str(workers), "--drain", "1")
+    server = start("--workers", str(workers), "--drain", "3")
     probe = clip("slt-probe")
     answered, lost = [], []
     begun = threading.Barrier(9, timeout=DEADLINE_S)
