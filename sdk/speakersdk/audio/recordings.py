@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from speakersdk.arrays import Waveform
 from speakersdk.audio.input_file import BinaryReader, file_label, is_file
+from speakersdk.audio.samples import as_array
 from speakersdk.audio.waveform import array_blocks, file_blocks, join
 from speakersdk.errors import ConfigError, InvalidAudioError
 
@@ -53,8 +54,9 @@ def open_recording(
         raise TypeError(
             "sample_rate_hz is required for arrays: pass the rate at which they were recorded"
         )
-    blocks = array_blocks(samples, sample_rate_hz=sample_rate_hz)
-    channel_s = np.size(samples) / sample_rate_hz
+    array = as_array(samples)
+    blocks = array_blocks(array, sample_rate_hz=sample_rate_hz)
+    channel_s = array.size / sample_rate_hz
     if limit_s is not None and channel_s > limit_s:
         raise InvalidAudioError(
             f"expected at most {limit_s:g} s of audio, all channels together, got {channel_s:g} s; "
@@ -118,9 +120,11 @@ def _rate_index(pair: tuple[Any, ...]) -> int | None:
 def _unpaired(pair: tuple[Any, ...], sample_rate_hz: float | None) -> tuple[Samples, float | None]:
     index = _rate_index(pair)
     if index is None:
+        kinds = ", ".join(type(each).__name__ for each in pair[:4])
         raise InvalidAudioError(
             "expected a recording or a pair of samples and their rate, got a tuple of "
-            + ", ".join(type(each).__name__ for each in pair)
+            f"{len(pair)} ({kinds}{', ...' if len(pair) > 4 else ''}); pass samples as an array, "
+            "such as np.array(samples, np.int16) for 16-bit ones"
         )
     rate_hz = float(pair[index])
     if sample_rate_hz not in (None, rate_hz):

@@ -33,6 +33,11 @@ INT16_PEAK: Final = 2**15
 # A chunk of a stream may have fewer samples than channels. With more channels than this, it is a
 # row of samples (1, n) instead of (n, 1).
 _CHUNK_CHANNELS: Final = 8
+# What to do about other types, by the kind of NumPy.
+_REMEDIES: Final = {
+    "i": "; pass samples.astype(np.int16) if they are 16-bit values",
+    "f": "; pass samples.astype(np.float32)",
+}
 _BYTE_FORMATS: Final = frozenset("Bbc")
 
 
@@ -49,17 +54,23 @@ def as_array(samples: Any) -> npt.NDArray[Any]:
     """Convert NumPy arrays, torch tensors, lists and typed buffers to an array.
 
     Raises:
-        InvalidAudioError: bytes, whose sample type is unknown, or not an array.
+        InvalidAudioError: bytes, whose sample type is unknown, masked samples, or not an array.
     """
+    if isinstance(samples, np.ma.MaskedArray) and np.ma.is_masked(samples):
+        raise InvalidAudioError(
+            f"expected samples, got {np.ma.count_masked(samples)} of {samples.size} masked; cut "
+            "them out or fill them"
+        )
     if isinstance(samples, np.ndarray):
         return np.asarray(samples)  # not a subclass, such as a memory map, which soxr refuses
-    if hasattr(samples, "detach"):  # a torch tensor; NumPy refuses one on a GPU or with a gradient
-        samples = samples.detach().cpu()
-    elif not hasattr(samples, "__array__") and not hasattr(samples, "__array_interface__"):
+    is_array = hasattr(samples, "__array__") or hasattr(samples, "__array_interface__")
+    is_tensor = is_array and hasattr(samples, "detach")
+    if not is_array:
         samples = _typed_buffer(samples)
     try:
-        return np.asarray(samples)
-    except (TypeError, ValueError, RuntimeError) as error:
+        # NumPy refuses a torch tensor on a GPU or with a gradient.
+        return np.asarray(samples.detach().cpu() if is_tensor else samples)
+    except (TypeError, ValueError, RuntimeError, OverflowError) as error:
         kind = type(samples).__name__
         raise InvalidAudioError(f"expected an array of samples, got {kind}: {error}") from error
 
@@ -67,8 +78,14 @@ def as_array(samples: Any) -> npt.NDArray[Any]:
 def _typed_buffer(samples: Any) -> Any:
     try:
         view = memoryview(samples)
-    except TypeError:
-        return samples  # no buffer: a list
+    except TypeError as error:
+        if not hasattr(samples, "read"):
+            return samples  # no buffer: a list
+        kind = type(samples).__name__
+        raise InvalidAudioError(
+            f"expected an array of samples, got a file ({kind}); decode it with "
+            "speakersdk.read_audio"
+        ) from error
     if view.format.lstrip("@=<>!") in _BYTE_FORMATS:
         raise InvalidAudioError(
             f"expected samples, got {view.nbytes} bytes ({type(samples).__name__}) that do not say "
@@ -87,7 +104,8 @@ def check_samples(samples: npt.NDArray[Any], *, is_chunk: bool = False) -> None:
     """
     if samples.dtype.newbyteorder("=") not in _SCALES:
         known = ", ".join(str(dtype) for dtype in _SCALES)
-        raise InvalidAudioError(f"expected samples of type {known}, got {samples.dtype}")
+        remedy = _REMEDIES.get(samples.dtype.kind, "")
+        raise InvalidAudioError(f"expected samples of type {known}, got {samples.dtype}{remedy}")
     if samples.ndim not in (1, 2):
         raise InvalidAudioError(
             f"expected samples of shape (n,) or (n, channels), got {samples.shape}"

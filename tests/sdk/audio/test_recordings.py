@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,12 @@ def test_a_pair_brings_its_rate(rate: Any, rng: np.random.Generator) -> None:
 def test_other_tuples_are_refused(pair: Any) -> None:
     with pytest.raises(InvalidAudioError, match="a pair of samples and their rate"):
         load_recording(pair, None)
+
+
+def test_samples_in_a_tuple_are_told_to_be_an_array() -> None:
+    samples = struct.unpack("<1000h", bytes(2000))  # as from the standard library's wave
+    with pytest.raises(InvalidAudioError, match=r"tuple of 1000 \(int, int, int, int, \.\.\.\)"):
+        load_recording(samples, 16000)  # type: ignore[arg-type, unused-ignore]
 
 
 @pytest.mark.parametrize("kind", ["array", "file"])

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import array
 import ctypes
+import io
 import mmap
 
 import numpy as np
 import pytest
 
+from speakersdk.audio.recordings import load_recording
 from speakersdk.audio.samples import as_array
 from speakersdk.audio.waveform import as_waveform
 from speakersdk.errors import InvalidAudioError
@@ -68,6 +70,50 @@ def test_tensors_are_read_whatever_they_are_used_for() -> None:
         as_waveform(trained[None], sample_rate_hz=16000)
     with pytest.raises(InvalidAudioError, match="BFloat16"):
         as_waveform(tensor.bfloat16(), sample_rate_hz=16000)
+    for other in (tensor.to_sparse(), torch.empty(100, device="meta")):
+        with pytest.raises(InvalidAudioError, match="got Tensor"):
+            as_waveform(other, sample_rate_hz=16000)
+    # `size` is a method of tensors, an attribute of arrays.
+    np.testing.assert_array_equal(load_recording(trained, 16000, limit_s=60.0), expected)
+    np.testing.assert_array_equal(load_recording((16000, tensor), None), expected)
+
+
+@pytest.mark.parametrize("kind", ["big-endian", "strided", "Fortran", "no mask", "read-only"])
+def test_the_layout_of_an_array_does_not_matter(kind: str) -> None:
+    stereo = np.stack([PCM, PCM // 2], axis=1)
+    laid_out = {
+        "big-endian": stereo.astype(">i2"),
+        "strided": np.repeat(stereo, 2, axis=0)[::2],
+        "Fortran": np.asfortranarray(stereo),
+        "no mask": np.ma.masked_array(stereo, mask=np.zeros(stereo.shape, bool)),
+        "read-only": np.frombuffer(stereo.tobytes(), np.int16).reshape(-1, 2),
+    }[kind]
+    np.testing.assert_array_equal(
+        as_waveform(laid_out, sample_rate_hz=16000), as_waveform(stereo, sample_rate_hz=16000)
+    )
+
+
+@pytest.mark.parametrize(
+    ("samples", "message"),
+    [
+        (np.ma.masked_array(PCM, mask=np.arange(len(PCM)) == 3), "1 of .* masked; cut them out"),
+        (PCM.astype(np.int64), r"got int64; pass samples\.astype\(np\.int16\)"),
+        (PCM.tolist(), r"got int64; pass samples\.astype\(np\.int16\)"),
+        ((PCM / 2**15).astype(np.float16), r"got float16; pass samples\.astype\(np\.float32\)"),
+        (PCM.astype(np.uint16), "got uint16"),
+        (PCM.astype(np.int8), "got int8"),
+        (PCM.astype(complex), "got complex128"),
+        (PCM.astype(object), "got object"),
+        (PCM > 0, "got bool"),
+        (PCM[None, :, None], r"shape \(n,\)"),
+        (np.int16(1), r"shape \(n,\)"),
+        (io.BytesIO(b"RIFF"), r"got a file \(BytesIO\); decode it with speakersdk\.read_audio"),
+        (io.StringIO("RIFF"), r"got a file \(StringIO\)"),
+    ],
+)
+def test_other_types_are_refused_with_what_to_do(samples: object, message: str) -> None:
+    with pytest.raises(InvalidAudioError, match=message):
+        as_waveform(samples, sample_rate_hz=16000)
 
 
 @pytest.mark.parametrize("samples", [None, {}, object(), "slt.wav", [[1.0], [1.0, 2.0]], {1.0}])
