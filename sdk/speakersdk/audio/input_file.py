@@ -42,8 +42,12 @@ def file_label(recording: Any) -> str:
         name = os.fsdecode(name)
     if not isinstance(name, str):
         return "the file object"
-    return "".join(
-        character if character.isprintable() else ascii(character)[1:-1] for character in name
+    return (
+        "''"
+        if not name
+        else "".join(
+            character if character.isprintable() else ascii(character)[1:-1] for character in name
+        )
     )
 
 
@@ -81,6 +85,8 @@ def open_input(recording: Any) -> Iterator[BinaryIO]:
 
 
 def _check_kind(path: str | os.PathLike[str], label: str) -> int:
+    if os.fspath(path) in ("-", b"-") and not os.path.lexists(path):
+        raise UnreadableAudioError(label, "there is no such file; /dev/stdin is standard input")
     try:
         kind = os.stat(path).st_mode  # noqa: PTH116  (also for names that are not UTF-8)
     except ValueError as error:

@@ -41,9 +41,11 @@ def resolve(reference: str, store: VoiceprintStore) -> Voiceprint | Path:
     """The voiceprint of a reference, or the path of a recording.
 
     Raises:
-        ConfigError: the reference is both a name and a file.
+        ConfigError: the reference is empty, or both a name and a file.
         UnknownSpeakerError: the reference is neither.
     """
+    if not reference:
+        raise ConfigError("expected an enrolled name, a voiceprint file or a recording, got ''")
     if reference.startswith("@"):
         return used(store.load(reference[1:]), store)
     path = Path(reference)

@@ -23,6 +23,10 @@ _MARKS: Final = (
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 
+_NO_TEXT: Final = (
+    "expected text, got a zero byte; save the list as UTF-8, or as UTF-16 with a byte order mark"
+)
+
 
 def read_lines(path: Path) -> list[tuple[int, str]]:
     """The lines that are not blank, with their line numbers.
@@ -41,10 +45,7 @@ def read_lines(path: Path) -> list[tuple[int, str]]:
     numbered = [(number, line.strip()) for number, line in enumerate(text.split("\n"), start=1)]
     for number, line in numbered:
         if "\0" in line:
-            raise ConfigError(
-                f"{path}:{number}: expected text, got a zero byte; save the list as UTF-8, or as "
-                "UTF-16 with a byte order mark"
-            )
+            raise ConfigError(f"{path}:{number}: {_NO_TEXT}")
     return [(number, line) for number, line in numbered if line]
 
 
@@ -67,6 +68,9 @@ def _decoded(path: Path, content: bytes) -> str:
     try:
         return content.decode(encoding)
     except UnicodeDecodeError as error:
+        if not mark and b"\0" in content:
+            number = content[: content.index(b"\0")].count(b"\n") + 1
+            raise ConfigError(f"{path}:{number}: {_NO_TEXT}") from error
         before = content[: error.start].decode(encoding)
         number = before.count("\n") + 1
         found = content[error.start : error.end].hex(" ")

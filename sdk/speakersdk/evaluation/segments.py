@@ -201,6 +201,8 @@ def read_recordings(path: Path, root: Path = Path()) -> list[Segment]:
         name TAB path   if names or paths contain spaces
         name path       as in Kaldi's wav.scp; the path may contain spaces
 
+    Quotation marks around a path are left out unless they belong to the name of a file.
+
     Args:
         path: path of the list.
         root: folder that the listed paths are relative to.
@@ -250,7 +252,24 @@ def _recording(place: str, line: str, root: Path) -> Segment:
             f"{place}: expected a path, got the command {line!r}; commands are not run"
         )
     name, path = _named(place, line, root)
+    if find_file(root, path) is None:
+        unquoted = _unquoted(path)
+        if unquoted is None and line[0] in "\"'":
+            name = path = _unquoted(line) or path
+        elif unquoted is not None:
+            name, path = unquoted if name == path else name, unquoted
+        elif line.startswith("#"):
+            raise ConfigError(
+                f"{place}: expected a recording, got {line!r}; lists hold no comments, remove the "
+                "line"
+            )
     return Segment(name_key(name), "", (Piece(path),))
+
+
+def _unquoted(path: str) -> str | None:
+    """A path without the quotation marks around it; None if there are none."""
+    is_quoted = len(path) > 2 and path[0] == path[-1] and path[0] in "\"'"
+    return path[1:-1] if is_quoted else None
 
 
 def _named(place: str, line: str, root: Path) -> tuple[str, str]:

@@ -51,7 +51,7 @@ class StateFile(Generic[Value]):
                 raise ValueError(f"expected version {_VERSION}")
             values: dict[str, Any] = content[self.key]
             return {name: self.parse(value) for name, value in values.items()}
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):  # nothing can have been stored there
             return {}
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise ConfigError(

@@ -299,6 +299,8 @@ class VoiceprintStore:
         try:
             paths = sorted(self.folder.iterdir())
         except (FileNotFoundError, NotADirectoryError):
+            if os.path.lexists(self.folder):
+                raise  # a file, where a folder of voiceprints is expected
             return []
         return [
             path for path in paths if path.name.endswith(SUFFIX) and not path.name.startswith(".")

@@ -234,3 +234,26 @@ def test_an_expired_voiceprint_decides_nothing(
         verifier.verify(expired, slt)
     with pytest.raises(ExpiredVoiceprintError, match="expired at"):
         verifier.enroll([slt], name="slt", append_to=expired)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["", "probe.wav"], "expected an enrolled name, a voiceprint file or a recording, got ''"),
+        (["slt-enroll-1.flac", ""], "cannot read audio from ''"),
+        (["slt-enroll-1.flac", "-"], "/dev/stdin is standard input"),
+        (["slt-enroll-1.flac", "slt-probe.flac", "--voiceprints", "slt-probe.flac"], "directory"),
+    ],
+)
+def test_empty_arguments_a_dash_and_a_wrong_folder_are_named(
+    arguments: list[str],
+    message: str,
+    demo_clips: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(demo_clips)
+    assert main(["verify", *arguments]) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1

@@ -86,13 +86,22 @@ def test_what_is_written_is_read_again(path: Path) -> None:
         ("./absent file.wav", "./absent file.wav", "./absent file.wav"),
         ("/absent file.wav", "/absent file.wav", "/absent file.wav"),
         ("utt1 absent.wav", "utt1", "absent.wav"),
+        ('"New Recording (1).flac"', "New Recording (1).flac", "New Recording (1).flac"),
+        ("'a.wav'", "a.wav", "a.wav"),
+        ('utt1 "New Recording (1).flac"', "utt1", "New Recording (1).flac"),
+        ('utt1\t"a.wav"', "utt1", "a.wav"),
+        ('"quoted".wav', '"quoted".wav', '"quoted".wav'),
+        ('"so"', '"so"', '"so"'),
+        ("#1.wav", "#1.wav", "#1.wav"),
+        ("#1 a.wav", "#1", "a.wav"),
     ],
 )
 def test_what_a_line_of_a_list_means(
     path: Path, tmp_path: Path, line: str, name: str, file: str
 ) -> None:
     (tmp_path / "b").mkdir()
-    for recording in ("a.wav", "New Recording (1).flac", "b/New Recording (1).flac"):
+    listed = ("a.wav", "New Recording (1).flac", "b/New Recording (1).flac", "#1.wav", '"so"')
+    for recording in (*listed, '"quoted".wav'):
         (tmp_path / recording).touch()
     path.write_text(f"{line}\n")
     assert read_recordings(path, tmp_path) == [Segment(name, "", (Piece(file),))]
@@ -125,7 +134,15 @@ def test_commands_of_wav_scp_are_refused(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "message"), [("", "empty list"), ("a x.wav\na y.wav\n", "got 'a' 2 times")]
+    ("text", "message"),
+    [
+        ("", "empty list"),
+        ("a x.wav\na y.wav\n", "got 'a' 2 times"),
+        (
+            "# my list\nx.wav\n",
+            r":1: expected a recording, got '# my list'; lists hold no comments",
+        ),
+    ],
 )
 def test_lists_that_are_none_are_refused(path: Path, text: str, message: str) -> None:
     path.write_text(text)

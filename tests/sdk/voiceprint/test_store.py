@@ -387,3 +387,14 @@ def test_default_folder_follows_the_environment(
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     assert default_folder() == tmp_path / "data" / "speakersdk" / "voiceprints"
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_is_no_folder_of_voiceprints(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    store = VoiceprintStore(tmp_path / "file")
+    for use in (store.names, store.content, lambda: store.load("ann")):
+        with pytest.raises(NotADirectoryError):
+            use()
+    below = VoiceprintStore(tmp_path / "file" / "below")
+    assert below.names() == ()
+    assert below.content().voiceprints == ()
