@@ -7,6 +7,7 @@ counts as that day when expiry is checked.
 
 from __future__ import annotations
 
+import errno
 import os
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
@@ -23,6 +24,10 @@ from speakersdk.voiceprint.sealed_store import HEARD_SUFFIX
 from speakersdk.voiceprint.state_file import StateFile
 from speakersdk.voiceprint.voiceprint import Voiceprint
 
+# A decision does not depend on whether its day can be noted.
+_NOT_WRITABLE: Final = {
+    errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM,
+}  # fmt: skip
 FILE_NAME: Final = ".uses.json"
 
 
@@ -53,16 +58,20 @@ class LastUses:
     def record(self, voiceprints: Sequence[Voiceprint]) -> list[ExpiredVoiceprintError]:
         """Record a use of each voiceprint today, except of those that have expired.
 
-        A folder that cannot be written to keeps no last use; expiry is checked there as well.
+        A folder that cannot be written to, or whose disk is full, keeps no last use; expiry is
+        checked there as well.
 
         Returns:
             An error for each expired voiceprint.
 
         Raises:
             ConfigError: the file of days is damaged.
-            OSError: it cannot be written.
+            OSError: it cannot be written, though the folder can.
         """
-        days = self.days()
+        try:
+            days = self.days()
+        except PermissionError:  # of another user, who lets this one read the voiceprints alone
+            days = {}
         now = self.clock()
         expired, used = [], []
         for voiceprint in voiceprints:
@@ -76,8 +85,12 @@ class LastUses:
                 expired.append(error)
         today = now.date()
         if any(days.get(name) != today for name in used) and os.access(self.folder, os.W_OK):
-            with folder_lock(self.folder):
-                self._write(self.days() | dict.fromkeys(used, today))
+            try:
+                with folder_lock(self.folder):
+                    self._write(self.days() | dict.fromkeys(used, today))
+            except OSError as error:
+                if error.errno not in _NOT_WRITABLE:
+                    raise
         return expired
 
     def forget(self, names: Iterable[str]) -> None:

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+import subprocess
+import sys
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -77,3 +80,37 @@ def test_a_removed_speaker_leaves_no_day(tmp_path: Path) -> None:
     uses(tmp_path, NOON).record([ANN, BOB])
     store.remove("ann")
     assert uses(tmp_path, NOON).days().keys() == {"bob"}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="resource limits are POSIX's")
+def test_a_full_disk_keeps_no_day_and_stops_nobody(tmp_path: Path) -> None:
+    """No file may grow, which is the limit of a quota that is used up."""
+    code = (
+        "import resource, signal, sys; sys.path[:0] = [sys.argv[2]]\n"
+        "import test_uses\n"
+        "from pathlib import Path\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))\n"
+        "uses = test_uses.uses(Path(sys.argv[1]), test_uses.NOON)\n"
+        "print(uses.record([test_uses.BOB]), uses.days())\n"
+        "late = test_uses.uses(Path(sys.argv[1]), test_uses.NOON.replace(year=2027))\n"
+        "print([error.name for error in late.record([test_uses.ANN])])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path), str(Path(__file__).parent)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "[] {}\n['ann']\n"
+
+
+def test_days_of_another_user_stop_nobody(tmp_path: Path) -> None:
+    if not hasattr(os, "geteuid") or os.geteuid() == 0:
+        pytest.skip("root may read everything")
+    assert uses(tmp_path, NOON).record([BOB]) == []
+    (tmp_path / FILE_NAME).chmod(0)
+    assert uses(tmp_path, NOON).record([BOB]) == []
+    assert [error.name for error in uses(tmp_path, NOON.replace(year=2027)).record([ANN])] == [
+        "ann"
+    ]
