@@ -57,9 +57,10 @@ def as_array(samples: Any) -> npt.NDArray[Any]:
         InvalidAudioError: bytes, whose sample type is unknown, masked samples, or not an array.
     """
     if isinstance(samples, np.ma.MaskedArray) and np.ma.is_masked(samples):
+        num_masked = int(np.ma.getmaskarray(samples).sum())
         raise InvalidAudioError(
-            f"expected samples, got {np.ma.count_masked(samples)} of {samples.size} masked; cut "
-            "them out or fill them"
+            f"expected samples, got {num_masked} of {samples.size} masked; cut them out or fill "
+            "them"
         )
     if isinstance(samples, np.ndarray):
         return np.asarray(samples)  # not a subclass, such as a memory map, which soxr refuses
