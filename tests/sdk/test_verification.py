@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import soundfile as sf
 
 from speakersdk.audio.waveform import SAMPLE_RATE_HZ, read_audio
 from speakersdk.decision.one_voice import SECOND_VOICE_LLR
 from speakersdk.decision.outcome import Verdict
 from speakersdk.encoder.interface import Encoding
 from speakersdk.encoder.load import SpeakerEncoder, load_encoder
-from speakersdk.errors import AudioTooShortError
+from speakersdk.errors import AudioTooShortError, InvalidAudioError
 from speakersdk.verification import identified, unheard
 from speakersdk.verifier import Verifier
 from speakersdk.voiceprint.voiceprint import Voiceprint
@@ -137,3 +139,32 @@ def test_a_tone_is_no_speech_whatever_the_model_takes_it_for(
     sawtooth = (0.05 * (2 * ((hz * times_s) % 1) - 1)).astype(np.float32)
     decision = verifier.verify(slt, sawtooth, sample_rate_hz=SAMPLE_RATE_HZ)
     assert decision.verdict is Verdict.NO_SPEECH
+
+
+@pytest.mark.training
+def test_tensors_of_torchaudio_give_the_decisions_of_their_files(
+    verifier: Verifier, voices: dict[str, Any]
+) -> None:
+    """huggingface/transformers#36124: every pair of voices had a similarity of 1.000.
+
+    The tensors had their channel first and a batch in front. These shapes are refused here, with
+    what to pass; the tensor itself gives the decision of its file, and voices differ.
+    """
+    torch = pytest.importorskip("torch")
+
+    def load(path: Path) -> Any:
+        """As torchaudio.load: (channels, n)."""
+        samples, rate_hz = sf.read(path, dtype="float32", always_2d=True)
+        assert rate_hz == SAMPLE_RATE_HZ
+        return torch.from_numpy(samples.T.copy())
+
+    enrolled = [load(path)[0] for path in voices["slt"].enroll]
+    slt = verifier.enroll(enrolled, name="slt", sample_rate_hz=SAMPLE_RATE_HZ)
+    for voice, verdict in (("slt", Verdict.ACCEPT), ("rms", Verdict.REJECT)):
+        tensor = load(voices[voice].probe)
+        decision = verifier.verify(slt, tensor.mean(dim=0), sample_rate_hz=SAMPLE_RATE_HZ)
+        assert decision.verdict is verdict
+        assert decision.llr == verifier.verify(slt, voices[voice].probe).llr
+        for wrong, message in ((tensor, r"pass samples\.T"), (tensor[None], r"shape \(n,\)")):
+            with pytest.raises(InvalidAudioError, match=message):
+                verifier.verify(slt, wrong, sample_rate_hz=SAMPLE_RATE_HZ)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -128,3 +129,24 @@ def test_a_picture_of_megabytes_is_no_audio(mp3: bytes) -> None:
     size = bytes(num_bytes >> shift & 127 for shift in (21, 14, 7, 0))
     picture = b"\xff\xfb\x90\x00" * (num_bytes // 4)
     np.testing.assert_array_equal(read(b"ID3\3\0\0" + size + picture + mp3), read(mp3))
+
+
+def test_an_mp3_is_read_from_bytes_as_from_its_path(
+    encode: Callable[..., bytes], sound: np.ndarray, tmp_path: Path
+) -> None:
+    """earthspecies/alp-data#202: an MP3 that plays everywhere was not recognised in a BytesIO.
+
+    A decoder that knows the suffix searches for the first frame, one without a name does not. The
+    frames are found here, whatever the file is called and whatever lies in front of them or next
+    to it in the folder.
+    """
+    padded = b"ID3\4\0\0\0\0\0\x40" + bytes(64) + bytes(700) + encode("MP3")
+    for name in ("probe.mp3", "probe", "probe.wav", "probe.raw"):
+        path = tmp_path / name
+        path.write_bytes(padded)
+        (tmp_path / f"._{name}").write_bytes(b"\0\5\x16\7" + bytes(78))  # from a Mac
+        expected = read_audio(path)
+        assert abs(len(expected) - len(sound)) < 1152
+        np.testing.assert_array_equal(read_audio(io.BytesIO(padded)), expected)
+        with path.open("rb") as file:
+            np.testing.assert_array_equal(read_audio(file), expected)
