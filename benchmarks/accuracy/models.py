@@ -15,6 +15,7 @@ from benchmarks.harness import corpora
 from benchmarks.harness.measure import REPOSITORY, Benchmark
 from benchmarks.harness.speech_probability import speech_probability
 from speakersdk.audio.waveform import read_audio
+from speakersdk.decision.rule import speech_shortage
 from speakersdk.encoder.load import Encoding, SpeakerEncoder, load_encoder
 from speakersdk.evaluation.encode_trials import score_trials
 from speakersdk.evaluation.segments import Segment, read_segments, share_audio
@@ -114,7 +115,8 @@ def error_rates(
     """EER in percent by symmetric KL (with interval) and by cosine, minDCF, counts and scores.
 
     In some target trials of the fixed lists the segments share samples, which is too easy. The EER
-    without them is also reported.
+    without them is also reported. The failures to acquire are the segments with too little speech
+    for a decision; the EER counts them all the same.
     """
     segments = used_segments(trials, known)
     audio = read_segment_audio(segments, corpora.DATA)
@@ -146,8 +148,19 @@ def error_rates(
         ),
         "target_trials_without_shared_audio": int(labels[apart].sum()),
         "speakers": len({segment.speaker for segment in segments}),
+        "failure_to_acquire_percent": _failure_to_acquire(encoder, encodings),
     }
     return rates, divergence
+
+
+def _failure_to_acquire(encoder: SpeakerEncoder, encodings: dict[str, Encoding]) -> float:
+    """Share of the segments that get no decision for want of speech, in percent."""
+    calibration = encoder.manifest.calibration
+    short = [
+        speech_shortage(encoding.speech_s, encoding.duration_s, calibration) is not None
+        for encoding in encodings.values()
+    ]
+    return round(100 * float(np.mean(short)), 2)
 
 
 def _cosines(trials: list[Trial], encodings: dict[str, Encoding]) -> npt.NDArray[np.float64]:

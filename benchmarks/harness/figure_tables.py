@@ -123,8 +123,8 @@ def accuracy(latest: Latest) -> Lines:
     facts = latest("accuracy")["facts"]
     lines = [
         "| trials | EER | 95 % interval | EER by cosine | without shared audio | "
-        "trials (same / other) | speakers |",
-        "| --- | --- | --- | --- | --- | --- | --- |",
+        "trials (same / other) | speakers | no answer |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     for name, title in LISTS.items():
         row = facts[name]
@@ -133,7 +133,8 @@ def accuracy(latest: Latest) -> Lines:
             f"| {title} | {row['eer_percent']:.2f} % | {low:.2f}-{high:.2f} % | "
             f"{_percent(row.get('eer_cosine_percent'))} | "
             f"{_percent(row.get('eer_without_shared_audio_percent'))} | "
-            f"{row['target_trials']} / {row['nontarget_trials']} | {row['speakers']} |"
+            f"{row['target_trials']} / {row['nontarget_trials']} | {row['speakers']} | "
+            f"{_percent(row.get('failure_to_acquire_percent'))} |"
         )
     return [*lines, "", f"Model {facts['model']}; {_conditions(latest('accuracy'), 'models')}"]
 
