@@ -46,14 +46,19 @@ export interface AudioLevels {
   readonly variationDb: number | null;
 }
 
-/** What is wrong with the levels, the worst first. */
+/**
+ * What is wrong with the levels, the worst first.
+ *
+ * Clipping lowers the speech and not the noise, therefore clipped speech is not called noisy too.
+ */
 export function levelProblems(levels: AudioLevels): AudioProblem[] {
+  const isClipped = (levels.clippedShare ?? 0) > CLIPPED_HOPS_SHARE;
   const isBelow = (value: number | null, limit: number): boolean => value !== null && value < limit;
   const checks: [AudioProblem, boolean][] = [
     ["steady", isBelow(levels.variationDb, STEADY_DB)],
-    ["clipped", (levels.clippedShare ?? 0) > CLIPPED_HOPS_SHARE],
+    ["clipped", isClipped],
     ["too-quiet", isBelow(levels.speechDbfs, QUIET_DBFS)],
-    ["noisy", isBelow(levels.snrDb, NOISY_SNR_DB)],
+    ["noisy", !isClipped && isBelow(levels.snrDb, NOISY_SNR_DB)],
     ["narrow-band", isBelow(levels.highBandDb, NARROW_BAND_DB)],
   ];
   return checks.filter(([, isFound]) => isFound).map(([problem]) => problem);

@@ -10,6 +10,8 @@ export const DEFAULT_FAR = 0.01;
 // Where fewer of the speaker's own recordings than this reach the threshold, not reaching it is no
 // reason to reject.
 const SUPPORTED_FRR = 0.5;
+// A syllable lasts longer. The frames of a tone or a click that look like speech are fewer.
+const SHORTEST_SPEECH_S = 0.1;
 
 /** From a score and the speech of both sides to a decision. */
 export class DecisionRule {
@@ -133,7 +135,7 @@ export function speechShortage(
   durationS: number,
   calibration: Calibration | null,
 ): { verdict: Verdict; reason: string } | null {
-  if (speechS === 0) {
+  if (speechS < SHORTEST_SPEECH_S) {
     return { verdict: "no_speech", reason: `no speech found in ${durationS.toFixed(1)} s of audio` };
   }
   if (calibration === null || speechS >= calibration.minimumSpeechS) {
