@@ -31,9 +31,9 @@ def fuzz(target: Callable[[bytes], None], seeds: Sequence[bytes]) -> None:
 
 
 def kept_inputs() -> list[bytes]:
-    """Inputs that reached new code in long runs: ``corpora/<name>`` of fuzz_<name>.py."""
+    """Inputs that reached new code in long runs: ``corpora/<name>/*.bin`` of fuzz_<name>.py."""
     folder = Path(__file__).parent / "corpora" / Path(sys.argv[0]).stem.removeprefix("fuzz_")
-    return [path.read_bytes() for path in sorted(folder.glob("*"))]
+    return [path.read_bytes() for path in sorted(folder.glob("*.bin"))]
 
 
 def mutate(target: Callable[[bytes], None], seeds: Sequence[bytes], num: int) -> None:
