@@ -1,0 +1,1 @@
+"""Voice agents of LiveKit that listen to enrolled people alone."""

@@ -1,0 +1,130 @@
+"""Voice activity of allowed voices: only they start turns and interrupt the agent.
+
+frames -> inner detector -> its events, the start of speech once the voice gate is open
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+
+from livekit import rtc
+from livekit.agents import vad
+
+from speakersdk import Verifier, VoiceGate, Voiceprint
+from speakersdk.voice_gate import SILENCE_S
+
+
+class GatedVAD(vad.VAD):
+    """A voice activity detector that reports the speech of allowed voices alone.
+
+    The start of speech is reported when the voice is recognized, and its end when the inner
+    detector reports it. While no allowed voice speaks, the events between say that nobody speaks.
+
+    Args:
+        inner: the detector to ask, such as that of livekit-plugins-silero.
+        verifier: makes the decisions, at its false-accept rate.
+        allowed: voiceprints of those who may speak to the agent.
+        forbidden: voiceprints of voices not to be taken for them, such as the agent's own.
+        silence_s: silence after which a voice must be recognized anew.
+
+    Raises:
+        speakersdk.ConfigError: nobody is allowed, or two voiceprints have one name.
+    """
+
+    def __init__(
+        self,
+        inner: vad.VAD,
+        verifier: Verifier,
+        allowed: Sequence[Voiceprint],
+        *,
+        forbidden: Sequence[Voiceprint] = (),
+        silence_s: float = SILENCE_S,
+    ) -> None:
+        super().__init__(capabilities=inner.capabilities)
+        self._inner = inner
+        self._verifier = verifier
+        self._allowed = tuple(allowed)
+        self._forbidden = tuple(forbidden)
+        self._silence_s = silence_s
+        self._new_gate()  # refuses what cannot work, now rather than in a session
+
+    def stream(self) -> GatedVADStream:
+        """A new stream with its own evidence."""
+        return GatedVADStream(self, self._inner.stream(), self._new_gate())
+
+    def _new_gate(self) -> VoiceGate:
+        return VoiceGate(
+            self._verifier, self._allowed, forbidden=self._forbidden, silence_s=self._silence_s
+        )
+
+
+class GatedVADStream(vad.VADStream):
+    """One stream of a `GatedVAD`; made by `GatedVAD.stream`."""
+
+    def __init__(self, detector: GatedVAD, inner: vad.VADStream, gate: VoiceGate) -> None:
+        self._inner = inner
+        self._gate = gate
+        self._start: vad.VADEvent | None = None  # of speech that was not reported yet
+        self._is_reported = False
+        super().__init__(detector)
+
+    async def _main_task(self) -> None:
+        forwarding = asyncio.create_task(self._forward())
+        try:
+            async for item in self._input_ch:
+                if isinstance(item, self._FlushSentinel):
+                    self._inner.flush()
+                    self._restart()
+                else:
+                    self._inner.push_frame(item)
+                    self._hear(item)
+            self._inner.end_input()
+            await forwarding
+        finally:
+            forwarding.cancel()
+            await self._inner.aclose()
+
+    def _restart(self) -> None:
+        """Forget the segment, as the contract of `flush` asks."""
+        self._gate.restart()
+        self._start = None
+        self._is_reported = False
+
+    def _hear(self, frame: rtc.AudioFrame) -> None:
+        self._gate.push_pcm(
+            bytes(frame.data), sample_rate_hz=frame.sample_rate, num_channels=frame.num_channels
+        )
+        self._report_start()
+
+    def _report_start(self) -> None:
+        if self._start is not None and self._gate.is_open:
+            self._event_ch.send_nowait(self._start)
+            self._start = None
+            self._is_reported = True
+
+    async def _forward(self) -> None:
+        """Pass the events of the inner detector on, as far as they are of allowed voices."""
+        async for event in self._inner:
+            if event.type is vad.VADEventType.START_OF_SPEECH:
+                self._start = event
+                self._report_start()
+            elif event.type is vad.VADEventType.END_OF_SPEECH:
+                if self._is_reported:
+                    self._event_ch.send_nowait(event)
+                self._start = None
+                self._is_reported = False
+            else:
+                self._event_ch.send_nowait(event if self._is_allowed else _quiet(event))
+
+    @property
+    def _is_allowed(self) -> bool:
+        return self._is_reported and self._gate.is_open
+
+
+def _quiet(event: vad.VADEvent) -> vad.VADEvent:
+    """The event as if nobody spoke: sessions interrupt on its duration of speech."""
+    return replace(
+        event, speaking=False, speech_duration=0.0, raw_accumulated_speech=0.0, probability=0.0
+    )

@@ -1,0 +1,5 @@
+"""The detector of LiveKit imports onnxruntime before speakersdk does: its telemetry is off."""
+
+import os
+
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")

@@ -1,0 +1,1 @@
+"""Voice agents of Pipecat that listen to enrolled people alone."""

@@ -1,0 +1,125 @@
+"""A frame processor that says who speaks, and drops what strangers say.
+
+audio frames -> voice gate -> decision frames;  transcripts -> stamped with the speaker, or dropped
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from loguru import logger
+from pipecat.frames.frames import (
+    Frame,
+    InputAudioRawFrame,
+    InterimTranscriptionFrame,
+    SystemFrame,
+    TranscriptionFrame,
+)
+from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
+
+from speakersdk import Hearing, Verifier, VoiceGate, Voiceprint
+from speakersdk.voice_gate import SILENCE_S
+
+
+@dataclass
+class SpeakerDecisionFrame(SystemFrame):
+    """The gate has opened, closed, or passed to another speaker.
+
+    Attributes:
+        is_open: whether an allowed voice speaks.
+        speaker: the name of that voice; None while the gate is closed.
+        verdict: on the likeliest voice: accept, reject, inconclusive or no_speech.
+        llr: log-likelihood ratio of that voice; None if there is too little speech.
+        time_s: seconds of audio until the decision.
+    """
+
+    is_open: bool = False
+    speaker: str | None = None
+    verdict: str = "no_speech"
+    llr: float | None = None
+    time_s: float = 0.0
+
+
+class SpeakerGate(FrameProcessor):
+    """Passes what allowed voices say. It belongs after the transcription and before the context.
+
+    Audio passes unchanged and at once. A `SpeakerDecisionFrame` follows the audio frame that
+    completes a decision. A transcript gets the decision on the last speech that was heard: with an
+    allowed voice its `user_id` is the speaker; all transcripts get `metadata["speakersdk"]`.
+
+    Args:
+        verifier: makes the decisions, at its false-accept rate.
+        allowed: voiceprints of those who may speak to the agent.
+        forbidden: voiceprints of voices not to be taken for them, such as the agent's own.
+        strangers: "drop" their transcripts, or only "stamp" them.
+        silence_s: silence after which a voice must be recognized anew.
+        settings: as for `FrameProcessor`.
+
+    Raises:
+        speakersdk.ConfigError: nobody is allowed, or two voiceprints have one name.
+    """
+
+    def __init__(
+        self,
+        verifier: Verifier,
+        allowed: Sequence[Voiceprint],
+        *,
+        forbidden: Sequence[Voiceprint] = (),
+        strangers: Literal["drop", "stamp"] = "drop",
+        silence_s: float = SILENCE_S,
+        **settings: Any,
+    ) -> None:
+        super().__init__(**settings)
+        self._gate = VoiceGate(verifier, allowed, forbidden=forbidden, silence_s=silence_s)
+        self._strangers = strangers
+        self._said: tuple[bool, str | None] = (False, None)
+
+    async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
+        """Take a frame."""
+        await super().process_frame(frame, direction)
+        if direction is FrameDirection.DOWNSTREAM and isinstance(frame, InputAudioRawFrame):
+            await self.push_frame(frame, direction)
+            await self._hear(frame)
+            return
+        is_transcript = isinstance(frame, TranscriptionFrame | InterimTranscriptionFrame)
+        if not is_transcript or self._passes(frame):
+            await self.push_frame(frame, direction)
+
+    async def _hear(self, frame: InputAudioRawFrame) -> None:
+        for hearing in self._gate.push_pcm(
+            frame.audio, sample_rate_hz=frame.sample_rate, num_channels=frame.num_channels
+        ):
+            said = (hearing.is_open, hearing.speaker)
+            if said != self._said:
+                self._said = said
+                await self.push_frame(_decision(hearing))
+
+    def _passes(self, frame: TranscriptionFrame | InterimTranscriptionFrame) -> bool:
+        """Stamp a transcript; whether to pass it on."""
+        heard = self._gate.last_speech
+        is_allowed = heard is not None and heard.is_open
+        frame.metadata["speakersdk"] = {
+            "is_allowed": is_allowed,
+            "speaker": None if heard is None else heard.speaker,
+            "verdict": "no_speech" if heard is None else str(heard.verdict),
+            "llr": None if heard is None else heard.llr,
+        }
+        if heard is not None and heard.speaker is not None:
+            frame.user_id = heard.speaker
+            return True
+        if self._strangers == "drop":
+            logger.debug(f"{self}: dropped a transcript of a voice that is not allowed")
+            return False
+        return True
+
+
+def _decision(hearing: Hearing) -> SpeakerDecisionFrame:
+    return SpeakerDecisionFrame(
+        is_open=hearing.is_open,
+        speaker=hearing.speaker,
+        verdict=str(hearing.verdict),
+        llr=hearing.llr,
+        time_s=hearing.time_s,
+    )
