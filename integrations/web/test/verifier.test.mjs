@@ -98,7 +98,7 @@ test("what Python refuses to enroll is refused for the same reason", async () =>
       assert.deepEqual(refusal.problems, problems, `${recordings}: ${refusal.message}; ${error}`);
       return true;
     });
-    if (problems.length > 0) {
+    if (recordings.includes("noisy")) {
       await verifier.enroll(recordings.map(recordingOf), { name: "ana", accept: problems });
     }
   }
