@@ -57,7 +57,7 @@ from speakersdk.metrics import bootstrap_interval, eer
 from speakersdk.models import default_model_path
 
 FAR = 0.01
-OTHER_CORPUS = "speech-commands"
+SETS = ((DEVELOPMENT[0], 3.0), (DEVELOPMENT[0], 1.5), ("speech-commands", 1.5))
 PUBLISHED = REPOSITORY / "build" / "published"
 GOLDEN = REPOSITORY / "tests" / "data" / "campplus" / "slt-probe.npy"
 COMPARED_S, HOP_S, WINDOW_S = 3.0, 0.1, 3.0
@@ -124,7 +124,7 @@ def main() -> int:
             System(
                 name=encoder.manifest.name,
                 encode=answering(encoder),
-                sha256=encoder.manifest.weights_sha256,
+                sha256=f"{encoder.manifest.weights_sha256} T {encoder.manifest.temperature:g}",
                 minimum_s=max(minimum_s, encoder.manifest.minimum_s),
             )
             for encoder in (bundled, adopted)
@@ -202,10 +202,9 @@ def short_set(one: Set) -> Set:
 def read_sets(per_speaker: int) -> list[Set]:
     """The segments of both development corpora."""
     sets = []
-    for corpus in (DEVELOPMENT[0], OTHER_CORPUS):
-        for length_s in (3.0, 1.5):
-            listed = read_length(length_s, corpus=corpus, per_speaker=per_speaker)
-            sets.append(Set(corpus=corpus, length_s=length_s, segments=listed))
+    for corpus, length_s in SETS:
+        listed = read_length(length_s, corpus=corpus, per_speaker=per_speaker)
+        sets.append(Set(corpus=corpus, length_s=length_s, segments=listed))
     return sets
 
 

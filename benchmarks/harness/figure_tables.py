@@ -18,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.harness import guide_tables, tables
+from benchmarks.harness import adopted_tables, guide_tables, tables
 from benchmarks.harness.guide_tables import Latest, Lines
 from benchmarks.harness.measure import REPOSITORY, RESULTS
 
@@ -27,6 +27,7 @@ DOCS = REPOSITORY / "docs"
 PAGES = (
     README,
     DOCS / "accuracy.md",
+    DOCS / "adoption.md",
     DOCS / "performance.md",
     DOCS / "enrollment.md",
     DOCS / "calibration.md",
@@ -231,6 +232,8 @@ TABLES: dict[str, Callable[[Latest], Lines]] = {
     "unseen corpora": unseen,
     "single recordings": single,
     "peers": peers,
+    "adopted encoders": adopted_tables.rates,
+    "cost of an adopted encoder": adopted_tables.costs,
     "scorer": scorer,
     **guide_tables.TABLES,
 }

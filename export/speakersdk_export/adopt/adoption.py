@@ -24,8 +24,9 @@ from speakersdk_export.adopt.network import published_network
 from speakersdk_export.calibrate import CalibrationTrials, calibrate, score_lists
 from speakersdk_export.model_file import check_graph, write_model
 
-# Embeddings of this length lose nothing against the cosine (docs/adoption.md).
-DEFAULT_TEMPERATURE: Final = 4.0
+# Longer embeddings lose against the cosine (docs/adoption.md), and shorter ones come so near each
+# other that enrollment takes like recordings for copies.
+DEFAULT_TEMPERATURE: Final = 2.0
 _WINDOW_S: Final = 3.0
 # The original code embeds recordings whole. Beyond this, memory grows and nothing is gained.
 _UTTERANCE_S: Final = 20.0

@@ -58,7 +58,7 @@ def add_adopt_command(parser: CommandParser) -> None:
         "--trained-on", nargs="+", default=[], metavar="CORPUS", help="what it was trained on"
     )
     adopt.requests.add_argument(
-        "--temperature", type=float, default=4.0, help="length of every embedding (default: 4)"
+        "--temperature", type=float, default=2.0, help="length of every embedding (default: 2)"
     )
     adopt.places.add_argument(
         "--cache",
