@@ -30,17 +30,6 @@ def rates(latest: Latest) -> Lines:
     return lines
 
 
-def costs(latest: Latest) -> Lines:
-    """What an embedding and a live update cost."""
-    facts = latest("adopted")["facts"]
-    lines = ["| | real-time factor | times the bundled model |", "| --- | --- | --- |"]
-    for name in facts:
-        what, _, kind = name.rpartition(", ")
-        if kind == "real-time factor":
-            lines.append(f"| {what} | {facts[name]:.4f} | {facts[f'{what}, times ours']:g} |")
-    return lines
-
-
 def _accepted(way: Mapping[str, Any]) -> str:
     low, high = way["interval"]
     return _interval(100 * way["far"], [100 * low, 100 * high])

@@ -233,7 +233,6 @@ TABLES: dict[str, Callable[[Latest], Lines]] = {
     "single recordings": single,
     "peers": peers,
     "adopted encoders": adopted_tables.rates,
-    "cost of an adopted encoder": adopted_tables.costs,
     "scorer": scorer,
     **guide_tables.TABLES,
 }
