@@ -9,7 +9,7 @@ import {
   ModelError,
   Verifier,
 } from "../dist/index.js";
-import { modelBytes, recordingOf, verifierAt, voiceprintOf } from "./reference.mjs";
+import { dataOf, modelBytes, recordingOf, verifierAt, voiceprintOf } from "./reference.mjs";
 
 const decoder = new TextDecoder("latin1");
 
@@ -25,6 +25,19 @@ test("a changed, truncated or foreign file is refused", async () => {
   await assert.rejects(Verifier.load(modelBytes.slice(0, 100_000)), ManifestError);
   await assert.rejects(Verifier.load(new TextEncoder().encode("<!doctype html>")), ManifestError);
   await assert.rejects(Verifier.load(new Uint8Array(0)), /no speakersdk manifest/);
+});
+
+test("models that run in Python only are refused", async () => {
+  for (const [name, message] of [
+    ["windowed", /mode stateful, got "windowed"/],
+    ["stateful-headless", /has_speech_head/],
+  ]) {
+    await assert.rejects(Verifier.load(dataOf(`models/${name}.onnx`)), (error) => {
+      assert.ok(error instanceof ManifestError);
+      assert.match(error.message, message);
+      return true;
+    });
+  }
 });
 
 test("an address without a model is one clear error", async () => {

@@ -34,6 +34,10 @@ export const modelBytes = new Uint8Array(readFileSync(reference.model));
 
 export const bytesOf = (name) => new Uint8Array(readFileSync(path.join(folder, name)));
 
+/** A file of tests/data. */
+export const dataOf = (name) =>
+  new Uint8Array(readFileSync(new URL(`../../../tests/data/${name}`, import.meta.url)));
+
 export function floatsOf(name) {
   const bytes = bytesOf(name);
   return new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length));

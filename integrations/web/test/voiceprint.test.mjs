@@ -9,11 +9,18 @@ import {
   Voiceprint,
   VoiceprintError,
 } from "../dist/index.js";
-import { bytesOf, recordingOf, verifierAt, voiceprintOf } from "./reference.mjs";
+import { bytesOf, dataOf, recordingOf, verifierAt, voiceprintOf } from "./reference.mjs";
 
 for (const name of ["slt", "kal16", "adapted", "lived"]) {
   test(`${name}.voiceprint is written again byte for byte`, async () => {
     assert.deepEqual(await (await voiceprintOf(name)).toBytes(), bytesOf(`${name}.voiceprint`));
+  });
+}
+
+for (const version of [1, 2, 3]) {
+  test(`a released file of version ${version} is read, and written again byte for byte`, async () => {
+    const bytes = dataOf(`compat/voiceprint-v${version}.voiceprint`);
+    assert.deepEqual(await (await Voiceprint.fromBytes(bytes)).toBytes(), bytes);
   });
 }
 
