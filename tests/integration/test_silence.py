@@ -13,6 +13,7 @@ both moves the llr by at most as much as any 64 frames of this recording are wor
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -131,55 +132,77 @@ def readers(speech_data: SpeechData) -> dict[str, Waveform]:
     return {name: reading(name) for name in ("librispeech/19", "librispeech/26")}
 
 
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """Four seconds of a reader, the decision about them without silence, and its bound."""
+
+    samples: Waveform
+    plain: Decision
+    bound: float
+
+
+@pytest.fixture(scope="module")
+def owner(verifier: Verifier, readers: dict[str, Waveform]) -> Voiceprint:
+    return enroll(verifier, readers["librispeech/19"][:96000])
+
+
+@pytest.fixture(scope="module")
+def probes(verifier: Verifier, owner: Voiceprint, readers: dict[str, Waveform]) -> list[Probe]:
+    """One of the owner and one of a stranger."""
+    return [
+        Probe(
+            samples[96000:],
+            decide(verifier, owner, samples[96000:]),
+            edge_llr(verifier, owner, samples[96000:]),
+        )
+        for samples in readers.values()
+    ]
+
+
 @pytest.mark.speech
 @pytest.mark.parametrize("where", ["before", "between", "after", "both sides"])
 @pytest.mark.parametrize("noise", NOISES)
 def test_silence_around_real_speech_changes_no_verdict(
-    verifier: Verifier, readers: dict[str, Waveform], noise: str, where: str
+    verifier: Verifier, owner: Voiceprint, probes: list[Probe], noise: str, where: str
 ) -> None:
-    owner, stranger = readers.values()
-    voiceprint = enroll(verifier, owner[:96000])
-    for samples in (owner[96000:], stranger[96000:]):
-        plain = decide(verifier, voiceprint, samples)
-        bound = edge_llr(verifier, voiceprint, samples)
+    for probe in probes:
         for seconds in (1, 20):
             made = NOISES[noise](seconds * SAMPLE_RATE_HZ)
-            silent = decide(verifier, voiceprint, placed(samples, made, where))
-            check_alike(verifier, plain, silent, bound)
+            silent = decide(verifier, owner, placed(probe.samples, made, where))
+            check_alike(verifier, probe.plain, silent, probe.bound)
 
 
 @pytest.mark.speech
 @pytest.mark.parametrize("where", ["before", "between", "after", "both sides"])
 @pytest.mark.parametrize("sides", ["enrollment", "probe", "both"])
 def test_an_offset_without_speech_changes_no_verdict(
-    verifier: Verifier, readers: dict[str, Waveform], sides: str, where: str
+    verifier: Verifier,
+    owner: Voiceprint,
+    readers: dict[str, Waveform],
+    probes: list[Probe],
+    sides: str,
+    where: str,
 ) -> None:
-    owner, stranger = readers.values()
-    made = offset(5 * SAMPLE_RATE_HZ)
-    for probe in (owner[96000:], stranger[96000:]):
-        enrolled = owner[:96000]
-        voiceprint = enroll(verifier, enrolled)
-        plain, bound = decide(verifier, voiceprint, probe), edge_llr(verifier, voiceprint, probe)
-        if sides != "probe":
-            bound = 2 * bound  # the edges of both sides
-            voiceprint = enroll(verifier, placed(enrolled, made, where))
-        silent = placed(probe, made, where) if sides != "enrollment" else probe
-        check_alike(verifier, plain, decide(verifier, voiceprint, silent), bound)
+    made, bound_of = offset(5 * SAMPLE_RATE_HZ), 1
+    if sides != "probe":
+        owner = enroll(verifier, placed(readers["librispeech/19"][:96000], made, where))
+        bound_of = 2  # the edges of both sides
+    for probe in probes:
+        silent = probe.samples if sides == "enrollment" else placed(probe.samples, made, where)
+        decision = decide(verifier, owner, silent)
+        check_alike(verifier, probe.plain, decision, bound_of * probe.bound)
 
 
 @pytest.mark.speech
 def test_an_offset_under_everything_changes_no_verdict(
-    verifier: Verifier, readers: dict[str, Waveform]
+    verifier: Verifier, owner: Voiceprint, probes: list[Probe]
 ) -> None:
     if not verifier.manifest.frontend.remove_dc:
         pytest.skip("the front end of this model does not remove a frame's mean")
-    owner, stranger = readers.values()
-    voiceprint = enroll(verifier, owner[:96000])
-    for samples in (owner[96000:], stranger[96000:]):
-        plain = decide(verifier, voiceprint, samples)
-        shifted = decide(verifier, voiceprint, samples + np.float32(0.1))
+    for probe in probes:
+        shifted = decide(verifier, owner, probe.samples + np.float32(0.1))
         # Only the first frame, whose sample before is zero, hears the offset.
-        check_alike(verifier, plain, shifted, edge_llr(verifier, voiceprint, samples))
+        check_alike(verifier, probe.plain, shifted, probe.bound)
 
 
 @pytest.mark.speech
