@@ -68,7 +68,7 @@ def test_two_people_in_short_turns_are_less_of_one_voice_than_either(
     """Not all are noticed: a piece of 1.5 s of speech may hold both voices.
 
     The pieces are compared in the best split into two groups, not at one point. Of 40 pairs of real
-    readers in turns of 2 s, 25, 20 and 18 were noticed at 4, 6 and 8 s; one after the other 25, 25
+    readers in turns of 2 s, 25, 21 and 18 were noticed at 4, 6 and 8 s; one after the other 25, 25
     and 27; of 40 single readers none was. What is noticed is not accepted.
     """
     owner, stranger = clip(voices, "slt"), clip(voices, "rms")
