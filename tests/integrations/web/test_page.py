@@ -26,6 +26,18 @@ from tests.integrations.web.chromium import Chromium
 RATE_HZ = 48000
 IS_READY = "document.getElementById('status').textContent.startsWith('Ready')"
 
+# The loop of the guide: who is accepted first, or nobody within 30 s of audio.
+LISTENING = """
+(async () => {
+  const { Verifier, Voiceprint } = await import("speakersdk-web");
+  const verifier = await Verifier.load("default.onnx");
+  const ana = await Voiceprint.fromBytes(Uint8Array.from(BYTES));
+  for await (const update of verifier.listen([ana])) {
+    if (update.speaker !== null || update.timeS > 30) return update.speaker;
+  }
+})()
+"""
+
 
 class Site:
     """The demo page on a port of this machine, and the paths that were asked for."""
@@ -151,6 +163,7 @@ def test_a_voice_is_enrolled_recognized_and_kept_as_a_file(
     assert page.evaluate("document.getElementById('voiceprint-name').textContent") == "Bea"
 
     check_nothing_was_sent(page, site, num_paths, num_requests)
+    assert page.evaluate(LISTENING.replace("BYTES", str(list(kept.read_bytes())))) == "Ana"
 
 
 def test_another_voice_is_rejected(browser: Listener, site: Site, tmp_path: Path) -> None:
