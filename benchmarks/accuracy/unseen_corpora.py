@@ -19,6 +19,7 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ from benchmarks.accuracy.models import trials_of_one_file
 from benchmarks.harness.measure import REPOSITORY, Benchmark
 from benchmarks.peers import resemblyzer
 from speakersdk.encoder.load import load_encoder as runtime_encoder
+from speakersdk.errors import AudioTooShortError
 from speakersdk.evaluation.segments import read_segments
 from speakersdk.evaluation.trials import read_trials
 from speakersdk.metrics import bootstrap_interval, eer
@@ -117,13 +119,17 @@ def peers_embeddings() -> Embed | None:
 
 
 def file_embeddings(path: Path) -> Embed:
-    """Embeddings of recordings by a model file."""
+    """Embeddings of recordings by a model file, NaN where it finds too little speech."""
     encoder = runtime_encoder(path)
+    none = np.full(encoder.manifest.embedding_dim, np.nan, np.float32)
 
-    def embed(audio: list[Tensor]) -> Tensor:
-        return torch.from_numpy(np.stack([encoder.encode(x.numpy()).embedding for x in audio]))
+    def one(samples: Tensor) -> Any:
+        try:
+            return encoder.encode(samples.numpy()).embedding
+        except AudioTooShortError:
+            return none
 
-    return embed
+    return lambda audio: torch.from_numpy(np.stack([one(samples) for samples in audio]))
 
 
 def record(benchmark: Benchmark, name: str, rows: list[dict[str, Any]]) -> None:
@@ -162,11 +168,14 @@ def evaluated(trial_set: TrialSet, scores: Callable[..., Any]) -> list[dict[str,
     rows = []
     for condition, degrade in CONDITIONS.items():
         divergence, cosine = scores(condition=degrade)
+        is_answered = np.isfinite(divergence)
+        divergence, cosine = divergence[is_answered], cosine[is_answered]
+        labels = trial_set.labels[is_answered]
         low, high = bootstrap_interval(
             eer,
             divergence,
-            trial_set.labels,
-            trial_set.speakers,
+            labels,
+            tuple(list(compress(side, is_answered)) for side in trial_set.speakers),
             rng=np.random.default_rng(1),
             repeats=BOOTSTRAP_DRAWS,
         )
@@ -174,11 +183,12 @@ def evaluated(trial_set: TrialSet, scores: Callable[..., Any]) -> list[dict[str,
             {
                 "trials": trial_set.name,
                 "condition": condition,
-                "eer_j_percent": round(100 * eer(divergence, trial_set.labels), 2),
+                "eer_j_percent": round(100 * eer(divergence, labels), 2),
                 "eer_j_interval_percent": [round(100 * low, 2), round(100 * high, 2)],
-                "eer_cosine_percent": round(100 * eer(cosine, trial_set.labels), 2),
-                "target_trials": int(trial_set.labels.sum()),
-                "nontarget_trials": int((~trial_set.labels).sum()),
+                "eer_cosine_percent": round(100 * eer(cosine, labels), 2),
+                "target_trials": int(labels.sum()),
+                "unanswered_trials": int((~is_answered).sum()),
+                "nontarget_trials": int((~labels).sum()),
             }
         )
     return rows
