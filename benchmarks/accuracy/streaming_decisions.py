@@ -292,7 +292,9 @@ def corpus(name: str, part: str) -> Speech:
     """Recordings by speaker."""
     packs = corpora.Packs()
     speech: Speech = defaultdict(list)
-    for utterance in corpora.utterances(name, part):
+    # The packs hold some readings twice, of equal length to the sample.
+    distinct = {(each.speaker, each.num_samples): each for each in corpora.utterances(name, part)}
+    for utterance in distinct.values():
         speech[utterance.speaker].append(packs.samples(utterance))
     return speech
 
