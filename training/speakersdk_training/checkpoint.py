@@ -1,4 +1,4 @@
-"""Checkpoints: one file with weights, optimiser, random states and the resolved configuration."""
+"""Checkpoints: weights, optimiser, random states and resolved configuration in one file."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ FORMAT = 1
 
 @dataclass(frozen=True, slots=True)
 class CheckpointInfo:
-    """What a checkpoint says of itself.
+    """Description of the checkpoint of a model.
 
     Attributes:
-        name: of the model.
-        step: optimiser steps behind it.
+        name: name of the model.
+        step: number of optimiser steps made.
         training_corpora: names of the corpora.
         weights_sha256: hash of the averaged weights, which are what export writes.
         has_speech_head: whether the speech head was trained.
-        metrics: last evaluation, trial list -> metric -> value.
-        teachers: that the weights learned from.
+        metrics: results of the last evaluation: trial list -> metric -> value.
+        teachers: descriptions of the teachers that the weights learned from.
     """
 
     name: str
@@ -44,7 +44,7 @@ class CheckpointInfo:
 
 
 def make_encoder(config: TrainConfig) -> TdnnEncoder | BlstmEncoder:
-    """A freshly initialised encoder of the configured kind."""
+    """Make a freshly initialised encoder of the configured kind."""
     if config.run.encoder == "blstm":
         return BlstmEncoder(config.blstm, config.frontend)
     encoder = TdnnEncoder(config.tdnn, config.frontend)
@@ -53,7 +53,7 @@ def make_encoder(config: TrainConfig) -> TdnnEncoder | BlstmEncoder:
 
 
 def save_checkpoint(path: Path, content: dict[str, Any]) -> None:
-    """Write atomically: an interrupted run leaves the checkpoint before it whole."""
+    """Write a checkpoint atomically: an interrupted run leaves the previous one intact."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacement(path, is_private=False) as file:
         torch.save({"format": FORMAT, **content}, file)
@@ -62,13 +62,13 @@ def save_checkpoint(path: Path, content: dict[str, Any]) -> None:
 def save_changed(
     path: Path, content: dict[str, Any], config: TrainConfig, weights: dict[str, Tensor]
 ) -> None:
-    """Write a trained encoder with other weights than `fit` gave it, for `speakersdk-export`.
+    """Write a trained encoder with weights changed after `fit`, for `speakersdk-export`.
 
     Args:
         path: the file to write.
-        content: of the checkpoint that was changed.
-        config: of the changed encoder.
-        weights: of the changed encoder, all of them.
+        content: content of the original checkpoint.
+        config: configuration of the changed encoder.
+        weights: all weights of the changed encoder.
     """
     save_checkpoint(
         path,
@@ -78,23 +78,23 @@ def save_changed(
             "averaged": {name: tensor.cpu() for name, tensor in weights.items()},
             "training_corpora": content["training_corpora"],
             "teachers": content.get("teachers", []),
-            "metrics": {},  # those of before are another encoder's
+            "metrics": {},  # the old metrics belong to another encoder
         },
     )
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
-    """Read what `save_checkpoint` wrote; tensors and plain values only, no pickled code.
+    """Read a checkpoint of `save_checkpoint`: tensors and plain values only, no pickled code.
 
     Raises:
-        TrainingError: missing, not a checkpoint, or of another format.
+        TrainingError: the file is missing, not a checkpoint, or of another format.
     """
     if not path.is_file():
         raise TrainingError(f"expected a checkpoint at {path}, found none")
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
-        # torch's own text runs over many lines and advises to load the file unsafely.
+        # torch's own message has many lines and advises to load the file unsafely.
         raise TrainingError(
             f"{path} is not a checkpoint, or it is damaged; expected a checkpoint.pt of "
             "speakersdk-train fit"
@@ -105,7 +105,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
 
 
 def load_encoder(path: Path) -> tuple[TdnnEncoder | BlstmEncoder, CheckpointInfo]:
-    """The trained encoder (averaged weights, eval mode) and what is known of it."""
+    """Load a trained encoder (averaged weights, eval mode) with its description."""
     content = read_checkpoint(path)
     config = config_from_dict(content["config"])
     encoder = make_encoder(config)
@@ -123,7 +123,7 @@ def load_encoder(path: Path) -> tuple[TdnnEncoder | BlstmEncoder, CheckpointInfo
 
 
 def weights_sha256(module: nn.Module) -> str:
-    """Hash of names and values of all weights and buffers that are saved."""
+    """Return the SHA-256 hash over names and values of all saved weights and buffers."""
     digest = hashlib.sha256()
     for name, tensor in sorted(module.state_dict().items()):
         digest.update(name.encode())
@@ -132,5 +132,5 @@ def weights_sha256(module: nn.Module) -> str:
 
 
 def config_to_dict(config: TrainConfig) -> dict[str, Any]:
-    """The resolved configuration as plain values."""
+    """Return the resolved configuration as plain values."""
     return dataclasses.asdict(config)

@@ -14,7 +14,7 @@ from speakersdk.cli.program import run_program
 
 
 def build_parser() -> CommandParser:
-    """The command line."""
+    """Build the argument parser of ``speakersdk-train``."""
     parser = CommandParser(
         prog="speakersdk-train",
         description="Train and evaluate speaker encoders.",
@@ -257,7 +257,7 @@ def _speech_labels(arguments: argparse.Namespace) -> int:
     from speakersdk_training.data.speech_labels import label_corpus
     from speakersdk_training.errors import TrainingError
 
-    if not arguments.output.parent.is_dir():  # said before hours of work, not after
+    if not arguments.output.parent.is_dir():  # reported before hours of work, not after
         raise TrainingError(f"expected a folder at {arguments.output.parent}, found none")
     labels = label_corpus(read_corpus(arguments.layout, arguments.root), arguments.root)
     with arguments.output.open("wb") as file:  # NumPy would add a suffix to a path without one

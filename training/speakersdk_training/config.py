@@ -1,4 +1,4 @@
-"""The training configuration: frozen dataclasses filled from one TOML file, strictly.
+"""The training configuration: frozen dataclasses, filled strictly from one TOML file.
 
 Defaults live in the dataclasses alone; an unknown key or a wrong type is an error. Precedence:
 default < file < ``--set section.key=value``. The resolved configuration is saved in the checkpoint.
@@ -42,16 +42,16 @@ SHORTEST_CROP_S = 0.1  # a few frames, whatever the front end
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CorpusConfig:
-    """One corpus.
+    """A corpus and the part of it that is trained on.
 
     Attributes:
         root: its folder.
         layout: packs | folders | voxceleb | librispeech | kaldi.
         split: keep utterances of this split only; empty = all.
         held_out: share of speakers left out (by the hash of the name), for corpora without a split.
-        held_out_of: names of corpora among the folder's that `held_out` is about; empty = all.
-        leave_out: names of corpora among the folder's that are not trained on, so that an
-            evaluation on them tells how the encoder does on what it never heard.
+        held_out_of: names of the corpora in the folder that `held_out` applies to; empty = all.
+        leave_out: names of the corpora in the folder that are not trained on; an evaluation on
+            them measures the encoder on unseen corpora.
     """
 
     root: str
@@ -64,19 +64,19 @@ class CorpusConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataConfig:
-    """What to train on.
+    """The training data.
 
     Attributes:
-        corpora: at least one.
+        corpora: one corpus or more.
         speech_labels: file of ``speakersdk-train speech-labels``; empty = no speech head.
-        cache: folder for decoded audio, so that the next run need not decode; empty = none.
+        cache: folder for decoded audio, which saves the next run the decoding; empty = none.
         noise, rooms: folders of recorded noise and impulse responses; empty = simulated ones only.
         speeds: playing speeds.
-        vocal_tracts: factors of all formants; every pair of a speed and a factor is a voice, and
-            every voice of a speaker a class of its own.
-        speaker_cap_s, speaker_power: speakers are drawn by this power of their seconds up to this
-            cap.
-        max_speakers: keep only so many speakers (small runs); 0 = all.
+        vocal_tracts: factors of the formant frequencies. Every pair of a speed and a factor is a
+            voice, and every voice of a speaker is a class.
+        speaker_cap_s, speaker_power: a speaker is drawn in proportion to this power of the seconds
+            of audio, up to this cap.
+        max_speakers: number of speakers to keep (for small runs); 0 = all.
     """
 
     corpora: tuple[CorpusConfig, ...]
@@ -106,10 +106,10 @@ class DataConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrialsConfig:
-    """One list of development trials.
+    """A list of development trials.
 
     Attributes:
-        name: of the row that reports it.
+        name: name of the list in reports.
         trials: VoxCeleb-form trial list.
         segments: segment list that the trials name.
         root: folder that the segments' paths start from.
@@ -123,36 +123,42 @@ class TrialsConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunConfig:
-    """How long and how.
+    """Length, batches, model and hardware of a run.
 
     Attributes:
-        name: of the model.
+        name: name of the model.
         encoder: tdnn | blstm.
         loss: margin_softmax | pairwise_kl | pair_likelihood | jensen_shannon | prototypical | ge2e;
-            all but the first compare the crops of a batch, and the last two want `sampler.kind`
-            grouped.
-        steps: optimiser steps.
-        budget_s: seconds of training after which a run ends even before its last step; schedules
-            follow whichever of steps and seconds is further, so that it ends annealed. 0 = none.
-        batch_size: crops a step, of all processes together.
-        shards: parts that the speakers and every batch are cut into; a multiple of the processes
-            of torchrun. The same number of shards draws the same batches in any number of them.
-        crop_s: crop lengths; each step draws one.
-        mixed_share: rows that get a second, quieter voice, with the loss shared between both.
+            all but the first compare the crops of a batch, and the last two need `sampler.kind`
+                grouped.
+        steps: number of optimiser steps.
+        budget_s: seconds of training after which a run ends even before its last step; 0 = no
+            limit. Schedules follow whichever of steps and seconds is further: the learning rate
+            reaches its final value either way.
+        batch_size: crops per step, over all processes.
+        shards: parts that the speakers and every batch are divided into; a multiple of the number
+            of processes. The same number of shards draws the same batches in any number of
+            processes.
+        crop_s: crop lengths in seconds; each step draws one.
+        mixed_share: share of rows that get a second, quieter voice, with the loss shared between
+            both.
         fine_share: share of the steps, at the end, that fine-tune with long crops and a large
             margin; 0 = none.
         fine_crop_s, fine_margin: their crop length and margin.
         give_up_after: share of the steps after which the loss must have fallen below
             `give_up_above` of the first logged one, or the run ends with an error; 0 = never.
-        give_up_above: see there.
+        give_up_above: share of the first logged loss, see `give_up_after`.
         speech_weight: weight of the speech head's cross-entropy.
         precision: bf16 runs the encoder under autocast, fp32 does not.
-        compile: fuse the encoder's small operators with torch.compile; pays on a GPU after minutes.
-        cuda_graphs: replay drawing, and the compiled encoder, as CUDA graphs: launching their many
-            small kernels one by one takes the host longer than they run. Nothing on a CPU.
+        compile: fuse the encoder's small operators with torch.compile; it pays off on a GPU after
+            some minutes.
+        cuda_graphs: replay the drawing of batches and the compiled encoder as CUDA graphs:
+            launching their many small kernels takes the host longer than they run. No effect on a
+            CPU.
         device: cpu | cuda | cuda:N; auto = cuda if there is one.
-        seed: of everything random.
-        evaluate_every, checkpoint_every, log_every: steps.
+        seed: seed of all random draws.
+        evaluate_every, checkpoint_every, log_every: steps between two evaluations, checkpoints and
+            log lines.
     """
 
     name: str
@@ -209,7 +215,7 @@ class RunConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainConfig:
-    """Everything that decides a run."""
+    """The complete configuration of a run."""
 
     run: RunConfig
     data: DataConfig
@@ -250,16 +256,16 @@ class TrainConfig:
 
 
 def load_config(path: Path, overrides: tuple[str, ...] = ()) -> TrainConfig:
-    """Read a TOML file.
+    """Read a configuration from a TOML file.
 
     Args:
-        path: the file; relative paths inside it are taken from the working directory. A first line
-            ``base = "other.toml"``, relative to the file, names one whose values hold where this
-            file has none; lists are replaced as a whole.
+        path: the file; relative paths inside it start from the working directory. A first line
+            ``base = "other.toml"``, relative to the file, names a file whose values are the
+                defaults of this one; lists are replaced as a whole.
         overrides: ``section.key=value``, value in TOML syntax (or a bare string).
 
     Raises:
-        TrainingError: missing file, bad TOML, unknown key, wrong type.
+        TrainingError: the file is missing or not TOML, a key is unknown, or a type is wrong.
     """
     values = _read_toml(path)
     for override in overrides:
@@ -283,7 +289,7 @@ def _read_toml(path: Path, followed: tuple[Path, ...] = ()) -> dict[str, Any]:
 
 
 def _merged(base: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
-    """Values over those of the base, table by table."""
+    """Merge values into those of the base, table by table."""
     merged = dict(base)
     for key, value in values.items():
         below = merged.get(key)
@@ -293,7 +299,7 @@ def _merged(base: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
 
 
 def config_from_dict(values: dict[str, Any]) -> TrainConfig:
-    """Build the configuration from nested dicts, as TOML and checkpoints hold it."""
+    """Build the configuration from nested dicts, the form that TOML and checkpoints hold."""
     return _build(TrainConfig, values, where="configuration")
 
 

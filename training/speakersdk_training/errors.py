@@ -1,4 +1,4 @@
-"""What training raises on purpose."""
+"""The error that training raises."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Augmentation on the device: rooms, channels, noise, lines and level, a whole batch at once."""
+"""Augmentation of whole batches on the device: rooms, channels, noise, transmission and level."""
 
 from speakersdk_training.augment.augmenter import AugmentConfig, Augmenter
 from speakersdk_training.augment.mixing import mix_speakers

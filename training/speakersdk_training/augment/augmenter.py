@@ -1,4 +1,4 @@
-"""The order: voice -> room and microphone -> noise -> overdrive -> transmission -> level."""
+"""The augmentation chain: voice -> room and microphone -> noise -> overdrive -> codec -> level."""
 
 from __future__ import annotations
 
@@ -17,22 +17,25 @@ _HUM_ROWS, _HUM_S = 32, 10  # variants of mains hum held, and the length of each
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AugmentConfig:
-    """How much of what; probabilities are shares of the batch.
+    """Shares and ranges of the augmentations; a probability is a share of the batch.
 
     Attributes:
-        clean: rows that only get a level.
+        clean: share of rows whose level alone is changed.
         equaliser_db: largest standard deviation of the random frequency response.
-        band_limit: each of high cut, low cut and notch.
-        room: reverberation.
-        num_rooms: impulse responses held, a third each simulated, noise-like and recorded.
-        room_s: length of the responses.
-        coloured, recorded, babble, hum: shares of the four noises (disjoint).
-        snr_low_db, snr_high_db: signal-to-noise ratio; babble stays 5 dB above the lower bound.
-        clip: overdrive.
-        telephone: 8 kHz, 300-3400 Hz and G.711.
-        a_law: share of the telephone's rows that A-law codes, not mu-law.
-        coarse_spectrum: short-time spectra quantised as transform codecs do.
-        packet_loss: 20 ms packets lost in bursts, the last one repeated.
+        band_limit: probability of each of high cut, low cut and notch.
+        room: probability of reverberation.
+        num_rooms: number of impulse responses in memory: a third each simulated, noise-like and
+            recorded.
+        room_s: length of the responses in seconds.
+        coloured, recorded, babble, hum: shares of the four kinds of noise; a row gets one at most.
+        snr_low_db, snr_high_db: range of the signal-to-noise ratio in dB; babble stays 5 dB above
+            the lower bound.
+        clip: probability of overdrive.
+        telephone: probability of a telephone line: 8 kHz, 300-3400 Hz and G.711.
+        a_law: share of the telephone rows that are coded by A-law instead of mu-law.
+        coarse_spectrum: probability that the short-time spectrum is quantised, as transform codecs
+            do.
+        packet_loss: probability of losing 20 ms packets in bursts; the last one is repeated.
         ramp_share: share of all steps over which the augmented rows grow from none to `1 - clean`.
         level_low_db, level_high_db: level of every row, dB of full scale.
     """
@@ -60,7 +63,7 @@ class AugmentConfig:
 
 
 class Augmenter:
-    """Holds impulse responses and noise on the device and applies the chain to batches."""
+    """The augmentation chain, with its impulse responses and noise on the device."""
 
     def __init__(
         self,
@@ -76,9 +79,9 @@ class Augmenter:
         Args:
             config: shares and ranges.
             sample_rate_hz: rate of all audio.
-            generator: on the device where batches are made.
-            responses: recorded impulse responses, each (n,) float32; may be empty.
-            noise_bank: (N,) float32 recorded noise; empty = coloured noise in its place.
+            generator: random generator on the device where batches are made.
+            responses: recorded impulse responses, each (n,) float32; the list may be empty.
+            noise_bank: (N,) float32 recorded noise; if it is empty, coloured noise takes its place.
         """
         self.config = config
         self._rate = sample_rate_hz
@@ -101,12 +104,15 @@ class Augmenter:
         self._rooms = torch.cat(rooms)
 
     def __call__(self, samples: Tensor, *, progress: float | Tensor = 1.0) -> Tensor:
-        """(B, n) clean crops -> (B, n) crops as some microphone somewhere would give them.
+        """Augment a batch of clean crops.
 
         Args:
-            samples: float32.
-            progress: share of all steps behind the run, for `ramp_share`; a tensor of no axes on
-                the device, where a captured graph shall take it from.
+            samples: (B, n) float32 crops.
+            progress: share of all steps that are done, for `ramp_share`; a scalar tensor on
+                the device if a captured graph reads it.
+
+        Returns:
+                    (B, n) float32 augmented crops.
         """
         config, random = self.config, self._random
         batch = samples.shape[0]

@@ -1,4 +1,4 @@
-"""Channels: microphone responses, band limits, level, clipping."""
+"""Channels: microphone responses, band limits, level and clipping."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from speakersdk_training.augment.random import BatchRandom, decibels, rms
 def equaliser(
     batch: int, num_bins: int, *, strength_db: float, sample_rate_hz: int, random: BatchRandom
 ) -> Tensor:
-    """(batch, num_bins) gains of random smooth frequency responses.
+    """Draw smooth random frequency responses: (batch, num_bins) gains.
 
     Twelve bands between 60 Hz and Nyquist, evenly spaced in octaves, each at a normal gain of
     `strength_db` standard deviation; the response is linear in dB and log frequency between them.
@@ -30,7 +30,7 @@ def equaliser(
 def band_limits(
     batch: int, num_bins: int, *, probability: float, sample_rate_hz: int, random: BatchRandom
 ) -> Tensor:
-    """(batch, num_bins) gains that cut off highs, lows or a random band in between."""
+    """Draw filters that cut off highs, lows or a band in between: (batch, num_bins) gains."""
     nyquist = sample_rate_hz / 2
     frequency = torch.linspace(0, nyquist, num_bins, device=random.device)[None]
     highest = random.uniform(3000.0, nyquist, batch, 1)
@@ -46,7 +46,7 @@ def band_limits(
 
 
 def clip(samples: Tensor, *, probability: float, random: BatchRandom) -> Tensor:
-    """Overdrive: rows chosen by chance are clipped at 1-4 times their root mean square."""
+    """Clip random rows at 1-4 times their root mean square, as an overdriven input does."""
     batch = samples.shape[0]
     limit = rms(samples) * random.uniform(1.0, 4.0, batch, 1)
     chosen = random.chance(probability, batch, 1)

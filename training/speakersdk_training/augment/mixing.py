@@ -1,4 +1,4 @@
-"""Two voices in one crop, with the truth shared between both speakers."""
+"""Two voices in one crop, with the label shared between both speakers."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ def mix_speakers(
     """Add a quieter second voice to a fixed share of the rows.
 
     Args:
-        samples: (B, n).
-        share: of the rows that get a second voice.
+        samples: (B, n) float32 crops.
+        share: share of the rows that get a second voice.
         random: source of the draws.
 
     Returns:

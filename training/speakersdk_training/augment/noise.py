@@ -1,4 +1,4 @@
-"""Noise: coloured, recorded, and babble made of the batch's other voices."""
+"""Noise: coloured noise, recorded noise, and babble made of the other voices of the batch."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from speakersdk_training.augment.random import BatchRandom, decibels, rms
 
 
 def coloured(batch: int, num_samples: int, random: BatchRandom) -> Tensor:
-    """(batch, num_samples) noise with power falling as 1 / f^a, a in [-1, 2.5): blue to brown."""
+    """Make (batch, num_samples) noise of power 1 / f^a, a in [-1, 2.5): blue to brown."""
     num_bins = num_samples // 2 + 1
     slope = random.uniform(-1.0, 2.5, batch, 1)
     frequency = torch.arange(1, num_bins + 1, device=random.device)[None]
@@ -25,7 +25,7 @@ def coloured(batch: int, num_samples: int, random: BatchRandom) -> Tensor:
 
 
 def fluctuating(noise: Tensor, random: BatchRandom, *, probability: float = 0.5) -> Tensor:
-    """Let the level of rows of (B, n), chosen by chance, rise and fall about four times a second.
+    """Vary the level of randomly chosen rows of (B, n) about four times a second.
 
     Traffic, wind and machines are not steady; the deviation is up to 8 dB.
     """
@@ -38,7 +38,7 @@ def fluctuating(noise: Tensor, random: BatchRandom, *, probability: float = 0.5)
 
 
 def mains_hum(batch: int, num_samples: int, sample_rate_hz: int, random: BatchRandom) -> Tensor:
-    """(batch, num_samples) of 50 or 60 Hz with ten harmonics that fall by 3 to 12 dB an octave."""
+    """Make (batch, num_samples) hum of 50 or 60 Hz: ten harmonics, 3 to 12 dB less per octave."""
     harmonic = torch.arange(1, 11, device=random.device)
     slope = random.uniform(0.5, 2.0, batch, 1)
     mains_hz = torch.where(random.chance(0.5, batch, 1), 50.0, 60.0)
@@ -53,13 +53,13 @@ def mains_hum(batch: int, num_samples: int, sample_rate_hz: int, random: BatchRa
 
 
 def recorded(bank: Tensor, batch: int, num_samples: int, random: BatchRandom) -> Tensor:
-    """(batch, num_samples) stretches of recorded noise (N,) float32."""
+    """Cut (batch, num_samples) random stretches out of recorded noise (N,) float32."""
     start = random.integers(len(bank) - num_samples, batch, 1)
     return bank[start + torch.arange(num_samples, device=bank.device)]
 
 
 def babble(samples: Tensor, random: BatchRandom, *, max_voices: int = 6) -> Tensor:
-    """(B, n) sums of 1 to `max_voices` other rows of the batch, each at a random level."""
+    """Add up 1 to `max_voices` other rows of the batch (B, n), each at a random level."""
     batch = samples.shape[0]
     voices = random.integers(max_voices, batch, 1) + 1
     mixture = torch.zeros_like(samples)

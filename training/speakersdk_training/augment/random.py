@@ -1,4 +1,4 @@
-"""Draws for a batch, all from one generator, so that a seed repeats a run."""
+"""Random draws for a batch, all from one generator: the same seed repeats a run."""
 
 from __future__ import annotations
 
@@ -7,31 +7,31 @@ from torch import Tensor
 
 
 class BatchRandom:
-    """Random numbers on one device."""
+    """Random numbers on one device, from one generator."""
 
     def __init__(self, generator: torch.Generator) -> None:
         self.generator = generator
         self.device = generator.device
 
     def uniform(self, low: float, high: float, *shape: int) -> Tensor:
-        """Uniform numbers in [low, high)."""
+        """Draw uniform numbers in [low, high)."""
         draw = torch.rand(*shape, generator=self.generator, device=self.device)
         return low + (high - low) * draw
 
     def normal(self, *shape: int) -> Tensor:
-        """Standard normal numbers."""
+        """Draw standard normal numbers."""
         return torch.randn(*shape, generator=self.generator, device=self.device)
 
     def integers(self, high: int, *shape: int) -> Tensor:
-        """Integers in [0, high)."""
+        """Draw integers in [0, high)."""
         return torch.randint(high, shape, generator=self.generator, device=self.device)
 
     def permutation(self, size: int) -> Tensor:
-        """The integers below `size` in random order."""
+        """Return the integers below `size` in random order."""
         return torch.rand(size, generator=self.generator, device=self.device).argsort()
 
     def chance(self, probability: float | Tensor, *shape: int) -> Tensor:
-        """Booleans that are true with this probability, a number or a tensor of one."""
+        """Draw booleans that are true with a probability: a float or a scalar tensor."""
         return torch.rand(*shape, generator=self.generator, device=self.device) < probability
 
 

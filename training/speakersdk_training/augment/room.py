@@ -21,12 +21,12 @@ _MAX_ORDER = 8  # images per axis on each side; enough for 0.3 s in a small room
 
 @dataclass(frozen=True, slots=True)
 class Shoeboxes:
-    """Rooms with straight walls, one a row.
+    """Rectangular rooms, one per row.
 
     Attributes:
         size: (R, 3) inner length, width and height in metres.
         rt60: (R,) reverberation time in seconds.
-        source, microphone: (R, 3) places in metres.
+        source, microphone: (R, 3) positions in metres.
     """
 
     size: Tensor
@@ -36,11 +36,11 @@ class Shoeboxes:
 
 
 def draw_shoeboxes(num_rooms: int, random: BatchRandom) -> Shoeboxes:
-    """Rooms from a car's cabin to a hall.
+    """Draw rooms of all sizes from a car's cabin to a hall.
 
-    Sides even in their logarithm from 1.5 to 20 m, height 1.4-2.2 m in the smallest rooms and up to
-    6 m in large ones, reverberation time 0.1-1.2 s, source anywhere at least 0.3 m from the walls,
-    microphone 0.1-4 m from it.
+    Sides are log-uniform from 1.5 to 20 m, the height is 1.4-2.2 m in the smallest rooms and up to
+    6 m in large ones, the reverberation time is 0.1-1.2 s. The source is at least 0.3 m from the
+    walls, the microphone 0.1-4 m from the source.
     """
     size = 1.5 * (20.0 / 1.5) ** random.uniform(0.0, 1.0, num_rooms, 3)
     floor_m = (size[:, 0] * size[:, 1]).sqrt()
@@ -57,7 +57,7 @@ def draw_shoeboxes(num_rooms: int, random: BatchRandom) -> Shoeboxes:
 def simulated_rooms(
     num_rooms: int, *, num_samples: int, sample_rate_hz: int, random: BatchRandom
 ) -> Tensor:
-    """(num_rooms, num_samples) responses of shoebox rooms, late part as decaying noise.
+    """Simulate (num_rooms, num_samples) responses of rectangular rooms, with a noise-like tail.
 
     The direct sound arrives at sample 0 with amplitude 1.
     """
@@ -98,9 +98,9 @@ def simulated_rooms(
 def decaying_noise(
     num_rooms: int, *, num_samples: int, sample_rate_hz: int, random: BatchRandom
 ) -> Tensor:
-    """(num_rooms, num_samples) exponentially decaying noise behind a direct sound of amplitude 1.
+    """Make (num_rooms, num_samples) exponentially decaying noise after a direct sound of 1.
 
-    Reverberation time 0.05-0.8 s, direct-to-reverberant ratio -3 to 15 dB.
+    The reverberation time is 0.05-0.8 s, the direct-to-reverberant ratio -3 to 15 dB.
     """
     rt60 = random.uniform(0.05, 0.8, num_rooms)
     tail = random.normal(num_rooms, num_samples) * _decay(rt60, num_samples, sample_rate_hz)
@@ -112,7 +112,7 @@ def decaying_noise(
 
 
 def recorded_rooms(responses: list[Tensor], *, num_samples: int, device: torch.device) -> Tensor:
-    """(len(responses), num_samples) recorded responses, cut at the direct sound, which gets 1."""
+    """Cut recorded responses at the direct sound, scaled to 1: (len(responses), num_samples)."""
     rows = torch.zeros(len(responses), num_samples, device=device)
     for row, response in zip(rows, responses, strict=True):
         peak = int(response.abs().argmax())
@@ -124,7 +124,7 @@ def recorded_rooms(responses: list[Tensor], *, num_samples: int, device: torch.d
 def _with_diffuse_tail(
     responses: Tensor, rt60: Tensor, sample_rate_hz: int, random: BatchRandom
 ) -> Tensor:
-    """Replace reflections after 50 ms by noise of the level that they decay to."""
+    """Replace the reflections after 50 ms by decaying noise of the same level."""
     start = sample_rate_hz // 20
     early = responses[:, start // 2 : start].square().mean(dim=1, keepdim=True).sqrt()
     noise = random.normal(*responses[:, start:].shape)
@@ -134,6 +134,6 @@ def _with_diffuse_tail(
 
 
 def _decay(rt60: Tensor, num_samples: int, sample_rate_hz: int) -> Tensor:
-    """Amplitude that falls by 60 dB in `rt60` seconds."""
+    """Return amplitudes that fall by 60 dB in `rt60` seconds."""
     time = torch.arange(num_samples, device=rt60.device) / sample_rate_hz
     return torch.exp(-math.log(1000.0) * time / rt60[:, None])

@@ -1,7 +1,7 @@
-"""Short-time spectra and the way back.
+"""Short-time spectra and their inverse.
 
-torch.istft looks whether its windows leave a gap, and so waits for the GPU each time; a batch takes
-a dozen of these.
+torch.istft checks whether its windows leave a gap and therefore waits for the GPU at every call; a
+batch needs a dozen calls.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from torch import Tensor
 
 
 def short_time_spectrum(samples: Tensor, window: Tensor, hop: int) -> Tensor:
-    """(B, n) -> (B, W / 2 + 1, frames) complex; the first window's middle is the first sample."""
+    """Compute (B, n) -> (B, W / 2 + 1, frames) complex; the first window is centred on sample 0."""
     spectrum: Tensor = torch.stft(
         samples, len(window), hop, window=window, pad_mode="constant", return_complex=True
     )
@@ -19,13 +19,14 @@ def short_time_spectrum(samples: Tensor, window: Tensor, hop: int) -> Tensor:
 
 
 def overlap_add(spectrum: Tensor, window: Tensor, hop: int, num_samples: int) -> Tensor:
-    """(B, W / 2 + 1, frames) -> (B, num_samples): the inverse of `short_time_spectrum`.
+    """Invert `short_time_spectrum`: (B, W / 2 + 1, frames) -> (B, num_samples).
 
     Args:
-        spectrum: complex.
-        window: (W,) of both ways; W is a multiple of the hop, and windows leave no gap.
+        spectrum: (B, W / 2 + 1, frames) complex.
+        window: (W,) window of both directions; W is a multiple of the hop, and windows leave no
+            gap.
         hop: samples between windows.
-        num_samples: of the audio that the spectrum was made of.
+        num_samples: length of the audio that the spectrum was computed from.
 
     Source: D. Griffin and J. Lim, "Signal estimation from modified short-time Fourier transform",
     1984, eq. 6.
@@ -39,7 +40,7 @@ def overlap_add(spectrum: Tensor, window: Tensor, hop: int, num_samples: int) ->
 
 
 def _added(frames: Tensor, hop: int) -> Tensor:
-    """(B, W, T) windows `hop` samples apart -> (B, (T - 1) * hop + W) their sum."""
+    """Add up overlapping windows `hop` samples apart: (B, W, T) -> (B, (T - 1) * hop + W)."""
     batch, size, count = frames.shape
     parts = size // hop
     blocks = frames.reshape(batch, parts, hop, count)

@@ -1,4 +1,4 @@
-"""SpecAugment: bands and stretches of the log-mel features that the encoder must do without."""
+"""SpecAugment: bands and stretches of the log-mel features that are hidden from the encoder."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from speakersdk_training.augment.random import BatchRandom
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpecAugmentConfig:
-    """How much is masked.
+    """Numbers and sizes of the masks.
 
     Attributes:
         rows: share of the batch that is masked at all; 0 turns it off.
-        bands, band_width: masks along frequency of a row, and mel bands of the widest.
-        stretches, stretch_frames: masks along time of a row, and frames of the longest.
+        bands, band_width: masks along frequency per row, and width of the widest in mel bands.
+        stretches, stretch_frames: masks along time per row, and length of the longest in frames.
 
     Source: D. Park et al., "SpecAugment", 2019, without time warping.
     """
@@ -40,7 +40,7 @@ class SpecAugmentConfig:
 def draw_masks(
     config: SpecAugmentConfig, shape: tuple[int, int, int], random: BatchRandom
 ) -> Tensor:
-    """(B, num_mels, k) float32, 0 where a feature is hidden and 1 elsewhere."""
+    """Draw (B, num_mels, k) float32 masks: 0 where a feature is hidden and 1 elsewhere."""
     batch, num_mels, num_frames = shape
     hidden_bands = _hidden(batch, num_mels, config.bands, config.band_width, random)
     hidden_frames = _hidden(batch, num_frames, config.stretches, config.stretch_frames, random)
@@ -49,7 +49,7 @@ def draw_masks(
 
 
 def _hidden(batch: int, size: int, count: int, longest: int, random: BatchRandom) -> Tensor:
-    """(batch, size) booleans, True in `count` runs of up to `longest` places anywhere."""
+    """Draw (batch, size) booleans that are True in `count` random runs of up to `longest`."""
     place = torch.arange(size, device=random.device)
     length = random.uniform(0, min(longest, size) + 1, batch, count, 1).floor()
     start = (random.uniform(0, 1, batch, count, 1) * (size - length + 1)).floor()

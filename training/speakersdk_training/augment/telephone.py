@@ -1,4 +1,4 @@
-"""The telephone: 8 kHz, 300-3400 Hz, eight bits a sample by ITU-T G.711, mu-law or A-law."""
+"""The telephone: 8 kHz, 300-3400 Hz, eight bits per sample by ITU-T G.711, mu-law or A-law."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ def telephone(
     """Send a fixed share of the rows (B, n) through a telephone.
 
     Args:
-        samples: any level; each row's peak is brought to the code's full scale.
-        share: of the rows.
-        a_law: share of these that are coded by A-law, the others by mu-law.
-        sample_rate_hz: of `samples`, a multiple of 8000.
+        samples: (B, n) float32 of any level; each row's peak is scaled to full scale of the code.
+        share: share of the rows that are sent.
+        a_law: share of the sent rows that are coded by A-law; the others are coded by mu-law.
+        sample_rate_hz: sample rate of `samples`, a multiple of 8000.
         random: source of the draws.
     """
     # A fixed number of rows, so that the device need not wait for a count.
     count = round(share * len(samples))
-    if count == 0:  # no Fourier transform of no rows
+    if count == 0:  # an empty batch has no Fourier transform
         return samples
     chosen = random.permutation(len(samples))[:count]
     narrow, scale = _to_telephone_rate(samples[chosen], sample_rate_hz)
@@ -54,7 +54,7 @@ def code_mu_law(samples: Tensor) -> Tensor:
 def code_a_law(samples: Tensor) -> Tensor:
     """Code and decode samples in +-1 by A-law. Source: ITU-T G.711, table 1a."""
     magnitude = (samples.abs() * _A_FULL_SCALE).floor().clamp(max=_A_FULL_SCALE - 1)
-    # The first two of eight segments have steps of 1, each further one twice as wide.
+    # The first two of eight segments have steps of 1; each further segment doubles them.
     segment = (torch.log2(magnitude.clamp(min=1)).floor() - 4).clamp(min=0)
     step = torch.exp2(segment)
     decoded = (magnitude / step).floor() * step + step / 2
@@ -62,7 +62,7 @@ def code_a_law(samples: Tensor) -> Tensor:
 
 
 def _to_telephone_rate(samples: Tensor, sample_rate_hz: int) -> tuple[Tensor, int]:
-    """(B, n) -> band-limited (B, m) at 8 kHz, and how many samples became one."""
+    """Resample (B, n) to band-limited (B, m) at 8 kHz; also returns the decimation factor."""
     scale = sample_rate_hz // TELEPHONE_RATE_HZ
     padding = round(_PADDING_S * sample_rate_hz)
     size = -(-(samples.shape[1] + padding) // (2 * scale)) * 2 * scale
@@ -74,7 +74,7 @@ def _to_telephone_rate(samples: Tensor, sample_rate_hz: int) -> tuple[Tensor, in
 
 
 def _from_telephone_rate(samples: Tensor, scale: int) -> Tensor:
-    """(B, m) at 8 kHz -> (B, m * scale), nothing above 4 kHz."""
+    """Resample (B, m) at 8 kHz to (B, m * scale), with nothing above 4 kHz."""
     spectrum = torch.fft.rfft(samples)
     spectrum[:, -1] = 0  # the half of the Nyquist bin that an even length cannot tell
     resampled: Tensor = torch.fft.irfft(spectrum, n=samples.shape[1] * scale)

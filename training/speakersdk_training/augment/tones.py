@@ -1,6 +1,6 @@
-"""What is no voice and yet has a pitch or a level: hum, dial tones, notes, fans, hiss, clicks.
+"""Sounds other than speech: hum, dial tones, notes, fans, hiss and clicks.
 
-A batch at a time; each row is one kind. The speech head learns from them what speech is not.
+Each row of a batch gets one kind. The speech head learns to tell these sounds from speech.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ _CADENCES = ((9e9, 0.0), (2.0, 4.0), (1.0, 4.0), (0.5, 0.5), (0.25, 0.25), (0.1,
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TonesConfig:
-    """How often the speech head meets what is no voice.
+    """How often the speech head hears sounds other than speech.
 
     Attributes:
-        instead: rows that hold nothing else.
-        beneath: rows that hold it all along, under speech and between it.
-        between: rows of which a stretch is replaced by it.
-        level_low_db, level_high_db: of the replaced, dB of full scale.
-        snr_low_db, snr_high_db: of speech over what lies beneath.
-        variants: stretches of eight seconds that are held to cut from.
+        instead: share of rows that hold nothing else.
+        beneath: share of rows that hold such a sound throughout, during and between speech.
+        between: share of rows in which such a sound replaces a stretch.
+        level_low_db, level_high_db: range of the level of a replacement, dB of full scale.
+        snr_low_db, snr_high_db: range of the level of speech over a sound beneath it, dB.
+        variants: number of eight-second stretches in memory that sounds are cut from.
     """
 
     instead: float = 0.0
@@ -53,7 +53,7 @@ class TonesConfig:
 
     @property
     def is_used(self) -> bool:
-        """Whether any row gets any."""
+        """Whether any row gets such a sound."""
         return self.instead + self.beneath + self.between > 0
 
     def __post_init__(self) -> None:
@@ -63,7 +63,7 @@ class TonesConfig:
 
 
 def no_voice(batch: int, num_samples: int, sample_rate_hz: int, random: BatchRandom) -> Tensor:
-    """(batch, num_samples) of root mean square 1, each row of a kind drawn from all."""
+    """Make (batch, num_samples) sounds of root mean square 1, each row of a random kind."""
     kind = random.integers(len(KINDS), batch, 1)
     time = torch.arange(num_samples, device=random.device) / sample_rate_hz
     rows = torch.zeros(batch, num_samples, device=random.device)
@@ -83,7 +83,7 @@ def no_voice(batch: int, num_samples: int, sample_rate_hz: int, random: BatchRan
 
 
 def no_voice_bank(variants: int, sample_rate_hz: int, random: BatchRandom) -> Tensor:
-    """(N,) stretches of every kind in a row, to cut from: making them takes hundreds of kernels."""
+    """Make (N,) stretches of every kind in advance: making them takes hundreds of GPU kernels."""
     parts = [
         no_voice(min(_BANK_ROWS, variants - made), _BANK_S * sample_rate_hz, sample_rate_hz, random)
         for made in range(0, variants, _BANK_ROWS)
@@ -94,17 +94,17 @@ def no_voice_bank(variants: int, sample_rate_hz: int, random: BatchRandom) -> Te
 def with_no_voice(
     config: TonesConfig, samples: Tensor, speech: Tensor, bank: Tensor, random: BatchRandom
 ) -> tuple[Tensor, Tensor]:
-    """Put what is no voice into a batch.
+    """Put sounds other than speech into a batch.
 
     Args:
         config: how often and how loud.
         samples: (B, n) float32 in +-1.
         speech: (B, k) probability of speech of each frame.
-        bank: (N,) of what is no voice, root mean square 1.
+        bank: (N,) stretches of such sounds, root mean square 1.
         random: source of the draws.
 
     Returns:
-        samples, and the speech that is left in them.
+        (B, n) samples, and the (B, k) speech probability that is left.
     """
     batch, num_samples = samples.shape
     other = recorded(bank, batch, num_samples, random)
@@ -129,7 +129,7 @@ def with_no_voice(
 
 
 def _buzz(is_mains: Tensor, time: Tensor, sample_rate_hz: int, random: BatchRandom) -> Tensor:
-    """Harmonics of the mains, or of 40 to 1000 Hz: sines, squares, sawteeth, drifting or steady."""
+    """Make harmonics of the mains or of 40 to 1000 Hz: sine, square, sawtooth, drifting or not."""
     batch = len(is_mains)
     mains = torch.where(random.chance(0.5, batch, 1), 50.0, 60.0)
     mains = mains * torch.where(random.chance(0.5, batch, 1), 1.0, 2.0)
@@ -156,7 +156,7 @@ def _buzz(is_mains: Tensor, time: Tensor, sample_rate_hz: int, random: BatchRand
 
 
 def _line(batch: int, time: Tensor, random: BatchRandom) -> Tensor:
-    """Two tones of a telephone exchange or a key, on and off."""
+    """Make the tone pair of a telephone exchange or a key, switched on and off."""
     pairs = torch.tensor(_LINE_HZ, device=random.device)
     chosen = pairs[random.integers(len(pairs), batch)] * random.uniform(0.98, 1.02, batch, 1)
     cadences = torch.tensor(_CADENCES, device=random.device)
@@ -169,7 +169,7 @@ def _line(batch: int, time: Tensor, random: BatchRandom) -> Tensor:
 
 
 def _notes(batch: int, time: Tensor, sample_rate_hz: int, random: BatchRandom) -> Tensor:
-    """Chords of notes that are struck, plucked or held, a few times a second or less."""
+    """Make chords of notes that are struck, plucked or held, a few times per second or less."""
     sound = torch.zeros(batch, len(time), device=random.device)
     spacing = random.uniform(0.12, 1.5, batch, 1)
     late = (time + random.uniform(0, 1.5, batch, 1)) / spacing
@@ -196,7 +196,7 @@ def _notes(batch: int, time: Tensor, sample_rate_hz: int, random: BatchRandom) -
 
 
 def _clicks(batch: int, num_samples: int, random: BatchRandom) -> Tensor:
-    """Single samples and short bursts, from one a second to thousands."""
+    """Make single samples and short bursts, from one to thousands per second."""
     rate = torch.pow(10.0, random.uniform(-4.0, -1.0, batch, 1))
     hits = random.uniform(0, 1, batch, num_samples) < rate
     impulses = random.normal(batch, num_samples) * hits

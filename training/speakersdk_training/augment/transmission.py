@@ -1,7 +1,8 @@
-"""What digital transmission does to speech: coarse spectra of transform codecs, lost packets.
+"""Effects of digital transmission on speech: coarse spectra of transform codecs, lost packets.
 
-`coarse_spectrum` is no codec: it has the two defects that transform codecs share at low rates
-(coefficients quantised band by band, weak ones and all above a cutoff gone) and runs as one batch.
+`coarse_spectrum` is not a codec. It has the two defects that transform codecs share at low rates:
+coefficients are quantised band by band, and weak ones and all above a cutoff are lost. It processes
+a whole batch at once.
 """
 
 from __future__ import annotations
@@ -44,12 +45,12 @@ def coarse_spectrum(
 
 
 def quantise_spectrum(samples: Tensor, *, step: Tensor, cutoff: Tensor) -> Tensor:
-    """Round real and imaginary parts of the spectrum to multiples of a step of each band.
+    """Round real and imaginary parts of the spectrum to multiples of each band's step.
 
     Args:
         samples: (B, n).
-        step: (B, 1), in units of a band's root mean square magnitude.
-        cutoff: (B, 1), share of Nyquist above which nothing is left.
+        step: (B, 1) step size, in units of a band's root mean square magnitude.
+        cutoff: (B, 1) cutoff frequency as a share of Nyquist; nothing is left above it.
     """
     window = torch.hann_window(CODEC_WINDOW, device=samples.device).sqrt()
     spectrum = short_time_spectrum(samples, window, CODEC_HOP)  # (B, bins, frames)
@@ -64,7 +65,7 @@ def quantise_spectrum(samples: Tensor, *, step: Tensor, cutoff: Tensor) -> Tenso
 
 
 def band_matrix(num_bins: int, device: torch.device) -> Tensor:
-    """(NUM_BANDS, num_bins) membership of bins in bands that widen with frequency."""
+    """Assign bins to bands that widen with frequency: (NUM_BANDS, num_bins) of 0 and 1."""
     place = torch.arange(num_bins, device=device) / (num_bins - 1)
     # Even in log(1 + f / 800 Hz) at 8 kHz Nyquist, as the mel scale is.
     band = (torch.log1p(10 * place) / math.log(11) * NUM_BANDS).long().clamp(max=NUM_BANDS - 1)
@@ -77,7 +78,7 @@ def packet_loss(
 ) -> Tensor:
     """Lose packets of a fixed share of the rows (B, n) in bursts and conceal them.
 
-    Loss rates of 2 to 20 %, mean bursts of 1 to 3 packets.
+    Loss rates are 2 to 20 %, the mean length of a burst is 1 to 3 packets.
     """
     count = round(share * len(samples))
     if count == 0:
@@ -96,10 +97,10 @@ def packet_loss(
 
 
 def lost_packets(num_packets: int, *, rate: Tensor, burst: Tensor, random: BatchRandom) -> Tensor:
-    """(B, num_packets) booleans of a chain with two states; the first packet always arrives.
+    """Draw (B, num_packets) losses from a two-state Markov chain; the first packet always arrives.
 
     Args:
-        num_packets: of each row.
+        num_packets: packets per row.
         rate: (B,) share of packets lost in the long run.
         burst: (B,) mean length of a run of lost packets.
         random: source of the draws.
@@ -120,12 +121,12 @@ def lost_packets(num_packets: int, *, rate: Tensor, burst: Tensor, random: Batch
 
 
 def conceal(samples: Tensor, lost: Tensor, packet: int) -> Tensor:
-    """Put the last packet that arrived, ever quieter, in the place of lost ones.
+    """Replace lost packets by the last one that arrived, fading at every repetition.
 
     Args:
         samples: (B, n).
         lost: (B, P) booleans, P = ceil(n / packet), the first of each row False.
-        packet: samples of a packet.
+        packet: number of samples in a packet.
     """
     batch, num_samples = samples.shape
     num_packets = lost.shape[1]

@@ -1,6 +1,6 @@
-"""Another vocal tract: formants move, pitch and tempo stay.
+"""Another vocal tract: formants move, while pitch and tempo stay.
 
-Together with playing speeds, which move all three, it makes voices that no training speaker has.
+Together with playing speeds, which change all three, it makes voices of nobody in the corpus.
 The spectral envelope of each frame (its cepstrum's slow part) is stretched along frequency; the
 fine structure, which holds the pitch, is left where it is.
 """
@@ -20,10 +20,10 @@ _LARGEST_GAIN = 3.0  # natural log, 26 dB: spectral valleys must not be lifted o
 
 
 def warp_vocal_tract(samples: Tensor, factors: Tensor) -> Tensor:
-    """Move all formants of (B, n) float32 by each row's factor (B,).
+    """Multiply the formant frequencies of (B, n) float32 by each row's factor (B,).
 
-    Above 1 they rise, as in a shorter tract. Frequencies above Nyquist / factor keep the envelope
-    of the edge.
+    Above 1 they rise, as in a shorter vocal tract. Frequencies above Nyquist / factor keep the
+    envelope of the edge.
     """
     window = torch.hann_window(WINDOW, device=samples.device)
     spectrum = short_time_spectrum(samples, window, HOP)  # (B, bins, frames)
@@ -37,7 +37,7 @@ def warp_vocal_tract(samples: Tensor, factors: Tensor) -> Tensor:
 
 
 def _envelope(logarithm: Tensor) -> Tensor:
-    """(B, bins, frames) log magnitudes -> their slow part along frequency."""
+    """Smooth (B, bins, frames) log magnitudes along frequency."""
     cepstrum = torch.fft.irfft(logarithm, n=WINDOW, dim=1)
     cepstrum[:, _QUEFRENCIES : WINDOW - _QUEFRENCIES + 1] = 0
     envelope: Tensor = torch.fft.rfft(cepstrum, dim=1).real
@@ -45,7 +45,7 @@ def _envelope(logarithm: Tensor) -> Tensor:
 
 
 def _stretched(envelope: Tensor, factors: Tensor) -> Tensor:
-    """Value of each bin from `bin / factor`, linear in between."""
+    """Interpolate each bin linearly at `bin / factor`."""
     last = envelope.shape[1] - 1
     place = torch.arange(last + 1, device=envelope.device) / factors[:, None]  # (B, bins)
     place = place.clamp(max=last)

@@ -1,6 +1,6 @@
-"""A call's work on the GPU, captured once and replayed as one CUDA graph.
+"""GPU work of a function call, captured once and replayed as one CUDA graph.
 
-Drawing and augmenting a batch takes hundreds of small kernels; to launch them one by one takes the
+Drawing and augmenting a batch takes hundreds of small kernels. Launching them one by one takes the
 host longer than the GPU needs to run them.
 """
 
@@ -17,18 +17,19 @@ _WARM_UP = 3  # calls before the capture: libraries make their plans and workspa
 
 
 class CapturedCall(Generic[T]):
-    """Replays what a call without arguments did to tensors on the GPU.
+    """A function without arguments whose work on the GPU is replayed.
 
-    The call must not wait for the device, take random numbers from one generator alone, and read
-    what changes from tensors that stay where they are. Its result is overwritten by the next call.
+    The function must not wait for the device. It must take all random numbers from one generator
+    and read changing values from tensors that stay at the same address. The next call overwrites
+    the result.
     """
 
     def __init__(self, call: Callable[[], T], generator: torch.Generator) -> None:
-        """Warm up and capture.
+        """Warm up the function and capture its work.
 
         Args:
-            call: whose work is captured.
-            generator: of its random numbers, on the GPU; goes on with every replay.
+            call: the function to capture.
+            generator: its random generator on the GPU, which advances with every replay.
         """
         side = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         side.wait_stream(torch.cuda.current_stream())
@@ -42,6 +43,6 @@ class CapturedCall(Generic[T]):
             self._result = call()
 
     def __call__(self) -> T:
-        """The result of doing it all again."""
+        """Replay the captured work and return its result."""
         self._graph.replay()
         return self._result

@@ -1,4 +1,4 @@
-"""Where training computes, and how torch is set there."""
+"""The device that training runs on, and its settings in torch."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from speakersdk_training.errors import TrainingError
 
 
 def pick_device(name: str) -> torch.device:
-    """The device of a name; ``auto`` is CUDA where there is a GPU.
+    """Return the device with this name; ``auto`` is CUDA if there is a GPU, else the CPU.
 
     Raises:
-        TrainingError: not such a name, or CUDA was named and there is none.
+        TrainingError: the name is unknown, or CUDA was asked for and is not available.
     """
     if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", name):
         raise TrainingError(f"expected cpu, cuda, cuda:N or auto, got {name!r}")
@@ -25,7 +25,7 @@ def pick_device(name: str) -> torch.device:
 
 
 def prepare_torch() -> None:
-    """Settings of torch that training counts on."""
+    """Make the settings of torch that training relies on."""
     # The log-mel front end needs true float32 products; the encoder itself runs in bf16.
     torch.backends.cudnn.allow_tf32 = False
     torch.backends.cudnn.benchmark = True

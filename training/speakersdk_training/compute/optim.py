@@ -13,19 +13,20 @@ from speakersdk.errors import ConfigError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OptimConfig:
-    """AdamW and its schedules; shares are of all steps.
+    """Settings of AdamW and its schedules; shares are shares of all steps.
 
     Attributes:
-        learning_rate: peak.
+        learning_rate: peak learning rate.
         final_share: learning rate at the end, as a share of the peak.
-        weight_decay: on matrices and kernels, not on norms and biases.
-        warmup_share: linear warm-up of the learning rate.
-        margin_from_share, margin_until_share: the margin rises linearly from 0 between these.
-        clip_norm: largest gradient norm.
-        ema_decay: of the running mean of the weights, which is what is evaluated and exported; by
-            step.
-        ema_every: steps between two updates of that mean; one takes the host as long as a tenth of
-            a step.
+        weight_decay: weight decay of matrices and kernels; norms and biases have none.
+        warmup_share: share of the linear warm-up of the learning rate.
+        margin_from_share, margin_until_share: the margin rises linearly from 0 between these
+            points.
+        clip_norm: gradient norm above which gradients are scaled down.
+        ema_decay: decay per step of the running mean of the weights, which is evaluated and
+            exported.
+        ema_every: steps between two updates of that mean; an update takes the host a tenth of the
+            time of a step.
     """
 
     learning_rate: float = 2e-3
@@ -43,20 +44,20 @@ class OptimConfig:
             raise ConfigError(f"expected optim.ema_every of 1 or more, got {self.ema_every}")
 
     def learning_rate_factor(self, share: float) -> float:
-        """Learning rate of the step that ends after this share of the steps, as one of the peak."""
+        """Return the learning rate after this share of the steps, as a share of the peak."""
         if share < self.warmup_share:
             return share / self.warmup_share
         progress = (share - self.warmup_share) / (1 - self.warmup_share)
         return self.final_share + (1 - self.final_share) * (1 + math.cos(math.pi * progress)) / 2
 
     def margin_factor(self, share: float) -> float:
-        """Margin after this share of the steps, as a share of the full margin."""
+        """Return the margin after this share of the steps, as a share of the full margin."""
         span = max(self.margin_until_share - self.margin_from_share, 1e-9)
         return min(max((share - self.margin_from_share) / span, 0.0), 1.0)
 
 
 def make_optimizer(config: OptimConfig, *modules: nn.Module) -> torch.optim.AdamW:
-    """AdamW over all parameters, weight decay on those with two axes or more."""
+    """Make AdamW over all parameters, with weight decay on those of two or more axes."""
     parameters = [parameter for module in modules for parameter in module.parameters()]
     decayed = [parameter for parameter in parameters if parameter.dim() >= 2]
     plain = [parameter for parameter in parameters if parameter.dim() < 2]

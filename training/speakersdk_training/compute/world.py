@@ -1,4 +1,4 @@
-"""The processes of a run: one, or those that torchrun started, joined through torch.distributed."""
+"""The processes of a run: a single one, or those of torchrun, joined by torch.distributed."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from speakersdk_training.errors import TrainingError
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """This process among all.
+    """The place of this process among all processes of a run.
 
     Attributes:
         rank: number of this process; 0 evaluates, reports and saves.
-        size: processes of the run.
-        local_rank: number of this process on its machine, and of its GPU.
+        size: number of processes of the run.
+        local_rank: number of this process on its machine, which is also the number of its GPU.
     """
 
     rank: int = 0
@@ -36,7 +36,7 @@ class World:
         """The shards that this process draws.
 
         Raises:
-            TrainingError: they cannot be dealt out evenly.
+            TrainingError: the shards cannot be distributed evenly.
         """
         if num_shards % self.size:
             raise TrainingError(
@@ -47,7 +47,7 @@ class World:
         return range(self.rank * each, (self.rank + 1) * each)
 
     def gather(self, value: Any) -> list[Any]:
-        """What every process holds, in order of rank, for all of them."""
+        """Return the values of all processes, in order of rank, to every process."""
         if self.size == 1:
             return [value]
         values: list[Any] = [None] * self.size
@@ -55,13 +55,13 @@ class World:
         return values
 
     def wait(self) -> None:
-        """Until all processes are here, so that none leaves while another reads from it."""
+        """Wait for all processes: none may leave while another one reads from it."""
         if self.size > 1:
             distributed.barrier()
 
 
 def join_world(*, use_cuda: bool) -> World:
-    """Join the processes of torchrun; a process of its own without it."""
+    """Join the processes of torchrun; without torchrun the world is this process alone."""
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
         return World()
@@ -77,18 +77,18 @@ def join_world(*, use_cuda: bool) -> World:
 
 
 def leave_world(world: World) -> None:
-    """End the process group that `join_world` made, and its threads.
+    """End the process group of `join_world` and its threads.
 
-    Whatever holds the group must be let go before (DistributedDataParallel does). A thread that
-    outlives it may abort the process: it lets go of tensors at its leisure, and needs an
-    interpreter for that which may be ending.
+    Objects that hold the group, such as DistributedDataParallel, must be released before. A thread
+    that outlives the group may abort the process: it releases its tensors later, when the
+    interpreter may already be shutting down.
     """
     if world.size > 1 and distributed.is_initialized():
         distributed.destroy_process_group()
 
 
 class _SumOverWorld(torch.autograd.Function):
-    """Sum of a tensor over all processes; so is its gradient."""
+    """Sum of a tensor over all processes, whose gradient is summed as well."""
 
     @staticmethod
     def forward(_: Any, values: Tensor) -> Tensor:
@@ -104,14 +104,14 @@ class _SumOverWorld(torch.autograd.Function):
 
 
 def sum_over_world(values: Tensor) -> Tensor:
-    """Differentiable sum over all processes."""
+    """Sum a tensor over all processes, differentiably."""
     return cast("Tensor", _SumOverWorld.apply(values))  # type: ignore[no-untyped-call]
 
 
 class WorldBatchNorm(nn.Module):
     """Batch normalisation with the statistics of all processes' rows, on any backend.
 
-    torch's SyncBatchNorm knows CUDA alone. Each process must hold equally many rows.
+    torch's SyncBatchNorm supports CUDA only. Each process must hold the same number of rows.
     """
 
     running_mean: Tensor
@@ -127,7 +127,7 @@ class WorldBatchNorm(nn.Module):
             self.register_buffer(name, buffer)
 
     def forward(self, features: Tensor) -> Tensor:
-        """(B, C, ...) -> the same shape."""
+        """Normalise (B, C, ...) over all axes but the channels."""
         if not self.training:
             return nn.functional.batch_norm(
                 features, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps
@@ -150,7 +150,7 @@ class WorldBatchNorm(nn.Module):
 
 
 def share_norms(module: nn.Module, world: World) -> None:
-    """Let the norms of a module see the rows of all processes; alone, nothing is changed."""
+    """Make the norms of a module use the rows of all processes; one process changes nothing."""
     if world.size == 1:
         return
     for child_name, child in list(module.named_children()):

@@ -1,7 +1,7 @@
-"""All training audio in one tensor, so that batches are cut where the encoder runs.
+"""All training audio in one tensor on the device that the encoder runs on.
 
-Utterances of one speaker lie side by side; a crop may begin anywhere in a speaker's audio and run
-over the seam of two utterances.
+The utterances of a speaker are adjacent. A crop may begin anywhere in a speaker's audio and cross
+the boundary of two utterances.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ _INT16_SCALE = 32767.0
 
 @dataclass(frozen=True, slots=True)
 class AudioBank:
-    """Audio of S speakers on one device.
+    """The audio of S speakers on one device.
 
     Attributes:
         samples: (N,) int16 at 16 kHz.
         speech: (N / 160,) uint8 speech labels (probability * 255); None without labels.
-        first, length: (S,) int64, where each speaker's audio lies; multiples of 160.
-        begins: (U,) int64, where each utterance begins, in order; multiples of 160.
-        speakers: S names.
-        shard, num_shards: which part of all speakers this is: every `num_shards`-th from `shard`.
-        num_speakers: of all parts; 0 = this is the only one.
+        first, length: (S,) int64, start and length of each speaker's audio; multiples of 160.
+        begins: (U,) int64, start of each utterance, in order; multiples of 160.
+        speakers: names of the S speakers.
+        shard, num_shards: this bank's part of all speakers: every `num_shards`-th from `shard` on.
+        num_speakers: number of speakers in all parts; 0 = this is the only part.
     """
 
     samples: Tensor
@@ -54,18 +54,18 @@ class AudioBank:
 
     @property
     def speaker_numbers(self) -> Tensor:
-        """(S,) int64 number of each speaker among those of all parts."""
+        """The (S,) int64 numbers of the speakers among those of all parts."""
         local = torch.arange(len(self.speakers), device=self.device)
         return local * self.num_shards + self.shard
 
     @property
     def total_speakers(self) -> int:
-        """Speakers of all parts."""
+        """The number of speakers in all parts."""
         return self.num_speakers or len(self.speakers)
 
     @property
     def device(self) -> torch.device:
-        """Where the audio lies."""
+        """The device of the audio."""
         return self.samples.device
 
 
@@ -83,17 +83,18 @@ def load_bank(
     """Decode utterances into a bank.
 
     Args:
-        utterances: at least one.
-        device: where the bank shall lie.
+        utterances: one utterance or more.
+        device: device of the bank.
         labels: speech labels by path relative to `root` (speech_labels.load_labels).
         root: folder that the labels' paths start from.
         num_workers: files decoded at the same time; None = the executor's default.
-        shard, num_shards: keep every `num_shards`-th speaker from `shard` on; files of the others
-            are not read.
-        cache: folder that keeps decoded files for the next time; None = decode each time.
+        shard, num_shards: keep every `num_shards`-th speaker from `shard` on; the files of the
+            others are not read.
+        cache: folder that keeps decoded files for the next run; None = decode in every run.
 
     Raises:
-        TrainingError: no utterances, fewer speakers than shards, or a file without labels.
+        TrainingError: there are no utterances, fewer speakers than shards, or a file without
+            labels.
     """
     everybody = by_speaker(utterances)
     if not everybody:
@@ -146,14 +147,14 @@ def _read_int16(path: Path, *, cache: Path | None) -> npt.NDArray[np.int16]:
 
 
 def _cache_name(path: Path) -> str:
-    """Changes with the file's place, size and time."""
+    """Return a name that changes with path, size and modification time of the file."""
     state = path.stat()
     identity = f"{path.resolve()} {state.st_size} {state.st_mtime_ns}"
     return f"{hashlib.sha256(identity.encode()).hexdigest()[:32]}.npy"
 
 
 def _aligned_range(utterance: Utterance, file_samples: int) -> tuple[int, int]:
-    """The utterance's samples, cut at its end to whole labels."""
+    """Return the range of an utterance's samples, cut to whole labels at its end."""
     stop = file_samples
     if utterance.num_samples is not None:
         stop = min(stop, utterance.start + utterance.num_samples)

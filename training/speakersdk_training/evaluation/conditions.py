@@ -1,7 +1,7 @@
-"""Conditions that an encoder is evaluated under, made by other means than in training.
+"""Conditions that an encoder is evaluated under, produced independently of training.
 
-NumPy and a real codec of libsndfile, one recording at a time; training's augmentation is not used,
-so that its mistakes do not cancel out here.
+They use NumPy and a real codec of libsndfile, one recording at a time. Training's augmentation is
+not used: its mistakes would cancel out here.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ Condition = Callable[[Waveform, np.random.Generator], Waveform]
 
 
 def clean(samples: Waveform, rng: np.random.Generator) -> Waveform:  # noqa: ARG001
-    """As recorded."""
+    """Return the recording as it is."""
     return samples
 
 
 def telephone(samples: Waveform, rng: np.random.Generator) -> Waveform:  # noqa: ARG001
-    """8 kHz and GSM 06.10 full rate at 13 kbit/s, coded and decoded by libsndfile."""
+    """Code and decode at 8 kHz by GSM 06.10 full rate (13 kbit/s) of libsndfile."""
     narrow = soxr.resample(samples, SAMPLE_RATE_HZ, _GSM_RATE_HZ, quality="HQ")
     peak = max(float(np.abs(narrow).max()), 1e-6)
     file = io.BytesIO()
@@ -47,13 +47,13 @@ def telephone(samples: Waveform, rng: np.random.Generator) -> Waveform:  # noqa:
 
 
 def noisy(samples: Waveform, rng: np.random.Generator) -> Waveform:
-    """Pink noise 10 dB below the recording."""
+    """Add pink noise 10 dB below the recording."""
     noise = coloured_noise(len(samples), exponent=1.0, rng=rng)
     return add_noise(samples, noise, snr_db=10.0)
 
 
 def in_room(samples: Waveform, rng: np.random.Generator) -> Waveform:
-    """Noise that decays by 60 dB in 0.3 to 0.8 s behind the direct sound, 3 dB below it."""
+    """Add reverberation: noise 3 dB below the direct sound that decays by 60 dB in 0.3 to 0.8 s."""
     rt60_s = rng.uniform(0.3, 0.8)
     time = np.arange(round(rt60_s * SAMPLE_RATE_HZ)) / SAMPLE_RATE_HZ
     tail = rng.standard_normal(len(time)) * 10 ** (-3 * time / rt60_s)
@@ -76,7 +76,7 @@ CONDITIONS: dict[str, Condition] = {
 def coloured_noise(
     size: int, *, exponent: float, rng: np.random.Generator
 ) -> npt.NDArray[np.float64]:
-    """(size,) noise with power falling as 1 / f^exponent: 0 white, 1 pink, 2 brown."""
+    """Make (size,) noise of power 1 / f^exponent: 0 white, 1 pink, 2 brown."""
     spectrum = np.fft.rfft(rng.standard_normal(size))
     spectrum /= np.arange(1, len(spectrum) + 1) ** (exponent / 2)
     return np.fft.irfft(spectrum, size)
@@ -89,7 +89,7 @@ def add_noise(
     snr_db: float,
     active: npt.NDArray[np.bool_] | None = None,
 ) -> Waveform:
-    """Add noise `snr_db` below the samples, or below the active ones among them."""
+    """Add noise `snr_db` below the samples, or below the active samples."""
     voice = samples if active is None or not active.any() else samples[active]
     power = float(np.mean(np.square(voice, dtype=np.float64)))
     level = np.sqrt(power / max(float(np.mean(noise**2)), 1e-12))

@@ -1,4 +1,4 @@
-"""Error rates of an encoder on trial lists, by the symmetric KL score and by the cosine."""
+"""Error rates of an encoder on trial lists, with the symmetric KL score and with the cosine."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ _BATCH = 256
 
 
 class TrialSet:
-    """One trial list with its audio on the device, ready to be scored again and again."""
+    """A trial list with its audio on the device, ready to be scored repeatedly."""
 
     def __init__(self, config: TrialsConfig, *, device: torch.device, few: int = 0) -> None:
         """Read trials and audio.
 
         Args:
-            config: which list.
-            device: where to encode and score.
-            few: keep only so many trials, spread evenly over the list; 0 = all.
+            config: the trial list.
+            device: device that encodes and scores.
+            few: number of trials to keep, spread evenly over the list; 0 = all.
         """
         trials = read_trials(Path(config.trials))
         if few:
@@ -46,7 +46,7 @@ class TrialSet:
         self._enroll = torch.tensor([row_of[trial.enroll] for trial in trials], device=device)
         self._probe = torch.tensor([row_of[trial.probe] for trial in trials], device=device)
         self.labels = np.array([trial.is_target for trial in trials])
-        # Who is on either side of each trial, for intervals.
+        # The speakers of each trial, for confidence intervals.
         speaker_of = {segment.name: segment.speaker for segment in segments}
         self.speakers = (
             [speaker_of[trial.enroll] for trial in trials],
@@ -55,7 +55,7 @@ class TrialSet:
         self._device = device
 
     def evaluate(self, encoder: Encoder) -> dict[str, float]:
-        """EER and minDCF(0.05) of both scores; the encoder must be in eval mode."""
+        """Compute EER and minDCF(0.05) of both scores; the encoder must be in eval mode."""
         divergence, cosine = self.scores(encoder)
         num_target = int(self.labels.sum())
         return {
@@ -70,21 +70,21 @@ class TrialSet:
     def scores(
         self, encoder: Encoder, condition: Condition | None = None
     ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-        """Scores of all trials, higher = more alike: minus J, and the cosine.
+        """Score all trials by minus J and by the cosine; higher = more alike.
 
         Args:
-            encoder: in eval mode.
-            condition: what happens to the probes; enrollments stay clean. None = nothing.
+            encoder: encoder in eval mode.
+            condition: change of the probes; enrollments stay clean. None = no change.
         """
         return self.scores_of(partial(self._embed, encoder), condition)
 
     def scores_of(
         self, embed: Callable[[list[Tensor]], Tensor], condition: Condition | None = None
     ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-        """The same for anything that makes embeddings.
+        """Score all trials with any function that computes embeddings.
 
         Args:
-            embed: recordings, each (n,) float32 -> (number of recordings, D).
+            embed: function from recordings, each (n,) float32, to embeddings (recordings, D).
             condition: as in `scores`.
         """
         embeddings = degraded = embed(self._audio)
@@ -101,7 +101,7 @@ class TrialSet:
         return -divergence.cpu().numpy(), cosine.cpu().numpy()
 
     def _embed(self, encoder: Encoder, audio: list[Tensor]) -> Tensor:
-        """(number of segments, D) embeddings of length T; batches hold equal lengths only."""
+        """Return (segments, D) embeddings of length T; a batch holds segments of one length."""
         lengths: dict[int, list[int]] = {}
         for row, samples in enumerate(audio):
             lengths.setdefault(len(samples), []).append(row)

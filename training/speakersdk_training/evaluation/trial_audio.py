@@ -19,12 +19,12 @@ def read_segment_audio(
     """Samples of every segment, each file decoded once.
 
     Args:
-        segments: whose pieces to read.
+        segments: segments whose pieces are read.
         root: folder that the pieces' paths start from.
         num_workers: files decoded at the same time; None = the executor's default.
 
     Returns:
-        name -> (n,) float32 at 16 kHz; a last piece that decodes short is left short.
+        name -> (n,) float32 at 16 kHz; a last piece that decodes to fewer samples stays short.
     """
     listed = list(segments)
     by_path: dict[str, set[Piece]] = {}

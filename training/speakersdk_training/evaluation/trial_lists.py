@@ -1,7 +1,7 @@
 """Trial lists drawn from a corpus: segments of one length, target and nontarget trials.
 
 A segment joins consecutive utterances of one speaker until it is long enough; no sample is in two
-segments. `speakersdk.evaluation` reads the files.
+segments. The files are read by `speakersdk.evaluation`.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from speakersdk_training.errors import TrainingError
 def cut_segments(
     utterances: Iterable[Utterance], root: Path, *, duration_s: float
 ) -> list[Segment]:
-    """Cut every speaker's utterances into segments of `duration_s`; what is left over is dropped.
+    """Cut every speaker's utterances into segments of `duration_s`; the remainder is dropped.
 
     Args:
-        utterances: each with a known length.
+        utterances: utterances of known length.
         root: folder that the pieces' paths start from.
-        duration_s: of each segment.
+        duration_s: length of each segment in seconds.
     """
     wanted = round(duration_s * SAMPLE_RATE_HZ)
     segments = []
@@ -59,9 +59,9 @@ def draw_trials(
     """Draw trials without repetition, targets evenly over speakers and nontargets over pairs.
 
     Args:
-        segments: of at least two speakers.
-        num_target, num_nontarget: at most so many; fewer if there are not as many pairs.
-        rng: source of the draws.
+        segments: segments of at least two speakers.
+        num_target, num_nontarget: largest numbers of trials; fewer if there are fewer pairs.
+        rng: random generator of the draws.
     """
     groups: dict[str, list[str]] = {}
     for segment in segments:

@@ -1,1 +1,1 @@
-"""A training run: crops, objective, and the loop."""
+"""A training run: crops, objective and loop."""

@@ -1,4 +1,4 @@
-"""From the data configuration to what a run needs: audio bank, noise and impulse responses."""
+"""Reading of the training data: audio bank, noise and impulse responses."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from speakersdk_training.errors import TrainingError
 
 
 def read_utterances(config: DataConfig) -> list[Utterance]:
-    """Training utterances of all corpora of a configuration."""
+    """Read the training utterances of all corpora of a configuration."""
     utterances: list[Utterance] = []
     for corpus in config.corpora:
         listed = read_corpus(corpus.layout, Path(corpus.root))
@@ -40,7 +40,7 @@ def read_utterances(config: DataConfig) -> list[Utterance]:
         utterances += listed
     if config.max_speakers:
         groups = by_speaker(utterances)
-        # Every n-th speaker, so that a small run still hears every corpus.
+        # Every n-th speaker: a small run still hears every corpus.
         step = max(len(groups) // config.max_speakers, 1)
         kept = list(groups)[::step][: config.max_speakers]
         utterances = [utterance for name in kept for utterance in groups[name]]
@@ -73,7 +73,7 @@ def read_bank(
 
 
 def read_noise(folder: str) -> Tensor:
-    """(N,) all recordings of a folder in a row, each at the same level; empty without a folder."""
+    """Join all recordings of a folder at one level, (N,) float32; empty without a folder."""
     recordings = _read_folder(folder)
     return torch.cat(
         [samples / samples.square().mean().sqrt() for samples in recordings] or [torch.zeros(0)]
@@ -81,7 +81,7 @@ def read_noise(folder: str) -> Tensor:
 
 
 def read_rooms(folder: str) -> list[Tensor]:
-    """Impulse responses of a folder, each (n,); none without a folder."""
+    """Read the impulse responses of a folder, each (n,) float32; none without a folder."""
     return _read_folder(folder)
 
 
@@ -93,6 +93,6 @@ def _read_folder(folder: str) -> list[Tensor]:
         raise TrainingError(f"expected audio files in {folder}, found none")
     recordings = [torch.from_numpy(read_audio(path)) for path in paths]
     for path, samples in zip(paths, recordings, strict=True):
-        if not samples.any():  # has no level and no direct sound to scale by
+        if not samples.any():  # silence has no level and no direct sound to scale by
             raise TrainingError(f"{path} is silent; remove it")
     return recordings

@@ -1,6 +1,6 @@
-"""One shard's part of every batch: its speakers' crops, mixed, augmented and masked.
+"""One shard's part of every batch: crops of its speakers, mixed, augmented and masked.
 
-A shard has draws of its own, so that its crops are the same whichever process makes them.
+A shard has its own random generators: its crops are the same in whichever process makes them.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from speakersdk_training.data.crops import Batch, CropSampler, speaker_weights
 from speakersdk_training.data.speaker_draws import make_draw
 from speakersdk_training.teacher.table import TeacherTable, TeacherTargets
 
-# Seeds of shards lie far apart: seed 2 of one run must not be the second shard of seed 1.
+# Seeds of shards are far apart: seed 2 of one run must not be the second shard of seed 1.
 _SEEDS_APART = 1_000_003
 
 
 class CropSource:
-    """Draws, mixes, augments and masks the crops of one shard."""
+    """The crops of one shard: drawn, mixed, augmented and masked."""
 
     def __init__(
         self,
@@ -38,15 +38,15 @@ class CropSource:
         from_begin: bool = False,
         teacher: TeacherTable | None = None,
     ) -> None:
-        """Prepare drawing.
+        """Prepare to draw from a bank.
 
         Args:
-            config: of the run.
+            config: configuration of the run.
             bank: audio to draw from.
-            noise: (N,) recorded noise; may be empty.
-            rooms: recorded impulse responses; may be none.
-            from_begin: crops begin where an utterance does.
-            teacher: what a teacher says of the bank's audio; None = crops without targets.
+            noise: (N,) float32 recorded noise; may be empty.
+            rooms: recorded impulse responses; may be empty.
+            from_begin: whether crops begin where an utterance begins.
+            teacher: a teacher's embeddings of the bank's audio; None = crops without targets.
         """
         self._config = config
         self.shard = bank.shard
@@ -103,20 +103,20 @@ class CropSource:
 
     @property
     def num_classes(self) -> int:
-        """Classes of all shards."""
+        """The number of classes of all shards."""
         return self._sampler.num_classes
 
     @property
     def teacher_dim(self) -> int:
-        """E of the teacher's embeddings; 0 without one."""
+        """The dimension E of the teacher's embeddings; 0 without a teacher."""
         return 0 if self._targets is None else self._targets.embedding_dim
 
     def draw(self, crop_samples: int, *, progress: float) -> Batch:
-        """The shard's part of one batch; with `run.cuda_graphs` it holds until the next is drawn.
+        """Draw the shard's part of a batch; with `run.cuda_graphs` the next draw overwrites it.
 
         Args:
             crop_samples: length of the crops.
-            progress: share of the steps behind the run, for the schedules of augmentation.
+            progress: share of the steps that are done, for the schedules of augmentation.
         """
         self._progress.fill_(progress)
         if not self._replays:
@@ -148,7 +148,7 @@ class CropSource:
     def _mixed(self, batch: Batch, share: float) -> Batch:
         samples, partner, weight = mix_speakers(batch.samples, share=share, random=self._random)
         speech = batch.speech
-        if speech is not None:  # somebody speaks where either does
+        if speech is not None:  # a frame is speech if either voice speaks
             both = torch.maximum(speech, speech[partner])
             speech = torch.where(weight[:, None] < 1, both, speech)
         return replace(

@@ -1,6 +1,6 @@
-"""What a step minimises: the speaker loss over the encoder's embeddings, pairs, the speech head.
+"""The objective of a step: speaker loss, pair loss, and cross-entropy of the speech head.
 
-One module, so that DistributedDataParallel sees encoder and loss together.
+It is one module because DistributedDataParallel must see encoder and losses together.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from speakersdk_training.models.tdnn import spoken_weights
 
 
 class Objective(nn.Module):
-    """Encoder and losses."""
+    """The encoder and its losses."""
 
     def __init__(
         self,
@@ -57,12 +57,12 @@ class Objective(nn.Module):
     def forward(
         self, batch: Batch, *, margin: float, with_statistics: bool = False
     ) -> tuple[Tensor, dict[str, Tensor | float]]:
-        """Loss of a batch, and its parts.
+        """Compute the loss of a batch, and its parts.
 
         Args:
             batch: crops on the encoder's device.
-            margin: of this step, for margin softmax.
-            with_statistics: whether the parts hold the loss's monitors, too.
+            margin: margin of this step, for margin softmax.
+            with_statistics: whether the parts include the monitors of the loss.
         """
         frame_weights = None
         if batch.speech is not None and isinstance(self.encoder, TdnnEncoder):
@@ -101,9 +101,9 @@ class Objective(nn.Module):
         feature_weights: Tensor | None = None,
         frame_weights: Tensor | None = None,
     ) -> tuple[Tensor, Tensor | None]:
-        """Embeddings (B, D) float32 and speech logits of crops, in the configured precision."""
+        """Encode crops in the configured precision: embeddings (B, D) float32 and speech logits."""
         inputs: list[Tensor | None] = [samples, feature_weights, frame_weights]
-        while inputs[-1] is None:  # what an encoder does not know
+        while inputs[-1] is None:  # arguments that only some encoders have
             inputs.pop()
         is_half = self._run.precision == "bf16"
         with torch.autocast(samples.device.type, torch.bfloat16, enabled=is_half):

@@ -1,4 +1,4 @@
-"""Is a pair loss learning? Distances, hinges and the spread of embeddings, and an alarm."""
+"""Monitors of a pair loss: distances, active hinges, spread of embeddings, and an alarm."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from torch.nn import functional
 
 from speakersdk_training.losses import PairwiseKl
 
-# A loss this near to what equal outputs cost has not left them (relative). Learning runs pass the
-# value for moments only, so that the alarm waits for several looks in a row.
+# Relative distance from the loss of equal outputs below which a run has learned nothing. Runs that
+# learn pass that value for moments only: the alarm waits for several looks in a row.
 _STUCK = 0.01
 _LOOKS = 5
-# Unit vectors of which nine tenths of the length are common to all.
+# Unit vectors that have nine tenths of their length in common.
 _LOW_SPREAD = 0.1
 _LOW_RANK = 1.5
 
 
 @torch.no_grad()
 def pair_statistics(loss: PairwiseKl, outputs: Tensor, classes: Tensor) -> dict[str, float]:
-    """Distances of a batch as the loss sees them.
+    """Compute the distances of a batch as the loss sees them.
 
     Returns:
         mean_positive, mean_negative (divergence summed over directions), active_hinges (share of
-        other-speaker divergences that still cost something), collapsed_loss (what the loss would
-        be were all outputs equal); a mean over no pairs is left out.
+        other-speaker divergences below the margin), collapsed_loss (the loss of equal outputs). A
+        mean over no pairs is left out.
     """
     divergences, same = loss.divergences(outputs, classes)
     distance = divergences.sum(dim=1)
@@ -41,12 +41,12 @@ def pair_statistics(loss: PairwiseKl, outputs: Tensor, classes: Tensor) -> dict[
 
 @torch.no_grad()
 def spread_statistics(embeddings: Tensor) -> dict[str, float]:
-    """How much of the space a batch of embeddings (B >= 2, D) fills.
+    """Measure how much of the space a batch of embeddings (B >= 2, D) fills.
 
     Returns:
         embedding_spread: root mean square distance of the unit vectors from their mean, 0 to 1;
         effective_rank: exp of the entropy of the centred embeddings' normalised singular values
-        (O. Roy and M. Vetterli, "The effective rank", 2007). Nothing where a value is no number.
+        (O. Roy and M. Vetterli, "The effective rank", 2007). Empty if an embedding is not finite.
     """
     if not bool(embeddings.isfinite().all()):
         return {}
@@ -62,19 +62,19 @@ def spread_statistics(embeddings: Tensor) -> dict[str, float]:
 
 
 class CollapseAlarm:
-    """Looks at one step after the other and says once what is wrong."""
+    """A detector of collapsed embeddings that warns once."""
 
     def __init__(self) -> None:
         self._looks = 0
         self._said = False
 
     def look(self, loss: float, statistics: dict[str, float], *, margin: float) -> str | None:
-        """A warning, or None.
+        """Look at one step and return a warning or None.
 
         Args:
-            loss: of this step.
-            statistics: of `pair_statistics` and `spread_statistics`, as far as there are any.
-            margin: of the hinge.
+            loss: loss of this step.
+            statistics: values of `pair_statistics` and `spread_statistics`, if available.
+            margin: margin of the hinge.
         """
         reason = _reason(loss, statistics, margin)
         self._looks = self._looks + 1 if reason else 0

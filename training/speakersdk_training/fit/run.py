@@ -25,17 +25,17 @@ log = logging.getLogger(__name__)
 
 
 def fit(config: TrainConfig, folder: Path, *, resume: bool = False) -> Trainer:
-    """Train an encoder; under torchrun, with all its processes.
+    """Train an encoder; under torchrun, in all of its processes.
 
     Args:
         config: the resolved configuration.
-        folder: gets checkpoint.pt, encoder.pt, config.json, metrics.jsonl, training-log.csv,
-            summary.json and TensorBoard events.
-        resume: go on from the folder's checkpoint.
+        folder: output folder for checkpoint.pt, encoder.pt, config.json, metrics.jsonl,
+            training-log.csv, summary.json and TensorBoard events.
+        resume: whether to continue from the folder's checkpoint.
 
     Raises:
         TrainingError: the folder holds another run, data or configuration do not fit, or the run
-            learns nothing; summary.json tells the same.
+            learns nothing; summary.json holds the same message.
     """
     checkpoint = folder / "checkpoint.pt"
     if checkpoint.exists() and not resume:
@@ -86,7 +86,7 @@ def _make_trainer(config: TrainConfig, device: torch.device, world: World) -> Tr
 
 
 def _run_and_report(trainer: Trainer, folder: Path) -> None:
-    """Run with a progress bar, TensorBoard scalars and a log, and sum up however it ends."""
+    """Run with progress bar, TensorBoard scalars and log; write a summary in any case."""
     run = trainer.config.run
     first_step = trainer.step
     columns = (
@@ -139,7 +139,7 @@ def _run_and_report(trainer: Trainer, folder: Path) -> None:
 
 
 def _log(path: Path, step: int, seconds: float, scalars: dict[str, float]) -> None:
-    """Append a line to a table; its first line names the columns."""
+    """Append a line to a table whose first line names the columns."""
     if not path.exists():
         path.write_text(",".join(["step", "seconds", *scalars]) + "\n", encoding="utf-8")
     with path.open("a", encoding="utf-8") as file:
@@ -148,4 +148,4 @@ def _log(path: Path, step: int, seconds: float, scalars: dict[str, float]) -> No
 
 
 def _nothing(step: int, scalars: dict[str, float]) -> None:
-    """Processes other than the first report nothing."""
+    """Report nothing, in all processes but the first."""

@@ -1,4 +1,4 @@
-"""The loss that a configuration names, and what of the encoder it looks at."""
+"""The loss that the configuration names, applied to the encoder's outputs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from speakersdk_training.models import Encoder
 
 
 class SpeakerLoss(nn.Module):
-    """One of the losses; the alarm watches those that compare the crops of a batch."""
+    """One of the losses, with an alarm for those that compare the crops of a batch."""
 
     def __init__(self, config: TrainConfig, encoder: Encoder, *, num_classes: int) -> None:
         super().__init__()
@@ -37,15 +37,15 @@ class SpeakerLoss(nn.Module):
         second: Tensor | None = None,
         weight: Tensor | None = None,
     ) -> Tensor:
-        """Mean loss.
+        """Compute the mean loss of a batch.
 
         Args:
-            embeddings: (B, D) before scaling; a pair loss looks at what the encoder's dense layers
-                make of them.
-            classes: (B,) int64.
-            margin: of this step, for margin softmax.
+            embeddings: (B, D) before scaling; a pair loss compares the outputs of the encoder's
+                dense layers after them.
+            classes: (B,) int64 classes.
+            margin: margin of this step, for margin softmax.
             second: (B,) int64 classes of second voices, for margin softmax; None = none.
-            weight: (B,) of the first voices, given with `second`.
+            weight: (B,) weights of the first voices, given with `second`.
         """
         value: Tensor
         if isinstance(self.criterion, MarginSoftmax):
@@ -56,14 +56,14 @@ class SpeakerLoss(nn.Module):
 
     @torch.no_grad()
     def statistics(self, embeddings: Tensor, classes: Tensor) -> dict[str, float]:
-        """Monitors of a batch; distances only of the pairwise KL loss."""
+        """Compute the monitors of a batch; only the pairwise KL loss has distances."""
         values = spread_statistics(embeddings)
         if isinstance(self.criterion, PairwiseKl):
             values |= pair_statistics(self.criterion, self._head(embeddings), classes)
         return values
 
     def alarm(self, loss: float, statistics: dict[str, float]) -> str | None:
-        """A warning when nothing is being learned, once; None otherwise."""
+        """Return a warning, once, if nothing is being learned; otherwise None."""
         criterion = self.criterion
         margin = criterion.config.margin if isinstance(criterion, PairwiseKl) else 1.0
         return self._alarm.look(loss, statistics, margin=margin)

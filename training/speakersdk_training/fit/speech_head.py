@@ -1,7 +1,7 @@
-"""The speech head by itself, trained on the frames of a finished encoder.
+"""Training of the speech head alone, on the frames of a finished encoder.
 
-The encoder is frozen: its embeddings stay the same to the bit, and the head has an objective of its
-own, the cross-entropy with what was heard in the clean training audio.
+The encoder is frozen: its embeddings stay the same to the bit. The head minimises the cross-entropy
+with the speech labels of the clean training audio.
 """
 
 from __future__ import annotations
@@ -38,18 +38,18 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpeechHeadConfig:
-    """How long and how.
+    """Length, batches and data of the training of a speech head.
 
     Attributes:
-        steps: optimiser steps.
-        budget_s: seconds of training after which it ends even before its last step; the learning
-            rate follows whichever of steps and seconds is further. 0 = none.
-        batch_size: crops a step.
-        crop_s: length of the crops.
-        channels: width of the head's hidden layer. 0 = the checkpoint's, whose head is trained on;
-            another width begins anew.
-        learning_rate: peak.
-        tones: how often it hears what is no voice.
+        steps: number of optimiser steps.
+        budget_s: seconds of training after which it ends even before its last step; 0 = no limit.
+            The learning rate follows whichever of steps and seconds is further.
+        batch_size: crops per step.
+        crop_s: length of the crops in seconds.
+        channels: width of the head's hidden layer. 0 = the width in the checkpoint, whose head is
+            then trained further; another width starts from random weights.
+        learning_rate: peak learning rate.
+        tones: shares of sounds other than speech.
     """
 
     steps: int = 2000
@@ -78,17 +78,17 @@ class SpeechHeadConfig:
 def train_speech_head(
     checkpoint: Path, output: Path, *, device: torch.device, training: SpeechHeadConfig
 ) -> None:
-    """Train on the audio of a checkpoint's configuration and write another checkpoint.
+    """Train a speech head on the audio of a checkpoint's configuration; write a new checkpoint.
 
     Args:
-        checkpoint: of `fit`.
+        checkpoint: checkpoint of `fit`.
         output: the checkpoint to write, for `speakersdk-export`.
-        device: where to train.
-        training: how long and how.
+        device: name of the device to train on.
+        training: length, batches and data.
 
     Raises:
-        TrainingError: an encoder without a speech head, no speech labels, or a loss that is no
-            number.
+        TrainingError: the encoder has no speech head, there are no speech labels, or the loss is
+            NaN.
     """
     content: dict[str, Any] = read_checkpoint(checkpoint)
     config = config_from_dict(content["config"])
@@ -109,7 +109,7 @@ def train_speech_head(
 
 
 def _with_head_of(encoder: TdnnEncoder, trained: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Trained weights; those of a head of another width are the encoder's own."""
+    """Return the trained weights, with new ones for a head of another width."""
     own = encoder.state_dict()
     head = {name for name in own if name.startswith("speech.")}
     if all(trained[name].shape == own[name].shape for name in head):
@@ -127,7 +127,7 @@ def fit_speech_head(
         bank,
         noise=read_noise(config.data.noise),
         rooms=read_rooms(config.data.rooms),
-        # The labels' detector heard every utterance afresh, and so do the users of a recording.
+        # The detector of the labels started afresh for every utterance, as users of a recording do.
         from_begin=True,
     )
     crop_samples = round(training.crop_s * config.frontend.sample_rate_hz)
@@ -160,7 +160,7 @@ def fit_speech_head(
 
 @torch.no_grad()
 def _features(encoder: TdnnEncoder, samples: Tensor, precision: str) -> Tensor:
-    """(B, n) crops -> (B, C, k) float32 features of the frozen encoder."""
+    """Compute (B, C, k) float32 features of the frozen encoder from crops (B, n)."""
     cache, _ = encoder.start(len(samples), device=samples.device)
     with torch.autocast(samples.device.type, torch.bfloat16, enabled=precision == "bf16"):
         features, _ = encoder.frame_features(
@@ -170,7 +170,7 @@ def _features(encoder: TdnnEncoder, samples: Tensor, precision: str) -> Tensor:
 
 
 def _targets(batch: Batch) -> tuple[Tensor, Tensor]:
-    """(B, k) float32 whether there is speech, and (B, k) float32 whether the frame counts."""
+    """Return two (B, k) float32 masks: frames with speech, and frames that count."""
     if batch.speech is None or batch.first_utterance is None:
         raise TrainingError("expected training audio with speech labels, got it without")
     return (batch.speech >= SPEECH_LABEL).float(), batch.first_utterance.float()

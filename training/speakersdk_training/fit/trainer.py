@@ -1,4 +1,4 @@
-"""The training loop: draw, encode, lose, step; evaluate and save on the way."""
+"""The training loop: draw a batch, compute the loss, make a step; evaluate and save."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from speakersdk_training.models import Encoder
 from speakersdk_training.teacher.table import TeacherTable
 
 _DIVERGED = "lower optim.learning_rate or raise optim.warmup_share"
-# Dropout draws anew in each step and process; far apart, so that no two runs share a seed by steps.
+# Seeds of dropout for each step and process; far apart: no two runs may share a seed by steps.
 _SEEDS_APART = 1_000_003
 
 log = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ Report = Callable[[int, dict[str, float]], None]  # step, scalars
 
 
 class Trainer:
-    """One run: everything that changes from step to step."""
+    """The state of a run that changes from step to step."""
 
     def __init__(
         self,
@@ -58,13 +58,13 @@ class Trainer:
         """Prepare a run.
 
         Args:
-            config: of the run.
-            banks: audio of each shard that this process draws.
-            noise: (N,) recorded noise; may be empty.
-            rooms: recorded impulse responses; may be none.
-            trial_sets: evaluated in the first process alone.
+            config: configuration of the run.
+            banks: audio banks of the shards that this process draws.
+            noise: (N,) float32 recorded noise; may be empty.
+            rooms: recorded impulse responses; may be empty.
+            trial_sets: trial lists, which the first process alone evaluates.
             world: the processes of the run; None = this one alone.
-            teacher: what a teacher says of the audio; None = no teacher.
+            teacher: a teacher's embeddings of the audio; None = no teacher.
         """
         self.config = config
         self.step = 0
@@ -106,12 +106,12 @@ class Trainer:
         self._shared_objective: nn.Module = objective
 
     def run(self, folder: Path, *, report: Report) -> None:
-        """Train to the configured number of steps from wherever the trainer stands.
+        """Train from the current step to the configured number of steps.
 
         Args:
-            folder: gets ``checkpoint.pt``, ``encoder.pt`` and ``metrics.jsonl``.
-            report: called with the step and its scalars every `log_every` steps and after each
-                evaluation.
+            folder: output folder for ``checkpoint.pt``, ``encoder.pt`` and ``metrics.jsonl``.
+            report: function called with the step and its scalars every `log_every` steps and after
+                each evaluation.
         """
         if self._world.size > 1:
             self._shared_objective = DistributedDataParallel(
@@ -132,7 +132,7 @@ class Trainer:
             is_logged = (self.step + 1) % run.log_every == 0 or self.step + 1 == run.steps
             scalars = self.train_step(with_statistics=is_logged)
             self.step += 1
-            if before is None:  # the first step compiles, which no schedule shall take for progress
+            if before is None:  # the first step compiles: schedules must not count it
                 float(scalars["loss"])
                 before = time.monotonic() - self.seconds
             self.seconds = time.monotonic() - before
@@ -153,7 +153,7 @@ class Trainer:
                 self.save(folder)
 
     def _compile(self) -> None:
-        """Compile for every length of crops before the clock starts; changes no weight."""
+        """Compile for every crop length before the clock starts, without changing a weight."""
         run = self.config.run
         if not run.compile or self.is_done:
             return
@@ -167,13 +167,13 @@ class Trainer:
 
     @property
     def is_done(self) -> bool:
-        """Whether the last step or the last second is over."""
+        """Whether the last step is made or the time is used up."""
         run = self.config.run
         return self.step >= run.steps or 0 < run.budget_s <= self.seconds
 
     @property
     def progress(self) -> float:
-        """Share of the run that is over after the step being made, by steps or by seconds."""
+        """The share of the run that is over after the current step, by steps or by seconds."""
         run = self.config.run
         share = (self.step + 1) / run.steps
         if run.budget_s:
@@ -196,18 +196,18 @@ class Trainer:
             )
 
     def _require_finite_weights(self) -> None:
-        """The loss is looked at every `log_every` steps only; a checkpoint must not be lost."""
+        """Check the weights before saving: the loss is checked every `log_every` steps only."""
         if not all(bool(value.isfinite().all()) for value in self.encoder.state_dict().values()):
             raise TrainingError(f"weights are not finite at step {self.step}; {_DIVERGED}")
 
     def train_step(self, *, with_statistics: bool = False) -> dict[str, Tensor | float]:
-        """Make one step; several processes share their gradients within `run` alone.
+        """Make one step; processes share their gradients only within `run`.
 
         Args:
-            with_statistics: whether the loss's monitors are wanted, too.
+            with_statistics: whether to compute the monitors of the loss.
 
         Returns:
-            Scalars of the step, some still on the device.
+            Scalars of the step, some of them still on the device.
         """
         run, optim = self.config.run, self.config.optim
         share = self.progress
@@ -239,7 +239,7 @@ class Trainer:
         return run.fine_crop_s if is_fine else run.crop_s[choice]
 
     def draw_batch(self, crop_s: float, *, progress: float = 1.0) -> Batch:
-        """Crops of all shards of this process; `progress` as the augmenter takes it."""
+        """Draw the crops of all shards of this process; `progress` as for the augmenter."""
         crop_samples = round(crop_s * self.config.frontend.sample_rate_hz)
         return join_batches(
             [source.draw(crop_samples, progress=progress) for source in self._sources]
@@ -247,7 +247,7 @@ class Trainer:
 
     def _evaluate(self, folder: Path, report: Report) -> None:
         encoder = cast("Encoder", self.averaged.module).eval()
-        # Trying cuDNN's plans, for a few batches of each length, took up to 100 GB.
+        # Benchmarking cuDNN's plans took up to 100 GB for a few batches of each length.
         torch.backends.cudnn.benchmark, before = False, torch.backends.cudnn.benchmark
         for trial_set in self._trial_sets:
             metrics = trial_set.evaluate(encoder)
@@ -260,9 +260,9 @@ class Trainer:
             file.write(line + "\n")
 
     def save(self, folder: Path) -> None:
-        """Write ``encoder.pt`` (what an export needs) and ``checkpoint.pt`` (a resume).
+        """Write ``encoder.pt`` (for export) and ``checkpoint.pt`` (for resuming).
 
-        All processes call it, the first one writes.
+        All processes must call it; the first one writes.
         """
         random = self._random_state()
         if not self._world.is_first:
@@ -292,9 +292,9 @@ class Trainer:
         )
 
     def resume(self, path: Path) -> None:
-        """Go on exactly where a checkpoint of the same configuration stopped.
+        """Continue exactly where a checkpoint of the same configuration stopped.
 
-        The number of processes may be another one: draws belong to shards, not to processes.
+        The number of processes may differ: draws belong to shards, not to processes.
         """
         content = read_checkpoint(path)
         if content["config"] != config_to_dict(self.config):
@@ -320,7 +320,7 @@ class Trainer:
         return {} if teacher is None else teacher.state_dict()
 
     def _random_state(self) -> dict[str, Any]:
-        """States of all shards, whichever process holds them."""
+        """Collect the random states of all shards from all processes."""
         own = {source.shard: source.generator.get_state() for source in self._sources}
         shards: dict[int, Tensor] = {}
         for part in self._world.gather(own):

@@ -1,4 +1,4 @@
-"""Losses: margin softmax over speakers, the papers' pairwise KL with hinge, and their rivals."""
+"""Losses: margin softmax over speakers, the papers' pairwise KL with hinge, and alternatives."""
 
 from speakersdk_training.losses.jensen_shannon import JensenShannon, JensenShannonConfig
 from speakersdk_training.losses.margin_softmax import MarginSoftmax, MarginSoftmaxConfig

@@ -1,4 +1,4 @@
-"""Which rows of a batch a pair loss compares."""
+"""The pairs of rows of a batch that a pair loss compares."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ Pairing = Literal["all", "two_branch"]
 
 
 def checked_batch(outputs: Tensor, classes: Tensor) -> Tensor:
-    """The outputs in float32 or better; refuses what would broadcast.
+    """Return the outputs in float32 or better; refuse shapes that would broadcast.
 
     Raises:
-        ValueError: not (B, D) and (B,).
+        ValueError: the shapes are not (B, D) and (B,).
     """
     if outputs.dim() != 2 or classes.shape != outputs.shape[:1]:
         raise ValueError(
@@ -27,13 +27,13 @@ def checked_batch(outputs: Tensor, classes: Tensor) -> Tensor:
 
 
 def pair_rows(num_rows: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Both rows of each of the B (B - 1) / 2 pairs of a batch, the earlier one first."""
+    """Return both rows of each of the B (B - 1) / 2 pairs of a batch, the earlier row first."""
     first, second = torch.triu_indices(num_rows, num_rows, 1, device=device)
     return first, second
 
 
 def branches(rows: Tensor, pairing: Pairing) -> tuple[Tensor, Tensor]:
-    """(N, D) and (N, D): both sides of each pair of the rows (B, D)."""
+    """Return both sides of each pair of the rows (B, D), as (N, D) and (N, D)."""
     if pairing == "two_branch":
         return rows[0::2], rows[1::2]
     first, second = pair_rows(len(rows), rows.device)
@@ -41,10 +41,10 @@ def branches(rows: Tensor, pairing: Pairing) -> tuple[Tensor, Tensor]:
 
 
 def paired(classes: Tensor, pairing: Pairing) -> Tensor:
-    """(N,) bool: whether both rows of each pair are the same speaker.
+    """Return (N,) bool: whether both rows of each pair are of the same speaker.
 
     Raises:
-        TrainingError: fewer than two rows, or an odd number for two branches.
+        TrainingError: there are fewer than two rows, or an odd number for two branches.
     """
     if len(classes) < 2:
         raise TrainingError(f"expected at least 2 rows to pair, got {len(classes)}")

@@ -18,10 +18,11 @@ from speakersdk_training.losses.batch_pairs import Pairing, branches, checked_ba
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JensenShannonConfig:
-    """Attributes of the loss.
+    """Settings of the loss.
 
     Attributes:
-        margin: from which other speakers cost nothing; below ln 2, the largest divergence.
+        margin: divergence from which pairs of two speakers cost nothing; below ln 2, the largest
+            divergence.
         pairs: every pair of the batch, or two_branch: rows 0 and 1, rows 2 and 3, ...
     """
 
@@ -34,14 +35,14 @@ class JensenShannonConfig:
 
 
 class JensenShannon(nn.Module):
-    """Divergence of same-speaker pairs, hinge of others; no parameters."""
+    """The divergence of same-speaker pairs and the hinge of other pairs, without parameters."""
 
     def __init__(self, config: JensenShannonConfig) -> None:
         super().__init__()
         self.config = config
 
     def forward(self, outputs: Tensor, classes: Tensor) -> Tensor:
-        """Mean loss; outputs (B, D) before the softmax, classes (B,) int64."""
+        """Compute the mean loss of outputs (B, D) before the softmax, with classes (B,) int64."""
         logs = torch.log_softmax(checked_batch(outputs, classes), dim=1)
         same = paired(classes, self.config.pairs)
         divergence = jensen_shannon(*branches(logs, self.config.pairs))
@@ -49,7 +50,7 @@ class JensenShannon(nn.Module):
 
 
 def jensen_shannon(log_p: Tensor, log_q: Tensor) -> Tensor:
-    """(N, D) and (N, D) log-probabilities -> (N,) divergence in nats."""
+    """Compute the divergence (N,) in nats of log-probabilities (N, D) and (N, D)."""
     middle = torch.logaddexp(log_p, log_q) - log(2)
     both = log_p.exp() * (log_p - middle) + log_q.exp() * (log_q - middle)
     return both.sum(dim=1) / 2

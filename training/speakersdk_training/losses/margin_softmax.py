@@ -19,22 +19,22 @@ from speakersdk_training.losses.symmetric_kl import symmetric_kl_matrix
 
 Similarity = Literal["cosine", "symmetric_kl"]
 
-# Keeps arccos differentiable at equal directions.
+# This keeps arccos differentiable at equal directions.
 _COSINE_LIMIT = 1 - 1e-6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MarginSoftmaxConfig:
-    """Attributes of the loss.
+    """Settings of the loss.
 
     Attributes:
-        similarity: what compares an embedding with a speaker's prototype.
-        margin_kind: angular (AAM) or additive on the similarity (AM).
+        similarity: similarity of an embedding to a speaker's prototype.
+        margin_kind: margin on the angle (AAM) or on the similarity (AM).
         scale: s, inverse temperature of the softmax over speakers.
         margin: m, in radians or in units of the similarity.
-        label_smoothing: share of the target given to all classes.
-        sub_centres: prototypes of each class, of which the nearest counts; several let a speaker's
-            odd crops have a place of their own (J. Deng et al., "Sub-center ArcFace", 2020).
+        label_smoothing: share of the target that is spread over all classes.
+        sub_centres: prototypes per class, of which the nearest counts; with several, atypical crops
+            of a speaker get their own (J. Deng et al., "Sub-center ArcFace", 2020).
     """
 
     similarity: Similarity = "cosine"
@@ -52,7 +52,7 @@ class MarginSoftmaxConfig:
 
 
 class MarginSoftmax(nn.Module):
-    """Cross-entropy over prototypes, made harder by a margin on the true class."""
+    """Cross-entropy over prototypes with a margin on the true class."""
 
     def __init__(
         self,
@@ -78,14 +78,14 @@ class MarginSoftmax(nn.Module):
         second: Tensor | None = None,
         weight: Tensor | None = None,
     ) -> Tensor:
-        """Mean loss.
+        """Compute the mean loss of a batch.
 
         Args:
-            embeddings: (B, D), any length.
-            classes: (B,) int64.
-            margin: m of this step (a schedule raises it to `config.margin`).
-            second: (B,) int64 classes of the second voice in each crop; None = one voice each.
-            weight: (B,) of the first voice, given with `second`.
+            embeddings: (B, D) of any length.
+            classes: (B,) int64 classes.
+            margin: margin m of this step (a schedule raises it to `config.margin`).
+            second: (B,) int64 classes of the second voices; None = one voice per crop.
+            weight: (B,) weights of the first voices, given with `second`.
         """
         if embeddings.dim() != 2 or classes.shape != embeddings.shape[:1]:
             raise ValueError(
@@ -100,7 +100,7 @@ class MarginSoftmax(nn.Module):
         return (weight * loss + (1 - weight) * other).mean()
 
     def _cross_entropy(self, similarity: Tensor, classes: Tensor, margin: float) -> Tensor:
-        """(B, classes) similarities -> (B,) losses with the margin on the true class."""
+        """Compute (B,) losses from similarities (B, classes), with the margin on the true class."""
         rows = torch.arange(len(classes), device=classes.device)
         own = similarity[rows, classes]
         if self.config.margin_kind == "angular":
@@ -115,7 +115,7 @@ class MarginSoftmax(nn.Module):
         )
 
     def similarity(self, embeddings: Tensor) -> Tensor:
-        """(B, D) -> (B, classes) in [-1, 1]: to the nearest of each class's prototypes."""
+        """Compute (B, classes) similarities in [-1, 1] to the nearest prototype of each class."""
         similarity = similarity_matrix(
             embeddings, self.prototypes, kind=self.config.similarity, temperature=self.temperature
         )
@@ -127,11 +127,11 @@ class MarginSoftmax(nn.Module):
 def similarity_matrix(
     embeddings: Tensor, others: Tensor, *, kind: Similarity, temperature: float
 ) -> Tensor:
-    """(B, D) and (N, D) of any length -> (B, N) in [-1, 1].
+    """Compute similarities (B, N) in [-1, 1] of (B, D) and (N, D) of any length.
 
-    The symmetric KL divergence of embeddings of length T is, for small T, T^2 / D times twice one
-    minus the cosine (of directions whose mean over D is removed, for a common offset of logits does
-    not count); dividing by that factor brings both similarities to one scale.
+    For small T, the symmetric KL divergence of embeddings of length T is 2 T^2 / D times one minus
+    the cosine. (The mean over D is removed from the directions first, because a common offset of
+    logits does not count.) Dividing by that factor brings both similarities to one scale.
     """
     directions = functional.normalize(embeddings.float(), dim=1)
     prototypes = functional.normalize(others.float(), dim=1)

@@ -12,17 +12,17 @@ from torch import Tensor, nn
 
 from speakersdk_training.losses.batch_pairs import Pairing, branches, checked_batch, paired
 
-# Keeps the logarithms finite in float32: 1 - 1e-7 is the largest number below 1 that it resolves.
+# This keeps logarithms finite: 1 - 1e-7 is about the largest float32 number below 1.
 _EPSILON = 1e-7
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairLikelihoodConfig:
-    """Attributes of the loss.
+    """Settings of the loss.
 
     Attributes:
         pairs: every pair of the batch, or two_branch: rows 0 and 1, rows 2 and 3, ...
-        balance: same-speaker and other pairs count the same in sum.
+        balance: whether same-speaker pairs and other pairs have the same total weight.
     """
 
     pairs: Pairing = "all"
@@ -30,14 +30,14 @@ class PairLikelihoodConfig:
 
 
 class PairLikelihood(nn.Module):
-    """Binary cross-entropy of s against "same speaker"; no parameters."""
+    """Binary cross-entropy of s with the label "same speaker", without parameters."""
 
     def __init__(self, config: PairLikelihoodConfig) -> None:
         super().__init__()
         self.config = config
 
     def forward(self, outputs: Tensor, classes: Tensor) -> Tensor:
-        """Mean loss; outputs (B, D) before the softmax, classes (B,) int64."""
+        """Compute the mean loss of outputs (B, D) before the softmax, with classes (B,) int64."""
         p, q = branches(torch.softmax(checked_batch(outputs, classes), dim=1), self.config.pairs)
         same = paired(classes, self.config.pairs)
         similarity = (p * q).sum(dim=1).clamp(_EPSILON, 1 - _EPSILON)

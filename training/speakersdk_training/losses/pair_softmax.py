@@ -1,4 +1,4 @@
-"""Pairs within a batch: each crop must find the other crops of its class among all others.
+"""A softmax over the pairs of a batch: each crop must find the crops of its class.
 
 Source: P. Khosla et al., "Supervised contrastive learning", 2020, eq. 2, with the cosine or the
 symmetric KL divergence in the place of the inner product.
@@ -17,14 +17,14 @@ from speakersdk_training.losses.margin_softmax import Similarity, similarity_mat
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairSoftmaxConfig:
-    """Attributes of the loss.
+    """Settings of the loss.
 
     Attributes:
-        weight: of this loss beside the one over prototypes; 0 = not computed. It needs
+        weight: weight of this loss next to the loss over prototypes; 0 = not computed. It needs
             sampler.kind = grouped.
-        similarity: what compares two embeddings.
+        similarity: similarity of two embeddings.
         scale: inverse temperature of the softmax over the batch.
-        margin: taken from the similarity of pairs of one class.
+        margin: margin subtracted from the similarity of pairs of one class.
     """
 
     weight: float = 0.0
@@ -41,7 +41,7 @@ class PairSoftmaxConfig:
 
 
 class PairSoftmax(nn.Module):
-    """Mean over all ordered pairs of one class of -log softmax over the batch."""
+    """The mean of -log softmax over the batch, over all ordered pairs of one class."""
 
     def __init__(self, config: PairSoftmaxConfig, *, temperature: float) -> None:
         super().__init__()
@@ -49,7 +49,7 @@ class PairSoftmax(nn.Module):
         self.temperature = temperature
 
     def forward(self, embeddings: Tensor, classes: Tensor) -> Tensor:
-        """(B, D) embeddings of any length and (B,) classes -> mean loss; 0 without a pair."""
+        """Compute the mean loss of (B, D) embeddings and (B,) classes; 0 without a pair."""
         if embeddings.dim() != 2 or classes.shape != embeddings.shape[:1]:
             raise ValueError(
                 "expected embeddings (B, D) and classes (B,), got "

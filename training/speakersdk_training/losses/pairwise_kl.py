@@ -1,8 +1,8 @@
-"""The papers' loss: KL of every same-speaker pair, hinge on the KL of every other pair.
+"""The papers' loss: the KL of every same-speaker pair, and a hinge on every other KL.
 
 Sources: Y. Hsu and Z. Kira, "Neural network-based clustering using pairwise constraints", 2016;
 T. Stadelmann et al., ANNPR 2018, eq. 3 and 4 (each direction has its own hinge, margin 3). The
-other options are those that implementations of it differ in;
+other options are the differences between implementations, see
 docs/experiments/why-it-did-not-learn.md.
 """
 
@@ -18,30 +18,31 @@ from torch.nn import functional
 from speakersdk.errors import ConfigError
 from speakersdk_training.losses.batch_pairs import Pairing, checked_batch, pair_rows, paired
 
-# Bounds the gradient of the root of a divergence near 0.
+# This bounds the gradient of the root of a divergence near 0.
 _ROOT_FLOOR = 1e-12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairwiseKlConfig:
-    """Attributes of the loss.
+    """Settings of the loss.
 
     Attributes:
-        output: what makes the network's outputs positive: softmax (a distribution, as in the
-            papers), softplus, or raw (nothing does: a KL may then be negative and unbounded).
-        temperature: outputs are multiplied by it first.
-        smoothing: how zeros are kept out of the logarithm: x + epsilon (add), max(x, epsilon)
-            (max), or x held in [epsilon, 1] (clip; no gradient outside).
-        epsilon: 1e-7 as in L2C; 1e-16 as in ZHAW_deep_voice.
-        direction: KL(first || second), KL(second || first), or both added (J).
-        hinge_on: hinge of each direction, or one hinge on J (at the same margin half as strict).
-        hinge: max(0, m - d) (relu), its square, or softplus(m - d), which never ends.
-        margin: m; 3 in ANNPR 2018, 2 in MLSP 2017.
+        output: function that makes the network's outputs positive: softmax (a distribution, as in
+            the papers), softplus, or raw (none: a KL may then be negative and unbounded).
+        temperature: factor of the outputs before that function.
+        smoothing: method that keeps zeros out of the logarithm: x + epsilon (add), max(x, epsilon)
+            (max), or x clipped to [epsilon, 1] (clip; no gradient outside).
+        epsilon: constant of the smoothing: 1e-7 in L2C, 1e-16 in ZHAW_deep_voice.
+        direction: KL(first || second), KL(second || first), or the sum of both (J).
+        hinge_on: a hinge on each direction, or one hinge on J (half as strict at the same margin).
+        hinge: max(0, m - d) (relu), its square, or softplus(m - d), which never reaches 0.
+        margin: margin m; 3 in ANNPR 2018, 2 in MLSP 2017.
         reduction: sum over the outputs inside the KL, or their mean (m must shrink as well).
-        stop_gradient: no gradient through the first argument of each KL (L2C).
-        root_negatives: the hinge sees sqrt(d): d is flat where both outputs agree, its root is not.
-        balance: same-speaker and other pairs count the same in sum.
-        positive_weight: of a same-speaker pair against another one.
+        stop_gradient: whether to stop the gradient through the first argument of each KL (L2C).
+        root_negatives: whether the hinge takes sqrt(d): d is flat where both outputs agree, its
+            root is not.
+        balance: whether same-speaker pairs and other pairs have the same total weight.
+        positive_weight: weight of a same-speaker pair relative to another pair.
         pairs: every pair of the batch, or two_branch: rows 0 and 1, rows 2 and 3, ...
     """
 
@@ -70,32 +71,32 @@ class PairwiseKlConfig:
 
 
 class PairwiseKl(nn.Module):
-    """Weighted mean of the pairs' losses; no parameters."""
+    """The weighted mean of the losses of pairs, without parameters."""
 
     def __init__(self, config: PairwiseKlConfig) -> None:
         super().__init__()
         self.config = config
 
     def forward(self, outputs: Tensor, classes: Tensor) -> Tensor:
-        """Mean loss over the pairs of a batch.
+        """Compute the mean loss over the pairs of a batch.
 
         Args:
-            outputs: (B, D) of the network, before softmax or softplus.
+            outputs: (B, D) outputs of the network, before softmax or softplus.
             classes: (B,) int64 speakers.
 
         Raises:
-            ValueError: shapes do not fit.
-            TrainingError: too few rows to pair.
+            ValueError: the shapes do not fit.
+            TrainingError: there are too few rows to pair.
         """
         divergences, same = self.divergences(outputs, classes)
         return self.loss(divergences, same)
 
     def divergences(self, outputs: Tensor, classes: Tensor) -> tuple[Tensor, Tensor]:
-        """Distances of the batch's pairs, before any hinge.
+        """Compute the distances of the pairs of a batch, before any hinge.
 
         Returns:
-            (N, 1 or 2) divergence of each direction that counts, or of their sum where the hinge
-            is on the sum; (N,) bool, whether both are the same speaker.
+            (N, 1 or 2) divergence of each direction, or their sum if the hinge is on the sum; (N,)
+            bool, whether both rows are of the same speaker.
         """
         config = self.config
         values, logs = self._positive(checked_batch(outputs, classes))
@@ -119,14 +120,14 @@ class PairwiseKl(nn.Module):
         return both if config.hinge_on == "each_direction" else both.sum(1, keepdim=True), same
 
     def loss(self, divergences: Tensor, same: Tensor) -> Tensor:
-        """Weighted mean over pairs of their divergence, or of its hinge.
+        """Compute the weighted mean of divergences of same-speaker pairs and hinges of other pairs.
 
         Args:
-            divergences: (N, 1 or 2) as `divergences` gives them.
-            same: (N,) bool.
+            divergences: (N, 1 or 2) divergences of the method `divergences`.
+            same: (N,) bool, whether both rows are of the same speaker.
 
         Raises:
-            ValueError: shapes do not fit; (N,) labels against (N, 1) distances would meet every
+            ValueError: the shapes do not fit; (N,) labels with (N, 1) distances would pair every
                 label with every distance and teach nothing.
         """
         if divergences.dim() != 2 or same.shape != divergences.shape[:1]:
@@ -139,7 +140,7 @@ class PairwiseKl(nn.Module):
         return (weights * losses).sum() / weights.sum()
 
     def hinge(self, divergences: Tensor) -> Tensor:
-        """What a divergence of two speakers costs."""
+        """Compute the cost of a divergence of two speakers."""
         config = self.config
         if config.root_negatives:
             divergences = (divergences.clamp(min=0) + _ROOT_FLOOR).sqrt()
@@ -149,17 +150,17 @@ class PairwiseKl(nn.Module):
         return torch.relu(room) if config.hinge == "relu" else torch.relu(room).square()
 
     def collapsed_loss(self, classes: Tensor) -> float:
-        """The loss where all outputs are equal: no gradient, and nothing learned.
+        """Compute the loss of equal outputs, where there is no gradient and nothing is learned.
 
-        One direction, hinge relu: margin times the share of other-speaker pairs; margin / 2 for
-        as many same-speaker pairs.
+        With one direction and the hinge relu it is the margin times the share of other-speaker
+        pairs: margin / 2 if half of the pairs are of one speaker.
         """
         same = paired(classes, self.config.pairs)
         is_double = (self.config.direction, self.config.hinge_on) == ("symmetric", "each_direction")
         return float(self.loss(torch.zeros(len(same), 1 + is_double, device=same.device), same))
 
     def _positive(self, outputs: Tensor) -> tuple[Tensor, Tensor]:
-        """Positive vectors and their logarithms, (B, D) each."""
+        """Return positive vectors and their logarithms, (B, D) each."""
         config = self.config
         values = config.temperature * outputs
         if config.output == "softmax":
@@ -174,16 +175,16 @@ class PairwiseKl(nn.Module):
         return values, values.log()
 
     def _rows(self, values: Tensor, logs: Tensor, other_logs: Tensor) -> Tensor:
-        """(N,) KL of each row."""
+        """Compute the (N,) KL of each row."""
         if self.config.stop_gradient:
             values, logs = values.detach(), logs.detach()
         return (values * (logs - other_logs)).sum(dim=1)
 
     def _matrix(self, values: Tensor, logs: Tensor) -> Tensor:
-        """(B, B) KL(row || column) by one matrix product.
+        """Compute (B, B) KL(row || column) by one matrix product.
 
-        Only differences of logs count, so their mean over the batch is taken off first: what is
-        subtracted from each other is then small, and keeps its digits.
+        Only differences of logarithms count. Their mean over the batch is subtracted first: the
+        subtracted values are then small and keep their digits.
         """
         centre = logs.mean(dim=0, keepdim=True).detach()
         own_values, own_logs = values, logs
@@ -193,7 +194,7 @@ class PairwiseKl(nn.Module):
         return own - own_values @ (logs - centre).T
 
     def _weights(self, same: Tensor, like: Tensor) -> Tensor:
-        """(N,) weight of each pair."""
+        """Return the (N,) weights of the pairs."""
         positive = same.to(like.dtype)
         negative = 1 - positive
         if self.config.balance:

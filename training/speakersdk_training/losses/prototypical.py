@@ -1,4 +1,4 @@
-"""Losses that compare an utterance with the mean of its speaker's others: prototypical and GE2E.
+"""Prototypical and GE2E losses: an utterance is compared with means of other utterances.
 
 Both need batches of P speakers with K utterances each, and learn a scale and an offset.
 Sources: J. Chung et al., "In defence of metric learning for speaker recognition", 2020, eq. 4-7
@@ -17,16 +17,16 @@ from torch.nn import functional
 from speakersdk_training.errors import TrainingError
 from speakersdk_training.losses.batch_pairs import checked_batch
 
-# A scale must stay positive, or likeness would turn into its opposite.
+# The scale must stay positive: a negative one would reverse similarity.
 _MINIMUM_SCALE = 1e-6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PrototypicalConfig:
-    """Attributes of both losses.
+    """Settings of both losses.
 
     Attributes:
-        scale, offset: where w and b of w cos + b begin.
+        scale, offset: initial values of w and b of w cos + b.
     """
 
     scale: float = 10.0
@@ -34,7 +34,7 @@ class PrototypicalConfig:
 
 
 class Prototypical(nn.Module):
-    """Angular prototypical: each speaker's last utterance against the means of the others."""
+    """Angular prototypical loss: each speaker's last utterance and the means of the others."""
 
     def __init__(self, config: PrototypicalConfig) -> None:
         super().__init__()
@@ -42,7 +42,7 @@ class Prototypical(nn.Module):
         self.offset = nn.Parameter(torch.tensor(config.offset))
 
     def forward(self, embeddings: Tensor, classes: Tensor) -> Tensor:
-        """Mean loss; embeddings (B, D) of any length, classes (B,) int64 in equal groups."""
+        """Compute the mean loss of (B, D) embeddings and (B,) int64 classes in equal groups."""
         groups = by_class(embeddings, classes)  # (P, K, D)
         queries = functional.normalize(groups[:, -1], dim=1)
         prototypes = functional.normalize(groups[:, :-1].mean(dim=1), dim=1)
@@ -50,7 +50,7 @@ class Prototypical(nn.Module):
 
 
 class Ge2e(nn.Module):
-    """GE2E, softmax form: every utterance against all centroids, its own without itself."""
+    """GE2E loss, softmax form: every utterance and all centroids, its own without itself."""
 
     def __init__(self, config: PrototypicalConfig) -> None:
         super().__init__()
@@ -58,7 +58,7 @@ class Ge2e(nn.Module):
         self.offset = nn.Parameter(torch.tensor(config.offset))
 
     def forward(self, embeddings: Tensor, classes: Tensor) -> Tensor:
-        """Mean loss; embeddings (B, D) of any length, classes (B,) int64 in equal groups."""
+        """Compute the mean loss of (B, D) embeddings and (B,) int64 classes in equal groups."""
         utterances = functional.normalize(by_class(embeddings, classes), dim=2)  # (P, K, D)
         speakers, takes, _ = utterances.shape
         total = utterances.sum(dim=1)
@@ -73,14 +73,15 @@ class Ge2e(nn.Module):
 
 
 def by_class(embeddings: Tensor, classes: Tensor) -> Tensor:
-    """(P, K, D): rows of one class side by side.
+    """Group rows (B, D) by class: (P, K, D).
 
     Raises:
-        ValueError: shapes do not fit.
-        TrainingError: not at least two classes with the same number, two or more, of rows each.
+        ValueError: the shapes do not fit.
+        TrainingError: there are fewer than two classes, or their numbers of rows differ or are
+            below two.
     """
     values = checked_batch(embeddings, classes)
-    # Counted on the host: one wait for the device, where counting there would take five.
+    # Counting on the host waits for the device once; counting on the device would wait five times.
     of_class = Counter(classes.tolist())
     counts = [of_class[each] for each in sorted(of_class)]
     takes = min(counts, default=0)
@@ -96,7 +97,7 @@ def by_class(embeddings: Tensor, classes: Tensor) -> Tensor:
 def _cross_entropy(
     cosine: Tensor, scale: Tensor, offset: Tensor, targets: Tensor | None = None
 ) -> Tensor:
-    """Softmax over speakers; row i's own is column i unless `targets` says otherwise."""
+    """Compute the softmax loss over speakers; the target of row i is column i by default."""
     if targets is None:
         targets = torch.arange(len(cosine), device=cosine.device)
     logits = scale.clamp(min=_MINIMUM_SCALE) * cosine + offset

@@ -1,7 +1,7 @@
 """Symmetric KL divergence of softmax distributions, differentiable.
 
-J(a, b) = sum (p - q)(a - b) with p = softmax(a), q = softmax(b): the log-normalisers cancel, since
-both distributions sum to 1 (H. Jeffreys, 1946).
+J(a, b) = sum (p - q)(a - b) with p = softmax(a), q = softmax(b): the log-normalisers cancel
+because both distributions sum to 1 (H. Jeffreys, 1946).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from torch import Tensor
 
 
 def symmetric_kl(first: Tensor, second: Tensor) -> Tensor:
-    """J of each row: (N, D) and (N, D) logits -> (N,)."""
+    """Compute J of each row: (N, D) and (N, D) logits -> (N,)."""
     if first.shape != second.shape or first.dim() != 2:
         raise ValueError(
             f"expected two (N, D) tensors, got {tuple(first.shape)} and {tuple(second.shape)}"
@@ -21,9 +21,9 @@ def symmetric_kl(first: Tensor, second: Tensor) -> Tensor:
 
 
 def symmetric_kl_matrix(first: Tensor, second: Tensor) -> Tensor:
-    """J of all pairs: (N, D) and (M, D) logits -> (N, M), by one matrix product a side.
+    """Compute J of all pairs: (N, D) and (M, D) logits -> (N, M), by two matrix products.
 
-    J is invariant to a common offset of all logits; centring them first keeps the digits that the
+    J is invariant to a common offset of all logits. Centring them first keeps the digits that the
     expanded form would lose.
     """
     if first.dim() != 2 or second.dim() != 2 or first.shape[1] != second.shape[1]:

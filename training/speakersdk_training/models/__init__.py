@@ -1,4 +1,4 @@
-"""The encoders, from waveform to embedding; each module's forward is what export writes to ONNX."""
+"""The encoders, from waveform to embedding; export writes a module's forward to ONNX."""
 
 from speakersdk_training.models.blstm import BlstmConfig, BlstmEncoder, paper_blstm, seed_blstm
 from speakersdk_training.models.encoder import Encoder

@@ -1,7 +1,7 @@
-"""Parts of the frame network: residual blocks in time, on bands, and a front of 2-D convolutions.
+"""Parts of the frame network: residual blocks in time and on bands, and a 2-D front.
 
-Each part is causal and carries its own past: (B, C, k) features and (B, C, past) earlier frames ->
-features of the same k frames and the past of the next call.
+Each part is causal and carries its own past. It takes (B, C, k) features and (B, C, past) earlier
+frames, and returns features of the same k frames and the past of the next call.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class CausalBlock(nn.Module):
         self.project_norm = nn.BatchNorm1d(channels)
 
     def forward(self, features: Tensor, past: Tensor) -> tuple[Tensor, Tensor]:
-        """(B, C, k) features and (B, C, past) earlier frames -> same shapes, moved on by k."""
+        """Process (B, C, k) features after earlier frames (B, C, past); return both, k later."""
         extended = torch.cat([past.to(features.dtype), features], dim=2)
         hidden = self.depthwise_norm(self.depthwise(extended))
         hidden = functional.relu(self.expand_norm(self.expand(hidden)))
@@ -52,7 +52,7 @@ class CausalBlock(nn.Module):
         return functional.relu(features + hidden), extended[:, :, -self.past_frames :]
 
     def _kept(self, hidden: Tensor) -> Tensor:
-        """(B, 1, 1): rows that go through the block, scaled to keep the mean.
+        """Draw the rows that go through the block: (B, 1, 1), scaled to keep the mean.
 
         Source: G. Huang et al., "Deep networks with stochastic depth", 2016.
         """
@@ -62,10 +62,10 @@ class CausalBlock(nn.Module):
 
 
 class FrameSqueeze(nn.Module):
-    """Squeeze-excitation without a mean over time: each frame's gates come from that frame alone.
+    """Squeeze-excitation without a mean over time: a frame's gates depend on that frame alone.
 
-    Its features already see the frames before it, and nothing has to be carried along. After J. Hu
-    et al., "Squeeze-and-excitation networks", 2018.
+    The features already contain the frames before, and no state has to be carried. After J. Hu et
+    al., "Squeeze-and-excitation networks", 2018.
     """
 
     def __init__(self, channels: int, bottleneck: int) -> None:
@@ -78,7 +78,7 @@ class FrameSqueeze(nn.Module):
         )
 
     def forward(self, features: Tensor) -> Tensor:
-        """(B, C, k) -> (B, C, k)."""
+        """Gate the features (B, C, k) of each frame."""
         gated: Tensor = features * self.gate(features)
         return gated
 
@@ -87,8 +87,8 @@ class BandBlock(nn.Module):
     """A 2-D convolution over channels taken as (C / bands, bands), with a skip connection.
 
     Between blocks in time this makes a network after I. Yakovlev et al., "Reshape dimensions
-    network" (ReDimNet), 2024: one constant volume seen by turns as a line and as a plane. Other
-    than there a plane has one convolution, and it is causal.
+    network" (ReDimNet), 2024: one constant volume, seen by turns as a line and as a plane. Unlike
+    ReDimNet, a plane has a single convolution, and it is causal.
     """
 
     def __init__(self, channels: int, bands: int) -> None:
@@ -100,7 +100,7 @@ class BandBlock(nn.Module):
         self.planar_norm = nn.BatchNorm2d(planes)
 
     def forward(self, features: Tensor, past: Tensor) -> tuple[Tensor, Tensor]:
-        """(B, C, k) features and (B, C, 2) earlier frames -> same shapes, moved on by k."""
+        """Process features (B, C, k) after earlier frames (B, C, 2); return both, k frames on."""
         extended = torch.cat([past, features], dim=2)
         batch, channels, frames = extended.shape
         planes = extended.reshape(batch, channels // self.bands, self.bands, frames)
@@ -111,26 +111,26 @@ class BandBlock(nn.Module):
 class PlanarFront(nn.Module):
     """2-D convolutions before the first layer in time: each stage halves the bands.
 
-    A stage is a convolution over every second band and residual blocks of two convolutions. A
-    formant that lies a band higher, as another speaker's does, meets the same weights. After
+    A stage is a convolution over every second band, then residual blocks of two convolutions. A
+    formant that lies a band higher in another voice meets the same weights. After
     J. Thienpondt et al., "Integrating frequency translational invariance in TDNNs", 2021.
     """
 
     def __init__(
         self, num_mels: int, channels: int, *, blocks: tuple[int, ...], growth: int
     ) -> None:
-        """Layers of all stages.
+        """Make the layers of all stages.
 
         Args:
-            num_mels: bands of the input.
-            channels: planes of the first stage.
-            blocks: residual blocks of each stage.
-            growth: planes of a stage as a multiple of those of the one before.
+            num_mels: number of bands of the input.
+            channels: number of planes of the first stage.
+            blocks: number of residual blocks of each stage.
+            growth: factor from the planes of one stage to those of the next.
         """
         super().__init__()
         self.past_frames = _BAND_KERNEL - 1
         self.layers, self.norms = nn.ModuleList(), nn.ModuleList()
-        self._planes: list[tuple[int, int]] = []  # (planes, bands) that each layer hears
+        self._planes: list[tuple[int, int]] = []  # (planes, bands) of each layer's input
         heard, bands = 1, num_mels
         for stage, num_blocks in enumerate(blocks):
             planes = channels * growth**stage
@@ -149,11 +149,11 @@ class PlanarFront(nn.Module):
 
     @property
     def cache_shapes(self) -> list[tuple[int, int]]:
-        """(channels, frames) of the past of each layer."""
+        """The shapes (channels, frames) of the past of each layer."""
         return [(planes * bands, self.past_frames) for planes, bands in self._planes]
 
     def forward(self, log_mel: Tensor, pasts: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
-        """(B, num_mels, k) and each layer's past -> (B, channels, k), and the next pasts."""
+        """Process (B, num_mels, k) and the layers' pasts -> (B, channels, k) and the next pasts."""
         features = log_mel.unsqueeze(1)  # (B, 1, num_mels, k)
         kept = []
         skipped: Tensor | None = None

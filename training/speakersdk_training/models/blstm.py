@@ -1,9 +1,9 @@
-"""A bidirectional LSTM encoder after the ZHAW papers: one window in, embedding out.
+"""A bidirectional LSTM encoder after the ZHAW papers: a window in, an embedding out.
 
-Sizes of T. Stadelmann et al., "Capturing suprasegmental features of a voice with RNNs", ANNPR 2018,
-Fig. 1: two bidirectional layers of 256 units a direction; the second's last states are the
-embedding. Dense layers follow while training, and their output is what the loss compares; any of
-them can be the embedding instead.
+The sizes are those of T. Stadelmann et al., "Capturing suprasegmental features of a voice with
+RNNs", ANNPR 2018, Fig. 1: two bidirectional layers of 256 units per direction. The last states of
+the second layer are the embedding. Dense layers follow in training, and the loss compares their
+output; any of them can be the embedding instead.
 """
 
 from __future__ import annotations
@@ -30,15 +30,16 @@ class BlstmConfig:
 
     Attributes:
         units: LSTM units per direction and layer; the last states have 2 * units values.
-        dropout: between the LSTM layers, while training.
-        input_norm: batch norm of each mel band (the papers have none).
+        dropout: dropout between the LSTM layers, in training.
+        input_norm: whether to normalise each mel band by batch norm (the papers have none).
         dense: sizes of the dense layers after the last states; none = the states are the output.
-        hidden_activation: after every dense layer but the last.
-        output_activation: after the last dense layer (a softmax belongs to the loss).
-        dense_dropout: after the first dense layer, while training.
+        hidden_activation: activation after every dense layer but the last.
+        output_activation: activation after the last dense layer (a softmax belongs to the loss).
+        dense_dropout: dropout after the first dense layer, in training.
         extract: the layer that is the embedding: 0 = last states, k = the k-th dense layer.
-        window_s: seconds of one window; longer speech is the mean of its windows.
-        temperature: T, Euclidean length of the embedding.
+        window_s: length of a window in seconds; the embedding of longer speech is the mean over its
+            windows.
+        temperature: Euclidean length T of the embedding.
     """
 
     units: int = 256
@@ -65,12 +66,12 @@ class BlstmConfig:
             raise ConfigError(f"expected window_s above 0, got {self.window_s:g}")
 
 
-# 40 frames of 10 ms, and what the last 64 ms window reaches beyond its hop.
+# 40 frames of 10 ms, and the part of the last 64 ms window beyond its hop.
 _PAPERS_WINDOW_S = 0.454
 
 
 def paper_blstm(num_speakers: int) -> BlstmConfig:
-    """The network of ANNPR 2018, Fig. 1, for c training speakers: 256/256, 10 c, 5 c, c."""
+    """Return the network of ANNPR 2018, Fig. 1, for c training speakers: 256/256, 10 c, 5 c, c."""
     return BlstmConfig(
         units=256,
         input_norm=False,
@@ -80,10 +81,10 @@ def paper_blstm(num_speakers: int) -> BlstmConfig:
 
 
 def seed_blstm(activation: Literal["prelu", "softplus"] = "prelu") -> BlstmConfig:
-    """The network of flurin-g/VoxRnn, December 2018: 128/128, 1024/512/256/128, no softmax.
+    """Return the network of flurin-g/VoxRnn, December 2018: 128/128, 1024/512/256/128, no softmax.
 
-    PReLU everywhere is the network of the question; with softplus the loss makes the output
-    positive, so the last layer stays linear.
+    The network in question has PReLU everywhere. With softplus the loss makes the output positive,
+    and the last layer stays linear.
     """
     return BlstmConfig(
         units=128,
@@ -115,32 +116,32 @@ class BlstmEncoder(Encoder):
 
     @property
     def embedding_dim(self) -> int:
-        """D."""
+        """The dimension D of an embedding."""
         return (2 * self.config.units, *self.config.dense)[self.config.extract]
 
     @property
     def temperature(self) -> float:
-        """T."""
+        """The Euclidean length T of an embedding."""
         return self.config.temperature
 
     def forward(self, samples: Tensor) -> Tensor:
-        """(B, n >= window) float32 in +-1 -> (B, D) embedding of length T."""
+        """Encode (B, n >= window) float32 in +-1 to (B, D) embeddings of length T."""
         return self.scale(self.utterance(samples)[0])
 
     def utterance(self, samples: Tensor) -> tuple[Tensor, Tensor | None]:
-        """(B, n) samples -> (B, D) embedding before scaling, no speech logits."""
+        """Encode (B, n) samples to (B, D) embeddings before scaling; there are no speech logits."""
         # One zero stands for the sample before the first (pre-emphasis).
         return self.embed_frames(self.frontend(functional.pad(samples, (1, 0)))), None
 
     def embed(self, samples: Tensor) -> Tensor:
-        """(B, n) samples -> (B, D) mean embedding of equal windows, before scaling."""
+        """Encode (B, n) samples to (B, D) mean embeddings of equal windows, before scaling."""
         window = round(self.config.window_s * self.frontend.config.sample_rate_hz)
         return segment_mean(
             lambda part: self.utterance(part)[0], samples, length=window, step=window
         )
 
     def embed_frames(self, log_mel: Tensor) -> Tensor:
-        """(B, num_mels, k) features -> (B, D) embedding before scaling."""
+        """Encode (B, num_mels, k) features to (B, D) embeddings before scaling."""
         frames = self.input_norm(log_mel).transpose(1, 2)  # (B, k, num_mels)
         hidden, _ = self.first(frames)
         _, (last, _) = self.second(self.dropout(hidden))  # (2, B, units)
@@ -150,7 +151,7 @@ class BlstmEncoder(Encoder):
         return embedding
 
     def head(self, embedding: Tensor) -> Tensor:
-        """(B, D) embedding before scaling -> (B, outputs) of the last dense layer."""
+        """Apply the dense layers to (B, D) embeddings before scaling: (B, outputs)."""
         output = embedding
         for layer in self.dense[self.config.extract :]:
             output = layer(output)
@@ -160,16 +161,18 @@ class BlstmEncoder(Encoder):
 def segment_mean(
     embed: Callable[[Tensor], Tensor], values: Tensor, *, length: int, step: int
 ) -> Tensor:
-    """Mean embedding of equal segments; what is left at the end is dropped.
+    """Compute the mean embedding of equal segments; a remainder at the end is dropped.
 
     Args:
-        embed: (B, ..., length) -> (B, D).
+        embed: function from (B, ..., length) to (B, D) embeddings.
         values: (B, ..., n) samples or features of B utterances, time last.
-        length: of a segment; an utterance that is shorter is one segment as it is.
-        step: from segment to segment.
+        length: length of a segment; a shorter utterance is one segment as it is.
+        step: distance from segment to segment.
 
     Returns:
-        (B, D); no embedding is scaled first. Source: ANNPR 2018, section 3.
+        (B, D) means of embeddings before scaling.
+
+        Source: ANNPR 2018, section 3.
     """
     if values.shape[-1] <= length:
         return embed(values)
@@ -180,7 +183,7 @@ def segment_mean(
 
 
 def _dense_layers(config: BlstmConfig) -> list[nn.Module]:
-    """Linear, activation, dropout after the first; initialised as Keras does."""
+    """Make linear layers with activations, dropout after the first, initialised as in Keras."""
     layers: list[nn.Module] = []
     inputs = 2 * config.units
     for number, outputs in enumerate(config.dense, start=1):
@@ -209,9 +212,9 @@ def _activation(name: Activation, size: int) -> list[nn.Module]:
 
 @torch.no_grad()
 def _initialise_as_keras(lstm: nn.LSTM) -> None:
-    """Glorot input weights, orthogonal recurrence, forget bias 1.
+    """Initialise with Glorot input weights, orthogonal recurrence and forget bias 1.
 
-    torch's own uniform draw is several times smaller. Output distributions would begin nearly
+    torch's uniform initialisation is several times smaller. Output distributions would start nearly
     equal, where the KL divergence and its hinge have no gradient.
     """
     for name, parameter in lstm.named_parameters():

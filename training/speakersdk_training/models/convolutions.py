@@ -1,9 +1,9 @@
-"""Convolutions in the two forms that are fast: while training, and in an exported graph.
+"""Convolutions in two forms: one is fast in training, the other in an exported graph.
 
-Weights and results are the same. An inference engine has a kernel for each convolution and hears
-few frames at a time. A GPU that trains on whole batches does a convolution over one frame as a
-matrix product without turning its arrays around, and one that stays within channels as sums of
-shifted frames, which torch.compile joins with the norm behind it.
+Weights and results are the same. An inference engine has a kernel for each convolution and gets
+few frames at a time. A GPU that trains on whole batches computes a convolution over one frame as a
+matrix product without transposing its arrays. It computes a convolution within channels as a sum of
+shifted frames, which torch.compile fuses with the norm that follows.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from torch import Tensor, nn
 
 
 class PointwiseConv(nn.Conv1d):
-    """Convolution over a single frame, (B, C, k) -> (B, O, k), in groups of channels or without."""
+    """Convolution over a single frame, (B, C, k) -> (B, O, k), with or without groups."""
 
     def __init__(self, channels: int, outputs: int, *, groups: int = 1, bias: bool = True) -> None:
         super().__init__(channels, outputs, 1, groups=groups, bias=bias)
 
     def forward(self, input: Tensor) -> Tensor:
-        """Of frames alone, so any k."""
+        """Convolve any number k of frames."""
         if not self.training:
             return super().forward(input)
-        frames = input.transpose(1, 2)  # (B, k, C): one row a frame
+        frames = input.transpose(1, 2)  # (B, k, C): one row per frame
         weights = self.weight.squeeze(2).chunk(self.groups)
         parts = [
             nn.functional.linear(part, weight)
@@ -35,13 +35,13 @@ class PointwiseConv(nn.Conv1d):
 
 
 class DepthwiseConv(nn.Conv1d):
-    """Convolution of each channel by itself, (B, C, k + past) -> (B, C, k)."""
+    """Convolution within each channel, (B, C, k + past) -> (B, C, k)."""
 
     def __init__(self, channels: int, kernel: int, *, dilation: int = 1) -> None:
         super().__init__(channels, channels, kernel, dilation=dilation, groups=channels, bias=False)
 
     def forward(self, input: Tensor) -> Tensor:
-        """Of frames with those of the past in front."""
+        """Convolve frames that the past frames precede."""
         if not self.training:
             return super().forward(input)
         (taps,), (apart,) = self.kernel_size, self.dilation

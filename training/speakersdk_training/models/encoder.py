@@ -1,4 +1,4 @@
-"""What training, checkpoints and export ask of an encoder, whichever kind it is."""
+"""The interface of an encoder for training, checkpoints and export."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ class Encoder(nn.Module, ABC):
     """A network from the waveform to an embedding.
 
     Attributes:
-        graph_kind: the graph contract that export writes, see docs/formats/model.md.
-        has_speech_head: whether `utterance` gives speech logits.
-        frontend: samples to log-mel features.
+        graph_kind: kind of graph that export writes, see docs/formats/model.md.
+        has_speech_head: whether `utterance` returns speech logits.
+        frontend: module from samples to log-mel features.
     """
 
     graph_kind: ClassVar[Mode]
@@ -33,25 +33,25 @@ class Encoder(nn.Module, ABC):
     @property
     @abstractmethod
     def temperature(self) -> float:
-        """T, the Euclidean length of an embedding."""
+        """The Euclidean length T of an embedding."""
 
     @abstractmethod
     def utterance(self, samples: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Whole utterances at once, as training hears them.
+        """Encode whole utterances at once, as in training.
 
         Args:
             samples: (B, n) float32 in +-1.
 
         Returns:
-            embedding (B, D) before scaling; speech logits (B, k), None without a speech head.
+            Embeddings (B, D) before scaling; speech logits (B, k), None without a speech head.
         """
 
     def embed(self, samples: Tensor) -> Tensor:
-        """(B, n) samples of any length -> (B, D) embedding before scaling, as trials compare it."""
+        """Encode (B, n) samples of any length to (B, D) embeddings before scaling, for trials."""
         return self.utterance(samples)[0]
 
     def head(self, embedding: Tensor) -> Tensor:
-        """(B, D) embedding before scaling -> (B, outputs) that a pair loss compares."""
+        """Map (B, D) embeddings before scaling to the (B, outputs) that a pair loss compares."""
         return embedding
 
     def scale(self, embedding: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
-"""Log-mel front end as one strided convolution, so that it exports into the ONNX graph.
+"""Log-mel front end as one strided convolution, which exports into the ONNX graph.
 
-The convolution's kernel folds removal of the mean, pre-emphasis, window and DFT; the mel matrix
-follows (speakersdk.encoder.frontend defines both).
+The kernel combines removal of the mean, pre-emphasis, window and DFT. The mel matrix follows;
+speakersdk.encoder.frontend defines both.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from speakersdk_training.models.mel_filters import analysis_window, mel_filters
 
 
 class LogMel(nn.Module):
-    """Waveform -> logarithm of mel energies.
+    """The logarithm of mel energies of a waveform.
 
     Source: python_speech_features 0.6, ``log(fbank(...)[0] + log_floor)`` with a Hamming window,
     unless the configuration asks for another window, mel scale or compression.
@@ -31,7 +31,7 @@ class LogMel(nn.Module):
     def __init__(self, config: FrontendConfig) -> None:
         super().__init__()
         self.config = config
-        # The DC and Nyquist bins carry mel weight only if the band reaches them; keep what counts.
+        # Only the bins that carry mel weight: DC and Nyquist do if the band reaches them.
         mel = mel_filters(config)
         bins = np.flatnonzero(mel.any(axis=0))
         kernel = torch.from_numpy(_dft_kernel(config, bins)).float()
@@ -39,7 +39,7 @@ class LogMel(nn.Module):
         self.register_buffer("mel", torch.from_numpy(mel[:, bins]).float(), persistent=False)
 
     def forward(self, samples: Tensor) -> Tensor:
-        """Log-mel features of blocks that begin with `context_samples - overlap` past samples.
+        """Compute features of blocks that begin with `context_samples - overlap` past samples.
 
         Args:
             samples: (B, n) float32 in +-1; the first sample is the one before the first frame.
@@ -56,15 +56,16 @@ class LogMel(nn.Module):
             power = real * real + imaginary * imaginary  # (B, bins, k)
             energy = torch.matmul(self.mel, power)  # (B, num_mels, k)
             if self.config.compression == "log10_one_plus":
-                # ONNX knows neither log10 nor log1p; what 1 + x loses is below 1e-7.
+                # ONNX has neither log10 nor log1p; 1 + x loses less than 1e-7.
                 return torch.log(1.0 + self.config.compression_gain * energy) / math.log(10)
             return torch.log(energy + self.config.log_floor)
 
 
 def _dft_kernel(config: FrontendConfig, bins: npt.NDArray[np.intp]) -> npt.NDArray[np.float64]:
-    """(2 * len(bins), 1 + window_samples): pre-emphasis, window and DFT as one FIR bank.
+    """Make pre-emphasis, window and DFT as one FIR bank: (2 * len(bins), 1 + window_samples).
 
-    Scaled by 1 / sqrt(fft_size), so that squares are python_speech_features' power spectrum.
+    The bank is scaled by 1 / sqrt(fft_size): its squares are the power spectrum of
+    python_speech_features.
     """
     window = analysis_window(config)
     position = np.arange(config.window_samples)

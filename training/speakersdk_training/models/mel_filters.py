@@ -20,8 +20,9 @@ PAPERS_SEGMENT_FRAMES = 40
 def papers_frontend() -> FrontendConfig:
     """128 mel bands, 64 ms Hann window, 10 ms hop, log10(1 + 10,000 x).
 
-    The papers' x is a power spectrum that is not divided by the DFT's length, so its length enters
-    the gain. Source: Y. Lukic et al., MLSP 2016, section 2, and its librosa defaults.
+    The papers do not divide their power spectrum x by the length of the DFT, and that length
+    therefore enters the gain. Source: Y. Lukic et al., MLSP 2016, section 2, and its librosa
+    defaults.
     """
     return FrontendConfig(
         window_samples=1024,
@@ -38,14 +39,14 @@ def papers_frontend() -> FrontendConfig:
 
 
 def analysis_window(config: FrontendConfig) -> npt.NDArray[np.float64]:
-    """(window_samples,) float64."""
+    """Return the (window_samples,) float64 analysis window of a configuration."""
     if config.window == "hann":
         return np.hanning(config.window_samples + 1)[:-1]  # periodic: its DFT has three lines
     return np.hamming(config.window_samples)
 
 
 def mel_filters(config: FrontendConfig) -> npt.NDArray[np.float64]:
-    """(num_mels, fft_size // 2 + 1) float64 weights of the power spectrum's bins."""
+    """Return (num_mels, fft_size // 2 + 1) float64 weights of the power spectrum's bins."""
     if config.mel_scale == "slaney":
         return _slaney_filters(config)
     from python_speech_features import get_filterbanks  # which only this scale needs
@@ -57,7 +58,7 @@ def mel_filters(config: FrontendConfig) -> npt.NDArray[np.float64]:
 
 
 def _slaney_filters(config: FrontendConfig) -> npt.NDArray[np.float64]:
-    """Triangles of unit area over Hz. Source: M. Slaney, "Auditory Toolbox", 1998."""
+    """Return triangles of unit area over Hz. Source: M. Slaney, "Auditory Toolbox", 1998."""
     bins_hz = np.arange(config.fft_size // 2 + 1) * config.sample_rate_hz / config.fft_size
     mels = np.linspace(_to_mel(config.low_hz), _to_mel(config.high_hz), config.num_mels + 2)
     corners_hz = np.where(

@@ -1,7 +1,7 @@
-"""Attentive statistics pooling whose attention depends on the frame alone.
+"""Attentive statistics pooling whose attention depends on each frame alone.
 
-So a window's statistics are the sum of its hops' partial sums (after K. Okabe et al., "Attentive
-statistics pooling", 2018, with the softmax over time replaced by a per-frame sigmoid).
+The statistics of a window are therefore the sum of the partial sums of its hops. After K. Okabe et
+al., "Attentive statistics pooling", 2018; a sigmoid per frame replaces the softmax over time.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from speakersdk_training.models.convolutions import PointwiseConv
 
 # Variance below this is numerical noise of the float32 sums; it bounds the gradient of sqrt.
 _VARIANCE_FLOOR = 1e-4
-# A window that has collected less weight than a hundredth of a frame has no statistics.
+# A window with less total weight than a hundredth of a frame has no statistics.
 _WEIGHT_FLOOR = 1e-2
 
 
 class AttentiveStatistics(nn.Module):
-    """Weighted sums of features and their squares, and the mean and deviation made of them."""
+    """Weighted sums of features and their squares, and the mean and deviation of these."""
 
     def __init__(self, channels: int, bottleneck: int) -> None:
         super().__init__()
@@ -29,11 +29,11 @@ class AttentiveStatistics(nn.Module):
 
     @property
     def statistics_size(self) -> int:
-        """Values of the sums: weight, first and second moment for each channel."""
+        """The number of sums: weight, first and second moment for each channel."""
         return 3 * self.channels
 
     def partial_sums(self, features: Tensor, frame_weights: Tensor) -> Tensor:
-        """(B, C, k) features, (B, k) frame weights -> (B, 3 C) sums of w, w h and w h^2."""
+        """Compute (B, 3 C) sums of w, w h and w h^2 from features (B, C, k) and weights (B, k)."""
         # Sums of hundreds of frames need float32 whatever precision the encoder ran in.
         weights = torch.sigmoid(self.attention(features)).float() * frame_weights.unsqueeze(1)
         features = features.float()
@@ -42,7 +42,7 @@ class AttentiveStatistics(nn.Module):
         return moments.sum(dim=2)
 
     def mean_and_deviation(self, statistics: Tensor) -> Tensor:
-        """(B, 3 C) sums -> (B, 2 C) weighted mean and standard deviation."""
+        """Compute (B, 2 C) weighted means and standard deviations from (B, 3 C) sums."""
         weight, first, second = statistics.chunk(3, dim=1)
         weight = weight + _WEIGHT_FLOOR
         mean = first / weight

@@ -1,10 +1,10 @@
-"""The default encoder: a causal TDNN that carries its state; streaming costs only what is new.
+"""The default encoder: a causal TDNN with carried state; a stream pays only for new audio.
 
 log-mel -> convolution -> residual blocks (depthwise causal convolution in time, pointwise
 expansion) -> joined block outputs -> attentive statistics -> embedding of fixed length.
 
-Options of the configuration put 2-D convolutions before it or between its blocks, gate its blocks,
-and project the joined outputs apart.
+Options add 2-D convolutions before it or between its blocks, gates inside blocks, and separate
+projections of the joined outputs.
 """
 
 from __future__ import annotations
@@ -33,22 +33,25 @@ class TdnnConfig:
         channels: width of the residual stream.
         expansion: width inside a block.
         kernel: taps of the depthwise convolutions.
-        dilations: one residual block each.
+        dilations: dilation of each residual block.
         joined_blocks: blocks (counted from 1) whose outputs are joined before pooling.
         pooled_channels: width of the pooled features.
         attention_channels: bottleneck of the attention.
         speech_channels: width of the speech head's hidden layer.
-        embedding_dim: D.
-        planar_channels: of the 2-D convolutions before the first layer; 0 = none.
-        planar_blocks: residual blocks of two of them on a half, a quarter, ... of the bands.
-        planar_growth: each halving of the bands multiplies their channels by this.
-        bands: of the 2-D convolution before each block, 0 = none there; empty = nowhere.
+        embedding_dim: dimension D of an embedding.
+        planar_channels: channels of the 2-D convolutions before the first layer; 0 = none.
+        planar_blocks: residual blocks of two such convolutions on a half, a quarter, ... of the
+            bands.
+        planar_growth: factor of the channels at each halving of the bands.
+        bands: bands of the 2-D convolution before each block; 0 = none at that block, empty = none
+            at all.
         squeeze_channels: bottleneck of the gates inside blocks; 0 = none.
-        join_groups: the joined outputs are projected in so many groups; as many as there are joined
-            blocks pools every depth apart (multi-scale pooling).
-        drop_path: chance that a row skips the last block while training; of earlier blocks less.
-        dropout: on the pooled statistics, while training.
-        temperature: T, Euclidean length of the embedding; J of softmax distributions tends to the
+        join_groups: number of groups in the projection of the joined outputs; with as many groups
+            as joined blocks, every depth is pooled separately (multi-scale pooling).
+        drop_path: probability that a row skips the last block in training; lower for earlier
+            blocks.
+        dropout: dropout of the pooled statistics, in training.
+        temperature: Euclidean length T of the embedding; J of softmax distributions tends to the
             cosine for small T (DESIGN: T = 4 loses nothing against cosine, T = 16 does).
     """
 
@@ -110,7 +113,7 @@ class TdnnEncoder(Encoder):
     """Causal TDNN with attentive statistics and a speech head; stateful graph contract.
 
     Attributes:
-        pools_speech: whether the speech head is trained, so that it may choose what is pooled.
+        pools_speech: whether the speech head is trained and may choose the pooled frames.
     """
 
     graph_kind = "stateful"
@@ -165,7 +168,7 @@ class TdnnEncoder(Encoder):
             nn.ReLU(),
             PointwiseConv(config.speech_channels, 1),
         )
-        # (channels, frames) of the past that each causal layer needs, in the order of the cache.
+        # Shapes (channels, frames) of the past that each causal layer needs, in the cache's order.
         self._cache_shapes = [] if self.front is None else self.front.cache_shapes
         self._cache_shapes += [(inputs, config.kernel - 1)]
         for number, block in enumerate(self.blocks, start=1):
@@ -185,12 +188,12 @@ class TdnnEncoder(Encoder):
 
     @property
     def cache_size(self) -> int:
-        """Values of the cache of one stream."""
+        """The number of values in the cache of one stream."""
         return sum(channels * frames for channels, frames in self._cache_shapes)
 
     @property
     def statistics_size(self) -> int:
-        """Values of the pooling statistics of one stream."""
+        """The number of values in the pooling statistics of one stream."""
         return self.pooling.statistics_size
 
     def forward(
@@ -202,20 +205,20 @@ class TdnnEncoder(Encoder):
         *,
         speech_threshold: float | None = None,
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """One block of a stream.
+        """Process one block of a stream.
 
         Args:
-            samples: (B, context + 160 k) float32 in +-1, overlapping the block before by
+            samples: (B, context + 160 k) float32 in +-1, overlapping the previous block by
                 `frontend.config.context_samples`; the first block begins with one zero.
             frame_weights: (B, k) float32; 0 keeps a frame out of the statistics.
             cache: (B, cache_size) float32, zeros at the start.
-            statistics: (B, statistics_size) float32, sums of the window's earlier hops.
-            speech_threshold: frames of a lower speech probability weigh nothing; None = the speech
-                head is not asked.
+            statistics: (B, statistics_size) float32, sums over the earlier hops of the window.
+            speech_threshold: frames of a lower speech probability get weight 0; None = the speech
+                head is not used.
 
         Returns:
-            embedding (B, D) of length T, hop_statistics (B, statistics_size) of this block alone,
-            speech (B, k) probability, next_cache (B, cache_size).
+            Embedding (B, D) of length T, statistics (B, statistics_size) of this block alone,
+            speech probability (B, k), next cache (B, cache_size).
         """
         features, next_cache = self.frame_features(self.log_mel(samples), cache)
         speech = torch.sigmoid(self.speech_logits(features))
@@ -231,16 +234,16 @@ class TdnnEncoder(Encoder):
         feature_weights: Tensor | None = None,
         frame_weights: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """Whole utterances at once, as training hears them.
+        """Encode whole utterances at once, as in training.
 
         Args:
             samples: (B, n) float32 in +-1.
-            feature_weights: (B, num_mels, k) that the normalised log-mel features are multiplied
-                by, 0 = hidden (SpecAugment); None = all are heard.
-            frame_weights: (B, k) of the pooling, 0 = left out; None = all frames count.
+            feature_weights: (B, num_mels, k) factors of the normalised log-mel features, 0 = hidden
+                (SpecAugment); None = nothing hidden.
+            frame_weights: (B, k) weights of the pooling, 0 = left out; None = all frames count.
 
         Returns:
-            embedding (B, D) before scaling, speech logits (B, k).
+            Embeddings (B, D) before scaling, speech logits (B, k).
         """
         features = self.utterance_features(samples, feature_weights)
         if frame_weights is None:
@@ -249,16 +252,16 @@ class TdnnEncoder(Encoder):
         return self.embed_statistics(statistics), self.speech_logits(features)
 
     def embed(self, samples: Tensor) -> Tensor:
-        """Whole utterances as the exported graph hears them: frames of speech alone are pooled.
+        """Encode whole utterances as the exported graph does, pooling only frames of speech.
 
-        A row in which the speech head hears no speech pools all its frames, and so does every row
-        of an encoder whose head was not trained.
+        If the speech head finds no speech in a row, or was not trained, all frames of the row are
+        pooled.
 
         Args:
             samples: (B, n) float32 in +-1.
 
         Returns:
-            embedding (B, D) before scaling.
+            Embeddings (B, D) before scaling.
         """
         features = self.utterance_features(samples)
         is_speech = self.speech_logits(features) >= 0  # a probability of one half
@@ -266,7 +269,7 @@ class TdnnEncoder(Encoder):
         return self.embed_statistics(self.pooling.partial_sums(features, weights))
 
     def utterance_features(self, samples: Tensor, feature_weights: Tensor | None = None) -> Tensor:
-        """Whole utterances -> (B, pooled_channels, k) features; arguments as of `utterance`."""
+        """Compute (B, pooled_channels, k) features of whole utterances; see `utterance`."""
         cache, _ = self.start(len(samples), device=samples.device)
         # One zero stands for the sample before the first (pre-emphasis).
         log_mel = self.log_mel(functional.pad(samples, (1, 0)))
@@ -276,12 +279,12 @@ class TdnnEncoder(Encoder):
         return features
 
     def log_mel(self, samples: Tensor) -> Tensor:
-        """Samples, one zero first -> normalised log-mel features (B, num_mels, k)."""
+        """Compute normalised log-mel features (B, num_mels, k) of samples after one zero."""
         normalised: Tensor = self.input_norm(self.frontend(samples))
         return normalised
 
     def frame_features(self, log_mel: Tensor, cache: Tensor) -> tuple[Tensor, Tensor]:
-        """Normalised features and cache -> (B, pooled_channels, k) features and the next cache."""
+        """Compute (B, pooled_channels, k) features and the next cache from normalised features."""
         sizes = [channels * frames for channels, frames in self._cache_shapes]
         past = [
             flat.reshape(-1, *shape)
@@ -312,18 +315,18 @@ class TdnnEncoder(Encoder):
         return functional.relu(pooled), next_cache
 
     def embed_statistics(self, statistics: Tensor) -> Tensor:
-        """(B, statistics_size) sums -> (B, D) embedding before scaling."""
+        """Compute (B, D) embeddings before scaling from sums (B, statistics_size)."""
         pooled = self.pooled_norm(self.pooling.mean_and_deviation(statistics))
         embedding: Tensor = self.embedding_norm(self.embedding(self.dropout(pooled)))
         return embedding
 
     def speech_logits(self, features: Tensor) -> Tensor:
-        """(B, pooled_channels, k) features -> (B, k) logits of speech."""
+        """Compute (B, k) speech logits from features (B, pooled_channels, k)."""
         logits: Tensor = self.speech(features).squeeze(1)
         return logits
 
     def start(self, batch: int, *, device: torch.device | None = None) -> tuple[Tensor, Tensor]:
-        """Cache and statistics of streams that have heard nothing."""
+        """Return cache and statistics of new streams."""
         return (
             torch.zeros(batch, self.cache_size, device=device),
             torch.zeros(batch, self.statistics_size, device=device),
@@ -331,7 +334,7 @@ class TdnnEncoder(Encoder):
 
 
 def spoken_weights(is_speech: Tensor) -> Tensor:
-    """(B, k) booleans -> (B, k) float32 weights of the pooling: speech, or all without any."""
+    """Return (B, k) float32 weights of the pooling: frames of speech, or all if there are none."""
     return (is_speech | ~is_speech.any(dim=1, keepdim=True)).float()
 
 

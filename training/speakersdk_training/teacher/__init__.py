@@ -1,1 +1,1 @@
-"""Teachers: published encoders whose embeddings a student learns beside its speaker loss."""
+"""Teachers: published encoders whose embeddings a student learns to imitate."""

@@ -1,6 +1,6 @@
 """CAM++: a densely connected TDNN whose layers are masked by their context.
 
-Layers are named as in the published checkpoints, so that those load by name.
+Layers have the names of the published checkpoints, which therefore load by name.
 Source: H. Wang et al., "CAM++: a fast and efficient network for speaker verification using
 context-aware masking", 2023, figure 1 and section 2; names of 3D-Speaker (Apache-2.0).
 """
@@ -45,13 +45,13 @@ class _PlanarBlock(nn.Module):
             )
 
     def forward(self, planes: Tensor) -> Tensor:
-        """(B, C, f, k) -> (B, C, f / stride, k)."""
+        """Process (B, C, f, k) -> (B, C, f / stride, k)."""
         hidden = functional.relu(self.bn1(self.conv1(planes)))
         return functional.relu(self.bn2(self.conv2(hidden)) + self.shortcut(planes))
 
 
 class _PlanarFront(nn.Module):
-    """2-D convolutions: 80 bands to 10 of 32 planes."""
+    """2-D convolutions from 80 bands to 10 bands of 32 planes."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -64,14 +64,14 @@ class _PlanarFront(nn.Module):
         self.channels = _PLANES * NUM_MELS // 8
 
     def forward(self, features: Tensor) -> Tensor:
-        """(B, 80, k) -> (B, 320, k)."""
+        """Process (B, 80, k) -> (B, 320, k)."""
         planes = functional.relu(self.bn1(self.conv1(features.unsqueeze(1))))
         planes = self.layer2(self.layer1(planes))
         return functional.relu(self.bn2(self.conv2(planes))).flatten(1, 2)
 
 
 class _ContextMask(nn.Module):
-    """A convolution in time, masked by the means of the whole and of segments of 100 frames."""
+    """A convolution in time, masked by means over all frames and over segments of 100 frames."""
 
     def __init__(self, dilation: int) -> None:
         super().__init__()
@@ -82,7 +82,7 @@ class _ContextMask(nn.Module):
         self.linear2 = nn.Conv1d(_BOTTLENECK // 2, _GROWTH, 1)
 
     def forward(self, hidden: Tensor) -> Tensor:
-        """(B, 128, k) -> (B, 32, k)."""
+        """Process (B, 128, k) -> (B, 32, k)."""
         frames = hidden.shape[2]
         segments = functional.avg_pool1d(hidden, _SEGMENT_FRAMES, _SEGMENT_FRAMES, ceil_mode=True)
         spread = segments.repeat_interleave(_SEGMENT_FRAMES, dim=2)[:, :, :frames]
@@ -92,7 +92,7 @@ class _ContextMask(nn.Module):
 
 
 class _DenseLayer(nn.Module):
-    """Bottleneck and masked convolution; its output is joined to its input."""
+    """A bottleneck and a masked convolution whose output is joined to its input."""
 
     def __init__(self, channels: int, dilation: int) -> None:
         super().__init__()
@@ -102,7 +102,7 @@ class _DenseLayer(nn.Module):
         self.cam_layer = _ContextMask(dilation)
 
     def forward(self, features: Tensor) -> Tensor:
-        """(B, C, k) -> (B, C + 32, k)."""
+        """Process (B, C, k) -> (B, C + 32, k)."""
         hidden = self.nonlinear2(self.linear1(self.nonlinear1(features)))
         return torch.cat([features, self.cam_layer(hidden)], dim=1)
 
@@ -116,7 +116,7 @@ class _Statistics(nn.Module):
     """Mean and deviation over time."""
 
     def forward(self, features: Tensor) -> Tensor:
-        """(B, C, k >= 2) -> (B, 2 C)."""
+        """Compute mean and deviation: (B, C, k >= 2) -> (B, 2 C)."""
         variance = features.float().var(2).clamp(min=_VARIANCE_FLOOR)
         return torch.cat([features.float().mean(2), variance.sqrt()], dim=1)
 
@@ -125,7 +125,7 @@ class CampPlus(nn.Module):
     """Two-dimensional front, then three dense blocks at half the frame rate.
 
     Args:
-        embedding_dim: E; published models have 192 or 512.
+        embedding_dim: dimension E; published models have 192 or 512.
     """
 
     def __init__(self, embedding_dim: int = EMBEDDING_DIM) -> None:
@@ -152,7 +152,7 @@ class CampPlus(nn.Module):
         self.xvector = nn.Sequential(OrderedDict(parts))
 
     def forward(self, features: Tensor) -> Tensor:
-        """(B, 80, k) -> (B, E)."""
+        """Encode features (B, 80, k) to embeddings (B, E)."""
         embedding: Tensor = self.xvector(self.head(features))
         return embedding
 
@@ -166,6 +166,6 @@ class _Dense(nn.Module):
         )
 
     def forward(self, pooled: Tensor) -> Tensor:
-        """(B, C) -> (B, E)."""
+        """Map statistics (B, C) to embeddings (B, E)."""
         embedding: Tensor = self.nonlinear(self.linear(pooled.unsqueeze(2)).squeeze(2))
         return embedding

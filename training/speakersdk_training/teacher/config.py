@@ -1,4 +1,4 @@
-"""What a student learns from a teacher, and how much."""
+"""Configuration of the learning from a teacher."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from speakersdk.errors import ConfigError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TeacherConfig:
-    """The part of a run that a teacher plays.
+    """The teacher of a run and the weights of its losses.
 
     Attributes:
         table: file of ``speakersdk-train teacher``; empty = no teacher.
-        weight: of one minus the cosine between the teacher's embedding of the clean stretch around
-            a crop and a linear map of the student's embedding of the augmented crop.
-        pair_weight: of the mean squared difference between the student's and the teacher's cosines
-            of all pairs of a batch.
-        speaker_share: share of the voice's mean in what the teacher says of a stretch.
+        weight: weight of one minus the cosine between the teacher's embedding of the clean stretch
+            around a crop and a linear map of the student's embedding of the augmented crop.
+        pair_weight: weight of the mean squared difference between the student's and the teacher's
+            cosines of all pairs of a batch.
+        speaker_share: share of the voice's mean embedding in the target of a stretch.
     """
 
     table: str = ""

@@ -1,4 +1,4 @@
-"""The teachers by name: a published encoder with its front end, from samples to embeddings."""
+"""The teachers: published encoders with their front ends, from samples to embeddings."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ TeacherKind = Literal["campplus", "torchscript"]
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """What a student was taught by, for its checkpoint, its manifest and its model card.
+    """The origin of a teacher, for the student's checkpoint, manifest and model card.
 
     Attributes:
-        name: of the teacher.
-        licence: of its weights.
-        sha256: of the file that held them.
+        name: name of the teacher.
+        licence: licence of its weights.
+        sha256: SHA-256 hash of the file with the weights.
     """
 
     name: str
@@ -32,7 +32,7 @@ class Provenance:
     sha256: str
 
     def __str__(self) -> str:
-        """One line, as the manifest has it."""
+        """Return the line of the manifest."""
         return f"{self.name}, {self.licence}, sha256 {self.sha256}"
 
 
@@ -46,7 +46,7 @@ class CampPlusTeacher(nn.Module):
         self.encoder.load_state_dict(weights)
 
     def forward(self, samples: Tensor) -> Tensor:
-        """(B, n) float32 in +-1 at 16 kHz -> (B, 192)."""
+        """Encode (B, n) float32 in +-1 at 16 kHz to embeddings (B, 192)."""
         with torch.autocast(samples.device.type, enabled=False):
             features = self.features(samples)
         embedding: Tensor = self.encoder(features)
@@ -54,15 +54,15 @@ class CampPlusTeacher(nn.Module):
 
 
 def load_teacher(kind: TeacherKind, path: Path) -> nn.Module:
-    """A teacher in eval mode: (B, n) float32 samples at 16 kHz -> (B, E).
+    """Load a teacher in eval mode: (B, n) float32 samples at 16 kHz -> (B, E).
 
     Args:
-        kind: campplus, with a state dict of 3D-Speaker's names; or torchscript, a module of its own
-            that begins with samples.
-        path: of the weights.
+        kind: campplus, a state dict with the names of 3D-Speaker; or torchscript, a module that
+            takes samples.
+        path: file of the weights.
 
     Raises:
-        TrainingError: no such file, or it holds something else.
+        TrainingError: the file is missing or holds something else.
     """
     if not path.is_file():
         raise TrainingError(f"expected the teacher's weights at {path}, found none")
@@ -72,11 +72,11 @@ def load_teacher(kind: TeacherKind, path: Path) -> nn.Module:
         else:
             weights = torch.load(path, map_location="cpu", weights_only=True)
             module = CampPlusTeacher({name: value.float() for name, value in weights.items()})
-    except Exception as error:  # torch's own errors are of many kinds and run over many lines
+    except Exception as error:  # torch's own errors are of many kinds and have many lines
         raise TrainingError(f"{path} holds no weights of a {kind} teacher") from error
     return module.eval().requires_grad_(False)
 
 
 def provenance(path: Path, *, name: str, licence: str) -> Provenance:
-    """Name and licence of weights, with the hash of their file."""
+    """Return name and licence of weights, with the hash of their file."""
     return Provenance(name, licence, file_sha256(path))

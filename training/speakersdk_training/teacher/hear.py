@@ -1,4 +1,4 @@
-"""Let a teacher hear all the training audio once."""
+"""Computation of a teacher's embeddings of all training audio, once."""
 
 from __future__ import annotations
 
@@ -27,21 +27,21 @@ def hear(
     taught_by: Provenance,
     batch: int = _BATCH,
 ) -> TeacherTable:
-    """Embeddings of a stretch every `stride_samples` of each speaker's audio, at each speed.
+    """Embed a stretch every `stride_samples` of each speaker's audio, at each speed.
 
     Args:
-        teacher: (B, n) float32 samples -> (B, E), on the bank's device.
+        teacher: module from (B, n) float32 samples to (B, E), on the bank's device.
         bank: all training audio.
         speeds: playing speeds of the voices.
-        window_samples: length of a stretch as the teacher hears it; a speaker with less audio is
-            heard again from the start.
-        stride_samples: between two stretches of the audio as recorded.
-        is_half: run the teacher in bfloat16.
-        taught_by: for the table.
-        batch: stretches at a time.
+        window_samples: length of a stretch that the teacher gets; the audio of a speaker with less
+            is repeated.
+        stride_samples: distance between two stretches in the audio as recorded.
+        is_half: whether to run the teacher in bfloat16.
+        taught_by: origin of the teacher, for the table.
+        batch: number of stretches at a time.
 
     Raises:
-        TrainingError: an embedding is no number.
+        TrainingError: an embedding is not finite.
     """
     counts = count_stretches(bank.length, stride_samples)
     speaker = torch.repeat_interleave(torch.arange(len(counts), device=bank.device), counts)
@@ -70,7 +70,7 @@ def hear(
 
 
 def _stretches(bank: AudioBank, speaker: Tensor, middle: Tensor, num_samples: int) -> Tensor:
-    """(B, num_samples) float32 around the middles, within each speaker's audio."""
+    """Cut (B, num_samples) float32 around the middles, within each speaker's audio."""
     length = bank.length[speaker]
     start = torch.minimum(middle - num_samples // 2, length - num_samples).clamp(min=0)
     places = start[:, None] + torch.arange(num_samples, device=bank.device)

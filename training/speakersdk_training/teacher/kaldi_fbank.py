@@ -1,4 +1,4 @@
-"""Kaldi's filterbank features, as published speaker encoders hear them, on any device.
+"""Kaldi's filterbank features, the input of published speaker encoders, on any device.
 
 Source: Kaldi's feature-fbank.cc and mel-computations.cc with dither 0, snip_edges, and samples at
 full scale 1.
@@ -38,7 +38,7 @@ class KaldiFbank(nn.Module):
         self.register_buffer("mel", mel.T.float(), persistent=False)  # (bins, mels)
 
     def forward(self, samples: Tensor) -> Tensor:
-        """(B, n) float32 in +-1 -> (B, num_mels, k), each band's mean over time removed."""
+        """Compute (B, num_mels, k) of (B, n) float32 in +-1, minus each band's mean over time."""
         frames = samples.unfold(1, 400, 160)
         frames = frames - frames.mean(2, keepdim=True)
         before = torch.cat([frames[..., :1], frames[..., :-1]], dim=2)

@@ -1,7 +1,7 @@
-"""What a teacher says of the training audio: embeddings of stretches of every voice, in one file.
+"""A teacher's embeddings of the training audio: stretches of every voice, in one file.
 
-A speaker's audio is cut into stretches that begin a stride apart; a crop learns from the stretch
-nearest to its middle. Made once, for all runs, whatever speakers a run leaves out.
+A speaker's audio is cut into stretches that begin a stride apart. A crop learns from the stretch
+nearest to its middle. The table is made once for all runs, including those that leave out speakers.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ _FORMAT = 1
 
 @dataclass(frozen=True, slots=True)
 class TeacherTable:
-    """Embeddings of S speakers at V playing speeds.
+    """A teacher's embeddings of S speakers at V playing speeds.
 
     Attributes:
         embeddings: (V, R, E) float16.
-        counts: (S,) int64 stretches of each speaker; R in all.
-        speakers: S names.
-        speeds: V playing speeds.
-        stride_samples: between two stretches.
-        teacher: who made them.
+        counts: (S,) int64 number of stretches of each speaker, R in all.
+        speakers: names of the S speakers.
+        speeds: the V playing speeds.
+        stride_samples: distance between two stretches.
+        teacher: description of the teacher.
     """
 
     embeddings: Tensor
@@ -41,7 +41,7 @@ class TeacherTable:
     teacher: Provenance
 
     def save(self, path: Path) -> None:
-        """Write one file for `load_table`."""
+        """Write the table to one file, for `load_table`."""
         torch.save(
             {
                 "format": _FORMAT,
@@ -57,10 +57,10 @@ class TeacherTable:
 
 
 def load_table(path: Path) -> TeacherTable:
-    """Read what `TeacherTable.save` wrote.
+    """Read a table of `TeacherTable.save`.
 
     Raises:
-        TrainingError: no such file, or not a table.
+        TrainingError: the file is missing or not a table.
     """
     if not path.is_file():
         raise TrainingError(
@@ -84,12 +84,12 @@ def load_table(path: Path) -> TeacherTable:
 
 
 def count_stretches(length: Tensor, stride_samples: int) -> Tensor:
-    """(S,) samples of each speaker -> (S,) stretches, one at least."""
+    """Count the (S,) stretches of speakers with (S,) samples: one at least."""
     return (-(-length // stride_samples)).clamp(min=1)
 
 
 class TeacherTargets:
-    """Looks up what the crops of a bank's speakers should come to."""
+    """The targets of crops: embeddings that the student should reach."""
 
     def __init__(
         self,
@@ -99,17 +99,17 @@ class TeacherTargets:
         speeds: tuple[float, ...],
         speaker_share: float,
     ) -> None:
-        """Pick the bank's speakers out of the table, and centre the embeddings on its own mean.
+        """Pick the bank's speakers out of the table, and subtract the mean of their embeddings.
 
         Args:
-            table: that holds all speakers of the bank.
-            bank: to draw from.
-            speeds: of the voices, in the order of their numbers.
-            speaker_share: share of a voice's mean over all its audio in each of its targets: what
-                its stretches have in common does not depend on the words.
+            table: table that holds all speakers of the bank.
+            bank: bank of the crops.
+            speeds: playing speeds of the voices, in the order of their numbers.
+            speaker_share: share of a voice's mean over all its audio in each of its targets; that
+                mean does not depend on the words.
 
         Raises:
-            TrainingError: a speed or a speaker that the table lacks, or has with other audio.
+            TrainingError: the table lacks a speed or a speaker, or has a speaker with other audio.
         """
         missing = sorted(set(speeds) - set(table.speeds))
         number_of = {name: number for number, name in enumerate(table.speakers)}
@@ -150,19 +150,19 @@ class TeacherTargets:
 
     @property
     def embedding_dim(self) -> int:
-        """E."""
+        """The dimension E of a target."""
         return self._embeddings.shape[2]
 
     def __call__(self, speaker: Tensor, voice: Tensor, middle: Tensor) -> Tensor:
-        """Targets of crops.
+        """Look up the targets of crops.
 
         Args:
-            speaker: (B,) int64 row of the bank.
-            voice: (B,) int64 number of the playing speed.
-            middle: (B,) int64 samples from the begin of the speaker's audio.
+            speaker: (B,) int64 rows of the bank.
+            voice: (B,) int64 numbers of the playing speeds.
+            middle: (B,) int64 positions in samples from the start of the speaker's audio.
 
         Returns:
-            (B, E) float32 of length 1.
+            (B, E) float32 targets of length 1.
         """
         stretch = torch.minimum(middle // self._stride, self._counts[speaker] - 1)
         return self._embeddings[voice, self._first[speaker] + stretch].float()
