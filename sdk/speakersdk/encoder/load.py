@@ -73,7 +73,7 @@ def load_encoder(
     is_stateful = manifest.mode == "stateful"
     if options != on_cpu:
         shapes = offline_shapes(manifest) if is_stateful else window_shapes(manifest)
-        session = session.reopened(options, shapes=shapes)
+        session = open_session(file, options, shapes=shapes)
     return StatefulEncoder(session, manifest) if is_stateful else WindowedEncoder(session, manifest)
 
 

@@ -29,6 +29,8 @@ _HIGH_HZ: Final = 2687.5
 _FLOOR: Final = 1e-3
 # Changes are taken over 40 ms.
 _CHANGE_FRAMES: Final = 4
+# Frames that are transformed at once: 64 take less than 1 MB, whatever the length of a recording.
+_BLOCK_FRAMES: Final = 64
 _PIECE_FRAMES: Final = 150
 _STEP_FRAMES: Final = 50
 # Every second frame of a piece is compared: neighbours overlap by 5/6.
@@ -86,12 +88,14 @@ class SpectralTrack:
         rest = np.concatenate([self._rest, samples])
         num_frames = max(0, 1 + (len(rest) - self._num_samples) // self._hop)
         if num_frames:
-            frames = np.lib.stride_tricks.sliding_window_view(rest, self._num_samples)
-            spectrum = np.fft.rfft(frames[:: self._hop] * self._window, axis=1)
+            frames = np.lib.stride_tricks.sliding_window_view(rest, self._num_samples)[:: self._hop]
             last_bin = self._first_bin + self._num_bands * self._bins_per_band
-            power = np.abs(spectrum[:, self._first_bin : last_bin]).astype(np.float32) ** 2
-            shape = (len(power), self._num_bands, self._bins_per_band)
-            self._powers.append(power.reshape(shape).sum(axis=2))
+            for first in range(0, num_frames, _BLOCK_FRAMES):
+                block = frames[first : first + _BLOCK_FRAMES] * self._window
+                spectrum = np.fft.rfft(block, axis=1)[:, self._first_bin : last_bin]
+                power = np.abs(spectrum).astype(np.float32) ** 2
+                shape = (len(power), self._num_bands, self._bins_per_band)
+                self._powers.append(power.reshape(shape).sum(axis=2))
         self._rest = rest[num_frames * self._hop :].copy()
 
     def cut(self) -> None:

@@ -96,7 +96,6 @@ class OnnxSession:
     ) -> None:
         self._session = session
         self._runtime = runtime
-        self._file = file
         self._options = options
         self._by_shapes: dict[tuple[tuple[str, tuple[int, ...]], ...], OnnxSession] = {}
         self.num_calls_on_cpu = 0
@@ -105,6 +104,8 @@ class OnnxSession:
         self.choice = device.name
         self.engine_cache = "not used"
         self.shapes = dict(shapes) if shapes is not None and self.has_fixed_shapes else None
+        # Only a session of fixed shapes opens others; elsewhere the bytes would serve nobody.
+        self._file = file if self.has_fixed_shapes else None
         self.providers: tuple[str, ...] = tuple(session.get_providers())
         self._assigned = [
             (subgraph.ep_name, node.op_type)
@@ -122,25 +123,13 @@ class OnnxSession:
         fixed = self._options.fixed_shapes
         return self.device.kind != "cpu" if fixed is None else fixed
 
-    def reopened(self, options: SessionOptions, *, shapes: Shapes | None = None) -> OnnxSession:
-        """Open the same bytes with other options, without reading the file again.
-
-        Args:
-            options: the other options.
-            shapes: see `open_session`.
-
-        Raises:
-            ConfigError, MissingDependencyError, InferenceError: see `open_session`.
-        """
-        return _open(self._file, options, shapes)
-
     def with_shapes(self, shapes: Shapes) -> OnnxSession:
         """A session for these input shapes, or this one if shapes may vary.
 
         Sessions are kept, one per shape: cuDNN remembers only the plan of the last shape, and a
         TensorRT engine has a single shape.
         """
-        if not self.has_fixed_shapes or shapes == self.shapes:
+        if self._file is None or shapes == self.shapes:
             return self
         key = tuple(sorted(shapes.items()))
         if key not in self._by_shapes:
@@ -172,7 +161,7 @@ class OnnxSession:
 
         Use it for graphs whose feeds cannot be padded. `report` counts the calls on the CPU.
         """
-        if self.shapes in (None, _shapes(feeds)):
+        if self._file is None or self.shapes in (None, _shapes(feeds)):
             return self.run(feeds)
         if self._on_cpu is None:
             options = replace(self._options, precision="fp32", fixed_shapes=False)

@@ -98,11 +98,10 @@ def test_a_file_that_is_no_model_is_an_inference_error(tmp_path: Path) -> None:
 def test_the_file_is_read_once(tmp_path: Path) -> None:
     path = tmp_path / "model.onnx"
     path.write_bytes(WINDOWED.read_bytes())
-    session = open_session(path)
-    path.write_text("replaced while in use")
     samples = {"samples": np.zeros((1, 8000), np.float32)}
-    expected = session.run(samples)["embedding"]
-    fixed = session.reopened(SessionOptions(fixed_shapes=True), shapes={"samples": (1, 4000)})
+    expected = open_session(path).run(samples)["embedding"]
+    fixed = open_session(path, SessionOptions(fixed_shapes=True), shapes={"samples": (1, 4000)})
+    path.write_text("replaced while in use")
     other = fixed.with_shapes({"samples": (1, 8000)})
     assert other is not fixed
     for again in (other.run(samples), fixed.run_any_shape(samples)):

@@ -1,0 +1,82 @@
+"""Memory: what a process holds at its peak, step by step from the bare interpreter.
+
+The resident set counts pages of libraries that all processes of a machine share. What a process has
+for itself is its private part, after the last step.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from benchmarks.harness.measure import Benchmark
+from speakersdk.demo_clips import FOLDER
+
+ENROLLED, PROBE = str(FOLDER / "slt-enroll-1.flac"), str(FOLDER / "slt-probe.flac")
+# Each process runs one of these; `main` gets the arguments behind it.
+STEPS = {
+    "python alone": "pass",
+    "import numpy": "import numpy",
+    "import onnxruntime": "import onnxruntime",
+    "Verifier()": "from speakersdk import Verifier; verifier = Verifier()",
+}
+COMMAND = "from speakersdk.cli import main; main({arguments!r})"
+# Written to stderr: the commands write their results to stdout.
+REPORT = """
+import json, os, sys
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+{step}
+fields = dict(line.split(":", 1) for line in open("/proc/self/status"))
+names = {{"peak": "VmHWM", "private": "RssAnon", "of files": "RssFile"}}
+megabytes = {{name: int(fields[field].split()[0]) * 1024 / 1e6 for name, field in names.items()}}
+print(json.dumps(megabytes), file=sys.stderr)
+"""
+
+
+def main() -> int:
+    """Measure fresh processes."""
+    benchmark = Benchmark(
+        name="memory",
+        question="How much memory do a verification of two files and a listener take?",
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        store = ["--voiceprints", folder]
+        enroll = ["enroll", "slt", ENROLLED, str(FOLDER / "slt-enroll-2.flac"), *store]
+        steps = {
+            **STEPS,
+            "speakersdk verify, two recordings": COMMAND.format(
+                arguments=["verify", ENROLLED, PROBE]
+            ),
+            "speakersdk enroll, two recordings": COMMAND.format(arguments=enroll),
+            "speakersdk listen": COMMAND.format(
+                arguments=["listen", "--input", PROBE, "--fast", *store]
+            ),
+        }
+        for name, step in steps.items():
+            for kind, megabytes in measured(step).items():
+                benchmark.record(f"{name}: MB {kind}", round(megabytes, 1))
+    benchmark.finish()
+    return 0
+
+
+def measured(step: str) -> dict[str, float]:
+    """Peak, private and file-backed megabytes of a process that has taken a step."""
+    if not Path("/proc/self/status").is_file():
+        raise RuntimeError("expected Linux, which tells the memory of a process in /proc")
+    done = subprocess.run(
+        [sys.executable, "-c", REPORT.format(step=step)],
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode:
+        raise RuntimeError(f"{step} failed: {done.stderr}")
+    last: dict[str, float] = json.loads(done.stderr.splitlines()[-1])
+    return last
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
