@@ -226,11 +226,28 @@ def scorer(latest: Latest) -> Lines:
 
 
 # Name in a document -> how its lines are made.
+def memory(latest: Latest) -> Lines:
+    """Peak and private memory of processes, step by step."""
+    report = latest("memory")
+    facts = report["facts"]
+    lines = [
+        "| process | MB at the peak | of them its own | pages of files |",
+        "| --- | --- | --- | --- |",
+    ]
+    for name in [fact.removesuffix(": MB peak") for fact in facts if fact.endswith(": MB peak")]:
+        peak, private, files = (
+            facts[f"{name}: MB {kind}"] for kind in ("peak", "private", "of files")
+        )
+        lines.append(f"| {name} | {peak:.0f} | {private:.0f} | {files:.0f} |")
+    return [*lines, "", _conditions(report, "speed.memory")]
+
+
 TABLES: dict[str, Callable[[Latest], Lines]] = {
     "figures": figures,
     "accuracy": accuracy,
     "unseen corpora": unseen,
     "single recordings": single,
+    "memory": memory,
     "peers": peers,
     "adopted encoders": adopted_tables.rates,
     "scorer": scorer,
