@@ -119,6 +119,11 @@ share: $(DEVELOPMENT)  ## write the manual page and the completion of bash, zsh 
 	  --format single-commands-section --output $(SHARE)/man/man1/speakersdk.1
 	sed -i "s/^[.'][a-z/]/\\\\\&&/" $(SHARE)/man/man1/speakersdk.1 # text at the start of a line is no macro
 
+.PHONY: services
+services: $(LINTERS)  ## test the HTTP, Wyoming and OpenVoiceOS packages of integrations/
+	mkdir -p build/services
+	.ci/serve build/services http wyoming ovos
+
 .PHONY: wheel
 wheel: $(DEVELOPMENT)  ## build dist/*.tar.gz and, from it, dist/*.whl
 	rm -rf dist

@@ -72,7 +72,7 @@ def test_a_body_that_does_not_come_is_not_awaited(impatient: str) -> None:
 
 
 def test_a_stream_without_audio_is_ended(impatient: str) -> None:
-    with connect(f"ws://{impatient}/v1/voice/stream") as connection:
+    with connect(f"ws://{impatient}/v1/voice/stream", open_timeout=DEADLINE_S) as connection:
         error = json.loads(connection.recv(DEADLINE_S))["error"]
         assert "nothing came for 0.2 s" in error["message"]
         with pytest.raises(ConnectionClosed) as caught:
@@ -84,10 +84,10 @@ def test_a_stream_without_audio_is_ended(impatient: str) -> None:
 def test_streams_are_bounded_and_told_of_the_end(start: Start, server: Server) -> None:
     one = start("--max-streams", "1", folder=server.folder)
     url = f"ws{one.url.removeprefix('http')}/v1/voice/stream"
-    with connect(url) as first:
+    with connect(url, open_timeout=DEADLINE_S) as first:
         first.send(OPENING)
         assert json.loads(first.recv(DEADLINE_S))["type"] == "ready"
-        with connect(url) as second:
+        with connect(url, open_timeout=DEADLINE_S) as second:
             assert "too many" in json.loads(second.recv(DEADLINE_S))["error"]["message"]
         assert one.stop() == 0
         with pytest.raises(ConnectionClosed) as caught:
@@ -104,12 +104,12 @@ def test_a_stream_needs_a_key(start: Start, server: Server, tmp_path: Path) -> N
     guarded = start("--keys", str(keys), "--limit", "1", folder=server.folder)
     url = f"ws{guarded.url.removeprefix('http')}/v1/voice/stream"
     with pytest.raises(InvalidStatus) as refused:
-        connect(url)
+        connect(url, open_timeout=DEADLINE_S)
     assert refused.value.response.status_code == 403
     headers = {"Authorization": f"Bearer {key}"}
     types = []
     for _ in range(2):  # an opened stream is an attempt until somebody is accepted
-        with connect(url, additional_headers=headers) as connection:
+        with connect(url, additional_headers=headers, open_timeout=DEADLINE_S) as connection:
             connection.send(OPENING)
             types.append(json.loads(connection.recv(DEADLINE_S))["type"])
     assert types == ["ready", "error"]

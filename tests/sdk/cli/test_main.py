@@ -15,7 +15,7 @@ from speakersdk.cli.commands import build_parser
 
 COMMANDS = (
     "listen", "enroll", "verify", "identify", "score", "profiles", "migrate", "devices", "demo",
-    "warmup", "doctor",
+    "warmup", "doctor", "serve",
 )  # fmt: skip
 COMMAND = (sys.executable, "-m", "speakersdk")
 
