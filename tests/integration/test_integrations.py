@@ -14,7 +14,12 @@ PACKAGES = sorted(
     path.parent for path in REPOSITORY.glob("integrations/*/speakersdk_*/__init__.py")
 )
 # Modules whose paths are public; everything else comes from `speakersdk` itself.
-PUBLIC_MODULES = {"speakersdk.errors", "speakersdk.metrics", "speakersdk.scoring"}
+PUBLIC_MODULES = {
+    "speakersdk.errors",
+    "speakersdk.metrics",
+    "speakersdk.scoring",
+    "speakersdk.voice_gate",
+}
 
 
 def imports_of_the_sdk(package: Path) -> Iterator[tuple[str, str]]:
