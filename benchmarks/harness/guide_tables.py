@@ -195,6 +195,15 @@ def rotation(latest: Latest) -> Lines:
     ]
 
 
+def challenge(latest: Latest) -> Lines:
+    """Recordings that can be six spoken digits by length, timing and variety."""
+    facts = latest("challenge")["facts"]
+    lines = ["| recording | recordings | passed |", "| --- | ---: | ---: |"]
+    for name, row in facts.items():
+        lines.append(f"| {name} | {row['recordings']} | {row['passed_percent']:g} % |")
+    return lines
+
+
 TABLES: dict[str, Callable[[Latest], Lines]] = {
     "spoiled recordings": spoiled,
     "adaptation": adaptation,
@@ -204,4 +213,5 @@ TABLES: dict[str, Callable[[Latest], Lines]] = {
     "silence": silence,
     "attacks": attacks,
     "rotation": rotation,
+    "challenge": challenge,
 }

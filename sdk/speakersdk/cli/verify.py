@@ -12,6 +12,7 @@ from speakersdk.cli import arguments as shared
 from speakersdk.cli.output import print_json
 from speakersdk.cli.parser import CommandParser
 from speakersdk.cli.voiceprints import REFERENCE_HELP, is_enrolled, resolve_voiceprint
+from speakersdk.enrollment.challenge import Challenge
 from speakersdk.enrollment.heard import HeardRecordings
 from speakersdk.errors import ConfigError
 from speakersdk.text import printable
@@ -39,6 +40,12 @@ def add_arguments(parser: CommandParser) -> None:
         action="store_true",
         help="remember an accepted PROBE, to recognise it when it is played again",
     )
+    parser.requests.add_argument(
+        "--challenge",
+        metavar="DIGITS",
+        help="the 4 to 12 random digits that were to be spoken; PROBE must have their length, "
+        "timing and variety (which digits they are is not checked)",
+    )
     shared.add_options(parser, "far", "voiceprints", "model", "max_duration", "json")
 
 
@@ -55,27 +62,28 @@ def run(arguments: argparse.Namespace) -> int:
             )
     heard = HeardRecordings(store)
     is_heard = arguments.remember or (is_stored and bool(heard.known(voiceprint.name)))
+    challenge = None if arguments.challenge is None else Challenge(arguments.challenge)
     limit = None
     if arguments.limit is not None:
         limit = AttemptLimit(folder=store.folder, tries=arguments.limit)
         limit.begin(voiceprint.name)
     probe: Recording = arguments.probe
     blocks: list[Waveform] = []
-    if arguments.adapt or is_heard:  # a pipe can be read only once
+    if arguments.adapt or is_heard or challenge is not None:  # a pipe can be read only once
         blocks = [load_recording(probe, None, limit_s=arguments.max_duration)]
         probe = (SAMPLE_RATE_HZ, blocks[0])
     decision = verifier.verify(voiceprint, probe)
-    is_repeated = False
+    voice = decision
+    if challenge is not None:
+        decision = challenge.checked(blocks, decision)
     if is_heard:
-        voice = decision
         decision = heard.checked(voiceprint.name, blocks, decision)
-        is_repeated = decision != voice
         if arguments.remember and decision.accepted:
             heard.remember(voiceprint.name, blocks)
     if limit is not None and decision.accepted:
         limit.accepted(voiceprint.name)
     adaptation = None
-    while arguments.adapt and not is_repeated:
+    while arguments.adapt and decision == voice:
         adaptation = verifier.adapt(voiceprint, probe)
         decision = adaptation.verification
         if not adaptation.is_adapted or store.exchange(voiceprint, adaptation.voiceprint):

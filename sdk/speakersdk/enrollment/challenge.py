@@ -1,0 +1,126 @@
+"""A challenge: random digits to be spoken, checked by length, timing and variety of sounds.
+
+power in bands, every 10 ms -> sound -> peaks of the level (about one for each syllable) -> as many
+as the digits have? as long? of different sounds?
+
+There is no recogniser: nothing here knows which digits were spoken, or in which language. A
+recording of other words of about the same length passes. docs/guides/replay.md has the figures.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from speakersdk.arrays import Waveform
+from speakersdk.audio.waveform import SAMPLE_RATE_HZ
+from speakersdk.decision.outcome import Decision, Verdict
+from speakersdk.enrollment.repetition import SpectralTrack
+from speakersdk.errors import ConfigError
+
+DEFAULT_DIGITS: Final = 6
+_FEWEST, _MOST = 4, 12
+_FRAME_S: Final = 0.01
+# Of the mean power: less is a pause.
+_PAUSE_POWER: Final = 0.05
+# Seconds of sound of a digit, and from the first sound to the last for each digit.
+_SOUND_S: Final = (0.12, 0.9)
+_LONGEST_S: Final = 1.6
+# Peaks of the level for each digit: "one" has one, the longest digits of other languages three.
+_PEAKS: Final = (0.6, 3.0)
+_PEAK_FRAMES: Final = 8
+# Mean distance of the spectra at the peaks, in nats of power: 0 for one sound that is repeated.
+_VARIETY: Final = 0.7
+
+
+@dataclass(frozen=True, slots=True)
+class Challenge:
+    """Digits that a speaker is asked to say.
+
+    Attributes:
+        digits: 4 to 12 of them.
+    """
+
+    digits: str
+
+    def __post_init__(self) -> None:
+        is_ascii = self.digits.isascii() and self.digits.isdigit()
+        if not is_ascii or not _FEWEST <= len(self.digits) <= _MOST:
+            raise ConfigError(f"expected {_FEWEST} to {_MOST} digits, got {self.digits[:40]!r}")
+
+    @classmethod
+    def random(cls, num_digits: int = DEFAULT_DIGITS) -> Self:
+        """A new challenge, which nobody can foresee; no digit follows itself."""
+        digits = [secrets.choice("0123456789")]
+        while len(digits) < num_digits:
+            digits.append(secrets.choice([each for each in "0123456789" if each != digits[-1]]))
+        return cls("".join(digits))
+
+    def __str__(self) -> str:
+        return " ".join(self.digits)
+
+    def objection(self, blocks: Iterable[Waveform]) -> str | None:
+        """Why a recording cannot be these digits; None if it can.
+
+        Args:
+            blocks: the recording at 16 kHz, in blocks.
+        """
+        track = SpectralTrack(sample_rate_hz=SAMPLE_RATE_HZ)
+        for block in blocks:
+            track.push(block)
+        powers, num = track.powers, len(self.digits)
+        total = powers.sum(axis=1)
+        is_sound = total > max(_PAUSE_POWER * float(total.mean()) if len(total) else 0.0, 1e-9)
+        frames = np.flatnonzero(is_sound)
+        sound_s = _FRAME_S * len(frames)
+        least_s, most_s = (num * limit for limit in _SOUND_S)
+        if not least_s <= sound_s <= most_s:
+            return f"expected {least_s:.1f} to {most_s:.1f} s of sound, got {sound_s:.1f} s"
+        span_s = _FRAME_S * float(frames[-1] - frames[0] + 1)
+        if span_s > _LONGEST_S * num:
+            return f"expected the digits within {_LONGEST_S * num:.1f} s, took {span_s:.1f} s"
+        peaks = _peaks(np.log(total + 1e-9), is_sound)
+        fewest, most = (num * limit for limit in _PEAKS)
+        if not fewest <= len(peaks) <= most:
+            return f"expected about {num} digits, got {len(peaks)} syllables"
+        variety = _variety(powers[peaks])
+        if variety < _VARIETY:
+            return f"expected different digits, got sounds that differ by {variety:.2f}"
+        return None
+
+    def checked(self, blocks: Iterable[Waveform], decision: Decision) -> Decision:
+        """A decision, knowing whether the probe can be the digits: if not, it is not accepted.
+
+        Args:
+            blocks: the probe at 16 kHz, in blocks.
+            decision: about the probe, from its voice.
+        """
+        objection = self.objection(blocks) if decision.accepted else None
+        if objection is None:
+            return decision
+        reason = f"{decision.reason}; not the digits that were asked for: {objection}"
+        return decision.undecided(Verdict.INCONCLUSIVE, reason=reason)
+
+
+def _peaks(level: npt.NDArray[np.float32], is_sound: npt.NDArray[np.bool_]) -> list[int]:
+    """Frames with sound at which the level, over 70 ms, is highest among its neighbours."""
+    smooth = np.convolve(level, np.full(7, 1 / 7), "same")
+    return [
+        at
+        for at in np.flatnonzero(is_sound).tolist()
+        if smooth[at] == smooth[max(0, at - _PEAK_FRAMES) : at + _PEAK_FRAMES + 1].max()
+    ]
+
+
+def _variety(powers: npt.NDArray[np.float32]) -> float:
+    """Mean absolute difference of the levels in eight wide bands, over all pairs of frames."""
+    wide = powers.reshape(len(powers), 8, -1).sum(axis=2)
+    level = np.log(wide + 1e-3 * wide.sum(axis=1, keepdims=True))
+    level -= level.mean(axis=1, keepdims=True)
+    differences = np.abs(level[:, np.newaxis] - level[np.newaxis]).mean(axis=2)
+    return float(differences.sum() / max(len(powers) * (len(powers) - 1), 1))
