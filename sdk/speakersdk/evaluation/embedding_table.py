@@ -38,6 +38,7 @@ _ARRAYS: Final = {
     "model_name": ("U", 0),
     "model_sha256": ("U", 0),
 }
+_LAST_CODE_POINT: Final = 0x10FFFF
 # The start of an array file of np.save: magic, version 1.0, header length, header.
 _NPY_HEADER: Final = re.compile(
     rb"\x93NUMPY\x01\x00..\{'descr': '(?P<type>[<>|][fU]\d{1,8})', "
@@ -239,7 +240,12 @@ def _read_array(archive: ZipFile, member: ZipInfo) -> npt.NDArray[Any]:
         return np.empty(shape, dtype)
     order: Literal["F", "C"] = "F" if header["order"] == b"True" else "C"
     array = np.frombuffer(data, dtype).reshape(shape, order=order)
-    return np.ascontiguousarray(array, dtype.newbyteorder("=")).reshape(shape)
+    native = np.ascontiguousarray(array, dtype.newbyteorder("=")).reshape(shape)
+    if kind == "U":  # NumPy does not check code points, and Python must not be given wrong ones
+        codes = native.reshape(-1).view(np.uint32)
+        if ((codes > _LAST_CODE_POINT) | ((codes >= 0xD800) & (codes <= 0xDFFF))).any():
+            raise ValueError(f"{member.filename} with characters that do not exist")
+    return native
 
 
 def _read_parquet(file: BinaryIO, size: int) -> EmbeddingTable:

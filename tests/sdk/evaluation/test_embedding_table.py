@@ -257,3 +257,18 @@ def test_a_parquet_bomb_is_refused_before_it_is_unpacked(tmp_path: Path) -> None
     assert (tmp_path / "a.parquet").stat().st_size < 1_000_000
     with pytest.raises(ConfigError, match="81920000 bytes of embeddings in a file of"):
         read_table(tmp_path / "a.parquet")
+
+
+@pytest.mark.parametrize("code", [0x110000, 0xFFFFFFFF, 0xD800])
+def test_characters_that_do_not_exist_are_refused(
+    code: int, table: EmbeddingTable, tmp_path: Path
+) -> None:
+    """Found by tests/fuzz/fuzz_embedding_file.py: a SystemError of NumPy."""
+    path = tmp_path / "embeddings.npz"
+    write_table(path, table)
+    with np.load(path) as loaded:
+        arrays = dict(loaded)
+    arrays["model_name"] = np.frombuffer(np.uint32(code).tobytes(), "<U1").reshape(())
+    np.savez(path, **arrays)
+    with pytest.raises(ConfigError, match="characters that do not exist"):
+        read_table(path)
