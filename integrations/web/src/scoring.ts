@@ -18,7 +18,7 @@ export function symmetricKl(a: Float32Array, b: Float32Array): number {
 }
 
 /** Divergence of two embeddings of the same audio, in nats. */
-const COPY_DIVERGENCE = 0.0004;
+const COPY_DIVERGENCE = 0.001;
 
 /** Whether two embeddings are of the same audio, possibly at another level or from a codec. */
 export function isCopy(a: Float32Array, b: Float32Array): boolean {

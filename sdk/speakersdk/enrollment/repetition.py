@@ -42,7 +42,7 @@ _LEAST_LAG_FRAMES: Final = 50
 # Correlation of a copy, and none of another recording; docs/enrollment.md has the figures.
 _COPY: Final = 0.75
 # Divergence of two embeddings of the same audio, in nats.
-_COPY_DIVERGENCE: Final = 0.0004
+_COPY_DIVERGENCE: Final = 0.001
 # A recording with this share of repeated speech contains nothing new.
 USELESS_SHARE: Final = 0.75
 # The remaining speech of a loop must be as much as any recording needs.
