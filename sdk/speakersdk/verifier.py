@@ -114,17 +114,17 @@ class Verifier:
         self.close()
 
     def close(self) -> None:
-        """Let go of the model: later uses raise ClosedError, streams go on. May be repeated."""
+        """Release the model: later uses raise ClosedError, streams continue. May be repeated."""
         self._model = None
 
     @property
     def request(self) -> Request:
-        """What decisions are asked to be: an error rate, or a prior and costs."""
+        """The request for decisions: an error rate, or a prior and costs."""
         return self._request
 
     @property
     def manifest(self) -> ModelManifest:
-        """What the model file says of itself."""
+        """The manifest of the model file."""
         return self._encoder.manifest
 
     def enroll(
@@ -136,7 +136,7 @@ class Verifier:
         accept: Collection[str] = (),
         append_to: Voiceprint | None = None,
     ) -> Voiceprint:
-        """Make a speaker's voiceprint: one exemplar per recording.
+        """Make a speaker's voiceprint, with one exemplar per recording.
 
         Args:
             recordings: one or more of the same speaker; see `quality` for what is expected of them.
@@ -163,7 +163,7 @@ class Verifier:
     def quality(
         self, recordings: Sequence[Recording], *, sample_rate_hz: float | None = None
     ) -> list[RecordingQuality]:
-        """What recordings are worth for enrollment: speech, level, noise, bandwidth, one voice."""
+        """Measure recordings for enrollment: speech, level, noise, bandwidth, one voice."""
         return measure_recordings(self._encoder, recordings, sample_rate_hz, self._limit_s)
 
     def adapt(
@@ -171,7 +171,7 @@ class Verifier:
     ) -> Adaptation:
         """Let a voiceprint follow the voice, if the recording is certainly its speaker's and good.
 
-        Nothing does so unasked. `Voiceprint.reverted` undoes it.
+        No other method changes a voiceprint. `Voiceprint.reverted` undoes it.
 
         Raises:
             AudioError, IncompatibleModelError, ModelError: as `verify`.
@@ -261,7 +261,7 @@ class Verifier:
             miss_rate: share of an enrolled speaker's turns that may be rejected.
             limit_s: net speech without a decision after which the answer is INCONCLUSIVE.
             window_s: seconds over which the windowed score looks; None = the model's.
-            silence_s: silence after which evidence and encoder start afresh.
+            silence_s: silence in seconds after which evidence and encoder start afresh.
 
         Raises:
             ConfigError: no voiceprint, two of one name, or an option outside its range.
@@ -323,7 +323,7 @@ class Verifier:
     def score(self, a: Side, b: Side, *, sample_rate_hz: float | None = None) -> float:
         """-J of two voiceprints or recordings, in nats: at most 0, higher = more alike.
 
-        It needs no calibration and means something only beside other scores of the same model.
+        It needs no calibration and can only be compared with other scores of the same model.
 
         Raises:
             AudioError: a recording is unreadable, too short or without speech.
@@ -350,7 +350,7 @@ class Verifier:
         return encoding.embedding
 
     def report(self) -> dict[str, Any]:
-        """What runs where, for support requests: every value is plain and fits into JSON."""
+        """Report versions, model and device for support requests, in plain values for JSON."""
         return {
             **self.manifest.summary(),
             "calibration": None if self._profile is None else self._profile.name,

@@ -90,7 +90,7 @@ def _check_kind(path: str | os.PathLike[str], label: str) -> int:
     try:
         kind = os.stat(path).st_mode  # noqa: PTH116  (also for names that are not UTF-8)
     except ValueError as error:
-        raise UnreadableAudioError(label, f"its name is no file name ({error})") from error
+        raise UnreadableAudioError(label, f"its name is not a valid file name ({error})") from error
     for is_kind, name in (
         (stat.S_ISDIR, "Is a directory"),
         (stat.S_ISCHR, "it is a device, expected a file or a pipe"),

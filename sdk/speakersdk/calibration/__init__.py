@@ -1,1 +1,1 @@
-"""From score to log-likelihood ratio, and from error rate to threshold."""
+"""Calibration: from score to log-likelihood ratio, and from error rate to threshold."""

@@ -1,13 +1,13 @@
-"""From a score to a log-likelihood ratio, and from an asked-for error rate to a threshold.
+"""Calibration: from a score to a log-likelihood ratio, from an error rate to a threshold.
 
     l   = ln s
     llr = offset + speech_weight l + speech_weight_curve l^2
         + (scale + speech_scale l + speech_scale_curve l^2) score
 
-s is the harmonic mean of both sides' net speech in seconds: the scatter of a score comes from both,
-as 1 / speech of each. Scores of long recordings lie higher and spread less, hence the products; and
-the same llr of impostors is rarer the longer they spoke, hence a threshold that falls with ln s.
-docs/adr/0001 to 0003 have the figures.
+s is the harmonic mean of both sides' net speech in seconds, because each side adds scatter in
+proportion to 1 / its speech. Scores of long recordings are higher and spread less, hence the
+products. Impostors reach the same llr more rarely the longer they speak, hence a threshold that
+falls with ln s. docs/adr/0001 to 0003 have the figures.
 
 `speakersdk.calibration.fit` finds the weights by logistic regression on the development trials when
 a model is exported, and the thresholds by quantile regression of the nontarget trials' llr on ln s.
@@ -28,8 +28,8 @@ from speakersdk.errors import ConfigError
 
 # Below this net speech the fit has seen no trials; INCONCLUSIVE is the honest answer.
 DEFAULT_MINIMUM_SPEECH_S: Final = 0.8
-# What no fit reaches. The default model's llr of two equal embeddings is 17 and the weight of its
-# score 915; a fit on a dozen trials had an llr of -151 at the shortest speech.
+# Bounds that no fit reaches. The default model's llr of two equal embeddings is 17 and the weight
+# of its score 915; a fit on a dozen trials had an llr of -151 at the shortest speech.
 _MAXIMUM_LLR: Final = 1000.0
 _MAXIMUM_WEIGHT: Final = 1e6
 _MAXIMUM_TRIALS: Final = 10**12
@@ -37,22 +37,22 @@ _MAXIMUM_SPEECH_S: Final = 86_400.0  # a day
 
 _Numbers = TypeVar("_Numbers", float, npt.NDArray[np.float64])
 
-# Fields that are no number.
+# Fields that are not numbers.
 _NO_NUMBERS: Final = {"operating_points", "cohort", "measured_on"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperatingPoint:
-    """A threshold that follows the speech, and the error rates it had on the calibration trials.
+    """A threshold that depends on the speech, and its error rates on the calibration trials.
 
     Attributes:
-        far: false-accept rate: at most this share of the nontarget trials is accepted.
-        frr: false-reject rate: share of the target trials rejected, over all lengths of the fit.
+        far: false-accept rate; at most this share of the nontarget trials is accepted.
+        frr: false-reject rate, the share of rejected target trials over all lengths of the fit.
         llr: threshold for 1 s of comparable speech.
-        llr_slope, llr_curve: by how much it changes with ln s and its square; older models have
+        llr_slope, llr_curve: change of the threshold per ln s and per its square; older models have
             no curve.
         frr_logit: log-odds of a false reject at 1 s of comparable speech.
-        frr_slope: by how much they change with ln s.
+        frr_slope: change of these log-odds per ln s.
         llr_nearness: by how much the threshold rises with the nearness of both sides to the cohort
             together, in llr per nat; 0 without a cohort.
         llr_gap: by how much with the distance of their conditions, likewise.
@@ -86,11 +86,11 @@ class OperatingPoint:
             )
 
     def threshold(self, speech_s: float, nearness: Nearness = TYPICAL) -> float:
-        """Accept when the llr is at least this.
+        """Return the llr from which a trial is accepted.
 
         Args:
             speech_s: see `Calibration.comparable_speech_s`.
-            nearness: of both sides, see `Calibration.nearness`.
+            nearness: nearness of both sides, see `Calibration.nearness`.
         """
         return self._at(math.log(speech_s)) + self._rise(nearness.excess, nearness.distance)
 
@@ -99,10 +99,10 @@ class OperatingPoint:
         speech_s: npt.NDArray[np.float64],
         nearness: npt.NDArray[np.float64] | None = None,
     ) -> npt.NDArray[np.float64]:
-        """`threshold` of many trials at once.
+        """Return the thresholds of many trials.
 
         Args:
-            speech_s: (N,) comparable speech.
+            speech_s: (N,) comparable speech in seconds.
             nearness: (N, 2) excess and distance, see `Nearness`; None = typical.
 
         Returns:
@@ -118,7 +118,7 @@ class OperatingPoint:
         return self.llr_nearness * excess + self.llr_gap * distance
 
     def frr_at(self, speech_s: float) -> float:
-        """Expected false-reject rate at so much comparable speech."""
+        """Return the expected false-reject rate at this much comparable speech."""
         return (1 + math.tanh((self.frr_logit + self.frr_slope * math.log(speech_s)) / 2)) / 2
 
 
@@ -129,9 +129,9 @@ class Calibration:
     Attributes:
         offset, scale, speech_scale, speech_weight, speech_scale_curve, speech_weight_curve: the
             weights of the module's formula; older models have no curves.
-        minimum_speech_s: net speech of a side below which no decision is supported.
-        maximum_speech_s: longest net speech of a side in the fit; more counts as this much.
-        num_target, num_nontarget: trials of the fit.
+        minimum_speech_s: net speech of a side in seconds below which there is no decision.
+        maximum_speech_s: longest net speech of a side in the fit in seconds; more counts as this.
+        num_target, num_nontarget: numbers of trials in the fit.
         operating_points: thresholds from loose to strict.
         cohort: by which thresholds know how alike strangers sound on such recordings; None = they
             follow the speech alone.
@@ -153,7 +153,7 @@ class Calibration:
     measured_on: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        """Refuse what cannot have been fitted: an infinite offset would accept everybody.
+        """Refuse values that no fit gives: an infinite offset would accept everybody.
 
         Raises:
             ConfigError: names the value.
@@ -178,7 +178,7 @@ class Calibration:
         self._check_curves()
 
     def _check_curves(self) -> None:
-        """Check the formula and the thresholds at every length that they may be asked for."""
+        """Check the formula and the thresholds at every supported length of speech."""
         least, _ = self._extremes(self.scale, self.speech_scale, self.speech_scale_curve)
         if not least > 0:
             raise ConfigError(
@@ -203,7 +203,7 @@ class Calibration:
                 )
 
     def _extremes(self, constant: float, slope: float, curve: float) -> tuple[float, float]:
-        """Least and largest value of the parabola in ln s between the lengths of the fit."""
+        """Return the extremes of the parabola in ln s between the lengths of the fit."""
         ends = math.log(self.minimum_speech_s), math.log(self.maximum_speech_s)
         places = list(ends)
         if curve != 0 and ends[0] < -slope / (2 * curve) < ends[1]:
@@ -212,7 +212,7 @@ class Calibration:
         return min(values), max(values)
 
     def comparable_speech_s(self, a_s: float, b_s: float) -> float:
-        """S of the formulas: harmonic mean of both sides' speech, each held to that of the fit."""
+        """Return s of the formulas: harmonic mean of both sides' speech, limited to the fit's."""
         a_s, b_s = (
             min(max(side_s, self.minimum_speech_s), self.maximum_speech_s) for side_s in (a_s, b_s)
         )
@@ -227,21 +227,21 @@ class Calibration:
     def pair_nearness(
         self, enrolled: npt.NDArray[np.float32], probe: npt.NDArray[np.float32]
     ) -> list[Nearness]:
-        """(N, D) enrolled and (D,) probe embeddings -> what the cohort says of each pair."""
+        """Return the nearness of each pair of enrolled (N, D) and probe (D,) embeddings."""
         if self.cohort is None:
             return [TYPICAL] * len(enrolled)
         found = self.cohort.nearness(np.concatenate([enrolled, probe[np.newaxis]]))
         return pairs(found[:-1], found[-1:])
 
     def llr(self, score: float, *, enrolled_speech_s: float, probe_speech_s: float) -> float:
-        """Log-likelihood ratio (natural log) of same speaker against different speakers."""
+        """Return the natural log-likelihood ratio of same speaker to different speakers."""
         log_speech = math.log(self.comparable_speech_s(enrolled_speech_s, probe_speech_s))
         return self._score_weight(log_speech) * score + self._intercept(log_speech)
 
     def llrs(
         self, scores: npt.NDArray[np.float64], speech_s: npt.NDArray[np.float64]
     ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-        """`llr` and `comparable_speech_s` of many trials.
+        """Return `llr` and `comparable_speech_s` of many trials.
 
         Args:
             scores: (N,)
@@ -253,7 +253,7 @@ class Calibration:
         return self._score_weight(log_speech) * scores + self._intercept(log_speech), comparable_s
 
     def operating_point(self, far: float) -> OperatingPoint:
-        """The thresholds for an asked-for false-accept rate, log-linear between stored points.
+        """Return the thresholds for a false-accept rate, log-linear between stored points.
 
         Raises:
             ConfigError: the calibration trials cannot support the request.
@@ -271,10 +271,10 @@ class Calibration:
         return OperatingPoint(far=far, **between)
 
     def check_threshold(self, llr: float) -> None:
-        """Refuse a threshold further out than the nontarget trials were counted.
+        """Refuse a threshold beyond the rates that the nontarget trials support.
 
-        Of right llrs, at most e^-llr of the nontarget trials reach a threshold; it is supported as
-        far as that rate is.
+        If the llrs are correct, at most e^-llr of the nontarget trials reach a threshold. The
+        threshold is supported if that rate is.
 
         Raises:
             ConfigError: the calibration trials cannot support it.
@@ -331,12 +331,12 @@ class Calibration:
 
 
 def harmonic_mean(a: _Numbers, b: _Numbers) -> _Numbers:
-    """Comparable speech of two sides with `a` and `b` seconds."""
+    """Return the comparable speech of two sides with `a` and `b` seconds."""
     return 2 / (1 / a + 1 / b)
 
 
 def _check_numbers(values: Calibration | OperatingPoint) -> None:
-    """Refuse a field that is not a number or lies beyond any fit.
+    """Refuse a field that is not a number or that no fit reaches.
 
     Raises:
         ConfigError: names the field.

@@ -32,7 +32,7 @@ from speakersdk.errors import ConfigError
 FAR_GRID: Final = (0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001)
 # With 10 false accepts expected, the measured rate is within a factor of 2 (95 % interval).
 MINIMUM_FALSE_ACCEPTS: Final = 10
-# Fewer false accepts do not tell how a threshold bends; it takes the shape of the next looser one.
+# With fewer false accepts a threshold takes the shape of the next looser one.
 _SHAPED_FALSE_ACCEPTS: Final = 100
 
 _Floats = npt.NDArray[np.float64]
@@ -56,14 +56,15 @@ def fit_calibration(
         scores: (N,) higher = more alike.
         labels: (N,) true = target trial.
         speech_s: (N, 2) net speech of both sides.
-        weights: (N,) how much each trial counts among those of its kind in the llr, such as
-            `balanced_weights`; None = as much as any other. Thresholds count every trial once.
+        weights: (N,) weight of each trial among those of its kind in the fit of the llr, such as
+            `balanced_weights`; None = equal weights. Thresholds count every trial once.
         prior: share of target trials that the fit weighs the classes to; 0.5 minimises Cllr.
-        minimum_speech_s: of a decision.
+        minimum_speech_s: net speech of a side in seconds that a decision needs.
 
     Raises:
         ValueError: shapes differ, values are not finite, or a weight is not above 0.
-        ConfigError: no trials of one kind, or scores that do not tell targets from nontargets.
+        ConfigError: there are no trials of one kind, or scores do not separate targets from
+            nontargets.
     """
     if not 0 < prior < 1:
         raise ValueError(f"expected a prior between 0 and 1, got {prior}")
@@ -77,15 +78,16 @@ def fit_calibration(
 def balanced_weights(
     labels: npt.ArrayLike, speakers: npt.ArrayLike, groups: npt.ArrayLike
 ) -> npt.NDArray[np.float64]:
-    """Weights by which no length and no talkative speaker outweighs the others.
+    """Return weights that balance lengths and speakers.
 
-    The trials of one kind in one group weigh 1 together. Within them a trial weighs as
-    1 / sqrt(n_a n_b) with n the number of trials of each of its two speakers.
+    The trials of one kind in one group weigh 1 together. Within a group the
+    weight of a trial is proportional to 1 / sqrt(n_a n_b), with n the number of trials of each of
+    its two speakers.
 
     Args:
         labels: (N,) true = target trial.
-        speakers: (N, 2) of the two sides, numbered from 0.
-        groups: (N,) which trials are of one sort, such as of one list or length.
+        speakers: (N, 2) numbers of the speakers of both sides, from 0.
+        groups: (N,) number of each trial's group, such as its list or length.
 
     Returns:
         (N,)
@@ -119,7 +121,7 @@ class _Trials:
         speech_s: npt.ArrayLike,
         weights: npt.ArrayLike | None,
     ) -> _Trials:
-        """Raises ValueError where shapes differ or a value is out of range."""
+        """Return checked trials; ValueError if shapes differ or a value is out of range."""
         values = np.asarray(scores, dtype=np.float64)
         targets = np.asarray(labels, dtype=np.bool_)
         seconds = np.asarray(speech_s, dtype=np.float64)
@@ -136,10 +138,10 @@ class _Trials:
         return cls(values, targets, seconds, counts)
 
     def with_speech(self, minimum_s: float) -> _Trials:
-        """The trials whose sides both have so much speech.
+        """Return the trials whose sides both have this much speech.
 
         Raises:
-            ConfigError: they are all of one kind.
+            ConfigError: these trials are all of one kind.
         """
         decided = (self.speech_s >= minimum_s).all(axis=1)
         targets = self.targets[decided]
@@ -152,10 +154,10 @@ class _Trials:
 
 
 def _weighed(trials: _Trials, prior: float, minimum_speech_s: float) -> Calibration:
-    """The calibration without operating points.
+    """Fit the calibration without operating points.
 
     Raises:
-        ConfigError: the scores do not tell targets from nontargets.
+        ConfigError: the scores do not separate targets from nontargets.
     """
     scores, log_speech = trials.scores, np.log(harmonic_mean(*trials.speech_s.T))
     powers = np.column_stack([log_speech, log_speech**2])
@@ -183,7 +185,7 @@ def _weighed(trials: _Trials, prior: float, minimum_speech_s: float) -> Calibrat
 def _operating_points(
     llrs: _Floats, targets: _Flags, log_speech: _Floats
 ) -> tuple[OperatingPoint, ...]:
-    """Thresholds of each supported rate: none accepts a larger share of the nontargets."""
+    """Fit a threshold for each supported rate; none accepts more of the nontargets."""
     others = ~targets
     points: list[OperatingPoint] = []
     slope = curve = 0.0

@@ -33,11 +33,11 @@ _LEAST_RESIDUAL: Final = 0.01
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GaussianPrior:
-    """What is known of the weights before any trial: independent normal distributions.
+    """Prior of the weights before any trial: independent normal distributions.
 
     Attributes:
-        means: of w0 ... wK.
-        deviations: likewise; small ones hold the weights where they are.
+        means: means of w0 ... wK.
+        deviations: standard deviations of w0 ... wK; small ones keep the weights near the means.
     """
 
     means: tuple[float, ...]
@@ -51,13 +51,13 @@ def logistic_weights(
     *,
     counts: npt.NDArray[np.float64] | None = None,
 ) -> tuple[float, ...]:
-    """Weights of largest likelihood.
+    """Return the weights of largest likelihood.
 
     Args:
-        inputs: (N, K), one row a trial.
-        targets: (N,), with both kinds among them.
+        inputs: (N, K), one row per trial.
+        targets: (N,) bool, with both kinds among them.
         prior: share of target trials that the classes are weighed to; 0.5 minimises Cllr.
-        counts: (N,) above 0, how much each trial counts among those of its kind; None = all alike.
+        counts: (N,) weights above 0 of the trials among those of their kind; None = equal.
 
     Returns:
         w0 ... wK.
@@ -81,11 +81,11 @@ def posterior_weights(
     known: GaussianPrior,
     num_independent: float,
 ) -> tuple[float, ...]:
-    """Weights of largest posterior probability.
+    """Return the weights of largest posterior probability.
 
     Args:
         inputs, targets, prior: as `logistic_weights`.
-        known: of the weights beforehand.
+        known: prior of the weights.
         num_independent: independent observations that the N trials are worth together. All pairs of
             a few recordings are many trials and little knowledge.
 
@@ -102,10 +102,10 @@ def posterior_weights(
 def rate_line(
     happened: npt.NDArray[np.bool_], positions: npt.NDArray[np.float64]
 ) -> tuple[float, float]:
-    """Log-odds of an event: at position 0, and per unit of position.
+    """Return the log-odds of an event at position 0, and their change per unit of position.
 
     Args:
-        happened, positions: (N,) whether it did, and where.
+        happened, positions: (N,) whether the event happened, and the position of each trial.
     """
     count, total = int(happened.sum()), len(happened)
     if not 0 < count < total:
@@ -124,7 +124,7 @@ def upper_curve(
     By reweighted least squares, then the offset to the exact number.
 
     Args:
-        values, positions: (N,) what lies above, and where along the curve.
+        values, positions: (N,) values, and their positions along the curve.
         num_above: fewer than N.
     """
     inputs = np.column_stack([positions, positions**2])
@@ -196,7 +196,7 @@ def _newton(
     means: npt.NDArray[np.float64],
     precision: npt.NDArray[np.float64],
 ) -> npt.NDArray[np.float64]:
-    """The minimum of weighted log loss plus precision (w - mean)^2 / 2."""
+    """Minimise the weighted log loss plus precision (w - mean)^2 / 2."""
     signs = np.where(targets, 1.0, -1.0)
     prior_log_odds = math.log(prior / (1 - prior))
 

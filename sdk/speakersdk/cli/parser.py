@@ -53,8 +53,8 @@ class CommandParser(argparse.ArgumentParser):
         )
         self.examples = tuple(examples)
         self.inputs = self.add_argument_group(subject)
-        self.requests = self.add_argument_group("what to ask for")
-        self.places = self.add_argument_group("where things lie")
+        self.requests = self.add_argument_group("request")
+        self.places = self.add_argument_group("files and folders")
         self.output = self.add_argument_group("output")
         self.output.add_argument(
             "-h", "--help", action="help", help="show this help message and exit"

@@ -1,1 +1,1 @@
-"""From log-likelihood ratio to verdict."""
+"""Decisions: from log-likelihood ratio to verdict."""

@@ -1,4 +1,4 @@
-"""Whether all speech is one person's: pieces against each other, recordings against the rest.
+"""Test of one voice: pieces compared with each other, recordings with the rest.
 
 Pieces are split into the two groups that differ most; a low llr between these means two voices.
 """
@@ -40,18 +40,18 @@ class Speech:
         return len(self.embeddings)
 
     def pooled(self, chosen: npt.NDArray[np.bool_]) -> Embedding:
-        """(D,) mean of the chosen ones, weighed by their speech, with their length."""
+        """Return the (D,) mean of the chosen embeddings, weighted by speech and scaled to T."""
         length = float(np.linalg.norm(self.embeddings[0]))
         return scaled(self.speech_s[chosen] @ self.embeddings[chosen], length)
 
     def llr(self, chosen: npt.NDArray[np.bool_], calibration: Calibration) -> float:
-        """Of the chosen ones and the others being one voice."""
+        """Return the llr of one voice for the chosen pieces and the others."""
         return self._llr(chosen, ~chosen, calibration)
 
     def llr_to(
         self, number: int, reference: npt.NDArray[np.bool_], calibration: Calibration
     ) -> float:
-        """Of one and the chosen others being one voice; if none is chosen, of all others."""
+        """Return the llr of one voice for a piece and the chosen others, or all others if none."""
         one = np.arange(len(self)) == number
         others = reference & ~one
         return self._llr(one, others if others.any() else ~one, calibration)
@@ -67,7 +67,7 @@ class Speech:
 
 
 def least_cohesion(pieces: Speech, calibration: Calibration) -> float | None:
-    """The llr of one voice for the two groups of pieces that differ most; None below two pieces."""
+    """Return the llr of one voice for the two groups that differ most; None below two pieces."""
     if len(pieces) < 2:
         return None
     return pieces.llr(_most_different(pieces), calibration)
@@ -76,11 +76,11 @@ def least_cohesion(pieces: Speech, calibration: Calibration) -> float | None:
 def llrs_to_the_others(
     recordings: Speech, calibration: Calibration, *, known: int | None = None
 ) -> list[float | None]:
-    """Each recording's llr against the other ones of the larger group; None for a single one.
+    """Return each recording's llr to the others of the larger group; None for a single one.
 
-    The groups are the two that differ most, so that what does not belong is no part of what the
-    others are held against, however long it is. Of two equal groups none is the larger, and each
-    recording is held against all others.
+    The groups are the two that differ most. A recording that does not belong is therefore not
+    compared with the others, however long it is. If the groups are equal, each recording is
+    compared with all others.
 
     Args:
         recordings: to compare.
@@ -100,10 +100,10 @@ def llrs_to_the_others(
 
 
 def _most_different(pieces: Speech) -> npt.NDArray[np.bool_]:
-    """(N,) which pieces are in the first of two groups; neither is empty.
+    """Return (N,) bool: the pieces of the first of two groups; neither group is empty.
 
-    Begins with the sign of the first principal coordinate of the scores (J. C. Gower, "Some
-    distance properties of latent root and vector methods", Biometrika 1966).
+    The split starts from the sign of the first principal coordinate of the scores (J. C. Gower,
+    "Some distance properties of latent root and vector methods", Biometrika 1966).
     """
     scores = -symmetric_kl_matrix(pieces.embeddings, pieces.embeddings)
     centred = scores - scores.mean(axis=0)

@@ -1,4 +1,4 @@
-"""What a verification answers: a verdict of four kinds, with the evidence behind it."""
+"""The outcome of a verification: one of four verdicts, with its evidence."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from enum import StrEnum
 
 
 class Verdict(StrEnum):
-    """ACCEPT and REJECT are answers; the other two say why there is none."""
+    """Four verdicts: ACCEPT and REJECT are answers, the other two say why there is none."""
 
     ACCEPT = "accept"
     REJECT = "reject"
@@ -51,7 +51,7 @@ class Decision:
         score: -J, the negated symmetric KL divergence in nats: at most 0, higher = more alike. It
             depends on the model; None where there was too little speech to compare.
         llr: natural log of the likelihood ratio, same speaker against different; None likewise.
-        probability: that of the same speaker, given the prior: 0.5 unless the verifier has another.
+        probability: probability of the same speaker, with the prior of the verifier or 0.5.
         threshold: accepted when `llr` is at least this.
         speech_s: net speech in the probe in seconds.
         reason: one sentence for people.
@@ -98,7 +98,7 @@ class Decision:
     def without_answer(
         cls, verdict: Verdict, *, threshold: float, speech_s: float, reason: str
     ) -> Decision:
-        """Say why no number would be honest."""
+        """Make a decision without scores, with the reason."""
         return cls(
             verdict=verdict,
             score=None,
@@ -110,14 +110,14 @@ class Decision:
         )
 
     def undecided(self, verdict: Verdict, *, reason: str) -> Decision:
-        """The same evidence, of which no verdict follows."""
+        """Return the same evidence with a verdict that is not an answer."""
         return replace(self, verdict=verdict, reason=reason)
 
     def compared_within(self, one_voice_llr: float | None, *, bound: float) -> Decision:
-        """The decision, knowing how much the recording's own parts differ.
+        """Return the decision in view of the difference between the recording's own parts.
 
-        What one person's part supports must not be accepted for the other's: with two voices,
-        ACCEPT becomes INCONCLUSIVE.
+        With two voices, ACCEPT becomes INCONCLUSIVE: the speech of one person must not be accepted
+        for the other.
 
         Args:
             one_voice_llr: see the attributes.
@@ -135,9 +135,9 @@ class Decision:
         )
 
     def repeated(self, what: str) -> Decision:
-        """The decision about a probe that repeats a known recording: ACCEPT becomes INCONCLUSIVE.
+        """Return the decision about a repeated recording: ACCEPT becomes INCONCLUSIVE.
 
-        The voice is the speaker's, but nothing shows that they are there.
+        The voice is the speaker's, but nothing shows that the speaker is present.
 
         Args:
             what: the known recording, such as "an enrolled one".
@@ -187,7 +187,7 @@ class Identification:
 
     @classmethod
     def from_candidates(cls, candidates: Sequence[tuple[str, Decision]]) -> Identification:
-        """Rank the decisions about each candidate by their llr; all of them must have one."""
+        """Rank the decisions about each candidate by their llr; every decision must have one."""
         ranking = sorted(candidates, key=lambda named: _llr(named[1]), reverse=True)
         name, best = ranking[0]
         return cls(

@@ -1,12 +1,12 @@
-"""When the evidence is enough: a sequential test between "the enrolled speaker" and "another".
+"""A sequential test between "the enrolled speaker" and "another speaker".
 
-The llr of the speech so far is watched; the first bound that it passes decides. With the bounds
+The first bound that the llr of the speech so far passes decides. The bounds are
     accept at  threshold(far, speech) + ln 3,    reject at  ln(miss_rate / (1 - far))
-The threshold is that of one look at so much speech (`DecisionRule.threshold`). Whoever looks at
-every hop meets a stranger's highest llr, not a typical one: bounds of one look accepted 1.1 to 2.2
-times `far` of the strangers. Looks at the same voice are alike; all of a turn together are worth
-three. Source: measured, docs/streaming.md; for independent evidence see A. Wald, "Sequential tests
-of statistical hypotheses", 1945, whose bound for rejecting is taken as it is.
+The threshold is that of one look at so much speech (`DecisionRule.threshold`). A test
+at every hop sees a stranger's highest llr, not a typical one: bounds of one look accepted 1.1 to
+2.2 times `far` of the strangers. Looks at the same voice are alike; all of a turn together are
+worth three. Source: measured, docs/streaming.md; for independent evidence see A. Wald, "Sequential
+tests of statistical hypotheses", 1945, whose bound for rejecting is taken as it is.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _PATIENCE_HOPS: Final = 5
 
 
 class Evidence(NamedTuple):
-    """What some speech says of a speaker.
+    """Evidence of some speech for or against a speaker.
 
     Attributes:
         llr: natural log of the likelihood ratio.
@@ -41,7 +41,7 @@ class Evidence(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SequentialBounds:
-    """What a sequential test was asked for.
+    """The requested error rates and limit of a sequential test.
 
     Attributes:
         far: share of strangers that may be accepted.
@@ -64,7 +64,7 @@ class SequentialBounds:
 
     @property
     def reject_llr(self) -> float:
-        """Reject when the llr falls to this."""
+        """The llr at or below which the test rejects."""
         return math.log(self.miss_rate / (1 - self.far))
 
 
@@ -85,18 +85,18 @@ class SequentialTest:
 
     @property
     def is_decided(self) -> bool:
-        """Whether the verdict stands: a bound was passed, or the limit."""
+        """Whether the verdict is final: a bound or the limit was passed."""
         return self._is_decided
 
     def restart(self) -> None:
-        """Begin anew, with speech of perhaps another speaker."""
+        """Restart the test, because the next speech may be another speaker's."""
         self.verdict = Verdict.INCONCLUSIVE
         self.decided_s: float | None = None
         self._is_decided = False
         self._num_contrary = 0
 
     def silence(self) -> None:
-        """Begin anew, with nobody speaking."""
+        """Restart the test in silence."""
         self.restart()
         self.verdict = Verdict.NO_SPEECH
 
