@@ -22,9 +22,9 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.accuracy.replay_chains import CHAINS, COPIES
 from benchmarks.harness import corpora
 from benchmarks.harness.measure import Benchmark
+from benchmarks.harness.replay_chains import CHAINS, COPIES
 from speakersdk import Decision, Verifier, VoiceprintStore
 from speakersdk.arrays import Waveform
 from speakersdk.audio.levels import AudioProblem
