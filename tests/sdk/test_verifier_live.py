@@ -76,3 +76,29 @@ def test_a_closed_verifier_says_so_and_its_streams_go_on(voices: dict[str, Any])
         with pytest.raises(ClosedError, match="open verifier, it is closed; make another"):
             use()
     verifier.close()
+
+
+@pytest.mark.parametrize("rate_hz", ["16000", None, True, 1 + 0j, float("nan"), 10**12, -16000])
+def test_what_is_no_rate_is_refused_before_and_after_the_first_chunk(
+    verifier: Verifier, voices: dict[str, Any], rate_hz: Any
+) -> None:
+    stream = verifier.stream([verifier.enroll(voices["slt"].enroll, name="slt")])
+    for _ in range(2):
+        with pytest.raises(ConfigError, match="expected sample_rate_hz between"):
+            stream.push(np.zeros(160, np.float32), sample_rate_hz=rate_hz)
+        stream.push(np.zeros(160, np.float32), sample_rate_hz=np.float32(16000))
+
+
+def test_arguments_of_a_wrong_type_are_named(verifier: Verifier, voices: dict[str, Any]) -> None:
+    slt = verifier.enroll(voices["slt"].enroll, name="slt")
+    with pytest.raises(TypeError, match=r"expected a list of voiceprints, got generator"):
+        verifier.stream(one for one in [slt])  # type: ignore[arg-type, unused-ignore]
+    for name in (None, 3, b"slt"):
+        with pytest.raises(ConfigError, match="expected a name as text"):
+            verifier.enroll(voices["slt"].enroll, name=name)  # type: ignore[arg-type, unused-ignore]
+    for device in (0, None):
+        with pytest.raises(ConfigError, match="expected device cpu"):
+            Verifier(device=device)  # type: ignore[arg-type, unused-ignore]
+    for limit_s in ("3", True):
+        with pytest.raises(ConfigError, match="expected a longest duration above 0 s"):
+            Verifier(max_duration_s=limit_s)  # type: ignore[arg-type, unused-ignore]

@@ -50,11 +50,11 @@ def open_recording(
     samples: Any = recording
     if isinstance(recording, tuple):
         samples, sample_rate_hz = _unpaired(recording, sample_rate_hz)
+    array = as_array(samples)
     if sample_rate_hz is None:
         raise TypeError(
             "sample_rate_hz is required for arrays: pass the rate at which they were recorded"
         )
-    array = as_array(samples)
     blocks = array_blocks(array, sample_rate_hz=sample_rate_hz)
     channel_s = array.size / sample_rate_hz
     if limit_s is not None and channel_s > limit_s:
@@ -86,7 +86,8 @@ def check_limit(limit_s: float | None) -> float | None:
     Raises:
         ConfigError: the limit is not above zero.
     """
-    if limit_s is not None and not limit_s > 0:
+    is_number = isinstance(limit_s, int | float) and not isinstance(limit_s, bool)
+    if limit_s is not None and not (is_number and limit_s > 0):
         raise ConfigError(f"expected a longest duration above 0 s, got {limit_s!r}")
     return limit_s
 

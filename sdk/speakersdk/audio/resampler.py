@@ -54,6 +54,7 @@ class StreamResampler:
         if self._sample_rate_hz is None:
             check_rate(sample_rate_hz)
         elif sample_rate_hz != self._sample_rate_hz:
+            check_rate(sample_rate_hz)
             raise ConfigError(
                 f"expected {self._sample_rate_hz:g} Hz as before, got {sample_rate_hz:g} Hz; "
                 "start another stream for another rate"

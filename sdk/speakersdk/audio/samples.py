@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from typing import Any, Final
 
 import numpy as np
@@ -44,7 +45,9 @@ _BYTE_FORMATS: Final = frozenset("Bbc")
 def check_rate(sample_rate_hz: float) -> None:
     """Raise ConfigError unless this is a plausible sample rate."""
     low_hz, high_hz = RATE_RANGE_HZ
-    if not low_hz <= sample_rate_hz <= high_hz:
+    # Text and None cannot be compared; True would be 1 Hz.
+    is_number = isinstance(sample_rate_hz, numbers.Real) and not isinstance(sample_rate_hz, bool)
+    if not is_number or not low_hz <= sample_rate_hz <= high_hz:
         raise ConfigError(
             f"expected sample_rate_hz between {low_hz:g} and {high_hz:g}, got {sample_rate_hz!r}"
         )

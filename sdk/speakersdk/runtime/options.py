@@ -159,7 +159,7 @@ def candidates(device: str, *, strict: bool | None) -> tuple[ComputeDevice, ...]
             )
         # TensorRT must be named, because it builds its engine for a minute first.
         return ComputeDevice("cuda").chain
-    match = _DEVICE.fullmatch(device)
+    match = _DEVICE.fullmatch(device) if isinstance(device, str) else None
     if match is None:
         raise ConfigError(
             f"expected device cpu, cuda, cuda:N, tensorrt, tensorrt:N or auto, got {device!r}"

@@ -37,6 +37,8 @@ def check_name(name: str) -> str:
     Raises:
         ConfigError: the name breaks one of these rules.
     """
+    if not isinstance(name, str):
+        raise ConfigError(f"expected a name as text, got {type(name).__name__}")
     name = unicodedata.normalize("NFC", decoded_argument(name))
     is_allowed = is_visible(name) and all(
         character.isalnum()

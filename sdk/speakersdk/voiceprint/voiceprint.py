@@ -54,6 +54,9 @@ def check_distinct(voiceprints: Sequence[Voiceprint]) -> None:
     """
     if isinstance(voiceprints, Voiceprint):
         raise TypeError("expected a list of voiceprints, got a single one; write [voiceprint]")
+    if voiceprints is not None and not isinstance(voiceprints, Sequence):
+        kind = type(voiceprints).__name__
+        raise TypeError(f"expected a list of voiceprints, got {kind}; write list(...)")
     for one in voiceprints or ():
         if not isinstance(one, Voiceprint):
             raise TypeError(
