@@ -56,7 +56,6 @@ LISTS = {
 UNSEEN = {
     "default": "speakersdk",
     "resemblyzer-0.1.4": "Resemblyzer 0.1.4",
-    "campplus": "CAM++ (3D-Speaker)",
 }
 
 
