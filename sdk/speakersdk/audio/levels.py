@@ -144,12 +144,12 @@ class AudioQuality:
 
     @property
     def level_dbfs(self) -> float:
-        """Of the last hop."""
+        """Level of the last hop in dBFS."""
         return _decibels(self._hop_power)
 
     @property
     def speech_dbfs(self) -> float | None:
-        """Of the speech; None before any."""
+        """Level of the speech in dBFS; None before there is any."""
         return None if self._speech.value is None else _decibels(self._speech.value)
 
     @property
@@ -279,7 +279,7 @@ class SpeechLevel:
 
     @property
     def dbfs(self) -> float | None:
-        """Of all speech so far; None before any."""
+        """Level of all speech so far in dBFS; None before there is any."""
         if not self._num_samples:
             return None
         return _decibels(max(self._energy / self._num_samples, _SILENCE_POWER))

@@ -31,7 +31,7 @@ class Adaptation:
         is_adapted: whether it is a new one.
         reason: one sentence for people.
         decision: about the probe and what was enrolled, without adapted exemplars. An impostor who
-            was once accepted so opens no door to the next.
+            was accepted once therefore cannot bring in another.
         verification: about the probe and the voiceprint as it was given, as `Verifier.verify`
             decides.
     """

@@ -140,7 +140,7 @@ class SpeakerStream:
         self._resampler.check(samples, sample_rate_hz=sample_rate_hz)
 
     def resample(self, samples: npt.NDArray[Any], *, sample_rate_hz: float) -> Waveform:
-        """The next samples at the model's rate, for whoever fills the buffer."""
+        """The next samples at the model's sample rate."""
         if isinstance(samples, AudioBlock) and samples.lost_s is not None:
             self.check(samples, sample_rate_hz=sample_rate_hz)
             self._gap(samples.lost_s)
@@ -231,7 +231,7 @@ class SpeakerStream:
             test.silence()
 
     def _forget(self) -> None:
-        """No evidence of anybody."""
+        """Discard the evidence of all candidates."""
         self._scores = None
         self._window = self._so_far = [None] * len(self._voiceprints)
 
