@@ -25,8 +25,9 @@ PACKAGES = {
 # Every room that is shipped. What serves a benchmark alone belongs to `benchmarks/`.
 ROOMS = {
     "speakersdk": {
-        "audio", "calibration", "cli", "decision", "demo_clips", "encoder", "enrollment",
-        "evaluation", "gallery", "models", "recalibration", "runtime", "streaming", "voiceprint",
+        "audio", "calibration", "cli", "decision", "demo_clips", "diarization", "encoder",
+        "enrollment", "evaluation", "gallery", "models", "recalibration", "runtime", "streaming",
+        "voiceprint",
     },
     "speakersdk_training": {
         "augment", "compute", "data", "evaluation", "fit", "losses", "models", "teacher",
