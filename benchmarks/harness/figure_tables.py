@@ -32,6 +32,7 @@ PAGES = (
     DOCS / "enrollment.md",
     DOCS / "calibration.md",
     DOCS / "quantization.md",
+    DOCS / "guides" / "diarize.md",
     DOCS / "guides" / "replay.md",
     DOCS / "guides" / "rotation.md",
     DOCS / "experiments" / "speech-head.md",

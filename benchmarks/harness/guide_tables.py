@@ -204,6 +204,40 @@ def challenge(latest: Latest) -> Lines:
     return lines
 
 
+def diarization(latest: Latest) -> Lines:
+    """Errors of turns, by corpus."""
+    facts = latest("diarization")["facts"]
+    columns = {"speechocean762": "speechocean762, half children", "librispeech": "LibriSpeech"}
+    kinds = {
+        "missed_percent": "missed",
+        "uncertain_percent": "of it uncertain",
+        "false_alarm_percent": "false alarm",
+        "confusion_percent": "confused with another speaker",
+        "misnamed_percent": "of it under a wrong enrolled name",
+        "error_percent": "diarization error rate",
+        "median_error_percent": "the same, median of the conversations",
+    }
+    lines = [
+        "| share of the speech | " + " | ".join(columns.values()) + " |",
+        "| --- | ---: | ---: |",
+    ]
+    for key, title in kinds.items():
+        cells = [f"{facts[corpus][key]:.1f} %" for corpus in columns]
+        lines.append(f"| {title} | {' | '.join(cells)} |")
+    sizes = ", ".join(
+        f"{row['conversations']} conversations with {row['speech_minutes']:.0f} minutes of speech "
+        f"({corpus}; the number of speakers is right in {row['number_of_speakers_right']})"
+        for corpus, row in ((corpus, facts[corpus]) for corpus in columns)
+    )
+    cpu_s = facts["speechocean762"]["cpu_s_a_second"]
+    return [
+        *lines,
+        "",
+        f"{sizes}. Collar {facts['collar_s']:g} s, {cpu_s:.3f} s of CPU for a second of audio, "
+        f"model {facts['model']}.",
+    ]
+
+
 TABLES: dict[str, Callable[[Latest], Lines]] = {
     "spoiled recordings": spoiled,
     "adaptation": adaptation,
@@ -214,4 +248,5 @@ TABLES: dict[str, Callable[[Latest], Lines]] = {
     "attacks": attacks,
     "rotation": rotation,
     "challenge": challenge,
+    "diarization": diarization,
 }
