@@ -1,6 +1,6 @@
 """What the service answers. The names of LocalAI's `/v1/voice` come first, then additions.
 
-Where there is no answer, numbers are null, and `verdict` and `reason` say why.
+If no decision is possible, the numbers are null; `verdict` and `reason` explain why.
 """
 
 from __future__ import annotations

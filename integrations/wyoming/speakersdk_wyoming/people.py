@@ -27,7 +27,7 @@ class Speaker:
     """Who spoke.
 
     Attributes:
-        name: None for an unknown speaker, and where there is no answer.
+        name: name of the speaker; None if the speaker is unknown or no decision is possible.
         verdict: of the best candidate; None if nobody is enrolled.
         probability: of the best candidate; None without an answer.
         context: what clients are told.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 from speakersdk.audio.recordings import check_limit
@@ -68,71 +69,47 @@ def run(arguments: argparse.Namespace) -> int:
             except Exception as error:  # any error concerns this recording alone
                 failures.append(Failure.of(str(recording), error))
     print_failures(failures)
+    fit: Refit | StrangerFit
     if arguments.strangers:
-        return _calibrate_on_strangers(arguments, name, encoder.manifest, encodings, failures)
-    try:
-        trials, refit = recalibrate(encodings, encoder.manifest, far=arguments.far)
-    except CalibrationError as error:
-        print(error.overlap, end="\n" if error.overlap else "", file=sys.stderr)
-        raise
-    path = None
-    if name is not None and refit.is_better:
-        path = CalibrationProfile.of(
-            encoder.manifest,
-            name=name,
-            offset=refit.offset,
-            scale=refit.scale,
-            num_speakers=len(trials.speakers),
-            num_recordings=trials.num_recordings,
-        ).save(replace=arguments.replace)
-    if arguments.json:
-        print_json(
-            {
-                **asdict(refit),
-                "num_speakers": len(trials.speakers),
-                "num_recordings": trials.num_recordings,
-                "is_better": refit.is_better,
-                "failed": [asdict(failure) for failure in failures],
-                "path": None if path is None else str(path),
-            }
-        )
+        fit = fit_strangers(encodings, encoder.manifest, far=arguments.far)
+        counts = {"num_speakers": fit.num_groups, "num_recordings": fit.num_recordings}
+        document, show = asdict(fit), partial(_print_strangers, fit)
     else:
-        _print_refit(trials, refit)
-        print(_outcome(refit.is_better, path))
-    return 0 if refit.is_better else 1
-
-
-def _calibrate_on_strangers(
-    arguments: argparse.Namespace,
-    name: str | None,
-    manifest: ModelManifest,
-    encodings: dict[str, list[Encoding]],
-    failures: list[Failure],
-) -> int:
-    fit = fit_strangers(encodings, manifest, far=arguments.far)
+        trials, fit = _recalibrated(encodings, encoder.manifest, far=arguments.far)
+        counts = {
+            "num_speakers": len(trials.speakers), "num_recordings": trials.num_recordings
+        }  # fmt: skip
+        document, show = asdict(fit) | counts, partial(_print_refit, trials, fit)
     path = None
     if name is not None and fit.is_better:
-        path = CalibrationProfile.of(
-            manifest,
-            name=name,
-            offset=fit.offset,
-            scale=1.0,
-            num_speakers=fit.num_groups,
-            num_recordings=fit.num_recordings,
-        ).save(replace=arguments.replace)
+        profile = CalibrationProfile.of(
+            encoder.manifest, name=name, offset=fit.offset, scale=fit.scale, **counts
+        )
+        path = profile.save(replace=arguments.replace)
     if arguments.json:
         print_json(
             {
-                **asdict(fit),
+                **document,
                 "is_better": fit.is_better,
                 "failed": [asdict(failure) for failure in failures],
                 "path": None if path is None else str(path),
             }
         )
     else:
-        _print_strangers(fit)
+        show()
         print(_outcome(fit.is_better, path))
     return 0 if fit.is_better else 1
+
+
+def _recalibrated(
+    encodings: dict[str, list[Encoding]], manifest: ModelManifest, *, far: float
+) -> tuple[OwnTrials, Refit]:
+    """Refit, and print the histogram of both kinds of trials before a refusal."""
+    try:
+        return recalibrate(encodings, manifest, far=far)
+    except CalibrationError as error:
+        print(error.overlap, end="\n" if error.overlap else "", file=sys.stderr)
+        raise
 
 
 def _print_strangers(fit: StrangerFit) -> None:

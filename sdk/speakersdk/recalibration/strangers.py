@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 from typing import Final
 
 import numpy as np
@@ -20,7 +19,7 @@ from speakersdk.calibration.cohort import pair_nearness
 from speakersdk.encoder.interface import Encoding
 from speakersdk.encoder.manifest import ModelManifest
 from speakersdk.errors import CalibrationError
-from speakersdk.scoring import symmetric_kl
+from speakersdk.scoring import symmetric_kl_to_many
 
 # The offset rests on the trials at the threshold; with fewer, one of them decides.
 MINIMUM_EVENTS: Final = 5
@@ -50,6 +49,11 @@ class StrangerFit:
     num_groups: int
     num_recordings: int
     num_trials: int
+
+    @property
+    def scale(self) -> float:
+        """Weight of the model's llr, which strangers alone cannot change."""
+        return 1.0
 
     @property
     def is_better(self) -> bool:
@@ -128,23 +132,20 @@ def _margins(
     point = calibration.operating_point(far)
     numbers = np.repeat(np.arange(len(groups)), [len(listed) for listed in groups])
     listed = [encoding for group in groups for encoding in group]
-    if not listed:
+    if len(listed) < 2:
         return np.empty(0), np.empty((0, 2), np.int64)
     embeddings = np.stack([encoding.embedding for encoding in listed])
-    cohort = calibration.cohort
-    sides = None if cohort is None else cohort.nearness(embeddings)
-    margins: list[float] = []
-    pairs: list[tuple[int, int]] = []
-    for one, other in combinations(range(len(listed)), 2):
-        if numbers[one] == numbers[other]:
-            continue
-        speech_s = {
-            "enrolled_speech_s": listed[one].speech_s, "probe_speech_s": listed[other].speech_s
-        }  # fmt: skip
-        score = -float(symmetric_kl(embeddings[one], embeddings[other]))
-        comparable_s = np.array([calibration.comparable_speech_s(*speech_s.values())])
-        near = None if sides is None else pair_nearness(sides[[one]], sides[[other]])
-        threshold = float(point.thresholds(comparable_s, near)[0])
-        margins.append(calibration.llr(score, **speech_s) - threshold)
-        pairs.append((int(numbers[one]), int(numbers[other])))
-    return np.array(margins), np.array(pairs, np.int64).reshape(-1, 2)
+    speech_s = np.array([encoding.speech_s for encoding in listed])
+    sides = np.column_stack(np.triu_indices(len(listed), 1))
+    rows = [
+        symmetric_kl_to_many(row, embeddings[number:])
+        for number, row in enumerate(embeddings[:-1], start=1)
+    ]
+    is_compared = numbers[sides[:, 0]] != numbers[sides[:, 1]]
+    sides, divergences = sides[is_compared], np.concatenate(rows)[is_compared]
+    llrs, comparable_s = calibration.llrs(-divergences, speech_s[sides])
+    near = calibration.nearness(embeddings)
+    margins = llrs - point.thresholds(
+        comparable_s, pair_nearness(near[sides[:, 0]], near[sides[:, 1]])
+    )
+    return margins, numbers[sides]
