@@ -27,8 +27,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchmarks.accuracy.left_out import left_out_lists
 from benchmarks.accuracy.models import trials_of_one_file
+from benchmarks.harness.left_out import left_out_lists
 from benchmarks.harness.measure import REPOSITORY, Benchmark
 from benchmarks.peers import resemblyzer
 from speakersdk.encoder.load import load_encoder as runtime_encoder

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from benchmarks.accuracy.left_out import between_recordings
+from benchmarks.harness.left_out import between_recordings
 from speakersdk.evaluation.trials import Trial
 from speakersdk_training.data.corpus import Utterance
 from speakersdk_training.evaluation.trial_lists import cut_segments
