@@ -42,26 +42,48 @@ class AudioRequest(Protocol):
         """Let go of connections; the client has left, or the request is answered."""
 
 
-class Transcription:
+class RecordedRequest:
+    """A request that is answered when all of its audio is there."""
+
+    def __init__(self, people: People, settings: Settings, write: Write) -> None:
+        self._people = people
+        self._write = write
+        self._recording = Recording(settings.limit_s)
+
+    async def take(self, event: Event) -> bool:
+        """Keep the audio; at its end, answer."""
+        if AudioChunk.is_type(event.type):
+            self._recording.add(AudioChunk.from_event(event))
+        if not AudioStop.is_type(event.type):
+            return False
+        await self._answer()
+        return True
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+    async def _answer(self) -> None:
+        """Answer from the recording; each kind of request has its own."""
+        raise NotImplementedError
+
+
+class Transcription(RecordedRequest):
     """Speech recognition by the service behind this one, with the speaker's name.
 
     The service behind gets the audio only when it is known that its words are not withheld.
     """
 
     def __init__(self, request: Event, people: People, settings: Settings, write: Write) -> None:
+        super().__init__(people, settings, write)
         self._events = [request]
-        self._people = people
         self._settings = settings
-        self._write = write
-        self._recording = Recording(settings.limit_s)
 
     async def take(self, event: Event) -> bool:
-        """Keep the audio; at its end, answer with the transcript."""
+        """Keep the events too, for the service behind."""
         self._events.append(event)
-        if AudioChunk.is_type(event.type):
-            self._recording.add(AudioChunk.from_event(event))
-        if not AudioStop.is_type(event.type):
-            return False
+        return await super().take(event)
+
+    async def _answer(self) -> None:
         speaker = await asyncio.to_thread(self._people.who, self._recording.pcm)
         settings = self._settings
         if settings.withhold.applies_to(speaker.verdict):
@@ -74,61 +96,35 @@ class Transcription:
             transcript = replace(transcript, text=f"[{speaker.name}] {transcript.text.lstrip()}")
         context = {**(transcript.context or {}), **speaker.context}
         await self._write(replace(transcript, context=context).event())
-        return True
-
-    async def close(self) -> None:
-        """Nothing is open."""
 
 
-class Identification:
+class Identification(RecordedRequest):
     """The proposed `identify`."""
 
     def __init__(self, request: Event, people: People, settings: Settings, write: Write) -> None:
+        super().__init__(people, settings, write)
         self._names = identity.Identify.from_event(request).names
-        self._people = people
-        self._write = write
-        self._recording = Recording(settings.limit_s)
 
-    async def take(self, event: Event) -> bool:
-        """Keep the audio; at its end, answer who it is."""
-        if AudioChunk.is_type(event.type):
-            self._recording.add(AudioChunk.from_event(event))
-        if not AudioStop.is_type(event.type):
-            return False
+    async def _answer(self) -> None:
         speaker = await asyncio.to_thread(self._people.who, self._recording.pcm, self._names)
         if speaker.name is None:
             await self._write(identity.not_identified(speaker.context))
         else:
             answer = identity.identified(speaker.name, speaker.probability, speaker.context)
             await self._write(answer)
-        return True
-
-    async def close(self) -> None:
-        """Nothing is open."""
 
 
-class Enrollment:
+class Enrollment(RecordedRequest):
     """The proposed `enroll`."""
 
     def __init__(self, request: Event, people: People, settings: Settings, write: Write) -> None:
+        super().__init__(people, settings, write)
         check_may_enroll(settings)
         self._name = identity.Enroll.from_event(request).name
-        self._people = people
-        self._write = write
-        self._recording = Recording(settings.limit_s)
 
-    async def take(self, event: Event) -> bool:
-        """Keep the audio; at its end, enroll the speaker."""
-        if AudioChunk.is_type(event.type):
-            self._recording.add(AudioChunk.from_event(event))
-        if not AudioStop.is_type(event.type):
-            return False
+    async def _answer(self) -> None:
         await asyncio.to_thread(self._people.enroll, self._name, self._recording.pcm)
         await self._write(identity.enrolled(self._name, self._people.model))
-        return True
-
-    async def close(self) -> None:
-        """Nothing is open."""
 
 
 class WakeDetection:
