@@ -57,7 +57,7 @@ def block(report: dict[str, Any]) -> str:
         f"{settings['dev_speakers']} unseen ones ({settings['target_trials']} target and "
         f"{settings['nontarget_trials']} nontarget trials of 3 s), "
         f"{settings['clustered_speakers']} of them clustered; {device}, "
-        f"{report['conditions']['date_utc'][:10]}. In percent but for the loss:"
+        f"{report['conditions']['date_utc'][:10]}. In percent, except for the loss:"
     )
     if settings["is_reduced"]:
         text = (

@@ -18,7 +18,7 @@ DOCUMENT = REPOSITORY / "docs" / "error-rates.md"
 _FARS = ("0.05", "0.01", "0.001")
 _WAYS = {
     "home": "one corpus, clean",
-    "pooled": "all groups, speech alone",
+    "pooled": "all groups, speech only",
     "robust": "**as bundled: cohort, most groups**",
 }
 _METHODS = ("none", "s-norm", "centred", "s-norm, one corpus", "centred, one corpus")
@@ -42,9 +42,7 @@ def with_tables(text: str, facts: Mapping[str, Any]) -> str:
 
 def held_out(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """Realised rates with intervals, and Cllr."""
-    lines = _header(
-        "fitted on", "each side", "asked 5 %", "asked 1 %", "asked 0.1 %", "Cllr (minCllr)"
-    )
+    lines = _header("fitted on", "each side", "at 5 %", "at 1 %", "at 0.1 %", "Cllr (minCllr)")
     for row in rows:
         rates = [
             f"{100 * rate['far']:.2f} [{100 * rate['interval'][0]:.2f}, "
@@ -65,7 +63,7 @@ def held_out(rows: Sequence[Mapping[str, Any]]) -> list[str]:
 
 def one_threshold(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """Rates of one threshold for all lengths."""
-    lines = _header("each side", "asked 5 %", "asked 1 %", "asked 0.1 %")
+    lines = _header("each side", "at 5 %", "at 1 %", "at 0.1 %")
     for length_s, both in _by_length(rows).items():
         columns = zip(*(row["rates"] for row in both), strict=True)
         rates = [
@@ -92,7 +90,7 @@ def verdicts(rows: Sequence[Mapping[str, Any]]) -> list[str]:
 
 def normalisation(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """False accepts at 5 % and 1 %, and false rejects at 1 %, with and without normalisation."""
-    lines = _header("trials", *(f"{method}" for method in _METHODS))
+    lines = _header("trials", *(method.replace("centred", "centered") for method in _METHODS))
     keys = dict.fromkeys((row["corpus"], row["length_s"]) for row in rows)
     for corpus, length_s in keys:
         cells = []
@@ -134,8 +132,8 @@ def fixed_threshold(rows: Sequence[Mapping[str, Any]]) -> list[str]:
 def conditions(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """Rates under each condition, with the change against clean speech."""
     lines = _header(
-        "probe", "each side", "EER", "asked 5 %", "asked 1 %", "asked 0.1 %",
-        "FRR at asked 1 %", "Cllr", "no answer",
+        "probe", "each side", "EER", "at 5 %", "at 1 %", "at 0.1 %",
+        "FRR at 1 %", "Cllr", "no answer",
     )  # fmt: skip
     clean = {row["length_s"]: row for row in rows if row["condition"] == "clean"}
     for row in rows:
@@ -162,7 +160,7 @@ def conditions(rows: Sequence[Mapping[str, Any]]) -> list[str]:
 def conditions_on_both_sides(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """False accepts and rejects at 1 %, with the probe or both sides distorted."""
     lines = _header(
-        "condition", "each side", "EER: probe", "both", "FAR at asked 1 %: probe", "both",
+        "condition", "each side", "EER: probe", "both", "FAR at 1 %: probe", "both",
         "FRR: probe", "both",
     )  # fmt: skip
     for row in rows:
@@ -179,7 +177,7 @@ def conditions_on_both_sides(rows: Sequence[Mapping[str, Any]]) -> list[str]:
 
 def conditions_normalised(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """False accepts and rejects at 1 %, without and with normalisation."""
-    lines = _header("probe", "each side", "none", "s-norm", "centred")
+    lines = _header("probe", "each side", "none", "s-norm", "centered")
     for row in rows:
         cells = [
             f"{100 * row['normalised'][method]['far']:.2f}, "
@@ -194,8 +192,8 @@ def conditions_normalised(rows: Sequence[Mapping[str, Any]]) -> list[str]:
 def promise(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """Realised over asked-for rates on corpora left out of the fit."""
     lines = _header(
-        "asked", "thresholds", "cells", "worst", "geometric mean", "above 2", "below .2",
-        "false rejects", "with exact thresholds",
+        "requested", "thresholds", "cells", "worst", "geometric mean", "above 2", "below 0.2",
+        "false rejects", "false rejects with exact thresholds",
     )  # fmt: skip
     for row in sorted(rows, key=lambda row: -row["asked_far"]):
         lines.append(
@@ -216,7 +214,7 @@ def promise(rows: Sequence[Mapping[str, Any]]) -> list[str]:
 
 def promise_by_corpus(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """The bundled thresholds where 1 % was asked for, in every corpus and condition."""
-    lines = _header("corpus", "condition", "strangers accepted", "of", "own rejected", "of")
+    lines = _header("corpus", "condition", "strangers accepted", "of", "speakers rejected", "of")
     for row in rows:
         if (row["way"], row["asked_far"]) == ("robust", 0.01):
             lines.append(
@@ -285,7 +283,7 @@ def draw(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
         ticks = sorted(_by_length(rows))
         axes.set_xticks(ticks, [f"{length_s:g}" for length_s in ticks])
         axes.set_xticks([], minor=True)
-        axes.set_title(f"asked for {100 * far:g} %", fontsize=10)
+        axes.set_title(f"requested {100 * far:g} %", fontsize=10)
         axes.set_xlabel("seconds of audio, each side")
     figure.axes[0].set_ylabel("false-accept rate, %")
     figure.axes[0].legend(fontsize=7)

@@ -38,19 +38,19 @@ def table(name: str, results: Path) -> list[str]:
         f"load {at['load_1min']:.1f} on {at['cores']} cores"
     )
     if at["load_1min"] > at["cores"] and benchmark in TIMED:
-        measured += ": the machine was busy, so the times are upper bounds and no ratio is exact"
+        measured += ": the machine was busy; the times are upper bounds, and no ratio is exact"
     return [*rows(report["facts"]), "", f"{measured}."]
 
 
 def decisions(facts: Report) -> list[str]:
     """Error rates of live decisions, and the speech they take."""
     lines = [
-        "| speakers | asked for | strangers accepted (95 % interval) | enrolled rejected | speech "
-        "to a correct accept, median / 95 % | to a correct reject | without answer: enrolled, "
+        "| speakers | requested | strangers accepted (95 % interval) | enrolled rejected | speech "
+        "to a correct accept, median / 95 % | to a correct reject | no answer: enrolled, "
         "strangers | fixed 3 s: accepted, rejected |",
         "| --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
-    for half, title in (("even", "chose the margin"), ("odd", "test it")):
+    for half, title in (("even", "chose the margin"), ("odd", "held out")):
         for far in (0.05, 0.01, 0.001):
             row = facts[f"{half} speakers, {far:g} asked"]
             low, high = row["far_interval"]
@@ -66,9 +66,10 @@ def decisions(facts: Report) -> list[str]:
     return [
         *lines,
         "",
-        f"A half: {first['strangers']:,} probes of strangers, {first['targets']} of enrolled "
-        "speakers, 12 s each. Counted is the first decision; at some time in those 12 s, where 1 % "
-        f"was asked for, {percent(first['far_ever_in_12_s'])} % of the strangers stand accepted.",
+        f"Each half has {first['strangers']:,} probes of strangers and {first['targets']} of "
+        "enrolled speakers, 12 s each. The first decision counts. At a requested 1 %, "
+        f"{percent(first['far_ever_in_12_s'])} % of the strangers are accepted at some time in "
+        "these 12 s.",
     ]
 
 
@@ -90,7 +91,7 @@ def changes(facts: Report) -> list[str]:
             "noticed within 1.5 s of speech", lambda at: f"{percent(at['noticed_within_1.5_s'])} %"
         ),
         row(
-            "speech until noticed, median / 95 % (missed: for ever)",
+            "speech until noticed, median / 95 % (a miss counts as infinite)",
             lambda at: f"{seconds(at['delay_s_median'])} / {seconds(at['delay_s_p95'])}",
         ),
         row(
@@ -98,7 +99,7 @@ def changes(facts: Report) -> list[str]:
             lambda at: f"{percent(at['window_below_0_within_1.5_s'])} %",
         ),
         row(
-            "false alarms a minute of one voice",
+            "false alarms per minute of one voice",
             lambda at: f"{at['false_alarms_a_minute']:.2f} in {at['minutes_of_one_voice']:g} min",
         ),
     ]
@@ -107,14 +108,14 @@ def changes(facts: Report) -> list[str]:
 def cost(facts: Report) -> list[str]:
     """CPU, latency and memory."""
     lines = [
-        "| a hop each 100 ms | CPU s for a second of audio | ms a hop, 50 / 95 / 99 % | "
-        "times the pipeline |",
+        "| one hop every 100 ms | CPU s per second of audio | ms per hop, 50 / 95 / 99 % | "
+        "CPU relative to the pipeline |",
         "| --- | --- | --- | --- |",
     ]
     for title, name in (
         ("encoder and scorer, alone in the process", "stateful encoder and scorer, alone"),
         ("whole pipeline, alone in the process", "stateful pipeline, alone"),
-        ("encoder and scorer, in turns with those below", "stateful encoder and scorer"),
+        ("encoder and scorer, alternating with those below", "stateful encoder and scorer"),
         ("whole pipeline: voice activity, encoder, scoring, decision", "stateful pipeline"),
         (
             "whole pipeline of a windowed BLSTM: **random weights**, cost only",
@@ -136,7 +137,7 @@ def cost(facts: Report) -> list[str]:
         f"Resident memory over {facts['memory: simulated hours']:g} simulated hours: "
         f"{facts['memory: MB after a tenth']:.2f} MB after a tenth, "
         f"{facts['memory: MB at the end']:.2f} MB at the end; slope "
-        f"{facts['memory: slope, MB a day']:.3f} MB a day.",
+        f"{facts['memory: slope, MB a day']:.3f} MB per day.",
     ]
 
 
@@ -146,10 +147,10 @@ def pool(facts: Report) -> list[str]:
     return [
         "| streams in one call | " + " | ".join(counts) + " |",
         "| --- " * (len(counts) + 1) + "|",
-        "| streams a core at real time | "
+        "| streams per core in real time | "
         + " | ".join(f"{facts[f'{count} streams: streams a core']}" for count in counts)
         + " |",
-        "| ms a round, 99 % | "
+        "| ms per round, 99 % | "
         + " | ".join(f"{facts[f'{count} streams: ms per round, p99']:.1f}" for count in counts)
         + " |",
     ]

@@ -46,11 +46,11 @@ EXAMPLE_FILES = {
 # Trial lists of the accuracy benchmark, with their titles.
 LISTS = {
     "speechocean762-dev-3.0s": "speechocean762, 3.0 s",
-    "speechocean762-dev-3.0s, adults": "adults of it alone, 3.0 s",
-    "speechocean762-dev-3.0s, children": "children of it alone, 3.0 s",
+    "speechocean762-dev-3.0s, adults": "adults only, 3.0 s",
+    "speechocean762-dev-3.0s, children": "children only, 3.0 s",
     "speechocean762-dev-1.5s": "speechocean762, 1.5 s",
-    "speechocean762-dev-1.5s, adults": "adults of it alone, 1.5 s",
-    "speechocean762-dev-1.5s, children": "children of it alone, 1.5 s",
+    "speechocean762-dev-1.5s, adults": "adults only, 1.5 s",
+    "speechocean762-dev-1.5s, children": "children only, 1.5 s",
     "speech-commands-dev-1.5s": "speech-commands, 1.5 s",
 }
 # The systems that are compared on corpora that none of them was trained on.
@@ -95,13 +95,13 @@ def figures(latest: Latest) -> Lines:
             " and ".join(_eer(accuracy[f"speechocean762-dev-{at}s"]) for at in ("3.0", "1.5")),
         ),
         (
-            "on corpora that training left out, geometric mean",
+            "EER on corpora outside the training data, geometric mean",
             "; ".join(
                 f"{title} {_unseen_mean(latest, system)}" for system, title in UNSEEN.items()
             ),
         ),
         (
-            "strangers accepted live where 1 % was asked for",
+            "strangers accepted live at a requested 1 %",
             f"{100 * decided['far']:.1f} % ({100 * low:.1f}-{100 * high:.1f} %), a correct accept "
             f"after {decided['accept_s_median']:.2f} s of speech (median)",
         ),
@@ -111,9 +111,9 @@ def figures(latest: Latest) -> Lines:
             f"{live['stateful pipeline: ms per hop, p99']:.1f} ms at the 99th percentile",
         ),
         (
-            "size and start",
-            f"{startup['facts']['model bytes'] / 1e6:.1f} MB model; `speakersdk verify` takes "
-            f"{_median_s(startup, 'speakersdk verify, two recordings'):.2f} s as a whole process",
+            "size and start-up",
+            f"{startup['facts']['model bytes'] / 1e6:.1f} MB model; a `speakersdk verify` "
+            f"process takes {_median_s(startup, 'speakersdk verify, two recordings'):.2f} s",
         ),
     ]
     return ["| | |", "| --- | --- |", *(f"| {title} | {value} |" for title, value in rows)]
@@ -183,7 +183,7 @@ def single(latest: Latest) -> Lines:
         ),
         (
             "`import speakersdk`",
-            f"{_median_s(startup, 'import speakersdk'):.2f} s; numpy, loaded at the first use, "
+            f"{_median_s(startup, 'import speakersdk'):.2f} s; numpy, loaded on first use, "
             f"{_median_s(startup, 'import numpy'):.2f} s",
         ),
     ]
@@ -196,7 +196,7 @@ def single(latest: Latest) -> Lines:
 def peers(latest: Latest) -> Lines:
     """The cost of published encoders, as multiples of ours."""
     report = latest("rtf")
-    lines = ["| encoder | times our CPU time for 3 s |", "| --- | --- |"]
+    lines = ["| encoder | CPU time for 3 s, relative to ours |", "| --- | --- |"]
     for name, value in report["facts"].items():
         peer, _, what = name.partition(": ")
         if what == "times our encoder, median (fastest)":
@@ -209,7 +209,7 @@ def scorer(latest: Latest) -> Lines:
     report = latest("scorer")
     facts = report["facts"]
     lines = [
-        "| voiceprints (D = 128) | storage | ms for the ten best | times the speed of faiss | "
+        "| voiceprints (D = 128) | storage | ms for the ten best | speed relative to faiss | "
         "share of the memory bandwidth |",
         "| --- | --- | --- | --- | --- |",
     ]
@@ -231,7 +231,7 @@ def memory(latest: Latest) -> Lines:
     report = latest("memory")
     facts = report["facts"]
     lines = [
-        "| process | MB at the peak | of them its own | pages of files |",
+        "| process | peak, MB | private, MB | pages of files, MB |",
         "| --- | --- | --- | --- |",
     ]
     for name in [fact.removesuffix(": MB peak") for fact in facts if fact.endswith(": MB peak")]:

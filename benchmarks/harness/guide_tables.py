@@ -33,7 +33,7 @@ def spoiled(latest: Latest) -> Lines:
     facts = latest("enrollment")["facts"]
     prefix = f"{next(iter(_CORPORA))}, "
     lines = [
-        "| spoiled by | to be named | " + " | ".join(_CORPORA.values()) + " |",
+        "| degradation | expected problem | " + " | ".join(_CORPORA.values()) + " |",
         "| --- " * (len(_CORPORA) + 2) + "|",
         "| nothing | - | "
         + " | ".join(f"{facts[f'{at}, clean']['refused_percent']:g} refused" for at in _CORPORA)
@@ -58,7 +58,7 @@ def _named(row: Mapping[str, float], problem: str) -> str:
 def adaptation(latest: Latest) -> Lines:
     """Error rates of voiceprints as enrolled and as adapted."""
     facts = latest("adaptation")["facts"]
-    lines = ["| voiceprint | EER | Cllr | FAR at 1 % asked | FRR |", "| --- " * 5 + "|"]
+    lines = ["| voiceprint | EER | Cllr | FAR at a requested 1 % | FRR |", "| --- " * 5 + "|"]
     for name in ("as enrolled", "as adapted"):
         row = facts[name]
         lines.append(
@@ -71,9 +71,9 @@ def adaptation(latest: Latest) -> Lines:
         *lines,
         "",
         f"{facts['speakers']} speakers, {first['target_trials']:,} target and "
-        f"{first['nontarget_trials']:,} nontarget trials. Added were "
-        f"{facts['own probes added, percent']:.0f} % of the speakers' own probes, and of the "
-        f"strangers' {strangers_added}.",
+        f"{first['nontarget_trials']:,} nontarget trials. "
+        f"{facts['own probes added, percent']:.0f} % of the speakers' own probes were added, and "
+        f"{strangers_added} of the strangers' probes.",
     ]
 
 
@@ -81,13 +81,13 @@ def profiles(latest: Latest) -> Lines:
     """What calibration on recordings of one's own gains."""
     facts = latest("calibration-profiles")["facts"]
     lines = [
-        "| device | fitted on | Cllr (worst) | FAR at 1 % | FRR | kept as it was |",
+        "| device | fitted on | Cllr (worst) | FAR at 1 % | FRR | not stored |",
         "| --- " * 6 + "|",
     ]
     for device in ("as recorded", "8 kHz and hiss"):
         own = facts[f"{device}, the model's calibration"]
         lines.append(
-            f"| {device} | nothing: the model's own | {own['cllr']:.3f} (least possible "
+            f"| {device} | nothing (the model's calibration) | {own['cllr']:.3f} (minCllr "
             f"{facts[f'{device}, minCllr']:.3f}) | {own['far_percent']:.1f} % | "
             f"{own['frr_percent']:.1f} % | |"
         )
@@ -136,8 +136,8 @@ def silence(latest: Latest) -> Lines:
     """Errors with silence behind speech, while all frames were pooled and since speech alone is."""
     before, now = (latest(name)["facts"] for name in ("silence-all-frames", "silence"))
     lines = [
-        "| behind the speech | strangers accepted, all frames pooled | speech alone "
-        "| owners not accepted, all frames pooled | speech alone |",
+        "| after the speech | strangers accepted, all frames pooled | speech only "
+        "| owners not accepted, all frames pooled | speech only |",
         "| --- " * 5 + "|",
     ]
     for name, row in now.items():
@@ -148,7 +148,7 @@ def silence(latest: Latest) -> Lines:
             for key in ("strangers_accepted_percent", "owners_not_accepted_percent")
             for facts in (before, now)
         ]
-        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+        lines.append(f"| {name.replace(' behind ', ' after ')} | " + " | ".join(cells) + " |")
     row = now["none"]
     return [*lines, "", f"{row['owners']} owners, {row['strangers']} comparisons with strangers."]
 
@@ -156,7 +156,10 @@ def silence(latest: Latest) -> Lines:
 def attacks(latest: Latest) -> Lines:
     """Attacks that are accepted by the voice alone, and with each check for repeats."""
     facts = latest("attacks")["facts"]
-    lines = ["| attack | attempts | before | always | remembered |", "| --- |" + " ---: |" * 4]
+    lines = [
+        "| attack | attempts | voice only | default | with `--remember` |",
+        "| --- |" + " ---: |" * 4,
+    ]
     for name, row in facts.items():
         if isinstance(row, dict) and "attempts" in row:
             cells = [f"{row[f'{state}_percent']:g}" for state in ("before", "always", "remembered")]
@@ -165,8 +168,8 @@ def attacks(latest: Latest) -> Lines:
     return [
         *lines,
         "",
-        f"Of {chance['pairs']} pairs of other recordings, {chance['flagged']} were taken for a "
-        f"repeat; the highest agreement was {chance['highest']:g}, the bound is "
+        f"Of {chance['pairs']} pairs of other recordings, {chance['flagged']} were mistaken for "
+        f"repeats; the highest agreement was {chance['highest']:g}, the bound is "
         f"{chance['bound']:g}. Model {facts['model']}.",
     ]
 
@@ -174,7 +177,10 @@ def attacks(latest: Latest) -> Lines:
 def rotation(latest: Latest) -> Lines:
     """Error rates and scores under rotation, and what known pairs undo."""
     facts = latest("rotation")["facts"]
-    lines = ["| | equal error rate | a score differs by | at most |", "| --- |" + " ---: |" * 3]
+    lines = [
+        "| | equal error rate | median score difference | largest difference |",
+        "| --- |" + " ---: |" * 3,
+    ]
     for name in ("without rotation", "scored in rotated space", "restored, then scored"):
         row = facts[name]
         lines.append(
@@ -190,15 +196,15 @@ def rotation(latest: Latest) -> Lines:
     return [
         *lines,
         "",
-        f"Mean cosine of an embedding and what an attacker restores from known pairs: {undone}. "
-        f"{facts['segments']} segments of {facts['speakers']} speakers, model {facts['model']}.",
+        f"Mean cosine between an embedding and what an attacker restores from known pairs: "
+        f"{undone}. {facts['segments']} segments of {facts['speakers']} speakers, model {facts['model']}.",
     ]
 
 
 def challenge(latest: Latest) -> Lines:
     """Recordings that can be six spoken digits by length, timing and variety."""
     facts = latest("challenge")["facts"]
-    lines = ["| recording | recordings | passed |", "| --- | ---: | ---: |"]
+    lines = ["| recording | number | passed |", "| --- | ---: | ---: |"]
     for name, row in facts.items():
         lines.append(f"| {name} | {row['recordings']} | {row['passed_percent']:g} % |")
     return lines
@@ -210,12 +216,12 @@ def diarization(latest: Latest) -> Lines:
     columns = {"speechocean762": "speechocean762, half children", "librispeech": "LibriSpeech"}
     kinds = {
         "missed_percent": "missed",
-        "uncertain_percent": "of it uncertain",
+        "uncertain_percent": "of which uncertain",
         "false_alarm_percent": "false alarm",
         "confusion_percent": "confused with another speaker",
-        "misnamed_percent": "of it under a wrong enrolled name",
+        "misnamed_percent": "of which under a wrong enrolled name",
         "error_percent": "diarization error rate",
-        "median_error_percent": "the same, median of the conversations",
+        "median_error_percent": "diarization error rate, median of the conversations",
     }
     lines = [
         "| share of the speech | " + " | ".join(columns.values()) + " |",
@@ -233,7 +239,7 @@ def diarization(latest: Latest) -> Lines:
     return [
         *lines,
         "",
-        f"{sizes}. Collar {facts['collar_s']:g} s, {cpu_s:.3f} s of CPU for a second of audio, "
+        f"{sizes}. Collar {facts['collar_s']:g} s, {cpu_s:.3f} s of CPU per second of audio, "
         f"model {facts['model']}.",
     ]
 

@@ -50,7 +50,7 @@ def table(values: dict[str, float]) -> str:
         "files to serve: runtime, model": f"{megabytes(WASM)}, {megabytes(MODEL)}",
         "verdicts equal to Python's": f"{same:.0f} of {values['num_verdicts']:.0f}",
         "largest difference of a score to Python's": f"{values['score_difference']:.1e} nats",
-        "the same, of audio at another rate than 16 kHz": (
+        "the same, for audio at other rates than 16 kHz": (
             f"{values['score_difference_resampled']:.1e} nats"
         ),
     }
