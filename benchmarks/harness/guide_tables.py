@@ -196,8 +196,9 @@ def rotation(latest: Latest) -> Lines:
     return [
         *lines,
         "",
-        f"Mean cosine between an embedding and what an attacker restores from known pairs: "
-        f"{undone}. {facts['segments']} segments of {facts['speakers']} speakers, model {facts['model']}.",
+        "Mean cosine between an embedding and what an attacker restores from known pairs: "
+        f"{undone}. {facts['segments']} segments of {facts['speakers']} speakers, model "
+        f"{facts['model']}.",
     ]
 
 
