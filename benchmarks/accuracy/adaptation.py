@@ -112,6 +112,7 @@ def figures(
     scores, llrs, targets, accepted = [], [], [], []
     for number, voiceprint in enumerate(voiceprints):
         divergences = symmetric_kl_to_many(voiceprint.embedding, embeddings)
+        nearness = calibration.pair_nearness(embeddings, voiceprint.embedding)
         for place, divergence in enumerate(divergences.tolist()):
             if speech_s[place] < calibration.minimum_speech_s:
                 continue
@@ -120,7 +121,8 @@ def figures(
             scores.append(-divergence)
             llrs.append(llr)
             targets.append(place // TRIED == number)
-            accepted.append(llr >= point.threshold(calibration.comparable_speech_s(*sides)))
+            comparable_s = calibration.comparable_speech_s(*sides)
+            accepted.append(llr >= point.threshold(comparable_s, nearness[place]))
     is_target, is_accepted = np.array(targets), np.array(accepted)
     return {
         "target_trials": int(is_target.sum()),

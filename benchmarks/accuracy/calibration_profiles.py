@@ -20,10 +20,9 @@ from speakersdk.audio.waveform import SAMPLE_RATE_HZ
 from speakersdk.calibration.calibration import Calibration
 from speakersdk.encoder.interface import Encoding
 from speakersdk.encoder.load import load_encoder
-from speakersdk.metrics import cllr, min_cllr
+from speakersdk.metrics import min_cllr
 from speakersdk.models import default_model_path
-from speakersdk.recalibration.profile import rescaled
-from speakersdk.recalibration.refit import OwnTrials, own_trials, refit
+from speakersdk.recalibration.refit import OwnTrials, error_rates, own_trials, refit
 from speakersdk_training.data.corpus import by_speaker
 
 CORPUS = ("speechocean762", "dev")
@@ -115,13 +114,11 @@ def rates(
     trials: OwnTrials, calibration: Calibration, offset: float, scale: float
 ) -> dict[str, float]:
     """Cllr and error rates at the thresholds of the requested rate."""
-    point = rescaled(calibration, offset=offset, scale=scale).operating_point(FAR)
-    llrs = offset + scale * trials.llrs
-    accepted = llrs >= point.thresholds(trials.speech_s)
+    found = error_rates(offset + scale * trials.llrs, trials, calibration, FAR)
     return {
-        "cllr": round(cllr(llrs, trials.targets), 4),
-        "far_percent": round(100 * float(accepted[~trials.targets].mean()), 2),
-        "frr_percent": round(100 * float((~accepted)[trials.targets].mean()), 2),
+        "cllr": round(found.cllr, 4),
+        "far_percent": round(100 * found.far, 2),
+        "frr_percent": round(100 * found.frr, 2),
     }
 
 

@@ -105,10 +105,9 @@ def decisions(verifier: Verifier, speech: Speech, far: float) -> dict[str, Any]:
     for speaker, (_, rest) in enrolled.items():
         audio = np.concatenate(rest)
         for first in range(0, max(1, min(len(audio) - size // 2, MOST_PROBES * size)), size):
-            updates = verifier.stream(voiceprints).push(
-                audio[first : first + size], sample_rate_hz=SAMPLE_RATE_HZ
-            )
-            fixed = at_fixed_length(verifier, voiceprints, updates)
+            probe = audio[first : first + size]
+            updates = verifier.stream(voiceprints).push(probe, sample_rate_hz=SAMPLE_RATE_HZ)
+            fixed = at_fixed_length(verifier, voiceprints, updates, probe)
             for index, other in enumerate(enrolled):
                 verdict, speech_s = first_decision(updates, index)
                 trials.append(
@@ -181,20 +180,18 @@ def interval(trials: list[Trial], accepted: npt.NDArray[np.bool_]) -> tuple[floa
 
 
 def at_fixed_length(
-    verifier: Verifier, voiceprints: list[Voiceprint], updates: list[StreamUpdate]
+    verifier: Verifier,
+    voiceprints: list[Voiceprint],
+    updates: list[StreamUpdate],
+    audio: npt.NDArray[np.float32],
 ) -> list[bool] | None:
     """Whether each voiceprint is accepted by a single decision after FIXED_S of speech."""
     at = next((at for at in updates if at.speech_s >= FIXED_S and at.age_s == 0), None)
-    calibration = verifier.manifest.calibration
-    if at is None or calibration is None:
+    if at is None:
         return None
-    rule = verifier.request.rule(calibration)
-    return [
-        candidate.total_llr is not None
-        and candidate.total_llr
-        >= rule.threshold(enrolled_speech_s=voiceprint.total_speech_s, probe_speech_s=at.speech_s)
-        for voiceprint, candidate in zip(voiceprints, at.candidates, strict=True)
-    ]
+    heard = audio[: round(at.time_s * SAMPLE_RATE_HZ)]
+    ranking = dict(verifier.identify(voiceprints, heard, sample_rate_hz=SAMPLE_RATE_HZ).ranking)
+    return [bool(ranking[voiceprint.name]) for voiceprint in voiceprints] if ranking else None
 
 
 def first_decision(updates: list[StreamUpdate], index: int) -> tuple[str, float | None]:

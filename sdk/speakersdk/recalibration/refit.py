@@ -18,13 +18,14 @@ import numpy as np
 import numpy.typing as npt
 
 from speakersdk.calibration.calibration import Calibration
+from speakersdk.calibration.cohort import Nearness
 from speakersdk.calibration.regression import GaussianPrior, posterior_weights
 from speakersdk.decision.one_voice import Speech
 from speakersdk.encoder.interface import Encoding
 from speakersdk.encoder.manifest import ModelManifest
 from speakersdk.errors import CalibrationError
 from speakersdk.metrics import cllr, eer
-from speakersdk.scoring import symmetric_kl
+from speakersdk.scoring import symmetric_kl_to_many
 
 SHIPPED: Final = GaussianPrior(means=(0.0, 1.0), deviations=(1.0, 0.25))
 # Without the speaker left out, two must remain to fit on.
@@ -49,6 +50,7 @@ class OwnTrials:
         llrs: (N,) llrs of the original calibration.
         targets: (N,) true for trials of the same speaker.
         speech_s: (N,) comparable speech in seconds.
+        nearness: (N, 2) excess and distance, see `speakersdk.calibration.cohort.Nearness`.
         probes, enrolled: (N,) indices of the speakers.
         speakers: names of the speakers.
         num_recordings: number of probes.
@@ -57,6 +59,7 @@ class OwnTrials:
     llrs: Floats
     targets: Flags
     speech_s: Floats
+    nearness: Floats
     probes: npt.NDArray[np.int64]
     enrolled: npt.NDArray[np.int64]
     speakers: tuple[str, ...]
@@ -162,27 +165,33 @@ def own_trials(encodings: Mapping[str, Sequence[Encoding]], calibration: Calibra
             "record more"
         )
     speech = [_speech(listed) for listed in heard.values()]
-    rows: list[tuple[float, bool, float, int, int]] = []
+    rows: list[tuple[float, bool, float, Nearness, int, int]] = []
     for speaker, own in enumerate(speech):
         for number in range(len(own)):
             probe = np.arange(len(own)) == number
-            for other, enrolled in enumerate(speech):
-                side = ~probe if other == speaker else np.ones(len(enrolled), bool)
-                sides = {
-                    "enrolled_speech_s": float(enrolled.speech_s[side].sum()),
-                    "probe_speech_s": float(own.speech_s[number]),
-                }
-                score = -symmetric_kl(own.embeddings[number], enrolled.pooled(side))
-                llr = calibration.llr(score, **sides)
-                comparable_s = calibration.comparable_speech_s(*sides.values())
-                rows.append((llr, other == speaker, comparable_s, speaker, other))
-    llrs, targets, speech_s, probes, enrolled_numbers = map(np.array, zip(*rows, strict=True))
+            sides = [
+                ~probe if other == speaker else np.ones(len(enrolled), bool)
+                for other, enrolled in enumerate(speech)
+            ]
+            voices = np.stack([at.pooled(side) for at, side in zip(speech, sides, strict=True)])
+            scores = -symmetric_kl_to_many(own.embeddings[number], voices)
+            # As decisions do: thresholds follow the cohort's nearness of both sides.
+            near = calibration.pair_nearness(voices, own.embeddings[number])
+            for other, (enrolled, side) in enumerate(zip(speech, sides, strict=True)):
+                spoken_s = float(enrolled.speech_s[side].sum()), float(own.speech_s[number])
+                llr = calibration.llr(
+                    float(scores[other]), enrolled_speech_s=spoken_s[0], probe_speech_s=spoken_s[1]
+                )
+                comparable_s = calibration.comparable_speech_s(*spoken_s)
+                rows.append((llr, other == speaker, comparable_s, near[other], speaker, other))
+    llrs, targets, speech_s, nearness, probes, numbers = map(np.array, zip(*rows, strict=True))
     return OwnTrials(
         llrs=llrs,
         targets=targets,
         speech_s=speech_s,
+        nearness=nearness,
         probes=probes,
-        enrolled=enrolled_numbers,
+        enrolled=numbers,
         speakers=tuple(heard),
         num_recordings=num_recordings,
     )
@@ -214,10 +223,33 @@ def refit(trials: OwnTrials, calibration: Calibration, *, far: float) -> Refit:
         offset=offset,
         scale=scale,
         asked_far=far,
-        before=_rates(trials.llrs, trials, calibration, far),
-        after=_rates(left_out, trials, calibration, far),
+        before=error_rates(trials.llrs, trials, calibration, far),
+        after=error_rates(left_out, trials, calibration, far),
         num_target=int(trials.targets.sum()),
         num_nontarget=int((~trials.targets).sum()),
+    )
+
+
+def error_rates(
+    llrs: Floats, trials: OwnTrials, calibration: Calibration, far: float
+) -> ErrorRates:
+    """What decisions at an asked-for rate would do with llrs: the cohort moves their thresholds.
+
+    Args:
+        llrs: (N,) of the trials, by any calibration.
+        trials: that they belong to.
+        calibration: whose thresholds are used.
+        far: asked-for false-accept rate.
+
+    Raises:
+        ConfigError: the calibration cannot support `far`.
+    """
+    point = calibration.operating_point(far)
+    accepted = llrs >= point.thresholds(trials.speech_s, trials.nearness)
+    return ErrorRates(
+        cllr=cllr(llrs, trials.targets),
+        far=float(accepted[~trials.targets].mean()),
+        frr=float((~accepted)[trials.targets].mean()),
     )
 
 
@@ -231,16 +263,6 @@ def _weights(trials: OwnTrials, chosen: Flags) -> tuple[float, float]:
         num_independent=float(targets.sum()),  # one target trial for each recording
     )
     return offset, scale
-
-
-def _rates(llrs: Floats, trials: OwnTrials, calibration: Calibration, far: float) -> ErrorRates:
-    point = calibration.operating_point(far)
-    accepted = llrs >= point.thresholds(trials.speech_s)
-    return ErrorRates(
-        cllr=cllr(llrs, trials.targets),
-        far=float(accepted[~trials.targets].mean()),
-        frr=float((~accepted)[trials.targets].mean()),
-    )
 
 
 def _speech(encodings: Sequence[Encoding]) -> Speech:

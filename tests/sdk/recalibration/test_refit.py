@@ -1,12 +1,15 @@
 from __future__ import annotations
 
-import dataclasses
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from speakersdk.arrays import scaled
 from speakersdk.calibration.calibration import Calibration, OperatingPoint
+from speakersdk.calibration.cohort import Cohort
 from speakersdk.calibration.regression import posterior_weights
+from speakersdk.decision.rule import Request
 from speakersdk.encoder.interface import Encoding
 from speakersdk.encoder.manifest import ModelManifest
 from speakersdk.errors import CalibrationError
@@ -19,6 +22,7 @@ from speakersdk.recalibration.refit import (
     recalibrate,
     refit,
 )
+from speakersdk.scoring import symmetric_kl
 from speakersdk.verifier import Verifier
 
 LENGTH, DIM = 4.0, 16
@@ -54,8 +58,8 @@ def voices(
 
 
 def test_the_rates_are_those_of_the_curved_thresholds(rng: np.random.Generator) -> None:
-    curved = dataclasses.replace(CALIBRATION.operating_points[1], llr_slope=-1.0, llr_curve=-4.0)
-    calibration = dataclasses.replace(CALIBRATION, operating_points=(curved,))
+    curved = replace(CALIBRATION.operating_points[1], llr_slope=-1.0, llr_curve=-4.0)
+    calibration = replace(CALIBRATION, operating_points=(curved,))
     trials = own_trials(voices(rng, spread=0.9), calibration)
     found = refit(trials, calibration, far=0.01).before
     wrong = [
@@ -65,6 +69,36 @@ def test_the_rates_are_those_of_the_curved_thresholds(rng: np.random.Generator) 
         )
     ]
     assert 0 < found.far == np.mean(wrong)
+
+
+def test_the_rates_are_those_of_decisions_by_the_cohort(rng: np.random.Generator) -> None:
+    listed = voices(rng, spread=0.9)
+    cohort = Cohort.of(rng.normal(size=(24, DIM)), nearest=4, conditions=2)
+    near = replace(CALIBRATION.operating_points[1], llr_nearness=0.7, llr_gap=-0.4)
+    calibration = replace(CALIBRATION, operating_points=(near,), cohort=cohort)
+    trials = own_trials(listed, calibration)
+    rule = Request(far=0.01).rule(calibration)
+    accepted = []
+    for number, speaker in enumerate(listed.values()):
+        for at, probe in enumerate(speaker):
+            for other, enrolled in enumerate(listed.values()):
+                side = [one for no, one in enumerate(enrolled) if (other, no) != (number, at)]
+                # All recordings have as much speech: the voiceprint is their mean.
+                voice = scaled(np.stack([one.embedding for one in side]).mean(axis=0), LENGTH)
+                [nearness] = calibration.pair_nearness(voice[np.newaxis], probe.embedding)
+                decision = rule.decide(
+                    -symmetric_kl(probe.embedding, voice),
+                    enrolled_speech_s=3.0 * len(side),
+                    probe_speech_s=3.0,
+                    nearness=nearness,
+                )
+                accepted.append(decision.accepted)
+    found = refit(trials, calibration, far=0.01).before
+    assert found.far == np.mean(np.array(accepted)[~trials.targets])
+    assert found.frr == np.mean(~np.array(accepted)[trials.targets])
+    # The cohort moves decisions here: without it the rates are others.
+    typical = np.mean((trials.llrs >= near.thresholds(trials.speech_s))[~trials.targets])
+    assert 0 < found.far != typical
 
 
 def test_each_recording_is_left_out_once_and_tried_on_every_other_speaker(
@@ -81,7 +115,7 @@ def test_each_recording_is_left_out_once_and_tried_on_every_other_speaker(
 
 def test_recordings_with_too_little_speech_are_not_tried(rng: np.random.Generator) -> None:
     listed = voices(rng, speakers=4, each=4)
-    short = [dataclasses.replace(one, speech_s=0.5) for one in listed["speaker 0"]]
+    short = [replace(one, speech_s=0.5) for one in listed["speaker 0"]]
     trials = own_trials({**listed, "speaker 0": short}, CALIBRATION)
     assert trials.speakers == ("speaker 1", "speaker 2", "speaker 3")
     assert trials.num_recordings == MINIMUM_RECORDINGS
@@ -106,7 +140,7 @@ def test_voices_that_cannot_be_told_apart_are_refused_with_the_overlap(
 
 
 def test_a_shift_is_found_and_helps_speakers_left_out(rng: np.random.Generator) -> None:
-    off = dataclasses.replace(CALIBRATION, offset=CALIBRATION.offset - 6.0)
+    off = replace(CALIBRATION, offset=CALIBRATION.offset - 6.0)
     fitted = refit(own_trials(voices(rng, speakers=10), off), off, far=0.01)
     # The prior's deviation of 1 holds it well short of all 6.
     assert 0.5 < fitted.offset < 4.0
@@ -117,7 +151,7 @@ def test_a_shift_is_found_and_helps_speakers_left_out(rng: np.random.Generator) 
 
 
 def test_more_recordings_move_the_fit_further(rng: np.random.Generator) -> None:
-    off = dataclasses.replace(CALIBRATION, offset=CALIBRATION.offset - 6.0)
+    off = replace(CALIBRATION, offset=CALIBRATION.offset - 6.0)
     offsets = [
         refit(own_trials(voices(rng, speakers=3, each=each), off), off, far=0.01).offset
         for each in (4, 12, 36)
@@ -147,7 +181,7 @@ def test_each_speaker_is_judged_by_a_fit_without_it(rng: np.random.Generator) ->
 
 
 def test_a_profile_says_what_it_rests_on(rng: np.random.Generator, verifier: Verifier) -> None:
-    manifest: ModelManifest = dataclasses.replace(verifier.manifest, calibration=CALIBRATION)
+    manifest: ModelManifest = replace(verifier.manifest, calibration=CALIBRATION)
     trials, fitted = recalibrate(voices(rng), manifest, far=0.01)
     stored = CalibrationProfile.of(
         manifest,
@@ -162,4 +196,4 @@ def test_a_profile_says_what_it_rests_on(rng: np.random.Generator, verifier: Ver
     applied = stored.applied_to(manifest)
     assert applied.offset == pytest.approx(fitted.offset + fitted.scale * CALIBRATION.offset)
     with pytest.raises(CalibrationError, match="without calibration"):
-        recalibrate(voices(rng), dataclasses.replace(manifest, calibration=None), far=0.01)
+        recalibrate(voices(rng), replace(manifest, calibration=None), far=0.01)
