@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from speakersdk.decision.outcome import Verdict
-from speakersdk.errors import InvalidAudioError
+from speakersdk.errors import ExpiredVoiceprintError, InvalidAudioError
 from speakersdk.streaming.update import StreamUpdate
 from speakersdk.verifier import Verifier
 from speakersdk.voiceprint.voiceprint import Voiceprint
@@ -93,8 +93,13 @@ class VoiceGate:
 
         Raises:
             AudioError, ConcurrentUseError, ConfigError: as for `SpeakerStream.push`.
+            ExpiredVoiceprintError: a voiceprint has expired; the gate is closed.
         """
-        updates = self._stream.push(samples, sample_rate_hz=sample_rate_hz)
+        try:
+            updates = self._stream.push(samples, sample_rate_hz=sample_rate_hz)
+        except ExpiredVoiceprintError:
+            self.hearing = None
+            raise
         hearings = [self._heard(update) for update in updates]
         for hearing in hearings:
             self.hearing = hearing

@@ -7,11 +7,13 @@ python tests/fuzz/fuzz_bindings.py --mutations 20000      without: as under a sa
 
 from __future__ import annotations
 
+import gc
 import random
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import FunctionType
 
 
 def fuzz(target: Callable[[bytes], None], seeds: Sequence[bytes]) -> None:
@@ -26,8 +28,19 @@ def fuzz(target: Callable[[bytes], None], seeds: Sequence[bytes]) -> None:
         for number, seed in enumerate(seeds):
             (Path(corpus) / str(number)).write_bytes(seed)
         atheris.Setup([*sys.argv, corpus], target)
-        atheris.instrument_all()
+        for function in _functions_under_test():
+            atheris.instrument_func(function)
         atheris.Fuzz()
+
+
+def _functions_under_test() -> list[FunctionType]:
+    """The loaded functions of speakersdk and of the target; all others slow a run down tenfold."""
+    return [
+        each
+        for each in gc.get_objects()
+        if isinstance(each, FunctionType)
+        and (each.__module__ or "").partition(".")[0] in ("speakersdk", "__main__")
+    ]
 
 
 def kept_inputs() -> list[bytes]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from speakersdk.audio.waveform import read_audio
-from speakersdk.errors import ConfigError, InvalidAudioError
+from speakersdk.errors import ConfigError, ExpiredVoiceprintError, InvalidAudioError
 from speakersdk.verifier import Verifier
 from speakersdk.voice_gate import VoiceGate
 from speakersdk.voiceprint.voiceprint import Voiceprint
@@ -82,3 +83,18 @@ def test_pcm_of_several_channels_is_taken_like_its_samples(
 def test_a_gate_for_nobody_is_refused(verifier: Verifier, rms: Voiceprint) -> None:
     with pytest.raises(ConfigError, match="at least one voiceprint"):
         VoiceGate(verifier, [], forbidden=[rms])
+
+
+def test_it_closes_when_the_voiceprint_expires(
+    verifier: Verifier, voices: dict[str, Any], slt: Voiceprint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limited = replace(slt, expires_utc="2100-01-01T00:00:00+00:00")
+    gate = VoiceGate(verifier, [limited])
+    gate.push(read_audio(voices["slt"].probe), sample_rate_hz=RATE_HZ)
+    assert gate.is_open
+    # Its end comes while the gate is open.
+    monkeypatch.setattr(gate._stream, "_first_expiry_s", 0.0)
+    object.__setattr__(limited, "expires_utc", "2026-11-24T00:00:00+00:00")
+    with pytest.raises(ExpiredVoiceprintError):
+        gate.push(np.zeros(1600, np.float32), sample_rate_hz=RATE_HZ)
+    assert (gate.is_open, gate.speaker) == (False, None)

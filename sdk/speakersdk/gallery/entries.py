@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from speakersdk.arrays import Embeddings
+from speakersdk.gallery.expiry import EntryExpiry
 from speakersdk.gallery.rows import RowBlock, Storage, stride_of
 
 _SMALLEST_BLOCK: Final = 1024
@@ -27,6 +28,7 @@ class GalleryEntries:
         block_names: names of the rows of each block; None for removed rows.
         places: block and row of each name.
         free: removed rows that can be reused.
+        expiry: when entries expire.
     """
 
     dim: int
@@ -36,6 +38,7 @@ class GalleryEntries:
     block_names: list[list[str | None]] = field(default_factory=list)
     places: dict[str, tuple[int, int]] = field(default_factory=dict)
     free: list[tuple[int, int]] = field(default_factory=list)
+    expiry: EntryExpiry = field(default_factory=EntryExpiry)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -73,6 +76,7 @@ class GalleryEntries:
         self.blocks[block].remove(row)
         self.block_names[block][row] = None
         self.free.append((block, row))
+        self.expiry.remove(name)
 
     def kept(self) -> Iterator[tuple[RowBlock, npt.NDArray[np.int64]]]:
         """Each block with the indices of its rows, without removed rows."""

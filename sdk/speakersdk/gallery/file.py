@@ -23,12 +23,14 @@ from speakersdk.sealing import SealingKey, is_sealed, sealed, unsealed
 from speakersdk.text import is_visible, printable
 
 SUFFIX: Final = ".gallery"
-FORMAT_VERSION: Final = 1
+# Version 2 alone has the block of ends. Files without one are written as version 1.
+_VERSIONS: Final = (1, 2)
+ENDS: Final = "ends"
 MAGIC: Final = b"\x89SPKG\r\n\x1a"
 _FORMAT = ContainerFormat(
     noun="gallery",
     magic=MAGIC,
-    versions=(FORMAT_VERSION,),
+    versions=_VERSIONS,
     error=GalleryError,
     has_header_checksum=True,
 )
@@ -43,7 +45,7 @@ _HEADER: Final = {
 _MAXIMUM_DIM: Final = 1 << 20  # embeddings have hundreds of values
 _ALIGNMENT = 64
 _CHUNK_BYTES = 1 << 22
-_DTYPES = {"float32": "<f4", "float16": "<f2", "int8": "|i1", "bytes": "|u1"}
+_DTYPES = {"float32": "<f4", "float16": "<f2", "int8": "|i1", "int64": "<i8", "bytes": "|u1"}
 
 Blocks = Mapping[str, npt.NDArray[Any]]
 
@@ -56,7 +58,7 @@ def write_gallery(
     Args:
         path: file to write; an existing file is replaced.
         header: the header as `read_gallery` returns it, without the key "blocks".
-        blocks: arrays by name, of type float32, float16, int8 or uint8.
+        blocks: arrays by name, of type float32, float16, int8, int64 or uint8.
     """
     described = [
         {"name": name, "type": _type_name(block), "shape": list(block.shape)}
@@ -65,7 +67,8 @@ def write_gallery(
     with replacement(path) as target:
         # What is sealed is made in memory: no plain byte reaches the disk.
         file = target if key is None else io.BytesIO()
-        writer = ContainerWriter(file, _FORMAT, FORMAT_VERSION, {**header, "blocks": described})
+        version = _VERSIONS[ENDS in blocks]
+        writer = ContainerWriter(file, _FORMAT, version, {**header, "blocks": described})
         for block in blocks.values():
             writer.put(bytes(-writer.position % _ALIGNMENT))
             rows_together = max(1, _CHUNK_BYTES // max(1, block[:1].nbytes))
@@ -101,8 +104,12 @@ def read_gallery(
             content = bytearray(unsealed(opened.read(), key))  # writable, as a private map
             file, size = io.BytesIO(content), len(content)
         file.seek(0)
-        _, header, header_end = _FORMAT.read_header(file, size)
+        version, header, header_end = _FORMAT.read_header(file, size)
         places, end = _places(header.pop("blocks", None), header_end)
+        if version != _VERSIONS[ENDS in places]:
+            _FORMAT.refuse(
+                f"the gallery's header is not valid: expected {ENDS} with version 2 alone"
+            )
         if size != end + CHECKSUM_BYTES:
             _FORMAT.refuse(
                 f"the gallery is truncated or damaged: expected {end + CHECKSUM_BYTES} bytes, "

@@ -29,7 +29,7 @@ from speakersdk.errors import (
     UnknownSpeakerError,
 )
 from speakersdk.gallery.entries import GalleryEntries
-from speakersdk.gallery.file import SUFFIX, check_header, read_gallery, write_gallery
+from speakersdk.gallery.file import ENDS, SUFFIX, check_header, read_gallery, write_gallery
 from speakersdk.gallery.mips import MipsExport, mips_vectors
 from speakersdk.gallery.rows import STORAGES, RowBlock, Storage, stride_of
 from speakersdk.sealing import SealingKey
@@ -54,7 +54,11 @@ class Match(NamedTuple):  # three times as fast to make as a dataclass: small ga
 
 
 class Gallery:
-    """Named embeddings of one model. Adding and removing entries does not move stored rows."""
+    """Named embeddings of one model. Adding and removing entries does not move stored rows.
+
+    Entries made from voiceprints keep their expiry. From then on no search names them; a warning
+    does, once.
+    """
 
     def __init__(self, dim: int, *, storage: Storage = "float32", keep_exact: bool = True) -> None:
         """Create an empty gallery.
@@ -88,6 +92,7 @@ class Gallery:
         """Create a gallery from one or more voiceprints of the same model.
 
         Raises:
+            ExpiredVoiceprintError: the time of a voiceprint is over.
             IncompatibleModelError: the voiceprints were made with different models.
             DuplicateSpeakerError: two voiceprints have the same name.
             ValueError: there is no voiceprint.
@@ -98,6 +103,7 @@ class Gallery:
         gallery = cls(given[0].exemplars.shape[1], storage=storage, keep_exact=keep_exact)
         gallery._bind(given)
         gallery.add_many([print_.name for print_ in given], [print_.embedding for print_ in given])
+        gallery._entries.expiry.add(given)
         return gallery
 
     @classmethod
@@ -117,7 +123,7 @@ class Gallery:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names in the order of their rows."""
+        """The names in the order of their rows, with those that have expired."""
         return self._entries.names
 
     def __len__(self) -> int:
@@ -130,10 +136,12 @@ class Gallery:
         """Add a voiceprint of the gallery's model under its name. Errors as for `add`.
 
         Raises:
-            IncompatibleModelError: the voiceprint was made with a different model.
+            ExpiredVoiceprintError: the time of the voiceprint is over.
+            IncompatibleModelError: it was made with a different model.
         """
         self._bind([voiceprint])
         self.add(voiceprint.name, voiceprint.embedding)
+        self._entries.expiry.add([voiceprint])
 
     def add(self, name: str, embedding: npt.ArrayLike) -> None:
         """Add one embedding.
@@ -184,7 +192,7 @@ class Gallery:
         """Find the k entries most similar to a probe, best first.
 
         Entries of equal score are in the order of their rows. The result is shorter if the gallery
-        has fewer entries.
+        has fewer entries that have not expired.
 
         Args:
             probe: (dim,) finite logits that span at most 64.
@@ -203,10 +211,11 @@ class Gallery:
         rows = self._probes(probes)
         if k < 1:
             raise ConfigError(f"k: expected at least 1, got {k}")
-        k = min(k, len(self))
+        expired = self._entries.expiry.expired()
+        num = min(k + len(expired), len(self))
         nearest: list[list[tuple[float, int, int]]] = [[] for _ in rows]
         for index, block in enumerate(self._entries.blocks):
-            found, divergences = block.search(rows, k, num_threads)
+            found, divergences = block.search(rows, num, num_threads)
             for own, places, values in zip(
                 nearest, found.tolist(), divergences.tolist(), strict=True
             ):
@@ -215,27 +224,40 @@ class Gallery:
                     for value, place in zip(values, places, strict=True)
                     if place >= 0
                 ]
-        return [self._matches(sorted(own)[:k]) for own in nearest]
+        return [self._matches(sorted(own)[:num], expired)[:k] for own in nearest]
 
     def score_all(self, probe: npt.ArrayLike, *, num_threads: int = 1) -> npt.NDArray[np.float32]:
         """Scores -J between a probe and every entry, in the order of `names`.
 
         Returns:
-            (len(gallery),) float32. With float32 storage the relative error is at most 1e-5;
-            float16 and int8 add their rounding errors (docs/scoring.md).
+            (len(gallery),) float32, -inf for entries that have expired. With float32 storage the
+            relative error is at most 1e-5; float16 and int8 add their rounding errors
+            (docs/scoring.md).
         """
         row = self._probes(np.asarray(probe)[np.newaxis])[0]
         parts = [-block.scores(row, num_threads) for block in self._entries.blocks]
         scores = np.concatenate(parts) if parts else np.empty(0, np.float32)
-        return scores[~np.isnan(scores)] if self._entries.free else scores
+        scores = scores[~np.isnan(scores)] if self._entries.free else scores
+        if expired := self._entries.expiry.expired():
+            scores[[name in expired for name in self.names]] = -np.inf
+        return scores
 
     def export_mips(self) -> MipsExport:
-        """All entries as vectors of 2 dim + 1 values, for an index of maximum inner products."""
-        logs = self._entries.exact_rows()[:, : self.dim]
-        return MipsExport(names=self.names, vectors=mips_vectors(logs))
+        """Entries as vectors of 2 dim + 1 values, for an index of maximum inner products.
+
+        Those that have expired are left out; the index knows of no later expiry.
+        """
+        logs, names = self._entries.exact_rows()[:, : self.dim], self.names
+        if expired := self._entries.expiry.expired():
+            logs = logs[[name not in expired for name in names]]
+            names = tuple(name for name in names if name not in expired)
+        return MipsExport(names=names, vectors=mips_vectors(logs))
 
     def save(self, path: str | os.PathLike[str], *, key: SealingKey | None = None) -> None:
-        """Write the gallery to a file atomically, without removed rows, and sealed with a key."""
+        """Write the gallery to a file atomically, without removed rows, and sealed with a key.
+
+        Entries that have expired are written with their expiry; `remove` deletes them.
+        """
         joined = "\n".join(self.names).encode()
         blocks: dict[str, npt.NDArray[Any]] = {"names": np.frombuffer(joined, np.uint8)}
         kept = list(self._entries.kept())
@@ -247,6 +269,8 @@ class Gallery:
             blocks["scales"] = np.concatenate([np.empty(0, np.float32), *scales])
         if self.keeps_exact and self.storage != "float32":
             blocks["logs"] = self._entries.exact_rows()
+        if self._entries.expiry:
+            blocks[ENDS] = self._entries.expiry.to_block(self.names)
         header = {
             "dim": self.dim,
             "storage": self.storage,
@@ -295,8 +319,9 @@ class Gallery:
         shape = (num, stride_of(gallery.dim))
         values, scales = blocks["values"], blocks.get("scales")
         logs = values if storage == "float32" else blocks.get("logs")
+        ends = blocks.get(ENDS)
         expected = {"values": (values, storage, shape), "scales": (scales, "float32", (num,)),
-                    "logs": (logs, "float32", shape)}  # fmt: skip
+                    "logs": (logs, "float32", shape), ENDS: (ends, "int64", (num,))}  # fmt: skip
         for name, (array, dtype, block_shape) in expected.items():
             if array is not None and (array.dtype != dtype or array.shape != block_shape):
                 raise ValueError(f"expected {name} as {dtype} {block_shape}, got {array.shape}")
@@ -312,11 +337,14 @@ class Gallery:
         stored.is_narrow = header["is_narrow"]
         if num:
             gallery._entries.adopt(stored, names)
+        if ends is not None:
+            gallery._entries.expiry.read_block(names, ends)
         return gallery
 
     def _bind(self, voiceprints: Sequence[Voiceprint]) -> None:
-        """Bind an empty gallery to the model of the voiceprints, or check their model."""
+        """Bind an empty gallery to the model of the voiceprints, or check model and expiry."""
         for voiceprint in voiceprints:
+            voiceprint.check_current()
             if self.model_sha256 is None and not self._entries.places:
                 self.model_name = voiceprint.model_name
                 self.model_sha256 = voiceprint.model_sha256
@@ -334,13 +362,15 @@ class Gallery:
             raise ValueError("probes: expected finite float32 values")
         return rows
 
-    def _matches(self, nearest: list[tuple[float, int, int]]) -> list[Match]:
-        """Names for (divergence, block, row)."""
+    def _matches(
+        self, nearest: list[tuple[float, int, int]], expired: frozenset[str]
+    ) -> list[Match]:
+        """Names for (divergence, block, row), without those that have expired."""
         names = self._entries.block_names
         return [
             Match(name, -divergence)
             for divergence, block, row in nearest
-            if (name := names[block][row]) is not None
+            if (name := names[block][row]) is not None and name not in expired
         ]
 
 

@@ -106,6 +106,7 @@ class StreamPool:
             AudioError, ConfigError: as for `SpeakerStream.push`, or a key is unknown.
             ClosedError: the pool is closed.
             ConcurrentUseError: another thread is using the pool.
+            ExpiredVoiceprintError: a candidate has expired since its stream began; `remove` it.
         """
         with self._lifetime:
             return self._push(self._resampled(chunks, sample_rate_hz))

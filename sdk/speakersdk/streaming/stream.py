@@ -5,6 +5,8 @@ chunk -> 16 kHz -> hop -> encoder, speech -> embeddings -> llr -> sequential tes
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Sequence
 from typing import Any, Final, Self
 
@@ -25,6 +27,7 @@ from speakersdk.scoring import symmetric_kl_matrix
 from speakersdk.streaming.options import StreamOptions, hop_sizes
 from speakersdk.streaming.speaker_change import KEPT_S, SpeakerChange
 from speakersdk.streaming.update import Candidate, StreamUpdate
+from speakersdk.voiceprint.life import utc_time
 from speakersdk.voiceprint.voiceprint import Voiceprint
 
 _DIGITS: Final = 6  # of seconds: 0.3 and not 0.30000000000000004
@@ -45,6 +48,14 @@ class SpeakerStream:
         self._encoder = encoder
         self._rule = rule
         self._voiceprints = tuple(voiceprints)
+        self._first_expiry_s = min(  # since 1970
+            (
+                utc_time(voiceprint.expires_utc).timestamp()
+                for voiceprint in voiceprints
+                if voiceprint.expires_utc is not None
+            ),
+            default=math.inf,
+        )
         self._enrolled_s = [voiceprint.total_speech_s for voiceprint in voiceprints]
         self._enrolled = np.stack([voiceprint.embedding for voiceprint in voiceprints])
         self._nearness = rule.calibration.nearness(self._enrolled)
@@ -97,8 +108,10 @@ class SpeakerStream:
             ClosedError: the stream is finished or closed.
             ConcurrentUseError: another thread uses it now.
             ConfigError: no rate, or another one than before.
+            ExpiredVoiceprintError: a candidate has expired since the stream began.
         """
         with self._lifetime:
+            self._check_current()
             return self._take(self.resample(samples, sample_rate_hz=sample_rate_hz))
 
     def gap(self, lost_s: float) -> None:
@@ -137,6 +150,7 @@ class SpeakerStream:
 
     def check(self, samples: npt.NDArray[Any], *, sample_rate_hz: float) -> None:
         """Raise what `push` would, and take nothing."""
+        self._check_current()
         self._resampler.check(samples, sample_rate_hz=sample_rate_hz)
 
     def resample(self, samples: npt.NDArray[Any], *, sample_rate_hz: float) -> Waveform:
@@ -145,6 +159,12 @@ class SpeakerStream:
             self.check(samples, sample_rate_hz=sample_rate_hz)
             self._gap(samples.lost_s)
         return self._resampler.push(samples, sample_rate_hz=sample_rate_hz)
+
+    def _check_current(self) -> None:
+        # A stream may run for months. The clock is compared here alone, once in each call.
+        if time.time() >= self._first_expiry_s:
+            for voiceprint in self._voiceprints:
+                voiceprint.check_current()
 
     def _gap(self, lost_s: float) -> None:
         check_gap(lost_s)

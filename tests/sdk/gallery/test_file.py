@@ -88,8 +88,10 @@ def test_foreign_files_are_refused(path: Path, data: bytes) -> None:
 
 
 def test_other_versions_are_named(path: Path) -> None:
-    path.write_bytes(struct.pack("<8sII", MAGIC, 2, 2) + b"{}" + bytes(64))
-    with pytest.raises(GalleryError, match=r"version 1, got 2; install a speakersdk version that"):
+    path.write_bytes(struct.pack("<8sII", MAGIC, 3, 2) + b"{}" + bytes(64))
+    with pytest.raises(
+        GalleryError, match=r"version 2 or lower, got 3; install a speakersdk version that"
+    ):
         read_gallery(path, verify=True)
 
 
@@ -110,6 +112,18 @@ def test_headers_that_say_nonsense_are_refused(path: Path, header: Any) -> None:
     path.write_bytes(with_header(header))
     with pytest.raises(GalleryError, match=r"header|truncated"):
         read_gallery(path, verify=True)
+
+
+def test_only_version_2_has_ends(path: Path) -> None:
+    write_gallery(path, {"dim": 10}, {**BLOCKS, "ends": np.array([0, 1], np.int64)})
+    data = bytearray(path.read_bytes())
+    assert data[8] == 2
+    header_end = 16 + struct.unpack_from("<I", data, 12)[0]
+    data[8] = 1
+    data[header_end : header_end + 32] = hashlib.sha256(data[:header_end]).digest()
+    path.write_bytes(data)
+    with pytest.raises(GalleryError, match="expected ends with version 2 alone"):
+        read_gallery(path, verify=False)
 
 
 def test_nothing_is_left_of_a_failed_write(tmp_path: Path) -> None:

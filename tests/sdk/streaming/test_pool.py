@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -6,7 +7,13 @@ import pytest
 import speakersdk
 from speakersdk.audio.microphone import AudioBlock
 from speakersdk.audio.waveform import SAMPLE_RATE_HZ, read_audio
-from speakersdk.errors import ClosedError, ConcurrentUseError, ConfigError, InvalidAudioError
+from speakersdk.errors import (
+    ClosedError,
+    ConcurrentUseError,
+    ConfigError,
+    ExpiredVoiceprintError,
+    InvalidAudioError,
+)
 from speakersdk.runtime.session import OnnxSession
 from speakersdk.streaming.pool import StreamPool
 from speakersdk.verifier import Verifier
@@ -101,6 +108,25 @@ def test_a_bad_chunk_changes_no_stream(pool: StreamPool, probes: dict[str, np.nd
             {"awb": probes["awb"], "slt": np.full(100, np.nan, np.float32)}, sample_rate_hz=16000
         )
     assert all(stream.duration_s == 0 for stream in pool._streams.values())
+
+
+def test_an_expired_voiceprint_changes_no_stream_and_can_leave(
+    pool: StreamPool,
+    voiceprints: list[Voiceprint],
+    probes: dict[str, np.ndarray],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ann = replace(voiceprints[0], expires_utc="2100-01-01T00:00:00+00:00")
+    pool.add("ann", [ann])
+    # Its end comes while the stream runs.
+    monkeypatch.setattr(pool._streams["ann"], "_first_expiry_s", 0.0)
+    object.__setattr__(ann, "expires_utc", "2026-11-24T00:00:00+00:00")
+    chunks = {"slt": probes["slt"], "ann": probes["awb"]}
+    with pytest.raises(ExpiredVoiceprintError):
+        pool.push(chunks, sample_rate_hz=16000)
+    assert all(stream.duration_s == 0 for stream in pool._streams.values())
+    pool.remove("ann")
+    assert pool.push({"slt": probes["slt"]}, sample_rate_hz=16000)["slt"]
 
 
 def test_keys_are_checked_and_streams_can_leave(

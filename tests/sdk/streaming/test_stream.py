@@ -1,8 +1,10 @@
 import gc
 import math
+import time
 import tracemalloc
 from collections.abc import Callable
 from dataclasses import asdict, replace
+from datetime import datetime, tzinfo
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +18,7 @@ from speakersdk.decision.rule import Request
 from speakersdk.encoder.statistics_ring import SO_FAR
 from speakersdk.errors import (
     ConfigError,
+    ExpiredVoiceprintError,
     InvalidAudioError,
     ModelError,
 )
@@ -24,6 +27,7 @@ from speakersdk.streaming.speaker_change import KEPT_S
 from speakersdk.streaming.stream import SpeakerStream
 from speakersdk.streaming.update import StreamUpdate
 from speakersdk.verifier import Verifier
+from speakersdk.voiceprint.life import expiry_after
 from speakersdk.voiceprint.voiceprint import Voiceprint
 
 CLIPS = Path(speakersdk.__file__).parent / "demo_clips"
@@ -261,6 +265,32 @@ def test_nothing_grows_with_the_audio(
         tracemalloc.stop()
     # A float kept of each of the 245 hops would be 7.8 kB every time; what fills up does so once.
     assert min(in_use[1] - in_use[0], in_use[2] - in_use[1]) < 4000
+
+
+def test_a_voiceprint_that_expires_ends_the_stream(
+    verifier: Verifier,
+    voiceprints: list[Voiceprint],
+    probe: np.ndarray,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    *others, slt = voiceprints
+    stream = verifier.stream([*others, replace(slt, expires_utc=expiry_after("1h"))])
+    accepted = push(stream, probe)[-1]
+    assert accepted.speaker == "slt"
+    later = time.time() + 3601
+
+    class Later(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:
+            return datetime.fromtimestamp(later, tz)
+
+    monkeypatch.setattr(time, "time", lambda: later)
+    monkeypatch.setattr("speakersdk.voiceprint.voiceprint.datetime", Later)
+    for _ in range(2):
+        with pytest.raises(ExpiredVoiceprintError, match="'slt' expired"):
+            push(stream, probe)
+    # Voiceprints without an end are heard on.
+    assert push(verifier.stream(others), probe)
 
 
 def test_mistakes_are_refused(

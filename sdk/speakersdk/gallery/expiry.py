@@ -1,0 +1,90 @@
+"""When the entries of a gallery expire: a search does not name those whose time is over."""
+
+from __future__ import annotations
+
+import math
+import time
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from speakersdk.text import printable
+from speakersdk.voiceprint.life import utc_time
+from speakersdk.voiceprint.voiceprint import Voiceprint
+
+NEVER: Final = 0  # in a file
+_LATEST: Final = int(datetime(9999, 12, 31, tzinfo=UTC).timestamp())  # datetime knows no later one
+_NAMES_SHOWN: Final = 5
+
+
+class EntryExpiry:
+    """The ends of entries that have one, in whole seconds since 1970 (UTC).
+
+    An entry that has expired stays expired, also if the clock is set back.
+    """
+
+    def __init__(self) -> None:
+        self._ends: dict[str, int] = {}
+        self._expired: frozenset[str] = frozenset()
+        self._next = math.inf  # the earliest end of all that have not expired
+
+    def __bool__(self) -> bool:
+        return bool(self._ends)
+
+    def add(self, voiceprints: Iterable[Voiceprint]) -> None:
+        """Add the ends of voiceprints; some may have none."""
+        self.update(
+            {
+                one.name: math.floor(utc_time(one.expires_utc).timestamp())
+                for one in voiceprints
+                if one.expires_utc is not None
+            }
+        )
+
+    def update(self, ends: Mapping[str, int]) -> None:
+        """Add ends by name."""
+        self._ends.update(ends)
+        self._next = min(self._next, min(ends.values(), default=math.inf))
+
+    def remove(self, name: str) -> None:
+        """Forget an entry, whether or not it has an end."""
+        self._ends.pop(name, None)
+        self._expired -= {name}
+
+    def expired(self) -> frozenset[str]:
+        """The names of entries that have expired. A warning names those that are new."""
+        now_s = time.time()
+        if now_s < self._next:
+            return self._expired
+        before = self._expired
+        self._expired = before | {name for name, end in self._ends.items() if end <= now_s}
+        self._next = min((end for end in self._ends.values() if end > now_s), default=math.inf)
+        if new := sorted(self._expired - before):
+            shown = ", ".join(map(printable, new[:_NAMES_SHOWN]))
+            more = f" and {len(new) - _NAMES_SHOWN} more" if len(new) > _NAMES_SHOWN else ""
+            warnings.warn(
+                f"the gallery skips voiceprints that have expired: {shown}{more}; enroll again, or "
+                "remove them",
+                stacklevel=4,
+            )
+        return self._expired
+
+    def to_block(self, names: Sequence[str]) -> npt.NDArray[np.int64]:
+        """The ends in the order of names, `NEVER` for those without one."""
+        return np.array([self._ends.get(name, NEVER) for name in names], np.int64)
+
+    def read_block(self, names: Sequence[str], block: npt.NDArray[np.int64]) -> None:
+        """Add the ends of a file.
+
+        Raises:
+            ValueError: one is no time.
+        """
+        if not ((block >= NEVER) & (block <= _LATEST)).all():
+            raise ValueError(f"expected ends from {NEVER} to {_LATEST} seconds after 1970")
+        self.update(
+            {name: end for name, end in zip(names, block.tolist(), strict=True) if end != NEVER}
+        )
