@@ -31,6 +31,8 @@ def test_examples_of_the_page_run(
 ) -> None:
     import soundfile as sf
 
+    for path in demo_clips.glob("*.flac"):
+        shutil.copy(path, tmp_path)
     for name, clip in RECORDINGS.items():
         shutil.copy(demo_clips / f"{clip}.flac", tmp_path / name)
     monkeypatch.chdir(tmp_path)

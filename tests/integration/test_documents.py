@@ -35,9 +35,9 @@ DOCUMENTS = sorted(
 LINK = re.compile(r"\]\(([^)#\s]+)[^)]*\)")
 
 
-def blocks(language: str) -> list[str]:
-    """Code blocks of the README."""
-    text = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+def blocks(page: str, language: str) -> list[str]:
+    """Code blocks of a page."""
+    text = (REPOSITORY / page).read_text(encoding="utf-8")
     return re.findall(rf"```{language}\n(.*?)```", text, flags=re.DOTALL)
 
 
@@ -101,15 +101,20 @@ def test_the_example_of_the_readme_prints_what_it_shows() -> None:
     assert figure.sub("#", printed) == figure.sub("#", shown[1])
 
 
-def test_commands_of_the_readme_do_what_they_say(tmp_path: Path, demo_clips: Path) -> None:
-    (commands,) = [block for block in blocks("sh") if "speakersdk enroll" in block]
-    change_folder, *lines = commands.strip().splitlines()
-    assert (REPOSITORY / change_folder.removeprefix("cd ")).samefile(
-        REPOSITORY / "sdk" / "speakersdk" / "demo_clips"
-    )
+@pytest.mark.parametrize("page", ["README.md", "docs/start.md"])
+def test_commands_do_what_the_page_says(page: str, tmp_path: Path, demo_clips: Path) -> None:
+    lines = [
+        line
+        for block in blocks(page, "sh")
+        for line in block.splitlines()
+        if re.match(r"cd sdk|speakersdk (enroll|verify|identify)", line)
+    ]
+    change_folder, *commands = lines
+    assert (REPOSITORY / change_folder.removeprefix("cd ")).samefile(demo_clips)
+    assert len(commands) >= 4
     folder = Path(sys.executable).parent
     environment = {**os.environ, "XDG_DATA_HOME": str(tmp_path)}
-    for line in lines:
+    for line in commands:
         command, *arguments = shlex.split(line, comments=True)
         done = subprocess.run(
             [str(folder / command), *arguments],
@@ -122,6 +127,19 @@ def test_commands_of_the_readme_do_what_they_say(tmp_path: Path, demo_clips: Pat
         # Only slt is enrolled, so awb is a stranger.
         is_refused = "rejected" in line or "identify" in line
         assert done.returncode == int(is_refused), f"{line}\n{done.stdout}{done.stderr}"
+
+
+def test_the_program_of_the_first_page_prints_what_it_shows(demo_clips: Path) -> None:
+    (program,) = blocks("docs/start.md", "python")
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=demo_clips,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == blocks("docs/start.md", "text")[-1]
 
 
 @pytest.mark.parametrize(
