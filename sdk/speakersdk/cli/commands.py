@@ -16,7 +16,6 @@ from speakersdk.cli import (
     enroll,
     evaluate,
     identify,
-    profiles,
     quality,
     score,
     verify,
@@ -25,7 +24,7 @@ from speakersdk.cli import (
 from speakersdk.cli.diarization import diarize
 from speakersdk.cli.live import listen, serve
 from speakersdk.cli.parser import CommandParser
-from speakersdk.cli.stored import migrate
+from speakersdk.cli.stored import migrate, profiles
 from speakersdk.decision.one_voice import OTHER_VOICE_LLR, SECOND_VOICE_LLR
 
 _COMMANDS: Final[tuple[tuple[ModuleType, str, dict[str, Any]], ...]] = (
