@@ -1,4 +1,4 @@
-"""A live stream that reads a microphone."""
+"""Reading a live stream from a microphone."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def updates_of(stream: SpeakerStream, device: int | str | None) -> Iterator[Stre
     The first `next` opens the device. The end of the iteration closes it and the stream.
 
     Raises:
-        MicrophoneError, MissingDependencyError: the device cannot be opened, or was lost.
+        MicrophoneError, MissingDependencyError: the device cannot be opened or was lost.
     """
     with stream, Microphone(device) as microphone:
         for block in microphone.blocks():

@@ -16,7 +16,7 @@ from speakersdk.errors import ConfigError
 MISS_RATE: Final = 0.05
 # Net speech without a decision after which the answer is INCONCLUSIVE.
 LIMIT_S: Final = 10.0
-# Silence after which the next speech may be of anyone: evidence and encoder state are reset. The
+# After this much silence anyone may speak next: evidence and encoder state are reset. The
 # encoder itself sees 0.7 s of the past.
 SILENCE_S: Final = 5.0
 # A window keeps the statistics of its hops: ten minutes take about 20 MB per stream.

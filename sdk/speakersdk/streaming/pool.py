@@ -23,7 +23,7 @@ from speakersdk.voiceprint.voiceprint import Voiceprint
 
 
 class StreamPool:
-    """Streams by key, for use by one thread."""
+    """Streams that are identified by keys, for use by one thread."""
 
     def __init__(
         self,

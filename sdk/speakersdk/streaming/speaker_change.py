@@ -20,12 +20,12 @@ from speakersdk.decision.one_voice import OTHER_VOICE_LLR
 from speakersdk.encoder.statistics_ring import RECENT_S
 from speakersdk.scoring import symmetric_kl
 
-# The end of the recent speech that is certainly of the new voice; it starts the new evidence.
+# This much at the end of the recent speech is certainly the new voice; it starts the new evidence.
 KEPT_S: Final = 0.8
 # Minimum speech of the earlier voice: with less, there is nothing to compare with.
 _MINIMUM_BEFORE_S: Final = 1.5
 
-# (score, seconds of speech of one side, of the other side) -> llr
+# (score, seconds of speech of one side, of the other) -> llr
 Calibrate = Callable[[float, float, float], float]
 
 

@@ -1,4 +1,4 @@
-"""A live stream against enrolled speakers: samples in, one update per hop out.
+"""A live stream compared with enrolled speakers: samples in, one update per hop out.
 
 chunk -> 16 kHz -> hop -> encoder, speech -> embeddings -> llr -> sequential test -> StreamUpdate
 """
@@ -30,11 +30,11 @@ from speakersdk.streaming.update import Candidate, StreamUpdate
 from speakersdk.voiceprint.life import utc_time
 from speakersdk.voiceprint.voiceprint import Voiceprint
 
-_DIGITS: Final = 6  # of seconds: 0.3 and not 0.30000000000000004
+_DIGITS: Final = 6  # of rounded seconds: 0.3 instead of 0.30000000000000004
 
 
 class SpeakerStream:
-    """Audio that arrives in chunks of any length at any rate; made by `Verifier.stream`."""
+    """A stream of audio that arrives in chunks of any length and at any sample rate."""
 
     def __init__(
         self,
@@ -73,17 +73,17 @@ class SpeakerStream:
         self._kept_hops = round(KEPT_S / self._hop_s)
         self.state: HopState = encoder.start()
         self._num_hops = 0
-        self._lost_s: float | None = None  # in front of the coming hop
+        self._lost_s: float | None = None  # before the next hop
         self._total_lost_s = 0.0
-        self._began_s = 0.0  # time before the hops that are counted
+        self._began_s = 0.0  # time before the first counted hop
         self._silent_hops = 0
-        self._scores: list[list[float]] | None = None  # of each window, of each candidate
+        self._scores: list[list[float]] | None = None  # by window and candidate
         self._window: list[Evidence | None] = [None] * len(voiceprints)
         self._so_far = self._window
 
     @property
     def duration_s(self) -> float:
-        """Seconds of audio taken so far, at the model's rate."""
+        """The duration of the audio taken so far in seconds."""
         return self.state.buffer.num_samples / self._rate_hz
 
     def __enter__(self) -> Self:
@@ -96,18 +96,18 @@ class SpeakerStream:
     def push(self, samples: npt.NDArray[Any], *, sample_rate_hz: float) -> list[StreamUpdate]:
         """Take the next samples and return an update for every hop that they complete.
 
-        Where a microphone's block says that audio was lost in front of it, `gap` comes first.
+        If audio was lost before a block of a microphone, `gap` is called first.
 
         Args:
-            samples: (n,) or (n, channels), n >= 0, as `speakersdk.audio.waveform.as_waveform`
-                takes them.
-            sample_rate_hz: the same in every call.
+            samples: (n,) or (n, channels), n >= 0, in a type that
+                `speakersdk.audio.waveform.as_waveform` accepts.
+            sample_rate_hz: sample rate, the same in every call.
 
         Raises:
-            AudioError: not audio.
+            AudioError: the samples are not audio.
             ClosedError: the stream is finished or closed.
-            ConcurrentUseError: another thread uses it now.
-            ConfigError: no rate, or another one than before.
+            ConcurrentUseError: another thread is using the stream.
+            ConfigError: not a sample rate, or not the same as before.
             ExpiredVoiceprintError: a candidate has expired since the stream began.
         """
         with self._lifetime:
@@ -115,26 +115,26 @@ class SpeakerStream:
             return self._take(self.resample(samples, sample_rate_hz=sample_rate_hz))
 
     def gap(self, lost_s: float) -> None:
-        """Say that audio is missing in front of the next samples.
+        """Report that audio is missing before the next samples.
 
-        What follows may be anybody's: encoder, evidence and verdicts start afresh, and an
-        incomplete hop is dropped. The next update has `lost_s`, and the time goes on by it.
+        Anyone may speak next: the encoder, the evidence and the verdicts are reset, and an
+        incomplete hop is dropped. The next update has `lost_s`, and its time includes the gap.
 
         Args:
-            lost_s: seconds that are missing; 0 where nobody knows how many.
+            lost_s: seconds of missing audio; 0 if unknown.
 
         Raises:
-            ClosedError, ConcurrentUseError: as `push`.
-            ConfigError: less than 0 s, or not finite.
+            ClosedError, ConcurrentUseError: as for `push`.
+            ConfigError: `lost_s` is negative or not finite.
         """
         with self._lifetime:
             self._gap(lost_s)
 
     def finish(self) -> list[StreamUpdate]:
-        """Take what the resampler and an incomplete hop still contain; the stream ends.
+        """End the stream and return the updates of the remaining audio.
 
         Raises:
-            ClosedError, ConcurrentUseError: as `push`.
+            ClosedError, ConcurrentUseError: as for `push`.
         """
         with self._lifetime:
             self._lifetime.end("finished")
@@ -145,16 +145,16 @@ class SpeakerStream:
             return updates
 
     def close(self) -> None:
-        """End the stream without the updates that `finish` would give; may be called again."""
+        """End the stream and drop the remaining audio. Further calls have no effect."""
         self._lifetime.end()
 
     def check(self, samples: npt.NDArray[Any], *, sample_rate_hz: float) -> None:
-        """Raise what `push` would, and take nothing."""
+        """Raise the errors that `push` would raise, without taking the samples."""
         self._check_current()
         self._resampler.check(samples, sample_rate_hz=sample_rate_hz)
 
     def resample(self, samples: npt.NDArray[Any], *, sample_rate_hz: float) -> Waveform:
-        """The next samples at the model's sample rate."""
+        """Convert the next samples to the model's sample rate."""
         if isinstance(samples, AudioBlock) and samples.lost_s is not None:
             self.check(samples, sample_rate_hz=sample_rate_hz)
             self._gap(samples.lost_s)
@@ -187,7 +187,7 @@ class SpeakerStream:
         return updates
 
     def update(self) -> StreamUpdate:
-        """What the hop that was encoded last says; the encoder has moved `state` on by it."""
+        """Return the update of the last hop, by which the encoder has already advanced `state`."""
         self._num_hops += 1
         has_changed = False
         if self.state.is_evidence:
@@ -200,7 +200,7 @@ class SpeakerStream:
         return self._report(has_changed)
 
     def _take_evidence(self) -> bool:
-        """Score the hop's embeddings and run the tests; whether the voice has changed."""
+        """Score the hop's embeddings, run the tests, and return whether the voice has changed."""
         state = self.state
         self._score()
         has_changed = self._change.update(
@@ -231,7 +231,7 @@ class SpeakerStream:
         )
 
     def _accepted_llr(self) -> float | None:
-        """Of the recent speech and the likeliest of the accepted speakers; None without one."""
+        """The llr of the recent speech and the best accepted speaker; None if none is accepted."""
         if self.state.speech_s < RECENT_S or self._scores is None:
             return None
         llrs = [
@@ -261,7 +261,7 @@ class SpeakerStream:
     def _evidence(
         self, scores: list[float], speech_s: float, nearness: list[Nearness]
     ) -> list[Evidence | None]:
-        """Of every candidate; None where there is too little speech for any."""
+        """Return the evidence for every candidate; None if there is too little speech."""
         if speech_s < self._rule.calibration.minimum_speech_s:
             return [None] * len(scores)
         return [

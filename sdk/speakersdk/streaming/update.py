@@ -45,7 +45,7 @@ class StreamUpdate:
         verdict: NO_SPEECH, INCONCLUSIVE, or the decision on the best candidate.
         speaker: name of the accepted candidate with the highest evidence; None if none is accepted.
         margin: total llr of the best candidate minus that of the second; None for one candidate.
-        age_s: seconds since the last hop with speech, which the scores belong to.
+        age_s: seconds since the last hop with speech, to which the scores belong.
         has_changed: whether the speaker has changed; the evidence restarts with the recent speech.
         lost_s: seconds of audio lost before this hop (0 if unknown), which reset the evidence; None
             if no audio was lost.
