@@ -1,6 +1,7 @@
-"""Adaptation: a voiceprint follows its speaker's voice by probes that were accepted for certain.
+"""Adaptation: certain probes update a voiceprint as its speaker's voice changes.
 
-probe -> against what was enrolled, at the strictest error rate -> good audio -> adapted exemplar
+probe -> comparison with the enrolled exemplars at the strictest error rate -> check of the audio ->
+an adapted exemplar
 """
 
 from __future__ import annotations
@@ -18,22 +19,23 @@ from speakersdk.enrollment.repetition import is_copy
 from speakersdk.voiceprint.life import utc_now
 from speakersdk.voiceprint.voiceprint import Voiceprint
 
-# A probe with less speech says too little of the voice to become part of the voiceprint.
+# A probe with less speech does not represent the voice well enough to become part of the
+# voiceprint.
 LEAST_SPEECH_S: Final = 1.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Adaptation:
-    """What became of a voiceprint.
+    """The result of an adaptation.
 
     Attributes:
-        voiceprint: the new one, or the given one.
-        is_adapted: whether it is a new one.
-        reason: one sentence for people.
-        decision: about the probe and what was enrolled, without adapted exemplars. An impostor who
-            was accepted once therefore cannot bring in another.
-        verification: about the probe and the voiceprint as it was given, as `Verifier.verify`
-            decides.
+        voiceprint: the adapted voiceprint, or the given one if it was not adapted.
+        is_adapted: whether the voiceprint was adapted.
+        reason: one sentence that explains the result.
+        decision: decision on the probe against the enrolled exemplars only. Adapted exemplars do
+            not count, so that an impostor who was accepted once cannot bring in another.
+        verification: decision on the probe against the whole given voiceprint, as in a
+            verification.
     """
 
     voiceprint: Voiceprint
@@ -51,13 +53,14 @@ def adapt(
     verification: Decision,
     calibration: Calibration,
 ) -> Adaptation:
-    """See `speakersdk.verifier.Verifier.adapt`.
+    """Add a probe to a voiceprint if it is certainly the speaker's and its audio is good.
 
     Args:
-        voiceprint: to adapt.
-        embedding, quality: of the probe.
-        decision, verification: about the probe and `voiceprint.reverted()`, and the voiceprint.
-        calibration: whose strictest operating point the probe must reach.
+        voiceprint: the voiceprint to adapt.
+        embedding, quality: embedding and quality of the probe.
+        decision: decision on the probe against `voiceprint.reverted()`.
+        verification: decision on the probe against `voiceprint`.
+        calibration: the probe must reach its strictest operating point.
     """
     objection = _objection(voiceprint, embedding, quality, decision, calibration)
     known = (*voiceprint.exemplars, *voiceprint.adapted)
@@ -82,7 +85,7 @@ def adapt(
 
 
 def unchanged(voiceprint: Voiceprint, decision: Decision) -> Adaptation:
-    """A voiceprint whose probe gave no answer."""
+    """Return the unchanged voiceprint for a probe without a usable answer."""
     return Adaptation(
         voiceprint=voiceprint,
         is_adapted=False,
@@ -99,7 +102,7 @@ def _objection(
     decision: Decision,
     calibration: Calibration,
 ) -> str | None:
-    """Why a probe must not change a voiceprint."""
+    """Return why a probe must not change a voiceprint; None if it may."""
     if not decision.accepted or decision.llr is None:
         return f"not adapted: {decision.reason}"
     if not calibration.operating_points:

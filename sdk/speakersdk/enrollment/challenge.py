@@ -1,10 +1,10 @@
 """A challenge: random digits to be spoken, checked by length, timing and variety of sounds.
 
-power in bands, every 10 ms -> sound -> peaks of the level (about one for each syllable) -> as many
-as the digits have? as long? of different sounds?
+band powers every 10 ms -> sound -> peaks of the level, about one per syllable -> compared with what
+the digits would have: the number of peaks, the duration and the variety of the sounds
 
-There is no recogniser: nothing here knows which digits were spoken, or in which language. A
-recording of other words of about the same length passes. docs/guides/replay.md has the figures.
+There is no speech recognizer: the check cannot tell which digits were spoken, or in which language.
+A recording of other words of similar length passes. docs/guides/replay.md has the figures.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ from speakersdk.errors import ConfigError
 DEFAULT_DIGITS: Final = 6
 _FEWEST, _MOST = 4, 12
 _FRAME_S: Final = 0.01
-# Of the mean power: less is a pause.
+# A frame with less than this share of the mean power is a pause.
 _PAUSE_POWER: Final = 0.05
-# Seconds of sound of a digit, and from the first sound to the last for each digit.
+# Seconds of sound per digit, then seconds per digit from the first sound to the last.
 _SOUND_S: Final = (0.12, 0.9)
 _LONGEST_S: Final = 1.6
-# Peaks of the level for each digit: "one" has one, the longest digits of other languages three.
+# Peaks of the level per digit: "one" has one, the longest digits of other languages three.
 _PEAKS: Final = (0.6, 3.0)
 _PEAK_FRAMES: Final = 8
-# Mean distance of the spectra at the peaks, in nats of power: 0 for one sound that is repeated.
+# Mean distance of the spectra at the peaks, in nats of power; it is 0 for a single repeated sound.
 _VARIETY: Final = 0.7
 
 
@@ -43,7 +43,7 @@ class Challenge:
     """Digits that a speaker is asked to say.
 
     Attributes:
-        digits: 4 to 12 of them.
+        digits: the digits, 4 to 12 of them.
     """
 
     digits: str
@@ -55,7 +55,7 @@ class Challenge:
 
     @classmethod
     def random(cls, num_digits: int = DEFAULT_DIGITS) -> Self:
-        """A new challenge, which nobody can foresee; no digit follows itself."""
+        """Make a new unpredictable challenge, in which no digit follows itself."""
         digits = [secrets.choice("0123456789")]
         while len(digits) < num_digits:
             digits.append(secrets.choice([each for each in "0123456789" if each != digits[-1]]))
@@ -65,7 +65,7 @@ class Challenge:
         return " ".join(self.digits)
 
     def objection(self, blocks: Iterable[Waveform]) -> str | None:
-        """Why a recording cannot be these digits; None if it can.
+        """Return why a recording cannot be these digits; None if it can.
 
         Args:
             blocks: the recording at 16 kHz, in blocks.
@@ -94,11 +94,11 @@ class Challenge:
         return None
 
     def checked(self, blocks: Iterable[Waveform], decision: Decision) -> Decision:
-        """A decision, knowing whether the probe can be the digits: if not, it is not accepted.
+        """Return the decision, made INCONCLUSIVE if an accepted probe cannot be the digits.
 
         Args:
             blocks: the probe at 16 kHz, in blocks.
-            decision: about the probe, from its voice.
+            decision: the decision on the voice of the probe.
         """
         objection = self.objection(blocks) if decision.accepted else None
         if objection is None:
@@ -108,7 +108,7 @@ class Challenge:
 
 
 def _peaks(level: npt.NDArray[np.float32], is_sound: npt.NDArray[np.bool_]) -> list[int]:
-    """Frames with sound at which the level, over 70 ms, is highest among its neighbours."""
+    """Return the frames with sound whose level, averaged over 70 ms, is a local maximum."""
     smooth = np.convolve(level, np.full(7, 1 / 7), "same")
     return [
         at
@@ -118,7 +118,7 @@ def _peaks(level: npt.NDArray[np.float32], is_sound: npt.NDArray[np.bool_]) -> l
 
 
 def _variety(powers: npt.NDArray[np.float32]) -> float:
-    """Mean absolute difference of the levels in eight wide bands, over all pairs of frames."""
+    """Return the mean absolute difference of levels in eight wide bands over all frame pairs."""
     wide = powers.reshape(len(powers), 8, -1).sum(axis=2)
     level = np.log(wide + 1e-3 * wide.sum(axis=1, keepdims=True))
     level -= level.mean(axis=1, keepdims=True)

@@ -1,12 +1,13 @@
-"""Fingerprints of recordings: does a probe repeat a recording that is known?
+"""Fingerprints of recordings, which show whether a probe repeats a known recording.
 
 powers in narrow bands, every 10 ms -> means over 0.37 s in 16 bands -> signs of how the difference
-between neighbouring bands changes over 0.16 s, every 80 ms -> 15 bits and one for sound
+between neighboring bands changes over 0.16 s, every 80 ms -> 15 bits and one for sound
 
-A fingerprint survives a loudspeaker, a room, another microphone and a codec, because these change
-the level of a band and not whether it rises more than its neighbour. Speech cannot be made from it:
-it holds 200 bits a second, and means over 0.37 s have no pitch and no single sounds. Source of the
-signs: J. Haitsma and T. Kalker, "A highly robust audio fingerprinting system", 2002.
+A fingerprint survives a loudspeaker, a room, another microphone and a codec: these change the level
+of a band, but rarely whether it rises more than its neighbor. Speech cannot be reconstructed from
+it: it has 200 bits per second, and means over 0.37 s contain neither pitch nor single sounds.
+
+Source of the signs: J. Haitsma and T. Kalker, "A highly robust audio fingerprinting system", 2002.
 """
 
 from __future__ import annotations
@@ -21,23 +22,24 @@ from speakersdk.arrays import Waveform
 from speakersdk.audio.waveform import SAMPLE_RATE_HZ
 from speakersdk.enrollment.repetition import SpectralTrack
 
-Fingerprint = npt.NDArray[np.uint16]  # (frames,) every 80 ms, bit 15 = sound
+Fingerprint = npt.NDArray[np.uint16]  # (frames,), one per 80 ms; bit 15 marks sound
 FRAMES_PER_S: Final = 12.5
-# A longer recording is known by its first minute and a half.
+# Only the first 90 s of a recording are used.
 MAXIMUM_S: Final = 90.0
-_STEP: Final = 8  # frames of the track, of 10 ms
+_STEP: Final = 8  # in frames of the track, 10 ms each
 _MEAN_FRAMES: Final = 31
 _LAG_FRAMES: Final = 16
-# Bands of the track, 62.5 Hz each from 187.5 Hz on, in 16 groups about equally wide in octaves.
+# Bands of the track, 62.5 Hz each from 187.5 Hz on, in 16 groups of about the same width in
+# octaves.
 _BAND_EDGES: Final = (0, 1, 2, 3, 4, 5, 6, 8, 9, 11, 14, 16, 20, 24, 28, 34, 40)
 _NUM_BANDS: Final = 16
 _SOUND_BIT: Final = 15
-# A mean this far (in nats of power) below the loudest is a pause, and repeats nothing.
+# A mean this far (in nats of power) below the loudest is a pause and is not compared.
 _PAUSE: Final = 5.0
-# Below the rounding of 16 bits.
+# The power of 16-bit rounding noise is below this.
 _SILENCE: Final = -30.0
 _FLOOR: Final = 1e-4
-# Pieces of 2.5 s are compared, at least half of them sound.
+# Pieces of 2.5 s are compared; at least half of a piece must be sound.
 _PIECE: Final = 31
 # Agreement of signs, from -1 to 1; docs/guides/replay.md has the figures.
 REPEATED: Final = 0.48
@@ -46,7 +48,7 @@ _Signs = npt.NDArray[np.float32]
 
 
 def fingerprint_of(blocks: Iterable[Waveform]) -> Fingerprint:
-    """The fingerprint of a recording at 16 kHz, given in blocks; at most its first 90 s."""
+    """Compute the fingerprint of the first 90 s of a recording at 16 kHz, given in blocks."""
     track, num_samples = SpectralTrack(sample_rate_hz=SAMPLE_RATE_HZ), 0
     for block in blocks:
         if num_samples < MAXIMUM_S * SAMPLE_RATE_HZ:
@@ -56,20 +58,20 @@ def fingerprint_of(blocks: Iterable[Waveform]) -> Fingerprint:
 
 
 def repeats(blocks: Iterable[Waveform], known: Sequence[Fingerprint]) -> float:
-    """Highest agreement of 2.5 s of a recording with a known one, from -1 to 1.
+    """Return the highest agreement of 2.5 s of a recording with a known one, from -1 to 1.
 
-    `REPEATED` or more means that it repeats the recording. It is 0 for recordings of less than
-    2.9 s, which are too short to tell.
+    `REPEATED` or more means that it repeats the known recording. The result is 0 for recordings
+    below 2.9 s, which are too short to compare.
 
     Args:
-        blocks: as for `fingerprint_of`.
+        blocks: the recording at 16 kHz, in blocks.
         known: fingerprints of the known recordings.
     """
     track = SpectralTrack(sample_rate_hz=SAMPLE_RATE_HZ)
     for block in blocks:
         track.push(block)
     signs = _signs(track.powers)
-    # Any offset: the known frames are 80 ms apart, those of the probe 10 ms.
+    # The offset is unknown: known frames are 80 ms apart, those of the probe 10 ms.
     return max(
         (
             _agreement(signs[phase::_STEP], _unpacked(each))
@@ -81,7 +83,7 @@ def repeats(blocks: Iterable[Waveform], known: Sequence[Fingerprint]) -> float:
 
 
 def _signs(powers: npt.NDArray[np.float32]) -> _Signs:
-    """(frames, 15) of -1 and 1, and 0 in pauses."""
+    """Return signs of shape (frames, 15): -1 or 1, and 0 in pauses."""
     num_frames = len(powers) - _MEAN_FRAMES + 1 - _LAG_FRAMES
     if num_frames <= 0:
         return np.zeros((0, _NUM_BANDS - 1), np.float32)
@@ -112,7 +114,7 @@ def _unpacked(fingerprint: Fingerprint) -> _Signs:
 
 
 def _agreement(probe: _Signs, known: _Signs) -> float:
-    """Highest mean product of the signs of two pieces, over all pairs of pieces."""
+    """Return the highest mean product of signs over all pairs of pieces."""
     highest = 0.0
     if min(len(probe), len(known)) < _PIECE:
         return highest

@@ -1,6 +1,6 @@
-"""Recordings that were heard of a speaker: a probe that repeats one of them is no live voice.
+"""Earlier recordings of a speaker: a probe that repeats one of them is not a live voice.
 
-They are fingerprints in the file ``<name>.heard`` of the store's folder, sealed with its key.
+Their fingerprints are in ``<name>.heard`` in the store's folder, sealed with the store's key.
 """
 
 from __future__ import annotations
@@ -40,28 +40,28 @@ _FORMAT: Final = ContainerFormat(
     error=VoiceprintError,
 )
 _HEADER: Final = {"name": str, "num_frames": list}
-# The newest are kept. Each is taken for a repeat by chance in 2 of 1,000 comparisons.
+# Only the newest are kept, because each adds a chance of 2 in 1,000 of a false repeat.
 MAXIMUM_RECORDINGS: Final = 20
 _MAXIMUM_FRAMES: Final = int(MAXIMUM_S * FRAMES_PER_S) + 1
 _MAXIMUM_BYTES: Final = 2 * MAXIMUM_RECORDINGS * _MAXIMUM_FRAMES + (1 << 12)
 
 
 class HeardRecordings:
-    """The recordings that were heard of the speakers of a store.
+    """The remembered recordings of the speakers in a store.
 
     Args:
-        store: of the voiceprints.
+        store: the store of the voiceprints.
     """
 
     def __init__(self, store: VoiceprintStore) -> None:
         self._store = store
 
     def known(self, name: str) -> tuple[Fingerprint, ...]:
-        """Fingerprints of the recordings that were remembered of a speaker, oldest first.
+        """Return the fingerprints of a speaker's remembered recordings, oldest first.
 
         Raises:
             SealError: the file is sealed with another key, or plain in a sealed store.
-            VoiceprintError: it is damaged, or of another speaker.
+            VoiceprintError: the file is damaged, or belongs to another speaker.
         """
         name = check_name(name)
         try:
@@ -76,7 +76,7 @@ class HeardRecordings:
 
         Raises:
             UnknownSpeakerError: no voiceprint has that name.
-            SealError, VoiceprintError: as `known`.
+            SealError, VoiceprintError: as for `known`.
             OSError: the file cannot be written.
         """
         name = check_name(name)
@@ -88,15 +88,15 @@ class HeardRecordings:
                 file.write(sealed(write_heard(name, known), self._store.key))
 
     def checked(self, name: str, blocks: Iterable[Waveform], decision: Decision) -> Decision:
-        """A decision, knowing whether the probe repeats a recording that was remembered.
+        """Return the decision, made INCONCLUSIVE if it accepts a remembered recording.
 
         Args:
-            name: of the speaker.
-            blocks: the probe, at 16 kHz.
-            decision: about the probe, from its voice.
+            name: name of the speaker.
+            blocks: the probe at 16 kHz, in blocks.
+            decision: the decision on the voice of the probe.
 
         Raises:
-            SealError, VoiceprintError: as `known`.
+            SealError, VoiceprintError: as for `known`.
         """
         known = self.known(name)
         if decision.accepted and known and repeats(blocks, known) >= REPEATED:
@@ -108,7 +108,7 @@ class HeardRecordings:
 
 
 def write_heard(name: str, known: Iterable[Fingerprint]) -> bytes:
-    """Serialise the fingerprints of a speaker's recordings."""
+    """Serialize the fingerprints of a speaker's recordings."""
     listed = list(known)
     file = io.BytesIO()
     header = {"name": name, "num_frames": [len(each) for each in listed]}
@@ -123,7 +123,7 @@ def read_heard(data: bytes, name: str) -> tuple[Fingerprint, ...]:
     """Read the bytes of `write_heard`.
 
     Raises:
-        VoiceprintError: they are damaged, or of another speaker.
+        VoiceprintError: the bytes are damaged, or belong to another speaker.
     """
     if len(data) > _MAXIMUM_BYTES:
         _FORMAT.refuse(f"expected at most {_MAXIMUM_BYTES} bytes of heard recordings")

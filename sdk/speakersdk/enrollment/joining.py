@@ -1,6 +1,6 @@
-"""Joining of two voiceprints of one voice.
+"""Joining of two voiceprints of the same speaker.
 
-stored voiceprint, new one -> llr of each new exemplar against the stored voice -> one, or an error
+stored and new voiceprint -> llr of each new exemplar and the stored voice -> joined, or an error
 """
 
 from __future__ import annotations
@@ -66,17 +66,17 @@ def llrs_to_known(
     speech_s: Sequence[float],
     calibration: Calibration,
 ) -> list[float]:
-    """The llr of each embedding and the voice of a voiceprint, which is certainly right.
+    """Return the llr of each embedding and a voiceprint that is known to be the speaker's.
 
     Args:
         known: the voiceprint.
-        embeddings: (D,) float32 each, at least one; like ones support each other.
-        speech_s: net speech behind each in seconds.
-        calibration: of their scores.
+        embeddings: at least one, each (D,) float32; similar ones support each other.
+        speech_s: net speech of each in seconds.
+        calibration: calibration of the scores.
     """
     pieces = Speech(
         np.stack([*embeddings, known.embedding]), np.array([*speech_s, known.total_speech_s])
     )
     llrs = llrs_to_the_others(pieces, calibration, known=len(embeddings))
-    # Of several pieces none is None, and the last is the voiceprint's own.
+    # With several pieces no llr is None, and the last one is the voiceprint's own.
     return [llr for llr in llrs[:-1] if llr is not None]

@@ -1,7 +1,7 @@
-"""Recordings that a user keeps so that speakers can be enrolled again with another model.
+"""Recordings that are kept to enroll speakers again with another model.
 
-One folder for each speaker: ``FOLDER/NAME/<hash>.<suffix>``. Voiceprints hold no audio, and no
-embedding can be turned into that of another model.
+There is one folder per speaker: ``FOLDER/NAME/<hash>.<suffix>``. Voiceprints contain no audio, and
+an embedding cannot be converted to that of another model.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ _HASH_DIGITS = 16
 
 
 def keep(recordings: Sequence[Path], folder: Path, name: str, *, replace: bool = False) -> Path:
-    """Copy a speaker's recordings, readable only by their owner; returns the speaker's folder.
+    """Copy a speaker's recordings, readable only by their owner, and return the folder.
 
-    A recording is named by its content, which makes a second copy of it impossible.
+    A copy is named after its content, which prevents duplicates.
 
     Args:
-        recordings: files.
-        folder: of all speakers; made if needed.
-        name: of the speaker.
-        replace: remove the recordings that were kept before.
+        recordings: the files to copy.
+        folder: folder of all speakers; created if needed.
+        name: name of the speaker.
+        replace: remove the recordings that are already kept.
 
     Raises:
         ConfigError: the name cannot be used.
@@ -47,7 +47,7 @@ def keep(recordings: Sequence[Path], folder: Path, name: str, *, replace: bool =
 
 
 def kept(folder: Path, name: str) -> list[Path]:
-    """The recordings of a speaker, sorted; hidden files and folders are left out.
+    """List the kept recordings of a speaker, sorted, without hidden files and folders.
 
     Raises:
         ConfigError: the name cannot be used.

@@ -25,20 +25,22 @@ from speakersdk.scoring import symmetric_kl
 from speakersdk.voiceprint.life import utc_now
 from speakersdk.voiceprint.voiceprint import Voiceprint
 
-# Net speech of a voiceprint. Calibrated on recordings of a few seconds, which more cannot harm.
+# Net speech of a voiceprint. The calibration used recordings of a few seconds; more does no harm.
 NEEDED_S: Final = 10.0
 # Net speech of one exemplar.
 EXEMPLAR_S: Final = 2.5
-# Without any speech at a level as low as this for so long, the microphone is off or far away.
+# If there is no speech and the level stays this low for this long, the microphone is off or far
+# away.
 _QUIET_S: Final = 2.0
-# Recent speech against the exemplars: at this or less it is another person's. On development
-# speakers: a false alarm in five minutes, nine of ten second voices noticed within 3 s.
+# At or below this llr, the recent speech is not by the speaker of the exemplars. On development
+# speakers there was one false alarm in five minutes, and 9 of 10 second voices were noticed within
+# 3 s.
 _SECOND_VOICE_LLR: Final = -1.0
-# Said of speech that was heard before, such as a loop: no speaker repeats pitch and timing.
+# For speech that occurred before, such as a loop: no speaker repeats pitch and timing exactly.
 REPEATED: Final = "repeated: this was heard before; say something new"
-# Of an exemplar, so much may have been heard before; it counts less then.
+# This share of an exemplar may be repeated speech, which then does not count.
 _REPEATED_SHARE: Final = 0.5
-# Feedback stays this long after its cause, or nobody could read it.
+# Feedback stays this long after its cause so that it can be read.
 _PROBLEM_S: Final = 1.0
 
 
@@ -47,13 +49,13 @@ class EnrollmentProgress:
     """The progress of an enrollment.
 
     Attributes:
-        percent: share of the needed net speech, 0 to 100.
-        speech_s, needed_s: net speech so far, and needed net speech, in seconds.
+        percent: percentage of the needed net speech, 0 to 100.
+        speech_s, needed_s: net speech so far and in all, in seconds.
         is_complete: whether `Enrollment.voiceprint` may be called.
-        time_s: seconds of audio heard.
+        time_s: seconds of audio so far.
         speech: speech probability of the last hop.
         level_dbfs: level of the last hop.
-        snr_db: ratio of speech to noise; None until both were heard.
+        snr_db: signal-to-noise ratio; None until there was both speech and noise.
         problem: why speech does not count at the moment, a member of `AudioProblem` or `REPEATED`;
             None if it counts.
         lost_s: seconds of lost audio; an exemplar never spans a gap.
@@ -98,7 +100,7 @@ class Enrollment:
         self._quality = AudioQuality(sample_rate_hz=rate_hz)
         self._hop_s = manifest.hop_s
         self._track = SpectralTrack(sample_rate_hz=rate_hz)
-        self._first_frame = 0  # of the exemplar that is being collected
+        self._first_frame = 0  # first frame of the exemplar that is being collected
         self._exemplars: list[Embedding] = []
         self._exemplar_speech_s: list[float] = []
         self._num_hops = 0
@@ -139,13 +141,13 @@ class Enrollment:
         )
 
     def push(self, samples: npt.NDArray[Any], *, sample_rate_hz: float) -> EnrollmentProgress:
-        """Take the next samples, as `SpeakerStream.push` does; once complete, they are ignored.
+        """Take the next samples; they are ignored once the enrollment is complete.
 
         Raises:
-            AudioError: not audio.
+            AudioError: the samples are not audio.
             ClosedError: the enrollment is closed.
-            ConcurrentUseError: another thread uses it now.
-            ConfigError: no rate, or another one than before.
+            ConcurrentUseError: another thread is using the enrollment.
+            ConfigError: not a sample rate, or not the same as before.
         """
         with self._lifetime:
             if isinstance(samples, AudioBlock) and samples.lost_s is not None:
@@ -160,26 +162,26 @@ class Enrollment:
             return self.progress
 
     def gap(self, lost_s: float) -> None:
-        """Say that audio is missing in front of the next samples.
+        """Report that audio is missing before the next samples.
 
-        The encoder starts afresh, and the speech since the last exemplar does not count.
+        The encoder is reset, and the speech since the last exemplar does not count.
 
         Args:
-            lost_s: seconds that are missing; 0 where nobody knows how many.
+            lost_s: seconds of missing audio; 0 if unknown.
 
         Raises:
-            ClosedError, ConcurrentUseError: as `push`.
-            ConfigError: less than 0 s, or not finite.
+            ClosedError, ConcurrentUseError: as for `push`.
+            ConfigError: `lost_s` is negative or not finite.
         """
         with self._lifetime:
             self._gap(lost_s)
 
     def voiceprint(self) -> Voiceprint:
-        """The speaker's voiceprint.
+        """Return the speaker's voiceprint.
 
         Raises:
             ClosedError: the enrollment is closed.
-            EnrollmentError: not enough good speech so far.
+            EnrollmentError: there is not enough good speech yet.
         """
         self._lifetime.check()
         progress = self.progress
@@ -214,14 +216,14 @@ class Enrollment:
 
     def _take_hop(self, hop: Waveform) -> None:
         state = self._state
-        self._quality.hear(hop)
+        self._quality.measure(hop)
         self._track.push(hop)
         problem = self._quality.problem()
         state.is_usable = problem is None
         self._encoder.encode([state])
         self._num_hops += 1
         is_speech = state.hop_speech_s > 0
-        # A hop with some speech is neither speech nor noise: it would bias both levels.
+        # A hop with only some speech would bias both the level of speech and that of noise.
         if state.hop_speech_s in (0, self._hop_s) or not is_speech:
             self._quality.take(hop, is_speech=is_speech)
         if is_speech:
@@ -240,7 +242,7 @@ class Enrollment:
             self._begin_exemplar()
 
     def _take_exemplar(self, embedding: Embedding, speech_s: float) -> None:
-        """Keep an exemplar of speech that was not heard before; repeated speech counts once."""
+        """Keep an exemplar unless its speech is mostly repeated; repeated speech counts once."""
         share = repeated_share(self._track.powers, first_frame=self._first_frame)
         if share >= _REPEATED_SHARE:
             self._tell(REPEATED)
@@ -253,7 +255,7 @@ class Enrollment:
         self._first_frame = len(self._track.powers)
 
     def _tell(self, problem: str | None) -> None:
-        """Report a problem at once, and its end after a second."""
+        """Report a problem at once, and that it ended after one second."""
         self._problem_hops += 1
         if problem is not None:
             self._problem, self._problem_hops = problem, 0
@@ -264,7 +266,7 @@ class Enrollment:
         return self._quality.level_dbfs < QUIET_DBFS
 
     def _is_second_voice(self, embedding: Embedding, speech_s: float) -> bool:
-        """Whether the recent speech is of another person than the exemplars."""
+        """Return whether the recent speech is by a different person than the exemplars."""
         if not self._exemplars or self._calibration is None or speech_s < RECENT_S:
             return False
         mean = scaled(np.mean(self._exemplars, axis=0), self._manifest.temperature)

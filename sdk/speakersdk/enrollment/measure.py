@@ -1,6 +1,6 @@
-"""Quality of a recording for enrollment: net speech, levels, and whether it is of one voice.
+"""Quality of a recording for enrollment: net speech, levels, and whether there is one voice.
 
-one pass: waveform -> frames, speech -> levels; pieces of 1.5 s of speech -> cohesion -> problems
+in one pass: waveform -> frames, speech -> levels; pieces of 1.5 s of speech -> cohesion -> problems
 """
 
 from __future__ import annotations
@@ -38,16 +38,16 @@ class RecordingQuality:
         label: name of the recording in messages.
         duration_s, speech_s: duration and net speech in seconds.
         levels: levels of the whole recording.
-        loudest_dbfs: level of the loudest hop, speech or not; None if none was measured.
-        one_voice_llr: llr of one voice for the two parts of the speech that differ most; None
+        loudest_dbfs: level of the loudest hop, with or without speech; None if not measured.
+        one_voice_llr: llr that the two most different parts of the speech are one voice; None
             below 2.3 s of speech or without calibration.
-        others_llr: llr of one voice for this and the other recordings; None as above, or for a
+        others_llr: llr that this and the other recordings are one voice; None as above, or for a
             single recording.
-        shortage: why it has too little speech; None if it has enough.
-        failure: why it could not be measured; None if it could.
-        repeated_share: share of its speech that was heard before, in itself or in an earlier
-            recording. It does not count a second time: `speech_s` is without it.
-        repetition: why so much of it was heard before that it is of no use; None if it is not.
+        shortage: why there is too little speech; None if there is enough.
+        failure: why the recording could not be measured; None if it was.
+        repeated_share: share of the speech that occurred before, in this or an earlier recording.
+            `speech_s` does not include it.
+        repetition: why the recording contains too little new speech; None if it has enough.
     """
 
     label: str
@@ -64,7 +64,7 @@ class RecordingQuality:
 
     @property
     def problems(self) -> tuple[AudioProblem, ...]:
-        """The problems of the recording, except a shortage of speech."""
+        """All problems of the recording except a shortage of speech."""
         found = list(self.levels.problems())
         for llr, bound, problem in (
             (self.one_voice_llr, SECOND_VOICE_LLR, AudioProblem.SECOND_VOICE),
@@ -86,7 +86,7 @@ class RecordingQuality:
 
     @property
     def shortage_finding(self) -> str:
-        """The shortage of speech and what to do; empty if there is none."""
+        """A sentence on the shortage of speech and what to do; empty if there is none."""
         if self.shortage is None:
             return ""
         if self.loudest_dbfs is not None and self.loudest_dbfs < QUIET_DBFS:
@@ -97,7 +97,7 @@ class RecordingQuality:
         return f"{self.shortage}; record longer"
 
     def finding(self, problem: AudioProblem) -> str:
-        """A sentence on a problem: the measured and the expected value, and what to do."""
+        """Describe a problem: the measured and the expected value, and what to do."""
         levels = self.levels
         clipped_share = levels.clipped_share or 0.0
         measured = {
@@ -120,7 +120,7 @@ class RecordingQuality:
         return f"{what} ({measured}): {remedy}"
 
     def to_json(self) -> dict[str, Any]:
-        """All measurements by name and the keys of the problems, as values for JSON."""
+        """Return all measurements by name and the keys of the problems, as values for JSON."""
         return {
             "recording": self.label,
             "duration_s": self.duration_s,
@@ -143,10 +143,10 @@ class RecordingQuality:
 
 
 class LevelMeter:
-    """Measures the levels of a recording while it is encoded: a `FrameListener`.
+    """A `FrameListener` that measures the levels of a recording while it is encoded.
 
     Attributes:
-        loudest_dbfs: level of the loudest hop, speech or not; None before the first hop.
+        loudest_dbfs: level of the loudest hop, with or without speech; None before the first hop.
     """
 
     def __init__(self, manifest: ModelManifest) -> None:
@@ -158,7 +158,7 @@ class LevelMeter:
 
     @property
     def levels(self) -> AudioLevels:
-        """Of all hops so far."""
+        """The levels of all hops so far."""
         return self._quality.levels
 
     def __call__(self, samples: Waveform, is_speech: npt.NDArray[np.bool_]) -> None:
@@ -167,18 +167,18 @@ class LevelMeter:
         for number in range(len(is_speech) // hop_frames):
             hop = samples[number * hop_samples : (number + 1) * hop_samples]
             num_speech = int(is_speech[number * hop_frames : (number + 1) * hop_frames].sum())
-            self._quality.hear(hop)
+            self._quality.measure(hop)
             level_dbfs = self._quality.level_dbfs
             self.loudest_dbfs = max(self.loudest_dbfs or level_dbfs, level_dbfs)
-            # A hop with some speech is neither speech nor noise: it would bias both levels.
+            # A hop with only some speech would bias both the level of speech and that of noise.
             if num_speech in (0, hop_frames):
                 self._quality.take(hop, is_speech=num_speech > 0)
 
 
 def one_voice_llr(encoding: Encoding, calibration: Calibration | None) -> float | None:
-    """The llr of one voice for the two parts of a recording that differ most.
+    """Return the llr that the two most different parts of a recording are one voice.
 
-    None without calibration or with less than two pieces of speech.
+    The result is None without calibration or with fewer than two pieces of speech.
     """
     pieces = encoding.pieces
     if pieces is None or calibration is None:
@@ -192,12 +192,12 @@ def measure_recording(
     """Encode and measure a recording in one pass.
 
     Args:
-        encoder: of the model that is to make the voiceprint.
-        samples: (n,) float32 at the model's rate, or blocks of it.
+        encoder: encoder of the model that will make the voiceprint.
+        samples: (n,) float32 at the model's sample rate, or blocks of it.
         label: the name used in messages.
 
     Raises:
-        AudioTooShortError: less than the model's minimum.
+        AudioTooShortError: the recording is shorter than the model's minimum.
     """
     calibration = encoder.manifest.calibration
     meter = LevelMeter(encoder.manifest)
@@ -218,7 +218,7 @@ def measure_recording(
 def not_measured(
     *, label: str, duration_s: float, shortage: str | None = None, failure: str | None = None
 ) -> RecordingQuality:
-    """The quality of a recording that is too short or cannot be read."""
+    """Return the quality of a recording that is too short or cannot be read."""
     nothing = AudioLevels(speech_dbfs=None, snr_db=None, high_band_db=None, clipped_share=None)
     return RecordingQuality(
         label=label,

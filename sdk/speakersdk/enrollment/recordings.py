@@ -1,6 +1,6 @@
-"""Enrollment from recordings: each usable one becomes an exemplar of the voiceprint.
+"""Enrollment from recordings: each usable recording becomes an exemplar of the voiceprint.
 
-recordings -> encoding and quality of each -> are they one voice? -> voiceprint, or what is wrong
+recordings -> encoding and quality of each -> check for one voice -> voiceprint, or what is wrong
 """
 
 from __future__ import annotations
@@ -48,7 +48,22 @@ def enroll_recordings(
     append_to: Voiceprint | None = None,
     limit_s: float | None = None,
 ) -> Voiceprint:
-    """See `speakersdk.verifier.Verifier.enroll`."""
+    """Make a voiceprint with one exemplar per recording.
+
+    Args:
+        encoder: the encoder of the model.
+        recordings: one or more recordings of the same speaker.
+        name: name of the speaker.
+        sample_rate_hz: sample rate of the recordings that are arrays.
+        accept: members of `AudioProblem`, or their keys, to overlook.
+        append_to: a voiceprint of the same name and voice to add the recordings to.
+        limit_s: maximum seconds of each recording; None means any length.
+
+    Raises:
+        ConfigError: the name cannot be used, or `append_to` has another name.
+        EnrollmentError: there is no recording, or one is unreadable or not good enough.
+        IncompatibleModelError: `append_to` was made with a different model.
+    """
     check_list(recordings)
     name = check_name(name)
     if not recordings:
@@ -86,7 +101,7 @@ def measure_recordings(
     sample_rate_hz: float | None,
     limit_s: float | None,
 ) -> list[RecordingQuality]:
-    """See `speakersdk.verifier.Verifier.quality`."""
+    """Measure recordings for enrollment; arguments as for `enroll_recordings`."""
     check_list(recordings)
     qualities: dict[int, RecordingQuality] = {}
     measured: dict[int, MeasuredRecording] = {}
@@ -97,7 +112,7 @@ def measure_recordings(
             qualities[number] = not_measured(
                 label=recording_label(recording), duration_s=error.got_s, shortage=str(error)
             )
-        except AudioError as error:  # says nothing against the others
+        except AudioError as error:  # the others may still be usable
             qualities[number] = not_measured(
                 label=recording_label(recording), duration_s=0.0, failure=str(error)
             )
@@ -108,10 +123,10 @@ def measure_recordings(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeasuredRecording:
-    """The encoding of a recording, and what it is worth for enrollment.
+    """The encoding of a recording and its quality for enrollment.
 
     Attributes:
-        powers: (frames, bands) by which it is found to repeat another one.
+        powers: (frames, bands) band powers that reveal repeated speech.
     """
 
     encoding: Encoding
@@ -129,7 +144,7 @@ def measure(
     """Encode and measure one recording in one pass.
 
     Raises:
-        AudioError: it is unreadable, not audio, too short, or longer than `limit_s`.
+        AudioError: the recording is unreadable, not audio, too short, or longer than `limit_s`.
     """
     track = SpectralTrack(sample_rate_hz=encoder.manifest.frontend.sample_rate_hz)
 
@@ -145,7 +160,7 @@ def measure(
 def _compared(
     encoder: SpeakerEncoder, measured: Sequence[MeasuredRecording], known: Voiceprint | None
 ) -> list[RecordingQuality]:
-    """The qualities, with comparisons between the recordings and with a known voiceprint."""
+    """Add comparisons of the recordings with each other and with a known voiceprint."""
     calibration = encoder.manifest.calibration
     qualities = [one.quality for one in measured]
     heard = [
@@ -195,7 +210,7 @@ def _check_quality(
 def without_repetitions(
     measured: Sequence[MeasuredRecording], known: Voiceprint | None
 ) -> list[MeasuredRecording]:
-    """Subtract repeated speech from the speech of each recording.
+    """Exclude repeated speech from the speech of each recording.
 
     Args:
         measured: recordings of one speaker.
@@ -221,7 +236,7 @@ def _useless(
     earlier: Sequence[MeasuredRecording],
     known: Voiceprint | None,
 ) -> str | None:
-    """Why a recording contains nothing new; None if it does."""
+    """Return why a recording contains nothing new; None if it does."""
     embedding = one.encoding.embedding
     if known is not None and any(is_copy(embedding, row) for row in known.exemplars):
         return "it is enrolled already"

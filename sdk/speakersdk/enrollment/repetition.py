@@ -1,9 +1,9 @@
 """Detection of repeated speech: loops, copies at another level, and the same recording again.
 
-samples -> power in narrow bands, every 10 ms -> its changes -> pieces of 1.5 s, each compared with
-all that came before, at every lag
+samples -> power in narrow bands, every 10 ms -> its changes -> pieces of 1.5 s, each compared at
+every lag with all earlier audio
 
-Two recordings of a voice never have the same pitch and timing. A copy has, whatever its level,
+Two recordings of a voice never have the same pitch and timing. A copy does, whatever its level,
 start and codec. Haitsma and Kalker (2002) identify music by the same changes, in wider bands.
 """
 
@@ -19,35 +19,35 @@ import numpy.typing as npt
 from speakersdk.arrays import Embedding, Waveform
 from speakersdk.scoring import symmetric_kl
 
-# Bands of 62.5 Hz, which show the single harmonics of a voice, as far up as telephones carry them.
+# Bands of 62.5 Hz, which resolve the harmonics of a voice, over the range of a telephone.
 _FRAME_S: Final = 0.064
 _HOP_S: Final = 0.01
 _BAND_HZ: Final = 62.5
 _LOW_HZ: Final = 187.5
 _HIGH_HZ: Final = 2687.5
-# A band below this share of the mean power is silence: its changes are noise.
+# A band below this share of the mean power is silence, whose changes are noise.
 _FLOOR: Final = 1e-3
 # Changes are taken over 40 ms.
 _CHANGE_FRAMES: Final = 4
-# Frames that are transformed at once: 64 take less than 1 MB, whatever the length of a recording.
+# Number of frames transformed at once: 64 take less than 1 MB, whatever the recording's length.
 _BLOCK_FRAMES: Final = 64
 _PIECE_FRAMES: Final = 150
 _STEP_FRAMES: Final = 50
-# Every second frame of a piece is compared: neighbours overlap by 5/6.
+# Only every second frame of a piece is compared, because neighbors overlap by 5/6.
 _STRIDE: Final = 2
-# Longer recordings are judged by this many pieces, evenly spaced.
+# Longer recordings are judged by this number of evenly spaced pieces.
 _MOST_PIECES: Final = 240
-# Within one recording: a shorter loop is found at a multiple of its length.
+# Minimum lag within one recording; a shorter loop is found at a multiple of its length.
 _LEAST_LAG_FRAMES: Final = 50
-# Correlation of a copy, and none of another recording; docs/enrollment.md has the figures.
+# Copies reach this correlation and other recordings do not; docs/enrollment.md has the figures.
 _COPY: Final = 0.75
-# Divergence of two embeddings of the same audio, in nats.
+# Maximum divergence of two embeddings of the same audio, in nats.
 _COPY_DIVERGENCE: Final = 0.001
 # A recording with this share of repeated speech contains nothing new.
 USELESS_SHARE: Final = 0.75
-# The remaining speech of a loop must be as much as any recording needs.
+# What remains of a loop must be as long as the speech that any recording needs.
 LEAST_NEW_S: Final = 0.8
-# A frame with less than this share of the mean power is a pause, and repeats nothing.
+# A frame with less than this share of the mean power is a pause and is not compared.
 _PAUSE_POWER: Final = 0.05
 
 _Frames = npt.NDArray[np.float32]
@@ -59,7 +59,7 @@ class Repetition:
 
     Attributes:
         share: repeated share of its speech, 0 to 1.
-        source: index of the recording with most of it: an earlier one, or its own for a loop; None
+        source: index of the recording with most of that speech, the same one for a loop; None
             if nothing is repeated.
     """
 
@@ -68,7 +68,7 @@ class Repetition:
 
 
 class SpectralTrack:
-    """Band powers of one recording, (frames, bands), from samples of any number of calls."""
+    """The band powers of recordings, computed from samples that arrive in any number of calls."""
 
     def __init__(self, samples: Waveform | None = None, *, sample_rate_hz: float) -> None:
         self._num_samples = round(_FRAME_S * sample_rate_hz)
@@ -99,12 +99,12 @@ class SpectralTrack:
         self._rest = rest[num_frames * self._hop :].copy()
 
     def cut(self) -> None:
-        """Start another recording and keep the earlier ones."""
+        """Start the next recording and keep the earlier ones."""
         self._rest = np.zeros(0, np.float32)
 
     @property
     def powers(self) -> _Frames:
-        """(frames, bands) so far."""
+        """The band powers so far, (frames, bands)."""
         if not self._powers:
             return np.zeros((0, self._num_bands), np.float32)
         self._powers = [np.concatenate(self._powers)]
@@ -112,7 +112,7 @@ class SpectralTrack:
 
 
 def repetitions(recordings: Sequence[_Frames]) -> list[Repetition]:
-    """The speech of each recording that repeats itself or an earlier recording.
+    """Find the speech of each recording that repeats itself or an earlier recording.
 
     Args:
         recordings: (frames, bands) of each recording, from `SpectralTrack.powers`.
@@ -125,14 +125,14 @@ def repetitions(recordings: Sequence[_Frames]) -> list[Repetition]:
 
 
 def repeated_share(powers: _Frames, *, first_frame: int) -> float:
-    """Share of the speech from `first_frame` on that is repeated."""
+    """Return the repeated share of the speech from `first_frame` on."""
     changes, is_sound = _changes(powers), _is_sound(powers)
     is_sound[:first_frame] = False
     return _repetition([changes], is_sound, first_frame=first_frame).share
 
 
 def is_copy(a: Embedding, b: Embedding) -> bool:
-    """Whether two embeddings are of the same audio, possibly at another level or from a codec.
+    """Return whether two embeddings are of the same audio, at any level and from any codec.
 
     Use it for voiceprints, which contain no audio; `repetitions` compares recordings.
     """
@@ -140,7 +140,7 @@ def is_copy(a: Embedding, b: Embedding) -> bool:
 
 
 def _changes(powers: _Frames) -> _Frames:
-    """Changes of the level in each band; silence has none."""
+    """Return the changes of the level in each band; silence has none."""
     if len(powers) <= _CHANGE_FRAMES:
         return np.zeros((0, powers.shape[1]), np.float32)
     level = np.log(powers + _FLOOR * powers.mean() + np.float32(1e-20))
@@ -156,12 +156,12 @@ def _is_sound(powers: _Frames) -> npt.NDArray[np.bool_]:
 def _repetition(
     recordings: Sequence[_Frames], is_sound: npt.NDArray[np.bool_], *, first_frame: int = 0
 ) -> Repetition:
-    """The repeated speech of the last recording."""
+    """Find the repeated speech of the last recording."""
     last = recordings[-1]
-    # A copy may have silence around it where the original begins and ends with speech.
+    # A copy may begin and end with silence where the original does not.
     padding = ((_STEP_FRAMES, _STEP_FRAMES), (0, 0))
     recordings = [*(np.pad(changes, padding) for changes in recordings[:-1]), last]
-    # From the end, so that nothing is left over there; half a piece may be of the time before.
+    # Count pieces from the end to cover it; the first may begin half a piece before the start.
     firsts = np.arange(len(last) - _PIECE_FRAMES, -1, -_STEP_FRAMES)
     firsts = firsts[firsts >= first_frame - _PIECE_FRAMES // 2]
     if len(firsts) > _MOST_PIECES:
@@ -188,7 +188,7 @@ def _repetition(
 
 
 def _window_energies(changes: _Frames) -> npt.NDArray[np.float64]:
-    """Energy of the frames that a piece is compared with, for every place where it could begin."""
+    """Return the energy of the frames that a piece is compared with, for every start."""
     energy = np.square(changes, dtype=np.float64).sum(axis=1)
     num_windows = len(changes) - _PIECE_FRAMES + 1
     if num_windows <= 0:
@@ -199,12 +199,12 @@ def _window_energies(changes: _Frames) -> npt.NDArray[np.float64]:
 
 
 def _highest(piece: _Frames, changes: _Frames, energies: npt.NDArray[np.float64]) -> float:
-    """Highest correlation of a piece with a stretch of its length, at any lag; 0 without one."""
+    """Return the highest correlation of a piece with earlier audio at any lag; 0 by default."""
     num_windows = len(changes) - len(piece) + 1
     if num_windows <= 0:
         return 0.0
     few = piece[::_STRIDE]
-    products = changes @ few.T  # of every frame with every frame of the piece
+    products = changes @ few.T  # products of every frame with every frame of the piece
     strides = (products.strides[0], _STRIDE * products.strides[0] + products.strides[1])
     diagonals = np.lib.stride_tricks.as_strided(
         products, (num_windows, len(few)), strides, writeable=False
