@@ -1,9 +1,9 @@
-"""A calibration profile: what `speakersdk calibrate` learned of one device or microphone.
+"""A calibration profile: the result of a refit for one device or microphone.
 
     llr = offset + scale * (llr of the model's own calibration)
 
-docs/calibration.md describes the file. It belongs to one model and its calibration, and holds no
-voices: two weights and the counts and error rates behind them.
+docs/calibration.md describes the file. It belongs to one model and its calibration, and contains no
+voices, only two weights and the counts and error rates behind them.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from speakersdk.files import data_folder, folder_lock, open_regular, replacement
 from speakersdk.text import decoded_argument, file_name, is_visible, printable
 from speakersdk.voiceprint.names import check_name, check_new_name
 
-FORMAT_VERSION: Final = 2  # version 1 has no checksum
+FORMAT_VERSION: Final = 2  # 1: no checksum
 SUFFIX: Final = ".calibration.json"
-_MAXIMUM_BYTES: Final = 1 << 16  # a profile has some 400
+_MAXIMUM_BYTES: Final = 1 << 16  # a profile has about 400
 _MAXIMUM_SCALE: Final = 1e6
-_MAXIMUM_OFFSET: Final = 100.0  # llrs are below; a large one would accept everybody
-# Every other field of a calibration is a weight of its formula, in which the llr is linear.
+_MAXIMUM_OFFSET: Final = 100.0  # llrs are smaller; a larger offset would accept everybody
+# All other fields of a calibration are weights of its formula, in which the llr is linear.
 _NO_WEIGHTS = {
     "minimum_speech_s", "maximum_speech_s", "num_target", "num_nontarget", "operating_points",
     "cohort", "measured_on",
@@ -37,15 +37,15 @@ _NO_WEIGHTS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CalibrationProfile:
-    """Two weights on top of a model's calibration, and what they rest on.
+    """Two weights that adjust a model's calibration, with their origin.
 
     Attributes:
-        name: of the device or microphone, see `speakersdk.voiceprint.names.check_name`.
-        model_name, model_sha256: the model, by its name and the hash of its weights.
+        name: name of the device or microphone; see `speakersdk.voiceprint.names.check_name`.
+        model_name, model_sha256: name of the model and hash of its weights.
         base_sha256: hash of the model's own calibration.
-        offset, scale: the weights of the module's formula; scale is above 0.
-        num_speakers, num_recordings: of the fit.
-        created_utc: ISO 8601 time.
+        offset, scale: weights of the formula above; the scale is positive.
+        num_speakers, num_recordings: counts behind the fit.
+        created_utc: time of the fit in ISO 8601.
     """
 
     name: str
@@ -81,7 +81,7 @@ class CalibrationProfile:
         num_speakers: int,
         num_recordings: int,
     ) -> CalibrationProfile:
-        """Make a profile of two weights that were fitted on top of a model's calibration."""
+        """Make a profile from two weights that were fitted for a model's calibration."""
         if manifest.calibration is None:
             raise ValueError("expected the manifest of a calibrated model, got one without")
         return cls(
@@ -97,11 +97,11 @@ class CalibrationProfile:
         )
 
     def applied_to(self, manifest: ModelManifest) -> Calibration:
-        """The calibration that takes the place of the model's own.
+        """Return the adjusted calibration of a model.
 
         Raises:
             IncompatibleModelError: the profile was made with other weights.
-            CalibrationError: the model has no calibration, or now another one.
+            CalibrationError: the model has no calibration, or no longer the same one.
         """
         if manifest.weights_sha256 != self.model_sha256:
             raise IncompatibleModelError(
@@ -119,14 +119,14 @@ class CalibrationProfile:
         return rescaled(manifest.calibration, offset=self.offset, scale=self.scale)
 
     def save(self, *, replace: bool = False, folder: Path | None = None) -> Path:
-        """Store it under its name and return the file.
+        """Store the profile under its name and return the file.
 
         Args:
-            replace: put it in the place of one of the same name.
-            folder: None = `calibrations` in the user's data folder, made if need be.
+            replace: replace a stored profile of the same name.
+            folder: None means `calibrations` in the user's data folder, created if needed.
 
         Raises:
-            ConfigError: the name is stored already.
+            ConfigError: a profile of that name is already stored.
         """
         folder = data_folder("calibrations") if folder is None else folder
         path = folder / file_name(f"{self.name}{SUFFIX}")
@@ -146,10 +146,10 @@ class CalibrationProfile:
 
     @classmethod
     def load(cls, name: str, *, folder: Path | None = None) -> CalibrationProfile:
-        """Read the profile that was stored under a name, or that a file name ending in .json means.
+        """Read a profile that is stored under a name, or the file if the name ends in .json.
 
         Raises:
-            ConfigError: there is none; lists those that are.
+            ConfigError: there is no such profile; the message lists the stored ones.
             CalibrationError: the file is damaged or of an unknown version.
         """
         folder = data_folder("calibrations") if folder is None else folder
@@ -197,23 +197,23 @@ def _stored_names(folder: Path) -> list[str]:
 
 
 def _checksum(values: Mapping[str, Any]) -> str:
-    """SHA-256 of the values, however the file is indented. It finds damage, not forgery."""
+    """Hash the values, independently of the file's layout. It detects damage, not forgery."""
     canonical = json.dumps(values, sort_keys=True, allow_nan=False)
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
 def find_profile(wanted: str | CalibrationProfile | None) -> CalibrationProfile | None:
-    """The profile of a name, as `CalibrationProfile.load` finds it, or the given one."""
+    """Load a profile by name, as `CalibrationProfile.load` does, or return the given one."""
     return CalibrationProfile.load(wanted) if isinstance(wanted, str) else wanted
 
 
 def calibration_sha256(calibration: Calibration) -> str:
-    """Hash of every field of a calibration."""
+    """Return the SHA-256 of all fields of a calibration."""
     return hashlib.sha256(json.dumps(asdict(calibration), sort_keys=True).encode()).hexdigest()
 
 
 def rescaled(calibration: Calibration, *, offset: float, scale: float) -> Calibration:
-    """The calibration whose llr is offset + scale * llr, with the same thresholds on it."""
+    """Return a calibration whose llr is offset + scale * llr, with unchanged thresholds."""
     weights = {
         field.name: scale * getattr(calibration, field.name)
         for field in fields(Calibration)

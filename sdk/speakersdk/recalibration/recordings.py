@@ -8,7 +8,7 @@ from speakersdk.errors import CalibrationError
 
 
 def recordings_by_speaker(folder: Path) -> dict[str, list[Path]]:
-    """Files below each sub-folder, by its name. Hidden files are left out.
+    """List the files below each sub-folder by its name, without hidden files.
 
     Raises:
         CalibrationError: there is no sub-folder.
@@ -22,10 +22,10 @@ def recordings_by_speaker(folder: Path) -> dict[str, list[Path]]:
 
 
 def recordings_of_strangers(folder: Path) -> dict[str, list[Path]]:
-    """Files of a folder, each a group of its own, and those below each sub-folder as one group.
+    """Group recordings: each file of a folder by itself, those below a sub-folder together.
 
     Raises:
-        CalibrationError: it is no folder, or empty.
+        CalibrationError: the path is not a folder, or the folder is empty.
     """
     if not folder.is_dir():
         raise CalibrationError(f"expected a folder of recordings, got {folder}")

@@ -1,6 +1,6 @@
 """Refit of a model's calibration on the user's own speakers, with the original as a prior.
 
-encodings by speaker -> leave-one-out trials -> offset and scale -> error rates on speakers left out
+encodings by speaker -> leave-one-out trials -> offset and scale -> error rates of left-out speakers
 
 Each recording is compared with the other recordings of its speaker (target) and with all recordings
 of every other speaker (nontarget), like a probe with an enrollment. The original calibration is the
@@ -28,7 +28,7 @@ from speakersdk.metrics import cllr, eer
 from speakersdk.scoring import symmetric_kl_to_many
 
 SHIPPED: Final = GaussianPrior(means=(0.0, 1.0), deviations=(1.0, 0.25))
-# Without the speaker left out, two must remain to fit on.
+# Two speakers must remain for the fit when one is left out.
 MINIMUM_SPEAKERS: Final = 3
 # With fewer, a single unusual recording dominates the fit.
 MINIMUM_RECORDINGS: Final = 12
@@ -83,7 +83,7 @@ class OwnTrials:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErrorRates:
-    """Error rates of llrs on trials.
+    """Error rates of llrs in a set of trials.
 
     Attributes:
         cllr: cost of the llrs in bits.
@@ -117,7 +117,7 @@ class Refit:
 
     @property
     def is_better(self) -> bool:
-        """Whether the refit lowers Cllr on speakers left out of the fit."""
+        """Whether the refit lowers the Cllr of speakers left out of the fit."""
         return self.after.cllr < self.before.cllr
 
 
@@ -198,7 +198,7 @@ def own_trials(encodings: Mapping[str, Sequence[Encoding]], calibration: Calibra
 
 
 def refit(trials: OwnTrials, calibration: Calibration, *, far: float) -> Refit:
-    """Fit offset and scale, and measure them on speakers left out.
+    """Fit offset and scale, and measure them on left-out speakers.
 
     Raises:
         CalibrationError: the scores of the speakers overlap too much; the error has a histogram.

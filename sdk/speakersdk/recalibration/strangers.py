@@ -1,8 +1,8 @@
-"""Offset of a calibration from recordings without names: only the scores of strangers are needed.
+"""Offset of a calibration from recordings without names, fitted on the scores of strangers only.
 
 Every recording is compared with every recording of another group. The offset moves the llr until
 the asked-for share of these trials reaches the threshold. Two recordings of one person in different
-groups count as strangers; they make the offset more careful, never less.
+groups count as strangers; they can only make the offset stricter.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from speakersdk.scoring import symmetric_kl_to_many
 # The offset rests on the trials at the threshold; with fewer, one of them decides.
 MINIMUM_EVENTS: Final = 5
 MINIMUM_GROUPS: Final = 20
-# More of the model's own accepts than this are one person under several names, not strangers.
+# If the model accepts a larger share, the groups are one person under several names.
 MAXIMUM_ACCEPTED: Final = 0.25
 
 Floats = npt.NDArray[np.float64]
@@ -121,14 +121,14 @@ def fit_strangers(
 
 
 def _offset(margins: Floats, far: float) -> float:
-    """The offset with which the share `far` of the margins reaches zero, at most."""
+    """Return the offset with which at most the share `far` of the margins reaches zero."""
     return -float(np.quantile(margins, 1 - far, method="higher"))
 
 
 def _margins(
     groups: list[list[Encoding]], calibration: Calibration, far: float
 ) -> tuple[Floats, npt.NDArray[np.int64]]:
-    """Llr less threshold of every pair of groups' recordings, (N,), and both groups, (N, 2)."""
+    """Return llr minus threshold of every pair of recordings, (N,), and its groups, (N, 2)."""
     point = calibration.operating_point(far)
     numbers = np.repeat(np.arange(len(groups)), [len(listed) for listed in groups])
     listed = [encoding for group in groups for encoding in group]
