@@ -4,13 +4,13 @@
     llr = offset + speech_weight l + speech_weight_curve l^2
         + (scale + speech_scale l + speech_scale_curve l^2) score
 
-s is the harmonic mean of both sides' net speech in seconds, because each side adds scatter in
-proportion to 1 / its speech. Scores of long recordings are higher and spread less, hence the
-products. Impostors reach the same llr more rarely the longer they speak, hence a threshold that
-falls with ln s. docs/adr/0001 to 0003 have the figures.
+s is the harmonic mean of the net speech of both sides in seconds, because each side adds scatter in
+proportion to 1 / its speech. Scores of long recordings are higher and spread less, which explains
+the products. The longer impostors speak, the more rarely they reach a given llr, and the threshold
+therefore falls with ln s. docs/adr/0001 to 0003 have the figures.
 
-`speakersdk.calibration.fit` finds the weights by logistic regression on the development trials when
-a model is exported, and the thresholds by quantile regression of the nontarget trials' llr on ln s.
+`speakersdk.calibration.fit` fits the weights by logistic regression on the development trials when
+a model is exported, and the thresholds by quantile regression of the nontarget llrs on ln s.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ import numpy.typing as npt
 from speakersdk.calibration.cohort import TYPICAL, Cohort, Nearness, pairs
 from speakersdk.errors import ConfigError
 
-# Below this net speech the fit has seen no trials; INCONCLUSIVE is the honest answer.
+# The fit has no trials with less net speech, therefore no decision is possible below this.
 DEFAULT_MINIMUM_SPEECH_S: Final = 0.8
-# Bounds that no fit reaches. The default model's llr of two equal embeddings is 17 and the weight
+# Limits that no fit reaches. The default model's llr of two equal embeddings is 17, and the weight
 # of its score 915; a fit on a dozen trials had an llr of -151 at the shortest speech.
 _MAXIMUM_LLR: Final = 1000.0
 _MAXIMUM_WEIGHT: Final = 1e6
 _MAXIMUM_TRIALS: Final = 10**12
-_MAXIMUM_SPEECH_S: Final = 86_400.0  # a day
+_MAXIMUM_SPEECH_S: Final = 86_400.0  # one day
 
 _Numbers = TypeVar("_Numbers", float, npt.NDArray[np.float64])
 
@@ -53,11 +53,11 @@ class OperatingPoint:
             no curve.
         frr_logit: log-odds of a false reject at 1 s of comparable speech.
         frr_slope: change of these log-odds per ln s.
-        llr_nearness: by how much the threshold rises with the nearness of both sides to the cohort
-            together, in llr per nat; 0 without a cohort.
-        llr_gap: by how much with the distance of their conditions, likewise.
-        elsewhere_low, elsewhere_high: what it accepted of the strangers of a corpus that was left
-            out of the fit: nine in ten corpora and conditions lie between; 0 and 1 = not measured.
+        llr_nearness: increase of the threshold with the nearness of both sides to the cohort
+            in llr per nat; 0 without a cohort.
+        llr_gap: increase with the distance of their conditions in llr per nat; 0 without a cohort.
+        elsewhere_low, elsewhere_high: false-accept rates on corpora that were left
+            out of the fit; 90 % of corpora and conditions lie between. 0 and 1 mean not measured.
     """
 
     far: float
@@ -86,7 +86,7 @@ class OperatingPoint:
             )
 
     def threshold(self, speech_s: float, nearness: Nearness = TYPICAL) -> float:
-        """Return the llr from which a trial is accepted.
+        """Return the lowest llr at which a trial is accepted.
 
         Args:
             speech_s: see `Calibration.comparable_speech_s`.
@@ -103,7 +103,7 @@ class OperatingPoint:
 
         Args:
             speech_s: (N,) comparable speech in seconds.
-            nearness: (N, 2) excess and distance, see `Nearness`; None = typical.
+            nearness: (N, 2) excess and distance, see `Nearness`; None means typical.
 
         Returns:
             (N,)
@@ -133,9 +133,9 @@ class Calibration:
         maximum_speech_s: longest net speech of a side in the fit in seconds; more counts as this.
         num_target, num_nontarget: numbers of trials in the fit.
         operating_points: thresholds from loose to strict.
-        cohort: by which thresholds know how alike strangers sound on such recordings; None = they
-            follow the speech alone.
-        measured_on: the corpora and conditions of the fit, for people.
+        cohort: shows how similar strangers sound on such recordings, for the thresholds; None if
+            these depend only on the speech.
+        measured_on: names of the corpora and conditions of the fit.
     """
 
     offset: float
@@ -153,10 +153,10 @@ class Calibration:
     measured_on: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        """Refuse values that no fit gives: an infinite offset would accept everybody.
+        """Refuse values that no fit produces; an infinite offset would accept everybody.
 
         Raises:
-            ConfigError: names the value.
+            ConfigError: a value is out of range; the message names it.
         """
         _check_numbers(self)
         if not isinstance(self.cohort, Cohort | None):
@@ -212,14 +212,14 @@ class Calibration:
         return min(values), max(values)
 
     def comparable_speech_s(self, a_s: float, b_s: float) -> float:
-        """Return s of the formulas: harmonic mean of both sides' speech, limited to the fit's."""
+        """Return s of the formulas: the harmonic mean of both sides' speech, clipped to the fit."""
         a_s, b_s = (
             min(max(side_s, self.minimum_speech_s), self.maximum_speech_s) for side_s in (a_s, b_s)
         )
         return float(harmonic_mean(a_s, b_s))
 
     def nearness(self, embeddings: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-        """(B, D) embeddings -> (B, K), see `Cohort.nearness`; zeros where there is no cohort."""
+        """Return the (B, K) nearness of (B, D) embeddings; zeros without a cohort."""
         if self.cohort is None:
             return np.zeros((len(embeddings), 2))
         return self.cohort.nearness(embeddings)
@@ -244,7 +244,7 @@ class Calibration:
         """Return `llr` and `comparable_speech_s` of many trials.
 
         Args:
-            scores: (N,)
+            scores: (N,) scores
             speech_s: (N, 2) net speech of both sides.
         """
         a_s, b_s = np.clip(speech_s, self.minimum_speech_s, self.maximum_speech_s).T
@@ -277,7 +277,7 @@ class Calibration:
         threshold is supported if that rate is.
 
         Raises:
-            ConfigError: the calibration trials cannot support it.
+            ConfigError: the calibration trials cannot support the threshold.
         """
         points = self.operating_points
         highest = -math.log(points[-1].far) if points else -math.inf
@@ -339,7 +339,7 @@ def _check_numbers(values: Calibration | OperatingPoint) -> None:
     """Refuse a field that is not a number or that no fit reaches.
 
     Raises:
-        ConfigError: names the field.
+        ConfigError: a field is invalid; the message names it.
     """
     for field in fields(values):
         if field.name in _NO_NUMBERS:

@@ -1,9 +1,11 @@
-"""A cohort: embeddings of other people, by which a voice or a channel with many doubles is known.
+"""A cohort: embeddings of other people, which reveal recordings that resemble many strangers.
 
-The nearness of an embedding is the mean score with those of the cohort that are most like it. What
-two strangers have in common that is not the voice - a telephone, few words, a noisy room - they
-have in common with members of the cohort, too, if it holds such speech. Their nearness then tells
-how high the scores of strangers are there, and thresholds follow it (docs/adr/0012-promise.md).
+The nearness of an embedding is the mean score with the most similar members of the cohort. Two
+strangers may share properties that are not the voice: a telephone, few words, a noisy room. If the
+cohort contains such speech, they share these properties with some of its members as well. The
+nearness then predicts how high the scores of strangers are, and thresholds depend on it
+(docs/adr/0012-promise.md).
+
 Source: the cohort of adaptive s-norm, S. Cumani et al., "Comparison of speaker recognition
 approaches for real applications", 2011.
 """
@@ -21,47 +23,47 @@ import numpy.typing as npt
 
 from speakersdk.errors import ConfigError
 
-_MOST_NATS: Final = 1e6  # no two embeddings differ by as much
+_MOST_NATS: Final = 1e6  # larger than the divergence of any two embeddings
 
 
 class Nearness(NamedTuple):
-    """What the cohort says of the two sides of a trial, in nats.
+    """The nearness of the two sides of a trial to the cohort, in nats.
 
     Attributes:
-        excess: how much nearer than usual both are together.
-        distance: between their conditions; 0 = both in the same one.
+        excess: nearness of both sides together in excess of a typical pair.
+        distance: distance of their conditions; 0 means the same condition.
     """
 
     excess: float
     distance: float
 
 
-# Of two usual recordings in the same condition, and of any two without a cohort.
+# Two typical recordings in the same condition, or any two without a cohort.
 TYPICAL: Final = Nearness(0.0, 0.0)
 
 
 def pair_nearness(
     a: npt.NDArray[np.float64], b: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.float64]:
-    """(N, K) and (N, K) rows of `Cohort.nearness` -> (N, 2) excess and distance of each pair."""
+    """Return (N, 2) excess and distance of pairs of `Cohort.nearness` rows, (N, K) each."""
     return np.column_stack([a[:, 0] + b[:, 0], np.linalg.norm(a[:, 1:] - b[:, 1:], axis=1)])
 
 
 def pairs(enrolled: npt.NDArray[np.float64], probe: npt.NDArray[np.float64]) -> list[Nearness]:
-    """(N, K) rows and one of (1, K) -> the nearness of each pair."""
+    """Return the nearness of each pair of an (N, K) row and the (1, K) row of a probe."""
     return [Nearness(*row) for row in pair_nearness(enrolled, probe).tolist()]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Cohort:
-    """Members and what is asked of them; made by `Cohort.of`, stored as JSON.
+    """The members of a cohort and its parameters, which are stored as JSON.
 
     Attributes:
         rows: base64 of (N, D) float16 embeddings, little-endian, row by row.
-        embedding_dim: D.
-        nearest: members that the mean is taken over; half as many within one condition.
-        conditions: the rows are the same people in so many conditions, one after the other.
-        typical: nearness of a usual recording, from which nearness is counted.
+        embedding_dim: D, the length of the embeddings.
+        nearest: number of members in the mean; half as many within one condition.
+        conditions: number of conditions; the rows are the same people in each condition in turn.
+        typical: nearness of a typical recording, which is subtracted.
     """
 
     rows: str
@@ -71,10 +73,10 @@ class Cohort:
     typical: float = 0.0
 
     def __post_init__(self) -> None:
-        """Refuse what is no cohort.
+        """Refuse invalid values.
 
         Raises:
-            ConfigError: says what is wrong.
+            ConfigError: a value is invalid; the message names it.
         """
         try:
             num_bytes = len(base64.b64decode(self.rows, validate=True))
@@ -98,7 +100,7 @@ class Cohort:
     def of(
         cls, embeddings: npt.ArrayLike, *, nearest: int, conditions: int = 1, typical: float = 0.0
     ) -> Cohort:
-        """A cohort of (N, D) embeddings, those of each condition together."""
+        """Make a cohort of (N, D) embeddings, ordered by condition."""
         rows = np.asarray(embeddings, "<f2")
         return cls(
             rows=base64.b64encode(rows.tobytes()).decode("ascii"),
@@ -112,19 +114,19 @@ class Cohort:
         return len(self._logits)
 
     def nearness(self, embeddings: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-        """How near embeddings are to the cohort.
+        """Compute the nearness of embeddings to the cohort.
 
         Args:
-            embeddings: (B, D)
+            embeddings: (B, D) float32
 
         Returns:
-            (B, 1 + conditions): first the mean score with the members most like each, less the
-            usual; then that with the members in each condition, less the mean of these.
+            (B, 1 + conditions): first the mean score with the most similar members minus the
+            typical one; then those within each condition, minus their mean.
         """
         logits = np.asarray(embeddings, np.float32)
         own = _softmax(logits)
         # J = sum (p - q)(z_p - z_q), as two products for all members at once. Embeddings differ by
-        # far more than float32 rounds here; `scoring` has the exact form for pairs.
+        # far more than the rounding error here; `scoring` has the exact form for pairs.
         left = np.concatenate([own, logits], axis=1)
         terms = (own * logits).sum(axis=1, keepdims=True) + self._terms
         scores = left @ self._columns - terms
@@ -140,7 +142,7 @@ class Cohort:
 
     @cached_property
     def _columns(self) -> npt.NDArray[np.float32]:
-        """(2 D, N), what [p, z] is multiplied by."""
+        """The (2 D, N) factor by which [p, z] is multiplied."""
         return np.ascontiguousarray(
             np.concatenate([self._logits, _softmax(self._logits)], axis=1).T
         )
@@ -152,7 +154,7 @@ class Cohort:
 
 
 def _mean_of_largest(values: npt.NDArray[np.float32], number: int) -> npt.NDArray[np.float64]:
-    """Along the last axis."""
+    """Return the mean of the largest values along the last axis."""
     largest = np.partition(values, -number, axis=-1)[..., -number:]
     mean: npt.NDArray[np.float64] = largest.mean(axis=-1, dtype=np.float64)
     return mean

@@ -1,8 +1,8 @@
-"""Fit a calibration on trials: the weights of its formula, and a threshold for each error rate.
+"""The fit of a calibration on trials: the weights of its formula, and a threshold per error rate.
 
 trials with enough speech -> logistic regression -> llrs -> quantile regression -> operating points
 
-Export fits the calibration of a model, benchmarks fit their own; the runtime only reads one.
+Export fits the calibration of a model, and benchmarks fit their own. The runtime only reads one.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ from speakersdk.errors import ConfigError
 
 # False-accept rates for which thresholds are stored, if the trials support them.
 FAR_GRID: Final = (0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001)
-# With 10 false accepts expected, the measured rate is within a factor of 2 (95 % interval).
+# With 10 expected false accepts the measured rate is within a factor of 2 (95 % interval).
 MINIMUM_FALSE_ACCEPTS: Final = 10
-# With fewer false accepts a threshold takes the shape of the next looser one.
+# With fewer false accepts a threshold has the shape of the next looser one.
 _SHAPED_FALSE_ACCEPTS: Final = 100
 
 _Floats = npt.NDArray[np.float64]
@@ -50,20 +50,20 @@ def fit_calibration(
 ) -> Calibration:
     """Fit the weights by logistic regression, and the thresholds by quantile regression.
 
-    Trials with a side of less than `minimum_speech_s` get no decision and are left out.
+    Trials with less than `minimum_speech_s` on one side get no decision and are left out.
 
     Args:
-        scores: (N,) higher = more alike.
-        labels: (N,) true = target trial.
+        scores: (N,), higher for more similar.
+        labels: (N,), true for target trials.
         speech_s: (N, 2) net speech of both sides.
-        weights: (N,) weight of each trial among those of its kind in the fit of the llr, such as
-            `balanced_weights`; None = equal weights. Thresholds count every trial once.
-        prior: share of target trials that the fit weighs the classes to; 0.5 minimises Cllr.
+        weights: (N,) weight of each trial among those of its class in the fit of the llr, such as
+            `balanced_weights`; None means equal weights. Thresholds count every trial once.
+        prior: weight of the target trials in the fit; 0.5 minimizes Cllr.
         minimum_speech_s: net speech of a side in seconds that a decision needs.
 
     Raises:
         ValueError: shapes differ, values are not finite, or a weight is not above 0.
-        ConfigError: there are no trials of one kind, or scores do not separate targets from
+        ConfigError: there are no trials of one class, or scores do not separate targets from
             nontargets.
     """
     if not 0 < prior < 1:
@@ -80,17 +80,17 @@ def balanced_weights(
 ) -> npt.NDArray[np.float64]:
     """Return weights that balance lengths and speakers.
 
-    The trials of one kind in one group weigh 1 together. Within a group the
+    The weights of one class in one group add up to 1. Within a group the
     weight of a trial is proportional to 1 / sqrt(n_a n_b), with n the number of trials of each of
     its two speakers.
 
     Args:
-        labels: (N,) true = target trial.
+        labels: (N,), true for target trials.
         speakers: (N, 2) numbers of the speakers of both sides, from 0.
         groups: (N,) number of each trial's group, such as its list or length.
 
     Returns:
-        (N,)
+        (N,) weights
     """
     targets, sides, sorts = (
         np.asarray(labels, bool), np.asarray(speakers, np.int64), np.asarray(groups)
@@ -106,7 +106,7 @@ def balanced_weights(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Trials:
-    """Arrays of one entry per trial; `speech_s` has both sides: (N, 2)."""
+    """Arrays with one entry per trial; `speech_s` has both sides: (N, 2)."""
 
     scores: _Floats
     targets: _Flags
@@ -121,7 +121,7 @@ class _Trials:
         speech_s: npt.ArrayLike,
         weights: npt.ArrayLike | None,
     ) -> _Trials:
-        """Return checked trials; ValueError if shapes differ or a value is out of range."""
+        """Return checked trials; raise ValueError if shapes differ or a value is out of range."""
         values = np.asarray(scores, dtype=np.float64)
         targets = np.asarray(labels, dtype=np.bool_)
         seconds = np.asarray(speech_s, dtype=np.float64)
@@ -141,7 +141,7 @@ class _Trials:
         """Return the trials whose sides both have this much speech.
 
         Raises:
-            ConfigError: these trials are all of one kind.
+            ConfigError: all of these trials are of one class.
         """
         decided = (self.speech_s >= minimum_s).all(axis=1)
         targets = self.targets[decided]
@@ -185,7 +185,7 @@ def _weighed(trials: _Trials, prior: float, minimum_speech_s: float) -> Calibrat
 def _operating_points(
     llrs: _Floats, targets: _Flags, log_speech: _Floats
 ) -> tuple[OperatingPoint, ...]:
-    """Fit a threshold for each supported rate; none accepts more of the nontargets."""
+    """Fit a threshold for each supported rate, which no larger share of nontargets reaches."""
     others = ~targets
     points: list[OperatingPoint] = []
     slope = curve = 0.0

@@ -1,13 +1,13 @@
 """The two regressions of a calibration: trials to an llr, and llrs to a threshold.
 
-Logistic regression makes the weighted sum of the inputs an llr:
+Logistic regression turns a weighted sum of the inputs into an llr:
 
     llr = w0 + w1 x1 + ... + wK xK
 
-Targets and nontargets are weighed to a stated prior, whatever their numbers (N. Brummer,
+Targets and nontargets are weighted according to a given prior, whatever their numbers (N. Brummer,
 "Measuring, refining and calibrating speaker and language information", 2010, ch. 7).
 
-Quantile regression finds a threshold that a stated number of trials exceeds, whatever their speech
+Quantile regression finds a threshold that a given number of trials exceeds, whatever their speech
 (R. Koenker and G. Bassett, "Regression quantiles", Econometrica 46, 1978).
 """
 
@@ -23,11 +23,11 @@ import numpy.typing as npt
 _NEWTON_STEPS = 100
 _LEAST_STEP = 1e-10
 _ROUNDING: Final = 1e-9
-# Ridge on the standardised weights, where the trials weigh N together: keeps separable data finite
-# and moves nothing on 10^4 trials.
+# Ridge on the standardized weights, with total weight N of the trials. It keeps separable data
+# finite and has no effect on 10^4 trials.
 _RIDGE: Final = 1e-3
 _REWEIGHTINGS: Final = 60
-# Quantile regression tells residuals apart down to a hundredth of an llr.
+# Residuals of the quantile regression are resolved to 0.01 llr.
 _LEAST_RESIDUAL: Final = 0.01
 
 
@@ -51,13 +51,13 @@ def logistic_weights(
     *,
     counts: npt.NDArray[np.float64] | None = None,
 ) -> tuple[float, ...]:
-    """Return the weights of largest likelihood.
+    """Return the weights of maximum likelihood.
 
     Args:
         inputs: (N, K), one row per trial.
-        targets: (N,) bool, with both kinds among them.
-        prior: share of target trials that the classes are weighed to; 0.5 minimises Cllr.
-        counts: (N,) weights above 0 of the trials among those of their kind; None = equal.
+        targets: (N,) bool, with both classes.
+        prior: weight of the target trials; 0.5 minimizes Cllr.
+        counts: (N,) positive weights of the trials within their class; None means equal.
 
     Returns:
         w0 ... wK.
@@ -81,13 +81,13 @@ def posterior_weights(
     known: GaussianPrior,
     num_independent: float,
 ) -> tuple[float, ...]:
-    """Return the weights of largest posterior probability.
+    """Return the weights of maximum posterior probability.
 
     Args:
-        inputs, targets, prior: as `logistic_weights`.
+        inputs, targets, prior: as for `logistic_weights`.
         known: prior of the weights.
-        num_independent: independent observations that the N trials are worth together. All pairs of
-            a few recordings are many trials and little knowledge.
+        num_independent: number of independent observations that the N trials are worth. All pairs
+            of a few recordings are many trials but little information.
 
     Returns:
         w0 ... wK.
@@ -109,7 +109,7 @@ def rate_line(
     """
     count, total = int(happened.sum()), len(happened)
     if not 0 < count < total:
-        # Half an event more of each keeps the odds finite; nothing is known of the slope.
+        # Half an event is added to each class to keep the odds finite; the slope is unknown.
         return math.log((count + 0.5) / (total - count + 0.5)), 0.0
     share = count / total
     offset, slope = logistic_weights(positions[:, np.newaxis], happened, share)
@@ -119,13 +119,13 @@ def rate_line(
 def upper_curve(
     values: npt.NDArray[np.float64], positions: npt.NDArray[np.float64], num_above: int
 ) -> tuple[float, float, float]:
-    """Offset, slope and curve (of the square) with at most `num_above` values on or above.
+    """Return offset, slope and curve with at most `num_above` values on or above the curve.
 
-    By reweighted least squares, then the offset to the exact number.
+    Reweighted least squares give the shape, and the offset then meets the exact number.
 
     Args:
         values, positions: (N,) values, and their positions along the curve.
-        num_above: fewer than N.
+        num_above: number of values, less than N.
     """
     inputs = np.column_stack([positions, positions**2])
     slopes = np.zeros(2)
@@ -145,15 +145,15 @@ def upper_slopes(
     *,
     counts: npt.NDArray[np.float64] | None = None,
 ) -> npt.NDArray[np.float64]:
-    """Slopes of the plane that a share of the values exceeds, by reweighted least squares.
+    """Return the slopes of a plane that a share of the values exceeds.
 
     Args:
-        values, inputs: (N,) what lies above, and (N, K) where.
-        share: of the values above the plane, in (0, 1).
-        counts: (N,) above 0, how much each value counts; None = all alike.
+        values, inputs: (N,) values, and their (N, K) positions.
+        share: share of the values above the plane, in (0, 1).
+        counts: (N,) positive weights of the values; None means equal.
 
     Returns:
-        (K,), without the offset: see `upper_offset`.
+        (K,) slopes from reweighted least squares; `upper_offset` finds the offset.
     """
     design = np.column_stack([np.ones(len(values)), inputs])
     each = np.ones(len(values)) if counts is None else counts / counts.mean()
@@ -161,11 +161,11 @@ def upper_slopes(
     plane: npt.NDArray[np.float64] = np.zeros(design.shape[1])
     for _ in range(_REWEIGHTINGS):
         weighed = design * weights[:, np.newaxis]
-        # Least squares of least length: few positions leave the curve undetermined.
+        # The solution of minimum norm, because few positions leave the curve undetermined.
         found = np.linalg.lstsq(weighed.T @ design, weighed.T @ values, rcond=1e-10)[0]
         plane = np.asarray(found, np.float64)
         rest = values - design @ plane
-        # The pinball loss as a weighted square, rounded off where a value lies on the plane.
+        # The pinball loss as a weighted square, smoothed where a value lies on the plane.
         weights = (
             each * np.where(rest > 0, 1 - share, share) / np.maximum(np.abs(rest), _LEAST_RESIDUAL)
         )
@@ -173,7 +173,7 @@ def upper_slopes(
 
 
 def upper_offset(values: npt.NDArray[np.float64], num_above: int) -> float:
-    """The least threshold with at most `num_above` of the (N,) values at or above it."""
+    """Return the lowest threshold with at most `num_above` of the (N,) values at or above it."""
     place = len(values) - 1 - num_above
     return float(np.nextafter(np.partition(values, place)[place], np.inf))
 
@@ -181,7 +181,7 @@ def upper_offset(values: npt.NDArray[np.float64], num_above: int) -> float:
 def _importance(
     targets: npt.NDArray[np.bool_], prior: float, counts: npt.NDArray[np.float64] | None
 ) -> npt.NDArray[np.float64]:
-    """(N,) weights that add up to 1, the targets' to `prior`."""
+    """Return (N,) weights that add up to 1, those of the targets to `prior`."""
     each = np.ones(len(targets)) if counts is None else counts
     target, nontarget = prior / each[targets].sum(), (1 - prior) / each[~targets].sum()
     importance: npt.NDArray[np.float64] = each * np.where(targets, target, nontarget)
@@ -196,7 +196,7 @@ def _newton(
     means: npt.NDArray[np.float64],
     precision: npt.NDArray[np.float64],
 ) -> npt.NDArray[np.float64]:
-    """Minimise the weighted log loss plus precision (w - mean)^2 / 2."""
+    """Minimize the weighted log loss plus precision (w - mean)^2 / 2."""
     signs = np.where(targets, 1.0, -1.0)
     prior_log_odds = math.log(prior / (1 - prior))
 
@@ -207,12 +207,12 @@ def _newton(
 
     weights = means.copy()
     for _ in range(_NEWTON_STEPS):
-        # 1 / (1 + exp(margin)), written so that no margin overflows.
+        # 1 / (1 + exp(margin)), in a form that cannot overflow.
         wrong = (1 - np.tanh(signs * (design @ weights + prior_log_odds) / 2)) / 2
         gradient = design.T @ (importance * signs * wrong) - precision * (weights - means)
         curvature = (importance * wrong * (1 - wrong))[:, np.newaxis] * design
         step = np.linalg.solve(design.T @ curvature + np.diag(precision), gradient)
-        # A full step overshoots where the sigmoid is flat; the cost is convex, so halving ends.
+        # A full step overshoots where the sigmoid is flat; halving ends because the cost is convex.
         while cost(weights + step) > cost(weights) and np.abs(step).max() > _LEAST_STEP:
             step = step / 2
         weights = weights + step

@@ -1,9 +1,9 @@
-"""Thresholds that hold on speech nobody measured: fitted on groups, judged on groups left out.
+"""Thresholds for unseen corpora: fitted on groups of trials, and tested on left-out groups.
 
-A group is the trials of one corpus in one condition. All groups count alike, however many trials
-they have. Each group has its own level at which a rate is kept, and the spread of these levels is
-what is not known of the next corpus: the threshold is set so that it keeps the rate in a stated
-share of the groups, not on their average. docs/adr/0012-promise.md has the figures.
+A group is the trials of one corpus in one condition. All groups have the same weight, whatever
+their number of trials. In each group a different threshold keeps a rate. The spread of these
+thresholds shows the uncertainty for the next corpus: the final threshold keeps the rate in a given
+share of the groups, and not only on average. docs/adr/0012-promise.md has the figures.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from speakersdk.errors import ConfigError
 
 # Share of the groups in which a threshold keeps its rate.
 COVERED: Final = 0.75
-# Of a group's nontarget trials in the regression; more only cost time.
+# Nontarget trials of a group in the regression; more of them only take time.
 _MOST_TRIALS: Final = 4_000
-# Fewer groups tell nothing of the spread between them.
+# With fewer groups the spread between them is unknown.
 LEAST_GROUPS: Final = 4
-# Nine in ten of the groups lie between.
+# Quantiles with 90 % of the groups between them.
 _ELSEWHERE: Final = (0.05, 0.95)
 
 _Floats = npt.NDArray[np.float64]
@@ -37,8 +37,8 @@ class GroupTrials:
     """The trials of one corpus in one condition.
 
     Attributes:
-        corpus, condition: names; a corpus is left out with all of its conditions.
-        llrs: (N,)
+        corpus, condition: names; a corpus is left out with all its conditions.
+        llrs: (N,) llrs
         targets: (N,) bool.
         speech_s: (N,) comparable speech, see `Calibration.comparable_speech_s`.
         nearness: (N, 2) excess and distance, see `speakersdk.calibration.cohort.pair_nearness`.
@@ -52,19 +52,19 @@ class GroupTrials:
     nearness: _Floats
 
     def supports(self, far: float) -> bool:
-        """Whether it has nontarget trials enough to measure a rate."""
+        """Return whether there are enough nontarget trials to measure a rate."""
         return bool(far * np.count_nonzero(~self.targets) + 1e-9 >= MINIMUM_FALSE_ACCEPTS)
 
     def accepted(self, point: OperatingPoint) -> npt.NDArray[np.bool_]:
-        """(N,) whether each trial is."""
+        """Return (N,) bool, whether each trial is accepted."""
         return self.llrs >= point.thresholds(self.speech_s, self.nearness)
 
     def far(self, point: OperatingPoint) -> float:
-        """Share of the nontarget trials that a point accepts."""
+        """Return the share of nontarget trials that a point accepts."""
         return float(self.accepted(point)[~self.targets].mean())
 
     def inputs(self) -> _Floats:
-        """(N, 4), by what a threshold moves: speech, its square, excess, distance."""
+        """Return the (N, 4) inputs of a threshold: ln s, its square, excess and distance."""
         log_speech = np.log(self.speech_s)
         return np.column_stack([log_speech, log_speech**2, self.nearness])
 
@@ -72,15 +72,15 @@ class GroupTrials:
 def robust_points(
     groups: list[GroupTrials], *, covered: float = COVERED, least_groups: int = LEAST_GROUPS
 ) -> list[OperatingPoint]:
-    """Thresholds from loose to strict, of every rate that enough groups support.
+    """Fit the threshold of every rate that enough groups support, from loose to strict.
 
     Args:
-        groups: with target trials in some of them.
-        covered: share of the groups in which each rate is kept.
-        least_groups: that must support a rate.
+        groups: the groups, some of them with target trials.
+        covered: share of the groups in which each rate must be kept.
+        least_groups: number of groups that must support a rate.
 
     Raises:
-        ConfigError: too few groups, or no target trials.
+        ConfigError: there are too few groups, or no target trials.
     """
     if not any(group.targets.any() for group in groups):
         raise ConfigError("expected groups with target trials, got none")
@@ -99,7 +99,7 @@ def robust_points(
 
 
 def judged(points: list[OperatingPoint], groups: list[GroupTrials]) -> list[OperatingPoint]:
-    """The same points, with the rates on corpora that were left out of the fit."""
+    """Return the points with their rates on corpora that were left out of the fit."""
     rates: dict[float, list[float]] = {point.far: [] for point in points}
     for corpus in sorted({group.corpus for group in groups}):
         others = [group for group in groups if group.corpus != corpus]
@@ -121,7 +121,7 @@ def judged(points: list[OperatingPoint], groups: list[GroupTrials]) -> list[Oper
 def _point(
     able: list[GroupTrials], groups: list[GroupTrials], far: float, covered: float
 ) -> OperatingPoint:
-    """The threshold of one rate."""
+    """Fit the threshold of one rate."""
     values, inputs, counts = [], [], []
     for group in able:
         chosen = np.flatnonzero(~group.targets)
