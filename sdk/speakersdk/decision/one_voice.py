@@ -1,6 +1,6 @@
-"""Test of one voice: pieces compared with each other, recordings with the rest.
+"""A test for a single voice: it compares pieces with each other, and recordings with the others.
 
-Pieces are split into the two groups that differ most; a low llr between these means two voices.
+Pieces are split into the two most different groups; a low llr between these means two voices.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from speakersdk.arrays import Embedding, Embeddings, scaled
 from speakersdk.calibration.calibration import Calibration
 from speakersdk.scoring import symmetric_kl, symmetric_kl_matrix
 
-# Between a recording and others, and between a stream's recent speech and the speech before it.
+# Minimum llr of a recording and the others, and of recent speech and the speech before it.
 OTHER_VOICE_LLR: Final = -0.75
-# Between the parts of one recording that differ most: the least of many llrs lies lower. Of 180
-# clean recordings of development speakers one has less (benchmarks/accuracy/enrollment.py).
+# Minimum llr of the two most different parts of a recording; the lowest of many llrs is lower. Of
+# 180 clean recordings by development speakers, one is below it (benchmarks/accuracy/enrollment.py).
 SECOND_VOICE_LLR: Final = -2.0
-# Reassigning pieces to the nearer group settles within a few rounds.
+# The reassignment of pieces to the nearer group converges within a few rounds.
 _ROUNDS = 10
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Speech:
-    """Embeddings and the net speech behind each.
+    """Embeddings and the net speech of each.
 
     Attributes:
         embeddings: (N, D) float32, each of length T.
@@ -45,13 +45,13 @@ class Speech:
         return scaled(self.speech_s[chosen] @ self.embeddings[chosen], length)
 
     def llr(self, chosen: npt.NDArray[np.bool_], calibration: Calibration) -> float:
-        """Return the llr of one voice for the chosen pieces and the others."""
+        """Return the llr that the chosen pieces and the others are one voice."""
         return self._llr(chosen, ~chosen, calibration)
 
     def llr_to(
         self, number: int, reference: npt.NDArray[np.bool_], calibration: Calibration
     ) -> float:
-        """Return the llr of one voice for a piece and the chosen others, or all others if none."""
+        """Return the llr that a piece and the chosen others (all if none) are one voice."""
         one = np.arange(len(self)) == number
         others = reference & ~one
         return self._llr(one, others if others.any() else ~one, calibration)
@@ -67,7 +67,7 @@ class Speech:
 
 
 def least_cohesion(pieces: Speech, calibration: Calibration) -> float | None:
-    """Return the llr of one voice for the two groups that differ most; None below two pieces."""
+    """Return the llr that the two most different groups are one voice; None below two pieces."""
     if len(pieces) < 2:
         return None
     return pieces.llr(_most_different(pieces), calibration)
@@ -76,16 +76,16 @@ def least_cohesion(pieces: Speech, calibration: Calibration) -> float | None:
 def llrs_to_the_others(
     recordings: Speech, calibration: Calibration, *, known: int | None = None
 ) -> list[float | None]:
-    """Return each recording's llr to the others of the larger group; None for a single one.
+    """Return each recording's llr with the larger group's others; None for a single one.
 
-    The groups are the two that differ most. A recording that does not belong is therefore not
+    The groups are the two most different ones. A recording that does not belong is therefore not
     compared with the others, however long it is. If the groups are equal, each recording is
     compared with all others.
 
     Args:
-        recordings: to compare.
-        calibration: of their scores.
-        known: number of one that is certainly right: its group counts as the larger.
+        recordings: the recordings to compare.
+        calibration: calibration of their scores.
+        known: index of a recording that is known to be right: its group counts as the larger one.
     """
     if len(recordings) < 2:
         return [None]
@@ -100,7 +100,7 @@ def llrs_to_the_others(
 
 
 def _most_different(pieces: Speech) -> npt.NDArray[np.bool_]:
-    """Return (N,) bool: the pieces of the first of two groups; neither group is empty.
+    """Return (N,) bool, whether each piece is in the first of two non-empty groups.
 
     The split starts from the sign of the first principal coordinate of the scores (J. C. Gower,
     "Some distance properties of latent root and vector methods", Biometrika 1966).
@@ -121,5 +121,5 @@ def _most_different(pieces: Speech) -> npt.NDArray[np.bool_]:
 
 
 def _one_sided(coordinate: npt.NDArray[np.float64]) -> bool:
-    """Whether all coordinates have one sign, which rounding alone can give equal pieces."""
+    """Return whether all coordinates have one sign, which rounding can cause for equal pieces."""
     return bool((coordinate > 0).all() or (coordinate <= 0).all())

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 
 class Verdict(StrEnum):
-    """Four verdicts: ACCEPT and REJECT are answers, the other two say why there is none."""
+    """Four verdicts: ACCEPT and REJECT are answers, and the other two say why there is none."""
 
     ACCEPT = "accept"
     REJECT = "reject"
@@ -19,12 +19,12 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Promise:
-    """The false-accept rate that a decision was made under, and what stands behind it.
+    """The false-accept rate of a decision, and the measurements that support it.
 
     Attributes:
-        far: the asked-for rate.
+        far: the requested rate.
         elsewhere: lowest and highest rate on corpora and conditions that were left out of the fit;
-            nine in ten lie between. (0, 1) = not measured.
+            90 % lie between. (0, 1) means not measured.
         measured_on: corpora and conditions of the fit.
     """
 
@@ -48,17 +48,19 @@ class Decision:
 
     Attributes:
         verdict: the answer.
-        score: -J, the negated symmetric KL divergence in nats: at most 0, higher = more alike. It
-            depends on the model; None where there was too little speech to compare.
-        llr: natural log of the likelihood ratio, same speaker against different; None likewise.
+        score: -J, the negated symmetric KL divergence in nats: at most 0, and higher for more
+            similar voices. It depends on the model; None if there was too little speech to compare.
+        llr: natural log of the likelihood ratio, same speaker versus different speakers; None as
+            above.
         probability: probability of the same speaker, with the prior of the verifier or 0.5.
-        threshold: accepted when `llr` is at least this.
+        threshold: the minimum `llr` for ACCEPT.
         speech_s: net speech in the probe in seconds.
         reason: one sentence for people.
-        one_voice_llr: llr of one voice for the two parts of the recording that differ most; None
-            where there was too little speech to compare parts.
-        voice_changed: whether that is so low that two people speak. No such recording is accepted.
-        promise: the rate that the threshold was set for; None where costs set it.
+        one_voice_llr: llr that the two most different parts of the recording are one voice; None
+            if there was too little speech to compare parts.
+        voice_changed: whether that llr is so low that two people speak; such a recording is not
+            accepted.
+        promise: the rate for which the threshold was set; None if costs set it.
     """
 
     verdict: Verdict
@@ -79,7 +81,7 @@ class Decision:
         """Accept or reject by comparing the log-likelihood ratio with the threshold.
 
         Args:
-            score, llr, threshold, speech_s: as the attributes.
+            score, llr, threshold, speech_s: as for the attributes.
             prior: probability of the same speaker before the recording was heard.
         """
         is_accepted = llr >= threshold
@@ -114,7 +116,7 @@ class Decision:
         return replace(self, verdict=verdict, reason=reason)
 
     def compared_within(self, one_voice_llr: float | None, *, bound: float) -> Decision:
-        """Return the decision in view of the difference between the recording's own parts.
+        """Return the decision, given the difference between parts of the recording.
 
         With two voices, ACCEPT becomes INCONCLUSIVE: the speech of one person must not be accepted
         for the other.
@@ -170,7 +172,7 @@ class Identification:
     Attributes:
         decision: that of the best candidate.
         speaker: name of the best candidate if accepted, None for an unknown speaker or no answer.
-        margin: llr of the best candidate less that of the runner-up; None if there is no runner-up
+        margin: llr of the best candidate minus that of the runner-up; None if there is no runner-up
             or no answer. Small margins mean that two candidates fit about equally well.
         ranking: (name, decision) of every candidate, best first; empty without an answer.
     """
@@ -182,7 +184,7 @@ class Identification:
 
     @classmethod
     def without_answer(cls, decision: Decision) -> Identification:
-        """No candidate was compared, for the reason that the decision gives."""
+        """Make an identification without candidates, for the reason that the decision gives."""
         return cls(decision=decision, speaker=None, margin=None, ranking=())
 
     @classmethod
@@ -214,7 +216,7 @@ def _llr(decision: Decision) -> float:
 
 
 def _sigmoid(llr: float) -> float:
-    """1 / (1 + exp(-llr)) without overflow."""
+    """Return 1 / (1 + exp(-llr)) without overflow."""
     if llr >= 0:
         return 1 / (1 + math.exp(-llr))
     return math.exp(llr) / (1 + math.exp(llr))

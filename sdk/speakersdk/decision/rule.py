@@ -1,4 +1,4 @@
-"""Decision rules: what a probe must reach, asked for as an error rate or as a prior and costs."""
+"""Decision rules: the threshold for a probe, given an error rate or a prior and costs."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from speakersdk.errors import ConfigError, ModelError
 from speakersdk.metrics import bayes_threshold
 
 DEFAULT_FAR: Final = 0.01
-# Where fewer of the speaker's own recordings than this reach the threshold, not reaching it is no
+# If a smaller share of the speaker's own recordings reaches the threshold, missing it is no
 # reason to reject.
 _SUPPORTED_FRR: Final = 0.5
-# A syllable lasts longer. The frames of a tone or a click that look like speech are fewer.
+# A syllable is longer; a tone or a click has fewer frames that resemble speech.
 _SHORTEST_SPEECH_S: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What the user asks of decisions, before any model is known.
+    """A user's request for decisions, which does not depend on a model.
 
     Attributes:
-        far: false-accept rate of one comparison; None with a prior, else the default of 0.01.
+        far: false-accept rate of one comparison; None if there is a prior; the default is 0.01.
         prior: probability of the same speaker before the recording was heard; None with a rate.
         c_miss, c_fa: costs of a false reject and of a false accept, with a prior.
     """
@@ -45,7 +45,7 @@ class Request:
             return
         if self.far is not None:
             raise ConfigError(
-                "expected a false-accept rate or a prior, got both: each alone sets the threshold"
+                "expected a false-accept rate or a prior, got both; leave one of them out"
             )
         try:
             bayes_threshold(p_target=self.prior, c_miss=self.c_miss, c_fa=self.c_fa)
@@ -54,17 +54,17 @@ class Request:
 
     @property
     def asked_far(self) -> float:
-        """The false-accept rate, where no prior is given."""
+        """The requested false-accept rate, for requests without a prior."""
         return DEFAULT_FAR if self.far is None else self.far
 
     def to_json(self) -> dict[str, Any]:
-        """What was asked for, as reports show it."""
+        """Return the request as values for JSON reports."""
         if self.prior is None:
             return {"far": self.asked_far}
         return {"prior": self.prior, "c_miss": self.c_miss, "c_fa": self.c_fa}
 
     def model_rule(self, calibration: Calibration | None, model_name: str) -> DecisionRule:
-        """The thresholds that a model gives the request.
+        """Return the thresholds of a model for the request.
 
         Raises:
             ModelError: the model has no calibration.
@@ -89,10 +89,11 @@ class Request:
             )
 
     def rule(self, calibration: Calibration) -> DecisionRule:
-        """The thresholds that a model's calibration gives the request.
+        """Return the thresholds of a calibration for the request.
 
         Raises:
-            ConfigError: the calibration trials cannot support it; the message says what they can.
+            ConfigError: the calibration trials cannot support it; the message says what they
+                support.
         """
         if self.prior is None:
             point = calibration.operating_point(self.asked_far)
@@ -104,13 +105,13 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecisionRule:
-    """From a score and the speech of both sides to a decision.
+    """A map from a score and the speech of both sides to a decision.
 
     Attributes:
-        calibration: score -> llr.
-        prior: of the same speaker, for `Decision.probability`.
-        point: thresholds by speech, of an asked-for false-accept rate.
-        bayes_llr: the threshold of least expected cost, where there is no point.
+        calibration: map from score to llr.
+        prior: probability of the same speaker, for `Decision.probability`.
+        point: thresholds by speech for the requested false-accept rate.
+        bayes_llr: the threshold of minimum expected cost, if there is no point.
     """
 
     calibration: Calibration
@@ -120,7 +121,7 @@ class DecisionRule:
 
     @property
     def promise(self) -> Promise | None:
-        """The rate that thresholds are set for; None where costs set them."""
+        """The rate for which thresholds are set; None if costs set them."""
         if self.point is None:
             return None
         return Promise(
@@ -132,11 +133,11 @@ class DecisionRule:
     def threshold(
         self, *, enrolled_speech_s: float, probe_speech_s: float, nearness: Nearness = TYPICAL
     ) -> float:
-        """The llr that a probe must reach.
+        """Return the llr that a probe must reach.
 
         Args:
             enrolled_speech_s, probe_speech_s: net speech of the two sides.
-            nearness: of their embeddings, see `Calibration.pair_nearness`.
+            nearness: nearness of their embeddings, see `Calibration.pair_nearness`.
         """
         if self.point is None:
             return self.bayes_llr
@@ -155,16 +156,17 @@ class DecisionRule:
     ) -> Decision:
         """Accept, reject, or ask for more or louder speech.
 
-        INCONCLUSIVE: the evidence is in favour but misses a threshold that, at so little speech,
-        most recordings of the speaker would miss; or the probe is too quiet to reject. Of 149
-        probes of 3 s by the enrolled speaker 4 % are rejected at -20 dBFS, 13 % at -50 and 27 % of
-        those with speech enough at -60: below, a rejection says more of the level than the voice.
+        The answer is INCONCLUSIVE if the evidence is in favor but misses a threshold that most
+        recordings of the speaker with so little speech would miss, or if the probe is too quiet to
+        reject. Of 149 probes of 3 s by the enrolled speaker, 4 % are rejected at -20 dBFS, 13 % at
+        -50 dBFS, and 27 % of those with enough speech at -60 dBFS. At lower levels a rejection
+        depends more on the level than on the voice.
 
         Args:
-            score: -J.
+            score: the score, -J in nats.
             enrolled_speech_s, probe_speech_s: net speech of both sides.
-            probe_dbfs: level of the probe's speech; None = unknown, and then no reason.
-            nearness: of their embeddings, see `Calibration.pair_nearness`.
+            probe_dbfs: level of the probe's speech; None means unknown, and is then ignored.
+            nearness: nearness of their embeddings, see `Calibration.pair_nearness`.
         """
         sides = {"enrolled_speech_s": enrolled_speech_s, "probe_speech_s": probe_speech_s}
         llr = self.calibration.llr(score, **sides)
@@ -198,7 +200,7 @@ class DecisionRule:
     def undecidable(
         self, verdict: Verdict, reason: str, *, enrolled_speech_s: float, probe_speech_s: float
     ) -> Decision:
-        """The decision on a probe that has too little speech to be scored."""
+        """Return the decision on a probe with too little speech for a score."""
         threshold = self.threshold(
             enrolled_speech_s=enrolled_speech_s, probe_speech_s=probe_speech_s
         )
@@ -209,7 +211,7 @@ class DecisionRule:
 
 
 def _advice(point: OperatingPoint, calibration: Calibration) -> str:
-    """How much speech on both sides supports a rejection, if any in the calibration does."""
+    """Describe how much speech on both sides would support a rejection, if any does."""
     if not point.frr_slope < 0:
         return ""
     odds = math.log(_SUPPORTED_FRR / (1 - _SUPPORTED_FRR))
@@ -222,12 +224,12 @@ def _advice(point: OperatingPoint, calibration: Calibration) -> str:
 def speech_shortage(
     speech_s: float, duration_s: float, calibration: Calibration | None
 ) -> tuple[Verdict, str] | None:
-    """Why a recording has too little speech for a decision; None if it has enough.
+    """Return why a recording has too little speech for a decision; None if it has enough.
 
     Args:
-        speech_s: seconds of speech in it.
-        duration_s: seconds of audio in it.
-        calibration: of the model; None asks only that there is some speech.
+        speech_s: seconds of speech in the recording.
+        duration_s: seconds of audio in the recording.
+        calibration: calibration of the model; None requires only that there is some speech.
     """
     if speech_s < _SHORTEST_SPEECH_S:
         return Verdict.NO_SPEECH, f"no speech found in {duration_s:.1f} s of audio"

@@ -1,12 +1,13 @@
 """A sequential test between "the enrolled speaker" and "another speaker".
 
-The first bound that the llr of the speech so far passes decides. The bounds are
+The first bound that the llr of the speech so far crosses decides. The bounds are
     accept at  threshold(far, speech) + ln 3,    reject at  ln(miss_rate / (1 - far))
-The threshold is that of one look at so much speech (`DecisionRule.threshold`). A test
-at every hop sees a stranger's highest llr, not a typical one: bounds of one look accepted 1.1 to
-2.2 times `far` of the strangers. Looks at the same voice are alike; all of a turn together are
-worth three. Source: measured, docs/streaming.md; for independent evidence see A. Wald, "Sequential
-tests of statistical hypotheses", 1945, whose bound for rejecting is taken as it is.
+The threshold is that of a single test with the same speech (`DecisionRule.threshold`). A test at
+every hop depends on a stranger's highest llr and not on a typical one: with the bounds of a single
+test, 1.1 to 2.2 times `far` of the strangers were accepted. Tests of the same voice are correlated;
+all tests in a turn together correspond to three. Source: measured, docs/streaming.md; for
+independent evidence see A. Wald, "Sequential tests of statistical hypotheses", 1945, whose bound
+for rejections is used unchanged.
 """
 
 from __future__ import annotations
@@ -18,12 +19,12 @@ from typing import Final, NamedTuple
 from speakersdk.decision.outcome import Verdict
 from speakersdk.errors import ConfigError
 
-# What is added to the threshold of one look. Chosen on one half of the development speakers: with
-# it, 0.6 to 1.0 of the asked-for share of strangers are accepted, at rates from 0.1 % to 5 %.
+# Added to the threshold of a single test. Chosen on one half of the development speakers: with
+# it, 0.6 to 1.0 of the requested share of strangers are accepted, at rates from 0.1 % to 5 %.
 LOOKS_LLR: Final = math.log(3)
-# Half of the way back from a bound is not yet a change of mind.
+# An llr up to halfway back from a bound does not contradict the decision.
 _RELEASE_SHARE: Final = 0.5
-# Hops of speech in a row by which the window must contradict a decision to undo it.
+# Consecutive hops of speech in which the window must contradict a decision to undo it.
 _PATIENCE_HOPS: Final = 5
 
 
@@ -32,7 +33,7 @@ class Evidence(NamedTuple):
 
     Attributes:
         llr: natural log of the likelihood ratio.
-        accept_llr: accept when it reaches this; less for more speech.
+        accept_llr: the llr to accept at, lower for more speech.
     """
 
     llr: float
@@ -45,9 +46,9 @@ class SequentialBounds:
 
     Attributes:
         far: share of strangers that may be accepted.
-        miss_rate: share of the enrolled speaker's turns that may be rejected. Speakers are more
-            alike than calibration trials make them seem at times; a wrong rejection is undone by
-            more speech, so this one is asked for less strictly.
+        miss_rate: share of the enrolled speaker's turns that may be rejected. At times, speakers
+            are more similar than the calibration trials suggest; more speech undoes a wrong
+            rejection, and this rate is therefore less strict.
         limit_s: net speech without a decision after which the answer is INCONCLUSIVE.
     """
 
@@ -72,10 +73,10 @@ class SequentialTest:
     """The test of one enrolled speaker on one stream.
 
     Attributes:
-        verdict: NO_SPEECH before any, INCONCLUSIVE until a bound is passed and again when none was
-            passed within the limit, else the decision. A decision is kept until the window says the
-            contrary for half a second, however much the evidence wavers.
-        decided_s: net speech that the decision took; None if there is none.
+        verdict: NO_SPEECH before any speech, INCONCLUSIVE until a bound or the limit is passed, and
+            then the decision, or INCONCLUSIVE at the limit. A decision is kept until the window
+            contradicts it for half a second, however much the evidence varies.
+        decided_s: net speech in seconds until the decision; None if there is none.
     """
 
     def __init__(self, bounds: SequentialBounds) -> None:
@@ -89,14 +90,14 @@ class SequentialTest:
         return self._is_decided
 
     def restart(self) -> None:
-        """Restart the test, because the next speech may be another speaker's."""
+        """Restart the test, because someone else may speak next."""
         self.verdict = Verdict.INCONCLUSIVE
         self.decided_s: float | None = None
         self._is_decided = False
         self._num_contrary = 0
 
     def silence(self) -> None:
-        """Restart the test in silence."""
+        """Restart the test during silence."""
         self.restart()
         self.verdict = Verdict.NO_SPEECH
 
@@ -106,9 +107,9 @@ class SequentialTest:
         """Take the evidence of one more hop of speech.
 
         Args:
-            evidence: of the speech so far; None while it is too little for any.
-            window: of the window; likewise.
-            speech_s: net speech so far.
+            evidence: evidence of the speech so far; None if it is too little.
+            window: evidence of the window; None if it has too little speech.
+            speech_s: net speech so far in seconds.
         """
         if self.verdict is Verdict.NO_SPEECH:
             self.verdict = Verdict.INCONCLUSIVE
@@ -133,9 +134,9 @@ class SequentialTest:
         self._is_decided = True
 
     def _is_contradicted(self, window: Evidence) -> bool:
-        """Whether the window has now spoken against the decision for long enough."""
+        """Return whether the window has contradicted the decision for long enough."""
         if self.verdict is Verdict.ACCEPT:
-            # Never while the window itself would be accepted: bounds of loose requests are low.
+            # Never if the window would be accepted, because the bounds of loose requests are low.
             is_contrary = window.llr <= _RELEASE_SHARE * self._bounds.reject_llr
             is_contrary = is_contrary and window.llr < window.accept_llr
         elif self.verdict is Verdict.REJECT:
