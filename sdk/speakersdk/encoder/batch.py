@@ -2,7 +2,7 @@
 
 waveforms -> rows of equal length, padding with weight zero -> blocks -> encodings
 
-The graph is causal: padding at the end of a row does not change the frames before it.
+The graph is causal, therefore padding at the end of a row does not change the frames before it.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from speakersdk.arrays import Waveform
 from speakersdk.encoder.graph import EMBEDDING, HOP_STATISTICS, NEXT_CACHE, SPEECH, StatefulGraph
 from speakersdk.encoder.interface import Encoding, SpeakerEncoder, check_duration, check_waveform
 
-# Frames of one call, 5 s, as `stateful_encoder` measured it. Shorter batches are filled up to whole
-# seconds, so that a GPU meets five lengths at most.
+# Frames of one call: 5 s, a length that was measured. Shorter batches are padded to whole
+# seconds, so that a GPU sees at most five lengths.
 _BLOCK_FRAMES = 500
 _FRAMES_STEP = 100
 
@@ -27,11 +27,11 @@ def encode_batch(encoder: SpeakerEncoder, waveforms: Sequence[Waveform]) -> list
     Models without state or without a speech head encode them one by one.
 
     Args:
-        encoder: an encoder of `load_encoder`.
+        encoder: an encoder from `load_encoder`.
         waveforms: each (n,) float32 at the manifest's sample rate.
 
     Raises:
-        InvalidAudioError: not finite (n,) float32 arrays.
+        InvalidAudioError: a waveform is not a finite (n,) float32 array.
         AudioTooShortError: a waveform is shorter than the minimum of the model.
     """
     manifest = encoder.manifest
@@ -51,7 +51,7 @@ def encode_batch(encoder: SpeakerEncoder, waveforms: Sequence[Waveform]) -> list
         row[1 : 1 + len(used)] = used  # one zero before the first sample (pre-emphasis)
     is_frame = np.arange(num_blocks * block) < frames[:, np.newaxis]
     cache = None
-    statistics = np.zeros((len(rows), manifest.statistics_size))  # float64, as one stream has it
+    statistics = np.zeros((len(rows), manifest.statistics_size))  # float64, as in a stream
     num_speech = np.zeros(len(rows), np.int64)
     for number in range(num_blocks):
         first = number * block * frontend.hop_samples

@@ -1,4 +1,4 @@
-"""Integrity of model files: they are complete, unchanged and need no other files.
+"""Integrity of model files: complete, unchanged and without external data.
 
 The file is a protobuf message, ModelProto of onnx.proto. `stamped` adds one metadata property, the
 SHA-256 of everything else in the file: graph, weights, manifest and calibration. `check_content`
@@ -16,7 +16,7 @@ from speakersdk.errors import ManifestError
 
 CONTENT_SHA256: Final = "speakersdk.content_sha256"
 
-# Numbers of the fields that lead from a model to its tensors, by message (onnx.proto).
+# Field numbers on the paths from a model to its tensors, by message (onnx.proto).
 _METADATA, _KEY, _VALUE = 14, 1, 2
 _DATA_LOCATION, _EXTERNAL = 14, 1
 _PARTS: Final[Mapping[str, Mapping[int, str]]] = {
@@ -31,7 +31,7 @@ _PARTS: Final[Mapping[str, Mapping[int, str]]] = {
 _MAXIMUM_DEPTH: Final = 64  # nesting depth; files of speakersdk-export have 5
 # Wire types of protobuf.
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
-# Of one field: number, value (varints) or None, first byte of the field, of its content, and end.
+# A field: number, value (varints) or None, first byte of the field, first byte of its content, end.
 _Field = tuple[int, int | None, int, int, int]
 
 
@@ -46,7 +46,7 @@ def check_content(content: bytes) -> bool:
     """Check the hash of a model file, and that its tensors are not in other files.
 
     Args:
-        content: bytes of the file.
+        content: the bytes of the file.
 
     Returns:
         Whether the file has a hash. Files of older schemas or without a manifest have none.
@@ -67,7 +67,7 @@ def check_content(content: bytes) -> bool:
 
 
 def _stamp(parts: list[memoryview]) -> bytes:
-    """The value of the property: the hash of the bytes as JSON."""
+    """Return the value of the property: the hash of the bytes as JSON."""
     checksum = hashlib.sha256()
     for part in parts:
         checksum.update(part)
@@ -75,7 +75,7 @@ def _stamp(parts: list[memoryview]) -> bytes:
 
 
 def _without_stamps(content: bytes) -> tuple[list[bytes], list[memoryview]]:
-    """The hashes in the file, and the parts of the file around them."""
+    """Return the hashes in the file, and the parts of the file around them."""
     stamps: list[bytes] = []
     parts: list[memoryview] = []
     view = memoryview(content)
@@ -95,7 +95,7 @@ def _without_stamps(content: bytes) -> tuple[list[bytes], list[memoryview]]:
 
 
 def _check_tensors(content: bytes, start: int, end: int, message: str, depth: int) -> None:
-    """Refuse tensors with external data, in this message and in nested ones."""
+    """Refuse tensors with external data in this message and in nested messages."""
     if depth > _MAXIMUM_DEPTH:
         raise ManifestError(f"expected graphs at most {_MAXIMUM_DEPTH} deep in the model file")
     if message == "tensor":
@@ -113,7 +113,7 @@ def _check_tensors(content: bytes, start: int, end: int, message: str, depth: in
 
 
 def _fields(content: bytes, start: int, end: int) -> Iterator[_Field]:
-    """The fields of the message between two positions.
+    """Yield the fields of the message between two positions.
 
     Raises:
         ManifestError: the bytes are not a message.
@@ -139,8 +139,8 @@ def _fields(content: bytes, start: int, end: int) -> Iterator[_Field]:
 
 
 def _varint(content: bytes, position: int, end: int) -> tuple[int, int]:
-    """A variable-length integer (7 bits per byte, lowest first) and its end."""
-    if position < end and content[position] < 0x80:  # nearly all
+    """Read a variable-length integer (7 bits per byte, lowest first) and return it with its end."""
+    if position < end and content[position] < 0x80:  # the most common case
         return content[position], position + 1
     value = 0
     for index in range(10):  # 64 bits
@@ -154,7 +154,7 @@ def _varint(content: bytes, position: int, end: int) -> tuple[int, int]:
 
 
 def _entry(number: int, content: bytes) -> bytes:
-    """A field of bytes."""
+    """Encode a field of bytes."""
     size, encoded = len(content), bytearray([number << 3 | _BYTES])
     while size > 0x7F:
         encoded.append(size & 0x7F | 0x80)
@@ -173,6 +173,6 @@ def _is_text(content: bytes) -> bool:
 
 def _no_model() -> ManifestError:
     return ManifestError(
-        "the file is no ONNX model, or is truncated or damaged; get the file again, or export the "
+        "the file is not an ONNX model, or it is truncated or damaged; get it again, or export the "
         "model again with speakersdk-export model"
     )

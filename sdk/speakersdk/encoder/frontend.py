@@ -1,9 +1,9 @@
-"""The definition of the log-mel front end; the runtime only counts frames and samples with it.
+"""The definition of the log-mel front end, with which the runtime counts frames and samples.
 
-Training computes it, export folds it into the graph, and the manifest records it.
+Training computes the features, export makes them part of the graph, and the manifest records them.
 
-python_speech_features is the definition: ``log(fbank(x, **psf_arguments)[0] + log_floor)``, and
-docs/formats/model.md says what the options beyond it mean.
+The reference is python_speech_features: ``log(fbank(x, **psf_arguments)[0] + log_floor)``.
+docs/formats/model.md describes the options that go beyond it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from speakersdk.errors import ConfigError
 Window = Literal["hamming", "hann"]
 MelScale = Literal["htk", "slaney"]
 Compression = Literal["log", "log10_one_plus"]
-_MAXIMUM: Final = 1e9  # of any value; the largest in use is a gain of 1e7
+_MAXIMUM: Final = 1e9  # limit of all values; the largest one in use is a gain of 1e7
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +24,7 @@ class FrontendConfig:
     """Framing, spectrum and mel filterbank of the front end.
 
     Frame t covers samples ``[t * hop_samples, t * hop_samples + window_samples)`` of the
-    pre-emphasised waveform; the frame count of n samples is ``1 + (n - window) // hop``.
+    pre-emphasized waveform; the frame count of n samples is ``1 + (n - window) // hop``.
 
     Attributes:
         sample_rate_hz: rate of the waveform.
@@ -34,17 +34,17 @@ class FrontendConfig:
         num_mels: filters of the mel filterbank.
         low_hz, high_hz: band of the filterbank.
         preemphasis: y[n] = x[n] - preemphasis * x[n - 1], with x[-1] = 0.
-        log_floor: added to the mel energies before the natural logarithm; 1e-8 lies some 20 dB
-            above the quantisation noise of 16-bit audio, so that digital silence and a quiet
-            16-bit recording look alike.
+        log_floor: added to the mel energies before the natural logarithm; 1e-8 is about 20 dB
+            above the quantization noise of 16-bit audio, so that digital silence and a quiet
+            16-bit recording have similar features.
         window: symmetric Hamming (python_speech_features), or periodic Hann.
         mel_scale: triangles of python_speech_features (HTK's scale, corners on DFT bins), or of
-            Slaney's Auditory Toolbox, each of unit area over Hz (what librosa calls a mel
-            spectrogram): at 1024 points, HTK's lowest of 128 bands are one DFT line each.
+            Slaney's Auditory Toolbox with unit area over Hz (librosa's mel spectrogram). With 1024
+            points, each of HTK's lowest 128 bands is a single DFT line.
         compression: ``ln(x + log_floor)``, or ``log10(1 + compression_gain x)``.
-        compression_gain: of the mel energies x, whose power spectrum is divided by fft_size.
-        remove_dc: a frame, with the sample before it, loses its mean before all else, so that an
-            offset of the sound card is not heard.
+        compression_gain: factor of the mel energies x, for a power spectrum divided by fft_size.
+        remove_dc: subtract the mean from a frame and the sample before it, to cancel an offset of
+            the sound card.
     """
 
     sample_rate_hz: int = 16000
@@ -96,25 +96,25 @@ class FrontendConfig:
 
     @property
     def context_samples(self) -> int:
-        """Samples that one call of a stateful graph shares with the call before it.
+        """The number of samples that a call of a stateful graph shares with the previous call.
 
-        One for pre-emphasis, and the part of the last window that lies beyond its hop.
+        This is one sample for pre-emphasis, and the part of the last window beyond its hop.
         """
         return 1 + self.window_samples - self.hop_samples
 
     def num_frames(self, num_samples: int) -> int:
-        """Frames that fit in `num_samples` samples; 0 if not even one does."""
+        """Return the number of complete frames in `num_samples` samples."""
         if num_samples < self.window_samples:
             return 0
         return 1 + (num_samples - self.window_samples) // self.hop_samples
 
     def num_samples(self, num_frames: int) -> int:
-        """Samples that `num_frames` >= 1 frames cover."""
+        """Return the number of samples that `num_frames` >= 1 frames cover."""
         return self.window_samples + (num_frames - 1) * self.hop_samples
 
 
 def _is_number(value: object, *, whole: bool) -> bool:
-    """Whether a value out of a file is a number of bounded size."""
+    """Return whether a value from a file is a number of bounded size."""
     kinds = int if whole else (int, float)
     return (
         isinstance(value, kinds) and not isinstance(value, bool) and -_MAXIMUM <= value <= _MAXIMUM

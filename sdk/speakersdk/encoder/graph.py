@@ -33,18 +33,18 @@ _Contract = dict[str, tuple[int | None, ...]]
 
 
 class StatefulGraph:
-    """Calls of a stateful graph with B streams, k frames, and R windows per stream."""
+    """The calls of a stateful graph with B streams, k frames, and R windows per stream."""
 
     def __init__(self, manifest: ModelManifest) -> None:
         self._manifest = manifest
         self._frontend = manifest.frontend
 
     def num_samples(self, num_frames: int) -> int:
-        """Number of samples of a call: the hops of the frames and the context before them."""
+        """Return the number of samples of a call: the hops of the frames and the context."""
         return self._frontend.context_samples + num_frames * self._frontend.hop_samples
 
     def inputs(self, num_frames: int, *, batch: int = 1, windows: int = 1) -> Shapes:
-        """Shapes of the inputs.
+        """Return the shapes of the inputs.
 
         Args:
             num_frames: k, the number of frames.
@@ -59,7 +59,7 @@ class StatefulGraph:
         }
 
     def outputs(self, num_frames: int, *, batch: int = 1, windows: int = 1) -> Shapes:
-        """Shapes of the outputs; arguments as for `inputs`."""
+        """Return the shapes of the outputs; arguments as for `inputs`."""
         shapes: Shapes = {
             EMBEDDING: (batch * windows, self._manifest.embedding_dim),
             HOP_STATISTICS: (batch, self._manifest.statistics_size),
@@ -77,7 +77,7 @@ class StatefulGraph:
         cache: npt.NDArray[np.float32] | None = None,
         statistics: npt.NDArray[np.floating] | None = None,
     ) -> Arrays:
-        """Feeds of one call. The defaults are those of the start of a stream.
+        """Return the feeds of one call. The defaults are those of the start of a stream.
 
         Args:
             samples: (B, `num_samples(k)`) float32.
@@ -96,9 +96,9 @@ class StatefulGraph:
         }
 
     def whole(self, waveform: Waveform) -> Arrays:
-        """Feeds of a recording of (n,) float32 samples in one call.
+        """Return the feeds of one call for a whole recording of (n,) float32 samples.
 
-        A zero is put before the first sample; samples after the last frame are dropped.
+        A zero is inserted before the first sample; samples after the last frame are dropped.
         """
         used = 1 + self._frontend.num_samples(self._frontend.num_frames(len(waveform)))
         padded = np.concatenate([np.zeros(1, np.float32), waveform])

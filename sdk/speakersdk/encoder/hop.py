@@ -31,7 +31,7 @@ from speakersdk.encoder.statistics_ring import NUM_WINDOWS, StatisticsRing
 from speakersdk.runtime.bound_call import BoundCall, Carried
 from speakersdk.runtime.session import OnnxSession
 
-# Share of speech frames from which a hop counts as evidence for scores and tests: a single frame of
+# Minimum share of speech frames of a hop that counts as evidence for scores and tests. One frame of
 # 10 is often a click. Embeddings use every speech frame.
 _SPEECH_SHARE: Final = 0.2
 
@@ -42,7 +42,7 @@ class HopSizes:
 
     Attributes:
         window_hops: length of the window of the windowed score.
-        recent_hops: length of the recent speech, for detecting a change of speaker.
+        recent_hops: length of the recent speech, which detects a change of speaker.
     """
 
     window_hops: int
@@ -94,7 +94,7 @@ class HopState:
         return self.ring.window_frames * self._manifest.frame_s
 
     def reset(self) -> None:
-        """Forget everything: the next hop is the first."""
+        """Reset the state: the next hop is the first of a stream."""
         self.cache[:] = 0.0
         if self.carrier is not None:
             self.carrier.reset()
@@ -111,7 +111,8 @@ class HopState:
     def detect_speech(self, num_frames: int) -> npt.NDArray[np.bool_]:
         """Detect speech in the first `num_frames` frames of the hop in the buffer.
 
-        For models without a speech head: (num_frames,) bool of the voice activity detector.
+        Models without a speech head need it. Returns (num_frames,) bool of the voice activity
+        detector.
         """
         if self._activity is None:
             raise ValueError("expected a model without a speech head: its graph detects speech")
@@ -129,14 +130,14 @@ class HopState:
 
 
 class HopEncoder(Protocol):
-    """Encodes hops, for use by one thread."""
+    """An encoder of hops, for use by one thread."""
 
     @property
     def manifest(self) -> ModelManifest:
         """The manifest of the model file."""
 
     def start(self) -> HopState:
-        """The initial state of a stream."""
+        """Return the initial state of a stream."""
 
     def encode(self, states: Sequence[HopState]) -> None:
         """Encode the complete hop in the buffer of each state and advance the buffers."""
@@ -167,7 +168,7 @@ class StatefulHopEncoder:
         self._runs: dict[int, BoundCall] = {}
 
     def start(self) -> HopState:
-        """The initial state of a stream."""
+        """Return the initial state of a stream."""
         state = HopState(self.manifest, self._sizes)
         if self._capacity == 1 and self._session.has_fixed_shapes:
             # The streams of a pool change between calls, hence their caches go through the host.
@@ -206,7 +207,7 @@ class StatefulHopEncoder:
             self._run(len(states))
         for row, state in enumerate(states):
             if has_speech_head:
-                # Ten numbers: faster than an array.
+                # With about ten numbers, a loop is faster than an array.
                 counted: list[float] = outputs[SPEECH][row, :num_frames].tolist()
                 state.speech_probability = max(counted, default=0.0)
                 speech_frames = sum(value >= self.manifest.speech_threshold for value in counted)

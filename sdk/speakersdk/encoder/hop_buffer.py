@@ -1,4 +1,4 @@
-"""Collection of chunks of any length into the overlapping hops of the graph."""
+"""A buffer that collects chunks of any length into the overlapping hops of the graph."""
 
 from __future__ import annotations
 

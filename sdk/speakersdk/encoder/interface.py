@@ -27,8 +27,8 @@ class Encoding:
         duration_s: duration in seconds.
         pieces: embeddings of pieces of the speech; None for recordings encoded in a batch.
         speech_dbfs: level of the speech in dBFS; None without speech, or in a batch.
-        variation_db: standard deviation of the levels of its speech. None for less than a second of
-            speech, and from `encode_batch`.
+        variation_db: standard deviation of the levels of the speech. None for less than a second of
+            speech, or in a batch.
     """
 
     embedding: Embedding
@@ -39,14 +39,14 @@ class Encoding:
     variation_db: float | None = None
 
 
-# Called with the samples and the speech of frames as they are encoded, each frame once: (k * hop,)
-# float32, the newest hop of each of the frames, and (k,) bool, which of them are speech. All calls
-# but the last have whole streaming hops.
+# A listener is called with each encoded frame once, in blocks of k frames: (k * hop,) float32
+# samples, the newest hop of each frame, and (k,) bool, whether each frame is speech. All blocks
+# except the last one are whole streaming hops.
 FrameListener = Callable[[Waveform, npt.NDArray[np.bool_]], None]
 
 
 class EncoderStream(Protocol):
-    """Encodes audio that arrives in chunks. The result does not depend on the chunks."""
+    """An encoder of audio that arrives in chunks, whose result does not depend on the chunks."""
 
     @property
     def duration_s(self) -> float:
@@ -60,23 +60,23 @@ class EncoderStream(Protocol):
         """Take the next samples and encode the completed blocks.
 
         Raises:
-            InvalidAudioError: not a finite (n,) float32 array.
+            InvalidAudioError: the samples are not a finite (n,) float32 array.
             ClosedError: the stream is finished.
         """
 
     def embedding(self) -> Embedding:
-        """The (D,) float32 embedding of the audio encoded so far.
+        """Return the (D,) float32 embedding of the audio encoded so far.
 
         Raises:
-            AudioTooShortError: less than the model's minimum.
+            AudioTooShortError: the audio is shorter than the model's minimum.
         """
 
     def finish(self) -> Encoding:
         """Encode the remaining samples and close the stream.
 
         Raises:
-            AudioTooShortError: less than the model's minimum.
-            ClosedError: the stream is finished already.
+            AudioTooShortError: the audio is shorter than the model's minimum.
+            ClosedError: the stream is already finished.
         """
 
 
@@ -99,19 +99,19 @@ class SpeakerEncoder(Protocol):
         Args:
             samples: (n,) float32, mono, full scale +-1, at the sample rate of the manifest; or
                 blocks of it, as from `speakersdk.audio.recordings.open_recording`.
-            listener: called with all frames.
+            listener: called with the encoded frames.
 
         Raises:
-            InvalidAudioError: not a finite (n,) float32 array.
-            AudioTooShortError: less than the model's minimum.
+            InvalidAudioError: the samples are not a finite (n,) float32 array.
+            AudioTooShortError: the audio is shorter than the model's minimum.
         """
 
     def stream(self) -> EncoderStream:
-        """A new stream."""
+        """Start a stream."""
 
 
 def detector(manifest: ModelManifest) -> VoiceActivityDetector:
-    """A voice activity detector for the frames of a model without a speech head."""
+    """Make a voice activity detector for the frames of a model without a speech head."""
     frontend = manifest.frontend
     return VoiceActivityDetector(
         sample_rate_hz=frontend.sample_rate_hz,
@@ -121,7 +121,7 @@ def detector(manifest: ModelManifest) -> VoiceActivityDetector:
 
 
 def waveform_blocks(samples: Waveform | Iterable[Waveform]) -> Iterable[Waveform]:
-    """The blocks of a recording; an array is one block."""
+    """Return the blocks of a recording; an array is one block."""
     return [samples] if isinstance(samples, np.ndarray) else samples
 
 

@@ -1,6 +1,6 @@
 """Loading of model files as speaker encoders.
 
-ONNX file -> check of its bytes -> session -> manifest -> check of the graph against it -> encoder
+ONNX file -> check of the bytes -> session -> manifest -> check of the graph -> encoder
 """
 
 from __future__ import annotations
@@ -36,17 +36,17 @@ def load_encoder(
     num_threads: int = 1,
     fixed_shapes: bool | None = None,
 ) -> SpeakerEncoder:
-    """Load a model file of speakersdk-export.
+    """Load a model file as an encoder.
 
     Args:
         path: the ONNX file.
-        device, strict, precision, num_threads, fixed_shapes: see
+        device, strict, precision, num_threads, fixed_shapes: options of
             `speakersdk.runtime.options.SessionOptions`.
 
     Raises:
         ManifestError: the file has no manifest or was changed, or its graph does not match the
             manifest.
-        ConfigError, MissingDependencyError, InferenceError: see `open_session`.
+        ConfigError, MissingDependencyError, InferenceError: as for `open_session`.
     """
     options = SessionOptions(
         device=device,
@@ -55,7 +55,7 @@ def load_encoder(
         num_threads=num_threads,
         fixed_shapes=fixed_shapes,
     )
-    # A session on the CPU opens in milliseconds; other devices need the shapes beforehand.
+    # A session on the CPU opens in milliseconds. On other devices the shapes must be known first.
     on_cpu = SessionOptions(num_threads=num_threads)
     file = ModelFile.read(path)
     try:
@@ -78,7 +78,7 @@ def load_encoder(
 
 
 def recalibrated(encoder: SpeakerEncoder, calibration: Calibration) -> SpeakerEncoder:
-    """The same encoder with another calibration in its manifest. The session is shared."""
+    """Return an encoder with another calibration in its manifest and the same session."""
     manifest = replace(encoder.manifest, calibration=calibration)
     if manifest.mode == "stateful":
         return StatefulEncoder(encoder.session, manifest)
@@ -89,7 +89,7 @@ def hop_encoder(encoder: SpeakerEncoder, sizes: HopSizes, *, capacity: int = 1) 
     """Make a hop encoder, for live streams, from a loaded encoder.
 
     Args:
-        encoder: an encoder of `load_encoder`; the session is shared if shapes may vary.
+        encoder: an encoder from `load_encoder`; its session is shared if shapes may vary.
         sizes: sizes of the evidence windows.
         capacity: maximum number of streams per call.
     """

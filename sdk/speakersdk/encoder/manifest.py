@@ -1,7 +1,7 @@
 """The manifest: the description of a model in the metadata of its ONNX file.
 
 Export writes it, and the runtime needs no other configuration. Each field is a metadata property
-``speakersdk.<field>`` with a JSON value, which any language can read.
+``speakersdk.<field>`` with a JSON value, that programs in any language can read.
 docs/formats/model.md describes the fields and both graph contracts.
 """
 
@@ -20,7 +20,7 @@ from speakersdk.encoder.origin import Origin
 from speakersdk.errors import ManifestError, SpeakerSdkError
 from speakersdk.text import printable
 
-# 2: a graph with a speech head pools speech alone. Graphs of schema 1 pool silence, too.
+# 2: a graph with a speech head pools only speech. Graphs of schema 1 also pool silence.
 # 3: the file has the hash of its content, see `speakersdk.encoder.content`.
 SCHEMA_VERSION = 3
 _REMEDIES: Final = {
@@ -28,13 +28,13 @@ _REMEDIES: Final = {
     2: "nothing in the file shows whether it is damaged: export the model again",
 }
 PREFIX = "speakersdk."
-# Far above the values of any model, far below the limits of memory and arithmetic.
+# Limits far above the values of any model, and far below those of memory and arithmetic.
 _MAXIMUM_SIZE: Final = 1 << 24  # values of an embedding, a cache or the statistics
 _MAXIMUM_HOP_FRAMES: Final = 10_000
 _MAXIMUM_TEMPERATURE: Final = 1e6
 _MAXIMUM_S: Final = 3600.0
 _MAXIMUM_TEXT: Final = 500
-_LISTS: Final = ("training_corpora", "teachers")  # of texts
+_LISTS: Final = ("training_corpora", "teachers")  # lists of texts
 _SHA256: Final = re.compile("[0-9a-f]{64}")
 
 Mode = Literal["stateful", "windowed"]
@@ -51,22 +51,22 @@ class ModelManifest:
         frontend: the front end inside the graph.
         embedding_dim: D, length of the embedding.
         temperature: T; the graph scales every embedding to this Euclidean length.
-        hop_frames: frames of one streaming update (10 = 100 ms).
+        hop_frames: number of frames per streaming update (10 = 100 ms).
         window_s: default window of the windowed score in seconds.
-        utterance_s: windowed only, speech that one call embeds when a recording is encoded; longer
-            speech is embedded in windows of this length. None = `window_s`.
+        utterance_s: windowed only, maximum seconds of speech per call when a recording is encoded;
+            longer speech is embedded in windows of this length. None means `window_s`.
         minimum_s: minimum duration of audio in seconds.
-        cache_size: stateful only, values of the cache tensor per stream.
-        statistics_size: stateful only, values of the pooling statistics per stream.
+        cache_size: stateful only, number of cache values per stream.
+        statistics_size: stateful only, number of pooling statistics per stream.
         has_speech_head: whether the graph outputs a speech probability per frame; it then pools
-            the frames that reach `speech_threshold` and no others.
-        speech_threshold: probability from which the graph counts a frame as speech.
-        weights_sha256: hash of the trained weights; a voiceprint is bound to it.
-        training_corpora: names of the corpora the weights were trained on.
-        teachers: published encoders that the training learned from: name, licence and SHA-256 of
-            the weights in one line each.
-        origin: published encoder that an adopted model was made of; None for models that speakersdk
-            trained.
+            only the frames that reach `speech_threshold`.
+        speech_threshold: minimum probability at which a frame counts as speech.
+        weights_sha256: hash of the trained weights, to which voiceprints are bound.
+        training_corpora: names of the corpora on which the weights were trained.
+        teachers: published encoders that were the teachers in training: name, license and SHA-256
+            of the weights in one line each.
+        origin: published encoder of which an adopted model was made; None for models that
+            speakersdk trained.
         calibration: map from scores to log-likelihood ratios, and operating points; None means
             that the model gives only scores.
     """
@@ -146,7 +146,7 @@ class ModelManifest:
         return self.hop_samples / self.frontend.sample_rate_hz
 
     def summary(self) -> dict[str, Any]:
-        """The model in a report: values for JSON."""
+        """Return a description of the model for reports, as values for JSON."""
         return {
             "model_name": self.name,
             "model_sha256": self.weights_sha256,
@@ -157,7 +157,7 @@ class ModelManifest:
         }
 
     def to_metadata(self) -> dict[str, str]:
-        """The manifest as ONNX metadata properties."""
+        """Return the manifest as ONNX metadata properties."""
         metadata = {f"{PREFIX}schema_version": json.dumps(SCHEMA_VERSION)}
         for field in fields(self):
             value = getattr(self, field.name)
@@ -194,9 +194,9 @@ class ModelManifest:
                 raise ManifestError(
                     f"expected manifest schema {SCHEMA_VERSION}, got {_short(version)}; {remedy}"
                 )
-            # Of the file, not of the model: `check_content` compares it.
+            # This hash belongs to the file and not to the model; `check_content` compares it.
             decoded.pop("content_sha256", None)
-            # Files from before adopted models have none of these.
+            # Files older than adopted models lack these fields.
             later = {"origin", "utterance_s"}
             decoded.setdefault("teachers", [])
             missing = {field.name for field in fields(cls)} - decoded.keys() - later
@@ -229,7 +229,7 @@ class ModelManifest:
 def _check_number(
     name: str, value: object, least: float, most: float, kind: type[int] | type[float] = float
 ) -> None:
-    """Refuse values that are not numbers of the right type within the limits."""
+    """Refuse values that are not numbers of the expected type within the limits."""
     accepted = int if kind is int else (int, float)
     if isinstance(value, bool) or not isinstance(value, accepted) or not least <= value <= most:
         raise ManifestError(
@@ -247,5 +247,5 @@ def _check_text(name: str, value: object) -> None:
 
 
 def _short(value: object) -> str:
-    """A value, shortened for a message."""
+    """Return a value as text, shortened for a message."""
     return printable(json.dumps(value)[:60])

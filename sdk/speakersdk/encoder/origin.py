@@ -1,4 +1,4 @@
-"""Where the weights of an adopted model come from, and how its front end was checked."""
+"""The origin of an adopted model: where its weights come from and how its front end was checked."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from speakersdk.errors import ManifestError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
-    """The published encoder that a model file was made of.
+    """The published encoder of which a model file was made.
 
     Attributes:
-        family: of published encoders, such as ``3d-speaker``.
-        source: where the file was published.
-        licence: of the weights.
-        trained_by: who trained them.
-        sha256: of the published file.
-        front_end: every option of the front end that was put before the network.
-        golden_cosine: least cosine to embeddings that the original code computed; None = unchecked.
+        family: family of published encoders, such as ``3d-speaker``.
+        source: place where the file was published.
+        licence: license of the weights.
+        trained_by: who trained the weights.
+        sha256: SHA-256 of the published file.
+        front_end: all options of the front end that precedes the network.
+        golden_cosine: lowest cosine to embeddings of the original code; None means not checked.
     """
 
     family: str
@@ -33,10 +33,10 @@ class Origin:
 
     @classmethod
     def from_json(cls, values: Any) -> Origin:
-        """Read what `dataclasses.asdict` wrote.
+        """Rebuild an origin from the result of `dataclasses.asdict`.
 
         Raises:
-            ManifestError: another type, an unknown or a missing field.
+            ManifestError: a field has a wrong type, is unknown or is missing.
         """
         if not isinstance(values, dict) or set(values) != {each.name for each in fields(cls)}:
             raise ManifestError(
@@ -52,7 +52,7 @@ class Origin:
         return cls(**values)
 
     def report(self) -> dict[str, Any]:
-        """What a bug report needs: everything but the options of the front end."""
+        """Return the fields for a bug report: all except the options of the front end."""
         values = asdict(self)
         del values["front_end"]
         return values

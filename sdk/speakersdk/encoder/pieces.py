@@ -1,6 +1,6 @@
-"""Pieces of a recording: successive embeddings of a few seconds of speech each.
+"""Pieces of a recording: successive embeddings, each of a few seconds of speech.
 
-The pass that encodes a recording also makes the pieces. They show whether the recording is of one
+The pass that encodes a recording also makes the pieces. They show whether the recording has one
 voice.
 """
 
@@ -18,7 +18,7 @@ from speakersdk.arrays import Embedding, Embeddings, scaled
 PIECE_S: Final = 1.5
 # Minimum net speech of the last piece.
 LEAST_PIECE_S: Final = 0.8
-# Above this number, neighbours are merged: comparisons grow with the square of the number.
+# Above this number neighbors are merged, because comparisons grow with its square.
 _MOST_PIECES: Final = 512
 
 
@@ -39,7 +39,7 @@ class Pieces:
 
 
 class PieceCollector:
-    """Collects the pieces of a recording of any length in bounded memory."""
+    """A collector of the pieces of a recording of any length, in bounded memory."""
 
     def __init__(self, embedding_dim: int, temperature: float) -> None:
         self._embedding_dim = embedding_dim

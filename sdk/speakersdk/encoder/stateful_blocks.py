@@ -1,7 +1,8 @@
 """Encoding of a recording by a stateful graph, block by block.
 
-There are two ways with the same result. If shapes may vary, a block has the length of its frames.
-If new shapes would stall, all blocks have one length, and the last one is padded with weight zero.
+There are two methods with the same result. If shapes may vary, a block has the length of its
+frames. If new shapes would be slow, all blocks have one length, and the last one is padded with
+weight zero.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ Outputs = Mapping[str, npt.NDArray[np.float32]]
 
 
 class Blocks(Protocol):
-    """Encodes the blocks of a recording in order and carries the cache between them."""
+    """An encoder of the blocks of a recording in order, which keeps the cache between them."""
 
     def run(
         self,
@@ -41,13 +42,14 @@ class Blocks(Protocol):
 
         Args:
             samples: (context + num_frames * hop,) float32.
-            frame_weights: (num_frames,) of the block, at most as many as blocks have. Fewer end the
-                recording: the padding behind them is in the cache.
-            statistics: (R, statistics_size) sums that the block is added to.
+            frame_weights: (num_frames,) weights, at most as many as a block has. Fewer end the
+                recording, because the padding is then in the cache.
+            statistics: (R, statistics_size) sums to which the block is added.
 
         Returns:
-            Outputs of the graph without the cache, valid until the next call: an embedding of each
-            of the R sums with the block; frames beyond `frame_weights` are padding.
+            The outputs of the graph without the cache, valid until the next call: an embedding for
+                each
+            of the R sums; frames beyond `frame_weights` are padding.
         """
 
 
@@ -67,7 +69,7 @@ class VariableBlocks:
         frame_weights: npt.NDArray[np.float32],
         statistics: npt.NDArray[np.float64],
     ) -> Outputs:
-        """Encode the next block, filled up to whole hops, so that few different lengths occur."""
+        """Encode the next block, padded to whole hops to keep the number of lengths small."""
         num_frames = len(frame_weights)
         padded_frames = -(-num_frames // self._hop_frames) * self._hop_frames
         weights = np.zeros((1, padded_frames), np.float32)
@@ -88,7 +90,7 @@ class VariableBlocks:
 
 
 class FixedBlocks:
-    """`Blocks` of one shape, on memory that is allocated once. The cache stays on the device.
+    """`Blocks` of one shape in memory that is allocated once. The cache stays on the device.
 
     The caller sums the statistics, because the graph has no float64.
     """
@@ -116,7 +118,7 @@ class FixedBlocks:
         frame_weights: npt.NDArray[np.float32],
         statistics: npt.NDArray[np.float64],
     ) -> Outputs:
-        """Encode the next block, filled up to the one length."""
+        """Encode the next block, padded to the fixed length."""
         num_frames = len(frame_weights)
         inputs = self._inputs
         inputs[SAMPLES][0, : len(samples)] = samples

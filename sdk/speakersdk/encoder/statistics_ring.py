@@ -1,7 +1,7 @@
-"""Pooling statistics of recent hops of speech, and their sums over windows.
+"""The pooling statistics of recent hops of speech, and their sums over windows.
 
-The statistics of a window are the sum over its hops. Sums are computed from the hops, never by
-subtraction: rounding errors do not accumulate in long streams.
+The statistics of a window are the sum over its hops. Sums are always computed from the hops and
+never by subtraction, so that rounding errors do not accumulate in long streams.
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-# Rows of `fill`, in the order of the embeddings that come out of the graph.
+# Rows of `fill`, in the order of the embeddings of the graph.
 WINDOW: Final = 0
 SO_FAR: Final = 1
 RECENT: Final = 2
 NUM_WINDOWS: Final = 3
-# Recent speech in seconds, compared with the speech before it: less is unreliable, more is late.
+# Length of the recent speech in seconds: less is unreliable, and more delays the detection.
 RECENT_S: Final = 1.4
 
 
 class StatisticsRing:
-    """Statistics of the speech in one stream.
+    """The statistics of the speech in one stream.
 
     There are three sums: over the speech in the last `window_hops` hops, over all speech so far,
     and over the last `recent_hops` hops with speech.
@@ -36,12 +36,12 @@ class StatisticsRing:
         self._recent_hops = recent_hops
         self._num_slots = max(window_hops, recent_hops)
         self._rows = np.zeros((self._num_slots, size), np.float32)
-        # Which rows the next hop is added to, in each window: a few values change with each hop.
+        # The rows to which the next hop is added in each window; a few values change per hop.
         self._is_in = np.zeros((NUM_WINDOWS, self._num_slots), np.float32)
-        # Speech so far that is no longer among the rows, in float64: 10^9 hops lose no digit that
+        # Speech that is no longer among the rows. In float64, 10^9 hops lose no digit that
         # float32 statistics have.
         self._older: npt.NDArray[np.float64] = np.zeros(size)
-        self._hop = 0  # number of the hop that comes next
+        self._hop = 0  # number of the next hop
         self._clear()
 
     def _clear(self) -> None:
@@ -50,10 +50,10 @@ class StatisticsRing:
         self._older[:] = 0.0
         self._hop_of_row = [-1] * self._num_slots
         self._frames_of_row = [0] * self._num_slots
-        # Of each hop in the window: its row, or -1 for one without speech, and its speech.
+        # For each hop in the window: its row, or -1 without speech, and its speech.
         self._row_of_hop = [-1] * self._window_hops
         self._frames_of_hop = [0] * self._window_hops
-        self._num_rows = 0  # rows ever added since the last restart
+        self._num_rows = 0  # number of rows added since the last restart
         self.frames_so_far = 0
         self.window_frames = 0
 
@@ -63,8 +63,8 @@ class StatisticsRing:
         return self._num_rows
 
     def fill(self, sums: npt.NDArray[np.float32]) -> None:
-        """Write the sums that the next hop is added to into (NUM_WINDOWS, size) `sums`."""
-        np.matmul(self._is_in, self._rows, out=sums)  # sums of rows: a product with 0 and 1
+        """Write the sums to which the next hop is added into `sums`, (NUM_WINDOWS, size)."""
+        np.matmul(self._is_in, self._rows, out=sums)  # sums of rows as a product with 0 and 1
         sums[SO_FAR] += self._older
 
     def add(self, statistics: npt.NDArray[np.float32], *, speech_frames: int) -> None:
@@ -78,7 +78,7 @@ class StatisticsRing:
         self._num_rows += 1
         self.frames_so_far += speech_frames
         self._is_in[:, row] = 1.0
-        # With the next hop of speech the oldest of the recent ones is recent no more.
+        # The next hop of speech ends the oldest of the recent hops.
         self._is_in[RECENT, (self._num_rows - self._recent_hops) % self._num_slots] = 0.0
         self._move_window(row, speech_frames)
 
@@ -104,13 +104,13 @@ class StatisticsRing:
             self.skip()
 
     def _move_window(self, row: int, speech_frames: int) -> None:
-        """The next hop was put into `row`, or was no speech."""
+        """Advance the window by a hop that is in `row`, or has no speech."""
         slot = self._hop % self._window_hops
         self.window_frames += speech_frames - self._frames_of_hop[slot]
         self._row_of_hop[slot] = row
         self._frames_of_hop[slot] = speech_frames
         self._hop += 1
-        # With the hop that comes next, the oldest leaves the window.
+        # The oldest hop leaves the window when the next one arrives.
         leaving = self._row_of_hop[self._hop % self._window_hops]
         if leaving >= 0:
             self._is_in[WINDOW, leaving] = 0.0

@@ -1,6 +1,6 @@
 """Encoder for stateful models.
 
-A recording of any length is encoded in one pass over blocks, with a state carried between them.
+A recording of any length is encoded in one pass over blocks, and the state is kept between them.
 Each call embeds two sums: the speech so far, and the current piece of speech.
 """
 
@@ -29,18 +29,18 @@ from speakersdk.encoder.stateful_blocks import Blocks, FixedBlocks, VariableBloc
 from speakersdk.errors import AudioTooShortError, ClosedError
 from speakersdk.runtime.session import OnnxSession
 
-# Hops of one call when a whole recording is at hand: 0.5 s at 10 frames of 10 ms. Measured on one
-# thread, RTF of calls of 10 frames .0056, 50 .0018, 100 .0017, 500 .0016. Pieces end with blocks:
-# at 0.5 s they have 1.5 to 1.9 s of speech. Two readers of 2 s each are then noticed in 59 % of
-# recordings, with blocks of 1 s in 46 %.
+# Hops of one call when a whole recording is available: 0.5 s at 10 frames of 10 ms. Measured RTF on
+# one thread: .0056 with calls of 10 frames, .0018 with 50, .0017 with 100 and .0016 with 500.
+# Pieces end with blocks: with 0.5 s they have 1.5 to 1.9 s of speech. Two readers of 2 s each are
+# then noticed in 59 % of recordings, and with blocks of 1 s in 46 %.
 _HOPS_PER_BLOCK = 5
-# Rows of the sums that a block is added to.
+# Rows of the sums to which a block is added.
 _SO_FAR, _PIECE = 0, 1
 NUM_SUMS: Final = 2
 
 
 def offline_shapes(manifest: ModelManifest) -> Shapes:
-    """Input shapes of the call that encodes a recording, for sessions of fixed shapes."""
+    """Return the input shapes of the call that encodes a recording, for fixed shapes."""
     num_frames = _HOPS_PER_BLOCK * manifest.hop_frames
     return StatefulGraph(manifest).inputs(num_frames, windows=NUM_SUMS)
 
@@ -51,7 +51,7 @@ class StatefulEncoder:
     def __init__(self, session: OnnxSession, manifest: ModelManifest) -> None:
         self.session = session
         self.manifest = manifest
-        # Set up once for each thread that encodes at the same time, then used again.
+        # Set up once per concurrent thread, and then reused.
         self._idle_blocks: list[FixedBlocks] = []
 
     def encode(
@@ -77,7 +77,7 @@ class StatefulEncoder:
         return encoding
 
     def stream(self) -> StatefulStream:
-        """A new stream, encoded hop by hop."""
+        """Start a stream that is encoded hop by hop."""
         return StatefulStream(self._blocks(1), self.manifest, block_frames=self.manifest.hop_frames)
 
     def _blocks(self, num_hops: int) -> Blocks:
@@ -103,34 +103,35 @@ class StatefulStream:
         self._manifest = manifest
         self._frontend = manifest.frontend
         self._block_frames = block_frames
-        # One zero stands for the sample before the first (pre-emphasis).
+        # The zero is the sample before the first one (pre-emphasis).
         self._pending: Waveform = np.zeros(1, np.float32)
-        # Summed in float64: float32 would lose hops against hours of statistics.
+        # Summed in float64, because float32 would lose single hops in hours of statistics.
         self._statistics: npt.NDArray[np.float64] = np.zeros((NUM_SUMS, manifest.statistics_size))
         self._collector = PieceCollector(manifest.embedding_dim, manifest.temperature)
         self._level = SpeechLevel(hop_frames=manifest.hop_frames)
-        self._piece: Embedding | None = None  # of the incomplete piece
+        self._piece: Embedding | None = None  # embedding of the incomplete piece
         self._num_piece_frames = 0
         self._embedding: Embedding | None = None
         self._num_samples = 0
         self._num_speech_frames = 0
         self._activity = None if manifest.has_speech_head else detector(manifest)
-        # What the detector said of the frames in `_pending`; a graph with a head weighs them.
+        # Decisions of the detector on the frames in `_pending`; a graph with a speech head makes
+        # its own.
         self._weights: npt.NDArray[np.float32] = np.zeros(0, np.float32)
         self._finished = False
 
     @property
     def duration_s(self) -> float:
-        """Seconds pushed so far."""
+        """The seconds pushed so far."""
         return self._num_samples / self._frontend.sample_rate_hz
 
     @property
     def speech_s(self) -> float:
-        """Seconds of speech among what has been encoded so far."""
+        """The seconds of speech in the audio encoded so far."""
         return self._num_speech_frames * self._manifest.frame_s
 
     def push(self, samples: Waveform) -> None:
-        """Take the next samples and encode every block they complete."""
+        """Take the next samples and encode every block that they complete."""
         self._check_open()
         samples = check_waveform(samples)
         if self._activity is not None:
@@ -147,7 +148,7 @@ class StatefulStream:
         self._pending = pending[first:].copy()
 
     def embedding(self) -> Embedding:
-        """(D,) float32 embedding of every complete block so far."""
+        """Return the (D,) float32 embedding of all complete blocks so far."""
         check_duration(self._manifest, self.duration_s)
         if self._embedding is None:
             block_s = self._frontend.num_samples(self._block_frames) / self._frontend.sample_rate_hz

@@ -1,11 +1,11 @@
 """Encoder for windowed models, which embed one window of speech.
 
-samples -> frames that are speech -> their samples, joined -> windows -> mean, at length T
+samples -> frames with speech -> their samples, joined -> windows -> mean, scaled to length T
 
-Audio without speech is cut out. Windows that overlap by half cover the speech; the last one ends
-with it. A recording is encoded as a stream that ends. Where the manifest has `utterance_s`, the
-windows of recordings are so long that most recordings are embedded whole; shorter windows, which do
-not overlap, then show whether the recording is of one voice.
+Audio without speech is cut out. Windows that overlap by half cover the speech, and the last one
+ends with it. A recording is encoded like a stream that ends. If the manifest has `utterance_s`, the
+windows of recordings are long enough to embed most recordings whole. Shorter windows without
+overlap then show whether the recording has one voice.
 """
 
 from __future__ import annotations
@@ -35,19 +35,19 @@ from speakersdk.runtime.session import OnnxSession
 
 
 def window_shapes(manifest: ModelManifest) -> Shapes:
-    """Shapes of the call that encodes one window, for sessions of fixed shapes.
+    """Return the shapes of the call that encodes one window, for sessions of fixed shapes.
 
-    A shorter recording cannot be padded without changing the result. It has another shape, which
-    such a session runs on the CPU.
+    A shorter recording cannot be padded without changing the result. It has another shape, and runs
+    on the CPU in such a session.
     """
     return {SAMPLES: (1, round(manifest.window_s * manifest.frontend.sample_rate_hz))}
 
 
 class SpeechWindows:
-    """Windows of net speech, and the sum of their embeddings.
+    """The windows of net speech, and the sum of their embeddings.
 
     Args:
-        session, manifest: of a windowed model.
+        session, manifest: session and manifest of a windowed model.
         window_samples: length of a window.
         overlap: whether windows overlap by half.
     """
@@ -77,14 +77,14 @@ class SpeechWindows:
 
     @property
     def is_enough(self) -> bool:
-        """Whether the last window has as much speech as the model needs."""
+        """Whether the last window has the minimum speech of the model."""
         return len(self._latest) >= self._least_samples
 
     def forget(self, *, keep_samples: int = 0) -> None:
         """Forget the speech so far, except its last samples."""
         kept = self._latest[-keep_samples:] if keep_samples else np.zeros(0, np.float32)
         self._latest = np.zeros(0, np.float32)
-        self._until_window = self._window_samples  # samples missing to the next complete window
+        self._until_window = self._window_samples  # samples until the next window is complete
         self._num_windows = 0
         self._sum: npt.NDArray[np.float64] = np.zeros(self._manifest.embedding_dim)
         self.take(kept)
@@ -105,7 +105,7 @@ class SpeechWindows:
         self._until_window -= len(speech)
 
     def latest(self) -> Embedding:
-        """(D,) float32 embedding of the last window; zeros for less than the model's minimum."""
+        """Return the (D,) float32 embedding of the last window; zeros below the model's minimum."""
         if not self.is_enough:
             return np.zeros(self._manifest.embedding_dim, np.float32)
         outputs = self._session.run_any_shape({SAMPLES: self._latest[np.newaxis]})
@@ -113,10 +113,10 @@ class SpeechWindows:
         return embedding
 
     def mean(self, latest: Embedding | None = None) -> Embedding:
-        """(D,) float32 mean of all windows at length T; zeros for less than the model's minimum.
+        """Return the (D,) float32 mean of all windows, of length T; zeros below the minimum.
 
         Args:
-            latest: result of `latest`; None computes it.
+            latest: result of `latest`; None means that it is computed.
         """
         total = self._sum
         if not self._num_windows or self._until_window < self._step_samples:
@@ -129,10 +129,10 @@ class SpeechWindows:
 
 
 def newest_samples(samples: Waveform, is_speech: npt.NDArray[np.bool_]) -> Waveform:
-    """The samples of speech frames, one hop per frame.
+    """Return the samples of speech frames, one hop per frame.
 
     Args:
-        samples: (num_frames * hop,), the last hop of every frame.
+        samples: (num_frames * hop,), the newest hop of every frame.
         is_speech: (num_frames,) bool.
     """
     speech: Waveform = samples[np.repeat(is_speech, len(samples) // max(1, len(is_speech)))]
@@ -156,7 +156,7 @@ class WindowedEncoder:
         return stream.finish()
 
     def stream(self) -> WindowedStream:
-        """A new stream."""
+        """Start a stream."""
         return WindowedStream(self.session, self.manifest)
 
 
@@ -180,8 +180,8 @@ class WindowedStream:
         self._listener = listener
         self._level = SpeechLevel(hop_frames=manifest.hop_frames)
         self._activity = detector(manifest)
-        # Samples of the frames that are not encoded yet, without the first of all samples, which
-        # no frame calls its own; and which of these frames are speech.
+        # Samples of the frames that are not encoded yet, without the very first sample, which
+        # belongs to no frame's hop; and whether these frames are speech.
         self._pending: Waveform = np.zeros(0, np.float32)
         self._is_speech = np.zeros(0, np.bool_)
         self._num_unowned = manifest.frontend.window_samples - manifest.frontend.hop_samples
@@ -191,16 +191,16 @@ class WindowedStream:
 
     @property
     def duration_s(self) -> float:
-        """Seconds pushed so far."""
+        """The seconds pushed so far."""
         return self._num_samples / self._manifest.frontend.sample_rate_hz
 
     @property
     def speech_s(self) -> float:
-        """Seconds of speech so far."""
+        """The seconds of speech so far."""
         return self._num_speech_frames * self._manifest.frame_s
 
     def push(self, samples: Waveform) -> None:
-        """Take the next samples and encode every window they complete."""
+        """Take the next samples and encode every window that they complete."""
         self._check_open()
         samples = check_waveform(samples)
         self._num_samples += len(samples)
@@ -208,11 +208,11 @@ class WindowedStream:
         self._num_unowned -= unowned
         self._pending = np.concatenate([self._pending, samples[unowned:]])
         self._is_speech = np.concatenate([self._is_speech, self._activity.push(samples)])
-        # Whole hops, as a listener wants them.
+        # A listener expects whole hops.
         self._take(len(self._is_speech) // self._manifest.hop_frames * self._manifest.hop_frames)
 
     def embedding(self) -> Embedding:
-        """(D,) float32 embedding of the complete hops so far, the incomplete window included."""
+        """Return the (D,) float32 embedding of all complete hops, including a partial window."""
         check_duration(self._manifest, self.duration_s)
         if self._num_speech_frames and not self._windows.is_enough:
             raise AudioTooShortError(
@@ -264,7 +264,7 @@ class WindowedHopState(HopState):
         self.windows = SpeechWindows(session, manifest, sizes.window_hops * manifest.hop_samples)
 
     def reset(self) -> None:
-        """Forget everything: the next hop is the first."""
+        """Reset the state: the next hop is the first of a stream."""
         super().reset()
         self.windows.forget()
 
@@ -284,7 +284,7 @@ class WindowedHopEncoder:
         self._sizes = sizes
 
     def start(self) -> HopState:
-        """The initial state of a stream."""
+        """Return the initial state of a stream."""
         return WindowedHopState(self._session, self.manifest, self._sizes)
 
     def encode(self, states: Sequence[HopState]) -> None:
