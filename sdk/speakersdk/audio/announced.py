@@ -16,7 +16,8 @@ from speakersdk.audio.part import DamagedError
 _SLACK_BYTES: Final = 16
 _NIST_FIELD: Final = re.compile(rb"^(\w+) -(?:i|s\d+) (\d+)$", re.MULTILINE)
 _NIST_FIELDS: Final = (b"sample_count", b"channel_count", b"sample_n_bytes")
-_MAT4_BYTES: Final = {0: 8, 1: 4, 2: 4, 3: 2, 4: 2, 5: 1}  # of a number, by the type's tens
+# Size of a number by the tens digit of the type.
+_MAT4_BYTES: Final = {0: 8, 1: 4, 2: 4, 3: 2, 4: 2, 5: 1}
 _MAT_MATRIX: Final = 14
 _VOC_SOUND: Final = b"\1\2\x09"  # types of blocks with samples
 
@@ -49,7 +50,7 @@ def _nist(file: BinaryIO, head: bytes, start: int, end: int) -> int | None:
 def _voc(file: BinaryIO, head: bytes, start: int, end: int) -> int:
     position = start + int.from_bytes(head[20:22], "little")
     num_blocks = 0
-    # SoX announces 8 bytes too few: the rest is no block.
+    # SoX announces 8 bytes too few; the rest is not a block.
     while end - position > _SLACK_BYTES:
         file.seek(position)
         block = file.read(4)

@@ -14,7 +14,7 @@ _ENDLESS_BYTES: Final = 2**30
 
 @dataclass(frozen=True, slots=True)
 class Patch:
-    """Bytes that replace those of a file at an offset."""
+    """Bytes that replace those at an offset of a file."""
 
     offset: int
     data: bytes
@@ -58,7 +58,7 @@ class ByteRange:
         self.furthest = start
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Set the position, as in files."""
+        """Set the position, as for files."""
         if whence == io.SEEK_CUR:
             offset += self._position
         elif whence == io.SEEK_END:
@@ -69,11 +69,11 @@ class ByteRange:
         return self._position
 
     def tell(self) -> int:
-        """The position in the range."""
+        """Return the position in the range."""
         return self._position
 
     def read(self, num: int) -> bytes:
-        """Read up to `num` bytes. An endless range ends with zeros, where tags would be."""
+        """Read up to `num` bytes. An endless range is padded with zeros, where tags would be."""
         position = self._start + self._position
         data = b""
         try:

@@ -2,7 +2,7 @@
 
 Sizes in headers can be wrong: killed recorders leave zero or an earlier size, writers to a pipe a
 value that means "unknown", and old writers wrap at 4 GiB. These files consist of chunks with a name
-and a size. The search walks over the chunks to that of the samples and corrects its size.
+and a size. This module walks over the chunks to find that of the samples, and corrects its size.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class _Layout:
     counts_header: bool
     alignment: int
     samples: bytes  # name of the chunk of the samples
-    lead_bytes: int = 0  # of that chunk, before the samples
+    lead_bytes: int = 0  # in that chunk before the samples
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ _W64: Final = _Layout(40, 16, 8, "little", True, 8, b"data")
 
 
 def layout_of(head: bytes) -> _Layout | None:
-    """The layout of a file that begins with these 16 bytes; None if it has no chunks."""
+    """Return the layout of a file by its first 16 bytes; None if it has no chunks."""
     if head[:4] in (b"RIFF", b"RF64", b"BW64") and head[8:12] == b"WAVE":
         return _RIFF
     if head[:4] == b"RIFX" and head[8:12] == b"WAVE":
@@ -79,7 +79,7 @@ def layout_of(head: bytes) -> _Layout | None:
 
 
 def chunk_parts(file: BinaryIO, start: int, end: int) -> tuple[list[Part], int]:
-    """The audio of the file that begins at `start`, and the offset of its end.
+    """Find the audio of the file that begins at `start`, and the offset of its end.
 
     Raises:
         DamagedError: samples are missing.
@@ -110,7 +110,7 @@ def chunk_parts(file: BinaryIO, start: int, end: int) -> tuple[list[Part], int]:
 
 
 def _w64_encoding(file: BinaryIO, chunk: _Chunk) -> tuple[Patch, ...]:
-    """The encoding of extensible samples, which libsndfile takes for integers in Wave64."""
+    """Patch the encoding of extensible samples, which libsndfile takes for integers in Wave64."""
     if _number(file, chunk.content, 2, _W64) != _EXTENSIBLE or chunk.size < 26:
         return ()
     file.seek(chunk.content + 24)
@@ -186,9 +186,9 @@ def _chunks(file: BinaryIO, layout: _Layout, position: int, end: int) -> Iterato
 
 
 def _end_of_trailers(file: BinaryIO, layout: _Layout, position: int, end: int) -> int | None:
-    """The end of the chunks after the samples, or the start of the next file.
+    """Find the end of the chunks after the samples, or the start of the next file.
 
-    None if there is no chunk, hence more samples.
+    The result is None if no chunk follows, which means that there are more samples.
     """
     file.seek(position)
     head = file.read(16)

@@ -30,7 +30,7 @@ _FOREIGN: Final = {
     b"TTA1": "True Audio",
     b"DSD ": "DSD",
     b"FRM8": "DSD",
-    b"MThd": "MIDI, which holds notes and no audio",
+    b"MThd": "MIDI, which contains notes and no audio",
     b"%PDF": "a PDF document",
     b"PK\x03\x04": "a ZIP archive",
     b"\x1f\x8b": "a gzip archive",
@@ -47,7 +47,7 @@ _OGG_CODECS: Final = {
 
 
 def audio_parts(file: BinaryIO, start: int, end: int, *, suffix: str = "") -> list[Part]:
-    """The parts of a file that contain audio, in the order of decoding.
+    """Find the parts of a file that contain audio, in the order of decoding.
 
     Args:
         file: a seekable file.
@@ -86,7 +86,7 @@ def audio_parts(file: BinaryIO, start: int, end: int, *, suffix: str = "") -> li
 
 
 def foreign_format(file: BinaryIO, start: int, suffix: str) -> str | None:
-    """The format of a file that cannot be decoded, and what to do; None if unknown."""
+    """Describe the format of a file that cannot be decoded, and what to do; None if unknown."""
     file.seek(start)
     head = file.read(64)
     for magic, name in _FOREIGN.items():
@@ -107,7 +107,7 @@ def foreign_format(file: BinaryIO, start: int, suffix: str) -> str | None:
 
 
 def _behind_foreign_tags(file: BinaryIO, start: int, end: int) -> int:
-    """The start of a file that other programs put ID3 tags in front of."""
+    """Find the start of a file to which other programs prepended ID3 tags."""
     behind = behind_tags(file, start, end)
     file.seek(behind)
     head = file.read(16)
@@ -119,7 +119,7 @@ def _begins_another(head: bytes) -> bool:
 
 
 def _au_parts(file: BinaryIO, head: bytes, start: int, end: int) -> tuple[list[Part], int]:
-    """AU: the samples end with the file or at the start of the next one."""
+    """Find the samples of an AU file, which end with the file or where the next one starts."""
     offset, size = int.from_bytes(head[4:8], "big"), int.from_bytes(head[8:12], "big")
     samples = start + offset
     if samples + size < end:
@@ -144,7 +144,7 @@ def _flac_parts(file: BinaryIO, start: int, end: int) -> list[Part]:
 
 
 def _flac_part(file: BinaryIO, start: int, end: int) -> Part:
-    """A stream that announces no length to the decoder, which would stop there."""
+    """Return a part that hides the announced length, where the decoder would stop."""
     at = start + 21  # four bits of the bit depth, 36 of the length
     file.seek(at)
     field = file.read(5)

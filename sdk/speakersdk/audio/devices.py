@@ -50,7 +50,7 @@ def list_devices() -> tuple[InputDevice, ...]:
 
     Raises:
         MicrophoneError: PortAudio cannot be started, or cannot list the devices.
-        MissingDependencyError: no PortAudio.
+        MissingDependencyError: PortAudio is missing.
     """
     sounddevice = import_sounddevice()
     with translated(sounddevice, "cannot list the audio devices"):
@@ -84,7 +84,7 @@ def find_device(device: int | str | None = None) -> InputDevice:
 
     Raises:
         MicrophoneError: no device or several devices match, or PortAudio cannot list them.
-        MissingDependencyError: no PortAudio.
+        MissingDependencyError: PortAudio is missing.
     """
     devices = list_devices()
     if not devices:
@@ -93,7 +93,7 @@ def find_device(device: int | str | None = None) -> InputDevice:
             "that PulseAudio, PipeWire or ALSA runs for this user (arecord -l)"
         )
     wanted = _default_device(import_sounddevice()) if device is None else device
-    if wanted is None:  # the system names no default
+    if wanted is None:  # the system has no default
         return devices[0]
     matches = _matches(devices, wanted)
     if len(matches) != 1:
@@ -108,7 +108,7 @@ def find_device(device: int | str | None = None) -> InputDevice:
 
 
 def _matches(devices: Sequence[InputDevice], wanted: int | str) -> list[InputDevice]:
-    """Devices that match an index or a name, by the rules of sounddevice."""
+    """Find the devices that match an index or a name, by the rules of sounddevice."""
     if isinstance(wanted, int) or wanted.isdecimal():
         return [at for at in devices if at.index == int(wanted)]
     # Arguments that are not UTF-8 contain surrogates; in names these are \\xNN.
@@ -124,7 +124,7 @@ def _matches(devices: Sequence[InputDevice], wanted: int | str) -> list[InputDev
 
 
 def _default_device(sounddevice: ModuleType) -> int | str | None:
-    """The default input device of sounddevice or the system; None if there is none."""
+    """Return the default input device of sounddevice or the system; None if there is none."""
     device = sounddevice.default.device
     if not isinstance(device, int | str):
         device = device[0]
@@ -151,7 +151,7 @@ def import_sounddevice() -> ModuleType:
             remedy="sudo apt-get install libportaudio2 (macOS and Windows wheels bring it along)",
         ) from error
     except Exception as error:
-        # The class of the error is in a module that was not imported.
+        # The class of this error is in the module whose import failed.
         if type(error).__name__ != "PortAudioError":
             raise
         raise MicrophoneError(f"{_NOT_STARTED}: {error}; {_START_REMEDY}") from error

@@ -10,13 +10,13 @@ import numpy.typing as npt
 from speakersdk.arrays import Waveform
 from speakersdk.audio.samples import scale
 
-# The mean of unrelated channels has 1 / channels of their power, that of equal channels all of it.
-# With less than a tenth of the power for unrelated ones, channels are out of phase: wrong wiring,
-# or a balanced line recorded as stereo (L = -R).
+# The mean of N unrelated channels has 1/N of their power; that of equal channels has all of it.
+# With less than a tenth of 1/N, the channels are out of phase, because of wrong wiring
+# or a balanced line that was recorded as stereo (L = -R).
 _CANCELLED: Final = 0.1
 _RESTORED: Final = 0.2  # above this share the mean is used again
-_CELL_SAMPLES: Final = 512  # 10 to 130 ms at the usual rates
-_MEMORY: Final = 0.98  # of the powers, per cell
+_CELL_SAMPLES: Final = 512  # 10 to 130 ms at common sample rates
+_MEMORY: Final = 0.98  # decay of the powers per cell
 
 
 class Downmix:
@@ -31,7 +31,7 @@ class Downmix:
         # The incomplete cell, (channels + 1, n): the channels and their mean.
         self._cell: npt.NDArray[np.float64] | None = None
         self._num_given = 0  # samples of that cell that were already returned
-        # Smoothed powers: of the mean, and of the mean for unrelated channels.
+        # Smoothed powers: that of the mean, and that of a mean of unrelated channels.
         self._powers: tuple[float, float] | None = None
         self._row = -1  # the mean, or the channel that replaces it
 
@@ -50,7 +50,7 @@ class Downmix:
         num_cells = num_samples // _CELL_SAMPLES
         complete = num_cells * _CELL_SAMPLES
         mono = rows[-1].copy()
-        self._hear(rows[:, :complete].reshape(len(rows), num_cells, _CELL_SAMPLES), mono)
+        self._mix(rows[:, :complete].reshape(len(rows), num_cells, _CELL_SAMPLES), mono)
         end = num_samples
         if self._powers is None:  # silence is the same in all channels
             heard = rows[:, complete:].any(axis=0)
@@ -62,7 +62,7 @@ class Downmix:
         return result
 
     def finish(self) -> Waveform:
-        """The samples that are still held back."""
+        """Return the samples that are still held back."""
         if self._cell is None:
             return np.zeros(0, np.float32)
         waiting = self._cell[:, self._num_given :]
@@ -72,7 +72,7 @@ class Downmix:
         result: Waveform = waiting[self._row].astype(np.float32)
         return result
 
-    def _hear(self, cells: npt.NDArray[np.float64], mono: npt.NDArray[np.float64]) -> None:
+    def _mix(self, cells: npt.NDArray[np.float64], mono: npt.NDArray[np.float64]) -> None:
         """Fill `mono` with the mean or the loudest channel, cell by cell.
 
         Args:

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, Final, Protocol, TypeGuard
 from speakersdk.errors import InvalidAudioError, UnreadableAudioError
 
 _READ_BYTES: Final = 2**16
-# Time for the writer of a FIFO to start, as in one command line.
+# Time for the writer of a FIFO to start, for example in the same command line.
 WRITER_S: Final = 5.0
 # Maximum pause of a program that writes audio.
 PIPE_S: Final = 30.0
@@ -24,16 +24,16 @@ class BinaryReader(Protocol):
     """A file object for reading bytes; it need not be seekable."""
 
     def read(self, num: int, /) -> bytes:
-        """Up to `num` bytes; none at the end."""
+        """Read up to `num` bytes; return none at the end."""
 
 
 def is_file(recording: object) -> TypeGuard[str | os.PathLike[str] | BinaryReader]:
-    """Whether an argument is a path or a file object rather than samples."""
+    """Return whether an argument is a path or a file object rather than samples."""
     return isinstance(recording, str | os.PathLike) or hasattr(recording, "read")
 
 
 def file_label(recording: Any) -> str:
-    """The printable name of a file for messages."""
+    """Return the printable name of a file for messages."""
     if isinstance(recording, str | os.PathLike):
         name = os.fspath(recording)
     else:
@@ -52,7 +52,7 @@ def file_label(recording: Any) -> str:
 
 
 def file_suffix(recording: Any) -> str:
-    """The suffix of the name of a file; empty if it has no name."""
+    """Return the suffix of the name of a file; empty if it has no name."""
     name = recording if isinstance(recording, str | os.PathLike) else getattr(recording, "name", "")
     return Path(os.fsdecode(name)).suffix if isinstance(name, str | bytes | os.PathLike) else ""
 

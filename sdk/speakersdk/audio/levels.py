@@ -1,8 +1,7 @@
-"""Whether audio is good enough to enroll from: level, clipping, noise, bandwidth.
+"""Measures of whether audio is good enough to enroll from: level, clipping, noise, bandwidth.
 
-One definition for live audio and for recordings: the same hops, the same measures and the same
-limits. Live, the measures follow the last second; of a recording they are those of the whole.
-Levels are root mean squares in dB of full scale.
+Live audio and recordings use the same hops, measures and limits. For live audio the measures follow
+the last second; for a recording they cover all of it. Levels are root mean squares in dBFS.
 """
 
 from __future__ import annotations
@@ -18,46 +17,46 @@ import numpy.typing as npt
 from speakersdk.arrays import Waveform
 from speakersdk.errors import ConfigError
 
-# Speech at arm's length from a laptop is around -35 dBFS; below -50 the noise of cheap converters
-# is near.
+# Speech at arm's length from a laptop has about -35 dBFS. Below -50 dBFS it approaches the noise of
+# cheap converters.
 QUIET_DBFS: Final = -50.0
-# Of the samples of a hop: the waveform of a vowel that is cut off loses more than this.
+# A clipped hop has at least this share of clipped samples; a clipped vowel has more.
 _CLIPPED_SHARE: Final = 0.005
 _CLIPPED_LEVEL: Final = 0.985
-# What was cut off and turned down afterwards lies at the highest level heard and at the lowest.
-# Below the second value there is no telling: the steps of 16 bits are as large.
+# Samples that were clipped and then attenuated lie at the maximum or minimum of all samples so far.
+# Below this peak, clipping cannot be told from the steps of 16-bit samples.
 _FLAT_LEVEL: Final = 0.998
 _FLAT_PEAK: Final = 0.01
-# Samples pass full scale in floats that were never cut off, and where a resampler or a lossy codec
-# smoothed what was. After a cut, most of the samples near full scale or above lie at it. Measured
-# on the demonstration clips: a share of 0.77 to 1 of them, 0.55 when nearly all is cut off; in
-# clips that were amplified 1.2 to 4 times without a cut 0.07 to 0.58, and 0.85 at most where hardly
-# any samples pass it.
+# Float samples exceed full scale if they were never clipped, or if a resampler or a lossy codec
+# smoothed a clipped signal. If it was clipped, most samples near full scale or above lie at full
+# scale. Measured on the demonstration clips: a share of 0.77 to 1 if clipped, 0.55 if almost
+# everything is; amplified 1.2 to 4 times without clipping, 0.07 to 0.58, and at most 0.85 if hardly
+# any samples exceed full scale.
 _OVERSHOOT: Final = 1.02
 _NEAR: Final = (0.97, 1.03)
 _CUT_SHARE: Final = 0.75
-_CUT_SAMPLES: Final = 0.0015  # of the samples of loud hops; fewer tell nothing
+_CUT_SAMPLES: Final = 0.0015  # of the samples of loud hops; fewer prove nothing
 _MANY_SHARE: Final = 0.5
 _MANY_SAMPLES: Final = 0.1
-# Of the hops of speech of a recording; a cough or a knock may clip.
+# Share of the hops of speech in a recording; a cough or a knock may clip.
 CLIPPED_HOPS_SHARE: Final = 0.05
-# Training hears noise down to 0 dB; a voiceprint should be better than the worst probe.
+# Training uses noise down to 0 dB; a voiceprint should be better than the worst probe.
 NOISY_SNR_DB: Final = 10.0
-# Speech from 4.2 kHz up against that below 3.8 kHz. Wide-band speech is at -10 to -40 dB, telephone
-# speech that was resampled lies at the resampler's noise, below -80 dB.
+# Power above 4.2 kHz relative to that below 3.8 kHz. Wide-band speech has -10 to -40 dB. Resampled
+# telephone speech contains only the noise of the resampler there, below -80 dB.
 NARROW_BAND_DB: Final = -55.0
-# Hops that live means remember: they follow within about a second.
+# Memory of live means in hops: they follow within about a second.
 LIVE_MEMORY_HOPS: Final = 10
-# Standard deviation of the levels of hops of speech. Of 967 recordings of 3 to 12 s by development
-# speakers the steadiest has 2.4 dB; a dial tone, hum or a sawtooth has less than 0.1.
+# Standard deviation of the levels of hops of speech. In 967 recordings of 3 to 12 s by development
+# speakers the minimum is 2.4 dB; a dial tone, a hum or a sawtooth has less than 0.1 dB.
 STEADY_DB: Final = 1.0
-# Hops of speech before the spectrum is judged: vowels alone have little above 4 kHz.
+# Hops of speech before the spectrum is judged, because vowels have little power above 4 kHz.
 _SPECTRUM_HOPS: Final = 10
 _SILENCE_POWER: Final = 1e-12  # -120 dBFS, digital silence
 
 
 class AudioProblem(StrEnum):
-    """Why speech does not count towards an enrollment; each value is what to tell the speaker."""
+    """Reasons why speech does not count for an enrollment, as messages to the speaker."""
 
     TOO_QUIET = "too quiet: come closer or raise the input level"
     CLIPPED = "clipped: lower the input level or step back"
@@ -71,31 +70,31 @@ class AudioProblem(StrEnum):
 
     @property
     def key(self) -> str:
-        """Its name on command lines and in JSON, such as ``narrow-band``."""
+        """The name of the problem on command lines and in JSON, such as ``narrow-band``."""
         return self.name.lower().replace("_", "-")
 
     @classmethod
     def of(cls, key: str) -> AudioProblem:
-        """The problem of a key, or itself.
+        """Return the problem with a key, or the given problem.
 
         Raises:
-            ConfigError: there is none.
+            ConfigError: no problem has that key.
         """
         found = next((problem for problem in cls if key in (problem, problem.key)), None)
         if found is None:
             keys = ", ".join(problem.key for problem in cls)
-            raise ConfigError(f"expected a problem among {keys}, got {key!r}")
+            raise ConfigError(f"expected one of the problems {keys}, got {key!r}")
         return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AudioLevels:
-    """What is measured of audio; None where too little was heard to measure it.
+    """Measurements of audio; each is None if there was too little audio to measure it.
 
     Attributes:
         speech_dbfs: level of the speech.
-        snr_db: speech against what is heard between it.
-        high_band_db: speech above 4.2 kHz against that below 3.8 kHz.
+        snr_db: ratio of speech to the noise between it.
+        high_band_db: power of speech above 4.2 kHz relative to that below 3.8 kHz.
         clipped_share: share of the hops of speech that are clipped, 0 to 1.
         variation_db: standard deviation of the levels of the hops of speech.
     """
@@ -107,9 +106,10 @@ class AudioLevels:
     variation_db: float | None = None
 
     def problems(self) -> tuple[AudioProblem, ...]:
-        """What is wrong, the worst first.
+        """Return the problems, the worst first.
 
-        Clipping lowers the speech and not the noise, so clipped speech is not called noisy too.
+        Clipped speech is not reported as noisy, because clipping lowers its level and not that of
+        the noise.
         """
         is_clipped = (self.clipped_share or 0.0) > CLIPPED_HOPS_SHARE
         checks = {
@@ -123,11 +123,11 @@ class AudioLevels:
 
 
 class AudioQuality:
-    """Measures hops, of a stream or of a recording.
+    """A meter of the hops of a stream or of a recording.
 
     Args:
-        sample_rate_hz: of the samples.
-        memory_hops: hops that the means remember; None = all.
+        sample_rate_hz: sample rate.
+        memory_hops: number of hops that the means remember; None means all.
     """
 
     def __init__(self, *, sample_rate_hz: int, memory_hops: int | None = LIVE_MEMORY_HOPS) -> None:
@@ -149,12 +149,12 @@ class AudioQuality:
 
     @property
     def speech_dbfs(self) -> float | None:
-        """Level of the speech in dBFS; None before there is any."""
+        """Level of the speech in dBFS; None before the first speech."""
         return None if self._speech.value is None else _decibels(self._speech.value)
 
     @property
     def snr_db(self) -> float | None:
-        """Speech against what is heard between it; None before both were heard."""
+        """Ratio of speech to noise; None until there was both."""
         if self._speech.value is None or self._noise.value is None:
             return None
         speech = max(self._speech.value - self._noise.value, _SILENCE_POWER)
@@ -162,7 +162,7 @@ class AudioQuality:
 
     @property
     def high_band_db(self) -> float | None:
-        """Speech above 4.2 kHz against that below 3.8 kHz; None before a second of it."""
+        """Speech above 4.2 kHz relative to that below 3.8 kHz; None below 1 s of speech."""
         if self._num_speech_hops < _SPECTRUM_HOPS:
             return None
         low, high = self._band_powers.tolist()
@@ -170,12 +170,12 @@ class AudioQuality:
 
     @property
     def variation_db(self) -> float | None:
-        """Standard deviation of the levels of all speech; None before a second of it."""
+        """Standard deviation of the levels of all speech; None below 1 s of speech."""
         return self._levels.deviation
 
     @property
     def levels(self) -> AudioLevels:
-        """Of all hops taken, as far as the means remember."""
+        """The levels of all hops, as far as the means remember them."""
         return AudioLevels(
             speech_dbfs=self.speech_dbfs,
             snr_db=self.snr_db,
@@ -186,14 +186,14 @@ class AudioQuality:
             ),
         )
 
-    def hear(self, samples: Waveform) -> None:
-        """Measure a hop, before it is known whether it is speech."""
-        # A constant offset of the converter is neither speech nor noise.
+    def measure(self, samples: Waveform) -> None:
+        """Measure the next hop, before it is known whether it is speech."""
+        # The variance excludes a constant offset of the converter.
         self._hop_power = max(float(np.var(samples)), _SILENCE_POWER)
         self._hop_is_clipped = self._ceiling.cut_share(samples) > _CLIPPED_SHARE
 
     def take(self, samples: Waveform, *, is_speech: bool) -> None:
-        """Count the hop that was heard last as speech or as noise."""
+        """Count the hop that was measured last as speech or as noise."""
         if not is_speech:
             self._noise.take(self._hop_power)
             return
@@ -209,7 +209,7 @@ class AudioQuality:
         self._num_clipped_hops += self._hop_is_clipped
 
     def problem(self) -> AudioProblem | None:
-        """What is wrong with the hop that was heard last, or with the speech so far."""
+        """Return the worst problem of the last hop and the speech so far; None if there is none."""
         speech_power = self._speech.value or self._hop_power
         now = AudioLevels(
             speech_dbfs=_decibels(max(speech_power, self._hop_power)),
@@ -222,16 +222,16 @@ class AudioQuality:
 
 
 class _Ceiling:
-    """The levels at which samples are cut off, if they are."""
+    """A detector of the levels at which samples are clipped."""
 
     def __init__(self) -> None:
-        self._high, self._low = -math.inf, math.inf  # of all samples heard
+        self._high, self._low = -math.inf, math.inf  # of all samples so far
         self._num_samples = 0  # of loud hops
-        self._num_near = 0  # at full scale
-        self._num_above = 0  # there or above
+        self._num_near = 0  # near full scale
+        self._num_above = 0  # near full scale or above
 
     def cut_share(self, samples: Waveform) -> float:
-        """The share of the samples of the next hop that are cut off."""
+        """Return the share of clipped samples in the next hop."""
         self._high = max(self._high, float(samples.max()))
         self._low = min(self._low, float(samples.min()))
         magnitudes = np.abs(samples)
@@ -263,12 +263,12 @@ class _Ceiling:
 
 
 class SpeechLevel:
-    """The level of a recording's speech, from frames of which it is known whether they are speech.
+    """A meter of the level of speech, for frames that are already classified as speech or not.
 
-    A constant offset of the converter is left out.
+    A constant offset of the converter is excluded.
 
     Args:
-        hop_frames: frames of a hop.
+        hop_frames: number of frames per hop.
     """
 
     def __init__(self, *, hop_frames: int) -> None:
@@ -279,14 +279,14 @@ class SpeechLevel:
 
     @property
     def dbfs(self) -> float | None:
-        """Level of all speech so far in dBFS; None before there is any."""
+        """Level of all speech so far in dBFS; None before the first speech."""
         if not self._num_samples:
             return None
         return _decibels(max(self._energy / self._num_samples, _SILENCE_POWER))
 
     @property
     def variation_db(self) -> float | None:
-        """Standard deviation of the levels of whole hops; None before a second of them."""
+        """Standard deviation of the levels of complete hops of speech; None below 1 s of them."""
         return self._levels.deviation
 
     def take(self, samples: Waveform, is_speech: npt.NDArray[np.bool_]) -> None:
@@ -294,7 +294,7 @@ class SpeechLevel:
 
         Args:
             samples: (k * hop,) float32, the newest hop of each of k frames.
-            is_speech: (k,) which of the frames are speech.
+            is_speech: (k,) bool, whether each frame is speech.
         """
         if not is_speech.any():
             return
@@ -312,7 +312,7 @@ class SpeechLevel:
 
 
 class _Spread:
-    """The standard deviation of values (B. P. Welford, Technometrics 1962)."""
+    """A running standard deviation (B. P. Welford, Technometrics 1962)."""
 
     def __init__(self) -> None:
         self._num_values = 0
@@ -321,7 +321,7 @@ class _Spread:
 
     @property
     def deviation(self) -> float | None:
-        """Of all values; None of less than a second of hops."""
+        """The standard deviation of all values; None below 1 s of hops."""
         if self._num_values < _SPECTRUM_HOPS:
             return None
         return math.sqrt(self._squares / self._num_values)
@@ -334,7 +334,7 @@ class _Spread:
 
 
 class _MeanPower:
-    """A mean that, once it has seen as many values as it remembers, forgets the oldest slowly."""
+    """A running mean that gradually forgets values older than its memory."""
 
     def __init__(self, memory: int | None) -> None:
         self._memory = memory

@@ -97,7 +97,7 @@ class Microphone:
 
     Raises:
         MicrophoneError: the device is missing or cannot be opened.
-        MissingDependencyError: no PortAudio.
+        MissingDependencyError: PortAudio is missing.
     """
 
     def __init__(self, device: int | str | None = None, *, queue_s: float = QUEUE_S) -> None:
@@ -239,7 +239,7 @@ def wait_for_device(device: int | str | None, *, timeout_s: float | None = None)
 
     Raises:
         MicrophoneError: it is not present within `timeout_s` seconds; None waits forever.
-        MissingDependencyError: no PortAudio.
+        MissingDependencyError: PortAudio is missing.
     """
     deadline_s = None if timeout_s is None else time.monotonic() + timeout_s
     while True:

@@ -1,4 +1,4 @@
-"""MP3 and older MPEG layers: the frames of a file, which no header counts reliably.
+"""MP3 and older MPEG layers: the frames of a file, whose headers do not count them reliably.
 
 libsndfile trusts a Xing header, which in joined files covers only the first one. Without it,
 libsndfile estimates the length from the size of the first frame.
@@ -24,9 +24,9 @@ _BIT_RATES: Final = {
     (False, 3): _LOW,
 }
 _RATES_HZ: Final = {3: (44100, 48000, 32000), 2: (22050, 24000, 16000), 0: (11025, 12000, 8000)}
-# In front of the first frame: padding, and less than one frame of a stream that was cut.
+# Before the first frame there may be padding and a partial frame of a stream that was cut.
 _JUNK_BYTES: Final = 2**11
-_SURE_FRAMES: Final = 4  # in sequence: none by chance
+_SURE_FRAMES: Final = 4  # consecutive frames do not occur by chance
 # Trailers of other programs: ID3v1, APEv2, Lyrics3.
 _TAGS: Final = (b"TAG", b"APETAGEX", b"LYRICS")
 
@@ -36,7 +36,7 @@ class _Header:
     """The four-byte header of a frame."""
 
     kind: int  # version, layer and rate: the same in all frames of a stream
-    num_bytes: int  # of the frame; 0 = free format, whose frames do not say
+    num_bytes: int  # size of the frame; 0 for the free format, whose frames do not state it
     num_samples: int
     sample_rate_hz: int
     side_bytes: int  # between the header and a Xing tag
@@ -44,7 +44,7 @@ class _Header:
 
 @dataclass(slots=True)
 class _Stretch:
-    """A run of frames; `announced` is the number in the tag of the first, if it has one."""
+    """A run of frames; `announced` is the count in the first frame's tag, if there is one."""
 
     start: int
     header: _Header
@@ -54,12 +54,12 @@ class _Stretch:
 
 
 def is_mpeg(file: BinaryIO, start: int, end: int) -> bool:
-    """Whether MPEG audio begins at `start`: ID3v2 tags, then two frames or a single one."""
+    """Return whether MPEG audio begins at `start`: ID3v2 tags, then two frames or a single one."""
     return _first_frame(file, start, end) is not None
 
 
 def _first_frame(file: BinaryIO, start: int, end: int) -> int | None:
-    """The offset of the first frame, behind tags, zeros and less than one frame of others."""
+    """Find the first frame after tags, zeros and a partial frame."""
     position = behind_tags(file, start, end)
     if _begins_at(file, position, end):
         return position
@@ -88,7 +88,7 @@ def _begins_at(file: BinaryIO, position: int, end: int) -> bool:
 
 
 def mpeg_parts(file: BinaryIO, start: int, end: int) -> list[Part]:
-    """The streams of a file, each with the announced or counted number of frames.
+    """Find the streams of a file, each with the announced or counted number of frames.
 
     Raises:
         DamagedError: frames are missing.
@@ -108,7 +108,7 @@ def mpeg_parts(file: BinaryIO, start: int, end: int) -> list[Part]:
         is_exact = 1 < stretch.num_frames == stretch.announced
         begin = stretch.start
         if stretch.announced is not None and not is_exact:
-            begin += stretch.header.num_bytes  # a tag that is wrong: its frame is silent
+            begin += stretch.header.num_bytes  # a wrong tag, whose frame is silent
         parts.append(Part(begin, stretch.end, is_endless=not is_exact))
     return parts
 
@@ -140,7 +140,7 @@ def _stretches(file: BinaryIO, position: int, end: int) -> Iterator[_Stretch]:
                 "followed is missing"
             )
         tag = _announced(data[offset : offset + 64], header)
-        # A single frame cannot be decoded alone: such a count is wrong.
+        # A single frame cannot be decoded, therefore such a count is wrong.
         is_full = stretch is not None and 1 < stretch.num_frames == stretch.announced
         if stretch is None or tag is not None or is_full:
             if stretch is not None:
@@ -188,7 +188,7 @@ _HEADERS: Final = {
 
 
 def _announced(frame: bytes, header: _Header) -> int | None:
-    """The number of frames in a Xing or VBRI tag; 0 if the tag has none; None without a tag."""
+    """Return the count in a Xing or VBRI tag; 0 if the tag has none; None without a tag."""
     tag = frame[4 + header.side_bytes :]
     if tag[:4] in (b"Xing", b"Info") and int.from_bytes(tag[4:8], "big") < 16:
         return int.from_bytes(tag[8:12], "big") if tag[7] & 1 else 0
@@ -203,7 +203,7 @@ def _header_at(file: BinaryIO, position: int) -> _Header | None:
 
 
 def behind_tags(file: BinaryIO, position: int, end: int) -> int:
-    """The end of the ID3v2 tags at `position`; `position` itself if there is none."""
+    """Return the end of the ID3v2 tags at `position`; `position` if there is none."""
     while position < end:
         file.seek(position)
         head = file.read(10)
@@ -228,7 +228,7 @@ def _behind_zeros(file: BinaryIO, position: int, end: int) -> int:
 
 
 def _num_frames(file: BinaryIO, position: int, end: int) -> int:
-    """The number of frames of one kind that follow each other, up to `_SURE_FRAMES`."""
+    """Count consecutive frames of one kind, up to `_SURE_FRAMES`."""
     kind = None
     for number in range(_SURE_FRAMES):
         header = _header_at(file, position)
@@ -245,7 +245,7 @@ def _num_frames(file: BinaryIO, position: int, end: int) -> int:
 
 
 def _resume(file: BinaryIO, position: int, end: int) -> int | None:
-    """The offset at which frames continue; None if only a trailer follows.
+    """Find the offset at which frames continue; None if only a trailer follows.
 
     Raises:
         DamagedError: frames follow what is neither a tag nor padding.
@@ -278,7 +278,7 @@ def _resume(file: BinaryIO, position: int, end: int) -> int | None:
 
 
 def _is_stream(file: BinaryIO, position: int, end: int) -> bool:
-    """Whether three frames follow each other, which is unlikely by chance."""
+    """Return whether three consecutive frames begin here, which is unlikely by chance."""
     for _ in range(3):
         header = _header_at(file, position)
         if header is None:
@@ -288,7 +288,7 @@ def _is_stream(file: BinaryIO, position: int, end: int) -> bool:
 
 
 def _trimmed(file: BinaryIO, position: int, end: int) -> int:
-    """The end of a stream of uncountable frames."""
+    """Find the end of a stream whose frames cannot be counted."""
     if end - position > 128:
         file.seek(end - 128)
         if file.read(3) == b"TAG":

@@ -17,21 +17,21 @@ _REVERSED: Final = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 
 def ogg_parts(file: BinaryIO, start: int, end: int) -> list[Part]:
-    """The chained streams of a file.
+    """Find the chained streams of a file.
 
     Raises:
         DamagedError: a page is truncated, damaged or missing.
     """
     starts, position = [], start
     is_beginning = False
-    numbers: dict[bytes, int] = {}  # of the next page of each stream
+    numbers: dict[bytes, int] = {}  # number of the next page of each stream
     while position < end:
         file.seek(position)
         header = file.read(_HEADER_BYTES)
         if header[:4] != b"OggS"[: len(header)]:
             following = _next_page(file, position, end)
             if following is None and position > start:
-                break  # tags of other programs behind the last page
+                break  # tags of other programs after the last page
             where = "" if following is None else f"; the next page is {following - position} on"
             raise DamagedError(f"damaged: no Ogg page at offset {position}{where}")
         table = file.read(header[26]) if len(header) == _HEADER_BYTES else b""
@@ -66,7 +66,7 @@ def ogg_parts(file: BinaryIO, start: int, end: int) -> list[Part]:
 
 
 def _checksum(page: bytes) -> int:
-    """The CRC-32 of Ogg: the polynomial of zlib, highest bit first and without inversion."""
+    """Compute the CRC-32 of Ogg: zlib's polynomial, highest bit first, without inversion."""
     reflected = zlib.crc32(page.translate(_REVERSED), 0xFFFF_FFFF) ^ 0xFFFF_FFFF
     return int(f"{reflected:032b}"[::-1], 2)
 

@@ -16,7 +16,7 @@ class Part:
         end: offset after its last byte.
         patches: corrections of wrong header fields.
         is_endless: whether the decoder derives the length from the file size; see `ByteRange`.
-        num_frames: announced samples per channel, where the decoder itself is told none.
+        num_frames: announced samples per channel, if the decoder does not know the number.
         raw_encoding: name in libsndfile of an 8 kHz encoding without a header; None for files with
             a header.
     """
@@ -30,4 +30,4 @@ class Part:
 
 
 class DamagedError(Exception):
-    """Audio is missing from a file or cannot be decoded; the message says what and how much."""
+    """Raised if audio is missing or cannot be decoded; the message says what and how much."""

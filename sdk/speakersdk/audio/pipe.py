@@ -37,7 +37,7 @@ _TYPES: Final = {
     (True, 32): "<f4",
     (True, 64): "<f8",
 }
-_HEADER_BYTES: Final = 2**26  # of a chunk before the samples; pictures are smaller
+_HEADER_BYTES: Final = 2**26  # maximum size of a chunk before the samples; pictures are smaller
 # Sizes that mean "unknown": 0 from a writer that cannot seek, or nearly 2 or 4 GiB.
 _UNKNOWN_BYTES: Final = 0x7FFF_0000
 
@@ -118,7 +118,7 @@ class _Rejoined:
 
 
 def _read(pipe: Any, num: int) -> bytes:
-    """Up to `num` bytes, fewer only at the end."""
+    """Read `num` bytes, fewer only at the end."""
     data = b""
     while len(data) < num and (more := pipe.read(num - len(data))):
         data += more
@@ -139,7 +139,7 @@ def _check_rate(header_hz: int, asked_hz: float | None) -> None:
 
 
 def _read_wav_header(pipe: BinaryIO, head: bytes) -> tuple[bytes, _WavFormat | None]:
-    """The bytes before the first sample, and the format; None if it is not PCM."""
+    """Read the bytes before the first sample, and the format; None if it is not PCM."""
     consumed, wav = head + _read(pipe, 4), None
     position = 12
     while True:
@@ -155,7 +155,7 @@ def _read_wav_header(pipe: BinaryIO, head: bytes) -> tuple[bytes, _WavFormat | N
         if name == b"fmt ":
             wav = _wav_format(content)
         if wav is not None and name not in (b"fmt ", b"fact"):
-            consumed = consumed[:position]  # only a decoder would want it, and it gets none
+            consumed = consumed[:position]  # only a decoder would need this chunk
         else:
             consumed += content
         position = len(consumed)
@@ -175,7 +175,7 @@ def _wav_format(content: bytes) -> _WavFormat | None:
 
 
 def _wav_blocks(pipe: BinaryIO, wav: _WavFormat, size: int) -> Iterator[npt.NDArray[Any]]:
-    """Samples up to the announced size, or to the end if none is announced."""
+    """Yield samples up to the announced size, or to the end if none is announced."""
     frame_bytes = wav.channels * wav.bits // 8
     step = frame_bytes * max(1, round(_BLOCK_S * wav.sample_rate_hz))
     left: float = size if 0 < size < _UNKNOWN_BYTES else float("inf")
@@ -186,12 +186,12 @@ def _wav_blocks(pipe: BinaryIO, wav: _WavFormat, size: int) -> Iterator[npt.NDAr
         raise UnreadableAudioError(
             _LABEL, f"truncated: {left} of {size} bytes of samples are missing ({left / size:.0%})"
         )
-    while pipe.read(_READ_BYTES):  # its writer must not fail
+    while pipe.read(_READ_BYTES):  # read the rest so that the writer does not fail
         pass
 
 
 def _decoded(data: bytes, wav: _WavFormat) -> npt.NDArray[Any]:
-    """(n, channels)."""
+    """Decode bytes to samples of shape (n, channels)."""
     if wav.bits == 24:
         widened = np.zeros((len(data) // 3, 4), np.uint8)
         widened[:, 1:] = np.frombuffer(data, np.uint8).reshape(-1, 3)
@@ -202,7 +202,7 @@ def _decoded(data: bytes, wav: _WavFormat) -> npt.NDArray[Any]:
 
 
 def _raw_blocks(pipe: Any, rate_hz: float) -> Iterator[npt.NDArray[np.int16]]:
-    """Little-endian 16-bit mono; an odd last byte is half a sample and is dropped."""
+    """Yield little-endian 16-bit mono samples; an odd last byte is dropped."""
     step = 2 * round(_BLOCK_S * rate_hz)
     while data := _read(pipe, step):
         whole = len(data) - len(data) % 2

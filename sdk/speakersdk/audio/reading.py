@@ -30,8 +30,8 @@ _UNKNOWN_BYTES: Final = 0x7FFF_0000
 _UNKNOWN_FRAMES: Final = 2**62  # libsndfile represents an unknown length by 2^63 - 1
 _RAW_RATE_HZ: Final = 8000
 _READ: Final[Any] = {"dtype": "float32", "always_2d": True}
-# libsndfile looks for the resource fork of MPEG and unknown formats. Without a name of the file it
-# finds these in the working folder, which belong to no recording (netatalk makes the second).
+# libsndfile looks for the resource fork of MPEG and unknown formats. Without a file name it
+# finds these files in the working folder, which belong to no recording (netatalk makes the second).
 _FORKS: Final = ("._", ".AppleDouble")
 _FORK: Final = "SD2"
 _FORK_ERRORS: Final = ("Error : bad resource", "Error : bad map", "Error : bad data")
@@ -95,7 +95,7 @@ def decoded_blocks(
     yield from _counted(block)
 
 
-_AT_END: Final = "the file object stands at its end; rewind it with seek(0)"
+_AT_END: Final = "the file object is at its end; rewind it with seek(0)"
 
 
 def _counted(block: Waveform) -> Iterator[Waveform]:
@@ -106,7 +106,7 @@ def _counted(block: Waveform) -> Iterator[Waveform]:
 def _decoded(
     file: BinaryIO, part: Part, label: str, suffix: str
 ) -> Iterator[tuple[npt.NDArray[np.float32], int]]:
-    """Blocks of (n, channels) float32 of a part, and their sample rate."""
+    """Yield blocks of a part, (n, channels) float32, with their sample rate."""
     import soundfile
 
     view = ByteRange(file, part.start, part.end, patches=part.patches, is_endless=part.is_endless)
@@ -126,7 +126,7 @@ def _decoded(
                 _check_complete(sound, part.num_frames or sound.frames, decoded, label)
     except soundfile.LibsndfileError as error:
         if decoded and decoded == part.num_frames:
-            return  # all that was announced; tags of other programs follow
+            return  # the announced samples are complete; tags of other programs follow
         reason = error.error_string.strip().rstrip(".")
         if reason.startswith(_FORK_ERRORS):
             reason = _fork_reason()
@@ -139,7 +139,7 @@ def _decoded(
 def _fork_reason() -> str:
     found = next((name for name in _FORKS if os.path.lexists(name)), None)
     if found is None:
-        return "Format not recognised"
+        return "Format not recognized"
     return (
         f"the decoder takes {found!r} in the current folder for a part of it; remove that, or run "
         "in another folder"
@@ -147,19 +147,19 @@ def _fork_reason() -> str:
 
 
 def _step(sound: Any, part: Part, decoded: int) -> int:
-    """Samples per channel of the next block, which ends where the announced ones end."""
+    """Return the samples per channel of the next block, limited by the announced number."""
     step = max(1, BLOCK_SAMPLES // int(sound.channels))
     left = (part.num_frames or 0) - decoded
     return min(step, left) if left > 0 else step
 
 
 def _sequential(view: ByteRange, raw_encoding: str | None) -> Any:
-    """The decoder of a file that is read once, from start to end."""
+    """Open the decoder of a file that is read once, from start to end."""
     import soundfile
 
     class Sequential(soundfile.SoundFile):  # type: ignore[misc, unused-ignore]
-        # soundfile cuts reads short at the announced length and seeks after each, which some
-        # decoders cannot and others answer with other samples.
+        # soundfile stops reads at the announced length and seeks after each of them. Some
+        # decoders cannot seek, and others return different samples after it.
         def seekable(self) -> bool:
             return False
 

@@ -93,7 +93,7 @@ def check_limit(limit_s: float | None) -> float | None:
 
 
 def recording_label(recording: Recording) -> str:
-    """The name of a recording in messages."""
+    """Return the name of a recording for messages."""
     return file_label(recording) if is_file(recording) else "the array"
 
 
@@ -111,7 +111,7 @@ def _is_array(value: object) -> bool:
 
 
 def _rate_index(pair: tuple[Any, ...]) -> int | None:
-    """Index of the sample rate in a pair; None if this is no pair of samples and a rate."""
+    """Return the index of the sample rate in a pair; None for other tuples."""
     numbers = [isinstance(each, int | float | np.integer | np.floating) for each in pair]
     if len(pair) != 2 or sum(numbers) != 1:
         return None

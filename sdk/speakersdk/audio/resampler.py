@@ -25,7 +25,7 @@ _INT32_NOISE = 2**10
 
 
 class StreamResampler:
-    """Resamples chunks of one rate; the result equals `as_waveform` of the whole.
+    """A resampler of chunks of one rate, whose result equals `as_waveform` of the whole.
 
     The samples do not depend on the chunk boundaries. The filter looks ahead: until `finish`, the
     output lags a few ms behind the input.

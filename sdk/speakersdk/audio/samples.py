@@ -34,7 +34,7 @@ INT16_PEAK: Final = 2**15
 # A chunk of a stream may have fewer samples than channels. With more channels than this, it is a
 # row of samples (1, n) instead of (n, 1).
 _CHUNK_CHANNELS: Final = 8
-# What to do about other types, by the kind of NumPy.
+# Remedies for other types, by NumPy's kind.
 _REMEDIES: Final = {
     "i": "; pass samples.astype(np.int16) if they are 16-bit values",
     "f": "; pass samples.astype(np.float32)",
@@ -66,7 +66,7 @@ def as_array(samples: Any) -> npt.NDArray[Any]:
             "them"
         )
     if isinstance(samples, np.ndarray):
-        return np.asarray(samples)  # not a subclass, such as a memory map, which soxr refuses
+        return np.asarray(samples)  # converts subclasses such as memory maps, which soxr refuses
     is_array = hasattr(samples, "__array__") or hasattr(samples, "__array_interface__")
     is_tensor = is_array and hasattr(samples, "detach")
     if not is_array:
@@ -84,7 +84,7 @@ def _typed_buffer(samples: Any) -> Any:
         view = memoryview(samples)
     except TypeError as error:
         if not hasattr(samples, "read"):
-            return samples  # no buffer: a list
+            return samples  # not a buffer, but a list
         kind = type(samples).__name__
         raise InvalidAudioError(
             f"expected an array of samples, got a file ({kind}); decode it with "
@@ -129,7 +129,7 @@ def check_samples(samples: npt.NDArray[Any], *, is_chunk: bool = False) -> None:
 
 
 def int32_peak(samples: npt.NDArray[Any]) -> int:
-    """The largest magnitude of int32 samples; 0 for other types."""
+    """Return the largest magnitude of int32 samples; 0 for other types."""
     if samples.dtype.newbyteorder("=") != np.int32 or samples.size == 0:
         return 0
     return max(-int(samples.min()), int(samples.max()))
@@ -162,5 +162,5 @@ def _check_floats(samples: npt.NDArray[Any]) -> None:
 def scale(samples: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
     """Convert checked samples of any type to float64 in +-1."""
     silence, full_scale = _SCALES[samples.dtype.newbyteorder("=")]
-    # float64 even for int16: int32 has more digits than float32.
+    # Always float64, because int32 has more digits than float32.
     return (samples.astype(np.float64) - silence) / full_scale

@@ -16,7 +16,7 @@ SPEECH_PROBABILITY: Final = 0.5  # at or above this a frame or chunk counts as s
 
 
 class VoiceActivityDetector:
-    """Decides for each frame of a stream whether it is speech.
+    """A detector that decides for each frame of a stream whether it is speech.
 
     A frame is speech if the last 32 ms chunk that is complete at its end is speech. This needs no
     later samples and does not depend on the chunks of `push`. Frames that end before the first
@@ -24,7 +24,7 @@ class VoiceActivityDetector:
 
     Args:
         sample_rate_hz: sample rate.
-        window_samples, hop_samples: frame t has window_samples from t * hop_samples on.
+        window_samples, hop_samples: frame t has `window_samples` samples from `t * hop_samples` on.
 
     Attributes:
         probability: highest speech probability of the 32 ms chunks that the last `push` completed;
@@ -49,7 +49,7 @@ class VoiceActivityDetector:
         self._pending: Waveform = np.zeros(0, np.float32)
         self._num_samples = 0
         self._num_frames = 0
-        # Of the chunks that the next frames may ask for; the first stands for "no chunk yet".
+        # Decisions on the chunks that the next frames may need; the first means "no chunk yet".
         self._chunks = [False]
         self._first_chunk = -1  # number of the first of them
         self.probability = 0.0

@@ -79,7 +79,7 @@ def as_waveform(samples: npt.NDArray[Any], *, sample_rate_hz: float) -> Waveform
 def file_blocks(
     path: str | os.PathLike[str] | BinaryReader, *, limit_s: float | None = None
 ) -> Iterator[Waveform]:
-    """Read a recording in blocks that are not empty, with bounded memory, as `read_audio`.
+    """Read a recording in non-empty blocks with bounded memory, like `read_audio`.
 
     The first `next` opens the file; the end of the iteration closes it.
     """
@@ -88,7 +88,7 @@ def file_blocks(
 
 
 def array_blocks(samples: npt.NDArray[Any], *, sample_rate_hz: float) -> Iterator[Waveform]:
-    """Convert an array in blocks that are not empty, as `as_waveform`. Errors come first."""
+    """Convert an array to non-empty blocks, like `as_waveform`. All checks come first."""
     check_rate(sample_rate_hz)
     array = as_array(samples)
     check_samples(array)

@@ -28,11 +28,11 @@ def problems(samples: Waveform, noise: Waveform | None = None) -> set[AudioProbl
     quality, found = AudioQuality(sample_rate_hz=SAMPLE_RATE_HZ), set()
     if noise is not None:
         for hop in noise[: len(noise) // HOP_SAMPLES * HOP_SAMPLES].reshape(-1, HOP_SAMPLES):
-            quality.hear(hop)
+            quality.measure(hop)
             quality.take(hop, is_speech=False)
     for hop in samples[: len(samples) // HOP_SAMPLES * HOP_SAMPLES].reshape(-1, HOP_SAMPLES):
         is_speech = bool(np.ptp(hop) > 0.1 * np.ptp(samples))
-        quality.hear(hop)
+        quality.measure(hop)
         if is_speech:
             found.add(quality.problem())
         quality.take(hop, is_speech=is_speech)
@@ -42,7 +42,7 @@ def problems(samples: Waveform, noise: Waveform | None = None) -> set[AudioProbl
 def levels_of(samples: Waveform) -> AudioLevels:
     quality = AudioQuality(sample_rate_hz=SAMPLE_RATE_HZ, memory_hops=None)
     for hop in samples[: len(samples) // HOP_SAMPLES * HOP_SAMPLES].reshape(-1, HOP_SAMPLES):
-        quality.hear(hop)
+        quality.measure(hop)
         is_speech = bool(np.ptp(hop) > 0.1 * np.ptp(samples))
         quality.take(hop, is_speech=is_speech)
     return quality.levels
@@ -100,7 +100,7 @@ def test_a_constant_offset_is_neither_level_nor_noise(speech: Waveform, offset: 
     for samples in (0.5 * speech, shifted):
         quality = AudioQuality(sample_rate_hz=SAMPLE_RATE_HZ, memory_hops=None)
         for number, hop in enumerate(samples[: 40 * HOP_SAMPLES].reshape(-1, HOP_SAMPLES)):
-            quality.hear(hop)
+            quality.measure(hop)
             quality.take(hop, is_speech=number % 2 == 0)
         levels.append((quality.speech_dbfs, quality.snr_db))
     # float32 steps at the offset, 2^-24, are -144 dBFS; the quietest hop is at about -70.
@@ -121,10 +121,10 @@ def test_levels_are_in_decibels_of_full_scale() -> None:
     quality = AudioQuality(sample_rate_hz=SAMPLE_RATE_HZ)
     assert (quality.speech_dbfs, quality.snr_db) == (None, None)
     wave = np.float32(0.1) * np.sign(np.sin(np.arange(HOP_SAMPLES))).astype(np.float32)
-    quality.hear(wave)
+    quality.measure(wave)
     quality.take(wave, is_speech=True)
     assert quality.level_dbfs == pytest.approx(-20.0, abs=0.1)
-    quality.hear(wave / 100)
+    quality.measure(wave / 100)
     quality.take(wave / 100, is_speech=False)
     assert quality.snr_db == pytest.approx(40.0, abs=0.1)
 
