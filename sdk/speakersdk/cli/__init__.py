@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command and return the exit status; None = the arguments of this process."""
+    """Run one command and return the exit status; None means the arguments of this process."""
     # Imports are inside the function: Ctrl-C during them must not print a traceback.
     try:
         from speakersdk.cli.program import run_program

@@ -19,13 +19,13 @@ Shared: TypeAlias = Literal[
 
 
 def add_options(parser: CommandParser, *options: Shared) -> None:
-    """Add shared options; "far" includes --prior and --calibration."""
+    """Add shared options; "far" includes `--prior` and `--calibration`."""
     for option in options:
         _ADD[option](parser)
 
 
 def open_verifier(arguments: argparse.Namespace) -> Verifier:
-    """A verifier for --model and, if the command has them, the options of a request."""
+    """Open a verifier with `--model` and, if the command has them, the options of a request."""
     return Verifier(
         arguments.model,
         far=getattr(arguments, "far", None),
@@ -38,7 +38,7 @@ def open_verifier(arguments: argparse.Namespace) -> Verifier:
 
 
 def open_store(arguments: argparse.Namespace) -> VoiceprintStore:
-    """The store in the folder of --voiceprints."""
+    """Open the store in the folder of `--voiceprints`."""
     return VoiceprintStore(arguments.voiceprints, key=find_key(arguments.key))
 
 
@@ -54,7 +54,7 @@ def _add_audio_root(parser: CommandParser) -> None:
         type=Path,
         default=Path(),
         metavar="FOLDER",
-        help="folder that audio paths are relative to (default: the current one)",
+        help="base folder of relative audio paths (default: the current folder)",
     )
 
 
@@ -63,7 +63,7 @@ def _add_max_duration(parser: CommandParser) -> None:
         "--max-duration",
         type=float,
         metavar="SECONDS",
-        help="refuse longer recordings, counting all channels (default: any length)",
+        help="maximum length of a recording, summed over channels (default: no limit)",
     )
 
 
@@ -78,10 +78,12 @@ def _add_far(parser: CommandParser) -> None:
         "--prior",
         type=float,
         metavar="P",
-        help="prior probability of the speaker; used instead of --far, minimizes expected cost",
+        help="prior probability of the speaker, to minimize the expected cost (instead of --far)",
     )
     parser.places.add_argument(
-        "--calibration", metavar="NAME", help="calibration stored by `speakersdk calibrate`"
+        "--calibration",
+        metavar="NAME",
+        help="name of a calibration stored by `speakersdk calibrate`",
     )
     for option, error in (("--c-miss", "false reject"), ("--c-fa", "false accept")):
         parser.requests.add_argument(
@@ -124,10 +126,10 @@ def _add_life(parser: CommandParser) -> None:
         help="refuse the voiceprint after this time: 12h, 90d, 6w, 1y, or never",
     )
     parser.requests.add_argument(
-        "--consent", metavar="TEXT", help="identifier of the text that the speaker agreed to"
+        "--consent", metavar="TEXT", help="identifier of the text to which the speaker agreed"
     )
     parser.requests.add_argument(
-        "--consent-by", metavar="WHO", help="who agreed (default: the speaker)"
+        "--consent-by", metavar="WHO", help="person who agreed (default: the speaker)"
     )
 
 

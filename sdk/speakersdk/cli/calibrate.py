@@ -35,7 +35,7 @@ def add_arguments(parser: CommandParser) -> None:
     parser.inputs.add_argument(
         "--strangers",
         action="store_true",
-        help="FOLDER/recording.wav: recordings of different people without names",
+        help="FOLDER contains recordings of different people without names",
     )
     parser.places.add_argument(
         "--name", metavar="NAME", help="name of the device or microphone (default: store nothing)"
@@ -48,7 +48,7 @@ def add_arguments(parser: CommandParser) -> None:
         type=float,
         default=DEFAULT_FAR,
         metavar="RATE",
-        help="false-accept rate to report for (default: %(default)g)",
+        help="false-accept rate of the report (default: %(default)g)",
     )
     shared.add_options(parser, "model", "max_duration", "json")
 
@@ -66,7 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
         for recording in paths:
             try:
                 encodings[speaker].append(encoder.encode(file_blocks(recording, limit_s=limit_s)))
-            except Exception as error:  # any error concerns this recording alone
+            except Exception as error:  # every error concerns only this recording
                 failures.append(Failure.of(str(recording), error))
     print_failures(failures)
     fit: Refit | StrangerFit
@@ -104,7 +104,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _recalibrated(
     encodings: dict[str, list[Encoding]], manifest: ModelManifest, *, far: float
 ) -> tuple[OwnTrials, Refit]:
-    """Refit, and print the histogram of both kinds of trials before a refusal."""
+    """Refit; if the scores overlap too much, print their histogram and raise the error."""
     try:
         return recalibrate(encodings, manifest, far=far)
     except CalibrationError as error:

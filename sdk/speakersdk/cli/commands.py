@@ -1,4 +1,4 @@
-"""The commands of ``speakersdk`` and their help. Each is a module with `add_arguments`, `run`."""
+"""The commands of ``speakersdk`` and their help; a command is a module with two functions."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ _COMMANDS: Final[tuple[tuple[ModuleType, str, dict[str, Any]], ...]] = (
         {
             "description": "Listen to a microphone, a file or a pipe, and report after every hop "
             "which enrolled speaker is speaking. Ctrl-C stops it and prints a summary.",
-            "subject": "what to listen to",
-            "status": "0 an enrolled speaker was accepted; 1 none was",
+            "subject": "speakers and audio source",
+            "status": "0 an enrolled speaker was accepted; 1 nobody was accepted",
             "examples": (
                 "speakersdk listen --enroll ann",
                 "speakersdk listen ann bob --input talk.wav --fast",
@@ -48,7 +48,7 @@ _COMMANDS: Final[tuple[tuple[ModuleType, str, dict[str, Any]], ...]] = (
         {
             "description": "Make a voiceprint from recordings of one speaker and store it under "
             "NAME. Poor recordings are refused; `speakersdk quality` shows the measurements.",
-            "subject": "what to enroll",
+            "subject": "speaker and recordings",
             "status": "0 enrolled",
             "examples": (
                 "speakersdk enroll ann ann-1.wav ann-2.wav",
@@ -58,15 +58,15 @@ _COMMANDS: Final[tuple[tuple[ModuleType, str, dict[str, Any]], ...]] = (
     ),
     (
         quality,
-        "measure recordings without enrolling",
+        "check recordings before enrollment",
         {
             "description": "Measure whether recordings of one speaker are good enough for "
             f"enrollment: speech at {QUIET_DBFS:g} dBFS or more and {NOISY_SNR_DB:g} dB above the "
             f"noise, at most {CLIPPED_HOPS_SHARE:.0%} of it clipped, more than {NARROW_BAND_DB:g} "
             f"dB above 4 kHz, and one voice (llr above {SECOND_VOICE_LLR:g} within a recording, "
             f"above {OTHER_VOICE_LLR:g} between recordings).",
-            "subject": "what to measure",
-            "status": "0 all are good enough; 1 some are not, or cannot be read",
+            "subject": "recordings",
+            "status": "0 all recordings are good enough; 1 some are not or cannot be read",
             "examples": (
                 "speakersdk quality ann-1.wav ann-2.wav",
                 "speakersdk quality ann-1.wav --json",
@@ -75,10 +75,10 @@ _COMMANDS: Final[tuple[tuple[ModuleType, str, dict[str, Any]], ...]] = (
     ),
     (
         verify,
-        "decide whether a recording is of the enrolled speaker",
+        "decide whether the enrolled speaker speaks in a recording",
         {
-            "description": "Decide whether PROBE is of the speaker of REFERENCE.",
-            "subject": "what to compare",
+            "description": "Decide whether the speaker of REFERENCE speaks in PROBE.",
+            "subject": "reference and probe",
             "status": "0 accepted; 1 rejected, inconclusive or no speech",
             "examples": (
                 "speakersdk verify ann probe.wav",
@@ -88,11 +88,11 @@ _COMMANDS: Final[tuple[tuple[ModuleType, str, dict[str, Any]], ...]] = (
     ),
     (
         identify,
-        "decide which enrolled speaker a recording is of, if any",
+        "decide which enrolled speaker speaks in a recording, if any",
         {
-            "description": "Decide which REFERENCE the speaker of PROBE is. The answer may be "
+            "description": "Decide which REFERENCE speaks in PROBE, if any. The answer may be "
             "that the speaker is unknown.",
-            "subject": "what to compare",
+            "subject": "probe and candidates",
             "status": "0 identified; 1 unknown, inconclusive or no speech",
             "examples": (
                 "speakersdk identify probe.wav",
@@ -102,13 +102,13 @@ _COMMANDS: Final[tuple[tuple[ModuleType, str, dict[str, Any]], ...]] = (
     ),
     (
         diarize,
-        "say who speaks when in a recording",
+        "find out who speaks when in a recording",
         {
-            "description": "Find the turns of a conversation: of enrolled speakers by name, of "
-            "others as unknown-1 and so on. Silence belongs to nobody, turns do not overlap, and "
-            "a turn that is too short to tell is uncertain.",
-            "subject": "what to listen to",
-            "status": "0 somebody speaks; 1 nobody, or no turn is certain",
+            "description": "Find the turns of a conversation: enrolled speakers by name, others as "
+            "unknown-1 and so on. Silence belongs to nobody, turns do not overlap, and a turn that "
+            "is too short for a decision is marked as uncertain.",
+            "subject": "recording and speakers",
+            "status": "0 at least one turn is certain; 1 none is, or nobody speaks",
             "examples": (
                 "speakersdk diarize meeting.wav",
                 "speakersdk diarize meeting.wav ann bob --format rttm",
@@ -117,18 +117,18 @@ _COMMANDS: Final[tuple[tuple[ModuleType, str, dict[str, Any]], ...]] = (
     ),
     (
         score,
-        "print the score of two recordings or voiceprints",
+        "print the similarity score of two recordings or voiceprints",
         {
             "description": "Print the negated symmetric KL divergence of A and B in nats: at most "
-            "0, higher for more similar voices. It depends on the model; use verify for a "
-            "decision.",
-            "subject": "what to compare",
+            "0, higher for more similar voices. It depends on the model; use `speakersdk "
+            "verify` for a decision.",
+            "subject": "voiceprints or recordings",
             "examples": ("speakersdk score a.wav b.wav", "speakersdk score ann b.wav --json"),
         },
     ),
     (
         profiles,
-        "list, show, revert, remove, export and import voiceprints",
+        "list, show, change, delete, export and import voiceprints",
         {
             "description": "Manage the stored voiceprints. Without an ACTION, list them.",
             "examples": ("speakersdk profiles", "speakersdk profiles export ann -o ann.voiceprint"),
@@ -139,10 +139,10 @@ _COMMANDS: Final[tuple[tuple[ModuleType, str, dict[str, Any]], ...]] = (
         "enroll the stored speakers again with another model",
         {
             "description": "A voiceprint works with one model. Enroll its speaker with another "
-            "one, from the recordings that were kept. Each old voiceprint stays until the new one "
-            "replaces it, and stays for good if that is not possible.",
-            "subject": "whom to enroll again",
-            "status": "0 all are of the model now; 1 some are not, each with its reason",
+            "one, from the recordings that were kept. An old voiceprint stays until the new one "
+            "replaces it.",
+            "subject": "speakers and recordings",
+            "status": "0 all voiceprints now work with the model; 1 some do not (stderr says why)",
             "examples": (
                 "speakersdk migrate --recordings kept --model campplus-waveform.onnx",
                 "speakersdk migrate ann bob --recordings kept",
@@ -160,12 +160,12 @@ _COMMANDS: Final[tuple[tuple[ModuleType, str, dict[str, Any]], ...]] = (
     ),
     (
         calibrate,
-        "fit the decisions to your microphone, from your own recordings",
+        "fit decisions to your microphone, using your own recordings",
         {
-            "description": "Refit the model's calibration to the recordings in FOLDER, which has "
-            "one sub-folder for each speaker, and store it under a name for --calibration.",
-            "notes": "Recordings that cannot be read are left out; stderr says why.",
-            "subject": "what to fit to",
+            "description": "Refit the model's calibration to the recordings in FOLDER, with one "
+            "sub-folder per speaker, and store it under a name for --calibration.",
+            "notes": "Recordings that cannot be read are skipped; stderr says why.",
+            "subject": "recordings",
             "status": "0 fitted, and stored if named; 1 the model's own calibration fits better",
             "examples": (
                 "speakersdk calibrate recordings --name headset",
@@ -184,7 +184,7 @@ _COMMANDS: Final[tuple[tuple[ModuleType, str, dict[str, Any]], ...]] = (
             "--segments, by --speakers, or by the first folder of a path, as in VoxCeleb. Separate "
             "columns with tabs if names contain spaces. Lists are UTF-8, or UTF-16 with a byte "
             "order mark.",
-            "subject": "what to compare",
+            "subject": "trial lists and scores",
             "status": "0 done; 1 some recordings could not be read (stderr says why)",
             "examples": (
                 "speakersdk evaluate trials.txt --audio-root recordings",
@@ -194,7 +194,7 @@ _COMMANDS: Final[tuple[tuple[ModuleType, str, dict[str, Any]], ...]] = (
     ),
     (
         embed,
-        "embed many recordings into one file",
+        "write the embeddings of many recordings to one file",
         {
             "description": "Embed the recordings of a list. A line is 'path' or 'name path'; a "
             ".jsonl file lists segments. After an interruption, run the same command again: it "
@@ -202,7 +202,7 @@ _COMMANDS: Final[tuple[tuple[ModuleType, str, dict[str, Any]], ...]] = (
             "notes": "If a file of that path exists, the whole line is the path; otherwise it is a "
             "name, a space and a path. A tab always separates name and path. Lists are UTF-8, or "
             "UTF-16 with a byte order mark. Embeddings identify people: only you can read them.",
-            "subject": "what to embed",
+            "subject": "recordings",
             "status": "0 all embedded; 1 some recordings failed (stderr says why)",
             "examples": (
                 "speakersdk embed list.txt -o embeddings.npz --audio-root recordings",
@@ -216,7 +216,7 @@ _COMMANDS: Final[tuple[tuple[ModuleType, str, dict[str, Any]], ...]] = (
         {
             "description": "Run a service until it is stopped by Ctrl-C or SIGTERM. Its package is "
             "installed as an extra.",
-            "subject": "what to run",
+            "subject": "service",
             "status": "0 stopped by a signal",
             "examples": (
                 "speakersdk serve http --port 8080",
@@ -226,7 +226,7 @@ _COMMANDS: Final[tuple[tuple[ModuleType, str, dict[str, Any]], ...]] = (
     ),
     (
         demo,
-        "enroll the bundled synthetic voices and tell them apart",
+        "enroll and verify the bundled synthetic voices",
         {
             "description": "Enroll each bundled synthetic voice with two sentences, and verify a "
             "third sentence of each voice against all of them.",
@@ -236,7 +236,7 @@ _COMMANDS: Final[tuple[tuple[ModuleType, str, dict[str, Any]], ...]] = (
     ),
     (
         warmup,
-        "make a device's first calls ahead of time; build TensorRT engines",
+        "prepare a device: make the first calls, build TensorRT engines",
         {
             "description": "Load the model on a device, make its first calls and report how long "
             "they took. TensorRT engines are built and stored in "
@@ -254,7 +254,7 @@ _COMMANDS: Final[tuple[tuple[ModuleType, str, dict[str, Any]], ...]] = (
             "description": "Report what works, what does not and what to do about it. --all and "
             "--json print everything that a bug report needs. The report contains no name of a "
             "person or machine; doctor writes no file and opens no network connection.",
-            "status": "0 whatever the findings",
+            "status": "0 the report was printed",
             "examples": ("speakersdk doctor", "speakersdk doctor --audio --json"),
         },
     ),
@@ -262,7 +262,7 @@ _COMMANDS: Final[tuple[tuple[ModuleType, str, dict[str, Any]], ...]] = (
 
 
 class _Version(argparse.Action):
-    """Prints the version. Reading package metadata takes time, so it waits for the option."""
+    """An option that prints the version. Package metadata is read only then, because it is slow."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
         from importlib.metadata import version
@@ -272,7 +272,7 @@ class _Version(argparse.Action):
 
 
 def build_parser() -> CommandParser:
-    """The parser of all commands; the parsed arguments have the chosen command as `run`."""
+    """Build the parser of all commands; the parsed arguments have the chosen one as `run`."""
     parser = CommandParser(
         prog="speakersdk",
         description="Verify speakers on this device: enroll a voice, then decide whether a "

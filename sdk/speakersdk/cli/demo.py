@@ -1,6 +1,6 @@
 """``speakersdk demo``: verify the voices of the bundled clips against each other.
 
-The clips are synthetic. They show that the program works, not how often it is wrong.
+The clips are synthetic. They show that the program works, and not how often it is wrong.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _run_trials(verifier: Verifier) -> tuple[list[Trial], float]:
-    """Every probe against every voice, and the seconds of audio processed."""
+    """Compare every probe with every voice, and return the seconds of audio processed."""
     audio_s = 0.0
     voiceprints = []
     voices = sorted(path.name.removesuffix("-probe.flac") for path in FOLDER.glob("*-probe.flac"))

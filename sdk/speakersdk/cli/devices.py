@@ -1,4 +1,4 @@
-"""``speakersdk devices``: the input devices that `listen` can record from."""
+"""``speakersdk devices``: list the input devices for `listen`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``speakersdk doctor``: what works in this installation, what does not, and what to do."""
+"""``speakersdk doctor``: report what works in this installation, what does not, and what to do."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from speakersdk.text import printable
 
 
 class Finding(NamedTuple):
-    """One line of the page: whether a part works, and its state or the remedy."""
+    """One line of the report: whether a part works, and its state or the remedy."""
 
     works: bool
     part: str
@@ -48,7 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def findings(report: dict[str, Any]) -> list[Finding]:
-    """What a report of `speakersdk.diagnosis.diagnose` means for the user."""
+    """Summarize a report of `speakersdk.diagnosis.diagnose` for the user."""
     model, packages = report["model"], report["packages"]
     found = [Finding(False, part, _error(report[part])) for part in report if _error(report[part])]
     if not _error(model):
@@ -71,7 +71,7 @@ def findings(report: dict[str, Any]) -> list[Finding]:
 
 
 def _origin(origin: dict[str, Any] | None) -> Iterator[Finding]:
-    """Whether an adopted model was compared with the code that it comes from."""
+    """Report whether an adopted model was compared with the original code."""
     if origin is None:
         return
     source, family, licence = (printable(origin[key]) for key in ("source", "family", "licence"))
@@ -135,7 +135,7 @@ def _permissions(voiceprints: dict[str, Any]) -> Iterator[Finding]:
         yield Finding(False, part, f"{remedy}; chmod -R go= {folder}")
     if not is_open and not num_open:
         yield Finding(
-            True, part, f"{voiceprints['files']} files of voiceprints, for their owner alone"
+            True, part, f"{voiceprints['files']} files of voiceprints, readable only by their owner"
         )
 
 
@@ -156,12 +156,12 @@ def _print_page(report: dict[str, Any]) -> None:
 
 
 def _error(part: Any) -> str:
-    """Why a part could not be diagnosed; empty if it could be."""
+    """Return why a part could not be diagnosed; empty if it was."""
     return part["error"] if isinstance(part, dict) and "error" in part else ""
 
 
 def _lines(report: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Dotted names and values, one pair per fact."""
+    """Yield dotted names and values, one pair per fact."""
     for name, value in report.items():
         if isinstance(value, dict):
             yield from _lines(value, f"{prefix}{name}.")

@@ -19,16 +19,21 @@ def add_arguments(parser: CommandParser) -> None:
     """Add this command's arguments."""
     parser.inputs.add_argument("manifest", type=Path, metavar="MANIFEST", help="list of recordings")
     parser.places.add_argument(
-        "-o", "--output", type=Path, required=True, metavar="FILE", help=".npz or .parquet"
+        "-o",
+        "--output",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="file to write, .npz or .parquet",
     )
     parser.requests.add_argument(
-        "--workers", type=int, default=1, metavar="N", help="worker processes"
+        "--workers", type=int, default=1, metavar="N", help="number of worker processes"
     )
     parser.requests.add_argument(
         "--batch",
         type=int,
         metavar="N",
-        help="recordings per model call (default: 1 on a CPU, otherwise 32)",
+        help="number of recordings per model call (default: 1 on a CPU, otherwise 32)",
     )
     parser.requests.add_argument(
         "--device", default="cpu", metavar="DEVICE", help="cpu (default), cuda or cuda:N"

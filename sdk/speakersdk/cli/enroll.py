@@ -44,13 +44,13 @@ def add_arguments(parser: CommandParser) -> None:
         "--keep-recordings",
         type=Path,
         metavar="FOLDER",
-        help="copy the recordings to FOLDER/NAME, for `speakersdk migrate` (default: none is kept)",
+        help="copy the recordings to FOLDER/NAME for `speakersdk migrate` (default: keep none)",
     )
     add_accept(parser)
     parser.requests.add_argument(
         "--remember",
         action="store_true",
-        help="remember the recordings, to recognise them when they are played to `verify`",
+        help="remember the recordings, to recognize them if they are played to `verify`",
     )
     shared.add_options(
         parser, "replace_or_append", "voiceprints", "model", "max_duration", "life", "json"
@@ -58,7 +58,7 @@ def add_arguments(parser: CommandParser) -> None:
 
 
 def add_accept(parser: CommandParser) -> None:
-    """Add --accept."""
+    """Add `--accept`."""
     parser.requests.add_argument(
         "--accept",
         action="append",
@@ -76,7 +76,7 @@ def run(arguments: argparse.Namespace) -> int:
     store = shared.open_store(arguments)
     is_stored = arguments.output is None
     if arguments.remember and not is_stored:
-        raise ConfigError("expected either --remember or --output: a file remembers no recordings")
+        raise ConfigError("expected either --remember or --output: files remember no recordings")
     if is_stored:
         store.check_new(name, replace=arguments.replace, append=arguments.append)
         path = store.path(name)
@@ -125,7 +125,7 @@ def _store(
     enrolled: Callable[[Voiceprint | None], Voiceprint],
     arguments: argparse.Namespace,
 ) -> Voiceprint:
-    """Enroll and store; start over if another process changed the voiceprint meanwhile."""
+    """Enroll and store; start over if another process changes the voiceprint meanwhile."""
     while True:
         is_known = arguments.append and name in store.names()
         known = store.load(name) if is_known else None
@@ -146,7 +146,7 @@ def _write(
     enrolled: Callable[[Voiceprint | None], Voiceprint],
     arguments: argparse.Namespace,
 ) -> Voiceprint:
-    """As `_store`, in a file that the user names."""
+    """Enroll and write a file that the user names."""
     while True:
         known = load_file(path, store) if arguments.append and path.exists() else None
         voiceprint = enrolled(known)
@@ -166,5 +166,5 @@ def _write(
 
 
 def accepted_problems(keys: Sequence[str]) -> tuple[AudioProblem, ...]:
-    """The problems that --accept names."""
+    """Return the problems that `--accept` names."""
     return tuple(problem for problem in AudioProblem if problem.key in keys or _ALL in keys)

@@ -1,4 +1,4 @@
-"""``speakersdk evaluate``: error rates of a model, or of given scores, on trial lists."""
+"""``speakersdk evaluate``: measure error rates on trial lists."""
 
 from __future__ import annotations
 
@@ -63,21 +63,26 @@ def add_arguments(parser: CommandParser) -> None:
         help="keep trials whose two segments share samples",
     )
     parser.requests.add_argument(
-        "--repeats", type=int, default=200, metavar="N", help="resamplings of the speakers"
+        "--repeats", type=int, default=200, metavar="N", help="number of speaker resamplings"
     )
     parser.requests.add_argument(
-        "--jobs", type=int, default=1, metavar="N", help="worker processes"
+        "--jobs", type=int, default=1, metavar="N", help="number of worker processes"
     )
     parser.places.add_argument(
         "--cache",
         type=Path,
         metavar="FOLDER",
-        help="keep embeddings in FOLDER (they identify people)",
+        help="keep the embeddings in FOLDER (they identify people)",
     )
     parser.output.add_argument(
         "--plots", type=Path, metavar="FOLDER", help="write DET and other plots"
     )
-    parser.output.add_argument("--plot-format", choices=("png", "svg"), default="png")
+    parser.output.add_argument(
+        "--plot-format",
+        choices=("png", "svg"),
+        default="png",
+        help="format of the plots (default: %(default)s)",
+    )
     shared.add_options(parser, "audio_root", "model", "max_duration", "json")
 
 
@@ -148,7 +153,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _scored_trials(
     arguments: argparse.Namespace, judged: JudgedTrials, known: dict[str, Segment]
 ) -> ScoredTrials:
-    """The trials with scores, speakers and conditions."""
+    """Return the trials with scores, speakers and conditions."""
     trials = ScoredTrials(
         scores=judged.scores,
         labels=np.array([trial.is_target for trial in judged.trials], dtype=np.bool_),
@@ -174,7 +179,7 @@ def _known_segments(arguments: argparse.Namespace) -> dict[str, Segment]:
 def _judged(
     arguments: argparse.Namespace, listed: list[Trial], known: dict[str, Segment]
 ) -> JudgedTrials:
-    """The trials scored by the given scores or by the model."""
+    """Score the trials with the given scores or with the model."""
     if arguments.scores:
         return JudgedTrials(
             trials=listed,
@@ -198,7 +203,7 @@ def _judged(
 def _speakers(
     arguments: argparse.Namespace, listed: list[Trial], known: dict[str, Segment]
 ) -> tuple[list[str], list[str]] | None:
-    """The speakers of both sides of each trial; None if any speaker is unknown."""
+    """Return the speakers of both sides of each trial; None if any speaker is unknown."""
     given = read_speakers(arguments.speakers) if arguments.speakers else {}
 
     def speaker(name: str) -> str | None:
@@ -247,7 +252,7 @@ def _print_figures(
 
 
 def _cell(name: str, figures: Figures) -> str:
-    """A value and its interval. Rates are in percent; costs and bits are unscaled."""
+    """Format a value and its interval. Rates are in percent; costs and bits are unscaled."""
     is_rate = name == "EER" or name.startswith("FRR")
 
     def text(value: float) -> str:

@@ -1,4 +1,4 @@
-"""``speakersdk identify``: decide which enrolled speaker a recording is of, if any."""
+"""``speakersdk identify``: decide which enrolled speaker speaks in a recording, if any."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _CALLED_BY: Final = 40  # characters of folder and file; a name may have 200 byt
 
 def add_arguments(parser: CommandParser) -> None:
     """Add this command's arguments."""
-    parser.inputs.add_argument("probe", metavar="PROBE", help="audio file to decide about")
+    parser.inputs.add_argument("probe", metavar="PROBE", help="audio file of the voice")
     parser.inputs.add_argument(
         "references",
         nargs="*",
@@ -65,9 +65,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _told_apart(references: list[str], voiceprints: list[Voiceprint]) -> list[Voiceprint]:
-    """Recordings whose names are alike are called by folder and file, and by number if need be.
+    """Name recordings with equal file names by folder and file, and by number if needed.
 
-    Phones call every recording "New Recording (1)".
+    Phones name every recording "New Recording (1)".
     """
     counts = Counter(voiceprint.name for voiceprint in voiceprints)
     told: list[Voiceprint] = []
@@ -76,7 +76,7 @@ def _told_apart(references: list[str], voiceprints: list[Voiceprint]) -> list[Vo
     ):
         path = Path(reference).absolute()
         if counts[voiceprint.name] > 1 and path.suffix != SUFFIX and path.is_file():
-            # Letters, digits, spaces and hyphens can stand in any name.
+            # Letters, digits, spaces and hyphens are allowed in every name.
             called = unicodedata.normalize("NFC", f"{path.parent.name} {path.stem}")
             words = re.sub(r"[^\w-]+", " ", called).strip(" _-")[:_CALLED_BY].split()
             name = " ".join(words) or "reference"

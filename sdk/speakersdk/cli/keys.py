@@ -21,14 +21,14 @@ KEY_HELP: Final = (
 
 
 def find_key(text: str | None, *, create: bool = False) -> SealingKey | None:
-    """The key that an option names, or the environment if there is no option.
+    """Find the key that an option names, or the environment if there is no option.
 
     Args:
-        text: value of the option; None = not given.
-        create: make a key that the keyring or the file does not have.
+        text: value of the option; None means that it is not given.
+        create: make the key if the keyring or the file does not have it.
 
     Raises:
-        ConfigError: the text names no kind of key, or there is no such key.
+        ConfigError: the text does not name a kind of key, or there is no such key.
         MissingDependencyError: the extra `secure` is not installed.
     """
     text = os.environ.get(KEY_VARIABLE) if text is None else text

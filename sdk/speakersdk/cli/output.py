@@ -1,4 +1,4 @@
-"""Output of commands: one JSON document, or tables for people and pipes."""
+"""The output of commands: one JSON document, or tables for people and pipes."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 
 def decision_cells(decision: Decision) -> tuple[str, str, str]:
-    """Verdict, score and llr as table cells; a dash stands for a missing value."""
+    """Return verdict, score and llr as table cells; a dash marks a missing value."""
     if decision.score is None or decision.llr is None:
         return decision.verdict, "-", "-"
     return decision.verdict, f"{decision.score:.4g}", f"{decision.llr:+.2f}"
 
 
 def print_failures(failures: Sequence[Failure]) -> None:
-    """Print what could not be used and why, one line each, on stderr."""
+    """Print each failure and its reason as one line on stderr."""
     for failure in failures:
         print(one_line(f"{failure.name}: {failure.reason}"), file=sys.stderr)
 
@@ -63,7 +63,7 @@ def progress(what: str) -> Iterator[Callable[[int, int, int], None]]:
     Yields a function that takes the numbers of finished, failed and total items.
 
     Args:
-        what: past participle for the items, such as "embedded".
+        what: what is done with the items, as a past participle, such as "embedded".
     """
     if not sys.stderr.isatty():
         last_s = time.monotonic()

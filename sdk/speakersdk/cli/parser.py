@@ -18,24 +18,24 @@ _ERRORS: Final = "2 usage or input error; 3 internal error"
 
 
 class CommandParser(argparse.ArgumentParser):
-    """Parses one command, or a program with several commands.
+    """The parser of one command, or of a program with several commands.
 
     Args:
         subject: title of the group of inputs.
         examples: complete command lines.
         status: meaning of the exit statuses below 2.
-        notes: a paragraph after the options.
+        notes: a paragraph that follows the options.
         settings: as for `argparse.ArgumentParser`.
 
     Attributes:
         inputs, requests, places, output: the groups of arguments.
-        examples: as given.
+        examples: the given command lines.
     """
 
     def __init__(
         self,
         *,
-        subject: str = "what to work on",
+        subject: str = "input",
         examples: Sequence[str] = (),
         status: str = "0 done",
         notes: str = "",
@@ -53,7 +53,7 @@ class CommandParser(argparse.ArgumentParser):
         )
         self.examples = tuple(examples)
         self.inputs = self.add_argument_group(subject)
-        self.requests = self.add_argument_group("request")
+        self.requests = self.add_argument_group("settings")
         self.places = self.add_argument_group("files and folders")
         self.output = self.add_argument_group("output")
         self.output.add_argument(
@@ -70,7 +70,7 @@ class CommandParser(argparse.ArgumentParser):
         self._given: Sequence[str] = ()
 
     def add_commands(self) -> Subparsers:
-        """Parsers of commands, one of which must be given."""
+        """Add parsers of commands; one command must be given."""
         self._commands = self.add_subparsers(title="commands", metavar="COMMAND", required=True)
         return self._commands
 
@@ -87,9 +87,9 @@ class CommandParser(argparse.ArgumentParser):
 
         Args:
             name: the word that selects the command.
-            summary: its line in the list of commands, a clause without a full stop.
-            run: runs the command with the parsed arguments and returns the exit status.
-            description: first paragraph of its help; the default is the summary as a sentence.
+            summary: line in the list of commands, without a period.
+            run: function that runs the parsed command and returns the exit status.
+            description: first paragraph of the help; the default is the summary as a sentence.
             settings: as for `CommandParser`.
         """
         commands = self.add_commands() if self._commands is None else self._commands
@@ -99,7 +99,7 @@ class CommandParser(argparse.ArgumentParser):
         return parser
 
     def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """As in argparse; an unexpected argument is explained."""
+        """Parse arguments as argparse does, and explain an unexpected one."""
         given = list(sys.argv[1:] if args is None else args)
         if self._commands is not None:
             self._check_command(given, tuple(self._commands.choices))
@@ -110,7 +110,7 @@ class CommandParser(argparse.ArgumentParser):
         return arguments
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """As in argparse; the arguments are kept, to explain what is missing."""
+        """Parse arguments as argparse does, and keep them to explain what is missing."""
         self._given = sys.argv[1:] if args is None else list(args)
         return super().parse_known_args(args, namespace)
 
@@ -144,7 +144,7 @@ class CommandParser(argparse.ArgumentParser):
         return any(known.startswith(name) for known in self._option_string_actions)
 
     def _explanation(self, extra: Sequence[str]) -> str:
-        """Why arguments were not understood, and what to write instead."""
+        """Explain why arguments were not understood, and what to write instead."""
         option = next((one for one in extra if one.startswith("-")), None)
         if option is None:
             return f"unexpected argument {extra[0]!r}; quote a name that contains spaces"
@@ -156,7 +156,7 @@ class CommandParser(argparse.ArgumentParser):
 
 
 class _HelpFormatter(argparse.HelpFormatter):
-    """Wraps each paragraph; indented lines stay as they are."""
+    """A formatter that wraps each paragraph and keeps indented lines."""
 
     def _fill_text(self, text: str, width: int, indent: str) -> str:
         return "\n".join(

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 FAILED: Final = 2
 INTERNAL_ERROR: Final = 3
-# As shells report them: 128 + SIGINT, 128 + SIGPIPE. A decision that was not read is not 0 or 1.
+# As in shells, 128 + SIGINT and 128 + SIGPIPE. A decision that was not read must not give 0 or 1.
 INTERRUPTED: Final = 130
 STDOUT_CLOSED: Final = 141
 
@@ -43,8 +43,9 @@ def run_program(
 
     Args:
         name: name of the program, for messages.
-        build_parser: makes the parser. The parsed arguments have the command as `run`.
-        argv: arguments. None means the arguments of this process, and sets up its streams and
+        build_parser: function that makes the parser. The parsed arguments have the command as
+            `run`.
+        argv: the arguments. None means those of this process, and sets up its streams and
             signals.
         extra: the optional dependencies that the program needs, such as ``training``.
     """
@@ -54,7 +55,7 @@ def run_program(
         _open_missing_streams()
         sys.stderr = _UnfailingMessages.around(sys.stderr)
     if isinstance(sys.stdout, io.TextIOWrapper):
-        # Names and paths may hold characters that the terminal's encoding lacks.
+        # Names and paths may contain characters that the terminal's encoding lacks.
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         try:
@@ -79,7 +80,7 @@ def run_program(
 
 
 def one_line(text: str) -> str:
-    """The text on one line: white space becomes single spaces, unprintable characters escapes."""
+    """Put text on one line: collapse white space, and escape unprintable characters."""
     return printable(" ".join(text.split()))
 
 
@@ -119,7 +120,7 @@ def _report(error: Exception, name: str, *, extra: str | None, is_debug: bool) -
 
 
 def _is_interrupt(error: BaseException | None) -> bool:
-    """Whether Ctrl-C caused the error. Libraries wrap it in their own errors."""
+    """Return whether Ctrl-C caused the error, which libraries wrap in their own errors."""
     while error is not None:
         if isinstance(error, KeyboardInterrupt):
             return True
@@ -171,11 +172,11 @@ def _is_open(number: int) -> bool:
 
 
 class _UnfailingMessages(io.FileIO):
-    """A file for messages. Messages that cannot be written (disk full, pipe closed) are dropped."""
+    """A file for messages that drops those it cannot write (disk full, pipe closed)."""
 
     @classmethod
     def around(cls, stream: object) -> io.TextIOWrapper:
-        """A text stream to the same file as `stream`, in the same encoding."""
+        """Open a text stream to the same file as `stream`, in the same encoding."""
         if not isinstance(stream, io.TextIOWrapper):
             raise TypeError(f"expected a text stream of a file, got {type(stream).__name__}")
         return io.TextIOWrapper(
@@ -193,7 +194,7 @@ class _UnfailingMessages(io.FileIO):
 
 
 def _drop_unwritten_output() -> None:
-    """Discard output that stdout did not accept: the interpreter would retry and complain."""
+    """Discard output that stdout did not accept; the interpreter would retry and report it."""
     try:
         sys.stdout.flush()
     except OSError:

@@ -1,4 +1,4 @@
-"""``speakersdk quality``: measure recordings without enrolling."""
+"""``speakersdk quality``: check recordings before enrollment."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def print_qualities(qualities: list[RecordingQuality]) -> None:
-    """A row of figures for each recording, then what is wrong in sentences."""
+    """Print a row of figures for each recording, and then its problems in sentences."""
     print_table(
         (
             "recording",

@@ -1,4 +1,4 @@
-"""``speakersdk verify``: decide whether a recording is of the enrolled speaker."""
+"""``speakersdk verify``: decide whether the enrolled speaker speaks in a recording."""
 
 from __future__ import annotations
 
@@ -22,28 +22,28 @@ from speakersdk.voiceprint.attempts import AttemptLimit
 def add_arguments(parser: CommandParser) -> None:
     """Add this command's arguments."""
     parser.inputs.add_argument("reference", metavar="REFERENCE", help=REFERENCE_HELP)
-    parser.inputs.add_argument("probe", metavar="PROBE", help="audio file to decide about")
+    parser.inputs.add_argument("probe", metavar="PROBE", help="audio file of the voice")
     parser.requests.add_argument(
         "--adapt",
         action="store_true",
-        help="update the stored voiceprint of REFERENCE with PROBE if the decision is certain; "
+        help="add PROBE to the stored voiceprint of REFERENCE if the decision is certain; "
         "undo with `speakersdk profiles revert`",
     )
     parser.requests.add_argument(
         "--limit",
         type=int,
         metavar="TRIES",
-        help="refuse further attempts for a while after this many rejected ones in a row",
+        help="after this many rejections in a row, refuse attempts for a while",
     )
     parser.requests.add_argument(
         "--remember",
         action="store_true",
-        help="remember an accepted PROBE, to recognise it when it is played again",
+        help="remember an accepted PROBE, to recognize it if it is played again",
     )
     parser.requests.add_argument(
         "--challenge",
         metavar="DIGITS",
-        help="the 4 to 12 random digits that were to be spoken; PROBE must have their length, "
+        help="the 4 to 12 random digits to be spoken; PROBE must have their length, "
         "timing and variety (which digits they are is not checked)",
     )
     shared.add_options(parser, "far", "voiceprints", "model", "max_duration", "json")
@@ -88,7 +88,7 @@ def run(arguments: argparse.Namespace) -> int:
         decision = adaptation.verification
         if not adaptation.is_adapted or store.exchange(voiceprint, adaptation.voiceprint):
             break
-        voiceprint = store.load(voiceprint.name)  # another process changed it meanwhile
+        voiceprint = store.load(voiceprint.name)  # another process changed it in the meantime
     if arguments.json:
         question = {"reference": arguments.reference, "probe": arguments.probe}
         change = {} if adaptation is None else {"adapted": adaptation.is_adapted}

@@ -31,14 +31,14 @@ REFERENCE_HELP: Final = (
 
 
 def is_enrolled(reference: str, store: VoiceprintStore) -> bool:
-    """Whether a reference is the name of a stored voiceprint, in any Unicode normal form."""
+    """Return whether a reference names a stored voiceprint, in any Unicode normal form."""
     return (
         unicodedata.normalize("NFC", decoded_argument(reference).removeprefix("@")) in store.names()
     )
 
 
 def resolve(reference: str, store: VoiceprintStore) -> Voiceprint | Path:
-    """The voiceprint of a reference, or the path of a recording.
+    """Return the voiceprint of a reference, or the path of a recording.
 
     Raises:
         ConfigError: the reference is empty, or both a name and a file.
@@ -66,14 +66,14 @@ def resolve(reference: str, store: VoiceprintStore) -> Voiceprint | Path:
 
 
 def load_file(path: Path, store: VoiceprintStore) -> Voiceprint:
-    """A voiceprint file that the user named. If it is sealed, the store's key must open it."""
+    """Load a voiceprint file that the user named. The store's key opens a sealed one."""
     with open_regular(path) as file:
         key = store.key if is_sealed(file.read(8)) else None
     return Voiceprint.load(path, key=key)
 
 
 def resolve_voiceprint(reference: str, store: VoiceprintStore, verifier: Verifier) -> Voiceprint:
-    """The voiceprint of a reference. A recording is enrolled under its file name."""
+    """Return the voiceprint of a reference. A recording is enrolled under its file name."""
     resolved = resolve(reference, store)
     if isinstance(resolved, Voiceprint):
         return resolved
@@ -81,12 +81,12 @@ def resolve_voiceprint(reference: str, store: VoiceprintStore, verifier: Verifie
         name = check_name(resolved.stem)
     except ConfigError:
         name = "reference"
-    # A recording to compare need not be good enough for enrollment.
+    # A recording for a comparison need not be good enough for enrollment.
     return verifier.enroll([resolved], name=name, accept=tuple(AudioProblem))
 
 
 def enrolled(store: VoiceprintStore) -> list[Voiceprint]:
-    """All voiceprints in the store. A warning names each file that cannot be read.
+    """Load all voiceprints in the store, with a warning for each file that cannot be read.
 
     Raises:
         EnrollmentError: the store is empty.
@@ -110,10 +110,10 @@ def enrolled(store: VoiceprintStore) -> list[Voiceprint]:
 
 
 def used(voiceprint: Voiceprint, store: VoiceprintStore) -> Voiceprint:
-    """A stored voiceprint whose use is recorded.
+    """Record the use of a stored voiceprint and return it.
 
     Raises:
-        ExpiredVoiceprintError: its time is over.
+        ExpiredVoiceprintError: the voiceprint has expired.
     """
     for error in LastUses(folder=store.folder).record([voiceprint]):
         raise error
@@ -121,7 +121,7 @@ def used(voiceprint: Voiceprint, store: VoiceprintStore) -> Voiceprint:
 
 
 def warning(file: UnreadableFile) -> str:
-    """One line about a file that cannot be read."""
+    """Describe a file that cannot be read in one line."""
     return f"{printable(file.path)}: {file.reason}"
 
 
@@ -141,7 +141,7 @@ def check_file(path: Path, *, replace: bool = False, append: bool = False) -> No
 
 
 def summary(voiceprint: Voiceprint) -> dict[str, object]:
-    """The fields of a voiceprint in JSON output."""
+    """Return the fields of a voiceprint for JSON output."""
     return {
         "name": voiceprint.name,
         "recordings": len(voiceprint.exemplars),
@@ -156,10 +156,10 @@ def summary(voiceprint: Voiceprint) -> dict[str, object]:
 
 
 def with_life(voiceprint: Voiceprint, arguments: argparse.Namespace) -> Voiceprint:
-    """A voiceprint with what --expires and --consent ask for.
+    """Return a voiceprint with the expiry and consent of the options.
 
     Raises:
-        ConfigError: no such period, or --consent-by without --consent.
+        ConfigError: the period is invalid, or `--consent-by` comes without `--consent`.
     """
     changes: dict[str, Any] = {}
     if arguments.expires is not None:

@@ -1,4 +1,4 @@
-"""The command line as a whole: exit status, streams, start-up. One file per command beside this."""
+"""The command line as a whole: exit status, streams, start-up; each command has its own file."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from speakersdk.cli import main
 from speakersdk.cli.commands import build_parser
 
 COMMANDS = (
-    "listen", "enroll", "verify", "identify", "score", "profiles", "migrate", "devices", "demo",
-    "warmup", "doctor", "serve",
+    "listen", "enroll", "quality", "verify", "identify", "diarize", "score", "profiles", "migrate",
+    "devices", "calibrate", "evaluate", "embed", "serve", "demo", "warmup", "doctor",
 )  # fmt: skip
 COMMAND = (sys.executable, "-m", "speakersdk")
 

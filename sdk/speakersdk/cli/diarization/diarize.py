@@ -1,4 +1,4 @@
-"""``speakersdk diarize``: say who speaks when in a recording."""
+"""``speakersdk diarize``: find out who speaks when in a recording."""
 
 from __future__ import annotations
 

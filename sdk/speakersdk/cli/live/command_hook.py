@@ -1,8 +1,8 @@
 """``speakersdk listen --exec``: run a command whenever the verdict changes.
 
-The command is split into words as a shell would, but no shell runs it: what it is told arrives in
+The command is split into words as a shell would, but no shell runs it. It gets the update in
 environment variables, never in its arguments. It runs in a thread of its own and never delays
-audio. One command runs at a time. Changes meanwhile wait for their turn; of more than 16 that wait,
+audio. One command runs at a time. Later changes wait in a queue; if more than 16 wait,
 the oldest are skipped.
 """
 
@@ -28,7 +28,7 @@ from speakersdk.streaming.update import StreamUpdate
 from speakersdk.text import printable
 
 _MOST_WAITING: Final = 16
-# What the commands that are left get when listening ends; then the running one is terminated.
+# Seconds for the remaining commands after the end; then the running one is terminated.
 _GRACE_S: Final = 5.0
 
 
@@ -43,7 +43,7 @@ class _Change:
     speech_s: float
 
     def variables(self) -> dict[str, str]:
-        """What the command is told, as environment variables."""
+        """Return the change as environment variables of the command."""
         return {
             "SPEAKERSDK_VERDICT": str(self.verdict),
             "SPEAKERSDK_NAME": self.speaker or "",
@@ -60,7 +60,7 @@ class CommandHook:
         command: the words of the command, separated as in a shell.
 
     Raises:
-        ConfigError: no words, an unclosed quotation, or no such program.
+        ConfigError: there are no words, a quotation is not closed, or the program is missing.
     """
 
     def __init__(self, command: str) -> None:
@@ -79,7 +79,7 @@ class CommandHook:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Say that nobody speaks any more, then give the commands that are left some seconds."""
+        """Report that nobody speaks any more, and give the remaining commands a few seconds."""
         self._tell(
             _Change(
                 verdict=Verdict.NO_SPEECH, speaker=None, time_s=self._time_s, llr=None, speech_s=0.0
@@ -125,7 +125,7 @@ class CommandHook:
             self._condition.notify()
 
     def _work(self) -> None:
-        """Run the command for one change after the other, until the end."""
+        """Run the command for one change after another until the end."""
         while True:
             with self._condition:
                 while not self._waiting and not self._is_closed:
@@ -145,7 +145,7 @@ class CommandHook:
                 env={**os.environ, **change.variables()},
                 stdin=subprocess.DEVNULL,
                 stdout=sys.stderr.fileno(),  # stdout may carry JSON
-                process_group=0,  # ended as a whole, and not by Ctrl-C
+                process_group=0,  # so that it ends as a whole, and not by Ctrl-C
             )
         except OSError as error:
             _warn(f"cannot run {printable(self._words[0])}: {error.strerror}")
@@ -170,7 +170,7 @@ def _words(command: str) -> list[str]:
         raise ConfigError("expected a command with --exec, got none")
     if shutil.which(words[0]) is None:
         raise ConfigError(
-            f"expected a program with --exec, found none called {printable(words[0])}; give its "
+            f"expected a program with --exec, found none named {printable(words[0])}; give its "
             "path, or sh -c '...' for shell syntax"
         )
     return words

@@ -1,8 +1,8 @@
-"""``speakersdk listen --jsonl-socket``: updates for other programs, over a Unix socket.
+"""``speakersdk listen --jsonl-socket``: send updates to other programs over a Unix socket.
 
-Every reader gets one JSON object per line and update, from the moment it connects. The socket file
-can be opened by its owner alone. Nothing waits for readers: what the system does not take at once
-is kept for the reader, up to a limit, and a reader who falls behind that is dropped.
+Every reader gets one JSON object per line and update from the time when it connects. Only its owner
+can open the socket file. Nothing waits for readers: data that the system does not accept at once
+is kept up to a limit, beyond which the reader is dropped.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from speakersdk.errors import ConfigError
 from speakersdk.streaming.update import StreamUpdate
 from speakersdk.text import printable
 
-# Kept for a reader besides what the system keeps: minutes of updates of a few speakers.
+# Limit per reader, in addition to the system's buffer: minutes of updates of a few speakers.
 _BACKLOG_BYTES: Final = 1 << 20
 _MAXIMUM_READERS: Final = 32
-# What readers get at the end to take what is kept for them.
+# Seconds for readers to take the remaining data at the end.
 _GRACE_S: Final = 1.0
 
 
@@ -35,8 +35,8 @@ class JsonlSocket:
     """A listener that sends every update to whoever is connected.
 
     Args:
-        path: of the socket; a socket that nobody listens on any more is replaced.
-        backlog_bytes: kept for a slow reader before it is dropped.
+        path: path of the socket; a socket without a listening process is replaced.
+        backlog_bytes: bytes kept for a slow reader before it is dropped.
 
     Raises:
         ConfigError: the path is taken or cannot be used, or the system has no Unix sockets.
@@ -53,7 +53,7 @@ class JsonlSocket:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Give readers a moment to take what is kept for them, then close and remove the socket."""
+        """Give readers time to take the remaining data, then close and remove the socket."""
         deadline_s = time.monotonic() + _GRACE_S
         while any(self._readers.values()) and time.monotonic() < deadline_s:
             self._send()
@@ -112,14 +112,14 @@ class JsonlSocket:
 
 
 def _bound(path: Path) -> socket.socket:
-    """A listening socket at the path, which its owner alone can open."""
+    """Open a listening socket at the path that only its owner can open."""
     if not hasattr(socket, "AF_UNIX"):
         raise ConfigError(
-            "--jsonl-socket needs Unix sockets, which this system has not; use --json"
+            "--jsonl-socket needs Unix sockets, which this system does not have; use --json"
         )
     _make_room(path)
     listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    # The mode is that of the umask when the file appears: no moment at which others can connect.
+    # The umask sets the mode when the file appears, and others can never connect.
     before = os.umask(0o177)
     try:
         listening.bind(os.fspath(path))
@@ -137,14 +137,14 @@ def _bound(path: Path) -> socket.socket:
 
 
 def _make_room(path: Path) -> None:
-    """Remove a socket that a killed process has left behind."""
+    """Remove a socket that a killed process left behind."""
     try:
         mode = path.lstat().st_mode
     except OSError:
         return
     if not stat.S_ISSOCK(mode):
         raise ConfigError(
-            f"expected a new path with --jsonl-socket, got {printable(path)}, which is no socket"
+            f"expected a new path with --jsonl-socket, got {printable(path)}, which is not a socket"
         )
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         probe.setblocking(False)

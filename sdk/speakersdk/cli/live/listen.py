@@ -42,17 +42,17 @@ def add_arguments(parser: CommandParser) -> None:
         nargs="?",
         const=_DEFAULT_NAME,
         metavar="NAME",
-        help=f"first enroll NAME (default: {_DEFAULT_NAME}) from the same source",
+        help=f"enroll NAME first (default: {_DEFAULT_NAME}), from the same source",
     )
     parser.requests.add_argument(
         "--speech",
         type=float,
         default=NEEDED_S,
         metavar="SECONDS",
-        help="net speech to enroll from (default: %(default)g)",
+        help="net speech for the enrollment (default: %(default)g)",
     )
     parser.inputs.add_argument(
-        "--device", metavar="DEVICE", help="index or part of the name of an input device"
+        "--device", metavar="DEVICE", help="index of an input device, or part of its name"
     )
     parser.inputs.add_argument(
         "--reconnect", action="store_true", help="wait for a device that is missing or lost"
@@ -69,7 +69,7 @@ def add_arguments(parser: CommandParser) -> None:
         "--fast", action="store_true", help="process the recording faster than real time"
     )
     parser.output.add_argument(
-        "--json", action="store_true", help="print one JSON object for each update"
+        "--json", action="store_true", help="print one JSON object per update"
     )
     parser.output.add_argument(
         "--exec",
@@ -81,7 +81,7 @@ def add_arguments(parser: CommandParser) -> None:
         "--jsonl-socket",
         type=Path,
         metavar="PATH",
-        help="send the updates as JSON lines to all who connect to this Unix socket",
+        help="send the updates as JSON lines to every reader of this Unix socket",
     )
     shared.add_options(parser, "replace_or_append", "far", "voiceprints", "model")
 
@@ -94,7 +94,7 @@ def run(arguments: argparse.Namespace) -> int:
     others = _known(arguments.names, store, new_name)
     summary = Summary()
     with contextlib.ExitStack() as stack:
-        hooks = _hooks(arguments, stack)  # before a pipe is waited for: readers may connect
+        hooks = _hooks(arguments, stack)  # before waiting for a pipe, so that readers can connect
         source = open_source(arguments)
         if isinstance(source, MicrophoneSource):
             stack.callback(source.close)
@@ -132,7 +132,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _hooks(arguments: argparse.Namespace, stack: contextlib.ExitStack) -> list[Listener]:
-    """What sends or acts on the updates; the stack closes them."""
+    """Return the listeners that send or act on the updates; the stack closes them."""
     hooks: list[Listener] = []
     if arguments.jsonl_socket is not None:
         hooks.append(stack.enter_context(JsonlSocket(arguments.jsonl_socket)))
@@ -144,7 +144,7 @@ def _hooks(arguments: argparse.Namespace, stack: contextlib.ExitStack) -> list[L
 def _checked_name(
     arguments: argparse.Namespace, store: VoiceprintStore, verifier: Verifier
 ) -> str | None:
-    """The name of --enroll. Whatever would prevent storing it is reported now, before recording."""
+    """Return the name of `--enroll`. Errors of storing it are reported before recording."""
     if arguments.enroll is None:
         if arguments.replace or arguments.append:
             raise ConfigError(
@@ -159,7 +159,7 @@ def _checked_name(
 
 
 def _known(names: list[str], store: VoiceprintStore, new_name: str | None) -> list[Voiceprint]:
-    """The stored voiceprints to listen for."""
+    """Load the stored voiceprints to listen for."""
     if names:
         return [used(store.load(name), store) for name in names if check_name(name) != new_name]
     if new_name is None:
@@ -171,7 +171,7 @@ def _known(names: list[str], store: VoiceprintStore, new_name: str | None) -> li
 def _enroll(
     start: Callable[[], Enrollment], source: Source, blocks: Iterator[Any], listener: Listener
 ) -> Voiceprint | None:
-    """The voiceprint of the voice in the source; None if Ctrl-C interrupted the enrollment."""
+    """Enroll the voice in the source; None if Ctrl-C interrupted the enrollment."""
     enrollment, progress = start(), None
     try:
         for block in blocks:
@@ -207,7 +207,7 @@ def _verify(
         listener.heard(update, source.counters)
 
     for block in blocks:
-        if block is None:  # interrupted: the next voice may be anyone's
+        if block is None:  # interrupted: anyone may speak next
             stream.gap(0.0)
             continue
         for update in stream.push(block, sample_rate_hz=source.sample_rate_hz):

@@ -1,4 +1,4 @@
-"""Output of ``speakersdk listen``: JSON, a live meter, or lines of text."""
+"""The output of ``speakersdk listen``: JSON, a live meter, or lines of text."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _PERCENT_PER_LINE: Final = 10
 
 
 class Listener(Protocol):
-    """Shows the progress of an enrollment and the updates of a stream."""
+    """An output for the progress of an enrollment and the updates of a stream."""
 
     def enrolling(
         self, name: str, progress: EnrollmentProgress, capture: CaptureCounters | None
@@ -35,7 +35,7 @@ class Listener(Protocol):
 
 
 class JsonListener:
-    """Prints one JSON object per line and hop."""
+    """A listener that prints one JSON object per line and hop."""
 
     def __init__(self) -> None:
         self._last_s = -1.0
@@ -62,7 +62,7 @@ class JsonListener:
 def json_line(
     kind: str, value: EnrollmentProgress | StreamUpdate, capture: CaptureCounters | None
 ) -> str:
-    """One JSON object without a line break: the kind, all fields and the microphone's counters."""
+    """Return one line of JSON: the kind, all fields and the microphone's counters."""
     document = {
         "kind": kind,
         **asdict(value),
@@ -72,10 +72,10 @@ def json_line(
 
 
 class Listeners:
-    """Several listeners as one.
+    """Several listeners that act as one.
 
     Args:
-        listeners: each is told everything, in this order.
+        listeners: the listeners, which are called in this order.
     """
 
     def __init__(self, listeners: Sequence[Listener]) -> None:
@@ -95,10 +95,10 @@ class Listeners:
 
 
 class MeterListener:
-    """Draws a live meter on a terminal.
+    """A listener that draws a live meter on a terminal.
 
     Args:
-        show: replaces the meter on the terminal.
+        show: function that replaces the meter on the terminal.
     """
 
     def __init__(self, show: Callable[[RenderableType], None]) -> None:
@@ -116,7 +116,7 @@ class MeterListener:
 
 
 class LineListener:
-    """Prints a line when something changes, for pipes and files."""
+    """A listener that prints a line when something changes, for pipes and files."""
 
     def __init__(self) -> None:
         self._last_percent = -1.0
@@ -135,14 +135,14 @@ class LineListener:
         print(f"enrolling {name}: {progress.percent:.0f} %{problem}", flush=True)
 
     def heard(self, update: StreamUpdate, capture: CaptureCounters | None) -> None:
-        """Print the verdicts if they have changed, and audio that was lost before them."""
+        """Print the verdicts if they have changed, and report lost audio."""
         del capture
         if update.lost_s is not None:
-            self._said = ()  # the evidence starts afresh
+            self._said = ()  # the evidence was reset
             much = (
                 f"{update.lost_s:.1f} s of audio were lost" if update.lost_s else "audio was lost"
             )
-            print(f"{update.time_s:8.1f} s  {much}; listening starts afresh", flush=True)
+            print(f"{update.time_s:8.1f} s  {much}; the evidence was reset", flush=True)
         said = tuple(verdict_text(candidate) for candidate in update.candidates)
         if said == self._said:
             return
@@ -196,7 +196,7 @@ class Summary:
 
 @contextlib.contextmanager
 def open_listener(*, is_json: bool) -> Iterator[Listener]:
-    """The listener for this stdout: a meter on a terminal, otherwise lines."""
+    """Open the listener for this stdout: a meter on a terminal, otherwise lines."""
     if is_json:
         yield JsonListener()
     elif not sys.stdout.isatty():

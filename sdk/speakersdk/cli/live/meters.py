@@ -27,7 +27,7 @@ _STYLES: Final = {
 def enrollment_meter(
     name: str, progress: EnrollmentProgress, capture: CaptureCounters | None
 ) -> RenderableType:
-    """A panel with progress, level, signal-to-noise ratio and the current problem."""
+    """Draw a panel with progress, level, signal-to-noise ratio and the current problem."""
     from rich.panel import Panel
     from rich.table import Table
     from rich.text import Text
@@ -56,7 +56,7 @@ def enrollment_meter(
 
 
 def verification_meter(update: StreamUpdate) -> RenderableType:
-    """A panel with one line per speaker: llr of the window, verdict, speech it took."""
+    """Draw a panel with one line per speaker: llr of the window, verdict and its speech."""
     from rich.console import Group
     from rich.panel import Panel
     from rich.table import Table
@@ -88,7 +88,7 @@ def verification_meter(update: StreamUpdate) -> RenderableType:
 
 
 def verdict_text(candidate: Candidate) -> str:
-    """The verdict and the speech that it took."""
+    """Return the verdict and the speech until it was reached."""
     if candidate.verdict is Verdict.INCONCLUSIVE and not candidate.is_decided:
         return "listening"
     took = "" if candidate.decided_s is None else f" after {candidate.decided_s:.1f} s"

@@ -1,14 +1,14 @@
 """``speakersdk serve``: run a service, such as an HTTP server.
 
-Services are packages of their own, found by their entry point in the group ``speakersdk.serve``. An
+Services are separate packages, found by their entry point in the group ``speakersdk.serve``. An
 entry point is a module with three names:
 
     SUMMARY: str                                       first paragraph of its help
     add_arguments(parser: argparse.ArgumentParser)     adds its options
     run(arguments, open_verifier, open_store) -> int   serves, and returns the exit status
 
-The options of the verifier and of the store are added here. `open_verifier` and `open_store` open
-what they select. Both can be pickled, because worker processes open their own.
+This module adds the options of the verifier and the store. `open_verifier` and `open_store` open
+the objects that they select, and can be pickled for worker processes.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from speakersdk.cli.parser import CommandParser
 from speakersdk.errors import ConfigError, MissingDependencyError
 
 GROUP: Final = "speakersdk.serve"
-# Services of this project, each with its folder in `integrations/`; the extra has the same name.
+# Services of this project. The folder in `integrations/` and the extra have the same name.
 SERVICES: Final = ("http", "wyoming")
 # Small files can contain hours of silence.
 _MAXIMUM_DURATION_S: Final = 300.0
@@ -31,13 +31,13 @@ _MAXIMUM_DURATION_S: Final = 300.0
 def add_arguments(parser: CommandParser) -> None:
     """Add this command's arguments."""
     parser.inputs.add_argument(
-        "service", metavar="SERVICE", help=f"{' or '.join(SERVICES)}, or that of another package"
+        "service", metavar="SERVICE", help=f"{' or '.join(SERVICES)}, or one from another package"
     )
     parser.inputs.add_argument(
         "options",
         nargs=argparse.REMAINDER,
         metavar="OPTION",
-        help="options of the service: see `speakersdk serve SERVICE --help`",
+        help="options of the service; see `speakersdk serve SERVICE --help`",
     )
 
 
@@ -55,7 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
     parser.set_defaults(max_duration=_MAXIMUM_DURATION_S)
     service.add_arguments(parser)
     chosen = parser.parse_args(arguments.options)
-    # Of the arguments, only those that can be pickled and that the two functions read.
+    # Only the arguments that the two functions read, which can be pickled.
     kept = {
         key: value for key, value in vars(chosen).items() if isinstance(value, str | float | None)
     }
@@ -67,10 +67,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def find_service(name: str) -> Any:
-    """The module of a service.
+    """Find the module of a service.
 
     Raises:
-        ConfigError: no such service.
+        ConfigError: there is no such service.
         MissingDependencyError: its package, or a library that it needs, is not installed.
     """
     from importlib.metadata import entry_points

@@ -25,14 +25,14 @@ class Source(Protocol):
 
     @property
     def sample_rate_hz(self) -> float:
-        """Sample rate of the next block in Hz."""
+        """The sample rate of the next block in Hz."""
 
     @property
     def counters(self) -> CaptureCounters | None:
-        """Counters of the microphone; None for other sources."""
+        """The counters of the microphone; None for other sources."""
 
     def blocks(self) -> Iterator[npt.NDArray[Any] | None]:
-        """(n,) or (n, channels) samples; None marks an interruption."""
+        """Yield (n,) or (n, channels) samples; None marks an interruption."""
 
 
 class RecordedSource:
@@ -46,7 +46,7 @@ class RecordedSource:
         self.sample_rate_hz = rate_hz
 
     def blocks(self) -> Iterator[npt.NDArray[Any]]:
-        """The chunks, each at the time of its last sample."""
+        """Yield the chunks, each at the time of its last sample."""
         started_s, num_samples = time.monotonic(), 0
         for chunk in self._chunks:
             num_samples += len(chunk)
@@ -57,7 +57,7 @@ class RecordedSource:
 
 
 class MicrophoneSource:
-    """A microphone. A lost device is an error, or is waited for with `reconnect`."""
+    """A microphone. A lost device is an error; with `reconnect` the source waits for it."""
 
     def __init__(self, device: str | None, *, reconnect: bool) -> None:
         self._device = device
@@ -67,12 +67,12 @@ class MicrophoneSource:
 
     @property
     def sample_rate_hz(self) -> float:
-        """Sample rate of the next block in Hz."""
+        """The sample rate of the next block in Hz."""
         return self._microphone.sample_rate_hz
 
     @property
     def counters(self) -> CaptureCounters:
-        """Counters over all connections."""
+        """The counters over all connections."""
         now, before = self._microphone.counters, self._before
         return CaptureCounters(
             captured_s=before.captured_s + now.captured_s,
@@ -84,7 +84,7 @@ class MicrophoneSource:
         )
 
     def blocks(self) -> Iterator[npt.NDArray[Any] | None]:
-        """Blocks as they are captured."""
+        """Yield the blocks as they are captured."""
         while True:
             try:
                 yield from self._microphone.blocks()
@@ -105,7 +105,7 @@ class MicrophoneSource:
 
 
 def open_source(arguments: argparse.Namespace) -> RecordedSource | MicrophoneSource:
-    """The source that --input, --rate, --fast, --device and --reconnect select.
+    """Open the source that the options select.
 
     Raises:
         ConfigError: an option has no effect with the others, or the rate is out of range.

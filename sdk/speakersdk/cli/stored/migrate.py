@@ -27,12 +27,12 @@ FAILED: Final = "failed"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What became of one voiceprint.
+    """The result of the migration of one voiceprint.
 
     Attributes:
-        name: of the speaker.
-        status: migrated, unchanged (it is of the model already) or failed.
-        text: what was done, or why it was not.
+        name: name of the speaker.
+        status: migrated, unchanged (already made with the model) or failed.
+        text: what was done, or the reason for the failure.
     """
 
     name: str
@@ -50,14 +50,14 @@ def add_arguments(parser: CommandParser) -> None:
         type=Path,
         required=True,
         metavar="FOLDER",
-        help="kept recordings, one sub-folder for each speaker (enroll --keep-recordings)",
+        help="kept recordings, one sub-folder per speaker (see enroll --keep-recordings)",
     )
     add_accept(parser)
     shared.add_options(parser, "voiceprints", "model", "max_duration", "json")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Migrate every voiceprint that can be, and name the others."""
+    """Migrate every voiceprint that can be migrated, and list the others."""
     verifier = shared.open_verifier(arguments)
     store = shared.open_store(arguments)
     for name in arguments.names:
@@ -104,7 +104,7 @@ def migrated(
             )
             if store.exchange(old, new):
                 return Outcome(name=name, status=MIGRATED, text=_change(old, new))
-    except (OSError, SpeakerSdkError) as error:  # says nothing against the others
+    except (OSError, SpeakerSdkError) as error:  # the others may still be migrated
         return Outcome(name=name, status=FAILED, text=str(error))
 
 

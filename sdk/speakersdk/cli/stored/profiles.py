@@ -40,54 +40,119 @@ def add_arguments(parser: CommandParser) -> None:
     actions = parser.add_subparsers(title="actions", metavar="ACTION")
 
     def add_action(
-        name: str, purpose: str, run: Callable[[argparse.Namespace], int]
+        name: str, purpose: str, run: Callable[[argparse.Namespace], int], *examples: str
     ) -> CommandParser:
-        # SUPPRESS: the action's default must not override an option given before the action.
-        action = actions.add_parser(name, help=purpose, argument_default=argparse.SUPPRESS)
+        action = actions.add_parser(
+            name,
+            help=purpose,
+            description=f"{purpose[0].upper()}{purpose[1:]}.",
+            examples=[f"speakersdk profiles {name}{example}" for example in examples],
+            # The action's default must not override an option given before the action.
+            argument_default=argparse.SUPPRESS,
+        )
         shared.add_options(action, "voiceprints")
         action.set_defaults(run=run)
         return action
 
-    action = add_action("list", "list all stored voiceprints and unreadable files", run)
+    action = add_action(
+        "list", "list all stored voiceprints and unreadable files", run, "", " --json"
+    )
     shared.add_options(action, "json")
 
-    action = add_action("show", "show one voiceprint and the speech in each recording", run_show)
-    action.inputs.add_argument("name", metavar="NAME")
+    action = add_action(
+        "show",
+        "show one voiceprint and the speech in each recording",
+        run_show,
+        " ann",
+        " ann --json",
+    )
+    action.inputs.add_argument("name", metavar="NAME", help="name of a speaker")
     shared.add_options(action, "json")
 
-    action = add_action("revert", "undo what `verify --adapt` added", run_revert)
-    action.inputs.add_argument("names", nargs="+", metavar="NAME")
+    action = add_action(
+        "revert", "undo what `verify --adapt` added", run_revert, " ann", " ann bob"
+    )
+    action.inputs.add_argument("names", nargs="+", metavar="NAME", help="names of speakers")
 
-    action = add_action("set", "set when voiceprints expire, and record consent", run_set)
-    action.inputs.add_argument("names", nargs="+", metavar="NAME")
+    action = add_action(
+        "set",
+        "set when voiceprints expire, and record consent",
+        run_set,
+        " ann --expires 1y",
+        " ann --consent v2",
+    )
+    action.inputs.add_argument("names", nargs="+", metavar="NAME", help="names of speakers")
     action.set_defaults(expires=None, consent=None, consent_by=None)
     shared.add_options(action, "life")
 
-    action = add_action("remove", "delete voiceprints, including unreadable files", run_remove)
-    action.inputs.add_argument("names", nargs="+", metavar="NAME")
+    action = add_action(
+        "remove", "delete voiceprints, including unreadable files", run_remove, " ann", " ann bob"
+    )
+    action.inputs.add_argument("names", nargs="+", metavar="NAME", help="names of speakers")
 
-    action = add_action("erase", "overwrite and delete speakers, also in galleries", run_erase)
-    action.inputs.add_argument("names", nargs="*", default=[], metavar="NAME")
+    action = add_action(
+        "erase", "overwrite and delete speakers, also in galleries", run_erase, " ann", " --all"
+    )
     action.inputs.add_argument(
-        "--all", action="store_true", default=False, help="everything in the folder"
+        "names", nargs="*", default=[], metavar="NAME", help="names of speakers"
+    )
+    action.inputs.add_argument(
+        "--all", action="store_true", default=False, help="erase everything in the folder"
     )
 
-    action = add_action("export", "copy a voiceprint to a file", run_export)
-    action.inputs.add_argument("name", metavar="NAME")
+    action = add_action(
+        "export",
+        "copy a voiceprint to a file",
+        run_export,
+        " ann -o ann.voiceprint",
+        " ann -o ann.voiceprint --replace",
+    )
+    action.inputs.add_argument("name", metavar="NAME", help="name of a speaker")
     action.places.add_argument(
-        "-o", "--output", type=Path, required=True, metavar="FILE.voiceprint"
+        "-o",
+        "--output",
+        type=Path,
+        required=True,
+        metavar="FILE.voiceprint",
+        help="file to write",
     )
     action.requests.add_argument("--replace", action="store_true", help="overwrite the file")
 
-    action = add_action("import", "store voiceprint files under their names", run_import)
-    action.inputs.add_argument("files", nargs="+", type=Path, metavar="FILE.voiceprint")
+    action = add_action(
+        "import",
+        "store voiceprint files under their names",
+        run_import,
+        " ann.voiceprint",
+        " ann.voiceprint --append",
+    )
+    action.inputs.add_argument(
+        "files", nargs="+", type=Path, metavar="FILE.voiceprint", help="voiceprint files"
+    )
     shared.add_options(action, "replace_or_append", "model")
 
-    add_action("seal", "encrypt all voiceprints and galleries of the folder with --key", run_seal)
-    add_action("unseal", "decrypt all voiceprints and galleries of the folder", run_unseal)
-    action = add_action("rekey", "encrypt them with another key", run_rekey)
+    add_action(
+        "seal",
+        "encrypt all voiceprints and galleries in the folder with --key",
+        run_seal,
+        " --key keyring",
+        " --key file:voices.key",
+    )
+    add_action(
+        "unseal",
+        "decrypt all voiceprints and galleries in the folder",
+        run_unseal,
+        " --key keyring",
+        " --key file:voices.key",
+    )
+    action = add_action(
+        "rekey",
+        "encrypt all voiceprints and galleries in the folder with another key",
+        run_rekey,
+        " --key keyring --new-key keyring:second",
+        " --key file:old.key --new-key file:new.key",
+    )
     action.requests.add_argument(
-        "--new-key", required=True, metavar="KEY", help="as --key; made if there is none"
+        "--new-key", required=True, metavar="KEY", help="as --key; created if it does not exist"
     )
 
 
@@ -134,7 +199,7 @@ def run_show(arguments: argparse.Namespace) -> int:
 
 
 def run_revert(arguments: argparse.Namespace) -> int:
-    """Drop what adaptation added."""
+    """Remove the exemplars that adaptation added."""
     store = shared.open_store(arguments)
     for name in [store.load(name).name for name in arguments.names]:
         voiceprint = store.load(name)
@@ -202,19 +267,19 @@ def run_import(arguments: argparse.Namespace) -> int:
 
 
 def run_seal(arguments: argparse.Namespace) -> int:
-    """Seal everything that is plain."""
+    """Seal all plain files."""
     key = find_key(arguments.key, create=True)
     return _recast(arguments, "sealed", key=None, new_key=_given(key))
 
 
 def run_unseal(arguments: argparse.Namespace) -> int:
-    """Leave plain files."""
+    """Unseal all files."""
     key = _given(find_key(arguments.key))
     return _recast(arguments, "unsealed", key=key, new_key=None)
 
 
 def run_rekey(arguments: argparse.Namespace) -> int:
-    """Seal everything with another key."""
+    """Seal all files with another key."""
     key = _given(find_key(arguments.key))
     new_key = _given(find_key(arguments.new_key, create=True))
     return _recast(arguments, "rekeyed", key=key, new_key=new_key)

@@ -114,7 +114,7 @@ def test_a_slow_command_delays_no_audio_and_is_ended(
     [
         ("", "got none"),
         ("'unclosed", "No closing quotation"),
-        ("no-such-program-anywhere --now", "found none called no-such-program-anywhere"),
+        ("no-such-program-anywhere --now", "found none named no-such-program-anywhere"),
     ],
 )
 def test_commands_that_cannot_run_are_refused_at_the_start(command: str, message: str) -> None:

@@ -59,7 +59,7 @@ def test_lines_announce_lost_audio_once(
         # The counters are ahead of the update: more blocks are waiting in the queue.
         listener.heard(replace(update, lost_s=lost_s), CaptureCounters(captured_s=9.0, gaps=3))
     lines = capsys.readouterr().out.splitlines()
-    lost = [at for at, line in enumerate(lines) if line.endswith("starts afresh")]
+    lost = [at for at, line in enumerate(lines) if line.endswith("the evidence was reset")]
     assert [lines[at].split("s  ")[0].split()[0] for at in lost] == ["0.2", "0.4"]
     assert "1.5 s of audio were lost" in lines[lost[0]]
     assert "  audio was lost" in lines[lost[1]]
