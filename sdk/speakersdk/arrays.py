@@ -10,11 +10,11 @@ import numpy.typing as npt
 Waveform = npt.NDArray[np.float32]  # (num_samples,) mono, full scale is +-1
 Embedding = npt.NDArray[np.float32]  # (dim,) logits of a softmax distribution
 Embeddings = npt.NDArray[np.float32]  # (num, dim)
-Scores = npt.NDArray[np.float64]  # higher = more alike
+Scores = npt.NDArray[np.float64]  # higher for more similar voices
 
 
 def scaled(vector: npt.NDArray[Any], length: float) -> Embedding:
-    """(D,) float32: a vector scaled to a Euclidean length; zeros, which have none, stay zeros."""
+    """Scale a vector to a Euclidean length, as (D,) float32; a zero vector stays zero."""
     norm = float(np.linalg.norm(vector))
     embedding: Embedding = (vector * (length / norm if norm > 0 else 0.0)).astype(np.float32)
     return embedding

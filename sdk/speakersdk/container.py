@@ -3,8 +3,8 @@
     magic (8) | version u32 | header length u32 | header JSON | [SHA-256 so far (32)]
     | content | SHA-256 so far (32)
 
-Integers are little-endian. The checksum after the header is optional; it serves content that is
-mapped rather than read. Every value is checked before it is used: lengths against the size of the
+Integers are little-endian. The checksum after the header is optional; it is for content that is
+mapped into memory. Every value is checked before it is used: lengths against the size of the
 file, and each field of the header against its type.
 """
 
@@ -21,8 +21,8 @@ from speakersdk.errors import SpeakerSdkError
 from speakersdk.text import printable
 
 CHECKSUM_BYTES: Final = 32
-# Parsed JSON takes about thirty times the memory of its text. The header of a voiceprint of 40,000
-# recordings fits.
+# Parsed JSON takes about thirty times the memory of its text. The header of a voiceprint with
+# 40,000 recordings fits.
 MAXIMUM_HEADER_BYTES: Final = 1 << 20
 _PREFIX = struct.Struct("<8sII")
 _CHUNK_BYTES = 1 << 22
@@ -141,7 +141,7 @@ class ContainerFormat:
 
 
 class ContainerWriter:
-    """Writes one file: the header, the content, and on `close` the checksum."""
+    """A writer of one file: the header, the content, and the checksum on `close`."""
 
     def __init__(
         self,

@@ -78,7 +78,7 @@ def diagnose(
 
 
 def _asked(part: Callable[[], Any]) -> Any:
-    """The facts of a part, or its error: the other parts are reported in any case."""
+    """Return the facts of a part, or its error, so that the other parts are still reported."""
     try:
         return part()
     except Exception as error:
@@ -212,7 +212,7 @@ def _engine_cache() -> dict[str, Any]:
 
 
 def _voiceprints() -> dict[str, Any]:
-    """Who can read the stored voiceprints; counts only, because file names are names of people."""
+    """Report who can read the stored voiceprints, as counts: file names are names of people."""
     folder = default_folder()
     files = [path for path in folder.iterdir() if path.is_file()] if folder.is_dir() else []
     modes = [stat.S_IMODE(path.stat().st_mode) for path in files]
@@ -225,7 +225,7 @@ def _voiceprints() -> dict[str, Any]:
 
 
 def _without_names(value: Any) -> Any:
-    """The value without home folders and the name of the machine."""
+    """Remove home folders and the name of the machine from a value."""
     if isinstance(value, dict):
         return {name: _without_names(item) for name, item in value.items()}
     if isinstance(value, list):

@@ -9,17 +9,17 @@
     │   ├── UnreadableAudioError          missing, corrupt or not an audio file
     │   ├── InvalidAudioError             empty, non-finite, wrong shape or sample type
     │   ├── AudioTooShortError            fewer seconds than the model needs
-    │   └── MicrophoneError               no such device, it cannot record, or it is gone
+    │   └── MicrophoneError               missing device, or one that cannot record or was lost
     ├── ModelError
     │   ├── ManifestError                 the ONNX file has no valid manifest
     │   ├── IncompatibleModelError        a voiceprint and a model do not belong together
     │   └── InferenceError                onnxruntime failed
-    ├── EnrollmentError                   the recordings cannot become a voiceprint
-    ├── CalibrationError                  the recordings or the file give no valid calibration
+    ├── EnrollmentError                   the recordings are not good enough for a voiceprint
+    ├── CalibrationError                  the recordings or the file do not give a valid calibration
     ├── UnknownSpeakerError               no voiceprint of that name
-    ├── DuplicateSpeakerError             a voiceprint of that name exists already
+    ├── DuplicateSpeakerError             a voiceprint of that name already exists
     ├── VoiceprintError                   corrupt, foreign or unknown-version voiceprint
-    │   └── ExpiredVoiceprintError        its time is over
+    │   └── ExpiredVoiceprintError        the voiceprint has expired
     ├── GalleryError                      corrupt, foreign or unknown-version gallery file
     ├── SealError                         sealed with another key, changed, or plain
     └── AttemptLimitError                 rejected too often; wait
@@ -76,8 +76,8 @@ class UnreadableAudioError(AudioError):
     """The file is missing, corrupt or in a format that cannot be decoded.
 
     Attributes:
-        path: of the file.
-        reason: why, in a few words.
+        path: path of the file.
+        reason: the reason in a few words.
     """
 
     def __init__(self, path: str, reason: str) -> None:
@@ -134,7 +134,7 @@ class InferenceError(ModelError):
 
 
 class EnrollmentError(SpeakerSdkError):
-    """The recordings cannot become a voiceprint.
+    """The recordings are not good enough for a voiceprint.
 
     Attributes:
         problems: keys of the `speakersdk.AudioProblem` members that caused it and may be accepted.
@@ -171,7 +171,7 @@ class UnknownSpeakerError(SpeakerSdkError):
 
 
 class DuplicateSpeakerError(SpeakerSdkError):
-    """A voiceprint of that name is stored already."""
+    """A voiceprint of that name is already stored."""
 
     def __init__(self, name: str) -> None:
         super().__init__(
@@ -186,11 +186,11 @@ class VoiceprintError(SpeakerSdkError):
 
 
 class ExpiredVoiceprintError(VoiceprintError):
-    """The time of a voiceprint is over. It must not be used any more.
+    """A voiceprint has expired and must no longer be used.
 
     Attributes:
-        name: of the speaker.
-        expires_utc: ISO 8601 time of its end.
+        name: name of the speaker.
+        expires_utc: time of expiry in ISO 8601.
     """
 
     def __init__(self, name: str, *, expires_utc: str) -> None:
@@ -207,7 +207,7 @@ class GalleryError(SpeakerSdkError):
 
 
 class SealError(SpeakerSdkError):
-    """A sealed file cannot be opened, or a file is sealed or plain where the other was expected."""
+    """A sealed file cannot be opened, or a file is sealed (or plain) against expectation."""
 
 
 class AttemptLimitError(SpeakerSdkError):
@@ -227,7 +227,7 @@ class AttemptLimitError(SpeakerSdkError):
 def _restored(
     kind: type[SpeakerSdkError], arguments: tuple[Any, ...], attributes: Mapping[str, Any]
 ) -> SpeakerSdkError:
-    """The error that was pickled, made without calling its constructor."""
+    """Rebuild a pickled error without calling its constructor."""
     error = kind.__new__(kind, *arguments)
     error.__dict__.update(attributes)
     return error

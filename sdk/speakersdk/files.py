@@ -34,7 +34,7 @@ _NO_HARD_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK, errno.EXDEV, errn
 
 
 def data_folder(kind: str) -> Path:
-    """``$XDG_DATA_HOME/speakersdk/<kind>``; the default base is ``~/.local/share``.
+    """Return ``$XDG_DATA_HOME/speakersdk/<kind>``; the default base is ``~/.local/share``.
 
     The environment is read at every call. The folder is not created.
 
@@ -45,16 +45,16 @@ def data_folder(kind: str) -> Path:
 
 
 def cache_folder(kind: str) -> Path:
-    """``$XDG_CACHE_HOME/speakersdk/<kind>``; the default base is ``~/.cache``.
+    """Return ``$XDG_CACHE_HOME/speakersdk/<kind>``; the default base is ``~/.cache``.
 
     Raises:
-        ConfigError: as `data_folder`.
+        ConfigError: as for `data_folder`.
     """
     return _base("XDG_CACHE_HOME", ".cache") / "speakersdk" / kind
 
 
 def file_sha256(path: Path) -> str:
-    """SHA-256 of a file as hexadecimal digits."""
+    """Return the SHA-256 of a file as hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -186,7 +186,7 @@ def file_lock(path: Path, *, timeout_s: float = LOCK_TIMEOUT_S) -> Iterator[None
         descriptor = os.open(place, os.O_RDONLY | flags | _BINARY, 0o600)
         try:
             _wait_for_lock(descriptor, path, timeout_s)
-            # Whoever held the lock may have replaced the file: this one is stale then.
+            # The previous holder of the lock may have replaced the file; this one is then stale.
             if os.path.samestat(os.fstat(descriptor), place.stat()):
                 yield
                 return
@@ -231,7 +231,7 @@ def _temporary_name(name: str) -> str:
 
 
 def _open_unnamed(folder: Path, mode: int) -> BinaryIO | None:
-    """A locked file without a name, deleted with its process; None if unsupported."""
+    """Open a locked file without a name, which ends with its process; None if unsupported."""
     if sys.platform != "linux":
         return None
     try:
@@ -241,14 +241,14 @@ def _open_unnamed(folder: Path, mode: int) -> BinaryIO | None:
             return None
         raise
     _try_lock(descriptor)
-    if not Path(f"/proc/self/fd/{descriptor}").exists():  # no /proc: it could get no name
+    if not Path(f"/proc/self/fd/{descriptor}").exists():  # without /proc it could not get a name
         os.close(descriptor)
         return None
     return os.fdopen(descriptor, "w+b")
 
 
 def _open_named(temporary: Path, mode: int) -> BinaryIO:
-    """A locked new file."""
+    """Open a new locked file."""
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | _BINARY
     while True:
         file = open(  # noqa: SIM115 - the caller closes it; Path.open takes no opener
@@ -285,7 +285,7 @@ def _place(temporary: Path, path: Path, *, is_new: bool) -> None:
         except OSError as error:
             if error.errno not in _NO_HARD_LINKS:
                 raise
-            # FAT and some network file systems: the check and the move are two steps there.
+            # On FAT and some network file systems, the check and the move are separate steps.
             if os.path.lexists(path):
                 raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path)) from error
             temporary.replace(path)
@@ -306,7 +306,7 @@ def _purge_stale(temporary: Path) -> bool:
                 os.close(descriptor)
         else:
             temporary.unlink()  # refused while a process has it open
-    except OSError:  # of another user, or purged by another process
+    except OSError:  # it belongs to another user, or another process purged it
         return False
     return True
 

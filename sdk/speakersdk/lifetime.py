@@ -1,4 +1,4 @@
-"""Lifetime of an object: it may be used until it is closed, by one thread at a time."""
+"""The lifetime of an object, which one thread at a time may use until it is closed."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from speakersdk.errors import ClosedError, ConcurrentUseError
 class Lifetime:
     """The lifetime of one stream, enrollment, pool, microphone or verifier.
 
-    Enter it for each call: a second thread that enters at the same time is refused. Objects that
+    Enter it for each call; a second thread that enters at the same time is refused. Objects that
     threads may share only call `check`.
 
     Args:
         what: the object's name in messages, such as ``stream``.
-        remedy: advice for whoever uses the object after its end.
+        remedy: advice to users of the object after its end.
     """
 
     def __init__(self, what: str, *, remedy: str) -> None:

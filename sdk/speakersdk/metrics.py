@@ -19,7 +19,7 @@ Metric = Callable[[npt.ArrayLike, npt.ArrayLike, Weights | None], float]
 def error_rates(
     scores: npt.ArrayLike, labels: npt.ArrayLike, weights: Weights | None = None
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """False-reject and false-accept rates at every distinct threshold.
+    """Compute false-reject and false-accept rates at every distinct threshold.
 
     Args:
         scores: (N,) scores; higher means more similar.
@@ -46,7 +46,7 @@ def error_rates(
 
 
 def eer(scores: npt.ArrayLike, labels: npt.ArrayLike, weights: Weights | None = None) -> float:
-    """Equal error rate, at which the false-reject and the false-accept rate are equal.
+    """Compute the equal error rate, where the false-reject and false-accept rates are equal.
 
     Both rates are interpolated linearly between the two thresholds around the crossing; the convex
     hull of the ROC is not used.
@@ -70,7 +70,7 @@ def min_dcf(
     c_fa: float = 1.0,
     weights: Weights | None = None,
 ) -> float:
-    """Minimum normalised detection cost (NIST SRE) over all thresholds.
+    """Compute the minimum normalized detection cost (NIST SRE) over all thresholds.
 
     Args:
         scores, labels: as in `error_rates`.
@@ -92,7 +92,7 @@ def act_dcf(
     c_fa: float = 1.0,
     weights: Weights | None = None,
 ) -> float:
-    """Actual normalised detection cost of log-likelihood ratios.
+    """Compute the actual normalized detection cost of log-likelihood ratios.
 
     The decision threshold is `bayes_threshold`; it is not tuned on these trials.
 
@@ -109,7 +109,7 @@ def act_dcf(
 
 
 def bayes_threshold(*, p_target: float, c_miss: float = 1.0, c_fa: float = 1.0) -> float:
-    """The llr above which accepting has a lower expected cost than rejecting.
+    """Return the llr above which accepting has a lower expected cost than rejecting.
 
     Raises:
         ValueError: the prior is not between 0 and 1, or a cost is not positive and finite.
@@ -125,14 +125,14 @@ def bayes_threshold(*, p_target: float, c_miss: float = 1.0, c_fa: float = 1.0) 
 def frr_at_far(
     scores: npt.ArrayLike, labels: npt.ArrayLike, *, far: float, weights: Weights | None = None
 ) -> float:
-    """False-reject rate at the lowest threshold whose false-accept rate is at most `far`."""
+    """Return the false-reject rate at the lowest threshold with at most the rate `far`."""
     _, frr, fars = error_rates(scores, labels, weights)
     # The computed rate may exceed an exact one, such as 1/100, by a rounding error.
     return float(frr[int(np.argmax(fars <= far + 1e-12))])
 
 
 def cllr(llrs: npt.ArrayLike, labels: npt.ArrayLike, weights: Weights | None = None) -> float:
-    """Cost of log-likelihood ratios in bits: 0 is perfect, 1 is no information.
+    """Compute the cost of log-likelihood ratios in bits: 0 is perfect, 1 is no information.
 
     Source: N. Brummer and J. du Preez, "Application-independent evaluation of speaker detection",
     2006, eq. 14.
@@ -144,7 +144,7 @@ def cllr(llrs: npt.ArrayLike, labels: npt.ArrayLike, weights: Weights | None = N
 
 
 def min_cllr(scores: npt.ArrayLike, labels: npt.ArrayLike, weights: Weights | None = None) -> float:
-    """Minimum `cllr` over all increasing maps from the scores to log-likelihood ratios.
+    """Compute the minimum `cllr` over all increasing maps from scores to llrs.
 
     Pool adjacent violators (PAV) finds the best map; it depends only on the order of the scores.
     The difference to `cllr` is the cost of miscalibration. Source: as for `cllr`.
@@ -154,7 +154,7 @@ def min_cllr(scores: npt.ArrayLike, labels: npt.ArrayLike, weights: Weights | No
     some = targets + nontargets > 0  # zero weights leave thresholds without trials
     targets, nontargets = targets[some], nontargets[some]
     while True:
-        # A block is pooled with its left neighbour unless its share of targets is higher. The order
+        # A block is pooled with its left neighbor unless its share of targets is higher. The order
         # of the steps does not matter, and a whole falling run is pooled at once.
         rising = targets[1:] * nontargets[:-1] > targets[:-1] * nontargets[1:]
         if rising.all():
@@ -175,7 +175,7 @@ def bootstrap_interval(
     repeats: int = 500,
     coverage: float = 0.95,
 ) -> tuple[float, float]:
-    """Bootstrap percentile interval of a metric, from resampled speakers.
+    """Compute a bootstrap percentile interval of a metric by resampling speakers.
 
     Trials that share a speaker are not independent. Resampling trials would give intervals that are
     much too narrow. The weight of a target trial is the number of times its speaker was drawn; the
@@ -214,9 +214,9 @@ def speaker_draws(
     rng: np.random.Generator,
     repeats: int,
 ) -> Iterator[Weights]:
-    """Trial weights of resampled speakers, one array per draw, as in `bootstrap_interval`.
+    """Yield trial weights of resampled speakers, one array per draw.
 
-    Use the same weights to compare several metrics or systems on the same draws.
+    `bootstrap_interval` uses them. The same weights compare metrics or systems on the same draws.
 
     Raises:
         ValueError: a side does not have N names.
@@ -237,14 +237,14 @@ def speaker_draws(
 
 
 def _normalised_costs(p_target: float, c_miss: float, c_fa: float) -> tuple[float, float]:
-    """Costs of missing all targets and of accepting all nontargets, normalised by the smaller."""
+    """Return the costs of missing all targets and accepting all nontargets, normalized."""
     miss, accept = c_miss * p_target, c_fa * (1 - p_target)
     least = min(miss, accept)
     return miss / least, accept / least
 
 
 def _information(kind: Weights, other: Weights) -> float:
-    """Sum of kind log2(1 + other / kind); a term is zero if its kind is zero."""
+    """Return the sum of kind log2(1 + other / kind); a term is zero if its kind is zero."""
     here = kind > 0
     return float(kind[here] @ np.log2(1 + other[here] / kind[here]))
 

@@ -1,4 +1,4 @@
-"""Symmetric KL divergence of embeddings, computed by the compiled kernels.
+"""The symmetric KL divergence of embeddings, computed by the compiled kernels.
 
 There are functions for two kinds of vectors: a pair, one vector against many, and all pairs.
 
@@ -40,17 +40,17 @@ _FLOAT32 = np.dtype(np.float32)
 
 
 def kernel() -> str:
-    """Name of the kernel in use: "avx512", "avx2", "neon" or "portable"."""
+    """Return the name of the kernel in use: "avx512", "avx2", "neon" or "portable"."""
     return _native.kernel()
 
 
 def available_kernels() -> tuple[str, ...]:
-    """Names of the kernels that this processor supports, fastest first."""
+    """Return the names of the kernels that this processor supports, fastest first."""
     return tuple(_native.available_kernels())
 
 
 def symmetric_kl(a: npt.ArrayLike, b: npt.ArrayLike, /) -> float:
-    """Symmetric KL divergence of two softmax distributions given by their logits.
+    """Compute the symmetric KL divergence of two softmax distributions from their logits.
 
     Args:
         a: (dim,) float32, finite logits.
@@ -73,7 +73,7 @@ def symmetric_kl(a: npt.ArrayLike, b: npt.ArrayLike, /) -> float:
 
 
 def symmetric_kl_to_many(a: npt.ArrayLike, b: npt.ArrayLike, /) -> npt.NDArray[np.float64]:
-    """Symmetric KL divergences between one row of logits and many.
+    """Compute the symmetric KL divergences between one row of logits and many.
 
     Args:
         a: (dim,) float32, finite logits.
@@ -100,11 +100,11 @@ def symmetric_kl_matrix(
 def symmetric_kl_matrix(
     a: npt.ArrayLike, b: npt.ArrayLike, /, *, dtype: type[Any] = np.float64, num_threads: int = 1
 ) -> npt.NDArray[Any]:
-    """Symmetric KL divergences between all rows of logits of `a` and `b`.
+    """Compute the symmetric KL divergences between all rows of logits of `a` and `b`.
 
     The softmax of each row is computed once, which is much faster than calling `symmetric_kl` for
     each pair. With `dtype=np.float32` it is about eight times faster again: it uses one float32
-    matrix product of centred rows, and the difference form for pairs whose product could be wrong
+    matrix product of centered rows, and the difference form for pairs whose product could be wrong
     by more than 1e-5 of the result (docs/scoring.md derives the bound).
 
     Args:
@@ -134,9 +134,9 @@ def symmetric_kl_matrix(
 
 
 def symmetric_kl_positive(a: npt.ArrayLike, b: npt.ArrayLike, /) -> float:
-    """Symmetric KL divergence of two positive vectors.
+    """Compute the symmetric KL divergence of two positive vectors.
 
-    For vectors that are not normalised, it is the sum of the two generalised KL divergences.
+    For vectors that are not normalized, it is the sum of the two generalized KL divergences.
 
     Args:
         a: (dim,) float32, finite and above zero.
@@ -153,7 +153,7 @@ def symmetric_kl_positive(a: npt.ArrayLike, b: npt.ArrayLike, /) -> float:
 
 
 def symmetric_kl_positive_to_many(a: npt.ArrayLike, b: npt.ArrayLike, /) -> npt.NDArray[np.float64]:
-    """Symmetric KL divergences between one positive vector and many.
+    """Compute the symmetric KL divergences between one positive vector and many.
 
     Args:
         a: (dim,) float32, finite and above zero.
@@ -170,7 +170,7 @@ def symmetric_kl_positive_to_many(a: npt.ArrayLike, b: npt.ArrayLike, /) -> npt.
 
 
 def symmetric_kl_positive_matrix(a: npt.ArrayLike, b: npt.ArrayLike, /) -> npt.NDArray[np.float64]:
-    """Symmetric KL divergences between all positive rows of `a` and `b`.
+    """Compute the symmetric KL divergences between all positive rows of `a` and `b`.
 
     The logarithms of each row are computed once.
 
@@ -189,7 +189,7 @@ def symmetric_kl_positive_matrix(a: npt.ArrayLike, b: npt.ArrayLike, /) -> npt.N
 
 
 def _float32(name: str, values: npt.ArrayLike) -> npt.NDArray[np.float32]:
-    """`values` as contiguous, aligned float32; copied only if necessary."""
+    """Convert values to contiguous, aligned float32, with a copy only if necessary."""
     try:
         array = np.asarray(values)
     except ValueError as error:  # rows of different lengths

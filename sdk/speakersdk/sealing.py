@@ -6,7 +6,7 @@
 Integers are little-endian. Everything before the ciphertext is authenticated with it. Kind 0 is a
 key of 32 random bytes, kind 1 a passphrase through scrypt with the salt and n. A nonce is random
 and is never used again; one key is good for 2^32 files (NIST SP 800-38D, 8.3).
-docs/guides/sealing.md says what this protects against and what it does not.
+docs/guides/sealing.md describes the protection and its limits.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ VERSION: Final = 1
 KEY_BYTES: Final = 32
 _HEADER: Final = struct.Struct("<8sIBBHQ16s16s12s")
 _TAG_BYTES: Final = 16
-SEAL_BYTES: Final = _HEADER.size + _TAG_BYTES  # by which a sealed file is longer
+SEAL_BYTES: Final = _HEADER.size + _TAG_BYTES  # added to the length of a file
 _RANDOM, _PASSPHRASE = 0, 1
-# 128 MiB and some 0.3 s a derivation: RFC 7914 with r = 8, p = 1 and the n of OWASP's advice.
+# A derivation takes 128 MiB and about 0.3 s: RFC 7914 with r = 8, p = 1 and n as OWASP advises.
 _LOG_N: Final = 17
 _LOG_N_READ: Final = range(14, 21)  # a file cannot ask for more than 1 GiB
 _NO_SALT: Final = bytes(16)
-_MAXIMUM_BYTES: Final = (1 << 31) - 1  # of one call of AES-GCM
+_MAXIMUM_BYTES: Final = (1 << 31) - 1  # limit of one call of AES-GCM
 _KEYRING_SERVICE: Final = "speakersdk"
 _DIGITS: Final = 2 * KEY_BYTES
 
@@ -53,7 +53,7 @@ class SealingKey:
 
     def __init__(self, *, key: bytes | None = None, passphrase: str | None = None) -> None:
         self._passphrase = passphrase
-        # Keys by salt and log2 n: scrypt is slow, and files of one key share a salt.
+        # Keys by salt and log2 n: scrypt is slow, and the files of one key share a salt.
         self._derived: dict[tuple[bytes, int], bytes] = {}
         if key is not None:
             self._derived[_NO_SALT, 0] = key
@@ -61,12 +61,12 @@ class SealingKey:
 
     @classmethod
     def from_bytes(cls, key: bytes) -> SealingKey:
-        """A key of 32 random bytes, such as from a service that manages keys.
+        """Make a key from 32 random bytes, for example from a key management service.
 
         Raises:
             ConfigError: the key has another length.
-            MissingDependencyError: the extra `secure` is not installed. The other methods raise it
-                too.
+            MissingDependencyError: the extra `secure` is not installed; this also applies to the
+                other methods.
         """
         if len(key) != KEY_BYTES:
             raise ConfigError(f"expected a key of {KEY_BYTES} bytes, got {len(key)}")
@@ -74,7 +74,7 @@ class SealingKey:
 
     @classmethod
     def from_passphrase(cls, passphrase: str) -> SealingKey:
-        """A key that scrypt derives from a passphrase; the first use takes some 0.3 s.
+        """Make a key that scrypt derives from a passphrase; the first use takes about 0.3 s.
 
         Raises:
             ConfigError: the passphrase is empty.
@@ -85,10 +85,10 @@ class SealingKey:
 
     @classmethod
     def from_file(cls, path: str | os.PathLike[str], *, create: bool = False) -> SealingKey:
-        """The key in a file of 64 hexadecimal digits, which its owner alone may read.
+        """Read the key in a file of 64 hexadecimal digits that only its owner may read.
 
         Args:
-            path: of the file, mode 0600 or stricter.
+            path: path of the file, mode 0600 or stricter.
             create: make the file with a new key if there is none.
 
         Raises:
@@ -110,7 +110,7 @@ class SealingKey:
             ) from error
         if os.name == "posix" and mode & 0o077:
             raise ConfigError(
-                f"expected a key file that its owner alone may read, got mode {mode:04o} of "
+                f"expected a key file that only its owner may read, got mode {mode:04o} of "
                 f"{shown}; run chmod 600 {shown}"
             )
         try:
@@ -123,14 +123,14 @@ class SealingKey:
 
     @classmethod
     def from_keyring(cls, name: str = "default", *, create: bool = False) -> SealingKey:
-        """The key in the keyring of the operating system, under the service ``speakersdk``.
+        """Read a key from the operating system's keyring, from the service ``speakersdk``.
 
         Args:
-            name: of the key.
+            name: name of the key.
             create: make a new key if there is none.
 
         Raises:
-            ConfigError: there is no such key, or no keyring that can be used.
+            ConfigError: there is no such key, or no usable keyring.
         """
         try:
             import keyring
@@ -155,13 +155,13 @@ class SealingKey:
         try:
             return cls.from_bytes(base64.b64decode(text, validate=True))
         except binascii.Error as error:
-            raise ConfigError(f"the keyring's entry {name!r} is no key of speakersdk") from error
+            raise ConfigError(f"the keyring's entry {name!r} is not a key of speakersdk") from error
 
     def seal(self, data: bytes) -> bytes:
-        """The sealed form of a file's bytes.
+        """Seal the bytes of a file.
 
         Raises:
-            SealError: more than 2 GiB.
+            SealError: there are more than 2 GiB.
         """
         if len(data) > _MAXIMUM_BYTES:
             raise SealError(f"expected at most {_MAXIMUM_BYTES} bytes to seal, got {len(data)}")
@@ -174,10 +174,11 @@ class SealingKey:
         return header + _aead()(key).encrypt(nonce, data, header)
 
     def open(self, sealed: bytes) -> bytes:
-        """The bytes that `seal` was given.
+        """Open the result of `seal` and return the original bytes.
 
         Raises:
-            SealError: not sealed, another version, truncated, sealed with another key, or changed.
+            SealError: the bytes are not sealed, of another version, truncated, changed, or sealed
+                with another key.
         """
         if not is_sealed(sealed):
             raise SealError(
@@ -215,10 +216,10 @@ class SealingKey:
             ) from error
 
     def derived(self, purpose: str) -> bytes:
-        """32 secret bytes for another purpose, which say nothing of the key.
+        """Derive 32 secret bytes for another purpose, which do not reveal the key.
 
         Raises:
-            ConfigError: the key is a passphrase, which has another key for every salt.
+            ConfigError: the key is a passphrase, which gives another key for every salt.
         """
         key = self._derived.get((_NO_SALT, 0))
         if key is None:
@@ -248,20 +249,20 @@ class SealingKey:
 
 
 def is_sealed(data: bytes) -> bool:
-    """Whether a file's bytes, or its first 8, are those of a sealed file."""
+    """Return whether the bytes of a file, or its first 8, are those of a sealed file."""
     return data[: len(MAGIC)] == MAGIC
 
 
 def sealed(data: bytes, key: SealingKey | None) -> bytes:
-    """What is written to a file: sealed with a key, plain without one."""
+    """Return the bytes to write to a file: sealed if there is a key, otherwise plain."""
     return data if key is None else key.seal(data)
 
 
 def unsealed(data: bytes, key: SealingKey | None) -> bytes:
-    """What a file holds. With a key it must be sealed, without one it must be plain.
+    """Return the content of a file, which must be sealed if there is a key, and plain otherwise.
 
     Raises:
-        SealError: it is not, or cannot be opened with this key.
+        SealError: the file is not as expected, or cannot be opened with this key.
     """
     if key is not None:
         return key.open(data)
@@ -286,7 +287,7 @@ def _missing(package: str) -> MissingDependencyError:
 
 
 def _key_id(key: bytes) -> bytes:
-    """Tells keys apart without saying anything of a random key."""
+    """Return an identifier that does not reveal a random key."""
     return hashlib.sha256(b"speakersdk key id\0" + key).digest()[:16]
 
 

@@ -1,7 +1,7 @@
 """The hook for detectors of spoofing: `Verifier(spoof_detector=...)`.
 
-A detector is asked about a probe whose voice would be accepted, and about no other. speakersdk
-brings none: docs/guides/replay.md says why, and has an example.
+A detector is called only for probes whose voice would be accepted. speakersdk contains none;
+docs/guides/replay.md explains why, and has an example.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ from speakersdk.decision.outcome import Decision, Identification, Verdict
 from speakersdk.text import printable
 
 # Called with the whole probe, (n,) float32 mono at 16 kHz, full scale +-1, read-only. It returns
-# None if it finds nothing, else a few words on what it found. What it raises reaches the caller of
-# the verifier: a detector that fails accepts nobody.
+# None if it finds nothing, otherwise a few words on what it found. Its exceptions reach the caller
+# of the verifier: if a detector fails, nobody is accepted.
 SpoofDetector = Callable[[Waveform], str | None]
 _MAXIMUM_WORDS: Final = 200  # characters
 
 
 class SpoofCheck:
-    """One probe, and what a detector finds in it. The detector is asked at most once.
+    """The check of one probe by a detector, which is called at most once.
 
     Args:
-        detector: None finds nothing.
+        detector: None means that nothing is found.
         recording, sample_rate_hz, limit_s: as for `speakersdk.audio.recordings.load_recording`.
 
     Attributes:
-        recording, sample_rate_hz: of the probe, to be encoded. With a detector they are the
+        recording, sample_rate_hz: the probe to encode. With a detector these are its
             samples, because a pipe can be read only once.
     """
 
@@ -53,10 +53,10 @@ class SpoofCheck:
             self.recording, self.sample_rate_hz = self._samples, SAMPLE_RATE_HZ
 
     def __call__(self, identification: Identification) -> Identification:
-        """The answer about the probe, with ACCEPT turned into INCONCLUSIVE if something is found.
+        """Return the answer, with INCONCLUSIVE in place of ACCEPT if something is found.
 
         Raises:
-            TypeError: the detector returned something else than a text or None.
+            TypeError: the detector returned something other than a text or None.
         """
         if not identification.decision.accepted or self._detector is None:
             return identification
@@ -69,7 +69,7 @@ class SpoofCheck:
                 )
         if not self._finding:
             return identification
-        found = f"perhaps no live voice: {printable(self._finding[:_MAXIMUM_WORDS])}"
+        found = f"perhaps not a live voice: {printable(self._finding[:_MAXIMUM_WORDS])}"
 
         def doubted(decision: Decision) -> Decision:
             if not decision.accepted:

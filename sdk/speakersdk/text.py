@@ -15,23 +15,23 @@ _BLANK: Final = re.compile(
 
 
 def decoded_argument(text: str) -> str:
-    """Text of a command line or a file name as Unicode.
+    """Decode text of a command line or a file name to Unicode.
 
-    Under a locale that is not Unicode, Python leaves the bytes of UTF-8 in it as surrogates.
+    In a locale that is not Unicode, Python represents bytes of UTF-8 by surrogates.
     """
     return _bytes(text).decode("utf-8", "surrogateescape")
 
 
 def file_name(text: str) -> str:
-    """Unicode text as the name of a file, whose bytes are UTF-8 under every locale.
+    """Encode Unicode text as the name of a file, whose bytes are UTF-8 in every locale.
 
-    The inverse of `decoded_argument`. Where the file system's encoding is UTF-8 nothing changes.
+    This is the inverse of `decoded_argument`. If the file system uses UTF-8, nothing changes.
     """
     return os.fsdecode(_bytes(text))
 
 
 def is_visible(text: str) -> bool:
-    """Whether every character is visible: no control, format, blank or unassigned character.
+    """Return whether every character is visible: not control, format, blank or unassigned.
 
     The space counts as visible; other separators, such as the no-break space, do not.
     """
@@ -39,7 +39,7 @@ def is_visible(text: str) -> bool:
 
 
 def printable(text: str | os.PathLike[str]) -> str:
-    r"""The text with invisible characters escaped, as in ``\x1b`` and ``\ufe0f``.
+    r"""Escape the invisible characters of a text, as in ``\x1b`` and ``\ufe0f``.
 
     Use it to show text from other people: names, file fields, paths, device names. The result is
     one line, contains no terminal control sequences and hides nothing.
@@ -58,5 +58,5 @@ def printable(text: str | os.PathLike[str]) -> str:
 def _bytes(text: str) -> bytes:
     try:
         return text.encode("utf-8", "surrogateescape")
-    except UnicodeEncodeError:  # a surrogate that stands for no byte, as JSON can have it
+    except UnicodeEncodeError:  # a surrogate that represents no byte, which JSON may contain
         return text.encode("utf-8", "surrogatepass")

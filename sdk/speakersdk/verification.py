@@ -1,6 +1,6 @@
-"""A recording that was heard against voiceprints: which of the speakers is it, if any?
+"""Decisions on a recording: which of the enrolled speakers is it, if any?
 
-encoding -> enough speech? -> score and llr of each voiceprint -> one voice? -> decisions
+encoding -> check for speech -> score and llr per voiceprint -> check for one voice -> decisions
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ def identified(
     """Decide which of the enrolled speakers speaks in a recording, if any.
 
     Args:
-        voiceprints: of one model, with different names, at least one.
-        probe: encoding of the recording by that model.
-        rule: what the probe must reach.
+        voiceprints: at least one, of one model and with different names.
+        probe: encoding of the recording by the same model.
+        rule: thresholds for the probe.
     """
     speech_s = probe.speech_s
     shortage = speech_shortage(speech_s, probe.duration_s, rule.calibration)
@@ -67,7 +67,7 @@ def identified(
 
 
 def _is_known(probe: Encoding, voiceprint: Voiceprint) -> bool:
-    """Whether the probe is a recording that is part of the voiceprint."""
+    """Return whether the probe is a recording that is part of the voiceprint."""
     known = (*voiceprint.exemplars, *voiceprint.adapted)
     return any(is_copy(probe.embedding, row) for row in known)
 
@@ -75,7 +75,7 @@ def _is_known(probe: Encoding, voiceprint: Voiceprint) -> bool:
 def unheard(
     voiceprint: Voiceprint, error: AudioTooShortError, rule: DecisionRule
 ) -> Identification:
-    """Give no answer for a recording that is too short to be encoded."""
+    """Return a decision without an answer, for a recording that is too short to be encoded."""
     decision = rule.undecidable(
         Verdict.INCONCLUSIVE,
         str(error),

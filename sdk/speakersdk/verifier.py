@@ -23,12 +23,7 @@ from speakersdk.enrollment.adaptation import Adaptation, adapt, unchanged
 from speakersdk.enrollment.live import NEEDED_S, Enrollment
 from speakersdk.enrollment.measure import RecordingQuality
 from speakersdk.enrollment.recordings import enroll_recordings, measure, measure_recordings
-from speakersdk.errors import (
-    AudioTooShortError,
-    ClosedError,
-    ConfigError,
-    InvalidAudioError,
-)
+from speakersdk.errors import AudioTooShortError, ClosedError, ConfigError, InvalidAudioError
 from speakersdk.models import default_model_path
 from speakersdk.recalibration.profile import CalibrationProfile, find_profile
 from speakersdk.runtime.options import Precision
@@ -43,34 +38,31 @@ from speakersdk.verification import identified, unheard
 from speakersdk.voiceprint.names import check_name
 from speakersdk.voiceprint.voiceprint import Voiceprint, check_distinct
 
-Side = Voiceprint | Recording  # of a score
+Side = Voiceprint | Recording  # one side of a score
 
 
 class Verifier:
-    """Enrolls speakers and decides whether they speak in a recording.
+    """The main interface: it enrolls speakers and decides whether they speak in a recording.
 
-    A recording is a path, a file object, an array with `sample_rate_hz`, or a pair of the two.
+    A recording is a path, a file object, an array with `sample_rate_hz`, or a pair of these.
 
     Args:
-        model: ONNX file exported by speakersdk; None = the bundled model.
-        far: false-accept rate of one comparison, on speech like the model's calibration trials. Of
-            N candidates in `identify`, an unknown speaker is taken for one of them up to N times as
-            often. None = 0.01, and no error from a model that cannot promise that much before a
-            decision is asked for: enrolling and scoring need no threshold.
-        prior: the alternative to `far`: probability of the same speaker before the recording was
-            heard. The threshold is then that of least expected cost, and the decision's
-            probability counts the prior in.
+        model: ONNX file exported by speakersdk; None means the bundled model.
+        far: false-accept rate of one comparison, for speech like that of the model's calibration.
+            With N candidates, `identify` accepts an unknown speaker up to N times as often. None
+            means 0.01; if the model does not support that rate, only decisions raise an error.
+        prior: alternative to `far`: probability of the same speaker before the recording is heard.
+            The threshold then minimizes the expected cost, and probabilities include the prior.
         c_miss, c_fa: costs of a false reject and of a false accept, with `prior`.
-        device, strict, precision, num_threads: where and how the model runs, see
-            `speakersdk.runtime.options.SessionOptions`.
-        calibration: name of what `speakersdk calibrate` stored; None = the model's own.
-        max_duration_s: of one recording, all channels together; longer ones are refused.
-        spoof_detector: asked about probes that would be accepted, see `speakersdk.spoofing`.
+        device, strict, precision, num_threads: see `speakersdk.runtime.options.SessionOptions`.
+        calibration: name of a stored calibration; None means the model's own.
+        max_duration_s: maximum seconds of a recording, summed over channels.
+        spoof_detector: called for probes that would be accepted; see `speakersdk.spoofing`.
 
     Raises:
-        ConfigError: the model's calibration cannot support the request, or an unknown device.
+        ConfigError: the calibration cannot support the request, or the device is unknown.
         MissingDependencyError: a library that the named device needs is missing.
-        ModelError: the file cannot be used.
+        ModelError: the model file cannot be used.
     """
 
     def __init__(
@@ -104,7 +96,7 @@ class Verifier:
             self._model = recalibrated(self._encoder, self._profile.applied_to(self.manifest))
         asked = far is not None or prior is not None
         if asked and self.manifest.calibration is not None:
-            self._decision_rule()  # an unsupported request is refused now, not at the first probe
+            self._decision_rule()  # refuse an unsupported request now, not at the first probe
 
     def __enter__(self) -> Self:
         _ = self._encoder
@@ -114,12 +106,12 @@ class Verifier:
         self.close()
 
     def close(self) -> None:
-        """Release the model: later uses raise ClosedError, streams continue. May be repeated."""
+        """Release the model. Later calls raise ClosedError; streams continue."""
         self._model = None
 
     @property
     def request(self) -> Request:
-        """The request for decisions: an error rate, or a prior and costs."""
+        """The request: an error rate, or a prior and costs."""
         return self._request
 
     @property
@@ -139,16 +131,16 @@ class Verifier:
         """Make a speaker's voiceprint, with one exemplar per recording.
 
         Args:
-            recordings: one or more of the same speaker; see `quality` for what is expected of them.
+            recordings: one or more of the same speaker; `quality` measures them.
             name: see `speakersdk.voiceprint.names.check_name`.
-            sample_rate_hz: rate of those recordings that are arrays.
+            sample_rate_hz: sample rate of the recordings that are arrays.
             accept: members of `AudioProblem`, or their keys, to overlook.
-            append_to: a voiceprint of the same name to add the recordings to; they must be like it.
+            append_to: a voiceprint of the same name and voice to add the recordings to.
 
         Raises:
             ConfigError: the name cannot be used.
-            EnrollmentError: no recording, or one that is unreadable or not good enough.
-            IncompatibleModelError: `append_to` was made with another model.
+            EnrollmentError: there is no recording, or one is unreadable or not good enough.
+            IncompatibleModelError: `append_to` was made with a different model.
         """
         return enroll_recordings(
             self._encoder,
@@ -169,12 +161,12 @@ class Verifier:
     def adapt(
         self, voiceprint: Voiceprint, recording: Recording, *, sample_rate_hz: float | None = None
     ) -> Adaptation:
-        """Let a voiceprint follow the voice, if the recording is certainly its speaker's and good.
+        """Add a recording to a voiceprint if it is good and certainly the speaker's.
 
         No other method changes a voiceprint. `Voiceprint.reverted` undoes it.
 
         Raises:
-            AudioError, IncompatibleModelError, ModelError: as `verify`.
+            AudioError, IncompatibleModelError, ModelError: as for `verify`.
         """
         rule = self._decision_rule()
         self._check_candidates([voiceprint])
@@ -199,7 +191,7 @@ class Verifier:
 
         Raises:
             AudioError: the recording is unreadable or not audio.
-            IncompatibleModelError: the voiceprint was made with another model.
+            IncompatibleModelError: the voiceprint was made with a different model.
             ModelError: the model has no calibration; `score` still works.
         """
         return self.identify([voiceprint], recording, sample_rate_hz=sample_rate_hz).decision
@@ -214,8 +206,8 @@ class Verifier:
         """Decide which of the enrolled speakers speaks in the recording, if any.
 
         Raises:
-            ConfigError: no voiceprint, or two of one name.
-            AudioError, IncompatibleModelError, ModelError: as `verify`.
+            ConfigError: there is no voiceprint, or two have the same name.
+            AudioError, IncompatibleModelError, ModelError: as for `verify`.
         """
         rule = self._decision_rule()
         self._check_candidates(voiceprints)
@@ -233,11 +225,11 @@ class Verifier:
         *,
         sample_rate_hz: float | None = None,
     ) -> Diarization:
-        """Find out who speaks when: the enrolled speakers by name, others as "unknown-1" and so on.
+        """Find out who speaks when: enrolled speakers by name, others as "unknown-1" and so on.
 
         Raises:
-            ConfigError: two voiceprints of one name.
-            AudioError, IncompatibleModelError, ModelError: as `verify`.
+            ConfigError: two voiceprints have the same name.
+            AudioError, IncompatibleModelError, ModelError: as for `verify`.
         """
         rule = self._decision_rule(refusing="diarized recordings")
         if voiceprints:
@@ -254,18 +246,18 @@ class Verifier:
         window_s: float | None = None,
         silence_s: float = SILENCE_S,
     ) -> SpeakerStream:
-        """Listen for enrolled speakers in audio that arrives in chunks.
+        """Start a stream that listens for enrolled speakers in audio that arrives in chunks.
 
         Args:
-            voiceprints: of the speakers, with different names.
+            voiceprints: voiceprints with different names.
             miss_rate: share of an enrolled speaker's turns that may be rejected.
             limit_s: net speech without a decision after which the answer is INCONCLUSIVE.
-            window_s: seconds over which the windowed score looks; None = the model's.
-            silence_s: silence in seconds after which evidence and encoder start afresh.
+            window_s: window of the windowed score in seconds; None means the model's.
+            silence_s: silence in seconds after which the evidence is reset.
 
         Raises:
-            ConfigError: no voiceprint, two of one name, or an option outside its range.
-            IncompatibleModelError, ModelError: as `identify`.
+            ConfigError: no voiceprint, two with the same name, or an option out of range.
+            IncompatibleModelError, ModelError: as for `identify`.
         """
         options = self._stream_options(miss_rate, limit_s, window_s, silence_s)
         rule = self._sequential_rule()
@@ -281,10 +273,10 @@ class Verifier:
         window_s: float | None = None,
         silence_s: float = SILENCE_S,
     ) -> StreamPool:
-        """Several streams in one process, their hops encoded together; arguments as `stream`.
+        """Make a pool of streams whose hops are encoded together; arguments as for `stream`.
 
         Args:
-            capacity: streams that one call of the model serves at most.
+            capacity: maximum number of streams per call of the model.
         """
         options = self._stream_options(miss_rate, limit_s, window_s, silence_s)
         rule = self._sequential_rule()
@@ -294,40 +286,40 @@ class Verifier:
     def listen(
         self, voiceprints: Sequence[Voiceprint], *, device: int | str | None = None
     ) -> Iterator[StreamUpdate]:
-        """Listen without end on a microphone, which the first `next` opens.
+        """Listen to a microphone without end; the first `next` opens it.
 
         Args:
-            voiceprints: as `stream`.
-            device: index, or part of the name, of an input device; None = the system's default.
+            voiceprints: as for `stream`.
+            device: index, or part of the name, of an input device; None means the default device.
 
         Raises:
-            MicrophoneError, MissingDependencyError: it cannot be opened, or is gone.
-            ConfigError, IncompatibleModelError, ModelError: as `stream`.
+            MicrophoneError, MissingDependencyError: the device cannot be opened or was lost.
+            ConfigError, IncompatibleModelError, ModelError: as for `stream`.
         """
         return updates_of(self.stream(voiceprints), device)
 
     def enrollment(self, name: str, *, needed_s: float = NEEDED_S) -> Enrollment:
-        """Enroll from audio that arrives in chunks, with progress and feedback.
+        """Start an enrollment from audio that arrives in chunks, with feedback on progress.
 
         Args:
             name: see `speakersdk.voiceprint.names.check_name`.
-            needed_s: net speech of good quality to collect.
+            needed_s: seconds of good net speech to collect.
 
         Raises:
-            ConfigError: the name cannot be used, or no speech is asked for.
+            ConfigError: the name or `needed_s` cannot be used.
         """
         return Enrollment(
             self._hop_encoder(), self.manifest.calibration, name=check_name(name), needed_s=needed_s
         )
 
     def score(self, a: Side, b: Side, *, sample_rate_hz: float | None = None) -> float:
-        """-J of two voiceprints or recordings, in nats: at most 0, higher = more alike.
+        """Return -J of two voiceprints or recordings in nats: at most 0, higher for more similar.
 
-        It needs no calibration and can only be compared with other scores of the same model.
+        A score needs no calibration, and is comparable only with scores of the same model.
 
         Raises:
             AudioError: a recording is unreadable, too short or without speech.
-            IncompatibleModelError: a voiceprint was made with another model.
+            IncompatibleModelError: a voiceprint was made with a different model.
         """
         embeddings = []
         for side in (a, b):
@@ -336,10 +328,10 @@ class Verifier:
                 embeddings.append(side.embedding)
             else:
                 embeddings.append(self.embed(side, sample_rate_hz=sample_rate_hz))
-        return 0.0 - symmetric_kl(*embeddings)  # and not -0.0 for equal ones
+        return 0.0 - symmetric_kl(*embeddings)  # not -0.0 for equal embeddings
 
     def embed(self, recording: Recording, *, sample_rate_hz: float | None = None) -> Embedding:
-        """The embedding of a recording: (D,) float32 logits of length T.
+        """Return the embedding of a recording: (D,) float32 logits of length T.
 
         Raises:
             AudioError: the recording is unreadable, too short or without speech.
@@ -350,7 +342,7 @@ class Verifier:
         return encoding.embedding
 
     def report(self) -> dict[str, Any]:
-        """Report versions, model and device for support requests, in plain values for JSON."""
+        """Report versions, model and device for support requests, as values for JSON."""
         return {
             **self.manifest.summary(),
             "calibration": None if self._profile is None else self._profile.name,
@@ -360,26 +352,27 @@ class Verifier:
 
     @property
     def _encoder(self) -> SpeakerEncoder:
-        """The model; ClosedError after `close`."""
+        """The model; raises ClosedError after `close`."""
         if (model := self._model) is None:
             raise ClosedError("expected an open verifier, it is closed; make another")
         return model
 
     def _encode(self, recording: Recording, sample_rate_hz: float | None) -> Encoding:
-        blocks = open_recording(recording, sample_rate_hz, limit_s=self._limit_s)
-        return self._encoder.encode(blocks)
+        return self._encoder.encode(
+            open_recording(recording, sample_rate_hz, limit_s=self._limit_s)
+        )
 
     def _spoof_check(self, recording: Recording, rate_hz: float | None) -> SpoofCheck:
         return SpoofCheck(self._spoof_detector, recording, rate_hz, limit_s=self._limit_s)
 
     def _decision_rule(self, *, refusing: str = "") -> DecisionRule:
-        """What a probe must reach; `refusing` names those that ask no spoof detector."""
+        """Return the thresholds; `refusing` names what cannot use a spoof detector."""
         if refusing and self._spoof_detector is not None:
-            raise ConfigError(f"{refusing} ask no spoof detector; use a Verifier without one")
+            raise ConfigError(f"{refusing} cannot use a spoof detector; use a Verifier without one")
         return self._request.model_rule(self.manifest.calibration, self.manifest.name)
 
     def _sequential_rule(self) -> DecisionRule:
-        """What streams weigh evidence with."""
+        """Return the thresholds of streams."""
         self._request.check_sequential()
         return self._decision_rule(refusing="streams")
 

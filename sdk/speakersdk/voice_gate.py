@@ -1,8 +1,8 @@
-"""A gate for voice agents: who may speak to the assistant, and does one of them speak now?
+"""A gate for voice agents that opens while an allowed speaker is speaking.
 
-audio in chunks -> stream -> hearings: open while an allowed voice speaks
+audio in chunks -> stream -> hearings, which are open while an allowed voice speaks
 
-The assistant's own voice, which a microphone hears as well, can be forbidden.
+The assistant's own voice, which the microphone also records, can be forbidden.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ from speakersdk.streaming.update import StreamUpdate
 from speakersdk.verifier import Verifier
 from speakersdk.voiceprint.voiceprint import Voiceprint
 
-# Silence after which a voice must be recognized anew: the next speech may be a stranger's answer.
+# Silence after which a voice must be recognized anew: the next speaker may be a stranger.
 SILENCE_S: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hearing:
-    """What the gate knows after a hop.
+    """The state of the gate after a hop.
 
     Attributes:
         time_s: end of the hop in seconds since the start.
         is_speech: whether the hop has speech.
         is_open: whether an allowed voice speaks, or paused less than the gate's silence ago.
         speaker: the name of that voice; None while the gate is closed.
-        verdict: on the likeliest voice, allowed or forbidden.
+        verdict: verdict on the most likely voice, allowed or forbidden.
         llr: log-likelihood ratio of that voice for the speech so far; None if there is too little.
     """
 
@@ -46,20 +46,22 @@ class Hearing:
 
 
 class VoiceGate:
-    """Listens to audio in chunks and opens for allowed voices.
+    """A gate that takes audio in chunks and opens for allowed voices.
 
     Args:
         verifier: makes the decisions, at its false-accept rate.
-        allowed: voiceprints of those who may speak.
-        forbidden: voiceprints of voices that must not be taken for them, such as the assistant's.
+        allowed: voiceprints of the allowed voices.
+        forbidden: voiceprints of voices that must not be mistaken for them, such as the
+            assistant's.
         silence_s: silence after which a voice must be recognized anew.
 
     Attributes:
-        hearing: the newest one; None before the first hop.
-        last_speech: the newest one with speech; None before any.
+        hearing: the latest hearing; None before the first hop.
+        last_speech: the latest hearing with speech; None before the first.
 
     Raises:
-        ConfigError: nobody is allowed, two voiceprints have one name, or no such silence.
+        ConfigError: nobody is allowed, two voiceprints have the same name, or `silence_s` is out of
+            range.
         IncompatibleModelError, ModelError: as for `Verifier.stream`.
     """
 
@@ -72,7 +74,7 @@ class VoiceGate:
         silence_s: float = SILENCE_S,
     ) -> None:
         self._allowed = frozenset(voiceprint.name for voiceprint in allowed)
-        # Without anybody allowed, the stream refuses: only forbidden voices make no gate.
+        # The stream refuses an empty list: forbidden voices alone do not make a gate.
         voices = [*allowed, *forbidden] if allowed else []
         self._stream = verifier.stream(voices, silence_s=silence_s)
         self.hearing: Hearing | None = None
@@ -108,10 +110,10 @@ class VoiceGate:
         return hearings
 
     def push_pcm(self, pcm: bytes, *, sample_rate_hz: float, num_channels: int) -> list[Hearing]:
-        """`push` for interleaved 16-bit samples, as agent frameworks have them.
+        """Push interleaved 16-bit samples, the format of agent frameworks.
 
         Raises:
-            InvalidAudioError: not whole samples of that many channels.
+            InvalidAudioError: the bytes are not complete samples of `num_channels` channels.
         """
         if num_channels < 1 or len(pcm) % (2 * num_channels):
             raise InvalidAudioError(

@@ -26,12 +26,12 @@ class WarmUp:
     """Durations of the first and second calls of a model, in seconds.
 
     Attributes:
-        device: the device that runs the model, and why preferred ones do not.
+        device: the device that runs the model, and why preferred devices do not.
         engine_cache: state of the TensorRT engine for recordings.
         load_s: time to load the model.
         first_recording_s, next_recording_s: time to encode one window of audio.
         first_hop_s, next_hop_s: time to encode one hop of every stream.
-        hop_s: duration of a hop. Live streams need `next_hop_s` below it.
+        hop_s: duration of a hop. Live streams require a shorter `next_hop_s`.
     """
 
     device: str
@@ -87,7 +87,7 @@ def warm_up(
 
 
 class _Hop:
-    """A function that encodes one hop of every stream. Its first call creates the session."""
+    """A callable that encodes one hop of every stream. Its first call creates the session."""
 
     def __init__(self, encoder: SpeakerEncoder, num_streams: int) -> None:
         self._encoder = encoder
@@ -106,7 +106,7 @@ class _Hop:
 
 
 def _twice(call: Callable[[], object]) -> tuple[float, float]:
-    """Durations of the first and the second call in seconds."""
+    """Measure the durations of the first and the second call in seconds."""
     seconds = []
     for _ in range(2):
         started_s = time.perf_counter()
@@ -116,6 +116,6 @@ def _twice(call: Callable[[], object]) -> tuple[float, float]:
 
 
 def _noise(num_samples: int) -> Waveform:
-    """(num_samples,) float32 of quiet noise, the same every time."""
+    """Return (num_samples,) float32 of quiet noise, the same for every call."""
     samples = np.random.default_rng(0).normal(0.0, 0.01, num_samples)
     return samples.astype(np.float32)

@@ -44,7 +44,7 @@ def test_a_finding_makes_an_accepted_probe_inconclusive(
     assert answer.speaker is None
     assert [decision.verdict for _, decision in answer.ranking] == [Verdict.INCONCLUSIVE]
     assert answer.decision.reason.isprintable()
-    assert "perhaps no live voice: too" in answer.decision.reason
+    assert "perhaps not a live voice: too" in answer.decision.reason
     assert answer.decision.llr == verifier.verify(slt, probe).llr
     [samples] = detector.asked
     assert samples.dtype == np.float32
@@ -88,5 +88,5 @@ def test_streams_do_not_pass_it_by(slt: Voiceprint) -> None:
         guarded.stream_pool,
         lambda: guarded.listen([slt]),
     ):
-        with pytest.raises(ConfigError, match="streams ask no spoof detector"):
+        with pytest.raises(ConfigError, match="streams cannot use a spoof detector"):
             opened()
