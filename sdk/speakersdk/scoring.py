@@ -190,6 +190,8 @@ def symmetric_kl_positive_matrix(a: npt.ArrayLike, b: npt.ArrayLike, /) -> npt.N
 
 def _float32(name: str, values: npt.ArrayLike) -> npt.NDArray[np.float32]:
     """Convert values to contiguous, aligned float32, with a copy only if necessary."""
+    if type(values) is np.ndarray and values.dtype is _FLOAT32 and values.flags.carray:
+        return values  # the checks below cost as much as a few divergences
     try:
         array = np.asarray(values)
     except ValueError as error:  # rows of different lengths

@@ -213,9 +213,8 @@ class Calibration:
 
     def comparable_speech_s(self, a_s: float, b_s: float) -> float:
         """Return s of the formulas: the harmonic mean of both sides' speech, clipped to the fit."""
-        a_s, b_s = (
-            min(max(side_s, self.minimum_speech_s), self.maximum_speech_s) for side_s in (a_s, b_s)
-        )
+        least_s, most_s = self.minimum_speech_s, self.maximum_speech_s
+        a_s, b_s = min(max(a_s, least_s), most_s), min(max(b_s, least_s), most_s)
         return float(harmonic_mean(a_s, b_s))
 
     def nearness(self, embeddings: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
@@ -231,11 +230,15 @@ class Calibration:
         if self.cohort is None:
             return [TYPICAL] * len(enrolled)
         found = self.cohort.nearness(np.concatenate([enrolled, probe[np.newaxis]]))
-        return pairs(found[:-1], found[-1:])
+        return pairs(found[:-1], found[-1:])[0]
 
     def llr(self, score: float, *, enrolled_speech_s: float, probe_speech_s: float) -> float:
         """Return the natural log-likelihood ratio of same speaker to different speakers."""
-        log_speech = math.log(self.comparable_speech_s(enrolled_speech_s, probe_speech_s))
+        return self.llr_at(score, self.comparable_speech_s(enrolled_speech_s, probe_speech_s))
+
+    def llr_at(self, score: float, comparable_s: float) -> float:
+        """Return `llr` where `comparable_speech_s` is known."""
+        log_speech = math.log(comparable_s)
         return self._score_weight(log_speech) * score + self._intercept(log_speech)
 
     def llrs(

@@ -45,13 +45,18 @@ TYPICAL: Final = Nearness(0.0, 0.0)
 def pair_nearness(
     a: npt.NDArray[np.float64], b: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.float64]:
-    """Return (N, 2) excess and distance of pairs of `Cohort.nearness` rows, (N, K) each."""
-    return np.column_stack([a[:, 0] + b[:, 0], np.linalg.norm(a[:, 1:] - b[:, 1:], axis=1)])
+    """Return (..., 2) excess and distance of pairs of `Cohort.nearness` rows, (..., K) each."""
+    gaps = a[..., 1:] - b[..., 1:]
+    distance = np.sqrt(np.add.reduce(gaps * gaps, axis=-1))
+    return np.stack([a[..., 0] + b[..., 0], distance], axis=-1)
 
 
-def pairs(enrolled: npt.NDArray[np.float64], probe: npt.NDArray[np.float64]) -> list[Nearness]:
-    """Return the nearness of each pair of an (N, K) row and the (1, K) row of a probe."""
-    return [Nearness(*row) for row in pair_nearness(enrolled, probe).tolist()]
+def pairs(
+    enrolled: npt.NDArray[np.float64], probes: npt.NDArray[np.float64]
+) -> list[list[Nearness]]:
+    """Return, for each of (M, K) probe rows, its nearness with each of (N, K) enrolled rows."""
+    found = pair_nearness(enrolled, probes[:, np.newaxis]).tolist()
+    return [[Nearness(*pair) for pair in row] for row in found]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,12 +133,15 @@ class Cohort:
         # J = sum (p - q)(z_p - z_q), as two products for all members at once. Embeddings differ by
         # far more than the rounding error here; `scoring` has the exact form for pairs.
         left = np.concatenate([own, logits], axis=1)
-        terms = (own * logits).sum(axis=1, keepdims=True) + self._terms
-        scores = left @ self._columns - terms
-        together = _mean_of_largest(scores, self.nearest)
+        scores = left @ self._columns
+        scores -= np.add.reduce(own * logits, axis=1, keepdims=True) + self._terms
+        near = np.empty((len(logits), 1 + self.conditions))
+        near[:, 0] = _mean_of_largest(scores, self.nearest)
+        near[:, 0] -= self.typical
         parts = scores.reshape(len(logits), self.conditions, -1)
         each = _mean_of_largest(parts, max(1, self.nearest // 2))
-        return np.column_stack([together - self.typical, each - each.mean(axis=1, keepdims=True)])
+        near[:, 1:] = each - each.mean(axis=1, keepdims=True)
+        return near
 
     @cached_property
     def _logits(self) -> npt.NDArray[np.float32]:
@@ -156,11 +164,13 @@ class Cohort:
 def _mean_of_largest(values: npt.NDArray[np.float32], number: int) -> npt.NDArray[np.float64]:
     """Return the mean of the largest values along the last axis."""
     largest = np.partition(values, -number, axis=-1)[..., -number:]
-    mean: npt.NDArray[np.float64] = largest.mean(axis=-1, dtype=np.float64)
+    mean: npt.NDArray[np.float64] = np.add.reduce(largest, axis=-1, dtype=np.float64) / number
     return mean
 
 
 def _softmax(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    shares: npt.NDArray[np.float32] = powers / powers.sum(axis=1, keepdims=True)
+    highest: npt.NDArray[np.float32] = np.maximum.reduce(logits, axis=1, keepdims=True)
+    powers = np.exp(logits - highest)
+    total: npt.NDArray[np.float32] = np.add.reduce(powers, axis=1, keepdims=True)
+    shares: npt.NDArray[np.float32] = powers / total
     return shares

@@ -139,11 +139,15 @@ class DecisionRule:
             enrolled_speech_s, probe_speech_s: net speech of the two sides.
             nearness: nearness of their embeddings, see `Calibration.pair_nearness`.
         """
-        if self.point is None:
-            return self.bayes_llr
-        return self.point.threshold(
+        return self.threshold_at(
             self.calibration.comparable_speech_s(enrolled_speech_s, probe_speech_s), nearness
         )
+
+    def threshold_at(self, comparable_s: float, nearness: Nearness = TYPICAL) -> float:
+        """`threshold` where `Calibration.comparable_speech_s` is known."""
+        if self.point is None:
+            return self.bayes_llr
+        return self.point.threshold(comparable_s, nearness)
 
     def decide(
         self,

@@ -13,6 +13,7 @@ for rejections is used unchanged.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -33,11 +34,16 @@ class Evidence(NamedTuple):
 
     Attributes:
         llr: natural log of the likelihood ratio.
-        accept_llr: the llr to accept at, lower for more speech.
+        threshold: computes `accept_llr`. That is slow, and a settled test does not need it.
     """
 
     llr: float
-    accept_llr: float
+    threshold: Callable[[], float]
+
+    @property
+    def accept_llr(self) -> float:
+        """The llr to accept at, lower for more speech."""
+        return self.threshold()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, Final, Self
 
 import numpy as np
@@ -30,6 +31,8 @@ from speakersdk.streaming.update import Candidate, StreamUpdate
 from speakersdk.voiceprint.life import utc_time
 from speakersdk.voiceprint.voiceprint import Voiceprint
 
+# Rows of the embeddings whose evidence is compared with thresholds.
+_TESTED: Final = slice(WINDOW, SO_FAR + 1)
 _DIGITS: Final = 6  # of rounded seconds: 0.3 instead of 0.30000000000000004
 
 
@@ -59,6 +62,8 @@ class SpeakerStream:
         self._enrolled_s = [voiceprint.total_speech_s for voiceprint in voiceprints]
         self._enrolled = np.stack([voiceprint.embedding for voiceprint in voiceprints])
         self._nearness = rule.calibration.nearness(self._enrolled)
+        # Of the tested embeddings of the last hop with each candidate; None until it is needed.
+        self._hop_nearness: list[list[Nearness]] | None = None
         self._tests = [SequentialTest(options.bounds) for _ in voiceprints]
         self._hop_s = manifest.hop_s
         self._rate_hz = frontend.sample_rate_hz
@@ -222,13 +227,9 @@ class SpeakerStream:
     def _score(self) -> None:
         state = self.state
         self._scores = (0.0 - symmetric_kl_matrix(state.embeddings, self._enrolled)).tolist()
-        near = self._rule.calibration.nearness(state.embeddings)
-        self._window = self._evidence(
-            self._scores[WINDOW], state.window_speech_s, pairs(self._nearness, near[[WINDOW]])
-        )
-        self._so_far = self._evidence(
-            self._scores[SO_FAR], state.speech_s, pairs(self._nearness, near[[SO_FAR]])
-        )
+        self._hop_nearness = None
+        self._window = self._evidence(WINDOW, state.window_speech_s)
+        self._so_far = self._evidence(SO_FAR, state.speech_s)
 
     def _accepted_llr(self) -> float | None:
         """The llr of the recent speech and the best accepted speaker; None if none is accepted."""
@@ -258,24 +259,27 @@ class SpeakerStream:
     def _llr(self, score: float, a_s: float, b_s: float) -> float:
         return self._rule.calibration.llr(score, enrolled_speech_s=a_s, probe_speech_s=b_s)
 
-    def _evidence(
-        self, scores: list[float], speech_s: float, nearness: list[Nearness]
-    ) -> list[Evidence | None]:
+    def _evidence(self, row: int, speech_s: float) -> list[Evidence | None]:
         """Return the evidence for every candidate; None if there is too little speech."""
-        if speech_s < self._rule.calibration.minimum_speech_s:
-            return [None] * len(scores)
-        return [
-            Evidence(
-                llr=self._llr(score, enrolled_s, speech_s),
-                accept_llr=LOOKS_LLR
-                + self._rule.threshold(
-                    enrolled_speech_s=enrolled_s,
-                    probe_speech_s=speech_s,
-                    nearness=near,
-                ),
-            )
-            for score, enrolled_s, near in zip(scores, self._enrolled_s, nearness, strict=True)
-        ]
+        calibration = self._rule.calibration
+        if speech_s < calibration.minimum_speech_s or self._scores is None:
+            return [None] * len(self._voiceprints)
+        evidence: list[Evidence | None] = []
+        for index, (score, enrolled_s) in enumerate(
+            zip(self._scores[row], self._enrolled_s, strict=True)
+        ):
+            comparable_s = calibration.comparable_speech_s(enrolled_s, speech_s)
+            llr = calibration.llr_at(score, comparable_s)
+            evidence.append(Evidence(llr, partial(self._accept_llr, row, index, comparable_s)))
+        return evidence
+
+    def _accept_llr(self, row: int, index: int, comparable_s: float) -> float:
+        """The llr to accept a candidate at, for one of the embeddings of this hop."""
+        if self._hop_nearness is None:
+            near = self._rule.calibration.nearness(self.state.embeddings[_TESTED])
+            self._hop_nearness = pairs(self._nearness, near)
+        nearness = self._hop_nearness[row][index]
+        return LOOKS_LLR + self._rule.threshold_at(comparable_s, nearness)
 
     def _report(self, has_changed: bool) -> StreamUpdate:
         candidates = self._candidates()

@@ -40,8 +40,15 @@ def test_nearness_is_the_mean_score_of_the_members_most_alike(
 def test_a_pair_has_the_excess_of_both_and_the_distance_of_their_conditions() -> None:
     a, b = np.array([[0.1, 0.3, -0.3]]), np.array([[0.2, 0.0, 0.1]])
     assert pair_nearness(a, b) == pytest.approx(np.array([[0.3, 0.5]]))
-    [near] = pairs(a, b)
+    [[near]] = pairs(a, b)
     assert (near.excess, near.distance) == pytest.approx((0.3, 0.5))
+
+
+def test_pairs_of_several_probes_are_those_of_each(rng: np.random.Generator) -> None:
+    enrolled, probes = rng.standard_normal((3, 5)), rng.standard_normal((2, 5))
+    for near, probe in zip(pairs(enrolled, probes), probes, strict=True):
+        assert near == pairs(enrolled, probe[np.newaxis])[0]
+        assert near == [tuple(row) for row in pair_nearness(enrolled, probe).tolist()]
 
 
 def test_a_cohort_survives_json(embeddings: np.ndarray) -> None:

@@ -11,8 +11,12 @@ BOUNDS = SequentialBounds(far=0.01, miss_rate=0.05, limit_s=10.0)
 ACCEPT_LLR = math.log(95)  # Wald's, where the evidence of every look is new and exactly known
 
 
+def evidence(llr: float, accept_llr: float) -> Evidence:
+    return Evidence(llr, lambda: accept_llr)
+
+
 def at(llr: float) -> Evidence:
-    return Evidence(llr, ACCEPT_LLR)
+    return evidence(llr, ACCEPT_LLR)
 
 
 def test_the_bound_for_rejecting_is_walds() -> None:
@@ -56,18 +60,18 @@ def test_a_window_that_contradicts_for_half_a_second_undoes_a_decision() -> None
 
 def test_a_bound_that_falls_with_the_speech_is_followed() -> None:
     test = SequentialTest(BOUNDS)
-    assert test.update(Evidence(2.0, 3.0), None, speech_s=1.0) is Verdict.INCONCLUSIVE
-    assert test.update(Evidence(2.0, 2.0), None, speech_s=2.0) is Verdict.ACCEPT
+    assert test.update(evidence(2.0, 3.0), None, speech_s=1.0) is Verdict.INCONCLUSIVE
+    assert test.update(evidence(2.0, 2.0), None, speech_s=2.0) is Verdict.ACCEPT
 
 
 def test_a_window_that_would_itself_be_accepted_contradicts_no_acceptance() -> None:
     # A loose request: with much speech its bound lies below that for rejecting.
     test = SequentialTest(BOUNDS)
     for _ in range(20):
-        test.update(Evidence(-2.0, -2.5), Evidence(-2.0, -2.5), speech_s=5.0)
+        test.update(evidence(-2.0, -2.5), evidence(-2.0, -2.5), speech_s=5.0)
         assert test.decided_s == 5.0
     assert [
-        test.update(Evidence(-2.0, -2.5), Evidence(-3.0, -2.5), speech_s=6.0) for _ in range(5)
+        test.update(evidence(-2.0, -2.5), evidence(-3.0, -2.5), speech_s=6.0) for _ in range(5)
     ] == [Verdict.ACCEPT] * 4 + [Verdict.REJECT]
 
 

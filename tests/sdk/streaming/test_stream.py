@@ -13,6 +13,7 @@ import pytest
 import speakersdk
 from speakersdk.audio.waveform import SAMPLE_RATE_HZ, read_audio
 from speakersdk.calibration.calibration import Calibration
+from speakersdk.calibration.cohort import Cohort
 from speakersdk.decision.outcome import Verdict
 from speakersdk.decision.rule import Request
 from speakersdk.encoder.statistics_ring import SO_FAR
@@ -34,6 +35,7 @@ CLIPS = Path(speakersdk.__file__).parent / "demo_clips"
 
 MODELS = Path(__file__).parents[2] / "data" / "models"
 VOICES = ("awb", "kal16", "rms", "slt")
+ACCEPT = Verdict.ACCEPT
 
 
 def calibrated(verifier: Verifier) -> Calibration:
@@ -200,7 +202,39 @@ def test_the_bound_is_that_of_one_look_and_what_three_looks_are_worth(
             probe_speech_s=update.speech_s,
             nearness=near,
         )
-        assert evidence == (at.total_llr, pytest.approx(threshold + math.log(3)))
+        assert evidence is not None
+        assert evidence.llr == at.total_llr
+        assert evidence.accept_llr == pytest.approx(threshold + math.log(3))
+
+
+def test_the_cohort_is_asked_only_while_a_threshold_can_matter(
+    verifier: Verifier,
+    voiceprints: list[Voiceprint],
+    probe: np.ndarray,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[int] = []
+    nearness = Cohort.nearness
+
+    def counted(cohort: Cohort, embeddings: np.ndarray) -> np.ndarray:
+        asked.append(len(embeddings))
+        return nearness(cohort, embeddings)
+
+    [slt] = [voiceprint for voiceprint in voiceprints if voiceprint.name == "slt"]
+    alone, together = verifier.stream([slt]), verifier.stream(voiceprints)
+    monkeypatch.setattr(Cohort, "nearness", counted)
+    updates = push(alone, probe)
+    undecided = [
+        update for update in updates if update.llr is not None and update.verdict is not ACCEPT
+    ]
+    # Until the decision and once for it; then no window contradicts it, and none is asked for.
+    assert 0 < len(asked) <= len(undecided) + 1 < len(updates) / 2
+    asked.clear()
+    others = push(together, probe)
+    assert len(asked) > len(undecided) + 1  # the others stay rejected by their thresholds
+    assert [update.candidates[0] for update in updates] == [
+        candidate for update in others for candidate in update.candidates if candidate.name == "slt"
+    ]
 
 
 def test_the_voiceprint_of_the_accepted_speaker_helps_to_notice_a_change(
