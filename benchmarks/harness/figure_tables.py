@@ -231,14 +231,13 @@ def memory(latest: Latest) -> Lines:
     report = latest("memory")
     facts = report["facts"]
     lines = [
-        "| process | peak, MB | private, MB | pages of files, MB |",
-        "| --- | --- | --- | --- |",
+        "| process | peak, MB | private, MB | proportional share, MB | pages of files, MB |",
+        "| --- | --- | --- | --- | --- |",
     ]
     for name in [fact.removesuffix(": MB peak") for fact in facts if fact.endswith(": MB peak")]:
-        peak, private, files = (
-            facts[f"{name}: MB {kind}"] for kind in ("peak", "private", "of files")
-        )
-        lines.append(f"| {name} | {peak:.0f} | {private:.0f} | {files:.0f} |")
+        kinds = ("peak", "private", "share", "of files")
+        cells = " | ".join(f"{facts[f'{name}: MB {kind}']:.0f}" for kind in kinds)
+        lines.append(f"| {name} | {cells} |")
     return [*lines, "", _conditions(report, "speed.memory")]
 
 

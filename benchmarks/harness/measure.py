@@ -221,6 +221,11 @@ def pin_threads(threads: int) -> None:
             os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # keeps `-m MODULE`
 
 
+def installed_environment() -> dict[str, str]:
+    """Environment of fresh processes that find bytecode, as those of an installed package do."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+
+
 def conditions(threads: int) -> dict[str, Any]:
     """The machine, software and load, which explain the results."""
     return {

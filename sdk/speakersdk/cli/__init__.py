@@ -26,4 +26,4 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _build_parser() -> CommandParser:
     from speakersdk.cli import commands
 
-    return commands.build_parser()
+    return commands.build_parser(is_whole=False)

@@ -1,35 +1,21 @@
-"""The commands of ``speakersdk`` and their help; a command is a module with two functions."""
+"""The commands of ``speakersdk`` and their help; a command is a module with two functions.
+
+A command line imports the module of its own command only.
+"""
 
 from __future__ import annotations
 
 import argparse
-from types import ModuleType
+from functools import partial
+from importlib import import_module
 from typing import Any, Final, NoReturn
 
-from speakersdk.audio.levels import CLIPPED_HOPS_SHARE, NARROW_BAND_DB, NOISY_SNR_DB, QUIET_DBFS
-from speakersdk.cli import (
-    calibrate,
-    demo,
-    devices,
-    doctor,
-    embed,
-    enroll,
-    evaluate,
-    identify,
-    quality,
-    score,
-    verify,
-    warmup,
-)
-from speakersdk.cli.diarization import diarize
-from speakersdk.cli.live import listen, serve
 from speakersdk.cli.parser import CommandParser
-from speakersdk.cli.stored import migrate, profiles
-from speakersdk.decision.one_voice import OTHER_VOICE_LLR, SECOND_VOICE_LLR
 
-_COMMANDS: Final[tuple[tuple[ModuleType, str, dict[str, Any]], ...]] = (
+# The module of each command, its line in the list of commands, and its help without the options.
+_COMMANDS: Final[tuple[tuple[str, str, dict[str, Any]], ...]] = (
     (
-        listen,
+        "live.listen",
         "enroll from a microphone, then report who is speaking",
         {
             "description": "Listen to a microphone, a file or a pipe, and report after every hop "
@@ -43,7 +29,7 @@ _COMMANDS: Final[tuple[tuple[ModuleType, str, dict[str, Any]], ...]] = (
         },
     ),
     (
-        enroll,
+        "enroll",
         "make a voiceprint from recordings",
         {
             "description": "Make a voiceprint from recordings of one speaker and store it under "
@@ -57,14 +43,9 @@ _COMMANDS: Final[tuple[tuple[ModuleType, str, dict[str, Any]], ...]] = (
         },
     ),
     (
-        quality,
+        "quality",
         "check recordings before enrollment",
         {
-            "description": "Measure whether recordings of one speaker are good enough for "
-            f"enrollment: speech at {QUIET_DBFS:g} dBFS or more and {NOISY_SNR_DB:g} dB above the "
-            f"noise, at most {CLIPPED_HOPS_SHARE:.0%} of it clipped, more than {NARROW_BAND_DB:g} "
-            f"dB above 4 kHz, and one voice (llr above {SECOND_VOICE_LLR:g} within a recording, "
-            f"above {OTHER_VOICE_LLR:g} between recordings).",
             "subject": "recordings",
             "status": "0 all recordings are good enough; 1 some are not or cannot be read",
             "examples": (
@@ -74,7 +55,7 @@ _COMMANDS: Final[tuple[tuple[ModuleType, str, dict[str, Any]], ...]] = (
         },
     ),
     (
-        verify,
+        "verify",
         "decide whether the enrolled speaker speaks in a recording",
         {
             "description": "Decide whether the speaker of REFERENCE speaks in PROBE.",
@@ -87,7 +68,7 @@ _COMMANDS: Final[tuple[tuple[ModuleType, str, dict[str, Any]], ...]] = (
         },
     ),
     (
-        identify,
+        "identify",
         "decide which enrolled speaker speaks in a recording, if any",
         {
             "description": "Decide which REFERENCE speaks in PROBE, if any. The answer may be "
@@ -101,7 +82,7 @@ _COMMANDS: Final[tuple[tuple[ModuleType, str, dict[str, Any]], ...]] = (
         },
     ),
     (
-        diarize,
+        "diarization.diarize",
         "find out who speaks when in a recording",
         {
             "description": "Find the turns of a conversation: enrolled speakers by name, others as "
@@ -116,7 +97,7 @@ _COMMANDS: Final[tuple[tuple[ModuleType, str, dict[str, Any]], ...]] = (
         },
     ),
     (
-        score,
+        "score",
         "print the similarity score of two recordings or voiceprints",
         {
             "description": "Print the negated symmetric KL divergence of A and B in nats: at most "
@@ -127,7 +108,7 @@ _COMMANDS: Final[tuple[tuple[ModuleType, str, dict[str, Any]], ...]] = (
         },
     ),
     (
-        profiles,
+        "stored.profiles",
         "list, show, change, delete, export and import voiceprints",
         {
             "description": "Manage the stored voiceprints. Without an ACTION, list them.",
@@ -135,7 +116,7 @@ _COMMANDS: Final[tuple[tuple[ModuleType, str, dict[str, Any]], ...]] = (
         },
     ),
     (
-        migrate,
+        "stored.migrate",
         "enroll the stored speakers again with another model",
         {
             "description": "A voiceprint works with one model. Enroll its speaker with another "
@@ -150,7 +131,7 @@ _COMMANDS: Final[tuple[tuple[ModuleType, str, dict[str, Any]], ...]] = (
         },
     ),
     (
-        devices,
+        "devices",
         "list the input devices",
         {
             "description": "List the input devices. `listen --device` takes an index or a part of "
@@ -159,7 +140,7 @@ _COMMANDS: Final[tuple[tuple[ModuleType, str, dict[str, Any]], ...]] = (
         },
     ),
     (
-        calibrate,
+        "calibrate",
         "fit decisions to your microphone, using your own recordings",
         {
             "description": "Refit the model's calibration to the recordings in FOLDER, with one "
@@ -174,7 +155,7 @@ _COMMANDS: Final[tuple[tuple[ModuleType, str, dict[str, Any]], ...]] = (
         },
     ),
     (
-        evaluate,
+        "evaluate",
         "measure error rates on trial lists",
         {
             "description": "Measure the error rates of a model, or of given scores, on trial "
@@ -193,7 +174,7 @@ _COMMANDS: Final[tuple[tuple[ModuleType, str, dict[str, Any]], ...]] = (
         },
     ),
     (
-        embed,
+        "embed",
         "write the embeddings of many recordings to one file",
         {
             "description": "Embed the recordings of a list. A line is 'path' or 'name path'; a "
@@ -211,7 +192,7 @@ _COMMANDS: Final[tuple[tuple[ModuleType, str, dict[str, Any]], ...]] = (
         },
     ),
     (
-        serve,
+        "live.serve",
         "run a service: HTTP and WebSocket, or Wyoming for Home Assistant",
         {
             "description": "Run a service until it is stopped by Ctrl-C or SIGTERM. Its package is "
@@ -225,7 +206,7 @@ _COMMANDS: Final[tuple[tuple[ModuleType, str, dict[str, Any]], ...]] = (
         },
     ),
     (
-        demo,
+        "demo",
         "enroll and verify the bundled synthetic voices",
         {
             "description": "Enroll each bundled synthetic voice with two sentences, and verify a "
@@ -235,7 +216,7 @@ _COMMANDS: Final[tuple[tuple[ModuleType, str, dict[str, Any]], ...]] = (
         },
     ),
     (
-        warmup,
+        "warmup",
         "prepare a device: make the first calls, build TensorRT engines",
         {
             "description": "Load the model on a device, make its first calls and report how long "
@@ -248,7 +229,7 @@ _COMMANDS: Final[tuple[tuple[ModuleType, str, dict[str, Any]], ...]] = (
         },
     ),
     (
-        doctor,
+        "doctor",
         "check this installation, or describe it for a bug report",
         {
             "description": "Report what works, what does not and what to do about it. --all and "
@@ -271,8 +252,13 @@ class _Version(argparse.Action):
         parser.exit()
 
 
-def build_parser() -> CommandParser:
-    """Build the parser of all commands; the parsed arguments have the chosen one as `run`."""
+def build_parser(*, is_whole: bool = True) -> CommandParser:
+    """Build the parser of all commands; the parsed arguments have the chosen one as `run`.
+
+    Args:
+        is_whole: whether every command gets its arguments now, for tools that read parsers. If not,
+            a command gets them when it is chosen.
+    """
     parser = CommandParser(
         prog="speakersdk",
         description="Verify speakers on this device: enroll a voice, then decide whether a "
@@ -288,6 +274,15 @@ def build_parser() -> CommandParser:
         "--version", action=_Version, nargs=0, help="show the version and exit"
     )
     for module, summary, texts in _COMMANDS:
-        name = module.__name__.rpartition(".")[2]
-        module.add_arguments(parser.add_command(name, summary, module.run, **texts))
+        name = module.rpartition(".")[2]
+        command = parser.add_command(name, summary, fill=partial(_fill, module), **texts)
+        if is_whole:
+            command.fill()
     return parser
+
+
+def _fill(module: str, parser: CommandParser) -> None:
+    """Import a command and add its arguments."""
+    command = import_module(f"speakersdk.cli.{module}")
+    command.add_arguments(parser)
+    parser.set_defaults(run=command.run)

@@ -68,6 +68,7 @@ class CommandParser(argparse.ArgumentParser):
         self.set_defaults(parser=self)
         self._commands: Subparsers | None = None
         self._given: Sequence[str] = ()
+        self._fill: Callable[[CommandParser], None] | None = None
 
     def add_commands(self) -> Subparsers:
         """Add parsers of commands; one command must be given."""
@@ -78,9 +79,10 @@ class CommandParser(argparse.ArgumentParser):
         self,
         name: str,
         summary: str,
-        run: Callable[[argparse.Namespace], int],
+        run: Callable[[argparse.Namespace], int] | None = None,
         *,
         description: str = "",
+        fill: Callable[[CommandParser], None] | None = None,
         **settings: Any,
     ) -> CommandParser:
         """Add a command and return its parser. A program with commands requires one of them.
@@ -90,13 +92,21 @@ class CommandParser(argparse.ArgumentParser):
             summary: line in the list of commands, without a period.
             run: function that runs the parsed command and returns the exit status.
             description: first paragraph of the help; the default is the summary as a sentence.
+            fill: function that adds the arguments and `run` when the command is chosen.
             settings: as for `CommandParser`.
         """
         commands = self.add_commands() if self._commands is None else self._commands
         sentence = description or f"{summary[0].upper()}{summary[1:]}."
         parser = commands.add_parser(name, help=summary, description=sentence, **settings)
         parser.set_defaults(run=run)
+        parser._fill = fill
         return parser
+
+    def fill(self) -> None:
+        """Add the arguments that wait for the first use of this parser, if there are any."""
+        if self._fill is not None:
+            fill, self._fill = self._fill, None
+            fill(self)
 
     def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Parse arguments as argparse does, and explain an unexpected one."""
@@ -111,6 +121,7 @@ class CommandParser(argparse.ArgumentParser):
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Parse arguments as argparse does, and keep them to explain what is missing."""
+        self.fill()
         self._given = sys.argv[1:] if args is None else list(args)
         return super().parse_known_args(args, namespace)
 

@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import argparse
 
+from speakersdk.audio.levels import CLIPPED_HOPS_SHARE, NARROW_BAND_DB, NOISY_SNR_DB, QUIET_DBFS
 from speakersdk.cli import arguments as shared
 from speakersdk.cli.output import print_json, print_table
 from speakersdk.cli.parser import CommandParser
+from speakersdk.decision.one_voice import OTHER_VOICE_LLR, SECOND_VOICE_LLR
 from speakersdk.enrollment.measure import RecordingQuality
 from speakersdk.errors import InvalidAudioError
 
 
 def add_arguments(parser: CommandParser) -> None:
     """Add this command's arguments."""
+    parser.description = (
+        "Measure whether recordings of one speaker are good enough for enrollment: speech at "
+        f"{QUIET_DBFS:g} dBFS or more and {NOISY_SNR_DB:g} dB above the noise, at most "
+        f"{CLIPPED_HOPS_SHARE:.0%} of it clipped, more than {NARROW_BAND_DB:g} dB above 4 kHz, and "
+        f"one voice (llr above {SECOND_VOICE_LLR:g} within a recording, above {OTHER_VOICE_LLR:g} "
+        "between recordings)."
+    )
     parser.inputs.add_argument("recordings", nargs="+", metavar="RECORDING", help="audio file")
     shared.add_options(parser, "model", "max_duration", "json")
 

@@ -18,6 +18,7 @@ from speakersdk.encoder.statistics_ring import NUM_WINDOWS
 from speakersdk.encoder.utterance import StatefulEncoder, offline_shapes
 from speakersdk.encoder.windowed import WindowedEncoder, WindowedHopEncoder, window_shapes
 from speakersdk.errors import ManifestError
+from speakersdk.runtime.memory import release_free_memory
 from speakersdk.runtime.options import Precision, SessionOptions
 from speakersdk.runtime.session import ModelFile, open_session
 from speakersdk.text import printable
@@ -74,6 +75,8 @@ def load_encoder(
     if options != on_cpu:
         shapes = offline_shapes(manifest) if is_stateful else window_shapes(manifest)
         session = open_session(file, options, shapes=shapes)
+    del file  # several times its size are free now
+    release_free_memory()
     return StatefulEncoder(session, manifest) if is_stateful else WindowedEncoder(session, manifest)
 
 

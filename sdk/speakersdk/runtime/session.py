@@ -345,6 +345,8 @@ def _create(
             ),
             enable_fallback=0,  # by default, onnxruntime retries on the CPU
         )
+    # The Python class keeps the file for that retry. (A subclass may have none.)
+    vars(created).pop("_model_bytes", None)
     session = OnnxSession(created, runtime, file, options, device, shapes)
     session.check_placement()
     if device.kind != "cpu":
