@@ -15,7 +15,7 @@ from speakersdk.files import replacement
 from speakersdk_training.config import TrainConfig, config_from_dict
 from speakersdk_training.errors import TrainingError
 from speakersdk_training.models import BlstmEncoder, TdnnEncoder
-from speakersdk_training.teacher.encoders import Provenance
+from speakersdk_training.teacher.provenance import Provenance
 
 FORMAT = 1
 
@@ -120,6 +120,20 @@ def load_encoder(path: Path) -> tuple[TdnnEncoder | BlstmEncoder, CheckpointInfo
         teachers=tuple(Provenance(**each) for each in content.get("teachers", ())),
     )
     return encoder.eval(), info
+
+
+def load_weights(encoder: nn.Module, weights: dict[str, Tensor], path: str) -> None:
+    """Give a new encoder the weights of a checkpoint.
+
+    Raises:
+        TrainingError: the checkpoint holds an encoder of other names or shapes.
+    """
+    try:
+        encoder.load_state_dict(weights)
+    except RuntimeError as error:  # torch's own message lists every name
+        raise TrainingError(
+            f"{path} holds an encoder of another shape; expected the same"
+        ) from error
 
 
 def weights_sha256(module: nn.Module) -> str:

@@ -102,7 +102,12 @@ def build_parser() -> CommandParser:
     teacher.places.add_argument(
         "--weights", type=Path, required=True, help="file of the teacher's weights"
     )
-    teacher.requests.add_argument("--kind", choices=["campplus", "torchscript"], default="campplus")
+    teacher.requests.add_argument(
+        "--kind", choices=["campplus", "checkpoint", "torchscript"], default="campplus"
+    )
+    teacher.inputs.add_argument(
+        "--join", type=Path, help="table of another teacher, for a run that learns from both"
+    )
     teacher.requests.add_argument("--name", required=True, help="of the teacher, for the manifest")
     teacher.requests.add_argument("--licence", required=True, help="of its weights")
     teacher.requests.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE")
@@ -230,8 +235,10 @@ def _teacher(arguments: argparse.Namespace) -> int:
     from speakersdk_training.compute.device import pick_device
     from speakersdk_training.config import load_config
     from speakersdk_training.fit.bank import read_bank
-    from speakersdk_training.teacher.encoders import load_teacher, provenance
+    from speakersdk_training.teacher.encoders import load_teacher
     from speakersdk_training.teacher.hear import hear
+    from speakersdk_training.teacher.provenance import provenance
+    from speakersdk_training.teacher.table import load_table
 
     device = pick_device(arguments.device)
     teacher = load_teacher(arguments.kind, arguments.weights).to(device)
@@ -246,6 +253,8 @@ def _teacher(arguments: argparse.Namespace) -> int:
         is_half=device.type == "cuda",
         taught_by=provenance(arguments.weights, name=arguments.name, licence=arguments.licence),
     )
+    if arguments.join:
+        table = load_table(arguments.join).joined(table)
     table.save(arguments.output)
     return 0
 

@@ -139,6 +139,8 @@ class RunConfig:
         shards: parts that the speakers and every batch are divided into; a multiple of the number
             of processes. The same number of shards draws the same batches in any number of
             processes.
+        start_from: checkpoint whose weights the encoder starts from, and the map to the teacher
+            too if its shape fits; empty = random weights.
         crop_s: crop lengths in seconds; each step draws one.
         mixed_share: share of rows that get a second, quieter voice, with the loss shared between
             both.
@@ -168,6 +170,7 @@ class RunConfig:
     budget_s: float = 0.0
     batch_size: int = 512
     shards: int = 1
+    start_from: str = ""
     crop_s: tuple[float, ...] = (2.0,)
     mixed_share: float = 0.0
     fine_share: float = 0.0

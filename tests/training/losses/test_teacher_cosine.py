@@ -30,3 +30,13 @@ def test_steps_lower_both() -> None:
         sum(loss(student, targets)).backward()  # type: ignore[union-attr]
         optimizer.step()
     assert sum(float(part.detach()) for part in loss(student, targets)) < 0.3 * first
+
+
+def test_a_trained_map_is_taken_over_if_it_fits() -> None:
+    trained = TeacherCosine(embedding_dim=8, teacher_dim=4)
+    same, wider = (TeacherCosine(embedding_dim=8, teacher_dim=dim) for dim in (4, 6))
+    same.start_from(trained.state_dict())
+    assert torch.equal(same.projection.weight, trained.projection.weight)
+    before = wider.projection.weight.clone()
+    wider.start_from(trained.state_dict())
+    assert torch.equal(wider.projection.weight, before)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,12 +11,13 @@ from torch import Tensor, nn
 
 from speakersdk_training.data.audio_bank import AudioBank
 from speakersdk_training.errors import TrainingError
-from speakersdk_training.teacher.encoders import Provenance
+from speakersdk_training.teacher.provenance import Provenance
 from speakersdk_training.teacher.hear import hear
 from speakersdk_training.teacher.table import TeacherTable, TeacherTargets, load_table
 
 STRIDE = 800
 WHO = Provenance("loud", "none", "0" * 64)
+SECOND = Provenance("loud, backwards", "none", "1" * 64)
 
 
 class Loudness(nn.Module):
@@ -57,7 +59,7 @@ def test_a_file_gives_back_the_table(tmp_path: Path) -> None:
     read = load_table(tmp_path / "table.pt")
     assert torch.equal(read.embeddings, table.embeddings)
     assert read.embeddings.shape == (2, 10, 2)
-    assert (read.speakers, read.speeds, read.teacher) == (("a", "b"), (1.0, 1.25), WHO)
+    assert (read.speakers, read.speeds, read.teachers) == (("a", "b"), (1.0, 1.25), (WHO,))
     with pytest.raises(TrainingError, match="found none"):
         load_table(tmp_path / "other.pt")
     (tmp_path / "junk.pt").write_text("junk")
@@ -96,3 +98,27 @@ def test_what_the_table_lacks_is_said() -> None:
         TeacherTargets(table, bank(("a", "c")), speeds=(1.0,), speaker_share=0.0)
     with pytest.raises(TrainingError, match="other audio"):
         TeacherTargets(table, bank(("b", "a")), speeds=(1.0,), speaker_share=0.0)
+
+
+def test_the_cosine_of_joined_tables_is_the_mean_of_both() -> None:
+    torch.manual_seed(1)
+    table = replace(heard(), embeddings=torch.randn(2, 10, 64).half())
+    other = replace(table, embeddings=torch.randn(2, 10, 96).half(), teachers=(SECOND,))
+    both = table.joined(other)
+    assert both.teachers == (WHO, SECOND)
+
+    def cosines(each: TeacherTable) -> Tensor:
+        whole = TeacherTargets(each, bank(), speeds=(1.0, 1.25), speaker_share=0.0)
+        speaker = torch.tensor([0] * 6 + [1] * 4)
+        middle = torch.tensor([*range(0, 4800, STRIDE), *range(0, 3200, STRIDE)])
+        rows = whole(speaker, torch.zeros_like(speaker), middle)
+        return rows @ rows.T
+
+    mean = (cosines(table) + cosines(other)) / 2
+    torch.testing.assert_close(cosines(both), mean, rtol=0, atol=2e-2)
+
+
+def test_tables_of_other_audio_are_not_joined() -> None:
+    table = heard()
+    with pytest.raises(TrainingError, match="same speakers, speeds and stride"):
+        table.joined(replace(table, stride_samples=STRIDE + 1))

@@ -17,6 +17,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from speakersdk_training.checkpoint import (
     config_to_dict,
+    load_weights,
     make_encoder,
     read_checkpoint,
     save_checkpoint,
@@ -80,8 +81,13 @@ class Trainer:
         self._sources = [
             CropSource(config, bank, noise=noise, rooms=rooms, teacher=teacher) for bank in banks
         ]
-        self._taught_by = [] if teacher is None else [dataclasses.asdict(teacher.teacher)]
+        self._taught_by = (
+            [] if teacher is None else [dataclasses.asdict(each) for each in teacher.teachers]
+        )
         encoder = make_encoder(config)
+        start = read_checkpoint(Path(config.run.start_from)) if config.run.start_from else {}
+        if start:
+            load_weights(encoder, start["averaged"], config.run.start_from)
         share_norms(encoder, self._world)
         self.encoder = encoder.to(banks[0].device)
         objective = Objective(
@@ -90,6 +96,8 @@ class Trainer:
             num_classes=self._sources[0].num_classes,
             teacher_dim=self._sources[0].teacher_dim,
         ).to(banks[0].device)
+        if objective.teacher is not None:
+            objective.teacher.start_from(start.get("teacher", {}))
         self.objective = objective
         self._loss = objective.loss
         self.averaged = AveragedModel(

@@ -19,6 +19,12 @@ class TeacherCosine(nn.Module):
         super().__init__()
         self.projection = nn.Linear(embedding_dim, teacher_dim, bias=False)
 
+    def start_from(self, trained: dict[str, Tensor]) -> None:
+        """Take over a trained map if it has the same dimensions; keep the random one if not."""
+        own = self.state_dict()
+        if all(name in trained and trained[name].shape == own[name].shape for name in own):
+            self.load_state_dict(trained)
+
     def forward(self, embeddings: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         """Mean distances.
 

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from speakersdk_training.data.audio_bank import AudioBank
 from speakersdk_training.data.crops import change_speed
 from speakersdk_training.errors import TrainingError
-from speakersdk_training.teacher.encoders import Provenance
+from speakersdk_training.teacher.provenance import Provenance
 from speakersdk_training.teacher.table import TeacherTable, count_stretches
 
 _INT16_SCALE = 32767.0
@@ -65,7 +65,7 @@ def hear(
         speakers=bank.speakers,
         speeds=speeds,
         stride_samples=stride_samples,
-        teacher=taught_by,
+        teachers=(taught_by,),
     )
 
 

@@ -6,7 +6,7 @@ nearest to its middle. The table is made once for all runs, including those that
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
@@ -15,9 +15,9 @@ from torch.nn import functional
 
 from speakersdk_training.data.audio_bank import AudioBank
 from speakersdk_training.errors import TrainingError
-from speakersdk_training.teacher.encoders import Provenance
+from speakersdk_training.teacher.provenance import Provenance
 
-_FORMAT = 1
+_FORMAT = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class TeacherTable:
         speakers: names of the S speakers.
         speeds: the V playing speeds.
         stride_samples: distance between two stretches.
-        teacher: description of the teacher.
+        teachers: descriptions of the teachers, of more than one for joined tables.
     """
 
     embeddings: Tensor
@@ -38,7 +38,7 @@ class TeacherTable:
     speakers: tuple[str, ...]
     speeds: tuple[float, ...]
     stride_samples: int
-    teacher: Provenance
+    teachers: tuple[Provenance, ...]
 
     def save(self, path: Path) -> None:
         """Write the table to one file, for `load_table`."""
@@ -50,9 +50,39 @@ class TeacherTable:
                 "speakers": list(self.speakers),
                 "speeds": list(self.speeds),
                 "stride_samples": self.stride_samples,
-                "teacher": asdict(self.teacher),
+                "teachers": [asdict(teacher) for teacher in self.teachers],
             },
             path,
+        )
+
+    def joined(self, other: TeacherTable) -> TeacherTable:
+        """Join the embeddings of two teachers: their cosine is the mean of both cosines.
+
+        Args:
+            other: the other teacher's table of the same audio.
+
+        Raises:
+            TrainingError: the tables were made of other speakers, speeds or strides.
+        """
+        same = (
+            self.speakers == other.speakers
+            and self.speeds == other.speeds
+            and self.stride_samples == other.stride_samples
+            and torch.equal(self.counts, other.counts)
+        )
+        if not same:
+            raise TrainingError(
+                "expected teachers' tables of the same speakers, speeds and stride; make both with "
+                "the same configuration and --every"
+            )
+        parts = []
+        for table in (self, other):
+            lengths = functional.normalize(table.embeddings.float(), dim=2)
+            parts.append(functional.normalize(lengths - lengths.mean(dim=(0, 1)), dim=2))
+        return replace(
+            self,
+            embeddings=torch.cat(parts, dim=2).half(),
+            teachers=self.teachers + other.teachers,
         )
 
 
@@ -77,7 +107,7 @@ def load_table(path: Path) -> TeacherTable:
             speakers=tuple(content["speakers"]),
             speeds=tuple(content["speeds"]),
             stride_samples=content["stride_samples"],
-            teacher=Provenance(**content["teacher"]),
+            teachers=tuple(Provenance(**each) for each in content["teachers"]),
         )
     except Exception as error:  # torch's own errors are of many kinds and run over many lines
         raise TrainingError(f"{path} holds no teacher's table of format {_FORMAT}") from error
