@@ -18,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.harness import adopted_tables, guide_tables, tables
+from benchmarks.harness import adopted_tables, gpu_tables, guide_tables, tables
 from benchmarks.harness.guide_tables import Latest, Lines
 from benchmarks.harness.measure import REPOSITORY, RESULTS
 
@@ -31,6 +31,7 @@ PAGES = (
     DOCS / "performance.md",
     DOCS / "enrollment.md",
     DOCS / "calibration.md",
+    DOCS / "devices.md",
     DOCS / "quantization.md",
     DOCS / "guides" / "diarize.md",
     DOCS / "guides" / "replay.md",
@@ -250,6 +251,7 @@ TABLES: dict[str, Callable[[Latest], Lines]] = {
     "peers": peers,
     "adopted encoders": adopted_tables.rates,
     "scorer": scorer,
+    **gpu_tables.TABLES,
     **guide_tables.TABLES,
 }
 # Name in a document -> stem of the picture's file, its text, and the way to the repository's root.
