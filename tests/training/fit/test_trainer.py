@@ -180,27 +180,6 @@ def test_another_configuration_is_not_resumed(
         trainer(config_from_dict(tiny_values), bank).resume(path)
 
 
-def test_a_run_starts_from_the_weights_of_a_checkpoint(
-    tiny_values: dict[str, Any], bank: AudioBank, tmp_path: Path
-) -> None:
-    first = trainer(config_from_dict(tiny_values), bank)
-    first.save(tmp_path)
-    tiny_values["run"] |= {"start_from": str(tmp_path / "encoder.pt"), "seed": 7}
-    second = trainer(config_from_dict(tiny_values), bank)
-    averaged = read_checkpoint(tmp_path / "encoder.pt")["averaged"]
-    assert_same(second.encoder.state_dict(), averaged)
-
-
-def test_a_run_does_not_start_from_an_encoder_of_another_shape(
-    tiny_values: dict[str, Any], bank: AudioBank, tmp_path: Path
-) -> None:
-    trainer(config_from_dict(tiny_values), bank).save(tmp_path)
-    tiny_values["run"]["start_from"] = str(tmp_path / "encoder.pt")
-    tiny_values["tdnn"]["embedding_dim"] = 24
-    with pytest.raises(TrainingError, match="an encoder of another shape"):
-        trainer(config_from_dict(tiny_values), bank)
-
-
 @pytest.mark.parametrize("log_every", [1, 3])
 def test_a_loss_that_is_no_number_stops_the_run(
     tiny_values: dict[str, Any], bank: AudioBank, tmp_path: Path, log_every: int

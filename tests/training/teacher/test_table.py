@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from speakersdk_training.data.audio_bank import AudioBank
 from speakersdk_training.errors import TrainingError
-from speakersdk_training.teacher.provenance import Provenance
 from speakersdk_training.teacher.hear import hear
+from speakersdk_training.teacher.provenance import Provenance
 from speakersdk_training.teacher.table import TeacherTable, TeacherTargets, load_table
 
 STRIDE = 800

@@ -1,0 +1,47 @@
+"""A run starts from the weights of another run, if the encoder has the same shape."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from speakersdk_training.checkpoint import read_checkpoint
+from speakersdk_training.config import config_from_dict
+from speakersdk_training.data.audio_bank import AudioBank
+from speakersdk_training.errors import TrainingError
+from speakersdk_training.fit.bank import read_bank
+from speakersdk_training.fit.trainer import Trainer
+
+
+@pytest.fixture
+def bank(tiny_values: dict[str, Any]) -> AudioBank:
+    return read_bank(config_from_dict(tiny_values).data, device=torch.device("cpu"))
+
+
+def trainer(values: dict[str, Any], bank: AudioBank) -> Trainer:
+    return Trainer(config_from_dict(values), bank, noise=torch.zeros(0), rooms=[], trial_sets=[])
+
+
+def test_a_run_starts_from_the_weights_of_a_checkpoint(
+    tiny_values: dict[str, Any], bank: AudioBank, tmp_path: Path
+) -> None:
+    first = trainer(tiny_values, bank)
+    first.save(tmp_path)
+    tiny_values["run"] |= {"start_from": str(tmp_path / "encoder.pt"), "seed": 7}
+    second = trainer(tiny_values, bank)
+    averaged = read_checkpoint(tmp_path / "encoder.pt")["averaged"]
+    weights = second.encoder.state_dict()
+    assert all(torch.equal(weights[name], value) for name, value in averaged.items())
+
+
+def test_a_run_does_not_start_from_an_encoder_of_another_shape(
+    tiny_values: dict[str, Any], bank: AudioBank, tmp_path: Path
+) -> None:
+    trainer(tiny_values, bank).save(tmp_path)
+    tiny_values["run"]["start_from"] = str(tmp_path / "encoder.pt")
+    tiny_values["tdnn"]["embedding_dim"] = 24
+    with pytest.raises(TrainingError, match="an encoder of another shape"):
+        trainer(tiny_values, bank)
