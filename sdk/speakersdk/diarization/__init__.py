@@ -1,1 +1,1 @@
-"""Diarization: who speaks when in a recording, of enrolled and of unknown speakers."""
+"""Diarization: who speaks when in a recording, for enrolled and unknown speakers."""

@@ -1,6 +1,6 @@
-"""Stretches of speech joined into voices, the likeliest pair first.
+"""Clustering of stretches of speech into voices, the most likely pair first.
 
-Two groups are joined while one voice is likelier than two for their pooled embeddings.
+Two groups are joined as long as their pooled embeddings are more likely one voice than two.
 Source: agglomerative clustering with calibrated scores, A. McCree et al., "Speaker diarization
 using leave-one-out Gaussian PLDA clustering of DNN embeddings", 2019, without its model.
 """
@@ -18,7 +18,7 @@ from speakersdk.calibration.calibration import Calibration
 from speakersdk.decision.one_voice import Speech
 from speakersdk.scoring import symmetric_kl_matrix
 
-# Even odds, where one in four pairs is of one voice: in conversations of two to four speakers.
+# Even odds if one pair in four is one voice, as in conversations of two to four speakers.
 _JOIN_LLR: Final = math.log(3)
 
 
@@ -26,11 +26,11 @@ def cluster(speech: Speech, calibration: Calibration) -> npt.NDArray[np.intp]:
     """Number the voices of stretches of speech.
 
     Args:
-        speech: N embeddings with the speech behind each, at least one.
-        calibration: of their scores.
+        speech: N embeddings with the speech of each, at least one.
+        calibration: calibration of the scores.
 
     Returns:
-        (N,) number of the voice of each, 0 for the first one heard.
+        (N,) number of the voice of each; the first voice is 0.
     """
     count = len(speech)
     groups = np.eye(count, dtype=np.bool_)
@@ -52,7 +52,7 @@ def cluster(speech: Speech, calibration: Calibration) -> npt.NDArray[np.intp]:
         llrs[first] = llrs[:, first] = row
         llrs[second] = llrs[:, second] = -np.inf
     voices = groups[groups.any(axis=1)]
-    voices = voices[voices.argmax(axis=1).argsort()]  # by what is heard first
+    voices = voices[voices.argmax(axis=1).argsort()]  # in order of first occurrence
     labels: npt.NDArray[np.intp] = voices.argmax(axis=0)
     return labels
 
@@ -63,7 +63,7 @@ def llr_matrix(
     others: Speech,
     calibration: Calibration,
 ) -> npt.NDArray[np.float64]:
-    """(A, D) embeddings, their (A,) seconds, and B others -> (A, B) llrs of one voice."""
+    """Return the (A, B) llrs that A and B embeddings are one voice."""
     scores = -symmetric_kl_matrix(embeddings, others.embeddings)
     both_s = np.stack(np.broadcast_arrays(speech_s[:, np.newaxis], others.speech_s), axis=-1)
     llrs, _ = calibration.llrs(scores.ravel(), both_s.reshape(-1, 2))

@@ -1,9 +1,9 @@
-"""The likeliest sequence of voices, hop by hop.
+"""The most likely sequence of voices, hop by hop.
 
-A hop's evidence for a voice is the llr of the window around it, and a window is heard by as many
-hops as it is long: each counts its share. A change of voice costs what it is rare.
-Source: A. J. Viterbi, "Error bounds for convolutional codes", 1967; as the resegmentation of
-F. Landini et al., "Bayesian HMM clustering of x-vector sequences (VBx)", 2022, is.
+The evidence of a hop for a voice is the llr of the window around it. Each hop of a window counts
+for its share of the window. A change of voice has a cost that reflects how rare it is.
+Source: A. J. Viterbi, "Error bounds for convolutional codes", 1967. The resegmentation of
+F. Landini et al., "Bayesian HMM clustering of x-vector sequences (VBx)", 2022, is similar.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-# Probability of another speaker at the next hop of speech: at a pause, and within a stretch.
+# Probability of a change of speaker at the next hop of speech: after a pause, and within a stretch.
 CHANGE_AT_PAUSE: Final = 0.3
 CHANGE_IN_SPEECH: Final = 0.02
 
@@ -22,11 +22,11 @@ CHANGE_IN_SPEECH: Final = 0.02
 def decode(
     evidence: npt.NDArray[np.float64], is_after_pause: npt.NDArray[np.bool_]
 ) -> npt.NDArray[np.intp]:
-    """The voice of each hop.
+    """Find the voice of each hop.
 
     Args:
-        evidence: (H, K) natural log of how much likelier each hop is with each voice.
-        is_after_pause: (H,) whether a pause was before the hop.
+        evidence: (H, K) natural log-likelihood of each hop with each voice.
+        is_after_pause: (H,) bool, whether a pause precedes the hop.
 
     Returns:
         (H,) number of the voice.

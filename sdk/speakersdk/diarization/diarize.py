@@ -1,6 +1,6 @@
-"""From the voices of a recording to the turns of its speakers.
+"""Diarization of a recording: from its voices to the turns of its speakers.
 
-voices -> named by voiceprints, or unknown -> turns, each with its own evidence
+voices -> names from voiceprints, or unknown -> turns, each with its own evidence
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from speakersdk.scoring import symmetric_kl
 from speakersdk.verification import identified
 from speakersdk.voiceprint.voiceprint import Voiceprint
 
-# A pause that ends a turn.
+# Minimum pause that ends a turn.
 TURN_PAUSE_S: Final = 0.5
-# A turn whose speaker is not this much likelier than the next one, nine to one, is uncertain.
+# A turn is uncertain unless its speaker is this much more likely (nine to one) than the next one.
 _CERTAIN_LLR: Final = math.log(9)
-_DIGITS: Final = 6  # of seconds: 0.3 and not 0.30000000000000004
+_DIGITS: Final = 6  # of rounded seconds: 0.3 instead of 0.30000000000000004
 
 
 def diarize(
@@ -40,10 +40,10 @@ def diarize(
     """Find the turns of a recording.
 
     Args:
-        encoder: of one stream.
-        blocks: (n,) float32 at the model's rate, one after the other.
-        voiceprints: of one model, with different names; there may be none.
-        rule: what the speech of a voice must reach to be accepted for a voiceprint.
+        encoder: encoder of one stream.
+        blocks: consecutive blocks, (n,) float32 at the model's sample rate.
+        voiceprints: voiceprints of one model, with different names; may be empty.
+        rule: thresholds for the speech of a voice.
     """
     return turns_of(track_voice(encoder, rule.calibration, blocks), voiceprints, rule)
 
@@ -61,7 +61,7 @@ def turns_of(
 
 
 class _Speakers:
-    """The voices with their names."""
+    """The voices and their names."""
 
     def __init__(
         self,
@@ -78,18 +78,18 @@ class _Speakers:
         self._names: dict[int, str] = {}
         for voice in dict.fromkeys(part.voice for part in parts):
             name, decision = self._recognized(voice, rule)
-            # Two voices of one name: the one with more speech says why.
+            # If two voices have the same name, the decision is that of the voice with more speech.
             known = self._decisions.get(name)
             if known is None or (decision is not None and decision.speech_s > known.speech_s):
                 self._decisions[name] = decision
             self._names[voice] = name
 
     def name(self, part: Part) -> str:
-        """Of the speaker of a part."""
+        """Return the name of the speaker of a part."""
         return self._names[part.voice]
 
     def _recognized(self, voice: int, rule: DecisionRule) -> tuple[str, Decision | None]:
-        """A voice's name, and the decision about the likeliest voiceprint."""
+        """Return the name of a voice, and the decision on the most likely voiceprint."""
         own = [part for part in self._parts if part.voice == voice]
         decision = None
         if self._enrolled:
@@ -98,18 +98,18 @@ class _Speakers:
             )
             found = identified(list(self._enrolled.values()), probe, rule)
             decision = found.decision
-            # Thresholds of loose requests lie below 0, where a stranger is likelier.
+            # Thresholds of loose requests may be below 0, where a stranger is more likely.
             if found.speaker is not None and decision.llr is not None and decision.llr > 0:
                 return found.speaker, decision
         return self._free_name(), decision
 
     def _free_name(self) -> str:
-        """The next name for an unknown speaker, which nobody has, not even an enrolled speaker."""
+        """Return the next unused name for an unknown speaker."""
         taken = {*self._enrolled, *self._names.values()}
         return next(name for number in count(1) if (name := f"unknown-{number}") not in taken)
 
     def turn(self, group: list[Part]) -> Turn:
-        """The turn of parts of one speaker that follow each other."""
+        """Make a turn of consecutive parts of one speaker."""
         name = self.name(group[0])
         hop_s = self._track.hop_s
         from_s = group[0].hops[0].number * hop_s
@@ -127,7 +127,7 @@ class _Speakers:
         )
 
     def _doubt(self, group: list[Part], name: str) -> str | None:
-        """Why another speaker may have spoken; None if that is unlikely enough."""
+        """Return why another speaker may have spoken; None if that is unlikely enough."""
         evidence = np.sum([part.evidence for part in group], axis=0)
         best: dict[str, float] = {}
         for voice, llr in enumerate(evidence):
@@ -137,10 +137,10 @@ class _Speakers:
         other = max((who for who in best if who != name), key=lambda who: best[who], default=None)
         if other is None or best[name] - best[other] >= _CERTAIN_LLR:
             return None
-        return f"nearly as like {other} as {name}"
+        return f"almost as similar to {other} as to {name}"
 
     def _llr(self, group: list[Part], name: str, speech_s: float) -> float | None:
-        """Of the turn's own speech and the voiceprint, or the speaker's other speech."""
+        """Return the llr of the turn's speech and the voiceprint, or the speaker's other speech."""
         voiceprint = self._enrolled.get(name)
         if voiceprint is not None:
             other, other_s = voiceprint.embedding, voiceprint.total_speech_s
@@ -159,7 +159,7 @@ class _Speakers:
         )
 
     def heard_in(self, turns: Sequence[Turn]) -> tuple[DiarizedSpeaker, ...]:
-        """Those with a turn, by their first one."""
+        """Return the speakers who have a turn, in order of the first turn."""
         names = dict.fromkeys(turn.who for turn in turns if turn.who is not None)
         return tuple(
             DiarizedSpeaker(
@@ -173,7 +173,7 @@ class _Speakers:
 
 
 def _grouped(parts: Sequence[Part], speakers: _Speakers, hop_s: float) -> list[list[Part]]:
-    """Parts of one speaker in a row without a long pause."""
+    """Group consecutive parts of one speaker without a long pause."""
     groups: list[list[Part]] = []
     for _, run in groupby(parts, key=speakers.name):
         for number, part in enumerate(run):

@@ -8,15 +8,15 @@ from typing import Final
 from speakersdk.diarization.turns import Diarization
 from speakersdk.text import printable
 
-# The speaker of turns without a certain one.
+# Name for the speaker of uncertain turns.
 UNCERTAIN: Final = "uncertain"
 
 
 def rttm(diarization: Diarization, recording: str) -> str:
-    """One line per turn in NIST's Rich Transcription Time Marked format.
+    """Write one line per turn in NIST's Rich Transcription Time Marked format.
 
-    White space in names, which separates fields, becomes an underscore. Uncertain turns are left
-    out: the format has no field for them, and scoring tools would take them for a speaker.
+    White space separates fields, and becomes an underscore in names. Uncertain turns are left
+    out, because scoring tools would count them as another speaker.
     Source: NIST, "The 2009 (RT-09) Rich Transcription Meeting Recognition Evaluation Plan", 2009,
     appendix A.
 
@@ -33,7 +33,7 @@ def rttm(diarization: Diarization, recording: str) -> str:
 
 
 def srt(diarization: Diarization) -> str:
-    """The names of the speakers as subtitles, uncertain turns included."""
+    """Write the names of the speakers as subtitles, including uncertain turns."""
     return "\n".join(
         f"{number}\n{_clock(turn.from_s)} --> {_clock(turn.to_s)}\n{turn.who or UNCERTAIN}\n"
         for number, turn in enumerate(diarization.turns, start=1)
@@ -45,7 +45,7 @@ def _field(text: str) -> str:
 
 
 def _clock(time_s: float) -> str:
-    """Hours, minutes, seconds and milliseconds, as in 00:01:02,500."""
+    """Format a time as hours, minutes, seconds and milliseconds: 00:01:02,500."""
     seconds, milliseconds = divmod(round(time_s * 1000), 1000)
     minutes, seconds = divmod(seconds, 60)
     hours, minutes = divmod(minutes, 60)

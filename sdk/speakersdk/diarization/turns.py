@@ -10,16 +10,17 @@ from speakersdk.decision.outcome import Decision
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
-    """Speech of one speaker. Turns do not overlap, and no turn has a pause of 0.5 s.
+    """Speech of one speaker. Turns do not overlap, and contain no pause of 0.5 s or more.
 
     Attributes:
-        who: name of an enrolled speaker, "unknown-1" and so on for others; None if it is uncertain.
-        from_s, to_s: start and end in seconds, to a hop.
+        who: name of an enrolled speaker, "unknown-1" and so on for others; None if the turn is
+            uncertain.
+        from_s, to_s: start and end in seconds, accurate to one hop.
         speech_s: net speech in seconds.
-        llr: natural log-likelihood ratio of the turn's own speech: against the voiceprint of an
-            enrolled speaker, or against the other turns of an unknown one. None if it is the only
+        llr: natural log-likelihood ratio of the turn's own speech and the voiceprint of an
+            enrolled speaker, or the other turns of an unknown one. None if it is the only
             turn of an unknown speaker, or has too little speech.
-        reason: why it is uncertain; None if it is not.
+        reason: why the turn is uncertain; None if it is not.
     """
 
     who: str | None
@@ -32,13 +33,14 @@ class Turn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DiarizedSpeaker:
-    """A speaker who was heard.
+    """A speaker who has at least one turn.
 
     Attributes:
-        who: as in `Turn`.
+        who: name of the speaker, as in `Turn`.
         speech_s: net speech of the speaker's turns in seconds.
         turns: number of these turns.
-        decision: of all this speech about the likeliest voiceprint; None without voiceprints.
+        decision: decision on all this speech and the most likely voiceprint; None without
+            voiceprints.
     """
 
     who: str
@@ -52,8 +54,8 @@ class Diarization:
     """The turns of a recording.
 
     Attributes:
-        turns: in order of time.
-        speakers: those who have a turn, by their first one.
+        turns: the turns in order of time.
+        speakers: the speakers in order of their first turn.
         duration_s: duration of the recording in seconds.
     """
 
@@ -62,7 +64,7 @@ class Diarization:
     duration_s: float
 
     def to_json(self) -> dict[str, Any]:
-        """Everything, as values for JSON."""
+        """Return all fields as values for JSON."""
         return {
             "duration_s": self.duration_s,
             "speakers": [asdict(speaker) for speaker in self.speakers],

@@ -1,8 +1,8 @@
-"""The voice in a recording, hop by hop: embeddings of the speech around each hop.
+"""The voice track of a recording: embeddings of the speech around each hop.
 
 recording -> hops -> stretches: speech without a pause and without a detected change of speaker
 
-Within a stretch every hop of speech has a window of about 1.4 s of speech around it.
+Within a stretch, each hop of speech has a window with about 1.4 s of speech around it.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from speakersdk.encoder.statistics_ring import RECENT, SO_FAR
 from speakersdk.streaming.options import hop_sizes
 from speakersdk.streaming.speaker_change import KEPT_S, SpeakerChange
 
-# A pause at which a stretch ends: the next speech may be of anyone. Shorter ones are within words
-# and between them; NIST's reference turns bridge the same 0.3 s (Rich Transcription 2009).
+# Minimum pause that ends a stretch, because anyone may speak next. Shorter pauses occur within
+# words and between them. NIST's reference turns bridge the same 0.3 s (Rich Transcription 2009).
 PAUSE_S: Final = 0.3
 
 
@@ -33,9 +33,9 @@ class SpeechHop:
 
     Attributes:
         number: number of the hop in the recording.
-        speech_s: net speech in it.
-        window: (D,) float32 embedding of the last speech, at most `RECENT_S`, this hop included.
-        window_s: net speech in the window.
+        speech_s: net speech of the hop in seconds.
+        window: (D,) float32 embedding of the last speech up to this hop, at most `RECENT_S`.
+        window_s: net speech in the window in seconds.
     """
 
     number: int
@@ -49,8 +49,8 @@ class Stretch:
     """Speech without a pause or a change of speaker.
 
     Attributes:
-        hops: its hops of speech, in order of time.
-        embedding: (D,) of all its speech.
+        hops: the hops of speech in order of time.
+        embedding: (D,) float32 embedding of all its speech.
     """
 
     hops: list[SpeechHop]
@@ -58,7 +58,7 @@ class Stretch:
 
     @property
     def speech_s(self) -> float:
-        """Net speech in seconds."""
+        """The net speech in seconds."""
         return sum(hop.speech_s for hop in self.hops)
 
 
@@ -67,10 +67,10 @@ class VoiceTrack:
     """All speech of a recording.
 
     Attributes:
-        stretches: in order of time; none is empty.
+        stretches: the stretches in order of time; none is empty.
         hop_s: length of a hop in seconds.
-        window_hops: hops of speech that a complete window has.
-        duration_s: duration of the recording.
+        window_hops: number of hops of speech in a complete window.
+        duration_s: duration of the recording in seconds.
     """
 
     stretches: tuple[Stretch, ...]
@@ -80,7 +80,7 @@ class VoiceTrack:
 
 
 class _Tracker:
-    """Takes one hop after the other."""
+    """A collector of hops in order of time."""
 
     def __init__(self, encoder: HopEncoder, calibration: Calibration) -> None:
         manifest = encoder.manifest
@@ -96,8 +96,8 @@ class _Tracker:
                 score, enrolled_speech_s=a_s, probe_speech_s=b_s
             ),
         )
-        self._hops: list[SpeechHop] = []  # of the current stretch
-        self._so_far: list[Embedding] = []  # of all its speech until each of them
+        self._hops: list[SpeechHop] = []  # hops of the current stretch
+        self._so_far: list[Embedding] = []  # embeddings of its speech up to each of them
         self._silent_hops = 0
         self._number = 0
 
@@ -145,12 +145,12 @@ class _Tracker:
 def track_voice(
     encoder: HopEncoder, calibration: Calibration, blocks: Iterable[Waveform]
 ) -> VoiceTrack:
-    """Find the speech of a recording, in one pass of the live encoder.
+    """Find the speech of a recording in one pass of the live encoder.
 
     Args:
-        encoder: of one stream.
-        calibration: of the model's scores.
-        blocks: (n,) float32 at the model's rate, one after the other.
+        encoder: encoder of one stream.
+        calibration: calibration of the model's scores.
+        blocks: consecutive blocks, (n,) float32 at the model's sample rate.
     """
     tracker = _Tracker(encoder, calibration)
     state = encoder.start()
@@ -172,7 +172,7 @@ def track_voice(
 
 
 def windows_around(track: VoiceTrack) -> tuple[Embeddings, npt.NDArray[np.float64]]:
-    """The window around every hop of speech, in order of time.
+    """Return the window around every hop of speech, in order of time.
 
     Returns:
         (H, D) embeddings and (H,) seconds of speech in each.
@@ -186,7 +186,7 @@ def windows_around(track: VoiceTrack) -> tuple[Embeddings, npt.NDArray[np.float6
 
 
 def speech_of(hops: list[SpeechHop], window_hops: int) -> Speech:
-    """Windows that cover these hops of one stretch, the last one first."""
+    """Return windows that cover these hops of one stretch, the last one first."""
     ends = range(len(hops) - 1, -1, -window_hops)
     return Speech(
         np.stack([hops[end].window for end in ends]),

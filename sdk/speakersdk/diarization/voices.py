@@ -1,6 +1,6 @@
-"""The voices of a recording: which stretch of speech is of which voice.
+"""The voices of a recording: the assignment of its speech to voices.
 
-stretches -> voices -> likeliest sequence of voices -> the same with voices learned from it -> parts
+stretches -> voices -> most likely sequence of voices -> the same with updated voices -> parts
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from speakersdk.diarization.voice_track import (
 )
 from speakersdk.encoder.statistics_ring import RECENT_S
 
-# Decoded once with the voices of the clusters and once with those that this gave. A third time
-# changes next to nothing.
+# The first decoding uses the voices of the clusters, the second those of the first. A third
+# decoding would change almost nothing.
 _ROUNDS: Final = 2
 
 
@@ -38,9 +38,9 @@ class Part:
 
     Attributes:
         voice: number of the voice.
-        hops: hops of speech in a row.
-        speech: embeddings of windows that cover them.
-        evidence: (K,) natural log of how much likelier the part is with each of the voices.
+        hops: consecutive hops of speech.
+        speech: embeddings of windows that cover the hops.
+        evidence: (K,) natural log-likelihood of the part with each of the voices.
     """
 
     voice: int
@@ -50,12 +50,12 @@ class Part:
 
     @property
     def speech_s(self) -> float:
-        """Net speech in seconds."""
+        """The net speech in seconds."""
         return sum(hop.speech_s for hop in self.hops)
 
 
 def pooled(parts: Sequence[Part]) -> Embedding:
-    """(D,) embedding of all these parts."""
+    """Return the (D,) float32 embedding of all these parts."""
     speech = Speech(
         np.concatenate([part.speech.embeddings for part in parts]),
         np.concatenate([part.speech.speech_s for part in parts]),
@@ -64,17 +64,17 @@ def pooled(parts: Sequence[Part]) -> Embedding:
 
 
 def find_voices(track: VoiceTrack, calibration: Calibration) -> list[Part]:
-    """All speech of a recording by voice, in order of time.
+    """Assign all speech of a recording to voices, in order of time.
 
     Args:
-        track: with at least one stretch.
-        calibration: of the model's scores.
+        track: voice track with at least one stretch.
+        calibration: calibration of the model's scores.
     """
     hops = [hop for stretch in track.stretches for hop in stretch.hops]
     embeddings, window_s = windows_around(track)
     hop_s = np.array([hop.speech_s for hop in hops])
-    # Overlapping windows tell the same: a hop counts its share. Windows shorter than those that the
-    # calibration knows tell nothing.
+    # Overlapping windows are redundant, therefore a hop counts its share. Windows shorter than
+    # those that the calibration supports do not count.
     shares = np.where(window_s < calibration.minimum_speech_s, 0.0, hop_s / window_s)
     pauses = np.diff([hop.number for hop in hops], prepend=hops[0].number)
     is_after_pause = pauses > round(PAUSE_S / track.hop_s)
@@ -93,7 +93,7 @@ def find_voices(track: VoiceTrack, calibration: Calibration) -> list[Part]:
 
 
 def _first_voices(track: VoiceTrack, calibration: Calibration) -> Speech:
-    """The voices of those stretches that are long enough to tell."""
+    """Find the voices of the stretches that are long enough to cluster."""
     stretches = [at for at in track.stretches if at.speech_s >= RECENT_S]
     stretches = stretches or [max(track.stretches, key=lambda stretch: stretch.speech_s)]
     speech = Speech(
