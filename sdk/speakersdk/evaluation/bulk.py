@@ -1,4 +1,4 @@
-"""Embed many recordings in batches and processes, resumable after an interruption.
+"""Embedding of many recordings in batches and processes, with resumption after interruptions.
 
 recordings -> chunks -> worker processes -> parts on disk -> one table
 
@@ -34,7 +34,7 @@ from speakersdk.sealing import SealingKey
 
 # Called with the numbers of finished, failed and total recordings.
 Progress = Callable[[int, int, int], None]
-# Recordings per part: each process loses at most this many at an interruption.
+# Recordings per part: a process loses at most this many in an interruption.
 _CHUNK = 64
 # On a CPU, batches are not faster: the recordings compete for the caches.
 _GPU_BATCH = 32
@@ -46,9 +46,9 @@ class EmbeddingJob:
 
     Attributes:
         model: ONNX file.
-        root: folder that the paths of recordings are relative to.
-        device: device, as for `speakersdk.runtime.options.SessionOptions`.
-        batch: recordings per call of the model; None means 1 on a CPU, otherwise 32.
+        root: base folder of the paths of recordings.
+        device: the device, as for `speakersdk.runtime.options.SessionOptions`.
+        batch: number of recordings per call of the model; None means 1 on a CPU, otherwise 32.
         max_duration_s: maximum seconds of a file, summed over channels; longer files fail. None
             means any length.
     """
@@ -66,13 +66,13 @@ class EmbeddingJob:
 
     @property
     def batch_size(self) -> int:
-        """Recordings per call of the model."""
+        """The number of recordings per call of the model."""
         return self.batch or (1 if self.device == "cpu" else _GPU_BATCH)
 
 
 @dataclass(frozen=True, slots=True)
 class ChunkResult:
-    """Result of a chunk. `table` is None if every recording failed."""
+    """The result of a chunk. `table` is None if every recording failed."""
 
     table: EmbeddingTable | None
     failures: tuple[Failure, ...]
@@ -97,8 +97,8 @@ def embed_chunk(chunk: Sequence[Segment], job: EmbeddingJob) -> ChunkResult:
         heard = []
         for recording in chunk[first : first + job.batch_size]:
             try:
-                heard.append(_hear(recording, reader, encoder))
-            except Exception as error:  # any error concerns this recording alone
+                heard.append(_read(recording, reader, encoder))
+            except Exception as error:  # every error concerns only this recording
                 failures.append(Failure.of(recording.name, error))
         rows = []
         for one, encoding in _encoded(encoder, heard, failures):
@@ -130,16 +130,16 @@ def embed_recordings(
         recordings: recordings with different names.
         output: .npz or .parquet file; it must not exist.
         job: the settings.
-        num_processes: number of worker processes; 1 means none besides this process.
+        num_processes: number of worker processes; 1 means only this process.
         progress: called after each chunk.
-        key: seal the file and its parts with it.
+        key: key with which the file and its parts are sealed.
 
     Returns:
         The written table, in the order of the recordings, and the failures. The table includes
         the results of interrupted calls.
 
     Raises:
-        ConfigError: the file exists, or a part is damaged or of another model.
+        ConfigError: the file exists, or a part is damaged or of a different model.
         AudioError: no recording could be embedded.
         ModelError, MissingDependencyError: the model or the file format cannot be used, or a
             worker process died.
@@ -149,7 +149,7 @@ def embed_recordings(
         raise ConfigError(f"expected at least 1 process, got {num_processes}")
     if output.exists():
         raise ConfigError(f"expected no file at {output}, got one; remove it, or name another")
-    manifest = _encoder(job.model, job.device).manifest  # refuses a bad model in this process
+    manifest = _encoder(job.model, job.device).manifest  # refuse a bad model in this process
     parts = Parts(output, manifest, key=key)
     wanted = _sources(recordings, job.root)
     kept = parts.kept(wanted)
@@ -165,7 +165,7 @@ def embed_recordings(
         if progress is not None:
             progress(num_done, len(failures), len(recordings))
     if not num_done:
-        parts.remove()  # they are of files that have changed
+        parts.remove()  # they belong to files that have changed
         raise InvalidAudioError(
             f"expected recordings with speech, got none among {len(recordings)}; the first: "
             f"{failures[0].name}: {failures[0].reason}"
@@ -185,7 +185,7 @@ class _Heard:
     samples: Waveform
 
 
-def _hear(recording: Segment, reader: SegmentReader, encoder: SpeakerEncoder) -> _Heard:
+def _read(recording: Segment, reader: SegmentReader, encoder: SpeakerEncoder) -> _Heard:
     source = reader.source(recording)
     samples = check_waveform(reader.read(recording))
     check_duration(encoder.manifest, len(samples) / encoder.manifest.frontend.sample_rate_hz)
@@ -195,7 +195,7 @@ def _hear(recording: Segment, reader: SegmentReader, encoder: SpeakerEncoder) ->
 def _encoded(
     encoder: SpeakerEncoder, heard: Sequence[_Heard], failures: list[Failure]
 ) -> Iterator[tuple[_Heard, Encoding]]:
-    """Encodings of a batch. If the batch fails, its recordings are tried one by one."""
+    """Encode a batch. If the batch fails, its recordings are tried one by one."""
     try:
         encodings = encode_batch(encoder, [one.samples for one in heard])
     except (InferenceError, MemoryError) as error:
@@ -221,7 +221,7 @@ def _table(encoder: SpeakerEncoder, rows: Sequence[tuple[_Heard, Encoding]]) -> 
 
 
 def _sources(recordings: Sequence[Segment], root: Path) -> dict[str, str | None]:
-    """The source of each recording; None if a file is missing, which `embed_chunk` reports."""
+    """Return the source of each recording; None if a file is missing (see `embed_chunk`)."""
     reader = SegmentReader(root)
     sources: dict[str, str | None] = {}
     for recording in recordings:
@@ -234,5 +234,5 @@ def _sources(recordings: Sequence[Segment], root: Path) -> dict[str, str | None]
 
 @lru_cache(maxsize=1)
 def _encoder(model: Path, device: str) -> SpeakerEncoder:
-    """The model, loaded once per process."""
+    """Return the model, which is loaded once per process."""
     return load_encoder(model, device=device)

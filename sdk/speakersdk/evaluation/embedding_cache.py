@@ -33,11 +33,11 @@ class EmbeddingCache:
         self._model_sha256 = model_sha256
 
     def key(self, parts: Iterable[tuple[str, int, int | None]]) -> str:
-        """The key of a recording: a hash of the model and its parts (file hash, start, length)."""
+        """Return the key of a recording: a hash of model and parts (file hash, start, length)."""
         return hashlib.sha256(repr((self._model_sha256, list(parts))).encode()).hexdigest()
 
     def get(self, key: str) -> Encoding | None:
-        """The encoding of a key; None if it is missing or its file is damaged."""
+        """Return the encoding of a key; None if it is missing or its file is damaged."""
         try:
             with open_regular(self._path(key)) as file:
                 data = file.read(_MAXIMUM_BYTES)
@@ -67,5 +67,5 @@ class EmbeddingCache:
 
 
 def _checksum(key: str, content: bytes) -> bytes:
-    """SHA-256 that also shows whether the file is that of another recording."""
+    """Return a SHA-256 that also detects the file of another recording."""
     return hashlib.sha256(key.encode() + content).digest()

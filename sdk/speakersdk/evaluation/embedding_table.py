@@ -81,7 +81,7 @@ class EmbeddingTable:
         return len(self.names)
 
     def take(self, rows: Sequence[int]) -> EmbeddingTable:
-        """The rows of these indices, in that order."""
+        """Return the rows with these indices, in that order."""
         return EmbeddingTable(
             names=tuple(self.names[row] for row in rows),
             sources=tuple(self.sources[row] for row in rows),
@@ -111,7 +111,7 @@ def check_suffix(path: Path) -> None:
 
     Raises:
         ConfigError: the suffix is neither .npz nor .parquet.
-        MissingDependencyError: .parquet without pyarrow.
+        MissingDependencyError: .parquet needs pyarrow.
     """
     if path.suffix not in SUFFIXES:
         raise ConfigError(f"expected a file name ending in {' or '.join(SUFFIXES)}, got {path}")
@@ -123,7 +123,7 @@ def write_table(path: Path, table: EmbeddingTable, *, key: SealingKey | None = N
     """Write a table in the format of the suffix; with a key the file is sealed.
 
     Raises:
-        ConfigError, MissingDependencyError: see `check_suffix`.
+        ConfigError, MissingDependencyError: as for `check_suffix`.
         OSError: the file cannot be written; an existing file is unchanged.
     """
     check_suffix(path)
@@ -158,8 +158,9 @@ def read_table(path: Path, *, key: SealingKey | None = None) -> EmbeddingTable:
 
     Raises:
         ConfigError: the file is missing, or is not a table of embeddings.
-        SealError: it is sealed with another key or changed, or plain where there is a key.
-        MissingDependencyError: .parquet without pyarrow.
+        SealError: the file was changed or sealed with another key, or is plain though there is a
+            key.
+        MissingDependencyError: .parquet needs pyarrow.
     """
     check_suffix(path)
     if not path.is_file():
@@ -217,7 +218,7 @@ def _read_npz(file: BinaryIO) -> EmbeddingTable:
 
 
 def _read_array(archive: ZipFile, member: ZipInfo) -> npt.NDArray[Any]:
-    """One array, read after its size was checked against the size of its file.
+    """Read one array, after its size is checked against the size of its file.
 
     `np.load` trusts the size in the header of the array, and unpacks without a limit.
     """
@@ -241,7 +242,7 @@ def _read_array(archive: ZipFile, member: ZipInfo) -> npt.NDArray[Any]:
     order: Literal["F", "C"] = "F" if header["order"] == b"True" else "C"
     array = np.frombuffer(data, dtype).reshape(shape, order=order)
     native = np.ascontiguousarray(array, dtype.newbyteorder("=")).reshape(shape)
-    if kind == "U":  # NumPy does not check code points, and Python must not be given wrong ones
+    if kind == "U":  # NumPy does not check code points, and invalid ones must not reach Python
         codes = native.reshape(-1).view(np.uint32)
         if ((codes > _LAST_CODE_POINT) | ((codes >= 0xD800) & (codes <= 0xDFFF))).any():
             raise ValueError(f"{member.filename} with characters that do not exist")

@@ -32,11 +32,11 @@ class EncodingJob:
 
     Attributes:
         model: ONNX file.
-        root: folder that the paths of pieces are relative to.
+        root: base folder of the paths of pieces.
         cache: folder of cached embeddings; None means no cache.
-        num_processes: number of worker processes; 1 means none besides this process.
+        num_processes: number of worker processes; 1 means only this process.
         max_duration_s: maximum seconds of a file, summed over channels; longer files fail. None
-            means any length. Cached embeddings are used whatever it is.
+            means any length. Cached embeddings are used regardless.
     """
 
     model: Path
@@ -84,7 +84,7 @@ def judge_trials(
         progress: as for `encode_segments`.
 
     Raises:
-        ConfigError, ModelError: as `encode_segments`.
+        ConfigError, ModelError: as for `encode_segments`.
     """
     names = dict.fromkeys(name for trial in trials for name in (trial.enroll, trial.probe))
     encodings, failures = encode_segments(
@@ -154,7 +154,7 @@ def encode_segments(
 def score_trials(
     trials: Sequence[Trial], embeddings: dict[str, npt.NDArray[np.float32]]
 ) -> npt.NDArray[np.float64]:
-    """(len(trials),) scores -J, in the order of the trials."""
+    """Return the (len(trials),) scores -J, in the order of the trials."""
     scores = np.empty(len(trials))
     by_enroll: dict[str, list[int]] = {}
     for index, trial in enumerate(trials):
@@ -181,7 +181,7 @@ def _encode(
                 key = _key(segment, cache, reader, hashes)
                 kept = cache.get(key)
             encoding = kept or _encode_one(encoder, reader, segment)
-        except Exception as error:  # any error concerns this recording alone
+        except Exception as error:  # every error concerns only this recording
             failures.append(Failure.of(segment.name, error))
             continue
         encodings[segment.name] = encoding
@@ -202,7 +202,7 @@ def _encode_one(
 def _key(
     segment: Segment, cache: EmbeddingCache, reader: SegmentReader, hashes: dict[Path, str]
 ) -> str:
-    """The cache key of a segment, from the content of its files. Each file is hashed once."""
+    """Return the cache key of a segment, from the content of its files, each hashed once."""
     parts = []
     for piece in segment.pieces:
         path = reader.path(piece)
@@ -214,7 +214,7 @@ def _key(
 
 @lru_cache(maxsize=1)
 def _encoder_and_cache(job: EncodingJob) -> tuple[SpeakerEncoder, EmbeddingCache | None]:
-    """The model and the cache, loaded once per process."""
+    """Return the model and the cache, which are loaded once per process."""
     encoder = load_encoder(job.model)
     if job.cache is None:
         return encoder, None

@@ -29,7 +29,7 @@ _NO_TEXT: Final = (
 
 
 def read_lines(path: Path) -> list[tuple[int, str]]:
-    """The lines that are not blank, with their line numbers.
+    """Read the lines that are not blank, with their line numbers.
 
     Raises:
         ConfigError: the file is missing or is not text.
@@ -56,7 +56,7 @@ def columns(line: str, at_least: int) -> list[str]:
 
 
 def name_key(name: str) -> str:
-    """A name in Unicode form NFC, in which names are compared."""
+    """Return a name in Unicode form NFC, in which names are compared."""
     return unicodedata.normalize("NFC", name)
 
 

@@ -23,7 +23,7 @@ class Parts:
     Args:
         output: the output file of the run; the folder is ``<output>.parts``.
         manifest: manifest of the model.
-        key: that the parts are sealed with; None = plain.
+        key: key with which the parts are sealed; None means plain parts.
 
     Raises:
         ConfigError: a part is damaged or of another model.
@@ -48,7 +48,7 @@ class Parts:
         self._next = max(numbers, default=-1) + 1
 
     def kept(self, wanted: Mapping[str, str | None]) -> set[str]:
-        """Names of the recordings that were embedded from the wanted source."""
+        """Return the names of the recordings that were embedded from the wanted source."""
         return {
             name
             for table in self._tables
@@ -67,7 +67,7 @@ class Parts:
         self._tables.append(table)
 
     def joined(self, wanted: Mapping[str, str | None]) -> EmbeddingTable:
-        """The rows of the wanted names and sources, in that order."""
+        """Return the rows of the wanted names and sources, in that order."""
         table = join_tables(self._tables)
         pairs = zip(table.names, table.sources, strict=True)
         rows: dict[tuple[str, str | None], int] = {pair: row for row, pair in enumerate(pairs)}

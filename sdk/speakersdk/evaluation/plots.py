@@ -63,7 +63,7 @@ def draw_plots(
 def det_curve(
     scores: npt.ArrayLike, labels: npt.ArrayLike
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """False-accept and false-reject rates on probit axes, without rates of 0 and 1."""
+    """Return false-accept and false-reject rates on probit axes, without rates of 0 and 1."""
     _, frr, far = error_rates(scores, labels)
     inside = (frr > 0) & (frr < 1) & (far > 0) & (far < 1)
     return _probit(far[inside]), _probit(frr[inside])
@@ -111,7 +111,7 @@ def _draw_reliability(
     ends = [min(said, default=-1.0), max(said, default=1.0)]
     axes.plot(ends, ends, color="grey", linewidth=0.8)
     axes.set_xlabel("llr of the calibration")
-    axes.set_ylabel("llr counted")
+    axes.set_ylabel("observed llr")
     axes.set_title("Reliability")
     axes.grid(linewidth=0.3)
 

@@ -26,8 +26,8 @@ def run_tasks(
 
     Args:
         task: a function that can be pickled.
-        portions: its arguments, which can be pickled.
-        num_processes: maximum number of worker processes; 1 means none besides this process.
+        portions: the arguments of its calls, which can be pickled.
+        num_processes: maximum number of worker processes; 1 means only this process.
 
     Yields:
         The results in any order.
@@ -43,7 +43,7 @@ def run_tasks(
         yield from map(task, portions)
         return
     sent = _Sent(task)
-    # spawn: after a fork, onnxruntime would wait for locks of threads that no longer exist.
+    # After a fork, onnxruntime would wait for locks of threads that no longer exist.
     pool = ProcessPoolExecutor(
         min(num_processes, len(portions)),
         mp_context=multiprocessing.get_context("spawn"),
@@ -95,7 +95,7 @@ class _Sent(Generic[_Portion, _Result]):
 
 @contextlib.contextmanager
 def _interrupt_held_back() -> Iterator[None]:
-    """Delay Ctrl-C. Processes that start meanwhile ignore it; their parent ends them."""
+    """Delay Ctrl-C. Processes that start in the meantime ignore it, and their parent ends them."""
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return

@@ -1,4 +1,4 @@
-"""Metrics of a trial list: error rates, costs and calibration, with intervals and by condition."""
+"""Metrics of a trial list: error rates, costs and calibration, with intervals and per condition."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ from speakersdk.metrics import (
 
 _Metric = Callable[[Any, Any, "Weights | None"], float]
 
-# Names include the prior or rate. The first group needs only an order, the second natural llrs.
+# Names include the prior or rate. The first group needs only the order of the scores, the second
+# natural llrs.
 ORDER_METRICS: Final[dict[str, _Metric]] = {
     "EER": eer,
     "minDCF(0.01)": lambda s, y, w: min_dcf(s, y, p_target=0.01, weights=w),
@@ -57,7 +58,7 @@ class ScoredTrials:
     conditions: Mapping[str, Sequence[str]]
 
     def take(self, kept: npt.NDArray[np.bool_]) -> ScoredTrials:
-        """The trials selected by the (N,) mask `kept`."""
+        """Return the trials that the (N,) mask `kept` selects."""
         chosen = np.flatnonzero(kept).tolist()
 
         def part(values: Sequence[str]) -> list[str]:
@@ -137,7 +138,7 @@ def evaluate(trials: ScoredTrials, *, repeats: int, rng: np.random.Generator) ->
 def evaluate_conditions(
     trials: ScoredTrials, *, repeats: int, rng: np.random.Generator
 ) -> dict[str, dict[str, Figures | None]]:
-    """Metrics for each value of each condition; None if targets or nontargets are missing."""
+    """Compute the metrics per value of each condition; None without targets or nontargets."""
     found: dict[str, dict[str, Figures | None]] = {}
     for name, values in trials.conditions.items():
         column = np.array(values)

@@ -1,4 +1,4 @@
-"""Lists of recordings and segments, and reading their samples."""
+"""Lists of recordings and segments, and their samples."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Piece:
         return samples[self.start : stop]
 
     def overlaps(self, other: Piece) -> bool:
-        """Whether the pieces share samples."""
+        """Return whether the pieces share samples."""
         return (
             self.path == other.path
             and (other.num_samples is None or self.start < other.start + other.num_samples)
@@ -71,7 +71,7 @@ class Failure:
 
     @classmethod
     def of(cls, name: str, error: Exception) -> Failure:
-        """The failure of a recording that raised an error.
+        """Make the failure of a recording that raised an error.
 
         Raises:
             MissingDependencyError: the given error, because it affects all recordings.
@@ -86,10 +86,10 @@ class Failure:
 
 
 class SegmentReader:
-    """Reads the samples of segments. Keeps the files of the last segment in memory.
+    """A reader of the samples of segments, which keeps the files of the last segment in memory.
 
     Args:
-        root: folder that the paths of pieces are relative to.
+        root: base folder of the paths of pieces.
         limit_s: maximum seconds of audio in a file, summed over channels; None means any length.
     """
 
@@ -99,7 +99,7 @@ class SegmentReader:
         self._files: dict[str, Waveform] = {}
 
     def path(self, piece: Piece) -> Path:
-        """The path of the file of a piece. The file may be missing."""
+        """Return the path of the file of a piece. The file may be missing."""
         return find_file(self._root, piece.path) or self._root / file_name(piece.path)
 
     def read(self, segment: Segment) -> Waveform:
@@ -205,7 +205,7 @@ def read_recordings(path: Path, root: Path = Path()) -> list[Segment]:
 
     Args:
         path: path of the list.
-        root: folder that the listed paths are relative to.
+        root: base folder of the listed paths.
 
     Raises:
         ConfigError: the list is missing, empty or malformed, two recordings have one name, or a
@@ -228,12 +228,12 @@ def read_recordings(path: Path, root: Path = Path()) -> list[Segment]:
 
 
 def share_audio(a: Segment, b: Segment) -> bool:
-    """Whether two segments share samples."""
+    """Return whether two segments share samples."""
     return any(one.overlaps(other) for one in a.pieces for other in b.pieces)
 
 
 def _piece(path: Any, start: Any, num_samples: Any) -> Piece:
-    """A piece from its JSON values; raises TypeError or ValueError if they are invalid."""
+    """Make a piece from JSON values; raises TypeError or ValueError if they are invalid."""
     if not isinstance(path, str) or "\0" in path:
         raise TypeError(path)
     for number, least in ((start, 0), (num_samples, 1)):
@@ -260,20 +260,20 @@ def _recording(place: str, line: str, root: Path) -> Segment:
             name, path = unquoted if name == path else name, unquoted
         elif line.startswith("#"):
             raise ConfigError(
-                f"{place}: expected a recording, got {line!r}; lists hold no comments, remove the "
+                f"{place}: expected a recording, got {line!r}; lists hold no comments; remove the "
                 "line"
             )
     return Segment(name_key(name), "", (Piece(path),))
 
 
 def _unquoted(path: str) -> str | None:
-    """A path without the quotation marks around it; None if there are none."""
+    """Return a path without the quotation marks around it; None if there are none."""
     is_quoted = len(path) > 2 and path[0] == path[-1] and path[0] in "\"'"
     return path[1:-1] if is_quoted else None
 
 
 def _named(place: str, line: str, root: Path) -> tuple[str, str]:
-    """The name and path in a line."""
+    """Return the name and path in a line."""
     cells = columns(line, 2) if "\t" in line else []
     if len(cells) == 2:
         return cells[0], cells[1]

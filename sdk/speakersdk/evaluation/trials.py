@@ -108,7 +108,7 @@ def read_scores(paths: Iterable[Path]) -> dict[tuple[str, str], float]:
 
 
 def ready_scores(trials: Sequence[Trial], paths: Iterable[Path]) -> npt.NDArray[np.float64]:
-    """(len(trials),) scores of trials, read from files.
+    """Read the (len(trials),) scores of trials from files.
 
     Raises:
         ConfigError: as for `read_scores`, or a trial has no score.
@@ -140,7 +140,7 @@ def read_speakers(path: Path) -> dict[str, str]:
 
 
 def used_segments(trials: Iterable[Trial], segments: dict[str, Segment]) -> list[Segment]:
-    """The segments that trials name, without repetition, in order of first use.
+    """Return the segments that trials name, without repetition, in order of first use.
 
     Raises:
         ConfigError: a trial names an unknown segment.
