@@ -1,1 +1,1 @@
-"""Search for a voice in a gallery of voiceprints."""
+"""Galleries: search for a voice among many voiceprints."""

@@ -18,7 +18,7 @@ _SMALLEST_BLOCK: Final = 1024
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class GalleryEntries:
-    """Names and their rows. Rows never move; new rows fill free ones first.
+    """The names and rows of a gallery. Rows never move, and new rows fill free ones first.
 
     Attributes:
         dim: number of values of an embedding.
@@ -79,17 +79,17 @@ class GalleryEntries:
         self.expiry.remove(name)
 
     def kept(self) -> Iterator[tuple[RowBlock, npt.NDArray[np.int64]]]:
-        """Each block with the indices of its rows, without removed rows."""
+        """Yield each block with the indices of its rows, without removed rows."""
         for block, names in zip(self.blocks, self.block_names, strict=True):
             yield block, np.flatnonzero([name is not None for name in names])
 
     def exact_rows(self) -> Embeddings:
-        """(num, stride) float32: all rows except removed ones, as exact as they are stored."""
+        """Return (num, stride) float32: all rows except removed ones, in stored precision."""
         parts = [block.exact_rows(rows) for block, rows in self.kept()]
         return np.concatenate([np.empty((0, stride_of(self.dim)), np.float32), *parts])
 
     def _block_with_room(self, wanted: int) -> tuple[int, int]:
-        """Index of a block with room, and how many of `wanted` rows fit into it."""
+        """Return the index of a block with room, and how many of `wanted` rows fit into it."""
         if self.blocks and (room := self.blocks[-1].capacity - self.blocks[-1].num):
             return len(self.blocks) - 1, min(room, wanted)
         # Growing by half keeps the number of blocks small, and stored rows in place.

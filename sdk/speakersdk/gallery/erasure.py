@@ -1,4 +1,4 @@
-"""Erase speakers: their voiceprints and their entries in the galleries of the same folder."""
+"""Erasure of speakers: their voiceprints, and their entries in galleries of the same folder."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from speakersdk.voiceprint.uses import FILE_NAME as USES
 def erase(store: VoiceprintStore, names: Sequence[str]) -> Iterator[str]:
     """Erase the speakers, and yield a line about each file.
 
-    Galleries come first. If the process is killed, the same command does the rest.
+    Galleries come first. If the process is killed, the same command completes the erasure.
 
     Raises:
         UnknownSpeakerError: no voiceprint has that name; nothing was erased.
@@ -70,7 +70,7 @@ def erase_all(store: VoiceprintStore) -> Iterator[str]:
 
 
 def _proof(path: Path) -> str:
-    """What identifies an erased file, for the records of whoever must show its erasure."""
+    """Identify an erased file, for records that prove its erasure."""
     if not path.is_file() or path.is_symlink():
         return ""
     return f" ({path.stat().st_size} bytes, SHA-256 {file_sha256(path)}, {utc_now()})"

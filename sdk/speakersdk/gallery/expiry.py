@@ -1,4 +1,4 @@
-"""When the entries of a gallery expire: a search does not name those whose time is over."""
+"""The expiry of the entries of a gallery: a search does not return expired entries."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ def write_gallery(
         for name, block in blocks.items()
     ]
     with replacement(path) as target:
-        # What is sealed is made in memory: no plain byte reaches the disk.
+        # A sealed file is made in memory, so that no plain byte reaches the disk.
         file = target if key is None else io.BytesIO()
         version = _VERSIONS[ENDS in blocks]
         writer = ContainerWriter(file, _FORMAT, version, {**header, "blocks": described})
@@ -101,7 +101,7 @@ def read_gallery(
         file: BinaryIO = opened
         if key is not None or is_sealed(opened.read(8)):
             opened.seek(0)
-            content = bytearray(unsealed(opened.read(), key))  # writable, as a private map
+            content = bytearray(unsealed(opened.read(), key))  # writable, like a private map
             file, size = io.BytesIO(content), len(content)
         file.seek(0)
         version, header, header_end = _FORMAT.read_header(file, size)
@@ -146,7 +146,7 @@ def check_header(header: Mapping[str, Any]) -> dict[str, Any]:
 def _places(
     described: object, position: int
 ) -> tuple[dict[str, tuple[np.dtype[Any], tuple[int, ...], int, int]], int]:
-    """Type, shape, start and end of each block in bytes, and the end of the last block."""
+    """Return type, shape, start and end of each block in bytes, and the end of the last block."""
     if not isinstance(described, list):
         _FORMAT.refuse("the gallery's header is not valid: expected a list of blocks")
     places: dict[str, tuple[np.dtype[Any], tuple[int, ...], int, int]] = {}

@@ -41,7 +41,7 @@ __all__ = ["SUFFIX", "Gallery", "Match", "Storage"]
 _NAMES_SHOWN: Final = 20
 
 
-class Match(NamedTuple):  # three times as fast to make as a dataclass: small galleries notice
+class Match(NamedTuple):  # three times as fast to create as a dataclass
     """An entry that a search found.
 
     Attributes:
@@ -92,7 +92,7 @@ class Gallery:
         """Create a gallery from one or more voiceprints of the same model.
 
         Raises:
-            ExpiredVoiceprintError: the time of a voiceprint is over.
+            ExpiredVoiceprintError: a voiceprint has expired.
             IncompatibleModelError: the voiceprints were made with different models.
             DuplicateSpeakerError: two voiceprints have the same name.
             ValueError: there is no voiceprint.
@@ -136,7 +136,7 @@ class Gallery:
         """Add a voiceprint of the gallery's model under its name. Errors as for `add`.
 
         Raises:
-            ExpiredVoiceprintError: the time of the voiceprint is over.
+            ExpiredVoiceprintError: the voiceprint has expired.
             IncompatibleModelError: it was made with a different model.
         """
         self._bind([voiceprint])
@@ -207,7 +207,7 @@ class Gallery:
     def search_many(
         self, probes: npt.ArrayLike, k: int = 10, *, num_threads: int = 1
     ) -> list[list[Match]]:
-        """Search for each of (num, dim) probes, as `search`. Stored rows are read once for all."""
+        """Search for each of (num, dim) probes, like `search`, and read stored rows only once."""
         rows = self._probes(probes)
         if k < 1:
             raise ConfigError(f"k: expected at least 1, got {k}")
@@ -227,7 +227,7 @@ class Gallery:
         return [self._matches(sorted(own)[:num], expired)[:k] for own in nearest]
 
     def score_all(self, probe: npt.ArrayLike, *, num_threads: int = 1) -> npt.NDArray[np.float32]:
-        """Scores -J between a probe and every entry, in the order of `names`.
+        """Compute the scores -J between a probe and every entry, in the order of `names`.
 
         Returns:
             (len(gallery),) float32, -inf for entries that have expired. With float32 storage the
@@ -293,7 +293,7 @@ class Gallery:
             path: the file; it must not be truncated while the gallery is in use.
             verify: read the whole file to check its checksum. Otherwise a damaged block is not
                 noticed.
-            key: of a sealed file, which is read into memory as a whole; a plain one is refused.
+            key: that of a sealed file, which is read into memory as a whole; plain ones are refused.
 
         Raises:
             SealError: the file is not sealed with this key, was changed, or is sealed without one.
@@ -365,7 +365,7 @@ class Gallery:
     def _matches(
         self, nearest: list[tuple[float, int, int]], expired: frozenset[str]
     ) -> list[Match]:
-        """Names for (divergence, block, row), without those that have expired."""
+        """Return the named matches of (divergence, block, row), without expired ones."""
         names = self._entries.block_names
         return [
             Match(name, -divergence)
@@ -375,7 +375,7 @@ class Gallery:
 
 
 def _rows(name: str, values: npt.ArrayLike) -> Embeddings:
-    """(num, dim) C-contiguous float32."""
+    """Convert values to C-contiguous float32 of shape (num, dim)."""
     array = np.asarray(values)
     if array.dtype.kind not in "fiu":
         raise TypeError(f"{name}: expected real numbers, got dtype {array.dtype}")

@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from speakersdk.arrays import Embeddings
 
-_ROWS_TOGETHER: Final = 16384  # in float64
+_ROWS_TOGETHER: Final = 16384  # rows that are converted in float64 at once
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -41,13 +41,13 @@ class MipsExport:
         return (width - 1) // 2
 
     def queries(self, probes: npt.ArrayLike) -> npt.NDArray[np.float32]:
-        """(num, 2 D + 1) float32 query vectors of (num, D) embeddings."""
+        """Return the (num, 2 D + 1) float32 query vectors of (num, D) embeddings."""
         logs, weights = _logs_and_weights(self._checked(probes))
         ones = np.ones((len(logs), 1))
         return np.hstack([weights - 1, logs, -ones]).astype(np.float32)
 
     def scores(self, probes: npt.ArrayLike, products: npt.ArrayLike) -> npt.NDArray[np.float64]:
-        """Scores -J from the inner products of an index.
+        """Compute the scores -J from the inner products of an index.
 
         Args:
             probes: (num, D) embeddings, as given to `queries`.
@@ -71,7 +71,7 @@ class MipsExport:
 
 
 def mips_vectors(logits: Embeddings) -> npt.NDArray[np.float32]:
-    """(num, 2 D + 1) float32 stored vectors of (num, D) logits."""
+    """Return the (num, 2 D + 1) float32 stored vectors of (num, D) logits."""
     num, dim = logits.shape
     vectors = np.empty((num, 2 * dim + 1), np.float32)
     for first in range(0, num, _ROWS_TOGETHER):
@@ -86,7 +86,7 @@ def mips_vectors(logits: Embeddings) -> npt.NDArray[np.float32]:
 def _logs_and_weights(
     logits: npt.NDArray[np.float64],
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """ln(D p) and D p of rows of logits."""
+    """Return ln(D p) and D p of rows of logits."""
     shifted = logits - logits.max(axis=1, keepdims=True)
     logs = shifted - np.log(np.exp(shifted).mean(axis=1, keepdims=True))
     return logs, np.exp(logs)

@@ -1,13 +1,13 @@
 """The stored rows of a gallery and their types.
 
 A row is ln(D q), where q is the softmax distribution of the embedding. The row of the uniform
-distribution is zero, and no normaliser is stored. Rows are padded with zeros to a multiple of 16.
+distribution is zero, and no normalizer is stored. Rows are padded with zeros to a multiple of 16.
 
     float32   the row, rounded once; 4 bytes per value
     float16   the row in half precision; 2 bytes per value
     int8      the row divided by its scale, max |row| / 127; 1 byte per value, 4 for the scale
 
-A removed row contains a NaN, which no search finds.
+A removed row contains a NaN, and no search finds it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from speakersdk.arrays import Embedding, Embeddings
 Storage = Literal["float32", "float16", "int8"]
 STORAGES: Final[tuple[str, ...]] = get_args(Storage)
 
-# The divergence is computed again for (first * k + second) candidates. The float32 kernel has
+# The divergence is recomputed for (first * k + second) candidates. The float32 kernel has
 # errors of about 1e-6, the others rounding errors of their type. docs/scoring.md has the recall.
 _CANDIDATES: Final = {"float32": (1, 8), "float16": (2, 32), "int8": (4, 64)}
 
@@ -55,7 +55,7 @@ class RowBlock:
 
     @classmethod
     def empty(cls, storage: Storage, *, capacity: int, dim: int, keeps_exact: bool) -> RowBlock:
-        """A block for `capacity` rows of `dim` values."""
+        """Make an empty block for `capacity` rows of `dim` values."""
         shape = (capacity, stride_of(dim))
         values = np.empty(shape, storage)
         logs = values if storage == "float32" else None
@@ -66,7 +66,7 @@ class RowBlock:
 
     @property
     def capacity(self) -> int:
-        """Number of rows that the block can hold."""
+        """The number of rows that the block can hold."""
         return len(self.values)
 
     def put(self, row: int, logs: npt.NDArray[np.float32]) -> None:
@@ -92,7 +92,7 @@ class RowBlock:
             self.scales[row] = np.nan
 
     def exact_rows(self, rows: npt.NDArray[np.int64]) -> Embeddings:
-        """(num, stride) float32: the rows as exact as they are stored."""
+        """Return the (num, stride) float32 rows in stored precision."""
         if self.logs is not None:
             return self.logs[rows]
         decoded: Embeddings = self.values[rows].astype(np.float32)
@@ -108,7 +108,7 @@ class RowBlock:
         return self.scales
 
     def scores(self, probe: Embedding, num_threads: int) -> npt.NDArray[np.float32]:
-        """(num,) divergences between a probe and the rows; NaN for removed rows."""
+        """Return the (num,) divergences between a probe and the rows; NaN for removed rows."""
         scales = None if self.scales is None else self.scales[: self.num]
         return _native.gallery_scores(
             probe, self.values[: self.num], scales, self.is_narrow, num_threads
@@ -117,9 +117,9 @@ class RowBlock:
     def search(
         self, probes: Embeddings, k: int, num_threads: int
     ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
-        """(num_probes, <= k) row indices and divergences, nearest first; index -1 means no row.
+        """Return (num_probes, <= k) row indices and divergences, nearest first; -1 means no row.
 
-        The divergences are computed from the rows as exact as they are stored.
+        The divergences are computed from the rows in stored precision.
         """
         factor, extra = _CANDIDATES[self.storage]
         num = self.num
@@ -136,5 +136,5 @@ class RowBlock:
 
 
 def stride_of(dim: int) -> int:
-    """Number of values of a padded row."""
+    """Return the number of values of a padded row."""
     return -(-dim // 16) * 16
