@@ -1,1 +1,1 @@
-"""The only door to onnxruntime."""
+"""The interface to onnxruntime, which no other room imports."""

@@ -1,4 +1,4 @@
-"""A repeated call of one shape on memory that is allocated once.
+"""Repeated calls of one shape in memory that is allocated once.
 
 host arrays -> inputs on the device -> graph -> outputs on the device -> host arrays
                        ^ carried outputs <---|
@@ -34,7 +34,7 @@ class Carried:
 
 
 class BoundCall:
-    """Calls a graph with the same arrays every time.
+    """A call of a graph with the same arrays every time.
 
     On the CPU the graph reads and writes the arrays in place. On other devices a call copies the
     inputs to the device first, because onnxruntime reads them only when they are bound. Outputs are
@@ -67,7 +67,7 @@ class BoundCall:
             InferenceError: onnxruntime refused the arrays.
         """
         self._session = session
-        # The graph keeps addresses: the arrays must live as long as this object.
+        # The graph keeps addresses, therefore the arrays must live as long as this object.
         self._inputs, self._outputs = dict(inputs), dict(outputs)
         make = ort_value.ortvalue_from_shape_and_type
         self._carried = [

@@ -44,13 +44,13 @@ class EngineKey:
 
     @property
     def folder_name(self) -> str:
-        """Hash of the fields as hexadecimal digits."""
+        """The hash of the fields as hexadecimal digits."""
         fields = json.dumps(asdict(self), sort_keys=True)
         return hashlib.sha256(fields.encode()).hexdigest()[:32]
 
 
 def default_cache_folder() -> Path:
-    """``$XDG_CACHE_HOME/speakersdk/tensorrt``; the default base is ``~/.cache``.
+    """Return ``$XDG_CACHE_HOME/speakersdk/tensorrt``; the default base is ``~/.cache``.
 
     Raises:
         ConfigError: the variable is not set and there is no home folder.
@@ -59,7 +59,7 @@ def default_cache_folder() -> Path:
 
 
 class EngineCache:
-    """Folders of engines in a root folder.
+    """A cache of engines: one folder per engine in a root folder.
 
     Attributes:
         state: result of the last request: "unused", "reused", "built", "damaged, built again", or
@@ -72,7 +72,7 @@ class EngineCache:
 
     @contextlib.contextmanager
     def entry(self, key: EngineKey) -> Iterator[Path | None]:
-        """The folder of an engine, for use by TensorRT; None if the cache cannot be used.
+        """Yield the folder of an engine for TensorRT; None if the cache cannot be used.
 
         A new engine is built in a temporary folder, which is renamed at the end of the block. An
         interrupted build leaves nothing, and processes can build at the same time.
@@ -132,7 +132,7 @@ def _seal(folder: Path) -> None:
 
 
 def _is_intact(folder: Path) -> bool:
-    """Whether the files of a folder match its seal."""
+    """Return whether the files of a folder match its seal."""
     try:
         sealed = json.loads((folder / _SEAL).read_bytes())
         return bool(sealed == _hashes(folder))

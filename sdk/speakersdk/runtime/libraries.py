@@ -38,7 +38,7 @@ class Gpu:
 
 
 def needed_libraries(path: Path) -> tuple[str, ...]:
-    """Names of the libraries that a 64-bit little-endian ELF file needs; () for other files."""
+    """List the libraries that a 64-bit little-endian ELF file needs; () for other files."""
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         if data[:6] != b"\x7fELF\x02\x01":
             return ()
@@ -70,12 +70,12 @@ def needed_libraries(path: Path) -> tuple[str, ...]:
 
 
 def missing_libraries(names: Iterable[str]) -> tuple[str, ...]:
-    """The libraries of `names` that cannot be loaded."""
+    """List the libraries of `names` that cannot be loaded."""
     return tuple(name for name in names if not (_loads(name) or _loads_from_packages(name)))
 
 
 def tensorrt_version() -> str:
-    """Version of TensorRT, such as 10.15.1; "unknown" if it cannot be loaded."""
+    """Return the version of TensorRT, such as 10.15.1; "unknown" if it cannot be loaded."""
     for major in (10, 11):
         try:
             number = int(ctypes.CDLL(f"libnvinfer.so.{major}").getInferLibVersion())
@@ -86,7 +86,7 @@ def tensorrt_version() -> str:
 
 
 def gpus() -> tuple[Gpu, ...]:
-    """The GPUs in the order of the driver; () without a driver or a GPU."""
+    """List the GPUs in the order of the driver; () without a driver or a GPU."""
     try:
         driver = ctypes.CDLL(_DRIVER)
     except OSError:

@@ -23,8 +23,8 @@ PROVIDERS: Final[dict[Kind, str]] = {
     "cuda": "CUDAExecutionProvider",
     "tensorrt": "TensorrtExecutionProvider",
 }
-# In the order in which onnxruntime offers them the graph. The CPU provider runs what the others
-# refuse.
+# In the order in which onnxruntime offers them the graph. The CPU provider runs the operators that
+# the others refuse.
 _CHAINS: Final[dict[Kind, tuple[Kind, ...]]] = {
     "cpu": ("cpu",),
     "cuda": ("cuda", "cpu"),
@@ -55,7 +55,7 @@ class ComputeDevice:
 
     @property
     def name(self) -> str:
-        """The name as users write it."""
+        """The name of the device as users write it."""
         return "cpu" if self.kind == "cpu" else f"{self.kind}:{self.index}"
 
     @property
@@ -71,7 +71,7 @@ class ComputeDevice:
         )
 
     def supports(self, precision: Precision) -> bool:
-        """Whether this device supports a precision."""
+        """Return whether this device supports a precision."""
         return precision in _PRECISIONS[self.kind]
 
     def check_precision(self, precision: Precision) -> None:
@@ -98,7 +98,7 @@ class SessionOptions:
         num_threads: threads of one inference on the CPU, at most the number of processors. One is
             fastest for 100 ms hops.
         fixed_shapes: whether a session runs a single shape; None means on every device except the
-            CPU, where new shapes do not stall.
+            CPU, where new shapes are fast.
     """
 
     device: str = "cpu"
@@ -113,7 +113,7 @@ class SessionOptions:
             raise ConfigError(
                 f"expected precision {', '.join(get_args(Precision))}, got {self.precision!r}"
             )
-        candidates(self.device, strict=self.strict)  # refuses unknown devices
+        candidates(self.device, strict=self.strict)  # refuse unknown devices
 
     @property
     def is_strict(self) -> bool:
@@ -121,21 +121,21 @@ class SessionOptions:
         return self.device != AUTO if self.strict is None else self.strict
 
     def on(self, device: ComputeDevice) -> SessionOptions:
-        """The options for one of the candidate devices. Unsupported precisions become fp32.
+        """Return the options for one of the candidate devices; unsupported precisions become fp32.
 
         Raises:
-            ConfigError: the device was named, and does not support the precision.
+            ConfigError: the device was named but does not support the precision.
         """
         if self.is_strict:
             device.check_precision(self.precision)
         return self if device.supports(self.precision) else replace(self, precision="fp32")
 
     def native(self, onnxruntime: ModuleType) -> Any:
-        """The session options of onnxruntime."""
+        """Return the session options of onnxruntime."""
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = self.num_threads
         options.inter_op_num_threads = 1
-        # Idle threads sleep: a live stream must not keep a core busy between hops.
+        # Idle threads sleep, because a live stream must not keep a core busy between hops.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
         options.log_severity_level = _LOG_SEVERITY_ERROR
@@ -143,13 +143,13 @@ class SessionOptions:
 
 
 def candidates(device: str, *, strict: bool | None) -> tuple[ComputeDevice, ...]:
-    """Devices to try in this order.
+    """List the devices to try, in order.
 
     Args:
         device, strict: as for `SessionOptions`.
 
     Raises:
-        ConfigError: an unknown device, or ``auto`` together with strict.
+        ConfigError: the device is unknown, or is ``auto`` together with strict.
     """
     if device == AUTO:
         if strict:
@@ -157,7 +157,7 @@ def candidates(device: str, *, strict: bool | None) -> tuple[ComputeDevice, ...]
                 "expected a named device together with strict=True, got auto, which chooses; "
                 "name one or leave strict out"
             )
-        # TensorRT must be named, because it builds its engine for a minute first.
+        # TensorRT is used only by name, because building its engine takes a minute.
         return ComputeDevice("cuda").chain
     match = _DEVICE.fullmatch(device) if isinstance(device, str) else None
     if match is None:

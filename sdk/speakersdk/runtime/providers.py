@@ -19,11 +19,11 @@ from speakersdk.runtime.options import ComputeDevice, Precision
 
 Shapes = Mapping[str, tuple[int, ...]]
 
-# The CUDA provider opens cuDNN at its first convolution; its ELF file does not list it. The
-# file of the TensorRT provider does, with the version.
+# The CUDA provider opens cuDNN at the first convolution, and its ELF file does not list it. The
+# file of the TensorRT provider lists it with the version.
 _CUDNN: Final = "libcudnn.so"
-# onnxruntime and onnxruntime-gpu hold a module of one name: each overwrites files of the other, and
-# whichever is uninstalled removes them. Both therefore go before the one that is wanted comes.
+# onnxruntime and onnxruntime-gpu contain the same module. Each overwrites files of the other, and
+# uninstalling either removes them. Both are therefore uninstalled before one is installed.
 _UNINSTALL_BOTH: Final = "pip uninstall --yes onnxruntime onnxruntime-gpu"
 CPU_PACKAGE: Final = f"{_UNINSTALL_BOTH} && pip install onnxruntime"
 GPU_PACKAGE: Final = (
@@ -43,7 +43,7 @@ _TF32_SWITCH: Final = "NVIDIA_TF32_OVERRIDE"
 
 
 def missing_of(onnxruntime: ModuleType, device: ComputeDevice) -> tuple[str, ...]:
-    """Names of the libraries that a provider needs and that cannot be loaded."""
+    """List the libraries that a provider needs and that cannot be loaded."""
     _preload_cuda(onnxruntime)
     names = [
         name
@@ -94,19 +94,19 @@ def provider_options(
     shapes: Shapes | None = None,
     engine_folder: Path | None = None,
 ) -> list[tuple[str, dict[str, str]]]:
-    """Providers and their options for onnxruntime, in the order of preference.
+    """Return providers and their options for onnxruntime, in order of preference.
 
     Args:
         device: the requested device.
         precision: see `speakersdk.runtime.options.Precision`.
         shapes: shape of every input; TensorRT builds an engine for these shapes only.
-        engine_folder: folder in which TensorRT keeps engines; None means that it keeps none.
+        engine_folder: folder in which TensorRT stores engines; None means that it stores none.
     """
     options: dict[str, dict[str, str]] = {
         "cpu": {},
         "cuda": {
             "device_id": str(device.index),
-            # The default, exhaustive search, stalls for 0.3-0.5 s at every new input length.
+            # The default, an exhaustive search, takes 0.3-0.5 s for every new input length.
             "cudnn_conv_algo_search": "HEURISTIC",
             "use_tf32": "1" if precision == "tf32" else "0",
         },
@@ -129,7 +129,8 @@ def _tensorrt_options(
         "trt_fp16_enable": "1" if precision == "fp16" else "0",
     }
     if shapes is not None:
-        # One shape only: TensorRT rebuilds the engine of a range whenever a shape is outside it.
+        # Only one shape, because TensorRT rebuilds the engine of a range for every shape outside
+        # it.
         profile = ",".join(f"{name}:{'x'.join(map(str, shape))}" for name, shape in shapes.items())
         options |= {f"trt_profile_{bound}_shapes": profile for bound in ("min", "opt", "max")}
     if engine_folder is not None:
@@ -144,7 +145,7 @@ def _tensorrt_options(
 
 
 def _remedies(missing: tuple[str, ...]) -> list[str]:
-    """How to install the missing libraries, without repetition."""
+    """Describe how to install the missing libraries, without repetition."""
     remedies: dict[str, None] = {}
     for name in missing:
         if name.startswith("libcuda."):
@@ -157,7 +158,7 @@ def _remedies(missing: tuple[str, ...]) -> list[str]:
 
 
 def _needed_by(onnxruntime: ModuleType, device: ComputeDevice) -> tuple[str, ...]:
-    """Libraries that the provider of a device needs, or the provider itself if it is missing."""
+    """List the libraries that a device's provider needs, or the provider if it is missing."""
     folder = Path(str(onnxruntime.__file__)).parent / "capi"
     path = folder / f"libonnxruntime_providers_{device.kind}.so"
     return needed_libraries(path) if path.is_file() else (path.name,)

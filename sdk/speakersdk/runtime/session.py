@@ -1,4 +1,4 @@
-"""Sessions of onnxruntime, which run on the requested device or say why not.
+"""Sessions of onnxruntime, which run on the requested device or report why not.
 
     open_session(file, options) -> OnnxSession -> run(feeds) -> outputs by name
 
@@ -36,7 +36,7 @@ from speakersdk.runtime.providers import (
 )
 
 TELEMETRY_SWITCH: Final = "ORT_DISABLE_TELEMETRY"
-# Operators with weights do nearly all of the work. A device runs the model only if it runs all of
+# Operators with weights do almost all of the work. A device runs the model only if it runs all of
 # them.
 _WEIGHTY: Final = frozenset({"Conv", "Gemm", "MatMul", "LSTM"})
 
@@ -47,7 +47,7 @@ class ModelFile:
 
     Attributes:
         path: the file.
-        content: its bytes.
+        content: the bytes of the file.
     """
 
     path: Path
@@ -68,7 +68,7 @@ class OnnxSession:
     """A loaded ONNX file on one device.
 
     Attributes:
-        device: the device that runs it.
+        device: the device that runs the model.
         choice: name of the device, and why preferred ones are not used.
         providers: execution providers in the order of preference.
         nodes: number of operators that each provider runs.
@@ -104,7 +104,7 @@ class OnnxSession:
         self.choice = device.name
         self.engine_cache = "not used"
         self.shapes = dict(shapes) if shapes is not None and self.has_fixed_shapes else None
-        # Only a session of fixed shapes opens others; elsewhere the bytes would serve nobody.
+        # Only a session of fixed shapes opens others, and needs the bytes.
         self._file = file if self.has_fixed_shapes else None
         self.providers: tuple[str, ...] = tuple(session.get_providers())
         self._assigned = [
@@ -119,12 +119,12 @@ class OnnxSession:
 
     @property
     def has_fixed_shapes(self) -> bool:
-        """Whether a session runs the shapes of `with_shapes` only."""
+        """Whether a session runs only the shapes of `with_shapes`."""
         fixed = self._options.fixed_shapes
         return self.device.kind != "cpu" if fixed is None else fixed
 
     def with_shapes(self, shapes: Shapes) -> OnnxSession:
-        """A session for these input shapes, or this one if shapes may vary.
+        """Return a session for these input shapes, or this one if shapes may vary.
 
         Sessions are kept, one per shape: cuDNN remembers only the plan of the last shape, and a
         TensorRT engine has a single shape.
@@ -157,7 +157,7 @@ class OnnxSession:
         return dict(zip(self.outputs, outputs, strict=True))
 
     def run_any_shape(self, feeds: Arrays) -> dict[str, Any]:
-        """Run the graph; shapes other than the fixed ones, which would stall, run on the CPU.
+        """Run the graph. Shapes other than the fixed ones, which would be slow, run on the CPU.
 
         Use it for graphs whose feeds cannot be padded. `report` counts the calls on the CPU.
         """
@@ -192,12 +192,13 @@ class OnnxSession:
                 inputs=inputs,
                 outputs=outputs,
                 carried=carried,
-                # A CPU session with fixed shapes replaces another device and copies as it would.
+                # A CPU session with fixed shapes replaces another device, and copies arrays like
+                # it.
                 in_place=is_cpu and not self.has_fixed_shapes,
             )
 
     def report(self) -> dict[str, Any]:
-        """How the model runs: device, providers, threads and telemetry, as values for JSON."""
+        """Describe how the model runs: device, providers, threads, telemetry; values for JSON."""
         return {
             "asked_device": self._options.device,
             "strict": self._options.is_strict,
@@ -220,7 +221,7 @@ class OnnxSession:
             InferenceError: the provider is not in use, or operators with weights run elsewhere.
         """
         wanted = self.device.provider
-        if wanted not in self.providers:  # the native library drops a provider that fails to load
+        if wanted not in self.providers:  # the native library omits a provider that fails to load
             raise InferenceError(
                 f"expected {wanted} for device {self.device.name}, got "
                 f"{', '.join(self.providers)}; check the GPU's driver and its libraries with "
@@ -258,12 +259,12 @@ def open_session(
     """Load an ONNX file.
 
     Args:
-        file: the path of the model file, or the file as it was read.
+        file: path of the model file, or the file that was read.
         options: the options; None means one thread of the CPU.
         shapes: shape of every input, for sessions that run a single shape.
 
     Raises:
-        ConfigError: unknown device, or unsupported precision.
+        ConfigError: the device is unknown, or the precision is not supported.
         MissingDependencyError: onnxruntime or, if strict, a library of the device is missing.
         InferenceError: the file cannot be loaded or, if strict, the device cannot run it.
     """
