@@ -1,4 +1,4 @@
-"""Voiceprints: the value, its file format, and the folder that holds them."""
+"""Voiceprints: their values, their file format, and the folder that stores them."""
 
 from speakersdk.voiceprint.names import check_name
 

@@ -1,7 +1,7 @@
-"""A limit on attempts: whoever was rejected several times in a row has to wait.
+"""A limit on attempts: after several rejections in a row, a speaker has to wait.
 
-At a false-accept rate of 1 %, a stranger who may try 70 times is accepted with a probability of one
-half (1 - 0.99^70). The counts are in a file of the store's folder, so that they outlive processes.
+At a false-accept rate of 1 %, a stranger with 70 attempts is accepted with a probability of one
+half (1 - 0.99^70). The counts are in a file in the store's folder, so that they outlive processes.
 """
 
 from __future__ import annotations
@@ -23,19 +23,20 @@ _MAXIMUM_DOUBLINGS: Final = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptLimit:
-    """How many rejected attempts a speaker's voiceprint allows, and the wait after them.
+    """The number of rejected attempts that are allowed, and the wait after them.
 
     After `tries` rejected attempts within `window_s`, further ones are refused for `wait_s`. The
     wait doubles with each rejection that follows, up to `maximum_wait_s`. An accepted attempt
     clears the count.
 
     Attributes:
-        folder: of the store; the counts are in the file ``.attempts.json`` there.
-        tries: rejected attempts until the first wait.
-        window_s: rejections longer ago than this, and than the wait, are forgotten.
-        wait_s: first wait.
-        maximum_wait_s: longest wait.
-        clock: seconds since 1970. A clock that is set back does not shorten a wait.
+        folder: folder of the store; the counts are in its file ``.attempts.json``.
+        tries: number of rejected attempts until the first wait.
+        window_s: time after which rejections are forgotten, if the wait is shorter.
+        wait_s: first wait in seconds.
+        maximum_wait_s: longest wait in seconds.
+        clock: function that returns seconds since 1970. A clock that is set back does not shorten a
+            wait.
     """
 
     folder: Path
@@ -62,7 +63,7 @@ class AttemptLimit:
         Raises:
             AttemptLimitError: the speaker has to wait.
             ConfigError: the file of counts is damaged.
-            OSError: it cannot be written.
+            OSError: the file cannot be written.
         """
         name = check_name(name)
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)

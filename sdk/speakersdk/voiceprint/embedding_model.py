@@ -1,4 +1,4 @@
-"""What a voiceprint must know of the model that made it."""
+"""The properties of a model that its voiceprints depend on."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ class EmbeddingModel(Protocol):
 
     @property
     def name(self) -> str:
-        """Name of the model, for display."""
+        """The name of the model, for display."""
 
     @property
     def weights_sha256(self) -> str:
-        """SHA-256 of the weights."""
+        """The SHA-256 of the weights."""
 
     @property
     def embedding_dim(self) -> int:

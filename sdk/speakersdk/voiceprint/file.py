@@ -1,7 +1,7 @@
 """The bytes of a voiceprint. docs/formats/voiceprint.md describes them.
 
-Version 2 added the exemplars of adaptation, version 3 the life of the voiceprint and exemplars that
-are rotated by a secret. Files are written in the oldest sufficient version.
+Version 2 added adapted exemplars, version 3 the life of the voiceprint and exemplars that
+are rotated by a secret rotation. Files are written in the oldest sufficient version.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _HEADERS: Final[dict[int, dict[str, Any]]] = {1: _FIRST, 2: _SECOND, 3: _THIRD}
 
 
 def write_voiceprint(voiceprint: Voiceprint) -> bytes:
-    """Serialise a voiceprint; equal voiceprints give equal bytes."""
+    """Serialize a voiceprint; equal voiceprints give equal bytes."""
     num_exemplars, embedding_dim = voiceprint.exemplars.shape
     values: dict[str, Any] = {
         "name": voiceprint.name,
@@ -78,10 +78,11 @@ def write_voiceprint(voiceprint: Voiceprint) -> bytes:
 
 
 def read_fields(data: bytes) -> dict[str, Any]:
-    """The fields of the voiceprint that `write_voiceprint` was given, not yet checked as a whole.
+    """Read the fields of a voiceprint, which are not yet checked as a whole.
 
     Raises:
-        VoiceprintError: not a voiceprint, of an unknown version, truncated or damaged.
+        VoiceprintError: the bytes are not a voiceprint, of an unknown version, truncated or
+            damaged.
     """
     file = io.BytesIO(data)
     version, header, position = FORMAT.read_header(file, len(data))

@@ -1,7 +1,7 @@
-"""The life of a voiceprint: consent, expiry, and what changed it.
+"""The life of a voiceprint: consent, expiry and changes.
 
-A clock that is set back revives no voiceprint beyond the latest time that is known: a comparison
-with the expiry uses the later of the clock and every time in the voiceprint.
+A clock that is set back cannot revive a voiceprint: a comparison
+with the expiry uses the latest of the clock and all times in the voiceprint.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ class Consent:
     """Consent of a person to the use of their voice.
 
     Attributes:
-        given_by: who agreed: the speaker, or somebody for them.
-        text_id: identifier of the text that they agreed to, such as "privacy-notice-3".
+        given_by: the person who agreed: the speaker or a representative.
+        text_id: identifier of the text to which the person agreed, such as "privacy-notice-3".
         given_utc: ISO 8601 time with offset +00:00.
     """
 
@@ -59,18 +59,18 @@ class Consent:
         return cls(**value)
 
     def to_json(self) -> dict[str, str]:
-        """As `from_json` reads it."""
+        """Return the values that `from_json` reads."""
         return asdict(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """What happened to a voiceprint after its enrollment.
+    """A change of a voiceprint after its enrollment.
 
     Attributes:
         kind: "appended" (recordings), "adapted" (an accepted probe) or "reverted".
         at_utc: ISO 8601 time with offset +00:00.
-        speech_s: net speech that was added, or taken back, in seconds.
+        speech_s: net speech in seconds that was added or removed.
     """
 
     kind: ChangeKind
@@ -91,7 +91,7 @@ class Change:
         """Read one item of a header's list.
 
         Raises:
-            ValueError: it is no list of a kind, a time and seconds.
+            ValueError: the item is not a list of a kind, a time and seconds.
         """
         types = [type(item) for item in value] if isinstance(value, list) else []
         if types not in ([str, str, float], [str, str, int]):
@@ -100,20 +100,20 @@ class Change:
         return cls(kind=kind, at_utc=at_utc, speech_s=float(speech_s))
 
     def to_json(self) -> list[Any]:
-        """As `from_json` reads it."""
+        """Return the list that `from_json` reads."""
         return [self.kind, self.at_utc, self.speech_s]
 
 
 def utc_now() -> str:
-    """The time now, as voiceprints hold it."""
+    """Return the current time in the format of voiceprints."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def utc_time(text: str) -> datetime:
-    """A time that a voiceprint holds.
+    """Parse a time in the format of voiceprints.
 
     Raises:
-        ValueError: not ISO 8601, or its offset is not +00:00.
+        ValueError: the text is not ISO 8601, or its offset is not +00:00.
     """
     time = datetime.fromisoformat(text)
     if time.utcoffset() != timedelta(0):
@@ -122,14 +122,14 @@ def utc_time(text: str) -> datetime:
 
 
 def expiry_after(period: str, *, now: datetime | None = None) -> str:
-    """The time at which a period that begins now ends.
+    """Return the end of a period that begins now.
 
     Args:
         period: a number and h, d, w or y for hours, days, weeks or years of 365 days: "90d".
-        now: the time now; None means the clock's.
+        now: current time; None means that of the clock.
 
     Raises:
-        ConfigError: it is no such period, or longer than 100 years.
+        ConfigError: the text is not a period, or is longer than 100 years.
     """
     found = _PERIOD.fullmatch(period)
     days = int(found[1]) * _UNITS[found[2]] if found else 0.0

@@ -19,7 +19,7 @@ _MAXIMUM_NAME_BYTES: Final = 200
 _NAME_PUNCTUATION: Final = " -_.'@+"
 # Scripts that may be mixed in a word, by the first word of the Unicode names of their characters.
 _EAST_ASIAN: Final = frozenset({"LATIN", "CJK", "HIRAGANA", "KATAKANA", "BOPOMOFO", "HANGUL"})
-# Windows opens a device by these names, whatever follows the first full stop.
+# Windows opens a device by these names, whatever follows the first period.
 _WINDOWS_DEVICES: Final = frozenset(
     {"con", "prn", "aux", "nul"}
     | {f"{port}{digit}" for port in ("com", "lpt") for digit in range(10)}
@@ -32,7 +32,7 @@ def check_name(name: str) -> str:
 
     A name is safe as a file name and on a command line. It consists of visible letters, marks and
     digits of any script and ``space - _ . ' @ +``. It begins with a letter or digit, does not end
-    with a space or full stop, and has at most 200 bytes in UTF-8.
+    with a space or period, and has at most 200 bytes in UTF-8.
 
     Raises:
         ConfigError: the name breaks one of these rules.
@@ -54,19 +54,19 @@ def check_name(name: str) -> str:
     ):
         raise ConfigError(
             "expected a name of letters, digits, spaces and - _ . ' @ +, none of them invisible, "
-            "beginning with a letter or digit, ending in neither space nor full stop, at most "
+            "beginning with a letter or digit, ending in neither space nor period, at most "
             f"{_MAXIMUM_NAME_BYTES} bytes long, got '{printable(name[:_MAXIMUM_NAME_BYTES])}'"
         )
     return name
 
 
 def check_new_name(name: str, taken: Iterable[str] = ()) -> str:
-    """Check a new name as `check_name`, and that it cannot be confused with another name.
+    """Check a new name like `check_name`, and that it cannot be confused with another name.
 
     A word must not mix scripts, except Latin with Chinese, Japanese or Korean. The name must not
     differ from a taken name only in case, which some file systems ignore, or in characters that
     look alike, such as Latin o and Cyrillic o. ASCII names are compared by case only. Names that
-    Windows keeps for devices are refused everywhere, because folders of voiceprints are moved.
+    Windows reserves for devices are refused everywhere, because folders may be moved.
 
     Args:
         name: the new name.
@@ -81,7 +81,7 @@ def check_new_name(name: str, taken: Iterable[str] = ()) -> str:
     if stem.casefold() in _WINDOWS_DEVICES:
         raise ConfigError(
             f"expected a name that can be a file's name on every system, got '{printable(name)}', "
-            f"which Windows keeps for a device; choose another, such as '{stem} 1'"
+            f"which Windows reserves for a device; choose another, such as '{stem} 1'"
         )
     for word in _words(name):
         scripts = _scripts(word)
@@ -113,7 +113,7 @@ def _words(name: str) -> list[str]:
 
 
 def _scripts(word: str) -> set[str]:
-    """The scripts of the letters and non-ASCII digits of a word."""
+    """Return the scripts of the letters and non-ASCII digits of a word."""
     scripts = set()
     for character in unicodedata.normalize("NFKC", word):
         category = unicodedata.category(character)
@@ -124,13 +124,13 @@ def _scripts(word: str) -> set[str]:
 
 
 def _skeleton(name: str) -> str:
-    """A key that is equal for names that look alike (UTS 39, section 4)."""
+    """Return a key that is equal for names that look alike (UTS 39, section 4)."""
     return unicodedata.normalize("NFKC", name).translate(_prototypes())
 
 
 @functools.cache
 def _prototypes() -> dict[int, str]:
-    """The representative of the class of each confusable character."""
+    """Return the representative of the class of each confusable character."""
     lines = _CONFUSABLES.read_text(encoding="utf-8").splitlines()
     return {
         ord(character): line[0]
@@ -141,6 +141,6 @@ def _prototypes() -> dict[int, str]:
 
 
 def _spelled(name: str) -> str:
-    """The scripts of a name, for a message about names that look the same."""
+    """Name the scripts of a name, for a message about names that look the same."""
     scripts = sorted({script.lower() for word in _words(name) for script in _scripts(word)})
     return ", ".join(scripts) or "digits"

@@ -1,12 +1,12 @@
-"""Renewable templates: embeddings that a secret rotation hides, for places that are not sealed.
+"""Renewable templates: embeddings that a secret rotation hides, for storage that is not sealed.
 
-The rotation is orthogonal and follows from a key. It turns logits around their mean: the direction
-of equal logits, which symmetric KL does not see, stays. Lengths and dot products stay too. Two
-rotations of one voice cannot be linked, and a new key makes old copies useless.
+The rotation is orthogonal and derived from a key. It rotates logits around their mean: the
+direction of equal logits, which has no effect on symmetric KL, is unchanged, and so are lengths and
+products. Two rotations of one voice cannot be linked, and a new key makes old copies useless.
 
-Symmetric KL is not invariant under rotations, only nearly: benchmarks/accuracy/rotation.py measures
-by how much scores in rotated space differ. `restored` gives them as they were, within 1e-5. Whoever
-knows as many pairs of an embedding and its rotation as it has values undoes it: seal as well.
+Symmetric KL is only approximately invariant under rotations: benchmarks/accuracy/rotation.py
+measures how much scores in the rotated space differ. `restored` recovers them within 1e-5. A person
+who knows D pairs of an embedding and its rotation can undo it, therefore seal files as well.
 Source of the idea: ISO/IEC 24745, and random orthonormal transforms as in A. Teoh et al., "Random
 multispace quantization as an analytic mechanism for BioHashing", 2006.
 """
@@ -39,8 +39,8 @@ class Rotation:
         dim: number of values of an embedding, at least 3.
 
     Attributes:
-        dim: as given.
-        identifier: tells rotations apart without saying anything of them.
+        dim: number of values of an embedding.
+        identifier: identifier that does not reveal the rotation.
     """
 
     def __init__(self, seed: bytes, dim: int) -> None:
@@ -56,7 +56,7 @@ class Rotation:
 
     @classmethod
     def from_key(cls, key: SealingKey, dim: int) -> Self:
-        """The rotation that follows from a key of the keyring, of a file or of bytes.
+        """Derive a rotation from a key of the keyring, a file or bytes.
 
         Raises:
             ConfigError: the key is a passphrase.
@@ -64,18 +64,18 @@ class Rotation:
         return cls(key.derived(_PURPOSE), dim)
 
     def rotate(self, embeddings: npt.ArrayLike) -> Embeddings:
-        """The rotated embeddings: (D,) or (N, D) float32 logits, of the same lengths."""
+        """Rotate (D,) or (N, D) float32 logits; their lengths are unchanged."""
         return self._turned(embeddings, self._matrix.T)
 
     def restore(self, embeddings: npt.ArrayLike) -> Embeddings:
-        """The embeddings that `rotate` was given, within the rounding of float32."""
+        """Undo `rotate`, up to float32 rounding."""
         return self._turned(embeddings, self._matrix)
 
     def rotated(self, voiceprint: Voiceprint) -> Voiceprint:
-        """The voiceprint with rotated exemplars. No model takes it until it is restored.
+        """Return the voiceprint with rotated exemplars, which no model accepts until restored.
 
         Raises:
-            IncompatibleModelError: it is rotated already, or has embeddings of another size.
+            IncompatibleModelError: it is already rotated, or has embeddings of another size.
         """
         if voiceprint.model_sha256.startswith(_PURPOSE):
             raise IncompatibleModelError(
@@ -84,10 +84,10 @@ class Rotation:
         return self._exchanged(voiceprint, self.rotate, self._label(voiceprint.model_sha256))
 
     def restored(self, voiceprint: Voiceprint) -> Voiceprint:
-        """The voiceprint that `rotated` was given.
+        """Return the voiceprint before `rotated`.
 
         Raises:
-            IncompatibleModelError: it is not rotated, or with another key.
+            IncompatibleModelError: it is not rotated, or was rotated with another key.
         """
         _, _, sha256 = voiceprint.model_sha256.rpartition(":")
         if voiceprint.model_sha256 != self._label(sha256):
@@ -127,14 +127,14 @@ class Rotation:
 
 
 def _matrix(seed: bytes, dim: int) -> _Matrix:
-    """(D, D) orthogonal, equally likely among those that leave a vector of equal values alone."""
+    """Return a uniformly random (D, D) orthogonal matrix that keeps vectors of equal values."""
     square = _normals(seed, (dim - 1) ** 2).reshape(dim - 1, dim - 1)
-    # The signs make the distribution that of Haar: F. Mezzadri, "How to generate random matrices
+    # The signs make it the Haar distribution: F. Mezzadri, "How to generate random matrices
     # from the classical compact groups", 2007.
     orthogonal, triangle = np.linalg.qr(square)
     inner = np.eye(dim)
     inner[1:, 1:] = orthogonal * np.sign(np.diag(triangle))
-    # Householder reflection that exchanges the first axis and the direction of equal values.
+    # A Householder reflection that exchanges the first axis and the direction of equal values.
     normal = np.full(dim, 1 / np.sqrt(dim))
     normal[0] -= 1
     reflection = np.eye(dim) - 2 * np.outer(normal, normal) / float(normal @ normal)
@@ -143,7 +143,7 @@ def _matrix(seed: bytes, dim: int) -> _Matrix:
 
 
 def _normals(seed: bytes, num: int) -> npt.NDArray[np.float64]:
-    """Normal deviates, the same ones on every machine (Box and Muller, 1958)."""
+    """Return normal deviates that are the same on every machine (Box and Muller, 1958)."""
     half = -(-num // 2)
     stream = hashlib.shake_256(b"speakersdk rotation\0" + seed).digest(16 * half)
     uniform = (np.frombuffer(stream, "<u8") >> np.uint64(11)).astype(np.float64) * 2.0**-53

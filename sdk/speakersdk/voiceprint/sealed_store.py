@@ -1,8 +1,8 @@
-"""Seal, unseal and rekey everything in a folder of voiceprints and galleries.
+"""Sealing, unsealing and rekeying of a folder of voiceprints and galleries.
 
-Each file is replaced as a whole, and what is written is sealed before it reaches the disk. A killed
-call leaves some files as they were and the others done; the same call again does the rest. What a
-plain file held is overwritten after its sealed form is on disk.
+Each file is replaced as a whole, and its content is sealed before it reaches the disk. A killed
+call leaves some files unchanged; repeating the call completes the change. The content of a
+plain file is overwritten after the sealed file is on disk.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from speakersdk.files import folder_lock, open_regular, purge_temporary, replace
 from speakersdk.sealing import MAGIC, SealingKey, is_sealed, sealed, unsealed
 from speakersdk.text import printable
 
-HEARD_SUFFIX: Final = ".heard"  # of speakersdk.enrollment.heard
+HEARD_SUFFIX: Final = ".heard"  # of files of remembered recordings
 SUFFIXES: Final = (".voiceprint", ".gallery", HEARD_SUFFIX)
 _CHUNK_BYTES: Final = 1 << 20
 
@@ -28,15 +28,15 @@ def recast(folder: Path, *, key: SealingKey | None, new_key: SealingKey | None) 
     """Give every voiceprint and gallery in a folder another key, or none.
 
     Args:
-        folder: of the store.
-        key: that the files are sealed with now; None: plain files are sealed.
-        new_key: to seal them with; None leaves plain files.
+        folder: folder of the store.
+        key: key with which the files are sealed; None means that they are plain.
+        new_key: key to seal the files with; None unseals them.
 
     Returns:
-        The files that were changed. Those that have their new form already are left alone.
+        The changed files. Files that already have their new form are not changed.
 
     Raises:
-        SealError: a file cannot be opened with either key; names the file.
+        SealError: a file cannot be opened with either key; the message names the file.
         OSError: a file cannot be read or written.
     """
     changed: list[Path] = []
@@ -49,10 +49,10 @@ def recast(folder: Path, *, key: SealingKey | None, new_key: SealingKey | None) 
 
 
 def check_key(folder: Path, key: SealingKey | None) -> None:
-    """Refuse to add a file that the others of the folder do not match.
+    """Refuse to add a file that does not match the others in the folder.
 
     Raises:
-        SealError: some are sealed and there is no key, or there is one that opens none of them.
+        SealError: some files are sealed and there is no key, or the key opens none of them.
     """
     num_sealed = 0
     for path in _files(folder):
@@ -70,27 +70,27 @@ def check_key(folder: Path, key: SealingKey | None) -> None:
             return
     if num_sealed:
         raise SealError(
-            f"{printable(folder)} holds sealed voiceprints: "
+            f"{printable(folder)} contains sealed voiceprints: "
             + ("give their key (--key)" if key is None else "this key opens none of them")
         )
 
 
 def overwrite(path: Path) -> None:
-    """Write zeros over a file's content, in place, and wait for the disk."""
+    """Overwrite the content of a file with zeros in place, and wait for the disk."""
     with wiped_after(path):
         pass
 
 
 @contextlib.contextmanager
 def wiped_after(path: Path) -> Iterator[None]:
-    """Write zeros over what a file holds now, once the block has put another in its place."""
+    """Overwrite the present content of a file with zeros after the block has replaced the file."""
     with path.open("r+b", buffering=0) as old:
         yield
         _wipe(old)
 
 
 def _files(folder: Path) -> list[Path]:
-    """The voiceprints, galleries and heard recordings of a folder."""
+    """List the voiceprints, galleries and remembered recordings of a folder."""
     return [
         path
         for path in sorted(folder.iterdir())
@@ -113,7 +113,7 @@ def _recast_file(path: Path, key: SealingKey | None, new_key: SealingKey | None)
 
 
 def _is_done(data: bytes, new_key: SealingKey | None) -> bool:
-    """Whether the file has its new form, such as after a call that was killed."""
+    """Return whether the file already has its new form, such as after a killed call."""
     if new_key is None:
         return not is_sealed(data)
     if not is_sealed(data):
@@ -126,7 +126,7 @@ def _is_done(data: bytes, new_key: SealingKey | None) -> bool:
 
 
 def _wipe(file: FileIO) -> None:
-    """Write zeros over the content of an open file, which may have lost its name."""
+    """Overwrite the content of an open file, which may have lost its name, with zeros."""
     size = os.fstat(file.fileno()).st_size
     file.seek(0)
     for first in range(0, size, _CHUNK_BYTES):

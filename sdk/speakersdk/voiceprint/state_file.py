@@ -1,6 +1,6 @@
-"""A small file of one value per speaker in the folder of a store, such as counts of attempts.
+"""A small file in a store's folder with one value per speaker, such as a count of attempts.
 
-Whoever writes holds the lock of the folder.
+Writers must hold the lock of the folder.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ class StateFile(Generic[Value]):
     """Values by speaker name.
 
     Attributes:
-        path: of the file.
-        key: under which the values stand.
-        parse: the value of a JSON value; it raises ValueError for any other.
-        loss: what cannot be done when the file is damaged, for the message.
+        path: path of the file.
+        key: key of the values in the JSON document.
+        parse: function that converts a JSON value; it raises ValueError for invalid ones.
+        loss: consequence of a damaged file, for the message.
     """
 
     path: Path
@@ -38,11 +38,11 @@ class StateFile(Generic[Value]):
     loss: str
 
     def read(self) -> dict[str, Value]:
-        """All values; empty without a file.
+        """Read all values; empty without a file.
 
         Raises:
-            ConfigError: the file is damaged. It is not taken for an empty one: whoever damages it
-                must gain nothing.
+            ConfigError: the file is damaged. It does not count as empty, because damaging it
+                must not help an attacker.
         """
         try:
             with open_regular(self.path) as file:
@@ -51,7 +51,7 @@ class StateFile(Generic[Value]):
                 raise ValueError(f"expected version {_VERSION}")
             values: dict[str, Any] = content[self.key]
             return {name: self.parse(value) for name, value in values.items()}
-        except (FileNotFoundError, NotADirectoryError):  # nothing can have been stored there
+        except (FileNotFoundError, NotADirectoryError):  # nothing can be stored there
             return {}
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise ConfigError(
@@ -59,7 +59,7 @@ class StateFile(Generic[Value]):
             ) from error
 
     def write(self, values: dict[str, Any]) -> None:
-        """Replace all values by values that JSON can represent."""
+        """Replace all values; JSON must be able to represent the new ones."""
         content = {"version": _VERSION, self.key: values}
         with replacement(self.path) as file:
             file.write(json.dumps(content, ensure_ascii=False, sort_keys=True).encode())

@@ -65,7 +65,7 @@ class StoreContent:
 
 
 def default_folder() -> Path:
-    """The default folder of voiceprints. It is not created.
+    """Return the default folder of voiceprints, without creating it.
 
     Raises:
         ConfigError: there is no home folder.
@@ -74,12 +74,12 @@ def default_folder() -> Path:
 
 
 class VoiceprintStore:
-    """Stored voiceprints by name. The first `save` creates the folder.
+    """A store of voiceprints by name. The first `save` creates the folder.
 
     Args:
         folder: folder of the files; None means `default_folder`, looked up at every use.
-        key: that every file is sealed with; plain files are then refused. None = plain files, and
-            nothing is added to a folder that holds sealed ones.
+        key: key of all files, which must then be sealed. None means plain files; then
+            nothing is added to a folder with sealed files.
     """
 
     def __init__(
@@ -98,13 +98,13 @@ class VoiceprintStore:
         return default_folder() if self._folder is None else self._folder
 
     def names(self) -> tuple[str, ...]:
-        """Names of the stored files in alphabetical order, including unreadable ones.
+        """Return the names of the stored files in alphabetical order, including unreadable ones.
 
-        Empty if the folder does not exist or there is no home folder.
+        The result is empty if the folder does not exist or there is no home folder.
         """
         try:
             entries = self._entries()
-        except ConfigError:  # no home folder: nothing can have been stored in it
+        except ConfigError:  # no home folder: nothing can be stored in it
             return ()
         return tuple(sorted(name for name, path in entries.items() if path.is_file()))
 
@@ -128,7 +128,7 @@ class VoiceprintStore:
         )
 
     def path(self, name: str) -> Path:
-        """The path at which the voiceprint of a name is or would be stored."""
+        """Return the path at which the voiceprint of a name is or would be stored."""
         path = self.folder / _file_of(check_name(name))
         if os.path.lexists(path):
             return path
@@ -151,7 +151,8 @@ class VoiceprintStore:
         """Check whether `save` would accept a voiceprint of that name.
 
         Raises:
-            ConfigError: both replace and append, or an invalid name, see `check_new_name`.
+            ConfigError: both replace and append are set, or the name is invalid (see
+                `check_new_name`).
             DuplicateSpeakerError: the name is taken.
             OSError: the folder cannot be written to.
         """
@@ -178,10 +179,11 @@ class VoiceprintStore:
                 not check that both are of one voice.
 
         Raises:
-            DuplicateSpeakerError: the name is stored already and neither replace nor append is set,
+            DuplicateSpeakerError: the name is already stored and neither replace nor append is set,
                 or a stored name differs only in case.
-            ConfigError: the name is invalid, see `check_new_name`.
-            IncompatibleModelError: append, and the stored voiceprint is of a different model.
+            ConfigError: the name is invalid (see `check_new_name`).
+            IncompatibleModelError: append is set, and the stored voiceprint was made with a
+                different model.
             OSError: the file cannot be written, or the store stays locked for too long.
         """
         return self.save_all([voiceprint], replace=replace, append=append, join=join)[0]
@@ -194,8 +196,8 @@ class VoiceprintStore:
         append: bool = False,
         join: Join = Voiceprint.with_exemplars,
     ) -> list[Voiceprint]:
-        """Store several voiceprints as `save`: all of them, or none on an error."""
-        for voiceprint in voiceprints:  # before the folder is made
+        """Store several voiceprints like `save`: all of them, or none on an error."""
+        for voiceprint in voiceprints:  # before the folder is created
             self.check_new(voiceprint.name, replace=replace, append=append)
         with self._locked():
             taken = set(self._entries())
@@ -237,11 +239,11 @@ class VoiceprintStore:
         return True
 
     def files(self) -> tuple[str, ...]:
-        """Names of all files that end in ``.voiceprint``, readable or not."""
+        """Return the names of all files that end in ``.voiceprint``, readable or not."""
         return tuple(path.name for path in self._files())
 
     def check_stored(self, name: str) -> Path:
-        """The file that `remove` would delete; UnknownSpeakerError if there is none."""
+        """Return the file that `remove` would delete; UnknownSpeakerError if there is none."""
         return self._existing(name)
 
     def remove(self, *names: str, is_overwritten: bool = False) -> None:
@@ -251,8 +253,8 @@ class VoiceprintStore:
         Temporary files of killed writers are deleted as well.
 
         Args:
-            names: of the voiceprints.
-            is_overwritten: write zeros over the content of each file first.
+            names: names of the voiceprints.
+            is_overwritten: whether to overwrite the content of each file with zeros first.
 
         Raises:
             UnknownSpeakerError: no voiceprint has that name.
@@ -280,8 +282,8 @@ class VoiceprintStore:
             sync_folder(self.folder)
 
     def _existing(self, name: str) -> Path:
-        """The file of a name, or an unreadable file of that file name."""
-        # Names are only compared with the listed files: no name can escape the folder.
+        """Return the file of a name, or an unreadable file with that file name."""
+        # Names are only compared with the listed files, therefore no name can escape the folder.
         files = {path.name: path for path in self._files()}
         for key in (f"{name}{SUFFIX}", f"{unicodedata.normalize('NFC', name)}{SUFFIX}", name):
             if key in files:
@@ -295,7 +297,7 @@ class VoiceprintStore:
         return path
 
     def _files(self) -> list[Path]:
-        """Paths with the suffix in alphabetical order, without hidden files."""
+        """Return the paths with the suffix in alphabetical order, without hidden files."""
         try:
             paths = sorted(self.folder.iterdir())
         except (FileNotFoundError, NotADirectoryError):
@@ -307,7 +309,7 @@ class VoiceprintStore:
         ]
 
     def _entries(self) -> dict[str, Path]:
-        """Files by speaker name. If a name exists in two Unicode forms, the composed one wins."""
+        """Return the files by speaker name. The composed Unicode form of a name wins."""
         entries: dict[str, Path] = {}
         for path in self._files():
             try:
@@ -338,7 +340,7 @@ class VoiceprintStore:
         # Voiceprints are biometric data, readable only by their owner.
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with folder_lock(self.folder):
-            # All writers hold the lock, hence existing temporary files are from killed writers.
+            # All writers hold the lock, therefore existing temporary files are from killed writers.
             purge_temporary(self.folder)
             yield
 
@@ -367,12 +369,12 @@ def _is_folder(path: Path) -> bool:
 
 
 def _file_of(name: str) -> str:
-    """The name of the file that stands for a speaker's name."""
+    """Return the file name for a speaker's name."""
     return file_name(f"{name}{SUFFIX}")
 
 
 def _name_of(path: Path) -> str:
-    """The speaker name of a file.
+    """Return the speaker name of a file.
 
     Raises:
         ConfigError: the file name contains no valid speaker name.

@@ -1,7 +1,7 @@
 """The days on which voiceprints were last used.
 
-They are in a file of the store's folder, and not in the voiceprints: a verification does not write
-biometric data. A day is written once. A clock that is set back behind the day of the last use
+They are in a file in the store's folder, and not in the voiceprints: a verification does not write
+biometric data. Each day is written once. A clock that is set back before the day of the last use
 counts as that day when expiry is checked.
 """
 
@@ -24,7 +24,7 @@ from speakersdk.voiceprint.sealed_store import HEARD_SUFFIX
 from speakersdk.voiceprint.state_file import StateFile
 from speakersdk.voiceprint.voiceprint import Voiceprint
 
-# A decision does not depend on whether its day can be noted.
+# A decision does not depend on whether its day can be recorded.
 _NOT_WRITABLE: Final = {
     errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM,
 }  # fmt: skip
@@ -40,15 +40,15 @@ class LastUses:
     """The last uses of the voiceprints of a folder.
 
     Attributes:
-        folder: of the store; the days are in the file ``.uses.json`` there.
-        clock: gives the time in UTC.
+        folder: folder of the store; the days are in its file ``.uses.json``.
+        clock: function that returns the time in UTC.
     """
 
     folder: Path
     clock: Callable[[], datetime] = _now
 
     def days(self) -> dict[str, date]:
-        """The day of the last use, in UTC, by speaker name.
+        """Return the day of the last use in UTC, by speaker name.
 
         Raises:
             ConfigError: the file of days is damaged.
@@ -58,25 +58,25 @@ class LastUses:
     def record(self, voiceprints: Sequence[Voiceprint]) -> list[ExpiredVoiceprintError]:
         """Record a use of each voiceprint today, except of those that have expired.
 
-        A folder that cannot be written to, or whose disk is full, keeps no last use; expiry is
-        checked there as well.
+        If the folder is read-only or its disk is full, no use is recorded; expiry is
+        still checked.
 
         Returns:
             An error for each expired voiceprint.
 
         Raises:
             ConfigError: the file of days is damaged.
-            OSError: it cannot be written, though the folder can.
+            OSError: the file cannot be written, although the folder can.
         """
         try:
             days = self.days()
-        except PermissionError:  # of another user, who lets this one read the voiceprints alone
+        except PermissionError:  # the folder belongs to another user, who grants only reading
             days = {}
         now = self.clock()
         expired, used = [], []
         for voiceprint in voiceprints:
-            # Its own days alone: they lie before its expiry. Those of others may be of a clock that
-            # was set forward by mistake.
+            # Only the voiceprint's own days, which precede its expiry. The days of others may come
+            # from a clock that was set forward by mistake.
             day = datetime.combine(days.get(voiceprint.name, date.min), time(), UTC)
             try:
                 voiceprint.check_current(max(now, day))
@@ -121,7 +121,7 @@ def forget(folder: Path, names: Iterable[str]) -> None:
     """Drop last uses, attempts and heard recordings. The caller holds the lock of the folder.
 
     Raises:
-        ConfigError: a file of them is damaged.
+        ConfigError: one of their files is damaged.
     """
     gone = {unicodedata.normalize("NFC", name) for name in names}
     LastUses(folder=folder).forget(gone)

@@ -1,6 +1,6 @@
 """A voiceprint: the result of an enrollment, and its file format.
 
-A voiceprint contains one embedding per recording (exemplar), never audio, and is bound to the model
+A voiceprint contains one embedding per recording (exemplar) and no audio, and is bound to the model
 weights that made them. Exemplars of accepted probes are kept separately, have less weight and can
 be removed. docs/formats/voiceprint.md describes the bytes: a container that contains the exemplars.
 """
@@ -39,8 +39,8 @@ _MAXIMUM_LABEL: Final = 200  # characters
 _MAXIMUM_SPEECH_S: Final = 1e9  # 30 years
 # The model scales to length T in float32 (1e-6); the tolerance detects unscaled embeddings.
 _LENGTH_TOLERANCE = 1e-3
-# An adapted exemplar has the weight of an enrolled one, but all of them together have at most this
-# share, and new ones replace the oldest: the enrolled exemplars always dominate.
+# An adapted exemplar has the weight of an enrolled one, but together they have at most this
+# share, and new ones replace the oldest. The enrolled exemplars therefore always dominate.
 ADAPTED_SHARE: Final = 0.3
 MAXIMUM_ADAPTED: Final = 8
 
@@ -50,7 +50,7 @@ def check_distinct(voiceprints: Sequence[Voiceprint]) -> None:
 
     Raises:
         ConfigError: there is no voiceprint, or two have the same name.
-        TypeError: they are no sequence of voiceprints.
+        TypeError: the argument is not a sequence of voiceprints.
     """
     if isinstance(voiceprints, Voiceprint):
         raise TypeError("expected a list of voiceprints, got a single one; write [voiceprint]")
@@ -84,8 +84,8 @@ class Voiceprint:
         created_utc: ISO 8601 time of enrollment, such as 2026-11-22T14:00:00+00:00.
         adapted: (M, D) float32 logits of accepted probes, read-only, oldest first; M may be 0.
         adapted_speech_s: (M,) float64, read-only, net speech of each accepted probe in seconds.
-        expires_utc: ISO 8601 time from which on the voiceprint is refused; None = never.
-        consent: record of the speaker's consent; None = no record.
+        expires_utc: ISO 8601 time of expiry; None means never.
+        consent: record of the speaker's consent; None means no record.
         history: the newest 100 changes since enrollment, oldest first.
     """
 
@@ -147,12 +147,12 @@ class Voiceprint:
 
     @property
     def embedding(self) -> Embedding:
-        """(D,) float32: the mean of the exemplars, scaled to length T."""
+        """The mean of the exemplars, scaled to length T: (D,) float32."""
         return scaled(self._mean(), self.temperature)
 
     @property
     def total_speech_s(self) -> float:
-        """Net speech of all recordings in seconds, without adapted exemplars."""
+        """The net speech of all recordings in seconds, without adapted exemplars."""
         return float(self.speech_s.sum())
 
     def _mean(self) -> npt.NDArray[np.float64]:
@@ -209,11 +209,11 @@ class Voiceprint:
         """Check that the voiceprint has not expired.
 
         Args:
-            now: the time now; None means the clock's. A clock that was set back behind the latest
-                time in the voiceprint counts as that time.
+            now: the current time; None means that of the clock. A clock that was set back before
+                the latest time in the voiceprint counts as that time.
 
         Raises:
-            ExpiredVoiceprintError: it has.
+            ExpiredVoiceprintError: the voiceprint has expired.
         """
         if self.expires_utc is None:
             return
@@ -223,12 +223,12 @@ class Voiceprint:
             raise ExpiredVoiceprintError(self.name, expires_utc=self.expires_utc)
 
     def check_usable(self, model: EmbeddingModel) -> None:
-        """Check that the voiceprint may be compared now, as `check_made_by` and `check_current`."""
+        """Check that the voiceprint may be used: `check_made_by` and `check_current`."""
         self.check_made_by(model)
         self.check_current()
 
     def check_made_by(self, model: EmbeddingModel) -> None:
-        """Check that the model of a manifest made the exemplars, as `check_model`."""
+        """Check that the given model made the exemplars, like `check_model`."""
         self.check_model(
             name=model.name,
             sha256=model.weights_sha256,
@@ -263,7 +263,7 @@ class Voiceprint:
         Args:
             embedding: (D,) float32 embedding of the probe.
             speech_s: net speech of the probe in seconds.
-            at_utc: ISO 8601 time for the history; None leaves it as it is.
+            at_utc: ISO 8601 time for the history; None leaves the history unchanged.
         """
         adapted = self._with_adapted(embedding[np.newaxis], np.array([speech_s]))
         return replace(adapted, history=self._history("adapted", at_utc, speech_s))
@@ -296,7 +296,7 @@ class Voiceprint:
         )
 
     def to_bytes(self) -> bytes:
-        """Serialise the voiceprint; equal voiceprints give equal bytes."""
+        """Serialize the voiceprint; equal voiceprints give equal bytes."""
         return write_voiceprint(self)
 
     @classmethod
@@ -304,7 +304,8 @@ class Voiceprint:
         """Read a voiceprint from the bytes of `to_bytes`.
 
         Raises:
-            VoiceprintError: not a voiceprint, of an unknown version, truncated or damaged.
+            VoiceprintError: the bytes are not a voiceprint, of an unknown version, truncated or
+                damaged.
         """
         fields = read_fields(data)
         try:
@@ -320,7 +321,7 @@ class Voiceprint:
         Args:
             path: file to write.
             is_new: refuse an existing file instead of replacing it.
-            key: seal the file with it.
+            key: key with which to seal the file.
 
         Raises:
             OSError: the file cannot be written; FileExistsError with `is_new`.
@@ -334,7 +335,7 @@ class Voiceprint:
         """Read a file of `save`, which must be sealed if there is a key, and plain otherwise.
 
         Raises:
-            SealError: it is not, or cannot be opened; the message names the file.
+            SealError: the file is not as expected, or cannot be opened; the message names it.
             OSError: the file cannot be read, or is a directory, a pipe or a device.
             VoiceprintError: as for `from_bytes`; the message names the file.
         """
@@ -370,7 +371,7 @@ class Voiceprint:
 
 
 def _frozen(values: npt.ArrayLike, dtype: type[np.floating[Any]]) -> npt.NDArray[Any]:
-    """A read-only copy."""
+    """Return a read-only copy."""
     array = np.array(values, dtype=dtype)
     array.flags.writeable = False
     return array

@@ -137,7 +137,7 @@ def test_names_that_could_do_harm_are_refused(name: str) -> None:
     "name", ["con", "NUL", "Aux", "prn", "com1", "LPT9", "com\u00b9", "nul.wav", "con .x", "com0"]
 )
 def test_no_new_name_is_a_device_of_windows(name: str) -> None:
-    with pytest.raises(ConfigError, match="Windows keeps for a device"):
+    with pytest.raises(ConfigError, match="Windows reserves for a device"):
         check_new_name(name)
     assert check_name(name)  # a stored one can still be read and removed
     check_new_name(f"{name.partition('.')[0].strip()} 1")
