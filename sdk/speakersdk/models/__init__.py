@@ -1,4 +1,4 @@
-"""The model that comes with the package."""
+"""The bundled model."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from speakersdk.errors import ModelError
 
 
 def default_model_path() -> Path:
-    """Path of the bundled ONNX file.
+    """Return the path of the bundled ONNX file.
 
     Raises:
-        ModelError: this installation has none.
+        ModelError: this installation does not contain it.
     """
     path = Path(__file__).parent / "default.onnx"
     if not path.is_file():
