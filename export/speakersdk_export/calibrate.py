@@ -29,12 +29,12 @@ from speakersdk_training.evaluation.trial_audio import read_segment_audio
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CalibrationTrials:
-    """Files of the trials to fit the calibration on. All lists are pooled.
+    """The files of the calibration trials. All lists are pooled.
 
     Attributes:
         lists: trial lists in VoxCeleb form, ``label segment segment``.
         segments: lists of the segments that the trials name.
-        root: folder that audio paths are relative to.
+        root: base folder of audio paths.
     """
 
     lists: tuple[Path, ...]
@@ -45,10 +45,10 @@ class CalibrationTrials:
     def together(
         cls, lists: Sequence[Path], segments: Sequence[Path], root: Path | None
     ) -> CalibrationTrials | None:
-        """The trials that a command line names; None if it names none.
+        """Return the trials that a command line names; None if it names none.
 
         Raises:
-            ConfigError: some of the three are missing.
+            ConfigError: some of the three options are missing.
         """
         if not (lists or segments or root):
             return None
@@ -67,7 +67,7 @@ class ScoredList:
         name: name of the list.
         scores: (num_trials,) float64 scores -J.
         labels: (num_trials,) bool, true for trials of the same speaker.
-        speech_s: net speech of both sides of each trial in seconds.
+        speech_s: (num_trials, 2) net speech of both sides in seconds.
         speakers: speakers of both sides of each trial.
     """
 
@@ -79,7 +79,7 @@ class ScoredList:
 
     @property
     def eer(self) -> float:
-        """Equal error rate, in [0, 1]."""
+        """The equal error rate, in [0, 1]."""
         return eer(self.scores, self.labels)
 
 
@@ -88,14 +88,14 @@ def score_lists(
 ) -> list[ScoredList]:
     """Score every list.
 
-    Trials whose segments share audio are left out: their scores are too high, and a device never
-    hears the same recording twice. So are trials with a segment that has too little speech for an
-    embedding: they get no decision.
+    Trials whose segments share audio are left out, because their scores are too high and a device
+    never gets the same recording twice. Trials with a segment that has too little speech for an
+    embedding are left out as well, because they get no decision.
 
     Args:
-        encoder: of the model.
-        trials: to score.
-        cache: of the embeddings of these weights; None = encode every segment.
+        encoder: encoder of the model.
+        trials: the trials to score.
+        cache: cache of embeddings by the same weights; None means that every segment is encoded.
 
     Raises:
         ConfigError: a list is malformed or names an unknown segment.
@@ -105,7 +105,7 @@ def score_lists(
         known |= read_segments(path)
     listed = {path: read_trials(path) for path in trials.lists}
     for path, entries in listed.items():
-        used_segments(entries, known)  # refuses unknown names
+        used_segments(entries, known)  # refuse unknown names
         listed[path] = [
             trial for trial in entries if not share_audio(known[trial.enroll], known[trial.probe])
         ]
@@ -134,7 +134,7 @@ def score_lists(
 def _encodings(
     encoder: SpeakerEncoder, segments: Sequence[Segment], root: Path, cache: EmbeddingCache | None
 ) -> dict[str, Encoding]:
-    """Encodings by name, without segments that have too little speech."""
+    """Return the encodings by name, without segments that have too little speech."""
     hashes: dict[str, str] = {}
     keys: dict[str, str] = {}
     found: dict[str, Encoding] = {}
@@ -145,7 +145,7 @@ def _encodings(
             parts = [(hashes[at.path], at.start, at.num_samples) for at in segment.pieces]
             keys[segment.name] = cache.key(parts)
             kept = cache.get(keys[segment.name])
-            if kept is not None:  # perhaps with another temperature
+            if kept is not None:  # the temperature may differ
                 embedding = scaled(kept.embedding, encoder.manifest.temperature)
                 found[segment.name] = replace(kept, embedding=embedding)
     missing = [segment for segment in segments if segment.name not in found]
@@ -160,16 +160,16 @@ def _encodings(
 def with_robust_thresholds(
     encoder: SpeakerEncoder, root: Path, *, held_out: HeldOut, most: int
 ) -> Calibration:
-    """The calibration of a model, with thresholds that are to hold on corpora that were not there.
+    """Return a model's calibration with thresholds for corpora that were not in the training.
 
     Args:
-        encoder: of a calibrated model; its llr stays as it is.
+        encoder: encoder of a calibrated model; its llr is unchanged.
         root: folder of the corpora.
-        held_out: speakers of the training corpora whom the training left out.
-        most: speakers of a corpus.
+        held_out: speakers of the training corpora that training left out.
+        most: maximum number of speakers per corpus.
 
     Raises:
-        ConfigError: too few speakers whom the model has not heard.
+        ConfigError: there are too few speakers that were not in the training.
     """
     cohort, groups = collect(encoder, root, held_out=held_out, most=most)
     calibration = encoder.manifest.calibration
@@ -187,11 +187,11 @@ def with_robust_thresholds(
 def calibrate(
     scored: list[ScoredList], *, minimum_speech_s: float = DEFAULT_MINIMUM_SPEECH_S
 ) -> Calibration:
-    """Fit the calibration on all lists, with equal weights of lists and of speakers.
+    """Fit the calibration on all lists, with equal weights of lists and speakers.
 
     Args:
-        scored: by `score_lists`.
-        minimum_speech_s: of a decision.
+        scored: result of `score_lists`.
+        minimum_speech_s: minimum net speech of a decision in seconds.
 
     Raises:
         ConfigError: the trials do not support a fit.

@@ -16,7 +16,7 @@ from speakersdk_export.trial_options import add_trial_options
 
 
 def build_parser() -> CommandParser:
-    """The command line."""
+    """Build the parser of the command line."""
     parser = CommandParser(
         prog="speakersdk-export",
         description="Write, convert and check model files.",
@@ -29,7 +29,7 @@ def build_parser() -> CommandParser:
         "model",
         "write a checkpoint as a model file",
         _model,
-        subject="what to export",
+        subject="checkpoint",
         examples=(
             "speakersdk-export model run/checkpoint.pt -o model.onnx",
             "speakersdk-export model run/checkpoint.pt -o model.onnx "
@@ -44,17 +44,17 @@ def build_parser() -> CommandParser:
         type=Path,
         nargs="+",
         metavar="FILE",
-        help="recordings for the parity gate (default: the demonstration clips)",
+        help="recordings for the parity check (default: the demonstration clips)",
     )
     add_trial_options(model)
 
     thresholds = parser.add_command(
         "thresholds",
-        "fit the thresholds of a model file on speakers whom it has not heard",
+        "fit the thresholds of a model file on speakers outside its training",
         _thresholds,
-        description="Fit the thresholds on corpora and conditions, and state what they accept on "
-        "corpora that are left out. The log-likelihood ratio stays as it is.",
-        subject="what to fit",
+        description="Fit the thresholds on several corpora and conditions, and measure their error "
+        "rates on corpora that are left out. The log-likelihood ratio is unchanged.",
+        subject="model and speech",
         examples=(
             "speakersdk-export thresholds model.onnx -o robust.onnx --corpus corpora "
             "--held-out 0.083 --held-out-of common-voice",
@@ -70,23 +70,31 @@ def build_parser() -> CommandParser:
         type=float,
         default=0.0,
         metavar="SHARE",
-        help="share of the speakers that the training left out by the hash of their names",
+        help="share of the speakers that training left out by the hash of their names",
     )
     thresholds.requests.add_argument(
-        "--held-out-of", nargs="+", default=[], metavar="CORPUS", help="of these corpora"
+        "--held-out-of",
+        nargs="+",
+        default=[],
+        metavar="CORPUS",
+        help="corpora of --held-out",
     )
     thresholds.requests.add_argument(
-        "--most", type=int, default=120, metavar="N", help="speakers of a corpus (default: 120)"
+        "--most",
+        type=int,
+        default=120,
+        metavar="N",
+        help="speakers per corpus, at most (default: 120)",
     )
     add_adopt_command(parser)
 
     quantize = parser.add_command(
         "quantize",
-        "write a model file with 8-bit integers (CPU) or 16-bit floats (GPU)",
+        "convert a model file to 8-bit integers (CPU) or 16-bit floats (GPU)",
         _quantize,
         description="Convert the layers after the front end. The model is not written if its equal "
         "error rate on any trial list is more than 0.1 points worse.",
-        subject="what to convert",
+        subject="model and speech",
         examples=(
             "speakersdk-export quantize model.onnx -o int8.onnx --corpus corpus --trials dev.txt "
             "--segments segments.jsonl --audio-root corpus",
@@ -98,7 +106,11 @@ def build_parser() -> CommandParser:
     quantize.places.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.onnx")
     quantize.requests.add_argument("--precision", choices=("int8", "fp16"), default="int8")
     quantize.inputs.add_argument(
-        "--corpus", type=Path, required=True, metavar="FOLDER", help="speech to find ranges on"
+        "--corpus",
+        type=Path,
+        required=True,
+        metavar="FOLDER",
+        help="speech for the value ranges",
     )
     quantize.inputs.add_argument(
         "--layout", default="packs", help="layout of the corpus (default: packs)"
@@ -114,7 +126,7 @@ def build_parser() -> CommandParser:
         "check",
         "check a model file: ONNX, manifest, graph contract",
         _check,
-        subject="what to check",
+        subject="model file",
         examples=(
             "speakersdk-export check model.onnx",
             "speakersdk-export check model.onnx --debug",
@@ -126,7 +138,7 @@ def build_parser() -> CommandParser:
         "info",
         "print the manifest of a model file as JSON",
         _info,
-        subject="what to describe",
+        subject="model file",
         examples=(
             "speakersdk-export info model.onnx",
             "speakersdk-export info model.onnx > manifest.json",
@@ -137,7 +149,7 @@ def build_parser() -> CommandParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit status; `speakersdk.cli.program` lists them."""
+    """Run one command and return its exit status (see `speakersdk.cli.program`)."""
     return run_program("speakersdk-export", build_parser, argv, extra="export")
 
 

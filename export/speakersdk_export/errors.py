@@ -34,6 +34,6 @@ class AccuracyError(SpeakerSdkError):
         )
         super().__init__(
             f"expected EERs at most {100 * limit:g} points worse, got {figures}; the model file "
-            "was not written; keep the original, or use more, and more varied, speech"
+            "was not written; keep the original, or use more varied speech"
         )
         self.eers = dict(eers)

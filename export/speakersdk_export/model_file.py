@@ -19,7 +19,7 @@ _LENGTH_TOLERANCE = 1e-5
 
 
 def write_model(path: Path, graph: onnx.ModelProto, manifest: ModelManifest) -> None:
-    """Write the graph as one file with the manifest in its metadata, and the hash of it all."""
+    """Write the graph as one file with the manifest in its metadata, and a hash of the content."""
     onnx.helper.set_model_props(graph, manifest.to_metadata())
     path.write_bytes(stamped(graph.SerializeToString()))
 

@@ -1,4 +1,4 @@
-"""Export: torch encoder -> graph -> manifest -> parity gate -> calibration -> model file."""
+"""Export: torch encoder -> graph -> manifest -> parity check -> calibration -> model file."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class ExportReport:
         manifest: the written manifest.
         num_nodes: number of operators in the graph.
         num_bytes: size of the file.
-        differences: the differences that the parity gate measured.
+        differences: the differences that the parity check measured.
     """
 
     manifest: ModelManifest
@@ -47,10 +47,10 @@ def export_model(
 
     Args:
         encoder: the encoder in eval mode on the CPU.
-        info: information from its checkpoint.
+        info: information from the checkpoint.
         path: file to write; an existing file is replaced.
-        speech: (n,) float32 of real speech at the sample rate of the encoder, for the parity gate.
-        trials: trials to fit the calibration on; None means no calibration.
+        speech: (n,) float32 of real speech at the sample rate of the encoder, for the parity check.
+        trials: calibration trials; None means no calibration.
         name: name of the model; None means the name in the checkpoint.
 
     Raises:
@@ -80,7 +80,7 @@ def export_model(
 def make_manifest(
     encoder: TdnnEncoder | BlstmEncoder, info: CheckpointInfo, *, name: str | None = None
 ) -> ModelManifest:
-    """The manifest of an encoder, without calibration."""
+    """Make the manifest of an encoder, without calibration."""
     is_stateful = isinstance(encoder, TdnnEncoder)
     cache_size = statistics_size = 0
     if isinstance(encoder, TdnnEncoder):

@@ -1,7 +1,8 @@
-"""The gate that every model file passes: the same numbers as torch, as a whole and as a stream.
+"""The parity check of a model file: the same numbers as torch, in one pass and as a stream.
 
-Three comparisons: torch with onnxruntime, the SDK's streaming with one offline pass, the graph's
-front end with python_speech_features. Each on speech, the first with digital silence in it.
+There are three comparisons: torch with onnxruntime, the SDK's streaming with one offline pass, and
+the front end of the graph with python_speech_features. Each uses speech, and the first also uses
+digital silence.
 """
 
 from __future__ import annotations
@@ -40,12 +41,12 @@ from speakersdk_training.models.mel_filters import analysis_window, mel_filters
 
 DURATIONS_S: Final = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0)
 BATCHES: Final = (1, 8)
-# Absolute for embeddings and speech probabilities. Sums over 2000 frames and features of unbounded
-# size keep digits, not decimals: theirs is relative to the largest value.
+# The limits are absolute for embeddings and speech probabilities. Sums over 2000 frames and
+# unbounded features have a relative precision, and their limits are relative to the largest value.
 _RELATIVE: Final = frozenset({HOP_STATISTICS, NEXT_CACHE})
 TORCH_LIMIT: Final = 1e-4
 STREAMING_LIMIT: Final = 1e-4
-# Units of the logarithm, absolute. Measured on speech and on synthetic voices: up to 2e-4.
+# Absolute, in units of the logarithm. Measured on speech and on synthetic voices: up to 2e-4.
 LOG_MEL_LIMIT: Final = 1e-3
 _STREAMED_S: Final = 12.0
 _NUM_CHUNKINGS: Final = 4
@@ -54,7 +55,7 @@ _SEED: Final = 20261122
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """The largest difference that one check measured, and the largest that it allows."""
+    """The largest measured difference of one check, and its limit."""
 
     check: str
     measured: float
@@ -64,10 +65,10 @@ class Difference:
 def check_parity(
     encoder: TdnnEncoder | BlstmEncoder, path: Path, speech: Waveform
 ) -> tuple[Difference, ...]:
-    """Compare a model file with the encoder it was made from.
+    """Compare a model file with the encoder from which it was made.
 
     Args:
-        encoder: in eval mode, on the CPU.
+        encoder: the encoder in eval mode on the CPU.
         path: the model file.
         speech: (n,) float32 at the encoder's sample rate; repeated if shorter than needed.
 
@@ -85,7 +86,7 @@ def check_parity(
 
 
 def check_streaming(path: Path, speech: Waveform, *, limit: float) -> tuple[Difference, ...]:
-    """Compare a model file's streams in random chunks with one offline pass.
+    """Compare streams in random chunks with one offline pass of a model file.
 
     Raises:
         ParityError: a difference is above the limit.
@@ -95,10 +96,10 @@ def check_streaming(path: Path, speech: Waveform, *, limit: float) -> tuple[Diff
 
 
 def _checked(differences: Iterable[Difference]) -> tuple[Difference, ...]:
-    """The differences, if none is above its limit."""
+    """Return the differences if none is above its limit."""
     checked = []
     for difference in differences:
-        # Written so that NaN fails.
+        # The form of the comparison makes NaN fail.
         if not difference.measured <= difference.limit:
             raise ParityError(
                 difference.check,
@@ -115,7 +116,7 @@ def _torch_differences(
     speech: Waveform,
     rng: np.random.Generator,
 ) -> Iterator[Difference]:
-    """Each duration and batch: the largest difference over the graph's outputs."""
+    """Yield the largest difference of the graph's outputs for each duration and batch."""
     rate_hz = encoder.frontend.config.sample_rate_hz
     manifest = ModelManifest.from_metadata(session.metadata)
     for duration_s in DURATIONS_S:
@@ -128,7 +129,7 @@ def _torch_differences(
                 measured += [_difference(name, outputs[name], expected[name]) for name in outputs]
             yield Difference(
                 f"torch against onnxruntime, {duration_s:g} s, batch {batch}",
-                float(np.max(measured)),  # unlike max(), it passes NaN on
+                float(np.max(measured)),  # unlike max(), np.max propagates NaN
                 TORCH_LIMIT,
             )
 
@@ -136,7 +137,7 @@ def _torch_differences(
 def _excerpts(
     speech: Waveform, batch: int, num_samples: int, rng: np.random.Generator
 ) -> npt.NDArray[np.float32]:
-    """(batch, num_samples) excerpts; the last of several falls into digital silence half way."""
+    """Return (batch, num_samples) excerpts; the last of several ends with digital silence."""
     repeated = np.resize(speech, len(speech) + num_samples)
     starts = rng.integers(len(speech), size=batch)
     samples = np.stack([repeated[start : start + num_samples] for start in starts])
@@ -151,7 +152,7 @@ def _feeds(
     samples: npt.NDArray[np.float32],
     rng: np.random.Generator,
 ) -> Iterator[Arrays]:
-    """Inputs of the graph: stateful ones as a stream's first block, then as a later one."""
+    """Yield inputs of the graph: for stateful ones, a stream's first block and a later one."""
     if isinstance(encoder, BlstmEncoder):
         yield {SAMPLES: samples}
         return
@@ -168,7 +169,7 @@ def _feeds(
     )
     for feeds in (first, second):
         if manifest.has_speech_head:
-            # Where rounding alone decides whether a frame is speech, the two may disagree.
+            # If only rounding decides whether a frame is speech, the two may differ.
             speech = _run_torch(encoder, manifest, feeds)[SPEECH]
             is_close = np.abs(speech - manifest.speech_threshold) <= TORCH_LIMIT
             feeds[FRAME_WEIGHTS][is_close] = 0.0
@@ -191,10 +192,10 @@ def _run_torch(
 def _streaming_differences(
     path: Path, speech: Waveform, rng: np.random.Generator, limit: float
 ) -> Iterator[Difference]:
-    """Random chunk lengths, from single samples to a second, against one offline pass."""
+    """Compare random chunk lengths, from single samples to a second, with one offline pass."""
     encoder = load_encoder(path)
     rate_hz = encoder.manifest.frontend.sample_rate_hz
-    # Not a whole number of hops or frames, so that the remainder counts.
+    # Not a whole number of hops or frames, in order to test the remainder.
     samples = np.resize(speech, round(_STREAMED_S * rate_hz) + 777)
     offline = encoder.encode(samples)
     for number in range(1, _NUM_CHUNKINGS + 1):
@@ -209,7 +210,7 @@ def _streaming_differences(
 
 
 def log_mel_difference(frontend: LogMel, speech: Waveform) -> Difference:
-    """The exported front end against python_speech_features, which defines it."""
+    """Compare the exported front end with python_speech_features, its definition."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "log_mel.onnx"
         path.write_bytes(log_mel_graph(frontend).SerializeToString())
@@ -224,7 +225,7 @@ def log_mel_difference(frontend: LogMel, speech: Waveform) -> Difference:
 
 
 def reference_log_mel(config: FrontendConfig, samples: Waveform) -> npt.NDArray[np.float64]:
-    """(num_frames, num_mels) by python_speech_features; its last frame may be zero-padded."""
+    """Compute (num_frames, num_mels) with python_speech_features; the last frame may be padded."""
     frames = _framed(config, samples.astype(np.float64)) * analysis_window(config)
     energies = sigproc.powspec(frames, config.fft_size) @ mel_filters(config).T
     log_mel: npt.NDArray[np.float64]
@@ -236,7 +237,7 @@ def reference_log_mel(config: FrontendConfig, samples: Waveform) -> npt.NDArray[
 
 
 def _framed(config: FrontendConfig, samples: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """(num_frames, window_samples) frames of the pre-emphasised samples."""
+    """Return (num_frames, window_samples) frames of the pre-emphasized samples."""
     if not config.remove_dc:
         emphasised = sigproc.preemphasis(samples, config.preemphasis)
         frames: npt.NDArray[np.float64] = sigproc.framesig(
@@ -253,6 +254,6 @@ def _framed(config: FrontendConfig, samples: npt.NDArray[np.float64]) -> npt.NDA
 def _difference(
     name: str, got: npt.NDArray[np.float32], expected: npt.NDArray[np.float32]
 ) -> float:
-    """Largest difference of an output; of some outputs relative to their largest value above 1."""
+    """Return the largest difference of an output, for some relative to values above 1."""
     scale = max(1.0, float(np.abs(expected).max())) if name in _RELATIVE else 1.0
     return float(np.abs(got - expected).max()) / scale

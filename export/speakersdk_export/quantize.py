@@ -1,10 +1,10 @@
-"""Smaller number formats for the layers behind the front end, kept only if accuracy keeps.
+"""Conversion of the layers after the front end to smaller number formats, if accuracy is kept.
 
-model file -> int8 (ranges heard in speech) or fp16 -> checks -> EER gate -> model file
+model file -> int8 (ranges measured on speech) or fp16 -> checks -> EER check -> model file
 
-Only convolutions behind the logarithm change, and what lies between them: there is most of the
-work. The front end's DFT needs every digit of float32, for its squares span twelve decades, and so
-do the sums of the pooling; the last layer runs once a call.
+Only the convolutions after the logarithm and the operators between them are converted, because they
+do most of the work. The DFT of the front end needs the full precision of float32, because its
+squares span twelve decades, and so do the sums of the pooling. The last layer runs once per call.
 """
 
 from __future__ import annotations
@@ -40,14 +40,14 @@ from speakersdk_training.evaluation.trial_audio import read_segment_audio
 
 Precision = Literal["int8", "fp16"]
 
-# What an EER may lose, absolute: a tenth of a percentage point.
+# Maximum absolute increase of an EER: a tenth of a percentage point.
 EER_LIMIT: Final = 0.001
-# A hop and a whole recording round float32 sums differently in the last digit; where that crosses a
-# level of the coarser grid, one value moves by a level and a few behind it with it. Measured on
-# bundled models, as a share of the embedding's length: int8 5e-7 to 2e-3, fp16 5e-5. Ranges that
-# were never heard, such as those of the cache, show as 4.9e-3 to 1.6e-2.
+# A hop and a whole recording round float32 sums differently in the last digit. If that crosses a
+# level of the coarser grid, one value changes by a level, and a few later values with it. Measured
+# on bundled models, relative to the embedding's length: int8 5e-7 to 2e-3, fp16 5e-5. Ranges that
+# were not measured, such as those of the cache, cause 4.9e-3 to 1.6e-2.
 STREAMING_LIMIT: Final = 3e-3
-# Layers that pass their numbers on, so that no conversion is needed between two convolutions.
+# Layers that keep the number format, and need no conversion between two convolutions.
 _FOLLOWERS: Final[dict[Precision, frozenset[str]]] = {
     "int8": frozenset({"Relu", "Add", "Concat"}),
     "fp16": frozenset({"Relu", "Add", "Concat", "Tanh"}),
@@ -56,14 +56,14 @@ _FOLLOWERS: Final[dict[Precision, frozenset[str]]] = {
 
 @dataclass(frozen=True, slots=True)
 class QuantizeReport:
-    """What quantising did.
+    """The result of a quantization.
 
     Attributes:
-        manifest: as written; its name and its hash of the weights are the new model's own.
-        num_layers: operators that changed, and operators of the original graph.
-        num_bytes: size of the original and of the new file.
-        eers: list -> EER of the original and of the new model, in [0, 1].
-        differences: what the streaming check measured.
+        manifest: the written manifest, with a new name and a new hash of the weights.
+        num_layers: number of converted operators, and of operators in the original graph.
+        num_bytes: size of the original and of the new file in bytes.
+        eers: EER of the original and of the new model by trial list, in [0, 1].
+        differences: the differences that the streaming check measured.
     """
 
     manifest: ModelManifest
@@ -84,17 +84,17 @@ def quantize_model(
     """Write a model file in another number format, or write nothing.
 
     Args:
-        path: the model file to convert; a stateful one.
-        output: the file to write; an existing one is replaced.
+        path: model file to convert, with a stateful model.
+        output: file to write; an existing one is replaced.
         precision: "int8" (CPU) or "fp16" (GPU).
-        speech: (n,) float32 recordings of training speakers at the model's sample rate: the ranges
-            of the 8-bit grids come from them, and the streaming check runs on them.
-        trials: development trials; each list's EER must hold, and the calibration is fitted again.
+        speech: (n,) float32 recordings of training speakers at the model's sample rate, for the
+            ranges of the 8-bit grids and for the streaming check.
+        trials: development trials, on which the EERs are compared and the calibration is refitted.
 
     Raises:
-        AccuracyError: an EER gets worse by more than `EER_LIMIT`.
-        ParityError: a stream differs from one pass.
-        ModelError: the file is no model file, or the new graph is not valid.
+        AccuracyError: an EER increases by more than `EER_LIMIT`.
+        ParityError: a stream differs from one offline pass.
+        ModelError: the file is not a model file, or the new graph is not valid.
         ConfigError: nothing can be converted, or the trials cannot be used.
     """
     manifest = check_file(path)
@@ -139,7 +139,7 @@ def quantize_model(
 
 
 def convertible_layers(model: onnx.ModelProto, precision: Precision) -> list[str]:
-    """Names of the float32 convolutions behind the logarithm, and of what follows them."""
+    """Return the names of the float32 convolutions after the logarithm, and of their successors."""
     weights = {
         value.name for value in model.graph.initializer if value.data_type == onnx.TensorProto.FLOAT
     }
@@ -160,10 +160,11 @@ def convertible_layers(model: onnx.ModelProto, precision: Precision) -> list[str
 def _int8(
     path: Path, manifest: ModelManifest, layers: list[str], speech: Sequence[Waveform]
 ) -> onnx.ModelProto:
-    """Static quantisation: unsigned activations, signed weights with a scale for each channel.
+    """Quantize statically: unsigned activations, signed weights with a scale per channel.
 
-    Activations lie on a grid between the smallest and the largest value heard. Unsigned, because
-    the processors' 8-bit products (VNNI, AMX) take one unsigned and one signed factor.
+    Activations lie on a grid between the smallest and the largest measured value. They are
+    unsigned, because 8-bit products of processors (VNNI, AMX) take one unsigned and one signed
+    factor.
     """
     from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType
     from onnxruntime.quantization.quantize import quantize_static
@@ -192,7 +193,7 @@ def _int8(
 
 
 def _fp16(path: Path, layers: list[str]) -> onnx.ModelProto:
-    """Weights and activations of the layers as fp16, with a cast at each way in and out."""
+    """Convert weights and activations of the layers to fp16, with casts at their borders."""
     model = onnx.load_model(path)
     graph = model.graph
     weights = {value.name: value for value in graph.initializer}
@@ -220,10 +221,10 @@ def _fp16(path: Path, layers: list[str]) -> onnx.ModelProto:
         if is_half:
             halves.update(node.output)
         nodes.append(node)
-    nodes = [copy.deepcopy(node) for node in nodes]  # what `del` is about to free
+    nodes = [copy.deepcopy(node) for node in nodes]  # copies, because `del` frees the originals
     del graph.node[:]
     graph.node.extend(nodes)
-    del graph.value_info[:]  # which says that all of them are float32
+    del graph.value_info[:]  # which declares all tensors as float32
     GraphView(model).drop_unused()
     return model
 
@@ -231,12 +232,12 @@ def _fp16(path: Path, layers: list[str]) -> onnx.ModelProto:
 def training_speech(
     utterances: Sequence[Utterance], *, number: int = 100, seconds: float = 4.0
 ) -> list[Waveform]:
-    """Recordings to calibrate on: each of another speaker, from all over the list.
+    """Choose calibration recordings of different speakers, from all parts of the list.
 
     Args:
-        utterances: of training speakers.
-        number: recordings wanted, fewer if there are fewer speakers.
-        seconds: of each at most.
+        utterances: utterances of training speakers.
+        number: number of recordings; fewer if there are fewer speakers.
+        seconds: maximum length of each in seconds.
 
     Raises:
         ConfigError: no utterance is long enough for a frame.
@@ -263,9 +264,9 @@ def training_speech(
 def _blocks(
     session: OnnxSession, manifest: ModelManifest, speech: Sequence[Waveform]
 ) -> Iterator[Arrays]:
-    """Inputs of a stateful graph for each recording in two blocks (docs/formats/model.md).
+    """Yield the inputs of a stateful graph for each recording, in two blocks.
 
-    The second block starts from the first one's state: the ranges of the cache must be heard, too.
+    The second block starts from the first one's state, to measure the ranges of the cache as well.
     """
     frontend, graph = manifest.frontend, StatefulGraph(manifest)
     for samples in speech:
@@ -285,7 +286,7 @@ def _blocks(
 
 
 def _weights_sha256(manifest: ModelManifest, converted: onnx.ModelProto) -> str:
-    """Hash of the new weights: embeddings of two number formats do not belong together."""
+    """Hash the new weights, because embeddings of two number formats cannot be compared."""
     digest = hashlib.sha256(manifest.weights_sha256.encode())
     for value in sorted(converted.graph.initializer, key=lambda value: value.name):
         digest.update(value.name.encode())
@@ -296,7 +297,7 @@ def _weights_sha256(manifest: ModelManifest, converted: onnx.ModelProto) -> str:
 def _compare(
     before: Sequence[ScoredList], after: Sequence[ScoredList]
 ) -> dict[str, tuple[float, float]]:
-    """The EERs of each list, if none got worse by more than the limit."""
+    """Return the EERs of each list if none increased by more than the limit."""
     eers = {one.name: (one.eer, other.eer) for one, other in zip(before, after, strict=True)}
     worse = {name: pair for name, pair in eers.items() if not pair[1] - pair[0] <= EER_LIMIT}
     if worse:

@@ -1,7 +1,7 @@
-"""Trials between people whom an encoder has not heard, of several corpora and conditions.
+"""Trials between people outside an encoder's training, from several corpora and conditions.
 
-corpora -> speakers not heard in training -> sides (enrolled, probe) -> conditions -> encodings
--> groups of trials; and a cohort of people whom it has heard
+corpora -> speakers outside the training -> sides (enrolled, probe) -> conditions -> encodings
+-> groups of trials; also a cohort of people in the training
 """
 
 from __future__ import annotations
@@ -35,30 +35,30 @@ PAIRS: Final = (
     *(("clean", name) for name in CONDITIONS if name != "clean"),
     ("telephone", "clean"),
 )
-# Speakers by clustering are no speakers that a trial may be wrong about; six or three speakers are
-# too few pairs to measure a rate by.
+# Speaker labels from clustering are not reliable enough for trials; three or six speakers are
+# too few to measure a rate.
 _NO_TRIALS: Final = {"picovoice-intent", "fsdd"}
 _NO_SPLITS: Final = {"demo"}
 _RATE_HZ: Final = 16_000
 _ENROLLED_S: Final = 8.0
-# In turns: thresholds are to hold for short probes, too.
+# Used in turn, because thresholds must also hold for short probes.
 _PROBES_S: Final = (3.0, 1.5)
 _LEAST_S: Final = 1.0
 _COHORT_S: Final = 4.0
 _COHORT_SPEAKERS: Final = 60
 _NEAREST: Final = 20
-# Of a model that has heard none of the corpora: share of the speakers who are set apart for the
-# cohort. They take part in no trial.
+# For a model that was trained on none of the corpora: share of speakers that are reserved for the
+# cohort. They are in no trial.
 _SET_APART: Final = 0.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeldOut:
-    """Speakers of training corpora that training left out, see `split_by_speaker`.
+    """Speakers of the training corpora that training left out, see `split_by_speaker`.
 
     Attributes:
-        share: of the speakers; 0 = none.
-        corpora: that it is about.
+        share: share of the speakers; 0 means none.
+        corpora: the corpora to which the share applies.
     """
 
     share: float = 0.0
@@ -67,7 +67,7 @@ class HeldOut:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Take:
-    """Some seconds of one speaker: pieces of (file, first sample, number of samples)."""
+    """A few seconds of one speaker: pieces of (file, first sample, number of samples)."""
 
     speaker: str
     sort: str
@@ -78,7 +78,7 @@ class Take:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sides:
-    """Takes in one condition: embeddings (N, D) and net speech (N,)."""
+    """The encoded takes in one condition: embeddings (N, D) and net speech (N,)."""
 
     embeddings: Embeddings
     speech_s: npt.NDArray[np.float64]
@@ -87,10 +87,10 @@ class Sides:
 def split_heard(
     utterances: Iterable[Utterance], training_corpora: Sequence[str], held_out: HeldOut
 ) -> tuple[list[Utterance], list[Utterance]]:
-    """Utterances that the encoder was trained on, and those of speakers whom it has not heard.
+    """Split utterances by whether their speakers were in the encoder's training.
 
-    Of an encoder that has heard none of them, such as an adopted one, some speakers are set apart
-    in place of those that it was trained on.
+    For an encoder that was trained on none of them, such as an adopted one, some speakers are
+    reserved in place of its training speakers.
     """
     heard: list[Utterance] = []
     unheard: list[Utterance] = []
@@ -108,7 +108,7 @@ def split_heard(
 
 
 def read_sessions(root: Path) -> dict[tuple[Path, int], int]:
-    """Session numbers by file and first sample; empty where the corpora have none."""
+    """Read session numbers by file and first sample; empty if the corpora have none."""
     path = root / "sessions.jsonl"
     if not path.is_file():
         return {}
@@ -117,12 +117,12 @@ def read_sessions(root: Path) -> dict[tuple[Path, int], int]:
 
 
 def draw_takes(root: Path, unheard: Sequence[Utterance], *, most: int) -> list[Take]:
-    """An enrolled side and a probe of each speaker, of other sessions where there are such.
+    """Draw an enrolled side and a probe of each speaker, from different sessions if possible.
 
     Args:
         root: folder of the corpora.
-        unheard: by `split_heard`.
-        most: speakers of a corpus, with one session and with several each.
+        unheard: utterances from `split_heard`.
+        most: maximum number of speakers per corpus with one session, and with several.
     """
     sessions = read_sessions(root)
     drawn: dict[tuple[str, str], int] = {}
@@ -163,7 +163,7 @@ def draw_takes(root: Path, unheard: Sequence[Utterance], *, most: int) -> list[T
 
 
 def draw_cohort(heard: Sequence[Utterance]) -> list[Take]:
-    """A take of each of some speakers of the training, corpora in turns."""
+    """Draw one take of each of some training speakers, with the corpora in turn."""
     corpora: dict[str, list[Take]] = {}
     for speaker, listed in sorted(by_speaker(heard).items(), key=lambda item: _hash(item[0])):
         pieces, _ = _cut(_shuffled(listed, speaker), _COHORT_S)
@@ -182,7 +182,7 @@ def draw_cohort(heard: Sequence[Utterance]) -> list[Take]:
 
 
 def encode(encoder: SpeakerEncoder, takes: Sequence[Take]) -> dict[str, Sides]:
-    """Every take in every condition; one without speech has an embedding of zeros and 0 s."""
+    """Encode every take in every condition; without speech, the embedding is zero."""
     size = encoder.manifest.embedding_dim
     sides = {
         name: Sides(
@@ -205,7 +205,7 @@ def encode(encoder: SpeakerEncoder, takes: Sequence[Take]) -> dict[str, Sides]:
 
 
 def make_cohort(calibration: Calibration, cohort: dict[str, Sides], usual: Sides) -> Cohort:
-    """The cohort of all people with speech in every condition; `usual` sets what is typical."""
+    """Make a cohort of people with speech in all conditions; `usual` gives the typical nearness."""
     least_s = calibration.minimum_speech_s
     complete = np.all([sides.speech_s >= least_s for sides in cohort.values()], axis=0)
     rows = np.concatenate([sides.embeddings[complete] for sides in cohort.values()])
@@ -218,7 +218,7 @@ def make_cohort(calibration: Calibration, cohort: dict[str, Sides], usual: Sides
 def group_trials(
     calibration: Calibration, cohort: Cohort, takes: Sequence[Take], sides: dict[str, Sides]
 ) -> list[GroupTrials]:
-    """All trials of one corpus, one sort of sessions and one pair of conditions together."""
+    """Group the trials by corpus, kind of sessions and pair of conditions."""
     speakers = np.array([take.speaker for take in takes])
     is_probe = np.array([take.is_probe for take in takes])
     sorts = [(take.corpus, take.sort) for take in takes]
@@ -258,10 +258,10 @@ def group_trials(
 def collect(
     encoder: SpeakerEncoder, root: Path, *, held_out: HeldOut, most: int
 ) -> tuple[Cohort, list[GroupTrials]]:
-    """The cohort of an encoder, and the trials between people whom it has not heard.
+    """Make the cohort of an encoder, and the trials between people outside its training.
 
     Raises:
-        ConfigError: the model has no calibration, or there is nobody whom it has not heard.
+        ConfigError: the model has no calibration, or there are no people outside its training.
     """
     calibration = encoder.manifest.calibration
     if calibration is None:
@@ -270,7 +270,7 @@ def collect(
     takes, members = draw_takes(root, unheard, most=most), draw_cohort(heard)
     if not takes or len(members) < _NEAREST:
         raise ConfigError(
-            f"expected speakers in {root} whom the model has not heard and {_NEAREST} for the "
+            f"expected speakers in {root} outside the model's training and {_NEAREST} for the "
             f"cohort, got {len(takes) // 2} and {len(members)}"
         )
     sides = encode(encoder, takes)
@@ -279,7 +279,7 @@ def collect(
 
 
 def _read(take: Take) -> Waveform:
-    """(n,) float32; only the stretch is decoded, for the files hold tens of minutes."""
+    """Read (n,) float32 samples. Only the stretch is decoded, because files may last an hour."""
     parts = []
     for path, start, length in take.pieces:
         with sf.SoundFile(path) as file:
@@ -291,7 +291,7 @@ def _read(take: Take) -> Waveform:
 def _cut(
     utterances: Sequence[Utterance], seconds: float
 ) -> tuple[list[Utterance], list[Utterance]]:
-    """The first so many seconds, and what is left."""
+    """Cut the first seconds, and return them and the rest."""
     wanted = round(seconds * _RATE_HZ)
     taken: list[Utterance] = []
     rest: list[Utterance] = []

@@ -15,7 +15,7 @@ def add_trial_options(command: CommandParser) -> None:
         nargs="+",
         default=[],
         metavar="LIST",
-        help="trial lists (label segment segment) to fit the calibration on; they are pooled",
+        help="trial lists (label segment segment) for the calibration; they are pooled",
     )
     command.inputs.add_argument(
         "--segments",
@@ -23,8 +23,8 @@ def add_trial_options(command: CommandParser) -> None:
         nargs="+",
         default=[],
         metavar="FILE",
-        help="segments of the trials",
+        help="segment lists of the trials",
     )
     command.places.add_argument(
-        "--audio-root", type=Path, metavar="FOLDER", help="folder that audio paths are relative to"
+        "--audio-root", type=Path, metavar="FOLDER", help="base folder of audio paths"
     )

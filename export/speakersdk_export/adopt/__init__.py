@@ -1,1 +1,1 @@
-"""Adoption: a published speaker encoder becomes a model file that takes the waveform."""
+"""Adoption: converts a published speaker encoder to a model file that takes the waveform."""

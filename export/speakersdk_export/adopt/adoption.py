@@ -24,22 +24,23 @@ from speakersdk_export.adopt.network import published_network
 from speakersdk_export.calibrate import CalibrationTrials, calibrate, score_lists
 from speakersdk_export.model_file import check_graph, write_model
 
-# Longer embeddings lose against the cosine (docs/adoption.md), and shorter ones come so near each
-# other that enrollment takes like recordings for copies.
+# Longer embeddings are less accurate than the cosine (docs/adoption.md), and shorter ones are so
+# close together that enrollment mistakes similar recordings for copies.
 DEFAULT_TEMPERATURE: Final = 2.0
 _WINDOW_S: Final = 3.0
-# The original code embeds recordings whole. Beyond this, memory grows and nothing is gained.
+# The original code embeds whole recordings. Longer windows only take more memory.
 _UTTERANCE_S: Final = 20.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Adopted:
-    """What an adoption did.
+    """The result of an adoption.
 
     Attributes:
-        manifest: as written.
-        num_bytes: size of the file.
-        num_rewritten: operators that some versions of onnxruntime compute wrongly.
+        manifest: the written manifest.
+        num_bytes: size of the file in bytes.
+        num_rewritten: number of operators that were rewritten, because some versions of onnxruntime
+            are wrong.
     """
 
     manifest: ModelManifest
@@ -49,14 +50,14 @@ class Adopted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Description:
-    """What people should know of the published model.
+    """The description of a published model.
 
     Attributes:
-        name: of the model; None = that of the file.
-        source: where it was published; None = the file's name.
-        licence: of its weights; None = what the family's publisher states.
-        trained_by: who trained it; None = the family.
-        training_corpora: what it was trained on.
+        name: name of the model; None means that of the file.
+        source: place of publication; None means the name of the file.
+        licence: license of the weights; None means that of the family.
+        trained_by: who trained the model; None means the family.
+        training_corpora: corpora of the training.
     """
 
     name: str | None = None
@@ -80,19 +81,19 @@ def adopt_model(
     """Write a published encoder as a model file, or write nothing.
 
     Args:
-        file: ONNX as it was published, or torch weights of CAM++.
-        output: the model file; an existing one is replaced.
-        family: see `families.family_of`.
-        description: for the manifest.
-        golden: an embedding of the original code that the file must meet; None = unchecked, which
-            the manifest then says.
-        trials: to fit the calibration on; None = the model gives scores and no decisions.
-        cache: folder of the trials' embeddings; None = keep none.
-        temperature: T, the length of every embedding.
+        file: the published ONNX file, or torch weights of CAM++.
+        output: model file to write; an existing one is replaced.
+        family: name of the family, see `families.family_of`.
+        description: description for the manifest.
+        golden: an embedding of the original code for comparison; None means unchecked, which
+            the manifest then records.
+        trials: trials for the calibration; None means that the model gives only scores.
+        cache: folder of the trials' embeddings; None means no cache.
+        temperature: T, the Euclidean length of every embedding.
 
     Raises:
         AudioError, ConfigError, ModelError: the family, the file or an option cannot be used.
-        ParityError: the embedding is not the original's.
+        ParityError: the embedding differs from that of the original code.
     """
     if not temperature > 0:
         raise ConfigError(f"expected a temperature above 0, got {temperature}")
@@ -119,7 +120,7 @@ def adopt_model(
         if trials is not None:
             kept = EmbeddingCache(cache, model_sha256=manifest.weights_sha256) if cache else None
             scored = score_lists(load_encoder(partial), trials, cache=kept)
-            # Less speech than the network takes gets no embedding, hence no decision.
+            # Too little speech for the network gives no embedding, and therefore no decision.
             least_s = max(DEFAULT_MINIMUM_SPEECH_S, manifest.minimum_s)
             calibration = calibrate(scored, minimum_speech_s=least_s)
             manifest = replace(manifest, calibration=calibration)
@@ -164,7 +165,7 @@ def _manifest(
 
 
 def _check_runs(path: Path, manifest: ModelManifest) -> None:
-    """Raise ModelError unless the graph embeds noise of the shortest and of other lengths."""
+    """Raise ModelError unless the graph embeds noise of the minimum and of other lengths."""
     session = open_session(path)
     rng = np.random.default_rng(0)
     for seconds in (manifest.minimum_s, _WINDOW_S, 2 * _WINDOW_S + 0.137, _UTTERANCE_S):

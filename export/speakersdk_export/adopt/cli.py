@@ -1,4 +1,4 @@
-"""``speakersdk-export adopt``: its options, and what it prints."""
+"""``speakersdk-export adopt``: options and output."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ def add_adopt_command(parser: CommandParser) -> None:
     """Add the command to the program."""
     adopt = parser.add_command(
         "adopt",
-        "make a model file of a published speaker encoder",
+        "convert a published speaker encoder to a model file",
         _adopt,
-        description="Put the exact front end of a published speaker encoder in front of it, check "
+        description="Add the exact front end of a published speaker encoder to it, check "
         "the result, calibrate it, and write a model file.",
-        subject="what to adopt",
+        subject="published encoder",
         examples=(
             "speakersdk-export adopt campplus_cn_en_common.pt --family 3d-speaker "
             "--golden clip.wav embedding.npy --uncalibrated -o campplus.onnx",
@@ -26,16 +26,16 @@ def add_adopt_command(parser: CommandParser) -> None:
             "embedding.npy --trials dev.txt --segments segments.jsonl --audio-root corpus "
             "-o resnet34-waveform.onnx",
         ),
-        notes="--golden compares with an embedding that the original code computed. It is the one "
-        "check that finds a wrong family; without it the manifest says 'unchecked'. Without trials "
-        "the model gives scores and no decisions.",
+        notes="--golden compares with an embedding of the original code. Only this check "
+        "detects a wrong family; without it the manifest says 'unchecked'. Without trials the "
+        "model gives only scores.",
     )
     adopt.inputs.add_argument("file", type=Path, help="ONNX as published, or CAM++'s torch weights")
     adopt.inputs.add_argument(
         "--family",
         required=True,
-        help="what the encoder was trained behind: wespeaker, 3d-speaker, nemo, speechbrain, "
-        "redimnet2, or sherpa to read it from the file",
+        help="front end of the encoder: wespeaker, 3d-speaker, nemo, speechbrain, "
+        "redimnet2, or sherpa to read it from the file's metadata",
     )
     check = adopt.inputs.add_mutually_exclusive_group(required=True)
     check.add_argument(
@@ -43,19 +43,19 @@ def add_adopt_command(parser: CommandParser) -> None:
         type=Path,
         nargs=2,
         metavar=("RECORDING", "VECTOR.npy"),
-        help="a recording, and the embedding that the original code gave for it",
+        help="a recording, and its embedding by the original code",
     )
-    check.add_argument("--unchecked", action="store_true", help="adopt without that comparison")
+    check.add_argument("--unchecked", action="store_true", help="adopt without this comparison")
     add_trial_options(adopt)
     adopt.inputs.add_argument(
-        "--uncalibrated", action="store_true", help="write a model that gives scores only"
+        "--uncalibrated", action="store_true", help="write a model that gives only scores"
     )
     adopt.requests.add_argument("--name", help="name of the model (default: that of the file)")
-    adopt.requests.add_argument("--source", help="where it was published (default: the file)")
-    adopt.requests.add_argument("--licence", help="of the weights (default: the family's)")
-    adopt.requests.add_argument("--trained-by", help="who trained it (default: the family)")
+    adopt.requests.add_argument("--source", help="place of publication (default: the file name)")
+    adopt.requests.add_argument("--licence", help="license of the weights (default: the family's)")
+    adopt.requests.add_argument("--trained-by", help="who trained the model (default: the family)")
     adopt.requests.add_argument(
-        "--trained-on", nargs="+", default=[], metavar="CORPUS", help="what it was trained on"
+        "--trained-on", nargs="+", default=[], metavar="CORPUS", help="training corpora"
     )
     adopt.requests.add_argument(
         "--temperature", type=float, default=2.0, help="length of every embedding (default: 2)"
@@ -77,8 +77,8 @@ def _adopt(arguments: argparse.Namespace) -> int:
     trials = CalibrationTrials.together(arguments.trials, arguments.segments, arguments.audio_root)
     if (trials is None) != arguments.uncalibrated:
         raise ConfigError(
-            "expected either trials to calibrate on (--trials LIST --segments FILE --audio-root "
-            "FOLDER) or --uncalibrated for a model that gives scores and no decisions"
+            "expected either calibration trials (--trials LIST --segments FILE --audio-root "
+            "FOLDER) or --uncalibrated for a model that gives only scores"
         )
     report = adopt_model(
         arguments.file,

@@ -1,4 +1,4 @@
-"""The families of published encoders that can be adopted, and what each does to the waveform.
+"""The families of published encoders that can be adopted, and their front ends.
 
 Sources, read and compared by the tests: Kaldi's feature-fbank.cc (kaldi-native-fbank), WeSpeaker's
 bin/infer_onnx.py, 3D-Speaker's speakerlab/process/processor.py, NeMo's
@@ -22,17 +22,17 @@ _KALDI: Final = FrontEnd(remove_frame_mean=True, energy_floor=_KALDI_FLOOR)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Family:
-    """What all encoders of a family have in common.
+    """The common properties of all encoders of a family.
 
     Attributes:
-        name: on the command line.
-        front_end: from the waveform to the features.
-        inputs: names of the network's features that its published files use; () = the only input.
-        length_input: name of an input that counts the valid frames; None without one.
-        outputs: names of the embedding that its published files use; () = the only output.
-        minimum_s, maximum_s: seconds of audio that one call takes; None = any length.
+        name: name on the command line.
+        front_end: front end from the waveform to the features.
+        inputs: names of the features in published files; () means the only input.
+        length_input: name of an input with the number of valid frames; None if there is none.
+        outputs: names of the embedding in published files; () means the only output.
+        minimum_s, maximum_s: seconds of audio per call; None means any length.
         takes_batches: whether one call takes several recordings.
-        licence: of the published weights, as their publisher states it; empty if it varies.
+        licence: license of the published weights according to their publisher; empty if it varies.
     """
 
     name: str
@@ -72,7 +72,7 @@ FAMILIES: Final[Mapping[str, Family]] = {
             front_end=FrontEnd(
                 preemphasis_over="signal",
                 window="hann",
-                padding_samples=200,  # centred windows of 400 in DFTs of 512
+                padding_samples=200,  # centered windows of 400 in DFTs of 512
                 mel="slaney",
                 low_hz=0.0,
                 log_offset=2.0**-24,
@@ -127,7 +127,7 @@ FAMILIES: Final[Mapping[str, Family]] = {
         ),
     )
 }
-# What sherpa-onnx writes into a file; it says who trained the weights, not what they heard.
+# Metadata that sherpa-onnx writes: who trained the weights, but not on which corpora.
 SHERPA_FRAMEWORKS: Final[Mapping[str, str]] = {
     "wespeaker": "wespeaker",
     "3d-speaker": "3d-speaker",
@@ -136,14 +136,14 @@ SHERPA_FRAMEWORKS: Final[Mapping[str, str]] = {
 
 
 def family_of(name: str, metadata: Mapping[str, str]) -> Family:
-    """The family of that name; `sherpa` reads it from the file's metadata.
+    """Return the family with a name; `sherpa` reads it from the file's metadata.
 
     Args:
         name: one of `FAMILIES`, or `sherpa`.
-        metadata: of the published file.
+        metadata: metadata of the published file.
 
     Raises:
-        ConfigError: an unknown family, or a sherpa file that names none.
+        ConfigError: the family is unknown, or a sherpa file does not name one.
     """
     if name == "sherpa":
         framework = metadata.get("framework", "")

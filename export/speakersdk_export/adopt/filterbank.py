@@ -1,4 +1,4 @@
-"""Windows and mel filterbanks of published speaker encoders, each as its own code computes them.
+"""The windows and mel filterbanks of published speaker encoders, as in their own code.
 
 All are float64; the graph rounds them to float32 once.
 """
@@ -19,12 +19,12 @@ MelName = Literal["kaldi", "slaney", "speechbrain", "htk"]
 
 
 def analysis_window(name: WindowName, length: int) -> Matrix:
-    """The (length,) analysis window.
+    """Return the (length,) analysis window.
 
     Args:
-        name: `hamming`, `hann`: symmetric; `hamming_periodic`: as torch.hamming_window makes it;
+        name: `hamming`, `hann`: symmetric; `hamming_periodic`: as in torch.hamming_window;
             `povey`: Kaldi's, the symmetric Hann window to the power of 0.85.
-        length: samples.
+        length: number of samples.
     """
     if name not in get_args(WindowName):
         raise ValueError(f"expected a window of {get_args(WindowName)}, got {name!r}")
@@ -46,15 +46,15 @@ def mel_filters(
     high_hz: float,
     sample_rate_hz: int,
 ) -> Matrix:
-    """The (num_mels, fft_size / 2 + 1) matrix from power spectrum to mel energies.
+    """Return the (num_mels, fft_size / 2 + 1) matrix from power spectrum to mel energies.
 
     Args:
-        name: `kaldi`: triangles linear in mel(f) = 1127 ln(1 + f / 700), the Nyquist bin weighs
-            nothing. `slaney`: Slaney's scale with filters of unit area over Hz, as librosa.
+        name: `kaldi`: triangles linear in mel(f) = 1127 ln(1 + f / 700), the Nyquist bin has
+            weight 0. `slaney`: Slaney's scale with filters of unit area over Hz, as in librosa.
             `speechbrain`: mel(f) = 2595 log10(1 + f / 700), triangles linear in Hz whose half-width
-            is the distance to the left neighbour. `htk`: the same scale, triangles linear in mel,
-            and bins at i * (rate / 2) / (fft_size / 2 - 1), as ReDimNet2 counts them.
-        num_mels, fft_size: sizes.
+            is the distance to the left neighbor. `htk`: the same scale, triangles linear in mel,
+            and bins at i * (rate / 2) / (fft_size / 2 - 1), as in ReDimNet2.
+        num_mels, fft_size: number of filters, and points of the DFT.
         low_hz, high_hz: band of the filterbank.
         sample_rate_hz: rate of the waveform.
     """

@@ -1,9 +1,9 @@
-"""Front ends of published speaker encoders, described in full and built as ONNX operators.
+"""The front ends of published speaker encoders: full descriptions, built as ONNX operators.
 
-    samples -> (scale, normalise, pre-emphasis, padding) -> strided convolution: window and DFT
-    -> squares -> mel energies -> logarithm -> normalisation over the recording -> features
+    samples -> (scale, normalize, pre-emphasis, padding) -> strided convolution: window and DFT
+    -> squares -> mel energies -> logarithm -> normalization over the recording -> features
 
-Everything that is linear in the samples of one frame is folded into the convolution's kernel: the
+All steps that are linear in the samples of one frame are folded into the convolution's kernel: the
 removal of the frame's mean, pre-emphasis within the frame, window and DFT.
 """
 
@@ -23,33 +23,34 @@ Layout = Literal["BTF", "BFT", "B1FT"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrontEnd:
-    """What a published encoder does to the waveform before its network.
+    """The front end of a published encoder: the steps between the waveform and the network.
 
     Attributes:
         sample_rate_hz: rate of the waveform, which has a full scale of 1.
         sample_scale: factor on the samples; 32768 where the original reads 16-bit integers.
-        normalise_waveform: whether the waveform is brought to mean 0 and deviation 1 (over all
+        normalise_waveform: whether the waveform is normalized to mean 0 and deviation 1 (over all
             samples, 1e-8 added to the deviation).
         preemphasis: y[i] = x[i] - preemphasis * x[i - 1].
         preemphasis_over: `frame`: within each frame, whose first sample is its own predecessor;
-            `signal`: over the recording, whose first sample stays; `reflect`: over the recording,
+            `signal`: over the recording, whose first sample is unchanged; `reflect`: over the
+                recording,
             whose first sample is preceded by its second.
         remove_frame_mean: whether each frame's mean is subtracted.
         window, window_samples: analysis window.
         hop_samples: step between frames.
         fft_size: points of the DFT.
-        padding_samples: zeros before and behind the recording.
+        padding_samples: number of zeros before and after the recording.
         mel, num_mels, low_hz, high_hz: the filterbank.
-        power_floor: least value of the power spectrum, 0 for none; 1 / power_floor is the largest.
-        energy_floor: least mel energy, 0 for none.
+        power_floor: minimum of the power spectrum, 0 for none; 1 / power_floor is the maximum.
+        energy_floor: minimum mel energy, 0 for none.
         log_offset: added to the mel energies before the logarithm.
         decibels: whether the logarithm is 10 log10 instead of ln.
-        range_db: features this far below the recording's largest are raised to there; 0 for none.
-        normalise: `mean`: each band's mean over the recording is removed; `mean_deviation`: and
-            divided by the deviation (N - 1) plus 1e-5; `none`.
-        drop_frames: frames dropped at the end of the recording.
+        range_db: features are limited to this far below the recording's maximum; 0 for none.
+        normalise: `mean`: each band's mean over the recording is subtracted; `mean_deviation`: it
+            is then also divided by the deviation (N - 1) plus 1e-5; `none`.
+        drop_frames: number of frames to drop at the end of the recording.
         multiple_of_frames: the number of frames is made a multiple of this, see `fill`.
-        fill: whether missing frames are filled with zeros (after normalisation), or surplus ones
+        fill: whether missing frames are filled with zeros (after normalization), or surplus ones
             dropped.
         layout: axes of the features: B batch, T time, F bands, 1 a channel.
     """
@@ -81,13 +82,13 @@ class FrontEnd:
     layout: Layout = "BTF"
 
     def to_json(self) -> dict[str, Any]:
-        """Every option by its name, for the manifest."""
+        """Return every option by its name, for the manifest."""
         return asdict(self)
 
     def kernel(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-        """The convolution's (2 * bins, window_samples) kernel, and (num_mels, bins) mel weights.
+        """Return the (2 * bins, window_samples) kernel, and the (num_mels, bins) mel weights.
 
-        Only the bins that any filter weighs are computed.
+        Only the bins with a nonzero weight in some filter are computed.
         """
         mel = mel_filters(
             self.mel,
@@ -116,12 +117,12 @@ def add_front_end(front_end: FrontEnd, operators: Operators, samples: str) -> st
     """Append a front end to a graph under construction.
 
     Args:
-        front_end: what to build.
-        operators: of the graph; features are float32.
+        front_end: the front end to build.
+        operators: operators of the graph; features are float32.
         samples: name of the (B, n) float32 waveform.
 
     Returns:
-        Name of the features, with the axes of `front_end.layout`.
+        The name of the features, with the axes of `front_end.layout`.
     """
     make = operators
     values = _waveform(front_end, make, make.unsqueeze(samples, 1))  # (B, 1, n)
@@ -142,7 +143,7 @@ def add_front_end(front_end: FrontEnd, operators: Operators, samples: str) -> st
         )
         power = make.clip(power, front_end.power_floor, 1 / front_end.power_floor)
     else:
-        mel = np.concatenate([mel, mel], axis=1)  # one product adds the squares up
+        mel = np.concatenate([mel, mel], axis=1)  # one product adds the squares
     energy = make.add("MatMul", make.constant(mel.astype(np.float32)), power)  # (B, F, k)
     features = _normalised(front_end, make, _logarithm(front_end, make, energy))
     if front_end.layout == "BTF":
@@ -156,7 +157,7 @@ def _waveform(front_end: FrontEnd, make: Operators, values: str) -> str:
         deviation = make.add("Sqrt", make.mean(make.add("Mul", centred, centred), axis=2))
         values = make.add("Div", centred, make.add("Add", deviation, make.scalar(1e-8)))
     if front_end.preemphasis_over in ("signal", "reflect"):
-        # The predecessor of the first sample: nothing, or the second sample.
+        # The predecessor of the first sample is zero, or the second sample.
         second = make.slice(values, axis=2, start=1, end=2)
         nothing = make.add("Sub", second, second)
         before = second if front_end.preemphasis_over == "reflect" else nothing

@@ -1,4 +1,4 @@
-"""Golden vectors: embeddings that the original code computed, which an adopted model must meet."""
+"""Golden vectors: embeddings by the original code, which an adopted model must reproduce."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from speakersdk.errors import ConfigError
 from speakersdk.runtime.session import OnnxSession
 from speakersdk_export.errors import ParityError
 
-# A right front end gives 1 - 1e-6 or more; the smallest wrong one measured, Hamming for Povey
-# windows, gives .964 to .993 (docs/adoption.md).
+# A correct front end gives 1 - 1e-6 or more. The smallest error that was measured, Hamming for
+# Povey windows, gives .964 to .993 (docs/adoption.md).
 GOLDEN_COSINE: Final = 0.9999
 
 
 @dataclass(frozen=True, slots=True)
 class Golden:
-    """A recording and the embedding that the original code gave.
+    """A recording and its embedding by the original code.
 
     Attributes:
-        recording: 16 kHz, any format.
+        recording: audio file at 16 kHz, in any format.
         vector: .npy file of (D,) or (1, D) numbers.
     """
 
@@ -32,10 +32,10 @@ class Golden:
     vector: Path
 
     def embedding(self, size: int) -> npt.NDArray[np.float64]:
-        """The (D,) embedding.
+        """Return the (D,) embedding.
 
         Raises:
-            ConfigError: the file holds something else.
+            ConfigError: the file contains something else.
         """
         try:
             vector: npt.NDArray[np.float64] = (
@@ -55,7 +55,7 @@ class Golden:
 
 
 def golden_cosine(session: OnnxSession, golden: Golden, size: int) -> float:
-    """Cosine of an adopted model's embedding to the original's.
+    """Return the cosine of an adopted model's embedding to that of the original code.
 
     Raises:
         AudioError: the recording cannot be read.

@@ -1,4 +1,4 @@
-"""A published network behind its front end: one graph from the waveform to the embedding.
+"""A published network joined with its front end: one graph from waveform to embedding.
 
 samples (B, n) -> front end -> published network -> scaled to length T -> embedding (B, D)
 """
@@ -16,7 +16,7 @@ from speakersdk_export.adopt.families import Family
 from speakersdk_export.adopt.front_end import add_front_end
 from speakersdk_export.adopt.operators import Operators
 
-# Between them every operator that a front end needs means the same.
+# All operators of a front end have the same meaning in these opsets.
 OPSETS: Final = range(11, 24)
 _FRONT: Final = "front_"
 _BACK: Final = "length_"
@@ -24,14 +24,14 @@ _NETWORK: Final = "network_"
 
 
 def read_published(path: Path) -> ModelProto:
-    """A published ONNX file.
+    """Read a published ONNX file.
 
     Raises:
-        ModelError: it is not ONNX, keeps weights in other files, or needs an unknown opset.
+        ModelError: the file is not ONNX, stores weights in other files, or needs an unknown opset.
     """
     try:
         model = onnx.load_model(path, load_external_data=False)
-    except Exception as error:  # protobuf's DecodeError is no common base of all that it raises
+    except Exception as error:  # protobuf's errors have no common base class
         raise ModelError(f"{path}: expected an ONNX file, got something else") from error
     if not model.graph.node:
         raise ModelError(f"{path}: expected an ONNX file, got one without a graph")
@@ -50,26 +50,26 @@ def read_published(path: Path) -> ModelProto:
 
 
 def opset_of(model: ModelProto) -> int:
-    """Version of the standard operators; 0 if the file names none."""
+    """Return the version of the standard operators; 0 if the file does not state it."""
     return next((each.version for each in model.opset_import if each.domain in ("", "ai.onnx")), 0)
 
 
 def metadata_of(model: ModelProto) -> dict[str, str]:
-    """The metadata properties of a file."""
+    """Return the metadata properties of a file."""
     return {each.key: each.value for each in model.metadata_props}
 
 
 def graft(model: ModelProto, family: Family, *, temperature: float) -> tuple[ModelProto, int, int]:
-    """Put a family's front end before a published network.
+    """Join a family's front end with a published network.
 
     Args:
         model: the published network.
-        family: what it was trained behind.
-        temperature: T, the length that every embedding is scaled to.
+        family: the family of the network.
+        temperature: T, the length to which every embedding is scaled.
 
     Returns:
-        The windowed graph (docs/formats/model.md), D, the size of its embedding, and how many
-        operators were rewritten.
+        The windowed graph (docs/formats/model.md), D, the size of its embedding, and the number of
+        rewritten operators.
 
     Raises:
         ModelError: the network's inputs or outputs are not those of the family.
@@ -90,7 +90,7 @@ def graft(model: ModelProto, family: Family, *, temperature: float) -> tuple[Mod
     if len(output.type.tensor_type.shape.dim) > 2:
         raw = back.add("Reshape", raw, back.integers(0, -1))
     squares = back.total(back.add("Mul", raw, raw), axis=1)
-    # A vector of zeros stays one: there is no direction to scale.
+    # A zero vector stays zero, because it has no direction.
     length = back.add("Max", back.add("Sqrt", squares), back.scalar(1e-12))
     factor = back.add("Div", back.scalar(temperature), length)
     back.nodes.append(
@@ -111,10 +111,10 @@ def graft(model: ModelProto, family: Family, *, temperature: float) -> tuple[Mod
 
 
 def embedding_size(output: onnx.ValueInfoProto) -> int:
-    """D of a published network's output.
+    """Return D, the size of a published network's output.
 
     Raises:
-        ModelError: the file does not say it.
+        ModelError: the file does not state it.
     """
     sizes = [dim.dim_value for dim in output.type.tensor_type.shape.dim]
     size = next((each for each in reversed(sizes) if each > 1), 0)
@@ -127,14 +127,14 @@ def embedding_size(output: onnx.ValueInfoProto) -> int:
 
 
 def correct_average_pooling(model: ModelProto) -> int:
-    """Rewrite average pooling that onnxruntime up to 1.28 computes wrongly; returns how often.
+    """Rewrite average pooling that onnxruntime up to 1.28 computes wrongly; return the count.
 
     With `ceil_mode` and `count_include_pad` it divided the last, shorter window by the whole
     window's length (microsoft/onnxruntime PR 29629). Without padding the values do not depend on
-    `count_include_pad`, and without that the division was right in every version.
+    `count_include_pad`, and without that option every version divided correctly.
 
     Raises:
-        ModelError: such a node with padding, whose values would change.
+        ModelError: such a node has padding, and its values would change.
     """
     changed = 0
     for node in model.graph.node:
@@ -159,7 +159,7 @@ def _is_set(attribute: AttributeProto | None) -> bool:
 
 
 def _connections(model: ModelProto, family: Family) -> tuple[str, onnx.ValueInfoProto]:
-    """The input that takes the features, and the output that is the embedding."""
+    """Return the input for the features, and the output with the embedding."""
     constants = {each.name for each in model.graph.initializer}
     inputs = [each.name for each in model.graph.input if each.name not in constants]
     expected = [name for name in family.inputs if name in inputs]
@@ -189,12 +189,12 @@ def _connections(model: ModelProto, family: Family) -> tuple[str, onnx.ValueInfo
 
 
 def _rename(network: ModelProto, links: dict[str, str]) -> None:
-    """Read the network's inputs from where the front end writes them."""
+    """Connect the network's inputs to the outputs of the front end."""
     for node in network.graph.node:
         for index, name in enumerate(node.input):
             node.input[index] = links.get(name, name)
 
 
 def _free_axes(network: ModelProto) -> None:
-    """Forget the shapes that the publisher's trace left inside the graph."""
+    """Remove the shapes that the publisher's trace left inside the graph."""
     del network.graph.value_info[:]

@@ -1,4 +1,4 @@
-"""The published network as ONNX: the file itself, or torch weights through their architecture."""
+"""The published network as ONNX: the file itself, or torch weights in their architecture."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _OPSET = 17
 
 
 def published_network(path: Path, family: Family) -> onnx.ModelProto:
-    """The network of a published file.
+    """Load the network of a published file.
 
     Args:
         path: an ONNX file, or torch weights of CAM++ (family 3d-speaker).
-        family: that the file belongs to.
+        family: family of the file.
 
     Raises:
-        ModelError: the file is neither, or does not exist.
+        ModelError: the file is neither of these, or does not exist.
     """
     if not path.is_file():
         raise ModelError(f"expected a published model at {path}, found no file")
@@ -34,8 +34,8 @@ def published_network(path: Path, family: Family) -> onnx.ModelProto:
         return read_published(path)
     if family.name != "3d-speaker":
         raise ModelError(
-            f"{path}: torch weights can be adopted of CAM++ (--family 3d-speaker) alone; export "
-            f"this one of {family.name} to ONNX with its own code first"
+            f"{path}: torch weights can be adopted only for CAM++ (--family 3d-speaker); export "
+            f"this {family.name} model to ONNX with its own code first"
         )
     return _campplus(path)
 
@@ -47,7 +47,7 @@ def _campplus(path: Path) -> onnx.ModelProto:
     from speakersdk_training.teacher.campplus import NUM_MELS, CampPlus
 
     class TimeFirst(nn.Module):
-        """Features as 3D-Speaker's exports take them: (B, T, 80)."""
+        """A wrapper that takes features like 3D-Speaker's exports: (B, T, 80)."""
 
         def __init__(self, network: nn.Module) -> None:
             super().__init__()
@@ -61,8 +61,8 @@ def _campplus(path: Path) -> onnx.ModelProto:
     try:
         weights = torch.load(path, map_location="cpu", weights_only=True)
         network.load_state_dict({name: value.float() for name, value in weights.items()})
-    except Exception as error:  # torch's own errors are of many kinds and run over many lines
-        raise ModelError(f"{path}: expected the weights of CAM++ by 3D-Speaker's names") from error
+    except Exception as error:  # torch raises errors of many classes, with messages of many lines
+        raise ModelError(f"{path}: expected CAM++ weights with 3D-Speaker's names") from error
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # deprecations inside torch
         traced = Path(folder) / "campplus.onnx"

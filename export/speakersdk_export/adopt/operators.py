@@ -1,4 +1,4 @@
-"""ONNX operators written one after the other, with the same meaning in every opset from 11 on.
+"""A builder of ONNX operators with the same meaning in every opset from 11 on.
 
 Opset 13 moved the axes of Unsqueeze and ReduceSum from attributes to inputs, opset 18 those of
 ReduceMean and ReduceMax.
@@ -16,10 +16,10 @@ _UNTIL_THE_END = np.iinfo(np.int64).max
 
 
 class Operators:
-    """Nodes and constants of a graph under construction; every method names its output.
+    """The nodes and constants of a graph; every method returns the name of its output.
 
     Attributes:
-        nodes, initializers: what was made, in the order of execution.
+        nodes, initializers: the added nodes and constants, in the order of execution.
     """
 
     def __init__(self, *, opset: int, prefix: str) -> None:
@@ -35,42 +35,42 @@ class Operators:
         return name
 
     def constant(self, values: npt.NDArray[Any]) -> str:
-        """A tensor that never changes."""
+        """Add a constant tensor."""
         name = f"{self._prefix}constant_{len(self.initializers)}"
         self.initializers.append(numpy_helper.from_array(np.ascontiguousarray(values), name))
         return name
 
     def scalar(self, value: float) -> str:
-        """A float32 number."""
+        """Add a float32 number."""
         return self.constant(np.array(value, np.float32))
 
     def integers(self, *values: int) -> str:
-        """A vector of int64."""
+        """Add a vector of int64."""
         return self.constant(np.array(values, np.int64))
 
     def unsqueeze(self, value: str, axis: int) -> str:
-        """A new axis of length 1."""
+        """Insert an axis of length 1."""
         if self._opset < 13:
             return self.add("Unsqueeze", value, axes=[axis])
         return self.add("Unsqueeze", value, self.integers(axis))
 
     def slice(self, value: str, *, axis: int, start: int, end: int | None) -> str:
-        """The part from `start` to before `end`; None = to the end."""
+        """Take the part from `start` up to `end`, which is excluded; None means to the end."""
         end = _UNTIL_THE_END if end is None else end
         return self.add(
             "Slice", value, self.integers(start), self.integers(end), self.integers(axis)
         )
 
     def mean(self, value: str, *, axis: int) -> str:
-        """The mean along an axis, which stays with length 1."""
+        """Compute the mean along an axis, which is kept with length 1."""
         return self._reduced("ReduceMean", 18, value, [axis])
 
     def total(self, value: str, *, axis: int) -> str:
-        """The sum along an axis, which stays with length 1."""
+        """Compute the sum along an axis, which is kept with length 1."""
         return self._reduced("ReduceSum", 13, value, [axis])
 
     def maximum(self, value: str, *, axes: list[int]) -> str:
-        """The largest value along axes, which stay with length 1."""
+        """Compute the maximum along axes, which are kept with length 1."""
         return self._reduced("ReduceMax", 18, value, axes)
 
     def _reduced(self, op_type: str, axes_are_input_from: int, value: str, axes: list[int]) -> str:
@@ -79,24 +79,24 @@ class Operators:
         return self.add(op_type, value, self.integers(*axes), keepdims=1)
 
     def clip(self, value: str, low: float, high: float | None) -> str:
-        """The values, none below `low` and none above `high`."""
+        """Limit values to `low` and `high`."""
         bounds = [self.scalar(low), *([] if high is None else [self.scalar(high)])]
         return self.add("Clip", value, *bounds)
 
     def pad(self, value: str, *, before: list[int], behind: list[int]) -> str:
-        """Zeros before and behind, along each axis."""
+        """Add zeros before and after, along each axis."""
         return self.add("Pad", value, self.integers(*before, *behind), self.scalar(0.0))
 
     def size(self, value: str, *, axis: int) -> str:
-        """The length of an axis: (1,) int64."""
+        """Return the length of an axis: (1,) int64."""
         return self.slice(self.add("Shape", value), axis=0, start=axis, end=axis + 1)
 
     def length(self, value: str, *, axis: int) -> str:
-        """The length of an axis: (1,) float32."""
+        """Return the length of an axis: (1,) float32."""
         return self.add("Cast", self.size(value, axis=axis), to=TensorProto.FLOAT)
 
     def whole_multiple(self, value: str, *, axis: int, multiple: int, fill: bool) -> str:
-        """Fill a three-dimensional tensor's last axis up with zeros, or cut it, to a multiple."""
+        """Pad or cut a three-dimensional tensor's last axis to a multiple of a length."""
         size = self.size(value, axis=axis)
         unit = self.integers(multiple)
         if not fill:

@@ -1,4 +1,4 @@
-"""Convolutions in time, rewritten as two-dimensional ones of height 1.
+"""Rewriting of convolutions in time as two-dimensional ones of height 1.
 
 onnxruntime has blocked kernels (NCHWc) only for two-dimensional convolutions; these also fuse the
 ReLU and the skip connection that follow. The results are the same. On one thread with the bundled
@@ -23,11 +23,11 @@ from speakersdk_export.graph.view import GraphView
 
 # The axis of `frame_weights` (docs/formats/model.md); every convolution outputs as many frames.
 _FRAMES: Final = "frames"
-# Operators that work on a tensor with one more axis once their attributes are adapted.
+# Operators that work on a tensor with one more axis if their attributes are adapted.
 _LIFTED: Final = {"Add", "Concat", "Conv", "Mul", "Relu", "Sigmoid", "Slice", "Tanh"}
 _HEIGHT_AXIS: Final = 2
 _TIME_AXIS: Final = 2  # before lifting
-_LINEAR_NDIM: Final = 3  # of the weights of a convolution along one axis
+_LINEAR_NDIM: Final = 3  # rank of the weights of a convolution along one axis
 
 
 def lift_convolutions(view: GraphView) -> None:
@@ -48,7 +48,7 @@ def _name_frames(graph: onnx.GraphProto) -> None:
 
 
 class _Lifting:
-    """Lifts the nodes of a graph in one pass, in the order of execution."""
+    """A pass that lifts the nodes of a graph in the order of execution."""
 
     def __init__(self, view: GraphView) -> None:
         self._view = view
@@ -77,7 +77,7 @@ class _Lifting:
         self._view.drop_unused()
 
     def _is_causal_concat(self, node: onnx.NodeProto) -> bool:
-        """Whether a node joins cached frames and new frames."""
+        """Return whether a node joins cached frames and new frames."""
         axes = [attribute.i for attribute in node.attribute if attribute.name == "axis"]
         if node.op_type != "Concat" or axes != [_TIME_AXIS]:
             return False
@@ -85,7 +85,7 @@ class _Lifting:
         return past is not None and past.op_type in {"Reshape", "Unsqueeze"}
 
     def _is_linear_convolution(self, node: onnx.NodeProto) -> bool:
-        """Whether a node is a convolution along one axis."""
+        """Return whether a node is a convolution along one axis."""
         return node.op_type == "Conv" and self._view.constants[node.input[1]].ndim == _LINEAR_NDIM
 
     def _lift(self, name: str) -> str:
@@ -124,7 +124,7 @@ class _Lifting:
             values = list(attribute.ints)
             if attribute.name in {"kernel_shape", "strides", "dilations"}:
                 values = [1, *values]
-            elif attribute.name == "pads":  # begins of all axes, then ends
+            elif attribute.name == "pads":  # starts of all axes, then ends
                 values = [0, values[0], 0, values[1]]
             else:
                 continue

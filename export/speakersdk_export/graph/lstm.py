@@ -1,6 +1,6 @@
 """An LSTM layer as one ONNX operator.
 
-The translation of torch fixes the number of frames of the trace.
+The translation by torch would fix the number of frames to that of the trace.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 
 class OnnxLstm(nn.Module):
-    """Replaces a one-layer bidirectional `nn.LSTM` (batch first) during the trace."""
+    """A replacement of a one-layer bidirectional `nn.LSTM` (batch first) during the trace."""
 
     weight: Tensor
     recurrence: Tensor
@@ -33,7 +33,7 @@ class OnnxLstm(nn.Module):
         self.register_buffer("bias", bias)  # (2, 8 units)
 
     def forward(self, features: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-        """(B, k, inputs) -> (B, k, 2 units), (last states, last cells), each (2, B, units)."""
+        """Map (B, k, inputs) to (B, k, 2 units), and last states and cells of (2, B, units)."""
         batch, frames, _ = features.shape
         last_shape = (2, batch, self.units)
         hidden, last, cells = torch.onnx.ops.symbolic_multi_out(

@@ -1,4 +1,4 @@
-"""Rewrites of the pooling: sums over frames as a matrix product, and a folded normalisation.
+"""Rewrites of the pooling: sums over frames as a matrix product, and a folded normalization.
 
 The results are those of the trace, with fewer passes over the data.
 """
@@ -31,7 +31,7 @@ def sum_by_product(view: GraphView) -> None:
     total = producers["hop_statistics"]
     joined = producers.get(total.input[0], total)
     weighing = producers.get(joined.input[0], joined)
-    weights = {"frame_weights"}  # and all values computed from them, up to the attention
+    weights = {"frame_weights"}  # and all values that are computed from them, up to the attention
     for node in graph.node:
         if node is not weighing and not weights.isdisjoint(node.input):
             weights.update(node.output)
@@ -61,7 +61,7 @@ def sum_by_product(view: GraphView) -> None:
 
 
 def fold_normalisation(view: GraphView) -> None:
-    """Fold a batch normalisation into the fully connected layer after it.
+    """Fold a batch normalization into the fully connected layer after it.
 
     W (s x + t) + b = (W s) x + (W t + b), computed in float64.
     """

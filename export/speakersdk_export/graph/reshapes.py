@@ -1,6 +1,6 @@
-"""Merging of successive shape changes.
+"""Merging of successive shape changes in a graph.
 
-In a short hop, an operator that only changes a shape costs onnxruntime about as much as one that
+In a short hop, an operator that only changes a shape takes onnxruntime about as long as one that
 processes ten frames. The trace and the lifted convolutions leave chains of two or three.
 """
 
@@ -39,7 +39,7 @@ def join_reshapes(view: GraphView) -> None:
         shape = view.add_constant(
             f"{node.output[0]}_shape_at_once", np.array([0, *behind_batch], np.int64)
         )
-        # Producers come first, hence their chains are already merged.
+        # Producers come first, therefore their chains are already merged.
         inputs = [source.input[0], shape]
         node.op_type = "Reshape"
         del node.attribute[:], node.input[:]

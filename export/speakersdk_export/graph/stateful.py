@@ -1,9 +1,9 @@
 """Translation of a torch encoder to an ONNX graph of few, large operators.
 
-torch.export -> ONNX operators -> constants folded, batch normalisation folded into convolutions
+torch.export -> ONNX operators -> constants folded, batch normalization folded into convolutions
 
-Only exact rewrites are applied. The optimiser of the exporter also drops additions of 1e-8 and
-less. That would remove the floor of the logarithm in the front end, and make digital silence
+Only exact rewrites are applied. The optimizer of the exporter also drops additions of 1e-8 or
+less. This would remove the floor of the logarithm in the front end, and make digital silence
 infinite.
 """
 
@@ -35,7 +35,7 @@ from speakersdk_training.models import BlstmEncoder, LogMel, TdnnEncoder
 
 # The oldest opset of the exporter; all supported versions of onnxruntime read it.
 OPSET: Final = 18
-# Constants of any size are folded: the graph contains its weights only once.
+# Constants of any size are folded, because the graph contains its weights only once.
 _FOLD_BYTES: Final = 2**30
 _EXACT_RULES: Final = (
     rules.fuse_batchnorm_into_conv_rule,
@@ -177,7 +177,7 @@ def _trace(
     inputs: dict[str, tuple[torch.Tensor, str | None]],
     outputs: dict[str, str | None],
 ) -> ir.Model:
-    """Trace a module. Inputs and outputs have names, and a name for a dynamic second axis."""
+    """Trace a module with names of inputs, outputs and dynamic second axes."""
     auto = torch.export.Dim.AUTO
     dynamic = tuple({0: auto} | ({1: auto} if axis else {}) for _, axis in inputs.values())
     with warnings.catch_warnings(), _errors_only("torch.onnx"):
@@ -264,4 +264,4 @@ def _write_out_reshapes(model: ir.Model) -> None:
         )
         model.graph.register_initializer(value)
         node.replace_input_with(1, value)
-        node.attributes.pop("allowzero", None)  # with it a 0 would not keep the size
+        node.attributes.pop("allowzero", None)  # otherwise a 0 would not keep the size

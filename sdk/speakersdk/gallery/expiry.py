@@ -22,9 +22,9 @@ _NAMES_SHOWN: Final = 5
 
 
 class EntryExpiry:
-    """The ends of entries that have one, in whole seconds since 1970 (UTC).
+    """The times of expiry of entries, in whole seconds since 1970 (UTC).
 
-    An entry that has expired stays expired, also if the clock is set back.
+    An expired entry stays expired even if the clock is set back.
     """
 
     def __init__(self) -> None:
@@ -36,7 +36,7 @@ class EntryExpiry:
         return bool(self._ends)
 
     def add(self, voiceprints: Iterable[Voiceprint]) -> None:
-        """Add the ends of voiceprints; some may have none."""
+        """Add the times of expiry of voiceprints, which may have none."""
         self.update(
             {
                 one.name: math.floor(utc_time(one.expires_utc).timestamp())
@@ -46,17 +46,17 @@ class EntryExpiry:
         )
 
     def update(self, ends: Mapping[str, int]) -> None:
-        """Add ends by name."""
+        """Add times of expiry by name."""
         self._ends.update(ends)
         self._next = min(self._next, min(ends.values(), default=math.inf))
 
     def remove(self, name: str) -> None:
-        """Forget an entry, whether or not it has an end."""
+        """Remove an entry, whether or not it expires."""
         self._ends.pop(name, None)
         self._expired -= {name}
 
     def expired(self) -> frozenset[str]:
-        """The names of entries that have expired. A warning names those that are new."""
+        """Return the names of expired entries, with a warning about newly expired ones."""
         now_s = time.time()
         if now_s < self._next:
             return self._expired

@@ -243,9 +243,9 @@ class Gallery:
         return scores
 
     def export_mips(self) -> MipsExport:
-        """Entries as vectors of 2 dim + 1 values, for an index of maximum inner products.
+        """Export entries as vectors of 2 dim + 1 values for a maximum inner product index.
 
-        Those that have expired are left out; the index knows of no later expiry.
+        Expired entries are left out. The index does not know when the others expire.
         """
         logs, names = self._entries.exact_rows()[:, : self.dim], self.names
         if expired := self._entries.expiry.expired():
@@ -293,7 +293,7 @@ class Gallery:
             path: the file; it must not be truncated while the gallery is in use.
             verify: read the whole file to check its checksum. Otherwise a damaged block is not
                 noticed.
-            key: that of a sealed file, which is read into memory as a whole; plain ones are refused.
+            key: key of a sealed file, which is read into memory; a plain file is refused.
 
         Raises:
             SealError: the file is not sealed with this key, was changed, or is sealed without one.

@@ -27,7 +27,7 @@ def test_a_published_file_becomes_a_model_file(
 @pytest.mark.parametrize(
     ("options", "problem"),
     [
-        (["--unchecked"], "either trials to calibrate on"),
+        (["--unchecked"], "either calibration trials"),
         (["--unchecked", "--trials", "a.txt"], "together; add the missing ones"),
         (["--uncalibrated"], "--golden --unchecked is required"),
     ],
