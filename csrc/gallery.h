@@ -1,7 +1,7 @@
 // Scoring of probes against the stored rows of a gallery: all scores, or the best few.
 //
 // A row is stored as ln(D q): the logarithm of its softmax distribution times the
-// number of values. The row of the uniform distribution is zero, and no normaliser is
+// number of values. The row of the uniform distribution is zero, and no normalizer is
 // stored. A scan reads one float32 vector per row and recomputes q in registers.
 
 #ifndef SPEAKERSDK_GALLERY_H_

@@ -34,7 +34,7 @@ std::size_t RoundUp(std::size_t size, std::size_t multiple) {
   return (size + multiple - 1) / multiple * multiple;
 }
 
-// Uninitialised values, aligned to a cache line.
+// Uninitialized values, aligned to a cache line.
 class Buffer {
  public:
   explicit Buffer(std::size_t size)
@@ -52,7 +52,7 @@ class Buffer {
   std::unique_ptr<float, Delete> values_;
 };
 
-struct Centre {
+struct Center {
   std::vector<float> weights;  // c
   std::vector<float> logs;     // d
 };
@@ -86,15 +86,15 @@ std::vector<float> Mean(const float* rows, std::size_t num, std::size_t stride) 
   return mean;
 }
 
-void MeasureRows(const Kernel& kernel, const Centre& centre, std::size_t num,
+void MeasureRows(const Kernel& kernel, const Center& center, std::size_t num,
                  std::size_t width, const Side& side) {
-  const std::size_t stride = centre.logs.size();
+  const std::size_t stride = center.logs.size();
   const double num_sums = 2.0 * static_cast<double>(stride) / kSummedTogether;
   const double unit = (kSummedTogether + num_sums + 16.0) / 16777216.0;
   for (std::size_t row = 0; row < num; ++row) {
     const Moments moments =
-        kernel.measure(side.weights.data() + row * stride, centre.weights.data(),
-                       side.logs.data() + row * stride, centre.logs.data(), stride);
+        kernel.measure(side.weights.data() + row * stride, center.weights.data(),
+                       side.logs.data() + row * stride, center.logs.data(), stride);
     side.squares.data()[row] = static_cast<float>(moments.product);
     side.bounds.data()[row] =
         static_cast<float>(0.5 * moments.size * unit / kPairTolerance);
@@ -104,7 +104,7 @@ void MeasureRows(const Kernel& kernel, const Centre& centre, std::size_t num,
   std::fill_n(side.bounds.data() + num, num_padding, 0.0F);
 }
 
-// Half of the terms of the product: rows (num, stride) and their mean.
+// Half of the terms of the product: (num, stride) rows and their mean.
 struct Half {
   const Buffer& rows;
   const std::vector<float>& mean;
@@ -150,11 +150,11 @@ class Product {
   Product(const float* a, std::size_t num_a, std::size_t dim)
       : kernel_(ActiveKernel()), num_a_(num_a), dim_(dim), a_(num_a, stride_, height_) {
     RowMaker(dim).Make(a, num_a, a_.logs.data(), a_.weights.data());
-    centre_ = {Mean(a_.weights.data(), num_a, stride_),
+    center_ = {Mean(a_.weights.data(), num_a, stride_),
                Mean(a_.logs.data(), num_a, stride_)};
-    MeasureRows(kernel_, centre_, num_a, height_, a_);
+    MeasureRows(kernel_, center_, num_a, height_, a_);
     // Weights of a are multiplied by logs of b, and logs by weights.
-    PackTiles(kernel_, {a_.weights, centre_.weights}, {a_.logs, centre_.logs}, num_a,
+    PackTiles(kernel_, {a_.weights, center_.weights}, {a_.logs, center_.logs}, num_a,
               height_, a_.packed.data());
   }
 
@@ -178,8 +178,8 @@ class Product {
                     Workspace* workspace, float* out) const {
     const Side& side = workspace->b;
     workspace->maker.Make(b, num, side.logs.data(), side.weights.data());
-    MeasureRows(kernel_, centre_, num, width_, side);
-    PackTiles(kernel_, {side.logs, centre_.logs}, {side.weights, centre_.weights}, num,
+    MeasureRows(kernel_, center_, num, width_, side);
+    PackTiles(kernel_, {side.logs, center_.logs}, {side.weights, center_.weights}, num,
               width_, side.packed.data());
     std::size_t num_differences = 0;
     for (std::size_t row = 0; row < num_a_; row += block_) {
@@ -265,7 +265,7 @@ class Product {
   std::size_t group_ = kGroupColumns / width_ * width_;
   std::size_t block_ = kTilesTogether * height_;
   Side a_;
-  Centre centre_;
+  Center center_;
 };
 
 }  // namespace

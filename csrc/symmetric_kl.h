@@ -6,9 +6,9 @@
 //     J(a, b) = sum_i (w_i(a) - w_i(b)) (a_i - b_i)
 //
 //   * Domain::kLogits: w = softmax. J is KL(p||q) + KL(q||p) of p = softmax(a) and
-//     q = softmax(b); the logarithms of the normalisers cancel because p and q both
+//     q = softmax(b); the logarithms of the normalizers cancel because p and q both
 //     sum to one.
-//   * Domain::kPositive: w = ln. J is the sum of both generalised KL divergences of
+//   * Domain::kPositive: w = ln. J is the sum of both generalized KL divergences of
 //     vectors that need not sum to one.
 //
 // Source: H. Jeffreys, "An invariant form for the prior probability in estimation

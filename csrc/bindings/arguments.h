@@ -103,7 +103,7 @@ inline void CheckSameDim(const Rows& a, const Rows& b) {
   throw std::invalid_argument(message.str());
 }
 
-// More than any machine has cores.
+// More than the cores of any machine.
 constexpr py::ssize_t kMaxThreads = 1024;
 
 inline std::size_t CheckedThreads(py::ssize_t num_threads) {

@@ -7,7 +7,7 @@
 namespace speakersdk {
 namespace {
 
-// The fastest first.
+// Ordered from the fastest to the slowest.
 std::vector<const Kernel*> Kernels() {
   std::vector<const Kernel*> kernels;
   for (const Kernel* kernel : {

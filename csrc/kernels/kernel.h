@@ -42,11 +42,11 @@ struct ScanRows {
 
 // out[row] = J(probe, row), or NaN if the row contains a NaN (a removed entry).
 //
-// float32: sum (D p) x expm1(x) / D with x = ln q - ln p. No term is negative, hence
-// nothing cancels. With u = 2^-24 the error is below (stride / 8 + 24) u sum (p_i +
-// q_i) |ln p_i - ln q_i|. float16, int8: sum (p - q) (ln p - ln q) with the row's own
-// exponentials, within 2e-4 of the sum's scale; the rounding of the stored values is
-// larger.
+// float32: sum (D p) x expm1(x) / D with x = ln q - ln p. No term is negative,
+// therefore nothing cancels. With u = 2^-24 the error is below (stride / 8 + 24) u sum
+// (p_i + q_i) |ln p_i - ln q_i|. float16, int8: sum (p - q) (ln p - ln q) with the
+// row's own exponentials, within 2e-4 of the sum's scale; the rounding of the stored
+// values is larger.
 using ScanFunction = void (*)(const ScanProbe& probe, const ScanRows& rows, float* out);
 
 // Values that matrix_form.h adds to the products of a tile, one per row (a) and column
@@ -59,13 +59,13 @@ struct TileSums {
   float scale;
 };
 
-// The normaliser of a softmax, exp(peak) total.
+// The normalizer of a softmax, exp(peak) total.
 struct Normalizer {
   double peak;   // the largest logit
   double total;  // sum of exp(logit - peak), from 1 to the number of logits
 };
 
-// Moments of the differences w and l between a row and the centre.
+// Moments of the differences w and l between a row and the center.
 struct Moments {
   double product;  // <w, l>
   double size;     // <w, w> + <l, l>
@@ -88,8 +88,8 @@ struct Kernel {
                     double scale, std::size_t dim, float* logs, float* weights);
 
   // Moments of one row of `stride` values.
-  Moments (*measure)(const float* weights, const float* centre_weights,
-                     const float* logs, const float* centre_logs, std::size_t stride);
+  Moments (*measure)(const float* weights, const float* center_weights,
+                     const float* logs, const float* center_logs, std::size_t stride);
 
   ScanFunction scan_float32;
   ScanFunction scan_float16;
@@ -101,10 +101,10 @@ struct Kernel {
   std::size_t tile_columns;
   void (*tile_product)(const float* a, const float* b, std::size_t depth, float* c);
 
-  // Packs rows for tile_product: packed[i][row] = rows[row][i] - centre[i], where rows
-  // is (num, stride), centre (stride), packed (stride, width), zero after column num.
+  // Packs rows for tile_product: packed[i][row] = rows[row][i] - center[i], where rows
+  // is (num, stride), center (stride), packed (stride, width), zero after column num.
   // `width` is tile_rows or tile_columns.
-  void (*pack)(const float* rows, const float* centre, std::size_t num,
+  void (*pack)(const float* rows, const float* center, std::size_t num,
                std::size_t stride, std::size_t width, float* packed);
 
   // Finishes rows of a tile: out[i][j] = (squares_a[i] + squares_b[j] -
@@ -138,7 +138,7 @@ std::vector<std::string> AvailableKernels();
 const Kernel& ChooseKernel(const char* name);
 
 // The kernel that SPEAKERSDK_KERNEL names, or the fastest. The first call chooses it,
-// and throws as ChooseKernel.
+// and throws like ChooseKernel.
 const Kernel& ActiveKernel();
 
 }  // namespace speakersdk

@@ -73,12 +73,12 @@ void RoundRow(const float* logits, double shift, const double* probabilities,
   }
 }
 
-Moments Measure(const float* weights, const float* centre_weights, const float* logs,
-                const float* centre_logs, std::size_t stride) {
+Moments Measure(const float* weights, const float* center_weights, const float* logs,
+                const float* center_logs, std::size_t stride) {
   Moments moments{0.0, 0.0};
   for (std::size_t i = 0; i < stride; ++i) {
-    const double weight = static_cast<double>(weights[i]) - centre_weights[i];
-    const double log = static_cast<double>(logs[i]) - centre_logs[i];
+    const double weight = static_cast<double>(weights[i]) - center_weights[i];
+    const double log = static_cast<double>(logs[i]) - center_logs[i];
     moments.product += weight * log;
     moments.size += weight * weight + log * log;
   }
@@ -105,11 +105,11 @@ void Scan(const ScanProbe& probe, const ScanRows& rows, float* out) {
   }
 }
 
-void Pack(const float* rows, const float* centre, std::size_t num, std::size_t stride,
+void Pack(const float* rows, const float* center, std::size_t num, std::size_t stride,
           std::size_t width, float* packed) {
   for (std::size_t i = 0; i < stride; ++i) {
     for (std::size_t row = 0; row < width; ++row) {
-      *packed++ = row < num ? rows[row * stride + i] - centre[i] : 0.0F;
+      *packed++ = row < num ? rows[row * stride + i] - center[i] : 0.0F;
     }
   }
 }

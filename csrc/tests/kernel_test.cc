@@ -211,7 +211,7 @@ void TestAllPairs() {
         Floats got(num_a * num_b, -1.0F);
         const std::size_t num_differences =
             AllPairs(a.data(), num_a, b.data(), num_b, dim, 2, got.data());
-        // A single row of a is its own centre, and one value is always the distribution
+        // A single row of a is its own center, and one value is always the distribution
         // (1).
         SPEAKERSDK_CHECK(num_differences >= 1 || num_a == 1 || dim == 1);
         SPEAKERSDK_CHECK(num_differences <= num_a * num_b);
