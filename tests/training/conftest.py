@@ -59,7 +59,7 @@ def generator() -> torch.Generator:
 
 
 def synthetic_voice(speaker: int, take: int) -> npt.NDArray[np.float64]:
-    """(UTTERANCE_SAMPLES,) harmonics of the speaker's pitch in the speaker's colour, some noise."""
+    """(UTTERANCE_SAMPLES,) harmonics of the speaker's pitch in the speaker's color, some noise."""
     rng = np.random.default_rng((speaker, take))
     pitch_hz = 90 * 1.35**speaker * rng.uniform(0.97, 1.03)
     colour = np.random.default_rng(speaker).uniform(0.2, 1.0, 12)

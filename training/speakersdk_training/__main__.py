@@ -6,6 +6,6 @@ try:
     from speakersdk_training.cli import main
 
     status = main()
-except KeyboardInterrupt:  # before the command could take care of it
+except KeyboardInterrupt:  # before the command handles it
     status = 130
 sys.exit(status)

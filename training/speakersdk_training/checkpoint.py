@@ -1,4 +1,4 @@
-"""Checkpoints: weights, optimiser, random states and resolved configuration in one file."""
+"""Checkpoints: weights, optimizer, random states and resolved configuration in one file."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ FORMAT = 1
 
 @dataclass(frozen=True, slots=True)
 class CheckpointInfo:
-    """Description of the checkpoint of a model.
+    """The description of a checkpoint.
 
     Attributes:
         name: name of the model.
-        step: number of optimiser steps made.
+        step: number of optimizer steps made.
         training_corpora: names of the corpora.
-        weights_sha256: hash of the averaged weights, which are what export writes.
+        weights_sha256: hash of the averaged weights, which export writes.
         has_speech_head: whether the speech head was trained.
-        metrics: results of the last evaluation: trial list -> metric -> value.
-        teachers: descriptions of the teachers that the weights learned from.
+        metrics: results of the last evaluation, by trial list and metric.
+        teachers: descriptions of the teachers of the training.
     """
 
     name: str
@@ -44,7 +44,7 @@ class CheckpointInfo:
 
 
 def make_encoder(config: TrainConfig) -> TdnnEncoder | BlstmEncoder:
-    """Make a freshly initialised encoder of the configured kind."""
+    """Make a freshly initialized encoder of the configured kind."""
     if config.run.encoder == "blstm":
         return BlstmEncoder(config.blstm, config.frontend)
     encoder = TdnnEncoder(config.tdnn, config.frontend)
@@ -84,7 +84,7 @@ def save_changed(
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
-    """Read a checkpoint of `save_checkpoint`: tensors and plain values only, no pickled code.
+    """Read a checkpoint of `save_checkpoint`, which contains only tensors and plain values.
 
     Raises:
         TrainingError: the file is missing, not a checkpoint, or of another format.
@@ -94,7 +94,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
-        # torch's own message has many lines and advises to load the file unsafely.
+        # torch's own message has many lines and suggests loading the file unsafely.
         raise TrainingError(
             f"{path} is not a checkpoint, or it is damaged; expected a checkpoint.pt of "
             "speakersdk-train fit"

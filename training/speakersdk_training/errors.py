@@ -6,4 +6,4 @@ from speakersdk.errors import SpeakerSdkError
 
 
 class TrainingError(SpeakerSdkError):
-    """Data, configuration or checkpoint cannot be trained on; the message says what to do."""
+    """The data, configuration or checkpoint cannot be used; the message says what to do."""

@@ -66,7 +66,7 @@ def test_every_noise_has_its_ratio(
     bank = torch.randn(20_000, generator=generator)
     ratio = noise_ratio_db(make(config, noise_bank=bank)(samples), samples)
     # The projection counts what the noise has in common with the voice as voice: 4,000 samples of
-    # noise against noise correlate by 1.6 %, at 5 dB that is 0.3 dB at five deviations; coloured
+    # noise against noise correlate by 1.6 %, at 5 dB that is 0.3 dB at five deviations; colored
     # noise has fewer degrees of freedom.
     slack_db = 1.5
     assert ratio.max() < 10 + slack_db

@@ -27,10 +27,10 @@ def test_equaliser_is_smooth_and_of_its_strength(random: BatchRandom) -> None:
         channel.equaliser(2000, 513, strength_db=6.0, sample_rate_hz=RATE_HZ, random=random)
     )
     assert gains.shape == (2000, 513)
-    # The deviation is even in 0..6 dB, so the variance at a band's centre is 6^2 / 3; the top band
+    # The deviation is even in 0..6 dB, so the variance at a band's center is 6^2 / 3; the top band
     # is the last bin. Its estimate from 2,000 kurtotic draws varies by about 5 %.
     assert float(gains[:, -1].std()) == pytest.approx(6 / math.sqrt(3), rel=0.2)
-    # Twelve bands over 7.1 octaves: neighbours 0.64 octaves apart differ by 6 sqrt(2) x 4 at most
+    # Twelve bands over 7.1 octaves: neighbors 0.64 octaves apart differ by 6 sqrt(2) x 4 at most
     # in practice; from bin to bin at 1 kHz (0.02 octaves) that is 1.1 dB.
     assert gains[:, 64:].diff(dim=1).abs().max() < 1.1
     flat = channel.equaliser(3, 9, strength_db=0.0, sample_rate_hz=RATE_HZ, random=random)

@@ -1,4 +1,4 @@
-"""Noise: its level against the voice, its colour, and whose voices babble is made of."""
+"""Noise: its level against the voice, its color, and whose voices babble is made of."""
 
 from __future__ import annotations
 

@@ -110,7 +110,7 @@ def test_reflections_of_one_room_lie_where_the_image_method_puts_them() -> None:
     missing_m = min(two_sides_m, np.sqrt(2) * (two_sides_m - direct_m))
     until = int((missing_m - direct_m) * RATE_HZ / 343.0)
     assert until > 50
-    # float32 distances of some metres tell a sample's rounding but for ties; none is tied here.
+    # float32 distances of some meters tell a sample's rounding but for ties; none is tied here.
     np.testing.assert_allclose(response[:until].numpy(), expected[:until], rtol=0, atol=1e-4)
 
 

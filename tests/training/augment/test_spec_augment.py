@@ -35,7 +35,7 @@ def test_masks_are_whole_bands_and_stretches(generator: torch.Generator) -> None
     assert max(lengths) == 20  # of 300 even draws of 0 to 20, one misses each value with 4e-7
     assert 8 <= max(widths) <= 16  # two may touch
     assert min(widths) == 1
-    # Every place is hidden as often as its neighbours: 4.5 of 64 bands twice, but for the edges.
+    # Every place is hidden as often as its neighbors: 4.5 of 64 bands twice, but for the edges.
     share = (masks[:, 16:48, :].mean(dim=2) == 0).float().mean()
     assert 0.05 < float(share) < 0.25
 

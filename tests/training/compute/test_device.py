@@ -18,5 +18,5 @@ def test_device_of_a_name() -> None:
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without CUDA")
 def test_a_gpu_that_is_not_there_is_no_silent_cpu() -> None:
-    with pytest.raises(TrainingError, match=r"device 'cuda:0': torch .* sees no CUDA GPU"):
+    with pytest.raises(TrainingError, match=r"device 'cuda:0': torch .* finds no CUDA GPU"):
         pick_device("cuda:0")

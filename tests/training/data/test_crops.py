@@ -156,7 +156,7 @@ def test_crops_begin_where_utterances_do(speed: float) -> None:
 def test_labels_wrap_with_their_samples() -> None:
     bank = make_bank([torch.zeros(480)], speech=torch.tensor([0, 255, 51], dtype=torch.uint8))
     speech = sampler(bank).draw(1280).speech
-    # Frame centres at 200, 360, ... of 480 samples: labels 1, 2, 0, 1, 2, 0.
+    # Frame centers at 200, 360, ... of 480 samples: labels 1, 2, 0, 1, 2, 0.
     assert speech is not None
     expected = torch.tensor([1.0, 0.2, 0.0]).repeat(2)
     torch.testing.assert_close(speech, expected.expand(12, 6))

@@ -1,4 +1,4 @@
-"""What a step minimises: the weighted sum of its parts."""
+"""What a step minimizes: the weighted sum of its parts."""
 
 from __future__ import annotations
 

@@ -49,7 +49,9 @@ def test_another_run_is_not_overwritten_and_a_finished_one_stays(
         fit(config, tmp_path, resume=True)
     fit(config, tmp_path)
     before = read_checkpoint(tmp_path / "checkpoint.pt")
-    with pytest.raises(TrainingError, match="exists; go on with --resume, or name another folder"):
+    with pytest.raises(
+        TrainingError, match="exists; continue with --resume, or name another folder"
+    ):
         fit(config, tmp_path)
     resumed = fit(config, tmp_path, resume=True)  # nothing left to do
     assert resumed.step == 4

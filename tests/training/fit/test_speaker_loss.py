@@ -35,7 +35,7 @@ def test_a_pair_loss_compares_what_the_dense_layers_make(tiny_values: dict[str, 
     value.backward()
     trained = {name for name, weight in encoder.named_parameters() if weight.grad is not None}
     assert trained == {"dense.1.0.weight", "dense.1.0.bias"}
-    # They are the encoder's: an optimiser that takes both modules must not see them twice.
+    # They are the encoder's: an optimizer that takes both modules must not see them twice.
     assert list(loss.parameters()) == []
 
 

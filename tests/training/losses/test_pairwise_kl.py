@@ -156,7 +156,7 @@ def grad_of(loss: PairwiseKl, outputs: npt.NDArray[np.float64]) -> torch.Tensor:
 
 
 def test_near_outputs_keep_their_digits_in_float32(rng: np.random.Generator) -> None:
-    """Divergences of 1e-4; a product that is not centred is off by 2e-6 here."""
+    """Divergences of 1e-4; a product that is not centered is off by 2e-6 here."""
     common = rng.standard_normal(100)
     outputs = common + 0.01 * rng.standard_normal((6, 100))
     single = PairwiseKl(BASE).divergences(torch.from_numpy(outputs).float(), torch.arange(6))[0]

@@ -129,7 +129,7 @@ def test_outputs_begin_apart() -> None:
     with torch.no_grad():
         outputs = encoder.head(encoder.embed_frames(colours))
     divergences, _ = PairwiseKl(PairwiseKlConfig()).divergences(outputs, torch.arange(8))
-    assert float(divergences.mean()) > 0.01  # torch's own initialisation gives 0.0001
+    assert float(divergences.mean()) > 0.01  # torch's own initialization gives 0.0001
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from speakersdk_training.augment import channel, noise, room, transmission
 from speakersdk_training.augment.random import BatchRandom, decibels
 from speakersdk_training.augment.telephone import telephone
 
-_HUM_ROWS, _HUM_S = 32, 10  # variants of mains hum held, and the length of each
+_HUM_ROWS, _HUM_S = 32, 10  # number of mains hum variants in memory, and their length
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +20,7 @@ class AugmentConfig:
     """Shares and ranges of the augmentations; a probability is a share of the batch.
 
     Attributes:
-        clean: share of rows whose level alone is changed.
+        clean: share of rows of which only the level is changed.
         equaliser_db: largest standard deviation of the random frequency response.
         band_limit: probability of each of high cut, low cut and notch.
         room: probability of reverberation.
@@ -33,7 +33,7 @@ class AugmentConfig:
         clip: probability of overdrive.
         telephone: probability of a telephone line: 8 kHz, 300-3400 Hz and G.711.
         a_law: share of the telephone rows that are coded by A-law instead of mu-law.
-        coarse_spectrum: probability that the short-time spectrum is quantised, as transform codecs
+        coarse_spectrum: probability that the short-time spectrum is quantized, as transform codecs
             do.
         packet_loss: probability of losing 20 ms packets in bursts; the last one is repeated.
         ramp_share: share of all steps over which the augmented rows grow from none to `1 - clean`.
@@ -81,7 +81,7 @@ class Augmenter:
             sample_rate_hz: rate of all audio.
             generator: random generator on the device where batches are made.
             responses: recorded impulse responses, each (n,) float32; the list may be empty.
-            noise_bank: (N,) float32 recorded noise; if it is empty, coloured noise takes its place.
+            noise_bank: (N,) float32 recorded noise; if it is empty, colored noise takes its place.
         """
         self.config = config
         self._rate = sample_rate_hz
@@ -112,7 +112,7 @@ class Augmenter:
                 the device if a captured graph reads it.
 
         Returns:
-                    (B, n) float32 augmented crops.
+            (B, n) float32 augmented crops.
         """
         config, random = self.config, self._random
         batch = samples.shape[0]
@@ -141,7 +141,7 @@ class Augmenter:
         size = num_samples + self._rooms.shape[1]
         num_bins = size // 2 + 1
         response = self._rooms[random.integers(len(self._rooms), batch)]
-        # Another distance in the same room: the reflections 0 to 15 dB lower; or no room at all.
+        # Another distance in the same room (reflections 0 to 15 dB lower), or no room.
         reflections = decibels(random.uniform(-15.0, 0.0, batch, 1))
         reflections *= random.chance(config.room, batch, 1)
         response[:, 1:] *= reflections

@@ -46,7 +46,7 @@ def band_limits(
 
 
 def clip(samples: Tensor, *, probability: float, random: BatchRandom) -> Tensor:
-    """Clip random rows at 1-4 times their root mean square, as an overdriven input does."""
+    """Clip random rows at 1-4 times their root mean square, like an overdriven input."""
     batch = samples.shape[0]
     limit = rms(samples) * random.uniform(1.0, 4.0, batch, 1)
     chosen = random.chance(probability, batch, 1)
@@ -54,9 +54,10 @@ def clip(samples: Tensor, *, probability: float, random: BatchRandom) -> Tensor:
 
 
 def set_level(samples: Tensor, *, low_db: float, high_db: float, random: BatchRandom) -> Tensor:
-    """Bring each row to a random level (root mean square in dB of full scale), clip at +-1.
+    """Scale each row to a random level (root mean square in dB of full scale), clip at +-1.
 
-    A noise floor of 16-bit audio or worse (-95 to -75 dB) is added, as every microphone has one.
+    A noise floor of 16-bit audio or worse (-95 to -75 dB) is added, because every microphone has
+    one.
     """
     batch = samples.shape[0]
     level = decibels(random.uniform(low_db, high_db, batch, 1))

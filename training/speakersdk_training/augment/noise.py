@@ -1,4 +1,4 @@
-"""Noise: coloured noise, recorded noise, and babble made of the other voices of the batch."""
+"""Noise: colored noise, recorded noise, and babble made of the other voices of the batch."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def mains_hum(batch: int, num_samples: int, sample_rate_hz: int, random: BatchRa
     time = torch.arange(num_samples, device=random.device) / sample_rate_hz
     phase = 2 * math.pi * random.uniform(0, 1, batch, 10)
     hum = torch.zeros(batch, num_samples, device=random.device)
-    for index in range(10):  # one harmonic at a time: ten times the batch would not fit
+    for index in range(10):  # one harmonic at a time, because ten batches would not fit into memory
         angle = 2 * math.pi * (index + 1) * mains_hz * time + phase[:, index, None]
         hum += gain[:, index, None] * torch.sin(angle)
     return hum

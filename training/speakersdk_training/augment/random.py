@@ -1,4 +1,4 @@
-"""Random draws for a batch, all from one generator: the same seed repeats a run."""
+"""Random draws for a batch, all from one generator, so that a seed repeats a run."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ class BatchRandom:
 
 
 def rms(samples: Tensor) -> Tensor:
-    """(B, n) -> (B, 1) root mean square, never 0."""
+    """Return the (B, 1) root mean square of (B, n), never 0."""
     return samples.square().mean(dim=1, keepdim=True).sqrt().clamp(min=1e-5)
 
 
 def decibels(values: Tensor) -> Tensor:
-    """Amplitude factor of a level in dB."""
+    """Return the amplitude factor of a level in dB."""
     return torch.pow(10.0, values / 20.0)

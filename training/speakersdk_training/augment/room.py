@@ -24,9 +24,9 @@ class Shoeboxes:
     """Rectangular rooms, one per row.
 
     Attributes:
-        size: (R, 3) inner length, width and height in metres.
+        size: (R, 3) inner length, width and height in meters.
         rt60: (R,) reverberation time in seconds.
-        source, microphone: (R, 3) positions in metres.
+        source, microphone: (R, 3) positions in meters.
     """
 
     size: Tensor

@@ -11,7 +11,7 @@ from torch import Tensor
 
 
 def short_time_spectrum(samples: Tensor, window: Tensor, hop: int) -> Tensor:
-    """Compute (B, n) -> (B, W / 2 + 1, frames) complex; the first window is centred on sample 0."""
+    """Compute (B, n) -> (B, W / 2 + 1, frames) complex; window 0 is centered on sample 0."""
     spectrum: Tensor = torch.stft(
         samples, len(window), hop, window=window, pad_mode="constant", return_complex=True
     )

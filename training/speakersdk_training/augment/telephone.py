@@ -10,7 +10,7 @@ from speakersdk_training.augment.random import BatchRandom
 TELEPHONE_RATE_HZ = 8000
 _LOW_HZ, _HIGH_HZ = 300.0, 3400.0
 _EDGE_HZ = 100.0  # edges this wide keep the filter's ringing short
-_PADDING_S = 0.032  # silence behind the crop, so that the filter does not ring into its beginning
+_PADDING_S = 0.032  # silence after the crop, so that the filter does not ring into its beginning
 _MU_FULL_SCALE, _MU_BIAS, _MU_LIMIT = 8192.0, 33.0, 8158.0  # 14 bits
 _A_FULL_SCALE = 2048.0  # 12 bits and sign
 
@@ -27,7 +27,7 @@ def telephone(
         sample_rate_hz: sample rate of `samples`, a multiple of 8000.
         random: source of the draws.
     """
-    # A fixed number of rows, so that the device need not wait for a count.
+    # A fixed number of rows, so that the device does not wait for a count.
     count = round(share * len(samples))
     if count == 0:  # an empty batch has no Fourier transform
         return samples
@@ -43,7 +43,7 @@ def telephone(
 
 
 def code_mu_law(samples: Tensor) -> Tensor:
-    """Code and decode samples in +-1 by mu-law. Source: ITU-T G.711, table 2a."""
+    """Encode and decode samples in +-1 by mu-law. Source: ITU-T G.711, table 2a."""
     magnitude = (samples.abs() * _MU_FULL_SCALE).round().clamp(max=_MU_LIMIT) + _MU_BIAS
     segment = torch.log2(magnitude).floor() - 5  # 0 to 7; 16 steps each
     step = torch.exp2(segment + 1)
@@ -52,7 +52,7 @@ def code_mu_law(samples: Tensor) -> Tensor:
 
 
 def code_a_law(samples: Tensor) -> Tensor:
-    """Code and decode samples in +-1 by A-law. Source: ITU-T G.711, table 1a."""
+    """Encode and decode samples in +-1 by A-law. Source: ITU-T G.711, table 1a."""
     magnitude = (samples.abs() * _A_FULL_SCALE).floor().clamp(max=_A_FULL_SCALE - 1)
     # The first two of eight segments have steps of 1; each further segment doubles them.
     segment = (torch.log2(magnitude.clamp(min=1)).floor() - 4).clamp(min=0)
@@ -76,6 +76,6 @@ def _to_telephone_rate(samples: Tensor, sample_rate_hz: int) -> tuple[Tensor, in
 def _from_telephone_rate(samples: Tensor, scale: int) -> Tensor:
     """Resample (B, m) at 8 kHz to (B, m * scale), with nothing above 4 kHz."""
     spectrum = torch.fft.rfft(samples)
-    spectrum[:, -1] = 0  # the half of the Nyquist bin that an even length cannot tell
+    spectrum[:, -1] = 0  # half of the Nyquist bin, which is ambiguous for even lengths
     resampled: Tensor = torch.fft.irfft(spectrum, n=samples.shape[1] * scale)
     return resampled * scale

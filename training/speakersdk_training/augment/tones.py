@@ -18,7 +18,7 @@ from speakersdk_training.augment.random import BatchRandom, decibels
 KINDS = ("hum", "wave", "line", "notes", "machine", "hiss", "clicks", "offset")
 _PARTIALS = 40
 _BANK_S = 8
-_BANK_ROWS = 64  # made at a time
+_BANK_ROWS = 64  # number of rows made at a time
 _VOICES = 3  # notes of a chord
 # Pairs of dial tone, ringback and busy (North America, Europe) and of DTMF.
 _LINE_HZ = (
@@ -31,15 +31,15 @@ _CADENCES = ((9e9, 0.0), (2.0, 4.0), (1.0, 4.0), (0.5, 0.5), (0.25, 0.25), (0.1,
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TonesConfig:
-    """How often the speech head hears sounds other than speech.
+    """The shares and levels of sounds other than speech in the training of the speech head.
 
     Attributes:
-        instead: share of rows that hold nothing else.
-        beneath: share of rows that hold such a sound throughout, during and between speech.
+        instead: share of rows with no other sound.
+        beneath: share of rows with such a sound throughout, during and between speech.
         between: share of rows in which such a sound replaces a stretch.
         level_low_db, level_high_db: range of the level of a replacement, dB of full scale.
         snr_low_db, snr_high_db: range of the level of speech over a sound beneath it, dB.
-        variants: number of eight-second stretches in memory that sounds are cut from.
+        variants: number of eight-second stretches in memory from which sounds are cut.
     """
 
     instead: float = 0.0
@@ -72,7 +72,7 @@ def no_voice(batch: int, num_samples: int, sample_rate_hz: int, random: BatchRan
     rows = torch.where(kind == 3, _notes(batch, time, sample_rate_hz, random), rows)
     noise = coloured(batch, num_samples, random)
     noise = noise / noise.std(dim=1, keepdim=True).clamp(min=1e-9)
-    spin = _buzz(kind == 0, time, sample_rate_hz, random)  # blades and a motor in its wind
+    spin = _buzz(kind == 0, time, sample_rate_hz, random)  # blades and motor of a fan
     spin = spin * decibels(random.uniform(-20.0, 10.0, batch, 1))
     rows = torch.where(kind == 4, noise + spin, rows)
     rows = torch.where(kind == 5, noise, rows)
@@ -83,7 +83,7 @@ def no_voice(batch: int, num_samples: int, sample_rate_hz: int, random: BatchRan
 
 
 def no_voice_bank(variants: int, sample_rate_hz: int, random: BatchRandom) -> Tensor:
-    """Make (N,) stretches of every kind in advance: making them takes hundreds of GPU kernels."""
+    """Make (N,) stretches of every kind in advance, because this takes hundreds of GPU kernels."""
     parts = [
         no_voice(min(_BANK_ROWS, variants - made), _BANK_S * sample_rate_hz, sample_rate_hz, random)
         for made in range(0, variants, _BANK_ROWS)
@@ -97,14 +97,14 @@ def with_no_voice(
     """Put sounds other than speech into a batch.
 
     Args:
-        config: how often and how loud.
+        config: shares and levels of the sounds.
         samples: (B, n) float32 in +-1.
         speech: (B, k) probability of speech of each frame.
         bank: (N,) stretches of such sounds, root mean square 1.
         random: source of the draws.
 
     Returns:
-        (B, n) samples, and the (B, k) speech probability that is left.
+        (B, n) samples, and the remaining (B, k) speech probability.
     """
     batch, num_samples = samples.shape
     other = recorded(bank, batch, num_samples, random)
@@ -142,7 +142,7 @@ def _buzz(is_mains: Tensor, time: Tensor, sample_rate_hz: int, random: BatchRand
     phase = phase + pitch * wobble * torch.sin(2 * math.pi * rate * time) / (2 * math.pi * rate)
     slope = random.uniform(0.5, 3.0, batch, 1)
     slope = torch.where(random.chance(0.25, batch, 1), 1.0, slope)
-    slope = torch.where(random.chance(0.15, batch, 1), 20.0, slope)  # a sine
+    slope = torch.where(random.chance(0.15, batch, 1), 20.0, slope)  # a sine wave
     odd = random.chance(0.35, batch, 1)
     uneven = random.chance(0.4, batch, 1)
     wave = torch.zeros(batch, len(time), device=random.device)
@@ -183,7 +183,7 @@ def _notes(batch: int, time: Tensor, sample_rate_hz: int, random: BatchRandom) -
     stiffness = random.uniform(0.0, 4e-4, batch, 1) * ~held
     seed = random.uniform(1.0, 100.0, batch, 1)
     for voice in range(_VOICES):
-        # Another note of the scale at each stroke.
+        # A different note of the scale at each stroke.
         step = (torch.frac(torch.sin((struck + 7.3 * voice) * seed) * 43758.5) * 36).floor()
         pitch = 65.4 * torch.pow(2.0, step.abs() / 12 + random.integers(3, batch, 1))
         loudness = 1.0 if voice == 0 else random.chance(0.5, batch, 1).float()

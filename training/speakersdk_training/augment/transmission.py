@@ -1,7 +1,7 @@
 """Effects of digital transmission on speech: coarse spectra of transform codecs, lost packets.
 
 `coarse_spectrum` is not a codec. It has the two defects that transform codecs share at low rates:
-coefficients are quantised band by band, and weak ones and all above a cutoff are lost. It processes
+coefficients are quantized band by band, and weak ones and all above a cutoff are lost. It processes
 a whole batch at once.
 """
 
@@ -15,9 +15,9 @@ from torch import Tensor
 from speakersdk_training.augment.random import BatchRandom, decibels
 from speakersdk_training.augment.short_time import overlap_add, short_time_spectrum
 
-CODEC_WINDOW, CODEC_HOP = 512, 256  # 32 ms, of the order of real transform codecs
+CODEC_WINDOW, CODEC_HOP = 512, 256  # 32 ms, similar to real transform codecs
 NUM_BANDS = 20
-PACKET_S = 0.02  # the usual packet of speech over IP
+PACKET_S = 0.02  # the usual packet length of speech over IP
 # A packet that is repeated again and again fades away within 100 ms (after ITU-T G.711 appendix I,
 # which fades by 20 % every 10 ms; here whole packets are repeated, not pitch periods).
 _FADE = 0.2
@@ -26,7 +26,7 @@ _FADE = 0.2
 def coarse_spectrum(
     samples: Tensor, *, share: float, sample_rate_hz: int, random: BatchRandom
 ) -> Tensor:
-    """Quantise the short-time spectra of a fixed share of the rows (B, n).
+    """Quantize the short-time spectra of a fixed share of the rows (B, n).
 
     The step is 3 to 15 dB below the level of each frame's band; the cutoff lies between 3.4 kHz and
     Nyquist.
@@ -67,9 +67,9 @@ def quantise_spectrum(samples: Tensor, *, step: Tensor, cutoff: Tensor) -> Tenso
 def band_matrix(num_bins: int, device: torch.device) -> Tensor:
     """Assign bins to bands that widen with frequency: (NUM_BANDS, num_bins) of 0 and 1."""
     place = torch.arange(num_bins, device=device) / (num_bins - 1)
-    # Even in log(1 + f / 800 Hz) at 8 kHz Nyquist, as the mel scale is.
+    # Even in log(1 + f / 800 Hz) at 8 kHz Nyquist, like the mel scale.
     band = (torch.log1p(10 * place) / math.log(11) * NUM_BANDS).long().clamp(max=NUM_BANDS - 1)
-    # torch's one_hot would wait for the device to look for classes out of range.
+    # torch's one_hot would wait for the device to check the range of the classes.
     return (band == torch.arange(NUM_BANDS, device=device)[:, None]).float()
 
 
@@ -105,12 +105,12 @@ def lost_packets(num_packets: int, *, rate: Tensor, burst: Tensor, random: Batch
         burst: (B,) mean length of a run of lost packets.
         random: source of the draws.
 
-    Source: E. Gilbert, "Capacity of a burst-noise channel", 1960, every packet lost in the bad
-    state and none in the good one.
+    Source: E. Gilbert, "Capacity of a burst-noise channel", 1960, with every packet lost in the bad
+    state and none in the good state.
     """
     recover = 1 / burst
     fail = recover * rate / (1 - rate)
-    # Lengths of runs in turn, good ones first, are geometric: no loop over packets.
+    # The lengths of alternating good and bad runs are geometric, which avoids a loop over packets.
     leave = torch.stack([fail, recover], dim=1).repeat(1, -(-num_packets // 2))
     draw = random.uniform(0, 1, *leave.shape).clamp(min=1e-6)
     run = (draw.log() / torch.log1p(-leave.clamp(max=1 - 1e-6))).floor() + 1

@@ -1,8 +1,8 @@
-"""Another vocal tract: formants move, while pitch and tempo stay.
+"""Change of the vocal tract: formants move, while pitch and tempo stay.
 
-Together with playing speeds, which change all three, it makes voices of nobody in the corpus.
+Together with playing speeds, which change all three, it makes voices that are not in the corpus.
 The spectral envelope of each frame (its cepstrum's slow part) is stretched along frequency; the
-fine structure, which holds the pitch, is left where it is.
+fine structure, which contains the pitch, is not moved.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ WINDOW, HOP = 512, 128
 # Cepstral coefficients of the envelope: 1.9 ms at 16 kHz, shorter than the pitch period of a voice
 # of 500 Hz, long enough for formants 400 Hz apart.
 _QUEFRENCIES = 30
-_LARGEST_GAIN = 3.0  # natural log, 26 dB: spectral valleys must not be lifted out of the noise
+_LARGEST_GAIN = 3.0  # natural log, 26 dB: spectral valleys must not rise above the noise
 
 
 def warp_vocal_tract(samples: Tensor, factors: Tensor) -> Tensor:
     """Multiply the formant frequencies of (B, n) float32 by each row's factor (B,).
 
-    Above 1 they rise, as in a shorter vocal tract. Frequencies above Nyquist / factor keep the
+    Above 1 they rise, as with a shorter vocal tract. Frequencies above Nyquist / factor keep the
     envelope of the edge.
     """
     window = torch.hann_window(WINDOW, device=samples.device)
     spectrum = short_time_spectrum(samples, window, HOP)  # (B, bins, frames)
-    # 80 dB below the row's level: digital silence has an envelope, too.
+    # 80 dB below the row's level, so that digital silence also has an envelope.
     magnitude = spectrum.abs()
     floor = 1e-4 * magnitude.square().mean(dim=(1, 2), keepdim=True).sqrt() + 1e-9
     logarithm = (magnitude + floor).log()

@@ -17,7 +17,7 @@ _WARM_UP = 3  # calls before the capture: libraries make their plans and workspa
 
 
 class CapturedCall(Generic[T]):
-    """A function without arguments whose work on the GPU is replayed.
+    """A function without arguments whose GPU work is replayed.
 
     The function must not wait for the device. It must take all random numbers from one generator
     and read changing values from tensors that stay at the same address. The next call overwrites

@@ -1,4 +1,4 @@
-"""The device that training runs on, and its settings in torch."""
+"""The device of the training, and its settings in torch."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from speakersdk_training.errors import TrainingError
 
 
 def pick_device(name: str) -> torch.device:
-    """Return the device with this name; ``auto`` is CUDA if there is a GPU, else the CPU.
+    """Return the device with this name; ``auto`` is CUDA if there is a GPU, otherwise the CPU.
 
     Raises:
         TrainingError: the name is unknown, or CUDA was asked for and is not available.
@@ -20,12 +20,12 @@ def pick_device(name: str) -> torch.device:
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     if name.startswith("cuda") and not torch.cuda.is_available():
-        raise TrainingError(f"device {name!r}: torch {torch.__version__} sees no CUDA GPU")
+        raise TrainingError(f"device {name!r}: torch {torch.__version__} finds no CUDA GPU")
     return torch.device(name)
 
 
 def prepare_torch() -> None:
-    """Make the settings of torch that training relies on."""
+    """Set the options of torch that training requires."""
     # The log-mel front end needs true float32 products; the encoder itself runs in bf16.
     torch.backends.cudnn.allow_tf32 = False
     torch.backends.cudnn.benchmark = True

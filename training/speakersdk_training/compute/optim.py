@@ -1,4 +1,4 @@
-"""Optimiser and schedules: learning rate with warm-up and cosine, margin with a ramp."""
+"""Optimizer and schedules: learning rate with warm-up and cosine, margin with a ramp."""
 
 from __future__ import annotations
 
@@ -65,6 +65,6 @@ def make_optimizer(config: OptimConfig, *modules: nn.Module) -> torch.optim.Adam
         {"params": decayed, "weight_decay": config.weight_decay},
         {"params": plain, "weight_decay": 0.0},
     ]
-    # One kernel for all parameters: on a GPU the many small tensors would cost a launch each.
+    # One kernel for all parameters, because many small tensors would each need a launch on a GPU.
     fused = parameters[0].is_cuda
     return torch.optim.AdamW(groups, lr=config.learning_rate, fused=fused)

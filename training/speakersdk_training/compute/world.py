@@ -55,13 +55,13 @@ class World:
         return values
 
     def wait(self) -> None:
-        """Wait for all processes: none may leave while another one reads from it."""
+        """Wait for all processes, because none may end while another one reads from it."""
         if self.size > 1:
             distributed.barrier()
 
 
 def join_world(*, use_cuda: bool) -> World:
-    """Join the processes of torchrun; without torchrun the world is this process alone."""
+    """Join the processes of torchrun; without torchrun the world is only this process."""
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
         return World()
@@ -70,7 +70,7 @@ def join_world(*, use_cuda: bool) -> World:
         torch.cuda.set_device(world.local_rank)
     if not distributed.is_initialized():
         # DistributedDataParallel imports it, and its functions have the group of that time as a
-        # default argument: imported later, it keeps the group's threads for good.
+        # default argument: imported later, it would keep the group's threads forever.
         importlib.import_module("torch.distributed.nn")
         distributed.init_process_group("nccl" if use_cuda else "gloo")
     return world
@@ -109,7 +109,7 @@ def sum_over_world(values: Tensor) -> Tensor:
 
 
 class WorldBatchNorm(nn.Module):
-    """Batch normalisation with the statistics of all processes' rows, on any backend.
+    """Batch normalization with the statistics of all processes' rows, on any backend.
 
     torch's SyncBatchNorm supports CUDA only. Each process must hold the same number of rows.
     """
@@ -127,7 +127,7 @@ class WorldBatchNorm(nn.Module):
             self.register_buffer(name, buffer)
 
     def forward(self, features: Tensor) -> Tensor:
-        """Normalise (B, C, ...) over all axes but the channels."""
+        """Normalize (B, C, ...) over all axes but the channels."""
         if not self.training:
             return nn.functional.batch_norm(
                 features, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps
@@ -150,7 +150,7 @@ class WorldBatchNorm(nn.Module):
 
 
 def share_norms(module: nn.Module, world: World) -> None:
-    """Make the norms of a module use the rows of all processes; one process changes nothing."""
+    """Make the norms of a module use the rows of all processes, if there are several."""
     if world.size == 1:
         return
     for child_name, child in list(module.named_children()):

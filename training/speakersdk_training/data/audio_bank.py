@@ -1,4 +1,4 @@
-"""All training audio in one tensor on the device that the encoder runs on.
+"""All training audio in one tensor, on the device of the encoder.
 
 The utterances of a speaker are adjacent. A crop may begin anywhere in a speaker's audio and cross
 the boundary of two utterances.
@@ -38,8 +38,8 @@ class AudioBank:
         first, length: (S,) int64, start and length of each speaker's audio; multiples of 160.
         begins: (U,) int64, start of each utterance, in order; multiples of 160.
         speakers: names of the S speakers.
-        shard, num_shards: this bank's part of all speakers: every `num_shards`-th from `shard` on.
-        num_speakers: number of speakers in all parts; 0 = this is the only part.
+        shard, num_shards: this bank's share of all speakers: every `num_shards`-th from `shard` on.
+        num_speakers: number of speakers in all parts; 0 means that this is the only part.
     """
 
     samples: Tensor
@@ -83,14 +83,14 @@ def load_bank(
     """Decode utterances into a bank.
 
     Args:
-        utterances: one utterance or more.
+        utterances: one or more utterances.
         device: device of the bank.
         labels: speech labels by path relative to `root` (speech_labels.load_labels).
-        root: folder that the labels' paths start from.
-        num_workers: files decoded at the same time; None = the executor's default.
+        root: base folder of the labels' paths.
+        num_workers: number of files decoded at the same time; None means the executor's default.
         shard, num_shards: keep every `num_shards`-th speaker from `shard` on; the files of the
             others are not read.
-        cache: folder that keeps decoded files for the next run; None = decode in every run.
+        cache: folder of decoded files for the next run; None means that every run decodes.
 
     Raises:
         TrainingError: there are no utterances, fewer speakers than shards, or a file without
@@ -140,7 +140,7 @@ def _read_int16(path: Path, *, cache: Path | None) -> npt.NDArray[np.int16]:
     samples = scaled.astype(np.int16)
     if kept is not None:
         kept.parent.mkdir(parents=True, exist_ok=True)
-        # Runs that start together write the same file; each moves a whole one into its place.
+        # Runs that start together write the same file; each of them replaces it as a whole.
         with replacement(kept, is_durable=False) as file:
             np.save(file, samples)
     return samples
@@ -165,6 +165,6 @@ def _labels_of(path: Path, labels: dict[str, Labels], root: Path | None) -> Labe
     key = path.relative_to(root).as_posix() if root else path.as_posix()
     if key not in labels:
         raise TrainingError(
-            f"no speech labels for {key}; make them anew with speakersdk-train speech-labels"
+            f"no speech labels for {key}; make them again with speakersdk-train speech-labels"
         )
     return labels[key]

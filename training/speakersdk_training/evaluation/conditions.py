@@ -1,7 +1,7 @@
-"""Conditions that an encoder is evaluated under, produced independently of training.
+"""Conditions for evaluating an encoder, implemented independently of training.
 
-They use NumPy and a real codec of libsndfile, one recording at a time. Training's augmentation is
-not used: its mistakes would cancel out here.
+They use NumPy and a real codec of libsndfile, one recording at a time. The training augmentation is
+not used, because its mistakes would cancel out here.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from speakersdk.arrays import Waveform
 from speakersdk.audio.waveform import SAMPLE_RATE_HZ
 
 _GSM_RATE_HZ = 8000
-# Decay before the direct sound is 3 dB above the rest: some 2 m away in a living room.
+# Direct sound 3 dB above the reverberation, as at about 2 m in a living room.
 _DIRECT_DB = 3.0
 _FIRST_REFLECTION_S = 0.005
 _PEAK_BEFORE_CODING = 0.7
@@ -27,12 +27,12 @@ Condition = Callable[[Waveform, np.random.Generator], Waveform]
 
 
 def clean(samples: Waveform, rng: np.random.Generator) -> Waveform:  # noqa: ARG001
-    """Return the recording as it is."""
+    """Return the recording unchanged."""
     return samples
 
 
 def telephone(samples: Waveform, rng: np.random.Generator) -> Waveform:  # noqa: ARG001
-    """Code and decode at 8 kHz by GSM 06.10 full rate (13 kbit/s) of libsndfile."""
+    """Encode and decode at 8 kHz with libsndfile's GSM 06.10 full rate (13 kbit/s)."""
     narrow = soxr.resample(samples, SAMPLE_RATE_HZ, _GSM_RATE_HZ, quality="HQ")
     peak = max(float(np.abs(narrow).max()), 1e-6)
     file = io.BytesIO()

@@ -33,7 +33,7 @@ class TrialSet:
         Args:
             config: the trial list.
             device: device that encodes and scores.
-            few: number of trials to keep, spread evenly over the list; 0 = all.
+            few: number of trials to keep, spread evenly over the list; 0 means all.
         """
         trials = read_trials(Path(config.trials))
         if few:
@@ -70,11 +70,11 @@ class TrialSet:
     def scores(
         self, encoder: Encoder, condition: Condition | None = None
     ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-        """Score all trials by minus J and by the cosine; higher = more alike.
+        """Score all trials by minus J and by the cosine; higher for more similar.
 
         Args:
             encoder: encoder in eval mode.
-            condition: change of the probes; enrollments stay clean. None = no change.
+            condition: change of the probes; enrollments stay clean. None means no change.
         """
         return self.scores_of(partial(self._embed, encoder), condition)
 
@@ -89,7 +89,7 @@ class TrialSet:
         """
         embeddings = degraded = embed(self._audio)
         if condition is not None:
-            # Every recording has draws of its own, whatever else is in the list.
+            # Every recording has its own draws, independent of the rest of the list.
             heard = [
                 torch.from_numpy(condition(samples.numpy(), np.random.default_rng(row)))
                 for row, samples in enumerate(self._audio)

@@ -1,4 +1,4 @@
-"""Audio of trial segments: pieces of decoded files joined to fixed lengths."""
+"""The audio of trial segments: pieces of decoded files joined to fixed lengths."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from speakersdk.evaluation.segments import Piece, Segment
 def read_segment_audio(
     segments: Iterable[Segment], root: Path, *, num_workers: int | None = None
 ) -> dict[str, Waveform]:
-    """Samples of every segment, each file decoded once.
+    """Read the samples of every segment, and decode each file once.
 
     Args:
         segments: segments whose pieces are read.
-        root: folder that the pieces' paths start from.
-        num_workers: files decoded at the same time; None = the executor's default.
+        root: base folder of the pieces' paths.
+        num_workers: number of files decoded at the same time; None means the executor's default.
 
     Returns:
-        name -> (n,) float32 at 16 kHz; a last piece that decodes to fewer samples stays short.
+        (n,) float32 at 16 kHz by name; shorter if the last piece decodes to fewer samples.
     """
     listed = list(segments)
     by_path: dict[str, set[Piece]] = {}

@@ -25,7 +25,7 @@ def cut_segments(
 
     Args:
         utterances: utterances of known length.
-        root: folder that the pieces' paths start from.
+        root: base folder of the pieces' paths.
         duration_s: length of each segment in seconds.
     """
     wanted = round(duration_s * SAMPLE_RATE_HZ)

@@ -28,7 +28,7 @@ def read_utterances(config: DataConfig) -> list[Utterance]:
         unknown = set(corpus.leave_out) - {utterance.corpus for utterance in listed}
         if unknown:
             raise TrainingError(
-                f"leave_out names {', '.join(sorted(unknown))}, of which {corpus.root} has nothing"
+                f"leave_out names {', '.join(sorted(unknown))}, which are not in {corpus.root}"
             )
         listed = [each for each in listed if each.corpus not in corpus.leave_out]
         if corpus.held_out:
@@ -40,7 +40,7 @@ def read_utterances(config: DataConfig) -> list[Utterance]:
         utterances += listed
     if config.max_speakers:
         groups = by_speaker(utterances)
-        # Every n-th speaker: a small run still hears every corpus.
+        # Every n-th speaker, so that a small run still includes every corpus.
         step = max(len(groups) // config.max_speakers, 1)
         kept = list(groups)[::step][: config.max_speakers]
         utterances = [utterance for name in kept for utterance in groups[name]]
@@ -93,6 +93,6 @@ def _read_folder(folder: str) -> list[Tensor]:
         raise TrainingError(f"expected audio files in {folder}, found none")
     recordings = [torch.from_numpy(read_audio(path)) for path in paths]
     for path, samples in zip(paths, recordings, strict=True):
-        if not samples.any():  # silence has no level and no direct sound to scale by
+        if not samples.any():  # silence has neither a level nor a direct sound for scaling
             raise TrainingError(f"{path} is silent; remove it")
     return recordings

@@ -1,6 +1,6 @@
-"""One shard's part of every batch: crops of its speakers, mixed, augmented and masked.
+"""A shard's part of every batch: crops of its speakers, mixed, augmented and masked.
 
-A shard has its own random generators: its crops are the same in whichever process makes them.
+A shard has its own random generators. Its crops are therefore the same in every process.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from speakersdk_training.data.crops import Batch, CropSampler, speaker_weights
 from speakersdk_training.data.speaker_draws import make_draw
 from speakersdk_training.teacher.table import TeacherTable, TeacherTargets
 
-# Seeds of shards are far apart: seed 2 of one run must not be the second shard of seed 1.
+# Seeds of shards are far apart, so that seed 2 of a run is not the second shard of seed 1.
 _SEEDS_APART = 1_000_003
 
 
 class CropSource:
-    """The crops of one shard: drawn, mixed, augmented and masked."""
+    """A source of the crops of one shard: drawn, mixed, augmented and masked."""
 
     def __init__(
         self,
@@ -46,7 +46,7 @@ class CropSource:
             noise: (N,) float32 recorded noise; may be empty.
             rooms: recorded impulse responses; may be empty.
             from_begin: whether crops begin where an utterance begins.
-            teacher: a teacher's embeddings of the bank's audio; None = crops without targets.
+            teacher: a teacher's embeddings of the bank's audio; None means crops without targets.
         """
         self._config = config
         self.shard = bank.shard
@@ -116,7 +116,7 @@ class CropSource:
 
         Args:
             crop_samples: length of the crops.
-            progress: share of the steps that are done, for the schedules of augmentation.
+            progress: completed share of the steps, for the schedules of augmentation.
         """
         self._progress.fill_(progress)
         if not self._replays:

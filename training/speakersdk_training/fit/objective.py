@@ -1,6 +1,6 @@
 """The objective of a step: speaker loss, pair loss, and cross-entropy of the speech head.
 
-It is one module because DistributedDataParallel must see encoder and losses together.
+It is one module, because DistributedDataParallel needs encoder and losses together.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ class Objective(nn.Module):
     ) -> tuple[Tensor, Tensor | None]:
         """Encode crops in the configured precision: embeddings (B, D) float32 and speech logits."""
         inputs: list[Tensor | None] = [samples, feature_weights, frame_weights]
-        while inputs[-1] is None:  # arguments that only some encoders have
+        while inputs[-1] is None:  # arguments that only some encoders take
             inputs.pop()
         is_half = self._run.precision == "bf16"
         with torch.autocast(samples.device.type, torch.bfloat16, enabled=is_half):

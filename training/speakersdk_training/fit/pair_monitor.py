@@ -8,18 +8,18 @@ from torch.nn import functional
 
 from speakersdk_training.losses import PairwiseKl
 
-# Relative distance from the loss of equal outputs below which a run has learned nothing. Runs that
-# learn pass that value for moments only: the alarm waits for several looks in a row.
+# Relative distance from the loss of equal outputs below which a run has not learned anything. Runs
+# that learn pass that value only briefly, therefore the alarm waits for several steps in a row.
 _STUCK = 0.01
 _LOOKS = 5
-# Unit vectors that have nine tenths of their length in common.
+# Spread of unit vectors that share nine tenths of their length.
 _LOW_SPREAD = 0.1
 _LOW_RANK = 1.5
 
 
 @torch.no_grad()
 def pair_statistics(loss: PairwiseKl, outputs: Tensor, classes: Tensor) -> dict[str, float]:
-    """Compute the distances of a batch as the loss sees them.
+    """Compute the distances of a batch that the loss uses.
 
     Returns:
         mean_positive, mean_negative (divergence summed over directions), active_hinges (share of
@@ -45,7 +45,7 @@ def spread_statistics(embeddings: Tensor) -> dict[str, float]:
 
     Returns:
         embedding_spread: root mean square distance of the unit vectors from their mean, 0 to 1;
-        effective_rank: exp of the entropy of the centred embeddings' normalised singular values
+        effective_rank: exp of the entropy of the centered embeddings' normalized singular values
         (O. Roy and M. Vetterli, "The effective rank", 2007). Empty if an embedding is not finite.
     """
     if not bool(embeddings.isfinite().all()):
@@ -69,7 +69,7 @@ class CollapseAlarm:
         self._said = False
 
     def look(self, loss: float, statistics: dict[str, float], *, margin: float) -> str | None:
-        """Look at one step and return a warning or None.
+        """Check one step, and return a warning or None.
 
         Args:
             loss: loss of this step.

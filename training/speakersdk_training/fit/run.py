@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 
 def fit(config: TrainConfig, folder: Path, *, resume: bool = False) -> Trainer:
-    """Train an encoder; under torchrun, in all of its processes.
+    """Train an encoder, in all processes under torchrun.
 
     Args:
         config: the resolved configuration.
@@ -34,12 +34,12 @@ def fit(config: TrainConfig, folder: Path, *, resume: bool = False) -> Trainer:
         resume: whether to continue from the folder's checkpoint.
 
     Raises:
-        TrainingError: the folder holds another run, data or configuration do not fit, or the run
-            learns nothing; summary.json holds the same message.
+        TrainingError: the folder contains another run, data or configuration do not fit, or the run
+            does not learn; summary.json contains the same message.
     """
     checkpoint = folder / "checkpoint.pt"
     if checkpoint.exists() and not resume:
-        raise TrainingError(f"{checkpoint} exists; go on with --resume, or name another folder")
+        raise TrainingError(f"{checkpoint} exists; continue with --resume, or name another folder")
     device = pick_device(config.run.device)
     world = join_world(use_cuda=device.type == "cuda")
     if world.size > 1 and config.run.budget_s:
@@ -128,7 +128,7 @@ def _run_and_report(trainer: Trainer, folder: Path) -> None:
                 "finished": not error and trainer.is_done,
                 "error": error,
                 "step": trainer.step,
-                "seconds": round(seconds, 1),  # of this call, with compilation and evaluations
+                "seconds": round(seconds, 1),  # of this call, including compilation and evaluations
                 "steps_per_s": round((trainer.step - first_step) / max(seconds, 1e-9), 3),
                 "parameters": sum(each.numel() for each in trainer.encoder.parameters()),
                 "last": last,
@@ -139,7 +139,7 @@ def _run_and_report(trainer: Trainer, folder: Path) -> None:
 
 
 def _log(path: Path, step: int, seconds: float, scalars: dict[str, float]) -> None:
-    """Append a line to a table whose first line names the columns."""
+    """Append a line to a table with column names in the first line."""
     if not path.exists():
         path.write_text(",".join(["step", "seconds", *scalars]) + "\n", encoding="utf-8")
     with path.open("a", encoding="utf-8") as file:
@@ -148,4 +148,4 @@ def _log(path: Path, step: int, seconds: float, scalars: dict[str, float]) -> No
 
 
 def _nothing(step: int, scalars: dict[str, float]) -> None:
-    """Report nothing, in all processes but the first."""
+    """Report nothing; used in all processes except the first."""

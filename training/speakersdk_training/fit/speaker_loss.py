@@ -24,7 +24,8 @@ class SpeakerLoss(nn.Module):
     def __init__(self, config: TrainConfig, encoder: Encoder, *, num_classes: int) -> None:
         super().__init__()
         self.criterion = _criterion(config, encoder, num_classes)
-        # Outside the module tree: the dense layers after the embedding are the encoder's weights.
+        # Not in the module tree, because the dense layers after the embedding belong to the
+        # encoder.
         self._head = encoder.head
         self._alarm = CollapseAlarm()
 
@@ -44,7 +45,7 @@ class SpeakerLoss(nn.Module):
                 dense layers after them.
             classes: (B,) int64 classes.
             margin: margin of this step, for margin softmax.
-            second: (B,) int64 classes of second voices, for margin softmax; None = none.
+            second: (B,) int64 classes of second voices, for margin softmax; None means none.
             weight: (B,) weights of the first voices, given with `second`.
         """
         value: Tensor
@@ -63,7 +64,7 @@ class SpeakerLoss(nn.Module):
         return values
 
     def alarm(self, loss: float, statistics: dict[str, float]) -> str | None:
-        """Return a warning, once, if nothing is being learned; otherwise None."""
+        """Return a single warning if the run does not learn, otherwise None."""
         criterion = self.criterion
         margin = criterion.config.margin if isinstance(criterion, PairwiseKl) else 1.0
         return self._alarm.look(loss, statistics, margin=margin)

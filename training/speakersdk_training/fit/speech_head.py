@@ -1,6 +1,6 @@
-"""Training of the speech head alone, on the frames of a finished encoder.
+"""Training of only the speech head, on the frames of a finished encoder.
 
-The encoder is frozen: its embeddings stay the same to the bit. The head minimises the cross-entropy
+The encoder is frozen, and its embeddings stay identical. The head minimizes the cross-entropy
 with the speech labels of the clean training audio.
 """
 
@@ -38,15 +38,15 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpeechHeadConfig:
-    """Length, batches and data of the training of a speech head.
+    """The length, batches and data of the training of a speech head.
 
     Attributes:
-        steps: number of optimiser steps.
-        budget_s: seconds of training after which it ends even before its last step; 0 = no limit.
-            The learning rate follows whichever of steps and seconds is further.
+        steps: number of optimizer steps.
+        budget_s: seconds after which training ends even before its last step; 0 means no limit.
+            The learning rate follows the steps or the seconds, whichever is further.
         batch_size: crops per step.
         crop_s: length of the crops in seconds.
-        channels: width of the head's hidden layer. 0 = the width in the checkpoint, whose head is
+        channels: width of the head's hidden layer. 0 means that of the checkpoint, whose head is
             then trained further; another width starts from random weights.
         learning_rate: peak learning rate.
         tones: shares of sounds other than speech.
@@ -127,14 +127,14 @@ def fit_speech_head(
         bank,
         noise=read_noise(config.data.noise),
         rooms=read_rooms(config.data.rooms),
-        # The detector of the labels started afresh for every utterance, as users of a recording do.
+        # The detector of the labels was reset for every utterance, as in recordings of users.
         from_begin=True,
     )
     crop_samples = round(training.crop_s * config.frontend.sample_rate_hz)
     schedule = OptimConfig(learning_rate=training.learning_rate, weight_decay=_WEIGHT_DECAY)
     optimizer = make_optimizer(schedule, encoder.speech)
     encoder.eval()
-    encoder.speech.train()  # its convolutions as matrix products; it has no norms
+    encoder.speech.train()  # its convolutions become matrix products; it has no norms
     begun_s = time.monotonic()
     step, share = 0, 0.0
     while share < 1:

@@ -35,7 +35,7 @@ from speakersdk_training.models import Encoder
 from speakersdk_training.teacher.table import TeacherTable
 
 _DIVERGED = "lower optim.learning_rate or raise optim.warmup_share"
-# Seeds of dropout for each step and process; far apart: no two runs may share a seed by steps.
+# Seeds of dropout per step and process, far enough apart that no two runs share one.
 _SEEDS_APART = 1_000_003
 
 log = logging.getLogger(__name__)
@@ -44,7 +44,7 @@ Report = Callable[[int, dict[str, float]], None]  # step, scalars
 
 
 class Trainer:
-    """The state of a run that changes from step to step."""
+    """A training run and its state."""
 
     def __init__(
         self,
@@ -63,9 +63,9 @@ class Trainer:
             banks: audio banks of the shards that this process draws.
             noise: (N,) float32 recorded noise; may be empty.
             rooms: recorded impulse responses; may be empty.
-            trial_sets: trial lists, which the first process alone evaluates.
-            world: the processes of the run; None = this one alone.
-            teacher: a teacher's embeddings of the audio; None = no teacher.
+            trial_sets: trial lists, which only the first process evaluates.
+            world: the processes of the run; None means only this one.
+            teacher: a teacher's embeddings of the audio; None means no teacher.
         """
         self.config = config
         self.step = 0
@@ -130,7 +130,7 @@ class Trainer:
         try:
             self._run(folder, report)
         finally:
-            self._shared_objective = self.objective  # it holds the process group
+            self._shared_objective = self.objective  # it keeps the process group
 
     def _run(self, folder: Path, report: Report) -> None:
         run = self.config.run
@@ -140,7 +140,7 @@ class Trainer:
             is_logged = (self.step + 1) % run.log_every == 0 or self.step + 1 == run.steps
             scalars = self.train_step(with_statistics=is_logged)
             self.step += 1
-            if before is None:  # the first step compiles: schedules must not count it
+            if before is None:  # schedules do not count the first step, which compiles
                 float(scalars["loss"])
                 before = time.monotonic() - self.seconds
             self.seconds = time.monotonic() - before
@@ -175,13 +175,13 @@ class Trainer:
 
     @property
     def is_done(self) -> bool:
-        """Whether the last step is made or the time is used up."""
+        """Whether all steps are made or the time is used up."""
         run = self.config.run
         return self.step >= run.steps or 0 < run.budget_s <= self.seconds
 
     @property
     def progress(self) -> float:
-        """The share of the run that is over after the current step, by steps or by seconds."""
+        """The completed share of the run after the current step, by steps or by seconds."""
         run = self.config.run
         share = (self.step + 1) / run.steps
         if run.budget_s:
@@ -204,7 +204,7 @@ class Trainer:
             )
 
     def _require_finite_weights(self) -> None:
-        """Check the weights before saving: the loss is checked every `log_every` steps only."""
+        """Check the weights before saving; the loss is checked only every `log_every` steps."""
         if not all(bool(value.isfinite().all()) for value in self.encoder.state_dict().values()):
             raise TrainingError(f"weights are not finite at step {self.step}; {_DIVERGED}")
 
@@ -302,7 +302,7 @@ class Trainer:
     def resume(self, path: Path) -> None:
         """Continue exactly where a checkpoint of the same configuration stopped.
 
-        The number of processes may differ: draws belong to shards, not to processes.
+        The number of processes may differ: draws belong to shards and not to processes.
         """
         content = read_checkpoint(path)
         if content["config"] != config_to_dict(self.config):

@@ -21,7 +21,7 @@ class JensenShannonConfig:
     """Settings of the loss.
 
     Attributes:
-        margin: divergence from which pairs of two speakers cost nothing; below ln 2, the largest
+        margin: divergence above which pairs of two speakers have no cost; below ln 2, the largest
             divergence.
         pairs: every pair of the batch, or two_branch: rows 0 and 1, rows 2 and 3, ...
     """

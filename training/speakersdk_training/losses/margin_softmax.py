@@ -33,8 +33,8 @@ class MarginSoftmaxConfig:
         scale: s, inverse temperature of the softmax over speakers.
         margin: m, in radians or in units of the similarity.
         label_smoothing: share of the target that is spread over all classes.
-        sub_centres: prototypes per class, of which the nearest counts; with several, atypical crops
-            of a speaker get their own (J. Deng et al., "Sub-center ArcFace", 2020).
+        sub_centres: number of prototypes per class, of which the nearest counts; with several,
+            atypical crops of a speaker get their own (J. Deng et al., "Sub-center ArcFace", 2020).
     """
 
     similarity: Similarity = "cosine"
@@ -84,7 +84,7 @@ class MarginSoftmax(nn.Module):
             embeddings: (B, D) of any length.
             classes: (B,) int64 classes.
             margin: margin m of this step (a schedule raises it to `config.margin`).
-            second: (B,) int64 classes of the second voices; None = one voice per crop.
+            second: (B,) int64 classes of the second voices; None means one voice per crop.
             weight: (B,) weights of the first voices, given with `second`.
         """
         if embeddings.dim() != 2 or classes.shape != embeddings.shape[:1]:

@@ -1,7 +1,7 @@
 """A softmax over the pairs of a batch: each crop must find the crops of its class.
 
 Source: P. Khosla et al., "Supervised contrastive learning", 2020, eq. 2, with the cosine or the
-symmetric KL divergence in the place of the inner product.
+symmetric KL divergence in place of the inner product.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ class PairSoftmaxConfig:
     """Settings of the loss.
 
     Attributes:
-        weight: weight of this loss next to the loss over prototypes; 0 = not computed. It needs
-            sampler.kind = grouped.
+        weight: weight of this loss relative to the loss over prototypes; 0 means not computed. It
+            needs sampler.kind = grouped.
         similarity: similarity of two embeddings.
         scale: inverse temperature of the softmax over the batch.
         margin: margin subtracted from the similarity of pairs of one class.

@@ -39,7 +39,7 @@ class PairwiseKlConfig:
         margin: margin m; 3 in ANNPR 2018, 2 in MLSP 2017.
         reduction: sum over the outputs inside the KL, or their mean (m must shrink as well).
         stop_gradient: whether to stop the gradient through the first argument of each KL (L2C).
-        root_negatives: whether the hinge takes sqrt(d): d is flat where both outputs agree, its
+        root_negatives: whether the hinge takes sqrt(d): d is flat where both outputs agree, and its
             root is not.
         balance: whether same-speaker pairs and other pairs have the same total weight.
         positive_weight: weight of a same-speaker pair relative to another pair.
@@ -184,7 +184,7 @@ class PairwiseKl(nn.Module):
         """Compute (B, B) KL(row || column) by one matrix product.
 
         Only differences of logarithms count. Their mean over the batch is subtracted first: the
-        subtracted values are then small and keep their digits.
+        remaining values are then small and keep their precision.
         """
         centre = logs.mean(dim=0, keepdim=True).detach()
         own_values, own_logs = values, logs

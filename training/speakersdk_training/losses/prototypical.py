@@ -81,7 +81,7 @@ def by_class(embeddings: Tensor, classes: Tensor) -> Tensor:
             below two.
     """
     values = checked_batch(embeddings, classes)
-    # Counting on the host waits for the device once; counting on the device would wait five times.
+    # Counting on the host waits for the device once; counting on the device waits five times.
     of_class = Counter(classes.tolist())
     counts = [of_class[each] for each in sorted(of_class)]
     takes = min(counts, default=0)

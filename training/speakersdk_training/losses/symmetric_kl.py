@@ -23,7 +23,7 @@ def symmetric_kl(first: Tensor, second: Tensor) -> Tensor:
 def symmetric_kl_matrix(first: Tensor, second: Tensor) -> Tensor:
     """Compute J of all pairs: (N, D) and (M, D) logits -> (N, M), by two matrix products.
 
-    J is invariant to a common offset of all logits. Centring them first keeps the digits that the
+    J is invariant to a common offset of all logits. Centering them first keeps the digits that the
     expanded form would lose.
     """
     if first.dim() != 2 or second.dim() != 2 or first.shape[1] != second.shape[1]:

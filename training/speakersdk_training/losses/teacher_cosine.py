@@ -1,4 +1,4 @@
-"""A student's embeddings beside its teacher's: each by itself through a linear map, and in pairs.
+"""Losses between a student's and a teacher's embeddings: through a linear map, and in pairs.
 
 Sources: the cosine distance to a teacher's embedding, S. Wang et al., "Knowledge distillation for
 small foot-print deep speaker embedding", 2019; pairs, F. Tung and G. Mori, "Similarity-preserving
@@ -13,7 +13,7 @@ from torch.nn import functional
 
 
 class TeacherCosine(nn.Module):
-    """Linear map of the student's embeddings, and both distances from the teacher's."""
+    """A linear map of the student's embeddings, and both distances to the teacher's."""
 
     def __init__(self, *, embedding_dim: int, teacher_dim: int) -> None:
         super().__init__()
@@ -26,14 +26,14 @@ class TeacherCosine(nn.Module):
             self.load_state_dict(trained)
 
     def forward(self, embeddings: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean distances.
+        """Compute the mean distances.
 
         Args:
             embeddings: (B, D) of any length.
             targets: (B, E) of length 1.
 
         Returns:
-            one minus the cosine, and the squared difference of cosines over pairs of crops.
+            One minus the cosine, and the squared difference of cosines over pairs of crops.
         """
         mapped = functional.normalize(self.projection(embeddings.float()), dim=1)
         distance = 1 - (mapped * targets).sum(dim=1).mean()

@@ -1,4 +1,4 @@
-"""The encoders, from waveform to embedding; export writes a module's forward to ONNX."""
+"""The encoders, from waveform to embedding."""
 
 from speakersdk_training.models.blstm import BlstmConfig, BlstmEncoder, paper_blstm, seed_blstm
 from speakersdk_training.models.encoder import Encoder

@@ -40,7 +40,7 @@ class CausalBlock(nn.Module):
         self.project_norm = nn.BatchNorm1d(channels)
 
     def forward(self, features: Tensor, past: Tensor) -> tuple[Tensor, Tensor]:
-        """Process (B, C, k) features after earlier frames (B, C, past); return both, k later."""
+        """Process (B, C, k) features after (B, C, past) earlier frames; return both, k later."""
         extended = torch.cat([past.to(features.dtype), features], dim=2)
         hidden = self.depthwise_norm(self.depthwise(extended))
         hidden = functional.relu(self.expand_norm(self.expand(hidden)))
@@ -62,9 +62,9 @@ class CausalBlock(nn.Module):
 
 
 class FrameSqueeze(nn.Module):
-    """Squeeze-excitation without a mean over time: a frame's gates depend on that frame alone.
+    """Squeeze-excitation without a mean over time: a frame's gates depend only on that frame.
 
-    The features already contain the frames before, and no state has to be carried. After J. Hu et
+    The features already contain the earlier frames, and no state is needed. After J. Hu et
     al., "Squeeze-and-excitation networks", 2018.
     """
 
@@ -87,8 +87,8 @@ class BandBlock(nn.Module):
     """A 2-D convolution over channels taken as (C / bands, bands), with a skip connection.
 
     Between blocks in time this makes a network after I. Yakovlev et al., "Reshape dimensions
-    network" (ReDimNet), 2024: one constant volume, seen by turns as a line and as a plane. Unlike
-    ReDimNet, a plane has a single convolution, and it is causal.
+    network" (ReDimNet), 2024: one constant volume, treated alternately as a line and as a plane.
+    Unlike ReDimNet, a plane has a single convolution, and it is causal.
     """
 
     def __init__(self, channels: int, bands: int) -> None:
@@ -100,7 +100,7 @@ class BandBlock(nn.Module):
         self.planar_norm = nn.BatchNorm2d(planes)
 
     def forward(self, features: Tensor, past: Tensor) -> tuple[Tensor, Tensor]:
-        """Process features (B, C, k) after earlier frames (B, C, 2); return both, k frames on."""
+        """Process (B, C, k) features after (B, C, 2) earlier frames; return both, k later."""
         extended = torch.cat([past, features], dim=2)
         batch, channels, frames = extended.shape
         planes = extended.reshape(batch, channels // self.bands, self.bands, frames)
@@ -112,7 +112,7 @@ class PlanarFront(nn.Module):
     """2-D convolutions before the first layer in time: each stage halves the bands.
 
     A stage is a convolution over every second band, then residual blocks of two convolutions. A
-    formant that lies a band higher in another voice meets the same weights. After
+    formant that is a band higher in another voice is processed by the same weights. After
     J. Thienpondt et al., "Integrating frequency translational invariance in TDNNs", 2021.
     """
 

@@ -31,12 +31,13 @@ class BlstmConfig:
     Attributes:
         units: LSTM units per direction and layer; the last states have 2 * units values.
         dropout: dropout between the LSTM layers, in training.
-        input_norm: whether to normalise each mel band by batch norm (the papers have none).
-        dense: sizes of the dense layers after the last states; none = the states are the output.
+        input_norm: whether to normalize each mel band by batch norm (the papers have none).
+        dense: sizes of the dense layers after the last states; none means that the states are the
+            output.
         hidden_activation: activation after every dense layer but the last.
         output_activation: activation after the last dense layer (a softmax belongs to the loss).
         dense_dropout: dropout after the first dense layer, in training.
-        extract: the layer that is the embedding: 0 = last states, k = the k-th dense layer.
+        extract: the layer that is the embedding: 0 for the last states, k for the k-th dense layer.
         window_s: length of a window in seconds; the embedding of longer speech is the mean over its
             windows.
         temperature: Euclidean length T of the embedding.
@@ -130,7 +131,7 @@ class BlstmEncoder(Encoder):
 
     def utterance(self, samples: Tensor) -> tuple[Tensor, Tensor | None]:
         """Encode (B, n) samples to (B, D) embeddings before scaling; there are no speech logits."""
-        # One zero stands for the sample before the first (pre-emphasis).
+        # The zero is the sample before the first one (pre-emphasis).
         return self.embed_frames(self.frontend(functional.pad(samples, (1, 0)))), None
 
     def embed(self, samples: Tensor) -> Tensor:
@@ -166,7 +167,7 @@ def segment_mean(
     Args:
         embed: function from (B, ..., length) to (B, D) embeddings.
         values: (B, ..., n) samples or features of B utterances, time last.
-        length: length of a segment; a shorter utterance is one segment as it is.
+        length: length of a segment; a shorter utterance is a single segment.
         step: distance from segment to segment.
 
     Returns:
@@ -183,7 +184,7 @@ def segment_mean(
 
 
 def _dense_layers(config: BlstmConfig) -> list[nn.Module]:
-    """Make linear layers with activations, dropout after the first, initialised as in Keras."""
+    """Make linear layers with activations, dropout after the first, initialized as in Keras."""
     layers: list[nn.Module] = []
     inputs = 2 * config.units
     for number, outputs in enumerate(config.dense, start=1):
@@ -212,9 +213,9 @@ def _activation(name: Activation, size: int) -> list[nn.Module]:
 
 @torch.no_grad()
 def _initialise_as_keras(lstm: nn.LSTM) -> None:
-    """Initialise with Glorot input weights, orthogonal recurrence and forget bias 1.
+    """Initialize with Glorot input weights, orthogonal recurrence and forget bias 1.
 
-    torch's uniform initialisation is several times smaller. Output distributions would start nearly
+    torch's uniform initialization is several times smaller. Output distributions would start nearly
     equal, where the KL divergence and its hinge have no gradient.
     """
     for name, parameter in lstm.named_parameters():

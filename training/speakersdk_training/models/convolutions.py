@@ -46,7 +46,7 @@ class DepthwiseConv(nn.Conv1d):
             return super().forward(input)
         (taps,), (apart,) = self.kernel_size, self.dilation
         num_frames = input.shape[2] - (taps - 1) * apart
-        total = torch.zeros((), device=input.device)  # float32, whatever autocast says
+        total = torch.zeros((), device=input.device)  # float32 regardless of autocast
         for tap in range(taps):
             frames = input[:, :, tap * apart : tap * apart + num_frames]
             total = total + self.weight[:, :, tap] * frames

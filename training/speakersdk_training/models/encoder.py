@@ -28,7 +28,7 @@ class Encoder(nn.Module, ABC):
     @property
     @abstractmethod
     def embedding_dim(self) -> int:
-        """D."""
+        """The dimension D of an embedding."""
 
     @property
     @abstractmethod

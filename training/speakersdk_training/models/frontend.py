@@ -1,6 +1,6 @@
-"""Log-mel front end as one strided convolution, which exports into the ONNX graph.
+"""Log-mel front end as one strided convolution, which can be exported to the ONNX graph.
 
-The kernel combines removal of the mean, pre-emphasis, window and DFT. The mel matrix follows;
+The kernel combines removal of the mean, pre-emphasis, window and DFT. The mel matrix follows.
 speakersdk.encoder.frontend defines both.
 """
 
@@ -31,7 +31,7 @@ class LogMel(nn.Module):
     def __init__(self, config: FrontendConfig) -> None:
         super().__init__()
         self.config = config
-        # Only the bins that carry mel weight: DC and Nyquist do if the band reaches them.
+        # Only the bins with mel weights, which include DC and Nyquist if the band reaches them.
         mel = mel_filters(config)
         bins = np.flatnonzero(mel.any(axis=0))
         kernel = torch.from_numpy(_dft_kernel(config, bins)).float()
@@ -47,7 +47,7 @@ class LogMel(nn.Module):
         Returns:
             (B, num_mels, k) float32, k = 1 + (n - 1 - window) // hop frames.
         """
-        # A plain float32 convolution: TF32 or bf16 products would cost three digits of the log.
+        # A plain float32 convolution, because TF32 or bf16 would cost three digits of the log.
         with torch.autocast(samples.device.type, enabled=False):
             spectrum = functional.conv1d(
                 samples.float().unsqueeze(1), self.kernel, stride=self.config.hop_samples
@@ -74,6 +74,6 @@ def _dft_kernel(config: FrontendConfig, bins: npt.NDArray[np.intp]) -> npt.NDArr
     kernel = np.zeros((taps.shape[0], config.window_samples + 1))
     kernel[:, 1:] = taps
     kernel[:, :-1] -= config.preemphasis * taps
-    if config.remove_dc:  # what a tap gives to a constant, taken from all of them alike
+    if config.remove_dc:  # subtract the response to a constant from all taps
         kernel -= kernel.mean(axis=1, keepdims=True)
     return kernel

@@ -18,7 +18,7 @@ PAPERS_SEGMENT_FRAMES = 40
 
 
 def papers_frontend() -> FrontendConfig:
-    """128 mel bands, 64 ms Hann window, 10 ms hop, log10(1 + 10,000 x).
+    """Return the papers' front end: 128 mel bands, 64 ms Hann window, log10(1 + 10,000 x).
 
     The papers do not divide their power spectrum x by the length of the DFT, and that length
     therefore enters the gain. Source: Y. Lukic et al., MLSP 2016, section 2, and its librosa
@@ -49,7 +49,7 @@ def mel_filters(config: FrontendConfig) -> npt.NDArray[np.float64]:
     """Return (num_mels, fft_size // 2 + 1) float64 weights of the power spectrum's bins."""
     if config.mel_scale == "slaney":
         return _slaney_filters(config)
-    from python_speech_features import get_filterbanks  # which only this scale needs
+    from python_speech_features import get_filterbanks  # needed only for this scale
 
     filters: npt.NDArray[np.float64] = get_filterbanks(
         config.num_mels, config.fft_size, config.sample_rate_hz, config.low_hz, config.high_hz

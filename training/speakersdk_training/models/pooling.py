@@ -1,4 +1,4 @@
-"""Attentive statistics pooling whose attention depends on each frame alone.
+"""Attentive statistics pooling whose attention depends only on each frame.
 
 The statistics of a window are therefore the sum of the partial sums of its hops. After K. Okabe et
 al., "Attentive statistics pooling", 2018; a sigmoid per frame replaces the softmax over time.
@@ -34,7 +34,7 @@ class AttentiveStatistics(nn.Module):
 
     def partial_sums(self, features: Tensor, frame_weights: Tensor) -> Tensor:
         """Compute (B, 3 C) sums of w, w h and w h^2 from features (B, C, k) and weights (B, k)."""
-        # Sums of hundreds of frames need float32 whatever precision the encoder ran in.
+        # Sums of hundreds of frames need float32 in every precision of the encoder.
         weights = torch.sigmoid(self.attention(features)).float() * frame_weights.unsqueeze(1)
         features = features.float()
         weighted = weights * features

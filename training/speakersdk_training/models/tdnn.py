@@ -39,20 +39,20 @@ class TdnnConfig:
         attention_channels: bottleneck of the attention.
         speech_channels: width of the speech head's hidden layer.
         embedding_dim: dimension D of an embedding.
-        planar_channels: channels of the 2-D convolutions before the first layer; 0 = none.
+        planar_channels: channels of the 2-D convolutions before the first layer; 0 means none.
         planar_blocks: residual blocks of two such convolutions on a half, a quarter, ... of the
             bands.
         planar_growth: factor of the channels at each halving of the bands.
-        bands: bands of the 2-D convolution before each block; 0 = none at that block, empty = none
-            at all.
-        squeeze_channels: bottleneck of the gates inside blocks; 0 = none.
+        bands: bands of the 2-D convolution before each block; 0 means none at that block, empty
+            means none at all.
+        squeeze_channels: bottleneck of the gates inside blocks; 0 means none.
         join_groups: number of groups in the projection of the joined outputs; with as many groups
             as joined blocks, every depth is pooled separately (multi-scale pooling).
         drop_path: probability that a row skips the last block in training; lower for earlier
             blocks.
         dropout: dropout of the pooled statistics, in training.
         temperature: Euclidean length T of the embedding; J of softmax distributions tends to the
-            cosine for small T (DESIGN: T = 4 loses nothing against cosine, T = 16 does).
+            cosine for small T (T = 4 is as accurate as the cosine, T = 16 is not).
     """
 
     channels: int = 128
@@ -178,12 +178,12 @@ class TdnnEncoder(Encoder):
 
     @property
     def embedding_dim(self) -> int:
-        """D."""
+        """The dimension D of an embedding."""
         return self.config.embedding_dim
 
     @property
     def temperature(self) -> float:
-        """T."""
+        """The Euclidean length T of an embedding."""
         return self.config.temperature
 
     @property
@@ -210,14 +210,14 @@ class TdnnEncoder(Encoder):
         Args:
             samples: (B, context + 160 k) float32 in +-1, overlapping the previous block by
                 `frontend.config.context_samples`; the first block begins with one zero.
-            frame_weights: (B, k) float32; 0 keeps a frame out of the statistics.
+            frame_weights: (B, k) float32; 0 excludes a frame from the statistics.
             cache: (B, cache_size) float32, zeros at the start.
             statistics: (B, statistics_size) float32, sums over the earlier hops of the window.
-            speech_threshold: frames of a lower speech probability get weight 0; None = the speech
-                head is not used.
+            speech_threshold: frames of a lower speech probability get weight 0; None means that the
+                speech head is not used.
 
         Returns:
-            Embedding (B, D) of length T, statistics (B, statistics_size) of this block alone,
+            Embedding (B, D) of length T, statistics (B, statistics_size) of only this block,
             speech probability (B, k), next cache (B, cache_size).
         """
         features, next_cache = self.frame_features(self.log_mel(samples), cache)
@@ -238,9 +238,10 @@ class TdnnEncoder(Encoder):
 
         Args:
             samples: (B, n) float32 in +-1.
-            feature_weights: (B, num_mels, k) factors of the normalised log-mel features, 0 = hidden
-                (SpecAugment); None = nothing hidden.
-            frame_weights: (B, k) weights of the pooling, 0 = left out; None = all frames count.
+            feature_weights: (B, num_mels, k) factors of the normalized log-mel features, 0 for
+                hidden (SpecAugment); None means nothing hidden.
+            frame_weights: (B, k) weights of the pooling, 0 for excluded; None means that all frames
+                count.
 
         Returns:
             Embeddings (B, D) before scaling, speech logits (B, k).
@@ -264,14 +265,14 @@ class TdnnEncoder(Encoder):
             Embeddings (B, D) before scaling.
         """
         features = self.utterance_features(samples)
-        is_speech = self.speech_logits(features) >= 0  # a probability of one half
+        is_speech = self.speech_logits(features) >= 0  # a probability of 0.5
         weights = spoken_weights(is_speech if self.pools_speech else torch.ones_like(is_speech))
         return self.embed_statistics(self.pooling.partial_sums(features, weights))
 
     def utterance_features(self, samples: Tensor, feature_weights: Tensor | None = None) -> Tensor:
         """Compute (B, pooled_channels, k) features of whole utterances; see `utterance`."""
         cache, _ = self.start(len(samples), device=samples.device)
-        # One zero stands for the sample before the first (pre-emphasis).
+        # The zero is the sample before the first one (pre-emphasis).
         log_mel = self.log_mel(functional.pad(samples, (1, 0)))
         if feature_weights is not None:
             log_mel = log_mel * feature_weights
@@ -279,12 +280,12 @@ class TdnnEncoder(Encoder):
         return features
 
     def log_mel(self, samples: Tensor) -> Tensor:
-        """Compute normalised log-mel features (B, num_mels, k) of samples after one zero."""
+        """Compute normalized log-mel features (B, num_mels, k) of samples after one zero."""
         normalised: Tensor = self.input_norm(self.frontend(samples))
         return normalised
 
     def frame_features(self, log_mel: Tensor, cache: Tensor) -> tuple[Tensor, Tensor]:
-        """Compute (B, pooled_channels, k) features and the next cache from normalised features."""
+        """Compute (B, pooled_channels, k) features and the next cache from normalized features."""
         sizes = [channels * frames for channels, frames in self._cache_shapes]
         past = [
             flat.reshape(-1, *shape)
