@@ -174,7 +174,7 @@ def read_features(
 
 
 def synthetic_features(*, speakers: int, rng: np.random.Generator) -> Features:
-    """Random spectra with a colour for each speaker: to see that a run runs, not to learn from."""
+    """Random spectra with a color for each speaker: to see that a run runs, not to learn from."""
 
     def sentences(count: int, each: int) -> Sentences:
         length = np.full(count * each, 3 * SEGMENT_FRAMES, np.int64)

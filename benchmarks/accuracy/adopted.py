@@ -296,7 +296,7 @@ def rates(trials: Pairs, system: str, title: str) -> dict[str, Any]:
 def decisions(
     pairs: list[Pairs], sets: list[Set]
 ) -> tuple[dict[str, list[dict[str, Any]]], Calibration]:
-    """Realised rates at `FAR`: on the other half of the speakers, and on the other corpus."""
+    """Realized rates at `FAR`: on the other half of the speakers, and on the other corpus."""
     home = {
         one.length_s: trials
         for one, trials in zip(sets, pairs, strict=True)

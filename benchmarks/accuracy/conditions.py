@@ -1,4 +1,4 @@
-"""Conditions: how noise, rooms, telephones and microphones change the realised error rates.
+"""Conditions: how noise, rooms, telephones and microphones change the realized error rates.
 
 The probe is distorted and compared with a clean enrollment; then both sides are distorted
 independently. Calibration and thresholds come from clean speech of one half of the development
@@ -142,7 +142,7 @@ def _scored(trials: Pairs, enrolled: Any, probes: Any, cohort: Any) -> Mapping[s
 
 
 def _figures(calibration: Calibration, trials: Pairs) -> dict[str, Any]:
-    """EER and Cllr, realised false-accept rates, and false rejects at 1 %."""
+    """EER and Cllr, realized false-accept rates, and false rejects at 1 %."""
     llrs, speech_s = calibration.llrs(trials.scores, trials.speech_s)
     # A few speakers, as in a smoke run, bear out no small rate.
     supported = {point.far for point in calibration.operating_points}

@@ -41,7 +41,7 @@ def with_tables(text: str, facts: Mapping[str, Any]) -> str:
 
 
 def held_out(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Realised rates with intervals, and Cllr."""
+    """Realized rates with intervals, and Cllr."""
     lines = _header("fitted on", "each side", "at 5 %", "at 1 %", "at 0.1 %", "Cllr (minCllr)")
     for row in rows:
         rates = [
@@ -89,7 +89,7 @@ def verdicts(rows: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def normalisation(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """False accepts at 5 % and 1 %, and false rejects at 1 %, with and without normalisation."""
+    """False accepts at 5 % and 1 %, and false rejects at 1 %, with and without normalization."""
     lines = _header("trials", *(method.replace("centred", "centered") for method in _METHODS))
     keys = dict.fromkeys((row["corpus"], row["length_s"]) for row in rows)
     for corpus, length_s in keys:
@@ -176,7 +176,7 @@ def conditions_on_both_sides(rows: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def conditions_normalised(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """False accepts and rejects at 1 %, without and with normalisation."""
+    """False accepts and rejects at 1 %, without and with normalization."""
     lines = _header("probe", "each side", "none", "s-norm", "centered")
     for row in rows:
         cells = [
@@ -190,7 +190,7 @@ def conditions_normalised(rows: Sequence[Mapping[str, Any]]) -> list[str]:
 
 # Name in the document -> the fact that it is made of, and how.
 def promise(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Realised over asked-for rates on corpora left out of the fit."""
+    """Realized over asked-for rates on corpora left out of the fit."""
     lines = _header(
         "requested", "thresholds", "cells", "worst", "geometric mean", "above 2", "below 0.2",
         "false rejects", "false rejects with exact thresholds",
@@ -245,7 +245,7 @@ TABLES: dict[str, tuple[str, Any]] = {
 
 
 def draw(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
-    """Plot realised against requested rates, with intervals, and those of one threshold."""
+    """Plot realized against requested rates, with intervals, and those of one threshold."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
 

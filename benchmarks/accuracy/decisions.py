@@ -3,7 +3,7 @@
 The development speakers of speechocean762 are split into two halves (every other name). The
 calibration is fitted on one half and tested on the other, and vice versa. All pairs of segments of
 one length are compared, except those that share audio. Further results: the shares of the verdicts,
-score normalisation, and Resemblyzer with a fixed threshold.
+score normalization, and Resemblyzer with a fixed threshold.
 
 Needs the speech corpora. Writes the tables of docs/error-rates.md and draws docs/error-rates.svg.
 """
@@ -239,7 +239,7 @@ def normalisations(
     pairs: Mapping[float, Pairs],
     rng: np.random.Generator,
 ) -> list[dict[str, Any]]:
-    """Rates with and without normalisation, on the left-out halves and on other corpora."""
+    """Rates with and without normalization, on the left-out halves and on other corpora."""
     minimum_s = 0.8
     others = {}
     for corpus, split, length_s in OTHER_CORPORA:
@@ -287,7 +287,7 @@ def normalisations(
 
 
 def figures(calibration: Calibration, trials: Pairs) -> dict[str, float]:
-    """Realised rates at each requested rate, EER and minimum costs."""
+    """Realized rates at each requested rate, EER and minimum costs."""
     llrs, speech_s = calibration.llrs(trials.scores, trials.speech_s)
     found = {
         "target_trials": float(trials.labels.sum()),

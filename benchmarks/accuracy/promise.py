@@ -97,7 +97,7 @@ def tried(group: GroupTrials, point: OperatingPoint, way: str) -> dict[str, Any]
 
 
 def summary(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Worst and mean over groups of realised over asked-for, and the false rejects."""
+    """Worst and mean over groups of realized over asked-for, and the false rejects."""
     found = []
     for way in WAYS:
         for far in FARS:
@@ -122,7 +122,7 @@ def summary(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def table(rows: list[dict[str, Any]]) -> str:
-    """The groups at 1 %, one line each: realised rate and false rejects of each way."""
+    """The groups at 1 %, one line each: realized rate and false rejects of each way."""
     lines = ["| corpus | condition | home | pooled | robust | exact |", "| --- " * 6 + "|"]
     at = [row for row in rows if row["asked_far"] == FARS[1]]
     for corpus, condition in sorted({(row["corpus"], row["condition"]) for row in at}):

@@ -1,4 +1,4 @@
-"""Quantisation: size, error rate and speed of the bundled model in fp32, int8 and fp16.
+"""Quantization: size, error rate and speed of the bundled model in fp32, int8 and fp16.
 
 Makes the smaller models with `speakersdk-export quantize`'s own code, calibrated on training
 speakers, and measures all of them in turns on one thread. Needs the speech corpora.
@@ -36,7 +36,7 @@ WANTED_SPEEDUP = 1.5
 
 
 def main() -> int:
-    """Quantise, measure and judge."""
+    """Quantize, measure and judge."""
     benchmark = Benchmark(
         name="quantization",
         question="What do smaller numbers save, and what do they cost in accuracy?",

@@ -1,10 +1,10 @@
-"""Adaptive score normalisation by a cohort of training speakers, as benchmarks compare it.
+"""Adaptive score normalization by a cohort of training speakers, as benchmarks compare it.
 
 m_a and d_a are the mean and standard deviation of the scores between side a and its K most similar
 members of the cohort.
 
     s-norm   ((s - m_a) / d_a + (s - m_b) / d_b) / 2
-    centred  s - (m_a + m_b) / 2
+    centered  s - (m_a + m_b) / 2
 
 Source of the first: S. Cumani et al., "Comparison of speaker recognition approaches for real
 applications", 2011. The second equals a calibration with m_a + m_b as a further
@@ -68,7 +68,7 @@ def cohort_segments(*, narrow: bool = False, smoke: bool = False) -> list[Segmen
 def normalised(
     trials: Pairs, enrolled: Side, probes: Side, cohort: npt.NDArray[np.float32]
 ) -> Mapping[str, Pairs]:
-    """The trials with the normalised scores of each method."""
+    """The trials with the normalized scores of each method."""
     first, second = _statistics(enrolled, cohort), _statistics(probes, cohort)
     mean_a, deviation_a = first[:, trials.rows[:, 0]]
     mean_b, deviation_b = second[:, trials.rows[:, 1]]

@@ -1,7 +1,7 @@
 """Published encoders, rebuilt from their papers with random weights: for their speed alone.
 
 Each takes (B, features, frames) log-mel features and gives (B, D); computing the features is not
-counted, in their favour. A test holds the rebuilt ones to the published parameters and
+counted, in their favor. A test holds the rebuilt ones to the published parameters and
 multiply-accumulates for 2 s.
 """
 
@@ -84,7 +84,7 @@ PEERS = (
         parameters=1.0,
         macs_2s=0.43,
         source="Yakovlev et al. 2024, table 2",
-        # 200 frames would take 0.62: the published figure fits a step of 15 ms, which favours it.
+        # 200 frames would take 0.62: the published figure fits a step of 15 ms, which favors it.
         frames_2s=134,
     ),
 )

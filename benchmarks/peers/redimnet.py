@@ -22,7 +22,7 @@ _HEADS = 4
 
 
 class ChannelNorm(nn.Module):
-    """Layer normalisation over the channels of (B, C, ...)."""
+    """Layer normalization over the channels of (B, C, ...)."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -72,7 +72,7 @@ class TimeLayer(nn.Module):
 
 
 class Transformer(nn.Module):
-    """Self-attention over frames, then two dense layers; normalised after each."""
+    """Self-attention over frames, then two dense layers; normalized after each."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()

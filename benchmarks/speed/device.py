@@ -169,7 +169,7 @@ def check_parity(benchmark: Benchmark, encoder: SpeakerEncoder, speech: Waveform
         difference = encoder.encode(samples).embedding - on_cpu.encode(samples).embedding
         differences[f"{length_s:g} s"] = float(np.abs(difference).max())
     benchmark.record("largest difference to the CPU", differences)
-    is_half = encoder.manifest.name.endswith("-fp16")  # as quantising names it
+    is_half = encoder.manifest.name.endswith("-fp16")  # as quantizing names it
     precision = "fp16" if is_half else encoder.session.report()["precision"]
     return max(differences.values()) <= PARITY[precision]
 

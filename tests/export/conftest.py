@@ -88,7 +88,7 @@ def written(
 
 
 def randomise_normalisation(encoder: Encoder) -> None:
-    """Batch normalisation as after training: every value away from its start."""
+    """Batch normalization as after training: every value away from its start."""
     for module in encoder.modules():
         if isinstance(module, torch.nn.BatchNorm1d):
             module.running_mean.normal_(0, 0.3)

@@ -35,7 +35,7 @@ for command in (
         statuses.append(main(command))
 print(statuses)
 """
-# Variables by which continuous integration is recognised: onnxruntime is then quiet on its own.
+# Variables by which continuous integration is recognized: onnxruntime is then quiet on its own.
 CI_VARIABLES = ("CI", "GITHUB_ACTIONS", "TF_BUILD", "BUILD_ID")
 VERIFY = """
 import sys

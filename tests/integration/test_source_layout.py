@@ -19,7 +19,7 @@ PACKAGES = {
 MAXIMUM_LINES = 400
 MAXIMUM_FILES = 20  # source files of a folder
 CODE_SUFFIXES = {".py", ".pyi", ".cc", ".h", ".inc"}
-# Modules without a test file of their own, each with where its behaviour is tested instead.
+# Modules without a test file of their own, each with where its behavior is tested instead.
 TESTED_ELSEWHERE = {
     "sdk/_public": "tests/integration/test_public_api.py",
     "sdk/arrays": "names of types only",

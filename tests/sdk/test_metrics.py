@@ -295,7 +295,7 @@ Clustered = tuple[npt.NDArray[Any], npt.NDArray[Any], tuple[list[str], list[str]
 
 @pytest.fixture
 def clustered(rng: np.random.Generator) -> Clustered:
-    """20 speakers, 50 target and 100 nontarget trials each; some speakers are hard to recognise."""
+    """20 speakers, 50 target and 100 nontarget trials each; some speakers are hard to recognize."""
     ease = 1.5 * rng.standard_normal(20)
     targets = [(speaker, speaker) for speaker in range(20) for _ in range(50)]
     others = [

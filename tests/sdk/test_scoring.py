@@ -23,7 +23,7 @@ def logits_reference(a: Vectors, b: Vectors) -> tuple[Divergences, Divergences]:
 
     With u the unit and R the largest distance of a logit from its row's maximum: subtracting the
     maximum puts R u into an exponent, exp adds 2 u (8 u in NumPy's vector code: 4 units in the last
-    place). The normaliser carries the errors of its terms, whose distances average to ln dim at
+    place). The normalizer carries the errors of its terms, whose distances average to ln dim at
     most (entropy), and dim u of its sum; the division adds u. (p - q) (a - b) and its sum add
     3 u and dim u. Together less than (2 dim + R + ln dim + 20) u (p + q) |a - b| for each term, in
     the kernel and here: twice that.

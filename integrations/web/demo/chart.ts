@@ -1,4 +1,4 @@
-/** The evidence of the last 30 seconds: a line around zero, coloured by the verdict. */
+/** The evidence of the last 30 seconds: a line around zero, colored by the verdict. */
 
 import type { StreamUpdate, Verdict } from "speakersdk-web";
 

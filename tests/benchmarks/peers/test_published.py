@@ -6,7 +6,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 NAMES = ("x-vector", "ECAPA-TDNN C=512", "CAM++", "ResNet34", "ReDimNet-B0")
-# Published figures have two or three digits and differ in what counts (biases, normalisation).
+# Published figures have two or three digits and differ in what counts (biases, normalization).
 PARAMETERS_TOLERANCE = 0.03
 # Tables count two seconds; some tools leave activations, some the attention's products out.
 MACS_TOLERANCE = 0.1

@@ -62,7 +62,7 @@ def sums(*, weights_first: bool) -> onnx.ModelProto:
 
 
 def layer(constants: Constants, *, transposed: bool) -> onnx.ModelProto:
-    """Batch normalisation, then a fully connected layer."""
+    """Batch normalization, then a fully connected layer."""
     return model(
         [
             helper.make_node(

@@ -77,7 +77,7 @@ def test_without_speech_head_its_layers_are_gone(tdnn: TdnnEncoder) -> None:
 
 
 def test_digital_silence_keeps_the_floor_of_the_logarithm(tmp_path: Path) -> None:
-    # The exporter's own optimiser takes + 1e-8 for + 0, and silence becomes minus infinity.
+    # The exporter's own optimizer takes + 1e-8 for + 0, and silence becomes minus infinity.
     path = tmp_path / "log_mel.onnx"
     onnx.save_model(log_mel_graph(LogMel(FrontendConfig())), path)
     log_mel = open_session(path).run({"samples": np.zeros((1, 1601), np.float32)})["log_mel"]

@@ -165,7 +165,7 @@ class Chromium:
         return file
 
     def look(self, *, scheme: str, width: int) -> None:
-        """Set the preferred colours, light or dark, and the width of the window in CSS pixels."""
+        """Set the preferred colors, light or dark, and the width of the window in CSS pixels."""
         self.call(
             "Emulation.setEmulatedMedia",
             features=[{"name": "prefers-color-scheme", "value": scheme}],

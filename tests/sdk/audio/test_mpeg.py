@@ -134,7 +134,7 @@ def test_a_picture_of_megabytes_is_no_audio(mp3: bytes) -> None:
 def test_an_mp3_is_read_from_bytes_as_from_its_path(
     encode: Callable[..., bytes], sound: np.ndarray, tmp_path: Path
 ) -> None:
-    """earthspecies/alp-data#202: an MP3 that plays everywhere was not recognised in a BytesIO.
+    """earthspecies/alp-data#202: an MP3 that plays everywhere was not recognized in a BytesIO.
 
     A decoder that knows the suffix searches for the first frame, one without a name does not. The
     frames are found here, whatever the file is called and whatever lies in front of them or next

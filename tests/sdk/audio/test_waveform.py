@@ -130,7 +130,7 @@ def test_less_than_one_sample_is_too_short() -> None:
         as_waveform(np.ones(1), sample_rate_hz=48000)
 
 
-# Container, encoding, largest error: half a quantisation step where there is one, and for lossy
+# Container, encoding, largest error: half a quantization step where there is one, and for lossy
 # codecs a bound that only tells the signal from silence or noise.
 FORMATS = [
     ("wav", "PCM_U8", 2**-7),

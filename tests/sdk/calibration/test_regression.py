@@ -80,7 +80,7 @@ def test_weights_agree_with_a_second_implementation(rng: np.random.Generator) ->
         C=1e8, solver="newton-cholesky", tol=1e-12, max_iter=1000
     ).fit(inputs, targets, sample_weight=counts * share * 1100)
     offset, *weights = logistic_weights(inputs, targets, 0.2, counts=counts)
-    # Our ridge of 1e-3 against a curvature of 50 or more (the inputs are standardised and hardly
+    # Our ridge of 1e-3 against a curvature of 50 or more (the inputs are standardized and hardly
     # correlated): 2e-5 of the weights.
     np.testing.assert_allclose(weights, reference.coef_[0], rtol=1e-4)
     # An llr: the log-odds without those of the prior.

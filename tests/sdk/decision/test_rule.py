@@ -50,7 +50,7 @@ def test_the_threshold_follows_the_speech_of_both_sides() -> None:
     ("llr", "speech_s", "expected"),
     [
         (2.1, 1.0, Verdict.ACCEPT),
-        (1.9, 1.0, Verdict.INCONCLUSIVE),  # in favour, and most of the speaker's own would miss it
+        (1.9, 1.0, Verdict.INCONCLUSIVE),  # in favor, and most of the speaker's own would miss it
         (0.1, 1.0, Verdict.INCONCLUSIVE),
         (-0.1, 1.0, Verdict.REJECT),  # the evidence is against, however little speech
         (0.4, math.e, Verdict.REJECT),  # the speaker's own would reach it

@@ -45,7 +45,7 @@ CALIBRATION = Calibration(
 def voices(
     rng: np.random.Generator, *, speakers: int = 6, each: int = 4, spread: float = 0.5
 ) -> dict[str, list[Encoding]]:
-    """Recordings of speakers: normal around a centre of their own."""
+    """Recordings of speakers: normal around a center of their own."""
     made = {}
     for speaker in range(speakers):
         centre = rng.normal(size=DIM)

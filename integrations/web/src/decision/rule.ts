@@ -45,7 +45,7 @@ export class DecisionRule {
   /**
    * Accept, reject, or ask for more or louder speech.
    *
-   * `inconclusive`: the evidence is in favour but misses a threshold that, at so little speech,
+   * `inconclusive`: the evidence is in favor but misses a threshold that, at so little speech,
    * most recordings of the speaker would miss; or the probe is too quiet to reject.
    */
   decide(

@@ -5,7 +5,7 @@ import { scaled } from "../scoring.js";
 const PIECE_S = 1.5;
 /** Least net speech of the last piece. */
 export const LEAST_PIECE_S = 0.8;
-/** Above this number neighbours are joined: comparisons grow with the square of the number. */
+/** Above this number neighbors are joined: comparisons grow with the square of the number. */
 const MOST_PIECES = 512;
 
 /** Embeddings and the net speech behind each in seconds. */

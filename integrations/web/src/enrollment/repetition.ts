@@ -21,7 +21,7 @@ const FLOOR = 1e-3;
 const CHANGE_FRAMES = 4;
 const PIECE_FRAMES = 150;
 const STEP_FRAMES = 50;
-/** Every second frame of a piece is compared: neighbours overlap by 5/6. */
+/** Every second frame of a piece is compared: neighbors overlap by 5/6. */
 const STRIDE = 2;
 const MOST_PIECES = 240;
 /** Within one recording: a shorter loop is found at a multiple of its length. */

@@ -16,7 +16,7 @@ export function isVisible(text: string): boolean {
  * Check a speaker's name and return it in Unicode form NFC.
  *
  * It consists of visible letters, marks and digits of any script and `space - _ . ' @ +`, begins
- * with a letter or digit, does not end with a space or full stop, and has at most 200 bytes in
+ * with a letter or digit, does not end with a space or period, and has at most 200 bytes in
  * UTF-8. Throws ConfigError otherwise.
  */
 export function checkName(given: string): string {
