@@ -1,13 +1,25 @@
-"""The Python examples of the documents run, block after block, on real recordings."""
+"""The examples of the documents work.
 
+Python blocks run, block after block, on real recordings. Parsers understand the commands. Blocks of
+JSON and TOML are valid.
+"""
+
+import importlib.util
+import json
 import re
+import shlex
 import shutil
+import tomllib
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+import speakersdk.cli.commands
+import speakersdk_export.cli
+import speakersdk_training.cli
 from speakersdk import Verifier
+from tests.integration.test_documents import DOCUMENTS
 
 REPOSITORY = Path(__file__).parents[2]
 # A block behind this comment is not run; the comment says why.
@@ -44,3 +56,59 @@ def test_examples_of_the_page_run(
     for skipped, block in BLOCK.findall(page.read_text(encoding="utf-8")):
         if not skipped:
             exec(compile(block, str(page.relative_to(REPOSITORY)), "exec"), names)
+
+
+PARSERS = {
+    "speakersdk": speakersdk.cli.commands.build_parser(),
+    "speakersdk-train": speakersdk_training.cli.build_parser(),
+    "speakersdk-export": speakersdk_export.cli.build_parser(),
+}
+
+
+def commands_of(document: Path) -> list[list[str]]:
+    """The calls of this package's programs in the shell blocks of a page."""
+    found = []
+    text = document.read_text(encoding="utf-8")
+    for block in re.findall(r"```sh\n(.*?)```", text, flags=re.DOTALL):
+        for line in block.replace("\\\n", " ").splitlines():
+            # A pipe separates commands, and what follows `>` is not an argument.
+            words = shlex.shlex(line, posix=True, punctuation_chars="|>;")
+            words.whitespace_split = True
+            words.commenters = "#"
+            call: list[str] = []
+            for word in [*words, "|"]:
+                if word in {"|", ">", ";"}:
+                    if call and call[0] in PARSERS:
+                        found.append(call)
+                    call = []
+                else:
+                    call.append(word)
+    return found
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(REPOSITORY)))
+def test_commands_of_the_page_are_understood(
+    document: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for program, *arguments in commands_of(document):
+        try:
+            PARSERS[program].parse_args(arguments)
+        except SystemExit:
+            pytest.fail(f"{program} {' '.join(arguments)}\n{capsys.readouterr().err}")
+
+
+def test_the_pages_show_the_programs() -> None:
+    shown = [command[0] for document in DOCUMENTS for command in commands_of(document)]
+    assert set(shown) == set(PARSERS)
+    assert len(shown) > 70
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(REPOSITORY)))
+def test_benchmarks_and_data_of_the_page_exist(document: Path) -> None:
+    text = document.read_text(encoding="utf-8")
+    modules = set(re.findall(r"python -m ((?:benchmarks|tests)[\w.]*)", text))
+    assert [name for name in modules if importlib.util.find_spec(name.rstrip(".")) is None] == []
+    for block in re.findall(r"```json\n(.*?)```", text, flags=re.DOTALL):
+        json.loads(block)
+    for block in re.findall(r"```toml\n(.*?)```", text, flags=re.DOTALL):
+        tomllib.loads(block)
