@@ -1,1 +1,1 @@
-"""Why the pairwise KL network of the question did not learn, rung by rung."""
+"""The ablation that shows why the pairwise KL network of the question did not learn."""

@@ -1,7 +1,7 @@
-"""Clustering of utterances by speaker, as the ZHAW papers evaluate embeddings.
+"""Clustering of utterances by speaker, the evaluation of embeddings in the ZHAW papers.
 
-Agglomerative clustering with complete linkage on the cosine distance; every cut of the dendrogram
-is tried and the best one counts (it is picked by the truth: an oracle).
+The clustering is agglomerative, with complete linkage on the cosine distance. All cuts of the
+dendrogram are tried, and the one that is best according to the true speakers counts (an oracle).
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ LinkageForm = Literal["condensed", "square_matrix"]
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """The cut of a dendrogram that a rate likes best.
+    """The cut of a dendrogram with the best rate.
 
     Attributes:
-        rate: at this cut.
-        num_clusters: of this cut.
+        rate: value of the rate at this cut.
+        num_clusters: number of clusters of this cut.
         clusters: (N,) cluster of each utterance.
     """
 
@@ -35,20 +35,20 @@ class Cut:
 
 
 def linkage(embeddings: npt.ArrayLike, form: LinkageForm = "condensed") -> npt.NDArray[np.float64]:
-    """Complete-linkage dendrogram of N utterances on the cosine distance.
+    """Compute the complete-linkage dendrogram of N utterances on the cosine distance.
 
     Args:
-        embeddings: (N, D), N >= 2, of any length but 0.
-        form: condensed: the distance is the cosine distance of two embeddings. square_matrix: what
-            the papers' code computed, which gave SciPy the square matrix of these distances where
-            it takes vectors, so that the distance is that of two rows of the matrix.
+        embeddings: (N, D), N >= 2, of any length above 0.
+        form: condensed: the distance is the cosine distance of two embeddings. square_matrix: the
+            method of the papers' code, which passed the square matrix of these distances to SciPy
+            in place of vectors, so that the distance is that of two rows of the matrix.
 
     Returns:
-        (N - 1, 4) as scipy.cluster.hierarchy.linkage.
+        (N - 1, 4) as from scipy.cluster.hierarchy.linkage.
 
     Raises:
-        ValueError: not (N >= 2, D), an embedding without direction, or, for square_matrix, one that
-            has no distance to any.
+        ValueError: the shape is not (N >= 2, D), an embedding is zero, or, for square_matrix, one
+            has no distance to the others.
     """
     from scipy.cluster import hierarchy
     from scipy.spatial.distance import cdist, pdist
@@ -59,7 +59,7 @@ def linkage(embeddings: npt.ArrayLike, form: LinkageForm = "condensed") -> npt.N
     if not np.isfinite(points).all() or not points.any(axis=1).all():
         raise ValueError("expected finite embeddings that are not all zero")
     if form == "square_matrix":
-        # SciPy warns of a square matrix; pairwise distances of its rows are what it then takes.
+        # SciPy warns about a square matrix, and then uses the pairwise distances of its rows.
         points = cdist(points, points, "cosine")
         if not points.any(axis=1).all():
             raise ValueError("expected embeddings that differ, got one without distance to any")
@@ -71,7 +71,7 @@ def linkage(embeddings: npt.ArrayLike, form: LinkageForm = "condensed") -> npt.N
 
 
 def cuts(tree: npt.NDArray[np.float64]) -> Iterator[Clusters]:
-    """Clusters at every height of a dendrogram, from single utterances to one cluster."""
+    """Yield the clusters at every height of a dendrogram, from single utterances to one cluster."""
     from scipy.cluster import hierarchy
 
     yield np.arange(len(tree) + 1)
@@ -80,7 +80,7 @@ def cuts(tree: npt.NDArray[np.float64]) -> Iterator[Clusters]:
 
 
 def best_cut(speakers: Sequence[str], tree: npt.NDArray[np.float64], rate: Rate) -> Cut:
-    """The cut of least `rate`, such as `misclassification_rate`; of equal ones the lowest."""
+    """Find the cut with the lowest `rate`, such as `misclassification_rate`."""
     return min(
         (
             Cut(rate(speakers, clusters), len(np.unique(clusters)), clusters)
@@ -91,11 +91,11 @@ def best_cut(speakers: Sequence[str], tree: npt.NDArray[np.float64], rate: Rate)
 
 
 def misclassification_rate(speakers: Sequence[str], clusters: Clusters) -> float:
-    """MR: share of utterances that are not in the right cluster of their speaker.
+    """Compute the MR, the share of utterances that are not in their speaker's right cluster.
 
-    A speaker's right cluster holds as many of the speaker's utterances as any other cluster does,
-    and fewer of all other speakers together; of several such the first. A speaker without one has
-    all utterances wrong. Source: T. Stadelmann et al., ANNPR 2018, section 3.
+    A speaker's right cluster has at least as many of the speaker's utterances as any other cluster,
+    and fewer of all other speakers together. The first such cluster counts. Without one,
+    all utterances of a speaker are wrong. Source: T. Stadelmann et al., ANNPR 2018, section 3.
     """
     counts = contingency(speakers, clusters)
     others = counts.sum(axis=0) - counts
@@ -103,10 +103,11 @@ def misclassification_rate(speakers: Sequence[str], clusters: Clusters) -> float
 
 
 def legacy_misclassification_rate(speakers: Sequence[str], clusters: Clusters) -> float:
-    """MR of MLSP 2016 and 2017: moreover, the right cluster is pure and not a single utterance.
+    """Compute the MR of MLSP 2016 and 2017, whose right clusters are pure and have two or more.
 
-    With two utterances a speaker this is the walk up the dendrogram: an utterance becomes right
-    when its speaker's two meet, and wrong for good when a stranger joins.
+    With two utterances per speaker this corresponds to a walk up the dendrogram: an utterance
+        becomes right
+    when its speaker's two meet, and wrong permanently when another speaker joins.
     """
     counts = contingency(speakers, clusters)
     others = counts.sum(axis=0) - counts
@@ -114,16 +115,16 @@ def legacy_misclassification_rate(speakers: Sequence[str], clusters: Clusters) -
 
 
 def average_cluster_purity(speakers: Sequence[str], clusters: Clusters) -> float:
-    """ACP: mean over utterances of the chance that another draw of its cluster is its speaker.
+    """Compute the ACP, the mean chance that a draw from an utterance's cluster is its speaker.
 
-    Drawn with replacement: (1 / N) sum_i n_i sum_j (n_ij / n_i)^2.
+    With replacement this is (1 / N) sum_i n_i sum_j (n_ij / n_i)^2.
     """
     counts = contingency(speakers, clusters).astype(np.float64)
     return float((counts**2 / counts.sum(axis=0)).sum() / counts.sum())
 
 
 def adjusted_rand_index(speakers: Sequence[str], clusters: Clusters) -> float:
-    """ARI: agreement on pairs of utterances, 0 by chance, 1 if the same.
+    """Compute the ARI, the agreement on pairs of utterances: 0 by chance, 1 if identical.
 
     Source: L. Hubert and P. Arabie, "Comparing partitions", 1985, eq. 5.
     """
@@ -133,16 +134,16 @@ def adjusted_rand_index(speakers: Sequence[str], clusters: Clusters) -> float:
     by_cluster = _pairs(counts.sum(axis=0)).sum()
     by_chance = by_speaker * by_cluster / _pairs(counts.sum())
     most = (by_speaker + by_cluster) / 2
-    if most == by_chance:  # both partitions trivial, so equal
+    if most == by_chance:  # both partitions are trivial and therefore equal
         return 1.0
     return float((together - by_chance) / (most - by_chance))
 
 
 def contingency(speakers: Sequence[str], clusters: Clusters) -> Counts:
-    """(speakers, clusters) utterances of each speaker in each cluster.
+    """Count the utterances of each speaker in each cluster: (speakers, clusters).
 
     Raises:
-        ValueError: not one cluster for each utterance, or none at all.
+        ValueError: there is not one cluster for each utterance, or there is no utterance.
     """
     if len(speakers) != len(clusters) or not len(speakers):
         raise ValueError(
@@ -157,12 +158,12 @@ def contingency(speakers: Sequence[str], clusters: Clusters) -> Counts:
 
 
 def _rate(counts: Counts, *, is_right: npt.NDArray[np.bool_]) -> float:
-    """Share of utterances outside their speaker's right cluster."""
+    """Return the share of utterances outside their speaker's right cluster."""
     is_largest = counts == counts.max(axis=1, keepdims=True)
     right = np.where(is_largest & is_right, counts, 0).max(axis=1)
     return float(1 - right.sum() / counts.sum())
 
 
 def _pairs(counts: Counts) -> npt.NDArray[np.float64]:
-    """Pairs within each count."""
+    """Return the number of pairs within each count."""
     return counts * (counts - 1.0) / 2

@@ -1,7 +1,7 @@
-"""The speech of `seed_ablation.py` as log-mel frames: computed once, read by every run.
+"""The speech of `seed_ablation.py` as log-mel frames, computed once and read by every run.
 
-Amounts are those of the papers' TIMIT lists: 100 training speakers with 8 sentences each, some 3 s
-a sentence; 40 unseen speakers whose first 8 and next 2 sentences are two utterances to cluster.
+The amounts are those of the papers' TIMIT lists: 100 training speakers with 8 sentences of about 3
+s each, and 40 unseen speakers whose first 8 and next 2 sentences are two utterances for clustering.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from speakersdk_training.models import LogMel, papers_frontend
 
 CORPUS = "speechocean762"
 SEGMENT_FRAMES = 40
-# TIMIT has ten sentences a speaker: eight for one utterance, two for the other.
+# TIMIT has ten sentences per speaker: eight for one utterance, and two for the other.
 SENTENCES = 10
 LONG_SENTENCES = 8
 CLUSTERED_SPEAKERS = 40
@@ -38,12 +38,12 @@ _PITCH_HZ = (60, 400)
 
 @dataclass(frozen=True, slots=True)
 class Sentences:
-    """Log-mel frames of sentences, one after the other.
+    """The log-mel frames of consecutive sentences.
 
     Attributes:
         frames: (F, 128) float16.
-        first, length: (N,) int64, where each sentence lies.
-        speaker: (N,) int64.
+        first, length: (N,) int64, first frame and number of frames of each sentence.
+        speaker: (N,) int64, speaker of each sentence.
     """
 
     frames: npt.NDArray[np.float16]
@@ -54,16 +54,16 @@ class Sentences:
 
 @dataclass(frozen=True, slots=True)
 class Features:
-    """All that a run needs.
+    """The data of a run.
 
     Attributes:
-        train: sentences of the training speakers, equally many each.
+        train: sentences of the training speakers, the same number for each.
         voice_group: (S,) int64, training speakers with a low (0) or a high voice (1).
-        validation: sentences of other speakers of the train split; thresholds come from them.
+        validation: sentences of other speakers of the train split; for thresholds.
         clustered: 10 sentences of each dev speaker, in order.
         segments: dev segments of 3 s.
-        trials: (T, 3) int64: enroll, probe, 1 = same speaker.
-        apart: (T,) bool, whether both sides of a trial have no sample in common.
+        trials: (T, 3) int64: enroll, probe, and 1 for the same speaker.
+        apart: (T,) bool, whether the sides of a trial share no sample.
     """
 
     train: Sentences
@@ -75,7 +75,7 @@ class Features:
     apart: npt.NDArray[np.bool_]
 
     def save(self, path: Path) -> None:
-        """Write all arrays into one .npz, uncompressed."""
+        """Write all arrays to an uncompressed .npz file."""
         arrays = {
             f"{part}.{name}": getattr(getattr(self, part), name)
             for part in ("train", "validation", "clustered", "segments")
@@ -91,7 +91,7 @@ class Features:
 
 
 def load_features(path: Path) -> Features:
-    """Read what `Features.save` wrote."""
+    """Read a file of `Features.save`."""
     with np.load(path) as stored:
         parts = {
             part: Sentences(
@@ -119,9 +119,9 @@ def read_features(
 
     Args:
         root: folder of the packs.
-        train_speakers, validation_speakers: of the train split, one after the other.
-        dev_speakers: whose trials are scored; the first 40 at most are clustered.
-        device: where the frames are computed.
+        train_speakers, validation_speakers: numbers of consecutive speakers of the train split.
+        dev_speakers: number of speakers of the trials, of which at most 40 are clustered.
+        device: device that computes the frames.
     """
     frontend = LogMel(papers_frontend()).to(device)
     groups = {
@@ -153,7 +153,7 @@ def read_features(
     ]
     segments = used_segments(trials, known)
     row_of = {segment.name: row for row, segment in enumerate(segments)}
-    # In one go, for every pack is decoded once a call.
+    # In one call, because every call decodes the packs.
     audio = read_segment_audio(chain(*train, *rest, *clustered, segments), root)
 
     def heard(group: list[Segment]) -> list[Waveform]:
@@ -174,7 +174,7 @@ def read_features(
 
 
 def synthetic_features(*, speakers: int, rng: np.random.Generator) -> Features:
-    """Random spectra with a color for each speaker: to see that a run runs, not to learn from."""
+    """Make random spectra with a color per speaker, to test that a run works."""
 
     def sentences(count: int, each: int) -> Sentences:
         length = np.full(count * each, 3 * SEGMENT_FRAMES, np.int64)
@@ -199,16 +199,16 @@ def synthetic_features(*, speakers: int, rng: np.random.Generator) -> Features:
 
 
 def _whole(utterance: Utterance, root: Path) -> Segment:
-    """An utterance as a segment of one piece."""
+    """Return an utterance as a segment of one piece."""
     path = utterance.path.relative_to(root).as_posix()
     piece = Piece(path, utterance.start, utterance.num_samples)
     return Segment(f"{path}:{utterance.start}", utterance.speaker, (piece,))
 
 
 @torch.no_grad()
-@torch.backends.cudnn.flags(allow_tf32=False)  # it would cost the logarithm three digits
+@torch.backends.cudnn.flags(allow_tf32=False)  # TF32 would cost three digits of the logarithm
 def _sentences(frontend: LogMel, groups: Iterable[list[Waveform]]) -> Sentences:
-    """Frames of all sentences, group by group."""
+    """Compute the frames of all sentences, group by group."""
     pieces, speaker = [], []
     for number, group in enumerate(groups):
         for samples in group:
@@ -222,9 +222,10 @@ def _sentences(frontend: LogMel, groups: Iterable[list[Waveform]]) -> Sentences:
 
 
 def _median_pitch_hz(recordings: list[Waveform]) -> float:
-    """Median over voiced stretches of the pitch that the autocorrelation shows.
+    """Estimate the median pitch of voiced stretches by autocorrelation.
 
-    It stands for the speakers' sex, which the corpus does not tell: it parts low from high voices.
+    It replaces the speakers' sex, which the corpus does not state: it separates low and high
+    voices.
     """
     samples = np.concatenate(recordings)
     blocks = samples[: len(samples) // 1024 * 1024].reshape(-1, 1024)

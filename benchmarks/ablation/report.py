@@ -1,4 +1,4 @@
-"""Table and figures of a result of `seed_ablation.py`, and the document that shows them."""
+"""The table and figures of a result of `seed_ablation.py`, and their document."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _BLOCK = r"(<!-- {name} -->\n).*?(<!-- end of {name} -->)"
 
 
 def by_rung(report: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
-    """Runs of each rung, rungs in the order of the ladder."""
+    """Group the runs by rung, in the order of the ladder."""
     groups: dict[str, list[dict[str, Any]]] = {name: [] for name in _names()}
     for run in sorted(report["runs"], key=lambda run: run["seed"]):
         groups[run["rung"]].append(run)
@@ -34,7 +34,7 @@ def _names() -> list[str]:
 
 
 def table(report: dict[str, Any]) -> list[str]:
-    """Lines of a Markdown table: mean and standard deviation over seeds, in percent."""
+    """Return the lines of a Markdown table: mean and standard deviation over seeds in percent."""
     lines = [
         f"| rung | loss / loss of equal outputs | {' | '.join(_MEASURES.values())} | seeds |",
         "| --- |" + " ---: |" * (len(_MEASURES) + 2),
@@ -49,7 +49,7 @@ def table(report: dict[str, Any]) -> list[str]:
 
 
 def block(report: dict[str, Any]) -> str:
-    """What the document says of a result: how it was made, and the table."""
+    """Return the document's text on a result: the settings and the table."""
     settings, device = report["settings"], report["conditions"]["device"]
     groups = by_rung(report)
     text = (
@@ -73,7 +73,7 @@ def block(report: dict[str, Any]) -> str:
 
 
 def untrained(report: dict[str, Any]) -> str:
-    """What the document says of networks before their first step."""
+    """Return the document's text on networks before their first step."""
     lines = [
         f"- the network of *{name}*: "
         + ", ".join(
@@ -87,7 +87,7 @@ def untrained(report: dict[str, Any]) -> str:
 
 
 def document(report: dict[str, Any], page: Path) -> None:
-    """Put a result's block into the document, in place of the one that it has."""
+    """Replace the block of the result in the document."""
     name = report["name"]
     new = untrained(report) if name == "seed-untrained" else block(report)
     pattern = re.compile(_BLOCK.format(name=name), re.DOTALL)
@@ -96,13 +96,13 @@ def document(report: dict[str, Any], page: Path) -> None:
 
 
 def draw(report: dict[str, Any], path: Path) -> None:
-    """Losses over the steps, and error rates by rung, one point a seed, as SVG."""
+    """Draw the losses over the steps and the error rates by rung, one point per seed, as SVG."""
     import matplotlib as mpl
 
     mpl.use("Agg")
     import matplotlib.pyplot as plt
 
-    # The same file for the same result, text as text.
+    # Equal results give equal files, and text stays text.
     mpl.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": path.stem})
     groups = by_rung(report)
     figure, (losses, rates) = plt.subplots(
@@ -118,7 +118,7 @@ def draw(report: dict[str, Any], path: Path) -> None:
             )
     losses.axhline(1.0, color="grey", linewidth=0.8, linestyle=":")
     losses.set(xlabel="step", ylabel="loss / loss of equal outputs", ylim=(0, 1.6))
-    # Above the curves that fall, beside those that begin higher.
+    # Above the falling curves, and next to those that begin higher.
     losses.legend(fontsize="small", loc="upper right", ncols=2)
     names = list(groups)
     for offset, key, marker in ((-0.12, "eer", "o"), (0.12, "mr", "s")):
@@ -141,7 +141,7 @@ def draw(report: dict[str, Any], path: Path) -> None:
 
 
 def _stuck(runs: list[dict[str, Any]]) -> str:
-    """Last loss in units of what equal outputs cost, of the losses that have such a cost."""
+    """Describe the last loss relative to that of equal outputs, for losses that have one."""
     shares = [
         run["loss_curve"][-1][1] / run["statistics"]["collapsed_loss"]
         for run in runs

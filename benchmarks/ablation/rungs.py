@@ -1,4 +1,4 @@
-"""The rungs of `seed_ablation.py`: from the system of the question to the papers', and on."""
+"""The rungs of `seed_ablation.py`: from the system of the question to the papers', and beyond."""
 
 from __future__ import annotations
 
@@ -26,21 +26,22 @@ LossConfig = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rung:
-    """One way to train.
+    """One method of training.
 
     Attributes:
-        name: in tables and files.
-        change: what is new against the rung before, for people.
-        network: its sizes.
-        loss: its options; Prototypical and GE2E share theirs, `ge2e` tells them apart.
-        broadcasts: the defect of the question: (B, 1) labels meet (B,) distances as (B, B).
-        sampler: who is in a batch.
-        batch_size: crops.
-        segment_frames: of a crop, and of the segments that an embedding is the mean of.
-        fixed_crop: one crop for each sentence, or a new one each time.
-        learning_rate: of Adam.
-        is_scheduled: warm-up and cosine decay, against a constant rate.
-        ge2e: GE2E instead of prototypical.
+        name: name in tables and files.
+        change: description of the difference from the previous rung.
+        network: sizes of the network.
+        loss: options of the loss; those of Prototypical and GE2E are the same, and `ge2e` selects
+            one.
+        broadcasts: the defect of the question: (B, 1) labels and (B,) distances give (B, B).
+        sampler: sampler of the speakers of a batch.
+        batch_size: number of crops per batch.
+        segment_frames: frames of a crop, and of the segments over which an embedding is averaged.
+        fixed_crop: whether each sentence has a single crop, instead of a new one each time.
+        learning_rate: learning rate of Adam.
+        is_scheduled: whether the rate has a warm-up and a cosine decay, instead of being constant.
+        ge2e: whether the loss is GE2E instead of prototypical.
     """
 
     name: str
@@ -62,11 +63,11 @@ OURS = "our default"
 
 
 def ladder(num_speakers: int, *, units: int | None = None) -> list[Rung]:
-    """Rungs in order; each changes what its `change` says, and keeps the rest.
+    """Return the rungs in order; each changes only what its `change` describes.
 
     Args:
-        num_speakers: c, which sizes the papers' dense layers.
-        units: of every LSTM instead of the published 128 and 256, for small runs.
+        num_speakers: c, which determines the papers' dense layers.
+        units: units of every LSTM in place of the published 128 and 256, for small runs.
     """
     alternating = SamplerConfig(kind="alternating")
     asked = Rung(
@@ -152,7 +153,7 @@ def ladder(num_speakers: int, *, units: int | None = None) -> list[Rung]:
 
 
 def rivals(num_speakers: int, *, units: int | None = None) -> list[Rung]:
-    """Other losses on the network and batches of the rung "balanced pairs" or of our default."""
+    """Return other losses on the network and batches of "balanced pairs" or of our default."""
     *_, balanced, ours, _ = ladder(num_speakers, units=units)
     bare = replace(balanced, network=ours.network)
     return [

@@ -1,13 +1,14 @@
-"""Why a pairwise KL network does not learn, rung by rung, and what each repair is worth.
+"""An ablation of why a pairwise KL network does not learn, and of the effect of each repair.
 
-    python -m benchmarks.ablation.seed_ablation    # all rungs, four seeds: for a GPU
+    python -m benchmarks.ablation.seed_ablation    # all rungs, four seeds, for a GPU
     python -m benchmarks.ablation.seed_ablation --units 64 --steps 300 --seeds 1 --dev-speakers 40
-    python -m benchmarks.ablation.seed_ablation --steps 0 --only "as asked"    # untrained
-    python -m benchmarks.ablation.seed_ablation --draw RESULT.json    # a stored result into docs/
+    python -m benchmarks.ablation.seed_ablation --steps 0 --only "as asked"    # untrained networks
+    python -m benchmarks.ablation.seed_ablation --draw RESULT.json    # draw a stored result in
+    docs/
 
-Trains every rung of `rungs.py` on the same speech corpora and measures each on unseen speakers. The
-result file is written anew after every run; `--resume RESULT` goes on from the runs of another.
-Runs share the GPU as processes. What is not trained when `--budget-s` is over is left out; a run
+It trains every rung of `rungs.py` on the same speech corpora, and measures it on unseen speakers.
+The result file is rewritten after every run; `--resume RESULT` continues from the runs of a result.
+Runs are processes that share the GPU. Runs that do not fit into `--budget-s` are left out; a run
 that fails stops all.
 """
 
@@ -37,13 +38,13 @@ if TYPE_CHECKING:
 
 QUESTION = "Why does a pairwise KL network not learn, and what is each repair worth?"
 DOCUMENT = REPOSITORY / "docs" / "experiments" / "why-it-did-not-learn.md"
-# MR is stable from here on, say the papers, who ran 10,000.
+# According to the papers, which used 10,000 steps, the MR is stable from here on.
 STEPS = 5000
-_LAST_MINUTE_S = 30.0  # runs stop training so long before the budget's end, to be measured
+_LAST_MINUTE_S = 30.0  # time reserved for measuring at the end of the budget
 
 
 def main() -> int:
-    """Run what the command line asks for."""
+    """Run the command line."""
     options = build_parser().parse_args()
     if options.draw:
         report = json.loads(options.draw.read_text(encoding="utf-8"))
@@ -70,7 +71,7 @@ def main() -> int:
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """Build the parser of the command line."""
     parser = argparse.ArgumentParser(description=QUESTION)
     parser.add_argument("--smoke", action="store_true", help="tiny runs on noise, nothing kept")
     parser.add_argument("--draw", type=Path, metavar="RESULT", help="a stored result into docs/")
@@ -88,12 +89,12 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def is_reduced(options: argparse.Namespace) -> bool:
-    """Whether the runs are too small to be compared with published systems."""
+    """Return whether the runs are too small for a comparison with published systems."""
     return options.steps < STEPS or options.units is not None
 
 
 def run_all(options: argparse.Namespace, device: torch.device) -> dict[str, Any]:
-    """All runs, most telling ones first; the report, which is also written if it is to be kept."""
+    """Run everything, the most informative runs first, and return the report."""
     from benchmarks.ablation.features import read_features, synthetic_features
 
     start_s = time.time()
@@ -121,7 +122,7 @@ def run_all(options: argparse.Namespace, device: torch.device) -> dict[str, Any]
             deadline_s=start_s + options.budget_s,
         ):  # fmt: skip
             print(summary(result), file=sys.stderr, flush=True)
-            if result["outcome"] == "stopped":  # out of time: no result of this rung
+            if result["outcome"] == "stopped":  # out of time, without a result of this rung
                 continue
             report["runs"].append(result)
             report["seconds"] = round(time.time() - start_s, 1)
@@ -131,10 +132,10 @@ def run_all(options: argparse.Namespace, device: torch.device) -> dict[str, Any]
 
 
 def runs_of(result: Path, settings: dict[str, Any]) -> list[dict[str, Any]]:
-    """The runs of a stored result.
+    """Read the runs of a stored result.
 
     Raises:
-        SystemExit: it was made with other settings; they have been printed.
+        SystemExit: the result was made with other settings, which are printed.
     """
     stored = json.loads(result.read_text(encoding="utf-8"))
     if stored["settings"] != settings:
@@ -145,7 +146,7 @@ def runs_of(result: Path, settings: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def planned(options: argparse.Namespace, *, num_speakers: int) -> list[Any]:
-    """Every rung once, then the papers' system and ours again, then the others again."""
+    """Plan every rung once, then the papers' system and ours again, then the others."""
     from benchmarks.ablation.rungs import OURS, PAPER, ladder, rivals
     from benchmarks.ablation.training import Run
 
@@ -163,10 +164,10 @@ def planned(options: argparse.Namespace, *, num_speakers: int) -> list[Any]:
 def results(
     runs: list[Any], features: Path, *, device: str, workers: int, deadline_s: float
 ) -> Iterator[dict[str, Any]]:
-    """Results as they come; no run begins that would not end in time, and a failure ends all."""
+    """Yield results as they come. No run starts that cannot end in time; a failure ends all."""
     last_step_s = deadline_s - _LAST_MINUTE_S
     waiting = [replace(run, deadline_s=last_step_s) for run in runs]
-    quickest_s = 0.0  # training of the runs that have ended
+    quickest_s = 0.0  # shortest training of the finished runs
     with ProcessPoolExecutor(
         min(workers, max(len(waiting), 1)),
         mp_context=multiprocessing.get_context("spawn"),
@@ -176,7 +177,7 @@ def results(
         pending: set[Future[dict[str, Any]]] = set()
         try:
             while waiting or pending:
-                # A run begun in vain takes its share of the GPU from those that could end.
+                # A run that cannot end takes GPU time from those that can.
                 has_time = time.time() + quickest_s < last_step_s
                 while waiting and len(pending) < workers and has_time:
                     pending.add(pool.submit(_work, waiting.pop(0)))
@@ -184,7 +185,7 @@ def results(
                     print(f"out of time: {len(waiting)} runs left out", file=sys.stderr)
                     return
                 finished, pending = wait(pending, return_when="FIRST_COMPLETED")
-                # A run that was measured is kept, although another failed at the same moment.
+                # A measured run is kept even if another failed at the same time.
                 for future in sorted(finished, key=lambda done: done.exception() is not None):
                     result = future.result()
                     if result["outcome"] == "done":
@@ -200,7 +201,7 @@ _worker: dict[str, Any] = {}
 
 
 def _prepare(features: Path, device: str) -> None:
-    """Once in each worker: one thread, features in memory."""
+    """Set up a worker: one thread, features in memory."""
     import torch
 
     from benchmarks.ablation.features import load_features
@@ -219,7 +220,7 @@ def _work(run: Any) -> dict[str, Any]:
 def new_report(
     options: argparse.Namespace, *, device: str, workers: int, features: Any
 ) -> dict[str, Any]:
-    """The report before its first run."""
+    """Make the report before the first run."""
     return {
         "name": "seed-ablation" if options.steps else "seed-untrained",
         "question": QUESTION,
@@ -246,7 +247,7 @@ def _device_name(device: str) -> str:
 
 
 def summary(result: dict[str, Any]) -> str:
-    """One line on a run."""
+    """Summarize a run in one line."""
     text = f"{result['rung']}, seed {result['seed']}: {result['outcome']}, {result['seconds']} s"
     if "eer" not in result:
         return text
@@ -254,7 +255,7 @@ def summary(result: dict[str, Any]) -> str:
 
 
 def write(report: dict[str, Any], path: Path) -> None:
-    """Replace the result file as a whole; a run is one line, for its loss has many points."""
+    """Replace the result file as a whole. A run is one line, because its loss has many points."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
     runs = ",\n".join(json.dumps(run, allow_nan=False) for run in report["runs"])

@@ -1,7 +1,7 @@
-"""Accuracy at a threshold that was found on other trials.
+"""The accuracy at a threshold that was fitted on other trials.
 
-A distance is no probability and a loss no accuracy: where to cut is fitted on validation trials,
-never at 0.5 and never on the trials that are reported.
+A distance is not a probability, and a loss is not an accuracy. The threshold is fitted on
+validation trials; it is never 0.5, and never fitted on the reported trials.
 """
 
 from __future__ import annotations
@@ -13,24 +13,24 @@ from speakersdk.metrics import error_rates
 
 
 def best_threshold(scores: npt.ArrayLike, labels: npt.ArrayLike) -> float:
-    """Threshold of most right decisions, same and different speakers counting the same in sum.
+    """Find the threshold with the highest accuracy, with equal weights of both classes.
 
     Args:
-        scores: (N,) higher = more alike.
-        labels: (N,) true = same speaker.
+        scores: (N,), higher for more similar.
+        labels: (N,), true for the same speaker.
 
     Returns:
-        the middle between the two scores that it divides; accept from it upwards.
+        The middle between the two scores that it separates; scores from it on are accepted.
     """
     thresholds, frr, far = error_rates(scores, labels)
     best = int(np.argmin(frr + far))
-    if best in (0, len(thresholds) - 1):  # everything, or nothing, is accepted
+    if best in (0, len(thresholds) - 1):  # all trials or none are accepted
         return float(thresholds[best])
     return float((thresholds[best - 1] + thresholds[best]) / 2)
 
 
 def balanced_accuracy(scores: npt.ArrayLike, labels: npt.ArrayLike, threshold: float) -> float:
-    """Mean of the shares of right decisions on same and on different speakers; 0.5 by chance."""
+    """Return the mean accuracy on same and on different speakers; 0.5 by chance."""
     accepted = np.asarray(scores) >= threshold
     targets = np.asarray(labels, bool)
     if accepted.shape != targets.shape or accepted.ndim != 1:

@@ -1,4 +1,4 @@
-"""One run of `seed_ablation.py`: train a rung with one seed, then measure it on unseen speakers."""
+"""One run of `seed_ablation.py`: it trains a rung with one seed and measures it on new speakers."""
 
 from __future__ import annotations
 
@@ -54,16 +54,16 @@ _VALIDATION_PAIRS = 20_000
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What to train: a rung, a seed, a number of steps or 0, and when to stop at the latest."""
+    """The plan of a run: a rung, a seed, a number of steps (0 for none), and a deadline."""
 
     rung: Rung
     seed: int
     steps: int
-    deadline_s: float = math.inf  # time.time()
+    deadline_s: float = math.inf  # as from time.time()
 
 
 def train_and_measure(run: Run, features: StoredFeatures, device: torch.device) -> dict[str, Any]:
-    """Train and measure; plain values that JSON can hold."""
+    """Train and measure, and return values for JSON."""
     start = time.perf_counter()
     torch.manual_seed(run.seed)
     trained = _train(run, features, device)
@@ -84,7 +84,7 @@ def _train(run: Run, features: StoredFeatures, device: torch.device) -> dict[str
     loss = make_loss(rung, encoder, num_speakers).to(device)
     draw = _batches(rung, features, run.seed, device)
     schedule = OptimConfig()
-    # Keras's Adam, as both codes use it.
+    # Adam as in Keras, which both codes use.
     optimizer = torch.optim.Adam(
         [*encoder.parameters(), *loss.parameters()],
         lr=rung.learning_rate,
@@ -135,7 +135,7 @@ def _train(run: Run, features: StoredFeatures, device: torch.device) -> dict[str
 
 
 def make_loss(rung: Rung, encoder: BlstmEncoder, num_speakers: int) -> nn.Module:
-    """The loss of a rung."""
+    """Make the loss of a rung."""
     config = rung.loss
     if isinstance(config, PairLikelihoodConfig):
         return PairLikelihood(config)
@@ -166,17 +166,17 @@ def _loss_value(
 
 
 def broadcast_loss(divergences: Tensor, labels: Tensor, *, margin: float) -> Tensor:
-    """The loss of the question, defect and all.
+    """Compute the loss of the question, including its defect.
 
-    Keras made the labels (B, 1) while the Lambda layer gave (B,) distances: each of the products
-    below is (B, B), every label times every distance. With as many ones as zeros among the labels
-    it is margin / 2 whatever the distances, as long as they are below the margin.
+    Keras made the labels (B, 1) while the Lambda layer gave (B,) distances. Each of the products
+    below is (B, B), every label times every distance. If half of the labels are ones,
+    it is margin / 2 for all distances below the margin.
     """
     return (labels * divergences + (1 - labels) * torch.relu(margin - divergences)).mean()
 
 
 def rounding_accuracy(divergences: Tensor, labels: Tensor) -> float:
-    """Keras's 'accuracy' of the question: how often round(distance) is the label, (B, B) again."""
+    """Compute Keras's 'accuracy' of the question: the share of equal round(distance) and label."""
     return float((labels == divergences.round()).float().mean())
 
 
@@ -199,7 +199,7 @@ def _statistics(
 def _batches(
     rung: Rung, features: StoredFeatures, seed: int, device: torch.device
 ) -> Callable[[], tuple[Tensor, Tensor]]:
-    """Draws (B, 128, 40) frames and (B,) speakers."""
+    """Draw batches of (B, 128, 40) frames and (B,) speakers."""
     frames = torch.from_numpy(features.train.frames).to(device)
     first = torch.from_numpy(features.train.first).to(device)
     length = torch.from_numpy(features.train.length).to(device)
@@ -228,7 +228,7 @@ def _batches(
         speakers = draw_speakers(rung.batch_size)
         sentence = integers(LONG_SENTENCES)
         if rung.sampler.kind == "alternating":
-            # A pair's second sentence is another one than its first.
+            # The second sentence of a pair differs from the first.
             other = 1 + integers(LONG_SENTENCES - 1)
             sentence[1::2] = (sentence[0::2] + other[1::2]) % LONG_SENTENCES
         row = speakers * SENTENCES + sentence
@@ -238,7 +238,7 @@ def _batches(
         else:
             chance = torch.rand(rung.batch_size, generator=generator, device=device)
             offset = (chance * (room + 1)).long().clamp(max=room)
-        # A sentence shorter than a crop is heard again from its start.
+        # A sentence that is shorter than a crop is repeated from its start.
         places = first[row][:, None] + (offset[:, None] + position) % length[row][:, None]
         return frames[places].float().transpose(1, 2), speakers
 
@@ -253,9 +253,10 @@ def _measure(
     segment_frames: int,
     device: torch.device,
 ) -> dict[str, float]:
-    """Error rates and clustering of unseen speakers; the accuracy's threshold is from others.
+    """Measure error rates and clustering of unseen speakers; thresholds come from others.
 
-    Empty if an embedding is no number; measures that equal embeddings do not have are left out.
+    The result is empty if an embedding is NaN. Measures that are undefined for equal embeddings are
+    left out.
     """
 
     def embed(sentences: Sentences) -> npt.NDArray[np.float32]:
@@ -288,13 +289,13 @@ def _measure(
         outputs = encoder.head(torch.from_numpy(segments).to(device)).cpu()
         branches = torch.stack([outputs[enroll], outputs[probe]], dim=1).flatten(0, 1)
         distances = _two_branch_distance(loss, branches)
-        if np.isfinite(distances).all():  # raw outputs may give anything
+        if np.isfinite(distances).all():  # raw outputs are unbounded
             values["eer_of_outputs"] = eer(-distances, labels)
     return {name: round(float(value), 6) for name, value in values.items() if math.isfinite(value)}
 
 
 def _two_branch_distance(loss: PairwiseKl, outputs: Tensor) -> npt.NDArray[np.float64]:
-    """(N,) the distance that the loss trained, between rows 0 and 1, rows 2 and 3, ..."""
+    """Return the (N,) distances of the loss between rows 0 and 1, rows 2 and 3, ..."""
     branches = PairwiseKl(replace(loss.config, pairs="two_branch"))
     nobody = torch.zeros(len(outputs), dtype=torch.int64)
     divergences, _ = branches.divergences(outputs.double(), nobody)
@@ -304,15 +305,15 @@ def _two_branch_distance(loss: PairwiseKl, outputs: Tensor) -> npt.NDArray[np.fl
 def cluster(
     sums: npt.NDArray[np.float32], counts: npt.NDArray[np.int64], speaker: npt.NDArray[np.int64]
 ) -> dict[str, float]:
-    """The papers' protocol: two utterances of each speaker, of 8 and of 2 sentences.
+    """Follow the papers' protocol: two utterances per speaker, of 8 and of 2 sentences.
 
     Args:
-        sums: (N, D) of each sentence's segments.
-        counts: (N,) how many segments.
-        speaker: (N,) of each sentence, ten in a row.
+        sums: (N, D) sum over each sentence's segments.
+        counts: (N,) number of segments.
+        speaker: (N,) speaker of each sentence, ten consecutive ones each.
 
     Returns:
-        rates of both forms of linkage, without those of a form that such embeddings do not have.
+        The rates of both forms of linkage, without undefined ones.
     """
     utterance = speaker * 2 + (np.arange(len(counts)) % SENTENCES >= LONG_SENTENCES)
     size = int(utterance.max()) + 1
@@ -324,7 +325,7 @@ def cluster(
     for form in ("condensed", "square_matrix"):
         try:
             tree = linkage(embeddings, form)
-        except ValueError:  # zeros have no cosine, and distances of equal embeddings none either
+        except ValueError:  # zeros have no cosine, nor have the distances of equal embeddings
             continue
         best = best_cut(speakers, tree, misclassification_rate)
         legacy = best_cut(speakers, tree, legacy_misclassification_rate)
@@ -341,10 +342,10 @@ def cluster(
 def _segment_sums(
     encoder: BlstmEncoder, sentences: Sentences, segment_frames: int, device: torch.device
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
-    """(N, D) sum over each sentence's segments, and (N,) how many there are."""
+    """Return the (N, D) sums over each sentence's segments, and their (N,) numbers."""
     sums = np.empty((len(sentences.first), encoder.embedding_dim), np.float32)
     counts = np.maximum(sentences.length // segment_frames, 1)
-    used = np.minimum(sentences.length, counts * segment_frames)  # a short one as it is
+    used = np.minimum(sentences.length, counts * segment_frames)  # short sentences are used whole
     for length in np.unique(used):
         rows = np.flatnonzero(used == length)
         for start in range(0, len(rows), _EVALUATION_BATCH):
@@ -361,7 +362,7 @@ def _segment_sums(
 def _validation_scores(
     embeddings: npt.NDArray[np.float32], speakers: npt.NDArray[np.int64]
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
-    """Cosines of pairs of single sentences of the validation speakers, the same pairs each time."""
+    """Return cosines of fixed pairs of single sentences of the validation speakers."""
     first, second = np.triu_indices(len(speakers), 1)
     chosen = np.random.default_rng(1).permutation(len(first))[:_VALIDATION_PAIRS]
     first, second = first[chosen], second[chosen]
