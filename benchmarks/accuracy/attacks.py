@@ -2,9 +2,9 @@
 
 Speakers of speechocean762 (development split) enroll two recordings of 6 s. Attacks are copies of
 the first one, the same through five simulated loudspeakers, rooms and microphones, and sentences of
-three synthesizers. Accepted "before": by the voice alone. "always": repeats of an enrolled
+three synthesizers. Accepted "before": by the voice only. "always": repeats of an enrolled
 recording are recognized by the embedding. "remembered": enrolled with `--remember`. The shares are
-IAPMR (ISO/IEC 30107-3). A last row has new recordings of the speakers themselves, of 4 s.
+IAPMR (ISO/IEC 30107-3). The last row has new recordings of the speakers themselves, of 4 s.
 
 Needs the speech corpora. Synthesizers that are not installed (espeak-ng, flite, festival) are left
 out.
@@ -39,7 +39,7 @@ TEXTS = (
     "My voice is my password, please let me in and open the door for me.",
     "The quick brown fox jumps over the lazy dog while the sun is shining.",
 )
-# Program -> command that writes a text to a WAV file.
+# Commands that write a text to a WAV file, by program.
 SYNTHESIZERS = {
     "espeak-ng": ["espeak-ng", "-w", "{file}", "{text}"],
     "flite": ["flite", "-t", "{text}", "-o", "{file}"],
@@ -92,7 +92,7 @@ def main() -> int:
 
 
 def recordings(num_speakers: int) -> dict[str, tuple[Waveform, Waveform, Waveform]]:
-    """Two recordings to enroll and a probe of each speaker, from different utterances."""
+    """Read two enrollment recordings and a probe per speaker, from different utterances."""
     packs, found = corpora.Packs(), {}
     for speaker, utterances in by_speaker(corpora.utterances("speechocean762", "dev")).items():
         parts = iter(utterances)
@@ -112,7 +112,7 @@ def recordings(num_speakers: int) -> dict[str, tuple[Waveform, Waveform, Wavefor
 
 
 def synthesized(name: str) -> list[Waveform]:
-    """The sentences of a synthesizer; empty if it is not installed."""
+    """Synthesize the sentences; empty if the synthesizer is not installed."""
     command = SYNTHESIZERS[name]
     if shutil.which(command[0]) is None:
         print(f"{name} is not installed: left out")
@@ -128,7 +128,7 @@ def synthesized(name: str) -> list[Waveform]:
 
 
 def rates(found: list[tuple[Decision, Decision]]) -> dict[str, Any]:
-    """Percent accepted by the voice alone, and with each check for repeats."""
+    """Return the percentages accepted by the voice only, and with each check for repeats."""
 
     def percent(accepted: Iterable[bool]) -> float:
         return round(100 * float(np.mean(list(accepted))), 1)
@@ -144,7 +144,7 @@ def rates(found: list[tuple[Decision, Decision]]) -> dict[str, Any]:
 
 
 def chance_agreement(speakers: dict[str, tuple[Waveform, Waveform, Waveform]]) -> dict[str, Any]:
-    """Agreement of recordings that repeat nothing, of one speaker and of two."""
+    """Measure the agreement of recordings that repeat nothing, of one speaker and of two."""
     agreements = []
     listed = list(speakers.values())
     for own, other in zip(listed, [*listed[1:], listed[0]], strict=True):

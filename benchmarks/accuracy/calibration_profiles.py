@@ -26,7 +26,7 @@ from speakersdk.recalibration.refit import OwnTrials, error_rates, own_trials, r
 from speakersdk_training.data.corpus import by_speaker
 
 CORPUS = ("speechocean762", "dev")
-RECORDINGS, LEAST_S = 4, 2.5  # of each speaker
+RECORDINGS, LEAST_S = 4, 2.5  # per speaker
 SPEAKERS = (3, 6, 12, 30)
 DRAWS = 20
 FAR = 0.01
@@ -81,7 +81,7 @@ def main() -> int:
 
 
 def recordings(most: int | None) -> dict[str, list[Waveform]]:
-    """The first long utterances of each of the first `most` speakers."""
+    """Read the first long utterances of each of the first `most` speakers."""
     packs = corpora.Packs()
     spoken: dict[str, list[Waveform]] = {}
     for name, listed in by_speaker(corpora.utterances(*CORPUS)).items():
@@ -95,7 +95,7 @@ def recordings(most: int | None) -> dict[str, list[Waveform]]:
 
 
 def spoiled(samples: Waveform, rng: np.random.Generator) -> Waveform:
-    """A recording through the simulated device."""
+    """Simulate a recording by the device."""
     narrow = soxr.resample(soxr.resample(samples, SAMPLE_RATE_HZ, 8000), 8000, SAMPLE_RATE_HZ)
     rms = float(np.sqrt(np.mean(narrow**2)))
     return narrow + rng.normal(0, rms * 10 ** (-HISS_DB / 20), len(narrow)).astype(np.float32)
@@ -104,7 +104,7 @@ def spoiled(samples: Waveform, rng: np.random.Generator) -> Waveform:
 def fit(
     heard: dict[str, list[Encoding]], names: list[str], calibration: Calibration
 ) -> tuple[float, float] | None:
-    """Offset and scale of a refit; None if it is no better than the original."""
+    """Return offset and scale of a refit; None if it is no better than the original."""
     trials = own_trials({name: heard[name] for name in names}, calibration)
     fitted = refit(trials, calibration, far=FAR)
     return (fitted.offset, fitted.scale) if fitted.is_better else None
@@ -113,7 +113,7 @@ def fit(
 def rates(
     trials: OwnTrials, calibration: Calibration, offset: float, scale: float
 ) -> dict[str, float]:
-    """Cllr and error rates at the thresholds of the requested rate."""
+    """Compute Cllr, and error rates at the thresholds of the requested rate."""
     found = error_rates(offset + scale * trials.llrs, trials, calibration, FAR)
     return {
         "cllr": round(found.cllr, 4),

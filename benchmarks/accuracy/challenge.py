@@ -1,8 +1,8 @@
-"""Challenge: which recordings can be six spoken digits, by length, timing and variety alone?
+"""Challenge: which recordings pass as six spoken digits, by length, timing and variety?
 
 Digits of six speakers of the free-spoken-digit-dataset are joined with pauses of 0.05 to 0.35 s.
-Other recordings are one digit said six times, two digits, fourteen digits, and single sentences of
-speechocean762 (development split). The bounds were chosen on some of the same digits. Needs the
+Other recordings are one digit repeated six times, two digits, fourteen digits, and single sentences
+of speechocean762 (development split). The bounds were chosen on some of the same digits. Needs the
 speech corpora.
 """
 
@@ -54,7 +54,7 @@ def main() -> int:
 
 
 def joined(words: Sequence[Waveform], pauses_s: Sequence[float]) -> Waveform:
-    """Words with a pause behind each."""
+    """Join words with a pause after each."""
     parts: list[Waveform] = []
     for word, pause_s in zip(words, pauses_s, strict=False):
         parts += [word, np.zeros(round(pause_s * SAMPLE_RATE_HZ), np.float32)]

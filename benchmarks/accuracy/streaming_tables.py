@@ -23,12 +23,12 @@ def main() -> int:
 
 
 def filled(page: str, results: Path = RESULTS) -> str:
-    """The page with every table as the latest results have it."""
+    """Return the page with tables from the latest results."""
     return tables.filled(page, lambda name: table(name, results))
 
 
 def table(name: str, results: Path) -> list[str]:
-    """Lines of one table, and the conditions it was measured under."""
+    """Return the lines of one table, and the conditions of its measurement."""
     benchmark, rows = TABLES[name]
     stem = benchmark.rpartition(".")[2].replace("_", "-")
     report = tables.latest(stem, results)
@@ -43,7 +43,7 @@ def table(name: str, results: Path) -> list[str]:
 
 
 def decisions(facts: Report) -> list[str]:
-    """Error rates of live decisions, and the speech they take."""
+    """Write the error rates of live decisions, and the speech they need."""
     lines = [
         "| speakers | requested | strangers accepted (95 % interval) | enrolled rejected | speech "
         "to a correct accept, median / 95 % | to a correct reject | no answer: enrolled, "
@@ -74,7 +74,7 @@ def decisions(facts: Report) -> list[str]:
 
 
 def changes(facts: Report) -> list[str]:
-    """Changes of speaker noticed."""
+    """Write the detected changes of speaker."""
     columns = [
         facts[f"changes between {kind} speakers"] for kind in ("demonstration", "development")
     ]
@@ -106,7 +106,7 @@ def changes(facts: Report) -> list[str]:
 
 
 def cost(facts: Report) -> list[str]:
-    """CPU, latency and memory."""
+    """Write CPU, latency and memory."""
     lines = [
         "| one hop every 100 ms | CPU s per second of audio | ms per hop, 50 / 95 / 99 % | "
         "CPU relative to the pipeline |",
@@ -142,7 +142,7 @@ def cost(facts: Report) -> list[str]:
 
 
 def pool(facts: Report) -> list[str]:
-    """Streams that one core keeps up with."""
+    """Write the number of streams that one core can process."""
     counts = [name.split()[0] for name in facts if name.endswith("streams: streams a core")]
     return [
         "| streams in one call | " + " | ".join(counts) + " |",
@@ -156,7 +156,7 @@ def pool(facts: Report) -> list[str]:
     ]
 
 
-# Name in the document -> the benchmark, and how its facts become lines.
+# Tables by name in the document: the benchmark, and the function that writes its facts.
 TABLES: dict[str, tuple[str, Callable[[Report], list[str]]]] = {
     "decisions": ("accuracy.streaming_decisions", decisions),
     "changes": ("accuracy.streaming_decisions", changes),
@@ -165,17 +165,17 @@ TABLES: dict[str, tuple[str, Callable[[Report], list[str]]]] = {
 }
 
 
-# What a busy machine changes.
+# Tables whose figures depend on the load of the machine.
 TIMED = {"speed.streaming", "speed.stream_pool"}
 
 
 def percent(share: float) -> str:
-    """Percent with two digits that count."""
+    """Format a percentage with two significant digits."""
     return f"{100 * share:.2g}" if share < 0.1 else f"{100 * share:.0f}"
 
 
 def seconds(value: float | None) -> str:
-    """Seconds; a dash where more than the share was never noticed."""
+    """Format seconds, with a dash if a larger share was never noticed."""
     return "-" if value is None else f"{value:.1f} s"
 
 

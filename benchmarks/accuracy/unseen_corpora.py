@@ -3,12 +3,12 @@
     python -m benchmarks.accuracy.unseen_corpora runs/arch-front runs/arch-plain    # from `fit`
 
 Each run is evaluated on the trial lists of its configuration, with clean enrollments and probes
-under every condition (training/speakersdk_training/evaluation/conditions.py). The result says
-whether the run was trained on the corpus of a list; recipes are chosen by corpora left out. Without
+in every condition (training/speakersdk_training/evaluation/conditions.py). The result says
+whether the run was trained on the corpus of a list; recipes are chosen on left-out corpora. Without
 a run, the bundled model is evaluated on the speakers that its training left out, in recordings that
-were not made in one go. `--few N` keeps N trials per list; `--resemblyzer` also evaluates
-Resemblyzer and `--model FILE.onnx` an adopted encoder, which were trained on none of these corpora
-as far as is known.
+were not made in one session. `--few N` keeps N trials per list; `--resemblyzer` also evaluates
+Resemblyzer and `--model FILE.onnx` an adopted encoder; as far as is known, they were trained on
+none of these corpora.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ from speakersdk_training.evaluation.evaluate import TrialSet
 
 DEFAULT = REPOSITORY / "models" / "default" / "encoder.pt"
 BOOTSTRAP_DRAWS = 200
-Embed = Callable[[list[Tensor]], Tensor]  # recordings, each (n,) -> (number of recordings, D)
+Embed = Callable[[list[Tensor]], Tensor]  # maps recordings, each (n,), to (number of recordings, D)
 SMOKE = -1
 _SMOKE_STEP = 5
 
@@ -113,7 +113,7 @@ def main() -> int:
 
 
 def peers_embeddings() -> Embed | None:
-    """Resemblyzer's embeddings of recordings; None where it is not installed."""
+    """Return Resemblyzer as an embedding function; None if it is not installed."""
     encode = resemblyzer.load(1)
     if encode is None:
         return None
@@ -121,7 +121,7 @@ def peers_embeddings() -> Embed | None:
 
 
 def file_embeddings(path: Path) -> Embed:
-    """Embeddings of recordings by a model file, NaN where it finds too little speech."""
+    """Return a model file as an embedding function, with NaN for too little speech."""
     encoder = runtime_encoder(path)
     none = np.full(encoder.manifest.embedding_dim, np.nan, np.float32)
 
@@ -135,7 +135,7 @@ def file_embeddings(path: Path) -> Embed:
 
 
 def remembered(embed: Embed) -> Embed:
-    """The same, with the embeddings of the enrollments kept for all conditions."""
+    """Return the function with a cache of the enrollments' embeddings for all conditions."""
     first: list[tuple[list[Tensor], Tensor]] = []
 
     def once(audio: list[Tensor]) -> Tensor:
@@ -155,7 +155,7 @@ def record(benchmark: Benchmark, name: str, rows: list[dict[str, Any]]) -> None:
         benchmark.record(f"{name}: {row['trials']}, {row['condition']}", row)
     unseen = [row for row in rows if not row["trained_on"]]
     for score in ("j", "cosine"):
-        # No error among N target trials counts as half of one.
+        # No error in N target trials counts as half an error.
         rates = [max(row[f"eer_{score}_percent"], 50 / row["target_trials"]) for row in unseen]
         if rates:
             mean = round(float(np.exp(np.mean(np.log(rates)))), 3)
@@ -177,14 +177,14 @@ def read_trial_set(trials: TrialsConfig, device: torch.device, *, few: int) -> T
 
 
 def corpus_of(trials: TrialsConfig) -> str:
-    """The corpus of a list, whose name is CORPUS-SECONDS or CORPUS-heard-SECONDS."""
+    """Return the corpus of a list named CORPUS-SECONDS or CORPUS-heard-SECONDS."""
     return trials.name.rsplit("-", 1)[0].removesuffix("-heard")
 
 
 def evaluated(
     trial_set: TrialSet, scores: Callable[..., Any], conditions: list[str]
 ) -> list[dict[str, Any]]:
-    """A row per condition: EER by both scores, and the bootstrap interval by J."""
+    """Evaluate a row per condition: EER by both scores, and the bootstrap interval by J."""
     rows = []
     for condition in conditions:
         degrade = None if condition == "clean" else CONDITIONS[condition]
