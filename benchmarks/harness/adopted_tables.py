@@ -9,7 +9,7 @@ from benchmarks.harness.guide_tables import Latest, Lines
 
 
 def rates(latest: Latest) -> Lines:
-    """Error rates of all systems on the same trials."""
+    """Write the error rates of all systems on the same trials."""
     rows = latest("adopted")["facts"]["rows"]
     titles = dict.fromkeys(row["trials"] for row in rows)
     lines = [

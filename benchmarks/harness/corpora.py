@@ -21,7 +21,7 @@ TRIALS = DATA / "trials"
 
 
 def are_there() -> bool:
-    """Whether the corpora can be read."""
+    """Return whether the corpora can be read."""
     return (DATA / "manifest.jsonl").is_file()
 
 
@@ -37,18 +37,18 @@ def require() -> None:
 
 
 def utterances(corpus: str, split: str) -> list[Utterance]:
-    """The utterances of one split of a corpus, in the order of the manifest."""
+    """Read the utterances of one split of a corpus, in the order of the manifest."""
     return [at for at in read_packs(DATA) if (at.corpus, at.split) == (corpus, split)]
 
 
 class Packs:
-    """The audio of utterances. A pack contains many utterances and is decoded once."""
+    """A reader of utterances from packs, which contain many utterances and are decoded once."""
 
     def __init__(self) -> None:
         self._decoded: dict[Path, Waveform] = {}
 
     def samples(self, utterance: Utterance) -> Waveform:
-        """Samples of an utterance: (n,) float32 at 16 kHz."""
+        """Return the samples of an utterance: (n,) float32 at 16 kHz."""
         if utterance.path not in self._decoded:
             self._decoded[utterance.path] = read_audio(utterance.path)
         length = utterance.num_samples

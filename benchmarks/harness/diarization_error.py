@@ -1,8 +1,8 @@
 """Diarization error: missed speech, false alarms and confused speakers, as shares of the speech.
 
-Source: NIST, "The 2009 (RT-09) Rich Transcription Meeting Recognition Evaluation Plan", 2009. No
-two speakers overlap here. Enrolled speakers are known by name: a name that is not theirs is a
-confusion. Unknown speakers are mapped to the reference one to one, as suits the hypothesis best.
+Source: NIST, "The 2009 (RT-09) Rich Transcription Meeting Recognition Evaluation Plan", 2009. Here
+no two speakers overlap. Enrolled speakers are known by name, and a name that is not theirs is a
+confusion. Unknown speakers are mapped to the reference one to one, in the best possible way.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ NOBODY, UNCERTAIN = -1, -2
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """Somebody from one time to another, in seconds; None is uncertain and counts as missed."""
+    """A speaker between two times in seconds; None is uncertain and counts as missed."""
 
     who: str | None
     from_s: float
@@ -33,11 +33,11 @@ class DiarizationError:
 
     Attributes:
         speech_s: reference speech.
-        missed_s: speech of the reference that nobody, or nobody certain, was found for.
-        uncertain_s: the part of it that was found, but without a speaker.
+        missed_s: speech of the reference for which no certain speaker was found.
+        uncertain_s: the part of it that was found without a speaker.
         false_alarm_s: speakers found where there is no speech.
         confusion_s: speech for which another speaker was found.
-        misnamed_s: the part of it in which somebody was called by an enrolled name not theirs.
+        misnamed_s: the part of it with the name of a wrong enrolled speaker.
     """
 
     speech_s: float
@@ -49,7 +49,7 @@ class DiarizationError:
 
     @property
     def rate(self) -> float:
-        """Diarization error rate."""
+        """The diarization error rate."""
         return (self.missed_s + self.false_alarm_s + self.confusion_s) / self.speech_s
 
     def __add__(self, other: DiarizationError) -> DiarizationError:
@@ -69,13 +69,13 @@ def diarization_error(
     duration_s: float,
     collar_s: float = COLLAR_S,
 ) -> DiarizationError:
-    """Compare the turns that were found with those of the reference.
+    """Compare the hypothesis with the reference.
 
     Args:
-        reference, hypothesis: without overlap.
-        enrolled: names that must be right as they are.
-        duration_s: of the recording.
-        collar_s: around each boundary of the reference; what is inside does not count.
+        reference, hypothesis: stretches without overlap.
+        enrolled: names that must be correct and are not mapped.
+        duration_s: duration of the recording in seconds.
+        collar_s: time around each boundary of the reference that does not count.
     """
     names = sorted({str(at.who) for at in [*reference, *hypothesis] if at.who is not None})
     truth = _grid(reference, names, duration_s)
@@ -105,7 +105,7 @@ def diarization_error(
 def _grid(
     stretches: Sequence[Stretch], names: Sequence[str], duration_s: float
 ) -> npt.NDArray[np.intp]:
-    """Who speaks at each step."""
+    """Return who speaks at each step."""
     grid = np.full(round(duration_s / STEP_S), NOBODY, np.intp)
     for stretch in stretches:
         who = UNCERTAIN if stretch.who is None else names.index(stretch.who)
@@ -119,7 +119,7 @@ def _mapping(
     names: Sequence[str],
     enrolled: Collection[str],
 ) -> dict[int, int]:
-    """Of each found speaker to one of the reference, or to nobody."""
+    """Map each found speaker to one of the reference, or to nobody."""
     from scipy.optimize import linear_sum_assignment
 
     mapped = {at: at if names[at] in enrolled else NOBODY for at in range(len(names))}

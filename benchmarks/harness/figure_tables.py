@@ -1,8 +1,8 @@
-"""The figures of the README and of the documents, from the newest results.
+"""The figures of the README and the documents, from the newest results.
 
     python -m benchmarks.harness.figure_tables
 
-A table stands between `<!-- table: NAME -->` and `<!-- end -->`. The output of the README's example
+A table is between `<!-- table: NAME -->` and `<!-- end -->`. The output of the README's example
 is written in the same way, by running the example on the demonstration clips.
 """
 
@@ -39,7 +39,7 @@ PAGES = (
     DOCS / "experiments" / "speech-head.md",
 )
 CLIPS = REPOSITORY / "sdk" / "speakersdk" / "demo_clips"
-# File of the README's example -> the clip that plays its part.
+# Clip in place of each file of the README's example.
 EXAMPLE_FILES = {
     "ann-1.wav": "slt-enroll-1", "ann-2.flac": "slt-enroll-2", "somebody.wav": "slt-probe",
     "stranger.wav": "rms-probe",
@@ -54,7 +54,7 @@ LISTS = {
     "speechocean762-dev-1.5s, children": "children only, 1.5 s",
     "speech-commands-dev-1.5s": "speech-commands, 1.5 s",
 }
-# The systems that are compared on corpora that none of them was trained on.
+# Systems that are compared on corpora outside the training of all of them.
 UNSEEN = {
     "default": "speakersdk",
     "resemblyzer-0.1.4": "Resemblyzer 0.1.4",
@@ -73,7 +73,7 @@ def main() -> int:
 
 
 def filled(text: str, results: Path = RESULTS) -> str:
-    """The document with its tables as the newest results have them."""
+    """Return the document with tables from the newest results."""
 
     def table(name: str) -> Lines | None:
         if name in PICTURES:
@@ -85,7 +85,7 @@ def filled(text: str, results: Path = RESULTS) -> str:
 
 
 def figures(latest: Latest) -> Lines:
-    """The README's five figures."""
+    """Write the README's five figures."""
     accuracy, live = latest("accuracy")["facts"], latest("streaming")["facts"]
     decided = latest("streaming-decisions")["facts"]["odd speakers, 0.01 asked"]
     low, high = decided["far_interval"]
@@ -121,7 +121,7 @@ def figures(latest: Latest) -> Lines:
 
 
 def accuracy(latest: Latest) -> Lines:
-    """Equal error rates on the development trials."""
+    """Write the equal error rates on the development trials."""
     facts = latest("accuracy")["facts"]
     lines = [
         "| trials | EER | 95 % interval | EER by cosine | without shared audio | "
@@ -142,7 +142,7 @@ def accuracy(latest: Latest) -> Lines:
 
 
 def unseen(latest: Latest) -> Lines:
-    """The bundled model next to others on corpora that none was trained on."""
+    """Compare the bundled model with others on corpora outside the training of all."""
     facts = latest("unseen-corpora")["facts"]
     first = next(iter(UNSEEN))
     lists = [
@@ -168,7 +168,7 @@ def unseen(latest: Latest) -> Lines:
 
 
 def single(latest: Latest) -> Lines:
-    """What one recording and one process cost."""
+    """Write the time of one recording and of one process."""
     encoder, startup = latest("encoder"), latest("startup")
     rows = [
         (
@@ -195,7 +195,7 @@ def single(latest: Latest) -> Lines:
 
 
 def peers(latest: Latest) -> Lines:
-    """The cost of published encoders, as multiples of ours."""
+    """Write the cost of published encoders as multiples of ours."""
     report = latest("rtf")
     lines = ["| encoder | CPU time for 3 s, relative to ours |", "| --- | --- |"]
     for name, value in report["facts"].items():
@@ -206,7 +206,7 @@ def peers(latest: Latest) -> Lines:
 
 
 def scorer(latest: Latest) -> Lines:
-    """Searching the ten best of many voiceprints."""
+    """Write the cost of finding the ten best of many voiceprints."""
     report = latest("scorer")
     facts = report["facts"]
     lines = [
@@ -226,9 +226,9 @@ def scorer(latest: Latest) -> Lines:
     return [*lines, "", _conditions(report, "speed.scorer")]
 
 
-# Name in a document -> how its lines are made.
+# Functions that write the tables, by name in a document.
 def memory(latest: Latest) -> Lines:
-    """Peak and private memory of processes, step by step."""
+    """Write the peak and private memory of processes, step by step."""
     report = latest("memory")
     facts = report["facts"]
     lines = [
@@ -254,7 +254,7 @@ TABLES: dict[str, Callable[[Latest], Lines]] = {
     **gpu_tables.TABLES,
     **guide_tables.TABLES,
 }
-# Name in a document -> stem of the picture's file, its text, and the way to the repository's root.
+# Pictures by name in a document: stem of the file, text, and path to the repository's root.
 PICTURES = {
     "picture of real-time factors": ("rtf", "Real-time factors of encoders", ".."),
     "picture of searching": ("scorer", "Search times by number of voiceprints", ".."),
@@ -267,14 +267,14 @@ PICTURES = {
 
 
 def picture(name: str, results: Path) -> Lines:
-    """The newest picture of a benchmark."""
+    """Write the newest picture of a benchmark."""
     stem, text, root = PICTURES[name]
     path = sorted(results.glob(f"????-??-??-{stem}.svg"))[-1]
     return [f"![{text}]({root}/benchmarks/results/{path.name})"]
 
 
 def run_example(readme: str) -> Lines:
-    """Run the README's first Python block in a folder with the files that it names."""
+    """Run the README's first Python block in a folder with the files that it uses."""
     found = re.search(r"```python\n(.*?)```", readme, flags=re.DOTALL)
     if found is None:
         raise ValueError("expected a Python block in README.md")
@@ -298,7 +298,7 @@ def _eer(row: dict[str, Any]) -> str:
 
 
 def _unseen_mean(latest: Latest, system: str) -> str:
-    """Geometric mean of a system's error rates on unseen corpora, by the cosine."""
+    """Return the geometric mean of a system's error rates on unseen corpora by the cosine."""
     facts = latest("unseen-corpora")["facts"]
     return f"{facts[f'{system}: geometric mean over unseen, cosine']:.1f} %"
 

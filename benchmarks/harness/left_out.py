@@ -1,4 +1,4 @@
-"""Trials of the speakers that a training left out of the corpora it had."""
+"""Trials of the speakers that a training left out of its corpora."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from speakersdk_training.data.corpus import Utterance, read_corpus
 from speakersdk_training.evaluation.trial_lists import cut_segments, draw_trials, write_lists
 from speakersdk_training.fit.bank import read_utterances
 
-_TARGETS, _NONTARGETS = 3000, 12_000  # of a list, before those of one recording are dropped
+_TARGETS, _NONTARGETS = 3000, 12_000  # per list, before trials within a recording are dropped
 
 
 def left_out_lists(
     config: TrainConfig, folder: Path, *, seconds: Iterable[float]
 ) -> list[TrialsConfig]:
-    """Draw a list for every corpus of which the training left speakers out.
+    """Draw a list for every corpus of which the training left out speakers.
 
-    Target trials compare two recordings: the halves of one share microphone, place and minute.
+    Target trials compare different recordings; the halves of one share microphone, place and time.
 
     Args:
-        config: of the training.
-        folder: where the lists are written.
-        seconds: lengths of the segments.
+        config: configuration of the training.
+        folder: folder of the lists.
+        seconds: lengths of the segments in seconds.
     """
     heard = {utterance.speaker for utterance in read_utterances(config.data)}
     lists = []
@@ -64,7 +64,7 @@ def left_out_lists(
 def between_recordings(
     trials: list[Trial], segments: list[Segment], utterances: list[Utterance], root: Path
 ) -> list[Trial]:
-    """The trials whose sides share no utterance."""
+    """Return the trials whose sides share no utterance."""
     starts: dict[str, list[int]] = {}
     for utterance in utterances:
         path = utterance.path.relative_to(root).as_posix()

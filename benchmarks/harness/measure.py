@@ -28,7 +28,7 @@ from typing import Any
 
 REPOSITORY = Path(__file__).parents[2]
 RESULTS = REPOSITORY / "benchmarks" / "results"
-# A repeat must last long enough that the clock and one task switch do not decide it.
+# A repeat must be long compared with the clock's resolution and a task switch.
 _MINIMUM_REPEAT_S = 0.05
 _THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
@@ -37,7 +37,7 @@ _THREAD_VARIABLES = (
     "VECLIB_MAXIMUM_THREADS",
     "NUMEXPR_NUM_THREADS",
 )
-# Results are written by the runs themselves; a new one does not make the measured code another.
+# Runs write the results; a new result does not change the measured code.
 _ALL_BUT_RESULTS = ("--", ".", ":!benchmarks/results")
 _PACKAGES = (
     "speakersdk", "numpy", "scipy", "onnxruntime", "onnxruntime-gpu", "torch", "faiss-cpu",
@@ -47,7 +47,7 @@ _PACKAGES = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timing:
-    """Seconds of one call, over the repeats.
+    """The seconds of one call over the repeats.
 
     Attributes:
         name: the measured call.
@@ -85,7 +85,7 @@ class Benchmark:
 
         Args:
             name: stem of the result file.
-            question: what the figures answer, in one sentence.
+            question: question that the figures answer, in one sentence.
             threads: cores and threads that NumPy, onnxruntime and torch may use.
             parser: holds the benchmark's own arguments; those of every benchmark are added to it.
         """
@@ -109,7 +109,7 @@ class Benchmark:
 
     @property
     def name(self) -> str:
-        """Stem of the result file, which differs between runs of different arguments."""
+        """The stem of the result file, which differs between runs with different arguments."""
         threads = [] if self.threads == 1 else [f"{self.threads}-threads"]
         return "-".join(self._parts + threads)
 
@@ -187,7 +187,7 @@ class Benchmark:
         return report
 
     def _calls_of_a_repeat(self, call: Callable[[], object]) -> int:
-        """Warm up; how many calls last `_MINIMUM_REPEAT_S`."""
+        """Warm up, and return the number of calls that take `_MINIMUM_REPEAT_S`."""
         call()  # the first call allocates, compiles and loads; it is not timed
         if self.smoke:
             return 1
@@ -198,7 +198,7 @@ class Benchmark:
 
     @staticmethod
     def _seconds(call: Callable[[], object], calls: int) -> float:
-        """Mean seconds of one of `calls` calls in a row."""
+        """Return the mean seconds of one of `calls` consecutive calls."""
         start = time.perf_counter()
         for _ in range(calls):
             call()
@@ -227,7 +227,7 @@ def installed_environment() -> dict[str, str]:
 
 
 def conditions(threads: int) -> dict[str, Any]:
-    """The machine, software and load, which explain the results."""
+    """Describe the machine, software and load, which explain the results."""
     return {
         "date_utc": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": _git("rev-parse", "--short=12", "HEAD"),
@@ -244,7 +244,7 @@ def conditions(threads: int) -> dict[str, Any]:
 
 
 def _versions() -> dict[str, str]:
-    """Versions of the installed packages that a benchmark may compare."""
+    """Return the versions of the installed packages that a benchmark may compare."""
     versions = {}
     for package in _PACKAGES:
         try:
@@ -258,7 +258,7 @@ def _versions() -> dict[str, str]:
 
 
 def _git(*arguments: str) -> str:
-    """Output of a git command in the repository; empty outside a repository."""
+    """Return the output of a git command in the repository; empty outside a repository."""
     try:
         done = subprocess.run(
             ["git", *arguments], cwd=REPOSITORY, capture_output=True, text=True, check=False
@@ -269,7 +269,7 @@ def _git(*arguments: str) -> str:
 
 
 def _cpu_model() -> str:
-    """Name of the processor in Linux."""
+    """Return the name of the processor in Linux."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
@@ -279,13 +279,13 @@ def _cpu_model() -> str:
 
 
 def _governor() -> str:
-    """Frequency governor of the first core; "unknown" in most virtual machines."""
+    """Return the frequency governor of the first core; "unknown" in most virtual machines."""
     path = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
     return path.read_text(encoding="utf-8").strip() if path.is_file() else "unknown"
 
 
 def _table(question: str, timings: Sequence[Timing], facts: dict[str, Any]) -> list[str]:
-    """The lines of the printed table."""
+    """Return the lines of the printed table."""
     width = max([len(timing.name) for timing in timings] + [len(name) for name in facts] + [8])
     lines = [question, ""]
     if timings:
@@ -296,7 +296,7 @@ def _table(question: str, timings: Sequence[Timing], facts: dict[str, Any]) -> l
         f"{timing.rate:.4g} {timing.unit}/s"
         for timing in timings
     ]
-    # Lists of rows are for the JSON; who records them prints a table of their own.
+    # Lists of rows are only for the JSON; their benchmarks print their own tables.
     lines += [
         f"{name:{width}}  {value}" for name, value in facts.items() if not isinstance(value, list)
     ]
@@ -304,7 +304,7 @@ def _table(question: str, timings: Sequence[Timing], facts: dict[str, Any]) -> l
 
 
 def _duration(seconds: float) -> str:
-    """Seconds with a unit that keeps three or four digits."""
+    """Format seconds with a unit that gives three or four digits."""
     for factor, unit in ((1.0, "s"), (1e3, "ms"), (1e6, "us")):
         if seconds * factor >= 1.0:
             return f"{seconds * factor:.4g} {unit}"

@@ -33,7 +33,7 @@ _NARROW = "speechocean762"
 
 
 def cohort_segments(*, narrow: bool = False, smoke: bool = False) -> list[Segment]:
-    """`SIZE` segments of the train split, alternating between corpora and speakers.
+    """Choose `SIZE` segments of the train split, alternating between corpora and speakers.
 
     Args:
         narrow: use only the corpus of the trials.
@@ -68,7 +68,7 @@ def cohort_segments(*, narrow: bool = False, smoke: bool = False) -> list[Segmen
 def normalised(
     trials: Pairs, enrolled: Side, probes: Side, cohort: npt.NDArray[np.float32]
 ) -> Mapping[str, Pairs]:
-    """The trials with the normalized scores of each method."""
+    """Return the trials with the normalized scores of each method."""
     first, second = _statistics(enrolled, cohort), _statistics(probes, cohort)
     mean_a, deviation_a = first[:, trials.rows[:, 0]]
     mean_b, deviation_b = second[:, trials.rows[:, 1]]
@@ -82,7 +82,7 @@ def normalised(
 
 
 def _statistics(side: Side, cohort: npt.NDArray[np.float32]) -> Floats:
-    """(2, N) mean and standard deviation of the scores with the most similar cohort members."""
+    """Return the (2, N) mean and deviation of scores with the most similar cohort members."""
     scores = -symmetric_kl_matrix(side.embeddings, cohort)
     nearest = np.partition(scores, -_NEAREST, axis=1)[:, -_NEAREST:]
     statistics: Floats = np.stack([nearest.mean(axis=1), nearest.std(axis=1)])

@@ -1,7 +1,8 @@
 """Simulated attacks with a recording: copies of a file, and loudspeaker, room and microphone.
 
 A loudspeaker is a band and soft clipping; the microphone adds noise. The rooms are the impulse
-responses of the corpora, with the direct sound 3 dB above the room: a loudspeaker held near.
+responses of the corpora, with the direct sound 3 dB above the reverberation, for a loudspeaker that
+is held near.
 """
 
 from __future__ import annotations
@@ -31,9 +32,9 @@ class ReplayChain:
 
     Attributes:
         low_hz, high_hz: band of loudspeaker and microphone together.
-        drive: how far the loudspeaker is driven into its limit; 0 = not at all.
+        drive: overdrive of the loudspeaker; 0 means none.
         room: impulse response of `shared/data/rir`.
-        snr_db: of the microphone.
+        snr_db: signal-to-noise ratio of the microphone in dB.
         is_opus: whether the result is coded in Opus.
     """
 
@@ -45,7 +46,7 @@ class ReplayChain:
     is_opus: bool = False
 
     def __call__(self, samples: Waveform) -> Waveform:
-        """The recording as the microphone hears it."""
+        """Return the recording of the microphone."""
         band = butter(4, [self.low_hz, self.high_hz], "bandpass", fs=SAMPLE_RATE_HZ, output="sos")
         played: npt.NDArray[np.float64] = sosfilt(band, samples)
         played /= np.abs(played).max()
@@ -71,7 +72,7 @@ class ReplayChain:
 
 
 def coded(samples: Waveform, container: str, encoding: str) -> Waveform:
-    """The recording from a lossy file."""
+    """Encode and decode the recording in a lossy format."""
     file = io.BytesIO()
     peak = max(float(np.abs(samples).max()), 1e-9)
     sf.write(file, 0.5 * samples / peak, SAMPLE_RATE_HZ, format=container, subtype=encoding)
@@ -79,13 +80,13 @@ def coded(samples: Waveform, container: str, encoding: str) -> Waveform:
 
 
 def resampled(samples: Waveform) -> Waveform:
-    """At 8 kHz and back."""
+    """Resample to 8 kHz and back."""
     narrow = soxr.resample(samples, SAMPLE_RATE_HZ, 8000)
     return np.asarray(soxr.resample(narrow, 8000, SAMPLE_RATE_HZ), np.float32)
 
 
 def faster(samples: Waveform) -> Waveform:
-    """Played 3 % faster."""
+    """Play 3 % faster."""
     return np.asarray(soxr.resample(samples, 1.03 * SAMPLE_RATE_HZ, SAMPLE_RATE_HZ), np.float32)
 
 

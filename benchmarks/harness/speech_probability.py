@@ -1,4 +1,4 @@
-"""What the speech head says of every frame of an utterance."""
+"""The speech probability of every frame of an utterance."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from speakersdk.encoder.load import SpeakerEncoder
 
 
 def speech_probability(encoder: SpeakerEncoder, samples: Waveform) -> npt.NDArray[np.float32]:
-    """(k,) speech probability of each frame of a whole utterance."""
+    """Return the (k,) speech probabilities of the frames of a whole utterance."""
     outputs = encoder.session.run(StatefulGraph(encoder.manifest).whole(samples))
     speech: npt.NDArray[np.float32] = outputs[SPEECH][0]
     return speech

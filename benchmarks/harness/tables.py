@@ -1,4 +1,4 @@
-"""Tables of documents, written from results.
+"""The tables of documents, written from results.
 
 A table is between `<!-- table: NAME -->` and `<!-- end -->`, whose content is replaced.
 """
@@ -15,7 +15,7 @@ _TABLE = re.compile(r"(<!-- table: (.+?) -->\n).*?(<!-- end -->)", flags=re.DOTA
 
 
 def filled(page: str, table: Callable[[str], Sequence[str] | None]) -> str:
-    """The page with new tables.
+    """Return the page with new tables.
 
     Args:
         page: text of the document.
@@ -30,7 +30,7 @@ def filled(page: str, table: Callable[[str], Sequence[str] | None]) -> str:
 
 
 def latest(name: str, results: Path) -> dict[str, Any]:
-    """The newest stored report of a benchmark.
+    """Read the newest stored report of a benchmark.
 
     Args:
         name: stem of its results, without the date.

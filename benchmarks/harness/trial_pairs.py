@@ -40,7 +40,7 @@ Encode = Callable[[Waveform], Encoding]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Side:
-    """Segments of one side: embeddings (N, D), speech (N,), speaker indices (N,)."""
+    """The segments of one side: embeddings (N, D), speech (N,), speaker indices (N,)."""
 
     embeddings: npt.NDArray[np.float32]
     speech_s: Floats
@@ -59,15 +59,15 @@ class Pairs:
     rows: Numbers
 
     def within(self, members: Flags) -> Pairs:
-        """The trials whose speakers are both members."""
+        """Return the trials whose speakers are both members."""
         return self.take(members[self.speakers].all(axis=1))
 
     def answered(self, minimum_speech_s: float) -> Pairs:
-        """The trials with enough speech on both sides."""
+        """Return the trials with enough speech on both sides."""
         return self.take((self.speech_s >= minimum_speech_s).all(axis=1))
 
     def take(self, chosen: npt.NDArray[Any]) -> Pairs:
-        """The trials selected by flags or indices."""
+        """Return the trials selected by flags or indices."""
         return Pairs(
             scores=self.scores[chosen],
             labels=self.labels[chosen],
@@ -77,12 +77,12 @@ class Pairs:
         )
 
     def with_scores(self, scores: Floats) -> Pairs:
-        """The same trials with other scores."""
+        """Return the same trials with other scores."""
         return replace(self, scores=scores)
 
 
 class Encodings:
-    """Encodes segments. Caches embeddings in SPEAKERSDK_EMBEDDING_CACHE if that is set.
+    """An encoder of segments, which caches embeddings in SPEAKERSDK_EMBEDDING_CACHE if that is set.
 
     Args:
         encode: function from samples at 16 kHz to an encoding.
@@ -107,7 +107,7 @@ class Encodings:
         """Encode segments.
 
         Args:
-            segments: of equal length.
+            segments: segments of equal length.
             condition: name of the condition of the audio, for the cache.
             audio: function that returns samples by name if needed; None means clean audio.
         """
@@ -153,7 +153,7 @@ def read_length(
     split: str = DEVELOPMENT[1],
     per_speaker: int | None = None,
 ) -> list[Segment]:
-    """Segments of a length, limited per speaker; the fixed ones if they exist."""
+    """Read segments of a length, limited per speaker; the fixed ones if they exist."""
     fixed = corpora.TRIALS / f"segments-{length_s:.1f}s.jsonl"
     if split == "dev" and fixed.is_file():
         listed = read_segments(fixed).values()
@@ -169,7 +169,7 @@ def read_length(
 
 
 def bundled_encoder() -> tuple[SpeakerEncoder, float]:
-    """The bundled model, and the speech that it needs for a decision in seconds.
+    """Load the bundled model, and the speech that it needs for a decision in seconds.
 
     Raises:
         SystemExit: the corpora or the calibration are missing; prints a message.
@@ -183,21 +183,21 @@ def bundled_encoder() -> tuple[SpeakerEncoder, float]:
 
 
 def spoken_by(names: Iterable[str], segments: Iterable[Segment]) -> list[Segment]:
-    """The segments of the named speakers."""
+    """Return the segments of the named speakers."""
     chosen = set(names)
     return [segment for segment in segments if segment.speaker in chosen]
 
 
 def speaker_names(listed: Iterable[Sequence[Segment]]) -> list[str]:
-    """The speakers of several lists of segments, sorted."""
+    """Return the speakers of several lists of segments, sorted."""
     return sorted({segment.speaker for segments in listed for segment in segments})
 
 
 def compare(enrolled: Side, probes: Side) -> Pairs:
-    """All trials of two sides. For a side with itself, each pair once."""
+    """Make all trials of two sides, or each pair once for a side with itself."""
     labels = enrolled.speakers[:, np.newaxis] == probes.speakers
     once = np.ones_like(labels) if probes is not enrolled else np.triu(np.ones_like(labels), 1)
-    for row, column in np.argwhere(labels & once):  # only one speaker's can have audio in common
+    for row, column in np.argwhere(labels & once):  # only segments of one speaker can share audio
         once[row, column] = not share_audio(enrolled.segments[row], probes.segments[column])
     rows, columns = np.nonzero(once)
     return Pairs(
@@ -210,7 +210,7 @@ def compare(enrolled: Side, probes: Side) -> Pairs:
 
 
 def halves(num_speakers: int) -> tuple[tuple[str, Flags], ...]:
-    """Both halves of the speakers (every other one): the name of the fitted half, its members."""
+    """Return both halves of the speakers (every other one): the name and members of each."""
     even = np.arange(num_speakers) % 2 == 0
     return ("even", even), ("odd", ~even)
 
@@ -237,9 +237,9 @@ def fit(by_length: Mapping[float, Pairs], members: Flags, rng: np.random.Generat
 def far_interval(
     is_accepted: Flags, trials: Pairs, rng: np.random.Generator
 ) -> tuple[float, float]:
-    """95 % bootstrap interval of the false-accept rate, from resampled speakers.
+    """Return the 95 % bootstrap interval of the false-accept rate over resampled speakers.
 
-    As `speakersdk.metrics.bootstrap_interval`, with counts for each pair of speakers.
+    It equals `speakersdk.metrics.bootstrap_interval`, with counts per pair of speakers.
     """
     names, sides = np.unique(trials.speakers, return_inverse=True)
     sides = sides.reshape(trials.speakers.shape)[~trials.labels]
@@ -255,5 +255,5 @@ def far_interval(
 
 
 def rounded(rate: Any) -> float:
-    """Enough digits for 0.1 %."""
+    """Round a rate to the digits that 0.1 % needs."""
     return round(float(rate), 6)
