@@ -1,1 +1,1 @@
-"""Other people's encoders: Resemblyzer itself, and published ones rebuilt for their speed."""
+"""Encoders by others: Resemblyzer itself, and published ones rebuilt for their speed."""

@@ -26,7 +26,7 @@ def _layer(channels: int, width: int, kernel: int = 1, dilation: int = 1) -> nn.
 
 
 class Res2Layer(nn.Module):
-    """Groups of channels, each convolved together with the result of the one before."""
+    """Groups of channels, each convolved together with the result of the previous one."""
 
     def __init__(self, dilation: int) -> None:
         super().__init__()
@@ -34,7 +34,7 @@ class Res2Layer(nn.Module):
         self.groups = nn.ModuleList(_layer(width, width, 3, dilation) for _ in range(_SCALE - 1))
 
     def forward(self, features: Tensor) -> Tensor:
-        """(B, C, k) -> (B, C, k)."""
+        """Map (B, C, k) to (B, C, k)."""
         first, *others = features.chunk(_SCALE, dim=1)
         outputs = [first]
         for group, part in zip(self.groups, others, strict=True):
@@ -43,7 +43,7 @@ class Res2Layer(nn.Module):
 
 
 class SqueezeExcitation(nn.Module):
-    """A gain for each channel from its mean over time."""
+    """A gain per channel from its mean over time."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -55,7 +55,7 @@ class SqueezeExcitation(nn.Module):
         )
 
     def forward(self, features: Tensor) -> Tensor:
-        """(B, C, k) -> (B, C, k)."""
+        """Map (B, C, k) to (B, C, k)."""
         gains: Tensor = self.gains(features.mean(2))
         return features * gains.unsqueeze(2)
 
@@ -81,7 +81,7 @@ class EcapaTdnn(nn.Module):
         self.embedding = nn.Linear(6 * _CHANNELS, 192)
 
     def forward(self, features: Tensor) -> Tensor:
-        """(B, 80, k) -> (B, 192)."""
+        """Map (B, 80, k) to (B, 192)."""
         hidden = self.first(features)
         outputs = []
         for block in self.blocks:

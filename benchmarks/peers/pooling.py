@@ -5,12 +5,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-# Below the variance of any feature that varies.
+# Less than the variance of any feature that varies.
 _VARIANCE_FLOOR = 1e-7
 
 
 def statistics(features: Tensor) -> Tensor:
-    """(B, C, k) -> (B, 2 C): mean and deviation over time."""
+    """Compute mean and deviation over time: (B, C, k) to (B, 2 C)."""
     mean = features.mean(2)
     variance = (features - mean.unsqueeze(2)).square().mean(2)
     return torch.cat([mean, torch.sqrt(variance + _VARIANCE_FLOOR)], dim=1)
@@ -28,7 +28,7 @@ class AttentiveStatistics(nn.Module):
         self.expand = nn.Conv1d(bottleneck, channels, 1)
 
     def forward(self, features: Tensor) -> Tensor:
-        """(B, C, k) -> (B, 2 C)."""
+        """Map (B, C, k) to (B, 2 C)."""
         context = statistics(features).unsqueeze(2).expand(-1, -1, features.shape[2])
         hidden = torch.tanh(self.reduce(torch.cat([features, context], dim=1)))
         weights = torch.softmax(self.expand(hidden), dim=2)

@@ -1,7 +1,7 @@
-"""Published encoders, rebuilt from their papers with random weights: for their speed alone.
+"""Published encoders, rebuilt from their papers with random weights, only for their speed.
 
-Each takes (B, features, frames) log-mel features and gives (B, D); computing the features is not
-counted, in their favor. A test holds the rebuilt ones to the published parameters and
+Each maps (B, features, frames) log-mel features to (B, D). The time of the features is not
+counted, in their favor. A test compares the rebuilt ones with the published parameters and
 multiply-accumulates for 2 s.
 """
 
@@ -25,13 +25,13 @@ class Peer:
     """A published encoder.
 
     Attributes:
-        name: for tables.
-        build: makes it, with random weights.
-        num_features: mel bands.
-        parameters: published, in millions.
-        macs_2s: published, multiply-accumulates for 2 s in 10^9; None = not published.
-        frames_2s: frames of 2 s.
-        source: of the two figures.
+        name: name in tables.
+        build: function that makes the encoder with random weights.
+        num_features: number of mel bands.
+        parameters: published number of parameters in millions.
+        macs_2s: published multiply-accumulates for 2 s in 10^9; None if not published.
+        frames_2s: number of frames in 2 s.
+        source: source of the two figures.
     """
 
     name: str
@@ -84,7 +84,8 @@ PEERS = (
         parameters=1.0,
         macs_2s=0.43,
         source="Yakovlev et al. 2024, table 2",
-        # 200 frames would take 0.62: the published figure fits a step of 15 ms, which favors it.
+        # 200 frames would take 0.62: the published figure corresponds to a step of 15 ms, which
+        # favors it.
         frames_2s=134,
     ),
 )

@@ -1,4 +1,4 @@
-"""ReDimNet-B0: blocks that see a volume now as an image, now as a sequence.
+"""ReDimNet-B0: blocks that treat a volume alternately as an image and as a sequence.
 
 Source: Yakovlev et al. 2024, "Reshape dimensions network for speaker recognition", figure 2 and
 table 1; sizes of B0 that the paper leaves open are those of the authors' released model.
@@ -29,7 +29,7 @@ class ChannelNorm(nn.Module):
         self.norm = nn.LayerNorm(channels, eps=1e-6)
 
     def forward(self, features: Tensor) -> Tensor:
-        """Same shape."""
+        """Normalize features; the shape does not change."""
         normalised: Tensor = self.norm(features.transpose(1, -1))
         return normalised.transpose(1, -1)
 
@@ -50,7 +50,7 @@ class PlaneBlock(nn.Module):
         )
 
     def forward(self, planes: Tensor) -> Tensor:
-        """(B, C, f, k) -> same shape."""
+        """Map (B, C, f, k) to the same shape."""
         return functional.relu(planes + self.body(planes))
 
 
@@ -67,7 +67,7 @@ class TimeLayer(nn.Module):
         )
 
     def forward(self, features: Tensor) -> Tensor:
-        """(B, C, k) -> same shape."""
+        """Map (B, C, k) to the same shape."""
         return features + self.body(features)
 
 
@@ -87,7 +87,7 @@ class Transformer(nn.Module):
         self.dense_norm = nn.LayerNorm(channels, eps=1e-6)
 
     def forward(self, features: Tensor) -> Tensor:
-        """(B, C, k) -> same shape."""
+        """Map (B, C, k) to the same shape."""
         rows = features.transpose(1, 2)
         batch, frames, channels = rows.shape
 
@@ -118,7 +118,7 @@ class TimeBlock(nn.Module):
         )
 
     def forward(self, features: Tensor) -> Tensor:
-        """(B, C f, k) -> same shape."""
+        """Map (B, C f, k) to the same shape."""
         return features + self.body(features)
 
 
@@ -144,7 +144,7 @@ class Stage(nn.Module):
         self.time = TimeBlock(reduction)
 
     def forward(self, sequence: Tensor) -> Tensor:
-        """(B, C f, k) -> same shape."""
+        """Map (B, C f, k) to the same shape."""
         batch, _, frames = sequence.shape
         planes = sequence.reshape(batch, -1, self.channels, frames).transpose(1, 2)
         features: Tensor = self.time(_flat(self.planes(planes)))
@@ -152,12 +152,12 @@ class Stage(nn.Module):
 
 
 def _flat(planes: Tensor) -> Tensor:
-    """(B, C, f, k) -> (B, f C, k)."""
+    """Map (B, C, f, k) to (B, f C, k)."""
     return planes.transpose(1, 2).flatten(1, 2)
 
 
 class ReDimNetB0(nn.Module):
-    """Five stages, each fed with a weighted sum of all outputs before it."""
+    """Five stages, each with a weighted sum of all earlier outputs as its input."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -176,7 +176,7 @@ class ReDimNetB0(nn.Module):
         self.embedding = nn.Linear(2 * _WIDTH, 192)
 
     def forward(self, features: Tensor) -> Tensor:
-        """(B, 60, k) -> (B, 192)."""
+        """Map (B, 60, k) to (B, 192)."""
         outputs = [_flat(self.stem(features.unsqueeze(1)))]
         sequence = outputs[0]
         for stage, weights in zip(self.stages, self.weights, strict=True):

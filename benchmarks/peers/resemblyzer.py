@@ -1,4 +1,4 @@
-"""Resemblyzer as its documentation uses it: preprocess_wav, embed_utterance, inner product."""
+"""Resemblyzer, used as in its documentation: preprocess_wav, embed_utterance, inner product."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SAMPLE_RATE_HZ = 16000
 
 
 def voice_encoder(threads: int, device: str = "cpu") -> Any | None:
-    """Its VoiceEncoder with its own weights; None, and a line of why, where it is missing."""
+    """Load the VoiceEncoder with its own weights; None, with a message, if it is missing."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # pkg_resources and audioread are deprecated
         try:
@@ -31,14 +31,14 @@ def voice_encoder(threads: int, device: str = "cpu") -> Any | None:
 
 
 def load(threads: int) -> Callable[[Waveform], Encoding] | None:
-    """Encodes as its documentation says; None where it is not installed."""
+    """Return an encoder as in the documentation; None if it is not installed."""
     encoder = voice_encoder(threads)
     if encoder is None:
         return None
     from resemblyzer import preprocess_wav
 
     def encode(samples: Waveform) -> Encoding:
-        # It cuts out silence; of almost nothing else it can make no embedding.
+        # It cuts out silence, and cannot embed the rest if that is too short.
         heard = preprocess_wav(samples, source_sr=_SAMPLE_RATE_HZ)
         used = heard if len(heard) >= _SAMPLE_RATE_HZ // 2 else samples
         embedding = encoder.embed_utterance(used).astype(np.float32)

@@ -16,8 +16,8 @@ class BasicBlock(nn.Module):
     """Two 3 x 3 convolutions and a skip connection.
 
     Args:
-        channels, width: in and out.
-        stride: in frequency and in time.
+        channels, width: numbers of input and output channels.
+        stride: stride in frequency and in time.
     """
 
     def __init__(self, channels: int, width: int, stride: tuple[int, int]) -> None:
@@ -36,7 +36,7 @@ class BasicBlock(nn.Module):
             )
 
     def forward(self, planes: Tensor) -> Tensor:
-        """(B, C, f, k) -> (B, C', f', k')."""
+        """Map (B, C, f, k) to (B, C', f', k')."""
         return functional.relu(self.body(planes) + self.skip(planes))
 
 
@@ -60,7 +60,7 @@ class ResNet34(nn.Module):
         self.embedding = nn.Linear(2 * 256 * 10, 256)
 
     def forward(self, features: Tensor) -> Tensor:
-        """(B, 80, k) -> (B, 256)."""
+        """Map (B, 80, k) to (B, 256)."""
         planes = self.planes(features.unsqueeze(1))
         embedding: Tensor = self.embedding(statistics(planes.flatten(1, 2)))
         return embedding

@@ -29,6 +29,6 @@ class XVector(nn.Module):
         self.segment6 = nn.Linear(3000, 512)
 
     def forward(self, features: Tensor) -> Tensor:
-        """(B, 24, k) -> (B, 512)."""
+        """Map (B, 24, k) to (B, 512)."""
         embedding: Tensor = self.segment6(statistics(self.frames(features)))
         return embedding
