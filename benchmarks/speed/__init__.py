@@ -1,1 +1,1 @@
-"""What the model, the stream, the scorer and a fresh process cost."""
+"""The time and memory of the model, streams, the scorer and fresh processes."""

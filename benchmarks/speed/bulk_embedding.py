@@ -1,7 +1,7 @@
-"""Bulk embedding: seconds of audio that `speakersdk embed` gets through in a second.
+"""Bulk embedding: seconds of audio that `speakersdk embed` processes per second.
 
-Files as they are: FLAC decoded, encoded, written. By processes and by recordings in a call; the
-time includes starting the processes.
+FLAC files are decoded, embedded and written, with different numbers of processes and of recordings
+per call. The time includes the start of the processes.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from speakersdk.evaluation.segments import Piece, Segment
 from speakersdk.models import default_model_path
 
 NUM_RECORDINGS = 768
-SETTINGS = ((1, 1), (1, 8), (2, 1), (2, 8))  # processes, recordings in a call
+SETTINGS = ((1, 1), (1, 8), (2, 1), (2, 8))  # processes, recordings per call
 
 
 def main() -> int:
-    """Embed the demonstration clips over and over, the settings in turns."""
+    """Embed the demonstration clips repeatedly, with alternating settings."""
     benchmark = Benchmark(
         name="bulk-embedding",
         question="How many seconds of audio a second does speakersdk embed get through?",
         threads=2,
     )
-    os.environ["OMP_NUM_THREADS"] = "1"  # of each process
+    os.environ["OMP_NUM_THREADS"] = "1"  # threads of each process
     clips = sorted(FOLDER.glob("*.flac"))
     number = 24 if benchmark.smoke else NUM_RECORDINGS
     recordings = [

@@ -1,12 +1,12 @@
-"""Device: does the model run where it was asked to, alike, without stalls, and how fast?
+"""Device: does it run the model with equal results, without stalls, and how fast?
 
     python -m benchmarks.speed.device --device cuda    # on an NVIDIA GPU, two minutes
     python -m benchmarks.speed.device --device cpu     # the same steps anywhere
     --model default-fp16.onnx                           # another number format of the bundled model
 
-The exit status is 1 if the device leaves work to another, if its embeddings differ from the CPU's,
-or if a new length stalls it; with `--smoke` it says only that the steps run. `--device cpu` runs
-the code of the GPUs, on memory of the CPU.
+The exit status is 1 if another device does some of the work, if the embeddings differ from the
+CPU's, or if a new length causes a stall; with `--smoke` only the steps are tested. `--device cpu`
+runs the code for GPUs in CPU memory.
 """
 
 from __future__ import annotations
@@ -40,28 +40,28 @@ from speakersdk.errors import SpeakerSdkError
 from speakersdk.models import default_model_path
 from speakersdk.runtime.libraries import gpus
 
-# Float32 in another order: units in the last place of values up to 8, through some 30 layers. TF32
-# was measured at 2.5e-3; half precision has as many bits, and a smaller range.
+# Float32 sums in another order: units in the last place of values up to 8, through about 30 layers.
+# TF32 had 2.5e-3; half precision has the same number of bits and a smaller range.
 PARITY = {"fp32": 1e-3, "tf32": 1e-2, "fp16": 3e-2}
-# A new length made CUDA stall for 85 ms and more where a call takes 1.2 ms.
+# A new length stalled CUDA for 85 ms or more, while a call takes 1.2 ms.
 STALL_RATIO = 3.0
 PARITY_LENGTHS_S = (0.6, 1.5, 3.0, 3.02, 7.3, 20.0)
 BATCH_S = 3.0
-# Small batches leave results in the GPU's cache from one operator to the next, large ones hide the
-# launches: which is faster, the measurement says.
+# Small batches keep results in the GPU's cache between operators, and large batches hide the
+# launches. The measurement shows which is faster.
 BATCHES = {"cpu": (1, 8), "gpu": (1, 32, 64, 128, 256, 512)}
 CONTROL_LENGTHS = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What one pass of a graph must compute and move.
+    """The operations and data of one pass of a graph.
 
-    A device that keeps nothing between operators moves every operand and every result.
+    A device without a cache between operators moves every operand and every result.
 
     Attributes:
-        flop: multiplications and additions.
-        operand_bytes: read and written by the operators, weights included.
+        flop: number of multiplications and additions.
+        operand_bytes: bytes that the operators read and write, including weights.
     """
 
     flop: int
@@ -69,7 +69,7 @@ class Work:
 
 
 def work_of_a_pass(model: Path, shapes: Mapping[str, tuple[int, ...]]) -> Work:
-    """Run a graph once on zeros and add up its operators, from onnxruntime's profile of the run."""
+    """Add up the operators of a graph from onnxruntime's profile of a run on zeros."""
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     import onnxruntime
 
@@ -78,7 +78,7 @@ def work_of_a_pass(model: Path, shapes: Mapping[str, tuple[int, ...]]) -> Work:
         options.enable_profiling = True
         options.profile_file_prefix = str(Path(folder) / "profile")
         options.intra_op_num_threads = 1
-        # Weights as they stand in the file, not blocked for one processor.
+        # The weights are those in the file, not blocked for a processor.
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
         session = onnxruntime.InferenceSession(
             os.fspath(model), options, providers=["CPUExecutionProvider"]
@@ -97,7 +97,7 @@ def work_of_a_pass(model: Path, shapes: Mapping[str, tuple[int, ...]]) -> Work:
 
 
 def _flop(operator: Mapping[str, Any]) -> int:
-    """Operations of an operator with weights, by its shapes; the others count for nothing."""
+    """Return the operations of an operator with weights by its shapes; 0 for others."""
     kind = operator["op_name"]
     inputs = [shape for item in operator["input_type_shape"] for shape in item.values()]
     outputs = [shape for item in operator["output_type_shape"] for shape in item.values()]
@@ -105,7 +105,7 @@ def _flop(operator: Mapping[str, Any]) -> int:
         batch, spatial = outputs[0][0], math.prod(outputs[0][2:])
         return 2 * math.prod(inputs[1]) * batch * spatial
     if kind in {"MatMul", "Gemm", "FusedMatMul", "FusedGemm"}:
-        # Every element of the result is a sum over the first factor's last axis.
+        # Every element of the result is a sum over the last axis of the first factor.
         return 2 * math.prod(outputs[0]) * inputs[0][-1]
     return 0
 
@@ -152,7 +152,7 @@ def main() -> int:
 
 
 def check_placement(benchmark: Benchmark, encoder: SpeakerEncoder) -> bool:
-    """Record the provider of every operator; whether the device's own runs all with weights."""
+    """Record the provider of every operator; check that the device runs all with weights."""
     report = encoder.session.report()
     for name in ("device_choice", "nodes_per_provider", "precision", "engine_cache"):
         benchmark.record(name, report[name])
@@ -161,7 +161,7 @@ def check_placement(benchmark: Benchmark, encoder: SpeakerEncoder) -> bool:
 
 
 def check_parity(benchmark: Benchmark, encoder: SpeakerEncoder, speech: Waveform) -> bool:
-    """Compare embeddings with those of the bundled model on the CPU, whose shapes vary."""
+    """Compare embeddings with those of the bundled model on the CPU with variable shapes."""
     on_cpu = load_encoder(default_model_path())
     differences = {}
     for length_s in PARITY_LENGTHS_S:
@@ -169,7 +169,7 @@ def check_parity(benchmark: Benchmark, encoder: SpeakerEncoder, speech: Waveform
         difference = encoder.encode(samples).embedding - on_cpu.encode(samples).embedding
         differences[f"{length_s:g} s"] = float(np.abs(difference).max())
     benchmark.record("largest difference to the CPU", differences)
-    is_half = encoder.manifest.name.endswith("-fp16")  # as quantizing names it
+    is_half = encoder.manifest.name.endswith("-fp16")  # the name that quantization gives
     precision = "fp16" if is_half else encoder.session.report()["precision"]
     return max(differences.values()) <= PARITY[precision]
 
@@ -177,10 +177,10 @@ def check_parity(benchmark: Benchmark, encoder: SpeakerEncoder, speech: Waveform
 def check_stalls(
     benchmark: Benchmark, encoder: SpeakerEncoder, speech: Waveform, path: Path, device: str
 ) -> bool:
-    """Encode 200 lengths, each one new, in one call each; and some without fixed shapes."""
+    """Encode 200 new lengths in one call each, and some without fixed shapes."""
     lengths = np.linspace(0.5, 2.9, 20 if benchmark.smoke else 200) * SAMPLE_RATE_HZ
     fixed = slowest_of_usual(encoder, speech, lengths.astype(int))
-    if fixed > STALL_RATIO:  # new lengths again: a hiccup of the machine does not come back
+    if fixed > STALL_RATIO:  # repeat with new lengths, in case the machine was busy
         fixed = min(fixed, slowest_of_usual(encoder, speech, lengths.astype(int) + 7))
     free = load_encoder(path, device=device, fixed_shapes=False)
     control = slowest_of_usual(free, speech, lengths.astype(int)[:: len(lengths) // 20])
@@ -192,19 +192,21 @@ def check_stalls(
 def slowest_of_usual(
     encoder: SpeakerEncoder, speech: Waveform, lengths: npt.NDArray[np.int64]
 ) -> float:
-    """Seconds of the slowest of these lengths over those of 3 s, encoded again and again."""
+    """Return the time of the slowest of these lengths relative to that of repeated 3 s."""
 
     def seconds(num_samples: int) -> float:
         started_s = time.perf_counter()
         encoder.encode(speech[:num_samples])
         return time.perf_counter() - started_s
 
-    usual = [seconds(round(BATCH_S * SAMPLE_RATE_HZ)) for _ in range(21)][1:]  # without the first
+    usual = [seconds(round(BATCH_S * SAMPLE_RATE_HZ)) for _ in range(21)][
+        1:
+    ]  # without the first call
     return max(map(seconds, lengths)) / statistics.median(usual)
 
 
 def measure_streams(benchmark: Benchmark, encoder: SpeakerEncoder, speech: Waveform) -> None:
-    """Time hops: with the cache on the device, without, and of a pool."""
+    """Time hops with the cache on the device, through the host, and of a pool."""
     manifest = encoder.manifest
     hop = manifest.hop_samples
     hop_s = hop / SAMPLE_RATE_HZ
@@ -215,7 +217,7 @@ def measure_streams(benchmark: Benchmark, encoder: SpeakerEncoder, speech: Wavef
         block_frames=manifest.hop_frames,
     )
     for stream in (bound, unbound):
-        stream.push(speech[:hop])  # without the front end's context this hop encodes nothing
+        stream.push(speech[:hop])  # without context of the front end, this hop encodes nothing
     benchmark.measure_together(
         {
             "hop, cache on the device": lambda: bound.push(speech[:hop]),
@@ -239,15 +241,15 @@ def measure_streams(benchmark: Benchmark, encoder: SpeakerEncoder, speech: Wavef
 
 
 def hop_shapes(encoder: SpeakerEncoder) -> dict[str, tuple[int, ...]]:
-    """Shapes of the call that encodes one hop."""
+    """Return the shapes of the call that encodes one hop."""
     return StatefulGraph(encoder.manifest).inputs(encoder.manifest.hop_frames, windows=NUM_SUMS)
 
 
 def measure_batches(benchmark: Benchmark, encoder: SpeakerEncoder, speech: Waveform) -> None:
-    """Time batches whose samples come from the host, and that are on the device already."""
+    """Time batches with samples from the host, and with samples on the device."""
     manifest = encoder.manifest
     num_frames = manifest.frontend.num_frames(round(BATCH_S * SAMPLE_RATE_HZ))
-    # Of the bundled model, whichever is measured: the CPU computes 16 bits with casts between.
+    # Always of the bundled model, because the CPU computes 16 bits with casts.
     work = work_of_a_pass(default_model_path(), StatefulGraph(manifest).inputs(num_frames))
     batches = BATCHES["cpu" if encoder.session.device.kind == "cpu" else "gpu"]
     for batch in batches[: 1 if benchmark.smoke else None]:
@@ -261,7 +263,7 @@ def measure_batches(benchmark: Benchmark, encoder: SpeakerEncoder, speech: Wavef
             for name, shape in graph.outputs(num_frames, batch=batch).items()
         }
         call = encoder.session.with_shapes(shapes).bind(inputs, outputs)
-        call()  # everything is on the device from here on
+        call()  # everything is now on the device
         sources = {"the host": [SAMPLES], "the device": []}
         for source, changed in sources.items():
             timing = benchmark.measure(

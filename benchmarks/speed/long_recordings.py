@@ -1,8 +1,8 @@
-"""Long recordings: the memory that a process takes at its peak, by length and channels.
+"""Long recordings: the peak memory of a process by length and channels.
 
-FLAC files of digital silence with a minute of speech in every hour, read in blocks in a process of
-their own, and embedded in another. `--reading` leaves the embedding out. `--spoken HOURS` measures
-one file of real speech throughout instead: half an hour of the speech corpora, repeated.
+FLAC files of digital silence with one minute of speech per hour are read in blocks in one process,
+and embedded in another. `--reading` omits the embedding. `--spoken HOURS` measures
+a file of continuous real speech instead: half an hour of the speech corpora, repeated.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from benchmarks.harness.measure import Benchmark
 from speakersdk.audio.waveform import SAMPLE_RATE_HZ, read_audio
 from speakersdk.demo_clips import FOLDER
 
-# VmHWM, in kB: Linux alone tells it, and ru_maxrss counts what the parent of a process took.
+# VmHWM in kB, which only Linux reports; ru_maxrss also counts the parent process.
 _CHILD = """
 import re, sys
 from pathlib import Path
@@ -46,7 +46,7 @@ EMBED = _CHILD.format(
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """A file to be made."""
+    """A recording to write."""
 
     minutes: int
     channels: int
@@ -66,7 +66,7 @@ SMOKE = (Recording(1, 2, 48000), Recording(2, 1, 16000))
 
 
 def write(path: Path, recording: Recording) -> None:
-    """Silence, with speech in the first minute of every hour."""
+    """Write silence with speech in the first minute of every hour."""
     speech = np.concatenate([read_audio(clip) for clip in sorted(FOLDER.glob("slt-*.flac"))])
     speech = np.resize(speech, 60 * SAMPLE_RATE_HZ).repeat(3)[:: 48000 // recording.rate_hz]
     spoken = np.repeat((speech * 2**15).astype(np.int16)[:, None], recording.channels, axis=1)
@@ -77,7 +77,7 @@ def write(path: Path, recording: Recording) -> None:
 
 
 def write_spoken(path: Path, hours: float) -> None:
-    """Real speech of many speakers without pauses between them, mono at 16 kHz."""
+    """Write real speech of many speakers without pauses between them, mono at 16 kHz."""
     packs, parts, num_samples = corpora.Packs(), [], 0
     for utterance in corpora.utterances("speechocean762", "dev"):
         parts.append((packs.samples(utterance) * 2**15).astype(np.int16))
@@ -93,7 +93,7 @@ def write_spoken(path: Path, hours: float) -> None:
 
 
 def measure(benchmark: Benchmark, what: str, code: str, path: Path) -> None:
-    """Run one process, and keep its peak, what of it the work took, and the time."""
+    """Run one process, and record its peak memory, the share of the work, and the time."""
     start = time.perf_counter()
     done = subprocess.run(
         [sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True
@@ -106,7 +106,7 @@ def measure(benchmark: Benchmark, what: str, code: str, path: Path) -> None:
 
 
 def main() -> int:
-    """Make the files one after the other, and measure each."""
+    """Write the files one after another, and measure each."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--reading", action="store_true", help="leave the embedding out")
     parser.add_argument("--spoken", type=float, metavar="HOURS", help="speech throughout, once")

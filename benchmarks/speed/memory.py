@@ -1,4 +1,4 @@
-"""Memory: what a process holds at its peak, step by step from the bare interpreter.
+"""Memory: the peak memory of a process, step by step from the bare interpreter.
 
 Four figures of each process:
 

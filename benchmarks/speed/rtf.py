@@ -1,11 +1,11 @@
-"""Real-time factor: what the bundled model and its peers take of a second per second of audio.
+"""Real-time factor: seconds of processing per second of audio, for the bundled model and its peers.
 
-Ours: the front end alone, the encoder with it, whole files, the scorer, batches, one and two
-threads, 1 to 30 s; a fresh process from start to decision. Peers, in the same run and in turns with
-ours: Resemblyzer with its own weights, and five published encoders rebuilt with RANDOM weights
-(`peers/`), for their speed alone and without their front ends.
+Ours: only the front end, the encoder with it, whole files, the scorer, batches, one and two
+threads, 1 to 30 s; a fresh process from start to decision. Peers, in the same run and alternating
+with ours: Resemblyzer with its own weights, and five published encoders rebuilt with RANDOM weights
+(`peers/`), only for their speed and without their front ends.
 
-    --device cuda   the same graphs on a GPU (the process figures are left out)
+    --device cuda   the same graphs on a GPU, without the figures of processes
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ LENGTHS_S = (1, 2, 3, 5, 10, 30)
 BATCHES = (1, 4, 16)
 COMPARED_S = 3
 THREADS = (1, 2)
-# Calls of a row: enough for a 99th percentile, or as many as this many seconds allow.
+# Number of calls of a row: enough for a 99th percentile, or as many as fit into these seconds.
 MAXIMUM_CALLS, MINIMUM_CALLS, SECONDS = 200, 15, 3.0
 PROCESS_CALLS = 7
 
@@ -89,18 +89,18 @@ def main() -> int:
 
 
 def available_cores(threads: int) -> set[int]:
-    """As many cores as threads, whichever the harness kept this process to before."""
+    """Return as many cores as threads, regardless of the harness's restriction."""
     return set(range(min(threads, os.cpu_count() or 1)))
 
 
-# What a row measures: name, seconds of audio, recordings in a call (0 s: no audio in it).
+# Key of a row: name, seconds of audio (0 for none), recordings per call.
 Key = tuple[str, float, int]
 
 
 def own_calls(
     speech: npt.NDArray[np.float32], device: str, threads: int, folder: Path
 ) -> dict[Key, Call]:
-    """Calls of this package."""
+    """Make the calls of this package."""
     path = default_model_path()
     encoder = load_encoder(path, device=device, num_threads=threads)
     options = SessionOptions(device=device, num_threads=threads)
@@ -112,7 +112,7 @@ def own_calls(
         num_frames = frontend.num_frames(len(samples))
         used = frontend.context_samples + num_frames * frontend.hop_samples
         feeds = {"samples": np.pad(samples, (1, 0))[np.newaxis, :used]}
-        # Lengths take turns: where a change of shape stalls, each has a session of its own.
+        # Lengths alternate; if a change of shape stalls, each has its own session.
         of_length = front_end.with_shapes({"samples": feeds["samples"].shape})
         calls["front end", length_s, 1] = lambda session=of_length, feeds=feeds: session.run(feeds)
         calls["encoder", length_s, 1] = lambda samples=samples: encoder.encode(samples)
@@ -131,7 +131,7 @@ def own_calls(
 
 
 def front_end_graph(path: Path, folder: Path) -> Path:
-    """The part of a model file between the waveform and the logarithm, as a file of its own."""
+    """Extract the part of a model between the waveform and the logarithm to a file."""
     import onnx
 
     model = onnx.load_model(path)
@@ -145,7 +145,7 @@ def front_end_graph(path: Path, folder: Path) -> Path:
 def peer_calls(
     speech: npt.NDArray[np.float32], device: str, threads: int, folder: Path, *, smoke: bool
 ) -> dict[Key, Call]:
-    """Calls of the peers that can run here, on the compared length."""
+    """Make the calls of the peers that can run here, with the compared length."""
     calls: dict[Key, Call] = {}
     rng = np.random.default_rng(1)
     for name, path, shape in exported_peers(folder, smoke=smoke):
@@ -163,7 +163,7 @@ def peer_calls(
 
 
 def exported_peers(folder: Path, *, smoke: bool) -> list[tuple[str, Path, tuple[int, int, int]]]:
-    """Name, ONNX file and input shape of each rebuilt peer; none without torch."""
+    """Export each rebuilt peer: name, ONNX file and input shape; none without torch."""
     try:
         import torch
 
@@ -178,7 +178,7 @@ def exported_peers(folder: Path, *, smoke: bool) -> list[tuple[str, Path, tuple[
         if not path.exists():
             torch.manual_seed(1)
             with warnings.catch_warnings():
-                # The exporter that takes seconds, not minutes, says that it is the older one.
+                # The faster exporter (seconds instead of minutes) warns that it is the older one.
                 warnings.simplefilter("ignore")
                 torch.onnx.export(
                     peer.build().eval(),
@@ -195,16 +195,16 @@ def exported_peers(folder: Path, *, smoke: bool) -> list[tuple[str, Path, tuple[
 def rows_of(
     calls: Mapping[Key, Call], threads: int, *, smoke: bool, peers: set[Key] | None = None
 ) -> list[dict[str, Any]]:
-    """Time single calls, all contestants in turns; `peers`, if given, marks a comparison."""
+    """Time single calls, alternating between contestants; `peers` marks a comparison."""
     seconds: dict[Key, list[float]] = {key: [] for key in calls}
     wanted = {}
     for key, call in calls.items():
-        call()  # allocates and compiles; `process_figures` has what it costs
+        call()  # allocates and compiles; `process_figures` measures its cost
         once = timed(call)
         wanted[key] = 1 if smoke else int(np.clip(SECONDS / once, MINIMUM_CALLS, MAXIMUM_CALLS))
     for turn in range(max(wanted.values())):
         for key, call in calls.items():
-            # Spread over the turns, so that all meet the same machine.
+            # Spread over the turns, so that all have the same conditions.
             if (turn + 1) * wanted[key] // max(wanted.values()) > len(seconds[key]):
                 seconds[key].append(timed(call))
     return [
@@ -214,7 +214,7 @@ def rows_of(
 
 
 def timed(call: Call) -> float:
-    """Seconds of one call."""
+    """Return the seconds of one call."""
     start = time.perf_counter()
     call()
     return time.perf_counter() - start
@@ -223,7 +223,7 @@ def timed(call: Call) -> float:
 def row(
     key: Key, threads: int, seconds: list[float], *, is_compared: bool, is_peer: bool
 ) -> dict[str, Any]:
-    """One line of the table."""
+    """Make one line of the table."""
     name, length_s, batch = key
     p50, p95, p99 = (float(np.percentile(seconds, share)) for share in (50, 95, 99))
     return {
@@ -243,10 +243,10 @@ def row(
 
 
 def ratios(rows: list[dict[str, Any]]) -> dict[str, str]:
-    """Each peer's time over our encoder's of the same turns, one thread.
+    """Return each peer's time relative to our encoder's in the same turns, on one thread.
 
-    On a machine that others use, what takes long is interrupted more often than what is short, and
-    only the fastest calls compare.
+    On a shared machine, long calls are interrupted more often than short ones, and
+    only the fastest calls can be compared.
     """
     compared = [item for item in rows if item["is_compared"] and item["threads"] == 1]
     own = next(item for item in compared if item["name"] == "encoder")
@@ -259,7 +259,7 @@ def ratios(rows: list[dict[str, Any]]) -> dict[str, str]:
 
 
 def print_rows(rows: list[dict[str, Any]]) -> None:
-    """The table for people."""
+    """Print the table."""
     print(f"{'':40} {'s':>5} {'batch':>5} {'thr':>3} {'p50 ms':>9} {'p95':>9} {'p99':>9}  RTF")
     for item in rows:
         rtf = "" if item["rtf"] is None else f"{item['rtf']:.5f}"
@@ -270,7 +270,7 @@ def print_rows(rows: list[dict[str, Any]]) -> None:
 
 
 def plot(rows: list[dict[str, Any]], folder: Path, stem: str) -> None:
-    """Write <stem>.svg: our real-time factor by length, and that of the peers next to ours."""
+    """Write <stem>.svg: our real-time factor by length, and those of the peers next to ours."""
     import matplotlib as mpl
 
     mpl.use("svg")
@@ -307,7 +307,7 @@ def plot(rows: list[dict[str, Any]], folder: Path, stem: str) -> None:
 
 
 def process_figures(*, smoke: bool) -> dict[str, float]:
-    """Fresh processes: seconds of each, peak memory, and what the first call costs in one."""
+    """Measure fresh processes: seconds, peak memory, and the time of the first call."""
     clips = [str(FOLDER / "slt-enroll-1.flac"), str(FOLDER / "slt-probe.flac")]
     commands = {
         "python alone": ["-c", "pass"],
@@ -331,7 +331,7 @@ def process_figures(*, smoke: bool) -> dict[str, float]:
         "speakersdk verify, two recordings": "from speakersdk.cli import main; "
         "main(['verify', *sys.argv[1:]])",
     }.items():
-        # VmHWM starts at zero with a new program, unlike what wait4 reports of a child.
+        # VmHWM starts at zero for a new program, unlike the figures that wait4 reports for a child.
         script = f"import sys; {setup}; print(open('/proc/self/status').read())"
         status = run_python(script, clips)
         peak_kb = status.split("VmHWM:")[1].split()[0]
@@ -358,7 +358,7 @@ def process_figures(*, smoke: bool) -> dict[str, float]:
 
 
 def run_python(script: str, arguments: list[str]) -> str:
-    """What a fresh interpreter prints."""
+    """Return the output of a fresh interpreter."""
     return subprocess.run(
         [sys.executable, "-c", script, *arguments], capture_output=True, text=True, check=True
     ).stdout

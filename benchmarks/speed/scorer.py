@@ -1,7 +1,7 @@
-"""Scorer: pairs a second and errors of the kernels beside their rivals, in turns, in one run.
+"""Scorer: pairs per second and errors of the kernels and their rivals, measured in turn.
 
 python -m benchmarks.speed.scorer               # one thread
-python -m benchmarks.speed.scorer --threads 2   # those that have threads
+python -m benchmarks.speed.scorer --threads 2   # those that support threads
 
 Rivals that are not installed (dependency group "rivals") are left out.
 """
@@ -27,7 +27,7 @@ from speakersdk.scoring import kernel, symmetric_kl, symmetric_kl_matrix
 DIMS = (128, 256)
 COUNTS = (1, 100, 10_000, 100_000, 1_000_000)
 SMOKE_COUNTS = (1, 100)
-SLOW_COUNT = 100_000  # NumPy, SciPy: more only takes more memory
+SLOW_COUNT = 100_000  # NumPy, SciPy: more pairs only take more memory
 K = 10
 LENGTH = 8.0  # temperature of the bundled model
 PAIRS = (1000, 20_000)
@@ -39,20 +39,20 @@ Calls = dict[str, Callable[[], object]]
 
 
 def embeddings(num: int, dim: int) -> Vectors:
-    """Random embeddings of the length that a model gives."""
+    """Make random embeddings of a model's length."""
     rows = np.random.default_rng(num + dim).standard_normal((num, dim), dtype=np.float32)
     rows *= LENGTH / np.linalg.norm(rows, axis=1, keepdims=True)
     return rows
 
 
 def softmax(logits: Vectors) -> Vectors:
-    """Rows of probabilities."""
+    """Return rows of probabilities."""
     exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
     return exponentials / exponentials.sum(axis=1, keepdims=True)
 
 
 def optional(name: str) -> ModuleType | None:
-    """A rival, if it is installed."""
+    """Import a rival if it is installed."""
     try:
         return importlib.import_module(name)
     except ImportError:
@@ -61,16 +61,16 @@ def optional(name: str) -> ModuleType | None:
 
 
 class OneToMany:
-    """One probe against `num` voiceprints, by everybody; the functions give J of every pair."""
+    """One probe and `num` voiceprints for all contestants; the functions return J of every pair."""
 
     def __init__(self, num: int, dim: int, threads: int, *, alike: bool = False) -> None:
-        """Make what each rival stores; `alike` for rows within 2 % of the probe."""
+        """Make the data of each rival; `alike` makes rows within 2 % of the probe."""
         self.num, self.dim, self.threads = num, dim, threads
         self.rows = embeddings(num, dim)
         self.probe = embeddings(1, dim)[0] if num > 1 else embeddings(2, dim)[1]
         if alike:
             self.rows = self.probe + np.float32(0.02) * self.rows
-        # A million rows of 256 values are 1 GB: float32 rows are kept once.
+        # A million rows of 256 values are 1 GB, therefore float32 rows are kept only once.
         self.galleries = {
             storage: Gallery.from_embeddings(
                 self.rows, storage=storage, keep_exact=num <= SLOW_COUNT
@@ -85,7 +85,7 @@ class OneToMany:
         self.own_p = float(self.p @ self.log_p)
 
     def divergences(self) -> Calls:
-        """Functions that give all J."""
+        """Return functions that compute all J."""
         p, log_p, q, log_q = self.p, self.log_p, self.q, self.log_q
         calls: Calls = {}
         if self.num <= SLOW_COUNT and self.threads == 1:
@@ -109,12 +109,12 @@ class OneToMany:
         return calls
 
     def searches(self) -> Calls:
-        """Functions that give the best K."""
+        """Return functions that find the best K."""
         calls: Calls = {}
         if faiss := optional("faiss"):
             faiss.omp_set_num_threads(self.threads)
             index = faiss.IndexFlatIP(2 * self.dim + 1)
-            for first in range(0, self.num, SLOW_COUNT):  # the vectors take twice the memory
+            for first in range(0, self.num, SLOW_COUNT):  # the vectors need twice the memory
                 part = self.rows[first : first + SLOW_COUNT]
                 export = Gallery.from_embeddings(part).export_mips()
                 index.add(export.vectors)
@@ -127,7 +127,7 @@ class OneToMany:
         return calls
 
     def errors(self) -> dict[str, float]:
-        """Largest relative error against float64 of the rounded embeddings."""
+        """Return the largest relative errors relative to float64 with the rounded embeddings."""
         exact = symmetric_kl_matrix(self.probe[np.newaxis], self.rows)[0]
         return {
             name: float(np.max(np.abs(np.ravel(np.asarray(call())) - exact) / exact))
@@ -136,13 +136,13 @@ class OneToMany:
 
 
 def read_calls(rows: Vectors) -> Calls:
-    """Ways of NumPy to read the float32 vectors once; the fastest is the bandwidth."""
+    """Return NumPy calls that read the float32 vectors once; the fastest gives the bandwidth."""
     flat = rows.ravel()
     return {"read: dot": lambda: flat @ flat, "read: max": flat.max}
 
 
 def measure_one_to_many(benchmark: Benchmark) -> list[dict[str, Any]]:
-    """Every count and dim; the rows of the plot."""
+    """Measure every count and dim, and return the rows of the plot."""
     points = []
     for dim in DIMS:
         for num in SMOKE_COUNTS if benchmark.smoke else COUNTS:
@@ -164,7 +164,7 @@ def measure_one_to_many(benchmark: Benchmark) -> list[dict[str, Any]]:
 
 
 def compare(benchmark: Benchmark, prefix: str, dim: int, rates: dict[str, float]) -> None:
-    """The ratios that the targets are about."""
+    """Record the ratios of the targets."""
     read = max(rate for name, rate in rates.items() if name.startswith("read: "))
     benchmark.record(f"{prefix}read bandwidth, GB/s", round(read * 4 * dim / 1e9, 2))
     for storage, value_bytes in (("float32", 4), ("float16", 2), ("int8", 1)):
@@ -176,7 +176,7 @@ def compare(benchmark: Benchmark, prefix: str, dim: int, rates: dict[str, float]
 
 
 def expand(a: Vectors, b: Vectors) -> tuple[Vectors, ...]:
-    """What the expanded form needs of logits: the factors of the product, and both constants."""
+    """Return the factors and constants of the expanded form of logits."""
     p, q = softmax(a), softmax(b)
     log_p, log_q = np.log(p), np.log(q)
     own_a, own_b = (p * log_p).sum(axis=1), (q * log_q).sum(axis=1)
@@ -184,7 +184,7 @@ def expand(a: Vectors, b: Vectors) -> tuple[Vectors, ...]:
 
 
 def expanded_divergences(u: Vectors, v: Vectors, own_a: Vectors, own_b: Vectors) -> Vectors:
-    """J of all pairs by BLAS."""
+    """Compute J of all pairs with BLAS."""
     out: Vectors = u @ v.T
     np.subtract(own_a[:, np.newaxis], out, out=out)
     out += own_b
@@ -192,7 +192,7 @@ def expanded_divergences(u: Vectors, v: Vectors, own_a: Vectors, own_b: Vectors)
 
 
 def measure_all_pairs(benchmark: Benchmark) -> None:
-    """N x M by the matrix form, beside BLAS on the expanded form with everything stored."""
+    """Measure N x M pairs in matrix form, and BLAS on the expanded form with stored factors."""
     num_a, num_b = (20, 100) if benchmark.smoke else PAIRS
     for dim in DIMS:
         a, b = embeddings(num_a, dim), embeddings(num_b, dim)
@@ -235,7 +235,7 @@ def measure_all_pairs(benchmark: Benchmark) -> None:
 
 
 def measure_one_pair(benchmark: Benchmark) -> None:
-    """1 : 1 from Python, above an empty call of the same module."""
+    """Measure a pair from Python, and an empty call of the same module."""
     for dim in DIMS:
         a, b = embeddings(2, dim)
         timings: list[Timing] = list(
@@ -252,12 +252,12 @@ def measure_one_pair(benchmark: Benchmark) -> None:
 
 
 def kernel_name() -> str:
-    """An empty call, with the same Python frame around it as the pair's."""
+    """Make an empty call with the same Python frame as that of a pair."""
     return _native.kernel()
 
 
 def plot(points: list[dict[str, Any]], folder: Path, name: str) -> None:
-    """Write <date>-<name>.svg: rates by number of voiceprints, one panel for each dimension."""
+    """Write <date>-<name>.svg: rates by number of voiceprints, one panel per dimension."""
     import matplotlib as mpl
 
     mpl.use("svg")

@@ -1,6 +1,6 @@
-"""Start-up: what a fresh process pays until its first decision, and what the model then costs.
+"""Start-up: the time of a fresh process until its first decision, and that of the loaded model.
 
-The processes are kept as result `startup`, the loaded model as result `encoder`.
+The figures of processes are the result `startup`, those of the model the result `encoder`.
 """
 
 from __future__ import annotations

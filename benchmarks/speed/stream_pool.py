@@ -1,4 +1,4 @@
-"""Many streams: how many one core keeps up with when their hops share a call of the model."""
+"""Many streams: the number that one core can process if their hops share a call of the model."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ COUNTS = (1, 4, 16, 64)
 
 
 def main() -> int:
-    """Measure pools of several sizes, and as many single streams beside the largest."""
+    """Measure pools of several sizes, and single streams next to the largest."""
     benchmark = Benchmark(
         name="stream-pool",
         question="How many live streams does one core keep up with?",

@@ -1,13 +1,13 @@
-"""Streaming: CPU, latency and memory of the live pipeline, beside a peer that re-runs windows.
+"""Streaming: CPU, latency and memory of the live pipeline, and of a peer that re-runs windows.
 
-Pipeline: voice activity, encoder, scoring, decision; one update each 100 ms, on one thread. The
-windowed model is the papers' BLSTM with RANDOM WEIGHTS, made here if torch is installed: what it
-costs does not depend on the weights, what it says is worth nothing and is not looked at. The peer
-is Resemblyzer, whose encoder is run on the last 3 s at the same hop and decides nothing.
+Pipeline: voice activity, encoder, scoring, decision; one update per 100 ms, on one thread. The
+windowed model is the papers' BLSTM with RANDOM WEIGHTS, made here if torch is installed: its
+cost does not depend on the weights, and its output is not used. The peer
+is Resemblyzer, whose encoder runs on the last 3 s at every hop, without decisions.
 
     --day   push a whole day of audio for the memory figure (ten minutes) instead of an hour
 
-`python -m benchmarks.accuracy.streaming_tables` brings the result into docs/streaming.md.
+`python -m benchmarks.accuracy.streaming_tables` writes the result to docs/streaming.md.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ VOICES = ("awb", "kal16", "rms", "slt")
 HOP_SAMPLES = SAMPLE_RATE_HZ // 10
 HOP_S = 0.1
 WINDOW_SAMPLES = 3 * SAMPLE_RATE_HZ
-# One round runs each contestant for this long; rounds alternate, so that all meet the same machine.
+# One round runs each contestant for this long; rounds alternate, so that all have the same
+# conditions.
 ROUND_HOPS = 100
 ROUNDS = 9
 PEER_HOPS = 3
@@ -94,7 +95,7 @@ def main() -> int:
 
 
 def enrolled(verifier: Verifier) -> list[Voiceprint]:
-    """Voiceprints of the bundled voices."""
+    """Enroll the bundled voices."""
     return [
         verifier.enroll(sorted(CLIPS.glob(f"{voice}-enroll-*.flac")), name=voice)
         for voice in VOICES
@@ -102,7 +103,7 @@ def enrolled(verifier: Verifier) -> list[Voiceprint]:
 
 
 def hop_pusher(stream: SpeakerStream, speech: npt.NDArray[np.float32]) -> Callable[[], object]:
-    """A call that pushes the next 100 ms."""
+    """Return a call that pushes the next 100 ms."""
     position = 0
 
     def push() -> object:
@@ -117,7 +118,7 @@ def hop_pusher(stream: SpeakerStream, speech: npt.NDArray[np.float32]) -> Callab
 def encoder_and_scorer(
     stream: SpeakerStream, voiceprints: list[Voiceprint], speech: npt.NDArray[np.float32]
 ) -> Callable[[], object]:
-    """A call that encodes the next 100 ms and scores it, and decides nothing."""
+    """Return a call that encodes and scores the next 100 ms, without a decision."""
     state, encoder = stream.state, stream._encoder
     embeddings = np.stack([voiceprint.embedding for voiceprint in voiceprints])
     position = 0
@@ -136,7 +137,7 @@ def encoder_and_scorer(
 def compare(benchmark: Benchmark, contestants: dict[str, tuple[Callable[[], object], int]]) -> None:
     """Alternate between the contestants; report CPU and latency of each.
 
-    The first is the one that peers are compared with.
+    Peers are compared with the first one.
     """
     rounds = 1 if benchmark.smoke else ROUNDS
     cpu_s: dict[str, list[float]] = {name: [] for name in contestants}
@@ -160,7 +161,7 @@ def compare(benchmark: Benchmark, contestants: dict[str, tuple[Callable[[], obje
     pipeline_s = np.array(cpu_s[next(iter(contestants))])
     for name, values in cpu_s.items():
         if not name.startswith("stateful"):
-            # Of each round, whose contestants met the same machine.
+            # Per round, whose contestants had the same conditions.
             ratio = float(np.median(np.array(values) / pipeline_s))
             benchmark.record(f"{name}: times the CPU of the stateful pipeline", round(ratio, 1))
 
@@ -168,7 +169,7 @@ def compare(benchmark: Benchmark, contestants: dict[str, tuple[Callable[[], obje
 def memory(
     stream: SpeakerStream, speech: npt.NDArray[np.float32], num_hops: int
 ) -> tuple[list[int], list[float]]:
-    """Hops, and resident MB after them, from a tenth of the hops on; each tenth thrice."""
+    """Return hops and resident MB after them, three times per tenth from the first tenth on."""
     push = hop_pusher(stream, speech)
     counts = [num_hops * part // 30 for part in range(3, 31)]
     resident_mb: list[float] = []
@@ -184,7 +185,7 @@ def memory(
 
 
 def windowed_verifier(folder: Path, calibrated: Verifier) -> Verifier | None:
-    """A verifier with a BLSTM of random weights, for its cost only; None without torch."""
+    """Make a verifier with a random BLSTM, only for its cost; None without torch."""
     try:
         import torch
 
@@ -207,7 +208,7 @@ def windowed_verifier(folder: Path, calibrated: Verifier) -> Verifier | None:
         metrics={},
     )
     calibration = calibrated.manifest.calibration
-    if calibration is not None:  # the cohort is made of the other model's embeddings
+    if calibration is not None:  # the cohort contains embeddings of the other model
         calibration = replace(calibration, cohort=None)
     manifest = replace(make_manifest(encoder, info), calibration=calibration)
     path = folder / "windowed.onnx"
