@@ -1,1 +1,1 @@
-"""Training runs compared: architectures, recipes, throughput."""
+"""Comparisons of training runs: architectures, recipes, throughput."""

@@ -1,8 +1,8 @@
-"""Architectures: what each of training/experiments costs on one thread, and how it errs.
+"""Architectures: the cost of each of training/experiments on one thread, and its error rates.
 
-Untrained weights cost as much as trained ones. Error rates are those that finished runs left in
+The cost does not depend on training. Error rates are those of finished runs in
 `runs/NAME/summary.json` (`speakersdk-train fit training/experiments/NAME.toml -o runs/NAME`).
-Times are taken in turns, so that their ratios hold on a busy machine, too.
+Measurements alternate, so that ratios are also valid on a busy machine.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ WINDOW_HOPS = 30
 
 
 def main() -> int:
-    """Export every architecture once, and time all of them side by side."""
+    """Export every architecture once, and time all of them alternately."""
     benchmark = Benchmark(
         name="architectures",
         question="What does each encoder architecture cost on one thread, and how does it err?",
@@ -85,9 +85,9 @@ def main() -> int:
 
 
 def distinct_architectures() -> dict[str, TrainConfig]:
-    """Configurations by name; of those that differ in the training alone, the first."""
+    """Return configurations by name; the first of those that differ only in training."""
     found: dict[Any, tuple[str, TrainConfig]] = {}
-    # The runs that compare architectures give the names.
+    # The names are those of the runs that compare architectures.
     paths = sorted(CONFIGS.glob("*.toml"))
     for path in sorted(paths, key=lambda each: not each.stem.startswith("arch-")):
         config = load_config(path)
@@ -98,7 +98,7 @@ def distinct_architectures() -> dict[str, TrainConfig]:
 
 
 def sizes(encoder: TdnnEncoder) -> dict[str, float]:
-    """Parameters, and multiply-accumulates of a second of audio, front end included."""
+    """Count parameters, and multiply-accumulates per second of audio with the front end."""
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         encoder.utterance(torch.zeros(1, 400 + 160 * 99))
     return {
@@ -109,7 +109,7 @@ def sizes(encoder: TdnnEncoder) -> dict[str, float]:
 
 
 def exported(encoder: TdnnEncoder, path: Path) -> SpeakerEncoder:
-    """The encoder as the SDK runs it."""
+    """Export the encoder and load it in the SDK."""
     info = CheckpointInfo("untrained", 0, (), weights_sha256(encoder), True, {})
     graph = stateful_graph(encoder, has_speech_head=True)
     write_model(path, graph, make_manifest(encoder, info))
@@ -117,7 +117,7 @@ def exported(encoder: TdnnEncoder, path: Path) -> SpeakerEncoder:
 
 
 def one_hop(encoder: SpeakerEncoder, samples: np.ndarray) -> Any:
-    """A call that pushes 100 ms into a stream that never ends."""
+    """Return a call that pushes 100 ms into an endless stream."""
     stream = encoder.stream()
     hop = samples[: round(HOP_S * SAMPLE_RATE_HZ)]
     for _ in range(WINDOW_HOPS):
@@ -126,7 +126,7 @@ def one_hop(encoder: SpeakerEncoder, samples: np.ndarray) -> Any:
 
 
 def error_rates(name: str) -> dict[str, float] | None:
-    """EER in percent of each trial list at the end of a finished run; None without one."""
+    """Return the EER in percent of each trial list of a finished run; None without one."""
     path = RUNS / name / "summary.json"
     if not path.is_file():
         return None

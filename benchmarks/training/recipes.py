@@ -1,8 +1,8 @@
-"""Recipes: how encoders of several training runs err on corpora that their training left out.
+"""Recipes: error rates of several training runs on corpora that their training left out.
 
     python -m benchmarks.training.recipes runs/*    # folders of `speakersdk-train fit`
 
-Nothing is computed but means: the error rates are those that each finished run left in its
+Only means are computed: the error rates are those of each finished run in its
 `summary.json`. Writes the tables of docs/experiments/recipes.md.
 """
 
@@ -23,7 +23,7 @@ DOCUMENT = REPOSITORY / "docs" / "experiments" / "recipes.md"
 
 
 def main() -> int:
-    """Sum up the runs that the command line names."""
+    """Summarize the runs that the command line names."""
     parser = argparse.ArgumentParser()
     parser.add_argument("runs", type=Path, nargs="*", help="folders of `speakersdk-train fit`")
     benchmark = Benchmark(
@@ -49,7 +49,7 @@ def main() -> int:
 
 
 def summed_up(folder: Path) -> dict[str, Any] | None:
-    """A run's size, last loss and error rates in percent; None unless it finished."""
+    """Return a run's size, last loss and error rates in percent; None unless it finished."""
     path = folder / "summary.json"
     summary = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     if not summary.get("finished"):
@@ -79,18 +79,18 @@ def summed_up(folder: Path) -> dict[str, Any] | None:
 
 
 def title(name: str) -> str:
-    """A list's name for people, the same for those that were called otherwise before."""
+    """Return a readable name of a list, the same for its former names."""
     corpus, _, seconds = name.rpartition("-")
     return f"{corpus.removesuffix('-demo')}, {float(seconds.removesuffix('s')):g} s"
 
 
 def by_rate(runs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Runs by their error rate on corpora that they left out; last those that left out none."""
+    """Sort runs by error rate on left-out corpora; those without one come last."""
     return sorted(runs, key=lambda run: (run["unseen"]["eer"] or 100.0, run["steps"]))
 
 
 def with_tables(text: str, facts: Mapping[str, Any]) -> str:
-    """The text with its tables of recipes made anew."""
+    """Return the text with new tables of recipes."""
 
     def table(name: str) -> list[str] | None:
         if name not in ("recipes", "finals"):
@@ -102,7 +102,7 @@ def with_tables(text: str, facts: Mapping[str, Any]) -> str:
 
 
 def rows(runs: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Lines of a table: error rates by J, and the means by J and by the cosine."""
+    """Return the lines of a table: error rates by J, and means by J and by the cosine."""
     lists = list(dict.fromkeys(name for run in runs for name in run["lists"]))
     has_mean = any(run["unseen"]["eer"] for run in runs)
     titles = ["run", "steps", "loss", *lists, *(["unseen, J", "unseen, cosine"] * has_mean)]

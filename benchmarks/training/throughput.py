@@ -1,9 +1,9 @@
-"""How many seconds of audio a second training takes in, and where a step's time goes.
+"""Throughput of training: seconds of audio per second, and the time of the parts of a step.
 
-    python -m benchmarks.training.throughput            # a GPU, if torch sees one
+    python -m benchmarks.training.throughput            # a GPU if there is one
 
-The audio is noise: the time of a step does not depend on what is said. Everything else is a step of
-`speakersdk-train fit` with the configurations named below.
+The audio is noise, because the time of a step does not depend on the content. Everything else is a
+step of `speakersdk-train fit` with the configurations named below.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from speakersdk_training.data.audio_bank import AudioBank
 from speakersdk_training.fit.trainer import Trainer
 
 CONFIGS = ("arch-plain", "arch-front")
-NUM_SPEAKERS, SPEAKER_S = 1889, 24.0  # as many classes and as much audio as the shared speech
+NUM_SPEAKERS, SPEAKER_S = 1889, 24.0  # the numbers of the shared speech corpora
 SAMPLE_RATE_HZ = 16000
 
 
@@ -50,7 +50,7 @@ def measure(benchmark: Benchmark, name: str, config: TrainConfig, bank: AudioBan
     trainer = Trainer(config, bank, noise=torch.zeros(0), rooms=[], trial_sets=[])
     crop_s = config.run.crop_s[0]
     heard_s = config.run.batch_size * crop_s
-    trainer.train_step()  # compiles
+    trainer.train_step()  # the first step compiles
     parts: dict[str, Callable[[], object]] = {
         "draw and augment": lambda: trainer.draw_batch(crop_s),
         "encode": lambda: encode(trainer, batch.samples, with_gradient=False),
@@ -63,14 +63,14 @@ def measure(benchmark: Benchmark, name: str, config: TrainConfig, bank: AudioBan
 
 
 def encode(trainer: Trainer, samples: Tensor, *, with_gradient: bool) -> None:
-    """Front end and encoder, as a step runs them; with or without the way back."""
+    """Run front end and encoder as in a step, with or without the backward pass."""
     embeddings, _ = trainer.objective.encode(samples)
     if with_gradient:
         embeddings.sum().backward()
 
 
 def finished(call: Callable[[], object]) -> Callable[[], None]:
-    """The call, waiting for what it gave the GPU to do."""
+    """Return a call that also waits for its work on the GPU."""
 
     def run() -> None:
         call()
@@ -81,7 +81,7 @@ def finished(call: Callable[[], object]) -> Callable[[], None]:
 
 
 def noise_bank(device: torch.device, num_speakers: int) -> AudioBank:
-    """Speakers of equal length, all noise."""
+    """Make speakers with equal lengths of noise."""
     length = round(SPEAKER_S * SAMPLE_RATE_HZ)
     generator = torch.Generator(device).manual_seed(1)
     samples = torch.randint(
