@@ -1,9 +1,9 @@
-"""Compare every recording with every other: one embedding each, all pairs by the C++ kernel.
+"""Compare all recordings with each other: one embedding each, all pairs with the C++ kernel.
 
 python examples/compare_recordings.py RECORDING...
 
-Scores are negated divergences: 0 is identical, lower is less alike. They need no calibration, and
-mean something only beside other scores of the same model.
+Scores are negated divergences: 0 is identical, lower is less similar. They need no calibration, and
+are comparable only with scores of the same model.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
     python examples/embed_on_dask.py LIST embeddings.npz --audio-root /data
     python examples/embed_on_dask.py LIST embeddings.npz --scheduler tcp://10.0.0.1:8786
 
-Every worker needs speakersdk, and the audio and the model under the same paths.
+Every worker needs speakersdk, and the audio and the model at the same paths.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from speakersdk.models import default_model_path
 
 
 def main() -> int:
-    """Send one task for each chunk, and join what comes back."""
+    """Send one task per chunk, and join the results."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("list", type=Path)
     parser.add_argument("output", type=Path)
@@ -35,7 +35,7 @@ def main() -> int:
     )
     tables, num_failed = [], 0
     with Client(cluster) as client:
-        # pure=False: a task is never taken for one of an earlier run. Dask repeats lost ones.
+        # pure=False: a task is never mistaken for one of an earlier run. Dask repeats lost tasks.
         futures = client.map(embed_chunk, portions, job=job, pure=False, retries=2)
         for _, result in as_completed(futures, with_results=True):
             if result.table is not None:

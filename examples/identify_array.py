@@ -1,7 +1,7 @@
-"""Say which enrolled speaker an array of samples is of, or that it is of none.
+"""Find out which enrolled speaker an array of samples is of, if any.
 
 Your own source of samples may have any sample rate, one channel or several, integers or floats;
-the rate travels beside the array.
+the rate is passed with the array.
 """
 
 from __future__ import annotations

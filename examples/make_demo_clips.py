@@ -1,10 +1,10 @@
-"""Make the demonstration clips that are shipped in `speakersdk/demo_clips`.
+"""Make the demonstration clips in `speakersdk/demo_clips`.
 
     sudo apt-get install flite && python examples/make_demo_clips.py
 
 Debian's flite speaks with voices that were built from recordings of four people. Every voice says
-the same three sentences, two for enrollment and another one as the probe, so neither the words nor
-their number can tell the speakers apart. The same flite and libsndfile give the same bytes.
+the same three sentences, two for enrollment and another one as the probe. Neither the words nor
+their number can therefore identify the speakers. The same flite and libsndfile give the same bytes.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import soundfile as sf
 CLIP_FOLDER = Path(__file__).parents[1] / "sdk" / "speakersdk" / "demo_clips"
 SAMPLE_RATE_HZ = 16000
 VOICES = ("slt", "rms", "awb", "kal16")
-# Long enough that the fastest voice takes 3 s: too little speech would make a decision unfair.
+# Long enough that the fastest voice takes 3 s: less speech would make decisions unreliable.
 SENTENCES = {
     "enroll-1": "Please turn down the lights in the kitchen before you go upstairs.",
     "enroll-2": "My sister is coming over for dinner and bringing a chocolate cake.",

@@ -1,9 +1,9 @@
-"""Search the same voiceprints in a gallery, in faiss and in a vector database, with one ranking.
+"""Search the same voiceprints in a gallery, faiss and a vector database, with the same ranking.
 
 python examples/search_elsewhere.py                          # Qdrant inside this process
 python examples/search_elsewhere.py --url http://host:6333   # its server or cluster
 
-Needs: pip install faiss-cpu qdrant-client
+It needs: pip install faiss-cpu qdrant-client
 """
 
 from __future__ import annotations
@@ -21,9 +21,11 @@ COLLECTION = "speakersdk-example"
 
 
 def main() -> int:
-    """Enroll random embeddings, search one thrice; 0 if all three rankings are the same."""
+    """Enroll random embeddings, search three times, and return 0 if the rankings agree."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--url", help="of a Qdrant server; without it one runs in this process")
+    parser.add_argument(
+        "--url", help="address of a Qdrant server; without it Qdrant runs in this process"
+    )
     url = parser.parse_args().url
     rng = np.random.default_rng(0)
     gallery = Gallery.from_embeddings(0.7 * rng.standard_normal((NUM, DIM)))
@@ -55,7 +57,9 @@ def main() -> int:
         COLLECTION,
         query=query[0].tolist(),
         limit=K,
-        search_params=models.SearchParams(exact=True) if url else None,  # in process it is
+        search_params=models.SearchParams(exact=True)
+        if url
+        else None,  # always exact in this process
     ).points
     rankings["Qdrant"] = [(point.payload or {})["name"] for point in points]
     client.delete_collection(COLLECTION)

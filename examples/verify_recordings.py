@@ -2,7 +2,7 @@
 
 python examples/verify_recordings.py --enroll ann-1.wav ann-2.wav --probe somebody.wav
 
-Without arguments it takes two of the demonstration clips.
+Without arguments it uses the demonstration clips.
 """
 
 from __future__ import annotations

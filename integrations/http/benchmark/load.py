@@ -1,10 +1,10 @@
-"""Latency and throughput of `speakersdk serve http` on this machine, and its end under load.
+"""Latency and throughput of `speakersdk serve http` on this machine, and its shutdown under load.
 
     python integrations/http/benchmark/load.py --seconds 5 --workers 2
 
-Every client has one connection and asks again as soon as it is answered. Each request verifies a
-clip of some 3 s against an enrolled speaker. Clients and server share the processors. At the end,
-SIGTERM comes while 8 clients ask; a request counts as lost if its answer does not come.
+Every client has one connection, and sends the next request after each answer. Each request verifies
+a clip of about 3 s against an enrolled speaker. Clients and server share the processors. At the
+end, SIGTERM is sent while 8 clients send requests; a request without an answer counts as lost.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ BOUNDARY = "speakersdk-load"
 
 
 def body() -> bytes:
-    """A form: verify the probe of slt against slt."""
+    """Return a form that verifies the probe of slt against slt."""
     probe = (CLIPS / "slt-probe.flac").read_bytes()
     parts = (
         b'Content-Disposition: form-data; name="name"\r\n\r\nslt',
@@ -47,12 +47,12 @@ def body() -> bytes:
 
 
 class Clients:
-    """Clients that ask until the time is over or the server tells them to leave.
+    """Clients that send requests until the time is over or the server tells them to leave.
 
     Attributes:
-        seconds: of each answered request.
+        seconds: duration of each answered request.
         lost: errors of requests without an answer.
-        refused: answers with another status than 200.
+        refused: answers with a status other than 200.
     """
 
     def __init__(self, url: str, num: int) -> None:
@@ -66,7 +66,7 @@ class Clients:
         self._threads = [threading.Thread(target=self._ask) for _ in range(num)]
 
     def start(self) -> None:
-        """Begin to ask."""
+        """Start sending requests."""
         for thread in self._threads:
             thread.start()
 
@@ -97,7 +97,7 @@ class Clients:
 
 
 def served(folder: Path, options: list[str]) -> tuple[subprocess.Popen[str], str]:
-    """A server process and its address."""
+    """Start a server process, and return it with its address."""
     process = subprocess.Popen(
         [sys.executable, "-m", "speakersdk", "serve", "http", "--port", "0",
          "--voiceprints", str(folder), *options],
@@ -111,9 +111,9 @@ def served(folder: Path, options: list[str]) -> tuple[subprocess.Popen[str], str
 
 
 def main() -> None:
-    """Print a table, and what the end of the server left unanswered."""
+    """Print a table, and the number of lost requests at shutdown."""
     parser = argparse.ArgumentParser(description="Measure speakersdk serve http on this machine.")
-    parser.add_argument("--seconds", type=float, default=5.0, help="of each row")
+    parser.add_argument("--seconds", type=float, default=5.0, help="duration of each row")
     parser.add_argument("--workers", type=int, default=1)
     arguments = parser.parse_args()
     day = f"{datetime.now(UTC):%Y-%m-%d}"

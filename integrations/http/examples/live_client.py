@@ -1,4 +1,4 @@
-"""Send a recording to the live stream of `speakersdk serve http`, as a microphone would.
+"""Send a recording to the live stream of `speakersdk serve http`, like a microphone.
 
     python live_client.py talk.wav [ws://127.0.0.1:8080/v1/voice/stream]
 

@@ -1,4 +1,4 @@
-"""What the service answers. The names of LocalAI's `/v1/voice` come first, then additions.
+"""The answers of the service: the fields of LocalAI's `/v1/voice`, followed by additions.
 
 If no decision is possible, the numbers are null; `verdict` and `reason` explain why.
 """
@@ -13,19 +13,21 @@ from speakersdk import Decision
 
 
 class Evidence(BaseModel):
-    """What a decision rests on."""
+    """The evidence of a decision."""
 
     verdict: str = Field(description="accept, reject, inconclusive or no_speech")
     reason: str = Field(description="one sentence for people")
     llr: float | None = Field(description="natural log-likelihood ratio; null without an answer")
-    probability: float | None = Field(description="of the same speaker, given the prior")
+    probability: float | None = Field(
+        description="probability of the same speaker, given the prior"
+    )
     score: float | None = Field(description="-J in nats, at most 0; depends on the model")
-    far: float | None = Field(description="the asked-for false-accept rate; null with a prior")
+    far: float | None = Field(description="the requested false-accept rate; null with a prior")
     speech_s: float = Field(description="net speech of the recording in seconds")
 
 
 class VerifyAnswer(Evidence):
-    """`verified` is true exactly if `distance` is at most `threshold`, and one voice was heard."""
+    """The decision; `verified` is true if `distance` <= `threshold` and there is one voice."""
 
     verified: bool
     distance: float | None = Field(description="the negated llr; null without an answer")
@@ -64,7 +66,7 @@ class IdentifyAnswer(Evidence):
 
     matches: list[Candidate]
     speaker: str | None
-    margin: float | None = Field(description="llr of the best candidate above the second")
+    margin: float | None = Field(description="llr of the best candidate minus that of the second")
     model: str
     processing_time_ms: float
 
@@ -81,13 +83,17 @@ class VoicesAnswer(BaseModel):
     """The enrolled speakers."""
 
     voices: list[RegisterAnswer]
-    unusable: dict[str, str] = Field(description="names or files that are left out, with why")
+    unusable: dict[str, str] = Field(
+        description="names or files that are left out, with the reason"
+    )
 
 
 class Problem(BaseModel):
-    """Why a request was refused."""
+    """The reason why a request was refused."""
 
-    message: str = Field(description="one line: what was expected, what came and what to do")
+    message: str = Field(
+        description="one line: what was expected, what was received and what to do"
+    )
     type: str = Field(description="class of the error")
     code: int
 
@@ -99,7 +105,7 @@ class ProblemAnswer(BaseModel):
 
 
 def evidence(decision: Decision, far: float | None) -> dict[str, Any]:
-    """The fields of `Evidence`."""
+    """Return the fields of `Evidence`."""
     return {
         "verdict": decision.verdict.value,
         "reason": decision.reason,
@@ -112,10 +118,10 @@ def evidence(decision: Decision, far: float | None) -> dict[str, Any]:
 
 
 def distance(decision: Decision) -> float | None:
-    """The negated llr: lower is more alike, in units that mean the same for every model."""
+    """Return the negated llr: lower for more similar voices, in the same units for every model."""
     return None if decision.llr is None else -decision.llr
 
 
 def confidence(decision: Decision) -> float | None:
-    """The probability in percent."""
+    """Return the probability in percent."""
     return None if decision.probability is None else 100 * decision.probability

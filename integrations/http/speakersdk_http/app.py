@@ -50,7 +50,7 @@ _PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
 
 
 def create_app(settings: Settings) -> FastAPI:
-    """The application of one process.
+    """Make the application of one process.
 
     Raises:
         SpeakerSdkError: the verifier cannot be opened.
@@ -81,7 +81,7 @@ def create_app(settings: Settings) -> FastAPI:
         redoc_url=None,
         responses=_PROBLEMS,
     )
-    app.openapi_version = "3.0.3"  # the newest that the bundled page shows
+    app.openapi_version = "3.0.3"  # the newest version that the bundled page shows
     app.mount("/swagger", StaticFiles(directory=swagger_ui_path))
     app.add_middleware(Door, settings=settings)
     app.exception_handler(SpeakerSdkError)(_refused)
@@ -92,7 +92,7 @@ def create_app(settings: Settings) -> FastAPI:
     async def measured(
         request: Request, follow: Callable[[Request], Awaitable[Response]]
     ) -> Response:
-        """Count and time the request; near the end of the process, ask clients to leave."""
+        """Count and time the request; at shutdown, ask clients to leave."""
         began = time.perf_counter()
         with metrics.in_progress.track_inprogress():
             response = await follow(request)
@@ -106,7 +106,7 @@ def create_app(settings: Settings) -> FastAPI:
 
     @app.post("/v1/voice/verify", response_model=VerifyAnswer, openapi_extra=_body(VerifyQuestion))
     async def verify(request: Request) -> Any:
-        """Are two recordings of one speaker, or is a recording of an enrolled speaker?"""
+        """Compare two recordings, or a recording and an enrolled speaker."""
         question = await read_question(request, VerifyQuestion)
         found = await desk.answered(lambda: voices.verify(question))
         return counted("verify", found)
@@ -115,7 +115,7 @@ def create_app(settings: Settings) -> FastAPI:
         "/v1/voice/identify", response_model=IdentifyAnswer, openapi_extra=_body(IdentifyQuestion)
     )
     async def identify(request: Request) -> Any:
-        """Which enrolled speaker is it, if any?"""
+        """Find out which enrolled speaker it is, if any."""
         question = await read_question(request, IdentifyQuestion)
         client = request.scope["client_name"]
         found = await desk.answered(lambda: voices.identify(question, client=client))
@@ -138,13 +138,13 @@ def create_app(settings: Settings) -> FastAPI:
 
     @app.post("/v1/voice/embed", response_model=EmbedAnswer, openapi_extra=_body(EmbedQuestion))
     async def embed(request: Request) -> Any:
-        """The embedding of a recording."""
+        """Compute the embedding of a recording."""
         question = await read_question(request, EmbedQuestion)
         return await desk.answered(lambda: voices.embed(question))
 
     @app.get("/v1/voice/voices", response_model=VoicesAnswer)
     async def enrolled() -> Any:
-        """The enrolled speakers."""
+        """List the enrolled speakers."""
         return await desk.answered(voices.voices)
 
     @app.websocket("/v1/voice/stream")
@@ -191,7 +191,7 @@ def _busy(_: Request, __: Exception) -> JSONResponse:
 
 
 def _body(kind: type[Question]) -> dict[str, Any]:
-    """The body in the description of the interface: JSON with base64, or a form with files."""
+    """Describe the body of a request: JSON with base64, or a form with files."""
     schema = kind.model_json_schema(ref_template="#/components/schemas/{model}")
     return {
         "requestBody": {

@@ -28,80 +28,83 @@ SUMMARY: Final = (
 _DATABASE_VARIABLE: Final = "SPEAKERSDK_DATABASE"  # it may contain a password
 _BACKLOG: Final = 2048
 _KEEP_ALIVE_S: Final = 15
-_LONGEST_END_S: Final = 60  # for the last answers
-_LONGEST_MESSAGE_BYTES: Final = 1 << 20  # of a stream: half a minute at 16 kHz
-_QUEUED_MESSAGES: Final = 4  # then the client's socket fills, and it has to wait
+_LONGEST_END_S: Final = 60  # time for the last answers
+_LONGEST_MESSAGE_BYTES: Final = 1 << 20  # limit of a stream's message: half a minute at 16 kHz
+_QUEUED_MESSAGES: Final = 4  # further messages wait in the client's socket
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this service."""
-    group = parser.add_argument_group("the server")
+    group = parser.add_argument_group("server")
     group.add_argument(
         "--host", default="127.0.0.1", help="address to listen on (default: %(default)s)"
     )
     group.add_argument(
-        "--port", type=int, default=8080, help="0 = any free one (default: %(default)s)"
+        "--port",
+        type=int,
+        default=8080,
+        help="port; 0 means any free one (default: %(default)s)",
     )
     group.add_argument(
         "--workers",
         type=int,
         default=1,
         metavar="N",
-        help="processes that share the store (default: %(default)s)",
+        help="number of processes that share the store (default: %(default)s)",
     )
     group.add_argument(
         "--threads",
         type=int,
         metavar="N",
-        help="recordings that a worker encodes at a time (default: processors / workers)",
+        help="number of recordings that a worker encodes at a time (default: processors / workers)",
     )
     group.add_argument(
         "--drain",
         type=float,
         default=2.0,
         metavar="SECONDS",
-        help="go on for so long after SIGTERM, as not ready, before ending (default: %(default)g)",
+        help="answer requests for this time after SIGTERM (default: %(default)g)",
     )
     group.add_argument(
         "--database",
         default=os.environ.get(_DATABASE_VARIABLE),
         metavar="URL",
-        help="keep voiceprints in PostgreSQL, for several machines, in place of --voiceprints "
+        help="store voiceprints in PostgreSQL, for several machines, instead of --voiceprints "
         f"(default: ${_DATABASE_VARIABLE})",
     )
-    group = parser.add_argument_group("who may ask what")
+    group = parser.add_argument_group("access and limits")
     group.add_argument(
         "--keys",
         type=Path,
         metavar="FILE",
-        help="keys of the clients, a line CLIENT KEY each; needed beyond this machine",
+        help="file of lines CLIENT KEY; required if other machines can connect",
     )
     group.add_argument(
         "--origin",
         action="append",
         default=[],
         metavar="URL",
-        help="pages of this origin may use the service from a browser (repeatable)",
+        help="allow web pages of this origin (repeatable)",
     )
     group.add_argument(
         "--max-upload",
         type=float,
         default=10.0,
         metavar="MB",
-        help="refuse larger requests (default: %(default)g)",
+        help="maximum size of a request (default: %(default)g)",
     )
     group.add_argument(
         "--max-streams",
         type=int,
         default=32,
         metavar="N",
-        help="open streams of a worker (default: %(default)s)",
+        help="maximum number of open streams per worker (default: %(default)s)",
     )
     group.add_argument(
         "--limit",
         type=int,
         metavar="TRIES",
-        help="after so many rejected attempts in a row, a speaker or client has to wait",
+        help="number of rejected attempts in a row after which a speaker or client has to wait",
     )
 
 
@@ -110,7 +113,7 @@ def run(
     open_verifier: Callable[[], Verifier],
     open_store: Callable[[], VoiceprintStore],
 ) -> int:
-    """Serve until a signal comes.
+    """Serve until a signal arrives.
 
     Raises:
         ConfigError: an option is outside its range.
@@ -139,11 +142,11 @@ def run(
         print(f"listening on http://{shown}:{port} (interface: /docs)", flush=True)
         if workers == 1:
             app = create_app(settings)
-            # The server raises the signal again when it has ended: that is a success here.
+            # The server raises the signal again at its end, which is a success here.
             signal.signal(signal.SIGTERM, lambda *_: None)
             uvicorn.Server(_config(lambda: app, workers)).run(sockets=[listener])
             return 0
-        Voices(settings).close()  # a wrong option is one line here, and not one of each worker
+        Voices(settings).close()  # report a wrong option once, and not in every worker
         with tempfile.TemporaryDirectory(prefix="speakersdk-http-") as folder:
             os.environ[FOLDER_VARIABLE] = folder
             Multiprocess(_config(partial(create_app, settings), workers), [listener]).run()
@@ -168,7 +171,7 @@ def _config(make_app: Callable[[], object], workers: int) -> uvicorn.Config:
 
 
 def _listener(host: str, port: int) -> socket.socket:
-    """A listening socket, which workers inherit."""
+    """Open a listening socket, which workers inherit."""
     family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:

@@ -1,4 +1,4 @@
-"""Answers questions in threads: a bounded number at a time, and a bounded number may wait."""
+"""Answers to requests in threads, with limits on running and on waiting requests."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ Answered = TypeVar("Answered")
 
 
 class BusyError(Exception):
-    """Too many questions wait."""
+    """Too many requests are waiting."""
 
 
 class Desk:
     """The threads of one process.
 
     Args:
-        threads: questions that are answered at a time.
-        maximum_waiting: questions that may wait.
+        threads: number of requests that are answered at a time.
+        maximum_waiting: number of requests that may wait.
     """
 
     def __init__(self, *, threads: int, maximum_waiting: int) -> None:
@@ -28,10 +28,10 @@ class Desk:
         self._num_asked = 0
 
     async def answered(self, question: Callable[[], Answered]) -> Answered:
-        """The answer, computed off the event loop.
+        """Compute the answer outside the event loop.
 
         Raises:
-            BusyError: too many questions wait.
+            BusyError: too many requests are waiting.
         """
         if self._num_asked >= self._maximum:
             raise BusyError

@@ -1,7 +1,7 @@
-"""What every request passes first: the page it comes from, the client's key, and its size.
+"""The checks of every request: the page that sent it, the client's key, and its size.
 
 Browsers let any page send requests to a service on the same machine. A page on the Internet must
-not enroll or delete speakers, hence requests with a foreign `Origin` or `Host` are refused.
+not enroll or delete speakers, therefore requests with a foreign `Origin` or `Host` are refused.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from speakersdk_http.problems import answer
 from speakersdk_http.settings import LOOPBACK, Settings
 
-# For balancers, and for people who read about the interface: they tell nothing about anybody.
+# Paths without a key, for balancers and readers of the interface; they reveal nothing.
 OPEN_PATHS: Final = ("/healthz", "/readyz", "/docs", "/openapi.json", "/swagger")
 _POLICY_VIOLATION: Final = 1008
 
 
 class Door:
-    """ASGI middleware; puts the client's name into the scope as ``client_name``."""
+    """ASGI middleware that adds the client's name to the scope as ``client_name``."""
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self._app = app
         self._settings = settings
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Refuse the request, or hand it on."""
+        """Refuse the request, or pass it on."""
         if scope["type"] not in {"http", "websocket"}:
             await self._app(scope, receive, send)
             return
@@ -46,12 +46,12 @@ class Door:
             await answer(status, message, kind=kind, headers=more)(scope, receive, send)
 
     def _refusal(self, scope: Scope, headers: Headers) -> tuple[int, str] | None:
-        """Status and message of a refusal."""
+        """Return the status and message of a refusal; None if the request may pass."""
         settings = self._settings
         host = headers.get("host", "")
         name = urlsplit(f"//{host}").hostname or ""
         if settings.is_loopback and name not in LOOPBACK | {settings.host}:
-            return 403, "expected a Host of this machine; the service listens on loopback alone"
+            return 403, "expected a Host of this machine; the service listens only on loopback"
         origin = headers.get("origin")
         own = {f"{scheme}://{host}" for scheme in ("http", "https")}
         if origin is not None and origin not in own | set(settings.origins):
@@ -69,7 +69,7 @@ class Door:
         return None
 
     async def _hand_on(self, scope: Scope, receive: Receive, send: Send, headers: Headers) -> None:
-        """Hand the request on, until its body is too large or does not come."""
+        """Pass the request on, unless its body is too large or does not arrive."""
         maximum = self._settings.maximum_bytes
         announced = headers.get("content-length", "0")
         if scope["type"] == "http" and announced.isdecimal() and int(announced) > maximum:
@@ -79,7 +79,7 @@ class Door:
 
         async def counted() -> Message:
             nonlocal taken, is_whole
-            if is_whole:  # what follows is the end of the connection, at any time
+            if is_whole:  # only the end of the connection can follow
                 return await receive()
             try:
                 message = await asyncio.wait_for(receive(), self._settings.idle_s)
@@ -121,13 +121,13 @@ class Door:
             413,
             f"expected at most {megabytes:g} MB in a request; send less audio, or FLAC",
             kind="TooLarge",
-            headers={"Connection": "close"},  # the rest of the body stays unread
+            headers={"Connection": "close"},  # the rest of the body is not read
         )
 
 
 class _TooSlowError(Exception):
-    """The rest of the body does not come. No TimeoutError, which the application would answer."""
+    """The rest of the body does not arrive. A TimeoutError would be answered by the application."""
 
 
 class _TooLargeError(Exception):
-    """The body has more bytes than a request may have."""
+    """The body is larger than the limit."""

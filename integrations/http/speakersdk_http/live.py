@@ -1,9 +1,9 @@
-"""Streams over WebSocket: blocks of PCM in, an update for each hop out.
+"""Streams over WebSocket: blocks of PCM in, an update per hop out.
 
-client: {"sample_rate_hz": 16000, "names": ["ann"]}    names may be left out: everybody
+client: {"sample_rate_hz": 16000, "names": ["ann"]}    without names: everybody
 server: {"type": "ready", ...}
 client: binary messages, 16-bit little-endian mono samples, any number
-server: {"type": "update", ...} for each hop that they complete
+server: {"type": "update", ...} for each completed hop
 client: {"type": "finish"}
 server: the last updates, {"type": "finished", "duration_s": ...}, close
 """
@@ -118,10 +118,10 @@ class LiveVoices:
                     return
 
     async def _receive(self, socket: WebSocket) -> dict[str, Any]:
-        """The next message of the client.
+        """Receive the next message of the client.
 
         Raises:
-            TimeoutError: none came for too long.
+            TimeoutError: no message arrived for too long.
             WebSocketDisconnect: the client has left.
         """
         message = dict(await asyncio.wait_for(socket.receive(), self._settings.idle_s))
@@ -131,7 +131,7 @@ class LiveVoices:
 
 
 class _Verdicts:
-    """Counts the verdicts of a stream; each rejected turn is an attempt of the client."""
+    """A counter of the verdicts of a stream, in which each rejected turn is an attempt."""
 
     def __init__(self, limit: AttemptLimit | None, client: str, metrics: Metrics) -> None:
         self._limit = limit
@@ -178,7 +178,7 @@ def _check_finish(text: str | None) -> None:
 
 
 def _samples(block: bytes) -> npt.NDArray[np.int16]:
-    """(n,) int16."""
+    """Return the samples of a block: (n,) int16."""
     if len(block) % _SAMPLE_BYTES:
         raise ConfigError(
             f"expected whole 16-bit samples, got {len(block)} bytes; cut blocks between samples"
@@ -187,14 +187,14 @@ def _samples(block: bytes) -> npt.NDArray[np.int16]:
 
 
 def _document(update: StreamUpdate) -> dict[str, Any]:
-    """The JSON of an update; there is no microphone to tell about."""
+    """Return the JSON of an update, without counters of a microphone."""
     fields = asdict(update)
     del fields["capture"], fields["lost_s"]
     return {"type": "update", **fields}
 
 
 async def _refuse(socket: WebSocket, error: Exception, code: int) -> None:
-    """Say what was wrong, and close. The client may have left meanwhile."""
+    """Report the error and close the connection, which the client may already have closed."""
     content = {"message": message_of(error), "type": type(error).__name__, "code": code}
     try:
         await socket.send_json({"type": "error", "error": content})

@@ -1,4 +1,4 @@
-"""Metrics for Prometheus. Worker processes write theirs into one folder, which all of them read."""
+"""Metrics for Prometheus. Worker processes write them to one folder, which all of them read."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ class Metrics:
     """The metrics of one application.
 
     Attributes:
-        requests: by endpoint and status.
-        seconds: from the first byte of a request to the last of the answer.
-        verdicts: by endpoint.
-        in_progress: requests that are being answered.
-        streams: that are open.
+        requests: number of requests by endpoint and status.
+        seconds: seconds from the first byte of a request to the last byte of the answer.
+        verdicts: number of verdicts by endpoint.
+        in_progress: number of requests that are being answered.
+        streams: number of open streams.
     """
 
     def __init__(self) -> None:
@@ -62,7 +62,7 @@ class Metrics:
         )
 
     def text(self) -> bytes:
-        """All metrics in the text format; with several workers, their sums."""
+        """Return all metrics in the text format, summed over workers."""
         registry = self._registry
         if FOLDER_VARIABLE in os.environ:
             registry = CollectorRegistry()

@@ -1,8 +1,8 @@
 """Voiceprints in PostgreSQL, for services on several machines.
 
-A table holds the voiceprints in the format of their files, sealed if there is a key. Another has
-one row with the number of the last change: writers lock it one after the other, and readers see by
-it whether what they have read is still true.
+One table contains the voiceprints in the format of their files, sealed if there is a key. Another
+has one row with the number of the last change: writers lock it in turn, and readers compare
+it to see whether their data is current.
 """
 
 from __future__ import annotations
@@ -38,19 +38,19 @@ CREATE TABLE IF NOT EXISTS speakersdk_changes (
 );
 INSERT INTO speakersdk_changes (number) VALUES (0) ON CONFLICT DO NOTHING;
 """
-# "speaker" in ASCII: services that start together make the tables one after the other.
+# "speaker" in ASCII: services that start together create the tables one after another.
 _MAKING_TABLES: Final = 0x737065616B6572
 _CONNECT_S: Final = 5.0
 _Row: TypeAlias = tuple[Any, ...]
 
 
 class PostgresShelf:
-    """A database. See `Shelf`.
+    """A `Shelf` in a database.
 
     Args:
-        address: a connection string of libpq. A password is better in PGPASSFILE than in here.
-        key: that every voiceprint is sealed with; None = plain voiceprints.
-        connections: to the database, at most.
+        address: a connection string of libpq. A password should be in PGPASSFILE instead.
+        key: key with which every voiceprint is sealed; None means plain voiceprints.
+        connections: maximum number of connections to the database.
 
     Raises:
         ConnectionError: the database cannot be used.
@@ -147,14 +147,14 @@ class PostgresShelf:
 
     @contextmanager
     def _changing(self) -> Iterator[Connection[_Row]]:
-        """A transaction that changes something; there is one at a time."""
+        """Open a transaction that makes changes; there is one at a time."""
         with self._connected() as database:
             database.execute("UPDATE speakersdk_changes SET number = number + 1")
             yield database
 
     @contextmanager
     def _connected(self) -> Iterator[Connection[_Row]]:
-        """A connection in a transaction, which an error rolls back."""
+        """Open a connection in a transaction, which an error rolls back."""
         try:
             with self._pool.connection() as database:
                 yield database
@@ -164,7 +164,7 @@ class PostgresShelf:
 
 
 def _as_stored(name: str) -> str:
-    """The name in the form that voiceprints have; no name has a NUL, which PostgreSQL refuses."""
+    """Return a name in the form of voiceprints, without NUL, which PostgreSQL refuses."""
     return unicodedata.normalize("NFC", name).replace("\0", "\ufffd")
 
 

@@ -22,7 +22,7 @@ from speakersdk import (
     VoiceprintError,
 )
 
-# The first class that fits; 500 is the operator's affair: the client can do nothing.
+# The first matching class counts. With 500, only the operator can help.
 _STATUS: Final[tuple[tuple[type[SpeakerSdkError], int], ...]] = (
     (UnknownSpeakerError, 404),
     (DuplicateSpeakerError, 409),
@@ -40,14 +40,14 @@ _STATUS: Final[tuple[tuple[type[SpeakerSdkError], int], ...]] = (
 
 
 def status_of(error: Exception) -> int:
-    """The status of the answer to a request that raised this error."""
-    if isinstance(error, ConnectionError):  # to the database
+    """Return the status of the answer to a request that raised this error."""
+    if isinstance(error, ConnectionError):  # connection to the database
         return 503
     return next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
 
 
 def message_of(error: Exception) -> str:
-    """One line about an error, without what concerns the service's operator alone."""
+    """Describe an error in one line, without details for the service's operator."""
     if isinstance(error, UnknownSpeakerError):
         return f"no voiceprint named {error.name!r}; register the speaker first"
     if isinstance(error, DuplicateSpeakerError):
@@ -58,7 +58,7 @@ def message_of(error: Exception) -> str:
 
 
 def problem(error: Exception) -> JSONResponse:
-    """The answer to a request that raised an error."""
+    """Make the answer to a request that raised an error."""
     headers = {}
     if isinstance(error, AttemptLimitError):
         headers["Retry-After"] = str(math.ceil(max(error.wait_s, 1)))
@@ -68,6 +68,6 @@ def problem(error: Exception) -> JSONResponse:
 def answer(
     status: int, message: str, *, kind: str, headers: dict[str, str] | None = None
 ) -> JSONResponse:
-    """An answer with a status of 400 and above."""
+    """Make an answer with a status of 400 or above."""
     content = {"error": {"message": message, "type": kind, "code": status}}
     return JSONResponse(content, status_code=status, headers=headers)

@@ -1,4 +1,4 @@
-"""What clients ask: the fields of requests, as JSON or as a form with files.
+"""The requests of clients, as JSON or as a form with files.
 
 The names are those of LocalAI's `/v1/voice`. Fields that would be ignored are refused instead.
 """
@@ -21,7 +21,7 @@ from speakersdk import ConfigError
 _MAXIMUM_FILES: Final = 16
 _MAXIMUM_FIELDS: Final = 32
 _SCHEMES: Final = ("http:", "https:", "file:", "ftp:")
-_SHOWN: Final = 200  # characters of a message
+_SHOWN: Final = 200  # characters that a message quotes
 
 
 class AudioFile(io.BytesIO):
@@ -33,7 +33,7 @@ class AudioFile(io.BytesIO):
 
 
 def decoded(value: Any) -> bytes:
-    """The bytes of an uploaded file, of base64, or of a data URI with base64."""
+    """Return the bytes of an uploaded file, of base64, or of a data URI with base64."""
     if isinstance(value, bytes):
         return value
     if not isinstance(value, str):
@@ -60,7 +60,9 @@ class Question(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     model: str | None = Field(None, description="name of the served model; another one is refused")
-    store: str | None = Field(None, description="of LocalAI; there is one store: leave it out")
+    store: str | None = Field(
+        None, description="from LocalAI; leave it out, because there is a single store"
+    )
 
     @model_validator(mode="after")
     def _has_one_store(self) -> Question:
@@ -70,13 +72,13 @@ class Question(BaseModel):
 
 
 class VerifyQuestion(Question):
-    """Is `audio2` of the speaker of `audio1`, or of the enrolled speaker `name`?"""
+    """A comparison of `audio2` with the speaker of `audio1`, or with a speaker's `name`."""
 
     audio1: Audio | None = Field(None, description="a recording of the speaker")
-    name: Name | None = Field(None, description="in place of audio1: an enrolled speaker")
-    audio2: Audio = Field(description="the recording to decide about")
-    threshold: float | None = Field(None, description="of LocalAI; refused, see the page")
-    anti_spoofing: bool = Field(False, description="of LocalAI; true is refused")
+    name: Name | None = Field(None, description="an enrolled speaker, instead of audio1")
+    audio2: Audio = Field(description="the recording to verify")
+    threshold: float | None = Field(None, description="from LocalAI; refused, see the page")
+    anti_spoofing: bool = Field(False, description="from LocalAI; true is refused")
 
     @model_validator(mode="after")
     def _can_be_answered(self) -> VerifyQuestion:
@@ -93,10 +95,10 @@ class VerifyQuestion(Question):
 class RegisterQuestion(Question):
     """Enroll a speaker from one or more recordings."""
 
-    name: Name = Field(description="of the speaker")
+    name: Name = Field(description="name of the speaker")
     audio: list[Audio] = Field(min_length=1, max_length=_MAXIMUM_FILES)
     replace: bool = Field(False, description="replace an enrolled speaker of this name")
-    labels: dict[str, str] = Field(default_factory=dict, description="of LocalAI; refused")
+    labels: dict[str, str] = Field(default_factory=dict, description="from LocalAI; refused")
 
     @model_validator(mode="before")
     @classmethod
@@ -108,16 +110,16 @@ class RegisterQuestion(Question):
     @model_validator(mode="after")
     def _has_no_labels(self) -> RegisterQuestion:
         if self.labels:
-            raise ValueError("labels: voiceprints store none; keep them beside the id")
+            raise ValueError("labels: voiceprints have none; store them with the id")
         return self
 
 
 class IdentifyQuestion(Question):
-    """Which enrolled speaker is it, if any?"""
+    """An identification of the enrolled speaker, if it is one."""
 
     audio: Audio
-    top_k: int = Field(5, ge=1, le=1000, description="candidates to return at most")
-    threshold: float | None = Field(None, description="of LocalAI; refused, see the page")
+    top_k: int = Field(5, ge=1, le=1000, description="maximum number of candidates")
+    threshold: float | None = Field(None, description="from LocalAI; refused, see the page")
 
     @model_validator(mode="after")
     def _can_be_answered(self) -> IdentifyQuestion:
@@ -149,7 +151,7 @@ Asked = TypeVar("Asked", bound=Question)
 
 
 async def read_question(request: Request, kind: type[Asked]) -> Asked:
-    """The question in the body of a request: a form with files, or JSON whatever the type says.
+    """Read the body of a request: a form with files, or JSON with any content type.
 
     Raises:
         ConfigError: the body is not such a question; the message names the first wrong field.

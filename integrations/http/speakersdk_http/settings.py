@@ -32,21 +32,22 @@ class ApiKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What the command line asked for.
+    """The settings from the command line.
 
     Attributes:
-        open_verifier, open_store: open the verifier and the store of voiceprints.
-        host: address that the service listens on.
-        keys: of the clients; empty = none is asked for.
+        open_verifier, open_store: functions that open the verifier and the store of voiceprints.
+        host: address on which the service listens.
+        keys: keys of the clients; empty means that no key is required.
         origins: origins of web pages that may use the service, such as ``https://example.org``.
-        maximum_bytes: of the body of a request.
-        threads: recordings that a worker encodes at the same time.
-        maximum_waiting: requests of a worker that may wait for a thread.
-        maximum_streams: open streams of a worker.
-        idle_s: longest pause of a client within a request or a stream.
+        maximum_bytes: maximum size of the body of a request.
+        threads: number of recordings that a worker encodes at the same time.
+        maximum_waiting: number of requests per worker that may wait for a thread.
+        maximum_streams: maximum number of open streams per worker.
+        idle_s: maximum pause of a client within a request or a stream in seconds.
         drain_s: seconds after SIGTERM in which requests are still answered.
-        database: connection string of PostgreSQL; None = the folder of the store.
-        tries: rejected attempts in a row after which a client or speaker waits; None = any number.
+        database: connection string of PostgreSQL; None means the folder of the store.
+        tries: rejected attempts in a row after which a client or speaker waits; None means any
+            number.
     """
 
     open_verifier: Callable[[], Verifier]
@@ -95,7 +96,7 @@ class Settings:
         return self.host in LOOPBACK
 
     def client_of(self, key: str) -> str | None:
-        """The client whose key this is, found in a time that does not depend on the key."""
+        """Return the client with this key, in a time that does not depend on the key."""
         digest = hashlib.sha256(key.encode("utf-8", "surrogateescape")).digest()
         found = None
         for each in self.keys:
@@ -105,16 +106,16 @@ class Settings:
 
 
 def read_keys(path: Path) -> tuple[ApiKey, ...]:
-    """Read a file of keys: a line ``CLIENT KEY`` for each client; ``#`` begins a comment.
+    """Read a file of keys: a line ``CLIENT KEY`` for each client; ``#`` starts a comment.
 
     Raises:
         ConfigError: the file is empty, readable by others, or has a wrong line.
-        OSError: it cannot be read.
+        OSError: the file cannot be read.
     """
     mode = path.stat().st_mode & 0o077
     if mode:
         raise ConfigError(
-            f"expected a file of keys that its owner alone may read, got {path}; chmod 600 {path}"
+            f"expected a file of keys that only its owner may read, got {path}; chmod 600 {path}"
         )
     keys: list[ApiKey] = []
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):

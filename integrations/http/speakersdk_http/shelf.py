@@ -1,4 +1,4 @@
-"""Where voiceprints are kept: a folder of this machine, or a database that machines share."""
+"""The storage of voiceprints: a folder of this machine, or a database shared by machines."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ class Shelf(Protocol):
     """Stored voiceprints by name, for any number of threads and processes.
 
     Attributes:
-        attempts: folder that counts rejected attempts; None = they are not counted.
+        attempts: folder of the counts of rejected attempts; None means that they are not counted.
     """
 
     attempts: Path | None
 
     def load(self, name: str) -> Voiceprint:
-        """The voiceprint of a speaker.
+        """Load the voiceprint of a speaker.
 
         Raises:
-            UnknownSpeakerError: nobody of that name is enrolled.
+            UnknownSpeakerError: no speaker of that name is enrolled.
         """
 
     def check_new(self, name: str, *, replace: bool) -> None:
-        """Raise what `save` would raise about the name, before recordings are read."""
+        """Raise the errors of `save` about the name, before recordings are read."""
 
     def save(self, voiceprint: Voiceprint, *, replace: bool) -> Voiceprint:
         """Store a voiceprint and return it.
@@ -40,18 +40,18 @@ class Shelf(Protocol):
         """Delete a voiceprint.
 
         Raises:
-            UnknownSpeakerError: nobody of that name is enrolled.
+            UnknownSpeakerError: no speaker of that name is enrolled.
         """
 
     def everybody(self) -> tuple[tuple[Voiceprint, ...], dict[str, str]]:
-        """All voiceprints that can be read, sorted by name, and why others cannot."""
+        """Load all voiceprints that can be read, sorted by name, and the errors of the others."""
 
     def close(self) -> None:
-        """Let go of connections."""
+        """Close all connections."""
 
 
 class FolderShelf:
-    """The folder of the command line."""
+    """A `Shelf` in the folder of the command line."""
 
     def __init__(self, store: VoiceprintStore) -> None:
         self._store = store
@@ -77,14 +77,14 @@ class FolderShelf:
         self._store.remove(name, is_overwritten=True)
 
     def everybody(self) -> tuple[tuple[Voiceprint, ...], dict[str, str]]:
-        """See `Shelf`; files are read again after a change: writers replace whole files."""
+        """See `Shelf`; files are read again after a change, because writers replace whole files."""
         folder = self._store.folder
         with self._lock:
             found = set()
             for name in self._store.files():
                 try:
                     state = (folder / name).stat()
-                except FileNotFoundError:  # removed since it was listed
+                except FileNotFoundError:  # removed after it was listed
                     continue
                 found.add((name, state.st_ino, state.st_ctime_ns, state.st_size))
             signature = frozenset(found)

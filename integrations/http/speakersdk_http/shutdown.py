@@ -1,8 +1,8 @@
-"""SIGTERM: answer everything that was asked, tell balancers and clients to go elsewhere, then end.
+"""Shutdown at SIGTERM: answer all requests, send balancers and clients elsewhere, then end.
 
-The server would close its socket at once. Connections that wait there would be reset. For some
+The server alone would close its socket at once, and reset waiting connections. Instead, for some
 seconds every answer says ``Connection: close`` and ``/readyz`` is 503, while new connections are
-still served; only then the socket is closed and the last requests are awaited.
+still served; then the socket is closed, and the last requests are answered.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 
 
 class Shutdown:
-    """The end of one process, from SIGTERM on.
+    """The shutdown of one process, from SIGTERM on.
 
     Args:
         drain_s: seconds between the signal and the end.
@@ -26,7 +26,7 @@ class Shutdown:
         self.is_coming = False
 
     def install(self) -> None:
-        """Take SIGTERM over from the server, which must have its own handler by now."""
+        """Take over SIGTERM from the server, whose own handler must already be installed."""
         if threading.current_thread() is not threading.main_thread():
             return  # a server within a program that handles its own signals
         loop = asyncio.get_running_loop()
@@ -35,7 +35,7 @@ class Shutdown:
             return
 
         def begin(number: int, frame: FrameType | None) -> None:
-            if self.is_coming:  # somebody is in a hurry
+            if self.is_coming:  # a second signal ends the process at once
                 servers(number, frame)
                 return
             self.is_coming = True

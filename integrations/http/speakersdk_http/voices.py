@@ -1,6 +1,6 @@
-"""Answers to questions: the verifier and the store of voiceprints behind the service.
+"""The answers of the service, from its verifier and store of voiceprints.
 
-Everything here blocks and is called in threads. A `Verifier` may be used from several.
+All calls block and run in threads. Several threads may use a `Verifier`.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from speakersdk_http.questions import (
 from speakersdk_http.settings import Settings
 from speakersdk_http.shelf import FolderShelf, Shelf
 
-# Counts of clients are kept apart from those of speakers, who may have the same names.
+# Counts of clients are separate from those of speakers, who may have the same names.
 _CLIENTS: Final = ".clients"
 
 
@@ -62,7 +62,7 @@ class Voices:
         self._tries = settings.tries
 
     def close(self) -> None:
-        """Let go of the model and of connections."""
+        """Release the model and close all connections."""
         self.verifier.close()
         self.shelf.close()
 
@@ -81,7 +81,7 @@ class Voices:
                 limit.accepted(voiceprint.name)
         else:
             audio1 = AudioFile(question.audio1 or b"", "audio1")
-            # A recording to compare need not be good enough for enrollment.
+            # A recording for a comparison need not be good enough for enrollment.
             voiceprint = self.verifier.enroll([audio1], name="audio1", accept=tuple(AudioProblem))
             decision = self.verifier.verify(voiceprint, probe)
         return VerifyAnswer(
@@ -141,13 +141,13 @@ class Voices:
         self.shelf.remove(question.id)
 
     def embed(self, question: EmbedQuestion) -> EmbedAnswer:
-        """The embedding of a recording."""
+        """Compute the embedding of a recording."""
         self._check_model(question)
         embedding = self.verifier.embed(AudioFile(question.audio, "audio"))
         return EmbedAnswer(embedding=embedding.tolist(), dim=len(embedding), model=self.model)
 
     def voices(self) -> VoicesAnswer:
-        """Everybody who is enrolled."""
+        """List the enrolled speakers."""
         enrolled, unreadable = self.shelf.everybody()
         reasons = {
             voiceprint.name: reason
@@ -160,11 +160,11 @@ class Voices:
         )
 
     def enrolled(self, names: list[str] | None = None) -> list[Voiceprint]:
-        """The voiceprints of these speakers, or of everybody.
+        """Load the voiceprints of these speakers, or of all.
 
         Raises:
             EnrollmentError: nobody is enrolled.
-            UnknownSpeakerError: one of the names is not enrolled.
+            UnknownSpeakerError: a speaker is not enrolled.
         """
         if names is not None:
             return [self.shelf.load(name) for name in names]
@@ -180,7 +180,7 @@ class Voices:
         return self._limit(self.shelf.attempts)
 
     def client_limit(self) -> AttemptLimit | None:
-        """The limit on a client's attempts that name no speaker."""
+        """The limit on a client's attempts without the name of a speaker."""
         folder = self.shelf.attempts
         return self._limit(None if folder is None else folder / _CLIENTS)
 
@@ -200,7 +200,7 @@ class Voices:
         )
 
     def _reason_against(self, voiceprint: Voiceprint) -> str | None:
-        """Why a voiceprint is left out: it has expired, or was made by another model."""
+        """Return why a voiceprint is left out: it has expired, or was made with another model."""
         try:
             voiceprint.check_usable(self.verifier.manifest)
         except (ExpiredVoiceprintError, IncompatibleModelError) as error:

@@ -3,8 +3,8 @@
     speakersdk listen --enroll ann
     python integrations/livekit/examples/agent.py console
 
-It needs what any agent of LiveKit needs: a transcription, a language model, a voice and their keys.
-Enroll the agent's voice as `assistant` from recordings of it, and it cannot interrupt itself.
+Like every LiveKit agent it needs a transcription, a language model, a voice and their keys.
+Enroll the agent's voice as `assistant` to prevent it from interrupting itself.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ server = AgentServer()
 
 
 class Assistant(Agent):
-    """Answers those who are enrolled."""
+    """An agent that answers enrolled speakers."""
 
     def __init__(self) -> None:
         super().__init__(instructions="You are a helpful assistant. Answer in one sentence.")
@@ -36,7 +36,7 @@ class Assistant(Agent):
     async def stt_node(
         self, audio: AsyncIterable[rtc.AudioFrame], model_settings: ModelSettings
     ) -> AsyncIterator[stt.SpeechEvent | str]:
-        """Transcripts of allowed voices, with their names."""
+        """Yield transcripts of allowed voices, with their names."""
         async for event in gated_transcripts(
             self._gate, audio, lambda heard: Agent.default.stt_node(self, heard, model_settings)
         ):

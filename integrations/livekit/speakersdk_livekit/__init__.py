@@ -1,1 +1,1 @@
-"""Voice agents of LiveKit that listen to enrolled people alone."""
+"""LiveKit voice agents that listen only to enrolled people."""

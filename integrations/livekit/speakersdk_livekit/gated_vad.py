@@ -1,6 +1,6 @@
-"""Voice activity of allowed voices: only they start turns and interrupt the agent.
+"""Voice activity of allowed voices, which alone start turns and interrupt the agent.
 
-frames -> inner detector -> its events, the start of speech once the voice gate is open
+frames -> inner detector -> events; the start of speech is delayed until the voice gate opens
 """
 
 from __future__ import annotations
@@ -17,20 +17,21 @@ from speakersdk.voice_gate import SILENCE_S
 
 
 class GatedVAD(vad.VAD):
-    """A voice activity detector that reports the speech of allowed voices alone.
+    """A voice activity detector that reports only the speech of allowed voices.
 
     The start of speech is reported when the voice is recognized, and its end when the inner
-    detector reports it. While no allowed voice speaks, the events between say that nobody speaks.
+    detector reports it. While no allowed voice speaks, the events report no speech.
 
     Args:
-        inner: the detector to ask, such as that of livekit-plugins-silero.
+        inner: the inner detector, such as that of livekit-plugins-silero.
         verifier: makes the decisions, at its false-accept rate.
-        allowed: voiceprints of those who may speak to the agent.
-        forbidden: voiceprints of voices not to be taken for them, such as the agent's own.
-        silence_s: silence after which a voice must be recognized anew.
+        allowed: voiceprints of the allowed voices.
+        forbidden: voiceprints of voices that must not be mistaken for them, such as the agent's
+            own.
+        silence_s: silence after which a voice must be recognized again.
 
     Raises:
-        speakersdk.ConfigError: nobody is allowed, or two voiceprints have one name.
+        speakersdk.ConfigError: nobody is allowed, or two voiceprints have the same name.
     """
 
     def __init__(
@@ -48,10 +49,10 @@ class GatedVAD(vad.VAD):
         self._allowed = tuple(allowed)
         self._forbidden = tuple(forbidden)
         self._silence_s = silence_s
-        self._new_gate()  # refuses what cannot work, now rather than in a session
+        self._new_gate()  # report errors now and not in a session
 
     def stream(self) -> GatedVADStream:
-        """A new stream with its own evidence."""
+        """Start a stream with its own evidence."""
         return GatedVADStream(self, self._inner.stream(), self._new_gate())
 
     def _new_gate(self) -> VoiceGate:
@@ -61,12 +62,12 @@ class GatedVAD(vad.VAD):
 
 
 class GatedVADStream(vad.VADStream):
-    """One stream of a `GatedVAD`; made by `GatedVAD.stream`."""
+    """One stream of a `GatedVAD`, made by `GatedVAD.stream`."""
 
     def __init__(self, detector: GatedVAD, inner: vad.VADStream, gate: VoiceGate) -> None:
         self._inner = inner
         self._gate = gate
-        self._start: vad.VADEvent | None = None  # of speech that was not reported yet
+        self._start: vad.VADEvent | None = None  # start of speech that is not yet reported
         self._is_reported = False
         super().__init__(detector)
 
@@ -87,7 +88,7 @@ class GatedVADStream(vad.VADStream):
             await self._inner.aclose()
 
     def _restart(self) -> None:
-        """Forget the segment, as the contract of `flush` asks."""
+        """Forget the segment, as the contract of `flush` requires."""
         self._gate.restart()
         self._start = None
         self._is_reported = False
@@ -105,7 +106,7 @@ class GatedVADStream(vad.VADStream):
             self._is_reported = True
 
     async def _forward(self) -> None:
-        """Pass the events of the inner detector on, as far as they are of allowed voices."""
+        """Pass on the events of the inner detector for allowed voices."""
         async for event in self._inner:
             if event.type is vad.VADEventType.START_OF_SPEECH:
                 self._start = event
@@ -124,7 +125,7 @@ class GatedVADStream(vad.VADStream):
 
 
 def _quiet(event: vad.VADEvent) -> vad.VADEvent:
-    """The event as if nobody spoke: sessions interrupt on its duration of speech."""
+    """Return the event without speech, because sessions interrupt on its duration of speech."""
     return replace(
         event, speaking=False, speech_duration=0.0, raw_accumulated_speech=0.0, probability=0.0
     )

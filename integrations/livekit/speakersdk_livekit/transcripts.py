@@ -34,16 +34,17 @@ async def gated_transcripts(
     *,
     strangers: Literal["drop", "stamp"] = "drop",
 ) -> AsyncIterator[stt.SpeechEvent | str]:
-    """Transcribe audio, and say who spoke.
+    """Transcribe audio with the names of the speakers.
 
-    Audio passes to the transcription unchanged and at once. A transcript gets the decision on the
-    last speech that was heard: `speaker_id` of its alternatives is the allowed speaker or None, and
+    Audio is passed to the transcription unchanged and at once. A transcript gets the decision on
+    the last speech that was heard: `speaker_id` of its alternatives is the allowed speaker or None,
+        and
     `is_primary_speaker` says whether there is one.
 
     Args:
-        gate: of this audio alone.
+        gate: voice gate of only this audio.
         audio: frames of the user.
-        transcribe: what makes events of the frames, such as the node of the framework.
+        transcribe: function from frames to events, such as the node of the framework.
         strangers: "drop" the transcripts and turns of others, or only "stamp" them.
 
     Yields:

@@ -1,4 +1,4 @@
-"""The detector of LiveKit imports onnxruntime before speakersdk does: its telemetry is off."""
+"""The detector of LiveKit imports onnxruntime before speakersdk does: and its telemetry is off."""
 
 import os
 

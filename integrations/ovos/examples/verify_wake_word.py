@@ -1,4 +1,4 @@
-"""What the listener of OpenVoiceOS does: hand the audio of a wake word to the verifier.
+"""Pass the audio of a wake word to the verifier, like the listener of OpenVoiceOS.
 
 speakersdk enroll ann ann-1.wav ann-2.wav
 python verify_wake_word.py wake-word.wav

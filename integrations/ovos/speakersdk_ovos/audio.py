@@ -1,4 +1,4 @@
-"""Audio as OpenVoiceOS hands it over: bytes of PCM."""
+"""The audio format of OpenVoiceOS: bytes of PCM."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ import numpy.typing as npt
 
 from speakersdk import ConfigError
 
-# By bytes of a sample.
+# Sample types by bytes per sample.
 _TYPES: Final = {2: "<i2", 4: "<i4"}
 
 
 def sample_rate_of(config: Mapping[str, Any]) -> float:
-    """The rate that the configuration names; OpenVoiceOS records at 16 kHz."""
+    """Return the configured sample rate; OpenVoiceOS records at 16 kHz."""
     return float(config.get("sample_rate", 16000))
 
 
 def samples_of(pcm: bytes, config: Mapping[str, Any]) -> npt.NDArray[Any]:
-    """(n, channels) integers.
+    """Convert PCM to (n, channels) integers.
 
     Raises:
         ConfigError: `sample_width` is neither 2 nor 4, or the bytes are not whole samples.

@@ -14,10 +14,10 @@ from speakersdk_ovos.audio import sample_rate_of, samples_of
 
 
 class SpeakerEmbedder(VoiceEmbedder):  # type: ignore[misc]  # the library has no types
-    """Embeds recordings.
+    """An embedder of recordings.
 
     Args:
-        config: `model`, an ONNX file in place of the bundled one; `sample_rate`, `sample_width` and
+        config: `model`, an ONNX file instead of the bundled one; `sample_rate`, `sample_width` and
             `channels` of the audio, 16000, 2 and 1.
     """
 
@@ -26,14 +26,14 @@ class SpeakerEmbedder(VoiceEmbedder):  # type: ignore[misc]  # the library has n
         self._verifier = Verifier(self.config.get("model"))
 
     def get_embeddings(self, audio_data: npt.ArrayLike | bytes) -> npt.NDArray[np.float32]:
-        """(D,) float32, of the same length for every recording.
+        """Compute an embedding: (D,) float32, of the same length for every recording.
 
         Args:
             audio_data: bytes of PCM, or an array (n,) or (n, channels) of integers or of floats
                 with full scale +-1.
 
         Raises:
-            AudioError: no audio, too short, or without speech.
+            AudioError: the recording is not audio, too short or without speech.
         """
         if isinstance(audio_data, bytes | bytearray | memoryview):
             samples = samples_of(bytes(audio_data), self.config)

@@ -2,7 +2,7 @@
 
     "listener": {"ww_verifiers": {"speakersdk-verifier": {"names": ["ann"], "far": 0.01}}}
 
-The listener takes an error of a verifier for a yes. This one decides itself: it says no, unless
+The listener treats an error of a verifier as acceptance. This verifier refuses instead, unless
 ``fail_open`` is set.
 """
 
@@ -44,17 +44,17 @@ _OPTIONS: Final = frozenset(
 
 
 class SpeakerVerifier(HotWordVerifier):  # type: ignore[misc]  # the library has no types
-    """Verifies wake words.
+    """A verifier of wake words.
 
     Args:
-        config: any of these, all optional:
+        config: the following optional keys:
             far: false-accept rate of one comparison, 0.01;
-            model: an ONNX file in place of the bundled one;
-            voiceprints: folder of the voiceprints; None = that of the command line;
-            names: enrolled speakers who may wake the assistant; None = all of them;
+            model: an ONNX file instead of the bundled one;
+            voiceprints: folder of the voiceprints; None means that of the command line;
+            names: enrolled speakers who may wake the assistant; None means all;
             accept_inconclusive: let a wake word pass that is too short for an answer, false;
             fail_open: let a wake word pass after an error, false;
-            sample_rate, sample_width, channels: of the audio, 16000, 2 and 1.
+            sample_rate, sample_width, channels: format of the audio, 16000, 2 and 1.
 
     Raises:
         SpeakerSdkError: the model cannot be used, or an option is unknown or outside its range.
@@ -72,15 +72,15 @@ class SpeakerVerifier(HotWordVerifier):  # type: ignore[misc]  # the library has
         self.last: Identification | None = None
 
     def verify(self, chunk: bytes) -> bool:
-        """Whether an enrolled speaker says the wake word in this audio, which ends with it.
+        """Return whether an enrolled speaker says the wake word at the end of this audio.
 
-        The answer is in `last` as well. Errors are logged.
+        The answer is also in `last`. Errors are logged.
         """
         self.last = None
         try:
             return self._accepts(chunk)
         except Exception as error:
-            # The listener would take an exception for a yes.
+            # The listener would treat an exception as acceptance.
             is_accepted = self.config.get("fail_open", False) is True
             LOG.error(f"speakersdk-verifier: {'accepted' if is_accepted else 'refused'}: {error}")
             return is_accepted

@@ -2,7 +2,7 @@
 
     python integrations/pipecat/examples/gated_turns.py
 
-A bot has the same two parts between its transport and its context: `SpeakerGate` after the
+A bot needs the same two parts between its transport and its context: `SpeakerGate` after the
 transcription, and the strategy in the aggregator's `user_turn_strategies`.
 """
 
@@ -34,7 +34,7 @@ CLIPS = Path(speakersdk.demo_clips.__file__).parent
 
 
 def spoken(path: Path) -> list[Frame]:
-    """What a transport with voice activity detection sends for a recording."""
+    """Return the frames that a transport with voice activity detection sends for a recording."""
     samples, rate_hz = sf.read(path, dtype="int16")
     size = rate_hz // 50
     audio = [

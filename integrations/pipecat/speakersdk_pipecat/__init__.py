@@ -1,1 +1,1 @@
-"""Voice agents of Pipecat that listen to enrolled people alone."""
+"""Pipecat voice agents that listen only to enrolled people."""

@@ -1,4 +1,4 @@
-"""A frame processor that says who speaks, and drops what strangers say.
+"""A frame processor that reports who speaks, and drops the transcripts of strangers.
 
 audio frames -> voice gate -> decision frames;  transcripts -> stamped with the speaker, or dropped
 """
@@ -25,12 +25,12 @@ from speakersdk.voice_gate import SILENCE_S
 
 @dataclass
 class SpeakerDecisionFrame(SystemFrame):
-    """The gate has opened, closed, or passed to another speaker.
+    """A message that the gate has opened or closed, or that the speaker has changed.
 
     Attributes:
         is_open: whether an allowed voice speaks.
         speaker: the name of that voice; None while the gate is closed.
-        verdict: on the likeliest voice: accept, reject, inconclusive or no_speech.
+        verdict: verdict on the most likely voice: accept, reject, inconclusive or no_speech.
         llr: log-likelihood ratio of that voice; None if there is too little speech.
         time_s: seconds of audio until the decision.
     """
@@ -43,7 +43,7 @@ class SpeakerDecisionFrame(SystemFrame):
 
 
 class SpeakerGate(FrameProcessor):
-    """Passes what allowed voices say. It belongs after the transcription and before the context.
+    """A gate for the transcripts of allowed voices, between transcription and context.
 
     Audio passes unchanged and at once. A `SpeakerDecisionFrame` follows the audio frame that
     completes a decision. A transcript gets the decision on the last speech that was heard: with an
@@ -51,14 +51,15 @@ class SpeakerGate(FrameProcessor):
 
     Args:
         verifier: makes the decisions, at its false-accept rate.
-        allowed: voiceprints of those who may speak to the agent.
-        forbidden: voiceprints of voices not to be taken for them, such as the agent's own.
+        allowed: voiceprints of the allowed voices.
+        forbidden: voiceprints of voices that must not be mistaken for them, such as the agent's
+            own.
         strangers: "drop" their transcripts, or only "stamp" them.
-        silence_s: silence after which a voice must be recognized anew.
+        silence_s: silence after which a voice must be recognized again.
         settings: as for `FrameProcessor`.
 
     Raises:
-        speakersdk.ConfigError: nobody is allowed, or two voiceprints have one name.
+        speakersdk.ConfigError: nobody is allowed, or two voiceprints have the same name.
     """
 
     def __init__(
@@ -77,7 +78,7 @@ class SpeakerGate(FrameProcessor):
         self._said: tuple[bool, str | None] = (False, None)
 
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
-        """Take a frame."""
+        """Process a frame."""
         await super().process_frame(frame, direction)
         if direction is FrameDirection.DOWNSTREAM and isinstance(frame, InputAudioRawFrame):
             await self.push_frame(frame, direction)
@@ -97,7 +98,7 @@ class SpeakerGate(FrameProcessor):
                 await self.push_frame(_decision(hearing))
 
     def _passes(self, frame: TranscriptionFrame | InterimTranscriptionFrame) -> bool:
-        """Stamp a transcript; whether to pass it on."""
+        """Stamp a transcript, and return whether to pass it on."""
         heard = self._gate.last_speech
         is_allowed = heard is not None and heard.is_open
         frame.metadata["speakersdk"] = {

@@ -1,4 +1,4 @@
-"""A strategy that starts a user's turn, and interrupts the agent, for allowed voices alone."""
+"""A strategy that starts a user's turn, and interrupts the agent, only for allowed voices."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from speakersdk_pipecat.speaker_gate import SpeakerDecisionFrame
 
 
 class AllowedVoiceTurnStartStrategy(BaseUserTurnStartStrategy):
-    """Starts a turn when voice activity and a `SpeakerGate` agree: an allowed voice speaks.
+    """A strategy that starts a turn when voice activity and a `SpeakerGate` agree.
 
-    It must be the only strategy for starts: each of several can start a turn.
+    It must be the only start strategy, because every strategy can start a turn.
 
     Args:
         settings: as for `BaseUserTurnStartStrategy`.
@@ -30,7 +30,7 @@ class AllowedVoiceTurnStartStrategy(BaseUserTurnStartStrategy):
         self._is_open = False
 
     async def process_frame(self, frame: Frame) -> ProcessFrameResult:
-        """Take a frame and start a turn if it completes the conditions."""
+        """Process a frame, and start a turn if all conditions are met."""
         if isinstance(frame, VADUserStartedSpeakingFrame):
             self._is_speaking = True
         elif isinstance(frame, SpeakerDecisionFrame):

@@ -1,4 +1,4 @@
-"""Audio of a client: converted to 16 kHz mono, all of it or the last seconds."""
+"""Audio of a client: converted to 16 kHz mono, as a whole or its last seconds."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Recording:
     """Audio from audio-start to audio-stop.
 
     Args:
-        limit_s: longest accepted duration.
+        limit_s: maximum duration in seconds.
     """
 
     def __init__(self, limit_s: float) -> None:
@@ -38,15 +38,15 @@ class Recording:
 
     @property
     def pcm(self) -> bytes:
-        """16-bit mono samples at 16 kHz."""
+        """Return 16-bit mono samples at 16 kHz."""
         return bytes(self._pcm)
 
 
 class LastSeconds:
-    """The end of a stream without end.
+    """The last seconds of an endless stream.
 
     Args:
-        kept_s: seconds that are kept, at least.
+        kept_s: minimum seconds that are kept.
     """
 
     def __init__(self, kept_s: float) -> None:
@@ -56,7 +56,7 @@ class LastSeconds:
         self._num_bytes = 0
 
     def add(self, chunk: AudioChunk) -> None:
-        """Add a chunk, and let go of what is too old."""
+        """Add a chunk, and drop samples that are too old."""
         pcm = self._converter.convert(chunk).audio
         self._chunks.append(pcm)
         self._num_bytes += len(pcm)
@@ -65,5 +65,5 @@ class LastSeconds:
 
     @property
     def pcm(self) -> bytes:
-        """16-bit mono samples at 16 kHz."""
+        """Return 16-bit mono samples at 16 kHz."""
         return b"".join(self._chunks)

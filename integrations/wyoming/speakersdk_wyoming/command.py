@@ -25,35 +25,39 @@ SUMMARY: Final = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this service."""
-    group = parser.add_argument_group("the server")
+    group = parser.add_argument_group("server")
     group.add_argument(
         "--uri",
         default="tcp://127.0.0.1:10310",
-        help="tcp://HOST:PORT, unix://PATH or stdio:// (default: %(default)s); the protocol knows "
+        help="tcp://HOST:PORT, unix://PATH or stdio:// (default: %(default)s); the protocol has "
         "no passwords",
     )
-    group.add_argument("--asr", metavar="URI", help="speech recognition to stand in front of")
-    group.add_argument("--wake", metavar="URI", help="wake word detection to stand in front of")
+    group.add_argument(
+        "--asr", metavar="URI", help="address of a speech recognition service to use"
+    )
+    group.add_argument(
+        "--wake", metavar="URI", help="address of a wake word detection service to use"
+    )
     group.add_argument(
         "--wake-seconds",
         type=float,
         default=3.0,
         metavar="SECONDS",
-        help="audio before a wake word that is compared (default: %(default)g)",
+        help="seconds of audio before a wake word that are compared (default: %(default)g)",
     )
-    group = parser.add_argument_group("what clients get")
+    group = parser.add_argument_group("answers to clients")
     group.add_argument(
         "--withhold",
         choices=[each.value for each in Withhold],
         default=Withhold.NOTHING.value,
-        help="withhold nothing, what strangers say, or what everybody says who is not accepted "
+        help="withhold nothing, the words of strangers, or all words that are not accepted "
         "(default: %(default)s)",
     )
     group.add_argument(
         "--tag", action="store_true", help="write [NAME] in front of the text of a known speaker"
     )
     group.add_argument(
-        "--enroll", action="store_true", help="clients may enroll and delete speakers"
+        "--enroll", action="store_true", help="allow clients to enroll and delete speakers"
     )
 
 
@@ -62,7 +66,7 @@ def run(
     open_verifier: Callable[[], Verifier],
     open_store: Callable[[], VoiceprintStore],
 ) -> int:
-    """Serve until a signal comes.
+    """Serve until a signal arrives.
 
     Raises:
         ConfigError: an address cannot be understood.

@@ -1,4 +1,4 @@
-"""One connection: which request an event belongs to, and errors as events."""
+"""One connection: it assigns events to requests, and reports errors as events."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _REQUESTS: Final[dict[str, Callable[[Event, People, Settings, Write], AudioReque
 
 
 class Connection(AsyncEventHandler):
-    """A client. Events of unknown types are dropped, as the protocol says."""
+    """The connection of a client. Events of unknown types are dropped, as in the protocol."""
 
     def __init__(
         self,
@@ -75,11 +75,11 @@ class Connection(AsyncEventHandler):
         return True
 
     async def disconnect(self) -> None:
-        """Let go of what the client asked for."""
+        """Close the open request of the client."""
         await self._end_request()
 
     async def stop(self) -> None:
-        """End the connection after the answer that is being made."""
+        """End the connection after the current answer."""
         await self._is_idle.wait()
         await super().stop()
 
@@ -111,7 +111,7 @@ class Connection(AsyncEventHandler):
             await request.close()
 
     async def _info(self) -> Event:
-        """What the services behind this one offer, and the enrolled people."""
+        """Describe the services behind this one, and the enrolled people."""
         settings = self._settings
         info = Info()
         if settings.asr is not None:

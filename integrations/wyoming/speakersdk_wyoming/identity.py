@@ -23,37 +23,37 @@ DELETED: Final = "deleted"
 
 @dataclass
 class Identify(Eventable):
-    """Which speaker is in the audio that follows?
+    """A request to identify the speaker in the audio that follows.
 
     Attributes:
         name: name of the model; there is one.
-        names: candidates; None = everybody who is enrolled.
+        names: candidates; None means all enrolled speakers.
     """
 
     name: str | None = None
     names: list[str] | None = None
 
     def event(self) -> Event:
-        """The event that is sent."""
+        """Return the event to send."""
         return Event(IDENTIFY, {"name": self.name, "names": self.names})
 
     @staticmethod
     def is_type(event_type: str) -> bool:
-        """Whether an event is one of this class."""
+        """Return whether an event belongs to this class."""
         return event_type == IDENTIFY
 
     @staticmethod
     def from_event(event: Event) -> Identify:
-        """The request in an event."""
+        """Return the request in an event."""
         return Identify(name=event.data.get("name"), names=event.data.get("names"))
 
 
 @dataclass
 class Enroll(Eventable):
-    """Enroll a speaker from the audio that follows, or add it to an enrolled one.
+    """A request to enroll a speaker from the audio that follows, or to add it to one.
 
     Attributes:
-        name: of the speaker.
+        name: name of the speaker.
         model: name of the model; there is one.
     """
 
@@ -61,56 +61,56 @@ class Enroll(Eventable):
     model: str | None = None
 
     def event(self) -> Event:
-        """The event that is sent."""
+        """Return the event to send."""
         return Event(ENROLL, {"name": self.name, "model": self.model})
 
     @staticmethod
     def is_type(event_type: str) -> bool:
-        """Whether an event is one of this class."""
+        """Return whether an event belongs to this class."""
         return event_type == ENROLL
 
     @staticmethod
     def from_event(event: Event) -> Enroll:
-        """The request in an event."""
+        """Return the request in an event."""
         return Enroll(name=event.data["name"], model=event.data.get("model"))
 
 
 @dataclass
 class Delete(Eventable):
-    """Delete a speaker's voiceprint."""
+    """A request to delete a speaker's voiceprint."""
 
     name: str
 
     def event(self) -> Event:
-        """The event that is sent."""
+        """Return the event to send."""
         return Event(DELETE, {"name": self.name})
 
     @staticmethod
     def is_type(event_type: str) -> bool:
-        """Whether an event is one of this class."""
+        """Return whether an event belongs to this class."""
         return event_type == DELETE
 
     @staticmethod
     def from_event(event: Event) -> Delete:
-        """The request in an event."""
+        """Return the request in an event."""
         return Delete(name=event.data["name"])
 
 
 def identified(name: str, confidence: float | None, context: dict[str, Any]) -> Event:
-    """The answer for a known speaker; `confidence` is a probability."""
+    """Return the answer for a known speaker; `confidence` is a probability."""
     return Event(IDENTIFIED, {"name": name, "confidence": confidence, "context": context})
 
 
 def not_identified(context: dict[str, Any]) -> Event:
-    """The answer for an unknown speaker, or for audio that gives no answer."""
+    """Return the answer for an unknown speaker, or for audio without a decision."""
     return Event(NOT_IDENTIFIED, {"context": context})
 
 
 def enrolled(name: str, model: str) -> Event:
-    """The answer to `Enroll`."""
+    """Return the answer to `Enroll`."""
     return Event(ENROLLED, {"name": name, "model": model})
 
 
 def deleted(name: str) -> Event:
-    """The answer to `Delete`."""
+    """Return the answer to `Delete`."""
     return Event(DELETED, {"name": name})

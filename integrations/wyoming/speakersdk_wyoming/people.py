@@ -1,4 +1,4 @@
-"""The enrolled people and the verifier. Everything here blocks and is called in threads."""
+"""The enrolled people and the verifier. All calls block and run in threads."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ _LOG: Final = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Speaker:
-    """Who spoke.
+    """The result of an identification.
 
     Attributes:
         name: name of the speaker; None if the speaker is unknown or no decision is possible.
-        verdict: of the best candidate; None if nobody is enrolled.
-        probability: of the best candidate; None without an answer.
-        context: what clients are told.
+        verdict: verdict on the best candidate; None if nobody is enrolled.
+        probability: probability of the best candidate; None without an answer.
+        context: context for clients.
     """
 
     name: str | None
@@ -40,7 +40,7 @@ class Speaker:
 
 
 class People:
-    """Finds out who speaks, enrolls and deletes."""
+    """The enrolled people: identification, enrollment and deletion."""
 
     def __init__(
         self, open_verifier: Callable[[], Verifier], open_store: Callable[[], VoiceprintStore]
@@ -50,18 +50,18 @@ class People:
         self.model = self._verifier.manifest.name
 
     def names(self) -> tuple[str, ...]:
-        """Names of everybody who is enrolled."""
+        """Return the names of all enrolled speakers."""
         return self._store.names()
 
     def who(self, pcm: bytes, names: list[str] | None = None) -> Speaker:
-        """Who spoke, of these people or of everybody.
+        """Identify the speaker among these people, or among all.
 
         Args:
             pcm: 16-bit mono samples at 16 kHz.
-            names: candidates; None = everybody.
+            names: candidates; None means all.
 
         Raises:
-            SpeakerSdkError: a voiceprint cannot be used, or no audio came.
+            SpeakerSdkError: a voiceprint cannot be used, or there was no audio.
         """
         voiceprints = self._everybody() if names is None else [*map(self._store.load, names)]
         if not voiceprints:
@@ -116,7 +116,7 @@ class People:
         """Delete a voiceprint and overwrite its file.
 
         Raises:
-            UnknownSpeakerError: nobody of that name is enrolled.
+            UnknownSpeakerError: no speaker of that name is enrolled.
         """
         self._store.remove(name, is_overwritten=True)
 

@@ -1,4 +1,4 @@
-"""Requests that audio follows: what to do with each chunk, and what to answer at the end."""
+"""Requests that are followed by audio: the processing of each chunk, and the final answer."""
 
 from __future__ import annotations
 
@@ -27,23 +27,23 @@ def check_may_enroll(settings: Settings) -> None:
     """Raise ConfigError unless clients may enroll and delete."""
     if not settings.may_enroll:
         raise ConfigError(
-            "enroll and delete are switched off, because Wyoming knows no passwords; start with "
+            "enroll and delete are switched off, because Wyoming has no passwords; start with "
             "--enroll, or use the command speakersdk enroll"
         )
 
 
 class AudioRequest(Protocol):
-    """A request that audio follows."""
+    """A request that is followed by audio."""
 
     async def take(self, event: Event) -> bool:
-        """Take an event of the audio; whether the request is answered."""
+        """Take an event of the audio, and return whether the request is answered."""
 
     async def close(self) -> None:
-        """Let go of connections; the client has left, or the request is answered."""
+        """Close connections, after the answer or when the client has left."""
 
 
 class RecordedRequest:
-    """A request that is answered when all of its audio is there."""
+    """A request that is answered when its audio is complete."""
 
     def __init__(self, people: People, settings: Settings, write: Write) -> None:
         self._people = people
@@ -51,7 +51,7 @@ class RecordedRequest:
         self._recording = Recording(settings.limit_s)
 
     async def take(self, event: Event) -> bool:
-        """Keep the audio; at its end, answer."""
+        """Keep the audio, and answer at its end."""
         if AudioChunk.is_type(event.type):
             self._recording.add(AudioChunk.from_event(event))
         if not AudioStop.is_type(event.type):
@@ -60,17 +60,17 @@ class RecordedRequest:
         return True
 
     async def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing, because no connection is open."""
 
     async def _answer(self) -> None:
-        """Answer from the recording; each kind of request has its own."""
+        """Answer with the recording, in the way of each kind of request."""
         raise NotImplementedError
 
 
 class Transcription(RecordedRequest):
     """Speech recognition by the service behind this one, with the speaker's name.
 
-    The service behind gets the audio only when it is known that its words are not withheld.
+    The service behind gets the audio only if its words are not withheld.
     """
 
     def __init__(self, request: Event, people: People, settings: Settings, write: Write) -> None:
@@ -79,7 +79,7 @@ class Transcription(RecordedRequest):
         self._settings = settings
 
     async def take(self, event: Event) -> bool:
-        """Keep the events too, for the service behind."""
+        """Also keep the events for the service behind."""
         self._events.append(event)
         return await super().take(event)
 
@@ -99,7 +99,7 @@ class Transcription(RecordedRequest):
 
 
 class Identification(RecordedRequest):
-    """The proposed `identify`."""
+    """The proposed request `identify`."""
 
     def __init__(self, request: Event, people: People, settings: Settings, write: Write) -> None:
         super().__init__(people, settings, write)
@@ -115,7 +115,7 @@ class Identification(RecordedRequest):
 
 
 class Enrollment(RecordedRequest):
-    """The proposed `enroll`."""
+    """The proposed request `enroll`."""
 
     def __init__(self, request: Event, people: People, settings: Settings, write: Write) -> None:
         super().__init__(people, settings, write)
@@ -128,7 +128,7 @@ class Enrollment(RecordedRequest):
 
 
 class WakeDetection:
-    """Wake words of the service behind this one, with the name of who said them."""
+    """Wake words of the service behind this one, with the names of the speakers."""
 
     def __init__(self, request: Event, people: People, settings: Settings, write: Write) -> None:
         if settings.wake is None:
@@ -146,11 +146,11 @@ class WakeDetection:
         self._is_answered.set()
 
     async def take(self, event: Event) -> bool:
-        """Forward the audio; detections are answered as they come."""
+        """Forward the audio, and answer detections as they arrive."""
         if self._conversation is None:
             self._conversation = asyncio.create_task(self._converse())
         if self._conversation.done():
-            self._conversation.result()  # raises what ended it
+            self._conversation.result()  # raises the error that ended it
             return True
         if AudioChunk.is_type(event.type):
             self._heard.add(AudioChunk.from_event(event))
@@ -158,7 +158,7 @@ class WakeDetection:
         if not AudioStop.is_type(event.type):
             return False
         self._is_stopped = True
-        if self._has_detected:  # services behind may say nothing more
+        if self._has_detected:  # services behind may not send anything more
             await self._is_answered.wait()
             return True
         try:

@@ -9,14 +9,14 @@ from speakersdk import Verdict
 
 
 class Withhold(StrEnum):
-    """Whose words the client does not get."""
+    """The speakers whose words are withheld from the client."""
 
     NOTHING = "nothing"
-    REJECTED = "rejected"  # those of strangers
-    UNACCEPTED = "unaccepted"  # and those of whom too little was heard
+    REJECTED = "rejected"  # words of strangers
+    UNACCEPTED = "unaccepted"  # and those with too little speech
 
     def applies_to(self, verdict: Verdict | None) -> bool:
-        """Whether words with this verdict are withheld; None = nobody is enrolled."""
+        """Return whether words with this verdict are withheld; None if nobody is enrolled."""
         if self is Withhold.NOTHING:
             return False
         if self is Withhold.REJECTED:
@@ -26,17 +26,17 @@ class Withhold(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What the command line asked for.
+    """The settings from the command line.
 
     Attributes:
-        asr: address of the speech recognition behind the service; None = there is none.
-        wake: address of the wake word detection behind the service; None = there is none.
-        withhold: whose words and wake words are withheld.
-        is_tagged: write the speaker's name in front of the text.
-        may_enroll: answer `enroll` and `delete`.
-        limit_s: longest recording.
+        asr: address of the speech recognition behind the service; None if there is none.
+        wake: address of the wake word detection behind the service; None if there is none.
+        withhold: speakers whose words and wake words are withheld.
+        is_tagged: whether to write the speaker's name in front of the text.
+        may_enroll: whether to answer `enroll` and `delete`.
+        limit_s: maximum length of a recording in seconds.
         wake_s: seconds before a detection that are compared.
-        upstream_s: longest wait for a service behind this one.
+        upstream_s: maximum wait for a service behind this one in seconds.
     """
 
     asr: str | None = None

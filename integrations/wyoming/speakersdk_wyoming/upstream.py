@@ -16,19 +16,19 @@ _CONNECT_S: Final = 10.0
 
 
 class UpstreamError(Exception):
-    """A service behind this one cannot be reached, or answers nothing that can be used."""
+    """A service behind this one cannot be reached, or gives no usable answer."""
 
 
 @asynccontextmanager
 async def connected(uri: str, read_s: float | None) -> AsyncIterator[AsyncClient]:
-    """A connection to a service.
+    """Open a connection to a service.
 
     Args:
-        uri: its address.
-        read_s: longest wait for an event; None = any time.
+        uri: address of the service.
+        read_s: maximum wait for an event in seconds; None means no limit.
 
     Raises:
-        UpstreamError: it cannot be reached, or the connection breaks.
+        UpstreamError: the service cannot be reached, or the connection breaks.
     """
     client = AsyncClient.from_uri(uri, connect_timeout=_CONNECT_S, read_timeout=read_s)
     try:
@@ -41,7 +41,7 @@ async def connected(uri: str, read_s: float | None) -> AsyncIterator[AsyncClient
 
 
 async def described(uri: str, read_s: float) -> Info:
-    """What a service offers."""
+    """Return the description of a service."""
     async with connected(uri, read_s) as client:
         await client.write_event(Describe().event())
         while True:
@@ -51,7 +51,7 @@ async def described(uri: str, read_s: float) -> Info:
 
 
 async def transcribed(uri: str, events: list[Event], read_s: float) -> Transcript:
-    """The transcript of a request: its events from transcribe to audio-stop."""
+    """Return the transcript of a request, given its events from transcribe to audio-stop."""
     async with connected(uri, read_s) as client:
         for event in events:
             await client.write_event(event)
