@@ -1,8 +1,8 @@
 """Simulated attacks with a recording: copies of a file, and loudspeaker, room and microphone.
 
-A loudspeaker is a band and soft clipping; the microphone adds noise. The rooms are the impulse
-responses of the corpora, with the direct sound 3 dB above the reverberation, for a loudspeaker that
-is held near.
+A loudspeaker is a band, resonances and soft clipping; the microphone adds noise. The rooms are the
+impulse responses of the corpora, with the direct sound 3 dB above the reverberation, for a
+loudspeaker that is held near.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import soundfile as sf
 import soxr
-from scipy.signal import butter, fftconvolve, sosfilt
+from scipy.signal import butter, fftconvolve, iirpeak, lfilter, sosfilt
 
 from benchmarks.harness import corpora
 from speakersdk.arrays import Waveform
@@ -36,6 +36,8 @@ class ReplayChain:
         room: impulse response of `shared/data/rir`.
         snr_db: signal-to-noise ratio of the microphone in dB.
         is_opus: whether the result is coded in Opus.
+        resonances: frequency in Hz, quality and height in dB of each.
+        seed: of the noise.
     """
 
     low_hz: float
@@ -44,18 +46,23 @@ class ReplayChain:
     room: str
     snr_db: float
     is_opus: bool = False
+    resonances: tuple[tuple[float, float, float], ...] = ()
+    seed: int = 0
 
     def __call__(self, samples: Waveform) -> Waveform:
         """Return the recording of the microphone."""
         band = butter(4, [self.low_hz, self.high_hz], "bandpass", fs=SAMPLE_RATE_HZ, output="sos")
         played: npt.NDArray[np.float64] = sosfilt(band, samples)
+        for frequency_hz, quality, height_db in self.resonances:
+            peak = iirpeak(frequency_hz, quality, fs=SAMPLE_RATE_HZ)
+            played = played + (10 ** (height_db / 20) - 1) * lfilter(*peak, played)
         played /= np.abs(played).max()
         if self.drive:
             played = np.tanh(self.drive * played)
         heard = fftconvolve(played, self._response())[: len(samples)]
         if self.is_opus:
             heard = coded(heard.astype(np.float32), "OGG", "OPUS")[: len(samples)]
-        chance = np.random.default_rng(len(samples))
+        chance = np.random.default_rng((len(samples), self.seed))
         noise = chance.standard_normal(len(heard)) * heard.std() * 10 ** (-self.snr_db / 20)
         heard = heard + noise
         return np.asarray(_PEAK * heard / np.abs(heard).max(), np.float32)
@@ -71,11 +78,20 @@ class ReplayChain:
         return room[direct:]
 
 
-def coded(samples: Waveform, container: str, encoding: str) -> Waveform:
-    """Encode and decode the recording in a lossy format."""
+def coded(
+    samples: Waveform, container: str, encoding: str, *, compression_level: float | None = None
+) -> Waveform:
+    """Encode and decode the recording in a lossy format, at a level of soundfile from 0 to 1."""
     file = io.BytesIO()
     peak = max(float(np.abs(samples).max()), 1e-9)
-    sf.write(file, 0.5 * samples / peak, SAMPLE_RATE_HZ, format=container, subtype=encoding)
+    sf.write(
+        file,
+        0.5 * samples / peak,
+        SAMPLE_RATE_HZ,
+        format=container,
+        subtype=encoding,
+        compression_level=compression_level,
+    )
     return read_audio(io.BytesIO(file.getvalue()))
 
 

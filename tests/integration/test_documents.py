@@ -145,7 +145,13 @@ def test_the_program_of_the_first_page_prints_what_it_shows(demo_clips: Path) ->
 
 
 @pytest.mark.parametrize(
-    "example", ["verify_recordings.py", "identify_array.py", "compare_recordings.py"]
+    "example",
+    [
+        "verify_recordings.py",
+        "identify_array.py",
+        "compare_recordings.py",
+        "ask_a_detector.py",
+    ],
 )
 def test_example_runs(example: str) -> None:
     done = subprocess.run(

@@ -1,0 +1,1 @@
+"""A detector of replayed, synthesized and vocoded speech, judged on attacks unknown to it."""
