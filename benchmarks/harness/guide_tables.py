@@ -177,7 +177,7 @@ def attacks(latest: Latest) -> Lines:
 
 
 def unseen_attacks(latest: Latest) -> Lines:
-    """Attacks that pass two detectors which have not heard their kind."""
+    """Show the attacks that pass two detectors which have not heard their kind."""
     facts = latest("unseen-attacks")["facts"]
     suffix = ", left out: none"
     kinds = [

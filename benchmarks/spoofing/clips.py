@@ -92,7 +92,7 @@ class Clip:
 
 
 def families() -> dict[str, tuple[str, ...]]:
-    """Kinds of attack that can be made here, by family."""
+    """Return the kinds of attack that can be made on this machine, by family."""
     return {
         "replay": tuple(LOUDSPEAKERS),
         "vocoded copy": tuple(vocoders()),
@@ -108,7 +108,7 @@ def made(
     sentences: int,
     seed: int,
 ) -> Iterator[Clip]:
-    """All clips of training, or all of the evaluation.
+    """Make all clips of training, or all of the evaluation.
 
     Args:
         selections: people. Each fifth speaker of training fixes thresholds.
@@ -145,7 +145,7 @@ def made(
 def people(
     selection: Selection, listed: Sequence[Utterance], packs: corpora.Packs
 ) -> Iterator[tuple[int, str, Waveform]]:
-    """Number of the speaker, speaker and samples; short words are joined to 3 s."""
+    """Yield the number of a speaker, the speaker and 3 s of samples, joined from short words."""
     chosen = [
         at
         for at in listed
@@ -169,7 +169,7 @@ def people(
 def _attack(
     samples: Waveform, turn: int, names: list[str], chance: np.random.Generator
 ) -> tuple[str, Waveform]:
-    """Kind and samples of an attack with somebody's recording."""
+    """Make an attack out of a recording; return its kind and its samples."""
     copies = vocoders()
     kind = [*LOUDSPEAKERS, *copies][turn % (len(LOUDSPEAKERS) + len(copies))]
     if kind in LOUDSPEAKERS:

@@ -31,7 +31,7 @@ _SMALLEST_DEVIATION = 1e-3
 
 
 def statistics(samples: Waveform) -> Statistics:
-    """(300,) of a clip. The level of the clip does not matter."""
+    """Compute the (300,) statistics of a clip, which do not depend on its level."""
     frames = np.lib.stride_tricks.sliding_window_view(samples, _WINDOW)[::_HOP]
     power = np.abs(np.fft.rfft(frames * np.hamming(_WINDOW).astype(np.float32), _FFT)) ** 2
     power /= power.mean()
@@ -45,12 +45,12 @@ def statistics(samples: Waveform) -> Statistics:
 
 
 def regression(inputs: int) -> nn.Module:
-    """Logistic regression."""
+    """Build a logistic regression."""
     return nn.Sequential(nn.Linear(inputs, 1), nn.Flatten(0))
 
 
 def network(inputs: int) -> nn.Module:
-    """Two hidden layers: 23,553 weights for 300 inputs."""
+    """Build a network of two hidden layers: 23,489 weights for 300 inputs."""
     return nn.Sequential(
         nn.Dropout(0.1),
         nn.Linear(inputs, _HIDDEN),
@@ -75,7 +75,7 @@ def fitted(
     seed: int,
     epochs: int,
 ) -> Scorer:
-    """A function from statistics (N, 300) to the log-odds (N,) of an attack.
+    """Train a detector: a function from statistics (N, 300) to log-odds (N,) of an attack.
 
     Args:
         detector: name in `DETECTORS`.

@@ -41,7 +41,7 @@ class Loudspeaker:
     def replayed(
         self, samples: Waveform, rooms: list[str], chance: np.random.Generator
     ) -> Waveform:
-        """The recording from a loudspeaker of this kind in one of the rooms."""
+        """Play the recording by a loudspeaker of this kind in one of the rooms."""
         peaks = tuple(
             (chance.uniform(200, 4000), chance.uniform(2, 12), chance.uniform(3, 12))
             for _ in range(chance.integers(self.resonances + 1))
@@ -84,13 +84,13 @@ LOUDSPEAKERS = {
 
 
 def rooms(*, evaluation: bool) -> list[str]:
-    """Names of recorded rooms; those of training and of evaluation are disjoint."""
+    """Return the names of rooms; those of training and of evaluation are disjoint."""
     names = sorted(path.stem.removeprefix(_PREFIX) for path in (corpora.DATA / "rir").glob("*"))
     return names[1::2] if evaluation else names[::2]
 
 
 def spoken_live(samples: Waveform, names: list[str], chance: np.random.Generator) -> Waveform:
-    """The recording as if the person spoke in another room to another microphone."""
+    """Return the recording as if the person spoke in another room to another microphone."""
     is_telephone = chance.random() < 0.2
     chain = ReplayChain(
         low_hz=300.0 if is_telephone else chance.uniform(20, 300),

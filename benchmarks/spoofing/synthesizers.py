@@ -28,7 +28,10 @@ SENTENCES = tuple(" ".join(parts) for parts in itertools.product(_SUBJECTS, _VER
 
 
 def commands() -> dict[str, list[list[str]]]:
-    """Synthesizer -> the command of each voice; text on standard input, a WAV file at {file}."""
+    """Return the commands of the installed synthesizers, one for each voice.
+
+    A command reads the text from standard input or at {text} and writes a WAV file to {file}.
+    """
     found = {}
     if shutil.which("flite"):
         found["flite"] = [
@@ -55,7 +58,7 @@ def commands() -> dict[str, list[list[str]]]:
 
 
 def spoken(voices: list[list[str]], sentences: Iterable[int]) -> Iterator[tuple[str, Waveform]]:
-    """Names and samples at 16 kHz of numbered sentences, in turn over the voices."""
+    """Speak sentences, in turn over the voices; yield a name and samples at 16 kHz of each."""
     with tempfile.TemporaryDirectory(prefix="speakersdk-spoofing-") as folder:
         file = Path(folder) / "spoken.wav"
         for number in sentences:

@@ -1,4 +1,4 @@
-"""Spoof detection: does a small detector recognise kinds of attack that it has not heard?
+"""Spoof detection: does a small detector recognize kinds of attack that it has not heard?
 
 Two detectors are trained once for each kind of attack, with all kinds but this one, and once for
 each family, without the family. People and rooms of the evaluation are of corpora and rooms left
@@ -98,7 +98,7 @@ def main() -> int:
 
 
 def prepared(file: Path | None, *, smoke: bool) -> Material:
-    """The material of training and evaluation, from files if they are there."""
+    """Make the material of training and evaluation, or read it from files that exist."""
     halves = [
         half(file and file.with_name(f"{file.name}-{name}.npz"), is_test=is_test, smoke=smoke)
         for name, is_test in (("train", False), ("test", True))
@@ -112,7 +112,7 @@ def prepared(file: Path | None, *, smoke: bool) -> Material:
 
 
 def half(file: Path | None, *, is_test: bool, smoke: bool) -> Material:
-    """The material of training or of the evaluation."""
+    """Make the material of training or of the evaluation, or read it from a file that exists."""
     if file is not None and file.is_file():
         with np.load(file) as kept:
             return Material(**{name: kept[name] for name in Material.__slots__})
@@ -137,7 +137,7 @@ def half(file: Path | None, *, is_test: bool, smoke: bool) -> Material:
 
 
 def counted(material: Material) -> dict[str, Any]:
-    """Clips, and speakers, of each part."""
+    """Count the clips and the speakers of each part."""
     people = material.kinds == clips.BONA_FIDE
     return {
         part: {
@@ -157,7 +157,7 @@ def judged(
     *,
     epochs: int,
 ) -> dict[str, dict[str, Any]]:
-    """Rates of each of `kinds`, by a detector trained without the kinds `without`."""
+    """Measure a detector, trained without the kinds `without`, on each of `kinds`."""
     people = material.kinds == clips.BONA_FIDE
     chosen = (material.parts == clips.TRAIN) & ~np.isin(material.kinds, without)
     scorer = fitted(
@@ -192,7 +192,7 @@ def judged(
 
 
 def balanced(kinds: Names) -> Scores:
-    """Weights: people as much as all attacks together, and all kinds of attack alike."""
+    """Weigh people as much as all attacks together, and all kinds of attack equally."""
     weights = np.zeros(len(kinds))
     listed = sorted(set(kinds))
     for kind in listed:
@@ -204,7 +204,7 @@ def balanced(kinds: Names) -> Scores:
 def rates(
     own: Scores, attacks: Scores, own_sources: Names, attack_sources: Names
 ) -> dict[str, Any]:
-    """APCER at BPCER, and EER, with intervals from resampled sources."""
+    """Compute APCER at BPCER, and EER, with intervals from resampled sources."""
     chance = np.random.default_rng(SEED)
     drawn = [
         _both(own[_resampled(own_sources, chance)], attacks[_resampled(attack_sources, chance)])
@@ -223,19 +223,19 @@ def rates(
 
 
 def percent(flags: Flags) -> float:
-    """Share of true ones, in percent."""
+    """Return the share of true flags in percent."""
     return round(100 * float(flags.mean()), 1)
 
 
 def _both(own: Scores, attacks: Scores) -> tuple[float, float]:
-    """APCER at the threshold with the asked BPCER, and EER."""
+    """Compute APCER at the threshold with the required BPCER, and EER."""
     apcer = float((attacks <= np.quantile(own, 1 - BPCER)).mean())
     labels = np.repeat([True, False], [len(own), len(attacks)])
     return apcer, eer(-np.concatenate([own, attacks]), labels)
 
 
 def _resampled(sources: Names, chance: np.random.Generator) -> npt.NDArray[np.intp]:
-    """Rows of sources drawn with replacement."""
+    """Draw sources with replacement, and return their rows."""
     _, numbers = np.unique(sources, return_inverse=True)
     order = np.argsort(numbers, kind="stable")
     bounds = np.concatenate([[0], np.cumsum(np.bincount(numbers))])

@@ -28,7 +28,7 @@ _CODEC_RATE_HZ, _CODEC_BLOCK = 8000, 160
 
 
 def griffin_lim(samples: Waveform, chance: np.random.Generator) -> Waveform:
-    """From 80 mel bands, with phases found by iteration.
+    """Synthesize from 80 mel bands, with phases found by iteration.
 
     Source: D. Griffin and J. Lim, "Signal estimation from modified short-time Fourier transform",
     1984.
@@ -56,7 +56,7 @@ def griffin_lim(samples: Waveform, chance: np.random.Generator) -> Waveform:
 
 
 def lpc(samples: Waveform, chance: np.random.Generator) -> Waveform:
-    """Linear prediction of order 18, excited by pulses at the pitch or by noise."""
+    """Synthesize by linear prediction of order 18, from pulses at the pitch or from noise."""
     window = get_window("hann", _FRAME)
     padded = np.pad(samples.astype(np.float64), (_FRAME // 2, _FRAME))
     starts = np.arange(0, len(padded) - _FRAME, _HOP)
@@ -94,7 +94,11 @@ def lpc(samples: Waveform, chance: np.random.Generator) -> Waveform:
 
 
 def world(samples: Waveform, chance: np.random.Generator) -> Waveform:  # noqa: ARG001
-    """WORLD: pitch, spectral envelope and aperiodicity. Source: M. Morise et al., 2016."""
+    """Synthesize by WORLD, from pitch, spectral envelope and aperiodicity.
+
+    Source: M. Morise, F. Yokomori and K. Ozawa, "WORLD: a vocoder-based high-quality speech
+    synthesis system for real-time applications", 2016.
+    """
     import pyworld
 
     exact = samples.astype(np.float64)
@@ -106,7 +110,7 @@ def world(samples: Waveform, chance: np.random.Generator) -> Waveform:  # noqa: 
 
 
 def codec2(samples: Waveform, chance: np.random.Generator) -> Waveform:  # noqa: ARG001
-    """Codec 2 at 3,200 bit/s: a sinusoidal vocoder for radio, at 8 kHz."""
+    """Send through Codec 2 at 3,200 bit/s, a sinusoidal vocoder for radio at 8 kHz."""
     narrow = soxr.resample(samples, SAMPLE_RATE_HZ, _CODEC_RATE_HZ)
     pcm = (narrow / max(float(np.abs(narrow).max()), 1e-9) * 16000).astype("<i2")
     pcm = np.pad(pcm, (0, 2 * _CODEC_BLOCK))
@@ -124,7 +128,7 @@ Copy = Callable[[Waveform, np.random.Generator], Waveform]
 
 
 def vocoders() -> dict[str, Copy]:
-    """The vocoders that are installed."""
+    """Return the vocoders that are installed."""
     found: dict[str, Copy] = {"Griffin-Lim": griffin_lim, "LPC": lpc}
     if importlib.util.find_spec("pyworld") is not None:
         found["WORLD"] = world
