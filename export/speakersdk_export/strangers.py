@@ -45,6 +45,8 @@ _ENROLLED_S: Final = 8.0
 _PROBES_S: Final = (3.0, 1.5)
 _LEAST_S: Final = 1.0
 _COHORT_S: Final = 4.0
+# Of the conditions, the one that strangers sound alike in where both sides are in it.
+_TELEPHONE: Final = "telephone"
 _COHORT_SPEAKERS: Final = 60
 _NEAREST: Final = 20
 # For a model that was trained on none of the corpora: share of speakers that are reserved for the
@@ -209,7 +211,11 @@ def make_cohort(calibration: Calibration, cohort: dict[str, Sides], usual: Sides
     least_s = calibration.minimum_speech_s
     complete = np.all([sides.speech_s >= least_s for sides in cohort.values()], axis=0)
     rows = np.concatenate([sides.embeddings[complete] for sides in cohort.values()])
-    found = {"nearest": _NEAREST, "conditions": len(cohort)}
+    found = {
+        "nearest": _NEAREST,
+        "conditions": len(cohort),
+        "telephone": list(cohort).index(_TELEPHONE),
+    }
     spoken = usual.embeddings[usual.speech_s >= least_s]
     typical = float(Cohort.of(rows, **found).nearness(spoken)[:, 0].mean())
     return Cohort.of(rows, **found, typical=typical)
@@ -238,7 +244,7 @@ def group_trials(
             llrs, speech_s = calibration.llrs(
                 scores, np.column_stack([a.speech_s[enrolled], b.speech_s[probes]])
             )
-            near_a = np.zeros((len(takes), 1 + cohort.conditions))
+            near_a = np.zeros((len(takes), 2 + cohort.conditions))
             near_b = near_a.copy()
             near_a[rows] = cohort.nearness(a.embeddings[rows])
             near_b[columns] = cohort.nearness(b.embeddings[columns])

@@ -56,8 +56,12 @@ class OperatingPoint:
         llr_nearness: increase of the threshold with the nearness of both sides to the cohort
             in llr per nat; 0 without a cohort.
         llr_gap: increase with the distance of their conditions in llr per nat; 0 without a cohort.
+        llr_telephone: increase with telephone on both sides in llr per nat; 0 without a cohort.
         elsewhere_low, elsewhere_high: false-accept rates on corpora that were left
             out of the fit; 90 % of corpora and conditions lie between. 0 and 1 mean not measured.
+        longest_s, least_excess, most_distance: limits of the fit. More comparable speech, a smaller
+            excess or a larger distance counts as the limit, because each of them would lower the
+            threshold further than was measured. Older models have no limits.
     """
 
     far: float
@@ -71,6 +75,10 @@ class OperatingPoint:
     llr_gap: float = 0.0
     elsewhere_low: float = 0.0
     elsewhere_high: float = 1.0
+    llr_telephone: float = 0.0
+    longest_s: float = _MAXIMUM_SPEECH_S
+    least_excess: float = -_MAXIMUM_WEIGHT
+    most_distance: float = _MAXIMUM_WEIGHT
 
     def __post_init__(self) -> None:
         _check_numbers(self)
@@ -92,7 +100,11 @@ class OperatingPoint:
             speech_s: see `Calibration.comparable_speech_s`.
             nearness: nearness of both sides, see `Calibration.nearness`.
         """
-        return self._at(math.log(speech_s)) + self._rise(nearness.excess, nearness.distance)
+        return self._at(math.log(min(speech_s, self.longest_s))) + self._rise(
+            max(nearness.excess, self.least_excess),
+            min(nearness.distance, self.most_distance),
+            nearness.telephone,
+        )
 
     def thresholds(
         self,
@@ -103,19 +115,38 @@ class OperatingPoint:
 
         Args:
             speech_s: (N,) comparable speech in seconds.
-            nearness: (N, 2) excess and distance, see `Nearness`; None means typical.
+            nearness: (N, 3), see `Nearness`; None means typical.
 
         Returns:
             (N,)
         """
-        thresholds = self._at(np.log(speech_s))
-        return thresholds if nearness is None else thresholds + self._rise(*nearness.T)
+        thresholds = self._at(np.log(np.minimum(speech_s, self.longest_s)))
+        if nearness is None:
+            return thresholds
+        return thresholds + self._rise(
+            np.maximum(nearness[:, 0], self.least_excess),
+            np.minimum(nearness[:, 1], self.most_distance),
+            nearness[:, 2],
+        )
+
+    def caution(self, nearness: Nearness) -> str | None:
+        """Return why the threshold of a pair is more careful than usual; None if it is not.
+
+        Pairs beyond the limits of the fit get the threshold at the limit, which is higher.
+        """
+        if nearness.excess < self.least_excess:
+            return "recordings unlike any that were measured"
+        if nearness.distance > self.most_distance:
+            return "sides recorded in ways further apart than any that were measured"
+        if self.llr_telephone * nearness.telephone > 0:
+            return "telephone on both sides"
+        return None
 
     def _at(self, log_speech: _Numbers) -> _Numbers:
         return self.llr + (self.llr_slope + self.llr_curve * log_speech) * log_speech
 
-    def _rise(self, excess: _Numbers, distance: _Numbers) -> _Numbers:
-        return self.llr_nearness * excess + self.llr_gap * distance
+    def _rise(self, excess: _Numbers, distance: _Numbers, telephone: _Numbers) -> _Numbers:
+        return self.llr_nearness * excess + self.llr_gap * distance + self.llr_telephone * telephone
 
     def frr_at(self, speech_s: float) -> float:
         """Return the expected false-reject rate at this much comparable speech."""
@@ -220,7 +251,7 @@ class Calibration:
     def nearness(self, embeddings: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
         """Return the (B, K) nearness of (B, D) embeddings; zeros without a cohort."""
         if self.cohort is None:
-            return np.zeros((len(embeddings), 2))
+            return np.zeros((len(embeddings), 3))
         return self.cohort.nearness(embeddings)
 
     def pair_nearness(

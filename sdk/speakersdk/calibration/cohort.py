@@ -32,23 +32,27 @@ class Nearness(NamedTuple):
     Attributes:
         excess: nearness of both sides together in excess of a typical pair.
         distance: distance of their conditions; 0 means the same condition.
+        telephone: how much nearer both sides are to speech by telephone than to other speech; 0
+            if one of them is not nearer.
     """
 
     excess: float
     distance: float
+    telephone: float = 0.0
 
 
 # Two typical recordings in the same condition, or any two without a cohort.
-TYPICAL: Final = Nearness(0.0, 0.0)
+TYPICAL: Final = Nearness(0.0, 0.0, 0.0)
 
 
 def pair_nearness(
     a: npt.NDArray[np.float64], b: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.float64]:
-    """Return (..., 2) excess and distance of pairs of `Cohort.nearness` rows, (..., K) each."""
-    gaps = a[..., 1:] - b[..., 1:]
+    """Return the (..., 3) `Nearness` of pairs of `Cohort.nearness` rows, (..., K) each."""
+    gaps = a[..., 2:] - b[..., 2:]
     distance = np.sqrt(np.add.reduce(gaps * gaps, axis=-1))
-    return np.stack([a[..., 0] + b[..., 0], distance], axis=-1)
+    telephone = np.maximum(np.minimum(a[..., 1], b[..., 1]), 0.0)
+    return np.stack([a[..., 0] + b[..., 0], distance, telephone], axis=-1)
 
 
 def pairs(
@@ -68,6 +72,7 @@ class Cohort:
         embedding_dim: D, the length of the embeddings.
         nearest: number of members in the mean; half as many within one condition.
         conditions: number of conditions; the rows are the same people in each condition in turn.
+        telephone: index of the condition that is speech by telephone; None means there is none.
         typical: nearness of a typical recording, which is subtracted.
     """
 
@@ -75,6 +80,7 @@ class Cohort:
     embedding_dim: int
     nearest: int
     conditions: int = 1
+    telephone: int | None = None
     typical: float = 0.0
 
     def __post_init__(self) -> None:
@@ -96,6 +102,14 @@ class Cohort:
                 f"expected a cohort of whole rows of {self.embedding_dim} values, at least "
                 f"{self.nearest} for each of {self.conditions} conditions, got {num_bytes} bytes"
             )
+        telephone = self.telephone
+        if telephone is not None and not (
+            type(telephone) is int and 0 <= telephone < self.conditions
+        ):
+            raise ConfigError(
+                f"expected the number of a condition below {self.conditions} as that by telephone, "
+                f"got {telephone!r:.20}"
+            )
         if not (type(self.typical) is float and abs(self.typical) < _MOST_NATS):
             raise ConfigError(f"expected a usual nearness in nats, got {self.typical!r:.20}")
         if not np.isfinite(self._logits).all():
@@ -103,7 +117,13 @@ class Cohort:
 
     @classmethod
     def of(
-        cls, embeddings: npt.ArrayLike, *, nearest: int, conditions: int = 1, typical: float = 0.0
+        cls,
+        embeddings: npt.ArrayLike,
+        *,
+        nearest: int,
+        conditions: int = 1,
+        telephone: int | None = None,
+        typical: float = 0.0,
     ) -> Cohort:
         """Make a cohort of (N, D) embeddings, ordered by condition."""
         rows = np.asarray(embeddings, "<f2")
@@ -112,6 +132,7 @@ class Cohort:
             embedding_dim=rows.shape[1],
             nearest=nearest,
             conditions=conditions,
+            telephone=telephone,
             typical=typical,
         )
 
@@ -125,8 +146,9 @@ class Cohort:
             embeddings: (B, D) float32
 
         Returns:
-            (B, 1 + conditions): first the mean score with the most similar members minus the
-            typical one; then those within each condition, minus their mean.
+            (B, 2 + conditions): first the mean score with the most similar members minus the
+            typical one; from the third column on those within each condition, minus their mean. The
+            second column repeats that of the telephone; it is 0 if there is none.
         """
         logits = np.asarray(embeddings, np.float32)
         own = _softmax(logits)
@@ -135,12 +157,13 @@ class Cohort:
         left = np.concatenate([own, logits], axis=1)
         scores = left @ self._columns
         scores -= np.add.reduce(own * logits, axis=1, keepdims=True) + self._terms
-        near = np.empty((len(logits), 1 + self.conditions))
+        near = np.empty((len(logits), 2 + self.conditions))
         near[:, 0] = _mean_of_largest(scores, self.nearest)
         near[:, 0] -= self.typical
         parts = scores.reshape(len(logits), self.conditions, -1)
         each = _mean_of_largest(parts, max(1, self.nearest // 2))
-        near[:, 1:] = each - each.mean(axis=1, keepdims=True)
+        near[:, 2:] = each - each.mean(axis=1, keepdims=True)
+        near[:, 1] = 0.0 if self.telephone is None else near[:, 2 + self.telephone]
         return near
 
     @cached_property

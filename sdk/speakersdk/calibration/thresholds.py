@@ -3,7 +3,12 @@
 A group is the trials of one corpus in one condition. All groups have the same weight, whatever
 their number of trials. In each group a different threshold keeps a rate. The spread of these
 thresholds shows the uncertainty for the next corpus: the final threshold keeps the rate in a given
-share of the groups, and not only on average. docs/adr/0012-promise.md has the figures.
+share of the groups, and not only on average.
+
+Few groups have enough trials to measure the strictest rates. The thresholds of these rates have the
+slopes of the strictest rate that most groups can measure. In each group the threshold follows from
+an exponential tail of its highest llrs (J. Pickands, "Statistical inference using extreme order
+statistics", 1975). docs/adr/0012-promise.md has the figures.
 """
 
 from __future__ import annotations
@@ -22,12 +27,25 @@ from speakersdk.errors import ConfigError
 
 # Share of the groups in which a threshold keeps its rate.
 COVERED: Final = 0.75
+# The same share for rates that are extrapolated.
+TAIL_COVERED: Final = 0.9
+# The strictest rate that is measured in every group. Stricter rates are extrapolated.
+TAIL_FAR: Final = 0.01
+# Share of the nontarget trials of a group in the fit of its tail, and their least number.
+_TAIL_SHARE: Final = 0.03
+_TAIL_TRIALS: Final = 20
+# With as many expected false accepts, the measured threshold is as certain as that of the tail.
+_MEASURED_FALSE_ACCEPTS: Final = 30
 # Nontarget trials of a group in the regression; more of them only take time.
 _MOST_TRIALS: Final = 4_000
 # With fewer groups the spread between them is unknown.
 LEAST_GROUPS: Final = 4
 # Quantiles with 90 % of the groups between them.
 _ELSEWHERE: Final = (0.05, 0.95)
+# Quantiles with nearly all trials of a group between them: the limits of a fit.
+_EDGES: Final = (0.01, 0.99)
+# Column of the inputs, the last one.
+_TELEPHONE: Final = 4
 
 _Floats = npt.NDArray[np.float64]
 
@@ -41,7 +59,7 @@ class GroupTrials:
         llrs: (N,) llrs
         targets: (N,) bool.
         speech_s: (N,) comparable speech, see `Calibration.comparable_speech_s`.
-        nearness: (N, 2) excess and distance, see `speakersdk.calibration.cohort.pair_nearness`.
+        nearness: (N, 3), see `speakersdk.calibration.cohort.Nearness`.
     """
 
     corpus: str
@@ -64,19 +82,26 @@ class GroupTrials:
         return float(self.accepted(point)[~self.targets].mean())
 
     def inputs(self) -> _Floats:
-        """Return the (N, 4) inputs of a threshold: ln s, its square, excess and distance."""
+        """Return the (N, 5) inputs of a threshold: ln s, its square and the nearness."""
         log_speech = np.log(self.speech_s)
         return np.column_stack([log_speech, log_speech**2, self.nearness])
 
 
 def robust_points(
-    groups: list[GroupTrials], *, covered: float = COVERED, least_groups: int = LEAST_GROUPS
+    groups: list[GroupTrials],
+    *,
+    covered: float = COVERED,
+    tail_covered: float = TAIL_COVERED,
+    least_groups: int = LEAST_GROUPS,
 ) -> list[OperatingPoint]:
     """Fit the threshold of every rate that enough groups support, from loose to strict.
+
+    Rates from `TAIL_FAR` down share their slopes, and a stricter one never has a lower threshold.
 
     Args:
         groups: the groups, some of them with target trials.
         covered: share of the groups in which each rate must be kept.
+        tail_covered: the same share for rates below `TAIL_FAR`.
         least_groups: number of groups that must support a rate.
 
     Raises:
@@ -85,11 +110,18 @@ def robust_points(
     if not any(group.targets.any() for group in groups):
         raise ConfigError("expected groups with target trials, got none")
     points: list[OperatingPoint] = []
+    slopes: _Floats = np.zeros(0)
     for far in FAR_GRID:
-        able = [group for group in groups if group.supports(far)]
-        if len(able) < least_groups:
+        if sum(group.supports(far) for group in groups) < least_groups:
             break
-        points.append(_point(able, groups, far, covered))
+        able = [group for group in groups if group.supports(max(far, TAIL_FAR))]
+        if far >= TAIL_FAR:
+            slopes = _slopes(able, far)
+        levels = [_level(group, slopes, far) for group in able]
+        level = float(np.quantile(levels, covered if far >= TAIL_FAR else tail_covered))
+        if far < TAIL_FAR and points:
+            level = max(level, points[-1].llr)
+        points.append(_point(groups, able, far, level, slopes))
     if not points:
         raise ConfigError(
             f"expected at least {least_groups} corpora and conditions with "
@@ -118,10 +150,33 @@ def judged(points: list[OperatingPoint], groups: list[GroupTrials]) -> list[Oper
     return found
 
 
-def _point(
-    able: list[GroupTrials], groups: list[GroupTrials], far: float, covered: float
-) -> OperatingPoint:
-    """Fit the threshold of one rate."""
+def tail_level(values: _Floats, far: float) -> float:
+    """Return the value that a share of the (N,) values exceeds.
+
+    It is measured if enough values exceed it, and otherwise extrapolated with an exponential tail.
+    """
+    if far * len(values) >= _MEASURED_FALSE_ACCEPTS:
+        return upper_offset(values, math.floor(far * len(values) + 1e-9))
+    number = max(_TAIL_TRIALS, math.floor(_TAIL_SHARE * len(values)))
+    rising = np.sort(values)
+    start = float(rising[-number - 1])
+    excess = float(rising[-number:].mean()) - start
+    return start + excess * math.log(number / len(values) / far)
+
+
+def _level(group: GroupTrials, slopes: _Floats, far: float) -> float:
+    """Return the offset with which a group keeps a rate."""
+    rest = (group.llrs - group.inputs() @ slopes)[~group.targets]
+    if far < TAIL_FAR:
+        return tail_level(rest, far)
+    return upper_offset(rest, math.floor(far * len(rest) + 1e-9))
+
+
+def _slopes(able: list[GroupTrials], far: float) -> _Floats:
+    """Fit the (5,) slopes of one rate; all groups have the same weight.
+
+    Telephone on both sides never lowers a threshold: a negative slope is replaced by 0.
+    """
     values, inputs, counts = [], [], []
     for group in able:
         chosen = np.flatnonzero(~group.targets)
@@ -129,24 +184,42 @@ def _point(
         values.append(group.llrs[chosen])
         inputs.append(group.inputs()[chosen])
         counts.append(np.full(len(chosen), 1 / len(chosen)))
-    slopes = upper_slopes(
-        np.concatenate(values), np.concatenate(inputs), far, counts=np.concatenate(counts)
-    )
-    offsets = []
-    for group in able:
-        rest = (group.llrs - group.inputs() @ slopes)[~group.targets]
-        offsets.append(upper_offset(rest, math.floor(far * len(rest) + 1e-9)))
-    slope, curve, nearness, gap = slopes.tolist()
+    of, at, weights = map(np.concatenate, (values, inputs, counts))
+    slopes = upper_slopes(of, at, far, counts=weights)
+    if slopes[_TELEPHONE] < 0:
+        slopes = np.append(upper_slopes(of, at[:, :_TELEPHONE], far, counts=weights), 0.0)
+    return slopes
+
+
+def _edges(able: list[GroupTrials]) -> dict[str, float]:
+    """Find the longest speech, the least excess and the largest distance in any group."""
+    low, high = _EDGES
+    others = [~group.targets for group in able]
+    both = list(zip(able, others, strict=True))
+    return {
+        "longest_s": max(float(np.quantile(at.speech_s[of], high)) for at, of in both),
+        "least_excess": min(float(np.quantile(at.nearness[of, 0], low)) for at, of in both),
+        "most_distance": max(float(np.quantile(at.nearness[of, 1], high)) for at, of in both),
+    }
+
+
+def _point(
+    groups: list[GroupTrials], able: list[GroupTrials], far: float, level: float, slopes: _Floats
+) -> OperatingPoint:
+    """Make an operating point, with its false rejects in all groups."""
+    slope, curve, nearness, gap, telephone = slopes.tolist()
     point = OperatingPoint(
         far=far,
         frr=0.0,
-        llr=float(np.quantile(offsets, covered)),
+        llr=level,
         llr_slope=slope,
         llr_curve=curve,
         llr_nearness=nearness,
         llr_gap=gap,
+        llr_telephone=telephone,
         frr_logit=0.0,
         frr_slope=0.0,
+        **_edges(able),
     )
     rejected = np.concatenate([~group.accepted(point)[group.targets] for group in groups])
     log_speech = np.concatenate([np.log(group.speech_s[group.targets]) for group in groups])

@@ -6,6 +6,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Final
+
+# A promise that elsewhere is broken by more than this is not kept.
+MOST_TIMES: Final = 3.0
 
 
 class Verdict(StrEnum):
@@ -32,13 +36,20 @@ class Promise:
     elsewhere: tuple[float, float]
     measured_on: tuple[str, ...]
 
+    @property
+    def is_kept(self) -> bool | None:
+        """Whether at most three times the rate was accepted elsewhere; None = not measured."""
+        return self.elsewhere[1] <= MOST_TIMES * self.far if self.measured_on else None
+
     def __str__(self) -> str:
         if not self.measured_on:
             return f"asked for {self.far:.2%} of strangers; not measured on other corpora"
         low, high = self.elsewhere
+        broken = "; not kept there: calibrate on recordings of your own, or ask for a higher rate"
         return (
             f"asked for {self.far:.2%} of strangers; {low:.2%} to {high:.2%} on nine in ten "
             f"corpora and conditions that were left out ({', '.join(self.measured_on)})"
+            f"{'' if self.is_kept else broken}"
         )
 
 

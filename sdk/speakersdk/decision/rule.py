@@ -182,7 +182,13 @@ class DecisionRule:
             speech_s=probe_speech_s,
             prior=self.prior,
         )
-        decision = replace(decision, promise=self.promise)
+        caution = None if self.point is None else self.point.caution(nearness)
+        reason = (
+            decision.reason
+            if caution is None
+            else (f"{decision.reason} (the more careful one for {caution})")
+        )
+        decision = replace(decision, promise=self.promise, reason=reason)
         if probe_dbfs is not None and probe_dbfs < QUIET_DBFS and not decision.accepted:
             return decision.undecided(
                 Verdict.INCONCLUSIVE,

@@ -50,7 +50,7 @@ class OwnTrials:
         llrs: (N,) llrs of the original calibration.
         targets: (N,) true for trials of the same speaker.
         speech_s: (N,) comparable speech in seconds.
-        nearness: (N, 2) excess and distance, see `speakersdk.calibration.cohort.Nearness`.
+        nearness: (N, 3), see `speakersdk.calibration.cohort.Nearness`.
         probes, enrolled: (N,) indices of the speakers.
         speakers: names of the speakers.
         num_recordings: number of probes.

@@ -26,7 +26,7 @@ def embeddings(rng: np.random.Generator) -> np.ndarray:
 def test_nearness_is_the_mean_score_of_the_members_most_alike(
     embeddings: np.ndarray, rng: np.random.Generator
 ) -> None:
-    cohort = Cohort.of(embeddings, nearest=4, conditions=2, typical=-0.25)
+    cohort = Cohort.of(embeddings, nearest=4, conditions=2, telephone=1, typical=-0.25)
     probes = rng.standard_normal((3, DIM)).astype(np.float32)
     scores = -np.sort(symmetric_kl_matrix(probes, embeddings), axis=1)
     parts = np.stack([-symmetric_kl_matrix(probes, part) for part in np.split(embeddings, 2)])
@@ -34,14 +34,22 @@ def test_nearness_is_the_mean_score_of_the_members_most_alike(
     found = cohort.nearness(probes)
     # Float32 has 7 digits, and the scores are sums of some hundred terms below 10.
     assert found[:, 0] == pytest.approx(scores[:, :4].mean(axis=1) + 0.25, abs=1e-4)
-    assert found[:, 1:] == pytest.approx(each - each.mean(axis=1, keepdims=True), abs=1e-4)
+    assert found[:, 2:] == pytest.approx(each - each.mean(axis=1, keepdims=True), abs=1e-4)
+    assert (found[:, 1] == found[:, 3]).all()  # the second condition is that by telephone
+    without = Cohort.of(embeddings, nearest=4, conditions=2).nearness(probes)
+    assert (without[:, 1] == 0).all()
 
 
 def test_a_pair_has_the_excess_of_both_and_the_distance_of_their_conditions() -> None:
-    a, b = np.array([[0.1, 0.3, -0.3]]), np.array([[0.2, 0.0, 0.1]])
-    assert pair_nearness(a, b) == pytest.approx(np.array([[0.3, 0.5]]))
+    a, b = np.array([[0.1, 0.3, 0.3, -0.3]]), np.array([[0.2, 0.1, 0.0, 0.1]])
+    assert pair_nearness(a, b) == pytest.approx(np.array([[0.3, 0.5, 0.1]]))
     [[near]] = pairs(a, b)
-    assert (near.excess, near.distance) == pytest.approx((0.3, 0.5))
+    assert (near.excess, near.distance, near.telephone) == pytest.approx((0.3, 0.5, 0.1))
+
+
+def test_a_pair_is_by_telephone_where_both_sides_are() -> None:
+    rows = np.array([[0.0, 0.3], [0.0, 0.2], [0.0, -0.1]])
+    assert pair_nearness(rows[[0, 1, 2]], rows[[1, 2, 2]])[:, 2].tolist() == [0.2, 0.0, 0.0]
 
 
 def test_pairs_of_several_probes_are_those_of_each(rng: np.random.Generator) -> None:
@@ -52,7 +60,7 @@ def test_pairs_of_several_probes_are_those_of_each(rng: np.random.Generator) -> 
 
 
 def test_a_cohort_survives_json(embeddings: np.ndarray) -> None:
-    cohort = Cohort.of(embeddings, nearest=4, conditions=2)
+    cohort = Cohort.of(embeddings, nearest=4, conditions=2, telephone=0)
     assert Cohort(**asdict(cohort)) == cohort
     assert len(cohort) == 24
 
@@ -66,6 +74,8 @@ def test_a_cohort_survives_json(embeddings: np.ndarray) -> None:
         ({"nearest": 0}, "above 0"),
         ({"conditions": 5}, "whole rows"),
         ({"typical": float("nan")}, "usual nearness"),
+        ({"telephone": 2}, "condition below 2"),
+        ({"telephone": True}, "condition below 2"),
         (
             {"rows": base64.b64encode(np.full((24, DIM), np.inf, "<f2").tobytes()).decode()},
             "finite",

@@ -5,20 +5,38 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from speakersdk.calibration.thresholds import GroupTrials, judged, robust_points
+from speakersdk.calibration.cohort import Nearness
+from speakersdk.calibration.thresholds import (
+    TAIL_FAR,
+    GroupTrials,
+    judged,
+    robust_points,
+    tail_level,
+)
 from speakersdk.errors import ConfigError
 
 NUM_NONTARGETS = 20_000
 
 
 def group(
-    rng: np.random.Generator, corpus: str, *, shift: float = 0.0, weight: float = 2.0
+    rng: np.random.Generator,
+    corpus: str,
+    *,
+    shift: float = 0.0,
+    weight: float = 2.0,
+    by_telephone: float = 0.0,
+    strangers: int = NUM_NONTARGETS,
 ) -> GroupTrials:
-    """Strangers at N(-5 + shift + weight * excess, 1), own recordings 10 above."""
-    size = NUM_NONTARGETS + 1000
+    """Strangers at N(-5 + shift + weight * excess, 1), own recordings 10 above.
+
+    By telephone, half of the pairs have strangers that much higher.
+    """
+    size = strangers + 1000
     targets = np.arange(size) < 1000
-    nearness = np.column_stack([rng.normal(0, 1, size), rng.uniform(0, 1, size)])
+    telephone = np.arange(size) % 2 * float(by_telephone != 0)
+    nearness = np.column_stack([rng.normal(0, 1, size), rng.uniform(0, 1, size), telephone])
     llrs = rng.normal(-5.0, 1.0, size) + shift + weight * nearness[:, 0] + 10.0 * targets
+    llrs += by_telephone * telephone
     return GroupTrials(
         corpus=corpus,
         condition="clean / clean",
@@ -38,6 +56,51 @@ def test_a_threshold_follows_what_strangers_have_in_common(rng: np.random.Genera
     for one in groups:
         # 200 false accepts are expected in each; four standard deviations are 28 %.
         assert one.far(points[0.01]) == pytest.approx(0.01, rel=0.35)
+
+
+def test_telephone_on_both_sides_raises_the_threshold(rng: np.random.Generator) -> None:
+    groups = [group(rng, name, by_telephone=1.5) for name in "abcd"]
+    [point] = [point for point in robust_points(groups, covered=0.5) if point.far == 0.01]
+    assert point.llr_telephone == pytest.approx(1.5, abs=0.15)
+    lower = [group(rng, name, by_telephone=-1.5) for name in "abcd"]
+    assert {point.llr_telephone for point in robust_points(lower)} == {0.0}
+
+
+def test_a_stricter_rate_keeps_the_plane_and_has_a_higher_threshold(
+    rng: np.random.Generator,
+) -> None:
+    # Half of the corpora are too small for the strict rates, and they have the higher strangers.
+    groups = [
+        *(group(rng, name) for name in "abcd"),
+        *(group(rng, name, shift=2.0, strangers=1500) for name in "efgh"),
+    ]
+    tail = [point for point in robust_points(groups) if point.far <= TAIL_FAR]
+    assert [point.far for point in tail] == [0.01, 0.005, 0.002, 0.001]
+    assert len({(point.llr_slope, point.llr_curve, point.llr_nearness) for point in tail}) == 1
+    levels = [point.llr for point in tail]
+    assert levels == sorted(levels)
+    # The small corpora count: fitted on the large ones alone, as many as 2 nats more pass.
+    assert levels[-1] > robust_points(groups[:4])[-1].llr + 1.0
+
+
+def test_a_tail_is_extrapolated_beyond_what_can_be_counted(rng: np.random.Generator) -> None:
+    values = rng.exponential(2.0, 2000)
+    # Of an exponential tail: 2 ln(1000) = 13.8. Its mean is estimated on 60 values, to an eighth,
+    # which is multiplied by ln(0.03 / 0.001) = 3.4: a standard error of 0.9.
+    assert tail_level(values, 0.001) == pytest.approx(2 * np.log(1000), abs=2.7)
+    assert np.mean(values >= tail_level(values, 0.02)) == pytest.approx(0.02)  # 40 are counted
+
+
+def test_beyond_what_the_fit_has_seen_its_edge_counts(rng: np.random.Generator) -> None:
+    groups = [group(rng, name) for name in "abcd"]
+    point = robust_points(groups)[0]
+    # Excess is N(0, 1) and distance uniform in every group, speech uniform from 1 to 8 s.
+    assert point.least_excess == pytest.approx(-2.33, abs=0.2)
+    assert point.most_distance == pytest.approx(0.99, abs=0.02)
+    assert point.longest_s == pytest.approx(7.93, abs=0.1)
+    edge = Nearness(point.least_excess, 0.5, 0.0)
+    assert point.threshold(2.0, Nearness(-9.0, 0.5, 0.0)) == point.threshold(2.0, edge)
+    assert point.threshold(60.0) == point.threshold(point.longest_s)
 
 
 def test_the_threshold_keeps_the_rate_in_most_groups_not_on_the_average(

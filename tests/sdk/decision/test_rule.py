@@ -140,6 +140,37 @@ def test_the_threshold_follows_the_cohort() -> None:
     assert rule.decide(-1.9, **sides, nearness=near).verdict is Verdict.ACCEPT
 
 
+@pytest.mark.parametrize(
+    ("nearness", "caution"),
+    [
+        (Nearness(0.0, 0.0, 0.2), "telephone on both sides"),
+        (Nearness(-2.0, 0.0, 0.0), "recordings unlike any that were measured"),
+        (
+            Nearness(0.0, 3.0, 0.0),
+            "sides recorded in ways further apart than any that were measured",
+        ),
+        (Nearness(-1.0, 2.0, 0.0), None),
+    ],
+)
+def test_a_decision_says_why_its_threshold_is_more_careful(
+    nearness: Nearness, caution: str | None
+) -> None:
+    point = replace(
+        POINT,
+        llr_nearness=1.0,
+        llr_gap=-1.0,
+        llr_telephone=1.0,
+        least_excess=-1.0,
+        most_distance=2.0,
+    )
+    rule = Request(far=0.01).rule(replace(CALIBRATION, operating_points=(point,)))
+    sides = {"enrolled_speech_s": 1.0, "probe_speech_s": 1.0}
+    decision = rule.decide(0.0, **sides, nearness=nearness)
+    assert decision.reason.endswith(f"(the more careful one for {caution})") == bool(caution)
+    plane = POINT.llr + nearness.excess - nearness.distance
+    assert (decision.threshold > plane) == bool(caution)
+
+
 def test_a_decision_shows_the_promise_it_was_made_under() -> None:
     point = replace(POINT, elsewhere_low=0.002, elsewhere_high=0.02)
     calibration = replace(
@@ -154,8 +185,18 @@ def test_a_decision_shows_the_promise_it_was_made_under() -> None:
         "asked for 1.00% of strangers; 0.20% to 2.00% on nine in ten corpora and conditions that "
         "were left out (letters, telephone)"
     )
+    assert decision.promise.is_kept
     asked = Request(prior=0.5).rule(CALIBRATION)
     assert asked.decide(0.0, enrolled_speech_s=2.0, probe_speech_s=2.0).promise is None
+
+
+def test_a_promise_that_other_corpora_break_says_so() -> None:
+    promise = Promise(far=0.001, elsewhere=(0.0, 0.022), measured_on=("letters",))
+    assert promise.is_kept is False
+    assert "0.00% to 2.20%" in str(promise)
+    assert "not kept there: calibrate on recordings of your own" in str(promise)
+    unmeasured = Promise(far=0.001, elsewhere=(0.0, 1.0), measured_on=())
+    assert unmeasured.is_kept is None
 
 
 def test_a_model_without_calibration_supports_no_decision() -> None:

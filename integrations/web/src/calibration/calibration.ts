@@ -38,13 +38,35 @@ export class OperatingPoint {
 
   /** Accept when the llr is at least this. */
   threshold(speechS: number, nearness: Nearness = TYPICAL): number {
-    const log = Math.log(speechS);
+    const log = Math.log(Math.min(speechS, this.value("longest_s", MAXIMUM_SPEECH_S)));
+    const excess = Math.max(nearness.excess, this.leastExcess);
+    const distance = Math.min(nearness.distance, this.mostDistance);
     return (
       this.value("llr") +
       (this.value("llr_slope") + this.value("llr_curve", 0) * log) * log +
-      this.value("llr_nearness", 0) * nearness.excess +
-      this.value("llr_gap", 0) * nearness.distance
+      this.value("llr_nearness", 0) * excess +
+      this.value("llr_gap", 0) * distance +
+      this.value("llr_telephone", 0) * nearness.telephone
     );
+  }
+
+  /** For what a pair gets a more careful threshold, for people; null = for nothing. */
+  caution(nearness: Nearness): string | null {
+    if (nearness.excess < this.leastExcess) {
+      return "recordings unlike any that were measured";
+    }
+    if (nearness.distance > this.mostDistance) {
+      return "sides recorded in ways further apart than any that were measured";
+    }
+    return this.value("llr_telephone", 0) * nearness.telephone > 0 ? "telephone on both sides" : null;
+  }
+
+  private get leastExcess(): number {
+    return this.value("least_excess", -MAXIMUM_WEIGHT);
+  }
+
+  private get mostDistance(): number {
+    return this.value("most_distance", MAXIMUM_WEIGHT);
   }
 
   /** Expected false-reject rate at so much comparable speech. */

@@ -15,10 +15,12 @@ export interface Nearness {
   readonly excess: number;
   /** Between their conditions; 0 = both in the same one. */
   readonly distance: number;
+  /** How much nearer than to other speech both are to that by telephone; 0 where one of them is not. */
+  readonly telephone: number;
 }
 
 /** Of two usual recordings in the same condition, and of any two without a cohort. */
-export const TYPICAL: Nearness = { excess: 0, distance: 0 };
+export const TYPICAL: Nearness = { excess: 0, distance: 0, telephone: 0 };
 
 /** The nearness of a pair, from what `Cohort.nearness` says of each side. */
 export function pairNearness(a: Float64Array, b: Float64Array): Nearness {
@@ -26,10 +28,14 @@ export function pairNearness(a: Float64Array, b: Float64Array): Nearness {
     return TYPICAL;
   }
   let squares = 0;
-  for (let index = 1; index < a.length; index += 1) {
+  for (let index = 2; index < a.length; index += 1) {
     squares += (a[index]! - b[index]!) ** 2;
   }
-  return { excess: a[0]! + b[0]!, distance: Math.sqrt(squares) };
+  return {
+    excess: a[0]! + b[0]!,
+    distance: Math.sqrt(squares),
+    telephone: Math.max(0, Math.min(a[1]!, b[1]!)),
+  };
 }
 
 export class Cohort {
@@ -40,6 +46,7 @@ export class Cohort {
     private readonly members: readonly Float32Array[],
     private readonly nearest: number,
     private readonly conditions: number,
+    private readonly telephone: number | null,
     private readonly typical: number,
   ) {
     this.shares = members.map(softmax);
@@ -51,6 +58,7 @@ export class Cohort {
     const values = json as Record<string, unknown>;
     const { rows, nearest } = values;
     const conditions = values["conditions"] ?? 1;
+    const telephone = values["telephone"] ?? null;
     const typical = values["typical"] ?? 0;
     if (values["embedding_dim"] !== embeddingDim) {
       throw new ConfigError(
@@ -73,12 +81,27 @@ export class Cohort {
           `got ${members.length} rows`,
       );
     }
-    return new Cohort(members, nearest as number, conditions as number, typical);
+    if (
+      telephone !== null &&
+      !(Number.isInteger(telephone) && (telephone as number) >= 0 && (telephone as number) < (conditions as number))
+    ) {
+      throw new ConfigError(
+        `expected the number of a condition below ${conditions} as that by telephone, got ${telephone}`,
+      );
+    }
+    return new Cohort(
+      members,
+      nearest as number,
+      conditions as number,
+      telephone as number | null,
+      typical,
+    );
   }
 
   /**
    * How near an embedding is to the cohort: first the mean score with the members most like it,
-   * less the usual; then that with the members of each condition, less the mean of these.
+   * less the usual; last that with the members of each condition, less the mean of these; between
+   * them that of speech by telephone again, 0 where no condition is.
    */
   nearness(embedding: Float32Array): Float64Array {
     const own = softmax(embedding);
@@ -96,6 +119,7 @@ export class Cohort {
     const mean = each.reduce((sum, value) => sum + value, 0) / each.length;
     return Float64Array.from([
       meanOfLargest(scores, this.nearest) - this.typical,
+      this.telephone === null ? 0 : each[this.telephone]! - mean,
       ...each.map((value) => value - mean),
     ]);
   }

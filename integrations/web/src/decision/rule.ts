@@ -59,6 +59,8 @@ export class DecisionRule {
     const threshold = this.threshold(enrolledSpeechS, probeSpeechS, nearness);
     const accepted = llr >= threshold;
     const relation = accepted ? "reaches" : "is below";
+    const caution = this.point.caution(nearness);
+    const careful = caution === null ? "" : ` (the more careful one for ${caution})`;
     const decision: Decision = {
       verdict: accepted ? "accept" : "reject",
       accepted,
@@ -67,7 +69,7 @@ export class DecisionRule {
       probability: 1 / (1 + Math.exp(-llr)),
       threshold,
       speechS: probeSpeechS,
-      reason: `llr ${signed(llr, 2)} ${relation} the threshold ${signed(threshold, 2)}`,
+      reason: `llr ${signed(llr, 2)} ${relation} the threshold ${signed(threshold, 2)}${careful}`,
       oneVoiceLlr: null,
       voiceChanged: false,
       promise: this.promise,
