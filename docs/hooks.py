@@ -3,6 +3,8 @@
 A page may link to `../README.md` or `../examples/verify_recordings.py`, which lie outside the
 folder that MkDocs reads. Such files are added under `repository/`, and the links are rewritten. A
 link to a folder becomes plain text. A link to a missing file stays, and `--strict` reports it.
+
+The diagram of the layers becomes HTML, because Mermaid would load a script from another server.
 """
 
 from __future__ import annotations
@@ -18,6 +20,9 @@ from mkdocs.structure.pages import Page
 REPOSITORY = Path(__file__).parents[1]
 LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)#\s]+)(#[^)\s]*)?\)")
 FENCE = re.compile(r"(^```.*?^```)", flags=re.DOTALL | re.MULTILINE)
+DIAGRAM = re.compile(r"^```mermaid\n(.*?)^```", flags=re.DOTALL | re.MULTILINE)
+ROW = "display: flex; justify-content: center; align-items: center; gap: .3rem; flex-wrap: wrap;"
+BOX = "border: 1px solid currentColor; border-radius: .2rem; padding: .1rem .6rem;"
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
@@ -52,8 +57,36 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
         path = os.path.relpath(site_path(target), PurePosixPath(page.file.src_uri).parent)
         return f"{link[1]}[{link[2]}]({path}{link[4] or ''})"
 
-    parts = FENCE.split(markdown)
+    parts = FENCE.split(DIAGRAM.sub(lambda found: layers_as_html(found[1]), markdown))
     return "".join(part if FENCE.match(part) else LINK.sub(rewritten, part) for part in parts)
+
+
+def layers_as_html(diagram: str) -> str:
+    """The layers of a Mermaid diagram as rows of boxes, from top to bottom.
+
+    Args:
+        diagram: one `subgraph` for each layer, titled by its rooms and the signs between them; one
+            chain of arrows from the packages to the first layer; and arrows from rooms to `native`.
+
+    Raises:
+        ValueError: the diagram has another form.
+    """
+    titles = re.findall(r'subgraph \w+\["(.+)"\]', diagram)
+    packages = re.search(r"^ *(\w+(?: --> \w+)*) --> layer1$", diagram, flags=re.MULTILINE)
+    native = re.search(r'native\["(.+?)"\]', diagram)
+    if not titles or packages is None or native is None:
+        raise ValueError("expected layers, a chain of packages and `native` in the diagram")
+    above_native = set(re.findall(r"(\w+) --> native", diagram))
+
+    def box(name: str) -> str:
+        if name in "|:":
+            return f"<span>{name}</span>"
+        label = f"{name} → {native[1]}" if name in above_native else name
+        return f'<code style="{BOX}">{label}</code>'
+
+    rows = [*packages[1].split(" --> "), *titles]
+    drawn = [f'<div style="{ROW}">' + "".join(map(box, row.split())) + "</div>" for row in rows]
+    return '<div style="text-align: center">' + "<div>↓</div>".join(drawn) + "</div>"
 
 
 def resolve(page: PurePosixPath, link: str) -> PurePosixPath | None:
