@@ -200,7 +200,7 @@ BANNED = {
     r"(?<!voice )(?<!python )\b[Aa]lone\b(?! in the process)": "only",
     r"(?<![-.])\b(hears|heard)\b": "detects, was trained on, contains",
     r"\bnobody (measured|fitted|heard|can know)\b": "was not measured",
-    r"\b[Ww]hoever\b": "anybody who",
+    r"(?i:\bwhoever\b)": "anybody who",
     r"\b(asked-for|was asked for|were asked for)\b": "requested",
     r"\b[Ww]hat it is asked\b": "the question",
     r"\b([Cc]ounted|[Aa]dded|[Jj]udged) (is|are|were) (the|only)\b": "subject first",
@@ -213,7 +213,8 @@ BANNED = {
     r"\bper cent\b": "percent",
     r"\b([Ll]icence|[Bb]ehaviour|[Ff]avour|[Nn]eighbour\w*|[Jj]udgement|towards)\b": "American",
     r"\b(centred|centring|[Cc]oloured)\b": "American spelling",
-    r"\b\w*(normal|real|recogn|quant|initial|personal|summar)is(e|ed|er|es|ing|ation)\b": "-ize",
+    r"\b\w*(normal|real|recogn|quant|initial|personal)is(e|ed|er|es|ing|ation)\b": "-ize",
+    r"\bsummaris(e|ed|es|ing)\b": "-ize",
 }
 
 

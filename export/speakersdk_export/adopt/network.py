@@ -62,7 +62,7 @@ def _campplus(path: Path) -> onnx.ModelProto:
         weights = torch.load(path, map_location="cpu", weights_only=True)
         network.load_state_dict({name: value.float() for name, value in weights.items()})
     except Exception as error:  # torch raises errors of many classes, with messages of many lines
-        raise ModelError(f"{path}: expected CAM++ weights with 3D-Speaker's names") from error
+        raise ModelError(f"{path}: expected the weights of CAM++ in 3D-Speaker's form") from error
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # deprecations inside torch
         traced = Path(folder) / "campplus.onnx"

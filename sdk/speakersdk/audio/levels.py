@@ -83,7 +83,7 @@ class AudioProblem(StrEnum):
         found = next((problem for problem in cls if key in (problem, problem.key)), None)
         if found is None:
             keys = ", ".join(problem.key for problem in cls)
-            raise ConfigError(f"expected one of the problems {keys}, got {key!r}")
+            raise ConfigError(f"expected a problem among {keys}, got {key!r}")
         return found
 
 

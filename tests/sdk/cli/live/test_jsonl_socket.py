@@ -118,7 +118,7 @@ def test_a_socket_left_behind_is_replaced_and_others_are_not(tmp_path: Path) -> 
     with JsonlSocket(path), pytest.raises(ConfigError, match="another process listens"):
         JsonlSocket(path)
     path.write_text("a file")
-    with pytest.raises(ConfigError, match="is no socket"):
+    with pytest.raises(ConfigError, match="is not a socket"):
         JsonlSocket(path)
     assert path.read_text() == "a file"
     with pytest.raises(ConfigError, match="cannot make the socket"):
