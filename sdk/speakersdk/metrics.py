@@ -52,9 +52,7 @@ def eer(scores: npt.ArrayLike, labels: npt.ArrayLike, weights: Weights | None = 
     hull of the ROC is not used.
     """
     _, frr, far = error_rates(scores, labels, weights)
-    above = int(np.argmax(frr >= far))
-    if above == 0:
-        return float(frr[0])
+    above = int(np.argmax(frr >= far))  # never the first: there, frr is 0 and far is 1
     gap_before = far[above - 1] - frr[above - 1]
     gap_after = frr[above] - far[above]
     share = gap_before / (gap_before + gap_after)

@@ -1,9 +1,9 @@
 """Runs fuzz targets for long, and keeps count of their executions in executions.json.
 
-python tests/fuzz/executions.py --runs 1000000 bindings manifest    at most an hour each (--seconds)
+python -m tests.fuzz.executions --runs 1000000 bindings manifest    at most an hour each (--seconds)
 
 Counts of several runs add up. A finding ends the run of its target: its input is kept in
-build/fuzz, and the count of findings goes up. docs/reliability.md shows the counts.
+build/fuzz, and the count of findings goes up. The table of docs/reliability.md is written anew.
 """
 
 from __future__ import annotations
@@ -19,9 +19,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from benchmarks.harness.tables import filled
+
 HERE = Path(__file__).parent
 COUNTS = HERE / "executions.json"
+PAGE = HERE.parents[1] / "docs" / "reliability.md"
 FINDINGS = HERE.parents[1] / "build" / "fuzz"
+# The status of a target that was stopped from outside (SIGINT, SIGTERM): no finding.
+INTERRUPTED = 72
 # Files in memory: on a disk the readers of files are up to fourteen times slower.
 MEMORY = Path("/dev/shm")
 
@@ -44,13 +49,36 @@ def run(target: str, runs: int, seconds: int) -> dict[str, Any]:
     began = time.monotonic()
     done = subprocess.run(command, env=surroundings, capture_output=True, text=True, check=False)
     found = re.search(r"stat::number_of_executed_units: *(\d+)", done.stderr)
-    if done.returncode:
+    is_finding = done.returncode not in (0, INTERRUPTED)
+    if is_finding:
         print(f"{target}: status {done.returncode}\n{done.stderr[-3000:]}", file=sys.stderr)
     return {
         "executions": int(found[1]) if found else 0,
-        "findings": int(done.returncode != 0),
+        "findings": int(is_finding),
         "seconds": round(time.monotonic() - began),
     }
+
+
+def table() -> list[str]:
+    """The counts, with the target that has the most first."""
+    lines = [
+        "| target | executions | findings | hours | last run |",
+        "| --- | ---: | ---: | ---: | --- |",
+    ]
+    every = {name: {"executions": 0, "findings": 0, "seconds": 0} for name in targets()} | read()
+    for name, one in sorted(every.items(), key=lambda item: -item[1]["executions"]):
+        lines.append(
+            f"| `{name}` | {one['executions']:,} | {one['findings']} | "
+            f"{one['seconds'] / 3600:.1f} | {one.get('last_day', '-')} |"
+        )
+    return lines
+
+
+def page() -> str:
+    """The page with a new table."""
+    return filled(
+        PAGE.read_text(encoding="utf-8"), lambda name: table() if name == "fuzzing" else None
+    )
 
 
 def main() -> None:
@@ -71,6 +99,7 @@ def main() -> None:
         COUNTS.write_text(
             json.dumps(dict(sorted((read() | {target: counts}).items())), indent=1) + "\n"
         )
+        PAGE.write_text(page(), encoding="utf-8")
         print(f"{target}: {counts}")
 
 

@@ -126,11 +126,26 @@ def test_act_dcf_decides_by_expected_cost(
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"p_target": 0.0}, {"p_target": 1.0}, {"c_fa": 0.0}, {"c_miss": math.inf}]
+    "wrong",
+    [
+        {"p_target": 0.0},
+        {"p_target": 1.0},
+        {"c_fa": 0.0},
+        {"c_fa": math.inf},
+        {"c_miss": 0.0},
+        {"c_miss": math.inf},
+        {"c_miss": math.nan},
+    ],
 )
 def test_a_threshold_needs_a_prior_and_costs(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="expected a prior between 0 and 1 and costs above 0"):
         bayes_threshold(**{"p_target": 0.5, **wrong})
+
+
+def test_costs_are_alike_unless_given() -> None:
+    assert bayes_threshold(p_target=0.5) == 0.0
+    assert bayes_threshold(p_target=0.5, c_fa=2.0) == pytest.approx(math.log(2))
+    assert bayes_threshold(p_target=0.5, c_miss=2.0) == pytest.approx(-math.log(2))
 
 
 def pooled_cllr(listed: list[Row]) -> float:

@@ -167,6 +167,15 @@ def test_a_constant_added_to_logits_changes_nothing(data: st.DataObject, constan
     assert scoring.symmetric_kl(shifted, a) <= zero_tolerance
 
 
+def test_one_side_may_be_a_list(rng: np.random.Generator) -> None:
+    # Two float32 arrays take a shorter way; anything else is converted.
+    a, b = rng.standard_normal((2, 20)).astype(np.float32)
+    expected = scoring.symmetric_kl(a, b)
+    assert scoring.symmetric_kl(a.tolist(), b) == expected
+    assert scoring.symmetric_kl(a, b.tolist()) == expected
+    assert scoring.symmetric_kl(a.astype(np.float64), b) == expected
+
+
 def test_known_values() -> None:
     # p = (1/2, 1/2), q = (1, e) / (1 + e): J = q_2 - 1/2 = tanh(1/2) / 2.
     assert scoring.symmetric_kl([0, 0], [0, 1]) == pytest.approx(np.tanh(0.5) / 2, rel=8 * UNIT)

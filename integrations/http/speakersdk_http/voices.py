@@ -5,6 +5,7 @@ All calls block and run in threads. Several threads may use a `Verifier`.
 
 from __future__ import annotations
 
+import logging
 import time
 from pathlib import Path
 from typing import Final
@@ -42,6 +43,7 @@ from speakersdk_http.questions import (
 from speakersdk_http.settings import Settings
 from speakersdk_http.shelf import FolderShelf, Shelf
 
+_LOG: Final = logging.getLogger("uvicorn.error")
 # Counts of clients are separate from those of speakers, who may have the same names.
 _CLIENTS: Final = ".clients"
 
@@ -60,6 +62,7 @@ class Voices:
         asked = self.verifier.request
         self.far = None if asked.prior is not None else asked.asked_far
         self._tries = settings.tries
+        self._told: set[str] = set()  # why voiceprints are left out; each is logged once
 
     def close(self) -> None:
         """Release the model and close all connections."""
@@ -168,7 +171,14 @@ class Voices:
         """
         if names is not None:
             return [self.shelf.load(name) for name in names]
-        usable = [each for each in self.shelf.everybody()[0] if self._reason_against(each) is None]
+        usable = []
+        for voiceprint in self.shelf.everybody()[0]:
+            reason = self._reason_against(voiceprint)
+            if reason is None:
+                usable.append(voiceprint)
+            elif reason not in self._told:
+                self._told.add(reason)
+                _LOG.warning("skipped: %s", reason)
         if not usable:
             raise EnrollmentError(
                 "nobody is enrolled whose voiceprint can be used; register a speaker first"

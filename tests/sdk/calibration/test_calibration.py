@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from speakersdk.calibration.calibration import Calibration, OperatingPoint
+from speakersdk.calibration.cohort import TYPICAL, Cohort, Nearness, pair_nearness
 from speakersdk.errors import ConfigError
 
 POINTS = (
@@ -56,6 +57,57 @@ def test_threshold_and_frr_follow_the_speech(point: OperatingPoint) -> None:
     for speech_s in (0.8, 1.0, 8.0):
         odds = math.exp(point.frr_logit) * speech_s**point.frr_slope
         assert point.frr_at(speech_s) == pytest.approx(odds / (1 + odds))
+
+
+def test_thresholds_rise_with_the_nearness_to_the_cohort(rng: np.random.Generator) -> None:
+    point = dataclasses.replace(POINTS[1], llr_nearness=3.0, llr_gap=-2.0, llr_telephone=4.0)
+    near = Nearness(excess=0.5, distance=0.25, telephone=0.125)
+    assert point.threshold(2.0, near) == pytest.approx(point.threshold(2.0) + 1.5 - 0.5 + 0.5)
+    speech_s, nearness = rng.uniform(0.8, 8.0, 20), rng.uniform(-1.0, 1.0, (20, 3))
+    assert point.thresholds(speech_s, nearness) == pytest.approx(
+        [
+            point.threshold(one_s, Nearness(*row))
+            for one_s, row in zip(speech_s, nearness, strict=True)
+        ]
+    )
+    assert point.thresholds(speech_s) == pytest.approx(
+        [point.threshold(one_s) for one_s in speech_s]
+    )
+    # A point without these values, as older models have it, follows the speech alone.
+    assert POINTS[1].threshold(2.0, near) == POINTS[1].threshold(2.0)
+
+
+def test_pairs_are_as_near_as_the_cohort_says(rng: np.random.Generator) -> None:
+    rows = rng.standard_normal((12, 16)).astype(np.float32)
+    cohort = Cohort.of(rng.standard_normal((8, 16)), nearest=2, conditions=2, typical=-1.0)
+    calibration = dataclasses.replace(CALIBRATION, cohort=cohort)
+    assert calibration.nearness(rows) == pytest.approx(cohort.nearness(rows))
+    enrolled, probe = rows[:3], rows[5]
+    expected = pair_nearness(cohort.nearness(enrolled), cohort.nearness(probe[np.newaxis]))
+    found = calibration.pair_nearness(enrolled, probe)
+    # The three and the probe are one product there and two here.
+    assert np.array(found) == pytest.approx(expected, abs=1e-4)
+    assert CALIBRATION.pair_nearness(enrolled, probe) == [TYPICAL] * 3
+    assert CALIBRATION.nearness(rows).shape == (12, len(TYPICAL))
+    assert not CALIBRATION.nearness(rows).any()
+
+
+def test_one_trial_of_each_kind_is_enough() -> None:
+    calibration = dataclasses.replace(CALIBRATION, num_target=1, num_nontarget=1)
+    assert (calibration.num_target, calibration.num_nontarget) == (1, 1)
+
+
+def test_telephone_on_both_sides_is_a_reason_only_where_it_raises_the_threshold() -> None:
+    by_telephone = Nearness(excess=0.0, distance=0.0, telephone=0.25)
+    raised = dataclasses.replace(POINTS[1], llr_telephone=1.0)
+    assert raised.caution(by_telephone) == "telephone on both sides"
+    assert raised.caution(TYPICAL) is None
+    assert POINTS[1].caution(by_telephone) is None
+
+
+@pytest.mark.parametrize("frr", [0.0, 1.0])
+def test_a_point_may_miss_nobody_or_everybody(frr: float) -> None:
+    assert dataclasses.replace(POINTS[0], frr=frr).frr == frr
 
 
 @pytest.mark.parametrize(("llr", "is_supported"), [(6.9, True), (6.92, False), (-9.0, True)])
@@ -171,6 +223,8 @@ def test_the_weight_of_a_score_is_above_0_between_the_ends_as_well() -> None:
     dataclasses.replace(CALIBRATION, speech_scale=-3.8, speech_scale_curve=1.9)
     with pytest.raises(ConfigError, match=r"of -0\.1;"):
         dataclasses.replace(CALIBRATION, speech_scale=-4.2, speech_scale_curve=2.1)
+    # 8.7 + 60 l + 100 l^2 is below 0 at l = -0.3 alone, which is less speech than 0.8 s.
+    dataclasses.replace(CALIBRATION, scale=8.7, speech_scale=60.0, speech_scale_curve=100.0)
 
 
 @pytest.mark.parametrize(

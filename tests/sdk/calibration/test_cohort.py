@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 import numpy as np
 import pytest
 
-from speakersdk.calibration.cohort import Cohort, pair_nearness, pairs
+from speakersdk.calibration.cohort import TYPICAL, Cohort, pair_nearness, pairs
 from speakersdk.errors import ConfigError
 from speakersdk.scoring import symmetric_kl_matrix
 
@@ -38,6 +38,21 @@ def test_nearness_is_the_mean_score_of_the_members_most_alike(
     assert (found[:, 1] == found[:, 3]).all()  # the second condition is that by telephone
     without = Cohort.of(embeddings, nearest=4, conditions=2).nearness(probes)
     assert (without[:, 1] == 0).all()
+
+
+def test_the_nearest_of_many_members_count(rng: np.random.Generator) -> None:
+    members = rng.standard_normal((400, DIM)).astype(np.float16).astype(np.float32)
+    # Steep embeddings: their powers overflow float32 unless the largest is taken off first.
+    for scale in (1.0, 30.0):
+        probes = np.float32(scale) * rng.standard_normal((3, DIM)).astype(np.float32)
+        found = Cohort.of(members, nearest=10).nearness(probes)
+        scores = -np.sort(symmetric_kl_matrix(probes, members), axis=1)
+        assert found.shape == (3, 3)  # one condition
+        assert found[:, 0] == pytest.approx(scores[:, :10].mean(axis=1), rel=1e-4, abs=1e-3)
+
+
+def test_a_typical_pair_changes_no_threshold() -> None:
+    assert not any(TYPICAL)
 
 
 def test_a_pair_has_the_excess_of_both_and_the_distance_of_their_conditions() -> None:
@@ -78,6 +93,14 @@ def test_a_cohort_survives_json(embeddings: np.ndarray) -> None:
         ({"telephone": True}, "condition below 2"),
         (
             {"rows": base64.b64encode(np.full((24, DIM), np.inf, "<f2").tobytes()).decode()},
+            "finite",
+        ),
+        (
+            {
+                "rows": base64.b64encode(
+                    np.r_[np.nan, np.zeros(24 * DIM - 1)].astype("<f2")
+                ).decode()
+            },
             "finite",
         ),
     ],

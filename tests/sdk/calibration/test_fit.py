@@ -123,6 +123,17 @@ def test_thresholds_keep_the_promised_rate_at_every_length(rng: np.random.Genera
             assert far == pytest.approx(point.far, abs=8 * deviation + 0.1 * point.far)
 
 
+def test_the_threshold_has_the_shape_of_the_quantile(rng: np.random.Generator) -> None:
+    fitted = fit_calibration(*gaussian_trials(rng, 5000, 100_000))
+    point = fitted.operating_point(0.1)
+    for speech_s in (1.2, 2.0, 4.0):
+        distance = 2 + 0.5 * math.log(speech_s)
+        # Nontargets have the llr N(-d^2 / 2, d), of which 10 % lie above 1.2816 d - d^2 / 2. It
+        # falls by 0.7 over these lengths. A quantile of 10,000 trials near one length: 1.7 d / 100.
+        expected = 1.2816 * distance - distance**2 / 2
+        assert point.threshold(speech_s) == pytest.approx(expected, abs=0.15)
+
+
 def test_the_false_reject_rate_follows_the_speech(rng: np.random.Generator) -> None:
     scores, labels, speech_s = gaussian_trials(rng, 40_000, 40_000)
     fitted = fit_calibration(scores, labels, speech_s)
@@ -203,6 +214,12 @@ def test_misuse_is_a_value_error(
 ) -> None:
     with pytest.raises(ValueError, match="expected"):
         fit_calibration(scores, labels, speech_s, prior=prior)
+
+
+def test_speech_without_end_is_refused() -> None:
+    speech_s = [[1.0, 1.0], [1.0, 1.0], [1.0, math.inf], [1.0, 1.0]]
+    with pytest.raises(ValueError, match="expected finite scores and speech_s"):
+        fit_calibration([0.0, 1.0, 2.0, 3.0], [False, True] * 2, speech_s)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from speakersdk.calibration.regression import (
     posterior_weights,
     rate_line,
     upper_curve,
+    upper_slopes,
 )
 
 SHIPPED = GaussianPrior(means=(0.0, 1.0), deviations=(1.0, 0.25))
@@ -61,6 +62,25 @@ def test_little_data_moves_little_and_much_moves_all_the_way(rng: np.random.Gene
     assert moved[0] < 0.01
     assert 0.1 < moved[2] < 1.5
     assert moved[-1] == pytest.approx(2.0, abs=0.3)
+
+
+@pytest.mark.parametrize("prior", [0.5, 0.1])
+def test_the_posterior_weights_are_the_best_ones(rng: np.random.Generator, prior: float) -> None:
+    inputs, targets = trials(rng, 300, offset=1.0)
+    known = GaussianPrior(means=(0.5, 1.5), deviations=(0.4, 0.2))
+    found = np.array(posterior_weights(inputs, targets, prior, known=known, num_independent=30))
+
+    def cost(weights: np.ndarray) -> float:
+        """The negative log posterior of 30 observations, as Brummer's ch. 7 weighs them."""
+        margins = weights[0] + weights[1] * inputs[:, 0] + math.log(prior / (1 - prior))
+        miss = np.logaddexp(0, -margins[targets]).mean()
+        accept = np.logaddexp(0, margins[~targets]).mean()
+        away = (weights - known.means) / known.deviations
+        return float(30 * (prior * miss + (1 - prior) * accept) + (away**2).sum() / 2)
+
+    for step in (1e-3, -1e-3):
+        for which in range(2):
+            assert cost(found) < cost(found + step * (np.arange(2) == which))
 
 
 def test_a_narrow_prior_holds_the_weights(rng: np.random.Generator) -> None:
@@ -124,6 +144,18 @@ def test_the_curve_follows_that_of_the_quantile(rng: np.random.Generator) -> Non
     for position in (0.0, 1.0, 2.0):
         expected = 3.9 - 2.0 * position + 0.5 * position**2
         assert offset + slope * position + curve * position**2 == pytest.approx(expected, abs=0.03)
+
+
+def test_the_slopes_are_those_of_the_asked_for_share(rng: np.random.Generator) -> None:
+    inputs = rng.uniform(0.0, 0.9, (50_000, 1))
+    values = (1 + inputs[:, 0]) * rng.uniform(0.0, 1.0, 50_000)
+    # Uniform between 0 and 1 + x: a share of s lies above (1 - s)(1 + x). Standard error: 0.02.
+    for share in (0.2, 0.5):
+        assert upper_slopes(values, inputs, share)[0] == pytest.approx(1 - share, abs=0.06)
+    offset, slope, curve = upper_curve(values, inputs[:, 0], 25_000)
+    for position in (0.0, 0.45, 0.9):
+        expected = 0.5 * (1 + position)
+        assert offset + (slope + curve * position) * position == pytest.approx(expected, abs=0.05)
 
 
 def test_at_one_position_the_curve_is_a_threshold() -> None:

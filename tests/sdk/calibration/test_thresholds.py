@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -62,6 +64,9 @@ def test_telephone_on_both_sides_raises_the_threshold(rng: np.random.Generator) 
     groups = [group(rng, name, by_telephone=1.5) for name in "abcd"]
     [point] = [point for point in robust_points(groups, covered=0.5) if point.far == 0.01]
     assert point.llr_telephone == pytest.approx(1.5, abs=0.15)
+    slightly = [group(rng, name, by_telephone=0.5) for name in "abcd"]
+    [point] = [point for point in robust_points(slightly, covered=0.5) if point.far == 0.01]
+    assert point.llr_telephone == pytest.approx(0.5, abs=0.15)
     lower = [group(rng, name, by_telephone=-1.5) for name in "abcd"]
     assert {point.llr_telephone for point in robust_points(lower)} == {0.0}
 
@@ -81,6 +86,88 @@ def test_a_stricter_rate_keeps_the_plane_and_has_a_higher_threshold(
     assert levels == sorted(levels)
     # The small corpora count: fitted on the large ones alone, as many as 2 nats more pass.
     assert levels[-1] > robust_points(groups[:4])[-1].llr + 1.0
+
+
+def test_a_tail_is_an_exponential_above_its_start() -> None:
+    # 3 % of 1,000: the mean of 970 ... 999 lies 15.5 above 969.
+    assert tail_level(np.arange(1000.0), 0.001) == pytest.approx(969 + 15.5 * np.log(30))
+    # No fewer than 20: the mean of 180 ... 199 lies 10.5 above 179.
+    assert tail_level(np.arange(200.0), 0.001) == pytest.approx(179 + 10.5 * np.log(100))
+
+
+def plain(llrs: np.ndarray, *, speech_s: float = 2.0) -> GroupTrials:
+    """Strangers with these llrs and 100 own recordings above them, all recorded alike."""
+    size = len(llrs) + 100
+    return GroupTrials(
+        corpus="plain",
+        condition="clean / clean",
+        llrs=np.r_[llrs, np.full(100, llrs.max() + 1.0)],
+        targets=np.arange(size) >= len(llrs),
+        speech_s=np.full(size, speech_s),
+        nearness=np.zeros((size, 3)),
+    )
+
+
+def test_a_rate_is_supported_by_ten_expected_false_accepts() -> None:
+    assert plain(np.arange(1000.0)).supports(0.01)
+    assert not plain(np.arange(999.0)).supports(0.01)
+
+
+def test_a_measured_threshold_lets_exactly_its_share_pass(rng: np.random.Generator) -> None:
+    one = plain(rng.permutation(np.arange(1000.0)))
+    points = {point.far: point for point in robust_points([one] * 4)}
+    for far in (0.1, 0.05, 0.02, 0.01):
+        # The threshold lies on a trial, the first that is not to pass; rounding may let it.
+        accepted = one.llrs >= points[far].thresholds(one.speech_s, one.nearness) + 1e-6
+        assert np.count_nonzero(accepted[~one.targets]) == round(1000 * far)
+
+
+def test_the_limits_are_those_of_the_group_that_reaches_furthest(rng: np.random.Generator) -> None:
+    groups = [
+        plain(rng.normal(-5, 1, 2000), speech_s=speech_s) for speech_s in (2.0, 3.0, 5.0, 4.0)
+    ]
+    for at, one in enumerate(groups):
+        one.nearness[:, 1] = 0.1 * at
+    point = robust_points(groups)[0]
+    assert (point.longest_s, point.most_distance) == pytest.approx((5.0, 0.3))
+
+
+def test_inputs_are_the_speech_its_square_and_the_nearness(rng: np.random.Generator) -> None:
+    one = group(rng, "a", strangers=10)
+    log = np.log(one.speech_s)
+    assert one.inputs() == pytest.approx(np.column_stack([log, log * log, *one.nearness.T]))
+
+
+def test_groups_weigh_alike_whatever_their_size(rng: np.random.Generator) -> None:
+    # Half of the groups are five times as large, and their strangers are not alike by nearness.
+    large = [group(rng, name, weight=0.0, strangers=4000) for name in "abc"]
+    small = [group(rng, name, weight=2.0, strangers=800) for name in "def"]
+    [point] = [point for point in robust_points([*large, *small]) if point.far == 0.1]
+    [reference] = [
+        point
+        for point in robust_points(
+            [*large, *(group(rng, name, weight=2.0, strangers=4000) for name in "def")]
+        )
+        if point.far == 0.1
+    ]
+    # As with groups of one size: the standard error of a slope of 2,400 strangers is some 0.1.
+    assert point.llr_nearness == pytest.approx(reference.llr_nearness, abs=0.3)
+
+
+def test_the_false_rejects_follow_the_speech(rng: np.random.Generator) -> None:
+    groups = [group(rng, name, weight=0.0) for name in "abcd"]
+    # Own recordings are 1 nat above the strangers for 1 s of speech and 7 for 8 s.
+    groups = [
+        replace(one, llrs=one.llrs + one.targets * (3 * np.log(one.speech_s) - 9)) for one in groups
+    ]
+    [point] = [point for point in robust_points(groups) if point.far == 0.01]
+    speech_s = np.concatenate([one.speech_s[one.targets] for one in groups])
+    rejected = np.concatenate([~one.accepted(point)[one.targets] for one in groups])
+    for low_s, high_s in ((1.0, 2.0), (3.0, 4.0), (6.0, 8.0)):
+        here = (speech_s >= low_s) & (speech_s < high_s)
+        expected = np.mean([point.frr_at(one_s) for one_s in speech_s[here]])
+        # A rate of 500 recordings, four standard deviations, and the line is not exactly straight.
+        assert np.mean(rejected[here]) == pytest.approx(expected, abs=0.1)
 
 
 def test_a_tail_is_extrapolated_beyond_what_can_be_counted(rng: np.random.Generator) -> None:

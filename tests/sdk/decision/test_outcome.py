@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from speakersdk.decision.outcome import Decision, Identification, Verdict
+from speakersdk.decision.outcome import Decision, Identification, Promise, Verdict
 
 
 def evidence(llr: float, threshold: float = 1.0) -> Decision:
@@ -73,6 +73,53 @@ def test_identification_is_true_only_with_a_speaker() -> None:
     assert str(known).endswith("; margin 1.50")
     assert str(unknown).startswith("unknown: REJECT: ")
     assert "margin" not in str(unknown)
+
+
+@pytest.mark.parametrize(
+    ("one_voice_llr", "changes"), [(None, False), (-0.99, False), (-1.0, True), (-5.0, True)]
+)
+def test_what_holds_two_voices_is_not_accepted(one_voice_llr: float | None, changes: bool) -> None:
+    accepted = evidence(2.0).compared_within(one_voice_llr, bound=-1.0)
+    assert accepted.verdict is (Verdict.INCONCLUSIVE if changes else Verdict.ACCEPT)
+    rejected = evidence(0.5).compared_within(one_voice_llr, bound=-1.0)
+    assert rejected.verdict is Verdict.REJECT
+    for decision in (accepted, rejected):
+        assert (decision.one_voice_llr, decision.voice_changed) == (one_voice_llr, changes)
+        assert ("voice changes" in decision.reason) is changes
+    assert not evidence(2.0).voice_changed
+
+
+def test_a_repeat_takes_an_accept_back_and_changes_no_other_verdict() -> None:
+    repeated = evidence(2.0).repeated("an enrolled one")
+    assert (repeated.verdict, repeated.llr) == (Verdict.INCONCLUSIVE, 2.0)
+    assert "repeats a known recording, an enrolled one" in repeated.reason
+    rejected = evidence(0.5)
+    assert rejected.repeated("an enrolled one") == rejected
+
+
+def test_a_promise_says_what_stands_behind_it() -> None:
+    measured = Promise(far=0.01, elsewhere=(0.002, 0.03), measured_on=("letters", "telephone"))
+    assert str(measured) == (
+        "asked for 1.00% of strangers; 0.20% to 3.00% on nine in ten corpora and conditions that "
+        "were left out (letters, telephone)"
+    )
+    unmeasured = Promise(far=0.001, elsewhere=(0.0, 1.0), measured_on=())
+    assert str(unmeasured) == "asked for 0.10% of strangers; not measured on other corpora"
+
+
+def test_candidates_are_ranked_by_their_evidence() -> None:
+    candidates = [("ann", evidence(0.5)), ("bob", evidence(3.0)), ("cid", evidence(1.25))]
+    found = Identification.from_candidates(candidates)
+    assert [name for name, _ in found.ranking] == ["bob", "cid", "ann"]
+    assert (found.speaker, found.decision) == ("bob", candidates[1][1])
+    assert found.margin == pytest.approx(1.75)
+    one = Identification.from_candidates(candidates[:1])
+    assert (one.speaker, one.margin) == (None, None)
+    two = Identification.from_candidates(candidates[:2])
+    assert two.margin == pytest.approx(2.5)
+    nothing = Decision.without_answer(Verdict.NO_SPEECH, threshold=1.0, speech_s=0.0, reason="-")
+    with pytest.raises(ValueError, match="expected a decision with an llr"):
+        Identification.from_candidates([("ann", nothing), ("bob", evidence(1.0))])
 
 
 def test_identification_without_an_answer_names_nobody() -> None:

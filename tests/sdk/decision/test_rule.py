@@ -205,6 +205,38 @@ def test_a_model_without_calibration_supports_no_decision() -> None:
         Request().model_rule(None, "tiny")
 
 
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ({"c_miss": 2.0}, "expected a prior with c_miss and c_fa"),
+        ({"c_fa": 0.5}, "expected a prior with c_miss and c_fa"),
+        ({"far": 0.0}, "expected a false-accept rate between 0 and 1"),
+        ({"far": 1.0}, "expected a false-accept rate between 0 and 1"),
+        ({"far": 1.5}, "expected a false-accept rate between 0 and 1"),
+        ({"far": math.nan}, "expected a false-accept rate between 0 and 1"),
+        ({"far": 0.01, "prior": 0.5}, "expected a false-accept rate or a prior, got both"),
+        ({"prior": 0.0}, "expected a prior between 0 and 1 and costs above 0"),
+        ({"prior": 0.5, "c_fa": 0.0}, "expected a prior between 0 and 1 and costs above 0"),
+    ],
+)
+def test_requests_that_say_nothing_or_too_much_are_refused(
+    asked: dict[str, float], message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        Request(**asked)
+
+
+def test_reports_show_what_was_asked_for() -> None:
+    assert Request().to_json() == {"far": 0.01}
+    assert Request(far=0.002).to_json() == {"far": 0.002}
+    assert Request(prior=0.2, c_fa=3.0).to_json() == {"prior": 0.2, "c_miss": 1.0, "c_fa": 3.0}
+
+
+def test_evidence_for_neither_side_is_no_reason_to_reject() -> None:
+    # llr 0 at 1 s, where 73 % of the speaker's own recordings miss the threshold.
+    assert verdict(Request().rule(CALIBRATION), 0.0, speech_s=1.0) is Verdict.INCONCLUSIVE
+
+
 def test_streams_take_no_prior() -> None:
     Request(far=0.01).check_sequential()
     with pytest.raises(ConfigError, match="got a prior"):

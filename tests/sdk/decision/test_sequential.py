@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from speakersdk.decision.outcome import Verdict
+from speakersdk.decision.rule import DEFAULT_FAR
 from speakersdk.decision.sequential import Evidence, SequentialBounds, SequentialTest
 from speakersdk.errors import ConfigError
 
@@ -23,10 +24,30 @@ def test_the_bound_for_rejecting_is_walds() -> None:
     assert BOUNDS.reject_llr == pytest.approx(math.log(5 / 99))
 
 
-@pytest.mark.parametrize("options", [{"far": 0.5}, {"miss_rate": 0.0}, {"limit_s": 0.0}])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"far": 0.0},
+        {"far": 0.5},
+        {"far": 0.9},
+        {"miss_rate": 0.0},
+        {"miss_rate": 0.5},
+        {"miss_rate": 0.9},
+        {"limit_s": 0.0},
+    ],
+)
 def test_impossible_requests_are_refused(options: dict[str, float]) -> None:
     with pytest.raises(ConfigError, match="error rates"):
         SequentialBounds(**options)
+
+
+def test_a_short_limit_is_possible() -> None:
+    assert SequentialBounds(limit_s=0.5).limit_s == 0.5
+
+
+def test_a_test_without_options_asks_for_what_a_verifier_does() -> None:
+    assert SequentialBounds().far == DEFAULT_FAR
+    assert 0 < SequentialBounds().miss_rate < 0.5
 
 
 def test_it_decides_as_soon_as_a_bound_is_passed() -> None:
@@ -56,6 +77,31 @@ def test_a_window_that_contradicts_for_half_a_second_undoes_a_decision() -> None
     test.update(at(5.0), at(5.0), speech_s=1.0)
     verdicts = [test.update(at(3.0), at(-4.0), speech_s=2.0) for _ in range(5)]
     assert verdicts == [Verdict.ACCEPT] * 4 + [Verdict.REJECT]
+
+
+@pytest.mark.parametrize(
+    ("first", "bound", "others"),
+    [
+        (5.0, BOUNDS.reject_llr, Verdict.REJECT),  # accepted, and then less and less alike
+        (-5.0, ACCEPT_LLR, Verdict.ACCEPT),  # rejected, and then more and more alike
+    ],
+)
+def test_half_of_the_way_to_the_other_bound_contradicts(
+    first: float, bound: float, others: Verdict
+) -> None:
+    def after(window: float) -> SequentialTest:
+        test = SequentialTest(BOUNDS)
+        test.update(at(first), at(first), speech_s=1.0)
+        for _ in range(5):
+            test.update(at(first), at(window), speech_s=2.0)
+        return test
+
+    assert after(0.4 * bound).verdict is not others
+    assert after(0.4 * bound).decided_s == 1.0
+    # Half of the way undoes the decision without another one: the window decides alone.
+    for share in (0.5, 0.6):
+        assert after(share * bound).verdict is Verdict.INCONCLUSIVE
+    assert after(bound).verdict is others
 
 
 def test_a_bound_that_falls_with_the_speech_is_followed() -> None:
