@@ -15,6 +15,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FunctionType
 
+# An input that takes longer is a finding; libFuzzer's own limit is 20 minutes.
+HANG_S = 60
+
 
 def fuzz(target: Callable[[bytes], None], seeds: Sequence[bytes]) -> None:
     """Call `target` with many inputs; an exception or a crash is a finding."""
@@ -27,7 +30,7 @@ def fuzz(target: Callable[[bytes], None], seeds: Sequence[bytes]) -> None:
     with tempfile.TemporaryDirectory(prefix="speakersdk-corpus-") as corpus:
         for number, seed in enumerate(seeds):
             (Path(corpus) / str(number)).write_bytes(seed)
-        atheris.Setup([*sys.argv, corpus], target)
+        atheris.Setup([sys.argv[0], f"-timeout={HANG_S}", *sys.argv[1:], corpus], target)
         for function in _functions_under_test():
             atheris.instrument_func(function)
         atheris.Fuzz()

@@ -1,6 +1,8 @@
 import contextlib
 import dataclasses
 import stat
+import subprocess
+import sys
 import tempfile
 import tracemalloc
 from collections.abc import Callable
@@ -200,6 +202,37 @@ def test_packed_arrays_are_refused_before_they_are_unpacked(
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 1 << 20
+
+
+CRAFTED = """
+import sys
+from pathlib import Path
+from speakersdk.errors import ConfigError
+from speakersdk.evaluation.embedding_table import read_table
+try:
+    read_table(Path(sys.argv[1]))
+except ConfigError as error:
+    print(error)
+"""
+
+
+def test_a_crafted_header_takes_no_time(tmp_path: Path) -> None:
+    # The fuzzer's: many digits that could be one length or many, and then no end of the shape.
+    path = npz(tmp_path / "a.npz", speech_s=np.ones(1))
+    with ZipFile(path) as archive:
+        arrays = {name: archive.read(name) for name in archive.namelist()}
+    arrays["speech_s.npy"] = arrays["speech_s.npy"].replace(b"(1,)", b"(" + b"7" * 120 + b"x)")
+    with ZipFile(path, "w", ZIP_STORED) as archive:
+        for name, content in arrays.items():
+            archive.writestr(name, content)
+    done = subprocess.run(
+        [sys.executable, "-c", CRAFTED, str(path)],
+        capture_output=True,
+        text=True,
+        timeout=120,  # of a loaded machine; it would take longer than the age of the universe
+        check=True,
+    )
+    assert "speech_s.npy of another type" in done.stdout
 
 
 @given(data=st.data())
