@@ -107,6 +107,14 @@ def test_a_promise_says_what_stands_behind_it() -> None:
     assert str(unmeasured) == "asked for 0.10% of strangers; not measured on other corpora"
 
 
+@pytest.mark.parametrize(("highest", "is_kept"), [(0.0299, True), (0.0301, False)])
+def test_a_promise_is_kept_up_to_three_times_its_rate(highest: float, is_kept: bool) -> None:
+    promise = Promise(far=0.01, elsewhere=(0.0, highest), measured_on=("letters",))
+    assert promise.is_kept is is_kept
+    assert ("not kept there" in str(promise)) is not is_kept
+    assert Promise(far=0.01, elsewhere=(0.0, 1.0), measured_on=()).is_kept is None
+
+
 def test_candidates_are_ranked_by_their_evidence() -> None:
     candidates = [("ann", evidence(0.5)), ("bob", evidence(3.0)), ("cid", evidence(1.25))]
     found = Identification.from_candidates(candidates)
