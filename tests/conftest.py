@@ -1,6 +1,6 @@
 """Fixtures of all tests. Nothing here needs torch: the bare runtime is tested with the same file.
 
-Real speech is not part of the repository. It is looked for in `../shared/data` beside the
+Real speech is not part of the repository. It is looked for in `../shared/data` next to the
 repository, or where SPEAKERSDK_SPEECH_DATA points; without it the tests that need it are skipped,
 or fail when SPEAKERSDK_REQUIRE_SPEECH=1 (set in continuous integration).
 """

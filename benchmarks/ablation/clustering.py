@@ -41,7 +41,7 @@ def linkage(embeddings: npt.ArrayLike, form: LinkageForm = "condensed") -> npt.N
         embeddings: (N, D), N >= 2, of any length above 0.
         form: condensed: the distance is the cosine distance of two embeddings. square_matrix: the
             method of the papers' code, which passed the square matrix of these distances to SciPy
-            in place of vectors, so that the distance is that of two rows of the matrix.
+            in place of vectors so that the distance is that of two rows of the matrix.
 
     Returns:
         (N - 1, 4) as from scipy.cluster.hierarchy.linkage.

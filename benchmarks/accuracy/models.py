@@ -164,7 +164,7 @@ def _failure_to_acquire(encoder: SpeakerEncoder, encodings: dict[str, Encoding])
 
 
 def _cosines(trials: list[Trial], encodings: dict[str, Encoding]) -> npt.NDArray[np.float64]:
-    # Embeddings have equal lengths, so that the inner product ranks like the cosine.
+    # Embeddings have equal lengths so that the inner product ranks like the cosine.
     return np.array(
         [encodings[trial.enroll].embedding @ encodings[trial.probe].embedding for trial in trials]
     )

@@ -36,7 +36,7 @@ MOST_PROBES = 2
 # All recordings are accepted: this measures decisions, not the quality gate.
 ANY_QUALITY = tuple(AudioProblem)
 FARS = (0.05, 0.01, 0.001)
-# Of both sides. Looks at speech that is poor might be less alike, and count for more.
+# Conditions of both sides. Tests of poor speech might be less correlated, and count for more.
 CONDITIONED = ("noise 10 dB", "telephone")
 CONDITIONED_FARS = (0.01, 0.001)
 # A change is detected late after this time.

@@ -177,7 +177,7 @@ def attacks(latest: Latest) -> Lines:
 
 
 def unseen_attacks(latest: Latest) -> Lines:
-    """Write the attacks that pass two detectors which have not heard their kind."""
+    """Write the attacks that pass two detectors trained without their kind."""
     facts = latest("unseen-attacks")["facts"]
     suffix = ", left out: none"
     kinds = [

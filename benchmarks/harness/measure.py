@@ -135,7 +135,7 @@ class Benchmark:
     def measure_together(
         self, calls: Mapping[str, Callable[[], object]], *, work: float = 1.0, unit: str = "call"
     ) -> dict[str, Timing]:
-        """Time several calls in turns, so that they share changes in the load of the machine."""
+        """Time several calls in turns so that they share changes in the load of the machine."""
         numbers = {name: self._calls_of_a_repeat(call) for name, call in calls.items()}
         seconds: dict[str, list[float]] = {name: [] for name in calls}
         for _ in range(self.repeats):

@@ -3,7 +3,7 @@
 Four figures of each process:
 
     peak      VmHWM, the largest resident set so far: all mapped pages that are in memory
-    private   RssAnon after the step: pages that no file backs, which the process alone has
+    private   RssAnon after the step: pages that no file backs, which belong to only this process
     of files  RssFile after the step: pages of libraries, which the system drops under pressure and
               shares between processes
     share     Pss after the step: the private pages, and each page of a file divided by the number

@@ -204,7 +204,7 @@ def rows_of(
         wanted[key] = 1 if smoke else int(np.clip(SECONDS / once, MINIMUM_CALLS, MAXIMUM_CALLS))
     for turn in range(max(wanted.values())):
         for key, call in calls.items():
-            # Spread over the turns, so that all have the same conditions.
+            # Spread over the turns so that all have the same conditions.
             if (turn + 1) * wanted[key] // max(wanted.values()) > len(seconds[key]):
                 seconds[key].append(timed(call))
     return [

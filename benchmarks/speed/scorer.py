@@ -70,7 +70,7 @@ class OneToMany:
         self.probe = embeddings(1, dim)[0] if num > 1 else embeddings(2, dim)[1]
         if alike:
             self.rows = self.probe + np.float32(0.02) * self.rows
-        # A million rows of 256 values are 1 GB, therefore float32 rows are kept only once.
+        # A million rows of 256 values are 1 GB, and therefore float32 rows are kept only once.
         self.galleries = {
             storage: Gallery.from_embeddings(
                 self.rows, storage=storage, keep_exact=num <= SLOW_COUNT

@@ -37,7 +37,7 @@ VOICES = ("awb", "kal16", "rms", "slt")
 HOP_SAMPLES = SAMPLE_RATE_HZ // 10
 HOP_S = 0.1
 WINDOW_SAMPLES = 3 * SAMPLE_RATE_HZ
-# One round runs each contestant for this long; rounds alternate, so that all have the same
+# One round runs each contestant for this long; rounds alternate so that all have the same
 # conditions.
 ROUND_HOPS = 100
 ROUNDS = 9

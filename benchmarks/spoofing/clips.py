@@ -1,7 +1,7 @@
 """Clips of people and of attacks, in pairs: an attack is made of a clip that is there as well.
 
 All clips end in the same way: with a noise floor, and a quarter of them in Opus at a random rate.
-Half of them, people's and attacks', were heard in another room by another microphone first.
+Half of them, of people and of attacks, first pass through another room and microphone.
 Otherwise a detector could learn the corpus, the codec, an echo or digital silence instead.
 """
 

@@ -1,8 +1,8 @@
 """Kinds of loudspeakers for replays, drawn at random, and the rooms of people who speak themselves.
 
 A kind is a range of bands, drives and noise. Every draw has its own resonances and its own room.
-Rooms and microphones of people are drawn from wide ranges, telephones among them: a narrow band or
-an echo alone is no attack.
+Rooms and microphones of people are drawn from wide ranges, including telephones: a narrow band
+or an echo is not an attack by itself.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Spoof detection: does a small detector recognize kinds of attack that it has not heard?
+"""Spoof detection: does a small detector recognize kinds of attack outside its training?
 
 Two detectors are trained once for each kind of attack, with all kinds but this one, and once for
 each family, without the family. People and rooms of the evaluation are of corpora and rooms left

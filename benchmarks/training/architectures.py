@@ -2,7 +2,7 @@
 
 The cost does not depend on training. Error rates are those of finished runs in
 `runs/NAME/summary.json` (`speakersdk-train fit training/experiments/NAME.toml -o runs/NAME`).
-Measurements alternate, so that ratios are also valid on a busy machine.
+Measurements alternate so that ratios are also valid on a busy machine.
 """
 
 from __future__ import annotations

@@ -195,7 +195,7 @@ void TestScanCompact() {
   }
 }
 
-// What matrix_form.h promises, against double, with pairs that are alike, equal and far
+// What matrix_form.h promises, against double, with pairs that are similar, equal and far
 // apart, and counts on both sides of a tile's and a block's end.
 void TestAllPairs() {
   std::mt19937 generator(14);
@@ -206,7 +206,7 @@ void TestAllPairs() {
         Floats b = RandomLogits(num_b * dim, 0.5F, generator);
         for (std::size_t i = 0; i < dim; ++i) {
           b[i] = a[i];                                           // equal
-          if (num_b > 1) b[dim + i] = a[i] * (1.0F + 0x1p-10F);  // alike
+          if (num_b > 1) b[dim + i] = a[i] * (1.0F + 0x1p-10F);  // similar
         }
         Floats got(num_a * num_b, -1.0F);
         const std::size_t num_differences =

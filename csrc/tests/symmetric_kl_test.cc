@@ -1,5 +1,5 @@
 // Unit tests of the kernels; the sanitize preset runs them under ASan and UBSan. Every
-// buffer has exactly the size that the header asks for, so that ASan sees an overrun.
+// buffer has exactly the size that the header asks for so that ASan sees an overrun.
 
 #include "symmetric_kl.h"
 
@@ -66,7 +66,7 @@ struct Reference {
 };
 
 // Of moderate logits only: subtracts no maximum. Where long double is no wider than
-// double the reference errs as much as the kernel, so the bound is taken twice.
+// double the reference has the same error as the kernel, and therefore the bound is taken twice.
 Reference ReferencePair(Domain domain, const Floats& a, const Floats& b) {
   const std::vector<long double> w = ReferenceWeights(domain, a);
   const std::vector<long double> v = ReferenceWeights(domain, b);

@@ -45,7 +45,7 @@ _ENROLLED_S: Final = 8.0
 _PROBES_S: Final = (3.0, 1.5)
 _LEAST_S: Final = 1.0
 _COHORT_S: Final = 4.0
-# Of the conditions, the one that strangers sound alike in where both sides are in it.
+# The condition that makes strangers sound similar if both sides are in it.
 _TELEPHONE: Final = "telephone"
 _COHORT_SPEAKERS: Final = 60
 _NEAREST: Final = 20

@@ -78,7 +78,7 @@ def diagnose(
 
 
 def _asked(part: Callable[[], Any]) -> Any:
-    """Return the facts of a part, or its error, so that the other parts are still reported."""
+    """Return the facts of a part, or its error so that the other parts are still reported."""
     try:
         return part()
     except Exception as error:

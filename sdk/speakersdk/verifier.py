@@ -51,7 +51,7 @@ class Verifier:
         far: false-accept rate of one comparison, for speech like that of the model's calibration.
             With N candidates, `identify` accepts an unknown speaker up to N times as often. None
             means 0.01; if the model does not support that rate, only decisions raise an error.
-        prior: alternative to `far`: probability of the same speaker before the recording is heard.
+        prior: alternative to `far`: prior probability of the same speaker.
             The threshold then minimizes the expected cost, and probabilities include the prior.
         c_miss, c_fa: costs of a false reject and of a false accept, with `prior`.
         device, strict, precision, num_threads: see `speakersdk.runtime.options.SessionOptions`.

@@ -20,7 +20,7 @@ from speakersdk.streaming.update import StreamUpdate
 from speakersdk.verifier import Verifier
 from speakersdk.voiceprint.voiceprint import Voiceprint
 
-# Silence after which a voice must be recognized anew: the next speaker may be a stranger.
+# Silence after which a voice must be recognized again: the next speaker may be a stranger.
 SILENCE_S: Final = 1.0
 
 
@@ -53,7 +53,7 @@ class VoiceGate:
         allowed: voiceprints of the allowed voices.
         forbidden: voiceprints of voices that must not be mistaken for them, such as the
             assistant's.
-        silence_s: silence after which a voice must be recognized anew.
+        silence_s: silence after which a voice must be recognized again.
 
     Attributes:
         hearing: the latest hearing; None before the first hop.
@@ -74,7 +74,7 @@ class VoiceGate:
         silence_s: float = SILENCE_S,
     ) -> None:
         self._allowed = frozenset(voiceprint.name for voiceprint in allowed)
-        # The stream refuses an empty list: forbidden voices alone do not make a gate.
+        # The stream refuses an empty list: only forbidden voices do not make a gate.
         voices = [*allowed, *forbidden] if allowed else []
         self._stream = verifier.stream(voices, silence_s=silence_s)
         self.hearing: Hearing | None = None
@@ -123,7 +123,7 @@ class VoiceGate:
         return self.push(samples, sample_rate_hz=sample_rate_hz)
 
     def restart(self) -> None:
-        """Forget all evidence: whoever speaks next must be recognized anew."""
+        """Discard all evidence: the next speaker must be recognized again."""
         self._stream.gap(0.0)
         self.hearing = self.last_speech = None
 

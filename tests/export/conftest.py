@@ -31,7 +31,7 @@ Encoder = TdnnEncoder | BlstmEncoder
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """An encoder, its graph, and the model file of both; shared, so not to be changed."""
+    """An encoder, its graph, and the model file of both; shared, and not to be changed."""
 
     encoder: Any
     graph: onnx.ModelProto
@@ -50,7 +50,7 @@ def stateful(small: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) ->
     torch.manual_seed(2)
     encoder = TdnnEncoder(small["TDNN"], small["FRONTEND"]).eval()
     randomise_normalisation(encoder)
-    torch.nn.init.constant_(encoder.speech[2].bias, 2.0)  # speech, whatever it hears
+    torch.nn.init.constant_(encoder.speech[2].bias, 2.0)  # speech, for any input
     graph = stateful_graph(encoder, has_speech_head=True)
     return Exported(encoder, graph, written(encoder, graph, tmp_path_factory))
 

@@ -115,7 +115,7 @@ def test_the_papers_system_is_described_and_exported(
     assert (model.manifest.window_s, model.manifest.minimum_s) == (0.454, 0.454)
     assert model.manifest.embedding_dim == 30
     assert report.differences[-1].check == "log-mel against python_speech_features"
-    # Speech is heard window by window; here all windows overlap by half.
+    # Speech is encoded window by window; here all windows overlap by half.
     samples = speech[: 3 * 7264]
     starts = range(0, 3 * 7264 - 7263, 3632)
     with torch.no_grad():

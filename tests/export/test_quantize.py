@@ -95,7 +95,7 @@ def test_ranges_of_the_cache_are_heard(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    # With first blocks alone the cache is all zeros, and a stream no longer equals one pass.
+    # With only first blocks the cache is all zeros, and a stream no longer equals one pass.
     blocks = quantize._blocks
     monkeypatch.setattr(quantize, "_blocks", lambda *given: iter(list(blocks(*given))[::2]))
     with pytest.raises(ParityError, match="streaming"):

@@ -1,7 +1,7 @@
 """Any bytes as an audio file: it is read, or an error of errors.py says why not; nothing else.
 
 The seeds are valid files of every format that libsndfile writes. libsndfile and its codecs are C
-code: without atheris the inputs are read in a process of their own, so that a crash is seen.
+code: without atheris the inputs are read in a process of their own so that a crash is seen.
 
 python tests/fuzz/fuzz_audio.py --mutations 10000 [--first 0]
 """

@@ -1,6 +1,6 @@
 """Any bytes as a file of embeddings (.npz): it is read, or ConfigError or SealError says why not.
 
-Half of the inputs change the arrays of an intact file, in an archive that is made anew.
+Half of the inputs change the arrays of an intact file, in a new archive.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Any bytes as a gallery file: it is read, or GalleryError or SealError says why not.
 
-Half of the inputs are the tail of an intact file with its checksums made right again, so that the
+Half of the inputs are the tail of an intact file with its checksums made right again so that the
 fuzzer comes past them.
 """
 

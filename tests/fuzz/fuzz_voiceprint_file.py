@@ -1,6 +1,6 @@
 """Any bytes as a voiceprint file: it is read, or VoiceprintError says why not; nothing else.
 
-Half of the inputs are parts of an intact file with the checksum made right again, so that the
+Half of the inputs are parts of an intact file with the checksum made right again so that the
 fuzzer comes past it.
 """
 

@@ -55,7 +55,7 @@ def test_arrows_of_the_diagram_go_down_the_layers_and_there_are_no_others() -> N
         'native["_native (csrc)"]', "native", "native"
     ]  # fmt: skip
     assert sum("-->" in line for line in DIAGRAM.splitlines()) == 2 + len(native)
-    # The contract makes an exception for these rooms alone, as `_native` looks like `speakersdk`.
+    # The contract makes an exception only for these rooms, as `_native` looks like `speakersdk`.
     ignored = contracts()["speakersdk"]["ignore_imports"]
     assert {each.split(".")[1].split()[0] for each in ignored} == native
 

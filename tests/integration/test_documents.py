@@ -126,7 +126,7 @@ def test_commands_do_what_the_page_says(page: str, tmp_path: Path, demo_clips: P
             text=True,
             check=False,
         )
-        # Only slt is enrolled, so awb is a stranger.
+        # Only slt is enrolled, and therefore awb is a stranger.
         is_refused = "rejected" in line or "identify" in line
         assert done.returncode == int(is_refused), f"{line}\n{done.stdout}{done.stderr}"
 

@@ -22,7 +22,7 @@ PACKAGES = {
     "speakersdk_training": REPOSITORY / "training",
     "speakersdk_export": REPOSITORY / "export",
 }
-# Every room that is shipped. What serves a benchmark alone belongs to `benchmarks/`.
+# Every room that is shipped. What serves only a benchmark belongs to `benchmarks/`.
 ROOMS = {
     "speakersdk": {
         "audio", "calibration", "cli", "decision", "demo_clips", "diarization", "encoder",

@@ -1,4 +1,4 @@
-"""The packages of integrations/ use the public interface alone, and each has its page."""
+"""The packages of integrations/ use only the public interface, and each has its page."""
 
 import ast
 import tomllib

@@ -46,7 +46,7 @@ with Microphone("virtual") as microphone, open(sys.argv[1], "wb") as file:
     except KeyboardInterrupt:
         print(microphone.counters, flush=True)
 """
-# Half a second of queue, a consumer that sleeps for two, and goes on.
+# Half a second of queue, a consumer that sleeps for two, and continues.
 STALL = """
 import json, time
 from dataclasses import asdict
@@ -186,7 +186,7 @@ def test_a_minute_of_speech_is_enrolled_verified_and_complete(
     assert capture.stdout is not None
     assert capture.stdout.readline() == "open\n"
     lines = [read_update(listener)]  # the first update: it records
-    # Silence before, in which the server settles on a latency and may render anew what the virtual
+    # Silence before, in which the server settles on a latency and may render again what the virtual
     # microphone already has; and after, when what was played last is on its way.
     silence = np.zeros(2 * RATE_HZ, np.int16)
     np.concatenate([silence, played, silence]).tofile(tmp_path / "played.s16")
@@ -215,7 +215,7 @@ def test_a_minute_of_speech_is_enrolled_verified_and_complete(
     verdicts = [update["verdict"] for update in updates]
     assert "accept" in verdicts
     last_accept = len(verdicts) - 1 - verdicts[::-1].index("accept")
-    # 20 s of the other reader end what was heard; a few seconds of pause may follow them.
+    # 20 s of the other reader end the recording; a few seconds of pause may follow them.
     assert updates[-1]["time_s"] - updates[last_accept]["time_s"] > 15
     assert "reject" in verdicts[last_accept:]
     assert "enrolled reader" in errors
@@ -236,7 +236,8 @@ def test_a_stalled_consumer_loses_counted_samples_and_goes_on(server: SoundServe
 
 def test_waiting_for_audio_costs_next_to_nothing(server: SoundServer) -> None:
     output, errors = server.python(IDLE).communicate(timeout=60)
-    # Of a core. What else the machine does can only add to it, so the least of four is taken.
+    # Of a core. What else the machine does can only add to it, and therefore the least of four is
+    # taken.
     assert min(map(float, (output or errors).split())) < 0.01
 
 
@@ -263,5 +264,5 @@ def test_a_device_that_comes_back_is_heard_again(server: SoundServer) -> None:
         pass
     listener.send_signal(signal.SIGINT)
     _, errors = listener.communicate(timeout=30)
-    # The updates have counted the new start; what ends the wait is the interruption alone.
+    # The updates have counted the new start; what ends the wait is only the interruption.
     assert "interrupted: ann is not enrolled" in errors

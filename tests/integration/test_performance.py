@@ -1,7 +1,7 @@
 """Costs that do not depend on who else uses the machine: instructions, operations, ratios, growth.
 
-The budgets beside this file are some 25 % above what was measured (the ratio twice); raise one only
-with the reason in the commit. Wall-clock figures are for benchmarks.
+The budgets next to this file are about 25 % above what was measured (the ratio twice); raise one
+only with the reason in the commit. Wall-clock figures are for benchmarks.
 """
 
 import gc
@@ -135,7 +135,7 @@ def hop_macs(model: Any) -> int:
 def test_a_hop_takes_few_times_the_product_of_as_many_operations(
     default_model: Path, tmp_path: Path, rng: np.random.Generator
 ) -> None:
-    """The encoder beside one matrix product in the same engine, in turns, each at its fastest."""
+    """The encoder next to one matrix product in the same engine, in turns, each at its fastest."""
     import onnx
 
     macs = hop_macs(onnx.load_model(default_model))

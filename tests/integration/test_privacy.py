@@ -1,8 +1,8 @@
 """Importing and verifying leave no file behind and open no socket.
 
 onnxruntime keeps a device id and a database below HOME and starts an uploader unless its telemetry
-is switched off before it is imported. It is quiet on its own where it sees a CI variable, so these
-tests run without them, and positive controls show that they would notice.
+is switched off before it is imported. It is quiet on its own where it sees a CI variable, and
+therefore these tests run without them, and positive controls show that they would notice.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ SECCOMP = pytest.mark.skipif(
 def run(
     code: str, folder: Path, *arguments: Any, **environment: str
 ) -> subprocess.CompletedProcess[str]:
-    """Run code in a process that knows no other folder than `folder` and no variable but these."""
+    """Run code in a process that has no other folder than `folder` and no variable but these."""
     return subprocess.run(
         [sys.executable, "-c", code, *map(str, arguments)],
         capture_output=True,

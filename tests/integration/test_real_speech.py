@@ -1,7 +1,7 @@
 """From recordings of real readers to decisions, at the operating point that is shipped.
 
 Three LibriSpeech readers that no model of this project was trained on. Each is enrolled with two
-clips; every other clip is held against all three.
+clips; every other clip is compared with all three.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Two things move with the first second of silence and never again. The encoder looks back at 64
 frames, of which the speech at each edge sees other ones; and the speech head calls a few frames at
-each edge speech or not. What is beyond an edge weighs nothing, so that 600 s of it are as good as
+each edge speech or not. What is beyond an edge weighs nothing so that 600 s of it are as good as
 one.
 
 No constant bounds what an edge does: that depends on the encoder. `edge_llr` measures it on the
@@ -63,7 +63,7 @@ def room(num_samples: int) -> Waveform:
 
 
 def offset(num_samples: int) -> Waveform:
-    """A sound card that is on: a constant offset, which nobody hears."""
+    """A sound card that is on: a constant offset, which is inaudible."""
     return np.full(num_samples, 0.1, np.float32)
 
 
@@ -201,7 +201,7 @@ def test_an_offset_under_everything_changes_no_verdict(
         pytest.skip("the front end of this model does not remove a frame's mean")
     for probe in probes:
         shifted = decide(verifier, owner, probe.samples + np.float32(0.1))
-        # Only the first frame, whose sample before is zero, hears the offset.
+        # Only the first frame, whose previous sample is zero, contains the offset.
         check_alike(verifier, probe.plain, shifted, probe.bound)
 
 

@@ -36,7 +36,7 @@ TESTED_ELSEWHERE = {
     "sdk/cli/voiceprints": "tests/sdk/cli/test_enroll.py",
 }
 VAGUE_NAMES = {"utils", "util", "common", "helpers", "helper", "misc"}
-# A library's only importers in the SDK, so that its defects can be worked around in one place.
+# The only importers of libraries in the SDK: defects can be worked around in one place.
 SOLE_IMPORTERS = {
     "onnxruntime": {"runtime/session"},
     "speakersdk._native": {"scoring", "gallery/gallery", "gallery/rows", "runtime/memory"},
@@ -89,7 +89,7 @@ def test_every_module_has_its_test_file(area: str) -> None:
         if only_names_others or f"{area}/{inner.as_posix()}" in TESTED_ELSEWHERE:
             continue
         if path.stem == "__init__":
-            # What a package itself defines is tested in its folder or beside it.
+            # What a package itself defines is tested in its folder or next to it.
             room = REPOSITORY / "tests" / area / inner.parent
             candidates = [room / "test_main.py", room.parent / f"test_{room.name}.py"]
         else:

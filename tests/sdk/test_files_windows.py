@@ -1,7 +1,7 @@
 """The branches of `speakersdk.files` for Windows, with its locks simulated on Linux.
 
 Windows lets nobody read what another handle has locked, nor replace or delete an open file. Linux
-lets both, so these tests look at which files are open at each step.
+lets both, and therefore these tests look at which files are open at each step.
 """
 
 from __future__ import annotations

@@ -171,7 +171,7 @@ def pooled_cllr(listed: list[Row]) -> float:
 def test_min_cllr_pools_adjacent_violators(listed: list[Row]) -> None:
     scores, labels, counts = columns(listed)
     got = min_cllr(scores, labels, counts)
-    # A logarithm multiplies the rounding of a share by at most 1 / share; some 10 blocks of it.
+    # A logarithm multiplies the rounding of a share by at most 1 / share; about 10 blocks of it.
     assert got == pytest.approx(pooled_cllr(listed), abs=10 * TOLERANCE)
     assert got <= cllr(scores, labels, counts) + 10 * TOLERANCE
 
@@ -337,7 +337,7 @@ def test_interval_contains_the_estimate_and_is_wider_than_that_of_trials(
     ]
     narrow_low, narrow_high = np.quantile(drawn, [0.025, 0.975])
     # 1,000 target trials of 20 speakers whose ease differs by more than a score's own scatter:
-    # about as good as 20 to 100 independent ones, so at least three times as wide.
+    # about as good as 20 to 100 independent ones, and therefore at least three times as wide.
     assert high - low > 3 * (narrow_high - narrow_low)
 
 
@@ -360,7 +360,7 @@ def test_a_trial_counts_by_the_draws_of_its_speakers() -> None:
         assert weights[3:].tolist() == [a * b, b * c]
         assert a * b + b * c > 0  # draws without any nontarget trial say nothing
     assert len(seen) < 200
-    assert (low, high) == (0, 2)  # a alone, three times, would leave no nontarget trial
+    assert (low, high) == (0, 2)  # only a, three times, would leave no nontarget trial
 
 
 def test_coverage_widens_and_the_generator_repeats(clustered: Clustered) -> None:

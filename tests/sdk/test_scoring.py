@@ -146,7 +146,8 @@ def test_near_identical_vectors_keep_their_digits(kind: Kind, rng: np.random.Gen
     expected, tolerance = kind.reference(a, b)
     divergence = kind.pair(a, b)
     assert abs(divergence - expected) <= tolerance
-    # a and b differ by 1e-7 of a value, so J is about 1e-14 of one; five digits of it are certain.
+    # a and b differ by 1e-7 of a value, and therefore J is about 1e-14 of one; five digits of it
+    # are certain.
     assert 0 < divergence < 1e-8
     assert tolerance < 1e-5 * divergence
 

@@ -180,7 +180,7 @@ def test_a_prior_and_costs_set_the_threshold_and_count_into_the_probability(
         ({"c_fa": 10.0}, r"add prior=0\.5"),
         ({"prior": 1.0}, "a prior between 0 and 1"),
         ({"prior": 0.5, "c_fa": -1.0}, "costs above 0"),
-        # The strictest stored rate is 0.001: at most -ln 0.001 = 6.91 can be asked for.
+        # The strictest stored rate is 0.001: at most -ln 0.001 = 6.91 can be requested.
         ({"prior": 1e-4}, r"at most 6\.91 .*got 9\.21"),
     ],
 )

@@ -1,4 +1,4 @@
-"""The gate of voice agents opens for allowed voices alone."""
+"""The gate of voice agents opens only for allowed voices."""
 
 from __future__ import annotations
 

@@ -201,7 +201,7 @@ def test_every_experiment_is_valid_and_fits_the_budget(path: Path) -> None:
     elif config.teacher.table:  # judged after the run, on lists of the same corpora and more
         assert config.data.corpora[0].leave_out
         assert config.data.corpora[0].held_out_of == ("common-voice",)
-    else:  # chosen by corpora that they never heard, and by readers whom they did not
+    else:  # chosen by corpora outside their training, and by readers outside it
         listed = {trials.name.rsplit("-", 1)[0] for trials in config.trials}
         others = {"librispeech", "speechocean762-heard"}
         assert listed == {*config.data.corpora[0].leave_out, *others}

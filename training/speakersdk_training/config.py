@@ -134,14 +134,14 @@ class RunConfig:
                 grouped.
         steps: number of optimizer steps.
         budget_s: seconds of training after which a run ends even before its last step; 0 means no
-            limit. Schedules follow the steps or the seconds, whichever is further, so that the
+            limit. Schedules follow the steps or the seconds, whichever is further so that the
             learning rate reaches its final value in both cases.
         batch_size: crops per step, over all processes.
         shards: number of parts of the speakers and of every batch; a multiple of the number
             of processes. The same number of shards draws the same batches in any number of
             processes.
         start_from: checkpoint whose weights the encoder starts from, and the map to the teacher
-            too if its shape fits; empty = random weights.
+            too if its shape fits; empty means random weights.
         crop_s: crop lengths in seconds; each step draws one.
         mixed_share: share of rows that get a second, quieter voice, with the loss shared between
             both.

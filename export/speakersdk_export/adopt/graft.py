@@ -182,7 +182,7 @@ def _connections(model: ModelProto, family: Family) -> tuple[str, onnx.ValueInfo
         return features, named[0]
     if len(outputs) != 1:
         raise ModelError(
-            f"expected the output {' or '.join(family.outputs) or 'of the embedding alone'}, got "
+            f"expected the output {' or '.join(family.outputs) or 'of only the embedding'}, got "
             f"{', '.join(each.name for each in outputs)}; is it another family?"
         )
     return features, outputs[0]

@@ -39,7 +39,7 @@ def join_reshapes(view: GraphView) -> None:
         shape = view.add_constant(
             f"{node.output[0]}_shape_at_once", np.array([0, *behind_batch], np.int64)
         )
-        # Producers come first, therefore their chains are already merged.
+        # Producers come first, and therefore their chains are already merged.
         inputs = [source.input[0], shape]
         node.op_type = "Reshape"
         del node.attribute[:], node.input[:]

@@ -1,7 +1,7 @@
 """The checks of every request: the page that sent it, the client's key, and its size.
 
 Browsers let any page send requests to a service on the same machine. A page on the Internet must
-not enroll or delete speakers, therefore requests with a foreign `Origin` or `Host` are refused.
+not enroll or delete speakers, and therefore requests with a foreign `Origin` or `Host` are refused.
 """
 
 from __future__ import annotations

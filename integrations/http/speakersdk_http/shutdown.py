@@ -1,8 +1,8 @@
 """Shutdown at SIGTERM: answer all requests, send balancers and clients elsewhere, then end.
 
-The server alone would close its socket at once, and reset waiting connections. Instead, for some
-seconds every answer says ``Connection: close`` and ``/readyz`` is 503, while new connections are
-still served; then the socket is closed, and the last requests are answered.
+By default the server would close its socket at once and reset waiting connections. Instead, for
+some seconds every answer says ``Connection: close`` and ``/readyz`` is 503, while new connections
+are still served; then the socket is closed, and the last requests are answered.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ Start = Callable[..., Server]
 
 def test_workers_share_the_store_and_the_metrics(start: Start, clip: Clip) -> None:
     server = start("--workers", "2", "--threads", "1")
-    # Every request has a connection of its own, hence both workers get some.
+    # Every request has a connection of its own, therefore both workers get some.
     files = {"audio": clip("slt-enroll-1")}
     url = f"{server.url}/v1/voice/register"
     assert httpx.post(url, data={"name": "slt"}, files=files, timeout=DEADLINE_S).is_success

@@ -1,4 +1,4 @@
-"""Voice activity of allowed voices, which alone start turns and interrupt the agent.
+"""Voice activity of allowed voices: only these start turns and interrupt the agent.
 
 frames -> inner detector -> events; the start of speech is delayed until the voice gate opens
 """

@@ -4,7 +4,7 @@ class Assistant(Agent):
 async def stt_node(self, audio, model_settings):
 gate = VoiceGate(verifier, [ann], forbidden=[assistant])
 async for event in gated_transcripts(
-gate, audio, lambda heard: Agent.default.stt_node(self, heard, model_settings)
+gate, audio, lambda frames: Agent.default.stt_node(self, frames, model_settings)
 ):
 yield event
 """
@@ -37,7 +37,7 @@ async def gated_transcripts(
     """Transcribe audio with the names of the speakers.
 
     Audio is passed to the transcription unchanged and at once. A transcript gets the decision on
-    the last speech that was heard: `speaker_id` of its alternatives is the allowed speaker or None,
+    the last speech: `speaker_id` of its alternatives is the allowed speaker or None,
         and
     `is_primary_speaker` says whether there is one.
 

@@ -66,7 +66,7 @@ def events(detector: vad.VAD, samples: np.ndarray) -> list[vad.VADEvent]:
         for frame in frames(samples):
             stream.push_frame(frame)
             await asyncio.sleep(0)  # as in a session, events come while frames do
-        # A flush forgets the segment, so it waits for the events of all frames.
+        # A flush forgets the segment, and therefore it waits for the events of all frames.
         found: list[vad.VADEvent] = []
         last = len(samples) // 512 * 512  # of the detector's windows
         async for event in stream:
@@ -95,7 +95,7 @@ def test_the_allowed_voice_starts_and_ends_speech(
 def test_strangers_and_the_agents_own_voice_do_not(
     verifier: Verifier, people: dict[str, Voiceprint], inner: vad.VAD
 ) -> None:
-    assert of(START, events(inner, clip("rms")))  # the inner detector hears them
+    assert of(START, events(inner, clip("rms")))  # the inner detector reports them
     for forbidden in ([], [people["rms"]]):
         detector = GatedVAD(inner, verifier, [people["slt"]], forbidden=forbidden)
         found = events(detector, clip("rms"))

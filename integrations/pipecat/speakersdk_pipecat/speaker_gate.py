@@ -46,7 +46,7 @@ class SpeakerGate(FrameProcessor):
     """A gate for the transcripts of allowed voices, between transcription and context.
 
     Audio passes unchanged and at once. A `SpeakerDecisionFrame` follows the audio frame that
-    completes a decision. A transcript gets the decision on the last speech that was heard: with an
+    completes a decision. A transcript gets the decision on the last speech: with an
     allowed voice its `user_id` is the speaker; all transcripts get `metadata["speakersdk"]`.
 
     Args:

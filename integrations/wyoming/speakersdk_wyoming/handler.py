@@ -133,7 +133,7 @@ class Connection(AsyncEventHandler):
         artifact = {
             "attribution": _ATTRIBUTION.to_dict(),
             "installed": True,
-            "description": "who speaks, at a false-accept rate that is asked for",
+            "description": "who speaks, at a requested false-accept rate",
             "version": release,
         }
         identities = [{"name": name} for name in names]

@@ -35,12 +35,12 @@ _ARTIFACT = {"attribution": _ATTRIBUTION, "installed": True, "description": None
 
 @dataclass
 class Behind:
-    """What a service behind has heard, and when it may answer.
+    """The requests of a service behind, and when it may answer.
 
     Attributes:
         uri: its address.
         heard_bytes: audio of every finished request.
-        languages: asked-for languages.
+        languages: requested languages.
         may_answer: transcripts wait for it.
         is_asked: set while a transcript waits.
     """

@@ -334,7 +334,7 @@ class _Spread:
 
 
 class _MeanPower:
-    """A running mean that gradually forgets values older than its memory."""
+    """A running mean in which values older than its memory fade."""
 
     def __init__(self, memory: int | None) -> None:
         self._memory = memory

@@ -140,7 +140,7 @@ def _stretches(file: BinaryIO, position: int, end: int) -> Iterator[_Stretch]:
                 "followed is missing"
             )
         tag = _announced(data[offset : offset + 64], header)
-        # A single frame cannot be decoded, therefore such a count is wrong.
+        # A single frame cannot be decoded, and therefore such a count is wrong.
         is_full = stretch is not None and 1 < stretch.num_frames == stretch.announced
         if stretch is None or tag is not None or is_full:
             if stretch is not None:

@@ -26,7 +26,7 @@ import numpy.typing as npt
 from speakersdk.calibration.cohort import TYPICAL, Cohort, Nearness, pairs
 from speakersdk.errors import ConfigError
 
-# The fit has no trials with less net speech, therefore no decision is possible below this.
+# The fit has no trials with less net speech, and therefore no decision is possible below this.
 DEFAULT_MINIMUM_SPEECH_S: Final = 0.8
 # Limits that no fit reaches. The default model's llr of two equal embeddings is 17, and the weight
 # of its score 915; a fit on a dozen trials had an llr of -151 at the shortest speech.
@@ -320,7 +320,7 @@ class Calibration:
             raise ConfigError(
                 f"expected prior and costs that ask for a threshold of {most} (what the model's "
                 f"{self.num_nontarget} nontarget calibration trials support), got {llr:.2f}; a "
-                "likelier speaker or a cheaper false accept lowers it"
+                "more likely speaker or a cheaper false accept lowers it"
             )
 
     def _score_weight(self, log_speech: _Numbers) -> _Numbers:

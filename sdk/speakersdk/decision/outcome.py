@@ -17,7 +17,7 @@ class Verdict(StrEnum):
 
     ACCEPT = "accept"
     REJECT = "reject"
-    INCONCLUSIVE = "inconclusive"  # too little speech for the asked-for error rate
+    INCONCLUSIVE = "inconclusive"  # too little speech for the requested error rate
     NO_SPEECH = "no_speech"
 
 
@@ -38,7 +38,7 @@ class Promise:
 
     @property
     def is_kept(self) -> bool | None:
-        """Whether at most three times the rate was accepted elsewhere; None = not measured."""
+        """Whether at most three times the rate was accepted elsewhere; None means not measured."""
         return self.elsewhere[1] <= MOST_TIMES * self.far if self.measured_on else None
 
     def __str__(self) -> str:
@@ -47,7 +47,7 @@ class Promise:
         low, high = self.elsewhere
         broken = "; not kept there: calibrate on recordings of your own, or ask for a higher rate"
         return (
-            f"asked for {self.far:.2%} of strangers; {low:.2%} to {high:.2%} on nine in ten "
+            f"asked for {self.far:.2%} of strangers; {low:.2%} to {high:.2%} on 90 % of "
             f"corpora and conditions that were left out ({', '.join(self.measured_on)})"
             f"{'' if self.is_kept else broken}"
         )
@@ -93,7 +93,7 @@ class Decision:
 
         Args:
             score, llr, threshold, speech_s: as for the attributes.
-            prior: probability of the same speaker before the recording was heard.
+            prior: prior probability of the same speaker.
         """
         is_accepted = llr >= threshold
         relation = "reaches" if is_accepted else "is below"
@@ -141,7 +141,7 @@ class Decision:
         verdict = Verdict.INCONCLUSIVE if self.accepted else self.verdict
         reason = (
             f"{self.reason}; the voice changes within the recording (llr {one_voice_llr:+.1f} "
-            f"between two parts of it, expected above {bound:g}): try with one person alone"
+            f"between two parts of it, expected above {bound:g}): try with only one person"
         )
         return replace(
             self, verdict=verdict, reason=reason, one_voice_llr=one_voice_llr, voice_changed=True

@@ -27,7 +27,7 @@ class Request:
 
     Attributes:
         far: false-accept rate of one comparison; None if there is a prior; the default is 0.01.
-        prior: probability of the same speaker before the recording was heard; None with a rate.
+        prior: probability of the same speaker without evidence; None with a rate.
         c_miss, c_fa: costs of a false reject and of a false accept, with a prior.
     """
 

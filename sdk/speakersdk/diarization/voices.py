@@ -73,7 +73,7 @@ def find_voices(track: VoiceTrack, calibration: Calibration) -> list[Part]:
     hops = [hop for stretch in track.stretches for hop in stretch.hops]
     embeddings, window_s = windows_around(track)
     hop_s = np.array([hop.speech_s for hop in hops])
-    # Overlapping windows are redundant, therefore a hop counts its share. Windows shorter than
+    # Overlapping windows are redundant, and therefore a hop counts its share. Windows shorter than
     # those that the calibration supports do not count.
     shares = np.where(window_s < calibration.minimum_speech_s, 0.0, hop_s / window_s)
     pauses = np.diff([hop.number for hop in hops], prepend=hops[0].number)

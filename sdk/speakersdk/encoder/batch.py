@@ -2,7 +2,7 @@
 
 waveforms -> rows of equal length, padding with weight zero -> blocks -> encodings
 
-The graph is causal, therefore padding at the end of a row does not change the frames before it.
+The graph is causal, and therefore padding at the end of a row does not change the frames before it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from speakersdk.encoder.graph import EMBEDDING, HOP_STATISTICS, NEXT_CACHE, SPEE
 from speakersdk.encoder.interface import Encoding, SpeakerEncoder, check_duration, check_waveform
 
 # Frames of one call: 5 s, a length that was measured. Shorter batches are padded to whole
-# seconds, so that a GPU sees at most five lengths.
+# seconds so that a GPU sees at most five lengths.
 _BLOCK_FRAMES = 500
 _FRAMES_STEP = 100
 

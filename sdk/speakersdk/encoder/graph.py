@@ -141,7 +141,7 @@ def _check_values(
         shape = tuple(size if isinstance(size, int) else None for size in got[name])
         if shape != (None, *sizes):
             raise ManifestError(
-                f"the manifest promises {name} of shape {(None, *sizes)} (None = any size), the "
+                f"the manifest promises {name} of shape {(None, *sizes)} (None: any size), the "
                 f"graph has {got[name]}; export the model again"
             )
 

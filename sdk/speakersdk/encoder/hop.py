@@ -171,7 +171,7 @@ class StatefulHopEncoder:
         """Return the initial state of a stream."""
         state = HopState(self.manifest, self._sizes)
         if self._capacity == 1 and self._session.has_fixed_shapes:
-            # The streams of a pool change between calls, hence their caches go through the host.
+            # The streams of a pool change between calls, and their caches go through the host.
             inputs, outputs = dict(self._inputs), dict(self._outputs)
             cache = Carried(NEXT_CACHE, inputs.pop(CACHE).shape)
             del outputs[NEXT_CACHE]

@@ -1,7 +1,7 @@
 """The pooling statistics of recent hops of speech, and their sums over windows.
 
 The statistics of a window are the sum over its hops. Sums are always computed from the hops and
-never by subtraction, so that rounding errors do not accumulate in long streams.
+never by subtraction so that rounding errors do not accumulate in long streams.
 """
 
 from __future__ import annotations

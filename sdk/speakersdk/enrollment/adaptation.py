@@ -33,7 +33,7 @@ class Adaptation:
         is_adapted: whether the voiceprint was adapted.
         reason: one sentence that explains the result.
         decision: decision on the probe against the enrolled exemplars only. Adapted exemplars do
-            not count, so that an impostor who was accepted once cannot bring in another.
+            not count so that an impostor who was accepted once cannot bring in another.
         verification: decision on the probe against the whole given voiceprint, as in a
             verification.
     """

@@ -103,7 +103,7 @@ class Challenge:
         objection = self.objection(blocks) if decision.accepted else None
         if objection is None:
             return decision
-        reason = f"{decision.reason}; not the digits that were asked for: {objection}"
+        reason = f"{decision.reason}; not the requested digits: {objection}"
         return decision.undecided(Verdict.INCONCLUSIVE, reason=reason)
 
 

@@ -34,7 +34,7 @@ from speakersdk.voiceprint.store import VoiceprintStore
 MAGIC: Final = b"\x89SPKH\r\n\x1a"
 FORMAT_VERSION: Final = 1
 _FORMAT: Final = ContainerFormat(
-    noun="file of heard recordings",
+    noun="file of remembered recordings",
     magic=MAGIC,
     versions=(FORMAT_VERSION,),
     error=VoiceprintError,
@@ -126,14 +126,14 @@ def read_heard(data: bytes, name: str) -> tuple[Fingerprint, ...]:
         VoiceprintError: the bytes are damaged, or belong to another speaker.
     """
     if len(data) > _MAXIMUM_BYTES:
-        _FORMAT.refuse(f"expected at most {_MAXIMUM_BYTES} bytes of heard recordings")
+        _FORMAT.refuse(f"expected at most {_MAXIMUM_BYTES} bytes of remembered recordings")
     file = io.BytesIO(data)
     _, header, position = _FORMAT.read_header(file, len(data))
     _FORMAT.check(file, len(data))
     values = _FORMAT.fields(header, _HEADER)
     counts = values["num_frames"]
     if values["name"] != name:
-        _FORMAT.refuse(f"expected heard recordings of {name!r}, got those of another speaker")
+        _FORMAT.refuse(f"expected remembered recordings of {name!r}, got those of another speaker")
     if len(counts) > MAXIMUM_RECORDINGS or not all(
         type(count) is int and 0 <= count <= _MAXIMUM_FRAMES for count in counts
     ):

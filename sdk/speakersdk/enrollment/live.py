@@ -37,7 +37,7 @@ _QUIET_S: Final = 2.0
 # 3 s.
 _SECOND_VOICE_LLR: Final = -1.0
 # For speech that occurred before, such as a loop: no speaker repeats pitch and timing exactly.
-REPEATED: Final = "repeated: this was heard before; say something new"
+REPEATED: Final = "repeated: this was said before; say something new"
 # This share of an exemplar may be repeated speech, which then does not count.
 _REPEATED_SHARE: Final = 0.5
 # Feedback stays this long after its cause so that it can be read.

@@ -45,7 +45,7 @@ def erase(store: VoiceprintStore, names: Sequence[str]) -> Iterator[str]:
             proof = _proof(path)
             overwrite(path)
             path.unlink()
-            yield f"erased the heard recordings of {printable(name)}{proof}"
+            yield f"erased the remembered recordings of {printable(name)}{proof}"
     proofs = [_proof(store.check_stored(name)) for name in names]
     store.remove(*names, is_overwritten=True)
     for name, proof in zip(names, proofs, strict=True):

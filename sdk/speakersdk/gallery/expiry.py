@@ -17,7 +17,7 @@ from speakersdk.voiceprint.life import utc_time
 from speakersdk.voiceprint.voiceprint import Voiceprint
 
 NEVER: Final = 0  # in a file
-_LATEST: Final = int(datetime(9999, 12, 31, tzinfo=UTC).timestamp())  # datetime knows no later one
+_LATEST: Final = int(datetime(9999, 12, 31, tzinfo=UTC).timestamp())  # the latest time of datetime
 _NAMES_SHOWN: Final = 5
 
 

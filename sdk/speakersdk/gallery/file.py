@@ -23,7 +23,7 @@ from speakersdk.sealing import SealingKey, is_sealed, sealed, unsealed
 from speakersdk.text import is_visible, printable
 
 SUFFIX: Final = ".gallery"
-# Version 2 alone has the block of ends. Files without one are written as version 1.
+# Only version 2 has the block of ends. Files without one are written as version 1.
 _VERSIONS: Final = (1, 2)
 ENDS: Final = "ends"
 MAGIC: Final = b"\x89SPKG\r\n\x1a"
@@ -65,7 +65,7 @@ def write_gallery(
         for name, block in blocks.items()
     ]
     with replacement(path) as target:
-        # A sealed file is made in memory, so that no plain byte reaches the disk.
+        # A sealed file is made in memory so that no plain byte reaches the disk.
         file = target if key is None else io.BytesIO()
         version = _VERSIONS[ENDS in blocks]
         writer = ContainerWriter(file, _FORMAT, version, {**header, "blocks": described})
@@ -108,7 +108,7 @@ def read_gallery(
         places, end = _places(header.pop("blocks", None), header_end)
         if version != _VERSIONS[ENDS in places]:
             _FORMAT.refuse(
-                f"the gallery's header is not valid: expected {ENDS} with version 2 alone"
+                f"the gallery's header is not valid: expected {ENDS} only with version 2"
             )
         if size != end + CHECKSUM_BYTES:
             _FORMAT.refuse(

@@ -330,7 +330,7 @@ class Gallery:
         joined = blocks["names"].tobytes().decode()
         names = joined.split("\n") if joined else []
         if not len(names) == len(set(names)) == num or "" in names:
-            raise ValueError(f"expected {num} names, no two alike, got {len(set(names))}")
+            raise ValueError(f"expected {num} different names, got {len(set(names))}")
         if not is_visible(joined.replace("\n", "")):
             raise ValueError("expected names of visible characters")
         stored = RowBlock(storage=storage, values=values, scales=scales, logs=logs, num=num)

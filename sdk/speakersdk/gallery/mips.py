@@ -1,6 +1,6 @@
 """Symmetric KL as a maximum inner product in 2 D + 1 dimensions, for external vector indexes.
 
-With W = D p and L = ln(D p) for a probe p, and likewise for a stored voiceprint q,
+With W = D p and L = ln(D p) for a probe p, and the same for a stored voiceprint q,
 
     D J(p, q) = <W_p - 1, L_p> + <W_q - 1, L_q> - <W_p - 1, L_q> - <L_p, W_q - 1>
 

@@ -233,13 +233,13 @@ def refit(trials: OwnTrials, calibration: Calibration, *, far: float) -> Refit:
 def error_rates(
     llrs: Floats, trials: OwnTrials, calibration: Calibration, far: float
 ) -> ErrorRates:
-    """What decisions at an asked-for rate would do with llrs: the cohort moves their thresholds.
+    """Compute the error rates of decisions with llrs, whose thresholds depend on the cohort.
 
     Args:
-        llrs: (N,) of the trials, by any calibration.
-        trials: that they belong to.
-        calibration: whose thresholds are used.
-        far: asked-for false-accept rate.
+        llrs: (N,) llrs of the trials, from any calibration.
+        trials: the trials.
+        calibration: calibration with the thresholds.
+        far: requested false-accept rate.
 
     Raises:
         ConfigError: the calibration cannot support `far`.

@@ -1,7 +1,7 @@
 """Offset of a calibration from recordings without names, fitted on the scores of strangers only.
 
 Every recording is compared with every recording of another group. The offset moves the llr until
-the asked-for share of these trials reaches the threshold. Two recordings of one person in different
+the requested share of these trials reaches the threshold. Two recordings of one person in different
 groups count as strangers; they can only make the offset stricter.
 """
 
@@ -52,12 +52,12 @@ class StrangerFit:
 
     @property
     def scale(self) -> float:
-        """Weight of the model's llr, which strangers alone cannot change."""
+        """Weight of the model's llr, which recordings of strangers cannot change."""
         return 1.0
 
     @property
     def is_better(self) -> bool:
-        """Whether the offset brings unseen strangers nearer to the asked-for rate."""
+        """Whether the offset brings unseen strangers nearer to the requested rate."""
         least = 0.5 / self.num_trials
         before, after = (
             abs(np.log(max(rate, least) / self.asked_far)) for rate in (self.before, self.after)

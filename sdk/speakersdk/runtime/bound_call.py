@@ -67,7 +67,7 @@ class BoundCall:
             InferenceError: onnxruntime refused the arrays.
         """
         self._session = session
-        # The graph keeps addresses, therefore the arrays must live as long as this object.
+        # The graph keeps addresses, and therefore the arrays must live as long as this object.
         self._inputs, self._outputs = dict(inputs), dict(outputs)
         make = ort_value.ortvalue_from_shape_and_type
         self._carried = [

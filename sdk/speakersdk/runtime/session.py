@@ -367,7 +367,7 @@ def import_onnxruntime() -> ModuleType:
     if TELEMETRY_SWITCH not in os.environ:
         if "onnxruntime" in sys.modules:
             warnings.warn(
-                f"onnxruntime was imported before speakersdk and without {TELEMETRY_SWITCH}=1, so "
+                f"onnxruntime was imported before speakersdk and without {TELEMETRY_SWITCH}=1, and "
                 "its telemetry may be on; set the variable before the first import",
                 stacklevel=3,
             )

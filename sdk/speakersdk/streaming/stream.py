@@ -166,7 +166,7 @@ class SpeakerStream:
         return self._resampler.push(samples, sample_rate_hz=sample_rate_hz)
 
     def _check_current(self) -> None:
-        # A stream may run for months. The clock is compared here alone, once in each call.
+        # A stream may run for months. The clock is read only here, once per call.
         if time.time() >= self._first_expiry_s:
             for voiceprint in self._voiceprints:
                 voiceprint.check_current()

@@ -1,7 +1,7 @@
 """A limit on attempts: after several rejections in a row, a speaker has to wait.
 
 At a false-accept rate of 1 %, a stranger with 70 attempts is accepted with a probability of one
-half (1 - 0.99^70). The counts are in a file in the store's folder, so that they outlive processes.
+half (1 - 0.99^70). The counts are in a file in the store's folder so that they outlive processes.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class AttemptLimit:
     Attributes:
         folder: folder of the store; the counts are in its file ``.attempts.json``.
         tries: number of rejected attempts until the first wait.
-        window_s: time after which rejections are forgotten, if the wait is shorter.
+        window_s: time after which rejections no longer count, if the wait is shorter.
         wait_s: first wait in seconds.
         maximum_wait_s: longest wait in seconds.
         clock: function that returns seconds since 1970. A clock that is set back does not shorten a

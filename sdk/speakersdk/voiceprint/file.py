@@ -102,7 +102,7 @@ def read_fields(data: bytes) -> dict[str, Any]:
     for key in ("speech_s", "adapted_speech_s"):
         if not all(type(item) in (int, float) for item in values.get(key, ())):
             FORMAT.refuse(
-                f"the voiceprint's content is not valid: expected {key} to hold numbers alone"
+                f"the voiceprint's content is not valid: expected {key} to contain only numbers"
             )
     exemplars = np.frombuffer(rows, dtype="<f4").reshape(-1, dim)
     values |= {"exemplars": exemplars[:num_exemplars], "adapted": exemplars[num_exemplars:]}

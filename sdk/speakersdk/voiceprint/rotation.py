@@ -6,7 +6,7 @@ products. Two rotations of one voice cannot be linked, and a new key makes old c
 
 Symmetric KL is only approximately invariant under rotations: benchmarks/accuracy/rotation.py
 measures how much scores in the rotated space differ. `restored` recovers them within 1e-5. A person
-who knows D pairs of an embedding and its rotation can undo it, therefore seal files as well.
+who knows D pairs of an embedding and its rotation can undo it, and therefore seal files as well.
 Source of the idea: ISO/IEC 24745, and random orthonormal transforms as in A. Teoh et al., "Random
 multispace quantization as an analytic mechanism for BioHashing", 2006.
 """

@@ -55,7 +55,7 @@ class StateFile(Generic[Value]):
             return {}
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise ConfigError(
-                f"{printable(self.path)} is damaged, {self.loss}; delete it to start anew"
+                f"{printable(self.path)} is damaged, {self.loss}; delete it to start again"
             ) from error
 
     def write(self, values: dict[str, Any]) -> None:

@@ -283,7 +283,7 @@ class VoiceprintStore:
 
     def _existing(self, name: str) -> Path:
         """Return the file of a name, or an unreadable file with that file name."""
-        # Names are only compared with the listed files, therefore no name can escape the folder.
+        # Names are only compared with the listed files: no name can escape the folder.
         files = {path.name: path for path in self._files()}
         for key in (f"{name}{SUFFIX}", f"{unicodedata.normalize('NFC', name)}{SUFFIX}", name):
             if key in files:
@@ -340,7 +340,7 @@ class VoiceprintStore:
         # Voiceprints are biometric data, readable only by their owner.
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with folder_lock(self.folder):
-            # All writers hold the lock, therefore existing temporary files are from killed writers.
+            # All writers hold the lock: existing temporary files are from killed writers.
             purge_temporary(self.folder)
             yield
 

@@ -118,7 +118,7 @@ def _day(value: Any) -> date:
 
 
 def forget(folder: Path, names: Iterable[str]) -> None:
-    """Drop last uses, attempts and heard recordings. The caller holds the lock of the folder.
+    """Drop last uses, attempts and remembered recordings. The caller holds the lock of the folder.
 
     Raises:
         ConfigError: one of their files is damaged.

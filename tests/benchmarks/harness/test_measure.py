@@ -42,7 +42,7 @@ def test_prints_a_table_and_one_json_line_and_keeps_it(tmp_path: Path) -> None:
     assert timing["repeats"] == 3
     assert 0 < timing["minimum_s"] <= timing["median_s"] <= timing["p95_s"]
     assert timing["rate"] == pytest.approx(1000 / timing["median_s"])
-    # A repeat lasts 50 ms so that the clock does not decide it; the sum takes some 10 us.
+    # A repeat lasts 50 ms so that the clock does not decide it; the sum takes about 10 us.
     assert timing["calls"] > 100
     (kept,) = (tmp_path / "results").iterdir()
     assert kept.name == f"{report['conditions']['date_utc'][:10]}-example.json"

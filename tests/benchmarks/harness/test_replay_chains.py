@@ -1,4 +1,4 @@
-"""Simulated loudspeakers: resonances raise their band, the seed changes the noise alone."""
+"""Simulated loudspeakers: resonances raise their band, the seed changes only the noise."""
 
 from dataclasses import replace
 from typing import Any

@@ -1,6 +1,6 @@
 """Make the small model files of the SDK's tests: every mode, random weights, no calibration.
 
-Their front end is not the default one (12.5 ms windows every 5 ms), so that nothing in the runtime
+Their front end is not the default one (12.5 ms windows every 5 ms) so that nothing in the runtime
 can depend on the default. Run from the repository's root, with the extras cpu and export:
 
     python tests/data/models/make_models.py

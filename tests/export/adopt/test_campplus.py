@@ -31,7 +31,7 @@ from speakersdk_export.errors import ParityError
 pytestmark = pytest.mark.export
 GOLDEN = Path(__file__).parents[2] / "data" / "campplus" / "slt-probe.npy"
 PROBE, OTHER = FOLDER / "slt-probe.flac", FOLDER / "rms-probe.flac"
-# The loosest rate: the calibration has the demonstration clips alone.
+# The loosest rate: the calibration has only the demonstration clips.
 FAR = 0.1
 
 

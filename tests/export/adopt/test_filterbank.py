@@ -39,7 +39,7 @@ def test_every_filter_is_one_triangle(name: str) -> None:
 
 
 def test_slaney_filters_have_unit_area_over_hz() -> None:
-    # Summed over bins of 1 Hz, so that the sum is the area of the triangle to its corners' bins.
+    # Summed over bins of 1 Hz so that the sum is the area of the triangle to its corners' bins.
     bank = mel_filters(
         "slaney", num_mels=80, fft_size=16000, low_hz=0.0, high_hz=8000.0, sample_rate_hz=16000
     )

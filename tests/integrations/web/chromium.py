@@ -35,7 +35,7 @@ class Chromium:
         allowed: whether the user lets the page use the microphone.
 
     Attributes:
-        requests: addresses that the page asked for.
+        requests: addresses that the page requested.
         complaints: console errors and uncaught exceptions.
     """
 

@@ -37,7 +37,7 @@ CLIPS = ("enroll-1", "enroll-2", "probe")
 RATE_HZ = 16000
 # Chunks of the streams in samples: no multiple of a hop, and some longer than one.
 CHUNKS = (700, 1600, 5000)
-# Recordings that are verified at other rates, too: these change thresholds alone.
+# Recordings that are verified at other rates, too: these change only thresholds.
 THRESHOLDS = ("slt-probe", "one-second", "noisy", "two-voices", "silence", "short")
 # Where a quarter of a second is missing in the streams.
 GAP_S = 14

@@ -12,7 +12,7 @@ from pathlib import Path
 from tests.integrations.web.conftest import REPOSITORY
 from tests.integrations.web.reference import write
 
-# The tests take some 10 s of one core; anything near this bound hangs.
+# The tests take about 10 s of one core; anything near this bound hangs.
 LIMIT_S = 600
 
 

@@ -40,7 +40,7 @@ LISTENING = """
 
 
 class Site:
-    """The demo page on a port of this machine, and the paths that were asked for."""
+    """The demo page on a port of this machine, and the requested paths."""
 
     def __init__(self, folder: Path) -> None:
         self.paths: list[str] = []
@@ -75,7 +75,7 @@ def site(package: Path) -> Iterator[Site]:
 
 
 class Listener(Protocol):
-    """Opens the page in a new browser that hears the clips of a voice again and again."""
+    """Opens the page in a new browser whose microphone repeats the clips of a voice."""
 
     def __call__(self, voice: str, clips: tuple[str, ...], *, allowed: bool = True) -> Chromium: ...
 
@@ -155,7 +155,7 @@ def test_a_voice_is_enrolled_recognized_and_kept_as_a_file(
     page.click("listen")
     page.wait_for(is_verdict_off())
 
-    # A damaged one is one clear error, and the page goes on with what it has.
+    # A damaged one is one clear error, and the page continues with what it has.
     damaged = kept.read_bytes()[:-1]
     (tmp_path / "damaged.voiceprint").write_bytes(damaged)
     page.choose_file("upload", tmp_path / "damaged.voiceprint")

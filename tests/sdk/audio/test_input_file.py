@@ -1,4 +1,4 @@
-"""Paths, pipes and file objects, and what is none of them."""
+"""Paths, pipes and file objects, and other things."""
 
 from __future__ import annotations
 

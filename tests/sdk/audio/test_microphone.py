@@ -17,7 +17,7 @@ StandIn = Any  # the fixture `port_audio`
 def deliver(
     port_audio: StandIn, num_blocks: int, *, overflow: bool = False, late_s: float = 0.0
 ) -> None:
-    """Blocks of 50 ms; the device's clock goes on by `late_s` more in front of them."""
+    """Blocks of 50 ms; the device's clock continues by `late_s` more in front of them."""
     block = np.ones((800, 1), np.float32)
     port_audio.clock_s += late_s
     for _ in range(num_blocks):

@@ -17,7 +17,7 @@ DIM = 32
 
 @pytest.fixture
 def embeddings(rng: np.random.Generator) -> np.ndarray:
-    """(24, DIM) of length 2, exact in half precision, so that the kernel sees the same rows."""
+    """(24, DIM) of length 2, exact in half precision so that the kernel sees the same rows."""
     rows = rng.standard_normal((24, DIM))
     rows *= 2 / np.linalg.norm(rows, axis=1, keepdims=True)
     return rows.astype(np.float16).astype(np.float32)

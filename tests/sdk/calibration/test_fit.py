@@ -38,7 +38,7 @@ def test_the_fit_finds_the_true_llr(rng: np.random.Generator, prior: float) -> N
         middle = -(5 + 1.5 * log) / (2 + 0.5 * log)
         for score in (middle - 1, middle, middle + 1):
             llr = fitted.llr(score, enrolled_speech_s=speech_s, probe_speech_s=speech_s)
-            # Six weights from the some 5,000 trials near the decision: standard errors of 0.05
+            # Six weights from the about 5,000 trials near the decision: standard errors of 0.05
             # within the lengths of the fit and twice that at their ends.
             assert llr == pytest.approx(5 + (2 + 0.5 * log) * score + 1.5 * log, abs=0.4)
 

@@ -84,7 +84,7 @@ def test_a_stricter_rate_keeps_the_plane_and_has_a_higher_threshold(
     assert len({(point.llr_slope, point.llr_curve, point.llr_nearness) for point in tail}) == 1
     levels = [point.llr for point in tail]
     assert levels == sorted(levels)
-    # The small corpora count: fitted on the large ones alone, as many as 2 nats more pass.
+    # The small corpora count: fitted on only the large ones, as many as 2 nats more pass.
     assert levels[-1] > robust_points(groups[:4])[-1].llr + 1.0
 
 

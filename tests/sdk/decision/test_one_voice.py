@@ -106,7 +106,7 @@ def test_the_larger_group_is_right_in_any_order() -> None:
             assert flags == [angle > 90 for angle in given]
 
 
-# What does not belong must not be what the others are held against, however long it is.
+# What does not belong must not be what the others are compared with, however long it is.
 def test_a_long_outlier_does_not_blame_the_others() -> None:
     llrs = llrs_to_the_others(speech([0, 4, 120], [1.2, 8.0, 60.0]), SIMPLE)
     assert [llr is not None and llr <= OTHER_VOICE_LLR for llr in llrs] == [False, False, True]

@@ -182,7 +182,7 @@ def test_a_decision_shows_the_promise_it_was_made_under() -> None:
         far=0.01, elsewhere=(0.002, 0.02), measured_on=("letters", "telephone")
     )
     assert str(decision.promise) == (
-        "asked for 1.00% of strangers; 0.20% to 2.00% on nine in ten corpora and conditions that "
+        "asked for 1.00% of strangers; 0.20% to 2.00% on 90 % of corpora and conditions that "
         "were left out (letters, telephone)"
     )
     assert decision.promise.is_kept

@@ -1,4 +1,4 @@
-"""The likeliest sequence of voices."""
+"""The most likely sequence of voices."""
 
 from __future__ import annotations
 

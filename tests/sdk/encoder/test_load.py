@@ -21,7 +21,7 @@ MODELS = Path(__file__).parents[2] / "data" / "models"
 
 
 def noise(num_samples: int, seed: int = 1) -> np.ndarray:
-    """Noise whose level changes every 50 ms, so that frames differ."""
+    """Noise whose level changes every 50 ms so that frames differ."""
     rng = np.random.default_rng(seed)
     level = np.repeat(10 ** rng.uniform(-4, -1, num_samples // 800 + 1), 800)[:num_samples]
     return (rng.normal(0, 1, num_samples) * level).astype(np.float32)
@@ -123,7 +123,7 @@ def test_hops_of_fixed_shapes_give_the_same(
     both: tuple[SpeakerEncoder, SpeakerEncoder], capacity: int
 ) -> None:
     sizes = HopSizes(window_hops=10, recent_hops=5)
-    speech = read_audio(FOLDER / "slt-probe.flac")  # its noise alone would not be pooled
+    speech = read_audio(FOLDER / "slt-probe.flac")  # its noise would not be pooled
     streams = [speech[first : first + 16_000] for first in (4000, 16_000, 28_000)]
     embeddings = []
     for loaded in both:
@@ -169,7 +169,7 @@ def test_no_length_stalls(default_model: Path, fixed_shapes: bool) -> None:
         return time.thread_time() - start
 
     def slowest_of_usual() -> float:
-        # Of one length again and again: if every new length stalled, so would their own median.
+        # Of one length again and again: if every new length stalled, the median would stall too.
         usual = statistics.median(seconds(len(samples)) for _ in range(50))
         return max(map(seconds, lengths)) / usual
 

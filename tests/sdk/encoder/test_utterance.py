@@ -22,7 +22,7 @@ def encoder() -> SpeakerEncoder:
 
 
 def noise(num_samples: int, seed: int = 1) -> np.ndarray:
-    """Noise whose level changes every 50 ms, so that frames differ."""
+    """Noise whose level changes every 50 ms so that frames differ."""
     rng = np.random.default_rng(seed)
     level = np.repeat(10 ** rng.uniform(-4, -1, num_samples // 800 + 1), 800)[:num_samples]
     return (rng.normal(0, 1, num_samples) * level).astype(np.float32)
@@ -136,7 +136,7 @@ def test_input_is_never_changed(encoder: SpeakerEncoder) -> None:
 
 
 def test_speech_is_counted_by_the_head_alone(encoder: SpeakerEncoder) -> None:
-    # The first frames see the empty caches, after which the head hears silence.
+    # The first frames see the empty caches, after which the head gets silence.
     assert encoder.encode(np.zeros(16000, np.float32)).speech_s <= 0.02
 
 

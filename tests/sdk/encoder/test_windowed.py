@@ -141,7 +141,7 @@ def test_too_short_audio_is_refused(encoder: SpeakerEncoder) -> None:
 def test_too_little_speech_is_refused_like_too_little_audio(
     encoder: SpeakerEncoder, speech: np.ndarray
 ) -> None:
-    # The graph gets the speech alone, and takes no less than the manifest's minimum.
+    # The graph gets only the speech, and takes no less than the manifest's minimum.
     with pytest.raises(AudioTooShortError, match=r"at least 0\.5 s of speech, got 0\.\d+ s"):
         encoder.encode(np.concatenate([speech[:8000], np.zeros(16_000, np.float32)]))
 

@@ -80,7 +80,7 @@ def test_only_an_accepted_decision_changes() -> None:
     assert SIX.checked([word(250.0)], rejected) == rejected
     doubted = SIX.checked([word(250.0)], accepted)
     assert doubted.verdict is Verdict.INCONCLUSIVE
-    assert "not the digits that were asked for" in doubted.reason
+    assert "not the requested digits" in doubted.reason
 
 
 def test_verify_asks_for_the_length_of_the_digits(

@@ -101,7 +101,7 @@ def test_it_is_sealed_with_the_store_and_erased_with_the_speaker(
     assert np.array_equal(sealed.known("ann")[0], before[0])
     capsys.readouterr()
     assert main(["profiles", "erase", "ann", *options]) == 0
-    assert "erased the heard recordings of ann (" in capsys.readouterr().out
+    assert "erased the remembered recordings of ann (" in capsys.readouterr().out
     assert [path.name for path in folder.glob("*.heard")] == ["bob.heard"]
     VoiceprintStore(folder).remove("bob")
     assert not list(folder.glob("*.heard"))

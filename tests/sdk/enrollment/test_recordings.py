@@ -116,7 +116,7 @@ def test_quality_is_what_enrollment_goes_by(verifier: Verifier, voices: dict[str
     assert nothing.shortage_finding.endswith("-120 dBFS; come closer or raise the input level")
 
 
-# A group that an uncalibrated model cannot judge is enrolled on levels alone.
+# A group that an uncalibrated model cannot judge is enrolled by levels only.
 def test_without_calibration_levels_alone_decide(
     voices: dict[str, Any], edit_model: Callable[..., Path]
 ) -> None:

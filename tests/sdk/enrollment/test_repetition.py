@@ -1,4 +1,4 @@
-"""Speech that was heard before, in recordings and live."""
+"""Repeated speech, in recordings and live."""
 
 from __future__ import annotations
 

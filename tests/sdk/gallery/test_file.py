@@ -122,7 +122,7 @@ def test_only_version_2_has_ends(path: Path) -> None:
     data[8] = 1
     data[header_end : header_end + 32] = hashlib.sha256(data[:header_end]).digest()
     path.write_bytes(data)
-    with pytest.raises(GalleryError, match="expected ends with version 2 alone"):
+    with pytest.raises(GalleryError, match="expected ends only with version 2"):
         read_gallery(path, verify=False)
 
 

@@ -33,7 +33,7 @@ def manifest(verifier: Verifier) -> ModelManifest:
 def strangers(
     rng: np.random.Generator, manifest: ModelManifest, *, number: int, alike: float, each: int = 1
 ) -> dict[str, list[Encoding]]:
-    """Voices that share a direction: the more alike, the higher the scores of strangers."""
+    """Voices that share a direction: the more similar, the higher the scores of strangers."""
     shared = rng.normal(size=manifest.embedding_dim)
     made = {}
     for stranger in range(number):
@@ -78,7 +78,7 @@ def test_the_offset_brings_other_strangers_to_the_rate(manifest: ModelManifest) 
     assert fit.offset < 0
     assert fit.is_better
     assert fit.num_trials == 60 * 59 // 2
-    # With the offset applied, exactly the asked-for share of the same pairs is accepted.
+    # With the offset applied, exactly the requested share of the same pairs is accepted.
     realised = accepted(
         manifest, strangers(np.random.default_rng(7), manifest, number=60, alike=alike), fit.offset
     )

@@ -1,6 +1,6 @@
 """Refusals and options.
 
-The stand-in says of itself what GPU builds of onnxruntime say; docs/devices.md has the messages of
+The stand-in states what GPU builds of onnxruntime state; docs/devices.md has the messages of
 a real one on a machine without a GPU.
 """
 

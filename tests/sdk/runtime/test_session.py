@@ -115,7 +115,7 @@ def test_feeds_that_do_not_fit_are_an_inference_error() -> None:
 
 @pytest.fixture
 def no_gpu() -> None:
-    """Whatever onnxruntime is installed, it can use the CPU alone."""
+    """Whatever onnxruntime is installed, it can use only the CPU."""
     if gpus():
         pytest.skip("this machine has a GPU")
 
@@ -271,7 +271,7 @@ def test_telemetry_is_off_before_the_import_unless_the_user_decides(
 
 
 def test_running_a_model_leaves_no_files(tmp_path: Path) -> None:
-    # onnxruntime turns its telemetry off by itself under CI, so the test runs without.
+    # onnxruntime turns its telemetry off by itself under CI, and therefore the test runs without.
     environment = {
         name: value
         for name, value in os.environ.items()

@@ -60,7 +60,7 @@ def test_after_a_gap_a_stream_is_as_good_as_new(
             b.verdict,
             b.has_changed,
         )
-        # The time goes on where the lost audio ends; a sample may be cut off with the filter.
+        # The time continues where the lost audio ends; a sample may be cut off with the filter.
         assert a.time_s == pytest.approx(b.time_s + heard / rate_hz + 2.5, abs=1 / 16000)
     assert [update.lost_s for update in after] == [2.5] + [None] * (len(after) - 1)
 

@@ -89,7 +89,7 @@ def test_the_speech_so_far_scores_as_a_recording_does(
     last = [update for update in updates if update.age_s == 0][-1]
     offline = dict(verifier.identify(voiceprints, probe, sample_rate_hz=SAMPLE_RATE_HZ).ranking)
     for candidate in last.candidates:
-        # Pauses are no evidence for a stream and are part of a recording: alike, not equal.
+        # Pauses are no evidence for a stream and are part of a recording: similar, not equal.
         assert candidate.total_score == pytest.approx(offline[candidate.name].score, abs=0.01)
         # A window that is longer than the stream is the speech so far.
         assert candidate.score == pytest.approx(candidate.total_score, abs=1e-4)
@@ -174,7 +174,7 @@ def test_evidence_after_a_change_is_of_the_new_voice(
     updates = push(stream, read_audio(CLIPS / "rms-probe.flac"))
     change = next(index for index, update in enumerate(updates) if update.has_changed)
     noticed = updates[change]
-    # Of what was heard, only the end is surely the new voice's; it is scored with the next hop.
+    # Of that speech, only the end is surely the new voice's; it is scored with the next hop.
     assert 0 < noticed.speech_s <= KEPT_S < before.speech_s
     assert noticed.verdict is Verdict.INCONCLUSIVE
     assert noticed.llr is None
@@ -227,7 +227,7 @@ def test_the_cohort_is_asked_only_while_a_threshold_can_matter(
     undecided = [
         update for update in updates if update.llr is not None and update.verdict is not ACCEPT
     ]
-    # Until the decision and once for it; then no window contradicts it, and none is asked for.
+    # Until the decision and once for it; then no window contradicts it, and none is needed.
     assert 0 < len(asked) <= len(undecided) + 1 < len(updates) / 2
     asked.clear()
     others = push(together, probe)
@@ -270,7 +270,7 @@ def test_a_model_without_speech_head_or_with_windows_streams_too(
     calibration = asdict(replace(calibrated(verifier), cohort=None))
     other = Verifier(edit_model(MODELS / f"{model}.onnx", calibration=calibration))
     clip = CLIPS / "slt-enroll-1.flac"
-    # Its weights are random: parts of one recording are no more alike than two voices.
+    # Its weights are random: parts of one recording are no more similar than two voices.
     slt = other.enroll([clip], name="slt", accept=["second-voice"])
     stream = other.stream([slt])
     last = push(stream, read_audio(clip))[-1]
@@ -323,7 +323,7 @@ def test_a_voiceprint_that_expires_ends_the_stream(
     for _ in range(2):
         with pytest.raises(ExpiredVoiceprintError, match="'slt' expired"):
             push(stream, probe)
-    # Voiceprints without an end are heard on.
+    # Voiceprints without an end continue.
     assert push(verifier.stream(others), probe)
 
 

@@ -1,4 +1,4 @@
-"""The whole chain: what it leaves alone, what stays within bounds, and that a seed repeats it."""
+"""The whole chain: what it leaves unchanged, what stays within bounds, and repetition by seed."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_rooms_reverberate_and_recorded_ones_are_used(samples: torch.Tensor) -> 
     quiet = replace(NOTHING, room=1.0, level_low_db=-45.0, level_high_db=-45.0)
     heard = make(quiet, responses=[echo])(click)
     heard = heard / heard[:, 100:101]
-    assert (heard[:, :100].abs() < 0.05).all()  # nothing is heard before the voice
+    assert (heard[:, :100].abs() < 0.05).all()  # silence before the voice
     only_echo = heard.clone()
     only_echo[:, [100, 900]] = 0
     is_echo = (only_echo.abs().amax(dim=1) < 0.05) & (heard[:, 900] > 0.1)

@@ -27,8 +27,8 @@ def test_equaliser_is_smooth_and_of_its_strength(random: BatchRandom) -> None:
         channel.equaliser(2000, 513, strength_db=6.0, sample_rate_hz=RATE_HZ, random=random)
     )
     assert gains.shape == (2000, 513)
-    # The deviation is even in 0..6 dB, so the variance at a band's center is 6^2 / 3; the top band
-    # is the last bin. Its estimate from 2,000 kurtotic draws varies by about 5 %.
+    # The deviation is even in 0..6 dB, and therefore the variance at a band's center is 6^2 / 3;
+    # the top band is the last bin. Its estimate from 2,000 kurtotic draws varies by about 5 %.
     assert float(gains[:, -1].std()) == pytest.approx(6 / math.sqrt(3), rel=0.2)
     # Twelve bands over 7.1 octaves: neighbors 0.64 octaves apart differ by 6 sqrt(2) x 4 at most
     # in practice; from bin to bin at 1 kHz (0.02 octaves) that is 1.1 dB.
@@ -50,7 +50,7 @@ def test_band_limits_cut_what_they_say(random: BatchRandom) -> None:
     kept = (~cut).float().mean(dim=1)
     assert kept.min() > 0.2
     share = (channel.band_limits(4000, 3, probability=0.3, **limits)[:, -1] < 1).float().mean()
-    # The last bin is Nyquist, cut by high cuts alone; five deviations of 4,000 draws.
+    # The last bin is Nyquist, cut only by high cuts; five deviations of 4,000 draws.
     assert float(share) == pytest.approx(0.3, abs=5 * math.sqrt(0.21 / 4000))
 
 

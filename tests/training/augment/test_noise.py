@@ -34,7 +34,7 @@ def test_colours_lie_between_blue_and_beyond_brown(random: BatchRandom) -> None:
     low, high = spectrum[:, 96:160].mean(dim=1), spectrum[:, 384:640].mean(dim=1)
     slope = torch.log(low / high) / torch.log(torch.tensor(4.0))
     # 64 and 256 bins with 2 degrees of freedom each: the ratio's log varies by sqrt(1/64 + 1/256),
-    # 0.14, so the slope by 0.10; five times that. Averages within a band add below 0.05.
+    # 0.14, and therefore the slope by 0.10; five times that. Averages within a band add below 0.05.
     assert slope.min() > -1 - 0.55
     assert slope.max() < 2.5 + 0.55
     assert slope.std() > 0.7  # even in [-1, 2.5): 1.01
@@ -49,7 +49,7 @@ def test_recorded_stretches_are_of_the_bank(random: BatchRandom) -> None:
 
 
 def test_babble_is_of_other_voices_at_a_like_level(random: BatchRandom) -> None:
-    # Every row sounds at a frequency of its own, so a spectrum tells who speaks.
+    # Every row sounds at a frequency of its own, and therefore a spectrum tells who speaks.
     rows = (
         torch.stack(
             [torch.sin(2 * torch.pi * (row + 5) * torch.arange(512) / 512) for row in range(8)]
@@ -64,7 +64,7 @@ def test_babble_is_of_other_voices_at_a_like_level(random: BatchRandom) -> None:
         assert ((share > 0.1).sum(dim=1) >= 1).all()
         assert ((share > 0.1).sum(dim=1) <= 6).all()
         heard += share > 0.1
-    # Loud and quiet voices alike; after 50 batches everybody has heard everybody else.
+    # Loud and quiet voices; after 50 batches everybody has been mixed with everybody else.
     assert (heard + torch.eye(8) > 0).all()
 
 

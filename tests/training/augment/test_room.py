@@ -33,7 +33,7 @@ def test_decaying_noise_has_its_reverberation_time() -> None:
         [schroeder_rt60_s(response[16:], from_db=-5, to_db=-35) for response in responses]
     )
     # 30 dB of noise that falls by 60 dB in 50 ms are 400 independent samples: the level at either
-    # end is known within some 0.5 dB, the slope within 2 %; five times that.
+    # end is known within about 0.5 dB, the slope within 2 %; five times that.
     torch.testing.assert_close(measured, rt60_s, rtol=0.1, atol=0)
 
 

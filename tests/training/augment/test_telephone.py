@@ -54,8 +54,9 @@ def test_code_is_that_of_libsndfile(
     file.seek(0)
     expected, _ = sf.read(file)
     got = code(torch.from_numpy(values).float()).double().numpy()
-    # libsndfile rounds to its table from 16 bits, so a value at the edge of a step may fall on the
-    # other side: then both lie within one step of the value, which is a 16th of it or the finest.
+    # libsndfile rounds to its table from 16 bits, and therefore a value at the edge of a step may
+    # fall on the other side: then both lie within one step of the value, which is a 16th of it or
+    # the finest.
     step = np.maximum(np.abs(values) / 16, finest / full_scale)
     assert (np.abs(got - expected) <= step * 1.07).all()
     # Away from edges they are one and the same code word.
@@ -67,7 +68,8 @@ def test_code_is_that_of_libsndfile(
 def test_telephone_passes_the_telephone_band(random: BatchRandom, a_law: float) -> None:
     samples = 0.1 * random.normal(6, 16000)
     heard = send(samples, random, a_law=a_law)
-    # Companding noise is some 35 dB below the voice and spread over the 4 kHz that are let through.
+    # Companding noise is about 35 dB below the voice and spread over the 4 kHz that are let
+    # through.
     assert power_between(heard, 190, 3510).min() > 0.999
     assert in_db(power_between(heard, 4200, 8000).sqrt()).max() < -60
     passed = torch.fft.rfft(heard).abs()[:, 400:3300].square().sum(dim=1)
@@ -96,7 +98,7 @@ def test_companding_has_the_noise_of_eight_bits(random: BatchRandom, a_law: floa
         late = slice(8000, 15000)
         noise = heard[0, late] - samples[0, late]
         ratios.append(float(in_db(rms(samples[:, late]) / rms(noise[None]))))
-    # G.711 gives 33 dB over a range of 40 dB (ITU-T G.712 mask) and at most some 42 dB; a linear
+    # G.711 gives 33 dB over a range of 40 dB (ITU-T G.712 mask) and at most about 42 dB; a linear
     # code of 8 bits would lose 20 dB between the two.
     assert all(33 < ratio < 48 for ratio in ratios), ratios
 

@@ -47,7 +47,7 @@ def test_spectra_are_quantised_band_by_band(random: BatchRandom) -> None:
         )
         error = got[row].numpy() - expected
         # float32 against float64 differ by 1e-6; where a coefficient lies on the edge between two
-        # steps, by one step in one bin: 0.7 of some 16, spread over 512 samples.
+        # steps, by one step in one bin: 0.7 of about 16, spread over 512 samples.
         assert np.sqrt(np.mean(error[256:-256] ** 2)) < 3e-3
 
 
@@ -90,7 +90,7 @@ def test_losses_have_their_rate_and_bursts(random: BatchRandom) -> None:
     lost = transmission.lost_packets(packets, rate=rate, burst=burst, random=random)
     assert lost.shape == (rows, packets)
     assert not lost[:, 0].any()
-    # 200,000 packets in runs of 2.5 are some 8,000 runs: deviations of 1 to 2 %; five times that.
+    # 200,000 packets in runs of 2.5 are about 8,000 runs: deviations of 1 to 2 %; five times that.
     assert float(lost.float().mean()) == pytest.approx(0.1, rel=0.08)
     starts = (lost[:, 1:] & ~lost[:, :-1]).sum()
     assert float(lost.sum() / starts) == pytest.approx(2.5, rel=0.08)

@@ -64,7 +64,7 @@ def test_formants_move(whisper: torch.Tensor, factor: float) -> None:
     for formant in FORMANTS_HZ:
         source = before[np.argmin(np.abs(before - formant))]
         moved = after[np.argmin(np.abs(after - factor * formant))]
-        # Half a second of noise tells a resonance of 150 Hz bandwidth within some 15 Hz, and the
+        # Half a second of noise tells a resonance of 150 Hz bandwidth within about 15 Hz, and the
         # envelope, smooth over 270 Hz, moves nine tenths of its shape.
         assert moved / source == pytest.approx(factor, abs=0.03)
 

@@ -95,8 +95,8 @@ def assert_alike(one: dict[str, Any], other: dict[str, Any]) -> None:
     assert one["random"]["shards"].keys() == other["random"]["shards"].keys() == {0, 1}
     for shard, state in one["random"]["shards"].items():
         assert torch.equal(state, other["random"]["shards"][shard])
-    # Sums of two halves differ from one sum by some 1e-6 of a gradient. AdamW's first steps are of
-    # the learning rate's size whatever the gradient's, so that a weight whose gradient is nearly 0
+    # Sums of two halves differ from one sum by about 1e-6 of a gradient. AdamW's first steps are of
+    # the learning rate's size whatever the gradient's so that a weight whose gradient is nearly 0
     # may step either way: 4 steps of 1e-3, each way. Nearly all must agree far better; with norms
     # that see half of the rows, or gradients that are not averaged, nearly none do.
     differences = torch.cat(

@@ -34,7 +34,7 @@ def test_folders_name_the_speakers(
     paths = [touch(root / file) for file in files]
     touch(root / "README.txt")
     touch(root / "ann" / "transcript.txt")
-    touch(root / "stray.wav")  # beside the speakers' folders, so nobody's
+    touch(root / "stray.wav")  # next to the speakers' folders, and therefore nobody's
     names = speakers or [file.split("/")[0] for file in files]
     assert read_corpus(layout, root) == [
         Utterance(corpus="corpus", speaker=f"corpus/{name}", path=path)

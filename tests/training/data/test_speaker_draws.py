@@ -97,7 +97,7 @@ def test_group_files_are_read_strictly(tmp_path: Path, generator: torch.Generato
     with pytest.raises(TrainingError, match="has no group for b and 6 others"):
         read_groups(path, SPEAKERS)
     path.write_text("".join(f"{name} {'m' if name == 'a' else 'f'}\n" for name in SPEAKERS))
-    with pytest.raises(TrainingError, match="at least two speakers in every group, got one alone"):
+    with pytest.raises(TrainingError, match="at least two speakers in every group, got only one"):
         draw(generator, 4, kind="alternating", groups=str(path))
     with pytest.raises(ConfigError, match=r"expected sampler\.per_speaker >= 2, got 1"):
         SamplerConfig(per_speaker=1)

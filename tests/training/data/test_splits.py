@@ -49,7 +49,7 @@ def test_share_is_that_of_the_speakers() -> None:
 
 
 def test_sides_are_those_of_other_machines() -> None:
-    """`printf c/2 | sha256sum` begins with 48, so 0.28; those of 0, 1 and 3 with ef, f2 and 90."""
+    """`printf c/2 | sha256sum` begins with 48: 0.28; those of 0, 1 and 3 with ef, f2 and 90."""
     _, dev = split_by_speaker(utterances(["0", "1", "2", "3"]), held_out=0.5)
     assert [each.speaker for each in dev] == ["c/2"]
     _, dev = split_by_speaker(utterances(["0", "1", "2", "3"]), held_out=0.6)

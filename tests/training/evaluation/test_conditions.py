@@ -47,7 +47,7 @@ def test_a_telephone_keeps_the_voice_and_nothing_above_4_khz(
 ) -> None:
     heard = telephone(voice, rng)
     assert band_power(heard, 4300, 8000) < 1e-4 * band_power(heard, 0, 4000)
-    # GSM models each 20 ms by eight coefficients and a coarse residual: some 10 dB on a steady
+    # GSM models each 20 ms by eight coefficients and a coarse residual: about 10 dB on a steady
     # vowel; and not a copy.
     similarity = np.corrcoef(heard, voice)[0, 1]
     assert 0.8 < similarity < 0.9999

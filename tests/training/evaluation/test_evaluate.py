@@ -41,7 +41,7 @@ def test_rates_are_those_of_embeddings_made_one_by_one(
     tmp_path: Path,
     rng: np.random.Generator,
 ) -> None:
-    # Labels by lot, so that the rates depend on every score and not on the voices' difference.
+    # Labels by lot so that the rates depend on every score and not on the voices' difference.
     pairs = [line.split()[1:] for line in Path(trial_files["trials"]).read_text().splitlines()]
     drawn = (rng.permutation(len(pairs)) < 50).tolist()
     lines = [f"{label:d} {' '.join(pair)}" for label, pair in zip(drawn, pairs, strict=True)]
@@ -128,7 +128,7 @@ def test_a_condition_changes_probes_alone(
         return np.zeros_like(samples)
 
     divergence, cosine = trial_set.scores(encoder, silenced)
-    # All probes are one and the same now, so that a score depends on the enrollment alone: fewer
+    # All probes are one and the same now so that a score depends on the enrollment alone: fewer
     # values than there are enrollments; were those silenced, too, every cosine would be 1.
     assert len(np.unique(cosine.round(5))) <= 16
     assert cosine.min() < 1 - 1e-3

@@ -119,7 +119,7 @@ def test_it_learns_the_labels(checkpoint: Path, spoken: Path, tmp_path: Path) ->
         with torch.no_grad():
             _, logits = encoder.utterance(samples_of(spoken))
         assert logits is not None
-        # A frame's label is that of its center, one label on; those beside the seam see both.
+        # A frame's label is that of its center, one label on; those next to the seam see both.
         is_speech = torch.arange(logits.shape[1]) + 1 >= LABELS // 2
         errors = ((logits > 0) != is_speech).float().mean(dim=0)
         wrong.append(float(errors.mean()))

@@ -1,4 +1,4 @@
-"""The loop learns, stops and goes on to the same bits, and refuses to go on without numbers."""
+"""The loop learns, stops, continues with equal bits, and refuses to continue with NaN."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def test_some_steps_lower_the_loss(
     trainer(config_from_dict(tiny_values), bank).run(tmp_path, report=recorder)
     losses = [scalars["loss"] for _, scalars in recorder.steps]
     assert len(losses) == 40
-    # Four clearly different voices: well beyond the scatter from batch to batch, some 5 %.
+    # Four clearly different voices: well beyond the scatter from batch to batch, about 5 %.
     assert sum(losses[-5:]) < 0.85 * sum(losses[:5])
 
 

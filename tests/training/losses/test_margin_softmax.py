@@ -143,7 +143,7 @@ def test_margin_makes_it_harder(
 
 @torch.no_grad()
 def test_symmetric_kl_similarity_tends_to_the_cosine_of_centred_directions() -> None:
-    """J is blind to a common offset of all logits, so the cosine is that of directions without one.
+    """J ignores a common offset of all logits; the cosine is that of directions without it.
 
     The next term of the expansion in T is T times a mean of cubes of the directions' values, none
     above 1: the similarity is off by less than T.

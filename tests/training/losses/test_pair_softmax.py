@@ -42,7 +42,7 @@ def test_values_and_gradients(similarity: str, rng: np.random.Generator) -> None
     embeddings = rng.standard_normal((6, 5))
     tensor = torch.from_numpy(embeddings).float().requires_grad_()
     loss = PairSoftmax(config, temperature=TEMPERATURE)(tensor, torch.tensor(CLASSES))
-    # float32 similarities of some 1e-7, times the scale.
+    # float32 similarities of about 1e-7, times the scale.
     assert float(loss.detach()) == pytest.approx(reference(embeddings, config), rel=1e-5)
     loss.backward()
     step = 1e-5

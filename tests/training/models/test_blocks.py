@@ -92,7 +92,7 @@ def test_a_front_meets_a_shifted_formant_with_the_same_weights(
     pasts = [torch.zeros(1, *shape) for shape in front.cache_shapes]
     with torch.no_grad():
         one, other = (front(each, pasts)[0].reshape(5, 16, 9) for each in (low, high))
-    # The edges of the bands are padded, in a zone of four layers; the middle knows no edge.
+    # The edges of the bands are padded, in a zone of four layers; the middle has no edge.
     torch.testing.assert_close(one[:, 4:10], other[:, 5:11], rtol=1e-5, atol=1e-6)
     assert one[:, 4:10].abs().max() > 0.01
 
@@ -153,7 +153,7 @@ def test_a_squeeze_gates_each_frame_by_itself(generator: torch.Generator) -> Non
 
 
 def test_groups_keep_depths_apart() -> None:
-    """With as many groups as joined blocks, half of the pooled features hear one block alone."""
+    """With as many groups as joined blocks, half of the pooled features use one block."""
     encoder = make_encoder(join_groups=2)
     joined = torch.rand(1, 16, 3)
     changed = joined.clone()

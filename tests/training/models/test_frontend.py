@@ -175,7 +175,7 @@ def test_half_precision_around_it_changes_nothing(rng: np.random.Generator) -> N
 
 
 def test_nothing_of_it_is_a_weight() -> None:
-    """The front end follows from its configuration, so a checkpoint does not hold it."""
+    """The front end follows from its configuration, and therefore a checkpoint does not hold it."""
     frontend = LogMel(FrontendConfig())
     assert list(frontend.parameters()) == []
     assert frontend.state_dict() == {}

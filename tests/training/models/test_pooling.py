@@ -76,7 +76,7 @@ def test_mean_and_deviation_are_those_of_weighted_samples(
     sums = reference_sums(pooling, features, weights)
     got = pooling.mean_and_deviation(torch.from_numpy(sums)).numpy()
     weight, first, second = np.split(sums, 3, axis=1)
-    # A hundredth of a frame is added to the weight: 15 frames' worth here, so 0.1 %.
+    # A hundredth of a frame is added to the weight: 15 frames' worth here, and therefore 0.1 %.
     mean = first / weight
     deviation = np.sqrt(second / weight - mean**2)
     np.testing.assert_allclose(got[:, :CHANNELS], mean, rtol=1e-2, atol=1e-3)
@@ -87,7 +87,7 @@ def test_a_window_without_weight_has_finite_statistics_and_gradients(
     pooling: AttentiveStatistics,
 ) -> None:
     features = torch.ones(1, CHANNELS, 3, requires_grad=True)
-    for weight in (0.0, 1.0):  # nothing heard; and constant features, whose deviation is 0
+    for weight in (0.0, 1.0):  # no frames; and constant features, whose deviation is 0
         statistics = pooling.partial_sums(features, torch.full((1, 3), weight))
         pooled = pooling.mean_and_deviation(statistics)
         (gradient,) = torch.autograd.grad(pooled.sum(), features)

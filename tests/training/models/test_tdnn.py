@@ -1,4 +1,4 @@
-"""The stateful encoder: blocks of a stream give what one pass gives, the future is not heard."""
+"""The stateful encoder: blocks of a stream give what one pass gives, the future has no effect."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_outputs_have_the_shapes_of_the_contract() -> None:
 
 @torch.no_grad()
 def test_frames_of_weight_zero_are_absent() -> None:
-    """Sums with a mask and with its complement add up to all; a mask alone is not all."""
+    """Sums with a mask and with its complement add up to all; one mask is not all."""
     samples, cache = audio(1, 20), ENCODER.start(1)[0]
     nothing = torch.zeros(1, ENCODER.statistics_size)
     mask = (torch.arange(20) % 3 > 0).float()[None]
@@ -128,7 +128,7 @@ def test_frames_of_weight_zero_are_absent() -> None:
 def test_the_future_does_not_change_the_past() -> None:
     samples = audio(1, 40)
     cache, nothing = ENCODER.start(1)
-    frame = 23  # the first frame that hears a change
+    frame = 23  # the first frame that a change affects
     changed = samples.clone()
     first_changed = 1 + 400 + (frame - 1) * 160  # one past the last sample of the frame before
     changed[:, first_changed:] *= -2
@@ -176,7 +176,7 @@ def test_joined_blocks_must_exist(joined: tuple[int, ...]) -> None:
 
 
 def test_convolutions_in_time_need_a_past() -> None:
-    """Without one the cache would be empty and the encoder hear frames alone."""
+    """Without one the cache would be empty and the encoder see single frames."""
     with pytest.raises(ConfigError, match="kernel >= 2"):
         TdnnConfig(kernel=1)
     with pytest.raises(ConfigError, match="dilations >= 1"):

@@ -21,7 +21,7 @@ SECOND = Provenance("loud, backwards", "none", "1" * 64)
 
 
 class Loudness(nn.Module):
-    """Mean square of both halves of what it hears."""
+    """Mean square of both halves of its input."""
 
     def forward(self, samples: Tensor) -> Tensor:
         return torch.stack([part.square().mean(1) for part in samples.chunk(2, dim=1)], dim=1)

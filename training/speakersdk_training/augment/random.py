@@ -1,4 +1,4 @@
-"""Random draws for a batch, all from one generator, so that a seed repeats a run."""
+"""Random draws for a batch, all from one generator so that a seed repeats a run."""
 
 from __future__ import annotations
 

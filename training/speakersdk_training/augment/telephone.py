@@ -10,7 +10,7 @@ from speakersdk_training.augment.random import BatchRandom
 TELEPHONE_RATE_HZ = 8000
 _LOW_HZ, _HIGH_HZ = 300.0, 3400.0
 _EDGE_HZ = 100.0  # edges this wide keep the filter's ringing short
-_PADDING_S = 0.032  # silence after the crop, so that the filter does not ring into its beginning
+_PADDING_S = 0.032  # silence after the crop so that the filter does not ring into its beginning
 _MU_FULL_SCALE, _MU_BIAS, _MU_LIMIT = 8192.0, 33.0, 8158.0  # 14 bits
 _A_FULL_SCALE = 2048.0  # 12 bits and sign
 
@@ -27,7 +27,7 @@ def telephone(
         sample_rate_hz: sample rate of `samples`, a multiple of 8000.
         random: source of the draws.
     """
-    # A fixed number of rows, so that the device does not wait for a count.
+    # A fixed number of rows so that the device does not wait for a count.
     count = round(share * len(samples))
     if count == 0:  # an empty batch has no Fourier transform
         return samples

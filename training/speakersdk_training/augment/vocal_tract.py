@@ -27,7 +27,7 @@ def warp_vocal_tract(samples: Tensor, factors: Tensor) -> Tensor:
     """
     window = torch.hann_window(WINDOW, device=samples.device)
     spectrum = short_time_spectrum(samples, window, HOP)  # (B, bins, frames)
-    # 80 dB below the row's level, so that digital silence also has an envelope.
+    # 80 dB below the row's level so that digital silence also has an envelope.
     magnitude = spectrum.abs()
     floor = 1e-4 * magnitude.square().mean(dim=(1, 2), keepdim=True).sqrt() + 1e-9
     logarithm = (magnitude + floor).log()

@@ -13,7 +13,7 @@ def pick_device(name: str) -> torch.device:
     """Return the device with this name; ``auto`` is CUDA if there is a GPU, otherwise the CPU.
 
     Raises:
-        TrainingError: the name is unknown, or CUDA was asked for and is not available.
+        TrainingError: the name is unknown, or CUDA is not available.
     """
     if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", name):
         raise TrainingError(f"expected cpu, cuda, cuda:N or auto, got {name!r}")

@@ -112,7 +112,7 @@ class AlternatingPairs:
         partners = groups[:, None] == groups[None, :]
         partners.fill_diagonal_(False)
         if not bool(partners.any(dim=1).all()):
-            raise TrainingError("expected at least two speakers in every group, got one alone")
+            raise TrainingError("expected at least two speakers in every group, got only one")
         self._partners = partners
 
     def __call__(self, count: int) -> Tensor:

@@ -40,7 +40,7 @@ def read_utterances(config: DataConfig) -> list[Utterance]:
         utterances += listed
     if config.max_speakers:
         groups = by_speaker(utterances)
-        # Every n-th speaker, so that a small run still includes every corpus.
+        # Every n-th speaker so that a small run still includes every corpus.
         step = max(len(groups) // config.max_speakers, 1)
         kept = list(groups)[::step][: config.max_speakers]
         utterances = [utterance for name in kept for utterance in groups[name]]

@@ -21,7 +21,7 @@ from speakersdk_training.data.crops import Batch, CropSampler, speaker_weights
 from speakersdk_training.data.speaker_draws import make_draw
 from speakersdk_training.teacher.table import TeacherTable, TeacherTargets
 
-# Seeds of shards are far apart, so that seed 2 of a run is not the second shard of seed 1.
+# Seeds of shards are far apart so that seed 2 of a run is not the second shard of seed 1.
 _SEEDS_APART = 1_000_003
 
 

@@ -9,7 +9,7 @@ from torch.nn import functional
 from speakersdk_training.losses import PairwiseKl
 
 # Relative distance from the loss of equal outputs below which a run has not learned anything. Runs
-# that learn pass that value only briefly, therefore the alarm waits for several steps in a row.
+# that learn pass that value only briefly, and therefore the alarm waits for several steps in a row.
 _STUCK = 0.01
 _LOOKS = 5
 # Spread of unit vectors that share nine tenths of their length.

@@ -12,7 +12,7 @@ class TeacherConfig:
     """The teacher of a run and the weights of its losses.
 
     Attributes:
-        table: file of ``speakersdk-train teacher``; empty = no teacher.
+        table: file of ``speakersdk-train teacher``; empty means no teacher.
         weight: weight of one minus the cosine between the teacher's embedding of the clean stretch
             around a crop and a linear map of the student's embedding of the augmented crop.
         pair_weight: weight of the mean squared difference between the student's and the teacher's

@@ -14,7 +14,7 @@ class Provenance:
 
     Attributes:
         name: name of the teacher.
-        licence: licence of its weights.
+        licence: license of its weights.
         sha256: SHA-256 hash of the file with the weights.
     """
 
@@ -28,5 +28,5 @@ class Provenance:
 
 
 def provenance(path: Path, *, name: str, licence: str) -> Provenance:
-    """Return name and licence of weights, with the hash of their file."""
+    """Return name and license of weights, with the hash of their file."""
     return Provenance(name, licence, file_sha256(path))

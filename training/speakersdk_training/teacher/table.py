@@ -146,14 +146,14 @@ class TeacherTargets:
         unknown = [name for name in bank.speakers if name not in number_of]
         if missing or unknown:
             raise TrainingError(
-                f"the teacher's table lacks {(missing or unknown)[0]}; make it anew with "
+                f"the teacher's table lacks {(missing or unknown)[0]}; make it again with "
                 "speakersdk-train teacher"
             )
         rows = torch.tensor([number_of[name] for name in bank.speakers])
         counts = table.counts[rows]
         if not torch.equal(counts, count_stretches(bank.length.cpu(), table.stride_samples)):
             raise TrainingError(
-                "the teacher's table was made of other audio of the same speakers; make it anew "
+                "the teacher's table was made of other audio of the same speakers; make it again "
                 "with speakersdk-train teacher"
             )
         first = (table.counts.cumsum(0) - table.counts)[rows]

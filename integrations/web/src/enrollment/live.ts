@@ -27,7 +27,7 @@ const QUIET_S = 2;
 const SECOND_VOICE_LLR = -1;
 /** Of an exemplar, so much may have been heard before; it counts less then. */
 const REPEATED_SHARE = 0.5;
-const REPEATED = "repeated: this was heard before; say something new";
+const REPEATED = "repeated: this was said before; say something new";
 /** Feedback stays this long after its cause, or nobody could read it. */
 const PROBLEM_S = 1;
 

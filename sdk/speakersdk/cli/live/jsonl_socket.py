@@ -32,7 +32,7 @@ _GRACE_S: Final = 1.0
 
 
 class JsonlSocket:
-    """A listener that sends every update to whoever is connected.
+    """A listener that sends every update to all connected readers.
 
     Args:
         path: path of the socket; a socket without a listening process is replaced.

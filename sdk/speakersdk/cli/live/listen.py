@@ -94,7 +94,7 @@ def run(arguments: argparse.Namespace) -> int:
     others = _known(arguments.names, store, new_name)
     summary = Summary()
     with contextlib.ExitStack() as stack:
-        hooks = _hooks(arguments, stack)  # before waiting for a pipe, so that readers can connect
+        hooks = _hooks(arguments, stack)  # before waiting for a pipe so that readers can connect
         source = open_source(arguments)
         if isinstance(source, MicrophoneSource):
             stack.callback(source.close)

@@ -104,7 +104,7 @@ def test_a_slow_command_delays_no_audio_and_is_ended(
         tmp_path, "--json", "--input", str(voices["slt"].probe), "--exec", f'sh -c "{script}"'
     )
     assert done.returncode == 0
-    assert done.stdout.count('"kind": "update"') > 30  # all of the recording was heard
+    assert done.stdout.count('"kind": "update"') > 30  # the whole recording was processed
     assert "still running 5 s after the end; terminated" in done.stderr
     assert log.read_text().splitlines()[0] == "started"
 

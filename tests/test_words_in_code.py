@@ -1,0 +1,113 @@
+"""Docstrings, comments and messages are in plain words, as the documents are."""
+
+from __future__ import annotations
+
+import ast
+import io
+import re
+import tokenize
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.integration.test_documents import BANNED
+
+REPOSITORY = Path(__file__).parents[1]
+PACKAGES = ("sdk", "export", "training", "integrations")
+FOLDERS = (*PACKAGES, "benchmarks", "examples", "tests", "csrc")
+SOURCES = sorted(
+    path
+    for folder in FOLDERS
+    for path in (REPOSITORY / folder).rglob("*")
+    if path.suffix in {".py", ".cc", ".h"} and "node_modules" not in path.parts
+)
+# Some words that are banned on pages have a use in code, such as the forget gate of an LSTM.
+EXCEPT_IN_CODE = {r"\bis none\b", r"\b(forgets?|forgotten|vouch(es)?|prolonged)\b"}
+BANNED_IN_CODE = {words: better for words, better in BANNED.items() if words not in EXCEPT_IN_CODE}
+BANNED_IN_CODE |= {
+    r"(?<!there )\bis none\b": "is not one",
+    r"\bknows? no\b": "has no",
+    r"\b(None|none|0|empty) = (?!None)": "means",
+    r"\bhigher = more\b": "higher for more similar",
+    r"(?<!look )\balike\b": "similar, equally",
+    r"\b[Ll]ikeli(er|est)\b": "more or most likely",
+    r"\basked[- ]for\b": "requested",
+    r"\bfor want of\b": "for lack of",
+    r"\bfull stop\b": "period",
+    r"\bsome (0\.)?\d": "about",
+    r"\w*(optim|minim|maxim|serial|standard|general|organ|equal)is(e|ed|er|es|ing)\b": "-ize",
+    r"\b([Nn]eighbour|[Cc]olour|[Bb]ehaviour|[Hh]onour|[Mm]etre)s?\b": "American spelling",
+}
+# A title is an imperative sentence or a noun with its article.
+FRAGMENT = re.compile(r"(Of|As|Whom|Whose|With|Without|In|At|From|To|By|Below|Above)\b[^,]*\.$")
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda path: str(path.relative_to(REPOSITORY)))
+def test_words_in_code_are_plain(source: Path) -> None:
+    found = {
+        f"line {line}: {match[0]}": better
+        for line, text in texts(source)
+        for words, better in BANNED_IN_CODE.items()
+        for match in re.finditer(words, without_names(text))
+    }
+    assert found == {}
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda path: str(path.relative_to(REPOSITORY)))
+def test_titles_of_docstrings_are_no_fragments(source: Path) -> None:
+    if source.suffix != ".py" or "tests" in source.parts:
+        return
+    titles = [text.splitlines()[0] for _, text in docstrings(ast.parse(source.read_text("utf-8")))]
+    assert [title for title in titles if FRAGMENT.match(title)] == []
+
+
+def texts(source: Path) -> Iterator[tuple[int, str]]:
+    """Yield line and text of the comments and docstrings, and of messages in the packages."""
+    content = source.read_text(encoding="utf-8")
+    if source.suffix != ".py":
+        for number, line in enumerate(content.splitlines(), start=1):
+            if "//" in line:
+                yield number, line.partition("//")[2]
+        return
+    yield from comments(content)
+    tree = ast.parse(content)
+    yield from docstrings(tree)
+    if source.relative_to(REPOSITORY).parts[0] in PACKAGES and "tests" not in source.parts:
+        yield from messages(tree)
+
+
+def comments(content: str) -> Iterator[tuple[int, str]]:
+    """Yield line and text of every comment; consecutive lines are one comment."""
+    start, last, words = 0, -1, ""
+    for token in tokenize.generate_tokens(io.StringIO(content).readline):
+        if token.type == tokenize.COMMENT:
+            if token.start[0] != last + 1:
+                yield start, words
+                start, words = token.start[0], ""
+            last, words = token.start[0], f"{words} {token.string.lstrip('# ')}"
+    yield start, words
+
+
+def docstrings(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    """Yield line and text of every docstring."""
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        if (text := ast.get_docstring(node)) is not None:
+            yield node.body[0].lineno, text
+
+
+def messages(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    """Yield line and text of every string with several words; parts of f-strings count."""
+    for node in ast.walk(tree):
+        text = node.value if isinstance(node, ast.Constant) else None
+        if isinstance(text, str) and len(text.split()) > 2:
+            yield node.lineno, text
+
+
+def without_names(text: str) -> str:
+    """Return a text without code, options, and the names of arguments and attributes."""
+    text = re.sub(r"``[^`]*``|`[^`\n]*`", "``", text)
+    text = re.sub(r"(?m)^\s*[\w, ]+: ", "", text)
+    return " ".join(re.sub(r"--[\w-]+|\w*_\w+|\w+_\w*", "", text).split())
