@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
 import pytest
+from running_database import Database, programs
 from running_server import CLIPS, DEADLINE_S, Server, started
 
 Start = Callable[..., Server]
@@ -56,3 +59,19 @@ def client(server: Server) -> Iterator[httpx.Client]:
 def clip() -> Callable[[str], bytes]:
     """The bytes of a demonstration clip."""
     return lambda name: (CLIPS / f"{name}.flac").read_bytes()
+
+
+@pytest.fixture(scope="module")
+def database() -> Iterator[Database]:
+    """A running PostgreSQL server."""
+    folder = programs()
+    if folder is None:
+        if os.environ.get("SPEAKERSDK_REQUIRE_POSTGRES"):
+            pytest.fail("expected PostgreSQL; run: sudo apt-get install postgresql")
+        pytest.skip("PostgreSQL is not installed")
+    # Not pytest's folder: paths of sockets have at most 107 bytes, and another user must reach it.
+    with tempfile.TemporaryDirectory(prefix="spkpg-") as scratch:
+        server = Database(folder, Path(scratch))
+        server.start()
+        yield server
+        server.stop()
