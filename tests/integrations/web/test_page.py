@@ -38,6 +38,22 @@ LISTENING = """
 })()
 """
 
+# A fake device cannot be unplugged. What a page sees of it can be done: the browser stops the track
+# and says so.
+KEEP_THE_STREAM = """
+(() => {
+  const media = navigator.mediaDevices, open = media.getUserMedia.bind(media);
+  media.getUserMedia = async (asked) => (globalThis.opened = await open(asked));
+})()
+"""
+UNPLUG = """
+(() => {
+  const [track] = globalThis.opened.getAudioTracks();
+  track.stop();
+  track.dispatchEvent(new Event("ended"));
+})()
+"""
+
 
 class Site:
     """The demo page on a port of this machine, and the requested paths."""
@@ -196,6 +212,26 @@ def test_without_permission_there_is_one_clear_error(
     assert "may not use the microphone" in page.text()
     page.wait_for("!document.getElementById('enroll').disabled")
     check_nothing_was_sent(page, site, num_paths, num_requests)
+
+
+def test_a_microphone_that_goes_away_is_one_clear_error(
+    browser: Listener, site: Site, tmp_path: Path
+) -> None:
+    verifier = Verifier()
+    verifier.enroll([CLIPS / "slt-enroll-1.flac"], name="Ana").save(tmp_path / "Ana.voiceprint")
+    page = browser("slt", ("probe",))
+    page.choose_file("upload", tmp_path / "Ana.voiceprint")
+    page.evaluate(KEEP_THE_STREAM)
+    page.click("listen")
+    page.wait_for(is_verdict(Verdict.ACCEPT))
+    page.evaluate(UNPLUG)
+    page.wait_for("document.getElementById('status').dataset.failed === 'MicrophoneError'")
+    assert "unplugged or taken away" in page.text()
+    page.wait_for(is_verdict_off())
+    page.click("listen")  # plugged in again
+    page.wait_for(is_verdict(Verdict.ACCEPT))
+    assert page.evaluate("document.getElementById('status').innerText") == ""
+    assert page.complaints == []
 
 
 def is_verdict_off() -> str:
