@@ -38,6 +38,7 @@ lint: $(LINTERS)  ## check style, format and spelling
 	ruff check
 	ruff format --check
 	clang-format --dry-run -Werror $(CXX_SOURCES)
+	hadolint integrations/Dockerfile
 	codespell
 
 .PHONY: types
