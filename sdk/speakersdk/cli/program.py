@@ -59,10 +59,9 @@ def run_program(
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         try:
-            parser = build_parser()
+            arguments = build_parser().parse_args(argv)  # imports the command
             if argv is None:
                 _raise_at_interrupt()
-            arguments = parser.parse_args(argv)
             status: int = arguments.run(arguments)
         except SystemExit:  # argparse after --help or a usage error
             sys.stdout.flush()

@@ -131,7 +131,7 @@ def test_an_error_never_goes_to_stdout(verify: Callable[[str], int], tmp_path: P
     assert (tmp_path / "output").read_bytes() == b""
 
 
-@pytest.mark.parametrize("moment", ["program", "parser", "arguments", "commands", "verify"])
+@pytest.mark.parametrize("moment", ["program", "parser", "arguments", "commands", "demo"])
 def test_an_interrupt_during_imports_is_quiet(moment: str, tmp_path: Path) -> None:
     """The signal comes when a module is about to be imported, wherever in the start that is."""
     (tmp_path / "sitecustomize.py").write_text(
