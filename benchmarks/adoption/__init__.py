@@ -1,0 +1,1 @@
+"""Benchmarks of what adopted encoders and the bundled model have in common."""
