@@ -1,4 +1,4 @@
-"""A part of a file as a separate file object, with replaced bytes."""
+"""A part of a file as a separate file object, with replaced bytes and bytes in front."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ class ByteRange:
         start: start of the range in the file.
         end: end of the range in the file.
         patches: replaced bytes, with offsets in the file.
+        prefix: bytes in front of the range, such as a header that the file lacks.
         is_endless: report a size that is far too large. A decoder that estimates the length from
             the size then reads to the end.
 
@@ -45,13 +46,16 @@ class ByteRange:
         end: int,
         *,
         patches: Iterable[Patch] = (),
+        prefix: bytes = b"",
         is_endless: bool = False,
     ) -> None:
         self._file = file
-        self._start = start
+        # Where the range would start if the prefix were bytes of the file.
+        self._origin = start - len(prefix)
         self._end = end
         self._patches = tuple(patches)
-        self._claimed = end - start + (_ENDLESS_BYTES if is_endless else 0)
+        self._prefix = prefix
+        self._claimed = end - self._origin + (_ENDLESS_BYTES if is_endless else 0)
         self._position = 0
         self._has_told_size = False
         self.error: OSError | None = None
@@ -63,7 +67,7 @@ class ByteRange:
             offset += self._position
         elif whence == io.SEEK_END:
             # libsndfile itself asks first; its decoders ask later.
-            offset += self._claimed if self._has_told_size else self._end - self._start
+            offset += self._claimed if self._has_told_size else self._end - self._origin
             self._has_told_size = True
         self._position = max(0, offset)
         return self._position
@@ -74,18 +78,19 @@ class ByteRange:
 
     def read(self, num: int) -> bytes:
         """Read up to `num` bytes. An endless range is padded with zeros, where tags would be."""
-        position = self._start + self._position
-        data = b""
+        data = self._prefix[self._position : self._position + num]
+        num -= len(data)
+        position = self._origin + self._position + len(data)
         try:
-            if position < self._end:
+            if num > 0 and position < self._end:
                 self._file.seek(position)
-                data = self._patched(self._file.read(min(num, self._end - position)), position)
+                data += self._patched(self._file.read(min(num, self._end - position)), position)
         except OSError as error:
             self.error = error
         if position > self._end:
             data = bytes(max(0, min(num, self._claimed - self._position)))
         self._position += len(data)
-        self.furthest = max(self.furthest, self._start + self._position)
+        self.furthest = max(self.furthest, self._origin + self._position)
         return data
 
     def _patched(self, data: bytes, position: int) -> bytes:

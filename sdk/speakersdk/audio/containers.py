@@ -36,7 +36,16 @@ _FOREIGN: Final = {
     b"\x1f\x8b": "a gzip archive",
     b"<!DOCTYPE": "an HTML page",
     b"<html": "an HTML page",
+}
+# What is no audio in any form, and what to do.
+_NO_AUDIO: Final = {
     b"version https://git-lfs": "a Git LFS pointer; fetch the file itself with: git lfs pull",
+    b"\x00\x05\x16\x07": "what macOS keeps about a file (AppleDouble); the recording has its name "
+    "without ._ in front",
+    b"\x00\x05\x16\x00": "a file of AppleSingle; unpack it on macOS",
+    b"\x00\x00\x00\x01Bud1": "the Finder's view of a folder (.DS_Store); name the recordings alone",
+    b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": "a document of Windows, such as Thumbs.db; name the "
+    "recordings alone",
 }
 _OGG_CODECS: Final = {
     b"Speex   ": "Speex in an Ogg container",
@@ -91,7 +100,10 @@ def foreign_format(file: BinaryIO, start: int, suffix: str) -> str | None:
     head = file.read(64)
     for magic, name in _FOREIGN.items():
         if head.lower().startswith(magic.lower()):
-            return f"it is {name}" if "git lfs" in name else f"it is {name}; {_CONVERT}"
+            return f"it is {name}; {_CONVERT}"
+    for magic, name in _NO_AUDIO.items():
+        if head.startswith(magic):
+            return f"it is {name}"
     if head[4:8] == b"ftyp":
         return f"it is AAC in an MP4 container (M4A); {_CONVERT}"
     if head[:2] in (b"\xff\xf1", b"\xff\xf9"):

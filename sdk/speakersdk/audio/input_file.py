@@ -18,6 +18,11 @@ _READ_BYTES: Final = 2**16
 WRITER_S: Final = 5.0
 # Maximum pause of a program that writes audio.
 PIPE_S: Final = 30.0
+# What file managers leave in folders (Windows, Synology, macOS), in lower case. Most others, as
+# .DS_Store and ._name.mp3 are, are hidden.
+_LEFT_BEHIND: Final = {
+    "thumbs.db", "ehthumbs.db", "desktop.ini", "@eadir", "__macosx", "icon\r"
+}  # fmt: skip
 
 
 class BinaryReader(Protocol):
@@ -30,6 +35,15 @@ class BinaryReader(Protocol):
 def is_file(recording: object) -> TypeGuard[str | os.PathLike[str] | BinaryReader]:
     """Return whether an argument is a path or a file object rather than samples."""
     return isinstance(recording, str | os.PathLike) or hasattr(recording, "read")
+
+
+def may_be_recording(path: Path) -> bool:
+    """Whether a file or folder inside a folder of recordings is one: not hidden, not left behind.
+
+    Args:
+        path: relative to that folder.
+    """
+    return not any(at.startswith(".") or at.lower() in _LEFT_BEHIND for at in path.parts)
 
 
 def file_label(recording: Any) -> str:

@@ -1,11 +1,13 @@
 """MP3 and older MPEG layers: the frames of a file, whose headers do not count them reliably.
 
 libsndfile trusts a Xing header, which in joined files covers only the first one. Without it,
-libsndfile estimates the length from the size of the first frame.
+libsndfile estimates the length from the size of the first frame. Before it looks for
+frames it takes what netatalk leaves in the current folder for a resource fork, hence a WAV header.
 """
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, Final
@@ -27,6 +29,16 @@ _RATES_HZ: Final = {3: (44100, 48000, 32000), 2: (22050, 24000, 16000), 0: (1102
 # Before the first frame there may be padding and a partial frame of a stream that was cut.
 _JUNK_BYTES: Final = 2**11
 _SURE_FRAMES: Final = 4  # consecutive frames do not occur by chance
+# WAV of MPEG frames (format 0x55). Rate and channels are those of the frames whatever it says, and
+# 2 GiB of samples mean an unknown length.
+_WAV_BYTES: Final = 0x7FFF_F000
+_WAV_FORMAT: Final = struct.pack("<HHIIHHHHIHHH", 0x55, 1, 16_000, 4000, 1, 0, 12, 1, 2, 1, 1, 0)
+_WAV_HEADER: Final = (
+    struct.pack("<4sI4s", b"RIFF", _WAV_BYTES + len(_WAV_FORMAT) + 20, b"WAVE")
+    + struct.pack("<4sI", b"fmt ", len(_WAV_FORMAT))
+    + _WAV_FORMAT
+    + struct.pack("<4sI", b"data", _WAV_BYTES)
+)
 # Trailers of other programs: ID3v1, APEv2, Lyrics3.
 _TAGS: Final = (b"TAG", b"APETAGEX", b"LYRICS")
 
@@ -109,7 +121,7 @@ def mpeg_parts(file: BinaryIO, start: int, end: int) -> list[Part]:
         begin = stretch.start
         if stretch.announced is not None and not is_exact:
             begin += stretch.header.num_bytes  # a wrong tag, whose frame is silent
-        parts.append(Part(begin, stretch.end, is_endless=not is_exact))
+        parts.append(Part(begin, stretch.end, prefix=_WAV_HEADER, is_endless=not is_exact))
     return parts
 
 

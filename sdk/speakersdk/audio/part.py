@@ -15,6 +15,7 @@ class Part:
         start: offset of its first byte in the file.
         end: offset after its last byte.
         patches: corrections of wrong header fields.
+        prefix: a header in front of it, which tells the decoder the format.
         is_endless: whether the decoder derives the length from the file size; see `ByteRange`.
         num_frames: announced samples per channel, if the decoder does not know the number.
         raw_encoding: name in libsndfile of an 8 kHz encoding without a header; None for files with
@@ -24,6 +25,7 @@ class Part:
     start: int
     end: int
     patches: tuple[Patch, ...] = ()
+    prefix: bytes = b""
     is_endless: bool = False
     num_frames: int | None = None
     raw_encoding: str | None = None

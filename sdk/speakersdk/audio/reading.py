@@ -30,7 +30,7 @@ _UNKNOWN_BYTES: Final = 0x7FFF_0000
 _UNKNOWN_FRAMES: Final = 2**62  # libsndfile represents an unknown length by 2^63 - 1
 _RAW_RATE_HZ: Final = 8000
 _READ: Final[Any] = {"dtype": "float32", "always_2d": True}
-# libsndfile looks for the resource fork of MPEG and unknown formats. Without a file name it
+# libsndfile looks for the resource fork of unknown formats. Without a file name it
 # finds these files in the working folder, which belong to no recording (netatalk makes the second).
 _FORKS: Final = ("._", ".AppleDouble")
 _FORK: Final = "SD2"
@@ -109,7 +109,14 @@ def _decoded(
     """Yield blocks of a part, (n, channels) float32, with their sample rate."""
     import soundfile
 
-    view = ByteRange(file, part.start, part.end, patches=part.patches, is_endless=part.is_endless)
+    view = ByteRange(
+        file,
+        part.start,
+        part.end,
+        patches=part.patches,
+        prefix=part.prefix,
+        is_endless=part.is_endless,
+    )
     decoded, rate_hz = 0, 1
     try:
         with _sequential(view, part.raw_encoding) as sound:

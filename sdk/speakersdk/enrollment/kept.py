@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+from speakersdk.audio.input_file import may_be_recording
 from speakersdk.files import file_sha256, open_regular, replacement
 from speakersdk.text import file_name
 from speakersdk.voiceprint.names import check_name
@@ -47,7 +48,7 @@ def keep(recordings: Sequence[Path], folder: Path, name: str, *, replace: bool =
 
 
 def kept(folder: Path, name: str) -> list[Path]:
-    """List the kept recordings of a speaker, sorted, without hidden files and folders.
+    """List the kept recordings of a speaker, sorted, without what file managers leave behind.
 
     Raises:
         ConfigError: the name cannot be used.
@@ -56,7 +57,7 @@ def kept(folder: Path, name: str) -> list[Path]:
     if not own.is_dir():
         return []
     return sorted(
-        path for path in own.iterdir() if path.is_file() and not path.name.startswith(".")
+        path for path in own.iterdir() if path.is_file() and may_be_recording(Path(path.name))
     )
 
 

@@ -29,6 +29,19 @@ def test_patches_are_read_whatever_the_reads() -> None:
         assert data == b"12abc67xy"
 
 
+def test_a_prefix_is_read_as_if_it_were_in_the_file() -> None:
+    file = io.BytesIO(b"0123456789")
+    for num in range(1, 12):
+        view = ByteRange(file, 2, 8, patches=[Patch(3, b"x")], prefix=b"head")
+        assert view.seek(0, io.SEEK_END) == 10
+        view.seek(0)
+        data = b""
+        while piece := view.read(num):
+            data += piece
+        assert data == b"head2x4567"
+        assert (view.tell(), view.furthest) == (10, 8)
+
+
 def test_an_endless_range_ends_where_its_bytes_do() -> None:
     view = ByteRange(io.BytesIO(b"0123456789"), 0, 10, is_endless=True)
     assert view.seek(0, io.SEEK_END) == 10  # the first to ask is libsndfile

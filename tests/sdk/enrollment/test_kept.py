@@ -34,7 +34,8 @@ def test_replacing_removes_what_was_kept_before(tmp_path: Path) -> None:
 def test_hidden_files_and_folders_are_no_recordings(tmp_path: Path) -> None:
     assert kept(tmp_path, "ann") == []
     (tmp_path / "ann" / "folder").mkdir(parents=True)
-    (tmp_path / "ann" / ".lock").touch()
+    for name in (".lock", "._first.flac", "Thumbs.db", "desktop.ini"):
+        (tmp_path / "ann" / name).touch()
     assert kept(tmp_path, "ann") == []
 
 

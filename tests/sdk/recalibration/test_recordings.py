@@ -7,7 +7,11 @@ from speakersdk.recalibration.recordings import recordings_by_speaker, recording
 
 
 def test_files_belong_to_the_sub_folder_that_they_lie_below(tmp_path: Path) -> None:
-    for name in ("bob/2.wav", "bob/1.wav", "ann/day/1.wav", "ann/.hidden", ".git/x", "notes.txt"):
+    left_behind = (
+        "ann/.hidden", ".git/x", "bob/._1.wav", "bob/.DS_Store", "bob/Thumbs.db", "ann/desktop.ini",
+        "bob/.AppleDouble/1.wav", "__MACOSX/bob/1.wav", "bob/@eaDir/1.wav/thumb.jpg",
+    )  # fmt: skip
+    for name in ("bob/2.wav", "bob/1.wav", "ann/day/1.wav", "notes.txt", *left_behind):
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
@@ -25,7 +29,10 @@ def test_a_folder_without_speakers_is_refused(tmp_path: Path) -> None:
 
 
 def test_files_without_names_are_groups_of_their_own(tmp_path: Path) -> None:
-    for name in ("2.wav", "1.wav", "one person/a.wav", "one person/b.wav", ".hidden", ".git/x"):
+    for name in (
+        "2.wav", "1.wav", "one person/a.wav", "one person/b.wav", ".hidden", ".git/x",
+        "._1.wav", "Thumbs.db", "__MACOSX/one person/._a.wav", "one person/.AppleDouble/a.wav",
+    ):  # fmt: skip
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
