@@ -3,7 +3,7 @@
 Recordings of 10 s are joined from utterances of one speaker: readers of the demo split of
 LibriSpeech, and speakers of the development split of speechocean762. Those of speech-commands
 contain the words of a session, 3 s or more. Each recording is then distorted in a known way. The
-bound for two voices was chosen on speechocean762; only the other two corpora are unseen.
+bound for two voices was fitted on speakers of LibriSpeech and speechocean762, too.
 
 Needs the speech corpora.
 """

@@ -36,6 +36,7 @@ PAGES = (
     DOCS / "guides" / "diarize.md",
     DOCS / "guides" / "replay.md",
     DOCS / "guides" / "rotation.md",
+    DOCS / "guides" / "several-people.md",
     DOCS / "experiments" / "speech-head.md",
 )
 CLIPS = REPOSITORY / "sdk" / "speakersdk" / "demo_clips"

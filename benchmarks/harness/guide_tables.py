@@ -57,6 +57,35 @@ def _named(row: Mapping[str, float], problem: str) -> str:
     return f"{named:g} ({refused:g})" if refused > named else f"{named:g}"
 
 
+def second_voice(latest: Latest) -> Lines:
+    """Compare how often two voices are noticed with how often one voice is taken for two."""
+    facts = latest("second-voice")["facts"]
+    lines = [
+        "| recording | of | noticed | accepted | accepted without the test |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for name, row in facts.items():
+        kind, _, what = name.partition(": ")
+        if what:
+            lines.append(
+                f"| {what} | {kind} | {row['noticed_percent']:.1f} % | "
+                f"{row['accepted_percent']:.1f} % | {row['accepted_if_unnoticed_percent']:.1f} % |"
+            )
+    halves = [row for name, row in facts.items() if name.startswith("one voice, half")]
+    crossed = " and ".join(f"{row['noticed_percent']:.1f} %" for row in halves)
+    by_corpus = "; ".join(
+        f"{corpus} {row['noticed_percent']:.1f} %"
+        for corpus, row in facts["one voice, by corpus"].items()
+    )
+    return [
+        *lines,
+        "",
+        f"{facts['speakers']} speakers, bound {facts['bound']:g}, model {facts['model']}. With a "
+        f"bound fitted on the other half of the speakers, {crossed} of the recordings of one voice "
+        f"are false alarms. Of one voice, by corpus: {by_corpus}.",
+    ]
+
+
 def adaptation(latest: Latest) -> Lines:
     """Write the error rates of enrolled and of adapted voiceprints."""
     facts = latest("adaptation")["facts"]
@@ -299,6 +328,7 @@ def diarization(latest: Latest) -> Lines:
 
 TABLES: dict[str, Callable[[Latest], Lines]] = {
     "spoiled recordings": spoiled,
+    "second voice": second_voice,
     "adaptation": adaptation,
     "calibration profiles": profiles,
     "number formats": formats,

@@ -195,8 +195,8 @@ void TestScanCompact() {
   }
 }
 
-// What matrix_form.h promises, against double, with pairs that are similar, equal and far
-// apart, and counts on both sides of a tile's and a block's end.
+// What matrix_form.h promises, against double, with pairs that are similar, equal and
+// far apart, and counts on both sides of a tile's and a block's end.
 void TestAllPairs() {
   std::mt19937 generator(14);
   for (const std::size_t dim : {1U, 20U, 128U}) {

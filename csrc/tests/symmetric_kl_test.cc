@@ -66,7 +66,8 @@ struct Reference {
 };
 
 // Of moderate logits only: subtracts no maximum. Where long double is no wider than
-// double the reference has the same error as the kernel, and therefore the bound is taken twice.
+// double the reference has the same error as the kernel, and therefore the bound is
+// taken twice.
 Reference ReferencePair(Domain domain, const Floats& a, const Floats& b) {
   const std::vector<long double> w = ReferenceWeights(domain, a);
   const std::vector<long double> v = ReferenceWeights(domain, b);

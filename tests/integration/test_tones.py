@@ -24,7 +24,7 @@ def sawtooth(hz: float) -> Waveform:
 
 
 SOUNDS = {
-    **{f"sawtooth at {hz} Hz": sawtooth(hz) for hz in (50, 60, 100, 120, 200, 300, 400)},
+    **{f"sawtooth at {hz} Hz": sawtooth(hz) for hz in (50, 60, 100, 120, 150, 200, 240, 300, 400)},
     **{
         f"hum at {hz} Hz": sum(sine(hz * k) / k for k in (1, 2, 3, 4, 6))
         for hz in (50, 60, 100, 120, 200, 400)
@@ -51,7 +51,7 @@ def verifier() -> Verifier:
 def test_a_tone_is_no_speech(verifier: Verifier, name: str, dbfs: float) -> None:
     sound = SOUNDS[name] / np.sqrt(np.mean(np.square(SOUNDS[name])))
     samples = (10 ** (dbfs / 20) * sound).astype(np.float32)
-    with pytest.raises(EnrollmentError):
+    with pytest.raises(EnrollmentError, match=r"no speech found|s of speech are|steady"):
         verifier.enroll([samples], name="tone", sample_rate_hz=SAMPLE_RATE_HZ)
     slt = verifier.enroll([FOLDER / "slt-enroll-1.flac"], name="slt")
     decision = verifier.verify(slt, samples, sample_rate_hz=SAMPLE_RATE_HZ)

@@ -61,37 +61,41 @@ def turns(one: np.ndarray, other: np.ndarray, *, turn_s: float, total_s: float) 
     return np.concatenate(parts)
 
 
-@pytest.mark.parametrize("total_s", [4.0, 8.0])
-def test_two_people_in_short_turns_are_less_of_one_voice_than_either(
-    verifier: Verifier, voices: dict[str, Any], slt: Voiceprint, total_s: float
-) -> None:
-    """Not all are noticed: a piece of 1.5 s of speech may hold both voices.
-
-    The pieces are compared in the best split into two groups, not at one point. Of 40 pairs of real
-    readers in turns of 2 s, 25, 21 and 18 were noticed at 4, 6 and 8 s; one after the other 25, 25
-    and 27; of 40 single readers none was. What is noticed is not accepted.
-    """
-    owner, stranger = clip(voices, "slt"), clip(voices, "rms")
-    mixed = turns(owner, stranger, turn_s=2.0, total_s=total_s)
-    decision = verifier.verify(slt, mixed, sample_rate_hz=SAMPLE_RATE_HZ)
-    assert decision.one_voice_llr is not None
-    for voice in (owner, stranger):
-        alone = verifier.verify(slt, voice[: len(mixed)], sample_rate_hz=SAMPLE_RATE_HZ)
-        assert alone.one_voice_llr is not None
-        assert decision.one_voice_llr < alone.one_voice_llr
-    assert decision.voice_changed == (decision.one_voice_llr <= SECOND_VOICE_LLR)
-    assert not (decision.voice_changed and decision.accepted)
-
-
+@pytest.mark.parametrize(("turn_s", "total_s"), [(2.0, 4.0), (2.0, 8.0), (2.0, 12.0), (3.9, 15.6)])
 @pytest.mark.parametrize("order", ["owner first", "stranger first"])
-def test_two_people_in_turns_longer_than_a_piece_are_noticed(
-    verifier: Verifier, voices: dict[str, Any], slt: Voiceprint, order: str
+def test_two_people_in_turns_are_noticed(
+    verifier: Verifier,
+    voices: dict[str, Any],
+    slt: Voiceprint,
+    order: str,
+    turn_s: float,
+    total_s: float,
 ) -> None:
+    """docs/guides/several-people.md has how often, for speakers who are more alike."""
     pair = clip(voices, "slt"), clip(voices, "rms")
-    mixed = turns(*(pair if order == "owner first" else pair[::-1]), turn_s=3.9, total_s=15.6)
+    mixed = turns(*(pair if order == "owner first" else pair[::-1]), turn_s=turn_s, total_s=total_s)
     decision = verifier.verify(slt, mixed, sample_rate_hz=SAMPLE_RATE_HZ)
     assert decision.voice_changed
     assert not decision.accepted
+    alone = verifier.verify(slt, pair[0][: len(mixed)], sample_rate_hz=SAMPLE_RATE_HZ)
+    assert not alone.voice_changed
+
+
+@pytest.mark.parametrize("pause_s", [0.5, 5.0])
+def test_a_pause_is_no_change_of_voice(
+    verifier: Verifier,
+    voices: dict[str, Any],
+    slt: Voiceprint,
+    rng: np.random.Generator,
+    pause_s: float,
+) -> None:
+    first, second = np.array_split(clip(voices, "slt"), 2)
+    hiss = 1e-3 * rng.standard_normal(round(pause_s * SAMPLE_RATE_HZ), np.float32)
+    decision = verifier.verify(
+        slt, np.concatenate([first, hiss, second]), sample_rate_hz=SAMPLE_RATE_HZ
+    )
+    assert decision.accepted
+    assert not decision.voice_changed
 
 
 def test_one_person_is_one_voice(

@@ -20,6 +20,7 @@ _RAW_ENCODINGS: Final = {".gsm": "GSM610", ".vox": "VOX_ADPCM"}
 _SAMPLE_DUMP: Final = b"\xf0\x7e"
 _RAW_SUFFIXES: Final = (".raw", ".pcm", ".s16", ".ul", ".al", ".lpcm")
 _CONVERT: Final = "convert it with: ffmpeg -i INPUT output.wav"
+_NO_FRAMES: Final = "it begins as an MP3 does, but no frames follow; damaged files and texts in UTF-16 look like this"
 _WEBM: Final = b"\x1a\x45\xdf\xa3"
 _FOREIGN: Final = {
     b"#!AMR": "AMR",
@@ -89,6 +90,9 @@ def audio_parts(file: BinaryIO, start: int, end: int, *, suffix: str = "") -> li
         else:
             check_announced(file, start, end)
             raw = _RAW_ENCODINGS.get(suffix.lower())
+            if raw is None and head[:1] == b"\xff" and head[1:2] >= b"\xe0":
+                # libsndfile would search for frames, and print what it does not find.
+                raise DamagedError(foreign_format(file, start, suffix) or _NO_FRAMES)
             more, start = [Part(start, end, raw_encoding=raw)], end
         parts += more
     return parts

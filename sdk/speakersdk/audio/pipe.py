@@ -67,10 +67,14 @@ def open_pipe(pipe: BinaryIO, *, sample_rate_hz: float | None) -> PipeAudio:
 
     Raises:
         ConfigError: `sample_rate_hz` differs from the rate in the header.
-        UnreadableAudioError: the format cannot be decoded or the header is damaged; while reading
-            blocks, audio is missing.
+        UnreadableAudioError: nothing came, the format cannot be decoded or the header is damaged;
+            while reading blocks, audio is missing.
     """
     head = _read(pipe, _HEAD_BYTES)
+    if not head:
+        raise UnreadableAudioError(
+            _LABEL, "it ended before anything came; see what the program that writes to it says"
+        )
     if layout_of(head) is not None and head[:4] == b"RIFF":
         consumed, wav = _read_wav_header(pipe, head)
         if wav is not None:

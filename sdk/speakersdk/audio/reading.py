@@ -29,6 +29,8 @@ _SHORTENED: Final = re.compile(
 _UNKNOWN_BYTES: Final = 0x7FFF_0000
 _UNKNOWN_FRAMES: Final = 2**62  # libsndfile represents an unknown length by 2^63 - 1
 _RAW_RATE_HZ: Final = 8000
+# Instruments without a sample rate: libsndfile makes one up.
+_NO_RATE: Final = "XI"
 _READ: Final[Any] = {"dtype": "float32", "always_2d": True}
 # libsndfile looks for the resource fork of unknown formats. Without a file name it
 # finds these files in the working folder, which belong to no recording (netatalk makes the second).
@@ -176,6 +178,10 @@ def _sequential(view: ByteRange, raw_encoding: str | None) -> Any:
 
 
 def _check_header(sound: Any, label: str) -> None:
+    if sound.format == _NO_RATE:
+        raise UnreadableAudioError(
+            label, "it is an instrument (XI), which does not say its sample rate; convert it to WAV"
+        )
     low_hz, high_hz = RATE_RANGE_HZ
     if not low_hz <= sound.samplerate <= high_hz:
         raise UnreadableAudioError(

@@ -1,4 +1,4 @@
-"""Pieces of a recording: successive embeddings, each of a few seconds of speech.
+"""Pieces of a recording: successive embeddings of about half a second of speech each.
 
 The pass that encodes a recording also makes the pieces. They show whether the recording has one
 voice.
@@ -14,10 +14,9 @@ import numpy.typing as npt
 
 from speakersdk.arrays import Embedding, Embeddings, scaled
 
-# Net speech of a piece. Shorter pieces are unreliable; longer ones can miss a second voice.
-PIECE_S: Final = 1.5
-# Minimum net speech of the last piece.
-LEAST_PIECE_S: Final = 0.8
+# Net speech of a piece. A longer piece can contain the end of one turn and the start of the next.
+# Many pieces are compared together.
+PIECE_S: Final = 0.3
 # Above this number neighbors are merged, because comparisons grow with its square.
 _MOST_PIECES: Final = 512
 

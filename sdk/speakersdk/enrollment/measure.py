@@ -1,6 +1,6 @@
 """Quality of a recording for enrollment: net speech, levels, and whether there is one voice.
 
-in one pass: waveform -> frames, speech -> levels; pieces of 1.5 s of speech -> cohesion -> problems
+in one pass: waveform -> frames, speech -> levels; pieces of speech -> cohesion -> problems
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class RecordingQuality:
         levels: levels of the whole recording.
         loudest_dbfs: level of the loudest hop, with or without speech; None if not measured.
         one_voice_llr: llr that the two most different parts of the speech are one voice; None
-            below 2.3 s of speech or without calibration.
+            below 2 s of speech or without calibration.
         others_llr: llr that this and the other recordings are one voice; None as above, or for a
             single recording.
         shortage: why there is too little speech; None if there is enough.
@@ -178,7 +178,7 @@ class LevelMeter:
 def one_voice_llr(encoding: Encoding, calibration: Calibration | None) -> float | None:
     """Return the llr that the two most different parts of a recording are one voice.
 
-    The result is None without calibration or with fewer than two pieces of speech.
+    The result is None without calibration or with less than 2 s of speech.
     """
     pieces = encoding.pieces
     if pieces is None or calibration is None:

@@ -236,7 +236,9 @@ def _useless(
     earlier: Sequence[MeasuredRecording],
     known: Voiceprint | None,
 ) -> str | None:
-    """Return why a recording contains nothing new; None if it does."""
+    """Return why a recording contains nothing new; None if it does, or has too little speech."""
+    if one.quality.shortage is not None:
+        return None
     embedding = one.encoding.embedding
     if known is not None and any(is_copy(embedding, row) for row in known.exemplars):
         return "it is enrolled already"

@@ -97,6 +97,22 @@ def test_a_foreign_format_is_named(tmp_path: Path, head: bytes, message: str) ->
         read_audio(path)
 
 
+@pytest.mark.parametrize("data", [b"\xff\xfea\0b\0" * 50, b"\xff\xfb\x90\x64" + bytes(500)])
+def test_what_begins_as_an_mp3_and_has_no_frames_is_refused_quietly(
+    data: bytes, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The decoder printed notes on its search, and said that the file did not exist."""
+    with pytest.raises(UnreadableAudioError, match=r"no frames follow|truncated"):
+        read(data)
+    assert capfd.readouterr().err == ""
+
+
+def test_an_instrument_does_not_say_its_rate(encode: Callable[..., bytes]) -> None:
+    """libsndfile takes 44.1 kHz: the owner of a voice was rejected."""
+    with pytest.raises(UnreadableAudioError, match="does not say its sample rate"):
+        read(encode("XI", "DPCM_16"))
+
+
 def test_raw_samples_are_told_to_be_passed_as_an_array(tmp_path: Path) -> None:
     path = tmp_path / "samples.pcm"
     path.write_bytes(bytes(100))

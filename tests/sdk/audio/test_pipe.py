@@ -100,8 +100,13 @@ def test_raw_samples(rate_hz: float | None) -> None:
     samples[1] = np.frombuffer(b"\x90\x64", "<i2")[0]
     expected = as_waveform(samples, sample_rate_hz=rate_hz or 16000)
     np.testing.assert_array_equal(heard(samples.tobytes(), rate_hz), expected)
-    assert len(heard(b"")) == 0
     assert heard(b"\x00\x40").tolist() == [0.5]
+
+
+def test_a_pipe_through_which_nothing_came_is_refused() -> None:
+    """As when the recorder in front of it failed: that nobody was heard is no rejection."""
+    with pytest.raises(UnreadableAudioError, match="before anything came; see what the program"):
+        heard(b"")
 
 
 def test_a_rate_that_is_not_the_headers_is_refused(encode: Callable[..., bytes]) -> None:

@@ -43,9 +43,16 @@ def test_pooling_weighs_by_speech_and_keeps_the_length() -> None:
 
 
 @pytest.mark.parametrize(
-    "angles", [[0, 2, 4, 120, 122], [0, 120, 2, 122], [0, 120], [0, 1, 2, 3, 4, 5, 120]]
+    "angles",
+    [
+        [0, 2, 4, 120, 122],  # one after the other
+        [0, 120, 2, 122],  # in turns
+        [0, 120],
+        [0, 1, 2, 3, 4, 5, 120],
+        [0, 2, 120, 122, 1, 3, 121],
+    ],
 )
-def test_the_two_groups_that_differ_most_are_found(angles: list[float]) -> None:
+def test_the_two_parts_that_differ_most_are_found(angles: list[float]) -> None:
     pieces = speech(angles)
     second = np.array(angles) > 90
     assert least_cohesion(pieces, SIMPLE) == pytest.approx(pieces.llr(second, SIMPLE))
@@ -71,11 +78,23 @@ def test_scattered_voices_are_nearly_always_told_apart() -> None:
         for seed in range(10):
             pieces, is_first = planted(np.random.default_rng([seed, *sizes, 5]), sizes)
             found = least_cohesion(pieces, SIMPLE)
-            # The llr is the same for either order of the groups.
-            missed += found != pytest.approx(pieces.llr(is_first, SIMPLE), rel=1e-6)
+            # The lowest of several llrs may be lower than that of the planted groups.
+            missed += found is None or found > pieces.llr(is_first, SIMPLE) + 1e-5
     # 2 of 50 with these seeds. Without the reassignment, with another start, or with a piece more
     # or less, it is 6 or more.
     assert missed <= 4
+
+
+def test_short_pieces_are_put_into_groups_by_the_window_around_them() -> None:
+    """Turns of 2 s in pieces of half a second, each of which alone says nothing."""
+    angles = [*[0.0, 50.0] * 2, *[100.0, 150.0] * 2] * 3
+    pieces = speech(angles, [0.5] * len(angles))
+    in_turns = np.arange(len(angles)) // 4 % 2 == 1
+    llr = least_cohesion(pieces, SIMPLE)
+    assert llr is not None
+    # A window at the border of two turns may go with either.
+    assert llr < pieces.llr(in_turns, SIMPLE) / 2
+    assert llr < SECOND_VOICE_LLR
 
 
 @pytest.mark.parametrize("angles", [[0, 0, 0, 0], [0, 5, 2, 3], [0, 4]])
@@ -85,8 +104,12 @@ def test_one_voice_is_one_voice(angles: list[float]) -> None:
     assert llr > 4
 
 
-def test_one_piece_says_nothing() -> None:
-    assert least_cohesion(speech([0]), SIMPLE) is None
+@pytest.mark.parametrize("seconds", [[1.9], [0.9, 0.9], [0.5] * 3])
+def test_less_speech_than_two_parts_says_nothing(seconds: list[float]) -> None:
+    assert least_cohesion(speech([90.0] * len(seconds), seconds), SIMPLE) is None
+
+
+def test_one_recording_has_no_others() -> None:
     assert llrs_to_the_others(speech([0]), SIMPLE) == [None]
 
 

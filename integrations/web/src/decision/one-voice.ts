@@ -1,7 +1,9 @@
 /**
- * Whether all speech is one person's: pieces against each other, recordings against the rest.
+ * Whether all speech is one person's: parts of a recording against each other, recordings against
+ * the rest.
  *
- * Pieces are split into the two groups that differ most; a low llr between these means two voices.
+ * pieces -> every split into what comes before and after, and the best split into two groups
+ * -> the two parts with the least llr of one voice -> two voices if that is low
  */
 
 import type { Calibration } from "../calibration/calibration.js";
@@ -11,17 +13,59 @@ import { principalVector } from "./eigenvector.js";
 
 /** Between a recording and others, and between a stream's recent speech and that before it. */
 export const OTHER_VOICE_LLR = -0.75;
-/** Between the parts of one recording that differ most: the least of many llrs lies lower. */
-export const SECOND_VOICE_LLR = -2.0;
+/**
+ * Between the parts of one recording that differ most: the least of many llrs lies lower. Written by
+ * `python -m benchmarks.voices.second_voice --fit`.
+ */
+export const SECOND_VOICE_LLR = -3.0;
+/** Least speech of a part, and speech of the windows that are put into two groups. */
+const PART_S = 1.0;
 const ROUNDS = 10;
 
-/** The llr of one voice for the two groups that differ most; null below two pieces. */
+/** The least llr of one voice for two parts; null with too little speech for two. */
 export function leastCohesion(pieces: Pieces, calibration: Calibration): number | null {
-  if (pieces.embeddings.length < 2) {
+  const numbers = Array.from(pieces.embeddings, (_, number) => number);
+  const choices = numbers.slice(1).map((first) => numbers.map((number) => number < first));
+  const groups = twoGroups(pieces);
+  const llrs = (groups === null ? choices : [...choices, groups])
+    .map((first) => ({ first, second: first.map((is) => !is) }))
+    .filter(({ first, second }) =>
+      [first, second].every((part) => speechOf(pieces, part) >= PART_S),
+    )
+    .map(({ first, second }) => groupLlr(pieces, first, second, calibration));
+  return llrs.length > 0 ? Math.min(...llrs) : null;
+}
+
+/**
+ * Which pieces are in the first of two groups; null if there is one window alone.
+ *
+ * Pieces are short. What is put into groups are windows, and a piece goes with the window around it.
+ */
+function twoGroups(pieces: Pieces): boolean[] | null {
+  const { embeddings, speechS } = pieces;
+  const untilS = [0];
+  speechS.forEach((pieceS, number) => untilS.push(untilS[number]! + pieceS));
+  const windows: { first: number; last: number }[] = [];
+  for (let first = 0; first < speechS.length; first += 1) {
+    const last = untilS.findIndex((until) => until >= untilS[first]! + PART_S);
+    if (last >= 0) {
+      windows.push({ first, last });
+    }
+  }
+  if (windows.length < 2) {
     return null;
   }
-  const inFirst = mostDifferent(pieces);
-  return groupLlr(pieces, inFirst, inFirst.map((is) => !is), calibration);
+  const covered = windows.map(({ first, last }) =>
+    embeddings.map((_, number) => number >= first && number < last),
+  );
+  const inFirst = mostDifferent({
+    embeddings: covered.map((chosen) => pooledOf(pieces, chosen)),
+    speechS: covered.map((chosen) => speechOf(pieces, chosen)),
+  });
+  return embeddings.map((_, number) => {
+    const far = windows.map(({ first, last }) => Math.abs(number - (first + last - 1) / 2));
+    return inFirst[far.indexOf(Math.min(...far))]!;
+  });
 }
 
 /**

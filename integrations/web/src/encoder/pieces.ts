@@ -1,10 +1,8 @@
-/** Pieces of a recording: successive embeddings of 1.5 s of speech, which show a second voice. */
+/** Pieces of a recording: successive embeddings of about half a second of speech each. */
 
 import { scaled } from "../scoring.js";
 
-const PIECE_S = 1.5;
-/** Least net speech of the last piece. */
-export const LEAST_PIECE_S = 0.8;
+const PIECE_S = 0.3;
 /** Above this number neighbors are joined: comparisons grow with the square of the number. */
 const MOST_PIECES = 512;
 

@@ -9,7 +9,7 @@ import { SpeechLevel } from "../audio/levels.js";
 import { AudioTooShortError } from "../errors.js";
 import { contextSamples, frameS } from "../model/manifest.js";
 import type { StatefulGraph } from "./graph.js";
-import { LEAST_PIECE_S, PieceCollector, type Pieces } from "./pieces.js";
+import { PieceCollector, type Pieces } from "./pieces.js";
 
 const HOPS_PER_BLOCK = 5;
 const NUM_SUMS = 2;
@@ -57,17 +57,8 @@ export async function encode(
   const level = new SpeechLevel(manifest.hopFrames);
   let cache: Float32Array = new Float32Array(manifest.cacheSize);
   let soFar: Float32Array | undefined;
-  let piece: Float32Array | undefined;
   let speechFrames = 0;
   let pieceFrames = 0;
-  const endPiece = (leastS: number): void => {
-    const pieceS = pieceFrames * frameS(manifest);
-    if (piece !== undefined && pieceS >= leastS) {
-      collector.add(piece, pieceS);
-      sums.fill(0, size);
-      pieceFrames = 0;
-    }
-  };
   for (let first = 0; first < numFrames; first += blockFrames) {
     const count = Math.min(blockFrames, numFrames - first);
     // Filled up to whole hops, with frames of no weight.
@@ -86,7 +77,8 @@ export async function encode(
     for (let index = 0; index < sums.length; index += 1) {
       sums[index]! += outputs.hopStatistics[index % size]!;
     }
-    [soFar, piece] = outputs.embeddings;
+    soFar = outputs.embeddings[0];
+    const piece = outputs.embeddings[1];
     const isSpeech = Array.from(
       outputs.speech.subarray(0, count),
       (probability) => probability >= manifest.speechThreshold,
@@ -97,12 +89,16 @@ export async function encode(
     pieceFrames += numSpeech;
     level.take(newest, isSpeech);
     listener?.(newest, isSpeech);
-    endPiece(collector.pieceS);
+    const pieceS = pieceFrames * frameS(manifest);
+    if (pieceS >= collector.pieceS) {
+      collector.add(piece!, pieceS);
+      sums.fill(0, size);
+      pieceFrames = 0;
+    }
   }
   if (soFar === undefined) {
     throw new AudioTooShortError(manifest.frontend.windowSamples / sampleRateHz, durationS);
   }
-  endPiece(LEAST_PIECE_S);
   return {
     embedding: soFar,
     speechS: speechFrames * frameS(manifest),

@@ -89,12 +89,15 @@ function withoutRepetitions(measured: readonly MeasuredRecording[]): MeasuredRec
   });
 }
 
-/** Why a recording contains nothing new; null if it does. */
+/** Why a recording contains nothing new; null if it does, or if it has too little speech. */
 function uselessBecause(
   one: MeasuredRecording,
   { share, source }: Repetition,
   earlier: readonly MeasuredRecording[],
 ): string | null {
+  if (one.quality.shortage !== null) {
+    return null;
+  }
   const same = earlier.findIndex((other) => isCopy(one.encoding.embedding, other.encoding.embedding));
   if (same >= 0) {
     return `it is the same as recording ${same + 1}`;

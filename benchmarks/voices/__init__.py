@@ -1,0 +1,1 @@
+"""Benchmarks of recordings in which several people speak."""

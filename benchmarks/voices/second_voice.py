@@ -1,0 +1,310 @@
+"""Two voices in one recording: how often are they noticed, and one voice taken for two?
+
+    python -m benchmarks.voices.second_voice          # measure, with the bound in the sources
+    python -m benchmarks.voices.second_voice --fit    # fit the bound first, and write it there
+
+Speakers whom the bundled encoder has not heard, with 15 s or more of one session: 5 s enroll, the
+rest are probes, alone and joined with the next speaker of the same corpus. The bound is one number:
+0.5 % of the recordings of one of these speakers have less, in any condition. It is also fitted on
+each half of the speakers and tried on the other half. `--held-out` and `--held-out-of` are those of
+`speakersdk-export thresholds`. Needs the speech corpora.
+
+`python -m benchmarks.harness.figure_tables` writes the result to docs/guides/several-people.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile as sf
+
+from benchmarks.harness import corpora
+from benchmarks.harness.measure import REPOSITORY, Benchmark
+from benchmarks.harness.trial_pairs import bundled_encoder
+from speakersdk import Voiceprint
+from speakersdk.arrays import Waveform
+from speakersdk.audio.waveform import SAMPLE_RATE_HZ
+from speakersdk.decision.one_voice import SECOND_VOICE_LLR
+from speakersdk.decision.rule import Request
+from speakersdk.encoder.interface import SpeakerEncoder
+from speakersdk.verification import identified
+from speakersdk_export.strangers import HeldOut, read_sessions, split_heard
+from speakersdk_training.data.corpus import Utterance, by_speaker, read_packs
+from speakersdk_training.evaluation.conditions import CONDITIONS
+
+ENROLL_S, PROBE_S = 5.0, 10.0
+FALSE_ALARMS = 0.005
+TWO_PEOPLE = 0.02  # share of speakers who may be several people
+# No speakers that one may be wrong about.
+_UNSURE = {"picovoice-intent"}
+# Where the fitted bound stands.
+SOURCES = (
+    REPOSITORY / "sdk" / "speakersdk" / "decision" / "one_voice.py",
+    REPOSITORY / "integrations" / "web" / "src" / "decision" / "one-voice.ts",
+)
+_BOUND = re.compile(r"(?<=SECOND_VOICE_LLR)(: Final)? = -?[\d.]+")
+Owner = tuple[str, Voiceprint]  # name in the corpus
+ONE_VOICE, TWO_VOICES = "one voice", "two voices"
+
+
+@dataclass(frozen=True, slots=True)
+class Speaker:
+    """Speech of one session of a speaker."""
+
+    name: str
+    corpus: str
+    enroll: Waveform
+    probe: Waveform
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What was said about a probe.
+
+    Attributes:
+        owner: name of the enrolled speaker.
+        kind: `ONE_VOICE` or `TWO_VOICES`.
+        what: length, turns and condition.
+        one_voice_llr: of the decision; None below two seconds of speech.
+        fits: whether the voiceprint is accepted before its parts are compared.
+    """
+
+    owner: str
+    kind: str
+    what: str
+    one_voice_llr: float | None
+    fits: bool
+
+
+def main() -> int:
+    """Measure and report."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--fit", action="store_true", help="fit the bound and write it first")
+    parser.add_argument("--speakers", type=int, default=24, metavar="N", help="of a corpus")
+    # Whom the training of the bundled model left out of corpora that it heard.
+    parser.add_argument("--held-out", type=float, default=0.2, metavar="SHARE")
+    parser.add_argument("--held-out-of", nargs="+", default=["common-voice"], metavar="CORPUS")
+    benchmark = Benchmark(
+        name="second-voice", question=(__doc__ or "").splitlines()[0], parser=parser
+    )
+    corpora.require()
+    options = benchmark.options
+    encoder, _ = bundled_encoder()
+    held_out = HeldOut(share=options.held_out, corpora=tuple(options.held_out_of))
+    speakers = read_speakers(encoder, held_out, 4 if benchmark.smoke else options.speakers)
+    benchmark.record("model", encoder.manifest.name)
+    rows = [list(heard(encoder, half)) for half in (speakers[::2], speakers[1::2])]
+    bound = fitted(rows[0] + rows[1]) if options.fit else SECOND_VOICE_LLR
+    if options.fit and not benchmark.smoke:
+        for path in SOURCES:
+            write_bound(path, bound)
+    benchmark.record("bound", bound)
+    benchmark.record("speakers", len(speakers))
+    for half, other in ((0, 1), (1, 0)):
+        alone_half = [each for each in rows[half] if each.kind == ONE_VOICE]
+        of_other = fitted(rows[other])
+        row = {"bound": of_other, **figures(alone_half, of_other)}
+        benchmark.record(f"one voice, half {half + 1}, bound of the other half", row)
+    single: dict[str, list[Heard]] = {}
+    for each in rows[0] + rows[1]:
+        if each.kind == ONE_VOICE:
+            single.setdefault(each.owner.split("/")[0], []).append(each)
+    by_corpus = {corpus: figures(found, bound) for corpus, found in sorted(single.items())}
+    benchmark.record("one voice, by corpus", by_corpus)
+    groups: dict[tuple[str, str], list[Heard]] = {}
+    for each in rows[0] + rows[1]:
+        groups.setdefault((each.kind, each.what), []).append(each)
+    for (kind, what), group in groups.items():
+        benchmark.record(f"{kind}: {what}", figures(group, bound))
+    benchmark.finish()
+    return 0
+
+
+def read_speakers(encoder: SpeakerEncoder, held_out: HeldOut, most: int) -> list[Speaker]:
+    """Speakers with enough speech in one session, corpora one after the other."""
+    _, unheard = split_heard(read_packs(corpora.DATA), encoder.manifest.training_corpora, held_out)
+    sessions = read_sessions(corpora.DATA)
+    found: dict[str, list[Speaker]] = {}
+    for name, listed in sorted(by_speaker(unheard).items()):
+        corpus = listed[0].corpus
+        if corpus in _UNSURE or len(found.get(corpus, ())) == most:
+            continue
+        groups: dict[int, list[Utterance]] = {}
+        for utterance in listed:
+            number = sessions.get((utterance.path, utterance.start), 0)
+            groups.setdefault(number, []).append(utterance)
+        longest = max(groups.values(), key=_seconds)
+        if _seconds(longest) < ENROLL_S + PROBE_S:
+            continue
+        samples = read_start(longest, ENROLL_S + PROBE_S)
+        first, last = (round(at * SAMPLE_RATE_HZ) for at in (ENROLL_S, ENROLL_S + PROBE_S))
+        if len(samples) >= last:  # the last utterance of a pack may be cut
+            speaker = Speaker(name, corpus, samples[:first], samples[first:last])
+            found.setdefault(corpus, []).append(speaker)
+    return [speaker for listed in found.values() for speaker in listed]
+
+
+def read_start(utterances: list[Utterance], seconds: float) -> Waveform:
+    """The first seconds of utterances. Only these are decoded: a pack holds 20 minutes."""
+    parts: list[Waveform] = []
+    left = round(seconds * SAMPLE_RATE_HZ)
+    for utterance in utterances:
+        with sf.SoundFile(utterance.path) as file:
+            file.seek(utterance.start)
+            parts.append(file.read(min(left, utterance.num_samples or left), dtype="float32"))
+        left -= len(parts[-1])
+        if left <= 0:
+            break
+    return np.concatenate(parts)
+
+
+def heard(encoder: SpeakerEncoder, speakers: list[Speaker]) -> Iterator[Heard]:
+    """What is said about the probes of each speaker, alone and with the next of the corpus."""
+    by_corpus: dict[str, list[Speaker]] = {}
+    for speaker in speakers:
+        by_corpus.setdefault(speaker.corpus, []).append(speaker)
+    for listed in by_corpus.values():
+        for number, owner in enumerate(listed):
+            rng = np.random.default_rng(number)
+            known = owner.name, enrolled(encoder, owner)
+            for what, samples in alone(owner, rng):
+                yield hear(encoder, known, ONE_VOICE, what, samples)
+            stranger = listed[(number + 1) % len(listed)]
+            if stranger is not owner:
+                for what, samples in joined(owner, stranger, rng):
+                    yield hear(encoder, known, TWO_VOICES, what, samples)
+
+
+def enrolled(encoder: SpeakerEncoder, owner: Speaker) -> Voiceprint:
+    """The voiceprint of a speaker, whatever the quality of the recording."""
+    manifest, encoding = encoder.manifest, encoder.encode(owner.enroll)
+    return Voiceprint(
+        name="owner",
+        model_name=manifest.name,
+        model_sha256=manifest.weights_sha256,
+        temperature=manifest.temperature,
+        exemplars=encoding.embedding[np.newaxis],
+        speech_s=np.array([encoding.speech_s]),
+        created_utc="2026-01-01T00:00:00+00:00",
+    )
+
+
+def hear(encoder: SpeakerEncoder, owner: Owner, kind: str, what: str, samples: Waveform) -> Heard:
+    """Verify a probe."""
+    rule = Request().model_rule(encoder.manifest.calibration, encoder.manifest.name)
+    encoding = encoder.encode(samples)
+    name, voiceprint = owner
+    decision = identified([voiceprint], encoding, rule).decision
+    fits = decision.llr is not None and decision.llr >= decision.threshold
+    return Heard(name, kind, what, decision.one_voice_llr, fits)
+
+
+def alone(owner: Speaker, rng: np.random.Generator) -> Iterator[tuple[str, Waveform]]:
+    """Probes of one speaker: lengths, pauses, conditions."""
+    for length_s in (4, 8, 10):
+        yield f"{length_s} s", _cut(owner.probe, 0, length_s)
+    pauses = [
+        _cut(owner.probe, 0, 3),
+        rng.standard_normal(2 * SAMPLE_RATE_HZ, np.float32) * np.float32(1e-3),
+        _cut(owner.probe, 3, 5),
+        np.zeros(3 * SAMPLE_RATE_HZ, np.float32),
+        _cut(owner.probe, 5, 8),
+    ]
+    yield "8 s, with pauses of 2 and 3 s", np.concatenate(pauses)
+    for name in _SPOILED:
+        yield f"10 s, {name}", CONDITIONS[name](owner.probe, rng)
+
+
+def joined(
+    owner: Speaker, stranger: Speaker, rng: np.random.Generator
+) -> Iterator[tuple[str, Waveform]]:
+    """Probes in which the owner and a stranger speak in turns."""
+    pair = owner.probe, stranger.probe
+    for what, turns in TURNS.items():
+        yield what, in_turns(pair, turns)
+    yield "stranger 4 s, owner 4 s", in_turns(pair[::-1], (4, 4))
+    for name in _SPOILED:
+        yield f"5 s + 5 s, {name}", CONDITIONS[name](in_turns(pair, (5, 5)), rng)
+
+
+# Seconds of the turns, the owner's first.
+TURNS = {
+    "5 s + 5 s": (5, 5),
+    "4 s + 4 s": (4, 4),
+    "7 s + 3 s": (7, 3),
+    "2 s + 2 s": (2, 2),
+    "turns of 4 s, 16 s": (4,) * 4,
+    "turns of 2 s, 8 s": (2,) * 4,
+    "turns of 2 s, 16 s": (2,) * 8,
+}
+_SPOILED = ("telephone", "noise 10 dB", "room")
+
+
+def in_turns(pair: tuple[Waveform, Waveform], turns: tuple[int, ...]) -> Waveform:
+    """Two voices in turns, each going on where it stopped."""
+    at = [0, 0]
+    parts = []
+    for number, length_s in enumerate(turns):
+        who = number % 2
+        parts.append(_cut(pair[who], at[who], at[who] + length_s))
+        at[who] += length_s
+    return np.concatenate(parts)
+
+
+def fitted(rows: list[Heard]) -> float:
+    """The bound that so few recordings of single speakers are below, in any condition.
+
+    Corpora have a few names under which two people speak. The lowest speakers are left out.
+    """
+    llrs: dict[str, list[float]] = {}
+    for each in rows:
+        if each.kind == ONE_VOICE and each.one_voice_llr is not None:
+            llrs.setdefault(each.owner, []).append(each.one_voice_llr)
+    rising = sorted(llrs.values(), key=lambda own: float(np.median(own)))
+    sure = rising[math.ceil(TWO_PEOPLE * len(rising)) :]
+    return round(float(np.quantile(np.concatenate(sure), FALSE_ALARMS)), 1)
+
+
+def write_bound(path: Path, bound: float) -> None:
+    """Replace the bound in a source file."""
+    text = path.read_text(encoding="utf-8")
+    changed, count = _BOUND.subn(lambda found: f"{found[1] or ''} = {bound:.1f}", text, count=1)
+    if count != 1:
+        raise SystemExit(f"expected SECOND_VOICE_LLR in {path}, found none")
+    path.write_text(changed, encoding="utf-8")
+
+
+def figures(row: list[Heard], bound: float) -> dict[str, Any]:
+    """Percent noticed, and accepted all the same, with what would be accepted otherwise."""
+
+    def percent(flags: list[bool]) -> float:
+        return round(100 * float(np.mean(flags)), 1)
+
+    def is_two(each: Heard) -> bool:
+        return each.one_voice_llr is not None and each.one_voice_llr <= bound
+
+    return {
+        "recordings": len(row),
+        "noticed_percent": percent([is_two(each) for each in row]),
+        "accepted_percent": percent([each.fits and not is_two(each) for each in row]),
+        "accepted_if_unnoticed_percent": percent([each.fits for each in row]),
+    }
+
+
+def _cut(samples: Waveform, first_s: float, last_s: float) -> Waveform:
+    return samples[round(first_s * SAMPLE_RATE_HZ) : round(last_s * SAMPLE_RATE_HZ)]
+
+
+def _seconds(utterances: list[Utterance]) -> float:
+    return sum(utterance.num_samples or 0 for utterance in utterances) / SAMPLE_RATE_HZ
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
