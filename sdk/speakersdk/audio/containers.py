@@ -20,7 +20,10 @@ _RAW_ENCODINGS: Final = {".gsm": "GSM610", ".vox": "VOX_ADPCM"}
 _SAMPLE_DUMP: Final = b"\xf0\x7e"
 _RAW_SUFFIXES: Final = (".raw", ".pcm", ".s16", ".ul", ".al", ".lpcm")
 _CONVERT: Final = "convert it with: ffmpeg -i INPUT output.wav"
-_NO_FRAMES: Final = "it begins as an MP3 does, but no frames follow; damaged files and texts in UTF-16 look like this"
+_NO_FRAMES: Final = (
+    "it begins as an MP3 does, but no frames follow; damaged files and texts in UTF-16 look like "
+    "this"
+)
 _WEBM: Final = b"\x1a\x45\xdf\xa3"
 _FOREIGN: Final = {
     b"#!AMR": "AMR",

@@ -43,11 +43,11 @@ export function leastCohesion(pieces: Pieces, calibration: Calibration): number 
  */
 function twoGroups(pieces: Pieces): boolean[] | null {
   const { embeddings, speechS } = pieces;
-  const untilS = [0];
-  speechS.forEach((pieceS, number) => untilS.push(untilS[number]! + pieceS));
+  const speechUntil = [0];
+  speechS.forEach((pieceS, number) => speechUntil.push(speechUntil[number]! + pieceS));
   const windows: { first: number; last: number }[] = [];
   for (let first = 0; first < speechS.length; first += 1) {
-    const last = untilS.findIndex((until) => until >= untilS[first]! + PART_S);
+    const last = speechUntil.findIndex((until) => until >= speechUntil[first]! + PART_S);
     if (last >= 0) {
       windows.push({ first, last });
     }
