@@ -66,6 +66,11 @@ aarch64: $(DEVELOPMENT)  ## cross-compile the C++ tests for AArch64 and run them
 	cmake --build --preset aarch64
 	ctest --preset aarch64
 
+# Not part of .ci/run: emulation is some 60 times slower.
+.PHONY: aarch64-sdk
+aarch64-sdk: $(DEVELOPMENT)  ## cross-compile the wheel for AArch64 and run the demonstration under qemu
+	tests/aarch64/emulate
+
 .PHONY: sanitize
 sanitize: $(DEVELOPMENT)  ## run the tests of the kernels under the address, undefined-behaviour and thread sanitizers
 	sh tests/native/sanitize.sh

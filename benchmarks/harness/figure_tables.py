@@ -58,6 +58,7 @@ LISTS = {
 # Systems that are compared on corpora outside the training of all of them.
 UNSEEN = {
     "default": "speakersdk",
+    "campplus": "CAM++",
     "resemblyzer-0.1.4": "Resemblyzer 0.1.4",
 }
 
