@@ -3,10 +3,10 @@
     python -m benchmarks.voices.second_voice          # measure, with the bound in the sources
     python -m benchmarks.voices.second_voice --fit    # fit the bound first, and write it there
 
-Speakers whom the bundled encoder has not heard, with 15 s or more of one session: 5 s enroll, the
-rest are probes, alone and joined with the next speaker of the same corpus. The bound is one number:
-0.5 % of the recordings of one of these speakers have less, in any condition. It is also fitted on
-each half of the speakers and tried on the other half. `--held-out` and `--held-out-of` are those of
+Speakers whom the bundled encoder was not trained on, with 15 s or more of one session: 5 s enroll.
+The rest are probes, by themselves and joined with the next speaker of the same corpus. The bound is
+one number: 0.5 % of the recordings of one of these speakers have less, in any condition. It is also
+fitted on each half of the speakers and tried on the other half. `--held-out` and `--held-out-of` are those of
 `speakersdk-export thresholds`. Needs the speech corpora.
 
 `python -m benchmarks.harness.figure_tables` writes the result to docs/guides/several-people.md.
@@ -88,7 +88,7 @@ def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--fit", action="store_true", help="fit the bound and write it first")
     parser.add_argument("--speakers", type=int, default=24, metavar="N", help="of a corpus")
-    # Whom the training of the bundled model left out of corpora that it heard.
+    # Whom the training of the bundled model left out of corpora that it had.
     parser.add_argument("--held-out", type=float, default=0.2, metavar="SHARE")
     parser.add_argument("--held-out-of", nargs="+", default=["common-voice"], metavar="CORPUS")
     benchmark = Benchmark(
@@ -166,7 +166,7 @@ def read_start(utterances: list[Utterance], seconds: float) -> Waveform:
 
 
 def heard(encoder: SpeakerEncoder, speakers: list[Speaker]) -> Iterator[Heard]:
-    """What is said about the probes of each speaker, alone and with the next of the corpus."""
+    """Return what is said about the probes of each speaker, with and without the next one."""
     by_corpus: dict[str, list[Speaker]] = {}
     for speaker in speakers:
         by_corpus.setdefault(speaker.corpus, []).append(speaker)

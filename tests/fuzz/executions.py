@@ -3,7 +3,7 @@
 python -m tests.fuzz.executions --runs 1000000 bindings manifest    at most an hour each (--seconds)
 
 Counts of several runs add up. A finding ends the run of its target: its input is kept in
-build/fuzz, and the count of findings goes up. The table of docs/reliability.md is written anew.
+build/fuzz, and the count of findings goes up. The table of docs/reliability.md is written again.
 """
 
 from __future__ import annotations

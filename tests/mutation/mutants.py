@@ -40,7 +40,7 @@ class Mutant:
 
 
 def mutants(source: str) -> Iterator[Mutant]:
-    """All mutants of a file. Annotations, text and the messages of errors are left alone."""
+    """All mutants of a file. Annotations, text and the messages of errors stay as they are."""
     tree = ast.parse(source)
     seen: Counter[tuple[str, str]] = Counter()
     for at, (place, node) in enumerate(_code(tree, "")):
@@ -73,7 +73,7 @@ def _code(tree: ast.AST, place: str) -> Iterator[tuple[str, ast.AST]]:
             if any(
                 isinstance(each, ast.Name) and each.id == "overload" for each in node.decorator_list
             ):
-                continue  # types alone
+                continue  # only types
             inner = f"{place}.{node.name}".lstrip(".")
             yield from _code(ast.Module([*node.body], []), inner)
             if isinstance(node, ast.FunctionDef):

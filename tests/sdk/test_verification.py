@@ -1,4 +1,4 @@
-"""What is said of a recording that was heard: two voices are not accepted."""
+"""What is said of a recording: two voices are not accepted."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_two_people_in_turns_are_noticed(
     turn_s: float,
     total_s: float,
 ) -> None:
-    """docs/guides/several-people.md has how often, for speakers who are more alike."""
+    """docs/guides/several-people.md has how often, for speakers who are more similar."""
     pair = clip(voices, "slt"), clip(voices, "rms")
     mixed = turns(*(pair if order == "owner first" else pair[::-1]), turn_s=turn_s, total_s=total_s)
     decision = verifier.verify(slt, mixed, sample_rate_hz=SAMPLE_RATE_HZ)

@@ -47,9 +47,9 @@ _NO_AUDIO: Final = {
     b"\x00\x05\x16\x07": "what macOS keeps about a file (AppleDouble); the recording has its name "
     "without ._ in front",
     b"\x00\x05\x16\x00": "a file of AppleSingle; unpack it on macOS",
-    b"\x00\x00\x00\x01Bud1": "the Finder's view of a folder (.DS_Store); name the recordings alone",
-    b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": "a document of Windows, such as Thumbs.db; name the "
-    "recordings alone",
+    b"\x00\x00\x00\x01Bud1": "the Finder's view of a folder (.DS_Store); name only the recordings",
+    b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": "a document of Windows, such as Thumbs.db; name "
+    "only the recordings",
 }
 _OGG_CODECS: Final = {
     b"Speex   ": "Speex in an Ogg container",

@@ -1,8 +1,9 @@
 """MP3 and older MPEG layers: the frames of a file, whose headers do not count them reliably.
 
 libsndfile trusts a Xing header, which in joined files covers only the first one. Without it,
-libsndfile estimates the length from the size of the first frame. Before it looks for
-frames it takes what netatalk leaves in the current folder for a resource fork, hence a WAV header.
+libsndfile estimates the length from the size of the first frame. Before it looks for frames, it
+takes what netatalk leaves in the current folder for a resource fork. A WAV header in front of the
+frames avoids both.
 """
 
 from __future__ import annotations

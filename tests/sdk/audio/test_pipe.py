@@ -104,7 +104,7 @@ def test_raw_samples(rate_hz: float | None) -> None:
 
 
 def test_a_pipe_through_which_nothing_came_is_refused() -> None:
-    """As when the recorder in front of it failed: that nobody was heard is no rejection."""
+    """As when the recorder in front of it failed: silence of the recorder is no rejection."""
     with pytest.raises(UnreadableAudioError, match="before anything came; see what the program"):
         heard(b"")
 

@@ -73,7 +73,7 @@ def test_thresholds_rise_with_the_nearness_to_the_cohort(rng: np.random.Generato
     assert point.thresholds(speech_s) == pytest.approx(
         [point.threshold(one_s) for one_s in speech_s]
     )
-    # A point without these values, as older models have it, follows the speech alone.
+    # A point without these values, as older models have it, follows only the speech.
     assert POINTS[1].threshold(2.0, near) == POINTS[1].threshold(2.0)
 
 
@@ -223,7 +223,7 @@ def test_the_weight_of_a_score_is_above_0_between_the_ends_as_well() -> None:
     dataclasses.replace(CALIBRATION, speech_scale=-3.8, speech_scale_curve=1.9)
     with pytest.raises(ConfigError, match=r"of -0\.1;"):
         dataclasses.replace(CALIBRATION, speech_scale=-4.2, speech_scale_curve=2.1)
-    # 8.7 + 60 l + 100 l^2 is below 0 at l = -0.3 alone, which is less speech than 0.8 s.
+    # 8.7 + 60 l + 100 l^2 is below 0 only at l = -0.3, which is less speech than 0.8 s.
     dataclasses.replace(CALIBRATION, scale=8.7, speech_scale=60.0, speech_scale_curve=100.0)
 
 

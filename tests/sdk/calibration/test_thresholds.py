@@ -96,7 +96,7 @@ def test_a_tail_is_an_exponential_above_its_start() -> None:
 
 
 def plain(llrs: np.ndarray, *, speech_s: float = 2.0) -> GroupTrials:
-    """Strangers with these llrs and 100 own recordings above them, all recorded alike."""
+    """Strangers with these llrs and 100 own recordings above them, all recorded in the same way."""
     size = len(llrs) + 100
     return GroupTrials(
         corpus="plain",
@@ -139,7 +139,7 @@ def test_inputs_are_the_speech_its_square_and_the_nearness(rng: np.random.Genera
 
 
 def test_groups_weigh_alike_whatever_their_size(rng: np.random.Generator) -> None:
-    # Half of the groups are five times as large, and their strangers are not alike by nearness.
+    # Half of the groups are five times as large, and their strangers differ by nearness.
     large = [group(rng, name, weight=0.0, strangers=4000) for name in "abc"]
     small = [group(rng, name, weight=2.0, strangers=800) for name in "def"]
     [point] = [point for point in robust_points([*large, *small]) if point.far == 0.1]
@@ -150,7 +150,7 @@ def test_groups_weigh_alike_whatever_their_size(rng: np.random.Generator) -> Non
         )
         if point.far == 0.1
     ]
-    # As with groups of one size: the standard error of a slope of 2,400 strangers is some 0.1.
+    # As with groups of one size: the standard error of a slope of 2,400 strangers is about 0.1.
     assert point.llr_nearness == pytest.approx(reference.llr_nearness, abs=0.3)
 
 

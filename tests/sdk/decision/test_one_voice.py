@@ -86,7 +86,7 @@ def test_scattered_voices_are_nearly_always_told_apart() -> None:
 
 
 def test_short_pieces_are_put_into_groups_by_the_window_around_them() -> None:
-    """Turns of 2 s in pieces of half a second, each of which alone says nothing."""
+    """Turns of 2 s in pieces of half a second, none of which says anything by itself."""
     angles = [*[0.0, 50.0] * 2, *[100.0, 150.0] * 2] * 3
     pieces = speech(angles, [0.5] * len(angles))
     in_turns = np.arange(len(angles)) // 4 % 2 == 1

@@ -82,8 +82,8 @@ def test_a_window_that_contradicts_for_half_a_second_undoes_a_decision() -> None
 @pytest.mark.parametrize(
     ("first", "bound", "others"),
     [
-        (5.0, BOUNDS.reject_llr, Verdict.REJECT),  # accepted, and then less and less alike
-        (-5.0, ACCEPT_LLR, Verdict.ACCEPT),  # rejected, and then more and more alike
+        (5.0, BOUNDS.reject_llr, Verdict.REJECT),  # accepted, and then less and less similar
+        (-5.0, ACCEPT_LLR, Verdict.ACCEPT),  # rejected, and then more and more similar
     ],
 )
 def test_half_of_the_way_to_the_other_bound_contradicts(
@@ -98,7 +98,7 @@ def test_half_of_the_way_to_the_other_bound_contradicts(
 
     assert after(0.4 * bound).verdict is not others
     assert after(0.4 * bound).decided_s == 1.0
-    # Half of the way undoes the decision without another one: the window decides alone.
+    # Half of the way undoes the decision without another one: only the window decides.
     for share in (0.5, 0.6):
         assert after(share * bound).verdict is Verdict.INCONCLUSIVE
     assert after(bound).verdict is others
