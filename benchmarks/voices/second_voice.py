@@ -6,8 +6,8 @@
 Speakers whom the bundled encoder was not trained on, with 15 s or more of one session: 5 s enroll.
 The rest are probes, by themselves and joined with the next speaker of the same corpus. The bound is
 one number: 0.5 % of the recordings of one of these speakers have less, in any condition. It is also
-fitted on each half of the speakers and tried on the other half. `--held-out` and `--held-out-of` are those of
-`speakersdk-export thresholds`. Needs the speech corpora.
+fitted on each half of the speakers and tried on the other half. `--held-out` and `--held-out-of`
+are those of `speakersdk-export thresholds`. Needs the speech corpora.
 
 `python -m benchmarks.harness.figure_tables` writes the result to docs/guides/several-people.md.
 """
