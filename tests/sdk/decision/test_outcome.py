@@ -100,7 +100,7 @@ def test_a_repeat_takes_an_accept_back_and_changes_no_other_verdict() -> None:
 def test_a_promise_says_what_stands_behind_it() -> None:
     measured = Promise(far=0.01, elsewhere=(0.002, 0.03), measured_on=("letters", "telephone"))
     assert str(measured) == (
-        "asked for 1.00% of strangers; 0.20% to 3.00% on nine in ten corpora and conditions that "
+        "asked for 1.00% of strangers; 0.20% to 3.00% on 90 % of corpora and conditions that "
         "were left out (letters, telephone)"
     )
     unmeasured = Promise(far=0.001, elsewhere=(0.0, 1.0), measured_on=())

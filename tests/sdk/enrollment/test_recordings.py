@@ -85,7 +85,7 @@ def test_everything_wrong_is_said_at_once_and_can_be_accepted(
         enroll(AudioProblem.CLIPPED)
     for accept in ((AudioProblem.CLIPPED, AudioProblem.UNLIKE_OTHERS), refused.value.problems):
         assert len(enroll(*accept).exemplars) == 4
-    with pytest.raises(ConfigError, match=r"one of the problems too-quiet, clipped, .*got 'loud'"):
+    with pytest.raises(ConfigError, match=r"a problem among too-quiet, clipped, .*got 'loud'"):
         enroll("loud")
 
 
