@@ -17,17 +17,12 @@ export function symmetricKl(a: Float32Array, b: Float32Array): number {
   return sum;
 }
 
-/** Cosine distance of two embeddings of the same audio. */
-const COPY_DISTANCE = 0.032;
+/** Divergence of two embeddings of the same audio, in nats. */
+const COPY_DIVERGENCE = 0.001;
 
-/**
- * Whether two embeddings are of the same audio, possibly at another level or from a codec.
- *
- * The leading term of J for logits of length T is 2 T^2 (1 - cosine) / D.
- */
+/** Whether two embeddings are of the same audio, possibly at another level or from a codec. */
 export function isCopy(a: Float32Array, b: Float32Array): boolean {
-  const natsPerDistance = (2 * lengthOf(a) * lengthOf(b)) / a.length;
-  return symmetricKl(a, b) <= COPY_DISTANCE * natsPerDistance;
+  return symmetricKl(a, b) <= COPY_DIVERGENCE;
 }
 
 /** The distribution that logits represent. */
@@ -42,18 +37,13 @@ export function softmax(logits: Float32Array): Float64Array {
   return powers.map((power) => power / total);
 }
 
-/** The Euclidean length of a vector. */
-function lengthOf(vector: Float64Array | Float32Array): number {
+/** A vector scaled to a Euclidean length; zeros, which have none, stay zeros. */
+export function scaled(vector: Float64Array | Float32Array, length: number): Float32Array {
   let squares = 0;
   for (const value of vector) {
     squares += value * value;
   }
-  return Math.sqrt(squares);
-}
-
-/** A vector scaled to a Euclidean length; zeros, which have none, stay zeros. */
-export function scaled(vector: Float64Array | Float32Array, length: number): Float32Array {
-  const norm = lengthOf(vector);
+  const norm = Math.sqrt(squares);
   const factor = norm > 0 ? length / norm : 0;
   return Float32Array.from(vector, (value) => value * factor);
 }

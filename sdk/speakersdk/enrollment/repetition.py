@@ -41,8 +41,8 @@ _MOST_PIECES: Final = 240
 _LEAST_LAG_FRAMES: Final = 50
 # Copies reach this correlation and other recordings do not; docs/enrollment.md has the figures.
 _COPY: Final = 0.75
-# Cosine distance of two embeddings of the same audio; `benchmarks.adoption.copies` measures it.
-COPY_DISTANCE: Final = 0.032
+# Maximum divergence of two embeddings of the same audio, in nats.
+_COPY_DIVERGENCE: Final = 0.001
 # A recording with this share of repeated speech contains nothing new.
 USELESS_SHARE: Final = 0.75
 # What remains of a loop must be as long as the speech that any recording needs.
@@ -132,20 +132,11 @@ def repeated_share(powers: _Frames, *, first_frame: int) -> float:
 
 
 def is_copy(a: Embedding, b: Embedding) -> bool:
-    """Whether two embeddings are of the same audio, possibly at another level or from a codec.
+    """Return whether two embeddings are of the same audio, at any level and from any codec.
 
-    Use it for voiceprints, which contain no audio; `repetitions` compares recordings. The bound
-    holds for any model: it follows from the length T and the dimension of its embeddings.
+    Use it for voiceprints, which contain no audio; `repetitions` compares recordings.
     """
-    return symmetric_kl(a, b) <= COPY_DISTANCE * nats_per_distance(a, b)
-
-
-def nats_per_distance(a: Embedding, b: Embedding) -> float:
-    """Symmetric KL divergence of two near embeddings over their cosine distance, in nats.
-
-    The leading term of J for logits of length T is 2 T^2 (1 - cosine) / D.
-    """
-    return 2.0 * float(np.linalg.norm(a)) * float(np.linalg.norm(b)) / len(a)
+    return symmetric_kl(a, b) <= _COPY_DIVERGENCE
 
 
 def _changes(powers: _Frames) -> _Frames:

@@ -1,1 +1,0 @@
-"""Benchmarks of what adopted encoders and the bundled model have in common."""
