@@ -16,8 +16,7 @@ from speakersdk.voiceprint.store import VoiceprintStore
 MODELS = Path(__file__).parents[3] / "data" / "models"
 OLD, NEW = str(MODELS / "stateful.onnx"), str(MODELS / "windowed.onnx")
 NEW_SHA256 = load_encoder(NEW).manifest.weights_sha256
-# The untrained model takes two recordings of one voice for copies.
-CLIPS = [str(FOLDER / f"{voice}-enroll-1.flac") for voice in ("slt", "rms")]
+CLIPS = [str(FOLDER / f"slt-enroll-{part}.flac") for part in (1, 2)]
 
 
 @pytest.fixture
