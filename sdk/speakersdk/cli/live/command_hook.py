@@ -8,6 +8,7 @@ the oldest are skipped.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
 import shutil
@@ -30,6 +31,8 @@ from speakersdk.text import printable
 _MOST_WAITING: Final = 16
 # Seconds for the remaining commands after the end; then the running one is terminated.
 _GRACE_S: Final = 5.0
+# Seconds that a command has to end after it was terminated; then it is killed.
+_TERMINATION_S: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +96,13 @@ class CommandHook:
             self._waiting.clear()
             if self._running is not None:
                 _warn(f"still running {_GRACE_S:g} s after the end; terminated")
-                os.killpg(self._running.pid, signal.SIGTERM)
+                _send(signal.SIGTERM, self._running)
+        # Python aborts if a thread still writes to stderr while the interpreter ends.
+        self._thread.join(_TERMINATION_S)
+        with self._condition:
+            if self._running is not None:
+                _send(signal.SIGKILL, self._running)
+        self._thread.join()
 
     def enrolling(
         self, name: str, progress: EnrollmentProgress, capture: CaptureCounters | None
@@ -157,6 +166,12 @@ class CommandHook:
             self._running = None
         if status:
             _warn(f"{printable(self._words[0])} ended with status {status}")
+
+
+def _send(number: signal.Signals, process: subprocess.Popen[bytes]) -> None:
+    """Send a signal to a command and its children."""
+    with contextlib.suppress(ProcessLookupError):  # it has just ended
+        os.killpg(process.pid, number)
 
 
 def _words(command: str) -> list[str]:

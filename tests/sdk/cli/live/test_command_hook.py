@@ -109,6 +109,16 @@ def test_a_slow_command_delays_no_audio_and_is_ended(
     assert log.read_text().splitlines()[0] == "started"
 
 
+def test_a_command_that_ignores_its_termination_is_killed(
+    tmp_path: Path, verifier: Verifier, voices: dict[str, Any], store: VoiceprintStore, log: Path
+) -> None:
+    store.save(verifier.enroll(voices["slt"].enroll, name="slt"))
+    script = f"trap : TERM; echo started >>{log}; while :; do sleep 600; done"
+    done = listen(tmp_path, "--input", str(voices["slt"].probe), "--exec", f'sh -c "{script}"')
+    assert done.returncode == 0
+    assert "ended with status -9" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("command", "message"),
     [
