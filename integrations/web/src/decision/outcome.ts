@@ -71,8 +71,8 @@ export function comparedWithin(
   const verdict = decision.accepted ? "inconclusive" : decision.verdict;
   const reason =
     `${decision.reason}; the voice changes within the recording (llr ` +
-    `${signed(oneVoiceLlr, 1)} between two parts of it, expected above ${bound}): try with one ` +
-    "person alone";
+    `${signed(oneVoiceLlr, 1)} between two parts of it, expected above ${bound}): try with only ` +
+    "one person";
   return { ...undecided(decision, verdict, reason), oneVoiceLlr, voiceChanged: true };
 }
 
