@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from speakersdk.arrays import Embedding, Embeddings, scaled
+from speakersdk.arrays import Embedding, Embeddings
 from speakersdk.calibration.calibration import Calibration
 from speakersdk.scoring import symmetric_kl, symmetric_kl_matrix
 
@@ -46,27 +46,36 @@ class Speech:
 
     def pooled(self, chosen: npt.NDArray[np.bool_]) -> Embedding:
         """Return the (D,) mean of the chosen embeddings, weighted by speech and scaled to T."""
-        length = float(np.linalg.norm(self.embeddings[0]))
-        return scaled(self.speech_s[chosen] @ self.embeddings[chosen], length)
+        embeddings, _ = self.parted(chosen[np.newaxis])
+        pooled: Embedding = embeddings[0]
+        return pooled
 
     def parted(self, chosen: npt.NDArray[np.bool_]) -> tuple[Embeddings, npt.NDArray[np.float64]]:
         """Return the pooled embedding and the speech of each choice.
 
         Args:
-            chosen: (M, N) bool, no row empty.
+            chosen: (M, N) bool; the embedding of an empty row is zero.
 
         Returns:
             (M, D) float32 embeddings and (M,) float64 seconds of speech.
         """
         weights = chosen * self.speech_s
         sums = weights @ self.embeddings
+        lengths = np.linalg.norm(sums, axis=1, keepdims=True)
         length = np.linalg.norm(self.embeddings[0])
-        pooled = sums * (length / np.linalg.norm(sums, axis=1, keepdims=True))
-        return pooled.astype(np.float32), weights.sum(axis=1)
+        scale = np.divide(length, lengths, out=np.zeros_like(lengths), where=lengths > 0)
+        return (sums * scale).astype(np.float32), weights.sum(axis=1)
 
-    def llr(self, chosen: npt.NDArray[np.bool_], calibration: Calibration) -> float:
-        """Return the llr that the chosen pieces and the others are one voice."""
-        return self._llr(chosen, ~chosen, calibration)
+    def llr(
+        self, a: npt.NDArray[np.bool_], b: npt.NDArray[np.bool_], calibration: Calibration
+    ) -> float:
+        """Return the llr that two choices of pieces are one voice."""
+        (one, other), (one_s, other_s) = self.parted(np.stack([a, b]))
+        return calibration.llr(
+            -symmetric_kl(one, other),
+            enrolled_speech_s=float(one_s),
+            probe_speech_s=float(other_s),
+        )
 
     def llr_to(
         self, number: int, reference: npt.NDArray[np.bool_], calibration: Calibration
@@ -74,16 +83,7 @@ class Speech:
         """Return the llr that a piece and the chosen others (all if none) are one voice."""
         one = np.arange(len(self)) == number
         others = reference & ~one
-        return self._llr(one, others if others.any() else ~one, calibration)
-
-    def _llr(
-        self, a: npt.NDArray[np.bool_], b: npt.NDArray[np.bool_], calibration: Calibration
-    ) -> float:
-        return calibration.llr(
-            -symmetric_kl(self.pooled(a), self.pooled(b)),
-            enrolled_speech_s=float(self.speech_s[a].sum()),
-            probe_speech_s=float(self.speech_s[b].sum()),
-        )
+        return self.llr(one, others if others.any() else ~one, calibration)
 
 
 def least_cohesion(pieces: Speech, calibration: Calibration) -> float | None:
@@ -167,7 +167,7 @@ def _most_different(pieces: Speech) -> npt.NDArray[np.bool_]:
     coordinate = np.linalg.eigh((centred + centred.T) / 2).eigenvectors[:, -1]
     in_first = coordinate > np.median(coordinate) if _one_sided(coordinate) else coordinate > 0
     for _ in range(_ROUNDS):
-        groups = np.stack([pieces.pooled(in_first), pieces.pooled(~in_first)])
+        groups, _ = pieces.parted(np.stack([in_first, ~in_first]))
         to_first, to_second = symmetric_kl_matrix(groups, pieces.embeddings)
         nearer = to_first < to_second
         if nearer.all() or not nearer.any() or (nearer == in_first).all():

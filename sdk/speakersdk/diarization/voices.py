@@ -102,10 +102,7 @@ def _first_voices(track: VoiceTrack, calibration: Calibration) -> Speech:
     )
     labels = cluster(speech, calibration)
     groups = [labels == voice for voice in range(int(labels.max()) + 1)]
-    return Speech(
-        np.stack([speech.pooled(group) for group in groups]),
-        np.array([speech.speech_s[group].sum() for group in groups]),
-    )
+    return Speech(*speech.parted(np.stack(groups)))
 
 
 def _parts(

@@ -37,9 +37,10 @@ export function leastCohesion(pieces: Pieces, calibration: Calibration): number 
 }
 
 /**
- * Which pieces are in the first of two groups; null if there is one window alone.
+ * Which pieces are in the first of two groups; null if there is only one window.
  *
- * Pieces are short. What is put into groups are windows, and a piece goes with the window around it.
+ * Windows of pieces are put into the groups, because pieces are short. A piece belongs to the group
+ * of the window around it.
  */
 function twoGroups(pieces: Pieces): boolean[] | null {
   const { embeddings, speechS } = pieces;
