@@ -156,7 +156,7 @@ def tail_level(values: _Floats, far: float) -> float:
     It is measured if enough values exceed it, and otherwise extrapolated with an exponential tail.
     """
     if far * len(values) >= _MEASURED_FALSE_ACCEPTS:
-        return upper_offset(values, math.floor(far * len(values) + 1e-9))
+        return _measured_level(values, far)
     number = max(_TAIL_TRIALS, math.floor(_TAIL_SHARE * len(values)))
     rising = np.sort(values)
     start = float(rising[-number - 1])
@@ -167,9 +167,11 @@ def tail_level(values: _Floats, far: float) -> float:
 def _level(group: GroupTrials, slopes: _Floats, far: float) -> float:
     """Return the offset with which a group keeps a rate."""
     rest = (group.llrs - group.inputs() @ slopes)[~group.targets]
-    if far < TAIL_FAR:
-        return tail_level(rest, far)
-    return upper_offset(rest, math.floor(far * len(rest) + 1e-9))
+    return tail_level(rest, far) if far < TAIL_FAR else _measured_level(rest, far)
+
+
+def _measured_level(values: _Floats, far: float) -> float:
+    return upper_offset(values, math.floor(far * len(values) + 1e-9))
 
 
 def _slopes(able: list[GroupTrials], far: float) -> _Floats:

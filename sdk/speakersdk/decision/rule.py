@@ -172,22 +172,18 @@ class DecisionRule:
             probe_dbfs: level of the probe's speech; None means unknown, and is then ignored.
             nearness: nearness of their embeddings, see `Calibration.pair_nearness`.
         """
-        sides = {"enrolled_speech_s": enrolled_speech_s, "probe_speech_s": probe_speech_s}
-        llr = self.calibration.llr(score, **sides)
-        threshold = self.threshold(**sides, nearness=nearness)
+        comparable_s = self.calibration.comparable_speech_s(enrolled_speech_s, probe_speech_s)
+        llr = self.calibration.llr_at(score, comparable_s)
         decision = Decision.from_evidence(
             score=score,
             llr=llr,
-            threshold=threshold,
+            threshold=self.threshold_at(comparable_s, nearness),
             speech_s=probe_speech_s,
             prior=self.prior,
         )
-        caution = None if self.point is None else self.point.caution(nearness)
-        reason = (
-            decision.reason
-            if caution is None
-            else (f"{decision.reason} (the more careful one for {caution})")
-        )
+        reason = decision.reason
+        if self.point is not None and (caution := self.point.caution(nearness)):
+            reason += f" (the more careful one for {caution})"
         decision = replace(decision, promise=self.promise, reason=reason)
         if probe_dbfs is not None and probe_dbfs < QUIET_DBFS and not decision.accepted:
             return decision.undecided(
@@ -197,8 +193,7 @@ class DecisionRule:
             )
         if self.point is None or decision.accepted or llr < 0:
             return decision
-        speech_s = self.calibration.comparable_speech_s(enrolled_speech_s, probe_speech_s)
-        frr = self.point.frr_at(speech_s)
+        frr = self.point.frr_at(comparable_s)
         if frr <= _SUPPORTED_FRR:
             return decision
         return decision.undecided(

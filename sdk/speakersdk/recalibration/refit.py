@@ -179,10 +179,8 @@ def own_trials(encodings: Mapping[str, Sequence[Encoding]], calibration: Calibra
             near = calibration.pair_nearness(voices, own.embeddings[number])
             for other, (enrolled, side) in enumerate(zip(speech, sides, strict=True)):
                 spoken_s = float(enrolled.speech_s[side].sum()), float(own.speech_s[number])
-                llr = calibration.llr(
-                    float(scores[other]), enrolled_speech_s=spoken_s[0], probe_speech_s=spoken_s[1]
-                )
                 comparable_s = calibration.comparable_speech_s(*spoken_s)
+                llr = calibration.llr_at(float(scores[other]), comparable_s)
                 rows.append((llr, other == speaker, comparable_s, near[other], speaker, other))
     llrs, targets, speech_s, nearness, probes, numbers = map(np.array, zip(*rows, strict=True))
     return OwnTrials(
