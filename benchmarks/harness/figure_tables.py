@@ -310,8 +310,7 @@ def _percent(value: float | None) -> str:
 
 
 def _median_s(report: dict[str, Any], name: str) -> float:
-    (timing,) = (timing for timing in report["timings"] if timing["name"] == name)
-    median: float = timing["median_s"]
+    median: float = tables.timing(report, name)["median_s"]
     return median
 
 

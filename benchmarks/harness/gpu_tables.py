@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from benchmarks.harness.guide_tables import Latest, Lines
+from benchmarks.harness.tables import timing
 
 _BATCHES = (1, 32, 128, 256, 512)
 
@@ -14,7 +15,7 @@ def times(latest: Latest) -> Lines:
     on_gpu, device = latest("rtf-cuda"), latest("device-cuda")
     lines = ["| | milliseconds | real-time factor |", "| --- | --- | --- |"]
     for streams in (1, 32):
-        milliseconds = 1e3 * _median_s(device, f"hop of {streams} live streams")
+        milliseconds = 1e3 * timing(device, f"hop of {streams} live streams")["median_s"]
         lines.append(
             f"| hop of {_counted(streams, 'live stream')} | {milliseconds:.1f} "
             f"| {milliseconds / (100 * streams):.5f} |"
@@ -26,7 +27,7 @@ def times(latest: Latest) -> Lines:
         if row["name"] == "encoder":
             title = f"{_counted(row['batch'], 'recording')} of {row['length_s']:g} s"
         lines.append(f"| {title} | {row['p50_ms']:.1f} | {row['rtf']:.5f} |")
-    return [*lines, "", _conditions(on_gpu, device)]
+    return [*lines, "", _conditions(on_gpu)]
 
 
 def batches(latest: Latest) -> Lines:
@@ -34,7 +35,9 @@ def batches(latest: Latest) -> Lines:
     device = latest("device-cuda")
     lines = ["| batch | from the host | on the device |", "| --- | --- | --- |"]
     for size in _BATCHES:
-        rates = [_rate(device, f"{size} x 3 s from the {place}") for place in ("host", "device")]
+        rates = [
+            timing(device, f"{size} x 3 s from the {place}")["rate"] for place in ("host", "device")
+        ]
         lines.append(f"| {size} | {rates[0]:,.0f} | {rates[1]:,.0f} |")
     return lines
 
@@ -75,22 +78,8 @@ def _counted(number: int, noun: str) -> str:
     return f"{number} {noun}{'s' if number > 1 else ''}"
 
 
-def _timing(report: dict[str, Any], name: str) -> dict[str, Any]:
-    (found,) = (timing for timing in report["timings"] if timing["name"] == name)
-    timing: dict[str, Any] = found
-    return timing
-
-
-def _median_s(report: dict[str, Any], name: str) -> float:
-    return float(_timing(report, name)["median_s"])
-
-
-def _rate(report: dict[str, Any], name: str) -> float:
-    return float(_timing(report, name)["rate"])
-
-
-def _conditions(*reports: dict[str, Any]) -> str:
-    at, facts = reports[0]["conditions"], reports[0]["facts"]
+def _conditions(report: dict[str, Any]) -> str:
+    at, facts = report["conditions"], report["facts"]
     (gpu,) = facts["gpus"]
     return (
         "`python -m benchmarks.speed.rtf --device cuda` and `.device`, "

@@ -44,3 +44,10 @@ def latest(name: str, results: Path) -> dict[str, Any]:
         raise FileNotFoundError(f"expected a result of {name!r} in {results.name}; run it first")
     report: dict[str, Any] = json.loads(paths[-1].read_text(encoding="utf-8"))
     return report
+
+
+def timing(report: dict[str, Any], name: str) -> dict[str, Any]:
+    """Return the timing of this name in a report; a name stands for one timing."""
+    (found,) = (each for each in report["timings"] if each["name"] == name)
+    timed: dict[str, Any] = found
+    return timed

@@ -11,6 +11,7 @@ import pytest
 from speakersdk import Gallery, Verifier
 from speakersdk.demo_clips import FOLDER
 from speakersdk_export.adopt.adoption import Description, adopt_model
+from tests.sdk.gallery.vector_search import faiss_search, qdrant_search, rankings, scores
 
 pytestmark = pytest.mark.export
 PROBES = sorted(FOLDER.glob("*-probe.flac"))
@@ -41,44 +42,14 @@ def probes(verifier: Verifier) -> np.ndarray:
     return np.stack([verifier.embed(path) for path in PROBES])
 
 
-def rankings(gallery: Gallery, probes: np.ndarray) -> list[list[str]]:
-    return [[match.name for match in found] for found in gallery.search_many(probes, len(gallery))]
-
-
 def test_faiss_ranks_alike(gallery: Gallery, probes: np.ndarray) -> None:
-    faiss = pytest.importorskip("faiss")
-    export = gallery.export_mips()
-    index = faiss.IndexFlatIP(export.vectors.shape[1])
-    index.add(export.vectors)
-    products, rows = index.search(export.queries(probes), len(gallery))
-    assert [[export.names[row] for row in found] for found in rows] == rankings(gallery, probes)
-    exact = [
-        [match.score for match in found] for found in gallery.search_many(probes, len(gallery))
-    ]
+    names, found = faiss_search(gallery.export_mips(), probes, len(gallery))
+    assert names == rankings(gallery, probes, len(gallery))
     # Float32 products of size 10 at most, over D = 8.
-    np.testing.assert_allclose(export.scores(probes, products), exact, rtol=1e-4, atol=1e-5)
+    exact = scores(gallery, probes, len(gallery))
+    np.testing.assert_allclose(found, exact, rtol=1e-4, atol=1e-5)
 
 
 def test_a_vector_database_ranks_alike(gallery: Gallery, probes: np.ndarray) -> None:
-    qdrant = pytest.importorskip("qdrant_client")
-    models = qdrant.models
-    export = gallery.export_mips()
-    client = qdrant.QdrantClient(":memory:")
-    size = export.vectors.shape[1]
-    client.create_collection(
-        "voices",
-        vectors_config=models.VectorParams(size=size, distance=models.Distance.DOT),
-    )
-    client.upload_collection(
-        "voices",
-        vectors=export.vectors,
-        payload=[{"name": name} for name in export.names],
-        ids=range(len(export.names)),
-    )
-    found = [
-        client.query_points("voices", query=query.tolist(), limit=len(gallery)).points
-        for query in export.queries(probes)
-    ]
-    client.close()
-    names = [[(point.payload or {})["name"] for point in points] for points in found]
-    assert names == rankings(gallery, probes)
+    found = qdrant_search(gallery.export_mips(), probes, len(gallery))
+    assert found == rankings(gallery, probes, len(gallery))

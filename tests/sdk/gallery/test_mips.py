@@ -9,6 +9,7 @@ import pytest
 from speakersdk.gallery.gallery import Gallery
 from speakersdk.gallery.mips import MipsExport, mips_vectors
 from speakersdk.scoring import symmetric_kl_matrix
+from tests.sdk.gallery.vector_search import faiss_search, qdrant_search, rankings, scores
 
 NUM, DIM, K = 400, 48, 10
 
@@ -29,10 +30,6 @@ def fixture_probes(
     return np.vstack([near, rng.standard_normal((3, DIM)) / 2]).astype(np.float32)
 
 
-def rankings(gallery: Gallery, probes: npt.NDArray[np.float32]) -> list[list[str]]:
-    return [[match.name for match in found] for found in gallery.search_many(probes, K)]
-
-
 def test_inner_products_are_the_scores(voices: Any, probes: Any) -> None:
     export = Gallery.from_embeddings(voices).export_mips()
     assert export.vectors.shape == (NUM, 2 * DIM + 1)
@@ -45,43 +42,16 @@ def test_inner_products_are_the_scores(voices: Any, probes: Any) -> None:
 
 
 def test_faiss_ranks_alike(voices: Any, probes: Any) -> None:
-    faiss = pytest.importorskip("faiss")
     gallery = Gallery.from_embeddings(voices)
-    export = gallery.export_mips()
-    index = faiss.IndexFlatIP(export.vectors.shape[1])
-    index.add(export.vectors)
-    products, rows = index.search(export.queries(probes), K)
-    assert [[export.names[row] for row in found] for found in rows] == rankings(gallery, probes)
-    exact = [[match.score for match in found] for found in gallery.search_many(probes, K)]
-    assert np.allclose(export.scores(probes, products), exact, rtol=1e-4, atol=1e-6)
+    names, found = faiss_search(gallery.export_mips(), probes, K)
+    assert names == rankings(gallery, probes, K)
+    assert np.allclose(found, scores(gallery, probes, K), rtol=1e-4, atol=1e-6)
 
 
 def test_a_vector_database_ranks_alike(voices: Any, probes: Any) -> None:
-    qdrant = pytest.importorskip("qdrant_client")
-    models = qdrant.models
     gallery = Gallery.from_embeddings(voices)
     gallery.remove("17")
-    export = gallery.export_mips()
-    client = qdrant.QdrantClient(":memory:")  # a server: QdrantClient(url="http://host:6333")
-    client.create_collection(
-        "voices",
-        vectors_config=models.VectorParams(
-            size=export.vectors.shape[1], distance=models.Distance.DOT
-        ),
-    )
-    client.upload_collection(
-        "voices",
-        vectors=export.vectors,
-        payload=[{"name": name} for name in export.names],
-        ids=range(len(export.names)),
-    )
-    found = [
-        client.query_points("voices", query=query.tolist(), limit=K).points
-        for query in export.queries(probes)
-    ]
-    client.close()
-    names = [[(point.payload or {})["name"] for point in points] for points in found]
-    assert names == rankings(gallery, probes)
+    assert qdrant_search(gallery.export_mips(), probes, K) == rankings(gallery, probes, K)
 
 
 def test_an_empty_gallery_gives_no_vectors() -> None:
