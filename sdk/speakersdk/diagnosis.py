@@ -212,7 +212,7 @@ def _engine_cache() -> dict[str, Any]:
 
 
 def _voiceprints() -> dict[str, Any]:
-    """Report who can read the stored voiceprints, as counts: file names are names of people."""
+    """Count the stored voiceprints that others can read; names of people are left out."""
     folder = default_folder()
     files = [path for path in folder.iterdir() if path.is_file()] if folder.is_dir() else []
     modes = [stat.S_IMODE(path.stat().st_mode) for path in files]

@@ -99,10 +99,11 @@ class CommandHook:
                 _send(signal.SIGTERM, self._running)
         # Python aborts if a thread still writes to stderr while the interpreter ends.
         self._thread.join(_TERMINATION_S)
-        with self._condition:
-            if self._running is not None:
-                _send(signal.SIGKILL, self._running)
-        self._thread.join()
+        while self._thread.is_alive():
+            with self._condition:
+                if self._running is not None:
+                    _send(signal.SIGKILL, self._running)
+            self._thread.join(_TERMINATION_S)
 
     def enrolling(
         self, name: str, progress: EnrollmentProgress, capture: CaptureCounters | None
