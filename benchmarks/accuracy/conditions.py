@@ -7,7 +7,7 @@ those of training (speakersdk_training.augment) with other random draws. Rooms a
 consists of LibriSpeech readers outside the training; recorded noise is that of training, because
 there is no other.
 
-Needs the speech corpora. It writes its tables to docs/error-rates.md.
+Needs the speech corpora. It writes its tables to docs/experiments.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchmarks.accuracy.decision_tables import DOCUMENT, write_tables
+from benchmarks.accuracy.decision_tables import write_tables
 from benchmarks.harness import corpora, normalisation
 from benchmarks.harness.measure import Benchmark
 from benchmarks.harness.trial_pairs import (
@@ -71,7 +71,7 @@ def main() -> int:
     benchmark.record("conditions", rows)
     report = benchmark.finish()
     if not benchmark.smoke:
-        write_tables(DOCUMENT, report["facts"])
+        write_tables(report["facts"])
     return 0
 
 

@@ -1,6 +1,9 @@
-"""The tables and the plot of docs/error-rates.md, made from benchmark results.
+"""The tables and the plot of the pages about decisions, made from benchmark results.
 
-tests/integration/test_documents.py compares the page with the stored results.
+    python -m benchmarks.accuracy.decision_tables
+
+writes them from the stored results. tests/integration/test_documents.py compares the pages with
+these results.
 """
 
 from __future__ import annotations
@@ -12,9 +15,18 @@ from typing import Any
 import numpy as np
 
 from benchmarks.harness import tables
-from benchmarks.harness.measure import REPOSITORY
+from benchmarks.harness.measure import REPOSITORY, RESULTS
 
-DOCUMENT = REPOSITORY / "docs" / "error-rates.md"
+DOCS = REPOSITORY / "docs"
+PAGES = (
+    DOCS / "error-rates.md",
+    DOCS / "experiments" / "held-out-speakers.md",
+    DOCS / "experiments" / "held-out-corpora.md",
+    DOCS / "experiments" / "conditions.md",
+    DOCS / "experiments" / "score-normalization.md",
+)
+PICTURE = DOCS / "error-rates.svg"
+BENCHMARKS = ("decisions", "conditions", "promise")
 _FARS = ("0.05", "0.01", "0.001")
 _WAYS = {
     "home": "one corpus, clean",
@@ -24,10 +36,19 @@ _WAYS = {
 _METHODS = ("none", "s-norm", "centred", "s-norm, one corpus", "centred, one corpus")
 
 
-def write_tables(document: Path, facts: Mapping[str, Any]) -> None:
-    """Replace the tables of the document that the facts contain."""
-    text = document.read_text(encoding="utf-8")
-    document.write_text(with_tables(text, facts), encoding="utf-8")
+def main() -> int:
+    """Write the tables and the plot from the newest stored results."""
+    for name in BENCHMARKS:
+        write_tables(tables.latest(name, RESULTS)["facts"])
+    draw(tables.latest("decisions", RESULTS)["facts"]["rows"], PICTURE)
+    return 0
+
+
+def write_tables(facts: Mapping[str, Any]) -> None:
+    """Replace the tables of the pages that the facts contain."""
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        page.write_text(with_tables(text, facts), encoding="utf-8")
 
 
 def with_tables(text: str, facts: Mapping[str, Any]) -> str:
@@ -88,7 +109,7 @@ def verdicts(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     return lines
 
 
-def normalisation(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+def normalization(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """Write false accepts at 5 % and 1 %, and false rejects at 1 %, for each normalization."""
     lines = _header("trials", *(method.replace("centred", "centered") for method in _METHODS))
     keys = dict.fromkeys((row["corpus"], row["length_s"]) for row in rows)
@@ -175,7 +196,7 @@ def conditions_on_both_sides(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     return lines
 
 
-def conditions_normalised(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+def normalization_by_condition(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """Write false accepts and rejects at 1 %, without and with normalization."""
     lines = _header("probe", "each side", "none", "s-norm", "centered")
     for row in rows:
@@ -188,7 +209,6 @@ def conditions_normalised(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     return lines
 
 
-# Tables by name in the document: the fact, and the function that writes it.
 def promise(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """Write realized over requested rates on corpora left out of the fit."""
     lines = _header(
@@ -230,15 +250,16 @@ def promise_by_corpus(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     return lines
 
 
+# Tables by name in a page: the fact, and the function that writes it.
 TABLES: dict[str, tuple[str, Any]] = {
     "held-out speakers": ("rows", held_out),
     "one threshold": ("rows", one_threshold),
     "verdicts": ("verdicts", verdicts),
-    "normalisation": ("normalisation", normalisation),
+    "normalization": ("normalisation", normalization),
     "fixed threshold": ("fixed threshold", fixed_threshold),
     "conditions": ("conditions", conditions),
     "conditions on both sides": ("conditions", conditions_on_both_sides),
-    "conditions normalised": ("conditions", conditions_normalised),
+    "normalization by condition": ("conditions", normalization_by_condition),
     "promise": ("summary", promise),
     "promise by corpus": ("groups", promise_by_corpus),
 }
@@ -311,3 +332,7 @@ def _seconds(row: Mapping[str, Any]) -> str:
 
 def _percent(share: Any) -> str:
     return f"{100 * share:.0f}"
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -5,7 +5,8 @@ calibration is fitted on one half and tested on the other, and vice versa. All p
 one length are compared, except those that share audio. Further results: the shares of the verdicts,
 score normalization, and Resemblyzer with a fixed threshold.
 
-Needs the speech corpora. Writes the tables of docs/error-rates.md and draws docs/error-rates.svg.
+Needs the speech corpora. Writes the tables of docs/error-rates.md and of the pages in
+docs/experiments, and draws docs/error-rates.svg.
 """
 
 from __future__ import annotations
@@ -15,9 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.accuracy.decision_tables import DOCUMENT, draw, write_tables
+from benchmarks.accuracy.decision_tables import PICTURE, draw, write_tables
 from benchmarks.harness import normalisation
-from benchmarks.harness.measure import REPOSITORY, Benchmark
+from benchmarks.harness.measure import Benchmark
 from benchmarks.harness.trial_pairs import (
     DEVELOPMENT,
     FARS,
@@ -89,8 +90,8 @@ def main() -> int:
     benchmark.record("fixed threshold", fixed_threshold(benchmark, names, sides, pairs, rng))
     report = benchmark.finish()
     if not benchmark.smoke:
-        draw(rows, REPOSITORY / "docs" / "error-rates.svg")
-        write_tables(DOCUMENT, report["facts"])
+        draw(rows, PICTURE)
+        write_tables(report["facts"])
     return 0
 
 

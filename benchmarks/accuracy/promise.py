@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.accuracy.decision_tables import DOCUMENT, write_tables
+from benchmarks.accuracy.decision_tables import write_tables
 from benchmarks.harness import corpora
 from benchmarks.harness.measure import Benchmark
 from benchmarks.harness.trial_pairs import bundled_encoder
@@ -58,7 +58,7 @@ def main() -> int:
     benchmark.record("summary", summary(rows))
     report = benchmark.finish()
     if not benchmark.smoke:
-        write_tables(DOCUMENT, report["facts"])
+        write_tables(report["facts"])
     print(table(rows))
     return 0
 
