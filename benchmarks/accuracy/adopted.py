@@ -8,7 +8,7 @@ All systems get the same trials: all pairs of the first segments of each develop
 share no audio. For each: failures to acquire (segments too short or without enough speech for an
 answer), EER with its interval on the trials that every system answers, and decisions at 1 % with a
 calibration that is fitted on one half of the speakers of speechocean762 and tested on the other
-half, and on another corpus. Then the time of an embedding and of a live update, measured in turn.
+half, and on another corpus. Then the time of one pass over 3 s and of listening, measured in turn.
 
 The weights of CAM++ are those of 3D-Speaker and not part of this repository. Its training corpus
 is not published in detail: 200,000 speakers of Mandarin and English. Needs the speech corpora.
@@ -27,6 +27,12 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.accuracy.adopted_cost import (
+    listener,
+    record_cost,
+    resemblyzer_listener,
+    write_calibrated,
+)
 from benchmarks.harness import adopted_tables
 from benchmarks.harness.measure import REPOSITORY, Benchmark
 from benchmarks.harness.trial_pairs import (
@@ -44,9 +50,8 @@ from benchmarks.harness.trial_pairs import (
     spoken_by,
 )
 from benchmarks.peers import resemblyzer
-from speakersdk import Verifier
 from speakersdk.arrays import Waveform
-from speakersdk.audio.waveform import SAMPLE_RATE_HZ, read_audio
+from speakersdk.audio.waveform import SAMPLE_RATE_HZ
 from speakersdk.calibration.calibration import Calibration
 from speakersdk.demo_clips import FOLDER
 from speakersdk.encoder.interface import Encoding, SpeakerEncoder
@@ -62,7 +67,7 @@ CORPORA = (DEVELOPMENT[0], "speech-commands")
 SETS = ((DEVELOPMENT[0], 3.0), (DEVELOPMENT[0], 1.5), (CORPORA[1], 1.5))
 PUBLISHED = REPOSITORY / "build" / "published"
 GOLDEN = REPOSITORY / "tests" / "data" / "campplus" / "slt-probe.npy"
-COMPARED_S, HOP_S, WINDOW_S = 3.0, 0.1, 3.0
+RESEMBLYZER = "Resemblyzer 0.1.4"
 BOOTSTRAP_DRAWS = 100
 
 
@@ -136,7 +141,7 @@ def main() -> int:
         if peer is not None:
             systems.append(
                 System(
-                    name="Resemblyzer 0.1.4",
+                    name=RESEMBLYZER,
                     encode=peer,
                     sha256=resemblyzer.IDENTITY,
                     minimum_s=0.0,
@@ -151,12 +156,27 @@ def main() -> int:
         benchmark.record("weights_sha256", [system.sha256 for system in systems])
         origin = adopted.manifest.origin
         benchmark.record("golden cosine", None if origin is None else origin.golden_cosine)
-        calibrations = record_rates(benchmark, systems, sets)
+        record_rates(benchmark, systems, sets)
         if not benchmark.options.no_speed:
-            record_speed(benchmark, bundled, path, calibrations[adopted.manifest.name])
+            streams = listeners(benchmark.threads, bundled, path, Path(folder))
+            record_cost(benchmark, {system.name: system.encode for system in systems}, streams)
     report = benchmark.finish()
-    print("\n".join(adopted_tables.rates(lambda _: report)))
+    for table in (adopted_tables.rates, adopted_tables.cost):
+        print("\n".join(["", *table(lambda _: report)]))
     return 0
+
+
+def listeners(
+    threads: int, bundled: SpeakerEncoder, path: Path, folder: Path
+) -> dict[str, Callable[[], object]]:
+    """Return a listening call of each system, the bundled model first."""
+    calibrated = write_calibrated(path, folder / "calibrated.onnx", bundled)
+    streams = {
+        bundled.manifest.name: listener(default_model_path(), threads=threads),
+        load_encoder(path).manifest.name: listener(calibrated, threads=threads),
+    }
+    peer = resemblyzer_listener(threads)
+    return streams if peer is None else streams | {RESEMBLYZER: peer}
 
 
 def adopted_campplus(folder: Path) -> Path | None:
@@ -218,10 +238,8 @@ def read_sets(names: Sequence[str], per_speaker: int) -> list[Set]:
     return sets
 
 
-def record_rates(
-    benchmark: Benchmark, systems: list[System], sets: list[Set]
-) -> dict[str, Calibration | None]:
-    """Record a row per set and system; return calibrations on all of speechocean762."""
+def record_rates(benchmark: Benchmark, systems: list[System], sets: list[Set]) -> None:
+    """Record a row per set and system."""
     everything: dict[str, list[Pairs]] = {}
     speech: dict[str, list[np.ndarray[Any, Any]]] = {}
     for system in systems:
@@ -244,7 +262,6 @@ def record_rates(
         for number in range(len(sets))
     ]
     rows: list[dict[str, Any]] = []
-    calibrations: dict[str, Calibration | None] = {}
     for system in systems:
         pairs = [
             trials.take(chosen)
@@ -254,14 +271,11 @@ def record_rates(
             row = rates(pairs[number], system.name, one.title)
             missed = int((speech[system.name][number] < system.minimum_s).sum())
             rows.append({**row, "failures_to_acquire": missed, "segments": len(one.segments)})
-        calibrations[system.name] = None
         if not benchmark.smoke:
-            decided, calibration = decisions(pairs, sets)
-            calibrations[system.name] = calibration
+            decided = decisions(pairs, sets)
             for row in rows[-len(sets) :]:
                 row["decisions"] = decided[row["trials"]]
     benchmark.record("rows", rows)
-    return calibrations
 
 
 def scored(trials: Pairs, side: Any, system: System) -> Pairs:
@@ -293,9 +307,7 @@ def rates(trials: Pairs, system: str, title: str) -> dict[str, Any]:
     }
 
 
-def decisions(
-    pairs: list[Pairs], sets: list[Set]
-) -> tuple[dict[str, list[dict[str, Any]]], Calibration]:
+def decisions(pairs: list[Pairs], sets: list[Set]) -> dict[str, list[dict[str, Any]]]:
     """Measure the rates at `FAR` on the other half of the speakers, and on the other corpus."""
     home = {
         one.length_s: trials
@@ -315,7 +327,7 @@ def decisions(
     for one, trials in zip(sets, pairs, strict=True):
         if one.corpus != DEVELOPMENT[0]:
             found[one.title].append(realised(calibration, trials, DEVELOPMENT[0], rng))
-    return found, calibration
+    return found
 
 
 def realised(
@@ -333,64 +345,6 @@ def realised(
         "target_trials": int(trials.labels.sum()),
         "nontarget_trials": int((~trials.labels).sum()),
     }
-
-
-def record_speed(
-    benchmark: Benchmark, bundled: SpeakerEncoder, path: Path, calibration: Calibration | None
-) -> None:
-    """Record the time of 3 s and of a live update of 100 ms, measured in turn."""
-    speech = np.concatenate([read_audio(clip) for clip in sorted(FOLDER.glob("*.flac"))])
-    samples = speech[: round(COMPARED_S * SAMPLE_RATE_HZ)]
-    adopted = load_encoder(path)
-    calls: dict[str, Callable[[], object]] = {
-        "bundled: 3 s": lambda: bundled.encode(samples),
-        "adopted: 3 s": lambda: adopted.encode(samples),
-        "bundled: live update": pusher(Verifier(default_model_path()), speech),
-    }
-    if calibration is not None:
-        calibrated = path.with_name("calibrated.onnx")
-        write_calibrated(path, calibrated, calibration)
-        calls["adopted: live update"] = pusher(Verifier(calibrated), speech)
-    peer = resemblyzer.voice_encoder(benchmark.threads)
-    if peer is not None:
-        calls["Resemblyzer: 3 s"] = lambda: peer.embed_utterance(samples)
-    timings = benchmark.measure_together(calls)
-    ratios = {
-        name: timings[name].median_s / timings[f"bundled: {name.partition(': ')[2]}"].median_s
-        for name in calls
-    }
-    for name, seconds in timings.items():
-        length_s = HOP_S if "live" in name else COMPARED_S
-        benchmark.record(f"{name}, real-time factor", round(seconds.median_s / length_s, 5))
-        benchmark.record(f"{name}, times ours", round(ratios[name], 1))
-
-
-def pusher(verifier: Verifier, speech: Waveform) -> Callable[[], object]:
-    """Return a call that pushes the next 100 ms of speech into a stream."""
-    voiceprint = verifier.enroll([FOLDER / "slt-enroll-1.flac"], name="slt")
-    stream = verifier.stream([voiceprint])
-    hop_samples = round(HOP_S * SAMPLE_RATE_HZ)
-    position = 0
-
-    def push() -> object:
-        nonlocal position
-        hop = speech[position : position + hop_samples]
-        position = (position + hop_samples) % (len(speech) - hop_samples)
-        return stream.push(hop, sample_rate_hz=SAMPLE_RATE_HZ)
-
-    for _ in range(round(2 * WINDOW_S / HOP_S)):  # until the window of a windowed model is full
-        push()
-    return push
-
-
-def write_calibrated(path: Path, output: Path, calibration: Calibration) -> None:
-    """Write a copy of a model file with another calibration."""
-    import onnx
-
-    from speakersdk_export.model_file import write_model
-
-    manifest = replace(load_encoder(path).manifest, calibration=calibration)
-    write_model(output, onnx.load_model(path), manifest)
 
 
 if __name__ == "__main__":

@@ -30,6 +30,22 @@ def rates(latest: Latest) -> Lines:
     return lines
 
 
+def cost(latest: Latest) -> Lines:
+    """Write the real-time factors of all systems, measured in one run."""
+    facts = latest("adopted")["facts"]
+    lines = [
+        "| measured | system | real-time factor | times the bundled model |",
+        "| --- | --- | ---: | ---: |",
+    ]
+    if "cost" not in facts:
+        return [*lines, "| not measured: the run had `--no-speed` | | | |"]
+    return lines + [
+        f"| {row['what']} | {row['system']} | {row['real_time_factor']:.4f} "
+        f"| {row['times_ours']:.1f} |"
+        for row in facts["cost"]
+    ]
+
+
 def _accepted(way: Mapping[str, Any]) -> str:
     low, high = way["interval"]
     return _interval(100 * way["far"], [100 * low, 100 * high])

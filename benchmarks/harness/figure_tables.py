@@ -252,6 +252,7 @@ TABLES: dict[str, Callable[[Latest], Lines]] = {
     "memory": memory,
     "peers": peers,
     "adopted encoders": adopted_tables.rates,
+    "cost of adopted encoders": adopted_tables.cost,
     "scorer": scorer,
     **gpu_tables.TABLES,
     **guide_tables.TABLES,

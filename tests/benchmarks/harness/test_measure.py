@@ -103,3 +103,12 @@ def test_a_module_that_starts_again_is_the_same_module(tmp_path: Path) -> None:
     report = json.loads(done.stdout.splitlines()[-1])
     assert report["name"] == "example-cuda-1-2-threads"
     assert report["facts"] == {"module": "room.example"}
+
+
+def test_calls_in_turn_take_the_clock_that_is_asked_for(tmp_path: Path) -> None:
+    script = SCRIPT.replace(
+        'benchmark.measure("sum", lambda: sum(range(1000)), work=1000, unit="number")',
+        'benchmark.measure_together({"one": list, "two": dict}, clock=iter((0, 3, 3, 6)).__next__)',
+    )
+    timings = json.loads(run(tmp_path, "--smoke", content=script)[-1])["timings"]
+    assert [(timing["name"], timing["median_s"]) for timing in timings] == [("one", 3), ("two", 3)]
