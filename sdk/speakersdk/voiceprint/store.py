@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
-import unicodedata
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,13 +21,12 @@ from speakersdk.errors import (
 )
 from speakersdk.files import (
     data_folder,
-    folder_lock,
-    purge_temporary,
     replacement,
     sync_folder,
 )
 from speakersdk.sealing import SealingKey
-from speakersdk.text import file_name, printable
+from speakersdk.text import printable
+from speakersdk.voiceprint.folder import VoiceprintFolder, speaker_of
 from speakersdk.voiceprint.names import check_name, check_new_name
 from speakersdk.voiceprint.sealed_store import check_key, overwrite
 from speakersdk.voiceprint.uses import forget
@@ -97,26 +94,29 @@ class VoiceprintStore:
         """
         return default_folder() if self._folder is None else self._folder
 
+    @property
+    def _files(self) -> VoiceprintFolder:
+        return VoiceprintFolder(self.folder)
+
     def names(self) -> tuple[str, ...]:
         """Return the names of the stored files in alphabetical order, including unreadable ones.
 
         The result is empty if the folder does not exist or there is no home folder.
         """
         try:
-            entries = self._entries()
+            return self._files.names()
         except ConfigError:  # no home folder: nothing can be stored in it
             return ()
-        return tuple(sorted(name for name, path in entries.items() if path.is_file()))
 
     def content(self) -> StoreContent:
         """Read all files. Damaged and misnamed ones are listed as unreadable."""
-        entries = self._entries()
+        by_name = self._files.by_name()
         voiceprints, unreadable = [], []
-        for path in self._files():
+        for path in self._files.paths():
             try:
-                name = _name_of(path)
-                if entries[name] != path:
-                    raise VoiceprintError(f"another file, {entries[name]}, has the same name")
+                name = speaker_of(path)
+                if by_name[name] != path:
+                    raise VoiceprintError(f"another file, {by_name[name]}, has the same name")
                 voiceprints.append(_load(path, name, self.key))
             except (SpeakerSdkError, OSError) as error:
                 reason = error.strerror if isinstance(error, OSError) else None
@@ -129,11 +129,7 @@ class VoiceprintStore:
 
     def path(self, name: str) -> Path:
         """Return the path at which the voiceprint of a name is or would be stored."""
-        path = self.folder / _file_of(check_name(name))
-        if os.path.lexists(path):
-            return path
-        # A file copied from macOS may have the decomposed form of its name.
-        return self._entries().get(check_name(name), path)
+        return self._files.path_of(name)
 
     def load(self, name: str) -> Voiceprint:
         """Read the voiceprint of a speaker.
@@ -158,8 +154,8 @@ class VoiceprintStore:
         """
         if replace and append:
             raise ConfigError("expected at most one of replace and append, got both")
-        self._check_writable()
-        _check_name(check_name(name), self._entries(), is_change=replace or append)
+        self._files.check_writable()
+        _check_name(check_name(name), self._files.by_name(), is_change=replace or append)
 
     def save(
         self,
@@ -199,8 +195,8 @@ class VoiceprintStore:
         """Store several voiceprints like `save`: all of them, or none on an error."""
         for voiceprint in voiceprints:  # before the folder is created
             self.check_new(voiceprint.name, replace=replace, append=append)
-        with self._locked():
-            taken = set(self._entries())
+        with self._files.locked():
+            taken = set(self._files.by_name())
             changed: dict[str, Voiceprint] = {}
             for voiceprint in voiceprints:
                 name = voiceprint.name
@@ -232,7 +228,7 @@ class VoiceprintStore:
             raise ValueError(
                 f"expected two voiceprints of one name, got {old.name!r}, {new.name!r}"
             )
-        with self._locked():
+        with self._files.locked():
             if self.load(old.name) != old:
                 return False
             self._write({new.name: new})
@@ -240,11 +236,11 @@ class VoiceprintStore:
 
     def files(self) -> tuple[str, ...]:
         """Return the names of all files that end in ``.voiceprint``, readable or not."""
-        return tuple(path.name for path in self._files())
+        return tuple(path.name for path in self._files.paths())
 
     def check_stored(self, name: str) -> Path:
         """Return the file that `remove` would delete; UnknownSpeakerError if there is none."""
-        return self._existing(name)
+        return self._files.existing(name)
 
     def remove(self, *names: str, is_overwritten: bool = False) -> None:
         """Delete voiceprints: all of them, or none if one is missing.
@@ -262,10 +258,10 @@ class VoiceprintStore:
             OSError: a file cannot be deleted.
         """
         for name in names:
-            self._existing(name)
-        self._check_writable()
-        with self._locked():
-            paths = sorted({self._existing(name) for name in names})
+            self._files.existing(name)
+        self._files.check_writable()
+        with self._files.locked():
+            paths = sorted({self._files.existing(name) for name in names})
             for path in paths:
                 if _is_folder(path) and any(path.iterdir()):
                     raise OSError(
@@ -280,69 +276,6 @@ class VoiceprintStore:
                         overwrite(path)
                     path.unlink()
             sync_folder(self.folder)
-
-    def _existing(self, name: str) -> Path:
-        """Return the file of a name, or an unreadable file with that file name."""
-        # Names are only compared with the listed files: no name can escape the folder.
-        files = {path.name: path for path in self._files()}
-        for key in (f"{name}{SUFFIX}", f"{unicodedata.normalize('NFC', name)}{SUFFIX}", name):
-            if key in files:
-                return files[key]
-        for path in files.values():
-            if name in (printable(path.name), printable(path.name.removesuffix(SUFFIX))):
-                return path
-        path = self.path(name)
-        if not os.path.lexists(path):
-            raise UnknownSpeakerError(name, known=self.names())
-        return path
-
-    def _files(self) -> list[Path]:
-        """Return the paths with the suffix in alphabetical order, without hidden files."""
-        try:
-            paths = sorted(self.folder.iterdir())
-        except (FileNotFoundError, NotADirectoryError):
-            if os.path.lexists(self.folder):
-                raise  # a file, where a folder of voiceprints is expected
-            return []
-        return [
-            path for path in paths if path.name.endswith(SUFFIX) and not path.name.startswith(".")
-        ]
-
-    def _entries(self) -> dict[str, Path]:
-        """Return the files by speaker name. The composed Unicode form of a name wins."""
-        entries: dict[str, Path] = {}
-        for path in self._files():
-            try:
-                name = _name_of(path)
-            except ConfigError:
-                continue
-            if name not in entries or path.name == _file_of(name):
-                entries[name] = path
-        return entries
-
-    def _check_writable(self) -> None:
-        """Raise an OSError unless files can be created in the folder, which need not exist."""
-        folder = self.folder
-        while not os.path.lexists(folder) and folder != folder.parent:
-            folder = folder.parent
-        if not folder.is_dir():
-            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
-        if not os.access(folder, os.W_OK | os.X_OK):
-            raise PermissionError(
-                errno.EACCES,
-                "voiceprints cannot be stored: expected a writable folder "
-                "(choose one with --voiceprints FOLDER)",
-                str(folder),
-            )
-
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        # Voiceprints are biometric data, readable only by their owner.
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with folder_lock(self.folder):
-            # All writers hold the lock: existing temporary files are from killed writers.
-            purge_temporary(self.folder)
-            yield
 
     def _write(self, changed: dict[str, Voiceprint]) -> None:
         """Write all files. If one cannot be written, the others are restored."""
@@ -364,24 +297,6 @@ class VoiceprintStore:
             raise
 
 
-def _is_folder(path: Path) -> bool:
-    return path.is_dir() and not path.is_symlink()
-
-
-def _file_of(name: str) -> str:
-    """Return the file name for a speaker's name."""
-    return file_name(f"{name}{SUFFIX}")
-
-
-def _name_of(path: Path) -> str:
-    """Return the speaker name of a file.
-
-    Raises:
-        ConfigError: the file name contains no valid speaker name.
-    """
-    return check_name(path.name.removesuffix(SUFFIX))
-
-
 def _check_name(name: str, taken: Collection[str], *, is_change: bool) -> None:
     """Refuse a taken or confusable name, unless the existing voiceprint is to be changed."""
     if name not in taken:  # stored names stay valid if the rules change
@@ -398,3 +313,7 @@ def _load(path: Path, name: str, key: SealingKey | None) -> Voiceprint:
             f"{voiceprint.name!r}; a renamed file keeps the name that it was enrolled with"
         )
     return voiceprint
+
+
+def _is_folder(path: Path) -> bool:
+    return path.is_dir() and not path.is_symlink()

@@ -10,13 +10,13 @@ from speakersdk.cli import main
 from speakersdk.cli.keys import KEY_VARIABLE, PASSPHRASE_VARIABLE
 from speakersdk.sealing import is_sealed
 from speakersdk.voiceprint.store import VoiceprintStore
-from tests.sdk.voiceprint.test_sealed_store import voiceprint
+from tests.sdk.example_voiceprints import example_voiceprint
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     folder = tmp_path / "store"
-    VoiceprintStore(folder).save(voiceprint("ann"))
+    VoiceprintStore(folder).save(example_voiceprint("ann"))
     return folder
 
 

@@ -19,7 +19,7 @@ from speakersdk.enrollment.heard import (
 from speakersdk.errors import SealError, UnknownSpeakerError, VoiceprintError
 from speakersdk.sealing import SealingKey
 from speakersdk.voiceprint.store import VoiceprintStore
-from speakersdk.voiceprint.voiceprint import Voiceprint
+from tests.sdk.example_voiceprints import example_voiceprint
 
 KEY = bytes(range(32))
 ACCEPTED = Decision.from_evidence(score=-0.1, llr=5.0, threshold=2.0, speech_s=3.0)
@@ -39,17 +39,7 @@ def noise(seed: int, seconds: float = 5.0) -> Waveform:
 def made_store(folder: Path, key: SealingKey | None = None) -> VoiceprintStore:
     store = VoiceprintStore(folder, key=key)
     for name in ("ann", "bob"):
-        store.save(
-            Voiceprint(
-                name=name,
-                model_name="tdnn-test",
-                model_sha256="ab" * 32,
-                temperature=1.0,
-                exemplars=np.eye(8)[[0]],
-                speech_s=np.array([2.5]),
-                created_utc="2026-11-22T14:00:00+00:00",
-            )
-        )
+        store.save(example_voiceprint(name))
     return store
 
 

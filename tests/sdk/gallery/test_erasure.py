@@ -5,7 +5,6 @@ import os
 import re
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from speakersdk.cli import main
@@ -13,7 +12,7 @@ from speakersdk.gallery.gallery import Gallery
 from speakersdk.voiceprint.attempts import AttemptLimit
 from speakersdk.voiceprint.store import VoiceprintStore
 from speakersdk.voiceprint.uses import LastUses
-from speakersdk.voiceprint.voiceprint import Voiceprint
+from tests.sdk.example_voiceprints import example_voiceprint
 
 NAMES = ("ann", "bob", "cyd")
 
@@ -22,18 +21,7 @@ NAMES = ("ann", "bob", "cyd")
 def folder(tmp_path: Path) -> Path:
     """Three voiceprints and a gallery of them; `trace` has second names of the same files."""
     folder, trace = tmp_path / "store", tmp_path / "trace"
-    voiceprints = [
-        Voiceprint(
-            name=name,
-            model_name="tdnn-test",
-            model_sha256="ab" * 32,
-            temperature=1.0,
-            exemplars=np.eye(8)[[number]],
-            speech_s=np.array([2.5]),
-            created_utc="2026-11-22T14:00:00+00:00",
-        )
-        for number, name in enumerate(NAMES)
-    ]
+    voiceprints = [example_voiceprint(name, direction=at) for at, name in enumerate(NAMES)]
     VoiceprintStore(folder).save_all(voiceprints)
     Gallery.from_voiceprints(voiceprints).save(folder / "all.gallery")
     trace.mkdir()

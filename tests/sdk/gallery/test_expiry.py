@@ -15,6 +15,7 @@ from speakersdk.gallery.rows import STORAGES, Storage
 from speakersdk.sealing import SealingKey
 from speakersdk.voiceprint.life import expiry_after, utc_time
 from speakersdk.voiceprint.voiceprint import Voiceprint
+from tests.sdk.example_voiceprints import example_voiceprint
 
 NAMES = ("ann", "bob", "cid", "dan")
 LONG_AGO = 1_000_000_000  # seconds since 1970
@@ -28,16 +29,7 @@ def fixture_voiceprints(rng: np.random.Generator) -> list[Voiceprint]:
     rows *= 2 / np.linalg.norm(rows, axis=2, keepdims=True)
     ends = (expiry_after("1h"), None, expiry_after("2d"), None)
     return [
-        Voiceprint(
-            name=name,
-            model_name="test",
-            model_sha256="0" * 64,
-            temperature=2,
-            exemplars=row,
-            speech_s=np.ones(1),
-            created_utc="2026-11-22T14:00:00+00:00",
-            expires_utc=end,
-        )
+        example_voiceprint(name, temperature=2.0, exemplars=row, expires_utc=end)
         for name, row, end in zip(NAMES, rows, ends, strict=True)
     ]
 

@@ -21,6 +21,7 @@ from speakersdk.gallery.gallery import Gallery, Match
 from speakersdk.gallery.rows import STORAGES, Storage
 from speakersdk.scoring import symmetric_kl, symmetric_kl_matrix, symmetric_kl_to_many
 from speakersdk.voiceprint.voiceprint import Voiceprint
+from tests.sdk.example_voiceprints import example_voiceprint
 
 Vectors = npt.NDArray[np.float32]
 DIM = 40
@@ -34,14 +35,8 @@ def embeddings(rng: np.random.Generator, num: int, dim: int = DIM) -> Vectors:
 
 
 def voiceprint(name: str, rows: Vectors, *, model: str = "0" * 64) -> Voiceprint:
-    return Voiceprint(
-        name=name,
-        model_name="test",
-        model_sha256=model,
-        temperature=4,
-        exemplars=rows,
-        speech_s=np.ones(len(rows)),
-        created_utc="2026-11-22T14:00:00+00:00",
+    return example_voiceprint(
+        name, model_sha256=model, temperature=4.0, exemplars=rows, speech_s=np.ones(len(rows))
     )
 
 
@@ -159,7 +154,7 @@ def test_voiceprints_bring_their_names_and_their_model(rng: np.random.Generator)
     assert gallery.names == ("ann", "bob")
     assert names(gallery.search(bob.embedding, 1)) == ["bob"]
     cid = voiceprint("cid", embeddings(rng, 1), model="1" * 64)
-    with pytest.raises(IncompatibleModelError, match="model test \\(111111111111\\)"):
+    with pytest.raises(IncompatibleModelError, match="model tdnn-test \\(111111111111\\)"):
         gallery.add_voiceprint(cid)
     with pytest.raises(IncompatibleModelError):
         Gallery.from_voiceprints([ann, cid])
@@ -208,7 +203,7 @@ def test_the_model_is_kept_in_the_file(tmp_path: Path, rng: np.random.Generator)
     ann = voiceprint("ann", embeddings(rng, 1))
     Gallery.from_voiceprints([ann]).save(tmp_path / "a.gallery")
     loaded = Gallery.load(tmp_path / "a.gallery")
-    assert (loaded.model_name, loaded.model_sha256) == ("test", "0" * 64)
+    assert (loaded.model_name, loaded.model_sha256) == ("tdnn-test", "0" * 64)
     with pytest.raises(IncompatibleModelError):
         loaded.add_voiceprint(voiceprint("bob", embeddings(rng, 1), model="1" * 64))
 

@@ -4,21 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pytest
 
 from speakersdk.errors import ConfigError
-from speakersdk.voiceprint.voiceprint import Voiceprint, check_distinct
+from speakersdk.voiceprint.voiceprint import check_distinct
+from tests.sdk.example_voiceprints import example_voiceprint
 
-ANN = Voiceprint(
-    name="ann",
-    model_name="tdnn-test",
-    model_sha256="ab" * 32,
-    temperature=2.0,
-    exemplars=2 * np.eye(4)[[0]],
-    speech_s=np.array([1.5]),
-    created_utc="2026-11-22T14:00:00+00:00",
-)
+ANN = example_voiceprint()
 
 
 @pytest.mark.parametrize(

@@ -14,19 +14,11 @@ from speakersdk.errors import VoiceprintError
 from speakersdk.voiceprint.file import MAGIC, read_fields, write_voiceprint
 from speakersdk.voiceprint.life import Consent
 from speakersdk.voiceprint.voiceprint import Voiceprint
+from tests.sdk.example_voiceprints import example_voiceprint
 
 COMPATIBILITY = Path(__file__).parents[2] / "data" / "compat"
 
-LIMITED = Voiceprint(
-    name="ann",
-    model_name="tdnn-test",
-    model_sha256="ab" * 32,
-    temperature=5.0,
-    exemplars=np.array([[3.0, 4.0, 0.0]]),
-    speech_s=np.array([2.5]),
-    created_utc="2026-11-22T14:00:00+00:00",
-    expires_utc="2027-02-20T14:00:00+00:00",
-)
+LIMITED = example_voiceprint(expires_utc="2027-02-20T14:00:00+00:00")
 
 
 def changed(**changes: Any) -> bytes:
@@ -66,10 +58,9 @@ def test_an_impossible_life_is_refused(changes: dict[str, Any]) -> None:
 
 
 def test_a_file_that_is_too_large_is_not_written() -> None:
-    many = np.tile(LIMITED.exemplars, (1, 1))
-    wide = dataclasses.replace(
-        LIMITED, exemplars=np.pad(many, ((0, 0), (0, (1 << 24) - 3))), speech_s=np.array([2.5])
-    )
+    exemplars = np.zeros((1, 1 << 24))
+    exemplars[0, 0] = 1.0
+    wide = dataclasses.replace(LIMITED, exemplars=exemplars)
     with pytest.raises(ValueError, match="expected at most 67108864 bytes"):
         write_voiceprint(wide)
 
@@ -79,12 +70,11 @@ def test_voiceprints_of_every_released_version_still_load() -> None:
     assert [file.name for file in files] == [
         f"voiceprint-v{version}.voiceprint" for version in (1, 2, 3)
     ]
-    enrolled = dataclasses.replace(
-        LIMITED,
-        name="Zoë O'Brien",
+    enrolled = example_voiceprint(
+        "Zoë O'Brien",
+        temperature=5.0,
         exemplars=np.array([[3.0, 4.0, 0.0], [0.0, 3.0, 4.0]]),
         speech_s=np.array([2.5, 3.25]),
-        expires_utc=None,
     )
     adapted = enrolled.adapted_by(np.array([0.0, 0.0, 5.0], np.float32), speech_s=2.5)
     limited = dataclasses.replace(

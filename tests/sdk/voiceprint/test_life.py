@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import dataclasses
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,22 +10,10 @@ from speakersdk.errors import ConfigError, ExpiredVoiceprintError, VoiceprintErr
 from speakersdk.voiceprint.file import write_voiceprint
 from speakersdk.voiceprint.life import MAXIMUM_CHANGES, Change, Consent, expiry_after
 from speakersdk.voiceprint.voiceprint import Voiceprint
+from tests.sdk.example_voiceprints import EMBEDDING_DIM, example_voiceprint
 
 START = datetime(2026, 11, 22, 14, tzinfo=UTC)
-PROBE = np.array([0.0, 0.0, 5.0], np.float32)
-
-
-def make_voiceprint(**changes: Any) -> Voiceprint:
-    voiceprint = Voiceprint(
-        name="ann",
-        model_name="tdnn-test",
-        model_sha256="ab" * 32,
-        temperature=5.0,
-        exemplars=np.array([[3.0, 4.0, 0.0]]),
-        speech_s=np.array([2.5]),
-        created_utc=START.isoformat(),
-    )
-    return dataclasses.replace(voiceprint, **changes)
+PROBE = np.eye(EMBEDDING_DIM, dtype=np.float32)[2]
 
 
 @pytest.mark.parametrize(
@@ -43,21 +30,21 @@ def test_what_is_no_period_is_refused(period: str) -> None:
 
 
 def test_an_expired_voiceprint_is_refused_to_the_second() -> None:
-    limited = make_voiceprint(expires_utc=expiry_after("90d", now=START))
+    limited = example_voiceprint(expires_utc=expiry_after("90d", now=START))
     limited.check_current(START + timedelta(days=90, seconds=-1))
     with pytest.raises(ExpiredVoiceprintError, match=r"'ann' expired at 2027-02-20T14:00:00\+00"):
         limited.check_current(START + timedelta(days=90))
-    make_voiceprint().check_current(START + timedelta(days=36500))
+    example_voiceprint().check_current(START + timedelta(days=36500))
 
 
 def test_a_clock_set_back_behind_its_own_times_revives_nothing() -> None:
     """Enrolled or adapted with a clock that was right; the expiry is before these times."""
     long_ago = START - timedelta(days=9000)
-    limited = make_voiceprint(expires_utc=(START - timedelta(days=1)).isoformat())
+    limited = example_voiceprint(expires_utc=(START - timedelta(days=1)).isoformat())
     with pytest.raises(ExpiredVoiceprintError):
         limited.check_current(long_ago)
     later = (START + timedelta(days=2)).isoformat()
-    adapted = make_voiceprint(expires_utc=expiry_after("1d", now=START)).adapted_by(
+    adapted = example_voiceprint(expires_utc=expiry_after("1d", now=START)).adapted_by(
         PROBE, speech_s=1.0, at_utc=later
     )
     with pytest.raises(ExpiredVoiceprintError):
@@ -66,10 +53,10 @@ def test_a_clock_set_back_behind_its_own_times_revives_nothing() -> None:
 
 def test_consent_and_history_survive_the_file() -> None:
     consent = Consent(given_by="Ann Ng", text_id="notice-3", given_utc=START.isoformat())
-    voiceprint = make_voiceprint(consent=consent)
+    voiceprint = example_voiceprint(consent=consent)
     voiceprint = voiceprint.adapted_by(PROBE, speech_s=1.5, at_utc="2026-11-23T00:00:00+00:00")
     voiceprint = voiceprint.reverted(at_utc="2026-11-24T00:00:00+00:00")
-    voiceprint = voiceprint.with_exemplars(make_voiceprint())
+    voiceprint = voiceprint.with_exemplars(example_voiceprint())
     again = Voiceprint.from_bytes(voiceprint.to_bytes())
     assert again == voiceprint
     assert again.consent == consent
@@ -81,7 +68,7 @@ def test_consent_and_history_survive_the_file() -> None:
 
 
 def test_the_newest_changes_are_kept() -> None:
-    voiceprint = make_voiceprint()
+    voiceprint = example_voiceprint()
     for number in range(MAXIMUM_CHANGES + 5):
         voiceprint = voiceprint.adapted_by(PROBE, speech_s=number, at_utc=START.isoformat())
     kept = [change.speech_s for change in voiceprint.history]
@@ -89,9 +76,9 @@ def test_the_newest_changes_are_kept() -> None:
 
 
 def test_voiceprints_without_a_life_are_written_as_before() -> None:
-    assert write_voiceprint(make_voiceprint())[8] == 1
-    assert write_voiceprint(make_voiceprint().adapted_by(PROBE, speech_s=1.0))[8] == 2
-    assert write_voiceprint(make_voiceprint(expires_utc=START.isoformat()))[8] == 3
+    assert write_voiceprint(example_voiceprint())[8] == 1
+    assert write_voiceprint(example_voiceprint().adapted_by(PROBE, speech_s=1.0))[8] == 2
+    assert write_voiceprint(example_voiceprint(expires_utc=START.isoformat()))[8] == 3
 
 
 @pytest.mark.parametrize(
@@ -107,8 +94,8 @@ def test_voiceprints_without_a_life_are_written_as_before() -> None:
         lambda: Change.from_json("adapted"),
         lambda: Consent.from_json({"given_by": "ann", "text_id": 3, "given_utc": "x"}),
         lambda: Consent.from_json({"given_by": "ann"}),
-        lambda: make_voiceprint(expires_utc="tomorrow"),
-        lambda: make_voiceprint(expires_utc="2026-11-22T14:00:00+01:00"),
+        lambda: example_voiceprint(expires_utc="tomorrow"),
+        lambda: example_voiceprint(expires_utc="2026-11-22T14:00:00+01:00"),
     ],
 )
 def test_impossible_lives_are_refused(make: Any) -> None:

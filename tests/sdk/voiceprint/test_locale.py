@@ -7,11 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from speakersdk.voiceprint.store import VoiceprintStore
-from speakersdk.voiceprint.voiceprint import Voiceprint
+from tests.sdk.example_voiceprints import example_voiceprint
 
 _NAMES_IN_ASCII = """
 import sys
@@ -31,17 +30,7 @@ assert store.names() == (stored.name,)
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems have Unicode file names")
 def test_names_are_the_same_under_a_locale_that_is_not_unicode(tmp_path: Path) -> None:
     store = VoiceprintStore(tmp_path)
-    store.save(
-        Voiceprint(
-            name="jos\u00e9",
-            model_name="tdnn-test",
-            model_sha256="ab" * 32,
-            temperature=2.0,
-            exemplars=2 * np.eye(4)[[0]],
-            speech_s=np.array([1.5]),
-            created_utc="2026-11-22T14:00:00+00:00",
-        )
-    )
+    store.save(example_voiceprint("jos\u00e9"))
     ascii_only = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
     done = subprocess.run(
         [sys.executable, "-c", _NAMES_IN_ASCII, store.folder, "jos\u00e9"],

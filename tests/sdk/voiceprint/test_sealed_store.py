@@ -18,7 +18,7 @@ from speakersdk.gallery.gallery import Gallery
 from speakersdk.sealing import SealingKey, is_sealed
 from speakersdk.voiceprint.sealed_store import recast
 from speakersdk.voiceprint.store import VoiceprintStore
-from speakersdk.voiceprint.voiceprint import Voiceprint
+from tests.sdk.example_voiceprints import example_voiceprint
 
 KEY = SealingKey.from_bytes(bytes(range(32)))
 OTHER = SealingKey.from_bytes(bytes(32))
@@ -52,25 +52,15 @@ for line in sys.stdin:
 """
 
 
-def voiceprint(name: str, direction: int = 0) -> Voiceprint:
-    return Voiceprint(
-        name=name,
-        model_name="tdnn-test",
-        model_sha256="ab" * 32,
-        temperature=1.0,
-        exemplars=np.eye(64)[[direction]],
-        speech_s=np.array([2.5]),
-        created_utc="2026-11-22T14:00:00+00:00",
-    )
-
-
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A plain store of two voiceprints and a gallery."""
     folder = tmp_path / "store"
     store = VoiceprintStore(folder)
-    store.save_all([voiceprint("ann"), voiceprint("bob", 1)])
-    gallery = Gallery.from_voiceprints([voiceprint("ann"), voiceprint("bob", 1)])
+    store.save_all([example_voiceprint("ann"), example_voiceprint("bob", direction=1)])
+    gallery = Gallery.from_voiceprints(
+        [example_voiceprint("ann"), example_voiceprint("bob", direction=1)]
+    )
     gallery.save(folder / "all.gallery")
     return folder
 
@@ -84,7 +74,7 @@ def test_seal_rekey_and_unseal_keep_every_byte(folder: Path) -> None:
     assert [path.name for path in recast(folder, key=None, new_key=KEY)] == sorted(plain)
     assert all(map(is_sealed, content(folder).values()))
     assert recast(folder, key=None, new_key=KEY) == ()
-    assert VoiceprintStore(folder, key=KEY).load("ann") == voiceprint("ann")
+    assert VoiceprintStore(folder, key=KEY).load("ann") == example_voiceprint("ann")
     recast(folder, key=KEY, new_key=OTHER)
     with pytest.raises(SealError, match=r"ann\.voiceprint: .* another key"):
         VoiceprintStore(folder, key=KEY).load("ann")
@@ -95,9 +85,9 @@ def test_seal_rekey_and_unseal_keep_every_byte(folder: Path) -> None:
 def test_a_sealed_store_writes_sealed_files_alone(folder: Path) -> None:
     recast(folder, key=None, new_key=KEY)
     store = VoiceprintStore(folder, key=KEY)
-    store.save(voiceprint("cyd", 2))
-    store.save(voiceprint("cyd", 3), append=True)
-    assert store.exchange(store.load("ann"), voiceprint("ann", 5))
+    store.save(example_voiceprint("cyd", direction=2))
+    store.save(example_voiceprint("cyd", direction=3), append=True)
+    assert store.exchange(store.load("ann"), example_voiceprint("ann", direction=5))
     assert all(map(is_sealed, content(folder).values()))
     assert [each.name for each in store.content().voiceprints] == ["ann", "bob", "cyd"]
 
@@ -115,9 +105,9 @@ def test_nothing_plain_and_no_second_key_comes_into_a_sealed_store(folder: Path)
     recast(folder, key=None, new_key=KEY)
     before = content(folder)
     with pytest.raises(SealError, match="give their key"):
-        VoiceprintStore(folder).save(voiceprint("cyd"))
+        VoiceprintStore(folder).save(example_voiceprint("cyd"))
     with pytest.raises(SealError, match="opens none of them"):
-        VoiceprintStore(folder, key=OTHER).save(voiceprint("cyd"))
+        VoiceprintStore(folder, key=OTHER).save(example_voiceprint("cyd"))
     with pytest.raises(SealError, match="the file is sealed"):
         VoiceprintStore(folder).load("ann")
     assert content(folder) == before

@@ -7,26 +7,16 @@ import sys
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from speakersdk.errors import ConfigError
 from speakersdk.voiceprint.store import VoiceprintStore
 from speakersdk.voiceprint.uses import FILE_NAME, LastUses
-from speakersdk.voiceprint.voiceprint import Voiceprint
+from tests.sdk.example_voiceprints import example_voiceprint
 
 NOON = datetime(2026, 11, 28, 12, tzinfo=UTC)
-ANN = Voiceprint(
-    name="ann",
-    model_name="tdnn-test",
-    model_sha256="ab" * 32,
-    temperature=5.0,
-    exemplars=np.array([[3.0, 4.0, 0.0]]),
-    speech_s=np.array([2.5]),
-    created_utc="2026-11-22T14:00:00+00:00",
-    expires_utc="2026-12-01T00:00:00+00:00",
-)
-BOB = dataclasses.replace(ANN, name="bob", expires_utc=None)
+ANN = example_voiceprint(expires_utc="2026-12-01T00:00:00+00:00")
+BOB = example_voiceprint("bob")
 
 
 def uses(folder: Path, now: datetime) -> LastUses:
@@ -87,7 +77,7 @@ def test_a_full_disk_keeps_no_day_and_stops_nobody(tmp_path: Path) -> None:
     """No file may grow, which is the limit of a quota that is used up."""
     code = (
         "import resource, signal, sys; sys.path[:0] = [sys.argv[2]]\n"
-        "import test_uses\n"
+        "from tests.sdk.voiceprint import test_uses\n"
         "from pathlib import Path\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))\n"
@@ -97,7 +87,7 @@ def test_a_full_disk_keeps_no_day_and_stops_nobody(tmp_path: Path) -> None:
         "print([error.name for error in late.record([test_uses.ANN])])\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code, str(tmp_path), str(Path(__file__).parent)],
+        [sys.executable, "-c", code, str(tmp_path), str(Path(__file__).parents[3])],
         capture_output=True,
         text=True,
         check=True,

@@ -24,22 +24,19 @@ from speakersdk.voiceprint.voiceprint import (
     MAXIMUM_ADAPTED,
     Voiceprint,
 )
+from tests.sdk.example_voiceprints import example_voiceprint
 
 NAMES = st.text(st.characters(categories=["Ll", "Lu", "Lo", "Nd"]), min_size=1, max_size=30)
 
 
 def make_voiceprint(**changes: Any) -> Voiceprint:
-    exemplars = np.array([[3.0, 4.0, 0.0], [0.0, 3.0, 4.0]])
-    values = {
-        "name": "ann",
-        "model_name": "tdnn-test",
-        "model_sha256": "ab" * 32,
+    """Make a voiceprint of two recordings."""
+    fields = {
         "temperature": 5.0,
-        "exemplars": exemplars,
+        "exemplars": np.array([[3.0, 4.0, 0.0], [0.0, 3.0, 4.0]]),
         "speech_s": np.array([2.5, 3.25]),
-        "created_utc": "2026-11-22T14:00:00+00:00",
     }
-    return Voiceprint(**{**values, **changes})
+    return example_voiceprint(**{**fields, **changes})
 
 
 def with_header(voiceprint: Voiceprint, **changes: Any) -> bytes:

@@ -9,13 +9,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from speakersdk.cli import main
 from speakersdk.verifier import Verifier
 from speakersdk.voiceprint.store import VoiceprintStore
 from speakersdk.voiceprint.voiceprint import Voiceprint
+from tests.sdk.example_voiceprints import example_voiceprint
 
 
 @pytest.fixture
@@ -23,20 +23,8 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> VoiceprintStore:
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "share"))
     store = VoiceprintStore(tmp_path / "share" / "speakersdk" / "voiceprints")
     for number, name in enumerate(("ann", "bob")):
-        store.save(make_voiceprint(name, direction=number))
+        store.save(example_voiceprint(name, direction=number))
     return store
-
-
-def make_voiceprint(name: str, *, direction: int = 0) -> Voiceprint:
-    return Voiceprint(
-        name=name,
-        model_name="tdnn-test",
-        model_sha256="ab" * 32,
-        temperature=1.0,
-        exemplars=np.eye(3)[[direction]],
-        speech_s=np.array([2.5]),
-        created_utc="2026-11-22T14:00:00+00:00",
-    )
 
 
 @pytest.mark.parametrize("arguments", [["profiles"], ["profiles", "list"]])
@@ -149,7 +137,7 @@ def test_import_appends_what_is_like_the_stored_voice_alone(
 def test_import_of_another_models_voiceprint_cannot_be_appended(
     store: VoiceprintStore, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    make_voiceprint("ann", direction=2).save(tmp_path / "ann.voiceprint")
+    example_voiceprint("ann", direction=2).save(tmp_path / "ann.voiceprint")
     assert main(["profiles", "import", "--append", str(tmp_path / "ann.voiceprint")]) == 2
     assert "was made with model tdnn-test" in capsys.readouterr().err
 
@@ -160,7 +148,7 @@ def test_import_of_several_is_all_or_nothing(
     files = []
     for name in ("carl", "ann", "dora"):
         files.append(str(tmp_path / f"{name}.voiceprint"))
-        make_voiceprint(name).save(files[-1])
+        example_voiceprint(name).save(files[-1])
     assert main(["profiles", "import", *files]) == 2  # there is an ann
     assert store.names() == ("ann", "bob")
     assert main(["profiles", "import", files[0], files[0]]) == 2  # carl twice
@@ -201,7 +189,7 @@ def test_import_reads_all_files_before_it_stores_one(
     store: VoiceprintStore, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     good, bad = tmp_path / "good.voiceprint", tmp_path / "bad.voiceprint"
-    make_voiceprint("carl").save(good)
+    example_voiceprint("carl").save(good)
     bad.write_bytes(b"\x80\x04\x95pickle")
     assert main(["profiles", "import", str(good), str(bad)]) == 2
     assert "bad.voiceprint: not a voiceprint" in capsys.readouterr().err
