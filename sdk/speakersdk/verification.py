@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from speakersdk.audio.levels import STEADY_DB
+from speakersdk.calibration.cohort import pairs
 from speakersdk.decision.one_voice import SECOND_VOICE_LLR
 from speakersdk.decision.outcome import Identification, Verdict
 from speakersdk.decision.rule import DecisionRule, speech_shortage
@@ -46,7 +47,8 @@ def identified(
         )
     enrolled = np.stack([voiceprint.embedding for voiceprint in voiceprints])
     divergences = symmetric_kl_to_many(probe.embedding, enrolled).tolist()
-    nearness = rule.calibration.pair_nearness(enrolled, probe.embedding)
+    near = rule.calibration.nearness(probe.embedding[np.newaxis])
+    [nearness] = pairs(np.stack([at.nearness(rule.calibration) for at in voiceprints]), near)
     cohesion = one_voice_llr(probe, rule.calibration)
     decisions = [
         rule.decide(
@@ -54,12 +56,14 @@ def identified(
             enrolled_speech_s=at.total_speech_s,
             probe_speech_s=speech_s,
             probe_dbfs=probe.speech_dbfs,
-            nearness=near,
+            nearness=of_pair,
         ).compared_within(cohesion, bound=SECOND_VOICE_LLR)
-        for at, divergence, near in zip(voiceprints, divergences, nearness, strict=True)
+        for at, divergence, of_pair in zip(voiceprints, divergences, nearness, strict=True)
     ]
     decisions = [
-        decision.repeated("an enrolled one") if _is_known(probe, at) else decision
+        decision.repeated("an enrolled one")
+        if decision.accepted and _is_known(probe, at)
+        else decision
         for at, decision in zip(voiceprints, decisions, strict=True)
     ]
     names = [voiceprint.name for voiceprint in voiceprints]

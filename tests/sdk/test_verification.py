@@ -11,6 +11,7 @@ import pytest
 import soundfile as sf
 
 from speakersdk.audio.waveform import SAMPLE_RATE_HZ, read_audio
+from speakersdk.calibration.cohort import Cohort
 from speakersdk.decision.one_voice import SECOND_VOICE_LLR
 from speakersdk.decision.outcome import Verdict
 from speakersdk.encoder.interface import Encoding
@@ -122,6 +123,36 @@ def test_an_accepted_probe_of_two_voices_becomes_inconclusive(
     assert doubtful.speaker is None
     assert doubtful.decision.llr == accepted.llr
     assert doubtful.decision.reason.startswith(accepted.reason)
+
+
+def test_nearness_of_a_voiceprint_is_kept_and_changes_no_threshold(
+    verifier: Verifier,
+    encoder: SpeakerEncoder,
+    voices: dict[str, Any],
+    slt: Voiceprint,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rule = verifier.request.rule(encoder.manifest.calibration)  # type: ignore[arg-type]
+    rms = verifier.enroll(voices["rms"].enroll, name="rms")
+    probe = encoder.encode(clip(voices, "slt"))
+    first = identified([slt, rms], probe, rule)
+    rows: list[int] = []
+    nearness = Cohort.nearness
+
+    def counted(cohort: Cohort, embeddings: np.ndarray) -> np.ndarray:
+        rows.append(len(embeddings))
+        return nearness(cohort, embeddings)
+
+    monkeypatch.setattr(Cohort, "nearness", counted)
+    assert identified([slt, rms], probe, rule) == first
+    assert rows == [1]  # only the probe
+    for name, decision in first.ranking:
+        enrolled = {"slt": slt, "rms": rms}[name]
+        [near] = rule.calibration.pair_nearness(enrolled.embedding[np.newaxis], probe.embedding)
+        expected = rule.threshold(
+            enrolled_speech_s=enrolled.total_speech_s, probe_speech_s=probe.speech_s, nearness=near
+        )
+        assert decision.threshold == pytest.approx(expected, abs=1e-6)
 
 
 def test_short_recordings_have_no_answer(

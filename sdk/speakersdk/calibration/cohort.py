@@ -24,6 +24,8 @@ import numpy.typing as npt
 from speakersdk.errors import ConfigError
 
 _MOST_NATS: Final = 1e6  # larger than the divergence of any two embeddings
+# A product row by row is faster up to this number of rows: one of a matrix packs both sides first.
+_FEW_ROWS: Final = 7
 
 
 class Nearness(NamedTuple):
@@ -50,9 +52,11 @@ def pair_nearness(
 ) -> npt.NDArray[np.float64]:
     """Return the (..., 3) `Nearness` of pairs of `Cohort.nearness` rows, (..., K) each."""
     gaps = a[..., 2:] - b[..., 2:]
-    distance = np.sqrt(np.add.reduce(gaps * gaps, axis=-1))
-    telephone = np.maximum(np.minimum(a[..., 1], b[..., 1]), 0.0)
-    return np.stack([a[..., 0] + b[..., 0], distance, telephone], axis=-1)
+    found: npt.NDArray[np.float64] = np.empty((*gaps.shape[:-1], 3))
+    np.add(a[..., 0], b[..., 0], out=found[..., 0])
+    np.sqrt(np.add.reduce(gaps * gaps, axis=-1), out=found[..., 1])
+    np.maximum(np.minimum(a[..., 1], b[..., 1]), 0.0, out=found[..., 2])
+    return found
 
 
 def pairs(
@@ -150,20 +154,28 @@ class Cohort:
             typical one; from the third column on those within each condition, minus their mean. The
             second column repeats that of the telephone; it is 0 if there is none.
         """
-        logits = np.asarray(embeddings, np.float32)
-        own = _softmax(logits)
-        # J = sum (p - q)(z_p - z_q), as two products for all members at once. Embeddings differ by
-        # far more than the rounding error here; `scoring` has the exact form for pairs.
-        left = np.concatenate([own, logits], axis=1)
-        scores = left @ self._columns
-        scores -= np.add.reduce(own * logits, axis=1, keepdims=True) + self._terms
-        near = np.empty((len(logits), 2 + self.conditions))
-        near[:, 0] = _mean_of_largest(scores, self.nearest)
-        near[:, 0] -= self.typical
-        parts = scores.reshape(len(logits), self.conditions, -1)
+        num_rows, dim = embeddings.shape
+        # J = sum (p - q)(z_p - z_q), as one product for all members at once: of the row [p, z, 1]
+        # with a column for each member. What depends only on p is subtracted from the mean.
+        # Embeddings differ by far more than the rounding error here; `scoring` has the exact form.
+        left = np.empty((num_rows, 2 * dim + 1), np.float32)
+        own, logits = left[:, :dim], left[:, dim:-1]
+        logits[:] = embeddings
+        left[:, -1] = 1.0
+        _softmax(logits, own)
+        if num_rows <= _FEW_ROWS:
+            scores = (left[:, np.newaxis] @ self._columns)[:, 0]
+        else:
+            scores = left @ self._columns
+        near = np.empty((num_rows, 2 + self.conditions))
+        # The conditions first: this reorders the scores only within each of them.
+        parts = scores.reshape(num_rows, self.conditions, -1)
         each = _mean_of_largest(parts, max(1, self.nearest // 2))
-        near[:, 2:] = each - each.mean(axis=1, keepdims=True)
-        near[:, 1] = 0.0 if self.telephone is None else near[:, 2 + self.telephone]
+        each -= np.add.reduce(each, axis=1, keepdims=True) / self.conditions
+        near[:, 2:] = each
+        near[:, 0] = _mean_of_largest(scores, self.nearest)
+        near[:, 0] -= np.add.reduce(own * logits, axis=1) + self.typical
+        near[:, 1] = 0.0 if self.telephone is None else each[:, self.telephone]
         return near
 
     @cached_property
@@ -173,27 +185,23 @@ class Cohort:
 
     @cached_property
     def _columns(self) -> npt.NDArray[np.float32]:
-        """The (2 D, N) factor by which [p, z] is multiplied."""
-        return np.ascontiguousarray(
-            np.concatenate([self._logits, _softmax(self._logits)], axis=1).T
-        )
-
-    @cached_property
-    def _terms(self) -> npt.NDArray[np.float32]:
-        terms: npt.NDArray[np.float32] = (self._logits * _softmax(self._logits)).sum(axis=1)
-        return terms
+        """The (2 D + 1, N) factor by which [p, z, 1] is multiplied."""
+        logits = self._logits
+        shares = np.empty_like(logits)
+        _softmax(logits, shares)
+        terms = np.add.reduce(logits * shares, axis=1, keepdims=True)
+        return np.ascontiguousarray(np.concatenate([logits, shares, -terms], axis=1).T)
 
 
 def _mean_of_largest(values: npt.NDArray[np.float32], number: int) -> npt.NDArray[np.float64]:
-    """Return the mean of the largest values along the last axis."""
-    largest = np.partition(values, -number, axis=-1)[..., -number:]
+    """Return the mean of the largest values along the last axis, and reorder the values."""
+    values.partition(-number, axis=-1)
+    largest = values[..., -number:]
     mean: npt.NDArray[np.float64] = np.add.reduce(largest, axis=-1, dtype=np.float64) / number
     return mean
 
 
-def _softmax(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    highest: npt.NDArray[np.float32] = np.maximum.reduce(logits, axis=1, keepdims=True)
-    powers = np.exp(logits - highest)
-    total: npt.NDArray[np.float32] = np.add.reduce(powers, axis=1, keepdims=True)
-    shares: npt.NDArray[np.float32] = powers / total
-    return shares
+def _softmax(logits: npt.NDArray[np.float32], out: npt.NDArray[np.float32]) -> None:
+    np.subtract(logits, np.maximum.reduce(logits, axis=1, keepdims=True), out=out)
+    np.exp(out, out=out)
+    out /= np.add.reduce(out, axis=1, keepdims=True)

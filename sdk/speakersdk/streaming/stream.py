@@ -61,7 +61,7 @@ class SpeakerStream:
         )
         self._enrolled_s = [voiceprint.total_speech_s for voiceprint in voiceprints]
         self._enrolled = np.stack([voiceprint.embedding for voiceprint in voiceprints])
-        self._nearness = rule.calibration.nearness(self._enrolled)
+        self._nearness = np.stack([one.nearness(rule.calibration) for one in voiceprints])
         # Of the tested embeddings of the last hop with each candidate; None until it is needed.
         self._hop_nearness: list[list[Nearness]] | None = None
         self._tests = [SequentialTest(options.bounds) for _ in voiceprints]

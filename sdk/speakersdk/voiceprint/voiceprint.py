@@ -19,6 +19,8 @@ import numpy as np
 import numpy.typing as npt
 
 from speakersdk.arrays import Embedding, Embeddings, scaled
+from speakersdk.calibration.calibration import Calibration
+from speakersdk.calibration.cohort import Cohort
 from speakersdk.errors import (
     ConfigError,
     ExpiredVoiceprintError,
@@ -101,6 +103,12 @@ class Voiceprint:
     expires_utc: str | None = None
     consent: Consent | None = None
     history: tuple[Change, ...] = ()
+    # What every decision needs of the exemplars is computed once: the embedding, and its nearness
+    # to a cohort, with that cohort.
+    _embedding: Embedding = field(init=False)
+    _nearness: tuple[Cohort | None, npt.NDArray[np.float64]] | None = field(
+        init=False, default=None
+    )
 
     def __post_init__(self) -> None:
         exemplars = _frozen(self.exemplars, np.float32)
@@ -118,6 +126,11 @@ class Voiceprint:
             object.__setattr__(self, name, value)
         self._check_labels()
         self._check_exemplars()
+        mean = self._mean()
+        if not mean.any():
+            raise ValueError("expected exemplars that do not cancel each other")
+        embedding = _frozen(scaled(mean, self.temperature), np.float32)
+        object.__setattr__(self, "_embedding", embedding)
 
     def _check_labels(self) -> None:
         # Both are shown on terminals and may come from an untrusted file.
@@ -142,18 +155,28 @@ class Voiceprint:
             )
         self._check_rows(self.exemplars, self.speech_s)
         self._check_rows(self.adapted, self.adapted_speech_s)
-        if not self._mean().any():
-            raise ValueError("expected exemplars that do not cancel each other")
 
     @property
     def embedding(self) -> Embedding:
-        """The mean of the exemplars, scaled to length T: (D,) float32."""
-        return scaled(self._mean(), self.temperature)
+        """The mean of the exemplars, scaled to length T: (D,) float32, read-only."""
+        return self._embedding
 
     @property
     def total_speech_s(self) -> float:
         """The net speech of all recordings in seconds, without adapted exemplars."""
         return float(self.speech_s.sum())
+
+    def nearness(self, calibration: Calibration) -> npt.NDArray[np.float64]:
+        """Return the (K,) nearness of the embedding to the cohort of a calibration, read-only.
+
+        It is computed for the first decision, and again only for another cohort.
+        """
+        known = self._nearness
+        if known is None or known[0] is not calibration.cohort:
+            row = calibration.nearness(self._embedding[np.newaxis])[0]
+            known = calibration.cohort, _frozen(row, np.float64)
+            object.__setattr__(self, "_nearness", known)
+        return known[1]
 
     def _mean(self) -> npt.NDArray[np.float64]:
         mean: npt.NDArray[np.float64] = self.exemplars.mean(axis=0, dtype=np.float64)

@@ -40,6 +40,31 @@ def test_nearness_is_the_mean_score_of_the_members_most_alike(
     assert (without[:, 1] == 0).all()
 
 
+@pytest.mark.parametrize("num_probes", [1, 2, 30])  # row by row, and in one product
+def test_nearness_is_that_of_the_formula_in_double_precision(
+    rng: np.random.Generator, num_probes: int
+) -> None:
+    rows = rng.standard_normal((40 + num_probes, 256))
+    rows *= 2 / np.linalg.norm(rows, axis=1, keepdims=True)
+    members, probes = rows[:40].astype(np.float16), rows[40:].astype(np.float32)
+    cohort = Cohort.of(members, nearest=6, conditions=4, telephone=2, typical=-0.015)
+    expected = []
+    for probe in probes.astype(np.float64):
+        scores = []
+        for member in members.astype(np.float64):
+            p, q = (np.exp(z) / np.exp(z).sum() for z in (probe, member))
+            scores.append(-float(((p - q) * (probe - member)).sum()))
+        each = [sum(sorted(scores[at : at + 10])[-3:]) / 3 for at in range(0, 40, 10)]
+        inside = [value - sum(each) / 4 for value in each]
+        expected.append([sum(sorted(scores)[-6:]) / 6 + 0.015, inside[2], *inside])
+    found = cohort.nearness(probes)
+    # A threshold of the bundled model rises by less than 1000 per nat.
+    assert found == pytest.approx(np.array(expected), rel=0, abs=1e-8)
+    # One probe has the same nearness in any company, but for rounding.
+    assert found[:1] == pytest.approx(cohort.nearness(probes[:1]), rel=0, abs=1e-8)
+    assert (probes == rows[40:].astype(np.float32)).all()  # the probes are not changed
+
+
 def test_the_nearest_of_many_members_count(rng: np.random.Generator) -> None:
     # NumPy sorts up to some hundred values where it should only part them.
     members = rng.standard_normal((2000, DIM)).astype(np.float16).astype(np.float32)

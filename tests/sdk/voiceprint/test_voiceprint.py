@@ -133,6 +133,8 @@ def test_arrays_are_read_only_copies() -> None:
         voiceprint.exemplars[0, 0] = 1
     with pytest.raises(ValueError, match="read-only"):
         Voiceprint.from_bytes(voiceprint.to_bytes()).speech_s[0] = 1
+    with pytest.raises(ValueError, match="read-only"):
+        voiceprint.embedding[0] = 1
 
 
 def test_more_exemplars_are_appended() -> None:
