@@ -134,8 +134,16 @@ def test_an_accepted_probe_may_still_be_too_uncertain(verifier: Verifier, slt: V
 
 @pytest.mark.parametrize("kind", [str, Path])
 def test_files_and_arrays(
-    verifier: Verifier, voices: dict[str, Any], slt: Voiceprint, kind: Any
+    verifier: Verifier,
+    voices: dict[str, Any],
+    slt: Voiceprint,
+    kind: Any,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    # The second may change between the two.
+    monkeypatch.setattr(
+        "speakersdk.enrollment.adaptation.utc_now", lambda: "2026-11-29T09:00:00+00:00"
+    )
     path = voices["slt"].probe
     from_file = verifier.adapt(slt, kind(path))
     from_array = verifier.adapt(slt, read_audio(path), sample_rate_hz=SAMPLE_RATE_HZ)
