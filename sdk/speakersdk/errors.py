@@ -32,6 +32,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from speakersdk.text import counted
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
@@ -219,7 +221,8 @@ class AttemptLimitError(SpeakerSdkError):
 
     def __init__(self, name: str, *, count: int, wait_s: float) -> None:
         super().__init__(
-            f"{name!r} was rejected {count} times in a row; try again in {max(wait_s, 1):.0f} s"
+            f"{name!r} was rejected {counted(count, 'time')} in a row; "
+            f"try again in {max(wait_s, 1):.0f} s"
         )
         self.wait_s = wait_s
 

@@ -30,6 +30,11 @@ def file_name(text: str) -> str:
     return os.fsdecode(_bytes(text))
 
 
+def counted(number: int, what: str) -> str:
+    """Return a number with its noun: ``1 recording``, ``2 recordings``."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
 def is_visible(text: str) -> bool:
     """Return whether every character is visible: not control, format, blank or unassigned.
 

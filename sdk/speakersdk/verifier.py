@@ -98,6 +98,10 @@ class Verifier:
         if asked and self.manifest.calibration is not None:
             self._decision_rule()  # refuse an unsupported request now, not at the first probe
 
+    def __repr__(self) -> str:
+        request = ", ".join(f"{key}={value:g}" for key, value in self._request.to_json().items())
+        return f"Verifier({'closed' if self._model is None else self.manifest.name}, {request})"
+
     def __enter__(self) -> Self:
         _ = self._encoder
         return self

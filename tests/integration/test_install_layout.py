@@ -128,6 +128,7 @@ def test_the_version_has_one_home() -> None:
     # CMake reads pyproject.toml; only the citation repeats it.
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert metadata.version("speakersdk") == _native.__version__ == project["version"]
+    assert speakersdk.__version__ == project["version"]
     citation = (REPOSITORY / "CITATION.cff").read_text(encoding="utf-8").splitlines()
     assert f"version: {project['version']}" in citation
 

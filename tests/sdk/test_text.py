@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from speakersdk.text import decoded_argument, file_name, is_visible, printable
+from speakersdk.text import counted, decoded_argument, file_name, is_visible, printable
 
 
 @pytest.mark.parametrize(
@@ -62,3 +62,9 @@ def test_file_names_are_unicode_text_whatever_the_locale(text: str) -> None:
 def test_a_surrogate_that_stands_for_no_byte_is_no_error() -> None:
     assert not Path(file_name("\ud800.wav")).exists()
     assert printable(decoded_argument("\ud800")) == "\\udced\\udca0\\udc80"
+
+
+def test_a_number_comes_with_its_noun() -> None:
+    assert [counted(number, "recording") for number in (0, 1, 2)] == [
+        "0 recordings", "1 recording", "2 recordings",
+    ]  # fmt: skip

@@ -10,7 +10,7 @@ import pytest
 
 from speakersdk.audio.microphone import CaptureCounters
 from speakersdk.audio.waveform import read_audio
-from speakersdk.errors import ClosedError, ConfigError
+from speakersdk.errors import ClosedError, ConfigError, InvalidAudioError
 from speakersdk.verifier import Verifier
 
 
@@ -96,6 +96,14 @@ def test_arguments_of_a_wrong_type_are_named(verifier: Verifier, voices: dict[st
     for name in (None, 3, b"slt"):
         with pytest.raises(ConfigError, match="expected a name as text"):
             verifier.enroll(voices["slt"].enroll, name=name)  # type: ignore[arg-type, unused-ignore]
+    for rate in ("1%", True, [0.01]):
+        with pytest.raises(ConfigError, match=r"expected far as a number such as 0\.01, got"):
+            Verifier(far=rate)  # type: ignore[arg-type, unused-ignore]
+    with pytest.raises(TypeError, match=r"expected the path of a model file, got 0\.01; .*far=0"):
+        Verifier(0.01)  # type: ignore[arg-type, unused-ignore]
+    for recording in (slt, None):
+        with pytest.raises(InvalidAudioError, match=r"expected a recording \(a path, .*\), got"):
+            verifier.verify(slt, recording)  # type: ignore[arg-type, unused-ignore]
     for device in (0, None):
         with pytest.raises(ConfigError, match="expected device cpu"):
             Verifier(device=device)  # type: ignore[arg-type, unused-ignore]

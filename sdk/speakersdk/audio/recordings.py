@@ -51,6 +51,11 @@ def open_recording(
     if isinstance(recording, tuple):
         samples, sample_rate_hz = _unpaired(recording, sample_rate_hz)
     array = as_array(samples)
+    if array.dtype == object:
+        kind = type(samples).__name__
+        raise InvalidAudioError(
+            f"expected a recording (a path, an open file or an array of samples), got {kind}"
+        )
     if sample_rate_hz is None:
         raise TypeError(
             "sample_rate_hz is required for arrays: pass the rate at which they were recorded"

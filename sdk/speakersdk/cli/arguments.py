@@ -58,12 +58,15 @@ def _add_audio_root(parser: CommandParser) -> None:
     )
 
 
-def _add_max_duration(parser: CommandParser) -> None:
+def add_max_duration(parser: CommandParser, default_s: float | None = None) -> None:
+    """Add `--max-duration`; None means no limit."""
+    default = "no limit" if default_s is None else f"{default_s:g}"
     parser.requests.add_argument(
         "--max-duration",
         type=float,
+        default=default_s,
         metavar="SECONDS",
-        help="maximum length of a recording, summed over channels (default: no limit)",
+        help=f"maximum length of a recording, summed over channels (default: {default})",
     )
 
 
@@ -138,7 +141,7 @@ _ADD: Final[dict[Shared, Callable[[CommandParser], None]]] = {
     "far": _add_far,
     "json": _add_json,
     "life": _add_life,
-    "max_duration": _add_max_duration,
+    "max_duration": add_max_duration,
     "model": _add_model,
     "replace_or_append": _add_replace_or_append,
     "voiceprints": _add_voiceprints,

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from speakersdk.cli import arguments as shared
 from speakersdk.cli.output import print_json
 from speakersdk.cli.parser import CommandParser
-from speakersdk.text import printable
+from speakersdk.text import counted, printable
 
 
 class Finding(NamedTuple):
@@ -93,7 +93,7 @@ def _sound(audio: dict[str, Any]) -> Iterator[Finding]:
     elif not devices:
         yield Finding(False, "microphone", "no input device; connect a microphone")
     else:
-        yield Finding(True, "microphone", f"{len(devices)} input devices")
+        yield Finding(True, "microphone", counted(len(devices), "input device"))
 
 
 def _unlisted_sound(audio: dict[str, Any]) -> Iterator[Finding]:
@@ -134,9 +134,8 @@ def _permissions(voiceprints: dict[str, Any]) -> Iterator[Finding]:
         remedy = f"other users can read {num_open} of {voiceprints['files']} files of voiceprints"
         yield Finding(False, part, f"{remedy}; chmod -R go= {folder}")
     if not is_open and not num_open:
-        yield Finding(
-            True, part, f"{voiceprints['files']} files of voiceprints, readable only by their owner"
-        )
+        stored = counted(voiceprints["voiceprints"], "voiceprint")
+        yield Finding(True, part, f"{stored} in {folder}, which only you can read")
 
 
 def _print_page(report: dict[str, Any]) -> None:

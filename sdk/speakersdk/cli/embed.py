@@ -13,6 +13,7 @@ from speakersdk.cli.parser import CommandParser
 from speakersdk.evaluation.bulk import EmbeddingJob, embed_recordings
 from speakersdk.evaluation.segments import read_recordings
 from speakersdk.models import default_model_path
+from speakersdk.text import counted
 
 
 def add_arguments(parser: CommandParser) -> None:
@@ -86,7 +87,7 @@ def run(arguments: argparse.Namespace) -> int:
         )
     else:
         print(
-            f"wrote {arguments.output}: {len(table)} embeddings of {audio_s:.0f} s of audio in "
-            f"{seconds:.1f} s, {len(failures)} failed"
+            f"wrote {arguments.output}: {counted(len(table), 'embedding')} of {audio_s:.0f} s of "
+            f"audio in {seconds:.1f} s, {len(failures)} failed"
         )
     return 1 if failures else 0

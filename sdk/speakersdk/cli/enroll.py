@@ -19,7 +19,7 @@ from speakersdk.enrollment.kept import keep
 from speakersdk.enrollment.live import NEEDED_S
 from speakersdk.errors import ConfigError, DuplicateSpeakerError
 from speakersdk.files import file_lock
-from speakersdk.text import printable
+from speakersdk.text import counted, printable
 from speakersdk.voiceprint.names import check_name
 from speakersdk.voiceprint.store import VoiceprintStore
 from speakersdk.voiceprint.voiceprint import Voiceprint
@@ -74,6 +74,7 @@ def run(arguments: argparse.Namespace) -> int:
     verifier = shared.open_verifier(arguments)
     name = check_name(arguments.name)
     store = shared.open_store(arguments)
+    _check_no_recording(name, store)
     is_stored = arguments.output is None
     if arguments.remember and not is_stored:
         raise ConfigError("expected either --remember or --output: files remember no recordings")
@@ -107,7 +108,7 @@ def run(arguments: argparse.Namespace) -> int:
         print_json({**summary(voiceprint), "path": str(path)})
     else:
         print(
-            f"enrolled {name}: {len(voiceprint.exemplars)} recordings, "
+            f"enrolled {name}: {counted(len(voiceprint.exemplars), 'recording')}, "
             f"{voiceprint.total_speech_s:.1f} s of speech, in {printable(path)}"
         )
     if voiceprint.total_speech_s < NEEDED_S:
@@ -117,6 +118,16 @@ def run(arguments: argparse.Namespace) -> int:
             file=sys.stderr,
         )
     return 0
+
+
+def _check_no_recording(name: str, store: VoiceprintStore) -> None:
+    """Refuse a recording in the place of the name: one recording would silently be left out."""
+    path = Path(name)
+    if path.suffix and path.is_file() and name not in store.names():
+        raise ConfigError(
+            f"expected the speaker's name before the recordings, got the file {name}; "
+            f"for example: speakersdk enroll ann {name}"
+        )
 
 
 def _store(

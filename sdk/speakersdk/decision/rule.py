@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+import numbers
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
 from speakersdk.audio.levels import QUIET_DBFS
@@ -18,7 +19,7 @@ DEFAULT_FAR: Final = 0.01
 # reason to reject.
 _SUPPORTED_FRR: Final = 0.5
 # A syllable is longer; a tone or a click has fewer frames that resemble speech.
-_SHORTEST_SPEECH_S: Final = 0.1
+SHORTEST_SPEECH_S: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +38,10 @@ class Request:
     c_fa: float = 1.0
 
     def __post_init__(self) -> None:
+        for name, value in asdict(self).items():
+            is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+            if value is not None and not is_number:
+                raise ConfigError(f"expected {name} as a number such as 0.01, got {value!r}")
         if self.prior is None:
             if (self.c_miss, self.c_fa) != (1.0, 1.0):
                 raise ConfigError("expected a prior with c_miss and c_fa, got none; add prior=0.5")
@@ -236,7 +241,7 @@ def speech_shortage(
         duration_s: seconds of audio in the recording.
         calibration: calibration of the model; None requires only that there is some speech.
     """
-    if speech_s < _SHORTEST_SPEECH_S:
+    if speech_s < SHORTEST_SPEECH_S:
         return Verdict.NO_SPEECH, f"no speech found in {duration_s:.1f} s of audio"
     if calibration is None or speech_s >= calibration.minimum_speech_s:
         return None

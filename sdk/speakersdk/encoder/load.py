@@ -48,7 +48,13 @@ def load_encoder(
         ManifestError: the file has no manifest or was changed, or its graph does not match the
             manifest.
         ConfigError, MissingDependencyError, InferenceError: as for `open_session`.
+        TypeError: `path` is not a path.
     """
+    if not isinstance(path, str | os.PathLike):
+        raise TypeError(
+            f"expected the path of a model file, got {path!r}; pass a false-accept rate by its "
+            "name: far=0.01"
+        )
     options = SessionOptions(
         device=device,
         strict=strict,

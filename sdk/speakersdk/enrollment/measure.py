@@ -25,7 +25,7 @@ from speakersdk.audio.levels import (
 )
 from speakersdk.calibration.calibration import Calibration
 from speakersdk.decision.one_voice import OTHER_VOICE_LLR, SECOND_VOICE_LLR, Speech, least_cohesion
-from speakersdk.decision.rule import speech_shortage
+from speakersdk.decision.rule import SHORTEST_SPEECH_S, speech_shortage
 from speakersdk.encoder.interface import Encoding, SpeakerEncoder
 from speakersdk.encoder.manifest import ModelManifest
 
@@ -89,11 +89,15 @@ class RecordingQuality:
         """A sentence on the shortage of speech and what to do; empty if there is none."""
         if self.shortage is None:
             return ""
-        if self.loudest_dbfs is not None and self.loudest_dbfs < QUIET_DBFS:
+        if self.loudest_dbfs is None:
+            return self.shortage  # shorter than a hop: the sentence already says what to do
+        if self.loudest_dbfs < QUIET_DBFS:
             return (
                 f"{self.shortage}, nowhere louder than {self.loudest_dbfs:.0f} dBFS; come closer "
                 "or raise the input level"
             )
+        if self.speech_s < SHORTEST_SPEECH_S:
+            return f"{self.shortage}; check that somebody speaks in it"
         return f"{self.shortage}; record longer"
 
     def finding(self, problem: AudioProblem) -> str:

@@ -21,7 +21,8 @@ def report() -> dict[str, Any]:
     facts["onnxruntime"]["cuda"] |= {"usable": True, "reason": None}
     facts["audio"] |= {"portaudio": "V19", "input_devices": [{"api": "ALSA"}]}
     facts["voiceprints"] = {
-        "folder": "~/voiceprints", "folder_mode": "0700", "files": 3, "files_open_to_others": 0,
+        "folder": "~/voiceprints", "folder_mode": "0700", "voiceprints": 1, "files": 3,
+        "files_open_to_others": 0,
     }  # fmt: skip
     return facts
 
@@ -73,6 +74,8 @@ def test_everything_works(report: dict[str, Any]) -> None:
         "model", "scoring", "microphone", "GPU", "privacy",
     }  # fmt: skip
     assert all(finding.works for finding in findings(report))
+    privacy = next(finding for finding in findings(report) if finding.part == "privacy")
+    assert privacy.text == "1 voiceprint in ~/voiceprints, which only you can read"
 
 
 @pytest.mark.parametrize(
@@ -123,3 +126,4 @@ def test_loose_permissions_are_counted(tmp_path: Path, monkeypatch: pytest.Monke
     folder.chmod(0o750)
     facts = diagnose()["voiceprints"]
     assert (facts["folder_mode"], facts["files"], facts["files_open_to_others"]) == ("0750", 3, 1)
+    assert facts["voiceprints"] == 2

@@ -44,6 +44,19 @@ def test_enroll_stores_one_exemplar_per_recording(
     )
 
 
+def test_a_recording_in_the_place_of_the_name_is_refused(
+    store: VoiceprintStore, recordings: list[str], capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(Path(recordings[0]).parent)
+    names = [Path(recording).name for recording in recordings]
+    assert main(["enroll", *names]) == 2
+    assert f"expected the speaker's name before the recordings, got the file {names[0]};" in (
+        capsys.readouterr().err
+    )
+    assert store.names() == ()
+
+
 def test_json(
     store: VoiceprintStore, recordings: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -120,6 +120,8 @@ def test_advice_on_too_little_speech_follows_the_level(
         assert short.shortage_finding.startswith("no speech found")
         assert short.shortage_finding.endswith(advice)
     assert quality.shortage_finding == ""
+    silent = dataclasses.replace(short, speech_s=0.0)
+    assert silent.shortage_finding.endswith("; check that somebody speaks in it")
 
 
 def test_json_holds_every_figure(encoder: SpeakerEncoder, voices: dict[str, Any]) -> None:

@@ -111,6 +111,7 @@ def test_quality_is_what_enrollment_goes_by(verifier: Verifier, voices: dict[str
     assert qualities[0].speech_s == verifier.enroll(paths[:1], name="slt").total_speech_s
     (short,) = verifier.quality([silence(0.1)], sample_rate_hz=SAMPLE_RATE_HZ)
     assert not short.is_usable
+    assert short.shortage_finding.count("record longer") == 1
     (nothing,) = verifier.quality([silence(3)], sample_rate_hz=SAMPLE_RATE_HZ)
     assert nothing.shortage == "no speech found in 3.0 s of audio"
     assert nothing.shortage_finding.endswith("-120 dBFS; come closer or raise the input level")

@@ -11,7 +11,7 @@ export const DEFAULT_FAR = 0.01;
 // reason to reject.
 const SUPPORTED_FRR = 0.5;
 // A syllable lasts longer. The frames of a tone or a click that look like speech are fewer.
-const SHORTEST_SPEECH_S = 0.1;
+export const SHORTEST_SPEECH_S = 0.1;
 
 /** From a score and the speech of both sides to a decision. */
 export class DecisionRule {

@@ -12,7 +12,7 @@ import {
   levelProblems,
 } from "../audio/quality.js";
 import { OTHER_VOICE_LLR, SECOND_VOICE_LLR, leastCohesion } from "../decision/one-voice.js";
-import { speechShortage } from "../decision/rule.js";
+import { SHORTEST_SPEECH_S, speechShortage } from "../decision/rule.js";
 import type { StatefulGraph } from "../encoder/graph.js";
 import { type Encoding, encode } from "../encoder/utterance.js";
 import { hopSamples } from "../model/manifest.js";
@@ -128,5 +128,7 @@ export function shortageFinding(quality: RecordingQuality): string {
       "closer or raise the input level"
     );
   }
-  return `${quality.shortage}; record longer`;
+  const advice =
+    quality.speechS < SHORTEST_SPEECH_S ? "check that somebody speaks in it" : "record longer";
+  return `${quality.shortage}; ${advice}`;
 }

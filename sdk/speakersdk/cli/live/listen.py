@@ -20,7 +20,7 @@ from speakersdk.cli.program import INTERRUPTED
 from speakersdk.cli.voiceprints import enrolled, used
 from speakersdk.enrollment.joining import join_voiceprints
 from speakersdk.enrollment.live import NEEDED_S, Enrollment
-from speakersdk.errors import ConfigError
+from speakersdk.errors import ConfigError, EnrollmentError
 from speakersdk.streaming.update import StreamUpdate
 from speakersdk.text import printable
 from speakersdk.verifier import Verifier
@@ -60,7 +60,7 @@ def add_arguments(parser: CommandParser) -> None:
     parser.inputs.add_argument(
         "--input",
         metavar="FILE",
-        help="listen to a recording instead; - reads raw 16-bit mono from a pipe",
+        help="listen to a recording instead; - reads a pipe: raw 16-bit mono, or an audio file",
     )
     parser.inputs.add_argument(
         "--rate", type=float, metavar="HZ", help="sample rate of --input - (default: 16000)"
@@ -189,6 +189,13 @@ def _enroll(
             file=sys.stderr,
         )
         return None
+    if progress is not None and not progress.is_complete:
+        problem = f"; {progress.problem}" if progress.problem else ""
+        raise EnrollmentError(
+            f"expected {progress.needed_s:g} s of good speech to enroll {enrollment.name!r}, "
+            f"got {progress.speech_s:.1f} s before the input ended{problem}; use a longer "
+            "recording, or ask for less speech with --speech"
+        )
     return enrollment.voiceprint()
 
 

@@ -14,6 +14,7 @@ from speakersdk.cli.live.meters import enrollment_meter, verdict_text, verificat
 from speakersdk.decision.outcome import Verdict
 from speakersdk.enrollment.live import EnrollmentProgress
 from speakersdk.streaming.update import StreamUpdate
+from speakersdk.text import counted
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -182,7 +183,7 @@ class Summary:
         people = ", ".join(f"{name} for {at:.1f} s" for name, at in self.accepted_s.items())
         text = (
             f"heard {self._time_s:.1f} s; accepted {people or 'nobody'}; "
-            f"{self._num_changes} changes of voice"
+            f"{counted(self._num_changes, 'change')} of voice"
         )
         if self.capture is not None:
             text += (

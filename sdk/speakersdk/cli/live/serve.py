@@ -33,12 +33,13 @@ def add_arguments(parser: CommandParser) -> None:
     parser.inputs.add_argument(
         "service", metavar="SERVICE", help=f"{' or '.join(SERVICES)}, or one from another package"
     )
-    parser.inputs.add_argument(
+    options = parser.inputs.add_argument(
         "options",
         nargs=argparse.REMAINDER,
         metavar="OPTION",
         help="options of the service; see `speakersdk serve SERVICE --help`",
     )
+    options.required = False  # argparse requires a REMAINDER, and would ask for OPTION
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -51,8 +52,8 @@ def run(arguments: argparse.Namespace) -> int:
         status="0 stopped by a signal",
         examples=(f"speakersdk serve {name}", f"speakersdk serve {name} --far 0.001"),
     )
-    shared.add_options(parser, "far", "voiceprints", "model", "max_duration")
-    parser.set_defaults(max_duration=_MAXIMUM_DURATION_S)
+    shared.add_options(parser, "far", "voiceprints", "model")
+    shared.add_max_duration(parser, _MAXIMUM_DURATION_S)
     service.add_arguments(parser)
     chosen = parser.parse_args(arguments.options)
     # Only the arguments that the two functions read, which can be pickled.

@@ -15,7 +15,7 @@ from speakersdk.cli.parser import CommandParser
 from speakersdk.encoder.manifest import ModelManifest
 from speakersdk.enrollment.kept import kept
 from speakersdk.errors import IncompatibleModelError, SpeakerSdkError
-from speakersdk.text import printable
+from speakersdk.text import counted, printable
 from speakersdk.verifier import Verifier
 from speakersdk.voiceprint.store import VoiceprintStore
 from speakersdk.voiceprint.voiceprint import Voiceprint
@@ -119,7 +119,7 @@ def _is_of(voiceprint: Voiceprint, manifest: ModelManifest) -> bool:
 def _change(old: Voiceprint, new: Voiceprint) -> str:
     text = (
         f"from {old.model_name} ({old.total_speech_s:.1f} s of speech) to {new.model_name} "
-        f"({len(new.exemplars)} recordings, {new.total_speech_s:.1f} s)"
+        f"({counted(len(new.exemplars), 'recording')}, {new.total_speech_s:.1f} s)"
     )
     dropped = len(old.adapted)
-    return f"{text}; {dropped} adapted recordings dropped" if dropped else text
+    return f"{text}; {counted(dropped, 'adapted recording')} dropped" if dropped else text

@@ -25,7 +25,7 @@ from speakersdk.enrollment.joining import join_voiceprints
 from speakersdk.errors import ConfigError
 from speakersdk.gallery.erasure import erase, erase_all
 from speakersdk.sealing import SealingKey
-from speakersdk.text import printable
+from speakersdk.text import counted, printable
 from speakersdk.voiceprint.life import utc_now
 from speakersdk.voiceprint.sealed_store import recast
 from speakersdk.voiceprint.store import VoiceprintStore
@@ -205,7 +205,8 @@ def run_revert(arguments: argparse.Namespace) -> int:
         voiceprint = store.load(name)
         while not store.exchange(voiceprint, voiceprint.reverted(at_utc=utc_now())):
             voiceprint = store.load(name)
-        print(f"reverted {name}: {len(voiceprint.adapted)} adapted recordings dropped")
+        dropped = counted(len(voiceprint.adapted), "adapted recording")
+        print(f"reverted {name}: {dropped} dropped")
     return 0
 
 

@@ -106,7 +106,9 @@ def test_too_little_speech_and_nobody_enrolled_are_errors(
 ) -> None:
     probe = str(voices["slt"].probe)
     assert main(["listen", "--enroll", "ann", "--input", probe, "--fast"]) == 2
-    assert "10 s of good speech" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert "expected 10 s of good speech to enroll 'ann'" in error
+    assert error.endswith("use a longer recording, or ask for less speech with --speech\n")
     assert main(["listen", "--input", probe, "--fast"]) == 2
     assert "nobody is enrolled" in capsys.readouterr().err
 

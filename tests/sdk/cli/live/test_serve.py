@@ -69,6 +69,13 @@ def test_a_service_explains_itself(installed: str, capsys: pytest.CaptureFixture
     assert "usage: speakersdk serve paint" in text
     assert "Keep what is given." in text
     assert "--colour" in text
+    assert "(default: 300)" in text  # the longest recording of a service
+
+
+def test_only_the_service_is_required(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["serve"])
+    assert "required: SERVICE; for example" in capsys.readouterr().err
 
 
 def test_an_option_of_no_service_is_refused(

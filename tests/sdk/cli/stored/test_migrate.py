@@ -73,7 +73,7 @@ def test_what_adaptation_added_is_dropped_and_said(
     adapted = replace(adapted, expires_utc="2096-11-22T14:00:00+00:00")
     store.save(adapted, replace=True)
     assert run(store, "migrate", "--recordings", folder) == 0
-    assert "; 1 adapted recordings dropped" in capsys.readouterr().out
+    assert "; 1 adapted recording dropped" in capsys.readouterr().out
     migrated = store.load("ann")
     assert len(migrated.adapted) == 0
     # A new model is no new consent, and no longer life.

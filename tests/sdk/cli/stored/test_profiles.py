@@ -206,7 +206,7 @@ def test_revert_drops_what_was_adapted_and_nothing_else(
     assert main(["profiles", "show", "ann"]) == 0
     assert "adapted 1\t2.5" in capsys.readouterr().out
     assert main(["profiles", "revert", "ann"]) == 0
-    assert capsys.readouterr().out == "reverted ann: 1 adapted recordings dropped\n"
+    assert capsys.readouterr().out == "reverted ann: 1 adapted recording dropped\n"
     reverted = store.load("ann")
     assert [change.kind for change in reverted.history] == ["reverted"]
     assert replace(reverted, history=()) == enrolled
