@@ -6,12 +6,15 @@ import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import cache, partial
+from http import HTTPStatus
 from typing import Any, Final
 
 import anyio
 from fastapi import FastAPI, Request, Response, WebSocket
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import HTMLResponse, JSONResponse
+from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 from swagger_ui_bundle import swagger_ui_path
 
@@ -26,6 +29,7 @@ from speakersdk_http.answers import (
 )
 from speakersdk_http.desk import BusyError, Desk
 from speakersdk_http.door import Door
+from speakersdk_http.interface import body_of, describe
 from speakersdk_http.live import LiveVoices
 from speakersdk_http.metrics import CONTENT_TYPE, Metrics
 from speakersdk_http.problems import answer, problem, status_of
@@ -33,7 +37,6 @@ from speakersdk_http.questions import (
     EmbedQuestion,
     ForgetQuestion,
     IdentifyQuestion,
-    Question,
     RegisterQuestion,
     VerifyQuestion,
     read_question,
@@ -42,8 +45,8 @@ from speakersdk_http.settings import Settings
 from speakersdk_http.shutdown import Shutdown
 from speakersdk_http.voices import Voices
 
+_SHOWN: Final = 200  # characters of a path that a message quotes
 _LOG: Final = logging.getLogger("uvicorn.error")
-_FORMS: Final = "multipart/form-data"
 _PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
     "4XX": {"model": ProblemAnswer, "description": "refused; `error.message` says why"}
 }
@@ -74,19 +77,21 @@ def create_app(settings: Settings) -> FastAPI:
 
     app = FastAPI(
         title="speakersdk",
-        summary="Speaker verification and identification at a false-accept rate that you choose",
+        description="Verify and identify speakers at a false-accept rate that you choose.",
         version=voices.verifier.manifest.name,
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
         responses=_PROBLEMS,
     )
-    app.openapi_version = "3.0.3"  # the newest version that the bundled page shows
+    interface = cache(partial(describe, app))
+    app.openapi = interface  # type: ignore[method-assign]
     app.mount("/swagger", StaticFiles(directory=swagger_ui_path))
     app.add_middleware(Door, settings=settings)
     app.exception_handler(SpeakerSdkError)(_refused)
     app.exception_handler(OSError)(_refused)
     app.exception_handler(BusyError)(_busy)
+    app.exception_handler(HTTPException)(_not_served)
 
     @app.middleware("http")
     async def measured(
@@ -104,7 +109,9 @@ def create_app(settings: Settings) -> FastAPI:
             response.headers["Connection"] = "close"
         return response
 
-    @app.post("/v1/voice/verify", response_model=VerifyAnswer, openapi_extra=_body(VerifyQuestion))
+    @app.post(
+        "/v1/voice/verify", response_model=VerifyAnswer, openapi_extra=body_of(VerifyQuestion)
+    )
     async def verify(request: Request) -> Any:
         """Compare two recordings, or a recording and an enrolled speaker."""
         question = await read_question(request, VerifyQuestion)
@@ -112,7 +119,7 @@ def create_app(settings: Settings) -> FastAPI:
         return counted("verify", found)
 
     @app.post(
-        "/v1/voice/identify", response_model=IdentifyAnswer, openapi_extra=_body(IdentifyQuestion)
+        "/v1/voice/identify", response_model=IdentifyAnswer, openapi_extra=body_of(IdentifyQuestion)
     )
     async def identify(request: Request) -> Any:
         """Find out which enrolled speaker it is, if any."""
@@ -122,21 +129,21 @@ def create_app(settings: Settings) -> FastAPI:
         return counted("identify", found)
 
     @app.post(
-        "/v1/voice/register", response_model=RegisterAnswer, openapi_extra=_body(RegisterQuestion)
+        "/v1/voice/register", response_model=RegisterAnswer, openapi_extra=body_of(RegisterQuestion)
     )
     async def register(request: Request) -> Any:
         """Enroll a speaker."""
         question = await read_question(request, RegisterQuestion)
         return await desk.answered(lambda: voices.register(question))
 
-    @app.post("/v1/voice/forget", status_code=204, openapi_extra=_body(ForgetQuestion))
+    @app.post("/v1/voice/forget", status_code=204, openapi_extra=body_of(ForgetQuestion))
     async def forget(request: Request) -> Response:
         """Delete the voiceprint of a speaker."""
         question = await read_question(request, ForgetQuestion)
         await desk.answered(lambda: voices.forget(question))
         return Response(status_code=204)
 
-    @app.post("/v1/voice/embed", response_model=EmbedAnswer, openapi_extra=_body(EmbedQuestion))
+    @app.post("/v1/voice/embed", response_model=EmbedAnswer, openapi_extra=body_of(EmbedQuestion))
     async def embed(request: Request) -> Any:
         """Compute the embedding of a recording."""
         question = await read_question(request, EmbedQuestion)
@@ -184,18 +191,17 @@ def _refused(_: Request, error: Exception) -> JSONResponse:
     return problem(error)
 
 
+def _not_served(request: Request, error: HTTPException) -> JSONResponse:
+    """Answer a path or a method that does not exist, or a form that cannot be read."""
+    message = error.detail
+    if error.status_code in {404, 405}:
+        path = request.url.path[:_SHOWN]
+        message = f"{request.method} {path} is not served; the interface is at /docs"
+    kind = HTTPStatus(error.status_code).phrase.replace(" ", "")
+    return answer(error.status_code, message, kind=kind, headers=dict(error.headers or {}))
+
+
 def _busy(_: Request, __: Exception) -> JSONResponse:
     return answer(
         503, "too many requests wait; try again", kind="Busy", headers={"Retry-After": "1"}
     )
-
-
-def _body(kind: type[Question]) -> dict[str, Any]:
-    """Describe the body of a request: JSON with base64, or a form with files."""
-    schema = kind.model_json_schema(ref_template="#/components/schemas/{model}")
-    return {
-        "requestBody": {
-            "required": True,
-            "content": {form: {"schema": schema} for form in ("application/json", _FORMS)},
-        }
-    }

@@ -22,6 +22,11 @@ _MAXIMUM_FILES: Final = 16
 _MAXIMUM_FIELDS: Final = 32
 _SCHEMES: Final = ("http:", "https:", "file:", "ftp:")
 _SHOWN: Final = 200  # characters that a message quotes
+# Errors of pydantic in the words of this project.
+_MESSAGES: Final = {
+    "extra_forbidden": "unknown field; /docs lists the fields",
+    "missing": "expected this field, got none",
+}
 
 
 class AudioFile(io.BytesIO):
@@ -183,5 +188,5 @@ def _validated(kind: type[Asked], given: bytes | dict[str, Any]) -> Asked:
 
 def _sentence(error: ErrorDetails) -> str:
     place = ".".join(str(part) for part in error["loc"] if not str(part).startswith("function"))
-    message = error["msg"].removeprefix("Value error, ")
+    message = _MESSAGES.get(error["type"], error["msg"].removeprefix("Value error, "))
     return f"{place}: {message}" if place else message

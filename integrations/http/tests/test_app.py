@@ -9,6 +9,7 @@ import httpx
 import numpy as np
 import pytest
 import soundfile as sf
+from openapi_spec_validator import OpenAPIV30SpecValidator
 from running_server import CLIPS, Server
 
 from speakersdk import Verifier, VoiceprintStore
@@ -167,8 +168,34 @@ def test_what_is_no_json_is_refused(client: httpx.Client) -> None:
     assert client.post("/v1/voice/identify", content=b"\xff{").status_code == 400
 
 
+def test_every_refusal_has_one_line_in_error_message(client: httpx.Client) -> None:
+    for method, path, status in (("GET", "/nothing", 404), ("GET", "/v1/voice/verify", 405)):
+        refused = client.request(method, path)
+        message = f"{method} {path} is not served; the interface is at /docs"
+        assert (refused.status_code, refused.json()["error"]["message"]) == (status, message)
+    files = [("audio", (str(number), b"")) for number in range(17)]
+    refused = client.post("/v1/voice/register", data={"name": "ann"}, files=files)
+    assert refused.status_code == 400
+    assert "Maximum number of files is 16" in refused.json()["error"]["message"]
+    for fields, message in (
+        ({"name": "slt"}, "audio2: expected this field, got none"),
+        ({"audio2": "", "rate": 0.1}, "rate: unknown field; /docs lists the fields"),
+    ):
+        refused = client.post("/v1/voice/verify", json=fields)
+        assert refused.json()["error"]["message"] == message
+
+
+# The bundled page shows a file chooser only for a plain string of this format.
 def test_the_interface_is_described_without_a_network(client: httpx.Client) -> None:
-    paths = client.get("/openapi.json").json()["paths"]
+    interface = client.get("/openapi.json").json()
+    assert list(OpenAPIV30SpecValidator(interface).iter_errors()) == []
+    content = interface["paths"]["/v1/voice/verify"]["post"]["requestBody"]["content"]
+    formats = {
+        form: described["schema"]["properties"]["audio1"]["format"]
+        for form, described in content.items()
+    }
+    assert formats == {"application/json": "byte", "multipart/form-data": "binary"}
+    paths = interface["paths"]
     assert {path.rsplit("/", 1)[1] for path in paths} == {
         "verify", "register", "identify", "forget", "embed", "voices",
     }  # fmt: skip

@@ -147,7 +147,7 @@ def import_sounddevice() -> ModuleType:
         import sounddevice
     except OSError as error:  # raised by sounddevice if the library is missing
         raise MissingDependencyError(
-            f"the PortAudio library is missing ({error})",
+            "the PortAudio library is missing",
             remedy="sudo apt-get install libportaudio2 (macOS and Windows wheels bring it along)",
         ) from error
     except Exception as error:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import pytest
 
@@ -18,6 +19,8 @@ def test_devices_are_listed(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(devices, "list_devices", lambda: (DEVICE,))
+    library = SimpleNamespace(default=SimpleNamespace(device=DEVICE.index))
+    monkeypatch.setattr(devices, "import_sounddevice", lambda: library)
     assert main(["devices"]) == 0
     assert capsys.readouterr().out.splitlines()[1] == "3\tUSB Mic\tALSA\t1\t48000\tyes"
     assert main(["devices", "--json"]) == 0
