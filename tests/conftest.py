@@ -1,8 +1,8 @@
-"""Fixtures of all tests. Nothing here needs torch: the bare runtime is tested with the same file.
+"""Fixtures of all tests. Nothing here needs torch, because the bare runtime uses the same file.
 
-Real speech is not part of the repository. It is looked for in `../shared/data` next to the
-repository, or where SPEAKERSDK_SPEECH_DATA points; without it the tests that need it are skipped,
-or fail when SPEAKERSDK_REQUIRE_SPEECH=1 (set in continuous integration).
+Real speech is not part of the repository. It is expected in `../shared/data` next to the
+repository, or in the folder named by SPEAKERSDK_SPEECH_DATA. Without it, the tests that need it are
+skipped, or fail if SPEAKERSDK_REQUIRE_SPEECH=1 (set in continuous integration).
 """
 
 from __future__ import annotations
@@ -25,14 +25,15 @@ if TYPE_CHECKING:
 
 REPOSITORY = Path(__file__).parents[1]
 SPEECH_SAMPLE_RATE_HZ = 16000
-# A decoded pack is at most 20 min of float32 at 16 kHz: 77 MB. Four cover the three demo readers.
+# A decoded pack has at most 20 min of float32 at 16 kHz: 77 MB. Four contain the three demo
+# readers.
 _PACKS_IN_MEMORY = 4
 
 
 def pytest_configure() -> None:
-    """Let the commands under test be interrupted.
+    """Let tests interrupt the commands that they start.
 
-    A shell starts what runs in its background with SIGINT ignored, and children inherit that.
+    A shell starts background processes with SIGINT ignored, and their children inherit that.
     """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -40,7 +41,7 @@ def pytest_configure() -> None:
 
 @dataclass(frozen=True, slots=True)
 class Utterance:
-    """One line of the corpora's manifest: a stretch of a decoded pack, in samples at 16 kHz."""
+    """One line of the corpora's manifest: a range of a decoded pack, in samples at 16 kHz."""
 
     corpus: str
     speaker: str
@@ -56,7 +57,7 @@ class Utterance:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """Two segments of the development trials, and whether one speaker said both."""
+    """Two segments of the development trials, and whether they are from one speaker."""
 
     is_target: bool
     enrolled: str
@@ -85,7 +86,7 @@ class SpeechData:
         speaker: str | None = None,
         minimum_s: float = 0.0,
     ) -> list[Utterance]:
-        """The utterances that match, in the manifest's order; a speaker is `corpus/id`."""
+        """Return the matching utterances in the manifest's order; a speaker is `corpus/id`."""
         return [
             utterance
             for utterance in self.all_utterances
@@ -96,22 +97,22 @@ class SpeechData:
         ]
 
     def samples(self, utterance: Utterance) -> Waveform:
-        """(num_samples,) float32, mono, 16 kHz; the last of a pack may be a few samples short."""
+        """Read (num_samples,) float32, mono, 16 kHz; the end of a pack may lack a few samples."""
         return self.joined([(utterance.pack, utterance.start, utterance.num_samples)])
 
     def joined(self, pieces: Sequence[tuple[str, int, int]]) -> Waveform:
-        """Pieces `(pack, start, num_samples)` one after the other, as a copy of their own."""
+        """Join pieces `(pack, start, num_samples)` into a new array."""
         return np.concatenate([self._decode(pack)[at : at + count] for pack, at, count in pieces])
 
     def segments(self, seconds: str) -> dict[str, list[tuple[str, int, int]]]:
-        """Pieces of each development segment; seconds is "1.5" or "3.0"."""
+        """Read the pieces of each development segment; seconds is "1.5" or "3.0"."""
         path = self.root / "trials" / f"segments-{seconds}s.jsonl"
         with path.open(encoding="utf-8") as lines:
             rows = [json.loads(line) for line in lines]
         return {row["segment"]: [tuple(piece) for piece in row["pieces"]] for row in rows}
 
     def trials(self, name: str) -> Iterator[Trial]:
-        """Development trials by the name of their file, such as `speechocean762-dev-3.0s`."""
+        """Read development trials by the name of their file, such as `speechocean762-dev-3.0s`."""
         with (self.root / "trials" / f"{name}.txt").open(encoding="utf-8") as lines:
             for line in lines:
                 label, enrolled, probe = line.split()
@@ -133,7 +134,7 @@ def rng() -> np.random.Generator:
 
 @pytest.fixture(scope="session")
 def speech_data() -> SpeechData:
-    """The real speech, or a skip that says where it was looked for."""
+    """The real speech, or a skip that names the folder where it was expected."""
     root = Path(
         os.environ.get("SPEAKERSDK_SPEECH_DATA", REPOSITORY.parent / "shared" / "data")
     ).resolve()

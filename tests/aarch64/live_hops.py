@@ -1,4 +1,4 @@
-"""Push a number of hops of an enrolled speaker, for counts of instructions.
+"""Process a number of hops with an enrolled speaker, to count instructions.
 
 python live_hops.py HOPS
 """

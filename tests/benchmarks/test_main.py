@@ -1,4 +1,4 @@
-"""Every benchmark is found by the list that continuous integration runs."""
+"""The list that continuous integration runs contains every benchmark."""
 
 import importlib.util
 from pathlib import Path

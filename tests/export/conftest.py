@@ -40,7 +40,7 @@ class Exported:
 
 @pytest.fixture(scope="session")
 def small() -> dict[str, Any]:
-    """The sizes of the small test models: TDNN, FRONTEND."""
+    """The sizes of the small test models TDNN and FRONTEND."""
     return runpy.run_path(str(MAKE_MODELS))
 
 
@@ -67,20 +67,20 @@ def windowed(small: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) ->
 
 @pytest.fixture
 def tdnn(stateful: Exported) -> TdnnEncoder:
-    """A copy of the stateful encoder, to be changed at will."""
+    """A copy of the stateful encoder that a test may change."""
     return copy.deepcopy(stateful.encoder)
 
 
 @pytest.fixture
 def blstm(windowed: Exported) -> BlstmEncoder:
-    """A copy of the windowed encoder, to be changed at will."""
+    """A copy of the windowed encoder that a test may change."""
     return copy.deepcopy(windowed.encoder)
 
 
 def written(
     encoder: Encoder, graph: onnx.ModelProto, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
-    """The model file of a graph, past no gate."""
+    """The model file of a graph, without the checks of export."""
     path = tmp_path_factory.mktemp("model") / "model.onnx"
     info = CheckpointInfo("small", 0, (), weights_sha256(encoder), True, {})
     write_model(path, graph, make_manifest(encoder, info))
@@ -88,7 +88,7 @@ def written(
 
 
 def randomise_normalisation(encoder: Encoder) -> None:
-    """Batch normalization as after training: every value away from its start."""
+    """Set batch normalization as after training: no value is the initial one."""
     for module in encoder.modules():
         if isinstance(module, torch.nn.BatchNorm1d):
             module.running_mean.normal_(0, 0.3)
@@ -102,7 +102,7 @@ def randomise_normalisation(encoder: Encoder) -> None:
 
 @pytest.fixture
 def make_info() -> Callable[..., CheckpointInfo]:
-    """What a checkpoint of an encoder says of it; keywords replace fields."""
+    """The fields of an encoder's checkpoint; keywords replace fields."""
 
     def make(encoder: Encoder, **values: Any) -> CheckpointInfo:
         defaults: dict[str, Any] = {

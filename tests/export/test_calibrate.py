@@ -16,7 +16,7 @@ MODEL = Path(__file__).parents[1] / "data" / "models" / "stateful-headless.onnx"
 
 def test_the_lists_are_pooled(clip_trials: CalibrationTrials) -> None:
     calibration = calibrate(score_lists(load_encoder(MODEL), clip_trials))
-    # Twelve clips of four voices, all pairs within each of the two lists.
+    # Twelve clips of four voices: all pairs within each of the two lists.
     assert calibration.num_target == 2 * 4 * 3
     assert calibration.num_nontarget == 2 * (12 * 11 // 2 - 4 * 3)
     assert calibration.scale > 0
@@ -24,7 +24,7 @@ def test_the_lists_are_pooled(clip_trials: CalibrationTrials) -> None:
 
 
 def test_trials_that_share_audio_are_left_out(clip_trials: CalibrationTrials) -> None:
-    # The first list against a third one in which every segment is compared with itself.
+    # The first list, compared with a third one in which every segment is compared with itself.
     folder = clip_trials.lists[0].parent
     names = list(read_segments(clip_trials.segments[0]))
     with_itself = folder / "with-itself.txt"
@@ -57,8 +57,8 @@ def test_cached_embeddings_are_not_computed_again(
     encoder = load_encoder(MODEL)
     cache = EmbeddingCache(tmp_path, model_sha256=encoder.manifest.weights_sha256)
     first = score_lists(encoder, clip_trials, cache=cache)
-    monkeypatch.setattr(encoder, "encode", None)  # calling it would fail
+    monkeypatch.setattr(encoder, "encode", None)  # a call would fail
     for before, after in zip(first, score_lists(encoder, clip_trials, cache=cache), strict=True):
-        # Embeddings are stored in full; scaling to length T rounds them once more.
+        # Embeddings are stored without rounding; scaling to length T rounds them once more.
         np.testing.assert_allclose(after.scores, before.scores, rtol=1e-4, atol=1e-9)
         assert after.speech_s == before.speech_s

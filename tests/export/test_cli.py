@@ -17,7 +17,7 @@ MODELS = Path(__file__).parents[1] / "data" / "models"
 
 @pytest.fixture
 def checkpoint(tdnn: TdnnEncoder, small: dict[str, Any], tmp_path: Path) -> Path:
-    """What training leaves behind."""
+    """The files that training writes."""
     config = TrainConfig(
         run=RunConfig(name="from-training"),
         data=DataConfig(corpora=(CorpusConfig(root="corpus-a"),), speech_labels="labels.npz"),

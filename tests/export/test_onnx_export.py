@@ -47,7 +47,7 @@ def test_a_stateful_encoder_is_exported(
     with torch.no_grad():
         embedding, _ = tdnn.utterance(torch.from_numpy(samples[np.newaxis]))
         expected = tdnn.scale(embedding)[0].numpy()
-    # The gate's own limit.
+    # The limit of the parity check.
     np.testing.assert_allclose(encoder.encode(samples).embedding, expected, atol=1e-4)
 
 
@@ -103,7 +103,7 @@ def test_a_file_that_fails_is_not_written(
 def test_the_papers_system_is_described_and_exported(
     speech: Waveform, tmp_path: Path, make_info: MakeInfo
 ) -> None:
-    """Its own front end, windows of 0.454 s, and the dense layers as far as the embedding."""
+    """The front end, windows of 0.454 s, and the dense layers up to the embedding."""
     torch.manual_seed(4)
     network = replace(paper_blstm(3), units=6, extract=1)
     encoder = BlstmEncoder(network, papers_frontend()).eval()
@@ -115,7 +115,7 @@ def test_the_papers_system_is_described_and_exported(
     assert (model.manifest.window_s, model.manifest.minimum_s) == (0.454, 0.454)
     assert model.manifest.embedding_dim == 30
     assert report.differences[-1].check == "log-mel against python_speech_features"
-    # Speech is encoded window by window; here all windows overlap by half.
+    # Speech is encoded window by window; in this model, windows overlap by half.
     samples = speech[: 3 * 7264]
     starts = range(0, 3 * 7264 - 7263, 3632)
     with torch.no_grad():

@@ -56,7 +56,7 @@ def test_a_look_ahead_is_noticed(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A mean over the block at hand passes the comparison with torch, but not the streaming one."""
+    """A mean over the current block passes the comparison with torch, but not that of streaming."""
     features = tdnn.frame_features
 
     def looking_ahead(samples: torch.Tensor, cache: torch.Tensor) -> tuple[torch.Tensor, ...]:

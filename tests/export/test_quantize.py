@@ -56,7 +56,7 @@ def test_the_bundled_model_gets_smaller_and_keeps_its_answers(
     original, smaller = load_encoder(default_model), load_encoder(path)
     for samples in clips[:3]:
         one, other = original.encode(samples), smaller.encode(samples)
-        # Embeddings of one length T: the cosine. Strangers score below 0.7; 8 bits leave 0.998.
+        # The cosine of embeddings of one length T. Strangers score below 0.7; 8 bits keep 0.998.
         cosine = float(one.embedding @ other.embedding) / original.manifest.temperature**2
         assert cosine > 0.99
         assert other.speech_s == pytest.approx(one.speech_s, abs=0.1)
@@ -71,7 +71,7 @@ def test_the_manifest_says_that_it_is_another_model(
     assert convertible_layers(onnx.load_model(tmp_path / "fp16.onnx"), "int8") == []  # not twice
     assert after.weights_sha256 != before.weights_sha256
     assert after.calibration is not None
-    assert after.calibration.num_target == 2 * 4 * 3  # fitted on the trials that were given
+    assert after.calibration.num_target == 2 * 4 * 3  # fitted on the given trials
     own = {"name": "any", "weights_sha256": "0" * 64, "calibration": None}
     assert dataclasses.replace(after, **own) == dataclasses.replace(before, **own)
 
@@ -95,7 +95,7 @@ def test_ranges_of_the_cache_are_heard(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    # With only first blocks the cache is all zeros, and a stream no longer equals one pass.
+    # With only first blocks, the cache is all zeros, and a stream then differs from one pass.
     blocks = quantize._blocks
     monkeypatch.setattr(quantize, "_blocks", lambda *given: iter(list(blocks(*given))[::2]))
     with pytest.raises(ParityError, match="streaming"):
@@ -159,5 +159,5 @@ def test_blocks_are_the_recording(default_model: Path, clips: list[Waveform]) ->
     assert not first["cache"].any()
     outputs = session.run(second)
     whole = load_encoder(default_model).encode(clips[0][: 160 * 298 + 240])
-    # Float32 sums in another order; the parity gate allows 1e-4.
+    # Float32 sums in another order; the parity check allows 1e-4.
     np.testing.assert_allclose(outputs["embedding"][0], whole.embedding, atol=1e-4)

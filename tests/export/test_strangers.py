@@ -1,4 +1,4 @@
-"""Which speakers thresholds are fitted on, and what is cut of their speech."""
+"""Which speakers thresholds are fitted on, and which parts of their speech are used."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SECOND = 16_000
 def utterances(
     corpus: str, *, speakers: int, split: str = "train", lengths_s: tuple[int, ...] = (6, 6)
 ) -> list[Utterance]:
-    """Utterances of so many seconds one after the other in one file."""
+    """Utterances of the given numbers of seconds, one after the other in one file."""
     made, start = [], 0
     for number in range(speakers):
         for seconds in lengths_s:

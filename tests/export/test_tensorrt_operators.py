@@ -1,6 +1,6 @@
 """Every operator of our graphs is on TensorRT's published list, within its restrictions.
 
-A static check: it says that TensorRT takes the graphs, not what it makes of them.
+A static check: it shows that TensorRT accepts the graphs, not what it computes.
 """
 
 from __future__ import annotations

@@ -25,20 +25,20 @@ HERE = Path(__file__).parent
 COUNTS = HERE / "executions.json"
 PAGE = HERE.parents[1] / "docs" / "reliability.md"
 FINDINGS = HERE.parents[1] / "build" / "fuzz"
-# The status of a target that was stopped from outside (SIGINT, SIGTERM): no finding.
+# Status of a target that was stopped from outside (SIGINT, SIGTERM), which is not a finding.
 INTERRUPTED = 72
-# Files in memory: on a disk the readers of files are up to fourteen times slower.
+# Files in memory. On a disk, the readers of files are up to fourteen times slower.
 MEMORY = Path("/dev/shm")
 
 
 def targets() -> list[str]:
-    """The names of all targets."""
+    """Return the names of all targets."""
     names = (path.stem.removeprefix("fuzz_") for path in HERE.glob("fuzz_*.py"))
     return sorted(name for name in names if name != "driver")
 
 
 def run(target: str, runs: int, seconds: int) -> dict[str, Any]:
-    """Run one target; executions, findings and seconds of this run."""
+    """Run one target and return the executions, findings and seconds of this run."""
     FINDINGS.mkdir(parents=True, exist_ok=True)
     command = [
         sys.executable, str(HERE / f"fuzz_{target}.py"), f"-runs={runs}",
@@ -60,7 +60,7 @@ def run(target: str, runs: int, seconds: int) -> dict[str, Any]:
 
 
 def table() -> list[str]:
-    """The counts, with the target that has the most first."""
+    """Return the counts, with the largest first."""
     lines = [
         "| target | executions | findings | hours | last run |",
         "| --- | ---: | ---: | ---: | --- |",
@@ -75,7 +75,7 @@ def table() -> list[str]:
 
 
 def page() -> str:
-    """The page with a new table."""
+    """Return the page with a new table."""
     return filled(
         PAGE.read_text(encoding="utf-8"), lambda name: table() if name == "fuzzing" else None
     )
@@ -104,7 +104,7 @@ def main() -> None:
 
 
 def read() -> dict[str, Any]:
-    """Counts by target."""
+    """Return the counts by target."""
     return dict(json.loads(COUNTS.read_text())) if COUNTS.is_file() else {}
 
 

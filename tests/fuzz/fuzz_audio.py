@@ -21,7 +21,7 @@ from fuzz_driver import fuzz
 from speakersdk.audio.waveform import file_blocks
 from speakersdk.errors import SpeakerSdkError
 
-# Longer than any input is at the lowest rate; a mutated header must not make hours of silence.
+# Longer than any input at the lowest rate. A mutated header must not give hours of silence.
 LIMIT_S = 3600.0
 # One input takes milliseconds.
 HANG_S = 60.0
@@ -38,11 +38,11 @@ def target(data: bytes) -> None:
 
 
 def seeds() -> list[bytes]:
-    """A short file of each format and encoding, and what users join and cut."""
+    """Return a short file of each format and encoding, and files that users join and cut."""
     chance = np.random.default_rng(0)
     samples = 0.3 * np.sin(np.arange(4000) / 5) + chance.normal(0, 0.01, 4000)
     files = []
-    # RAW has no header, and SD2 no place for one in a file of its own.
+    # RAW has no header, and SD2 has its header in a second file.
     for container in sorted(sf.available_formats().keys() - {"RAW", "SD2"}):
         for encoding in sf.available_subtypes(container):
             for rate_hz in (16000, 8000, 44100):
@@ -62,7 +62,7 @@ def seeds() -> list[bytes]:
 
 
 def mutated(files: list[bytes], number: int) -> bytes:
-    """The same for a number in every run: bytes changed, cut, added, moved; often in the header."""
+    """Change, cut, add and move bytes, often in the header; a number gives the same bytes."""
     chance = random.Random(number)
     data = bytearray(chance.choice(files))
     for _ in range(chance.choice([1, 1, 2, 4, 8, 32])):
@@ -90,7 +90,7 @@ def mutated(files: list[bytes], number: int) -> bytes:
 
 
 def run_inputs(first: int, last: int) -> None:
-    """Read the inputs of these numbers, each announced before it is read."""
+    """Read the inputs of these numbers, and announce each one before."""
     warnings.simplefilter("error")
     files = seeds()
     for number in range(first, last):
@@ -99,7 +99,7 @@ def run_inputs(first: int, last: int) -> None:
 
 
 def run_in_processes(first: int, last: int) -> int:
-    """Read all inputs, going on behind one that kills its process; the number of findings."""
+    """Read all inputs, also after one that kills its process, and return the number of findings."""
     num_findings = 0
     while first < last:
         process = subprocess.Popen(

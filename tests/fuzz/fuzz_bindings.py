@@ -24,7 +24,7 @@ FUNCTIONS = [
 
 
 class Bytes:
-    """The fuzzer's bytes, taken from the front; zeros behind the last."""
+    """The bytes of the fuzzer, taken from the front. Zeros follow the last one."""
 
     def __init__(self, data: bytes) -> None:
         self.data = data
@@ -37,7 +37,7 @@ class Bytes:
         return self.take(1)[0] % limit
 
     def array(self) -> Any:
-        """An array of any type, rank up to 3, maybe strided or unaligned."""
+        """Make an array of any type and a rank of up to 3, which may be strided or unaligned."""
         choice = self.number(16)
         dtype = np.dtype(DTYPES[choice % 6 if choice > 8 else 0])
         rank = self.number(4)
@@ -60,7 +60,7 @@ def target(data: bytes) -> None:
             arguments.append(source.number(4))
     elif name.startswith("gallery"):
         probe = arguments[0]
-        if source.number(2) and probe.ndim:  # rows that fit, which chance seldom gives
+        if source.number(2) and probe.ndim:  # matching rows, which are rare by chance
             stride = -(-probe.shape[-1] // 16) * 16
             num = source.number(20)
             values = np.frombuffer(source.take(num * stride), np.int8).reshape(num, stride)

@@ -33,7 +33,7 @@ VALUES = {
 
 
 def with_checksum(values: object) -> bytes:
-    """A file whose checksum matches whatever stands in it."""
+    """Return a file with a correct checksum, whatever it contains."""
     if isinstance(values, dict):
         text = json.dumps(values, sort_keys=True)
         values = {**values, "sha256": hashlib.sha256(text.encode()).hexdigest()}
@@ -41,7 +41,7 @@ def with_checksum(values: object) -> bytes:
 
 
 def target(data: bytes) -> None:
-    """Read the bytes as a file, and use what was read."""
+    """Read the bytes as a file, and use the result."""
     choice, rest = data[:1] or b"\0", data[1:]
     content = rest
     if choice >= b"\x80":
@@ -68,7 +68,7 @@ def target(data: bytes) -> None:
 
 
 def seeds() -> list[bytes]:
-    """An intact file, one of version 1, and values."""
+    """Return an intact file, one of version 1, and values."""
     old = {**VALUES, "version": 1}
     values = [b"1e999", b"NaN", b"true", b'"x"', b"[]", b"{}", b"null", b"9" * 400]
     return [

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FunctionType
 
-# An input that takes longer is a finding; libFuzzer's own limit is 20 minutes.
+# A longer run is a finding; the limit of libFuzzer is 20 minutes.
 HANG_S = 60
 
 
@@ -37,7 +37,10 @@ def fuzz(target: Callable[[bytes], None], seeds: Sequence[bytes]) -> None:
 
 
 def _functions_under_test() -> list[FunctionType]:
-    """The loaded functions of speakersdk and of the target; all others slow a run down tenfold."""
+    """Return the loaded functions of speakersdk and of the target.
+
+    Others make a run ten times slower.
+    """
     return [
         each
         for each in gc.get_objects()
@@ -47,13 +50,13 @@ def _functions_under_test() -> list[FunctionType]:
 
 
 def kept_inputs() -> list[bytes]:
-    """Inputs that reached new code in long runs: ``corpora/<name>/*.bin`` of fuzz_<name>.py."""
+    """Return inputs that reached new code in long runs, from ``corpora/<name>/*.bin``."""
     folder = Path(__file__).parent / "corpora" / Path(sys.argv[0]).stem.removeprefix("fuzz_")
     return [path.read_bytes() for path in sorted(folder.glob("*.bin"))]
 
 
 def mutate(target: Callable[[bytes], None], seeds: Sequence[bytes], num: int) -> None:
-    """Seeds with bytes changed, cut and added; the same ones in every run."""
+    """Yield seeds with bytes changed, cut and added, the same ones in every run."""
     chance = random.Random(0)
     for seed in seeds:
         target(seed)

@@ -38,7 +38,7 @@ NAMES = sorted(ARRAYS)
 
 
 def target(data: bytes) -> None:
-    """Read the bytes as a file, and use what was read."""
+    """Read the bytes as a file, and use the result."""
     choice, rest = data[:1] or b"\0", data[1:]
     content = rest
     if choice >= b"\x80":
@@ -64,7 +64,7 @@ def target(data: bytes) -> None:
 
 
 def seeds() -> list[bytes]:
-    """An intact file, changes of each array, and no file."""
+    """Return an intact file, changes of each array, and an empty file."""
     changes = [bytes([0x80 + number, 70, 0, 1]) + b"7" for number in range(len(NAMES))]
     return [b"\0" + INTACT, *changes, b"\0", b"\0PK\5\6" + bytes(18)]
 

@@ -28,7 +28,7 @@ HEADER = (
 
 
 def with_checksums(header: bytes, blocks: bytes) -> bytes:
-    """A file whose checksums match whatever stands in it."""
+    """Return a file with correct checksums, whatever it contains."""
     data = struct.pack("<8sII", MAGIC, 1, len(header)) + header
     data += hashlib.sha256(data).digest()
     data += blocks
@@ -57,7 +57,7 @@ def target(data: bytes) -> None:
 
 
 def seed() -> list[bytes]:
-    """Files that are intact."""
+    """Return intact files."""
     gallery = Gallery.from_embeddings(np.eye(3, 5))
     gallery.save(PATH)
     padding = bytes(-(16 + len(HEADER) + 32) % 64)

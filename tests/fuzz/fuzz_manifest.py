@@ -49,7 +49,7 @@ def target(data: bytes) -> None:
 
 
 def seeds() -> list[bytes]:
-    """Each property as it is, and a small model file."""
+    """Return each property unchanged, and a small model file."""
     values = [bytes([0x40 + number]) + bytes(4) + INTACT[key].encode()[:4000]
               for number, key in enumerate(KEYS)]  # fmt: skip
     return [b"\0" + MODEL, b"\0", *values, b"\xa0" + bytes(4) + b"1", b"\xff\x10\0\0\1-"]

@@ -33,7 +33,7 @@ def target(data: bytes) -> None:
 
 
 def seeds() -> list[bytes]:
-    """Lists in each form and encoding."""
+    """Return lists in each form and encoding."""
     lists = [
         "1 a.wav b.wav\n0 a.wav c.wav clean\n",
         "a\tb\ttarget\nb\tc\tnontarget\n",

@@ -43,18 +43,18 @@ PARTS = [
 
 
 def with_checksum(version: int, header: bytes, rows: bytes) -> bytes:
-    """A file whose checksum matches whatever stands in it."""
+    """Return a file with a correct checksum, whatever it contains."""
     data = struct.pack("<8sII", MAGIC, version, len(header)) + header + rows
     return data + hashlib.sha256(data).digest()
 
 
 def target(data: bytes) -> None:
-    """Read the bytes as a file, and use what was read."""
+    """Read the bytes as a file, and use the result."""
     choice, rest = data[:1] or b"\0", data[1:]
     if choice < b"\x40":
         content = rest
     elif choice < b"\x80":
-        header, _, rows = rest.partition(b"\0")  # a header of the fuzzer's own
+        header, _, rows = rest.partition(b"\0")  # a header that the fuzzer made
         content = with_checksum(1 + choice[0] % 3, header, rows)
     else:
         version, intact, rows = PARTS[choice[0] % 3]
@@ -78,7 +78,7 @@ def target(data: bytes) -> None:
 
 
 def seeds() -> list[bytes]:
-    """Files that are intact, and their parts."""
+    """Return intact files and their parts."""
     whole = [b"\0" + each.to_bytes() for each in INTACT_FILES]
     parts = [bytes([0x47 + version]) + header + b"\0" + rows for version, header, rows in PARTS]
     return [*whole, *parts, b"\x80", b"\x81", b"\x82"]

@@ -1,11 +1,11 @@
-"""What a Python file imports, read from its text."""
+"""The imports of a Python file, read from its text."""
 
 import ast
 from pathlib import Path
 
 
 def imported_names(path: Path) -> set[str]:
-    """Dotted names that a module imports anywhere in it, functions included."""
+    """Return the dotted names that a module imports anywhere, also inside functions."""
     names: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):

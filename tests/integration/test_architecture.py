@@ -1,4 +1,4 @@
-"""docs/architecture.md is true: its diagram is the import contract, its walks are in the code."""
+"""docs/architecture.md agrees with the code: its diagram is the import contract."""
 
 import re
 import tomllib
@@ -24,7 +24,7 @@ WALKS = {
 
 
 def contracts() -> dict[str, Any]:
-    """Import contracts by the package that they divide; that of the packages is under ""."""
+    """Import contracts by the package that they divide; packages have the key ""."""
     text = (REPOSITORY / "pyproject.toml").read_text(encoding="utf-8")
     listed = tomllib.loads(text)["tool"]["importlinter"]["contracts"]
     layered = [each for each in listed if each["type"] == "layers"]
@@ -32,7 +32,7 @@ def contracts() -> dict[str, Any]:
 
 
 def arrows(*, of: str) -> list[list[str]]:
-    """Chains of arrows in the diagram that begin with a name."""
+    """Return the chains of arrows in the diagram that begin with a name."""
     lines = (line.strip() for line in DIAGRAM.splitlines())
     return [line.split(" --> ") for line in lines if line.startswith(f"{of} --> ")]
 
@@ -65,7 +65,7 @@ def test_rooms_of_the_diagram_are_all_there_are() -> None:
     package = PACKAGES[0]
     modules = {path.stem for path in package.glob("*.py") if not path.stem.startswith("_")}
     folders = {path.parent.name for path in package.glob("*/__init__.py")}
-    assert rooms == (modules | folders) - {"demo_clips"}  # recordings, and where they lie
+    assert rooms == (modules | folders) - {"demo_clips"}  # recordings, and their location
 
 
 def test_the_page_has_the_five_walks() -> None:
@@ -91,7 +91,7 @@ def test_files_of_a_walk_exist_once_and_no_room_is_entered_again(title: str) -> 
 
 @pytest.mark.parametrize("title", WALKS)
 def test_every_file_of_a_walk_is_used_by_another_one(title: str) -> None:
-    """All but one, which is the way in."""
+    """All but one, the entry point."""
     files = [REPOSITORY / name for name in WALKS[title]]
     used = {path: uses(path) for path in files}
     alone = [
@@ -103,12 +103,12 @@ def test_every_file_of_a_walk_is_used_by_another_one(title: str) -> None:
 
 
 def room_of(path: Path) -> Path:
-    """A folder; at the top of a package, the file itself."""
+    """Return the folder of a file, or the file if it is at the top of a package."""
     return path if path.parent in PACKAGES else path.parent
 
 
 def uses(path: Path) -> set[Path]:
-    """Files that a source file imports or includes, by way of a package's names as well."""
+    """Return the files that a source file imports or includes, also through names of packages."""
     if path.suffix != ".py":
         return included(path)
     found: set[Path] = set()
@@ -128,7 +128,7 @@ def uses(path: Path) -> set[Path]:
 
 
 def included(path: Path) -> set[Path]:
-    """Headers, their sources, and for the kernels, which share one header, all sources."""
+    """Return headers, their sources, and all sources of the kernels, which share one header."""
     csrc = REPOSITORY / "csrc"
     found: set[Path] = set()
     for name in re.findall(r'#include "(.+)"', path.read_text(encoding="utf-8")):

@@ -22,14 +22,14 @@ from speakersdk import Verifier
 from tests.integration.test_documents import DOCUMENTS
 
 REPOSITORY = Path(__file__).parents[2]
-# A block behind this comment is not run; the comment says why.
+# A block after this comment is not run; the comment gives the reason.
 BLOCK = re.compile(r"(<!-- not run: [^>]+ -->\n)?```python\n(.*?)```", flags=re.DOTALL)
 PAGES = sorted(
     path
     for path in (REPOSITORY / "docs").rglob("*.md")
     if any(not skipped for skipped, _ in BLOCK.findall(path.read_text(encoding="utf-8")))
 )
-# File that the examples name -> the clip that plays its part.
+# Clip that is used for each file that the examples name.
 RECORDINGS = {
     "ann-1.wav": "slt-enroll-1", "ann-2.wav": "slt-enroll-2", "ann-2.flac": "slt-enroll-2",
     "ann-3.wav": "slt-probe", "probe.wav": "slt-probe", "somebody.wav": "slt-probe",
@@ -50,7 +50,7 @@ def test_examples_of_the_page_run(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     speech, _ = sf.read(demo_clips / "rms-enroll-1.flac", dtype="float32")
-    samples = np.repeat(speech, 3)  # 48 kHz, however roughly
+    samples = np.repeat(speech, 3)  # 48 kHz, resampled without a filter
     # The names that a page may use without making them.
     names = {"samples": samples, "block": samples, "verifier": Verifier(far=0.01)}
     for skipped, block in BLOCK.findall(page.read_text(encoding="utf-8")):
@@ -66,7 +66,7 @@ PARSERS = {
 
 
 def commands_of(document: Path) -> list[list[str]]:
-    """The calls of this package's programs in the shell blocks of a page."""
+    """Return the calls of this package's programs in the shell blocks of a page."""
     found = []
     text = document.read_text(encoding="utf-8")
     for block in re.findall(r"```sh\n(.*?)```", text, flags=re.DOTALL):

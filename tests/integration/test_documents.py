@@ -1,4 +1,4 @@
-"""What the documents tell a reader to do works as they say."""
+"""The instructions of the documents work as written."""
 
 import dataclasses
 import hashlib
@@ -38,7 +38,7 @@ LINK = re.compile(r"\]\(([^)#\s]+)[^)]*\)")
 
 
 def blocks(page: str, language: str) -> list[str]:
-    """Code blocks of a page."""
+    """Return the code blocks of a page."""
     text = (REPOSITORY / page).read_text(encoding="utf-8")
     return re.findall(rf"```{language}\n(.*?)```", text, flags=re.DOTALL)
 
@@ -84,7 +84,7 @@ def test_every_architecture_decision_has_title_date_and_status() -> None:
 
 
 def latest(name: str) -> dict[str, Any]:
-    """The newest result of a benchmark."""
+    """Read the newest result of a benchmark."""
     return tables.latest(name, RESULTS)
 
 
@@ -97,7 +97,7 @@ def test_the_example_of_the_readme_prints_what_it_shows() -> None:
     readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
     shown = re.search(r"<!-- table: example output -->\n```text\n(.*?)\n```", readme, re.DOTALL)
     assert shown
-    # Another processor computes other last digits, and another model other figures.
+    # Another processor computes different last digits, and another model different figures.
     figure = re.compile(r"[-+]?\d+(\.\d+)?")
     printed = "\n".join(figure_tables.run_example(readme))
     assert figure.sub("#", printed) == figure.sub("#", shown[1])
@@ -126,7 +126,7 @@ def test_commands_do_what_the_page_says(page: str, tmp_path: Path, demo_clips: P
             text=True,
             check=False,
         )
-        # Only slt is enrolled, and therefore awb is a stranger.
+        # Only slt is enrolled. Therefore awb is a stranger.
         is_refused = "rejected" in line or "identify" in line
         assert done.returncode == int(is_refused), f"{line}\n{done.stdout}{done.stderr}"
 
@@ -184,7 +184,7 @@ def test_figures_are_those_of_the_results(document: Path) -> None:
     assert figure_tables.filled(text) == text
 
 
-# Words that read as translated, or as British, with what to write instead.
+# Words that read as translated, or as British, with a better choice.
 BANNED = {
     r"\bheld against\b": "compared with",
     r"\bbeside\b": "next to",
@@ -219,7 +219,7 @@ BANNED = {
 
 
 def prose(document: Path) -> str:
-    """Text of a page without its code and its comments."""
+    """Return the text of a page without its code and comments."""
     text = document.read_text(encoding="utf-8")
     text = re.sub(r"```.*?```|<!--.*?-->", "", text, flags=re.DOTALL)
     return re.sub(r"`[^`\n]*`", "``", " ".join(text.split()))

@@ -29,7 +29,7 @@ def test_a_cluster_gives_what_this_process_gives(
         text=True,
         check=False,
     )
-    assert done.returncode == 1, done.stderr  # one recording is not there
+    assert done.returncode == 1, done.stderr  # one recording does not exist
     assert f"wrote {output}: 12 embeddings, 1 failed" in done.stdout
     assert "absent.wav: cannot read audio" in done.stderr
     job = EmbeddingJob(model=default_model, root=demo_clips)

@@ -1,4 +1,4 @@
-"""Faults of the machine below a running program: files that change, a full disk, kills, clocks."""
+"""Faults of the machine under a running program: changing files, a full disk, kills, clocks."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from speakersdk import Gallery, Verifier
 from speakersdk.audio.recordings import load_recording
 from speakersdk.errors import InferenceError
 
-# What the programs below write: a first state, and a second one that replaces it.
+# Content written by the programs below: a first state, and a second one that replaces it.
 WRITERS = """
 import errno, json, os, signal, sys
 from pathlib import Path
@@ -93,7 +93,7 @@ while True:
 print(json.dumps(steps - 1))
 """
 )
-# The folder is a file system of 256 kB that something else fills up.
+# The folder is a file system of 256 kB, which another program fills.
 FULL = (
     WRITERS
     + """
@@ -146,11 +146,11 @@ def test_a_model_file_that_changes_disturbs_no_running_verifier(
     change(path)
     assert verifier.verify(ann, demo_clips / "slt-probe.flac") == before
     hops = verifier.stream([ann]).push(first_seconds(demo_clips), sample_rate_hz=16000)
-    assert any(update.speech for update in hops)  # a new stream opens a session of other shapes
+    assert any(update.speech for update in hops)  # a new stream opens a session with other shapes
 
 
 def first_seconds(demo_clips: Path) -> np.ndarray:
-    """The first 2 s of a clip, at 16 kHz."""
+    """Return the first 2 s of a clip, at 16 kHz."""
     return load_recording(demo_clips / "slt-probe.flac", None)[: 2 * 16000]
 
 
@@ -170,7 +170,7 @@ def test_a_gallery_whose_file_goes_is_searched_as_before(
 def test_a_device_that_fails_at_run_time_is_one_error_each_time_and_may_come_back(
     default_model: Path, demo_clips: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As a GPU that falls off the bus: every call fails, and none hangs or gives a wrong vector."""
+    """Every call fails, as on a GPU that falls off the bus. None hangs or gives a wrong vector."""
     verifier = Verifier(default_model)
     before = verifier.embed(demo_clips / "slt-probe.flac")
 
@@ -211,7 +211,7 @@ def test_a_kill_at_any_step_of_a_write_leaves_the_old_file_or_the_new_one(
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert int(done.stdout) >= 4  # opened, linked, renamed, and the folder opened to be synced
+    assert int(done.stdout) >= 4  # opened, linked, renamed, and the folder opened for a sync
 
 
 @pytest.mark.parametrize("kind", KINDS)

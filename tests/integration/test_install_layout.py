@@ -1,4 +1,4 @@
-"""What a wheel holds, and what importing the SDK loads."""
+"""The content of a wheel, and the modules that importing the SDK loads."""
 
 import hashlib
 import json
@@ -22,7 +22,7 @@ PACKAGES = {
     "speakersdk_training": REPOSITORY / "training",
     "speakersdk_export": REPOSITORY / "export",
 }
-# Every room that is shipped. What serves only a benchmark belongs to `benchmarks/`.
+# Every room that is shipped. Code that only a benchmark uses belongs to `benchmarks/`.
 ROOMS = {
     "speakersdk": {
         "audio", "calibration", "cli", "decision", "demo_clips", "diarization", "encoder",
@@ -38,7 +38,7 @@ ROOMS = {
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
-    """A wheel built from this tree with the tools of this environment; nothing is downloaded."""
+    """Build a wheel from this tree with the tools of this environment; nothing is downloaded."""
     folder = tmp_path_factory.mktemp("wheel")
     command = [
         *(sys.executable, "-m", "pip", "wheel", str(REPOSITORY), "--no-deps", "--no-index"),
@@ -120,12 +120,12 @@ def test_the_notices_name_every_dependency() -> None:
     notices = (REPOSITORY / "THIRD_PARTY_NOTICES.md").read_text(encoding="utf-8")
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     names = [line.partition(">")[0] for line in project["dependencies"]]
-    assert "onnxruntime" in names  # one line installs all that is needed
+    assert "onnxruntime" in names  # one line installs everything
     assert [name for name in names if f"| {name} |" not in notices] == []
 
 
 def test_the_version_has_one_home() -> None:
-    # CMake reads pyproject.toml; only the citation repeats it.
+    # CMake reads pyproject.toml; only the citation repeats the version.
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert metadata.version("speakersdk") == _native.__version__ == project["version"]
     assert speakersdk.__version__ == project["version"]

@@ -1,4 +1,4 @@
-"""The packages of integrations/ use only the public interface, and each has its page."""
+"""The packages of integrations/ use only the public interface, and each has a page."""
 
 import ast
 import tomllib
@@ -13,7 +13,7 @@ REPOSITORY = Path(__file__).parents[2]
 PACKAGES = sorted(
     path.parent for path in REPOSITORY.glob("integrations/*/speakersdk_*/__init__.py")
 )
-# Modules whose paths are public; everything else comes from `speakersdk` itself.
+# Modules with public paths; everything else comes from `speakersdk` itself.
 PUBLIC_MODULES = {
     "speakersdk.errors",
     "speakersdk.metrics",
@@ -23,7 +23,7 @@ PUBLIC_MODULES = {
 
 
 def imports_of_the_sdk(package: Path) -> Iterator[tuple[str, str]]:
-    """(module, name) of every import from the SDK."""
+    """Return (module, name) of every import from the SDK."""
     for path in package.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if (

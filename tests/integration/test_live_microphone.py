@@ -22,7 +22,7 @@ import numpy as np
 import pytest
 
 RATE_HZ = 16000
-# Device names for PortAudio, which lists ALSA's: the virtual microphone, and the server's default.
+# Device names for PortAudio, which lists those of ALSA: the virtual microphone, and the default.
 ASOUNDRC = """
 pcm.!default { type pulse }
 ctl.!default { type pulse }
@@ -46,7 +46,7 @@ with Microphone("virtual") as microphone, open(sys.argv[1], "wb") as file:
     except KeyboardInterrupt:
         print(microphone.counters, flush=True)
 """
-# Half a second of queue, a consumer that sleeps for two, and continues.
+# Half a second of queue, and a consumer that sleeps for two seconds and continues.
 STALL = """
 import json, time
 from dataclasses import asdict
@@ -74,7 +74,7 @@ with Microphone("virtual") as microphone:
 
 
 class SoundServer:
-    """PulseAudio for one test, in a folder of its own."""
+    """PulseAudio for one test, in its own folder."""
 
     def __init__(self, folder: Path) -> None:
         self._spawned: list[subprocess.Popen[str]] = []
@@ -96,7 +96,7 @@ class SoundServer:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        # pactl waits for nothing: ask until the server answers.
+        # pactl does not wait: ask until the server answers.
         deadline_s = time.monotonic() + 30
         while time.monotonic() < deadline_s:
             if self._run("pactl", "info").returncode == 0:
@@ -108,7 +108,7 @@ class SoundServer:
         self._process.wait(timeout=10)
 
     def close(self) -> None:
-        """Stop, and end what a failed test left."""
+        """Stop, and end the processes that a failed test left."""
         self.stop()
         for process in self._spawned:
             process.kill()
@@ -160,7 +160,10 @@ def server(tmp_path: Path) -> Iterator[SoundServer]:
 
 
 def read_update(listener: subprocess.Popen[str]) -> Any:
-    """The next line of a listener; one that has ended fails the test with what it said."""
+    """Read the next line of a listener.
+
+    A listener that has ended fails the test with its output.
+    """
     assert listener.stdout is not None
     line = listener.stdout.readline()
     if not line:
@@ -186,8 +189,8 @@ def test_a_minute_of_speech_is_enrolled_verified_and_complete(
     assert capture.stdout is not None
     assert capture.stdout.readline() == "open\n"
     lines = [read_update(listener)]  # the first update: it records
-    # Silence before, in which the server settles on a latency and may render again what the virtual
-    # microphone already has; and after, when what was played last is on its way.
+    # Silence before, in which the server chooses a latency and may repeat audio; and after, while
+    # the last samples are on their way.
     silence = np.zeros(2 * RATE_HZ, np.int16)
     np.concatenate([silence, played, silence]).tofile(tmp_path / "played.s16")
     player = server.play(tmp_path / "played.s16")
@@ -198,7 +201,7 @@ def test_a_minute_of_speech_is_enrolled_verified_and_complete(
     counters, _ = capture.communicate(timeout=30)
     output, errors = listener.communicate(timeout=30)
 
-    # Samples in = samples out, every one of them, over 60 s.
+    # Samples in = samples out, all of them, over 60 s.
     captured = np.fromfile(tmp_path / "captured.f32", np.float32)
     received = np.round(captured * 32768).astype(np.int16)
     first_loud = int(np.flatnonzero(np.abs(played) > 500)[0])
@@ -215,7 +218,7 @@ def test_a_minute_of_speech_is_enrolled_verified_and_complete(
     verdicts = [update["verdict"] for update in updates]
     assert "accept" in verdicts
     last_accept = len(verdicts) - 1 - verdicts[::-1].index("accept")
-    # 20 s of the other reader end the recording; a few seconds of pause may follow them.
+    # 20 s of the other reader end the recording; a pause of a few seconds may follow.
     assert updates[-1]["time_s"] - updates[last_accept]["time_s"] > 15
     assert "reject" in verdicts[last_accept:]
     assert "enrolled reader" in errors
@@ -228,16 +231,16 @@ def test_a_stalled_consumer_loses_counted_samples_and_goes_on(server: SoundServe
     assert stalled["queue_depth"] == 10  # full
     assert 1.0 < stalled["dropped_s"] < 2.0
     assert read_s == pytest.approx(2.0)
-    # Everything that was captured was read, waits, or was dropped and counted. The first block was
-    # read before, and the last ones may have come while the figures were taken.
+    # All captured samples were read, are in the queue, or were dropped and counted. The first block
+    # was read before, and the last ones may have come while the figures were taken.
     accounted_s = 0.05 + read_s + 0.05 * after["queue_depth"] + after["dropped_s"]
     assert after["captured_s"] == pytest.approx(accounted_s, abs=0.11)
 
 
 def test_waiting_for_audio_costs_next_to_nothing(server: SoundServer) -> None:
     output, errors = server.python(IDLE).communicate(timeout=60)
-    # Of a core. What else the machine does can only add to it, and therefore the least of four is
-    # taken.
+    # Share of a core. Other work of the machine can only add to it. Therefore the least of four
+    # counts.
     assert min(map(float, (output or errors).split())) < 0.01
 
 
@@ -264,5 +267,5 @@ def test_a_device_that_comes_back_is_heard_again(server: SoundServer) -> None:
         pass
     listener.send_signal(signal.SIGINT)
     _, errors = listener.communicate(timeout=30)
-    # The updates have counted the new start; what ends the wait is only the interruption.
+    # The updates have reported the new start; only the interruption ends the wait.
     assert "interrupted: ann is not enrolled" in errors

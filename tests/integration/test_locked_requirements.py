@@ -18,7 +18,7 @@ MEND = "run `make lock` and commit locked-requirements.txt"
 
 
 def locked() -> dict[str, set[str]]:
-    """The pinned versions by name; one name may have several, for several Python versions."""
+    """Return the pinned versions by name; a name may have several, for several Python versions."""
     versions: dict[str, set[str]] = {}
     for found in PINNED.finditer((REPOSITORY / "locked-requirements.txt").read_text("utf-8")):
         assert re.search(r"--hash=sha256:[0-9a-f]{64}\b", found["rest"]), found["name"]
@@ -33,7 +33,7 @@ def project() -> dict[str, Any]:
 def test_every_version_has_a_hash_and_torch_is_left_out() -> None:
     pinned = locked()
     assert len(pinned) > 50
-    assert "torch" not in pinned  # its file differs between machines: the Makefile says why
+    assert "torch" not in pinned  # its file differs between machines; the Makefile gives the reason
     assert not [name for name in pinned if name.startswith("nvidia-")]
 
 

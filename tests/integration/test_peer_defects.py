@@ -1,7 +1,7 @@
-"""Defects that users of other speaker SDKs reported, about scores, thresholds, names and silence.
+"""Defects that users of other speaker SDKs reported: scores, thresholds, names and silence.
 
-Each test names the defect that it keeps out. All of them go through the public interface with the
-bundled model and voices.
+Each test names the defect that it prevents. All of them use the public interface with the bundled
+model and voices.
 """
 
 from __future__ import annotations
@@ -82,12 +82,12 @@ def test_the_asked_for_rate_changes_the_threshold_everywhere(
     home: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """SpeechBrain: `verify_files` drops the threshold that its caller passes."""
+    """SpeechBrain: `verify_files` ignores the threshold of its caller."""
     VoiceprintStore(home / "voiceprints").save(slt)
     probe = str(clips["slt"]["probe"])
     samples = sf.read(probe, dtype="float32")[0]
-    # A voice that is hard for the model, with noise 10 dB below it: or the first second would be
-    # evidence enough for either rate.
+    # A voice that is hard for the model, with noise 10 dB below it. Otherwise the first second
+    # would be enough for both rates.
     hard = sf.read(FOLDER / "kal16-probe.flac", dtype="float32")[0]
     noise = np.random.default_rng(1).standard_normal(len(hard)).astype(np.float32)
     noisy = hard + 0.3 * np.std(hard) * noise
@@ -118,7 +118,7 @@ def test_the_asked_for_rate_changes_the_threshold_everywhere(
 def test_thresholds_come_with_the_model_and_no_constant_stands_in(
     clips: dict[str, dict[str, Path]], slt: Voiceprint, verifier: Verifier
 ) -> None:
-    """omi: a threshold copied from another model rejected the owner 71 % of the time."""
+    """omi: with a threshold copied from another model, the owner was rejected 71 % of the time."""
     base = verifier.manifest.calibration
     assert base is not None
     decision = verifier.verify(slt, clips["slt"]["probe"])
@@ -137,7 +137,7 @@ def test_a_calibration_is_refused_where_speakers_overlap(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """renfield: a threshold inside the overlap made 38 speakers of 3."""
+    """renfield: a threshold in the range of both kinds of scores made 38 speakers of 3."""
     folder = Path(speakersdk.__file__).parent / "demo_clips"
     for number, path in enumerate(sorted(folder.glob("*.flac"))):
         target = tmp_path / "mixed" / f"person {number % 3}" / path.name
@@ -156,17 +156,19 @@ def test_a_calibration_is_refused_where_speakers_overlap(
 def test_a_score_names_its_scale(
     verifier: Verifier, clips: dict[str, dict[str, Path]], slt: Voiceprint
 ) -> None:
-    """OpenTranscribe, WeSpeaker: 0.75 meant for (1 + cos) / 2 was compared with a cosine."""
+    """OpenTranscribe, WeSpeaker: a cosine was compared with 0.75, meant for (1 + cos)
+    2.
+    """
     decision = verifier.verify(slt, clips["slt"]["probe"])
     assert "(-symmetric KL, nats)" in str(decision)
     assert decision.score is not None
-    assert decision.score <= 0  # so it cannot pass for a cosine or a probability
+    assert decision.score <= 0  # and therefore cannot be mistaken for a cosine or a probability
 
 
 def test_a_rejection_has_its_score_and_an_unknown_speaker_its_ranking(
     verifier: Verifier, clips: dict[str, dict[str, Path]], slt: Voiceprint
 ) -> None:
-    """NeMo returns a bool, sherpa-onnx an empty name: neither says how close it was."""
+    """NeMo returns a bool, sherpa-onnx an empty name: neither shows how close the score was."""
     found = verifier.identify([slt], clips["rms"]["probe"])
     assert found.speaker is None
     assert not found
@@ -193,7 +195,7 @@ def test_scores_of_different_recordings_differ(
 def test_a_stored_voiceprint_scores_as_before(
     verifier: Verifier, clips: dict[str, dict[str, Path]], slt: Voiceprint, tmp_path: Path
 ) -> None:
-    """Eagle: profiles that went through a database scored 0."""
+    """Eagle: profiles from a database scored 0."""
     slt.save(tmp_path / "slt.voiceprint")
     probe = clips["slt"]["probe"]
     for again in (
@@ -210,7 +212,7 @@ def test_a_stored_voiceprint_scores_as_before(
 def test_no_speech_is_a_verdict_and_never_a_number(
     verifier: Verifier, slt: Voiceprint, rng: np.random.Generator, kind: str
 ) -> None:
-    """WeSpeaker: a similarity of 0.0 for silence, which a threshold below 0 accepts."""
+    """WeSpeaker: silence has a similarity of 0.0, which a threshold below 0 accepts."""
     time_s = np.arange(3 * RATE_HZ) / RATE_HZ
     samples = {
         "digital silence": silence(3),
@@ -241,7 +243,7 @@ def test_silence_is_not_enrolled(verifier: Verifier) -> None:
 def test_who_waits_before_speaking_enrolls_the_voice_alone(
     verifier: Verifier, clips: dict[str, dict[str, Path]]
 ) -> None:
-    """Picovoice's cookbook, pull request 80: who waits gets a profile of mostly silence."""
+    """Picovoice's cookbook, pull request 80: waiting makes a profile of mostly silence."""
     speech = np.concatenate([sf.read(clip, dtype="float32")[0] for clip in clips["slt"].values()])
     hiss = np.random.default_rng(1).standard_normal(20 * RATE_HZ).astype(np.float32)
     hiss *= 10 ** (-60 / 20)
@@ -255,7 +257,7 @@ def test_who_waits_before_speaking_enrolls_the_voice_alone(
 def test_of_two_voices_none_is_named_where_nothing_speaks_for_either(
     verifier: Verifier, clips: dict[str, dict[str, Path]], slt: Voiceprint
 ) -> None:
-    """Eagle, issue 79: all scores were 0.0, and the first profile was the answer."""
+    """Eagle, issue 79: all scores were 0.0, and the first profile was returned."""
     rms = verifier.enroll([clips["rms"]["enroll-1"]], name="rms")
     stranger = FOLDER / "awb-probe.flac"
     for probe in (silence(3), sf.read(stranger, dtype="float32")[0]):
@@ -270,7 +272,7 @@ def test_of_two_voices_none_is_named_where_nothing_speaks_for_either(
 def test_audio_that_is_too_short_is_typed(
     verifier: Verifier, slt: Voiceprint, num_samples: int
 ) -> None:
-    """pyannote: NaN embeddings for short input, which then pass or fail any comparison."""
+    """pyannote: short input gives NaN embeddings, which then pass or fail any comparison."""
     samples = np.full(num_samples, 0.1, np.float32)
     decision = verifier.verify(slt, samples, sample_rate_hz=RATE_HZ)
     assert decision.verdict in (Verdict.INCONCLUSIVE, Verdict.NO_SPEECH)
@@ -310,7 +312,7 @@ def test_a_name_that_is_taken_is_never_ignored(
 
 @pytest.mark.parametrize("name", ["../ann", "a/b", "", ".", "ann\n", "\u202eann", "-o", "a\0b"])
 def test_a_name_cannot_leave_its_folder(slt: Voiceprint, home: Path, name: str) -> None:
-    """Names that become file names: path separators, hidden files, options, invisible letters."""
+    """Names that become file names: separators, hidden files, options, invisible letters."""
     store = VoiceprintStore(home / "voiceprints")
     attempts: list[Callable[[], Any]] = [
         lambda: store.load(name),
@@ -327,7 +329,7 @@ def test_a_name_cannot_leave_its_folder(slt: Voiceprint, home: Path, name: str) 
 def test_two_people_are_not_enrolled_as_one(
     verifier: Verifier, clips: dict[str, dict[str, Path]]
 ) -> None:
-    """Azure: two people were accepted into one profile."""
+    """Azure: a profile accepted recordings of two people."""
     joined = np.concatenate(
         [sf.read(path, dtype="float32")[0] for voice in clips.values() for path in voice.values()]
     )
@@ -339,14 +341,14 @@ def test_two_people_are_not_enrolled_as_one(
 
 
 class _Trap:
-    """Unpickling it would raise an error that nobody catches."""
+    """Unpickling it would raise an unexpected error."""
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (exec, ("raise SystemExit('the pickle ran')",))
 
 
 def test_pickles_are_refused_unread(home: Path, tmp_path: Path) -> None:
-    """openWakeWord's verifiers are pickles: who can write one runs code."""
+    """openWakeWord's verifiers are pickles: anybody who can write one runs code."""
     trap = pickle.dumps(_Trap())
     path = tmp_path / "trap.voiceprint"
     path.write_bytes(trap)
@@ -363,7 +365,7 @@ def test_pickles_are_refused_unread(home: Path, tmp_path: Path) -> None:
 def test_a_profile_of_another_model_names_both(
     verifier: Verifier, clips: dict[str, dict[str, Path]], slt: Voiceprint
 ) -> None:
-    """omi: 512 values were compared with 256, 5,000 errors a day."""
+    """omi: vectors of 512 values were compared with vectors of 256, with 5,000 errors a day."""
     wide = np.ones((1, 512), np.float32)
     wide *= slt.temperature / np.linalg.norm(wide)
     foreign = dataclasses.replace(

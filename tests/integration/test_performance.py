@@ -1,7 +1,7 @@
-"""Costs that do not depend on who else uses the machine: instructions, operations, ratios, growth.
+"""Costs that other programs do not change: instructions, operations, ratios and growth.
 
-The budgets next to this file are about 25 % above what was measured (the ratio twice); raise one
-only with the reason in the commit. Wall-clock figures are for benchmarks.
+The budgets next to this file are about 25 % above the measured values (the ratio is twice as
+large). Raise one only with the reason in the commit. Benchmarks have the times.
 """
 
 import gc
@@ -36,7 +36,7 @@ EMBEDDINGS = f"e = np.ones(({NUM_VOICEPRINTS}, {DIM}), np.float32); e[0, 0] = 2"
 
 
 def instructions(script: str) -> int:
-    """Instructions that a fresh interpreter executes for a script, counted by callgrind."""
+    """Count the instructions that a new interpreter executes for a script, with callgrind."""
     if shutil.which("valgrind") is None:
         reason = "valgrind is not installed; it counts instructions"
         if os.environ.get("SPEAKERSDK_REQUIRE_VALGRIND") == "1":
@@ -85,7 +85,7 @@ def test_one_to_one_takes_few_instructions(import_instructions: int) -> None:
 
 
 def test_importing_takes_few_instructions(import_instructions: int) -> None:
-    assert import_instructions < BUDGETS["import_instructions"]  # half of it is numpy's
+    assert import_instructions < BUDGETS["import_instructions"]  # half of it is from numpy
 
 
 def test_importing_loads_few_modules() -> None:
@@ -108,7 +108,7 @@ def test_a_hop_of_the_bundled_model_takes_few_operations(default_model: Path) ->
 
 
 def hop_macs(model: Any) -> int:
-    """Multiply-accumulates of a 100 ms hop, of convolutions and matrix products."""
+    """Count the multiply-accumulates of a 100 ms hop in convolutions and matrix products."""
     from onnx import shape_inference
 
     sizes = {"batch": 1, "frames": 10, "windows_of_batch": 1}
@@ -135,7 +135,7 @@ def hop_macs(model: Any) -> int:
 def test_a_hop_takes_few_times_the_product_of_as_many_operations(
     default_model: Path, tmp_path: Path, rng: np.random.Generator
 ) -> None:
-    """The encoder next to one matrix product in the same engine, in turns, each at its fastest."""
+    """Time the encoder and one matrix product in the same engine, in turns, at their fastest."""
     import onnx
 
     macs = hop_macs(onnx.load_model(default_model))
@@ -173,7 +173,7 @@ def hop_call(session: OnnxSession, rng: np.random.Generator) -> Callable[[], obj
 
 
 def fastest_ratio(call: Callable[[], object], reference: Callable[[], object]) -> float:
-    """A pause of the machine hits single calls: of 200 in turns, some run undisturbed."""
+    """A pause of the machine affects single calls: of 200 in turns, some are undisturbed."""
     seconds: dict[int, list[float]] = {0: [], 1: []}
     for _ in range(200):
         for number, each in enumerate((call, reference)):
@@ -184,7 +184,7 @@ def fastest_ratio(call: Callable[[], object], reference: Callable[[], object]) -
 
 
 def test_a_stream_grows_by_nothing(verifier: Verifier, demo_clips: Path) -> None:
-    """Objects and resident memory after many hops are those after a few."""
+    """Objects and resident memory after many hops are the same as after a few."""
     voiceprint = verifier.enroll(sorted(demo_clips.glob("slt-enroll-*.flac")), name="slt")
     stream = verifier.stream([voiceprint])
     speech = np.resize(read_audio(demo_clips / "slt-probe.flac"), 300 * HOP_SAMPLES)

@@ -1,8 +1,8 @@
 """Importing and verifying leave no file behind and open no socket.
 
-onnxruntime keeps a device id and a database below HOME and starts an uploader unless its telemetry
-is switched off before it is imported. It is quiet on its own where it sees a CI variable, and
-therefore these tests run without them, and positive controls show that they would notice.
+onnxruntime keeps a device id and a database below HOME and starts an uploader, unless its telemetry
+is switched off before it is imported. It is silent where it finds a CI variable. Therefore these
+tests run without such variables, and positive controls show that they would notice.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import pytest
 
 from speakersdk.demo_clips import FOLDER
 
-# All that a user does, one command after the other in one process; it prints their exit statuses.
+# All steps of a user, one command after the other in one process. It prints the exit statuses.
 COMMANDS = """
 import contextlib, io, sys
 from speakersdk.cli import main
@@ -35,7 +35,7 @@ for command in (
         statuses.append(main(command))
 print(statuses)
 """
-# Variables by which continuous integration is recognized: onnxruntime is then quiet on its own.
+# Variables that identify continuous integration, where onnxruntime is silent.
 CI_VARIABLES = ("CI", "GITHUB_ACTIONS", "TF_BUILD", "BUILD_ID")
 VERIFY = """
 import sys
@@ -44,7 +44,7 @@ model, enrolled, probe = sys.argv[1:]
 verifier = Verifier(model)
 verifier.verify(verifier.enroll([enrolled], name="slt"), probe)
 """
-# From here on the kernel kills the process when any code in it, native code too, makes a socket.
+# From here on, the kernel kills the process if any code in it, also native code, makes a socket.
 NO_SOCKETS = """
 import ctypes, platform, struct
 SOCKET = {"x86_64": 41, "aarch64": 198}[platform.machine()]
@@ -71,7 +71,7 @@ SECCOMP = pytest.mark.skipif(
 def run(
     code: str, folder: Path, *arguments: Any, **environment: str
 ) -> subprocess.CompletedProcess[str]:
-    """Run code in a process that has no other folder than `folder` and no variable but these."""
+    """Run code in a process with `folder` as its only folder, and with only these variables."""
     return subprocess.run(
         [sys.executable, "-c", code, *map(str, arguments)],
         capture_output=True,
@@ -118,7 +118,7 @@ def test_no_command_leaves_a_file_but_the_voiceprint_and_the_day_of_its_last_use
 ) -> None:
     done = run(COMMANDS, tmp_path, *recordings)
     assert (done.returncode, done.stdout) == (0, f"{[0] * 7}\n"), done.stderr
-    # The lock is documented in docs/formats/voiceprint.md; it tells nothing but that it exists.
+    # The lock is documented in docs/formats/voiceprint.md; it only shows that it exists.
     assert files(tmp_path) == [".lock", ".uses.json", "slt.voiceprint"]
     (uses,) = tmp_path.rglob(".uses.json")
     assert re.fullmatch(r'\{"used": \{"slt": "[0-9-]{10}"\}, "version": 1\}', uses.read_text())

@@ -1,4 +1,4 @@
-"""What ``import speakersdk`` offers."""
+"""The names that ``import speakersdk`` offers."""
 
 from __future__ import annotations
 

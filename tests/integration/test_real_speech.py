@@ -1,4 +1,4 @@
-"""From recordings of real readers to decisions, at the operating point that is shipped.
+"""From recordings of real readers to decisions, with the bundled thresholds.
 
 Three LibriSpeech readers that no model of this project was trained on. Each is enrolled with two
 clips; every other clip is compared with all three.
@@ -18,12 +18,12 @@ from speakersdk.verifier import Verifier
 pytestmark = pytest.mark.speech
 
 READERS = ("librispeech/19", "librispeech/26", "librispeech/27")
-# Clips of a few words would be answered INCONCLUSIVE; that has tests of its own.
+# Clips of a few words would be answered INCONCLUSIVE, which other tests cover.
 MINIMUM_S = 3.0
 ENROLLMENT_CLIPS = 2
 PROBES_PER_READER = 25
 # Decisions of the bundled model at far = 0.01: (is the reader the enrolled one, verdict) -> count.
-# Any other figure means that the model, its calibration or the way to a decision has changed.
+# Any other count means that the model, its calibration or the path to a decision has changed.
 EXPECTED = {
     (True, Verdict.ACCEPT): 75,
     (False, Verdict.REJECT): 150,
@@ -31,7 +31,7 @@ EXPECTED = {
 
 
 def distinct(utterances: list[Any]) -> list[Any]:
-    """Each recording once: the packs hold some twice, of equal length to the sample."""
+    """Return each recording once. The packs contain some twice, with exactly the same length."""
     return list({utterance.num_samples: utterance for utterance in reversed(utterances)}.values())[
         ::-1
     ]
@@ -61,7 +61,7 @@ def test_readers_are_told_apart(speech_data: Any) -> None:
     counts: Counter[tuple[bool, Verdict]] = Counter()
     for reader in READERS:
         for samples in clips[reader][ENROLLMENT_CLIPS:]:
-            # The ranking holds the decision that verify would give for each voiceprint.
+            # The ranking contains the decision that verify would give for each voiceprint.
             found = verifier.identify(voiceprints, samples, sample_rate_hz=SAMPLE_RATE_HZ)
             counts.update(
                 (name == reader.split("/")[1], decision.verdict) for name, decision in found.ranking

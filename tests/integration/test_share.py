@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).parents[2]
-# Calls the function that completes, as bash does when the user presses the tabulator.
+# Call the function that completes, as bash does when the user presses the tabulator.
 BASH = r"""
 source "$1"
 shift
@@ -31,7 +31,7 @@ def share(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pytest.skip("make is not installed")
     folder = tmp_path_factory.mktemp("share")
     virtual = Path(sys.executable).parents[1]
-    # `--assume-old` of what the environment holds: nothing is installed.
+    # `--assume-old` for the content of the environment: nothing is installed.
     old = [f"--assume-old={virtual}/speakersdk-{one}.stamp" for one in ("runtime", "development")]
     command = ["make", "share", f"SHARE={folder}", f"VENV={virtual}", *old]
     subprocess.run(command, cwd=REPOSITORY, check=True, capture_output=True, text=True)
@@ -39,7 +39,7 @@ def share(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def output_of(program: str, *arguments: str | Path) -> str:
-    """What a program prints; skips the test where the program is missing."""
+    """Return the output of a program; skip the test if the program is missing."""
     path = shutil.which(program)
     if path is None:
         pytest.skip(f"{program} is not installed")

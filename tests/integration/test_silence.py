@@ -1,13 +1,13 @@
-"""What is not speech changes no verdict: silence, hiss, a room and an offset around real speech.
+"""Silence, hiss, a room and an offset around real speech change no verdict.
 
-Two things move with the first second of silence and never again. The encoder looks back at 64
-frames, of which the speech at each edge sees other ones; and the speech head calls a few frames at
-each edge speech or not. What is beyond an edge weighs nothing so that 600 s of it are as good as
-one.
+Two things change with the first second of silence, and not with more of it. The encoder looks back
+at 64 frames, which are different ones at the edges of the speech. And the speech head may classify
+a few frames at each edge differently. Sound beyond an edge has no weight. Therefore 600 s of it
+have the same effect as one second.
 
-No constant bounds what an edge does: that depends on the encoder. `edge_llr` measures it on the
-same speech: the speech of the changed frames is taken away and put back as another, and each of
-both moves the llr by at most as much as any 64 frames of this recording are worth.
+The size of the effect at an edge depends on the encoder, and no constant bounds it. `edge_llr`
+measures it on the same speech. The changed frames are removed and replaced, and each of the two
+changes the llr by at most the effect of any 64 frames of this recording.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 
 # The frames that the encoder looks back at (docs/formats/model.md), in samples.
 EDGE_SAMPLES = 64 * 160
-# Beyond an edge: embeddings differ by at most 1e-4 (docs/formats/model.md) of a length of 2, and
-# llrs of them by at most some hundred times as much.
+# Beyond an edge, embeddings differ by at most 1e-4 (docs/formats/model.md) of a length of 2, and
+# their llrs by at most a few hundred times as much.
 SAME_LLR = 0.02
 
 Noise = Callable[[int], Waveform]
@@ -55,7 +55,7 @@ def hiss(dbfs: float) -> Noise:
 
 
 def room(num_samples: int) -> Waveform:
-    """Air conditioning: noise that falls by 6 dB an octave, at -55 dBFS."""
+    """Air conditioning: noise that falls by 6 dB per octave, at -55 dBFS."""
     spectrum = np.fft.rfft(np.random.default_rng(2).standard_normal(max(num_samples, 16)))
     spectrum /= np.maximum(np.arange(len(spectrum)), len(spectrum) / 400)
     noise = np.fft.irfft(spectrum)[:num_samples]
@@ -63,7 +63,7 @@ def room(num_samples: int) -> Waveform:
 
 
 def offset(num_samples: int) -> Waveform:
-    """A sound card that is on: a constant offset, which is inaudible."""
+    """A sound card that is switched on: a constant offset, which is inaudible."""
     return np.full(num_samples, 0.1, np.float32)
 
 
@@ -93,9 +93,9 @@ def enroll(verifier: Verifier, samples: Waveform) -> Voiceprint:
 
 
 def edge_llr(verifier: Verifier, voiceprint: Voiceprint, samples: Waveform) -> float:
-    """How much silence at an edge may move the llr of this recording; see above.
+    """Return how much silence at an edge may change the llr of this recording; see above.
 
-    The worth of 64 frames is the most that leaving them out at one of nine places changes.
+    The effect of 64 frames is the largest change when they are left out at one of nine places.
     """
     plain = decide(verifier, voiceprint, samples).llr
     assert plain is not None
@@ -148,7 +148,7 @@ def owner(verifier: Verifier, readers: dict[str, Waveform]) -> Voiceprint:
 
 @pytest.fixture(scope="module")
 def probes(verifier: Verifier, owner: Voiceprint, readers: dict[str, Waveform]) -> list[Probe]:
-    """One of the owner and one of a stranger."""
+    """One probe of the owner and one of a stranger."""
     return [
         Probe(
             samples[96000:],
@@ -238,7 +238,7 @@ def test_where_the_silence_lies_does_not_matter_beyond_its_edges(
     verifier = Verifier(default_model_path())
     voiceprint = enroll(verifier, read_audio(FOLDER / "slt-enroll-1.flac"))
     samples = read_audio(FOLDER / "slt-probe.flac")
-    at = round(cut * len(samples)) // 160 * 160  # frames and hops lie as they did
+    at = round(cut * len(samples)) // 160 * 160  # frames and hops are at the same places
 
     def silent(seconds: tuple[float, float, float]) -> Decision:
         before, between, after = (zeros(round(10 * one) * 1600) for one in seconds)

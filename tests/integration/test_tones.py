@@ -1,4 +1,4 @@
-"""What is not speech is no_speech: tones, hum and signals of the telephone network."""
+"""Tones, hum and signals of the telephone network are no_speech."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The whole way: real speech -> training -> ONNX with a calibration -> accepted and rejected.
+"""From real speech to training, ONNX with a calibration, and decisions.
 
-Through the commands, as a user goes it, with a tiny encoder and minutes of speech.
+It runs the commands of a user, with a tiny encoder and minutes of speech.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from speakersdk_training import cli as training_cli
 pytestmark = [pytest.mark.speech, pytest.mark.training, pytest.mark.export]
 
 NUM_TRAINED, NUM_HELD_OUT = 6, 4
-# Enough for six to enroll and eight to try.
+# Enough for six speakers to enroll and eight to be compared.
 UTTERANCES = 18
 CONFIG = """
 [run]
@@ -61,7 +61,7 @@ split = "train"
 
 @pytest.fixture
 def corpus(speech_data: Any, tmp_path: Path) -> Path:
-    """A small corpus of real speech in the layout of packs: some speakers to train on, some not."""
+    """Write a small corpus of real speech as packs: some speakers for training, some not."""
     pack = "packs/so762_000.opus"
     by_speaker: dict[str, list[Any]] = {}
     for utterance in speech_data.all_utterances:
@@ -120,8 +120,8 @@ def test_a_model_of_ones_own(
     probes = [*first[6:14], *second[6:14]]
     decisions = [verifier.verify(enrolled, probe, sample_rate_hz=16000) for probe in probes]
     scores = [decision.score for decision in decisions]
-    # A second of training teaches something: one of two unseen voices is told from the other
-    # clearly better than by chance (50 %).
+    # A second of training has an effect: two unseen voices are distinguished clearly better than by
+    # chance (50 %).
     assert None not in scores
     assert eer(scores, [True] * 8 + [False] * 8) < 0.35
 
@@ -139,7 +139,7 @@ def _run(command: Any, *arguments: object) -> None:
 
 
 def _utterances(corpus: Path, speaker: int) -> list[np.ndarray]:
-    """Samples of a speaker's utterances of 1.5 s or more."""
+    """Return the samples of a speaker's utterances of 1.5 s or more."""
     rows = [json.loads(line) for line in (corpus / "manifest.jsonl").read_text().splitlines()]
     samples, _ = sf.read(corpus / "packs" / f"{speaker}.wav", dtype="float32")
     return [

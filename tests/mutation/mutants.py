@@ -29,9 +29,9 @@ class Mutant:
     """A changed source.
 
     Attributes:
-        place: function or class of the change, such as "Calibration.llr"; "" = the module.
-        change: the expression before and after; a number tells equal changes of a place apart.
-        source: of the whole file.
+        place: function or class of the change, such as "Calibration.llr"; "" means the module.
+        change: the expression before and after; a number distinguishes equal changes of a place.
+        source: text of the whole file.
     """
 
     place: str
@@ -40,7 +40,7 @@ class Mutant:
 
 
 def mutants(source: str) -> Iterator[Mutant]:
-    """All mutants of a file. Annotations, text and the messages of errors stay as they are."""
+    """Yield all mutants of a file. Annotations, text and the messages of errors stay unchanged."""
     tree = ast.parse(source)
     seen: Counter[tuple[str, str]] = Counter()
     for at, (place, node) in enumerate(_code(tree, "")):
@@ -61,7 +61,7 @@ def _shown(node: ast.AST) -> str:
 
 
 def _code(tree: ast.AST, place: str) -> Iterator[tuple[str, ast.AST]]:
-    """What computes something or branches, with its place, in a fixed order."""
+    """Yield the nodes that compute something or branch, with their place, in a fixed order."""
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, ast.Raise | ast.JoinedStr | ast.arg):
             continue
@@ -88,7 +88,7 @@ def _code(tree: ast.AST, place: str) -> Iterator[tuple[str, ast.AST]]:
 
 
 def _changes(node: ast.AST) -> Iterator[Callable[[Any], None]]:
-    """Functions that change a node in place, each in another way."""
+    """Return functions that change a node in place, each in another way."""
     match node:
         case ast.BinOp(op=operator) | ast.BoolOp(op=operator) if type(operator) in _OPERATORS:
             yield lambda new: setattr(new, "op", _OPERATORS[type(new.op)]())

@@ -14,7 +14,7 @@ PAGE = REPOSITORY / "docs" / "mutation.md"
 
 
 def counts() -> list[str]:
-    """One row for each module, and their sum."""
+    """Return one row for each module, and their sum."""
     result = read(RESULT)
     rows = [
         (f"`{name}`", one["mutants"], one["run"], one["run"] - survived, survived)
@@ -33,7 +33,7 @@ def counts() -> list[str]:
 
 
 def survivors() -> list[str]:
-    """Every survivor with the reason why no test kills it.
+    """Return every survivor with the reason why no test kills it.
 
     Raises:
         KeyError: one was not reviewed.
@@ -49,7 +49,7 @@ def survivors() -> list[str]:
 
 
 def page() -> str:
-    """The page with new tables."""
+    """Return the page with new tables."""
     tables = {"mutants": counts, "survivors": survivors}
     return filled(PAGE.read_text(encoding="utf-8"), lambda name: tables[name]())
 

@@ -47,7 +47,7 @@ PRELOADED = (
 PROFILE = "mutation"
 PYTEST = (
     "-x", "-q", "-p", "no:cacheprovider", f"--hypothesis-profile={PROFILE}",
-    "-W", "ignore::pytest.PytestAssertRewriteWarning",  # of what is preloaded
+    "-W", "ignore::pytest.PytestAssertRewriteWarning",  # of preloaded modules
 )  # fmt: skip
 
 
@@ -60,7 +60,7 @@ class ChangedSource(Loader):
         self.name = ".".join(parts)
 
     def find_spec(self, name: str, *_: object) -> ModuleSpec | None:
-        """As an import hook is asked."""
+        """Find the module, as an import hook."""
         if name != self.name:
             return None
         return importlib.util.spec_from_loader(name, self, origin=str(self.path))
@@ -81,13 +81,13 @@ def modules(names: list[str]) -> Iterator[Path]:
 
 
 def tests_of(path: Path) -> Path:
-    """The test file of a module, which mirrors it."""
+    """Return the test file of a module."""
     inner = path.relative_to(SOURCES)
     return REPOSITORY / "tests" / "sdk" / inner.parent / f"test_{inner.name}"
 
 
 def begin(path: Path, source: str, limit_s: int) -> int:
-    """Start the tests of a module against a source in a fork; its process id."""
+    """Start the tests of a module against a source in a fork, and return its process id."""
     child = os.fork()
     if child:
         return child
@@ -104,7 +104,7 @@ def begin(path: Path, source: str, limit_s: int) -> int:
 
 
 def run(path: Path, chosen: list[Mutant], workers: int) -> list[Mutant]:
-    """The mutants that no test notices."""
+    """Return the mutants that no test notices."""
     source = path.read_text(encoding="utf-8")
     _, status, usage = os.wait4(begin(path, source, 3600), 0)
     if status:
@@ -126,17 +126,17 @@ def run(path: Path, chosen: list[Mutant], workers: int) -> list[Mutant]:
 
 
 def read(path: Path) -> dict[str, Any]:
-    """Results, or reasons, by module; none without the file."""
+    """Return results, or reasons, by module; none without the file."""
     return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
 
 
 def has_reason(survivor: dict[str, str], reasons: dict[str, dict[str, str]]) -> bool:
-    """Whether a survivor was reviewed and is to stay."""
+    """Return whether a survivor was reviewed and is to stay."""
     return survivor["change"] in reasons.get(survivor["place"], {})
 
 
 def main() -> None:
-    """Run modules, and put their results among those of the others."""
+    """Run modules, and add their results to those of the others."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("modules", nargs="*", help=f"default: {', '.join(ROOMS)}")
     parser.add_argument("--sample", type=int, help="mutants of each module; default: all")

@@ -1,4 +1,4 @@
-"""Counts of fuzzing and of mutation testing stand in the pages as they were stored."""
+"""The pages show the stored counts of fuzzing and of mutation testing."""
 
 from __future__ import annotations
 

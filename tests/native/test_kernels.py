@@ -45,7 +45,7 @@ def test_an_unknown_kernel_is_named(kernel: str) -> None:
     assert f"got '{kernel}'" in completed.stderr
 
 
-# The kernel in use has been through them in this process.
+# This process has already tested the kernel in use.
 @pytest.mark.parametrize("kernel", sorted({*scoring.available_kernels()} - {scoring.kernel()}))
 def test_every_kernel_passes_the_tests(kernel: str) -> None:
     tests = [f"tests/sdk/{name}.py" for name in TESTS]

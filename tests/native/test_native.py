@@ -23,7 +23,7 @@ OPERATIONS = [
 
 
 def arguments(name: str) -> list[Any]:
-    """Valid arguments of an operation."""
+    """Return valid arguments of an operation."""
     rows = np.ones((2, 3), np.float32)
     if name.endswith("_matrix"):
         return [rows, rows]
@@ -62,7 +62,7 @@ def test_unaligned_arrays_are_refused(name: str) -> None:
 
 @pytest.fixture
 def long_switch_interval() -> Any:
-    """No thread is made to give up the GIL: it changes hands only where it is released."""
+    """No thread has to release the GIL: it changes hands only where it is released."""
     interval_s = sys.getswitchinterval()
     sys.setswitchinterval(1000.0)
     yield
@@ -71,8 +71,8 @@ def long_switch_interval() -> Any:
 
 @pytest.mark.usefixtures("long_switch_interval")
 def test_the_gil_is_released() -> None:
-    # 4 million pairs: half a second in which the main thread has to wake up. Were the GIL held,
-    # it would wake only when `finished` is set.
+    # 4 million pairs: half a second in which the main thread has to wake up. If the GIL were held,
+    # it would wake up only when `finished` is set.
     rows = np.ones((2000, 128), np.float32)
     entered, finished = threading.Event(), threading.Event()
 
@@ -112,7 +112,7 @@ def test_the_module_is_hardened() -> None:
 
 
 def test_what_microsofts_compiler_builds_uses_no_extension() -> None:
-    # Its build has the portable kernel alone: CMakeLists.txt. The other kernels use vector types.
+    # Its build has only the portable kernel: CMakeLists.txt. The other kernels use vector types.
     sources = Path(__file__).parents[2] / "csrc"
     extension = re.compile(r"__attribute__|__builtin_|__int128")
     for path in (*sources.glob("*.cc"), *sources.glob("*.h"), *sources.glob("kernels/[dkp]*")):

@@ -1,6 +1,6 @@
-"""Fixtures of the training tests: synthetic voices as a corpus, and a configuration of seconds.
+"""Fixtures of the training tests: synthetic voices as a corpus, and runs of seconds.
 
-Without torch every file here is skipped, with the reason; nothing at the top imports it.
+Without torch, every file here is skipped, with the reason; nothing at the top imports it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ HAS_TORCH = importlib.util.find_spec("torch") is not None
 
 
 class SkippedModule(pytest.Module):
-    """A test file that is not even imported."""
+    """A test file that is not imported."""
 
     def collect(self) -> Iterable[pytest.Item | pytest.Collector]:
         pytest.skip('needs torch: pip install "speakersdk[training]"', allow_module_level=True)
@@ -44,7 +44,7 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _one_thread() -> None:
-    """One torch thread: sums come out the same in every run, and other work has room."""
+    """Use one torch thread: sums are the same in every run, and other work has room."""
     import torch
 
     torch.set_num_threads(1)
@@ -118,7 +118,7 @@ def trial_files(voices_root: Path) -> dict[str, str]:
 
 @pytest.fixture
 def tiny_values(voices_root: Path, trial_files: dict[str, str]) -> dict[str, Any]:
-    """A configuration as TOML gives it, of a run that takes well under a second."""
+    """A configuration as read from TOML, for a run that takes well under a second."""
     return {
         "run": {
             "name": "tiny",

@@ -1,4 +1,4 @@
-"""Checkpoints come back as they were, whole or not at all."""
+"""Checkpoints are read back as written, completely or not at all."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ Write = Callable[[], Path]
 
 @pytest.fixture
 def config_file(tiny_values: dict[str, Any], tmp_path: Path) -> Path:
-    """The tiny configuration as TOML; JSON's lists, texts and numbers are TOML's."""
+    """The tiny configuration as TOML; lists, texts and numbers of JSON are valid TOML."""
     lines = []
     for section, content in tiny_values.items():
         for table in content if isinstance(content, list) else [content]:
@@ -174,7 +174,7 @@ def test_usage_errors_have_status_2(command: list[str], capsys: pytest.CaptureFi
 
 
 def test_without_torch_the_command_says_what_to_install(config_file: Path) -> None:
-    """In a process of its own, where importing torch fails as if it were not installed."""
+    """Run in another process, where importing torch fails as if it were not installed."""
     program = (
         "import sys; sys.modules['torch'] = None; from speakersdk_training.cli import main; "
         f"sys.exit(main(['fit', {str(config_file)!r}, '-o', 'x']))"

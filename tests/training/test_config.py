@@ -1,4 +1,4 @@
-"""The configuration is read strictly and survives the way through a checkpoint."""
+"""The configuration is read strictly and is unchanged after a checkpoint."""
 
 from __future__ import annotations
 
@@ -198,7 +198,7 @@ def test_every_experiment_is_valid_and_fits_the_budget(path: Path) -> None:
     )
     if path.stem.startswith("all-"):
         assert config.data.corpora[0].leave_out == ()
-    elif config.teacher.table:  # judged after the run, on lists of the same corpora and more
+    elif config.teacher.table:  # chosen after the run, on lists of the same corpora and more
         assert config.data.corpora[0].leave_out
         assert config.data.corpora[0].held_out_of == ("common-voice",)
     else:  # chosen by corpora outside their training, and by readers outside it

@@ -1,4 +1,4 @@
-"""Clustering by speaker against scikit-learn, SciPy's own forms and cases done by hand."""
+"""Clustering by speaker, compared with scikit-learn, SciPy and examples computed by hand."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ AABB = ["a", "a", "b", "b"]
 
 @pytest.fixture
 def embeddings(rng: np.random.Generator) -> npt.NDArray[np.float64]:
-    """Two utterances of each of twelve speakers, near each other but not always nearest."""
+    """Two utterances of each of twelve speakers, similar but not always the most similar ones."""
     speakers = rng.standard_normal((12, 6))
     return np.repeat(speakers, 2, axis=0) + 0.5 * rng.standard_normal((24, 6))
 
@@ -56,7 +56,7 @@ def test_square_matrix_form_is_the_line_of_the_papers(
     embeddings: npt.NDArray[np.float64],
 ) -> None:
     distances = cdist(embeddings, embeddings, "cosine")
-    with warnings.catch_warnings():  # SciPy sees what is wrong
+    with warnings.catch_warnings():  # SciPy computes this wrongly
         warnings.simplefilter("ignore", hierarchy.ClusterWarning)
         expected = hierarchy.linkage(distances, "complete", "cosine")
     tree = linkage(embeddings, "square_matrix")
@@ -86,11 +86,11 @@ def test_rates_of_small_cases(clusters: list[int], rate: float, legacy: float) -
 
 
 def test_the_right_cluster_holds_most_of_its_speaker() -> None:
-    """a's two in a pure cluster do not count while three of a lie with four strangers."""
+    """The two of a in a pure cluster do not count, because three of a are with four others."""
     speakers = ["a"] * 5 + ["b"] * 2 + ["c"] * 2
     clusters = np.array([0, 0, 1, 1, 1, 1, 1, 1, 1])
     assert misclassification_rate(speakers, clusters) == 1.0
-    # With one stranger fewer than a's three, a has its cluster: 3 of 7 are right.
+    # With one stranger fewer than a's three, the cluster is a's: 3 of 7 are right.
     assert misclassification_rate(speakers[:7], clusters[:7]) == pytest.approx(4 / 7)
 
 
@@ -122,7 +122,7 @@ def test_best_cut_is_the_least_of_all(
     assert cut.rate == min(rates) < rates[0] == 0.5
     assert cut.rate == misclassification_rate(speakers, cut.clusters)
     assert cut.num_clusters == len(np.unique(cut.clusters))
-    # MR only drops conditions of the legacy rate.
+    # The misclassification rate only drops conditions of the legacy rate.
     assert cut.rate <= best_cut(speakers, tree, legacy_misclassification_rate).rate
 
 

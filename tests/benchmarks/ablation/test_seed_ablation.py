@@ -1,4 +1,4 @@
-"""The ladder runs, its defect is the one of the question, and its page shows the stored result."""
+"""The rungs run, reproduce the defect, and the page shows the stored result."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_broadcast_loss_is_half_the_margin_and_has_no_gradient() -> None:
     assert float(loss.detach()) == pytest.approx(0.5, abs=1e-6)
     assert float(distances.grad.abs().max()) < 1e-7
     assert training.rounding_accuracy(distances, labels) == 0.5
-    # With shapes that fit, the same distances have a gradient.
+    # With matching shapes, the same distances have a gradient.
     fitting = distances.detach().requires_grad_()
     training.broadcast_loss(fitting, labels[:, 0], margin=1.0).backward()
     assert float(fitting.grad.abs().min()) == pytest.approx(1 / 64)
@@ -114,7 +114,7 @@ def test_a_killed_worker_ends_all(tmp_path: Path) -> None:
     path = tmp_path / "features.npz"
     synthetic_features(speakers=4, rng=np.random.default_rng(1)).save(path)
     rung = ladder(4, units=4)[0]
-    # The second one would last for days.
+    # The second run would take days.
     runs = [training.Run(rung, seed, steps) for seed, steps in ((1, 2), (2, 10**9))]
     results = seed_ablation.results(runs, path, device="cpu", workers=1, deadline_s=float("inf"))
     assert next(results)["outcome"] == "done"
@@ -135,7 +135,7 @@ def test_nothing_is_begun_or_kept_after_the_budget(
     result = training.train_and_measure(run, features, torch.device("cpu"))
     assert (result["outcome"], result["steps"]) == ("stopped", 1)
     assert "eer" not in result
-    # What was trained to its end before anybody looked is kept.
+    # Runs that finished before the interruption are kept.
     last = training.train_and_measure(replace(run, steps=1), features, torch.device("cpu"))
     assert last["outcome"] == "done"
     none = seed_ablation.results([run] * 3, tmp_path, device="cpu", workers=2, deadline_s=0.0)
@@ -172,11 +172,11 @@ def test_nothing_is_begun_that_would_not_end_in_time(
 
     path = tmp_path / "features.npz"
     synthetic_features(speakers=4, rng=np.random.default_rng(1)).save(path)
-    # Ten steps last longer than the tenth of a second by which runs are timed.
+    # Ten steps take longer than the tenth of a second over which runs are timed.
     run = training.Run(ladder(4, units=4)[0], 1, 10)
     clock = SimpleNamespace(time=lambda: 0.0)
     monkeypatch.setattr(seed_ablation, "time", clock)
-    deadline_s = time.time() + 3600  # for the run itself, which has the real clock
+    deadline_s = time.time() + 3600  # for the run itself, which uses the real clock
     results = seed_ablation.results([run] * 3, path, device="cpu", workers=1, deadline_s=deadline_s)
     seconds = [next(results)["seconds"]]
     assert seconds[0] > 0

@@ -1,4 +1,4 @@
-"""A threshold from some trials, an accuracy on others."""
+"""A threshold is chosen on some trials, and its accuracy is measured on others."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_scores_without_information_are_right_half_the_time() -> None:
 
 
 def test_one_more_axis_is_refused() -> None:
-    """(N, 1) against (N,) would compare everything with everything."""
+    """Labels of shape (N, 1) and scores of shape (N,) would be compared in all combinations."""
     with pytest.raises(ValueError, match=r"got \(2, 1\) and \(2,\)"):
         balanced_accuracy([[1.0], [0.0]], [True, False], 0.5)
     with pytest.raises(ValueError, match="trials of same and of different speakers"):

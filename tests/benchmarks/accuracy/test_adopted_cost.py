@@ -1,4 +1,4 @@
-"""The cost of adopted encoders: what is timed, and the ratios to ours."""
+"""The cost of adopted encoders: what is timed, and the ratios to the bundled model."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from speakersdk.models import default_model_path
 
 
 class FixedTimes:
-    """A benchmark in which each call takes as many seconds as it returns."""
+    """A benchmark in which each call takes the number of seconds that it returns."""
 
     def __init__(self) -> None:
         self.facts: dict[str, Any] = {}
@@ -88,7 +88,7 @@ def test_listening_pushes_the_seconds_that_the_factor_counts(
 
     monkeypatch.setattr(adopted_cost.Verifier, "stream", lambda *_: Stream())
     listen = adopted_cost.listener(default_model_path(), threads=1)
-    assert pushed == [0.1] * 30  # the window is full before the first repeat
+    assert pushed == [0.1] * 30  # the window is full before the first repetition
     pushed.clear()
     listen()
     assert pushed == [0.1] * 50

@@ -1,4 +1,4 @@
-"""Every condition changes a recording, keeps its length and gives numbers."""
+"""Every condition changes a recording, keeps its length and gives finite samples."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The accuracy benchmark: whose trials are whose."""
+"""The accuracy benchmark assigns trials to age groups."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_children_and_adults_are_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     known = {f"{name}{n}": Segment(f"{name}{n}", name, ()) for name in ages for n in (1, 2)}
     pairs = [(one, other) for one in known for other in known if one < other]
     trials = [Trial(one[0] == other[0], one, other) for one, other in pairs]
-    # Children are told apart, adults are taken for each other.
+    # Children are always told apart, and adults are always confused.
     scores = [float(one[0] == other[0] and one[0] in "ab") for one, other in pairs]
     found = models.error_rates_by_age(trials, np.array(scores), known)
     assert found["children"]["eer_percent"] == 0

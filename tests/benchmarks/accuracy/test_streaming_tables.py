@@ -7,7 +7,7 @@ def test_figures_of_the_streaming_page_are_those_of_the_results() -> None:
     page = tables.PAGE.read_text(encoding="utf-8")
     for name in tables.TABLES:
         assert f"<!-- table: {name} -->\n|" in page
-    # Else: python -m benchmarks.accuracy.streaming_tables
+    # If this fails, run python -m benchmarks.accuracy.streaming_tables
     assert tables.filled(page) == page
 
 

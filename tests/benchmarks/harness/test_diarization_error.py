@@ -1,4 +1,4 @@
-"""The diarization error against figures made by hand and a reference of its own."""
+"""The diarization error, compared with figures computed by hand and with a reference."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_collars_do_not_count() -> None:
 def by_definition(
     reference: list[Stretch], found: list[Stretch], names: list[str]
 ) -> tuple[float, float, float]:
-    """Missed, false and confused seconds with the best of all mappings, second by second."""
+    """Compute missed, false and confused seconds with the best mapping, second by second."""
 
     def speaker(stretches: list[Stretch], time_s: float) -> str | None:
         return next((at.who for at in stretches if at.from_s <= time_s < at.to_s), None)

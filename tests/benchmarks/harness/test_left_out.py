@@ -1,4 +1,4 @@
-"""Trials of speakers left out: none of them compares two parts of one recording."""
+"""Trials of speakers who were left out never compare two parts of one recording."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The harness is run as a script, as every benchmark is: it pins threads by starting again."""
+"""The harness runs as a script, like every benchmark: it restarts itself with pinned threads."""
 
 import json
 import os
@@ -42,7 +42,8 @@ def test_prints_a_table_and_one_json_line_and_keeps_it(tmp_path: Path) -> None:
     assert timing["repeats"] == 3
     assert 0 < timing["minimum_s"] <= timing["median_s"] <= timing["p95_s"]
     assert timing["rate"] == pytest.approx(1000 / timing["median_s"])
-    # A repeat lasts 50 ms so that the clock does not decide it; the sum takes about 10 us.
+    # A repetition takes 50 ms, and the sum about 10 us, so that the clock's resolution has no
+    # effect.
     assert timing["calls"] > 100
     (kept,) = (tmp_path / "results").iterdir()
     assert kept.name == f"{report['conditions']['date_utc'][:10]}-example.json"
@@ -66,7 +67,7 @@ def test_the_runtime_in_use_gives_its_version(tmp_path: Path) -> None:
     (tmp_path / "onnxruntime.py").write_text('__version__ = "9.8.7"\n')
     report = json.loads(run(tmp_path, "--smoke", content=f"import onnxruntime\n{SCRIPT}")[-1])
     versions = report["conditions"]["versions"]
-    # The package of the CPU may be installed elsewhere, and has the same name as the module.
+    # The package of the CPU build may be installed elsewhere; it has the same name as the module.
     assert versions["onnxruntime"] == versions["onnxruntime-gpu"] == "9.8.7"
 
 

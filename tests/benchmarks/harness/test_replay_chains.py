@@ -1,4 +1,4 @@
-"""Simulated loudspeakers: resonances raise their band, the seed changes only the noise."""
+"""Simulated loudspeakers: resonances raise their band, and the seed changes only the noise."""
 
 from dataclasses import replace
 from typing import Any
@@ -12,7 +12,7 @@ CHAIN = ReplayChain(low_hz=100, high_hz=7000, drive=0, room="kitchen-true-stereo
 
 
 def level_db(samples: Waveform, low_hz: int, high_hz: int) -> float:
-    """Power of a band of 1 s, relative to the power at 3 to 6 kHz."""
+    """Power of a band of 1 s of audio, relative to the power at 3 to 6 kHz."""
     power = np.abs(np.fft.rfft(samples)) ** 2
     return float(10 * np.log10(power[low_hz:high_hz].mean() / power[3000:6000].mean()))
 

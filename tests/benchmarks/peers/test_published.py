@@ -1,4 +1,4 @@
-"""The rebuilt peers have the sizes that their papers publish: else their speed says nothing."""
+"""The rebuilt peers have their published sizes. Otherwise their speed would be meaningless."""
 
 from typing import Any
 
@@ -6,9 +6,9 @@ import pytest
 
 torch = pytest.importorskip("torch")
 NAMES = ("x-vector", "ECAPA-TDNN C=512", "CAM++", "ResNet34", "ReDimNet-B0")
-# Published figures have two or three digits and differ in what counts (biases, normalization).
+# Published figures have two or three digits and include different parts (biases, norms).
 PARAMETERS_TOLERANCE = 0.03
-# Tables count two seconds; some tools leave activations, some the attention's products out.
+# Tables refer to two seconds. Some tools leave out activations, some the products of attention.
 MACS_TOLERANCE = 0.1
 
 

@@ -1,4 +1,4 @@
-"""Clips of people: from the chosen speakers, of 3 s each, with words joined."""
+"""Clips of people come from the chosen speakers and have 3 s each, with words joined."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Detectors learn what tells two classes apart, and nothing from clips without weight."""
+"""Detectors learn what distinguishes two classes, and nothing from clips without weight."""
 
 from pathlib import Path
 
@@ -28,7 +28,7 @@ def test_classes_that_differ_in_one_number_are_told_apart(detector: str) -> None
     chance = np.random.default_rng(3)
     attacks = np.arange(400) % 2 == 0
     values = chance.standard_normal((400, 20)).astype(np.float32)
-    values[attacks, 7] += 6  # three deviations on either side of the middle
+    values[attacks, 7] += 6  # three deviations on both sides of the middle
     scores = fitted(detector, values, attacks, np.ones(400), seed=1, epochs=EPOCHS)(values)
     assert (scores[attacks] > 0).mean() > 0.95
     assert (scores[~attacks] < 0).mean() > 0.95
@@ -39,7 +39,7 @@ def test_clips_without_weight_teach_nothing() -> None:
     values = chance.standard_normal((200, 5)).astype(np.float32)
     attacks = np.arange(200) % 2 == 0
     counted = values[:, 0] > 0
-    wrong = np.where(counted, attacks, True)  # clips that do not count are labelled otherwise
+    wrong = np.where(counted, attacks, True)  # clips without weight have the wrong label
     first, second = (
         fitted("regression", values, labels, 1.0 * counted, seed=1, epochs=3)(values)
         for labels in (attacks, wrong)

@@ -1,4 +1,4 @@
-"""Replays have the band of their loudspeaker; rooms of training and evaluation differ."""
+"""Replays have the band of their loudspeaker, and training and evaluation use other rooms."""
 
 from typing import Any
 
@@ -31,7 +31,7 @@ def test_replays_are_repeatable_and_narrow(speech_data: Any) -> None:
         assert len(first) == len(samples)
         assert np.array_equal(first, again)
         assert not np.array_equal(first, other)
-    # Noise of the microphone: at most -10 dB, three eighths of it above 5 kHz.
+    # Microphone noise is at most -10 dB, and three eighths of it are above 5 kHz.
     telephone = LOUDSPEAKERS["hands-free telephone"]
     for seed in range(5):
         chance = np.random.default_rng(seed)

@@ -1,4 +1,4 @@
-"""Sentences of the synthesizers that are installed."""
+"""Sentences spoken by the installed synthesizers."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Rates of detectors, and that a kind left out teaches nothing."""
+"""Rates of detectors; a kind of attack that is left out has no effect on training."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ def test_rates_of_scores_apart_and_alike() -> None:
     assert (apart["apcer_percent"], apart["eer_percent"]) == (0, 0)
     assert apart["apcer_interval_percent"] == [0, 0]
     alike = rates(own, own, sources, sources)
-    assert alike["apcer_percent"] == 98  # what passes at a BPCER of 2 %
+    assert alike["apcer_percent"] == 98  # accepted at a BPCER of 2 %
     assert alike["eer_percent"] == pytest.approx(50, abs=1)
     low, high = alike["apcer_interval_percent"]
     assert low < high
@@ -31,7 +31,7 @@ def test_kinds_weigh_alike() -> None:
 
 
 def test_a_kind_left_out_is_known_by_nothing_of_its_own() -> None:
-    """Kind a raises a number and kind b lowers it."""
+    """Kind a raises a feature, and kind b lowers it."""
     chance = np.random.default_rng(5)
     kinds = np.tile([clips.BONA_FIDE, "a", "b"], 300)
     values = chance.standard_normal((900, 4)).astype(np.float32)

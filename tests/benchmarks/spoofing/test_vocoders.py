@@ -1,4 +1,4 @@
-"""Vocoders keep what is said and in which voice, and not the waveform."""
+"""Vocoders keep the words and the voice, but not the waveform."""
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +18,7 @@ def speech() -> Waveform:
 
 
 def envelope(samples: Waveform) -> npt.NDArray[np.float64]:
-    """Log power of bands up to 4 kHz, every 10 ms, of speech at full level."""
+    """Log power in bands up to 4 kHz, every 10 ms, for speech at full level."""
     frames = np.lib.stride_tricks.sliding_window_view(samples / samples.std(), 400)[::160]
     power = np.abs(np.fft.rfft(frames * np.hamming(400), 512)) ** 2
     return np.log(np.add.reduceat(power[:, :128], np.arange(BANDS) * 6, axis=1) + 1)
@@ -35,7 +35,7 @@ def test_a_copy_has_the_envelope_and_another_waveform(name: str, speech: Wavefor
     assert np.isfinite(copy).all()
     length = min(len(copy), len(speech))
     theirs, ours = envelope(copy[:length]), envelope(speech[:length])
-    # Codec 2 delays by up to 40 ms: the best of five shifts counts.
+    # Codec 2 delays by up to 40 ms: the best of five shifts is used.
     alike = max(
         np.corrcoef(theirs[shift:].ravel(), ours[: len(ours) - shift].ravel())[0, 1]
         for shift in range(5)

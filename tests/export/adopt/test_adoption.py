@@ -1,4 +1,4 @@
-"""Adoption from the published file to the model file that the SDK runs."""
+"""Adoption, from the published file to the model file that the SDK runs."""
 
 from __future__ import annotations
 
@@ -115,13 +115,13 @@ def test_a_network_that_needs_a_second_of_speech_gets_no_less(
     verifier = Verifier(model=output)
     with pytest.raises(AudioTooShortError, match=r"at least 1 s of audio, got 0\.7 s"):
         verifier.embed(clip[:11200], sample_rate_hz=16000)
-    # Long enough, but most of it is silence.
+    # Long enough, but mostly silence.
     mostly_silent = np.concatenate([clip[:12800], np.zeros(16000, np.float32)])
     with pytest.raises(AudioTooShortError, match=r"at least 1 s of speech, got 0\.\d+ s"):
         verifier.embed(mostly_silent, sample_rate_hz=16000)
     with pytest.raises(EnrollmentError, match="at least 1 s of speech"):
         verifier.enroll([(mostly_silent, 16000)], name="slt")
-    # A few clips support no rate: other thresholds, of no meaning.
+    # A few clips support no rate, and these thresholds have no meaning.
     point = OperatingPoint(far=0.1, frr=0.1, llr=0, llr_slope=0, frr_logit=0, frr_slope=0)
     calibration = replace(
         found.manifest.calibration, operating_points=(point, replace(point, far=0.01))

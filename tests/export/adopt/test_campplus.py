@@ -31,7 +31,7 @@ from speakersdk_export.errors import ParityError
 pytestmark = pytest.mark.export
 GOLDEN = Path(__file__).parents[2] / "data" / "campplus" / "slt-probe.npy"
 PROBE, OTHER = FOLDER / "slt-probe.flac", FOLDER / "rms-probe.flac"
-# The loosest rate: the calibration has only the demonstration clips.
+# The highest rate, because the calibration has only the demonstration clips.
 FAR = 0.1
 
 
@@ -54,7 +54,7 @@ def kaldi_features(samples: np.ndarray) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def published(campplus: Any) -> Any:
-    """The network by other code than ours, with the published weights."""
+    """The network in another project's code, with the published weights."""
     network = campplus.network
     weights = torch.load(campplus.weights, map_location="cpu", weights_only=True)
     network.load_state_dict({name: value.float() for name, value in weights.items()})
@@ -63,9 +63,9 @@ def published(campplus: Any) -> Any:
 
 @pytest.fixture(scope="module")
 def original(published: Any) -> Any:
-    """Samples -> embedding as 3D-Speaker computes it, before anything of ours.
+    """The embedding of samples as 3D-Speaker computes it, without our code.
 
-    The wheel's copy of the network ends with a ReLU. 3D-Speaker's code has none there
+    The wheel's copy of the network ends with a ReLU, which 3D-Speaker's code does not have
     (`config_str="batchnorm_"` in speakerlab/models/campplus/DTDNN.py).
     """
     body = torch.nn.Sequential(published.head, *list(published.xvector.children())[:-1])
@@ -172,7 +172,7 @@ def test_speech_is_embedded_whole(adopted: Path) -> None:
     encoding = encoder.encode(samples)
     assert encoding.speech_s > 2 * encoder.manifest.window_s
     whole = encoder.session.run_any_shape({"samples": speech[np.newaxis]})["embedding"][0]
-    # Float32 values up to 4, scaled to length T a second time.
+    # Float32 values up to 4, scaled to length T once more.
     np.testing.assert_allclose(encoding.embedding, whole, atol=1e-5)
     assert encoding.pieces is not None
     assert len(encoding.pieces) == int(encoding.speech_s / encoder.manifest.window_s)
@@ -196,7 +196,7 @@ def test_a_gallery_and_its_export_find_the_speaker(
     gallery = Gallery.from_voiceprints([voiceprint, other])
     probe = verifier.embed(PROBE)
     assert gallery.search(probe, k=1)[0].name == "slt"
-    exported = gallery.export_mips()  # what FAISS and Qdrant take, see docs/scoring.md
+    exported = gallery.export_mips()  # the rows for FAISS and Qdrant, see docs/scoring.md
     products = exported.queries(probe[np.newaxis]) @ exported.vectors.T
     np.testing.assert_allclose(
         exported.scores(probe[np.newaxis], products)[0], gallery.score_all(probe), atol=1e-4

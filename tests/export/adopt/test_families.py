@@ -1,4 +1,4 @@
-"""Families by name, and what sherpa-onnx's metadata says."""
+"""Families by name, and by the metadata of sherpa-onnx."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ def test_every_filter_is_one_triangle(name: str) -> None:
     assert (bank >= 0).all()
     for one in bank:
         support = np.flatnonzero(one)
-        if not len(support):  # narrower than the distance of two bins, at the lowest frequencies
+        if not len(support):  # narrower than the distance between two bins, at low frequencies
             continue
         assert np.array_equal(support, np.arange(support[0], support[-1] + 1))
         values = one[support]

@@ -1,4 +1,4 @@
-"""Front ends of published encoders, each compared with an implementation that is not ours."""
+"""Front ends of published encoders, each compared with another implementation."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ def features(front_end: FrontEnd, samples: np.ndarray, tmp_path, opset: int = 17
 
 
 def check(got: np.ndarray, expected: np.ndarray) -> None:
-    """Equal but for the rounding of float32.
+    """Equal except for the rounding of float32.
 
-    Either side rounds a spectrum to 1e-7 of its largest value. In the quietest band of a frame,
-    60 dB lower in amplitude, that is 1e-4 of the value, and its logarithm moves by as much.
+    Both sides round a spectrum to 1e-7 of its largest value. In the quietest band of a frame, which
+    is 60 dB lower in amplitude, that is 1e-4 of the value, and its logarithm changes by as much.
     """
     assert got.shape == expected.shape
     difference = np.abs(got - expected)
@@ -111,7 +111,7 @@ def test_speechbrain_features_follow_its_formulas(clip: np.ndarray, tmp_path) ->
     decibels = 10 * np.log10(np.maximum(bank @ power, 1e-10))
     decibels = np.maximum(decibels, decibels.max() - 80)
     expected = (decibels - decibels.mean(axis=1, keepdims=True)).T
-    # Decibels: ten times the size of natural logarithms.
+    # Decibels are ten times as large as natural logarithms.
     check(features(FAMILIES["speechbrain"].front_end, clip, tmp_path)[0] / 10, expected / 10)
 
 
@@ -136,13 +136,13 @@ def test_nemo_features_are_those_of_its_code(  # type: ignore[no-untyped-def]
 def test_speechbrain_features_are_those_of_its_code(  # type: ignore[no-untyped-def]
     speechbrain_features: Any, clip: np.ndarray, tmp_path
 ) -> None:
-    # What speechbrain.lobes.features.Fbank calls, with the settings of the ECAPA recipe.
+    # The operations of speechbrain.lobes.features.Fbank, with the settings of the ECAPA recipe.
     stft = speechbrain_features.STFT(sample_rate=16000, n_fft=400)
     filterbank = speechbrain_features.Filterbank(sample_rate=16000, n_fft=400, n_mels=80)
     mean = speechbrain_features.InputNormalization(norm_type="sentence", std_norm=False)
     power = speechbrain_features.spectral_magnitude(stft(torch.from_numpy(clip[np.newaxis])))
     expected = mean(filterbank(power), torch.ones(1)).detach().numpy()
-    # Decibels: ten times the size of natural logarithms.
+    # Decibels are ten times as large as natural logarithms.
     check(features(FAMILIES["speechbrain"].front_end, clip, tmp_path) / 10, expected / 10)
 
 

@@ -45,7 +45,7 @@ def probes(verifier: Verifier) -> np.ndarray:
 def test_faiss_ranks_alike(gallery: Gallery, probes: np.ndarray) -> None:
     names, found = faiss_search(gallery.export_mips(), probes, len(gallery))
     assert names == rankings(gallery, probes, len(gallery))
-    # Float32 products of size 10 at most, over D = 8.
+    # Float32 products of at most 10, over D = 8.
     exact = scores(gallery, probes, len(gallery))
     np.testing.assert_allclose(found, exact, rtol=1e-4, atol=1e-5)
 

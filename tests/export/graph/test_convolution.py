@@ -13,7 +13,7 @@ pytestmark = pytest.mark.export
 
 
 def convolutions(graph: onnx.ModelProto) -> list[list[int]]:
-    """Kernel shapes."""
+    """The shapes of kernels."""
     return [
         list(attribute.ints)
         for node in graph.graph.node
@@ -34,20 +34,20 @@ def test_onnxruntime_takes_in_every_skip_connection(stateful: Any, tmp_path: Pat
     runtime = import_onnxruntime()
     options = runtime.SessionOptions()
     options.optimized_model_filepath = str(tmp_path / "optimised.onnx")
-    options.log_severity_level = 3  # a warning: what it writes suits this machine only
+    options.log_severity_level = 3  # a warning: the optimized file suits only this machine
     runtime.InferenceSession(stateful.path, options, providers=["CPUExecutionProvider"])
     optimised = onnx.load(tmp_path / "optimised.onnx").graph.node
     blocked = [node for node in optimised if node.domain == "com.microsoft.nchwc"]
     if not blocked:
         pytest.skip("onnxruntime has no blocked kernels for this processor")
-    # Weights, bias and what is added: the fourth input.
+    # Weights, bias and the fourth input, which is added.
     sums = [node for node in blocked if node.op_type == "Conv" and len(node.input) == 4]
     assert len(sums) == len(stateful.encoder.config.dilations)
     assert not [node for node in optimised if node.op_type == "Relu"]
 
 
 def test_the_numbers_stay_those_of_torch(stateful: Any, rng: np.random.Generator) -> None:
-    # The parity gate holds every export to 1e-4; this is the same in small.
+    # The parity check allows 1e-4 for every export; this is the same check on a small graph.
     import torch
 
     tdnn = stateful.encoder

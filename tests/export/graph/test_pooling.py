@@ -33,7 +33,7 @@ def _typed(inputs: dict[str, list[Any]]) -> list[tuple[str, int, list[Any]]]:
 
 
 def run(graph: onnx.ModelProto, feeds: Constants) -> np.ndarray:
-    """The graph's only output."""
+    """The only output of the graph."""
     outputs: Any = ReferenceEvaluator(graph).run(None, feeds)
     return np.asarray(outputs[0])
 
@@ -111,7 +111,7 @@ def test_normalisation_goes_into_the_layer_behind(
         "scale": rng.uniform(0.5, 2, CHANNELS),
         "offset": rng.normal(size=CHANNELS),
         "mean": rng.normal(size=CHANNELS),
-        "variance": rng.uniform(0.01, 2, CHANNELS),  # so small that epsilon counts
+        "variance": rng.uniform(0.01, 2, CHANNELS),  # so small that epsilon has an effect
         "w": weights,
         "b": rng.normal(size=OUTPUTS),
     }

@@ -17,7 +17,7 @@ SHAPES = {"planes": [0, 2, 3, -1], "flat": [0, -1], "axis": [2]}
 def model(
     *nodes: onnx.NodeProto, shape: Sequence[int | str], outputs: list[str]
 ) -> onnx.ModelProto:
-    """Nodes from ``x`` to outputs of any shape."""
+    """Make nodes from ``x`` to outputs of any shape."""
     graph = helper.make_graph(
         list(nodes),
         "shapes",
@@ -29,7 +29,7 @@ def model(
 
 
 def lifted(*, shape: Sequence[int | str], outputs: list[str]) -> onnx.ModelProto:
-    """Three changes of shape, then something that works."""
+    """Three changes of shape, followed by a computing node."""
     return model(
         helper.make_node("Reshape", ["x", "planes"], ["a"]),
         helper.make_node("Reshape", ["a", "flat"], ["b"]),

@@ -64,7 +64,7 @@ def test_the_encoder_is_left_as_it_was(blstm: BlstmEncoder) -> None:
 
 def test_normalisation_is_folded_and_no_shape_is_computed(stateful: Any) -> None:
     found = operators(stateful.graph)
-    # What remains stands before a convolution's padding, not behind one.
+    # The remaining activation is before the padding of a convolution, not after one.
     assert found["BatchNormalization"] == 1
     assert not found.keys() & {"Shape", "Identity", "Expand", "Constant", "Gather"}
     assert found["Cast"] == 1  # of "is speech" to a weight
@@ -77,7 +77,7 @@ def test_without_speech_head_its_layers_are_gone(tdnn: TdnnEncoder) -> None:
 
 
 def test_digital_silence_keeps_the_floor_of_the_logarithm(tmp_path: Path) -> None:
-    # The exporter's own optimizer takes + 1e-8 for + 0, and silence becomes minus infinity.
+    # The exporter's own optimizer replaces + 1e-8 by + 0, and silence becomes minus infinity.
     path = tmp_path / "log_mel.onnx"
     onnx.save_model(log_mel_graph(LogMel(FrontendConfig())), path)
     log_mel = open_session(path).run({"samples": np.zeros((1, 1601), np.float32)})["log_mel"]
@@ -115,14 +115,15 @@ def test_several_windows_of_a_call_are_embedded_as_one_by_one(
         "frame_weights": np.ones((batch, frames), np.float32),
         "cache": np.zeros((batch, tdnn.cache_size), np.float32),
     }
-    # Sums that speech could have: as many frames' as those of the call itself, and more.
+    # Sums as of speech: over as many frames as those of the call itself, and over more.
     size = tdnn.statistics_size
     hop = session.run({**feeds, "statistics": np.zeros((batch, size), np.float32)})
     sums = np.stack([hop["hop_statistics"] * factor for factor in range(windows)], axis=1)
     together = session.run({**feeds, "statistics": sums.reshape(batch, windows * size)})
     for row in range(windows):
         alone = session.run({**feeds, "statistics": sums[:, row]})
-        # The same sums through the same layer; matrix products of other sizes round differently.
+        # The same sums pass through the same layer; matrix products of other sizes round
+        # differently.
         np.testing.assert_allclose(
             together["embedding"].reshape(batch, windows, -1)[:, row], alone["embedding"], atol=1e-5
         )
@@ -140,12 +141,12 @@ def test_several_windows_of_a_call_are_embedded_as_one_by_one(
 def test_every_architecture_exports_and_streams(
     options: dict[str, Any], small: dict[str, Any], speech: Waveform, tmp_path: Path
 ) -> None:
-    """As small as can be, through the same gate as every model file: torch, offline, streamed."""
+    """The smallest sizes pass the same check as every model file: torch, offline, streamed."""
     sizes = {"channels": 8, "dilations": (1, 2), "joined_blocks": (1, 2)}
     torch.manual_seed(3)
     encoder = TdnnEncoder(replace(small["TDNN"], **sizes, **options), small["FRONTEND"]).eval()
     graph = stateful_graph(encoder, has_speech_head=True)
-    # Sizes of reshapes are written out, not computed while running.
+    # Reshapes have constant sizes that are not computed at run time.
     assert not {"Shape", "Gather", "Expand"} & set(operators(graph))
     info = CheckpointInfo("any", 0, (), weights_sha256(encoder), True, {})
     write_model(tmp_path / "any.onnx", graph, make_manifest(encoder, info))

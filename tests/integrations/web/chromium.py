@@ -1,4 +1,4 @@
-"""A headless Chromium with a fake microphone, driven through the DevTools protocol on two pipes.
+"""A headless Chromium with a fake microphone, controlled through the DevTools protocol.
 
 Source: https://chromedevtools.github.io/devtools-protocol, --remote-debugging-pipe: JSON messages
 that end in a zero byte, read from descriptor 3 and written to descriptor 4.
@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 from typing import Any, Self
 
-# Waits end long before this on an idle machine; a longer wait is a failure, and says of what.
+# Waits end much earlier on an idle machine. A longer wait fails and names its condition.
 LIMIT_S = 240.0
 FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -103,7 +103,7 @@ class Chromium:
         return answer["result"]
 
     def evaluate(self, expression: str) -> Any:
-        """The value of a JavaScript expression, or of its promise; as if the user had clicked."""
+        """Return the value of a JavaScript expression, or of its promise, as after a click."""
         result = self.call(
             "Runtime.evaluate",
             expression=expression,
@@ -129,7 +129,7 @@ class Chromium:
         assert holds, f"waited in vain for {condition}; the page shows:\n{self.text()}"
 
     def text(self) -> str:
-        """What the page shows."""
+        """Return the text that the page shows."""
         shown: str = self.evaluate("document.body.innerText")
         return shown
 
@@ -179,7 +179,7 @@ class Chromium:
         return base64.b64decode(taken["data"])
 
     def _next(self, deadline: float, what: str) -> dict[str, Any]:
-        """The next message; events are kept."""
+        """Read the next message; events are kept."""
         while b"\0" not in self._rest:
             readable, _, _ = select.select(
                 [self._from], [], [], max(0, deadline - time.monotonic())

@@ -17,7 +17,7 @@ PACKAGE = REPOSITORY / "integrations" / "web"
 
 
 def missing(what: str, remedy: str) -> None:
-    """Skip, or fail where the test is required."""
+    """Skip, or fail if the test is required."""
     message = f"{what}; {remedy}"
     if os.environ.get("SPEAKERSDK_REQUIRE_WEB") == "1":
         pytest.fail(message)
@@ -26,7 +26,7 @@ def missing(what: str, remedy: str) -> None:
 
 @pytest.fixture(scope="session")
 def package() -> Path:
-    """Folder of the npm package, with its dependencies and built."""
+    """The folder of the npm package, built and with its dependencies."""
     if not (PACKAGE / "node_modules").is_dir() or not (PACKAGE / "dist").is_dir():
         missing("integrations/web is not built", "run make web")
     return PACKAGE

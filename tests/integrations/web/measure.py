@@ -1,7 +1,7 @@
-"""Measures the browser package and writes the table of docs/guides/browser.md.
+"""Measure the browser package and write the table of docs/guides/browser.md.
 
 python -m tests.integrations.web.measure, after make web. Times are medians of the CPU time of the
-one thread, which other programs lengthen less than they do the clock's.
+only thread, which other programs change less than the time of the clock.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ TABLE = re.compile(r"(<!-- measured -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def measured() -> dict[str, float]:
-    """What the script prints."""
+    """Return the output of the script."""
     with tempfile.TemporaryDirectory() as folder:
         write(Path(folder))
         ran = subprocess.run(
@@ -41,7 +41,7 @@ def measured() -> dict[str, float]:
 
 
 def table(values: dict[str, float]) -> str:
-    """The figures as Markdown."""
+    """Return the figures as Markdown."""
     same = values["num_verdicts"] - values["num_other_verdicts"]
     rows = {
         "verify 3 s of audio": f"{values['verify_3s_ms']:.0f} ms",
@@ -59,7 +59,7 @@ def table(values: dict[str, float]) -> str:
 
 
 def megabytes(path: Path) -> str:
-    """Size of a file."""
+    """Return the size of a file."""
     return f"{path.stat().st_size / 1e6:.1f} MB"
 
 

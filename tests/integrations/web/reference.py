@@ -1,7 +1,7 @@
-"""What the Python runtime says of some audio, written for the tests of integrations/web.
+"""Results of the Python runtime for some audio, for the tests of integrations/web.
 
 python -m tests.integrations.web.reference FOLDER writes reference.json, the recordings as float32,
-and voiceprints. Nothing is stored in the repository: the bundled model may change.
+and voiceprints. Nothing is stored in the repository, because the bundled model may change.
 """
 
 from __future__ import annotations
@@ -35,18 +35,18 @@ from speakersdk.voiceprint.life import Consent
 VOICES = ("slt", "rms", "awb", "kal16")
 CLIPS = ("enroll-1", "enroll-2", "probe")
 RATE_HZ = 16000
-# Chunks of the streams in samples: no multiple of a hop, and some longer than one.
+# Chunks of the streams in samples: not multiples of a hop, and some longer than one.
 CHUNKS = (700, 1600, 5000)
-# Recordings that are verified at other rates, too: these change only thresholds.
+# Recordings that are also verified at other rates, which change only thresholds.
 THRESHOLDS = ("slt-probe", "one-second", "noisy", "two-voices", "silence", "short")
-# Where a quarter of a second is missing in the streams.
+# Places in the streams where a quarter of a second is missing.
 GAP_S = 14
 
 Samples = npt.NDArray[np.float32]
 
 
 def recordings() -> dict[str, tuple[Samples, int]]:
-    """Name -> samples, (n,) or (n, channels), and their rate."""
+    """Return samples by name, (n,) or (n, channels), and their rate."""
     clips = {f"{voice}-{clip}": read_clip(voice, clip) for voice in VOICES for clip in CLIPS}
     rng = np.random.default_rng(20)
     slt, rms = clips["slt-probe"], clips["rms-probe"]
@@ -78,12 +78,12 @@ def recordings() -> dict[str, tuple[Samples, int]]:
 
 
 def read_clip(voice: str, clip: str) -> Samples:
-    """A demonstration clip at 16 kHz."""
+    """Read a demonstration clip at 16 kHz."""
     return read_audio(FOLDER / f"{voice}-{clip}.flac")
 
 
 def through_mp3(samples: Samples) -> Samples:
-    """The samples as an MP3 file gives them back."""
+    """Return the samples as decoded from an MP3 file."""
     file = io.BytesIO()
     sf.write(file, samples, RATE_HZ, format="MP3")
     file.seek(0)
@@ -91,7 +91,7 @@ def through_mp3(samples: Samples) -> Samples:
 
 
 def enrolled(verifier: Verifier, made: dict[str, tuple[Samples, int]]) -> dict[str, Voiceprint]:
-    """A voiceprint of each voice."""
+    """Enroll each voice."""
     return {
         voice: verifier.enroll(
             [made[f"{voice}-enroll-1"][0], made[f"{voice}-enroll-2"][0]],
@@ -103,12 +103,12 @@ def enrolled(verifier: Verifier, made: dict[str, tuple[Samples, int]]) -> dict[s
 
 
 def decision_values(decision: Decision) -> dict[str, Any]:
-    """A decision as JSON."""
+    """Return a decision as JSON."""
     return {**asdict(decision), "verdict": decision.verdict.value}
 
 
 def identification_values(found: Identification) -> dict[str, Any]:
-    """An identification as JSON."""
+    """Return an identification as JSON."""
     return {
         "speaker": found.speaker,
         "margin": found.margin,
@@ -121,14 +121,14 @@ def identification_values(found: Identification) -> dict[str, Any]:
 
 
 def update_values(update: StreamUpdate) -> dict[str, Any]:
-    """An update as JSON."""
+    """Return an update as JSON."""
     values = asdict(update)
     del values["capture"]
     return values
 
 
 def embedded(verifier: Verifier, samples: Samples, rate_hz: int) -> Samples | None:
-    """The embedding of a recording; None where it has no speech."""
+    """Return the embedding of a recording; None where it has no speech."""
     try:
         return verifier.embed(samples, sample_rate_hz=rate_hz)
     except AudioError:
@@ -138,7 +138,7 @@ def embedded(verifier: Verifier, samples: Samples, rate_hz: int) -> Samples | No
 def streamed(
     verifier: Verifier, voiceprints: list[Voiceprint], samples: Samples, rate_hz: int
 ) -> list[dict[str, Any]]:
-    """The updates of a stream, pushed in chunks of several lengths, with a gap."""
+    """Return the updates of a stream, in chunks of several lengths, with a gap."""
     stream = verifier.stream(voiceprints, silence_s=1.0)
     updates, position, number = [], 0, 0
     has_gap = False
@@ -153,7 +153,7 @@ def streamed(
 
 
 def enrolled_live(verifier: Verifier, samples: Samples) -> dict[str, Any]:
-    """The course of a live enrollment, every half second, and its voiceprint."""
+    """Return the progress of a live enrollment, every half second, and its voiceprint."""
     enrollment = verifier.enrollment("live", needed_s=5.0)
     progress = []
     for first in range(0, len(samples), RATE_HZ // 2):
@@ -164,7 +164,7 @@ def enrolled_live(verifier: Verifier, samples: Samples) -> dict[str, Any]:
 
 
 def refused(verifier: Verifier, made: dict[str, tuple[Samples, int]]) -> list[dict[str, Any]]:
-    """Sets of recordings that cannot be enrolled, and why."""
+    """Return sets of recordings that cannot be enrolled, and the reasons."""
     sets = [
         ["clipped"], ["noisy"], ["faint"], ["silence"], ["two-voices"], ["tone"], ["short"],
         ["brief"], ["loop"], ["slt-8000"], ["slt-probe", "slt-probe"],

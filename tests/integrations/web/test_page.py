@@ -22,11 +22,11 @@ from speakersdk.audio.waveform import read_audio
 from speakersdk.demo_clips import FOLDER as CLIPS
 from tests.integrations.web.chromium import Chromium
 
-# Of a fake microphone; the page resamples from whatever rate it gets.
+# The rate of a fake microphone; the page resamples from any rate.
 RATE_HZ = 48000
 IS_READY = "document.getElementById('status').textContent.startsWith('Ready')"
 
-# The loop of the guide: who is accepted first, or nobody within 30 s of audio.
+# The loop of the guide returns the name that is accepted first, or null after 30 s of audio.
 LISTENING = """
 (async () => {
   const { Verifier, Voiceprint } = await import("speakersdk-web");
@@ -38,8 +38,8 @@ LISTENING = """
 })()
 """
 
-# A fake device cannot be unplugged. What a page sees of it can be done: the browser stops the track
-# and says so.
+# A fake device cannot be unplugged. The test does what the page would see: the browser stops the
+# track and fires an event.
 KEEP_THE_STREAM = """
 (() => {
   const media = navigator.mediaDevices, open = media.getUserMedia.bind(media);
@@ -91,7 +91,7 @@ def site(package: Path) -> Iterator[Site]:
 
 
 class Listener(Protocol):
-    """Opens the page in a new browser whose microphone repeats the clips of a voice."""
+    """Open the page in a new browser whose microphone repeats the clips of a voice."""
 
     def __call__(self, voice: str, clips: tuple[str, ...], *, allowed: bool = True) -> Chromium: ...
 
@@ -120,7 +120,7 @@ def browser(chromium: str, site: Site, tmp_path: Path) -> Iterator[Listener]:
 def take_picture(
     page: Chromium, name: str, *, scheme: str = "light", width: int = 760, after_s: float = 0
 ) -> None:
-    """Store a picture where SPEAKERSDK_WEB_PICTURES points; nowhere without it."""
+    """Store a picture where SPEAKERSDK_WEB_PICTURES points, or not at all."""
     folder = os.environ.get("SPEAKERSDK_WEB_PICTURES")
     if folder is not None:
         page.look(scheme=scheme, width=width)
@@ -153,7 +153,7 @@ def test_a_voice_is_enrolled_recognized_and_kept_as_a_file(
     assert voiceprint.name == "Ana"
     assert voiceprint.total_speech_s >= 4.5
 
-    # The page and Python say the same of the same voice, by the same file.
+    # The page and Python give the same result for the same voice and the same file.
     page.click("listen")
     page.wait_for(is_verdict(Verdict.ACCEPT))
     take_picture(page, "browser-accept", after_s=10)
@@ -161,7 +161,7 @@ def test_a_voice_is_enrolled_recognized_and_kept_as_a_file(
     page.click("listen")
     page.wait_for(is_verdict_off())
 
-    # A file of Python's works in the page.
+    # A file written by Python works in the page.
     python = verifier.enroll([CLIPS / "slt-enroll-1.flac", CLIPS / "slt-enroll-2.flac"], name="Bea")
     python.save(tmp_path / "Bea.voiceprint")
     page.choose_file("upload", tmp_path / "Bea.voiceprint")
@@ -171,7 +171,7 @@ def test_a_voice_is_enrolled_recognized_and_kept_as_a_file(
     page.click("listen")
     page.wait_for(is_verdict_off())
 
-    # A damaged one is one clear error, and the page continues with what it has.
+    # A damaged file gives one clear error, and the page continues with its voiceprints.
     damaged = kept.read_bytes()[:-1]
     (tmp_path / "damaged.voiceprint").write_bytes(damaged)
     page.choose_file("upload", tmp_path / "damaged.voiceprint")
@@ -239,7 +239,7 @@ def is_verdict_off() -> str:
 
 
 def check_nothing_was_sent(page: Chromium, site: Site, num_paths: int, num_requests: int) -> None:
-    """No request since the page was ready, by the server's, the browser's and the page's count."""
+    """The server, the browser and the page count no request after the page was ready."""
     assert site.paths[num_paths:] == []
     later = page.requests[num_requests:]
     assert [url for url in later if not url.startswith("blob:")] == []

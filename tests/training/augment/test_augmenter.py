@@ -1,4 +1,4 @@
-"""The whole chain: what it leaves unchanged, what stays within bounds, and repetition by seed."""
+"""The whole chain: what it does not change, its bounds, and repetition by seed."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ def make(config: AugmentConfig, *, seed: int = 1, **changes: Any) -> Augmenter:
 
 @pytest.fixture
 def samples(generator: torch.Generator) -> torch.Tensor:
-    """(16, n) noise in which every row sounds different."""
+    """Return (16, n) noise; every row sounds different."""
     return 0.1 * torch.randn(16, 4000, generator=generator)
 
 
 def noise_ratio_db(heard: torch.Tensor, samples: torch.Tensor) -> torch.Tensor:
-    """(B,) level of the voice over all that was added to it, by projection on the voice."""
+    """Return the (B,) level of the voice relative to everything that was added, by projection."""
     gain = (heard * samples).sum(dim=1, keepdim=True) / samples.square().sum(dim=1, keepdim=True)
     rest = heard - gain * samples
     return 10 * torch.log10((gain * samples).square().sum(dim=1) / rest.square().sum(dim=1))
@@ -65,9 +65,9 @@ def test_every_noise_has_its_ratio(
     config = replace(NOTHING, snr_low_db=5.0, snr_high_db=10.0, **{kind: 1.0})
     bank = torch.randn(20_000, generator=generator)
     ratio = noise_ratio_db(make(config, noise_bank=bank)(samples), samples)
-    # The projection counts what the noise has in common with the voice as voice: 4,000 samples of
-    # noise against noise correlate by 1.6 %, at 5 dB that is 0.3 dB at five deviations; colored
-    # noise has fewer degrees of freedom.
+    # The projection counts the common part of noise and voice as voice: 4,000 samples of two noises
+    # correlate by 1.6 %. At 5 dB that is 0.3 dB at five deviations; colored noise has fewer degrees
+    # of freedom.
     slack_db = 1.5
     assert ratio.max() < 10 + slack_db
     # Babble is kept 5 dB above the lower bound.
@@ -100,9 +100,9 @@ def test_rooms_reverberate_and_recorded_ones_are_used(samples: torch.Tensor) -> 
     only_echo = heard.clone()
     only_echo[:, [100, 900]] = 0
     is_echo = (only_echo.abs().amax(dim=1) < 0.05) & (heard[:, 900] > 0.1)
-    # A third of the rooms is the recorded one: 20 of 60, deviation 3.7.
+    # One third of the rooms is the recorded one: 20 of 60, deviation 3.7.
     assert 5 < int(is_echo.sum()) < 40
-    # At another distance its reflection is 0 to 15 dB lower.
+    # At another distance, its reflection is 0 to 15 dB lower.
     assert heard[is_echo, 900].max() < 0.92
     assert heard[is_echo, 900].min() > 0.9 * 10 ** (-15 / 20) - 0.02
 

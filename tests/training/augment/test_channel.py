@@ -1,4 +1,4 @@
-"""Channels: the response of each, measured on its output."""
+"""The response of each channel, measured on its output."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def test_equaliser_is_smooth_and_of_its_strength(random: BatchRandom) -> None:
         channel.equaliser(2000, 513, strength_db=6.0, sample_rate_hz=RATE_HZ, random=random)
     )
     assert gains.shape == (2000, 513)
-    # The deviation is even in 0..6 dB, and therefore the variance at a band's center is 6^2 / 3;
-    # the top band is the last bin. Its estimate from 2,000 kurtotic draws varies by about 5 %.
+    # The deviation is uniform in 0..6 dB. Therefore the variance at the center of a band is 6^2 /
+    # 3; the top band is the last bin. Its estimate from 2,000 kurtotic draws varies by about 5 %.
     assert float(gains[:, -1].std()) == pytest.approx(6 / math.sqrt(3), rel=0.2)
     # Twelve bands over 7.1 octaves: neighbors 0.64 octaves apart differ by 6 sqrt(2) x 4 at most
     # in practice; from bin to bin at 1 kHz (0.02 octaves) that is 1.1 dB.
@@ -83,6 +83,6 @@ def test_level_clips_at_full_scale_and_silence_gets_a_floor(random: BatchRandom)
     assert loud.abs().max() == 1
     silent = channel.set_level(torch.zeros(50, 1600), low_db=-20.0, high_db=-12.0, random=random)
     levels = in_db(rms(silent))
-    # 1,600 samples tell a level within 0.15 dB; five times that.
+    # 1,600 samples give a level within 0.15 dB; five times that.
     assert levels.min() > -95.8
     assert levels.max() < -74.2

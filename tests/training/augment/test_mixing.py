@@ -18,7 +18,7 @@ def test_weights_are_amplitudes_of_voices_at_one_level(generator: torch.Generato
     assert weight.min() >= 0.5
     assert torch.equal(mixed[~two], samples[~two])
     assert not (partner == torch.arange(40)).any()
-    # Every row sounds at a frequency of its own: a projection tells how much of whom is present.
+    # Every row has its own frequency: a projection shows how much of each is present.
     heard = mixed @ tones.T / 500 / torch.logspace(-3, 0, 40)[:, None]
     rows = torch.arange(40)
     torch.testing.assert_close(heard[rows, rows], weight, rtol=1e-3, atol=1e-3)

@@ -1,4 +1,4 @@
-"""Noise: its level against the voice, its color, and whose voices babble is made of."""
+"""Noise: its level relative to the voice, its color, and the voices in babble."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def test_mix_realises_the_ratio(random: BatchRandom) -> None:
     snr_db = torch.tensor([[-5.0], [0.0], [20.0]])
     added = noise.mix(samples, disturbance, snr_db) - samples
     measured = 10 * torch.log10(samples.square().sum(dim=1) / added.square().sum(dim=1))
-    # float32: the difference loses the digits that the voice has above the noise, 20 dB at most.
+    # float32: the difference loses the digits by which the voice exceeds the noise, at most 20 dB.
     torch.testing.assert_close(measured, snr_db[:, 0], rtol=0, atol=1e-3)
 
 
@@ -30,14 +30,14 @@ def test_mix_of_silence_stays_finite() -> None:
 
 def test_colours_lie_between_blue_and_beyond_brown(random: BatchRandom) -> None:
     spectrum = torch.fft.rfft(noise.coloured(200, 4096, random)).abs().square()
-    # Power per bin falls as 1 / f^a: two bands two octaves apart tell a.
+    # Power per bin falls as 1 / f^a: two bands, two octaves apart, give a.
     low, high = spectrum[:, 96:160].mean(dim=1), spectrum[:, 384:640].mean(dim=1)
     slope = torch.log(low / high) / torch.log(torch.tensor(4.0))
     # 64 and 256 bins with 2 degrees of freedom each: the ratio's log varies by sqrt(1/64 + 1/256),
     # 0.14, and therefore the slope by 0.10; five times that. Averages within a band add below 0.05.
     assert slope.min() > -1 - 0.55
     assert slope.max() < 2.5 + 0.55
-    assert slope.std() > 0.7  # even in [-1, 2.5): 1.01
+    assert slope.std() > 0.7  # uniform in [-1, 2.5): 1.01
 
 
 def test_recorded_stretches_are_of_the_bank(random: BatchRandom) -> None:
@@ -49,7 +49,7 @@ def test_recorded_stretches_are_of_the_bank(random: BatchRandom) -> None:
 
 
 def test_babble_is_of_other_voices_at_a_like_level(random: BatchRandom) -> None:
-    # Every row sounds at a frequency of its own, and therefore a spectrum tells who speaks.
+    # Every row has its own frequency. Therefore a spectrum shows who speaks.
     rows = (
         torch.stack(
             [torch.sin(2 * torch.pi * (row + 5) * torch.arange(512) / 512) for row in range(8)]
@@ -64,7 +64,7 @@ def test_babble_is_of_other_voices_at_a_like_level(random: BatchRandom) -> None:
         assert ((share > 0.1).sum(dim=1) >= 1).all()
         assert ((share > 0.1).sum(dim=1) <= 6).all()
         heard += share > 0.1
-    # Loud and quiet voices; after 50 batches everybody has been mixed with everybody else.
+    # Loud and quiet voices. After 50 batches, every voice has been mixed with every other one.
     assert (heard + torch.eye(8) > 0).all()
 
 
@@ -79,7 +79,8 @@ def test_fluctuating_noise_keeps_its_sound_and_moves_its_level(random: BatchRand
     moved = level_db.std(dim=1) > 1e-3
     # Five deviations of 400 draws.
     assert 0.5 - 5 * 0.025 < moved.float().mean() < 0.5 + 5 * 0.025
-    # Four corners at up to 8 dB, each row's deviation even in 0..8: 4.6 dB in the mean square.
+    # Four corners of up to 8 dB, with a deviation that is uniform in 0..8: 4.6 dB in the mean
+    # square.
     corners = level_db[moved][:, [0, -1]]
     assert float(corners.std()) == pytest.approx(8 / 3**0.5, rel=0.2)
     # Straight lines in dB between corners a third of the crop apart.
@@ -94,5 +95,5 @@ def test_hum_has_the_harmonics_of_the_mains(random: BatchRandom) -> None:
     for row, is_fifty in zip(spectrum, fifty, strict=True):
         base = 50 if is_fifty else 60
         lines = row[base : 10 * base + 1 : base]
-        # All of the power lies in the ten lines, to the digits of float32.
+        # All of the power is in the ten lines, within the precision of float32.
         assert row.square().sum() - lines.square().sum() < 1e-3 * lines.square().sum()

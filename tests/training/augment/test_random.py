@@ -1,4 +1,4 @@
-"""Draws of a batch: ranges, and that one seed repeats them."""
+"""Random draws of a batch: their ranges, and repetition by one seed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ def random(generator: torch.Generator) -> BatchRandom:
 
 
 def test_ranges(random: BatchRandom) -> None:
-    # Of 1,000 even draws one lies within 2 % of each end of the range, but for 0.98^1000 = 2e-9.
+    # Of 1,000 uniform draws, one is within 2 % of each end of the range, except for 0.98^1000 =
+    # 2e-9.
     uniform = random.uniform(-3.0, 5.0, 1000)
     assert -3 <= uniform.min() < -2.84
     assert 4.84 < uniform.max() < 5

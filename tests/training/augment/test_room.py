@@ -1,4 +1,4 @@
-"""Rooms: direct sound, physics of the first reflections, and decay by Schroeder's integral."""
+"""Rooms: direct sound, the physics of the first reflections, and decay by Schroeder's integral."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def draws(seed: int = 11) -> BatchRandom:
 
 
 def schroeder_rt60_s(tail: torch.Tensor, *, from_db: float, to_db: float) -> float:
-    """Time of 60 dB by a line through the backward-integrated energy (ISO 3382)."""
+    """Return the time of 60 dB from a line through the backward-integrated energy (ISO 3382)."""
     energy = tail.double().square().flip(0).cumsum(0).flip(0)
     decay_db = (10 * torch.log10(energy / energy[0])).numpy()
     used = (decay_db <= from_db) & (decay_db >= to_db)
@@ -32,8 +32,8 @@ def test_decaying_noise_has_its_reverberation_time() -> None:
     measured = torch.tensor(
         [schroeder_rt60_s(response[16:], from_db=-5, to_db=-35) for response in responses]
     )
-    # 30 dB of noise that falls by 60 dB in 50 ms are 400 independent samples: the level at either
-    # end is known within about 0.5 dB, the slope within 2 %; five times that.
+    # 30 dB of noise that falls by 60 dB in 50 ms are 400 independent samples: the level at both
+    # ends is known within about 0.5 dB, and the slope within 2 %; five times that.
     torch.testing.assert_close(measured, rt60_s, rtol=0.1, atol=0)
 
 
@@ -52,12 +52,12 @@ def test_simulated_rooms_begin_with_the_direct_sound() -> None:
     responses = room.simulated_rooms(20, num_samples=4000, **SIZES, random=draws())
     assert responses.shape == (20, 4000)
     assert torch.isfinite(responses).all()
-    # Its distance is computed twice, by a handful of float32 operations each.
+    # The distance is computed twice, with a handful of float32 operations each.
     torch.testing.assert_close(responses[:, 0], torch.ones(20), rtol=1e-6, atol=0)
-    # Every path is longer than the direct one and loses at walls.
+    # Every path is longer than the direct one, and walls absorb.
     early = responses[:, 1:16]
     assert (early >= 0).all()
-    assert early.max() < 3  # several images may fall on one sample
+    assert early.max() < 3  # several images may have the same sample
     assert (responses[:, 1:800].square().sum(dim=1) > 0).all()
 
 
@@ -105,12 +105,12 @@ def test_reflections_of_one_room_lie_where_the_image_method_puts_them() -> None:
         if index < 800:
             expected[index] += reflection**order * direct_m / distance
     # A fifth reflection is the third at one pair of walls, at least two sides away, or the second
-    # at two pairs, each two sides away but for the distance of source and microphone.
+    # at two pairs, each two sides away except for the distance of source and microphone.
     two_sides_m = 2 * sides.min()
     missing_m = min(two_sides_m, np.sqrt(2) * (two_sides_m - direct_m))
     until = int((missing_m - direct_m) * RATE_HZ / 343.0)
     assert until > 50
-    # float32 distances of some meters tell a sample's rounding but for ties; none is tied here.
+    # float32 distances of a few meters give the rounded sample except for ties; none is tied here.
     np.testing.assert_allclose(response[:until].numpy(), expected[:until], rtol=0, atol=1e-4)
 
 

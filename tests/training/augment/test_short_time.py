@@ -1,4 +1,4 @@
-"""Short-time spectra and back, against torch's own inverse."""
+"""Short-time spectra and their inverse, compared with torch."""
 
 from __future__ import annotations
 

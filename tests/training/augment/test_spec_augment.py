@@ -1,4 +1,4 @@
-"""Masks of features: how wide, how many, on which rows."""
+"""Masks of features: their width, number and rows."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SHAPE = (300, 64, 198)
 
 
 def runs(hidden: torch.Tensor) -> list[int]:
-    """Lengths of the runs of True."""
+    """Return the lengths of the runs of True."""
     return [len(list(group)) for value, group in itertools.groupby(hidden.tolist()) if value]
 
 
@@ -27,7 +27,7 @@ def test_masks_are_whole_bands_and_stretches(generator: torch.Generator) -> None
     widths, lengths = [], []
     for mask in masks:
         bands, stretches = (mask == 0).all(dim=1), (mask == 0).all(dim=0)
-        # Nothing is hidden but whole bands and whole stretches.
+        # Only whole bands and whole periods are hidden.
         assert torch.equal(mask == 0, bands[:, None] | stretches[None, :])
         assert len(runs(bands)) <= 2
         widths += runs(bands)
@@ -35,7 +35,7 @@ def test_masks_are_whole_bands_and_stretches(generator: torch.Generator) -> None
     assert max(lengths) == 20  # of 300 even draws of 0 to 20, one misses each value with 4e-7
     assert 8 <= max(widths) <= 16  # two may touch
     assert min(widths) == 1
-    # Every place is hidden as often as its neighbors: 4.5 of 64 bands twice, but for the edges.
+    # Every place is hidden as often as its neighbors, except at the edges: 4.5 of 64 bands, twice.
     share = (masks[:, 16:48, :].mean(dim=2) == 0).float().mean()
     assert 0.05 < float(share) < 0.25
 

@@ -1,4 +1,4 @@
-"""The telephone: its band, and its code against libsndfile's G.711."""
+"""The telephone: its band, and its code compared with the G.711 of libsndfile."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def in_db(values: torch.Tensor) -> torch.Tensor:
 
 
 def power_between(samples: torch.Tensor, low_hz: float, high_hz: float) -> torch.Tensor:
-    """(B,) share of the power of (B, n) that lies in a band; a Hann window against leakage."""
+    """Return the (B,) share of the power in a band; a Hann window reduces leakage."""
     spectrum = torch.fft.rfft(samples * torch.hann_window(samples.shape[1])).abs().square()
     frequency = torch.linspace(0, RATE_HZ / 2, spectrum.shape[1])
     inside = (frequency >= low_hz) & (frequency <= high_hz)
@@ -47,19 +47,19 @@ def power_between(samples: torch.Tensor, low_hz: float, high_hz: float) -> torch
 def test_code_is_that_of_libsndfile(
     code: Callable[[torch.Tensor], torch.Tensor], subtype: str, full_scale: int, finest: int
 ) -> None:
-    """Every value that the standard's linear code has, through a file coded by libsndfile."""
+    """Return every value of the standard's linear code, from a file that libsndfile coded."""
     values = np.arange(-full_scale + 1, full_scale) / full_scale
     file = io.BytesIO()
     sf.write(file, (values * 32768).astype(np.int16), 8000, subtype=subtype, format="WAV")
     file.seek(0)
     expected, _ = sf.read(file)
     got = code(torch.from_numpy(values).float()).double().numpy()
-    # libsndfile rounds to its table from 16 bits, and therefore a value at the edge of a step may
-    # fall on the other side: then both lie within one step of the value, which is a 16th of it or
-    # the finest.
+    # libsndfile rounds to its table from 16 bits. Therefore a value at the edge of a step may be
+    # rounded to the other side. Both are then within one step of the value, which is a 16th of it
+    # or the finest step.
     step = np.maximum(np.abs(values) / 16, finest / full_scale)
     assert (np.abs(got - expected) <= step * 1.07).all()
-    # Away from edges they are one and the same code word.
+    # Away from edges, the code words are equal.
     assert np.mean(np.abs(got - expected) < 1e-4) > 0.9
     assert len(np.unique(np.abs(got))) == 128
 
@@ -68,8 +68,8 @@ def test_code_is_that_of_libsndfile(
 def test_telephone_passes_the_telephone_band(random: BatchRandom, a_law: float) -> None:
     samples = 0.1 * random.normal(6, 16000)
     heard = send(samples, random, a_law=a_law)
-    # Companding noise is about 35 dB below the voice and spread over the 4 kHz that are let
-    # through.
+    # Companding noise is about 35 dB below the voice and spread over the 4 kHz of the telephone
+    # band.
     assert power_between(heard, 190, 3510).min() > 0.999
     assert in_db(power_between(heard, 4200, 8000).sqrt()).max() < -60
     passed = torch.fft.rfft(heard).abs()[:, 400:3300].square().sum(dim=1)
@@ -87,9 +87,9 @@ def test_telephone_takes_its_share_of_the_rows(random: BatchRandom) -> None:
 
 @pytest.mark.parametrize("a_law", [0.0, 1.0])
 def test_companding_has_the_noise_of_eight_bits(random: BatchRandom, a_law: float) -> None:
-    """A code of 8 bits: 38 dB below a tone, whatever its level below the row's peak."""
+    """A code of 8 bits is 38 dB below a tone, whatever the tone's level below the row's peak."""
     time = torch.arange(16000) / RATE_HZ
-    tone = torch.sin(2 * torch.pi * 1013 * time)[None]  # meets all code words
+    tone = torch.sin(2 * torch.pi * 1013 * time)[None]  # contains all code words
     ratios = []
     for quiet in (1.0, 0.1):  # a loud beginning sets the peak; the tone itself is 20 dB lower
         samples = quiet * tone
@@ -110,8 +110,8 @@ def test_companding_errs_by_less_than_a_step(random: BatchRandom, a_law: float) 
     heard = send(tone, random, a_law=a_law)
     error = (heard - tone)[0, 2000:14000].abs().max()
     # 127 steps of the logarithm of 1 to 256: the widest, at the peak, is 4.4 % of it. Half a step,
-    # and somewhat more where the band limit that follows overshoots; a linear code would stay
-    # below a tenth of that.
+    # and a little more where the following band limit overshoots; a linear code would stay below a
+    # tenth of that.
     step = 0.9 * math.log(256) / 127
     assert 0.25 * step < float(error) < step
 

@@ -1,4 +1,4 @@
-"""What is no voice: finite, of one level, and where it stands there is no speech."""
+"""Sounds that are not a voice: finite, of one level, and without speech labels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Transmission against loops written out in NumPy, and the statistics of lost packets."""
+"""Transmission, compared with loops in NumPy, and the statistics of lost packets."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def random(generator: torch.Generator) -> BatchRandom:
 
 
 def reference_quantised(samples: np.ndarray, step: float, cutoff: float) -> np.ndarray:
-    """Frame by frame and band by band, float64, with overlap-add."""
+    """Process frame by frame and band by band, in float64, with overlap-add."""
     size, hop = transmission.CODEC_WINDOW, transmission.CODEC_HOP
     window = np.sqrt(0.5 - 0.5 * np.cos(2 * np.pi * np.arange(size) / size))
     padded = np.pad(samples.astype(np.float64), size // 2)
@@ -46,8 +46,8 @@ def test_spectra_are_quantised_band_by_band(random: BatchRandom) -> None:
             samples[row].numpy(), float(step[row, 0]), float(cutoff[row, 0])
         )
         error = got[row].numpy() - expected
-        # float32 against float64 differ by 1e-6; where a coefficient lies on the edge between two
-        # steps, by one step in one bin: 0.7 of about 16, spread over 512 samples.
+        # float32 differs from float64 by 1e-6; at the edge between two steps, by one step in one
+        # bin: 0.7 of about 16, spread over 512 samples.
         assert np.sqrt(np.mean(error[256:-256] ** 2)) < 3e-3
 
 
@@ -75,7 +75,7 @@ def test_a_share_of_the_rows_is_sent(line: object, random: BatchRandom) -> None:
         assert heard.shape == samples.shape
         assert torch.isfinite(heard).all()
         changed = int((heard != samples).any(dim=1).sum())
-        # A row of 25 packets may lose none at all (0.98^25 = 60 % at the lowest rate).
+        # A row of 25 packets may lose none (0.98^25 = 60 % at the lowest rate).
         assert changed <= expected
         if line is transmission.coarse_spectrum:
             assert changed == expected

@@ -1,4 +1,4 @@
-"""A warped vocal tract moves formants and leaves the pitch."""
+"""A warped vocal tract moves the formants and keeps the pitch."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def vowel() -> torch.Tensor:
 
 @pytest.fixture
 def whisper(rng: np.random.Generator) -> torch.Tensor:
-    """(1, 16000) whispered: noise, which shows formants between harmonics, too."""
+    """(1, 16000) whispered: noise, which also shows formants between harmonics."""
     return resonated(rng.standard_normal(RATE_HZ))
 
 
@@ -64,7 +64,7 @@ def test_formants_move(whisper: torch.Tensor, factor: float) -> None:
     for formant in FORMANTS_HZ:
         source = before[np.argmin(np.abs(before - formant))]
         moved = after[np.argmin(np.abs(after - factor * formant))]
-        # Half a second of noise tells a resonance of 150 Hz bandwidth within about 15 Hz, and the
+        # Half a second of noise gives a resonance of 150 Hz bandwidth within about 15 Hz, and the
         # envelope, smooth over 270 Hz, moves nine tenths of its shape.
         assert moved / source == pytest.approx(factor, abs=0.03)
 
@@ -92,6 +92,6 @@ def test_silence_and_noise_stay_what_they_are(generator: torch.Generator) -> Non
     assert not warp_vocal_tract(torch.zeros(2, 4000), torch.full((2,), 0.9)).any()
     noise = torch.randn(4, 16000, generator=generator)
     warped = warp_vocal_tract(noise, torch.full((4,), 1.12))
-    # A flat envelope stretched is flat: the level moves by the envelope's own scatter only.
+    # A flat envelope stays flat: the level moves only by the scatter of the envelope.
     change_db = 20 * torch.log10(warped.std(dim=1) / noise.std(dim=1))
     assert change_db.abs().max() < 1.5

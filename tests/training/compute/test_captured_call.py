@@ -1,4 +1,4 @@
-"""A captured call does all of its work again; needs a GPU."""
+"""A captured call repeats all of its work; needs a GPU."""
 
 from __future__ import annotations
 

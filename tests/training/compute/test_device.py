@@ -1,4 +1,4 @@
-"""A device is the one that was named, or an error."""
+"""The named device is used, or there is an error."""
 
 from __future__ import annotations
 

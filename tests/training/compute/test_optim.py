@@ -1,4 +1,4 @@
-"""Schedules at their corners, and which weights decay."""
+"""Schedules at their corners, and the weights that decay."""
 
 from __future__ import annotations
 

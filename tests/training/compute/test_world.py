@@ -1,4 +1,4 @@
-"""Two processes make what one process makes of the same shards; norms see all rows."""
+"""Two processes give the result of one process with the same shards; norms see all rows."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def run_two(config: Path, folder: Path, *options: str) -> None:
 def spawn_two(
     function: Callable[..., None], *arguments: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """`function(rank, port, *arguments)` in two processes."""
+    """Run `function(rank, port, *arguments)` in two processes."""
     # The processes import this file by the name that pytest gave it.
     monkeypatch.syspath_prepend(Path(__file__).parents[3])
     with socket.socket() as free:
@@ -88,17 +88,17 @@ def spawn_two(
 
 
 def assert_alike(one: dict[str, Any], other: dict[str, Any]) -> None:
-    """Checkpoints of one run in different numbers of processes."""
+    """Train in different numbers of processes, and return the checkpoints."""
     assert one["step"] == other["step"] == 4
     assert one["training_corpora"] == other["training_corpora"] == ["voices"]
-    # The draws are the same to the bit; each shard holds its own.
+    # The draws are identical to the bit; each shard contains its own.
     assert one["random"]["shards"].keys() == other["random"]["shards"].keys() == {0, 1}
     for shard, state in one["random"]["shards"].items():
         assert torch.equal(state, other["random"]["shards"][shard])
-    # Sums of two halves differ from one sum by about 1e-6 of a gradient. AdamW's first steps are of
-    # the learning rate's size whatever the gradient's so that a weight whose gradient is nearly 0
-    # may step either way: 4 steps of 1e-3, each way. Nearly all must agree far better; with norms
-    # that see half of the rows, or gradients that are not averaged, nearly none do.
+    # Sums of two halves differ from one sum by about 1e-6 of a gradient. The first steps of AdamW
+    # have the size of the learning rate, whatever the gradient. A weight whose gradient is nearly 0
+    # may therefore step either way: 4 steps of 1e-3, each way. Nearly all must agree far better. If
+    # norms saw half of the rows, or gradients were not averaged, hardly any would.
     differences = torch.cat(
         [
             (one[part][name].double() - other[part][name].double()).abs().flatten()
@@ -154,7 +154,7 @@ def _fit_and_list_threads(rank: int, port: int, config: Path, folder: Path) -> N
 def test_no_thread_outlives_a_run(
     voices_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One that lets go of a tensor while the interpreter ends aborts the process, rarely."""
+    """A process that frees a tensor while the interpreter ends rarely aborts."""
     config = tmp_path / "run.toml"
     config.write_text(CONFIG.format(root=voices_root))
     spawn_two(_fit_and_list_threads, config, tmp_path, monkeypatch=monkeypatch)
@@ -212,7 +212,7 @@ def _weighted_loss(normed: torch.Tensor, rank: int) -> torch.Tensor:
 def test_a_norm_over_two_processes_is_torchs_over_all_rows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Values by way of the gradients, which need them: inputs, weights, running statistics."""
+    """Compare values through the gradients that need them: inputs, weights, running statistics."""
     spawn_two(_norm_of_half, tmp_path, monkeypatch=monkeypatch)
     features, norm = _norm_and_features()
     features.requires_grad_()

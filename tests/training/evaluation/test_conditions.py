@@ -1,4 +1,4 @@
-"""Conditions of evaluation do what they say, and the same each time."""
+"""Conditions of evaluation do what their names say, and the same each time."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_a_telephone_keeps_the_voice_and_nothing_above_4_khz(
     heard = telephone(voice, rng)
     assert band_power(heard, 4300, 8000) < 1e-4 * band_power(heard, 0, 4000)
     # GSM models each 20 ms by eight coefficients and a coarse residual: about 10 dB on a steady
-    # vowel; and not a copy.
+    # vowel, and not a copy.
     similarity = np.corrcoef(heard, voice)[0, 1]
     assert 0.8 < similarity < 0.9999
     assert 0.5 < np.std(heard) / np.std(voice) < 1.5
@@ -58,7 +58,7 @@ def test_noise_is_pink_and_10_db_below(voice: np.ndarray, rng: np.random.Generat
     noise = noisy(voice, rng).astype(np.float64) - voice
     ratio_db = 10 * np.log10(np.sum(voice.astype(np.float64) ** 2) / np.sum(noise**2))
     assert ratio_db == pytest.approx(10, abs=1e-3)
-    # Pink noise has as much power in each octave: estimates of 1,000 and more bins, 10 % at most.
+    # Pink noise has the same power in each octave: estimates of 1,000 and more bins, 10 % at most.
     octaves = [band_power(noise, low, 2 * low) for low in (1000, 2000, 4000)]
     assert max(octaves) < 1.3 * min(octaves)
 

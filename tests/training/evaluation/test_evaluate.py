@@ -1,4 +1,4 @@
-"""Error rates of an encoder against embeddings made one by one and the definition of the score."""
+"""Error rates of an encoder, compared with single embeddings and the definition of the score."""
 
 from __future__ import annotations
 
@@ -41,7 +41,8 @@ def test_rates_are_those_of_embeddings_made_one_by_one(
     tmp_path: Path,
     rng: np.random.Generator,
 ) -> None:
-    # Labels by lot so that the rates depend on every score and not on the voices' difference.
+    # Random labels, so that the rates depend on every score and not on the difference of the
+    # voices.
     pairs = [line.split()[1:] for line in Path(trial_files["trials"]).read_text().splitlines()]
     drawn = (rng.permutation(len(pairs)) < 50).tolist()
     lines = [f"{label:d} {' '.join(pair)}" for label, pair in zip(drawn, pairs, strict=True)]
@@ -51,7 +52,7 @@ def test_rates_are_those_of_embeddings_made_one_by_one(
         speaker, take, half = name.split("-")
         samples, _ = sf.read(voices_root / speaker / f"{take}.wav", dtype="float32")
         samples = torch.from_numpy(samples[int(half) * 8000 :][:8000])[None]
-        # Half a second holds two whole windows of 0.2 s.
+        # Half a second contains two whole windows of 0.2 s.
         is_windowed = isinstance(encoder, BlstmEncoder)
         parts = [samples[:, :3200], samples[:, 3200:6400]] if is_windowed else [samples]
         embedded = torch.stack([encoder.utterance(part)[0] for part in parts]).mean(dim=0)
@@ -68,7 +69,7 @@ def test_rates_are_those_of_embeddings_made_one_by_one(
     (trial_set,) = load_trial_sets([config], device=CPU)
     assert trial_set.name == "halves"
     got = trial_set.evaluate(encoder)
-    # Rates count trials: the same in float32 but for scores that tie in its digits.
+    # Rates count trials: they are the same in float32, except for scores that tie.
     assert got == pytest.approx(
         {
             "eer": eer(kl_scores, labels),
@@ -86,7 +87,7 @@ def test_rates_are_those_of_embeddings_made_one_by_one(
 def test_segments_of_many_lengths_are_not_mixed_up(
     tiny_values: dict[str, Any], tmp_path: Path
 ) -> None:
-    """Each is compared with itself: J = 0 and the cosine 1, whatever batch it was in."""
+    """Each is compared with itself: J = 0 and the cosine is 1, in any batch."""
     rng = np.random.default_rng(1)
     rows, lines = [], []
     for number, length in enumerate([4000, 5000, 4000, 6000, 5000]):
@@ -128,8 +129,8 @@ def test_a_condition_changes_probes_alone(
         return np.zeros_like(samples)
 
     divergence, cosine = trial_set.scores(encoder, silenced)
-    # All probes are one and the same now so that a score depends on the enrollment alone: fewer
-    # values than there are enrollments; were those silenced, too, every cosine would be 1.
+    # All probes are now the same, so that a score depends only on the enrollment: fewer values than
+    # enrollments. If those were silenced too, every cosine would be 1.
     assert len(np.unique(cosine.round(5))) <= 16
     assert cosine.min() < 1 - 1e-3
     assert divergence.max() < 0

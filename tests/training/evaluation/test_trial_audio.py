@@ -36,7 +36,7 @@ def test_pieces_are_joined_in_order(root: Path) -> None:
     values = {name: (samples * 32768).tolist() for name, samples in audio.items()}
     assert values["mixed"] == [10_005, 10_006, 100, 101, 102, 10_000]
     assert values["plain"] == list(range(500))
-    assert values["short"] == [498, 499]  # a last piece that decodes short is left short
+    assert values["short"] == [498, 499]  # a last piece that is decoded short stays short
     assert all(samples.dtype == np.float32 for samples in audio.values())
 
 

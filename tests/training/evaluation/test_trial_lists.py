@@ -1,4 +1,4 @@
-"""Trial lists are read back as drawn, never share a sample and never mix up speakers."""
+"""Trial lists are read as drawn, share no samples and do not confuse speakers."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def utterances(*lengths_s: float, speakers: int = 3) -> list[Utterance]:
 
 def test_segments_have_the_length_and_share_no_sample() -> None:
     segments = cut_segments(utterances(1.3, 0.4, 5.1, 0.7), ROOT, duration_s=2.0)
-    # 7.5 s of each speaker hold three segments of 2 s.
+    # 7.5 s of each speaker contain three segments of 2 s.
     assert [segment.speaker for segment in segments] == ["c/0"] * 3 + ["c/1"] * 3 + ["c/2"] * 3
     heard: set[tuple[str, int]] = set()
     for segment in segments:

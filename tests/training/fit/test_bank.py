@@ -1,4 +1,4 @@
-"""What a configuration of data becomes: utterances, bank, noise and rooms."""
+"""What a data configuration becomes: utterances, bank, noise and rooms."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CPU = torch.device("cpu")
 
 @pytest.fixture
 def packs(tmp_path: Path) -> Path:
-    """A corpus of packs with splits; the pack itself is not there."""
+    """A corpus of packs with splits; the pack itself does not exist."""
     rows = [
         {
             "corpus": "p",

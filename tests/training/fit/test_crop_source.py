@@ -1,4 +1,4 @@
-"""A shard's crops: whose they are, what is done to them, and that nobody else's draws matter."""
+"""The crops of a shard: their speakers, their augmentation, and independence of other shards."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_a_shard_draws_its_own_speakers_under_the_numbers_of_all(
         assert own.num_classes == 8  # four speakers at two speeds
         assert set((batch.classes // 2).tolist()) == speakers
         states.append(own.generator.get_state())
-    assert not torch.equal(*states)  # nor do they draw the same places and rooms
+    assert not torch.equal(*states)  # they draw other places and rooms, too
 
 
 def test_a_second_voice_comes_with_its_class_and_weight(tiny_values: dict[str, Any]) -> None:
@@ -61,7 +61,7 @@ def test_masks_fit_the_frames(tiny_values: dict[str, Any]) -> None:
 
 
 def test_augmentation_grows_with_the_run(tiny_values: dict[str, Any]) -> None:
-    """At the start of a ramp a crop only gets a level."""
+    """At the start of a ramp, only the level of a crop changes."""
     tiny_values["augment"] |= {
         "ramp_share": 0.5, "clean": 0.0, "equaliser_db": 20.0, "room": 1.0,
         "level_low_db": -20.0, "level_high_db": -20.0,
@@ -78,7 +78,7 @@ def test_augmentation_grows_with_the_run(tiny_values: dict[str, Any]) -> None:
     assert torch.equal(heard(0.0), clean)
     assert torch.equal(heard(0.5), heard(1.0))
     changed = [(heard(share) != clean).any(dim=1).float().mean() for share in (0.25, 0.5)]
-    # Half way up the ramp half of 32 rows, within five deviations; at its end all.
+    # Half of 32 rows at half of the ramp, within five deviations; all at its end.
     assert 0.5 - 5 * 0.09 < changed[0] < 0.5 + 5 * 0.09
     assert changed[1] == 1
 
@@ -109,7 +109,7 @@ def test_a_seed_repeats_the_crops(tiny_values: dict[str, Any], seed: int) -> Non
 
 
 class NothingFromTheHost(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Refuses tensors made of Python's numbers, but to fill others with: only that copies none."""
+    """Refuse tensors made from Python numbers. Filling a tensor copies none and is allowed."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -117,7 +117,7 @@ class NothingFromTheHost(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         is_made = any(each is made for each in args for made in self._made)
-        does_no_work = func.namespace == "prim"  # asks where a tensor lies
+        does_no_work = func.namespace == "prim"  # looks up where a tensor is
         assert not is_made or does_no_work or func is torch.ops.aten.fill_.Tensor, func
         result = func(*args, **(kwargs or {}))
         if func is torch.ops.aten.lift_fresh.default:
@@ -126,7 +126,7 @@ class NothingFromTheHost(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 
 def test_drawing_never_waits_for_the_device(tiny_values: dict[str, Any]) -> None:
-    """A captured graph may not: fake tensors have no values that could be waited for."""
+    """A captured graph must not wait: fake tensors have no values to wait for."""
     tiny_values["run"] |= {"mixed_share": 0.5, "batch_size": 12}
     tiny_values["spec_augment"] = {"rows": 0.5}
     tiny_values["data"] |= {"vocal_tracts": [0.9, 1.0, 1.1]}

@@ -1,4 +1,4 @@
-"""What a step minimizes: the weighted sum of its parts."""
+"""A step minimizes the weighted sum of the parts of the loss."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the monitors say of batches whose state is known, and when the alarm goes off."""
+"""The monitors on batches with a known state, and when the alarm is raised."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def looks(alarm: CollapseAlarm, losses: list[float], **statistics: float) -> lis
 def test_alarm_says_once_that_the_loss_sticks_at_half_the_margin() -> None:
     said = looks(CollapseAlarm(), [0.5] * 12, collapsed_loss=0.5)
     messages = [text for text in said if text]
-    assert said.index(messages[0]) == 4  # the fifth look in a row
+    assert said.index(messages[0]) == 4  # the fifth observation in a row
     assert len(messages) == 1
     assert messages[0].startswith("the loss stays at 0.5, 0.5 times the margin: ")
 

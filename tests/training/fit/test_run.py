@@ -38,7 +38,7 @@ def test_a_run_leaves_checkpoint_configuration_metrics_and_curves(
     assert [event.step for event in events.Scalars("loss")] == [1, 2, 3, 4]
     (rate,) = events.Scalars("halves/eer")
     assert rate.step == 4
-    assert rate.value == pytest.approx(info.metrics["halves"]["eer"], abs=1e-6)  # kept as float32
+    assert rate.value == pytest.approx(info.metrics["halves"]["eer"], abs=1e-6)  # stored as float32
 
 
 def test_another_run_is_not_overwritten_and_a_finished_one_stays(

@@ -1,4 +1,4 @@
-"""What each configured loss looks at, and what it trains."""
+"""The inputs of each configured loss, and the weights that it trains."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_a_pair_loss_compares_what_the_dense_layers_make(tiny_values: dict[str, 
     value.backward()
     trained = {name for name, weight in encoder.named_parameters() if weight.grad is not None}
     assert trained == {"dense.1.0.weight", "dense.1.0.bias"}
-    # They are the encoder's: an optimizer that takes both modules must not see them twice.
+    # They belong to the encoder: an optimizer with both modules must not see them twice.
     assert list(loss.parameters()) == []
 
 

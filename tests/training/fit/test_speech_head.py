@@ -1,4 +1,4 @@
-"""The speech head by itself: what is trained, what stays, and that it learns the labels."""
+"""The speech head: the weights that are trained, those that are not, and that it learns labels."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def spoken(voices_root: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def values(tiny_values: dict[str, Any], spoken: Path, tmp_path: Path) -> dict[str, Any]:
-    """A configuration with labels that say where the voices are."""
+    """A configuration with labels that show where the voices are."""
     labels = np.repeat([40, 200], LABELS // 2).astype(np.uint8)
     names = [path.relative_to(spoken).as_posix() for path in spoken.glob("*/*.wav")]
     np.savez(tmp_path / "labels.npz", **dict.fromkeys(names, labels))  # type: ignore[arg-type]
@@ -61,7 +61,7 @@ def values(tiny_values: dict[str, Any], spoken: Path, tmp_path: Path) -> dict[st
 
 @pytest.fixture
 def checkpoint(values: dict[str, Any], spoken: Path, tmp_path: Path) -> Path:
-    """Of an encoder whose norms know the corpus, and that has learnt nothing else."""
+    """Make an encoder whose norms know the corpus, and that has not learned anything else."""
     torch.manual_seed(3)
     encoder = make_encoder(config_from_dict(values)).train()
     with torch.no_grad():
@@ -71,7 +71,7 @@ def checkpoint(values: dict[str, Any], spoken: Path, tmp_path: Path) -> Path:
 
 
 def samples_of(corpus: Path) -> torch.Tensor:
-    """(B, n) all utterances."""
+    """Return all utterances, (B, n)."""
     paths = sorted(corpus.glob("*/*.wav"))
     return torch.from_numpy(np.stack([sf.read(path, dtype="float32")[0] for path in paths]))
 
@@ -88,7 +88,7 @@ def write(values: dict[str, Any], encoder: torch.nn.Module, path: Path) -> Path:
 
 
 def head_of(path: Path) -> tuple[TdnnEncoder, dict[str, torch.Tensor]]:
-    """The encoder, and the weights of its speech head."""
+    """Return the encoder, and the weights of its speech head."""
     encoder, _ = load_encoder(path)
     assert isinstance(encoder, TdnnEncoder)
     return encoder, dict(encoder.speech.state_dict())
@@ -119,7 +119,7 @@ def test_it_learns_the_labels(checkpoint: Path, spoken: Path, tmp_path: Path) ->
         with torch.no_grad():
             _, logits = encoder.utterance(samples_of(spoken))
         assert logits is not None
-        # A frame's label is that of its center, one label on; those next to the seam see both.
+        # A frame has the label of its center, one label later; frames next to the seam see both.
         is_speech = torch.arange(logits.shape[1]) + 1 >= LABELS // 2
         errors = ((logits > 0) != is_speech).float().mean(dim=0)
         wrong.append(float(errors.mean()))

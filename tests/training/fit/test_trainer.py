@@ -1,4 +1,4 @@
-"""The loop learns, stops, continues with equal bits, and refuses to continue with NaN."""
+"""The loop learns, stops, continues with identical bits, and does not continue with NaN."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def trainer(config: TrainConfig, bank: AudioBank, **options: Any) -> Trainer:
 
 
 class Recorder:
-    """Keeps what the loop reports; can break off a run as a signal would."""
+    """Record the reports of the loop; can break off a run like a signal."""
 
     def __init__(self, stop_at: float = math.inf) -> None:
         self.steps: list[tuple[int, dict[str, float]]] = []
@@ -47,7 +47,7 @@ class Recorder:
 
 
 def assert_same(one: Any, other: Any, where: str = "checkpoint") -> None:
-    """Equal to the last bit, tensors within containers included."""
+    """Equal to the last bit, including tensors within containers."""
     if isinstance(one, torch.Tensor):
         assert torch.equal(one, other), where
     elif isinstance(one, dict):
@@ -106,7 +106,7 @@ def test_a_run_that_learns_nothing_says_so(
     caplog: pytest.LogCaptureFixture,
     direction: str,
 ) -> None:
-    """A temperature so low that all outputs are equal stands for every way to get there."""
+    """A temperature so low that all outputs are equal, in place of any other cause."""
     tiny_values["run"] |= {"steps": 8, "loss": "pairwise_kl"}
     tiny_values["pairwise_kl"] = {
         "temperature": 1e-6,
@@ -142,7 +142,7 @@ def test_a_resumed_run_ends_with_the_same_bits(
     broken = trainer(config, bank, **options)
     with pytest.raises(KeyboardInterrupt):
         broken.run(tmp_path / "broken", report=Recorder(stop_at=4))
-    torch.rand(3)  # other work in between must not matter
+    torch.rand(3)  # other work in between must have no effect
     resumed = trainer(config, bank, **options)
     resumed.resume(tmp_path / "broken" / "checkpoint.pt")
     assert resumed.step == 3
@@ -194,7 +194,7 @@ def test_a_loss_that_is_no_number_stops_the_run(
 def test_a_checkpoint_never_holds_weights_that_are_no_numbers(
     tiny_values: dict[str, Any], bank: AudioBank, tmp_path: Path
 ) -> None:
-    """Between two logged steps a run may break down; the last good checkpoint must survive."""
+    """A run may fail between two logged steps; the last good checkpoint must survive."""
     tiny_values["run"] |= {"steps": 6, "log_every": 6, "checkpoint_every": 1, "evaluate_every": 2}
     tiny_values["optim"] |= {"learning_rate": 1e30, "warmup_share": 0.0}
     one = trainer(config_from_dict(tiny_values), bank)
@@ -250,7 +250,10 @@ def test_labels_train_the_speech_head(
 def test_what_is_exported_is_the_running_mean(
     tiny_values: dict[str, Any], bank: AudioBank, tmp_path: Path
 ) -> None:
-    """mean <- decay mean + (1 - decay) weights after each step; the first step's stand as such."""
+    """mean <- decay mean + (1 - decay) weights after each step.
+
+    The weights of the first step are taken unchanged.
+    """
     tiny_values["run"] |= {"steps": 3}
     tiny_values["optim"] |= {"ema_decay": 0.75, "warmup_share": 0.0}
     one = trainer(config_from_dict(tiny_values), bank)
@@ -270,7 +273,7 @@ def test_what_is_exported_is_the_running_mean(
     got = torch.cat([state[name].flatten() for name in names])
     torch.testing.assert_close(got, mean, rtol=1e-6, atol=1e-7)
     assert not torch.equal(seen[0], seen[2])
-    # Norms learn their statistics while training, dropout is on; what is exported has neither.
+    # Norms learn statistics in training and dropout is on; the exported model has neither.
     assert int(one.encoder.input_norm.num_batches_tracked) == 3
     assert one.encoder.training
     assert not one.averaged.module.training
@@ -279,7 +282,7 @@ def test_what_is_exported_is_the_running_mean(
 def test_the_running_mean_may_be_taken_more_seldom(
     tiny_values: dict[str, Any], bank: AudioBank, tmp_path: Path
 ) -> None:
-    """Every second step it moves by what two steps would; the last step always counts."""
+    """Every second step it moves by as much as in two steps; the last step always counts."""
     tiny_values["run"] |= {"steps": 5}
     tiny_values["optim"] |= {"ema_decay": 0.5, "ema_every": 2, "warmup_share": 0.0}
     one = trainer(config_from_dict(tiny_values), bank)
@@ -308,7 +311,7 @@ def test_half_precision_runs_on_the_processor(
 def test_a_budget_ends_a_run_annealed(
     tiny_values: dict[str, Any], bank: AudioBank, tmp_path: Path
 ) -> None:
-    """Schedules follow the seconds; nothing is said of how many steps fit into them."""
+    """Schedules follow the time; how many steps fit into it is not specified."""
     tiny_values["run"] |= {"steps": 100_000, "budget_s": 0.5, "checkpoint_every": 99_999}
     one = trainer(config_from_dict(tiny_values), bank)
     one.run(tmp_path, report=Recorder())
@@ -366,7 +369,7 @@ def test_a_run_that_learns_nothing_gives_up(
 
 @pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.toml")), ids=lambda path: path.stem)
 def test_every_experiment_takes_its_steps(path: Path, bank: AudioBank, tmp_path: Path) -> None:
-    """With other audio, few rows and short crops, but every option as the file has it."""
+    """With other audio, few rows and short crops, but with every option of the file."""
     config = load_config(path)
     # Two speakers with two crops each in every voice.
     voices = len(config.data.speeds) * len(config.data.vocal_tracts)
@@ -390,7 +393,7 @@ def test_every_experiment_takes_its_steps(path: Path, bank: AudioBank, tmp_path:
     one.run(tmp_path, report=recorder)
     assert [step for step, _ in recorder.steps] == [1, 2]
     assert {"loss", "speech_loss"} <= recorder.steps[0][1].keys()
-    # An export's file; what a resume needs is larger, with every speaker's prototypes.
+    # An export's file; a resume needs a larger one, with the prototypes of every speaker.
     assert (tmp_path / "encoder.pt").stat().st_size < (
         10_000_000 if "large" in path.stem else 8_000_000
     )

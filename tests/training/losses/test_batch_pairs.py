@@ -1,4 +1,4 @@
-"""Which rows are compared."""
+"""Which rows of a batch are compared."""
 
 from __future__ import annotations
 

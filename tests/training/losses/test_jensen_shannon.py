@@ -1,4 +1,4 @@
-"""The Jensen-Shannon pair loss against SciPy's distance, and its gradient."""
+"""The Jensen-Shannon pair loss, compared with SciPy's distance, and its gradient."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Margin softmax: values and gradients against NumPy in float64, in every configuration."""
+"""Values and gradients of the margin softmax, compared with NumPy in every configuration."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ CONFIGS = [
         ("cosine", "symmetric_kl"), ("angular", "additive"), (0.0, 0.1)
     )
 ]
-# float32: a similarity is off by some tens of units of 6e-8, the logit by scale = 10 times that,
-# and arccos near the similarities of 0.9 at most that occur here triples it.
+# float32: a similarity has an error of a few tens of units of 6e-8, and the logit scale = 10 times
+# that. The arccos triples it near 0.9, the highest similarity here.
 TOLERANCE = 3 * 10 * 50 * 2.0**-24
 
 every_config = pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def reference(
     prototypes: npt.NDArray[Any],
     classes: npt.NDArray[np.int64],
 ) -> float:
-    """The loss from its definition, one row after the other, in float64."""
+    """Compute the loss from its definition, one row after the other, in float64."""
     total = 0.0
     for row, own in zip(embeddings.astype(np.float64), classes, strict=True):
         logits = []
@@ -145,8 +145,8 @@ def test_margin_makes_it_harder(
 def test_symmetric_kl_similarity_tends_to_the_cosine_of_centred_directions() -> None:
     """J ignores a common offset of all logits; the cosine is that of directions without it.
 
-    The next term of the expansion in T is T times a mean of cubes of the directions' values, none
-    above 1: the similarity is off by less than T.
+    The next term of the expansion in T is T times a mean of cubes of the values of the directions,
+    none above 1: the error of the similarity is less than T.
     """
     random = torch.Generator().manual_seed(1)
     embeddings = torch.randn(8, DIM, generator=random)

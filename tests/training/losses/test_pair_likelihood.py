@@ -1,4 +1,4 @@
-"""The similarity loss against NumPy, and its gradient against finite differences."""
+"""The similarity loss, compared with NumPy, and its gradient with finite differences."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pairs within a batch against a loop in NumPy."""
+"""Pairs within a batch, compared with a loop in NumPy."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CLASSES = [0, 0, 1, 2, 2, 2]
 
 
 def reference(embeddings: np.ndarray, config: PairSoftmaxConfig) -> float:
-    """One ordered pair after the other, float64."""
+    """Compute one ordered pair after the other, in float64."""
     units = embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True)
 
     def similarity(a: np.ndarray, b: np.ndarray) -> float:

@@ -1,4 +1,4 @@
-"""The pairwise loss of the papers, in every option, against a loop over pairs in float64."""
+"""The pairwise loss of the papers, in every option, compared with a loop in float64."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def outputs(rng: np.random.Generator) -> npt.NDArray[np.float64]:
 def reference(
     outputs: npt.NDArray[Any], classes: npt.NDArray[np.int64], config: PairwiseKlConfig
 ) -> float:
-    """One pair after the other, as the papers write it down."""
+    """Compute one pair after the other, as in the papers."""
     x = config.temperature * outputs.astype(np.float64)
     if config.output == "softmax":
         x = np.exp(x) / np.exp(x).sum(axis=1, keepdims=True)
@@ -112,7 +112,7 @@ def test_every_option_matches_a_loop_over_pairs(
 def test_gradients_match_finite_differences(
     outputs: npt.NDArray[np.float64], name: str, pairs: Any
 ) -> None:
-    """No pair of these outputs lies at a hinge, and no output at a bound of the clipping."""
+    """No pair of these outputs is at a hinge, and no output at a bound of the clipping."""
     loss = PairwiseKl(replace(BASE, pairs=pairs, **OPTIONS[name]))
     inputs = torch.from_numpy(outputs).requires_grad_()
     assert torch.autograd.gradcheck(lambda x: loss(x, torch.from_numpy(CLASSES)), inputs)
@@ -122,7 +122,7 @@ def test_gradients_match_finite_differences(
 def test_stop_gradient_holds_the_first_argument_of_each_kl(
     outputs: npt.NDArray[np.float64], pairs: Any
 ) -> None:
-    """Against finite differences of the loss in which that argument does not move."""
+    """Compute finite differences of the loss, with the other argument fixed."""
     config = replace(BASE, pairs=pairs, stop_gradient=True)
     classes = torch.from_numpy(CLASSES)
     inputs = torch.from_numpy(outputs).requires_grad_()
@@ -156,7 +156,7 @@ def grad_of(loss: PairwiseKl, outputs: npt.NDArray[np.float64]) -> torch.Tensor:
 
 
 def test_near_outputs_keep_their_digits_in_float32(rng: np.random.Generator) -> None:
-    """Divergences of 1e-4; a product that is not centered is off by 2e-6 here."""
+    """Divergences of 1e-4. A product that is not centered has an error of 2e-6 here."""
     common = rng.standard_normal(100)
     outputs = common + 0.01 * rng.standard_normal((6, 100))
     single = PairwiseKl(BASE).divergences(torch.from_numpy(outputs).float(), torch.arange(6))[0]
@@ -217,7 +217,7 @@ def test_shapes_must_fit(outputs_shape: tuple[int, ...], classes_shape: tuple[in
 
 
 def test_labels_of_another_shape_than_the_distances_are_refused() -> None:
-    """(N, 1) labels against N distances are the defect that the question is about."""
+    """(N, 1) labels with N distances are the defect that the question is about."""
     with pytest.raises(ValueError, match=r"expected divergences \(N, 1 or 2\) and labels \(N,\)"):
         PairwiseKl(BASE).loss(torch.ones(4, 1), torch.ones(4, 1, dtype=torch.bool))
 

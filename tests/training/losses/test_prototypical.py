@@ -1,4 +1,4 @@
-"""Prototypical and GE2E losses against loops over utterances, and their gradients."""
+"""Prototypical and GE2E losses, compared with loops over utterances, and their gradients."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_batches_must_hold_equal_groups(kind: Any, classes: list[int]) -> None:
 
 
 class HostReads(TorchDispatchMode):
-    """Operators that wait for a GPU, for their result's size or value must be known."""
+    """Operators that wait for a GPU, because the size or value of their result must be known."""
 
     NAMES = ("_local_scalar_dense", "bincount", "masked_select", "nonzero", "_unique2")
 

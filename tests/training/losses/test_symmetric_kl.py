@@ -1,4 +1,4 @@
-"""Symmetric KL in torch: values against float64 by its definition, and its gradient."""
+"""Symmetric KL in torch, compared with its definition in float64, and its gradient."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch
 
 from speakersdk_training.losses import symmetric_kl, symmetric_kl_matrix
 
-# Unit of float32; of the sums of D = 12 terms below, each off by some ten units of its size.
+# Unit of float32. The sums below have D = 12 terms, each with an error of about ten units.
 UNIT = 2.0**-24
 DIM = 12
 ROUNDING = 4 * DIM * UNIT
@@ -23,7 +23,7 @@ def softmax(logits: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
 
 
 def reference(first: npt.NDArray[Any], second: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
-    """KL(p||q) + KL(q||p) from the probabilities, as defined; rows against rows."""
+    """Compute KL(p||q) + KL(q||p) from the probabilities, for all pairs of rows."""
     p, q = softmax(first.astype(np.float64)), softmax(second.astype(np.float64))
     forward = (p * (np.log(p) - np.log(q))).sum(axis=-1)
     return forward + (q * (np.log(q) - np.log(p))).sum(axis=-1)

@@ -1,4 +1,4 @@
-"""Parts of the frame network: each streams, each is causal, and what each option is for."""
+"""Parts of the frame network: each streams and is causal, and the effect of each option."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
 
 
 def make_encoder(**options: Any) -> TdnnEncoder:
-    """Random weights, and norms as if trained on something."""
+    """Set random weights, and norms as after training."""
     torch.manual_seed(5)
     encoder = TdnnEncoder(TdnnConfig(**SMALL, **options), FrontendConfig())
     for module in encoder.modules():
@@ -81,7 +81,7 @@ def test_every_parameter_learns(option: str, generator: torch.Generator) -> None
 def test_a_front_meets_a_shifted_formant_with_the_same_weights(
     generator: torch.Generator,
 ) -> None:
-    """A pattern four mel bands higher gives the same features one of the front's bands higher."""
+    """A pattern four mel bands higher gives the same features, one band of the front higher."""
     torch.manual_seed(1)
     front = PlanarFront(64, 5, blocks=(1, 0), growth=1).eval()
     assert front.cache_shapes == [(64, 2), (160, 2), (160, 2), (160, 2)]
@@ -92,7 +92,7 @@ def test_a_front_meets_a_shifted_formant_with_the_same_weights(
     pasts = [torch.zeros(1, *shape) for shape in front.cache_shapes]
     with torch.no_grad():
         one, other = (front(each, pasts)[0].reshape(5, 16, 9) for each in (low, high))
-    # The edges of the bands are padded, in a zone of four layers; the middle has no edge.
+    # The edges of the bands are padded, in a zone of four layers; the middle is not affected.
     torch.testing.assert_close(one[:, 4:10], other[:, 5:11], rtol=1e-5, atol=1e-6)
     assert one[:, 4:10].abs().max() > 0.01
 
@@ -107,7 +107,7 @@ def test_stages_halve_the_bands_and_add_what_a_block_heard(generator: torch.Gene
     scale = (1 + front.norms[0].eps) ** -0.5  # running mean 0 and variance 1
 
     def convolved(planes: torch.Tensor, stride: int) -> torch.Tensor:
-        padded = functional.pad(planes, (2, 0, 1, 1))  # two frames of the past, a band either side
+        padded = functional.pad(planes, (2, 0, 1, 1))  # two past frames, one band on each side
         return scale * functional.conv2d(padded, next(layers).weight, stride=(stride, 1))
 
     def block(planes: torch.Tensor) -> torch.Tensor:

@@ -1,4 +1,4 @@
-"""The windowed encoder: its contract, and that it listens to the whole window."""
+"""The windowed encoder: its contract, and that it uses the whole window."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_default_has_the_sizes_of_the_paper() -> None:
 def test_published_sizes() -> None:
     """Counted by hand from ANNPR 2018, Fig. 1, and from the question's code, with torch's biases.
 
-    torch has two bias vectors a gate where Keras has one: 4 * units more for each direction.
+    torch has two bias vectors per gate where Keras has one: 4 * units more for each direction.
     """
     papers = BlstmEncoder(paper_blstm(100), papers_frontend())
     lstm_biases = 2 * 2 * 4 * 256
@@ -96,7 +96,7 @@ def count(encoder: BlstmEncoder) -> int:
 @pytest.mark.parametrize("extract", range(4))
 @torch.no_grad()
 def test_any_layer_can_be_the_embedding(network: BlstmConfig, extract: int) -> None:
-    """Where it is cut changes nothing in what comes out at the end."""
+    """The place of a cut does not change the result at the end."""
     outputs = []
     for cut in (0, extract):
         torch.manual_seed(3)
@@ -121,7 +121,7 @@ def test_activations_are_where_they_were() -> None:
 
 
 def test_outputs_begin_apart() -> None:
-    """Nearly equal distributions give the pairwise KL loss no gradient to begin with."""
+    """Nearly equal distributions give the pairwise KL loss no gradient at the start."""
     torch.manual_seed(1)
     encoder = BlstmEncoder(paper_blstm(100), papers_frontend()).eval()
     # Speech-like levels: log10(1 + 10,000 x) is 0 to 6.

@@ -1,4 +1,4 @@
-"""Both forms of a convolution are one function, with one gradient."""
+"""Both forms of a convolution give the same values and gradients."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What both encoders promise to training, checkpoints and export."""
+"""The contract of both encoders with training, checkpoints and export."""
 
 from __future__ import annotations
 

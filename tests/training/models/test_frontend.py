@@ -1,4 +1,4 @@
-"""The log-mel front end against python_speech_features, which defines it."""
+"""The log-mel front end, compared with python_speech_features, which defines it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from speakersdk.encoder.frontend import FrontendConfig
 from speakersdk_training.models import LogMel, papers_frontend
 from speakersdk_training.models.mel_filters import mel_filters
 
-# The gate of export: a thousandth of a neper. float32 stays two digits below it on speech.
+# The limit of export: a thousandth of a neper. float32 stays two digits below it on speech.
 TOLERANCE = 1e-3
 
 
@@ -175,7 +175,7 @@ def test_half_precision_around_it_changes_nothing(rng: np.random.Generator) -> N
 
 
 def test_nothing_of_it_is_a_weight() -> None:
-    """The front end follows from its configuration, and therefore a checkpoint does not hold it."""
+    """The configuration determines the front end. Therefore a checkpoint does not contain it."""
     frontend = LogMel(FrontendConfig())
     assert list(frontend.parameters()) == []
     assert frontend.state_dict() == {}
@@ -185,7 +185,7 @@ def test_an_offset_is_not_heard_without_dc() -> None:
     config = FrontendConfig(remove_dc=True)
     samples = np.random.default_rng(1).normal(0, 0.05, 8000)
     plain, moved = log_mel(samples, config), log_mel(samples + 0.1, config)
-    # The sample before the first is no part of the recording and lacks the offset.
+    # The sample before the first is not part of the recording and lacks the offset.
     np.testing.assert_allclose(plain[:, 1:], moved[:, 1:], rtol=0, atol=TOLERANCE)
     before = FrontendConfig()
     heard = log_mel(samples + 0.1, before) - log_mel(samples, before)

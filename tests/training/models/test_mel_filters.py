@@ -1,4 +1,4 @@
-"""Windows and filterbanks against what python_speech_features and librosa give."""
+"""Windows and filterbanks, compared with python_speech_features and librosa."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_hann_window_is_periodic() -> None:
     window = analysis_window(papers_frontend())
     assert window[0] == 0
     assert window[512] == 1
-    # Half a period further the two add up to one, which a symmetric window misses.
+    # Half a period later, the two add up to one. A symmetric window does not.
     np.testing.assert_allclose(window[:512] + window[512:], 1.0, rtol=1e-12)
 
 

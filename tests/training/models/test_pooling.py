@@ -1,4 +1,4 @@
-"""Attentive statistics: sums against float64, and what follows from being sums."""
+"""Attentive statistics: sums compared with float64, and properties of sums."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_mean_and_deviation_are_those_of_weighted_samples(
     sums = reference_sums(pooling, features, weights)
     got = pooling.mean_and_deviation(torch.from_numpy(sums)).numpy()
     weight, first, second = np.split(sums, 3, axis=1)
-    # A hundredth of a frame is added to the weight: 15 frames' worth here, and therefore 0.1 %.
+    # A hundredth of a frame is added to the weight: 15 frames here, and therefore 0.1 %.
     mean = first / weight
     deviation = np.sqrt(second / weight - mean**2)
     np.testing.assert_allclose(got[:, :CHANNELS], mean, rtol=1e-2, atol=1e-3)
@@ -106,5 +106,5 @@ def test_half_precision_features_are_summed_in_float32(pooling: AttentiveStatist
     assert torch.equal(weight, first)
     assert torch.equal(weight, second)
     one = pooling.partial_sums(features[:, :, :1], torch.ones(1, 1))[:, :CHANNELS]
-    # The attention itself has bfloat16's 8 bits; the thousand additions must cost nothing more.
+    # The attention itself has the 8 bits of bfloat16; the thousand additions must not lose more.
     torch.testing.assert_close(weight, 1000 * one, rtol=2**-7, atol=0)

@@ -1,4 +1,4 @@
-"""The stateful encoder: blocks of a stream give what one pass gives, the future has no effect."""
+"""The stateful encoder: a stream gives the result of one pass, and the future has no effect."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ CONFIG = TdnnConfig(
     embedding_dim=10,
     temperature=3.0,
 )
-# The contract of the stateful graph. float32 reaches a hundredth of it here.
+# The contract of the stateful graph. float32 reaches one hundredth of it here.
 TOLERANCE = 1e-4
 
 
 def make_encoder() -> TdnnEncoder:
-    """Random weights and norms that are not the identity, in eval mode."""
+    """Set random weights, and norms that are not the identity, in eval mode."""
     torch.manual_seed(5)
     encoder = TdnnEncoder(CONFIG, FrontendConfig())
     for module in encoder.modules():
@@ -58,7 +58,7 @@ def audio(batch: int, num_frames: int) -> torch.Tensor:
 def stream(
     samples: torch.Tensor, weights: torch.Tensor, ends: list[int]
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Run blocks that end at the given frames: embedding, statistics, speech and last cache."""
+    """Run blocks that end at these frames. Returns embedding, statistics, speech and last cache."""
     context = ENCODER.frontend.config.context_samples
     cache, statistics = ENCODER.start(len(samples))
     speech = []
@@ -117,7 +117,7 @@ def test_frames_of_weight_zero_are_absent() -> None:
     torch.testing.assert_close(sums(mask) + sums(1 - mask), everything, rtol=1e-5, atol=1e-5)
     assert (sums(mask) - everything).abs().max() > 0.1
 
-    # What a masked frame sounds like matters to nobody but the frames after it.
+    # The sound of a masked frame affects only the frames after it.
     last = (torch.arange(20) < 19).float()[None]
     before = sums(last)
     samples[:, -159:] = 0.3  # the last frame's own samples
@@ -176,7 +176,7 @@ def test_joined_blocks_must_exist(joined: tuple[int, ...]) -> None:
 
 
 def test_convolutions_in_time_need_a_past() -> None:
-    """Without one the cache would be empty and the encoder see single frames."""
+    """Without one, the cache would be empty and the encoder would see single frames."""
     with pytest.raises(ConfigError, match="kernel >= 2"):
         TdnnConfig(kernel=1)
     with pytest.raises(ConfigError, match="dilations >= 1"):

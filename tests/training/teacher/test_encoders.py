@@ -1,4 +1,4 @@
-"""Teachers load by kind, and what is no teacher of that kind is refused."""
+"""Teachers load by kind, and other files are refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Kaldi's features: shape, no mean, deaf to an offset; and a tone in its band."""
+"""Kaldi's features: their shape, a mean of zero, no effect of an offset, and the band of a tone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The table keeps who said what, and crops find the stretch nearest to their middle."""
+"""The table keeps the speaker of each row, and a crop finds the segment nearest to its middle."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SECOND = Provenance("loud, backwards", "none", "1" * 64)
 
 
 class Loudness(nn.Module):
-    """Mean square of both halves of its input."""
+    """Return the mean square of both halves of the input."""
 
     def forward(self, samples: Tensor) -> Tensor:
         return torch.stack([part.square().mean(1) for part in samples.chunk(2, dim=1)], dim=1)
