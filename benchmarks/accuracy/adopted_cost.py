@@ -1,6 +1,6 @@
 """Cost of encoders next to the bundled model: one pass over a recording, and listening.
 
-All systems are measured in turn in one run, so that they share changes in the load of the machine.
+All systems are measured in turn in one run, because the load of the machine changes.
 The times are CPU times, which a busy machine does not prolong by waiting.
 """
 

@@ -36,7 +36,7 @@ TESTED_ELSEWHERE = {
     "sdk/cli/voiceprints": "tests/sdk/cli/test_enroll.py",
 }
 VAGUE_NAMES = {"utils", "util", "common", "helpers", "helper", "misc"}
-# The only importers of libraries in the SDK, so that defects have workarounds in one place.
+# The only importers of libraries in the SDK: workarounds for defects are in one place.
 SOLE_IMPORTERS = {
     "onnxruntime": {"runtime/session"},
     "speakersdk._native": {"scoring", "gallery/gallery", "gallery/rows", "runtime/memory"},

@@ -48,7 +48,7 @@ EditModel = Callable[..., Path]
 
 @pytest.fixture
 def edit_model(default_model: Path, tmp_path: Path) -> EditModel:
-    """Writes copies of a model, by default the bundled one, with other fields in the manifest."""
+    """Write copies of a model, by default the bundled one, with other fields in the manifest."""
 
     def edit(model: Path = default_model, **fields: Any) -> Path:
         data = model.read_bytes()
@@ -62,10 +62,11 @@ def edit_model(default_model: Path, tmp_path: Path) -> EditModel:
 
 
 def metadata_property(key: str, value: str) -> bytes:
-    """One more `metadata_props` entry of an ONNX ModelProto; of equal keys the last one counts.
+    """One more `metadata_props` entry of an ONNX ModelProto; the last of equal keys counts.
 
-    Field 14 of ModelProto holds entries with key (field 1) and value (field 2); appending to a
-    protobuf message adds to its repeated fields. So the tests edit models without the onnx package.
+    Field 14 of ModelProto holds entries with key (field 1) and value (field 2). Appending to a
+    protobuf message adds to its repeated fields. The tests can therefore edit models without the
+    onnx package.
     """
     entry = length_delimited(1, key.encode()) + length_delimited(2, value.encode())
     return length_delimited(14, entry)
@@ -85,10 +86,13 @@ Elf = Callable[..., bytes]
 
 @pytest.fixture
 def elf() -> Elf:
-    """Makes libraries that need others, by their names."""
+    """Write libraries that need others, by their names."""
 
     def make(*names: str) -> bytes:
-        """The smallest ELF file that needs these libraries; addresses lie 0x1000 above offsets."""
+        """Return the smallest ELF file that needs these libraries.
+
+        Addresses are 0x1000 above offsets.
+        """
         table = b"\0" + b"".join(name.encode() + b"\0" for name in names)
         starts = [table.index(b"\0" + name.encode() + b"\0") + 1 for name in names]
         headers_at, num_headers = 64, 2

@@ -1,4 +1,4 @@
-"""The container refuses whatever is not exactly what a writer wrote."""
+"""The container refuses anything that differs from what a writer wrote."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def read(container_format: ContainerFormat, data: bytes) -> tuple[dict[str, Any]
 
 
 def sealed(header: bytes, *, num_bytes: int | None = None, version: int = 1) -> bytes:
-    """A file with a true checksum around any header."""
+    """Return a file with a correct checksum and any header."""
     length = len(header) if num_bytes is None else num_bytes
     body = struct.pack("<8sII", PLAIN.magic, version, length) + header
     return body + hashlib.sha256(body).digest()

@@ -70,7 +70,7 @@ EXAMPLES = [
     DuplicateSpeakerError("ann"),
     AttemptLimitError("ann", count=5, wait_s=30.0),
 ]
-# Those with a constructor of their own have an example above; a new one must get one.
+# Errors with a constructor of their own have an example above; a new one must get one.
 EXAMPLES += [error("why") for error in CLASSES if "__init__" not in vars(error)]
 
 
@@ -86,7 +86,7 @@ def test_every_error_survives_pickling(error: SpeakerSdkError) -> None:
 
 
 class ForeignError(SpeakerSdkError):
-    """As somebody may derive one, with a constructor that takes what it likes."""
+    """An error that somebody derives, with a constructor of other arguments."""
 
     def __init__(self, *, first: int, second: int) -> None:
         super().__init__(f"{first} and {second}")

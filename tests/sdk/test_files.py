@@ -1,4 +1,4 @@
-"""Files are replaced as a whole, folders are locked, and the user's folders are found late."""
+"""Files are replaced as a whole, folders are locked, and the user's folders are looked up late."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from speakersdk.files import (
     replacement,
 )
 
-# Writes until it is killed: the parent sees "ready" only after the file has a first content.
+# Write until the process is killed. The parent sees "ready" only after the first content.
 WRITER = """
 import sys
 from pathlib import Path
@@ -34,7 +34,7 @@ for number in range(1_000_000):
     if number == 0:
         print("ready", flush=True)
 """
-# Stops between the first byte and the last one.
+# Stop between the first byte and the last one.
 HALTED = """
 import sys
 from pathlib import Path
@@ -56,7 +56,7 @@ with folder_lock(Path(sys.argv[1])):
 
 
 def start(source: str, *arguments: str | Path) -> subprocess.Popen[bytes]:
-    """A Python process that has said that it is ready."""
+    """Start a Python process and wait until it is ready."""
     process = subprocess.Popen(
         [sys.executable, "-c", source, *map(str, arguments)],
         stdin=subprocess.PIPE,
@@ -74,7 +74,7 @@ def kill(process: subprocess.Popen[bytes]) -> None:
 
 @pytest.fixture(params=["unnamed", "named"])
 def kind(request: pytest.FixtureRequest) -> str:
-    """Whether the temporary file has a name from the start."""
+    """Return whether the temporary file has a name from the start."""
     return str(request.param)
 
 
@@ -171,7 +171,7 @@ def test_only_what_no_writer_holds_is_purged(tmp_path: Path) -> None:
     path = tmp_path / "file"
     writer = start(HALTED, path, "named")
     assert purge_temporary(tmp_path) == 0
-    writer.communicate(b"")  # lets it end
+    writer.communicate(b"")  # allows it to end
     assert path.read_bytes() == b"complete content"
     kill(start(HALTED, path, "named"))
     (rest,) = set(tmp_path.iterdir()) - {path}

@@ -1,7 +1,7 @@
 """The branches of `speakersdk.files` for Windows, with its locks simulated on Linux.
 
-Windows lets nobody read what another handle has locked, nor replace or delete an open file. Linux
-lets both, and therefore these tests look at which files are open at each step.
+On Windows, a locked file cannot be read through another handle, and an open file cannot be replaced
+or deleted. Linux allows both. Therefore these tests check which files are open at each step.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="simulates on lo
 
 @pytest.fixture(autouse=True)
 def windows(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`speakersdk.files` as it behaves where sys.platform is win32."""
+    """`speakersdk.files` with sys.platform set to win32."""
 
     def locking(descriptor: int, mode: int, num_bytes: int) -> None:
         assert (mode, num_bytes) == (2, 1)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:  # what the C runtime of Windows reports
+        except BlockingIOError as error:  # as reported by the C runtime of Windows
             raise PermissionError(errno.EACCES, "Permission denied") from error
 
     monkeypatch.setattr(files, "sys", SimpleNamespace(platform="win32"))
@@ -39,7 +39,7 @@ def windows(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def open_files(folder: Path) -> set[str]:
-    """Names of the files of a folder that this process has open."""
+    """Return the names of the files of a folder that this process has open."""
     links = [link for link in Path("/proc/self/fd").iterdir() if link.is_symlink()]
     paths = [link.readlink() for link in links if link.is_symlink()]
     return {path.name for path in paths if path.parent == folder}
@@ -105,7 +105,7 @@ def test_folders_are_locked_once_and_their_names_are_not_synced(tmp_path: Path) 
         pass
     with folder_lock(tmp_path):
         pass
-    sync_folder(tmp_path / "absent")  # Windows cannot open a folder: nothing is tried
+    sync_folder(tmp_path / "absent")  # Windows cannot open a folder, and nothing is tried
 
 
 def test_rests_of_killed_writers_are_purged(tmp_path: Path) -> None:

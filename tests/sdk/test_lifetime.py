@@ -35,7 +35,7 @@ def test_a_second_thread_is_refused_and_the_first_goes_on() -> None:
         thread.start()
         thread.join()
     assert [type(error) for error in refused] == [ConcurrentUseError]
-    with lifetime:  # one after the other is fine
+    with lifetime:  # one after the other is allowed
         pass
 
 

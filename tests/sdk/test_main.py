@@ -1,4 +1,4 @@
-"""``import speakersdk`` itself loads nothing; names come when they are first used."""
+"""``import speakersdk`` itself loads nothing; names are loaded on first use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Error rates against counting by hand, scikit-learn and the definitions."""
+"""Error rates, compared with counts, scikit-learn and the definitions."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from speakersdk.metrics import (
     min_dcf,
 )
 
-# A rate is a ratio of counts and a difference from 1, a crossing a share of one step: each a
+# A rate is a ratio of counts and a difference from 1, and a crossing is a share of one step: a
 # handful of roundings of numbers below 1.
 TOLERANCE = 16 * np.finfo(np.float64).eps
 
@@ -35,14 +35,14 @@ COSTS = [(0.5, 1.0, 1.0), (0.05, 1.0, 1.0), (0.01, 10.0, 1.0), (0.9, 1.0, 5.0)]
 
 
 def columns(listed: list[Row]) -> tuple[Any, Any, Any]:
-    """Scores, labels and weights of rows that hold both kinds."""
+    """Scores, labels and weights of rows of both kinds."""
     assume({label for _, label, count in listed if count} == {True, False})
     scores, labels, counts = zip(*listed, strict=True)
     return np.array(scores, float), np.array(labels), np.array(counts, float)
 
 
 def counted_rates(listed: list[Row]) -> list[tuple[Fraction, Fraction]]:
-    """(false-reject, false-accept) rate at every score as threshold and above all, by counting."""
+    """Count the (false-reject, false-accept) rate at every score as threshold and above all."""
     targets = [(score, count) for score, label, count in listed if label]
     others = [(score, count) for score, label, count in listed if not label]
     thresholds = [*sorted({score for score, _, _ in listed}), math.inf]
@@ -90,7 +90,7 @@ def test_min_dcf_is_the_least_of_all_thresholds(
     )
     trivial = min(c_miss * p, c_fa * (1 - p))
     got = min_dcf(scores, labels, p_target=p, c_miss=c_miss, c_fa=c_fa, weights=counts)
-    # Dividing by a small trivial cost makes the roundings larger.
+    # Division by a small trivial cost makes the roundings larger.
     assert got == pytest.approx(cheapest / trivial, abs=TOLERANCE * (c_miss + c_fa) / trivial)
     assert 0 <= got <= 1 + TOLERANCE
 
@@ -109,7 +109,7 @@ def test_act_dcf_decides_by_expected_cost(
 ) -> None:
     scores, labels, counts = columns(listed)
     p, c_miss, c_fa = costs
-    # Costs may differ by a rounding where an llr is the threshold itself; 0.5 and 1 : 1 is exact.
+    # Costs may differ by a rounding where an llr equals the threshold; 0.5 and 1 : 1 is exact.
     assume(p == 0.5 or bayes_threshold(p_target=p, c_miss=c_miss, c_fa=c_fa) not in scores)
     wrong = {True: 0.0, False: 0.0}
     for llr, label, count in listed:
@@ -149,7 +149,7 @@ def test_costs_are_alike_unless_given() -> None:
 
 
 def pooled_cllr(listed: list[Row]) -> float:
-    """Minimum of the cost over all rising maps, by pooling one pair at a time."""
+    """Minimize the cost over all rising maps, by pooling one pair at a time."""
     blocks: list[list[Fraction]] = []
     for score in sorted({score for score, _, count in listed if count}):
         here = [(label, count) for s, label, count in listed if s == score]
@@ -219,7 +219,8 @@ def test_scikit_learn_agrees(rng: np.random.Generator, distance: float, decimals
     scores = np.round(rng.standard_normal(3000) + distance * labels, decimals)
     far, hits, _ = roc_curve(labels, scores, drop_intermediate=False)
     frr = 1 - hits
-    # Along the curve far - frr rises from -1 to 1 without a stop; both are linear between points.
+    # Along the curve, far - frr rises from -1 to 1 without plateaus; both are linear between
+    # points.
     crossing = np.interp(0, far - frr, far)
     assert eer(scores, labels) == pytest.approx(crossing, abs=TOLERANCE)
     for p in (0.01, 0.05):
@@ -230,9 +231,9 @@ def test_scikit_learn_agrees(rng: np.random.Generator, distance: float, decimals
 
 def test_examples_counted_by_hand() -> None:
     labels = [True, True, True, False, False, False]
-    # At 0.6 one target of three lies below and one nontarget of three at or above.
+    # At 0.6, one target of three is below, and one nontarget of three is at or above.
     assert eer([0.2, 0.6, 0.8, 0.1, 0.4, 0.7], labels) == pytest.approx(1 / 3, abs=TOLERANCE)
-    # All tied: either all are accepted or none; the line between the two crosses at a half.
+    # All are tied: either all are accepted or none; the line between the two crosses at one half.
     assert eer([5, 5], [True, False]) == 0.5
     # From (frr, far) = (0, 1/2) at 2 to (1/2, 0) at 3: halfway.
     assert eer([2, 3, 1, 2], [True, True, False, False]) == 0.25
@@ -242,7 +243,7 @@ def test_perfect_and_reversed_scores() -> None:
     labels = [False, False, True, True]
     for scores, expected in (([1, 2, 3, 4], 0.0), ([4, 3, 2, 1], 1.0)):
         assert eer(scores, labels) == expected
-        # Rejecting everybody always costs the trivial price.
+        # Rejecting everybody always has the trivial cost.
         assert min_dcf(scores, labels, p_target=0.01) == expected
 
 
@@ -259,7 +260,7 @@ def test_cllr_of_no_and_of_full_information() -> None:
     labels = [True, True, False, False, False]
     assert cllr(np.zeros(5), labels) == 1.0
     assert cllr(np.where(labels, 1e4, -1e4), labels) == 0
-    # Wrong and sure: 1e4 nats each.
+    # Confident and wrong: 1e4 nats each.
     assert cllr(np.where(labels, -1e4, 1e4), labels) == pytest.approx(1e4 / math.log(2))
 
 
@@ -273,7 +274,9 @@ def test_cllr_follows_its_definition(rng: np.random.Generator) -> None:
 
 
 def test_cllr_is_least_for_calibrated_ratios(rng: np.random.Generator) -> None:
-    """Gaussians at +-d^2 / 2 with deviation d are their own log-likelihood ratios."""
+    """Gaussians at +-d^2
+    2 with deviation d are their own log-likelihood ratios.
+    """
     labels = np.arange(20_000) % 2 == 0
     llrs = np.where(labels, 2.0, -2.0) + 2 * rng.standard_normal(20_000)
     calibrated = cllr(llrs, labels)
@@ -336,13 +339,13 @@ def test_interval_contains_the_estimate_and_is_wider_than_that_of_trials(
         for _ in range(300)
     ]
     narrow_low, narrow_high = np.quantile(drawn, [0.025, 0.975])
-    # 1,000 target trials of 20 speakers whose ease differs by more than a score's own scatter:
-    # about as good as 20 to 100 independent ones, and therefore at least three times as wide.
+    # 1,000 target trials of 20 speakers who differ by more than the scatter of a score: about as
+    # good as 20 to 100 independent ones. The interval is therefore at least three times as wide.
     assert high - low > 3 * (narrow_high - narrow_low)
 
 
 def test_a_trial_counts_by_the_draws_of_its_speakers() -> None:
-    """The weights that the metric is handed, spelt out for three speakers."""
+    """The weights that the metric receives, written out for three speakers."""
     labels = [True, True, True, False, False]
     speakers = (["a", "b", "c", "a", "b"], ["a", "b", "c", "b", "c"])
     seen = []
@@ -358,7 +361,7 @@ def test_a_trial_counts_by_the_draws_of_its_speakers() -> None:
         a, b, c = weights[:3]
         assert a + b + c == 3  # as many speakers as there are, drawn with replacement
         assert weights[3:].tolist() == [a * b, b * c]
-        assert a * b + b * c > 0  # draws without any nontarget trial say nothing
+        assert a * b + b * c > 0  # draws without any nontarget trial have no rate
     assert len(seen) < 200
     assert (low, high) == (0, 2)  # only a, three times, would leave no nontarget trial
 

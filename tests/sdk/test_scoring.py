@@ -19,14 +19,14 @@ FLOAT32_MAX = float(np.finfo(np.float32).max)
 
 
 def logits_reference(a: Vectors, b: Vectors) -> tuple[Divergences, Divergences]:
-    """J of rows of logits in float64, and how far the kernel may be from it.
+    """Compute J of rows of logits in float64, and how far the kernel may be from it.
 
     With u the unit and R the largest distance of a logit from its row's maximum: subtracting the
     maximum puts R u into an exponent, exp adds 2 u (8 u in NumPy's vector code: 4 units in the last
-    place). The normalizer carries the errors of its terms, whose distances average to ln dim at
-    most (entropy), and dim u of its sum; the division adds u. (p - q) (a - b) and its sum add
-    3 u and dim u. Together less than (2 dim + R + ln dim + 20) u (p + q) |a - b| for each term, in
-    the kernel and here: twice that.
+    place). The normalizer has the errors of its terms, whose distances average to at most ln dim
+    (entropy), and dim u from its sum; the division adds u. (p - q) (a - b) and its sum add 3 u and
+    dim u. Together less than (2 dim + R + ln dim + 20) u (p + q) |a - b| for each term, in the
+    kernel and here: twice that.
     """
     x, y = (logits.astype(np.float64) for logits in np.broadcast_arrays(a, b))
     shifted = [z - z.max(axis=-1, keepdims=True) for z in (x, y)]
@@ -39,10 +39,10 @@ def logits_reference(a: Vectors, b: Vectors) -> tuple[Divergences, Divergences]:
 
 
 def positive_reference(a: Vectors, b: Vectors) -> tuple[Divergences, Divergences]:
-    """J of positive rows in float64, and how far the kernel may be from it.
+    """Compute J of positive rows in float64, and how far the kernel may be from it.
 
-    A logarithm is off by 2 u (8 u in NumPy's vector code) of its size; differences, product and
-    sum add (dim + 3) u of the term. Kernel and reference together: 10 u of the logarithms and
+    A logarithm has an error of 2 u (8 u in NumPy's vector code) of its size; differences, product
+    and sum add (dim + 3) u of the term. Kernel and reference together: 10 u of the logarithms and
     twice the rest.
     """
     p, q = (values.astype(np.float64) for values in np.broadcast_arrays(a, b))
@@ -53,7 +53,7 @@ def positive_reference(a: Vectors, b: Vectors) -> tuple[Divergences, Divergences
 
 
 class Kind(NamedTuple):
-    """One kind of vectors: its functions, its reference, the values it takes."""
+    """One kind of vectors: its functions, its reference, and the values that it accepts."""
 
     pair: Any
     to_many: Any
@@ -146,7 +146,7 @@ def test_near_identical_vectors_keep_their_digits(kind: Kind, rng: np.random.Gen
     expected, tolerance = kind.reference(a, b)
     divergence = kind.pair(a, b)
     assert abs(divergence - expected) <= tolerance
-    # a and b differ by 1e-7 of a value, and therefore J is about 1e-14 of one; five digits of it
+    # a and b differ by 1e-7 of a value. Therefore J is about 1e-14 of one, and five digits of it
     # are certain.
     assert 0 < divergence < 1e-8
     assert tolerance < 1e-5 * divergence
@@ -169,7 +169,7 @@ def test_a_constant_added_to_logits_changes_nothing(data: st.DataObject, constan
 
 
 def test_one_side_may_be_a_list(rng: np.random.Generator) -> None:
-    # Two float32 arrays take a shorter way; anything else is converted.
+    # Two float32 arrays take a shorter path; anything else is converted.
     a, b = rng.standard_normal((2, 20)).astype(np.float32)
     expected = scoring.symmetric_kl(a, b)
     assert scoring.symmetric_kl(a.tolist(), b) == expected
@@ -264,8 +264,8 @@ def test_many_rows_are_checked_too(kind: Kind) -> None:
         kind.to_many(vector, rows)
 
 
-# float32 rows are rounded twice (to float32 logarithms, in the product): 1e-5 relatively, as
-# documented, and u |ln p| of a value where two rows are that close.
+# float32 rows are rounded twice (to float32 logarithms, and in the product): 1e-5 relatively, as
+# documented, and u |ln p| of a value where two rows are that similar.
 def assert_close_in_float32(a: Vectors, b: Vectors, num_threads: int = 1) -> None:
     exact = scoring.symmetric_kl_matrix(a, b)
     quick = scoring.symmetric_kl_matrix(a, b, dtype=np.float32, num_threads=num_threads)
@@ -296,7 +296,8 @@ def test_the_float32_matrix_of_like_rows_keeps_its_bound(
 @prop
 @given(data=st.data())
 def test_the_float32_matrix_keeps_its_bound_for_any_logits(data: st.DataObject) -> None:
-    # Beyond a span of 20 weights of 2e-9 take part, and with them float32's rounding of logits.
+    # Beyond a span of 20, weights of 2e-9 have an effect, and with them float32's rounding of
+    # logits.
     values = st.floats(-10, 10, width=32)
     dim = data.draw(st.integers(1, 20))
     a, b = (data.draw(hnp.arrays(np.float32, (num, dim), elements=values)) for num in (3, 18))

@@ -14,7 +14,7 @@ from speakersdk.voiceprint.voiceprint import Voiceprint
 
 
 class Detector:
-    """Finds what it is told to, and keeps what it was asked about."""
+    """Returns a fixed answer, and records the samples of each question."""
 
     def __init__(self, finding: Any) -> None:
         self.finding = finding

@@ -1,4 +1,4 @@
-"""What strangers write is shown without harm."""
+"""Text from strangers is shown safely."""
 
 from __future__ import annotations
 

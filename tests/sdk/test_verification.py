@@ -1,4 +1,4 @@
-"""What is said of a recording: two voices are not accepted."""
+"""Verification of a recording: two voices are not accepted."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_two_people_in_one_probe_are_not_accepted_without_a_word(
 
 
 def turns(one: np.ndarray, other: np.ndarray, *, turn_s: float, total_s: float) -> np.ndarray:
-    """Two voices in turns, each going on where it stopped."""
+    """Two voices in turns; each continues where it stopped."""
     turn, parts = round(turn_s * SAMPLE_RATE_HZ), []
     for number in range(round(total_s / turn_s)):
         first = number // 2 * turn
@@ -72,7 +72,7 @@ def test_two_people_in_turns_are_noticed(
     turn_s: float,
     total_s: float,
 ) -> None:
-    """docs/guides/several-people.md has how often, for speakers who are more similar."""
+    """docs/guides/several-people.md has the rate for speakers who are more similar."""
     pair = clip(voices, "slt"), clip(voices, "rms")
     mixed = turns(*(pair if order == "owner first" else pair[::-1]), turn_s=turn_s, total_s=total_s)
     decision = verifier.verify(slt, mixed, sample_rate_hz=SAMPLE_RATE_HZ)
@@ -182,13 +182,13 @@ def test_tensors_of_torchaudio_give_the_decisions_of_their_files(
 ) -> None:
     """huggingface/transformers#36124: every pair of voices had a similarity of 1.000.
 
-    The tensors had their channel first and a batch in front. These shapes are refused here, with
-    what to pass; the tensor itself gives the decision of its file, and voices differ.
+    The tensors had their channel first, in a batch. These shapes are refused here, and the error
+    says what to pass. The tensor itself gives the decision of its file, and voices differ.
     """
     torch = pytest.importorskip("torch")
 
     def load(path: Path) -> Any:
-        """As torchaudio.load: (channels, n)."""
+        """Samples as from torchaudio.load: (channels, n)."""
         samples, rate_hz = sf.read(path, dtype="float32", always_2d=True)
         assert rate_hz == SAMPLE_RATE_HZ
         return torch.from_numpy(samples.T.copy())

@@ -1,4 +1,4 @@
-"""The verifier, with the bundled model on the bundled voices and on real readers."""
+"""The verifier with the bundled model, on the bundled voices and on real readers."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def enrolled(verifier: Verifier, voices: dict[str, Any]) -> dict[str, Voiceprint
 
 
 def calibration_of(verifier: Verifier) -> dict[str, Any]:
-    """The calibration as the metadata hold it."""
+    """Return the calibration as in the metadata."""
     return asdict(calibration_object(verifier))
 
 
@@ -50,7 +50,7 @@ def calibration_object(verifier: Verifier) -> Calibration:
 
 
 def operating_point(far: float, llr: float) -> dict[str, float]:
-    """A threshold for any speech, which few target trials miss, as the metadata hold it."""
+    """Return a threshold for any speech that few target trials miss, as in the metadata."""
     return asdict(
         OperatingPoint(far=far, frr=0.0, llr=llr, llr_slope=0.0, frr_logit=-5.0, frr_slope=0.0)
     )
@@ -101,7 +101,7 @@ def test_arrays_and_files_are_the_same(
     from_file = verifier.verify(enrolled["slt"], str(path))
     from_array = verifier.verify(enrolled["slt"], samples, sample_rate_hz=SAMPLE_RATE_HZ)
     assert from_array == from_file
-    # 16-bit clips: the integers hold exactly the same samples.
+    # 16-bit clips: the integers contain exactly the same samples.
     integers = np.round(samples * 2**15).astype(np.int16)
     assert verifier.verify(enrolled["slt"], integers, sample_rate_hz=SAMPLE_RATE_HZ) == from_file
 
@@ -131,7 +131,7 @@ def test_score_is_symmetric_and_zero_on_itself(verifier: Verifier, voices: dict[
     assert str(verifier.score(a, a)) == "0.0"  # not -0.0
 
 
-# The false-accept rate must reach every way to a decision: a peer's verify_files ignored it.
+# The false-accept rate must apply to every decision: verify_files of another SDK ignored it.
 def test_far_changes_the_decision_at_every_entry_point(
     verifier: Verifier,
     voices: dict[str, Any],
@@ -280,7 +280,7 @@ def test_too_little_speech_is_inconclusive(
     verifier: Verifier, voices: dict[str, Any], enrolled: dict[str, Voiceprint]
 ) -> None:
     minimum_s = calibration_object(verifier).minimum_speech_s
-    # As much speech as half the minimum, in enough audio for the model.
+    # Speech of half the minimum, in enough audio for the model.
     word = read_audio(voices["slt"].probe)[: round(minimum_s / 2 * SAMPLE_RATE_HZ)]
     samples = np.concatenate([silence(1), word, silence(1)])
     decision = verifier.verify(enrolled["slt"], samples, sample_rate_hz=SAMPLE_RATE_HZ)

@@ -20,7 +20,7 @@ def test_listening_streams_the_microphone_and_reports_its_counters(
     samples = read_audio(voices["slt"].probe)
 
     class Recorded:
-        """Stands in for a microphone; the real one is in tests/integration."""
+        """Stand-in for a microphone; the real one is in tests/integration."""
 
         sample_rate_hz = 16000.0
         counters = CaptureCounters(captured_s=1.0)

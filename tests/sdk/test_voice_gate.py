@@ -92,7 +92,7 @@ def test_it_closes_when_the_voiceprint_expires(
     gate = VoiceGate(verifier, [limited])
     gate.push(read_audio(voices["slt"].probe), sample_rate_hz=RATE_HZ)
     assert gate.is_open
-    # Its end comes while the gate is open.
+    # It expires while the gate is open.
     monkeypatch.setattr(gate._stream, "_first_expiry_s", 0.0)
     object.__setattr__(limited, "expires_utc", "2026-11-24T00:00:00+00:00")
     with pytest.raises(ExpiredVoiceprintError):

@@ -1,4 +1,4 @@
-"""Training's error is in the error tree of the SDK, so that one except clause catches it."""
+"""Training's error is in the error tree of the SDK: one except clause catches it."""
 
 from __future__ import annotations
 

@@ -42,8 +42,7 @@ def test_prints_a_table_and_one_json_line_and_keeps_it(tmp_path: Path) -> None:
     assert timing["repeats"] == 3
     assert 0 < timing["minimum_s"] <= timing["median_s"] <= timing["p95_s"]
     assert timing["rate"] == pytest.approx(1000 / timing["median_s"])
-    # A repetition takes 50 ms, and the sum about 10 us, so that the clock's resolution has no
-    # effect.
+    # A repetition takes 50 ms, and the sum about 10 us. The clock's resolution has no effect.
     assert timing["calls"] > 100
     (kept,) = (tmp_path / "results").iterdir()
     assert kept.name == f"{report['conditions']['date_utc'][:10]}-example.json"

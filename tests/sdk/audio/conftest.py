@@ -1,6 +1,6 @@
-"""A stand-in for PortAudio, where no sound server is needed, and audio files made by soundfile.
+"""A stand-in for PortAudio, which needs no sound server, and audio files made by soundfile.
 
-tests/integration has the real PortAudio.
+tests/integration uses the real PortAudio.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class PortAudioError(Exception):
 
 
 class StandIn(ModuleType):
-    """Two inputs and an output; `rates` are what the devices accept."""
+    """Two inputs and an output; `rates` are the rates that the devices accept."""
 
     PortAudioError = PortAudioError
 
@@ -44,7 +44,7 @@ class StandIn(ModuleType):
         self.default = SimpleNamespace(device=(2, 0))
         self.stream: Any = None
         self.initialised = 0
-        self.failures = 0  # starts that fail from now on
+        self.failures = 0  # number of starts that fail
         self.clock_s = 100.0  # of the device
 
     def query_hostapis(self) -> list[dict[str, str]]:
@@ -89,7 +89,7 @@ def port_audio(monkeypatch: pytest.MonkeyPatch) -> StandIn:
 
 @pytest.fixture(scope="session")
 def sound() -> np.ndarray:
-    """Two seconds in which every stretch differs from every other."""
+    """Two seconds, no part of which equals another."""
     seconds = np.arange(2 * RATE_HZ) / RATE_HZ
     tone = np.sin(2 * np.pi * (200 + 400 * seconds) * seconds)
     noise = np.random.default_rng(1).normal(0, 0.01, len(seconds))
@@ -98,7 +98,7 @@ def sound() -> np.ndarray:
 
 @pytest.fixture(scope="session")
 def encode(sound: np.ndarray) -> EncodeTone:
-    """The bytes of `sound`, or of other samples, in a format."""
+    """Return the bytes of `sound`, or of other samples, in a format."""
 
     def encoded(
         container: str,

@@ -1,4 +1,4 @@
-"""Rarer formats that are cut: what their headers announce is missed."""
+"""Cut files of rarer formats are detected by what their headers announce."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ def test_a_prefix_is_read_as_if_it_were_in_the_file() -> None:
 
 def test_an_endless_range_ends_where_its_bytes_do() -> None:
     view = ByteRange(io.BytesIO(b"0123456789"), 0, 10, is_endless=True)
-    assert view.seek(0, io.SEEK_END) == 10  # the first to ask is libsndfile
+    assert view.seek(0, io.SEEK_END) == 10  # libsndfile reads first
     assert view.seek(0, io.SEEK_END) > 2**29
     view.seek(-128, io.SEEK_END)
     assert view.read(128) == bytes(128)  # no tag

@@ -1,4 +1,4 @@
-"""WAV, RF64, Wave64, AIFF and CAF whose headers lie, as recorders, pipes and writers leave them."""
+"""WAV, RF64, Wave64, AIFF and CAF with the wrong headers of recorders, pipes and writers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from speakersdk.audio.waveform import read_audio
 from speakersdk.errors import InvalidAudioError, UnreadableAudioError
 
 # Container, name of the chunk of the samples, offset of its size from the name, width, byte order,
-# what the size counts besides the samples.
+# and what the size counts in addition to the samples.
 LAYOUTS = {
     "WAV": (b"data", 4, 4, "little", 0),
     "AIFF": (b"SSND", 4, 4, "big", 8),
@@ -23,7 +23,7 @@ LAYOUTS = {
 
 
 def with_size(data: bytes, container: str, size: int) -> bytes:
-    """The file whose header announces `size` bytes of samples."""
+    """Return the file with a header that announces `size` bytes of samples."""
     name, offset, width, order, more = LAYOUTS[container]
     at = data.index(name) + offset
     field = ((size + more) % 256**width).to_bytes(width, order)
@@ -72,7 +72,7 @@ def test_a_size_that_counts_the_header_loses_nothing(encode: Callable[..., bytes
 def test_many_chunks_before_the_samples_hide_no_truncation(
     num: int, encode: Callable[..., bytes]
 ) -> None:
-    # libsndfile tells of a short chunk in a log of a few kB, which these chunks fill.
+    # libsndfile reports a short chunk in a log of a few kB, which these chunks fill.
     data = encode("WAV", "PCM_16")
     at = data.index(b"data")
     many = data[:at] + b"LIST\x04\0\0\0INFO" * num + data[at:]
@@ -128,7 +128,7 @@ def test_compressed_samples_of_a_killed_recorder(
     data = encode("WAV", encoding)
     lying = with_size(data, "WAV", 0)
     result, expected = read(lying), read(data)
-    shared = min(len(result), len(expected))  # padding behind the last block is a block or two
+    shared = min(len(result), len(expected))  # the padding after the last block has a block or two
     np.testing.assert_array_equal(result[:shared], expected[:shared])
     assert abs(len(result) - len(expected)) <= 2048
 
@@ -143,7 +143,7 @@ def test_more_than_4_gib_of_samples(encode: Callable[..., bytes]) -> None:
     size = 2**32 + 64000
 
     class Large(io.BytesIO):
-        """A file of 4 GiB of silence, of which nobody reads all."""
+        """A file of 4 GiB of silence, which is not read completely."""
 
         at = 0
 
@@ -161,7 +161,7 @@ def test_more_than_4_gib_of_samples(encode: Callable[..., bytes]) -> None:
             return piece
 
     with pytest.raises(UnreadableAudioError, match="convert it to RF64"):
-        read_audio(Large())  # 64000 bytes, 2 s, are what the wrapped size says
+        read_audio(Large())  # the wrapped size says 64000 bytes, 2 s
 
 
 @pytest.mark.parametrize(
@@ -170,7 +170,7 @@ def test_more_than_4_gib_of_samples(encode: Callable[..., bytes]) -> None:
 def test_extensible_samples_in_wave64_are_of_their_own_type(
     code: int, dtype: str, sound: np.ndarray
 ) -> None:
-    """ffmpeg writes floats this way; libsndfile takes them for integers."""
+    """ffmpeg writes floats in this way; libsndfile reads them as integers."""
     num_bytes = np.dtype(dtype).itemsize
     full_scale = 1 if code == 3 else 2 ** (8 * num_bytes - 1)
     data = (sound * full_scale).astype(dtype).tobytes()

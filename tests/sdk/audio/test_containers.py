@@ -1,4 +1,4 @@
-"""What a file is, and the formats that have neither chunks nor frames nor pages."""
+"""Detection of a file's format, and formats without chunks, frames and pages."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def read(data: bytes) -> np.ndarray:
 def test_flac_without_a_length_is_read_whole(encode: Callable[..., bytes]) -> None:
     data = bytearray(encode("FLAC", "PCM_16"))
     expected = read(bytes(data))
-    data[21] &= 0xF0  # STREAMINFO's 36-bit count of samples: zero means unknown
+    data[21] &= 0xF0  # the 36-bit count of samples in STREAMINFO: zero means unknown
     data[22:26] = bytes(4)
     np.testing.assert_array_equal(read(bytes(data)), expected)
     with pytest.raises(UnreadableAudioError):
@@ -101,14 +101,14 @@ def test_a_foreign_format_is_named(tmp_path: Path, head: bytes, message: str) ->
 def test_what_begins_as_an_mp3_and_has_no_frames_is_refused_quietly(
     data: bytes, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """The decoder printed notes on its search, and said that the file did not exist."""
+    """The decoder printed notes on its search, and reported that the file did not exist."""
     with pytest.raises(UnreadableAudioError, match=r"no frames follow|truncated"):
         read(data)
     assert capfd.readouterr().err == ""
 
 
 def test_an_instrument_does_not_say_its_rate(encode: Callable[..., bytes]) -> None:
-    """libsndfile takes 44.1 kHz: the owner of a voice was rejected."""
+    """libsndfile assumes 44.1 kHz: the owner of a voice was rejected."""
     with pytest.raises(UnreadableAudioError, match="does not say its sample rate"):
         read(encode("XI", "DPCM_16"))
 
@@ -128,7 +128,7 @@ def test_flac_that_announces_too_little_is_read_whole(
 
 
 def lengthened(data: bytes, announced: int) -> bytes:
-    """A FLAC file with another number of samples in its header."""
+    """Return a FLAC file with another number of samples in its header."""
     field = (data[21] & 0xF0) << 32 | announced
     return data[:21] + field.to_bytes(5, "big") + data[26:]
 
@@ -161,7 +161,7 @@ def test_a_tag_in_front_of_a_file_is_no_audio(
 def test_what_misleads_the_decoder_in_the_current_folder_is_named(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, encode: Callable[..., bytes]
 ) -> None:
-    """libsndfile takes them for the resource fork of a file that it is given without a name."""
+    """Without a name, libsndfile reads these files as a resource fork."""
     containers = ("WAV", "FLAC", "OGG", "MP3")
     undisturbed = {container: read(encode(container)) for container in containers}
     monkeypatch.chdir(tmp_path)

@@ -1,4 +1,4 @@
-"""Which input device is meant, with a stand-in for PortAudio."""
+"""Selection of an input device, with a stand-in for PortAudio."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_names_follow_the_rules_of_sounddevice(port_audio: StandIn, wanted: str)
         (("1", 0), "USB Mic"),
         (1, "USB Mic"),
         ((2, 0), "Webcam Mic"),
-        ((-1, -1), "USB Mic"),  # the system names none: the first
+        ((-1, -1), "USB Mic"),  # the system names none: the first one
         ((None, 0), "USB Mic"),
     ],
 )
@@ -82,7 +82,7 @@ def test_names_do_not_control_the_terminal(port_audio: StandIn) -> None:
 
 
 def test_a_name_from_the_command_line_that_is_not_utf_8_matches(port_audio: StandIn) -> None:
-    port_audio.devices[1]["name"] = r"caf\xe9"  # as names that are not UTF-8 are read
+    port_audio.devices[1]["name"] = r"caf\xe9"  # names that are not UTF-8 are read like this
     assert find_device(os.fsdecode(b"caf\xe9")).index == 1
 
 
@@ -93,7 +93,7 @@ def test_any_bytes_are_a_name() -> None:
     assert sounddevice._ffi_string(buffer).decode("utf-8") == r"caf\xe9 \xff"
     first = sounddevice._ffi_string
     import_sounddevice()
-    assert sounddevice._ffi_string is first  # once is enough
+    assert sounddevice._ffi_string is first  # one occurrence is enough
 
 
 def test_a_listing_that_fails_is_one_error(
@@ -122,7 +122,7 @@ def test_a_missing_portaudio_names_the_package(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_a_portaudio_that_does_not_start_is_one_error(tmp_path: Path) -> None:
-    # The import fails as that of sounddevice does: with an error of the module that is not there.
+    # The import fails like that of sounddevice, with an error about the missing module.
     (tmp_path / "sounddevice.py").write_text(
         "class PortAudioError(Exception): pass\nraise PortAudioError('host error [-9999]')\n",
         encoding="utf-8",

@@ -1,4 +1,4 @@
-"""One channel of several, also where their mean would be silence."""
+"""One channel from several, also where their mean would be silence."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def speech(rng: np.random.Generator, num: int = 16000) -> np.ndarray:
 def test_channels_out_of_phase_do_not_cancel_out(num: int, rng: np.random.Generator) -> None:
     left = speech(rng, num)
     np.testing.assert_array_equal(mixed(np.stack([left, -left], axis=1)), left)
-    # The louder stands for both, whichever it is.
+    # The louder channel is used, whichever it is.
     np.testing.assert_array_equal(mixed(np.stack([-0.8 * left, left], axis=1)), left)
     silence = np.zeros((3000, 2), np.float32)
     late = np.concatenate([silence, np.stack([left, -left], axis=1)])
@@ -41,7 +41,7 @@ def test_other_channels_are_mixed_by_their_mean(rng: np.random.Generator) -> Non
     for other in (left, right, np.zeros_like(left), -0.5 * left):
         both = np.stack([left, other], axis=1)
         np.testing.assert_allclose(mixed(both), both.mean(axis=1), atol=1e-7)
-    # 64 unrelated channels leave 1 / 64 of their power, and are not taken to cancel out.
+    # 64 unrelated channels leave 1 / 64 of their power. That is not taken for cancellation.
     many = rng.normal(0, 0.1, (4000, 64))
     np.testing.assert_allclose(mixed(many), many.mean(axis=1), atol=1e-7)
 
@@ -56,4 +56,4 @@ def test_it_follows_a_change(rng: np.random.Generator) -> None:
     left = speech(rng, 160000)
     right = np.concatenate([-left[:80000], left[80000:]])
     result = mixed(np.stack([left, right], axis=1))
-    np.testing.assert_allclose(result, left, atol=1e-7)  # either way the sum is the speech
+    np.testing.assert_allclose(result, left, atol=1e-7)  # the sum is the speech in both cases

@@ -65,9 +65,10 @@ def test_clipped_speech_is_named(speech: Waveform) -> None:
 def test_floats_above_full_scale_are_not_clipped(clip: str, peak: float) -> None:
     samples = read_audio(CLIPS / f"{clip}-enroll-1.flac")
     loud = samples * np.float32(peak / np.abs(samples).max())
-    # Live, the first hop that reaches full scale cannot be told from one that is cut off there.
+    # In a live stream, the first hop that reaches full scale cannot be distinguished from one that
+    # is clipped there.
     assert AudioProblem.CLIPPED not in levels_of(loud).problems()
-    # Cut off above full scale they are.
+    # Above full scale, they are clipped.
     assert AudioProblem.CLIPPED in problems(np.clip(loud, -peak / 3, peak / 3))
 
 
@@ -84,7 +85,7 @@ def test_clipped_speech_is_named_whatever_smoothed_it(clip: str, gain: float, th
         sf.write(file, cut, SAMPLE_RATE_HZ, format={"MP3": "MP3"}.get(through, "OGG"))
         file.seek(0)
         smooth = read_audio(file)
-    assert np.abs(smooth).max() > 1  # else there is nothing to show
+    assert np.abs(smooth).max() > 1  # otherwise there is nothing to show
     assert AudioProblem.CLIPPED in problems(smooth)
 
 
@@ -146,7 +147,7 @@ def test_the_level_of_speech_is_that_of_its_frames_without_their_offset() -> Non
 def test_an_encoding_knows_the_level_of_its_speech(
     demo_clips: Path, default_model: Path, gain_db: int
 ) -> None:
-    """Within 2 dB of the measure of whole hops, whatever silence lies around it."""
+    """Within 2 dB of the level of whole hops, for any silence around the speech."""
     encoder = load_encoder(default_model)
     for path in demo_clips.glob("*-probe.flac"):
         samples = read_audio(path)

@@ -1,4 +1,4 @@
-"""What needs no sound server; tests/integration has the microphone for real."""
+"""Tests without a sound server; tests/integration has the real microphone."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ StandIn = Any  # the fixture `port_audio`
 def deliver(
     port_audio: StandIn, num_blocks: int, *, overflow: bool = False, late_s: float = 0.0
 ) -> None:
-    """Blocks of 50 ms; the device's clock continues by `late_s` more in front of them."""
+    """Blocks of 50 ms; before each, the clock of the device advances by `late_s` more."""
     block = np.ones((800, 1), np.float32)
     port_audio.clock_s += late_s
     for _ in range(num_blocks):
@@ -73,7 +73,7 @@ def test_a_device_that_falls_silent_is_lost(
         with pytest.raises(MicrophoneError, match=r"nothing for 0\.01 s; .*--reconnect"):
             next(blocks)
         reading = microphone.blocks()
-    assert list(reading) == []  # closed while it was read: the end, and no error
+    assert list(reading) == []  # closed while it is read: the end, and no error
 
 
 def test_a_block_says_what_was_lost_in_front_of_it(port_audio: StandIn) -> None:
@@ -88,7 +88,7 @@ def test_a_block_says_what_was_lost_in_front_of_it(port_audio: StandIn) -> None:
     lost = [block.lost_s for block in (first, second, after, following)]
     assert lost == [None, None, pytest.approx(0.15), None]
     assert isinstance(after, AudioBlock)
-    assert after[:10].lost_s is None  # what is cut out of a block follows nothing
+    assert after[:10].lost_s is None  # a part of a block follows no other block
     assert after.dtype == np.float32
     assert after.ndim == 1
 
@@ -108,7 +108,7 @@ def test_an_overflow_is_a_gap_where_the_clock_confirms_it(port_audio: StandIn) -
     with Microphone() as microphone:
         blocks = microphone.blocks()
         deliver(port_audio, 1)
-        deliver(port_audio, 1, overflow=True)  # macOS reports some that did not happen
+        deliver(port_audio, 1, overflow=True)  # macOS reports overflows that did not happen
         deliver(port_audio, 1, overflow=True, late_s=0.3)
         lost = [next(blocks).lost_s for _ in range(3)]
         assert lost == [None, None, pytest.approx(0.3)]
@@ -137,7 +137,7 @@ def test_two_readers_of_one_microphone_are_refused(port_audio: StandIn) -> None:
     with Microphone() as microphone:
         blocks = microphone.blocks()
         with microphone._reader, pytest.raises(ConcurrentUseError, match="one thread at a time"):
-            next(blocks)  # as while another thread waits
+            next(blocks)  # like another thread that waits
         deliver(port_audio, 1)
 
 

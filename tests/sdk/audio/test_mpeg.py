@@ -1,4 +1,4 @@
-"""MP3 files without and with headers that lie, joined and cut."""
+"""MP3 files without headers and with wrong ones, joined and cut."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import pytest
 from speakersdk.audio.waveform import read_audio
 from speakersdk.errors import UnreadableAudioError
 
-# Decoders add their delay and up to a frame of padding where no tag tells how much that is; the
-# second frame of the tag's own file decodes to the same.
+# Decoders add their delay and up to a frame of padding where no tag states their length; the second
+# frame of the file of the tag decodes to the same.
 FRAME_SAMPLES = {16000: 576, 44100: 1152}
 MODES = {"CONSTANT": 0.5, "VARIABLE": 0.3}
 
@@ -23,7 +23,7 @@ def read(data: bytes) -> np.ndarray:
 
 
 def without_tag(data: bytes) -> bytes:
-    """The file without its first frame, which holds no audio but the Xing or Info tag."""
+    """Return the file without its first frame, which contains only the Xing or Info tag."""
     assert any(tag in data[:100] for tag in (b"Xing", b"Info"))
     return data[data.index(data[:2], 48) :]
 
@@ -39,11 +39,11 @@ def mp3(request: pytest.FixtureRequest, encode: Callable[..., bytes]) -> bytes:
 
 
 def close(result: np.ndarray, expected: np.ndarray) -> None:
-    """The same sound, up to what a decoder adds at both ends."""
+    """Return whether two sounds are the same, except for what a decoder adds at both ends."""
     assert 0 <= len(result) - len(expected) <= 4 * FRAME_SAMPLES[16000]
     lags = range(len(result) - len(expected) + 1)
     best = min(lags, key=lambda lag: np.abs(result[lag : lag + 4000] - expected[:4000]).sum())
-    part = slice(4000, len(expected) - 4000)  # the ends differ: no frame before, none behind
+    part = slice(4000, len(expected) - 4000)  # the ends differ: no frame before, none after
     np.testing.assert_allclose(result[best:][part], expected[part], atol=1e-4)
 
 
@@ -82,7 +82,7 @@ def test_joined_files_are_read_one_after_the_other(mp3: bytes) -> None:
 def test_missing_frames_are_counted(mp3: bytes, kept: float) -> None:
     bare = without_tag(mp3)
     second = len(mp3) - len(bare)
-    if kept < 0.99:  # cut where a frame ends: only the tag tells
+    if kept < 0.99:  # cut at the end of a frame: only the tag reveals it
         cut = mp3[: mp3.index(bare[:2], second + int(kept * len(bare)))]
         with pytest.raises(UnreadableAudioError, match=r"\d+ of \d+ frames are missing"):
             read(cut)
@@ -119,12 +119,12 @@ def test_a_tag_that_counts_wrongly_loses_nothing(encode: Callable[..., bytes]) -
     assert at > 8
     for count in (0, 1, 10):
         wrong = mp3[:at] + count.to_bytes(4, "big") + mp3[at + 4 :]
-        # Without a tag the decoder's delay stays: three frames at most.
+        # Without a tag, the decoder's delay stays: three frames at most.
         assert 32000 <= len(read(wrong)) < 32000 + 3 * 1152
 
 
 def test_a_picture_of_megabytes_is_no_audio(mp3: bytes) -> None:
-    """Also one that is full of what looks like frames."""
+    """Also a tag that is full of bytes that look like frames."""
     num_bytes = 10**6
     size = bytes(num_bytes >> shift & 127 for shift in (21, 14, 7, 0))
     picture = b"\xff\xfb\x90\x00" * (num_bytes // 4)
@@ -136,9 +136,8 @@ def test_an_mp3_is_read_from_bytes_as_from_its_path(
 ) -> None:
     """earthspecies/alp-data#202: an MP3 that plays everywhere was not recognized in a BytesIO.
 
-    A decoder that knows the suffix searches for the first frame, one without a name does not. The
-    frames are found here, whatever the file is called and whatever lies in front of them or next
-    to it in the folder.
+    A decoder that knows the suffix searches for the first frame; one without a name does not. The
+    frames are found here, whatever the name of the file and whatever comes before them.
     """
     padded = b"ID3\4\0\0\0\0\0\x40" + bytes(64) + bytes(700) + encode("MP3")
     for name in ("probe.mp3", "probe", "probe.wav", "probe.raw"):

@@ -1,4 +1,4 @@
-"""Audio files with bytes changed, cut and added, in a process of their own: see tests/fuzz."""
+"""Audio files with bytes changed, cut and added, in another process: see tests/fuzz."""
 
 from __future__ import annotations
 

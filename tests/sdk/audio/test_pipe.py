@@ -1,4 +1,4 @@
-"""What comes through a pipe: raw samples and WAV as they are made, other formats once complete."""
+"""Pipes: raw samples and WAV as they arrive, other formats once they are complete."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from speakersdk.errors import AudioError, ConfigError, UnreadableAudioError
 
 
 class Pipe(io.RawIOBase):
-    """Bytes that come in small and odd pieces, and cannot be read twice."""
+    """Bytes that arrive in small and odd pieces, and cannot be read twice."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data
@@ -30,7 +30,7 @@ class Pipe(io.RawIOBase):
 
 
 def heard(data: bytes, rate_hz: float | None = None) -> np.ndarray:
-    """What a stream takes of a pipe."""
+    """The part of a pipe that a stream reads."""
     audio = open_pipe(Pipe(data), sample_rate_hz=rate_hz)
     resampler = StreamResampler()
     pieces = [resampler.push(block, sample_rate_hz=audio.sample_rate_hz) for block in audio.blocks]
@@ -95,7 +95,7 @@ def test_raw_samples(rate_hz: float | None) -> None:
     samples = (9000 * np.sin(np.arange(20000) / 9)).astype("<i2")
     expected = as_waveform(samples, sample_rate_hz=rate_hz or 16000)
     np.testing.assert_array_equal(heard(samples.tobytes() + b"\x01", rate_hz), expected)
-    # The bytes of an MP3 header, which are samples like others where no frames follow.
+    # The bytes of an MP3 header are samples like others where no frames follow.
     samples[0] = np.frombuffer(b"\xff\xfb", "<i2")[0]
     samples[1] = np.frombuffer(b"\x90\x64", "<i2")[0]
     expected = as_waveform(samples, sample_rate_hz=rate_hz or 16000)
@@ -104,7 +104,7 @@ def test_raw_samples(rate_hz: float | None) -> None:
 
 
 def test_a_pipe_through_which_nothing_came_is_refused() -> None:
-    """As when the recorder in front of it failed: silence of the recorder is no rejection."""
+    """The recorder before it failed: its silence is not a rejection."""
     with pytest.raises(UnreadableAudioError, match="before anything came; see what the program"):
         heard(b"")
 

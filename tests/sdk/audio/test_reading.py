@@ -1,4 +1,4 @@
-"""Decoding in blocks: bounded memory, limits, headers that cannot be."""
+"""Decoding in blocks: bounded memory, limits, impossible headers."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_blocks_joined_are_the_whole(
     np.testing.assert_array_equal(np.concatenate(blocks), read_audio(path))
 
 
-# The highest resident memory; ru_maxrss would count that of the parent as well.
+# The highest resident memory; ru_maxrss would include that of the parent.
 MEASURE = """
 import re, sys
 from pathlib import Path
@@ -59,8 +59,8 @@ def test_memory_does_not_grow_with_the_length(tmp_path: Path, channels: int, min
     ).stdout
     num_samples, kilobytes = map(int, output.split())
     assert num_samples == minutes * 60 * 16000
-    # The whole would take 230 MB and more; a block of 2^16 samples takes 0.5 MB as float64, and
-    # some of these are alive at a time.
+    # The whole recording would take 230 MB or more. A block of 2^16 samples takes 0.5 MB as
+    # float64, and a few of these exist at a time.
     assert kilobytes < 16 * 1024
 
 

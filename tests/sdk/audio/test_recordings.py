@@ -1,4 +1,4 @@
-"""Recordings as users hand them over."""
+"""Recordings in the forms that users pass."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Streams in chunks of any length: the same samples, to the last bit, as the whole in one pass."""
+"""Streams in chunks of any length give the same samples, to the last bit, as one pass."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_a_stream_equals_the_whole(
     rate_hz: float, channels: int, chunk: int, rng: np.random.Generator
 ) -> None:
     samples = rng.normal(0, 0.1, size=(3 * chunk + 9000, channels)).astype(np.float32)
-    samples[:4000, -1] = -samples[:4000, 0]  # out of phase for a while, where there are two
+    samples[:4000, -1] = -samples[:4000, 0]  # out of phase for a while, if there are two
     whole = as_waveform(samples, sample_rate_hz=rate_hz)
     np.testing.assert_array_equal(streamed(samples, rate_hz, chunk), whole)
 
@@ -61,7 +61,7 @@ def test_a_stream_keeps_its_rate_and_takes_empty_chunks() -> None:
 
 @pytest.mark.parametrize("shape", [(1, 1600), (2, 1600), (1, 9)])
 def test_channels_first_is_refused(shape: tuple[int, int]) -> None:
-    # 0.1 s each; taken as one sample of 1600 channels it would be lost without a word.
+    # 0.1 s each; as one sample of 1600 channels it would be lost silently.
     with pytest.raises(InvalidAudioError, match=r"samples\.T"):
         StreamResampler().push(np.zeros(shape, np.float32), sample_rate_hz=16000)
 
@@ -82,4 +82,4 @@ def test_16_bit_values_in_32_bits_are_refused_once_they_are_heard(
         resampler.push(speech, sample_rate_hz=16000)
     loud_first = StreamResampler()
     loud_first.push(speech << 16, sample_rate_hz=16000)
-    loud_first.push(speech, sample_rate_hz=16000)  # now it is the quiet part of a loud stream
+    loud_first.push(speech, sample_rate_hz=16000)  # now the quiet part of a loud stream

@@ -1,4 +1,4 @@
-"""Arrays that are audio, and what only looks like samples."""
+"""Arrays that are audio, and arrays that only look like samples."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def cffi_buffer() -> object:
     ],
 )
 def test_bytes_do_not_say_their_sample_type(make: object) -> None:
-    # Read as 8-bit samples, 16-bit speech is noise: its owner was rejected.
+    # 16-bit speech, read as 8-bit samples, is noise: its owner was rejected.
     with pytest.raises(InvalidAudioError, match=r"np\.frombuffer\(data, np\.int16\)"):
         as_waveform(make(), sample_rate_hz=16000)
 

@@ -23,7 +23,7 @@ def detector(sample_rate_hz: int = 16000) -> VoiceActivityDetector:
 
 
 def frames(*chunks: np.ndarray) -> np.ndarray:
-    """Which frames of a recording in chunks are speech."""
+    """Return which frames of a recording in chunks are speech."""
     listening = detector()
     return np.concatenate([listening.push(chunk) for chunk in chunks])
 

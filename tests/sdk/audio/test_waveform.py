@@ -1,4 +1,4 @@
-"""Audio in and out of every format. Files are written by soundfile, then damaged on purpose."""
+"""Audio of every format. Files are written by soundfile, and some are then damaged."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from speakersdk.errors import (
 
 DURATION_S = 1.0
 FREQUENCY_HZ = 440.0
-# soxr HQ promises 20 bits: what it adds or fails to remove is below 2^-20 of the input's peak.
-# Twice that leaves room for the float32 rounding of the samples themselves (2^-24 each way).
+# soxr HQ promises 20 bits: its errors are below 2^-20 of the peak of the input. Twice that leaves
+# room for the float32 rounding of the samples (2^-24 each way).
 RESAMPLER_ERROR = 2.0**-19
-# Where a tone starts and stops it is no tone but a click with energy at all frequencies; 50 ms are
-# more than soxr's longest filter at these rates.
+# At its start and end a tone is a click with energy at all frequencies; 50 ms are more than soxr's
+# longest filter at these rates.
 EDGE_S = 0.05
 
 
@@ -46,7 +46,7 @@ def test_any_rate_gives_the_same_tone(sample_rate_hz: int) -> None:
 
 
 def test_a_tone_above_the_new_band_is_removed() -> None:
-    # Taking every third sample would leave it at full level, at 4 kHz.
+    # Keeping every third sample would leave it at full level, at 4 kHz.
     samples = tone(12000, 48000)
     assert np.abs(samples[::3]).max() > 0.4
     waveform = as_waveform(samples, sample_rate_hz=48000)
@@ -130,8 +130,8 @@ def test_less_than_one_sample_is_too_short() -> None:
         as_waveform(np.ones(1), sample_rate_hz=48000)
 
 
-# Container, encoding, largest error: half a quantization step where there is one, and for lossy
-# codecs a bound that only tells the signal from silence or noise.
+# Container, encoding and largest error: half a quantization step where there is one. The bound of
+# lossy codecs only distinguishes the signal from silence and noise.
 FORMATS = [
     ("wav", "PCM_U8", 2**-7),
     ("wav", "PCM_16", 2**-15),
@@ -156,7 +156,7 @@ FORMATS = [
 def test_every_format_is_read_whole(
     tmp_path: Path, container: str, encoding: str, error: float
 ) -> None:
-    path = tmp_path / "tone.audio"  # the content says what it is, not the suffix
+    path = tmp_path / "tone.audio"  # the content decides, not the suffix
     expected = tone(FREQUENCY_HZ, SAMPLE_RATE_HZ)
     sf.write(path, expected, SAMPLE_RATE_HZ, format=container.upper(), subtype=encoding)
     waveform = read_audio(path)

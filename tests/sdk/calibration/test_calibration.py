@@ -73,7 +73,7 @@ def test_thresholds_rise_with_the_nearness_to_the_cohort(rng: np.random.Generato
     assert point.thresholds(speech_s) == pytest.approx(
         [point.threshold(one_s) for one_s in speech_s]
     )
-    # A point without these values, as older models have it, follows only the speech.
+    # A point without these values, as in older models, depends only on the speech.
     assert POINTS[1].threshold(2.0, near) == POINTS[1].threshold(2.0)
 
 
@@ -85,7 +85,7 @@ def test_pairs_are_as_near_as_the_cohort_says(rng: np.random.Generator) -> None:
     enrolled, probe = rows[:3], rows[5]
     expected = pair_nearness(cohort.nearness(enrolled), cohort.nearness(probe[np.newaxis]))
     found = calibration.pair_nearness(enrolled, probe)
-    # The three and the probe are one product there and two here.
+    # The three and the probe are one product on one side and two on the other.
     assert np.array(found) == pytest.approx(expected, abs=1e-4)
     assert CALIBRATION.pair_nearness(enrolled, probe) == [TYPICAL] * 3
     assert CALIBRATION.nearness(rows).shape == (12, len(TYPICAL))
@@ -172,7 +172,7 @@ def test_a_calibration_without_curves_is_read() -> None:
     values = dataclasses.asdict(CALIBRATION)
     del values["speech_scale_curve"], values["speech_weight_curve"]
     read = Calibration.from_json(values)
-    # As models of before the curves were meant: 4 + 2 score at 1 s, where ln s is 0.
+    # As in models without curves: 4 + 2 score at 1 s, where ln s is 0.
     assert (read.speech_scale_curve, read.speech_weight_curve) == (0.0, 0.0)
     log = math.log(4.0)
     assert read.llr(-1.0, enrolled_speech_s=4.0, probe_speech_s=4.0) == pytest.approx(
@@ -219,7 +219,7 @@ def test_a_formula_that_no_fit_gives_is_refused(changes: dict[str, Any], message
 
 
 def test_the_weight_of_a_score_is_above_0_between_the_ends_as_well() -> None:
-    # 2 + curve (l - 1)^2 - curve has its least value, 2 - curve, at l = 1, which is e s of speech.
+    # 2 + curve (l - 1)^2 - curve has its minimum, 2 - curve, at l = 1, which is e s of speech.
     dataclasses.replace(CALIBRATION, speech_scale=-3.8, speech_scale_curve=1.9)
     with pytest.raises(ConfigError, match=r"of -0\.1;"):
         dataclasses.replace(CALIBRATION, speech_scale=-4.2, speech_scale_curve=2.1)

@@ -1,4 +1,4 @@
-"""How near an embedding is to a cohort."""
+"""The nearness of an embedding to a cohort."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DIM = 32
 
 @pytest.fixture
 def embeddings(rng: np.random.Generator) -> np.ndarray:
-    """(24, DIM) of length 2, exact in half precision so that the kernel sees the same rows."""
+    """(24, DIM) of length 2, exact in half precision. The kernel therefore sees the same rows."""
     rows = rng.standard_normal((24, DIM))
     rows *= 2 / np.linalg.norm(rows, axis=1, keepdims=True)
     return rows.astype(np.float16).astype(np.float32)
@@ -32,10 +32,10 @@ def test_nearness_is_the_mean_score_of_the_members_most_alike(
     parts = np.stack([-symmetric_kl_matrix(probes, part) for part in np.split(embeddings, 2)])
     each = np.sort(parts, axis=2)[:, :, -2:].mean(axis=2).T
     found = cohort.nearness(probes)
-    # Float32 has 7 digits, and the scores are sums of some hundred terms below 10.
+    # Float32 has 7 digits, and the scores are sums of a few hundred terms below 10.
     assert found[:, 0] == pytest.approx(scores[:, :4].mean(axis=1) + 0.25, abs=1e-4)
     assert found[:, 2:] == pytest.approx(each - each.mean(axis=1, keepdims=True), abs=1e-4)
-    assert (found[:, 1] == found[:, 3]).all()  # the second condition is that by telephone
+    assert (found[:, 1] == found[:, 3]).all()  # the second condition is the telephone
     without = Cohort.of(embeddings, nearest=4, conditions=2).nearness(probes)
     assert (without[:, 1] == 0).all()
 
@@ -66,9 +66,9 @@ def test_nearness_is_that_of_the_formula_in_double_precision(
 
 
 def test_the_nearest_of_many_members_count(rng: np.random.Generator) -> None:
-    # NumPy sorts up to some hundred values where it should only part them.
+    # NumPy sorts up to a few hundred values where it should only partition them.
     members = rng.standard_normal((2000, DIM)).astype(np.float16).astype(np.float32)
-    # Steep embeddings: their powers overflow float32 unless the largest is taken off first.
+    # Steep embeddings: their exponentials overflow float32 unless the maximum is subtracted first.
     for scale in (1.0, 30.0):
         probes = np.float32(scale) * rng.standard_normal((3, DIM)).astype(np.float32)
         cohort = Cohort.of(members, nearest=10)

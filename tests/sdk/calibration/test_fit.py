@@ -15,10 +15,10 @@ from speakersdk.errors import ConfigError
 def gaussian_trials(
     rng: np.random.Generator, num_target: int, num_nontarget: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Scores whose true llr is 5 + (2 + 0.5 ln s) score + 1.5 ln s.
+    """Draw scores whose true llr is 5 + (2 + 0.5 ln s) score + 1.5 ln s.
 
-    Normal with variance 1 and means m + d/2 and m - d/2, the llr is d (score - m). Here s is the
-    harmonic mean of both sides' speech, d = 2 + 0.5 ln s and m d = -(5 + 1.5 ln s).
+    For normal scores with variance 1 and means m + d/2 and m - d/2, the llr is d (score - m). Here
+    s is the harmonic mean of both sides' speech, d = 2 + 0.5 ln s and m d = -(5 + 1.5 ln s).
     """
     labels = np.repeat([True, False], [num_target, num_nontarget])
     speech_s = rng.uniform(0.9, 6.0, (len(labels), 2))
@@ -38,8 +38,8 @@ def test_the_fit_finds_the_true_llr(rng: np.random.Generator, prior: float) -> N
         middle = -(5 + 1.5 * log) / (2 + 0.5 * log)
         for score in (middle - 1, middle, middle + 1):
             llr = fitted.llr(score, enrolled_speech_s=speech_s, probe_speech_s=speech_s)
-            # Six weights from the about 5,000 trials near the decision: standard errors of 0.05
-            # within the lengths of the fit and twice that at their ends.
+            # Six weights from about 5,000 trials near the decision: standard errors of 0.05 within
+            # the lengths of the fit, and twice that at their ends.
             assert llr == pytest.approx(5 + (2 + 0.5 * log) * score + 1.5 * log, abs=0.4)
 
 
@@ -55,7 +55,7 @@ def test_the_fit_agrees_with_a_second_implementation(rng: np.random.Generator) -
         C=1e8, solver="newton-cholesky", tol=1e-12, max_iter=1000
     ).fit(inputs, labels, sample_weight=share * weights * len(labels))
     expected = inputs @ reference.coef_[0] + reference.intercept_[0]
-    # Our ridge of 1e-3 moves correlated weights against each other, the llr hardly.
+    # Our ridge of 1e-3 moves correlated weights against each other, and the llr hardly.
     np.testing.assert_allclose(fitted.llrs(scores, speech_s)[0], expected, atol=0.01)
 
 
@@ -64,7 +64,7 @@ def test_balanced_weights_give_no_list_and_no_speaker_more(rng: np.random.Genera
     speakers = np.array([[0, 0], [0, 0], [0, 0], [1, 1], [0, 1], [0, 1], [0, 2], [1, 0]])
     groups = np.array([0, 0, 0, 0, 0, 1, 1, 1])
     weights = balanced_weights(labels, speakers, groups)
-    # Three trials of speaker 0 together weigh as the one of speaker 1.
+    # Three trials of speaker 0 have the same weight together as the one of speaker 1.
     np.testing.assert_allclose(weights[:4], [1 / 6, 1 / 6, 1 / 6, 1 / 2])
     assert weights[4] == 1.0
     # Speakers 0, 1, 2 are in 3, 2 and 1 of the other group's nontarget trials.
@@ -85,7 +85,7 @@ def test_more_trials_of_one_speaker_do_not_move_a_balanced_fit(rng: np.random.Ge
         )
         for rows in (np.arange(len(labels)), again)
     ]
-    # The ridge weighs against all trials together, of which there are half as many again.
+    # The ridge is relative to all trials together, of which there are one and a half times as many.
     for score in (-3.0, -2.0):
         one, other = (fit.llr(score, enrolled_speech_s=2.0, probe_speech_s=2.0) for fit in fits)
         assert one == pytest.approx(other, abs=0.01)
@@ -99,7 +99,7 @@ def test_thresholds_keep_the_promised_rate(rng: np.random.Generator) -> None:
     for point in fitted.operating_points:
         thresholds = np.array([point.threshold(speech) for speech in seconds])
         accepted = np.count_nonzero((llrs >= thresholds)[~labels])
-        # As many as promised, but for the rounding of a threshold that lies on a trial.
+        # The promised number, except for the rounding of a threshold that is equal to a trial.
         assert abs(accepted - round(point.far * 20_000)) <= 1
         assert np.mean((llrs < thresholds)[labels]) == pytest.approx(point.frr, abs=1e-3)
 
@@ -107,7 +107,7 @@ def test_thresholds_keep_the_promised_rate(rng: np.random.Generator) -> None:
 def test_thresholds_keep_the_promised_rate_at_every_length(rng: np.random.Generator) -> None:
     scores, labels, speech_s = gaussian_trials(rng, 5000, 100_000)
     fitted = fit_calibration(scores, labels, speech_s)
-    # Other trials than those of the fit.
+    # Trials outside the fit.
     scores, labels, speech_s = gaussian_trials(rng, 5000, 100_000)
     llrs, seconds = fitted.llrs(scores, speech_s)
     quarter = np.searchsorted(np.quantile(seconds, [0.25, 0.5, 0.75]), seconds)
@@ -116,9 +116,9 @@ def test_thresholds_keep_the_promised_rate_at_every_length(rng: np.random.Genera
         for number in range(4):
             here = ~labels & (quarter == number)
             far = np.mean((llrs >= thresholds)[here])
-            # Four standard deviations of this count, as many of the fit's, which has the same size
-            # as four quarters; and the line is not exactly straight: the tail of a normal
-            # distribution bends by less than a tenth over this range.
+            # Four standard deviations of this count, and of the fit's, which has the size of four
+            # quarters. The line is also not exactly straight: the tail of a normal distribution
+            # bends by less than a tenth over this range.
             deviation = math.sqrt(point.far / here.sum())
             assert far == pytest.approx(point.far, abs=8 * deviation + 0.1 * point.far)
 
@@ -128,7 +128,7 @@ def test_the_threshold_has_the_shape_of_the_quantile(rng: np.random.Generator) -
     point = fitted.operating_point(0.1)
     for speech_s in (1.2, 2.0, 4.0):
         distance = 2 + 0.5 * math.log(speech_s)
-        # Nontargets have the llr N(-d^2 / 2, d), of which 10 % lie above 1.2816 d - d^2 / 2. It
+        # Nontargets have the llr N(-d^2 / 2, d), of which 10 % are above 1.2816 d - d^2 / 2. It
         # falls by 0.7 over these lengths. A quantile of 10,000 trials near one length: 1.7 d / 100.
         expected = 1.2816 * distance - distance**2 / 2
         assert point.threshold(speech_s) == pytest.approx(expected, abs=0.15)
@@ -143,12 +143,13 @@ def test_the_false_reject_rate_follows_the_speech(rng: np.random.Generator) -> N
     for low_s, high_s in ((1.0, 1.5), (2.0, 2.5), (3.5, 5.0)):
         here = labels & (seconds >= low_s) & (seconds < high_s)
         expected = np.mean([point.frr_at(speech) for speech in seconds[here]])
-        # Four standard deviations of a rate near a half of 4,000 trials, and some for the line.
+        # Four standard deviations of a rate near one half of 4,000 trials, and a margin for the
+        # line.
         assert np.mean(rejected[here]) == pytest.approx(expected, abs=0.05)
 
 
 def test_thresholds_rise_as_rates_fall(rng: np.random.Generator) -> None:
-    # As many trials as a model is calibrated on; with fewer, curves may cross at the ends.
+    # As many trials as in the calibration of a model; with fewer, curves may cross at the ends.
     points = fit_calibration(*gaussian_trials(rng, 500, 100_000)).operating_points
     for speech_s in (1.0, 2.0, 5.0):
         assert np.all(np.diff([point.threshold(speech_s) for point in points]) > 0)

@@ -18,7 +18,7 @@ SHIPPED = GaussianPrior(means=(0.0, 1.0), deviations=(1.0, 0.25))
 def trials(
     rng: np.random.Generator, size: int, *, offset: float = 0.0
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Inputs that are off by `offset` from an llr: normal, variance d, means +-d/2, d = 4."""
+    """Draw inputs that differ by `offset` from an llr: normal, variance d, means +-d/2, d = 4."""
     targets = np.arange(size) % 2 == 0
     return rng.normal(np.where(targets, 2.0, -2.0) - offset, 2.0)[:, np.newaxis], targets
 
@@ -71,7 +71,7 @@ def test_the_posterior_weights_are_the_best_ones(rng: np.random.Generator, prior
     found = np.array(posterior_weights(inputs, targets, prior, known=known, num_independent=30))
 
     def cost(weights: np.ndarray) -> float:
-        """The negative log posterior of 30 observations, as Brummer's ch. 7 weighs them."""
+        """The negative log posterior of 30 observations, with the weights of Brummer, chapter 7."""
         margins = weights[0] + weights[1] * inputs[:, 0] + math.log(prior / (1 - prior))
         miss = np.logaddexp(0, -margins[targets]).mean()
         accept = np.logaddexp(0, margins[~targets]).mean()
@@ -100,10 +100,10 @@ def test_weights_agree_with_a_second_implementation(rng: np.random.Generator) ->
         C=1e8, solver="newton-cholesky", tol=1e-12, max_iter=1000
     ).fit(inputs, targets, sample_weight=counts * share * 1100)
     offset, *weights = logistic_weights(inputs, targets, 0.2, counts=counts)
-    # Our ridge of 1e-3 against a curvature of 50 or more (the inputs are standardized and hardly
-    # correlated): 2e-5 of the weights.
+    # Our ridge of 1e-3, relative to a curvature of 50 or more (the inputs are standardized and
+    # hardly correlated): 2e-5 of the weights.
     np.testing.assert_allclose(weights, reference.coef_[0], rtol=1e-4)
-    # An llr: the log-odds without those of the prior.
+    # An llr is the log-odds without those of the prior.
     expected = reference.intercept_[0] - math.log(0.2 / 0.8)
     np.testing.assert_allclose(offset, expected, rtol=2e-4)
 
@@ -130,7 +130,7 @@ def test_as_many_lie_above_the_line_as_were_asked_for(
     positions = rng.uniform(-1.0, 2.0, 500)
     values = rng.normal(1.5 * positions, 1.0)
     offset, slope, curve = upper_curve(values, positions, num_above)
-    # The curve itself lies on one value, just above it; rounding may count that one or not.
+    # The curve goes through one value, just above it; rounding may include it or not.
     above = values >= offset + slope * positions + curve * positions**2
     assert abs(np.count_nonzero(above) - num_above) <= 1
 
@@ -139,8 +139,8 @@ def test_the_curve_follows_that_of_the_quantile(rng: np.random.Generator) -> Non
     positions = rng.uniform(0.0, 2.0, 50_000)
     true = 3.0 - 2.0 * positions + 0.5 * positions**2
     offset, slope, curve = upper_curve(true + rng.uniform(0.0, 1.0, 50_000), positions, 5_000)
-    # Uniform scatter: the 0.9 quantile lies exactly 0.9 above. Standard errors at this size are
-    # below 0.005 within the positions; as much again for the rounding of the loss.
+    # Uniform scatter: the 0.9 quantile is exactly 0.9 above. Standard errors at this size are below
+    # 0.005 within the positions; as much again for the rounding of the loss.
     for position in (0.0, 1.0, 2.0):
         expected = 3.9 - 2.0 * position + 0.5 * position**2
         assert offset + slope * position + curve * position**2 == pytest.approx(expected, abs=0.03)
@@ -149,7 +149,7 @@ def test_the_curve_follows_that_of_the_quantile(rng: np.random.Generator) -> Non
 def test_the_slopes_are_those_of_the_asked_for_share(rng: np.random.Generator) -> None:
     inputs = rng.uniform(0.0, 0.9, (50_000, 1))
     values = (1 + inputs[:, 0]) * rng.uniform(0.0, 1.0, 50_000)
-    # Uniform between 0 and 1 + x: a share of s lies above (1 - s)(1 + x). Standard error: 0.02.
+    # Uniform between 0 and 1 + x: a share of s is above (1 - s)(1 + x). Standard error: 0.02.
     for share in (0.2, 0.5):
         assert upper_slopes(values, inputs, share)[0] == pytest.approx(1 - share, abs=0.06)
     offset, slope, curve = upper_curve(values, inputs[:, 0], 25_000)

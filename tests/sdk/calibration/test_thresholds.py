@@ -1,4 +1,4 @@
-"""Thresholds of groups, and their rates on groups left out."""
+"""Thresholds from groups, and their rates on groups that were left out."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def group(
 ) -> GroupTrials:
     """Strangers at N(-5 + shift + weight * excess, 1), own recordings 10 above.
 
-    By telephone, half of the pairs have strangers that much higher.
+    By telephone, half of the pairs have strangers that are higher by the shift.
     """
     size = strangers + 1000
     targets = np.arange(size) < 1000
@@ -52,7 +52,7 @@ def group(
 def test_a_threshold_follows_what_strangers_have_in_common(rng: np.random.Generator) -> None:
     groups = [group(rng, name) for name in "abcd"]
     points = {point.far: point for point in robust_points(groups, covered=0.5)}
-    # The quantile of a slope: far below a tenth with 80,000 strangers of unit spread.
+    # The standard error of a slope is far below a tenth with 80,000 strangers of unit spread.
     assert points[0.01].llr_nearness == pytest.approx(2.0, abs=0.15)
     assert points[0.01].llr_gap == pytest.approx(0.0, abs=0.3)
     for one in groups:
@@ -74,7 +74,7 @@ def test_telephone_on_both_sides_raises_the_threshold(rng: np.random.Generator) 
 def test_a_stricter_rate_keeps_the_plane_and_has_a_higher_threshold(
     rng: np.random.Generator,
 ) -> None:
-    # Half of the corpora are too small for the strict rates, and they have the higher strangers.
+    # Half of the corpora are too small for the strict rates, and their strangers are higher.
     groups = [
         *(group(rng, name) for name in "abcd"),
         *(group(rng, name, shift=2.0, strangers=1500) for name in "efgh"),
@@ -84,19 +84,20 @@ def test_a_stricter_rate_keeps_the_plane_and_has_a_higher_threshold(
     assert len({(point.llr_slope, point.llr_curve, point.llr_nearness) for point in tail}) == 1
     levels = [point.llr for point in tail]
     assert levels == sorted(levels)
-    # The small corpora count: fitted on only the large ones, as many as 2 nats more pass.
+    # The small corpora count: if only the large ones were used, strangers up to 2 nats higher would
+    # pass.
     assert levels[-1] > robust_points(groups[:4])[-1].llr + 1.0
 
 
 def test_a_tail_is_an_exponential_above_its_start() -> None:
-    # 3 % of 1,000: the mean of 970 ... 999 lies 15.5 above 969.
+    # 3 % of 1,000: the mean of 970 ... 999 is 15.5 above 969.
     assert tail_level(np.arange(1000.0), 0.001) == pytest.approx(969 + 15.5 * np.log(30))
-    # No fewer than 20: the mean of 180 ... 199 lies 10.5 above 179.
+    # Not fewer than 20: the mean of 180 ... 199 is 10.5 above 179.
     assert tail_level(np.arange(200.0), 0.001) == pytest.approx(179 + 10.5 * np.log(100))
 
 
 def plain(llrs: np.ndarray, *, speech_s: float = 2.0) -> GroupTrials:
-    """Strangers with these llrs and 100 own recordings above them, all recorded in the same way."""
+    """Strangers with these llrs and 100 own recordings above them, all recorded in one way."""
     size = len(llrs) + 100
     return GroupTrials(
         corpus="plain",
@@ -117,7 +118,8 @@ def test_a_measured_threshold_lets_exactly_its_share_pass(rng: np.random.Generat
     one = plain(rng.permutation(np.arange(1000.0)))
     points = {point.far: point for point in robust_points([one] * 4)}
     for far in (0.1, 0.05, 0.02, 0.01):
-        # The threshold lies on a trial, the first that is not to pass; rounding may let it.
+        # The threshold is equal to a trial, the first one that must not pass; rounding may let it
+        # pass.
         accepted = one.llrs >= points[far].thresholds(one.speech_s, one.nearness) + 1e-6
         assert np.count_nonzero(accepted[~one.targets]) == round(1000 * far)
 
@@ -139,7 +141,7 @@ def test_inputs_are_the_speech_its_square_and_the_nearness(rng: np.random.Genera
 
 
 def test_groups_weigh_alike_whatever_their_size(rng: np.random.Generator) -> None:
-    # Half of the groups are five times as large, and their strangers differ by nearness.
+    # Half of the groups are five times as large, and their strangers differ in nearness.
     large = [group(rng, name, weight=0.0, strangers=4000) for name in "abc"]
     small = [group(rng, name, weight=2.0, strangers=800) for name in "def"]
     [point] = [point for point in robust_points([*large, *small]) if point.far == 0.1]
@@ -156,7 +158,7 @@ def test_groups_weigh_alike_whatever_their_size(rng: np.random.Generator) -> Non
 
 def test_the_false_rejects_follow_the_speech(rng: np.random.Generator) -> None:
     groups = [group(rng, name, weight=0.0) for name in "abcd"]
-    # Own recordings are 1 nat above the strangers for 1 s of speech and 7 for 8 s.
+    # Own recordings are 1 nat above the strangers for 1 s of speech and 7 nats for 8 s.
     groups = [
         replace(one, llrs=one.llrs + one.targets * (3 * np.log(one.speech_s) - 9)) for one in groups
     ]
@@ -172,8 +174,8 @@ def test_the_false_rejects_follow_the_speech(rng: np.random.Generator) -> None:
 
 def test_a_tail_is_extrapolated_beyond_what_can_be_counted(rng: np.random.Generator) -> None:
     values = rng.exponential(2.0, 2000)
-    # Of an exponential tail: 2 ln(1000) = 13.8. Its mean is estimated on 60 values, to an eighth,
-    # which is multiplied by ln(0.03 / 0.001) = 3.4: a standard error of 0.9.
+    # An exponential tail: 2 ln(1000) = 13.8. Its mean is estimated from 60 values, within an
+    # eighth, which is multiplied by ln(0.03 / 0.001) = 3.4: a standard error of 0.9.
     assert tail_level(values, 0.001) == pytest.approx(2 * np.log(1000), abs=2.7)
     assert np.mean(values >= tail_level(values, 0.02)) == pytest.approx(0.02)  # 40 are counted
 
@@ -198,7 +200,7 @@ def test_the_threshold_keeps_the_rate_in_most_groups_not_on_the_average(
     [point] = [point for point in robust_points(groups, covered=0.75) if point.far == 0.01]
     rates = [one.far(point) for one in groups]
     assert max(rates[:3]) < 0.01
-    assert rates[3] == pytest.approx(0.01, rel=0.35)  # three of four intervals lie below
+    assert rates[3] == pytest.approx(0.01, rel=0.35)  # three of four intervals are below
     assert rates[4] > 0.01
 
 
@@ -207,13 +209,14 @@ def test_groups_left_out_say_what_to_expect_elsewhere(rng: np.random.Generator) 
     points = robust_points(groups)
     for before, after in zip(points, judged(points, groups), strict=True):
         assert after.llr == before.llr
-        # The corpora differ by standard deviations: what one accepts, the next hardly does.
+        # The corpora differ by standard deviations: strangers that one accepts, the next hardly
+        # accepts.
         assert after.elsewhere_low < before.far < after.elsewhere_high
 
 
 def test_a_rate_that_few_groups_can_measure_is_not_promised(rng: np.random.Generator) -> None:
     groups = [group(rng, name) for name in "abcd"]
-    # 0.1 % of 20,000 are 20, of which ten are enough; the next grid value would be below.
+    # 0.1 % of 20,000 are 20. Ten of them are enough; the next grid value would be below.
     assert robust_points(groups)[-1].far == 0.001
     with pytest.raises(ConfigError, match="at least 4 corpora"):
         robust_points(groups[:3])

@@ -16,7 +16,7 @@ from speakersdk.cli import main
 
 @pytest.fixture
 def folder(voices: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Four voices, three clips each, and a hidden file that is no recording."""
+    """Four voices, three clips each, and a hidden file that is not a recording."""
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "share"))
     for name, voice in voices.items():
         speaker = tmp_path / "own" / name

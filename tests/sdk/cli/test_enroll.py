@@ -94,7 +94,7 @@ def test_a_file_remembers_no_recordings(
     assert "expected either --remember or --output" in capsys.readouterr().err
 
 
-# Peers ignore a second enrollment under one name silently.
+# Other SDKs silently ignore a second enrollment of a name.
 def test_a_second_enrollment_needs_a_choice(
     store: VoiceprintStore, recordings: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -203,7 +203,7 @@ def test_a_name_that_is_taken_is_refused_before_anything_is_heard(
 
 
 def run_together(*commands: list[str]) -> list[int]:
-    """Exit status of commands that run at the same time, each in a process of its own."""
+    """Run commands at the same time, each in a process of its own, and return their statuses."""
     processes = [
         subprocess.Popen(
             [sys.executable, "-m", "speakersdk", *command],

@@ -1,4 +1,4 @@
-"""``speakersdk evaluate`` on the bundled clips and on ready scores."""
+"""``speakersdk evaluate`` on the bundled clips and on given scores."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def test_raw_scores_are_those_of_the_verifier(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    # One target and one nontarget trial: whether any threshold tells them apart is their order.
+    # One target and one nontarget trial: a threshold separates them if they are in order.
     path = tmp_path / "two.txt"
     path.write_text(f"1 {clips[0]} {clips[1]}\n0 {clips[0]} {clips[-1]}\n")
     found = document(capsys, str(path), "--audio-root", str(demo_clips), "--raw")

@@ -48,7 +48,7 @@ def test_json(
     store: VoiceprintStore, voices: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
     probe = str(voices["slt"].probe)
-    references = ["rms", str(voices["slt"].enroll[0])]  # a recording is called by its file's name
+    references = ["rms", str(voices["slt"].enroll[0])]  # a recording has the name of its file
     main(["identify", probe, *references, "--json"])
     document = json.loads(capsys.readouterr().out)
     assert document["speaker"] == "slt-enroll-1"

@@ -22,7 +22,7 @@ COMMAND = (sys.executable, "-m", "speakersdk")
 
 @pytest.fixture(autouse=True)
 def empty_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """No test reads or writes the voiceprints of the person who runs it."""
+    """No test reads or writes the voiceprints of the developer."""
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "share"))
     return tmp_path
 
@@ -100,7 +100,7 @@ def test_an_error_is_one_line_and_status_2(
 
 
 def test_names_that_the_terminal_cannot_show_are_escaped(tmp_path: Path) -> None:
-    name = os.fsdecode(b"b\xffd.wav")  # a file name that is no UTF-8
+    name = os.fsdecode(b"b\xffd.wav")  # a file name that is not UTF-8
     done = subprocess.run(
         [*COMMAND, "score", name, name],
         capture_output=True,
@@ -129,7 +129,7 @@ def test_a_closed_pipe_ends_quietly(default_model: Path, empty_home: Path) -> No
 
 
 def test_interrupt_ends_quietly(tmp_path: Path) -> None:
-    # The reference is a pipe that nobody writes to: the command waits for it when the signal comes.
+    # The reference is a pipe that nobody writes to. The command waits for it when the signal comes.
     pipe = tmp_path / "pipe.wav"
     os.mkfifo(pipe)
     process = subprocess.Popen(

@@ -15,7 +15,7 @@ ROWS = [("ann [bold]", "2.5"), ("bob", "12.0")]
 
 
 class Terminal(io.StringIO):
-    """Claims to be a terminal."""
+    """Pretends to be a terminal."""
 
     def isatty(self) -> bool:
         return True
@@ -33,7 +33,7 @@ def test_a_terminal_gets_a_table_without_markup(monkeypatch: pytest.MonkeyPatch)
     print_table(COLUMNS, ROWS)
     text = terminal.getvalue()
     assert "\t" not in text
-    # Square brackets, which rich takes for markup elsewhere, stand as they are.
+    # Square brackets, which are markup of rich, are printed unchanged.
     assert "ann [bold]" in text
     assert "12.0" in text
 

@@ -1,4 +1,4 @@
-"""Mistakes on the command line say what to do; help has groups and examples."""
+"""Errors on the command line say what to do; help has groups and examples."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Exit status, streams and signals of a command line, by real processes where they matter."""
+"""Exit status, streams and signals of a command line, with real processes where necessary."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Fail = Callable[..., int]
 
 
 def fail_with(error: BaseException) -> Callable[[], CommandParser]:
-    """A program whose one command raises."""
+    """A program with one command, which raises."""
 
     def run(_: argparse.Namespace) -> int:
         raise error
@@ -91,7 +91,7 @@ def test_text_for_a_terminal_holds_nothing_that_it_obeys() -> None:
 
 @pytest.fixture
 def verify(default_model: Path, demo_clips: Path, tmp_path: Path) -> Callable[[str], int]:
-    """Runs a shell line; $VERIFY is the command with a reference of slt."""
+    """Run a shell line; $VERIFY is the command with a reference of slt."""
 
     def run(line: str) -> int:
         command = f"{sys.executable} -m speakersdk verify slt-enroll-1.flac"
@@ -133,7 +133,7 @@ def test_an_error_never_goes_to_stdout(verify: Callable[[str], int], tmp_path: P
 
 @pytest.mark.parametrize("moment", ["program", "parser", "arguments", "commands", "demo"])
 def test_an_interrupt_during_imports_is_quiet(moment: str, tmp_path: Path) -> None:
-    """The signal comes when a module is about to be imported, wherever in the start that is."""
+    """The signal comes when a module is about to be imported, at any time of the start."""
     (tmp_path / "sitecustomize.py").write_text(
         f"""
 import os, signal, sys

@@ -1,4 +1,4 @@
-"""``speakersdk verify`` and what its references mean."""
+"""``speakersdk verify`` and its kinds of references."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def test_every_kind_of_reference(
 ) -> None:
     store.load("slt").save(tmp_path / "copy.voiceprint")
     recording = voices["slt"].enroll[0]
-    odd_name = tmp_path / "-odd:name.flac"  # not the name of a speaker, yet that of a recording
+    odd_name = tmp_path / "-odd:name.flac"  # not the name of a speaker, but that of a recording
     odd_name.symlink_to(recording)
     for reference in ("slt", "@slt", "copy.voiceprint", str(recording), str(odd_name)):
         assert main(["verify", reference, slt]) == 0, reference
@@ -161,7 +161,7 @@ def test_adapt_stores_the_probe_only_when_asked(
     assert len(store.load("slt").adapted) == 1
     assert main(["verify", "@slt", probe, "--adapt", "--json"]) == 1
     document = json.loads(capsys.readouterr().out)
-    assert document["adapted"] is False  # it is part of it already
+    assert document["adapted"] is False  # it is already part of it
     assert document["verdict"] == "inconclusive"
     assert main(["verify", "slt", str(voices["rms"].probe), "--adapt"]) == 1
     assert "not adapted" in capsys.readouterr().out

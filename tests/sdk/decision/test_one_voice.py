@@ -17,7 +17,7 @@ from speakersdk.decision.one_voice import (
 from speakersdk.scoring import symmetric_kl
 from speakersdk.verifier import Verifier
 
-# A calibration of any two dimensions: llr = 6 + 2 score.
+# A calibration for any dimension: llr = 6 + 2 score.
 SIMPLE = Calibration(
     offset=6.0,
     scale=2.0,
@@ -60,7 +60,7 @@ def test_the_two_parts_that_differ_most_are_found(angles: list[float]) -> None:
 
 
 def planted(rng: np.random.Generator, sizes: tuple[int, int]) -> tuple[Speech, np.ndarray]:
-    """Pieces of two voices, scattered by half of the length of their centres, in any order."""
+    """Pieces of two voices, scattered by half of the length of their centers, in any order."""
     dim = 16
     centres = rng.standard_normal((2, dim))
     centres /= np.linalg.norm(centres, axis=1, keepdims=True)
@@ -78,7 +78,7 @@ def test_scattered_voices_are_nearly_always_told_apart() -> None:
         for seed in range(10):
             pieces, is_first = planted(np.random.default_rng([seed, *sizes, 5]), sizes)
             found = least_cohesion(pieces, SIMPLE)
-            # The lowest of several llrs may be lower than that of the planted groups.
+            # The lowest of several llrs may be below that of the planted groups.
             missed += found is None or found > pieces.llr(is_first, ~is_first, SIMPLE) + 1e-5
     # 2 of 50 with these seeds. Without the reassignment, with another start, or with a piece more
     # or less, it is 6 or more.
@@ -86,13 +86,13 @@ def test_scattered_voices_are_nearly_always_told_apart() -> None:
 
 
 def test_short_pieces_are_put_into_groups_by_the_window_around_them() -> None:
-    """Turns of 2 s in pieces of half a second, none of which says anything by itself."""
+    """Turns of 2 s in pieces of half a second, which are too short to distinguish voices singly."""
     angles = [*[0.0, 50.0] * 2, *[100.0, 150.0] * 2] * 3
     pieces = speech(angles, [0.5] * len(angles))
     in_turns = np.arange(len(angles)) // 4 % 2 == 1
     llr = least_cohesion(pieces, SIMPLE)
     assert llr is not None
-    # A window at the border of two turns may go with either.
+    # A window at the border of two turns may be assigned to either.
     assert llr < pieces.llr(in_turns, ~in_turns, SIMPLE) / 2
     assert llr < SECOND_VOICE_LLR
 
@@ -129,7 +129,7 @@ def test_the_larger_group_is_right_in_any_order() -> None:
             assert flags == [angle > 90 for angle in given]
 
 
-# What does not belong must not be what the others are compared with, however long it is.
+# A foreign part must not become the reference for the others, however long it is.
 def test_a_long_outlier_does_not_blame_the_others() -> None:
     llrs = llrs_to_the_others(speech([0, 4, 120], [1.2, 8.0, 60.0]), SIMPLE)
     assert [llr is not None and llr <= OTHER_VOICE_LLR for llr in llrs] == [False, False, True]
@@ -167,7 +167,7 @@ def test_each_side_counts_with_the_sum_of_its_speech() -> None:
 
 
 def test_two_voices_are_found_against_evidence_alone() -> None:
-    # The least of many llrs lies lower than one of them.
+    # The minimum of many llrs is lower than a single one.
     assert SECOND_VOICE_LLR < OTHER_VOICE_LLR < 0
 
 

@@ -16,8 +16,8 @@ from speakersdk.encoder.load import load_encoder
 from speakersdk.errors import ConfigError, ModelError
 from speakersdk.verifier import Verifier
 
-# llr = score + 5 at any length. At 1 s the threshold of 2 is missed by 73 % of the target trials
-# (log-odds 1), at e s the one of 0.5 by 5 % (log-odds -3).
+# llr = score + 5 at any length. At 1 s, 73 % of the target trials miss the threshold of 2 (log-odds
+# 1); at e s, 5 % miss the one of 0.5 (log-odds -3).
 POINT = OperatingPoint(far=0.01, frr=0.2, llr=2.0, llr_slope=-1.5, frr_logit=1.0, frr_slope=-4.0)
 CALIBRATION = Calibration(
     offset=5.0,
@@ -52,7 +52,7 @@ def test_the_threshold_follows_the_speech_of_both_sides() -> None:
         (2.1, 1.0, Verdict.ACCEPT),
         (1.9, 1.0, Verdict.INCONCLUSIVE),  # in favor, and most of the speaker's own would miss it
         (0.1, 1.0, Verdict.INCONCLUSIVE),
-        (-0.1, 1.0, Verdict.REJECT),  # the evidence is against, however little speech
+        (-0.1, 1.0, Verdict.REJECT),  # the evidence is against, despite little speech
         (0.4, math.e, Verdict.REJECT),  # the speaker's own would reach it
         (0.6, math.e, Verdict.ACCEPT),
     ],
@@ -66,7 +66,7 @@ def test_a_miss_rejects_only_where_the_speech_supports_it(
 def test_an_inconclusive_decision_says_how_much_speech_is_enough() -> None:
     rule = Request(far=0.01).rule(CALIBRATION)
     decision = rule.decide(-4.0, enrolled_speech_s=1.0, probe_speech_s=1.0)
-    # Half of the target trials reach the threshold from e^(1/4) = 1.28 s on.
+    # Half of the target trials reach the threshold at e^(1/4) = 1.28 s or more.
     assert decision.reason == (
         "llr +1.00 is below the threshold +2.00, which 73% of a speaker's own recordings miss at "
         "so little speech; 1.3 s on both sides are enough"
@@ -75,7 +75,7 @@ def test_an_inconclusive_decision_says_how_much_speech_is_enough() -> None:
 
 
 def test_no_advice_that_the_calibration_does_not_bear_out() -> None:
-    for slope in (0.0, -0.1, -1e-32):  # e^(1 / 0.1) s is beyond all its trials
+    for slope in (0.0, -0.1, -1e-32):  # e^(1 / 0.1) s is longer than all of its trials
         rule = DecisionRule(
             calibration=CALIBRATION, prior=0.5, point=replace(POINT, frr_slope=slope)
         )

@@ -98,7 +98,7 @@ def test_half_of_the_way_to_the_other_bound_contradicts(
 
     assert after(0.4 * bound).verdict is not others
     assert after(0.4 * bound).decided_s == 1.0
-    # Half of the way undoes the decision without another one: only the window decides.
+    # Half of the way revokes the decision without another one: only the window decides.
     for share in (0.5, 0.6):
         assert after(share * bound).verdict is Verdict.INCONCLUSIVE
     assert after(bound).verdict is others
@@ -111,7 +111,7 @@ def test_a_bound_that_falls_with_the_speech_is_followed() -> None:
 
 
 def test_a_window_that_would_itself_be_accepted_contradicts_no_acceptance() -> None:
-    # A loose request: with much speech its bound lies below that for rejecting.
+    # A high rate: with much speech its bound is below that for rejecting.
     test = SequentialTest(BOUNDS)
     for _ in range(20):
         test.update(evidence(-2.0, -2.5), evidence(-2.0, -2.5), speech_s=5.0)
@@ -127,7 +127,7 @@ def test_without_a_decision_within_the_limit_it_says_so() -> None:
     assert not test.is_decided
     assert test.update(at(0.0), at(0.0), speech_s=10.0) is Verdict.INCONCLUSIVE
     assert (test.is_decided, test.decided_s) == (True, 10.0)
-    # More speech may still settle it.
+    # More speech may still decide.
     assert test.update(at(5.0), at(0.0), speech_s=12.0) is Verdict.ACCEPT
     assert test.decided_s == 12.0
 
@@ -140,7 +140,7 @@ def test_silence_leads_back_to_the_beginning() -> None:
 
 
 def test_error_rates_are_those_asked_for_however_often_it_looks() -> None:
-    # Independent evidence of which the llr is exactly known: x ~ N(+-d/2, 1) has the llr d x.
+    # Independent evidence with a known llr: x ~ N(+-d/2, 1) has the llr d x.
     rng = np.random.default_rng(7)
     distance, trials = 0.6, 4000
     errors = {}

@@ -20,7 +20,7 @@ PAUSE_S = 0.7
 
 
 class Said(NamedTuple):
-    """What one voice said from one sample to another."""
+    """The speech of one voice, from one sample to another."""
 
     who: str
     from_s: float
@@ -36,7 +36,7 @@ class Conversation(NamedTuple):
 
 @pytest.fixture(scope="session")
 def conversation(voices: dict[str, Any]) -> Conversation:
-    """slt and rms in turns, with recordings that enroll nobody; slt speaks first and last."""
+    """slt and rms in turns, with recordings without enrollment; slt speaks first and last."""
     parts: list[Waveform] = []
     said: list[Said] = []
     at = 0

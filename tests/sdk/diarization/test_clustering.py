@@ -1,4 +1,4 @@
-"""Stretches joined into voices."""
+"""Segments joined into voices."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who speaks when: names, turns, and what is left uncertain."""
+"""Who speaks when: names, turns, and uncertain parts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The hops of speech of a recording, in stretches."""
+"""The hops of speech of a recording, in segments."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def test_stretches_end_at_pauses(track: VoiceTrack, conversation: Any) -> None:
     for stretch in track.stretches:
         gaps = np.diff([hop.number for hop in stretch.hops])
         assert (gaps * track.hop_s <= PAUSE_S + track.hop_s / 2).all()
-    # The turns of the conversation lie in different stretches.
+    # The turns of the conversation are in different segments.
     for said, later in pairwise(conversation.said):
         between = (said.to_s + later.from_s) / 2
         for stretch in track.stretches:

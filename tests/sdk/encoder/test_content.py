@@ -18,7 +18,7 @@ def field(number: int, content: bytes) -> bytes:
     return bytes([number << 3 | 2, *size]) + content
 
 
-# Anywhere in the file: weights, graph, manifest, calibration, and the checksum itself.
+# Any place of the file: weights, graph, manifest, calibration, and the checksum itself.
 def test_300_flipped_bits_are_all_refused(default_model: Path) -> None:
     content = default_model.read_bytes()
     rng = random.Random(1)
@@ -69,7 +69,7 @@ def test_a_new_stamp_replaces_the_old_one() -> None:
     assert check_content(stamped(STATEFUL + field(2, b"another producer")))
 
 
-# Where a model may hold a tensor: weights, constants, and those of graphs inside nodes.
+# Places where a model may contain a tensor: weights, constants, and graphs inside nodes.
 @pytest.mark.parametrize(
     "path",
     [

@@ -1,4 +1,4 @@
-"""The contract of the graph's tensors, against the model files themselves."""
+"""The contract of the graph's tensors, checked with the model files."""
 
 from pathlib import Path
 

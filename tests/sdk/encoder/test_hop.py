@@ -24,7 +24,7 @@ def speech() -> np.ndarray:
 
 
 def run(encoder: HopEncoder, state: HopState, samples: np.ndarray) -> list[bool]:
-    """Which hops of the samples have speech."""
+    """Return which hops of the samples have speech."""
     has_speech = []
     while len(samples):
         samples = samples[state.buffer.fill(samples) :]
@@ -121,7 +121,7 @@ def test_speech_that_starts_within_a_hop_is_counted_by_the_frame(
     encoder = load_encoder(default_model)
     hops = hop_encoder(encoder, SIZES)
     begin = int(np.flatnonzero(np.abs(speech) > 0.1)[0])
-    # The voice sets in 50 ms before the end of the twentieth hop.
+    # The voice starts 50 ms before the end of the twentieth hop.
     silence = np.zeros(20 * 1600 + 240 - 800, np.float32)
     state = hops.start()
     assert not any(run(hops, state, silence))
@@ -198,7 +198,7 @@ def test_a_stream_equals_one_offline_pass_after_a_simulated_day(
             hops.encode([state])
             if state.has_speech:
                 rows.append(hops._outputs["hop_statistics"][0].copy())
-    # The day, compressed: the same hops of speech over and over, without the encoder.
+    # A day, compressed: the same hops of speech again and again, without the encoder.
     day_hops = 24 * 36_000
     for hop in range(day_hops):
         state.ring.add(rows[hop % len(rows)], speech_frames=10)

@@ -21,7 +21,7 @@ MODELS = Path(__file__).parents[2] / "data" / "models"
 
 
 def noise(num_samples: int, seed: int = 1) -> np.ndarray:
-    """Noise whose level changes every 50 ms so that frames differ."""
+    """Noise whose level changes every 50 ms: frames differ."""
     rng = np.random.default_rng(seed)
     level = np.repeat(10 ** rng.uniform(-4, -1, num_samples // 800 + 1), 800)[:num_samples]
     return (rng.normal(0, 1, num_samples) * level).astype(np.float32)
@@ -43,7 +43,7 @@ def test_the_manifest_decides_the_kind_of_encoder(name: str, kind: type) -> None
 
 
 def edited(folder: Path, model: str, **fields: Any) -> Path:
-    """A copy of a test model whose manifest says something else, with values of equal length."""
+    """Copy a test model, with other values of equal length in the manifest."""
     data = (MODELS / f"{model}.onnx").read_bytes()
     for field, (before, after) in fields.items():
         key = f"speakersdk.{field}".encode()
@@ -117,7 +117,7 @@ def test_a_stream_of_fixed_shapes_gives_the_same(
     np.testing.assert_allclose(stream.finish().embedding, free.encode(samples).embedding, atol=1e-4)
 
 
-# Calls for two streams: of three, one is half empty. Calls for one: each keeps its cache itself.
+# Calls for two streams: with three, one is half empty. Calls for one: each keeps its own cache.
 @pytest.mark.parametrize("capacity", [1, 2])
 def test_hops_of_fixed_shapes_give_the_same(
     both: tuple[SpeakerEncoder, SpeakerEncoder], capacity: int
@@ -145,7 +145,7 @@ def test_200_lengths_reach_the_device_in_one_shape(
     default_model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     encoder = load_encoder(default_model, fixed_shapes=True)
-    # The only other way to the device than memory that is bound to one shape.
+    # The only way to the device except memory that is bound to one shape.
     monkeypatch.setattr(encoder.session, "run", None)
     samples = noise(68_000)
     for num_samples in range(8000, 68_000, 300):
@@ -164,16 +164,16 @@ def test_no_length_stalls(default_model: Path, fixed_shapes: bool) -> None:
     encoder.encode(samples)
 
     def seconds(num_samples: int) -> float:
-        start = time.thread_time()  # what else the machine does, does not count
+        start = time.thread_time()  # other work of the machine does not count
         encoder.encode(samples[:num_samples])
         return time.thread_time() - start
 
     def slowest_of_usual() -> float:
-        # Of one length again and again: if every new length stalled, the median would stall too.
+        # One length again and again: if every new length stalled, the median would stall too.
         usual = statistics.median(seconds(len(samples)) for _ in range(50))
         return max(map(seconds, lengths)) / usual
 
-    # A stall comes back in every round with a fresh encoder; a hiccup of the machine does not.
+    # A stall repeats in every round with a new encoder; a delay of the machine does not.
     ratios = [slowest_of_usual()]
     while ratios[-1] > 3 and len(ratios) < 5:
         encoder = load_encoder(default_model, fixed_shapes=fixed_shapes)

@@ -136,7 +136,7 @@ NOT_JSON = ["", "[" * 100_000, "9" * 5000, "1e999", "{", '"\\ud800"', "\x00"]
 
 
 def mutations() -> list[dict[str, str]]:
-    """The metadata of a manifest with one value replaced, at the top and inside of objects."""
+    """Yield the metadata of a manifest with one value replaced, at the top and inside objects."""
     metadata = manifest().to_metadata()
     found = [metadata | {key: text} for key in metadata for text in NOT_JSON]
     for key, text in metadata.items():

@@ -1,4 +1,4 @@
-"""Where the weights of an adopted model come from."""
+"""The origin of the weights of an adopted model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pieces of speech come out of the pass that encodes the whole."""
+"""Pieces of speech come from the pass that encodes the whole."""
 
 from pathlib import Path
 
@@ -35,7 +35,7 @@ def test_pieces_have_all_the_speech_between_them(
     assert pieces is not None
     assert len(pieces) >= 3
     assert (pieces.speech_s >= PIECE_S).all()
-    # Less than a piece may be left over.
+    # Less than a piece may remain.
     left_s = encoding.speech_s - pieces.speech_s.sum()
     assert -1e-9 <= left_s < PIECE_S
     lengths = np.linalg.norm(pieces.embeddings, axis=1)

@@ -1,4 +1,4 @@
-"""Blocks of one length give what one call over the whole gives, for any number of frames."""
+"""Blocks of one length give the result of one call, for any number of frames."""
 
 from pathlib import Path
 
@@ -25,7 +25,7 @@ def encoder(default_model: Path) -> SpeakerEncoder:
 
 @pytest.fixture(scope="module")
 def fixed(default_model: Path, encoder: SpeakerEncoder) -> FixedBlocks:
-    """Blocks of 50 frames, as they are run on a GPU."""
+    """Blocks of 50 frames, as on a GPU."""
     session = open_session(
         default_model,
         SessionOptions(fixed_shapes=True),
@@ -108,7 +108,7 @@ def test_padding_leaves_no_trace_in_the_next_recording(
         results.append(through(fixed, manifest, samples, 77))
     for name, values in results[0].items():
         np.testing.assert_array_equal(values, results[1][name])
-    # The bundled model does not look ahead; one that does would hear silence, and no older block.
+    # The bundled model does not look ahead. One that does would see silence, and no older block.
     context, hop = manifest.frontend.context_samples, manifest.frontend.hop_samples
     assert not fixed._inputs["samples"][0, context + 27 * hop :].any()
 

@@ -26,7 +26,7 @@ def test_windows_are_the_sums_of_their_hops(ring: StatisticsRing, rng: np.random
             ring.add(row, speech_frames=10)
         else:
             ring.skip()
-    # What the next hop, number 100, is added to: hops 71 to 99, the last 11 of speech, all speech.
+    # The state before hop number 100: hops 71 to 99, the last 11 of speech, all speech.
     late = is_speech & (np.arange(100) > 100 - WINDOW_HOPS)
     expected = np.zeros((NUM_WINDOWS, SIZE))
     expected[WINDOW] = rows[late].sum(axis=0, dtype=np.float64)

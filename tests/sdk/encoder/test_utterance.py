@@ -10,8 +10,8 @@ from speakersdk.errors import AudioTooShortError, ClosedError, InvalidAudioError
 
 MODELS = Path(__file__).parents[2] / "data" / "models"
 RATE_HZ = 16000
-# The test models' hop is 80 samples and blocks are 500 frames: 2.5 s. Float32 sums in blocks of
-# another length differ by units in the last place of statistics of some hundred frames; the
+# The hop of the test models is 80 samples, and blocks are 500 frames: 2.5 s. Float32 sums in blocks
+# of another length differ by units in the last place of statistics of a few hundred frames; the
 # contract is 1e-4.
 TOLERANCE = 1e-4
 
@@ -22,14 +22,14 @@ def encoder() -> SpeakerEncoder:
 
 
 def noise(num_samples: int, seed: int = 1) -> np.ndarray:
-    """Noise whose level changes every 50 ms so that frames differ."""
+    """Noise whose level changes every 50 ms: frames differ."""
     rng = np.random.default_rng(seed)
     level = np.repeat(10 ** rng.uniform(-4, -1, num_samples // 800 + 1), 800)[:num_samples]
     return (rng.normal(0, 1, num_samples) * level).astype(np.float32)
 
 
 def one_call(encoder: SpeakerEncoder, samples: np.ndarray) -> dict[str, np.ndarray]:
-    """The graph run once over the whole, written after docs/formats/model.md."""
+    """Run the graph once over the whole, written after docs/formats/model.md."""
     manifest = encoder.manifest
     num_frames = 1 + (len(samples) - 200) // 80
     used = np.concatenate([[0.0], samples])[: 121 + 80 * num_frames].astype(np.float32)
@@ -54,7 +54,7 @@ def test_blocks_give_what_one_call_gives(encoder: SpeakerEncoder, num_samples: i
     np.testing.assert_allclose(encoding.embedding, expected["embedding"][0], atol=TOLERANCE)
     num_speech = np.count_nonzero(expected["speech"] >= 0.5)
     assert 0 < num_speech < expected["speech"].size
-    # A frame at exactly one half may fall to either side.
+    # A frame at exactly one half may fall on either side.
     assert encoding.speech_s == pytest.approx(num_speech * 80 / RATE_HZ, abs=80 / RATE_HZ)
     assert encoding.duration_s == num_samples / RATE_HZ
 
@@ -104,7 +104,7 @@ def test_a_stream_gives_the_embedding_of_its_complete_hops(encoder: SpeakerEncod
     complete = (len(samples) - 120) // hop * hop + 120
     expected = encoder.encode(samples[:complete]).embedding
     np.testing.assert_allclose(stream.embedding(), expected, atol=TOLERANCE)
-    # Asking changes nothing.
+    # A query changes nothing.
     np.testing.assert_array_equal(stream.embedding(), stream.embedding())
 
 
@@ -136,7 +136,7 @@ def test_input_is_never_changed(encoder: SpeakerEncoder) -> None:
 
 
 def test_speech_is_counted_by_the_head_alone(encoder: SpeakerEncoder) -> None:
-    # The first frames see the empty caches, after which the head gets silence.
+    # The first frames see the empty caches. After them, the head gets silence.
     assert encoder.encode(np.zeros(16000, np.float32)).speech_s <= 0.02
 
 

@@ -141,7 +141,7 @@ def test_too_short_audio_is_refused(encoder: SpeakerEncoder) -> None:
 def test_too_little_speech_is_refused_like_too_little_audio(
     encoder: SpeakerEncoder, speech: np.ndarray
 ) -> None:
-    # The graph gets only the speech, and takes no less than the manifest's minimum.
+    # The graph gets only the speech, and not less than the minimum of the manifest.
     with pytest.raises(AudioTooShortError, match=r"at least 0\.5 s of speech, got 0\.\d+ s"):
         encoder.encode(np.concatenate([speech[:8000], np.zeros(16_000, np.float32)]))
 
@@ -180,7 +180,7 @@ def test_a_finished_stream_takes_nothing_more(encoder: SpeakerEncoder) -> None:
 
 def test_fixed_shapes_change_no_embedding(speech: np.ndarray) -> None:
     free, fixed = (load_encoder(MODEL, fixed_shapes=fixed) for fixed in (False, True))
-    # Windows of one shape; then a recording shorter than a window, which the CPU takes.
+    # Windows of one shape; then a recording shorter than a window, which the CPU processes.
     for num_samples in (32_000, 15_987):
         samples = speech[:num_samples]
         np.testing.assert_array_equal(

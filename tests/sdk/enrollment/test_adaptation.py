@@ -1,4 +1,4 @@
-"""Adaptation through the verifier, and each reason against it."""
+"""Adaptation through the verifier, and each reason to refuse it."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_a_certain_probe_is_added_and_can_be_taken_back(
     adaptation = verifier.adapt(slt, probe)
     assert adaptation.is_adapted
     assert np.array_equal(adaptation.voiceprint.adapted[0], verifier.embed(probe))
-    # The probe is now more like the voiceprint, of which it became a part.
+    # The probe is now more similar to the voiceprint, which includes it.
     assert verifier.score(adaptation.voiceprint, probe) > verifier.score(slt, probe)
     assert [change.kind for change in adaptation.voiceprint.history] == ["adapted"]
     assert replace(adaptation.voiceprint.reverted(), history=()) == slt
@@ -78,7 +78,7 @@ def test_silence_changes_nothing(verifier: Verifier, slt: Voiceprint) -> None:
     assert adaptation.reason == "not adapted: no speech found in 3.0 s of audio"
 
 
-# A thief who got in once must not walk in by the exemplar that this left.
+# A thief who was accepted once must not be accepted because of the exemplar that this left.
 def test_adapted_exemplars_do_not_vouch_for_others(
     verifier: Verifier, voices: dict[str, Any], slt: Voiceprint
 ) -> None:

@@ -58,7 +58,7 @@ def test_what_cannot_be_six_digits_is_refused(samples: Waveform, objection: str)
 
 def test_nobody_foresees_a_challenge() -> None:
     seen = {Challenge.random().digits for _ in range(50)}
-    # Of 10 * 9^5 challenges, 50 are different but for once in 480 times; 49 suffice.
+    # Of 10 * 9^5 challenges, 50 are different except once in 480 runs; 49 are enough.
     assert len(seen) >= 49
     for digits in seen:
         assert len(digits) == 6

@@ -45,7 +45,7 @@ def test_a_recording_repeats_itself_however_it_is_cut_or_scaled(
     assert repeats([first], known) == 1.0
     assert repeats(np.array_split(first, 7), known) == 1.0
     assert repeats([0.2 * first], known) > 0.99
-    # Any start: at most 5 of the 10 ms between two frames are left.
+    # Any start: at most 5 of the 10 ms between two frames remain.
     assert repeats([first[3457:]], known) > 0.8
     silence = np.zeros(9000, np.float32)
     assert repeats([np.concatenate([silence, first, silence])], known) > 0.8
@@ -75,7 +75,7 @@ def test_it_holds_sixteen_bits_every_80_ms_of_a_minute_and_a_half(rng: np.random
     noise = rng.normal(0, 0.1, 10 * SAMPLE_RATE_HZ).astype(np.float32)
     fingerprint = fingerprint_of([noise])
     assert fingerprint.dtype == np.uint16
-    # The means and the lag take 0.53 s from the end.
+    # The means and the lag use 0.53 s at the end.
     assert len(fingerprint) == pytest.approx((10 - 0.53) * FRAMES_PER_S, abs=1)
     long = fingerprint_of([noise] * 12)
     assert len(long) == pytest.approx((MAXIMUM_S - 0.53) * FRAMES_PER_S, abs=1)

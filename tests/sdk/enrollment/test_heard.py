@@ -27,7 +27,7 @@ REJECTED = Decision.from_evidence(score=-0.1, llr=1.0, threshold=2.0, speech_s=3
 
 
 def noise(seed: int, seconds: float = 5.0) -> Waveform:
-    """Bursts of noise whose spectrum changes, which no other seed has."""
+    """Bursts of noise with a changing spectrum, different for each seed."""
     chance = np.random.default_rng(seed)
     parts = [
         np.convolve(chance.normal(0, 0.1, 1600), chance.normal(0, 1, 30))[:1600]

@@ -1,4 +1,4 @@
-"""Two voiceprints become one only if they are of one voice."""
+"""Two voiceprints are joined only if they are of one voice."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ VOICES = ("awb", "kal16", "rms", "slt")
 
 @pytest.fixture(scope="module")
 def halves(verifier: Verifier, voices: dict[str, Any]) -> dict[str, tuple[Voiceprint, Voiceprint]]:
-    """Two voiceprints of each voice, of different recordings and of one name."""
+    """Two voiceprints of each voice, from different recordings and with one name."""
     return {
         name: tuple(
             verifier.enroll([recording], name="ann") for recording in voices[name].enroll[:2]

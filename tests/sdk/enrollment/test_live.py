@@ -37,7 +37,7 @@ def test_speech_fills_the_meter_and_becomes_a_voiceprint(verifier: Verifier) -> 
     voiceprint = enrollment.voiceprint()
     assert voiceprint.name == "slt"
     assert voiceprint.total_speech_s == pytest.approx(4.0, abs=0.2)
-    assert len(voiceprint.exemplars) == 2  # 2.5 s and the rest
+    assert len(voiceprint.exemplars) == 2  # 2.5 s and the remainder
     assert verifier.verify(voiceprint, CLIPS / "slt-probe.flac")
     assert not verifier.verify(voiceprint, CLIPS / "rms-probe.flac")
 
@@ -67,7 +67,7 @@ def test_a_second_voice_is_named_and_not_counted(verifier: Verifier) -> None:
     own = push(enrollment, voice("slt"))[-1].speech_s
     progress = push(enrollment, voice("rms"))
     assert AudioProblem.SECOND_VOICE in {at.problem for at in progress}
-    # What is needed to tell the voices apart, before and after an exemplar was completed.
+    # The part that distinguishes the voices, before and after an exemplar was completed.
     assert progress[-1].speech_s <= own + 2 * RECENT_S
 
 
@@ -83,7 +83,7 @@ def test_an_exemplar_never_spans_a_gap(verifier: Verifier) -> None:
     samples = voice("slt")
     before = push(enrollment, samples)[-1]
     num_exemplars = len(enrollment._exemplars)
-    assert before.speech_s > sum(enrollment._exemplar_speech_s)  # some of the next one
+    assert before.speech_s > sum(enrollment._exemplar_speech_s)  # a part of the next one
     block = samples[:1600].view(AudioBlock)
     block.lost_s = 3.0
     after = enrollment.push(block, sample_rate_hz=SAMPLE_RATE_HZ)

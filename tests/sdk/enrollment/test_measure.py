@@ -1,4 +1,4 @@
-"""What recordings are worth: bundled voices, spoiled in known ways; one real reader."""
+"""Quality of recordings: bundled voices with known defects, and one real reader."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def encoder(default_model: Any) -> SpeakerEncoder:
 
 
 def whole(voice: Any) -> Waveform:
-    """All clips of a voice, with the pauses between that clips begin and end with."""
+    """All clips of a voice, with pauses between them, because clips begin and end with one."""
     pause = np.zeros(SAMPLE_RATE_HZ // 2, np.float32)
     clips = [read_audio(path) for path in (*voice.enroll, voice.probe)]
     return np.concatenate([part for clip in clips for part in (clip, pause)])
@@ -112,7 +112,7 @@ def test_silence_and_noise_have_no_speech_to_measure(encoder: SpeakerEncoder) ->
 def test_advice_on_too_little_speech_follows_the_level(
     encoder: SpeakerEncoder, voices: dict[str, Any]
 ) -> None:
-    # So quiet that no speech is heard in it: recording longer would not help.
+    # So quiet that no speech is found in it: a longer recording would not help.
     samples = whole(voices["slt"])
     for gain, advice in ((1e-4, "raise the input level"), (1.0, "record longer")):
         _, quality = measure_recording(encoder, samples * np.float32(gain), label="")

@@ -127,7 +127,7 @@ def test_without_calibration_levels_alone_decide(
     assert verifier.quality(recordings)[0].others_llr is None
 
 
-# Twice the same recording would count as twice the speech, and lower the threshold.
+# The same recording twice would count as twice the speech and lower the threshold.
 def test_a_recording_counts_once(verifier: Verifier, voices: dict[str, Any]) -> None:
     path = voices["slt"].probe
     with pytest.raises(EnrollmentError, match=r"recording 2 .* it is the same as recording 1"):

@@ -76,7 +76,7 @@ def test_other_recordings_repeat_nothing(clips: list[Waveform]) -> None:
 def test_a_loop_repeats_itself(clips: list[Waveform], period_s: float) -> None:
     period = clips[0][8000 : 8000 + round(period_s * SAMPLE_RATE_HZ)]
     (found,) = repetitions([powers(np.tile(period, 6))])
-    # All but the first turn, and pieces of 1.5 s that it is part of.
+    # All except the first turn, and pieces of 1.5 s that it is part of.
     assert 1 - (period_s + 1.5) / (6 * period_s) - 0.1 < found.share < 1.0
     assert found.source == 0
 
@@ -122,7 +122,7 @@ def test_near_copies_are_refused_and_named(
     )
     with pytest.raises(EnrollmentError, match=pattern) as caught:
         verifier.enroll([original, copy], name="slt")
-    assert caught.value.problems == ()  # nothing that could be accepted
+    assert caught.value.problems == ()  # nothing that can be accepted
     first, second = verifier.quality([original, copy])
     assert first.is_usable
     assert not second.is_usable
@@ -166,7 +166,7 @@ def test_a_live_loop_makes_no_progress(
     progress = push(enrollment, np.tile(period, round(20 / period_s)))
     assert not progress[-1].is_complete
     assert REPEATED in {at.problem for at in progress}
-    assert sum(enrollment._exemplar_speech_s) < 2 * 3.3  # at most two exemplars of 2.5 s, or so
+    assert sum(enrollment._exemplar_speech_s) < 2 * 3.3  # about at most two exemplars of 2.5 s
     # What is new counts again.
     assert push(enrollment, np.concatenate(clips[1:]))[-1].speech_s > progress[-1].speech_s
 

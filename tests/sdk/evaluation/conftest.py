@@ -9,5 +9,5 @@ import pytest
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """Where a test writes its list."""
+    """The path of a test's list."""
     return tmp_path / "list.txt"

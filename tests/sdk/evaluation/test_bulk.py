@@ -28,7 +28,7 @@ def job(default_model: Path, demo_clips: Path) -> EmbeddingJob:
 
 @pytest.fixture
 def recordings(demo_clips: Path, tmp_path: Path) -> list[Segment]:
-    """Six clips by list, in the order of the list."""
+    """Six clips from a list, in the order of the list."""
     path = tmp_path / "list.txt"
     names = sorted((path.name for path in demo_clips.glob("*.flac")), reverse=True)[:6]
     path.write_text("".join(f"{name.removesuffix('.flac')} {name}\n" for name in names))
@@ -203,7 +203,7 @@ def test_parts_of_another_model_are_refused(
 
 @pytest.fixture
 def bad_items(demo_clips: Path, tmp_path: Path) -> list[str]:
-    """Files that no recording can be read from, each in its way, and a good one at the end."""
+    """Files that cannot be read, each for another reason, and a good one at the end."""
     good = demo_clips / "slt-probe.flac"
     samples, rate_hz = sf.read(good, dtype="int16")
     for name, rate in (("slow.wav", 100), ("fast.wav", 2_000_000)):

@@ -1,4 +1,4 @@
-"""Kept embeddings."""
+"""Stored embeddings."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ def test_what_is_kept_is_found(tmp_path: Path) -> None:
     cache = EmbeddingCache(tmp_path / "new", model_sha256="1" * 64)
     key = cache.key(PARTS)
     assert cache.get(key) is None
-    assert not (tmp_path / "new").exists()  # looking writes nothing
+    assert not (tmp_path / "new").exists()  # a look-up writes nothing
     cache.put(key, encoding())
     found = EmbeddingCache(tmp_path / "new", model_sha256="1" * 64).get(key)
     assert found is not None

@@ -99,7 +99,7 @@ def test_other_files_are_refused(table: EmbeddingTable, tmp_path: Path) -> None:
 
 
 def npz(path: Path, **arrays: Any) -> Path:
-    """A file of the arrays of one recording, some of them changed or left out."""
+    """Return a file of the arrays of one recording, with a few changed or left out."""
     good = {
         "names": np.array(["ann"]),
         "sources": np.array(["a.wav"]),
@@ -155,7 +155,7 @@ def test_arrays_that_do_not_fit_are_refused(tmp_path: Path, changes: dict[str, A
 def rewritten(
     source: Path, change: Callable[[str, bytes], bytes], compression: int = ZIP_STORED
 ) -> Path:
-    """A copy of a file with other bytes in its members."""
+    """Return a copy of a file with other bytes in its members."""
     path = source.with_name("changed.npz")
     with ZipFile(source) as old, ZipFile(path, "w", compression) as new:
         for name in old.namelist():
@@ -217,7 +217,7 @@ except ConfigError as error:
 
 
 def test_a_crafted_header_takes_no_time(tmp_path: Path) -> None:
-    # The fuzzer's: many digits that could be one length or many, and then no end of the shape.
+    # From the fuzzer: many digits that may be one length or many, and then no end of the shape.
     path = npz(tmp_path / "a.npz", speech_s=np.ones(1))
     with ZipFile(path) as archive:
         arrays = {name: archive.read(name) for name in archive.namelist()}

@@ -70,7 +70,7 @@ def test_a_cached_recording_is_not_decoded(
     elsewhere = EncodingJob(model=default_model, root=tmp_path, cache=tmp_path / "cache")
     found = embeddings(encode_segments([whole("copy.flac")], elsewhere)[0])
     np.testing.assert_array_equal(found, expected)
-    # An entry that was not found would be written again.
+    # An entry that is not found would be written again.
     assert list((tmp_path / "cache").rglob("*.f64")) == [kept]
     assert kept.stat().st_mtime_ns == written
 

@@ -1,4 +1,4 @@
-"""Lists in the encodings that editors write, and what is said of other bytes."""
+"""Lists in the encodings of editors, and the errors about other bytes."""
 
 from __future__ import annotations
 

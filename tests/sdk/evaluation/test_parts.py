@@ -1,4 +1,4 @@
-"""Parts of an embedding run: numbered, of one model, and what is said of a damaged one."""
+"""Parts of an embedding run: numbers, models, and errors about damaged parts."""
 
 from __future__ import annotations
 

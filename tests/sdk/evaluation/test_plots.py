@@ -32,7 +32,7 @@ def test_files_are_written(
 
 
 def test_equal_variances_make_the_det_curve_straight(rng: np.random.Generator) -> None:
-    """Unit Gaussians d apart: probit FRR + probit FAR = -d."""
+    """Unit Gaussians with distance d: probit FRR + probit FAR = -d."""
     far, frr = det_curve(*gaussian(rng))
     middle = np.abs(far) < 1.5
     # Five standard deviations of a probit at 2,000 trials, at a rate of 7 %: 5 * 0.0057 / 0.13.

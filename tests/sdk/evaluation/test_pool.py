@@ -1,4 +1,4 @@
-"""Tasks in processes: all results, every error passed on, nothing hangs."""
+"""Tasks in processes: all results, every error is passed on, and nothing hangs."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_errors_pass_from_a_process_whatever_they_are() -> None:
 
 
 def test_an_interrupt_while_processes_start_is_quiet(tmp_path: Path) -> None:
-    """Ctrl-C goes to all processes of a terminal, to workers within their imports as well."""
+    """Ctrl-C goes to all processes of a terminal, also to workers that are still importing."""
     (tmp_path / "sitecustomize.py").write_text(
         """
 import os, signal, sys

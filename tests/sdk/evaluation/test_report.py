@@ -17,7 +17,7 @@ from speakersdk.metrics import bootstrap_interval, cllr, eer, min_dcf
 
 @pytest.fixture
 def trials(rng: np.random.Generator) -> ScoredTrials:
-    """Calibrated Gaussian llrs of 12 speakers, in two lengths."""
+    """Calibrated Gaussian llrs of 12 speakers, with two lengths."""
     labels = np.arange(600) % 3 == 0
     one = rng.integers(0, 12, 600)
     other = np.where(labels, one, (one + rng.integers(1, 12, 600)) % 12)

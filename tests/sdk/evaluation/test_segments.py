@@ -1,4 +1,4 @@
-"""Recordings and segments by list: what a line means, where a file lies, and its samples."""
+"""Recordings and segments by list: the meaning of a line, the path of a file, and its samples."""
 
 from __future__ import annotations
 

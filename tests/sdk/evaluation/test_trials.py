@@ -1,4 +1,4 @@
-"""Trial and segment lists: what they say, and what is said of a list that is broken."""
+"""Trial and segment lists: their meaning, and the errors about invalid lists."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def test_trials_without_their_segments() -> None:
 @pytest.mark.speech
 @pytest.mark.parametrize("corpus", ["speechocean762", "speech-commands"])
 def test_development_trials_tell_the_truth(speech_data: Any, corpus: str) -> None:
-    """Labels follow from the segments' speakers, and no trial compares a segment with itself."""
+    """Labels follow from the speakers, and no trial compares a segment with itself."""
     folder = speech_data.root / "trials"
     trials = read_trials(folder / f"{corpus}-dev-3.0s.txt")
     segments = read_segments(folder / "segments-3.0s.jsonl")

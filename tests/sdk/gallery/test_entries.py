@@ -8,7 +8,7 @@ from speakersdk.gallery.rows import RowBlock
 
 
 def rows(*values: float) -> npt.NDArray[np.float32]:
-    """One row of 16 equal values for each."""
+    """One row of 16 equal values for each name."""
     return np.repeat(np.array(values, np.float32)[:, np.newaxis], 16, axis=1)
 
 

@@ -19,7 +19,7 @@ NAMES = ("ann", "bob", "cyd")
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Three voiceprints and a gallery of them; `trace` has second names of the same files."""
+    """Three voiceprints and a gallery of them; `trace` has hard links to the same files."""
     folder, trace = tmp_path / "store", tmp_path / "trace"
     voiceprints = [example_voiceprint(name, direction=at) for at, name in enumerate(NAMES)]
     VoiceprintStore(folder).save_all(voiceprints)
@@ -32,7 +32,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def erased(folder: Path) -> set[str]:
-    """Files whose old content is zeros now."""
+    """Return the files whose old content is now zeros."""
     return {path.name for path in (folder.parent / "trace").iterdir() if not any(path.read_bytes())}
 
 

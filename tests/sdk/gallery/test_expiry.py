@@ -108,7 +108,7 @@ def test_an_entry_expires_while_the_gallery_is_in_use(
     monkeypatch.setattr(expiry.time, "time", lambda: times[0])
     with pytest.warns(UserWarning, match="expired: ann;"):
         assert names(gallery.search(ann)) == ["bob", "cid"]
-    # A clock that is set back revives nobody.
+    # A clock that is set back makes nobody valid again.
     monkeypatch.setattr(expiry.time, "time", lambda: times[0] - 1)
     assert names(gallery.search(ann)) == ["bob", "cid"]
     monkeypatch.setattr(expiry.time, "time", lambda: times[1])
@@ -141,7 +141,7 @@ def test_the_file_keeps_the_ends(tmp_path: Path, voiceprints: list[Voiceprint]) 
         0 if each.expires_utc is None else int(utc_time(each.expires_utc).timestamp())
         for each in (voiceprints[0], voiceprints[2], voiceprints[3])
     ]
-    # A file without ends is of version 1, which older versions read.
+    # A file without expiry has version 1, which older versions read.
     Gallery.from_voiceprints(voiceprints[1::2]).save(path)
     assert path.read_bytes()[8] == 1
     assert "ends" not in read_gallery(path, verify=True)[1]

@@ -30,7 +30,7 @@ def fixture_path(tmp_path: Path) -> Path:
 
 
 def with_header(header: Any, blocks: bytes = b"") -> bytes:
-    """A file of a header that is intact and says anything."""
+    """Return a file with any content of the header and a correct checksum."""
     content = json.dumps(header).encode()
     data = struct.pack("<8sII", MAGIC, 1, len(content)) + content
     data += hashlib.sha256(data).digest()

@@ -80,8 +80,8 @@ def test_float32_scores_are_exact_to_a_hundred_thousandth(rng: np.random.Generat
 
 @pytest.mark.parametrize(("storage", "error"), [("float16", 2e-3), ("int8", 5e-2)])
 def test_compact_scores_are_close(storage: Storage, error: float, rng: np.random.Generator) -> None:
-    # J changes by 2 d J / |x| for values x that are off by d: d is 2^-11 of a value for float16,
-    # 1/254 of the largest (about 3 deviations) for int8, and averages over the values.
+    # J changes by 2 d J / |x| for values x with errors d: d is 2^-11 of a value for float16, and
+    # 1/254 of the largest (about 3 deviations) for int8. It averages over the values.
     rows, probe = embeddings(rng, 500), embeddings(rng, 1)[0]
     gallery = Gallery.from_embeddings(rows, storage=storage, keep_exact=False)
     expected = -symmetric_kl_to_many(probe, rows)

@@ -16,7 +16,7 @@ NUM, DIM, K = 400, 48, 10
 
 @pytest.fixture(name="voices")
 def fixture_voices(rng: np.random.Generator) -> npt.NDArray[np.float32]:
-    """Embeddings of length 4, as a model with T = 4 gives them."""
+    """Embeddings of length 4, as from a model with T = 4."""
     rows = rng.standard_normal((NUM, DIM))
     return (4 * rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
 
@@ -25,7 +25,7 @@ def fixture_voices(rng: np.random.Generator) -> npt.NDArray[np.float32]:
 def fixture_probes(
     voices: npt.NDArray[np.float32], rng: np.random.Generator
 ) -> npt.NDArray[np.float32]:
-    """Three probes near an entry and three near none."""
+    """Three probes near an entry, and three not near any."""
     near = voices[:3] + 0.2 * rng.standard_normal((3, DIM))
     return np.vstack([near, rng.standard_normal((3, DIM)) / 2]).astype(np.float32)
 
@@ -35,7 +35,7 @@ def test_inner_products_are_the_scores(voices: Any, probes: Any) -> None:
     assert export.vectors.shape == (NUM, 2 * DIM + 1)
     assert export.vectors.dtype == np.float32
     products = export.queries(probes).astype(np.float64) @ export.vectors.T.astype(np.float64)
-    # Vectors and queries are rounded to float32: 2 (2 D + 1) products of size 10 at most.
+    # Vectors and queries are rounded to float32: 2 (2 D + 1) products of at most 10.
     tolerance = 2 * (2 * DIM + 1) * 10 * 2.0**-24 / DIM
     expected = -symmetric_kl_matrix(probes, voices)
     assert np.abs(export.scores(probes, products) - expected).max() < tolerance

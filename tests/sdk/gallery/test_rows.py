@@ -47,7 +47,7 @@ def test_a_block_knows_whether_its_values_are_small() -> None:
     rows.put(1, np.full((1, STRIDE), -4.5, np.float32))
     assert not rows.is_narrow
     rows.put(1, np.zeros((1, STRIDE), np.float32))
-    assert not rows.is_narrow  # not looked for again
+    assert not rows.is_narrow  # not searched again
 
 
 @pytest.mark.parametrize("storage", STORAGES)

@@ -1,4 +1,4 @@
-"""Exact searches of an exported gallery by other programs, for comparison with its own search."""
+"""Exact searches of an exported gallery by other programs, to compare with its own search."""
 
 from __future__ import annotations
 

@@ -66,7 +66,7 @@ def test_new_names_are_unlike_stored_ones(verifier: Verifier, tmp_path: Path) ->
         make_profile(verifier.manifest, name="\u0441\u043e\u0440").save(folder=tmp_path)
 
 
-# A peer's name could leave the folder: names of files are checked as those of speakers.
+# In another SDK, a name could leave the folder: file names are checked like speakers' names.
 def test_names_and_weights_are_checked(verifier: Verifier) -> None:
     wrong = [{"offset": offset} for offset in (float("inf"), float("nan"), -float("inf"), 101.0)]
     wrong += [{"scale": scale} for scale in (0.0, -1.0, float("inf"), float("nan"))]
@@ -115,7 +115,7 @@ def test_every_changed_value_is_noticed(verifier: Verifier, tmp_path: Path) -> N
     profile = make_profile(verifier.manifest)
     path = profile.save(folder=tmp_path)
     intact = json.loads(path.read_text())
-    path.write_text(json.dumps(intact))  # the checksum is of the values, not of the spaces
+    path.write_text(json.dumps(intact))  # the checksum covers the values, not the spaces
     assert CalibrationProfile.load("usb-mic", folder=tmp_path) == profile
     for changes in ({"offset": 0.125}, {"scale": 2.5}, {"version": 1}, {"sha256": "0" * 64}):
         path.write_text(json.dumps(intact | changes))

@@ -26,7 +26,7 @@ from speakersdk.scoring import symmetric_kl
 from speakersdk.verifier import Verifier
 
 LENGTH, DIM = 4.0, 16
-# Of the voices below, with spread 0.5: targets score around -0.5, nontargets around -2.4.
+# For the voices below, with spread 0.5: targets score about -0.5, nontargets about -2.4.
 CALIBRATION = Calibration(
     offset=9.0,
     scale=6.0,
@@ -45,7 +45,7 @@ CALIBRATION = Calibration(
 def voices(
     rng: np.random.Generator, *, speakers: int = 6, each: int = 4, spread: float = 0.5
 ) -> dict[str, list[Encoding]]:
-    """Recordings of speakers: normal around a center of their own."""
+    """Recordings of speakers: normal, each speaker around another center."""
     made = {}
     for speaker in range(speakers):
         centre = rng.normal(size=DIM)
@@ -83,7 +83,7 @@ def test_the_rates_are_those_of_decisions_by_the_cohort(rng: np.random.Generator
         for at, probe in enumerate(speaker):
             for other, enrolled in enumerate(listed.values()):
                 side = [one for no, one in enumerate(enrolled) if (other, no) != (number, at)]
-                # All recordings have as much speech: the voiceprint is their mean.
+                # All recordings have the same amount of speech: the voiceprint is their mean.
                 voice = scaled(np.stack([one.embedding for one in side]).mean(axis=0), LENGTH)
                 [nearness] = calibration.pair_nearness(voice[np.newaxis], probe.embedding)
                 decision = rule.decide(
@@ -96,7 +96,7 @@ def test_the_rates_are_those_of_decisions_by_the_cohort(rng: np.random.Generator
     found = refit(trials, calibration, far=0.01).before
     assert found.far == np.mean(np.array(accepted)[~trials.targets])
     assert found.frr == np.mean(~np.array(accepted)[trials.targets])
-    # The cohort moves decisions here: without it the rates are others.
+    # The cohort affects decisions here: without it, the rates are different.
     typical = np.mean((trials.llrs >= near.thresholds(trials.speech_s))[~trials.targets])
     assert 0 < found.far != typical
 
@@ -109,7 +109,7 @@ def test_each_recording_is_left_out_once_and_tried_on_every_other_speaker(
     assert trials.targets.sum() == 15
     assert (~trials.targets).sum() == 15 * 4
     assert ((trials.probes == trials.enrolled) == trials.targets).all()
-    # Harmonic mean of 3 s, and of 6 or 9 s on the other side.
+    # The harmonic mean of 3 s on one side, and of 6 or 9 s on the other.
     assert set(np.round(trials.speech_s, 9)) == {4.0, 4.5}
 
 
@@ -142,7 +142,7 @@ def test_voices_that_cannot_be_told_apart_are_refused_with_the_overlap(
 def test_a_shift_is_found_and_helps_speakers_left_out(rng: np.random.Generator) -> None:
     off = replace(CALIBRATION, offset=CALIBRATION.offset - 6.0)
     fitted = refit(own_trials(voices(rng, speakers=10), off), off, far=0.01)
-    # The prior's deviation of 1 holds it well short of all 6.
+    # The prior's deviation of 1 keeps it far below 6.
     assert 0.5 < fitted.offset < 4.0
     assert fitted.is_better
     assert fitted.after.cllr < fitted.before.cllr
@@ -164,7 +164,7 @@ def test_each_speaker_is_judged_by_a_fit_without_it(rng: np.random.Generator) ->
     judged = np.empty(len(trials.llrs))
     for speaker in range(4):
         others = (trials.probes != speaker) & (trials.enrolled != speaker)
-        assert others.sum() == 12 + 12 * 2  # three speakers among themselves
+        assert others.sum() == 12 + 12 * 2  # three speakers with each other
         offset, scale = posterior_weights(
             trials.llrs[others, np.newaxis],
             trials.targets[others],

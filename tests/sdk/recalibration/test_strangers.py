@@ -22,7 +22,7 @@ FAR = 0.05
 
 @pytest.fixture(scope="module")
 def manifest(verifier: Verifier) -> ModelManifest:
-    """The bundled model's calibration without the cohort, which knows real voices only."""
+    """The calibration of the bundled model without the cohort, which has only real voices."""
     calibration = verifier.manifest.calibration
     assert calibration is not None
     return dataclasses.replace(
@@ -33,7 +33,7 @@ def manifest(verifier: Verifier) -> ModelManifest:
 def strangers(
     rng: np.random.Generator, manifest: ModelManifest, *, number: int, alike: float, each: int = 1
 ) -> dict[str, list[Encoding]]:
-    """Voices that share a direction: the more similar, the higher the scores of strangers."""
+    """Voices that share a direction: the more similar they are, the higher strangers score."""
     shared = rng.normal(size=manifest.embedding_dim)
     made = {}
     for stranger in range(number):
@@ -47,7 +47,7 @@ def strangers(
 
 
 def accepted(manifest: ModelManifest, encodings: dict[str, list[Encoding]], offset: float) -> float:
-    """The share of pairs of strangers that reach the threshold, pair by pair."""
+    """Return the share of pairs of strangers that reach the threshold, pair by pair."""
     calibration = manifest.calibration
     assert calibration is not None
     fitted = dataclasses.replace(calibration, offset=calibration.offset + offset)
@@ -57,7 +57,7 @@ def accepted(manifest: ModelManifest, encodings: dict[str, list[Encoding]], offs
 
 
 def alike_enough(manifest: ModelManifest) -> float:
-    """A likeness at which the model accepts more strangers than asked, but not a quarter."""
+    """A similarity at which the model accepts more strangers than requested, but not a quarter."""
     for alike in np.arange(0.5, 6, 0.1):
         voices = strangers(np.random.default_rng(7), manifest, number=60, alike=alike)
         try:
@@ -78,7 +78,7 @@ def test_the_offset_brings_other_strangers_to_the_rate(manifest: ModelManifest) 
     assert fit.offset < 0
     assert fit.is_better
     assert fit.num_trials == 60 * 59 // 2
-    # With the offset applied, exactly the requested share of the same pairs is accepted.
+    # With the offset, exactly the requested share of the same pairs is accepted.
     realised = accepted(
         manifest, strangers(np.random.default_rng(7), manifest, number=60, alike=alike), fit.offset
     )
@@ -92,7 +92,7 @@ def test_recordings_of_one_group_are_not_compared(manifest: ModelManifest) -> No
     assert grouped.num_trials == 60 * 59 // 2 - 30
     assert (grouped.num_groups, grouped.num_recordings) == (30, 60)
     apart = {f"{name} {n}": [one] for name, both in made.items() for n, one in enumerate(both)}
-    # One person under two names makes the offset more careful, never less.
+    # One person with two names makes the offset larger, never smaller.
     assert fit_strangers(apart, manifest, far=FAR).offset <= grouped.offset
 
 

@@ -13,7 +13,7 @@ from speakersdk.runtime.session import OnnxSession, open_session
 
 @pytest.fixture(params=[False, True], ids=["in place", "through the device"])
 def session(request: pytest.FixtureRequest, default_model: Path) -> OnnxSession:
-    """The bundled model; with fixed shapes the arrays are copied as to and from a GPU."""
+    """The bundled model; with fixed shapes, the arrays are copied as to and from a GPU."""
     manifest = ModelManifest.from_metadata(open_session(default_model).metadata)
     return open_session(
         default_model,
@@ -51,7 +51,7 @@ def test_a_call_reads_and_fills_the_same_arrays_again(
 def carrying(
     session: OnnxSession, feeds: dict[str, np.ndarray]
 ) -> tuple[BoundCall, dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """A call that keeps the cache to itself, its inputs and its outputs."""
+    """A call that manages the cache, its inputs and its outputs."""
     outputs = {
         name: np.zeros_like(values)
         for name, values in session.run(feeds).items()

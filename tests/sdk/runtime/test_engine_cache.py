@@ -1,4 +1,4 @@
-"""The cache with files that stand for engines: building one takes TensorRT and a GPU."""
+"""The cache with files in place of engines, because building one needs TensorRT and a GPU."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +19,7 @@ KEY = EngineKey(
 
 
 def use(cache: EngineCache, key: EngineKey = KEY, *, content: str = "engine") -> str:
-    """Open an entry as a session does: an engine that is there is loaded, else it is built."""
+    """Open an entry like a session: load the engine if it exists, and otherwise build it."""
     with cache.entry(key) as folder:
         assert folder is not None
         engine = folder / "model.engine"
@@ -55,7 +55,7 @@ def test_any_difference_is_another_engine(tmp_path: Path, difference: dict) -> N
 
 
 def test_models_of_one_structure_have_different_hashes(tmp_path: Path, default_model: Path) -> None:
-    # One weight differs, in its lowest bit: a peer's cache took such models for the same.
+    # One weight differs in its lowest bit. The cache of another SDK took such models for the same.
     data = bytearray(default_model.read_bytes())
     data[len(data) // 2] ^= 1
     other = tmp_path / "other.onnx"
@@ -135,7 +135,7 @@ def test_a_discarded_engine_is_built_again(tmp_path: Path) -> None:
 def test_the_folder_is_the_users_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert default_cache_folder() == tmp_path / "speakersdk" / "tensorrt"
-    # The specification: a path that is not absolute does not count.
+    # The specification says that a relative path is ignored.
     for value in ("", "relative"):
         monkeypatch.setenv("XDG_CACHE_HOME", value)
         monkeypatch.setenv("HOME", str(tmp_path / "home"))

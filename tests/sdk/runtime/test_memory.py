@@ -9,7 +9,7 @@ import pytest
 from speakersdk.runtime.memory import release_free_memory
 
 BYTES = 2**25
-# 1 KB each: from the heap, which glibc does not return by itself under a block in use.
+# 1 KB each: from the heap, which glibc does not release by itself below a block in use.
 FREE_BELOW_A_BLOCK_IN_USE = f"""
 import json
 from pathlib import Path
@@ -38,7 +38,7 @@ def test_freed_memory_goes_back_to_the_system() -> None:
     )
     released, returned = json.loads(done.stdout)
     assert released
-    # Half: what lies at the top of the heap has gone back before.
+    # Half: the top of the heap was released before.
     assert returned > BYTES / 2
 
 

@@ -1,7 +1,7 @@
 """Refusals and options.
 
-The stand-in states what GPU builds of onnxruntime state; docs/devices.md has the messages of
-a real one on a machine without a GPU.
+The stand-in reports what GPU builds of onnxruntime report. docs/devices.md has the messages of a
+real one on a machine without a GPU.
 """
 
 import os
@@ -28,7 +28,7 @@ TENSORRT = ComputeDevice("tensorrt", 1)
 
 @pytest.fixture
 def gpu_build(tmp_path: Path, elf: Callable[..., bytes]) -> ModuleType:
-    """An onnxruntime with CUDA and TensorRT compiled in, whose libraries need others."""
+    """An onnxruntime with CUDA and TensorRT, whose libraries need others."""
     module = ModuleType("onnxruntime")
     module.__file__ = str(tmp_path / "__init__.py")
     vars(module).update(
@@ -50,9 +50,9 @@ def test_missing_libraries_are_named_once(
 ) -> None:
     missing = missing_of(gpu_build, TENSORRT)
     assert missing == ("libabsent-cublas.so.13", "libcudnn.so.99", "libnvabsent.so.10")
-    # Of cuDNN the CUDA provider's file says nothing.
+    # The file of the CUDA provider does not name cuDNN.
     assert missing_of(gpu_build, CUDA) == ("libabsent-cublas.so.13", "libcudnn.so.99")
-    assert capsys.readouterr().out == ""  # what onnxruntime prints is no output of ours
+    assert capsys.readouterr().out == ""  # output of onnxruntime is not ours
 
 
 def test_an_unusable_device_is_refused_with_a_way_out(gpu_build: ModuleType) -> None:

@@ -23,7 +23,7 @@ MODELS = Path(__file__).parents[2] / "data" / "models"
 STATEFUL = MODELS / "stateful.onnx"
 WINDOWED = MODELS / "windowed.onnx"
 SWITCH = "ORT_DISABLE_TELEMETRY"
-# Notes the switch at the moment onnxruntime is first imported, then opens a session.
+# Record the switch when onnxruntime is first imported, and then open a session.
 NOTE_SWITCH = f"""
 import json, os, sys
 class Note:
@@ -61,13 +61,13 @@ def test_threads_do_not_change_the_result(rng: np.random.Generator) -> None:
     one, two = (
         open_session(WINDOWED, SessionOptions(num_threads=threads)).run(feeds) for threads in (1, 2)
     )
-    # The order of float32 sums may differ: some units in the last place of values up to 4.
+    # The order of float32 sums may differ: a few units in the last place of values up to 4.
     np.testing.assert_allclose(one["embedding"], two["embedding"], atol=1e-5)
 
 
 def test_every_operator_is_reported_where_it_runs() -> None:
     session = open_session(WINDOWED)
-    # The file has 26; constants of some are folded before the others are placed.
+    # The file has 26; constants of a few are folded before the others are placed.
     ((provider, number),) = session.report()["nodes_per_provider"].items()
     assert provider == "CPUExecutionProvider"
     assert 13 < number <= 26
@@ -115,7 +115,7 @@ def test_feeds_that_do_not_fit_are_an_inference_error() -> None:
 
 @pytest.fixture
 def no_gpu() -> None:
-    """Whatever onnxruntime is installed, it can use only the CPU."""
+    """Whichever onnxruntime is installed, it can use only the CPU."""
     if gpus():
         pytest.skip("this machine has a GPU")
 
@@ -132,7 +132,7 @@ def test_auto_takes_the_cpu_and_says_why(no_gpu: None) -> None:
     assert session.choice.startswith("cpu; not cuda:0: ")
     report = session.report()
     assert (report["asked_device"], report["strict"]) == ("auto", False)
-    assert report["precision"] == "fp32"  # the CPU has no TF32: more precise may stand in
+    assert report["precision"] == "fp32"  # the CPU has no TF32: a more precise type may replace it
 
 
 def test_a_named_device_gives_way_only_where_that_is_allowed_and_never_silently(
@@ -151,7 +151,7 @@ def test_a_named_device_must_have_the_precision() -> None:
 def test_a_provider_that_onnxruntime_drops_is_an_error_and_no_fallback(
     monkeypatch: pytest.MonkeyPatch, no_gpu: None
 ) -> None:
-    # Past the checks, as where a library loads and the GPU then fails: the session is on the CPU.
+    # After the checks, as if a library loads and the GPU then fails: the session is on the CPU.
     monkeypatch.setattr(onnx_session, "check_usable", lambda *_: None)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
@@ -175,7 +175,7 @@ def test_with_shapes_is_the_session_itself_where_shapes_may_vary() -> None:
 
 @pytest.fixture
 def fixed() -> OnnxSession:
-    """A session of one shape, on the CPU, as it runs on a GPU."""
+    """A session of one shape on the CPU, which runs as on a GPU."""
     return open_session(WINDOWED, SessionOptions(fixed_shapes=True), shapes={"samples": (1, 8000)})
 
 
@@ -212,7 +212,7 @@ def test_arrays_of_other_shapes_cannot_be_bound(fixed: OnnxSession) -> None:
 
 
 def shapes_that_reach(session: OnnxSession) -> list[dict[str, tuple[int, ...]]]:
-    """Note the shapes of the feeds that a session hands to onnxruntime."""
+    """Record the shapes of the feeds that a session passes to onnxruntime."""
     noted: list[dict[str, tuple[int, ...]]] = []
     native = session._session
 
@@ -255,7 +255,7 @@ def test_an_earlier_import_with_telemetry_is_reported(monkeypatch: pytest.Monkey
 def test_telemetry_is_off_before_the_import_unless_the_user_decides(
     set_by_user: str | None, expected: str
 ) -> None:
-    # An import that only looks: without the CI variables onnxruntime would send telemetry.
+    # An import of onnxruntime without the CI variables would send telemetry.
     environment = {**os.environ, "CI": "1"}
     environment.pop(SWITCH, None)
     if set_by_user is not None:
@@ -271,7 +271,7 @@ def test_telemetry_is_off_before_the_import_unless_the_user_decides(
 
 
 def test_running_a_model_leaves_no_files(tmp_path: Path) -> None:
-    # onnxruntime turns its telemetry off by itself under CI, and therefore the test runs without.
+    # onnxruntime turns its telemetry off under CI. Therefore the test runs without these variables.
     environment = {
         name: value
         for name, value in os.environ.items()

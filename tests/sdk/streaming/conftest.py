@@ -1,4 +1,4 @@
-"""Voices that streams listen for."""
+"""Voiceprints for the tests of streams."""
 
 from pathlib import Path
 

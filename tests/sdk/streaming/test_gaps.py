@@ -1,4 +1,4 @@
-"""Audio that was lost in front of a block, and streams that are over or used twice at once."""
+"""Audio that was lost before a block, and streams that have ended or are used twice at once."""
 
 import math
 import threading
@@ -60,7 +60,7 @@ def test_after_a_gap_a_stream_is_as_good_as_new(
             b.verdict,
             b.has_changed,
         )
-        # The time continues where the lost audio ends; a sample may be cut off with the filter.
+        # The time continues where the lost audio ends; a sample may be lost with the filter.
         assert a.time_s == pytest.approx(b.time_s + heard / rate_hz + 2.5, abs=1 / 16000)
     assert [update.lost_s for update in after] == [2.5] + [None] * (len(after) - 1)
 
@@ -73,7 +73,7 @@ def test_gaps_before_one_hop_add_up(
     stream.push(probe[:100], sample_rate_hz=16000)
     stream.gap(0.0)
     assert push(stream, probe[:3200])[0].lost_s == 0.5
-    stream.gap(0.0)  # nobody knows how much
+    stream.gap(0.0)  # of unknown length
     assert push(stream, probe[:3200])[0].lost_s == 0.0
     for wrong in (-1.0, math.nan, math.inf):
         with pytest.raises(ConfigError, match="gap of 0 s or more"):
@@ -138,7 +138,7 @@ def test_threads_that_share_a_stream_get_answers_or_one_error(
     refused: list[Exception] = []
     encode = stream._encoder.encode
 
-    def slow(states: object) -> None:  # the real encoder, at a time that the test chooses
+    def slow(states: object) -> None:  # the real encoder, delayed until the test allows it
         entered.set()
         assert leave.wait(30)
         encode(states)  # type: ignore[arg-type]
@@ -157,7 +157,7 @@ def test_threads_that_share_a_stream_get_answers_or_one_error(
     leave.set()
     first.join()
     assert len(refused) == 2
-    assert stream.duration_s == 1840 / 16000  # what was refused was not taken
+    assert stream.duration_s == 1840 / 16000  # refused audio was not processed
 
 
 def test_a_row_of_samples_is_refused_and_never_taken_for_one(

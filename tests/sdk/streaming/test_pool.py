@@ -118,7 +118,7 @@ def test_an_expired_voiceprint_changes_no_stream_and_can_leave(
 ) -> None:
     ann = replace(voiceprints[0], expires_utc="2100-01-01T00:00:00+00:00")
     pool.add("ann", [ann])
-    # Its end comes while the stream runs.
+    # It expires while the stream runs.
     monkeypatch.setattr(pool._streams["ann"], "_first_expiry_s", 0.0)
     object.__setattr__(ann, "expires_utc", "2026-11-24T00:00:00+00:00")
     chunks = {"slt": probes["slt"], "ann": probes["awb"]}
@@ -188,7 +188,7 @@ def test_a_closed_pool_says_so(
 def test_a_pool_is_used_by_one_thread_at_a_time(
     pool: StreamPool, voiceprints: list[Voiceprint], probes: dict[str, np.ndarray]
 ) -> None:
-    with pool._lifetime:  # as while another thread pushes
+    with pool._lifetime:  # like another thread that pushes
         for use in (
             lambda: pool.push({"slt": probes["slt"]}, sample_rate_hz=SAMPLE_RATE_HZ),
             lambda: pool.add("new", voiceprints),

@@ -31,7 +31,7 @@ def test_recent_speech_is_held_against_what_came_before_it(voices: np.ndarray) -
     change = SpeakerChange(DIM, recent_hops=HOPS, calibrate=calibrate)
     for hop in range(6):
         change.update(voices[0], voices[0], speech_s=2.0 + hop)
-    # From here on "so far" is the other voice: the comparison meets it HOPS hops later.
+    # From here on "so far" is the other voice: the comparison reaches it HOPS hops later.
     heard = [change.update(voices[1], voices[1], speech_s=9.0) for _ in range(HOPS + 1)]
     assert heard == [True] * HOPS + [False]
 

@@ -89,9 +89,9 @@ def test_the_speech_so_far_scores_as_a_recording_does(
     last = [update for update in updates if update.age_s == 0][-1]
     offline = dict(verifier.identify(voiceprints, probe, sample_rate_hz=SAMPLE_RATE_HZ).ranking)
     for candidate in last.candidates:
-        # Pauses are no evidence for a stream and are part of a recording: similar, not equal.
+        # Pauses are not evidence for a stream, but part of a recording: similar, not equal.
         assert candidate.total_score == pytest.approx(offline[candidate.name].score, abs=0.01)
-        # A window that is longer than the stream is the speech so far.
+        # A window that is longer than the stream contains all of its speech.
         assert candidate.score == pytest.approx(candidate.total_score, abs=1e-4)
 
 
@@ -125,7 +125,7 @@ def test_silence_is_no_evidence_and_ages_the_score(
     spoken = push(stream, probe)[-1]
     silent = push(stream, np.zeros(2 * SAMPLE_RATE_HZ, np.float32))[-1]
     assert silent.speech < 0.5
-    assert silent.speech_s - spoken.speech_s < 0.3  # the voice rings out
+    assert silent.speech_s - spoken.speech_s < 0.3  # the end of the voice
     assert 1.5 < silent.age_s < SILENCE_S
     assert silent.speaker == "slt"
 
@@ -137,11 +137,11 @@ def test_after_long_silence_a_stream_is_as_good_as_new(
     before = push(stream, np.concatenate([probe, np.zeros(3 * SAMPLE_RATE_HZ, np.float32)]))
     assert (before[-1].verdict, before[-1].speech_s) == (Verdict.NO_SPEECH, 0.0)
     assert before[-1].llr is None
-    # On to the next reset: from there on everything must be that of a fresh stream.
+    # From the next reset on, everything must equal a new stream.
     filler = np.zeros(1600, np.float32)
     while push(stream, filler)[-1].age_s % 1.0 != 0:
         pass
-    buffer = stream.state.buffer  # the context and what of the next hop is there already
+    buffer = stream.state.buffer  # the context and the received part of the next hop
     waiting = buffer.samples[1 : buffer._filled].copy()
     fresh = verifier.stream(voiceprints, silence_s=1.0)
     used = push(stream, probe)
@@ -174,7 +174,7 @@ def test_evidence_after_a_change_is_of_the_new_voice(
     updates = push(stream, read_audio(CLIPS / "rms-probe.flac"))
     change = next(index for index, update in enumerate(updates) if update.has_changed)
     noticed = updates[change]
-    # Of that speech, only the end is surely the new voice's; it is scored with the next hop.
+    # Only the end of that speech is certainly from the new voice; it is scored with the next hop.
     assert 0 < noticed.speech_s <= KEPT_S < before.speech_s
     assert noticed.verdict is Verdict.INCONCLUSIVE
     assert noticed.llr is None
@@ -227,7 +227,7 @@ def test_the_cohort_is_asked_only_while_a_threshold_can_matter(
     undecided = [
         update for update in updates if update.llr is not None and update.verdict is not ACCEPT
     ]
-    # Until the decision and once for it; then no window contradicts it, and none is needed.
+    # Until the decision, and once for it. Then no window contradicts it, and none is needed.
     assert 0 < len(asked) <= len(undecided) + 1 < len(updates) / 2
     asked.clear()
     others = push(together, probe)
@@ -248,7 +248,7 @@ def test_the_voiceprint_of_the_accepted_speaker_helps_to_notice_a_change(
     last = push(stream, probe[:48000])[-1]
     assert last.speaker == "slt"
     accepted_llr = stream._accepted_llr()
-    # Less speech than hops where a hop is not all speech.
+    # Less speech than hops, because not every hop is all speech.
     assert accepted_llr == pytest.approx(last.llr, rel=0.2)
     monkeypatch.setattr(stream, "_accepted_llr", lambda: -99.0)
     assert any(update.has_changed for update in push(stream, probe[48000:]))
@@ -266,11 +266,11 @@ def test_no_speech_at_all_is_never_a_number(
 def test_a_model_without_speech_head_or_with_windows_streams_too(
     verifier: Verifier, edit_model: Callable[..., Path], model: str
 ) -> None:
-    # The cohort is made of the bundled model's embeddings.
+    # The cohort consists of embeddings of the bundled model.
     calibration = asdict(replace(calibrated(verifier), cohort=None))
     other = Verifier(edit_model(MODELS / f"{model}.onnx", calibration=calibration))
     clip = CLIPS / "slt-enroll-1.flac"
-    # Its weights are random: parts of one recording are no more similar than two voices.
+    # Its weights are random: parts of one recording are not more similar than two voices.
     slt = other.enroll([clip], name="slt", accept=["second-voice"])
     stream = other.stream([slt])
     last = push(stream, read_audio(clip))[-1]
@@ -297,7 +297,7 @@ def test_nothing_grows_with_the_audio(
             in_use.append(sum(trace.size for trace in traces))
     finally:
         tracemalloc.stop()
-    # A float kept of each of the 245 hops would be 7.8 kB every time; what fills up does so once.
+    # A float kept for each of the 245 hops would be 7.8 kB every time; a buffer fills up once.
     assert min(in_use[1] - in_use[0], in_use[2] - in_use[1]) < 4000
 
 
@@ -323,7 +323,7 @@ def test_a_voiceprint_that_expires_ends_the_stream(
     for _ in range(2):
         with pytest.raises(ExpiredVoiceprintError, match="'slt' expired"):
             push(stream, probe)
-    # Voiceprints without an end continue.
+    # Voiceprints without expiry continue.
     assert push(verifier.stream(others), probe)
 
 

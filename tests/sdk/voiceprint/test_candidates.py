@@ -1,4 +1,4 @@
-"""What voiceprints a probe may be compared with."""
+"""Valid and invalid candidates for a probe."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ LIMITED = example_voiceprint(expires_utc="2027-02-20T14:00:00+00:00")
 
 
 def changed(**changes: Any) -> bytes:
-    """A file of version 3 with a true checksum whose header says something else."""
+    """Return a file of version 3 with another header and a correct checksum."""
     data = write_voiceprint(LIMITED)
     (length,) = struct.unpack_from("<I", data, 12)
     header = json.loads(data[16 : 16 + length]) | changes
@@ -88,5 +88,5 @@ def test_voiceprints_of_every_released_version_still_load() -> None:
     )
     for file, expected in zip(files, (enrolled, adapted, limited), strict=True):
         assert Voiceprint.load(file) == expected
-        # Writing is stable as well as reading: no byte has changed since.
+        # Writing is as stable as reading: not a byte has changed.
         assert expected.to_bytes() == file.read_bytes()

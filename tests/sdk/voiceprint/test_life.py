@@ -38,7 +38,7 @@ def test_an_expired_voiceprint_is_refused_to_the_second() -> None:
 
 
 def test_a_clock_set_back_behind_its_own_times_revives_nothing() -> None:
-    """Enrolled or adapted with a clock that was right; the expiry is before these times."""
+    """Enrolled or adapted with a correct clock; the expiry is before these times."""
     long_ago = START - timedelta(days=9000)
     limited = example_voiceprint(expires_utc=(START - timedelta(days=1)).isoformat())
     with pytest.raises(ExpiredVoiceprintError):

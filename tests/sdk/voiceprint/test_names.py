@@ -1,4 +1,4 @@
-"""Names: what may be used, and what is too much like a name that is taken."""
+"""Names: valid ones, and those that are too similar to a taken name."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_no_word_mixes_scripts(name: str) -> None:
         ("bob", "\uff42\uff4f\uff42"),  # full width
         ("bob", "\U0001d41b\U0001d428\U0001d41b"),  # mathematical bold
         ("\u0441\u043e\u0440", "cop"),
-        ("\u0430\u0435", "\u0251e"),  # against a name of either script
+        ("\u0430\u0435", "\u0251e"),  # compared with a name of either script
         ("\u30ab", "\u529b"),  # katakana ka, Chinese strength
         ("\u30edロ", "\u53e3口"),
         ("oo", "\u0585\u0585"),  # Armenian

@@ -31,7 +31,8 @@ def test_lengths_means_and_dot_products_stay(rotation: Rotation, embeddings: np.
     tolerance = 64 * LENGTH**2 * 2.0**-24
     assert np.allclose(rotated @ rotated.T, embeddings @ embeddings.T, atol=tolerance)
     assert np.allclose(rotated.mean(axis=1), embeddings.mean(axis=1), atol=tolerance)
-    # It hides: a row and its rotation are as unlike as two of chance, which correlate to 1/8.
+    # It hides: a row and its rotation are as different as two random rows, which correlate up to
+    # 1/8.
     assert np.abs((rotated * embeddings).sum(axis=1) / LENGTH**2).max() < 0.6
 
 
@@ -64,7 +65,10 @@ def test_two_rotations_share_nothing(rotation: Rotation, embeddings: np.ndarray)
 def test_as_many_known_pairs_as_values_undo_it(
     rotation: Rotation, rng: np.random.Generator
 ) -> None:
-    """The limit that the documentation states; if this fails, it may state a better one."""
+    """The limit that the documentation states.
+
+    If this fails, the documentation may state a better one.
+    """
     known = rng.standard_normal((DIM, DIM)).astype(np.float32)
     guessed = np.linalg.solve(known.astype(np.float64), rotation.rotate(known))
     fresh = rng.standard_normal((5, DIM)).astype(np.float32)

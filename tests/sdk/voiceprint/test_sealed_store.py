@@ -134,7 +134,7 @@ def test_a_renamed_sealed_file_is_refused(folder: Path) -> None:
 
 
 def test_the_plain_file_is_overwritten(folder: Path) -> None:
-    # Another name of the same file shows what lies on the disk where it was.
+    # A hard link shows the content of the disk where the file was.
     os.link(folder / "ann.voiceprint", folder / "trace")
     size = (folder / "trace").stat().st_size
     recast(folder, key=None, new_key=KEY)
@@ -166,7 +166,8 @@ def test_a_kill_at_any_step_loses_and_leaks_nothing(key: str, new_key: str, fold
             worker.stdin.write(f"{len(statuses) + 1}\n")
             worker.stdin.flush()
             statuses.append(int(worker.stdout.readline()))
-            # What is left is whole, in its old form or its new one, and no plain part of it.
+            # The remaining files are complete, in their old or their new form, and contain no plain
+            # part.
             left = content(folder)
             assert left.keys() >= begin.keys()
             added = [data for name, data in left.items() if name not in begin]

@@ -139,7 +139,7 @@ def test_one_bad_file_hides_no_other(store: VoiceprintStore, tmp_path: Path) -> 
     for file in content.unreadable:
         assert bad[file.path.name.removesuffix(".voiceprint")] in file.reason
         assert file.reason.isprintable()
-    # They are in nobody's way, and every one of them can be removed by the name that is shown.
+    # They do not disturb anything, and each can be removed by the name that is shown.
     store.save(example_voiceprint("carl"))
     for file in content.unreadable:
         store.remove(printable(file.path.name) if "caf" in file.path.name else file.path.name)
@@ -181,7 +181,7 @@ def test_a_file_from_macos_is_found_by_either_form_of_its_name(store: Voiceprint
         ("bob", "bob\ufe0f", ConfigError),
         ("bob", "bob\u3164", ConfigError),
         ("bob", "bob\u00ad", ConfigError),
-        ("ann 1", "ann \u0661", None),  # an Arabic 1 looks like none of ours
+        ("ann 1", "ann \u0661", None),  # an Arabic 1 looks like no ASCII character
         ("Zoe", "Zoë", None),
         ("Bob0", "BobO", None),
         ("Иван", "Иван Smith", None),
@@ -223,7 +223,7 @@ def test_several_are_saved_or_none(store: VoiceprintStore) -> None:
         store.save_all([*new, example_voiceprint("bob", direction=1)])
     with pytest.raises(DuplicateSpeakerError):
         store.save_all([*new, example_voiceprint("BOB")], replace=True)
-    # The file of carl cannot be replaced: bob and ann, written before it, become what they were.
+    # The file of carl cannot be replaced: bob and ann, written before it, are restored.
     (store.folder / "carl.voiceprint").mkdir()
     with pytest.raises(OSError, match=r"carl\.voiceprint"):
         store.save_all([example_voiceprint("ann", direction=2), *new], replace=True)
@@ -256,7 +256,7 @@ def test_what_killed_writers_left_is_erased(store: VoiceprintStore) -> None:
         assert not list(store.folder.glob(".*.tmp"))
 
 
-# One change of the store by a process of its own, after it has been told to begin.
+# One change of the store by another process, which starts when it is told to.
 CHANGE = """
 import sys
 from speakersdk.errors import DuplicateSpeakerError
@@ -283,7 +283,7 @@ else:
 
 
 def change_at_once(store: VoiceprintStore, kind: str, num: int) -> list[int]:
-    """Exit status of processes that change the store at the same time."""
+    """Return the statuses of processes that change the store at the same time."""
     processes = [
         subprocess.Popen(
             [sys.executable, "-c", CHANGE, str(store.folder), kind, str(number)],

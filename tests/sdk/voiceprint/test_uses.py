@@ -74,7 +74,7 @@ def test_a_removed_speaker_leaves_no_day(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="resource limits are POSIX's")
 def test_a_full_disk_keeps_no_day_and_stops_nobody(tmp_path: Path) -> None:
-    """No file may grow, which is the limit of a quota that is used up."""
+    """No file may grow, like with a quota that is used up."""
     code = (
         "import resource, signal, sys; sys.path[:0] = [sys.argv[2]]\n"
         "from tests.sdk.voiceprint import test_uses\n"

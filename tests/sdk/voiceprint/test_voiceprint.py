@@ -40,7 +40,7 @@ def make_voiceprint(**changes: Any) -> Voiceprint:
 
 
 def with_header(voiceprint: Voiceprint, **changes: Any) -> bytes:
-    """Bytes with a true checksum whose header says something else."""
+    """Return bytes with a correct checksum and another header."""
     data = voiceprint.to_bytes()
     _, _, header_bytes = struct.unpack_from("<8sII", data)
     header = {**json.loads(data[16 : 16 + header_bytes]), **changes}
@@ -101,7 +101,7 @@ def test_adapted_exemplars_weigh_little_and_are_taken_back() -> None:
         mean = (1 - share) * enrolled.exemplars.mean(axis=0) + share * probe
         assert np.allclose(voiceprint.embedding, 5 * mean / np.linalg.norm(mean), rtol=1e-6)
         assert Voiceprint.from_bytes(voiceprint.to_bytes()) == voiceprint
-    # The newest are kept, and only what was enrolled counts as enrolled speech.
+    # The newest are kept, and only enrolled speech counts as such.
     assert voiceprint.adapted_speech_s.tolist() == list(range(4, MAXIMUM_ADAPTED + 4))
     assert voiceprint.total_speech_s == enrolled.total_speech_s
     assert voiceprint.reverted() == enrolled
@@ -150,7 +150,7 @@ def test_another_model_is_refused_naming_both() -> None:
     other = make_voiceprint(model_name="blstm-test", model_sha256="cd" * 32)
     with pytest.raises(IncompatibleModelError, match=r"tdnn-test \(abab.*blstm-test \(cdcd"):
         make_voiceprint().with_exemplars(other)
-    # A hash counts, a name does not.
+    # The hash counts, the name does not.
     make_voiceprint().check_model(name="renamed", sha256="ab" * 32)
 
 
@@ -280,7 +280,7 @@ def test_save_and_load(tmp_path: Path) -> None:
 
 
 def test_a_failed_save_leaves_nothing_behind(tmp_path: Path) -> None:
-    # A folder in the way makes the last step, the rename, fail.
+    # A folder in place of the file makes the last step, the rename, fail.
     path = tmp_path / "ann.voiceprint"
     (path / "in the way").mkdir(parents=True)
     with pytest.raises(OSError, match="directory"):

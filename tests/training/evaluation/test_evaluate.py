@@ -41,8 +41,7 @@ def test_rates_are_those_of_embeddings_made_one_by_one(
     tmp_path: Path,
     rng: np.random.Generator,
 ) -> None:
-    # Random labels, so that the rates depend on every score and not on the difference of the
-    # voices.
+    # Random labels: the rates depend on every score and not on the difference of the voices.
     pairs = [line.split()[1:] for line in Path(trial_files["trials"]).read_text().splitlines()]
     drawn = (rng.permutation(len(pairs)) < 50).tolist()
     lines = [f"{label:d} {' '.join(pair)}" for label, pair in zip(drawn, pairs, strict=True)]
@@ -129,7 +128,7 @@ def test_a_condition_changes_probes_alone(
         return np.zeros_like(samples)
 
     divergence, cosine = trial_set.scores(encoder, silenced)
-    # All probes are now the same, so that a score depends only on the enrollment: fewer values than
+    # All probes are now the same. A score depends only on the enrollment: fewer values than
     # enrollments. If those were silenced too, every cosine would be 1.
     assert len(np.unique(cosine.round(5))) <= 16
     assert cosine.min() < 1 - 1e-3

@@ -18,7 +18,7 @@ from speakersdk.voiceprint.store import VoiceprintStore
 
 @pytest.fixture
 def talk(voices: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Two voices in a recording; nobody is enrolled."""
+    """Two voices in one recording, without any enrollment."""
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     pause = np.zeros(16000, np.float32)
     path = tmp_path / "a talk.wav"

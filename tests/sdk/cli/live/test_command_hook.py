@@ -15,7 +15,7 @@ from speakersdk.errors import ConfigError
 from speakersdk.verifier import Verifier
 from speakersdk.voiceprint.store import VoiceprintStore
 
-# Appends what it is told, and its own arguments, as one line.
+# Append its standard input and its arguments as one line.
 RECORDER = """#!/bin/sh
 echo "$SPEAKERSDK_VERDICT|$SPEAKERSDK_NAME|$SPEAKERSDK_TIME_S|$SPEAKERSDK_LLR|$#:$1" >>"$LOG"
 """
@@ -69,7 +69,7 @@ def test_a_command_is_told_each_change_of_verdict_in_its_environment(
     assert [line[1] for line in lines] == ["", name, ""]
     assert float(lines[1][3]) > 0
     assert float(lines[0][2]) < float(lines[1][2]) < float(lines[2][2])
-    # No shell: two arguments, of which the second is the word $HOME itself.
+    # There is no shell: two arguments, the second of which is the word $HOME.
     assert {line[4] for line in lines} == {"2:a b;c"}
 
 
@@ -98,7 +98,7 @@ def test_a_slow_command_delays_no_audio_and_is_ended(
     tmp_path: Path, verifier: Verifier, voices: dict[str, Any], store: VoiceprintStore, log: Path
 ) -> None:
     store.save(verifier.enroll(voices["slt"].enroll, name="slt"))
-    # The shell's child holds stderr open as well: `listen` returns only if both are ended.
+    # The child of the shell also has stderr open: `listen` returns only if both have ended.
     script = f"echo started >>{log}; sleep 600; echo over"
     done = listen(
         tmp_path, "--json", "--input", str(voices["slt"].probe), "--exec", f'sh -c "{script}"'

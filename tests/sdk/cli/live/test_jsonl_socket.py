@@ -40,7 +40,7 @@ def connected(path: Path) -> socket.socket:
 
 
 def lines(reader: socket.socket) -> list[dict[str, Any]]:
-    """All until the end."""
+    """Read everything until the end."""
     with reader, reader.makefile("r", encoding="utf-8") as file:
         return [json.loads(line) for line in file]
 
@@ -86,7 +86,7 @@ def test_a_slow_reader_is_dropped_and_the_others_are_not(
     received = 0
     with JsonlSocket(path, backlog_bytes=100 * line_bytes) as server:
         slow, quick = connected(path), connected(path)
-        # More than the system keeps (about 200 kB) and what is kept here.
+        # More than the buffers of the system (about 200 kB) and of the command.
         for _ in range(2000):
             server.heard(updates[0], None)
             received += quick.recv(1 << 16).count(b"\n")

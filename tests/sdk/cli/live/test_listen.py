@@ -127,7 +127,7 @@ def test_raw_samples_come_from_a_pipe(slt: Path) -> None:
 
 
 def interrupted(recording: Path, *options: str, after: bytes) -> tuple[int, str]:
-    """Status and stderr of a command that gets Ctrl-C after it has printed something."""
+    """Return status and stderr of a command that gets Ctrl-C after its first output."""
     with subprocess.Popen(
         [*COMMAND, *options, "--input", "-"],
         stdin=subprocess.PIPE,
@@ -166,7 +166,7 @@ def test_ctrl_c_ends_with_a_summary(slt: Path) -> None:
 def test_what_cannot_be_stored_is_said_before_anybody_speaks(
     slt: Path, tmp_path: Path, options: list[str], message: str
 ) -> None:
-    """The source is a pipe that nobody writes to: the command must not get as far as to read it."""
+    """The source is a pipe that nobody writes to. The command must end before it reads it."""
     file = tmp_path / "file"
     file.touch()
     with subprocess.Popen(
@@ -176,7 +176,7 @@ def test_what_cannot_be_stored_is_said_before_anybody_speaks(
         env=dict(os.environ),
     ) as process:
         assert process.stderr is not None
-        error = process.stderr.read().decode()  # until it ends; stdin stays open
+        error = process.stderr.read().decode()  # reads until it ends; stdin stays open
         assert process.wait(timeout=30) == 2
     assert message in error
     assert error.count("\n") == 1

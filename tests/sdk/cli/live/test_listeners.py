@@ -1,4 +1,4 @@
-"""What each way of telling prints, given the same hops."""
+"""The output of each listener for the same hops."""
 
 from __future__ import annotations
 
@@ -56,21 +56,21 @@ def test_lines_announce_lost_audio_once(
 ) -> None:
     listener = LineListener()
     for update, lost_s in zip(updates, (None, 1.5, None, 0.0), strict=False):
-        # The counters are ahead of the update: more blocks are waiting in the queue.
+        # The counters are ahead of the update, because more blocks are in the queue.
         listener.heard(replace(update, lost_s=lost_s), CaptureCounters(captured_s=9.0, gaps=3))
     lines = capsys.readouterr().out.splitlines()
     lost = [at for at, line in enumerate(lines) if line.endswith("the evidence was reset")]
     assert [lines[at].split("s  ")[0].split()[0] for at in lost] == ["0.2", "0.4"]
     assert "1.5 s of audio were lost" in lines[lost[0]]
     assert "  audio was lost" in lines[lost[1]]
-    assert all("slt: " in lines[at + 1] for at in lost)  # what holds from there on
+    assert all("slt: " in lines[at + 1] for at in lost)  # valid from there on
 
 
 def test_json_is_an_object_for_each_hop(
     updates: list[StreamUpdate], capsys: pytest.CaptureFixture[str]
 ) -> None:
     listener = JsonListener()
-    for time_s in (0.1, 0.1, 0.2):  # a block that completes no hop tells nothing new
+    for time_s in (0.1, 0.1, 0.2):  # a block that completes no hop has no news
         listener.enrolling("ann", replace(PROGRESS, time_s=time_s), None)
     for update in updates:
         listener.heard(update, None)
@@ -98,5 +98,5 @@ def test_the_summary_adds_up(updates: list[StreamUpdate]) -> None:
 def test_the_listener_fits_stdout() -> None:
     with open_listener(is_json=True) as listener:
         assert isinstance(listener, JsonListener)
-    with open_listener(is_json=False) as listener:  # under pytest stdout is no terminal
+    with open_listener(is_json=False) as listener:  # stdout is not a terminal under pytest
         assert isinstance(listener, LineListener)

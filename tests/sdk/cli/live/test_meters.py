@@ -24,7 +24,7 @@ PROGRESS = EnrollmentProgress(
     problem=None,
 )
 ANN = Candidate(
-    name="ann [x]",  # square brackets are no markup
+    name="ann [x]",  # square brackets are not markup
     score=-0.01,
     llr=5.2,
     total_score=-0.01,

@@ -1,4 +1,4 @@
-"""``speakersdk serve``: finding services. Those of this project are tested in their own folders."""
+"""``speakersdk serve``: finding services. The services have tests in their own folders."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def run(arguments, open_verifier, open_store):
 
 @pytest.fixture
 def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The name of a service in a package of its own, with the files that pip would write."""
+    """Write a service in a package of its own, with the files of pip, and return its name."""
     (tmp_path / "painted.py").write_text(SERVICE)
     metadata = tmp_path / "painted-1.0.dist-info"
     metadata.mkdir()
@@ -54,7 +54,7 @@ def test_a_service_gets_its_options_and_what_opens_the_rest(
     given: list[Given] = find_service(installed).given
     ((arguments, *opening),) = given
     assert arguments.colour == "red"
-    # As a worker process gets them.
+    # As a worker process receives them.
     open_verifier, open_store = pickle.loads(pickle.dumps(opening))
     assert open_store().folder == tmp_path
     with open_verifier() as verifier:

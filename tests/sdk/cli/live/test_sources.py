@@ -35,7 +35,7 @@ def test_a_recording_keeps_the_pace_at_which_it_was_spoken(
     chunks = [np.zeros(1600, np.int16)] * 3
     source = RecordedSource(iter(chunks), rate_hz=16000.0, is_fast=False)
     for _ in source.blocks():
-        now[0] += 0.03  # what the listener takes
+        now[0] += 0.03  # the samples for the listener
     np.testing.assert_allclose(slept, [0.1, 0.07, 0.07])
 
 
@@ -77,7 +77,7 @@ def test_options_that_would_be_ignored_or_mean_nothing_are_refused(
 
 
 class Lost:
-    """A microphone that delivers one block and is lost."""
+    """A microphone that delivers one block and is then lost."""
 
     sample_rate_hz = 16000.0
     counters = CaptureCounters(captured_s=1.0, dropped_s=0.5, overflows=2)
@@ -100,9 +100,9 @@ def test_a_lost_microphone_is_an_error_or_waited_for(
     source = MicrophoneSource(None, reconnect=True)
     blocks = source.blocks()
     heard = [next(blocks) for _ in range(3)]
-    assert heard[1] is None  # what follows is unrelated
+    assert heard[1] is None  # what follows is not related
     assert len(heard[2]) == 800
-    # Over both connections.
+    # Through both connections.
     assert source.counters == CaptureCounters(
         captured_s=2.0, dropped_s=1.0, overflows=4, reconnects=1
     )

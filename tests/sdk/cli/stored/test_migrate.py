@@ -1,4 +1,4 @@
-"""``speakersdk migrate``, from what ``enroll --keep-recordings`` kept."""
+"""``speakersdk migrate``, from the recordings of ``enroll --keep-recordings``."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def store(tmp_path: Path) -> VoiceprintStore:
 
 
 def run(store: VoiceprintStore, command: str, *arguments: str, model: str = NEW) -> int:
-    # The models are untrained: they call anything speech, noise, and one voice or two.
+    # The models are untrained: they may call anything speech, noise, one voice or two.
     options = ["--accept", "all", "--voiceprints", str(store.folder), "--model", model]
     return main([command, *arguments, *options])
 
@@ -76,7 +76,7 @@ def test_what_adaptation_added_is_dropped_and_said(
     assert "; 1 adapted recording dropped" in capsys.readouterr().out
     migrated = store.load("ann")
     assert len(migrated.adapted) == 0
-    # A new model is no new consent, and no longer life.
+    # A new model is not a new consent, and does not extend the life.
     assert (migrated.expires_utc, migrated.history) == (adapted.expires_utc, adapted.history)
 
 
