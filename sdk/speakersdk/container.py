@@ -26,6 +26,7 @@ CHECKSUM_BYTES: Final = 32
 MAXIMUM_HEADER_BYTES: Final = 1 << 20
 _PREFIX = struct.Struct("<8sII")
 _CHUNK_BYTES = 1 << 22
+_AGAIN = "copy it again, or make a new one"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +67,7 @@ class ContainerFormat:
             )
         least = _PREFIX.size + CHECKSUM_BYTES * (1 + self.has_header_checksum)
         if size < least:
-            self.refuse(f"the {self.noun} is truncated after {size} bytes")
+            self.refuse(f"the {self.noun} is truncated after {size} bytes; {_AGAIN}")
         _, version, num_bytes = _PREFIX.unpack(prefix)
         if version not in self.versions:
             lower = " or lower" if len(self.versions) > 1 else ""
@@ -79,14 +80,17 @@ class ContainerFormat:
                 f"expected a header of at most {MAXIMUM_HEADER_BYTES} bytes, got {num_bytes}"
             )
         if least + num_bytes > size:
-            self.refuse(f"the {self.noun} is truncated or damaged: its header ends after the file")
+            self.refuse(
+                f"the {self.noun} is truncated or damaged: its header ends after the file; {_AGAIN}"
+            )
         content = file.read(num_bytes)
         position = _PREFIX.size + num_bytes
         if self.has_header_checksum:
             position += CHECKSUM_BYTES
             if hashlib.sha256(prefix + content).digest() != file.read(CHECKSUM_BYTES):
                 self.refuse(
-                    f"the {self.noun} is damaged: the checksum of its header does not match"
+                    f"the {self.noun} is damaged: the checksum of its header does not match; "
+                    f"{_AGAIN}"
                 )
         try:
             header = json.loads(content, parse_constant=_refuse_constant)
@@ -107,7 +111,9 @@ class ContainerFormat:
             checksum.update(part)
             remaining -= len(part)
         if remaining or checksum.digest() != file.read():
-            self.refuse(f"the {self.noun} is truncated or damaged: its checksum does not match")
+            self.refuse(
+                f"the {self.noun} is truncated or damaged: its checksum does not match; {_AGAIN}"
+            )
 
     def fields(self, header: Mapping[str, Any], types: Mapping[str, Any]) -> dict[str, Any]:
         """Check the keys and types of a header and return its values.

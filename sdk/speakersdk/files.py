@@ -107,8 +107,12 @@ def replacement(
         purge_temporary(path.parent, path.name)
     temporary = path.with_name(_temporary_name(path.name))
     mode = 0o600 if is_private else 0o666
-    unnamed = None if needs_name else _open_unnamed(path.parent, mode)
-    file = unnamed if unnamed is not None else _open_named(temporary, mode)
+    try:
+        unnamed = None if needs_name else _open_unnamed(path.parent, mode)
+        file = unnamed if unnamed is not None else _open_named(temporary, mode)
+    except OSError as error:
+        # Nobody knows the temporary file.
+        raise type(error)(error.errno, error.strerror, os.fspath(path)) from error
     try:
         with file:
             yield file

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from typing import Final
@@ -12,6 +13,18 @@ _BLANK: Final = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0"
     "\U000e0000-\U000e0fff]"
 )
+# What to do about errors of the operating system.
+_OS_REMEDIES: Final = {
+    errno.EACCES: "check the permissions",
+    errno.EISDIR: "name a file",
+    errno.EMFILE: "close other files, or raise the limit (ulimit -n)",
+    errno.ENAMETOOLONG: "use a shorter name",
+    errno.ENOENT: "check the path",
+    errno.ENOSPC: "free some space, or choose another folder",
+    errno.ENOTDIR: "name a folder",
+    errno.EPERM: "check the permissions",
+    errno.EROFS: "choose a folder that can be written to",
+}
 
 
 def decoded_argument(text: str) -> str:
@@ -58,6 +71,21 @@ def printable(text: str | os.PathLike[str]) -> str:
         else character.encode("unicode_escape", "surrogatepass").decode("ascii")
         for character in text
     )
+
+
+def os_error_text(error: OSError) -> str:
+    """Describe an error of the operating system: the file, the reason and what to do.
+
+    If two files are involved, as in a rename, the description names the second one.
+    """
+    if error.strerror is None:
+        return str(error)
+    path = error.filename if error.filename2 is None else error.filename2
+    place = f"{printable(os.fsdecode(path))}: " if isinstance(path, str | bytes) else ""
+    number = error.errno or 0
+    # Other texts than the system's own say what to do themselves.
+    remedy = _OS_REMEDIES.get(number) if error.strerror == os.strerror(number) else None
+    return f"{place}{error.strerror}" + ("" if remedy is None else f"; {remedy}")
 
 
 def _bytes(text: str) -> bytes:

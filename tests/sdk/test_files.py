@@ -144,8 +144,9 @@ def test_a_missing_folder_is_an_error_and_is_not_made(tmp_path: Path, kind: str)
         with replacement(tmp_path / "none" / "file", needs_name=kind == "named") as file:
             file.write(b"new")
 
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(FileNotFoundError) as caught:
         write()
+    assert caught.value.filename == str(tmp_path / "none" / "file")  # not the temporary file
     assert list(tmp_path.iterdir()) == []
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import unicodedata
 from pathlib import Path
 
@@ -9,7 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from speakersdk.text import counted, decoded_argument, file_name, is_visible, printable
+from speakersdk.text import (
+    counted,
+    decoded_argument,
+    file_name,
+    is_visible,
+    os_error_text,
+    printable,
+)
 
 
 @pytest.mark.parametrize(
@@ -68,3 +77,21 @@ def test_a_number_comes_with_its_noun() -> None:
     assert [counted(number, "recording") for number in (0, 1, 2)] == [
         "0 recordings", "1 recording", "2 recordings",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (FileNotFoundError(errno.ENOENT, "x", "a"), "a: x"),
+        (
+            PermissionError(errno.EACCES, os.strerror(errno.EACCES), b"a\x1b"),
+            "a\\x1b: {}; check the",
+        ),
+        (OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), "{}; free some space"),
+        (OSError(errno.EISDIR, os.strerror(errno.EISDIR), "a", None, "b"), "b: {}; name a file"),
+        (OSError("device lost"), "device lost"),
+    ],
+)
+def test_an_error_of_the_system_names_the_file_and_what_to_do(error: OSError, text: str) -> None:
+    assert os_error_text(error).startswith(text.format(error.strerror))
+    assert "Errno" not in os_error_text(error)

@@ -48,6 +48,10 @@ _NO_AUDIO: Final = {
     "without ._ in front",
     b"\x00\x05\x16\x00": "a file of AppleSingle; unpack it on macOS",
     b"\x00\x00\x00\x01Bud1": "the Finder's view of a folder (.DS_Store); name only the recordings",
+    b"\x89SPKV": "a voiceprint, which contains no audio; as a reference its name must end in "
+    ".voiceprint",
+    b"\x89SPKG": "a gallery of voiceprints, which contains no audio",
+    b"\x89SPKS": "a sealed file of speakersdk, which contains no audio",
     b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": "a document of Windows, such as Thumbs.db; name "
     "only the recordings",
 }

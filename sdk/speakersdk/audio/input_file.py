@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import select
+import shutil
 import stat
 import tempfile
 from collections.abc import Iterator
@@ -18,6 +20,7 @@ _READ_BYTES: Final = 2**16
 WRITER_S: Final = 5.0
 # Maximum pause of a program that writes audio.
 PIPE_S: Final = 30.0
+_ADDRESS: Final = re.compile(r"[a-z][a-z0-9+.-]+:/", re.IGNORECASE)
 # What file managers leave in folders (Windows, Synology, macOS), in lower case. Most others, as
 # .DS_Store and ._name.mp3 are, are hidden.
 _LEFT_BEHIND: Final = {
@@ -95,7 +98,31 @@ def open_input(recording: Any) -> Iterator[BinaryIO]:
         with Path(recording).open("rb") as file:
             yield file
     except OSError as error:
-        raise UnreadableAudioError(label, error.strerror or str(error)) from error
+        reason = error.strerror or str(error)
+        if isinstance(error, FileNotFoundError) and _ADDRESS.match(label):
+            reason = "it is an address, and only files are read; download it first"
+        raise UnreadableAudioError(label, reason) from error
+
+
+def copied_pipe(path: str | os.PathLike[str]) -> BinaryIO | None:
+    """Copy a pipe to a temporary file, which can be read more than once; None for other files.
+
+    The copy has the name of the pipe. It is at its start.
+
+    Raises:
+        UnreadableAudioError: nothing comes through the pipe.
+    """
+    try:
+        if not stat.S_ISFIFO(os.stat(path).st_mode):  # noqa: PTH116
+            return None
+    except (OSError, ValueError):  # who reads the file says why it cannot be read
+        return None
+    with open_input(path) as pipe:
+        copy: Any = tempfile.TemporaryFile()  # noqa: SIM115 - it ends with its last reader
+        copy.raw.name = os.fspath(path)
+        shutil.copyfileobj(pipe, copy)
+        copy.seek(0)
+    return copy  # type: ignore[no-any-return]
 
 
 def _check_kind(path: str | os.PathLike[str], label: str) -> int:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
+from speakersdk.audio.input_file import copied_pipe
 from speakersdk.audio.levels import AudioProblem
 from speakersdk.audio.recordings import open_recording
 from speakersdk.cli import arguments as shared
@@ -15,7 +17,7 @@ from speakersdk.cli.output import print_json
 from speakersdk.cli.parser import CommandParser
 from speakersdk.cli.voiceprints import check_file, load_file, summary, with_life
 from speakersdk.enrollment.heard import HeardRecordings
-from speakersdk.enrollment.kept import keep
+from speakersdk.enrollment.kept import check_keep, keep
 from speakersdk.enrollment.live import NEEDED_S
 from speakersdk.errors import ConfigError, DuplicateSpeakerError
 from speakersdk.files import file_lock
@@ -85,25 +87,31 @@ def run(arguments: argparse.Namespace) -> int:
         path = arguments.output
         check_file(path, replace=arguments.replace, append=arguments.append)
 
-    def enrolled(known: Voiceprint | None) -> Voiceprint:
-        voiceprint = verifier.enroll(
-            arguments.recordings,
-            name=name,
-            accept=accepted_problems(arguments.accept),
-            append_to=known,
-        )
-        return with_life(voiceprint, arguments)
-
-    if is_stored:
-        voiceprint = _store(store, name, enrolled, arguments)
-        for recording in arguments.recordings if arguments.remember else ():
-            blocks = open_recording(recording, None, limit_s=arguments.max_duration)
-            HeardRecordings(store).remember(name, blocks)
-    else:
-        voiceprint = _write(store, path, enrolled, arguments)
     if arguments.keep_recordings is not None:
-        recordings = [Path(recording) for recording in arguments.recordings]
-        keep(recordings, arguments.keep_recordings, name, replace=not arguments.append)
+        files = [Path(recording) for recording in arguments.recordings]
+        check_keep(files, arguments.keep_recordings, name)
+    with contextlib.ExitStack() as copies:
+        # Recordings are read again to remember them, and if another process was faster.
+        recordings = [_copied(path, copies) for path in arguments.recordings]
+
+        def enrolled(known: Voiceprint | None) -> Voiceprint:
+            voiceprint = verifier.enroll(
+                _rewound(recordings),
+                name=name,
+                accept=accepted_problems(arguments.accept),
+                append_to=known,
+            )
+            return with_life(voiceprint, arguments)
+
+        if is_stored:
+            voiceprint = _store(store, name, enrolled, arguments)
+            for recording in _rewound(recordings) if arguments.remember else ():
+                blocks = open_recording(recording, None, limit_s=arguments.max_duration)
+                HeardRecordings(store).remember(name, blocks)
+        else:
+            voiceprint = _write(store, path, enrolled, arguments)
+    if arguments.keep_recordings is not None:
+        keep(files, arguments.keep_recordings, name, replace=not arguments.append)
     if arguments.json:
         print_json({**summary(voiceprint), "path": str(path)})
     else:
@@ -128,6 +136,19 @@ def _check_no_recording(name: str, store: VoiceprintStore) -> None:
             f"expected the speaker's name before the recordings, got the file {name}; "
             f"for example: speakersdk enroll ann {name}"
         )
+
+
+def _copied(path: str, copies: contextlib.ExitStack) -> str | BinaryIO:
+    """Copy a pipe, which could be read only once."""
+    copy = copied_pipe(path)
+    return path if copy is None else copies.enter_context(copy)
+
+
+def _rewound(recordings: list[str | BinaryIO]) -> list[str | BinaryIO]:
+    for recording in recordings:
+        if not isinstance(recording, str):
+            recording.seek(0)
+    return recordings
 
 
 def _store(

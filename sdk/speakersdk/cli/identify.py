@@ -25,6 +25,7 @@ def add_arguments(parser: CommandParser) -> None:
     parser.inputs.add_argument(
         "references",
         nargs="*",
+        default=[],
         metavar="REFERENCE",
         help=f"{REFERENCE_HELP}; default: all enrolled speakers",
     )

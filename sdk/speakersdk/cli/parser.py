@@ -14,6 +14,7 @@ from speakersdk.cli.program import FAILED, one_line
 Subparsers: TypeAlias = "argparse._SubParsersAction[CommandParser]"
 Group: TypeAlias = "argparse._ArgumentGroup"
 _MISSING: Final = "the following arguments are required"  # the start of that error in argparse
+_NO_VALUE: Final = "expected one argument"  # the end of another
 _ERRORS: Final = "2 usage or input error; 3 internal error"
 
 
@@ -111,6 +112,7 @@ class CommandParser(argparse.ArgumentParser):
     def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Parse arguments as argparse does, and explain an unexpected one."""
         given = list(sys.argv[1:] if args is None else args)
+        self._check_empty(given)
         if self._commands is not None:
             self._check_command(given, tuple(self._commands.choices))
         arguments, extra = self.parse_known_args(given, namespace)
@@ -133,6 +135,8 @@ class CommandParser(argparse.ArgumentParser):
                 message += f"; {self._explanation(unknown)}"
             elif self.examples:
                 message += f"; for example: {self.examples[0]}"
+        elif message.endswith(_NO_VALUE):
+            message += self._dashed_value(message)
         text = one_line(f"{message} (see {self.prog} --help)")
         self.exit(FAILED, f"{self.prog}: error: {text}\n")
 
@@ -149,6 +153,28 @@ class CommandParser(argparse.ArgumentParser):
             close = difflib.get_close_matches(word, commands, 1)
             guess = f"did you mean {close[0]}?" if close else f"expected {', '.join(commands)}"
             self.error(f"unknown command {word!r}; {guess}")
+
+    def _check_empty(self, given: Sequence[str]) -> None:
+        """Refuse empty arguments, which a shell passes for a variable without a value.
+
+        An empty path would be the current folder, and an empty key no key.
+        """
+        for one, before in zip(given, (self.prog, *given), strict=False):
+            is_option = one.startswith("--") and one.endswith("=")
+            if one and not is_option:
+                continue
+            place = one.rstrip("=") if is_option else before
+            if not place.startswith("-"):
+                place = f"the argument after {place}"
+            self.error(f"{place} is empty; check the variable of your shell, or leave it out")
+
+    def _dashed_value(self, message: str) -> str:
+        """Say how to write a value that begins with a dash, if there is one."""
+        options = message.removeprefix("argument ").partition(":")[0].split("/")
+        for option, value in zip(self._given, self._given[1:], strict=False):
+            if option in options and value.startswith("-") and not self._has(value):
+                return f"; write {option}={value} if that is the value"
+        return ""
 
     def _has(self, option: str) -> bool:
         name = option.partition("=")[0]

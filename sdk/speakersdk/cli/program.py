@@ -20,7 +20,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from speakersdk.errors import SpeakerSdkError
-from speakersdk.text import printable
+from speakersdk.text import os_error_text, printable
 
 if TYPE_CHECKING:
     from speakersdk.cli.parser import CommandParser
@@ -103,7 +103,7 @@ def _report(error: Exception, name: str, *, extra: str | None, is_debug: bool) -
         report_error(name, f"{error.name} is missing; pip install {wanted}")
         return FAILED
     if isinstance(error, SpeakerSdkError | OSError):
-        report_error(name, str(error))
+        report_error(name, os_error_text(error) if isinstance(error, OSError) else str(error))
         return FAILED
     if isinstance(error, MemoryError):
         report_error(name, "not enough memory; use shorter recordings or fewer processes")

@@ -7,6 +7,7 @@ always a name and ``./FILE`` is always a file.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import unicodedata
 from dataclasses import asdict, replace
@@ -41,16 +42,16 @@ def resolve(reference: str, store: VoiceprintStore) -> Voiceprint | Path:
     """Return the voiceprint of a reference, or the path of a recording.
 
     Raises:
-        ConfigError: the reference is empty, or both a name and a file.
+        ConfigError: the reference is both a name and a file.
         UnknownSpeakerError: the reference is neither.
     """
-    if not reference:
-        raise ConfigError("expected an enrolled name, a voiceprint file or a recording, got ''")
     if reference.startswith("@"):
         return used(store.load(reference[1:]), store)
     path = Path(reference)
     is_name = is_enrolled(reference, store)
-    if is_name and path.exists():
+    # `Path.exists` raises an error for names that are too long; this function does not.
+    is_file = os.path.exists(path)  # noqa: PTH110
+    if is_name and is_file:
         shown = printable(reference)
         raise ConfigError(
             f"'{shown}' is an enrolled name and a file; "
@@ -60,7 +61,7 @@ def resolve(reference: str, store: VoiceprintStore) -> Voiceprint | Path:
         return used(store.load(reference), store)
     if path.suffix == SUFFIX:
         return load_file(path, store)
-    if path.exists() or path.suffix or path.name != reference:
+    if is_file or path.suffix or path.name != reference:
         return path  # looks like a file; reading it reports a missing file
     raise UnknownSpeakerError(reference, known=store.names())
 
@@ -133,7 +134,7 @@ def check_file(path: Path, *, replace: bool = False, append: bool = False) -> No
     """
     if path.suffix != SUFFIX:
         raise ConfigError(f"expected a file name that ends in {SUFFIX}, got {printable(path)}")
-    if path.exists() and not (replace or append):
+    if os.path.lexists(path) and not (replace or append):
         raise ConfigError(
             f"expected a new file, got {printable(path)}, which exists; "
             "use --replace to overwrite it"

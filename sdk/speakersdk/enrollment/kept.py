@@ -6,13 +6,16 @@ an embedding cannot be converted to that of another model.
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
 from speakersdk.audio.input_file import may_be_recording
+from speakersdk.errors import ConfigError
 from speakersdk.files import file_sha256, open_regular, replacement
-from speakersdk.text import file_name
+from speakersdk.text import file_name, printable
 from speakersdk.voiceprint.names import check_name
 
 _HASH_DIGITS = 16
@@ -45,6 +48,25 @@ def keep(recordings: Sequence[Path], folder: Path, name: str, *, replace: bool =
         for path in earlier:
             path.unlink()
     return own
+
+
+def check_keep(recordings: Sequence[Path], folder: Path, name: str) -> None:
+    """Check whether `keep` would work, and make the folder, before slow work is done.
+
+    Raises:
+        ConfigError: the name cannot be used, or a recording is a pipe.
+        OSError: the folder cannot be written to.
+    """
+    for recording in recordings:
+        if recording.is_fifo():
+            raise ConfigError(
+                f"expected files to keep, got the pipe {printable(recording)}; write it to a file "
+                "first"
+            )
+    own = _folder_of(folder, name)
+    own.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not os.access(own, os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(own))
 
 
 def kept(folder: Path, name: str) -> list[Path]:

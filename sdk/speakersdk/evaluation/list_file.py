@@ -7,6 +7,7 @@ by white space if no name contains any.
 from __future__ import annotations
 
 import codecs
+import os
 import unicodedata
 from pathlib import Path
 from typing import Final
@@ -38,7 +39,7 @@ def read_lines(path: Path) -> list[tuple[int, str]]:
         with open_input(path) as file:
             content = file.read()
     except UnreadableAudioError as error:
-        if not path.exists():
+        if not os.access(path, os.F_OK):
             raise ConfigError(f"expected a list at {path}, found none") from error
         raise ConfigError(f"cannot read the list {path}: {error.reason}") from error
     text = _decoded(path, content).replace("\r\n", "\n").replace("\r", "\n")

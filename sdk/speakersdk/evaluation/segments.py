@@ -22,7 +22,7 @@ from speakersdk.errors import (
     UnreadableAudioError,
 )
 from speakersdk.evaluation.list_file import columns, name_key, read_lines
-from speakersdk.text import file_name
+from speakersdk.text import file_name, os_error_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,9 @@ class Failure:
             raise error
         if isinstance(error, MemoryError):
             return cls(name, "not enough memory; split it into shorter recordings")
-        if isinstance(error, SpeakerSdkError | OSError):
+        if isinstance(error, OSError):
+            return cls(name, os_error_text(error))
+        if isinstance(error, SpeakerSdkError):
             return cls(name, str(error))
         return cls(name, f"{type(error).__name__}: {error}")
 

@@ -13,6 +13,7 @@ from typing import Final
 
 from speakersdk.errors import ConfigError, DuplicateSpeakerError
 from speakersdk.text import decoded_argument, is_visible, printable
+from speakersdk.voiceprint.sealed_store import SUFFIXES
 
 # In UTF-8 bytes. A file name may have 255 including the suffix.
 _MAXIMUM_NAME_BYTES: Final = 200
@@ -65,8 +66,9 @@ def check_new_name(name: str, taken: Iterable[str] = ()) -> str:
 
     A word must not mix scripts, except Latin with Chinese, Japanese or Korean. The name must not
     differ from a taken name only in case, which some file systems ignore, or in characters that
-    look alike, such as Latin o and Cyrillic o. ASCII names are compared by case only. Names that
-    Windows reserves for devices are refused everywhere, because folders may be moved.
+    look alike, such as Latin o and Cyrillic o. ASCII names are compared by case only. Two spaces in
+    a row look like one and are refused, and so is a name with the suffix of a file of speakersdk.
+    Names that Windows reserves for devices are refused everywhere, because folders may be moved.
 
     Args:
         name: the new name.
@@ -82,6 +84,15 @@ def check_new_name(name: str, taken: Iterable[str] = ()) -> str:
         raise ConfigError(
             f"expected a name that can be a file's name on every system, got '{printable(name)}', "
             f"which Windows reserves for a device; choose another, such as '{stem} 1'"
+        )
+    if "  " in name:
+        raise ConfigError(
+            f"expected one space between the words of a name, got '{printable(name)}', which looks "
+            "like the name with one; remove the others"
+        )
+    if name.casefold().endswith(SUFFIXES):
+        raise ConfigError(
+            f"expected a name, got the name of a file, '{printable(name)}'; leave out its suffix"
         )
     for word in _words(name):
         scripts = _scripts(word)

@@ -12,6 +12,9 @@ import soundfile as sf
 
 from speakersdk.audio.waveform import read_audio
 from speakersdk.errors import UnreadableAudioError
+from speakersdk.gallery.file import MAGIC as GALLERY
+from speakersdk.sealing import MAGIC as SEALED
+from speakersdk.voiceprint.file import MAGIC as VOICEPRINT
 
 
 def read(data: bytes) -> np.ndarray:
@@ -88,6 +91,9 @@ def test_encodings_that_cannot_seek_are_read(encode: Callable[..., bytes]) -> No
         (b"\0\5\x16\7\0\2\0\0Mac OS X        ", "AppleDouble.*without ._ in front"),
         (b"\0\0\0\1Bud1\0\0\x10\0", r"\.DS_Store"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", r"Thumbs\.db"),
+        (VOICEPRINT, r"voiceprint, .* must end in \.voiceprint"),
+        (GALLERY, "a gallery of voiceprints"),
+        (SEALED, "a sealed file of speakersdk"),
     ],
 )
 def test_a_foreign_format_is_named(tmp_path: Path, head: bytes, message: str) -> None:

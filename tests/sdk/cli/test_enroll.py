@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ import pytest
 import soundfile as sf
 
 from speakersdk.cli import main
+from speakersdk.enrollment.heard import HeardRecordings
 from speakersdk.verifier import Verifier
 from speakersdk.voiceprint.store import VoiceprintStore
 from speakersdk.voiceprint.voiceprint import Voiceprint
@@ -268,3 +271,25 @@ def test_two_appends_to_one_file_are_both_kept(
     assert len(Voiceprint.load(path).exemplars) == 2 + is_there
     assert [one for one in tmp_path.iterdir() if one.is_file()] == [path]
     assert not store.folder.exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes of POSIX")
+def test_a_pipe_is_enrolled_and_remembered(
+    store: VoiceprintStore, recordings: list[str], tmp_path: Path
+) -> None:
+    """The pipe was empty when it was read again, after the voiceprint had been stored."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=pipe.write_bytes, args=[Path(recordings[0]).read_bytes()])
+    writer.start()
+    assert main(["enroll", "slt", str(pipe), recordings[1], "--remember"]) == 0
+    writer.join()
+    assert len(HeardRecordings(store).known("slt")) == 2
+
+
+def test_recordings_that_cannot_be_kept_store_nothing(
+    store: VoiceprintStore, recordings: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["enroll", "slt", *recordings, "--keep-recordings", recordings[0]]) == 2
+    assert "name a folder" in capsys.readouterr().err
+    assert store.names() == ()

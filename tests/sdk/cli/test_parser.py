@@ -42,6 +42,16 @@ PARSERS = list(all_parsers(build_parser()))
         ("profiles shoow", "invalid choice: 'shoow'"),
         ("profiles list --modle", "unknown option --modle"),
         ("quality a.wav --debgu", "did you mean --debug?"),
+        ("identify", "required: PROBE; for example: speakersdk identify probe.wav"),
+        ("diarize", "required: RECORDING; for example"),
+        ("migrate", "required: --recordings; for example"),
+        ("listen --input -x.wav", "expected one argument; write --input=-x.wav if that"),
+        ("verify '' b", "the argument after verify is empty; check the variable of your shell"),
+        ("verify a b --key ''", "--key is empty; check the variable of your shell"),
+        ("verify a b --voiceprints=", "--voiceprints is empty"),
+        ("profiles export ann -o ''", "-o is empty"),
+        ("calibrate ''", "the argument after calibrate is empty"),
+        ("''", "the argument after speakersdk is empty"),
     ],
 )
 def test_a_mistake_is_one_line_that_says_what_to_do(

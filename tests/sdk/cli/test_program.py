@@ -43,7 +43,7 @@ def fail_with(error: BaseException) -> Callable[[], CommandParser]:
     ("error", "status", "message"),
     [
         (ConfigError("one\n  two"), FAILED, "program: error: one two\n"),
-        (FileNotFoundError(2, "No such file", "x"), FAILED, "program: error: [Errno 2]"),
+        (FileNotFoundError(2, "No such file", "x"), FAILED, "program: error: x: No such file\n"),
         (MemoryError(), FAILED, "program: error: not enough memory"),
         (ModuleNotFoundError("x", name="torch"), FAILED, 'pip install "speakersdk[plus]"'),
         (ModuleNotFoundError("x", name="speakersdk.x"), INTERNAL_ERROR, "internal error"),

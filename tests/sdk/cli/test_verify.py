@@ -239,13 +239,17 @@ def test_an_expired_voiceprint_decides_nothing(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["", "probe.wav"], "expected an enrolled name, a voiceprint file or a recording, got ''"),
-        (["slt-enroll-1.flac", ""], "cannot read audio from ''"),
+        (["a" * 300, "slt-probe.flac"], "no voiceprint named 'aaa"),
+        (["a" * 300 + ".wav", "slt-probe.flac"], "name too long"),
+        (["slt-enroll-1.flac", "https://example.org/a.wav"], "it is an address"),
         (["slt-enroll-1.flac", "-"], "/dev/stdin is standard input"),
-        (["slt-enroll-1.flac", "slt-probe.flac", "--voiceprints", "slt-probe.flac"], "directory"),
+        (
+            ["slt-enroll-1.flac", "slt-probe.flac", "--voiceprints", "slt-probe.flac"],
+            "name a folder",
+        ),
     ],
 )
-def test_empty_arguments_a_dash_and_a_wrong_folder_are_named(
+def test_what_is_no_file_and_no_folder_is_named(
     arguments: list[str],
     message: str,
     demo_clips: Path,

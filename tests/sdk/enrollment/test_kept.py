@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 
 import pytest
 
 from speakersdk.demo_clips import FOLDER
-from speakersdk.enrollment.kept import keep, kept
+from speakersdk.enrollment.kept import check_keep, keep, kept
 from speakersdk.errors import ConfigError
 
 FIRST, SECOND = (FOLDER / f"slt-enroll-{part}.flac" for part in (1, 2))
@@ -42,3 +44,14 @@ def test_hidden_files_and_folders_are_no_recordings(tmp_path: Path) -> None:
 def test_no_name_leaves_the_folder(tmp_path: Path) -> None:
     with pytest.raises(ConfigError):
         kept(tmp_path, "../ann")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes of POSIX")
+def test_what_cannot_be_kept_is_said_before_anything_is_done(tmp_path: Path) -> None:
+    check_keep([FIRST], tmp_path / "kept", "ann")
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(ConfigError, match=r"got the pipe .*write it to a file first"):
+        check_keep([FIRST, pipe], tmp_path / "kept", "ann")
+    with pytest.raises(NotADirectoryError):
+        check_keep([FIRST], FIRST, "ann")

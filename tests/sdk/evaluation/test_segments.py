@@ -194,7 +194,7 @@ def test_pieces_are_joined_and_may_reach_to_the_end(tmp_path: Path) -> None:
 
 def test_a_failure_says_what_is_wrong_with_the_recording() -> None:
     assert Failure.of("a", UnreadableAudioError("x", "why")).reason.startswith("cannot read")
-    assert Failure.of("a", PermissionError(13, "Permission denied", "x")).reason.startswith("[Err")
+    assert Failure.of("a", PermissionError(13, "Permission denied", "x")).reason.startswith("x: ")
     assert Failure.of("a", MemoryError()).reason.startswith("not enough memory")
     assert Failure.of("a", ZeroDivisionError("by zero")).reason == "ZeroDivisionError: by zero"
     missing = MissingDependencyError("x", remedy="y")

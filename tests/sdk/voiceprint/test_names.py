@@ -146,3 +146,17 @@ def test_no_new_name_is_a_device_of_windows(name: str) -> None:
 @pytest.mark.parametrize("name", ["conan", "nuls", "com", "com10", "lpt", "a.con", "auxiliary"])
 def test_names_that_only_begin_like_a_device_are_allowed(name: str) -> None:
     assert check_new_name(name) == name
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("ann  lee", "expected one space between the words"),
+        ("ann.voiceprint", "leave out its suffix"),
+        ("ann.Gallery", "leave out its suffix"),
+    ],
+)
+def test_no_new_name_is_mistaken_for_another_or_a_file(name: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        check_new_name(name)
+    assert check_name(name)  # a stored one can still be read and removed

@@ -35,7 +35,11 @@ Source = MicrophoneSource | RecordedSource
 def add_arguments(parser: CommandParser) -> None:
     """Add this command's arguments."""
     parser.inputs.add_argument(
-        "names", nargs="*", metavar="NAME", help="enrolled speakers to listen for (default: all)"
+        "names",
+        nargs="*",
+        default=[],
+        metavar="NAME",
+        help="enrolled speakers to listen for (default: all)",
     )
     parser.requests.add_argument(
         "--enroll",

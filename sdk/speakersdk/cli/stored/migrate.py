@@ -43,7 +43,7 @@ class Outcome:
 def add_arguments(parser: CommandParser) -> None:
     """Add this command's arguments."""
     parser.inputs.add_argument(
-        "names", nargs="*", metavar="NAME", help="enrolled speakers (default: all)"
+        "names", nargs="*", default=[], metavar="NAME", help="enrolled speakers (default: all)"
     )
     parser.inputs.add_argument(
         "--recordings",
