@@ -24,8 +24,8 @@ from speakersdk_export.adopt.network import published_network
 from speakersdk_export.calibrate import CalibrationTrials, calibrate, score_lists
 from speakersdk_export.model_file import check_graph, write_model
 
-# Longer embeddings are less accurate than the cosine (docs/adoption.md), and shorter ones are so
-# close together that enrollment mistakes similar recordings for copies.
+# Longer embeddings are less accurate than the cosine (docs/adoption.md), and shorter ones hardly
+# more accurate. The length is that of the bundled model.
 DEFAULT_TEMPERATURE: Final = 2.0
 _WINDOW_S: Final = 3.0
 # The original code embeds whole recordings. Longer windows only take more memory.

@@ -17,12 +17,19 @@ export function symmetricKl(a: Float32Array, b: Float32Array): number {
   return sum;
 }
 
-/** Divergence of two embeddings of the same audio, in nats. */
-const COPY_DIVERGENCE = 0.001;
+/** Maximum cosine distance of two embeddings of the same audio, at this dimension and above. */
+const COPY_DISTANCE = 0.032;
+const LEAST_DIM = 256;
 
-/** Whether two embeddings are of the same audio, possibly at another level or from a codec. */
+/**
+ * Whether two embeddings are of the same audio, possibly at another level or from a codec.
+ *
+ * Near 0, J is 2 T^2 (1 - cosine) / D for embeddings of length T. The bound grows with T in the
+ * same way. It is 0.001 nats for the bundled model (T = 2, D = 256).
+ */
 export function isCopy(a: Float32Array, b: Float32Array): boolean {
-  return symmetricKl(a, b) <= COPY_DIVERGENCE;
+  const bound = (COPY_DISTANCE * 2 * lengthOf(a) * lengthOf(b)) / Math.max(LEAST_DIM, a.length);
+  return symmetricKl(a, b) <= bound;
 }
 
 /** The distribution that logits represent. */
@@ -37,13 +44,18 @@ export function softmax(logits: Float32Array): Float64Array {
   return powers.map((power) => power / total);
 }
 
-/** A vector scaled to a Euclidean length; zeros, which have none, stay zeros. */
-export function scaled(vector: Float64Array | Float32Array, length: number): Float32Array {
+/** The Euclidean length of a vector. */
+function lengthOf(vector: Float64Array | Float32Array): number {
   let squares = 0;
   for (const value of vector) {
     squares += value * value;
   }
-  const norm = Math.sqrt(squares);
+  return Math.sqrt(squares);
+}
+
+/** A vector scaled to a Euclidean length; zeros, which have none, stay zeros. */
+export function scaled(vector: Float64Array | Float32Array, length: number): Float32Array {
+  const norm = lengthOf(vector);
   const factor = norm > 0 ? length / norm : 0;
   return Float32Array.from(vector, (value) => value * factor);
 }

@@ -44,7 +44,8 @@ LEAST_GROUPS: Final = 4
 _ELSEWHERE: Final = (0.05, 0.95)
 # Quantiles with nearly all trials of a group between them: the limits of a fit.
 _EDGES: Final = (0.01, 0.99)
-# Column of the inputs, the last one.
+# Columns of the inputs: the first of the nearness, and the last one.
+_NEARNESS: Final = 2
 _TELEPHONE: Final = 4
 
 _Floats = npt.NDArray[np.float64]
@@ -187,10 +188,15 @@ def _slopes(able: list[GroupTrials], far: float) -> _Floats:
         inputs.append(group.inputs()[chosen])
         counts.append(np.full(len(chosen), 1 / len(chosen)))
     of, at, weights = map(np.concatenate, (values, inputs, counts))
+    # Least squares drop small inputs, and the nats between short embeddings are small.
+    sizes = np.ones(at.shape[1])
+    nearness = np.abs(at[:, _NEARNESS:]).max(axis=0)
+    sizes[_NEARNESS:] = np.where(nearness > 0, nearness, 1.0)
+    at /= sizes
     slopes = upper_slopes(of, at, far, counts=weights)
     if slopes[_TELEPHONE] < 0:
         slopes = np.append(upper_slopes(of, at[:, :_TELEPHONE], far, counts=weights), 0.0)
-    return slopes
+    return slopes / sizes
 
 
 def _edges(able: list[GroupTrials]) -> dict[str, float]:

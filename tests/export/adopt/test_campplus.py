@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from speakersdk import Gallery, Verifier
+from speakersdk.arrays import scaled
 from speakersdk.audio.voice_activity import VoiceActivityDetector
 from speakersdk.audio.waveform import read_audio
 from speakersdk.cli import main as speakersdk
@@ -19,6 +20,7 @@ from speakersdk.decision.outcome import Verdict
 from speakersdk.demo_clips import FOLDER
 from speakersdk.encoder.load import load_encoder
 from speakersdk.encoder.windowed import newest_samples
+from speakersdk.enrollment.repetition import is_copy
 from speakersdk.errors import IncompatibleModelError
 from speakersdk.runtime.session import open_session
 from speakersdk.voiceprint.store import VoiceprintStore
@@ -135,6 +137,18 @@ def test_a_copy_with_another_last_layer_is_told_apart(
     np.save(path, vector.numpy())
     with pytest.raises(ParityError, match=r"got 0\.7\d+ \(another family"):
         golden_cosine(open_session(adopted), Golden(PROBE, path), 192)
+
+
+@pytest.mark.parametrize("length", [0.5, 2.0, 8.0])
+def test_copies_are_told_apart_at_any_length_of_embeddings(
+    verifier: Verifier, length: float
+) -> None:
+    samples = read_audio(PROBE)
+    shifted = verifier.embed(samples[160:] * np.float32(0.5), sample_rate_hz=16000)
+    original = scaled(verifier.embed(PROBE), length)
+    assert is_copy(original, scaled(shifted, length))
+    for path in sorted(FOLDER.glob("slt-enroll-*.flac")):
+        assert not is_copy(original, scaled(verifier.embed(path), length))
 
 
 def test_the_manifest_says_what_was_adopted(verifier: Verifier) -> None:

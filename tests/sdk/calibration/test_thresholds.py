@@ -60,6 +60,20 @@ def test_a_threshold_follows_what_strangers_have_in_common(rng: np.random.Genera
         assert one.far(points[0.01]) == pytest.approx(0.01, rel=0.35)
 
 
+@pytest.mark.parametrize("size", [1e-2, 3e-6])
+def test_the_same_thresholds_follow_nearness_in_any_unit(
+    rng: np.random.Generator, size: float
+) -> None:
+    # Nats grow with the square of the length T of the embeddings.
+    groups = [group(rng, name, by_telephone=1.5) for name in "abcd"]
+    short = [replace(one, nearness=one.nearness * size) for one in groups]
+    for point, other in zip(robust_points(groups), robust_points(short), strict=True):
+        assert other.llr == pytest.approx(point.llr, abs=1e-3)
+        assert other.frr == pytest.approx(point.frr, abs=2e-3)
+        for slope in ("llr_nearness", "llr_gap", "llr_telephone"):
+            assert getattr(other, slope) * size == pytest.approx(getattr(point, slope), abs=1e-3)
+
+
 def test_telephone_on_both_sides_raises_the_threshold(rng: np.random.Generator) -> None:
     groups = [group(rng, name, by_telephone=1.5) for name in "abcd"]
     [point] = [point for point in robust_points(groups, covered=0.5) if point.far == 0.01]

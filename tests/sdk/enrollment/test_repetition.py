@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import soundfile as sf
 
-from speakersdk.arrays import Waveform
+from speakersdk.arrays import Embedding, Waveform, scaled
 from speakersdk.audio.waveform import SAMPLE_RATE_HZ, read_audio
 from speakersdk.demo_clips import FOLDER
 from speakersdk.enrollment.live import REPEATED, Enrollment
@@ -177,3 +177,15 @@ def test_embeddings_of_other_recordings_are_no_copies(
     embeddings = [verifier.embed(clip, sample_rate_hz=SAMPLE_RATE_HZ) for clip in clips]
     for number, a in enumerate(embeddings):
         assert [is_copy(a, b) for b in embeddings] == [at == number for at in range(len(clips))]
+
+
+@pytest.mark.parametrize("length", [0.5, 2.0, 8.0])
+def test_copies_are_told_apart_at_any_length_of_embeddings(
+    verifier: Verifier, clips: list[Waveform], length: float
+) -> None:
+    def embed(samples: Waveform) -> Embedding:
+        return scaled(verifier.embed(samples, sample_rate_hz=SAMPLE_RATE_HZ), length)
+
+    original = embed(clips[0])
+    assert is_copy(original, embed(clips[0][160:] * np.float32(0.5)))
+    assert not any(is_copy(original, embed(clip)) for clip in clips[1:])
