@@ -30,13 +30,15 @@ a result, not an error. Messages say what was expected, what was given and what 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from speakersdk.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
+
+_LISTED: Final = 20  # names in a message
 
 
 class SpeakerSdkError(Exception):
@@ -163,11 +165,16 @@ class UnknownSpeakerError(SpeakerSdkError):
     """No voiceprint of that name is stored."""
 
     def __init__(self, name: str, *, known: tuple[str, ...] = ()) -> None:
-        listing = ", ".join(known) if known else "none"
-        super().__init__(
-            f"no voiceprint named {name!r} (stored: {listing}); "
-            "enroll it first: speakersdk enroll NAME RECORDING..."
-        )
+        import difflib
+
+        listing = ", ".join(known[:_LISTED]) or "none"
+        if len(known) > _LISTED:
+            listing += f" and {len(known) - _LISTED} more"
+        close = difflib.get_close_matches(name, known, 1)
+        remedy = "enroll it first: speakersdk enroll NAME RECORDING..."
+        if close:
+            remedy = f"did you mean {close[0]!r}?"
+        super().__init__(f"no voiceprint named {name!r} (stored: {listing}); {remedy}")
         self.name = name
         self.known = known
 

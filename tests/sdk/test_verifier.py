@@ -118,13 +118,6 @@ def test_arrays_need_a_rate(verifier: Verifier, enrolled: dict[str, Voiceprint])
             call()
 
 
-def test_a_verifier_prints_its_model_and_request() -> None:
-    verifier = Verifier(far=0.05)
-    assert repr(verifier) == f"Verifier({verifier.manifest.name}, far=0.05)"
-    verifier.close()
-    assert repr(verifier) == "Verifier(closed, far=0.05)"
-
-
 def test_score_is_symmetric_and_zero_on_itself(verifier: Verifier, voices: dict[str, Any]) -> None:
     a, b = voices["slt"].probe, voices["rms"].probe
     assert verifier.score(a, b) == verifier.score(b, a) < 0

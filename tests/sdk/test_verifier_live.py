@@ -110,3 +110,10 @@ def test_arguments_of_a_wrong_type_are_named(verifier: Verifier, voices: dict[st
     for limit_s in ("3", True):
         with pytest.raises(ConfigError, match="expected a longest duration above 0 s"):
             Verifier(max_duration_s=limit_s)  # type: ignore[arg-type, unused-ignore]
+
+
+def test_a_verifier_prints_its_model_and_request() -> None:
+    verifier = Verifier(far=0.05)
+    assert repr(verifier) == f"Verifier({verifier.manifest.name}, far=0.05)"
+    verifier.close()
+    assert repr(verifier) == "Verifier(closed, far=0.05)"

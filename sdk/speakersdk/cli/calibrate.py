@@ -23,7 +23,7 @@ from speakersdk.models import default_model_path
 from speakersdk.recalibration.profile import CalibrationProfile
 from speakersdk.recalibration.recordings import recordings_by_speaker, recordings_of_strangers
 from speakersdk.recalibration.refit import OwnTrials, Refit, recalibrate
-from speakersdk.recalibration.strangers import StrangerFit, fit_strangers
+from speakersdk.recalibration.strangers import LARGE_OFFSET, StrangerFit, fit_strangers
 from speakersdk.voiceprint.names import check_name
 
 
@@ -124,6 +124,12 @@ def _print_strangers(fit: StrangerFit) -> None:
             ("yours, on strangers left out", f"{fit.after:.2%}"),
         ],
     )
+    if fit.offset < LARGE_OFFSET:
+        print(
+            f"note: a shift of {fit.offset:.2f} will reject enrolled speakers too; if somebody "
+            "occurs more than once, put all recordings of one person into one sub-folder",
+            file=sys.stderr,
+        )
 
 
 def _print_refit(trials: OwnTrials, refit: Refit) -> None:

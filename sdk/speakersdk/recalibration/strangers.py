@@ -26,6 +26,8 @@ MINIMUM_EVENTS: Final = 5
 MINIMUM_GROUPS: Final = 20
 # If the model accepts a larger share, the groups are one person under several names.
 MAXIMUM_ACCEPTED: Final = 0.25
+# A larger shift reaches the llrs of enrolled speakers. Other microphones need less.
+LARGE_OFFSET: Final = -3.0
 
 Floats = npt.NDArray[np.float64]
 

@@ -14,7 +14,7 @@ from speakersdk.cli import main
 from speakersdk.encoder.interface import Encoding
 from speakersdk.encoder.manifest import ModelManifest
 from speakersdk.errors import CalibrationError
-from speakersdk.recalibration.strangers import fit_strangers
+from speakersdk.recalibration.strangers import StrangerFit, fit_strangers
 from speakersdk.verifier import Verifier
 
 FAR = 0.05
@@ -110,6 +110,21 @@ def test_what_supports_no_rate_is_refused(manifest: ModelManifest) -> None:
     bare = dataclasses.replace(manifest, calibration=None)
     with pytest.raises(CalibrationError, match="without calibration"):
         fit_strangers({}, bare, far=FAR)
+
+
+def test_a_shift_that_reaches_enrolled_speakers_is_announced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a.wav").touch()
+    for offset, is_announced in ((-3.5, True), (-2.5, False)):
+        fit = StrangerFit(
+            offset=offset, asked_far=FAR, before=0.2, after=FAR, num_groups=20, num_recordings=20,
+            num_trials=190,
+        )  # fmt: skip
+        monkeypatch.setattr("speakersdk.cli.calibrate.fit_strangers", lambda *_, fit=fit, **__: fit)
+        assert main(["calibrate", str(tmp_path), "--strangers"]) == 0
+        note = f"a shift of {offset:.2f} will reject enrolled speakers too; if somebody occurs more"
+        assert (note in capsys.readouterr().err) == is_announced
 
 
 @pytest.mark.speech

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import Final
 
@@ -69,6 +70,8 @@ def run(arguments: argparse.Namespace) -> int:
         print(srt(diarization), end="")
     else:
         _print_text(diarization)
+    if not diarization.turns:
+        print("note: no speech found in the recording", file=sys.stderr)
     return 0 if diarization.speakers else 1
 
 

@@ -121,7 +121,7 @@ class LineListener:
 
     def __init__(self) -> None:
         self._last_percent = -1.0
-        self._said: tuple[str, ...] = ()
+        self._said: dict[str, str] = {}
 
     def enrolling(
         self, name: str, progress: EnrollmentProgress, capture: CaptureCounters | None
@@ -136,22 +136,22 @@ class LineListener:
         print(f"enrolling {name}: {progress.percent:.0f} %{problem}", flush=True)
 
     def heard(self, update: StreamUpdate, capture: CaptureCounters | None) -> None:
-        """Print the verdicts if they have changed, and report lost audio."""
+        """Print the verdicts that have changed, and report lost audio."""
         del capture
         if update.lost_s is not None:
-            self._said = ()  # the evidence was reset
+            self._said = {}  # the evidence was reset
             much = (
                 f"{update.lost_s:.1f} s of audio were lost" if update.lost_s else "audio was lost"
             )
             print(f"{update.time_s:8.1f} s  {much}; the evidence was reset", flush=True)
-        said = tuple(verdict_text(candidate) for candidate in update.candidates)
-        if said == self._said:
-            return
+        said = {candidate.name: verdict_text(candidate) for candidate in update.candidates}
+        changed = {name: text for name, text in said.items() if text != self._said.get(name)}
         self._said = said
-        line = ", ".join(
-            f"{candidate.name}: {text}"
-            for candidate, text in zip(update.candidates, said, strict=True)
-        )
+        if not changed:
+            return
+        if len(changed) > 1 and len({*said.values()}) == 1:
+            changed = {"everybody": next(iter(said.values()))}
+        line = ", ".join(f"{name}: {text}" for name, text in changed.items())
         print(f"{update.time_s:8.1f} s  {line}", flush=True)
 
 

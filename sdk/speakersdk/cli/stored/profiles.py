@@ -195,6 +195,11 @@ def run_show(arguments: argparse.Namespace) -> int:
                 for number, speech_s in enumerate(listed.tolist(), start=1)
             ],
         )
+        if (consent := voiceprint.consent) is not None:
+            print_table(
+                ("consent", "given_by", "given_utc"),
+                [(consent.text_id, consent.given_by, consent.given_utc)],
+            )
     return 0
 
 

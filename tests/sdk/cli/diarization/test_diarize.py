@@ -62,4 +62,5 @@ def test_references_may_be_recordings_and_nobody_needs_to_be_enrolled(
 def test_silence_is_status_1(talk: Path, capsys: pytest.CaptureFixture[str]) -> None:
     sf.write(talk, np.zeros(32000, np.float32), 16000)
     assert main(["diarize", str(talk), "--format", "rttm"]) == 1
-    assert capsys.readouterr().out == ""
+    output = capsys.readouterr()
+    assert (output.out, output.err) == ("", "note: no speech found in the recording\n")

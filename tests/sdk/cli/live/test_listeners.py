@@ -17,6 +17,7 @@ from speakersdk.cli.live.listeners import (
     Summary,
     open_listener,
 )
+from speakersdk.decision.outcome import Verdict
 from speakersdk.enrollment.live import EnrollmentProgress
 from speakersdk.streaming.update import StreamUpdate
 from speakersdk.verifier import Verifier
@@ -49,6 +50,24 @@ def test_lines_come_when_something_changes(
     lines = capsys.readouterr().out.splitlines()
     assert 1 < len(lines) < len(updates) / 3
     assert all(one.split("s  ")[1] != two.split("s  ")[1] for one, two in itertools.pairwise(lines))
+
+
+def test_a_line_names_only_those_who_have_changed(
+    updates: list[StreamUpdate], capsys: pytest.CaptureFixture[str]
+) -> None:
+    (slt,) = updates[-1].candidates
+    silent = replace(slt, name="ann", verdict=Verdict.NO_SPEECH, decided_s=None)
+    listener = LineListener()
+    for candidates in (
+        (silent, replace(silent, name="slt")),
+        (silent, slt),
+        (silent, slt),
+        (replace(silent, verdict=slt.verdict, decided_s=slt.decided_s), slt),
+    ):
+        listener.heard(replace(updates[-1], candidates=candidates), None)
+    decided = f"accept after {slt.decided_s:.1f} s"
+    lines = [line.split(" s  ", 1)[1] for line in capsys.readouterr().out.splitlines()]
+    assert lines == ["everybody: no speech", f"slt: {decided}", f"ann: {decided}"]
 
 
 def test_lines_announce_lost_audio_once(

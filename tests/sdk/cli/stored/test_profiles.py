@@ -218,6 +218,11 @@ def test_expiry_and_consent_are_set_and_listed(
     request = ["--expires", "90d", "--consent", "notice-3", "--consent-by", "Ann Ng"]
     assert main(["profiles", "set", "ann", *request]) == 0
     assert capsys.readouterr().out.startswith("set ann: expires 20")
+    assert main(["profiles", "show", "ann"]) == 0
+    consent = capsys.readouterr().out.splitlines()[-2:]
+    assert [line.split("\t")[:2] for line in consent] == [
+        ["consent", "given_by"], ["notice-3", "Ann Ng"],
+    ]  # fmt: skip
     assert main(["profiles", "list", "--json"]) == 0
     ann, bob = json.loads(capsys.readouterr().out)
     left = datetime.fromisoformat(ann["expires_utc"]) - datetime.now(UTC)
