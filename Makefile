@@ -135,6 +135,11 @@ services: $(LINTERS)  ## test the HTTP, Wyoming and OpenVoiceOS packages of inte
 	mkdir -p build/services
 	.ci/serve build/services http wyoming ovos
 
+# Not part of .ci/run: it needs Docker or podman, and takes up to ten minutes.
+.PHONY: images
+images: $(DEVELOPMENT)  ## build the container images of the services, and test them in containers
+	.ci/images
+
 .PHONY: wheel
 wheel: $(DEVELOPMENT)  ## build dist/*.tar.gz and, from it, dist/*.whl
 	rm -rf dist

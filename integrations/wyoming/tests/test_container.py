@@ -1,4 +1,4 @@
-"""The container files name options that the services have. Building them needs Docker."""
+"""The container files name options that the services have. `make images` builds and runs them."""
 
 import argparse
 import ast
