@@ -11,7 +11,7 @@ FOLDER = Path(__file__).parent
 
 
 def benchmarks() -> list[str]:
-    """Dotted names, sorted."""
+    """Return dotted names, sorted."""
     return [
         f"benchmarks.{path.parent.name}.{path.stem}"
         for path in sorted(FOLDER.glob("*/*.py"))

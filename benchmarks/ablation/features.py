@@ -156,16 +156,16 @@ def read_features(
     # In one call, because every call decodes the packs.
     audio = read_segment_audio(chain(*train, *rest, *clustered, segments), root)
 
-    def heard(group: list[Segment]) -> list[Waveform]:
+    def samples_of(group: list[Segment]) -> list[Waveform]:
         return [audio[segment.name] for segment in group]
 
-    pitches = np.array([_median_pitch_hz(heard(group)) for group in train])
+    pitches = np.array([_median_pitch_hz(samples_of(group)) for group in train])
     return Features(
-        train=_sentences(frontend, map(heard, train)),
+        train=_sentences(frontend, map(samples_of, train)),
         voice_group=(pitches > np.median(pitches)).astype(np.int64),
-        validation=_sentences(frontend, map(heard, rest)),
-        clustered=_sentences(frontend, map(heard, clustered)),
-        segments=_sentences(frontend, (heard([segment]) for segment in segments)),
+        validation=_sentences(frontend, map(samples_of, rest)),
+        clustered=_sentences(frontend, map(samples_of, clustered)),
+        segments=_sentences(frontend, (samples_of([segment]) for segment in segments)),
         trials=np.array(
             [(row_of[t.enroll], row_of[t.probe], int(t.is_target)) for t in trials], np.int64
         ),
@@ -222,7 +222,7 @@ def _sentences(frontend: LogMel, groups: Iterable[list[Waveform]]) -> Sentences:
 
 
 def _median_pitch_hz(recordings: list[Waveform]) -> float:
-    """Estimate the median pitch of voiced stretches by autocorrelation.
+    """Estimate the median pitch of voiced speech by autocorrelation.
 
     It replaces the speakers' sex, which the corpus does not state: it separates low and high
     voices.

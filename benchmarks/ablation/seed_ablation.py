@@ -177,7 +177,7 @@ def results(
         pending: set[Future[dict[str, Any]]] = set()
         try:
             while waiting or pending:
-                # A run that cannot end takes GPU time from those that can.
+                # A run that cannot finish takes GPU time from those that can.
                 has_time = time.time() + quickest_s < last_step_s
                 while waiting and len(pending) < workers and has_time:
                     pending.add(pool.submit(_work, waiting.pop(0)))

@@ -116,10 +116,10 @@ def main() -> int:
     parser.add_argument("--model", type=Path, help="an adopted model (default: CAM++, adopted now)")
     parser.add_argument("--per-speaker", type=int, default=4, metavar="N", help="segments of each")
     parser.add_argument("--corpora", nargs="+", default=CORPORA, metavar="NAME", help="of trials")
-    parser.add_argument("--no-speed", action="store_true", help="measure error rates alone")
+    parser.add_argument("--no-speed", action="store_true", help="measure only error rates")
     benchmark = Benchmark(
         name="adopted",
-        question="What does a published encoder give, adopted, next to the bundled model?",
+        question="How accurate and fast is an adopted encoder, compared with the bundled model?",
         parser=parser,
     )
     bundled, minimum_s = bundled_encoder()

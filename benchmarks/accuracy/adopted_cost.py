@@ -91,7 +91,7 @@ def resemblyzer_listener(threads: int) -> Callable[[], object] | None:
 
 
 def write_calibrated(path: Path, output: Path, bundled: SpeakerEncoder) -> Path:
-    """Write a copy of a model that can decide; its own calibration stays.
+    """Write a copy of a model that can decide; the model's own calibration is kept.
 
     Without one, it gets that of the bundled model. Its decisions are then meaningless, but their
     cost is the same. The cohort contains embeddings of the bundled model and is left out.

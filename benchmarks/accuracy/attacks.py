@@ -56,7 +56,7 @@ def main() -> int:
     spoken = {name: synthesized(name) for name in SYNTHESIZERS}
     with tempfile.TemporaryDirectory(prefix="speakersdk-attacks-") as folder:
         store = VoiceprintStore(folder)
-        heard = HeardRecordings(store)
+        memory = HeardRecordings(store)
         for name, (*enrolled, _) in speakers.items():
             store.save(
                 verifier.enroll(
@@ -67,13 +67,13 @@ def main() -> int:
                 )
             )
             for samples in enrolled:
-                heard.remember(name, [samples])
+                memory.remember(name, [samples])
 
         def outcomes(name: str, probes: Iterable[Waveform]) -> Iterator[tuple[Decision, Decision]]:
             voiceprint = store.load(name)
             for samples in probes:
                 decision = verifier.verify(voiceprint, samples, sample_rate_hz=SAMPLE_RATE_HZ)
-                yield decision, heard.checked(name, [samples], decision)
+                yield decision, memory.checked(name, [samples], decision)
 
         def record(row: str, probes: dict[str, list[Waveform]]) -> None:
             found = [each for name, listed in probes.items() for each in outcomes(name, listed)]

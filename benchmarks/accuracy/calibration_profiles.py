@@ -44,18 +44,18 @@ def main() -> int:
     spoken = recordings(20 if benchmark.smoke else None)
     for device, is_spoiled in (("8 kHz and hiss", True), ("as recorded", False)):
         rng = np.random.default_rng(20261122)
-        heard = {
+        encodings = {
             name: [encoder.encode(spoiled(at, rng) if is_spoiled else at) for at in listed]
             for name, listed in spoken.items()
         }
-        names = sorted(heard)
+        names = sorted(encodings)
         fitted_on, tried_on = names[::2], names[1::2]
-        trials = own_trials({name: heard[name] for name in tried_on}, calibration)
+        trials = own_trials({name: encodings[name] for name in tried_on}, calibration)
         benchmark.record(f"{device}, minCllr", round(min_cllr(trials.llrs, trials.targets), 4))
         benchmark.record(f"{device}, the model's calibration", rates(trials, calibration, 0.0, 1.0))
         for count in SPEAKERS:
             drawn = [
-                fit(heard, rng.permutation(fitted_on)[:count], calibration)
+                fit(encodings, rng.permutation(fitted_on)[:count], calibration)
                 for _ in range(1 if benchmark.smoke else DRAWS)
             ]
             kept = [weights for weights in drawn if weights]
@@ -102,10 +102,10 @@ def spoiled(samples: Waveform, rng: np.random.Generator) -> Waveform:
 
 
 def fit(
-    heard: dict[str, list[Encoding]], names: list[str], calibration: Calibration
+    encodings: dict[str, list[Encoding]], names: list[str], calibration: Calibration
 ) -> tuple[float, float] | None:
     """Return offset and scale of a refit; None if it is no better than the original."""
-    trials = own_trials({name: heard[name] for name in names}, calibration)
+    trials = own_trials({name: encodings[name] for name in names}, calibration)
     fitted = refit(trials, calibration, far=FAR)
     return (fitted.offset, fitted.scale) if fitted.is_better else None
 

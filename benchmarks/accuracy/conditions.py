@@ -178,8 +178,8 @@ def _changed(
 
     from speakersdk_training.augment.random import BatchRandom
 
-    heard = _decoded(tuple(at for listed in segments.values() for at in listed))
-    audio = {segment.name: heard[segment.name] for segment in segments[length_s]}
+    decoded = _decoded(tuple(at for listed in segments.values() for at in listed))
+    audio = {segment.name: decoded[segment.name] for segment in segments[length_s]}
     longest = max(len(samples) for samples in audio.values())
     batch = torch.zeros(len(audio), longest)
     for row, samples in zip(batch, audio.values(), strict=True):

@@ -59,7 +59,7 @@ SPLITS = 8
 def main() -> int:
     """Fit on each half and test on the other, at every length and rate."""
     benchmark = Benchmark(
-        name="decisions", question="Does the asked-for false-accept rate hold on other speakers?"
+        name="decisions", question="Does the requested false-accept rate hold on other speakers?"
     )
     encoder, minimum_s = bundled_encoder()
     segments = {length_s: read_length(length_s) for length_s in LENGTHS_S}

@@ -49,7 +49,8 @@ def main() -> int:
     """Measure and report."""
     benchmark = Benchmark(
         name="diarization",
-        question="How much of a conversation is missed, made up, or given to another speaker?",
+        question="How much of a conversation is missed, falsely detected, or assigned "
+        "to another speaker?",
     )
     is_real = corpora.are_there() and not benchmark.smoke
     benchmark.record("speech", "real" if is_real else "synthetic: no figures")

@@ -183,13 +183,13 @@ def speech_head_agreement(encoder: SpeakerEncoder, *, smoke: bool) -> dict[str, 
         samples = read_audio(path)
         track = labels[path.relative_to(corpora.DATA).as_posix()]
         for start, stop in spans[: 3 if smoke else None]:
-            heard = speech_probability(encoder, samples[start:stop]) >= _SPEECH
-            centre = np.arange(len(heard)) * frontend.hop_samples + frontend.window_samples // 2
+            is_speech = speech_probability(encoder, samples[start:stop]) >= _SPEECH
+            centre = np.arange(len(is_speech)) * frontend.hop_samples + frontend.window_samples // 2
             wanted = track[(start + centre) // frontend.hop_samples] >= 255 * _SPEECH
-            agreed += int((heard == wanted).sum())
-            called += int(heard.sum())
+            agreed += int((is_speech == wanted).sum())
+            called += int(is_speech.sum())
             labelled += int(wanted.sum())
-            total += len(heard)
+            total += len(is_speech)
     return {
         "agreement_percent": round(100 * agreed / total, 2),
         "called_speech_percent": round(100 * called / total, 2),

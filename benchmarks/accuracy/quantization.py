@@ -39,7 +39,7 @@ def main() -> int:
     """Quantize, measure and compare."""
     benchmark = Benchmark(
         name="quantization",
-        question="What do smaller numbers save, and what do they cost in accuracy?",
+        question="How much do smaller number formats save, and how much accuracy do they cost?",
     )
     corpora.require()
     source = default_model_path()

@@ -103,8 +103,8 @@ def figures(
     ]
     owners, strangers = [], []
     for number, (_, probe) in enumerate(speech):
-        heard = np.concatenate([probe, silence])
-        answer = verifier.identify(voiceprints, heard, sample_rate_hz=SAMPLE_RATE_HZ)
+        padded = np.concatenate([probe, silence])
+        answer = verifier.identify(voiceprints, padded, sample_rate_hz=SAMPLE_RATE_HZ)
         decisions = dict(answer.ranking)
         for voiceprint in voiceprints:
             decision = decisions.get(voiceprint.name, answer.decision)

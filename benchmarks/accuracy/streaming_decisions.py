@@ -39,7 +39,7 @@ FARS = (0.05, 0.01, 0.001)
 # Conditions of both sides. Tests of poor speech might be less correlated, and count for more.
 CONDITIONED = ("noise 10 dB", "telephone")
 CONDITIONED_FARS = (0.01, 0.001)
-# A change is detected late after this time.
+# A change counts as detected late after this time.
 CHANGE_S = 1.5
 TURN_S = 8.0
 # A turn must be long enough to detect the change.
@@ -168,7 +168,7 @@ def summary(trials: list[Trial], far: float) -> dict[str, Any]:
 
 
 def changed(speech: Speech, condition: str) -> Speech:
-    """The same recordings in a condition."""
+    """Return the same recordings in a condition."""
     rng = np.random.default_rng(1)
     return {
         speaker: [CONDITIONS[condition](clip, rng) for clip in clips]
@@ -208,8 +208,8 @@ def at_fixed_length(
     at = next((at for at in updates if at.speech_s >= FIXED_S and at.age_s == 0), None)
     if at is None:
         return None
-    heard = audio[: round(at.time_s * SAMPLE_RATE_HZ)]
-    ranking = dict(verifier.identify(voiceprints, heard, sample_rate_hz=SAMPLE_RATE_HZ).ranking)
+    received = audio[: round(at.time_s * SAMPLE_RATE_HZ)]
+    ranking = dict(verifier.identify(voiceprints, received, sample_rate_hz=SAMPLE_RATE_HZ).ranking)
     return [bool(ranking[voiceprint.name]) for voiceprint in voiceprints] if ranking else None
 
 

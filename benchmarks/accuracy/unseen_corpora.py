@@ -61,7 +61,8 @@ def main() -> int:
     parser.add_argument("--conditions", nargs="+", choices=CONDITIONS, default=list(CONDITIONS))
     benchmark = Benchmark(
         name="unseen-corpora",
-        question="How often are encoders wrong on corpora and in conditions they never heard?",
+        question="How often are encoders wrong on corpora and in conditions "
+        "outside their training?",
         parser=parser,
     )
     few = SMOKE if benchmark.smoke else benchmark.options.few
@@ -93,9 +94,9 @@ def main() -> int:
                 trial_sets[trials.name] = read_trial_set(trials, device, few=few)
             scores = partial(trial_sets[trials.name].scores, encoder.to(device))
             rows += evaluated(trial_sets[trials.name], scores, benchmark.options.conditions)
-            heard = corpus_of(trials) in info.training_corpora
+            is_trained_on = corpus_of(trials) in info.training_corpora
             for row in rows[-len(benchmark.options.conditions) :]:
-                row["trained_on"] = heard
+                row["trained_on"] = is_trained_on
         record(benchmark, name, rows)
     bundled = [] if checkpoints else [default_model_path()]
     files = [*bundled, *benchmark.options.model]

@@ -34,7 +34,7 @@ class Conversation:
 
     @property
     def duration_s(self) -> float:
-        """The duration in seconds."""
+        """Return the duration in seconds."""
         return len(self.samples) / SAMPLE_RATE_HZ
 
 

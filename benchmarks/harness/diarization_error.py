@@ -49,7 +49,7 @@ class DiarizationError:
 
     @property
     def rate(self) -> float:
-        """The diarization error rate."""
+        """Return the diarization error rate."""
         return (self.missed_s + self.false_alarm_s + self.confusion_s) / self.speech_s
 
     def __add__(self, other: DiarizationError) -> DiarizationError:

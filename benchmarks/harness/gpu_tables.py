@@ -11,7 +11,7 @@ _BATCHES = (1, 32, 128, 256, 512)
 
 
 def times(latest: Latest) -> Lines:
-    """Milliseconds of single calls on the GPU."""
+    """Write the milliseconds of single calls on the GPU."""
     on_gpu, device = latest("rtf-cuda"), latest("device-cuda")
     lines = ["| | milliseconds | real-time factor |", "| --- | --- | --- |"]
     for streams in (1, 32):
@@ -31,7 +31,7 @@ def times(latest: Latest) -> Lines:
 
 
 def batches(latest: Latest) -> Lines:
-    """Seconds of audio per second, by the size of the batch."""
+    """Write the seconds of audio per second, by the size of the batch."""
     device = latest("device-cuda")
     lines = ["| batch | from the host | on the device |", "| --- | --- | --- |"]
     for size in _BATCHES:
@@ -43,7 +43,7 @@ def batches(latest: Latest) -> Lines:
 
 
 def peers(latest: Latest) -> Lines:
-    """Times of other encoders relative to ours, on the GPU and on a CPU core."""
+    """Write the times of other encoders relative to ours, on the GPU and on a CPU core."""
     columns = [
         {row["name"]: row["p50_ms"] for row in latest(name)["facts"]["rows"] if row["is_compared"]}
         for name in ("rtf-cuda", "rtf")
@@ -58,7 +58,7 @@ def peers(latest: Latest) -> Lines:
 
 
 def checks(latest: Latest) -> Lines:
-    """What the benchmark checks on a GPU, and the limits."""
+    """Write the checks of the benchmark on a GPU, and the limits."""
     facts = latest("device-cuda")["facts"]
     placed = facts["nodes_per_provider"]
     farthest = max(facts["largest difference to the CPU"].values())

@@ -30,13 +30,13 @@ def left_out_lists(
         folder: folder of the lists.
         seconds: lengths of the segments in seconds.
     """
-    heard = {utterance.speaker for utterance in read_utterances(config.data)}
+    trained_on = {utterance.speaker for utterance in read_utterances(config.data)}
     lists = []
     for corpus in config.data.corpora:
         root = Path(corpus.root)
         left: dict[str, list[Utterance]] = {}
         for utterance in read_corpus(corpus.layout, root):
-            if utterance.split == corpus.split and utterance.speaker not in heard:
+            if utterance.split == corpus.split and utterance.speaker not in trained_on:
                 left.setdefault(utterance.corpus, []).append(utterance)
         for name, utterances in sorted(left.items()):
             for length_s in seconds:

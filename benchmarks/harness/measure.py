@@ -236,7 +236,7 @@ def pin_threads(threads: int) -> None:
 
 
 def installed_environment() -> dict[str, str]:
-    """Environment of fresh processes that find bytecode, as those of an installed package do."""
+    """Return the environment of new processes that find bytecode, like those of a package."""
     return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 

@@ -59,13 +59,13 @@ class ReplayChain:
         played /= np.abs(played).max()
         if self.drive:
             played = np.tanh(self.drive * played)
-        heard = fftconvolve(played, self._response())[: len(samples)]
+        recorded = fftconvolve(played, self._response())[: len(samples)]
         if self.is_opus:
-            heard = coded(heard.astype(np.float32), "OGG", "OPUS")[: len(samples)]
+            recorded = coded(recorded.astype(np.float32), "OGG", "OPUS")[: len(samples)]
         chance = np.random.default_rng((len(samples), self.seed))
-        noise = chance.standard_normal(len(heard)) * heard.std() * 10 ** (-self.snr_db / 20)
-        heard = heard + noise
-        return np.asarray(_PEAK * heard / np.abs(heard).max(), np.float32)
+        noise = chance.standard_normal(len(recorded)) * recorded.std() * 10 ** (-self.snr_db / 20)
+        recorded = recorded + noise
+        return np.asarray(_PEAK * recorded / np.abs(recorded).max(), np.float32)
 
     def _response(self) -> npt.NDArray[np.float64]:
         path = corpora.DATA / "rir" / f"web-audio-samples-{self.room}.flac"

@@ -117,13 +117,13 @@ class Encodings:
         if missing:
             if audio is None:
                 wanted = [segments[index] for index in missing]
-                heard: Mapping[str, Waveform] = read_segment_audio(
+                samples: Mapping[str, Waveform] = read_segment_audio(
                     wanted, corpora.DATA, num_workers=1
                 )
             else:
-                heard = audio()
+                samples = audio()
             for index in missing:
-                encoding = kept[index] = self._encode(heard[segments[index].name])
+                encoding = kept[index] = self._encode(samples[segments[index].name])
                 if self._cache:
                     self._cache.put(keys[index], encoding)
         encodings = [encoding for encoding in kept if encoding is not None]

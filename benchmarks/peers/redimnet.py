@@ -97,8 +97,8 @@ class Transformer(nn.Module):
         scale = (channels // _HEADS) ** -0.5
         queries, keys = heads(self.queries(rows)) * scale, heads(self.keys(rows))
         weights = torch.softmax(queries @ keys.transpose(2, 3), dim=3)
-        heard = (weights @ heads(self.values(rows))).transpose(1, 2).reshape(rows.shape)
-        rows = self.attention_norm(rows + self.output(heard))
+        attended = (weights @ heads(self.values(rows))).transpose(1, 2).reshape(rows.shape)
+        rows = self.attention_norm(rows + self.output(attended))
         rows = self.dense_norm(rows + self.dense(rows))
         return rows.transpose(1, 2)
 

@@ -39,8 +39,8 @@ def load(threads: int) -> Callable[[Waveform], Encoding] | None:
 
     def encode(samples: Waveform) -> Encoding:
         # It cuts out silence, and cannot embed the rest if that is too short.
-        heard = preprocess_wav(samples, source_sr=_SAMPLE_RATE_HZ)
-        used = heard if len(heard) >= _SAMPLE_RATE_HZ // 2 else samples
+        trimmed = preprocess_wav(samples, source_sr=_SAMPLE_RATE_HZ)
+        used = trimmed if len(trimmed) >= _SAMPLE_RATE_HZ // 2 else samples
         embedding = encoder.embed_utterance(used).astype(np.float32)
         duration_s = len(samples) / _SAMPLE_RATE_HZ
         return Encoding(embedding, duration_s, duration_s)

@@ -26,7 +26,7 @@ def main() -> int:
     """Embed the demonstration clips repeatedly, with alternating settings."""
     benchmark = Benchmark(
         name="bulk-embedding",
-        question="How many seconds of audio a second does speakersdk embed get through?",
+        question="How many seconds of audio does speakersdk embed process in a second?",
         threads=2,
     )
     os.environ["OMP_NUM_THREADS"] = "1"  # threads of each process

@@ -118,7 +118,7 @@ def main() -> int:
     parser.add_argument("--model", type=Path)
     benchmark = Benchmark(
         name="device",
-        question="Does a device run the model alike and without stalls, and how fast?",
+        question="Does a device run the model with equal results, without stalls, and how fast?",
         parser=parser,
     )
     asked = benchmark.options
@@ -177,7 +177,7 @@ def check_parity(benchmark: Benchmark, encoder: SpeakerEncoder, speech: Waveform
 def check_stalls(
     benchmark: Benchmark, encoder: SpeakerEncoder, speech: Waveform, path: Path, device: str
 ) -> bool:
-    """Encode 200 new lengths in one call each, and some without fixed shapes."""
+    """Encode 200 new lengths in one call each, and a few without fixed shapes."""
     lengths = np.linspace(0.5, 2.9, 20 if benchmark.smoke else 200) * SAMPLE_RATE_HZ
     fixed = slowest_of_usual(encoder, speech, lengths.astype(int))
     if fixed > STALL_RATIO:  # repeat with new lengths, in case the machine was busy

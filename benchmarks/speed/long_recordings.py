@@ -112,7 +112,7 @@ def main() -> int:
     parser.add_argument("--spoken", type=float, metavar="HOURS", help="speech throughout, once")
     benchmark = Benchmark(
         name="long-recordings",
-        question="How much memory does a recording take, however long it is?",
+        question="How much memory does a recording of any length take?",
         parser=parser,
     )
     if benchmark.options.spoken:

@@ -25,7 +25,7 @@ from benchmarks.harness.measure import Benchmark, installed_environment
 from speakersdk.demo_clips import FOLDER
 
 ENROLLED, PROBE = str(FOLDER / "slt-enroll-1.flac"), str(FOLDER / "slt-probe.flac")
-# Each process runs one of these; `main` gets the arguments behind it.
+# Each process runs one of these, with the arguments after it.
 STEPS = {
     "python alone": "pass",
     "import numpy": "import numpy",
@@ -74,7 +74,7 @@ def main() -> int:
 
 
 def measured(step: str) -> dict[str, float]:
-    """Megabytes of a process that has taken a step, by the names of `REPORT`."""
+    """Return the megabytes of a process that has taken a step, by the names of `REPORT`."""
     if not Path("/proc/self/status").is_file():
         raise RuntimeError("expected Linux, which tells the memory of a process in /proc")
     done = subprocess.run(

@@ -55,7 +55,7 @@ def main() -> int:
     parser.add_argument("--device", default="cpu")
     benchmark = Benchmark(
         name="rtf",
-        question="What part of real time do the bundled model and its peers take?",
+        question="What are the real-time factors of the bundled model and its peers?",
         parser=parser,
     )
     options = benchmark.options

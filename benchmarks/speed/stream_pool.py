@@ -22,7 +22,7 @@ def main() -> int:
     """Measure pools of several sizes, and single streams next to the largest."""
     benchmark = Benchmark(
         name="stream-pool",
-        question="How many live streams does one core keep up with?",
+        question="How many live streams can one core process?",
     )
     verifier = Verifier(num_threads=benchmark.threads)
     voiceprint = verifier.enroll(sorted(CLIPS.glob("slt-enroll-*.flac")), name="slt")

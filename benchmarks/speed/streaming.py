@@ -51,7 +51,7 @@ def main() -> int:
     parser.add_argument("--day", action="store_true", help="a day of audio for the memory figure")
     benchmark = Benchmark(
         name="streaming",
-        question="What does it cost to say every 100 ms who speaks?",
+        question="What does a decision every 100 ms cost?",
         parser=parser,
     )
     speech = np.concatenate([read_audio(path) for path in sorted(CLIPS.glob("*.flac"))])
@@ -169,7 +169,7 @@ def compare(benchmark: Benchmark, contestants: dict[str, tuple[Callable[[], obje
 def memory(
     stream: SpeakerStream, speech: npt.NDArray[np.float32], num_hops: int
 ) -> tuple[list[int], list[float]]:
-    """Return hops and resident MB after them, three times per tenth from the first tenth on."""
+    """Return hops and resident MB after them, three times per tenth of the run."""
     push = hop_pusher(stream, speech)
     counts = [num_hops * part // 30 for part in range(3, 31)]
     resident_mb: list[float] = []

@@ -1,1 +1,1 @@
-"""A detector of replayed, synthesized and vocoded speech, judged on attacks unknown to it."""
+"""A detector of replayed, synthesized and vocoded speech, tested on unseen attacks."""

@@ -1,8 +1,8 @@
-"""Clips of people and of attacks, in pairs: an attack is made of a clip that is there as well.
+"""Clips of people and of attacks, in pairs: each attack is made from a clip that is also included.
 
 All clips end in the same way: with a noise floor, and a quarter of them in Opus at a random rate.
-Half of them, of people and of attacks, first pass through another room and microphone.
-Otherwise a detector could learn the corpus, the codec, an echo or digital silence instead.
+Half of them, of people and of attacks, first pass through another room and microphone. Otherwise a
+detector could learn the corpus, the codec, an echo or digital silence instead.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ TRAIN, THRESHOLD, TEST = "train", "threshold", "test"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """Where clips of people come from.
+    """The source of clips of people.
 
     Attributes:
         corpus, split: as in the manifest.
         packs: stems of the packs that are read.
-        speakers: most speakers.
-        each: most clips of a speaker.
+        speakers: maximum number of speakers.
+        each: maximum number of clips of a speaker.
     """
 
     corpus: str
@@ -77,9 +77,9 @@ class Clip:
     """A clip of 3 s.
 
     Attributes:
-        kind: of attack, or `BONA_FIDE`.
+        kind: kind of attack, or `BONA_FIDE`.
         part: `TRAIN`, `THRESHOLD` (people of the training corpora, to fix a threshold) or `TEST`.
-        corpus: of the person, or the synthesizer.
+        corpus: corpus of the person, or the synthesizer.
         source: speaker, or voice and sentence; clips of one source are not independent.
         samples: (48000,) float32 at 16 kHz.
     """
@@ -111,11 +111,11 @@ def made(
     """Make all clips of training, or all of the evaluation.
 
     Args:
-        selections: people. Each fifth speaker of training fixes thresholds.
+        selections: sources of people. Every fifth speaker of training fixes thresholds.
         is_test: whether the clips are for the evaluation, in other rooms.
-        attacks_each: attacks made of each clip, of kinds in turn.
-        sentences: of each synthesizer; the first half is for training.
-        seed: of every draw.
+        attacks_each: number of attacks made from each clip, with alternating kinds.
+        sentences: sentences of each synthesizer; the first half is for training.
+        seed: seed of every draw.
     """
     chance = np.random.default_rng((seed, is_test))
     packs, names = corpora.Packs(), rooms(evaluation=is_test)
@@ -135,7 +135,7 @@ def made(
     spoken_by = _half(sentences, is_test=is_test)
     for kind, voices in commands().items():
         for voice, whole in spoken(voices, spoken_by):
-            # The people's recordings were coded at such rates before they came here.
+            # The people's recordings were previously coded at such rates.
             samples = coded(np.resize(whole, CLIP_SAMPLES), "OGG", "OPUS", compression_level=0.95)
             for _ in range(4):
                 changed = _perhaps_live(samples, names, chance)
@@ -169,7 +169,7 @@ def people(
 def _attack(
     samples: Waveform, turn: int, names: list[str], chance: np.random.Generator
 ) -> tuple[str, Waveform]:
-    """Make an attack out of a recording; return its kind and its samples."""
+    """Make an attack from a recording; return its kind and its samples."""
     copies = vocoders()
     kind = [*LOUDSPEAKERS, *copies][turn % (len(LOUDSPEAKERS) + len(copies))]
     if kind in LOUDSPEAKERS:
@@ -195,8 +195,10 @@ def _clip(
     chance: np.random.Generator,
 ) -> Clip:
     floor = 10 ** (chance.uniform(-70, -50) / 20) * max(float(samples.std()), 1e-6)
-    heard = np.asarray(samples + floor * chance.standard_normal(len(samples)), np.float32)
+    recorded = np.asarray(samples + floor * chance.standard_normal(len(samples)), np.float32)
     if chance.random() < 0.25:
-        heard = coded(heard, "OGG", "OPUS", compression_level=float(chance.uniform(0.85, 0.97)))
-    fitted = np.resize(heard, CLIP_SAMPLES)
+        recorded = coded(
+            recorded, "OGG", "OPUS", compression_level=float(chance.uniform(0.85, 0.97))
+        )
+    fitted = np.resize(recorded, CLIP_SAMPLES)
     return Clip(kind=kind, part=part, corpus=corpus, source=source, samples=fitted)

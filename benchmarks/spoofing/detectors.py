@@ -45,12 +45,12 @@ def statistics(samples: Waveform) -> Statistics:
 
 
 def regression(inputs: int) -> nn.Module:
-    """Build a logistic regression."""
+    """Make a logistic regression."""
     return nn.Sequential(nn.Linear(inputs, 1), nn.Flatten(0))
 
 
 def network(inputs: int) -> nn.Module:
-    """Build a network of two hidden layers: 23,489 weights for 300 inputs."""
+    """Make a network of two hidden layers: 23,489 weights for 300 inputs."""
     return nn.Sequential(
         nn.Dropout(0.1),
         nn.Linear(inputs, _HIDDEN),
@@ -82,8 +82,8 @@ def fitted(
         values: (N, 300) statistics of clips for training.
         attacks: (N,) whether each is an attack.
         weights: (N,) weight of each in the cross-entropy.
-        seed: of first weights and order.
-        epochs: passes through the clips.
+        seed: seed of the first weights and the order.
+        epochs: number of passes through the clips.
     """
     torch.manual_seed(seed)
     mean, deviation = values.mean(axis=0), values.std(axis=0) + _SMALLEST_DEVIATION

@@ -1,8 +1,8 @@
-"""Kinds of loudspeakers for replays, drawn at random, and the rooms of people who speak themselves.
+"""Kinds of loudspeakers for replays, drawn at random, and the rooms of real speakers.
 
 A kind is a range of bands, drives and noise. Every draw has its own resonances and its own room.
-Rooms and microphones of people are drawn from wide ranges, including telephones: a narrow band
-or an echo is not an attack by itself.
+Rooms and microphones of people are drawn from wide ranges, including telephones: a narrow band or
+an echo is not an attack by itself.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ _PREFIX = "web-audio-samples-"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loudspeaker:
-    """Ranges that a replay is drawn from.
+    """Ranges from which a replay is drawn.
 
     Attributes:
-        low_hz, high_hz: ranges of the band's edges.
-        drive: range of the drive into its limit.
-        snr_db: range of the recording microphone.
-        resonances: the most resonances of its case, of 3 to 12 dB.
+        low_hz, high_hz: ranges of the edges of the band.
+        drive: range of the overdrive.
+        snr_db: range of the signal-to-noise ratio of the recording microphone.
+        resonances: maximum number of resonances of its case, of 3 to 12 dB.
         is_opus: whether the result is coded in Opus, as by a headset.
     """
 
@@ -41,7 +41,7 @@ class Loudspeaker:
     def replayed(
         self, samples: Waveform, rooms: list[str], chance: np.random.Generator
     ) -> Waveform:
-        """Play the recording by a loudspeaker of this kind in one of the rooms."""
+        """Play the recording through a loudspeaker of this kind in one of the rooms."""
         peaks = tuple(
             (chance.uniform(200, 4000), chance.uniform(2, 12), chance.uniform(3, 12))
             for _ in range(chance.integers(self.resonances + 1))
@@ -90,7 +90,7 @@ def rooms(*, evaluation: bool) -> list[str]:
 
 
 def spoken_live(samples: Waveform, names: list[str], chance: np.random.Generator) -> Waveform:
-    """Return the recording as if the person spoke in another room to another microphone."""
+    """Return the recording as if the person had spoken in another room to another microphone."""
     is_telephone = chance.random() < 0.2
     chain = ReplayChain(
         low_hz=300.0 if is_telephone else chance.uniform(20, 300),

@@ -1,8 +1,8 @@
-"""Sentences of speech synthesizers, as Debian packages install them.
+"""Sentences of the speech synthesizers in Debian packages.
 
 flite (unit selection and diphones), espeak-ng (formants), and festival with diphones
 (festvox-kallpc16k) and with hidden Markov models (festvox-us-slt-hts). They speak with their own
-voices and not with a copy of somebody's. What is not installed is left out.
+voices and not with a copy of a person's. Synthesizers that are not installed are left out.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _FESTIVAL_VOICES = Path("/usr/share/festival/voices")
 _SUBJECTS = ("My neighbour", "The old teacher", "A woman in a green coat", "Nobody in this street")
 _VERBS = ("opened the heavy door", "asked about the weather", "found seventeen blue letters")
 _ENDS = ("before the train arrived.", "while the children were singing.", "and laughed loudly.")
-# Text of each sentence, which several voices speak.
+# Texts, each of which several voices speak.
 SENTENCES = tuple(" ".join(parts) for parts in itertools.product(_SUBJECTS, _VERBS, _ENDS))
 
 
@@ -58,7 +58,7 @@ def commands() -> dict[str, list[list[str]]]:
 
 
 def spoken(voices: list[list[str]], sentences: Iterable[int]) -> Iterator[tuple[str, Waveform]]:
-    """Speak sentences, in turn over the voices; yield a name and samples at 16 kHz of each."""
+    """Synthesize sentences with alternating voices; yield a name and samples at 16 kHz of each."""
     with tempfile.TemporaryDirectory(prefix="speakersdk-spoofing-") as folder:
         file = Path(folder) / "spoken.wav"
         for number in sentences:

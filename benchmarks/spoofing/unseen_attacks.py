@@ -8,7 +8,7 @@ resampled speakers (or sentences of a synthesizer).
 
 The rule, written before the first run: a detector is shipped only if, for every kind left out,
 APCER is at most 10 % at the threshold with a BPCER of 2 % on the held-out corpora. That threshold
-is the most favourable one: a user would not have it. "fixed" is the threshold with a BPCER of
+is the most favorable one: a user would not have it. "fixed" is the threshold with a BPCER of
 2 % on speakers of the training corpora that were left out of training.
 
 Needs the speech corpora and torch. Synthesizers and vocoders that are not installed are left out:
@@ -45,7 +45,7 @@ class Material:
     """All clips as statistics.
 
     Attributes:
-        statistics: (N, 300).
+        statistics: (N, 300) statistics of the clips.
         kinds, parts, corpora, sources: (N,) as in `clips.Clip`.
     """
 
@@ -112,7 +112,7 @@ def prepared(file: Path | None, *, smoke: bool) -> Material:
 
 
 def half(file: Path | None, *, is_test: bool, smoke: bool) -> Material:
-    """Make the material of training or of the evaluation, or read it from a file that exists."""
+    """Make the material of training or of the evaluation, or read it from an existing file."""
     if file is not None and file.is_file():
         with np.load(file) as kept:
             return Material(**{name: kept[name] for name in Material.__slots__})
@@ -192,7 +192,7 @@ def judged(
 
 
 def balanced(kinds: Names) -> Scores:
-    """Weigh people as much as all attacks together, and all kinds of attack equally."""
+    """Give people the weight of all attacks together, and all kinds of attack equal weights."""
     weights = np.zeros(len(kinds))
     listed = sorted(set(kinds))
     for kind in listed:

@@ -1,7 +1,7 @@
 """Copies of a recording through vocoders: the last stage of synthesizers and voice conversion.
 
-A copy keeps words, voice and timing. WORLD needs `pip install pyworld`, Codec 2 the Debian package
-codec2; what is missing is left out.
+A copy keeps words, voice and timing. WORLD needs `pip install pyworld`, and Codec 2 the Debian
+package codec2. Vocoders that are not installed are left out.
 """
 
 from __future__ import annotations
@@ -48,11 +48,11 @@ def griffin_lim(samples: Waveform, chance: np.random.Generator) -> Waveform:
     restored = np.maximum(np.linalg.pinv(filters) @ (filters @ magnitude), 0)
     phase = np.exp(2j * np.pi * chance.random(restored.shape))
     for _ in range(_ITERATIONS):
-        _, heard = istft(restored * phase, nperseg=_WINDOW, noverlap=_OVERLAP)
-        again = stft(heard, nperseg=_WINDOW, noverlap=_OVERLAP)[2][:, : restored.shape[1]]
+        _, synthesized = istft(restored * phase, nperseg=_WINDOW, noverlap=_OVERLAP)
+        again = stft(synthesized, nperseg=_WINDOW, noverlap=_OVERLAP)[2][:, : restored.shape[1]]
         phase = np.exp(1j * np.angle(again))
-    _, heard = istft(restored * phase, nperseg=_WINDOW, noverlap=_OVERLAP)
-    return np.asarray(heard[: len(samples)], np.float32)
+    _, synthesized = istft(restored * phase, nperseg=_WINDOW, noverlap=_OVERLAP)
+    return np.asarray(synthesized[: len(samples)], np.float32)
 
 
 def lpc(samples: Waveform, chance: np.random.Generator) -> Waveform:
@@ -76,7 +76,7 @@ def lpc(samples: Waveform, chance: np.random.Generator) -> Waveform:
     periodicity = correlation / power * (window_correlation[0] / (window_correlation + 1e-9))
     period = shortest + periodicity[:, shortest:longest].argmax(axis=1)
     voiced = periodicity[np.arange(len(period)), period] > 0.5
-    heard, until_pulse = np.zeros(len(padded) + _FRAME), 0.0
+    synthesized, until_pulse = np.zeros(len(padded) + _FRAME), 0.0
     excitation = chance.standard_normal(len(padded) + _FRAME)
     for start, lag, is_voiced in zip(starts, period, voiced, strict=True):
         if is_voiced:
@@ -89,8 +89,8 @@ def lpc(samples: Waveform, chance: np.random.Generator) -> Waveform:
             until_pulse = 0.0
     for start, filter_, gain in zip(starts, coefficients, gains, strict=True):
         piece = window * excitation[start : start + _FRAME]
-        heard[start : start + _FRAME] += lfilter([gain], [1, *-filter_], piece)
-    return np.asarray(heard[_FRAME // 2 :][: len(samples)], np.float32)
+        synthesized[start : start + _FRAME] += lfilter([gain], [1, *-filter_], piece)
+    return np.asarray(synthesized[_FRAME // 2 :][: len(samples)], np.float32)
 
 
 def world(samples: Waveform, chance: np.random.Generator) -> Waveform:  # noqa: ARG001
@@ -105,8 +105,8 @@ def world(samples: Waveform, chance: np.random.Generator) -> Waveform:  # noqa: 
     pitch, time = pyworld.dio(exact, SAMPLE_RATE_HZ)
     envelope = pyworld.cheaptrick(exact, pitch, time, SAMPLE_RATE_HZ)
     aperiodicity = pyworld.d4c(exact, pitch, time, SAMPLE_RATE_HZ)
-    heard = pyworld.synthesize(pitch, envelope, aperiodicity, SAMPLE_RATE_HZ)
-    return np.asarray(heard[: len(samples)], np.float32)
+    synthesized = pyworld.synthesize(pitch, envelope, aperiodicity, SAMPLE_RATE_HZ)
+    return np.asarray(synthesized[: len(samples)], np.float32)
 
 
 def codec2(samples: Waveform, chance: np.random.Generator) -> Waveform:  # noqa: ARG001
@@ -115,8 +115,10 @@ def codec2(samples: Waveform, chance: np.random.Generator) -> Waveform:  # noqa:
     pcm = (narrow / max(float(np.abs(narrow).max()), 1e-9) * 16000).astype("<i2")
     pcm = np.pad(pcm, (0, 2 * _CODEC_BLOCK))
     coded = _piped(["c2enc", "3200", "-", "-"], pcm.tobytes())
-    heard = np.frombuffer(_piped(["c2dec", "3200", "-", "-"], coded), "<i2") / np.float32(32768)
-    wide = soxr.resample(heard.astype(np.float32), _CODEC_RATE_HZ, SAMPLE_RATE_HZ)
+    synthesized = np.frombuffer(_piped(["c2dec", "3200", "-", "-"], coded), "<i2") / np.float32(
+        32768
+    )
+    wide = soxr.resample(synthesized.astype(np.float32), _CODEC_RATE_HZ, SAMPLE_RATE_HZ)
     return np.asarray(wide[: len(samples)], np.float32)
 
 

@@ -39,7 +39,8 @@ def main() -> int:
     """Export every architecture once, and time all of them alternately."""
     benchmark = Benchmark(
         name="architectures",
-        question="What does each encoder architecture cost on one thread, and how does it err?",
+        question="What does each encoder architecture cost on one thread, "
+        "and how often is it wrong?",
     )
     configs = distinct_architectures()
     if benchmark.smoke:

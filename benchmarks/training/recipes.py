@@ -28,7 +28,7 @@ def main() -> int:
     parser.add_argument("runs", type=Path, nargs="*", help="folders of `speakersdk-train fit`")
     benchmark = Benchmark(
         name="recipes",
-        question="Which recipe errs least on corpora that training left out?",
+        question="Which recipe has the lowest error rate on corpora that training left out?",
         parser=parser,
     )
     runs = []

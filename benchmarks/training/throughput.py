@@ -28,7 +28,7 @@ SAMPLE_RATE_HZ = 16000
 def main() -> int:
     """Measure each configuration and write the report."""
     benchmark = Benchmark(
-        name="training-throughput", question="How much audio does training hear in a second?"
+        name="training-throughput", question="How much audio does training process in a second?"
     )
     device = pick_device("auto")
     prepare_torch()
@@ -49,7 +49,7 @@ def measure(benchmark: Benchmark, name: str, config: TrainConfig, bank: AudioBan
     """Time a step and its parts."""
     trainer = Trainer(config, bank, noise=torch.zeros(0), rooms=[], trial_sets=[])
     crop_s = config.run.crop_s[0]
-    heard_s = config.run.batch_size * crop_s
+    audio_s = config.run.batch_size * crop_s
     trainer.train_step()  # the first step compiles
     parts: dict[str, Callable[[], object]] = {
         "draw and augment": lambda: trainer.draw_batch(crop_s),
@@ -59,7 +59,7 @@ def measure(benchmark: Benchmark, name: str, config: TrainConfig, bank: AudioBan
     }
     batch = trainer.draw_batch(crop_s)
     for part, call in parts.items():
-        benchmark.measure(f"{name}, {part}", finished(call), work=heard_s, unit="s of audio")
+        benchmark.measure(f"{name}, {part}", finished(call), work=audio_s, unit="s of audio")
 
 
 def encode(trainer: Trainer, samples: Tensor, *, with_gradient: bool) -> None:

@@ -3,11 +3,11 @@
     python -m benchmarks.voices.second_voice          # measure, with the bound in the sources
     python -m benchmarks.voices.second_voice --fit    # fit the bound first, and write it there
 
-Speakers whom the bundled encoder was not trained on, with 15 s or more of one session: 5 s enroll.
-The rest are probes, by themselves and joined with the next speaker of the same corpus. The bound is
-one number: 0.5 % of the recordings of one of these speakers have less, in any condition. It is also
-fitted on each half of the speakers and tried on the other half. `--held-out` and `--held-out-of`
-are those of `speakersdk-export thresholds`. Needs the speech corpora.
+Speakers outside the training of the bundled encoder, with 15 s or more of one session: 5 s for
+enrollment, and the rest for probes, with and without the next speaker of the same corpus. The bound
+is one number: 0.5 % of the recordings of one of these speakers have less, in any condition. It is
+also fitted on each half of the speakers and tested on the other half. `--held-out` and
+`--held-out-of` are those of `speakersdk-export thresholds`. Needs the speech corpora.
 
 `python -m benchmarks.harness.figure_tables` writes the result to docs/guides/several-people.md.
 """
@@ -44,7 +44,7 @@ FALSE_ALARMS = 0.005
 TWO_PEOPLE = 0.02  # share of speakers who may be several people
 # No speakers that one may be wrong about.
 _UNSURE = {"picovoice-intent"}
-# Where the fitted bound stands.
+# Source files that contain the fitted bound.
 SOURCES = (
     REPOSITORY / "sdk" / "speakersdk" / "decision" / "one_voice.py",
     REPOSITORY / "integrations" / "web" / "src" / "decision" / "one-voice.ts",
@@ -65,14 +65,14 @@ class Speaker:
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
-    """What was said about a probe.
+class Answer:
+    """The answer for a probe.
 
     Attributes:
         owner: name of the enrolled speaker.
         kind: `ONE_VOICE` or `TWO_VOICES`.
         what: length, turns and condition.
-        one_voice_llr: of the decision; None below two seconds of speech.
+        one_voice_llr: that of the decision; None below two seconds of speech.
         fits: whether the voiceprint is accepted before its parts are compared.
     """
 
@@ -88,7 +88,7 @@ def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--fit", action="store_true", help="fit the bound and write it first")
     parser.add_argument("--speakers", type=int, default=24, metavar="N", help="of a corpus")
-    # Whom the training of the bundled model left out of corpora that it had.
+    # Speakers that the training of the bundled model left out of its corpora.
     parser.add_argument("--held-out", type=float, default=0.2, metavar="SHARE")
     parser.add_argument("--held-out-of", nargs="+", default=["common-voice"], metavar="CORPUS")
     benchmark = Benchmark(
@@ -100,7 +100,7 @@ def main() -> int:
     held_out = HeldOut(share=options.held_out, corpora=tuple(options.held_out_of))
     speakers = read_speakers(encoder, held_out, 4 if benchmark.smoke else options.speakers)
     benchmark.record("model", encoder.manifest.name)
-    rows = [list(heard(encoder, half)) for half in (speakers[::2], speakers[1::2])]
+    rows = [list(answers(encoder, half)) for half in (speakers[::2], speakers[1::2])]
     bound = fitted(rows[0] + rows[1]) if options.fit else SECOND_VOICE_LLR
     if options.fit and not benchmark.smoke:
         for path in SOURCES:
@@ -112,13 +112,13 @@ def main() -> int:
         of_other = fitted(rows[other])
         row = {"bound": of_other, **figures(alone_half, of_other)}
         benchmark.record(f"one voice, half {half + 1}, bound of the other half", row)
-    single: dict[str, list[Heard]] = {}
+    single: dict[str, list[Answer]] = {}
     for each in rows[0] + rows[1]:
         if each.kind == ONE_VOICE:
             single.setdefault(each.owner.split("/")[0], []).append(each)
     by_corpus = {corpus: figures(found, bound) for corpus, found in sorted(single.items())}
     benchmark.record("one voice, by corpus", by_corpus)
-    groups: dict[tuple[str, str], list[Heard]] = {}
+    groups: dict[tuple[str, str], list[Answer]] = {}
     for each in rows[0] + rows[1]:
         groups.setdefault((each.kind, each.what), []).append(each)
     for (kind, what), group in groups.items():
@@ -128,7 +128,7 @@ def main() -> int:
 
 
 def read_speakers(encoder: SpeakerEncoder, held_out: HeldOut, most: int) -> list[Speaker]:
-    """Speakers with enough speech in one session, corpora one after the other."""
+    """Read speakers with enough speech in one session, one corpus after the other."""
     _, unheard = split_heard(read_packs(corpora.DATA), encoder.manifest.training_corpora, held_out)
     sessions = read_sessions(corpora.DATA)
     found: dict[str, list[Speaker]] = {}
@@ -152,7 +152,7 @@ def read_speakers(encoder: SpeakerEncoder, held_out: HeldOut, most: int) -> list
 
 
 def read_start(utterances: list[Utterance], seconds: float) -> Waveform:
-    """The first seconds of utterances. Only these are decoded: a pack holds 20 minutes."""
+    """Read the first seconds of utterances. Only these are decoded: a pack contains 20 minutes."""
     parts: list[Waveform] = []
     left = round(seconds * SAMPLE_RATE_HZ)
     for utterance in utterances:
@@ -165,8 +165,8 @@ def read_start(utterances: list[Utterance], seconds: float) -> Waveform:
     return np.concatenate(parts)
 
 
-def heard(encoder: SpeakerEncoder, speakers: list[Speaker]) -> Iterator[Heard]:
-    """Return what is said about the probes of each speaker, with and without the next one."""
+def answers(encoder: SpeakerEncoder, speakers: list[Speaker]) -> Iterator[Answer]:
+    """Yield the answers for the probes of each speaker, with and without the next one."""
     by_corpus: dict[str, list[Speaker]] = {}
     for speaker in speakers:
         by_corpus.setdefault(speaker.corpus, []).append(speaker)
@@ -174,16 +174,16 @@ def heard(encoder: SpeakerEncoder, speakers: list[Speaker]) -> Iterator[Heard]:
         for number, owner in enumerate(listed):
             rng = np.random.default_rng(number)
             known = owner.name, enrolled(encoder, owner)
-            for what, samples in alone(owner, rng):
-                yield hear(encoder, known, ONE_VOICE, what, samples)
+            for what, samples in single_voice(owner, rng):
+                yield answer(encoder, known, ONE_VOICE, what, samples)
             stranger = listed[(number + 1) % len(listed)]
             if stranger is not owner:
                 for what, samples in joined(owner, stranger, rng):
-                    yield hear(encoder, known, TWO_VOICES, what, samples)
+                    yield answer(encoder, known, TWO_VOICES, what, samples)
 
 
 def enrolled(encoder: SpeakerEncoder, owner: Speaker) -> Voiceprint:
-    """The voiceprint of a speaker, whatever the quality of the recording."""
+    """Make the voiceprint of a speaker, whatever the quality of the recording."""
     manifest, encoding = encoder.manifest, encoder.encode(owner.enroll)
     return Voiceprint(
         name="owner",
@@ -196,18 +196,20 @@ def enrolled(encoder: SpeakerEncoder, owner: Speaker) -> Voiceprint:
     )
 
 
-def hear(encoder: SpeakerEncoder, owner: Owner, kind: str, what: str, samples: Waveform) -> Heard:
+def answer(
+    encoder: SpeakerEncoder, owner: Owner, kind: str, what: str, samples: Waveform
+) -> Answer:
     """Verify a probe."""
     rule = Request().model_rule(encoder.manifest.calibration, encoder.manifest.name)
     encoding = encoder.encode(samples)
     name, voiceprint = owner
     decision = identified([voiceprint], encoding, rule).decision
     fits = decision.llr is not None and decision.llr >= decision.threshold
-    return Heard(name, kind, what, decision.one_voice_llr, fits)
+    return Answer(name, kind, what, decision.one_voice_llr, fits)
 
 
-def alone(owner: Speaker, rng: np.random.Generator) -> Iterator[tuple[str, Waveform]]:
-    """Probes of one speaker: lengths, pauses, conditions."""
+def single_voice(owner: Speaker, rng: np.random.Generator) -> Iterator[tuple[str, Waveform]]:
+    """Yield probes of one speaker: lengths, pauses, conditions."""
     for length_s in (4, 8, 10):
         yield f"{length_s} s", _cut(owner.probe, 0, length_s)
     pauses = [
@@ -225,7 +227,7 @@ def alone(owner: Speaker, rng: np.random.Generator) -> Iterator[tuple[str, Wavef
 def joined(
     owner: Speaker, stranger: Speaker, rng: np.random.Generator
 ) -> Iterator[tuple[str, Waveform]]:
-    """Probes in which the owner and a stranger speak in turns."""
+    """Yield probes in which the owner and a stranger speak in turns."""
     pair = owner.probe, stranger.probe
     for what, turns in TURNS.items():
         yield what, in_turns(pair, turns)
@@ -248,7 +250,7 @@ _SPOILED = ("telephone", "noise 10 dB", "room")
 
 
 def in_turns(pair: tuple[Waveform, Waveform], turns: tuple[int, ...]) -> Waveform:
-    """Two voices in turns, each going on where it stopped."""
+    """Join two voices in turns; each continues where it stopped."""
     at = [0, 0]
     parts = []
     for number, length_s in enumerate(turns):
@@ -258,8 +260,8 @@ def in_turns(pair: tuple[Waveform, Waveform], turns: tuple[int, ...]) -> Wavefor
     return np.concatenate(parts)
 
 
-def fitted(rows: list[Heard]) -> float:
-    """The bound that so few recordings of single speakers are below, in any condition.
+def fitted(rows: list[Answer]) -> float:
+    """Return the bound that few recordings of single speakers are below, in any condition.
 
     Corpora have a few names under which two people speak. The lowest speakers are left out.
     """
@@ -281,13 +283,13 @@ def write_bound(path: Path, bound: float) -> None:
     path.write_text(changed, encoding="utf-8")
 
 
-def figures(row: list[Heard], bound: float) -> dict[str, Any]:
-    """Percent noticed, and accepted all the same, with what would be accepted otherwise."""
+def figures(row: list[Answer], bound: float) -> dict[str, Any]:
+    """Return percentages noticed, accepted nevertheless, and acceptable otherwise."""
 
     def percent(flags: list[bool]) -> float:
         return round(100 * float(np.mean(flags)), 1)
 
-    def is_two(each: Heard) -> bool:
+    def is_two(each: Answer) -> bool:
         return each.one_voice_llr is not None and each.one_voice_llr <= bound
 
     return {

@@ -254,8 +254,8 @@ def training_speech(
         )
         for index, one in enumerate(longest)
     ]
-    heard = read_segment_audio(segments, Path())
-    speech = [samples for samples in heard.values() if len(samples) >= SAMPLE_RATE_HZ // 2]
+    recordings = read_segment_audio(segments, Path())
+    speech = [samples for samples in recordings.values() if len(samples) >= SAMPLE_RATE_HZ // 2]
     if not speech:
         raise ConfigError("expected training utterances of half a second or more, found none")
     return speech

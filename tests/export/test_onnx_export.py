@@ -121,6 +121,6 @@ def test_the_papers_system_is_described_and_exported(
     with torch.no_grad():
         windows = encoder(torch.from_numpy(np.stack([samples[at : at + 7264] for at in starts])))
         expected = encoder.scale(windows.sum(dim=0, keepdim=True))[0].numpy()
-    heard = SpeechWindows(model.session, model.manifest, 7264)
-    heard.take(samples)
-    np.testing.assert_allclose(heard.mean(), expected, atol=1e-4)
+    speech_windows = SpeechWindows(model.session, model.manifest, 7264)
+    speech_windows.take(samples)
+    np.testing.assert_allclose(speech_windows.mean(), expected, atol=1e-4)

@@ -24,7 +24,7 @@ TESTED_ELSEWHERE = {
     "sdk/_public": "tests/integration/test_public_api.py",
     "sdk/arrays": "names of types only",
     "training/teacher/config": "tests/training/fit/test_trainer.py",
-    "training/teacher/hear": "tests/training/teacher/test_table.py",
+    "training/teacher/embed": "tests/training/teacher/test_table.py",
     "export/trial_options": "tests/export/adopt/test_cli.py",
     "export/adopt/golden": "tests/export/adopt/test_adoption.py",
     "export/adopt/operators": "tests/export/adopt/test_front_end.py",

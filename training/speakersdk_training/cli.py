@@ -116,10 +116,10 @@ def build_parser() -> CommandParser:
     teacher.requests.add_argument("--licence", required=True, help="license of its weights")
     teacher.requests.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE")
     teacher.requests.add_argument(
-        "--seconds", type=float, default=3.0, help="length of a stretch of audio"
+        "--seconds", type=float, default=3.0, help="length of a segment of audio"
     )
     teacher.requests.add_argument(
-        "--every", type=float, default=0.75, help="distance of two stretches in seconds"
+        "--every", type=float, default=0.75, help="distance between two segments in seconds"
     )
     teacher.requests.add_argument("--device", default="auto", help="cpu | cuda | cuda:N | auto")
     teacher.set_defaults(run=_teacher)
@@ -243,8 +243,8 @@ def _teacher(arguments: argparse.Namespace) -> int:
     from speakersdk_training.compute.device import pick_device
     from speakersdk_training.config import load_config
     from speakersdk_training.fit.bank import read_bank
+    from speakersdk_training.teacher.embed import embed_audio
     from speakersdk_training.teacher.encoders import load_teacher
-    from speakersdk_training.teacher.hear import hear
     from speakersdk_training.teacher.provenance import provenance
     from speakersdk_training.teacher.table import load_table
 
@@ -252,7 +252,7 @@ def _teacher(arguments: argparse.Namespace) -> int:
     teacher = load_teacher(arguments.kind, arguments.weights).to(device)
     data = load_config(arguments.config, tuple(arguments.set)).data
     rate = 16000
-    table = hear(
+    table = embed_audio(
         teacher,
         read_bank(replace(data, speech_labels=""), device=device),
         speeds=data.speeds,

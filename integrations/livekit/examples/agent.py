@@ -38,7 +38,7 @@ class Assistant(Agent):
     ) -> AsyncIterator[stt.SpeechEvent | str]:
         """Yield transcripts of allowed voices, with their names."""
         async for event in gated_transcripts(
-            self._gate, audio, lambda heard: Agent.default.stt_node(self, heard, model_settings)
+            self._gate, audio, lambda allowed: Agent.default.stt_node(self, allowed, model_settings)
         ):
             yield event
 

@@ -51,7 +51,7 @@ async def gated_transcripts(
         The events; texts, where the transcription yields them.
     """
 
-    async def heard() -> AsyncIterator[rtc.AudioFrame]:
+    async def allowed() -> AsyncIterator[rtc.AudioFrame]:
         async for frame in audio:
             gate.push_pcm(
                 bytes(frame.data),
@@ -61,7 +61,7 @@ async def gated_transcripts(
             yield frame
 
     is_started = False
-    async for event in transcribe(heard()):
+    async for event in transcribe(allowed()):
         speech = gate.last_speech
         is_allowed = speech is not None and speech.is_open
         passes = is_allowed or strangers == "stamp"

@@ -138,7 +138,7 @@ class WakeDetection:
         self._people = people
         self._settings = settings
         self._write = write
-        self._heard = LastSeconds(settings.wake_s)
+        self._recent = LastSeconds(settings.wake_s)
         self._forwarded: asyncio.Queue[Event] = asyncio.Queue()
         self._conversation: asyncio.Task[None] | None = None
         self._has_detected = self._is_stopped = False
@@ -153,7 +153,7 @@ class WakeDetection:
             self._conversation.result()  # raises the error that ended it
             return True
         if AudioChunk.is_type(event.type):
-            self._heard.add(AudioChunk.from_event(event))
+            self._recent.add(AudioChunk.from_event(event))
         self._forwarded.put_nowait(event)
         if not AudioStop.is_type(event.type):
             return False
@@ -198,7 +198,7 @@ class WakeDetection:
         self._has_detected = True
         self._is_answered.clear()
         try:
-            speaker = await asyncio.to_thread(self._people.who, self._heard.pcm)
+            speaker = await asyncio.to_thread(self._people.who, self._recent.pcm)
             if not self._settings.withhold.applies_to(speaker.verdict):
                 context = {**(detection.context or {}), **speaker.context}
                 named = replace(detection, speaker=speaker.name, context=context)

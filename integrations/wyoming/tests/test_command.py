@@ -39,9 +39,9 @@ def test_words_are_withheld_by_verdict(withhold: Withhold, withheld: set[Verdict
 
 
 def test_the_last_seconds_are_kept() -> None:
-    heard = LastSeconds(1.0)
+    recent = LastSeconds(1.0)
     for second in range(5):
         for half in range(2):
             audio = bytes([2 * second + half]) * 16000
-            heard.add(AudioChunk(rate=16000, width=2, channels=1, audio=audio))
-    assert heard.pcm == bytes([8]) * 16000 + bytes([9]) * 16000
+            recent.add(AudioChunk(rate=16000, width=2, channels=1, audio=audio))
+    assert recent.pcm == bytes([8]) * 16000 + bytes([9]) * 16000

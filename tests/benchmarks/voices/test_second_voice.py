@@ -14,7 +14,7 @@ from benchmarks.voices.second_voice import (
     ONE_VOICE,
     SOURCES,
     TWO_VOICES,
-    Heard,
+    Answer,
     fitted,
     in_turns,
     write_bound,
@@ -48,13 +48,13 @@ def test_a_bound_is_written_into_every_source(tmp_path: Path, bound: float) -> N
 def test_the_lowest_speaker_and_recordings_of_two_do_not_count() -> None:
     """One of 50 speakers, who may be two people, is left out. 0.5 % are below the bound."""
     rows = [
-        Heard(f"corpus/{speaker}", ONE_VOICE, "4 s", llr, fits=True)
+        Answer(f"corpus/{speaker}", ONE_VOICE, "4 s", llr, fits=True)
         for speaker in range(1, 50)
         for llr in np.linspace(0, 10, 201)
     ]
-    rows += [Heard("corpus/two", ONE_VOICE, "4 s", -50.0, fits=True)] * 201
-    rows += [Heard("corpus/1", TWO_VOICES, "4 s", -50.0, fits=True)] * 1000
-    rows += [Heard("corpus/1", ONE_VOICE, "4 s", None, fits=False)]
+    rows += [Answer("corpus/two", ONE_VOICE, "4 s", -50.0, fits=True)] * 201
+    rows += [Answer("corpus/1", TWO_VOICES, "4 s", -50.0, fits=True)] * 1000
+    rows += [Answer("corpus/1", ONE_VOICE, "4 s", None, fits=False)]
     assert fitted(rows) == pytest.approx(0.0, abs=0.11)
 
 

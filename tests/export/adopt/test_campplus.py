@@ -242,8 +242,8 @@ def test_the_command_line_takes_the_model(
     assert speakersdk(["verify", "slt", str(PROBE), *store, *far]) == 0
     assert speakersdk(["verify", "slt", str(OTHER), *store, *far]) == 1
     capsys.readouterr()
-    heard = ["listen", "--input", str(PROBE), "--fast", "--json", *store, *far]
-    assert speakersdk(heard) == 0
+    arguments = ["listen", "--input", str(PROBE), "--fast", "--json", *store, *far]
+    assert speakersdk(arguments) == 0
     updates = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert any(update.get("verdict") == "accept" for update in updates)
     assert speakersdk(["doctor", "--model", str(adopted)]) == 0

@@ -155,6 +155,6 @@ def test_an_encoding_knows_the_level_of_its_speech(
         assert expected is not None
         quiet = samples * np.float32(10 ** (gain_db / 20))
         padded = np.concatenate([np.zeros(48000, np.float32), quiet, np.zeros(48000, np.float32)])
-        for heard in (quiet, padded):
-            level = encoder.encode(heard).speech_dbfs
+        for recording in (quiet, padded):
+            level = encoder.encode(recording).speech_dbfs
             assert level == pytest.approx(expected + gain_db, abs=2.0)

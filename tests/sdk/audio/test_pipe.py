@@ -29,7 +29,7 @@ class Pipe(io.RawIOBase):
         return taken
 
 
-def heard(data: bytes, rate_hz: float | None = None) -> np.ndarray:
+def streamed(data: bytes, rate_hz: float | None = None) -> np.ndarray:
     """The part of a pipe that a stream reads."""
     audio = open_pipe(Pipe(data), sample_rate_hz=rate_hz)
     resampler = StreamResampler()
@@ -46,7 +46,7 @@ def test_wav_is_passed_on_as_it_comes(
     samples = np.stack([sound] * channels, axis=1)
     data = encode(container, encoding, samples=samples, rate_hz=44100)
     whole = read_audio(io.BytesIO(data))
-    np.testing.assert_allclose(heard(data), whole, atol=2**-23)  # 32 bits are read as float32
+    np.testing.assert_allclose(streamed(data), whole, atol=2**-23)  # 32 bits are read as float32
     audio = open_pipe(io.BytesIO(data), sample_rate_hz=44100.0)
     assert len(next(audio.blocks)) == 4410
 
@@ -56,7 +56,7 @@ def test_other_formats_are_heard_once_they_are_complete(
     container: str, encode: Callable[..., bytes]
 ) -> None:
     data = encode(container, rate_hz=44100)
-    np.testing.assert_array_equal(heard(data), read_audio(io.BytesIO(data)))
+    np.testing.assert_array_equal(streamed(data), read_audio(io.BytesIO(data)))
 
 
 @pytest.mark.parametrize("encoding", ["ULAW", "ALAW", "GSM610", "IMA_ADPCM"])
@@ -64,49 +64,49 @@ def test_compressed_wav_is_heard_once_it_is_complete(
     encoding: str, encode: Callable[..., bytes]
 ) -> None:
     data = encode("WAV", encoding)
-    np.testing.assert_array_equal(heard(data), read_audio(io.BytesIO(data)))
+    np.testing.assert_array_equal(streamed(data), read_audio(io.BytesIO(data)))
 
 
 @pytest.mark.parametrize("size", [0, 0x7FFFFFFF, 0x7FFFF024, 0xFFFFFFFF])
 def test_wav_of_a_program_that_cannot_seek_back(size: int, encode: Callable[..., bytes]) -> None:
     data = encode("WAV", "PCM_16")
     lying = data[:40] + size.to_bytes(4, "little") + data[44:]
-    np.testing.assert_array_equal(heard(lying), read_audio(io.BytesIO(data)))
+    np.testing.assert_array_equal(streamed(lying), read_audio(io.BytesIO(data)))
 
 
 def test_chunks_around_the_samples_are_no_samples(encode: Callable[..., bytes]) -> None:
     data = encode("WAV", "PCM_16")
     more = b"LIST\x05\0\0\0INFOx\0"
-    result = heard(data[:36] + more + data[36:] + more)
+    result = streamed(data[:36] + more + data[36:] + more)
     np.testing.assert_array_equal(result, read_audio(io.BytesIO(data)))
 
 
 def test_missing_samples_are_counted(encode: Callable[..., bytes]) -> None:
     with pytest.raises(UnreadableAudioError, match=r"16000 of 64000 bytes .* missing \(25%\)"):
-        heard(encode("WAV", "PCM_16")[:-16000])
+        streamed(encode("WAV", "PCM_16")[:-16000])
     with pytest.raises(UnreadableAudioError, match="before its samples began"):
-        heard(encode("WAV", "PCM_16")[:30])
+        streamed(encode("WAV", "PCM_16")[:30])
     with pytest.raises(AudioError):
-        heard(encode("FLAC", "PCM_16")[:-1000])
+        streamed(encode("FLAC", "PCM_16")[:-1000])
 
 
 @pytest.mark.parametrize("rate_hz", [None, 8000.0, 16000.0])
 def test_raw_samples(rate_hz: float | None) -> None:
     samples = (9000 * np.sin(np.arange(20000) / 9)).astype("<i2")
     expected = as_waveform(samples, sample_rate_hz=rate_hz or 16000)
-    np.testing.assert_array_equal(heard(samples.tobytes() + b"\x01", rate_hz), expected)
+    np.testing.assert_array_equal(streamed(samples.tobytes() + b"\x01", rate_hz), expected)
     # The bytes of an MP3 header are samples like others where no frames follow.
     samples[0] = np.frombuffer(b"\xff\xfb", "<i2")[0]
     samples[1] = np.frombuffer(b"\x90\x64", "<i2")[0]
     expected = as_waveform(samples, sample_rate_hz=rate_hz or 16000)
-    np.testing.assert_array_equal(heard(samples.tobytes(), rate_hz), expected)
-    assert heard(b"\x00\x40").tolist() == [0.5]
+    np.testing.assert_array_equal(streamed(samples.tobytes(), rate_hz), expected)
+    assert streamed(b"\x00\x40").tolist() == [0.5]
 
 
 def test_a_pipe_through_which_nothing_came_is_refused() -> None:
     """The recorder before it failed: its silence is not a rejection."""
     with pytest.raises(UnreadableAudioError, match="before anything came; see what the program"):
-        heard(b"")
+        streamed(b"")
 
 
 def test_a_rate_that_is_not_the_headers_is_refused(encode: Callable[..., bytes]) -> None:

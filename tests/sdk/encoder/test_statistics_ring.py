@@ -72,24 +72,24 @@ def test_any_course_of_speech_and_restarts_equals_adding_up_anew(
     rng: np.random.Generator, window_hops: int, recent_hops: int
 ) -> None:
     ring = StatisticsRing(1, window_hops=window_hops, recent_hops=recent_hops)
-    heard: list[tuple[int, int]] = []  # hop, value: small whole numbers, whose sums are exact
+    added: list[tuple[int, int]] = []  # hop, value: small whole numbers, whose sums are exact
     for hop in range(600):
         if rng.random() < 0.01:
             keep_hops = int(rng.integers(0, recent_hops + 1))
             ring.restart(keep_hops=keep_hops)
-            heard = heard[len(heard) - min(keep_hops, len(heard)) :]
+            added = added[len(added) - min(keep_hops, len(added)) :]
         if rng.random() < 0.6:
             value = int(rng.integers(1, 9))
             ring.add(np.array([value], np.float32), speech_frames=value)
-            heard.append((hop, value))
+            added.append((hop, value))
         else:
             ring.skip()
         filled = np.zeros((NUM_WINDOWS, 1), np.float32)
         ring.fill(filled)
-        values = [value for _, value in heard]
-        coming = [value for at, value in heard if at > hop + 1 - window_hops]
+        values = [value for _, value in added]
+        coming = [value for at, value in added if at > hop + 1 - window_hops]
         assert filled[WINDOW] == sum(coming)
         assert filled[SO_FAR] == sum(values) == ring.frames_so_far
         assert filled[RECENT] == sum(values[len(values) - min(recent_hops - 1, len(values)) :])
         assert ring.num_speech_hops == len(values)
-        assert ring.window_frames == sum(value for at, value in heard if at > hop - window_hops)
+        assert ring.window_frames == sum(value for at, value in added if at > hop - window_hops)

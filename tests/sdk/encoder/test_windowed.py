@@ -58,10 +58,10 @@ def mean_of_windows(
 )
 def test_the_mean_is_that_of_the_windows(encoder: SpeakerEncoder, num_samples: int) -> None:
     samples = noise(num_samples)
-    heard = windows(encoder)
+    encoder_windows = windows(encoder)
     for piece in np.array_split(samples, 7):
-        heard.take(piece)
-    embedding = heard.mean()
+        encoder_windows.take(piece)
+    embedding = encoder_windows.mean()
     np.testing.assert_allclose(embedding, mean_of_windows(encoder, samples), atol=TOLERANCE)
     assert embedding.dtype == np.float32
     assert np.linalg.norm(embedding) == pytest.approx(4.0, rel=1e-6)
@@ -69,14 +69,14 @@ def test_the_mean_is_that_of_the_windows(encoder: SpeakerEncoder, num_samples: i
 
 def test_what_is_kept_counts_as_all_the_speech(encoder: SpeakerEncoder) -> None:
     samples = noise(40_000)
-    heard = windows(encoder)
-    heard.take(samples)
-    heard.forget(keep_samples=9000)
+    encoder_windows = windows(encoder)
+    encoder_windows.take(samples)
+    encoder_windows.forget(keep_samples=9000)
     np.testing.assert_allclose(
-        heard.mean(), mean_of_windows(encoder, samples[-9000:]), atol=TOLERANCE
+        encoder_windows.mean(), mean_of_windows(encoder, samples[-9000:]), atol=TOLERANCE
     )
-    heard.forget()
-    assert not heard.mean().any()
+    encoder_windows.forget()
+    assert not encoder_windows.mean().any()
 
 
 def net_speech(encoder: SpeakerEncoder, samples: np.ndarray) -> np.ndarray:

@@ -32,20 +32,20 @@ def block_after(lost_s: float, samples: np.ndarray) -> AudioBlock:
 
 
 @pytest.mark.parametrize("rate_hz", [16000, 48000])
-@pytest.mark.parametrize("heard", [24000, 24777])  # complete hops, and an incomplete one
+@pytest.mark.parametrize("num_before", [24000, 24777])  # complete hops, and an incomplete one
 def test_after_a_gap_a_stream_is_as_good_as_new(
     verifier: Verifier,
     voiceprints: list[Voiceprint],
     probe: np.ndarray,
     rate_hz: int,
-    heard: int,
+    num_before: int,
 ) -> None:
     import soxr
 
     samples = probe if rate_hz == SAMPLE_RATE_HZ else soxr.resample(probe, SAMPLE_RATE_HZ, rate_hz)
-    heard = heard * rate_hz // SAMPLE_RATE_HZ
+    num_before = num_before * rate_hz // SAMPLE_RATE_HZ
     stream = verifier.stream(voiceprints)
-    before = push(stream, samples[:heard], rate_hz=rate_hz)
+    before = push(stream, samples[:num_before], rate_hz=rate_hz)
     assert before[-1].total_llr is not None
     after = stream.push(block_after(2.5, samples), sample_rate_hz=rate_hz) + stream.finish()
     fresh = verifier.stream(voiceprints)
@@ -61,7 +61,7 @@ def test_after_a_gap_a_stream_is_as_good_as_new(
             b.has_changed,
         )
         # The time continues where the lost audio ends; a sample may be lost with the filter.
-        assert a.time_s == pytest.approx(b.time_s + heard / rate_hz + 2.5, abs=1 / 16000)
+        assert a.time_s == pytest.approx(b.time_s + num_before / rate_hz + 2.5, abs=1 / 16000)
     assert [update.lost_s for update in after] == [2.5] + [None] * (len(after) - 1)
 
 

@@ -19,8 +19,8 @@ def voices(rng: np.random.Generator) -> np.ndarray:
 
 def test_another_voice_is_noticed_and_the_same_one_is_not(voices: np.ndarray) -> None:
     change = SpeakerChange(DIM, recent_hops=HOPS, calibrate=calibrate)
-    heard = [change.update(voices[0], voices[0], speech_s=0.5 * hop) for hop in range(20)]
-    assert not any(heard)
+    changes = [change.update(voices[0], voices[0], speech_s=0.5 * hop) for hop in range(20)]
+    assert not any(changes)
     assert change.llr == pytest.approx(3.0, abs=1e-4)
     assert change.update(voices[1], voices[0], speech_s=10.0)
     assert change.llr is not None
@@ -32,8 +32,8 @@ def test_recent_speech_is_held_against_what_came_before_it(voices: np.ndarray) -
     for hop in range(6):
         change.update(voices[0], voices[0], speech_s=2.0 + hop)
     # From here on "so far" is the other voice: the comparison reaches it HOPS hops later.
-    heard = [change.update(voices[1], voices[1], speech_s=9.0) for _ in range(HOPS + 1)]
-    assert heard == [True] * HOPS + [False]
+    changes = [change.update(voices[1], voices[1], speech_s=9.0) for _ in range(HOPS + 1)]
+    assert changes == [True] * HOPS + [False]
 
 
 def test_too_little_speech_before_is_no_change(voices: np.ndarray) -> None:
@@ -59,7 +59,7 @@ def test_the_voiceprint_of_the_accepted_speaker_weighs_as_much_as_the_speech_bef
     change = SpeakerChange(DIM, recent_hops=HOPS, calibrate=calibrate)
     for _ in range(10):
         change.update(voices[0], voices[0], speech_s=5.0)
-    heard = change.update(voices[0], voices[0], speech_s=5.0, accepted_llr=accepted_llr)
-    assert heard is expected
+    changes = change.update(voices[0], voices[0], speech_s=5.0, accepted_llr=accepted_llr)
+    assert changes is expected
     mean = 3.0 if accepted_llr is None else (3.0 + accepted_llr) / 2
     assert change.llr == pytest.approx(mean, abs=1e-4)

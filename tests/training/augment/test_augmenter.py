@@ -38,24 +38,28 @@ def samples(generator: torch.Generator) -> torch.Tensor:
     return 0.1 * torch.randn(16, 4000, generator=generator)
 
 
-def noise_ratio_db(heard: torch.Tensor, samples: torch.Tensor) -> torch.Tensor:
+def noise_ratio_db(augmented: torch.Tensor, samples: torch.Tensor) -> torch.Tensor:
     """Return the (B,) level of the voice relative to everything that was added, by projection."""
-    gain = (heard * samples).sum(dim=1, keepdim=True) / samples.square().sum(dim=1, keepdim=True)
-    rest = heard - gain * samples
+    gain = (augmented * samples).sum(dim=1, keepdim=True) / samples.square().sum(
+        dim=1, keepdim=True
+    )
+    rest = augmented - gain * samples
     return 10 * torch.log10((gain * samples).square().sum(dim=1) / rest.square().sum(dim=1))
 
 
 def test_without_anything_only_the_level_changes(samples: torch.Tensor) -> None:
-    heard = make(NOTHING)(samples)
+    augmented = make(NOTHING)(samples)
     # The noise floor is -75 dB at most, 55 dB below the voice at -20 dB.
-    assert noise_ratio_db(heard, samples).min() > 54.5
-    level = heard.square().mean(dim=1).sqrt()
+    assert noise_ratio_db(augmented, samples).min() > 54.5
+    level = augmented.square().mean(dim=1).sqrt()
     torch.testing.assert_close(level, torch.full((16,), 0.1), rtol=1e-2, atol=0)
 
 
 def test_clean_rows_only_get_a_level(samples: torch.Tensor) -> None:
-    heard = make(replace(EVERYTHING, clean=1.0, level_low_db=-20.0, level_high_db=-20.0))(samples)
-    assert noise_ratio_db(heard, samples).min() > 54.5
+    augmented = make(replace(EVERYTHING, clean=1.0, level_low_db=-20.0, level_high_db=-20.0))(
+        samples
+    )
+    assert noise_ratio_db(augmented, samples).min() > 54.5
 
 
 @pytest.mark.parametrize("kind", ["coloured", "recorded", "babble"])
@@ -94,17 +98,17 @@ def test_rooms_reverberate_and_recorded_ones_are_used(samples: torch.Tensor) -> 
     click[:, 100] = 1.0
     # A click of 3,000 samples is 35 dB above its level; it must not reach full scale.
     quiet = replace(NOTHING, room=1.0, level_low_db=-45.0, level_high_db=-45.0)
-    heard = make(quiet, responses=[echo])(click)
-    heard = heard / heard[:, 100:101]
-    assert (heard[:, :100].abs() < 0.05).all()  # silence before the voice
-    only_echo = heard.clone()
+    augmented = make(quiet, responses=[echo])(click)
+    augmented = augmented / augmented[:, 100:101]
+    assert (augmented[:, :100].abs() < 0.05).all()  # silence before the voice
+    only_echo = augmented.clone()
     only_echo[:, [100, 900]] = 0
-    is_echo = (only_echo.abs().amax(dim=1) < 0.05) & (heard[:, 900] > 0.1)
+    is_echo = (only_echo.abs().amax(dim=1) < 0.05) & (augmented[:, 900] > 0.1)
     # One third of the rooms is the recorded one: 20 of 60, deviation 3.7.
     assert 5 < int(is_echo.sum()) < 40
     # At another distance, its reflection is 0 to 15 dB lower.
-    assert heard[is_echo, 900].max() < 0.92
-    assert heard[is_echo, 900].min() > 0.9 * 10 ** (-15 / 20) - 0.02
+    assert augmented[is_echo, 900].max() < 0.92
+    assert augmented[is_echo, 900].min() > 0.9 * 10 ** (-15 / 20) - 0.02
 
 
 def test_every_extreme_at_once_stays_finite_and_in_range(generator: torch.Generator) -> None:
@@ -113,10 +117,10 @@ def test_every_extreme_at_once_stays_finite_and_in_range(generator: torch.Genera
     voices[1] = 1e-4 * voices[1]
     voices[2] = voices[2].sign()  # a square wave at full scale
     bank = torch.randn(20_000, generator=generator)
-    heard = make(EVERYTHING, noise_bank=bank, responses=[torch.ones(100)])(voices)
-    assert heard.shape == voices.shape
-    assert torch.isfinite(heard).all()
-    assert heard.abs().max() <= 1
+    augmented = make(EVERYTHING, noise_bank=bank, responses=[torch.ones(100)])(voices)
+    assert augmented.shape == voices.shape
+    assert torch.isfinite(augmented).all()
+    assert augmented.abs().max() <= 1
 
 
 def test_the_input_is_left_alone_and_a_seed_repeats_the_output(samples: torch.Tensor) -> None:

@@ -19,10 +19,10 @@ def test_weights_are_amplitudes_of_voices_at_one_level(generator: torch.Generato
     assert torch.equal(mixed[~two], samples[~two])
     assert not (partner == torch.arange(40)).any()
     # Every row has its own frequency: a projection shows how much of each is present.
-    heard = mixed @ tones.T / 500 / torch.logspace(-3, 0, 40)[:, None]
+    levels = mixed @ tones.T / 500 / torch.logspace(-3, 0, 40)[:, None]
     rows = torch.arange(40)
-    torch.testing.assert_close(heard[rows, rows], weight, rtol=1e-3, atol=1e-3)
-    torch.testing.assert_close(heard[rows, partner][two], 1 - weight[two], rtol=1e-2, atol=1e-3)
+    torch.testing.assert_close(levels[rows, rows], weight, rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(levels[rows, partner][two], 1 - weight[two], rtol=1e-2, atol=1e-3)
 
 
 def test_nothing_mixed_is_nothing_changed(generator: torch.Generator) -> None:

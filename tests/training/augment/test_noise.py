@@ -56,16 +56,16 @@ def test_babble_is_of_other_voices_at_a_like_level(random: BatchRandom) -> None:
         )
         * torch.tensor([0.01, 1.0] * 4)[:, None]
     )
-    heard = torch.zeros(8, 8)
+    mixed = torch.zeros(8, 8)
     for _ in range(50):
         mixture = noise.babble(rows, random)
         share = torch.fft.rfft(mixture).abs()[:, 5:13] / 256
         assert (share.diagonal() < 1e-4).all(), "a row's own voice is in its babble"
         assert ((share > 0.1).sum(dim=1) >= 1).all()
         assert ((share > 0.1).sum(dim=1) <= 6).all()
-        heard += share > 0.1
+        mixed += share > 0.1
     # Loud and quiet voices. After 50 batches, every voice has been mixed with every other one.
-    assert (heard + torch.eye(8) > 0).all()
+    assert (mixed + torch.eye(8) > 0).all()
 
 
 def test_babble_needs_no_second_row(random: BatchRandom) -> None:

@@ -67,12 +67,12 @@ def test_code_is_that_of_libsndfile(
 @pytest.mark.parametrize("a_law", [0.0, 1.0])
 def test_telephone_passes_the_telephone_band(random: BatchRandom, a_law: float) -> None:
     samples = 0.1 * random.normal(6, 16000)
-    heard = send(samples, random, a_law=a_law)
+    coded = send(samples, random, a_law=a_law)
     # Companding noise is about 35 dB below the voice and spread over the 4 kHz of the telephone
     # band.
-    assert power_between(heard, 190, 3510).min() > 0.999
-    assert in_db(power_between(heard, 4200, 8000).sqrt()).max() < -60
-    passed = torch.fft.rfft(heard).abs()[:, 400:3300].square().sum(dim=1)
+    assert power_between(coded, 190, 3510).min() > 0.999
+    assert in_db(power_between(coded, 4200, 8000).sqrt()).max() < -60
+    passed = torch.fft.rfft(coded).abs()[:, 400:3300].square().sum(dim=1)
     sent = torch.fft.rfft(samples).abs()[:, 400:3300].square().sum(dim=1)
     torch.testing.assert_close(passed / sent, torch.ones(6), rtol=0.01, atol=0)
 
@@ -80,9 +80,9 @@ def test_telephone_passes_the_telephone_band(random: BatchRandom, a_law: float) 
 def test_telephone_takes_its_share_of_the_rows(random: BatchRandom) -> None:
     samples = 0.1 * random.normal(20, 2000)
     for share, expected in ((0.0, 0), (0.12, 2), (0.5, 10), (1.0, 20)):
-        heard = send(samples, random, share=share)
-        assert int((heard != samples).any(dim=1).sum()) == expected
-        assert torch.isfinite(heard).all()
+        coded = send(samples, random, share=share)
+        assert int((coded != samples).any(dim=1).sum()) == expected
+        assert torch.isfinite(coded).all()
 
 
 @pytest.mark.parametrize("a_law", [0.0, 1.0])
@@ -94,9 +94,9 @@ def test_companding_has_the_noise_of_eight_bits(random: BatchRandom, a_law: floa
     for quiet in (1.0, 0.1):  # a loud beginning sets the peak; the tone itself is 20 dB lower
         samples = quiet * tone
         samples[:, :1600] = tone[:, :1600]
-        heard = send(samples, random, a_law=a_law)
+        coded = send(samples, random, a_law=a_law)
         late = slice(8000, 15000)
-        noise = heard[0, late] - samples[0, late]
+        noise = coded[0, late] - samples[0, late]
         ratios.append(float(in_db(rms(samples[:, late]) / rms(noise[None]))))
     # G.711 gives 33 dB over a range of 40 dB (ITU-T G.712 mask) and at most about 42 dB; a linear
     # code of 8 bits would lose 20 dB between the two.
@@ -107,8 +107,8 @@ def test_companding_has_the_noise_of_eight_bits(random: BatchRandom, a_law: floa
 def test_companding_errs_by_less_than_a_step(random: BatchRandom, a_law: float) -> None:
     time = torch.arange(16000) / RATE_HZ
     tone = 0.9 * torch.sin(2 * torch.pi * 997 * time)[None]
-    heard = send(tone, random, a_law=a_law)
-    error = (heard - tone)[0, 2000:14000].abs().max()
+    coded = send(tone, random, a_law=a_law)
+    error = (coded - tone)[0, 2000:14000].abs().max()
     # 127 steps of the logarithm of 1 to 256: the widest, at the peak, is 4.4 % of it. Half a step,
     # and a little more where the following band limit overshoots; a linear code would stay below a
     # tenth of that.

@@ -71,10 +71,10 @@ def test_bands_cover_every_bin_once() -> None:
 def test_a_share_of_the_rows_is_sent(line: object, random: BatchRandom) -> None:
     samples = 0.1 * random.normal(20, 8000)
     for share, expected in ((0.0, 0), (0.25, 5), (1.0, 20)):
-        heard = line(samples, share=share, sample_rate_hz=RATE_HZ, random=random)  # type: ignore[operator]
-        assert heard.shape == samples.shape
-        assert torch.isfinite(heard).all()
-        changed = int((heard != samples).any(dim=1).sum())
+        received = line(samples, share=share, sample_rate_hz=RATE_HZ, random=random)  # type: ignore[operator]
+        assert received.shape == samples.shape
+        assert torch.isfinite(received).all()
+        changed = int((received != samples).any(dim=1).sum())
         # A row of 25 packets may lose none (0.98^25 = 60 % at the lowest rate).
         assert changed <= expected
         if line is transmission.coarse_spectrum:
@@ -103,7 +103,7 @@ def test_lost_packets_are_repeated_and_fade(random: BatchRandom) -> None:
     lost = torch.tensor(
         [[0, 1, 1, 1, 1, 1, 1, 0, 1], [0, 0, 0, 0, 0, 0, 0, 0, 0]], dtype=torch.bool
     )
-    heard = transmission.conceal(samples, lost, 50)
+    received = transmission.conceal(samples, lost, 50)
     expected = samples.numpy().copy()
     last = expected[0, :50].copy()
     age = 0
@@ -114,8 +114,8 @@ def test_lost_packets_are_repeated_and_fade(random: BatchRandom) -> None:
             expected[0, piece] = last * max(0.0, 1 - 0.2 * age)
         else:
             last, age = expected[0, piece].copy(), 0
-    np.testing.assert_allclose(heard.numpy(), expected, rtol=1e-6, atol=1e-7)
-    assert math.isclose(float(heard[0, 300:350].abs().max()), 0.0)  # silent after 100 ms
+    np.testing.assert_allclose(received.numpy(), expected, rtol=1e-6, atol=1e-7)
+    assert math.isclose(float(received[0, 300:350].abs().max()), 0.0)  # silent after 100 ms
 
 
 def test_the_last_packet_may_be_short(random: BatchRandom) -> None:

@@ -121,13 +121,13 @@ def test_labels_follow_crop_and_speed(speed: float) -> None:
     num_frames = FRONTEND.num_frames(8000)
     assert batch.speech.shape == (12, num_frames)
     centre = torch.arange(num_frames) * 160 + 200
-    heard = batch.samples[:, centre] * 32767 / 100
+    cropped = batch.samples[:, centre] * 32767 / 100
     said = batch.speech * 255
     # A label holds for 160 samples and starts at its first: between 0 and 1 below the ramp. A crop
     # resampled as if periodic rings at its ends, where the ramp jumps by 50 labels: 50 / (pi n)
     # after n samples, 0.05 at the tenth frame.
     inner = slice(None) if speed == 1.0 else slice(10, -10)
-    difference = (heard - said)[:, inner]
+    difference = (cropped - said)[:, inner]
     assert difference.min() > -0.1
     assert difference.max() < 1.1
 

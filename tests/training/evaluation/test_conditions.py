@@ -45,13 +45,13 @@ def band_power(samples: np.ndarray, low_hz: float, high_hz: float) -> float:
 def test_a_telephone_keeps_the_voice_and_nothing_above_4_khz(
     voice: np.ndarray, rng: np.random.Generator
 ) -> None:
-    heard = telephone(voice, rng)
-    assert band_power(heard, 4300, 8000) < 1e-4 * band_power(heard, 0, 4000)
+    changed = telephone(voice, rng)
+    assert band_power(changed, 4300, 8000) < 1e-4 * band_power(changed, 0, 4000)
     # GSM models each 20 ms by eight coefficients and a coarse residual: about 10 dB on a steady
     # vowel, and not a copy.
-    similarity = np.corrcoef(heard, voice)[0, 1]
+    similarity = np.corrcoef(changed, voice)[0, 1]
     assert 0.8 < similarity < 0.9999
-    assert 0.5 < np.std(heard) / np.std(voice) < 1.5
+    assert 0.5 < np.std(changed) / np.std(voice) < 1.5
 
 
 def test_noise_is_pink_and_10_db_below(voice: np.ndarray, rng: np.random.Generator) -> None:
@@ -76,9 +76,9 @@ def test_only_active_samples_set_the_level(rng: np.random.Generator) -> None:
 def test_a_room_rings_on_behind_the_direct_sound(rng: np.random.Generator) -> None:
     click = np.zeros(16000, np.float32)
     click[100] = 0.5
-    heard = in_room(click, rng).astype(np.float64)
-    assert not np.abs(heard[:100]).max() > 1e-6
-    assert heard[100] == pytest.approx(0.5, rel=1e-4)
-    assert np.abs(heard[101:180]).max() < 1e-6
-    late = np.sum(heard[180:] ** 2)
+    changed = in_room(click, rng).astype(np.float64)
+    assert not np.abs(changed[:100]).max() > 1e-6
+    assert changed[100] == pytest.approx(0.5, rel=1e-4)
+    assert np.abs(changed[101:180]).max() < 1e-6
+    late = np.sum(changed[180:] ** 2)
     assert 10 * np.log10(0.25 / late) == pytest.approx(3.0, abs=0.01)

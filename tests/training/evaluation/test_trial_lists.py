@@ -39,7 +39,7 @@ def test_segments_have_the_length_and_share_no_sample() -> None:
     segments = cut_segments(utterances(1.3, 0.4, 5.1, 0.7), ROOT, duration_s=2.0)
     # 7.5 s of each speaker contain three segments of 2 s.
     assert [segment.speaker for segment in segments] == ["c/0"] * 3 + ["c/1"] * 3 + ["c/2"] * 3
-    heard: set[tuple[str, int]] = set()
+    used: set[tuple[str, int]] = set()
     for segment in segments:
         samples = {
             (piece.path, sample)
@@ -47,8 +47,8 @@ def test_segments_have_the_length_and_share_no_sample() -> None:
             for sample in range(piece.start, piece.start + piece.num_samples)
         }
         assert len(samples) == 32000
-        assert not samples & heard
-        heard |= samples
+        assert not samples & used
+        used |= samples
 
 
 def test_trials_say_who_is_who_and_come_once() -> None:

@@ -69,15 +69,15 @@ def test_augmentation_grows_with_the_run(tiny_values: dict[str, Any]) -> None:
     tiny_values["data"]["speeds"] = [1.0]
     tiny_values["run"]["batch_size"] = 32
 
-    def heard(progress: float) -> torch.Tensor:
+    def drawn_at(progress: float) -> torch.Tensor:
         return source(tiny_values)[0].draw(4000, progress=progress).samples
 
     tiny_values["augment"]["clean"] = 1.0
-    clean = heard(1.0)
+    clean = drawn_at(1.0)
     tiny_values["augment"]["clean"] = 0.0
-    assert torch.equal(heard(0.0), clean)
-    assert torch.equal(heard(0.5), heard(1.0))
-    changed = [(heard(share) != clean).any(dim=1).float().mean() for share in (0.25, 0.5)]
+    assert torch.equal(drawn_at(0.0), clean)
+    assert torch.equal(drawn_at(0.5), drawn_at(1.0))
+    changed = [(drawn_at(share) != clean).any(dim=1).float().mean() for share in (0.25, 0.5)]
     # Half of 32 rows at half of the ramp, within five deviations; all at its end.
     assert 0.5 - 5 * 0.09 < changed[0] < 0.5 + 5 * 0.09
     assert changed[1] == 1

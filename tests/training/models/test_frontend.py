@@ -188,5 +188,5 @@ def test_an_offset_is_not_heard_without_dc() -> None:
     # The sample before the first is not part of the recording and lacks the offset.
     np.testing.assert_allclose(plain[:, 1:], moved[:, 1:], rtol=0, atol=TOLERANCE)
     before = FrontendConfig()
-    heard = log_mel(samples + 0.1, before) - log_mel(samples, before)
-    assert np.abs(heard).max() > 0.1
+    difference = log_mel(samples + 0.1, before) - log_mel(samples, before)
+    assert np.abs(difference).max() > 0.1

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from speakersdk_training.data.audio_bank import AudioBank
 from speakersdk_training.errors import TrainingError
-from speakersdk_training.teacher.hear import hear
+from speakersdk_training.teacher.embed import embed_audio
 from speakersdk_training.teacher.provenance import Provenance
 from speakersdk_training.teacher.table import TeacherTable, TeacherTargets, load_table
 
@@ -40,8 +40,8 @@ def bank(names: tuple[str, ...] = ("a", "b")) -> AudioBank:
     )
 
 
-def heard() -> TeacherTable:
-    return hear(
+def example_table() -> TeacherTable:
+    return embed_audio(
         Loudness(),
         bank(),
         speeds=(1.0, 1.25),
@@ -54,7 +54,7 @@ def heard() -> TeacherTable:
 
 
 def test_a_file_gives_back_the_table(tmp_path: Path) -> None:
-    table = heard()
+    table = example_table()
     table.save(tmp_path / "table.pt")
     read = load_table(tmp_path / "table.pt")
     assert torch.equal(read.embeddings, table.embeddings)
@@ -67,8 +67,8 @@ def test_a_file_gives_back_the_table(tmp_path: Path) -> None:
         load_table(tmp_path / "junk.pt")
 
 
-def test_crops_find_their_stretch_in_a_bank_of_fewer_speakers() -> None:
-    table = heard()
+def test_crops_find_their_segment_in_a_bank_of_fewer_speakers() -> None:
+    table = example_table()
     alone = AudioBank(
         samples=bank().samples[4800:],
         speech=None,
@@ -91,7 +91,7 @@ def test_crops_find_their_stretch_in_a_bank_of_fewer_speakers() -> None:
 
 
 def test_what_the_table_lacks_is_said() -> None:
-    table = heard()
+    table = example_table()
     with pytest.raises(TrainingError, match=r"lacks 0\.9"):
         TeacherTargets(table, bank(), speeds=(0.9,), speaker_share=0.0)
     with pytest.raises(TrainingError, match="lacks c"):
@@ -102,7 +102,7 @@ def test_what_the_table_lacks_is_said() -> None:
 
 def test_the_cosine_of_joined_tables_is_the_mean_of_both() -> None:
     torch.manual_seed(1)
-    table = replace(heard(), embeddings=torch.randn(2, 10, 64).half())
+    table = replace(example_table(), embeddings=torch.randn(2, 10, 64).half())
     other = replace(table, embeddings=torch.randn(2, 10, 96).half(), teachers=(SECOND,))
     both = table.joined(other)
     assert both.teachers == (WHO, SECOND)
@@ -119,6 +119,6 @@ def test_the_cosine_of_joined_tables_is_the_mean_of_both() -> None:
 
 
 def test_tables_of_other_audio_are_not_joined() -> None:
-    table = heard()
+    table = example_table()
     with pytest.raises(TrainingError, match="same speakers, speeds and stride"):
         table.joined(replace(table, stride_samples=STRIDE + 1))

@@ -159,8 +159,8 @@ class Augmenter:
             random=random,
         )
         spectrum = torch.fft.rfft(samples, n=size) * torch.fft.rfft(response, n=size) * gains
-        heard: Tensor = torch.fft.irfft(spectrum, n=size)
-        return heard[:, :num_samples]
+        convolved: Tensor = torch.fft.irfft(spectrum, n=size)
+        return convolved[:, :num_samples]
 
     def _noise(self, samples: Tensor) -> Tensor:
         config, random = self.config, self._random
@@ -175,8 +175,8 @@ class Augmenter:
         is_babble = (draw >= babble_from) & (draw < recorded_from)
         chosen = torch.where(is_babble, voices, chosen)
         if len(self._noise_bank) > num_samples:
-            heard = noise.recorded(self._noise_bank, batch, num_samples, random)
-            chosen = torch.where((draw >= recorded_from) & (draw < hum_from), heard, chosen)
+            recorded = noise.recorded(self._noise_bank, batch, num_samples, random)
+            chosen = torch.where((draw >= recorded_from) & (draw < hum_from), recorded, chosen)
         if config.hum:
             hum = noise.recorded(self._hum_bank, batch, num_samples, random)
             chosen = torch.where(draw >= hum_from, hum, chosen)

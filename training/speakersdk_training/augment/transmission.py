@@ -135,5 +135,5 @@ def conceal(samples: Tensor, lost: Tensor, packet: int) -> Tensor:
     arrived = torch.where(lost, 0, number).cummax(dim=1).values
     gain = (1 - _FADE * (number - arrived)).clamp(min=0)
     source = padded.view(batch, num_packets, packet)
-    heard = source.gather(1, arrived[:, :, None].expand(-1, -1, packet)) * gain[:, :, None]
-    return heard.reshape(batch, -1)[:, :num_samples]
+    received = source.gather(1, arrived[:, :, None].expand(-1, -1, packet)) * gain[:, :, None]
+    return received.reshape(batch, -1)[:, :num_samples]

@@ -61,8 +61,8 @@ def in_room(samples: Waveform, rng: np.random.Generator) -> Waveform:
     response = tail * 10 ** (-_DIRECT_DB / 20) / np.sqrt(np.sum(tail**2))
     response[0] = 1.0
     size = len(samples) + len(response)
-    heard = np.fft.irfft(np.fft.rfft(samples, size) * np.fft.rfft(response, size), size)
-    return _within_full_scale(heard[: len(samples)])
+    convolved = np.fft.irfft(np.fft.rfft(samples, size) * np.fft.rfft(response, size), size)
+    return _within_full_scale(convolved[: len(samples)])
 
 
 CONDITIONS: dict[str, Condition] = {

@@ -90,11 +90,11 @@ class TrialSet:
         embeddings = degraded = embed(self._audio)
         if condition is not None:
             # Every recording has its own draws, independent of the rest of the list.
-            heard = [
+            changed = [
                 torch.from_numpy(condition(samples.numpy(), np.random.default_rng(row)))
                 for row, samples in enumerate(self._audio)
             ]
-            degraded = embed(heard)
+            degraded = embed(changed)
         enroll, probe = embeddings[self._enroll], degraded[self._probe]
         divergence = symmetric_kl(enroll, probe)
         cosine = functional.cosine_similarity(enroll, probe)

@@ -36,11 +36,11 @@ def read_segment_audio(
         samples = read_audio(root / path)
         return {piece: piece.cut(samples).copy() for piece in by_path[path]}
 
-    heard: dict[Piece, Waveform] = {}
+    decoded: dict[Piece, Waveform] = {}
     with ThreadPoolExecutor(num_workers) as pool:
         for pieces in pool.map(cut, sorted(by_path)):
-            heard.update(pieces)
+            decoded.update(pieces)
     return {
-        segment.name: np.concatenate([heard[piece] for piece in segment.pieces])
+        segment.name: np.concatenate([decoded[piece] for piece in segment.pieces])
         for segment in listed
     }

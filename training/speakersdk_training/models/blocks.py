@@ -131,21 +131,23 @@ class PlanarFront(nn.Module):
         self.past_frames = _BAND_KERNEL - 1
         self.layers, self.norms = nn.ModuleList(), nn.ModuleList()
         self._planes: list[tuple[int, int]] = []  # (planes, bands) of each layer's input
-        heard, bands = 1, num_mels
+        input_planes, bands = 1, num_mels
         for stage, num_blocks in enumerate(blocks):
             planes = channels * growth**stage
-            self._add(heard, planes, bands, stride=2)
-            heard, bands = planes, -(-bands // 2)
+            self._add(input_planes, planes, bands, stride=2)
+            input_planes, bands = planes, -(-bands // 2)
             for _ in range(2 * num_blocks):
                 self._add(planes, planes, bands, stride=1)
-        self.channels = heard * bands
+        self.channels = input_planes * bands
 
-    def _add(self, heard: int, planes: int, bands: int, *, stride: int) -> None:
+    def _add(self, input_planes: int, planes: int, bands: int, *, stride: int) -> None:
         self.layers.append(
-            nn.Conv2d(heard, planes, _BAND_KERNEL, stride=(stride, 1), padding=(1, 0), bias=False)
+            nn.Conv2d(
+                input_planes, planes, _BAND_KERNEL, stride=(stride, 1), padding=(1, 0), bias=False
+            )
         )
         self.norms.append(nn.BatchNorm2d(planes))
-        self._planes.append((heard, bands))
+        self._planes.append((input_planes, bands))
 
     @property
     def cache_shapes(self) -> list[tuple[int, int]]:

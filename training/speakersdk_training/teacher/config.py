@@ -13,11 +13,11 @@ class TeacherConfig:
 
     Attributes:
         table: file of ``speakersdk-train teacher``; empty means no teacher.
-        weight: weight of one minus the cosine between the teacher's embedding of the clean stretch
+        weight: weight of one minus the cosine between the teacher's embedding of the clean segment
             around a crop and a linear map of the student's embedding of the augmented crop.
         pair_weight: weight of the mean squared difference between the student's and the teacher's
             cosines of all pairs of a batch.
-        speaker_share: share of the voice's mean embedding in the target of a stretch.
+        speaker_share: share of the voice's mean embedding in the target of a segment.
     """
 
     table: str = ""

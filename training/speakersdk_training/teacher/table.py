@@ -1,6 +1,6 @@
-"""A teacher's embeddings of the training audio: stretches of every voice, in one file.
+"""A teacher's embeddings of the training audio: segments of every voice, in one file.
 
-A speaker's audio is cut into stretches that begin a stride apart. A crop learns from the stretch
+A speaker's audio is cut into segments that begin a stride apart. A crop learns from the segment
 nearest to its middle. The table is made once for all runs, including those that leave out speakers.
 """
 
@@ -26,10 +26,10 @@ class TeacherTable:
 
     Attributes:
         embeddings: (V, R, E) float16.
-        counts: (S,) int64 number of stretches of each speaker, R in all.
+        counts: (S,) int64 number of segments of each speaker, R in all.
         speakers: names of the S speakers.
         speeds: the V playing speeds.
-        stride_samples: distance between two stretches.
+        stride_samples: distance between two segments.
         teachers: descriptions of the teachers, of more than one for joined tables.
     """
 
@@ -113,8 +113,8 @@ def load_table(path: Path) -> TeacherTable:
         raise TrainingError(f"{path} holds no teacher's table of format {_FORMAT}") from error
 
 
-def count_stretches(length: Tensor, stride_samples: int) -> Tensor:
-    """Count the (S,) stretches of speakers with (S,) samples: one at least."""
+def count_segments(length: Tensor, stride_samples: int) -> Tensor:
+    """Count the (S,) segments of speakers with (S,) samples: one at least."""
     return (-(-length // stride_samples)).clamp(min=1)
 
 
@@ -151,7 +151,7 @@ class TeacherTargets:
             )
         rows = torch.tensor([number_of[name] for name in bank.speakers])
         counts = table.counts[rows]
-        if not torch.equal(counts, count_stretches(bank.length.cpu(), table.stride_samples)):
+        if not torch.equal(counts, count_segments(bank.length.cpu(), table.stride_samples)):
             raise TrainingError(
                 "the teacher's table was made of other audio of the same speakers; make it again "
                 "with speakersdk-train teacher"
@@ -194,5 +194,5 @@ class TeacherTargets:
         Returns:
             (B, E) float32 targets of length 1.
         """
-        stretch = torch.minimum(middle // self._stride, self._counts[speaker] - 1)
-        return self._embeddings[voice, self._first[speaker] + stretch].float()
+        segment = torch.minimum(middle // self._stride, self._counts[speaker] - 1)
+        return self._embeddings[voice, self._first[speaker] + segment].float()

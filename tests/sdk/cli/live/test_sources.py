@@ -99,9 +99,9 @@ def test_a_lost_microphone_is_an_error_or_waited_for(
         list(MicrophoneSource(None, reconnect=False).blocks())
     source = MicrophoneSource(None, reconnect=True)
     blocks = source.blocks()
-    heard = [next(blocks) for _ in range(3)]
-    assert heard[1] is None  # what follows is not related
-    assert len(heard[2]) == 800
+    received = [next(blocks) for _ in range(3)]
+    assert received[1] is None  # what follows is not related
+    assert len(received[2]) == 800
     # Through both connections.
     assert source.counters == CaptureCounters(
         captured_s=2.0, dropped_s=1.0, overflows=4, reconnects=1

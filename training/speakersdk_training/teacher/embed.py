@@ -9,14 +9,14 @@ from speakersdk_training.data.audio_bank import AudioBank
 from speakersdk_training.data.crops import change_speed
 from speakersdk_training.errors import TrainingError
 from speakersdk_training.teacher.provenance import Provenance
-from speakersdk_training.teacher.table import TeacherTable, count_stretches
+from speakersdk_training.teacher.table import TeacherTable, count_segments
 
 _INT16_SCALE = 32767.0
 _BATCH = 512
 
 
 @torch.no_grad()
-def hear(
+def embed_audio(
     teacher: nn.Module,
     bank: AudioBank,
     *,
@@ -27,38 +27,38 @@ def hear(
     taught_by: Provenance,
     batch: int = _BATCH,
 ) -> TeacherTable:
-    """Embed a stretch every `stride_samples` of each speaker's audio, at each speed.
+    """Embed a segment every `stride_samples` of each speaker's audio, at each speed.
 
     Args:
         teacher: module from (B, n) float32 samples to (B, E), on the bank's device.
         bank: all training audio.
         speeds: playing speeds of the voices.
-        window_samples: length of a stretch that the teacher gets; the audio of a speaker with less
+        window_samples: length of a segment that the teacher gets; the audio of a speaker with less
             is repeated.
-        stride_samples: distance between two stretches in the audio as recorded.
+        stride_samples: distance between two segments in the audio as recorded.
         is_half: whether to run the teacher in bfloat16.
         taught_by: origin of the teacher, for the table.
-        batch: number of stretches at a time.
+        batch: number of segments at a time.
 
     Raises:
         TrainingError: an embedding is not finite.
     """
-    counts = count_stretches(bank.length, stride_samples)
+    counts = count_segments(bank.length, stride_samples)
     speaker = torch.repeat_interleave(torch.arange(len(counts), device=bank.device), counts)
     within = torch.arange(len(speaker), device=bank.device)
     middle = (within - (counts.cumsum(0) - counts)[speaker]) * stride_samples + stride_samples // 2
     parts: list[Tensor] = []
     for speed in speeds:
-        heard: list[Tensor] = []
+        computed: list[Tensor] = []
         for rows in torch.arange(len(speaker), device=bank.device).split(batch):  # type: ignore[no-untyped-call]
-            samples = _stretches(bank, speaker[rows], middle[rows], round(window_samples * speed))
+            samples = _segments(bank, speaker[rows], middle[rows], round(window_samples * speed))
             samples = change_speed(samples, window_samples)
             with torch.autocast(bank.device.type, torch.bfloat16, enabled=is_half):
-                heard.append(teacher(samples).half())
-        parts.append(torch.cat(heard).cpu())
+                computed.append(teacher(samples).half())
+        parts.append(torch.cat(computed).cpu())
     embeddings = torch.stack(parts)
     if not bool(embeddings.isfinite().all()):
-        raise TrainingError("the teacher's embeddings are not finite; hear it in float32")
+        raise TrainingError("the teacher's embeddings are not finite; compute them in float32")
     return TeacherTable(
         embeddings=embeddings,
         counts=counts.cpu(),
@@ -69,7 +69,7 @@ def hear(
     )
 
 
-def _stretches(bank: AudioBank, speaker: Tensor, middle: Tensor, num_samples: int) -> Tensor:
+def _segments(bank: AudioBank, speaker: Tensor, middle: Tensor, num_samples: int) -> Tensor:
     """Cut (B, num_samples) float32 around the middles, within each speaker's audio."""
     length = bank.length[speaker]
     start = torch.minimum(middle - num_samples // 2, length - num_samples).clamp(min=0)
