@@ -101,6 +101,13 @@ def test_arguments_of_a_wrong_type_are_named(verifier: Verifier, voices: dict[st
             Verifier(far=rate)  # type: ignore[arg-type, unused-ignore]
     with pytest.raises(TypeError, match=r"expected the path of a model file, got 0\.01; .*far=0"):
         Verifier(0.01)  # type: ignore[arg-type, unused-ignore]
+    with pytest.raises(TypeError, match="expected the name of a calibration as text, got 5"):
+        Verifier(calibration=5)  # type: ignore[arg-type, unused-ignore]
+    for recording in (["slt.wav"], ("slt.wav", 16000), np.array(["slt.wav"])):
+        with pytest.raises(InvalidAudioError, match="expected one recording, got text in a"):
+            verifier.verify(slt, recording)  # type: ignore[arg-type, unused-ignore]
+    with pytest.raises(InvalidAudioError, match=r"got dict; pass \(samples, rate\)"):
+        verifier.verify(slt, {"array": [0.0], "sampling_rate": 16000})  # type: ignore[arg-type, unused-ignore]
     for recording in (slt, None):
         with pytest.raises(InvalidAudioError, match=r"expected a recording \(a path, .*\), got"):
             verifier.verify(slt, recording)  # type: ignore[arg-type, unused-ignore]

@@ -145,11 +145,26 @@ def _check_kind(path: str | os.PathLike[str], label: str) -> int:
 
 @contextmanager
 def _open_object(recording: Any, label: str) -> Iterator[BinaryIO]:
-    if isinstance(recording.read(0), str):
+    try:
+        first = recording.read(0)
+    except (TypeError, ValueError) as error:  # closed, or open for writing only
+        raise InvalidAudioError(
+            f"{label} cannot be read: {error}; open it for reading bytes ('rb')"
+        ) from error
+    if isinstance(first, str):
         raise InvalidAudioError(f"{label} is open as text; open it in binary mode ('rb')")
+    if not isinstance(first, bytes | bytearray | memoryview | None):
+        raise InvalidAudioError(
+            f"{label} cannot be read: its read() returns {type(first).__name__}, expected bytes; "
+            "pass a path, or samples and their rate"
+        )
     if not (hasattr(recording, "seekable") and recording.seekable()):
         with tempfile.TemporaryFile() as copy:
-            while data := recording.read(_READ_BYTES):
+            while (data := recording.read(_READ_BYTES)) != b"":
+                if data is None:  # of a pipe that does not wait; what follows would be lost
+                    raise UnreadableAudioError(
+                        label, "it has no data at the moment; open it so that it waits for data"
+                    )
                 copy.write(data)
             copy.seek(0)
             yield copy

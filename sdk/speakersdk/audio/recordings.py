@@ -53,8 +53,14 @@ def open_recording(
     array = as_array(samples)
     if array.dtype == object:
         kind = type(samples).__name__
+        pair = "; pass (samples, rate), its two values" if isinstance(samples, dict) else ""
         raise InvalidAudioError(
-            f"expected a recording (a path, an open file or an array of samples), got {kind}"
+            f"expected a recording (a path, an open file or an array of samples), got {kind}{pair}"
+        )
+    if array.dtype.kind in "SU":
+        raise InvalidAudioError(
+            f"expected one recording, got text in a {type(recording).__name__}; pass a path by "
+            "itself, without a rate"
         )
     if sample_rate_hz is None:
         raise TypeError(

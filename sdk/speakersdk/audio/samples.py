@@ -34,8 +34,10 @@ INT16_PEAK: Final = 2**15
 # A chunk of a stream may have fewer samples than channels. With more channels than this, it is a
 # row of samples (1, n) instead of (n, 1).
 _CHUNK_CHANNELS: Final = 8
-# Remedies for other types, by NumPy's kind.
+# Remedies for other types: by NumPy's name, or else by its kind.
 _REMEDIES: Final = {
+    "int8": "; pass samples.astype(np.int16) * 256",
+    "uint16": "; pass (samples.astype(np.int32) - 32768).astype(np.int16)",
     "i": "; pass samples.astype(np.int16) if they are 16-bit values",
     "f": "; pass samples.astype(np.float32)",
 }
@@ -76,7 +78,10 @@ def as_array(samples: Any) -> npt.NDArray[Any]:
         return np.asarray(samples.detach().cpu() if is_tensor else samples)
     except (TypeError, ValueError, RuntimeError, OverflowError) as error:
         kind = type(samples).__name__
-        raise InvalidAudioError(f"expected an array of samples, got {kind}: {error}") from error
+        raise InvalidAudioError(
+            f"expected an array of samples, got {kind}: {error}; convert it to a NumPy array of "
+            "float32 first"
+        ) from error
 
 
 def _typed_buffer(samples: Any) -> Any:
@@ -108,7 +113,7 @@ def check_samples(samples: npt.NDArray[Any], *, is_chunk: bool = False) -> None:
     """
     if samples.dtype.newbyteorder("=") not in _SCALES:
         known = ", ".join(str(dtype) for dtype in _SCALES)
-        remedy = _REMEDIES.get(samples.dtype.kind, "")
+        remedy = _REMEDIES.get(samples.dtype.name) or _REMEDIES.get(samples.dtype.kind, "")
         raise InvalidAudioError(f"expected samples of type {known}, got {samples.dtype}{remedy}")
     if samples.ndim not in (1, 2):
         raise InvalidAudioError(

@@ -203,8 +203,16 @@ def _checksum(values: Mapping[str, Any]) -> str:
 
 
 def find_profile(wanted: str | CalibrationProfile | None) -> CalibrationProfile | None:
-    """Load a profile by name, as `CalibrationProfile.load` does, or return the given one."""
-    return CalibrationProfile.load(wanted) if isinstance(wanted, str) else wanted
+    """Load a profile by name, as `CalibrationProfile.load` does, or return the given one.
+
+    Raises:
+        TypeError: neither a name nor a profile.
+    """
+    if isinstance(wanted, str):
+        return CalibrationProfile.load(wanted)
+    if wanted is None or isinstance(wanted, CalibrationProfile):
+        return wanted
+    raise TypeError(f"expected the name of a calibration as text, got {wanted!r}")
 
 
 def calibration_sha256(calibration: Calibration) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile as sf
 
 from speakersdk.audio import input_file
 from speakersdk.audio.input_file import file_label
@@ -68,6 +69,35 @@ def test_text_is_refused(tmp_path: Path) -> None:
         read_audio(file)
     with pytest.raises(InvalidAudioError, match="binary mode"):
         read_audio(io.StringIO("hello"))
+
+
+def test_a_file_object_that_gives_no_bytes_is_refused(tmp_path: Path, wav: bytes) -> None:
+    path = tmp_path / "voice.wav"
+    path.write_bytes(wav)
+    with path.open("ab") as file, pytest.raises(InvalidAudioError, match="open it for reading"):
+        read_audio(file)
+    closed = io.BytesIO(wav)
+    closed.close()
+    with pytest.raises(InvalidAudioError, match=r"cannot be read: .*closed file"):
+        read_audio(closed)
+    with (
+        sf.SoundFile(path) as decoder,
+        pytest.raises(InvalidAudioError, match=r"returns ndarray, .* or samples and their rate"),
+    ):
+        read_audio(decoder)
+
+
+@posix
+def test_a_pipe_that_does_not_wait_loses_nothing_silently(wav: bytes) -> None:
+    reader, writer = os.pipe()
+    os.set_blocking(reader, False)
+    os.write(writer, wav[:100])
+    with (
+        os.fdopen(writer, "wb"),
+        os.fdopen(reader, "rb", buffering=0) as file,
+        pytest.raises(UnreadableAudioError, match="no data at the moment"),
+    ):
+        read_audio(file)
 
 
 @posix
