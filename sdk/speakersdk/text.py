@@ -16,6 +16,7 @@ _BLANK: Final = re.compile(
 # What to do about errors of the operating system.
 _OS_REMEDIES: Final = {
     errno.EACCES: "check the permissions",
+    errno.EEXIST: "name another",
     errno.EISDIR: "name a file",
     errno.EMFILE: "close other files, or raise the limit (ulimit -n)",
     errno.ENAMETOOLONG: "use a shorter name",

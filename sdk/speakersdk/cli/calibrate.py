@@ -24,6 +24,7 @@ from speakersdk.recalibration.profile import CalibrationProfile
 from speakersdk.recalibration.recordings import recordings_by_speaker, recordings_of_strangers
 from speakersdk.recalibration.refit import OwnTrials, Refit, recalibrate
 from speakersdk.recalibration.strangers import LARGE_OFFSET, StrangerFit, fit_strangers
+from speakersdk.text import printable
 from speakersdk.voiceprint.names import check_name
 
 
@@ -56,6 +57,8 @@ def add_arguments(parser: CommandParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Fit a calibration, report it and store it."""
     name = None if arguments.name is None else check_name(arguments.name)
+    if name is not None:  # now, and not after all recordings are encoded
+        CalibrationProfile.check_new(name, replace=arguments.replace)
     limit_s = check_limit(arguments.max_duration)
     encoder = load_encoder(arguments.model or default_model_path())
     encodings: dict[str, list[Encoding]] = {}
@@ -156,4 +159,4 @@ def _outcome(is_better: bool, path: Path | None) -> str:
         return "the model's calibration fits these recordings better than a refit; nothing stored"
     if path is None:
         return "nothing stored; --name NAME stores it"
-    return f"stored in {path}"
+    return f"stored in {printable(path)}"

@@ -13,7 +13,7 @@ from speakersdk.cli.parser import CommandParser
 from speakersdk.evaluation.bulk import EmbeddingJob, embed_recordings
 from speakersdk.evaluation.segments import read_recordings
 from speakersdk.models import default_model_path
-from speakersdk.text import counted
+from speakersdk.text import counted, printable
 
 
 def add_arguments(parser: CommandParser) -> None:
@@ -87,7 +87,7 @@ def run(arguments: argparse.Namespace) -> int:
         )
     else:
         print(
-            f"wrote {arguments.output}: {counted(len(table), 'embedding')} of {audio_s:.0f} s of "
-            f"audio in {seconds:.1f} s, {len(failures)} failed"
+            f"wrote {printable(arguments.output)}: {counted(len(table), 'embedding')} of "
+            f"{audio_s:.0f} s of audio in {seconds:.1f} s, {len(failures)} failed"
         )
     return 1 if failures else 0

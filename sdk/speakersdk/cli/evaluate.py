@@ -15,7 +15,7 @@ from speakersdk.cli.output import print_failures, print_json, print_table, progr
 from speakersdk.cli.parser import CommandParser
 from speakersdk.errors import ConfigError, InvalidAudioError
 from speakersdk.evaluation.encode_trials import EncodingJob, JudgedTrials, judge_trials
-from speakersdk.evaluation.plots import draw_plots
+from speakersdk.evaluation.plots import draw_plots, prepare_plots
 from speakersdk.evaluation.report import Figures, ScoredTrials, evaluate, evaluate_conditions
 from speakersdk.evaluation.segments import Segment, read_segments, share_audio
 from speakersdk.evaluation.trials import (
@@ -26,6 +26,7 @@ from speakersdk.evaluation.trials import (
     used_segments,
 )
 from speakersdk.models import default_model_path
+from speakersdk.text import printable
 
 
 def add_arguments(parser: CommandParser) -> None:
@@ -60,7 +61,7 @@ def add_arguments(parser: CommandParser) -> None:
     parser.requests.add_argument(
         "--keep-shared-audio",
         action="store_true",
-        help="keep trials whose two segments share samples",
+        help="keep trials whose two sides are the same recording, or segments that share samples",
     )
     parser.requests.add_argument(
         "--repeats", type=int, default=200, metavar="N", help="number of speaker resamplings"
@@ -90,14 +91,15 @@ def run(arguments: argparse.Namespace) -> int:
     """Evaluate the trials and report."""
     if arguments.jobs < 1 or arguments.repeats < 0:
         raise ConfigError("expected --jobs of at least 1 and --repeats of at least 0")
+    if arguments.plots:
+        prepare_plots(arguments.plots)
     listed = [trial for path in arguments.trials for trial in read_trials(path)]
     known = _known_segments(arguments)
     total = len(listed)
-    if known and not arguments.keep_shared_audio:
-        used_segments(listed, known)  # refuses unknown names
-        listed = [
-            trial for trial in listed if not share_audio(known[trial.enroll], known[trial.probe])
-        ]
+    if not arguments.keep_shared_audio:
+        if known:
+            used_segments(listed, known)  # refuses unknown names
+        listed = [trial for trial in listed if not _shares_audio(trial, known)]
     num_shared = total - len(listed)
     judged = _judged(arguments, listed, known)
     if judged.failures and not judged.trials:
@@ -146,7 +148,7 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         _print_figures(figures, by_condition, evidence=evidence, counts=counts)
         for path in plots:
-            print(f"wrote {path}", file=sys.stderr)
+            print(f"wrote {printable(path)}", file=sys.stderr)
     return 1 if judged.failures else 0
 
 
@@ -167,6 +169,13 @@ def _scored_trials(
             f"{(~trials.labels).sum()} that can be scored"
         )
     return trials
+
+
+def _shares_audio(trial: Trial, known: dict[str, Segment]) -> bool:
+    """Return whether both sides of a trial are one recording or share samples."""
+    return trial.enroll == trial.probe or (
+        bool(known) and share_audio(known[trial.enroll], known[trial.probe])
+    )
 
 
 def _known_segments(arguments: argparse.Namespace) -> dict[str, Segment]:

@@ -3,20 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import re
-import unicodedata
-from collections import Counter
-from dataclasses import asdict, replace
-from pathlib import Path
-from typing import Final
+from dataclasses import asdict
 
 from speakersdk.cli import arguments as shared
 from speakersdk.cli.output import decision_cells, print_json, print_table
 from speakersdk.cli.parser import CommandParser
-from speakersdk.cli.voiceprints import REFERENCE_HELP, enrolled, resolve_voiceprint
-from speakersdk.voiceprint.voiceprint import SUFFIX, Voiceprint
-
-_CALLED_BY: Final = 40  # characters of folder and file; a name may have 200 bytes
+from speakersdk.cli.voiceprints import REFERENCE_HELP, enrolled, resolve_voiceprints
 
 
 def add_arguments(parser: CommandParser) -> None:
@@ -37,10 +29,7 @@ def run(arguments: argparse.Namespace) -> int:
     store = shared.open_store(arguments)
     everybody = [] if arguments.references else enrolled(store)
     verifier = shared.open_verifier(arguments)
-    voiceprints = everybody or _told_apart(
-        arguments.references,
-        [resolve_voiceprint(reference, store, verifier) for reference in arguments.references],
-    )
+    voiceprints = everybody or resolve_voiceprints(arguments.references, store, verifier)
     identification = verifier.identify(voiceprints, arguments.probe)
     if arguments.json:
         print_json(
@@ -63,27 +52,3 @@ def run(arguments: argparse.Namespace) -> int:
                 [(name, *decision_cells(decision)) for name, decision in identification.ranking],
             )
     return 0 if identification.speaker is not None else 1
-
-
-def _told_apart(references: list[str], voiceprints: list[Voiceprint]) -> list[Voiceprint]:
-    """Name recordings with equal file names by folder and file, and by number if needed.
-
-    Phones name every recording "New Recording (1)".
-    """
-    counts = Counter(voiceprint.name for voiceprint in voiceprints)
-    told: list[Voiceprint] = []
-    for number, (reference, voiceprint) in enumerate(
-        zip(references, voiceprints, strict=True), start=1
-    ):
-        path = Path(reference).absolute()
-        if counts[voiceprint.name] > 1 and path.suffix != SUFFIX and path.is_file():
-            # Letters, digits, spaces and hyphens are allowed in every name.
-            called = unicodedata.normalize("NFC", f"{path.parent.name} {path.stem}")
-            words = re.sub(r"[^\w-]+", " ", called).strip(" _-")[:_CALLED_BY].split()
-            name = " ".join(words) or "reference"
-            if name in {one.name for one in told}:
-                name = f"{name} {number}"
-            told.append(replace(voiceprint, name=name))
-        else:
-            told.append(voiceprint)
-    return told

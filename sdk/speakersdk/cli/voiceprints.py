@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 import unicodedata
+from collections import Counter
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Final
@@ -29,6 +31,8 @@ from speakersdk.voiceprint.voiceprint import SUFFIX, Voiceprint
 REFERENCE_HELP: Final = (
     "an enrolled name, a .voiceprint file or a recording (@NAME is always a name, ./FILE a file)"
 )
+
+_CALLED_BY: Final = 40  # characters of folder and file; a name may have 200 bytes
 
 
 def is_enrolled(reference: str, store: VoiceprintStore) -> bool:
@@ -84,6 +88,15 @@ def resolve_voiceprint(reference: str, store: VoiceprintStore, verifier: Verifie
         name = "reference"
     # A recording for a comparison need not be good enough for enrollment.
     return verifier.enroll([resolved], name=name, accept=tuple(AudioProblem))
+
+
+def resolve_voiceprints(
+    references: list[str], store: VoiceprintStore, verifier: Verifier
+) -> list[Voiceprint]:
+    """Return the voiceprints of references, each under a name of its own."""
+    return _told_apart(
+        references, [resolve_voiceprint(reference, store, verifier) for reference in references]
+    )
 
 
 def enrolled(store: VoiceprintStore) -> list[Voiceprint]:
@@ -178,3 +191,27 @@ def with_life(voiceprint: Voiceprint, arguments: argparse.Namespace) -> Voicepri
     elif arguments.consent_by is not None:
         raise ConfigError("expected --consent TEXT with --consent-by, got none; add it")
     return replace(voiceprint, **changes)
+
+
+def _told_apart(references: list[str], voiceprints: list[Voiceprint]) -> list[Voiceprint]:
+    """Name recordings with equal file names by folder and file, and by number if needed.
+
+    Phones name every recording "New Recording (1)".
+    """
+    counts = Counter(voiceprint.name for voiceprint in voiceprints)
+    told: list[Voiceprint] = []
+    for number, (reference, voiceprint) in enumerate(
+        zip(references, voiceprints, strict=True), start=1
+    ):
+        path = Path(reference).absolute()
+        if counts[voiceprint.name] > 1 and path.suffix != SUFFIX and path.is_file():
+            # Letters, digits, spaces and hyphens are allowed in every name.
+            called = unicodedata.normalize("NFC", f"{path.parent.name} {path.stem}")
+            words = re.sub(r"[^\w-]+", " ", called).strip(" _-")[:_CALLED_BY].split()
+            name = " ".join(words) or "reference"
+            if name in {one.name for one in told}:
+                name = f"{name} {number}"
+            told.append(replace(voiceprint, name=name))
+        else:
+            told.append(voiceprint)
+    return told

@@ -18,6 +18,22 @@ _BINS: Final = 60
 _GROUPS: Final = 20
 
 
+def prepare_plots(folder: Path) -> None:
+    """Check whether plots can be drawn, and make their folder, before slow work is done.
+
+    Raises:
+        MissingDependencyError: matplotlib is not installed.
+        OSError: the folder cannot be made.
+    """
+    try:
+        import matplotlib.figure  # noqa: F401
+    except ModuleNotFoundError as error:
+        raise MissingDependencyError(
+            "plots need matplotlib", remedy='install it: pip install "speakersdk[plots]"'
+        ) from error
+    folder.mkdir(parents=True, exist_ok=True)
+
+
 def draw_plots(
     folder: Path,
     scores: npt.NDArray[np.float64],
@@ -40,13 +56,9 @@ def draw_plots(
     Raises:
         MissingDependencyError: matplotlib is not installed.
     """
-    try:
-        from matplotlib.figure import Figure
-    except ModuleNotFoundError as error:
-        raise MissingDependencyError(
-            "plots need matplotlib", remedy='install it: pip install "speakersdk[plots]"'
-        ) from error
-    folder.mkdir(parents=True, exist_ok=True)
+    prepare_plots(folder)
+    from matplotlib.figure import Figure
+
     drawings = {"det": _draw_det, "scores": _draw_scores}
     if are_llrs:
         drawings["reliability"] = _draw_reliability

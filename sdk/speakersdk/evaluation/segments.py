@@ -165,6 +165,8 @@ def read_segments(path: Path) -> dict[str, Segment]:
         try:
             row = json.loads(line)
             pieces = tuple(_piece(*piece) for piece in row["pieces"])
+            if "\0" in row["segment"]:  # NumPy and C programs would cut the name there
+                raise ValueError(row["segment"])
             segment = Segment(name_key(row["segment"]), row["speaker"], pieces)
         except (KeyError, TypeError, ValueError, RecursionError) as error:
             raise ConfigError(

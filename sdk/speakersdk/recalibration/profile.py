@@ -118,6 +118,19 @@ class CalibrationProfile:
             )
         return rescaled(manifest.calibration, offset=self.offset, scale=self.scale)
 
+    @staticmethod
+    def check_new(name: str, *, replace: bool = False, folder: Path | None = None) -> None:
+        """Check whether `save` would accept a profile of that name; arguments as for `save`.
+
+        Raises:
+            ConfigError: a profile of that name is already stored, or the name is invalid.
+        """
+        names = _stored_names(data_folder("calibrations") if folder is None else folder)
+        if name not in names:
+            check_new_name(name, names)
+        elif not replace:
+            raise ConfigError(f"a calibration named {name!r} exists already; --replace it")
+
     def save(self, *, replace: bool = False, folder: Path | None = None) -> Path:
         """Store the profile under its name and return the file.
 
@@ -135,11 +148,7 @@ class CalibrationProfile:
         content = {**values, "sha256": _checksum(values)}
         data = (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode()
         with folder_lock(folder):
-            names = _stored_names(folder)
-            if self.name not in names:
-                check_new_name(self.name, names)
-            elif not replace:
-                raise ConfigError(f"a calibration named {self.name!r} exists already; --replace it")
+            self.check_new(self.name, replace=replace, folder=folder)
             with replacement(path) as file:
                 file.write(data)
         return path

@@ -54,6 +54,17 @@ def test_fit_store_and_use(
     assert output.splitlines()[-1] == f"stored in {path}"
 
 
+def test_a_name_that_cannot_be_used_is_said_before_anything_is_read(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "empty").mkdir()
+    assert main(["calibrate", str(folder), "--name", "usb-mic"]) == 0
+    capsys.readouterr()
+    for name, message in (("usb-mic", "--replace it"), ("con", "Windows"), ("USB-mic", "exists")):
+        assert main(["calibrate", str(tmp_path / "empty"), "--name", name]) == 2
+        assert message in capsys.readouterr().err
+
+
 def test_without_a_name_nothing_is_stored(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

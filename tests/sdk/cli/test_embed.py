@@ -35,6 +35,14 @@ def test_a_list_becomes_a_file(
     assert "remove it" in capsys.readouterr().err
 
 
+def test_the_name_of_the_file_is_shown_escaped(
+    recordings: Path, demo_clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["embed", str(recordings), "--audio-root", str(demo_clips), "-o"]
+    assert main([*arguments, str(tmp_path / "out\x1b[31m.npz")]) == 0
+    assert "out\\x1b[31m.npz: 2 embeddings" in capsys.readouterr().out
+
+
 def test_nothing_plain_is_written_with_a_key(
     recordings: Path, demo_clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -121,6 +121,28 @@ def test_segments_that_share_audio_are_left_out(
     assert found["num_speakers"] == 2
 
 
+def test_a_recording_compared_with_itself_is_left_out(
+    demo_clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "trials.txt"
+    lines = [f"1 slt-probe.flac {clip}.flac\n" for clip in ("slt-probe", "slt-enroll-1")]
+    path.write_text("".join([*lines, "0 slt-probe.flac rms-probe.flac\n"]))
+    options = ("--audio-root", str(demo_clips), "--repeats", "0")
+    found = document(capsys, str(path), *options)
+    assert (found["num_target"], found["shared_audio_left_out"]) == (1, 1)
+    found = document(capsys, str(path), *options, "--keep-shared-audio")
+    assert (found["num_target"], found["shared_audio_left_out"]) == (2, 0)
+
+
+def test_a_folder_of_plots_that_cannot_be_made_is_said_before_anything_is_read(
+    trials: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("matplotlib")
+    arguments = ["evaluate", str(trials), "--audio-root", "absent", "--plots", str(trials)]
+    assert main(arguments) == 2
+    assert "trials.txt: File exists; name another" in capsys.readouterr().err
+
+
 def test_tables_and_plots(
     trials: Path, demo_clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

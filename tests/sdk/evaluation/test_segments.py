@@ -53,6 +53,7 @@ def test_segments(path: Path) -> None:
         '{"segment": "s1", "speaker": "c/1", "pieces": [["a.opus", true, 1]]}',
         '{"segment": "s1", "speaker": "c/1", "pieces": [["a\\u0000.opus", 0, 1]]}',
         '{"segment": 1, "speaker": "c/1", "pieces": []}',
+        '{"segment": "s1\\u0000", "speaker": "c/1", "pieces": []}',
         "[" * 100_000,
     ],
 )

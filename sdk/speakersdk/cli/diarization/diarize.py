@@ -10,7 +10,7 @@ from typing import Final
 from speakersdk.cli import arguments as shared
 from speakersdk.cli.output import print_json, print_table
 from speakersdk.cli.parser import CommandParser
-from speakersdk.cli.voiceprints import REFERENCE_HELP, enrolled, resolve_voiceprint
+from speakersdk.cli.voiceprints import REFERENCE_HELP, enrolled, resolve_voiceprints
 from speakersdk.diarization.documents import UNCERTAIN, rttm, srt
 from speakersdk.diarization.turns import Diarization
 
@@ -50,9 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
     store = shared.open_store(arguments)
     verifier = shared.open_verifier(arguments)
     if arguments.references:
-        voiceprints = [
-            resolve_voiceprint(reference, store, verifier) for reference in arguments.references
-        ]
+        voiceprints = resolve_voiceprints(arguments.references, store, verifier)
     else:
         voiceprints = enrolled(store) if store.names() else []
     diarization = verifier.diarize(arguments.recording, voiceprints)

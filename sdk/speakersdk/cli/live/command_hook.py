@@ -26,7 +26,7 @@ from speakersdk.decision.outcome import Verdict
 from speakersdk.enrollment.live import EnrollmentProgress
 from speakersdk.errors import ConfigError
 from speakersdk.streaming.update import StreamUpdate
-from speakersdk.text import printable
+from speakersdk.text import os_error_text, printable
 
 _MOST_WAITING: Final = 16
 # Seconds for the remaining commands after the end; then the running one is terminated.
@@ -158,7 +158,7 @@ class CommandHook:
                 process_group=0,  # so that it ends as a whole, and not by Ctrl-C
             )
         except OSError as error:
-            _warn(f"cannot run {printable(self._words[0])}: {error.strerror}")
+            _warn(f"cannot run {printable(self._words[0])}: {os_error_text(error)}")
             return
         with self._condition:
             self._running = process

@@ -64,3 +64,19 @@ def test_silence_is_status_1(talk: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert main(["diarize", str(talk), "--format", "rttm"]) == 1
     output = capsys.readouterr()
     assert (output.out, output.err) == ("", "note: no speech found in the recording\n")
+
+
+def test_two_recordings_of_one_file_name_are_told_apart(
+    talk: Path, voices: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    references = []
+    for voice in ("slt", "rms"):
+        path = tmp_path / f"{voice}s phone" / "New Recording (1).flac"
+        path.parent.mkdir()
+        path.write_bytes(voices[voice].enroll[0].read_bytes())
+        references.append(str(path))
+    assert main(["diarize", str(talk), *references, "--json"]) == 0
+    speakers = json.loads(capsys.readouterr().out)["speakers"]
+    assert [speaker["who"] for speaker in speakers] == [
+        f"{voice}s phone New Recording 1" for voice in ("slt", "rms")
+    ]
