@@ -271,7 +271,8 @@ def collect(
     """
     calibration = encoder.manifest.calibration
     if calibration is None:
-        raise ConfigError("expected a calibrated model, got one without; export it with --trials")
+        how = "export" if encoder.manifest.origin is None else "adopt"
+        raise ConfigError(f"expected a calibrated model, got one without; {how} it with --trials")
     heard, unheard = split_heard(read_packs(root), encoder.manifest.training_corpora, held_out)
     takes, members = draw_takes(root, unheard, most=most), draw_cohort(heard)
     if not takes or len(members) < _NEAREST:
