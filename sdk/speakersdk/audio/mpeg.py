@@ -11,6 +11,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import BinaryIO, Final
 
 from speakersdk.audio.part import DamagedError, Part
@@ -169,9 +170,10 @@ def _stretches(file: BinaryIO, position: int, end: int) -> Iterator[_Stretch]:
 def _parse(head: bytes) -> _Header | None:
     if len(head) < 4 or head[0] != 0xFF or head[1] < 0xE0:
         return None
-    return _HEADERS.get((head[1] & 0x1E, head[2] & 0xFE, head[3] & 0xC0))
+    return _make_header(head[1] & 0x1E, head[2] & 0xFE, head[3] & 0xC0)
 
 
+@cache
 def _make_header(second: int, third: int, fourth: int) -> _Header | None:
     version, layer = second >> 3 & 3, 4 - (second >> 1 & 3)
     bit_rate_index, rate_index = third >> 4, third >> 2 & 3
@@ -190,14 +192,6 @@ def _make_header(second: int, third: int, fourth: int) -> _Header | None:
     side_bytes = {(True, False): 32, (False, True): 9}.get((is_first, is_mono), 17)
     kind = (second & 0x1E) << 8 | rate_index
     return _Header(kind, num_bytes, num_samples, rate_hz, side_bytes)
-
-
-_HEADERS: Final = {
-    (second, third, fourth): _make_header(second, third, fourth)
-    for second in range(0, 0x20, 2)
-    for third in range(0, 0x100, 2)
-    for fourth in range(0, 0x100, 0x40)
-}
 
 
 def _announced(frame: bytes, header: _Header) -> int | None:
