@@ -69,8 +69,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--database",
         default=os.environ.get(_DATABASE_VARIABLE),
         metavar="URL",
-        help="store voiceprints in PostgreSQL, for several machines, instead of --voiceprints "
-        f"(default: ${_DATABASE_VARIABLE})",
+        help="store voiceprints in PostgreSQL or Redis, for several machines, instead of in "
+        f"--voiceprints (default: ${_DATABASE_VARIABLE})",
     )
     group = parser.add_argument_group("access and limits")
     group.add_argument(

@@ -8,7 +8,6 @@ it to see whether their data is current.
 from __future__ import annotations
 
 import threading
-import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,15 +16,8 @@ from typing import Any, Final, TypeAlias
 from psycopg import Connection, Error
 from psycopg_pool import ConnectionPool, PoolTimeout
 
-from speakersdk import (
-    DuplicateSpeakerError,
-    SealError,
-    SealingKey,
-    UnknownSpeakerError,
-    Voiceprint,
-    VoiceprintError,
-    check_new_name,
-)
+from speakersdk import SealingKey, UnknownSpeakerError, Voiceprint
+from speakersdk_http.record import all_unpacked, as_stored, check_name, packed, unpacked
 
 _TABLES: Final = """
 CREATE TABLE IF NOT EXISTS speakersdk_voiceprints (
@@ -82,24 +74,22 @@ class PostgresShelf:
         """See `Shelf`."""
         with self._connected() as database:
             row = database.execute(
-                "SELECT content FROM speakersdk_voiceprints WHERE name = %s", (_as_stored(name),)
+                "SELECT content FROM speakersdk_voiceprints WHERE name = %s", (as_stored(name),)
             ).fetchone()
         if row is None:
             raise UnknownSpeakerError(name)
-        return self._opened(_as_stored(name), bytes(row[0]))
+        return unpacked(as_stored(name), bytes(row[0]), self._key)
 
     def check_new(self, name: str, *, replace: bool) -> None:
         """See `Shelf`."""
         with self._connected() as database:
-            _check_name(database, name, replace=replace)
+            check_name(name, _names(database), replace=replace)
 
     def save(self, voiceprint: Voiceprint, *, replace: bool) -> Voiceprint:
         """See `Shelf`."""
-        content = voiceprint.to_bytes()
-        if self._key is not None:
-            content = self._key.seal(content)
+        content = packed(voiceprint, self._key)
         with self._changing() as database:
-            _check_name(database, voiceprint.name, replace=replace)
+            check_name(voiceprint.name, _names(database), replace=replace)
             database.execute(
                 "INSERT INTO speakersdk_voiceprints (name, content) VALUES (%s, %s) "
                 "ON CONFLICT (name) DO UPDATE SET content = excluded.content",
@@ -111,7 +101,7 @@ class PostgresShelf:
         """See `Shelf`; PostgreSQL overwrites the row when it vacuums the table."""
         with self._changing() as database:
             found = database.execute(
-                "DELETE FROM speakersdk_voiceprints WHERE name = %s", (_as_stored(name),)
+                "DELETE FROM speakersdk_voiceprints WHERE name = %s", (as_stored(name),)
             )
             if found.rowcount == 0:
                 raise UnknownSpeakerError(name)
@@ -123,27 +113,13 @@ class PostgresShelf:
             (number,) = database.execute("SELECT number FROM speakersdk_changes").fetchone() or (0,)
             if number != self._number:
                 rows = database.execute("SELECT name, content FROM speakersdk_voiceprints")
-                voiceprints, unreadable = [], {}
-                for name, content in rows:
-                    try:
-                        voiceprints.append(self._opened(name, bytes(content)))
-                    except (SealError, VoiceprintError) as error:
-                        unreadable[name] = str(error)
-                voiceprints.sort(key=lambda voiceprint: voiceprint.name)
-                self._content, self._number = (tuple(voiceprints), unreadable), number
+                stored = ((name, bytes(content)) for name, content in rows)
+                self._content, self._number = all_unpacked(stored, self._key), number
             return self._content
 
     def close(self) -> None:
         """See `Shelf`."""
         self._pool.close()
-
-    def _opened(self, name: str, content: bytes) -> Voiceprint:
-        if self._key is not None:
-            content = self._key.open(content)
-        voiceprint = Voiceprint.from_bytes(content)
-        if voiceprint.name != name:
-            raise VoiceprintError(f"expected the voiceprint of {name!r}, got another one")
-        return voiceprint
 
     @contextmanager
     def _changing(self) -> Iterator[Connection[_Row]]:
@@ -163,14 +139,5 @@ class PostgresShelf:
             raise ConnectionError(f"the database cannot be used: {text}") from error
 
 
-def _as_stored(name: str) -> str:
-    """Return a name in the form of voiceprints, without NUL, which PostgreSQL refuses."""
-    return unicodedata.normalize("NFC", name).replace("\0", "\ufffd")
-
-
-def _check_name(database: Connection[_Row], name: str, *, replace: bool) -> None:
-    taken = {row[0] for row in database.execute("SELECT name FROM speakersdk_voiceprints")}
-    if _as_stored(name) not in taken:
-        check_new_name(name, taken)
-    elif not replace:
-        raise DuplicateSpeakerError(name)
+def _names(database: Connection[_Row]) -> set[str]:
+    return {row[0] for row in database.execute("SELECT name FROM speakersdk_voiceprints")}

@@ -45,7 +45,8 @@ class Settings:
         maximum_streams: maximum number of open streams per worker.
         idle_s: maximum pause of a client within a request or a stream in seconds.
         drain_s: seconds after SIGTERM in which requests are still answered.
-        database: connection string of PostgreSQL; None means the folder of the store.
+        database: connection string of PostgreSQL, or URL of Redis; None means the folder of the
+            store.
         tries: rejected attempts in a row after which a client or speaker waits; None means any
             number.
     """

@@ -46,6 +46,7 @@ from speakersdk_http.shelf import FolderShelf, Shelf
 _LOG: Final = logging.getLogger("uvicorn.error")
 # Counts of clients are separate from those of speakers, who may have the same names.
 _CLIENTS: Final = ".clients"
+_REDIS: Final = ("redis://", "rediss://", "unix://")
 
 
 class Voices:
@@ -226,13 +227,21 @@ def _open_shelf(settings: Settings) -> Shelf:
     store = settings.open_store()
     if settings.database is None:
         return FolderShelf(store)
+    address, connections = settings.database, settings.threads
+    extra = "redis" if address.startswith(_REDIS) else "postgres"
     try:
+        if extra == "redis":
+            from speakersdk_http.redis import RedisShelf
+
+            return RedisShelf(address, key=store.key, connections=connections)
         from speakersdk_http.postgres import PostgresShelf
+
+        return PostgresShelf(address, key=store.key, connections=connections)
     except ModuleNotFoundError as error:
         raise MissingDependencyError(
-            "--database needs psycopg", remedy='pip install "speakersdk-http[postgres]"'
+            f"the database of --database needs the package {error.name}",
+            remedy=f'pip install "speakersdk-http[{extra}]"',
         ) from error
-    return PostgresShelf(settings.database, key=store.key, connections=settings.threads)
 
 
 def _milliseconds_since(began: float) -> float:

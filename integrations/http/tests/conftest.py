@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import httpx
 import pytest
-from running_database import Database, programs
+from running_database import Database, Postgres, RedisServer, programs
 from running_server import CLIPS, DEADLINE_S, Server, started
 
 Start = Callable[..., Server]
@@ -61,17 +63,25 @@ def clip() -> Callable[[str], bytes]:
     return lambda name: (CLIPS / f"{name}.flac").read_bytes()
 
 
-@pytest.fixture(scope="module")
-def database() -> Iterator[Database]:
-    """A running PostgreSQL server."""
-    folder = programs()
-    if folder is None:
-        if os.environ.get("SPEAKERSDK_REQUIRE_POSTGRES"):
-            pytest.fail("expected PostgreSQL; run: sudo apt-get install postgresql")
-        pytest.skip("PostgreSQL is not installed")
+def missing(server: str, package: str) -> NoReturn:
+    """Skip the test for want of a server, or fail where none may be missing."""
+    if os.environ.get("SPEAKERSDK_REQUIRE_DATABASES"):
+        pytest.fail(f"expected {server}; run: sudo apt-get install {package}")
+    pytest.skip(f"{server} is not installed")
+
+
+@pytest.fixture(scope="module", params=["postgres", "redis"])
+def database(request: pytest.FixtureRequest) -> Iterator[Database]:
+    """A running server of each kind."""
     # Not pytest's folder: paths of sockets have at most 107 bytes, and another user must reach it.
-    with tempfile.TemporaryDirectory(prefix="spkpg-") as scratch:
-        server = Database(folder, Path(scratch))
+    with tempfile.TemporaryDirectory(prefix="spkdb-") as scratch:
+        server: Database
+        if request.param == "postgres":
+            folder = programs() or missing("PostgreSQL", "postgresql")
+            server = Postgres(folder, Path(scratch))
+        else:
+            program = shutil.which("redis-server") or shutil.which("valkey-server")
+            server = RedisServer(program or missing("Redis", "redis-server"), Path(scratch))
         server.start()
         yield server
         server.stop()

@@ -1,4 +1,4 @@
-"""A PostgreSQL server, which the tests start."""
+"""Servers of PostgreSQL and Redis, which the tests start."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Protocol
 
 from running_server import DEADLINE_S
 
@@ -19,8 +20,24 @@ def programs() -> Path | None:
     return folders[-1] if folders else None
 
 
-class Database:
-    """A PostgreSQL server that listens on a socket in a folder of its own."""
+class Database(Protocol):
+    """A server that listens on a socket in a folder of its own.
+
+    Attributes:
+        address: for `--database`.
+    """
+
+    address: str
+
+    def start(self) -> None:
+        """Start, and wait until connections are accepted."""
+
+    def stop(self) -> None:
+        """Stop at once, and break all connections."""
+
+
+class Postgres:
+    """A `Database` of PostgreSQL."""
 
     def __init__(self, programs: Path, folder: Path) -> None:
         self._programs = programs
@@ -33,13 +50,13 @@ class Database:
         self._run("initdb", "--username=owner", "--auth=trust", "--no-sync")
 
     def start(self) -> None:
-        """Start, and wait until connections are accepted."""
+        """See `Database`."""
         options = f"-c listen_addresses='' -c fsync=off -k {self._folder}"
         log = str(self._folder / "log")
         self._run("pg_ctl", "start", "--wait", "--log", log, "--options", options)
 
     def stop(self) -> None:
-        """Stop, and break all connections."""
+        """See `Database`."""
         self._run("pg_ctl", "stop", "--wait", "--mode=immediate")
 
     def _run(self, program: str, *arguments: str) -> None:
@@ -55,3 +72,30 @@ class Database:
             check=False,
         )
         assert done.returncode == 0, f"{program} ended with status {done.returncode}"
+
+
+class RedisServer:
+    """A `Database` of Redis or Valkey that writes each change to its file before it answers."""
+
+    def __init__(self, program: str, folder: Path) -> None:
+        self._socket = folder / "socket"
+        self._command = [
+            program, "--port", "0", "--unixsocket", str(self._socket), "--dir", str(folder),
+            "--appendonly", "yes", "--appendfsync", "always", "--save", "",
+        ]  # fmt: skip
+        self.address = f"unix://{self._socket}"
+        self._process: subprocess.Popen[str] | None = None
+
+    def start(self) -> None:
+        """See `Database`."""
+        self._process = subprocess.Popen(self._command, stdout=subprocess.PIPE, text=True)
+        assert self._process.stdout is not None
+        ready = "ready to accept connections"
+        assert any(ready in line.lower() for line in self._process.stdout), "the server has ended"
+
+    def stop(self) -> None:
+        """See `Database`."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.communicate(timeout=DEADLINE_S)
+        self._socket.unlink(missing_ok=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from running_database import Database
+from running_database import Database, Postgres
 from running_server import CLIPS
 
 from speakersdk import Gallery, Verdict, Verifier, Voiceprint
@@ -33,7 +33,7 @@ def vectors() -> Iterator[Database]:
     """A running PostgreSQL server that has pgvector."""
     found = find_spec("pgserver")
     if found is None or not found.submodule_search_locations:
-        if os.environ.get("SPEAKERSDK_REQUIRE_POSTGRES"):
+        if os.environ.get("SPEAKERSDK_REQUIRE_DATABASES"):
             pytest.fail("expected PostgreSQL with pgvector; run: pip install pgserver")
         pytest.skip("PostgreSQL with pgvector is not installed")
     package = Path(found.submodule_search_locations[0])
@@ -45,7 +45,7 @@ def vectors() -> Iterator[Database]:
             if part.is_dir():
                 shutil.copytree(part, folder / part.name)
         folder.chmod(0o755)
-        server = Database(folder / package.name / "pginstall" / "bin", folder)
+        server = Postgres(folder / package.name / "pginstall" / "bin", folder)
         server.start()
         yield server
         server.stop()

@@ -1,4 +1,4 @@
-"""Services of several machines on one real PostgreSQL server, which the tests start."""
+"""Services of several machines on one real server of PostgreSQL or Redis, which the tests start."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -7,10 +7,11 @@ from pathlib import Path
 
 import httpx
 import pytest
-from running_database import Database
+from running_database import Database, RedisServer
 from running_server import CLIPS, DEADLINE_S, Server
 
 from speakersdk import (
+    ConfigError,
     DuplicateSpeakerError,
     SealingKey,
     UnknownSpeakerError,
@@ -20,20 +21,20 @@ from speakersdk import (
 from speakersdk.cli import main
 
 postgres = pytest.importorskip("speakersdk_http.postgres")
+redis = pytest.importorskip("speakersdk_http.redis")
 Clip = Callable[[str], bytes]
 Start = Callable[..., Server]
-
-
-Shelf = Callable[..., "postgres.PostgresShelf"]
+Shelf = Callable[..., "postgres.PostgresShelf | redis.RedisShelf"]
 
 
 @pytest.fixture
 def shelf(database: Database) -> Iterator[Shelf]:
     """Makes connections to the emptied database."""
     shelves = []
+    kind = redis.RedisShelf if isinstance(database, RedisServer) else postgres.PostgresShelf
 
-    def made(key: SealingKey | None = None) -> "postgres.PostgresShelf":
-        shelves.append(postgres.PostgresShelf(database.address, key=key, connections=4))
+    def made(key: SealingKey | None = None) -> "postgres.PostgresShelf | redis.RedisShelf":
+        shelves.append(kind(database.address, key=key, connections=4))
         return shelves[-1]
 
     for voiceprint in made().everybody()[0]:
@@ -70,8 +71,9 @@ def test_services_share_the_voiceprints(
 
 
 def test_a_database_that_is_gone_is_an_answer_and_comes_back(
-    start: Start, database: Database
+    start: Start, shelf: Shelf, database: Database, slt: Voiceprint
 ) -> None:
+    shelf().save(slt, replace=False)
     server = start("--database", database.address)
     database.stop()
     try:
@@ -81,7 +83,7 @@ def test_a_database_that_is_gone_is_an_answer_and_comes_back(
     finally:
         database.start()
     answer = httpx.get(f"{server.url}/v1/voice/voices", timeout=DEADLINE_S)
-    assert answer.status_code == 200
+    assert [voice["name"] for voice in answer.json()["voices"]] == ["slt"]
 
 
 def test_a_voiceprint_is_saved_replaced_and_removed(shelf: Shelf, slt: Voiceprint) -> None:
@@ -134,13 +136,45 @@ def test_voiceprints_can_be_sealed(shelf: Shelf, slt: Voiceprint) -> None:
     sealed.remove("slt")
 
 
+@pytest.mark.parametrize("address", ["postgresql:///postgres?host={}", "unix://{}/none"])
 def test_a_database_that_cannot_be_reached_is_one_line(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    address: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    address = f"postgresql:///postgres?host={tmp_path}"
-    assert main(["serve", "http", "--port", "0", "--database", address]) == 2
+    command = ["serve", "http", "--port", "0", "--database", address.format(tmp_path)]
+    assert main(command) == 2
     error = capsys.readouterr().err
     assert "the database cannot be used" in error
+
+
+@pytest.mark.parametrize("database", ["redis"], indirect=True)
+def test_a_server_that_would_delete_voiceprints_is_refused(
+    shelf: Shelf, database: Database
+) -> None:
+    shelf()
+    client = redis.Redis.from_url(database.address)
+    client.config_set("maxmemory-policy", "allkeys-lru")
+    try:
+        with pytest.raises(ConfigError, match=r"maxmemory-policy allkeys-lru.*noeviction"):
+            shelf()
+    finally:
+        client.config_set("maxmemory-policy", "noeviction")
+        client.close()
+
+
+@pytest.mark.parametrize("database", ["redis"], indirect=True)
+def test_a_voiceprint_that_others_wrote_hides_no_other(
+    shelf: Shelf, database: Database, slt: Voiceprint
+) -> None:
+    here = shelf()
+    here.save(slt, replace=False)
+    client = redis.Redis.from_url(database.address)
+    client.hset("{speakersdk}:voiceprints", b"\xff", b"?")
+    client.set("{speakersdk}:last-change", "another")
+    voiceprints, unreadable = here.everybody()
+    assert voiceprints == (slt,)
+    assert list(unreadable) == ["\\xff"]
+    client.hdel("{speakersdk}:voiceprints", b"\xff")
+    client.close()
 
 
 def test_attempts_are_not_limited_without_a_folder(shelf: Shelf, database: Database) -> None:
