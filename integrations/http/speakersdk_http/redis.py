@@ -1,7 +1,7 @@
 """Voiceprints in Redis or Valkey, for services on several machines.
 
 A hash contains the voiceprints by name, in the format of their files, sealed if there is a key.
-Next to it is a random mark of the last change: writers watch it, so that one of several wins, and
+Next to it is a random mark of the last change: writers watch it, and one of several wins;
 readers compare it to see whether their data is current. A counter could have the same number twice
 after a failover.
 """

@@ -64,7 +64,7 @@ def clip() -> Callable[[str], bytes]:
 
 
 def missing(server: str, package: str) -> NoReturn:
-    """Skip the test for want of a server, or fail where none may be missing."""
+    """Skip the test for lack of a server, or fail where none may be missing."""
     if os.environ.get("SPEAKERSDK_REQUIRE_DATABASES"):
         pytest.fail(f"expected {server}; run: sudo apt-get install {package}")
     pytest.skip(f"{server} is not installed")
