@@ -20,7 +20,8 @@ SOURCES = sorted(
     path
     for folder in FOLDERS
     for path in (REPOSITORY / folder).rglob("*")
-    if path.suffix in {".py", ".cc", ".h"} and "node_modules" not in path.parts
+    if path.suffix in {".py", ".cc", ".h", ".inc", ".ts", ".mjs"}
+    and not {"node_modules", "dist", "build"} & set(path.parts)
 )
 # Some words that are banned on pages have a use in code, such as the forget gate of an LSTM.
 EXCEPT_IN_CODE = {r"\bis none\b", r"\b(forgets?|forgotten|vouch(es)?|prolonged)\b"}
@@ -39,6 +40,8 @@ BANNED_IN_CODE |= {
     r"\w*(optim|minim|maxim|serial|standard|general|organ|equal)is(e|ed|er|es|ing)\b": "-ize",
     r"\b([Nn]eighbour|[Cc]olour|[Bb]ehaviour|[Hh]onour|[Mm]etre)s?\b": "American spelling",
 }
+# A comment of C++ or TypeScript up to the end of its line, without the slashes of addresses.
+_COMMENT = re.compile(r"(?:(?<!:)//|/\*\*?|^\s*\*(?!/))(.*?)(?:\*/|$)")
 # A title is an imperative sentence or a noun with its article.
 FRAGMENT = re.compile(r"(Of|As|Whom|Whose|With|Without|In|At|From|To|By|Below|Above)\b[^,]*\.$")
 
@@ -67,8 +70,8 @@ def texts(source: Path) -> Iterator[tuple[int, str]]:
     content = source.read_text(encoding="utf-8")
     if source.suffix != ".py":
         for number, line in enumerate(content.splitlines(), start=1):
-            if "//" in line:
-                yield number, line.partition("//")[2]
+            if found := _COMMENT.search(line):
+                yield number, found[1]
         return
     yield from comments(content)
     tree = ast.parse(content)

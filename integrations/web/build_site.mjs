@@ -1,4 +1,4 @@
-// Puts the model into the package, and the demo page with all it needs into build/site.
+// Put the model into the package, and the demo page with its dependencies into build/site.
 import { createHash } from "node:crypto";
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";

@@ -1,4 +1,4 @@
-/** The demo page: enroll a voice, keep it as a file, and watch the verdict on what is heard. */
+/** The demo page: enroll a voice, keep it as a file, and watch the verdict on live speech. */
 
 import {
   type AudioBlock,
@@ -55,7 +55,7 @@ async function begin(): Promise<void> {
   show();
 }
 
-/** Count what the page asks the network for from now on. */
+/** Count the requests of the page from now on. */
 function countRequests(): void {
   let count = 0;
   new PerformanceObserver((list) => {
@@ -64,7 +64,7 @@ function countRequests(): void {
   }).observe({ type: "resource", buffered: false });
 }
 
-/** Enable what can be done now. */
+/** Enable the controls that can be used now. */
 function show(): void {
   const isReady = verifier !== undefined;
   enrollButton.disabled = !isReady || activity === "listening";
@@ -89,8 +89,8 @@ function show(): void {
   }
 }
 
-/** Hear blocks until the activity ends or `take` says so. */
-async function hear(
+/** Read blocks until the activity ends or `take` returns false. */
+async function readBlocks(
   what: "enrolling" | "listening",
   take: (block: AudioBlock) => Promise<boolean>,
 ): Promise<void> {
@@ -126,7 +126,7 @@ async function enroll(): Promise<void> {
       name: nameField.value.trim(),
       neededS: Number(neededField.value),
     });
-    await hear("enrolling", async (block) => {
+    await readBlocks("enrolling", async (block) => {
       const progress = await enrollment.push(block);
       showProgress(progress);
       if (progress.isComplete) {
@@ -146,7 +146,7 @@ async function listen(): Promise<void> {
   const stream = verifier.stream([voiceprint]);
   chart.clear();
   verdict("no_speech", "Nobody speaks", "Say something.");
-  await hear("listening", async (block) => {
+  await readBlocks("listening", async (block) => {
     for (const update of await stream.push(block)) {
       showUpdate(update);
     }
@@ -170,7 +170,7 @@ function showProgress({ percent, speechS, neededS, problem, isComplete }: Enroll
 function showUpdate(update: StreamUpdate): void {
   chart.add(update);
   const name = update.candidates[0]!.name;
-  const heard = `${update.speechS.toFixed(1)} s of speech`;
+  const speech = `${update.speechS.toFixed(1)} s of speech`;
   const evidence = update.totalLlr === null ? "" : `, evidence ${signed(update.totalLlr)}`;
   const titles = {
     accept: `This is ${name}`,
@@ -181,7 +181,7 @@ function showUpdate(update: StreamUpdate): void {
   verdict(
     update.verdict,
     titles[update.verdict],
-    update.verdict === "no_speech" ? "Say something." : heard + evidence,
+    update.verdict === "no_speech" ? "Say something." : speech + evidence,
   );
 }
 
@@ -224,7 +224,7 @@ async function download(): Promise<void> {
 async function open(file: File): Promise<void> {
   try {
     const opened = await Voiceprint.fromBytes(await file.arrayBuffer());
-    verifier?.stream([opened]).close(); // throws where another model made it
+    verifier?.stream([opened]).close(); // throws if another model made it
     voiceprint = opened;
     hint.textContent = `Opened ${file.name}.`;
     hint.removeAttribute("data-problem");

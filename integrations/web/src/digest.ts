@@ -1,4 +1,4 @@
-/** SHA-256 by the browser. */
+/** SHA-256, computed by the browser. */
 
 import { UnsupportedBrowserError } from "./errors.js";
 
@@ -20,7 +20,7 @@ export async function sha256(parts: readonly Uint8Array[]): Promise<Uint8Array> 
   return new Uint8Array(await subtle.digest("SHA-256", joined));
 }
 
-/** The same in hexadecimal digits. */
+/** The hash in hexadecimal digits. */
 export async function sha256Hex(parts: readonly Uint8Array[]): Promise<string> {
   const digest = await sha256(parts);
   return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");

@@ -68,7 +68,7 @@ export class InferenceError extends ModelError {}
 
 /** The recordings cannot become a voiceprint. */
 export class EnrollmentError extends SpeakerSdkError {
-  /** `problems` are keys of `AudioProblem` that caused it and may be accepted. */
+  /** `problems` are keys of `AudioProblem` that caused it and can be accepted explicitly. */
   constructor(
     message: string,
     readonly problems: readonly string[] = [],
@@ -80,7 +80,7 @@ export class EnrollmentError extends SpeakerSdkError {
 /** The bytes are not a voiceprint, are damaged, or come from an unknown version. */
 export class VoiceprintError extends SpeakerSdkError {}
 
-/** The time of a voiceprint is over. It must not be used any more. */
+/** The voiceprint has expired and must not be used. */
 export class ExpiredVoiceprintError extends VoiceprintError {
   constructor(
     readonly speaker: string,

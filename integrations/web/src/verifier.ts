@@ -24,7 +24,7 @@ import { Voiceprint } from "./voiceprint/voiceprint.js";
 export interface VerifierOptions {
   /** False-accept rate of one comparison, on speech like the model's calibration trials. */
   readonly far?: number;
-  /** Where the .wasm of onnxruntime-web lies; left out, next to its module. */
+  /** Address of the .wasm of onnxruntime-web; without it, next to its module. */
   readonly wasmUrl?: string;
 }
 
@@ -39,8 +39,8 @@ export class Verifier {
    * Load a model.
    *
    * @param model address of an ONNX file of speakersdk-export, or its bytes.
-   * Throws ModelError: it cannot be loaded, is damaged, or has no manifest that this version
-   * knows. ConfigError: the model's calibration cannot support the rate.
+   * Throws ModelError: it cannot be loaded, is damaged, or has a manifest of an unknown
+   * version. ConfigError: the model's calibration cannot support the rate.
    */
   static async load(
     model: string | URL | Uint8Array | ArrayBuffer,
@@ -135,14 +135,14 @@ export class Verifier {
   /**
    * Enroll from audio that arrives in chunks, with progress and feedback.
    *
-   * @param options.neededS net speech of good quality to collect; left out, 10 s.
-   * Throws ConfigError: the name cannot be used, or no speech is asked for.
+   * @param options.neededS net speech of good quality to collect; 10 s by default.
+   * Throws ConfigError: the name cannot be used, or `neededS` is outside its range.
    */
   enrollment(options: { readonly name: string; readonly neededS?: number }): Enrollment {
     return new Enrollment(this.graph, options.name, options.neededS);
   }
 
-  /** -J of two voiceprints or recordings, in nats: at most 0, higher = more alike. */
+  /** -J of two voiceprints or recordings, in nats: at most 0, higher for more similar voices. */
   async score(a: Voiceprint | Recording, b: Voiceprint | Recording): Promise<number> {
     const sides: Float32Array[] = [];
     for (const side of [a, b]) {

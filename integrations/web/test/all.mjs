@@ -1,4 +1,4 @@
-// All tests in one process: it compiles onnxruntime's WASM once.
+// All tests in one process, which compiles the WASM of onnxruntime once.
 import "./eigenvector.test.mjs";
 import "./fourier.test.mjs";
 import "./model-file.test.mjs";

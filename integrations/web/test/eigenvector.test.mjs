@@ -1,4 +1,4 @@
-// The principal eigenvector against what defines it.
+// The principal eigenvector, compared with its definition.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 

@@ -1,4 +1,4 @@
-// The power spectrum against the sum that defines it.
+// The power spectrum, compared with its definition.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 

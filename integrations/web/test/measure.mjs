@@ -1,4 +1,4 @@
-// Prints what the package costs and how far it is from Python, as JSON.
+// Print the cost of the package and its difference from Python, as JSON.
 import { readFileSync } from "node:fs";
 
 import { Verifier } from "../dist/index.js";
@@ -6,7 +6,7 @@ import { modelBytes, recordingOf, reference, voiceprintOf } from "./reference.mj
 
 const ROUNDS = 30;
 
-/** Nanoseconds that the main thread has run, without those of other programs (Linux alone). */
+/** Nanoseconds that the main thread has run, without those of other programs (only on Linux). */
 function threadTime() {
   return Number(readFileSync(`/proc/self/task/${process.pid}/schedstat`, "utf8").split(" ")[0]);
 }

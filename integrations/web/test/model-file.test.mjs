@@ -1,4 +1,4 @@
-// What a model file must be, and the errors of what is none.
+// Valid model files, and the errors for other files.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 

@@ -1,4 +1,4 @@
-// What Python says of the same audio: written by tests/integrations/web/reference.py at test time.
+// Results of Python for the same audio, written by tests/integrations/web/reference.py.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import path from "node:path";
@@ -14,9 +14,9 @@ if (folder === undefined) {
 }
 
 // How far values may be from Python's. Float32 rounds differently in WASM, by 1e-8 of a score; the
-// weight of a score is some 1000, and an llr is as much further away.
+// weight of a score is about 1000, and the difference of an llr is as much larger.
 const SAME_RATE = { score: 1e-6, llr: 2e-3, speech: 1e-4, speechS: 1e-9 };
-// A resampler of another make than Python's: 1e-5 of a score, and two frames at the edge of speech.
+// Python has another resampler: 1e-5 of a score, and two frames at the edge of speech.
 const RESAMPLED = { score: 5e-5, llr: 0.05, speech: 1e-2, speechS: 0.021 };
 
 export const tolerances = (rateHz) => (rateHz === 16000 ? SAME_RATE : RESAMPLED);

@@ -1,4 +1,4 @@
-// Resampling keeps what a lower rate can carry, removes what it cannot, whatever the chunks.
+// Resampling keeps the band of the lower rate and removes the rest, for any chunks.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 

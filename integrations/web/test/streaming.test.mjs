@@ -1,4 +1,4 @@
-// Streams and live enrollments follow Python's, hop by hop.
+// Streams and live enrollments equal those of Python, hop by hop.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
@@ -35,7 +35,7 @@ for (const [file, rateHz, expected] of [
       position += size;
     }
     const updates = [...(await Promise.all(pushed)).flat(), ...(await stream.finish())];
-    // A resampler of another make may end some samples earlier.
+    // Another resampler may end a few samples earlier.
     const count = rateHz === 16000 ? expected.length : Math.min(updates.length, expected.length);
     assert.ok(Math.abs(updates.length - expected.length) <= (rateHz === 16000 ? 0 : 1));
     const verdicts = new Set();

@@ -20,7 +20,7 @@ test("embeddings equal Python's", async () => {
   for (const [name, expected] of Object.entries(reference.embeddings)) {
     const embedding = await verifier.embed(recordingOf(name));
     const difference = Math.max(...expected.map((value, at) => Math.abs(value - embedding[at])));
-    // Float32 rounds differently in WASM: 1e-6. A resampler of another make adds 1e-3.
+    // Float32 rounds differently in WASM: 1e-6. Another resampler adds 1e-3.
     const { rate_hz: rateHz } = reference.recordings[name];
     assert.ok(difference < (rateHz === 16000 ? 1e-4 : 1e-2), `${name}: ${difference}`);
   }
@@ -80,7 +80,7 @@ test("voiceprints from recordings equal Python's", async () => {
     assert.equal(own.modelSha256, python.modelSha256);
     reference.enrolled[voice].forEach((speechS, at) => close(voice, own.speechS[at], speechS, 1e-9));
     assert.ok((await verifier.score(own, python)) > -1e-6);
-    // Written here, the file differs by the time and by rounding alone.
+    // Written here, the file differs only by the time and by rounding.
     assert.equal((await own.toBytes()).length, bytesOf(`${voice}.voiceprint`).length);
   }
 });

@@ -1,4 +1,4 @@
-// The voiceprint file, both ways, and what a reader refuses.
+// Reading and writing voiceprint files, and files that are refused.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 

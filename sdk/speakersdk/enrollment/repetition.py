@@ -144,8 +144,8 @@ def is_copy(a: Embedding, b: Embedding) -> bool:
 def copy_divergence(a: Embedding, b: Embedding) -> float:
     """Return the maximum divergence of copies in nats, for embeddings (D,) of any length T.
 
-    Near 0, J is 2 T^2 (1 - cosine) / D, if T^2 is below D. The bound grows with T in the same way,
-    so that it finds the same copies. It is 0.001 nats for the bundled model (T = 2, D = 256).
+    Near 0, J is 2 T^2 (1 - cosine) / D, if T^2 is below D. The bound grows with T in the same way
+    and finds the same copies. It is 0.001 nats for the bundled model (T = 2, D = 256).
     """
     lengths = float(np.linalg.norm(a)) * float(np.linalg.norm(b))
     return _COPY_DISTANCE * 2.0 * lengths / max(_LEAST_DIM, len(a))

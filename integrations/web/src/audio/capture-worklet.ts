@@ -1,7 +1,7 @@
 /**
  * The part of the microphone that runs on the browser's audio thread.
  *
- * It is a text, so that no bundler has to know of it and no further request is made for it.
+ * It is a text: bundlers need not know it, and it needs no further request.
  */
 export const CAPTURE_WORKLET = `
 const BLOCK = 2048; // 43 ms at 48 kHz
@@ -11,8 +11,8 @@ class Capture extends AudioWorkletProcessor {
     super();
     this.block = new Float32Array(BLOCK);
     this.filled = 0;
-    this.next = null; // number of the frame that should come next
-    this.lost = 0; // frames missing in front of the block
+    this.next = null; // number of the next frame
+    this.lost = 0; // frames missing before the block
   }
 
   process([input]) {

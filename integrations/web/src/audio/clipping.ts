@@ -1,18 +1,18 @@
-/** Which samples are cut off, at full scale or at the highest and lowest level heard. */
+/** Which samples are cut off, at full scale or at the highest and lowest level so far. */
 
 const CLIPPED_LEVEL = 0.985;
-// What was cut off and turned down afterwards lies at the highest level heard and at the lowest.
-// Below the second value there is no telling: the steps of 16 bits are as large.
+// Samples that were cut off and then attenuated are at the highest and lowest level so far. Below
+// the second value they cannot be distinguished: the steps of 16 bits are as large.
 const FLAT_LEVEL = 0.998;
 const FLAT_PEAK = 0.01;
-// Samples pass full scale in floats that were never cut off, and where a resampler or a lossy codec
-// smoothed what was. After a cut, most of the samples near full scale or above lie at it; the
-// Python package's audio/levels.py has the measurements.
+// Samples exceed full scale in floats that were never cut off, and where a resampler or a lossy
+// codec smoothed clipped ones. After a cut, most of the samples near full scale or above are at it;
+// the Python package's audio/levels.py has the measurements.
 const OVERSHOOT = 1.02;
 const NEAR_LOW = 0.97;
 const NEAR_HIGH = 1.03;
 const CUT_SHARE = 0.75;
-const CUT_SAMPLES = 0.0015; // of the samples of loud hops; fewer tell nothing
+const CUT_SAMPLES = 0.0015; // share of the samples of loud hops; fewer have no meaning
 const MANY_SHARE = 0.5;
 const MANY_SAMPLES = 0.1;
 
@@ -21,7 +21,7 @@ export class ClippingMeter {
   private low = Infinity;
   private numSamples = 0; // of loud hops
   private numNear = 0; // at full scale
-  private numAbove = 0; // there or above
+  private numAbove = 0; // at full scale or above
 
   /** The share of the samples of the next hop that are cut off. */
   cutShare(samples: Float32Array): number {

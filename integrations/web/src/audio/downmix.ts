@@ -1,16 +1,16 @@
 /** Mixing channels down to one: their mean, unless they cancel out. */
 
-// The mean of unrelated channels has 1 / channels of their power, that of equal ones all of it.
+// The mean of unrelated channels has 1 / channels of their power, and that of equal ones all of it.
 // With less than a tenth of the power for unrelated ones, channels are out of phase: wrong wiring,
 // or a balanced line recorded as stereo (L = -R).
 const CANCELLED = 0.1;
 const RESTORED = 0.2; // above this share the mean is used again
 const CELL_SAMPLES = 512; // 10 to 130 ms at the usual rates
-const MEMORY = 0.98; // of the powers, per cell
+const MEMORY = 0.98; // memory of the powers, per cell
 const MEAN = -1;
 
 /**
- * One channel of checked channels of one length.
+ * Mix checked channels of one length down to one.
  *
  * For each cell of 512 samples the preceding samples decide whether the channels cancel out; the
  * first cell that is not silence decides for itself. Channels that cancel out are replaced by the

@@ -11,13 +11,13 @@ export function powerSpectrum(samples: Float64Array): Float64Array {
   return powers;
 }
 
-/** What transforms of one length share. */
+/** The tables that transforms of one length share. */
 interface Plan {
   readonly factors: readonly number[];
   /** exp(-2 pi i k / n) for k below n. */
   readonly cos: Float64Array;
   readonly sin: Float64Array;
-  /** The result, and room for one butterfly. */
+  /** The result, and space for one butterfly. */
   readonly re: Float64Array;
   readonly im: Float64Array;
   readonly partRe: Float64Array;

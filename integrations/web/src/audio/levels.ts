@@ -2,14 +2,14 @@
 
 /** Speech below this level is near the noise of cheap converters. */
 export const QUIET_DBFS = -50;
-/** Speech varies more in level; a dial tone, hum or a sawtooth less. */
+/** The level of speech varies more, and that of a dial tone, hum or sawtooth less. */
 export const STEADY_DB = 1;
 /** Hops of speech before their spectrum and variation are judged. */
 export const SPECTRUM_HOPS = 10;
 /** -120 dBFS, digital silence. */
 export const SILENCE_POWER = 1e-12;
 
-/** The level of a recording's speech, from frames of which it is known whether they are speech. */
+/** The level of a recording's speech, from frames that are known to be speech or not. */
 export class SpeechLevel {
   private energy = 0;
   private numSamples = 0;
@@ -17,7 +17,7 @@ export class SpeechLevel {
 
   constructor(private readonly hopFrames: number) {}
 
-  /** Of all speech so far; null before any. */
+  /** The level of all speech so far; null before any. */
   get dbfs(): number | null {
     return this.numSamples === 0
       ? null
@@ -35,7 +35,7 @@ export class SpeechLevel {
       return;
     }
     const frameSamples = samples.length / isSpeech.length;
-    // A constant offset of the converter is left out.
+    // A constant offset of the converter does not count.
     const mean = samples.reduce((sum, value) => sum + value, 0) / samples.length;
     const energies = isSpeech.map((_, frame) => {
       let energy = 0;
@@ -66,7 +66,7 @@ export class Spread {
   private mean = 0;
   private squares = 0;
 
-  /** Of all values; null of less than a second of hops. */
+  /** The deviation of all values; null for less than a second of hops. */
   get deviation(): number | null {
     return this.count < SPECTRUM_HOPS ? null : Math.sqrt(this.squares / this.count);
   }

@@ -1,14 +1,14 @@
-/** A microphone: blocks of samples as they are heard, through getUserMedia and an AudioWorklet. */
+/** A microphone: blocks of samples as they arrive, through getUserMedia and an AudioWorklet. */
 
 import { ClosedError, MicrophoneError, UnsupportedBrowserError } from "../errors.js";
 import type { AudioBlock } from "../streaming/stream.js";
 import { CAPTURE_WORKLET } from "./capture-worklet.js";
 
-/** Blocks that wait for a slow reader; older ones are dropped, and the next one says so. */
+/** Blocks kept for a slow reader. Older ones are dropped, and the next block reports it. */
 const MOST_WAITING_S = 10;
 
 export interface MicrophoneOptions {
-  /** Of an input of `navigator.mediaDevices.enumerateDevices()`; left out, the default. */
+  /** Id from `navigator.mediaDevices.enumerateDevices()`; without it, the default device. */
   readonly deviceId?: string;
 }
 
@@ -21,7 +21,7 @@ interface Captured {
 export class Microphone implements AsyncIterable<AudioBlock> {
   private readonly waiting: Captured[] = [];
   private dropped = 0; // samples that the reader missed
-  private isCut = false; // the context stopped: nobody knows how much is missing
+  private isCut = false; // the context stopped: an unknown amount is missing
   private failure: MicrophoneError | undefined;
   private isClosed = false;
   private wake: () => void = () => undefined;
@@ -32,8 +32,8 @@ export class Microphone implements AsyncIterable<AudioBlock> {
   ) {}
 
   /**
-   * Open a microphone. The browser asks the user for permission. Call it from a click: browsers
-   * start audio for pages that the user has touched.
+   * Open a microphone. The browser asks the user for permission. Call it from a click:
+   * browsers start audio only on pages that the user has touched.
    *
    * Throws MicrophoneError: there is none, it is in use, or the user refused.
    * UnsupportedBrowserError: the page is not secure, or the browser has no AudioWorklet.
@@ -62,7 +62,7 @@ export class Microphone implements AsyncIterable<AudioBlock> {
     return this.context.sampleRate;
   }
 
-  /** Name of the device, as far as the browser tells. */
+  /** Name of the device, if the browser reveals it. */
   get label(): string {
     return this.stream.getAudioTracks()[0]?.label ?? "";
   }
@@ -80,7 +80,7 @@ export class Microphone implements AsyncIterable<AudioBlock> {
   /**
    * Blocks from now on, until `close`.
    *
-   * Throws MicrophoneError: the device is gone. ClosedError: it was closed before.
+   * Throws MicrophoneError: the device was lost. ClosedError: it was closed before.
    */
   async *[Symbol.asyncIterator](): AsyncGenerator<AudioBlock, void, undefined> {
     if (this.isClosed) {
@@ -166,7 +166,7 @@ export class Microphone implements AsyncIterable<AudioBlock> {
   }
 }
 
-/** The sound of a microphone as it is: what browsers add for calls changes voices. */
+/** Unprocessed sound: the processing of browsers for calls changes voices. */
 async function requested(options: MicrophoneOptions): Promise<MediaStream> {
   const audio: MediaTrackConstraints = {
     channelCount: 1,

@@ -8,18 +8,18 @@ import { ClippingMeter } from "./clipping.js";
 import { hann, powerSpectrum } from "./fourier.js";
 import { QUIET_DBFS, SILENCE_POWER, SPECTRUM_HOPS, STEADY_DB, Spread, decibels } from "./levels.js";
 
-/** Of the samples of a hop: the waveform of a vowel that is cut off loses more than this. */
+/** Share of the samples of a hop. A clipped waveform of a vowel loses more than this. */
 const CLIPPED_SHARE = 0.005;
-/** Of the hops of speech of a recording; a cough or a knock may clip. */
+/** Share of the hops of speech of a recording; a cough or a knock may clip. */
 export const CLIPPED_HOPS_SHARE = 0.05;
 /** A voiceprint should be better than the worst probe. */
 export const NOISY_SNR_DB = 10;
-/** Speech from 4.2 kHz up against that below 3.8 kHz; telephone speech lies far below. */
+/** Level above 4.2 kHz relative to that below 3.8 kHz; telephone speech is far below. */
 export const NARROW_BAND_DB = -55;
-/** Hops that live means remember: they follow within about a second. */
+/** Memory of live means in hops: they follow within about a second. */
 export const LIVE_MEMORY_HOPS = 10;
 
-/** Why speech does not count towards an enrollment, by key: what to tell the speaker. */
+/** Reasons why speech does not count for an enrollment, by key, as shown to the speaker. */
 export const AUDIO_PROBLEMS = {
   "too-quiet": "too quiet: come closer or raise the input level",
   clipped: "clipped: lower the input level or step back",
@@ -33,12 +33,12 @@ export const AUDIO_PROBLEMS = {
 
 export type AudioProblem = keyof typeof AUDIO_PROBLEMS;
 
-/** What is measured of audio; null where too little was heard to measure it. */
+/** Measurements of audio; null where there was too little of it. */
 export interface AudioLevels {
   readonly speechDbfs: number | null;
-  /** Speech against what is heard between it. */
+  /** Level of speech relative to that of pauses. */
   readonly snrDb: number | null;
-  /** Speech above 4.2 kHz against that below 3.8 kHz. */
+  /** Level of speech above 4.2 kHz relative to that below 3.8 kHz. */
   readonly highBandDb: number | null;
   /** Share of the hops of speech that are clipped, 0 to 1. */
   readonly clippedShare: number | null;
@@ -47,9 +47,9 @@ export interface AudioLevels {
 }
 
 /**
- * What is wrong with the levels, the worst first.
+ * The problems of the levels, the worst first.
  *
- * Clipping lowers the speech and not the noise, therefore clipped speech is not called noisy too.
+ * Clipping attenuates the speech and not the noise. Clipped speech is therefore not also noisy.
  */
 export function levelProblems(levels: AudioLevels): AudioProblem[] {
   const isClipped = (levels.clippedShare ?? 0) > CLIPPED_HOPS_SHARE;
@@ -77,7 +77,7 @@ export class AudioQuality {
   private hopPower = SILENCE_POWER;
   private hopIsClipped = false;
 
-  /** @param memoryHops hops that the means remember; Infinity = all. */
+  /** @param memoryHops memory of the means in hops; Infinity means all hops. */
   constructor(
     private readonly sampleRateHz: number,
     memoryHops: number,
@@ -91,7 +91,7 @@ export class AudioQuality {
     return decibels(this.hopPower);
   }
 
-  /** Speech against what is heard between it; null before both were heard. */
+  /** Level of speech relative to that of pauses; null before both. */
   get snrDb(): number | null {
     if (this.speech.value === null || this.noise.value === null) {
       return null;
@@ -100,7 +100,7 @@ export class AudioQuality {
     return decibels(speech) - decibels(this.noise.value);
   }
 
-  /** Of all hops taken, as far as the means remember. */
+  /** The measurements of all hops, within the memory of the means. */
   get levels(): AudioLevels {
     return {
       speechDbfs: this.speech.value === null ? null : decibels(this.speech.value),
@@ -111,7 +111,7 @@ export class AudioQuality {
     };
   }
 
-  /** What is wrong with the hop that was heard last, or with the speech so far; null if nothing. */
+  /** The problem of the last hop, or of the speech so far; null if there is none. */
   get problem(): AudioProblem | null {
     const speechPower = this.speech.value ?? this.hopPower;
     const now = {
@@ -123,7 +123,7 @@ export class AudioQuality {
   }
 
   /** Measure a hop, before it is known whether it is speech. */
-  hear(samples: Float32Array): void {
+  measure(samples: Float32Array): void {
     // A constant offset of the converter is neither speech nor noise.
     const mean = meanOf(samples);
     const squares = samples.reduce((sum, value) => sum + (value - mean) ** 2, 0);
@@ -131,7 +131,7 @@ export class AudioQuality {
     this.hopIsClipped = this.clipping.cutShare(samples) > CLIPPED_SHARE;
   }
 
-  /** Count the hop that was heard last as speech or as noise. */
+  /** Count the last measured hop as speech or as noise. */
   take(samples: Float32Array, isSpeech: boolean): void {
     if (!isSpeech) {
       this.noise.take(this.hopPower);
@@ -158,7 +158,7 @@ export class AudioQuality {
   }
 }
 
-/** A mean that, once it has seen as many values as it remembers, forgets the oldest slowly. */
+/** A mean whose memory is limited: beyond it, older values have less and less weight. */
 class MeanPower {
   private count = 0;
   value: number | null = null;

@@ -1,5 +1,5 @@
 /**
- * From a score to a log-likelihood ratio, and from an asked-for error rate to a threshold.
+ * From a score to a log-likelihood ratio, and from a requested error rate to a threshold.
  *
  *     l   = ln s
  *     llr = offset + speech_weight l + speech_weight_curve l^2
@@ -14,7 +14,7 @@ import { Cohort, type Nearness, TYPICAL } from "./cohort.js";
 const MAXIMUM_WEIGHT = 1e6;
 const MAXIMUM_SPEECH_S = 86_400;
 
-/** A threshold that follows the speech, and the error rates it had on the calibration trials. */
+/** A threshold that depends on the speech, and its error rates on the calibration trials. */
 export class OperatingPoint {
   constructor(private readonly values: Readonly<Record<string, number>>) {}
 
@@ -23,7 +23,7 @@ export class OperatingPoint {
     return this.value("far");
   }
 
-  /** What it accepted of strangers of corpora that were left out of the fit: nine in ten lie in it. */
+  /** Accepted share of strangers of corpora outside the fit; contains nine of ten corpora. */
   get elsewhere(): readonly [number, number] {
     return [this.value("elsewhere_low", 0), this.value("elsewhere_high", 1)];
   }
@@ -50,7 +50,7 @@ export class OperatingPoint {
     );
   }
 
-  /** For what a pair gets a more careful threshold, for people; null = for nothing. */
+  /** Reason for a more careful threshold of a pair, for people; null for none. */
   caution(nearness: Nearness): string | null {
     if (nearness.excess < this.leastExcess) {
       return "recordings unlike any that were measured";
@@ -69,12 +69,12 @@ export class OperatingPoint {
     return this.value("most_distance", MAXIMUM_WEIGHT);
   }
 
-  /** Expected false-reject rate at so much comparable speech. */
+  /** Expected false-reject rate with this much comparable speech. */
   frrAt(speechS: number): number {
     return (1 + Math.tanh((this.frrLogit + this.frrSlope * Math.log(speechS)) / 2)) / 2;
   }
 
-  /** A field by the name it has in the manifest. */
+  /** A field by its name in the manifest. */
   value(name: string, otherwise?: number): number {
     const value = this.values[name] ?? otherwise;
     if (typeof value !== "number" || !(Math.abs(value) <= MAXIMUM_WEIGHT)) {
@@ -104,7 +104,7 @@ export class Calibration {
     private readonly weights: Weights,
     /** Net speech of a side below which no decision is supported. */
     readonly minimumSpeechS: number,
-    /** Longest net speech of a side in the fit; more counts as this much. */
+    /** Longest net speech of a side in the fit; longer speech counts as this much. */
     readonly maximumSpeechS: number,
     readonly numNontarget: number,
     readonly operatingPoints: readonly OperatingPoint[],
@@ -113,7 +113,7 @@ export class Calibration {
     readonly measuredOn: readonly string[],
   ) {}
 
-  /** Read the manifest's JSON; throws ConfigError where a value is missing or out of range. */
+  /** Read the manifest's JSON; throws ConfigError if a value is missing or out of range. */
   static fromJson(json: unknown, embeddingDim: number): Calibration {
     const values = objectOf("calibration", json);
     const number = (name: string, otherwise?: number): number => {
@@ -160,14 +160,14 @@ export class Calibration {
     );
   }
 
-  /** s of the formulas: harmonic mean of both sides' speech, each held to that of the fit. */
+  /** s of the formulas: harmonic mean of both sides' speech, each limited to that of the fit. */
   comparableSpeechS(aS: number, bS: number): number {
     const held = (side: number): number =>
       Math.min(Math.max(side, this.minimumSpeechS), this.maximumSpeechS);
     return 2 / (1 / held(aS) + 1 / held(bS));
   }
 
-  /** Log-likelihood ratio (natural log) of same speaker against different speakers. */
+  /** Log-likelihood ratio (natural log) of same speaker versus different speakers. */
   llr(score: number, enrolledSpeechS: number, probeSpeechS: number): number {
     const log = Math.log(this.comparableSpeechS(enrolledSpeechS, probeSpeechS));
     const { offset, scale, speechScale, speechWeight } = this.weights;
@@ -175,15 +175,15 @@ export class Calibration {
     return weight * score + offset + (speechWeight + this.weights.speechWeightCurve * log) * log;
   }
 
-  /** What the cohort says of one embedding; empty without a cohort. */
+  /** The nearness of one embedding to the cohort; empty without a cohort. */
   nearness(embedding: Float32Array): Float64Array {
     return this.cohort === null ? new Float64Array(0) : this.cohort.nearness(embedding);
   }
 
   /**
-   * The thresholds for an asked-for false-accept rate, log-linear between stored points.
+   * The thresholds for a requested false-accept rate, log-linear between stored points.
    *
-   * Throws ConfigError where the calibration trials cannot support it.
+   * Throws ConfigError if the calibration trials cannot support it.
    */
   operatingPoint(far: number): OperatingPoint {
     const points = this.operatingPoints;

@@ -1,28 +1,28 @@
 /**
- * A cohort: embeddings of other people, by which a voice or a channel with many doubles is known.
+ * A cohort: embeddings of other people. It shows whether many others sound like a voice or channel.
  *
- * The nearness of an embedding is its mean score with the members most like it; thresholds follow
- * it (docs/adr/0012-promise.md). Source: S. Cumani et al., "Comparison of speaker recognition
+ * The nearness of an embedding is its mean score with the most similar members. Thresholds depend
+ * on it (docs/adr/0012-promise.md). Source: S. Cumani et al., "Comparison of speaker recognition
  * approaches for real applications", 2011.
  */
 
 import { ConfigError } from "../errors.js";
 import { softmax } from "../scoring.js";
 
-/** What the cohort says of the two sides of a trial, in nats. */
+/** The nearness of the two sides of a trial, in nats. */
 export interface Nearness {
-  /** How much nearer than usual both are together. */
+  /** The excess over the usual nearness, of both together. */
   readonly excess: number;
-  /** Between their conditions; 0 = both in the same one. */
+  /** Distance between their conditions; 0 if both have the same one. */
   readonly distance: number;
-  /** How much nearer than to other speech both are to that by telephone; 0 where one of them is not. */
+  /** The excess over other speech of the nearness to telephone speech; 0 unless both are nearer. */
   readonly telephone: number;
 }
 
-/** Of two usual recordings in the same condition, and of any two without a cohort. */
+/** The nearness of two usual recordings in one condition, and of any two without a cohort. */
 export const TYPICAL: Nearness = { excess: 0, distance: 0, telephone: 0 };
 
-/** The nearness of a pair, from what `Cohort.nearness` says of each side. */
+/** The nearness of a pair, from `Cohort.nearness` of each side. */
 export function pairNearness(a: Float64Array, b: Float64Array): Nearness {
   if (a.length === 0) {
     return TYPICAL;
@@ -53,7 +53,7 @@ export class Cohort {
     this.terms = members.map((member, row) => dot(member, this.shares[row]!));
   }
 
-  /** Read the manifest's JSON: base64 of rows of float16, and how to ask them. */
+  /** Read the manifest's JSON: base64 of rows of float16, and their settings. */
   static fromJson(json: unknown, embeddingDim: number): Cohort {
     const values = json as Record<string, unknown>;
     const { rows, nearest } = values;
@@ -99,9 +99,9 @@ export class Cohort {
   }
 
   /**
-   * How near an embedding is to the cohort: first the mean score with the members most like it,
-   * less the usual; last that with the members of each condition, less the mean of these; between
-   * them that of speech by telephone again, 0 where no condition is.
+   * The nearness of an embedding to the cohort. First the mean score with the most similar members,
+   * minus the usual one; then that of telephone speech, or 0 without such a condition; then the
+   * mean scores with the members of each condition, minus their mean.
    */
   nearness(embedding: Float32Array): Float64Array {
     const own = softmax(embedding);

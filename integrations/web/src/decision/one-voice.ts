@@ -1,8 +1,8 @@
 /**
- * Whether all speech is one person's: parts of a recording against each other, recordings against
- * the rest.
+ * Whether all speech is one person's: parts of a recording are compared with each other, and
+ * recordings with the rest.
  *
- * pieces -> every split into what comes before and after, and the best split into two groups
+ * pieces -> every split into a first and a second part, and the best split into two groups
  * -> the two parts with the least llr of one voice -> two voices if that is low
  */
 
@@ -11,18 +11,19 @@ import { type Pieces, pooled } from "../encoder/pieces.js";
 import { symmetricKl } from "../scoring.js";
 import { principalVector } from "./eigenvector.js";
 
-/** Between a recording and others, and between a stream's recent speech and that before it. */
+/** Bound between a recording and others, and between a stream's recent and earlier speech. */
 export const OTHER_VOICE_LLR = -0.75;
 /**
- * Between the parts of one recording that differ most: the least of many llrs lies lower. Written by
+ * Bound between the parts of one recording that differ most, lower because it is the minimum of
+ * many llrs. Written by
  * `python -m benchmarks.voices.second_voice --fit`.
  */
 export const SECOND_VOICE_LLR = -3.0;
-/** Least speech of a part, and speech of the windows that are put into two groups. */
+/** Minimum speech of a part, and speech of the windows that are assigned to two groups. */
 const PART_S = 1.0;
 const ROUNDS = 10;
 
-/** The least llr of one voice for two parts; null with too little speech for two. */
+/** The minimum llr of one voice for two parts; null with too little speech for two. */
 export function leastCohesion(pieces: Pieces, calibration: Calibration): number | null {
   const numbers = Array.from(pieces.embeddings, (_, number) => number);
   const choices = numbers.slice(1).map((first) => numbers.map((number) => number < first));
@@ -39,7 +40,7 @@ export function leastCohesion(pieces: Pieces, calibration: Calibration): number 
 /**
  * Which pieces are in the first of two groups; null if there is only one window.
  *
- * Windows of pieces are put into the groups, because pieces are short. A piece belongs to the group
+ * Windows of pieces are assigned to the groups, because pieces are short. A piece belongs to the group
  * of the window around it.
  */
 function twoGroups(pieces: Pieces): boolean[] | null {
@@ -70,9 +71,9 @@ function twoGroups(pieces: Pieces): boolean[] | null {
 }
 
 /**
- * Each recording's llr against the other ones of the larger group; null for a single one.
+ * Each recording's llr with the others of the larger group; null for a single one.
  *
- * @param known number of one that is certainly right: its group counts as the larger.
+ * @param known number of one that is certainly the speaker's: its group counts as the larger.
  */
 export function llrsToTheOthers(
   recordings: Pieces,

@@ -1,13 +1,13 @@
-/** What a verification answers: a verdict of four kinds, with the evidence behind it. */
+/** The answer of a verification: one of four verdicts, with its evidence. */
 
-/** `accept` and `reject` are answers; the other two say why there is none. */
+/** `accept` and `reject` are answers; the other two give the reason for none. */
 export type Verdict = "accept" | "reject" | "inconclusive" | "no_speech";
 
-/** The false-accept rate that a decision was made under, and what stands behind it. */
+/** The false-accept rate of a decision, and how well it was tested. */
 export interface Promised {
-  /** The asked-for rate. */
+  /** The requested rate. */
   readonly far: number;
-  /** Lowest and highest rate on corpora that were left out; nine in ten lie between. */
+  /** Lowest and highest rate on corpora that were left out; nine of ten are in between. */
   readonly elsewhere: readonly [number, number];
   /** Corpora and conditions of the fit. */
   readonly measuredOn: readonly string[];
@@ -18,13 +18,13 @@ export interface Decision {
   readonly verdict: Verdict;
   /** Whether the verdict is `accept`. */
   readonly accepted: boolean;
-  /** -J in nats: at most 0, higher = more alike; null with too little speech to compare. */
+  /** -J in nats: at most 0, higher for more similar voices; null with too little speech. */
   readonly score: number | null;
-  /** Natural log of the likelihood ratio, same speaker against different. */
+  /** Natural log of the likelihood ratio, same speaker versus different speakers. */
   readonly llr: number | null;
-  /** Of the same speaker, if both answers were equally likely before. */
+  /** Probability of the same speaker, if both answers were equally likely before. */
   readonly probability: number | null;
-  /** Accepted when `llr` is at least this. */
+  /** `llr` from which the probe is accepted. */
   readonly threshold: number;
   /** Net speech in the probe in seconds. */
   readonly speechS: number;
@@ -32,33 +32,33 @@ export interface Decision {
   readonly reason: string;
   /** llr of one voice for the two parts of the recording that differ most. */
   readonly oneVoiceLlr: number | null;
-  /** Whether that is so low that two people speak. No such recording is accepted. */
+  /** Whether that llr means that two people speak. Such a recording is never accepted. */
   readonly voiceChanged: boolean;
   readonly promise: Promised;
 }
 
 /** The answer to "which of these speakers is it, if any?". */
 export interface Identification {
-  /** That of the best candidate. */
+  /** The decision about the best candidate. */
   readonly decision: Decision;
   /** The best candidate if accepted, null for an unknown speaker or no answer. */
   readonly speaker: string | null;
-  /** llr of the best candidate less that of the runner-up; null if there is none. */
+  /** llr of the best candidate minus that of the second; null if there is none. */
   readonly margin: number | null;
   /** Every candidate, best first; empty without an answer. */
   readonly ranking: readonly { readonly name: string; readonly decision: Decision }[];
 }
 
-/** The decision, knowing that its evidence supports no verdict. */
+/** The decision without a verdict, because its evidence supports none. */
 export function undecided(decision: Decision, verdict: Verdict, reason: string): Decision {
   return { ...decision, verdict, accepted: verdict === "accept", reason };
 }
 
 /**
- * The decision, knowing how much the recording's own parts differ.
+ * The decision, with the comparison of the recording's own parts.
  *
- * What one person's part supports must not be accepted for the other's: with two voices, `accept`
- * becomes `inconclusive`.
+ * One person's speech must not be accepted with another's: with two voices, `accept` becomes
+ * `inconclusive`.
  */
 export function comparedWithin(
   decision: Decision,
@@ -79,7 +79,7 @@ export function comparedWithin(
 /**
  * The decision about a probe that repeats a known recording: `accept` becomes `inconclusive`.
  *
- * The voice is the speaker's, but nothing shows that they are there.
+ * The voice is the speaker's, but nothing shows that the speaker is present.
  *
  * @param what the known recording, such as "an enrolled one".
  */

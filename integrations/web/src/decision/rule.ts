@@ -1,4 +1,4 @@
-/** Decision rules: what a probe must reach for an asked-for false-accept rate. */
+/** Decision rules: the llr that a probe must reach for a requested false-accept rate. */
 
 import { QUIET_DBFS } from "../audio/levels.js";
 import type { Calibration, OperatingPoint } from "../calibration/calibration.js";
@@ -7,7 +7,7 @@ import { ConfigError } from "../errors.js";
 import { type Decision, type Promised, type Verdict, signed, undecided } from "./outcome.js";
 
 export const DEFAULT_FAR = 0.01;
-// Where fewer of the speaker's own recordings than this reach the threshold, not reaching it is no
+// If fewer of the speaker's own recordings than this reach the threshold, missing it is not a
 // reason to reject.
 const SUPPORTED_FRR = 0.5;
 // A syllable lasts longer. The frames of a tone or a click that look like speech are fewer.
@@ -18,7 +18,7 @@ export class DecisionRule {
   private readonly point: OperatingPoint;
   readonly promise: Promised;
 
-  /** Throws ConfigError where the calibration trials cannot support the rate. */
+  /** Throws ConfigError if the calibration trials cannot support the rate. */
   constructor(
     readonly calibration: Calibration,
     readonly far: number,
@@ -45,8 +45,8 @@ export class DecisionRule {
   /**
    * Accept, reject, or ask for more or louder speech.
    *
-   * `inconclusive`: the evidence is in favor but misses a threshold that, at so little speech,
-   * most recordings of the speaker would miss; or the probe is too quiet to reject.
+   * `inconclusive`: the evidence is in favor but misses a threshold that most recordings of the
+   * speaker with this little speech would miss; or the probe is too quiet to reject.
    */
   decide(
     score: number,
@@ -115,7 +115,7 @@ export class DecisionRule {
     };
   }
 
-  /** How much speech on both sides supports a rejection, if any in the calibration does. */
+  /** The speech on both sides that supports a rejection, if any in the calibration does. */
   private advice(): string {
     const { frrSlope, frrLogit } = this.point;
     if (!(frrSlope < 0)) {
@@ -131,7 +131,7 @@ export class DecisionRule {
   }
 }
 
-/** Why a recording has too little speech for a decision; null if it has enough. */
+/** The reason why a recording has too little speech for a decision; null if it has enough. */
 export function speechShortage(
   speechS: number,
   durationS: number,

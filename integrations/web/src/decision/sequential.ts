@@ -1,36 +1,36 @@
 /**
- * When the evidence is enough: a sequential test between "the enrolled speaker" and "another".
+ * When the evidence is sufficient: a sequential test between "the enrolled speaker" and "another".
  *
  *     accept at  threshold(far, speech) + ln 3,    reject at  ln(miss_rate / (1 - far))
  *
- * Whoever looks at every hop meets a stranger's highest llr, not a typical one: all looks of a turn
- * together are worth three. Source: measured, docs/streaming.md; A. Wald, "Sequential tests of
+ * A test at every hop sees a stranger's highest llr, not a typical one: all tests of a turn
+ * together count as three. Source: measured, docs/streaming.md; A. Wald, "Sequential tests of
  * statistical hypotheses", 1945.
  */
 
 import { ConfigError } from "../errors.js";
 import type { Verdict } from "./outcome.js";
 
-/** What is added to the threshold of one look. */
+/** Margin that is added to the threshold of a single test. */
 export const LOOKS_LLR = Math.log(3);
-/** Half of the way back from a bound is not yet a change of mind. */
+/** A return by half of the way from a bound does not change the decision. */
 const RELEASE_SHARE = 0.5;
-/** Hops of speech in a row by which the window must contradict a decision to undo it. */
+/** Consecutive hops of speech in which the window must contradict a decision to revoke it. */
 const PATIENCE_HOPS = 5;
 
-/** What some speech says of a speaker. */
+/** The evidence of speech for a speaker. */
 export interface Evidence {
   readonly llr: number;
   /** Accept when the llr reaches this; less for more speech. */
   readonly acceptLlr: number;
 }
 
-/** What a sequential test was asked for. */
+/** The settings of a sequential test. */
 export class SequentialBounds {
   /** Reject when the llr falls to this. */
   readonly rejectLlr: number;
 
-  /** Throws ConfigError where a rate or the limit is out of range. */
+  /** Throws ConfigError if a rate or the limit is out of range. */
   constructor(
     far: number,
     missRate: number,
@@ -49,15 +49,15 @@ export class SequentialBounds {
 /** The test of one enrolled speaker on one stream. */
 export class SequentialTest {
   verdict: Verdict = "no_speech";
-  /** Net speech that the decision took; null if there is none. */
+  /** Net speech until the decision; null before it. */
   decidedS: number | null = null;
-  /** Whether the verdict stands: a bound was passed, or the limit. */
+  /** Whether the verdict is final: a bound or the limit was passed. */
   isDecided = false;
   private numContrary = 0;
 
   constructor(private readonly bounds: SequentialBounds) {}
 
-  /** Begin anew, with speech of perhaps another speaker. */
+  /** Restart with speech that may be another speaker's. */
   restart(): void {
     this.verdict = "inconclusive";
     this.decidedS = null;
@@ -65,7 +65,7 @@ export class SequentialTest {
     this.numContrary = 0;
   }
 
-  /** Begin anew, with nobody speaking. */
+  /** Restart without a speaker. */
   silence(): void {
     this.restart();
     this.verdict = "no_speech";
@@ -74,8 +74,8 @@ export class SequentialTest {
   /**
    * Take the evidence of one more hop of speech.
    *
-   * @param evidence of the speech so far; null while it is too little for any.
-   * @param window of the window; likewise.
+   * @param evidence evidence of the speech so far; null while it is too little.
+   * @param window evidence of the window; null while it is too little.
    */
   update(evidence: Evidence | null, window: Evidence | null, speechS: number): void {
     if (this.verdict === "no_speech") {
@@ -108,11 +108,11 @@ export class SequentialTest {
     this.isDecided = true;
   }
 
-  /** Whether the window has now spoken against the decision for long enough. */
+  /** Whether the window has contradicted the decision for long enough. */
   private isContradicted(window: Evidence): boolean {
     let isContrary: boolean;
     if (this.verdict === "accept") {
-      // Never while the window itself would be accepted: bounds of loose requests are low.
+      // Never while the window itself would be accepted: bounds of high rates are low.
       isContrary =
         window.llr <= RELEASE_SHARE * this.bounds.rejectLlr && window.llr < window.acceptLlr;
     } else if (this.verdict === "reject") {

@@ -1,4 +1,4 @@
-/** A recording that was heard against voiceprints: which of the speakers is it, if any? */
+/** Verification of a recording: which of the enrolled speakers speaks, if any? */
 
 import { STEADY_DB } from "../audio/levels.js";
 import { pairNearness } from "../calibration/cohort.js";

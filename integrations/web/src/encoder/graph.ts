@@ -1,4 +1,4 @@
-/** The only door to onnxruntime-web: calls of the stateful graph of docs/formats/model.md. */
+/** The only user of onnxruntime-web: calls of the stateful graph of docs/formats/model.md. */
 
 import * as ort from "onnxruntime-web/wasm";
 
@@ -37,15 +37,15 @@ export class StatefulGraph {
   /**
    * Open a session.
    *
-   * @param wasmUrl where the .wasm of onnxruntime-web lies; undefined = next to its module.
-   * Throws InferenceError where the runtime or the model cannot be loaded.
+   * @param wasmUrl address of the .wasm of onnxruntime-web; undefined means next to its module.
+   * Throws InferenceError if the runtime or the model cannot be loaded.
    */
   static async open(
     content: Uint8Array,
     manifest: Manifest,
     wasmUrl: string | undefined,
   ): Promise<StatefulGraph> {
-    // One thread needs no cross-origin isolation, and is fast enough: 3 s take some 40 ms.
+    // One thread needs no cross-origin isolation, and is fast enough: 3 s take about 40 ms.
     ort.env.wasm.numThreads = 1;
     if (wasmUrl !== undefined) {
       ort.env.wasm.wasmPaths = { wasm: wasmUrl };

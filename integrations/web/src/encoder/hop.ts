@@ -21,9 +21,9 @@ export class HopEncoder {
   hopSpeechS = 0;
   /** Whether the last hop has enough speech to be scored. */
   isEvidence = false;
-  /** Set to false to ignore the speech of the next hop. */
+  /** Set it to false to ignore the speech of the next hop. */
   isUsable = true;
-  /** Of the window, the speech so far and the recent speech, as of the last hop with speech. */
+  /** Embeddings of the window, the speech so far and the recent speech, at the last speech. */
   embeddings: readonly Float32Array[];
   /** Samples taken since the start. */
   numSamples = 0;
@@ -127,12 +127,12 @@ export class HopEncoder {
     await this.encode(numFrames);
   }
 
-  /** Forget the speech so far, except its last hops; the state of the graph is kept. */
+  /** Drop the speech so far, except its last hops; the state of the graph is kept. */
   restart(keepHops = 0): void {
     this.ring.restart(keepHops);
   }
 
-  /** Forget everything but the samples of the coming hop: it is the first. */
+  /** Reset everything except the samples of the next hop, which is the first. */
   reset(): void {
     this.cache = new Float32Array(this.manifest.cacheSize);
     this.buffer[0] = 0;

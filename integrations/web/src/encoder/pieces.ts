@@ -6,7 +6,7 @@ const PIECE_S = 0.3;
 /** Above this number neighbors are joined: comparisons grow with the square of the number. */
 const MOST_PIECES = 512;
 
-/** Embeddings and the net speech behind each in seconds. */
+/** Embeddings, and the net speech of each in seconds. */
 export interface Pieces {
   readonly embeddings: readonly Float32Array[];
   readonly speechS: readonly number[];
@@ -43,7 +43,7 @@ export class PieceCollector {
   }
 }
 
-/** The mean of embeddings, weighed by their speech, with their length. */
+/** The mean of embeddings, weighted by their speech, scaled to their length. */
 export function pooled(
   embeddings: readonly Float32Array[],
   speechS: readonly number[],

@@ -5,7 +5,7 @@
  * streams.
  */
 
-/** Rows of `sums`, in the order of the embeddings that come out of the graph. */
+/** Rows of `sums`, in the order of the graph's embeddings. */
 export const WINDOW = 0;
 export const SO_FAR = 1;
 export const RECENT = 2;
@@ -26,7 +26,7 @@ export class StatisticsRing {
   private hops: Hop[] = [];
   /** Speech so far that is no longer among the hops. */
   private readonly older: Float64Array;
-  private next = 0; // number of the hop that comes next
+  private next = 0; // number of the next hop
   /** Speech frames since the start or restart. */
   framesSoFar = 0;
 
@@ -79,7 +79,7 @@ export class StatisticsRing {
     this.next += 1;
   }
 
-  /** Forget all speech except the last `keepHops` hops with speech, at most the recent ones. */
+  /** Drop all speech except the last `keepHops` hops with speech, at most the recent ones. */
   restart(keepHops = 0): void {
     const kept = Math.min(keepHops, this.recentHops);
     this.hops = kept === 0 ? [] : this.hops.slice(-kept);

@@ -34,7 +34,7 @@ export type FrameListener = (samples: Float32Array, isSpeech: readonly boolean[]
 /**
  * Encode a waveform at the model's rate.
  *
- * Throws AudioTooShortError where it is shorter than the model's minimum.
+ * Throws AudioTooShortError if it is shorter than the model's minimum.
  */
 export async function encode(
   graph: StatefulGraph,
@@ -61,7 +61,7 @@ export async function encode(
   let pieceFrames = 0;
   for (let first = 0; first < numFrames; first += blockFrames) {
     const count = Math.min(blockFrames, numFrames - first);
-    // Filled up to whole hops, with frames of no weight.
+    // Padded to whole hops, with frames of weight 0.
     const padded = Math.ceil(count / manifest.hopFrames) * manifest.hopFrames;
     const samples = new Float32Array(graph.numSamples(padded));
     const at = first * hopSamples - 1;

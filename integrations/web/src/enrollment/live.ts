@@ -17,18 +17,18 @@ import { checkName } from "../voiceprint/names.js";
 import { Voiceprint } from "../voiceprint/voiceprint.js";
 import { SpectralTrack, repeatedShare } from "./repetition.js";
 
-/** Net speech of a voiceprint. Calibrated on recordings of a few seconds; more cannot harm. */
+/** Net speech of a voiceprint. The calibration has recordings of a few seconds; more is better. */
 const NEEDED_S = 10;
 /** Net speech of one exemplar. */
 const EXEMPLAR_S = 2.5;
-/** Without speech at so low a level for so long, the microphone is off or far away. */
+/** If the level is this low for this long without speech, the microphone is off or far away. */
 const QUIET_S = 2;
-/** Recent speech against the exemplars: at this or less it is another person's. */
+/** llr between recent speech and the exemplars; at this or less it is another person's. */
 const SECOND_VOICE_LLR = -1;
-/** Of an exemplar, so much may have been heard before; it counts less then. */
+/** Share of an exemplar that may be repeated; the exemplar then counts less. */
 const REPEATED_SHARE = 0.5;
 const REPEATED = "repeated: this was said before; say something new";
-/** Feedback stays this long after its cause, or nobody could read it. */
+/** Feedback stays this long after its cause. A shorter one could not be read. */
 const PROBLEM_S = 1;
 
 /** The progress of an enrollment. */
@@ -40,12 +40,12 @@ export interface EnrollmentProgress {
   readonly neededS: number;
   /** Whether `voiceprint` may be called. */
   readonly isComplete: boolean;
-  /** Seconds of audio heard. */
+  /** Seconds of audio so far. */
   readonly timeS: number;
   /** Speech probability and level of the last hop. */
   readonly speech: number;
   readonly levelDbfs: number;
-  /** Ratio of speech to noise; null until both were heard. */
+  /** Ratio of speech to noise; null before both. */
   readonly snrDb: number | null;
   /** Why speech does not count at the moment; null if it counts. */
   readonly problem: string | null;
@@ -188,7 +188,7 @@ export class Enrollment {
   private async takeHop(): Promise<void> {
     const { encoder } = this;
     const hop = encoder.newest;
-    this.quality.hear(hop);
+    this.quality.measure(hop);
     this.track.push(hop);
     const problem = this.quality.problem;
     encoder.isUsable = problem === null;
@@ -221,7 +221,7 @@ export class Enrollment {
     }
   }
 
-  /** Keep an exemplar of speech that was not heard before; repeated speech counts once. */
+  /** Keep an exemplar of new speech; repeated speech counts once. */
   private takeExemplar(embedding: Float32Array, speechS: number): void {
     const share = repeatedShare(this.track.rows, this.firstRow);
     if (share >= REPEATED_SHARE) {

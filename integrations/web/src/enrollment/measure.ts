@@ -1,4 +1,4 @@
-/** What a recording is worth for enrollment: net speech, levels, one voice, nothing repeated. */
+/** The value of a recording for enrollment: net speech, levels, one voice, no repetition. */
 
 import { QUIET_DBFS, STEADY_DB } from "../audio/levels.js";
 import {
@@ -21,7 +21,7 @@ import { SpectralTrack } from "./repetition.js";
 /** Measurements of one recording. */
 export interface RecordingQuality {
   readonly durationS: number;
-  /** Net speech in seconds, without what was heard before. */
+  /** Net speech in seconds, without repeated speech. */
   readonly speechS: number;
   readonly levels: AudioLevels;
   /** Level of the loudest hop, speech or not. */
@@ -30,18 +30,18 @@ export interface RecordingQuality {
   readonly oneVoiceLlr: number | null;
   /** llr of one voice for this and the other recordings. */
   readonly othersLlr: number | null;
-  /** Why it has too little speech; null if it has enough. */
+  /** The reason why there is too little speech; null if there is enough. */
   readonly shortage: string | null;
-  /** Share of its speech that was heard before. */
+  /** Share of its speech that is repeated. */
   readonly repeatedShare: number;
-  /** Why so much was heard before that it is of no use; null if it is of use. */
+  /** The reason why the repetition makes it useless; null if it is usable. */
   readonly repetition: string | null;
 }
 
 export interface MeasuredRecording {
   readonly encoding: Encoding;
   readonly quality: RecordingQuality;
-  /** Band powers by which it is found to repeat another one. */
+  /** Band powers that show whether it repeats another one. */
   readonly rows: readonly Float32Array[];
 }
 
@@ -60,7 +60,7 @@ export async function measure(
     for (let hop = 0; (hop + 1) * manifest.hopFrames <= isSpeech.length; hop += 1) {
       const frames = isSpeech.slice(hop * manifest.hopFrames, (hop + 1) * manifest.hopFrames);
       const newest = samples.subarray(hop * size, (hop + 1) * size);
-      meter.hear(newest);
+      meter.measure(newest);
       loudestDbfs = Math.max(loudestDbfs ?? -Infinity, meter.levelDbfs);
       // A hop with some speech is neither speech nor noise: it would bias both levels.
       if (frames.every((is) => is === frames[0])) {
@@ -120,7 +120,7 @@ export function findingOf(quality: RecordingQuality, problem: AudioProblem): str
   return `${what} (${measured[problem]}): ${remedy}`;
 }
 
-/** The shortage of speech and what to do. */
+/** A sentence on the shortage of speech, and what to do. */
 export function shortageFinding(quality: RecordingQuality): string {
   if (quality.loudestDbfs !== null && quality.loudestDbfs < QUIET_DBFS) {
     return (

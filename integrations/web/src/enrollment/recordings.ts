@@ -21,7 +21,7 @@ import { type Repetition, repetitions } from "./repetition.js";
 
 /** A recording with this share of repeated speech contains nothing new. */
 const USELESS_SHARE = 0.75;
-/** The remaining speech of a loop must be as much as any recording needs. */
+/** The remaining speech of a loop must reach the minimum of any recording. */
 const LEAST_NEW_S = 0.8;
 
 /** See `Verifier.enroll`. */
@@ -89,7 +89,7 @@ function withoutRepetitions(measured: readonly MeasuredRecording[]): MeasuredRec
   });
 }
 
-/** Why a recording contains nothing new; null if it does, or if it has too little speech. */
+/** The reason why a recording contains nothing new; null if it does, or has too little speech. */
 function uselessBecause(
   one: MeasuredRecording,
   { share, source }: Repetition,
@@ -122,21 +122,21 @@ function compared(
 ): RecordingQuality[] {
   const qualities = measured.map((one) => one.quality);
   const { calibration } = graph.manifest;
-  const heard = measured.filter(
+  const usable = measured.filter(
     ({ quality }) => quality.shortage === null && quality.repetition === null,
   );
-  if (calibration === null || heard.length === 0) {
+  if (calibration === null || usable.length === 0) {
     return qualities;
   }
   const llrs = llrsToTheOthers(
     {
-      embeddings: heard.map((one) => one.encoding.embedding),
-      speechS: heard.map((one) => one.encoding.speechS),
+      embeddings: usable.map((one) => one.encoding.embedding),
+      speechS: usable.map((one) => one.encoding.speechS),
     },
     calibration,
   );
   return measured.map((one) => {
-    const at = heard.indexOf(one);
+    const at = usable.indexOf(one);
     return at < 0 ? one.quality : { ...one.quality, othersLlr: llrs[at]! };
   });
 }

@@ -2,7 +2,7 @@
  * Detection of repeated speech: loops, copies at another level, and the same recording again.
  *
  * samples -> power in narrow bands, every 10 ms -> its changes -> pieces of 1.5 s, each compared
- * with all that came before, at every lag. Two recordings of a voice never have the same pitch and
+ * with all earlier audio, at every lag. Two recordings of a voice never have the same pitch and
  * timing; a copy has. Source: J. Haitsma and T. Kalker, "A highly robust audio fingerprinting
  * system", 2002. The constants are those of the Python package.
  */
@@ -17,7 +17,7 @@ const HIGH_HZ = 2687.5;
 const NUM_BANDS = Math.round((HIGH_HZ - LOW_HZ) / BAND_HZ);
 /** A band below this share of the mean power is silence: its changes are noise. */
 const FLOOR = 1e-3;
-/** Changes are taken over 40 ms. */
+/** Changes are computed over 40 ms. */
 const CHANGE_FRAMES = 4;
 const PIECE_FRAMES = 150;
 const STEP_FRAMES = 50;
@@ -26,9 +26,9 @@ const STRIDE = 2;
 const MOST_PIECES = 240;
 /** Within one recording: a shorter loop is found at a multiple of its length. */
 const LEAST_LAG_FRAMES = 50;
-/** Correlation of a copy, and none of another recording. */
+/** Correlation that copies reach and other recordings do not. */
 const COPY = 0.75;
-/** A frame with less than this share of the mean power is a pause, and repeats nothing. */
+/** A frame with less than this share of the mean power is a pause, which is not a repetition. */
 const PAUSE_POWER = 0.05;
 
 /** The repeated speech of a recording: its share, and the recording with most of it. */
@@ -123,7 +123,7 @@ function repetition(
   const silence = Array.from({ length: STEP_FRAMES }, () => new Float32Array(NUM_BANDS));
   const earlier = tracks.slice(0, -1).map((track) => [...silence, ...track, ...silence]);
   let firsts: number[] = [];
-  // From the end, so that nothing is left over there; half a piece may be of the time before.
+  // Pieces start at the end and leave no remainder there; half a piece may be from before.
   for (let first = last.length - PIECE_FRAMES; first >= 0; first -= STEP_FRAMES) {
     if (first >= firstFrame - PIECE_FRAMES / 2) {
       firsts.push(first);
@@ -156,7 +156,7 @@ function repetition(
   return { share: total / speech, source: repeated.indexOf(Math.max(...repeated)) };
 }
 
-/** Highest correlation of a piece with a stretch of its length, at any lag; 0 without one. */
+/** Highest correlation of a piece with a part of its length, at any lag; 0 without one. */
 function highest(piece: readonly Float32Array[], track: readonly Float32Array[]): number {
   let most = 0;
   const few = piece.filter((_, frame) => frame % STRIDE === 0);

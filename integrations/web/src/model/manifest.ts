@@ -53,7 +53,7 @@ export function contextSamples(manifest: Manifest): number {
   return 1 + manifest.frontend.windowSamples - manifest.frontend.hopSamples;
 }
 
-/** Read a manifest; throws ManifestError where it is unknown, incomplete or out of range. */
+/** Read a manifest; throws ManifestError if it is unknown, incomplete or out of range. */
 export function manifestOf(metadata: ReadonlyMap<string, string>): Manifest {
   const version = json(metadata, "schema_version");
   if (version !== SCHEMA_VERSION) {

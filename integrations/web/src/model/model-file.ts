@@ -1,8 +1,8 @@
 /**
  * The metadata of an ONNX file, and the check that the file is complete and unchanged.
  *
- * onnxruntime-web does not expose metadata, so the message is read here. docs/formats/model.md
- * describes the properties; `speakersdk.content_sha256` is the hash of everything else in the file.
+ * onnxruntime-web does not expose metadata. Therefore the message is read here.
+ * docs/formats/model.md describes the properties; `speakersdk.content_sha256` is the hash of everything else in the file.
  */
 
 import { sha256Hex } from "../digest.js";
@@ -17,7 +17,7 @@ const CONTENT_SHA256 = "speakersdk.content_sha256";
 /**
  * The metadata properties of a model file.
  *
- * Throws ManifestError where the file is not an ONNX model, has no checksum, or was changed.
+ * Throws ManifestError if the file is not an ONNX model, has no checksum, or was changed.
  */
 export async function checkedMetadata(content: Uint8Array): Promise<Map<string, string>> {
   const decoder = new TextDecoder("utf-8", { fatal: true });

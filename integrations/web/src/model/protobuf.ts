@@ -24,7 +24,7 @@ export function isBytes(field: Field): boolean {
 /**
  * The fields of the message between two positions.
  *
- * Throws ManifestError where the bytes are not a message.
+ * Throws ManifestError if the bytes are not a message.
  */
 export function* fields(content: Uint8Array, start: number, end: number): Generator<Field> {
   let position = start;

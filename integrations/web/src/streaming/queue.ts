@@ -1,4 +1,4 @@
-/** Calls that run one after the other, whatever the caller awaits, until the object is closed. */
+/** Calls that run one after the other, awaited or not, until the object is closed. */
 
 import { ClosedError } from "../errors.js";
 
@@ -6,7 +6,7 @@ export class CallQueue {
   private last: Promise<unknown> = Promise.resolve();
   private end: string | undefined;
 
-  /** @param noun what messages call the object. */
+  /** @param noun name of the object in messages. */
   constructor(private readonly noun: string) {}
 
   /** Throws ClosedError after the end. */

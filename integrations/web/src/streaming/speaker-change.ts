@@ -25,7 +25,7 @@ export class SpeakerChange {
     private readonly calibration: Calibration,
   ) {}
 
-  /** Forget the earlier voice. */
+  /** Drop the earlier voice. */
   restart(): void {
     this.before = [];
   }

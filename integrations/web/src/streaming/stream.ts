@@ -1,5 +1,5 @@
 /**
- * A live stream against enrolled speakers: samples in, one update per hop out.
+ * A live stream that looks for enrolled speakers: samples in, one update per hop out.
  *
  * chunk -> model rate -> hop -> encoder, speech -> embeddings -> llr -> sequential test -> update
  */
@@ -27,17 +27,17 @@ export interface StreamOptions {
   readonly missRate?: number;
   /** Net speech without a decision after which the answer is `inconclusive`. */
   readonly limitS?: number;
-  /** Seconds over which the windowed score looks; left out, the model's. */
+  /** Seconds of the window of the windowed score; without it, those of the model. */
   readonly windowS?: number;
-  /** Silence after which evidence and encoder start afresh. */
+  /** Silence after which evidence and encoder are reset. */
   readonly silenceS?: number;
 }
 
-/** Samples of one channel with full scale 1, as a microphone gives them. */
+/** Samples of one channel with full scale 1, as from a microphone. */
 export interface AudioBlock {
   readonly samples: Float32Array;
   readonly sampleRateHz: number;
-  /** Seconds that are missing in front of it; 0 where nobody knows how many. */
+  /** Seconds that are missing before it; 0 if unknown. */
   readonly lostS?: number;
 }
 
@@ -47,7 +47,7 @@ interface Speaker {
   readonly embedding: Float32Array;
   readonly near: Float64Array;
   readonly test: SequentialTest;
-  scores: readonly number[] | null; // of each window
+  scores: readonly number[] | null; // scores of each window
   window: Evidence | null;
   soFar: Evidence | null;
 }
@@ -64,7 +64,7 @@ export class SpeakerStream {
   private resampler: StreamResampler | undefined;
   private numHops = 0;
   private silentHops = 0;
-  private lostS: number | null = null; // in front of the coming hop
+  private lostS: number | null = null; // before the next hop
   private totalLostS = 0;
   private beganS = 0; // time before the hops that are counted
 
@@ -132,17 +132,17 @@ export class SpeakerStream {
   }
 
   /**
-   * Say that audio is missing in front of the next samples.
+   * Report that audio is missing before the next samples.
    *
-   * What follows may be anybody's: encoder, evidence and verdicts start afresh.
+   * The following speech may be anybody's: encoder, evidence and verdicts are reset.
    *
-   * @param lostS seconds that are missing; 0 where nobody knows how many.
+   * @param lostS seconds that are missing; 0 if unknown.
    */
   gap(lostS: number): Promise<void> {
     return this.queue.run(async () => this.loseNow(lostS));
   }
 
-  /** Take what the resampler and an incomplete hop still contain; the stream ends. */
+  /** Process the rest of the resampler and of an incomplete hop, and end the stream. */
   finish(): Promise<StreamUpdate[]> {
     return this.queue.run(async () => {
       this.queue.close("finished");
@@ -164,7 +164,7 @@ export class SpeakerStream {
     if (!(lostS >= 0 && lostS < Infinity)) {
       throw new ConfigError(`expected a finite number of lost seconds of at least 0, got ${lostS}`);
     }
-    // What the resampler holds is dropped with the incomplete hop.
+    // The samples in the resampler are dropped with the incomplete hop.
     this.encoder.numSamples += this.resampler?.finish().length ?? 0;
     this.encoder.dropSamples();
     if (this.resampler !== undefined) {
@@ -191,7 +191,7 @@ export class SpeakerStream {
     return updates;
   }
 
-  /** What the hop that was encoded last says. */
+  /** The update of the last encoded hop. */
   private update(): StreamUpdate {
     this.numHops += 1;
     let hasChanged = false;
@@ -207,7 +207,7 @@ export class SpeakerStream {
     return this.report(hasChanged);
   }
 
-  /** Score the hop's embeddings and run the tests; whether the voice has changed. */
+  /** Score the hop's embeddings and run the tests. Returns whether the voice has changed. */
   private takeEvidence(): boolean {
     const { encoder } = this;
     this.score();
@@ -246,7 +246,7 @@ export class SpeakerStream {
     }
   }
 
-  /** Null where there is too little speech for any evidence. */
+  /** The evidence; null if there is too little speech. */
   private evidence(
     speaker: Speaker,
     score: number,
@@ -263,7 +263,7 @@ export class SpeakerStream {
     };
   }
 
-  /** Of the recent speech and the likeliest of the accepted speakers; null without one. */
+  /** llr of the recent speech and the most likely accepted speaker; null without one. */
   private acceptedLlr(): number | null {
     if (this.encoder.speechS < RECENT_S) {
       return null;
@@ -283,7 +283,7 @@ export class SpeakerStream {
     this.speakers.forEach(({ test }) => test.silence());
   }
 
-  /** No evidence of anybody. */
+  /** No evidence for any speaker. */
   private forget(): void {
     for (const speaker of this.speakers) {
       speaker.scores = null;
@@ -295,7 +295,7 @@ export class SpeakerStream {
   private report(hasChanged: boolean): StreamUpdate {
     const candidates = this.speakers.map(candidateOf);
     const evidence = (candidate: Candidate): number => candidate.totalLlr ?? -Infinity;
-    // Array.sort is stable, as Python's; Infinity - Infinity is no number.
+    // Array.sort is stable, like Python's; Infinity - Infinity is NaN.
     const ranked = [...candidates].sort((a, b) => (evidence(b) > evidence(a) ? 1 : evidence(b) < evidence(a) ? -1 : 0));
     const accepted = ranked.find((candidate) => candidate.verdict === "accept");
     const best = ranked[0]!;

@@ -1,7 +1,7 @@
 /**
  * The container of the SDK's own files, with integers in little-endian:
  *
- *     magic (8) | version u32 | header length u32 | header JSON | content | SHA-256 so far (32)
+ *     magic (8) | version u32 | header length u32 | header JSON | content | SHA-256 of the above (32)
  */
 
 import { sha256 } from "../digest.js";
@@ -17,7 +17,7 @@ export interface Container {
   readonly content: Uint8Array;
 }
 
-/** Read the parts of a file; throws VoiceprintError where it is another one, or damaged. */
+/** Read the parts of a file; throws VoiceprintError if it is another file, or damaged. */
 export async function readContainer(
   data: Uint8Array,
   magic: Uint8Array,

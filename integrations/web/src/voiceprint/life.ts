@@ -1,4 +1,4 @@
-/** The life of a voiceprint: consent, expiry, and what changed it. */
+/** The life of a voiceprint: consent, expiry, and changes. */
 
 import { VoiceprintError } from "../errors.js";
 import { isVisible } from "./names.js";
@@ -18,15 +18,15 @@ export interface Consent {
   readonly givenUtc: string;
 }
 
-/** What happened to a voiceprint after its enrollment. */
+/** A change of a voiceprint after its enrollment. */
 export interface Change {
   readonly kind: (typeof KINDS)[number];
   readonly atUtc: string;
-  /** Net speech that was added, or taken back, in seconds. */
+  /** Net speech that was added or removed, in seconds. */
   readonly speechS: number;
 }
 
-/** Milliseconds of an ISO 8601 time with offset +00:00; throws VoiceprintError for others. */
+/** Milliseconds of an ISO 8601 time with offset +00:00; throws VoiceprintError otherwise. */
 export function utcTime(text: string): number {
   const time = TIME.test(text) ? Date.parse(text) : NaN;
   if (Number.isNaN(time)) {
@@ -35,19 +35,19 @@ export function utcTime(text: string): number {
   return time;
 }
 
-/** The time now in seconds, as voiceprints hold it. */
+/** The current time in seconds, as in voiceprints. */
 export function utcNow(): string {
   return `${new Date().toISOString().slice(0, 19)}+00:00`;
 }
 
-/** A label that may be shown; throws VoiceprintError for others. */
+/** A label that may be shown; throws VoiceprintError otherwise. */
 export function checkLabel(label: string, least = 0): void {
   if (!isVisible(label) || label.length < least || label.length > MAXIMUM_LABEL) {
     throw invalid(`expected at most ${MAXIMUM_LABEL} visible characters in a label`);
   }
 }
 
-/** Throws VoiceprintError where a value is out of range. */
+/** Throws VoiceprintError if a value is out of range. */
 export function checkLife(
   expiresUtc: string | null,
   consent: Consent | null,

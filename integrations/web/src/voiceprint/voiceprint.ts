@@ -22,7 +22,7 @@ export interface VoiceprintValues {
   readonly name: string;
   /** Name of the model that made the exemplars, for display. */
   readonly modelName: string;
-  /** SHA-256 of its weights; the voiceprint works with no other weights. */
+  /** SHA-256 of its weights; the voiceprint works only with these weights. */
   readonly modelSha256: string;
   /** T, the Euclidean length of every exemplar. */
   readonly temperature: number;
@@ -36,9 +36,9 @@ export interface VoiceprintValues {
   readonly adapted?: readonly Float32Array[];
   /** Net speech of each accepted probe in seconds. */
   readonly adaptedSpeechS?: readonly number[];
-  /** Time from which on the voiceprint is refused; null = never. */
+  /** Time from which the voiceprint is refused; null means never. */
   readonly expiresUtc?: string | null;
-  /** Record of the speaker's consent; null = no record. */
+  /** Record of the speaker's consent; null without one. */
   readonly consent?: Consent | null;
   /** Changes since enrollment, oldest first. */
   readonly history?: readonly Change[];
@@ -61,7 +61,7 @@ export class Voiceprint {
   /** The mean of the exemplars, scaled to length T; adapted ones have at most 30 % of it. */
   readonly embedding: Float32Array;
 
-  /** Throws VoiceprintError where a value is out of range. */
+  /** Throws VoiceprintError if a value is out of range. */
   constructor(values: VoiceprintValues) {
     this.name = checkName(values.name);
     this.modelName = values.modelName;
