@@ -40,7 +40,7 @@ def build_parser() -> CommandParser:
     fit.requests.add_argument(
         "--resume", action="store_true", help="continue from the folder's checkpoint"
     )
-    fit.requests.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE")
+    _add_set(fit)
     fit.set_defaults(run=_fit)
 
     evaluate = commands.add_parser(
@@ -53,8 +53,7 @@ def build_parser() -> CommandParser:
             "speakersdk-train evaluate run/checkpoint.pt --device cuda --json",
         ),
     )
-    evaluate.inputs.add_argument("checkpoint", type=Path)
-    evaluate.requests.add_argument("--device", default="auto", help="cpu | cuda | cuda:N | auto")
+    _add_checkpoint(evaluate)
     evaluate.output.add_argument("--json", action="store_true", help="print one JSON document")
     evaluate.set_defaults(run=_evaluate)
 
@@ -68,24 +67,29 @@ def build_parser() -> CommandParser:
             "speakersdk-train speech-head run/checkpoint.pt -o encoder.pt --device cuda",
         ),
     )
-    head.inputs.add_argument("checkpoint", type=Path)
+    _add_checkpoint(head)
     head.places.add_argument(
         "-o", "--output", type=Path, required=True, help="the encoder.pt to write"
     )
-    head.requests.add_argument("--steps", type=int, default=2000)
+    head.requests.add_argument(
+        "--steps", type=int, default=2000, help="number of steps (default: 2000)"
+    )
     head.requests.add_argument(
         "--seconds", type=float, default=0.0, help="maximum duration; 0 means no limit"
     )
     head.requests.add_argument("--batch", type=int, default=512, help="crops per step")
-    head.requests.add_argument("--crop-seconds", type=float, default=2.0)
+    head.requests.add_argument(
+        "--crop-seconds", type=float, default=2.0, help="length of a crop (default: 2)"
+    )
     head.requests.add_argument(
         "--channels",
         type=int,
         default=0,
         help="width of a new head (default: train the existing one)",
     )
-    head.requests.add_argument("--learning-rate", type=float, default=3e-3)
-    head.requests.add_argument("--device", default="auto", help="cpu | cuda | cuda:N | auto")
+    head.requests.add_argument(
+        "--learning-rate", type=float, default=3e-3, help="peak learning rate (default: 0.003)"
+    )
     head.set_defaults(run=_speech_head)
 
     teacher = commands.add_parser(
@@ -97,6 +101,8 @@ def build_parser() -> CommandParser:
         examples=(
             "speakersdk-train teacher run.toml -o table.pt --weights w.pt --name CAM++ "
             "--licence Apache-2.0",
+            "speakersdk-train teacher run.toml -o table.pt --weights run/encoder.pt "
+            "--kind checkpoint --name mine --licence Apache-2.0",
         ),
     )
     teacher.inputs.add_argument("config", type=Path, help="TOML file of a run with all the audio")
@@ -105,7 +111,11 @@ def build_parser() -> CommandParser:
         "--weights", type=Path, required=True, help="file of the teacher's weights"
     )
     teacher.requests.add_argument(
-        "--kind", choices=["campplus", "checkpoint", "torchscript"], default="campplus"
+        "--kind",
+        choices=["campplus", "checkpoint", "torchscript"],
+        default="campplus",
+        help="what the weights are: CAM++, an encoder of speakersdk-train, or TorchScript "
+        "(default: campplus)",
     )
     teacher.inputs.add_argument(
         "--join", type=Path, help="table of another teacher, for a run that learns from both"
@@ -114,14 +124,14 @@ def build_parser() -> CommandParser:
         "--name", required=True, help="the teacher's name, for the manifest"
     )
     teacher.requests.add_argument("--licence", required=True, help="license of its weights")
-    teacher.requests.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE")
+    _add_set(teacher)
     teacher.requests.add_argument(
         "--seconds", type=float, default=3.0, help="length of a segment of audio"
     )
     teacher.requests.add_argument(
         "--every", type=float, default=0.75, help="distance between two segments in seconds"
     )
-    teacher.requests.add_argument("--device", default="auto", help="cpu | cuda | cuda:N | auto")
+    _add_device(teacher)
     teacher.set_defaults(run=_teacher)
 
     labels = commands.add_parser(
@@ -136,9 +146,7 @@ def build_parser() -> CommandParser:
     )
     labels.inputs.add_argument("root", type=Path, help="corpus folder")
     labels.places.add_argument("-o", "--output", type=Path, required=True, help="file to write")
-    labels.places.add_argument(
-        "--layout", default="packs", help="layout of the corpus (default: packs)"
-    )
+    _add_layout(labels)
     labels.set_defaults(run=_speech_labels)
 
     trials = commands.add_parser(
@@ -147,7 +155,7 @@ def build_parser() -> CommandParser:
         description="Draw trial lists from a corpus.",
         subject="corpus",
         examples=(
-            "speakersdk-train trials corpus -o trials --corpus mine",
+            "speakersdk-train trials corpus -o trials --layout folders",
             "speakersdk-train trials corpus -o trials --corpus mine --split dev --seconds 3 6",
         ),
     )
@@ -155,19 +163,57 @@ def build_parser() -> CommandParser:
     trials.places.add_argument(
         "-o", "--output", type=Path, required=True, help="folder for the lists"
     )
-    trials.places.add_argument(
-        "--layout", default="packs", help="layout of the corpus (default: packs)"
+    _add_layout(trials)
+    trials.requests.add_argument(
+        "--corpus", default="", help="only utterances of this corpus (default: all)"
     )
-    trials.requests.add_argument("--corpus", required=True, help="only utterances of this corpus")
     trials.requests.add_argument("--split", default="", help="only utterances of this split")
-    trials.requests.add_argument("--seconds", type=float, nargs="+", default=[6.0, 10.0])
+    trials.requests.add_argument(
+        "--seconds",
+        type=float,
+        nargs="+",
+        default=[6.0, 10.0],
+        help="lengths of the segments, one list each (default: 6 10)",
+    )
     trials.requests.add_argument(
         "--targets", type=int, default=5000, help="number of target trials per length"
     )
-    trials.requests.add_argument("--nontargets", type=int, default=20000)
-    trials.requests.add_argument("--seed", type=int, default=1)
+    trials.requests.add_argument(
+        "--nontargets", type=int, default=20000, help="number of nontarget trials per length"
+    )
+    trials.requests.add_argument("--seed", type=int, default=1, help="of the random draws")
     trials.set_defaults(run=_trials)
     return parser
+
+
+def _add_checkpoint(parser: CommandParser) -> None:
+    parser.inputs.add_argument("checkpoint", type=Path, help="checkpoint.pt or encoder.pt of a run")
+    _add_device(parser)
+
+
+def _add_device(parser: CommandParser) -> None:
+    parser.requests.add_argument(
+        "--device", default="auto", help="cpu, cuda, cuda:N or auto (default: auto)"
+    )
+
+
+def _add_layout(parser: CommandParser) -> None:
+    parser.places.add_argument(
+        "--layout",
+        default="packs",
+        help="layout of the corpus: packs, folders, voxceleb, librispeech or kaldi "
+        "(default: packs)",
+    )
+
+
+def _add_set(parser: CommandParser) -> None:
+    parser.requests.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="SECTION.KEY=VALUE",
+        help="set an option of the configuration (repeatable)",
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -291,7 +337,7 @@ def _trials(arguments: argparse.Namespace) -> int:
     utterances = [
         utterance
         for utterance in read_corpus(arguments.layout, arguments.root)
-        if utterance.corpus == arguments.corpus and arguments.split in {"", utterance.split}
+        if arguments.corpus in {"", utterance.corpus} and arguments.split in {"", utterance.split}
     ]
     rng = np.random.default_rng(arguments.seed)
     for duration_s in arguments.seconds:
@@ -302,7 +348,7 @@ def _trials(arguments: argparse.Namespace) -> int:
             num_nontarget=arguments.nontargets,
             rng=rng,
         )
-        name = f"{arguments.corpus}-{duration_s:g}s"
+        name = f"{arguments.corpus or arguments.root.resolve().name}-{duration_s:g}s"
         write_lists(arguments.output, name, segments, trials)
         num_target = sum(trial.is_target for trial in trials)
         print(

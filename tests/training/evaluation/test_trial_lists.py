@@ -6,10 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile as sf
 
-from speakersdk.evaluation.segments import read_segments
+from speakersdk.evaluation.segments import Piece, read_segments
 from speakersdk.evaluation.trials import read_trials, used_segments
-from speakersdk_training.data.corpus import Utterance
+from speakersdk_training.data.corpus import Utterance, read_corpus
 from speakersdk_training.errors import TrainingError
 from speakersdk_training.evaluation.trial_lists import cut_segments, draw_trials, write_lists
 
@@ -51,6 +52,17 @@ def test_segments_have_the_length_and_share_no_sample() -> None:
         used |= samples
 
 
+def test_files_of_unknown_length_are_decoded(tmp_path: Path) -> None:
+    for speaker in ("ann", "bob"):
+        (tmp_path / speaker).mkdir()
+        for number, length_s in enumerate((1.5, 0.7)):
+            samples = np.zeros(round(length_s * 8000), np.float32)
+            sf.write(tmp_path / speaker / f"{number}.wav", samples, 8000)
+    segments = cut_segments(read_corpus("folders", tmp_path), tmp_path, duration_s=1.0)
+    assert [segment.speaker.split("/")[1] for segment in segments] == ["ann"] * 2 + ["bob"] * 2
+    assert segments[1].pieces == (Piece("ann/0.wav", 16000, 8000), Piece("ann/1.wav", 0, 8000))
+
+
 def test_trials_say_who_is_who_and_come_once() -> None:
     segments = cut_segments(utterances(9.0), ROOT, duration_s=1.0)
     trials = draw_trials(segments, num_target=50, num_nontarget=120, rng=np.random.default_rng(1))
@@ -74,12 +86,6 @@ def test_one_speaker_gives_no_trials() -> None:
     segments = cut_segments(utterances(9.0, speakers=1), ROOT, duration_s=1.0)
     with pytest.raises(TrainingError, match="two speakers"):
         draw_trials(segments, num_target=1, num_nontarget=1, rng=np.random.default_rng(1))
-
-
-def test_utterances_of_unknown_length_are_refused() -> None:
-    whole = Utterance(corpus="c", speaker="c/1", path=ROOT / "a.wav")
-    with pytest.raises(TrainingError, match="known length"):
-        cut_segments([whole], ROOT, duration_s=1.0)
 
 
 def test_files_are_read_back(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from speakersdk.audio.waveform import SAMPLE_RATE_HZ
+from speakersdk.audio.waveform import SAMPLE_RATE_HZ, file_blocks
 from speakersdk.evaluation.segments import Piece, Segment, write_segments
 from speakersdk.evaluation.trials import Trial, write_trials
 from speakersdk_training.data.corpus import Utterance, by_speaker
@@ -24,9 +24,12 @@ def cut_segments(
     """Cut every speaker's utterances into segments of `duration_s`; the remainder is dropped.
 
     Args:
-        utterances: utterances of known length.
+        utterances: utterances of a corpus.
         root: base folder of the pieces' paths.
         duration_s: length of each segment in seconds.
+
+    Raises:
+        AudioError: a file of unknown length cannot be read.
     """
     wanted = round(duration_s * SAMPLE_RATE_HZ)
     segments = []
@@ -35,11 +38,7 @@ def cut_segments(
         missing = wanted
         number = 0
         for utterance in group:
-            if utterance.num_samples is None:
-                raise TrainingError(
-                    f"{utterance.path}: trials need utterances of known length; use packs"
-                )
-            start, stop = utterance.start, utterance.start + utterance.num_samples
+            start, stop = utterance.start, _end_of(utterance)
             while start < stop:
                 taken = min(missing, stop - start)
                 path = utterance.path.relative_to(root).as_posix()
@@ -51,6 +50,13 @@ def cut_segments(
                     segments.append(Segment(name, speaker, tuple(pieces)))
                     pieces, missing, number = [], wanted, number + 1
     return segments
+
+
+def _end_of(utterance: Utterance) -> int:
+    """Return the end of an utterance in samples; a file of unknown length is decoded."""
+    if utterance.num_samples is not None:
+        return utterance.start + utterance.num_samples
+    return sum(len(block) for block in file_blocks(utterance.path))
 
 
 def draw_trials(
