@@ -2,7 +2,8 @@
  * The metadata of an ONNX file, and the check that the file is complete and unchanged.
  *
  * onnxruntime-web does not expose metadata. Therefore the message is read here.
- * docs/formats/model.md describes the properties; `speakersdk.content_sha256` is the hash of everything else in the file.
+ * docs/formats/model.md describes the properties; `speakersdk.content_sha256` is the hash of
+ * everything else in the file.
  */
 
 import { sha256Hex } from "../digest.js";
