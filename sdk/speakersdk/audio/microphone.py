@@ -10,6 +10,7 @@ A block says whether audio was lost before it; a stream then resets its evidence
 from __future__ import annotations
 
 import contextlib
+import itertools
 import math
 import queue
 import time
@@ -22,12 +23,16 @@ import numpy as np
 import numpy.typing as npt
 
 from speakersdk.audio.devices import find_device, import_sounddevice, look_again, translated
+from speakersdk.audio.downmix import Downmix
 from speakersdk.audio.waveform import SAMPLE_RATE_HZ
 from speakersdk.errors import ConfigError, MicrophoneError
 from speakersdk.lifetime import Lifetime
 
 # Length of a block: shorter than a hop, longer than a context switch.
 _BLOCK_S: Final = 0.05
+# With one channel, some systems (Core Audio, ALSA) record only the first input of an interface, and
+# silence if the microphone is on the second.
+_MAXIMUM_CHANNELS: Final = 2
 # Buffer of the system. The default of PortAudio wakes its thread twice as often for the same
 # blocks, which is most of the cost of waiting.
 _LATENCY_S: Final = 0.2
@@ -88,7 +93,7 @@ def check_gap(lost_s: float) -> None:
 
 
 class Microphone:
-    """An open input device; a context manager.
+    """An open input device; a context manager. Two channels are mixed down to one.
 
     Attributes:
         device: the open device.
@@ -104,7 +109,8 @@ class Microphone:
         sounddevice = import_sounddevice()
         self.device = find_device(device)
         self.sample_rate_hz = float(SAMPLE_RATE_HZ)
-        # Blocks, each with the samples lost before it; None means none.
+        self._downmix = Downmix()
+        # Blocks (n, channels), each with the samples lost before it; None means none.
         self._queue: queue.Queue[tuple[npt.NDArray[np.float32], int | None]] = queue.Queue(
             maxsize=max(1, round(queue_s / _BLOCK_S))
         )
@@ -174,7 +180,7 @@ class Microphone:
                 f"{self.device.name!r} has delivered nothing for {patience_s:g} s; plug it in "
                 "again and start over, or use --reconnect to wait for it"
             ) from None
-        block = samples.view(AudioBlock)
+        block = self._downmix.push(samples).view(AudioBlock)
         if lost_samples is not None:
             block.lost_s = lost_samples / self.sample_rate_hz
         return block
@@ -191,17 +197,25 @@ class Microphone:
             self._stream.close()
 
     def _open(self, sounddevice: ModuleType) -> Any:
-        """Open a stream of one channel at 16 kHz, or at the rate that the device requires."""
+        """Open a stream of two channels, or of one if the device has no more or refuses two.
+
+        Its rate is 16 kHz, or what the device requires.
+        """
         index = self.device.index
-        try:
-            sounddevice.check_input_settings(
-                device=index, channels=1, dtype="float32", samplerate=SAMPLE_RATE_HZ
-            )
-        except sounddevice.PortAudioError:
-            self.sample_rate_hz = float(self.device.sample_rate_hz)
+        most = min(self.device.num_channels, _MAXIMUM_CHANNELS)
+        rates_hz = float(SAMPLE_RATE_HZ), float(self.device.sample_rate_hz)
+        for channels, self.sample_rate_hz in itertools.product(range(most, 0, -1), rates_hz):
+            with contextlib.suppress(sounddevice.PortAudioError):
+                sounddevice.check_input_settings(
+                    device=index,
+                    channels=channels,
+                    dtype="float32",
+                    samplerate=self.sample_rate_hz,
+                )
+                break
         return sounddevice.InputStream(
             device=index,
-            channels=1,
+            channels=channels,
             dtype="float32",
             samplerate=self.sample_rate_hz,
             blocksize=round(_BLOCK_S * self.sample_rate_hz),
@@ -220,7 +234,7 @@ class Microphone:
                 self._lose(round(late_s * self.sample_rate_hz))
         self._due_s = started_s + frames / self.sample_rate_hz
         try:
-            self._queue.put_nowait((samples[:, 0].copy(), self._lost_samples))
+            self._queue.put_nowait((samples.copy(), self._lost_samples))
         except queue.Full:
             self._dropped_samples += frames
             self._lose(frames)

@@ -24,13 +24,14 @@ class PortAudioError(Exception):
 
 
 class StandIn(ModuleType):
-    """Two inputs and an output; `rates` are the rates that the devices accept."""
+    """Two inputs and an output; `rates` and `channels` are what the devices accept."""
 
     PortAudioError = PortAudioError
 
     def __init__(self) -> None:
         super().__init__("sounddevice")
         self.rates = {16000.0, 48000.0}
+        self.channels = {1, 2}
         self.devices = [
             {"name": "Speakers", "hostapi": 0, "max_input_channels": 0, "default_samplerate": 48e3},
             {"name": "USB Mic", "hostapi": 0, "max_input_channels": 2, "default_samplerate": 48e3},
@@ -53,8 +54,8 @@ class StandIn(ModuleType):
     def query_devices(self) -> list[dict[str, Any]]:
         return self.devices
 
-    def check_input_settings(self, *, samplerate: float, **_: Any) -> None:
-        if samplerate not in self.rates:
+    def check_input_settings(self, *, samplerate: float, channels: int, **_: Any) -> None:
+        if samplerate not in self.rates or channels not in self.channels:
             raise PortAudioError("Invalid sample rate")
 
     def InputStream(self, **options: Any) -> Any:  # noqa: N802

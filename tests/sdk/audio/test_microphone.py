@@ -38,6 +38,28 @@ def test_a_device_that_refuses_16_khz_is_opened_at_its_own_rate(port_audio: Stan
     assert Microphone("usb").sample_rate_hz == 48000
 
 
+@pytest.mark.parametrize("first", [True, False])
+def test_a_microphone_on_the_second_input_is_recorded(port_audio: StandIn, first: bool) -> None:
+    """An interface gave silence: only its first input was recorded."""
+    voice = np.sin(np.arange(800)).astype(np.float32)
+    block = np.zeros((800, 2), np.float32)
+    block[:, 0 if first else 1] = voice
+    with Microphone("usb") as microphone:
+        assert port_audio.stream.channels == 2
+        clock = SimpleNamespace(inputBufferAdcTime=1.0)
+        port_audio.stream.callback(block, 800, clock, SimpleNamespace(input_overflow=False))
+        np.testing.assert_allclose(next(microphone.blocks()), voice / 2, rtol=1e-6)
+
+
+def test_one_channel_is_opened_where_two_are_not_to_be_had(port_audio: StandIn) -> None:
+    Microphone("webcam")
+    assert port_audio.stream.channels == 1
+    port_audio.channels = {1}
+    port_audio.rates = {48000.0}
+    assert Microphone("usb").sample_rate_hz == 48000
+    assert port_audio.stream.channels == 1
+
+
 def test_a_device_that_cannot_be_opened_says_what_to_do(port_audio: StandIn) -> None:
     port_audio.rates = set()
     with pytest.raises(MicrophoneError, match="close other programs"):
