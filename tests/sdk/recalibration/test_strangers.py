@@ -58,7 +58,7 @@ def accepted(manifest: ModelManifest, encodings: dict[str, list[Encoding]], offs
 
 def alike_enough(manifest: ModelManifest) -> float:
     """A similarity at which the model accepts more strangers than requested, but not a quarter."""
-    for alike in np.arange(0.5, 6, 0.1):
+    for alike in np.geomspace(0.1, 10, 120):
         voices = strangers(np.random.default_rng(7), manifest, number=60, alike=alike)
         try:
             rate = accepted(manifest, voices, 0.0)
