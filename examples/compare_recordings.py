@@ -30,7 +30,7 @@ def main() -> int:
     scores = 0.0 - symmetric_kl_matrix(embeddings, embeddings)  # 0.0 - x is never -0.0
     width = max(len(recording.stem) for recording in recordings)
     for recording, row in zip(recordings, scores, strict=True):
-        print(f"{recording.stem:{width}}", *(f"{score:7.2f}" for score in row))
+        print(f"{recording.stem:{width}}", *(f"{score:8.4f}" for score in row))
     return 0
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from speakersdk import Verifier
+from speakersdk import SpeakerSdkError, Verifier
 
 CLIPS = Path(__file__).parents[1] / "sdk" / "speakersdk" / "demo_clips"
 
@@ -28,9 +28,12 @@ def main() -> int:
     parser.add_argument("--far", type=float, default=0.01, help="false-accept rate to keep")
     arguments = parser.parse_args()
 
-    verifier = Verifier(far=arguments.far)
-    voiceprint = verifier.enroll(arguments.enroll, name="speaker")
-    decision = verifier.verify(voiceprint, arguments.probe)
+    try:
+        verifier = Verifier(far=arguments.far)
+        voiceprint = verifier.enroll(arguments.enroll, name="speaker")
+        decision = verifier.verify(voiceprint, arguments.probe)
+    except SpeakerSdkError as error:  # such as a file that is missing, or too little speech
+        parser.error(str(error))
     print(decision)
     return 0 if decision else 1
 

@@ -7,11 +7,12 @@ It prints a line whenever the speaker or the verdict changes.
 
 from __future__ import annotations
 
+import argparse
 import json
-import sys
 import threading
 
 import soundfile as sf
+from websockets.exceptions import WebSocketException
 from websockets.sync.client import ClientConnection, connect
 
 BLOCK_S = 0.1
@@ -28,10 +29,19 @@ def send(connection: ClientConnection, path: str) -> None:
 
 def main() -> None:
     """Send in one thread, and print in this one."""
-    path, *more = sys.argv[1:]
-    url = more[0] if more else "ws://127.0.0.1:8080/v1/voice/stream"
-    with connect(url) as connection:
-        sender = threading.Thread(target=send, args=(connection, path))
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("recording")
+    parser.add_argument(
+        "url", nargs="?", default="ws://127.0.0.1:8080/v1/voice/stream", help="of the service"
+    )
+    arguments = parser.parse_args()
+    try:
+        sf.info(arguments.recording)
+        opened = connect(arguments.url)
+    except (OSError, RuntimeError, WebSocketException) as error:  # no service or recording
+        parser.error(str(error))
+    with opened as connection:
+        sender = threading.Thread(target=send, args=(connection, arguments.recording))
         sender.start()
         before = None
         for message in connection:

@@ -1,6 +1,9 @@
 """Streams over WebSocket."""
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +14,8 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
 from speakersdk import Verifier, VoiceprintStore
+
+EXAMPLE = Path(__file__).parents[1] / "examples" / "live_client.py"
 
 
 def stream(server: Server) -> ClientConnection:
@@ -74,3 +79,21 @@ def test_a_wrong_message_is_answered_and_ends_the_stream(
         assert message in document["error"]["message"]
         with pytest.raises(ConnectionClosed):
             connection.recv(DEADLINE_S)
+
+
+def test_the_example_tells_who_speaks_or_what_is_missing(server: Server, tmp_path: Path) -> None:
+    def run(recording: Path, url: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, str(EXAMPLE), str(recording), url]
+        return subprocess.run(
+            command, check=False, capture_output=True, text=True, timeout=DEADLINE_S
+        )
+
+    clip = CLIPS / "slt-probe.flac"
+    url = f"ws{server.url.removeprefix('http')}"
+    done = run(clip, f"{url}/v1/voice/stream")
+    assert (done.returncode, done.stdout.split()[-2:]) == (0, ["accept", "slt"])
+    for recording, address in ((tmp_path / "none.wav", f"{url}/v1/voice/stream"), (clip, url)):
+        done = run(recording, address)
+        assert done.returncode == 2
+        assert done.stderr.splitlines()[-1].startswith("live_client.py: error: ")
+        assert "Traceback" not in done.stderr

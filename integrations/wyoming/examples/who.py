@@ -5,8 +5,8 @@ python who.py talk.wav [tcp://127.0.0.1:10310]
 
 from __future__ import annotations
 
+import argparse
 import asyncio
-import sys
 
 import soundfile as sf
 from wyoming.audio import AudioChunk, AudioStart, AudioStop
@@ -34,8 +34,14 @@ async def ask(path: str, uri: str) -> Event:
 
 def main() -> None:
     """Print the speaker, or why there is none."""
-    path, *more = sys.argv[1:]
-    answer = asyncio.run(ask(path, more[0] if more else "tcp://127.0.0.1:10310"))
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("recording")
+    parser.add_argument("uri", nargs="?", default="tcp://127.0.0.1:10310", help="of the service")
+    arguments = parser.parse_args()
+    try:
+        answer = asyncio.run(ask(arguments.recording, arguments.uri))
+    except (OSError, RuntimeError, ValueError) as error:  # no service, recording or URI
+        parser.error(str(error))
     if answer.type == "error":
         raise SystemExit(answer.data["text"])
     context = answer.data["context"]

@@ -1,6 +1,11 @@
 """Options of `speakersdk serve wyoming`, and what is kept of audio."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
+from services import CLIPS, DEADLINE_S
 from speakersdk_wyoming.audio import LastSeconds
 from speakersdk_wyoming.settings import Withhold
 from wyoming.audio import AudioChunk
@@ -45,3 +50,15 @@ def test_the_last_seconds_are_kept() -> None:
             audio = bytes([2 * second + half]) * 16000
             recent.add(AudioChunk(rate=16000, width=2, channels=1, audio=audio))
     assert recent.pcm == bytes([8]) * 16000 + bytes([9]) * 16000
+
+
+def test_the_example_says_in_one_line_that_there_is_no_service(tmp_path: Path) -> None:
+    example = Path(__file__).parents[1] / "examples" / "who.py"
+    for uri in (f"unix://{tmp_path / 'none'}", "http://127.0.0.1"):
+        command = [sys.executable, str(example), str(CLIPS / "slt-probe.flac"), uri]
+        done = subprocess.run(
+            command, check=False, capture_output=True, text=True, timeout=DEADLINE_S
+        )
+        assert done.returncode == 2
+        assert done.stderr.splitlines()[-1].startswith("who.py: error: ")
+        assert "Traceback" not in done.stderr
