@@ -40,6 +40,10 @@ BANNED_IN_CODE |= {
     r"\w*(optim|minim|maxim|serial|standard|general|organ|equal)is(e|ed|er|es|ing)\b": "-ize",
     r"\b([Nn]eighbour|[Cc]olour|[Bb]ehaviour|[Hh]onour|[Mm]etre)s?\b": "American spelling",
 }
+BANNED_IN_NAMES = re.compile(
+    r"_(hears?|heard|alone|anew|afresh|alike|forgets|forgotten|goes_on|as_good_as|asked_for)(?=_|$)"
+    r"|(?<!_there)_(is|are)_no_"
+)
 # A comment of C++ or TypeScript up to the end of its line, without the slashes of addresses.
 _COMMENT = re.compile(r"(?:(?<!:)//|/\*\*?|^\s*\*(?!/))(.*?)(?:\*/|$)")
 # A title is an imperative sentence or a noun with its article.
@@ -58,11 +62,21 @@ def test_words_in_code_are_plain(source: Path) -> None:
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda path: str(path.relative_to(REPOSITORY)))
-def test_titles_of_docstrings_are_no_fragments(source: Path) -> None:
+def test_titles_of_docstrings_are_not_fragments(source: Path) -> None:
     if source.suffix != ".py" or "tests" in source.parts:
         return
     titles = [text.splitlines()[0] for _, text in docstrings(ast.parse(source.read_text("utf-8")))]
     assert [title for title in titles if FRAGMENT.match(title)] == []
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda path: str(path.relative_to(REPOSITORY)))
+def test_names_of_tests_are_plain(source: Path) -> None:
+    if not source.name.startswith("test_") or source.suffix != ".py":
+        return
+    names = re.findall(
+        r"^(?:async )?def (test_\w+)", source.read_text(encoding="utf-8"), re.MULTILINE
+    )
+    assert [name for name in names if BANNED_IN_NAMES.search(name)] == []
 
 
 def texts(source: Path) -> Iterator[tuple[int, str]]:

@@ -37,7 +37,7 @@ def test_a_graph_that_is_not_valid_is_refused() -> None:
         check_graph(model)
 
 
-def test_files_that_are_no_models_are_refused(tmp_path: Path) -> None:
+def test_files_that_are_not_models_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "model.onnx"
     with pytest.raises(InferenceError):
         check_file(path)

@@ -72,9 +72,7 @@ def test_a_look_ahead_is_noticed(
         check_parity(tdnn, path, speech)
 
 
-def test_values_that_are_no_numbers_are_noticed(
-    tdnn: TdnnEncoder, stateful: Any, speech: Waveform
-) -> None:
+def test_nan_values_are_noticed(tdnn: TdnnEncoder, stateful: Any, speech: Waveform) -> None:
     torch.nn.init.constant_(tdnn.embedding.weight, float("nan"))
     with pytest.raises(ParityError, match="got nan"):
         check_parity(tdnn, stateful.path, speech)

@@ -88,7 +88,7 @@ def test_the_front_end_and_the_pooling_stay_float32(default_model: Path) -> None
     }
 
 
-def test_ranges_of_the_cache_are_heard(
+def test_ranges_of_the_cache_are_included(
     default_model: Path,
     clips: list[Waveform],
     clip_trials: CalibrationTrials,
@@ -103,7 +103,7 @@ def test_ranges_of_the_cache_are_heard(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_model_that_errs_more_is_refused_with_its_figures(
+def test_a_less_accurate_model_is_refused_with_its_figures(
     default_model: Path,
     clips: list[Waveform],
     clip_trials: CalibrationTrials,

@@ -47,7 +47,7 @@ def test_unheard_are_other_corpora_other_splits_and_the_held_out() -> None:
     assert not {each.speaker for each in heard} & {each.speaker for each in unheard}
 
 
-def test_of_an_encoder_that_heard_nobody_some_speakers_are_set_apart() -> None:
+def test_for_an_encoder_trained_elsewhere_speakers_are_set_apart() -> None:
     new = utterances("new", speakers=60)
     apart, unheard = split_heard(new, ["elsewhere"], HeldOut())
     assert len(apart) + len(unheard) == len(new)

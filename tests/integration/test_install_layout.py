@@ -69,7 +69,7 @@ def test_the_wheel_carries_model_clips_and_types(wheel: zipfile.ZipFile) -> None
         assert f"{package}/py.typed" in names
 
 
-def test_the_wheel_carries_the_named_rooms_alone(wheel: zipfile.ZipFile) -> None:
+def test_the_wheel_contains_only_the_named_rooms(wheel: zipfile.ZipFile) -> None:
     for package, rooms in ROOMS.items():
         inside = [name.split("/") for name in wheel.namelist() if name.startswith(f"{package}/")]
         assert {parts[1] for parts in inside if len(parts) > 2} <= rooms

@@ -37,7 +37,7 @@ def imports_of_the_sdk(package: Path) -> Iterator[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("package", PACKAGES, ids=lambda path: path.name)
-def test_an_integration_uses_the_public_interface_alone(package: Path) -> None:
+def test_an_integration_uses_only_the_public_interface(package: Path) -> None:
     inner = {
         (module, name)
         for module, name in imports_of_the_sdk(package)

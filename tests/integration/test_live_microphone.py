@@ -225,7 +225,7 @@ def test_a_minute_of_speech_is_enrolled_verified_and_complete(
     assert "overflows" in errors
 
 
-def test_a_stalled_consumer_loses_counted_samples_and_goes_on(server: SoundServer) -> None:
+def test_a_stalled_consumer_loses_counted_samples_and_continues(server: SoundServer) -> None:
     output, errors = server.python(STALL).communicate(timeout=60)
     stalled, after, read_s = json.loads(output or errors)
     assert stalled["queue_depth"] == 10  # full
@@ -256,7 +256,7 @@ def test_a_device_that_disappears_is_one_clear_error(server: SoundServer) -> Non
     assert "Traceback" not in errors
 
 
-def test_a_device_that_comes_back_is_heard_again(server: SoundServer) -> None:
+def test_a_device_that_comes_back_is_used_again(server: SoundServer) -> None:
     listener = server.listen("--enroll", "ann", "--json", "--reconnect")
     assert read_update(listener)["capture"]["reconnects"] == 0
     server.stop()

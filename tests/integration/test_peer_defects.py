@@ -75,7 +75,7 @@ def silence(seconds: float) -> np.ndarray:
 # ---- thresholds
 
 
-def test_the_asked_for_rate_changes_the_threshold_everywhere(
+def test_the_requested_rate_changes_the_threshold_everywhere(
     verifier: Verifier,
     clips: dict[str, dict[str, Path]],
     slt: Voiceprint,
@@ -240,7 +240,7 @@ def test_silence_is_not_enrolled(verifier: Verifier) -> None:
         enrollment.voiceprint()
 
 
-def test_who_waits_before_speaking_enrolls_the_voice_alone(
+def test_waiting_before_speaking_enrolls_only_the_voice(
     verifier: Verifier, clips: dict[str, dict[str, Path]]
 ) -> None:
     """Picovoice's cookbook, pull request 80: waiting makes a profile of mostly silence."""

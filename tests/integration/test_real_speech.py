@@ -37,7 +37,7 @@ def distinct(utterances: list[Any]) -> list[Any]:
     ]
 
 
-def test_readers_are_told_apart(speech_data: Any) -> None:
+def test_readers_are_distinguished(speech_data: Any) -> None:
     verifier = Verifier()
     clips = {
         reader: [

@@ -207,7 +207,7 @@ def test_an_offset_under_everything_changes_no_verdict(
 
 @pytest.mark.speech
 @pytest.mark.parametrize("sides", ["enrollment", "probe", "both"])
-def test_ten_minutes_of_silence_are_as_good_as_a_second(
+def test_ten_minutes_of_silence_equal_a_second(
     verifier: Verifier, readers: dict[str, Waveform], sides: str
 ) -> None:
     owner, stranger = readers.values()

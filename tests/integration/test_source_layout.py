@@ -144,7 +144,7 @@ def test_rooms_of_benchmarks_are_flat_and_hold_every_file() -> None:
     assert all(room.parent == folder and (room / "__init__.py").is_file() for room in rooms)
 
 
-def test_python_meets_the_kernels_in_the_bindings_alone() -> None:
+def test_only_the_bindings_know_python() -> None:
     users = [
         path for path in (REPOSITORY / "csrc").rglob("*.*") if "pybind11" in path.read_text("utf-8")
     ]

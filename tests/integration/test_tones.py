@@ -48,7 +48,7 @@ def verifier() -> Verifier:
 
 @pytest.mark.parametrize("dbfs", [-20, -30, -45])
 @pytest.mark.parametrize("name", SOUNDS)
-def test_a_tone_is_no_speech(verifier: Verifier, name: str, dbfs: float) -> None:
+def test_a_tone_is_not_speech(verifier: Verifier, name: str, dbfs: float) -> None:
     sound = SOUNDS[name] / np.sqrt(np.mean(np.square(SOUNDS[name])))
     samples = (10 ** (dbfs / 20) * sound).astype(np.float32)
     with pytest.raises(EnrollmentError, match=r"no speech found|s of speech are|steady"):

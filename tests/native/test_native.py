@@ -40,7 +40,7 @@ def test_all_operations_are_there() -> None:
 
 @pytest.mark.parametrize("name", OPERATIONS)
 @pytest.mark.parametrize("position", [0, 1])
-def test_nothing_is_converted_behind_the_back(name: str, position: int) -> None:
+def test_nothing_is_converted_silently(name: str, position: int) -> None:
     operation, valid = getattr(_native, name), arguments(name)
     operation(*valid)
     array = valid[position]

@@ -47,7 +47,7 @@ def test_it_says_what_computes_and_what_is_sent(report: dict[str, Any]) -> None:
     assert report["packages"]["numpy"]
 
 
-def test_whatever_is_broken_the_rest_is_told(
+def test_the_rest_is_reported_whatever_is_broken(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
@@ -87,7 +87,7 @@ def test_nobody_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Non
     assert "ann" not in elsewhere
 
 
-def test_portaudio_is_asked_only_where_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_portaudio_is_queried_only_on_request(monkeypatch: pytest.MonkeyPatch) -> None:
     def listing(result: Callable[[], Any]) -> None:
         monkeypatch.setattr("speakersdk.audio.devices.list_devices", result)
 

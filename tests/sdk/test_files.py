@@ -234,7 +234,7 @@ def test_the_folders_follow_the_environment(
     assert not (tmp_path / "speakersdk").exists()
 
 
-def test_a_user_without_home_is_told_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_user_without_a_home_learns_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
     for variable in ("HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME"):
         monkeypatch.delenv(variable, raising=False)
     unknown_uid = max(entry for entry in range(60_000, 65_000) if not is_known(entry))

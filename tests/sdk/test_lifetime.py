@@ -19,7 +19,7 @@ def test_the_first_end_is_named() -> None:
         pass
 
 
-def test_a_second_thread_is_refused_and_the_first_goes_on() -> None:
+def test_a_second_thread_is_refused_and_the_first_continues() -> None:
     lifetime = Lifetime("stream", remedy="start another")
     refused: list[BaseException] = []
 

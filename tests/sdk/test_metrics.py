@@ -142,7 +142,7 @@ def test_a_threshold_needs_a_prior_and_costs(wrong: dict[str, float]) -> None:
         bayes_threshold(**{"p_target": 0.5, **wrong})
 
 
-def test_costs_are_alike_unless_given() -> None:
+def test_costs_are_equal_by_default() -> None:
     assert bayes_threshold(p_target=0.5) == 0.0
     assert bayes_threshold(p_target=0.5, c_fa=2.0) == pytest.approx(math.log(2))
     assert bayes_threshold(p_target=0.5, c_miss=2.0) == pytest.approx(-math.log(2))
@@ -188,7 +188,7 @@ def test_min_cllr_is_that_of_isotonic_regression(rng: np.random.Generator) -> No
     assert min_cllr(scores, labels) == pytest.approx(cllr(llrs, labels), rel=1e-9)
 
 
-def test_min_cllr_knows_order_only_and_ends() -> None:
+def test_min_cllr_depends_only_on_the_order_and_terminates() -> None:
     labels = [False, False, True, True]
     assert min_cllr([1, 2, 3, 4], labels) == 0.0
     assert min_cllr([4, 3, 2, 1], labels) == 1.0  # the best rising map is constant
@@ -204,7 +204,7 @@ def test_a_weight_is_a_repetition(listed: list[Row], metric: Any) -> None:
 
 
 @given(rows)
-def test_eer_knows_order_only_and_treats_both_kinds_alike(listed: list[Row]) -> None:
+def test_eer_depends_only_on_the_order_and_is_symmetric(listed: list[Row]) -> None:
     scores, labels, counts = columns(listed)
     expected = pytest.approx(eer(scores, labels, counts), abs=TOLERANCE)
     assert eer(np.exp(scores), labels, counts) == expected

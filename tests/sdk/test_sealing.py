@@ -124,7 +124,7 @@ def test_the_keyring_keeps_keys_by_name() -> None:
         keyring.set_keyring(before)
 
 
-def test_a_machine_without_keyring_says_what_else_there_is() -> None:
+def test_a_machine_without_a_keyring_names_the_alternatives() -> None:
     keyring = pytest.importorskip("keyring")
     fail = pytest.importorskip("keyring.backends.fail")
     before = keyring.get_keyring()

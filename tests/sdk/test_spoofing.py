@@ -63,7 +63,7 @@ def test_without_a_finding_nothing_changes(
     assert guarded.adapt(slt, probe).is_adapted
 
 
-def test_it_is_asked_about_what_would_be_accepted_alone(
+def test_it_is_called_only_for_what_would_be_accepted(
     slt: Voiceprint, voices: dict[str, Any]
 ) -> None:
     detector = Detector("anything")

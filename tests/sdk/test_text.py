@@ -63,12 +63,12 @@ def test_no_character_that_unicode_calls_unprintable_is_visible() -> None:
 
 
 @given(st.text())
-def test_file_names_are_unicode_text_whatever_the_locale(text: str) -> None:
+def test_file_names_are_unicode_text_in_any_locale(text: str) -> None:
     assert decoded_argument(text.encode().decode("ascii", "surrogateescape")) == text
     assert decoded_argument(file_name(text)) == text
 
 
-def test_a_surrogate_that_stands_for_no_byte_is_no_error() -> None:
+def test_a_surrogate_without_a_byte_is_not_an_error() -> None:
     assert not Path(file_name("\ud800.wav")).exists()
     assert printable(decoded_argument("\ud800")) == "\\udced\\udca0\\udc80"
 

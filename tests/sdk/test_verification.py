@@ -83,7 +83,7 @@ def test_two_people_in_turns_are_noticed(
 
 
 @pytest.mark.parametrize("pause_s", [0.5, 5.0])
-def test_a_pause_is_no_change_of_voice(
+def test_a_pause_is_not_a_change_of_voice(
     verifier: Verifier,
     voices: dict[str, Any],
     slt: Voiceprint,
@@ -167,7 +167,7 @@ def test_short_recordings_have_no_answer(
 
 
 @pytest.mark.parametrize("hz", [120, 200, 300])
-def test_a_tone_is_no_speech_whatever_the_model_takes_it_for(
+def test_a_tone_is_not_speech_even_if_the_model_says_so(
     verifier: Verifier, slt: Voiceprint, hz: float
 ) -> None:
     times_s = np.arange(4 * SAMPLE_RATE_HZ) / SAMPLE_RATE_HZ

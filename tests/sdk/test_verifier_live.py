@@ -52,7 +52,7 @@ def test_streams_decide_at_a_rate_and_not_by_a_prior() -> None:
         verifier.stream_pool()
 
 
-def test_a_closed_verifier_says_so_and_its_streams_go_on(voices: dict[str, Any]) -> None:
+def test_a_closed_verifier_says_so_and_its_streams_continue(voices: dict[str, Any]) -> None:
     samples = read_audio(voices["slt"].probe)
     with Verifier() as verifier:
         voiceprint = verifier.enroll(voices["slt"].enroll, name="slt")
@@ -79,7 +79,7 @@ def test_a_closed_verifier_says_so_and_its_streams_go_on(voices: dict[str, Any])
 
 
 @pytest.mark.parametrize("rate_hz", ["16000", None, True, 1 + 0j, float("nan"), 10**12, -16000])
-def test_what_is_no_rate_is_refused_before_and_after_the_first_chunk(
+def test_what_is_not_a_rate_is_refused_before_and_after_the_first_chunk(
     verifier: Verifier, voices: dict[str, Any], rate_hz: Any
 ) -> None:
     stream = verifier.stream([verifier.enroll(voices["slt"].enroll, name="slt")])

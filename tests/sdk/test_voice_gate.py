@@ -80,7 +80,7 @@ def test_pcm_of_several_channels_is_taken_like_its_samples(
         gate.push_pcm(pcm[:6], sample_rate_hz=RATE_HZ, num_channels=2)
 
 
-def test_a_gate_for_nobody_is_refused(verifier: Verifier, rms: Voiceprint) -> None:
+def test_a_gate_without_voices_is_refused(verifier: Verifier, rms: Voiceprint) -> None:
     with pytest.raises(ConfigError, match="at least one voiceprint"):
         VoiceGate(verifier, [], forbidden=[rms])
 

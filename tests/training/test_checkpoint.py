@@ -106,7 +106,7 @@ def test_an_interrupted_save_leaves_the_checkpoint_before_it(tmp_path: Path) -> 
     assert [each.name for each in tmp_path.iterdir()] == ["checkpoint.pt"]
 
 
-def test_what_is_no_checkpoint_is_refused_in_one_line(tmp_path: Path) -> None:
+def test_what_is_not_a_checkpoint_is_refused_in_one_line(tmp_path: Path) -> None:
     path = tmp_path / "checkpoint.pt"
     with pytest.raises(TrainingError, match=r"expected a checkpoint at .*, found none"):
         read_checkpoint(path)

@@ -70,7 +70,7 @@ def test_fit_then_evaluate(
     assert output.endswith("24 target and 96 nontarget trials\n")
 
 
-def test_speech_head_wants_speech_labels(
+def test_speech_head_needs_speech_labels(
     checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     output = tmp_path / "headed.pt"

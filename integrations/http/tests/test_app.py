@@ -63,7 +63,7 @@ def test_an_enrolled_speaker_is_verified_by_name(client: httpx.Client, clip: Cli
     assert verdicts == ["accept", "reject"]
 
 
-def test_identification_names_the_speaker_or_nobody(client: httpx.Client, clip: Clip) -> None:
+def test_identification_names_the_speaker_or_none(client: httpx.Client, clip: Clip) -> None:
     known, stranger = (
         client.post("/v1/voice/identify", files={"audio": clip(f"{voice}-probe")}).json()
         for voice in ("slt", "rms")
@@ -82,7 +82,7 @@ def test_silence_gets_a_verdict_and_no_numbers(client: httpx.Client) -> None:
     assert answer["llr"] is answer["probability"] is answer["score"] is answer["speaker"] is None
 
 
-def test_a_speaker_is_registered_listed_and_forgotten(
+def test_a_speaker_is_registered_listed_and_deleted(
     client: httpx.Client, server: Server, clip: Clip
 ) -> None:
     audio = [in_base64(clip(f"awb-enroll-{number}")) for number in (1, 2)]
@@ -145,7 +145,7 @@ def test_a_wrong_request_is_refused_in_one_line(
     assert error["code"] == status
 
 
-def test_an_expired_voiceprint_is_left_out_and_said_why(
+def test_an_expired_voiceprint_is_left_out_with_the_reason(
     client: httpx.Client, server: Server, clip: Clip
 ) -> None:
     kal = Verifier().enroll([CLIPS / "kal16-enroll-1.flac"], name="kal")
@@ -164,7 +164,7 @@ def test_an_expired_voiceprint_is_left_out_and_said_why(
         store.remove("kal")
 
 
-def test_what_is_no_json_is_refused(client: httpx.Client) -> None:
+def test_what_is_not_json_is_refused(client: httpx.Client) -> None:
     assert client.post("/v1/voice/identify", content=b"\xff{").status_code == 400
 
 

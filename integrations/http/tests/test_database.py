@@ -70,7 +70,7 @@ def test_services_share_the_voiceprints(
     assert httpx.get(f"{first.url}/v1/voice/voices", timeout=DEADLINE_S).json()["voices"] == []
 
 
-def test_a_database_that_is_gone_is_an_answer_and_comes_back(
+def test_a_lost_database_is_an_error_until_it_is_back(
     start: Start, shelf: Shelf, database: Database, slt: Voiceprint
 ) -> None:
     shelf().save(slt, replace=False)
@@ -162,7 +162,7 @@ def test_a_server_that_would_delete_voiceprints_is_refused(
 
 
 @pytest.mark.parametrize("database", ["redis"], indirect=True)
-def test_a_voiceprint_that_others_wrote_hides_no_other(
+def test_a_voiceprint_that_others_wrote_does_not_hide_others(
     shelf: Shelf, database: Database, slt: Voiceprint
 ) -> None:
     here = shelf()

@@ -81,7 +81,7 @@ def test_a_stream_without_audio_is_ended(impatient: str) -> None:
         assert caught.value.rcvd.code == 1008
 
 
-def test_streams_are_bounded_and_told_of_the_end(start: Start, server: Server) -> None:
+def test_streams_are_bounded_and_learn_of_the_end(start: Start, server: Server) -> None:
     one = start("--max-streams", "1", folder=server.folder)
     url = f"ws{one.url.removeprefix('http')}/v1/voice/stream"
     with connect(url, open_timeout=DEADLINE_S) as first:

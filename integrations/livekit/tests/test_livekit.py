@@ -135,7 +135,7 @@ def test_the_start_is_reported_within_a_hop_of_the_decision(
     assert accepted_s - FRAME_S <= reported_s <= accepted_s + HOP_S
 
 
-def test_a_gate_for_nobody_is_refused(
+def test_a_gate_without_voices_is_refused(
     verifier: Verifier, people: dict[str, Voiceprint], inner: vad.VAD
 ) -> None:
     with pytest.raises(ConfigError):

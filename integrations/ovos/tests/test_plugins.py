@@ -50,7 +50,7 @@ def test_the_plugin_manager_finds_both() -> None:
     ("voice", "names", "is_accepted"),
     [("slt", None, True), ("awb", None, True), ("rms", None, False), ("awb", ["slt"], False)],
 )
-def test_enrolled_speakers_alone_wake_the_assistant(
+def test_only_enrolled_speakers_wake_the_assistant(
     folder: Path, voice: str, names: list[str] | None, is_accepted: bool
 ) -> None:
     config = {"voiceprints": str(folder), "names": names, "enabled": True}
@@ -68,21 +68,19 @@ def test_too_little_speech_is_decided_by_an_option(folder: Path, is_accepted: bo
     assert verifier.last.decision.verdict is Verdict.INCONCLUSIVE
 
 
-def test_silence_wakes_nobody(folder: Path) -> None:
+def test_silence_does_not_wake_the_assistant(folder: Path) -> None:
     config = {"voiceprints": str(folder), "accept_inconclusive": True}
     assert not load_wake_word_verifier_plugin(VERIFIER)(config).verify(bytes(32000))
 
 
 @pytest.mark.parametrize("is_open", [False, True])
 @pytest.mark.parametrize("chunk", [b"", b"x", None])
-def test_an_error_is_a_no_unless_asked_for(
-    folder: Path, chunk: bytes | None, is_open: bool
-) -> None:
+def test_an_error_is_a_no_by_default(folder: Path, chunk: bytes | None, is_open: bool) -> None:
     config = {"voiceprints": str(folder), "fail_open": is_open}
     assert load_wake_word_verifier_plugin(VERIFIER)(config).verify(chunk) is is_open
 
 
-def test_nobody_enrolled_is_a_no(tmp_path: Path) -> None:
+def test_without_enrolled_speakers_the_answer_is_no(tmp_path: Path) -> None:
     verifier = load_wake_word_verifier_plugin(VERIFIER)({"voiceprints": str(tmp_path)})
     assert not verifier.verify(pcm("slt-probe"))
 

@@ -116,7 +116,9 @@ def test_transcripts_of_strangers_are_dropped_or_stamped(
     assert text.metadata["speakersdk"]["is_allowed"] is False
 
 
-def test_nothing_heard_is_nobody(verifier: Verifier, people: dict[str, Voiceprint]) -> None:
+def test_without_speech_there_is_no_speaker(
+    verifier: Verifier, people: dict[str, Voiceprint]
+) -> None:
     assert of(TranscriptionFrame, run(SpeakerGate(verifier, [people["slt"]]), [transcript()])) == []
 
 
@@ -177,6 +179,8 @@ def test_the_agents_own_voice_starts_no_turn(
     assert of(UserStartedSpeakingFrame, down) == []
 
 
-def test_a_gate_for_nobody_is_refused(verifier: Verifier, people: dict[str, Voiceprint]) -> None:
+def test_a_gate_without_voices_is_refused(
+    verifier: Verifier, people: dict[str, Voiceprint]
+) -> None:
     with pytest.raises(ConfigError):
         SpeakerGate(verifier, [], forbidden=[people["rms"]])

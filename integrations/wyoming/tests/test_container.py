@@ -35,7 +35,7 @@ def test_a_composed_service_is_locked_down(name: str) -> None:
     assert all(port.startswith("127.0.0.1:") for port in service["ports"])
 
 
-def test_the_image_runs_as_nobody_in_particular() -> None:
+def test_the_image_runs_as_an_unprivileged_user() -> None:
     lines = (FOLDER / "Dockerfile").read_text(encoding="utf-8").splitlines()
     assert "USER 10001:10001" in lines
     (command,) = [line for line in lines if line.startswith("CMD ")]

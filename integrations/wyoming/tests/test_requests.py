@@ -87,7 +87,7 @@ def test_a_wake_word_of_a_stranger_is_withheld(strict: Service, converse: Conver
     assert [event.type for event in converse(strict, *events)] == ["info"]
 
 
-def test_identify_names_a_known_speaker_alone(service: Service, converse: Converse) -> None:
+def test_identify_names_only_a_known_speaker(service: Service, converse: Converse) -> None:
     request = identity.Identify().event()
     (known,) = converse(service, request, *spoken("slt-probe"))
     assert (known.type, known.data["name"]) == ("identified", "slt")
@@ -150,7 +150,7 @@ def test_an_error_is_an_event_and_the_connection_stays(
     assert info.type == "info"
 
 
-def test_a_service_behind_that_is_gone_is_an_error(
+def test_a_missing_service_behind_is_an_error(
     start: Start, enrolled: Path, tmp_path: Path, converse: Converse
 ) -> None:
     service = start(enrolled, "--asr", f"unix://{tmp_path}/none", "--max-duration", "1")

@@ -10,7 +10,7 @@ from speakersdk_training.augment.random import BatchRandom
 OF_RECORDINGS = {"kitchen and machines, 10 dB", "babble, 10 dB", "room"}
 
 
-def test_a_condition_changes_what_is_heard() -> None:
+def test_a_condition_changes_the_audio() -> None:
     generator = torch.Generator().manual_seed(1)
     samples = 0.1 * torch.randn(4, 16000, generator=generator)
     changes = {

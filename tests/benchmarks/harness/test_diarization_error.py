@@ -63,7 +63,7 @@ def by_definition(
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_unknown_speakers_are_mapped_as_suits_best(seed: int) -> None:
+def test_unknown_speakers_get_the_best_mapping(seed: int) -> None:
     rng = np.random.default_rng(seed)
 
     def stretches(names: list[str]) -> list[Stretch]:

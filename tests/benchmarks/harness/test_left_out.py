@@ -16,7 +16,7 @@ def utterance(start: int, num_samples: int) -> Utterance:
     )
 
 
-def test_parts_of_one_recording_are_no_trial() -> None:
+def test_parts_of_one_recording_are_not_a_trial() -> None:
     # Segments of 1 s: two in the first utterance, one across both, one in the second.
     utterances = [utterance(0, 40_000), utterance(40_000, 32_000)]
     segments = cut_segments(utterances, ROOT, duration_s=1.0)

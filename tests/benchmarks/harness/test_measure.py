@@ -105,7 +105,7 @@ def test_a_module_that_starts_again_is_the_same_module(tmp_path: Path) -> None:
     assert report["facts"] == {"module": "room.example"}
 
 
-def test_calls_in_turn_take_the_clock_that_is_asked_for(tmp_path: Path) -> None:
+def test_calls_in_turn_use_the_requested_clock(tmp_path: Path) -> None:
     script = SCRIPT.replace(
         'benchmark.measure("sum", lambda: sum(range(1000)), work=1000, unit="number")',
         'benchmark.measure_together({"one": list, "two": dict}, clock=iter((0, 3, 3, 6)).__next__)',

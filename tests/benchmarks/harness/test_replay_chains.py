@@ -26,7 +26,7 @@ def test_a_resonance_raises_its_band(speech_data: Any) -> None:
     assert 11 < raised < 13
 
 
-def test_the_seed_changes_the_noise_alone(speech_data: Any) -> None:
+def test_the_seed_changes_only_the_noise(speech_data: Any) -> None:
     noise = np.random.default_rng(1).standard_normal(16000).astype(np.float32)
     first, again, other = CHAIN(noise), CHAIN(noise), replace(CHAIN, seed=1)(noise)
     assert np.array_equal(first, again)

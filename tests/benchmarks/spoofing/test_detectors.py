@@ -24,7 +24,7 @@ def test_statistics_do_not_depend_on_the_level() -> None:
 
 
 @pytest.mark.parametrize("detector", DETECTORS)
-def test_classes_that_differ_in_one_number_are_told_apart(detector: str) -> None:
+def test_classes_that_differ_in_one_feature_are_distinguished(detector: str) -> None:
     chance = np.random.default_rng(3)
     attacks = np.arange(400) % 2 == 0
     values = chance.standard_normal((400, 20)).astype(np.float32)

@@ -9,7 +9,7 @@ from benchmarks.spoofing.unseen_attacks import Material, balanced, judged, rates
 pytestmark = pytest.mark.training
 
 
-def test_rates_of_scores_apart_and_alike() -> None:
+def test_rates_of_separate_and_equal_scores() -> None:
     own, sources = np.linspace(-2, -1, 100), np.array([f"s{n // 2}" for n in range(100)])
     apart = rates(own, own + 5, sources, sources)
     assert (apart["apcer_percent"], apart["eer_percent"]) == (0, 0)
@@ -21,7 +21,7 @@ def test_rates_of_scores_apart_and_alike() -> None:
     assert low < high
 
 
-def test_kinds_weigh_alike() -> None:
+def test_kinds_have_equal_weights() -> None:
     kinds = np.array([clips.BONA_FIDE] * 10 + ["a"] * 4 + ["b"] * 2)
     weights = balanced(kinds)
     assert weights.mean() == pytest.approx(1)

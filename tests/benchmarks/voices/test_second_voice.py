@@ -58,7 +58,7 @@ def test_the_lowest_speaker_and_recordings_of_two_do_not_count() -> None:
     assert fitted(rows) == pytest.approx(0.0, abs=0.11)
 
 
-def test_each_voice_goes_on_where_it_stopped() -> None:
+def test_each_voice_continues_where_it_stopped() -> None:
     pair = np.arange(4, dtype=np.float32), 10 + np.arange(4, dtype=np.float32)
     seconds = tuple(np.repeat(voice, SAMPLE_RATE_HZ) for voice in pair)
     mixed = in_turns((seconds[0], seconds[1]), (2, 1, 1, 2))

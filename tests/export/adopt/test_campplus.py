@@ -127,7 +127,7 @@ def test_the_embedding_is_the_original_one_at_every_length(
     assert cosine(got, original(samples)) > 0.9999
 
 
-def test_a_copy_with_another_last_layer_is_told_apart(
+def test_a_copy_with_another_last_layer_is_detected(
     adopted: Path, published: Any, tmp_path: Path
 ) -> None:
     with torch.no_grad(), warnings.catch_warnings():
@@ -140,9 +140,7 @@ def test_a_copy_with_another_last_layer_is_told_apart(
 
 
 @pytest.mark.parametrize("length", [0.5, 2.0, 8.0])
-def test_copies_are_told_apart_at_any_length_of_embeddings(
-    verifier: Verifier, length: float
-) -> None:
+def test_copies_are_found_at_any_length_of_embeddings(verifier: Verifier, length: float) -> None:
     samples = read_audio(PROBE)
     shifted = verifier.embed(samples[160:] * np.float32(0.5), sample_rate_hz=16000)
     original = scaled(verifier.embed(PROBE), length)

@@ -42,7 +42,7 @@ def probes(verifier: Verifier) -> np.ndarray:
     return np.stack([verifier.embed(path) for path in PROBES])
 
 
-def test_faiss_ranks_alike(gallery: Gallery, probes: np.ndarray) -> None:
+def test_faiss_has_the_same_ranking(gallery: Gallery, probes: np.ndarray) -> None:
     names, found = faiss_search(gallery.export_mips(), probes, len(gallery))
     assert names == rankings(gallery, probes, len(gallery))
     # Float32 products of at most 10, over D = 8.
@@ -50,6 +50,6 @@ def test_faiss_ranks_alike(gallery: Gallery, probes: np.ndarray) -> None:
     np.testing.assert_allclose(found, exact, rtol=1e-4, atol=1e-5)
 
 
-def test_a_vector_database_ranks_alike(gallery: Gallery, probes: np.ndarray) -> None:
+def test_a_vector_database_has_the_same_ranking(gallery: Gallery, probes: np.ndarray) -> None:
     found = qdrant_search(gallery.export_mips(), probes, len(gallery))
     assert found == rankings(gallery, probes, len(gallery))

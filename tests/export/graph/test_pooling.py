@@ -103,7 +103,7 @@ def test_other_sums_are_refused() -> None:
 
 
 @pytest.mark.parametrize("transposed", [True, False])
-def test_normalisation_goes_into_the_layer_behind(
+def test_normalization_is_folded_into_the_next_layer(
     transposed: bool, rng: np.random.Generator
 ) -> None:
     weights = rng.normal(size=(OUTPUTS, CHANNELS) if transposed else (CHANNELS, OUTPUTS))

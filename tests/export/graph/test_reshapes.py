@@ -72,7 +72,7 @@ def test_what_something_else_reads_stays() -> None:
     check_same(before, after)
 
 
-def test_two_sizes_that_vary_are_left_alone() -> None:
+def test_two_sizes_that_vary_are_unchanged() -> None:
     def chain() -> onnx.ModelProto:
         return model(
             helper.make_node("Unsqueeze", ["x", "axis"], ["a"]),

@@ -19,7 +19,7 @@ def test_a_range_is_a_file_of_its_own() -> None:
     assert (view.tell(), view.read(2)) == (2, b"45")
 
 
-def test_patches_are_read_whatever_the_reads() -> None:
+def test_patches_are_read_by_any_reads() -> None:
     file = io.BytesIO(b"0123456789")
     for num in range(1, 9):
         view = ByteRange(file, 1, 10, patches=[Patch(3, b"abc"), Patch(8, b"xyz")])
@@ -59,7 +59,7 @@ class Failing(io.BytesIO):
         raise OSError(5, "Input/output error")
 
 
-def test_a_failed_read_is_told_and_not_raised() -> None:
+def test_a_failed_read_is_reported_and_not_raised() -> None:
     view = ByteRange(Failing(b"0123"), 0, 4)
     assert view.read(4) == b""
     assert view.error is not None

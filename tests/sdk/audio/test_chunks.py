@@ -81,7 +81,7 @@ def test_many_chunks_before_the_samples_hide_no_truncation(
         read(many[:-32000])
 
 
-def test_chunks_behind_the_samples_are_no_samples(encode: Callable[..., bytes]) -> None:
+def test_chunks_after_the_samples_are_not_samples(encode: Callable[..., bytes]) -> None:
     data = encode("WAV", "PCM_16")
     expected = read(data)
     trailer = b"LIST" + (1000).to_bytes(4, "little") + b"INFO" + bytes(996)

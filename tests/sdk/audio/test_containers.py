@@ -119,7 +119,7 @@ def test_an_instrument_does_not_say_its_rate(encode: Callable[..., bytes]) -> No
         read(encode("XI", "DPCM_16"))
 
 
-def test_raw_samples_are_told_to_be_passed_as_an_array(tmp_path: Path) -> None:
+def test_raw_samples_must_be_passed_as_an_array(tmp_path: Path) -> None:
     path = tmp_path / "samples.pcm"
     path.write_bytes(bytes(100))
     with pytest.raises(UnreadableAudioError, match="pass them as an array"):
@@ -144,7 +144,7 @@ def lengthened(data: bytes, announced: int) -> bytes:
     [b"TAG" + bytes(125), bytes(5000), b"APETAGEX" + bytes(24), b"ID3\4" + bytes(100)],
     ids=["ID3v1", "zeros", "APE", "ID3v2"],
 )
-def test_what_follows_a_flac_file_is_no_audio(
+def test_what_follows_a_flac_file_is_not_audio(
     trailer: bytes, encode: Callable[..., bytes], sound: np.ndarray
 ) -> None:
     data = encode("FLAC")
@@ -155,7 +155,7 @@ def test_what_follows_a_flac_file_is_no_audio(
 
 @pytest.mark.parametrize("container", ["WAV", "AIFF", "FLAC", "OGG", "AU", "CAF", "W64", "RF64"])
 @pytest.mark.parametrize("num_bytes", [0, 128, 3000])
-def test_a_tag_in_front_of_a_file_is_no_audio(
+def test_a_tag_before_the_first_frame_is_not_audio(
     container: str, num_bytes: int, encode: Callable[..., bytes]
 ) -> None:
     size = bytes(num_bytes >> shift & 127 for shift in (21, 14, 7, 0))

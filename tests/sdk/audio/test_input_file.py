@@ -42,7 +42,7 @@ def test_file_objects_are_read_from_where_they_stand(tmp_path: Path, wav: bytes)
         np.testing.assert_array_equal(read_audio(file), expected)
 
 
-def test_a_file_object_at_its_end_is_told_to_be_rewound(wav: bytes) -> None:
+def test_a_file_object_at_its_end_asks_to_be_rewound(wav: bytes) -> None:
     file = io.BytesIO(wav)
     file.seek(0, io.SEEK_END)
     with pytest.raises(UnreadableAudioError, match=r"seek\(0\)"):
@@ -156,7 +156,7 @@ def test_a_process_substitution_is_read(tmp_path: Path, wav: bytes) -> None:
 
 
 @posix
-def test_what_is_no_file_is_refused_at_once(tmp_path: Path) -> None:
+def test_what_is_not_a_file_is_refused_at_once(tmp_path: Path) -> None:
     for device in ("/dev/zero", "/dev/null"):
         with pytest.raises(UnreadableAudioError, match="it is a device"):
             read_audio(device)

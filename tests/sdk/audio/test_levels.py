@@ -75,7 +75,7 @@ def test_floats_above_full_scale_are_not_clipped(clip: str, peak: float) -> None
 @pytest.mark.parametrize("clip", ["slt", "rms", "awb", "kal16"])
 @pytest.mark.parametrize("gain", [1.5, 2.0, 4.0, 10.0])
 @pytest.mark.parametrize("through", ["resampler", "MP3", "VORBIS"])
-def test_clipped_speech_is_named_whatever_smoothed_it(clip: str, gain: float, through: str) -> None:
+def test_clipped_speech_is_found_after_any_smoothing(clip: str, gain: float, through: str) -> None:
     samples = read_audio(CLIPS / f"{clip}-enroll-1.flac")
     cut = np.clip(samples * np.float32(gain / np.abs(samples).max()), -1, 1)
     if through == "resampler":

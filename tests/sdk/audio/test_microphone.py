@@ -98,7 +98,7 @@ def test_a_device_that_falls_silent_is_lost(
     assert list(reading) == []  # closed while it is read: the end, and no error
 
 
-def test_a_block_says_what_was_lost_in_front_of_it(port_audio: StandIn) -> None:
+def test_a_block_reports_what_was_lost_before_it(port_audio: StandIn) -> None:
     with Microphone(queue_s=0.1) as microphone:
         blocks = microphone.blocks()
         deliver(port_audio, 5)  # two fit
@@ -163,7 +163,7 @@ def test_two_readers_of_one_microphone_are_refused(port_audio: StandIn) -> None:
         deliver(port_audio, 1)
 
 
-def test_waiting_looks_for_the_device_anew(port_audio: StandIn) -> None:
+def test_waiting_looks_for_the_device_again(port_audio: StandIn) -> None:
     assert wait_for_device("usb").device.name == "USB Mic"
     assert port_audio.initialised == 0
     with pytest.raises(MicrophoneError, match="none"):

@@ -97,7 +97,7 @@ def test_damage_in_the_middle_is_found(mp3: bytes) -> None:
         read(bare[:middle] + bytes(range(100)) + bare[middle:])
 
 
-def test_a_tag_behind_the_last_frame_is_no_audio(mp3: bytes) -> None:
+def test_a_tag_after_the_last_frame_is_not_audio(mp3: bytes) -> None:
     expected = read(mp3)
     for tag in (b"TAG" + b"x" * 125, b"APETAGEX" + b"y" * 40, bytes(5000)):
         np.testing.assert_array_equal(read(mp3 + tag), expected)
@@ -107,9 +107,7 @@ def test_a_tag_behind_the_last_frame_is_no_audio(mp3: bytes) -> None:
     "junk", [bytes(1), bytes(5000), b"\xff\xfb\x90" * 40], ids=["zero", "padding", "cut frame"]
 )
 @pytest.mark.parametrize("tag", [b"", b"ID3\4\0\0\0\0\0\x10" + bytes(16)], ids=["no tag", "tag"])
-def test_what_lies_in_front_of_the_first_frame_is_skipped(
-    mp3: bytes, junk: bytes, tag: bytes
-) -> None:
+def test_bytes_before_the_first_frame_are_skipped(mp3: bytes, junk: bytes, tag: bytes) -> None:
     np.testing.assert_array_equal(read(tag + junk + mp3), read(mp3))
 
 
@@ -123,7 +121,7 @@ def test_a_tag_that_counts_wrongly_loses_nothing(encode: Callable[..., bytes]) -
         assert 32000 <= len(read(wrong)) < 32000 + 3 * 1152
 
 
-def test_a_picture_of_megabytes_is_no_audio(mp3: bytes) -> None:
+def test_a_picture_of_megabytes_is_not_audio(mp3: bytes) -> None:
     """Also a tag that is full of bytes that look like frames."""
     num_bytes = 10**6
     size = bytes(num_bytes >> shift & 127 for shift in (21, 14, 7, 0))

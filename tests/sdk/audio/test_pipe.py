@@ -52,7 +52,7 @@ def test_wav_is_passed_on_as_it_comes(
 
 
 @pytest.mark.parametrize("container", ["FLAC", "OGG", "MP3", "AIFF", "AU", "CAF", "W64", "RF64"])
-def test_other_formats_are_heard_once_they_are_complete(
+def test_other_formats_are_decoded_once_they_are_complete(
     container: str, encode: Callable[..., bytes]
 ) -> None:
     data = encode(container, rate_hz=44100)
@@ -60,7 +60,7 @@ def test_other_formats_are_heard_once_they_are_complete(
 
 
 @pytest.mark.parametrize("encoding", ["ULAW", "ALAW", "GSM610", "IMA_ADPCM"])
-def test_compressed_wav_is_heard_once_it_is_complete(
+def test_compressed_wav_is_decoded_once_it_is_complete(
     encoding: str, encode: Callable[..., bytes]
 ) -> None:
     data = encode("WAV", encoding)
@@ -74,7 +74,7 @@ def test_wav_of_a_program_that_cannot_seek_back(size: int, encode: Callable[...,
     np.testing.assert_array_equal(streamed(lying), read_audio(io.BytesIO(data)))
 
 
-def test_chunks_around_the_samples_are_no_samples(encode: Callable[..., bytes]) -> None:
+def test_chunks_around_the_samples_are_not_samples(encode: Callable[..., bytes]) -> None:
     data = encode("WAV", "PCM_16")
     more = b"LIST\x05\0\0\0INFOx\0"
     result = streamed(data[:36] + more + data[36:] + more)

@@ -60,7 +60,7 @@ def test_other_tuples_are_refused(pair: Any) -> None:
         load_recording(pair, None)
 
 
-def test_samples_in_a_tuple_are_told_to_be_an_array() -> None:
+def test_samples_in_a_tuple_must_be_an_array() -> None:
     samples = struct.unpack("<1000h", bytes(2000))  # as from the standard library's wave
     with pytest.raises(InvalidAudioError, match=r"tuple of 1000 \(int, int, int, int, \.\.\.\)"):
         load_recording(samples, 16000)  # type: ignore[arg-type, unused-ignore]

@@ -72,7 +72,7 @@ def test_bytes_are_refused_in_a_stream(make: type) -> None:
         StreamResampler().push(make(b"\0" * 320), sample_rate_hz=16000)
 
 
-def test_16_bit_values_in_32_bits_are_refused_once_they_are_heard(
+def test_16_bit_values_in_32_bits_are_refused_once_they_arrive(
     rng: np.random.Generator,
 ) -> None:
     speech = rng.integers(-9000, 9000, 1600).astype(np.int32)

@@ -59,7 +59,7 @@ def test_what_says_its_sample_type_is_read(make: object) -> None:
 
 
 @pytest.mark.training
-def test_tensors_are_read_whatever_they_are_used_for() -> None:
+def test_tensors_are_read_wherever_they_are_used() -> None:
     torch = pytest.importorskip("torch")
     expected = as_waveform(PCM, sample_rate_hz=16000)
     tensor = torch.from_numpy(PCM)
@@ -118,7 +118,7 @@ def test_other_types_are_refused_with_what_to_do(samples: object, message: str) 
 
 
 @pytest.mark.parametrize("samples", [None, {}, object(), "slt.wav", [[1.0], [1.0, 2.0]], {1.0}])
-def test_what_is_no_array_is_refused(samples: object) -> None:
+def test_what_is_not_an_array_is_refused(samples: object) -> None:
     with pytest.raises(InvalidAudioError):
         as_waveform(samples, sample_rate_hz=16000)
 

@@ -35,7 +35,7 @@ def test_speech_is_found(voice: str, demo_clips: Path) -> None:
     assert 0.5 < is_speech.mean() < 1.0
 
 
-def test_silence_and_noise_are_no_speech(rng: np.random.Generator) -> None:
+def test_silence_and_noise_are_not_speech(rng: np.random.Generator) -> None:
     assert not frames(np.zeros(32000, np.float32)).any()
     assert not frames(rng.normal(0, 0.01, 32000).astype(np.float32)).any()
 

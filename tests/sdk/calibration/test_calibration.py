@@ -77,7 +77,7 @@ def test_thresholds_rise_with_the_nearness_to_the_cohort(rng: np.random.Generato
     assert POINTS[1].threshold(2.0, near) == POINTS[1].threshold(2.0)
 
 
-def test_pairs_are_as_near_as_the_cohort_says(rng: np.random.Generator) -> None:
+def test_pairs_have_the_nearness_of_the_cohort(rng: np.random.Generator) -> None:
     rows = rng.standard_normal((12, 16)).astype(np.float32)
     cohort = Cohort.of(rng.standard_normal((8, 16)), nearest=2, conditions=2, typical=-1.0)
     calibration = dataclasses.replace(CALIBRATION, cohort=cohort)

@@ -23,7 +23,7 @@ def embeddings(rng: np.random.Generator) -> np.ndarray:
     return rows.astype(np.float16).astype(np.float32)
 
 
-def test_nearness_is_the_mean_score_of_the_members_most_alike(
+def test_nearness_is_the_mean_score_of_the_most_similar_members(
     embeddings: np.ndarray, rng: np.random.Generator
 ) -> None:
     cohort = Cohort.of(embeddings, nearest=4, conditions=2, telephone=1, typical=-0.25)
@@ -133,7 +133,7 @@ def test_a_cohort_survives_json(embeddings: np.ndarray) -> None:
         ),
     ],
 )
-def test_what_is_no_cohort_is_refused(
+def test_what_is_not_a_cohort_is_refused(
     embeddings: np.ndarray, changes: dict[str, object], match: str
 ) -> None:
     cohort = Cohort.of(embeddings, nearest=4, conditions=2)

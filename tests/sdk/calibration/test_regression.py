@@ -23,7 +23,7 @@ def trials(
     return rng.normal(np.where(targets, 2.0, -2.0) - offset, 2.0)[:, np.newaxis], targets
 
 
-def test_the_weights_make_an_llr_whatever_the_classes_weigh(rng: np.random.Generator) -> None:
+def test_the_weights_make_an_llr_for_any_weights_of_the_classes(rng: np.random.Generator) -> None:
     inputs, targets = trials(rng, 40_000, offset=1.5)
     kept = targets | (rng.random(len(targets)) < 0.2)
     for prior in (0.5, 0.1):
@@ -41,7 +41,7 @@ def test_separable_data_and_constant_inputs_stay_finite(rng: np.random.Generator
     assert constant == pytest.approx(0.0, abs=1e-9)
 
 
-def test_an_input_that_varies_by_rounding_alone_counts_nothing(rng: np.random.Generator) -> None:
+def test_an_input_that_varies_only_by_rounding_has_no_weight(rng: np.random.Generator) -> None:
     inputs, targets = trials(rng, 1000)
     speech = np.log(np.full(1000, 2.9))
     speech[::3] = np.nextafter(speech[0], 2.0)
@@ -124,9 +124,7 @@ def test_what_always_or_never_happened_has_finite_odds(happened: bool) -> None:
 
 
 @pytest.mark.parametrize("num_above", [0, 1, 10, 499])
-def test_as_many_lie_above_the_line_as_were_asked_for(
-    rng: np.random.Generator, num_above: int
-) -> None:
+def test_as_many_are_above_the_line_as_requested(rng: np.random.Generator, num_above: int) -> None:
     positions = rng.uniform(-1.0, 2.0, 500)
     values = rng.normal(1.5 * positions, 1.0)
     offset, slope, curve = upper_curve(values, positions, num_above)
@@ -146,7 +144,7 @@ def test_the_curve_follows_that_of_the_quantile(rng: np.random.Generator) -> Non
         assert offset + slope * position + curve * position**2 == pytest.approx(expected, abs=0.03)
 
 
-def test_the_slopes_are_those_of_the_asked_for_share(rng: np.random.Generator) -> None:
+def test_the_slopes_are_those_of_the_requested_share(rng: np.random.Generator) -> None:
     inputs = rng.uniform(0.0, 0.9, (50_000, 1))
     values = (1 + inputs[:, 0]) * rng.uniform(0.0, 1.0, 50_000)
     # Uniform between 0 and 1 + x: a share of s is above (1 - s)(1 + x). Standard error: 0.02.

@@ -154,7 +154,7 @@ def test_inputs_are_the_speech_its_square_and_the_nearness(rng: np.random.Genera
     assert one.inputs() == pytest.approx(np.column_stack([log, log * log, *one.nearness.T]))
 
 
-def test_groups_weigh_alike_whatever_their_size(rng: np.random.Generator) -> None:
+def test_groups_of_any_size_have_equal_weights(rng: np.random.Generator) -> None:
     # Half of the groups are five times as large, and their strangers differ in nearness.
     large = [group(rng, name, weight=0.0, strangers=4000) for name in "abc"]
     small = [group(rng, name, weight=2.0, strangers=800) for name in "def"]

@@ -54,7 +54,7 @@ def test_fit_store_and_use(
     assert output.splitlines()[-1] == f"stored in {path}"
 
 
-def test_a_name_that_cannot_be_used_is_said_before_anything_is_read(
+def test_a_name_that_cannot_be_used_is_an_early_error(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "empty").mkdir()

@@ -63,7 +63,7 @@ def test_nothing_plain_is_written_with_a_key(
     assert len(read_table(output, key=SealingKey.from_file(key_file))) == 2
 
 
-def test_what_failed_is_said_and_is_status_1(
+def test_failures_are_reported_with_status_1(
     recordings: Path, demo_clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with recordings.open("a") as file:

@@ -197,7 +197,7 @@ def test_what_is_appended_must_be_of_the_same_voice(
     assert len(store.load("slt").exemplars) == 3
 
 
-def test_a_name_that_is_taken_is_refused_before_anything_is_heard(
+def test_a_taken_name_is_refused_before_listening(
     store: VoiceprintStore, recordings: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["enroll", "slt", recordings[0]]) == 0
@@ -241,7 +241,7 @@ def test_an_append_starts_a_voiceprint_once(store: VoiceprintStore, voices: dict
 
 
 @pytest.mark.parametrize("name", ["b\u043eb", "bob\ufe0f", "red\x1b[31m", "Sl\u03c4"])
-def test_names_that_mislead_are_refused_before_anything_is_heard(
+def test_misleading_names_are_refused_before_listening(
     store: VoiceprintStore, name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["enroll", name, "none.wav"]) == 2

@@ -134,7 +134,7 @@ def test_a_recording_compared_with_itself_is_left_out(
     assert (found["num_target"], found["shared_audio_left_out"]) == (2, 0)
 
 
-def test_a_folder_of_plots_that_cannot_be_made_is_said_before_anything_is_read(
+def test_a_folder_of_plots_that_cannot_be_made_is_an_early_error(
     trials: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pytest.importorskip("matplotlib")

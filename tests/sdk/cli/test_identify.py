@@ -76,7 +76,7 @@ def test_a_candidate_twice_is_an_error(
     assert "'slt' 2 times" in capsys.readouterr().err
 
 
-def test_a_file_that_cannot_be_read_is_named_and_hides_nobody(
+def test_a_file_that_cannot_be_read_is_named_and_others_are_used(
     store: VoiceprintStore, voices: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
     (store.folder / "slt (1).voiceprint").write_bytes(store.path("slt").read_bytes())
@@ -91,7 +91,7 @@ def test_a_file_that_cannot_be_read_is_named_and_hides_nobody(
     assert "slt (1).voiceprint: expected a name of" in warnings[1]
 
 
-def test_two_recordings_of_one_file_name_are_told_apart(
+def test_two_recordings_of_one_file_name_are_distinguished(
     store: VoiceprintStore,
     voices: dict[str, Any],
     tmp_path: Path,
@@ -109,7 +109,7 @@ def test_two_recordings_of_one_file_name_are_told_apart(
     assert len(document["ranking"]) == 2
 
 
-def test_recordings_in_one_folder_whose_names_cannot_be_used_are_told_apart(
+def test_recordings_in_one_folder_with_unusable_names_are_distinguished(
     store: VoiceprintStore,
     voices: dict[str, Any],
     tmp_path: Path,

@@ -53,7 +53,7 @@ def test_an_unreadable_recording_is_an_error(
     assert "No such file" in capsys.readouterr().err
 
 
-def test_an_unreadable_recording_hides_no_other(
+def test_an_unreadable_recording_does_not_hide_others(
     demo_clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     clips = [str(demo_clips / f"slt-enroll-{number}.flac") for number in (1, 2)]

@@ -114,7 +114,7 @@ def test_every_kind_of_reference(
         assert main(["verify", reference, slt]) == 0, reference
 
 
-def test_a_name_that_is_also_a_file_must_be_told_apart(
+def test_a_name_that_is_also_a_file_is_ambiguous(
     slt: str, voices: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "slt").symlink_to(voices["rms"].enroll[0])
@@ -144,7 +144,7 @@ def test_an_unusable_reference_is_an_error(
     assert "no speech found" in capsys.readouterr().err
 
 
-def test_adapt_stores_the_probe_only_when_asked(
+def test_adapt_stores_the_probe_only_on_request(
     voices: dict[str, Any],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -249,7 +249,7 @@ def test_an_expired_voiceprint_decides_nothing(
         ),
     ],
 )
-def test_what_is_no_file_and_no_folder_is_named(
+def test_what_is_neither_file_nor_folder_is_named(
     arguments: list[str],
     message: str,
     demo_clips: Path,

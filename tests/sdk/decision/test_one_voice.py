@@ -72,7 +72,7 @@ def planted(rng: np.random.Generator, sizes: tuple[int, int]) -> tuple[Speech, n
     return Speech(rows[order].astype(np.float32), np.ones(sum(sizes))), is_first[order]
 
 
-def test_scattered_voices_are_nearly_always_told_apart() -> None:
+def test_scattered_voices_are_nearly_always_distinguished() -> None:
     missed = 0
     for sizes in ((1, 5), (2, 6), (3, 3), (2, 10), (5, 2)):
         for seed in range(10):
@@ -105,7 +105,7 @@ def test_one_voice_is_one_voice(angles: list[float]) -> None:
 
 
 @pytest.mark.parametrize("seconds", [[1.9], [0.9, 0.9], [0.5] * 3])
-def test_less_speech_than_two_parts_says_nothing(seconds: list[float]) -> None:
+def test_less_speech_than_two_parts_gives_no_answer(seconds: list[float]) -> None:
     assert least_cohesion(speech([90.0] * len(seconds), seconds), SIMPLE) is None
 
 
@@ -166,7 +166,7 @@ def test_each_side_counts_with_the_sum_of_its_speech() -> None:
     assert pieces.llr_to(2, everybody, calibration) == pytest.approx(expected, rel=1e-5)
 
 
-def test_two_voices_are_found_against_evidence_alone() -> None:
+def test_two_voices_are_found_only_against_evidence() -> None:
     # The minimum of many llrs is lower than a single one.
     assert SECOND_VOICE_LLR < OTHER_VOICE_LLR < 0
 

@@ -97,7 +97,7 @@ def test_a_repeat_takes_an_accept_back_and_changes_no_other_verdict() -> None:
     assert rejected.repeated("an enrolled one") == rejected
 
 
-def test_a_promise_says_what_stands_behind_it() -> None:
+def test_a_promise_names_its_basis() -> None:
     measured = Promise(far=0.01, elsewhere=(0.002, 0.03), measured_on=("letters", "telephone"))
     assert str(measured) == (
         "asked for 1.00% of strangers; 0.20% to 3.00% on 90 % of corpora and conditions that "
@@ -130,7 +130,7 @@ def test_candidates_are_ranked_by_their_evidence() -> None:
         Identification.from_candidates([("ann", nothing), ("bob", evidence(1.0))])
 
 
-def test_identification_without_an_answer_names_nobody() -> None:
+def test_identification_without_an_answer_names_no_speaker() -> None:
     decision = Decision.without_answer(
         Verdict.NO_SPEECH, threshold=1.0, speech_s=0.0, reason="no speech found"
     )

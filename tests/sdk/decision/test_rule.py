@@ -190,7 +190,7 @@ def test_a_decision_shows_the_promise_it_was_made_under() -> None:
     assert asked.decide(0.0, enrolled_speech_s=2.0, probe_speech_s=2.0).promise is None
 
 
-def test_a_promise_that_other_corpora_break_says_so() -> None:
+def test_a_promise_that_fails_on_other_corpora_says_so() -> None:
     promise = Promise(far=0.001, elsewhere=(0.0, 0.022), measured_on=("letters",))
     assert promise.is_kept is False
     assert "0.00% to 2.20%" in str(promise)
@@ -226,13 +226,13 @@ def test_requests_that_say_nothing_or_too_much_are_refused(
         Request(**asked)
 
 
-def test_reports_show_what_was_asked_for() -> None:
+def test_reports_show_the_request() -> None:
     assert Request().to_json() == {"far": 0.01}
     assert Request(far=0.002).to_json() == {"far": 0.002}
     assert Request(prior=0.2, c_fa=3.0).to_json() == {"prior": 0.2, "c_miss": 1.0, "c_fa": 3.0}
 
 
-def test_evidence_for_neither_side_is_no_reason_to_reject() -> None:
+def test_neutral_evidence_is_not_a_reason_to_reject() -> None:
     # llr 0 at 1 s, where 73 % of the speaker's own recordings miss the threshold.
     assert verdict(Request().rule(CALIBRATION), 0.0, speech_s=1.0) is Verdict.INCONCLUSIVE
 

@@ -139,7 +139,7 @@ def test_silence_leads_back_to_the_beginning() -> None:
     assert (test.verdict, test.decided_s, test.is_decided) == (Verdict.NO_SPEECH, None, False)
 
 
-def test_error_rates_are_those_asked_for_however_often_it_looks() -> None:
+def test_error_rates_are_as_requested_for_any_number_of_tests() -> None:
     # Independent evidence with a known llr: x ~ N(+-d/2, 1) has the llr d x.
     rng = np.random.default_rng(7)
     distance, trials = 0.6, 4000

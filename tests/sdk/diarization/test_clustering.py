@@ -16,7 +16,7 @@ def near(centre: np.ndarray, rng: np.random.Generator, length: float) -> np.ndar
                   / np.sqrt(len(centre)), length)  # fmt: skip
 
 
-def test_groups_are_found_and_numbered_by_what_is_heard_first(
+def test_groups_are_found_and_numbered_by_their_first_piece(
     verifier: Verifier, rng: np.random.Generator
 ) -> None:
     manifest = verifier.manifest

@@ -24,7 +24,7 @@ def recordings(demo_clips: Path) -> list[np.ndarray]:
 @pytest.mark.parametrize(
     "name", ["default", "stateful.onnx", "stateful-headless.onnx", "windowed.onnx"]
 )
-def test_a_batch_gives_what_each_recording_gives_alone(
+def test_a_batch_gives_the_result_of_each_recording(
     name: str, default_model: Path, recordings: list[np.ndarray]
 ) -> None:
     encoder = load_encoder(default_model if name == "default" else MODELS / name)

@@ -93,7 +93,7 @@ def test_weights_in_another_file_are_refused(path: tuple[int, ...]) -> None:
         check_content(stamped(STATEFUL + external))
 
 
-def test_random_bytes_are_no_model() -> None:
+def test_random_bytes_are_not_a_model() -> None:
     rng = random.Random(2)
     for length in range(1, 400):
         content = b"\x3a" + rng.randbytes(length)

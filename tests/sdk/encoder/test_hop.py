@@ -96,7 +96,7 @@ def test_windows_equal_one_offline_pass_over_their_speech(
         np.testing.assert_allclose(state.embeddings[row], whole["embedding"][0], atol=1e-4)
 
 
-def test_a_batch_of_streams_equals_each_alone(default_model: Path, speech: np.ndarray) -> None:
+def test_a_batch_of_streams_equals_single_streams(default_model: Path, speech: np.ndarray) -> None:
     encoder = load_encoder(default_model)
     together = hop_encoder(encoder, SIZES, capacity=2)  # less than three streams: two calls a round
     states = [together.start() for _ in range(3)]
@@ -132,7 +132,7 @@ def test_speech_that_starts_within_a_hop_is_counted_by_the_frame(
     assert state.speech_s >= state.hop_speech_s > 0
 
 
-def test_after_a_reset_a_stream_is_as_good_as_new(default_model: Path, speech: np.ndarray) -> None:
+def test_after_a_reset_a_stream_equals_a_new_one(default_model: Path, speech: np.ndarray) -> None:
     encoder = load_encoder(default_model)
     hops = hop_encoder(encoder, SIZES)
     used, fresh = hops.start(), hops.start()
@@ -145,7 +145,7 @@ def test_after_a_reset_a_stream_is_as_good_as_new(default_model: Path, speech: n
     assert used.speech_s == fresh.speech_s
 
 
-def test_hops_that_are_not_usable_are_no_evidence(default_model: Path, speech: np.ndarray) -> None:
+def test_unusable_hops_are_not_evidence(default_model: Path, speech: np.ndarray) -> None:
     hops = hop_encoder(load_encoder(default_model), SIZES)
     state = hops.start()
     state.is_usable = False

@@ -182,7 +182,7 @@ def test_no_length_stalls(default_model: Path, fixed_shapes: bool) -> None:
     assert min(ratios) <= 3
 
 
-def test_another_calibration_changes_the_manifest_alone(default_model: Path) -> None:
+def test_another_calibration_changes_only_the_manifest(default_model: Path) -> None:
     encoder = load_encoder(default_model)
     assert encoder.manifest.calibration is not None
     other = dataclasses.replace(encoder.manifest.calibration, offset=7.0)

@@ -59,7 +59,7 @@ def test_every_field_is_one_property_of_json() -> None:
     assert json.loads(metadata["speakersdk.schema_version"]) == 3
 
 
-def test_foreign_properties_are_left_alone() -> None:
+def test_foreign_properties_are_unchanged() -> None:
     written = manifest()
     assert ModelManifest.from_metadata(written.to_metadata() | {"author": "x"}) == written
 

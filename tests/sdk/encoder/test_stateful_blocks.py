@@ -113,7 +113,7 @@ def test_padding_leaves_no_trace_in_the_next_recording(
     assert not fixed._inputs["samples"][0, context + 27 * hop :].any()
 
 
-def test_control_without_a_reset_the_recording_before_is_heard(
+def test_control_without_a_reset_the_earlier_recording_has_an_effect(
     encoder: SpeakerEncoder, fixed: FixedBlocks
 ) -> None:
     manifest = encoder.manifest

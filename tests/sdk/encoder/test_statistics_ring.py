@@ -53,7 +53,7 @@ def test_a_day_of_hops_drifts_no_further_than_float32(
     np.testing.assert_allclose(filled[WINDOW], last, rtol=29 * 2**-24)
 
 
-def test_restart_forgets_all_or_keeps_the_recent(ring: StatisticsRing) -> None:
+def test_restart_drops_all_or_keeps_the_recent(ring: StatisticsRing) -> None:
     for hop in range(50):
         ring.add(np.full(SIZE, hop, np.float32), speech_frames=10)
     ring.restart(keep_hops=RECENT_HOPS)
@@ -68,7 +68,7 @@ def test_restart_forgets_all_or_keeps_the_recent(ring: StatisticsRing) -> None:
 
 
 @pytest.mark.parametrize(("window_hops", "recent_hops"), [(30, 12), (12, 12), (1, 3), (5, 1)])
-def test_any_course_of_speech_and_restarts_equals_adding_up_anew(
+def test_any_course_of_speech_and_restarts_equals_new_sums(
     rng: np.random.Generator, window_hops: int, recent_hops: int
 ) -> None:
     ring = StatisticsRing(1, window_hops=window_hops, recent_hops=recent_hops)

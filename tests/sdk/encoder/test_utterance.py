@@ -135,7 +135,7 @@ def test_input_is_never_changed(encoder: SpeakerEncoder) -> None:
     encoder.encode(samples)
 
 
-def test_speech_is_counted_by_the_head_alone(encoder: SpeakerEncoder) -> None:
+def test_speech_is_counted_only_by_the_head(encoder: SpeakerEncoder) -> None:
     # The first frames see the empty caches. After them, the head gets silence.
     assert encoder.encode(np.zeros(16000, np.float32)).speech_s <= 0.02
 
@@ -163,7 +163,7 @@ def test_too_short_audio_is_refused(encoder: SpeakerEncoder) -> None:
         stream.finish()
 
 
-def test_what_is_no_waveform_is_refused(encoder: SpeakerEncoder) -> None:
+def test_what_is_not_a_waveform_is_refused(encoder: SpeakerEncoder) -> None:
     with pytest.raises(InvalidAudioError):
         encoder.encode(np.zeros(16000))
     with pytest.raises(InvalidAudioError):

@@ -163,7 +163,7 @@ def test_speech_up_to_the_length_of_an_utterance_is_embedded_whole(
     np.testing.assert_allclose(encoding.pieces.embeddings[0], expected, atol=TOLERANCE)
 
 
-def test_what_is_no_waveform_is_refused(encoder: SpeakerEncoder) -> None:
+def test_what_is_not_a_waveform_is_refused(encoder: SpeakerEncoder) -> None:
     with pytest.raises(InvalidAudioError):
         encoder.encode(np.zeros(16000))
 

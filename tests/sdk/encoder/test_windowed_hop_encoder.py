@@ -72,7 +72,7 @@ def test_the_speech_so_far_has_the_length_of_an_embedding(speech: np.ndarray) ->
     assert state.speech_s > 0
 
 
-def test_reset_forgets_what_was_heard(speech: np.ndarray) -> None:
+def test_reset_drops_the_earlier_audio(speech: np.ndarray) -> None:
     encoder = load_encoder(MODEL)
     hops = hop_encoder(encoder, SIZES)
     hop_samples = encoder.manifest.hop_samples

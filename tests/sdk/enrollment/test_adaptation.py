@@ -55,7 +55,7 @@ def test_the_same_probe_is_added_once(
     assert again.voiceprint is adapted
 
 
-def test_verifying_alone_adapts_nothing(
+def test_verifying_by_itself_adapts_nothing(
     verifier: Verifier, voices: dict[str, Any], slt: Voiceprint
 ) -> None:
     before = slt.to_bytes()

@@ -56,7 +56,7 @@ def test_what_cannot_be_six_digits_is_refused(samples: Waveform, objection: str)
     assert objection in found
 
 
-def test_nobody_foresees_a_challenge() -> None:
+def test_a_challenge_cannot_be_predicted() -> None:
     seen = {Challenge.random().digits for _ in range(50)}
     # Of 10 * 9^5 challenges, 50 are different except once in 480 runs; 49 are enough.
     assert len(seen) >= 49
@@ -68,7 +68,7 @@ def test_nobody_foresees_a_challenge() -> None:
 
 
 @pytest.mark.parametrize("digits", ["123", "1234567890123", "12a4", "", "\u0661\u0662\u0663\u0664"])
-def test_what_are_no_digits_is_refused(digits: str) -> None:
+def test_what_is_not_digits_is_refused(digits: str) -> None:
     with pytest.raises(ConfigError, match="expected 4 to 12 digits"):
         Challenge(digits)
 

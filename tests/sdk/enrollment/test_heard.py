@@ -65,7 +65,7 @@ def test_the_newest_are_kept(tmp_path: Path) -> None:
     assert np.array_equal(known[0], fingerprint_of([noise(2, 1.0)]))
 
 
-def test_nobody_unknown_is_remembered(tmp_path: Path) -> None:
+def test_unknown_speakers_are_not_remembered(tmp_path: Path) -> None:
     with pytest.raises(UnknownSpeakerError):
         HeardRecordings(made_store(tmp_path)).remember("cyd", [noise(1)])
     assert not list(tmp_path.glob("*.heard"))

@@ -33,7 +33,7 @@ def test_replacing_removes_what_was_kept_before(tmp_path: Path) -> None:
     assert copy.read_bytes() == SECOND.read_bytes()
 
 
-def test_hidden_files_and_folders_are_no_recordings(tmp_path: Path) -> None:
+def test_hidden_files_and_folders_are_not_recordings(tmp_path: Path) -> None:
     assert kept(tmp_path, "ann") == []
     (tmp_path / "ann" / "folder").mkdir(parents=True)
     for name in (".lock", "._first.flac", "Thumbs.db", "desktop.ini"):
@@ -47,7 +47,7 @@ def test_no_name_leaves_the_folder(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="pipes of POSIX")
-def test_what_cannot_be_kept_is_said_before_anything_is_done(tmp_path: Path) -> None:
+def test_what_cannot_be_kept_is_an_early_error(tmp_path: Path) -> None:
     check_keep([FIRST], tmp_path / "kept", "ann")
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)

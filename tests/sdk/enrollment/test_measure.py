@@ -162,7 +162,7 @@ TONES = {
 
 @pytest.mark.parametrize("name", TONES)
 @pytest.mark.parametrize("noise_db", [-120, -60])
-def test_a_tone_is_not_speech_whatever_the_model_takes_it_for(
+def test_a_tone_is_not_speech_whatever_the_model_says(
     encoder: SpeakerEncoder, name: str, noise_db: float
 ) -> None:
     meter = LevelMeter(encoder.manifest)

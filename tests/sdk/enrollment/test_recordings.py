@@ -60,7 +60,7 @@ def test_enroll_takes_a_list_of_recordings_and_a_name(
         verifier.enroll([voices["slt"].probe], name="../slt")
 
 
-def test_everything_wrong_is_said_at_once_and_can_be_accepted(
+def test_all_problems_are_listed_at_once_and_can_be_accepted(
     verifier: Verifier, voices: dict[str, Any]
 ) -> None:
     good = read_audio(voices["slt"].enroll[0])
@@ -118,7 +118,7 @@ def test_quality_is_what_enrollment_goes_by(verifier: Verifier, voices: dict[str
 
 
 # A group that an uncalibrated model cannot judge is enrolled by levels only.
-def test_without_calibration_levels_alone_decide(
+def test_without_calibration_only_levels_decide(
     voices: dict[str, Any], edit_model: Callable[..., Path]
 ) -> None:
     verifier = Verifier(edit_model(calibration=None))

@@ -171,7 +171,7 @@ def test_a_live_loop_makes_no_progress(
     assert push(enrollment, np.concatenate(clips[1:]))[-1].speech_s > progress[-1].speech_s
 
 
-def test_embeddings_of_other_recordings_are_no_copies(
+def test_embeddings_of_other_recordings_are_not_copies(
     verifier: Verifier, clips: list[Waveform]
 ) -> None:
     embeddings = [verifier.embed(clip, sample_rate_hz=SAMPLE_RATE_HZ) for clip in clips]
@@ -180,7 +180,7 @@ def test_embeddings_of_other_recordings_are_no_copies(
 
 
 @pytest.mark.parametrize("length", [0.5, 2.0, 8.0])
-def test_copies_are_told_apart_at_any_length_of_embeddings(
+def test_copies_are_found_at_any_length_of_embeddings(
     verifier: Verifier, clips: list[Waveform], length: float
 ) -> None:
     def embed(samples: Waveform) -> Embedding:

@@ -58,7 +58,7 @@ def test_embeddings_are_those_of_the_verifier(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["list.txt", "out.npz"]
 
 
-def test_an_interrupted_run_goes_on(
+def test_an_interrupted_run_continues(
     recordings: list[Segment], job: EmbeddingJob, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     output = tmp_path / "out.npz"
@@ -241,7 +241,7 @@ def test_no_bad_recording_stops_the_others(
     assert all(failure.reason for failure in failures)
 
 
-def test_where_a_batch_fails_each_recording_is_tried_alone(
+def test_if_a_batch_fails_each_recording_is_tried_separately(
     recordings: list[Segment], job: EmbeddingJob, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     encode_batch = bulk_embedding.encode_batch

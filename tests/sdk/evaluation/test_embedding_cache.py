@@ -27,7 +27,7 @@ def test_what_is_kept_is_found(tmp_path: Path) -> None:
     assert (found.speech_s, found.duration_s) == (1.25, 2.5)
 
 
-def test_files_are_the_owners_alone(tmp_path: Path) -> None:
+def test_only_the_owner_can_read_the_files(tmp_path: Path) -> None:
     cache = EmbeddingCache(tmp_path, model_sha256="1" * 64)
     cache.put(cache.key(PARTS), encoding())
     (file,) = tmp_path.rglob("*.f64")
@@ -48,7 +48,7 @@ def test_keys_tell_models_contents_and_pieces_apart(tmp_path: Path) -> None:
     assert len(keys) == 6
 
 
-def test_a_damaged_file_is_as_good_as_none(tmp_path: Path) -> None:
+def test_a_damaged_file_is_ignored(tmp_path: Path) -> None:
     cache = EmbeddingCache(tmp_path, model_sha256="1" * 64)
     key = cache.key(PARTS)
     cache.put(key, encoding())
@@ -64,7 +64,7 @@ def test_a_damaged_file_is_as_good_as_none(tmp_path: Path) -> None:
         assert cache.get(key) is None
 
 
-def test_one_flipped_bit_and_the_file_of_another_recording_are_as_good_as_none(
+def test_a_flipped_bit_and_the_file_of_another_recording_are_ignored(
     tmp_path: Path,
 ) -> None:
     cache = EmbeddingCache(tmp_path, model_sha256="1" * 64)

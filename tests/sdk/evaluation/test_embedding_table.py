@@ -57,7 +57,7 @@ def test_what_is_written_is_read(table: EmbeddingTable, suffix: str, tmp_path: P
 
 
 @pytest.mark.parametrize("suffix", [".npz", ".parquet"])
-def test_a_sealed_table_is_read_with_its_key_alone(
+def test_a_sealed_table_is_read_only_with_its_key(
     table: EmbeddingTable, suffix: str, tmp_path: Path
 ) -> None:
     pytest.importorskip("cryptography", reason="the extra secure is not installed")

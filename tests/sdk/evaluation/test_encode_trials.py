@@ -76,7 +76,7 @@ def test_a_cached_recording_is_not_decoded(
 
 
 @pytest.mark.parametrize("num_processes", [1, 2])
-def test_too_short_is_no_encoding_and_a_missing_file_stops_nothing(
+def test_too_short_has_no_encoding_and_a_missing_file_stops_nothing(
     default_model: Path, demo_clips: Path, tmp_path: Path, num_processes: int
 ) -> None:
     job = EncodingJob(

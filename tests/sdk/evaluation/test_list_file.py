@@ -76,7 +76,7 @@ def test_other_bytes_are_refused_with_their_line(
 
 
 @pytest.mark.parametrize("read", READERS)
-def test_what_is_no_file_is_refused(path: Path, tmp_path: Path, read: Read) -> None:
+def test_what_is_not_a_file_is_refused(path: Path, tmp_path: Path, read: Read) -> None:
     with pytest.raises(ConfigError, match=r"expected a list at .*list, found none"):
         read(path)
     with pytest.raises(ConfigError, match=r"cannot read the list .*: Is a directory"):
@@ -106,12 +106,12 @@ def test_a_pipe_that_nobody_writes_to_is_refused(
         read_lines(path)
 
 
-def test_a_folder_is_no_list(tmp_path: Path) -> None:
+def test_a_folder_is_not_a_list(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"cannot read the list .*: Is a directory"):
         read_lines(tmp_path)
 
 
-def test_a_path_that_is_no_text_is_a_file_that_is_not_there(path: Path) -> None:
+def test_a_path_that_is_not_text_is_a_missing_file(path: Path) -> None:
     path.write_text(r'{"segment": "a", "speaker": "s", "pieces": [["\ud800.wav", 0, null]]}')
     (segment,) = read_segments(path).values()
     with pytest.raises(UnreadableAudioError, match="No such file"):

@@ -58,7 +58,7 @@ def test_intervals_are_those_of_drawn_speakers(trials: ScoredTrials) -> None:
     assert figures.intervals["EER"] == pytest.approx(expected, rel=1e-12)
 
 
-def test_scores_that_are_no_llrs_get_no_figure_of_llrs(trials: ScoredTrials) -> None:
+def test_scores_that_are_not_llrs_get_no_llr_figures(trials: ScoredTrials) -> None:
     plain = ScoredTrials(
         scores=trials.scores, labels=trials.labels, are_llrs=False, speakers=None, conditions={}
     )

@@ -53,6 +53,6 @@ def test_a_full_block_is_adopted() -> None:
     assert table.exact_rows()[:, 0].tolist() == [1, 2, 3]
 
 
-def test_nothing_is_kept_of_nobody() -> None:
+def test_nothing_is_kept_without_a_speaker() -> None:
     assert entries().names == ()
     assert entries().exact_rows().shape == (0, 16)

@@ -82,7 +82,7 @@ def test_an_expired_entry_of_a_file_is_never_found(
 
 
 @pytest.mark.parametrize("is_sealed", [False, True])
-def test_a_copy_of_the_file_is_no_way_around(
+def test_a_copy_of_the_file_does_not_bypass_the_check(
     is_sealed: bool, tmp_path: Path, voiceprints: list[Voiceprint]
 ) -> None:
     path = tmp_path / "a.gallery"

@@ -173,7 +173,7 @@ def test_names_that_hide_something_are_refused(tmp_path: Path, name: str) -> Non
     assert str(caught.value).isprintable()
 
 
-def test_a_pipe_is_no_gallery(tmp_path: Path) -> None:
+def test_a_pipe_is_not_a_gallery(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "a.gallery")
     with pytest.raises(OSError, match="expected a regular file"):
         read_gallery(tmp_path / "a.gallery", verify=True)

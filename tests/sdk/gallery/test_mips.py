@@ -41,14 +41,14 @@ def test_inner_products_are_the_scores(voices: Any, probes: Any) -> None:
     assert np.abs(export.scores(probes, products) - expected).max() < tolerance
 
 
-def test_faiss_ranks_alike(voices: Any, probes: Any) -> None:
+def test_faiss_has_the_same_ranking(voices: Any, probes: Any) -> None:
     gallery = Gallery.from_embeddings(voices)
     names, found = faiss_search(gallery.export_mips(), probes, K)
     assert names == rankings(gallery, probes, K)
     assert np.allclose(found, scores(gallery, probes, K), rtol=1e-4, atol=1e-6)
 
 
-def test_a_vector_database_ranks_alike(voices: Any, probes: Any) -> None:
+def test_a_vector_database_has_the_same_ranking(voices: Any, probes: Any) -> None:
     gallery = Gallery.from_embeddings(voices)
     gallery.remove("17")
     assert qdrant_search(gallery.export_mips(), probes, K) == rankings(gallery, probes, K)

@@ -128,7 +128,7 @@ def test_too_little_is_refused(rng: np.random.Generator, speakers: int, each: in
     assert "record more" in str(caught.value)
 
 
-def test_voices_that_cannot_be_told_apart_are_refused_with_the_overlap(
+def test_indistinguishable_voices_are_refused_with_the_overlap(
     rng: np.random.Generator,
 ) -> None:
     trials = own_trials(voices(rng, spread=20.0), CALIBRATION)
@@ -180,7 +180,7 @@ def test_each_speaker_is_judged_by_a_fit_without_it(rng: np.random.Generator) ->
     assert after.frr == np.mean(judged[trials.targets] < 2.0)
 
 
-def test_a_profile_says_what_it_rests_on(rng: np.random.Generator, verifier: Verifier) -> None:
+def test_a_profile_names_its_basis(rng: np.random.Generator, verifier: Verifier) -> None:
     manifest: ModelManifest = replace(verifier.manifest, calibration=CALIBRATION)
     trials, fitted = recalibrate(voices(rng), manifest, far=0.01)
     stored = CalibrationProfile.of(

@@ -77,7 +77,7 @@ def test_what_is_carried_goes_from_call_to_call(
 
 # After an odd and after an even number of calls: zeros go where the next call reads.
 @pytest.mark.parametrize("num_calls", [1, 2])
-def test_a_reset_forgets_what_was_carried(
+def test_a_reset_clears_the_state(
     session: OnnxSession, feeds: dict[str, np.ndarray], num_calls: int
 ) -> None:
     call, inputs, outputs = carrying(session, feeds)

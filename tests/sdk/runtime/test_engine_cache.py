@@ -106,7 +106,7 @@ def test_what_another_process_built_meanwhile_stays(tmp_path: Path) -> None:
     assert len(list(tmp_path.iterdir())) == 1
 
 
-def test_an_engine_that_is_written_anew_is_intact(tmp_path: Path) -> None:
+def test_an_engine_that_is_written_again_is_intact(tmp_path: Path) -> None:
     cache = EngineCache(tmp_path)
     use(cache)
     with cache.entry(KEY) as folder:

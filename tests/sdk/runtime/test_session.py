@@ -87,7 +87,7 @@ def test_a_missing_file_is_an_inference_error(tmp_path: Path) -> None:
         open_session(tmp_path / "absent.onnx")
 
 
-def test_a_file_that_is_no_model_is_an_inference_error(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_model_is_an_inference_error(tmp_path: Path) -> None:
     path = tmp_path / "text.onnx"
     path.write_text("not a model")
     with pytest.raises(InferenceError, match=r"text\.onnx") as caught:
@@ -135,7 +135,7 @@ def test_auto_takes_the_cpu_and_says_why(no_gpu: None) -> None:
     assert report["precision"] == "fp32"  # the CPU has no TF32: a more precise type may replace it
 
 
-def test_a_named_device_gives_way_only_where_that_is_allowed_and_never_silently(
+def test_a_named_device_falls_back_only_if_allowed_and_with_a_warning(
     no_gpu: None,
 ) -> None:
     with pytest.warns(UserWarning, match=r"running on cpu; not tensorrt:1: .*; not cuda:1: "):
@@ -234,7 +234,7 @@ def test_without_onnxruntime_both_commands_are_named(monkeypatch: pytest.MonkeyP
     assert 'pip install "speakersdk[gpu]"' in str(caught.value)
 
 
-def test_what_an_uninstalled_neighbour_left_is_no_onnxruntime(
+def test_leftovers_of_an_uninstalled_package_are_not_onnxruntime(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv(SWITCH, "1")

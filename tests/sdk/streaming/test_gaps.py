@@ -33,7 +33,7 @@ def block_after(lost_s: float, samples: np.ndarray) -> AudioBlock:
 
 @pytest.mark.parametrize("rate_hz", [16000, 48000])
 @pytest.mark.parametrize("num_before", [24000, 24777])  # complete hops, and an incomplete one
-def test_after_a_gap_a_stream_is_as_good_as_new(
+def test_after_a_gap_a_stream_equals_a_new_one(
     verifier: Verifier,
     voiceprints: list[Voiceprint],
     probe: np.ndarray,

@@ -37,7 +37,7 @@ def pool(verifier: Verifier, voiceprints: list[Voiceprint]) -> StreamPool:
     return pool
 
 
-def test_every_stream_hears_only_itself(
+def test_every_stream_depends_only_on_itself(
     verifier: Verifier,
     voiceprints: list[Voiceprint],
     pool: StreamPool,
@@ -142,7 +142,7 @@ def test_keys_are_checked_and_streams_can_leave(
         pool.remove("awb")
 
 
-def test_a_gap_is_one_streams_alone(
+def test_a_gap_affects_only_its_stream(
     verifier: Verifier,
     voiceprints: list[Voiceprint],
     pool: StreamPool,

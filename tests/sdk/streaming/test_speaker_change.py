@@ -36,7 +36,7 @@ def test_recent_speech_is_held_against_what_came_before_it(voices: np.ndarray) -
     assert changes == [True] * HOPS + [False]
 
 
-def test_too_little_speech_before_is_no_change(voices: np.ndarray) -> None:
+def test_too_little_earlier_speech_is_not_a_change(voices: np.ndarray) -> None:
     change = SpeakerChange(DIM, recent_hops=HOPS, calibrate=calibrate)
     for _ in range(HOPS):
         change.update(voices[0], voices[0], speech_s=1.4)
@@ -44,7 +44,7 @@ def test_too_little_speech_before_is_no_change(voices: np.ndarray) -> None:
     assert change.llr is None
 
 
-def test_restart_forgets_the_voice(voices: np.ndarray) -> None:
+def test_restart_drops_the_voice(voices: np.ndarray) -> None:
     change = SpeakerChange(DIM, recent_hops=HOPS, calibrate=calibrate)
     for _ in range(10):
         change.update(voices[0], voices[0], speech_s=5.0)

@@ -118,7 +118,7 @@ def test_any_rate_is_taken_and_chunks_do_not_matter(
         assert small[-1].speaker == "slt"
 
 
-def test_silence_is_no_evidence_and_ages_the_score(
+def test_silence_is_not_evidence_and_ages_the_score(
     verifier: Verifier, voiceprints: list[Voiceprint], probe: np.ndarray
 ) -> None:
     stream = verifier.stream(voiceprints)
@@ -130,7 +130,7 @@ def test_silence_is_no_evidence_and_ages_the_score(
     assert silent.speaker == "slt"
 
 
-def test_after_long_silence_a_stream_is_as_good_as_new(
+def test_after_long_silence_a_stream_equals_a_new_one(
     verifier: Verifier, voiceprints: list[Voiceprint], probe: np.ndarray
 ) -> None:
     stream = verifier.stream(voiceprints, silence_s=1.0)
@@ -207,7 +207,7 @@ def test_the_bound_is_that_of_one_look_and_what_three_looks_are_worth(
         assert evidence.accept_llr == pytest.approx(threshold + math.log(3))
 
 
-def test_the_cohort_is_asked_only_while_a_threshold_can_matter(
+def test_the_cohort_is_used_only_while_a_threshold_can_matter(
     verifier: Verifier,
     voiceprints: list[Voiceprint],
     probe: np.ndarray,

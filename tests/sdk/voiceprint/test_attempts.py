@@ -62,7 +62,7 @@ def test_speakers_are_counted_apart(limit: AttemptLimit) -> None:
     wait_of(limit)
 
 
-def test_rejections_of_long_ago_are_forgotten(limit: AttemptLimit, clock: Clock) -> None:
+def test_old_rejections_do_not_count(limit: AttemptLimit, clock: Clock) -> None:
     for _ in range(6):
         limit.begin("ann")
         clock.now_s += 101

@@ -22,13 +22,13 @@ ANN = example_voiceprint()
         ("ann", "got str"),
     ],
 )
-def test_what_is_no_list_of_voiceprints_is_a_type_error(candidates: Any, message: str) -> None:
+def test_what_is_not_a_list_of_voiceprints_is_a_type_error(candidates: Any, message: str) -> None:
     with pytest.raises(TypeError, match=message):
         check_distinct(candidates)
 
 
 @pytest.mark.parametrize("candidates", [[], None])
-def test_nobody_to_compare_with_is_an_error(candidates: Any) -> None:
+def test_no_candidates_are_an_error(candidates: Any) -> None:
     with pytest.raises(ConfigError, match="got none"):
         check_distinct(candidates)
 

@@ -24,7 +24,7 @@ def test_periods(period: str, days: float) -> None:
 
 
 @pytest.mark.parametrize("period", ["", "0d", "90", "d", "-3d", "1.5d", "101y", "9999999d", "٣d"])
-def test_what_is_no_period_is_refused(period: str) -> None:
+def test_what_is_not_a_period_is_refused(period: str) -> None:
     with pytest.raises(ConfigError, match="expected a period such as"):
         expiry_after(period, now=START)
 
@@ -37,7 +37,7 @@ def test_an_expired_voiceprint_is_refused_to_the_second() -> None:
     example_voiceprint().check_current(START + timedelta(days=36500))
 
 
-def test_a_clock_set_back_behind_its_own_times_revives_nothing() -> None:
+def test_a_clock_set_back_revives_no_expired_voiceprint() -> None:
     """Enrolled or adapted with a correct clock; the expiry is before these times."""
     long_ago = START - timedelta(days=9000)
     limited = example_voiceprint(expires_utc=(START - timedelta(days=1)).isoformat())

@@ -32,7 +32,7 @@ def test_the_names_of_the_world_may_be_used_together(name: str) -> None:
      "bob\uffa0", "red\x1b[31m", "bob\x9b", "b\u00a0b", "bob\u2800", "bob\u0378", "bob\ue000",
      "\u202eboB", "bob\u034f", "b\ud800", "\U000e0062\U000e006f"],
 )  # fmt: skip
-def test_what_nobody_sees_is_in_no_name(name: str) -> None:
+def test_invisible_characters_are_in_no_name(name: str) -> None:
     with pytest.raises(ConfigError, match="none of them invisible") as caught:
         check_name(name)
     assert str(caught.value).isprintable()
@@ -73,7 +73,7 @@ def test_no_new_name_looks_like_a_taken_one(taken: str, name: str) -> None:
 
 
 @pytest.mark.parametrize(("taken", "name"), [("Ann", "ann"), ("straße", "STRASSE"), ("É", "é")])
-def test_case_alone_makes_no_new_name(taken: str, name: str) -> None:
+def test_names_that_differ_only_in_case_are_not_new(taken: str, name: str) -> None:
     with pytest.raises(DuplicateSpeakerError, match=taken):
         check_new_name(name, [taken])
 

@@ -82,7 +82,7 @@ def test_seal_rekey_and_unseal_keep_every_byte(folder: Path) -> None:
     assert content(folder) == plain
 
 
-def test_a_sealed_store_writes_sealed_files_alone(folder: Path) -> None:
+def test_a_sealed_store_writes_only_sealed_files(folder: Path) -> None:
     recast(folder, key=None, new_key=KEY)
     store = VoiceprintStore(folder, key=KEY)
     store.save(example_voiceprint("cyd", direction=2))

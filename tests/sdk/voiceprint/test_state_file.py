@@ -24,7 +24,7 @@ def test_what_is_written_is_read(state: StateFile[int]) -> None:
     "content",
     [b"", b"\xff", b"3", b"{}", b'{"version": 1}', b'{"version": 1, "counts": {"a": "b"}}'],
 )
-def test_a_damaged_file_is_no_empty_file(content: bytes, state: StateFile[int]) -> None:
+def test_a_damaged_file_is_not_an_empty_file(content: bytes, state: StateFile[int]) -> None:
     state.path.write_bytes(content)
     with pytest.raises(ConfigError, match="is damaged, nothing is known; delete it"):
         state.read()

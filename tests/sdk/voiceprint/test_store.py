@@ -69,7 +69,7 @@ def test_a_stored_name_is_never_overwritten_silently(store: VoiceprintStore) -> 
         store.save(example_voiceprint("ann"), replace=True, append=True)
 
 
-def test_append_to_nobody_stores(store: VoiceprintStore) -> None:
+def test_append_without_a_stored_voiceprint_stores(store: VoiceprintStore) -> None:
     store.save(example_voiceprint("ann"), append=True)
     assert store.load("ann") == example_voiceprint("ann")
 
@@ -81,7 +81,7 @@ def test_append_from_another_model_changes_nothing(store: VoiceprintStore) -> No
     assert store.load("ann") == example_voiceprint("ann")
 
 
-def test_names_that_differ_in_case_alone_exclude_each_other(store: VoiceprintStore) -> None:
+def test_names_that_differ_only_in_case_exclude_each_other(store: VoiceprintStore) -> None:
     store.save(example_voiceprint("Ann"))
     with pytest.raises(DuplicateSpeakerError, match="'Ann' exists"):
         store.save(example_voiceprint("ann"), replace=True)
@@ -107,7 +107,7 @@ def test_damaged_and_renamed_files_are_refused_and_removable(store: VoiceprintSt
     assert store.names() == ()
 
 
-def test_one_bad_file_hides_no_other(store: VoiceprintStore, tmp_path: Path) -> None:
+def test_one_bad_file_does_not_hide_others(store: VoiceprintStore, tmp_path: Path) -> None:
     for name in ("ann", "bob", "Zoë"):
         store.save(example_voiceprint(name))
     data = store.path("ann").read_bytes()
@@ -352,7 +352,7 @@ def test_default_folder_follows_the_environment(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_file_is_no_folder_of_voiceprints(tmp_path: Path) -> None:
+def test_a_file_is_not_a_folder_of_voiceprints(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     store = VoiceprintStore(tmp_path / "file")
     for use in (store.names, store.content, lambda: store.load("ann")):

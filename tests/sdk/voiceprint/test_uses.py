@@ -48,7 +48,7 @@ def test_a_clock_set_back_counts_as_the_day_of_the_last_use(tmp_path: Path) -> N
     assert error.expires_utc == limited.expires_utc
 
 
-def test_a_clock_set_forward_by_mistake_spoils_nothing(tmp_path: Path) -> None:
+def test_a_clock_set_forward_by_mistake_has_no_lasting_effect(tmp_path: Path) -> None:
     ahead = uses(tmp_path, NOON + timedelta(days=30000))
     assert [error.name for error in ahead.record([ANN, BOB])] == ["ann"]
     assert uses(tmp_path, NOON).record([ANN, BOB]) == []
@@ -58,7 +58,7 @@ def test_a_clock_set_forward_by_mistake_spoils_nothing(tmp_path: Path) -> None:
     "content",
     [b"", b"[]", b'{"version": 2, "used": {}}', b'{"version": 1, "used": {"ann": 3}}', b"[" * 9999],
 )
-def test_a_damaged_file_is_said(content: bytes, tmp_path: Path) -> None:
+def test_a_damaged_file_is_reported(content: bytes, tmp_path: Path) -> None:
     (tmp_path / FILE_NAME).write_bytes(content)
     with pytest.raises(ConfigError, match="is damaged, the last uses"):
         uses(tmp_path, NOON).record([ANN])
@@ -73,7 +73,7 @@ def test_a_removed_speaker_leaves_no_day(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="resource limits are POSIX's")
-def test_a_full_disk_keeps_no_day_and_stops_nobody(tmp_path: Path) -> None:
+def test_a_full_disk_stores_no_day_and_stops_nothing(tmp_path: Path) -> None:
     """No file may grow, like with a quota that is used up."""
     code = (
         "import resource, signal, sys; sys.path[:0] = [sys.argv[2]]\n"
@@ -95,7 +95,7 @@ def test_a_full_disk_keeps_no_day_and_stops_nobody(tmp_path: Path) -> None:
     assert done.stdout == "[] {}\n['ann']\n"
 
 
-def test_days_of_another_user_stop_nobody(tmp_path: Path) -> None:
+def test_days_of_another_user_stop_nothing(tmp_path: Path) -> None:
     if not hasattr(os, "geteuid") or os.geteuid() == 0:
         pytest.skip("root may read everything")
     assert uses(tmp_path, NOON).record([BOB]) == []

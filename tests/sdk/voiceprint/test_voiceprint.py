@@ -264,7 +264,7 @@ def test_a_true_checksum_does_not_excuse_wrong_content(changes: dict[str, Any]) 
 
 
 @pytest.mark.parametrize("header", [b"", b"[]", b"null", b"{", b"\xff", b"[" * 100_000])
-def test_a_header_that_is_no_object_is_refused(header: bytes) -> None:
+def test_a_header_that_is_not_an_object_is_refused(header: bytes) -> None:
     with pytest.raises(VoiceprintError, match="header is not"):
         Voiceprint.from_bytes(sealed(header))
 

@@ -123,7 +123,7 @@ def test_every_extreme_at_once_stays_finite_and_in_range(generator: torch.Genera
     assert augmented.abs().max() <= 1
 
 
-def test_the_input_is_left_alone_and_a_seed_repeats_the_output(samples: torch.Tensor) -> None:
+def test_the_input_is_unchanged_and_a_seed_repeats_the_output(samples: torch.Tensor) -> None:
     before = samples.clone()
     one, other = make(EVERYTHING), make(EVERYTHING)
     first = one(samples)

@@ -61,7 +61,7 @@ def test_simulated_rooms_begin_with_the_direct_sound() -> None:
     assert (responses[:, 1:800].square().sum(dim=1) > 0).all()
 
 
-def test_late_part_of_simulated_rooms_falls_off_as_asked() -> None:
+def test_late_part_of_simulated_rooms_decays_as_requested() -> None:
     num_rooms = 12
     responses = room.simulated_rooms(num_rooms, num_samples=24000, **SIZES, random=draws())
     rt60_s = room.draw_shoeboxes(num_rooms, draws()).rt60

@@ -104,7 +104,7 @@ def test_companding_has_the_noise_of_eight_bits(random: BatchRandom, a_law: floa
 
 
 @pytest.mark.parametrize("a_law", [0.0, 1.0])
-def test_companding_errs_by_less_than_a_step(random: BatchRandom, a_law: float) -> None:
+def test_the_error_of_companding_is_below_a_step(random: BatchRandom, a_law: float) -> None:
     time = torch.arange(16000) / RATE_HZ
     tone = 0.9 * torch.sin(2 * torch.pi * 997 * time)[None]
     coded = send(tone, random, a_law=a_law)

@@ -76,7 +76,7 @@ def test_the_pitch_stays(vowel: torch.Tensor, factor: float) -> None:
     )
 
 
-def test_no_warp_is_no_change(vowel: torch.Tensor) -> None:
+def test_without_a_warp_nothing_changes(vowel: torch.Tensor) -> None:
     same = warp_vocal_tract(vowel, torch.ones(1))
     torch.testing.assert_close(same, vowel, rtol=0, atol=1e-6)
 

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def test_every_replay_draws_on_and_reads_what_it_is_told() -> None:
+def test_every_replay_continues_the_draws_and_reads_its_inputs() -> None:
     device = torch.device("cuda")
     generator = torch.Generator(device).manual_seed(1)
     scale = torch.ones((), device=device)

@@ -17,6 +17,6 @@ def test_device_of_a_name() -> None:
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without CUDA")
-def test_a_gpu_that_is_not_there_is_no_silent_cpu() -> None:
+def test_a_missing_gpu_is_not_silently_replaced_by_the_cpu() -> None:
     with pytest.raises(TrainingError, match=r"device 'cuda:0': torch .* finds no CUDA GPU"):
         pick_device("cuda:0")

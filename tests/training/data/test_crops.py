@@ -80,7 +80,7 @@ def test_crops_begin_everywhere_a_label_does_and_never_leave_the_speaker() -> No
         assert starts == set(range(low, high + 1, 160))
 
 
-def test_a_speaker_with_little_audio_is_heard_again() -> None:
+def test_the_audio_of_a_speaker_with_little_audio_is_repeated() -> None:
     short = torch.arange(320)
     batch = sampler(make_bank([short])).draw(800)
     expected = short.repeat(3)[:800].float() / 32767

@@ -40,7 +40,7 @@ def test_grouped_batches_hold_p_speakers_k_times(generator: torch.Generator) -> 
     assert rows[0] == rows[1] == rows[2]
 
 
-def test_distinct_batches_hold_nobody_twice(generator: torch.Generator) -> None:
+def test_distinct_batches_contain_no_speaker_twice(generator: torch.Generator) -> None:
     assert sorted(draw(generator, 8, kind="distinct")) == list(range(8))
 
 

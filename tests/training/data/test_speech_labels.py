@@ -63,7 +63,7 @@ def test_what_lies_outside_the_utterances_is_not_speech(clip: Any) -> None:
     assert labels[250:].any()
 
 
-def test_every_utterance_is_heard_afresh(clip: Any) -> None:
+def test_every_utterance_starts_with_a_reset_detector(clip: Any) -> None:
     """What stands before an utterance in its pack does not change its labels."""
     alone = label_file(clip, [utterance()])
     pack = np.concatenate([clip[:32_000], clip])

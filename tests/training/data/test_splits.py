@@ -28,7 +28,7 @@ def test_sides_are_disjoint_and_complete(names: list[str], held_out: float) -> N
     assert sorted(train + dev, key=lambda each: int(each.path.stem)) == listed
 
 
-def test_adding_data_moves_nobody() -> None:
+def test_adding_data_moves_no_speaker() -> None:
     names = [str(number) for number in range(200)]
     before = set(split_by_speaker(utterances(names[:100]), held_out=0.3)[1])
     after = set(split_by_speaker(utterances(names), held_out=0.3)[1])

@@ -73,7 +73,7 @@ def test_only_active_samples_set_the_level(rng: np.random.Generator) -> None:
     assert np.sqrt(np.mean(added.astype(np.float64) ** 2)) == pytest.approx(0.01, rel=1e-4)
 
 
-def test_a_room_rings_on_behind_the_direct_sound(rng: np.random.Generator) -> None:
+def test_a_room_reverberates_after_the_direct_sound(rng: np.random.Generator) -> None:
     click = np.zeros(16000, np.float32)
     click[100] = 0.5
     changed = in_room(click, rng).astype(np.float64)

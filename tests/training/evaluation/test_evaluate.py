@@ -116,7 +116,7 @@ def test_a_missing_list_is_named(trial_files: dict[str, str], missing: str) -> N
 
 
 @torch.no_grad()
-def test_a_condition_changes_probes_alone(
+def test_a_condition_changes_only_probes(
     encoder: TdnnEncoder | BlstmEncoder, trial_files: dict[str, str]
 ) -> None:
     trial_set = TrialSet(TrialsConfig(**trial_files), device=CPU)

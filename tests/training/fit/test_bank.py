@@ -62,7 +62,7 @@ def test_held_out_speakers_are_left_out(voices_root: Path) -> None:
     assert speakers(corpus) == ["voices/s2"]
 
 
-def test_small_runs_hear_every_corpus(packs: Path, voices_root: Path) -> None:
+def test_small_runs_include_every_corpus(packs: Path, voices_root: Path) -> None:
     corpora = (CorpusConfig(root=str(packs), layout="packs"), CorpusConfig(root=str(voices_root)))
     assert speakers(*corpora, max_speakers=4) == ["p/0", "p/2", "voices/s0", "voices/s2"]
     assert len(speakers(*corpora, max_speakers=3)) == 3

@@ -54,7 +54,7 @@ def test_equal_embeddings_have_no_spread() -> None:
     assert values["embedding_spread"] == pytest.approx(0, abs=1e-6)
 
 
-def test_values_that_are_no_numbers_have_no_statistics() -> None:
+def test_nan_values_have_no_statistics() -> None:
     assert spread_statistics(torch.tensor([[1.0, torch.nan], [0.0, 1.0]])) == {}
 
 

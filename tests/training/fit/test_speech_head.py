@@ -126,7 +126,9 @@ def test_it_learns_the_labels(checkpoint: Path, spoken: Path, tmp_path: Path) ->
     assert wrong[1] < 0.2 < wrong[0]
 
 
-def test_a_head_of_another_width_begins_anew(checkpoint: Path, tmp_path: Path) -> None:
+def test_a_head_of_another_width_starts_from_random_weights(
+    checkpoint: Path, tmp_path: Path
+) -> None:
     output = tmp_path / "wide.pt"
     training = replace(TRAINING, steps=1, channels=6)
     train_speech_head(checkpoint, output, device=CPU, training=training)
@@ -168,7 +170,7 @@ def test_an_encoder_without_speech_head_is_refused(
         train_speech_head(checkpoint, tmp_path / "out.pt", device=CPU, training=TRAINING)
 
 
-def test_a_loss_that_is_no_number_ends_the_run(checkpoint: Path, tmp_path: Path) -> None:
+def test_a_nan_loss_ends_the_run(checkpoint: Path, tmp_path: Path) -> None:
     training = replace(TRAINING, steps=2, learning_rate=float("inf"))
     with pytest.raises(TrainingError, match="the loss is nan"):
         train_speech_head(checkpoint, tmp_path / "out.pt", device=CPU, training=training)

@@ -181,7 +181,7 @@ def test_another_configuration_is_not_resumed(
 
 
 @pytest.mark.parametrize("log_every", [1, 3])
-def test_a_loss_that_is_no_number_stops_the_run(
+def test_a_nan_loss_stops_the_run(
     tiny_values: dict[str, Any], bank: AudioBank, tmp_path: Path, log_every: int
 ) -> None:
     tiny_values["run"] |= {"steps": 6, "log_every": log_every, "checkpoint_every": 99}
@@ -191,7 +191,7 @@ def test_a_loss_that_is_no_number_stops_the_run(
         one.run(tmp_path, report=Recorder())
 
 
-def test_a_checkpoint_never_holds_weights_that_are_no_numbers(
+def test_a_checkpoint_never_contains_nan_weights(
     tiny_values: dict[str, Any], bank: AudioBank, tmp_path: Path
 ) -> None:
     """A run may fail between two logged steps; the last good checkpoint must survive."""

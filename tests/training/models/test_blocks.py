@@ -97,7 +97,7 @@ def test_a_front_meets_a_shifted_formant_with_the_same_weights(
     assert one[:, 4:10].abs().max() > 0.01
 
 
-def test_stages_halve_the_bands_and_add_what_a_block_heard(generator: torch.Generator) -> None:
+def test_stages_halve_the_bands_and_add_the_input_of_a_block(generator: torch.Generator) -> None:
     torch.manual_seed(1)
     front = PlanarFront(64, 3, blocks=(1, 0, 1), growth=2).eval()
     assert front.channels == 12 * 8
@@ -141,7 +141,7 @@ def test_a_band_block_is_a_convolution_over_bands(generator: torch.Generator) ->
     assert torch.equal(tail, features[:, :, -2:])
 
 
-def test_a_squeeze_gates_each_frame_by_itself(generator: torch.Generator) -> None:
+def test_a_squeeze_gates_each_frame_separately(generator: torch.Generator) -> None:
     squeeze = FrameSqueeze(6, 3)
     features = torch.rand(2, 6, 5, generator=generator)
     with torch.no_grad():
@@ -177,7 +177,7 @@ def test_paths_are_dropped_while_training_only() -> None:
     assert not torch.isclose(one, features).flatten(1).all(dim=1).any()
 
 
-def test_hidden_features_are_not_heard(generator: torch.Generator) -> None:
+def test_hidden_features_have_no_effect(generator: torch.Generator) -> None:
     encoder = make_encoder()
     samples = torch.randn(2, 8000, generator=generator)
     weights = torch.ones(2, 64, 48)

@@ -181,7 +181,7 @@ def test_nothing_of_it_is_a_weight() -> None:
     assert frontend.state_dict() == {}
 
 
-def test_an_offset_is_not_heard_without_dc() -> None:
+def test_an_offset_has_no_effect_without_dc() -> None:
     config = FrontendConfig(remove_dc=True)
     samples = np.random.default_rng(1).normal(0, 0.05, 8000)
     plain, moved = log_mel(samples, config), log_mel(samples + 0.1, config)

@@ -90,7 +90,7 @@ def test_crops_find_their_segment_in_a_bank_of_fewer_speakers() -> None:
     torch.testing.assert_close(same, same[:1].expand(4, -1))
 
 
-def test_what_the_table_lacks_is_said() -> None:
+def test_what_the_table_lacks_is_reported() -> None:
     table = example_table()
     with pytest.raises(TrainingError, match=r"lacks 0\.9"):
         TeacherTargets(table, bank(), speeds=(0.9,), speaker_share=0.0)

@@ -45,7 +45,7 @@ def test_enrolled_speakers_are_named(
     assert first.split("\t")[2] == "slt"
 
 
-def test_references_may_be_recordings_and_nobody_needs_to_be_enrolled(
+def test_references_may_be_recordings_without_any_enrollment(
     talk: Path, voices: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["diarize", str(talk), "--format", "rttm"]) == 0
@@ -66,7 +66,7 @@ def test_silence_is_status_1(talk: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert (output.out, output.err) == ("", "note: no speech found in the recording\n")
 
 
-def test_two_recordings_of_one_file_name_are_told_apart(
+def test_two_recordings_of_one_file_name_are_distinguished(
     talk: Path, voices: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     references = []

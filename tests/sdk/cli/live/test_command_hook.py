@@ -50,7 +50,7 @@ def listen(tmp_path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_a_command_is_told_each_change_of_verdict_in_its_environment(
+def test_a_command_gets_each_change_of_verdict_in_its_environment(
     tmp_path: Path,
     verifier: Verifier,
     voices: dict[str, Any],
@@ -73,7 +73,7 @@ def test_a_command_is_told_each_change_of_verdict_in_its_environment(
     assert {line[4] for line in lines} == {"2:a b;c"}
 
 
-def test_a_failing_command_is_reported_and_listening_goes_on(
+def test_a_failing_command_is_reported_and_listening_continues(
     tmp_path: Path, verifier: Verifier, voices: dict[str, Any], store: VoiceprintStore
 ) -> None:
     store.save(verifier.enroll(voices["slt"].enroll, name="slt"))

@@ -100,7 +100,9 @@ def test_a_slow_reader_is_dropped_and_the_others_are_not(
     quick.close()
 
 
-def test_a_reader_who_leaves_disturbs_nobody(tmp_path: Path, updates: list[StreamUpdate]) -> None:
+def test_a_reader_that_leaves_disturbs_no_other(
+    tmp_path: Path, updates: list[StreamUpdate]
+) -> None:
     path = tmp_path / "updates.sock"
     with JsonlSocket(path) as server:
         leaving, staying = connected(path), connected(path)

@@ -72,7 +72,7 @@ def test_json_is_one_object_for_each_update(slt: Path, capsys: pytest.CaptureFix
     assert updates[-1]["candidates"][0]["verdict"] == "accept"
 
 
-def test_enrolling_goes_on_to_verify(
+def test_enrollment_is_followed_by_verification(
     talk: Path, store: VoiceprintStore, capsys: pytest.CaptureFixture[str]
 ) -> None:
     arguments = ["listen", "--enroll", "ann", "--speech", "5", "--input", str(talk), "--fast"]
@@ -94,7 +94,7 @@ def test_a_taken_name_is_refused_before_anybody_speaks(
     assert "exists already" in capsys.readouterr().err
 
 
-def test_options_that_belong_together_are_asked_for(
+def test_options_that_belong_together_are_required(
     slt: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["listen", "--replace", "--input", str(slt), "--fast"]) == 2
@@ -163,7 +163,7 @@ def test_ctrl_c_ends_with_a_summary(slt: Path) -> None:
         (["--enroll", "slt", "--append", "--replace"], "not allowed with"),
     ],
 )
-def test_what_cannot_be_stored_is_said_before_anybody_speaks(
+def test_what_cannot_be_stored_is_reported_before_anybody_speaks(
     slt: Path, tmp_path: Path, options: list[str], message: str
 ) -> None:
     """The source is a pipe that nobody writes to. The command must end before it reads it."""

@@ -63,7 +63,7 @@ def test_a_recording_that_cannot_be_used_leaves_the_old_voiceprint(
     assert store.path("ann").read_bytes() == old
 
 
-def test_what_adaptation_added_is_dropped_and_said(
+def test_dropped_adaptations_are_reported(
     store: VoiceprintStore, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = str(tmp_path / "kept")

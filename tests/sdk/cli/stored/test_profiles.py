@@ -60,7 +60,7 @@ def test_another_folder_may_be_named_before_or_after_the_action(
     assert not (tmp_path / "none").exists()
 
 
-def test_a_damaged_voiceprint_hides_no_other(
+def test_a_damaged_voiceprint_does_not_hide_others(
     store: VoiceprintStore, capsys: pytest.CaptureFixture[str]
 ) -> None:
     store.path("ann").write_bytes(b"damaged")
@@ -107,7 +107,7 @@ def test_export_and_import(
     assert store.names() == ("ann", "bob")
 
 
-def test_import_appends_what_is_like_the_stored_voice_alone(
+def test_import_appends_only_recordings_of_the_stored_voice(
     store: VoiceprintStore,
     voices: dict[str, Any],
     verifier: Verifier,
