@@ -74,6 +74,18 @@ def test_an_inconclusive_decision_says_how_much_speech_is_enough() -> None:
     assert (decision.score, decision.llr, decision.speech_s) == (-4.0, 1.0, 1.0)
 
 
+def test_a_rejection_in_spite_of_the_evidence_says_how_rare_it_is() -> None:
+    rule = Request(far=0.01).rule(CALIBRATION)
+    decision = rule.decide(-4.6, enrolled_speech_s=math.e, probe_speech_s=math.e)
+    assert decision.verdict is Verdict.REJECT
+    assert decision.reason == (
+        "llr +0.40 is below the threshold +0.50, which 5% of a speaker's own recordings miss at "
+        "so much speech; try again with more"
+    )
+    against = rule.decide(-5.2, enrolled_speech_s=math.e, probe_speech_s=math.e)
+    assert against.reason == "llr -0.20 is below the threshold +0.50"
+
+
 def test_no_advice_that_the_calibration_does_not_bear_out() -> None:
     for slope in (0.0, -0.1, -1e-32):  # e^(1 / 0.1) s is longer than all of its trials
         rule = DecisionRule(

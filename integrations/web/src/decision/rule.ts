@@ -87,15 +87,13 @@ export class DecisionRule {
     }
     const speechS = this.calibration.comparableSpeechS(enrolledSpeechS, probeSpeechS);
     const frr = this.point.frrAt(speechS);
-    if (frr <= SUPPORTED_FRR) {
-      return decision;
-    }
-    return undecided(
-      decision,
-      "inconclusive",
+    const reason =
       `${decision.reason}, which ${(100 * frr).toFixed(0)}% of a speaker's own recordings miss at ` +
-        `so little speech${this.advice()}`,
-    );
+      "so ";
+    if (frr <= SUPPORTED_FRR) {
+      return { ...decision, reason: `${reason}much speech; try again with more` };
+    }
+    return undecided(decision, "inconclusive", `${reason}little speech${this.advice()}`);
   }
 
   /** The decision on a probe that has too little speech to be scored. */
