@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -203,3 +204,17 @@ def test_tensors_of_torchaudio_give_the_decisions_of_their_files(
         for wrong, message in ((tensor, r"pass samples\.T"), (tensor[None], r"shape \(n,\)")):
             with pytest.raises(InvalidAudioError, match=message):
                 verifier.verify(slt, wrong, sample_rate_hz=SAMPLE_RATE_HZ)
+
+
+def test_a_recording_gives_the_same_embedding_every_time(
+    verifier: Verifier, voices: dict[str, Any]
+) -> None:
+    """Not even the last bit changes, in whatever thread or number of threads."""
+    probe = voices["slt"].probe
+    expected = verifier.embed(probe)
+    with ThreadPoolExecutor(4) as pool:
+        found = [verifier.embed(probe), *pool.map(verifier.embed, [probe] * 4)]
+    with Verifier(num_threads=1) as other:
+        found.append(other.embed(probe))
+    for embedding in found:
+        np.testing.assert_array_equal(embedding, expected)

@@ -55,6 +55,8 @@ _NO_AUDIO: Final = {
     b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": "a document of Windows, such as Thumbs.db; name "
     "only the recordings",
 }
+# By the first letters of the brand; M4A otherwise.
+_BRANDS: Final = {b"3gp": "3GP", b"3g2": "3GP", b"qt ": "QuickTime"}
 _OGG_CODECS: Final = {
     b"Speex   ": "Speex in an Ogg container",
     b"\x7fFLAC": "FLAC in an Ogg container",
@@ -116,7 +118,7 @@ def foreign_format(file: BinaryIO, start: int, suffix: str) -> str | None:
         if head.startswith(magic):
             return f"it is {name}"
     if head[4:8] == b"ftyp":
-        return f"it is AAC in an MP4 container (M4A); {_CONVERT}"
+        return f"it is an MP4 container ({_BRANDS.get(head[8:11], 'M4A')}); {_CONVERT}"
     if head[:2] in (b"\xff\xf1", b"\xff\xf9"):
         return f"it is AAC (ADTS); {_CONVERT}"
     if head[:4] == b"OggS":

@@ -80,7 +80,9 @@ def test_encodings_that_cannot_seek_are_read(encode: Callable[..., bytes]) -> No
 @pytest.mark.parametrize(
     ("head", "message"),
     [
-        (b"\0\0\0\x1cftypM4A ", "AAC in an MP4 container .*ffmpeg -i"),
+        (b"\0\0\0\x1cftypM4A ", r"an MP4 container \(M4A\); .*ffmpeg -i"),
+        (b"\0\0\0\x1cftyp3gp4", r"an MP4 container \(3GP\); .*ffmpeg -i"),
+        (b"\0\0\0\x14ftypqt  ", r"an MP4 container \(QuickTime\); .*ffmpeg -i"),
         (b"\xff\xf1\x50\x80\x2e\x7f\xfc", "AAC .*ffmpeg -i"),
         (b"\x1a\x45\xdf\xa3", "WebM or Matroska"),
         (b"#!AMR\n", "AMR"),

@@ -115,7 +115,7 @@ def test_a_rate_that_is_not_the_headers_is_refused(encode: Callable[..., bytes])
 
 
 def test_formats_that_cannot_be_decoded_are_named() -> None:
-    with pytest.raises(UnreadableAudioError, match="AAC in an MP4 container"):
+    with pytest.raises(UnreadableAudioError, match="MP4 container"):
         open_pipe(Pipe(b"\0\0\0\x1cftypM4A " + bytes(5000)), sample_rate_hz=None)
     with pytest.raises(UnreadableAudioError, match="a chunk of 4294967295 bytes"):
         open_pipe(Pipe(b"RIFF\0\0\0\0WAVELIST\xff\xff\xff\xff" + bytes(99)), sample_rate_hz=None)

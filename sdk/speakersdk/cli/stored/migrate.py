@@ -15,7 +15,7 @@ from speakersdk.cli.parser import CommandParser
 from speakersdk.encoder.manifest import ModelManifest
 from speakersdk.enrollment.kept import kept
 from speakersdk.errors import IncompatibleModelError, SpeakerSdkError
-from speakersdk.text import counted, printable
+from speakersdk.text import counted, os_error_text, printable
 from speakersdk.verifier import Verifier
 from speakersdk.voiceprint.store import VoiceprintStore
 from speakersdk.voiceprint.voiceprint import Voiceprint
@@ -105,7 +105,8 @@ def migrated(
             if store.exchange(old, new):
                 return Outcome(name=name, status=MIGRATED, text=_change(old, new))
     except (OSError, SpeakerSdkError) as error:  # the others may still be migrated
-        return Outcome(name=name, status=FAILED, text=str(error))
+        text = os_error_text(error) if isinstance(error, OSError) else str(error)
+        return Outcome(name=name, status=FAILED, text=printable(text))
 
 
 def _is_of(voiceprint: Voiceprint, manifest: ModelManifest) -> bool:

@@ -25,7 +25,7 @@ from speakersdk.enrollment.joining import join_voiceprints
 from speakersdk.errors import ConfigError
 from speakersdk.gallery.erasure import erase, erase_all
 from speakersdk.sealing import SealingKey
-from speakersdk.text import counted, printable
+from speakersdk.text import counted, os_error_text, printable
 from speakersdk.voiceprint.life import utc_now
 from speakersdk.voiceprint.sealed_store import recast
 from speakersdk.voiceprint.store import VoiceprintStore
@@ -161,7 +161,7 @@ def run(arguments: argparse.Namespace) -> int:
     store = shared.open_store(arguments)
     content = store.content()
     if arguments.json:
-        days = LastUses(folder=store.folder).days()
+        days = _days(store)
         print_json([_described(voiceprint, days) for voiceprint in content.voiceprints])
     else:
         _print_voiceprints(content.voiceprints, store)
@@ -177,7 +177,7 @@ def run_show(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json(
             {
-                **_described(voiceprint, LastUses(folder=store.folder).days()),
+                **_described(voiceprint, _days(store)),
                 "recordings_speech_s": voiceprint.speech_s.tolist(),
                 "adapted_speech_s": voiceprint.adapted_speech_s.tolist(),
             }
@@ -306,13 +306,28 @@ def _recast(
     return 0
 
 
-def _described(voiceprint: Voiceprint, days: Mapping[str, date]) -> dict[str, object]:
-    day = days.get(voiceprint.name)
+def _days(store: VoiceprintStore) -> Mapping[str, date] | None:
+    """Return the days of the last uses; None if another user's folder does not grant reading them.
+
+    The voiceprints are shown all the same.
+    """
+    try:
+        return LastUses(folder=store.folder).days()
+    except PermissionError as error:
+        print(
+            f"speakersdk: warning: the last uses are not known: {os_error_text(error)}",
+            file=sys.stderr,
+        )
+        return None
+
+
+def _described(voiceprint: Voiceprint, days: Mapping[str, date] | None) -> dict[str, object]:
+    day = None if days is None else days.get(voiceprint.name)
     return {**summary(voiceprint), "last_used": None if day is None else day.isoformat()}
 
 
 def _print_voiceprints(voiceprints: Sequence[Voiceprint], store: VoiceprintStore) -> None:
-    days = LastUses(folder=store.folder).days()
+    days = _days(store)
     print_table(
         ("name", "recordings", "speech_s", "model", "created_utc", "last_used", "expires_utc"),
         [
@@ -322,7 +337,7 @@ def _print_voiceprints(voiceprints: Sequence[Voiceprint], store: VoiceprintStore
                 f"{voiceprint.total_speech_s:.1f}",
                 voiceprint.model_name,
                 voiceprint.created_utc,
-                str(days.get(voiceprint.name, "never")),
+                "unknown" if days is None else str(days.get(voiceprint.name, "never")),
                 voiceprint.expires_utc or "never",
             )
             for voiceprint in voiceprints

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from dataclasses import replace
@@ -14,6 +15,7 @@ import pytest
 from speakersdk.cli import main
 from speakersdk.verifier import Verifier
 from speakersdk.voiceprint.store import VoiceprintStore
+from speakersdk.voiceprint.uses import LastUses
 from speakersdk.voiceprint.voiceprint import Voiceprint
 from tests.sdk.example_voiceprints import example_voiceprint
 
@@ -48,6 +50,23 @@ def test_list_as_json(
 ) -> None:
     assert main(arguments) == 0
     assert [row["name"] for row in json.loads(capsys.readouterr().out)] == ["ann", "bob"]
+
+
+def test_last_uses_that_may_not_be_read_hide_no_voiceprint(
+    store: VoiceprintStore, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As in a folder of another user, who grants only reading. Root may read everything."""
+
+    def refuse(uses: LastUses) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(uses.folder / "file"))
+
+    monkeypatch.setattr(LastUses, "days", refuse)
+    assert main(["profiles"]) == 0
+    captured = capsys.readouterr()
+    assert [line.split("\t")[5] for line in captured.out.splitlines()[1:]] == ["unknown"] * 2
+    assert captured.err.startswith("speakersdk: warning: the last uses are not known: ")
+    assert main(["profiles", "--json"]) == 0
+    assert [one["last_used"] for one in json.loads(capsys.readouterr().out)] == [None, None]
 
 
 def test_another_folder_may_be_named_before_or_after_the_action(
