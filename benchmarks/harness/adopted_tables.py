@@ -7,6 +7,10 @@ from typing import Any
 
 from benchmarks.harness.guide_tables import Latest, Lines
 
+# With fewer trials of the same speaker, error rates say nothing about a system.
+LEAST_TARGETS = 30
+TOO_FEW = "too few trials"
+
 
 def rates(latest: Latest) -> Lines:
     """Write the error rates of all systems on the same trials."""
@@ -20,12 +24,16 @@ def rates(latest: Latest) -> Lines:
     for title in titles:
         for row in (each for each in rows if each["trials"] == title):
             decided = row.get("decisions", [])
+            # The titles show how few trials of the same speaker there are.
+            is_measured = row["target_trials"] >= LEAST_TARGETS
+            eer = _interval(row["eer_percent"], row["eer_interval_percent"])
+            rejected = ", ".join(_percent(way["frr"]) for way in decided)
             lines.append(
                 f"| {title} ({row['target_trials']:,}, {row['nontarget_trials']:,}) "
                 f"| {row['system']} | {row['failures_to_acquire']} of {row['segments']:,} "
-                f"| {_interval(row['eer_percent'], row['eer_interval_percent'])} "
+                f"| {eer if is_measured else TOO_FEW} "
                 f"| {', '.join(_accepted(way) for way in decided)} "
-                f"| {', '.join(_percent(way['frr']) for way in decided)} |"
+                f"| {rejected if is_measured else TOO_FEW} |"
             )
     return lines
 

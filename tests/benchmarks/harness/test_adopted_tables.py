@@ -64,6 +64,12 @@ def test_rates_put_the_systems_of_each_set_together(
     assert rows[2].endswith("| 3 of 40 | 2.50 % (2.00-3.00) | 1.00 % (0.50-2.00) | 25.0 % |")
 
 
+def test_rates_of_the_same_speaker_need_enough_trials() -> None:
+    few = row("ours", "words, 1.5 s", [WAY]) | {"target_trials": 29}
+    (line,) = adopted_tables.rates(lambda _: {"facts": {"rows": [few]}})[2:]
+    assert line.endswith("| too few trials | 1.00 % (0.50-2.00) | too few trials |")
+
+
 def test_cost_shows_every_system_in_both_uses(latest: Callable[[str], dict[str, Any]]) -> None:
     assert adopted_tables.cost(latest)[2:] == [
         "| one pass of 3 s | ours | 0.0034 | 1.0 |",
