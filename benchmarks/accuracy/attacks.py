@@ -30,7 +30,7 @@ from speakersdk.arrays import Waveform
 from speakersdk.audio.levels import AudioProblem
 from speakersdk.audio.waveform import SAMPLE_RATE_HZ, read_audio
 from speakersdk.enrollment.fingerprint import REPEATED, fingerprint_of, repeats
-from speakersdk.enrollment.heard import HeardRecordings
+from speakersdk.enrollment.remembered import RememberedRecordings
 from speakersdk_training.data.corpus import by_speaker
 
 SPEAKERS = 60
@@ -56,7 +56,7 @@ def main() -> int:
     spoken = {name: synthesized(name) for name in SYNTHESIZERS}
     with tempfile.TemporaryDirectory(prefix="speakersdk-attacks-") as folder:
         store = VoiceprintStore(folder)
-        memory = HeardRecordings(store)
+        memory = RememberedRecordings(store)
         for name, (*enrolled, _) in speakers.items():
             store.save(
                 verifier.enroll(

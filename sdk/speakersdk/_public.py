@@ -45,7 +45,7 @@ from speakersdk.streaming.pool import StreamPool
 from speakersdk.streaming.stream import SpeakerStream
 from speakersdk.streaming.update import Candidate, StreamUpdate
 from speakersdk.verifier import Verifier
-from speakersdk.voice_gate import Hearing, VoiceGate
+from speakersdk.voice_gate import GateUpdate, VoiceGate
 from speakersdk.voiceprint.attempts import AttemptLimit
 from speakersdk.voiceprint.life import Consent
 from speakersdk.voiceprint.names import check_new_name
@@ -80,7 +80,7 @@ __all__ = [
     "ExpiredVoiceprintError",
     "Gallery",
     "GalleryError",
-    "Hearing",
+    "GateUpdate",
     "Identification",
     "IncompatibleModelError",
     "InferenceError",

@@ -76,7 +76,7 @@ def _is_known(probe: Encoding, voiceprint: Voiceprint) -> bool:
     return any(is_copy(probe.embedding, row) for row in known)
 
 
-def unheard(
+def unanswered(
     voiceprint: Voiceprint, error: AudioTooShortError, rule: DecisionRule
 ) -> Identification:
     """Return a decision without an answer, for a recording that is too short to be encoded."""

@@ -34,7 +34,7 @@ from speakersdk.streaming.options import LIMIT_S, MISS_RATE, SILENCE_S, StreamOp
 from speakersdk.streaming.pool import StreamPool
 from speakersdk.streaming.stream import SpeakerStream
 from speakersdk.streaming.update import StreamUpdate
-from speakersdk.verification import identified, unheard
+from speakersdk.verification import identified, unanswered
 from speakersdk.voiceprint.names import check_name
 from speakersdk.voiceprint.voiceprint import Voiceprint, check_distinct
 
@@ -180,7 +180,7 @@ class Verifier:
                 self._encoder, check.recording, check.sample_rate_hz, limit_s=self._limit_s
             )
         except AudioTooShortError as error:
-            return unchanged(voiceprint, unheard(voiceprint, error, rule).decision)
+            return unchanged(voiceprint, unanswered(voiceprint, error, rule).decision)
         decision, verification = (
             check(identified([one], probe.encoding, rule)).decision
             for one in (voiceprint.reverted(), voiceprint)
@@ -219,7 +219,7 @@ class Verifier:
         try:
             probe = self._encode(check.recording, check.sample_rate_hz)
         except AudioTooShortError as error:
-            return unheard(voiceprints[0], error, rule)
+            return unanswered(voiceprints[0], error, rule)
         return check(identified(voiceprints, probe, rule))
 
     def diarize(

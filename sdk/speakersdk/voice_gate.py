@@ -1,6 +1,6 @@
 """A gate for voice agents that opens while an allowed speaker is speaking.
 
-audio in chunks -> stream -> hearings, which are open while an allowed voice speaks
+audio in chunks -> stream -> gate updates, which are open while an allowed voice speaks
 
 The assistant's own voice, which the microphone also records, can be forbidden.
 """
@@ -25,7 +25,7 @@ SILENCE_S: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Hearing:
+class GateUpdate:
     """The state of the gate after a hop.
 
     Attributes:
@@ -56,8 +56,8 @@ class VoiceGate:
         silence_s: silence after which a voice must be recognized again.
 
     Attributes:
-        hearing: the latest hearing; None before the first hop.
-        last_speech: the latest hearing with speech; None before the first.
+        latest: the latest update; None before the first hop.
+        last_speech: the latest update with speech; None before the first.
 
     Raises:
         ConfigError: nobody is allowed, two voiceprints have the same name, or `silence_s` is out of
@@ -77,21 +77,21 @@ class VoiceGate:
         # The stream refuses an empty list: only forbidden voices do not make a gate.
         voices = [*allowed, *forbidden] if allowed else []
         self._stream = verifier.stream(voices, silence_s=silence_s)
-        self.hearing: Hearing | None = None
-        self.last_speech: Hearing | None = None
+        self.latest: GateUpdate | None = None
+        self.last_speech: GateUpdate | None = None
 
     @property
     def is_open(self) -> bool:
         """Whether an allowed voice speaks."""
-        return self.hearing is not None and self.hearing.is_open
+        return self.latest is not None and self.latest.is_open
 
     @property
     def speaker(self) -> str | None:
         """The name of the allowed voice that speaks; None while the gate is closed."""
-        return None if self.hearing is None else self.hearing.speaker
+        return None if self.latest is None else self.latest.speaker
 
-    def push(self, samples: npt.NDArray[Any], *, sample_rate_hz: float) -> list[Hearing]:
-        """Take the next samples and return a hearing for every hop that they complete.
+    def push(self, samples: npt.NDArray[Any], *, sample_rate_hz: float) -> list[GateUpdate]:
+        """Take the next samples and return an update for every hop that they complete.
 
         Raises:
             AudioError, ConcurrentUseError, ConfigError: as for `SpeakerStream.push`.
@@ -100,16 +100,16 @@ class VoiceGate:
         try:
             updates = self._stream.push(samples, sample_rate_hz=sample_rate_hz)
         except ExpiredVoiceprintError:
-            self.hearing = None
+            self.latest = None
             raise
-        hearings = [self._heard(update) for update in updates]
-        for hearing in hearings:
-            self.hearing = hearing
-            if hearing.is_speech:
-                self.last_speech = hearing
-        return hearings
+        gate_updates = [self._judged(update) for update in updates]
+        for latest in gate_updates:
+            self.latest = latest
+            if latest.is_speech:
+                self.last_speech = latest
+        return gate_updates
 
-    def push_pcm(self, pcm: bytes, *, sample_rate_hz: float, num_channels: int) -> list[Hearing]:
+    def push_pcm(self, pcm: bytes, *, sample_rate_hz: float, num_channels: int) -> list[GateUpdate]:
         """Push interleaved 16-bit samples, the format of agent frameworks.
 
         Raises:
@@ -125,11 +125,11 @@ class VoiceGate:
     def restart(self) -> None:
         """Discard all evidence: the next speaker must be recognized again."""
         self._stream.gap(0.0)
-        self.hearing = self.last_speech = None
+        self.latest = self.last_speech = None
 
-    def _heard(self, update: StreamUpdate) -> Hearing:
+    def _judged(self, update: StreamUpdate) -> GateUpdate:
         is_open = update.verdict is Verdict.ACCEPT and update.speaker in self._allowed
-        return Hearing(
+        return GateUpdate(
             time_s=update.time_s,
             is_speech=update.age_s == 0,
             is_open=is_open,

@@ -18,7 +18,7 @@ from speakersdk.decision.outcome import Verdict
 from speakersdk.encoder.interface import Encoding
 from speakersdk.encoder.load import SpeakerEncoder, load_encoder
 from speakersdk.errors import AudioTooShortError, InvalidAudioError
-from speakersdk.verification import identified, unheard
+from speakersdk.verification import identified, unanswered
 from speakersdk.verifier import Verifier
 from speakersdk.voiceprint.voiceprint import Voiceprint
 
@@ -162,7 +162,7 @@ def test_short_recordings_have_no_answer(
     rule = verifier.request.rule(encoder.manifest.calibration)  # type: ignore[arg-type]
     no_speech = Encoding(np.zeros(encoder.manifest.embedding_dim, np.float32), 0.0, 3.0)
     assert identified([slt], no_speech, rule).decision.verdict is Verdict.NO_SPEECH
-    answer = unheard(slt, AudioTooShortError(needed_s=0.5, got_s=0.1), rule).decision
+    answer = unanswered(slt, AudioTooShortError(needed_s=0.5, got_s=0.1), rule).decision
     assert answer.verdict is Verdict.INCONCLUSIVE
     assert (answer.llr, answer.voice_changed) == (None, False)
 

@@ -32,10 +32,10 @@ def test_it_opens_for_the_allowed_voice_at_the_hop_of_the_decision(
 ) -> None:
     audio = read_audio(voices["slt"].probe)
     gate = VoiceGate(verifier, [slt])
-    hearings = gate.push(audio, sample_rate_hz=RATE_HZ)
+    gate_updates = gate.push(audio, sample_rate_hz=RATE_HZ)
     updates = verifier.stream([slt]).push(audio, sample_rate_hz=RATE_HZ)
     accepted_s = next(update.time_s for update in updates if update.verdict == "accept")
-    assert next(hearing.time_s for hearing in hearings if hearing.is_open) == accepted_s
+    assert next(each.time_s for each in gate_updates if each.is_open) == accepted_s
     assert (gate.is_open, gate.speaker) == (True, "slt")
 
 
@@ -44,7 +44,7 @@ def test_it_stays_closed_for_strangers_and_for_forbidden_voices(
 ) -> None:
     audio = read_audio(voices["rms"].probe)
     for gate in (VoiceGate(verifier, [slt]), VoiceGate(verifier, [slt], forbidden=[rms])):
-        assert not any(hearing.is_open for hearing in gate.push(audio, sample_rate_hz=RATE_HZ))
+        assert not any(each.is_open for each in gate.push(audio, sample_rate_hz=RATE_HZ))
         assert gate.last_speech is not None
         assert (gate.is_open, gate.speaker) == (False, None)
     assert gate.last_speech.verdict == "accept"  # as the forbidden voice

@@ -19,7 +19,7 @@ from pipecat.frames.frames import (
 )
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 
-from speakersdk import Hearing, Verifier, VoiceGate, Voiceprint
+from speakersdk import GateUpdate, Verifier, VoiceGate, Voiceprint
 from speakersdk.voice_gate import SILENCE_S
 
 
@@ -89,26 +89,26 @@ class SpeakerGate(FrameProcessor):
             await self.push_frame(frame, direction)
 
     async def _hear(self, frame: InputAudioRawFrame) -> None:
-        for hearing in self._gate.push_pcm(
+        for update in self._gate.push_pcm(
             frame.audio, sample_rate_hz=frame.sample_rate, num_channels=frame.num_channels
         ):
-            said = (hearing.is_open, hearing.speaker)
+            said = (update.is_open, update.speaker)
             if said != self._said:
                 self._said = said
-                await self.push_frame(_decision(hearing))
+                await self.push_frame(_decision(update))
 
     def _passes(self, frame: TranscriptionFrame | InterimTranscriptionFrame) -> bool:
         """Stamp a transcript, and return whether to pass it on."""
-        heard = self._gate.last_speech
-        is_allowed = heard is not None and heard.is_open
+        last_speech = self._gate.last_speech
+        is_allowed = last_speech is not None and last_speech.is_open
         frame.metadata["speakersdk"] = {
             "is_allowed": is_allowed,
-            "speaker": None if heard is None else heard.speaker,
-            "verdict": "no_speech" if heard is None else str(heard.verdict),
-            "llr": None if heard is None else heard.llr,
+            "speaker": None if last_speech is None else last_speech.speaker,
+            "verdict": "no_speech" if last_speech is None else str(last_speech.verdict),
+            "llr": None if last_speech is None else last_speech.llr,
         }
-        if heard is not None and heard.speaker is not None:
-            frame.user_id = heard.speaker
+        if last_speech is not None and last_speech.speaker is not None:
+            frame.user_id = last_speech.speaker
             return True
         if self._strangers == "drop":
             logger.debug(f"{self}: dropped a transcript of a voice that is not allowed")
@@ -116,11 +116,11 @@ class SpeakerGate(FrameProcessor):
         return True
 
 
-def _decision(hearing: Hearing) -> SpeakerDecisionFrame:
+def _decision(update: GateUpdate) -> SpeakerDecisionFrame:
     return SpeakerDecisionFrame(
-        is_open=hearing.is_open,
-        speaker=hearing.speaker,
-        verdict=str(hearing.verdict),
-        llr=hearing.llr,
-        time_s=hearing.time_s,
+        is_open=update.is_open,
+        speaker=update.speaker,
+        verdict=str(update.verdict),
+        llr=update.llr,
+        time_s=update.time_s,
     )

@@ -8,7 +8,7 @@ import { Microphone, type MicrophoneOptions } from "./audio/microphone.js";
 import { type Recording, waveformOf } from "./audio/waveform.js";
 import type { Decision, Identification } from "./decision/outcome.js";
 import { DEFAULT_FAR, DecisionRule, speechShortage } from "./decision/rule.js";
-import { identified, unheard } from "./decision/verification.js";
+import { identified, unanswered } from "./decision/verification.js";
 import { StatefulGraph } from "./encoder/graph.js";
 import { type Encoding, encode } from "./encoder/utterance.js";
 import { Enrollment } from "./enrollment/live.js";
@@ -100,7 +100,7 @@ export class Verifier {
       return identified(voiceprints, await this.encode(recording), rule);
     } catch (error) {
       if (error instanceof AudioTooShortError) {
-        return unheard(voiceprints[0]!, error, rule);
+        return unanswered(voiceprints[0]!, error, rule);
       }
       throw error;
     }

@@ -53,8 +53,8 @@ class Downmix:
         self._mix(rows[:, :complete].reshape(len(rows), num_cells, _CELL_SAMPLES), mono)
         end = num_samples
         if self._powers is None:  # silence is the same in all channels
-            heard = rows[:, complete:].any(axis=0)
-            end = complete + int(heard.argmax()) if heard.any() else end
+            is_sound = rows[:, complete:].any(axis=0)
+            end = complete + int(is_sound.argmax()) if is_sound.any() else end
         mono[complete:] = rows[self._row, complete:]
         given, self._num_given = self._num_given, end - complete
         self._cell = rows[:, complete:].copy()

@@ -67,14 +67,14 @@ def decoded_blocks(
     except DamagedError as error:
         raise UnreadableAudioError(label, str(error)) from error
     resampler, before = StreamResampler(), None
-    heard_s, channel_s, num_samples = 0.0, 0.0, 0
+    decoded_s, channel_s, num_samples = 0.0, 0.0, 0
     for part in parts:
         for samples, rate_hz in _decoded(file, part, label, suffix):
             try:
                 check_samples(samples, is_chunk=True)
             except InvalidAudioError as error:
                 raise InvalidAudioError(f"{label}: {error}") from error
-            heard_s += len(samples) / rate_hz
+            decoded_s += len(samples) / rate_hz
             channel_s += samples.size / rate_hz
             if limit_s is not None and channel_s > limit_s:
                 raise InvalidAudioError(
@@ -89,11 +89,11 @@ def decoded_blocks(
             block = resampler.take(samples, sample_rate_hz=rate_hz)
             num_samples += len(block)
             yield from _counted(block)
-    if heard_s == 0:
+    if decoded_s == 0:
         raise InvalidAudioError(f"{label}: expected at least one sample, got none")
     block = resampler.finish()
     if num_samples + len(block) == 0:
-        raise AudioTooShortError(needed_s=1 / SAMPLE_RATE_HZ, got_s=heard_s)
+        raise AudioTooShortError(needed_s=1 / SAMPLE_RATE_HZ, got_s=decoded_s)
     yield from _counted(block)
 
 

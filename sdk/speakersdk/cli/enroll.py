@@ -16,9 +16,9 @@ from speakersdk.cli import arguments as shared
 from speakersdk.cli.output import print_json
 from speakersdk.cli.parser import CommandParser
 from speakersdk.cli.voiceprints import check_file, load_file, summary, with_life
-from speakersdk.enrollment.heard import HeardRecordings
 from speakersdk.enrollment.kept import check_keep, keep
 from speakersdk.enrollment.live import NEEDED_S
+from speakersdk.enrollment.remembered import RememberedRecordings
 from speakersdk.errors import ConfigError, DuplicateSpeakerError
 from speakersdk.files import file_lock
 from speakersdk.text import counted, printable
@@ -107,7 +107,7 @@ def run(arguments: argparse.Namespace) -> int:
             voiceprint = _store(store, name, enrolled, arguments)
             for recording in _rewound(recordings) if arguments.remember else ():
                 blocks = open_recording(recording, None, limit_s=arguments.max_duration)
-                HeardRecordings(store).remember(name, blocks)
+                RememberedRecordings(store).remember(name, blocks)
         else:
             voiceprint = _write(store, path, enrolled, arguments)
     if arguments.keep_recordings is not None:

@@ -13,7 +13,7 @@ from speakersdk.cli.output import print_json
 from speakersdk.cli.parser import CommandParser
 from speakersdk.cli.voiceprints import REFERENCE_HELP, is_enrolled, resolve_voiceprint
 from speakersdk.enrollment.challenge import Challenge
-from speakersdk.enrollment.heard import HeardRecordings
+from speakersdk.enrollment.remembered import RememberedRecordings
 from speakersdk.errors import ConfigError
 from speakersdk.text import printable
 from speakersdk.voiceprint.attempts import AttemptLimit
@@ -60,8 +60,8 @@ def run(arguments: argparse.Namespace) -> int:
             raise ConfigError(
                 f"expected an enrolled name with --{option}, got {printable(arguments.reference)}"
             )
-    heard = HeardRecordings(store)
-    is_heard = arguments.remember or (is_stored and bool(heard.known(voiceprint.name)))
+    remembered = RememberedRecordings(store)
+    is_remembered = arguments.remember or (is_stored and bool(remembered.known(voiceprint.name)))
     challenge = None if arguments.challenge is None else Challenge(arguments.challenge)
     limit = None
     if arguments.limit is not None:
@@ -69,17 +69,17 @@ def run(arguments: argparse.Namespace) -> int:
         limit.begin(voiceprint.name)
     probe: Recording = arguments.probe
     blocks: list[Waveform] = []
-    if arguments.adapt or is_heard or challenge is not None:  # a pipe can be read only once
+    if arguments.adapt or is_remembered or challenge is not None:  # a pipe can be read only once
         blocks = [load_recording(probe, None, limit_s=arguments.max_duration)]
         probe = (SAMPLE_RATE_HZ, blocks[0])
     decision = verifier.verify(voiceprint, probe)
     voice = decision
     if challenge is not None:
         decision = challenge.checked(blocks, decision)
-    if is_heard:
-        decision = heard.checked(voiceprint.name, blocks, decision)
+    if is_remembered:
+        decision = remembered.checked(voiceprint.name, blocks, decision)
         if arguments.remember and decision.accepted:
-            heard.remember(voiceprint.name, blocks)
+            remembered.remember(voiceprint.name, blocks)
     if limit is not None and decision.accepted:
         limit.accepted(voiceprint.name)
     adaptation = None

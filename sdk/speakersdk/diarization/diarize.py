@@ -56,7 +56,9 @@ def turns_of(
     speakers = _Speakers(track, parts, voiceprints, rule)
     turns = tuple(speakers.turn(group) for group in _grouped(parts, speakers, track.hop_s))
     return Diarization(
-        turns=turns, speakers=speakers.heard_in(turns), duration_s=round(track.duration_s, _DIGITS)
+        turns=turns,
+        speakers=speakers.speaking_in(turns),
+        duration_s=round(track.duration_s, _DIGITS),
     )
 
 
@@ -158,7 +160,7 @@ class _Speakers:
             -symmetric_kl(pooled(group), other), enrolled_speech_s=other_s, probe_speech_s=speech_s
         )
 
-    def heard_in(self, turns: Sequence[Turn]) -> tuple[DiarizedSpeaker, ...]:
+    def speaking_in(self, turns: Sequence[Turn]) -> tuple[DiarizedSpeaker, ...]:
         """Return the speakers who have a turn, in order of the first turn."""
         names = dict.fromkeys(turn.who for turn in turns if turn.who is not None)
         return tuple(

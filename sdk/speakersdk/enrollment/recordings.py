@@ -163,21 +163,21 @@ def _compared(
     """Add comparisons of the recordings with each other and with a known voiceprint."""
     calibration = encoder.manifest.calibration
     qualities = [one.quality for one in measured]
-    heard = [
+    usable = [
         number
         for number, quality in enumerate(qualities)
         if quality.shortage is None and quality.repetition is None
     ]
-    if calibration is None or not heard:
+    if calibration is None or not usable:
         return qualities
-    embeddings: list[Embedding] = [measured[number].encoding.embedding for number in heard]
-    speech_s = [measured[number].encoding.speech_s for number in heard]
+    embeddings: list[Embedding] = [measured[number].encoding.embedding for number in usable]
+    speech_s = [measured[number].encoding.speech_s for number in usable]
     llrs: Sequence[float | None]
     if known is None:
         llrs = llrs_to_the_others(Speech(np.stack(embeddings), np.array(speech_s)), calibration)
     else:
         llrs = llrs_to_known(known, embeddings, speech_s, calibration)
-    for number, llr in zip(heard, llrs, strict=True):
+    for number, llr in zip(usable, llrs, strict=True):
         qualities[number] = replace(qualities[number], others_llr=llr)
     return qualities
 

@@ -94,14 +94,14 @@ def embed_chunk(chunk: Sequence[Segment], job: EmbeddingJob) -> ChunkResult:
     failures: list[Failure] = []
     tables: list[EmbeddingTable] = []
     for first in range(0, len(chunk), job.batch_size):
-        heard = []
+        loaded = []
         for recording in chunk[first : first + job.batch_size]:
             try:
-                heard.append(_read(recording, reader, encoder))
+                loaded.append(_read(recording, reader, encoder))
             except Exception as error:  # every error concerns only this recording
                 failures.append(Failure.of(recording.name, error))
         rows = []
-        for one, encoding in _encoded(encoder, heard, failures):
+        for one, encoding in _encoded(encoder, loaded, failures):
             if encoding.speech_s > 0:
                 rows.append((one, encoding))
             else:
@@ -177,7 +177,7 @@ def embed_recordings(
 
 
 @dataclass(frozen=True, slots=True)
-class _Heard:
+class _Loaded:
     """A recording and its samples."""
 
     name: str
@@ -185,30 +185,30 @@ class _Heard:
     samples: Waveform
 
 
-def _read(recording: Segment, reader: SegmentReader, encoder: SpeakerEncoder) -> _Heard:
+def _read(recording: Segment, reader: SegmentReader, encoder: SpeakerEncoder) -> _Loaded:
     source = reader.source(recording)
     samples = check_waveform(reader.read(recording))
     check_duration(encoder.manifest, len(samples) / encoder.manifest.frontend.sample_rate_hz)
-    return _Heard(recording.name, source, samples)
+    return _Loaded(recording.name, source, samples)
 
 
 def _encoded(
-    encoder: SpeakerEncoder, heard: Sequence[_Heard], failures: list[Failure]
-) -> Iterator[tuple[_Heard, Encoding]]:
+    encoder: SpeakerEncoder, loaded: Sequence[_Loaded], failures: list[Failure]
+) -> Iterator[tuple[_Loaded, Encoding]]:
     """Encode a batch. If the batch fails, its recordings are tried one by one."""
     try:
-        encodings = encode_batch(encoder, [one.samples for one in heard])
+        encodings = encode_batch(encoder, [one.samples for one in loaded])
     except (InferenceError, MemoryError) as error:
-        if len(heard) == 1:
-            failures.append(Failure.of(heard[0].name, error))
+        if len(loaded) == 1:
+            failures.append(Failure.of(loaded[0].name, error))
             return
-        for one in heard:
+        for one in loaded:
             yield from _encoded(encoder, [one], failures)
         return
-    yield from zip(heard, encodings, strict=True)
+    yield from zip(loaded, encodings, strict=True)
 
 
-def _table(encoder: SpeakerEncoder, rows: Sequence[tuple[_Heard, Encoding]]) -> EmbeddingTable:
+def _table(encoder: SpeakerEncoder, rows: Sequence[tuple[_Loaded, Encoding]]) -> EmbeddingTable:
     return EmbeddingTable(
         names=tuple(one.name for one, _ in rows),
         sources=tuple(one.source for one, _ in rows),

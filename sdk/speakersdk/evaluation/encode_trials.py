@@ -93,20 +93,20 @@ def judge_trials(
         progress=progress,
     )
     minimum_s = calibration.minimum_speech_s if calibration else 0.0
-    heard = {
+    answered = {
         name: encoding
         for name, encoding in encodings.items()
         if encoding is not None and encoding.speech_s > 0 and encoding.speech_s >= minimum_s
     }
-    judged = [trial for trial in trials if trial.enroll in heard and trial.probe in heard]
-    scores = score_trials(judged, {name: one.embedding for name, one in heard.items()})
+    judged = [trial for trial in trials if trial.enroll in answered and trial.probe in answered]
+    scores = score_trials(judged, {name: one.embedding for name, one in answered.items()})
     if calibration is not None:
         scores = np.array(
             [
                 calibration.llr(
                     score,
-                    enrolled_speech_s=heard[trial.enroll].speech_s,
-                    probe_speech_s=heard[trial.probe].speech_s,
+                    enrolled_speech_s=answered[trial.enroll].speech_s,
+                    probe_speech_s=answered[trial.probe].speech_s,
                 )
                 for trial, score in zip(judged, scores.tolist(), strict=True)
             ],

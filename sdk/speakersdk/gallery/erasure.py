@@ -11,7 +11,7 @@ from speakersdk.sealing import is_sealed
 from speakersdk.text import file_name, printable
 from speakersdk.voiceprint.attempts import FILE_NAME as ATTEMPTS
 from speakersdk.voiceprint.life import utc_now
-from speakersdk.voiceprint.sealed_store import HEARD_SUFFIX, overwrite, wiped_after
+from speakersdk.voiceprint.sealed_store import REMEMBERED_SUFFIX, overwrite, wiped_after
 from speakersdk.voiceprint.store import VoiceprintStore
 from speakersdk.voiceprint.uses import FILE_NAME as USES
 
@@ -40,7 +40,7 @@ def erase(store: VoiceprintStore, names: Sequence[str]) -> Iterator[str]:
                 gallery.save(path, key=key)
             yield f"erased {', '.join(map(printable, found))} from {printable(path.name)}"
     for name in names:
-        path = store.folder / file_name(f"{name}{HEARD_SUFFIX}")
+        path = store.folder / file_name(f"{name}{REMEMBERED_SUFFIX}")
         if path.is_file():
             proof = _proof(path)
             overwrite(path)
@@ -54,8 +54,8 @@ def erase(store: VoiceprintStore, names: Sequence[str]) -> Iterator[str]:
 
 def erase_all(store: VoiceprintStore) -> Iterator[str]:
     """Erase every voiceprint and gallery, readable or not, and yield a line about each file."""
-    heard = store.folder.glob(f"*{HEARD_SUFFIX}") if store.folder.is_dir() else ()
-    for path in [*_galleries(store), *sorted(heard)]:
+    remembered = store.folder.glob(f"*{REMEMBERED_SUFFIX}") if store.folder.is_dir() else ()
+    for path in [*_galleries(store), *sorted(remembered)]:
         proof = _proof(path)
         overwrite(path)
         path.unlink()

@@ -151,20 +151,20 @@ def own_trials(encodings: Mapping[str, Sequence[Encoding]], calibration: Calibra
     Raises:
         CalibrationError: there are too few speakers or recordings.
     """
-    heard = {
+    usable = {
         name: [one for one in listed if one.speech_s >= calibration.minimum_speech_s]
         for name, listed in encodings.items()
     }
-    heard = {name: listed for name, listed in heard.items() if len(listed) >= 2}
-    num_recordings = sum(map(len, heard.values()))
-    if len(heard) < MINIMUM_SPEAKERS or num_recordings < MINIMUM_RECORDINGS:
+    usable = {name: listed for name, listed in usable.items() if len(listed) >= 2}
+    num_recordings = sum(map(len, usable.values()))
+    if len(usable) < MINIMUM_SPEAKERS or num_recordings < MINIMUM_RECORDINGS:
         raise CalibrationError(
             f"expected at least {MINIMUM_SPEAKERS} speakers with two recordings each, and "
             f"{MINIMUM_RECORDINGS} recordings in all, with {calibration.minimum_speech_s:g} s of "
-            f"speech each, got {len(heard)} such speakers with {num_recordings} recordings; "
+            f"speech each, got {len(usable)} such speakers with {num_recordings} recordings; "
             "record more"
         )
-    speech = [_speech(listed) for listed in heard.values()]
+    speech = [_speech(listed) for listed in usable.values()]
     rows: list[tuple[float, bool, float, Nearness, int, int]] = []
     for speaker, own in enumerate(speech):
         for number in range(len(own)):
@@ -190,7 +190,7 @@ def own_trials(encodings: Mapping[str, Sequence[Encoding]], calibration: Calibra
         nearness=nearness,
         probes=probes,
         enrolled=numbers,
-        speakers=tuple(heard),
+        speakers=tuple(usable),
         num_recordings=num_recordings,
     )
 

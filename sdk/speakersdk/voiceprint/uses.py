@@ -20,7 +20,7 @@ from speakersdk.errors import ExpiredVoiceprintError
 from speakersdk.files import folder_lock
 from speakersdk.text import file_name
 from speakersdk.voiceprint.attempts import AttemptLimit
-from speakersdk.voiceprint.sealed_store import HEARD_SUFFIX
+from speakersdk.voiceprint.sealed_store import REMEMBERED_SUFFIX
 from speakersdk.voiceprint.state_file import StateFile
 from speakersdk.voiceprint.voiceprint import Voiceprint
 
@@ -127,4 +127,4 @@ def forget(folder: Path, names: Iterable[str]) -> None:
     LastUses(folder=folder).forget(gone)
     AttemptLimit(folder=folder).forget(gone)
     for name in gone:
-        (folder / file_name(f"{name}{HEARD_SUFFIX}")).unlink(missing_ok=True)
+        (folder / file_name(f"{name}{REMEMBERED_SUFFIX}")).unlink(missing_ok=True)

@@ -16,7 +16,7 @@ import pytest
 import soundfile as sf
 
 from speakersdk.cli import main
-from speakersdk.enrollment.heard import HeardRecordings
+from speakersdk.enrollment.remembered import RememberedRecordings
 from speakersdk.verifier import Verifier
 from speakersdk.voiceprint.store import VoiceprintStore
 from speakersdk.voiceprint.voiceprint import Voiceprint
@@ -284,7 +284,7 @@ def test_a_pipe_is_enrolled_and_remembered(
     writer.start()
     assert main(["enroll", "slt", str(pipe), recordings[1], "--remember"]) == 0
     writer.join()
-    assert len(HeardRecordings(store).known("slt")) == 2
+    assert len(RememberedRecordings(store).known("slt")) == 2
 
 
 def test_recordings_that_cannot_be_kept_store_nothing(

@@ -64,7 +64,7 @@ export function identified(
 }
 
 /** Give no answer for a recording that is too short to be encoded. */
-export function unheard(
+export function unanswered(
   voiceprint: Voiceprint,
   error: AudioTooShortError,
   rule: DecisionRule,

@@ -72,7 +72,7 @@ class JsonlSocket:
             self._publish(json_line("enrollment", progress, capture))
         self._enrolled_s = progress.time_s
 
-    def heard(self, update: StreamUpdate, capture: CaptureCounters | None) -> None:
+    def updated(self, update: StreamUpdate, capture: CaptureCounters | None) -> None:
         """Send the update of one hop."""
         self._publish(json_line("update", update, capture))
 

@@ -215,7 +215,7 @@ def _verify(
 
     def tell(update: StreamUpdate) -> None:
         summary.take(update)
-        listener.heard(update, source.counters)
+        listener.updated(update, source.counters)
 
     for block in blocks:
         if block is None:  # interrupted: anyone may speak next

@@ -31,7 +31,7 @@ class Listener(Protocol):
     ) -> None:
         """Show the progress of an enrollment."""
 
-    def heard(self, update: StreamUpdate, capture: CaptureCounters | None) -> None:
+    def updated(self, update: StreamUpdate, capture: CaptureCounters | None) -> None:
         """Show the update of one hop."""
 
 
@@ -50,7 +50,7 @@ class JsonListener:
             self._print("enrollment", progress, capture)
         self._last_s = progress.time_s
 
-    def heard(self, update: StreamUpdate, capture: CaptureCounters | None) -> None:
+    def updated(self, update: StreamUpdate, capture: CaptureCounters | None) -> None:
         """Print the update."""
         self._print("update", update, capture)
 
@@ -89,10 +89,10 @@ class Listeners:
         for listener in self._listeners:
             listener.enrolling(name, progress, capture)
 
-    def heard(self, update: StreamUpdate, capture: CaptureCounters | None) -> None:
+    def updated(self, update: StreamUpdate, capture: CaptureCounters | None) -> None:
         """Show the update of one hop."""
         for listener in self._listeners:
-            listener.heard(update, capture)
+            listener.updated(update, capture)
 
 
 class MeterListener:
@@ -111,7 +111,7 @@ class MeterListener:
         """Show the enrollment's meter."""
         self._show(enrollment_meter(name, progress, capture))
 
-    def heard(self, update: StreamUpdate, capture: CaptureCounters | None) -> None:
+    def updated(self, update: StreamUpdate, capture: CaptureCounters | None) -> None:
         """Show the speakers' meter."""
         self._show(verification_meter(replace(update, capture=capture)))
 
@@ -135,7 +135,7 @@ class LineListener:
         problem = f" ({progress.problem})" if progress.problem else ""
         print(f"enrolling {name}: {progress.percent:.0f} %{problem}", flush=True)
 
-    def heard(self, update: StreamUpdate, capture: CaptureCounters | None) -> None:
+    def updated(self, update: StreamUpdate, capture: CaptureCounters | None) -> None:
         """Print the verdicts that have changed, and report lost audio."""
         del capture
         if update.lost_s is not None:
@@ -182,7 +182,7 @@ class Summary:
         """The summary in one line."""
         people = ", ".join(f"{name} for {at:.1f} s" for name, at in self.accepted_s.items())
         text = (
-            f"heard {self._time_s:.1f} s; accepted {people or 'nobody'}; "
+            f"listened for {self._time_s:.1f} s; accepted {people or 'nobody'}; "
             f"{counted(self._num_changes, 'change')} of voice"
         )
         if self.capture is not None:

@@ -70,17 +70,17 @@ def verification_meter(update: StreamUpdate) -> RenderableType:
             Text(_number(candidate.llr)),
             Text(verdict_text(candidate), style=_STYLES[candidate.verdict]),
         )
-    heard = Text(
+    status = Text(
         f"{update.time_s:7.1f} s   speech {update.speech:4.0%}   "
         f"evidence {update.speech_s:5.1f} s   age {update.age_s:.1f} s",
         style="dim",
     )
     if update.lost_s is not None:
-        heard.append("   audio lost", style="bold yellow")
+        status.append("   audio lost", style="bold yellow")
     if update.has_changed:
-        heard.append("   another voice", style="bold yellow")
+        status.append("   another voice", style="bold yellow")
     return Panel(
-        Group(table, heard),
+        Group(table, status),
         title=Text(update.speaker or "listening"),
         subtitle=_capture_line(update.capture),
         width=78,

@@ -53,7 +53,7 @@ def test_an_enrolled_speaker_is_accepted_and_summed_up(
     assert main(["listen", "--input", str(slt), "--fast"]) == 0
     captured = capsys.readouterr()
     assert "slt: accept after" in captured.out
-    assert captured.err.startswith("heard 4.0 s; accepted slt for ")
+    assert captured.err.startswith("listened for 4.0 s; accepted slt for ")
 
 
 def test_nobody_accepted_is_status_1(
@@ -149,7 +149,7 @@ def interrupted(recording: Path, *options: str, after: bytes) -> tuple[int, str]
 def test_ctrl_c_ends_with_a_summary(slt: Path) -> None:
     status, errors = interrupted(slt, after=b"accept")
     assert status == 0
-    assert errors.startswith("heard ")
+    assert errors.startswith("listened for ")
     assert "Traceback" not in errors
 
 

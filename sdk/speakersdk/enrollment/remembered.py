@@ -28,7 +28,7 @@ from speakersdk.files import folder_lock, open_regular, replacement
 from speakersdk.sealing import sealed, unsealed
 from speakersdk.text import file_name
 from speakersdk.voiceprint.names import check_name
-from speakersdk.voiceprint.sealed_store import HEARD_SUFFIX
+from speakersdk.voiceprint.sealed_store import REMEMBERED_SUFFIX
 from speakersdk.voiceprint.store import VoiceprintStore
 
 MAGIC: Final = b"\x89SPKH\r\n\x1a"
@@ -46,7 +46,7 @@ _MAXIMUM_FRAMES: Final = int(MAXIMUM_S * FRAMES_PER_S) + 1
 _MAXIMUM_BYTES: Final = 2 * MAXIMUM_RECORDINGS * _MAXIMUM_FRAMES + (1 << 12)
 
 
-class HeardRecordings:
+class RememberedRecordings:
     """The remembered recordings of the speakers in a store.
 
     Args:
@@ -69,7 +69,7 @@ class HeardRecordings:
                 data = unsealed(file.read(_MAXIMUM_BYTES + 1), self._store.key)
         except FileNotFoundError:
             return ()
-        return read_heard(data, name)
+        return read_remembered(data, name)
 
     def remember(self, name: str, blocks: Iterable[Waveform]) -> None:
         """Remember a recording of an enrolled speaker, at 16 kHz and in blocks.
@@ -85,7 +85,7 @@ class HeardRecordings:
         with folder_lock(self._store.folder):
             known = (*self.known(name), fingerprint)[-MAXIMUM_RECORDINGS:]
             with replacement(self._path(name)) as file:
-                file.write(sealed(write_heard(name, known), self._store.key))
+                file.write(sealed(write_remembered(name, known), self._store.key))
 
     def checked(self, name: str, blocks: Iterable[Waveform], decision: Decision) -> Decision:
         """Return the decision, made INCONCLUSIVE if it accepts a remembered recording.
@@ -104,10 +104,10 @@ class HeardRecordings:
         return decision
 
     def _path(self, name: str) -> Path:
-        return self._store.folder / file_name(f"{name}{HEARD_SUFFIX}")
+        return self._store.folder / file_name(f"{name}{REMEMBERED_SUFFIX}")
 
 
-def write_heard(name: str, known: Iterable[Fingerprint]) -> bytes:
+def write_remembered(name: str, known: Iterable[Fingerprint]) -> bytes:
     """Serialize the fingerprints of a speaker's recordings."""
     listed = list(known)
     file = io.BytesIO()
@@ -119,8 +119,8 @@ def write_heard(name: str, known: Iterable[Fingerprint]) -> bytes:
     return file.getvalue()
 
 
-def read_heard(data: bytes, name: str) -> tuple[Fingerprint, ...]:
-    """Read the bytes of `write_heard`.
+def read_remembered(data: bytes, name: str) -> tuple[Fingerprint, ...]:
+    """Read the bytes of `write_remembered`.
 
     Raises:
         VoiceprintError: the bytes are damaged, or belong to another speaker.

@@ -10,11 +10,11 @@ from speakersdk.arrays import Waveform
 from speakersdk.cli import main
 from speakersdk.decision.outcome import Decision, Verdict
 from speakersdk.enrollment.fingerprint import fingerprint_of
-from speakersdk.enrollment.heard import (
+from speakersdk.enrollment.remembered import (
     MAXIMUM_RECORDINGS,
-    HeardRecordings,
-    read_heard,
-    write_heard,
+    RememberedRecordings,
+    read_remembered,
+    write_remembered,
 )
 from speakersdk.errors import SealError, UnknownSpeakerError, VoiceprintError
 from speakersdk.sealing import SealingKey
@@ -44,30 +44,30 @@ def made_store(folder: Path, key: SealingKey | None = None) -> VoiceprintStore:
 
 
 def test_a_remembered_recording_is_inconclusive_the_next_time(tmp_path: Path) -> None:
-    heard = HeardRecordings(made_store(tmp_path))
-    assert heard.checked("ann", [noise(1)], ACCEPTED) == ACCEPTED
-    heard.remember("ann", [noise(1)])
-    repeated = heard.checked("ann", [noise(1)], ACCEPTED)
+    memory = RememberedRecordings(made_store(tmp_path))
+    assert memory.checked("ann", [noise(1)], ACCEPTED) == ACCEPTED
+    memory.remember("ann", [noise(1)])
+    repeated = memory.checked("ann", [noise(1)], ACCEPTED)
     assert repeated.verdict is Verdict.INCONCLUSIVE
     assert "repeats a known recording, a remembered one" in repeated.reason
     assert repeated.llr == ACCEPTED.llr
-    assert heard.checked("ann", [noise(2)], ACCEPTED) == ACCEPTED
-    assert heard.checked("bob", [noise(1)], ACCEPTED) == ACCEPTED
-    assert heard.checked("ann", [noise(1)], REJECTED) == REJECTED
+    assert memory.checked("ann", [noise(2)], ACCEPTED) == ACCEPTED
+    assert memory.checked("bob", [noise(1)], ACCEPTED) == ACCEPTED
+    assert memory.checked("ann", [noise(1)], REJECTED) == REJECTED
 
 
 def test_the_newest_are_kept(tmp_path: Path) -> None:
-    heard = HeardRecordings(made_store(tmp_path))
+    memory = RememberedRecordings(made_store(tmp_path))
     for seed in range(MAXIMUM_RECORDINGS + 2):
-        heard.remember("ann", [noise(seed, 1.0)])
-    known = heard.known("ann")
+        memory.remember("ann", [noise(seed, 1.0)])
+    known = memory.known("ann")
     assert len(known) == MAXIMUM_RECORDINGS
     assert np.array_equal(known[0], fingerprint_of([noise(2, 1.0)]))
 
 
 def test_unknown_speakers_are_not_remembered(tmp_path: Path) -> None:
     with pytest.raises(UnknownSpeakerError):
-        HeardRecordings(made_store(tmp_path)).remember("cyd", [noise(1)])
+        RememberedRecordings(made_store(tmp_path)).remember("cyd", [noise(1)])
     assert not list(tmp_path.glob("*.heard"))
 
 
@@ -79,7 +79,7 @@ def test_it_is_sealed_with_the_store_and_erased_with_the_speaker(
     key_file.write_text(KEY.hex())
     key_file.chmod(0o600)
     folder = tmp_path / "store"
-    plain = HeardRecordings(made_store(folder))
+    plain = RememberedRecordings(made_store(folder))
     plain.remember("ann", [noise(1)])
     plain.remember("bob", [noise(2)])
     before = plain.known("ann")
@@ -87,7 +87,7 @@ def test_it_is_sealed_with_the_store_and_erased_with_the_speaker(
     assert main(["profiles", "seal", *options]) == 0
     with pytest.raises(SealError, match="the file is sealed"):
         plain.known("ann")
-    sealed = HeardRecordings(VoiceprintStore(folder, key=SealingKey.from_bytes(KEY)))
+    sealed = RememberedRecordings(VoiceprintStore(folder, key=SealingKey.from_bytes(KEY)))
     assert np.array_equal(sealed.known("ann")[0], before[0])
     capsys.readouterr()
     assert main(["profiles", "erase", "ann", *options]) == 0
@@ -98,19 +98,19 @@ def test_it_is_sealed_with_the_store_and_erased_with_the_speaker(
 
 
 def test_every_flipped_byte_and_every_truncation_is_noticed() -> None:
-    data = write_heard("ann", [fingerprint_of([noise(1, 1.0)]), fingerprint_of([])])
-    assert len(read_heard(data, "ann")) == 2
+    data = write_remembered("ann", [fingerprint_of([noise(1, 1.0)]), fingerprint_of([])])
+    assert len(read_remembered(data, "ann")) == 2
     for at in range(len(data)):
         flipped = bytearray(data)
         flipped[at] ^= 1
         for damaged in (bytes(flipped), data[:at]):
             with pytest.raises(VoiceprintError):
-                read_heard(damaged, "ann")
+                read_remembered(damaged, "ann")
     with pytest.raises(VoiceprintError, match="those of another speaker"):
-        read_heard(data, "bob")
+        read_remembered(data, "bob")
     with pytest.raises(VoiceprintError, match="at most 20 counts"):
-        read_heard(write_heard("ann", [fingerprint_of([])] * 21), "ann")
-    assert read_heard(write_heard("ann", []), "ann") == ()
+        read_remembered(write_remembered("ann", [fingerprint_of([])] * 21), "ann")
+    assert read_remembered(write_remembered("ann", []), "ann") == ()
 
 
 def test_enroll_and_verify_remember(
