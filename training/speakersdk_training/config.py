@@ -131,7 +131,7 @@ class RunConfig:
         encoder: tdnn | blstm.
         loss: margin_softmax | pairwise_kl | pair_likelihood | jensen_shannon | prototypical | ge2e;
             all but the first compare the crops of a batch, and the last two need `sampler.kind`
-                grouped.
+            grouped.
         steps: number of optimizer steps.
         budget_s: seconds of training after which a run ends even before its last step; 0 means no
             limit. Schedules follow the steps or the seconds, whichever is further so that the

@@ -8,19 +8,13 @@ from dataclasses import asdict
 from speakersdk.cli import arguments as shared
 from speakersdk.cli.output import decision_cells, print_json, print_table
 from speakersdk.cli.parser import CommandParser
-from speakersdk.cli.voiceprints import REFERENCE_HELP, enrolled, resolve_voiceprints
+from speakersdk.cli.voiceprints import add_references, enrolled, resolve_voiceprints
 
 
 def add_arguments(parser: CommandParser) -> None:
     """Add this command's arguments."""
     parser.inputs.add_argument("probe", metavar="PROBE", help="audio file of the voice")
-    parser.inputs.add_argument(
-        "references",
-        nargs="*",
-        default=[],
-        metavar="REFERENCE",
-        help=f"{REFERENCE_HELP}; default: all enrolled speakers",
-    )
+    add_references(parser)
     shared.add_options(parser, "far", "voiceprints", "model", "max_duration", "json")
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from speakersdk.audio.levels import AudioProblem
+from speakersdk.cli.parser import CommandParser
 from speakersdk.errors import ConfigError, EnrollmentError, UnknownSpeakerError
 from speakersdk.files import open_regular
 from speakersdk.sealing import is_sealed
@@ -33,6 +34,17 @@ REFERENCE_HELP: Final = (
 )
 
 _CALLED_BY: Final = 40  # characters of folder and file; a name may have 200 bytes
+
+
+def add_references(parser: CommandParser) -> None:
+    """Add the candidates of a command; without any, they are all enrolled speakers."""
+    parser.inputs.add_argument(
+        "references",
+        nargs="*",
+        default=[],
+        metavar="REFERENCE",
+        help=f"{REFERENCE_HELP}; default: all enrolled speakers",
+    )
 
 
 def is_enrolled(reference: str, store: VoiceprintStore) -> bool:

@@ -48,8 +48,7 @@ class Blocks(Protocol):
 
         Returns:
             The outputs of the graph without the cache, valid until the next call: an embedding for
-                each
-            of the R sums; frames beyond `frame_weights` are padding.
+            each of the R sums; frames beyond `frame_weights` are padding.
         """
 
 

@@ -66,19 +66,12 @@ def adapt(
     known = (*voiceprint.exemplars, *voiceprint.adapted)
     if objection is None and any(is_copy(embedding, row) for row in known):
         objection = "not adapted: this recording is part of the voiceprint already"
-    if objection is not None:
-        return Adaptation(
-            voiceprint=voiceprint,
-            is_adapted=False,
-            reason=objection,
-            decision=decision,
-            verification=verification,
-        )
-    adapted = voiceprint.adapted_by(embedding, speech_s=quality.speech_s, at_utc=utc_now())
+    if objection is None:
+        voiceprint = voiceprint.adapted_by(embedding, speech_s=quality.speech_s, at_utc=utc_now())
     return Adaptation(
-        voiceprint=adapted,
-        is_adapted=True,
-        reason=f"adapted by {quality.speech_s:.1f} s of speech",
+        voiceprint=voiceprint,
+        is_adapted=objection is None,
+        reason=objection or f"adapted by {quality.speech_s:.1f} s of speech",
         decision=decision,
         verification=verification,
     )

@@ -224,7 +224,7 @@ class Enrollment:
         self._num_hops += 1
         is_speech = state.hop_speech_s > 0
         # A hop with only some speech would bias both the level of speech and that of noise.
-        if state.hop_speech_s in (0, self._hop_s) or not is_speech:
+        if state.hop_speech_s in (0, self._hop_s):
             self._quality.take(hop, is_speech=is_speech)
         if is_speech:
             self._tell(problem)

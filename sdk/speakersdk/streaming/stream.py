@@ -283,7 +283,7 @@ class SpeakerStream:
 
     def _report(self, has_changed: bool) -> StreamUpdate:
         candidates = self._candidates()
-        ranked = sorted(candidates, key=_evidence, reverse=True)
+        ranked = sorted(candidates, key=_total_llr, reverse=True)
         best = ranked[0]
         accepted = next((at for at in ranked if at.verdict is Verdict.ACCEPT), None)
         shown = accepted or best
@@ -328,5 +328,5 @@ class SpeakerStream:
         )
 
 
-def _evidence(candidate: Candidate) -> float:
+def _total_llr(candidate: Candidate) -> float:
     return float("-inf") if candidate.total_llr is None else candidate.total_llr

@@ -10,7 +10,7 @@ from typing import Final
 from speakersdk.cli import arguments as shared
 from speakersdk.cli.output import print_json, print_table
 from speakersdk.cli.parser import CommandParser
-from speakersdk.cli.voiceprints import REFERENCE_HELP, enrolled, resolve_voiceprints
+from speakersdk.cli.voiceprints import add_references, enrolled, resolve_voiceprints
 from speakersdk.diarization.documents import UNCERTAIN, rttm, srt
 from speakersdk.diarization.turns import Diarization
 
@@ -22,13 +22,7 @@ def add_arguments(parser: CommandParser) -> None:
     parser.inputs.add_argument(
         "recording", metavar="RECORDING", help="audio file of a conversation"
     )
-    parser.inputs.add_argument(
-        "references",
-        nargs="*",
-        default=[],
-        metavar="REFERENCE",
-        help=f"{REFERENCE_HELP}; default: all enrolled speakers",
-    )
+    add_references(parser)
     parser.output.add_argument(
         "--format",
         choices=_FORMATS,
