@@ -55,7 +55,7 @@ def test_the_environment_names_the_key(
     assert "another key" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("key", ["", "nothing", "file:", "file:/absent/key"])
+@pytest.mark.parametrize("key", ["nothing", "file:", "file:/absent/key"])
 def test_a_key_that_is_none_is_refused(
     key: str, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,13 @@ import pytest
 from speakersdk.gallery.gallery import Gallery
 from speakersdk.gallery.mips import MipsExport, mips_vectors
 from speakersdk.scoring import symmetric_kl_matrix
-from tests.sdk.gallery.vector_search import faiss_search, qdrant_search, rankings, scores
+from tests.sdk.gallery.vector_search import (
+    faiss_search,
+    qdrant_engine_search,
+    qdrant_search,
+    rankings,
+    scores,
+)
 
 NUM, DIM, K = 400, 48, 10
 
@@ -52,6 +59,26 @@ def test_a_vector_database_has_the_same_ranking(voices: Any, probes: Any) -> Non
     gallery = Gallery.from_embeddings(voices)
     gallery.remove("17")
     assert qdrant_search(gallery.export_mips(), probes, K) == rankings(gallery, probes, K)
+
+
+def test_the_engine_of_a_vector_database_ranks_alike(
+    voices: Any, probes: Any, tmp_path: Path
+) -> None:
+    gallery = Gallery.from_embeddings(voices)
+    gallery.remove("17")
+    export = gallery.export_mips()
+    names, found = qdrant_engine_search(export, probes, K, tmp_path, exact=True)
+    assert names == rankings(gallery, probes, K)
+    assert np.allclose(found, scores(gallery, probes, K), rtol=1e-4, atol=1e-6)
+
+
+def test_an_approximate_index_finds_nearly_all(voices: Any, probes: Any, tmp_path: Path) -> None:
+    gallery = Gallery.from_embeddings(voices)
+    names, _ = qdrant_engine_search(gallery.export_mips(), probes, K, tmp_path, exact=False)
+    best = rankings(gallery, probes, K)
+    assert [found[0] for found in names[:3]] == ["0", "1", "2"]  # whom the probes are near to
+    shared = [len(set(a) & set(b)) for a, b in zip(names, best, strict=True)]
+    assert sum(shared) >= 0.9 * K * len(probes)
 
 
 def test_an_empty_gallery_gives_no_vectors() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -32,7 +34,7 @@ def faiss_search(export: MipsExport, probes: np.ndarray, count: int) -> tuple[Na
 
 
 def qdrant_search(export: MipsExport, probes: np.ndarray, count: int) -> Names:
-    """Return the names that Qdrant finds; skip the test without its client."""
+    """Return the names that Qdrant's client finds in this process; skip the test without it."""
     qdrant = pytest.importorskip("qdrant_client")
     models = qdrant.models
     client = qdrant.QdrantClient(":memory:")  # a server: QdrantClient(url="http://host:6333")
@@ -54,3 +56,43 @@ def qdrant_search(export: MipsExport, probes: np.ndarray, count: int) -> Names:
     ]
     client.close()
     return [[(point.payload or {})["name"] for point in points] for points in found]
+
+
+def qdrant_engine_search(
+    export: MipsExport, probes: np.ndarray, count: int, folder: Path, *, exact: bool
+) -> tuple[Names, np.ndarray]:
+    """Return the names and the scores that the engine of Qdrant's server finds in its HNSW index.
+
+    The package runs the engine in this process, without the server around it.
+    """
+    engine = pytest.importorskip("qdrant_edge")
+    size = export.vectors.shape[1]
+    shard = engine.EdgeShard.create(
+        str(folder),
+        engine.EdgeConfig(
+            vectors=engine.EdgeVectorParams(size=size, distance=engine.Distance.Dot),
+            optimizers=engine.EdgeOptimizersConfig(indexing_threshold=1),  # kB; 10,000 by default
+        ),
+    )
+    points = [
+        engine.Point(id=row, vector=vector.tolist(), payload={"name": name})
+        for row, (name, vector) in enumerate(zip(export.names, export.vectors, strict=True))
+    ]
+    shard.update(engine.UpdateOperation.upsert_points(points))
+    shard.optimize()
+    assert shard.info().indexed_vectors_count == len(points)
+    found = [
+        shard.query(
+            engine.QueryRequest(
+                query=engine.Query.Nearest(query.tolist()),
+                limit=count,
+                with_payload=True,
+                params=engine.SearchParams(exact=exact),
+            )
+        )
+        for query in export.queries(probes)
+    ]
+    shard.close()
+    names = [[point.payload["name"] for point in points] for points in found]
+    products = np.array([[point.score for point in points] for points in found])
+    return names, export.scores(probes, products)
