@@ -113,7 +113,7 @@ class OneToMany:
         calls: Calls = {}
         if faiss := optional("faiss"):
             faiss.omp_set_num_threads(self.threads)
-            index = faiss.IndexFlatIP(2 * self.dim + 1)
+            index = faiss.IndexFlatIP(2 * self.dim + 2)
             for first in range(0, self.num, SLOW_COUNT):  # the vectors need twice the memory
                 part = self.rows[first : first + SLOW_COUNT]
                 export = Gallery.from_embeddings(part).export_mips()

@@ -243,7 +243,7 @@ class Gallery:
         return scores
 
     def export_mips(self) -> MipsExport:
-        """Export entries as vectors of 2 dim + 1 values for a maximum inner product index.
+        """Export entries as vectors of 2 dim + 2 values for a maximum inner product index.
 
         Expired entries are left out. The index does not know when the others expire.
         """

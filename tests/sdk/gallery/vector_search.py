@@ -71,7 +71,9 @@ def qdrant_engine_search(
         str(folder),
         engine.EdgeConfig(
             vectors=engine.EdgeVectorParams(size=size, distance=engine.Distance.Dot),
-            optimizers=engine.EdgeOptimizersConfig(indexing_threshold=1),  # kB; 10,000 by default
+            # Sizes in kB from which there is an index and it is used, 10,000 by default.
+            hnsw_config=engine.HnswIndexConfig(m=16, ef_construct=100, full_scan_threshold=1),
+            optimizers=engine.EdgeOptimizersConfig(indexing_threshold=1),
         ),
     )
     points = [
