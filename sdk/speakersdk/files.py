@@ -124,9 +124,11 @@ def replacement(
             if sys.platform == "win32":
                 file.close()  # Windows cannot rename an open file
             _place(temporary, path, is_new=is_new)
-    except BaseException:
+    except BaseException as error:
         with contextlib.suppress(FileNotFoundError):
             temporary.unlink()
+        if isinstance(error, OSError) and error.filename is None:  # of writing, as on a full disk
+            error.filename = os.fspath(path)
         raise
     if is_durable:
         sync_folder(path.parent)

@@ -17,6 +17,7 @@ _BLANK: Final = re.compile(
 _OS_REMEDIES: Final = {
     errno.EACCES: "check the permissions",
     errno.EEXIST: "name another",
+    errno.EFBIG: "raise the limit of the size of files (ulimit -f)",
     errno.EISDIR: "name a file",
     errno.EMFILE: "close other files, or raise the limit (ulimit -n)",
     errno.ENAMETOOLONG: "use a shorter name",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import subprocess
@@ -147,6 +148,16 @@ def test_a_missing_folder_is_an_error_and_is_not_made(tmp_path: Path, kind: str)
     with pytest.raises(FileNotFoundError) as caught:
         write()
     assert caught.value.filename == str(tmp_path / "none" / "file")  # not the temporary file
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_error_of_writing_names_the_file(tmp_path: Path, kind: str) -> None:
+    with (
+        pytest.raises(OSError, match="No space left") as caught,
+        replacement(tmp_path / "file", needs_name=kind == "named"),
+    ):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    assert caught.value.filename == str(tmp_path / "file")
     assert list(tmp_path.iterdir()) == []
 
 

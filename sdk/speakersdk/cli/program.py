@@ -11,6 +11,7 @@ Exit status of every command line:
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import signal
@@ -30,6 +31,8 @@ INTERNAL_ERROR: Final = 3
 # As in shells, 128 + SIGINT and 128 + SIGPIPE. A decision that was not read must not give 0 or 1.
 INTERRUPTED: Final = 130
 STDOUT_CLOSED: Final = 141
+# Errors of a full disk. If they name no file, they come from standard output.
+_FULL: Final = {errno.ENOSPC, errno.EFBIG}
 
 
 def run_program(
@@ -102,8 +105,13 @@ def _report(error: Exception, name: str, *, extra: str | None, is_debug: bool) -
         wanted = "speakersdk" if extra is None else f'"speakersdk[{extra}]"'
         report_error(name, f"{error.name} is missing; pip install {wanted}")
         return FAILED
-    if isinstance(error, SpeakerSdkError | OSError):
-        report_error(name, os_error_text(error) if isinstance(error, OSError) else str(error))
+    if isinstance(error, OSError):
+        is_output = error.filename is None and error.errno in _FULL
+        place = "the output cannot be written: " if is_output else ""
+        report_error(name, f"{place}{os_error_text(error)}")
+        return FAILED
+    if isinstance(error, SpeakerSdkError):
+        report_error(name, str(error))
         return FAILED
     if isinstance(error, MemoryError):
         report_error(name, "not enough memory; use shorter recordings or fewer processes")

@@ -44,6 +44,8 @@ def fail_with(error: BaseException) -> Callable[[], CommandParser]:
     [
         (ConfigError("one\n  two"), FAILED, "program: error: one two\n"),
         (FileNotFoundError(2, "No such file", "x"), FAILED, "program: error: x: No such file\n"),
+        (OSError(28, os.strerror(28)), FAILED, "the output cannot be written: No space left"),
+        (OSError(28, os.strerror(28), "x"), FAILED, "program: error: x: No space left on device; "),
         (MemoryError(), FAILED, "program: error: not enough memory"),
         (ModuleNotFoundError("x", name="torch"), FAILED, 'pip install "speakersdk[plus]"'),
         (ModuleNotFoundError("x", name="speakersdk.x"), INTERNAL_ERROR, "internal error"),
