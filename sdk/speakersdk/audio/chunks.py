@@ -78,6 +78,11 @@ def layout_of(head: bytes) -> _Layout | None:
     return _CAF if head[:4] == b"caff" else None
 
 
+def is_trailer(name: bytes) -> bool:
+    """Return whether a chunk of this name follows the samples and contains none."""
+    return name[:4] in _TRAILERS
+
+
 def chunk_parts(file: BinaryIO, start: int, end: int) -> tuple[list[Part], int]:
     """Find the audio of the file that begins at `start`, and the offset of its end.
 
@@ -203,7 +208,7 @@ def _end_of_trailers(file: BinaryIO, layout: _Layout, position: int, end: int) -
         if layout_of(file.read(16)) is not None:
             return chunk.content - layout.name_bytes - layout.size_bytes
         is_name = all(0x20 <= byte < 0x7F for byte in chunk.name[:4])
-        if not is_name or (chunk.content + chunk.size > end and chunk.name[:4] not in _TRAILERS):
+        if not is_name or (chunk.content + chunk.size > end and not is_trailer(chunk.name)):
             return None
     return end
 

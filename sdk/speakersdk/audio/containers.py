@@ -34,15 +34,15 @@ _FOREIGN: Final = {
     b"TTA1": "True Audio",
     b"DSD ": "DSD",
     b"FRM8": "DSD",
-    b"MThd": "MIDI, which contains notes and no audio",
-    b"%PDF": "a PDF document",
-    b"PK\x03\x04": "a ZIP archive",
-    b"\x1f\x8b": "a gzip archive",
-    b"<!DOCTYPE": "an HTML page",
-    b"<html": "an HTML page",
 }
 # What is no audio in any form, and what to do.
 _NO_AUDIO: Final = {
+    b"MThd": "MIDI, which contains notes and no audio",
+    b"%PDF": "a PDF document",
+    b"PK\x03\x04": "a ZIP archive; unpack it first",
+    b"\x1f\x8b": "a gzip archive; unpack it first",
+    b"<!doctype": "an HTML page; download the recording itself",
+    b"<html": "an HTML page; download the recording itself",
     b"version https://git-lfs": "a Git LFS pointer; fetch the file itself with: git lfs pull",
     b"\x00\x05\x16\x07": "what macOS keeps about a file (AppleDouble); the recording has its name "
     "without ._ in front",
@@ -115,7 +115,7 @@ def foreign_format(file: BinaryIO, start: int, suffix: str) -> str | None:
         if head.lower().startswith(magic.lower()):
             return f"it is {name}; {_CONVERT}"
     for magic, name in _NO_AUDIO.items():
-        if head.startswith(magic):
+        if head.startswith(magic) or head.lower().startswith(magic):
             return f"it is {name}"
     if head[4:8] == b"ftyp":
         return f"it is an MP4 container ({_BRANDS.get(head[8:11], 'M4A')}); {_CONVERT}"

@@ -6,6 +6,7 @@ Raw samples and WAV are decoded as they arrive, other formats after the end of t
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Final
@@ -13,10 +14,10 @@ from typing import Any, BinaryIO, Final
 import numpy as np
 import numpy.typing as npt
 
-from speakersdk.audio.chunks import layout_of
+from speakersdk.audio.chunks import is_trailer, layout_of
 from speakersdk.audio.containers import foreign_format
 from speakersdk.audio.mpeg import is_mpeg
-from speakersdk.audio.samples import RATE_RANGE_HZ, SAMPLE_RATE_HZ
+from speakersdk.audio.samples import RATE_RANGE_HZ, SAMPLE_RATE_HZ, check_rate
 from speakersdk.audio.waveform import file_blocks
 from speakersdk.errors import ConfigError, UnreadableAudioError
 
@@ -26,7 +27,14 @@ _READ_BYTES: Final = 2**16
 _HEAD_BYTES: Final = 16
 # Raw samples may look like an MP3 frame, but not like a sequence of frames.
 _MPEG_BYTES: Final = 2**13
-_MAGICS: Final = (b"fLaC", b"OggS", b"ID3", b".snd")
+_MAGICS: Final = (
+    b"fLaC", b"OggS", b"ID3", b".snd", b"NIST_1A", b"Creative Voice F", b" paf", b"fap ", b"2BIT",
+    b"PVF1", b"ALawSoundFile**", b"MATLAB 5.0", b"\x64\xa3\x01\x00", b"\x64\xa3\x02\x00",
+    b"\x64\xa3\x03\x00", b"\x64\xa3\x04\x00", b"\x00\x01\xa3\x64", b"\x00\x02\xa3\x64",
+)  # fmt: skip
+# Raw samples are not printable for 16 bytes: of 16 random bytes, one in ten million are, and of a
+# quiet beginning, none.
+_TEXT: Final = re.compile(rb"[\t\r\n -~]+")
 _PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
 # (is float, bits) -> NumPy dtype; 24 bits are widened to 32.
 _TYPES: Final = {
@@ -66,10 +74,12 @@ def open_pipe(pipe: BinaryIO, *, sample_rate_hz: float | None) -> PipeAudio:
         sample_rate_hz: sample rate of raw samples; None means 16 kHz.
 
     Raises:
-        ConfigError: `sample_rate_hz` differs from the rate in the header.
+        ConfigError: `sample_rate_hz` is not a sample rate, or not that of the header.
         UnreadableAudioError: nothing came, the format cannot be decoded or the header is damaged;
-            while reading blocks, audio is missing.
+            while reading blocks, audio is missing or of another format than before.
     """
+    if sample_rate_hz is not None:
+        check_rate(sample_rate_hz)
     head = _read(pipe, _HEAD_BYTES)
     if not head:
         raise UnreadableAudioError(
@@ -91,6 +101,12 @@ def open_pipe(pipe: BinaryIO, *, sample_rate_hz: float | None) -> PipeAudio:
     if is_file:
         blocks = recut(file_blocks(_Rejoined(head, pipe)))
         return PipeAudio(SAMPLE_RATE_HZ, blocks)
+    if not is_file and _TEXT.fullmatch(head):
+        raise UnreadableAudioError(
+            _LABEL,
+            f"it begins with the text {head.decode('ascii')!r}; see what the program that writes "
+            "to it says",
+        )
     rate_hz = float(SAMPLE_RATE_HZ) if sample_rate_hz is None else sample_rate_hz
     return PipeAudio(rate_hz, _raw_blocks(_Rejoined(head, pipe), rate_hz))
 
@@ -112,9 +128,10 @@ class _Rejoined:
 
     name = _LABEL
 
-    def __init__(self, head: bytes, pipe: BinaryIO) -> None:
-        self._head = head
-        self._pipe = pipe
+    def __init__(self, head: bytes, pipe: Any) -> None:
+        is_nested = isinstance(pipe, _Rejoined)
+        self._head: bytes = head + pipe._head if is_nested else head
+        self._pipe: Any = pipe._pipe if is_nested else pipe
 
     def read(self, num: int) -> bytes:
         taken, self._head = self._head[:num], self._head[num:]
@@ -142,7 +159,7 @@ def _check_rate(header_hz: int, asked_hz: float | None) -> None:
         )
 
 
-def _read_wav_header(pipe: BinaryIO, head: bytes) -> tuple[bytes, _WavFormat | None]:
+def _read_wav_header(pipe: Any, head: bytes) -> tuple[bytes, _WavFormat | None]:
     """Read the bytes before the first sample, and the format; None if it is not PCM."""
     consumed, wav = head + _read(pipe, 4), None
     position = 12
@@ -178,20 +195,68 @@ def _wav_format(content: bytes) -> _WavFormat | None:
     return _WavFormat(rate_hz, channels, bits, dtype)
 
 
-def _wav_blocks(pipe: BinaryIO, wav: _WavFormat, size: int) -> Iterator[npt.NDArray[Any]]:
-    """Yield samples up to the announced size, or to the end if none is announced."""
+def _wav_blocks(pipe: Any, wav: _WavFormat, size: int) -> Iterator[npt.NDArray[Any]]:
+    """Yield the announced samples and what follows them, or all to the end if none are announced.
+
+    Args:
+        pipe: the pipe, at the first sample.
+        wav: the format of the samples.
+        size: announced size in bytes.
+    """
     frame_bytes = wav.channels * wav.bits // 8
     step = frame_bytes * max(1, round(_BLOCK_S * wav.sample_rate_hz))
-    left: float = size if 0 < size < _UNKNOWN_BYTES else float("inf")
-    while left > 0 and (data := _read(pipe, int(min(step, left)))):
-        left -= len(data)
-        yield _decoded(data[: len(data) - len(data) % frame_bytes], wav)
-    if 0 < left < float("inf"):
-        raise UnreadableAudioError(
-            _LABEL, f"truncated: {left} of {size} bytes of samples are missing ({left / size:.0%})"
-        )
+    more: tuple[_Rejoined, int] | None = _Rejoined(b"", pipe), size
+    while more is not None:
+        pipe, size = more
+        rest = b""
+        left: float = size if 0 < size < _UNKNOWN_BYTES else float("inf")
+        while left > 0 and (data := _read(pipe, int(min(step, left)))):
+            left -= len(data)
+            whole = len(data) - len(data) % frame_bytes
+            rest = data[whole:]
+            yield _decoded(data[:whole], wav)
+        if 0 < left < float("inf"):
+            raise UnreadableAudioError(
+                _LABEL,
+                f"truncated: {left} of {size} bytes of samples are missing ({left / size:.0%})",
+            )
+        if size % 2 and (padding := _read(pipe, 1)) != b"\0":
+            pipe = _Rejoined(padding, pipe)
+        more = _further_samples(pipe, wav, rest)
     while pipe.read(_READ_BYTES):  # read the rest so that the writer does not fail
         pass
+
+
+def _further_samples(pipe: _Rejoined, wav: _WavFormat, rest: bytes) -> tuple[_Rejoined, int] | None:
+    """Find samples behind the announced ones: of a size that was too small, or of another file.
+
+    Args:
+        pipe: the pipe, behind the announced samples.
+        wav: the format of the samples.
+        rest: the part of a frame with which the announced samples end.
+
+    Returns:
+        The pipe at the first further sample, and the announced size, 0 for all to the end; None if
+        only chunks of other programs follow.
+    """
+    while len(head := _read(pipe, _HEAD_BYTES)) >= 8 and not head.startswith((b"ID3", b"TAG")):
+        if layout_of(head) is not None:
+            consumed, following = (
+                _read_wav_header(pipe, head) if head[:4] == b"RIFF" else (head, None)
+            )
+            if following != wav:
+                raise UnreadableAudioError(
+                    _LABEL, "a second file of another format follows; send each by itself"
+                )
+            return pipe, int.from_bytes(consumed[-4:], "little")
+        name, size = head[:4], int.from_bytes(head[4:8], "little")
+        content, pipe = b"", _Rejoined(head[8:], pipe)
+        if is_trailer(name) or (_TEXT.fullmatch(name) and size <= _HEADER_BYTES):
+            content = _read(pipe, size + size % 2)
+            if is_trailer(name) or len(content) >= size:
+                continue
+        return _Rejoined(rest + head[:8] + content, pipe), 0
+    return None
 
 
 def _decoded(data: bytes, wav: _WavFormat) -> npt.NDArray[Any]:

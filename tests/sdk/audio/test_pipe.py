@@ -119,3 +119,46 @@ def test_formats_that_cannot_be_decoded_are_named() -> None:
         open_pipe(Pipe(b"\0\0\0\x1cftypM4A " + bytes(5000)), sample_rate_hz=None)
     with pytest.raises(UnreadableAudioError, match="a chunk of 4294967295 bytes"):
         open_pipe(Pipe(b"RIFF\0\0\0\0WAVELIST\xff\xff\xff\xff" + bytes(99)), sample_rate_hz=None)
+
+
+@pytest.mark.parametrize("container", ["NIST", "VOC", "IRCAM", "PAF", "AVR", "PVF", "MAT5", "SVX"])
+def test_rare_formats_are_not_taken_for_raw_samples(
+    container: str, encode: Callable[..., bytes]
+) -> None:
+    data = encode(container, "PCM_16")
+    np.testing.assert_array_equal(streamed(data), read_audio(io.BytesIO(data)))
+
+
+@pytest.mark.parametrize("text", [b"Connection refused\n", b"{}\n", b'{"error": "no such stream"}'])
+def test_a_text_is_not_taken_for_raw_samples(text: bytes) -> None:
+    with pytest.raises(UnreadableAudioError, match=r"begins with the text .* says"):
+        open_pipe(Pipe(text), sample_rate_hz=None)
+
+
+@pytest.mark.parametrize("rate_hz", [0.0, 1.0, float("nan"), 1e9])
+def test_what_is_not_a_rate_is_refused(rate_hz: float) -> None:
+    with pytest.raises(ConfigError, match="expected sample_rate_hz between"):
+        open_pipe(Pipe(bytes(100)), sample_rate_hz=rate_hz)
+
+
+def test_joined_wav_files_are_read_one_after_the_other(
+    sound: np.ndarray, encode: Callable[..., bytes]
+) -> None:
+    """The second file was read and dropped, and so were samples behind too small a size."""
+    short = encode("WAV", "PCM_16", samples=sound[:160])
+    tagged = short + b"LIST\x04\0\0\0INFO" + b"odd \x03\0\0\0abc\0"
+    data = 700 * tagged + encode("WAV", "PCM_16")
+    assert len(streamed(data)) == 700 * 160 + len(sound)
+    other = encode("WAV", "PCM_16", samples=sound[:160], rate_hz=8000)
+    for following in (other, encode("AIFF")):
+        with pytest.raises(UnreadableAudioError, match="another format follows; send each"):
+            streamed(short + following)
+
+
+@pytest.mark.parametrize("num_bytes", [2, 1001, 16000, 63001])
+def test_a_size_that_is_too_small_loses_nothing(
+    num_bytes: int, encode: Callable[..., bytes]
+) -> None:
+    data = encode("WAV", "PCM_16")
+    announced = data[:40] + num_bytes.to_bytes(4, "little") + data[44:]
+    np.testing.assert_array_equal(streamed(announced), streamed(data))
