@@ -117,18 +117,15 @@ locked:  ## make .venv from locked-requirements.txt; pip refuses a file with ano
 	touch $(RUNTIME) $(DEVELOPMENT)
 
 SHARE := build/share
-PARSER := speakersdk.cli.commands.build_parser
 .PHONY: share
 share: $(DEVELOPMENT)  ## write the manual page and the completion of bash, zsh and fish to build/share
-	mkdir -p $(SHARE)/man/man1 $(SHARE)/bash-completion/completions $(SHARE)/zsh/site-functions \
-	  $(SHARE)/fish/vendor_completions.d
-	shtab --shell bash --prog speakersdk $(PARSER) >$(SHARE)/bash-completion/completions/speakersdk
-	shtab --shell zsh --prog speakersdk $(PARSER) >$(SHARE)/zsh/site-functions/_speakersdk
-	shtab --shell fish --prog speakersdk $(PARSER) >$(SHARE)/fish/vendor_completions.d/speakersdk.fish
+	python .ci/completion.py $(SHARE)
+	mkdir -p $(SHARE)/man/man1
 	argparse-manpage --module speakersdk.cli.commands --function build_parser --prog speakersdk \
 	  --project-name speakersdk --description 'verify speakers on this device' --manual-title speakersdk \
 	  --format single-commands-section --output $(SHARE)/man/man1/speakersdk.1
 	sed -i "s/^[.'][a-z/]/\\\\\&&/" $(SHARE)/man/man1/speakersdk.1 # text at the start of a line is no macro
+	sed -i -E '/^usage: /,/^$$/ { s/^usage: /.nf\n&/; s/^$$/.fi\n/ }' $(SHARE)/man/man1/speakersdk.1 # keep its lines
 
 .PHONY: services
 services: $(LINTERS)  ## test the HTTP, Wyoming and OpenVoiceOS packages of integrations/

@@ -67,6 +67,24 @@ def test_bash_completes_commands_and_options(
     assert listed.split() == [expected]
 
 
+def test_bash_completes_recordings_and_folders(
+    share: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "talk.wav").touch()
+    (tmp_path / "voices").mkdir()
+    script = share / "bash-completion" / "completions" / "speakersdk"
+    for words, expected in (
+        (("enroll", "ann", "ta"), "talk.wav"),
+        (("enroll", "ann", "talk.wav", "ta"), "talk.wav"),
+        (("verify", "ann", "ta"), "talk.wav"),
+        (("listen", "--input", "ta"), "talk.wav"),
+        (("verify", "ann", "talk.wav", "--voiceprints", "vo"), "voices"),
+    ):
+        listed = output_of("bash", "-c", BASH, "bash", script, "speakersdk", *words)
+        assert listed.split() == [expected], words
+
+
 @pytest.mark.parametrize(
     ("line", "expected"), [("speakersdk ver", "verify"), ("speakersdk verify --mo", "--model")]
 )
