@@ -32,8 +32,8 @@ _MAGICS: Final = (
     b"PVF1", b"ALawSoundFile**", b"MATLAB 5.0", b"\x64\xa3\x01\x00", b"\x64\xa3\x02\x00",
     b"\x64\xa3\x03\x00", b"\x64\xa3\x04\x00", b"\x00\x01\xa3\x64", b"\x00\x02\xa3\x64",
 )  # fmt: skip
-# Raw samples are not printable for 16 bytes: of 16 random bytes, one in ten million are, and of a
-# quiet beginning, none.
+# Raw samples are not printable for 16 bytes: the probability of random bytes is 1e-7, and a quiet
+# beginning has zeros.
 _TEXT: Final = re.compile(rb"[\t\r\n -~]+")
 _PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
 # (is float, bits) -> NumPy dtype; 24 bits are widened to 32.
