@@ -21,7 +21,7 @@ from speakersdk.cli.parser import CommandParser
 from speakersdk.errors import ConfigError, EnrollmentError, UnknownSpeakerError
 from speakersdk.files import open_regular
 from speakersdk.sealing import is_sealed
-from speakersdk.text import decoded_argument, printable
+from speakersdk.text import counted, decoded_argument, printable
 from speakersdk.verifier import Verifier
 from speakersdk.voiceprint.life import Consent, expiry_after, utc_now
 from speakersdk.voiceprint.names import check_name
@@ -115,9 +115,14 @@ def enrolled(store: VoiceprintStore) -> list[Voiceprint]:
     """Load all voiceprints in the store, with a warning for each file that cannot be read.
 
     Raises:
-        EnrollmentError: the store is empty.
+        EnrollmentError: the store is empty, or none of its files can be read.
     """
     content = store.content()
+    if content.unreadable and not content.voiceprints:
+        raise EnrollmentError(
+            f"none of {counted(len(content.unreadable), 'voiceprint file')} in "
+            f"{printable(store.folder)} can be read; the first, {warning(content.unreadable[0])}"
+        )
     for file in content.unreadable:
         print(f"speakersdk: warning: skipped {warning(file)}", file=sys.stderr)
     if not content.voiceprints:

@@ -23,10 +23,10 @@ from speakersdk.enrollment.fingerprint import (
     fingerprint_of,
     repeats,
 )
-from speakersdk.errors import VoiceprintError
+from speakersdk.errors import SealError, VoiceprintError
 from speakersdk.files import folder_lock, open_regular, replacement
 from speakersdk.sealing import sealed, unsealed
-from speakersdk.text import file_name
+from speakersdk.text import file_name, printable
 from speakersdk.voiceprint.names import check_name
 from speakersdk.voiceprint.sealed_store import REMEMBERED_SUFFIX
 from speakersdk.voiceprint.store import VoiceprintStore
@@ -60,16 +60,19 @@ class RememberedRecordings:
         """Return the fingerprints of a speaker's remembered recordings, oldest first.
 
         Raises:
-            SealError: the file is sealed with another key, or plain in a sealed store.
-            VoiceprintError: the file is damaged, or belongs to another speaker.
+            SealError: the file is sealed with another key, or plain in a sealed store; the message
+                names it.
+            VoiceprintError: the file is damaged, or belongs to another speaker; as above.
         """
-        name = check_name(name)
+        path = self._path(check_name(name))
         try:
-            with open_regular(self._path(name)) as file:
+            with open_regular(path) as file:
                 data = unsealed(file.read(_MAXIMUM_BYTES + 1), self._store.key)
+            return read_remembered(data, check_name(name))
         except FileNotFoundError:
             return ()
-        return read_remembered(data, name)
+        except (SealError, VoiceprintError) as error:
+            raise type(error)(f"{printable(path)}: {error}") from error
 
     def remember(self, name: str, blocks: Iterable[Waveform]) -> None:
         """Remember a recording of an enrolled speaker, at 16 kHz and in blocks.

@@ -91,6 +91,20 @@ def test_a_file_that_cannot_be_read_is_named_and_others_are_used(
     assert "slt (1).voiceprint: expected a name of" in warnings[1]
 
 
+def test_a_store_without_a_readable_file_is_one_error(
+    store: VoiceprintStore, voices: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Such as a sealed store without its key. It was said that nobody was enrolled."""
+    for name in store.names():
+        store.path(name).write_bytes(b"damaged")
+    for arguments in (["identify"], ["diarize"], ["listen", "--fast", "--input"]):
+        assert main([*arguments, str(voices["rms"].probe)]) == 2
+        error = capsys.readouterr().err
+        assert error.startswith(f"speakersdk: error: none of {len(store.names())} voiceprint files")
+        assert "can be read; the first, " in error
+        assert error.count("\n") == 1
+
+
 def test_two_recordings_of_one_file_name_are_distinguished(
     store: VoiceprintStore,
     voices: dict[str, Any],

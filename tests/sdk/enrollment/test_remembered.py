@@ -65,6 +65,12 @@ def test_the_newest_are_kept(tmp_path: Path) -> None:
     assert np.array_equal(known[0], fingerprint_of([noise(2, 1.0)]))
 
 
+def test_an_error_names_the_file(tmp_path: Path) -> None:
+    (tmp_path / "ann.heard").write_bytes(b"damaged")
+    with pytest.raises(VoiceprintError, match=r"ann\.heard: not a file of remembered recordings"):
+        RememberedRecordings(VoiceprintStore(tmp_path)).known("ann")
+
+
 def test_unknown_speakers_are_not_remembered(tmp_path: Path) -> None:
     with pytest.raises(UnknownSpeakerError):
         RememberedRecordings(made_store(tmp_path)).remember("cyd", [noise(1)])
