@@ -133,7 +133,7 @@ def _check_kind(path: str | os.PathLike[str], label: str) -> int:
     except ValueError as error:
         raise UnreadableAudioError(label, f"its name is not a valid file name ({error})") from error
     for is_kind, name in (
-        (stat.S_ISDIR, "Is a directory"),
+        (stat.S_ISDIR, "it is a folder; name the recordings in it"),
         (stat.S_ISCHR, "it is a device, expected a file or a pipe"),
         (stat.S_ISBLK, "it is a device, expected a file or a pipe"),
         (stat.S_ISSOCK, "it is a socket, expected a file or a pipe"),

@@ -20,6 +20,7 @@ from speakersdk.audio.part import DamagedError, Part
 from speakersdk.audio.resampler import StreamResampler
 from speakersdk.audio.samples import BLOCK_SAMPLES, RATE_RANGE_HZ, SAMPLE_RATE_HZ, check_samples
 from speakersdk.errors import AudioTooShortError, InvalidAudioError, UnreadableAudioError
+from speakersdk.text import counted
 
 # libsndfile reports missing data only in its log: announced and present bytes of the audio chunk.
 _SHORTENED: Final = re.compile(
@@ -79,7 +80,7 @@ def decoded_blocks(
             if limit_s is not None and channel_s > limit_s:
                 raise InvalidAudioError(
                     f"{label}: expected at most {limit_s:g} s of audio, all channels together, got "
-                    f"more ({samples.shape[1]} channels); cut it, or raise the limit"
+                    f"more ({counted(samples.shape[1], 'channel')}); cut it, or raise the limit"
                 )
             form = (rate_hz, samples.shape[1])
             if before not in (None, form):  # streams of different formats in one file

@@ -189,7 +189,9 @@ class CommandParser(argparse.ArgumentParser):
         close = difflib.get_close_matches(name, self._option_string_actions, 1)
         if close:
             return f"unknown option {name}; did you mean {close[0]}?"
-        return f"unknown option {name}; write a file name that begins with - as ./{name}"
+        if "." in name:
+            return f"unknown option {name}; write a file name that begins with - as ./{name}"
+        return f"unknown option {name}"
 
 
 class _HelpFormatter(argparse.HelpFormatter):

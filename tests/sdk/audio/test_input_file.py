@@ -160,7 +160,7 @@ def test_what_is_not_a_file_is_refused_at_once(tmp_path: Path) -> None:
     for device in ("/dev/zero", "/dev/null"):
         with pytest.raises(UnreadableAudioError, match="it is a device"):
             read_audio(device)
-    with pytest.raises(UnreadableAudioError, match="Is a directory"):
+    with pytest.raises(UnreadableAudioError, match="it is a folder"):
         read_audio(tmp_path)
     with tempfile.TemporaryDirectory(dir="/tmp") as folder, socket.socket(socket.AF_UNIX) as server:
         server.bind(f"{folder}/s")

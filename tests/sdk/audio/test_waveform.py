@@ -230,7 +230,7 @@ def test_foreign_content_is_refused(tmp_path: Path, content: bytes) -> None:
 def test_missing_folder_and_empty_files_say_so(tmp_path: Path) -> None:
     with pytest.raises(UnreadableAudioError, match="No such file"):
         read_audio(tmp_path / "missing.wav")
-    with pytest.raises(UnreadableAudioError, match="Is a directory"):
+    with pytest.raises(UnreadableAudioError, match="it is a folder; name the recordings in it"):
         read_audio(tmp_path)
     (tmp_path / "empty.wav").touch()
     with pytest.raises(UnreadableAudioError, match="the file is empty"):

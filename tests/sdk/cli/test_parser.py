@@ -67,6 +67,12 @@ def test_a_mistake_is_one_line_that_says_what_to_do(
     assert "--help)" in captured.err
 
 
+def test_an_option_is_not_taken_for_a_file(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["-v"])
+    assert capsys.readouterr().err.endswith("unknown option -v (see speakersdk --help)\n")
+
+
 def test_what_the_advice_says_can_be_run(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["--far", "0.1", "verify", "a b", "c"])

@@ -51,9 +51,8 @@ def add_arguments(parser: CommandParser) -> None:
     parser.requests.add_argument(
         "--speech",
         type=float,
-        default=NEEDED_S,
         metavar="SECONDS",
-        help="net speech for the enrollment (default: %(default)g)",
+        help=f"net speech for the enrollment (default: {NEEDED_S:g})",
     )
     parser.inputs.add_argument(
         "--device", metavar="DEVICE", help="index of an input device, or part of its name"
@@ -107,8 +106,9 @@ def run(arguments: argparse.Namespace) -> int:
         listener = Listeners([shown, *hooks])
         voiceprints = others
         if new_name is not None:
+            needed_s = NEEDED_S if arguments.speech is None else arguments.speech
             new = _enroll(
-                partial(verifier.enrollment, new_name, needed_s=arguments.speech),
+                partial(verifier.enrollment, new_name, needed_s=needed_s),
                 source,
                 blocks,
                 listener,
@@ -150,9 +150,9 @@ def _checked_name(
 ) -> str | None:
     """Return the name of `--enroll`. Errors of storing it are reported before recording."""
     if arguments.enroll is None:
-        if arguments.replace or arguments.append:
+        if arguments.replace or arguments.append or arguments.speech is not None:
             raise ConfigError(
-                "expected --enroll with --replace or --append, got no --enroll; add it"
+                "expected --enroll with --replace, --append or --speech, got no --enroll; add it"
             )
         return None
     name = check_name(arguments.enroll)

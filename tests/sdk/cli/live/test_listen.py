@@ -97,8 +97,9 @@ def test_a_taken_name_is_refused_before_anybody_speaks(
 def test_options_that_belong_together_are_required(
     slt: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["listen", "--replace", "--input", str(slt), "--fast"]) == 2
-    assert "no --enroll" in capsys.readouterr().err
+    for option in (["--replace"], ["--speech", "5"]):
+        assert main(["listen", *option, "--input", str(slt), "--fast"]) == 2
+        assert "no --enroll" in capsys.readouterr().err
 
 
 def test_too_little_speech_and_nobody_enrolled_are_errors(
