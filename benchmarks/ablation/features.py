@@ -179,9 +179,9 @@ def synthetic_features(*, speakers: int, rng: np.random.Generator) -> Features:
     def sentences(count: int, each: int) -> Sentences:
         length = np.full(count * each, 3 * SEGMENT_FRAMES, np.int64)
         speaker = np.arange(count).repeat(each)
-        colours = rng.uniform(0, 3, (count, 128))
+        colors = rng.uniform(0, 3, (count, 128))
         noise = rng.standard_normal((int(length.sum()), 128))
-        frames = colours[speaker.repeat(length)] + noise
+        frames = colors[speaker.repeat(length)] + noise
         return Sentences(frames.astype(np.float16), length.cumsum() - length, length, speaker)
 
     segments = sentences(speakers, 4)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchmarks.accuracy.decision_tables import write_tables
-from benchmarks.harness import corpora, normalisation
+from benchmarks.harness import corpora, normalization
 from benchmarks.harness.measure import Benchmark
 from benchmarks.harness.trial_pairs import (
     FARS,
@@ -85,14 +85,14 @@ def measure(
     """Measure a row per condition and length, clean speech first."""
     segments = {length_s: read_length(length_s, per_speaker=PER_SPEAKER) for length_s in LENGTHS_S}
     chosen = speaker_names(segments.values())[: 16 if smoke else None]
-    cohort_segments = normalisation.cohort_segments(smoke=smoke)
+    cohort_segments = normalization.cohort_segments(smoke=smoke)
     names = chosen + [n for n in speaker_names([cohort_segments]) if n not in set(chosen)]
     segments = {length_s: spoken_by(chosen, listed) for length_s, listed in segments.items()}
     encodings = Encodings(encoder.encode, sha256=encoder.manifest.weights_sha256, names=names)
     cohort = encodings.side(cohort_segments).embeddings
     clean = {length_s: encodings.side(listed) for length_s, listed in segments.items()}
     rng = np.random.default_rng(1)
-    methods: dict[str, dict[float, Pairs]] = {"none": {}, "s-norm": {}, "centred": {}}
+    methods: dict[str, dict[float, Pairs]] = {"none": {}, "s-norm": {}, "centered": {}}
     for length_s, side in clean.items():
         trials = compare(side, side).answered(minimum_s)
         for method, scored in _scored(trials, side, side, cohort).items():
@@ -117,12 +117,12 @@ def measure(
                 found = {
                     name: _figures(fitted[name], scored[name].within(tried)) for name in fitted
                 }
-                normalised = {
+                normalized = {
                     name: {"far": each["far"]["0.01"], "frr": each["frr"]}
                     for name, each in found.items()
                 }
                 both_sides = _figures(fitted["none"], alike.within(tried))
-                ways.append({**found["none"], "normalised": normalised, "both_sides": both_sides})
+                ways.append({**found["none"], "normalized": normalized, "both_sides": both_sides})
             rows.append(
                 {
                     "condition": condition,
@@ -138,7 +138,7 @@ def measure(
 
 
 def _scored(trials: Pairs, enrolled: Any, probes: Any, cohort: Any) -> Mapping[str, Pairs]:
-    return {"none": trials, **normalisation.normalised(trials, enrolled, probes, cohort)}
+    return {"none": trials, **normalization.normalized(trials, enrolled, probes, cohort)}
 
 
 def _figures(calibration: Calibration, trials: Pairs) -> dict[str, Any]:
@@ -201,9 +201,9 @@ def _decoded(segments: tuple[Segment, ...]) -> dict[str, Waveform]:
 
 def _changes() -> dict[str, Change]:
     return {
-        "noise, 20 dB": partial(_coloured, snr_db=20.0),
-        "noise, 10 dB": partial(_coloured, snr_db=10.0),
-        "noise, 0 dB": partial(_coloured, snr_db=0.0),
+        "noise, 20 dB": partial(_colored, snr_db=20.0),
+        "noise, 10 dB": partial(_colored, snr_db=10.0),
+        "noise, 0 dB": partial(_colored, snr_db=0.0),
         "kitchen and machines, 10 dB": partial(_recorded, snr_db=10.0),
         "babble, 10 dB": partial(_babble, snr_db=10.0),
         "room": _room,
@@ -212,10 +212,10 @@ def _changes() -> dict[str, Change]:
     }
 
 
-def _coloured(samples: torch.Tensor, random: BatchRandom, *, snr_db: float) -> torch.Tensor:
+def _colored(samples: torch.Tensor, random: BatchRandom, *, snr_db: float) -> torch.Tensor:
     from speakersdk_training.augment import noise
 
-    return _mixed(samples, noise.coloured(*samples.shape, random), snr_db)
+    return _mixed(samples, noise.colored(*samples.shape, random), snr_db)
 
 
 def _recorded(samples: torch.Tensor, random: BatchRandom, *, snr_db: float) -> torch.Tensor:
@@ -288,7 +288,7 @@ def _microphone(samples: torch.Tensor, random: BatchRandom) -> torch.Tensor:
     from speakersdk_training.augment import channel
 
     spectrum = torch.fft.rfft(samples)
-    gains = channel.equaliser(
+    gains = channel.equalizer(
         len(samples),
         spectrum.shape[1],
         strength_db=_EQUALISER_DB,

@@ -33,7 +33,7 @@ _WAYS = {
     "pooled": "all groups, speech only",
     "robust": "**as bundled: cohort, most groups**",
 }
-_METHODS = ("none", "s-norm", "centred", "s-norm, one corpus", "centred, one corpus")
+_METHODS = ("none", "s-norm", "centered", "s-norm, one corpus", "centered, one corpus")
 
 
 def main() -> int:
@@ -102,8 +102,8 @@ def verdicts(rows: Sequence[Mapping[str, Any]]) -> list[str]:
         for kind in ("target", "nontarget"):
             cells = []
             for far in _FARS:
-                asked = [row[kind] for row in listed if row["asked_far"] == float(far)]
-                means = [np.mean([row[verdict] for row in asked]) for verdict in asked[0]]
+                requested = [row[kind] for row in listed if row["requested_far"] == float(far)]
+                means = [np.mean([row[verdict] for row in requested]) for verdict in requested[0]]
                 cells.append(" / ".join(_percent(mean) for mean in means))
             lines.append(_row(f"{length_s:g} s", kind, *cells))
     return lines
@@ -111,7 +111,7 @@ def verdicts(rows: Sequence[Mapping[str, Any]]) -> list[str]:
 
 def normalization(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """Write false accepts at 5 % and 1 %, and false rejects at 1 %, for each normalization."""
-    lines = _header("trials", *(method.replace("centred", "centered") for method in _METHODS))
+    lines = _header("trials", *_METHODS)
     keys = dict.fromkeys((row["corpus"], row["length_s"]) for row in rows)
     for corpus, length_s in keys:
         cells = []
@@ -125,7 +125,8 @@ def normalization(rows: Sequence[Mapping[str, Any]]) -> list[str]:
                 f"{100 * row['least_frr_at_far_0.01']:.1f}" if row["target_trials"] >= 100 else "-"
             )
             cells.append(
-                f"{100 * row['far_asked_0.05']:.1f}, {100 * row['far_asked_0.01']:.2f}; {misses}"
+                f"{100 * row['far_requested_0.05']:.1f}, "
+                f"{100 * row['far_requested_0.01']:.2f}; {misses}"
             )
         lines.append(_row(f"{corpus}, {length_s:g} s", *cells))
     return lines
@@ -201,9 +202,9 @@ def normalization_by_condition(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     lines = _header("probe", "each side", "none", "s-norm", "centered")
     for row in rows:
         cells = [
-            f"{100 * row['normalised'][method]['far']:.2f}, "
-            f"{100 * row['normalised'][method]['frr']:.1f}"
-            for method in ("none", "s-norm", "centred")
+            f"{100 * row['normalized'][method]['far']:.2f}, "
+            f"{100 * row['normalized'][method]['frr']:.1f}"
+            for method in ("none", "s-norm", "centered")
         ]
         lines.append(_row(row["condition"], _seconds(row), *cells))
     return lines
@@ -215,10 +216,10 @@ def promise(rows: Sequence[Mapping[str, Any]]) -> list[str]:
         "requested", "thresholds", "cells", "worst", "geometric mean", "above 2", "below 0.2",
         "false rejects", "false rejects with exact thresholds",
     )  # fmt: skip
-    for row in sorted(rows, key=lambda row: -row["asked_far"]):
+    for row in sorted(rows, key=lambda row: -row["requested_far"]):
         lines.append(
             _row(
-                f"{100 * row['asked_far']:g} %",
+                f"{100 * row['requested_far']:g} %",
                 _WAYS[row["way"]],
                 str(row["groups"]),
                 f"{row['worst']:.1f}",
@@ -236,7 +237,7 @@ def promise_by_corpus(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """Write the bundled thresholds at a requested 1 %, in every corpus and condition."""
     lines = _header("corpus", "condition", "strangers accepted", "of", "speakers rejected", "of")
     for row in rows:
-        if (row["way"], row["asked_far"]) == ("robust", 0.01):
+        if (row["way"], row["requested_far"]) == ("robust", 0.01):
             lines.append(
                 _row(
                     row["corpus"],
@@ -255,7 +256,7 @@ TABLES: dict[str, tuple[str, Any]] = {
     "held-out speakers": ("rows", held_out),
     "one threshold": ("rows", one_threshold),
     "verdicts": ("verdicts", verdicts),
-    "normalization": ("normalisation", normalization),
+    "normalization": ("normalization", normalization),
     "fixed threshold": ("fixed threshold", fixed_threshold),
     "conditions": ("conditions", conditions),
     "conditions on both sides": ("conditions", conditions_on_both_sides),
@@ -273,13 +274,14 @@ def draw(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
     # Text stays text, and a repeated run writes the same bytes.
     mpl.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "decisions"})
     figure = Figure(figsize=(9, 3.4), layout="constrained")
-    fars = [rate["asked_far"] for rate in rows[0]["rates"]]
+    fars = [rate["requested_far"] for rate in rows[0]["rates"]]
     for axes, far in zip(figure.subplots(1, len(fars)), fars, strict=True):
-        for shift, (half, colour) in enumerate((("even", "tab:blue"), ("odd", "tab:orange"))):
+        for shift, (half, color) in enumerate((("even", "tab:blue"), ("odd", "tab:orange"))):
             listed = [row for row in rows if row["fitted_on"] == half]
             lengths = np.array([row["length_s"] for row in listed]) * (0.98 + 0.04 * shift)
             rates = [
-                next(rate for rate in row["rates"] if rate["asked_far"] == far) for row in listed
+                next(rate for rate in row["rates"] if rate["requested_far"] == far)
+                for row in listed
             ]
             realised = np.array([rate["far"] for rate in rates])
             low, high = np.array([rate["interval"] for rate in rates]).T
@@ -288,14 +290,14 @@ def draw(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
                 100 * realised,
                 100 * np.array([realised - low, high - realised]),
                 fmt="o",
-                color=colour,
+                color=color,
                 label=f"fitted on {half} speakers",
             )
             axes.plot(
                 lengths,
                 [100 * rate["far_of_one_threshold"] for rate in rates],
                 ":",
-                color=colour,
+                color=color,
                 label="one threshold",
             )
         axes.axhline(100 * far, color="black", linewidth=0.8)

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.accuracy.decision_tables import PICTURE, draw, write_tables
-from benchmarks.harness import normalisation
+from benchmarks.harness import normalization
 from benchmarks.harness.measure import Benchmark
 from benchmarks.harness.trial_pairs import (
     DEVELOPMENT,
@@ -86,7 +86,7 @@ def main() -> int:
     benchmark.record("verdicts", verdicts)
     if not benchmark.smoke:
         benchmark.record("other splits", other_splits(pairs, len(names), rng))
-        benchmark.record("normalisation", normalisations(encodings_of(encoder), sides, pairs, rng))
+        benchmark.record("normalization", normalizations(encodings_of(encoder), sides, pairs, rng))
     benchmark.record("fixed threshold", fixed_threshold(benchmark, names, sides, pairs, rng))
     report = benchmark.finish()
     if not benchmark.smoke:
@@ -125,7 +125,7 @@ def one_way(
             low, high = far_interval(is_accepted, tried, rng)
             row["rates"].append(
                 {
-                    "asked_far": far,
+                    "requested_far": far,
                     "far": rounded(is_accepted[~tried.labels].mean()),
                     "interval": [rounded(low), rounded(high)],
                     "within": bool(low <= far <= high),
@@ -169,7 +169,11 @@ def verdicts_of(
         inside = trials.within(members)
         for far in (far for far in FARS if far in supported):
             rule = Request(far=far).rule(calibration)
-            row: dict[str, Any] = {"fitted_on": fitted_on, "length_s": length_s, "asked_far": far}
+            row: dict[str, Any] = {
+                "fitted_on": fitted_on,
+                "length_s": length_s,
+                "requested_far": far,
+            }
             for kind, flags in (("target", inside.labels), ("nontarget", ~inside.labels)):
                 drawn = inside.take(rng.permutation(np.flatnonzero(flags))[:ONES_OF_A_KIND])
                 verdicts = [
@@ -206,12 +210,12 @@ def other_splits(
         for row in one_way(fit(pairs, fitted, rng), pairs, fitted, rng, fitted_on="random"):
             losses[row["length_s"]].append(row["cllr"] / row["min_cllr"])
             for rate in row["rates"]:
-                inside[rate["asked_far"]].append(rate["within"])
-                ratios[rate["asked_far"]].append(rate["far"] / rate["asked_far"])
+                inside[rate["requested_far"]].append(rate["within"])
+                ratios[rate["requested_far"]].append(rate["far"] / rate["requested_far"])
     return {
         "splits": SPLITS,
         "within_percent": {str(far): round(100 * np.mean(flags)) for far, flags in inside.items()},
-        "far_to_asked_5_50_95_percentile": {
+        "far_to_requested_5_50_95_percentile": {
             str(far): [round(float(value), 2) for value in np.percentile(listed, [5, 50, 95])]
             for far, listed in ratios.items()
         },
@@ -226,15 +230,15 @@ def encodings_of(encoder: Any) -> Encodings:
     """Make the encodings of segments of any corpus."""
     corpora = {(corpus, split) for corpus, split, _ in OTHER_CORPORA}
     listed = [read_length(1.5, corpus=corpus, split=split) for corpus, split in sorted(corpora)] + [
-        normalisation.cohort_segments(),
-        normalisation.cohort_segments(narrow=True),
+        normalization.cohort_segments(),
+        normalization.cohort_segments(narrow=True),
     ]
     return Encodings(
         encoder.encode, sha256=encoder.manifest.weights_sha256, names=speaker_names(listed)
     )
 
 
-def normalisations(
+def normalizations(
     encodings: Encodings,
     sides: Mapping[float, Side],
     pairs: Mapping[float, Pairs],
@@ -252,16 +256,16 @@ def normalisations(
         "none": (pairs, {key: trials for key, (_, trials) in others.items()})
     }
     for suffix, narrow in (("", False), (", one corpus", True)):
-        cohort = encodings.side(normalisation.cohort_segments(narrow=narrow)).embeddings
+        cohort = encodings.side(normalization.cohort_segments(narrow=narrow)).embeddings
         scored = {
-            length_s: normalisation.normalised(trials, sides[length_s], sides[length_s], cohort)
+            length_s: normalization.normalized(trials, sides[length_s], sides[length_s], cohort)
             for length_s, trials in pairs.items()
         }
         abroad = {
-            key: normalisation.normalised(trials, side, side, cohort)
+            key: normalization.normalized(trials, side, side, cohort)
             for key, (side, trials) in others.items()
         }
-        for method in ("s-norm", "centred"):
+        for method in ("s-norm", "centered"):
             methods[method + suffix] = (
                 {length_s: found[method] for length_s, found in scored.items()},
                 {key: found[method] for key, found in abroad.items()},
@@ -299,7 +303,7 @@ def figures(calibration: Calibration, trials: Pairs) -> dict[str, float]:
     }
     for far in FARS:
         is_accepted = llrs >= calibration.operating_point(far).thresholds(speech_s)
-        found[f"far_asked_{far:g}"] = rounded(is_accepted[~trials.labels].mean())
+        found[f"far_requested_{far:g}"] = rounded(is_accepted[~trials.labels].mean())
     return found
 
 

@@ -202,10 +202,10 @@ def rates(found: list[RecordingQuality], problem: AudioProblem | None) -> dict[s
         "refused_percent": percent([not quality.is_usable for quality in found]),
         "too_short_percent": percent([quality.shortage is not None for quality in found]),
     }
-    asked = [problem] if problem is not None else list(AudioProblem)
+    problems = [problem] if problem is not None else list(AudioProblem)
     named = {
         f"{one.key}_percent": percent([one in quality.problems for quality in found])
-        for one in asked
+        for one in problems
     }
     return shares | {name: share for name, share in named.items() if share or problem}
 

@@ -184,8 +184,8 @@ def speech_head_agreement(encoder: SpeakerEncoder, *, smoke: bool) -> dict[str, 
         track = labels[path.relative_to(corpora.DATA).as_posix()]
         for start, stop in spans[: 3 if smoke else None]:
             is_speech = speech_probability(encoder, samples[start:stop]) >= _SPEECH
-            centre = np.arange(len(is_speech)) * frontend.hop_samples + frontend.window_samples // 2
-            wanted = track[(start + centre) // frontend.hop_samples] >= 255 * _SPEECH
+            center = np.arange(len(is_speech)) * frontend.hop_samples + frontend.window_samples // 2
+            wanted = track[(start + center) // frontend.hop_samples] >= 255 * _SPEECH
             agreed += int((is_speech == wanted).sum())
             called += int(is_speech.sum())
             labelled += int(wanted.sum())

@@ -53,7 +53,7 @@ def main() -> int:
     parser.add_argument("--most", type=int, default=120, metavar="N", help="speakers per corpus")
     benchmark = Benchmark(
         name="promise",
-        question="Does the false-accept rate hold on corpora that the thresholds never heard?",
+        question="Does the false-accept rate hold on corpora outside the fit of the thresholds?",
         parser=parser,
     )
     options = benchmark.options
@@ -105,7 +105,7 @@ def tried(group: GroupTrials, point: OperatingPoint, way: str) -> dict[str, Any]
         "way": way,
         "corpus": group.corpus,
         "condition": group.condition,
-        "asked_far": point.far,
+        "requested_far": point.far,
         "far": round(group.far(point), 6),
         "frr": round(float((rest < 0)[group.targets].mean()), 4),
         "exact_frr": round(float((rest < exact)[group.targets].mean()), 4),
@@ -119,14 +119,14 @@ def summary(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     found = []
     for way in WAYS:
         for far in FARS:
-            chosen = [row for row in rows if (row["way"], row["asked_far"]) == (way, far)]
+            chosen = [row for row in rows if (row["way"], row["requested_far"]) == (way, far)]
             if not chosen:
                 continue
             ratios = np.array([row["far"] / far for row in chosen])
             found.append(
                 {
                     "way": way,
-                    "asked_far": far,
+                    "requested_far": far,
                     "groups": len(chosen),
                     "worst": round(float(ratios.max()), 2),
                     "geometric_mean": round(float(np.exp(np.log(ratios.clip(0.01)).mean())), 2),
@@ -142,7 +142,7 @@ def summary(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def table(rows: list[dict[str, Any]]) -> str:
     """Write a line per group at 1 %: realized rate and false rejects of each method."""
     lines = ["| corpus | condition | home | pooled | robust | exact |", "| --- " * 6 + "|"]
-    at = [row for row in rows if row["asked_far"] == FARS[1]]
+    at = [row for row in rows if row["requested_far"] == FARS[1]]
     for corpus, condition in sorted({(row["corpus"], row["condition"]) for row in at}):
         cells = {
             row["way"]: row

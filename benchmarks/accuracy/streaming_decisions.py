@@ -69,13 +69,13 @@ def main() -> int:
         some = {name: development[name] for name in chosen}
         for far, verifier in verifiers.items():
             figures = decisions(verifier, some, far)
-            benchmark.record(f"{half} speakers, {far:g} asked", figures)
+            benchmark.record(f"{half} speakers, {far:g} requested", figures)
             print(half, far, figures, flush=True)
     for condition in CONDITIONED:
         some = changed({name: development[name] for name in names[1::2]}, condition)
         for far in CONDITIONED_FARS:
             figures = decisions(verifiers[far], some, far)
-            benchmark.record(f"odd speakers, {condition}, {far:g} asked", figures)
+            benchmark.record(f"odd speakers, {condition}, {far:g} requested", figures)
             print(condition, far, figures, flush=True)
     readers = corpus("librispeech", "demo") if is_real else synthetic()
     for kind, speech in (("development", development), ("demonstration", readers)):

@@ -57,7 +57,7 @@ def decisions(facts: Report) -> list[str]:
         ("odd speakers, telephone", "held out, telephone on both sides"),
     ):
         for far in (0.05, 0.01, 0.001):
-            row = facts.get(f"{speakers}, {far:g} asked")
+            row = facts.get(f"{speakers}, {far:g} requested")
             if row is None:  # conditions have fewer rates, and results before 2026-11-29 none
                 continue
             low, high = row["far_interval"]
@@ -69,7 +69,7 @@ def decisions(facts: Report) -> list[str]:
                 f"{percent(row['strangers_undecided'])} % | {percent(row['fixed_3_s_far'])} %, "
                 f"{percent(row['fixed_3_s_frr'])} % |"
             )
-    first = facts["odd speakers, 0.01 asked"]
+    first = facts["odd speakers, 0.01 requested"]
     return [
         *lines,
         "",

@@ -89,7 +89,7 @@ def filled(text: str, results: Path = RESULTS) -> str:
 def figures(latest: Latest) -> Lines:
     """Write the README's five figures."""
     accuracy, live = latest("accuracy")["facts"], latest("streaming")["facts"]
-    decided = latest("streaming-decisions")["facts"]["odd speakers, 0.01 asked"]
+    decided = latest("streaming-decisions")["facts"]["odd speakers, 0.01 requested"]
     low, high = decided["far_interval"]
     startup = latest("startup")
     rows = [

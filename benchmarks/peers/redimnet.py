@@ -30,8 +30,8 @@ class ChannelNorm(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """Normalize features; the shape does not change."""
-        normalised: Tensor = self.norm(features.transpose(1, -1))
-        return normalised.transpose(1, -1)
+        normalized: Tensor = self.norm(features.transpose(1, -1))
+        return normalized.transpose(1, -1)
 
 
 class PlaneBlock(nn.Module):

@@ -121,20 +121,20 @@ def main() -> int:
         question="Does a device run the model with equal results, without stalls, and how fast?",
         parser=parser,
     )
-    asked = benchmark.options
-    benchmark.add_to_name(asked.device)
-    if asked.precision != "fp32":
-        benchmark.add_to_name(asked.precision)
-    if asked.model is not None:
-        benchmark.add_to_name(asked.model.stem)
-    path = asked.model or default_model_path()
+    options = benchmark.options
+    benchmark.add_to_name(options.device)
+    if options.precision != "fp32":
+        benchmark.add_to_name(options.precision)
+    if options.model is not None:
+        benchmark.add_to_name(options.model.stem)
+    path = options.model or default_model_path()
     started_s = time.perf_counter()
     try:
         encoder = load_encoder(
-            path, device=asked.device, precision=asked.precision, fixed_shapes=True
+            path, device=options.device, precision=options.precision, fixed_shapes=True
         )
     except SpeakerSdkError as error:
-        sys.exit(f"{asked.device} cannot be measured: {error}")
+        sys.exit(f"{options.device} cannot be measured: {error}")
     benchmark.record("load_s", round(time.perf_counter() - started_s, 3))
     benchmark.record("model", encoder.manifest.name)
     benchmark.record("gpus", [str(gpu) for gpu in gpus()])
@@ -142,7 +142,7 @@ def main() -> int:
     holds = {
         "placement": check_placement(benchmark, encoder),
         "parity": check_parity(benchmark, encoder, speech),
-        "no stalls": check_stalls(benchmark, encoder, speech, path, asked.device),
+        "no stalls": check_stalls(benchmark, encoder, speech, path, options.device),
     }
     measure_streams(benchmark, encoder, speech)
     measure_batches(benchmark, encoder, speech)

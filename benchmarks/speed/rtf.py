@@ -299,8 +299,8 @@ def plot(rows: list[dict[str, Any]], folder: Path, stem: str) -> None:
     compared = [row for row in compared if row["is_peer"] or row["name"] == "encoder"]
     compared.sort(key=lambda row: -row["p50_ms"])
     names = [row["name"] if row["is_peer"] else "ours, with front end" for row in compared]
-    colours = ["grey" if row["is_peer"] else "tab:blue" for row in compared]
-    beside.barh(names, [row["rtf"] for row in compared], color=colours)
+    colors = ["grey" if row["is_peer"] else "tab:blue" for row in compared]
+    beside.barh(names, [row["rtf"] for row in compared], color=colors)
     beside.set(xlabel="real-time factor, 3 s, one thread")
     figure.tight_layout()
     figure.savefig(folder / f"{stem}.svg", metadata={"Date": None})

@@ -35,7 +35,7 @@ from speakersdk.decision.one_voice import SECOND_VOICE_LLR
 from speakersdk.decision.rule import Request
 from speakersdk.encoder.interface import SpeakerEncoder
 from speakersdk.verification import identified
-from speakersdk_export.strangers import HeldOut, read_sessions, split_heard
+from speakersdk_export.strangers import HeldOut, read_sessions, split_seen
 from speakersdk_training.data.corpus import Utterance, by_speaker, read_packs
 from speakersdk_training.evaluation.conditions import CONDITIONS
 
@@ -129,10 +129,10 @@ def main() -> int:
 
 def read_speakers(encoder: SpeakerEncoder, held_out: HeldOut, most: int) -> list[Speaker]:
     """Read speakers with enough speech in one session, one corpus after the other."""
-    _, unheard = split_heard(read_packs(corpora.DATA), encoder.manifest.training_corpora, held_out)
+    _, unseen = split_seen(read_packs(corpora.DATA), encoder.manifest.training_corpora, held_out)
     sessions = read_sessions(corpora.DATA)
     found: dict[str, list[Speaker]] = {}
-    for name, listed in sorted(by_speaker(unheard).items()):
+    for name, listed in sorted(by_speaker(unseen).items()):
         corpus = listed[0].corpus
         if corpus in _UNSURE or len(found.get(corpus, ())) == most:
             continue

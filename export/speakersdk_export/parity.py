@@ -246,8 +246,8 @@ def _framed(config: FrontendConfig, samples: npt.NDArray[np.float64]) -> npt.NDA
         return frames
     padded = np.append(np.zeros(1), samples)
     with_past = sliding_window_view(padded, config.window_samples + 1)[:: config.hop_samples]
-    centred = with_past - with_past.mean(axis=1, keepdims=True)
-    without_dc: npt.NDArray[np.float64] = centred[:, 1:] - config.preemphasis * centred[:, :-1]
+    centered = with_past - with_past.mean(axis=1, keepdims=True)
+    without_dc: npt.NDArray[np.float64] = centered[:, 1:] - config.preemphasis * centered[:, :-1]
     return without_dc
 
 

@@ -86,7 +86,7 @@ class Sides:
     speech_s: npt.NDArray[np.float64]
 
 
-def split_heard(
+def split_seen(
     utterances: Iterable[Utterance], training_corpora: Sequence[str], held_out: HeldOut
 ) -> tuple[list[Utterance], list[Utterance]]:
     """Split utterances by whether their speakers were in the encoder's training.
@@ -94,19 +94,19 @@ def split_heard(
     For an encoder that was trained on none of them, such as an adopted one, some speakers are
     reserved in place of its training speakers.
     """
-    heard: list[Utterance] = []
-    unheard: list[Utterance] = []
+    seen: list[Utterance] = []
+    unseen: list[Utterance] = []
     for utterance in utterances:
-        is_heard = utterance.corpus in training_corpora and utterance.split == "train"
-        (heard if is_heard else unheard).append(utterance)
+        is_seen = utterance.corpus in training_corpora and utterance.split == "train"
+        (seen if is_seen else unseen).append(utterance)
     if held_out.share:
-        cut = [each for each in heard if each.corpus in held_out.corpora]
+        cut = [each for each in seen if each.corpus in held_out.corpora]
         stay, left = split_by_speaker(cut, held_out=held_out.share)
-        heard = [each for each in heard if each.corpus not in held_out.corpora] + stay
-        unheard += left
-    if not heard:
-        unheard, heard = split_by_speaker(unheard, held_out=_SET_APART)
-    return heard, unheard
+        seen = [each for each in seen if each.corpus not in held_out.corpora] + stay
+        unseen += left
+    if not seen:
+        unseen, seen = split_by_speaker(unseen, held_out=_SET_APART)
+    return seen, unseen
 
 
 def read_sessions(root: Path) -> dict[tuple[Path, int], int]:
@@ -118,18 +118,18 @@ def read_sessions(root: Path) -> dict[tuple[Path, int], int]:
     return {(root / row["pack"], row["start"]): row["session"] for row in rows}
 
 
-def draw_takes(root: Path, unheard: Sequence[Utterance], *, most: int) -> list[Take]:
+def draw_takes(root: Path, unseen: Sequence[Utterance], *, most: int) -> list[Take]:
     """Draw an enrolled side and a probe of each speaker, from different sessions if possible.
 
     Args:
         root: folder of the corpora.
-        unheard: utterances from `split_heard`.
+        unseen: utterances from `split_seen`.
         most: maximum number of speakers per corpus with one session, and with several.
     """
     sessions = read_sessions(root)
     drawn: dict[tuple[str, str], int] = {}
     takes: list[Take] = []
-    for speaker, listed in sorted(by_speaker(unheard).items(), key=lambda item: _hash(item[0])):
+    for speaker, listed in sorted(by_speaker(unseen).items(), key=lambda item: _hash(item[0])):
         corpus = listed[0].corpus
         if corpus in _NO_TRIALS or listed[0].split in _NO_SPLITS:
             continue
@@ -164,10 +164,10 @@ def draw_takes(root: Path, unheard: Sequence[Utterance], *, most: int) -> list[T
     return takes
 
 
-def draw_cohort(heard: Sequence[Utterance]) -> list[Take]:
+def draw_cohort(seen: Sequence[Utterance]) -> list[Take]:
     """Draw one take of each of some training speakers, with the corpora in turn."""
     corpora: dict[str, list[Take]] = {}
-    for speaker, listed in sorted(by_speaker(heard).items(), key=lambda item: _hash(item[0])):
+    for speaker, listed in sorted(by_speaker(seen).items(), key=lambda item: _hash(item[0])):
         pieces, _ = _cut(_shuffled(listed, speaker), _COHORT_S)
         if listed[0].corpus in _NO_TRIALS or _length(pieces) < _COHORT_S / 2 * _RATE_HZ:
             continue
@@ -273,8 +273,8 @@ def collect(
     if calibration is None:
         how = "export" if encoder.manifest.origin is None else "adopt"
         raise ConfigError(f"expected a calibrated model, got one without; {how} it with --trials")
-    heard, unheard = split_heard(read_packs(root), encoder.manifest.training_corpora, held_out)
-    takes, members = draw_takes(root, unheard, most=most), draw_cohort(heard)
+    seen, unseen = split_seen(read_packs(root), encoder.manifest.training_corpora, held_out)
+    takes, members = draw_takes(root, unseen, most=most), draw_cohort(seen)
     if not takes or len(members) < _NEAREST:
         raise ConfigError(
             f"expected speakers in {root} outside the model's training and {_NEAREST} for the "

@@ -77,7 +77,7 @@ def min_dcf(
         weights: as in `error_rates`.
     """
     _, frr, far = error_rates(scores, labels, weights)
-    miss, accept = _normalised_costs(p_target, c_miss, c_fa)
+    miss, accept = _normalized_costs(p_target, c_miss, c_fa)
     return float((miss * frr + accept * far).min())
 
 
@@ -102,7 +102,7 @@ def act_dcf(
     accepted = values >= bayes_threshold(p_target=p_target, c_miss=c_miss, c_fa=c_fa)
     frr = np.average(~accepted[targets], weights=counts[targets])
     far = np.average(accepted[~targets], weights=counts[~targets])
-    miss, accept = _normalised_costs(p_target, c_miss, c_fa)
+    miss, accept = _normalized_costs(p_target, c_miss, c_fa)
     return float(miss * frr + accept * far)
 
 
@@ -234,7 +234,7 @@ def speaker_draws(
             yield weights
 
 
-def _normalised_costs(p_target: float, c_miss: float, c_fa: float) -> tuple[float, float]:
+def _normalized_costs(p_target: float, c_miss: float, c_fa: float) -> tuple[float, float]:
     """Return the costs of missing all targets and accepting all nontargets, normalized."""
     miss, accept = c_miss * p_target, c_fa * (1 - p_target)
     least = min(miss, accept)

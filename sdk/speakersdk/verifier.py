@@ -383,7 +383,7 @@ class Verifier:
     def _stream_options(
         self, miss_rate: float, limit_s: float, window_s: float | None, silence_s: float
     ) -> StreamOptions:
-        far = self._request.asked_far
+        far = self._request.requested_far
         return StreamOptions(
             far=far, miss_rate=miss_rate, limit_s=limit_s, window_s=window_s, silence_s=silence_s
         )

@@ -49,7 +49,7 @@ def stateful(small: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) ->
     """A small stateful encoder and its graph."""
     torch.manual_seed(2)
     encoder = TdnnEncoder(small["TDNN"], small["FRONTEND"]).eval()
-    randomise_normalisation(encoder)
+    randomise_normalization(encoder)
     torch.nn.init.constant_(encoder.speech[2].bias, 2.0)  # speech, for any input
     graph = stateful_graph(encoder, has_speech_head=True)
     return Exported(encoder, graph, written(encoder, graph, tmp_path_factory))
@@ -60,7 +60,7 @@ def windowed(small: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) ->
     """A small windowed encoder and its graph."""
     torch.manual_seed(2)
     encoder = BlstmEncoder(BlstmConfig(units=8), small["FRONTEND"]).eval()
-    randomise_normalisation(encoder)
+    randomise_normalization(encoder)
     graph = windowed_graph(encoder)
     return Exported(encoder, graph, written(encoder, graph, tmp_path_factory))
 
@@ -87,7 +87,7 @@ def written(
     return path
 
 
-def randomise_normalisation(encoder: Encoder) -> None:
+def randomise_normalization(encoder: Encoder) -> None:
     """Set batch normalization as after training: no value is the initial one."""
     for module in encoder.modules():
         if isinstance(module, torch.nn.BatchNorm1d):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from speakersdk_export.strangers import HeldOut, draw_cohort, draw_takes, split_heard
+from speakersdk_export.strangers import HeldOut, draw_cohort, draw_takes, split_seen
 from speakersdk_training.data.corpus import Utterance
 from speakersdk_training.data.splits import split_by_speaker
 
@@ -33,25 +33,25 @@ def utterances(
     return made
 
 
-def test_unheard_are_other_corpora_other_splits_and_the_held_out() -> None:
+def test_unseen_are_other_corpora_other_splits_and_the_held_out() -> None:
     old, dev, new = (
         utterances("old", speakers=60),
         utterances("old-dev", speakers=3, split="dev"),
         utterances("new", speakers=3),
     )
     held_out = HeldOut(share=0.25, corpora=("old",))
-    heard, unheard = split_heard([*old, *dev, *new], ["old", "old-dev"], held_out)
+    seen, unseen = split_seen([*old, *dev, *new], ["old", "old-dev"], held_out)
     stay, left = split_by_speaker(old, held_out=0.25)
-    assert heard == stay
-    assert {each.speaker for each in unheard} == {each.speaker for each in [*dev, *new, *left]}
-    assert not {each.speaker for each in heard} & {each.speaker for each in unheard}
+    assert seen == stay
+    assert {each.speaker for each in unseen} == {each.speaker for each in [*dev, *new, *left]}
+    assert not {each.speaker for each in seen} & {each.speaker for each in unseen}
 
 
 def test_for_an_encoder_trained_elsewhere_speakers_are_set_apart() -> None:
     new = utterances("new", speakers=60)
-    apart, unheard = split_heard(new, ["elsewhere"], HeldOut())
-    assert len(apart) + len(unheard) == len(new)
-    assert not {each.speaker for each in apart} & {each.speaker for each in unheard}
+    apart, unseen = split_seen(new, ["elsewhere"], HeldOut())
+    assert len(apart) + len(unseen) == len(new)
+    assert not {each.speaker for each in apart} & {each.speaker for each in unseen}
     assert 2 * 4 < len(apart) < 2 * 22  # a fifth of sixty, by the hash of their names
 
 

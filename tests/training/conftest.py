@@ -62,9 +62,9 @@ def synthetic_voice(speaker: int, take: int) -> npt.NDArray[np.float64]:
     """(UTTERANCE_SAMPLES,) harmonics of the speaker's pitch in the speaker's color, some noise."""
     rng = np.random.default_rng((speaker, take))
     pitch_hz = 90 * 1.35**speaker * rng.uniform(0.97, 1.03)
-    colour = np.random.default_rng(speaker).uniform(0.2, 1.0, 12)
+    color = np.random.default_rng(speaker).uniform(0.2, 1.0, 12)
     phase = 2 * np.pi * pitch_hz * np.arange(UTTERANCE_SAMPLES) / RATE_HZ
-    tones = sum(gain * np.sin((n + 1) * phase) / (n + 1) for n, gain in enumerate(colour))
+    tones = sum(gain * np.sin((n + 1) * phase) / (n + 1) for n, gain in enumerate(color))
     voice: npt.NDArray[np.float64] = tones + 0.03 * rng.standard_normal(UTTERANCE_SAMPLES)
     return 0.3 * voice / np.abs(voice).max()
 

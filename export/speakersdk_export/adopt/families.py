@@ -76,7 +76,7 @@ FAMILIES: Final[Mapping[str, Family]] = {
                 mel="slaney",
                 low_hz=0.0,
                 log_offset=2.0**-24,
-                normalise="mean_deviation",
+                normalize="mean_deviation",
                 drop_frames=1,
                 multiple_of_frames=16,
                 fill=True,
@@ -105,7 +105,7 @@ FAMILIES: Final[Mapping[str, Family]] = {
         Family(
             name="redimnet2",
             front_end=FrontEnd(
-                normalise_waveform=True,
+                normalize_waveform=True,
                 preemphasis_over="reflect",
                 window="hamming",
                 padding_samples=80,

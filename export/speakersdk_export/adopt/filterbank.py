@@ -96,9 +96,9 @@ def _linear_in_mel(bins: Matrix, low: Matrix, high: Matrix, num_mels: int) -> Ma
 
 
 def _triangles(bins: Matrix, corners: Matrix) -> Matrix:
-    low, centre, high = corners[:-2, None], corners[1:-1, None], corners[2:, None]
+    low, center, high = corners[:-2, None], corners[1:-1, None], corners[2:, None]
     triangles: Matrix = np.maximum(
-        0, np.minimum((bins - low) / (centre - low), (high - bins) / (high - centre))
+        0, np.minimum((bins - low) / (center - low), (high - bins) / (high - center))
     )
     return triangles
 

@@ -28,7 +28,7 @@ class FrontEnd:
     Attributes:
         sample_rate_hz: rate of the waveform, which has a full scale of 1.
         sample_scale: factor on the samples; 32768 where the original reads 16-bit integers.
-        normalise_waveform: whether the waveform is normalized to mean 0 and deviation 1 (over all
+        normalize_waveform: whether the waveform is normalized to mean 0 and deviation 1 (over all
             samples, 1e-8 added to the deviation).
         preemphasis: y[i] = x[i] - preemphasis * x[i - 1].
         preemphasis_over: `frame`: within each frame, whose first sample is its own predecessor;
@@ -46,7 +46,7 @@ class FrontEnd:
         log_offset: added to the mel energies before the logarithm.
         decibels: whether the logarithm is 10 log10 instead of ln.
         range_db: features are limited to this far below the recording's maximum; 0 for none.
-        normalise: `mean`: each band's mean over the recording is subtracted; `mean_deviation`: it
+        normalize: `mean`: each band's mean over the recording is subtracted; `mean_deviation`: it
             is then also divided by the deviation (N - 1) plus 1e-5; `none`.
         drop_frames: number of frames to drop at the end of the recording.
         multiple_of_frames: the number of frames is made a multiple of this, see `fill`.
@@ -57,7 +57,7 @@ class FrontEnd:
 
     sample_rate_hz: int = 16000
     sample_scale: float = 1.0
-    normalise_waveform: bool = False
+    normalize_waveform: bool = False
     preemphasis: float = 0.97
     preemphasis_over: Literal["frame", "signal", "reflect", "none"] = "frame"
     remove_frame_mean: bool = False
@@ -75,7 +75,7 @@ class FrontEnd:
     log_offset: float = 0.0
     decibels: bool = False
     range_db: float = 0.0
-    normalise: Literal["mean", "mean_deviation", "none"] = "mean"
+    normalize: Literal["mean", "mean_deviation", "none"] = "mean"
     drop_frames: int = 0
     multiple_of_frames: int = 1
     fill: bool = False
@@ -145,17 +145,17 @@ def add_front_end(front_end: FrontEnd, operators: Operators, samples: str) -> st
     else:
         mel = np.concatenate([mel, mel], axis=1)  # one product adds the squares
     energy = make.add("MatMul", make.constant(mel.astype(np.float32)), power)  # (B, F, k)
-    features = _normalised(front_end, make, _logarithm(front_end, make, energy))
+    features = _normalized(front_end, make, _logarithm(front_end, make, energy))
     if front_end.layout == "BTF":
         return make.add("Transpose", features, perm=[0, 2, 1])
     return make.unsqueeze(features, 1) if front_end.layout == "B1FT" else features
 
 
 def _waveform(front_end: FrontEnd, make: Operators, values: str) -> str:
-    if front_end.normalise_waveform:
-        centred = make.add("Sub", values, make.mean(values, axis=2))
-        deviation = make.add("Sqrt", make.mean(make.add("Mul", centred, centred), axis=2))
-        values = make.add("Div", centred, make.add("Add", deviation, make.scalar(1e-8)))
+    if front_end.normalize_waveform:
+        centered = make.add("Sub", values, make.mean(values, axis=2))
+        deviation = make.add("Sqrt", make.mean(make.add("Mul", centered, centered), axis=2))
+        values = make.add("Div", centered, make.add("Add", deviation, make.scalar(1e-8)))
     if front_end.preemphasis_over in ("signal", "reflect"):
         # The predecessor of the first sample is zero, or the second sample.
         second = make.slice(values, axis=2, start=1, end=2)
@@ -186,12 +186,12 @@ def _logarithm(front_end: FrontEnd, make: Operators, energy: str) -> str:
     return features
 
 
-def _normalised(front_end: FrontEnd, make: Operators, features: str) -> str:
+def _normalized(front_end: FrontEnd, make: Operators, features: str) -> str:
     if front_end.drop_frames:
         features = make.slice(features, axis=2, start=0, end=-front_end.drop_frames)
-    if front_end.normalise != "none":
+    if front_end.normalize != "none":
         features = make.add("Sub", features, make.mean(features, axis=2))
-    if front_end.normalise == "mean_deviation":
+    if front_end.normalize == "mean_deviation":
         count = make.length(features, axis=2)
         squares = make.total(make.add("Mul", features, features), axis=2)
         variance = make.add("Div", squares, make.add("Sub", count, make.scalar(1.0)))

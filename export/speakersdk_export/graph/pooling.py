@@ -60,7 +60,7 @@ def sum_by_product(view: GraphView) -> None:
     view.drop_unused()
 
 
-def fold_normalisation(view: GraphView) -> None:
+def fold_normalization(view: GraphView) -> None:
     """Fold a batch normalization into the fully connected layer after it.
 
     W (s x + t) + b = (W s) x + (W t + b), computed in float64.

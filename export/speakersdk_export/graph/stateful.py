@@ -28,7 +28,7 @@ from torch import nn
 from speakersdk.audio.voice_activity import SPEECH_PROBABILITY
 from speakersdk_export.graph.convolution import lift_convolutions
 from speakersdk_export.graph.lstm import OnnxLstm
-from speakersdk_export.graph.pooling import fold_normalisation, sum_by_product
+from speakersdk_export.graph.pooling import fold_normalization, sum_by_product
 from speakersdk_export.graph.reshapes import join_reshapes
 from speakersdk_export.graph.view import changed
 from speakersdk_training.models import BlstmEncoder, LogMel, TdnnEncoder
@@ -99,7 +99,7 @@ def stateful_graph(encoder: TdnnEncoder, *, has_speech_head: bool) -> onnx.Model
     return changed(
         with_several_windows(_simplified(model)),
         sum_by_product,
-        fold_normalisation,
+        fold_normalization,
         lift_convolutions,
         join_reshapes,
     )

@@ -61,7 +61,7 @@ class Voices:
         self.shelf = _open_shelf(settings)
         self.model = self.verifier.manifest.name
         asked = self.verifier.request
-        self.far = None if asked.prior is not None else asked.asked_far
+        self.far = None if asked.prior is not None else asked.requested_far
         self._tries = settings.tries
         self._told: set[str] = set()  # why voiceprints are left out; each is logged once
 

@@ -39,14 +39,14 @@ class Behind:
 
     Attributes:
         uri: its address.
-        heard_bytes: audio of every finished request.
+        received_bytes: audio of every finished request.
         languages: requested languages.
         may_answer: transcripts wait for it.
         is_asked: set while a transcript waits.
     """
 
     uri: str
-    heard_bytes: list[int]
+    received_bytes: list[int]
     languages: list[str | None]
     may_answer: threading.Event
     is_asked: threading.Event
@@ -74,7 +74,7 @@ class SpeechRecognition(AsyncEventHandler):
         elif AudioChunk.is_type(event.type):
             self._num_bytes += len(AudioChunk.from_event(event).audio)
         elif AudioStop.is_type(event.type):
-            self._behind.heard_bytes.append(self._num_bytes)
+            self._behind.received_bytes.append(self._num_bytes)
             self._behind.is_asked.set()
             assert await asyncio.to_thread(self._behind.may_answer.wait, DEADLINE_S)
             context = {"engine": "fixed"}
@@ -92,7 +92,7 @@ class WakeWords(AsyncEventHandler):
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, **_: object
     ) -> None:
         super().__init__(reader, writer)
-        self._heard_s = 0.0
+        self._received_s = 0.0
         self._is_detected = False
 
     async def handle_event(self, event: Event) -> bool:
@@ -102,10 +102,10 @@ class WakeWords(AsyncEventHandler):
             wake = WakeProgram(name="timer", models=[model], **_ARTIFACT)
             await self.write_event(Info(wake=[wake]).event())
         elif Detect.is_type(event.type):
-            self._heard_s = 0.0
+            self._received_s = 0.0
         elif AudioChunk.is_type(event.type):
-            self._heard_s += AudioChunk.from_event(event).seconds
-            if self._heard_s >= self._SECONDS and not self._is_detected:
+            self._received_s += AudioChunk.from_event(event).seconds
+            if self._received_s >= self._SECONDS and not self._is_detected:
                 self._is_detected = True
                 await self.write_event(Detection(name="ok", timestamp=7).event())
         elif AudioStop.is_type(event.type) and not self._is_detected:

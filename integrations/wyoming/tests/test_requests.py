@@ -57,12 +57,12 @@ def test_the_transcript_says_who_spoke(service: Service, asr: Behind, converse: 
 def test_words_of_strangers_are_withheld(strict: Service, asr: Behind, converse: Converse) -> None:
     known = transcript(converse(strict, TRANSCRIBE, *spoken("slt-probe")))
     assert known.text == "[slt] turn on the light"
-    num_heard = len(asr.heard_bytes)
+    num_received = len(asr.received_bytes)
     stranger = transcript(converse(strict, TRANSCRIBE, *spoken("rms-probe")))
     assert stranger.text == ""
     assert stranger.context is not None
     assert stranger.context["verdict"] == "reject"
-    assert len(asr.heard_bytes) == num_heard  # the service behind did not even hear them
+    assert len(asr.received_bytes) == num_received  # the service behind did not even hear them
 
 
 def test_any_audio_format_is_taken_and_forwarded_unchanged(
@@ -72,7 +72,7 @@ def test_any_audio_format_is_taken_and_forwarded_unchanged(
     known = transcript(converse(service, TRANSCRIBE, *events))
     assert known.context is not None
     assert known.context["speaker"] == "slt"
-    assert asr.heard_bytes[-1] == sum(len(event.payload or b"") for event in events)
+    assert asr.received_bytes[-1] == sum(len(event.payload or b"") for event in events)
 
 
 def test_a_wake_word_names_its_speaker(service: Service, converse: Converse) -> None:

@@ -162,9 +162,9 @@ def _most_different(pieces: Speech) -> npt.NDArray[np.bool_]:
     "Some distance properties of latent root and vector methods", Biometrika 1966).
     """
     scores = -symmetric_kl_matrix(pieces.embeddings, pieces.embeddings)
-    centred = scores - scores.mean(axis=0)
-    centred -= centred.mean(axis=1, keepdims=True)
-    coordinate = np.linalg.eigh((centred + centred.T) / 2).eigenvectors[:, -1]
+    centered = scores - scores.mean(axis=0)
+    centered -= centered.mean(axis=1, keepdims=True)
+    coordinate = np.linalg.eigh((centered + centered.T) / 2).eigenvectors[:, -1]
     in_first = coordinate > np.median(coordinate) if _one_sided(coordinate) else coordinate > 0
     for _ in range(_ROUNDS):
         groups, _ = pieces.parted(np.stack([in_first, ~in_first]))

@@ -45,7 +45,7 @@ class Request:
         if self.prior is None:
             if (self.c_miss, self.c_fa) != (1.0, 1.0):
                 raise ConfigError("expected a prior with c_miss and c_fa, got none; add prior=0.5")
-            if not 0 < self.asked_far < 1:
+            if not 0 < self.requested_far < 1:
                 raise ConfigError(f"expected a false-accept rate between 0 and 1, got {self.far}")
             return
         if self.far is not None:
@@ -58,14 +58,14 @@ class Request:
             raise ConfigError(str(error)) from error
 
     @property
-    def asked_far(self) -> float:
+    def requested_far(self) -> float:
         """The requested false-accept rate, for requests without a prior."""
         return DEFAULT_FAR if self.far is None else self.far
 
     def to_json(self) -> dict[str, Any]:
         """Return the request as values for JSON reports."""
         if self.prior is None:
-            return {"far": self.asked_far}
+            return {"far": self.requested_far}
         return {"prior": self.prior, "c_miss": self.c_miss, "c_fa": self.c_fa}
 
     def model_rule(self, calibration: Calibration | None, model_name: str) -> DecisionRule:
@@ -101,7 +101,7 @@ class Request:
                 support.
         """
         if self.prior is None:
-            point = calibration.operating_point(self.asked_far)
+            point = calibration.operating_point(self.requested_far)
             return DecisionRule(calibration=calibration, point=point, prior=0.5)
         llr = bayes_threshold(p_target=self.prior, c_miss=self.c_miss, c_fa=self.c_fa)
         calibration.check_threshold(llr)

@@ -63,9 +63,9 @@ class PieceCollector:
         self._embeddings.append(embedding.copy())
         self._speech_s.append(speech_s)
         if len(self._embeddings) == _MOST_PIECES:
-            self._join_neighbours()
+            self._join_neighbors()
 
-    def _join_neighbours(self) -> None:
+    def _join_neighbors(self) -> None:
         pieces = self.pieces
         speech_s = pieces.speech_s.reshape(-1, 2)
         weighed = pieces.embeddings * pieces.speech_s[:, np.newaxis]

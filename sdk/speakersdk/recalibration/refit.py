@@ -101,7 +101,7 @@ class Refit:
 
     Attributes:
         offset, scale: weights of llr = offset + scale * (original llr).
-        asked_far: the requested false-accept rate.
+        requested_far: the requested false-accept rate.
         before: error rates of the original calibration.
         after: error rates of the refit; each speaker is scored by a fit on the other speakers.
         num_target, num_nontarget: numbers of trials.
@@ -109,7 +109,7 @@ class Refit:
 
     offset: float
     scale: float
-    asked_far: float
+    requested_far: float
     before: ErrorRates
     after: ErrorRates
     num_target: int
@@ -220,7 +220,7 @@ def refit(trials: OwnTrials, calibration: Calibration, *, far: float) -> Refit:
     return Refit(
         offset=offset,
         scale=scale,
-        asked_far=far,
+        requested_far=far,
         before=error_rates(trials.llrs, trials, calibration, far),
         after=error_rates(left_out, trials, calibration, far),
         num_target=int(trials.targets.sum()),

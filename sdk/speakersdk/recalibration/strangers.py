@@ -38,14 +38,14 @@ class StrangerFit:
 
     Attributes:
         offset: llr' = llr + offset.
-        asked_far: the requested false-accept rate.
-        before: share of strangers that the model's own calibration accepts at `asked_far`.
+        requested_far: the requested false-accept rate.
+        before: share of strangers that the model's own calibration accepts at `requested_far`.
         after: the same with the offset; each group is judged by a fit on the other groups.
         num_groups, num_recordings, num_trials: counts behind the fit.
     """
 
     offset: float
-    asked_far: float
+    requested_far: float
     before: float
     after: float
     num_groups: int
@@ -62,7 +62,7 @@ class StrangerFit:
         """Whether the offset brings unseen strangers nearer to the requested rate."""
         least = 0.5 / self.num_trials
         before, after = (
-            abs(np.log(max(rate, least) / self.asked_far)) for rate in (self.before, self.after)
+            abs(np.log(max(rate, least) / self.requested_far)) for rate in (self.before, self.after)
         )
         return bool(after < before)
 
@@ -89,17 +89,17 @@ def fit_strangers(
             f"expected a calibrated model, got {manifest.name} without calibration; there is "
             "nothing to refit"
         )
-    heard = {
+    usable = {
         name: [one for one in listed if one.speech_s >= calibration.minimum_speech_s]
         for name, listed in encodings.items()
     }
-    heard = {name: listed for name, listed in heard.items() if listed}
-    margins, groups = _margins(list(heard.values()), calibration, far)
-    if len(heard) < MINIMUM_GROUPS or far * len(margins) < MINIMUM_EVENTS:
+    usable = {name: listed for name, listed in usable.items() if listed}
+    margins, groups = _margins(list(usable.values()), calibration, far)
+    if len(usable) < MINIMUM_GROUPS or far * len(margins) < MINIMUM_EVENTS:
         raise CalibrationError(
             f"expected {MINIMUM_GROUPS} strangers or more and {MINIMUM_EVENTS / far:.0f} pairs of "
             f"them for a rate of {far:g}, with {calibration.minimum_speech_s:g} s of speech each, "
-            f"got {len(heard)} with {len(margins)} pairs; record more, or ask for a higher rate"
+            f"got {len(usable)} with {len(margins)} pairs; record more, or ask for a higher rate"
         )
     before = float(np.mean(margins >= 0))
     if before > MAXIMUM_ACCEPTED:
@@ -108,16 +108,16 @@ def fit_strangers(
             "one person; put all recordings of one person into one sub-folder"
         )
     accepted = []
-    for group in range(len(heard)):
+    for group in range(len(usable)):
         judged = (groups == group).any(axis=1)
         accepted.append(margins[judged] + _offset(margins[~judged], far) >= 0)
     return StrangerFit(
         offset=_offset(margins, far),
-        asked_far=far,
+        requested_far=far,
         before=before,
         after=float(np.mean(np.concatenate(accepted))),
-        num_groups=len(heard),
-        num_recordings=sum(map(len, heard.values())),
+        num_groups=len(usable),
+        num_recordings=sum(map(len, usable.values())),
         num_trials=len(margins),
     )
 

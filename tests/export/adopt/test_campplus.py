@@ -50,8 +50,8 @@ def kaldi_features(samples: np.ndarray) -> np.ndarray:
     fbank.accept_waveform(16000, samples.tolist())
     fbank.input_finished()
     features = np.stack([fbank.get_frame(number) for number in range(fbank.num_frames_ready)])
-    centred: np.ndarray = features - features.mean(axis=0)
-    return centred
+    centered: np.ndarray = features - features.mean(axis=0)
+    return centered
 
 
 @pytest.fixture(scope="module")

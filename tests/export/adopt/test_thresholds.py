@@ -115,7 +115,7 @@ def test_thresholds_follow_a_cohort_and_their_rate_is_measured_elsewhere(
 
     (groups,) = collected
     rows = promise.measured(groups)
-    assert {(row["way"], row["corpus"]) for row in rows if row["asked_far"] == 0.05} == {
+    assert {(row["way"], row["corpus"]) for row in rows if row["requested_far"] == 0.05} == {
         (way, corpus) for way in promise.WAYS for corpus in CORPORA
     }
 

@@ -6,7 +6,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
-from speakersdk_export.graph.pooling import fold_normalisation, sum_by_product
+from speakersdk_export.graph.pooling import fold_normalization, sum_by_product
 from speakersdk_export.graph.view import changed
 
 pytestmark = pytest.mark.export
@@ -116,7 +116,7 @@ def test_normalization_is_folded_into_the_next_layer(
         "b": rng.normal(size=OUTPUTS),
     }
     constants = {name: value.astype(np.float32) for name, value in constants.items()}
-    folded = changed(layer(constants, transposed=transposed), fold_normalisation)
+    folded = changed(layer(constants, transposed=transposed), fold_normalization)
     assert [node.op_type for node in folded.graph.node] == ["Gemm"]
     assert len(folded.graph.initializer) == 2
     feeds = {"x": rng.normal(size=(5, CHANNELS)).astype(np.float32)}

@@ -62,7 +62,7 @@ def test_the_encoder_is_left_as_it_was(blstm: BlstmEncoder) -> None:
     assert {name: type(module) for name, module in blstm.named_modules()} == before
 
 
-def test_normalisation_is_folded_and_no_shape_is_computed(stateful: Any) -> None:
+def test_normalization_is_folded_and_no_shape_is_computed(stateful: Any) -> None:
     found = operators(stateful.graph)
     # The remaining activation is before the padding of a convolution, not after one.
     assert found["BatchNormalization"] == 1

@@ -62,10 +62,10 @@ def test_the_two_parts_that_differ_most_are_found(angles: list[float]) -> None:
 def planted(rng: np.random.Generator, sizes: tuple[int, int]) -> tuple[Speech, np.ndarray]:
     """Pieces of two voices, scattered by half of the length of their centers, in any order."""
     dim = 16
-    centres = rng.standard_normal((2, dim))
-    centres /= np.linalg.norm(centres, axis=1, keepdims=True)
+    centers = rng.standard_normal((2, dim))
+    centers /= np.linalg.norm(centers, axis=1, keepdims=True)
     scatter = 0.5 * rng.standard_normal((sum(sizes), dim)) / np.sqrt(dim)
-    rows = np.repeat(centres, sizes, axis=0) + scatter
+    rows = np.repeat(centers, sizes, axis=0) + scatter
     rows *= 4 / np.linalg.norm(rows, axis=1, keepdims=True)
     is_first = np.repeat([True, False], sizes)
     order = rng.permutation(sum(sizes))

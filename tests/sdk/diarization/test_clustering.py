@@ -11,9 +11,9 @@ from speakersdk.scoring import symmetric_kl
 from speakersdk.verifier import Verifier
 
 
-def near(centre: np.ndarray, rng: np.random.Generator, length: float) -> np.ndarray:
-    return scaled(centre + 0.05 * np.linalg.norm(centre) * rng.standard_normal(len(centre))
-                  / np.sqrt(len(centre)), length)  # fmt: skip
+def near(center: np.ndarray, rng: np.random.Generator, length: float) -> np.ndarray:
+    return scaled(center + 0.05 * np.linalg.norm(center) * rng.standard_normal(len(center))
+                  / np.sqrt(len(center)), length)  # fmt: skip
 
 
 def test_groups_are_found_and_numbered_by_their_first_piece(

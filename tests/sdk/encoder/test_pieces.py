@@ -69,7 +69,7 @@ def test_a_long_recording_has_a_bounded_number_of_pieces(rng: np.random.Generato
     np.testing.assert_allclose(np.linalg.norm(pieces.embeddings, axis=1), TEMPERATURE, rtol=1e-5)
 
 
-def test_two_neighbours_become_their_mean(rng: np.random.Generator) -> None:
+def test_two_neighbors_become_their_mean(rng: np.random.Generator) -> None:
     collector = PieceCollector(4, TEMPERATURE)
     embeddings = [unit(rng) for _ in range(512)]
     for number, embedding in enumerate(embeddings):

@@ -48,8 +48,8 @@ def voices(
     """Recordings of speakers: normal, each speaker around another center."""
     made = {}
     for speaker in range(speakers):
-        centre = rng.normal(size=DIM)
-        rows = centre + spread * rng.normal(size=(each, DIM))
+        center = rng.normal(size=DIM)
+        rows = center + spread * rng.normal(size=(each, DIM))
         rows *= LENGTH / np.linalg.norm(rows, axis=1, keepdims=True)
         made[f"speaker {speaker}"] = [
             Encoding(row, speech_s=3.0, duration_s=4.0) for row in rows.astype(np.float32)

@@ -37,8 +37,8 @@ def strangers(
     shared = rng.normal(size=manifest.embedding_dim)
     made = {}
     for stranger in range(number):
-        centre = alike * shared + rng.normal(size=manifest.embedding_dim)
-        rows = np.stack([centre + 0.1 * rng.normal(size=len(centre)) for _ in range(each)])
+        center = alike * shared + rng.normal(size=manifest.embedding_dim)
+        rows = np.stack([center + 0.1 * rng.normal(size=len(center)) for _ in range(each)])
         rows *= manifest.temperature / np.linalg.norm(rows, axis=1, keepdims=True)
         made[f"{stranger}.wav"] = [
             Encoding(row, speech_s=3.0, duration_s=4.0) for row in rows.astype(np.float32)
@@ -118,8 +118,8 @@ def test_a_shift_that_reaches_enrolled_speakers_is_announced(
     (tmp_path / "a.wav").touch()
     for offset, is_announced in ((-3.5, True), (-2.5, False)):
         fit = StrangerFit(
-            offset=offset, asked_far=FAR, before=0.2, after=FAR, num_groups=20, num_recordings=20,
-            num_trials=190,
+            offset=offset, requested_far=FAR, before=0.2, after=FAR, num_groups=20,
+            num_recordings=20, num_trials=190,
         )  # fmt: skip
         monkeypatch.setattr("speakersdk.cli.calibrate.fit_strangers", lambda *_, fit=fit, **__: fit)
         assert main(["calibrate", str(tmp_path), "--strangers"]) == 0

@@ -85,7 +85,7 @@ def test_recorded_noise_is_that_of_the_bank(samples: torch.Tensor) -> None:
     assert (spectrum.argmax(dim=1) == 250).all()  # bins of 4 Hz
 
 
-def test_a_bank_shorter_than_the_crop_is_replaced_by_coloured_noise(samples: torch.Tensor) -> None:
+def test_a_bank_shorter_than_the_crop_is_replaced_by_colored_noise(samples: torch.Tensor) -> None:
     config = replace(NOTHING, recorded=1.0, snr_low_db=0.0, snr_high_db=0.0)
     for bank in (torch.zeros(0), torch.ones(4000)):
         assert noise_ratio_db(make(config, noise_bank=bank)(samples), samples).max() < 3

@@ -22,9 +22,9 @@ def in_db(values: torch.Tensor) -> torch.Tensor:
     return 20 * torch.log10(values)
 
 
-def test_equaliser_is_smooth_and_of_its_strength(random: BatchRandom) -> None:
+def test_equalizer_is_smooth_and_of_its_strength(random: BatchRandom) -> None:
     gains = in_db(
-        channel.equaliser(2000, 513, strength_db=6.0, sample_rate_hz=RATE_HZ, random=random)
+        channel.equalizer(2000, 513, strength_db=6.0, sample_rate_hz=RATE_HZ, random=random)
     )
     assert gains.shape == (2000, 513)
     # The deviation is uniform in 0..6 dB. Therefore the variance at the center of a band is 6^2 /
@@ -33,7 +33,7 @@ def test_equaliser_is_smooth_and_of_its_strength(random: BatchRandom) -> None:
     # Twelve bands over 7.1 octaves: neighbors 0.64 octaves apart differ by 6 sqrt(2) x 4 at most
     # in practice; from bin to bin at 1 kHz (0.02 octaves) that is 1.1 dB.
     assert gains[:, 64:].diff(dim=1).abs().max() < 1.1
-    flat = channel.equaliser(3, 9, strength_db=0.0, sample_rate_hz=RATE_HZ, random=random)
+    flat = channel.equalizer(3, 9, strength_db=0.0, sample_rate_hz=RATE_HZ, random=random)
     assert torch.equal(flat, torch.ones(3, 9))
 
 

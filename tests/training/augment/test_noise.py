@@ -28,8 +28,8 @@ def test_mix_of_silence_stays_finite() -> None:
     assert torch.isfinite(noise.mix(silence, silence, torch.zeros(2, 1))).all()
 
 
-def test_colours_lie_between_blue_and_beyond_brown(random: BatchRandom) -> None:
-    spectrum = torch.fft.rfft(noise.coloured(200, 4096, random)).abs().square()
+def test_colors_lie_between_blue_and_beyond_brown(random: BatchRandom) -> None:
+    spectrum = torch.fft.rfft(noise.colored(200, 4096, random)).abs().square()
     # Power per bin falls as 1 / f^a: two bands, two octaves apart, give a.
     low, high = spectrum[:, 96:160].mean(dim=1), spectrum[:, 384:640].mean(dim=1)
     slope = torch.log(low / high) / torch.log(torch.tensor(4.0))

@@ -120,8 +120,8 @@ def test_labels_follow_crop_and_speed(speed: float) -> None:
     assert batch.speech is not None
     num_frames = FRONTEND.num_frames(8000)
     assert batch.speech.shape == (12, num_frames)
-    centre = torch.arange(num_frames) * 160 + 200
-    cropped = batch.samples[:, centre] * 32767 / 100
+    center = torch.arange(num_frames) * 160 + 200
+    cropped = batch.samples[:, center] * 32767 / 100
     said = batch.speech * 255
     # A label holds for 160 samples and starts at its first: between 0 and 1 below the ramp. A crop
     # resampled as if periodic rings at its ends, where the ramp jumps by 50 labels: 50 / (pi n)
@@ -146,10 +146,10 @@ def test_crops_begin_where_utterances_do(speed: float) -> None:
     assert batch.first_utterance is not None
     first = (batch.speech[:, 0] * 255).round().long()
     assert set(first.tolist()) == {0, 1, 2, 3}  # also the last, although a crop is longer
-    centre = ((torch.arange(FRONTEND.num_frames(800)) * 160 + 200) * speed).long()
+    center = ((torch.arange(FRONTEND.num_frames(800)) * 160 + 200) * speed).long()
     for utterance, count in enumerate([3, 5, 4, 6]):
         own = batch.first_utterance[first == utterance]
-        assert torch.equal(own, (centre < 160 * count).expand_as(own))
+        assert torch.equal(own, (center < 160 * count).expand_as(own))
     assert (batch.speech * 255 - first[:, None])[batch.first_utterance].abs().max() < 1e-4
 
 

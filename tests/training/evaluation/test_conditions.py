@@ -8,7 +8,7 @@ import pytest
 from speakersdk_training.evaluation.conditions import (
     CONDITIONS,
     add_noise,
-    coloured_noise,
+    colored_noise,
     in_room,
     noisy,
     telephone,
@@ -67,7 +67,7 @@ def test_only_active_samples_set_the_level(rng: np.random.Generator) -> None:
     samples = np.zeros(1000, np.float32)
     samples[:100] = 0.1
     active = np.arange(1000) < 100
-    noise = coloured_noise(1000, exponent=0.0, rng=rng)
+    noise = colored_noise(1000, exponent=0.0, rng=rng)
     added = add_noise(samples, noise, snr_db=20.0, active=active) - samples
     # 0.1 of speech, 20 dB below it 0.01; float32 of a sum keeps seven digits.
     assert np.sqrt(np.mean(added.astype(np.float64) ** 2)) == pytest.approx(0.01, rel=1e-4)

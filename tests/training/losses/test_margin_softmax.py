@@ -142,7 +142,7 @@ def test_margin_makes_it_harder(
 
 
 @torch.no_grad()
-def test_symmetric_kl_similarity_tends_to_the_cosine_of_centred_directions() -> None:
+def test_symmetric_kl_similarity_tends_to_the_cosine_of_centered_directions() -> None:
     """J ignores a common offset of all logits; the cosine is that of directions without it.
 
     The next term of the expansion in T is T times a mean of cubes of the values of the directions,
@@ -193,7 +193,7 @@ def test_shapes_must_fit(embeddings_shape: tuple[int, ...], classes_shape: tuple
 
 
 @torch.no_grad()
-def test_the_nearest_of_several_centres_counts() -> None:
+def test_the_nearest_of_several_centers_counts() -> None:
     torch.manual_seed(2)
     loss = make_loss(MarginSoftmaxConfig(sub_centres=3))
     assert loss.prototypes.shape == (CLASSES * 3, DIM)

@@ -125,9 +125,9 @@ def test_outputs_begin_apart() -> None:
     torch.manual_seed(1)
     encoder = BlstmEncoder(paper_blstm(100), papers_frontend()).eval()
     # Speech-like levels: log10(1 + 10,000 x) is 0 to 6.
-    colours = 3 + torch.randn(8, 128, 1) + 0.3 * torch.randn(8, 128, 40)
+    colors = 3 + torch.randn(8, 128, 1) + 0.3 * torch.randn(8, 128, 40)
     with torch.no_grad():
-        outputs = encoder.head(encoder.embed_frames(colours))
+        outputs = encoder.head(encoder.embed_frames(colors))
     divergences, _ = PairwiseKl(PairwiseKlConfig()).divergences(outputs, torch.arange(8))
     assert float(divergences.mean()) > 0.01  # torch's own initialization gives 0.0001
 

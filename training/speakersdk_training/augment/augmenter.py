@@ -145,7 +145,7 @@ class Augmenter:
         reflections = decibels(random.uniform(-15.0, 0.0, batch, 1))
         reflections *= random.chance(config.room, batch, 1)
         response[:, 1:] *= reflections
-        gains = channel.equaliser(
+        gains = channel.equalizer(
             batch,
             num_bins,
             strength_db=config.equaliser_db,
@@ -170,7 +170,7 @@ class Augmenter:
         babble_from, recorded_from = config.coloured, config.coloured + config.babble
         hum_from = recorded_from + config.recorded
         noisy_until = hum_from + config.hum
-        chosen = noise.fluctuating(noise.coloured(batch, num_samples, random), random)
+        chosen = noise.fluctuating(noise.colored(batch, num_samples, random), random)
         voices = noise.babble(samples, random)
         is_babble = (draw >= babble_from) & (draw < recorded_from)
         chosen = torch.where(is_babble, voices, chosen)

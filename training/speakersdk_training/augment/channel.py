@@ -10,7 +10,7 @@ from torch import Tensor
 from speakersdk_training.augment.random import BatchRandom, decibels, rms
 
 
-def equaliser(
+def equalizer(
     batch: int, num_bins: int, *, strength_db: float, sample_rate_hz: int, random: BatchRandom
 ) -> Tensor:
     """Draw smooth random frequency responses: (batch, num_bins) gains.

@@ -11,7 +11,7 @@ from torch.nn import functional
 from speakersdk_training.augment.random import BatchRandom, decibels, rms
 
 
-def coloured(batch: int, num_samples: int, random: BatchRandom) -> Tensor:
+def colored(batch: int, num_samples: int, random: BatchRandom) -> Tensor:
     """Make (batch, num_samples) noise of power 1 / f^a, a in [-1, 2.5): blue to brown."""
     num_bins = num_samples // 2 + 1
     slope = random.uniform(-1.0, 2.5, batch, 1)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from speakersdk.errors import ConfigError
-from speakersdk_training.augment.noise import coloured, recorded
+from speakersdk_training.augment.noise import colored, recorded
 from speakersdk_training.augment.random import BatchRandom, decibels
 
 KINDS = ("hum", "wave", "line", "notes", "machine", "hiss", "clicks", "offset")
@@ -70,7 +70,7 @@ def no_voice(batch: int, num_samples: int, sample_rate_hz: int, random: BatchRan
     rows = torch.where(kind <= 1, _buzz(kind == 0, time, sample_rate_hz, random), rows)
     rows = torch.where(kind == 2, _line(batch, time, random), rows)
     rows = torch.where(kind == 3, _notes(batch, time, sample_rate_hz, random), rows)
-    noise = coloured(batch, num_samples, random)
+    noise = colored(batch, num_samples, random)
     noise = noise / noise.std(dim=1, keepdim=True).clamp(min=1e-9)
     spin = _buzz(kind == 0, time, sample_rate_hz, random)  # blades and motor of a fan
     spin = spin * decibels(random.uniform(-20.0, 10.0, batch, 1))

@@ -137,15 +137,15 @@ class WorldBatchNorm(nn.Module):
         count = values.numel() // values.shape[1] * self.world_size
         shape = [1, -1] + [1] * (values.dim() - 2)
         mean = sum_over_world(values.sum(axes)) / count
-        centred = values - mean.reshape(shape)
-        variance = sum_over_world(centred.square().sum(axes)) / count
+        centered = values - mean.reshape(shape)
+        variance = sum_over_world(centered.square().sum(axes)) / count
         with torch.no_grad():
             unbiased = variance * (count / max(count - 1, 1))
             self.running_mean.lerp_(mean, self.momentum)
             self.running_var.lerp_(unbiased, self.momentum)
             self.num_batches_tracked += 1
         scale = self.weight * torch.rsqrt(variance + self.eps)
-        normed = centred * scale.reshape(shape) + self.bias.reshape(shape)
+        normed = centered * scale.reshape(shape) + self.bias.reshape(shape)
         return normed.to(features.dtype)
 
 

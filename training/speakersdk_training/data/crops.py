@@ -173,8 +173,8 @@ class CropSampler:
         places = (offset[:, None] + position) % length[:, None]
         samples = bank.samples[first[:, None] + places].float() / _INT16_SCALE
         frame = torch.arange(self._frontend.num_frames(crop_samples), device=bank.device)
-        centre = frame * self._frontend.hop_samples + self._frontend.window_samples // 2
-        reached = offset[:, None] + (centre * speed).long()  # at the center of each frame
+        center = frame * self._frontend.hop_samples + self._frontend.window_samples // 2
+        reached = offset[:, None] + (center * speed).long()  # at the center of each frame
         labels = own = None
         if bank.speech is not None:
             label = (first[:, None] + reached % length[:, None]) // LABEL_SAMPLES

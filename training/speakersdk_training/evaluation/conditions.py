@@ -48,7 +48,7 @@ def telephone(samples: Waveform, rng: np.random.Generator) -> Waveform:  # noqa:
 
 def noisy(samples: Waveform, rng: np.random.Generator) -> Waveform:
     """Add pink noise 10 dB below the recording."""
-    noise = coloured_noise(len(samples), exponent=1.0, rng=rng)
+    noise = colored_noise(len(samples), exponent=1.0, rng=rng)
     return add_noise(samples, noise, snr_db=10.0)
 
 
@@ -73,7 +73,7 @@ CONDITIONS: dict[str, Condition] = {
 }
 
 
-def coloured_noise(
+def colored_noise(
     size: int, *, exponent: float, rng: np.random.Generator
 ) -> npt.NDArray[np.float64]:
     """Make (size,) noise of power 1 / f^exponent: 0 white, 1 pink, 2 brown."""

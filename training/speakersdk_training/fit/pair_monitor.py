@@ -51,12 +51,12 @@ def spread_statistics(embeddings: Tensor) -> dict[str, float]:
     if not bool(embeddings.isfinite().all()):
         return {}
     directions = functional.normalize(embeddings.float(), dim=1)
-    centred = directions - directions.mean(dim=0)
-    shares = torch.linalg.svdvals(centred)
+    centered = directions - directions.mean(dim=0)
+    shares = torch.linalg.svdvals(centered)
     shares = shares / shares.sum().clamp(min=torch.finfo(shares.dtype).tiny)
     entropy = -(shares * shares.clamp(min=torch.finfo(shares.dtype).tiny).log()).sum()
     return {
-        "embedding_spread": float(centred.square().sum(dim=1).mean().sqrt()),
+        "embedding_spread": float(centered.square().sum(dim=1).mean().sqrt()),
         "effective_rank": float(entropy.exp()),
     }
 

@@ -186,12 +186,12 @@ class PairwiseKl(nn.Module):
         Only differences of logarithms count. Their mean over the batch is subtracted first: the
         remaining values are then small and keep their precision.
         """
-        centre = logs.mean(dim=0, keepdim=True).detach()
+        center = logs.mean(dim=0, keepdim=True).detach()
         own_values, own_logs = values, logs
         if self.config.stop_gradient:
             own_values, own_logs = values.detach(), logs.detach()
-        own = (own_values * (own_logs - centre)).sum(dim=1, keepdim=True)
-        return own - own_values @ (logs - centre).T
+        own = (own_values * (own_logs - center)).sum(dim=1, keepdim=True)
+        return own - own_values @ (logs - center).T
 
     def _weights(self, same: Tensor, like: Tensor) -> Tensor:
         """Return the (N,) weights of the pairs."""

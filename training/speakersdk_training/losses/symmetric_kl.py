@@ -1,6 +1,6 @@
 """Symmetric KL divergence of softmax distributions, differentiable.
 
-J(a, b) = sum (p - q)(a - b) with p = softmax(a), q = softmax(b): the log-normalisers cancel
+J(a, b) = sum (p - q)(a - b) with p = softmax(a), q = softmax(b): the log-normalizers cancel
 because both distributions sum to 1 (H. Jeffreys, 1946).
 """
 
@@ -31,9 +31,9 @@ def symmetric_kl_matrix(first: Tensor, second: Tensor) -> Tensor:
             "expected (N, D) and (M, D) tensors, got "
             f"{tuple(first.shape)} and {tuple(second.shape)}"
         )
-    centre = second.mean(dim=0, keepdim=True)
+    center = second.mean(dim=0, keepdim=True)
     p, q = torch.softmax(first, dim=1), torch.softmax(second, dim=1)
     middle = q.mean(dim=0, keepdim=True)
-    p, q, a, b = p - middle, q - middle, first - centre, second - centre
+    p, q, a, b = p - middle, q - middle, first - center, second - center
     own = (p * a).sum(dim=1, keepdim=True) + (q * b).sum(dim=1)
     return (own - p @ b.T - a @ q.T).clamp(min=0)

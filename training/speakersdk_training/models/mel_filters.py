@@ -66,9 +66,9 @@ def _slaney_filters(config: FrontendConfig) -> npt.NDArray[np.float64]:
         mels * _LINEAR_HZ_PER_MEL,
         _BREAK_HZ * np.exp((mels - _BREAK_MEL) * _LOG_STEP),
     )
-    left, centre, right = (corners_hz[i : i + config.num_mels, None] for i in range(3))
-    rising = (bins_hz - left) / (centre - left)
-    falling = (right - bins_hz) / (right - centre)
+    left, center, right = (corners_hz[i : i + config.num_mels, None] for i in range(3))
+    rising = (bins_hz - left) / (center - left)
+    falling = (right - bins_hz) / (right - center)
     triangles: npt.NDArray[np.float64] = np.maximum(0.0, np.minimum(rising, falling))
     return triangles * (2 / (right - left))
 

@@ -281,8 +281,8 @@ class TdnnEncoder(Encoder):
 
     def log_mel(self, samples: Tensor) -> Tensor:
         """Compute normalized log-mel features (B, num_mels, k) of samples after one zero."""
-        normalised: Tensor = self.input_norm(self.frontend(samples))
-        return normalised
+        normalized: Tensor = self.input_norm(self.frontend(samples))
+        return normalized
 
     def frame_features(self, log_mel: Tensor, cache: Tensor) -> tuple[Tensor, Tensor]:
         """Compute (B, pooled_channels, k) features and the next cache from normalized features."""

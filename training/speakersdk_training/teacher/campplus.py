@@ -23,7 +23,7 @@ _BLOCKS = ((12, 1), (24, 2), (16, 2))  # layers and dilation of each dense block
 _VARIANCE_FLOOR = 1e-8
 
 
-def _normalised(channels: int) -> nn.Sequential:
+def _normalized(channels: int) -> nn.Sequential:
     return nn.Sequential(
         OrderedDict([("batchnorm", nn.BatchNorm1d(channels)), ("relu", nn.ReLU())])
     )
@@ -96,9 +96,9 @@ class _DenseLayer(nn.Module):
 
     def __init__(self, channels: int, dilation: int) -> None:
         super().__init__()
-        self.nonlinear1 = _normalised(channels)
+        self.nonlinear1 = _normalized(channels)
         self.linear1 = nn.Conv1d(channels, _BOTTLENECK, 1, bias=False)
-        self.nonlinear2 = _normalised(_BOTTLENECK)
+        self.nonlinear2 = _normalized(_BOTTLENECK)
         self.cam_layer = _ContextMask(dilation)
 
     def forward(self, features: Tensor) -> Tensor:
@@ -134,7 +134,7 @@ class CampPlus(nn.Module):
         channels = 128
         input_layer = nn.Conv1d(self.head.channels, channels, 5, 2, 2, bias=False)
         parts: list[tuple[str, nn.Module]] = [
-            ("tdnn", _layer(_normalised(channels), input_layer, norm_first=False))
+            ("tdnn", _layer(_normalized(channels), input_layer, norm_first=False))
         ]
         for number, (num_layers, dilation) in enumerate(_BLOCKS, start=1):
             block = OrderedDict[str, nn.Module]()
@@ -144,10 +144,10 @@ class CampPlus(nn.Module):
             parts.append((f"block{number}", nn.Sequential(block)))
             halved = nn.Conv1d(channels, channels // 2, 1, bias=False)
             parts.append(
-                (f"transit{number}", _layer(_normalised(channels), halved, norm_first=True))
+                (f"transit{number}", _layer(_normalized(channels), halved, norm_first=True))
             )
             channels //= 2
-        parts += [("out_nonlinear", _normalised(channels)), ("stats", _Statistics())]
+        parts += [("out_nonlinear", _normalized(channels)), ("stats", _Statistics())]
         parts.append(("dense", _Dense(2 * channels, embedding_dim)))
         self.xvector = nn.Sequential(OrderedDict(parts))
 

@@ -45,5 +45,5 @@ class KaldiFbank(nn.Module):
         spectrum = torch.fft.rfft((frames - _PREEMPHASIS * before) * self.window, n=_FFT_SIZE)
         power = (spectrum.real.square() + spectrum.imag.square())[..., : _FFT_SIZE // 2]
         features = (power @ self.mel).clamp(min=_LOG_FLOOR).log()
-        centred: Tensor = features - features.mean(1, keepdim=True)
-        return centred.transpose(1, 2)
+        centered: Tensor = features - features.mean(1, keepdim=True)
+        return centered.transpose(1, 2)

@@ -22,7 +22,7 @@ SUMMARY = "Keep what is given."
 given = []
 
 def add_arguments(parser):
-    parser.add_argument("--colour", default="green")
+    parser.add_argument("--color", default="green")
 
 def run(arguments, open_verifier, open_store):
     given.append((arguments, open_verifier, open_store))
@@ -50,15 +50,15 @@ def test_a_service_gets_its_options_and_what_opens_the_rest(
     installed: str, tmp_path: Path, default_model: Path
 ) -> None:
     options = ["--far", "0.02", "--voiceprints", str(tmp_path), "--model", str(default_model)]
-    assert main(["serve", installed, "--colour", "red", *options]) == 0
+    assert main(["serve", installed, "--color", "red", *options]) == 0
     given: list[Given] = find_service(installed).given
     ((arguments, *opening),) = given
-    assert arguments.colour == "red"
+    assert arguments.color == "red"
     # As a worker process receives them.
     open_verifier, open_store = pickle.loads(pickle.dumps(opening))
     assert open_store().folder == tmp_path
     with open_verifier() as verifier:
-        assert verifier.request.asked_far == 0.02
+        assert verifier.request.requested_far == 0.02
 
 
 def test_a_service_explains_itself(installed: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -68,7 +68,7 @@ def test_a_service_explains_itself(installed: str, capsys: pytest.CaptureFixture
     text = capsys.readouterr().out
     assert "usage: speakersdk serve paint" in text
     assert "Keep what is given." in text
-    assert "--colour" in text
+    assert "--color" in text
     assert "(default: 300)" in text  # the longest recording of a service
 
 
@@ -84,7 +84,7 @@ def test_an_option_of_no_service_is_refused(
     with pytest.raises(SystemExit) as caught:
         main(["serve", installed, "--color", "red"])
     assert caught.value.code == 2
-    assert "did you mean --colour?" in capsys.readouterr().err
+    assert "did you mean --color?" in capsys.readouterr().err
 
 
 def test_a_service_that_is_not_installed_names_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:

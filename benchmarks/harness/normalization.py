@@ -65,7 +65,7 @@ def cohort_segments(*, narrow: bool = False, smoke: bool = False) -> list[Segmen
     return chosen
 
 
-def normalised(
+def normalized(
     trials: Pairs, enrolled: Side, probes: Side, cohort: npt.NDArray[np.float32]
 ) -> Mapping[str, Pairs]:
     """Return the trials with the normalized scores of each method."""
@@ -77,7 +77,7 @@ def normalised(
         "s-norm": trials.with_scores(
             ((scores - mean_a) / deviation_a + (scores - mean_b) / deviation_b) / 2
         ),
-        "centred": trials.with_scores(scores - (mean_a + mean_b) / 2),
+        "centered": trials.with_scores(scores - (mean_a + mean_b) / 2),
     }
 
 
