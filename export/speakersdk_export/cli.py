@@ -253,10 +253,10 @@ def _check(arguments: argparse.Namespace) -> int:
 
 
 def _info(arguments: argparse.Namespace) -> int:
-    from speakersdk.encoder.manifest import PREFIX, ModelManifest
-    from speakersdk.runtime.session import open_session
+    from speakersdk.encoder.load import load_encoder
+    from speakersdk.encoder.manifest import PREFIX
 
-    manifest = ModelManifest.from_metadata(open_session(arguments.file).metadata)
+    manifest = load_encoder(arguments.file).manifest
     fields = {
         key.removeprefix(PREFIX): json.loads(value) for key, value in manifest.to_metadata().items()
     }

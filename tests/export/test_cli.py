@@ -1,5 +1,6 @@
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +107,31 @@ def test_info_needs_no_extra(
     monkeypatch.setitem(sys.modules, "torch", None)
     assert main(["info", str(MODELS / "stateful.onnx")]) == 0
     assert json.loads(capsys.readouterr().out)["name"] == "test-stateful"
+
+
+@pytest.mark.parametrize("command", ["info", "check"])
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda content: content[:0], "the file is empty; get it again"),
+        (lambda content: content[:1000], "truncated or damaged; get it again"),
+        (lambda content: content[:5000] + b"?" + content[5001:], "get the file again"),
+    ],
+)
+def test_a_damaged_model_file_has_no_manifest(
+    command: str,
+    change: Callable[[bytes], bytes],
+    message: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    path = tmp_path / "model.onnx"
+    path.write_bytes(change((MODELS / "stateful.onnx").read_bytes()))
+    assert main([command, str(path)]) == 2
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert message in output.err
+    assert output.err.count("\n") == 1
 
 
 @pytest.mark.parametrize(

@@ -55,13 +55,16 @@ class ModelFile:
 
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> ModelFile:
-        """Read the file; raises InferenceError if it is missing or unreadable."""
+        """Read the file; raises InferenceError if it is missing, unreadable or empty."""
         if not Path(path).is_file():
             raise InferenceError(f"expected an ONNX file at {os.fspath(path)}, found none")
         try:
-            return cls(Path(path), Path(path).read_bytes())
+            content = Path(path).read_bytes()
         except OSError as error:
             raise InferenceError(f"cannot load {os.fspath(path)}: {error.strerror}") from error
+        if not content:
+            raise InferenceError(f"cannot load {os.fspath(path)}: the file is empty; get it again")
+        return cls(Path(path), content)
 
 
 class OnnxSession:
