@@ -61,7 +61,7 @@ def test_a_vector_database_has_the_same_ranking(voices: Any, probes: Any) -> Non
     assert qdrant_search(gallery.export_mips(), probes, K) == rankings(gallery, probes, K)
 
 
-def test_the_engine_of_a_vector_database_ranks_alike(
+def test_the_engine_of_a_vector_database_has_the_same_ranking(
     voices: Any, probes: Any, tmp_path: Path
 ) -> None:
     gallery = Gallery.from_embeddings(voices)
