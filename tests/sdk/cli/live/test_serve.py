@@ -82,7 +82,7 @@ def test_an_option_of_no_service_is_refused(
     installed: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as caught:
-        main(["serve", installed, "--color", "red"])
+        main(["serve", installed, "--colr", "red"])
     assert caught.value.code == 2
     assert "did you mean --color?" in capsys.readouterr().err
 
