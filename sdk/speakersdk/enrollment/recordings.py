@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -36,6 +37,9 @@ from speakersdk.errors import AudioError, AudioTooShortError, ConfigError, Enrol
 from speakersdk.voiceprint.life import utc_now
 from speakersdk.voiceprint.names import check_name
 from speakersdk.voiceprint.voiceprint import Voiceprint
+
+# In the message of an error, which is one line.
+_MAXIMUM_FINDINGS: Final = 5
 
 
 def enroll_recordings(
@@ -200,6 +204,9 @@ def _check_quality(
         findings += [f"recording {number} ({quality.label}): {finding}" for finding in found]
     if not findings:
         return
+    if len(findings) > _MAXIMUM_FINDINGS:
+        more = len(findings) - _MAXIMUM_FINDINGS
+        findings = [*findings[:_MAXIMUM_FINDINGS], f"{more} more; speakersdk quality shows all"]
     options = " ".join(f"--accept {key}" for key in keys)
     overrule = f"; to enroll all the same, accept {', '.join(keys)} ({options})" if keys else ""
     raise EnrollmentError(

@@ -293,3 +293,13 @@ def test_recordings_that_cannot_be_kept_store_nothing(
     assert main(["enroll", "slt", *recordings, "--keep-recordings", recordings[0]]) == 2
     assert "name a folder" in capsys.readouterr().err
     assert store.names() == ()
+
+
+def test_of_many_poor_recordings_the_first_are_named(
+    store: VoiceprintStore, recordings: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["enroll", "slt", *[recordings[0]] * 9]) == 2
+    error = capsys.readouterr().err
+    assert error.count("it is the same as recording 1") == 5
+    assert error.endswith("leave it out; 3 more; speakersdk quality shows all\n")
+    assert store.names() == ()
