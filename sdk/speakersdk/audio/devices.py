@@ -85,7 +85,13 @@ def find_device(device: int | str | None = None) -> InputDevice:
     Raises:
         MicrophoneError: no device or several devices match, or PortAudio cannot list them.
         MissingDependencyError: PortAudio is missing.
+        TypeError: `device` is neither a number nor text.
     """
+    # True would be the device of index 1.
+    if device is not None and (isinstance(device, bool) or not isinstance(device, int | str)):
+        raise TypeError(
+            f"expected the index of an input device or a part of its name, got {device!r}"
+        )
     devices = list_devices()
     if not devices:
         raise MicrophoneError(

@@ -103,9 +103,14 @@ class Microphone:
     Raises:
         MicrophoneError: the device is missing or cannot be opened.
         MissingDependencyError: PortAudio is missing.
+        ConfigError: `queue_s` is not above 0 s.
+        TypeError: `device` is neither a number nor text.
     """
 
     def __init__(self, device: int | str | None = None, *, queue_s: float = QUEUE_S) -> None:
+        is_number = isinstance(queue_s, int | float) and not isinstance(queue_s, bool)
+        if not (is_number and 0 < queue_s < math.inf):
+            raise ConfigError(f"expected a queue of more than 0 s, got {queue_s!r}")
         sounddevice = import_sounddevice()
         self.device = find_device(device)
         self.sample_rate_hz = float(SAMPLE_RATE_HZ)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from speakersdk.audio.microphone import AudioBlock, CaptureCounters, Microphone, wait_for_device
-from speakersdk.errors import ClosedError, ConcurrentUseError, MicrophoneError
+from speakersdk.errors import ClosedError, ConcurrentUseError, ConfigError, MicrophoneError
 
 StandIn = Any  # the fixture `port_audio`
 
@@ -64,6 +64,15 @@ def test_a_device_that_cannot_be_opened_says_what_to_do(port_audio: StandIn) -> 
     port_audio.rates = set()
     with pytest.raises(MicrophoneError, match="close other programs"):
         Microphone("usb")
+
+
+def test_options_of_a_wrong_type_are_named(port_audio: StandIn) -> None:
+    for device in (True, 1.5, b"USB", ["USB"]):
+        with pytest.raises(TypeError, match="expected the index of an input device or a part"):
+            Microphone(device)  # type: ignore[arg-type, unused-ignore]
+    for queue_s in (0, -1.0, float("nan"), float("inf"), "5", True, None):
+        with pytest.raises(ConfigError, match="expected a queue of more than 0 s"):
+            Microphone(queue_s=queue_s)  # type: ignore[arg-type, unused-ignore]
 
 
 def test_what_a_stalled_consumer_misses_is_counted(port_audio: StandIn) -> None:
