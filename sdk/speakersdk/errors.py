@@ -164,14 +164,19 @@ class CalibrationError(SpeakerSdkError):
 class UnknownSpeakerError(SpeakerSdkError):
     """No voiceprint of that name is stored."""
 
-    def __init__(self, name: str, *, known: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        name: str,
+        *,
+        known: tuple[str, ...] = (),
+        remedy: str = "enroll it first: speakersdk enroll NAME RECORDING...",
+    ) -> None:
         import difflib
 
         listing = ", ".join(known[:_LISTED]) or "none"
         if len(known) > _LISTED:
             listing += f" and {len(known) - _LISTED} more"
         close = difflib.get_close_matches(name, known, 1)
-        remedy = "enroll it first: speakersdk enroll NAME RECORDING..."
         if close:
             remedy = f"did you mean {close[0]!r}?"
         super().__init__(f"no voiceprint named {name!r} (stored: {listing}); {remedy}")
@@ -182,11 +187,14 @@ class UnknownSpeakerError(SpeakerSdkError):
 class DuplicateSpeakerError(SpeakerSdkError):
     """A voiceprint of that name is already stored."""
 
-    def __init__(self, name: str) -> None:
-        super().__init__(
-            f"a voiceprint named {name!r} exists already; "
-            "replace it with replace=True (--replace) or add to it with append=True (--append)"
-        )
+    def __init__(
+        self,
+        name: str,
+        *,
+        remedy: str = "replace it with replace=True (--replace) or add to it with append=True "
+        "(--append)",
+    ) -> None:
+        super().__init__(f"a voiceprint named {name!r} exists already; {remedy}")
         self.name = name
 
 

@@ -18,7 +18,7 @@ from speakersdk.decision.outcome import Verdict
 from speakersdk.errors import ExpiredVoiceprintError, InvalidAudioError
 from speakersdk.streaming.update import StreamUpdate
 from speakersdk.verifier import Verifier
-from speakersdk.voiceprint.voiceprint import Voiceprint
+from speakersdk.voiceprint.voiceprint import Voiceprint, check_voiceprints
 
 # Silence after which a voice must be recognized again: the next speaker may be a stranger.
 SILENCE_S: Final = 1.0
@@ -73,6 +73,8 @@ class VoiceGate:
         forbidden: Sequence[Voiceprint] = (),
         silence_s: float = SILENCE_S,
     ) -> None:
+        check_voiceprints(allowed)
+        check_voiceprints(forbidden)
         self._allowed = frozenset(voiceprint.name for voiceprint in allowed)
         # The stream refuses an empty list: only forbidden voices do not make a gate.
         voices = [*allowed, *forbidden] if allowed else []

@@ -170,7 +170,7 @@ class Gallery:
         added: set[str] = set()
         for name in names:
             if name in self._entries.places or name in added:
-                raise DuplicateSpeakerError(name)
+                raise DuplicateSpeakerError(name, remedy="remove it first")
             if not name or not is_visible(name):
                 raise ConfigError(f"expected a printable name, got '{printable(name)}'")
             added.add(name)
@@ -185,7 +185,8 @@ class Gallery:
         """
         if name not in self._entries.places:
             shown = self.names[:_NAMES_SHOWN]
-            raise UnknownSpeakerError(name, known=(*shown, *["..."] * (len(self) > len(shown))))
+            known = (*shown, *["..."] * (len(self) > len(shown)))
+            raise UnknownSpeakerError(name, known=known, remedy="add it first")
         self._entries.remove(name)
 
     def search(self, probe: npt.ArrayLike, k: int = 10, *, num_threads: int = 1) -> list[Match]:

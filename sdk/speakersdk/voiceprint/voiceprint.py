@@ -47,13 +47,8 @@ ADAPTED_SHARE: Final = 0.3
 MAXIMUM_ADAPTED: Final = 8
 
 
-def check_distinct(voiceprints: Sequence[Voiceprint]) -> None:
-    """Check that there are voiceprints and that their names differ.
-
-    Raises:
-        ConfigError: there is no voiceprint, or two have the same name.
-        TypeError: the argument is not a sequence of voiceprints.
-    """
+def check_voiceprints(voiceprints: Sequence[Voiceprint]) -> None:
+    """Raise TypeError unless this is a sequence of voiceprints; None counts as an empty one."""
     if isinstance(voiceprints, Voiceprint):
         raise TypeError("expected a list of voiceprints, got a single one; write [voiceprint]")
     if voiceprints is not None and not isinstance(voiceprints, Sequence):
@@ -64,6 +59,16 @@ def check_distinct(voiceprints: Sequence[Voiceprint]) -> None:
             raise TypeError(
                 f"expected voiceprints, got {type(one).__name__}; load or enroll them first"
             )
+
+
+def check_distinct(voiceprints: Sequence[Voiceprint]) -> None:
+    """Check that there are voiceprints and that their names differ.
+
+    Raises:
+        ConfigError: there is no voiceprint, or two have the same name.
+        TypeError: the argument is not a sequence of voiceprints.
+    """
+    check_voiceprints(voiceprints)
     if not voiceprints:
         raise ConfigError("expected at least one voiceprint, got none")
     names = Counter(voiceprint.name for voiceprint in voiceprints)

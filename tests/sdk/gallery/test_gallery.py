@@ -237,7 +237,11 @@ def test_threads_may_search_at_once(rng: np.random.Generator) -> None:
     [
         (lambda _: Gallery(0), ConfigError, "dim: expected at least 1, got 0"),
         (lambda _: Gallery(4, storage="int4"), ConfigError, "storage: expected one of float32, "),
-        (lambda g: g.add("ann", np.ones(4)), DuplicateSpeakerError, "'ann' exists already"),
+        (
+            lambda g: g.add("ann", np.ones(4)),
+            DuplicateSpeakerError,
+            "'ann' exists already; remove it first",
+        ),
         (lambda g: g.add("", np.ones(4)), ConfigError, "expected a printable name, got ''"),
         (lambda g: g.add("a\nb", np.ones(4)), ConfigError, "expected a printable name"),
         (lambda g: g.add("b", np.ones(3)), ValueError, r"expected shape \(1, 4\), got \(1, 3\)"),
@@ -246,7 +250,11 @@ def test_threads_may_search_at_once(rng: np.random.Generator) -> None:
         (lambda g: g.add("b", [0, 0, 0, 65]), ValueError, "logits that span at most 64"),
         (lambda g: g.add("b", ["x"] * 4), TypeError, "expected real numbers"),
         (lambda g: g.add_many(["b", "b"], np.ones((2, 4))), DuplicateSpeakerError, "'b'"),
-        (lambda g: g.remove("bob"), UnknownSpeakerError, r"named 'bob' \(stored: ann\)"),
+        (
+            lambda g: g.remove("bob"),
+            UnknownSpeakerError,
+            r"named 'bob' \(stored: ann\); add it first",
+        ),
         (lambda g: g.search(np.ones(4), 0), ConfigError, "k: expected at least 1, got 0"),
         (lambda g: g.search(np.ones(3)), ValueError, r"rows of 4 values, got shape \(1, 3\)"),
         (lambda g: g.search(np.ones((1, 4))), ValueError, r"probe: expected shape \(4,\)"),
