@@ -100,9 +100,9 @@ def build_parser() -> CommandParser:
         subject="training audio",
         examples=(
             "speakersdk-train teacher run.toml -o table.pt --weights w.pt --name CAM++ "
-            "--licence Apache-2.0",
+            "--license Apache-2.0",
             "speakersdk-train teacher run.toml -o table.pt --weights run/encoder.pt "
-            "--kind checkpoint --name mine --licence Apache-2.0",
+            "--kind checkpoint --name mine --license Apache-2.0",
         ),
     )
     teacher.inputs.add_argument("config", type=Path, help="TOML file of a run with all the audio")
@@ -123,7 +123,9 @@ def build_parser() -> CommandParser:
     teacher.requests.add_argument(
         "--name", required=True, help="the teacher's name, for the manifest"
     )
-    teacher.requests.add_argument("--licence", required=True, help="license of its weights")
+    teacher.requests.add_argument(
+        "--license", dest="licence", required=True, help="license of its weights"
+    )
     _add_set(teacher)
     teacher.requests.add_argument(
         "--seconds", type=float, default=3.0, help="length of a segment of audio"

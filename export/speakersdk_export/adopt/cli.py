@@ -52,7 +52,9 @@ def add_adopt_command(parser: CommandParser) -> None:
     )
     adopt.requests.add_argument("--name", help="name of the model (default: that of the file)")
     adopt.requests.add_argument("--source", help="place of publication (default: the file name)")
-    adopt.requests.add_argument("--licence", help="license of the weights (default: the family's)")
+    adopt.requests.add_argument(
+        "--license", dest="licence", help="license of the weights (default: the family's)"
+    )
     adopt.requests.add_argument("--trained-by", help="who trained the model (default: the family)")
     adopt.requests.add_argument(
         "--trained-on", nargs="+", default=[], metavar="CORPUS", help="training corpora"
@@ -98,7 +100,7 @@ def _adopt(arguments: argparse.Namespace) -> int:
     )
     manifest, origin = report.manifest, report.manifest.origin
     assert origin is not None
-    print(f"family: {origin.family}, licence {origin.licence}")
+    print(f"family: {origin.family}, license {origin.licence}")
     print(
         "golden vector: unchecked"
         if origin.golden_cosine is None
