@@ -35,8 +35,9 @@ from speakersdk.streaming.pool import StreamPool
 from speakersdk.streaming.stream import SpeakerStream
 from speakersdk.streaming.update import StreamUpdate
 from speakersdk.verification import identified, unanswered
+from speakersdk.voiceprint.candidates import check_distinct
 from speakersdk.voiceprint.names import check_name
-from speakersdk.voiceprint.voiceprint import Voiceprint, check_distinct
+from speakersdk.voiceprint.voiceprint import Voiceprint
 
 Side = Voiceprint | Recording  # one side of a score
 

@@ -18,7 +18,8 @@ from speakersdk.decision.outcome import Verdict
 from speakersdk.errors import ExpiredVoiceprintError, InvalidAudioError
 from speakersdk.streaming.update import StreamUpdate
 from speakersdk.verifier import Verifier
-from speakersdk.voiceprint.voiceprint import Voiceprint, check_voiceprints
+from speakersdk.voiceprint.candidates import check_voiceprints
+from speakersdk.voiceprint.voiceprint import Voiceprint
 
 # Silence after which a voice must be recognized again: the next speaker may be a stranger.
 SILENCE_S: Final = 1.0

@@ -8,8 +8,6 @@ be removed. docs/formats/voiceprint.md describes the bytes: a container that con
 from __future__ import annotations
 
 import os
-from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,7 +20,6 @@ from speakersdk.arrays import Embedding, Embeddings, scaled
 from speakersdk.calibration.calibration import Calibration
 from speakersdk.calibration.cohort import Cohort
 from speakersdk.errors import (
-    ConfigError,
     ExpiredVoiceprintError,
     IncompatibleModelError,
     SealError,
@@ -45,36 +42,6 @@ _LENGTH_TOLERANCE = 1e-3
 # share, and new ones replace the oldest. The enrolled exemplars therefore always dominate.
 ADAPTED_SHARE: Final = 0.3
 MAXIMUM_ADAPTED: Final = 8
-
-
-def check_voiceprints(voiceprints: Sequence[Voiceprint]) -> None:
-    """Raise TypeError unless this is a sequence of voiceprints; None counts as an empty one."""
-    if isinstance(voiceprints, Voiceprint):
-        raise TypeError("expected a list of voiceprints, got a single one; write [voiceprint]")
-    if voiceprints is not None and not isinstance(voiceprints, Sequence):
-        kind = type(voiceprints).__name__
-        raise TypeError(f"expected a list of voiceprints, got {kind}; write list(...)")
-    for one in voiceprints or ():
-        if not isinstance(one, Voiceprint):
-            raise TypeError(
-                f"expected voiceprints, got {type(one).__name__}; load or enroll them first"
-            )
-
-
-def check_distinct(voiceprints: Sequence[Voiceprint]) -> None:
-    """Check that there are voiceprints and that their names differ.
-
-    Raises:
-        ConfigError: there is no voiceprint, or two have the same name.
-        TypeError: the argument is not a sequence of voiceprints.
-    """
-    check_voiceprints(voiceprints)
-    if not voiceprints:
-        raise ConfigError("expected at least one voiceprint, got none")
-    names = Counter(voiceprint.name for voiceprint in voiceprints)
-    name, count = names.most_common(1)[0]
-    if count > 1:
-        raise ConfigError(f"expected voiceprints of different names, got {name!r} {count} times")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)

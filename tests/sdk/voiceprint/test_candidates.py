@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from speakersdk.errors import ConfigError
-from speakersdk.voiceprint.voiceprint import check_distinct
+from speakersdk.voiceprint.candidates import check_distinct
 from tests.sdk.example_voiceprints import example_voiceprint
 
 ANN = example_voiceprint()

@@ -1,0 +1,39 @@
+"""Checks of the voiceprints that a caller passes as candidates."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from speakersdk.errors import ConfigError
+from speakersdk.voiceprint.voiceprint import Voiceprint
+
+
+def check_voiceprints(voiceprints: Sequence[Voiceprint]) -> None:
+    """Raise TypeError unless this is a sequence of voiceprints; None counts as an empty one."""
+    if isinstance(voiceprints, Voiceprint):
+        raise TypeError("expected a list of voiceprints, got a single one; write [voiceprint]")
+    if voiceprints is not None and not isinstance(voiceprints, Sequence):
+        kind = type(voiceprints).__name__
+        raise TypeError(f"expected a list of voiceprints, got {kind}; write list(...)")
+    for one in voiceprints or ():
+        if not isinstance(one, Voiceprint):
+            raise TypeError(
+                f"expected voiceprints, got {type(one).__name__}; load or enroll them first"
+            )
+
+
+def check_distinct(voiceprints: Sequence[Voiceprint]) -> None:
+    """Check that there are voiceprints and that their names differ.
+
+    Raises:
+        ConfigError: there is no voiceprint, or two have the same name.
+        TypeError: the argument is not a sequence of voiceprints.
+    """
+    check_voiceprints(voiceprints)
+    if not voiceprints:
+        raise ConfigError("expected at least one voiceprint, got none")
+    names = Counter(voiceprint.name for voiceprint in voiceprints)
+    name, count = names.most_common(1)[0]
+    if count > 1:
+        raise ConfigError(f"expected voiceprints of different names, got {name!r} {count} times")
