@@ -26,11 +26,11 @@ from speakersdk.calibration.regression import rate_line, upper_offset, upper_slo
 from speakersdk.errors import ConfigError
 
 # Share of the groups in which a threshold keeps its rate.
-COVERED: Final = 0.75
-# The same share for rates that are extrapolated.
-TAIL_COVERED: Final = 0.9
+COVERED: Final = 0.9
+# The same share for rates that are extrapolated: the tail by itself keeps them in most groups.
+TAIL_COVERED: Final = 0.6
 # The strictest rate that is measured in every group. Stricter rates are extrapolated.
-TAIL_FAR: Final = 0.01
+TAIL_FAR: Final = 0.005
 # Share of the nontarget trials of a group in the fit of its tail, and their least number.
 _TAIL_SHARE: Final = 0.03
 _TAIL_TRIALS: Final = 20
