@@ -91,16 +91,17 @@ def test_a_stricter_rate_keeps_the_plane_and_has_a_higher_threshold(
     # Half of the corpora are too small for the strict rates, and their strangers are higher.
     groups = [
         *(group(rng, name) for name in "abcd"),
-        *(group(rng, name, shift=2.0, strangers=1500) for name in "efgh"),
+        *(group(rng, name, shift=2.0, strangers=2500) for name in "efgh"),
     ]
-    tail = [point for point in robust_points(groups) if point.far <= TAIL_FAR]
+    points = robust_points(groups, tail_covered=0.9)
+    tail = [point for point in points if point.far <= TAIL_FAR]
     assert [point.far for point in tail] == [0.005, 0.002, 0.001]
     assert len({(point.llr_slope, point.llr_curve, point.llr_nearness) for point in tail}) == 1
     levels = [point.llr for point in tail]
     assert levels == sorted(levels)
     # The small corpora count: if only the large ones were used, strangers up to 2 nats higher would
     # pass.
-    assert levels[-1] > robust_points(groups[:4])[-1].llr + 1.0
+    assert levels[-1] > robust_points(groups[:4], tail_covered=0.9)[-1].llr + 1.0
 
 
 def test_a_tail_is_an_exponential_above_its_start() -> None:
