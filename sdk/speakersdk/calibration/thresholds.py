@@ -110,12 +110,15 @@ def robust_points(
     """
     if not any(group.targets.any() for group in groups):
         raise ConfigError("expected groups with target trials, got none")
+    supported = [
+        far for far in FAR_GRID if sum(group.supports(far) for group in groups) >= least_groups
+    ]
+    # The same groups at every rate: others would make a looser rate the more careful one.
+    measured = min((far for far in supported if far >= TAIL_FAR), default=FAR_GRID[0])
+    able = [group for group in groups if group.supports(measured)]
     points: list[OperatingPoint] = []
     slopes: _Floats = np.zeros(0)
-    for far in FAR_GRID:
-        if sum(group.supports(far) for group in groups) < least_groups:
-            break
-        able = [group for group in groups if group.supports(max(far, TAIL_FAR))]
+    for far in supported:
         if far >= TAIL_FAR:
             slopes = _slopes(able, far)
         levels = [_level(group, slopes, far) for group in able]

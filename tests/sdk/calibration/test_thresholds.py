@@ -104,6 +104,15 @@ def test_a_stricter_rate_keeps_the_plane_and_has_a_higher_threshold(
     assert levels[-1] > robust_points(groups[:4], tail_covered=0.9)[-1].llr + 1.0
 
 
+def test_corpora_too_small_for_strict_rates_do_not_make_a_loose_rate_careful(
+    rng: np.random.Generator,
+) -> None:
+    large = [group(rng, name) for name in "abcd"]
+    small = [group(rng, name, shift=4.0, strangers=300) for name in "efgh"]
+    points = {point.far: point for point in robust_points(large + small)}
+    assert points[0.05].llr < points[0.01].llr
+
+
 def test_a_tail_is_an_exponential_above_its_start() -> None:
     # 3 % of 1,000: the mean of 970 ... 999 is 15.5 above 969.
     assert tail_level(np.arange(1000.0), 0.001) == pytest.approx(969 + 15.5 * np.log(30))
