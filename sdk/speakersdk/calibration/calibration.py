@@ -139,7 +139,7 @@ class OperatingPoint:
         if nearness.distance > self.most_distance:
             return "sides recorded in ways further apart than any that were measured"
         if self.llr_telephone * nearness.telephone > 0:
-            return "telephone on both sides"
+            return "telephone-like speech on both sides"
         return None
 
     def _at(self, log_speech: _Numbers) -> _Numbers:

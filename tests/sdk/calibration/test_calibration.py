@@ -100,7 +100,7 @@ def test_one_trial_of_each_kind_is_enough() -> None:
 def test_telephone_on_both_sides_is_a_reason_only_where_it_raises_the_threshold() -> None:
     by_telephone = Nearness(excess=0.0, distance=0.0, telephone=0.25)
     raised = dataclasses.replace(POINTS[1], llr_telephone=1.0)
-    assert raised.caution(by_telephone) == "telephone on both sides"
+    assert raised.caution(by_telephone) == "telephone-like speech on both sides"
     assert raised.caution(TYPICAL) is None
     assert POINTS[1].caution(by_telephone) is None
 

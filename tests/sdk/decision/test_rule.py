@@ -155,7 +155,7 @@ def test_the_threshold_follows_the_cohort() -> None:
 @pytest.mark.parametrize(
     ("nearness", "caution"),
     [
-        (Nearness(0.0, 0.0, 0.2), "telephone on both sides"),
+        (Nearness(0.0, 0.0, 0.2), "telephone-like speech on both sides"),
         (Nearness(-2.0, 0.0, 0.0), "recordings unlike any that were measured"),
         (
             Nearness(0.0, 3.0, 0.0),

@@ -58,7 +58,7 @@ export class OperatingPoint {
     if (nearness.distance > this.mostDistance) {
       return "sides recorded in ways further apart than any that were measured";
     }
-    return this.value("llr_telephone", 0) * nearness.telephone > 0 ? "telephone on both sides" : null;
+    return this.value("llr_telephone", 0) * nearness.telephone > 0 ? "telephone-like speech on both sides" : null;
   }
 
   private get leastExcess(): number {
