@@ -199,12 +199,12 @@ class DecisionRule:
         if self.point is None or decision.accepted or llr < 0:
             return decision
         frr = self.point.frr_at(comparable_s)
-        reason = f"{decision.reason}, which {frr:.0%} of a speaker's own recordings miss at so "
+        reason = f"{decision.reason}, which {frr:.0%} of a speaker's own recordings miss at "
         if frr <= _SUPPORTED_FRR:
-            return replace(decision, reason=f"{reason}much speech; try again with more")
+            return replace(decision, reason=f"{reason}this much speech; try again with more")
         return decision.undecided(
             Verdict.INCONCLUSIVE,
-            reason=f"{reason}little speech{_advice(self.point, self.calibration)}",
+            reason=f"{reason}so little speech{_advice(self.point, self.calibration)}",
         )
 
     def undecidable(

@@ -80,7 +80,7 @@ def test_a_rejection_in_spite_of_the_evidence_says_how_rare_it_is() -> None:
     assert decision.verdict is Verdict.REJECT
     assert decision.reason == (
         "llr +0.40 is below the threshold +0.50, which 5% of a speaker's own recordings miss at "
-        "so much speech; try again with more"
+        "this much speech; try again with more"
     )
     against = rule.decide(-5.2, enrolled_speech_s=math.e, probe_speech_s=math.e)
     assert against.reason == "llr -0.20 is below the threshold +0.50"

@@ -88,12 +88,11 @@ export class DecisionRule {
     const speechS = this.calibration.comparableSpeechS(enrolledSpeechS, probeSpeechS);
     const frr = this.point.frrAt(speechS);
     const reason =
-      `${decision.reason}, which ${(100 * frr).toFixed(0)}% of a speaker's own recordings miss at ` +
-      "so ";
+      `${decision.reason}, which ${(100 * frr).toFixed(0)}% of a speaker's own recordings miss at `;
     if (frr <= SUPPORTED_FRR) {
-      return { ...decision, reason: `${reason}much speech; try again with more` };
+      return { ...decision, reason: `${reason}this much speech; try again with more` };
     }
-    return undecided(decision, "inconclusive", `${reason}little speech${this.advice()}`);
+    return undecided(decision, "inconclusive", `${reason}so little speech${this.advice()}`);
   }
 
   /** The decision on a probe that has too little speech to be scored. */
