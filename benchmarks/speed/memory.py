@@ -76,7 +76,7 @@ def main() -> int:
 def measured(step: str) -> dict[str, float]:
     """Return the megabytes of a process that has taken a step, by the names of `REPORT`."""
     if not Path("/proc/self/status").is_file():
-        raise RuntimeError("expected Linux, which tells the memory of a process in /proc")
+        raise RuntimeError("expected Linux, which reports the memory of a process in /proc")
     done = subprocess.run(
         [sys.executable, "-c", REPORT.format(step=step)],
         check=False,

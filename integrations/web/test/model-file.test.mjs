@@ -53,7 +53,7 @@ test("a rate that the calibration does not support is refused at once", async ()
   await assert.rejects(Verifier.load(modelBytes, { far: 2 }), ConfigError);
 });
 
-test("what is no audio is refused", async () => {
+test("what is not audio is refused", async () => {
   const verifier = await verifierAt(null);
   const voiceprint = await voiceprintOf("slt");
   const { samples } = recordingOf("slt-probe");

@@ -111,7 +111,7 @@ test("options out of range are refused", async () => {
   assert.throws(() => verifier.enrollment({ name: " " }), ConfigError);
 });
 
-test("a stream refuses another rate, bad samples and negative gaps, and goes on", async () => {
+test("a stream refuses another rate, bad samples and negative gaps, and continues", async () => {
   const verifier = await verifierAt(null);
   const stream = verifier.stream([await voiceprintOf("slt")]);
   const samples = new Float32Array(1600);

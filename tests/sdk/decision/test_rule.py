@@ -1,4 +1,4 @@
-"""From a request to verdicts."""
+"""Verdicts that follow from a request."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ TOLERANCE = 1e-4
 
 @pytest.fixture(scope="module")
 def recordings(demo_clips: Path) -> list[np.ndarray]:
-    """From half a second to twelve: rows end in every block."""
+    """Lengths from half a second to twelve: rows end in every block."""
     speech = np.concatenate([read_audio(path) for path in sorted(demo_clips.glob("*.flac"))])
     lengths = [8000, 16000, 16001, 81000, 80640, 192345]
     return [speech[7 * n : 7 * n + n] if 8 * n < len(speech) else speech[:n] for n in lengths]
