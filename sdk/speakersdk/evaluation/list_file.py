@@ -41,6 +41,8 @@ def read_lines(path: Path) -> list[tuple[int, str]]:
     except UnreadableAudioError as error:
         if not os.access(path, os.F_OK):
             raise ConfigError(f"expected a list at {path}, found none") from error
+        if path.is_dir():
+            raise ConfigError(f"expected a list at {path}, found a folder; name a file") from error
         raise ConfigError(f"cannot read the list {path}: {error.reason}") from error
     text = _decoded(path, content).replace("\r\n", "\n").replace("\r", "\n")
     numbered = [(number, line.strip()) for number, line in enumerate(text.split("\n"), start=1)]

@@ -79,7 +79,7 @@ def test_other_bytes_are_refused_with_their_line(
 def test_what_is_not_a_file_is_refused(path: Path, tmp_path: Path, read: Read) -> None:
     with pytest.raises(ConfigError, match=r"expected a list at .*list, found none"):
         read(path)
-    with pytest.raises(ConfigError, match=r"cannot read the list .*: Is a directory"):
+    with pytest.raises(ConfigError, match=r"expected a list at .*, found a folder; name a file"):
         read(tmp_path)
 
 
@@ -107,7 +107,7 @@ def test_a_pipe_that_nobody_writes_to_is_refused(
 
 
 def test_a_folder_is_not_a_list(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"cannot read the list .*: Is a directory"):
+    with pytest.raises(ConfigError, match=r"expected a list at .*, found a folder; name a file"):
         read_lines(tmp_path)
 
 
