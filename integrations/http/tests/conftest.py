@@ -19,7 +19,7 @@ Start = Callable[..., Server]
 
 @pytest.fixture(scope="session")
 def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
-    """Starts servers, each with its options; they end with the tests."""
+    """Start servers, each with its options; they end with the tests."""
     servers: list[Server] = []
 
     def start_one(*options: str, folder: Path | None = None) -> Server:
@@ -59,12 +59,12 @@ def client(server: Server) -> Iterator[httpx.Client]:
 
 @pytest.fixture(scope="session")
 def clip() -> Callable[[str], bytes]:
-    """The bytes of a demonstration clip."""
+    """Return the bytes of a demonstration clip."""
     return lambda name: (CLIPS / f"{name}.flac").read_bytes()
 
 
 def missing(server: str, package: str) -> NoReturn:
-    """Skip the test for lack of a server, or fail where none may be missing."""
+    """Skip the test because there is no server, or fail where a server is required."""
     if os.environ.get("SPEAKERSDK_REQUIRE_DATABASES"):
         pytest.fail(f"expected {server}; run: sudo apt-get install {package}")
     pytest.skip(f"{server} is not installed")
@@ -73,7 +73,8 @@ def missing(server: str, package: str) -> NoReturn:
 @pytest.fixture(scope="module", params=["postgres", "redis"])
 def database(request: pytest.FixtureRequest) -> Iterator[Database]:
     """A running server of each kind."""
-    # Not pytest's folder: paths of sockets have at most 107 bytes, and another user must reach it.
+    # Not the folder of pytest: paths of sockets have at most 107 bytes, and another user must have
+    # access.
     with tempfile.TemporaryDirectory(prefix="spkdb-") as scratch:
         server: Database
         if request.param == "postgres":

@@ -12,7 +12,7 @@ from running_server import DEADLINE_S
 
 
 def programs() -> Path | None:
-    """The folder of PostgreSQL's programs: Debian keeps them out of PATH."""
+    """Return the folder of PostgreSQL's programs, which Debian keeps out of PATH."""
     found = shutil.which("initdb")
     if found is not None:
         return Path(found).resolve().parent
@@ -33,7 +33,7 @@ class Database(Protocol):
         """Start, and wait until connections are accepted."""
 
     def stop(self) -> None:
-        """Stop at once, and break all connections."""
+        """Stop at once and break all connections."""
 
 
 class Postgres:
@@ -42,7 +42,7 @@ class Postgres:
     def __init__(self, programs: Path, folder: Path) -> None:
         self._programs = programs
         self._folder = folder
-        # The server refuses to run as root; Debian's package brings a user for it.
+        # The server refuses to run as root. Debian's package has a user for it.
         self._user = "postgres" if os.geteuid() == 0 else None
         if self._user is not None:
             shutil.chown(folder, self._user)

@@ -1,4 +1,4 @@
-"""A server in a process of its own, as `speakersdk serve http` starts it."""
+"""A server in another process, as `speakersdk serve http` starts it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import pytest
 import speakersdk.demo_clips
 
 CLIPS = Path(speakersdk.demo_clips.__file__).parent
-# Of a loaded machine: loading the model takes less than a second.
+# For a busy machine: loading the model takes less than a second.
 DEADLINE_S = 120.0
 
 
@@ -43,7 +43,7 @@ class Server:
 
 
 def started(*options: str, folder: Path) -> Server:
-    """A server with these options, which is ready."""
+    """Start a server with these options, and wait until it is ready."""
     command = [sys.executable, "-m", "speakersdk", "serve", "http", "--port", "0"]
     process = subprocess.Popen(
         [*command, "--voiceprints", str(folder), "--drain", "0", *options],

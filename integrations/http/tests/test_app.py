@@ -97,7 +97,7 @@ def test_a_speaker_is_registered_listed_and_deleted(
     assert again.status_code == 200
     voices = client.get("/v1/voice/voices").json()
     assert [each["name"] for each in voices["voices"]] == ["awb", "slt"]
-    # As LocalAI's page calls it: JSON whatever the content type says.
+    # As LocalAI's page calls it: JSON with any content type.
     kind = {"content-type": "application/x-www-form-urlencoded"}
     for status in (204, 404):
         gone = client.post("/v1/voice/forget", content='{"id": "awb"}', headers=kind)

@@ -13,7 +13,7 @@ Start = Callable[..., Server]
 
 def test_workers_share_the_store_and_the_metrics(start: Start, clip: Clip) -> None:
     server = start("--workers", "2", "--threads", "1")
-    # Every request has a connection of its own, therefore both workers get some.
+    # Every request has a connection of its own. Therefore both workers get some of them.
     files = {"audio": clip("slt-enroll-1")}
     url = f"{server.url}/v1/voice/register"
     assert httpx.post(url, data={"name": "slt"}, files=files, timeout=DEADLINE_S).is_success
@@ -33,7 +33,7 @@ def test_workers_share_the_store_and_the_metrics(start: Start, clip: Clip) -> No
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_no_request_is_lost_at_sigterm(start: Start, clip: Clip, workers: int) -> None:
-    """Clients go on until they are told to leave; each of their requests is answered."""
+    """Clients continue until they are told to leave; each of their requests is answered."""
     server = start("--workers", str(workers), "--drain", "3")
     probe = clip("slt-probe")
     answered, lost = [], []

@@ -1,4 +1,4 @@
-"""Services of several machines on one real server of PostgreSQL or Redis, which the tests start."""
+"""Services of several machines on a real server of PostgreSQL or Redis, which the tests start."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -29,7 +29,7 @@ Shelf = Callable[..., "postgres.PostgresShelf | redis.RedisShelf"]
 
 @pytest.fixture
 def shelf(database: Database) -> Iterator[Shelf]:
-    """Makes connections to the emptied database."""
+    """Connect to the emptied database."""
     shelves = []
     kind = redis.RedisShelf if isinstance(database, RedisServer) else postgres.PostgresShelf
 
@@ -64,7 +64,7 @@ def test_services_share_the_voiceprints(
         files = {"audio": clip(f"{voice}-probe")}
         found = httpx.post(f"{second.url}/v1/voice/identify", files=files, timeout=DEADLINE_S)
         assert found.json()["speaker"] == speaker
-    assert list(first.folder.iterdir()) == []  # nothing lies on the machine itself
+    assert list(first.folder.iterdir()) == []  # nothing is on the machine itself
     gone = httpx.post(f"{second.url}/v1/voice/forget", json={"id": "slt"}, timeout=DEADLINE_S)
     assert gone.status_code == 204
     assert httpx.get(f"{first.url}/v1/voice/voices", timeout=DEADLINE_S).json()["voices"] == []

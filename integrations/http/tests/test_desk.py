@@ -1,4 +1,4 @@
-"""Bounds: of questions that wait, of pauses, and of streams."""
+"""Limits of waiting requests, of pauses, and of streams."""
 
 import asyncio
 import json
@@ -108,7 +108,7 @@ def test_a_stream_needs_a_key(start: Start, server: Server, tmp_path: Path) -> N
     assert refused.value.response.status_code == 403
     headers = {"Authorization": f"Bearer {key}"}
     types = []
-    for _ in range(2):  # an opened stream is an attempt until somebody is accepted
+    for _ in range(2):  # an opened stream is an attempt until a speaker is accepted
         with connect(url, additional_headers=headers, open_timeout=DEADLINE_S) as connection:
             connection.send(OPENING)
             types.append(json.loads(connection.recv(DEADLINE_S))["type"])

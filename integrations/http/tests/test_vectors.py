@@ -39,8 +39,8 @@ def vectors() -> Iterator[Database]:
     package = Path(found.submodule_search_locations[0])
     with tempfile.TemporaryDirectory(prefix="spkpv-") as scratch:
         folder = Path(scratch)
-        # A copy, because the user of the server may not read the environment of the tests. The
-        # libraries of the wheel lie next to its package.
+        # A copy, because the server's user may not read the environment of the tests. The libraries
+        # of the wheel are next to its package.
         for part in (package, package.with_name("pgserver.libs")):
             if part.is_dir():
                 shutil.copytree(part, folder / part.name)
@@ -66,7 +66,7 @@ def enrolled(verifier: Verifier) -> list[Voiceprint]:
 
 @pytest.fixture(scope="module")
 def gallery(verifier: Verifier, enrolled: list[Voiceprint]) -> Gallery:
-    """The enrolled voices among strangers, whose embeddings lie around theirs."""
+    """The enrolled voices among strangers whose embeddings are around theirs."""
     rng = np.random.default_rng(5)
     voices = np.stack([voiceprint.embedding for voiceprint in enrolled])
     mixed = rng.dirichlet(np.ones(len(voices)), STRANGERS) @ voices
@@ -77,13 +77,13 @@ def gallery(verifier: Verifier, enrolled: list[Voiceprint]) -> Gallery:
 
 
 def as_text(vector: np.ndarray) -> str:
-    """A vector as pgvector reads it."""
+    """Return a vector in the format of pgvector."""
     return str(vector.tolist())
 
 
 @pytest.fixture(scope="module")
 def filled(vectors: Database, gallery: Gallery, enrolled: list[Voiceprint]) -> Database:
-    """The server with a row for everybody, and the voiceprints of the enrolled."""
+    """The server with a row for everybody, and the voiceprints of the enrolled speakers."""
     export = gallery.export_mips()
     with psycopg.connect(vectors.address) as database, database.cursor() as cursor:
         cursor.execute("CREATE EXTENSION vector")
@@ -102,7 +102,7 @@ def filled(vectors: Database, gallery: Gallery, enrolled: list[Voiceprint]) -> D
 
 
 def found(address: str, query: np.ndarray) -> list[tuple[str, float]]:
-    """What a worker without any state asks the database."""
+    """Return the candidates that a stateless worker gets from the database."""
     with psycopg.connect(address) as database:
         text = as_text(query)
         return database.execute(SEARCH, (text, text)).fetchall()
@@ -129,7 +129,7 @@ def test_workers_without_state_decide_about_the_candidates(
     with psycopg.connect(filled.address) as database:
         database.execute(
             "CREATE INDEX ON speakersdk_vectors USING hnsw (stored vector_ip_ops)"
-        )  # an approximate search: what it may miss is a candidate, no decision
+        )  # an approximate search may miss a candidate, but makes no decision
     export = gallery.export_mips()
     for voice, verdict in (("slt", Verdict.ACCEPT), ("rms", Verdict.ACCEPT)):
         probe = CLIPS / f"{voice}-probe.flac"

@@ -1,4 +1,4 @@
-"""The detector of LiveKit imports onnxruntime before speakersdk does: and its telemetry is off."""
+"""LiveKit's detector imports onnxruntime before speakersdk does. Its telemetry is off."""
 
 import os
 

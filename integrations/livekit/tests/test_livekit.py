@@ -48,13 +48,13 @@ def inner() -> vad.VAD:
 
 
 def clip(name: str) -> np.ndarray:
-    """The clip between silences, which end its speech."""
+    """Return the clip between silences, which end its speech."""
     samples, _ = sf.read(CLIPS / f"{name}-probe.flac", dtype="int16")
     return np.concatenate([np.zeros(RATE_HZ // 2, np.int16), samples, np.zeros(RATE_HZ, np.int16)])
 
 
 def frames(samples: np.ndarray) -> list[rtc.AudioFrame]:
-    """Frames of 20 ms."""
+    """Yield frames of 20 ms."""
     size = round(FRAME_S * RATE_HZ)
     pieces = [samples[first : first + size] for first in range(0, len(samples), size)]
     return [rtc.AudioFrame(piece.tobytes(), RATE_HZ, 1, len(piece)) for piece in pieces]
@@ -68,7 +68,7 @@ def events(detector: vad.VAD, samples: np.ndarray) -> list[vad.VADEvent]:
             await asyncio.sleep(0)  # as in a session, events come while frames do
         # A flush forgets the segment, and therefore it waits for the events of all frames.
         found: list[vad.VADEvent] = []
-        last = len(samples) // 512 * 512  # of the detector's windows
+        last = len(samples) // 512 * 512  # length of the detector's windows
         async for event in stream:
             found.append(event)
             if event.type is DONE and event.samples_index >= last:
@@ -131,7 +131,7 @@ def test_the_start_is_reported_within_a_hop_of_the_decision(
             await stream.aclose()
 
     reported_s = asyncio.run(asyncio.wait_for(main(), PATIENCE_S))
-    # Waiting for a window of 32 ms adds to what the test sees, not to what a session sees.
+    # Waiting for a window of 32 ms delays the test, but not a session.
     assert accepted_s - FRAME_S <= reported_s <= accepted_s + HOP_S
 
 
@@ -143,7 +143,7 @@ def test_a_gate_without_voices_is_refused(
 
 
 class Words(stt.STT):
-    """A transcription that says the same words at the end of all audio."""
+    """A transcription that returns the same words at the end of all audio."""
 
     def __init__(self) -> None:
         super().__init__(capabilities=stt.STTCapabilities(streaming=True, interim_results=True))
@@ -230,7 +230,7 @@ def test_transcripts_have_the_speaker(verifier: Verifier, people: dict[str, Voic
     assert len(found) == 4
     data = found[2].alternatives[0]
     assert (data.speaker_id, data.is_primary_speaker) == ("slt", True)
-    assert data.text == f"{len(clip('slt'))} samples"  # all audio has passed
+    assert data.text == f"{len(clip('slt'))} samples"  # all audio was processed
 
 
 def test_transcripts_of_strangers_are_dropped_or_stamped(

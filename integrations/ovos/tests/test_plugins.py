@@ -27,7 +27,7 @@ def pcm(clip: str) -> bytes:
 
 
 def after_silence(clip: str) -> bytes:
-    """The clip after 7 s of silence: the listener hands over its whole buffer."""
+    """Return the clip after 7 s of silence: the listener passes its whole buffer."""
     return bytes(2 * 7 * 16000) + pcm(clip)
 
 
@@ -63,7 +63,7 @@ def test_only_enrolled_speakers_wake_the_assistant(
 def test_too_little_speech_is_decided_by_an_option(folder: Path, is_accepted: bool) -> None:
     config = {"voiceprints": str(folder), "accept_inconclusive": is_accepted}
     verifier = load_wake_word_verifier_plugin(VERIFIER)(config)
-    # A fifth of a second, from within a sentence.
+    # A fifth of a second from within a sentence.
     assert verifier.verify(pcm("slt-probe")[32000 : 32000 + 6400]) is is_accepted
     assert verifier.last.decision.verdict is Verdict.INCONCLUSIVE
 

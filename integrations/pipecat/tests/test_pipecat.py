@@ -58,7 +58,7 @@ def clip(name: str) -> np.ndarray:
 
 
 def audio(samples: np.ndarray, *, channels: int = 1) -> list[Frame]:
-    """Frames of 20 ms."""
+    """Yield frames of 20 ms."""
     size = round(FRAME_S * RATE_HZ)
     wide = np.repeat(samples[:, np.newaxis], channels, axis=1)
     return [
@@ -72,7 +72,7 @@ def transcript(text: str = "turn on the light") -> TranscriptionFrame:
 
 
 def run(processor: FrameProcessor, frames: Sequence[Frame]) -> list[Frame]:
-    """What comes out downstream."""
+    """Return the frames that arrive downstream."""
 
     async def main() -> Any:
         return await run_test(processor, frames_to_send=frames, start_timeout=PATIENCE_S)

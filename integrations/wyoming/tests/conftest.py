@@ -58,7 +58,7 @@ def enrolled(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def start(short_folder: Path) -> Iterator[Callable[..., Service]]:
-    """Starts services; they end with the tests."""
+    """Start services; they end with the tests."""
     services: list[Service] = []
 
     def start_one(folder: Path, *options: str) -> Service:
@@ -74,7 +74,7 @@ def start(short_folder: Path) -> Iterator[Callable[..., Service]]:
 
 @pytest.fixture
 def converse() -> Converse:
-    """Sends events on one connection and returns the first answers."""
+    """Send events on one connection and return the first answers."""
 
     async def sent(uri: str, events: list[Event], num: int) -> list[Event]:
         async with AsyncClient.from_uri(uri, read_timeout=DEADLINE_S) as client:

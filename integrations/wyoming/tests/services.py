@@ -1,4 +1,4 @@
-"""Real Wyoming services for the tests: what stands behind the service, and the service itself."""
+"""Real Wyoming services for the tests: the service, and the services behind it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from wyoming.wake import Detect, Detection, NotDetected
 import speakersdk.demo_clips
 
 CLIPS = Path(speakersdk.demo_clips.__file__).parent
-# Of a loaded machine.
+# For a busy machine.
 DEADLINE_S = 120.0
 _ATTRIBUTION = Attribution(name="test", url="")
 _ARTIFACT = {"attribution": _ATTRIBUTION, "installed": True, "description": None, "version": "1"}
@@ -35,13 +35,13 @@ _ARTIFACT = {"attribution": _ATTRIBUTION, "installed": True, "description": None
 
 @dataclass
 class Behind:
-    """The requests of a service behind, and when it may answer.
+    """The requests to a service behind, and when it may answer.
 
     Attributes:
         uri: its address.
         received_bytes: audio of every finished request.
         languages: requested languages.
-        may_answer: transcripts wait for it.
+        may_answer: transcripts wait for this event.
         is_asked: set while a transcript waits.
     """
 
@@ -148,7 +148,7 @@ class BehindThread:
 
 @dataclass
 class Service:
-    """`speakersdk serve wyoming` in a process of its own."""
+    """`speakersdk serve wyoming` in another process."""
 
     uri: str
     process: subprocess.Popen[bytes]
@@ -165,7 +165,7 @@ class Service:
 
 
 def started(path: Path, folder: Path, *options: str) -> Service:
-    """A service that answers."""
+    """Start a service that answers."""
     uri = f"unix://{path}"
     process = subprocess.Popen(
         [sys.executable, "-m", "speakersdk", "serve", "wyoming", "--uri", uri,
@@ -193,7 +193,7 @@ async def _answered(service: Service) -> None:
 
 
 def spoken(clip: str, *, rate_hz: int = 16000) -> list[Event]:
-    """The events of a clip, from audio-start to audio-stop, in chunks of 1024 samples."""
+    """Yield the events of a clip, from audio-start to audio-stop, in chunks of 1024 samples."""
     samples, _ = sf.read(CLIPS / f"{clip}.flac", dtype="int16")
     if rate_hz == 48000:  # roughly: each sample three times
         samples = samples.repeat(3)

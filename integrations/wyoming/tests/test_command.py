@@ -1,4 +1,4 @@
-"""Options of `speakersdk serve wyoming`, and what is kept of audio."""
+"""Options of `speakersdk serve wyoming`, and how much audio is kept."""
 
 import subprocess
 import sys

@@ -29,7 +29,7 @@ def service(start: Start, enrolled: Path, asr: Behind, wake: Behind) -> Service:
 
 @pytest.fixture(scope="module")
 def strict(start: Start, enrolled: Path, asr: Behind, wake: Behind) -> Service:
-    """A service that withholds what strangers say, and tags what others say."""
+    """A service that withholds transcripts of strangers, and tags the others."""
     return start(enrolled, "--asr", asr.uri, "--wake", wake.uri, "--withhold", "rejected", "--tag")
 
 
@@ -48,7 +48,7 @@ def test_the_transcript_says_who_spoke(service: Service, asr: Behind, converse: 
     assert known.language == "en"
     assert known.context is not None
     assert stranger.context is not None
-    assert known.context["engine"] == "fixed"  # what the service behind says stays
+    assert known.context["engine"] == "fixed"  # the answer of the service behind is unchanged
     assert (known.context["speaker"], known.context["verdict"]) == ("slt", "accept")
     assert (stranger.context["speaker"], stranger.context["verdict"]) == (None, "reject")
     assert asr.languages[-1] == "en"
@@ -62,7 +62,7 @@ def test_words_of_strangers_are_withheld(strict: Service, asr: Behind, converse:
     assert stranger.text == ""
     assert stranger.context is not None
     assert stranger.context["verdict"] == "reject"
-    assert len(asr.received_bytes) == num_received  # the service behind did not even hear them
+    assert len(asr.received_bytes) == num_received  # the service behind did not receive them
 
 
 def test_any_audio_format_is_taken_and_forwarded_unchanged(
@@ -82,7 +82,7 @@ def test_a_wake_word_names_its_speaker(service: Service, converse: Converse) -> 
 
 
 def test_a_wake_word_of_a_stranger_is_withheld(strict: Service, converse: Converse) -> None:
-    # The detection would come first. A describe is answered behind it, once the audio has ended.
+    # The detection would come first. A describe is answered after it, once the audio has ended.
     events = [Detect().event(), *spoken("rms-probe"), Describe().event()]
     assert [event.type for event in converse(strict, *events)] == ["info"]
 
@@ -107,7 +107,7 @@ def test_a_speaker_is_enrolled_added_to_and_deleted(
         assert (answer.type, answer.data["name"]) == ("enrolled", "slt")
         assert len(VoiceprintStore(tmp_path).load("slt").exemplars) == number
     (other,) = converse(service, enroll, *spoken("rms-enroll-1"))
-    assert Error.is_type(other.type)  # another voice under the same name
+    assert Error.is_type(other.type)  # another voice with the same name
     (info,) = converse(service, Describe().event())
     (program,) = info.data["identity"]
     assert program["models"][0]["identities"] == [{"name": "slt"}]
