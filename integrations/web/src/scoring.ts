@@ -18,14 +18,14 @@ export function symmetricKl(a: Float32Array, b: Float32Array): number {
 }
 
 /** Maximum cosine distance of two embeddings of the same audio, at this dimension and above. */
-const COPY_DISTANCE = 0.032;
+const COPY_DISTANCE = 0.025;
 const LEAST_DIM = 256;
 
 /**
  * Whether two embeddings are of the same audio, possibly at another level or from a codec.
  *
  * Near 0, J is 2 T^2 (1 - cosine) / D for embeddings of length T. The bound grows with T in the
- * same way. It is 0.001 nats for the bundled model (T = 2, D = 256).
+ * same way. It is 0.00078 nats for the bundled model (T = 2, D = 256).
  */
 export function isCopy(a: Float32Array, b: Float32Array): boolean {
   const bound = (COPY_DISTANCE * 2 * lengthOf(a) * lengthOf(b)) / Math.max(LEAST_DIM, a.length);
