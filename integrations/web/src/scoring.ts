@@ -20,16 +20,18 @@ export function symmetricKl(a: Float32Array, b: Float32Array): number {
 /** Maximum cosine distance of two embeddings of the same audio, at this dimension and above. */
 const COPY_DISTANCE = 0.025;
 const LEAST_DIM = 256;
+/** Maximum divergence of copies in nats, for embeddings of any length. */
+const COPY_DIVERGENCE = 0.00078;
 
 /**
  * Whether two embeddings are of the same audio, possibly at another level or from a codec.
  *
  * Near 0, J is 2 T^2 (1 - cosine) / D for embeddings of length T. The bound grows with T in the
- * same way. It is 0.00078 nats for the bundled model (T = 2, D = 256).
+ * same way up to that of the bundled model (T = 2, D = 256).
  */
 export function isCopy(a: Float32Array, b: Float32Array): boolean {
-  const bound = (COPY_DISTANCE * 2 * lengthOf(a) * lengthOf(b)) / Math.max(LEAST_DIM, a.length);
-  return symmetricKl(a, b) <= bound;
+  const scaled = (COPY_DISTANCE * 2 * lengthOf(a) * lengthOf(b)) / Math.max(LEAST_DIM, a.length);
+  return symmetricKl(a, b) <= Math.min(scaled, COPY_DIVERGENCE);
 }
 
 /** The distribution that logits represent. */

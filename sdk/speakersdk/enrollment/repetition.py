@@ -45,6 +45,9 @@ _COPY: Final = 0.75
 # this are closer to each other, and their bound is smaller in proportion.
 _COPY_DISTANCE: Final = 0.025
 _LEAST_DIM: Final = 256
+# Maximum divergence in nats. Beyond it, weak models with long embeddings take other recordings for
+# copies, and then enroll nobody.
+_COPY_DIVERGENCE: Final = 0.00078
 # A recording with this share of repeated speech contains nothing new.
 USELESS_SHARE: Final = 0.75
 # What remains of a loop must be as long as the speech that any recording needs.
@@ -145,10 +148,11 @@ def copy_divergence(a: Embedding, b: Embedding) -> float:
     """Return the maximum divergence of copies in nats, for embeddings (D,) of any length T.
 
     Near 0, J is 2 T^2 (1 - cosine) / D, if T^2 is below D. The bound grows with T in the same way
-    and finds the same copies. It is 0.00078 nats for the bundled model (T = 2, D = 256).
+    up to that of the bundled model (T = 2, D = 256).
     """
     lengths = float(np.linalg.norm(a)) * float(np.linalg.norm(b))
-    return _COPY_DISTANCE * 2.0 * lengths / max(_LEAST_DIM, len(a))
+    scaled = _COPY_DISTANCE * 2.0 * lengths / max(_LEAST_DIM, len(a))
+    return min(scaled, _COPY_DIVERGENCE)
 
 
 def _changes(powers: _Frames) -> _Frames:
