@@ -47,6 +47,7 @@ def main() -> int:
             enrolled_speech_s=enrolled.total_speech_s,
             probe_speech_s=probe.speech_s,
             probe_dbfs=probe.speech_dbfs,
+            probe_clipped_share=probe.clipped_share,
             nearness=nearness,
         ),
     )

@@ -56,6 +56,7 @@ def identified(
             enrolled_speech_s=at.total_speech_s,
             probe_speech_s=speech_s,
             probe_dbfs=probe.speech_dbfs,
+            probe_clipped_share=probe.clipped_share,
             nearness=of_pair,
         ).compared_within(cohesion, bound=SECOND_VOICE_LLR)
         for at, divergence, of_pair in zip(voiceprints, divergences, nearness, strict=True)

@@ -1,4 +1,4 @@
-"""Verification of a recording: two voices are not accepted."""
+"""Verification of a recording: two voices are not accepted, overdriven ones not rejected."""
 
 from __future__ import annotations
 
@@ -218,3 +218,14 @@ def test_a_recording_gives_the_same_embedding_every_time(
         found.append(other.embed(probe))
     for embedding in found:
         np.testing.assert_array_equal(embedding, expected)
+
+
+def test_an_owner_who_is_overdriven_is_asked_to_lower_the_level(
+    verifier: Verifier, voices: dict[str, Any], slt: Voiceprint
+) -> None:
+    """By 40 dB, at which the voice is no longer recognized."""
+    probe = np.clip(100 * read_audio(voices["slt"].probe), -1, 1).astype(np.float32)
+    decision = verifier.verify(slt, probe, sample_rate_hz=16000)
+    assert (decision.verdict, decision.accepted) == ("inconclusive", False)
+    assert "too clipped to reject" in decision.reason
+    assert "lower the input level" in decision.reason

@@ -20,6 +20,9 @@ from speakersdk.errors import ConfigError
 # Speech at arm's length from a laptop has about -35 dBFS. Below -50 dBFS it approaches the noise of
 # cheap converters.
 QUIET_DBFS: Final = -50.0
+# If a larger share of the samples of speech lies at full scale, most recordings of a speaker are
+# rejected, see `DecisionRule.decide`.
+OVERDRIVEN_SHARE: Final = 0.35
 # A clipped hop has at least this share of clipped samples; a clipped vowel has more.
 _CLIPPED_SHARE: Final = 0.005
 _CLIPPED_LEVEL: Final = 0.985
@@ -246,11 +249,11 @@ class _Ceiling:
         return float(np.mean(is_cut))
 
     def _count(self, magnitudes: Waveform) -> None:
-        low, high = _NEAR
+        low, _ = _NEAR
         if magnitudes.max() < low:
             return
         self._num_samples += len(magnitudes)
-        self._num_near += int(np.count_nonzero((magnitudes >= low) & (magnitudes <= high)))
+        self._num_near += int(np.count_nonzero(_is_at_full_scale(magnitudes)))
         self._num_above += int(np.count_nonzero(magnitudes >= low))
 
     @property
@@ -265,7 +268,7 @@ class _Ceiling:
 class SpeechLevel:
     """A meter of the level of speech, for frames that are already classified as speech or not.
 
-    A constant offset of the converter is excluded.
+    A constant offset of the converter is excluded from levels, but not from samples at full scale.
 
     Args:
         hop_frames: number of frames per hop.
@@ -275,6 +278,7 @@ class SpeechLevel:
         self._hop_frames = hop_frames
         self._energy = 0.0
         self._num_samples = 0
+        self._num_clipped = 0
         self._levels = _Spread()
 
     @property
@@ -283,6 +287,11 @@ class SpeechLevel:
         if not self._num_samples:
             return None
         return _decibels(max(self._energy / self._num_samples, _SILENCE_POWER))
+
+    @property
+    def clipped_share(self) -> float | None:
+        """Share of the samples of speech that lie at full scale; None before the first speech."""
+        return self._num_clipped / self._num_samples if self._num_samples else None
 
     @property
     def variation_db(self) -> float | None:
@@ -303,6 +312,8 @@ class SpeechLevel:
         frame_samples = len(samples) // len(is_speech)
         self._energy += float(energies[is_speech].sum())
         self._num_samples += frame_samples * int(is_speech.sum())
+        is_clipped = _is_at_full_scale(np.abs(samples)).reshape(len(is_speech), -1)
+        self._num_clipped += int(np.count_nonzero(is_clipped[is_speech]))
         num_frames = len(is_speech) // self._hop_frames * self._hop_frames
         is_whole = is_speech[:num_frames].reshape(-1, self._hop_frames).all(axis=1)
         powers = energies[:num_frames].reshape(-1, self._hop_frames).sum(axis=1)[is_whole]
@@ -345,6 +356,12 @@ class _MeanPower:
         self._num_values += 1
         share = 1 / min(self._num_values, self._memory or self._num_values)
         self.value = power if self.value is None else (1 - share) * self.value + share * power
+
+
+def _is_at_full_scale(magnitudes: Waveform) -> npt.NDArray[np.bool_]:
+    low, high = _NEAR
+    is_near: npt.NDArray[np.bool_] = (magnitudes >= low) & (magnitudes <= high)
+    return is_near
 
 
 def _is_below(value: float | None, limit: float) -> bool:

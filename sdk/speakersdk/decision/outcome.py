@@ -17,7 +17,7 @@ class Verdict(StrEnum):
 
     ACCEPT = "accept"
     REJECT = "reject"
-    INCONCLUSIVE = "inconclusive"  # too little speech for the requested error rate
+    INCONCLUSIVE = "inconclusive"  # too little or too poor speech for the requested error rate
     NO_SPEECH = "no_speech"
 
 

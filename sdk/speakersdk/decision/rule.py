@@ -7,7 +7,7 @@ import numbers
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
-from speakersdk.audio.levels import QUIET_DBFS
+from speakersdk.audio.levels import OVERDRIVEN_SHARE, QUIET_DBFS
 from speakersdk.calibration.calibration import Calibration, OperatingPoint
 from speakersdk.calibration.cohort import TYPICAL, Nearness
 from speakersdk.decision.outcome import Decision, Promise, Verdict
@@ -161,20 +161,29 @@ class DecisionRule:
         enrolled_speech_s: float,
         probe_speech_s: float,
         probe_dbfs: float | None = None,
+        probe_clipped_share: float | None = None,
         nearness: Nearness = TYPICAL,
     ) -> Decision:
-        """Accept, reject, or ask for more or louder speech.
+        """Accept, reject, or ask for more or better speech.
 
         The answer is INCONCLUSIVE if the evidence is in favor but misses a threshold that most
-        recordings of the speaker with so little speech would miss, or if the probe is too quiet to
-        reject. Of 149 probes of 3 s by the enrolled speaker, 4 % are rejected at -20 dBFS, 13 % at
-        -50 dBFS, and 27 % of those with enough speech at -60 dBFS. At lower levels a rejection
-        depends more on the level than on the voice.
+        recordings of the speaker with so little speech would miss, or if the probe is too quiet or
+        too clipped to reject. Of 149 probes of 3 s by the enrolled speaker, 4 % are rejected at
+        -20 dBFS, 13 % at -50 dBFS, and 27 % of those with enough speech at -60 dBFS. At lower
+        levels a rejection depends more on the level than on the voice.
+
+        Of 225 probes of 3 s by 25 enrolled speakers (8 s), amplified from a peak at full scale and
+        clipped there, 5 % are rejected at 0 dB, 10 % at 10 dB, 49 % at 20 dB, 73 % at 30 dB and
+        59 % at 40 dB, where a third has no speech. The samples at full scale are 0, 8, 34, 59 and
+        77 % of the speech at the median. Probes with a share of 0.30 to 0.35 are rejected in 41 %
+        and accepted in 58 %, those with 0.35 to 0.40 in 58 % and 41 %. At larger shares a rejection
+        depends more on the clipping than on the voice.
 
         Args:
             score: the score, -J in nats.
             enrolled_speech_s, probe_speech_s: net speech of both sides.
             probe_dbfs: level of the probe's speech; None means unknown, and is then ignored.
+            probe_clipped_share: share of its samples that lie at full scale; None as above.
             nearness: nearness of their embeddings, see `Calibration.pair_nearness`.
         """
         comparable_s = self.calibration.comparable_speech_s(enrolled_speech_s, probe_speech_s)
@@ -190,12 +199,9 @@ class DecisionRule:
         if self.point is not None and (caution := self.point.caution(nearness)):
             reason += f" (the more careful one for {caution})"
         decision = replace(decision, promise=self.promise, reason=reason)
-        if probe_dbfs is not None and probe_dbfs < QUIET_DBFS and not decision.accepted:
-            return decision.undecided(
-                Verdict.INCONCLUSIVE,
-                reason=f"{decision.reason}, but speech at {probe_dbfs:.0f} dBFS is too quiet to "
-                f"reject, expected {QUIET_DBFS:g} or more; come closer or raise the input level",
-            )
+        poor = _poor_speech(probe_dbfs, probe_clipped_share)
+        if poor and not decision.accepted:
+            return decision.undecided(Verdict.INCONCLUSIVE, reason=f"{decision.reason}, but {poor}")
         if self.point is None or decision.accepted or llr < 0:
             return decision
         frr = self.point.frr_at(comparable_s)
@@ -218,6 +224,21 @@ class DecisionRule:
             verdict, threshold=threshold, speech_s=probe_speech_s, reason=reason
         )
         return replace(decision, promise=self.promise)
+
+
+def _poor_speech(dbfs: float | None, clipped_share: float | None) -> str:
+    """Describe why speech is too poor to reject, and what to do; empty if it is not."""
+    if dbfs is not None and dbfs < QUIET_DBFS:
+        return (
+            f"speech at {dbfs:.0f} dBFS is too quiet to reject, expected {QUIET_DBFS:g} or more; "
+            "come closer or raise the input level"
+        )
+    if clipped_share is not None and clipped_share > OVERDRIVEN_SHARE:
+        return (
+            f"speech with {clipped_share:.0%} of its samples at full scale is too clipped to "
+            f"reject, expected {OVERDRIVEN_SHARE:.0%} or less; lower the input level"
+        )
+    return ""
 
 
 def _advice(point: OperatingPoint, calibration: Calibration) -> str:

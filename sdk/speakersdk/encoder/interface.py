@@ -29,6 +29,8 @@ class Encoding:
         speech_dbfs: level of the speech in dBFS; None without speech, or in a batch.
         variation_db: standard deviation of the levels of the speech. None for less than a second of
             speech, or in a batch.
+        clipped_share: share of the samples of speech that lie at full scale. None without speech,
+            or in a batch.
     """
 
     embedding: Embedding
@@ -37,6 +39,7 @@ class Encoding:
     pieces: Pieces | None = None
     speech_dbfs: float | None = None
     variation_db: float | None = None
+    clipped_share: float | None = None
 
 
 # A listener is called with each encoded frame once, in blocks of k frames: (k * hop,) float32

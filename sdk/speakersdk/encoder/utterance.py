@@ -170,6 +170,7 @@ class StatefulStream:
             pieces,
             self._level.dbfs,
             self._level.variation_db,
+            self._level.clipped_share,
         )
 
     def _check_open(self) -> None:

@@ -233,6 +233,7 @@ class WindowedStream:
             pieces,
             self._level.dbfs,
             self._level.variation_db,
+            self._level.clipped_share,
         )
 
     def _take(self, num_frames: int) -> None:

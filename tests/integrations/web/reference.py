@@ -61,6 +61,7 @@ def recordings() -> dict[str, tuple[Samples, int]]:
         "faint": (slt * 1e-3).astype(np.float32),
         "two-voices": np.concatenate([slt, rms]),
         "clipped": np.clip(20 * slt, -1, 1).astype(np.float32),
+        "overdriven": np.clip(100 * rms, -1, 1).astype(np.float32),
         "noisy": (slt + 0.1 * rng.standard_normal(len(slt))).astype(np.float32),
         "loop": np.tile(slt[RATE_HZ : 2 * RATE_HZ + 4000], 4),
         "offset": (slt + 0.05).astype(np.float32),

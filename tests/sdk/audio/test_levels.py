@@ -14,6 +14,7 @@ from speakersdk.encoder.load import load_encoder
 from speakersdk.enrollment.measure import measure_recording
 
 CLIPS = Path(speakersdk.__file__).parent / "demo_clips"
+WINDOWED = Path(__file__).parents[2] / "data" / "models" / "windowed.onnx"
 
 HOP_SAMPLES = 1600
 
@@ -141,6 +142,33 @@ def test_the_level_of_speech_is_that_of_its_frames_without_their_offset() -> Non
         level.take(samples, np.zeros(10, np.bool_))
     # A sine of amplitude 0.1; the mean of its part that is speech is a thousandth of it.
     assert level.dbfs == pytest.approx(-23.0, abs=0.1)
+
+
+def test_samples_of_speech_at_full_scale_are_counted_with_their_offset() -> None:
+    level = SpeechLevel(hop_frames=10)
+    assert level.clipped_share is None
+    is_speech = np.arange(10) < 5
+    clipped = np.where(np.arange(1600) % 4 == 0, 1.0, 0.8).astype(np.float32)
+    level.take(clipped, ~np.ones(10, np.bool_))
+    assert level.clipped_share is None
+    level.take(np.where(np.repeat(is_speech, 160), -clipped, 1.0).astype(np.float32), is_speech)
+    assert level.clipped_share == 0.25
+    level.take(np.full(1600, 0.5, np.float32), is_speech)
+    assert level.clipped_share == 0.125
+
+
+@pytest.mark.parametrize("is_windowed", [False, True])
+def test_an_encoding_knows_how_much_is_clipped(
+    demo_clips: Path, default_model: Path, *, is_windowed: bool
+) -> None:
+    """Floats that were amplified, but never clipped, hardly ever lie at full scale."""
+    encoder = load_encoder(WINDOWED if is_windowed else default_model)
+    loud = read_audio(demo_clips / "slt-probe.flac") * np.float32(100)
+    shares = [encoder.encode(samples).clipped_share for samples in (np.clip(loud, -1, 1), loud)]
+    assert shares[0] is not None
+    assert shares[0] > 0.4
+    assert shares[1] is not None
+    assert shares[1] < 0.05
 
 
 @pytest.mark.parametrize("gain_db", [0, -20])

@@ -142,6 +142,26 @@ def test_a_probe_that_is_too_quiet_is_not_rejected(
     assert rule.decide(0.0, **sides, probe_dbfs=probe_dbfs).accepted
 
 
+@pytest.mark.parametrize(
+    ("clipped_share", "verdict"), [(None, "reject"), (0.35, "reject"), (0.351, "inconclusive")]
+)
+def test_a_probe_that_is_too_clipped_is_not_rejected(
+    default_model: Path, clipped_share: float | None, verdict: str
+) -> None:
+    calibration = load_encoder(default_model).manifest.calibration
+    assert calibration is not None
+    rule = Request(far=0.01).rule(calibration)
+    sides = {"enrolled_speech_s": 6.0, "probe_speech_s": 6.0}
+    decision = rule.decide(-40.0, **sides, probe_clipped_share=clipped_share)
+    assert decision.verdict == verdict
+    expected = (
+        "speech with 35% of its samples at full scale is too clipped to reject, expected 35% or "
+        "less; lower the input level"
+    )
+    assert (expected in decision.reason) == (verdict == "inconclusive")
+    assert rule.decide(0.0, **sides, probe_clipped_share=clipped_share).accepted
+
+
 def test_the_threshold_follows_the_cohort() -> None:
     point = replace(POINT, llr_nearness=3.0, llr_gap=-2.0)
     rule = Request(far=0.01).rule(replace(CALIBRATION, operating_points=(point,)))

@@ -1,7 +1,11 @@
 /** Levels of speech: root mean squares in dB of full scale. */
 
+import { isAtFullScale } from "./clipping.js";
+
 /** Speech below this level is near the noise of cheap converters. */
 export const QUIET_DBFS = -50;
+/** If more of the samples of speech lie at full scale, most of a speaker's own are rejected. */
+export const OVERDRIVEN_SHARE = 0.35;
 /** The level of speech varies more, and that of a dial tone, hum or sawtooth less. */
 export const STEADY_DB = 1;
 /** Hops of speech before their spectrum and variation are judged. */
@@ -13,6 +17,7 @@ export const SILENCE_POWER = 1e-12;
 export class SpeechLevel {
   private energy = 0;
   private numSamples = 0;
+  private numClipped = 0;
   private readonly levels = new Spread();
 
   constructor(private readonly hopFrames: number) {}
@@ -22,6 +27,11 @@ export class SpeechLevel {
     return this.numSamples === 0
       ? null
       : decibels(Math.max(this.energy / this.numSamples, SILENCE_POWER));
+  }
+
+  /** Share of the samples of speech that lie at full scale; null before any. */
+  get clippedShare(): number | null {
+    return this.numSamples === 0 ? null : this.numClipped / this.numSamples;
   }
 
   /** Standard deviation of the levels of whole hops; null before a second of them. */
@@ -48,6 +58,9 @@ export class SpeechLevel {
       if (is) {
         this.energy += energies[frame]!;
         this.numSamples += frameSamples;
+        this.numClipped += samples
+          .subarray(frame * frameSamples, (frame + 1) * frameSamples)
+          .reduce((count, value) => count + Number(isAtFullScale(value)), 0);
       }
     });
     for (let first = 0; first + this.hopFrames <= isSpeech.length; first += this.hopFrames) {

@@ -1,6 +1,6 @@
 /** Decision rules: the llr that a probe must reach for a requested false-accept rate. */
 
-import { QUIET_DBFS } from "../audio/levels.js";
+import { OVERDRIVEN_SHARE, QUIET_DBFS } from "../audio/levels.js";
 import type { Calibration, OperatingPoint } from "../calibration/calibration.js";
 import { type Nearness, TYPICAL } from "../calibration/cohort.js";
 import { ConfigError } from "../errors.js";
@@ -43,16 +43,18 @@ export class DecisionRule {
   }
 
   /**
-   * Accept, reject, or ask for more or louder speech.
+   * Accept, reject, or ask for more or better speech.
    *
    * `inconclusive`: the evidence is in favor but misses a threshold that most recordings of the
-   * speaker with this little speech would miss; or the probe is too quiet to reject.
+   * speaker with this little speech would miss; or the probe is too quiet or too
+   * clipped to reject.
    */
   decide(
     score: number,
     enrolledSpeechS: number,
     probeSpeechS: number,
     probeDbfs: number | null,
+    probeClippedShare: number | null,
     nearness: Nearness,
   ): Decision {
     const llr = this.calibration.llr(score, enrolledSpeechS, probeSpeechS);
@@ -74,13 +76,9 @@ export class DecisionRule {
       voiceChanged: false,
       promise: this.promise,
     };
-    if (probeDbfs !== null && probeDbfs < QUIET_DBFS && !accepted) {
-      return undecided(
-        decision,
-        "inconclusive",
-        `${decision.reason}, but speech at ${probeDbfs.toFixed(0)} dBFS is too quiet to reject, ` +
-          `expected ${QUIET_DBFS} or more; come closer or raise the input level`,
-      );
+    const poor = poorSpeech(probeDbfs, probeClippedShare);
+    if (poor !== null && !accepted) {
+      return undecided(decision, "inconclusive", `${decision.reason}, but ${poor}`);
     }
     if (accepted || llr < 0) {
       return decision;
@@ -126,6 +124,23 @@ export class DecisionRule {
     const neededS = Math.ceil(10 * Math.exp(logNeeded)) / 10;
     return `; ${neededS.toFixed(1)} s on both sides are enough`;
   }
+}
+
+/** Why speech is too poor to reject, and what to do; null if it is not. */
+function poorSpeech(dbfs: number | null, clippedShare: number | null): string | null {
+  if (dbfs !== null && dbfs < QUIET_DBFS) {
+    return (
+      `speech at ${dbfs.toFixed(0)} dBFS is too quiet to reject, expected ${QUIET_DBFS} or more; ` +
+      "come closer or raise the input level"
+    );
+  }
+  if (clippedShare !== null && clippedShare > OVERDRIVEN_SHARE) {
+    return (
+      `speech with ${(100 * clippedShare).toFixed(0)}% of its samples at full scale is too ` +
+      `clipped to reject, expected ${100 * OVERDRIVEN_SHARE}% or less; lower the input level`
+    );
+  }
+  return null;
 }
 
 /** The reason why a recording has too little speech for a decision; null if it has enough. */

@@ -42,6 +42,7 @@ export function identified(
         voiceprint.totalSpeechS,
         probe.speechS,
         probe.speechDbfs,
+        probe.clippedShare,
         pairNearness(calibration.nearness(enrolled), near),
       );
       const within = comparedWithin(decision, cohesion, SECOND_VOICE_LLR);

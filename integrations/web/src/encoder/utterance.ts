@@ -26,6 +26,8 @@ export interface Encoding {
   readonly speechDbfs: number | null;
   /** Standard deviation of its levels; null for less than a second of speech. */
   readonly variationDb: number | null;
+  /** Share of the samples of speech that lie at full scale; null without speech. */
+  readonly clippedShare: number | null;
 }
 
 /** Called with the newest hop of samples of each frame, and which of the frames are speech. */
@@ -106,5 +108,6 @@ export async function encode(
     pieces: collector.pieces,
     speechDbfs: level.dbfs,
     variationDb: level.variationDb,
+    clippedShare: level.clippedShare,
   };
 }
