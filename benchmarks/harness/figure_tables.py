@@ -253,6 +253,7 @@ TABLES: dict[str, Callable[[Latest], Lines]] = {
     "peers": peers,
     "adopted encoders": adopted_tables.rates,
     "cost of adopted encoders": adopted_tables.cost,
+    "promise of adopted encoders": adopted_tables.promise,
     "scorer": scorer,
     **gpu_tables.TABLES,
     **guide_tables.TABLES,

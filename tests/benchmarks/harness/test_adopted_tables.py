@@ -82,3 +82,36 @@ def test_cost_shows_every_system_in_both_uses(latest: Callable[[str], dict[str, 
 def test_cost_says_that_a_run_did_not_measure_it() -> None:
     lines = adopted_tables.cost(lambda _: {"facts": {"rows": []}})
     assert lines[2:] == ["| not measured: the run had `--no-speed` | | | |"]
+
+
+def test_the_promise_of_both_systems_is_shown_at_the_rates_of_the_adopted_one() -> None:
+    def result(model: str, worst: float, rates: tuple[float, ...]) -> dict[str, Any]:
+        measured = {"groups": 8, "geometric_mean": 0.5, "above_2": 0.25, "frr": 0.1}
+        return {
+            "facts": {
+                "model": model,
+                "summary": [
+                    {
+                        "way": way,
+                        "requested_far": rate,
+                        "worst": worst,
+                        "exact_frr": 0.05,
+                        **measured,
+                    }
+                    for way in ("home", "robust")
+                    for rate in rates
+                ],
+            }
+        }
+
+    results = {
+        "promise-campplus": result("other", 2.5, (0.05, 0.01)),
+        "promise": result("ours", 2.0, (0.05, 0.01, 0.001)),
+    }
+    lines = adopted_tables.promise(results.__getitem__)
+    assert lines[2:] == [
+        "| 5 % | other | 8 | 2.5 | 0.50 | 25 % | 10.0 % | 5.0 % |",
+        "| 5 % | ours | 8 | 2.0 | 0.50 | 25 % | 10.0 % | 5.0 % |",
+        "| 1 % | other | 8 | 2.5 | 0.50 | 25 % | 10.0 % | 5.0 % |",
+        "| 1 % | ours | 8 | 2.0 | 0.50 | 25 % | 10.0 % | 5.0 % |",
+    ]
