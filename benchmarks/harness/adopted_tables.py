@@ -1,4 +1,4 @@
-"""The tables of docs/adoption.md, from the newest results of the benchmarks `adopted` and `promise`."""
+"""The tables of docs/adoption.md, from the newest results of two benchmarks."""
 
 from __future__ import annotations
 
