@@ -49,7 +49,7 @@ def recordings() -> dict[str, tuple[Samples, int]]:
     """Return samples by name, (n,) or (n, channels), and their rate."""
     clips = {f"{voice}-{clip}": read_clip(voice, clip) for voice in VOICES for clip in CLIPS}
     rng = np.random.default_rng(20)
-    slt, rms = clips["slt-probe"], clips["rms-probe"]
+    slt, rms, awb = (clips[f"{voice}-probe"] for voice in ("slt", "rms", "awb"))
     time_s = np.arange(3 * RATE_HZ) / RATE_HZ
     made: dict[str, tuple[Samples, int]] = {name: (clip, RATE_HZ) for name, clip in clips.items()}
     others = {
@@ -62,6 +62,7 @@ def recordings() -> dict[str, tuple[Samples, int]]:
         "two-voices": np.concatenate([slt, rms]),
         "clipped": np.clip(20 * slt, -1, 1).astype(np.float32),
         "overdriven": np.clip(100 * rms, -1, 1).astype(np.float32),
+        "overdriven-mp3": through_mp3(np.clip(100 * awb, -1, 1).astype(np.float32)),
         "noisy": (slt + 0.1 * rng.standard_normal(len(slt))).astype(np.float32),
         "loop": np.tile(slt[RATE_HZ : 2 * RATE_HZ + 4000], 4),
         "offset": (slt + 0.05).astype(np.float32),

@@ -171,6 +171,19 @@ def test_an_encoding_knows_how_much_is_clipped(
     assert shares[1] < 0.05
 
 
+@pytest.mark.parametrize("file_format", ["WAV", "MP3"])
+def test_resamplers_and_codecs_do_not_hide_that_speech_is_clipped(
+    demo_clips: Path, default_model: Path, file_format: str
+) -> None:
+    speech = soxr.resample(read_audio(demo_clips / "slt-probe.flac"), SAMPLE_RATE_HZ, 48000)
+    file = io.BytesIO()
+    sf.write(file, np.clip(30 * speech, -1, 1), 48000, format=file_format)
+    file.seek(0)
+    share = load_encoder(default_model).encode(read_audio(file)).clipped_share
+    assert share is not None
+    assert share > 0.5
+
+
 @pytest.mark.parametrize("gain_db", [0, -20])
 def test_an_encoding_knows_the_level_of_its_speech(
     demo_clips: Path, default_model: Path, gain_db: int

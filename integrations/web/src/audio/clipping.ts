@@ -16,11 +16,6 @@ const CUT_SAMPLES = 0.0015; // share of the samples of loud hops; fewer have no 
 const MANY_SHARE = 0.5;
 const MANY_SAMPLES = 0.1;
 
-export function isAtFullScale(value: number): boolean {
-  const magnitude = Math.abs(value);
-  return magnitude >= NEAR_LOW && magnitude <= NEAR_HIGH;
-}
-
 export class ClippingMeter {
   private high = -Infinity;
   private low = Infinity;
@@ -55,8 +50,9 @@ export class ClippingMeter {
   private count(samples: Float32Array): void {
     this.numSamples += samples.length;
     for (const value of samples) {
-      this.numAbove += Math.abs(value) >= NEAR_LOW ? 1 : 0;
-      this.numNear += isAtFullScale(value) ? 1 : 0;
+      const magnitude = Math.abs(value);
+      this.numAbove += magnitude >= NEAR_LOW ? 1 : 0;
+      this.numNear += magnitude >= NEAR_LOW && magnitude <= NEAR_HIGH ? 1 : 0;
     }
   }
 

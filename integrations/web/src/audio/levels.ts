@@ -1,7 +1,5 @@
 /** Levels of speech: root mean squares in dB of full scale. */
 
-import { isAtFullScale } from "./clipping.js";
-
 /** Speech below this level is near the noise of cheap converters. */
 export const QUIET_DBFS = -50;
 /** If more of the samples of speech lie at full scale, most of a speaker's own are rejected. */
@@ -10,6 +8,9 @@ export const OVERDRIVEN_SHARE = 0.35;
 export const STEADY_DB = 1;
 /** Hops of speech before their spectrum and variation are judged. */
 export const SPECTRUM_HOPS = 10;
+// Magnitudes at full scale, as float32: resamplers and codecs smooth clipped samples.
+const FULL_SCALE_LOW = Math.fround(0.9);
+const FULL_SCALE_HIGH = Math.fround(1.1);
 /** -120 dBFS, digital silence. */
 export const SILENCE_POWER = 1e-12;
 
@@ -90,6 +91,11 @@ export class Spread {
     this.mean += difference / this.count;
     this.squares += difference * (value - this.mean);
   }
+}
+
+function isAtFullScale(value: number): boolean {
+  const magnitude = Math.abs(value);
+  return magnitude >= FULL_SCALE_LOW && magnitude <= FULL_SCALE_HIGH;
 }
 
 export function decibels(power: number): number {
