@@ -6,7 +6,10 @@ import { modelBytes, recordingOf, reference, voiceprintOf } from "./reference.mj
 
 const ROUNDS = 30;
 
-/** Nanoseconds that the main thread has run, without those of other programs (only on Linux). */
+/**
+ * Nanoseconds that the main thread has run, without those of other programs (only on Linux). The
+ * kernel counts them up every few milliseconds: only the mean of many short calls is exact.
+ */
 function threadTime() {
   return Number(readFileSync(`/proc/self/task/${process.pid}/schedstat`, "utf8").split(" ")[0]);
 }
@@ -18,25 +21,32 @@ async function cost(call) {
   return { result, ms: (threadTime() - before) / 1e6 };
 }
 
-function median(values) {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
+/** Mean milliseconds of calls after the first one, which warms up. */
+async function meanCost(calls) {
+  await calls[0]();
+  const { ms } = await cost(async () => {
+    for (const call of calls.slice(1)) {
+      await call();
+    }
+  });
+  return ms / (calls.length - 1);
 }
 
 const { result: verifier, ms: loadMs } = await cost(() => Verifier.load(modelBytes));
 const voiceprint = await voiceprintOf("slt");
 const { samples, sampleRateHz } = recordingOf("long");
 const threeSeconds = { samples: samples.slice(0, 3 * sampleRateHz), sampleRateHz };
-const verifyMs = [];
-for (let round = 0; round < ROUNDS; round += 1) {
-  verifyMs.push((await cost(() => verifier.verify(voiceprint, threeSeconds))).ms);
-}
+const verifyMs = await meanCost(
+  Array(ROUNDS).fill(() => verifier.verify(voiceprint, threeSeconds)),
+);
 const stream = verifier.stream([voiceprint]);
-const hopMs = [];
 const hop = sampleRateHz / 10;
+const pushes = [];
 for (let at = 0; at + hop <= samples.length; at += hop) {
   const block = { samples: samples.subarray(at, at + hop), sampleRateHz };
-  hopMs.push((await cost(() => stream.push(block))).ms);
+  pushes.push(() => stream.push(block));
 }
+const hopMs = await meanCost(pushes);
 
 const people = await Promise.all(["slt", "rms", "awb", "kal16"].map(voiceprintOf));
 const found = { same_rate: [], resampled: [] };
@@ -56,8 +66,8 @@ for (const expected of reference.decisions.filter((one) => one.far === null)) {
 console.log(
   JSON.stringify({
     load_ms: loadMs,
-    verify_3s_ms: median(verifyMs),
-    hop_ms: median(hopMs),
+    verify_3s_ms: verifyMs,
+    hop_ms: hopMs,
     num_verdicts: numVerdicts,
     num_other_verdicts: numOther,
     score_difference: Math.max(...found.same_rate),

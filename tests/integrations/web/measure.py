@@ -1,6 +1,6 @@
 """Measure the browser package and write the table of docs/guides/browser.md.
 
-python -m tests.integrations.web.measure, after make web. Times are medians of the CPU time of the
+python -m tests.integrations.web.measure, after make web. Times are means of the CPU time of the
 only thread, which other programs change less than the time of the clock.
 """
 
