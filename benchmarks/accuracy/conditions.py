@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchmarks.accuracy.decision_tables import write_tables
 from benchmarks.harness import corpora, normalization
+from benchmarks.harness.decision_tables import write_tables
 from benchmarks.harness.measure import Benchmark
 from benchmarks.harness.trial_pairs import (
     FARS,

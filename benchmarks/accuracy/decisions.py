@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.accuracy.decision_tables import PICTURE, draw, write_tables
 from benchmarks.harness import normalization
+from benchmarks.harness.decision_tables import PICTURE, draw, write_tables
 from benchmarks.harness.measure import Benchmark
 from benchmarks.harness.trial_pairs import (
     DEVELOPMENT,

@@ -28,8 +28,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.accuracy.decision_tables import write_tables
 from benchmarks.harness import corpora
+from benchmarks.harness.decision_tables import write_tables
 from benchmarks.harness.measure import Benchmark
 from benchmarks.harness.trial_pairs import bundled_encoder
 from speakersdk.calibration.calibration import OperatingPoint

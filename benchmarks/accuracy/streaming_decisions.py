@@ -7,7 +7,7 @@ ones, as recorded and with both sides in noise or by telephone. The bound for ch
 the development speakers and is tested on the three demonstration readers. Without the corpora, or
 with --smoke, the bundled synthetic voices only show that the script runs.
 
-`python -m benchmarks.accuracy.streaming_tables` writes the result to docs/streaming.md.
+`python -m benchmarks.harness.streaming_tables` writes the result to docs/streaming.md.
 """
 
 from __future__ import annotations

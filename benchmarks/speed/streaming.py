@@ -7,7 +7,7 @@ is Resemblyzer, whose encoder runs on the last 3 s at every hop, without decisio
 
     --day   push a whole day of audio for the memory figure (ten minutes) instead of an hour
 
-`python -m benchmarks.accuracy.streaming_tables` writes the result to docs/streaming.md.
+`python -m benchmarks.harness.streaming_tables` writes the result to docs/streaming.md.
 """
 
 from __future__ import annotations

@@ -12,8 +12,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.accuracy import decision_tables
-from benchmarks.harness import figure_tables, tables
+from benchmarks.harness import decision_tables, figure_tables, tables
 from benchmarks.harness.measure import RESULTS
 from speakersdk.calibration.calibration import Calibration, OperatingPoint
 from speakersdk.encoder.frontend import FrontendConfig

@@ -1,13 +1,13 @@
 """The tables of docs/streaming.md are those of the latest results."""
 
-from benchmarks.accuracy import streaming_tables as tables
+from benchmarks.harness import streaming_tables as tables
 
 
 def test_figures_of_the_streaming_page_are_those_of_the_results() -> None:
     page = tables.PAGE.read_text(encoding="utf-8")
     for name in tables.TABLES:
         assert f"<!-- table: {name} -->\n|" in page
-    # If this fails, run python -m benchmarks.accuracy.streaming_tables
+    # If this fails, run python -m benchmarks.harness.streaming_tables
     assert tables.filled(page) == page
 
 

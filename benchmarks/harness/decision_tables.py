@@ -1,6 +1,6 @@
 """The tables and the plot of the pages about decisions, made from benchmark results.
 
-    python -m benchmarks.accuracy.decision_tables
+    python -m benchmarks.harness.decision_tables
 
 writes them from the stored results. tests/integration/test_documents.py compares the pages with
 these results.

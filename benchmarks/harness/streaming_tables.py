@@ -1,6 +1,6 @@
 """The tables of docs/streaming.md, written from the latest results.
 
-python -m benchmarks.accuracy.streaming_tables
+python -m benchmarks.harness.streaming_tables
 """
 
 from __future__ import annotations
