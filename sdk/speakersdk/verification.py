@@ -16,7 +16,7 @@ from speakersdk.decision.outcome import Identification, Verdict
 from speakersdk.decision.rule import DecisionRule, speech_shortage
 from speakersdk.encoder.interface import Encoding
 from speakersdk.enrollment.measure import one_voice_llr
-from speakersdk.enrollment.repetition import is_copy
+from speakersdk.enrollment.repetition import is_known
 from speakersdk.errors import AudioTooShortError
 from speakersdk.scoring import symmetric_kl_to_many
 from speakersdk.voiceprint.voiceprint import Voiceprint
@@ -63,18 +63,12 @@ def identified(
     ]
     decisions = [
         decision.repeated("an enrolled one")
-        if decision.accepted and _is_known(probe, at)
+        if decision.accepted and is_known(probe.embedding, at)
         else decision
         for at, decision in zip(voiceprints, decisions, strict=True)
     ]
     names = [voiceprint.name for voiceprint in voiceprints]
     return Identification.from_candidates(list(zip(names, decisions, strict=True)))
-
-
-def _is_known(probe: Encoding, voiceprint: Voiceprint) -> bool:
-    """Return whether the probe is a recording that is part of the voiceprint."""
-    known = (*voiceprint.exemplars, *voiceprint.adapted)
-    return any(is_copy(probe.embedding, row) for row in known)
 
 
 def unanswered(

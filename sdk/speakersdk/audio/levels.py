@@ -314,8 +314,8 @@ class SpeechLevel:
         frame_samples = len(samples) // len(is_speech)
         self._energy += float(energies[is_speech].sum())
         self._num_samples += frame_samples * int(is_speech.sum())
-        is_clipped = _are_within(_FULL_SCALE, np.abs(samples)).reshape(len(is_speech), -1)
-        self._num_clipped += int(np.count_nonzero(is_clipped[is_speech]))
+        spoken = samples.reshape(len(is_speech), -1)[is_speech]
+        self._num_clipped += int(np.count_nonzero(_are_within(_FULL_SCALE, np.abs(spoken))))
         num_frames = len(is_speech) // self._hop_frames * self._hop_frames
         is_whole = is_speech[:num_frames].reshape(-1, self._hop_frames).all(axis=1)
         powers = energies[:num_frames].reshape(-1, self._hop_frames).sum(axis=1)[is_whole]

@@ -101,7 +101,7 @@ def open_pipe(pipe: BinaryIO, *, sample_rate_hz: float | None) -> PipeAudio:
     if is_file:
         blocks = recut(file_blocks(_Rejoined(head, pipe)))
         return PipeAudio(SAMPLE_RATE_HZ, blocks)
-    if not is_file and _TEXT.fullmatch(head):
+    if _TEXT.fullmatch(head):
         raise UnreadableAudioError(
             _LABEL,
             f"it begins with the text {head.decode('ascii')!r}; see what the program that writes "

@@ -15,7 +15,7 @@ from speakersdk.arrays import Embedding
 from speakersdk.calibration.calibration import Calibration
 from speakersdk.decision.outcome import Decision
 from speakersdk.enrollment.measure import RecordingQuality
-from speakersdk.enrollment.repetition import is_copy
+from speakersdk.enrollment.repetition import is_known
 from speakersdk.voiceprint.life import utc_now
 from speakersdk.voiceprint.voiceprint import Voiceprint
 
@@ -63,8 +63,7 @@ def adapt(
         calibration: the probe must reach its strictest operating point.
     """
     objection = _objection(voiceprint, embedding, quality, decision, calibration)
-    known = (*voiceprint.exemplars, *voiceprint.adapted)
-    if objection is None and any(is_copy(embedding, row) for row in known):
+    if objection is None and is_known(embedding, voiceprint):
         objection = "not adapted: this recording is part of the voiceprint already"
     if objection is None:
         voiceprint = voiceprint.adapted_by(embedding, speech_s=quality.speech_s, at_utc=utc_now())

@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from speakersdk.arrays import Embedding, Waveform
 from speakersdk.scoring import symmetric_kl
+from speakersdk.voiceprint.voiceprint import Voiceprint
 
 # Bands of 62.5 Hz, which resolve the harmonics of a voice, over the range of a telephone.
 _FRAME_S: Final = 0.064
@@ -142,6 +143,11 @@ def is_copy(a: Embedding, b: Embedding) -> bool:
     Use it for voiceprints, which contain no audio; `repetitions` compares recordings.
     """
     return symmetric_kl(a, b) <= copy_divergence(a, b)
+
+
+def is_known(embedding: Embedding, voiceprint: Voiceprint) -> bool:
+    """Return whether the recording of an embedding is part of a voiceprint, or was added to it."""
+    return any(is_copy(embedding, row) for row in (*voiceprint.exemplars, *voiceprint.adapted))
 
 
 def copy_divergence(a: Embedding, b: Embedding) -> float:
