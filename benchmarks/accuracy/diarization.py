@@ -14,12 +14,10 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import reduce
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-import speakersdk
 from benchmarks.harness import corpora
 from benchmarks.harness.conversations import Conversation, converse
 from benchmarks.harness.diarization_error import (
@@ -33,8 +31,8 @@ from speakersdk import Verifier, Voiceprint
 from speakersdk.arrays import Waveform
 from speakersdk.audio.levels import AudioProblem
 from speakersdk.audio.waveform import SAMPLE_RATE_HZ, read_audio
+from speakersdk.demo_clips import FOLDER as CLIPS
 
-CLIPS = Path(speakersdk.__file__).parent / "demo_clips"
 ENROLL_S = 12.0
 SPOKEN_S = 75.0  # maximum per speaker in a conversation, repeated if needed
 NUM_CHOSEN_ON, NUM_SPEAKERS = 14, 26

@@ -15,22 +15,20 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-import speakersdk
 from benchmarks.harness import corpora
 from benchmarks.harness.measure import Benchmark
 from speakersdk import StreamUpdate, Verifier, Voiceprint
 from speakersdk.audio.levels import AudioProblem
 from speakersdk.audio.waveform import SAMPLE_RATE_HZ, read_audio
+from speakersdk.demo_clips import FOLDER as CLIPS
 from speakersdk.metrics import bootstrap_interval
 from speakersdk_training.evaluation.conditions import CONDITIONS
 
-CLIPS = Path(speakersdk.__file__).parent / "demo_clips"
 ENROLL_S, PROBE_S, FIXED_S = 12.0, 12.0, 3.0
 MOST_PROBES = 2
 # All recordings are accepted: this measures decisions, not the quality gate.

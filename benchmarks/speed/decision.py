@@ -8,21 +8,19 @@ parts of the probe, whatever the number of voiceprints.
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 
-import speakersdk
 from benchmarks.harness.measure import Benchmark
 from speakersdk import Verifier
 from speakersdk.audio.waveform import read_audio
 from speakersdk.decision.rule import Request
+from speakersdk.demo_clips import FOLDER as CLIPS
 from speakersdk.encoder.load import load_encoder
 from speakersdk.enrollment.measure import one_voice_llr
 from speakersdk.models import default_model_path
 from speakersdk.verification import identified
 
-CLIPS = Path(speakersdk.__file__).parent / "demo_clips"
 CANDIDATES = 100
 
 

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 
-import speakersdk
 from benchmarks.harness.measure import Benchmark
 from speakersdk import Verifier
 from speakersdk.audio.waveform import SAMPLE_RATE_HZ, read_audio
+from speakersdk.demo_clips import FOLDER as CLIPS
 
-CLIPS = Path(speakersdk.__file__).parent / "demo_clips"
 HOP_SAMPLES, HOP_S = SAMPLE_RATE_HZ // 10, 0.1
 COUNTS = (1, 4, 16, 64)
 

@@ -25,14 +25,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-import speakersdk
 from benchmarks.harness.measure import Benchmark
 from benchmarks.peers.resemblyzer import voice_encoder
 from speakersdk import SpeakerStream, Verifier, Voiceprint
 from speakersdk.audio.waveform import SAMPLE_RATE_HZ, read_audio
+from speakersdk.demo_clips import FOLDER as CLIPS
 from speakersdk.scoring import symmetric_kl_matrix
 
-CLIPS = Path(speakersdk.__file__).parent / "demo_clips"
 VOICES = ("awb", "kal16", "rms", "slt")
 HOP_SAMPLES = SAMPLE_RATE_HZ // 10
 HOP_S = 0.1

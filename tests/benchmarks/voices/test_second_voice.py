@@ -46,7 +46,10 @@ def test_a_bound_is_written_into_every_source(tmp_path: Path, bound: float) -> N
 
 
 def test_the_lowest_speaker_and_recordings_of_two_do_not_count() -> None:
-    """One of 50 speakers, who may be two people, is left out. 0.5 % are below the bound."""
+    """The bound leaves out one speaker in 50, whose recordings may be of two people.
+
+    Of the recordings of the others, 0.5 % are below it.
+    """
     rows = [
         Answer(f"corpus/{speaker}", ONE_VOICE, "4 s", llr, fits=True)
         for speaker in range(1, 50)

@@ -27,6 +27,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from speakersdk.audio.waveform import read_audio
 from speakersdk.demo_clips import FOLDER
+from speakersdk_export.adopt.adoption import Description, adopt_model
 from speakersdk_export.adopt.filterbank import mel_filters
 
 REPOSITORY = Path(__file__).parents[3]
@@ -135,6 +136,26 @@ def empty_module(name: str, values: dict[str, Any]) -> ModuleType:
 def clip() -> np.ndarray:
     """(n,) float32 at 16 kHz: 4 s of speech."""
     return read_audio(FOLDER / "slt-probe.flac")
+
+
+@pytest.fixture
+def adopt(publish: Publish, tmp_path: Path) -> Callable[..., Path]:
+    """Adopt a network of random weights, which is uncalibrated; options as for `adopt_model`."""
+
+    def write(**options: Any) -> Path:
+        output = tmp_path / "adopted.onnx"
+        adopt_model(
+            publish(),
+            output,
+            family="3d-speaker",
+            description=Description(name="mini"),
+            golden=None,
+            trials=None,
+            **options,
+        )
+        return output
+
+    return write
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,6 @@ from speakersdk.audio.waveform import SAMPLE_RATE_HZ, read_audio
 from speakersdk.demo_clips import FOLDER
 from speakersdk.enrollment.repetition import is_copy
 from speakersdk.errors import EnrollmentError
-from speakersdk_export.adopt.adoption import Description, adopt_model
 
 pytestmark = pytest.mark.export
 VOICES = ("awb", "kal16", "rms", "slt")
@@ -22,19 +22,9 @@ LENGTHS = (0.5, 2.0)  # at larger T, these 8 numbers are no longer nearly unifor
 
 
 @pytest.fixture(params=LENGTHS)
-def weak(request: Any, publish: Any, tmp_path: Path) -> Verifier:
+def weak(request: Any, adopt: Callable[..., Path]) -> Verifier:
     """A verifier with a network of random weights."""
-    output = tmp_path / "adopted.onnx"
-    adopt_model(
-        publish(),
-        output,
-        family="3d-speaker",
-        description=Description(name="mini"),
-        golden=None,
-        trials=None,
-        temperature=request.param,
-    )
-    return Verifier(model=output)
+    return Verifier(model=adopt(temperature=request.param))
 
 
 def test_a_weak_model_enrolls_different_recordings_and_refuses_the_same_one(

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 from speakersdk import Gallery, Verifier
 from speakersdk.demo_clips import FOLDER
-from speakersdk_export.adopt.adoption import Description, adopt_model
 from tests.sdk.gallery.vector_search import faiss_search, qdrant_search, rankings, scores
 
 pytestmark = pytest.mark.export
@@ -18,17 +17,8 @@ PROBES = sorted(FOLDER.glob("*-probe.flac"))
 
 
 @pytest.fixture
-def verifier(publish: Any, tmp_path: Path) -> Verifier:
-    output = tmp_path / "adopted.onnx"
-    adopt_model(
-        publish(),
-        output,
-        family="3d-speaker",
-        description=Description(name="mini"),
-        golden=None,
-        trials=None,
-    )
-    return Verifier(model=output)
+def verifier(adopt: Callable[..., Path]) -> Verifier:
+    return Verifier(model=adopt())
 
 
 @pytest.fixture

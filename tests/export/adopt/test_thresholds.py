@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,6 @@ from speakersdk.calibration.thresholds import GroupTrials
 from speakersdk.demo_clips import FOLDER
 from speakersdk.encoder.load import load_encoder
 from speakersdk_export import calibrate, strangers
-from speakersdk_export.adopt.adoption import Description, adopt_model
 from speakersdk_export.cli import main as export
 from speakersdk_export.model_file import write_model
 
@@ -46,24 +46,14 @@ def corpora(speech_data: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def uncalibrated(publish: Any, tmp_path: Path) -> Path:
-    output = tmp_path / "uncalibrated.onnx"
-    adopt_model(
-        publish(),
-        output,
-        family="3d-speaker",
-        description=Description(name="mini"),
-        golden=None,
-        trials=None,
-        temperature=LENGTH,
-    )
-    return output
+def uncalibrated(adopt: Callable[..., Path]) -> Path:
+    return adopt(temperature=LENGTH)
 
 
 @pytest.fixture
 def adopted(uncalibrated: Path, tmp_path: Path) -> Path:
     """A calibrated model; random weights do not tell speakers apart, and no fit would accept it."""
-    output = tmp_path / "adopted.onnx"
+    output = tmp_path / "calibrated.onnx"
     calibration = Calibration(
         offset=3.0,
         scale=4000.0,

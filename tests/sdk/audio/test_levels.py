@@ -6,14 +6,13 @@ import pytest
 import soundfile as sf
 import soxr
 
-import speakersdk
 from speakersdk.arrays import Waveform
 from speakersdk.audio.levels import AudioLevels, AudioProblem, AudioQuality, SpeechLevel
 from speakersdk.audio.waveform import SAMPLE_RATE_HZ, read_audio
+from speakersdk.demo_clips import FOLDER as CLIPS
 from speakersdk.encoder.load import load_encoder
 from speakersdk.enrollment.measure import measure_recording
 
-CLIPS = Path(speakersdk.__file__).parent / "demo_clips"
 WINDOWED = Path(__file__).parents[2] / "data" / "models" / "windowed.onnx"
 
 HOP_SAMPLES = 1600

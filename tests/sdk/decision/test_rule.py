@@ -126,40 +126,42 @@ def test_a_shortage_is_of_speech_and_not_of_audio(verifier: Verifier) -> None:
     assert shortage(calibration.minimum_speech_s) is None
 
 
+@pytest.fixture
+def bundled_rule(default_model: Path) -> DecisionRule:
+    """The rule of the bundled model at 1 %."""
+    calibration = load_encoder(default_model).manifest.calibration
+    assert calibration is not None
+    return Request(far=0.01).rule(calibration)
+
+
 @pytest.mark.parametrize(
     ("probe_dbfs", "verdict"), [(None, "reject"), (-50.0, "reject"), (-50.1, "inconclusive")]
 )
 def test_a_probe_that_is_too_quiet_is_not_rejected(
-    default_model: Path, probe_dbfs: float | None, verdict: str
+    bundled_rule: DecisionRule, probe_dbfs: float | None, verdict: str
 ) -> None:
-    calibration = load_encoder(default_model).manifest.calibration
-    assert calibration is not None
-    rule = Request(far=0.01).rule(calibration)
     sides = {"enrolled_speech_s": 6.0, "probe_speech_s": 6.0}
-    decision = rule.decide(-40.0, **sides, probe_dbfs=probe_dbfs)
+    decision = bundled_rule.decide(-40.0, **sides, probe_dbfs=probe_dbfs)
     assert decision.verdict == verdict
     assert ("too quiet" in decision.reason) == (verdict == "inconclusive")
-    assert rule.decide(0.0, **sides, probe_dbfs=probe_dbfs).accepted
+    assert bundled_rule.decide(0.0, **sides, probe_dbfs=probe_dbfs).accepted
 
 
 @pytest.mark.parametrize(
     ("clipped_share", "verdict"), [(None, "reject"), (0.35, "reject"), (0.351, "inconclusive")]
 )
 def test_a_probe_that_is_too_clipped_is_not_rejected(
-    default_model: Path, clipped_share: float | None, verdict: str
+    bundled_rule: DecisionRule, clipped_share: float | None, verdict: str
 ) -> None:
-    calibration = load_encoder(default_model).manifest.calibration
-    assert calibration is not None
-    rule = Request(far=0.01).rule(calibration)
     sides = {"enrolled_speech_s": 6.0, "probe_speech_s": 6.0}
-    decision = rule.decide(-40.0, **sides, probe_clipped_share=clipped_share)
+    decision = bundled_rule.decide(-40.0, **sides, probe_clipped_share=clipped_share)
     assert decision.verdict == verdict
     expected = (
         "speech with 35% of its samples at full scale is too clipped to reject, expected 35% or "
         "less; lower the input level"
     )
     assert (expected in decision.reason) == (verdict == "inconclusive")
-    assert rule.decide(0.0, **sides, probe_clipped_share=clipped_share).accepted
+    assert bundled_rule.decide(0.0, **sides, probe_clipped_share=clipped_share).accepted
 
 
 def test_the_threshold_follows_the_cohort() -> None:

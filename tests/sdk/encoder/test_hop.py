@@ -5,14 +5,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import speakersdk
 from speakersdk.audio.waveform import read_audio
+from speakersdk.demo_clips import FOLDER as CLIPS
 from speakersdk.encoder.hop import HopEncoder, HopSizes, HopState
 from speakersdk.encoder.load import hop_encoder, load_encoder
 from speakersdk.encoder.statistics_ring import NUM_WINDOWS, RECENT, SO_FAR, WINDOW
 from speakersdk.models import default_model_path
-
-CLIPS = Path(speakersdk.__file__).parent / "demo_clips"
 
 MODELS = Path(__file__).parents[2] / "data" / "models"
 SIZES = HopSizes(window_hops=30, recent_hops=12)

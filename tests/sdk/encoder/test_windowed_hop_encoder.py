@@ -3,15 +3,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import speakersdk
 from speakersdk.audio.waveform import read_audio
+from speakersdk.demo_clips import FOLDER as CLIPS
 from speakersdk.encoder.hop import HopSizes, HopState
 from speakersdk.encoder.interface import detector
 from speakersdk.encoder.load import hop_encoder, load_encoder
 from speakersdk.encoder.statistics_ring import SO_FAR, WINDOW
 from speakersdk.encoder.windowed import WindowedHopEncoder, newest_samples
-
-CLIPS = Path(speakersdk.__file__).parent / "demo_clips"
 
 MODEL = Path(__file__).parents[2] / "data" / "models" / "windowed.onnx"
 WINDOW_S = 1.0  # of the test model

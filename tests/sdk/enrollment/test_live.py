@@ -1,19 +1,15 @@
-from pathlib import Path
-
 import numpy as np
 import pytest
 
-import speakersdk
 from speakersdk.arrays import Waveform
 from speakersdk.audio.levels import AudioProblem
 from speakersdk.audio.microphone import AudioBlock
 from speakersdk.audio.waveform import SAMPLE_RATE_HZ, read_audio
+from speakersdk.demo_clips import FOLDER as CLIPS
 from speakersdk.encoder.statistics_ring import RECENT_S
 from speakersdk.enrollment.live import Enrollment, EnrollmentProgress
 from speakersdk.errors import ClosedError, ConcurrentUseError, ConfigError, EnrollmentError
 from speakersdk.verifier import Verifier
-
-CLIPS = Path(speakersdk.__file__).parent / "demo_clips"
 
 
 def voice(name: str) -> Waveform:

@@ -1,16 +1,13 @@
 """Voiceprints for the tests of streams."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
-import speakersdk
 from speakersdk.audio.waveform import read_audio
+from speakersdk.demo_clips import FOLDER as CLIPS
 from speakersdk.verifier import Verifier
 from speakersdk.voiceprint.voiceprint import Voiceprint
 
-CLIPS = Path(speakersdk.__file__).parent / "demo_clips"
 VOICES = ("awb", "kal16", "rms", "slt")
 
 

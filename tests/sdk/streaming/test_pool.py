@@ -1,12 +1,11 @@
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-import speakersdk
 from speakersdk.audio.microphone import AudioBlock
 from speakersdk.audio.waveform import SAMPLE_RATE_HZ, read_audio
+from speakersdk.demo_clips import FOLDER as CLIPS
 from speakersdk.errors import (
     ClosedError,
     ConcurrentUseError,
@@ -18,8 +17,6 @@ from speakersdk.runtime.session import OnnxSession
 from speakersdk.streaming.pool import StreamPool
 from speakersdk.verifier import Verifier
 from speakersdk.voiceprint.voiceprint import Voiceprint
-
-CLIPS = Path(speakersdk.__file__).parent / "demo_clips"
 
 VOICES = ("awb", "kal16", "rms", "slt")
 

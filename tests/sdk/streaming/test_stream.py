@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import speakersdk
 from speakersdk.audio.waveform import SAMPLE_RATE_HZ, read_audio
 from speakersdk.calibration.calibration import Calibration
 from speakersdk.calibration.cohort import Cohort
 from speakersdk.decision.outcome import Verdict
 from speakersdk.decision.rule import Request
+from speakersdk.demo_clips import FOLDER as CLIPS
 from speakersdk.encoder.statistics_ring import SO_FAR
 from speakersdk.errors import (
     ConfigError,
@@ -30,8 +30,6 @@ from speakersdk.streaming.update import StreamUpdate
 from speakersdk.verifier import Verifier
 from speakersdk.voiceprint.life import expiry_after
 from speakersdk.voiceprint.voiceprint import Voiceprint
-
-CLIPS = Path(speakersdk.__file__).parent / "demo_clips"
 
 MODELS = Path(__file__).parents[2] / "data" / "models"
 VOICES = ("awb", "kal16", "rms", "slt")

@@ -4,19 +4,16 @@ import io
 import time
 from argparse import Namespace
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-import speakersdk
 from speakersdk.audio.microphone import CaptureCounters
 from speakersdk.cli.live import sources
 from speakersdk.cli.live.sources import MicrophoneSource, RecordedSource, open_source
+from speakersdk.demo_clips import FOLDER as CLIPS
 from speakersdk.errors import ConfigError, MicrophoneError
-
-CLIPS = Path(speakersdk.__file__).parent / "demo_clips"
 
 ARGUMENTS = {"input": None, "rate": None, "fast": False, "device": None, "reconnect": False}
 
