@@ -15,9 +15,9 @@ from torch import nn
 
 from benchmarks.peers.ecapa import EcapaTdnn
 from benchmarks.peers.redimnet import ReDimNetB0
-from benchmarks.peers.resnet import ResNet34
 from benchmarks.peers.xvector import XVector
 from speakersdk_training.teacher.campplus import CampPlus
+from speakersdk_training.teacher.resnet34 import ResNet34
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

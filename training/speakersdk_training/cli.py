@@ -112,10 +112,10 @@ def build_parser() -> CommandParser:
     )
     teacher.requests.add_argument(
         "--kind",
-        choices=["campplus", "checkpoint", "torchscript"],
+        choices=["campplus", "resnet34", "checkpoint", "torchscript"],
         default="campplus",
-        help="what the weights are: CAM++, an encoder of speakersdk-train, or TorchScript "
-        "(default: campplus)",
+        help="what the weights are: CAM++ of 3D-Speaker, ResNet34 of WeSpeaker, an encoder of "
+        "speakersdk-train, or TorchScript (default: campplus)",
     )
     teacher.inputs.add_argument(
         "--join", type=Path, help="table of another teacher, for a run that learns from both"

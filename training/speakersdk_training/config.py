@@ -142,6 +142,8 @@ class RunConfig:
             processes.
         start_from: checkpoint whose weights the encoder starts from, and the map to the teacher
             too if its shape fits; empty means random weights.
+        new_blocks: blocks of the TDNN (counted from 1) that the checkpoint of `start_from` lacks;
+            they and new blocks of the 2-D front start as identities.
         crop_s: crop lengths in seconds; each step draws one.
         mixed_share: share of rows that get a second, quieter voice, with the loss shared between
             both.
@@ -172,6 +174,7 @@ class RunConfig:
     batch_size: int = 512
     shards: int = 1
     start_from: str = ""
+    new_blocks: tuple[int, ...] = ()
     crop_s: tuple[float, ...] = (2.0,)
     mixed_share: float = 0.0
     fine_share: float = 0.0

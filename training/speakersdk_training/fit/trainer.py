@@ -24,14 +24,15 @@ from speakersdk_training.checkpoint import (
 )
 from speakersdk_training.compute.optim import make_optimizer
 from speakersdk_training.compute.world import World, share_norms
-from speakersdk_training.config import TrainConfig
+from speakersdk_training.config import TrainConfig, config_from_dict
 from speakersdk_training.data.audio_bank import AudioBank
 from speakersdk_training.data.crops import Batch, join_batches
 from speakersdk_training.errors import TrainingError
 from speakersdk_training.evaluation.evaluate import TrialSet
 from speakersdk_training.fit.crop_source import CropSource
 from speakersdk_training.fit.objective import Objective
-from speakersdk_training.models import Encoder
+from speakersdk_training.models import Encoder, TdnnEncoder
+from speakersdk_training.models.growth import grown_weights
 from speakersdk_training.teacher.table import TeacherTable
 
 _DIVERGED = "lower optim.learning_rate or raise optim.warmup_share"
@@ -41,6 +42,17 @@ _SEEDS_APART = 1_000_003
 log = logging.getLogger(__name__)
 
 Report = Callable[[int, dict[str, float]], None]  # step, scalars
+
+
+def _first_weights(
+    start: dict[str, Any], config: TrainConfig, encoder: Encoder
+) -> dict[str, Tensor]:
+    """Return the weights of `run.start_from`, grown if the configuration has more blocks."""
+    trained: dict[str, Tensor] = start["averaged"]
+    before = config_from_dict(start["config"]).tdnn
+    if not isinstance(encoder, TdnnEncoder) or before == config.tdnn:
+        return trained
+    return grown_weights(trained, before, encoder, new_blocks=config.run.new_blocks)
 
 
 class Trainer:
@@ -87,7 +99,7 @@ class Trainer:
         encoder = make_encoder(config)
         start = read_checkpoint(Path(config.run.start_from)) if config.run.start_from else {}
         if start:
-            load_weights(encoder, start["averaged"], config.run.start_from)
+            load_weights(encoder, _first_weights(start, config, encoder), config.run.start_from)
         share_norms(encoder, self._world)
         self.encoder = encoder.to(banks[0].device)
         objective = Objective(

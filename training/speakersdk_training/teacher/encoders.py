@@ -12,21 +12,21 @@ from speakersdk_training.checkpoint import load_encoder
 from speakersdk_training.errors import TrainingError
 from speakersdk_training.teacher.campplus import CampPlus
 from speakersdk_training.teacher.kaldi_fbank import KaldiFbank
+from speakersdk_training.teacher.resnet34 import ResNet34
 
-TeacherKind = Literal["campplus", "checkpoint", "torchscript"]
+TeacherKind = Literal["campplus", "resnet34", "checkpoint", "torchscript"]
 
 
-class CampPlusTeacher(nn.Module):
-    """CAM++ of 3D-Speaker behind Kaldi's features."""
+class FilterbankTeacher(nn.Module):
+    """A published encoder of features, behind its own front end."""
 
-    def __init__(self, weights: dict[str, Tensor]) -> None:
+    def __init__(self, features: KaldiFbank, encoder: nn.Module) -> None:
         super().__init__()
-        self.features = KaldiFbank()
-        self.encoder = CampPlus()
-        self.encoder.load_state_dict(weights)
+        self.features = features
+        self.encoder = encoder
 
     def forward(self, samples: Tensor) -> Tensor:
-        """Encode (B, n) float32 in +-1 at 16 kHz to embeddings (B, 192)."""
+        """Encode (B, n) float32 in +-1 at 16 kHz to embeddings (B, E)."""
         with torch.autocast(samples.device.type, enabled=False):
             features = self.features(samples)
         embedding: Tensor = self.encoder(features)
@@ -50,8 +50,9 @@ def load_teacher(kind: TeacherKind, path: Path) -> nn.Module:
     """Load a teacher in eval mode: (B, n) float32 samples at 16 kHz -> (B, E).
 
     Args:
-        kind: campplus, a state dict with the names of 3D-Speaker; checkpoint, an encoder of this
-            package; or torchscript, a module that takes samples.
+        kind: campplus, a state dict with the names of 3D-Speaker; resnet34, one with the names of
+            WeSpeaker; checkpoint, an encoder of this package; or torchscript, a module that takes
+            samples.
         path: file of the weights.
 
     Raises:
@@ -65,8 +66,18 @@ def load_teacher(kind: TeacherKind, path: Path) -> nn.Module:
         elif kind == "checkpoint":
             module = CheckpointTeacher(path)
         else:
+            module = _published(kind)
             weights = torch.load(path, map_location="cpu", weights_only=True)
-            module = CampPlusTeacher({name: value.float() for name, value in weights.items()})
+            module.encoder.load_state_dict({name: each.float() for name, each in weights.items()})
     except Exception as error:  # torch's own errors are of many kinds and have many lines
         raise TrainingError(f"{path} holds no weights of a {kind} teacher") from error
-    return module.eval().requires_grad_(False)
+    for parameter in module.parameters():  # a ScriptModule has no requires_grad_
+        parameter.requires_grad_(False)
+    return module.eval()
+
+
+def _published(kind: TeacherKind) -> FilterbankTeacher:
+    """Return an encoder with random weights behind the features of its authors."""
+    if kind == "campplus":
+        return FilterbankTeacher(KaldiFbank(), CampPlus())
+    return FilterbankTeacher(KaldiFbank("hamming", full_scale=32768.0), ResNet34())
