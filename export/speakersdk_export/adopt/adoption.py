@@ -81,7 +81,7 @@ def adopt_model(
     """Write a published encoder as a model file, or write nothing.
 
     Args:
-        file: the published ONNX file, or torch weights of CAM++.
+        file: the published ONNX file, or torch weights of CAM++ or ResNet34.
         output: model file to write; an existing one is replaced.
         family: name of the family, see `families.family_of`.
         description: description for the manifest.

