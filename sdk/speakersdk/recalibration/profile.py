@@ -125,11 +125,13 @@ class CalibrationProfile:
         Raises:
             ConfigError: a profile of that name is already stored, or the name is invalid.
         """
-        names = _stored_names(data_folder("calibrations") if folder is None else folder)
+        names = _stored_names(_folder(folder))
         if name not in names:
             check_new_name(name, names)
         elif not replace:
-            raise ConfigError(f"a calibration named {name!r} exists already; --replace it")
+            raise ConfigError(
+                f"a calibration named {name!r} exists already; replace it with --replace"
+            )
 
     def save(self, *, replace: bool = False, folder: Path | None = None) -> Path:
         """Store the profile under its name and return the file.
@@ -141,7 +143,7 @@ class CalibrationProfile:
         Raises:
             ConfigError: a profile of that name is already stored.
         """
-        folder = data_folder("calibrations") if folder is None else folder
+        folder = _folder(folder)
         path = folder / file_name(f"{self.name}{SUFFIX}")
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         values = {"version": FORMAT_VERSION, **asdict(self)}
@@ -161,7 +163,7 @@ class CalibrationProfile:
             ConfigError: there is no such profile; the message lists the stored ones.
             CalibrationError: the file is damaged or of an unknown version.
         """
-        folder = data_folder("calibrations") if folder is None else folder
+        folder = _folder(folder)
         is_file = name.endswith(".json")
         path = Path(name) if is_file else folder / file_name(f"{check_name(name)}{SUFFIX}")
         if not path.is_file():
@@ -197,6 +199,10 @@ class CalibrationProfile:
                 f"{printable(path)}: the calibration is not valid: {error!r}; run speakersdk "
                 "calibrate again"
             ) from error
+
+
+def _folder(given: Path | None) -> Path:
+    return data_folder("calibrations") if given is None else given
 
 
 def _stored_names(folder: Path) -> list[str]:

@@ -25,6 +25,7 @@ from speakersdk.encoder.interface import Encoding
 from speakersdk.encoder.manifest import ModelManifest
 from speakersdk.errors import CalibrationError
 from speakersdk.metrics import cllr, eer
+from speakersdk.recalibration.encodings import calibration_of, with_enough_speech
 from speakersdk.scoring import symmetric_kl_to_many
 
 SHIPPED: Final = GaussianPrior(means=(0.0, 1.0), deviations=(1.0, 0.25))
@@ -136,13 +137,9 @@ def recalibrate(
             or the model has no calibration.
         ConfigError: the calibration cannot support `far`.
     """
-    if manifest.calibration is None:
-        raise CalibrationError(
-            f"expected a calibrated model, got {manifest.name} without calibration; there is "
-            "nothing to refit"
-        )
-    trials = own_trials(encodings, manifest.calibration)
-    return trials, refit(trials, manifest.calibration, far=far)
+    calibration = calibration_of(manifest)
+    trials = own_trials(encodings, calibration)
+    return trials, refit(trials, calibration, far=far)
 
 
 def own_trials(encodings: Mapping[str, Sequence[Encoding]], calibration: Calibration) -> OwnTrials:
@@ -151,11 +148,7 @@ def own_trials(encodings: Mapping[str, Sequence[Encoding]], calibration: Calibra
     Raises:
         CalibrationError: there are too few speakers or recordings.
     """
-    usable = {
-        name: [one for one in listed if one.speech_s >= calibration.minimum_speech_s]
-        for name, listed in encodings.items()
-    }
-    usable = {name: listed for name, listed in usable.items() if len(listed) >= 2}
+    usable = with_enough_speech(encodings, calibration, at_least=2)
     num_recordings = sum(map(len, usable.values()))
     if len(usable) < MINIMUM_SPEAKERS or num_recordings < MINIMUM_RECORDINGS:
         raise CalibrationError(

@@ -19,6 +19,7 @@ from speakersdk.calibration.cohort import pair_nearness
 from speakersdk.encoder.interface import Encoding
 from speakersdk.encoder.manifest import ModelManifest
 from speakersdk.errors import CalibrationError
+from speakersdk.recalibration.encodings import calibration_of, with_enough_speech
 from speakersdk.scoring import symmetric_kl_to_many
 
 # The offset rests on the trials at the threshold; with fewer, one of them decides.
@@ -83,17 +84,8 @@ def fit_strangers(
             too many pairs sound like one person.
         ConfigError: the calibration cannot support `far`.
     """
-    calibration = manifest.calibration
-    if calibration is None:
-        raise CalibrationError(
-            f"expected a calibrated model, got {manifest.name} without calibration; there is "
-            "nothing to refit"
-        )
-    usable = {
-        name: [one for one in listed if one.speech_s >= calibration.minimum_speech_s]
-        for name, listed in encodings.items()
-    }
-    usable = {name: listed for name, listed in usable.items() if listed}
+    calibration = calibration_of(manifest)
+    usable = with_enough_speech(encodings, calibration)
     margins, groups = _margins(list(usable.values()), calibration, far)
     if len(usable) < MINIMUM_GROUPS or far * len(margins) < MINIMUM_EVENTS:
         raise CalibrationError(

@@ -60,7 +60,7 @@ def test_a_name_that_cannot_be_used_is_an_early_error(
     (tmp_path / "empty").mkdir()
     assert main(["calibrate", str(folder), "--name", "usb-mic"]) == 0
     capsys.readouterr()
-    for name, message in (("usb-mic", "--replace it"), ("con", "Windows"), ("USB-mic", "exists")):
+    for name, message in (("usb-mic", "with --replace"), ("con", "Windows"), ("USB-mic", "exists")):
         assert main(["calibrate", str(tmp_path / "empty"), "--name", name]) == 2
         assert message in capsys.readouterr().err
 

@@ -110,9 +110,8 @@ class CommandHook:
     ) -> None:
         """Run nothing: there is no verdict yet."""
 
-    def updated(self, update: StreamUpdate, capture: CaptureCounters | None) -> None:
+    def updated(self, update: StreamUpdate) -> None:
         """Run the command if the verdict or the speaker has changed."""
-        del capture
         self._time_s = update.time_s
         self._tell(
             _Change(

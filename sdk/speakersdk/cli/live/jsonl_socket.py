@@ -47,7 +47,6 @@ class JsonlSocket:
         self._backlog_bytes = backlog_bytes
         self._socket = _bound(path)
         self._readers: dict[socket.socket, bytearray] = {}
-        self._enrolled_s = -1.0
 
     def __enter__(self) -> Self:
         return self
@@ -66,15 +65,13 @@ class JsonlSocket:
     def enrolling(
         self, name: str, progress: EnrollmentProgress, capture: CaptureCounters | None
     ) -> None:
-        """Send the progress of an enrollment if the block completed a hop."""
+        """Send the progress of an enrollment."""
         del name
-        if progress.time_s != self._enrolled_s:
-            self._publish(json_line("enrollment", progress, capture))
-        self._enrolled_s = progress.time_s
+        self._publish(json_line("enrollment", progress, capture))
 
-    def updated(self, update: StreamUpdate, capture: CaptureCounters | None) -> None:
-        """Send the update of one hop."""
-        self._publish(json_line("update", update, capture))
+    def updated(self, update: StreamUpdate) -> None:
+        """Send the update of a stream."""
+        self._publish(json_line("update", update, update.capture))
 
     def _publish(self, line: str) -> None:
         self._accept()

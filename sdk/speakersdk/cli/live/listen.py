@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import contextlib
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -13,14 +14,15 @@ from typing import Any, Final
 from speakersdk.cli import arguments as shared
 from speakersdk.cli.live.command_hook import CommandHook
 from speakersdk.cli.live.jsonl_socket import JsonlSocket
-from speakersdk.cli.live.listeners import Listener, Listeners, Summary, open_listener
-from speakersdk.cli.live.sources import MicrophoneSource, RecordedSource, open_source
+from speakersdk.cli.live.listeners import Listener, Summary, open_listener
+from speakersdk.cli.live.sources import MicrophoneSource, Source, open_source
 from speakersdk.cli.parser import CommandParser
 from speakersdk.cli.program import INTERRUPTED
 from speakersdk.cli.voiceprints import enrolled, used
 from speakersdk.enrollment.joining import join_voiceprints
 from speakersdk.enrollment.live import NEEDED_S, Enrollment
 from speakersdk.errors import ConfigError, EnrollmentError
+from speakersdk.streaming.stream import SpeakerStream
 from speakersdk.streaming.update import StreamUpdate
 from speakersdk.text import printable
 from speakersdk.verifier import Verifier
@@ -29,7 +31,6 @@ from speakersdk.voiceprint.store import VoiceprintStore
 from speakersdk.voiceprint.voiceprint import Voiceprint
 
 _DEFAULT_NAME: Final = "me"
-Source = MicrophoneSource | RecordedSource
 
 
 def add_arguments(parser: CommandParser) -> None:
@@ -94,7 +95,7 @@ def run(arguments: argparse.Namespace) -> int:
     verifier = shared.open_verifier(arguments)
     store = shared.open_store(arguments)
     new_name = _checked_name(arguments, store, verifier)
-    others = _known(arguments.names, store, new_name)
+    voiceprints = _known(arguments.names, store, new_name)
     summary = Summary()
     with contextlib.ExitStack() as stack:
         hooks = _hooks(arguments, stack)  # before waiting for a pipe so that readers can connect
@@ -102,34 +103,18 @@ def run(arguments: argparse.Namespace) -> int:
         if isinstance(source, MicrophoneSource):
             stack.callback(source.close)
         blocks = source.blocks()
-        shown = stack.enter_context(open_listener(is_json=arguments.json))
-        listener = Listeners([shown, *hooks])
-        voiceprints = others
+        listeners = [stack.enter_context(open_listener(is_json=arguments.json)), *hooks]
         if new_name is not None:
             needed_s = NEEDED_S if arguments.speech is None else arguments.speech
-            new = _enroll(
-                partial(verifier.enrollment, new_name, needed_s=needed_s),
-                source,
-                blocks,
-                listener,
-            )
+            start = partial(verifier.enrollment, new_name, needed_s=needed_s)
+            new = _enroll(start, source, blocks, listeners)
             if new is None:
                 return INTERRUPTED
-            stored = store.save(
-                new,
-                replace=arguments.replace,
-                append=arguments.append,
-                join=partial(join_voiceprints, manifest=verifier.manifest),
-            )
-            print(
-                f"enrolled {stored.name}: {new.total_speech_s:.1f} s of speech, in "
-                f"{printable(store.path(stored.name))}",
-                file=sys.stderr,
-            )
-            is_wanted = not arguments.names or new_name in map(check_name, arguments.names)
-            voiceprints = [*others, *([stored] if is_wanted else [])]
+            stored = _store(new, store, verifier, arguments)
+            if not arguments.names or new_name in map(check_name, arguments.names):
+                voiceprints.append(stored)
         with contextlib.suppress(KeyboardInterrupt):
-            _verify(verifier, source, blocks, voiceprints, listener, summary)
+            _verify(verifier.stream(voiceprints), source, blocks, listeners, summary)
         summary.capture = source.counters
     print(summary.text(), file=sys.stderr)
     return 0 if summary.accepted_s else 1
@@ -173,17 +158,24 @@ def _known(names: list[str], store: VoiceprintStore, new_name: str | None) -> li
 
 
 def _enroll(
-    start: Callable[[], Enrollment], source: Source, blocks: Iterator[Any], listener: Listener
+    start: Callable[[], Enrollment],
+    source: Source,
+    blocks: Iterator[Any],
+    listeners: Sequence[Listener],
 ) -> Voiceprint | None:
     """Enroll the voice in the source; None if Ctrl-C interrupted the enrollment."""
     enrollment, progress = start(), None
+    shown_s = -1.0
     try:
         for block in blocks:
             if block is None:  # interrupted: the sample rate may have changed
                 enrollment = start()
                 continue
             progress = enrollment.push(block, sample_rate_hz=source.sample_rate_hz)
-            listener.enrolling(enrollment.name, progress, source.counters)
+            if progress.time_s != shown_s:  # the block completed a hop
+                for listener in listeners:
+                    listener.enrolling(enrollment.name, progress, source.counters)
+            shown_s = progress.time_s
             if progress.is_complete:
                 break
     except KeyboardInterrupt:
@@ -203,25 +195,42 @@ def _enroll(
     return enrollment.voiceprint()
 
 
+def _store(
+    new: Voiceprint, store: VoiceprintStore, verifier: Verifier, arguments: argparse.Namespace
+) -> Voiceprint:
+    """Store the new voiceprint and return what is stored, which may be more with `--append`."""
+    stored = store.save(
+        new,
+        replace=arguments.replace,
+        append=arguments.append,
+        join=partial(join_voiceprints, manifest=verifier.manifest),
+    )
+    print(
+        f"enrolled {stored.name}: {new.total_speech_s:.1f} s of speech, in "
+        f"{printable(store.path(stored.name))}",
+        file=sys.stderr,
+    )
+    return stored
+
+
 def _verify(
-    verifier: Verifier,
+    stream: SpeakerStream,
     source: Source,
     blocks: Iterator[Any],
-    voiceprints: list[Voiceprint],
-    listener: Listener,
+    listeners: Sequence[Listener],
     summary: Summary,
 ) -> None:
-    stream = verifier.stream(voiceprints)
+    """Report who is speaking until the source ends."""
 
-    def tell(update: StreamUpdate) -> None:
-        summary.take(update)
-        listener.updated(update, source.counters)
+    def report(updates: Sequence[StreamUpdate]) -> None:
+        for update in updates:
+            summary.take(update)
+            for listener in listeners:
+                listener.updated(replace(update, capture=source.counters))
 
     for block in blocks:
         if block is None:  # interrupted: anyone may speak next
             stream.gap(0.0)
-            continue
-        for update in stream.push(block, sample_rate_hz=source.sample_rate_hz):
-            tell(update)
-    for update in stream.finish():
-        tell(update)
+        else:
+            report(stream.push(block, sample_rate_hz=source.sample_rate_hz))
+    report(stream.finish())

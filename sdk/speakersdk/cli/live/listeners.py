@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Final, Protocol
 
 from speakersdk.audio.microphone import CaptureCounters
@@ -24,40 +24,30 @@ _PERCENT_PER_LINE: Final = 10
 
 
 class Listener(Protocol):
-    """An output for the progress of an enrollment and the updates of a stream."""
+    """An output for the progress of an enrollment and the updates of a stream, one per hop."""
 
     def enrolling(
         self, name: str, progress: EnrollmentProgress, capture: CaptureCounters | None
     ) -> None:
-        """Show the progress of an enrollment."""
+        """Show the progress of an enrollment; `capture` are the counters of a microphone."""
 
-    def updated(self, update: StreamUpdate, capture: CaptureCounters | None) -> None:
-        """Show the update of one hop."""
+    def updated(self, update: StreamUpdate) -> None:
+        """Show the update of a stream."""
 
 
 class JsonListener:
     """A listener that prints one JSON object per line and hop."""
 
-    def __init__(self) -> None:
-        self._last_s = -1.0
-
     def enrolling(
         self, name: str, progress: EnrollmentProgress, capture: CaptureCounters | None
     ) -> None:
-        """Print the progress if the block completed a hop."""
+        """Print the progress."""
         del name
-        if progress.time_s != self._last_s:
-            self._print("enrollment", progress, capture)
-        self._last_s = progress.time_s
+        print(json_line("enrollment", progress, capture), flush=True)
 
-    def updated(self, update: StreamUpdate, capture: CaptureCounters | None) -> None:
+    def updated(self, update: StreamUpdate) -> None:
         """Print the update."""
-        self._print("update", update, capture)
-
-    def _print(
-        self, kind: str, value: EnrollmentProgress | StreamUpdate, capture: CaptureCounters | None
-    ) -> None:
-        print(json_line(kind, value, capture), flush=True)
+        print(json_line("update", update, update.capture), flush=True)
 
 
 def json_line(
@@ -70,29 +60,6 @@ def json_line(
         "capture": None if capture is None else asdict(capture),
     }
     return json.dumps(document, allow_nan=False)
-
-
-class Listeners:
-    """Several listeners that act as one.
-
-    Args:
-        listeners: the listeners, which are called in this order.
-    """
-
-    def __init__(self, listeners: Sequence[Listener]) -> None:
-        self._listeners = tuple(listeners)
-
-    def enrolling(
-        self, name: str, progress: EnrollmentProgress, capture: CaptureCounters | None
-    ) -> None:
-        """Show the progress of an enrollment."""
-        for listener in self._listeners:
-            listener.enrolling(name, progress, capture)
-
-    def updated(self, update: StreamUpdate, capture: CaptureCounters | None) -> None:
-        """Show the update of one hop."""
-        for listener in self._listeners:
-            listener.updated(update, capture)
 
 
 class MeterListener:
@@ -111,9 +78,9 @@ class MeterListener:
         """Show the enrollment's meter."""
         self._show(enrollment_meter(name, progress, capture))
 
-    def updated(self, update: StreamUpdate, capture: CaptureCounters | None) -> None:
+    def updated(self, update: StreamUpdate) -> None:
         """Show the speakers' meter."""
-        self._show(verification_meter(replace(update, capture=capture)))
+        self._show(verification_meter(update))
 
 
 class LineListener:
@@ -135,9 +102,8 @@ class LineListener:
         problem = f" ({progress.problem})" if progress.problem else ""
         print(f"enrolling {name}: {progress.percent:.0f} %{problem}", flush=True)
 
-    def updated(self, update: StreamUpdate, capture: CaptureCounters | None) -> None:
+    def updated(self, update: StreamUpdate) -> None:
         """Print the verdicts that have changed, and report lost audio."""
-        del capture
         if update.lost_s is not None:
             self._said = {}  # the evidence was reset
             much = (

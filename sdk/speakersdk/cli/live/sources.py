@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -20,27 +20,14 @@ from speakersdk.audio.waveform import SAMPLE_RATE_HZ, file_blocks
 from speakersdk.errors import ConfigError, MicrophoneError
 
 
-class Source(Protocol):
-    """A source of audio in blocks."""
-
-    @property
-    def sample_rate_hz(self) -> float:
-        """The sample rate of the next block in Hz."""
-
-    @property
-    def counters(self) -> CaptureCounters | None:
-        """The counters of the microphone; None for other sources."""
-
-    def blocks(self) -> Iterator[npt.NDArray[Any] | None]:
-        """Yield (n,) or (n, channels) samples; None marks an interruption."""
-
-
 class RecordedSource:
     """A recording, played in real time or as fast as possible."""
 
     counters = None
 
-    def __init__(self, chunks: Iterator[npt.NDArray[Any]], *, rate_hz: float, is_fast: bool):
+    def __init__(
+        self, chunks: Iterator[npt.NDArray[Any]], *, rate_hz: float, is_fast: bool
+    ) -> None:
         self._chunks = chunks
         self._is_fast = is_fast
         self.sample_rate_hz = rate_hz
@@ -84,7 +71,7 @@ class MicrophoneSource:
         )
 
     def blocks(self) -> Iterator[npt.NDArray[Any] | None]:
-        """Yield the blocks as they are captured."""
+        """Yield the blocks as they are captured; None marks an interruption."""
         while True:
             try:
                 yield from self._microphone.blocks()
@@ -104,7 +91,10 @@ class MicrophoneSource:
         self._microphone.close()
 
 
-def open_source(arguments: argparse.Namespace) -> RecordedSource | MicrophoneSource:
+Source: TypeAlias = RecordedSource | MicrophoneSource
+
+
+def open_source(arguments: argparse.Namespace) -> Source:
     """Open the source that the options select.
 
     Raises:

@@ -57,10 +57,10 @@ def test_every_reader_gets_every_update(tmp_path: Path, updates: list[StreamUpda
     path = tmp_path / "updates.sock"
     with JsonlSocket(path) as server:
         first = connected(path)
-        server.updated(updates[0], None)
+        server.updated(updates[0])
         second = connected(path)
         for update in updates[1:]:
-            server.updated(update, None)
+            server.updated(update)
     assert [line["time_s"] for line in lines(first)] == [update.time_s for update in updates]
     assert [line["time_s"] for line in lines(second)] == [update.time_s for update in updates[1:]]
 
@@ -88,7 +88,7 @@ def test_a_slow_reader_is_dropped_and_the_others_are_not(
         slow, quick = connected(path), connected(path)
         # More than the buffers of the system (about 200 kB) and of the command.
         for _ in range(2000):
-            server.updated(updates[0], None)
+            server.updated(updates[0])
             received += quick.recv(1 << 16).count(b"\n")
         assert capsys.readouterr().err.startswith(
             "speakersdk: --jsonl-socket: dropped a reader that was "
@@ -106,10 +106,10 @@ def test_a_reader_that_leaves_disturbs_no_other(
     path = tmp_path / "updates.sock"
     with JsonlSocket(path) as server:
         leaving, staying = connected(path), connected(path)
-        server.updated(updates[0], None)
+        server.updated(updates[0])
         leaving.close()
-        server.updated(updates[1], None)
-        server.updated(updates[2], None)
+        server.updated(updates[1])
+        server.updated(updates[2])
     assert len(lines(staying)) == 3
 
 

@@ -87,6 +87,22 @@ def test_enrollment_is_followed_by_verification(
     assert store.load("ann").total_speech_s == pytest.approx(5, abs=0.2)
 
 
+def test_a_block_that_completes_no_hop_has_no_news(
+    talk: Path,
+    store: VoiceprintStore,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    samples = read_audio(talk)
+    blocks = [samples[first : first + 400] for first in range(0, len(samples), 400)]
+    monkeypatch.setattr(sources, "recut", lambda _: iter(blocks))
+    arguments = ["listen", "--enroll", "ann", "--speech", "2", "--input", str(talk), "--fast"]
+    assert main([*arguments, "--json"]) == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    times_s = [line["time_s"] for line in lines if line["kind"] == "enrollment"]
+    assert times_s == sorted(set(times_s))
+
+
 def test_a_taken_name_is_refused_before_anybody_speaks(
     slt: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

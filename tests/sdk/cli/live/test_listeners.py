@@ -46,7 +46,7 @@ def test_lines_come_when_something_changes(
     lines = capsys.readouterr().out.splitlines()
     assert lines == [f"enrolling ann: {percent} %" for percent in (9, 22, 100)]
     for update in updates:
-        listener.updated(update, None)
+        listener.updated(update)
     lines = capsys.readouterr().out.splitlines()
     assert 1 < len(lines) < len(updates) / 3
     assert all(one.split("s  ")[1] != two.split("s  ")[1] for one, two in itertools.pairwise(lines))
@@ -64,7 +64,7 @@ def test_a_line_names_only_those_who_have_changed(
         (silent, slt),
         (replace(silent, verdict=slt.verdict, decided_s=slt.decided_s), slt),
     ):
-        listener.updated(replace(updates[-1], candidates=candidates), None)
+        listener.updated(replace(updates[-1], candidates=candidates))
     decided = f"accept after {slt.decided_s:.1f} s"
     lines = [line.split(" s  ", 1)[1] for line in capsys.readouterr().out.splitlines()]
     assert lines == ["everybody: no speech", f"slt: {decided}", f"ann: {decided}"]
@@ -76,7 +76,8 @@ def test_lines_announce_lost_audio_once(
     listener = LineListener()
     for update, lost_s in zip(updates, (None, 1.5, None, 0.0), strict=False):
         # The counters are ahead of the update, because more blocks are in the queue.
-        listener.updated(replace(update, lost_s=lost_s), CaptureCounters(captured_s=9.0, gaps=3))
+        counters = CaptureCounters(captured_s=9.0, gaps=3)
+        listener.updated(replace(update, lost_s=lost_s, capture=counters))
     lines = capsys.readouterr().out.splitlines()
     lost = [at for at, line in enumerate(lines) if line.endswith("the evidence was reset")]
     assert [lines[at].split("s  ")[0].split()[0] for at in lost] == ["0.2", "0.4"]
@@ -89,10 +90,10 @@ def test_json_is_an_object_for_each_hop(
     updates: list[StreamUpdate], capsys: pytest.CaptureFixture[str]
 ) -> None:
     listener = JsonListener()
-    for time_s in (0.1, 0.1, 0.2):  # a block that completes no hop has no news
+    for time_s in (0.1, 0.2):
         listener.enrolling("ann", replace(PROGRESS, time_s=time_s), None)
     for update in updates:
-        listener.updated(update, None)
+        listener.updated(update)
     documents = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [one["kind"] for one in documents] == ["enrollment"] * 2 + ["update"] * len(updates)
     assert documents[-1]["capture"] is None
@@ -102,7 +103,7 @@ def test_a_meter_shows_a_picture_for_each_hop(updates: list[StreamUpdate]) -> No
     pictures: list[object] = []
     listener = MeterListener(pictures.append)
     listener.enrolling("ann", PROGRESS, None)
-    listener.updated(updates[-1], None)
+    listener.updated(updates[-1])
     assert len(pictures) == 2
 
 
