@@ -57,26 +57,12 @@ def print_qualities(qualities: list[RecordingQuality]) -> None:
         [_row(quality) for quality in qualities],
     )
     for quality in qualities:
-        findings = [quality.finding(problem) for problem in quality.problems]
-        if quality.repetition is not None:
-            findings.insert(0, quality.repetition)
-        if quality.shortage is not None:
-            findings.insert(0, quality.shortage_finding)
-        if quality.failure is not None:
-            findings.insert(0, quality.failure)
-        for finding in findings:
+        for finding in quality.findings.values():
             print(f"{quality.label}: {finding}")
 
 
 def _row(quality: RecordingQuality) -> tuple[str, ...]:
     levels = quality.levels
-    keys = [problem.key for problem in quality.problems]
-    if quality.repetition is not None:
-        keys.insert(0, "repeated")
-    if quality.shortage is not None:
-        keys.insert(0, "too-short")
-    if quality.failure is not None:
-        keys.insert(0, "unreadable")
     return (
         quality.label,
         f"{quality.speech_s:.1f}",
@@ -86,7 +72,7 @@ def _row(quality: RecordingQuality) -> tuple[str, ...]:
         "-" if levels.clipped_share is None else f"{levels.clipped_share:.0%}",
         _cell(quality.one_voice_llr),
         _cell(quality.others_llr),
-        " ".join(keys) or "none",
+        " ".join(quality.findings) or "none",
     )
 
 

@@ -18,16 +18,12 @@ import numpy as np
 import numpy.typing as npt
 
 from speakersdk.arrays import Waveform
-from speakersdk.audio.waveform import SAMPLE_RATE_HZ
 from speakersdk.decision.outcome import Decision, Verdict
-from speakersdk.enrollment.repetition import SpectralTrack
+from speakersdk.enrollment.spectral_track import FRAME_S, Powers, band_powers, is_sound
 from speakersdk.errors import ConfigError
 
 DEFAULT_DIGITS: Final = 6
 _FEWEST, _MOST = 4, 12
-_FRAME_S: Final = 0.01
-# A frame with less than this share of the mean power is a pause.
-_PAUSE_POWER: Final = 0.05
 # Seconds of sound per digit, then seconds per digit from the first sound to the last.
 _SOUND_S: Final = (0.12, 0.9)
 _LONGEST_S: Final = 1.6
@@ -70,21 +66,17 @@ class Challenge:
         Args:
             blocks: the recording at 16 kHz, in blocks.
         """
-        track = SpectralTrack(sample_rate_hz=SAMPLE_RATE_HZ)
-        for block in blocks:
-            track.push(block)
-        powers, num = track.powers, len(self.digits)
-        total = powers.sum(axis=1)
-        is_sound = total > max(_PAUSE_POWER * float(total.mean()) if len(total) else 0.0, 1e-9)
-        frames = np.flatnonzero(is_sound)
-        sound_s = _FRAME_S * len(frames)
+        powers, num = band_powers(blocks), len(self.digits)
+        has_sound = is_sound(powers)
+        frames = np.flatnonzero(has_sound)
+        sound_s = FRAME_S * len(frames)
         least_s, most_s = (num * limit for limit in _SOUND_S)
         if not least_s <= sound_s <= most_s:
             return f"expected {least_s:.1f} to {most_s:.1f} s of sound, got {sound_s:.1f} s"
-        span_s = _FRAME_S * float(frames[-1] - frames[0] + 1)
+        span_s = FRAME_S * float(frames[-1] - frames[0] + 1)
         if span_s > _LONGEST_S * num:
             return f"expected the digits within {_LONGEST_S * num:.1f} s, took {span_s:.1f} s"
-        peaks = _peaks(np.log(total + 1e-9), is_sound)
+        peaks = _peaks(np.log(powers.sum(axis=1) + 1e-9), has_sound)
         fewest, most = (num * limit for limit in _PEAKS)
         if not fewest <= len(peaks) <= most:
             return f"expected about {num} digits, got {len(peaks)} syllables"
@@ -107,17 +99,17 @@ class Challenge:
         return decision.undecided(Verdict.INCONCLUSIVE, reason=reason)
 
 
-def _peaks(level: npt.NDArray[np.float32], is_sound: npt.NDArray[np.bool_]) -> list[int]:
+def _peaks(level: npt.NDArray[np.float32], has_sound: npt.NDArray[np.bool_]) -> list[int]:
     """Return the frames with sound whose level, averaged over 70 ms, is a local maximum."""
     smooth = np.convolve(level, np.full(7, 1 / 7), "same")
     return [
         at
-        for at in np.flatnonzero(is_sound).tolist()
+        for at in np.flatnonzero(has_sound).tolist()
         if smooth[at] == smooth[max(0, at - _PEAK_FRAMES) : at + _PEAK_FRAMES + 1].max()
     ]
 
 
-def _variety(powers: npt.NDArray[np.float32]) -> float:
+def _variety(powers: Powers) -> float:
     """Return the mean absolute difference of levels in eight wide bands over all frame pairs."""
     wide = powers.reshape(len(powers), 8, -1).sum(axis=2)
     level = np.log(wide + 1e-3 * wide.sum(axis=1, keepdims=True))

@@ -12,7 +12,7 @@ Source of the signs: J. Haitsma and T. Kalker, "A highly robust audio fingerprin
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 import numpy as np
@@ -20,16 +20,16 @@ import numpy.typing as npt
 
 from speakersdk.arrays import Waveform
 from speakersdk.audio.waveform import SAMPLE_RATE_HZ
-from speakersdk.enrollment.repetition import SpectralTrack
+from speakersdk.enrollment.spectral_track import Powers, band_powers
 
 Fingerprint = npt.NDArray[np.uint16]  # (frames,), one per 80 ms; bit 15 marks sound
 FRAMES_PER_S: Final = 12.5
 # Only the first 90 s of a recording are used.
 MAXIMUM_S: Final = 90.0
-_STEP: Final = 8  # in frames of the track, 10 ms each
+_STEP: Final = 8  # in frames of 10 ms
 _MEAN_FRAMES: Final = 31
 _LAG_FRAMES: Final = 16
-# Bands of the track, 62.5 Hz each from 187.5 Hz on, in 16 groups of about the same width in
+# Bands of 62.5 Hz each from 187.5 Hz on, in 16 groups of about the same width in
 # octaves.
 _BAND_EDGES: Final = (0, 1, 2, 3, 4, 5, 6, 8, 9, 11, 14, 16, 20, 24, 28, 34, 40)
 _NUM_BANDS: Final = 16
@@ -49,12 +49,7 @@ _Signs = npt.NDArray[np.float32]
 
 def fingerprint_of(blocks: Iterable[Waveform]) -> Fingerprint:
     """Compute the fingerprint of the first 90 s of a recording at 16 kHz, given in blocks."""
-    track, num_samples = SpectralTrack(sample_rate_hz=SAMPLE_RATE_HZ), 0
-    for block in blocks:
-        if num_samples < MAXIMUM_S * SAMPLE_RATE_HZ:
-            track.push(block)
-        num_samples += len(block)
-    return _packed(_signs(track.powers)[::_STEP])
+    return _packed(_signs(band_powers(_beginning(blocks)))[::_STEP])
 
 
 def repeats(blocks: Iterable[Waveform], known: Sequence[Fingerprint]) -> float:
@@ -67,10 +62,7 @@ def repeats(blocks: Iterable[Waveform], known: Sequence[Fingerprint]) -> float:
         blocks: the recording at 16 kHz, in blocks.
         known: fingerprints of the known recordings.
     """
-    track = SpectralTrack(sample_rate_hz=SAMPLE_RATE_HZ)
-    for block in blocks:
-        track.push(block)
-    signs = _signs(track.powers)
+    signs = _signs(band_powers(blocks))
     # The offset is unknown: known frames are 80 ms apart, those of the probe 10 ms.
     return max(
         (
@@ -82,7 +74,16 @@ def repeats(blocks: Iterable[Waveform], known: Sequence[Fingerprint]) -> float:
     )
 
 
-def _signs(powers: npt.NDArray[np.float32]) -> _Signs:
+def _beginning(blocks: Iterable[Waveform]) -> Iterator[Waveform]:
+    """Yield the blocks that begin within the first 90 s."""
+    num_samples = 0
+    for block in blocks:
+        if num_samples < MAXIMUM_S * SAMPLE_RATE_HZ:
+            yield block
+        num_samples += len(block)
+
+
+def _signs(powers: Powers) -> _Signs:
     """Return signs of shape (frames, 15): -1 or 1, and 0 in pauses."""
     num_frames = len(powers) - _MEAN_FRAMES + 1 - _LAG_FRAMES
     if num_frames <= 0:

@@ -18,7 +18,8 @@ from speakersdk.audio.resampler import StreamResampler
 from speakersdk.calibration.calibration import Calibration
 from speakersdk.encoder.hop import HopEncoder
 from speakersdk.encoder.statistics_ring import RECENT, RECENT_S, SO_FAR
-from speakersdk.enrollment.repetition import SpectralTrack, repeated_share
+from speakersdk.enrollment.repetition import repeated_share
+from speakersdk.enrollment.spectral_track import SpectralTrack
 from speakersdk.errors import ConfigError, EnrollmentError
 from speakersdk.lifetime import Lifetime
 from speakersdk.scoring import symmetric_kl

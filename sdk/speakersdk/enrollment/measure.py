@@ -75,14 +75,24 @@ class RecordingQuality:
         return tuple(found)
 
     @property
+    def obstacles(self) -> dict[str, str]:
+        """Reasons against the recording that cannot be overruled, in sentences by key."""
+        reasons = {
+            "unreadable": self.failure,
+            "too-short": self.shortage_finding,
+            "repeated": self.repetition,
+        }
+        return {key: reason for key, reason in reasons.items() if reason}
+
+    @property
+    def findings(self) -> dict[str, str]:
+        """Everything that is wrong with the recording, in sentences by key."""
+        return self.obstacles | {problem.key: self.finding(problem) for problem in self.problems}
+
+    @property
     def is_usable(self) -> bool:
         """Whether the recording can be enrolled."""
-        return (
-            self.failure is None
-            and self.shortage is None
-            and self.repetition is None
-            and not self.problems
-        )
+        return not self.findings
 
     @property
     def shortage_finding(self) -> str:

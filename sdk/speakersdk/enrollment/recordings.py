@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
 from speakersdk.arrays import Embedding, Waveform
 from speakersdk.audio.levels import AudioProblem
@@ -29,10 +28,10 @@ from speakersdk.enrollment.repetition import (
     LEAST_NEW_S,
     USELESS_SHARE,
     Repetition,
-    SpectralTrack,
     is_copy,
     repetitions,
 )
+from speakersdk.enrollment.spectral_track import Powers, SpectralTrack
 from speakersdk.errors import AudioError, AudioTooShortError, ConfigError, EnrollmentError
 from speakersdk.voiceprint.life import utc_now
 from speakersdk.voiceprint.names import check_name
@@ -135,7 +134,7 @@ class MeasuredRecording:
 
     encoding: Encoding
     quality: RecordingQuality
-    powers: npt.NDArray[np.float32]
+    powers: Powers
 
 
 def measure(
@@ -193,15 +192,13 @@ def _check_quality(
     findings: list[str] = []
     keys: list[str] = []
     for number, quality in enumerate(qualities, start=1):
-        refused = [problem for problem in quality.problems if problem not in accept]
-        if quality.repetition is not None:
-            found = [quality.repetition]
-        elif quality.shortage is not None:
-            found = [quality.shortage_finding]
-        else:
-            found = [quality.finding(problem) for problem in refused]
-            keys += [problem.key for problem in refused if problem.key not in keys]
-        findings += [f"recording {number} ({quality.label}): {finding}" for finding in found]
+        found = quality.obstacles
+        if not found:
+            refused = [problem for problem in quality.problems if problem not in accept]
+            found = {problem.key: quality.finding(problem) for problem in refused}
+            keys += [key for key in found if key not in keys]
+        label = f"recording {number} ({quality.label})"
+        findings += [f"{label}: {finding}" for finding in found.values()]
     if not findings:
         return
     if len(findings) > _MAXIMUM_FINDINGS:

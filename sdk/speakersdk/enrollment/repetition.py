@@ -1,7 +1,7 @@
 """Detection of repeated speech: loops, copies at another level, and the same recording again.
 
-samples -> power in narrow bands, every 10 ms -> its changes -> pieces of 1.5 s, each compared at
-every lag with all earlier audio
+powers in narrow bands, every 10 ms -> their changes -> pieces of 1.5 s, each compared at every lag
+with all earlier audio
 
 Two recordings of a voice never have the same pitch and timing. A copy does, whatever its level,
 start and codec. Haitsma and Kalker (2002) identify music by the same changes, in wider bands.
@@ -16,22 +16,15 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from speakersdk.arrays import Embedding, Waveform
+from speakersdk.arrays import Embedding
+from speakersdk.enrollment.spectral_track import Powers, is_sound
 from speakersdk.scoring import symmetric_kl
 from speakersdk.voiceprint.voiceprint import Voiceprint
 
-# Bands of 62.5 Hz, which resolve the harmonics of a voice, over the range of a telephone.
-_FRAME_S: Final = 0.064
-_HOP_S: Final = 0.01
-_BAND_HZ: Final = 62.5
-_LOW_HZ: Final = 187.5
-_HIGH_HZ: Final = 2687.5
 # A band below this share of the mean power is silence, whose changes are noise.
 _FLOOR: Final = 1e-3
 # Changes are taken over 40 ms.
 _CHANGE_FRAMES: Final = 4
-# Number of frames transformed at once: 64 take less than 1 MB, whatever the recording's length.
-_BLOCK_FRAMES: Final = 64
 _PIECE_FRAMES: Final = 150
 _STEP_FRAMES: Final = 50
 # Only every second frame of a piece is compared, because neighbors overlap by 5/6.
@@ -53,10 +46,6 @@ _COPY_DIVERGENCE: Final = 0.00078
 USELESS_SHARE: Final = 0.75
 # What remains of a loop must be as long as the speech that any recording needs.
 LEAST_NEW_S: Final = 0.8
-# A frame with less than this share of the mean power is a pause and is not compared.
-_PAUSE_POWER: Final = 0.05
-
-_Frames = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,68 +62,24 @@ class Repetition:
     source: int | None = None
 
 
-class SpectralTrack:
-    """The band powers of recordings, computed from samples that arrive in any number of calls."""
-
-    def __init__(self, samples: Waveform | None = None, *, sample_rate_hz: float) -> None:
-        self._num_samples = round(_FRAME_S * sample_rate_hz)
-        self._hop = round(_HOP_S * sample_rate_hz)
-        width_hz = sample_rate_hz / self._num_samples
-        self._bins_per_band = round(_BAND_HZ / width_hz)
-        self._first_bin = round(_LOW_HZ / width_hz)
-        self._num_bands = round((_HIGH_HZ - _LOW_HZ) / _BAND_HZ)
-        self._window = np.hanning(self._num_samples).astype(np.float32)
-        self._rest: Waveform = np.zeros(0, np.float32)
-        self._powers: list[_Frames] = []
-        if samples is not None:
-            self.push(samples)
-
-    def push(self, samples: Waveform) -> None:
-        """Take the next samples."""
-        rest = np.concatenate([self._rest, samples])
-        num_frames = max(0, 1 + (len(rest) - self._num_samples) // self._hop)
-        if num_frames:
-            frames = np.lib.stride_tricks.sliding_window_view(rest, self._num_samples)[:: self._hop]
-            last_bin = self._first_bin + self._num_bands * self._bins_per_band
-            for first in range(0, num_frames, _BLOCK_FRAMES):
-                block = frames[first : first + _BLOCK_FRAMES] * self._window
-                spectrum = np.fft.rfft(block, axis=1)[:, self._first_bin : last_bin]
-                power = np.abs(spectrum).astype(np.float32) ** 2
-                shape = (len(power), self._num_bands, self._bins_per_band)
-                self._powers.append(power.reshape(shape).sum(axis=2))
-        self._rest = rest[num_frames * self._hop :].copy()
-
-    def cut(self) -> None:
-        """Start the next recording and keep the earlier ones."""
-        self._rest = np.zeros(0, np.float32)
-
-    @property
-    def powers(self) -> _Frames:
-        """The band powers so far, (frames, bands)."""
-        if not self._powers:
-            return np.zeros((0, self._num_bands), np.float32)
-        self._powers = [np.concatenate(self._powers)]
-        return self._powers[0]
-
-
-def repetitions(recordings: Sequence[_Frames]) -> list[Repetition]:
+def repetitions(recordings: Sequence[Powers]) -> list[Repetition]:
     """Find the speech of each recording that repeats itself or an earlier recording.
 
     Args:
-        recordings: (frames, bands) of each recording, from `SpectralTrack.powers`.
+        recordings: (frames, bands) powers of each recording.
     """
     changes = [_changes(powers) for powers in recordings]
     return [
-        _repetition(changes[: number + 1], _is_sound(recordings[number]))
+        _repetition(changes[: number + 1], is_sound(recordings[number]))
         for number in range(len(recordings))
     ]
 
 
-def repeated_share(powers: _Frames, *, first_frame: int) -> float:
+def repeated_share(powers: Powers, *, first_frame: int) -> float:
     """Return the repeated share of the speech from `first_frame` on."""
-    changes, is_sound = _changes(powers), _is_sound(powers)
-    is_sound[:first_frame] = False
-    return _repetition([changes], is_sound, first_frame=first_frame).share
+    has_sound = is_sound(powers)
+    has_sound[:first_frame] = False
+    return _repetition([_changes(powers)], has_sound, first_frame=first_frame).share
 
 
 def is_copy(a: Embedding, b: Embedding) -> bool:
@@ -161,22 +106,17 @@ def copy_divergence(a: Embedding, b: Embedding) -> float:
     return min(scaled, _COPY_DIVERGENCE)
 
 
-def _changes(powers: _Frames) -> _Frames:
+def _changes(powers: Powers) -> Powers:
     """Return the changes of the level in each band; silence has none."""
     if len(powers) <= _CHANGE_FRAMES:
         return np.zeros((0, powers.shape[1]), np.float32)
     level = np.log(powers + _FLOOR * powers.mean() + np.float32(1e-20))
-    changes: _Frames = level[_CHANGE_FRAMES:] - level[:-_CHANGE_FRAMES]
+    changes: Powers = level[_CHANGE_FRAMES:] - level[:-_CHANGE_FRAMES]
     return changes
 
 
-def _is_sound(powers: _Frames) -> npt.NDArray[np.bool_]:
-    total = powers.sum(axis=1)
-    return np.asarray(total > _PAUSE_POWER * total.mean() if len(total) else total > 0)
-
-
 def _repetition(
-    recordings: Sequence[_Frames], is_sound: npt.NDArray[np.bool_], *, first_frame: int = 0
+    recordings: Sequence[Powers], has_sound: npt.NDArray[np.bool_], *, first_frame: int = 0
 ) -> Repetition:
     """Find the repeated speech of the last recording."""
     last = recordings[-1]
@@ -191,7 +131,7 @@ def _repetition(
     energies = [_window_energies(changes) for changes in recordings]
     speech, repeated = 0, np.zeros(len(recordings))
     for first in firsts.tolist():
-        weight = int(np.count_nonzero(is_sound[first : first + _PIECE_FRAMES]))
+        weight = int(np.count_nonzero(has_sound[first : first + _PIECE_FRAMES]))
         if not weight:
             continue
         speech += weight
@@ -209,7 +149,7 @@ def _repetition(
     return Repetition(share=float(repeated.sum() / speech), source=int(np.argmax(repeated)))
 
 
-def _window_energies(changes: _Frames) -> npt.NDArray[np.float64]:
+def _window_energies(changes: Powers) -> npt.NDArray[np.float64]:
     """Return the energy of the frames that a piece is compared with, for every start."""
     energy = np.square(changes, dtype=np.float64).sum(axis=1)
     num_windows = len(changes) - _PIECE_FRAMES + 1
@@ -220,7 +160,7 @@ def _window_energies(changes: _Frames) -> npt.NDArray[np.float64]:
     return total
 
 
-def _highest(piece: _Frames, changes: _Frames, energies: npt.NDArray[np.float64]) -> float:
+def _highest(piece: Powers, changes: Powers, energies: npt.NDArray[np.float64]) -> float:
     """Return the highest correlation of a piece with earlier audio at any lag; 0 by default."""
     num_windows = len(changes) - len(piece) + 1
     if num_windows <= 0:

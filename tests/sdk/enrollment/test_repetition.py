@@ -14,13 +14,14 @@ from speakersdk.arrays import Embedding, Waveform, scaled
 from speakersdk.audio.waveform import SAMPLE_RATE_HZ, read_audio
 from speakersdk.demo_clips import FOLDER
 from speakersdk.enrollment.live import REPEATED, Enrollment
-from speakersdk.enrollment.repetition import SpectralTrack, is_copy, repeated_share, repetitions
+from speakersdk.enrollment.repetition import is_copy, repeated_share, repetitions
+from speakersdk.enrollment.spectral_track import band_powers
 from speakersdk.errors import EnrollmentError
 from speakersdk.verifier import Verifier
 
 
 def powers(samples: Waveform) -> Any:
-    return SpectralTrack(samples, sample_rate_hz=SAMPLE_RATE_HZ).powers
+    return band_powers([samples])
 
 
 @pytest.fixture(scope="module")
@@ -90,13 +91,6 @@ def test_part_of_a_recording_may_be_new(clips: list[Waveform]) -> None:
 def test_the_source_is_the_recording_that_has_it(clips: list[Waveform]) -> None:
     found = repetitions([powers(clip) for clip in [*clips, clips[1] / 2]])
     assert found[-1].source == 1
-
-
-def test_tracks_do_not_depend_on_the_chunks(clips: list[Waveform]) -> None:
-    track = SpectralTrack(sample_rate_hz=SAMPLE_RATE_HZ)
-    for first in range(0, len(clips[0]), 777):
-        track.push(clips[0][first : first + 777])
-    np.testing.assert_array_equal(track.powers, powers(clips[0]))
 
 
 @pytest.mark.parametrize("samples", [silence(0.0), silence(0.5), silence(5.0)])
