@@ -6,7 +6,7 @@ recording -> audio -> encoder -> embedding -> symmetric KL with a voiceprint -> 
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any, Self
 
 from speakersdk.arrays import Embedding
@@ -35,7 +35,7 @@ from speakersdk.streaming.pool import StreamPool
 from speakersdk.streaming.stream import SpeakerStream
 from speakersdk.streaming.update import StreamUpdate
 from speakersdk.verification import identified, unanswered
-from speakersdk.voiceprint.candidates import check_distinct
+from speakersdk.voiceprint.candidates import check_distinct, divide_usable
 from speakersdk.voiceprint.names import check_name
 from speakersdk.voiceprint.voiceprint import Voiceprint
 
@@ -264,8 +264,7 @@ class Verifier:
             ConfigError: no voiceprint, two with the same name, or an option out of range.
             IncompatibleModelError, ModelError: as for `identify`.
         """
-        options = self._stream_options(miss_rate, limit_s, window_s, silence_s)
-        rule = self._sequential_rule()
+        options, rule = self._stream_settings(miss_rate, limit_s, window_s, silence_s)
         self._check_candidates(voiceprints)
         return SpeakerStream(self._hop_encoder(window_s), rule, voiceprints, options)
 
@@ -283,8 +282,7 @@ class Verifier:
         Args:
             capacity: maximum number of streams per call of the model.
         """
-        options = self._stream_options(miss_rate, limit_s, window_s, silence_s)
-        rule = self._sequential_rule()
+        options, rule = self._stream_settings(miss_rate, limit_s, window_s, silence_s)
         hops = self._hop_encoder(window_s, capacity=capacity)
         return StreamPool(hops, rule, options, check=self._check_candidates)
 
@@ -346,6 +344,13 @@ class Verifier:
             raise InvalidAudioError(f"{recording_label(recording)}: {shortage[1]}")
         return encoding.embedding
 
+    def usable(self, voiceprints: Iterable[Voiceprint]) -> tuple[list[Voiceprint], dict[str, str]]:
+        """Return the voiceprints that can be compared, and by name why the others cannot.
+
+        A voiceprint cannot be compared if it has expired or was made with a different model.
+        """
+        return divide_usable(voiceprints, self.manifest)
+
     def report(self) -> dict[str, Any]:
         """Report versions, model and device for support requests, as values for JSON."""
         return {
@@ -363,9 +368,8 @@ class Verifier:
         return model
 
     def _encode(self, recording: Recording, sample_rate_hz: float | None) -> Encoding:
-        return self._encoder.encode(
-            open_recording(recording, sample_rate_hz, limit_s=self._limit_s)
-        )
+        blocks = open_recording(recording, sample_rate_hz, limit_s=self._limit_s)
+        return self._encoder.encode(blocks)
 
     def _spoof_check(self, recording: Recording, rate_hz: float | None) -> SpoofCheck:
         return SpoofCheck(self._spoof_detector, recording, rate_hz, limit_s=self._limit_s)
@@ -376,18 +380,15 @@ class Verifier:
             raise ConfigError(f"{refusing} cannot use a spoof detector; use a Verifier without one")
         return self._request.model_rule(self.manifest.calibration, self.manifest.name)
 
-    def _sequential_rule(self) -> DecisionRule:
-        """Return the thresholds of streams."""
-        self._request.check_sequential()
-        return self._decision_rule(refusing="streams")
-
-    def _stream_options(
+    def _stream_settings(
         self, miss_rate: float, limit_s: float, window_s: float | None, silence_s: float
-    ) -> StreamOptions:
+    ) -> tuple[StreamOptions, DecisionRule]:
         far = self._request.requested_far
-        return StreamOptions(
+        options = StreamOptions(
             far=far, miss_rate=miss_rate, limit_s=limit_s, window_s=window_s, silence_s=silence_s
         )
+        self._request.check_sequential()
+        return options, self._decision_rule(refusing="streams")
 
     def _hop_encoder(self, window_s: float | None = None, *, capacity: int = 1) -> HopEncoder:
         return hop_encoder(self._encoder, hop_sizes(self.manifest, window_s), capacity=capacity)

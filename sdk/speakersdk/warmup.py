@@ -10,6 +10,7 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -73,7 +74,7 @@ def warm_up(
     manifest = encoder.manifest
     noise = _noise(round(manifest.window_s * manifest.frontend.sample_rate_hz))
     first_recording_s, next_recording_s = _twice(lambda: encoder.encode(noise))
-    first_hop_s, next_hop_s = _twice(_Hop(encoder, num_streams))
+    first_hop_s, next_hop_s = _twice(_hop_of_every_stream(encoder, num_streams))
     return WarmUp(
         device=encoder.session.choice,
         engine_cache=encoder.session.engine_cache,
@@ -86,23 +87,20 @@ def warm_up(
     )
 
 
-class _Hop:
-    """A callable that encodes one hop of every stream. Its first call creates the session."""
+def _hop_of_every_stream(encoder: SpeakerEncoder, num_streams: int) -> Callable[[], None]:
+    """Return a function that encodes one hop of every stream; its first call makes the session."""
 
-    def __init__(self, encoder: SpeakerEncoder, num_streams: int) -> None:
-        self._encoder = encoder
-        self._num_streams = num_streams
-        self._hops: HopEncoder | None = None
+    @cache
+    def session() -> HopEncoder:
+        return hop_encoder(encoder, hop_sizes(encoder.manifest), capacity=num_streams)
 
-    def __call__(self) -> None:
-        if self._hops is None:
-            self._hops = hop_encoder(
-                self._encoder, hop_sizes(self._encoder.manifest), capacity=self._num_streams
-            )
-        states = [self._hops.start() for _ in range(self._num_streams)]
+    def encode() -> None:
+        states = [session().start() for _ in range(num_streams)]
         for state in states:
             state.buffer.fill(_noise(len(state.buffer.samples)))
-        self._hops.encode(states)
+        session().encode(states)
+
+    return encode
 
 
 def _twice(call: Callable[[], object]) -> tuple[float, float]:

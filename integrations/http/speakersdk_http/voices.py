@@ -15,8 +15,6 @@ from speakersdk import (
     AudioProblem,
     ConfigError,
     EnrollmentError,
-    ExpiredVoiceprintError,
-    IncompatibleModelError,
     MissingDependencyError,
     Voiceprint,
 )
@@ -153,11 +151,7 @@ class Voices:
     def voices(self) -> VoicesAnswer:
         """List the enrolled speakers."""
         enrolled, unreadable = self.shelf.everybody()
-        reasons = {
-            voiceprint.name: reason
-            for voiceprint in enrolled
-            if (reason := self._reason_against(voiceprint)) is not None
-        }
+        _, reasons = self.verifier.usable(enrolled)
         return VoicesAnswer(
             voices=[self._registered(voiceprint) for voiceprint in enrolled],
             unusable=unreadable | reasons,
@@ -172,12 +166,9 @@ class Voices:
         """
         if names is not None:
             return [self.shelf.load(name) for name in names]
-        usable = []
-        for voiceprint in self.shelf.everybody()[0]:
-            reason = self._reason_against(voiceprint)
-            if reason is None:
-                usable.append(voiceprint)
-            elif reason not in self._told:
+        usable, reasons = self.verifier.usable(self.shelf.everybody()[0])
+        for reason in reasons.values():
+            if reason not in self._told:
                 self._told.add(reason)
                 _LOG.warning("skipped: %s", reason)
         if not usable:
@@ -209,14 +200,6 @@ class Voices:
             recordings=len(voiceprint.exemplars),
             model=voiceprint.model_name,
         )
-
-    def _reason_against(self, voiceprint: Voiceprint) -> str | None:
-        """Return why a voiceprint is left out: it has expired, or was made with another model."""
-        try:
-            voiceprint.check_usable(self.verifier.manifest)
-        except (ExpiredVoiceprintError, IncompatibleModelError) as error:
-            return str(error)
-        return None
 
     def _check_model(self, question: Question) -> None:
         if question.model not in {None, "", self.model}:

@@ -17,9 +17,7 @@ from ovos_utils.log import LOG
 
 from speakersdk import (
     ConfigError,
-    ExpiredVoiceprintError,
     Identification,
-    IncompatibleModelError,
     Verdict,
     Verifier,
     Voiceprint,
@@ -103,12 +101,7 @@ class SpeakerVerifier(HotWordVerifier):  # type: ignore[misc]  # the library has
         names = self.config.get("names")
         if names is not None:
             return [self._store.load(name) for name in names]
-        usable = []
-        for voiceprint in self._store.content().voiceprints:
-            try:
-                voiceprint.check_usable(self._verifier.manifest)
-            except (ExpiredVoiceprintError, IncompatibleModelError) as error:
-                LOG.warning(f"speakersdk-verifier: skipped {voiceprint.name}: {error}")
-            else:
-                usable.append(voiceprint)
+        usable, reasons = self._verifier.usable(self._store.content().voiceprints)
+        for name, reason in reasons.items():
+            LOG.warning(f"speakersdk-verifier: skipped {name}: {reason}")
         return usable

@@ -10,8 +10,6 @@ from typing import Any, Final
 import numpy as np
 
 from speakersdk import (
-    ExpiredVoiceprintError,
-    IncompatibleModelError,
     Verdict,
     Verifier,
     Voiceprint,
@@ -86,14 +84,9 @@ class People:
         content = self._store.content()
         for file in content.unreadable:
             _LOG.warning("skipped %s: %s", file.path, file.reason)
-        usable = []
-        for voiceprint in content.voiceprints:
-            try:
-                voiceprint.check_usable(self._verifier.manifest)
-            except (ExpiredVoiceprintError, IncompatibleModelError) as error:
-                _LOG.warning("skipped %s: %s", voiceprint.name, error)
-            else:
-                usable.append(voiceprint)
+        usable, reasons = self._verifier.usable(content.voiceprints)
+        for name, reason in reasons.items():
+            _LOG.warning("skipped %s: %s", name, reason)
         return usable
 
     def enroll(self, name: str, pcm: bytes) -> Voiceprint:
