@@ -20,7 +20,7 @@ import secrets
 import stat
 import struct
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 from speakersdk.errors import ConfigError, MissingDependencyError, SealError
 from speakersdk.files import open_regular, replacement
@@ -269,6 +269,29 @@ def unsealed(data: bytes, key: SealingKey | None) -> bytes:
     if is_sealed(data):
         raise SealError("the file is sealed; give its key (key=..., on the command line --key)")
     return data
+
+
+def unsealed_content(file: BinaryIO, key: SealingKey | None) -> bytes | None:
+    """Return the content of an open file that is sealed, or must be because there is a key.
+
+    The result is None for a plain file, which can then be read in place from its start.
+
+    Raises:
+        SealError: as for `unsealed`.
+    """
+    is_plain = key is None and not is_sealed(file.read(len(MAGIC)))
+    file.seek(0)
+    return None if is_plain else unsealed(file.read(), key)
+
+
+def key_if_sealed(path: Path, key: SealingKey | None) -> SealingKey | None:
+    """Return the key to open a file with: None if the file is plain.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    with open_regular(path) as file:
+        return key if is_sealed(file.read(len(MAGIC))) else None
 
 
 def _aead() -> type[AESGCM]:

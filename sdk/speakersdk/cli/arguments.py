@@ -10,6 +10,7 @@ from typing import Final, Literal, TypeAlias
 from speakersdk.cli.keys import KEY_HELP, find_key
 from speakersdk.cli.parser import CommandParser
 from speakersdk.decision.rule import DEFAULT_FAR
+from speakersdk.models import default_model_path
 from speakersdk.verifier import Verifier
 from speakersdk.voiceprint.store import VoiceprintStore
 
@@ -35,6 +36,11 @@ def open_verifier(arguments: argparse.Namespace) -> Verifier:
         calibration=getattr(arguments, "calibration", None),
         max_duration_s=getattr(arguments, "max_duration", None),
     )
+
+
+def model_path(arguments: argparse.Namespace) -> Path:
+    """Return the model file of `--model`, or the bundled one."""
+    return Path(arguments.model) if arguments.model else default_model_path()
 
 
 def open_store(arguments: argparse.Namespace) -> VoiceprintStore:

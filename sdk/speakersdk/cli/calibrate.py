@@ -15,11 +15,10 @@ from speakersdk.cli.output import print_failures, print_json, print_table
 from speakersdk.cli.parser import CommandParser
 from speakersdk.decision.rule import DEFAULT_FAR
 from speakersdk.encoder.interface import Encoding
-from speakersdk.encoder.load import load_encoder
+from speakersdk.encoder.load import SpeakerEncoder, load_encoder
 from speakersdk.encoder.manifest import ModelManifest
 from speakersdk.errors import CalibrationError
 from speakersdk.evaluation.segments import Failure
-from speakersdk.models import default_model_path
 from speakersdk.recalibration.profile import CalibrationProfile
 from speakersdk.recalibration.recordings import recordings_by_speaker, recordings_of_strangers
 from speakersdk.recalibration.refit import OwnTrials, Refit, recalibrate
@@ -60,17 +59,9 @@ def run(arguments: argparse.Namespace) -> int:
     if name is not None:  # now, and not after all recordings are encoded
         CalibrationProfile.check_new(name, replace=arguments.replace)
     limit_s = check_limit(arguments.max_duration)
-    encoder = load_encoder(arguments.model or default_model_path())
-    encodings: dict[str, list[Encoding]] = {}
-    failures: list[Failure] = []
+    encoder = load_encoder(shared.model_path(arguments))
     read = recordings_of_strangers if arguments.strangers else recordings_by_speaker
-    for speaker, paths in read(arguments.folder).items():
-        encodings[speaker] = []
-        for recording in paths:
-            try:
-                encodings[speaker].append(encoder.encode(file_blocks(recording, limit_s=limit_s)))
-            except Exception as error:  # every error concerns only this recording
-                failures.append(Failure.of(str(recording), error))
+    encodings, failures = _encoded(encoder, read(arguments.folder), limit_s)
     print_failures(failures)
     fit: Refit | StrangerFit
     if arguments.strangers:
@@ -79,9 +70,8 @@ def run(arguments: argparse.Namespace) -> int:
         document, show = asdict(fit), partial(_print_strangers, fit)
     else:
         trials, fit = _recalibrated(encodings, encoder.manifest, far=arguments.far)
-        counts = {
-            "num_speakers": len(trials.speakers), "num_recordings": trials.num_recordings
-        }  # fmt: skip
+        num_speakers, num_recordings = len(trials.speakers), trials.num_recordings
+        counts = {"num_speakers": num_speakers, "num_recordings": num_recordings}
         document, show = asdict(fit) | counts, partial(_print_refit, trials, fit)
     path = None
     if name is not None and fit.is_better:
@@ -102,6 +92,22 @@ def run(arguments: argparse.Namespace) -> int:
         show()
         print(_outcome(fit.is_better, path))
     return 0 if fit.is_better else 1
+
+
+def _encoded(
+    encoder: SpeakerEncoder, recordings: dict[str, list[Path]], limit_s: float | None
+) -> tuple[dict[str, list[Encoding]], list[Failure]]:
+    """Encode the recordings of each speaker that can be read, and list the others."""
+    encodings: dict[str, list[Encoding]] = {}
+    failures: list[Failure] = []
+    for speaker, paths in recordings.items():
+        encodings[speaker] = []
+        for path in paths:
+            try:
+                encodings[speaker].append(encoder.encode(file_blocks(path, limit_s=limit_s)))
+            except Exception as error:  # every error concerns only this recording
+                failures.append(Failure.of(str(path), error))
+    return encodings, failures
 
 
 def _recalibrated(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 from speakersdk.cli import arguments as shared
@@ -12,7 +13,6 @@ from speakersdk.cli.output import print_failures, print_json, progress
 from speakersdk.cli.parser import CommandParser
 from speakersdk.evaluation.bulk import EmbeddingJob, embed_recordings
 from speakersdk.evaluation.segments import read_recordings
-from speakersdk.models import default_model_path
 from speakersdk.text import counted, printable
 
 
@@ -49,9 +49,8 @@ def add_arguments(parser: CommandParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Embed the recordings and report."""
-    model = Path(arguments.model) if arguments.model else default_model_path()
     job = EmbeddingJob(
-        model=model,
+        model=shared.model_path(arguments),
         root=arguments.audio_root,
         device=arguments.device,
         batch=arguments.batch,
@@ -77,9 +76,7 @@ def run(arguments: argparse.Namespace) -> int:
             {
                 "output": str(arguments.output),
                 "embedded": len(table),
-                "failed": [
-                    {"name": failure.name, "reason": failure.reason} for failure in failures
-                ],
+                "failed": [asdict(failure) for failure in failures],
                 "audio_s": audio_s,
                 "seconds": seconds,
                 "model": table.model_name,

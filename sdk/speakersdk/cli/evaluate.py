@@ -25,7 +25,6 @@ from speakersdk.evaluation.trials import (
     ready_scores,
     used_segments,
 )
-from speakersdk.models import default_model_path
 from speakersdk.text import printable
 
 
@@ -95,25 +94,10 @@ def run(arguments: argparse.Namespace) -> int:
         prepare_plots(arguments.plots)
     listed = [trial for path in arguments.trials for trial in read_trials(path)]
     known = _known_segments(arguments)
-    total = len(listed)
-    if not arguments.keep_shared_audio:
-        if known:
-            used_segments(listed, known)  # refuses unknown names
-        listed = [trial for trial in listed if not _shares_audio(trial, known)]
-    num_shared = total - len(listed)
-    judged = _judged(arguments, listed, known)
-    if judged.failures and not judged.trials:
-        first = judged.failures[0]
-        raise InvalidAudioError(
-            f"expected trials with readable recordings, got none: {len(judged.failures)} "
-            f"recordings could not be read; the first is {first.name}: {first.reason}"
-        )
+    kept = listed if arguments.keep_shared_audio else _without_shared_audio(listed, known)
+    judged = _judged(arguments, kept, known)
     print_failures(judged.failures)
     trials = _scored_trials(arguments, judged, known)
-    counts = {
-        "without_answer": total - num_shared - len(judged.trials),
-        "shared_audio_left_out": num_shared,
-    }
     figures = evaluate(trials, repeats=arguments.repeats, rng=np.random.default_rng(1))
     by_condition = evaluate_conditions(
         trials, repeats=arguments.repeats, rng=np.random.default_rng(1)
@@ -128,6 +112,10 @@ def run(arguments: argparse.Namespace) -> int:
             suffix=arguments.plot_format,
         )
     evidence = "llr" if trials.are_llrs else "score"
+    counts = {
+        "without_answer": len(kept) - len(judged.trials),
+        "shared_audio_left_out": len(listed) - len(kept),
+    }
     if arguments.json:
         print_json(
             {
@@ -171,11 +159,17 @@ def _scored_trials(
     return trials
 
 
-def _shares_audio(trial: Trial, known: dict[str, Segment]) -> bool:
-    """Return whether both sides of a trial are one recording or share samples."""
-    return trial.enroll == trial.probe or (
-        bool(known) and share_audio(known[trial.enroll], known[trial.probe])
-    )
+def _without_shared_audio(listed: list[Trial], known: dict[str, Segment]) -> list[Trial]:
+    """Leave out trials whose sides are one recording or share samples."""
+    if known:
+        used_segments(listed, known)  # refuses unknown names
+
+    def shares_audio(trial: Trial) -> bool:
+        if trial.enroll == trial.probe:
+            return True
+        return bool(known) and share_audio(known[trial.enroll], known[trial.probe])
+
+    return [trial for trial in listed if not shares_audio(trial)]
 
 
 def _known_segments(arguments: argparse.Namespace) -> dict[str, Segment]:
@@ -188,7 +182,11 @@ def _known_segments(arguments: argparse.Namespace) -> dict[str, Segment]:
 def _judged(
     arguments: argparse.Namespace, listed: list[Trial], known: dict[str, Segment]
 ) -> JudgedTrials:
-    """Score the trials with the given scores or with the model."""
+    """Score the trials with the given scores or with the model.
+
+    Raises:
+        InvalidAudioError: no recording can be read.
+    """
     if arguments.scores:
         return JudgedTrials(
             trials=listed,
@@ -198,7 +196,7 @@ def _judged(
         )
     verifier = shared.open_verifier(arguments)  # refuses an unusable model in this process
     job = EncodingJob(
-        model=Path(arguments.model) if arguments.model else default_model_path(),
+        model=shared.model_path(arguments),
         root=arguments.audio_root,
         cache=arguments.cache,
         num_processes=arguments.jobs,
@@ -206,7 +204,14 @@ def _judged(
     )
     calibration = None if arguments.raw else verifier.manifest.calibration
     with progress("encoded") as report:
-        return judge_trials(listed, known, job, calibration, progress=report)
+        judged = judge_trials(listed, known, job, calibration, progress=report)
+    if judged.failures and not judged.trials:
+        first = judged.failures[0]
+        raise InvalidAudioError(
+            f"expected trials with readable recordings, got none: {len(judged.failures)} "
+            f"recordings could not be read; the first is {first.name}: {first.reason}"
+        )
+    return judged
 
 
 def _speakers(

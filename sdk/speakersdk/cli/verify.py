@@ -12,11 +12,15 @@ from speakersdk.cli import arguments as shared
 from speakersdk.cli.output import print_json
 from speakersdk.cli.parser import CommandParser
 from speakersdk.cli.voiceprints import REFERENCE_HELP, is_enrolled, resolve_voiceprint
+from speakersdk.enrollment.adaptation import Adaptation
 from speakersdk.enrollment.challenge import Challenge
 from speakersdk.enrollment.remembered import RememberedRecordings
 from speakersdk.errors import ConfigError
 from speakersdk.text import printable
+from speakersdk.verifier import Verifier
 from speakersdk.voiceprint.attempts import AttemptLimit
+from speakersdk.voiceprint.store import VoiceprintStore
+from speakersdk.voiceprint.voiceprint import Voiceprint
 
 
 def add_arguments(parser: CommandParser) -> None:
@@ -83,12 +87,9 @@ def run(arguments: argparse.Namespace) -> int:
     if limit is not None and decision.accepted:
         limit.accepted(voiceprint.name)
     adaptation = None
-    while arguments.adapt and decision == voice:
-        adaptation = verifier.adapt(voiceprint, probe)
+    if arguments.adapt and decision == voice:  # nothing but the voice has been decided on
+        adaptation = _adapt(voiceprint, probe, verifier, store)
         decision = adaptation.verification
-        if not adaptation.is_adapted or store.exchange(voiceprint, adaptation.voiceprint):
-            break
-        voiceprint = store.load(voiceprint.name)  # another process changed it in the meantime
     if arguments.json:
         question = {"reference": arguments.reference, "probe": arguments.probe}
         change = {} if adaptation is None else {"adapted": adaptation.is_adapted}
@@ -98,3 +99,14 @@ def run(arguments: argparse.Namespace) -> int:
         if adaptation is not None:
             print(adaptation.reason)
     return 0 if decision.accepted else 1
+
+
+def _adapt(
+    voiceprint: Voiceprint, probe: Recording, verifier: Verifier, store: VoiceprintStore
+) -> Adaptation:
+    """Adapt the stored voiceprint; start over if another process changes it in the meantime."""
+    while True:
+        adaptation = verifier.adapt(voiceprint, probe)
+        if not adaptation.is_adapted or store.exchange(voiceprint, adaptation.voiceprint):
+            return adaptation
+        voiceprint = store.load(voiceprint.name)

@@ -19,8 +19,7 @@ from typing import Any, Final
 from speakersdk.audio.levels import AudioProblem
 from speakersdk.cli.parser import CommandParser
 from speakersdk.errors import ConfigError, EnrollmentError, UnknownSpeakerError
-from speakersdk.files import open_regular
-from speakersdk.sealing import is_sealed
+from speakersdk.sealing import key_if_sealed
 from speakersdk.text import counted, decoded_argument, printable
 from speakersdk.verifier import Verifier
 from speakersdk.voiceprint.life import Consent, expiry_after, utc_now
@@ -33,7 +32,8 @@ REFERENCE_HELP: Final = (
     "an enrolled name, a .voiceprint file or a recording (@NAME is always a name, ./FILE a file)"
 )
 
-_CALLED_BY: Final = 40  # characters of folder and file; a name may have 200 bytes
+# Characters of folder and file; a name may have 200 bytes.
+_MAXIMUM_CHARACTERS: Final = 40
 
 
 def add_references(parser: CommandParser) -> None:
@@ -84,9 +84,7 @@ def resolve(reference: str, store: VoiceprintStore) -> Voiceprint | Path:
 
 def load_file(path: Path, store: VoiceprintStore) -> Voiceprint:
     """Load a voiceprint file that the user named. The store's key opens a sealed one."""
-    with open_regular(path) as file:
-        key = store.key if is_sealed(file.read(8)) else None
-    return Voiceprint.load(path, key=key)
+    return Voiceprint.load(path, key=key_if_sealed(path, store.key))
 
 
 def resolve_voiceprint(reference: str, store: VoiceprintStore, verifier: Verifier) -> Voiceprint:
@@ -106,7 +104,7 @@ def resolve_voiceprints(
     references: list[str], store: VoiceprintStore, verifier: Verifier
 ) -> list[Voiceprint]:
     """Return the voiceprints of references, each under a name of its own."""
-    return _told_apart(
+    return _with_distinct_names(
         references, [resolve_voiceprint(reference, store, verifier) for reference in references]
     )
 
@@ -119,12 +117,13 @@ def enrolled(store: VoiceprintStore) -> list[Voiceprint]:
     """
     content = store.content()
     if content.unreadable and not content.voiceprints:
+        first = file_and_reason(content.unreadable[0])
         raise EnrollmentError(
             f"none of {counted(len(content.unreadable), 'voiceprint file')} in "
-            f"{printable(store.folder)} can be read; the first, {warning(content.unreadable[0])}"
+            f"{printable(store.folder)} can be read; the first, {first}"
         )
     for file in content.unreadable:
-        print(f"speakersdk: warning: skipped {warning(file)}", file=sys.stderr)
+        print(f"speakersdk: warning: skipped {file_and_reason(file)}", file=sys.stderr)
     if not content.voiceprints:
         raise EnrollmentError(
             f"nobody is enrolled in {printable(store.folder)}; first: speakersdk enroll NAME "
@@ -151,7 +150,7 @@ def used(voiceprint: Voiceprint, store: VoiceprintStore) -> Voiceprint:
     return voiceprint
 
 
-def warning(file: UnreadableFile) -> str:
+def file_and_reason(file: UnreadableFile) -> str:
     """Describe a file that cannot be read in one line."""
     return f"{printable(file.path)}: {file.reason}"
 
@@ -210,25 +209,25 @@ def with_life(voiceprint: Voiceprint, arguments: argparse.Namespace) -> Voicepri
     return replace(voiceprint, **changes)
 
 
-def _told_apart(references: list[str], voiceprints: list[Voiceprint]) -> list[Voiceprint]:
+def _with_distinct_names(references: list[str], voiceprints: list[Voiceprint]) -> list[Voiceprint]:
     """Name recordings with equal file names by folder and file, and by number if needed.
 
     Phones name every recording "New Recording (1)".
     """
     counts = Counter(voiceprint.name for voiceprint in voiceprints)
-    told: list[Voiceprint] = []
+    renamed: list[Voiceprint] = []
     for number, (reference, voiceprint) in enumerate(
         zip(references, voiceprints, strict=True), start=1
     ):
         path = Path(reference).absolute()
         if counts[voiceprint.name] > 1 and path.suffix != SUFFIX and path.is_file():
             # Letters, digits, spaces and hyphens are allowed in every name.
-            called = unicodedata.normalize("NFC", f"{path.parent.name} {path.stem}")
-            words = re.sub(r"[^\w-]+", " ", called).strip(" _-")[:_CALLED_BY].split()
+            place = unicodedata.normalize("NFC", f"{path.parent.name} {path.stem}")
+            words = re.sub(r"[^\w-]+", " ", place).strip(" _-")[:_MAXIMUM_CHARACTERS].split()
             name = " ".join(words) or "reference"
-            if name in {one.name for one in told}:
+            if name in {one.name for one in renamed}:
                 name = f"{name} {number}"
-            told.append(replace(voiceprint, name=name))
+            renamed.append(replace(voiceprint, name=name))
         else:
-            told.append(voiceprint)
-    return told
+            renamed.append(voiceprint)
+    return renamed

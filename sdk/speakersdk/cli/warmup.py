@@ -9,7 +9,6 @@ from typing import get_args
 from speakersdk.cli import arguments as shared
 from speakersdk.cli.output import print_json, print_table
 from speakersdk.cli.parser import CommandParser
-from speakersdk.models import default_model_path
 from speakersdk.runtime.options import Precision
 
 
@@ -41,7 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
     from speakersdk.warmup import warm_up
 
     result = warm_up(
-        arguments.model or default_model_path(),
+        shared.model_path(arguments),
         device=arguments.device,
         precision=arguments.precision,
         num_streams=arguments.streams,

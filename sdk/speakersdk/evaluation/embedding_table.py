@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from speakersdk.errors import ConfigError, MissingDependencyError, SealError
 from speakersdk.files import open_regular, replacement
-from speakersdk.sealing import MAGIC, SealingKey, is_sealed, unsealed
+from speakersdk.sealing import SealingKey, unsealed_content
 from speakersdk.text import is_visible, printable
 
 SUFFIXES: Final = (".npz", ".parquet")
@@ -169,15 +169,11 @@ def read_table(path: Path, *, key: SealingKey | None = None) -> EmbeddingTable:
         raise ConfigError(f"expected embeddings at {printable(path)}, found no file")
     try:
         with open_regular(path) as file:
-            content: BinaryIO = file
-            size = os.fstat(file.fileno()).st_size
-            if key is not None or is_sealed(file.read(len(MAGIC))):
-                file.seek(0)
-                data = unsealed(file.read(), key)
-                content, size = io.BytesIO(data), len(data)
-            content.seek(0)
+            content = unsealed_content(file, key)
+            plain = file if content is None else io.BytesIO(content)
+            size = os.fstat(file.fileno()).st_size if content is None else len(content)
             is_parquet = path.suffix == ".parquet"
-            table = _read_parquet(content, size) if is_parquet else _read_npz(content)
+            table = _read_parquet(plain, size) if is_parquet else _read_npz(plain)
         _check_values(table)
         return table
     except SealError as error:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from speakersdk.files import file_sha256, open_regular
+from speakersdk.files import file_sha256
 from speakersdk.gallery.gallery import SUFFIX, Gallery
-from speakersdk.sealing import is_sealed
+from speakersdk.sealing import key_if_sealed
 from speakersdk.text import file_name, printable
 from speakersdk.voiceprint.attempts import FILE_NAME as ATTEMPTS
 from speakersdk.voiceprint.life import utc_now
@@ -29,8 +29,7 @@ def erase(store: VoiceprintStore, names: Sequence[str]) -> Iterator[str]:
     for name in names:
         store.check_stored(name)
     for path in _galleries(store):
-        with open_regular(path) as file:
-            key = store.key if is_sealed(file.read(8)) else None
+        key = key_if_sealed(path, store.key)
         gallery = Gallery.load(path, key=key)
         found = [name for name in names if name in gallery]
         for name in found:

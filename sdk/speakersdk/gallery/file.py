@@ -19,7 +19,7 @@ import numpy.typing as npt
 from speakersdk.container import CHECKSUM_BYTES, ContainerFormat, ContainerWriter
 from speakersdk.errors import GalleryError
 from speakersdk.files import open_regular, replacement
-from speakersdk.sealing import SealingKey, is_sealed, sealed, unsealed
+from speakersdk.sealing import SealingKey, sealed, unsealed_content
 from speakersdk.text import is_visible, printable
 
 SUFFIX: Final = ".gallery"
@@ -99,11 +99,9 @@ def read_gallery(
     with open_regular(path) as opened:
         size = os.fstat(opened.fileno()).st_size
         file: BinaryIO = opened
-        if key is not None or is_sealed(opened.read(8)):
-            opened.seek(0)
-            content = bytearray(unsealed(opened.read(), key))  # writable, like a private map
+        content = unsealed_content(opened, key)
+        if content is not None:
             file, size = io.BytesIO(content), len(content)
-        file.seek(0)
         version, header, header_end = _FORMAT.read_header(file, size)
         places, end = _places(header.pop("blocks", None), header_end)
         if version != _VERSIONS[ENDS in places]:
@@ -117,10 +115,10 @@ def read_gallery(
             )
         if verify:
             _FORMAT.check(file, size)
-        if file is opened:
+        if content is None:
             rows: npt.NDArray[np.uint8] = np.memmap(file, dtype=np.uint8, mode="c")
         else:
-            rows = np.frombuffer(content, np.uint8)
+            rows = np.frombuffer(bytearray(content), np.uint8)  # writable, like a private map
     blocks = {}
     for name, (dtype, shape, first, last) in places.items():
         blocks[name] = np.asarray(rows[first:last]).view(dtype).reshape(shape)

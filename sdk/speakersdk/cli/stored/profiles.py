@@ -15,10 +15,10 @@ from speakersdk.cli.output import print_json, print_table
 from speakersdk.cli.parser import CommandParser
 from speakersdk.cli.voiceprints import (
     check_file,
+    file_and_reason,
     load_file,
     summary,
     used,
-    warning,
     with_life,
 )
 from speakersdk.enrollment.joining import join_voiceprints
@@ -166,7 +166,7 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         _print_voiceprints(content.voiceprints, store)
     for file in content.unreadable:
-        print(f"speakersdk: error: unreadable: {warning(file)}", file=sys.stderr)
+        print(f"speakersdk: error: unreadable: {file_and_reason(file)}", file=sys.stderr)
     return 2 if content.unreadable else 0
 
 
@@ -207,10 +207,8 @@ def run_revert(arguments: argparse.Namespace) -> int:
     """Remove the exemplars that adaptation added."""
     store = shared.open_store(arguments)
     for name in [store.load(name).name for name in arguments.names]:
-        voiceprint = store.load(name)
-        while not store.exchange(voiceprint, voiceprint.reverted(at_utc=utc_now())):
-            voiceprint = store.load(name)
-        dropped = counted(len(voiceprint.adapted), "adapted recording")
+        before, _ = _change(store, name, lambda stored: stored.reverted(at_utc=utc_now()))
+        dropped = counted(len(before.adapted), "adapted recording")
         print(f"reverted {name}: {dropped} dropped")
     return 0
 
@@ -221,12 +219,24 @@ def run_set(arguments: argparse.Namespace) -> int:
     if arguments.expires is None and arguments.consent is None:
         raise ConfigError("expected --expires PERIOD or --consent TEXT, got neither")
     for name in [used(store.load(name), store).name for name in arguments.names]:
-        voiceprint = store.load(name)
-        while not store.exchange(voiceprint, changed := with_life(voiceprint, arguments)):
-            voiceprint = store.load(name)
-        consent = "none" if changed.consent is None else changed.consent.text_id
-        print(f"set {name}: expires {changed.expires_utc or 'never'}, consent {consent}")
+        _, now = _change(store, name, lambda stored: with_life(stored, arguments))
+        consent = "none" if now.consent is None else now.consent.text_id
+        print(f"set {name}: expires {now.expires_utc or 'never'}, consent {consent}")
     return 0
+
+
+def _change(
+    store: VoiceprintStore, name: str, change: Callable[[Voiceprint], Voiceprint]
+) -> tuple[Voiceprint, Voiceprint]:
+    """Change a stored voiceprint, and return it before and after.
+
+    The change starts over if another process changes the voiceprint in the meantime.
+    """
+    while True:
+        before = store.load(name)
+        after = change(before)
+        if store.exchange(before, after):
+            return before, after
 
 
 def run_remove(arguments: argparse.Namespace) -> int:
@@ -307,9 +317,9 @@ def _recast(
 
 
 def _days(store: VoiceprintStore) -> Mapping[str, date] | None:
-    """Return the days of the last uses; None if another user's folder does not grant reading them.
+    """Return the days of the last uses; None if they cannot be read.
 
-    The voiceprints are shown all the same.
+    The folder may be another user's. Its voiceprints are shown all the same.
     """
     try:
         return LastUses(folder=store.folder).days()
