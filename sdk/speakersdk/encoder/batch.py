@@ -10,10 +10,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 
-from speakersdk.arrays import Waveform
+from speakersdk.arrays import Embeddings, Waveform
 from speakersdk.encoder.graph import EMBEDDING, HOP_STATISTICS, NEXT_CACHE, SPEECH, StatefulGraph
 from speakersdk.encoder.interface import Encoding, SpeakerEncoder, check_duration, check_waveform
+from speakersdk.encoder.manifest import ModelManifest
 
 # Frames of one call: 5 s, a length that was measured. Shorter batches are padded to whole
 # seconds so that a GPU sees at most five lengths.
@@ -40,25 +42,53 @@ def encode_batch(encoder: SpeakerEncoder, waveforms: Sequence[Waveform]) -> list
         check_duration(manifest, len(check_waveform(samples)) / rate_hz)
     if manifest.mode != "stateful" or not manifest.has_speech_head or len(waveforms) < 2:
         return [encoder.encode(samples) for samples in waveforms]
+    rows, is_frame = _padded_rows(manifest, waveforms)
+    embeddings, num_speech = _encode_rows(encoder, rows, is_frame)
+    return [
+        Encoding(embedding, int(count) * manifest.frame_s, len(samples) / rate_hz)
+        for embedding, count, samples in zip(embeddings, num_speech, waveforms, strict=True)
+    ]
+
+
+def _padded_rows(
+    manifest: ModelManifest, waveforms: Sequence[Waveform]
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
+    """Pad recordings to whole blocks of frames.
+
+    Returns:
+        (B, n) float32 samples with a zero before the first one (pre-emphasis), and (B, k) bool,
+        whether each frame is a frame of the recording and not padding.
+    """
     frontend = manifest.frontend
-    frames = np.array([frontend.num_frames(len(samples)) for samples in waveforms])
-    block = min(_BLOCK_FRAMES, -(-int(frames.max()) // _FRAMES_STEP) * _FRAMES_STEP)
-    num_blocks = -(-int(frames.max()) // block)
-    graph = StatefulGraph(manifest)
-    rows = np.zeros((len(waveforms), graph.num_samples(num_blocks * block)), np.float32)
-    for row, samples, count in zip(rows, waveforms, frames, strict=True):
+    num_frames = np.array([frontend.num_frames(len(samples)) for samples in waveforms])
+    longest = int(num_frames.max())
+    block = min(_BLOCK_FRAMES, -(-longest // _FRAMES_STEP) * _FRAMES_STEP)
+    padded = -(-longest // block) * block
+    rows = np.zeros((len(waveforms), StatefulGraph(manifest).num_samples(padded)), np.float32)
+    for row, samples, count in zip(rows, waveforms, num_frames, strict=True):
         used = samples[: frontend.num_samples(count)]
-        row[1 : 1 + len(used)] = used  # one zero before the first sample (pre-emphasis)
-    is_frame = np.arange(num_blocks * block) < frames[:, np.newaxis]
+        row[1 : 1 + len(used)] = used
+    return rows, np.arange(padded) < num_frames[:, np.newaxis]
+
+
+def _encode_rows(
+    encoder: SpeakerEncoder, rows: npt.NDArray[np.float32], is_frame: npt.NDArray[np.bool_]
+) -> tuple[Embeddings, npt.NDArray[np.int64]]:
+    """Encode the result of `_padded_rows` block by block.
+
+    Returns:
+        (B, D) float32 embeddings, and (B,) int64 numbers of speech frames.
+    """
+    manifest, graph = encoder.manifest, StatefulGraph(encoder.manifest)
+    block = min(_BLOCK_FRAMES, is_frame.shape[1])
     cache = None
     statistics = np.zeros((len(rows), manifest.statistics_size))  # float64, as in a stream
     num_speech = np.zeros(len(rows), np.int64)
-    for number in range(num_blocks):
-        first = number * block * frontend.hop_samples
-        last = first + graph.num_samples(block)
-        counted = is_frame[:, number * block : (number + 1) * block]
+    for first in range(0, is_frame.shape[1], block):
+        start = first * manifest.frontend.hop_samples
+        counted = is_frame[:, first : first + block]
         feeds = graph.feeds(
-            np.ascontiguousarray(rows[:, first:last]),
+            np.ascontiguousarray(rows[:, start : start + graph.num_samples(block)]),
             frame_weights=counted.astype(np.float32),
             cache=cache,
             statistics=statistics,
@@ -68,7 +98,4 @@ def encode_batch(encoder: SpeakerEncoder, waveforms: Sequence[Waveform]) -> list
         cache = outputs[NEXT_CACHE]
         statistics += outputs[HOP_STATISTICS]
         num_speech += (counted & (outputs[SPEECH] >= manifest.speech_threshold)).sum(axis=1)
-    return [
-        Encoding(embedding, int(count) * manifest.frame_s, len(samples) / rate_hz)
-        for embedding, count, samples in zip(outputs[EMBEDDING], num_speech, waveforms, strict=True)
-    ]
+    return outputs[EMBEDDING], num_speech

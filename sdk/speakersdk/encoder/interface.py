@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -10,10 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from speakersdk.arrays import Embedding, Waveform
+from speakersdk.audio.levels import SpeechLevel
 from speakersdk.audio.voice_activity import VoiceActivityDetector
 from speakersdk.encoder.manifest import ModelManifest
 from speakersdk.encoder.pieces import Pieces
-from speakersdk.errors import AudioTooShortError, InvalidAudioError
+from speakersdk.errors import AudioTooShortError, ClosedError, InvalidAudioError
 from speakersdk.runtime.session import OnnxSession
 
 
@@ -48,16 +50,31 @@ class Encoding:
 FrameListener = Callable[[Waveform, npt.NDArray[np.bool_]], None]
 
 
-class EncoderStream(Protocol):
-    """An encoder of audio that arrives in chunks, whose result does not depend on the chunks."""
+class EncoderStream(ABC):
+    """An encoder of audio that arrives in chunks, whose result does not depend on the chunks.
+
+    Args:
+        manifest: manifest of the model.
+        listener: called with the encoded frames.
+    """
+
+    def __init__(self, manifest: ModelManifest, listener: FrameListener | None = None) -> None:
+        self._manifest = manifest
+        self._listener = listener
+        self._level = SpeechLevel(hop_frames=manifest.hop_frames)
+        self._num_samples = 0
+        self._num_speech_frames = 0
+        self._is_finished = False
 
     @property
     def duration_s(self) -> float:
         """Duration of the pushed audio in seconds."""
+        return self._num_samples / self._manifest.frontend.sample_rate_hz
 
     @property
     def speech_s(self) -> float:
         """Net speech of the encoded audio in seconds."""
+        return self._num_speech_frames * self._manifest.frame_s
 
     def push(self, samples: Waveform) -> None:
         """Take the next samples and encode the completed blocks.
@@ -66,7 +83,12 @@ class EncoderStream(Protocol):
             InvalidAudioError: the samples are not a finite (n,) float32 array.
             ClosedError: the stream is finished.
         """
+        self._check_open()
+        check_waveform(samples)
+        self._num_samples += len(samples)
+        self._take(samples)
 
+    @abstractmethod
     def embedding(self) -> Embedding:
         """Return the (D,) float32 embedding of the audio encoded so far.
 
@@ -81,6 +103,55 @@ class EncoderStream(Protocol):
             AudioTooShortError: the audio is shorter than the model's minimum.
             ClosedError: the stream is already finished.
         """
+        self._check_open()
+        self._is_finished = True
+        self._take_rest()
+        return Encoding(
+            self.embedding(),
+            self.speech_s,
+            self.duration_s,
+            self._pieces,
+            speech_dbfs=self._level.dbfs,
+            variation_db=self._level.variation_db,
+            clipped_share=self._level.clipped_share,
+        )
+
+    def encode(self, samples: Waveform | Iterable[Waveform]) -> Encoding:
+        """Encode a whole recording, given as an array or in blocks, and close the stream."""
+        for block in [samples] if isinstance(samples, np.ndarray) else samples:
+            self.push(block)
+        return self.finish()
+
+    @property
+    @abstractmethod
+    def _pieces(self) -> Pieces:
+        """The pieces of the speech so far."""
+
+    @abstractmethod
+    def _take(self, samples: Waveform) -> None:
+        """Take checked samples and encode the completed blocks."""
+
+    @abstractmethod
+    def _take_rest(self) -> None:
+        """Encode the samples of the last, incomplete block."""
+
+    def _count_frames(self, samples: Waveform, is_speech: npt.NDArray[np.bool_]) -> None:
+        """Count encoded frames, measure their level, and pass them to the listener.
+
+        Args:
+            samples: (k * hop,) float32, the newest hop of each of k frames.
+            is_speech: (k,) bool, whether each frame is speech.
+        """
+        if not len(is_speech):
+            return
+        self._num_speech_frames += int(np.count_nonzero(is_speech))
+        self._level.take(samples, is_speech)
+        if self._listener is not None:
+            self._listener(samples, is_speech)
+
+    def _check_open(self) -> None:
+        if self._is_finished:
+            raise ClosedError("the stream is finished; start another with stream()")
 
 
 class SpeakerEncoder(Protocol):
@@ -121,11 +192,6 @@ def detector(manifest: ModelManifest) -> VoiceActivityDetector:
         window_samples=frontend.window_samples,
         hop_samples=frontend.hop_samples,
     )
-
-
-def waveform_blocks(samples: Waveform | Iterable[Waveform]) -> Iterable[Waveform]:
-    """Return the blocks of a recording; an array is one block."""
-    return [samples] if isinstance(samples, np.ndarray) else samples
 
 
 def check_waveform(samples: npt.NDArray[Any]) -> Waveform:

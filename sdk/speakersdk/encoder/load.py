@@ -20,7 +20,7 @@ from speakersdk.encoder.windowed import WindowedEncoder, WindowedHopEncoder, win
 from speakersdk.errors import ManifestError
 from speakersdk.runtime.memory import release_free_memory
 from speakersdk.runtime.options import Precision, SessionOptions
-from speakersdk.runtime.session import ModelFile, open_session
+from speakersdk.runtime.session import ModelFile, OnnxSession, open_session
 from speakersdk.text import printable
 
 __all__ = [
@@ -77,21 +77,17 @@ def load_encoder(
             "the model again with speakersdk-export model"
         )
     check_session(session, manifest)
-    is_stateful = manifest.mode == "stateful"
     if options != on_cpu:
-        shapes = offline_shapes(manifest) if is_stateful else window_shapes(manifest)
-        session = open_session(file, options, shapes=shapes)
+        shapes_of = offline_shapes if manifest.mode == "stateful" else window_shapes
+        session = open_session(file, options, shapes=shapes_of(manifest))
     del file  # several times its size are free now
     release_free_memory()
-    return StatefulEncoder(session, manifest) if is_stateful else WindowedEncoder(session, manifest)
+    return _encoder(session, manifest)
 
 
 def recalibrated(encoder: SpeakerEncoder, calibration: Calibration) -> SpeakerEncoder:
     """Return an encoder with another calibration in its manifest and the same session."""
-    manifest = replace(encoder.manifest, calibration=calibration)
-    if manifest.mode == "stateful":
-        return StatefulEncoder(encoder.session, manifest)
-    return WindowedEncoder(encoder.session, manifest)
+    return _encoder(encoder.session, replace(encoder.manifest, calibration=calibration))
 
 
 def hop_encoder(encoder: SpeakerEncoder, sizes: HopSizes, *, capacity: int = 1) -> HopEncoder:
@@ -112,3 +108,8 @@ def hop_encoder(encoder: SpeakerEncoder, sizes: HopSizes, *, capacity: int = 1) 
     num_samples = sizes.window_hops * manifest.hop_samples
     session = encoder.session.with_shapes({SAMPLES: (1, num_samples)})
     return WindowedHopEncoder(session, manifest, sizes)
+
+
+def _encoder(session: OnnxSession, manifest: ModelManifest) -> SpeakerEncoder:
+    kind = StatefulEncoder if manifest.mode == "stateful" else WindowedEncoder
+    return kind(session, manifest)

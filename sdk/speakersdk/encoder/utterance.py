@@ -1,4 +1,4 @@
-"""Encoder for stateful models.
+"""The encoder of recordings by stateful models.
 
 A recording of any length is encoded in one pass over blocks, and the state is kept between them.
 Each call embeds two sums: the speech so far, and the current piece of speech.
@@ -13,20 +13,18 @@ import numpy as np
 import numpy.typing as npt
 
 from speakersdk.arrays import Embedding, Waveform
-from speakersdk.audio.levels import SpeechLevel
 from speakersdk.encoder.graph import EMBEDDING, HOP_STATISTICS, SPEECH, Shapes, StatefulGraph
 from speakersdk.encoder.interface import (
+    EncoderStream,
     Encoding,
     FrameListener,
     check_duration,
-    check_waveform,
     detector,
-    waveform_blocks,
 )
 from speakersdk.encoder.manifest import ModelManifest
-from speakersdk.encoder.pieces import PieceCollector
+from speakersdk.encoder.pieces import PieceCollector, Pieces
 from speakersdk.encoder.stateful_blocks import Blocks, FixedBlocks, VariableBlocks
-from speakersdk.errors import AudioTooShortError, ClosedError
+from speakersdk.errors import AudioTooShortError
 from speakersdk.runtime.session import OnnxSession
 
 # Hops of one call when a whole recording is available: 0.5 s at 10 frames of 10 ms. Measured RTF on
@@ -67,9 +65,7 @@ class StatefulEncoder:
             block_frames=_HOPS_PER_BLOCK * self.manifest.hop_frames,
             listener=listener,
         )
-        for block in waveform_blocks(samples):
-            stream.push(block)
-        encoding = stream.finish()
+        encoding = stream.encode(samples)
         if isinstance(blocks, FixedBlocks):
             blocks.reset()
             self._idle_blocks.append(blocks)
@@ -86,7 +82,7 @@ class StatefulEncoder:
         return FixedBlocks(self.session, self.manifest, num_frames=num_frames, windows=NUM_SUMS)
 
 
-class StatefulStream:
+class StatefulStream(EncoderStream):
     """The `EncoderStream` of stateful models. It keeps less than one block of samples."""
 
     def __init__(
@@ -97,9 +93,8 @@ class StatefulStream:
         block_frames: int,
         listener: FrameListener | None = None,
     ) -> None:
+        super().__init__(manifest, listener)
         self._blocks = blocks
-        self._listener = listener
-        self._manifest = manifest
         self._frontend = manifest.frontend
         self._block_frames = block_frames
         # The zero is the sample before the first one (pre-emphasis).
@@ -107,35 +102,16 @@ class StatefulStream:
         # Summed in float64, because float32 would lose single hops in hours of statistics.
         self._statistics: npt.NDArray[np.float64] = np.zeros((NUM_SUMS, manifest.statistics_size))
         self._collector = PieceCollector(manifest.embedding_dim, manifest.temperature)
-        self._level = SpeechLevel(hop_frames=manifest.hop_frames)
         self._num_piece_frames = 0
         self._embedding: Embedding | None = None
-        self._num_samples = 0
-        self._num_speech_frames = 0
         self._activity = None if manifest.has_speech_head else detector(manifest)
-        # Decisions of the detector on the frames in `_pending`; a graph with a speech head makes
-        # its own.
+        # 1 for speech and 0 for other frames in `_pending`, unless the graph has a speech head.
         self._weights: npt.NDArray[np.float32] = np.zeros(0, np.float32)
-        self._finished = False
 
-    @property
-    def duration_s(self) -> float:
-        """The seconds pushed so far."""
-        return self._num_samples / self._frontend.sample_rate_hz
-
-    @property
-    def speech_s(self) -> float:
-        """The seconds of speech in the audio encoded so far."""
-        return self._num_speech_frames * self._manifest.frame_s
-
-    def push(self, samples: Waveform) -> None:
-        """Take the next samples and encode every block that they complete."""
-        self._check_open()
-        samples = check_waveform(samples)
+    def _take(self, samples: Waveform) -> None:
         if self._activity is not None:
             detected = self._activity.push(samples).astype(np.float32)
             self._weights = np.concatenate([self._weights, detected])
-        self._num_samples += len(samples)
         pending = np.concatenate([self._pending, samples])
         step = self._block_frames * self._frontend.hop_samples
         block_samples = self._frontend.context_samples + step
@@ -153,29 +129,15 @@ class StatefulStream:
             raise AudioTooShortError(needed_s=block_s, got_s=self.duration_s)
         return self._embedding
 
-    def finish(self) -> Encoding:
-        """Encode the remaining frames, close the stream and return its encoding."""
-        self._check_open()
-        self._finished = True
+    @property
+    def _pieces(self) -> Pieces:
+        return self._collector.pieces
+
+    def _take_rest(self) -> None:
         context, hop = self._frontend.context_samples, self._frontend.hop_samples
         num_frames = (len(self._pending) - context) // hop
         if num_frames > 0:
             self._encode_block(self._pending[: context + num_frames * hop], num_frames)
-        embedding = self.embedding()
-        pieces = self._collector.pieces
-        return Encoding(
-            embedding,
-            self.speech_s,
-            self.duration_s,
-            pieces,
-            self._level.dbfs,
-            self._level.variation_db,
-            self._level.clipped_share,
-        )
-
-    def _check_open(self) -> None:
-        if self._finished:
-            raise ClosedError("the stream is finished; start another with stream()")
 
     def _encode_block(self, samples: Waveform, num_frames: int) -> None:
         weights = np.ones(num_frames, np.float32)
@@ -188,13 +150,8 @@ class StatefulStream:
         is_speech = weights > 0
         if self._activity is None:
             is_speech = outputs[SPEECH][0, :num_frames] >= self._manifest.speech_threshold
-        num_speech_frames = int(np.count_nonzero(is_speech))
-        self._num_speech_frames += num_speech_frames
-        self._num_piece_frames += num_speech_frames
-        newest = samples[self._frontend.context_samples :]
-        self._level.take(newest, is_speech)
-        if self._listener is not None:
-            self._listener(newest, is_speech)
+        self._num_piece_frames += int(np.count_nonzero(is_speech))
+        self._count_frames(samples[self._frontend.context_samples :], is_speech)
         self._end_piece(embeddings[_PIECE])
 
     def _end_piece(self, piece: Embedding) -> None:

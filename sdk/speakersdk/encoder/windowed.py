@@ -1,4 +1,4 @@
-"""Encoder for windowed models, which embed one window of speech.
+"""The encoders of windowed models, which embed one window of speech.
 
 samples -> frames with speech -> their samples, joined -> windows -> mean, scaled to length T
 
@@ -16,29 +16,27 @@ import numpy as np
 import numpy.typing as npt
 
 from speakersdk.arrays import Embedding, Waveform, scaled
-from speakersdk.audio.levels import SpeechLevel
 from speakersdk.encoder.graph import EMBEDDING, SAMPLES, Shapes
 from speakersdk.encoder.hop import HopSizes, HopState
 from speakersdk.encoder.interface import (
+    EncoderStream,
     Encoding,
     FrameListener,
     check_duration,
-    check_waveform,
     detector,
-    waveform_blocks,
 )
 from speakersdk.encoder.manifest import ModelManifest
 from speakersdk.encoder.pieces import PieceCollector, Pieces
 from speakersdk.encoder.statistics_ring import RECENT, SO_FAR, WINDOW
-from speakersdk.errors import AudioTooShortError, ClosedError
+from speakersdk.errors import AudioTooShortError
 from speakersdk.runtime.session import OnnxSession
 
 
 def window_shapes(manifest: ModelManifest) -> Shapes:
     """Return the shapes of the call that encodes one window, for sessions of fixed shapes.
 
-    A shorter recording cannot be padded without changing the result. It has another shape, and runs
-    on the CPU in such a session.
+    Padding would change the result. A shorter recording therefore has another shape, and such a
+    session runs it on the CPU.
     """
     return {SAMPLES: (1, round(manifest.window_s * manifest.frontend.sample_rate_hz))}
 
@@ -64,7 +62,7 @@ class SpeechWindows:
         self._manifest = manifest
         self._window_samples = window_samples
         self._step_samples = window_samples // 2 if overlap else window_samples
-        self._piece_every = 2 if overlap else 1
+        self._windows_per_piece = 2 if overlap else 1
         self._least_samples = round(manifest.minimum_s * manifest.frontend.sample_rate_hz)
         self._latest: Waveform = np.zeros(0, np.float32)  # at most the last window
         self._collector = PieceCollector(manifest.embedding_dim, manifest.temperature)
@@ -96,7 +94,7 @@ class SpeechWindows:
             speech = speech[self._until_window :]
             latest = self.latest()
             self._sum += latest
-            if self._num_windows % self._piece_every == 0:
+            if self._num_windows % self._windows_per_piece == 0:
                 rate_hz = self._manifest.frontend.sample_rate_hz
                 self._collector.add(latest, self._window_samples / rate_hz)
             self._num_windows += 1
@@ -128,7 +126,7 @@ class SpeechWindows:
         self._latest = joined[-self._window_samples :].copy()
 
 
-def newest_samples(samples: Waveform, is_speech: npt.NDArray[np.bool_]) -> Waveform:
+def speech_samples(samples: Waveform, is_speech: npt.NDArray[np.bool_]) -> Waveform:
     """Return the samples of speech frames, one hop per frame.
 
     Args:
@@ -150,17 +148,14 @@ class WindowedEncoder:
         self, samples: Waveform | Iterable[Waveform], *, listener: FrameListener | None = None
     ) -> Encoding:
         """Encode a whole recording."""
-        stream = WindowedStream(self.session, self.manifest, listener=listener)
-        for block in waveform_blocks(samples):
-            stream.push(block)
-        return stream.finish()
+        return WindowedStream(self.session, self.manifest, listener=listener).encode(samples)
 
     def stream(self) -> WindowedStream:
         """Start a stream."""
         return WindowedStream(self.session, self.manifest)
 
 
-class WindowedStream:
+class WindowedStream(EncoderStream):
     """The `EncoderStream` of windowed models. It keeps one window of samples."""
 
     def __init__(
@@ -170,46 +165,28 @@ class WindowedStream:
         *,
         listener: FrameListener | None = None,
     ) -> None:
+        super().__init__(manifest, listener)
         (_, window_samples) = window_shapes(manifest)[SAMPLES]
-        self._manifest = manifest
         self._windows = self._short = SpeechWindows(session, manifest, window_samples)
         if manifest.utterance_s is not None:
             whole_samples = round(manifest.utterance_s * manifest.frontend.sample_rate_hz)
             self._windows = SpeechWindows(session, manifest, whole_samples)
             self._short = SpeechWindows(session, manifest, window_samples, overlap=False)
-        self._listener = listener
-        self._level = SpeechLevel(hop_frames=manifest.hop_frames)
         self._activity = detector(manifest)
-        # Samples of the frames that are not encoded yet, without the very first sample, which
-        # belongs to no frame's hop; and whether these frames are speech.
+        # The frames that are not encoded yet: the newest hop of each, and whether it is speech.
         self._pending: Waveform = np.zeros(0, np.float32)
         self._is_speech = np.zeros(0, np.bool_)
-        self._num_unowned = manifest.frontend.window_samples - manifest.frontend.hop_samples
-        self._num_samples = 0
-        self._num_speech_frames = 0
-        self._finished = False
+        # The samples before the newest hop of the first frame.
+        self._num_to_skip = manifest.frontend.window_samples - manifest.frontend.hop_samples
 
-    @property
-    def duration_s(self) -> float:
-        """The seconds pushed so far."""
-        return self._num_samples / self._manifest.frontend.sample_rate_hz
-
-    @property
-    def speech_s(self) -> float:
-        """The seconds of speech so far."""
-        return self._num_speech_frames * self._manifest.frame_s
-
-    def push(self, samples: Waveform) -> None:
-        """Take the next samples and encode every window that they complete."""
-        self._check_open()
-        samples = check_waveform(samples)
-        self._num_samples += len(samples)
-        unowned = min(self._num_unowned, len(samples))
-        self._num_unowned -= unowned
-        self._pending = np.concatenate([self._pending, samples[unowned:]])
+    def _take(self, samples: Waveform) -> None:
+        num_skipped = min(self._num_to_skip, len(samples))
+        self._num_to_skip -= num_skipped
+        self._pending = np.concatenate([self._pending, samples[num_skipped:]])
         self._is_speech = np.concatenate([self._is_speech, self._activity.push(samples)])
         # A listener expects whole hops.
-        self._take(len(self._is_speech) // self._manifest.hop_frames * self._manifest.hop_frames)
+        hop_frames = self._manifest.hop_frames
+        self._encode_frames(len(self._is_speech) // hop_frames * hop_frames)
 
     def embedding(self) -> Embedding:
         """Return the (D,) float32 embedding of all complete hops, including a partial window."""
@@ -220,41 +197,24 @@ class WindowedStream:
             )
         return self._windows.mean()
 
-    def finish(self) -> Encoding:
-        """Close the stream and return its encoding."""
-        self._check_open()
-        self._finished = True
-        self._take(len(self._is_speech))
-        pieces = self._short.pieces
-        return Encoding(
-            self.embedding(),
-            self.speech_s,
-            self.duration_s,
-            pieces,
-            self._level.dbfs,
-            self._level.variation_db,
-            self._level.clipped_share,
-        )
+    @property
+    def _pieces(self) -> Pieces:
+        return self._short.pieces
 
-    def _take(self, num_frames: int) -> None:
+    def _take_rest(self) -> None:
+        self._encode_frames(len(self._is_speech))
+
+    def _encode_frames(self, num_frames: int) -> None:
         """Encode the speech of the next frames."""
         is_speech, self._is_speech = np.split(self._is_speech, [num_frames])
-        owned, self._pending = np.split(
+        newest, self._pending = np.split(
             self._pending, [num_frames * self._manifest.frontend.hop_samples]
         )
-        self._num_speech_frames += int(is_speech.sum())
-        if num_frames:
-            self._level.take(owned, is_speech)
-            if self._listener is not None:
-                self._listener(owned, is_speech)
-        speech = newest_samples(owned, is_speech)
+        self._count_frames(newest, is_speech)
+        speech = speech_samples(newest, is_speech)
         self._windows.take(speech)
         if self._short is not self._windows:
             self._short.take(speech)
-
-    def _check_open(self) -> None:
-        if self._finished:
-            raise ClosedError("the stream is finished; start another with stream()")
 
 
 class WindowedHopState(HopState):
@@ -310,9 +270,9 @@ class WindowedHopEncoder:
             state.buffer.advance()
             return
         state.ring.add(np.zeros(0, np.float32), speech_frames=speech_frames)
-        owned = state.buffer.samples[-self.manifest.hop_samples :]
-        owned = owned[: num_frames * self.manifest.frontend.hop_samples]
-        state.windows.take(newest_samples(owned, is_speech))
+        newest = state.buffer.samples[-self.manifest.hop_samples :]
+        newest = newest[: num_frames * self.manifest.frontend.hop_samples]
+        state.windows.take(speech_samples(newest, is_speech))
         state.buffer.advance()
         state.is_evidence = state.is_evidence and state.windows.is_enough
         latest = state.windows.latest()

@@ -19,7 +19,7 @@ from speakersdk.cli import main as speakersdk
 from speakersdk.decision.outcome import Verdict
 from speakersdk.demo_clips import FOLDER
 from speakersdk.encoder.load import load_encoder
-from speakersdk.encoder.windowed import newest_samples
+from speakersdk.encoder.windowed import speech_samples
 from speakersdk.enrollment.repetition import is_copy
 from speakersdk.errors import IncompatibleModelError
 from speakersdk.runtime.session import open_session
@@ -180,7 +180,7 @@ def test_speech_is_embedded_whole(adopted: Path) -> None:
     is_speech = listening.push(samples)
     first = frontend.window_samples - frontend.hop_samples
     owned = samples[first : first + len(is_speech) * frontend.hop_samples]
-    speech = newest_samples(owned, is_speech)
+    speech = speech_samples(owned, is_speech)
     encoding = encoder.encode(samples)
     assert encoding.speech_s > 2 * encoder.manifest.window_s
     whole = encoder.session.run_any_shape({"samples": speech[np.newaxis]})["embedding"][0]

@@ -9,7 +9,7 @@ from speakersdk.encoder.hop import HopSizes, HopState
 from speakersdk.encoder.interface import detector
 from speakersdk.encoder.load import hop_encoder, load_encoder
 from speakersdk.encoder.statistics_ring import SO_FAR, WINDOW
-from speakersdk.encoder.windowed import WindowedHopEncoder, newest_samples
+from speakersdk.encoder.windowed import WindowedHopEncoder, speech_samples
 
 MODEL = Path(__file__).parents[2] / "data" / "models" / "windowed.onnx"
 WINDOW_S = 1.0  # of the test model
@@ -54,7 +54,7 @@ def test_the_window_is_the_last_speech(speech: np.ndarray) -> None:
     num_frames = (len(speech) - frontend.context_samples + 1) // encoder.manifest.hop_samples * 10
     is_speech = detector(encoder.manifest).push(speech)[:num_frames]
     first = frontend.window_samples - frontend.hop_samples
-    net = newest_samples(speech[first : first + num_frames * frontend.hop_samples], is_speech)
+    net = speech_samples(speech[first : first + num_frames * frontend.hop_samples], is_speech)
     window = net[-SIZES.window_hops * encoder.manifest.hop_samples :]
     expected = encoder.session.run({"samples": window[np.newaxis]})["embedding"][0]
     np.testing.assert_allclose(state.embeddings[WINDOW], expected, atol=1e-5)
