@@ -7,7 +7,7 @@ half (1 - 0.99^70). The counts are in a file in the store's folder so that they 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -35,7 +35,7 @@ class AttemptLimit:
         window_s: time after which rejections no longer count, if the wait is shorter.
         wait_s: first wait in seconds.
         maximum_wait_s: longest wait in seconds.
-        clock: function that returns seconds since 1970. A clock that is set back does not shorten a
+        clock: function that returns seconds since 1970. Setting the clock back does not shorten a
             wait.
     """
 
@@ -79,40 +79,33 @@ class AttemptLimit:
             if now - last > max(self.window_s, wait):
                 count = 0
             counts[name] = (count + 1, now)
-            self._write(counts)
+            self._file.write(counts)
 
     def accepted(self, name: str) -> None:
-        """Forget the attempts of a speaker who was accepted."""
+        """Clear the count of a speaker who was accepted."""
         with folder_lock(self.folder):
-            counts = self._file.read()
-            if counts.pop(check_name(name), None) is not None:
-                self._write(counts)
+            self._file.drop({check_name(name)})
 
     def _wait(self, count: int) -> float:
         doublings = min(max(count - self.tries, 0), _MAXIMUM_DOUBLINGS)
         return min(self.wait_s * 2.0**doublings, self.maximum_wait_s)
 
-    def forget(self, names: Iterable[str]) -> None:
-        """Drop the counts of speakers who were removed. The caller holds the lock of the folder."""
-        counts = self._file.read()
-        kept = {name: count for name, count in counts.items() if name not in set(names)}
-        if len(kept) < len(counts):
-            self._write(kept)
-
     @property
     def _file(self) -> StateFile[tuple[int, float]]:
-        return StateFile(
-            path=self.folder / FILE_NAME,
-            key="rejected",
-            parse=_count,
-            loss="attempts cannot be counted",
-        )
-
-    def _write(self, counts: dict[str, tuple[int, float]]) -> None:
-        self._file.write({name: list(count) for name, count in counts.items()})
+        return attempts_file(self.folder)
 
 
-def _count(value: Any) -> tuple[int, float]:
+def attempts_file(folder: Path) -> StateFile[tuple[int, float]]:
+    """Return the file of a store with the rejections in a row and the time of the last attempt."""
+    return StateFile(
+        path=folder / FILE_NAME,
+        key="rejected",
+        parse=_attempts,
+        loss="attempts cannot be counted",
+    )
+
+
+def _attempts(value: Any) -> tuple[int, float]:
     count, last = value
     if type(count) is not int or type(last) not in (int, float):
         raise ValueError("expected a count and a time")

@@ -1,7 +1,7 @@
 """The life of a voiceprint: consent, expiry and changes.
 
-A clock that is set back cannot revive a voiceprint: a comparison
-with the expiry uses the latest of the clock and all times in the voiceprint.
+Setting the clock back does not revive a voiceprint: its expiry is compared with the latest of the
+clock and all times in the voiceprint.
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ from __future__ import annotations
 import re
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, Literal, Self
+from typing import Any, Final, Literal, Self, get_args
 
 from speakersdk.errors import ConfigError
 from speakersdk.text import is_visible, printable
 
 ChangeKind = Literal["appended", "adapted", "reverted"]
-CHANGE_KINDS: Final = ("appended", "adapted", "reverted")
+CHANGE_KINDS: Final = get_args(ChangeKind)
 MAXIMUM_CHANGES: Final = 100
 _MAXIMUM_LABEL: Final = 200  # characters
 _UNITS: Final = {"h": 1 / 24, "d": 1.0, "w": 7.0, "y": 365.0}  # in days

@@ -39,13 +39,11 @@ def recast(folder: Path, *, key: SealingKey | None, new_key: SealingKey | None) 
         SealError: a file cannot be opened with either key; the message names the file.
         OSError: a file cannot be read or written.
     """
-    changed: list[Path] = []
     if not folder.is_dir():
         return ()
     with folder_lock(folder):
         purge_temporary(folder)
-        changed.extend(path for path in _files(folder) if _recast_file(path, key, new_key))
-    return tuple(changed)
+        return tuple(path for path in _files(folder) if _recast_file(path, key, new_key))
 
 
 def check_key(folder: Path, key: SealingKey | None) -> None:

@@ -1,4 +1,4 @@
-"""A small file in a store's folder with one value per speaker, such as a count of attempts.
+"""A small JSON file in a store's folder with one value per speaker, such as a count of attempts.
 
 Writers must hold the lock of the folder.
 """
@@ -6,7 +6,7 @@ Writers must hold the lock of the folder.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Generic, TypeVar
@@ -30,19 +30,21 @@ class StateFile(Generic[Value]):
         key: key of the values in the JSON document.
         parse: function that converts a JSON value; it raises ValueError for invalid ones.
         loss: consequence of a damaged file, for the message.
+        default: function that converts a value that JSON cannot represent.
     """
 
     path: Path
     key: str
     parse: Callable[[Any], Value]
     loss: str
+    default: Callable[[Any], Any] | None = None
 
     def read(self) -> dict[str, Value]:
         """Read all values; empty without a file.
 
         Raises:
-            ConfigError: the file is damaged. It does not count as empty, because damaging it
-                must not help an attacker.
+            ConfigError: the file is damaged. It does not count as empty, because damaging it must
+                not help an attacker.
         """
         try:
             with open_regular(self.path) as file:
@@ -51,15 +53,23 @@ class StateFile(Generic[Value]):
                 raise ValueError(f"expected version {_VERSION}")
             values: dict[str, Any] = content[self.key]
             return {name: self.parse(value) for name, value in values.items()}
-        except (FileNotFoundError, NotADirectoryError):  # nothing can be stored there
+        except (FileNotFoundError, NotADirectoryError):
             return {}
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise ConfigError(
                 f"{printable(self.path)} is damaged, {self.loss}; delete it to start again"
             ) from error
 
-    def write(self, values: dict[str, Any]) -> None:
-        """Replace all values; JSON must be able to represent the new ones."""
+    def write(self, values: dict[str, Value]) -> None:
+        """Replace all values."""
         content = {"version": _VERSION, self.key: values}
+        text = json.dumps(content, ensure_ascii=False, sort_keys=True, default=self.default)
         with replacement(self.path) as file:
-            file.write(json.dumps(content, ensure_ascii=False, sort_keys=True).encode())
+            file.write(text.encode())
+
+    def drop(self, names: Collection[str]) -> None:
+        """Remove the values of some speakers, if there are any."""
+        values = self.read()
+        kept = {name: value for name, value in values.items() if name not in names}
+        if len(kept) < len(values):
+            self.write(kept)

@@ -19,11 +19,7 @@ from speakersdk.errors import (
     UnknownSpeakerError,
     VoiceprintError,
 )
-from speakersdk.files import (
-    data_folder,
-    replacement,
-    sync_folder,
-)
+from speakersdk.files import data_folder, replacement, sync_folder
 from speakersdk.sealing import SealingKey
 from speakersdk.text import printable
 from speakersdk.voiceprint.folder import VoiceprintFolder, speaker_of
@@ -239,7 +235,11 @@ class VoiceprintStore:
         return tuple(path.name for path in self._files.paths())
 
     def check_stored(self, name: str) -> Path:
-        """Return the file that `remove` would delete; UnknownSpeakerError if there is none."""
+        """Return the file that `remove` would delete.
+
+        Raises:
+            UnknownSpeakerError: there is none.
+        """
         return self._files.existing(name)
 
     def remove(self, *names: str, is_overwritten: bool = False) -> None:

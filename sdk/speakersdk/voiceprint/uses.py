@@ -14,12 +14,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from speakersdk.errors import ExpiredVoiceprintError
 from speakersdk.files import folder_lock
 from speakersdk.text import file_name
-from speakersdk.voiceprint.attempts import AttemptLimit
+from speakersdk.voiceprint.attempts import attempts_file
 from speakersdk.voiceprint.sealed_store import REMEMBERED_SUFFIX
 from speakersdk.voiceprint.state_file import StateFile
 from speakersdk.voiceprint.voiceprint import Voiceprint
@@ -53,13 +53,13 @@ class LastUses:
         Raises:
             ConfigError: the file of days is damaged.
         """
-        return self._file.read()
+        return _days_file(self.folder).read()
 
     def record(self, voiceprints: Sequence[Voiceprint]) -> list[ExpiredVoiceprintError]:
         """Record a use of each voiceprint today, except of those that have expired.
 
-        If the folder is read-only or its disk is full, no use is recorded; expiry is
-        still checked.
+        If the folder is read-only or its disk is full, no use is recorded; expiry is still
+        checked.
 
         Returns:
             An error for each expired voiceprint.
@@ -75,8 +75,8 @@ class LastUses:
         now = self.clock()
         expired, used = [], []
         for voiceprint in voiceprints:
-            # Only the voiceprint's own days, which precede its expiry. The days of others may come
-            # from a clock that was set forward by mistake.
+            # Days of other voiceprints do not count: a clock that was set forward by mistake may
+            # have written them.
             day = datetime.combine(days.get(voiceprint.name, date.min), time(), UTC)
             try:
                 voiceprint.check_current(max(now, day))
@@ -87,34 +87,11 @@ class LastUses:
         if any(days.get(name) != today for name in used) and os.access(self.folder, os.W_OK):
             try:
                 with folder_lock(self.folder):
-                    self._write(self.days() | dict.fromkeys(used, today))
+                    _days_file(self.folder).write(self.days() | dict.fromkeys(used, today))
             except OSError as error:
                 if error.errno not in _NOT_WRITABLE:
                     raise
         return expired
-
-    def forget(self, names: Iterable[str]) -> None:
-        """Drop the days of speakers who were removed. The caller holds the lock of the folder."""
-        days = self.days()
-        kept = {name: day for name, day in days.items() if name not in set(names)}
-        if len(kept) < len(days):
-            self._write(kept)
-
-    @property
-    def _file(self) -> StateFile[date]:
-        return StateFile(
-            path=self.folder / FILE_NAME,
-            key="used",
-            parse=_day,
-            loss="the last uses of voiceprints are not known",
-        )
-
-    def _write(self, days: dict[str, date]) -> None:
-        self._file.write({name: day.isoformat() for name, day in days.items()})
-
-
-def _day(value: Any) -> date:
-    return date.fromisoformat(value)
 
 
 def forget(folder: Path, names: Iterable[str]) -> None:
@@ -124,7 +101,17 @@ def forget(folder: Path, names: Iterable[str]) -> None:
         ConfigError: one of their files is damaged.
     """
     gone = {unicodedata.normalize("NFC", name) for name in names}
-    LastUses(folder=folder).forget(gone)
-    AttemptLimit(folder=folder).forget(gone)
+    _days_file(folder).drop(gone)
+    attempts_file(folder).drop(gone)
     for name in gone:
         (folder / file_name(f"{name}{REMEMBERED_SUFFIX}")).unlink(missing_ok=True)
+
+
+def _days_file(folder: Path) -> StateFile[date]:
+    return StateFile(
+        path=folder / FILE_NAME,
+        key="used",
+        parse=date.fromisoformat,
+        loss="the last uses of voiceprints are not known",
+        default=date.isoformat,
+    )

@@ -1,8 +1,8 @@
-"""A voiceprint: the result of an enrollment, and its file format.
+"""A voiceprint: the result of an enrollment.
 
 A voiceprint contains one embedding per recording (exemplar) and no audio, and is bound to the model
 weights that made them. Exemplars of accepted probes are kept separately, have less weight and can
-be removed. docs/formats/voiceprint.md describes the bytes: a container that contains the exemplars.
+be removed. docs/formats/voiceprint.md describes the file.
 """
 
 from __future__ import annotations
@@ -75,8 +75,8 @@ class Voiceprint:
     expires_utc: str | None = None
     consent: Consent | None = None
     history: tuple[Change, ...] = ()
-    # What every decision needs of the exemplars is computed once: the embedding, and its nearness
-    # to a cohort, with that cohort.
+    # Computed once, because every decision needs them: the embedding, and a cohort with the
+    # nearness of the embedding to it.
     _embedding: Embedding = field(init=False)
     _nearness: tuple[Cohort | None, npt.NDArray[np.float64]] | None = field(
         init=False, default=None
@@ -105,7 +105,7 @@ class Voiceprint:
         object.__setattr__(self, "_embedding", embedding)
 
     def _check_labels(self) -> None:
-        # Both are shown on terminals and may come from an untrusted file.
+        # They are shown on terminals and may come from an untrusted file.
         for label in (self.model_name, self.model_sha256):
             if not is_visible(label) or len(label) > _MAXIMUM_LABEL:
                 raise ValueError(
@@ -169,36 +169,13 @@ class Voiceprint:
         if not ((speech_s >= 0) & (speech_s <= _MAXIMUM_SPEECH_S)).all():  # False for NaN
             raise ValueError(f"expected speech_s from 0 to {_MAXIMUM_SPEECH_S:g}, got {speech_s}")
 
-    def check_model(
-        self,
-        *,
-        name: str,
-        sha256: str,
-        embedding_dim: int | None = None,
-        temperature: float | None = None,
-    ) -> None:
-        """Check that a model made the exemplars.
-
-        Args:
-            name: name of the model, for the message only; it is not compared.
-            sha256: SHA-256 of its weights.
-            embedding_dim, temperature: D and T of its embeddings; None skips the comparison.
+    def check_made_by(self, model: EmbeddingModel) -> None:
+        """Check that a model made the exemplars. The name of the model is not compared.
 
         Raises:
             IncompatibleModelError: a different model made them; the message names both.
         """
-        own_dim = self.exemplars.shape[1]
-        dim = own_dim if embedding_dim is None else embedding_dim
-        length = self.temperature if temperature is None else temperature
-        if (self.model_sha256, own_dim, self.temperature) != (sha256, dim, length):
-            # A forged file can name the right weights but contain other embeddings.
-            is_same = self.model_sha256 == sha256
-            raise IncompatibleModelError(
-                expected=f"{name} ({sha256[:12]}" + f", D {dim}, T {length:g}" * is_same + ")",
-                got=f"{self.model_name} ({self.model_sha256[:12]}"
-                + f", D {own_dim}, T {self.temperature:g}" * is_same
-                + ")",
-            )
+        self._check_model(model.name, model.weights_sha256, model.embedding_dim, model.temperature)
 
     def check_current(self, now: datetime | None = None) -> None:
         """Check that the voiceprint has not expired.
@@ -222,14 +199,16 @@ class Voiceprint:
         self.check_made_by(model)
         self.check_current()
 
-    def check_made_by(self, model: EmbeddingModel) -> None:
-        """Check that the given model made the exemplars, like `check_model`."""
-        self.check_model(
-            name=model.name,
-            sha256=model.weights_sha256,
-            embedding_dim=model.embedding_dim,
-            temperature=model.temperature,
-        )
+    def _check_model(self, name: str, sha256: str, dim: int, length: float) -> None:
+        own_dim = self.exemplars.shape[1]
+        if (self.model_sha256, own_dim, self.temperature) == (sha256, dim, length):
+            return
+        expected, got = f"{name} ({sha256[:12]}", f"{self.model_name} ({self.model_sha256[:12]}"
+        if self.model_sha256 == sha256:
+            # A forged file can name the right weights but contain other embeddings.
+            expected += f", D {dim}, T {length:g}"
+            got += f", D {own_dim}, T {self.temperature:g}"
+        raise IncompatibleModelError(expected=f"{expected})", got=f"{got})")
 
     def with_exemplars(self, other: Voiceprint) -> Voiceprint:
         """Return a copy with the recordings of another voiceprint of the same speaker added.
@@ -237,11 +216,8 @@ class Voiceprint:
         Raises:
             IncompatibleModelError: the voiceprints were made with different models.
         """
-        self.check_model(
-            name=other.model_name,
-            sha256=other.model_sha256,
-            embedding_dim=other.exemplars.shape[1],
-            temperature=other.temperature,
+        self._check_model(
+            other.model_name, other.model_sha256, other.exemplars.shape[1], other.temperature
         )
         return replace(
             self,

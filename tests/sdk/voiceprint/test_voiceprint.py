@@ -26,6 +26,17 @@ from speakersdk.voiceprint.voiceprint import (
 )
 from tests.sdk.example_voiceprints import example_voiceprint
 
+
+@dataclasses.dataclass(frozen=True)
+class Model:
+    """The model of `make_voiceprint`."""
+
+    name: str = "tdnn-test"
+    weights_sha256: str = "ab" * 32
+    embedding_dim: int = 3
+    temperature: float = 5.0
+
+
 NAMES = st.text(st.characters(categories=["Ll", "Lu", "Lo", "Nd"]), min_size=1, max_size=30)
 
 
@@ -151,7 +162,7 @@ def test_another_model_is_refused_naming_both() -> None:
     with pytest.raises(IncompatibleModelError, match=r"tdnn-test \(abab.*blstm-test \(cdcd"):
         make_voiceprint().with_exemplars(other)
     # The hash counts, the name does not.
-    make_voiceprint().check_model(name="renamed", sha256="ab" * 32)
+    make_voiceprint().check_made_by(Model(name="renamed"))
 
 
 @pytest.mark.parametrize(
@@ -370,12 +381,11 @@ def test_a_huge_file_is_not_read(tmp_path: Path) -> None:
 
 def test_size_and_length_must_be_the_models() -> None:
     voiceprint = make_voiceprint()
-    model = {"name": "tdnn-test", "sha256": "ab" * 32}
-    voiceprint.check_model(**model, embedding_dim=3, temperature=5.0)
+    voiceprint.check_made_by(Model())
     with pytest.raises(IncompatibleModelError, match=r"D 3, T 5\).*D 4, T 5\)"):
-        voiceprint.check_model(**model, embedding_dim=4, temperature=5.0)
+        voiceprint.check_made_by(Model(embedding_dim=4))
     with pytest.raises(IncompatibleModelError, match=r"D 3, T 5\).*D 3, T 6\)"):
-        voiceprint.check_model(**model, embedding_dim=3, temperature=6.0)
+        voiceprint.check_made_by(Model(temperature=6.0))
 
 
 def test_a_new_file_replaces_none(tmp_path: Path) -> None:
