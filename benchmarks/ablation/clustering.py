@@ -94,8 +94,8 @@ def misclassification_rate(speakers: Sequence[str], clusters: Clusters) -> float
     """Compute the MR, the share of utterances that are not in their speaker's right cluster.
 
     A speaker's right cluster has at least as many of the speaker's utterances as any other cluster,
-    and fewer of all other speakers together. The first such cluster counts. Without one,
-    all utterances of a speaker are wrong. Source: T. Stadelmann et al., ANNPR 2018, section 3.
+    and fewer of all other speakers together. The first such cluster counts. Without one, all
+    utterances of a speaker are wrong. Source: T. Stadelmann et al., ANNPR 2018, section 3.
     """
     counts = contingency(speakers, clusters)
     others = counts.sum(axis=0) - counts

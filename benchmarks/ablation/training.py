@@ -169,8 +169,8 @@ def broadcast_loss(divergences: Tensor, labels: Tensor, *, margin: float) -> Ten
     """Compute the loss of the question, including its defect.
 
     Keras made the labels (B, 1) while the Lambda layer gave (B,) distances. Each of the products
-    below is (B, B), every label times every distance. If half of the labels are ones,
-    it is margin / 2 for all distances below the margin.
+    below is (B, B), every label times every distance. If half of the labels are ones, the loss is
+    margin / 2 for all distances below the margin.
     """
     return (labels * divergences + (1 - labels) * torch.relu(margin - divergences)).mean()
 

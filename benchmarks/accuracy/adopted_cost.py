@@ -1,7 +1,7 @@
 """Cost of encoders next to the bundled model: one pass over a recording, and listening.
 
-All systems are measured in turn in one run, because the load of the machine changes.
-The times are CPU times, which a busy machine does not prolong by waiting.
+All systems are measured in turn in one run, because the load of the machine changes. The times are
+CPU times, which a busy machine does not prolong by waiting.
 """
 
 from __future__ import annotations

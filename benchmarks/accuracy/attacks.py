@@ -2,9 +2,9 @@
 
 Speakers of speechocean762 (development split) enroll two recordings of 6 s. Attacks are copies of
 the first one, the same through five simulated loudspeakers, rooms and microphones, and sentences of
-three synthesizers. Accepted "before": by the voice only. "always": repeats of an enrolled
-recording are recognized by the embedding. "remembered": enrolled with `--remember`. The shares are
-IAPMR (ISO/IEC 30107-3). The last row has new recordings of the speakers themselves, of 4 s.
+three synthesizers. Accepted "before": by the voice only. "always": repeats of an enrolled recording
+are recognized by the embedding. "remembered": enrolled with `--remember`. The shares are IAPMR
+(ISO/IEC 30107-3). The last row has new recordings of the speakers themselves, of 4 s.
 
 Needs the speech corpora. Synthesizers that are not installed (espeak-ng, flite, festival) are left
 out.

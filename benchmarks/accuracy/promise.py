@@ -3,9 +3,9 @@
     python -m benchmarks.accuracy.promise
     python -m benchmarks.accuracy.promise --model campplus.onnx   # an adopted model, calibrated
 
-Speakers outside the encoder's training, by corpus, kind of sessions and conditions of both
-sides; enrolled 8 s, probes of 3 and 1.5 s (speechocean762 and others; shorter where a speaker
-has less). Three methods of setting thresholds are each tested on a corpus outside their fit:
+Speakers outside the encoder's training, by corpus, kind of sessions and conditions of both sides;
+enrolled 8 s, probes of 3 and 1.5 s (speechocean762 and others; shorter where a speaker has less).
+Three methods of setting thresholds are each tested on a corpus outside their fit:
 
     home      one corpus as recorded (speechocean762, or Common Voice to test that one)
     pooled    a curve in the speech, on all other corpora and conditions with equal weights

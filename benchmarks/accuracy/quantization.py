@@ -1,9 +1,8 @@
 """Quantization: size, error rate and speed of the bundled model in fp32, int8 and fp16.
 
 The smaller models come from the code of `speakersdk-export quantize`, calibrated on training
-speakers, and all models are measured in turn on one thread. Needs the speech corpora.
-Eight bits are for CPUs. Sixteen bits are
-for GPUs; on CPUs onnxruntime computes them as 32 bits with casts.
+speakers, and all models are measured in turn on one thread. Needs the speech corpora. Eight bits
+are for CPUs. Sixteen bits are for GPUs; on CPUs onnxruntime computes them as 32 bits with casts.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Silence: do zeros and hiss after speech change decisions?
 
 Development speakers of speechocean762: 6 s for enrollment, a probe of 4 s, and every probe with
-every voiceprint at a false-accept rate of 1 %. Then the same with zeros or hiss after the speech
-of both sides, or only of the probe. Needs the speech corpora.
+every voiceprint at a false-accept rate of 1 %. Then the same with zeros or hiss after the speech of
+both sides, or only of the probe. Needs the speech corpora.
 
 `python -m benchmarks.harness.figure_tables` writes the result to docs/accuracy.md.
 """

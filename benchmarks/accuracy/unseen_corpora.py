@@ -2,13 +2,13 @@
 
     python -m benchmarks.accuracy.unseen_corpora runs/arch-front runs/arch-plain    # from `fit`
 
-Each run is evaluated on the trial lists of its configuration, with clean enrollments and probes
-in every condition (training/speakersdk_training/evaluation/conditions.py). The result says
-whether the run was trained on the corpus of a list; recipes are chosen on left-out corpora. Without
-a run, the bundled model is evaluated on the speakers that its training left out, in recordings that
-were not made in one session. `--few N` keeps N trials per list; `--resemblyzer` also evaluates
-Resemblyzer and `--model FILE.onnx` an adopted encoder; as far as is known, they were trained on
-none of these corpora.
+Each run is evaluated on the trial lists of its configuration, with clean enrollments and probes in
+every condition (training/speakersdk_training/evaluation/conditions.py). The result says whether the
+run was trained on the corpus of a list; recipes are chosen on left-out corpora. Without a run, the
+bundled model is evaluated on the speakers that its training left out, in recordings that were not
+made in one session. `--few N` keeps N trials per list; `--resemblyzer` also evaluates Resemblyzer
+and `--model FILE.onnx` an adopted encoder; as far as is known, they were trained on none of these
+corpora.
 """
 
 from __future__ import annotations

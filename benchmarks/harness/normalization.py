@@ -7,8 +7,8 @@ members of the cohort.
     centered  s - (m_a + m_b) / 2
 
 Source of the first: S. Cumani et al., "Comparison of speaker recognition approaches for real
-applications", 2011. The second equals a calibration with m_a + m_b as a further
-input, whose fitted weight is half that of the score, within a tenth.
+applications", 2011. The second equals a calibration with m_a + m_b as a further input, whose fitted
+weight is half that of the score, within a tenth.
 """
 
 from __future__ import annotations

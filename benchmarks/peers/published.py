@@ -1,7 +1,7 @@
 """Published encoders, rebuilt from their papers with random weights, only for their speed.
 
-Each maps (B, features, frames) log-mel features to (B, D). The time of the features is not
-counted, in their favor. A test compares the rebuilt ones with the published parameters and
+Each maps (B, features, frames) log-mel features to (B, D). The time of the features is not counted,
+in their favor. A test compares the rebuilt ones with the published parameters and
 multiply-accumulates for 2 s.
 """
 

@@ -245,8 +245,8 @@ def row(
 def ratios(rows: list[dict[str, Any]]) -> dict[str, str]:
     """Return each peer's time relative to our encoder's in the same turns, on one thread.
 
-    On a shared machine, long calls are interrupted more often than short ones, and
-    only the fastest calls can be compared.
+    On a shared machine, long calls are interrupted more often than short ones, and only the fastest
+    calls can be compared.
     """
     compared = [item for item in rows if item["is_compared"] and item["threads"] == 1]
     own = next(item for item in compared if item["name"] == "encoder")

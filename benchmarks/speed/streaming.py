@@ -1,9 +1,9 @@
 """Streaming: CPU, latency and memory of the live pipeline, and of a peer that re-runs windows.
 
 Pipeline: voice activity, encoder, scoring, decision; one update per 100 ms, on one thread. The
-windowed model is the papers' BLSTM with RANDOM WEIGHTS, made here if torch is installed: its
-cost does not depend on the weights, and its output is not used. The peer
-is Resemblyzer, whose encoder runs on the last 3 s at every hop, without decisions.
+windowed model is the papers' BLSTM with RANDOM WEIGHTS, made here if torch is installed: its cost
+does not depend on the weights, and its output is not used. The peer is Resemblyzer, whose encoder
+runs on the last 3 s at every hop, without decisions.
 
     --day   push a whole day of audio for the memory figure (ten minutes) instead of an hour
 

@@ -2,8 +2,8 @@
 
     python -m benchmarks.training.recipes runs/*    # folders of `speakersdk-train fit`
 
-Only means are computed: the error rates are those of each finished run in its
-`summary.json`. Writes the tables of docs/experiments/recipes.md.
+Only means are computed: the error rates are those of each finished run in its `summary.json`.
+Writes the tables of docs/experiments/recipes.md.
 """
 
 from __future__ import annotations

@@ -35,8 +35,8 @@ PAIRS: Final = (
     *(("clean", name) for name in CONDITIONS if name != "clean"),
     ("telephone", "clean"),
 )
-# Speaker labels from clustering are not reliable enough for trials; three or six speakers are
-# too few to measure a rate.
+# Speaker labels from clustering are not reliable enough for trials; three or six speakers are too
+# few to measure a rate.
 _NO_TRIALS: Final = {"picovoice-intent", "fsdd"}
 _NO_SPLITS: Final = {"demo"}
 _RATE_HZ: Final = 16_000

@@ -4,8 +4,8 @@
     | content | SHA-256 so far (32)
 
 Integers are little-endian. The checksum after the header is optional; it is for content that is
-mapped into memory. Every value is checked before it is used: lengths against the size of the
-file, and each field of the header against its type.
+mapped into memory. Every value is checked before it is used: lengths against the size of the file,
+and each field of the header against its type.
 """
 
 from __future__ import annotations

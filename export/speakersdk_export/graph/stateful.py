@@ -2,9 +2,8 @@
 
 torch.export -> ONNX operators -> constants folded, batch normalization folded into convolutions
 
-Only exact rewrites are applied. The optimizer of the exporter also drops additions of 1e-8 or
-less. This would remove the floor of the logarithm in the front end, and make digital silence
-infinite.
+Only exact rewrites are applied. The optimizer of the exporter also drops additions of 1e-8 or less.
+This would remove the floor of the logarithm in the front end, and make digital silence infinite.
 """
 
 from __future__ import annotations

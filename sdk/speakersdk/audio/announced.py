@@ -26,17 +26,26 @@ def check_announced(file: BinaryIO, start: int, end: int) -> None:
     """Raise DamagedError if the header announces more data than the file contains."""
     file.seek(start)
     head = file.read(1024).ljust(1024, b"\0")
-    for magic, announced in _ANNOUNCED.items():
-        if head.startswith(magic) and (size := announced(file, head, start, end)) is not None:
-            missing = start + size - end
-            if missing >= _SLACK_BYTES:
-                raise DamagedError(
-                    f"truncated: {missing} of {size} bytes are missing ({missing / size:.0%})"
-                )
+    size = _announced(file, head, start, end)
+    missing = 0 if size is None else start + size - end
+    if size is not None and missing >= _SLACK_BYTES:
+        raise DamagedError(
+            f"truncated: {missing} of {size} bytes are missing ({missing / size:.0%})"
+        )
 
 
-def _nist(file: BinaryIO, head: bytes, start: int, end: int) -> int | None:
-    del file, start, end
+def _announced(file: BinaryIO, head: bytes, start: int, end: int) -> int | None:
+    """Return the size of the whole file according to its headers; None if they do not say it."""
+    for magic, size_by_head in _BY_HEAD.items():
+        if head.startswith(magic):
+            return size_by_head(head)
+    for magic, size_by_blocks in _BY_BLOCKS.items():
+        if head.startswith(magic):
+            return size_by_blocks(file, head, start, end)
+    return None
+
+
+def _nist(head: bytes) -> int | None:
     fields = dict(_NIST_FIELD.findall(head))
     lines = head.split(b"\n", 2)
     if not fields.keys() >= set(_NIST_FIELDS) or not lines[1].strip().isdigit():
@@ -96,19 +105,16 @@ def _mat5(file: BinaryIO, head: bytes, start: int, end: int) -> int:
     return position - start
 
 
-def _avr(file: BinaryIO, head: bytes, start: int, end: int) -> int:
-    del file, start, end
+def _avr(head: bytes) -> int:
     channels = 2 if head[12:14] == b"\xff\xff" else 1
     return 128 + _big(head, 26, 4) * channels * (_big(head, 14, 2) // 8)
 
 
-def _wve(file: BinaryIO, head: bytes, start: int, end: int) -> int:
-    del file, start, end
+def _wve(head: bytes) -> int:
     return 32 + _big(head, 18, 4)
 
 
-def _mpc(file: BinaryIO, head: bytes, start: int, end: int) -> int:
-    del file, start, end
+def _mpc(head: bytes) -> int:
     return 42 + int.from_bytes(head[30:34], "little") * 2 * (1 + (head[21] & 1))
 
 
@@ -116,13 +122,16 @@ def _big(head: bytes, at: int, num: int) -> int:
     return int.from_bytes(head[at : at + num], "big")
 
 
-_ANNOUNCED: Final[dict[bytes, Callable[[BinaryIO, bytes, int, int], int | None]]] = {
+# Formats by their first bytes: the first 1024 bytes give the size, or a walk over the blocks.
+_BY_HEAD: Final[dict[bytes, Callable[[bytes], int | None]]] = {
     b"NIST_1A\n": _nist,
+    b"2BIT": _avr,
+    b"ALawSoundFile**": _wve,
+    b"\1\4": _mpc,
+}
+_BY_BLOCKS: Final[dict[bytes, Callable[[BinaryIO, bytes, int, int], int | None]]] = {
     b"Creative Voice File\x1a": _voc,
     b"\0\0\0\0\1\0\0\0\1\0\0\0\0\0\0\0\x0b\0\0\0samplerate": _mat4,
     b"\0\0\x03\xe8\0\0\0\1\0\0\0\1\0\0\0\0\0\0\0\x0bsamplerate": _mat4,
     b"MATLAB 5.0 MAT-file": _mat5,
-    b"2BIT": _avr,
-    b"ALawSoundFile**": _wve,
-    b"\1\4": _mpc,
 }

@@ -11,8 +11,8 @@ from speakersdk.arrays import Waveform
 from speakersdk.audio.samples import scale
 
 # The mean of N unrelated channels has 1/N of their power; that of equal channels has all of it.
-# With less than a tenth of 1/N, the channels are out of phase, because of wrong wiring
-# or a balanced line that was recorded as stereo (L = -R).
+# With less than a tenth of 1/N, the channels are out of phase, because of wrong wiring or a
+# balanced line that was recorded as stereo (L = -R).
 _CANCELLED: Final = 0.1
 _RESTORED: Final = 0.2  # above this share the mean is used again
 _CELL_SAMPLES: Final = 512  # 10 to 130 ms at common sample rates

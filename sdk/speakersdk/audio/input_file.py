@@ -9,11 +9,12 @@ import shutil
 import stat
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, Final, Protocol, TypeGuard
 
 from speakersdk.errors import InvalidAudioError, UnreadableAudioError
+from speakersdk.text import printable
 
 _READ_BYTES: Final = 2**16
 # Time for the writer of a FIFO to start, for example in the same command line.
@@ -21,8 +22,8 @@ WRITER_S: Final = 5.0
 # Maximum pause of a program that writes audio.
 PIPE_S: Final = 30.0
 _ADDRESS: Final = re.compile(r"[a-z][a-z0-9+.-]+:/", re.IGNORECASE)
-# What file managers leave in folders (Windows, Synology, macOS), in lower case. Most others, as
-# .DS_Store and ._name.mp3 are, are hidden.
+# Files and folders of file managers (Windows, Synology, macOS), in lower case. Most others, such as
+# .DS_Store and ._name.mp3, are hidden.
 _LEFT_BEHIND: Final = {
     "thumbs.db", "ehthumbs.db", "desktop.ini", "@eadir", "__macosx", "icon\r"
 }  # fmt: skip
@@ -41,7 +42,7 @@ def is_file(recording: object) -> TypeGuard[str | os.PathLike[str] | BinaryReade
 
 
 def may_be_recording(path: Path) -> bool:
-    """Whether a file or folder inside a folder of recordings is one: not hidden, not left behind.
+    """Return whether a path in a folder of recordings is neither hidden nor of a file manager.
 
     Args:
         path: relative to that folder.
@@ -59,13 +60,7 @@ def file_label(recording: Any) -> str:
         name = os.fsdecode(name)
     if not isinstance(name, str):
         return "the file object"
-    return (
-        "''"
-        if not name
-        else "".join(
-            character if character.isprintable() else ascii(character)[1:-1] for character in name
-        )
-    )
+    return printable(name) or "''"
 
 
 def file_suffix(recording: Any) -> str:
@@ -86,16 +81,7 @@ def open_input(recording: Any) -> Iterator[BinaryIO]:
     """
     label = file_label(recording)
     try:
-        if not isinstance(recording, str | os.PathLike):
-            with _open_object(recording, label) as file:
-                yield file
-            return
-        kind = _check_kind(recording, label)
-        if stat.S_ISFIFO(kind):
-            with _open_fifo(recording, label) as file:
-                yield file
-            return
-        with Path(recording).open("rb") as file:
+        with _opened(recording, label) as file:
             yield file
     except OSError as error:
         reason = error.strerror or str(error)
@@ -115,7 +101,7 @@ def copied_pipe(path: str | os.PathLike[str]) -> BinaryIO | None:
     try:
         if not stat.S_ISFIFO(os.stat(path).st_mode):  # noqa: PTH116
             return None
-    except (OSError, ValueError):  # who reads the file says why it cannot be read
+    except (OSError, ValueError):  # the reader of the file will report the reason
         return None
     with open_input(path) as pipe:
         copy: Any = tempfile.TemporaryFile()  # noqa: SIM115 - it ends with its last reader
@@ -123,6 +109,14 @@ def copied_pipe(path: str | os.PathLike[str]) -> BinaryIO | None:
         shutil.copyfileobj(pipe, copy)
         copy.seek(0)
     return copy  # type: ignore[no-any-return]
+
+
+def _opened(recording: Any, label: str) -> AbstractContextManager[BinaryIO]:
+    if not isinstance(recording, str | os.PathLike):
+        return _open_object(recording, label)
+    if stat.S_ISFIFO(_check_kind(recording, label)):
+        return _open_fifo(recording, label)
+    return Path(recording).open("rb")
 
 
 def _check_kind(path: str | os.PathLike[str], label: str) -> int:
@@ -161,7 +155,7 @@ def _open_object(recording: Any, label: str) -> Iterator[BinaryIO]:
     if not (hasattr(recording, "seekable") and recording.seekable()):
         with tempfile.TemporaryFile() as copy:
             while (data := recording.read(_READ_BYTES)) != b"":
-                if data is None:  # of a pipe that does not wait; what follows would be lost
+                if data is None:  # a non-blocking pipe, whose later data would be lost
                     raise UnreadableAudioError(
                         label, "it has no data at the moment; open it so that it waits for data"
                     )

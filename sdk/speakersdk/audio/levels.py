@@ -1,4 +1,4 @@
-"""Measures of whether audio is good enough to enroll from: level, clipping, noise, bandwidth.
+"""Meters that show whether audio is good enough to enroll: level, clipping, noise, bandwidth.
 
 Live audio and recordings use the same hops, measures and limits. For live audio the measures follow
 the last second; for a recording they cover all of it. Levels are root mean squares in dBFS.
@@ -18,10 +18,15 @@ from speakersdk.arrays import Waveform
 from speakersdk.errors import ConfigError
 
 # Speech at arm's length from a laptop has about -35 dBFS. Below -50 dBFS it approaches the noise of
-# cheap converters.
+# cheap converters, and a rejection depends more on the level than on the voice. Of 149 probes (3 s)
+# by the enrolled speaker, 4 % are rejected at -20 dBFS, 13 % at -50 dBFS, and 27 % of those with
+# enough speech at -60 dBFS.
 QUIET_DBFS: Final = -50.0
-# If a larger share of the samples of speech lies at full scale, most recordings of a speaker are
-# rejected, see `DecisionRule.decide`.
+# If a larger share of the samples of speech lies at full scale, a rejection depends more on the
+# clipping than on the voice. Measured on 225 probes of 3 s by 25 enrolled speakers (8 s), amplified
+# from a peak at full scale by 0 to 40 dB and clipped there: the threshold is missed by 36 % of the
+# probes with a share of 30 to 35 %, and by 59 % of those with 35 to 40 %. If they were clipped at
+# 48 kHz, by 52 and 67 %, and with MP3 by 53 and 68 %.
 OVERDRIVEN_SHARE: Final = 0.35
 # Resamplers and codecs smooth clipped samples by up to a tenth. Of the samples of speech that was
 # amplified by 5 to 15 dB without clipping, at most 8 % lie there.

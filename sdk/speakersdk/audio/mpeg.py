@@ -260,28 +260,29 @@ def _resume(file: BinaryIO, position: int, end: int) -> int | None:
     behind = behind_tags(file, position, end)
     if behind > position and is_mpeg(file, behind, end):
         return behind
+    following = _next_frames(file, position, end)
+    if following is None or not _is_stream(file, following, end):
+        return None
     file.seek(position)
-    skipped = position
-    is_tag = file.read(8).startswith((*_TAGS, b"ID3"))
+    skipped = file.read(min(following - position, _READ_BYTES))
+    if skipped.startswith((*_TAGS, b"ID3")) or not skipped.strip(b"\0"):
+        return following
+    raise DamagedError(
+        f"damaged: {following - position} bytes at offset {position} are no MPEG frames"
+    )
+
+
+def _next_frames(file: BinaryIO, position: int, end: int) -> int | None:
+    """Find the next offset at which MPEG audio begins."""
     for first in range(position, end, _READ_BYTES):
         file.seek(first)
         data = file.read(_READ_BYTES + 3)
         offset = data.find(b"\xff")
         while 0 <= offset < _READ_BYTES:
             if _parse(data[offset : offset + 4]) is not None and is_mpeg(file, first + offset, end):
-                skipped = first + offset
-                break
+                return first + offset
             offset = data.find(b"\xff", offset + 1)
-        if skipped > position:
-            break
-    if skipped == position or not _is_stream(file, skipped, end):
-        return None
-    file.seek(position)
-    if is_tag or not file.read(min(skipped - position, _READ_BYTES)).strip(b"\0"):
-        return skipped
-    raise DamagedError(
-        f"damaged: {skipped - position} bytes at offset {position} are no MPEG frames"
-    )
+    return None
 
 
 def _is_stream(file: BinaryIO, position: int, end: int) -> bool:

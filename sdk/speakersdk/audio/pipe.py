@@ -17,7 +17,7 @@ import numpy.typing as npt
 from speakersdk.audio.chunks import is_trailer, layout_of
 from speakersdk.audio.containers import foreign_format
 from speakersdk.audio.mpeg import is_mpeg
-from speakersdk.audio.samples import RATE_RANGE_HZ, SAMPLE_RATE_HZ, check_rate
+from speakersdk.audio.samples import SAMPLE_RATE_HZ, check_rate, header_rate_problem
 from speakersdk.audio.waveform import file_blocks
 from speakersdk.errors import ConfigError, UnreadableAudioError
 
@@ -151,12 +151,8 @@ def _check_rate(header_hz: int, asked_hz: float | None) -> None:
         raise ConfigError(
             f"expected the rate of the header, {header_hz} Hz, got {asked_hz:g} Hz; leave it out"
         )
-    low_hz, high_hz = RATE_RANGE_HZ
-    if not low_hz <= header_hz <= high_hz:
-        raise UnreadableAudioError(
-            _LABEL,
-            f"its header gives a rate of {header_hz} Hz, expected {low_hz:g} to {high_hz:g}",
-        )
+    if (problem := header_rate_problem(header_hz)) is not None:
+        raise UnreadableAudioError(_LABEL, problem)
 
 
 def _read_wav_header(pipe: Any, head: bytes) -> tuple[bytes, _WavFormat | None]:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import Any, BinaryIO, Final
 
 import numpy as np
@@ -18,7 +19,12 @@ from speakersdk.audio.byte_range import ByteRange
 from speakersdk.audio.containers import audio_parts, foreign_format
 from speakersdk.audio.part import DamagedError, Part
 from speakersdk.audio.resampler import StreamResampler
-from speakersdk.audio.samples import BLOCK_SAMPLES, RATE_RANGE_HZ, SAMPLE_RATE_HZ, check_samples
+from speakersdk.audio.samples import (
+    BLOCK_SAMPLES,
+    SAMPLE_RATE_HZ,
+    check_samples,
+    header_rate_problem,
+)
 from speakersdk.errors import AudioTooShortError, InvalidAudioError, UnreadableAudioError
 from speakersdk.text import counted
 
@@ -26,18 +32,21 @@ from speakersdk.text import counted
 _SHORTENED: Final = re.compile(
     r"^\s*(?:data|SSND|Data Size)\s*: (\d+) \(should be (\d+)\)", re.MULTILINE
 )
-# Programs that write to a pipe announce about 2 or 4 GiB: "unknown".
+# Programs that write to a pipe announce about 2 or 4 GiB, which means "unknown".
 _UNKNOWN_BYTES: Final = 0x7FFF_0000
 _UNKNOWN_FRAMES: Final = 2**62  # libsndfile represents an unknown length by 2^63 - 1
 _RAW_RATE_HZ: Final = 8000
-# Instruments without a sample rate: libsndfile makes one up.
+# The format of instruments, which have no sample rate: libsndfile makes one up.
 _NO_RATE: Final = "XI"
 _READ: Final[Any] = {"dtype": "float32", "always_2d": True}
-# libsndfile looks for the resource fork of unknown formats. Without a file name it
-# finds these files in the working folder, which belong to no recording (netatalk makes the second).
+# Samples of a chunk, (n, channels) float32, and their rate.
+_Chunk = tuple[npt.NDArray[np.float32], int]
+# libsndfile looks for the resource fork of unknown formats. Without a file name, it finds these
+# files in the working folder, which belong to no recording (netatalk makes the second).
 _FORKS: Final = ("._", ".AppleDouble")
 _FORK: Final = "SD2"
 _FORK_ERRORS: Final = ("Error : bad resource", "Error : bad map", "Error : bad data")
+_AT_END: Final = "the file object is at its end; rewind it with seek(0)"
 
 
 def decoded_blocks(
@@ -67,49 +76,51 @@ def decoded_blocks(
         parts = audio_parts(file, start, end, suffix=suffix)
     except DamagedError as error:
         raise UnreadableAudioError(label, str(error)) from error
+    chunks = chain.from_iterable(_decoded(file, part, label, suffix) for part in parts)
+    yield from filter(len, _resampled(_checked(chunks, label, limit_s), label))
+
+
+def _checked(chunks: Iterable[_Chunk], label: str, limit_s: float | None) -> Iterator[_Chunk]:
+    """Yield the chunks as they are, after checks of their samples and of their total length."""
+    channel_s = 0.0
+    for samples, rate_hz in chunks:
+        try:
+            check_samples(samples, is_chunk=True)
+        except InvalidAudioError as error:
+            raise InvalidAudioError(f"{label}: {error}") from error
+        channel_s += samples.size / rate_hz
+        if limit_s is not None and channel_s > limit_s:
+            raise InvalidAudioError(
+                f"{label}: expected at most {limit_s:g} s of audio, all channels together, got "
+                f"more ({counted(samples.shape[1], 'channel')}); cut it, or raise the limit"
+            )
+        yield samples, rate_hz
+
+
+def _resampled(chunks: Iterable[_Chunk], label: str) -> Iterator[Waveform]:
+    """Yield the waveform, with a new resampler for each stream of another format."""
     resampler, before = StreamResampler(), None
-    decoded_s, channel_s, num_samples = 0.0, 0.0, 0
-    for part in parts:
-        for samples, rate_hz in _decoded(file, part, label, suffix):
-            try:
-                check_samples(samples, is_chunk=True)
-            except InvalidAudioError as error:
-                raise InvalidAudioError(f"{label}: {error}") from error
-            decoded_s += len(samples) / rate_hz
-            channel_s += samples.size / rate_hz
-            if limit_s is not None and channel_s > limit_s:
-                raise InvalidAudioError(
-                    f"{label}: expected at most {limit_s:g} s of audio, all channels together, got "
-                    f"more ({counted(samples.shape[1], 'channel')}); cut it, or raise the limit"
-                )
-            form = (rate_hz, samples.shape[1])
-            if before not in (None, form):  # streams of different formats in one file
-                yield from _counted(resampler.finish())
-                resampler = StreamResampler()
-            before = form
-            block = resampler.take(samples, sample_rate_hz=rate_hz)
-            num_samples += len(block)
-            yield from _counted(block)
-    if decoded_s == 0:
-        raise InvalidAudioError(f"{label}: expected at least one sample, got none")
-    block = resampler.finish()
-    if num_samples + len(block) == 0:
-        raise AudioTooShortError(needed_s=1 / SAMPLE_RATE_HZ, got_s=decoded_s)
-    yield from _counted(block)
-
-
-_AT_END: Final = "the file object is at its end; rewind it with seek(0)"
-
-
-def _counted(block: Waveform) -> Iterator[Waveform]:
-    if len(block):
+    decoded_s, num_samples = 0.0, 0
+    for samples, rate_hz in chunks:
+        decoded_s += len(samples) / rate_hz
+        form = (rate_hz, samples.shape[1])
+        if before not in (None, form):
+            yield resampler.finish()
+            resampler = StreamResampler()
+        before = form
+        block = resampler.take(samples, sample_rate_hz=rate_hz)
+        num_samples += len(block)
         yield block
+    if before is None:
+        raise InvalidAudioError(f"{label}: expected at least one sample, got none")
+    rest = resampler.finish()
+    if num_samples + len(rest) == 0:
+        raise AudioTooShortError(needed_s=1 / SAMPLE_RATE_HZ, got_s=decoded_s)
+    yield rest
 
 
-def _decoded(
-    file: BinaryIO, part: Part, label: str, suffix: str
-) -> Iterator[tuple[npt.NDArray[np.float32], int]]:
-    """Yield blocks of a part, (n, channels) float32, with their sample rate."""
+def _decoded(file: BinaryIO, part: Part, label: str, suffix: str) -> Iterator[_Chunk]:
+    """Yield the chunks of a part."""
     import soundfile
 
     view = ByteRange(
@@ -168,8 +179,8 @@ def _sequential(view: ByteRange, raw_encoding: str | None) -> Any:
     import soundfile
 
     class Sequential(soundfile.SoundFile):  # type: ignore[misc, unused-ignore]
-        # soundfile stops reads at the announced length and seeks after each of them. Some
-        # decoders cannot seek, and others return different samples after it.
+        # soundfile stops reads at the announced length and seeks after each of them. Some decoders
+        # cannot seek, and others return different samples after it.
         def seekable(self) -> bool:
             return False
 
@@ -183,12 +194,8 @@ def _check_header(sound: Any, label: str) -> None:
         raise UnreadableAudioError(
             label, "it is an instrument (XI), which does not say its sample rate; convert it to WAV"
         )
-    low_hz, high_hz = RATE_RANGE_HZ
-    if not low_hz <= sound.samplerate <= high_hz:
-        raise UnreadableAudioError(
-            label,
-            f"its header gives a rate of {sound.samplerate} Hz, expected {low_hz:g} to {high_hz:g}",
-        )
+    if (problem := header_rate_problem(sound.samplerate)) is not None:
+        raise UnreadableAudioError(label, problem)
     for announced, present in _SHORTENED.findall(sound.extra_info):
         missing = int(announced) - int(present)
         if missing > 0 and int(announced) < _UNKNOWN_BYTES:

@@ -16,9 +16,9 @@ from speakersdk.audio.waveform import array_blocks, file_blocks, join
 from speakersdk.errors import ConfigError, InvalidAudioError
 
 Samples = npt.NDArray[Any]
-# A path, a file object open for reading bytes, samples as
-# `speakersdk.audio.waveform.as_waveform` takes them, or a pair of such samples and their rate, as
-# scipy.io.wavfile.read (rate first) and soundfile.read (rate last) return it.
+# A path, a file object open for reading bytes, samples as `speakersdk.audio.waveform.as_waveform`
+# takes them, or a pair of such samples and their rate, as scipy.io.wavfile.read (rate first) and
+# soundfile.read (rate last) return it.
 Recording = (
     str | os.PathLike[str] | BinaryReader | Samples | tuple[float, Samples] | tuple[Samples, float]
 )

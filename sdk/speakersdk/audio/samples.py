@@ -55,6 +55,14 @@ def check_rate(sample_rate_hz: float) -> None:
         )
 
 
+def header_rate_problem(sample_rate_hz: int) -> str | None:
+    """Describe why a header with this rate is wrong; None if the rate is plausible."""
+    low_hz, high_hz = RATE_RANGE_HZ
+    if low_hz <= sample_rate_hz <= high_hz:
+        return None
+    return f"its header gives a rate of {sample_rate_hz} Hz, expected {low_hz:g} to {high_hz:g}"
+
+
 def as_array(samples: Any) -> npt.NDArray[Any]:
     """Convert NumPy arrays, torch tensors, lists and typed buffers to an array.
 

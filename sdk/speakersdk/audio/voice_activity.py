@@ -19,8 +19,8 @@ class VoiceActivityDetector:
     """A detector that decides for each frame of a stream whether it is speech.
 
     A frame is speech if the last 32 ms chunk that is complete at its end is speech. This needs no
-    later samples and does not depend on the chunks of `push`. Frames that end before the first
-    32 ms chunk are not speech.
+    later samples and does not depend on the chunks of `push`. Frames that end before the first 32
+    ms chunk are not speech.
 
     Args:
         sample_rate_hz: sample rate.

@@ -58,9 +58,9 @@ def as_waveform(samples: npt.NDArray[Any], *, sample_rate_hz: float) -> Waveform
 
     Args:
         samples: (num_samples,) or (num_samples, channels). int16 and int32 use their whole range,
-            uint8 is offset binary (128 is silence), float32 and float64 have full scale +-1.
-            Floats up to +-16 are accepted unchanged. Channels are mixed down to their mean, or to
-            the loudest one where they are out of phase and cancel out.
+            uint8 is offset binary (128 is silence), float32 and float64 have full scale +-1. Floats
+            up to +-16 are accepted unchanged. Channels are mixed down to their mean, or to the
+            loudest one where they are out of phase and cancel out.
         sample_rate_hz: sample rate of the array.
 
     Returns:

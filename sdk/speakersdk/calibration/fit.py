@@ -80,9 +80,8 @@ def balanced_weights(
 ) -> npt.NDArray[np.float64]:
     """Return weights that balance lengths and speakers.
 
-    The weights of one class in one group add up to 1. Within a group the
-    weight of a trial is proportional to 1 / sqrt(n_a n_b), with n the number of trials of each of
-    its two speakers.
+    The weights of one class in one group add up to 1. Within a group the weight of a trial is
+    proportional to 1 / sqrt(n_a n_b), with n the number of trials of each of its two speakers.
 
     Args:
         labels: (N,), true for target trials.

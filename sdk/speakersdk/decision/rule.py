@@ -15,8 +15,7 @@ from speakersdk.errors import ConfigError, ModelError
 from speakersdk.metrics import bayes_threshold
 
 DEFAULT_FAR: Final = 0.01
-# If a smaller share of the speaker's own recordings reaches the threshold, missing it is no
-# reason to reject.
+# If more of the speaker's own recordings miss the threshold, missing it is no reason to reject.
 _SUPPORTED_FRR: Final = 0.5
 # A syllable is longer; a tone or a click has fewer frames that resemble speech.
 SHORTEST_SPEECH_S: Final = 0.1
@@ -168,17 +167,7 @@ class DecisionRule:
 
         The answer is INCONCLUSIVE if the evidence is in favor but misses a threshold that most
         recordings of the speaker with so little speech would miss, or if the probe is too quiet or
-        too clipped to reject. Of 149 probes of 3 s by the enrolled speaker, 4 % are rejected at
-        -20 dBFS, 13 % at -50 dBFS, and 27 % of those with enough speech at -60 dBFS. At lower
-        levels a rejection depends more on the level than on the voice.
-
-        Of 225 probes of 3 s by 25 enrolled speakers (8 s), amplified from a peak at full scale and
-        clipped there, those with enough speech miss the threshold in 5 % at 0 dB, 10 % at 10 dB,
-        50 % at 20 dB, 76 % at 30 dB and 87 % at 40 dB. Of their speech 0, 9, 35, 60 and 75 % lie at
-        full scale (median). Probes with a share of 30 to 35 % miss the threshold in 36 %, and in 52
-        and 53 % if they were clipped at 48 kHz without and with MP3. Those with 35 to 40 % miss it
-        in 59, 67 and 68 %. At larger shares a rejection depends more on the clipping than on the
-        voice.
+        too clipped to reject (`QUIET_DBFS` and `OVERDRIVEN_SHARE` of `speakersdk.audio.levels`).
 
         Args:
             score: the score, -J in nats.

@@ -20,8 +20,8 @@ from typing import Final, NamedTuple
 from speakersdk.decision.outcome import Verdict
 from speakersdk.errors import ConfigError
 
-# Added to the threshold of a single test. Chosen on one half of the development speakers: with
-# it, 0.6 to 1.0 of the requested share of strangers are accepted, at rates from 0.1 % to 5 %.
+# Added to the threshold of a single test. Chosen on one half of the development speakers: with it,
+# 0.6 to 1.0 of the requested share of strangers are accepted, at rates from 0.1 % to 5 %.
 LOOKS_LLR: Final = math.log(3)
 # An llr up to halfway back from a bound does not contradict the decision.
 _RELEASE_SHARE: Final = 0.5

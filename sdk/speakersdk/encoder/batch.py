@@ -17,8 +17,8 @@ from speakersdk.encoder.graph import EMBEDDING, HOP_STATISTICS, NEXT_CACHE, SPEE
 from speakersdk.encoder.interface import Encoding, SpeakerEncoder, check_duration, check_waveform
 from speakersdk.encoder.manifest import ModelManifest
 
-# Frames of one call: 5 s, a length that was measured. Shorter batches are padded to whole
-# seconds so that a GPU sees at most five lengths.
+# Frames of one call: 5 s, a length that was measured. Shorter batches are padded to whole seconds
+# so that a GPU sees at most five lengths.
 _BLOCK_FRAMES = 500
 _FRAMES_STEP = 100
 

@@ -35,8 +35,8 @@ class FrontendConfig:
         low_hz, high_hz: band of the filterbank.
         preemphasis: y[n] = x[n] - preemphasis * x[n - 1], with x[-1] = 0.
         log_floor: added to the mel energies before the natural logarithm; 1e-8 is about 20 dB
-            above the quantization noise of 16-bit audio so that digital silence and a quiet
-            16-bit recording have similar features.
+            above the quantization noise of 16-bit audio so that digital silence and a quiet 16-bit
+            recording have similar features.
         window: symmetric Hamming (python_speech_features), or periodic Hann.
         mel_scale: triangles of python_speech_features (HTK's scale, corners on DFT bins), or of
             Slaney's Auditory Toolbox with unit area over Hz (librosa's mel spectrogram). With 1024

@@ -38,8 +38,8 @@ class StatisticsRing:
         self._rows = np.zeros((self._num_slots, size), np.float32)
         # The rows to which the next hop is added in each window; a few values change per hop.
         self._is_in = np.zeros((NUM_WINDOWS, self._num_slots), np.float32)
-        # Speech that is no longer among the rows. In float64, 10^9 hops lose no digit that
-        # float32 statistics have.
+        # Speech that is no longer among the rows. In float64, 10^9 hops lose no digit that float32
+        # statistics have.
         self._older: npt.NDArray[np.float64] = np.zeros(size)
         self._hop = 0  # number of the next hop
         self._clear()

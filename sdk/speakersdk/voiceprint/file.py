@@ -1,7 +1,7 @@
 """The bytes of a voiceprint. docs/formats/voiceprint.md describes them.
 
-Version 2 added adapted exemplars, version 3 the life of the voiceprint and exemplars that
-are rotated by a secret rotation. Files are written in the oldest sufficient version.
+Version 2 added adapted exemplars, version 3 the life of the voiceprint and exemplars that are
+rotated by a secret rotation. Files are written in the oldest sufficient version.
 """
 
 from __future__ import annotations

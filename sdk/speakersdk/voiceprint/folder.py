@@ -1,7 +1,7 @@
 """The files of a folder of voiceprints, found by the names of speakers.
 
-Speakers' names come from users, and files from other systems. Therefore a name is compared with
-the files that exist, and the two Unicode forms of a name mean the same speaker.
+Speakers' names come from users, and files from other systems. Therefore a name is compared with the
+files that exist, and the two Unicode forms of a name mean the same speaker.
 """
 
 from __future__ import annotations

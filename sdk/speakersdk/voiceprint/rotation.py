@@ -129,8 +129,8 @@ class Rotation:
 def _matrix(seed: bytes, dim: int) -> _Matrix:
     """Return a uniformly random (D, D) orthogonal matrix that keeps vectors of equal values."""
     square = _normals(seed, (dim - 1) ** 2).reshape(dim - 1, dim - 1)
-    # The signs make it the Haar distribution: F. Mezzadri, "How to generate random matrices
-    # from the classical compact groups", 2007.
+    # The signs make it the Haar distribution: F. Mezzadri, "How to generate random matrices from
+    # the classical compact groups", 2007.
     orthogonal, triangle = np.linalg.qr(square)
     inner = np.eye(dim)
     inner[1:, 1:] = orthogonal * np.sign(np.diag(triangle))

@@ -1,8 +1,8 @@
 """Sealing, unsealing and rekeying of a folder of voiceprints and galleries.
 
 Each file is replaced as a whole, and its content is sealed before it reaches the disk. A killed
-call leaves some files unchanged; repeating the call completes the change. The content of a
-plain file is overwritten after the sealed file is on disk.
+call leaves some files unchanged; repeating the call completes the change. The content of a plain
+file is overwritten after the sealed file is on disk.
 """
 
 from __future__ import annotations

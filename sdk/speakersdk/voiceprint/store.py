@@ -1,7 +1,7 @@
 """A folder of voiceprints, one file per speaker: ``<name>.voiceprint``.
 
-Writers hold the lock of the folder while they read, change and write. No change is lost and no
-name is given twice. Readers need no lock, because files are replaced atomically.
+Writers hold the lock of the folder while they read, change and write. No change is lost and no name
+is given twice. Readers need no lock, because files are replaced atomically.
 """
 
 from __future__ import annotations

@@ -58,8 +58,7 @@ class LastUses:
     def record(self, voiceprints: Sequence[Voiceprint]) -> list[ExpiredVoiceprintError]:
         """Record a use of each voiceprint today, except of those that have expired.
 
-        If the folder is read-only or its disk is full, no use is recorded; expiry is still
-        checked.
+        If the folder is read-only or its disk is full, no use is recorded; expiry is still checked.
 
         Returns:
             An error for each expired voiceprint.

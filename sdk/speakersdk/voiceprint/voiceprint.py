@@ -38,8 +38,8 @@ _MAXIMUM_LABEL: Final = 200  # characters
 _MAXIMUM_SPEECH_S: Final = 1e9  # 30 years
 # The model scales to length T in float32 (1e-6); the tolerance detects unscaled embeddings.
 _LENGTH_TOLERANCE = 1e-3
-# An adapted exemplar has the weight of an enrolled one, but together they have at most this
-# share, and new ones replace the oldest. The enrolled exemplars therefore always dominate.
+# An adapted exemplar has the weight of an enrolled one, but together they have at most this share,
+# and new ones replace the oldest. The enrolled exemplars therefore always dominate.
 ADAPTED_SHARE: Final = 0.3
 MAXIMUM_ADAPTED: Final = 8
 

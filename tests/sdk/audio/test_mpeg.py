@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile as sf
 
 from speakersdk.audio.waveform import read_audio
 from speakersdk.errors import UnreadableAudioError
@@ -147,3 +148,14 @@ def test_an_mp3_is_read_from_bytes_as_from_its_path(
         np.testing.assert_array_equal(read_audio(io.BytesIO(padded)), expected)
         with path.open("rb") as file:
             np.testing.assert_array_equal(read_audio(file), expected)
+
+
+def test_joined_files_of_different_rates_are_read_one_after_the_other() -> None:
+    noise = 0.1 * np.random.default_rng(1).standard_normal(32000)
+    files = []
+    for rate_hz in (44100, 16000):
+        file = io.BytesIO()
+        sf.write(file, noise, rate_hz, format="MP3", subtype="MPEG_LAYER_III")
+        files.append(file.getvalue())
+    parts = [read(data) for data in files]
+    assert len(read(b"".join(files))) == sum(map(len, parts))
