@@ -175,5 +175,9 @@ def _check_floats(samples: npt.NDArray[Any]) -> None:
 def scale(samples: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
     """Convert checked samples of any type to float64 in +-1."""
     silence, full_scale = _SCALES[samples.dtype.newbyteorder("=")]
-    # Always float64, because int32 has more digits than float32.
-    return (samples.astype(np.float64) - silence) / full_scale
+    # Always float64, because int32 has more digits than float32. In place: numpy would inspect the
+    # stack before it reuses a large temporary array, and allocate others.
+    scaled = samples.astype(np.float64)
+    scaled -= silence
+    scaled /= full_scale
+    return scaled

@@ -6,12 +6,13 @@ import array
 import ctypes
 import io
 import mmap
+import tracemalloc
 
 import numpy as np
 import pytest
 
 from speakersdk.audio.recordings import load_recording
-from speakersdk.audio.samples import as_array
+from speakersdk.audio.samples import as_array, scale
 from speakersdk.audio.waveform import as_waveform
 from speakersdk.errors import InvalidAudioError
 
@@ -133,3 +134,14 @@ def test_16_bit_values_in_a_wider_type_are_refused() -> None:
 
 def test_an_array_is_not_copied() -> None:
     assert as_array(PCM) is PCM
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.int32, np.float32, np.float64])
+def test_scaling_a_block_allocates_only_its_result(dtype: type[np.generic]) -> None:
+    block = np.zeros(20_000, dtype)  # numpy itself reuses larger temporary arrays, on Linux
+    tracemalloc.start()
+    scaled = scale(block)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1.1 * scaled.nbytes
+    assert not np.shares_memory(scaled, block)  # the caller's samples stay as they are
