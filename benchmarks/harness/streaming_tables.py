@@ -34,7 +34,7 @@ def table(name: str, results: Path) -> list[str]:
     report = tables.latest(stem, results)
     at = report["conditions"]
     measured = (
-        f"`benchmarks.{benchmark}`, {at['date_utc'][:10]}, {at['cpu']}, {at['threads']} thread, "
+        f"`benchmarks.{benchmark}`, {tables.measured_with(report)}, "
         f"load {at['load_1min']:.1f} on {at['cores']} cores"
     )
     if at["load_1min"] > at["cores"] and benchmark in TIMED:
@@ -44,12 +44,7 @@ def table(name: str, results: Path) -> list[str]:
 
 def decisions(facts: Report) -> list[str]:
     """Write the error rates of live decisions, and the speech they need."""
-    lines = [
-        "| speakers | requested | strangers accepted (95 % interval) | enrolled rejected | speech "
-        "to a correct accept, median / 95 % | to a correct reject | no answer: enrolled, "
-        "strangers | fixed 3 s: accepted, rejected |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- |",
-    ]
+    rows = []
     for speakers, title in (
         ("even speakers", "chose the margin"),
         ("odd speakers", "held out"),
@@ -61,17 +56,32 @@ def decisions(facts: Report) -> list[str]:
             if row is None:  # conditions have fewer rates, and results before 2026-11-29 none
                 continue
             low, high = row["far_interval"]
-            lines.append(
-                f"| {title} | {percent(far)} % | {percent(row['far'])} % ({percent(low)}-"
-                f"{percent(high)}) | {percent(row['frr'])} % | {row['accept_s_median']:.2f} / "
-                f"{row['accept_s_p95']:.2f} s | {row['reject_s_median']:.2f} / "
-                f"{row['reject_s_p95']:.2f} s | {percent(row['targets_undecided'])} %, "
-                f"{percent(row['strangers_undecided'])} % | {percent(row['fixed_3_s_far'])} %, "
-                f"{percent(row['fixed_3_s_frr'])} % |"
+            rows.append(
+                [
+                    title,
+                    f"{percent(far)} %",
+                    f"{percent(row['far'])} % ({percent(low)}-{percent(high)})",
+                    f"{percent(row['frr'])} %",
+                    f"{row['accept_s_median']:.2f} / {row['accept_s_p95']:.2f} s",
+                    f"{row['reject_s_median']:.2f} / {row['reject_s_p95']:.2f} s",
+                    f"{percent(row['targets_undecided'])} %, "
+                    f"{percent(row['strangers_undecided'])} %",
+                    f"{percent(row['fixed_3_s_far'])} %, {percent(row['fixed_3_s_frr'])} %",
+                ]
             )
+    titles = (
+        "speakers",
+        "requested",
+        "strangers accepted (95 % interval)",
+        "enrolled rejected",
+        "speech to a correct accept, median / 95 %",
+        "to a correct reject",
+        "no answer: enrolled, strangers",
+        "fixed 3 s: accepted, rejected",
+    )
     first = facts["odd speakers, 0.01 requested"]
     return [
-        *lines,
+        *tables.markdown(titles, rows),
         "",
         f"Each half has {first['strangers']:,} probes of strangers and {first['targets']} of "
         "enrolled speakers, 12 s each. The first decision counts. At a requested 1 %, "
@@ -86,13 +96,10 @@ def changes(facts: Report) -> list[str]:
         facts[f"changes between {kind} speakers"] for kind in ("demonstration", "development")
     ]
 
-    def row(title: str, text: Callable[[Report], str]) -> str:
-        return f"| {title} | " + " | ".join(map(text, columns)) + " |"
+    def row(title: str, text: Callable[[Report], str]) -> list[str]:
+        return [title, *map(text, columns)]
 
-    return [
-        "| changes of speaker | readers of the demo split | development speakers, on whom the "
-        "bound was chosen |",
-        "| --- | --- | --- |",
+    rows = [
         row("changes, missed", lambda at: f"{at['changes']}, {at['missed']}"),
         row(
             "noticed within 1.5 s of speech", lambda at: f"{percent(at['noticed_within_1.5_s'])} %"
@@ -110,15 +117,17 @@ def changes(facts: Report) -> list[str]:
             lambda at: f"{at['false_alarms_a_minute']:.2f} in {at['minutes_of_one_voice']:g} min",
         ),
     ]
+    titles = (
+        "changes of speaker",
+        "readers of the demo split",
+        "development speakers, on whom the bound was chosen",
+    )
+    return tables.markdown(titles, rows)
 
 
 def cost(facts: Report) -> list[str]:
     """Write CPU, latency and memory."""
-    lines = [
-        "| one hop every 100 ms | CPU s per second of audio | ms per hop, 50 / 95 / 99 % | "
-        "CPU relative to the pipeline |",
-        "| --- | --- | --- | --- |",
-    ]
+    rows = []
     for title, name in (
         ("encoder and scorer, alone in the process", "stateful encoder and scorer, alone"),
         ("whole pipeline, alone in the process", "stateful pipeline, alone"),
@@ -134,12 +143,16 @@ def cost(facts: Report) -> list[str]:
             continue
         latencies = " / ".join(f"{facts[f'{name}: ms per hop, p{at}']:.2f}" for at in (50, 95, 99))
         ratio = facts.get(f"{name}: times the CPU of the stateful pipeline")
-        lines.append(
-            f"| {title} | {facts[f'{name}: CPU s per s of audio']:.4f} | {latencies} | "
-            f"{'' if ratio is None else f'{ratio:g}'} |"
-        )
+        cpu_s = f"{facts[f'{name}: CPU s per s of audio']:.4f}"
+        rows.append([title, cpu_s, latencies, "" if ratio is None else f"{ratio:g}"])
+    titles = (
+        "one hop every 100 ms",
+        "CPU s per second of audio",
+        "ms per hop, 50 / 95 / 99 %",
+        "CPU relative to the pipeline",
+    )
     return [
-        *lines,
+        *tables.markdown(titles, rows),
         "",
         f"Resident memory over {facts['memory: simulated hours']:g} simulated hours: "
         f"{facts['memory: MB after a tenth']:.2f} MB after a tenth, "
@@ -151,16 +164,19 @@ def cost(facts: Report) -> list[str]:
 def pool(facts: Report) -> list[str]:
     """Write the number of streams that one core can process."""
     counts = [name.split()[0] for name in facts if name.endswith("streams: streams a core")]
-    return [
-        "| streams in one call | " + " | ".join(counts) + " |",
-        "| --- " * (len(counts) + 1) + "|",
-        "| streams per core in real time | "
-        + " | ".join(f"{facts[f'{count} streams: streams a core']}" for count in counts)
-        + " |",
-        "| ms per round, 99 % | "
-        + " | ".join(f"{facts[f'{count} streams: ms per round, p99']:.1f}" for count in counts)
-        + " |",
-    ]
+    return tables.markdown(
+        ["streams in one call", *counts],
+        [
+            [
+                "streams per core in real time",
+                *(f"{facts[f'{count} streams: streams a core']}" for count in counts),
+            ],
+            [
+                "ms per round, 99 %",
+                *(f"{facts[f'{count} streams: ms per round, p99']:.1f}" for count in counts),
+            ],
+        ],
+    )
 
 
 # Tables by name in the document: the benchmark, and the function that writes its facts.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,30 @@ def filled(page: str, table: Callable[[str], Sequence[str] | None]) -> str:
         return found[0] if lines is None else found[1] + "\n".join([*lines, found[3]])
 
     return _TABLE.sub(made, page)
+
+
+def markdown(
+    titles: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: int = 0
+) -> list[str]:
+    """Return the lines of a Markdown table.
+
+    Args:
+        titles: titles of the columns.
+        rows: cells of each row.
+        numbers: number of columns at the right that are aligned to the right.
+    """
+    marks = ["---"] * (len(titles) - numbers) + ["---:"] * numbers
+    return [_line(cells) for cells in (titles, marks, *rows)]
+
+
+def _line(cells: Sequence[str]) -> str:
+    return "|" + "".join(f" {cell} |" if cell else " |" for cell in cells)
+
+
+def measured_with(report: dict[str, Any]) -> str:
+    """Describe the conditions of a report: its date, processor and number of threads."""
+    at = report["conditions"]
+    return f"{at['date_utc'][:10]}, {at['cpu']}, {at['threads']} thread"
 
 
 def latest(name: str, results: Path) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from speakersdk.evaluation.segments import Segment, read_segments, share_audio
 from speakersdk.evaluation.trials import read_trials, used_segments
 from speakersdk.files import file_sha256
 from speakersdk.metrics import eer
-from speakersdk_export.strangers import HeldOut, collect
+from speakersdk_export.strangers import HeldOut, calibration_of, collect
 from speakersdk_training.evaluation.conditions import CONDITIONS
 from speakersdk_training.evaluation.trial_audio import read_segment_audio
 
@@ -169,12 +169,11 @@ def with_robust_thresholds(
         most: maximum number of speakers per corpus.
 
     Raises:
-        ConfigError: there are too few speakers that were not in the training.
+        ConfigError: the model has no calibration, or there are too few speakers that were not in
+            the training.
     """
+    calibration = calibration_of(encoder)
     cohort, groups = collect(encoder, root, held_out=held_out, most=most)
-    calibration = encoder.manifest.calibration
-    if calibration is None:
-        raise ConfigError("expected a calibrated model, got one without")
     corpora = sorted({group.corpus for group in groups})
     return replace(
         calibration,

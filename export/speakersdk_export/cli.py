@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from speakersdk import demo_clips
 from speakersdk.cli.parser import CommandParser
 from speakersdk.cli.program import run_program
 from speakersdk_export.adopt.cli import add_adopt_command
 from speakersdk_export.trial_options import add_trial_options
+
+if TYPE_CHECKING:
+    from speakersdk_export.parity import Difference
 
 
 def build_parser() -> CommandParser:
@@ -25,6 +29,21 @@ def build_parser() -> CommandParser:
             "speakersdk-export check model.onnx",
         ),
     )
+    _add_model(parser)
+    _add_thresholds(parser)
+    add_adopt_command(parser)
+    _add_quantize(parser)
+    _add_check(parser)
+    _add_info(parser)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status (see `speakersdk.cli.program`)."""
+    return run_program("speakersdk-export", build_parser, argv, extra="export")
+
+
+def _add_model(parser: CommandParser) -> None:
     model = parser.add_command(
         "model",
         "write a checkpoint as a model file",
@@ -48,6 +67,8 @@ def build_parser() -> CommandParser:
     )
     add_trial_options(model)
 
+
+def _add_thresholds(parser: CommandParser) -> None:
     thresholds = parser.add_command(
         "thresholds",
         "fit the thresholds of a model file on speakers outside its training",
@@ -86,8 +107,9 @@ def build_parser() -> CommandParser:
         metavar="N",
         help="speakers per corpus, at most (default: 120)",
     )
-    add_adopt_command(parser)
 
+
+def _add_quantize(parser: CommandParser) -> None:
     quantize = parser.add_command(
         "quantize",
         "convert a model file to 8-bit integers (CPU) or 16-bit floats (GPU)",
@@ -122,6 +144,8 @@ def build_parser() -> CommandParser:
         quantize.inputs.add_argument(option, type=Path, nargs="+", required=True, metavar="FILE")
     quantize.places.add_argument("--audio-root", type=Path, required=True, metavar="FOLDER")
 
+
+def _add_check(parser: CommandParser) -> None:
     check = parser.add_command(
         "check",
         "check a model file: ONNX, manifest, graph contract",
@@ -134,6 +158,8 @@ def build_parser() -> CommandParser:
     )
     check.inputs.add_argument("file", type=Path)
 
+
+def _add_info(parser: CommandParser) -> None:
     info = parser.add_command(
         "info",
         "print the manifest of a model file as JSON",
@@ -145,12 +171,6 @@ def build_parser() -> CommandParser:
         ),
     )
     info.inputs.add_argument("file", type=Path)
-    return parser
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit status (see `speakersdk.cli.program`)."""
-    return run_program("speakersdk-export", build_parser, argv, extra="export")
 
 
 def _model(arguments: argparse.Namespace) -> int:
@@ -172,8 +192,7 @@ def _model(arguments: argparse.Namespace) -> int:
         trials=trials,
         name=arguments.name,
     )
-    for difference in report.differences:
-        print(f"{difference.check}: {difference.measured:.1e} (limit {difference.limit:.0e})")
+    _print_differences(report.differences)
     if calibration := report.manifest.calibration:
         print(
             f"calibration: {calibration.num_target} target and {calibration.num_nontarget} "
@@ -232,8 +251,7 @@ def _quantize(arguments: argparse.Namespace) -> int:
             root=arguments.audio_root,
         ),
     )
-    for difference in report.differences:
-        print(f"{difference.check}: {difference.measured:.1e} (limit {difference.limit:.0e})")
+    _print_differences(report.differences)
     for name, (before, after) in report.eers.items():
         print(f"{name}: EER {100 * before:.2f} -> {100 * after:.2f} %")
     print(
@@ -262,3 +280,8 @@ def _info(arguments: argparse.Namespace) -> int:
     }
     print(json.dumps(fields, indent=2))
     return 0
+
+
+def _print_differences(differences: Iterable[Difference]) -> None:
+    for difference in differences:
+        print(f"{difference.check}: {difference.measured:.1e} (limit {difference.limit:.0e})")

@@ -81,24 +81,23 @@ def make_manifest(
     encoder: TdnnEncoder | BlstmEncoder, info: CheckpointInfo, *, name: str | None = None
 ) -> ModelManifest:
     """Make the manifest of an encoder, without calibration."""
-    is_stateful = isinstance(encoder, TdnnEncoder)
-    cache_size = statistics_size = 0
-    if isinstance(encoder, TdnnEncoder):
-        cache_size, statistics_size = encoder.cache_size, encoder.statistics_size
     manifest = ModelManifest(
         name=name or info.name,
-        mode="stateful" if is_stateful else "windowed",
+        mode="windowed",
         frontend=encoder.frontend.config,
         embedding_dim=encoder.embedding_dim,
         temperature=encoder.temperature,
-        cache_size=cache_size,
-        statistics_size=statistics_size,
-        has_speech_head=is_stateful and info.has_speech_head,
         weights_sha256=info.weights_sha256,
         training_corpora=info.training_corpora,
         teachers=tuple(str(teacher) for teacher in info.teachers),
     )
-    if isinstance(encoder, BlstmEncoder):
-        window_s = encoder.config.window_s
-        return replace(manifest, window_s=window_s, minimum_s=min(manifest.minimum_s, window_s))
-    return manifest
+    if isinstance(encoder, TdnnEncoder):
+        return replace(
+            manifest,
+            mode="stateful",
+            cache_size=encoder.cache_size,
+            statistics_size=encoder.statistics_size,
+            has_speech_head=info.has_speech_head,
+        )
+    window_s = encoder.config.window_s
+    return replace(manifest, window_s=window_s, minimum_s=min(manifest.minimum_s, window_s))

@@ -1,7 +1,9 @@
 """Trials between people outside an encoder's training, from several corpora and conditions.
 
-corpora -> speakers outside the training -> sides (enrolled, probe) -> conditions -> encodings
--> groups of trials; also a cohort of people in the training
+corpora -> speakers outside the training -> takes (enrolled, probe) -> encodings in each condition
+-> groups of trials
+
+A cohort of people in the training is encoded in the same way.
 """
 
 from __future__ import annotations
@@ -9,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, zip_longest
 from pathlib import Path
 from typing import Final
@@ -69,18 +71,30 @@ class HeldOut:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Take:
-    """A few seconds of one speaker: pieces of (file, first sample, number of samples)."""
+    """A few seconds of one speaker.
+
+    Attributes:
+        speaker, corpus: names.
+        sessions: "one session" or "other sessions", of the two sides of the speaker; "cohort".
+        is_probe: whether it is the probe, and not the enrolled side.
+        pieces: (file, first sample, number of samples) of each piece.
+    """
 
     speaker: str
-    sort: str
     corpus: str
+    sessions: str
     is_probe: bool
     pieces: tuple[tuple[Path, int, int], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sides:
-    """The encoded takes in one condition: embeddings (N, D) and net speech (N,)."""
+    """The encoded takes in one condition.
+
+    Attributes:
+        embeddings: (N, D) float32; zero without enough speech.
+        speech_s: (N,) float64, net speech in seconds.
+    """
 
     embeddings: Embeddings
     speech_s: npt.NDArray[np.float64]
@@ -138,29 +152,20 @@ def draw_takes(root: Path, unseen: Sequence[Utterance], *, most: int) -> list[Ta
             number = sessions.get((utterance.path, utterance.start), 0)
             groups.setdefault(number, []).append(utterance)
         long = [group for group in groups.values() if _seconds(group) >= _PROBES_S[0] - 0.5]
-        sort = "other sessions" if len(long) > 1 else "one session"
-        rank = drawn.get((corpus, sort), 0)
+        kind = "other sessions" if len(long) > 1 else "one session"
+        rank = drawn.get((corpus, kind), 0)
         probe_s = _PROBES_S[rank % len(_PROBES_S)]
-        if sort == "one session":
+        if kind == "one session":
             enrolled_s = min(_ENROLLED_S, _seconds(listed) - probe_s)
             enrolled, rest = _cut(_shuffled(listed, speaker), enrolled_s)
         else:
             enrolled, _ = _cut(long[0], _ENROLLED_S)
             rest = long[1]
         probe, _ = _cut(rest, probe_s)
-        if rank >= most or min(_length(enrolled), _length(probe)) < _LEAST_S * _RATE_HZ:
+        if rank >= most or min(_seconds(enrolled), _seconds(probe)) < _LEAST_S:
             continue
-        drawn[corpus, sort] = rank + 1
-        for is_probe, pieces in ((False, enrolled), (True, probe)):
-            takes.append(
-                Take(
-                    speaker=speaker,
-                    sort=sort,
-                    corpus=corpus,
-                    is_probe=is_probe,
-                    pieces=tuple((at.path, at.start, at.num_samples or 0) for at in pieces),
-                )
-            )
+        drawn[corpus, kind] = rank + 1
+        takes += [_take(enrolled, kind), _take(probe, kind, is_probe=True)]
     return takes
 
 
@@ -169,16 +174,9 @@ def draw_cohort(seen: Sequence[Utterance]) -> list[Take]:
     corpora: dict[str, list[Take]] = {}
     for speaker, listed in sorted(by_speaker(seen).items(), key=lambda item: _hash(item[0])):
         pieces, _ = _cut(_shuffled(listed, speaker), _COHORT_S)
-        if listed[0].corpus in _NO_TRIALS or _length(pieces) < _COHORT_S / 2 * _RATE_HZ:
-            continue
-        take = Take(
-            speaker=speaker,
-            sort="cohort",
-            corpus=listed[0].corpus,
-            is_probe=False,
-            pieces=tuple((at.path, at.start, at.num_samples or 0) for at in pieces),
-        )
-        corpora.setdefault(take.corpus, []).append(take)
+        corpus = listed[0].corpus
+        if corpus not in _NO_TRIALS and _seconds(pieces) >= _COHORT_S / 2:
+            corpora.setdefault(corpus, []).append(_take(pieces, "cohort"))
     turns = chain.from_iterable(zip_longest(*corpora.values()))
     return [take for take in turns if take is not None][:_COHORT_SPEAKERS]
 
@@ -206,19 +204,24 @@ def encode(encoder: SpeakerEncoder, takes: Sequence[Take]) -> dict[str, Sides]:
     return sides
 
 
-def make_cohort(calibration: Calibration, cohort: dict[str, Sides], usual: Sides) -> Cohort:
-    """Make a cohort of people with speech in all conditions; `usual` gives the typical nearness."""
+def make_cohort(calibration: Calibration, members: dict[str, Sides], usual: Sides) -> Cohort:
+    """Make a cohort of the members with enough speech in all conditions.
+
+    Args:
+        calibration: calibration of the model.
+        members: the encoded members, by condition.
+        usual: recordings whose mean nearness is the typical one.
+    """
     least_s = calibration.minimum_speech_s
-    complete = np.all([sides.speech_s >= least_s for sides in cohort.values()], axis=0)
-    rows = np.concatenate([sides.embeddings[complete] for sides in cohort.values()])
-    found = {
-        "nearest": _NEAREST,
-        "conditions": len(cohort),
-        "telephone": list(cohort).index(_TELEPHONE),
-    }
+    complete = np.all([sides.speech_s >= least_s for sides in members.values()], axis=0)
+    cohort = Cohort.of(
+        np.concatenate([sides.embeddings[complete] for sides in members.values()]),
+        nearest=_NEAREST,
+        conditions=len(members),
+        telephone=list(members).index(_TELEPHONE),
+    )
     spoken = usual.embeddings[usual.speech_s >= least_s]
-    typical = float(Cohort.of(rows, **found).nearness(spoken)[:, 0].mean())
-    return Cohort.of(rows, **found, typical=typical)
+    return replace(cohort, typical=float(cohort.nearness(spoken)[:, 0].mean()))
 
 
 def group_trials(
@@ -227,10 +230,10 @@ def group_trials(
     """Group the trials by corpus, kind of sessions and pair of conditions."""
     speakers = np.array([take.speaker for take in takes])
     is_probe = np.array([take.is_probe for take in takes])
-    sorts = [(take.corpus, take.sort) for take in takes]
+    kinds = [(take.corpus, take.sessions) for take in takes]
     groups = []
-    for corpus, sort in sorted(set(sorts)):
-        inside = np.array([one == (corpus, sort) for one in sorts])
+    for corpus, sessions in sorted(set(kinds)):
+        inside = np.array([kind == (corpus, sessions) for kind in kinds])
         for first, second in PAIRS:
             a, b = sides[first], sides[second]
             rows = np.flatnonzero(inside & ~is_probe & (a.speech_s >= calibration.minimum_speech_s))
@@ -251,7 +254,7 @@ def group_trials(
             groups.append(
                 GroupTrials(
                     corpus=corpus,
-                    condition=f"{sort}, {first} / {second}",
+                    condition=f"{sessions}, {first} / {second}",
                     llrs=llrs,
                     targets=speakers[enrolled] == speakers[probes],
                     speech_s=speech_s,
@@ -259,6 +262,19 @@ def group_trials(
                 )
             )
     return groups
+
+
+def calibration_of(encoder: SpeakerEncoder) -> Calibration:
+    """Return the calibration of a model.
+
+    Raises:
+        ConfigError: the model has none.
+    """
+    calibration = encoder.manifest.calibration
+    if calibration is None:
+        how = "export" if encoder.manifest.origin is None else "adopt"
+        raise ConfigError(f"expected a calibrated model, got one without; {how} it with --trials")
+    return calibration
 
 
 def collect(
@@ -269,10 +285,7 @@ def collect(
     Raises:
         ConfigError: the model has no calibration, or there are no people outside its training.
     """
-    calibration = encoder.manifest.calibration
-    if calibration is None:
-        how = "export" if encoder.manifest.origin is None else "adopt"
-        raise ConfigError(f"expected a calibrated model, got one without; {how} it with --trials")
+    calibration = calibration_of(encoder)
     seen, unseen = split_seen(read_packs(root), encoder.manifest.training_corpora, held_out)
     takes, members = draw_takes(root, unseen, most=most), draw_cohort(seen)
     if not takes or len(members) < _NEAREST:
@@ -286,7 +299,7 @@ def collect(
 
 
 def _read(take: Take) -> Waveform:
-    """Read (n,) float32 samples. Only the stretch is decoded, because files may last an hour."""
+    """Read (n,) float32 samples. Only the pieces are decoded, because files may last an hour."""
     parts = []
     for path, start, length in take.pieces:
         with sf.SoundFile(path) as file:
@@ -307,20 +320,19 @@ def _cut(
         used = max(0, min(wanted, length))
         wanted -= used
         if used:
-            taken.append(_stretch(at, 0, used))
+            taken.append(replace(at, num_samples=used))
         if used < length:
-            rest.append(_stretch(at, used, length - used))
+            rest.append(replace(at, start=at.start + used, num_samples=length - used))
     return taken, rest
 
 
-def _stretch(at: Utterance, first: int, length: int) -> Utterance:
-    return Utterance(
-        corpus=at.corpus,
-        speaker=at.speaker,
-        path=at.path,
-        start=at.start + first,
-        num_samples=length,
-        split=at.split,
+def _take(pieces: Sequence[Utterance], sessions: str, *, is_probe: bool = False) -> Take:
+    return Take(
+        speaker=pieces[0].speaker,
+        corpus=pieces[0].corpus,
+        sessions=sessions,
+        is_probe=is_probe,
+        pieces=tuple((at.path, at.start, at.num_samples or 0) for at in pieces),
     )
 
 
@@ -329,12 +341,8 @@ def _shuffled(utterances: Sequence[Utterance], speaker: str) -> list[Utterance]:
     return [utterances[number] for number in order]
 
 
-def _length(utterances: Sequence[Utterance]) -> int:
-    return sum(at.num_samples or 0 for at in utterances)
-
-
 def _seconds(utterances: Sequence[Utterance]) -> float:
-    return _length(utterances) / _RATE_HZ
+    return sum(at.num_samples or 0 for at in utterances) / _RATE_HZ
 
 
 def _hash(name: str) -> int:

@@ -60,7 +60,7 @@ def test_a_speaker_gives_an_enrolled_side_and_a_probe_without_common_audio(tmp_p
     assert [take.is_probe for take in takes] == [False, True] * 3
     for enrolled, probe in zip(takes[::2], takes[1::2], strict=True):
         assert enrolled.speaker == probe.speaker
-        assert enrolled.sort == "one session"
+        assert enrolled.sessions == "one session"
         assert sum(length for _, _, length in enrolled.pieces) == 8 * SECOND
         assert sum(length for _, _, length in probe.pieces) in (3 * SECOND, 1.5 * SECOND)
         for _, start, length in enrolled.pieces:
@@ -84,7 +84,7 @@ def test_probes_are_of_other_sessions_where_there_are_any(tmp_path: Path) -> Non
     rows = [{"pack": "new.opus", "start": at.start, "session": n} for n, at in enumerate(spoken)]
     (tmp_path / "sessions.jsonl").write_text("\n".join(map(json.dumps, rows)))
     enrolled, probe = draw_takes(tmp_path, spoken, most=3)
-    assert enrolled.sort == "other sessions"
+    assert enrolled.sessions == "other sessions"
     assert [start for _, start, _ in enrolled.pieces] == [0]
     assert [start for _, start, _ in probe.pieces] == [6 * SECOND]
 

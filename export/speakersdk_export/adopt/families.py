@@ -127,12 +127,8 @@ FAMILIES: Final[Mapping[str, Family]] = {
         ),
     )
 }
-# Metadata that sherpa-onnx writes: who trained the weights, but not on which corpora.
-SHERPA_FRAMEWORKS: Final[Mapping[str, str]] = {
-    "wespeaker": "wespeaker",
-    "3d-speaker": "3d-speaker",
-    "nemo": "nemo",
-}
+# Families that sherpa-onnx names in the metadata of its files.
+_SHERPA: Final = ("wespeaker", "3d-speaker", "nemo")
 
 
 def family_of(name: str, metadata: Mapping[str, str]) -> Family:
@@ -146,14 +142,13 @@ def family_of(name: str, metadata: Mapping[str, str]) -> Family:
         ConfigError: the family is unknown, or a sherpa file does not name one.
     """
     if name == "sherpa":
-        framework = metadata.get("framework", "")
-        if framework not in SHERPA_FRAMEWORKS:
+        name = metadata.get("framework", "")
+        if name not in _SHERPA:
             raise ConfigError(
-                f"expected the metadata key 'framework' with {' or '.join(SHERPA_FRAMEWORKS)}, as "
-                f"sherpa-onnx writes it, got {framework or 'none'!r}; name the family instead: "
+                f"expected the metadata key 'framework' with {' or '.join(_SHERPA)}, as "
+                f"sherpa-onnx writes it, got {name or 'none'!r}; name the family instead: "
                 f"--family {'|'.join(FAMILIES)}"
             )
-        name = SHERPA_FRAMEWORKS[framework]
     if name not in FAMILIES:
         raise ConfigError(f"expected a family of {', '.join((*FAMILIES, 'sherpa'))}, got {name!r}")
     return FAMILIES[name]

@@ -53,7 +53,7 @@ _TRACED_BATCH: Final = 2
 _TRACED_FRAMES: Final = 10
 
 
-class _SpeechAlone(nn.Module):
+class _SpeechOnly(nn.Module):
     """An encoder that pools only the frames that its speech head classifies as speech."""
 
     def __init__(self, encoder: TdnnEncoder) -> None:
@@ -83,7 +83,7 @@ def stateful_graph(encoder: TdnnEncoder, *, has_speech_head: bool) -> onnx.Model
     num_samples = config.context_samples + _TRACED_FRAMES * config.hop_samples
     cache, statistics = encoder.start(_TRACED_BATCH)
     model = _trace(
-        _SpeechAlone(encoder) if has_speech_head else encoder,
+        _SpeechOnly(encoder) if has_speech_head else encoder,
         {
             "samples": (torch.zeros(_TRACED_BATCH, num_samples), "num_samples"),
             "frame_weights": (torch.ones(_TRACED_BATCH, _TRACED_FRAMES), "frames"),
