@@ -7,6 +7,8 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
+from benchmarks.harness.tables import markdown
+
 _MEASURES = {
     "rounding_accuracy": "rounded accuracy",
     "accuracy": "accuracy",
@@ -35,17 +37,15 @@ def _names() -> list[str]:
 
 def table(report: dict[str, Any]) -> list[str]:
     """Return the lines of a Markdown table: mean and standard deviation over seeds in percent."""
-    lines = [
-        f"| rung | loss / loss of equal outputs | {' | '.join(_MEASURES.values())} | seeds |",
-        "| --- |" + " ---: |" * (len(_MEASURES) + 2),
-    ]
+    rows = []
     for name, runs in by_rung(report).items():
         measured = [run for run in runs if "eer" in run]
         values = [{**run, **run["statistics"]} for run in measured]
         cells = [_percent([value[key] for value in values if key in value]) for key in _MEASURES]
         seeds = f"{len(measured)} of {len(runs)}" if len(measured) < len(runs) else f"{len(runs)}"
-        lines.append(f"| {name} | {_stuck(measured)} | {' | '.join(cells)} | {seeds} |")
-    return lines
+        rows.append([name, _stuck(measured), *cells, seeds])
+    titles = ["rung", "loss / loss of equal outputs", *_MEASURES.values(), "seeds"]
+    return markdown(titles, rows, numbers=len(titles) - 1)
 
 
 def block(report: dict[str, Any]) -> str:

@@ -31,6 +31,7 @@ import numpy as np
 from benchmarks.harness import corpora
 from benchmarks.harness.decision_tables import write_tables
 from benchmarks.harness.measure import Benchmark
+from benchmarks.harness.tables import markdown
 from benchmarks.harness.trial_pairs import bundled_encoder
 from speakersdk.calibration.calibration import OperatingPoint
 from speakersdk.calibration.thresholds import GroupTrials, robust_points
@@ -141,7 +142,7 @@ def summary(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def table(rows: list[dict[str, Any]]) -> str:
     """Write a line per group at 1 %: realized rate and false rejects of each method."""
-    lines = ["| corpus | condition | home | pooled | robust | exact |", "| --- " * 6 + "|"]
+    lines = []
     at = [row for row in rows if row["requested_far"] == FARS[1]]
     for corpus, condition in sorted({(row["corpus"], row["condition"]) for row in at}):
         cells = {
@@ -154,8 +155,8 @@ def table(rows: list[dict[str, Any]]) -> str:
             for way in WAYS
         ]
         exact = f"{100 * cells['robust']['exact_frr']:.0f}" if "robust" in cells else ""
-        lines.append(f"| {corpus} | {condition} | {' | '.join(shown)} | {exact} |")
-    return "\n".join(lines)
+        lines.append([corpus, condition, *shown, exact])
+    return "\n".join(markdown(["corpus", "condition", *WAYS, "exact"], lines))
 
 
 def home(groups: list[GroupTrials], tried_on: str) -> Sequence[OperatingPoint]:

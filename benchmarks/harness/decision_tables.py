@@ -63,7 +63,8 @@ def with_tables(text: str, facts: Mapping[str, Any]) -> str:
 
 def held_out(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """Write the realized rates with intervals, and Cllr."""
-    lines = _header("fitted on", "each side", "at 5 %", "at 1 %", "at 0.1 %", "Cllr (minCllr)")
+    titles = ("fitted on", "each side", "at 5 %", "at 1 %", "at 0.1 %", "Cllr (minCllr)")
+    table = []
     for row in rows:
         rates = [
             f"{100 * rate['far']:.2f} [{100 * rate['interval'][0]:.2f}, "
@@ -71,33 +72,35 @@ def held_out(rows: Sequence[Mapping[str, Any]]) -> list[str]:
             for rate in row["rates"]
         ]
         loss = row["cllr"] / row["min_cllr"] - 1
-        lines.append(
-            _row(
+        table.append(
+            [
                 row["fitted_on"],
                 _seconds(row),
                 *rates,
                 f"{row['cllr']:.3f} ({row['min_cllr']:.3f}, {100 * loss:+.0f} %)",
-            )
+            ]
         )
-    return lines
+    return tables.markdown(titles, table)
 
 
 def one_threshold(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """Write the rates of one threshold for all lengths."""
-    lines = _header("each side", "at 5 %", "at 1 %", "at 0.1 %")
+    titles = ("each side", "at 5 %", "at 1 %", "at 0.1 %")
+    table = []
     for length_s, both in _by_length(rows).items():
         columns = zip(*(row["rates"] for row in both), strict=True)
         rates = [
             ", ".join(f"{100 * rate['far_of_one_threshold']:.2g}" for rate in column)
             for column in columns
         ]
-        lines.append(_row(f"{length_s:g} s", *rates))
-    return lines
+        table.append([f"{length_s:g} s", *rates])
+    return tables.markdown(titles, table)
 
 
 def verdicts(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """Write the verdicts in percent: accepted / inconclusive / rejected."""
-    lines = _header("each side", "trials", "FAR 5 %", "FAR 1 %", "FAR 0.1 %")
+    titles = ("each side", "trials", "FAR 5 %", "FAR 1 %", "FAR 0.1 %")
+    table = []
     for length_s, listed in _by_length(rows).items():
         for kind in ("target", "nontarget"):
             cells = []
@@ -105,13 +108,14 @@ def verdicts(rows: Sequence[Mapping[str, Any]]) -> list[str]:
                 requested = [row[kind] for row in listed if row["requested_far"] == float(far)]
                 means = [np.mean([row[verdict] for row in requested]) for verdict in requested[0]]
                 cells.append(" / ".join(_percent(mean) for mean in means))
-            lines.append(_row(f"{length_s:g} s", kind, *cells))
-    return lines
+            table.append([f"{length_s:g} s", kind, *cells])
+    return tables.markdown(titles, table)
 
 
 def normalization(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """Write false accepts at 5 % and 1 %, and false rejects at 1 %, for each normalization."""
-    lines = _header("trials", *_METHODS)
+    titles = ("trials", *_METHODS)
+    table = []
     keys = dict.fromkeys((row["corpus"], row["length_s"]) for row in rows)
     for corpus, length_s in keys:
         cells = []
@@ -128,63 +132,67 @@ def normalization(rows: Sequence[Mapping[str, Any]]) -> list[str]:
                 f"{100 * row['far_requested_0.05']:.1f}, "
                 f"{100 * row['far_requested_0.01']:.2f}; {misses}"
             )
-        lines.append(_row(f"{corpus}, {length_s:g} s", *cells))
-    return lines
+        table.append([f"{corpus}, {length_s:g} s", *cells])
+    return tables.markdown(titles, table)
 
 
 def fixed_threshold(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """Write false accepts and false rejects of speakersdk and of Resemblyzer."""
-    lines = _header(
+    titles = (
         "threshold from",
         "each side",
         "speakersdk, far=0.01",
         "Resemblyzer, fixed",
         "Resemblyzer, 0.75",
     )
+    table = []
     for row in rows:
         cells = [
             f"{100 * row[name]['far']:.2f}, {100 * row[name]['frr']:.1f}"
             for name in ("speakersdk", "resemblyzer", "resemblyzer at 0.75")
         ]
         threshold = f"{row['fitted_on']} ({row['threshold']:.2f})"
-        lines.append(_row(threshold, _seconds(row), *cells))
-    return lines
+        table.append([threshold, _seconds(row), *cells])
+    return tables.markdown(titles, table)
 
 
 def conditions(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """Write the rates in each condition, with the change relative to clean speech."""
-    lines = _header(
+    titles = (
         "probe", "each side", "EER", "at 5 %", "at 1 %", "at 0.1 %",
         "FRR at 1 %", "Cllr", "no answer",
     )  # fmt: skip
+    table = []
     clean = {row["length_s"]: row for row in rows if row["condition"] == "clean"}
     for row in rows:
         before = clean[row["length_s"]]
-        is_clean = row is before
-
-        def cell(
-            key: str, digits: int, row: Any = row, before: Any = before, is_clean: bool = is_clean
-        ) -> str:
-            change = f" ({100 * (row[key] - before[key]):+.{digits}f})"
-            return f"{100 * row[key]:.{digits}f}" + ("" if is_clean else change)
-
-        rates = [f"{100 * row['far'][far]:.2f}" for far in _FARS]
-        cllr = f"{row['cllr']:.3f} ({row['min_cllr']:.3f})"
-        lines.append(
-            _row(
-                row["condition"], _seconds(row), cell("eer", 1), *rates, cell("frr", 1), cllr,
+        table.append(
+            [
+                row["condition"],
+                _seconds(row),
+                _changed(row, before, "eer"),
+                *(f"{100 * row['far'][far]:.2f}" for far in _FARS),
+                _changed(row, before, "frr"),
+                f"{row['cllr']:.3f} ({row['min_cllr']:.3f})",
                 _percent(row["unanswered"]),
-            )
-        )  # fmt: skip
-    return lines
+            ]
+        )
+    return tables.markdown(titles, table)
+
+
+def _changed(row: Mapping[str, Any], clean: Mapping[str, Any], rate: str) -> str:
+    """Format a rate in percent, with its change relative to clean speech."""
+    change = "" if row is clean else f" ({100 * (row[rate] - clean[rate]):+.1f})"
+    return f"{100 * row[rate]:.1f}{change}"
 
 
 def conditions_on_both_sides(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """Write false accepts and rejects at 1 %, with the probe or both sides distorted."""
-    lines = _header(
+    titles = (
         "condition", "each side", "EER: probe", "both", "FAR at 1 %: probe", "both",
         "FRR: probe", "both",
     )  # fmt: skip
+    table = []
     for row in rows:
         if row["condition"] != "clean":
             sides = (row, row["both_sides"])
@@ -193,62 +201,63 @@ def conditions_on_both_sides(rows: Sequence[Mapping[str, Any]]) -> list[str]:
                 *(f"{100 * side['far']['0.01']:.2f}" for side in sides),
                 *(f"{100 * side['frr']:.1f}" for side in sides),
             ]
-            lines.append(_row(row["condition"], _seconds(row), *cells))
-    return lines
+            table.append([row["condition"], _seconds(row), *cells])
+    return tables.markdown(titles, table)
 
 
 def normalization_by_condition(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """Write false accepts and rejects at 1 %, without and with normalization."""
-    lines = _header("probe", "each side", "none", "s-norm", "centered")
+    titles = ("probe", "each side", "none", "s-norm", "centered")
+    table = []
     for row in rows:
         cells = [
             f"{100 * row['normalized'][method]['far']:.2f}, "
             f"{100 * row['normalized'][method]['frr']:.1f}"
             for method in ("none", "s-norm", "centered")
         ]
-        lines.append(_row(row["condition"], _seconds(row), *cells))
-    return lines
+        table.append([row["condition"], _seconds(row), *cells])
+    return tables.markdown(titles, table)
 
 
 def promise(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """Write realized over requested rates on corpora left out of the fit."""
-    lines = _header(
+    titles = (
         "requested", "thresholds", "cells", "worst", "geometric mean", "above 2", "below 0.2",
         "false rejects", "false rejects with exact thresholds",
     )  # fmt: skip
-    for row in sorted(rows, key=lambda row: -row["requested_far"]):
-        lines.append(
-            _row(
-                f"{100 * row['requested_far']:g} %",
-                _WAYS[row["way"]],
-                str(row["groups"]),
-                f"{row['worst']:.1f}",
-                f"{row['geometric_mean']:.2f}",
-                f"{_percent(row['above_2'])} %",
-                f"{_percent(row['below_0.2'])} %",
-                f"{100 * row['frr']:.1f} %",
-                f"{100 * row['exact_frr']:.1f} %",
-            )
-        )
-    return lines
+    table = [
+        [
+            f"{100 * row['requested_far']:g} %",
+            _WAYS[row["way"]],
+            str(row["groups"]),
+            f"{row['worst']:.1f}",
+            f"{row['geometric_mean']:.2f}",
+            f"{_percent(row['above_2'])} %",
+            f"{_percent(row['below_0.2'])} %",
+            f"{100 * row['frr']:.1f} %",
+            f"{100 * row['exact_frr']:.1f} %",
+        ]
+        for row in sorted(rows, key=lambda row: -row["requested_far"])
+    ]
+    return tables.markdown(titles, table)
 
 
 def promise_by_corpus(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """Write the bundled thresholds at a requested 1 %, in every corpus and condition."""
-    lines = _header("corpus", "condition", "strangers accepted", "of", "speakers rejected", "of")
-    for row in rows:
-        if (row["way"], row["requested_far"]) == ("robust", 0.01):
-            lines.append(
-                _row(
-                    row["corpus"],
-                    row["condition"],
-                    f"{100 * row['far']:.1f} %",
-                    str(row["nontarget_trials"]),
-                    f"{_percent(row['frr'])} % ({_percent(row['exact_frr'])} %)",
-                    str(row["target_trials"]),
-                )
-            )
-    return lines
+    titles = ("corpus", "condition", "strangers accepted", "of", "speakers rejected", "of")
+    table = [
+        [
+            row["corpus"],
+            row["condition"],
+            f"{100 * row['far']:.1f} %",
+            str(row["nontarget_trials"]),
+            f"{_percent(row['frr'])} % ({_percent(row['exact_frr'])} %)",
+            str(row["target_trials"]),
+        ]
+        for row in rows
+        if (row["way"], row["requested_far"]) == ("robust", 0.01)
+    ]
+    return tables.markdown(titles, table)
 
 
 # Tables by name in a page: the fact, and the function that writes it.
@@ -318,14 +327,6 @@ def _by_length(rows: Sequence[Mapping[str, Any]]) -> dict[float, list[Mapping[st
     for row in rows:
         groups.setdefault(row["length_s"], []).append(row)
     return groups
-
-
-def _header(*titles: str) -> list[str]:
-    return [_row(*titles), _row(*["---"] * len(titles))]
-
-
-def _row(*cells: str) -> str:
-    return "| " + " | ".join(cells) + " |"
 
 
 def _seconds(row: Mapping[str, Any]) -> str:

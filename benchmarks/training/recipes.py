@@ -106,17 +106,13 @@ def rows(runs: Sequence[Mapping[str, Any]]) -> list[str]:
     lists = list(dict.fromkeys(name for run in runs for name in run["lists"]))
     has_mean = any(run["unseen"]["eer"] for run in runs)
     titles = ["run", "steps", "loss", *lists, *(["unseen, J", "unseen, cosine"] * has_mean)]
-    lines = [_row(titles), _row(["---"] + ["---:"] * (len(titles) - 1))]
+    table = []
     for run in runs:
         rates = [run["lists"].get(name, {}).get("eer") for name in lists]
         rates += list(run["unseen"].values()) * has_mean
         cells = ["" if rate is None else f"{rate:.2f}" for rate in rates]
-        lines.append(_row([run["name"], f"{run['steps']}", f"{run['speaker_loss']:.2f}", *cells]))
-    return lines
-
-
-def _row(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"
+        table.append([run["name"], f"{run['steps']}", f"{run['speaker_loss']:.2f}", *cells])
+    return tables.markdown(titles, table, numbers=len(titles) - 1)
 
 
 if __name__ == "__main__":
