@@ -27,10 +27,9 @@ from speakersdk_http.answers import (
     VerifyAnswer,
     VoicesAnswer,
 )
-from speakersdk_http.desk import BusyError, Desk
-from speakersdk_http.door import Door
+from speakersdk_http.checks import RequestChecks
 from speakersdk_http.interface import body_of, describe
-from speakersdk_http.live import LiveVoices
+from speakersdk_http.live import LiveStreams
 from speakersdk_http.metrics import CONTENT_TYPE, Metrics
 from speakersdk_http.problems import answer, problem, status_of
 from speakersdk_http.questions import (
@@ -41,9 +40,10 @@ from speakersdk_http.questions import (
     VerifyQuestion,
     read_question,
 )
+from speakersdk_http.service import SpeakerService
 from speakersdk_http.settings import Settings
 from speakersdk_http.shutdown import Shutdown
-from speakersdk_http.voices import Voices
+from speakersdk_http.threads import BusyError, RequestThreads
 
 _SHOWN: Final = 200  # characters of a path that a message quotes
 _LOG: Final = logging.getLogger("uvicorn.error")
@@ -58,11 +58,11 @@ def create_app(settings: Settings) -> FastAPI:
     Raises:
         SpeakerSdkError: the verifier cannot be opened.
     """
-    voices = Voices(settings)
+    service = SpeakerService(settings)
     metrics = Metrics()
     shutdown = Shutdown(settings.drain_s)
-    desk = Desk(threads=settings.threads, maximum_waiting=settings.maximum_waiting)
-    live = LiveVoices(voices, settings, metrics)
+    threads = RequestThreads(threads=settings.threads, maximum_waiting=settings.maximum_waiting)
+    live = LiveStreams(service, settings, metrics)
 
     def counted(endpoint: str, found: Any) -> Any:
         """Count the verdict of an answer."""
@@ -73,12 +73,12 @@ def create_app(settings: Settings) -> FastAPI:
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         shutdown.install()
         yield
-        voices.close()
+        service.close()
 
     app = FastAPI(
         title="speakersdk",
         description="Verify and identify speakers at a false-accept rate that you choose.",
-        version=voices.verifier.manifest.name,
+        version=service.verifier.manifest.name,
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
@@ -87,7 +87,7 @@ def create_app(settings: Settings) -> FastAPI:
     interface = cache(partial(describe, app))
     app.openapi = interface  # type: ignore[method-assign]
     app.mount("/swagger", StaticFiles(directory=swagger_ui_path))
-    app.add_middleware(Door, settings=settings)
+    app.add_middleware(RequestChecks, settings=settings)
     app.exception_handler(SpeakerSdkError)(_refused)
     app.exception_handler(OSError)(_refused)
     app.exception_handler(BusyError)(_busy)
@@ -115,7 +115,7 @@ def create_app(settings: Settings) -> FastAPI:
     async def verify(request: Request) -> Any:
         """Compare two recordings, or a recording and an enrolled speaker."""
         question = await read_question(request, VerifyQuestion)
-        found = await desk.answered(lambda: voices.verify(question))
+        found = await threads.run(lambda: service.verify(question))
         return counted("verify", found)
 
     @app.post(
@@ -125,7 +125,7 @@ def create_app(settings: Settings) -> FastAPI:
         """Find out which enrolled speaker it is, if any."""
         question = await read_question(request, IdentifyQuestion)
         client = request.scope["client_name"]
-        found = await desk.answered(lambda: voices.identify(question, client=client))
+        found = await threads.run(lambda: service.identify(question, client=client))
         return counted("identify", found)
 
     @app.post(
@@ -134,25 +134,25 @@ def create_app(settings: Settings) -> FastAPI:
     async def register(request: Request) -> Any:
         """Enroll a speaker."""
         question = await read_question(request, RegisterQuestion)
-        return await desk.answered(lambda: voices.register(question))
+        return await threads.run(lambda: service.register(question))
 
     @app.post("/v1/voice/forget", status_code=204, openapi_extra=body_of(ForgetQuestion))
     async def forget(request: Request) -> Response:
         """Delete the voiceprint of a speaker."""
         question = await read_question(request, ForgetQuestion)
-        await desk.answered(lambda: voices.forget(question))
+        await threads.run(lambda: service.forget(question))
         return Response(status_code=204)
 
     @app.post("/v1/voice/embed", response_model=EmbedAnswer, openapi_extra=body_of(EmbedQuestion))
     async def embed(request: Request) -> Any:
         """Compute the embedding of a recording."""
         question = await read_question(request, EmbedQuestion)
-        return await desk.answered(lambda: voices.embed(question))
+        return await threads.run(lambda: service.embed(question))
 
     @app.get("/v1/voice/voices", response_model=VoicesAnswer)
     async def enrolled() -> Any:
         """List the enrolled speakers."""
-        return await desk.answered(voices.voices)
+        return await threads.run(service.voices)
 
     @app.websocket("/v1/voice/stream")
     async def stream(socket: WebSocket) -> None:

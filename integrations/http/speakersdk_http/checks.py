@@ -21,7 +21,7 @@ OPEN_PATHS: Final = ("/healthz", "/readyz", "/docs", "/openapi.json", "/swagger"
 _POLICY_VIOLATION: Final = 1008
 
 
-class Door:
+class RequestChecks:
     """ASGI middleware that adds the client's name to the scope as ``client_name``."""
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
@@ -84,11 +84,11 @@ class Door:
             try:
                 message = await asyncio.wait_for(receive(), self._settings.idle_s)
             except TimeoutError as error:
-                raise _TooSlowError from error
+                raise _BodyError(self._too_slow()) from error
             is_whole = not message.get("more_body", False)
             taken += len(message.get("body", b""))
             if taken > maximum:
-                raise _TooLargeError
+                raise _BodyError(self._too_large())
             return message
 
         async def observed(message: Message) -> None:
@@ -98,14 +98,10 @@ class Door:
 
         try:
             await self._app(scope, counted, observed)
-        except _TooLargeError:
+        except _BodyError as error:
             if is_answered:
                 raise
-            await self._too_large()(scope, receive, send)
-        except _TooSlowError:
-            if is_answered:
-                raise
-            await self._too_slow()(scope, receive, send)
+            await error.answer(scope, receive, send)
 
     def _too_slow(self) -> ASGIApp:
         return answer(
@@ -125,9 +121,15 @@ class Door:
         )
 
 
-class _TooSlowError(Exception):
-    """The rest of the body does not arrive. A TimeoutError would be answered by the application."""
+class _BodyError(Exception):
+    """The body is too large or does not arrive.
 
+    It is not a TimeoutError, which the application itself would answer.
 
-class _TooLargeError(Exception):
-    """The body is larger than the limit."""
+    Attributes:
+        answer: the answer to the request.
+    """
+
+    def __init__(self, answer: ASGIApp) -> None:
+        super().__init__()
+        self.answer = answer

@@ -18,8 +18,8 @@ from uvicorn.supervisors import Multiprocess
 from speakersdk import ConfigError, Verifier, VoiceprintStore
 from speakersdk_http.app import create_app
 from speakersdk_http.metrics import FOLDER_VARIABLE
+from speakersdk_http.service import SpeakerService
 from speakersdk_http.settings import Settings, read_keys
-from speakersdk_http.voices import Voices
 
 SUMMARY: Final = (
     "Serve verification, identification and enrollment by HTTP, and live streams by WebSocket. "
@@ -146,7 +146,7 @@ def run(
             signal.signal(signal.SIGTERM, lambda *_: None)
             uvicorn.Server(_config(lambda: app, workers)).run(sockets=[listener])
             return 0
-        Voices(settings).close()  # report a wrong option once, and not in every worker
+        SpeakerService(settings).close()  # report a wrong option once, and not in every worker
         with tempfile.TemporaryDirectory(prefix="speakersdk-http-") as folder:
             os.environ[FOLDER_VARIABLE] = folder
             Multiprocess(_config(partial(create_app, settings), workers), [listener]).run()

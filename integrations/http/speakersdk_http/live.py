@@ -30,8 +30,8 @@ from speakersdk import (
 )
 from speakersdk_http.metrics import Metrics
 from speakersdk_http.problems import message_of, status_of
+from speakersdk_http.service import SpeakerService
 from speakersdk_http.settings import Settings
-from speakersdk_http.voices import Voices
 
 _NORMAL: Final = 1000
 _POLICY_VIOLATION: Final = 1008
@@ -49,11 +49,11 @@ class Opening(BaseModel):
     names: list[str] | None = Field(None, min_length=1)
 
 
-class LiveVoices:
+class LiveStreams:
     """The open streams of a worker."""
 
-    def __init__(self, voices: Voices, settings: Settings, metrics: Metrics) -> None:
-        self._voices = voices
+    def __init__(self, service: SpeakerService, settings: Settings, metrics: Metrics) -> None:
+        self._service = service
         self._settings = settings
         self._metrics = metrics
         self._num_open = 0
@@ -83,18 +83,18 @@ class LiveVoices:
 
     async def _converse(self, socket: WebSocket) -> None:
         opening = _opening(await self._receive(socket))
-        voices = self._voices
-        voiceprints = await run_in_threadpool(voices.enrolled, opening.names)
-        verdicts = _Verdicts(voices.client_limit(), socket.scope["client_name"], self._metrics)
+        service = self._service
+        voiceprints = await run_in_threadpool(service.enrolled, opening.names)
+        verdicts = _Verdicts(service.client_limit(), socket.scope["client_name"], self._metrics)
         await run_in_threadpool(verdicts.begin)
-        stream: SpeakerStream = await run_in_threadpool(voices.verifier.stream, voiceprints)
+        stream: SpeakerStream = await run_in_threadpool(service.verifier.stream, voiceprints)
         with stream:
             await socket.send_json(
                 {
                     "type": "ready",
-                    "model": voices.model,
-                    "far": voices.far,
-                    "hop_s": voices.verifier.manifest.hop_s,
+                    "model": service.model,
+                    "far": service.far,
+                    "hop_s": service.verifier.manifest.hop_s,
                     "names": [voiceprint.name for voiceprint in voiceprints],
                 }
             )

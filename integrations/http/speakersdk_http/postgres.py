@@ -17,7 +17,14 @@ from psycopg import Connection, Error
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from speakersdk import SealingKey, UnknownSpeakerError, Voiceprint
-from speakersdk_http.record import all_unpacked, as_stored, check_name, packed, unpacked
+from speakersdk_http.record import (
+    StoredVoiceprints,
+    all_unpacked,
+    as_stored,
+    check_name,
+    packed,
+    unpacked,
+)
 
 _TABLES: Final = """
 CREATE TABLE IF NOT EXISTS speakersdk_voiceprints (
@@ -36,8 +43,8 @@ _CONNECT_S: Final = 5.0
 _Row: TypeAlias = tuple[Any, ...]
 
 
-class PostgresShelf:
-    """A `Shelf` in a database.
+class PostgresStorage:
+    """A `Storage` in a database.
 
     Args:
         address: a connection string of libpq. A password should be in PGPASSFILE instead.
@@ -53,7 +60,7 @@ class PostgresShelf:
         self._key = key
         self._lock = threading.Lock()
         self._number: int | None = None
-        self._content: tuple[tuple[Voiceprint, ...], dict[str, str]] = ((), {})
+        self._content: StoredVoiceprints = ((), {})
         self._pool: ConnectionPool[Connection[_Row]] = ConnectionPool(
             address,
             min_size=1,
@@ -71,7 +78,7 @@ class PostgresShelf:
             raise
 
     def load(self, name: str) -> Voiceprint:
-        """See `Shelf`."""
+        """See `Storage`."""
         with self._connected() as database:
             row = database.execute(
                 "SELECT content FROM speakersdk_voiceprints WHERE name = %s", (as_stored(name),)
@@ -81,12 +88,12 @@ class PostgresShelf:
         return unpacked(as_stored(name), bytes(row[0]), self._key)
 
     def check_new(self, name: str, *, replace: bool) -> None:
-        """See `Shelf`."""
+        """See `Storage`."""
         with self._connected() as database:
             check_name(name, _names(database), replace=replace)
 
     def save(self, voiceprint: Voiceprint, *, replace: bool) -> Voiceprint:
-        """See `Shelf`."""
+        """See `Storage`."""
         content = packed(voiceprint, self._key)
         with self._changing() as database:
             check_name(voiceprint.name, _names(database), replace=replace)
@@ -98,7 +105,7 @@ class PostgresShelf:
         return voiceprint
 
     def remove(self, name: str) -> None:
-        """See `Shelf`; PostgreSQL overwrites the row when it vacuums the table."""
+        """See `Storage`; PostgreSQL overwrites the row when it vacuums the table."""
         with self._changing() as database:
             found = database.execute(
                 "DELETE FROM speakersdk_voiceprints WHERE name = %s", (as_stored(name),)
@@ -106,8 +113,8 @@ class PostgresShelf:
             if found.rowcount == 0:
                 raise UnknownSpeakerError(name)
 
-    def everybody(self) -> tuple[tuple[Voiceprint, ...], dict[str, str]]:
-        """See `Shelf`; rows are read again after a change."""
+    def load_all(self) -> StoredVoiceprints:
+        """See `Storage`; rows are read again after a change."""
         with self._lock, self._connected() as database:
             database.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
             (number,) = database.execute("SELECT number FROM speakersdk_changes").fetchone() or (0,)
@@ -118,7 +125,7 @@ class PostgresShelf:
             return self._content
 
     def close(self) -> None:
-        """See `Shelf`."""
+        """See `Storage`."""
         self._pool.close()
 
     @contextmanager

@@ -1,9 +1,10 @@
-"""Voiceprints as databases contain them: by name, in the format of their files, sealed if asked."""
+"""Voiceprints in a database: by name, in the format of their files, sealed if there is a key."""
 
 from __future__ import annotations
 
 import unicodedata
 from collections.abc import Collection, Iterable
+from typing import TypeAlias
 
 from speakersdk import (
     DuplicateSpeakerError,
@@ -14,6 +15,9 @@ from speakersdk import (
     check_new_name,
 )
 
+# The voiceprints that can be read, sorted by name, and the errors of the others by name.
+StoredVoiceprints: TypeAlias = tuple[tuple[Voiceprint, ...], dict[str, str]]
+
 
 def as_stored(name: str) -> str:
     """Return a name in the form of voiceprints, without NUL, which PostgreSQL refuses."""
@@ -21,7 +25,7 @@ def as_stored(name: str) -> str:
 
 
 def check_name(name: str, taken: Collection[str], *, replace: bool) -> None:
-    """Raise the errors of `Shelf.save` about the name, where these names are taken."""
+    """Raise the errors of `Storage.save` about the name, where these names are taken."""
     if as_stored(name) not in taken:
         check_new_name(name, taken)
     elif not replace:
@@ -47,9 +51,7 @@ def unpacked(name: str, content: bytes, key: SealingKey | None) -> Voiceprint:
     return voiceprint
 
 
-def all_unpacked(
-    stored: Iterable[tuple[str, bytes]], key: SealingKey | None
-) -> tuple[tuple[Voiceprint, ...], dict[str, str]]:
+def all_unpacked(stored: Iterable[tuple[str, bytes]], key: SealingKey | None) -> StoredVoiceprints:
     """Return the voiceprints that can be read, sorted by name, and the errors of the others."""
     voiceprints, unreadable = [], {}
     for name, content in stored:
@@ -58,3 +60,8 @@ def all_unpacked(
         except (SealError, VoiceprintError) as error:
             unreadable[name] = str(error)
     return tuple(sorted(voiceprints, key=lambda voiceprint: voiceprint.name)), unreadable
+
+
+def unusable_database(error: Exception) -> ConnectionError:
+    """Return the error for a database that cannot be used, in one line."""
+    return ConnectionError(f"the database cannot be used: {' '.join(str(error).split())}")

@@ -20,7 +20,15 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from speakersdk import ConfigError, SealingKey, UnknownSpeakerError, Voiceprint
-from speakersdk_http.record import all_unpacked, as_stored, check_name, packed, unpacked
+from speakersdk_http.record import (
+    StoredVoiceprints,
+    all_unpacked,
+    as_stored,
+    check_name,
+    packed,
+    unpacked,
+    unusable_database,
+)
 
 # One slot of a cluster: a transaction may not span several.
 _VOICEPRINTS: Final = "{speakersdk}:voiceprints"
@@ -28,8 +36,8 @@ _LAST_CHANGE: Final = "{speakersdk}:last-change"
 _CONNECT_S: Final = 5.0
 
 
-class RedisShelf:
-    """A `Shelf` in Redis.
+class RedisStorage:
+    """A `Storage` in Redis.
 
     Args:
         address: URL with the scheme redis, rediss (TLS) or unix. One with a password should come
@@ -47,7 +55,7 @@ class RedisShelf:
         self._key = key
         self._lock = threading.Lock()
         self._mark: bytes | None = None
-        self._content: tuple[tuple[Voiceprint, ...], dict[str, str]] = ((), {})
+        self._content: StoredVoiceprints = ((), {})
         try:
             pool = BlockingConnectionPool.from_url(
                 address,
@@ -73,7 +81,7 @@ class RedisShelf:
             raise
 
     def load(self, name: str) -> Voiceprint:
-        """See `Shelf`."""
+        """See `Storage`."""
         with _translated():
             content = self._redis.hget(_VOICEPRINTS, as_stored(name))
         if content is None:
@@ -81,12 +89,12 @@ class RedisShelf:
         return unpacked(as_stored(name), content, self._key)
 
     def check_new(self, name: str, *, replace: bool) -> None:
-        """See `Shelf`."""
+        """See `Storage`."""
         with _translated():
             check_name(name, _names(self._redis), replace=replace)
 
     def save(self, voiceprint: Voiceprint, *, replace: bool) -> Voiceprint:
-        """See `Shelf`."""
+        """See `Storage`."""
         content = packed(voiceprint, self._key)
 
         def change(transaction: Any) -> None:
@@ -98,7 +106,7 @@ class RedisShelf:
         return voiceprint
 
     def remove(self, name: str) -> None:
-        """See `Shelf`; with an append-only file, the content is there until it is rewritten."""
+        """See `Storage`; with an append-only file, the content is there until it is rewritten."""
 
         def change(transaction: Any) -> None:
             if not transaction.hexists(_VOICEPRINTS, as_stored(name)):
@@ -108,8 +116,8 @@ class RedisShelf:
 
         self._change(change)
 
-    def everybody(self) -> tuple[tuple[Voiceprint, ...], dict[str, str]]:
-        """See `Shelf`; voiceprints are read again after a change."""
+    def load_all(self) -> StoredVoiceprints:
+        """See `Storage`; voiceprints are read again after a change."""
         with self._lock, _translated():
             if self._mark is None or self._redis.get(_LAST_CHANGE) != self._mark:
                 with self._redis.pipeline(transaction=True) as both:
@@ -122,7 +130,7 @@ class RedisShelf:
             return self._content
 
     def close(self) -> None:
-        """See `Shelf`."""
+        """See `Storage`."""
         self._redis.connection_pool.disconnect()
 
     def _change(self, change: Callable[[Any], None]) -> None:
@@ -153,5 +161,4 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except RedisError as error:
-        text = " ".join(str(error).split())
-        raise ConnectionError(f"the database cannot be used: {text}") from error
+        raise unusable_database(error) from error

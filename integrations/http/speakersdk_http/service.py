@@ -1,4 +1,4 @@
-"""The answers of the service, from its verifier and store of voiceprints.
+"""The answers of the service, from its verifier and storage of voiceprints.
 
 All calls block and run in threads. Several threads may use a `Verifier`.
 """
@@ -39,7 +39,7 @@ from speakersdk_http.questions import (
     VerifyQuestion,
 )
 from speakersdk_http.settings import Settings
-from speakersdk_http.shelf import FolderShelf, Shelf
+from speakersdk_http.storage import FolderStorage, Storage
 
 _LOG: Final = logging.getLogger("uvicorn.error")
 # Counts of clients are separate from those of speakers, who may have the same names.
@@ -47,8 +47,8 @@ _CLIENTS: Final = ".clients"
 _REDIS: Final = ("redis://", "rediss://", "unix://")
 
 
-class Voices:
-    """The enrolled speakers and the verifier, for any number of threads.
+class SpeakerService:
+    """The verifier and the enrolled speakers, for any number of threads.
 
     Raises:
         SpeakerSdkError: the verifier cannot be opened.
@@ -56,7 +56,7 @@ class Voices:
 
     def __init__(self, settings: Settings) -> None:
         self.verifier = settings.open_verifier()
-        self.shelf = _open_shelf(settings)
+        self.storage = _open_storage(settings)
         self.model = self.verifier.manifest.name
         asked = self.verifier.request
         self.far = None if asked.prior is not None else asked.requested_far
@@ -66,7 +66,7 @@ class Voices:
     def close(self) -> None:
         """Release the model and close all connections."""
         self.verifier.close()
-        self.shelf.close()
+        self.storage.close()
 
     def verify(self, question: VerifyQuestion) -> VerifyAnswer:
         """Compare two recordings, or a recording with an enrolled speaker."""
@@ -74,7 +74,7 @@ class Voices:
         self._check_model(question)
         probe = AudioFile(question.audio2, "audio2")
         if question.name is not None:
-            voiceprint = self.shelf.load(question.name)
+            voiceprint = self.storage.load(question.name)
             limit = self.speaker_limit()
             if limit is not None:
                 limit.begin(voiceprint.name)
@@ -130,17 +130,17 @@ class Voices:
     def register(self, question: RegisterQuestion) -> RegisterAnswer:
         """Enroll a speaker and store the voiceprint."""
         self._check_model(question)
-        self.shelf.check_new(question.name, replace=question.replace)
+        self.storage.check_new(question.name, replace=question.replace)
         recordings = [
             AudioFile(data, f"audio {number}") for number, data in enumerate(question.audio, 1)
         ]
         voiceprint = self.verifier.enroll(recordings, name=question.name)
-        return self._registered(self.shelf.save(voiceprint, replace=question.replace))
+        return self._registered(self.storage.save(voiceprint, replace=question.replace))
 
     def forget(self, question: ForgetQuestion) -> None:
         """Delete a voiceprint."""
         self._check_model(question)
-        self.shelf.remove(question.id)
+        self.storage.remove(question.id)
 
     def embed(self, question: EmbedQuestion) -> EmbedAnswer:
         """Compute the embedding of a recording."""
@@ -150,7 +150,7 @@ class Voices:
 
     def voices(self) -> VoicesAnswer:
         """List the enrolled speakers."""
-        enrolled, unreadable = self.shelf.everybody()
+        enrolled, unreadable = self.storage.load_all()
         _, reasons = self.verifier.usable(enrolled)
         return VoicesAnswer(
             voices=[self._registered(voiceprint) for voiceprint in enrolled],
@@ -165,8 +165,8 @@ class Voices:
             UnknownSpeakerError: a speaker is not enrolled.
         """
         if names is not None:
-            return [self.shelf.load(name) for name in names]
-        usable, reasons = self.verifier.usable(self.shelf.everybody()[0])
+            return [self.storage.load(name) for name in names]
+        usable, reasons = self.verifier.usable(self.storage.load_all()[0])
         for reason in reasons.values():
             if reason not in self._told:
                 self._told.add(reason)
@@ -179,11 +179,11 @@ class Voices:
 
     def speaker_limit(self) -> AttemptLimit | None:
         """The limit on attempts that name a speaker; its counts are those of the command line."""
-        return self._limit(self.shelf.attempts)
+        return self._limit(self.storage.attempts)
 
     def client_limit(self) -> AttemptLimit | None:
         """The limit on a client's attempts without the name of a speaker."""
-        folder = self.shelf.attempts
+        folder = self.storage.attempts
         return self._limit(None if folder is None else folder / _CLIENTS)
 
     def _limit(self, folder: Path | None) -> AttemptLimit | None:
@@ -206,20 +206,20 @@ class Voices:
             raise ConfigError(f"expected the model {self.model}, or none; got another one")
 
 
-def _open_shelf(settings: Settings) -> Shelf:
+def _open_storage(settings: Settings) -> Storage:
     store = settings.open_store()
     if settings.database is None:
-        return FolderShelf(store)
+        return FolderStorage(store)
     address, connections = settings.database, settings.threads
     extra = "redis" if address.startswith(_REDIS) else "postgres"
     try:
         if extra == "redis":
-            from speakersdk_http.redis import RedisShelf
+            from speakersdk_http.redis import RedisStorage
 
-            return RedisShelf(address, key=store.key, connections=connections)
-        from speakersdk_http.postgres import PostgresShelf
+            return RedisStorage(address, key=store.key, connections=connections)
+        from speakersdk_http.postgres import PostgresStorage
 
-        return PostgresShelf(address, key=store.key, connections=connections)
+        return PostgresStorage(address, key=store.key, connections=connections)
     except ModuleNotFoundError as error:
         raise MissingDependencyError(
             f"the database of --database needs the package {error.name}",

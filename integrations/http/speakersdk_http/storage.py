@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Protocol
 
 from speakersdk import Voiceprint, VoiceprintStore
+from speakersdk_http.record import StoredVoiceprints
 
 
-class Shelf(Protocol):
+class Storage(Protocol):
     """Stored voiceprints by name, for any number of threads and processes.
 
     Attributes:
@@ -43,41 +44,41 @@ class Shelf(Protocol):
             UnknownSpeakerError: no speaker of that name is enrolled.
         """
 
-    def everybody(self) -> tuple[tuple[Voiceprint, ...], dict[str, str]]:
+    def load_all(self) -> StoredVoiceprints:
         """Load all voiceprints that can be read, sorted by name, and the errors of the others."""
 
     def close(self) -> None:
         """Close all connections."""
 
 
-class FolderShelf:
-    """A `Shelf` in the folder of the command line."""
+class FolderStorage:
+    """A `Storage` in the folder of the command line."""
 
     def __init__(self, store: VoiceprintStore) -> None:
         self._store = store
         self.attempts: Path | None = store.folder
         self._lock = threading.Lock()
         self._signature: frozenset[tuple[str, int, int, int]] | None = None
-        self._content: tuple[tuple[Voiceprint, ...], dict[str, str]] = ((), {})
+        self._content: StoredVoiceprints = ((), {})
 
     def load(self, name: str) -> Voiceprint:
-        """See `Shelf`."""
+        """See `Storage`."""
         return self._store.load(name)
 
     def check_new(self, name: str, *, replace: bool) -> None:
-        """See `Shelf`."""
+        """See `Storage`."""
         self._store.check_new(name, replace=replace)
 
     def save(self, voiceprint: Voiceprint, *, replace: bool) -> Voiceprint:
-        """See `Shelf`."""
+        """See `Storage`."""
         return self._store.save(voiceprint, replace=replace)
 
     def remove(self, name: str) -> None:
-        """See `Shelf`; the file is overwritten first."""
+        """See `Storage`; the file is overwritten first."""
         self._store.remove(name, is_overwritten=True)
 
-    def everybody(self) -> tuple[tuple[Voiceprint, ...], dict[str, str]]:
-        """See `Shelf`; files are read again after a change, because writers replace whole files."""
+    def load_all(self) -> StoredVoiceprints:
+        """See `Storage`; files are read again after a change, which replaces whole files."""
         folder = self._store.folder
         with self._lock:
             found = set()
@@ -96,4 +97,4 @@ class FolderShelf:
             return self._content
 
     def close(self) -> None:
-        """See `Shelf`."""
+        """See `Storage`."""

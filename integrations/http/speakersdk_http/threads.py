@@ -1,4 +1,4 @@
-"""Answers to requests in threads, with limits on running and on waiting requests."""
+"""The threads that answer requests, with limits on running and on waiting requests."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import TypeVar
 
 import anyio
 
-Answered = TypeVar("Answered")
+Result = TypeVar("Result")
 
 
 class BusyError(Exception):
     """Too many requests are waiting."""
 
 
-class Desk:
+class RequestThreads:
     """The threads of one process.
 
     Args:
@@ -25,18 +25,18 @@ class Desk:
     def __init__(self, *, threads: int, maximum_waiting: int) -> None:
         self._limiter = anyio.CapacityLimiter(threads)
         self._maximum = threads + maximum_waiting
-        self._num_asked = 0
+        self._num_requests = 0
 
-    async def answered(self, question: Callable[[], Answered]) -> Answered:
-        """Compute the answer outside the event loop.
+    async def run(self, answer: Callable[[], Result]) -> Result:
+        """Compute an answer outside the event loop.
 
         Raises:
             BusyError: too many requests are waiting.
         """
-        if self._num_asked >= self._maximum:
+        if self._num_requests >= self._maximum:
             raise BusyError
-        self._num_asked += 1
+        self._num_requests += 1
         try:
-            return await anyio.to_thread.run_sync(question, limiter=self._limiter)
+            return await anyio.to_thread.run_sync(answer, limiter=self._limiter)
         finally:
-            self._num_asked -= 1
+            self._num_requests -= 1

@@ -24,23 +24,23 @@ postgres = pytest.importorskip("speakersdk_http.postgres")
 redis = pytest.importorskip("speakersdk_http.redis")
 Clip = Callable[[str], bytes]
 Start = Callable[..., Server]
-Shelf = Callable[..., "postgres.PostgresShelf | redis.RedisShelf"]
+Storage = Callable[..., "postgres.PostgresStorage | redis.RedisStorage"]
 
 
 @pytest.fixture
-def shelf(database: Database) -> Iterator[Shelf]:
+def storage(database: Database) -> Iterator[Storage]:
     """Connect to the emptied database."""
-    shelves = []
-    kind = redis.RedisShelf if isinstance(database, RedisServer) else postgres.PostgresShelf
+    storages = []
+    kind = redis.RedisStorage if isinstance(database, RedisServer) else postgres.PostgresStorage
 
-    def made(key: SealingKey | None = None) -> "postgres.PostgresShelf | redis.RedisShelf":
-        shelves.append(kind(database.address, key=key, connections=4))
-        return shelves[-1]
+    def made(key: SealingKey | None = None) -> "postgres.PostgresStorage | redis.RedisStorage":
+        storages.append(kind(database.address, key=key, connections=4))
+        return storages[-1]
 
-    for voiceprint in made().everybody()[0]:
-        shelves[0].remove(voiceprint.name)
+    for voiceprint in made().load_all()[0]:
+        storages[0].remove(voiceprint.name)
     yield made
-    for each in shelves:
+    for each in storages:
         each.close()
 
 
@@ -51,9 +51,9 @@ def slt() -> Voiceprint:
 
 
 def test_services_share_the_voiceprints(
-    start: Start, shelf: Shelf, database: Database, clip: Clip
+    start: Start, storage: Storage, database: Database, clip: Clip
 ) -> None:
-    shelf()  # empty
+    storage()  # empty
     first, second = (start("--database", database.address) for _ in range(2))
     files = [("audio", (name, clip(name))) for name in ("slt-enroll-1", "slt-enroll-2")]
     registered = httpx.post(
@@ -71,9 +71,9 @@ def test_services_share_the_voiceprints(
 
 
 def test_a_lost_database_is_an_error_until_it_is_back(
-    start: Start, shelf: Shelf, database: Database, slt: Voiceprint
+    start: Start, storage: Storage, database: Database, slt: Voiceprint
 ) -> None:
-    shelf().save(slt, replace=False)
+    storage().save(slt, replace=False)
     server = start("--database", database.address)
     database.stop()
     try:
@@ -86,28 +86,28 @@ def test_a_lost_database_is_an_error_until_it_is_back(
     assert [voice["name"] for voice in answer.json()["voices"]] == ["slt"]
 
 
-def test_a_voiceprint_is_saved_replaced_and_removed(shelf: Shelf, slt: Voiceprint) -> None:
-    here, there = shelf(), shelf()
+def test_a_voiceprint_is_saved_replaced_and_removed(storage: Storage, slt: Voiceprint) -> None:
+    here, there = storage(), storage()
     here.save(slt, replace=False)
     assert there.load("slt") == slt
-    assert there.everybody() == ((slt,), {})
+    assert there.load_all() == ((slt,), {})
     with pytest.raises(DuplicateSpeakerError):
         there.save(slt, replace=False)
     with pytest.raises(DuplicateSpeakerError):
         there.check_new("SLT", replace=False)
     other = replace(slt, expires_utc="2100-01-01T00:00:00+00:00")
     there.save(other, replace=True)
-    assert here.everybody() == ((other,), {})
+    assert here.load_all() == ((other,), {})
     here.remove("slt")
-    assert there.everybody() == ((), {})
+    assert there.load_all() == ((), {})
     for missing in (there.remove, there.load):
         for name in ("slt", "a\0b", "\u0301"):
             with pytest.raises(UnknownSpeakerError):
                 missing(name)
 
 
-def test_one_of_many_writers_gets_a_name(shelf: Shelf, slt: Voiceprint) -> None:
-    here = shelf()
+def test_one_of_many_writers_gets_a_name(storage: Storage, slt: Voiceprint) -> None:
+    here = storage()
     outcomes: list[str] = []
 
     def save() -> None:
@@ -125,12 +125,12 @@ def test_one_of_many_writers_gets_a_name(shelf: Shelf, slt: Voiceprint) -> None:
     assert sorted(outcomes) == ["saved", *["taken"] * 7]
 
 
-def test_voiceprints_can_be_sealed(shelf: Shelf, slt: Voiceprint) -> None:
+def test_voiceprints_can_be_sealed(storage: Storage, slt: Voiceprint) -> None:
     key = SealingKey.from_bytes(bytes(32))
-    sealed = shelf(key)
+    sealed = storage(key)
     sealed.save(slt, replace=False)
-    assert sealed.everybody() == ((slt,), {})
-    voiceprints, unreadable = shelf().everybody()
+    assert sealed.load_all() == ((slt,), {})
+    voiceprints, unreadable = storage().load_all()
     assert voiceprints == ()
     assert list(unreadable) == ["slt"]
     sealed.remove("slt")
@@ -148,14 +148,14 @@ def test_a_database_that_cannot_be_reached_is_one_line(
 
 @pytest.mark.parametrize("database", ["redis"], indirect=True)
 def test_a_server_that_would_delete_voiceprints_is_refused(
-    shelf: Shelf, database: Database
+    storage: Storage, database: Database
 ) -> None:
-    shelf()
+    storage()
     client = redis.Redis.from_url(database.address)
     client.config_set("maxmemory-policy", "allkeys-lru")
     try:
         with pytest.raises(ConfigError, match=r"maxmemory-policy allkeys-lru.*noeviction"):
-            shelf()
+            storage()
     finally:
         client.config_set("maxmemory-policy", "noeviction")
         client.close()
@@ -163,22 +163,22 @@ def test_a_server_that_would_delete_voiceprints_is_refused(
 
 @pytest.mark.parametrize("database", ["redis"], indirect=True)
 def test_a_voiceprint_that_others_wrote_does_not_hide_others(
-    shelf: Shelf, database: Database, slt: Voiceprint
+    storage: Storage, database: Database, slt: Voiceprint
 ) -> None:
-    here = shelf()
+    here = storage()
     here.save(slt, replace=False)
     client = redis.Redis.from_url(database.address)
     client.hset("{speakersdk}:voiceprints", b"\xff", b"?")
     client.set("{speakersdk}:last-change", "another")
-    voiceprints, unreadable = here.everybody()
+    voiceprints, unreadable = here.load_all()
     assert voiceprints == (slt,)
     assert list(unreadable) == ["\\xff"]
     client.hdel("{speakersdk}:voiceprints", b"\xff")
     client.close()
 
 
-def test_attempts_are_not_limited_without_a_folder(shelf: Shelf, database: Database) -> None:
-    shelf()
+def test_attempts_are_not_limited_without_a_folder(storage: Storage, database: Database) -> None:
+    storage()
     assert (
         main(["serve", "http", "--port", "0", "--database", database.address, "--limit", "3"]) == 2
     )

@@ -13,8 +13,8 @@ import pytest
 import uvicorn
 from running_server import DEADLINE_S, Server
 from speakersdk_http.app import create_app
-from speakersdk_http.desk import BusyError, Desk
 from speakersdk_http.settings import Settings
+from speakersdk_http.threads import BusyError, RequestThreads
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
@@ -28,16 +28,15 @@ def test_a_bounded_number_of_questions_waits() -> None:
     may_answer = threading.Event()
 
     async def ask() -> tuple[list[bool], int]:
-        desk = Desk(threads=1, maximum_waiting=2)
+        threads = RequestThreads(threads=1, maximum_waiting=2)
         asked = [
-            asyncio.create_task(desk.answered(partial(may_answer.wait, DEADLINE_S)))
-            for _ in range(3)
+            asyncio.create_task(threads.run(partial(may_answer.wait, DEADLINE_S))) for _ in range(3)
         ]
         await asyncio.sleep(0)  # each task begins
         num_busy = 0
         for _ in range(2):
             try:
-                await desk.answered(bool)
+                await threads.run(bool)
             except BusyError:
                 num_busy += 1
         may_answer.set()

@@ -94,10 +94,10 @@ def filled(vectors: Database, gallery: Gallery, enrolled: list[Voiceprint]) -> D
         with cursor.copy("COPY speakersdk_vectors FROM STDIN") as copy:
             for name, vector in zip(export.names, export.vectors, strict=True):
                 copy.write_row((name, as_text(vector)))
-    shelf = postgres.PostgresShelf(vectors.address, key=None, connections=1)
+    storage = postgres.PostgresStorage(vectors.address, key=None, connections=1)
     for voiceprint in enrolled:
-        shelf.save(voiceprint, replace=False)
-    shelf.close()
+        storage.save(voiceprint, replace=False)
+    storage.close()
     return vectors
 
 
@@ -135,9 +135,9 @@ def test_workers_without_state_decide_about_the_candidates(
         probe = CLIPS / f"{voice}-probe.flac"
         query = export.queries(verifier.embed(probe)[np.newaxis])[0]
         names = [name for name, _ in found(filled.address, query)]
-        shelf = postgres.PostgresShelf(filled.address, key=None, connections=1)
-        candidates = [shelf.load(name) for name in names if name in VOICES]
-        shelf.close()
+        storage = postgres.PostgresStorage(filled.address, key=None, connections=1)
+        candidates = [storage.load(name) for name in names if name in VOICES]
+        storage.close()
         identification = verifier.identify(candidates, probe)
         assert identification.decision.verdict is verdict
         assert identification.speaker == voice
