@@ -1,12 +1,14 @@
 """Transcripts with the name of the speaker, and without those of strangers.
 
-class Assistant(Agent):
-async def stt_node(self, audio, model_settings):
-gate = VoiceGate(verifier, [ann], forbidden=[assistant])
-async for event in gated_transcripts(
-gate, audio, lambda frames: Agent.default.stt_node(self, frames, model_settings)
-):
-yield event
+    class Assistant(Agent):
+        async def stt_node(self, audio, model_settings):
+            gate = VoiceGate(verifier, [ann], forbidden=[assistant])
+
+            def transcribe(frames):
+                return Agent.default.stt_node(self, frames, model_settings)
+
+            async for event in gated_transcripts(gate, audio, transcribe):
+                yield event
 """
 
 from __future__ import annotations
@@ -37,18 +39,17 @@ async def gated_transcripts(
     """Transcribe audio with the names of the speakers.
 
     Audio is passed to the transcription unchanged and at once. A transcript gets the decision on
-    the last speech: `speaker_id` of its alternatives is the allowed speaker or None,
-        and
-    `is_primary_speaker` says whether there is one.
+    the last speech: `speaker_id` of its alternatives is the allowed speaker or None, and
+    `is_primary_speaker` is whether there is one.
 
     Args:
-        gate: voice gate of only this audio.
+        gate: a voice gate for this audio only.
         audio: frames of the user.
-        transcribe: function from frames to events, such as the node of the framework.
+        transcribe: function from frames to events or texts, such as the node of the framework.
         strangers: "drop" the transcripts and turns of others, or only "stamp" them.
 
     Yields:
-        The events; texts, where the transcription yields them.
+        The events or texts of the transcription.
     """
 
     async def allowed() -> AsyncIterator[rtc.AudioFrame]:

@@ -89,9 +89,9 @@ class Connection(AsyncEventHandler):
             await self.write_event(await self._info())
         elif Ping.is_type(kind):
             await self.write_event(Pong(text=Ping.from_event(event).text).event())
-        elif identity.Delete.is_type(kind):
+        elif kind == identity.DELETE:
             check_may_enroll(self._settings)
-            name = identity.Delete.from_event(event).name
+            name = event.data["name"]
             await asyncio.to_thread(self._people.delete, name)
             await self.write_event(identity.deleted(name))
         elif kind in _REQUESTS:

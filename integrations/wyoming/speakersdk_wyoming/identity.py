@@ -1,16 +1,19 @@
-"""The proposed events of identity: identify, enroll and delete a speaker.
+"""The proposed events of identity: requests to identify, enroll and delete a speaker, and answers.
 
+    identify {"names": ["ann"]}    then audio; without names, everybody is a candidate
+    enroll   {"name": "ann"}       then audio; adds to the speaker if there is one of that name
+    delete   {"name": "ann"}
+
+The audio is audio-start, audio-chunk and audio-stop. Source:
 https://github.com/OHF-Voice/wyoming/pull/50, which is not part of the protocol yet. Clients that do
-not know these events drop them. An `identify` or `enroll` is followed by audio-start, audio-chunk
-and audio-stop.
+not know these events drop them.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Final
 
-from wyoming.event import Event, Eventable
+from wyoming.event import Event
 
 IDENTIFY: Final = "identify"
 IDENTIFIED: Final = "identified"
@@ -19,81 +22,6 @@ ENROLL: Final = "enroll"
 ENROLLED: Final = "enrolled"
 DELETE: Final = "delete"
 DELETED: Final = "deleted"
-
-
-@dataclass
-class Identify(Eventable):
-    """A request to identify the speaker in the audio that follows.
-
-    Attributes:
-        name: name of the model; there is one.
-        names: candidates; None means all enrolled speakers.
-    """
-
-    name: str | None = None
-    names: list[str] | None = None
-
-    def event(self) -> Event:
-        """Return the event to send."""
-        return Event(IDENTIFY, {"name": self.name, "names": self.names})
-
-    @staticmethod
-    def is_type(event_type: str) -> bool:
-        """Return whether an event belongs to this class."""
-        return event_type == IDENTIFY
-
-    @staticmethod
-    def from_event(event: Event) -> Identify:
-        """Return the request in an event."""
-        return Identify(name=event.data.get("name"), names=event.data.get("names"))
-
-
-@dataclass
-class Enroll(Eventable):
-    """A request to enroll a speaker from the audio that follows, or to add it to one.
-
-    Attributes:
-        name: name of the speaker.
-        model: name of the model; there is one.
-    """
-
-    name: str
-    model: str | None = None
-
-    def event(self) -> Event:
-        """Return the event to send."""
-        return Event(ENROLL, {"name": self.name, "model": self.model})
-
-    @staticmethod
-    def is_type(event_type: str) -> bool:
-        """Return whether an event belongs to this class."""
-        return event_type == ENROLL
-
-    @staticmethod
-    def from_event(event: Event) -> Enroll:
-        """Return the request in an event."""
-        return Enroll(name=event.data["name"], model=event.data.get("model"))
-
-
-@dataclass
-class Delete(Eventable):
-    """A request to delete a speaker's voiceprint."""
-
-    name: str
-
-    def event(self) -> Event:
-        """Return the event to send."""
-        return Event(DELETE, {"name": self.name})
-
-    @staticmethod
-    def is_type(event_type: str) -> bool:
-        """Return whether an event belongs to this class."""
-        return event_type == DELETE
-
-    @staticmethod
-    def from_event(event: Event) -> Delete:
-        """Return the request in an event."""
-        return Delete(name=event.data["name"])
 
 
 def identified(name: str, confidence: float | None, context: dict[str, Any]) -> Event:
@@ -107,10 +35,10 @@ def not_identified(context: dict[str, Any]) -> Event:
 
 
 def enrolled(name: str, model: str) -> Event:
-    """Return the answer to `Enroll`."""
+    """Return the answer to `enroll`."""
     return Event(ENROLLED, {"name": name, "model": model})
 
 
 def deleted(name: str) -> Event:
-    """Return the answer to `Delete`."""
+    """Return the answer to `delete`."""
     return Event(DELETED, {"name": name})

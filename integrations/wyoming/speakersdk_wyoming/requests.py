@@ -103,7 +103,7 @@ class Identification(RecordedRequest):
 
     def __init__(self, request: Event, people: People, settings: Settings, write: Write) -> None:
         super().__init__(people, settings, write)
-        self._names = identity.Identify.from_event(request).names
+        self._names: list[str] | None = request.data.get("names")
 
     async def _answer(self) -> None:
         speaker = await asyncio.to_thread(self._people.who, self._recording.pcm, self._names)
@@ -120,7 +120,7 @@ class Enrollment(RecordedRequest):
     def __init__(self, request: Event, people: People, settings: Settings, write: Write) -> None:
         super().__init__(people, settings, write)
         check_may_enroll(settings)
-        self._name = identity.Enroll.from_event(request).name
+        self._name: str = request.data["name"]
 
     async def _answer(self) -> None:
         await asyncio.to_thread(self._people.enroll, self._name, self._recording.pcm)

@@ -88,7 +88,7 @@ def test_a_wake_word_of_a_stranger_is_withheld(strict: Service, converse: Conver
 
 
 def test_identify_names_only_a_known_speaker(service: Service, converse: Converse) -> None:
-    request = identity.Identify().event()
+    request = Event(identity.IDENTIFY)
     (known,) = converse(service, request, *spoken("slt-probe"))
     assert (known.type, known.data["name"]) == ("identified", "slt")
     assert 0.5 < known.data["confidence"] <= 1
@@ -101,7 +101,7 @@ def test_a_speaker_is_enrolled_added_to_and_deleted(
     start: Start, tmp_path: Path, converse: Converse
 ) -> None:
     service = start(tmp_path, "--enroll")
-    enroll = identity.Enroll(name="slt").event()
+    enroll = Event(identity.ENROLL, {"name": "slt"})
     for number in (1, 2):
         (answer,) = converse(service, enroll, *spoken(f"slt-enroll-{number}"))
         assert (answer.type, answer.data["name"]) == ("enrolled", "slt")
@@ -111,16 +111,16 @@ def test_a_speaker_is_enrolled_added_to_and_deleted(
     (info,) = converse(service, Describe().event())
     (program,) = info.data["identity"]
     assert program["models"][0]["identities"] == [{"name": "slt"}]
-    delete = identity.Delete(name="slt").event()
+    delete = Event(identity.DELETE, {"name": "slt"})
     first, second = converse(service, delete, delete, num=2)
     assert (first.type, first.data["name"]) == ("deleted", "slt")
     assert Error.is_type(second.type)
-    (nobody,) = converse(service, identity.Identify().event(), *spoken("slt-probe"))
+    (nobody,) = converse(service, Event(identity.IDENTIFY), *spoken("slt-probe"))
     assert nobody.data["context"]["reason"] == "nobody is enrolled"
 
 
 def test_enrolling_is_off_by_default(service: Service, converse: Converse) -> None:
-    for event in (identity.Enroll(name="x").event(), identity.Delete(name="slt").event()):
+    for event in (Event(identity.ENROLL, {"name": "x"}), Event(identity.DELETE, {"name": "slt"})):
         (answer,) = converse(service, event)
         assert "--enroll" in Error.from_event(answer).text
     assert VoiceprintStore(service.folder).names() == ("slt",)
@@ -137,8 +137,8 @@ def test_describe_shows_the_services_behind(service: Service, converse: Converse
 @pytest.mark.parametrize(
     ("events", "message"),
     [
-        ([identity.Identify(names=["nobody"]).event(), *spoken("slt-probe")], "'nobody'"),
-        ([identity.Identify().event(), Event("audio-stop")], "expected at least"),
+        ([Event(identity.IDENTIFY, {"names": ["nobody"]}), *spoken("slt-probe")], "'nobody'"),
+        ([Event(identity.IDENTIFY), Event("audio-stop")], "expected at least"),
         ([Event("delete")], "--enroll"),
     ],
 )
@@ -156,7 +156,7 @@ def test_a_missing_service_behind_is_an_error(
     service = start(enrolled, "--asr", f"unix://{tmp_path}/none", "--max-duration", "1")
     (answer,) = converse(service, Describe().event())
     assert "cannot be used" in Error.from_event(answer).text
-    (answer,) = converse(service, identity.Identify().event(), *spoken("slt-probe"))
+    (answer,) = converse(service, Event(identity.IDENTIFY), *spoken("slt-probe"))
     assert "at most 1 s" in Error.from_event(answer).text
 
 
