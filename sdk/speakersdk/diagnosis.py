@@ -75,10 +75,10 @@ def diagnose(
         "engine_cache": _engine_cache,
         "voiceprints": _voiceprints,
     }
-    return {name: _without_names(_asked(part)) for name, part in parts.items()}
+    return {name: _without_names(_examined(part)) for name, part in parts.items()}
 
 
-def _asked(part: Callable[[], Any]) -> Any:
+def _examined(part: Callable[[], Any]) -> Any:
     """Return the facts of a part, or its error so that the other parts are still reported."""
     try:
         return part()
@@ -194,7 +194,7 @@ def _audio(*, ask_portaudio: bool) -> dict[str, Any]:
         from speakersdk.audio.devices import list_devices
 
         # Device names are left out: they may contain names of people.
-        audio["input_devices"] = _asked(
+        audio["input_devices"] = _examined(
             lambda: [
                 {name: value for name, value in asdict(device).items() if name != "name"}
                 for device in list_devices()

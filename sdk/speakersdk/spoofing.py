@@ -20,7 +20,7 @@ from speakersdk.text import printable
 # None if it finds nothing, otherwise a few words on what it found. Its exceptions reach the caller
 # of the verifier: if a detector fails, nobody is accepted.
 SpoofDetector = Callable[[Waveform], str | None]
-_MAXIMUM_WORDS: Final = 200  # characters
+_MAXIMUM_CHARACTERS: Final = 200  # of a finding
 
 
 class SpoofCheck:
@@ -69,7 +69,7 @@ class SpoofCheck:
                 )
         if not self._finding:
             return identification
-        found = f"perhaps not a live voice: {printable(self._finding[:_MAXIMUM_WORDS])}"
+        found = f"perhaps not a live voice: {printable(self._finding[:_MAXIMUM_CHARACTERS])}"
 
         def doubted(decision: Decision) -> Decision:
             if not decision.accepted:

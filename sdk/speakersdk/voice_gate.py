@@ -105,7 +105,7 @@ class VoiceGate:
         except ExpiredVoiceprintError:
             self.latest = None
             raise
-        gate_updates = [self._judged(update) for update in updates]
+        gate_updates = [self._gate_update(update) for update in updates]
         for latest in gate_updates:
             self.latest = latest
             if latest.is_speech:
@@ -130,7 +130,7 @@ class VoiceGate:
         self._stream.gap(0.0)
         self.latest = self.last_speech = None
 
-    def _judged(self, update: StreamUpdate) -> GateUpdate:
+    def _gate_update(self, update: StreamUpdate) -> GateUpdate:
         is_open = update.verdict is Verdict.ACCEPT and update.speaker in self._allowed
         return GateUpdate(
             time_s=update.time_s,

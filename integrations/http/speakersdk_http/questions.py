@@ -82,7 +82,9 @@ class VerifyQuestion(Question):
     audio1: Audio | None = Field(None, description="a recording of the speaker")
     name: Name | None = Field(None, description="an enrolled speaker, instead of audio1")
     audio2: Audio = Field(description="the recording to verify")
-    threshold: float | None = Field(None, description="from LocalAI; refused, see the page")
+    threshold: float | None = Field(
+        None, description="from LocalAI; refused: the service has one rate"
+    )
     anti_spoofing: bool = Field(False, description="from LocalAI; true is refused")
 
     @model_validator(mode="after")
@@ -124,7 +126,9 @@ class IdentifyQuestion(Question):
 
     audio: Audio
     top_k: int = Field(5, ge=1, le=1000, description="maximum number of candidates")
-    threshold: float | None = Field(None, description="from LocalAI; refused, see the page")
+    threshold: float | None = Field(
+        None, description="from LocalAI; refused: the service has one rate"
+    )
 
     @model_validator(mode="after")
     def _can_be_answered(self) -> IdentifyQuestion:

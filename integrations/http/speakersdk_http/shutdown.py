@@ -30,15 +30,15 @@ class Shutdown:
         if threading.current_thread() is not threading.main_thread():
             return  # a server within a program that handles its own signals
         loop = asyncio.get_running_loop()
-        servers: Any = signal.getsignal(signal.SIGTERM)
-        if not callable(servers):
+        previous: Any = signal.getsignal(signal.SIGTERM)
+        if not callable(previous):
             return
 
         def begin(number: int, frame: FrameType | None) -> None:
             if self.is_coming:  # a second signal ends the process at once
-                servers(number, frame)
+                previous(number, frame)
                 return
             self.is_coming = True
-            loop.call_soon_threadsafe(loop.call_later, self._drain_s, servers, number, frame)
+            loop.call_soon_threadsafe(loop.call_later, self._drain_s, previous, number, frame)
 
         signal.signal(signal.SIGTERM, begin)

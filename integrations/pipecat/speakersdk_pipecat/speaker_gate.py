@@ -75,7 +75,7 @@ class SpeakerGate(FrameProcessor):
         super().__init__(**settings)
         self._gate = VoiceGate(verifier, allowed, forbidden=forbidden, silence_s=silence_s)
         self._strangers = strangers
-        self._said: tuple[bool, str | None] = (False, None)
+        self._reported: tuple[bool, str | None] = (False, None)
 
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
         """Process a frame."""
@@ -92,9 +92,9 @@ class SpeakerGate(FrameProcessor):
         for update in self._gate.push_pcm(
             frame.audio, sample_rate_hz=frame.sample_rate, num_channels=frame.num_channels
         ):
-            said = (update.is_open, update.speaker)
-            if said != self._said:
-                self._said = said
+            reported = (update.is_open, update.speaker)
+            if reported != self._reported:
+                self._reported = reported
                 await self.push_frame(_decision(update))
 
     def _passes(self, frame: TranscriptionFrame | InterimTranscriptionFrame) -> bool:

@@ -16,7 +16,7 @@ from speakersdk.cli import arguments as shared
 from speakersdk.cli.output import print_json
 from speakersdk.cli.parser import CommandParser
 from speakersdk.cli.voiceprints import check_file, load_file, summary, with_life
-from speakersdk.enrollment.kept import check_keep, keep
+from speakersdk.enrollment.kept_recordings import check_keep, keep
 from speakersdk.enrollment.live import NEEDED_S
 from speakersdk.enrollment.remembered import RememberedRecordings
 from speakersdk.errors import ConfigError, DuplicateSpeakerError
@@ -77,18 +77,9 @@ def run(arguments: argparse.Namespace) -> int:
     name = check_name(arguments.name)
     store = shared.open_store(arguments)
     _check_no_recording(name, store)
-    is_stored = arguments.output is None
-    if arguments.remember and not is_stored:
-        raise ConfigError("expected either --remember or --output: files remember no recordings")
-    if is_stored:
-        store.check_new(name, replace=arguments.replace, append=arguments.append)
-        path = store.path(name)
-    else:
-        path = arguments.output
-        check_file(path, replace=arguments.replace, append=arguments.append)
-
+    path = _checked_path(arguments, name, store)
+    files = [Path(recording) for recording in arguments.recordings]
     if arguments.keep_recordings is not None:
-        files = [Path(recording) for recording in arguments.recordings]
         check_keep(files, arguments.keep_recordings, name)
     with contextlib.ExitStack() as copies:
         # Recordings are read again to remember them, and if another process was faster.
@@ -103,20 +94,40 @@ def run(arguments: argparse.Namespace) -> int:
             )
             return with_life(voiceprint, arguments)
 
-        if is_stored:
+        if arguments.output is None:
             voiceprint = _store(store, name, enrolled, arguments)
-            for recording in _rewound(recordings) if arguments.remember else ():
-                blocks = open_recording(recording, None, limit_s=arguments.max_duration)
-                RememberedRecordings(store).remember(name, blocks)
         else:
             voiceprint = _write(store, path, enrolled, arguments)
+        if arguments.remember:
+            for recording in _rewound(recordings):
+                blocks = open_recording(recording, None, limit_s=arguments.max_duration)
+                RememberedRecordings(store).remember(name, blocks)
     if arguments.keep_recordings is not None:
         keep(files, arguments.keep_recordings, name, replace=not arguments.append)
-    if arguments.json:
+    _report(voiceprint, path, is_json=arguments.json)
+    return 0
+
+
+def _checked_path(arguments: argparse.Namespace, name: str, store: VoiceprintStore) -> Path:
+    """Return the file of the new voiceprint. Errors of writing it are reported before slow work."""
+    if arguments.output is None:
+        store.check_new(name, replace=arguments.replace, append=arguments.append)
+        return store.path(name)
+    if arguments.remember:
+        raise ConfigError(
+            "expected --remember without --output, got both: only the store remembers recordings"
+        )
+    output: Path = arguments.output
+    check_file(output, replace=arguments.replace, append=arguments.append)
+    return output
+
+
+def _report(voiceprint: Voiceprint, path: Path, *, is_json: bool) -> None:
+    if is_json:
         print_json({**summary(voiceprint), "path": str(path)})
     else:
         print(
-            f"enrolled {name}: {counted(len(voiceprint.exemplars), 'recording')}, "
+            f"enrolled {voiceprint.name}: {counted(len(voiceprint.exemplars), 'recording')}, "
             f"{voiceprint.total_speech_s:.1f} s of speech, in {printable(path)}"
         )
     if voiceprint.total_speech_s < NEEDED_S:
@@ -125,7 +136,6 @@ def run(arguments: argparse.Namespace) -> int:
             "add recordings with --append",
             file=sys.stderr,
         )
-    return 0
 
 
 def _check_no_recording(name: str, store: VoiceprintStore) -> None:

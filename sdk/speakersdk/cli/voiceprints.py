@@ -62,7 +62,7 @@ def resolve(reference: str, store: VoiceprintStore) -> Voiceprint | Path:
         UnknownSpeakerError: the reference is neither.
     """
     if reference.startswith("@"):
-        return used(store.load(reference[1:]), store)
+        return record_use(store.load(reference[1:]), store)
     path = Path(reference)
     is_name = is_enrolled(reference, store)
     # `Path.exists` raises an error for names that are too long; this function does not.
@@ -74,7 +74,7 @@ def resolve(reference: str, store: VoiceprintStore) -> Voiceprint | Path:
             f"write @{shown} for the name or ./{shown} for the file"
         )
     if is_name:
-        return used(store.load(reference), store)
+        return record_use(store.load(reference), store)
     if path.suffix == SUFFIX:
         return load_file(path, store)
     if is_file or path.suffix or path.name != reference:
@@ -109,7 +109,7 @@ def resolve_voiceprints(
     )
 
 
-def enrolled(store: VoiceprintStore) -> list[Voiceprint]:
+def load_enrolled(store: VoiceprintStore) -> list[Voiceprint]:
     """Load all voiceprints in the store, with a warning for each file that cannot be read.
 
     Raises:
@@ -139,7 +139,7 @@ def enrolled(store: VoiceprintStore) -> list[Voiceprint]:
     return current
 
 
-def used(voiceprint: Voiceprint, store: VoiceprintStore) -> Voiceprint:
+def record_use(voiceprint: Voiceprint, store: VoiceprintStore) -> Voiceprint:
     """Record the use of a stored voiceprint and return it.
 
     Raises:

@@ -63,14 +63,15 @@ def adapt(
         calibration: the probe must reach its strictest operating point.
     """
     objection = _objection(voiceprint, embedding, quality, decision, calibration)
-    if objection is None and is_known(embedding, voiceprint):
-        objection = "not adapted: this recording is part of the voiceprint already"
     if objection is None:
         voiceprint = voiceprint.adapted_by(embedding, speech_s=quality.speech_s, at_utc=utc_now())
+        reason = f"adapted by {quality.speech_s:.1f} s of speech"
+    else:
+        reason = f"not adapted: {objection}"
     return Adaptation(
         voiceprint=voiceprint,
         is_adapted=objection is None,
-        reason=objection or f"adapted by {quality.speech_s:.1f} s of speech",
+        reason=reason,
         decision=decision,
         verification=verification,
     )
@@ -96,9 +97,9 @@ def _objection(
 ) -> str | None:
     """Return why a probe must not change a voiceprint; None if it may."""
     if not decision.accepted or decision.llr is None:
-        return f"not adapted: {decision.reason}"
+        return decision.reason
     if not calibration.operating_points:
-        return "not adapted: the calibration supports no error rate"
+        return "the calibration supports no error rate"
     strictest = calibration.operating_points[-1]
     speech_s = calibration.comparable_speech_s(voiceprint.total_speech_s, decision.speech_s)
     enrolled = voiceprint.reverted().embedding
@@ -106,14 +107,13 @@ def _objection(
     needed_llr = strictest.threshold(speech_s, nearness)
     if decision.llr < needed_llr:
         return (
-            f"not adapted: llr {decision.llr:+.2f}, expected {needed_llr:+.2f} or more, the "
+            f"llr {decision.llr:+.2f}, expected {needed_llr:+.2f} or more, the "
             f"threshold of a false-accept rate of {strictest.far:g}"
         )
     if quality.speech_s < LEAST_SPEECH_S:
-        return (
-            f"not adapted: {quality.speech_s:.1f} s of speech, expected {LEAST_SPEECH_S:g} s or "
-            "more"
-        )
+        return f"{quality.speech_s:.1f} s of speech, expected {LEAST_SPEECH_S:g} s or more"
     if quality.problems:
-        return f"not adapted: {quality.finding(quality.problems[0])}"
+        return quality.finding(quality.problems[0])
+    if is_known(embedding, voiceprint):
+        return "this recording is part of the voiceprint already"
     return None

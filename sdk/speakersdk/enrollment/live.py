@@ -228,14 +228,14 @@ class Enrollment:
         if state.hop_speech_s in (0, self._hop_s):
             self._quality.take(hop, is_speech=is_speech)
         if is_speech:
-            self._tell(problem)
+            self._report(problem)
         self._quiet_hops = 0 if is_speech or not self._is_quiet() else self._quiet_hops + 1
         if self._quiet_hops * self._hop_s >= _QUIET_S:
-            self._tell(AudioProblem.TOO_QUIET)
+            self._report(AudioProblem.TOO_QUIET)
         if state.is_evidence and self._is_second_voice(
             state.embeddings[RECENT], min(state.speech_s, RECENT_S)
         ):
-            self._tell(AudioProblem.SECOND_VOICE)
+            self._report(AudioProblem.SECOND_VOICE)
             self._begin_exemplar()
         missing_s = self._needed_s - sum(self._exemplar_speech_s)
         if state.is_evidence and state.speech_s >= min(self._exemplar_s, missing_s):
@@ -246,7 +246,7 @@ class Enrollment:
         """Keep an exemplar unless its speech is mostly repeated; repeated speech counts once."""
         share = repeated_share(self._track.powers, first_frame=self._first_frame)
         if share >= _REPEATED_SHARE:
-            self._tell(REPEATED)
+            self._report(REPEATED)
             return
         self._exemplars.append(embedding)
         self._exemplar_speech_s.append(speech_s * (1 - share))
@@ -255,7 +255,7 @@ class Enrollment:
         self._state.restart()
         self._first_frame = len(self._track.powers)
 
-    def _tell(self, problem: str | None) -> None:
+    def _report(self, problem: str | None) -> None:
         """Report a problem at once, and that it ended after one second."""
         self._problem_hops += 1
         if problem is not None:

@@ -223,7 +223,7 @@ def without_repetitions(
     found = repetitions([one.powers for one in measured])
     once = []
     for number, (one, repetition) in enumerate(zip(measured, found, strict=True)):
-        reason = _useless(one, repetition, measured[:number], known)
+        reason = _nothing_new(one, repetition, measured[:number], known)
         quality = replace(
             one.quality,
             speech_s=one.encoding.speech_s * (1 - repetition.share),
@@ -234,13 +234,13 @@ def without_repetitions(
     return once
 
 
-def _useless(
+def _nothing_new(
     one: MeasuredRecording,
     repetition: Repetition,
     earlier: Sequence[MeasuredRecording],
     known: Voiceprint | None,
 ) -> str | None:
-    """Return why a recording contains nothing new; None if it does, or has too little speech."""
+    """Return why a recording contains nothing new; None if it does or has too little speech."""
     if one.quality.shortage is not None:
         return None
     embedding = one.encoding.embedding

@@ -8,9 +8,9 @@ the worker processes (docs/bulk-embedding.md).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +19,7 @@ from speakersdk.arrays import Waveform
 from speakersdk.audio.recordings import check_limit
 from speakersdk.encoder.batch import encode_batch
 from speakersdk.encoder.interface import Encoding, check_duration, check_waveform
-from speakersdk.encoder.load import SpeakerEncoder, load_encoder
+from speakersdk.encoder.load import SpeakerEncoder
 from speakersdk.errors import ConfigError, InferenceError, InvalidAudioError, UnreadableAudioError
 from speakersdk.evaluation.embedding_table import (
     EmbeddingTable,
@@ -28,12 +28,10 @@ from speakersdk.evaluation.embedding_table import (
     write_table,
 )
 from speakersdk.evaluation.parts import Parts
-from speakersdk.evaluation.pool import run_tasks
+from speakersdk.evaluation.pool import Progress, encoder_of_process, run_tasks
 from speakersdk.evaluation.segments import Failure, Segment, SegmentReader
 from speakersdk.sealing import SealingKey
 
-# Called with the numbers of finished, failed and total recordings.
-Progress = Callable[[int, int, int], None]
 # Recordings per part: a process loses at most this many in an interruption.
 _CHUNK = 64
 # On a CPU, batches are not faster: the recordings compete for the caches.
@@ -89,7 +87,7 @@ def embed_chunk(chunk: Sequence[Segment], job: EmbeddingJob) -> ChunkResult:
     Raises:
         ModelError, ConfigError, MissingDependencyError: the model cannot be used.
     """
-    encoder = _encoder(job.model, job.device)
+    encoder = encoder_of_process(job.model, job.device)
     reader = SegmentReader(job.root, limit_s=job.max_duration_s)
     failures: list[Failure] = []
     tables: list[EmbeddingTable] = []
@@ -149,14 +147,14 @@ def embed_recordings(
         raise ConfigError(f"expected at least 1 process, got {num_processes}")
     if output.exists():
         raise ConfigError(f"expected no file at {output}, got one; remove it, or name another")
-    manifest = _encoder(job.model, job.device).manifest  # refuse a bad model in this process
-    parts = Parts(output, manifest, key=key)
+    encoder = encoder_of_process(job.model, job.device)  # refuses a bad model in this process
+    parts = Parts(output, encoder.manifest, key=key)
     wanted = _sources(recordings, job.root)
     kept = parts.kept(wanted)
-    open_ones = [one for one in recordings if one.name not in kept]
+    remaining = [one for one in recordings if one.name not in kept]
     num_done, failures = len(kept), list[Failure]()
     for result in run_tasks(
-        partial(embed_chunk, job=job), chunks(open_ones), num_processes=num_processes
+        partial(embed_chunk, job=job), chunks(remaining), num_processes=num_processes
     ):
         if result.table is not None:
             parts.add(result.table)
@@ -230,9 +228,3 @@ def _sources(recordings: Sequence[Segment], root: Path) -> dict[str, str | None]
         except UnreadableAudioError:
             sources[recording.name] = None
     return sources
-
-
-@lru_cache(maxsize=1)
-def _encoder(model: Path, device: str) -> SpeakerEncoder:
-    """Return the model, which is loaded once per process."""
-    return load_encoder(model, device=device)

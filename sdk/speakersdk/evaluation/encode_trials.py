@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,17 +13,14 @@ import numpy.typing as npt
 from speakersdk.audio.recordings import check_limit
 from speakersdk.calibration.calibration import Calibration
 from speakersdk.encoder.interface import Encoding
-from speakersdk.encoder.load import SpeakerEncoder, load_encoder
+from speakersdk.encoder.load import SpeakerEncoder
 from speakersdk.errors import AudioTooShortError
 from speakersdk.evaluation.embedding_cache import EmbeddingCache
-from speakersdk.evaluation.pool import run_tasks
+from speakersdk.evaluation.pool import Progress, encoder_of_process, run_tasks
 from speakersdk.evaluation.segments import Failure, Piece, Segment, SegmentReader
 from speakersdk.evaluation.trials import Trial
 from speakersdk.files import file_sha256
 from speakersdk.scoring import symmetric_kl_to_many
-
-# Called with the numbers of finished, failed and total segments.
-Progress = Callable[[int, int, int], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,7 +166,10 @@ def _encode(
     group: Sequence[Segment], job: EncodingJob
 ) -> tuple[dict[str, Encoding | None], list[Failure]]:
     """Encode segments of the same files in this process."""
-    encoder, cache = _encoder_and_cache(job)
+    encoder = encoder_of_process(job.model)
+    cache = None
+    if job.cache is not None:
+        cache = EmbeddingCache(job.cache, model_sha256=encoder.manifest.weights_sha256)
     reader = SegmentReader(job.root, limit_s=job.max_duration_s)
     hashes: dict[Path, str] = {}
     encodings: dict[str, Encoding | None] = {}
@@ -210,12 +210,3 @@ def _key(
             hashes[path] = file_sha256(path)
         parts.append((hashes[path], piece.start, piece.num_samples))
     return cache.key(parts)
-
-
-@lru_cache(maxsize=1)
-def _encoder_and_cache(job: EncodingJob) -> tuple[SpeakerEncoder, EmbeddingCache | None]:
-    """Return the model and the cache, which are loaded once per process."""
-    encoder = load_encoder(job.model)
-    if job.cache is None:
-        return encoder, None
-    return encoder, EmbeddingCache(job.cache, model_sha256=encoder.manifest.weights_sha256)

@@ -110,17 +110,17 @@ def _draw_reliability(
     axes: Any, scores: npt.NDArray[np.float64], labels: npt.NDArray[np.bool_]
 ) -> None:
     """Plot the predicted against the observed log-likelihood ratio of groups of similar scores."""
-    said, counted = [], []
+    predicted, observed = [], []
     order = np.argsort(scores, kind="stable")
     for group in np.array_split(order, _GROUPS):
         num_target = np.count_nonzero(labels[group])
         num_nontarget = len(group) - num_target
         if num_target and num_nontarget:
-            said.append(scores[group].mean())
+            predicted.append(scores[group].mean())
             ratio = num_target / labels.sum() * (~labels).sum() / num_nontarget
-            counted.append(np.log(ratio))
-    axes.plot(said, counted, "o-")
-    ends = [min(said, default=-1.0), max(said, default=1.0)]
+            observed.append(np.log(ratio))
+    axes.plot(predicted, observed, "o-")
+    ends = [min(predicted, default=-1.0), max(predicted, default=1.0)]
     axes.plot(ends, ends, color="grey", linewidth=0.8)
     axes.set_xlabel("llr of the calibration")
     axes.set_ylabel("observed llr")

@@ -1,4 +1,4 @@
-"""Worker processes that run one task on many portions of work."""
+"""Worker processes that run one task on many portions of work, and what each of them needs."""
 
 from __future__ import annotations
 
@@ -10,11 +10,16 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import islice
+from pathlib import Path
 from typing import Generic, TypeVar
 
+from speakersdk.encoder.load import SpeakerEncoder, load_encoder
 from speakersdk.errors import ConfigError, InferenceError
 
+# Called with the numbers of finished, failed and total recordings.
+Progress = Callable[[int, int, int], None]
 _Portion = TypeVar("_Portion")
 _Result = TypeVar("_Result")
 
@@ -74,6 +79,16 @@ def run_tasks(
                 for process in (pool._processes or {}).values():
                     process.terminate()
             pool.shutdown(cancel_futures=True)
+
+
+@lru_cache(maxsize=1)
+def encoder_of_process(model: Path, device: str = "cpu") -> SpeakerEncoder:
+    """Return the encoder of a model, which each process loads once.
+
+    Raises:
+        ConfigError, MissingDependencyError, ModelError: the model cannot be used.
+    """
+    return load_encoder(model, device=device)
 
 
 @dataclass(frozen=True, slots=True)

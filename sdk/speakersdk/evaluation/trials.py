@@ -1,8 +1,8 @@
 """Trial lists: pairs of recordings and whether they are of one speaker.
 
-    1 enroll probe [condition ...]                   VoxCeleb
-    enroll probe target|nontarget [condition ...]    Kaldi; 1 and 0 are accepted
-    enroll probe score                               scores
+1 enroll probe [condition ...]                   VoxCeleb
+enroll probe target|nontarget [condition ...]    Kaldi; 1 and 0 are accepted
+enroll probe score                               scores
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import numpy.typing as npt
 from speakersdk.errors import ConfigError
 from speakersdk.evaluation.list_file import columns, name_key, read_lines
 from speakersdk.evaluation.segments import Segment
+from speakersdk.text import counted
 
 _LABELS: Final = {"1": True, "0": False, "target": True, "nontarget": False}
 _FORMS: Final = "'0|1 enroll probe' or 'enroll probe target|nontarget'"
@@ -117,7 +118,8 @@ def ready_scores(trials: Sequence[Trial], paths: Iterable[Path]) -> npt.NDArray[
     missing = [trial for trial in trials if (trial.enroll, trial.probe) not in scores]
     if missing:
         raise ConfigError(
-            f"{len(missing)} trials have no score, first {missing[0].enroll} {missing[0].probe}"
+            f"expected a score for every trial, got none for {counted(len(missing), 'trial')}, "
+            f"first {missing[0].enroll} {missing[0].probe}; add the scores to the files"
         )
     return np.array([scores[trial.enroll, trial.probe] for trial in trials], dtype=np.float64)
 

@@ -74,14 +74,14 @@ class EntryExpiry:
         return self._expired
 
     def to_block(self, names: Sequence[str]) -> npt.NDArray[np.int64]:
-        """The ends in the order of names, `NEVER` for those without one."""
+        """Return the (num,) times of expiry in the order of the names, or `NEVER`."""
         return np.array([self._ends.get(name, NEVER) for name in names], np.int64)
 
     def read_block(self, names: Sequence[str], block: npt.NDArray[np.int64]) -> None:
-        """Add the ends of a file.
+        """Add the (num,) times of expiry of a file, in the order of the names.
 
         Raises:
-            ValueError: one is no time.
+            ValueError: a time is out of range.
         """
         if not ((block >= NEVER) & (block <= _LATEST)).all():
             raise ValueError(f"expected ends from {NEVER} to {_LATEST} seconds after 1970")

@@ -56,8 +56,8 @@ class Match(NamedTuple):  # three times as fast to create as a dataclass
 class Gallery:
     """Named embeddings of one model. Adding and removing entries does not move stored rows.
 
-    Entries made from voiceprints keep their expiry. From then on no search names them; a warning
-    does, once.
+    Entries made from voiceprints keep their expiry. A search does not return expired entries; a
+    warning names each of them once.
     """
 
     def __init__(self, dim: int, *, storage: Storage = "float32", keep_exact: bool = True) -> None:
@@ -102,7 +102,7 @@ class Gallery:
             raise ValueError("expected at least one voiceprint; use Gallery(dim) for an empty one")
         gallery = cls(given[0].exemplars.shape[1], storage=storage, keep_exact=keep_exact)
         gallery._bind(given)
-        gallery.add_many([print_.name for print_ in given], [print_.embedding for print_ in given])
+        gallery.add_many([one.name for one in given], [one.embedding for one in given])
         gallery._entries.expiry.add(given)
         return gallery
 

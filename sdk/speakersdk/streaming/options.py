@@ -62,7 +62,7 @@ class StreamOptions:
 
 
 def hop_sizes(manifest: ModelManifest, window_s: float | None = None) -> HopSizes:
-    """Lengths of the windows in hops. The default is the window of the model."""
+    """Return the lengths of the windows in hops; None means the window of the model."""
     window_s = manifest.window_s if window_s is None else window_s
     return HopSizes(
         window_hops=max(1, round(window_s / manifest.hop_s)),

@@ -62,7 +62,7 @@ class SpeakerStream:
         self._enrolled_s = [voiceprint.total_speech_s for voiceprint in voiceprints]
         self._enrolled = np.stack([voiceprint.embedding for voiceprint in voiceprints])
         self._nearness = np.stack([one.nearness(rule.calibration) for one in voiceprints])
-        # Of the tested embeddings of the last hop with each candidate; None until it is needed.
+        # By tested embedding of the last hop and candidate; None until a threshold needs it.
         self._hop_nearness: list[list[Nearness]] | None = None
         self._tests = [SequentialTest(options.bounds) for _ in voiceprints]
         self._hop_s = manifest.hop_s
@@ -78,11 +78,11 @@ class SpeakerStream:
         self._kept_hops = round(KEPT_S / self._hop_s)
         self.state: HopState = encoder.start()
         self._num_hops = 0
-        self._lost_s: float | None = None  # before the next hop
+        self._lost_s: float | None = None  # lost before the next hop
         self._total_lost_s = 0.0
         self._began_s = 0.0  # time before the first counted hop
         self._silent_hops = 0
-        self._scores: list[list[float]] | None = None  # by window and candidate
+        self._scores: list[list[float]] | None = None  # by embedding of the hop and candidate
         self._window: list[Evidence | None] = [None] * len(voiceprints)
         self._so_far = self._window
 
@@ -192,7 +192,7 @@ class SpeakerStream:
         return updates
 
     def update(self) -> StreamUpdate:
-        """Return the update of the last hop, by which the encoder has already advanced `state`."""
+        """Return the update of the hop with which the encoder has just advanced `state`."""
         self._num_hops += 1
         has_changed = False
         if self.state.is_evidence:

@@ -94,7 +94,7 @@ def test_a_file_remembers_no_recordings(
 ) -> None:
     output = ["-o", str(tmp_path / "slt.voiceprint"), "--remember"]
     assert main(["enroll", "slt", recordings[0], *output]) == 2
-    assert "expected either --remember or --output" in capsys.readouterr().err
+    assert "expected --remember without --output" in capsys.readouterr().err
 
 
 # Other SDKs silently ignore a second enrollment of a name.

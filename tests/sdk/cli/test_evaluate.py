@@ -80,7 +80,7 @@ def test_ready_scores_give_the_figures_of_the_metrics(
     assert "Cllr" in document(capsys, str(trials), "--scores", str(ready), "--llr")["values"]
     ready.write_text(ready.read_text().split("\n", 1)[1])
     assert main(["evaluate", str(trials), "--scores", str(ready)]) == 2
-    assert "1 trials have no score" in capsys.readouterr().err
+    assert "got none for 1 trial, first" in capsys.readouterr().err
 
 
 def test_raw_scores_are_those_of_the_verifier(

@@ -10,7 +10,7 @@ from typing import Final
 from speakersdk.cli import arguments as shared
 from speakersdk.cli.output import print_json, print_table
 from speakersdk.cli.parser import CommandParser
-from speakersdk.cli.voiceprints import add_references, enrolled, resolve_voiceprints
+from speakersdk.cli.voiceprints import add_references, load_enrolled, resolve_voiceprints
 from speakersdk.diarization.documents import UNCERTAIN, rttm, srt
 from speakersdk.diarization.turns import Diarization
 
@@ -46,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.references:
         voiceprints = resolve_voiceprints(arguments.references, store, verifier)
     else:
-        voiceprints = enrolled(store) if store.names() else []
+        voiceprints = load_enrolled(store) if store.names() else []
     diarization = verifier.diarize(arguments.recording, voiceprints)
     if arguments.format == "json":
         print_json(

@@ -68,7 +68,7 @@ class CommandHook:
 
     def __init__(self, command: str) -> None:
         self._words = _words(command)
-        self._said: tuple[Verdict, str | None] = (Verdict.NO_SPEECH, None)
+        self._reported: tuple[Verdict, str | None] = (Verdict.NO_SPEECH, None)
         self._time_s = 0.0
         self._waiting: deque[_Change] = deque(maxlen=_MOST_WAITING)
         self._skipped = 0
@@ -83,7 +83,7 @@ class CommandHook:
 
     def __exit__(self, *_: object) -> None:
         """Report that nobody speaks any more, and give the remaining commands a few seconds."""
-        self._tell(
+        self._report(
             _Change(
                 verdict=Verdict.NO_SPEECH, speaker=None, time_s=self._time_s, llr=None, speech_s=0.0
             )
@@ -113,7 +113,7 @@ class CommandHook:
     def updated(self, update: StreamUpdate) -> None:
         """Run the command if the verdict or the speaker has changed."""
         self._time_s = update.time_s
-        self._tell(
+        self._report(
             _Change(
                 verdict=update.verdict,
                 speaker=update.speaker,
@@ -123,11 +123,11 @@ class CommandHook:
             )
         )
 
-    def _tell(self, change: _Change) -> None:
-        said = (change.verdict, change.speaker)
-        if said == self._said:
+    def _report(self, change: _Change) -> None:
+        reported = (change.verdict, change.speaker)
+        if reported == self._reported:
             return
-        self._said = said
+        self._reported = reported
         with self._condition:
             self._skipped += len(self._waiting) == _MOST_WAITING
             self._waiting.append(change)

@@ -18,7 +18,7 @@ from speakersdk.cli.live.listeners import Listener, Summary, open_listener
 from speakersdk.cli.live.sources import MicrophoneSource, Source, open_source
 from speakersdk.cli.parser import CommandParser
 from speakersdk.cli.program import INTERRUPTED
-from speakersdk.cli.voiceprints import enrolled, used
+from speakersdk.cli.voiceprints import load_enrolled, record_use
 from speakersdk.enrollment.joining import join_voiceprints
 from speakersdk.enrollment.live import NEEDED_S, Enrollment
 from speakersdk.errors import ConfigError, EnrollmentError
@@ -150,10 +150,11 @@ def _checked_name(
 def _known(names: list[str], store: VoiceprintStore, new_name: str | None) -> list[Voiceprint]:
     """Load the stored voiceprints to listen for."""
     if names:
-        return [used(store.load(name), store) for name in names if check_name(name) != new_name]
+        others = [name for name in names if check_name(name) != new_name]
+        return [record_use(store.load(name), store) for name in others]
     if new_name is None:
-        return enrolled(store)
-    everybody = enrolled(store) if store.names() else []
+        return load_enrolled(store)
+    everybody = load_enrolled(store) if store.names() else []
     return [voiceprint for voiceprint in everybody if voiceprint.name != new_name]
 
 

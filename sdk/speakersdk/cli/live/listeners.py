@@ -88,7 +88,7 @@ class LineListener:
 
     def __init__(self) -> None:
         self._last_percent = -1.0
-        self._said: dict[str, str] = {}
+        self._shown: dict[str, str] = {}
 
     def enrolling(
         self, name: str, progress: EnrollmentProgress, capture: CaptureCounters | None
@@ -105,18 +105,18 @@ class LineListener:
     def updated(self, update: StreamUpdate) -> None:
         """Print the verdicts that have changed, and report lost audio."""
         if update.lost_s is not None:
-            self._said = {}  # the evidence was reset
+            self._shown = {}  # the evidence was reset
             much = (
                 f"{update.lost_s:.1f} s of audio were lost" if update.lost_s else "audio was lost"
             )
             print(f"{update.time_s:8.1f} s  {much}; the evidence was reset", flush=True)
-        said = {candidate.name: verdict_text(candidate) for candidate in update.candidates}
-        changed = {name: text for name, text in said.items() if text != self._said.get(name)}
-        self._said = said
+        shown = {candidate.name: verdict_text(candidate) for candidate in update.candidates}
+        changed = {name: text for name, text in shown.items() if text != self._shown.get(name)}
+        self._shown = shown
         if not changed:
             return
-        if len(changed) > 1 and len({*said.values()}) == 1:
-            changed = {"everybody": next(iter(said.values()))}
+        if len(changed) > 1 and len({*shown.values()}) == 1:
+            changed = {"everybody": next(iter(shown.values()))}
         line = ", ".join(f"{name}: {text}" for name, text in changed.items())
         print(f"{update.time_s:8.1f} s  {line}", flush=True)
 

@@ -13,7 +13,7 @@ from speakersdk.cli.enroll import accepted_problems, add_accept
 from speakersdk.cli.output import print_json
 from speakersdk.cli.parser import CommandParser
 from speakersdk.encoder.manifest import ModelManifest
-from speakersdk.enrollment.kept import kept
+from speakersdk.enrollment.kept_recordings import kept
 from speakersdk.errors import IncompatibleModelError, SpeakerSdkError
 from speakersdk.text import counted, os_error_text, printable
 from speakersdk.verifier import Verifier

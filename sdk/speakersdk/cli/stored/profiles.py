@@ -8,17 +8,18 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from speakersdk.cli import arguments as shared
 from speakersdk.cli.keys import find_key
 from speakersdk.cli.output import print_json, print_table
-from speakersdk.cli.parser import CommandParser
+from speakersdk.cli.parser import CommandParser, Subparsers
 from speakersdk.cli.voiceprints import (
     check_file,
     file_and_reason,
     load_file,
+    record_use,
     summary,
-    used,
     with_life,
 )
 from speakersdk.enrollment.joining import join_voiceprints
@@ -37,77 +38,38 @@ def add_arguments(parser: CommandParser) -> None:
     """Add this command's arguments and actions."""
     shared.add_options(parser, "voiceprints", "json")
     parser.set_defaults(replace=False, append=False, model=None)
-    actions = parser.add_subparsers(title="actions", metavar="ACTION")
+    add = partial(_add_action, parser.add_subparsers(title="actions", metavar="ACTION"))
 
-    def add_action(
-        name: str, purpose: str, run: Callable[[argparse.Namespace], int], *examples: str
-    ) -> CommandParser:
-        action = actions.add_parser(
-            name,
-            help=purpose,
-            description=f"{purpose[0].upper()}{purpose[1:]}.",
-            examples=[f"speakersdk profiles {name}{example}" for example in examples],
-            # The action's default must not override an option given before the action.
-            argument_default=argparse.SUPPRESS,
-        )
-        shared.add_options(action, "voiceprints")
-        action.set_defaults(run=run)
-        return action
-
-    action = add_action(
-        "list", "list all stored voiceprints and unreadable files", run, "", " --json"
-    )
+    action = add("list", "list all stored voiceprints and unreadable files", run, "", "--json")
     shared.add_options(action, "json")
 
-    action = add_action(
-        "show",
-        "show one voiceprint and the speech in each recording",
-        run_show,
-        " ann",
-        " ann --json",
-    )
-    action.inputs.add_argument("name", metavar="NAME", help="name of a speaker")
+    purpose = "show one voiceprint and the speech in each recording"
+    action = add("show", purpose, run_show, "ann", "ann --json")
+    _add_name(action)
     shared.add_options(action, "json")
 
-    action = add_action(
-        "revert", "undo what `verify --adapt` added", run_revert, " ann", " ann bob"
-    )
-    action.inputs.add_argument("names", nargs="+", metavar="NAME", help="names of speakers")
+    action = add("revert", "undo what `verify --adapt` added", run_revert, "ann", "ann bob")
+    _add_names(action)
 
-    action = add_action(
-        "set",
-        "set when voiceprints expire, and record consent",
-        run_set,
-        " ann --expires 1y",
-        " ann --consent v2",
-    )
-    action.inputs.add_argument("names", nargs="+", metavar="NAME", help="names of speakers")
+    purpose = "set when voiceprints expire, and record consent"
+    action = add("set", purpose, run_set, "ann --expires 1y", "ann --consent v2")
+    _add_names(action)
     action.set_defaults(expires=None, consent=None, consent_by=None)
     shared.add_options(action, "life")
 
-    action = add_action(
-        "remove", "delete voiceprints, including unreadable files", run_remove, " ann", " ann bob"
-    )
-    action.inputs.add_argument("names", nargs="+", metavar="NAME", help="names of speakers")
+    purpose = "delete voiceprints, including unreadable files"
+    _add_names(add("remove", purpose, run_remove, "ann", "ann bob"))
 
-    action = add_action(
-        "erase", "overwrite and delete speakers, also in galleries", run_erase, " ann", " --all"
-    )
-    action.inputs.add_argument(
-        "names", nargs="*", default=[], metavar="NAME", help="names of speakers"
-    )
+    purpose = "overwrite and delete speakers, also in galleries"
+    action = add("erase", purpose, run_erase, "ann", "--all")
+    _add_names(action, nargs="*", default=[])
     action.inputs.add_argument(
         "--all", action="store_true", default=False, help="erase everything in the folder"
     )
 
-    action = add_action(
-        "export",
-        "copy a voiceprint to a file",
-        run_export,
-        " ann -o ann.voiceprint",
-        " ann -o ann.voiceprint --replace",
-    )
-    action.inputs.add_argument("name", metavar="NAME", help="name of a speaker")
+    examples = "ann -o ann.voiceprint", "ann -o ann.voiceprint --replace"
+    action = add("export", "copy a voiceprint to a file", run_export, *examples)
+    _add_name(action)
     action.places.add_argument(
         "-o",
         "--output",
@@ -118,42 +80,55 @@ def add_arguments(parser: CommandParser) -> None:
     )
     action.requests.add_argument("--replace", action="store_true", help="overwrite the file")
 
-    action = add_action(
-        "import",
-        "store voiceprint files under their names",
-        run_import,
-        " ann.voiceprint",
-        " ann.voiceprint --append",
-    )
+    examples = "ann.voiceprint", "ann.voiceprint --append"
+    action = add("import", "store voiceprint files under their names", run_import, *examples)
     action.inputs.add_argument(
         "files", nargs="+", type=Path, metavar="FILE.voiceprint", help="voiceprint files"
     )
     shared.add_options(action, "replace_or_append", "model")
 
-    add_action(
-        "seal",
-        "encrypt all voiceprints and galleries in the folder with --key",
-        run_seal,
-        " --key keyring",
-        " --key file:voices.key",
+    everything = "all voiceprints and galleries in the folder"
+    examples = "--key keyring", "--key file:voices.key"
+    add("seal", f"encrypt {everything} with --key", run_seal, *examples)
+    add("unseal", f"decrypt {everything}", run_unseal, *examples)
+    examples = (
+        "--key keyring --new-key keyring:second",
+        "--key file:old.key --new-key file:new.key",
     )
-    add_action(
-        "unseal",
-        "decrypt all voiceprints and galleries in the folder",
-        run_unseal,
-        " --key keyring",
-        " --key file:voices.key",
-    )
-    action = add_action(
-        "rekey",
-        "encrypt all voiceprints and galleries in the folder with another key",
-        run_rekey,
-        " --key keyring --new-key keyring:second",
-        " --key file:old.key --new-key file:new.key",
-    )
+    action = add("rekey", f"encrypt {everything} with another key", run_rekey, *examples)
     action.requests.add_argument(
         "--new-key", required=True, metavar="KEY", help="as --key; created if it does not exist"
     )
+
+
+def _add_action(
+    actions: Subparsers,
+    name: str,
+    purpose: str,
+    run: Callable[[argparse.Namespace], int],
+    *examples: str,
+) -> CommandParser:
+    """Add an action; examples are its arguments."""
+    action = actions.add_parser(
+        name,
+        help=purpose,
+        description=f"{purpose[0].upper()}{purpose[1:]}.",
+        examples=[f"speakersdk profiles {name} {example}".rstrip() for example in examples],
+        # The action's default must not override an option given before the action.
+        argument_default=argparse.SUPPRESS,
+    )
+    shared.add_options(action, "voiceprints")
+    action.set_defaults(run=run)
+    return action
+
+
+def _add_name(action: CommandParser) -> None:
+    action.inputs.add_argument("name", metavar="NAME", help="name of a speaker")
+
+
+def _add_names(action: CommandParser, **settings: Any) -> None:
+    settings = {"nargs": "+", **settings}
+    action.inputs.add_argument("names", metavar="NAME", help="names of speakers", **settings)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -218,7 +193,7 @@ def run_set(arguments: argparse.Namespace) -> int:
     store = shared.open_store(arguments)
     if arguments.expires is None and arguments.consent is None:
         raise ConfigError("expected --expires PERIOD or --consent TEXT, got neither")
-    for name in [used(store.load(name), store).name for name in arguments.names]:
+    for name in [record_use(store.load(name), store).name for name in arguments.names]:
         _, now = _change(store, name, lambda stored: with_life(stored, arguments))
         consent = "none" if now.consent is None else now.consent.text_id
         print(f"set {name}: expires {now.expires_utc or 'never'}, consent {consent}")

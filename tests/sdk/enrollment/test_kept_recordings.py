@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from speakersdk.demo_clips import FOLDER
-from speakersdk.enrollment.kept import check_keep, keep, kept
+from speakersdk.enrollment.kept_recordings import check_keep, keep, kept
 from speakersdk.errors import ConfigError
 
 FIRST, SECOND = (FOLDER / f"slt-enroll-{part}.flac" for part in (1, 2))
