@@ -8,11 +8,12 @@ It prints a line whenever the speaker or the verdict changes.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import threading
 
 import soundfile as sf
-from websockets.exceptions import WebSocketException
+from websockets.exceptions import ConnectionClosed, WebSocketException
 from websockets.sync.client import ClientConnection, connect
 
 BLOCK_S = 0.1
@@ -20,11 +21,12 @@ BLOCK_S = 0.1
 
 def send(connection: ClientConnection, path: str) -> None:
     """Send the recording in blocks of 16-bit mono samples."""
-    with sf.SoundFile(path) as file:
+    # The service closes the connection after an error, which the other thread prints.
+    with sf.SoundFile(path) as file, contextlib.suppress(ConnectionClosed):
         connection.send(json.dumps({"sample_rate_hz": file.samplerate}))
         for block in file.blocks(round(BLOCK_S * file.samplerate), dtype="int16", always_2d=True):
             connection.send(block[:, 0].tobytes())
-    connection.send('{"type": "finish"}')
+        connection.send('{"type": "finish"}')
 
 
 def main() -> None:
@@ -37,9 +39,12 @@ def main() -> None:
     arguments = parser.parse_args()
     try:
         sf.info(arguments.recording)
+    except RuntimeError as error:
+        parser.error(f"expected a recording, got {arguments.recording}: {error}")
+    try:
         opened = connect(arguments.url)
-    except (OSError, RuntimeError, WebSocketException) as error:  # no service or recording
-        parser.error(str(error))
+    except (OSError, WebSocketException) as error:
+        parser.error(f"cannot reach {arguments.url}: {error}; run `speakersdk serve http` first")
     with opened as connection:
         sender = threading.Thread(target=send, args=(connection, arguments.recording))
         sender.start()

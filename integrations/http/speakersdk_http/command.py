@@ -172,15 +172,22 @@ def _config(make_app: Callable[[], object], workers: int) -> uvicorn.Config:
 
 def _listener(host: str, port: int) -> socket.socket:
     """Open a listening socket, which workers inherit."""
-    family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-    listener = socket.socket(family, socket.SOCK_STREAM)
     try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-        listener.listen(_BACKLOG)
-    except OSError:
-        listener.close()
-        raise
+        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+            listener.listen(_BACKLOG)
+        except OSError:
+            listener.close()
+            raise
+    except OSError as error:  # also a name that has no address
+        raise OSError(
+            error.errno,
+            f"cannot listen on {host}, port {port}: {error.strerror}; stop the program that "
+            "listens there, or choose another address with --host and --port",
+        ) from error
     listener.set_inheritable(True)
     return listener
 

@@ -1,11 +1,14 @@
 """Processes: workers that share the store, and the end by SIGTERM under load."""
 
+import socket
 import threading
 from collections.abc import Callable
 
 import httpx
 import pytest
 from running_server import DEADLINE_S, Server
+
+from speakersdk.cli import main
 
 Clip = Callable[[str], bytes]
 Start = Callable[..., Server]
@@ -76,3 +79,13 @@ def test_what_is_enrolled_outlives_the_server(start: Start, clip: Clip) -> None:
     second: Server = start(folder=first.folder)
     voices = httpx.get(f"{second.url}/v1/voice/voices", timeout=DEADLINE_S).json()["voices"]
     assert [each["name"] for each in voices] == ["slt"]
+
+
+def test_a_port_in_use_is_one_line_that_says_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert main(["serve", "http", "--port", str(port)]) == 2
+    error = capsys.readouterr().err
+    assert f"cannot listen on 127.0.0.1, port {port}: " in error
+    assert "--port" in error
+    assert error.count("\n") == 1

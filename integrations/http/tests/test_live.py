@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -97,3 +98,15 @@ def test_the_example_tells_who_speaks_or_what_is_missing(server: Server, tmp_pat
         assert done.returncode == 2
         assert done.stderr.splitlines()[-1].startswith("live_client.py: error: ")
         assert "Traceback" not in done.stderr
+
+
+def test_the_example_says_in_one_line_why_the_service_ended_the_stream(
+    start: Callable[..., Server],
+) -> None:
+    """Nobody is enrolled. The service closes the connection while the example sends."""
+    url = f"ws{start().url.removeprefix('http')}/v1/voice/stream"
+    command = [sys.executable, str(EXAMPLE), str(CLIPS / "slt-probe.flac"), url]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=DEADLINE_S)
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert "nobody is enrolled" in done.stderr

@@ -40,8 +40,10 @@ def main() -> None:
     arguments = parser.parse_args()
     try:
         answer = asyncio.run(ask(arguments.recording, arguments.uri))
-    except (OSError, RuntimeError, ValueError) as error:  # no service, recording or URI
-        parser.error(str(error))
+    except RuntimeError as error:
+        parser.error(f"expected a recording, got {arguments.recording}: {error}")
+    except (OSError, ValueError) as error:
+        parser.error(f"cannot reach {arguments.uri}: {error}; run `speakersdk serve wyoming` first")
     if answer.type == "error":
         raise SystemExit(answer.data["text"])
     context = answer.data["context"]

@@ -89,7 +89,14 @@ def run(
     people = People(open_verifier, open_store)
     server = AsyncServer.from_uri(arguments.uri)
     print(f"serving {arguments.uri}", file=sys.stderr, flush=True)
-    asyncio.run(server.run(partial(Connection, people=people, settings=settings)))
+    try:
+        asyncio.run(server.run(partial(Connection, people=people, settings=settings)))
+    except OSError as error:
+        raise OSError(
+            error.errno,
+            f"cannot serve {arguments.uri}: {error.strerror}; stop the program that listens "
+            "there, or choose another address with --uri",
+        ) from error
     return 0
 
 

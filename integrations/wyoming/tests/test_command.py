@@ -1,5 +1,6 @@
 """Options of `speakersdk serve wyoming`, and how much audio is kept."""
 
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -62,3 +63,12 @@ def test_the_example_says_in_one_line_that_there_is_no_service(tmp_path: Path) -
         assert done.returncode == 2
         assert done.stderr.splitlines()[-1].startswith("who.py: error: ")
         assert "Traceback" not in done.stderr
+
+
+def test_a_port_in_use_is_one_line_that_says_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        uri = f"tcp://127.0.0.1:{taken.getsockname()[1]}"
+        assert main(["serve", "wyoming", "--uri", uri]) == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert error.startswith(f"speakersdk: error: cannot serve {uri}: ")
+    assert "--uri" in error

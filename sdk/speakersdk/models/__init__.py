@@ -16,6 +16,7 @@ def default_model_path() -> Path:
     path = Path(__file__).parent / "default.onnx"
     if not path.is_file():
         raise ModelError(
-            f"expected the bundled model at {path}, got no file; pass a model of yours"
+            f"expected the bundled model at {path}, got no file; install speakersdk again (in a "
+            "program of PyInstaller: build it with --collect-data speakersdk), or pass a model"
         )
     return path

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from speakersdk.errors import ConfigError, ExpiredVoiceprintError, IncompatibleModelError
 from speakersdk.voiceprint.embedding_model import EmbeddingModel
@@ -16,7 +16,8 @@ def check_voiceprints(voiceprints: Sequence[Voiceprint]) -> None:
         raise TypeError("expected a list of voiceprints, got a single one; write [voiceprint]")
     if voiceprints is not None and not isinstance(voiceprints, Sequence):
         kind = type(voiceprints).__name__
-        raise TypeError(f"expected a list of voiceprints, got {kind}; write list(...)")
+        remedy = "list(voiceprints.values())" if isinstance(voiceprints, Mapping) else "list(...)"
+        raise TypeError(f"expected a list of voiceprints, got {kind}; write {remedy}")
     for one in voiceprints or ():
         if not isinstance(one, Voiceprint):
             raise TypeError(

@@ -83,7 +83,8 @@ class VoiceprintFolder:
                 return path
         path = self.path_of(name)
         if not os.path.lexists(path):
-            raise UnknownSpeakerError(name, known=self.names())
+            remedy = "speakersdk profiles lists what is stored"
+            raise UnknownSpeakerError(name, known=self.names(), remedy=remedy)
         return path
 
     def check_writable(self) -> None:

@@ -21,6 +21,7 @@ ANN = example_voiceprint()
         (["ann"], "got str"),
         ([ANN, 1], "got int"),
         ("ann", "got str"),
+        ({"ann": ANN}, r"write list\(voiceprints.values\(\)\)"),
     ],
 )
 def test_what_is_not_a_list_of_voiceprints_is_a_type_error(candidates: Any, message: str) -> None:

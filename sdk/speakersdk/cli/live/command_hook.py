@@ -184,6 +184,11 @@ def _words(command: str) -> list[str]:
     if not words:
         raise ConfigError("expected a command with --exec, got none")
     if shutil.which(words[0]) is None:
+        if os.path.isfile(words[0]):  # noqa: PTH113  (also for names that pathlib refuses)
+            raise ConfigError(
+                f"expected a program with --exec, got {printable(words[0])}, which may not be run; "
+                f"chmod +x {printable(words[0])}"
+            )
         raise ConfigError(
             f"expected a program with --exec, found none named {printable(words[0])}; give its "
             "path, or sh -c '...' for shell syntax"

@@ -228,8 +228,11 @@ def run_erase(arguments: argparse.Namespace) -> int:
     store = shared.open_store(arguments)
     if bool(arguments.names) == arguments.all:
         raise ConfigError("expected either names to erase or --all")
+    num_erased = 0
     for line in erase_all(store) if arguments.all else erase(store, arguments.names):
         print(line)
+        num_erased += 1
+    _note_nothing(num_erased, "erased", store.folder)
     return 0
 
 
@@ -286,9 +289,17 @@ def _recast(
     arguments: argparse.Namespace, done: str, *, key: SealingKey | None, new_key: SealingKey | None
 ) -> int:
     folder = VoiceprintStore(arguments.voiceprints).folder
-    for path in recast(folder, key=key, new_key=new_key):
+    changed = recast(folder, key=key, new_key=new_key)
+    for path in changed:
         print(f"{done} {printable(path.name)}")
+    _note_nothing(len(changed), done, folder)
     return 0
+
+
+def _note_nothing(num_changed: int, done: str, folder: Path) -> None:
+    """Report a folder in which nothing was changed: it may be the wrong one."""
+    if num_changed == 0:
+        print(f"note: nothing was {done} in {printable(folder)}", file=sys.stderr)
 
 
 def _days(store: VoiceprintStore) -> Mapping[str, date] | None:

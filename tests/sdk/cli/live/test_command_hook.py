@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -130,3 +131,10 @@ def test_a_command_that_ignores_its_termination_is_killed(
 def test_commands_that_cannot_run_are_refused_at_the_start(command: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         CommandHook(command)
+
+
+def test_a_file_that_may_not_be_run_is_named_with_the_remedy(tmp_path: Path) -> None:
+    script = tmp_path / "lamp.sh"
+    script.write_text("#!/bin/sh\n")
+    with pytest.raises(ConfigError, match=rf"chmod \+x {re.escape(str(script))}"):
+        CommandHook(str(script))

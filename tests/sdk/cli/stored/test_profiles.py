@@ -286,3 +286,30 @@ def test_an_expired_voiceprint_is_listed_and_not_prolonged(
     assert main(["profiles"]) == 0
     assert "2026-11-22T15:00:00+00:00" in capsys.readouterr().out
     assert main(["profiles", "erase", "ann"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "done"),
+    [(["erase", "--all"], "erased"), (["seal"], "sealed"), (["unseal"], "unsealed")],
+)
+def test_a_folder_in_which_nothing_is_done_is_named(
+    tmp_path: Path, arguments: list[str], done: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The user may have named another folder than the one with the voiceprints."""
+    key = tmp_path / "key"
+    key.write_text("ab" * 32)
+    key.chmod(0o600)
+    folder = tmp_path / "other"
+    options = ["--voiceprints", str(folder), "--key", f"file:{key}"]
+    assert main(["profiles", *arguments, *options]) == 0
+    assert capsys.readouterr().err == f"note: nothing was {done} in {folder}\n"
+
+
+@pytest.mark.parametrize("action", ["remove", "erase"])
+def test_who_is_not_stored_need_not_be_enrolled_to_be_deleted(
+    store: VoiceprintStore, action: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["profiles", action, "carl"]) == 2
+    error = capsys.readouterr().err
+    assert "speakersdk profiles lists what is stored" in error
+    assert "enroll" not in error
