@@ -16,6 +16,8 @@ TYPE_CHECKING = False  # as in `typing`, which takes milliseconds to import
 if TYPE_CHECKING:
     from speakersdk._public import *  # noqa: F403
 
+    __version__: str
+
 
 def __getattr__(name: str) -> object:
     """A module of the package, or a public name; both are imported at their first use."""

@@ -3,6 +3,7 @@
 from speakersdk.audio.devices import InputDevice, list_devices
 from speakersdk.audio.levels import AudioProblem
 from speakersdk.audio.microphone import AudioBlock, Microphone
+from speakersdk.audio.recordings import Recording
 from speakersdk.audio.waveform import as_waveform, read_audio
 from speakersdk.calibration.calibration import Calibration, OperatingPoint
 from speakersdk.decision.outcome import Decision, Identification, Verdict
@@ -10,8 +11,10 @@ from speakersdk.diarization.turns import Diarization, DiarizedSpeaker, Turn
 from speakersdk.encoder.load import EncoderStream, Encoding, SpeakerEncoder, load_encoder
 from speakersdk.encoder.manifest import ModelManifest
 from speakersdk.enrollment.adaptation import Adaptation
+from speakersdk.enrollment.challenge import Challenge
 from speakersdk.enrollment.live import Enrollment, EnrollmentProgress
 from speakersdk.enrollment.measure import RecordingQuality
+from speakersdk.enrollment.remembered import RememberedRecordings
 from speakersdk.errors import (
     AttemptLimitError,
     AudioError,
@@ -47,9 +50,11 @@ from speakersdk.streaming.update import Candidate, StreamUpdate
 from speakersdk.verifier import Verifier
 from speakersdk.voice_gate import GateUpdate, VoiceGate
 from speakersdk.voiceprint.attempts import AttemptLimit
-from speakersdk.voiceprint.life import Consent
+from speakersdk.voiceprint.life import Consent, expiry_after, utc_now
 from speakersdk.voiceprint.names import check_new_name
+from speakersdk.voiceprint.rotation import Rotation
 from speakersdk.voiceprint.store import VoiceprintStore
+from speakersdk.voiceprint.uses import LastUses
 from speakersdk.voiceprint.voiceprint import Voiceprint
 
 __all__ = [
@@ -64,6 +69,7 @@ __all__ = [
     "CalibrationError",
     "CalibrationProfile",
     "Candidate",
+    "Challenge",
     "ClosedError",
     "ConcurrentUseError",
     "ConfigError",
@@ -86,6 +92,7 @@ __all__ = [
     "InferenceError",
     "InputDevice",
     "InvalidAudioError",
+    "LastUses",
     "ManifestError",
     "Match",
     "Microphone",
@@ -94,7 +101,10 @@ __all__ = [
     "ModelError",
     "ModelManifest",
     "OperatingPoint",
+    "Recording",
     "RecordingQuality",
+    "RememberedRecordings",
+    "Rotation",
     "SealError",
     "SealingKey",
     "SpeakerEncoder",
@@ -113,10 +123,12 @@ __all__ = [
     "VoiceprintStore",
     "as_waveform",
     "check_new_name",
+    "expiry_after",
     "list_devices",
     "load_encoder",
     "read_audio",
     "symmetric_kl",
     "symmetric_kl_matrix",
     "symmetric_kl_to_many",
+    "utc_now",
 ]

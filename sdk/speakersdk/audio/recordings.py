@@ -11,17 +11,20 @@ import numpy.typing as npt
 
 from speakersdk.arrays import Waveform
 from speakersdk.audio.input_file import BinaryReader, file_label, is_file
-from speakersdk.audio.samples import as_array
+from speakersdk.audio.samples import SupportsArray, as_array
 from speakersdk.audio.waveform import array_blocks, file_blocks, join
 from speakersdk.errors import ConfigError, InvalidAudioError
 
-Samples = npt.NDArray[Any]
-# A path, a file object open for reading bytes, samples as `speakersdk.audio.waveform.as_waveform`
-# takes them, or a pair of such samples and their rate, as scipy.io.wavfile.read (rate first) and
-# soundfile.read (rate last) return it.
+Samples = npt.NDArray[Any] | SupportsArray
 Recording = (
     str | os.PathLike[str] | BinaryReader | Samples | tuple[float, Samples] | tuple[Samples, float]
 )
+"""A recording: a path, a file object open for reading bytes, or samples with their rate.
+
+Samples are an array or a tensor as `as_waveform` takes them. Their rate is a separate argument, or
+they are in a pair with it: `scipy.io.wavfile.read` returns (rate, samples), and `soundfile.read`
+returns (samples, rate).
+"""
 
 
 def open_recording(

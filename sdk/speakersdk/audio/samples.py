@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numbers
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -38,10 +38,17 @@ _CHUNK_CHANNELS: Final = 8
 _REMEDIES: Final = {
     "int8": "; pass samples.astype(np.int16) * 256",
     "uint16": "; pass (samples.astype(np.int32) - 32768).astype(np.int16)",
-    "i": "; pass samples.astype(np.int16) if they are 16-bit values",
+    "i": "; pass np.asarray(samples, np.int16) if they are 16-bit values",
     "f": "; pass samples.astype(np.float32)",
 }
 _BYTE_FORMATS: Final = frozenset("Bbc")
+
+
+class SupportsArray(Protocol):
+    """An object that NumPy converts to an array, such as a torch tensor on the CPU."""
+
+    def __array__(self) -> npt.NDArray[Any]:
+        """Return the values as an array."""
 
 
 def check_rate(sample_rate_hz: float) -> None:
