@@ -13,6 +13,7 @@ RUNTIME := $(VENV)/speakersdk-runtime.stamp
 DEVELOPMENT := $(VENV)/speakersdk-development.stamp
 LINTERS := $(VENV)/speakersdk-linters.stamp
 DOCUMENTATION := $(VENV)/speakersdk-documentation.stamp
+PACKAGING := $(VENV)/speakersdk-packaging.stamp
 CXX_SOURCES := $(wildcard csrc/*.h csrc/*.cc csrc/*/*.h csrc/*/*.cc csrc/*/*.inc)
 # What an editable install does not pick up by itself.
 INSTALL_INPUTS := pyproject.toml constraints.txt CMakeLists.txt $(CXX_SOURCES)
@@ -138,7 +139,7 @@ images: $(DEVELOPMENT)  ## build the container images of the services, and test 
 	.ci/images
 
 .PHONY: wheel
-wheel: $(DEVELOPMENT)  ## build dist/*.tar.gz and, from it, dist/*.whl
+wheel: $(PACKAGING)  ## build dist/*.tar.gz and, from it, dist/*.whl
 	rm -rf dist
 	python -m build
 
@@ -187,6 +188,14 @@ $(DOCUMENTATION): pyproject.toml constraints.txt | $(VENV)/bin/python
 	@echo "Installing what builds the documentation into $(VENV) ..."
 	@$(INSTALL) 'pip>=25.1'
 	@$(INSTALL) --group docs
+	@touch $@
+
+# A wheel is built in an environment of its own, from the sources only.
+$(PACKAGING): pyproject.toml constraints.txt | $(VENV)/bin/python
+	@$(require-compiler)
+	@echo "Installing what builds the wheel into $(VENV) ..."
+	@$(INSTALL) 'pip>=25.1'
+	@$(INSTALL) --group build
 	@touch $@
 
 $(VENV)/bin/python:

@@ -95,7 +95,7 @@ def figures(latest: Latest) -> Lines:
     startup = latest("startup")
     rows = [
         (
-            "equal error rate, 3 s and 1.5 s of speech",
+            "equal error rate (EER), 3 s and 1.5 s of speech",
             " and ".join(_eer(accuracy[f"speechocean762-dev-{at}s"]) for at in ("3.0", "1.5")),
         ),
         (

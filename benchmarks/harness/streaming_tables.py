@@ -154,7 +154,8 @@ def cost(facts: Report) -> list[str]:
     return [
         *tables.markdown(titles, rows),
         "",
-        f"Resident memory over {facts['memory: simulated hours']:g} simulated hours: "
+        "Resident memory of the whole process, which holds the other networks and torch too, in "
+        f"{facts['memory: simulated hours']:g} h of simulated audio: "
         f"{facts['memory: MB after a tenth']:.2f} MB after a tenth, "
         f"{facts['memory: MB at the end']:.2f} MB at the end; slope "
         f"{facts['memory: slope, MB a day']:.3f} MB per day.",

@@ -198,7 +198,7 @@ _COMMANDS: Final[tuple[tuple[str, str, dict[str, Any]], ...]] = (
             "description": "Run a service until it is stopped by Ctrl-C or SIGTERM. Its package is "
             "installed as an extra.",
             "subject": "service",
-            "status": "0 stopped by a signal",
+            "status": "0 stopped by SIGTERM; 130 stopped by Ctrl-C",
             "examples": (
                 "speakersdk serve http --port 8080",
                 "speakersdk serve wyoming --asr tcp://127.0.0.1:10300",

@@ -49,7 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
     parser = CommandParser(
         prog=f"speakersdk serve {name}",
         description=service.SUMMARY,
-        status="0 stopped by a signal",
+        status="0 stopped by SIGTERM; 130 stopped by Ctrl-C",
         examples=(f"speakersdk serve {name}", f"speakersdk serve {name} --far 0.001"),
     )
     shared.add_options(parser, "far", "voiceprints", "model")
