@@ -174,8 +174,8 @@ class Product {
 
   // J between all rows of a and `num` <= GroupColumns() rows of b; `out` is their first
   // column in the result. Returns the number of pairs in the difference form.
-  std::size_t Group(const float* b, std::size_t num, std::size_t num_b,
-                    Workspace* workspace, float* out) const {
+  std::size_t ScoreGroup(const float* b, std::size_t num, std::size_t num_b,
+                         Workspace* workspace, float* out) const {
     const Side& side = workspace->b;
     workspace->maker.Make(b, num, side.logs.data(), side.weights.data());
     MeasureRows(kernel_, center_, num, width_, side);
@@ -187,7 +187,7 @@ class Product {
       for (std::size_t column = 0; column < num; column += width_) {
         const Range columns = {column, std::min(width_, num - column)};
         num_differences +=
-            Block(side, rows, columns, num_b, workspace->products.data(), out);
+            ScoreBlock(side, rows, columns, num_b, workspace->products.data(), out);
       }
     }
     return num_differences;
@@ -196,8 +196,8 @@ class Product {
  private:
   // J of one block of rows and one tile of columns, one slice of terms at a time.
   // Returns the number of pairs in the difference form.
-  std::size_t Block(const Side& b, Range rows, Range columns, std::size_t num_b,
-                    float* products, float* out) const {
+  std::size_t ScoreBlock(const Side& b, Range rows, Range columns, std::size_t num_b,
+                         float* products, float* out) const {
     std::size_t num_differences = 0;
     std::fill_n(products, block_ * width_, 0.0F);
     for (std::size_t slice = 0; slice < depth_; slice += kSliceDepth) {
@@ -214,7 +214,8 @@ class Product {
               b.packed.data() + columns.first * depth_ + k * width_,
               std::min(kSummedTogether, slice_end - k), tile);
         }
-        if (is_last) num_differences += Finish(b, tile_rows, columns, tile, to, num_b);
+        if (is_last)
+          num_differences += FinishTile(b, tile_rows, columns, tile, to, num_b);
       }
     }
     return num_differences;
@@ -222,8 +223,8 @@ class Product {
 
   // J of one tile from its products. Returns the number of pairs that were too
   // uncertain.
-  std::size_t Finish(const Side& b, Range rows, Range columns, const float* products,
-                     float* out, std::size_t num_b) const {
+  std::size_t FinishTile(const Side& b, Range rows, Range columns,
+                         const float* products, float* out, std::size_t num_b) const {
     const float scale = 1.0F / static_cast<float>(dim_);
     const TileSums sums = {
         a_.squares.data() + rows.first, a_.bounds.data() + rows.first,
@@ -283,8 +284,8 @@ std::size_t AllPairs(const float* a, std::size_t num_a, const float* b,
     for (std::size_t column = thread * group; column < num_b;
          column += num_threads * group) {
       num_differences +=
-          product.Group(b + column * dim, std::min(group, num_b - column), num_b,
-                        &workspaces[thread], out + column);
+          product.ScoreGroup(b + column * dim, std::min(group, num_b - column), num_b,
+                             &workspaces[thread], out + column);
     }
   });
   return num_differences;

@@ -2,8 +2,8 @@
 //
 // With P = D p, L = ln(D p) and any vectors c, d that are the same for all rows,
 //
-//     D J(a, b) = <P_a - c, L_a - d> + <P_b - c, L_b - d> - <P_a - c, L_b - d> - <P_b -
-//     c, L_a - d>
+//     D J(a, b) = <P_a - c, L_a - d> + <P_b - c, L_b - d>
+//               - <P_a - c, L_b - d> - <P_b - c, L_a - d>
 //
 // All pairs are therefore one product of inner size 2 D. c and d are the means of the
 // rows of `a`: smaller vectors reduce cancellation. Groups of 64 terms are summed

@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 
 from benchmarks.harness import corpora
+from benchmarks.harness.enrolled import enrolled
 from benchmarks.harness.measure import Benchmark
 from speakersdk.arrays import Waveform
-from speakersdk.audio.levels import AudioProblem
 from speakersdk.audio.waveform import SAMPLE_RATE_HZ
 from speakersdk.calibration.calibration import Calibration
 from speakersdk.metrics import cllr, eer
@@ -44,16 +44,11 @@ def main() -> int:
     rng = np.random.default_rng(20261122)
     spoken = dict(recordings(6 if benchmark.smoke else SPEAKERS))
     names = list(spoken)
-    enrolled, adapted = [], []
+    before, adapted = [], []
     own = strangers = own_taken = strangers_taken = 0
     for listed in spoken.values():
-        voiceprint = verifier.enroll(
-            listed[:ENROLLED],
-            name="speaker",
-            sample_rate_hz=SAMPLE_RATE_HZ,
-            accept=tuple(AudioProblem),
-        )
-        enrolled.append(voiceprint)
+        voiceprint = enrolled(verifier, listed[:ENROLLED], "speaker")
+        before.append(voiceprint)
         for number in range(OFFERED):
             stranger = spoken[names[int(rng.integers(len(names)))]]
             for probe, is_own in (
@@ -81,7 +76,7 @@ def main() -> int:
             for at in listed[-TRIED:]
         ]
     )
-    for label, voiceprints in (("as enrolled", enrolled), ("as adapted", adapted)):
+    for label, voiceprints in (("as enrolled", before), ("as adapted", adapted)):
         benchmark.record(label, figures(voiceprints, embeddings, np.array(probes), calibration))
     benchmark.finish()
     return 0

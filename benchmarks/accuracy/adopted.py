@@ -35,6 +35,7 @@ from benchmarks.accuracy.adopted_cost import (
 )
 from benchmarks.harness import adopted_tables
 from benchmarks.harness.measure import REPOSITORY, Benchmark
+from benchmarks.harness.rates import eer_rates
 from benchmarks.harness.trial_pairs import (
     DEVELOPMENT,
     Encodings,
@@ -59,7 +60,6 @@ from speakersdk.encoder.load import load_encoder
 from speakersdk.encoder.manifest import ModelManifest
 from speakersdk.errors import AudioTooShortError
 from speakersdk.evaluation.segments import Segment
-from speakersdk.metrics import bootstrap_interval, eer
 from speakersdk.models import default_model_path
 
 FAR = 0.01
@@ -122,7 +122,7 @@ def main() -> int:
         question="How accurate and fast is an adopted encoder, compared with the bundled model?",
         parser=parser,
     )
-    bundled, minimum_s = bundled_encoder()
+    bundled, calibration = bundled_encoder()
     with tempfile.TemporaryDirectory() as folder:
         path = benchmark.options.model or adopted_campplus(Path(folder))
         if path is None:
@@ -133,7 +133,7 @@ def main() -> int:
                 name=encoder.manifest.name,
                 encode=answering(encoder),
                 sha256=identity(encoder.manifest),
-                minimum_s=max(minimum_s, encoder.manifest.minimum_s),
+                minimum_s=max(calibration.minimum_speech_s, encoder.manifest.minimum_s),
             )
             for encoder in (bundled, adopted)
         ]
@@ -288,22 +288,11 @@ def scored(trials: Pairs, side: Any, system: System) -> Pairs:
 
 def rates(trials: Pairs, system: str, title: str) -> dict[str, Any]:
     """Compute the EER in percent, its interval over speakers, and the numbers of trials."""
-    sides = trials.speakers.astype(str)
-    low, high = bootstrap_interval(
-        eer,
-        trials.scores,
-        trials.labels,
-        (sides[:, 0].tolist(), sides[:, 1].tolist()),
-        rng=np.random.default_rng(1),
-        repeats=BOOTSTRAP_DRAWS,
-    )
+    first, second = trials.speakers.astype(str).T.tolist()
     return {
         "system": system,
         "trials": title,
-        "eer_percent": round(100 * eer(trials.scores, trials.labels), 2),
-        "eer_interval_percent": [round(100 * low, 2), round(100 * high, 2)],
-        "target_trials": int(trials.labels.sum()),
-        "nontarget_trials": int((~trials.labels).sum()),
+        **eer_rates(trials.scores, trials.labels, (first, second), draws=BOOTSTRAP_DRAWS),
     }
 
 

@@ -12,13 +12,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from benchmarks.harness.demo_speech import demo_speech
 from benchmarks.harness.measure import Benchmark
 from benchmarks.peers import resemblyzer
 from speakersdk import Verifier
 from speakersdk.arrays import Waveform
-from speakersdk.audio.waveform import SAMPLE_RATE_HZ, read_audio
+from speakersdk.audio.waveform import SAMPLE_RATE_HZ
 from speakersdk.demo_clips import FOLDER
 from speakersdk.encoder.interface import SpeakerEncoder
 from speakersdk.encoder.load import load_encoder
@@ -37,7 +36,7 @@ def record_cost(
         encoders: functions that embed a recording, by system; the first one is ours.
         streams: calls from `listener` or `resemblyzer_listener`, by system; the first one is ours.
     """
-    samples = _speech()[: round(PASS_S * SAMPLE_RATE_HZ)]
+    samples = demo_speech()[: round(PASS_S * SAMPLE_RATE_HZ)]
     passes = {name: _embedding(encode, samples) for name, encode in encoders.items()}
     rows: list[dict[str, Any]] = []
     for what, calls, length_s in (
@@ -74,7 +73,7 @@ def listener(path: Path, *, threads: int) -> Callable[[], object]:
     def push(hop: Waveform) -> object:
         return stream.push(hop, sample_rate_hz=SAMPLE_RATE_HZ)
 
-    speech = _speech()
+    speech = demo_speech()
     hop_samples = round(HOP_S * SAMPLE_RATE_HZ)
     for first in range(0, round(WINDOW_S * SAMPLE_RATE_HZ), hop_samples):
         push(speech[first : first + hop_samples])  # until the window of a windowed model is full
@@ -86,7 +85,7 @@ def resemblyzer_listener(threads: int) -> Callable[[], object] | None:
     encoder = resemblyzer.voice_encoder(threads)
     if encoder is None:
         return None
-    window = _speech()[: round(WINDOW_S * SAMPLE_RATE_HZ)]
+    window = demo_speech()[: round(WINDOW_S * SAMPLE_RATE_HZ)]
     return _listening(lambda _: encoder.embed_utterance(window), round(HOP_S * SAMPLE_RATE_HZ))
 
 
@@ -114,15 +113,10 @@ def _embedding(encode: Callable[[Waveform], object], samples: Waveform) -> Calla
 
 def _listening(push: Callable[[Waveform], object], hop_samples: int) -> Callable[[], object]:
     """Return a call that pushes the same seconds of speech in hops."""
-    speech = _speech()[: round(LISTENED_S * SAMPLE_RATE_HZ)]
+    speech = demo_speech()[: round(LISTENED_S * SAMPLE_RATE_HZ)]
 
     def listen() -> None:
         for first in range(0, len(speech), hop_samples):
             push(speech[first : first + hop_samples])
 
     return listen
-
-
-def _speech() -> Waveform:
-    """Return the demonstration clips, one after the other."""
-    return np.concatenate([read_audio(clip) for clip in sorted(FOLDER.glob("*.flac"))])

@@ -23,11 +23,12 @@ from typing import Any
 import numpy as np
 
 from benchmarks.harness import corpora
+from benchmarks.harness.enrolled import enrolled
 from benchmarks.harness.measure import Benchmark
+from benchmarks.harness.rates import percent
 from benchmarks.harness.replay_chains import CHAINS, COPIES
 from speakersdk import Decision, Verifier, VoiceprintStore
 from speakersdk.arrays import Waveform
-from speakersdk.audio.levels import AudioProblem
 from speakersdk.audio.waveform import SAMPLE_RATE_HZ, read_audio
 from speakersdk.enrollment.fingerprint import REPEATED, fingerprint_of, repeats
 from speakersdk.enrollment.remembered import RememberedRecordings
@@ -57,16 +58,9 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="speakersdk-attacks-") as folder:
         store = VoiceprintStore(folder)
         memory = RememberedRecordings(store)
-        for name, (*enrolled, _) in speakers.items():
-            store.save(
-                verifier.enroll(
-                    enrolled,
-                    name=name,
-                    sample_rate_hz=SAMPLE_RATE_HZ,
-                    accept=tuple(AudioProblem),
-                )
-            )
-            for samples in enrolled:
+        for name, (*known, _) in speakers.items():
+            store.save(enrolled(verifier, known, name))
+            for samples in known:
                 memory.remember(name, [samples])
 
         def outcomes(name: str, probes: Iterable[Waveform]) -> Iterator[tuple[Decision, Decision]]:
@@ -98,11 +92,10 @@ def recordings(num_speakers: int) -> dict[str, tuple[Waveform, Waveform, Wavefor
         parts = iter(utterances)
         taken = []
         for seconds in (ENROLL_S, ENROLL_S, PROBE_S):
-            samples = np.zeros(0, np.float32)
-            while len(samples) < seconds * SAMPLE_RATE_HZ and (part := next(parts, None)):
-                samples = np.concatenate([samples, packs.samples(part)])
-            if len(samples) >= seconds * SAMPLE_RATE_HZ:
-                taken.append(samples[: round(seconds * SAMPLE_RATE_HZ)])
+            num_samples = round(seconds * SAMPLE_RATE_HZ)
+            samples = packs.joined(parts, num_samples)
+            if len(samples) >= num_samples:
+                taken.append(samples[:num_samples])
         if len(taken) == 3:
             first, second, probe = taken
             found[speaker.replace("/", " ")] = first, second, probe
@@ -129,10 +122,6 @@ def synthesized(name: str) -> list[Waveform]:
 
 def rates(found: list[tuple[Decision, Decision]]) -> dict[str, Any]:
     """Return the percentages accepted by the voice only, and with each check for repeats."""
-
-    def percent(accepted: Iterable[bool]) -> float:
-        return round(100 * float(np.mean(list(accepted))), 1)
-
     return {
         "attempts": len(found),
         "before_percent": percent(

@@ -15,13 +15,12 @@ import soxr
 
 from benchmarks.harness import corpora
 from benchmarks.harness.measure import Benchmark
+from benchmarks.harness.trial_pairs import bundled_encoder
 from speakersdk.arrays import Waveform
 from speakersdk.audio.waveform import SAMPLE_RATE_HZ
 from speakersdk.calibration.calibration import Calibration
 from speakersdk.encoder.interface import Encoding
-from speakersdk.encoder.load import load_encoder
 from speakersdk.metrics import min_cllr
-from speakersdk.models import default_model_path
 from speakersdk.recalibration.refit import OwnTrials, error_rates, own_trials, refit
 from speakersdk_training.data.corpus import by_speaker
 
@@ -36,11 +35,7 @@ HISS_DB = 5
 def main() -> int:
     """Fit profiles, test them and report."""
     benchmark = Benchmark(name="calibration-profiles", question=(__doc__ or "").splitlines()[0])
-    corpora.require()
-    encoder = load_encoder(default_model_path())
-    calibration = encoder.manifest.calibration
-    if calibration is None:
-        raise SystemExit("expected a calibrated model")
+    encoder, calibration = bundled_encoder()
     spoken = recordings(20 if benchmark.smoke else None)
     for device, is_spoiled in (("8 kHz and hiss", True), ("as recorded", False)):
         rng = np.random.default_rng(20261122)

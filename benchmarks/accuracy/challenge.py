@@ -14,6 +14,7 @@ import numpy as np
 
 from benchmarks.harness import corpora
 from benchmarks.harness.measure import Benchmark
+from benchmarks.harness.rates import percent
 from speakersdk.arrays import Waveform
 from speakersdk.audio.waveform import SAMPLE_RATE_HZ
 from speakersdk.enrollment.challenge import Challenge
@@ -47,8 +48,7 @@ def main() -> int:
     spoken["sentences of any words"] = [packs.samples(utterance) for utterance in listed]
     for name, recordings in spoken.items():
         passed = [ASKED.objection([samples]) is None for samples in recordings]
-        row = {"recordings": len(passed), "passed_percent": round(100 * float(np.mean(passed)), 1)}
-        benchmark.record(name, row)
+        benchmark.record(name, {"recordings": len(passed), "passed_percent": percent(passed)})
     benchmark.finish()
     return 0
 

@@ -63,9 +63,9 @@ def main() -> int:
     benchmark = Benchmark(
         name="conditions", question="What do noise, rooms and channels do to the error rates?"
     )
-    encoder, minimum_s = bundled_encoder()
+    encoder, calibration = bundled_encoder()
     changes = dict(list(_changes().items())[: 1 if benchmark.smoke else None])
-    rows = measure(encoder, changes, minimum_s=minimum_s, smoke=benchmark.smoke)
+    rows = measure(encoder, changes, minimum_s=calibration.minimum_speech_s, smoke=benchmark.smoke)
     benchmark.record("model", encoder.manifest.name)
     benchmark.record("weights_sha256", encoder.manifest.weights_sha256)
     benchmark.record("conditions", rows)

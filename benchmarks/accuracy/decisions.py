@@ -61,7 +61,8 @@ def main() -> int:
     benchmark = Benchmark(
         name="decisions", question="Does the requested false-accept rate hold on other speakers?"
     )
-    encoder, minimum_s = bundled_encoder()
+    encoder, own_calibration = bundled_encoder()
+    minimum_s = own_calibration.minimum_speech_s
     segments = {length_s: read_length(length_s) for length_s in LENGTHS_S}
     for length_s in SHORT_S:
         segments[length_s] = read_length(length_s, per_speaker=SHORT_SEGMENTS)

@@ -20,26 +20,24 @@ import numpy as np
 
 from benchmarks.harness import corpora
 from benchmarks.harness.conversations import Conversation, converse
+from benchmarks.harness.demo_speech import demo_voices
 from benchmarks.harness.diarization_error import (
     COLLAR_S,
     DiarizationError,
     Stretch,
     diarization_error,
 )
+from benchmarks.harness.enrolled import enrolled
 from benchmarks.harness.measure import Benchmark
 from speakersdk import Verifier, Voiceprint
 from speakersdk.arrays import Waveform
-from speakersdk.audio.levels import AudioProblem
-from speakersdk.audio.waveform import SAMPLE_RATE_HZ, read_audio
-from speakersdk.demo_clips import FOLDER as CLIPS
+from speakersdk.audio.waveform import SAMPLE_RATE_HZ
 
 ENROLL_S = 12.0
 SPOKEN_S = 75.0  # maximum per speaker in a conversation, repeated if needed
 NUM_CHOSEN_ON, NUM_SPEAKERS = 14, 26
 NUM_TURNS = 16
 NUM_CONVERSATIONS = {"speechocean762": 6, "librispeech": 3}
-# All recordings are accepted: this measures turns, not the quality gate.
-ANY_QUALITY = tuple(AudioProblem)
 Speech = Mapping[str, Sequence[Waveform]]
 
 
@@ -57,7 +55,7 @@ def main() -> int:
     benchmark.record("weights_sha256", verifier.manifest.weights_sha256)
     benchmark.record("collar_s", COLLAR_S)
     if not is_real:
-        benchmark.record("synthetic", summary(*measured(verifier, synthetic(), 1, num_turns=6)))
+        benchmark.record("synthetic", summary(*measured(verifier, demo_voices(), 1, num_turns=6)))
     else:
         for name, split, speakers in (
             ("speechocean762", "dev", slice(NUM_CHOSEN_ON, NUM_CHOSEN_ON + NUM_SPEAKERS)),
@@ -102,21 +100,14 @@ def conversation_of(
     """Make a conversation of two to four, half of them enrolled, and enroll somebody absent."""
     names = [str(name) for name in rng.permutation(sorted(speech))]
     speakers = names[: int(rng.integers(2, min(4, len(names) - 1) + 1))]
-    enrolled = [*speakers[::2], names[len(speakers)]]
+    known = [*speakers[::2], names[len(speakers)]]
     voiceprints, said = [], {}
     for name in names[: len(speakers) + 1]:
         reel = np.concatenate(list(speech[name]))
         first = min(round(ENROLL_S * SAMPLE_RATE_HZ), len(reel) // 2)
         said[label(name)] = [reel[first : first + round(SPOKEN_S * SAMPLE_RATE_HZ)]]
-        if name in enrolled:
-            voiceprints.append(
-                verifier.enroll(
-                    [reel[:first]],
-                    name=label(name),
-                    sample_rate_hz=SAMPLE_RATE_HZ,
-                    accept=ANY_QUALITY,
-                )
-            )
+        if name in known:
+            voiceprints.append(enrolled(verifier, [reel[:first]], label(name)))
     del said[label(names[len(speakers)])]
     return converse(said, num_turns=num_turns, rng=rng), voiceprints
 
@@ -162,14 +153,6 @@ def by_speaker(corpus: str, split: str, chosen: slice) -> Speech:
         clips = speech[utterance.speaker]
         if sum(map(len, clips)) < most:
             clips.append(packs.samples(utterance).copy())
-    return speech
-
-
-def synthetic() -> Speech:
-    """Read the bundled voices."""
-    speech = defaultdict(list)
-    for path in sorted(CLIPS.glob("*.flac")):
-        speech[path.stem.split("-")[0]].append(read_audio(path))
     return speech
 
 

@@ -19,14 +19,15 @@ import soxr
 
 from benchmarks.harness import corpora
 from benchmarks.harness.measure import Benchmark
+from benchmarks.harness.rates import percent
+from benchmarks.harness.trial_pairs import bundled_encoder
 from speakersdk.arrays import Waveform
 from speakersdk.audio.levels import AudioProblem
 from speakersdk.audio.waveform import SAMPLE_RATE_HZ, read_audio
-from speakersdk.calibration.calibration import DEFAULT_MINIMUM_SPEECH_S
+from speakersdk.calibration.calibration import DEFAULT_MINIMUM_SPEECH_S, Calibration
 from speakersdk.decision.one_voice import OTHER_VOICE_LLR, Speech, llrs_to_the_others
-from speakersdk.encoder.load import SpeakerEncoder, load_encoder
+from speakersdk.encoder.load import SpeakerEncoder
 from speakersdk.enrollment.measure import RecordingQuality, measure_recording
-from speakersdk.models import default_model_path
 from speakersdk_training.data.corpus import Utterance, by_speaker
 
 # Minimum and maximum seconds of a recording, by corpus and split.
@@ -133,8 +134,7 @@ CONDITIONS: dict[str, tuple[AudioProblem | None, Callable[[Clip], Waveform]]] = 
 def main() -> int:
     """Distort recordings, measure them and report."""
     benchmark = Benchmark(name="enrollment", question=(__doc__ or "").splitlines()[0])
-    corpora.require()
-    encoder = load_encoder(default_model_path())
+    encoder, calibration = bundled_encoder()
     for (corpus, split), (least_s, most_s) in CORPORA.items():
         rng = np.random.default_rng(20261122)
         speakers = by_speaker(corpora.utterances(corpus, split))
@@ -145,7 +145,9 @@ def main() -> int:
         for name, (problem, spoil) in CONDITIONS.items():
             found = [measure(encoder, spoil(clip)) for clip in clips]
             benchmark.record(f"{corpus}, {name}", rates(found, problem))
-        triples = unlike_others(encoder, clips, rng, 20 if benchmark.smoke else TRIPLES)
+        triples = unlike_others(
+            encoder, calibration, clips, rng, 20 if benchmark.smoke else TRIPLES
+        )
         benchmark.record(f"{corpus}, one of three by somebody else", triples)
     benchmark.finish()
     return 0
@@ -161,10 +163,13 @@ def make_clips(
     """Make recordings of different utterances, for as many speakers as possible."""
     packs = corpora.Packs()
     made: list[tuple[str, Waveform]] = []
-    left = {name: list(rng.permutation(np.array(listed))) for name, listed in speakers.items()}
+    left = {
+        name: iter(rng.permutation(np.array(listed))[::-1]) for name, listed in speakers.items()
+    }
+    num_samples = round(most_s * SAMPLE_RATE_HZ)
     while left and len(made) < count:
         for name in list(left)[: count - len(made)]:
-            samples = joined(left[name], most_s, packs)
+            samples = packs.joined(left[name], num_samples)[:num_samples]
             if len(samples) < least_s * SAMPLE_RATE_HZ:
                 del left[name]
             else:
@@ -178,15 +183,6 @@ def make_clips(
         noise = np.resize(np.roll(noise, int(rng.integers(len(noise)))), len(samples))
         clips.append(Clip(name, samples, stranger, noise))
     return clips
-
-
-def joined(left: list[Utterance], seconds: float, packs: corpora.Packs) -> Waveform:
-    """Join the next utterances of a speaker and remove them from the list."""
-    parts: list[Waveform] = []
-    wanted = round(seconds * SAMPLE_RATE_HZ)
-    while left and sum(map(len, parts)) < wanted:
-        parts.append(packs.samples(left.pop()))
-    return np.concatenate([np.zeros(0, np.float32), *parts])[:wanted]
 
 
 def measure(encoder: SpeakerEncoder, samples: Waveform) -> RecordingQuality:
@@ -211,7 +207,11 @@ def rates(found: list[RecordingQuality], problem: AudioProblem | None) -> dict[s
 
 
 def unlike_others(
-    encoder: SpeakerEncoder, clips: list[Clip], rng: np.random.Generator, count: int
+    encoder: SpeakerEncoder,
+    calibration: Calibration,
+    clips: list[Clip],
+    rng: np.random.Generator,
+    count: int,
 ) -> dict[str, Any] | None:
     """Test sets of three half recordings, of one speaker and with one of another speaker."""
     halves: dict[str, list[Any]] = {}
@@ -229,8 +229,8 @@ def unlike_others(
         order = rng.permutation(len(halves[name]))[:3]
         one = [halves[name][place] for place in order]
         stranger = halves[other][int(rng.integers(len(halves[other])))]
-        own += [is_unlike(encoder, one)] if len(one) == 3 else []
-        flags = is_unlike(encoder, [*one[:2], stranger])
+        own += [is_unlike(calibration, one)] if len(one) == 3 else []
+        flags = is_unlike(calibration, [*one[:2], stranger])
         caught.append(flags[2])
         mistaken += flags[:2]
     return {
@@ -241,22 +241,14 @@ def unlike_others(
     }
 
 
-def is_unlike(encoder: SpeakerEncoder, encodings: list[Any]) -> list[bool]:
-    """Return flags of the recordings that the gate finds unlike the others."""
-    calibration = encoder.manifest.calibration
-    if calibration is None:
-        raise SystemExit("expected a calibrated model")
+def is_unlike(calibration: Calibration, encodings: list[Any]) -> list[bool]:
+    """Return whether the gate finds each recording unlike the others."""
     speech = Speech(
         np.stack([encoding.embedding for encoding in encodings]),
         np.array([encoding.speech_s for encoding in encodings]),
     )
     llrs = llrs_to_the_others(speech, calibration)
     return [llr is not None and llr <= OTHER_VOICE_LLR for llr in llrs]
-
-
-def percent(flags: list[bool]) -> float:
-    """Return the share of true flags in percent."""
-    return round(100 * float(np.mean(flags)), 1)
 
 
 def rms(samples: Waveform) -> float:

@@ -6,6 +6,7 @@ EER and minDCF do not depend on it. Needs the speech corpora.
 
 from __future__ import annotations
 
+from itertools import compress
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ import numpy.typing as npt
 
 from benchmarks.harness import corpora
 from benchmarks.harness.measure import REPOSITORY, Benchmark
+from benchmarks.harness.rates import eer_rates
 from benchmarks.harness.speech_probability import speech_probability
 from speakersdk.audio.waveform import read_audio
 from speakersdk.decision.rule import speech_shortage
@@ -20,7 +22,7 @@ from speakersdk.encoder.load import Encoding, SpeakerEncoder, load_encoder
 from speakersdk.evaluation.encode_trials import score_trials
 from speakersdk.evaluation.segments import Segment, read_segments, share_audio
 from speakersdk.evaluation.trials import Trial, read_trials, used_segments
-from speakersdk.metrics import bootstrap_interval, eer, min_dcf
+from speakersdk.metrics import eer, min_dcf
 from speakersdk.models import default_model_path
 from speakersdk_training.data.speech_labels import load_labels
 from speakersdk_training.evaluation.trial_audio import read_segment_audio
@@ -72,19 +74,9 @@ def error_rates_by_age(
     found: dict[str, Rates] = {}
     for group, belongs in (("children", lambda age: age < 18), ("adults", lambda age: age >= 18)):
         inside = np.array([all(belongs(ages[speaker]) for speaker in pair) for pair in sides])
-        pairs = [pair for pair, is_in in zip(sides, inside, strict=True) if is_in]
-        low, high = bootstrap_interval(
-            eer,
-            divergence[inside],
-            labels[inside],
-            ([enroll for enroll, _ in pairs], [probe for _, probe in pairs]),
-            rng=np.random.default_rng(1),
-        )
+        pairs = list(compress(sides, inside))
         found[group] = {
-            "eer_percent": round(100 * eer(divergence[inside], labels[inside]), 2),
-            "eer_interval_percent": [round(100 * low, 2), round(100 * high, 2)],
-            "target_trials": int(labels[inside].sum()),
-            "nontarget_trials": int((~labels[inside]).sum()),
+            **eer_rates(divergence[inside], labels[inside], tuple(zip(*pairs, strict=True))),
             "speakers": len({speaker for pair in pairs for speaker in pair}),
         }
     return found
@@ -125,24 +117,15 @@ def error_rates(
     embeddings = {name: encoding.embedding for name, encoding in encodings.items()}
     divergence = score_trials(trials, embeddings)
     apart = np.array([not share_audio(known[trial.enroll], known[trial.probe]) for trial in trials])
-    low, high = bootstrap_interval(
-        eer,
-        divergence,
-        labels,
-        (
-            [known[trial.enroll].speaker for trial in trials],
-            [known[trial.probe].speaker for trial in trials],
-        ),
-        rng=np.random.default_rng(1),
+    speakers = (
+        [known[trial.enroll].speaker for trial in trials],
+        [known[trial.probe].speaker for trial in trials],
     )
     rates: Rates = {
-        "eer_percent": round(100 * eer(divergence, labels), 2),
-        "eer_interval_percent": [round(100 * low, 2), round(100 * high, 2)],
+        **eer_rates(divergence, labels, speakers),
         "eer_cosine_percent": round(100 * eer(_cosines(trials, encodings), labels), 2),
         "min_dcf_0.01": round(min_dcf(divergence, labels, p_target=0.01), 3),
         "min_dcf_0.05": round(min_dcf(divergence, labels, p_target=0.05), 3),
-        "target_trials": int(labels.sum()),
-        "nontarget_trials": int((~labels).sum()),
         "eer_without_shared_audio_percent": (
             round(100 * eer(divergence[apart], labels[apart]), 2) if labels[apart].any() else None
         ),

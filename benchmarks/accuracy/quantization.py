@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from benchmarks.harness import corpora
+from benchmarks.harness.demo_speech import demo_speech, demo_voices
 from benchmarks.harness.measure import Benchmark
-from speakersdk.audio.waveform import SAMPLE_RATE_HZ, read_audio
+from speakersdk.audio.waveform import SAMPLE_RATE_HZ
 from speakersdk.demo_clips import FOLDER
 from speakersdk.encoder.graph import StatefulGraph
 from speakersdk.encoder.interface import SpeakerEncoder
@@ -50,7 +51,7 @@ def main() -> int:
         )
         if benchmark.smoke:
             trials = small_trials(Path(folder))
-            speech = [read_audio(path) for path in sorted(FOLDER.glob("*.flac"))]
+            speech = [clip for clips in demo_voices().values() for clip in clips]
         else:
             listed = read_corpus("packs", corpora.DATA)
             speech = training_speech([one for one in listed if one.split == "train"])
@@ -106,7 +107,7 @@ def speeds(
     benchmark: Benchmark, encoders: dict[str, SpeakerEncoder]
 ) -> dict[str, dict[str, float]]:
     """Measure real-time factors of recordings and hops, and speed-ups relative to fp32."""
-    speech = np.concatenate([read_audio(path) for path in sorted(FOLDER.glob("*.flac"))])
+    speech = demo_speech()
     factors: dict[str, dict[str, float]] = {name: {} for name in encoders}
     works: dict[str, tuple[float, Any]] = {"hop of 0.1 s": (0.1, hop_call)}
     for length_s in LENGTHS_S:

@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 
 from benchmarks.harness import corpora
+from benchmarks.harness.enrolled import enrolled
 from benchmarks.harness.measure import Benchmark
-from speakersdk import Verifier, Voiceprint
+from speakersdk import Verifier
 from speakersdk.arrays import Waveform
-from speakersdk.audio.levels import AudioProblem
 from speakersdk.audio.waveform import SAMPLE_RATE_HZ
 from speakersdk.decision.outcome import Verdict
 from speakersdk_training.data.corpus import by_speaker
@@ -26,8 +26,6 @@ from speakersdk_training.data.corpus import by_speaker
 FAR = 0.01
 ENROLL_S, PROBE_S = 6.0, 4.0
 SPEAKERS = 45
-# All recordings are accepted: this measures decisions, not the quality gate.
-ANY_QUALITY = tuple(AudioProblem)
 SILENCE_S = (10, 30, 120)
 Fill = Callable[[int], Waveform]
 
@@ -98,8 +96,10 @@ def figures(
     silence = fill(round(seconds * SAMPLE_RATE_HZ))
     nothing = zeros(0)
     voiceprints = [
-        enroll(verifier, np.concatenate([enrolled, silence if both else nothing]), number)
-        for number, (enrolled, _) in enumerate(speech)
+        enrolled(
+            verifier, [np.concatenate([samples, silence if both else nothing])], name_of(number)
+        )
+        for number, (samples, _) in enumerate(speech)
     ]
     owners, strangers = [], []
     for number, (_, probe) in enumerate(speech):
@@ -116,16 +116,6 @@ def figures(
         "owners": len(owners),
         "strangers": len(strangers),
     }
-
-
-def enroll(verifier: Verifier, samples: Waveform, number: int) -> Voiceprint:
-    """Enroll one speaker."""
-    return verifier.enroll(
-        [samples],
-        name=name_of(number),
-        sample_rate_hz=SAMPLE_RATE_HZ,
-        accept=ANY_QUALITY,
-    )
 
 
 def name_of(number: int) -> str:

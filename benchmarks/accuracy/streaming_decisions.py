@@ -21,18 +21,16 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.harness import corpora
+from benchmarks.harness.demo_speech import demo_voices
+from benchmarks.harness.enrolled import enrolled
 from benchmarks.harness.measure import Benchmark
 from speakersdk import StreamUpdate, Verifier, Voiceprint
-from speakersdk.audio.levels import AudioProblem
-from speakersdk.audio.waveform import SAMPLE_RATE_HZ, read_audio
-from speakersdk.demo_clips import FOLDER as CLIPS
+from speakersdk.audio.waveform import SAMPLE_RATE_HZ
 from speakersdk.metrics import bootstrap_interval
 from speakersdk_training.evaluation.conditions import CONDITIONS
 
 ENROLL_S, PROBE_S, FIXED_S = 12.0, 12.0, 3.0
 MOST_PROBES = 2
-# All recordings are accepted: this measures decisions, not the quality gate.
-ANY_QUALITY = tuple(AudioProblem)
 FARS = (0.05, 0.01, 0.001)
 # Conditions of both sides. Tests of poor speech might be less correlated, and count for more.
 CONDITIONED = ("noise 10 dB", "telephone")
@@ -61,7 +59,7 @@ def main() -> int:
     manifest = verifiers[0.01].manifest
     benchmark.record("model", manifest.name)
     benchmark.record("weights_sha256", manifest.weights_sha256)
-    development = corpus("speechocean762", "dev") if is_real else synthetic()
+    development = corpus("speechocean762", "dev") if is_real else demo_voices()
     names = sorted(development)
     for half, chosen in (("even", names[::2]), ("odd", names[1::2])):
         some = {name: development[name] for name in chosen}
@@ -75,7 +73,7 @@ def main() -> int:
             figures = decisions(verifiers[far], some, far)
             benchmark.record(f"odd speakers, {condition}, {far:g} requested", figures)
             print(condition, far, figures, flush=True)
-    readers = corpus("librispeech", "demo") if is_real else synthetic()
+    readers = corpus("librispeech", "demo") if is_real else demo_voices()
     for kind, speech in (("development", development), ("demonstration", readers)):
         count = NUM_CHANGES if is_real else 2
         figures = changes(verifiers[0.01], speech, count)
@@ -98,25 +96,19 @@ class Trial:
 
 def decisions(verifier: Verifier, speech: Speech, far: float) -> dict[str, Any]:
     """Compare the probes of all speakers with all voiceprints."""
-    enrolled = {speaker: split(clips, ENROLL_S) for speaker, clips in sorted(speech.items())}
+    parts = {speaker: split(clips, ENROLL_S) for speaker, clips in sorted(speech.items())}
     voiceprints = [
-        verifier.enroll(
-            clips,
-            name=speaker.split("/")[-1],
-            sample_rate_hz=SAMPLE_RATE_HZ,
-            accept=ANY_QUALITY,
-        )
-        for speaker, (clips, _) in enrolled.items()
+        enrolled(verifier, clips, speaker.split("/")[-1]) for speaker, (clips, _) in parts.items()
     ]
     trials: list[Trial] = []
     size = round(PROBE_S * SAMPLE_RATE_HZ)
-    for speaker, (_, rest) in enrolled.items():
+    for speaker, (_, rest) in parts.items():
         audio = np.concatenate(rest)
         for first in range(0, max(1, min(len(audio) - size // 2, MOST_PROBES * size)), size):
             probe = audio[first : first + size]
             updates = verifier.stream(voiceprints).push(probe, sample_rate_hz=SAMPLE_RATE_HZ)
             fixed = at_fixed_length(verifier, voiceprints, updates, probe)
-            for index, other in enumerate(enrolled):
+            for index, other in enumerate(parts):
                 verdict, speech_s = first_decision(updates, index)
                 trials.append(
                     Trial(
@@ -269,12 +261,9 @@ def listen_for(
 ) -> list[StreamUpdate]:
     """Return updates on audio with one enrolled speaker, enrolled with different clips."""
     clips = [clip for clip in speech[name][:3] if len(clip) > 1.5 * SAMPLE_RATE_HZ]
-    voiceprint = verifier.enroll(
-        clips if len(speech[name]) > 3 and clips else speech[name][:1],
-        name="first",
-        sample_rate_hz=SAMPLE_RATE_HZ,
-        accept=ANY_QUALITY,
-    )
+    if len(speech[name]) <= 3 or not clips:
+        clips = speech[name][:1]
+    voiceprint = enrolled(verifier, clips, "first")
     return verifier.stream([voiceprint]).push(audio, sample_rate_hz=SAMPLE_RATE_HZ)
 
 
@@ -310,14 +299,6 @@ def corpus(name: str, part: str) -> Speech:
     distinct = {(each.speaker, each.num_samples): each for each in corpora.utterances(name, part)}
     for utterance in distinct.values():
         speech[utterance.speaker].append(packs.samples(utterance))
-    return speech
-
-
-def synthetic() -> Speech:
-    """Read the bundled voices."""
-    speech: Speech = defaultdict(list)
-    for path in sorted(CLIPS.glob("*.flac")):
-        speech[path.stem.split("-")[0]].append(read_audio(path))
     return speech
 
 

@@ -30,12 +30,13 @@ from torch import Tensor
 from benchmarks.accuracy.models import trials_of_one_file
 from benchmarks.harness.left_out import left_out_lists
 from benchmarks.harness.measure import REPOSITORY, Benchmark
+from benchmarks.harness.rates import eer_rates
 from benchmarks.peers import resemblyzer
 from speakersdk.encoder.load import load_encoder as runtime_encoder
 from speakersdk.errors import AudioTooShortError
 from speakersdk.evaluation.segments import read_segments
 from speakersdk.evaluation.trials import read_trials
-from speakersdk.metrics import bootstrap_interval, eer
+from speakersdk.metrics import eer
 from speakersdk.models import default_model_path
 from speakersdk_training.checkpoint import load_encoder, read_checkpoint
 from speakersdk_training.compute.device import pick_device
@@ -65,52 +66,77 @@ def main() -> int:
         "outside their training?",
         parser=parser,
     )
-    few = SMOKE if benchmark.smoke else benchmark.options.few
-    for folder in benchmark.options.runs:
+    options = benchmark.options
+    for folder in options.runs:
         if not (folder / "encoder.pt").is_file():
             parser.error(f"expected folders that hold an encoder.pt, got {folder}")
-    device = pick_device("auto")
-    peer = peers_embeddings() if benchmark.options.resemblyzer else None
-    checkpoints = {folder.name: folder / "encoder.pt" for folder in benchmark.options.runs}
-    trial_sets: dict[str, TrialSet] = {}
-    if not checkpoints:
-        config = config_from_dict(read_checkpoint(DEFAULT)["config"])
-        seconds = benchmark.options.seconds[: 1 if benchmark.smoke else None]
-        with tempfile.TemporaryDirectory() as drawn:
-            for trials in left_out_lists(config, Path(drawn), seconds=seconds):
-                trial_sets[trials.name] = read_trial_set(trials, device, few=few)
-                if benchmark.smoke:
-                    break
-    for name, checkpoint in checkpoints.items():
-        encoder, info = load_encoder(checkpoint)
-        config = config_from_dict(read_checkpoint(checkpoint)["config"])
-        lists = [each for each in config.trials if Path(each.trials).is_file()]
-        if not lists:
+    few = SMOKE if benchmark.smoke else options.few
+    trial_sets = TrialSets(pick_device("auto"), few=few)
+    for folder in options.runs:
+        if not evaluate_run(benchmark, folder, trial_sets):
             print("found none of the trial lists; see docs/training.md", file=sys.stderr)
             return 2
-        rows: list[dict[str, Any]] = []
-        for trials in lists[: 1 if benchmark.smoke else None]:
-            if trials.name not in trial_sets:
-                trial_sets[trials.name] = read_trial_set(trials, device, few=few)
-            scores = partial(trial_sets[trials.name].scores, encoder.to(device))
-            rows += evaluated(trial_sets[trials.name], scores, benchmark.options.conditions)
-            is_trained_on = corpus_of(trials) in info.training_corpora
-            for row in rows[-len(benchmark.options.conditions) :]:
-                row["trained_on"] = is_trained_on
-        record(benchmark, name, rows)
-    bundled = [] if checkpoints else [default_model_path()]
-    files = [*bundled, *benchmark.options.model]
-    others = {path.stem: file_embeddings(path) for path in files}
-    if peer is not None:
-        others[resemblyzer.IDENTITY] = peer
-    for name, embed in others.items():
+    if not options.runs:
+        trial_sets.read_left_out(options.seconds)
+    files = [*options.model] if options.runs else [default_model_path(), *options.model]
+    systems = {path.stem: file_embeddings(path) for path in files}
+    if options.resemblyzer and (peer := peers_embeddings()) is not None:
+        systems[resemblyzer.IDENTITY] = peer
+    for name, embed in systems.items():
         rows = []
-        for trial_set in trial_sets.values():
+        for trial_set in trial_sets.known.values():
             scores = partial(trial_set.scores_of, remembered(embed))
-            rows += evaluated(trial_set, scores, benchmark.options.conditions)
+            rows += evaluated(trial_set, scores, options.conditions)
         record(benchmark, name, [{**row, "trained_on": False} for row in rows])
     benchmark.finish()
     return 0
+
+
+class TrialSets:
+    """The trial lists of all runs, each of which is read once.
+
+    Attributes:
+        device: device of the audio.
+        known: the lists so far, by name.
+    """
+
+    def __init__(self, device: torch.device, *, few: int) -> None:
+        self.device = device
+        self.known: dict[str, TrialSet] = {}
+        self._few = few
+
+    def read(self, trials: TrialsConfig) -> TrialSet:
+        """Read a list, or return the one that was read before."""
+        if trials.name not in self.known:
+            self.known[trials.name] = read_trial_set(trials, self.device, few=self._few)
+        return self.known[trials.name]
+
+    def read_left_out(self, seconds: list[float]) -> None:
+        """Read the lists of speakers that the training of the bundled model left out."""
+        config = config_from_dict(read_checkpoint(DEFAULT)["config"])
+        is_smoke = self._few == SMOKE
+        with tempfile.TemporaryDirectory() as drawn:
+            lists = left_out_lists(config, Path(drawn), seconds=seconds[: 1 if is_smoke else None])
+            for trials in lists[: 1 if is_smoke else None]:
+                self.read(trials)
+
+
+def evaluate_run(benchmark: Benchmark, folder: Path, trial_sets: TrialSets) -> bool:
+    """Evaluate the encoder of a run on the lists of its configuration; False without any list."""
+    encoder, info = load_encoder(folder / "encoder.pt")
+    config = config_from_dict(read_checkpoint(folder / "encoder.pt")["config"])
+    lists = [each for each in config.trials if Path(each.trials).is_file()]
+    rows: list[dict[str, Any]] = []
+    for trials in lists[: 1 if benchmark.smoke else None]:
+        trial_set = trial_sets.read(trials)
+        scores = partial(trial_set.scores, encoder.to(trial_sets.device))
+        is_trained_on = corpus_of(trials) in info.training_corpora
+        rows += [
+            {**row, "trained_on": is_trained_on}
+            for row in evaluated(trial_set, scores, benchmark.options.conditions)
+        ]
+    record(benchmark, folder.name, rows)
+    return bool(lists)
 
 
 def peers_embeddings() -> Embed | None:
@@ -193,24 +219,18 @@ def evaluated(
         is_answered = np.isfinite(divergence)
         divergence, cosine = divergence[is_answered], cosine[is_answered]
         labels = trial_set.labels[is_answered]
-        low, high = bootstrap_interval(
-            eer,
-            divergence,
-            labels,
-            tuple(list(compress(side, is_answered)) for side in trial_set.speakers),
-            rng=np.random.default_rng(1),
-            repeats=BOOTSTRAP_DRAWS,
-        )
+        speakers = tuple(list(compress(side, is_answered)) for side in trial_set.speakers)
+        rates = eer_rates(divergence, labels, speakers, draws=BOOTSTRAP_DRAWS)
         rows.append(
             {
                 "trials": trial_set.name,
                 "condition": condition,
-                "eer_j_percent": round(100 * eer(divergence, labels), 2),
-                "eer_j_interval_percent": [round(100 * low, 2), round(100 * high, 2)],
+                "eer_j_percent": rates["eer_percent"],
+                "eer_j_interval_percent": rates["eer_interval_percent"],
                 "eer_cosine_percent": round(100 * eer(cosine, labels), 2),
-                "target_trials": int(labels.sum()),
+                "target_trials": rates["target_trials"],
                 "unanswered_trials": int((~is_answered).sum()),
-                "nontarget_trials": int((~labels).sum()),
+                "nontarget_trials": rates["nontarget_trials"],
             }
         )
     return rows

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+
+import numpy as np
 
 from benchmarks.harness.measure import REPOSITORY
 from speakersdk.arrays import Waveform
@@ -46,6 +49,13 @@ class Packs:
 
     def __init__(self) -> None:
         self._decoded: dict[Path, Waveform] = {}
+
+    def joined(self, utterances: Iterator[Utterance], num_samples: int) -> Waveform:
+        """Join the next utterances up to at least a number of samples; fewer if there are fewer."""
+        joined = np.zeros(0, np.float32)
+        while len(joined) < num_samples and (utterance := next(utterances, None)):
+            joined = np.concatenate([joined, self.samples(utterance)])
+        return joined
 
     def samples(self, utterance: Utterance) -> Waveform:
         """Return the samples of an utterance: (n,) float32 at 16 kHz."""

@@ -168,18 +168,19 @@ def read_length(
     return [segment for name in sorted(groups) for segment in groups[name][:per_speaker]]
 
 
-def bundled_encoder() -> tuple[SpeakerEncoder, float]:
-    """Load the bundled model, and the speech that it needs for a decision in seconds.
+def bundled_encoder() -> tuple[SpeakerEncoder, Calibration]:
+    """Load the bundled model, and return its encoder and calibration.
 
     Raises:
         SystemExit: the corpora or the calibration are missing; prints a message.
     """
     corpora.require()
     encoder = load_encoder(default_model_path())
-    if encoder.manifest.calibration is None:
+    calibration = encoder.manifest.calibration
+    if calibration is None:
         print("the bundled model has no calibration", file=sys.stderr)
         raise SystemExit(2)
-    return encoder, encoder.manifest.calibration.minimum_speech_s
+    return encoder, calibration
 
 
 def spoken_by(names: Iterable[str], segments: Iterable[Segment]) -> list[Segment]:

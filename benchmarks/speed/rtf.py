@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from benchmarks.harness.demo_speech import demo_speech
 from benchmarks.harness.measure import Benchmark
 from benchmarks.peers.resemblyzer import voice_encoder
 from speakersdk import Verifier
@@ -61,7 +62,7 @@ def main() -> int:
     options = benchmark.options
     if options.device != "cpu":
         benchmark.add_to_name(options.device)
-    speech = np.concatenate([read_audio(path) for path in sorted(FOLDER.glob("*.flac"))])
+    speech = demo_speech()
     benchmark.record("model", load_encoder(default_model_path()).manifest.name)
     benchmark.record("device", options.device)
     benchmark.record("gpus", [str(gpu) for gpu in gpus()])

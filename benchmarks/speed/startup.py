@@ -8,10 +8,9 @@ from __future__ import annotations
 import subprocess
 import sys
 
-import numpy as np
-
+from benchmarks.harness.demo_speech import demo_speech
 from benchmarks.harness.measure import Benchmark, installed_environment
-from speakersdk.audio.waveform import SAMPLE_RATE_HZ, read_audio
+from speakersdk.audio.waveform import SAMPLE_RATE_HZ
 from speakersdk.demo_clips import FOLDER
 from speakersdk.encoder.load import load_encoder
 from speakersdk.models import default_model_path
@@ -63,7 +62,7 @@ def measure_encoder() -> None:
         question="How many seconds of speech does the bundled model encode in a second?",
     )
     encoder = load_encoder(default_model_path(), num_threads=benchmark.threads)
-    speech = np.concatenate([read_audio(path) for path in sorted(FOLDER.glob("*.flac"))])
+    speech = demo_speech()
     benchmark.record("model", encoder.manifest.name)
     for length_s in LENGTHS_S:
         samples = speech[: round(length_s * SAMPLE_RATE_HZ)]

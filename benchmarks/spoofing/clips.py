@@ -157,9 +157,7 @@ def people(
             return
         parts = iter(utterances)
         for _ in range(selection.each):
-            taken = np.zeros(0, np.float32)
-            while len(taken) < CLIP_SAMPLES and (part := next(parts, None)):
-                taken = np.concatenate([taken, packs.samples(part)])
+            taken = packs.joined(parts, CLIP_SAMPLES)
             if len(taken) < CLIP_SAMPLES:
                 break
             start = (len(taken) - CLIP_SAMPLES) // 2

@@ -28,6 +28,7 @@ import numpy.typing as npt
 
 from benchmarks.harness import corpora
 from benchmarks.harness.measure import Benchmark
+from benchmarks.harness.rates import percent
 from benchmarks.spoofing import clips
 from benchmarks.spoofing.detectors import DETECTORS, Scores, Statistics, fitted, statistics
 from benchmarks.spoofing.synthesizers import SENTENCES
@@ -220,11 +221,6 @@ def rates(
         "eer_percent": round(100 * equal, 1),
         "eer_interval_percent": intervals[:, 1].round(1).tolist(),
     }
-
-
-def percent(flags: Flags) -> float:
-    """Return the share of true flags in percent."""
-    return round(100 * float(flags.mean()), 1)
 
 
 def _both(own: Scores, attacks: Scores) -> tuple[float, float]:

@@ -27,6 +27,7 @@ import soundfile as sf
 
 from benchmarks.harness import corpora
 from benchmarks.harness.measure import REPOSITORY, Benchmark
+from benchmarks.harness.rates import percent
 from benchmarks.harness.trial_pairs import bundled_encoder
 from speakersdk import Voiceprint
 from speakersdk.arrays import Waveform
@@ -35,7 +36,7 @@ from speakersdk.decision.one_voice import SECOND_VOICE_LLR
 from speakersdk.decision.rule import Request
 from speakersdk.encoder.interface import SpeakerEncoder
 from speakersdk.verification import identified
-from speakersdk_export.strangers import HeldOut, read_sessions, split_seen
+from speakersdk_export.strangers import HeldOut, by_session, read_sessions, split_seen
 from speakersdk_training.data.corpus import Utterance, by_speaker, read_packs
 from speakersdk_training.evaluation.conditions import CONDITIONS
 
@@ -136,11 +137,7 @@ def read_speakers(encoder: SpeakerEncoder, held_out: HeldOut, most: int) -> list
         corpus = listed[0].corpus
         if corpus in _UNSURE or len(found.get(corpus, ())) == most:
             continue
-        groups: dict[int, list[Utterance]] = {}
-        for utterance in listed:
-            number = sessions.get((utterance.path, utterance.start), 0)
-            groups.setdefault(number, []).append(utterance)
-        longest = max(groups.values(), key=_seconds)
+        longest = max(by_session(listed, sessions), key=_seconds)
         if _seconds(longest) < ENROLL_S + PROBE_S:
             continue
         samples = read_start(longest, ENROLL_S + PROBE_S)
@@ -285,9 +282,6 @@ def write_bound(path: Path, bound: float) -> None:
 
 def figures(row: list[Answer], bound: float) -> dict[str, Any]:
     """Return percentages noticed, accepted nevertheless, and acceptable otherwise."""
-
-    def percent(flags: list[bool]) -> float:
-        return round(100 * float(np.mean(flags)), 1)
 
     def is_two(each: Answer) -> bool:
         return each.one_voice_llr is not None and each.one_voice_llr <= bound

@@ -85,15 +85,22 @@ GalleryRows CheckedGallery(const py::array& values,
 }
 
 // A batch of probes, converted for the scans. Made without the GIL.
-struct Probes {
-  std::vector<float> logs;
-  std::vector<float> weights;
-
+class Probes {
+ public:
   explicit Probes(const Rows& rows)
-      : logs(rows.num * RowStride(rows.dim)), weights(logs.size()) {
+      : num_(rows.num), logs_(rows.num * RowStride(rows.dim)), weights_(logs_.size()) {
     CheckLogits(rows);
-    RowMaker(rows.dim).Make(rows.values, rows.num, logs.data(), weights.data());
+    RowMaker(rows.dim).Make(rows.values, rows.num, logs_.data(), weights_.data());
   }
+
+  [[nodiscard]] GalleryProbes View() const {
+    return {logs_.data(), weights_.data(), num_};
+  }
+
+ private:
+  std::size_t num_;
+  std::vector<float> logs_;
+  std::vector<float> weights_;
 };
 
 py::array_t<float> Scores(const FloatArray& probe, const py::array& values,
@@ -107,8 +114,7 @@ py::array_t<float> Scores(const FloatArray& probe, const py::array& values,
   float* const data = out.mutable_data();
   {
     const py::gil_scoped_release release;
-    const Probes probes(rows);
-    ScoreRows({probes.logs.data(), probes.weights.data(), 1}, gallery, threads, data);
+    ScoreRows(Probes(rows).View(), gallery, threads, data);
   }
   return out;
 }
@@ -136,10 +142,8 @@ std::pair<py::array_t<std::int64_t>, py::array_t<double>> Search(
   double* to_divergence = divergences.mutable_data();
   {
     const py::gil_scoped_release release;
-    const Probes prepared(rows);
-    auto found =
-        FindNearest({prepared.logs.data(), prepared.weights.data(), rows.num}, gallery,
-                    static_cast<std::size_t>(num_candidates), threads);
+    auto found = FindNearest(Probes(rows).View(), gallery,
+                             static_cast<std::size_t>(num_candidates), threads);
     for (std::size_t probe = 0; probe < rows.num; ++probe) {
       std::vector<Candidate>& candidates = found[probe];
       Rescore(rows.values + probe * rows.dim, gallery, width, &candidates);

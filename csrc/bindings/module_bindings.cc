@@ -1,6 +1,6 @@
-// The Python module speakersdk._native. All arguments
-// are checked in this folder; the kernels check nothing. Users call speakersdk.scoring
-// and speakersdk.gallery.gallery, which convert their inputs first.
+// The Python module speakersdk._native. This folder checks all arguments, and the
+// kernels check nothing. Users call speakersdk.scoring and speakersdk.gallery.gallery,
+// which convert their inputs first.
 
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>

@@ -11,8 +11,8 @@ namespace {
 
 constexpr char kName[] = "avx2";
 constexpr std::size_t kVectorBytes = 32;
-constexpr std::size_t kTileRows =
-    6;  // 12 sums, 2 columns and 1 broadcast in 16 registers
+// A tile needs 12 sums, 2 columns and 1 broadcast in 16 registers.
+constexpr std::size_t kTileRows = 6;
 constexpr std::size_t kTileVectors = 2;
 constexpr std::size_t kPrefetchBytes = 8192;
 

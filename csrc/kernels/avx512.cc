@@ -11,8 +11,8 @@ namespace {
 
 constexpr char kName[] = "avx512";
 constexpr std::size_t kVectorBytes = 64;
-constexpr std::size_t kTileRows =
-    14;  // 28 sums, 2 columns and 1 broadcast in 32 registers
+// A tile needs 28 sums, 2 columns and 1 broadcast in 32 registers.
+constexpr std::size_t kTileRows = 14;
 constexpr std::size_t kTileVectors = 2;
 constexpr std::size_t kPrefetchBytes = 8192;
 

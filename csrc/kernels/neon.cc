@@ -11,8 +11,8 @@ namespace {
 
 constexpr char kName[] = "neon";
 constexpr std::size_t kVectorBytes = 16;
-constexpr std::size_t kTileRows =
-    8;  // 24 sums, 3 columns and 2 of a row in 32 registers
+// A tile needs 24 sums, 3 columns and 2 of a row in 32 registers.
+constexpr std::size_t kTileRows = 8;
 constexpr std::size_t kTileVectors = 3;
 constexpr std::size_t kPrefetchBytes = 1024;
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, zip_longest
 from pathlib import Path
@@ -132,6 +132,17 @@ def read_sessions(root: Path) -> dict[tuple[Path, int], int]:
     return {(root / row["pack"], row["start"]): row["session"] for row in rows}
 
 
+def by_session(
+    utterances: Iterable[Utterance], sessions: Mapping[tuple[Path, int], int]
+) -> list[list[Utterance]]:
+    """Group the utterances of a speaker by session; `sessions` are those of `read_sessions`."""
+    groups: dict[int, list[Utterance]] = {}
+    for utterance in utterances:
+        number = sessions.get((utterance.path, utterance.start), 0)
+        groups.setdefault(number, []).append(utterance)
+    return list(groups.values())
+
+
 def draw_takes(root: Path, unseen: Sequence[Utterance], *, most: int) -> list[Take]:
     """Draw an enrolled side and a probe of each speaker, from different sessions if possible.
 
@@ -147,11 +158,8 @@ def draw_takes(root: Path, unseen: Sequence[Utterance], *, most: int) -> list[Ta
         corpus = listed[0].corpus
         if corpus in _NO_TRIALS or listed[0].split in _NO_SPLITS:
             continue
-        groups: dict[int, list[Utterance]] = {}
-        for utterance in listed:
-            number = sessions.get((utterance.path, utterance.start), 0)
-            groups.setdefault(number, []).append(utterance)
-        long = [group for group in groups.values() if _seconds(group) >= _PROBES_S[0] - 0.5]
+        groups = by_session(listed, sessions)
+        long = [group for group in groups if _seconds(group) >= _PROBES_S[0] - 0.5]
         kind = "other sessions" if len(long) > 1 else "one session"
         rank = drawn.get((corpus, kind), 0)
         probe_s = _PROBES_S[rank % len(_PROBES_S)]

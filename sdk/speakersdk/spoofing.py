@@ -13,7 +13,7 @@ from typing import Final
 from speakersdk.arrays import Waveform
 from speakersdk.audio.recordings import Recording, load_recording
 from speakersdk.audio.waveform import SAMPLE_RATE_HZ
-from speakersdk.decision.outcome import Decision, Identification, Verdict
+from speakersdk.decision.outcome import Decision, Identification
 from speakersdk.text import printable
 
 # Called with the whole probe, (n,) float32 mono at 16 kHz, full scale +-1, read-only. It returns
@@ -74,7 +74,7 @@ class SpoofCheck:
         def doubted(decision: Decision) -> Decision:
             if not decision.accepted:
                 return decision
-            return decision.undecided(Verdict.INCONCLUSIVE, reason=f"{decision.reason}; {found}")
+            return decision.inconclusive(f"{decision.reason}; {found}")
 
         return replace(
             identification,

@@ -69,7 +69,7 @@ def fit_calibration(
     if not 0 < prior < 1:
         raise ValueError(f"expected a prior between 0 and 1, got {prior}")
     trials = _Trials.checked(scores, labels, speech_s, weights).with_speech(minimum_speech_s)
-    calibration = _weighed(trials, prior, minimum_speech_s)
+    calibration = _without_points(trials, prior, minimum_speech_s)
     llrs, comparable_s = calibration.llrs(trials.scores, trials.speech_s)
     points = _operating_points(llrs, trials.targets, np.log(comparable_s))
     return replace(calibration, operating_points=points)
@@ -78,7 +78,7 @@ def fit_calibration(
 def balanced_weights(
     labels: npt.ArrayLike, speakers: npt.ArrayLike, groups: npt.ArrayLike
 ) -> npt.NDArray[np.float64]:
-    """Return weights that balance lengths and speakers.
+    """Return weights that balance groups, classes and speakers.
 
     The weights of one class in one group add up to 1. Within a group the weight of a trial is
     proportional to 1 / sqrt(n_a n_b), with n the number of trials of each of its two speakers.
@@ -91,13 +91,12 @@ def balanced_weights(
     Returns:
         (N,) weights
     """
-    targets, sides, sorts = (
-        np.asarray(labels, bool), np.asarray(speakers, np.int64), np.asarray(groups)
-    )  # fmt: skip
+    targets, sides = np.asarray(labels, bool), np.asarray(speakers, np.int64)
+    group_of = np.asarray(groups)
     weights = np.zeros(len(targets))
-    for sort in np.unique(sorts):
+    for group in np.unique(group_of):
         for kind in (targets, ~targets):
-            here = kind & (sorts == sort)
+            here = kind & (group_of == group)
             shares = 1 / np.sqrt(np.bincount(sides[here].ravel())[sides[here]].prod(axis=1))
             weights[here] = shares / shares.sum()
     return weights
@@ -110,7 +109,7 @@ class _Trials:
     scores: _Floats
     targets: _Flags
     speech_s: _Floats
-    counts: _Floats
+    weights: _Floats
 
     @classmethod
     def checked(
@@ -124,17 +123,17 @@ class _Trials:
         values = np.asarray(scores, dtype=np.float64)
         targets = np.asarray(labels, dtype=np.bool_)
         seconds = np.asarray(speech_s, dtype=np.float64)
-        counts = np.ones(targets.shape) if weights is None else np.asarray(weights, np.float64)
-        shapes = (values.shape, targets.shape, counts.shape, seconds.shape)
+        each = np.ones(targets.shape) if weights is None else np.asarray(weights, np.float64)
+        shapes = (values.shape, targets.shape, each.shape, seconds.shape)
         if shapes != (values.shape[:1],) * 3 + ((*values.shape[:1], 2),):
             raise ValueError(
                 f"expected scores, labels, weights (N,) and speech_s (N, 2), got {shapes}"
             )
         if not (np.isfinite(values).all() and np.isfinite(seconds).all()):
             raise ValueError("expected finite scores and speech_s")
-        if not (np.isfinite(counts).all() and (counts > 0).all()):
+        if not (np.isfinite(each).all() and (each > 0).all()):
             raise ValueError("expected finite weights above 0")
-        return cls(values, targets, seconds, counts)
+        return cls(values, targets, seconds, each)
 
     def with_speech(self, minimum_s: float) -> _Trials:
         """Return the trials whose sides both have this much speech.
@@ -149,10 +148,10 @@ class _Trials:
                 f"expected target and nontarget trials with {minimum_s:g} s of speech, got "
                 f"{targets.sum()} and {(~targets).sum()}; use other trials"
             )
-        return _Trials(self.scores[decided], targets, self.speech_s[decided], self.counts[decided])
+        return _Trials(self.scores[decided], targets, self.speech_s[decided], self.weights[decided])
 
 
-def _weighed(trials: _Trials, prior: float, minimum_speech_s: float) -> Calibration:
+def _without_points(trials: _Trials, prior: float, minimum_speech_s: float) -> Calibration:
     """Fit the calibration without operating points.
 
     Raises:
@@ -164,7 +163,7 @@ def _weighed(trials: _Trials, prior: float, minimum_speech_s: float) -> Calibrat
         np.column_stack([scores, scores[:, np.newaxis] * powers, powers]),
         trials.targets,
         prior,
-        counts=trials.counts,
+        counts=trials.weights,
     )
     return Calibration(
         offset=offset,
@@ -185,18 +184,18 @@ def _operating_points(
     llrs: _Floats, targets: _Flags, log_speech: _Floats
 ) -> tuple[OperatingPoint, ...]:
     """Fit a threshold for each supported rate, which no larger share of nontargets reaches."""
-    others = ~targets
+    nontargets = ~targets
     points: list[OperatingPoint] = []
     slope = curve = 0.0
     for far in FAR_GRID:
         # The small addition keeps 0.001 * 80000 from rounding to 79.
-        num_accepted = math.floor(far * np.count_nonzero(others) + 1e-9)
+        num_accepted = math.floor(far * np.count_nonzero(nontargets) + 1e-9)
         if num_accepted < MINIMUM_FALSE_ACCEPTS:
             break
         if num_accepted >= _SHAPED_FALSE_ACCEPTS:
-            _, slope, curve = upper_curve(llrs[others], log_speech[others], num_accepted)
+            _, slope, curve = upper_curve(llrs[nontargets], log_speech[nontargets], num_accepted)
         shape = (slope + curve * log_speech) * log_speech
-        llr = upper_offset((llrs - shape)[others], num_accepted)
+        llr = upper_offset((llrs - shape)[nontargets], num_accepted)
         rejected = (llrs < llr + shape)[targets]
         frr_logit, frr_slope = rate_line(rejected, log_speech[targets])
         points.append(

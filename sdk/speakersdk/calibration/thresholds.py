@@ -113,19 +113,19 @@ def robust_points(
     supported = [
         far for far in FAR_GRID if sum(group.supports(far) for group in groups) >= least_groups
     ]
-    # The same groups at every rate: others would make a looser rate the more careful one.
-    measured = min((far for far in supported if far >= TAIL_FAR), default=FAR_GRID[0])
-    able = [group for group in groups if group.supports(measured)]
+    # All rates use the same groups. With others, a looser rate could get the higher threshold.
+    strictest = min((far for far in supported if far >= TAIL_FAR), default=FAR_GRID[0])
+    used = [group for group in groups if group.supports(strictest)]
     points: list[OperatingPoint] = []
     slopes: _Floats = np.zeros(0)
     for far in supported:
         if far >= TAIL_FAR:
-            slopes = _slopes(able, far)
-        levels = [_level(group, slopes, far) for group in able]
+            slopes = _slopes(used, far)
+        levels = [_level(group, slopes, far) for group in used]
         level = float(np.quantile(levels, covered if far >= TAIL_FAR else tail_covered))
         if far < TAIL_FAR and points:
             level = max(level, points[-1].llr)
-        points.append(_point(groups, able, far, level, slopes))
+        points.append(_point(groups, used, far, level, slopes))
     if not points:
         raise ConfigError(
             f"expected at least {least_groups} corpora and conditions with "
@@ -178,44 +178,42 @@ def _measured_level(values: _Floats, far: float) -> float:
     return upper_offset(values, math.floor(far * len(values) + 1e-9))
 
 
-def _slopes(able: list[GroupTrials], far: float) -> _Floats:
+def _slopes(groups: list[GroupTrials], far: float) -> _Floats:
     """Fit the (5,) slopes of one rate; all groups have the same weight.
 
     Telephone on both sides never lowers a threshold: a negative slope is replaced by 0.
     """
-    values, inputs, counts = [], [], []
-    for group in able:
+    parts = []
+    for group in groups:
         chosen = np.flatnonzero(~group.targets)
         chosen = chosen[:: math.ceil(len(chosen) / _MOST_TRIALS)]
-        values.append(group.llrs[chosen])
-        inputs.append(group.inputs()[chosen])
-        counts.append(np.full(len(chosen), 1 / len(chosen)))
-    of, at, weights = map(np.concatenate, (values, inputs, counts))
+        weights = np.full(len(chosen), 1 / len(chosen))
+        parts.append((group.llrs[chosen], group.inputs()[chosen], weights))
+    llrs, inputs, counts = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
     # Least squares drop small inputs, and the nats between short embeddings are small.
-    sizes = np.ones(at.shape[1])
-    nearness = np.abs(at[:, _NEARNESS:]).max(axis=0)
+    sizes = np.ones(inputs.shape[1])
+    nearness = np.abs(inputs[:, _NEARNESS:]).max(axis=0)
     sizes[_NEARNESS:] = np.where(nearness > 0, nearness, 1.0)
-    at /= sizes
-    slopes = upper_slopes(of, at, far, counts=weights)
+    inputs /= sizes
+    slopes = upper_slopes(llrs, inputs, far, counts=counts)
     if slopes[_TELEPHONE] < 0:
-        slopes = np.append(upper_slopes(of, at[:, :_TELEPHONE], far, counts=weights), 0.0)
+        slopes = np.append(upper_slopes(llrs, inputs[:, :_TELEPHONE], far, counts=counts), 0.0)
     return slopes / sizes
 
 
-def _edges(able: list[GroupTrials]) -> dict[str, float]:
+def _limits(groups: list[GroupTrials]) -> dict[str, float]:
     """Find the longest speech, the least excess and the largest distance in any group."""
     low, high = _EDGES
-    others = [~group.targets for group in able]
-    both = list(zip(able, others, strict=True))
+    nontargets = [(group.speech_s, group.nearness, ~group.targets) for group in groups]
     return {
-        "longest_s": max(float(np.quantile(at.speech_s[of], high)) for at, of in both),
-        "least_excess": min(float(np.quantile(at.nearness[of, 0], low)) for at, of in both),
-        "most_distance": max(float(np.quantile(at.nearness[of, 1], high)) for at, of in both),
+        "longest_s": max(float(np.quantile(s[chosen], high)) for s, _, chosen in nontargets),
+        "least_excess": min(float(np.quantile(n[chosen, 0], low)) for _, n, chosen in nontargets),
+        "most_distance": max(float(np.quantile(n[chosen, 1], high)) for _, n, chosen in nontargets),
     }
 
 
 def _point(
-    groups: list[GroupTrials], able: list[GroupTrials], far: float, level: float, slopes: _Floats
+    groups: list[GroupTrials], used: list[GroupTrials], far: float, level: float, slopes: _Floats
 ) -> OperatingPoint:
     """Make an operating point, with its false rejects in all groups."""
     slope, curve, nearness, gap, telephone = slopes.tolist()
@@ -230,7 +228,7 @@ def _point(
         llr_telephone=telephone,
         frr_logit=0.0,
         frr_slope=0.0,
-        **_edges(able),
+        **_limits(used),
     )
     rejected = np.concatenate([~group.accepted(point)[group.targets] for group in groups])
     log_speech = np.concatenate([np.log(group.speech_s[group.targets]) for group in groups])

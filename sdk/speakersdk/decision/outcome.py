@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
-# A promise that elsewhere is broken by more than this is not kept.
+# A promise is kept if at most this many times the requested rate was accepted elsewhere.
 MOST_TIMES: Final = 3.0
 
 
@@ -122,9 +122,9 @@ class Decision:
             reason=reason,
         )
 
-    def undecided(self, verdict: Verdict, *, reason: str) -> Decision:
-        """Return the same evidence with a verdict that is not an answer."""
-        return replace(self, verdict=verdict, reason=reason)
+    def inconclusive(self, reason: str) -> Decision:
+        """Return the same evidence without an answer, for this reason."""
+        return replace(self, verdict=Verdict.INCONCLUSIVE, reason=reason)
 
     def compared_within(self, one_voice_llr: float | None, *, bound: float) -> Decision:
         """Return the decision, given the difference between parts of the recording.
@@ -161,7 +161,7 @@ class Decision:
             f"{self.reason}; repeats a known recording, {what}: expected newly spoken words, try "
             "again with others"
         )
-        return self.undecided(Verdict.INCONCLUSIVE, reason=reason)
+        return self.inconclusive(reason)
 
     @property
     def accepted(self) -> bool:

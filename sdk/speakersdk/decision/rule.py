@@ -191,17 +191,15 @@ class DecisionRule:
         decision = replace(decision, promise=self.promise, reason=reason)
         poor = _poor_speech(probe_dbfs, probe_clipped_share)
         if poor and not decision.accepted:
-            return decision.undecided(Verdict.INCONCLUSIVE, reason=f"{decision.reason}, but {poor}")
+            return decision.inconclusive(f"{decision.reason}, but {poor}")
         if self.point is None or decision.accepted or llr < 0:
             return decision
         frr = self.point.frr_at(comparable_s)
         reason = f"{decision.reason}, which {frr:.0%} of a speaker's own recordings miss at "
         if frr <= _SUPPORTED_FRR:
             return replace(decision, reason=f"{reason}this much speech; try again with more")
-        return decision.undecided(
-            Verdict.INCONCLUSIVE,
-            reason=f"{reason}so little speech{_advice(self.point, self.calibration)}",
-        )
+        advice = _advice(self.point, self.calibration)
+        return decision.inconclusive(f"{reason}so little speech{advice}")
 
     def undecidable(
         self, verdict: Verdict, reason: str, *, enrolled_speech_s: float, probe_speech_s: float

@@ -190,40 +190,44 @@ class StatefulHopEncoder:
         self._encode_batch([state], num_frames=num_frames)
 
     def _encode_batch(self, states: Sequence[HopState], *, num_frames: int | None = None) -> None:
-        inputs, outputs = self._inputs, self._outputs
+        inputs = self._inputs
         num_frames = self.manifest.hop_frames if num_frames is None else num_frames
-        has_speech_head = self.manifest.has_speech_head
         weights = inputs[FRAME_WEIGHTS]
         weights[: len(states), num_frames:] = 0.0
         for row, state in enumerate(states):
             inputs[SAMPLES][row] = state.buffer.samples
             inputs[CACHE][row] = state.cache
             state.ring.fill(inputs[STATISTICS][row].reshape(NUM_WINDOWS, -1))
-            if not has_speech_head:
+            if not self.manifest.has_speech_head:
                 weights[row, :num_frames] = state.detect_speech(num_frames)
         if (carrier := states[0].carrier) is not None:
             carrier()
         else:
             self._run(len(states))
         for row, state in enumerate(states):
-            if has_speech_head:
-                # With about ten numbers, a loop is faster than an array.
-                counted: list[float] = outputs[SPEECH][row, :num_frames].tolist()
-                state.speech_probability = max(counted, default=0.0)
-                speech_frames = sum(value >= self.manifest.speech_threshold for value in counted)
-            else:
-                speech_frames = int(weights[row].sum())
-            state.count_speech(speech_frames, num_frames)
             if carrier is None:
-                state.cache[:] = outputs[NEXT_CACHE][row]
-            if state.has_speech:
-                state.ring.add(outputs[HOP_STATISTICS][row], speech_frames=speech_frames)
-                first = row * NUM_WINDOWS
-                state.embeddings[:] = outputs[EMBEDDING][first : first + NUM_WINDOWS]
-            else:
-                state.ring.skip()
+                state.cache[:] = self._outputs[NEXT_CACHE][row]
+            self._take_outputs(row, state, num_frames)
             state.buffer.advance()
         weights[: len(states)] = 1.0
+
+    def _take_outputs(self, row: int, state: HopState, num_frames: int) -> None:
+        """Update a state with its row of the outputs."""
+        outputs = self._outputs
+        if self.manifest.has_speech_head:
+            # With about ten numbers, a loop is faster than an array.
+            probabilities: list[float] = outputs[SPEECH][row, :num_frames].tolist()
+            state.speech_probability = max(probabilities, default=0.0)
+            speech_frames = sum(at >= self.manifest.speech_threshold for at in probabilities)
+        else:
+            speech_frames = int(self._inputs[FRAME_WEIGHTS][row].sum())
+        state.count_speech(speech_frames, num_frames)
+        if state.has_speech:
+            state.ring.add(outputs[HOP_STATISTICS][row], speech_frames=speech_frames)
+            first = row * NUM_WINDOWS
+            state.embeddings[:] = outputs[EMBEDDING][first : first + NUM_WINDOWS]
+        else:
+            state.ring.skip()
 
     def _run(self, batch: int) -> None:
         """Run the graph on the first `batch` rows of the buffers, or on all for fixed shapes."""

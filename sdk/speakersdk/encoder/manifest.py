@@ -35,6 +35,7 @@ _MAXIMUM_TEMPERATURE: Final = 1e6
 _MAXIMUM_S: Final = 3600.0
 _MAXIMUM_TEXT: Final = 500
 _LISTS: Final = ("training_corpora", "teachers")  # lists of texts
+_LATER: Final = {"origin", "utterance_s"}  # fields that older files lack
 _SHA256: Final = re.compile("[0-9a-f]{64}")
 
 Mode = Literal["stateful", "windowed"]
@@ -184,36 +185,7 @@ class ModelManifest:
                 "the file has no speakersdk manifest; export it with speakersdk-export model"
             )
         try:
-            decoded: dict[str, Any] = {key: json.loads(text) for key, text in values.items()}
-            version = decoded.pop("schema_version")
-            if version is True or version != SCHEMA_VERSION:
-                known = isinstance(version, int) and version in _REMEDIES
-                remedy = (
-                    _REMEDIES[version] if known else "install a speakersdk version that knows it"
-                )
-                raise ManifestError(
-                    f"expected manifest schema {SCHEMA_VERSION}, got {_short(version)}; {remedy}"
-                )
-            # This hash belongs to the file and not to the model; `check_content` compares it.
-            decoded.pop("content_sha256", None)
-            # Files older than adopted models lack these fields.
-            later = {"origin", "utterance_s"}
-            decoded.setdefault("teachers", [])
-            missing = {field.name for field in fields(cls)} - decoded.keys() - later
-            if missing:
-                raise ManifestError(f"the manifest is not valid: it lacks {min(missing)}")
-            decoded["frontend"] = FrontendConfig(**decoded["frontend"])
-            for field in _LISTS:
-                if not isinstance(decoded[field], list):
-                    raise ManifestError(
-                        f"expected {field} as a list of names, got {_short(decoded[field])}"
-                    )
-                decoded[field] = tuple(decoded[field])
-            if decoded.get("origin") is not None:
-                decoded["origin"] = Origin.from_json(decoded["origin"])
-            if decoded["calibration"] is not None:
-                decoded["calibration"] = Calibration.from_json(decoded["calibration"])
-            return cls(**decoded)
+            return cls(**_decoded(values))
         except ManifestError:
             raise
         except SpeakerSdkError as error:
@@ -224,6 +196,36 @@ class ModelManifest:
             raise ManifestError(
                 printable(f"the manifest is not valid: {error!r}"[:_MAXIMUM_TEXT])
             ) from error
+
+
+def _decoded(values: Mapping[str, str]) -> dict[str, Any]:
+    """Decode the JSON of the fields, check the schema version, and build nested values."""
+    decoded: dict[str, Any] = {key: json.loads(text) for key, text in values.items()}
+    version = decoded.pop("schema_version")
+    if version is True or version != SCHEMA_VERSION:
+        known = isinstance(version, int) and version in _REMEDIES
+        remedy = _REMEDIES[version] if known else "install a speakersdk version that knows it"
+        raise ManifestError(
+            f"expected manifest schema {SCHEMA_VERSION}, got {_short(version)}; {remedy}"
+        )
+    # This hash belongs to the file and not to the model; `check_content` compares it.
+    decoded.pop("content_sha256", None)
+    decoded.setdefault("teachers", [])
+    missing = {field.name for field in fields(ModelManifest)} - decoded.keys() - _LATER
+    if missing:
+        raise ManifestError(f"the manifest is not valid: it lacks {min(missing)}")
+    decoded["frontend"] = FrontendConfig(**decoded["frontend"])
+    for field in _LISTS:
+        if not isinstance(decoded[field], list):
+            raise ManifestError(
+                f"expected {field} as a list of names, got {_short(decoded[field])}"
+            )
+        decoded[field] = tuple(decoded[field])
+    if decoded.get("origin") is not None:
+        decoded["origin"] = Origin.from_json(decoded["origin"])
+    if decoded["calibration"] is not None:
+        decoded["calibration"] = Calibration.from_json(decoded["calibration"])
+    return decoded
 
 
 def _check_number(

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from speakersdk.arrays import Waveform
-from speakersdk.decision.outcome import Decision, Verdict
+from speakersdk.decision.outcome import Decision
 from speakersdk.enrollment.spectral_track import FRAME_S, Powers, band_powers, is_sound
 from speakersdk.errors import ConfigError
 
@@ -96,7 +96,7 @@ class Challenge:
         if objection is None:
             return decision
         reason = f"{decision.reason}; not the requested digits: {objection}"
-        return decision.undecided(Verdict.INCONCLUSIVE, reason=reason)
+        return decision.inconclusive(reason)
 
 
 def _peaks(level: npt.NDArray[np.float32], has_sound: npt.NDArray[np.bool_]) -> list[int]:

@@ -56,8 +56,8 @@ def test_the_best_comes_first_and_has_a_row(tmp_path: Path) -> None:
     assert recipes.rows(runs[:2]) == [
         "| run | steps | loss | far, 1.5 s | far, 3 s | unseen, J | unseen, cosine |",
         "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",
-        "| better | 10 | 2.35 | 10.00 |  | 10.00 | 5.00 |",
-        "| worse | 10 | 2.35 |  | 20.00 | 20.00 | 10.00 |",
+        "| better | 10 | 2.35 | 10.00 | | 10.00 | 5.00 |",
+        "| worse | 10 | 2.35 | | 20.00 | 20.00 | 10.00 |",
     ]
     page = "<!-- table: recipes -->\n<!-- end -->\n<!-- table: finals -->\n<!-- end -->\n"
     recipes_table, finals_table = recipes.with_tables(page, {"runs": runs}).split("<!-- end -->")[
