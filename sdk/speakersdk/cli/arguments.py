@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
+from speakersdk.audio.levels import AudioProblem
 from speakersdk.cli.keys import KEY_HELP, find_key
 from speakersdk.cli.parser import CommandParser
 from speakersdk.decision.rule import DEFAULT_FAR
@@ -15,8 +16,10 @@ from speakersdk.verifier import Verifier
 from speakersdk.voiceprint.store import VoiceprintStore
 
 Shared: TypeAlias = Literal[
-    "audio_root", "far", "json", "life", "max_duration", "model", "replace_or_append", "voiceprints"
-]
+    "accept", "audio_root", "far", "json", "life", "max_duration", "model", "replace_or_append",
+    "voiceprints",
+]  # fmt: skip
+_EVERY_PROBLEM: Final = "all"
 
 
 def add_options(parser: CommandParser, *options: Shared) -> None:
@@ -46,6 +49,23 @@ def model_path(arguments: argparse.Namespace) -> Path:
 def open_store(arguments: argparse.Namespace) -> VoiceprintStore:
     """Open the store in the folder of `--voiceprints`."""
     return VoiceprintStore(arguments.voiceprints, key=find_key(arguments.key))
+
+
+def accepted_problems(arguments: argparse.Namespace) -> tuple[AudioProblem, ...]:
+    """Return the problems of `--accept`."""
+    keys = arguments.accept
+    return tuple(problem for problem in AudioProblem if {problem.key, _EVERY_PROBLEM} & {*keys})
+
+
+def _add_accept(parser: CommandParser) -> None:
+    parser.requests.add_argument(
+        "--accept",
+        action="append",
+        default=[],
+        choices=[*(problem.key for problem in AudioProblem), _EVERY_PROBLEM],
+        metavar="PROBLEM",
+        help="accept recordings with this problem: %(choices)s (repeatable)",
+    )
 
 
 def _add_model(parser: CommandParser) -> None:
@@ -143,6 +163,7 @@ def _add_life(parser: CommandParser) -> None:
 
 
 _ADD: Final[dict[Shared, Callable[[CommandParser], None]]] = {
+    "accept": _add_accept,
     "audio_root": _add_audio_root,
     "far": _add_far,
     "json": _add_json,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import time
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from speakersdk.audio.waveform import SAMPLE_RATE_HZ, read_audio
 from speakersdk.cli import arguments as shared
@@ -31,6 +32,11 @@ class Trial:
         """Whether the same voice was accepted, or a different voice rejected."""
         return self.decision.verdict == ("accept" if self.probe == self.enrolled else "reject")
 
+    def to_json(self) -> dict[str, Any]:
+        """Return the trial and its decision as values for JSON."""
+        trial = {"probe": self.probe, "enrolled": self.enrolled, "is_right": self.is_right}
+        return {**trial, **asdict(self.decision)}
+
 
 def add_arguments(parser: CommandParser) -> None:
     """Add this command's arguments."""
@@ -49,15 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json(
             {
-                "trials": [
-                    {
-                        "probe": trial.probe,
-                        "enrolled": trial.enrolled,
-                        "is_right": trial.is_right,
-                        **asdict(trial.decision),
-                    }
-                    for trial in trials
-                ],
+                "trials": [trial.to_json() for trial in trials],
                 "num_right": num_right,
                 "model_load_s": opened_s - started_s,
                 "processing_s": processing_s,
@@ -70,12 +68,12 @@ def run(arguments: argparse.Namespace) -> int:
             ("probe", "enrolled", "verdict", "score", "llr", "right"),
             [
                 (
-                    trial.probe,
-                    trial.enrolled,
-                    *decision_cells(trial.decision),
-                    "yes" if trial.is_right else "NO",
+                    at.probe,
+                    at.enrolled,
+                    *decision_cells(at.decision),
+                    "yes" if at.is_right else "NO",
                 )
-                for trial in trials
+                for at in trials
             ],
         )
         print(

@@ -5,12 +5,11 @@ from __future__ import annotations
 import argparse
 import contextlib
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO
 
 from speakersdk.audio.input_file import copied_pipe
-from speakersdk.audio.levels import AudioProblem
 from speakersdk.audio.recordings import open_recording
 from speakersdk.cli import arguments as shared
 from speakersdk.cli.output import print_json
@@ -25,8 +24,6 @@ from speakersdk.text import counted, printable
 from speakersdk.voiceprint.names import check_name
 from speakersdk.voiceprint.store import VoiceprintStore
 from speakersdk.voiceprint.voiceprint import Voiceprint
-
-_ALL: Final = "all"
 
 
 def add_arguments(parser: CommandParser) -> None:
@@ -48,7 +45,7 @@ def add_arguments(parser: CommandParser) -> None:
         metavar="FOLDER",
         help="copy the recordings to FOLDER/NAME for `speakersdk migrate` (default: keep none)",
     )
-    add_accept(parser)
+    shared.add_options(parser, "accept")
     parser.requests.add_argument(
         "--remember",
         action="store_true",
@@ -56,18 +53,6 @@ def add_arguments(parser: CommandParser) -> None:
     )
     shared.add_options(
         parser, "replace_or_append", "voiceprints", "model", "max_duration", "life", "json"
-    )
-
-
-def add_accept(parser: CommandParser) -> None:
-    """Add `--accept`."""
-    parser.requests.add_argument(
-        "--accept",
-        action="append",
-        default=[],
-        choices=[*(problem.key for problem in AudioProblem), _ALL],
-        metavar="PROBLEM",
-        help="accept recordings with this problem: %(choices)s (repeatable)",
     )
 
 
@@ -89,7 +74,7 @@ def run(arguments: argparse.Namespace) -> int:
             voiceprint = verifier.enroll(
                 _rewound(recordings),
                 name=name,
-                accept=accepted_problems(arguments.accept),
+                accept=shared.accepted_problems(arguments),
                 append_to=known,
             )
             return with_life(voiceprint, arguments)
@@ -205,8 +190,3 @@ def _write(
                 if load_file(path, store) == known:
                     voiceprint.save(path, key=store.key)
                     return voiceprint
-
-
-def accepted_problems(keys: Sequence[str]) -> tuple[AudioProblem, ...]:
-    """Return the problems that `--accept` names."""
-    return tuple(problem for problem in AudioProblem if problem.key in keys or _ALL in keys)

@@ -82,8 +82,8 @@ def enroll_recordings(
         try:
             measured.append(measure(encoder, recording, sample_rate_hz, limit_s=limit_s))
         except AudioError as error:
-            label = f"recording {number} ({recording_label(recording)})"
-            raise EnrollmentError(f"cannot enroll {name!r} from {label}: {error}") from error
+            place = _place(number, recording_label(recording))
+            raise EnrollmentError(f"cannot enroll {name!r} from {place}: {error}") from error
     measured = without_repetitions(measured, append_to)
     _check_quality(name, _compared(encoder, measured, append_to), accepted)
     voiceprint = Voiceprint(
@@ -197,8 +197,7 @@ def _check_quality(
             refused = [problem for problem in quality.problems if problem not in accept]
             found = {problem.key: quality.finding(problem) for problem in refused}
             keys += [key for key in found if key not in keys]
-        label = f"recording {number} ({quality.label})"
-        findings += [f"{label}: {finding}" for finding in found.values()]
+        findings += [f"{_place(number, quality.label)}: {text}" for text in found.values()]
     if not findings:
         return
     if len(findings) > _MAXIMUM_FINDINGS:
@@ -248,14 +247,19 @@ def _nothing_new(
         return "it is enrolled already"
     for number, other in enumerate(earlier, start=1):
         if is_copy(embedding, other.encoding.embedding):
-            return f"it is the same as recording {number} ({other.quality.label})"
+            return f"it is the same as {_place(number, other.quality.label)}"
     share, source = repetition.share, repetition.source
     new_s = one.encoding.speech_s * (1 - share)
     if source is None or (share < USELESS_SHARE and new_s >= LEAST_NEW_S):
         return None
     if source < len(earlier):
-        label = f"recording {source + 1} ({earlier[source].quality.label})"
-        return f"{share:.0%} of its speech repeats {label}"
+        place = _place(source + 1, earlier[source].quality.label)
+        return f"{share:.0%} of its speech repeats {place}"
     if new_s < LEAST_NEW_S:
         return f"{share:.0%} of its speech repeats itself, which leaves {new_s:.1f} s"
     return None
+
+
+def _place(number: int, label: str) -> str:
+    """Name a recording of a list in messages."""
+    return f"recording {number} ({label})"

@@ -11,7 +11,7 @@ import os
 import re
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO, Final, Literal
 from zipfile import ZIP_STORED, BadZipFile, ZipFile, ZipInfo
@@ -84,27 +84,25 @@ class EmbeddingTable:
 
     def take(self, rows: Sequence[int]) -> EmbeddingTable:
         """Return the rows with these indices, in that order."""
-        return EmbeddingTable(
+        return replace(
+            self,
             names=tuple(self.names[row] for row in rows),
             sources=tuple(self.sources[row] for row in rows),
             embeddings=self.embeddings[rows],
             speech_s=self.speech_s[rows],
             duration_s=self.duration_s[rows],
-            model_name=self.model_name,
-            model_sha256=self.model_sha256,
         )
 
 
 def join_tables(tables: Sequence[EmbeddingTable]) -> EmbeddingTable:
     """Concatenate tables of one model."""
-    return EmbeddingTable(
+    return replace(
+        tables[0],
         names=tuple(name for table in tables for name in table.names),
         sources=tuple(source for table in tables for source in table.sources),
         embeddings=np.concatenate([table.embeddings for table in tables]),
         speech_s=np.concatenate([table.speech_s for table in tables]),
         duration_s=np.concatenate([table.duration_s for table in tables]),
-        model_name=tables[0].model_name,
-        model_sha256=tables[0].model_sha256,
     )
 
 
@@ -143,16 +141,11 @@ def _write(file: BinaryIO, table: EmbeddingTable, suffix: str) -> None:
         pyarrow = _pyarrow()
         pyarrow.parquet.write_table(_arrow_table(pyarrow, table), file)
         return
-    np.savez(
-        file,
-        names=np.array(table.names, dtype=np.str_),
-        sources=np.array(table.sources, dtype=np.str_),
-        embeddings=table.embeddings,
-        speech_s=table.speech_s,
-        duration_s=table.duration_s,
-        model_name=np.array(table.model_name),
-        model_sha256=np.array(table.model_sha256),
-    )
+    arrays: dict[str, Any] = {}
+    for name, (kind, _) in _ARRAYS.items():
+        value = getattr(table, name)
+        arrays[name] = np.array(value, np.str_) if kind == "U" else value
+    np.savez(file, **arrays)
 
 
 def read_table(path: Path, *, key: SealingKey | None = None) -> EmbeddingTable:

@@ -18,7 +18,7 @@ from speakersdk.errors import AudioTooShortError
 from speakersdk.evaluation.embedding_cache import EmbeddingCache
 from speakersdk.evaluation.pool import Progress, encoder_of_process, run_tasks
 from speakersdk.evaluation.segments import Failure, Piece, Segment, SegmentReader
-from speakersdk.evaluation.trials import Trial
+from speakersdk.evaluation.trials import Trial, names_in
 from speakersdk.files import file_sha256
 from speakersdk.scoring import symmetric_kl_to_many
 
@@ -83,9 +83,8 @@ def judge_trials(
     Raises:
         ConfigError, ModelError: as for `encode_segments`.
     """
-    names = dict.fromkeys(name for trial in trials for name in (trial.enroll, trial.probe))
     encodings, failures = encode_segments(
-        [segments.get(name) or Segment(name, name, (Piece(name),)) for name in names],
+        [segments.get(name) or Segment(name, name, (Piece(name),)) for name in names_in(trials)],
         job,
         progress=progress,
     )

@@ -105,9 +105,8 @@ def evaluate(trials: ScoredTrials, *, repeats: int, rng: np.random.Generator) ->
         ValueError: target or nontarget trials are missing, or a score is not finite.
     """
     metrics = ORDER_METRICS | (LLR_METRICS if trials.are_llrs else {})
-    order = np.argsort(
-        trials.scores, kind="stable"
-    )  # every metric sorts, which is fast for sorted input
+    # Every metric sorts, which is fast for sorted input.
+    order = np.argsort(trials.scores, kind="stable")
     scores, labels = trials.scores[order], trials.labels[order]
     values = {name: metric(scores, labels, None) for name, metric in metrics.items()}
     intervals: dict[str, tuple[float, float]] = {}

@@ -141,13 +141,18 @@ def read_speakers(path: Path) -> dict[str, str]:
     return speakers
 
 
+def names_in(trials: Iterable[Trial]) -> list[str]:
+    """Return the names of the recordings of trials, without repetition, in order of first use."""
+    return list(dict.fromkeys(name for trial in trials for name in (trial.enroll, trial.probe)))
+
+
 def used_segments(trials: Iterable[Trial], segments: dict[str, Segment]) -> list[Segment]:
-    """Return the segments that trials name, without repetition, in order of first use.
+    """Return the segments of trials in the order of `names_in`.
 
     Raises:
         ConfigError: a trial names an unknown segment.
     """
-    names = dict.fromkeys(name for trial in trials for name in (trial.enroll, trial.probe))
+    names = names_in(trials)
     missing = [name for name in names if name not in segments]
     if missing:
         raise ConfigError(

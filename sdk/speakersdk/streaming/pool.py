@@ -76,7 +76,8 @@ class StreamPool:
             ClosedError, ConcurrentUseError: as for `push`.
         """
         with self._lifetime:
-            del self._streams[self._known(key)]
+            self._stream(key)
+            del self._streams[key]
 
     def gap(self, key: Hashable, lost_s: float) -> None:
         """Report that audio is missing before the next samples of a stream: `SpeakerStream.gap`.
@@ -86,7 +87,7 @@ class StreamPool:
             ClosedError, ConcurrentUseError: as for `push`.
         """
         with self._lifetime:
-            self._streams[self._known(key)].gap(lost_s)
+            self._stream(key).gap(lost_s)
 
     def close(self) -> None:
         """End all streams. Further calls have no effect."""
@@ -125,7 +126,7 @@ class StreamPool:
     def _resampled(
         self, chunks: Mapping[Hashable, npt.NDArray[Any]], sample_rate_hz: float
     ) -> dict[Hashable, npt.NDArray[np.float32]]:
-        streams = {key: self._streams[self._known(key)] for key in chunks}
+        streams = {key: self._stream(key) for key in chunks}
         for key, stream in streams.items():
             stream.check(chunks[key], sample_rate_hz=sample_rate_hz)
         return {
@@ -133,9 +134,9 @@ class StreamPool:
             for key, stream in streams.items()
         }
 
-    def _known(self, key: Hashable) -> Hashable:
+    def _stream(self, key: Hashable) -> SpeakerStream:
         if key not in self._streams:
             raise ConfigError(
                 f"expected the key of a stream in this pool, got {key!r}; add it first"
             )
-        return key
+        return self._streams[key]

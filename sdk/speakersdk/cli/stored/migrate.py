@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Final
 
 from speakersdk.cli import arguments as shared
-from speakersdk.cli.enroll import accepted_problems, add_accept
 from speakersdk.cli.output import print_json
 from speakersdk.cli.parser import CommandParser
 from speakersdk.encoder.manifest import ModelManifest
@@ -52,8 +51,7 @@ def add_arguments(parser: CommandParser) -> None:
         metavar="FOLDER",
         help="kept recordings, one sub-folder per speaker (see enroll --keep-recordings)",
     )
-    add_accept(parser)
-    shared.add_options(parser, "voiceprints", "model", "max_duration", "json")
+    shared.add_options(parser, "accept", "voiceprints", "model", "max_duration", "json")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -62,7 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
     store = shared.open_store(arguments)
     for name in arguments.names:
         store.check_stored(name)
-    accept = accepted_problems(arguments.accept)
+    accept = shared.accepted_problems(arguments)
     outcomes = [
         migrated(store, verifier, name, arguments.recordings, accept=accept)
         for name in arguments.names or store.names()
