@@ -65,7 +65,7 @@ def run(arguments: argparse.Namespace) -> int:
                 f"expected an enrolled name with --{option}, got {printable(arguments.reference)}"
             )
     remembered = RememberedRecordings(store)
-    is_remembered = arguments.remember or (is_stored and bool(remembered.known(voiceprint.name)))
+    may_repeat = arguments.remember or (is_stored and bool(remembered.known(voiceprint.name)))
     challenge = None if arguments.challenge is None else Challenge(arguments.challenge)
     limit = None
     if arguments.limit is not None:
@@ -73,21 +73,20 @@ def run(arguments: argparse.Namespace) -> int:
         limit.begin(voiceprint.name)
     probe: Recording = arguments.probe
     blocks: list[Waveform] = []
-    if arguments.adapt or is_remembered or challenge is not None:  # a pipe can be read only once
+    if arguments.adapt or may_repeat or challenge is not None:  # a pipe can be read only once
         blocks = [load_recording(probe, None, limit_s=arguments.max_duration)]
         probe = (SAMPLE_RATE_HZ, blocks[0])
-    decision = verifier.verify(voiceprint, probe)
-    voice = decision
+    decision = voice_decision = verifier.verify(voiceprint, probe)
     if challenge is not None:
         decision = challenge.checked(blocks, decision)
-    if is_remembered:
+    if may_repeat:
         decision = remembered.checked(voiceprint.name, blocks, decision)
         if arguments.remember and decision.accepted:
             remembered.remember(voiceprint.name, blocks)
     if limit is not None and decision.accepted:
         limit.accepted(voiceprint.name)
     adaptation = None
-    if arguments.adapt and decision == voice:  # nothing but the voice has been decided on
+    if arguments.adapt and decision == voice_decision:  # no other check objects
         adaptation = _adapt(voiceprint, probe, verifier, store)
         decision = adaptation.verification
     if arguments.json:

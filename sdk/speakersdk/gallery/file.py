@@ -141,6 +141,46 @@ def check_header(header: Mapping[str, Any]) -> dict[str, Any]:
     return values
 
 
+def check_blocks(blocks: Blocks, *, storage: str, shape: tuple[int, int]) -> None:
+    """Check the types and shapes of the blocks of a gallery.
+
+    Args:
+        blocks: arrays by name.
+        storage: type of the values.
+        shape: number of rows, and values of a row with its padding.
+
+    Raises:
+        ValueError: a block has another type or shape, or is there for another storage only.
+    """
+    expected = {
+        "values": (storage, shape),
+        "scales": ("float32", shape[:1]),
+        "logs": ("float32", shape),
+        ENDS: ("int64", shape[:1]),
+    }
+    for name, (dtype, block_shape) in expected.items():
+        block = blocks.get(name)
+        if block is not None and (block.dtype != dtype or block.shape != block_shape):
+            raise ValueError(f"expected {name} as {dtype} {block_shape}, got {block.shape}")
+    if ("scales" in blocks) != (storage == "int8"):
+        raise ValueError("expected scales with int8 and only then")
+
+
+def names_in(block: npt.NDArray[np.uint8], num: int) -> list[str]:
+    """Return the names of `num` rows from their block.
+
+    Raises:
+        ValueError: not as many different names of visible characters.
+    """
+    joined = block.tobytes().decode()
+    names = joined.split("\n") if joined else []
+    if not len(names) == len(set(names)) == num or "" in names:
+        raise ValueError(f"expected {num} different names, got {len(set(names))}")
+    if not is_visible(joined.replace("\n", "")):
+        raise ValueError("expected names of visible characters")
+    return names
+
+
 def _places(
     described: object, position: int
 ) -> tuple[dict[str, tuple[np.dtype[Any], tuple[int, ...], int, int]], int]:

@@ -29,7 +29,15 @@ from speakersdk.errors import (
     UnknownSpeakerError,
 )
 from speakersdk.gallery.entries import GalleryEntries
-from speakersdk.gallery.file import ENDS, SUFFIX, check_header, read_gallery, write_gallery
+from speakersdk.gallery.file import (
+    ENDS,
+    SUFFIX,
+    check_blocks,
+    check_header,
+    names_in,
+    read_gallery,
+    write_gallery,
+)
 from speakersdk.gallery.mips import MipsExport, mips_vectors
 from speakersdk.gallery.rows import STORAGES, RowBlock, Storage, stride_of
 from speakersdk.sealing import SealingKey
@@ -314,32 +322,24 @@ class Gallery:
     @classmethod
     def _from_file(cls, header: dict[str, Any], blocks: dict[str, npt.NDArray[Any]]) -> Gallery:
         header = check_header(header)
-        storage, num = header["storage"], header["num"]
-        gallery = cls(header["dim"], storage=storage, keep_exact="logs" in blocks)
+        storage, num, logs = header["storage"], header["num"], blocks.get("logs")
+        gallery = cls(header["dim"], storage=storage, keep_exact=logs is not None)
         gallery.model_name, gallery.model_sha256 = header["model_name"], header["model_sha256"]
-        shape = (num, stride_of(gallery.dim))
-        values, scales = blocks["values"], blocks.get("scales")
-        logs = values if storage == "float32" else blocks.get("logs")
-        ends = blocks.get(ENDS)
-        expected = {"values": (values, storage, shape), "scales": (scales, "float32", (num,)),
-                    "logs": (logs, "float32", shape), ENDS: (ends, "int64", (num,))}  # fmt: skip
-        for name, (array, dtype, block_shape) in expected.items():
-            if array is not None and (array.dtype != dtype or array.shape != block_shape):
-                raise ValueError(f"expected {name} as {dtype} {block_shape}, got {array.shape}")
-        if (scales is None) == (storage == "int8"):
-            raise ValueError("expected scales with int8 and only then")
-        joined = blocks["names"].tobytes().decode()
-        names = joined.split("\n") if joined else []
-        if not len(names) == len(set(names)) == num or "" in names:
-            raise ValueError(f"expected {num} different names, got {len(set(names))}")
-        if not is_visible(joined.replace("\n", "")):
-            raise ValueError("expected names of visible characters")
-        stored = RowBlock(storage=storage, values=values, scales=scales, logs=logs, num=num)
-        stored.is_narrow = header["is_narrow"]
+        check_blocks(blocks, storage=storage, shape=(num, stride_of(gallery.dim)))
+        names = names_in(blocks["names"], num)
+        values = blocks["values"]
         if num:
-            gallery._entries.adopt(stored, names)
-        if ends is not None:
-            gallery._entries.expiry.read_block(names, ends)
+            rows = RowBlock(
+                storage=storage,
+                values=values,
+                scales=blocks.get("scales"),
+                logs=values if storage == "float32" else logs,
+                num=num,
+                is_narrow=header["is_narrow"],
+            )
+            gallery._entries.adopt(rows, names)
+        if ENDS in blocks:
+            gallery._entries.expiry.read_block(names, blocks[ENDS])
         return gallery
 
     def _bind(self, voiceprints: Sequence[Voiceprint]) -> None:
