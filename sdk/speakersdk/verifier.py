@@ -95,8 +95,8 @@ class Verifier:
         self._profile = find_profile(calibration)
         if self._profile is not None:
             self._model = recalibrated(self._encoder, self._profile.applied_to(self.manifest))
-        asked = far is not None or prior is not None
-        if asked and self.manifest.calibration is not None:
+        is_requested = far is not None or prior is not None
+        if is_requested and self.manifest.calibration is not None:
             self._decision_rule()  # refuse an unsupported request now, not at the first probe
 
     def __repr__(self) -> str:

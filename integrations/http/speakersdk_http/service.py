@@ -72,20 +72,19 @@ class SpeakerService:
         """Compare two recordings, or a recording with an enrolled speaker."""
         began = time.perf_counter()
         self._check_model(question)
-        probe = AudioFile(question.audio2, "audio2")
+        limit = None
         if question.name is not None:
             voiceprint = self.storage.load(question.name)
             limit = self.speaker_limit()
-            if limit is not None:
-                limit.begin(voiceprint.name)
-            decision = self.verifier.verify(voiceprint, probe)
-            if limit is not None and decision.accepted:
-                limit.accepted(voiceprint.name)
         else:
             audio1 = AudioFile(question.audio1 or b"", "audio1")
             # A recording for a comparison need not be good enough for enrollment.
             voiceprint = self.verifier.enroll([audio1], name="audio1", accept=tuple(AudioProblem))
-            decision = self.verifier.verify(voiceprint, probe)
+        if limit is not None:
+            limit.begin(voiceprint.name)
+        decision = self.verifier.verify(voiceprint, AudioFile(question.audio2, "audio2"))
+        if limit is not None and decision.accepted:
+            limit.accepted(voiceprint.name)
         return VerifyAnswer(
             verified=decision.accepted,
             distance=distance(decision),

@@ -158,7 +158,7 @@ class WakeDetection:
         if not AudioStop.is_type(event.type):
             return False
         self._is_stopped = True
-        if self._has_detected:  # services behind may not send anything more
+        if self._has_detected:  # the service may send nothing more
             await self._is_answered.wait()
             return True
         try:

@@ -1,7 +1,7 @@
-"""Adaptation: certain probes update a voiceprint as its speaker's voice changes.
+"""Adaptation: a voiceprint follows the changes of its speaker's voice.
 
 probe -> comparison with the enrolled exemplars at the strictest error rate -> check of the audio ->
-an adapted exemplar
+one more exemplar, which does not count in later adaptations
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ from speakersdk.voiceprint.life import utc_now
 from speakersdk.voiceprint.names import check_name
 from speakersdk.voiceprint.voiceprint import Voiceprint
 
-# In the message of an error, which is one line.
+# Number of findings in the message of an error, which is one line.
 _MAXIMUM_FINDINGS: Final = 5
 
 

@@ -22,10 +22,10 @@ from speakersdk.errors import CalibrationError
 from speakersdk.recalibration.encodings import calibration_of, with_enough_speech
 from speakersdk.scoring import symmetric_kl_to_many
 
-# The offset rests on the trials at the threshold; with fewer, one of them decides.
+# The offset depends on the trials near the threshold. With fewer, a single one decides.
 MINIMUM_EVENTS: Final = 5
 MINIMUM_GROUPS: Final = 20
-# If the model accepts a larger share, the groups are one person under several names.
+# If the model accepts a larger share, several groups are probably one person.
 MAXIMUM_ACCEPTED: Final = 0.25
 # A larger shift reaches the llrs of enrolled speakers. Other microphones need less.
 LARGE_OFFSET: Final = -3.0

@@ -20,7 +20,7 @@ from speakersdk.decision.one_voice import OTHER_VOICE_LLR
 from speakersdk.encoder.statistics_ring import RECENT_S
 from speakersdk.scoring import symmetric_kl
 
-# This much at the end of the recent speech is certainly the new voice; it starts the new evidence.
+# The last part of the recent speech, in seconds, is certainly the new voice: its first evidence.
 KEPT_S: Final = 0.8
 # Minimum speech of the earlier voice: with less, there is nothing to compare with.
 _MINIMUM_BEFORE_S: Final = 1.5

@@ -103,7 +103,7 @@ class JsonlSocket:
                     del backlog[: reader.send(backlog)]
             except BlockingIOError:
                 continue
-            except OSError:  # it has left
+            except OSError:  # the reader has disconnected
                 reader.close()
                 del self._readers[reader]
 

@@ -106,10 +106,10 @@ class LineListener:
         """Print the verdicts that have changed, and report lost audio."""
         if update.lost_s is not None:
             self._shown = {}  # the evidence was reset
-            much = (
+            loss = (
                 f"{update.lost_s:.1f} s of audio were lost" if update.lost_s else "audio was lost"
             )
-            print(f"{update.time_s:8.1f} s  {much}; the evidence was reset", flush=True)
+            print(f"{update.time_s:8.1f} s  {loss}; the evidence was reset", flush=True)
         shown = {candidate.name: verdict_text(candidate) for candidate in update.candidates}
         changed = {name: text for name, text in shown.items() if text != self._shown.get(name)}
         self._shown = shown
@@ -138,11 +138,11 @@ class Summary:
     def take(self, update: StreamUpdate) -> None:
         """Count one more hop."""
         hop_s = update.time_s - self._time_s
-        self._time_s = update.time_s if hop_s > 0 else self._time_s + update.time_s
+        self._time_s = update.time_s
         self._num_changes += update.has_changed
         if update.speaker is not None and update.verdict is Verdict.ACCEPT:
             seconds = self.accepted_s.get(update.speaker, 0.0)
-            self.accepted_s[update.speaker] = seconds + max(hop_s, 0.0)
+            self.accepted_s[update.speaker] = seconds + hop_s
 
     def text(self) -> str:
         """The summary in one line."""
