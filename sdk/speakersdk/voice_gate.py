@@ -77,7 +77,7 @@ class VoiceGate:
         check_voiceprints(allowed)
         check_voiceprints(forbidden)
         self._allowed = frozenset(voiceprint.name for voiceprint in allowed)
-        # The stream refuses an empty list, and forbidden voices alone are not enough for a gate.
+        # The stream refuses an empty list: a gate without allowed voices would never open.
         voices = [*allowed, *forbidden] if allowed else []
         self._stream = verifier.stream(voices, silence_s=silence_s)
         self.latest: GateUpdate | None = None
