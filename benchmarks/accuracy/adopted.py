@@ -328,9 +328,8 @@ def realised(
     low, high = far_interval(accepted, trials, rng)
     return {
         "fitted_on": fitted_on,
-        "far": rounded(accepted[~trials.labels].mean()),
+        **trials.rates(accepted),
         "interval": [rounded(low), rounded(high)],
-        "frr": rounded((~accepted)[trials.labels].mean()),
         "target_trials": int(trials.labels.sum()),
         "nontarget_trials": int((~trials.labels).sum()),
     }

@@ -52,7 +52,7 @@ OTHER_CORPORA = (
     ("librispeech", "demo", 1.5), ("librispeech", "demo", 3.0), ("speech-commands", "dev", 1.5)
 )  # fmt: skip
 OTHER_SEGMENTS = 60
-ONES_OF_A_KIND = 2000
+TRIALS_OF_A_KIND = 2000
 SPLITS = 8
 
 
@@ -78,7 +78,7 @@ def main() -> int:
     rows, verdicts = [], []
     for name, members in halves(len(names)):
         calibration = fit(pairs, members, rng)
-        rows += one_way(calibration, pairs, members, rng, fitted_on=name)
+        rows += held_out_rates(calibration, pairs, members, rng, fitted_on=name)
         verdicts += verdicts_of(calibration, everything, ~members, rng, fitted_on=name)
     benchmark.record("model", encoder.manifest.name)
     benchmark.record("weights_sha256", sha256)
@@ -96,7 +96,7 @@ def main() -> int:
     return 0
 
 
-def one_way(
+def held_out_rates(
     calibration: Calibration,
     pairs: Mapping[float, Pairs],
     fitted: Flags,
@@ -176,7 +176,7 @@ def verdicts_of(
                 "requested_far": far,
             }
             for kind, flags in (("target", inside.labels), ("nontarget", ~inside.labels)):
-                drawn = inside.take(rng.permutation(np.flatnonzero(flags))[:ONES_OF_A_KIND])
+                drawn = inside.take(rng.permutation(np.flatnonzero(flags))[:TRIALS_OF_A_KIND])
                 verdicts = [
                     rule.decide(score, enrolled_speech_s=a_s, probe_speech_s=b_s).verdict
                     # `Verifier` gives these answers without the rule.
@@ -208,7 +208,7 @@ def other_splits(
     for _ in range(SPLITS):
         fitted = np.zeros(num_speakers, bool)
         fitted[rng.permutation(num_speakers)[: num_speakers // 2]] = True
-        for row in one_way(fit(pairs, fitted, rng), pairs, fitted, rng, fitted_on="random"):
+        for row in held_out_rates(fit(pairs, fitted, rng), pairs, fitted, rng, fitted_on="random"):
             losses[row["length_s"]].append(row["cllr"] / row["min_cllr"])
             for rate in row["rates"]:
                 inside[rate["requested_far"]].append(rate["within"])
@@ -262,14 +262,14 @@ def normalizations(
             length_s: normalization.normalized(trials, sides[length_s], sides[length_s], cohort)
             for length_s, trials in pairs.items()
         }
-        abroad = {
+        scored_elsewhere = {
             key: normalization.normalized(trials, side, side, cohort)
             for key, (side, trials) in others.items()
         }
         for method in ("s-norm", "centered"):
             methods[method + suffix] = (
                 {length_s: found[method] for length_s, found in scored.items()},
-                {key: found[method] for key, found in abroad.items()},
+                {key: found[method] for key, found in scored_elsewhere.items()},
             )
     num_speakers = 1 + max(int(trials.speakers.max()) for trials in pairs.values())
     rows = []
@@ -322,50 +322,41 @@ def fixed_threshold(
     peer = resemblyzer.load(benchmark.threads)
     if peer is None:
         return None
-    lengths = PEER_LENGTHS_S[: 1 if benchmark.smoke else None]
     compared_names = names[: 6 if benchmark.smoke else None]
-    listed = {
-        length_s: spoken_by(compared_names, read_length(length_s, per_speaker=PEER_SEGMENTS))
-        for length_s in lengths
-    }
     encodings = Encodings(peer, sha256=resemblyzer.IDENTITY, names=names)
     theirs, ours = {}, {}
-    for length_s, segments in listed.items():
+    for length_s in PEER_LENGTHS_S[: 1 if benchmark.smoke else None]:
+        segments = spoken_by(compared_names, read_length(length_s, per_speaker=PEER_SEGMENTS))
         side = encodings.side(segments)
         wanted = {segment.name for segment in segments}
-        rows = [i for i, at in enumerate(sides[length_s].segments) if at.name in wanted]
+        chosen = [i for i, at in enumerate(sides[length_s].segments) if at.name in wanted]
         trials = pairs[length_s]
-        ours[length_s] = trials.take(np.isin(trials.rows, rows).all(axis=1))
+        ours[length_s] = trials.take(np.isin(trials.rows, chosen).all(axis=1))
         theirs[length_s] = (compared := compare(side, side)).with_scores(
             (side.embeddings @ side.embeddings.T)[compared.rows[:, 0], compared.rows[:, 1]]
         )
-    rows_found = []
+    rows = []
     for name, members in halves(len(names)):
         calibration = fit(pairs, members, rng)
         inside = [trials.within(members) for trials in theirs.values()]
         strangers = np.concatenate([trials.scores[~trials.labels] for trials in inside])
         threshold = float(np.quantile(strangers, 1 - PEER_FAR))
-        for length_s in lengths:
-            tried, own = theirs[length_s].within(~members), ours[length_s].within(~members)
+        for length_s, trials in theirs.items():
+            tried, own = trials.within(~members), ours[length_s].within(~members)
             llrs, speech_s = calibration.llrs(own.scores, own.speech_s)
             is_accepted = llrs >= calibration.operating_point(PEER_FAR).thresholds(speech_s)
-            row: dict[str, Any] = {
-                "fitted_on": name,
-                "length_s": length_s,
-                "threshold": round(threshold, 3),
-                "target_trials": int(tried.labels.sum()),
-            }
-            for label, flags, trials in (
-                ("speakersdk", is_accepted, own),
-                ("resemblyzer", tried.scores >= threshold, tried),
-                ("resemblyzer at 0.75", tried.scores >= PEER_ADVICE, tried),
-            ):
-                row[label] = {
-                    "far": rounded(flags[~trials.labels].mean()),
-                    "frr": rounded((~flags)[trials.labels].mean()),
+            rows.append(
+                {
+                    "fitted_on": name,
+                    "length_s": length_s,
+                    "threshold": round(threshold, 3),
+                    "target_trials": int(tried.labels.sum()),
+                    "speakersdk": own.rates(is_accepted),
+                    "resemblyzer": tried.rates(tried.scores >= threshold),
+                    "resemblyzer at 0.75": tried.rates(tried.scores >= PEER_ADVICE),
                 }
-            rows_found.append(row)
-    return rows_found
+            )
+    return rows
 
 
 if __name__ == "__main__":

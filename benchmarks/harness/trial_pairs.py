@@ -76,6 +76,13 @@ class Pairs:
             rows=self.rows[chosen],
         )
 
+    def rates(self, is_accepted: Flags) -> dict[str, float]:
+        """Return the false-accept and false-reject rate of decisions about the trials."""
+        return {
+            "far": rounded(is_accepted[~self.labels].mean()),
+            "frr": rounded((~is_accepted)[self.labels].mean()),
+        }
+
     def with_scores(self, scores: Floats) -> Pairs:
         """Return the same trials with other scores."""
         return replace(self, scores=scores)

@@ -277,7 +277,7 @@ def plot(rows: list[dict[str, Any]], folder: Path, stem: str) -> None:
     mpl.use("svg")
     from matplotlib import pyplot as plt
 
-    figure, (by_length, beside) = plt.subplots(1, 2, figsize=(12, 4.5))
+    figure, (by_length, by_encoder) = plt.subplots(1, 2, figsize=(12, 4.5))
     own = [row for row in rows if not row["is_compared"] and row["batch"] == 1]
     for name, style in (("front end", ":"), ("encoder", "-")):
         for threads in sorted({row["threads"] for row in own}):
@@ -301,8 +301,8 @@ def plot(rows: list[dict[str, Any]], folder: Path, stem: str) -> None:
     compared.sort(key=lambda row: -row["p50_ms"])
     names = [row["name"] if row["is_peer"] else "ours, with front end" for row in compared]
     colors = ["grey" if row["is_peer"] else "tab:blue" for row in compared]
-    beside.barh(names, [row["rtf"] for row in compared], color=colors)
-    beside.set(xlabel="real-time factor, 3 s, one thread")
+    by_encoder.barh(names, [row["rtf"] for row in compared], color=colors)
+    by_encoder.set(xlabel="real-time factor, 3 s, one thread")
     figure.tight_layout()
     figure.savefig(folder / f"{stem}.svg", metadata={"Date": None})
 

@@ -63,12 +63,12 @@ def optional(name: str) -> ModuleType | None:
 class OneToMany:
     """One probe and `num` voiceprints for all contestants; the functions return J of every pair."""
 
-    def __init__(self, num: int, dim: int, threads: int, *, alike: bool = False) -> None:
-        """Make the data of each rival; `alike` makes rows within 2 % of the probe."""
+    def __init__(self, num: int, dim: int, threads: int, *, nearly_equal: bool = False) -> None:
+        """Make the data of each rival; `nearly_equal` makes rows within 2 % of the probe."""
         self.num, self.dim, self.threads = num, dim, threads
         self.rows = embeddings(num, dim)
         self.probe = embeddings(1, dim)[0] if num > 1 else embeddings(2, dim)[1]
-        if alike:
+        if nearly_equal:
             self.rows = self.probe + np.float32(0.02) * self.rows
         # A million rows of 256 values are 1 GB, and therefore float32 rows are kept only once.
         self.galleries = {
@@ -157,8 +157,8 @@ def measure_one_to_many(benchmark: Benchmark) -> list[dict[str, Any]]:
             if num == 10_000 or benchmark.smoke:
                 for name, error in case.errors().items():
                     benchmark.record(f"{prefix}largest relative error, {name}", error)
-                for name, error in OneToMany(num, dim, 1, alike=True).errors().items():
-                    benchmark.record(f"{prefix}the same of alike rows, {name}", error)
+                for name, error in OneToMany(num, dim, 1, nearly_equal=True).errors().items():
+                    benchmark.record(f"{prefix}the same of nearly equal rows, {name}", error)
             compare(benchmark, prefix, dim, rates)
     return points
 
@@ -191,45 +191,41 @@ def expanded_divergences(u: Vectors, v: Vectors, own_a: Vectors, own_b: Vectors)
     return out
 
 
+def all_pairs(a: Vectors, b: Vectors, threads: int) -> Calls:
+    """Return functions that compute J of all pairs, and one that computes only the product."""
+    stored = expand(a, b)
+    u, v = stored[:2]
+    return {
+        "BLAS, the product alone": lambda: u @ v.T,
+        "BLAS, expanded, all stored": lambda: expanded_divergences(*stored),
+        "BLAS, expanded, from logits": lambda: expanded_divergences(*expand(a, b)),
+        "ours, float32, from logits": lambda: symmetric_kl_matrix(
+            a, b, dtype=np.float32, num_threads=threads
+        ),
+    }
+
+
 def measure_all_pairs(benchmark: Benchmark) -> None:
     """Measure N x M pairs in matrix form, and BLAS on the expanded form with stored factors."""
     num_a, num_b = (20, 100) if benchmark.smoke else PAIRS
     for dim in DIMS:
         a, b = embeddings(num_a, dim), embeddings(num_b, dim)
-        stored = expand(a, b)
-        u, v = stored[:2]
-
-        def expanded(stored: tuple[Vectors, ...] = stored) -> Any:
-            return expanded_divergences(*stored)
-
-        def from_logits(a: Vectors = a, b: Vectors = b) -> Any:
-            return expanded_divergences(*expand(a, b))
-
-        def product(u: Vectors = u, v: Vectors = v) -> Any:
-            return u @ v.T
-
-        def ours(a: Vectors = a, b: Vectors = b) -> Any:
-            return symmetric_kl_matrix(a, b, dtype=np.float32, num_threads=benchmark.threads)
-
+        calls = all_pairs(a, b, benchmark.threads)
         prefix = f"D {dim}, {num_a} x {num_b}: "
         timings = benchmark.measure_together(
-            {
-                prefix + "BLAS, the product alone": product,
-                prefix + "BLAS, expanded, all stored": expanded,
-                prefix + "BLAS, expanded, from logits": from_logits,
-                prefix + "ours, float32, from logits": ours,
-            },
-            work=num_a * num_b,
-            unit="pair",
+            {prefix + name: call for name, call in calls.items()}, work=num_a * num_b, unit="pair"
         )
-        rates: list[float] = [timing.rate for timing in timings.values()]
-        for rate, given in ((rates[1], "all stored"), (rates[2], "from logits")):
-            ratio = round(rates[3] / rate, 2)
+        ours = timings[f"{prefix}ours, float32, from logits"].rate
+        for given in ("all stored", "from logits"):
+            ratio = round(ours / timings[f"{prefix}BLAS, expanded, {given}"].rate, 2)
             benchmark.record(f"{prefix}ours, times BLAS expanded, {given}", ratio)
         exact = symmetric_kl_matrix(a[:100], b[:2000])
-        for name, call in (("BLAS, expanded", expanded), ("ours", ours)):
-            error = np.abs(call()[:100, :2000] - exact) / exact
-            benchmark.record(f"{prefix}largest relative error, {name}", float(error.max()))
+        for title, name in (
+            ("BLAS, expanded", "BLAS, expanded, all stored"),
+            ("ours", "ours, float32, from logits"),
+        ):
+            error = np.abs(np.asarray(calls[name]())[:100, :2000] - exact) / exact
+            benchmark.record(f"{prefix}largest relative error, {title}", float(error.max()))
         redone = _native.symmetric_kl_pairs(a, b, 1)[1]
         benchmark.record(f"{prefix}share in the difference form", redone / (num_a * num_b))
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 import argparse
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,7 +43,7 @@ from speakersdk_training.evaluation.conditions import CONDITIONS
 ENROLL_S, PROBE_S = 5.0, 10.0
 FALSE_ALARMS = 0.005
 TWO_PEOPLE = 0.02  # share of speakers who may be several people
-# No speakers that one may be wrong about.
+# Corpora in which the labels of speakers are not reliable.
 _UNSURE = {"picovoice-intent"}
 # Source files that contain the fitted bound.
 SOURCES = (
@@ -101,31 +101,40 @@ def main() -> int:
     held_out = HeldOut(share=options.held_out, corpora=tuple(options.held_out_of))
     speakers = read_speakers(encoder, held_out, 4 if benchmark.smoke else options.speakers)
     benchmark.record("model", encoder.manifest.name)
-    rows = [list(answers(encoder, half)) for half in (speakers[::2], speakers[1::2])]
-    bound = fitted(rows[0] + rows[1]) if options.fit else SECOND_VOICE_LLR
+    halves = [list(answers(encoder, half)) for half in (speakers[::2], speakers[1::2])]
+    everything = halves[0] + halves[1]
+    bound = fitted(everything) if options.fit else SECOND_VOICE_LLR
     if options.fit and not benchmark.smoke:
         for path in SOURCES:
             write_bound(path, bound)
     benchmark.record("bound", bound)
     benchmark.record("speakers", len(speakers))
-    for half, other in ((0, 1), (1, 0)):
-        alone_half = [each for each in rows[half] if each.kind == ONE_VOICE]
-        of_other = fitted(rows[other])
-        row = {"bound": of_other, **figures(alone_half, of_other)}
-        benchmark.record(f"one voice, half {half + 1}, bound of the other half", row)
-    single: dict[str, list[Answer]] = {}
-    for each in rows[0] + rows[1]:
-        if each.kind == ONE_VOICE:
-            single.setdefault(each.owner.split("/")[0], []).append(each)
-    by_corpus = {corpus: figures(found, bound) for corpus, found in sorted(single.items())}
-    benchmark.record("one voice, by corpus", by_corpus)
-    groups: dict[tuple[str, str], list[Answer]] = {}
-    for each in rows[0] + rows[1]:
-        groups.setdefault((each.kind, each.what), []).append(each)
-    for (kind, what), group in groups.items():
-        benchmark.record(f"{kind}: {what}", figures(group, bound))
+    for number, (half, other) in enumerate((halves, halves[::-1]), start=1):
+        of_other = fitted(other)
+        row = {"bound": of_other, **figures(of_one_voice(half), of_other)}
+        benchmark.record(f"one voice, half {number}, bound of the other half", row)
+    by_corpus = grouped(of_one_voice(everything), lambda each: each.owner.split("/")[0])
+    benchmark.record(
+        "one voice, by corpus",
+        {corpus: figures(found, bound) for corpus, found in sorted(by_corpus.items())},
+    )
+    for name, group in grouped(everything, lambda each: f"{each.kind}: {each.what}").items():
+        benchmark.record(name, figures(group, bound))
     benchmark.finish()
     return 0
+
+
+def of_one_voice(answers: list[Answer]) -> list[Answer]:
+    """Return the answers for recordings of one voice."""
+    return [each for each in answers if each.kind == ONE_VOICE]
+
+
+def grouped(answers: list[Answer], key: Callable[[Answer], str]) -> dict[str, list[Answer]]:
+    """Group answers by a key, in their order."""
+    groups: dict[str, list[Answer]] = {}
+    for each in answers:
+        groups.setdefault(key(each), []).append(each)
+    return groups
 
 
 def read_speakers(encoder: SpeakerEncoder, held_out: HeldOut, most: int) -> list[Speaker]:
@@ -262,11 +271,12 @@ def fitted(rows: list[Answer]) -> float:
 
     Corpora have a few names under which two people speak. The lowest speakers are left out.
     """
-    llrs: dict[str, list[float]] = {}
-    for each in rows:
-        if each.kind == ONE_VOICE and each.one_voice_llr is not None:
-            llrs.setdefault(each.owner, []).append(each.one_voice_llr)
-    rising = sorted(llrs.values(), key=lambda own: float(np.median(own)))
+    scored = [each for each in of_one_voice(rows) if each.one_voice_llr is not None]
+    llrs = [
+        [each.one_voice_llr for each in own]
+        for own in grouped(scored, lambda each: each.owner).values()
+    ]
+    rising = sorted(llrs, key=lambda own: float(np.median(own)))
     sure = rising[math.ceil(TWO_PEOPLE * len(rising)) :]
     return round(float(np.quantile(np.concatenate(sure), FALSE_ALARMS)), 1)
 

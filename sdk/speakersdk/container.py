@@ -92,6 +92,9 @@ class ContainerFormat:
                     f"the {self.noun} is damaged: the checksum of its header does not match; "
                     f"{_AGAIN}"
                 )
+        return version, self._parsed(content), position
+
+    def _parsed(self, content: bytes) -> dict[str, Any]:
         try:
             header = json.loads(content, parse_constant=_refuse_constant)
         except (ValueError, RecursionError) as error:
@@ -100,7 +103,7 @@ class ContainerFormat:
             ) from error
         if not isinstance(header, dict):
             self.refuse(f"the {self.noun}'s content is not valid: its header is not a JSON object")
-        return version, header, position
+        return header
 
     def check(self, file: BinaryIO, size: int) -> None:
         """Compare the last 32 bytes of a file with the hash of the preceding bytes."""

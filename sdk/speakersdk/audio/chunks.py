@@ -131,14 +131,26 @@ def _with_true_size(
     start: int,
     end: int,
 ) -> tuple[list[Part], int]:
+    """Return the parts of a file whose samples are in a chunk, and the end of the file.
+
+    Args:
+        file: the file.
+        layout: layout of its chunks.
+        chunk: the chunk of the samples.
+        long_size: where RF64 has the size of that chunk; None in other formats.
+        encoding: tag of the encoding in WAV; 0 in other formats.
+        start, end: offsets of the first byte, and after the last one.
+    """
     announced = chunk
     if long_size is not None and chunk.size == 0xFFFF_FFFF:
         announced = long_size
     samples = chunk.content + layout.lead_bytes
     size, present = max(0, announced.size - layout.lead_bytes), end - samples
-    behind = _aligned(samples + size, chunk.content, layout) if 0 <= size <= present else end
-    next_at = _end_of_trailers(file, layout, behind, end) if 0 < size <= present else None
-    if 0 < size <= present and next_at is not None:
+    next_at = None
+    if 0 < size <= present:
+        behind = _aligned(samples + size, chunk.content, layout)
+        next_at = _end_of_trailers(file, layout, behind, end)
+    if next_at is not None:
         data_end = samples + size
     elif size == 0 and _end_of_trailers(file, layout, samples, end) is not None:
         return [Part(start, end)], end  # empty, and closed properly
@@ -146,14 +158,12 @@ def _with_true_size(
         _check_present(size, present, announced, end - start)
         data_end = next_at = end
     if encoding in _MPEG_TAGS:
-        return [Part(samples, data_end, is_endless=True)], next_at or end
+        return [Part(samples, data_end, is_endless=True)], next_at
     patches: tuple[Patch, ...] = ()
     if data_end - samples != size:
-        true = (
-            data_end
-            - chunk.content
-            + (chunk.content - chunk.size_at + layout.name_bytes) * (layout.counts_header)
-        )
+        true = data_end - chunk.content
+        if layout.counts_header:
+            true += layout.name_bytes + layout.size_bytes
         width = 8 if announced is long_size else layout.size_bytes
         if true >= 256**width:
             raise DamagedError(
@@ -161,7 +171,7 @@ def _with_true_size(
                 "Wave64 or FLAC"
             )
         patches = (Patch(announced.size_at, true.to_bytes(width, layout.byte_order)),)
-    return [Part(start, next_at or end, patches)], next_at or end
+    return [Part(start, next_at, patches)], next_at
 
 
 def _check_present(size: int, present: int, announced: _Chunk, file_bytes: int) -> None:

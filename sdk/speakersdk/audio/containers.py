@@ -35,7 +35,7 @@ _FOREIGN: Final = {
     b"DSD ": "DSD",
     b"FRM8": "DSD",
 }
-# What is no audio in any form, and what to do.
+# Formats that contain no audio, and what to do.
 _NO_AUDIO: Final = {
     b"MThd": "MIDI, which contains notes and no audio",
     b"%PDF": "a PDF document",
@@ -44,16 +44,16 @@ _NO_AUDIO: Final = {
     b"<!doctype": "an HTML page; download the recording itself",
     b"<html": "an HTML page; download the recording itself",
     b"version https://git-lfs": "a Git LFS pointer; fetch the file itself with: git lfs pull",
-    b"\x00\x05\x16\x07": "what macOS keeps about a file (AppleDouble); the recording has its name "
-    "without ._ in front",
-    b"\x00\x05\x16\x00": "a file of AppleSingle; unpack it on macOS",
+    b"\x00\x05\x16\x07": "metadata of macOS (AppleDouble); the recording has the same name without "
+    "._ in front",
+    b"\x00\x05\x16\x00": "an AppleSingle file; unpack it on macOS",
     b"\x00\x00\x00\x01Bud1": "the Finder's view of a folder (.DS_Store); name only the recordings",
     b"\x89SPKV": "a voiceprint, which contains no audio; as a reference its name must end in "
     ".voiceprint",
     b"\x89SPKG": "a gallery of voiceprints, which contains no audio",
     b"\x89SPKS": "a sealed file of speakersdk, which contains no audio",
-    b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": "a document of Windows, such as Thumbs.db; name "
-    "only the recordings",
+    b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": "a Windows file, such as Thumbs.db; name only the "
+    "recordings",
 }
 # By the first letters of the brand; M4A otherwise.
 _BRANDS: Final = {b"3gp": "3GP", b"3g2": "3GP", b"qt ": "QuickTime"}

@@ -133,8 +133,8 @@ class AudioLevels:
         return tuple(problem for problem, is_found in checks.items() if is_found)
 
 
-class AudioQuality:
-    """A meter of the hops of a stream or of a recording.
+class QualityMeter:
+    """A meter of all that `AudioLevels` contains, for the hops of a stream or of a recording.
 
     Args:
         sample_rate_hz: sample rate.
@@ -272,8 +272,8 @@ class _Ceiling:
         )
 
 
-class SpeechLevel:
-    """A meter of the level of speech, for frames that are already classified as speech or not.
+class SpeechMeter:
+    """A meter of the speech only, for frames that are already classified as speech or not.
 
     A constant offset of the converter is excluded from levels, but not from samples at full scale.
 

@@ -1,9 +1,9 @@
 """MP3 and older MPEG layers: the frames of a file, whose headers do not count them reliably.
 
 libsndfile trusts a Xing header, which in joined files covers only the first one. Without it,
-libsndfile estimates the length from the size of the first frame. Before it looks for frames, it
-takes what netatalk leaves in the current folder for a resource fork. A WAV header in front of the
-frames avoids both.
+libsndfile estimates the length from the size of the first frame. Before it looks for frames, it may
+read a file that netatalk left in the current folder as a resource fork. A WAV header in front of
+the frames avoids both.
 """
 
 from __future__ import annotations

@@ -6,14 +6,26 @@ libsndfile reads only the first stream and silently skips damaged pages.
 from __future__ import annotations
 
 import zlib
+from dataclasses import dataclass
 from typing import BinaryIO, Final
 
 from speakersdk.audio.part import DamagedError, Part
+from speakersdk.text import counted
 
 _HEADER_BYTES: Final = 27
 _FIRST_PAGE: Final = 2  # flag
 _READ_BYTES: Final = 2**20
 _REVERSED: Final = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """The header of a page."""
+
+    serial: bytes  # of the stream
+    number: int  # in the stream
+    is_first: bool
+    num_bytes: int
 
 
 def ogg_parts(file: BinaryIO, start: int, end: int) -> list[Part]:
@@ -23,46 +35,58 @@ def ogg_parts(file: BinaryIO, start: int, end: int) -> list[Part]:
         DamagedError: a page is truncated, damaged or missing.
     """
     starts, position = [], start
-    is_beginning = False
+    is_beginning = False  # streams that are mixed begin with several first pages
     numbers: dict[bytes, int] = {}  # number of the next page of each stream
     while position < end:
-        file.seek(position)
-        header = file.read(_HEADER_BYTES)
-        if header[:4] != b"OggS"[: len(header)]:
+        page = _read_page(file, position, end)
+        if page is None:
             following = _next_page(file, position, end)
             if following is None and position > start:
                 break  # tags of other programs after the last page
             where = "" if following is None else f"; the next page is {following - position} on"
             raise DamagedError(f"damaged: no Ogg page at offset {position}{where}")
-        table = file.read(header[26]) if len(header) == _HEADER_BYTES else b""
-        num_bytes = _HEADER_BYTES + len(table) + sum(table)
-        if len(header) < _HEADER_BYTES or len(table) < header[26] or position + num_bytes > end:
-            raise DamagedError(
-                f"truncated: its last page has {end - position} of {num_bytes} bytes; what "
-                "followed is missing"
-            )
-        page = header[:22] + bytes(4) + header[26:] + table + file.read(sum(table))
-        if _checksum(page) != int.from_bytes(header[22:26], "little"):
-            raise DamagedError(f"damaged: the checksum of the page at offset {position} is wrong")
-        serial, number = header[14:18], int.from_bytes(header[18:22], "little")
-        if header[5] & _FIRST_PAGE:
-            if not is_beginning:
-                starts.append(position)
-                numbers.clear()
-            is_beginning = True
-        else:
-            is_beginning = False
-            if number != numbers.get(serial, number):
-                missing = number - numbers[serial]
-                raise DamagedError(
-                    f"damaged: {abs(missing)} pages are missing before offset {position}"
-                )
-        numbers[serial] = number + 1
-        position += num_bytes
+        if page.is_first and not is_beginning:
+            starts.append(position)
+            numbers.clear()
+        is_beginning = page.is_first
+        missing = 0 if page.is_first else page.number - numbers.get(page.serial, page.number)
+        if missing:
+            pages = counted(abs(missing), "page")
+            raise DamagedError(f"damaged: {pages} missing before offset {position}")
+        numbers[page.serial] = page.number + 1
+        position += page.num_bytes
     if not starts or starts[0] != start:
         raise DamagedError("damaged: its beginning is missing")
     ends = [*starts[1:], position]
     return [Part(first, last) for first, last in zip(starts, ends, strict=True)]
+
+
+def _read_page(file: BinaryIO, position: int, end: int) -> _Page | None:
+    """Read the page at an offset; None if no page begins there.
+
+    Raises:
+        DamagedError: the page is truncated, or its checksum is wrong.
+    """
+    file.seek(position)
+    header = file.read(_HEADER_BYTES)
+    if header[:4] != b"OggS"[: len(header)]:
+        return None
+    table = file.read(header[26]) if len(header) == _HEADER_BYTES else b""
+    num_bytes = _HEADER_BYTES + len(table) + sum(table)
+    if len(header) < _HEADER_BYTES or len(table) < header[26] or position + num_bytes > end:
+        raise DamagedError(
+            f"truncated: its last page has {end - position} of {num_bytes} bytes; what "
+            "followed is missing"
+        )
+    page = header[:22] + bytes(4) + header[26:] + table + file.read(sum(table))
+    if _checksum(page) != int.from_bytes(header[22:26], "little"):
+        raise DamagedError(f"damaged: the checksum of the page at offset {position} is wrong")
+    return _Page(
+        serial=header[14:18],
+        number=int.from_bytes(header[18:22], "little"),
+        is_first=bool(header[5] & _FIRST_PAGE),
+        num_bytes=num_bytes,
+    )
 
 
 def _checksum(page: bytes) -> int:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from speakersdk.arrays import Embedding, Waveform
-from speakersdk.audio.levels import SpeechLevel
+from speakersdk.audio.levels import SpeechMeter
 from speakersdk.audio.voice_activity import VoiceActivityDetector
 from speakersdk.encoder.manifest import ModelManifest
 from speakersdk.encoder.pieces import Pieces
@@ -61,7 +61,7 @@ class EncoderStream(ABC):
     def __init__(self, manifest: ModelManifest, listener: FrameListener | None = None) -> None:
         self._manifest = manifest
         self._listener = listener
-        self._level = SpeechLevel(hop_frames=manifest.hop_frames)
+        self._level = SpeechMeter(hop_frames=manifest.hop_frames)
         self._num_samples = 0
         self._num_speech_frames = 0
         self._is_finished = False

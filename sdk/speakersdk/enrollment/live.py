@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from speakersdk.arrays import Embedding, Waveform, scaled
-from speakersdk.audio.levels import QUIET_DBFS, AudioProblem, AudioQuality
+from speakersdk.audio.levels import QUIET_DBFS, AudioProblem, QualityMeter
 from speakersdk.audio.microphone import AudioBlock, check_gap
 from speakersdk.audio.resampler import StreamResampler
 from speakersdk.calibration.calibration import Calibration
@@ -98,7 +98,7 @@ class Enrollment:
         self._state = encoder.start()
         self._resampler = StreamResampler()
         rate_hz = manifest.frontend.sample_rate_hz
-        self._quality = AudioQuality(sample_rate_hz=rate_hz)
+        self._quality = QualityMeter(sample_rate_hz=rate_hz)
         self._hop_s = manifest.hop_s
         self._track = SpectralTrack(sample_rate_hz=rate_hz)
         self._first_frame = 0  # first frame of the exemplar that is being collected

@@ -21,7 +21,7 @@ from speakersdk.audio.levels import (
     STEADY_DB,
     AudioLevels,
     AudioProblem,
-    AudioQuality,
+    QualityMeter,
 )
 from speakersdk.calibration.calibration import Calibration
 from speakersdk.decision.one_voice import OTHER_VOICE_LLR, SECOND_VOICE_LLR, Speech, least_cohesion
@@ -165,7 +165,7 @@ class LevelMeter:
 
     def __init__(self, manifest: ModelManifest) -> None:
         self._manifest = manifest
-        self._quality = AudioQuality(
+        self._quality = QualityMeter(
             sample_rate_hz=manifest.frontend.sample_rate_hz, memory_hops=None
         )
         self.loudest_dbfs: float | None = None

@@ -79,6 +79,13 @@ def check_new_name(name: str, taken: Iterable[str] = ()) -> str:
         DuplicateSpeakerError: a taken name differs only in case.
     """
     name = check_name(name)
+    _check_spelling(name)
+    _check_distinct(name, taken)
+    return name
+
+
+def _check_spelling(name: str) -> None:
+    """Refuse a name that is a device or a file, or that mixes scripts in a word."""
     stem = unicodedata.normalize("NFKC", name.partition(".")[0].rstrip())
     if stem.casefold() in _WINDOWS_DEVICES:
         raise ConfigError(
@@ -102,6 +109,10 @@ def check_new_name(name: str, taken: Iterable[str] = ()) -> str:
                 f"with {' and '.join(sorted(script.lower() for script in scripts))} letters in "
                 "one word; write it with one"
             )
+
+
+def _check_distinct(name: str, taken: Iterable[str]) -> None:
+    """Refuse a name that can be confused with another one that is taken."""
     folded, look = name.casefold(), _skeleton(name)
     for other in taken:
         if other == name:
@@ -114,7 +125,6 @@ def check_new_name(name: str, taken: Iterable[str] = ()) -> str:
                 f"({_spelled(name)}), which looks like the stored '{printable(other)}' "
                 f"({_spelled(other)}); choose another name"
             )
-    return name
 
 
 def _words(name: str) -> list[str]:

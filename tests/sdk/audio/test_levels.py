@@ -7,7 +7,7 @@ import soundfile as sf
 import soxr
 
 from speakersdk.arrays import Waveform
-from speakersdk.audio.levels import AudioLevels, AudioProblem, AudioQuality, SpeechLevel
+from speakersdk.audio.levels import AudioLevels, AudioProblem, QualityMeter, SpeechMeter
 from speakersdk.audio.waveform import SAMPLE_RATE_HZ, read_audio
 from speakersdk.demo_clips import FOLDER as CLIPS
 from speakersdk.encoder.load import load_encoder
@@ -25,7 +25,7 @@ def speech() -> Waveform:
 
 
 def problems(samples: Waveform, noise: Waveform | None = None) -> set[AudioProblem | None]:
-    quality, found = AudioQuality(sample_rate_hz=SAMPLE_RATE_HZ), set()
+    quality, found = QualityMeter(sample_rate_hz=SAMPLE_RATE_HZ), set()
     if noise is not None:
         for hop in noise[: len(noise) // HOP_SAMPLES * HOP_SAMPLES].reshape(-1, HOP_SAMPLES):
             quality.measure(hop)
@@ -40,7 +40,7 @@ def problems(samples: Waveform, noise: Waveform | None = None) -> set[AudioProbl
 
 
 def levels_of(samples: Waveform) -> AudioLevels:
-    quality = AudioQuality(sample_rate_hz=SAMPLE_RATE_HZ, memory_hops=None)
+    quality = QualityMeter(sample_rate_hz=SAMPLE_RATE_HZ, memory_hops=None)
     for hop in samples[: len(samples) // HOP_SAMPLES * HOP_SAMPLES].reshape(-1, HOP_SAMPLES):
         quality.measure(hop)
         is_speech = bool(np.ptp(hop) > 0.1 * np.ptp(samples))
@@ -99,7 +99,7 @@ def test_a_constant_offset_is_neither_level_nor_noise(speech: Waveform, offset: 
     assert AudioProblem.NARROW_BAND in problems(narrow + np.float32(offset))
     levels = []
     for samples in (0.5 * speech, shifted):
-        quality = AudioQuality(sample_rate_hz=SAMPLE_RATE_HZ, memory_hops=None)
+        quality = QualityMeter(sample_rate_hz=SAMPLE_RATE_HZ, memory_hops=None)
         for number, hop in enumerate(samples[: 40 * HOP_SAMPLES].reshape(-1, HOP_SAMPLES)):
             quality.measure(hop)
             quality.take(hop, is_speech=number % 2 == 0)
@@ -119,7 +119,7 @@ def test_telephone_speech_is_named(speech: Waveform) -> None:
 
 
 def test_levels_are_in_decibels_of_full_scale() -> None:
-    quality = AudioQuality(sample_rate_hz=SAMPLE_RATE_HZ)
+    quality = QualityMeter(sample_rate_hz=SAMPLE_RATE_HZ)
     assert (quality.speech_dbfs, quality.snr_db) == (None, None)
     wave = np.float32(0.1) * np.sign(np.sin(np.arange(HOP_SAMPLES))).astype(np.float32)
     quality.measure(wave)
@@ -131,7 +131,7 @@ def test_levels_are_in_decibels_of_full_scale() -> None:
 
 
 def test_the_level_of_speech_is_that_of_its_frames_without_their_offset() -> None:
-    level = SpeechLevel(hop_frames=10)
+    level = SpeechMeter(hop_frames=10)
     assert level.dbfs is None
     tone = np.sin(np.arange(1600)).astype(np.float32)
     is_speech = np.arange(10) < 5
@@ -144,7 +144,7 @@ def test_the_level_of_speech_is_that_of_its_frames_without_their_offset() -> Non
 
 
 def test_samples_of_speech_at_full_scale_are_counted_with_their_offset() -> None:
-    level = SpeechLevel(hop_frames=10)
+    level = SpeechMeter(hop_frames=10)
     assert level.clipped_share is None
     is_speech = np.arange(10) < 5
     clipped = np.where(np.arange(1600) % 4 == 0, 1.0, 0.8).astype(np.float32)

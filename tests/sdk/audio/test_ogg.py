@@ -63,7 +63,7 @@ def test_a_killed_recorder_that_wrote_whole_pages_loses_nothing(ogg: bytes) -> N
 
 def test_pages_that_are_missing_or_damaged_are_found(ogg: bytes) -> None:
     all_pages = pages(ogg)
-    with pytest.raises(UnreadableAudioError, match="1 pages are missing"):
+    with pytest.raises(UnreadableAudioError, match="1 page missing"):
         read(b"".join([*all_pages[:-2], all_pages[-1]]))
     damaged = bytearray(ogg)
     damaged[-100] ^= 1
