@@ -31,7 +31,7 @@ from speakersdk import Decision, Verifier, VoiceprintStore
 from speakersdk.arrays import Waveform
 from speakersdk.audio.waveform import SAMPLE_RATE_HZ, read_audio
 from speakersdk.enrollment.fingerprint import REPEATED, fingerprint_of, repeats
-from speakersdk.enrollment.remembered import RememberedRecordings
+from speakersdk.enrollment.remembered_recordings import RememberedRecordings
 from speakersdk_training.data.corpus import by_speaker
 
 SPEAKERS = 60

@@ -190,15 +190,12 @@ def answers(encoder: SpeakerEncoder, speakers: list[Speaker]) -> Iterator[Answer
 
 def enrolled(encoder: SpeakerEncoder, owner: Speaker) -> Voiceprint:
     """Make the voiceprint of a speaker, whatever the quality of the recording."""
-    manifest, encoding = encoder.manifest, encoder.encode(owner.enroll)
-    return Voiceprint(
+    encoding = encoder.encode(owner.enroll)
+    return Voiceprint.new(
+        encoder.manifest,
         name="owner",
-        model_name=manifest.name,
-        model_sha256=manifest.weights_sha256,
-        temperature=manifest.temperature,
-        exemplars=encoding.embedding[np.newaxis],
-        speech_s=np.array([encoding.speech_s]),
-        created_utc="2026-01-01T00:00:00+00:00",
+        exemplars=[encoding.embedding],
+        speech_s=[encoding.speech_s],
     )
 
 

@@ -14,7 +14,7 @@ from speakersdk.enrollment.adaptation import Adaptation
 from speakersdk.enrollment.challenge import Challenge
 from speakersdk.enrollment.live import Enrollment, EnrollmentProgress
 from speakersdk.enrollment.measure import RecordingQuality
-from speakersdk.enrollment.remembered import RememberedRecordings
+from speakersdk.enrollment.remembered_recordings import RememberedRecordings
 from speakersdk.errors import (
     AttemptLimitError,
     AudioError,

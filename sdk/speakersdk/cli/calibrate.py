@@ -11,7 +11,7 @@ from pathlib import Path
 from speakersdk.audio.recordings import check_limit
 from speakersdk.audio.waveform import file_blocks
 from speakersdk.cli import arguments as shared
-from speakersdk.cli.output import print_failures, print_json, print_table
+from speakersdk.cli.output import print_failures, print_json, print_note, print_table
 from speakersdk.cli.parser import CommandParser
 from speakersdk.decision.rule import DEFAULT_FAR
 from speakersdk.encoder.interface import Encoding
@@ -134,10 +134,9 @@ def _print_strangers(fit: StrangerFit) -> None:
         ],
     )
     if fit.offset < LARGE_OFFSET:
-        print(
-            f"note: a shift of {fit.offset:.2f} will reject enrolled speakers too; if somebody "
-            "occurs more than once, put all recordings of one person into one sub-folder",
-            file=sys.stderr,
+        print_note(
+            f"a shift of {fit.offset:.2f} will reject enrolled speakers too; if somebody occurs "
+            "more than once, put all recordings of one person into one sub-folder"
         )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
@@ -12,12 +11,12 @@ from typing import BinaryIO
 from speakersdk.audio.input_file import copied_pipe
 from speakersdk.audio.recordings import open_recording
 from speakersdk.cli import arguments as shared
-from speakersdk.cli.output import print_json
+from speakersdk.cli.output import print_json, print_note
 from speakersdk.cli.parser import CommandParser
 from speakersdk.cli.voiceprints import check_file, load_file, summary, with_life
 from speakersdk.enrollment.kept_recordings import check_keep, keep
 from speakersdk.enrollment.live import NEEDED_S
-from speakersdk.enrollment.remembered import RememberedRecordings
+from speakersdk.enrollment.remembered_recordings import RememberedRecordings
 from speakersdk.errors import ConfigError, DuplicateSpeakerError
 from speakersdk.files import file_lock
 from speakersdk.text import counted, printable
@@ -116,10 +115,9 @@ def _report(voiceprint: Voiceprint, path: Path, *, is_json: bool) -> None:
             f"{voiceprint.total_speech_s:.1f} s of speech, in {printable(path)}"
         )
     if voiceprint.total_speech_s < NEEDED_S:
-        print(
-            f"note: decisions are more reliable with {NEEDED_S:g} s of speech or more; "
-            "add recordings with --append",
-            file=sys.stderr,
+        print_note(
+            f"decisions are more reliable with {NEEDED_S:g} s of speech or more; add recordings "
+            "with --append"
         )
 
 

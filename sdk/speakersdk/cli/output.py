@@ -50,6 +50,16 @@ def decision_cells(decision: Decision) -> tuple[str, str, str]:
     return decision.verdict, f"{decision.score:.4g}", f"{decision.llr:+.2f}"
 
 
+def print_message(kind: str, text: str) -> None:
+    """Print one line on stderr, such as ``speakersdk: warning: text``."""
+    print(one_line(f"speakersdk: {kind}: {text}"), file=sys.stderr)
+
+
+def print_note(text: str) -> None:
+    """Print advice on stderr."""
+    print(f"note: {text}", file=sys.stderr)
+
+
 def print_failures(failures: Sequence[Failure]) -> None:
     """Print each failure and its reason as one line on stderr."""
     for failure in failures:

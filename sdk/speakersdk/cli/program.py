@@ -99,22 +99,9 @@ def _report(error: Exception, name: str, *, extra: str | None, is_debug: bool) -
         return STDOUT_CLOSED
     if is_debug:
         traceback.print_exception(error)
-    if isinstance(error, ModuleNotFoundError) and not (error.name or "speakersdk").startswith(
-        "speakersdk"
-    ):
-        wanted = "speakersdk" if extra is None else f'"speakersdk[{extra}]"'
-        report_error(name, f"{error.name} is missing; pip install {wanted}")
-        return FAILED
-    if isinstance(error, OSError):
-        is_output = error.filename is None and error.errno in _FULL
-        place = "the output cannot be written: " if is_output else ""
-        report_error(name, f"{place}{os_error_text(error)}")
-        return FAILED
-    if isinstance(error, SpeakerSdkError):
-        report_error(name, str(error))
-        return FAILED
-    if isinstance(error, MemoryError):
-        report_error(name, "not enough memory; use shorter recordings or fewer processes")
+    reason = _reason(error, extra)
+    if reason is not None:
+        report_error(name, reason)
         return FAILED
     again = "" if is_debug else "run the command again with --debug and "
     what = one_line(f"{type(error).__name__}: {error}")
@@ -124,6 +111,24 @@ def _report(error: Exception, name: str, *, extra: str | None, is_debug: bool) -
         file=sys.stderr,
     )
     return INTERNAL_ERROR
+
+
+def _reason(error: Exception, extra: str | None) -> str | None:
+    """Return what the user has to know about an error; None for a bug in speakersdk."""
+    if isinstance(error, ModuleNotFoundError):
+        missing = error.name or "speakersdk"
+        wanted = "speakersdk" if extra is None else f'"speakersdk[{extra}]"'
+        is_own = missing.startswith("speakersdk")
+        return None if is_own else f"{missing} is missing; pip install {wanted}"
+    if isinstance(error, OSError):
+        is_output = error.filename is None and error.errno in _FULL
+        place = "the output cannot be written: " if is_output else ""
+        return f"{place}{os_error_text(error)}"
+    if isinstance(error, SpeakerSdkError):
+        return str(error)
+    if isinstance(error, MemoryError):
+        return "not enough memory; use shorter recordings or fewer processes"
+    return None
 
 
 def _is_interrupt(error: BaseException | None) -> bool:

@@ -14,7 +14,7 @@ from speakersdk.cli.parser import CommandParser
 from speakersdk.cli.voiceprints import REFERENCE_HELP, is_enrolled, resolve_voiceprint
 from speakersdk.enrollment.adaptation import Adaptation
 from speakersdk.enrollment.challenge import Challenge
-from speakersdk.enrollment.remembered import RememberedRecordings
+from speakersdk.enrollment.remembered_recordings import RememberedRecordings
 from speakersdk.errors import ConfigError
 from speakersdk.text import printable
 from speakersdk.verifier import Verifier

@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import os
 import re
-import sys
 import unicodedata
 from collections import Counter
 from dataclasses import asdict, replace
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from speakersdk.audio.levels import AudioProblem
+from speakersdk.cli.output import print_message
 from speakersdk.cli.parser import CommandParser
 from speakersdk.errors import ConfigError, EnrollmentError, UnknownSpeakerError
 from speakersdk.sealing import key_if_sealed
@@ -123,7 +123,7 @@ def load_enrolled(store: VoiceprintStore) -> list[Voiceprint]:
             f"{printable(store.folder)} can be read; the first, {first}"
         )
     for file in content.unreadable:
-        print(f"speakersdk: warning: skipped {file_and_reason(file)}", file=sys.stderr)
+        print_message("warning", f"skipped {file_and_reason(file)}")
     if not content.voiceprints:
         raise EnrollmentError(
             f"nobody is enrolled in {printable(store.folder)}; first: speakersdk enroll NAME "
@@ -131,7 +131,7 @@ def load_enrolled(store: VoiceprintStore) -> list[Voiceprint]:
         )
     expired = LastUses(folder=store.folder).record(content.voiceprints)
     for error in expired:
-        print(f"speakersdk: warning: skipped: {error}", file=sys.stderr)
+        print_message("warning", f"skipped: {error}")
     names = {error.name for error in expired}
     current = [one for one in content.voiceprints if one.name not in names]
     if not current:

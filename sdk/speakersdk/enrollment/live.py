@@ -23,7 +23,6 @@ from speakersdk.enrollment.spectral_track import SpectralTrack
 from speakersdk.errors import ConfigError, EnrollmentError
 from speakersdk.lifetime import Lifetime
 from speakersdk.scoring import symmetric_kl
-from speakersdk.voiceprint.life import utc_now
 from speakersdk.voiceprint.voiceprint import Voiceprint
 
 # Net speech of a voiceprint. The calibration used recordings of a few seconds; more does no harm.
@@ -192,14 +191,11 @@ class Enrollment:
                 f"expected {self._needed_s:g} s of good speech to enroll {self.name!r}, got "
                 f"{progress.speech_s:.1f} s{problem}; push more audio"
             )
-        return Voiceprint(
+        return Voiceprint.new(
+            self._manifest,
             name=self.name,
-            model_name=self._manifest.name,
-            model_sha256=self._manifest.weights_sha256,
-            temperature=self._manifest.temperature,
-            exemplars=np.stack(self._exemplars),
-            speech_s=np.array(self._exemplar_speech_s),
-            created_utc=utc_now(),
+            exemplars=self._exemplars,
+            speech_s=self._exemplar_speech_s,
         )
 
     @property

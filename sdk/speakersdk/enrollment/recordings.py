@@ -33,7 +33,6 @@ from speakersdk.enrollment.repetition import (
 )
 from speakersdk.enrollment.spectral_track import Powers, SpectralTrack
 from speakersdk.errors import AudioError, AudioTooShortError, ConfigError, EnrollmentError
-from speakersdk.voiceprint.life import utc_now
 from speakersdk.voiceprint.names import check_name
 from speakersdk.voiceprint.voiceprint import Voiceprint
 
@@ -86,14 +85,11 @@ def enroll_recordings(
             raise EnrollmentError(f"cannot enroll {name!r} from {place}: {error}") from error
     measured = without_repetitions(measured, append_to)
     _check_quality(name, _compared(encoder, measured, append_to), accepted)
-    voiceprint = Voiceprint(
+    voiceprint = Voiceprint.new(
+        manifest,
         name=name,
-        model_name=manifest.name,
-        model_sha256=manifest.weights_sha256,
-        temperature=manifest.temperature,
-        exemplars=np.stack([one.encoding.embedding for one in measured]),
-        speech_s=np.array([one.quality.speech_s for one in measured]),
-        created_utc=utc_now(),
+        exemplars=[one.encoding.embedding for one in measured],
+        speech_s=[one.quality.speech_s for one in measured],
     )
     return voiceprint if append_to is None else append_to.with_exemplars(voiceprint)
 

@@ -8,6 +8,7 @@ be removed. docs/formats/voiceprint.md describes the file.
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,7 +31,14 @@ from speakersdk.sealing import SEAL_BYTES, SealingKey, sealed, unsealed
 from speakersdk.text import is_visible, printable
 from speakersdk.voiceprint.embedding_model import EmbeddingModel
 from speakersdk.voiceprint.file import FORMAT, MAXIMUM_BYTES, read_fields, write_voiceprint
-from speakersdk.voiceprint.life import MAXIMUM_CHANGES, Change, ChangeKind, Consent, utc_time
+from speakersdk.voiceprint.life import (
+    MAXIMUM_CHANGES,
+    Change,
+    ChangeKind,
+    Consent,
+    utc_now,
+    utc_time,
+)
 from speakersdk.voiceprint.names import check_name
 
 SUFFIX: Final = ".voiceprint"
@@ -269,6 +277,33 @@ class Voiceprint:
     def to_bytes(self) -> bytes:
         """Serialize the voiceprint; equal voiceprints give equal bytes."""
         return write_voiceprint(self)
+
+    @classmethod
+    def new(
+        cls,
+        model: EmbeddingModel,
+        *,
+        name: str,
+        exemplars: Sequence[Embedding],
+        speech_s: Sequence[float],
+    ) -> Voiceprint:
+        """Make the voiceprint of a speaker who is enrolled now.
+
+        Args:
+            model: the model that made the exemplars.
+            name: name of the speaker.
+            exemplars: N embeddings, (D,) float32 logits.
+            speech_s: net speech of each in seconds.
+        """
+        return cls(
+            name=name,
+            model_name=model.name,
+            model_sha256=model.weights_sha256,
+            temperature=model.temperature,
+            exemplars=np.stack(exemplars),
+            speech_s=np.array(speech_s),
+            created_utc=utc_now(),
+        )
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Voiceprint:

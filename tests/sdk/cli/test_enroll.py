@@ -16,7 +16,7 @@ import pytest
 import soundfile as sf
 
 from speakersdk.cli import main
-from speakersdk.enrollment.remembered import RememberedRecordings
+from speakersdk.enrollment.remembered_recordings import RememberedRecordings
 from speakersdk.verifier import Verifier
 from speakersdk.voiceprint.store import VoiceprintStore
 from speakersdk.voiceprint.voiceprint import Voiceprint

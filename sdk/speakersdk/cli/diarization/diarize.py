@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import Final
 
 from speakersdk.cli import arguments as shared
-from speakersdk.cli.output import print_json, print_table
+from speakersdk.cli.output import print_json, print_note, print_table
 from speakersdk.cli.parser import CommandParser
 from speakersdk.cli.voiceprints import add_references, load_enrolled, resolve_voiceprints
 from speakersdk.diarization.documents import UNCERTAIN, rttm, srt
@@ -63,7 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         _print_text(diarization)
     if not diarization.turns:
-        print("note: no speech found in the recording", file=sys.stderr)
+        print_note("no speech found in the recording")
     return 0 if diarization.speakers else 1
 
 

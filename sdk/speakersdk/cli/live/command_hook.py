@@ -18,16 +18,18 @@ import sys
 import threading
 from collections import deque
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, Self
 
 from speakersdk.audio.microphone import CaptureCounters
-from speakersdk.cli.program import one_line
+from speakersdk.cli.output import print_message
 from speakersdk.decision.outcome import Verdict
 from speakersdk.enrollment.live import EnrollmentProgress
 from speakersdk.errors import ConfigError
 from speakersdk.streaming.update import StreamUpdate
 from speakersdk.text import os_error_text, printable
 
+_warn: Final = partial(print_message, "--exec")
 _MOST_WAITING: Final = 16
 # Seconds for the remaining commands after the end; then the running one is terminated.
 _GRACE_S: Final = 5.0
@@ -194,7 +196,3 @@ def _words(command: str) -> list[str]:
             "path, or sh -c '...' for shell syntax"
         )
     return words
-
-
-def _warn(text: str) -> None:
-    print(one_line(f"speakersdk: --exec: {text}"), file=sys.stderr)

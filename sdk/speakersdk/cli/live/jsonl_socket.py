@@ -11,19 +11,20 @@ import contextlib
 import os
 import socket
 import stat
-import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Final, Self
 
 from speakersdk.audio.microphone import CaptureCounters
 from speakersdk.cli.live.listeners import json_line
-from speakersdk.cli.program import one_line
+from speakersdk.cli.output import print_message
 from speakersdk.enrollment.live import EnrollmentProgress
 from speakersdk.errors import ConfigError
 from speakersdk.streaming.update import StreamUpdate
 from speakersdk.text import printable
 
+_warn: Final = partial(print_message, "--jsonl-socket")
 # Limit per reader, in addition to the system's buffer: minutes of updates of a few speakers.
 _BACKLOG_BYTES: Final = 1 << 20
 _MAXIMUM_READERS: Final = 32
@@ -157,7 +158,3 @@ def _make_room(path: Path) -> None:
         f"expected a new path with --jsonl-socket, got {printable(path)}, on which another process "
         "listens"
     )
-
-
-def _warn(text: str) -> None:
-    print(one_line(f"speakersdk: --jsonl-socket: {text}"), file=sys.stderr)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from functools import partial
@@ -12,8 +11,9 @@ from typing import Any
 
 from speakersdk.cli import arguments as shared
 from speakersdk.cli.keys import find_key
-from speakersdk.cli.output import print_json, print_table
+from speakersdk.cli.output import print_json, print_message, print_note, print_table
 from speakersdk.cli.parser import CommandParser, Subparsers
+from speakersdk.cli.program import FAILED
 from speakersdk.cli.voiceprints import (
     check_file,
     file_and_reason,
@@ -141,8 +141,8 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         _print_voiceprints(content.voiceprints, store)
     for file in content.unreadable:
-        print(f"speakersdk: error: unreadable: {file_and_reason(file)}", file=sys.stderr)
-    return 2 if content.unreadable else 0
+        print_message("error", f"unreadable: {file_and_reason(file)}")
+    return FAILED if content.unreadable else 0
 
 
 def run_show(arguments: argparse.Namespace) -> int:
@@ -299,7 +299,7 @@ def _recast(
 def _note_nothing(num_changed: int, done: str, folder: Path) -> None:
     """Report a folder in which nothing was changed: it may be the wrong one."""
     if num_changed == 0:
-        print(f"note: nothing was {done} in {printable(folder)}", file=sys.stderr)
+        print_note(f"nothing was {done} in {printable(folder)}")
 
 
 def _days(store: VoiceprintStore) -> Mapping[str, date] | None:
@@ -310,10 +310,7 @@ def _days(store: VoiceprintStore) -> Mapping[str, date] | None:
     try:
         return LastUses(folder=store.folder).days()
     except PermissionError as error:
-        print(
-            f"speakersdk: warning: the last uses are not known: {os_error_text(error)}",
-            file=sys.stderr,
-        )
+        print_message("warning", f"the last uses are not known: {os_error_text(error)}")
         return None
 
 

@@ -10,7 +10,7 @@ from speakersdk.arrays import Waveform
 from speakersdk.cli import main
 from speakersdk.decision.outcome import Decision, Verdict
 from speakersdk.enrollment.fingerprint import fingerprint_of
-from speakersdk.enrollment.remembered import (
+from speakersdk.enrollment.remembered_recordings import (
     MAXIMUM_RECORDINGS,
     RememberedRecordings,
     read_remembered,
