@@ -339,8 +339,11 @@ class Calibration:
             )
         loosest, strictest = points[0].far, points[-1].far
         if not strictest <= far <= loosest:
+            rates = f"between {strictest:g} and {loosest:g}"
+            if strictest == loosest:
+                rates = f"of {loosest:g} and no other"
             raise ConfigError(
-                f"expected a false-accept rate between {strictest:g} and {loosest:g} (what the "
+                f"expected a false-accept rate {rates} (what the "
                 f"model's {self.num_nontarget} nontarget calibration trials support), got {far:g}"
             )
 

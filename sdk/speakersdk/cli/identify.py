@@ -8,7 +8,12 @@ from dataclasses import asdict
 from speakersdk.cli import arguments as shared
 from speakersdk.cli.output import decision_cells, print_json, print_table
 from speakersdk.cli.parser import CommandParser
-from speakersdk.cli.voiceprints import add_references, load_enrolled, resolve_voiceprints
+from speakersdk.cli.voiceprints import (
+    add_references,
+    check_recording,
+    load_enrolled,
+    resolve_voiceprints,
+)
 
 
 def add_arguments(parser: CommandParser) -> None:
@@ -21,6 +26,7 @@ def add_arguments(parser: CommandParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Identify the speaker and report."""
     store = shared.open_store(arguments)
+    check_recording(arguments.probe, store, "identify RECORDING NAME...")
     everybody = [] if arguments.references else load_enrolled(store)
     verifier = shared.open_verifier(arguments)
     voiceprints = everybody or resolve_voiceprints(arguments.references, store, verifier)

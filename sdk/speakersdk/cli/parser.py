@@ -15,6 +15,8 @@ Subparsers: TypeAlias = "argparse._SubParsersAction[CommandParser]"
 Group: TypeAlias = "argparse._ArgumentGroup"
 _MISSING: Final = "the following arguments are required"  # the start of that error in argparse
 _NO_VALUE: Final = "expected one argument"  # the end of another
+# What argparse calls the types of numbers, and what users write.
+_NUMBERS: Final = {"int": "a whole number", "float": "a number such as 0.01"}
 _ERRORS: Final = "2 usage or input error; 3 internal error"
 
 
@@ -137,6 +139,8 @@ class CommandParser(argparse.ArgumentParser):
                 message += f"; for example: {self.examples[0]}"
         elif message.endswith(_NO_VALUE):
             message += self._dashed_value(message)
+        for kind, number in _NUMBERS.items():
+            message = message.replace(f"invalid {kind} value: ", f"expected {number}, got ")
         text = one_line(f"{message} (see {self.prog} --help)")
         self.exit(FAILED, f"{self.prog}: error: {text}\n")
 

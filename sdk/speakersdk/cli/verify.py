@@ -11,7 +11,12 @@ from speakersdk.audio.waveform import SAMPLE_RATE_HZ
 from speakersdk.cli import arguments as shared
 from speakersdk.cli.output import print_json
 from speakersdk.cli.parser import CommandParser
-from speakersdk.cli.voiceprints import REFERENCE_HELP, is_enrolled, resolve_voiceprint
+from speakersdk.cli.voiceprints import (
+    REFERENCE_HELP,
+    check_recording,
+    is_enrolled,
+    resolve_voiceprint,
+)
 from speakersdk.enrollment.adaptation import Adaptation
 from speakersdk.enrollment.challenge import Challenge
 from speakersdk.enrollment.remembered_recordings import RememberedRecordings
@@ -57,6 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Verify the probe and report."""
     verifier = shared.open_verifier(arguments)
     store = shared.open_store(arguments)
+    check_recording(arguments.probe, store, "verify NAME RECORDING")
     voiceprint = resolve_voiceprint(arguments.reference, store, verifier)
     is_stored = is_enrolled(arguments.reference, store)
     for option in ("adapt", "remember"):

@@ -82,6 +82,20 @@ def resolve(reference: str, store: VoiceprintStore) -> Voiceprint | Path:
     raise UnknownSpeakerError(reference, known=store.names())
 
 
+def check_recording(recording: str, store: VoiceprintStore, line: str) -> None:
+    """Refuse a speaker's name in the place of a recording.
+
+    Args:
+        recording: the argument. A path that does not exist is reported when it is read.
+        store: the enrolled speakers.
+        line: the order of the arguments, to be shown.
+    """
+    if not os.path.lexists(recording) and recording in store.names():
+        raise ConfigError(
+            f"expected a recording, got the enrolled name {recording!r}; write speakersdk {line}"
+        )
+
+
 def load_file(path: Path, store: VoiceprintStore) -> Voiceprint:
     """Load a voiceprint file that the user named. The store's key opens a sealed one."""
     return Voiceprint.load(path, key=key_if_sealed(path, store.key))

@@ -150,6 +150,12 @@ def test_a_rate_that_the_trials_do_not_support_is_refused(far: float) -> None:
         CALIBRATION.operating_point(far)
 
 
+def test_the_only_rate_is_not_called_a_range() -> None:
+    calibration = dataclasses.replace(CALIBRATION, operating_points=POINTS[:1])
+    with pytest.raises(ConfigError, match=f"rate of {POINTS[0].far:g} and no other"):
+        calibration.operating_point(0.5)
+
+
 def test_without_points_no_rate_is_supported() -> None:
     calibration = dataclasses.replace(CALIBRATION, operating_points=())
     with pytest.raises(ConfigError, match="support no"):

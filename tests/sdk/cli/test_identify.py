@@ -136,3 +136,19 @@ def test_recordings_in_one_folder_with_unusable_names_are_distinguished(
         references.append(str(path))
     assert main(["identify", str(voices["slt"].probe), *references, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["speaker"].endswith(" 1 2")
+
+
+@pytest.mark.parametrize(
+    ("line", "order"),
+    [
+        ("verify probe.wav slt", "verify NAME RECORDING"),
+        ("identify slt probe.wav", "identify RECORDING NAME..."),
+        ("diarize slt probe.wav", "diarize RECORDING NAME..."),
+    ],
+)
+def test_a_name_in_the_place_of_a_recording_is_recognized(
+    store: VoiceprintStore, line: str, order: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(line.split()) == 2
+    error = capsys.readouterr().err
+    assert f"got the enrolled name 'slt'; write speakersdk {order}" in error

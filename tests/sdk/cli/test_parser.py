@@ -39,6 +39,8 @@ PARSERS = list(all_parsers(build_parser()))
         ("verify a b c", "unexpected argument 'c'; quote a name that contains spaces"),
         ("verify a b --frobnicate=3", "unknown option --frobnicate"),
         ("verify a b --far", "argument --far: expected one argument"),
+        ("verify a b --far 1%", "argument --far: expected a number such as 0.01, got '1%'"),
+        ("verify a b --limit few", "argument --limit: expected a whole number, got 'few'"),
         ("profiles shoow", "invalid choice: 'shoow'"),
         ("profiles list --modle", "unknown option --modle"),
         ("quality a.wav --debgu", "did you mean --debug?"),

@@ -9,7 +9,12 @@ from typing import Final
 from speakersdk.cli import arguments as shared
 from speakersdk.cli.output import print_json, print_note, print_table
 from speakersdk.cli.parser import CommandParser
-from speakersdk.cli.voiceprints import add_references, load_enrolled, resolve_voiceprints
+from speakersdk.cli.voiceprints import (
+    add_references,
+    check_recording,
+    load_enrolled,
+    resolve_voiceprints,
+)
 from speakersdk.diarization.documents import UNCERTAIN, rttm, srt
 from speakersdk.diarization.turns import Diarization
 
@@ -41,6 +46,7 @@ def add_arguments(parser: CommandParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Find the turns and print them."""
     store = shared.open_store(arguments)
+    check_recording(arguments.recording, store, "diarize RECORDING NAME...")
     verifier = shared.open_verifier(arguments)
     if arguments.references:
         voiceprints = resolve_voiceprints(arguments.references, store, verifier)
