@@ -76,22 +76,35 @@ class Question(BaseModel):
         return self
 
 
-class VerifyQuestion(Question):
+class DecisionQuestion(Question):
+    """Fields of requests that are answered by a decision."""
+
+    threshold: float | None = Field(
+        None, description="from LocalAI; refused, because the service decides at its own rate"
+    )
+
+    @model_validator(mode="after")
+    def _has_no_threshold(self) -> DecisionQuestion:
+        if self.threshold is not None:
+            raise ValueError(
+                "threshold: decisions are made at the false-accept rate of the service; start it "
+                "with --far, and leave the threshold out"
+            )
+        return self
+
+
+class VerifyQuestion(DecisionQuestion):
     """A comparison of `audio2` with the speaker of `audio1`, or with a speaker's `name`."""
 
     audio1: Audio | None = Field(None, description="a recording of the speaker")
     name: Name | None = Field(None, description="an enrolled speaker, instead of audio1")
     audio2: Audio = Field(description="the recording to verify")
-    threshold: float | None = Field(
-        None, description="from LocalAI; refused: the service has one rate"
-    )
     anti_spoofing: bool = Field(False, description="from LocalAI; true is refused")
 
     @model_validator(mode="after")
     def _can_be_answered(self) -> VerifyQuestion:
         if (self.audio1 is None) == (self.name is None):
             raise ValueError("expected audio1 or name, one of them")
-        _refuse_threshold(self.threshold)
         if self.anti_spoofing:
             raise ValueError(
                 "anti_spoofing: this service runs no detector of replayed or made voices"
@@ -121,19 +134,11 @@ class RegisterQuestion(Question):
         return self
 
 
-class IdentifyQuestion(Question):
+class IdentifyQuestion(DecisionQuestion):
     """An identification of the enrolled speaker, if it is one."""
 
     audio: Audio
     top_k: int = Field(5, ge=1, le=1000, description="maximum number of candidates")
-    threshold: float | None = Field(
-        None, description="from LocalAI; refused: the service has one rate"
-    )
-
-    @model_validator(mode="after")
-    def _can_be_answered(self) -> IdentifyQuestion:
-        _refuse_threshold(self.threshold)
-        return self
 
 
 class EmbedQuestion(Question):
@@ -146,14 +151,6 @@ class ForgetQuestion(Question):
     """Delete the voiceprint of a speaker."""
 
     id: Name
-
-
-def _refuse_threshold(threshold: float | None) -> None:
-    if threshold is not None:
-        raise ValueError(
-            "threshold: decisions are made at the false-accept rate of the service; start it with "
-            "--far, and leave the threshold out"
-        )
 
 
 Asked = TypeVar("Asked", bound=Question)

@@ -251,6 +251,7 @@ def _piece(path: Any, start: Any, num_samples: Any) -> Piece:
 
 
 def _recording(place: str, line: str, root: Path) -> Segment:
+    """Make the recording of a line; `place` names the line in messages."""
     if line.endswith("|"):
         raise ConfigError(
             f"{place}: expected a path, got the command {line!r}; commands are not run"
