@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from speakersdk.arrays import Embedding, Waveform, scaled
 from speakersdk.audio.levels import QUIET_DBFS, AudioProblem, QualityMeter
-from speakersdk.audio.microphone import AudioBlock, check_gap
+from speakersdk.audio.microphone import AudioBlock, CaptureCounters, check_gap
 from speakersdk.audio.resampler import StreamResampler
 from speakersdk.calibration.calibration import Calibration
 from speakersdk.encoder.hop import HopEncoder
@@ -59,6 +59,7 @@ class EnrollmentProgress:
         problem: why speech does not count at the moment, a member of `AudioProblem` or `REPEATED`;
             None if it counts.
         lost_s: seconds of lost audio; an exemplar never spans a gap.
+        capture: counters of the microphone; None for other sources.
     """
 
     percent: float
@@ -71,6 +72,7 @@ class EnrollmentProgress:
     snr_db: float | None
     problem: str | None
     lost_s: float = 0.0
+    capture: CaptureCounters | None = None
 
 
 class Enrollment:

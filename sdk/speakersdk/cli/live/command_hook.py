@@ -21,7 +21,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final, Self
 
-from speakersdk.audio.microphone import CaptureCounters
 from speakersdk.cli.output import print_message
 from speakersdk.decision.outcome import Verdict
 from speakersdk.enrollment.live import EnrollmentProgress
@@ -107,9 +106,7 @@ class CommandHook:
                     _send(signal.SIGKILL, self._running)
             self._thread.join(_TERMINATION_S)
 
-    def enrolling(
-        self, name: str, progress: EnrollmentProgress, capture: CaptureCounters | None
-    ) -> None:
+    def enrolling(self, name: str, progress: EnrollmentProgress) -> None:
         """Run nothing: there is no verdict yet."""
 
     def updated(self, update: StreamUpdate) -> None:

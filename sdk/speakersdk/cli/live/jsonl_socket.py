@@ -16,7 +16,6 @@ from functools import partial
 from pathlib import Path
 from typing import Final, Self
 
-from speakersdk.audio.microphone import CaptureCounters
 from speakersdk.cli.live.listeners import json_line
 from speakersdk.cli.output import print_message
 from speakersdk.enrollment.live import EnrollmentProgress
@@ -63,16 +62,14 @@ class JsonlSocket:
         self._socket.close()
         self._path.unlink(missing_ok=True)
 
-    def enrolling(
-        self, name: str, progress: EnrollmentProgress, capture: CaptureCounters | None
-    ) -> None:
+    def enrolling(self, name: str, progress: EnrollmentProgress) -> None:
         """Send the progress of an enrollment."""
         del name
-        self._publish(json_line("enrollment", progress, capture))
+        self._publish(json_line("enrollment", progress))
 
     def updated(self, update: StreamUpdate) -> None:
         """Send the update of a stream."""
-        self._publish(json_line("update", update, update.capture))
+        self._publish(json_line("update", update))
 
     def _publish(self, line: str) -> None:
         self._accept()

@@ -175,7 +175,7 @@ def _enroll(
             progress = enrollment.push(block, sample_rate_hz=source.sample_rate_hz)
             if progress.time_s != shown_s:  # the block completed a hop
                 for listener in listeners:
-                    listener.enrolling(enrollment.name, progress, source.counters)
+                    listener.enrolling(enrollment.name, replace(progress, capture=source.counters))
             shown_s = progress.time_s
             if progress.is_complete:
                 break

@@ -26,10 +26,8 @@ _PERCENT_PER_LINE: Final = 10
 class Listener(Protocol):
     """An output for the progress of an enrollment and the updates of a stream, one per hop."""
 
-    def enrolling(
-        self, name: str, progress: EnrollmentProgress, capture: CaptureCounters | None
-    ) -> None:
-        """Show the progress of an enrollment; `capture` are the counters of a microphone."""
+    def enrolling(self, name: str, progress: EnrollmentProgress) -> None:
+        """Show the progress of an enrollment."""
 
     def updated(self, update: StreamUpdate) -> None:
         """Show the update of a stream."""
@@ -38,28 +36,19 @@ class Listener(Protocol):
 class JsonListener:
     """A listener that prints one JSON object per line and hop."""
 
-    def enrolling(
-        self, name: str, progress: EnrollmentProgress, capture: CaptureCounters | None
-    ) -> None:
+    def enrolling(self, name: str, progress: EnrollmentProgress) -> None:
         """Print the progress."""
         del name
-        print(json_line("enrollment", progress, capture), flush=True)
+        print(json_line("enrollment", progress), flush=True)
 
     def updated(self, update: StreamUpdate) -> None:
         """Print the update."""
-        print(json_line("update", update, update.capture), flush=True)
+        print(json_line("update", update), flush=True)
 
 
-def json_line(
-    kind: str, value: EnrollmentProgress | StreamUpdate, capture: CaptureCounters | None
-) -> str:
-    """Return one line of JSON: the kind, all fields and the microphone's counters."""
-    document = {
-        "kind": kind,
-        **asdict(value),
-        "capture": None if capture is None else asdict(capture),
-    }
-    return json.dumps(document, allow_nan=False)
+def json_line(kind: str, value: EnrollmentProgress | StreamUpdate) -> str:
+    """Return one line of JSON: the kind and all fields."""
+    return json.dumps({"kind": kind, **asdict(value)}, allow_nan=False)
 
 
 class MeterListener:
@@ -72,11 +61,9 @@ class MeterListener:
     def __init__(self, show: Callable[[RenderableType], None]) -> None:
         self._show = show
 
-    def enrolling(
-        self, name: str, progress: EnrollmentProgress, capture: CaptureCounters | None
-    ) -> None:
+    def enrolling(self, name: str, progress: EnrollmentProgress) -> None:
         """Show the enrollment's meter."""
-        self._show(enrollment_meter(name, progress, capture))
+        self._show(enrollment_meter(name, progress))
 
     def updated(self, update: StreamUpdate) -> None:
         """Show the speakers' meter."""
@@ -90,11 +77,8 @@ class LineListener:
         self._last_percent = -1.0
         self._shown: dict[str, str] = {}
 
-    def enrolling(
-        self, name: str, progress: EnrollmentProgress, capture: CaptureCounters | None
-    ) -> None:
+    def enrolling(self, name: str, progress: EnrollmentProgress) -> None:
         """Print progress every ten percent."""
-        del capture
         is_next = progress.percent >= self._last_percent + _PERCENT_PER_LINE
         if not is_next and not progress.is_complete:
             return

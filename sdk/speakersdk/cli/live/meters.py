@@ -24,9 +24,7 @@ _STYLES: Final = {
 }
 
 
-def enrollment_meter(
-    name: str, progress: EnrollmentProgress, capture: CaptureCounters | None
-) -> RenderableType:
+def enrollment_meter(name: str, progress: EnrollmentProgress) -> RenderableType:
     """Draw a panel with progress, level, signal-to-noise ratio and the current problem."""
     from rich.panel import Panel
     from rich.table import Table
@@ -52,7 +50,8 @@ def enrollment_meter(
     elif progress.problem is not None:
         message = Text(progress.problem, style="bold yellow")
     table.add_row("", message, "")
-    return Panel(table, title=Text(f"enrolling {name}"), subtitle=_capture_line(capture), width=78)
+    subtitle = _capture_line(progress.capture)
+    return Panel(table, title=Text(f"enrolling {name}"), subtitle=subtitle, width=78)
 
 
 def verification_meter(update: StreamUpdate) -> RenderableType:

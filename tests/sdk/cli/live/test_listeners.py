@@ -42,7 +42,7 @@ def test_lines_come_when_something_changes(
     listener = LineListener()
     for percent in (0, 4, 9, 11, 15, 22, 100):
         progress = replace(PROGRESS, percent=float(percent), is_complete=percent == 100)
-        listener.enrolling("ann", progress, None)
+        listener.enrolling("ann", progress)
     lines = capsys.readouterr().out.splitlines()
     assert lines == [f"enrolling ann: {percent} %" for percent in (9, 22, 100)]
     for update in updates:
@@ -91,7 +91,7 @@ def test_json_is_an_object_for_each_hop(
 ) -> None:
     listener = JsonListener()
     for time_s in (0.1, 0.2):
-        listener.enrolling("ann", replace(PROGRESS, time_s=time_s), None)
+        listener.enrolling("ann", replace(PROGRESS, time_s=time_s))
     for update in updates:
         listener.updated(update)
     documents = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
@@ -102,7 +102,7 @@ def test_json_is_an_object_for_each_hop(
 def test_a_meter_shows_a_picture_for_each_hop(updates: list[StreamUpdate]) -> None:
     pictures: list[object] = []
     listener = MeterListener(pictures.append)
-    listener.enrolling("ann", PROGRESS, None)
+    listener.enrolling("ann", PROGRESS)
     listener.updated(updates[-1])
     assert len(pictures) == 2
 

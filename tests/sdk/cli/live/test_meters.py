@@ -61,12 +61,13 @@ def shown(picture: object) -> str:
 
 
 def test_the_enrollment_meter_shows_progress_and_what_is_wrong() -> None:
-    text = shown(enrollment_meter("ann", PROGRESS, CaptureCounters(dropped_s=0.4, overflows=3)))
+    captured = replace(PROGRESS, capture=CaptureCounters(dropped_s=0.4, overflows=3))
+    text = shown(enrollment_meter("ann", captured))
     for part in ("enrolling ann", "40 %", "4.0 of 10 s", "-25 dBFS", "18 dB", "3 overflows"):
         assert part in text
     noisy = replace(PROGRESS, problem=AudioProblem.NOISY)
-    assert AudioProblem.NOISY in shown(enrollment_meter("ann", noisy, None))
-    assert "complete" in shown(enrollment_meter("ann", replace(PROGRESS, is_complete=True), None))
+    assert AudioProblem.NOISY in shown(enrollment_meter("ann", noisy))
+    assert "complete" in shown(enrollment_meter("ann", replace(PROGRESS, is_complete=True)))
 
 
 def test_the_live_meter_shows_every_speaker() -> None:
