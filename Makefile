@@ -119,7 +119,8 @@ locked:  ## make .venv from locked-requirements.txt; pip refuses a file with ano
 
 SHARE := build/share
 .PHONY: share
-share: $(DEVELOPMENT)  ## write the manual page and the completion of bash, zsh and fish to build/share
+share: $(RUNTIME)  ## write the manual page and the completion of bash, zsh and fish to build/share
+	@$(INSTALL) --group share
 	python .ci/completion.py $(SHARE)
 	mkdir -p $(SHARE)/man/man1
 	argparse-manpage --module speakersdk.cli.commands --function build_parser --prog speakersdk \
