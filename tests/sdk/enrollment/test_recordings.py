@@ -87,6 +87,8 @@ def test_all_problems_are_listed_at_once_and_can_be_accepted(
         assert len(enroll(*accept).exemplars) == 4
     with pytest.raises(ConfigError, match=r"a problem among too-quiet, clipped, .*got 'loud'"):
         enroll("loud")
+    with pytest.raises(TypeError, match=r"write accept=\['noisy'\]"):
+        verifier.enroll(voices["slt"].enroll, name="slt", accept="noisy")
 
 
 def test_appending_keeps_what_was_and_compares_with_it(
