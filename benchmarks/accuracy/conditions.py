@@ -24,6 +24,7 @@ from benchmarks.harness.measure import Benchmark
 from benchmarks.harness.trial_pairs import (
     FARS,
     Encodings,
+    Flags,
     Pairs,
     bundled_encoder,
     compare,
@@ -111,18 +112,7 @@ def measure(
             everything = compare(side, probes)
             trials = everything.answered(minimum_s)
             scored = _scored(trials, side, probes, cohort)
-            alike = compare(probes, probes).answered(minimum_s)
-            ways = []
-            for fitted, tried in fits:
-                found = {
-                    name: _figures(fitted[name], scored[name].within(tried)) for name in fitted
-                }
-                normalized = {
-                    name: {"far": each["far"]["0.01"], "frr": each["frr"]}
-                    for name, each in found.items()
-                }
-                both_sides = _figures(fitted["none"], alike.within(tried))
-                ways.append({**found["none"], "normalized": normalized, "both_sides": both_sides})
+            both_changed = compare(probes, probes).answered(minimum_s)
             rows.append(
                 {
                     "condition": condition,
@@ -130,11 +120,33 @@ def measure(
                     "target_trials": int(trials.labels.sum()),
                     "nontarget_trials": int((~trials.labels).sum()),
                     "unanswered": rounded(1 - len(trials.labels) / len(everything.labels)),
-                    **_mean(ways),
+                    **_mean([_tested(scored, both_changed, *half) for half in fits]),
                 }
             )
             print(condition, length_s, rows[-1]["eer"], rows[-1]["far"], flush=True)
     return rows
+
+
+def _tested(
+    scored: Mapping[str, Pairs],
+    both_changed: Pairs,
+    fitted: Mapping[str, Calibration],
+    tested: Flags,
+) -> dict[str, Any]:
+    """Compute the figures of one half of the speakers with calibrations of the other half.
+
+    Args:
+        scored: trials of changed probes with the scores of each normalization.
+        both_changed: trials with both sides changed.
+        fitted: calibration of each normalization.
+        tested: whether each speaker is in the tested half.
+    """
+    found = {name: _figures(fitted[name], scored[name].within(tested)) for name in fitted}
+    normalized = {
+        name: {"far": each["far"]["0.01"], "frr": each["frr"]} for name, each in found.items()
+    }
+    both_sides = _figures(fitted["none"], both_changed.within(tested))
+    return {**found["none"], "normalized": normalized, "both_sides": both_sides}
 
 
 def _scored(trials: Pairs, enrolled: Any, probes: Any, cohort: Any) -> Mapping[str, Pairs]:

@@ -78,27 +78,25 @@ class EngineCache:
         interrupted build leaves nothing, and processes can build at the same time.
         """
         try:
-            root = default_cache_folder() if self._root is None else self._root
-            root.mkdir(parents=True, exist_ok=True)
-            folder = root / key.folder_name
+            folder = self._folder(key)
+            folder.parent.mkdir(parents=True, exist_ok=True)
             is_damaged = folder.exists() and not _is_intact(folder)
             if is_damaged:
                 shutil.rmtree(folder)
-            if folder.exists():
-                build, self.state = None, "reused"
-            else:
-                build = Path(tempfile.mkdtemp(prefix="building-", dir=root))
-                self.state = "damaged, built again" if is_damaged else "built"
+            is_known = folder.exists()
+            build = folder if is_known else _build_folder(folder.parent)
         except (OSError, RuntimeError) as error:
             self.state = f"off: {error}"
             yield None
             return
-        if build is None:
+        if is_known:
+            self.state = "reused"
             yield folder
             if not _is_intact(folder):  # TensorRT wrote it again
                 with contextlib.suppress(OSError):
                     _seal(folder)
             return
+        self.state = "damaged, built again" if is_damaged else "built"
         try:
             yield build
             self._publish(build, folder)
@@ -116,8 +114,15 @@ class EngineCache:
 
     def discard(self, key: EngineKey) -> None:
         """Delete an intact engine that TensorRT refused."""
+        shutil.rmtree(self._folder(key), ignore_errors=True)
+
+    def _folder(self, key: EngineKey) -> Path:
         root = default_cache_folder() if self._root is None else self._root
-        shutil.rmtree(root / key.folder_name, ignore_errors=True)
+        return root / key.folder_name
+
+
+def _build_folder(root: Path) -> Path:
+    return Path(tempfile.mkdtemp(prefix="building-", dir=root))
 
 
 def _hashes(folder: Path) -> dict[str, str]:
