@@ -10,6 +10,7 @@ Needs the speech corpora.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -45,7 +46,8 @@ def main() -> int:
     spoken = dict(recordings(6 if benchmark.smoke else SPEAKERS))
     names = list(spoken)
     before, adapted = [], []
-    own = strangers = own_taken = strangers_taken = 0
+    offered: Counter[bool] = Counter()  # probes by whether they are the speaker's own
+    added: Counter[bool] = Counter()
     for listed in spoken.values():
         voiceprint = enrolled(verifier, listed[:ENROLLED], "speaker")
         before.append(voiceprint)
@@ -57,27 +59,24 @@ def main() -> int:
             ):
                 result = verifier.adapt(voiceprint, probe, sample_rate_hz=SAMPLE_RATE_HZ)
                 voiceprint = result.voiceprint
-                own, own_taken = own + is_own, own_taken + (is_own and result.is_adapted)
-                strangers += not is_own
-                strangers_taken += not is_own and result.is_adapted
+                offered[is_own] += 1
+                added[is_own] += result.is_adapted
         adapted.append(voiceprint)
     benchmark.record("speakers", len(names))
-    benchmark.record("own probes added, percent", round(100 * own_taken / own, 1))
-    benchmark.record("strangers' probes added", f"{strangers_taken} of {strangers}")
-    probes = [
-        verifier.quality([at], sample_rate_hz=SAMPLE_RATE_HZ)[0].speech_s
-        for listed in spoken.values()
-        for at in listed[-TRIED:]
-    ]
-    embeddings = np.stack(
+    benchmark.record("own probes added, percent", round(100 * added[True] / offered[True], 1))
+    benchmark.record("strangers' probes added", f"{added[False]} of {offered[False]}")
+    probes = [samples for listed in spoken.values() for samples in listed[-TRIED:]]
+    speech_s = np.array(
         [
-            verifier.embed(at, sample_rate_hz=SAMPLE_RATE_HZ)
-            for listed in spoken.values()
-            for at in listed[-TRIED:]
+            verifier.quality([samples], sample_rate_hz=SAMPLE_RATE_HZ)[0].speech_s
+            for samples in probes
         ]
     )
+    embeddings = np.stack(
+        [verifier.embed(samples, sample_rate_hz=SAMPLE_RATE_HZ) for samples in probes]
+    )
     for label, voiceprints in (("as enrolled", before), ("as adapted", adapted)):
-        benchmark.record(label, figures(voiceprints, embeddings, np.array(probes), calibration))
+        benchmark.record(label, figures(voiceprints, embeddings, speech_s, calibration))
     benchmark.finish()
     return 0
 

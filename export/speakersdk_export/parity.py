@@ -205,7 +205,7 @@ def _streaming_differences(
             chunk = int(np.exp(rng.uniform(0, np.log(rate_hz))))
             stream.push(samples[first : first + chunk])
             first += chunk
-        measured = _difference("embedding", stream.finish().embedding, offline.embedding)
+        measured = _difference(EMBEDDING, stream.finish().embedding, offline.embedding)
         yield Difference(f"streaming against offline, chunking {number}", measured, limit)
 
 

@@ -143,15 +143,15 @@ def convertible_layers(model: onnx.ModelProto, precision: Precision) -> list[str
     weights = {
         value.name for value in model.graph.initializer if value.data_type == onnx.TensorProto.FLOAT
     }
-    behind: set[str] = set()  # tensors that depend on the log-mel features
+    after_log: set[str] = set()  # tensors that depend on the log-mel features
     inside: set[str] = set()  # outputs of the layers found so far
     names = []
     for node in model.graph.node:
-        is_behind = node.op_type == "Log" or not behind.isdisjoint(node.input)
-        if is_behind:
-            behind.update(node.output)
+        is_after_log = node.op_type == "Log" or not after_log.isdisjoint(node.input)
+        if is_after_log:
+            after_log.update(node.output)
         follows = node.op_type in _FOLLOWERS[precision] and not inside.isdisjoint(node.input)
-        if is_behind and ((node.op_type == "Conv" and node.input[1] in weights) or follows):
+        if is_after_log and ((node.op_type == "Conv" and node.input[1] in weights) or follows):
             inside.update(node.output)
             names.append(node.name)
     return names

@@ -127,7 +127,7 @@ def replacement(
     except BaseException as error:
         with contextlib.suppress(FileNotFoundError):
             temporary.unlink()
-        if isinstance(error, OSError) and error.filename is None:  # of writing, as on a full disk
+        if isinstance(error, OSError) and error.filename is None:  # raised by write(): a full disk
             error.filename = os.fspath(path)
         raise
     if is_durable:

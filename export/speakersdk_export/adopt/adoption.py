@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from speakersdk.calibration.calibration import DEFAULT_MINIMUM_SPEECH_S
 from speakersdk.encoder.frontend import FrontendConfig
+from speakersdk.encoder.graph import EMBEDDING, SAMPLES
 from speakersdk.encoder.load import load_encoder
 from speakersdk.encoder.manifest import ModelManifest
 from speakersdk.encoder.origin import Origin
@@ -159,7 +160,7 @@ def _manifest(
             licence=description.licence or family.licence or "not stated",
             trained_by=description.trained_by or family.name,
             sha256=sha256,
-            front_end=front_end.to_json(),
+            front_end=asdict(front_end),
         ),
     )
 
@@ -171,7 +172,7 @@ def _check_runs(path: Path, manifest: ModelManifest) -> None:
     for seconds in (manifest.minimum_s, _WINDOW_S, 2 * _WINDOW_S + 0.137, _UTTERANCE_S):
         num_samples = round(seconds * manifest.frontend.sample_rate_hz)
         noise = rng.normal(0, 0.05, (1, num_samples)).astype(np.float32)
-        embedding = session.run_any_shape({"samples": noise})["embedding"]
+        embedding = session.run_any_shape({SAMPLES: noise})[EMBEDDING]
         if embedding.shape != (1, manifest.embedding_dim) or not np.isfinite(embedding).all():
             raise ModelError(
                 f"expected an embedding of {manifest.embedding_dim} finite numbers for "

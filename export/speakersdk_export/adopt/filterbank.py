@@ -91,11 +91,9 @@ def mel_filters(
     return filters
 
 
-def _linear_in_mel(bins: Matrix, low: Matrix, high: Matrix, num_mels: int) -> Matrix:
-    return _triangles(bins, np.linspace(low, high, num_mels + 2))
-
-
-def _triangles(bins: Matrix, corners: Matrix) -> Matrix:
+def _linear_in_mel(bins: Matrix, lowest: Matrix, highest: Matrix, num_mels: int) -> Matrix:
+    """Return triangles that are linear in mel, between equidistant corners."""
+    corners = np.linspace(lowest, highest, num_mels + 2)
     low, center, high = corners[:-2, None], corners[1:-1, None], corners[2:, None]
     triangles: Matrix = np.maximum(
         0, np.minimum((bins - low) / (center - low), (high - bins) / (high - center))

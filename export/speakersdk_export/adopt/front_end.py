@@ -9,8 +9,8 @@ removal of the frame's mean, pre-emphasis within the frame, window and DFT.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -33,8 +33,7 @@ class FrontEnd:
         preemphasis: y[i] = x[i] - preemphasis * x[i - 1].
         preemphasis_over: `frame`: within each frame, whose first sample is its own predecessor;
             `signal`: over the recording, whose first sample is unchanged; `reflect`: over the
-                recording,
-            whose first sample is preceded by its second.
+            recording, whose first sample is preceded by its second; `none`.
         remove_frame_mean: whether each frame's mean is subtracted.
         window, window_samples: analysis window.
         hop_samples: step between frames.
@@ -80,10 +79,6 @@ class FrontEnd:
     multiple_of_frames: int = 1
     fill: bool = False
     layout: Layout = "BTF"
-
-    def to_json(self) -> dict[str, Any]:
-        """Return every option by its name, for the manifest."""
-        return asdict(self)
 
     def kernel(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
         """Return the (2 * bins, window_samples) kernel, and the (num_mels, bins) mel weights.
@@ -166,7 +161,7 @@ def _waveform(front_end: FrontEnd, make: Operators, values: str) -> str:
             "Sub", values, make.add("Mul", earlier, make.scalar(front_end.preemphasis))
         )
     if padding := front_end.padding_samples:
-        values = make.pad(values, before=[0, 0, padding], behind=[0, 0, padding])
+        values = make.pad(values, before=[0, 0, padding], after=[0, 0, padding])
     return values
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from speakersdk.audio.waveform import read_audio
+from speakersdk.encoder.graph import EMBEDDING, SAMPLES
 from speakersdk.errors import ConfigError
 from speakersdk.runtime.session import OnnxSession
 from speakersdk_export.errors import ParityError
@@ -64,7 +65,7 @@ def golden_cosine(session: OnnxSession, golden: Golden, size: int) -> float:
     """
     expected = golden.embedding(size)
     samples = read_audio(golden.recording)
-    got = session.run_any_shape({"samples": samples[np.newaxis]})["embedding"][0].astype(float)
+    got = session.run_any_shape({SAMPLES: samples[np.newaxis]})[EMBEDDING][0].astype(float)
     cosine = float(got @ expected / (np.linalg.norm(got) * np.linalg.norm(expected)))
     if not cosine >= GOLDEN_COSINE:
         raise ParityError(

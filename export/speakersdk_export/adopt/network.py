@@ -55,20 +55,24 @@ def _traced(path: Path, family: Family) -> onnx.ModelProto:
             embedding: Tensor = self.network(features.transpose(1, 2))
             return embedding
 
-    architectures: dict[str, type[nn.Module]] = {"3d-speaker": CampPlus, "wespeaker": ResNet34}
+    architectures: dict[str, tuple[str, type[nn.Module]]] = {
+        "3d-speaker": ("CAM++", CampPlus),
+        "wespeaker": ("ResNet34", ResNet34),
+    }
     if family.name not in architectures:
         raise ModelError(
             f"{path}: torch weights can be adopted only for CAM++ (--family 3d-speaker) and "
             f"ResNet34 (--family wespeaker); export this {family.name} model to ONNX with its own "
             "code first"
         )
-    network = architectures[family.name]()
+    name, architecture = architectures[family.name]
+    network = architecture()
     try:
         weights = torch.load(path, map_location="cpu", weights_only=True)
-        network.load_state_dict({name: value.float() for name, value in weights.items()})
+        network.load_state_dict({key: value.float() for key, value in weights.items()})
     except Exception as error:  # torch raises errors of many classes, with messages of many lines
         raise ModelError(
-            f"{path}: expected the weights of {type(network).__name__} in {family.name}'s form"
+            f"{path}: expected the weights of {name} as {family.name} publishes them"
         ) from error
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # deprecations inside torch

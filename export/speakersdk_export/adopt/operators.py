@@ -83,9 +83,9 @@ class Operators:
         bounds = [self.scalar(low), *([] if high is None else [self.scalar(high)])]
         return self.add("Clip", value, *bounds)
 
-    def pad(self, value: str, *, before: list[int], behind: list[int]) -> str:
+    def pad(self, value: str, *, before: list[int], after: list[int]) -> str:
         """Add zeros before and after, along each axis."""
-        return self.add("Pad", value, self.integers(*before, *behind), self.scalar(0.0))
+        return self.add("Pad", value, self.integers(*before, *after), self.scalar(0.0))
 
     def size(self, value: str, *, axis: int) -> str:
         """Return the length of an axis: (1,) int64."""

@@ -27,17 +27,17 @@ def join_reshapes(view: GraphView) -> None:
         for value in (*inferred.value_info, *inferred.output)
     }
     for node in view.nodes:
-        behind_batch = sizes.get(node.output[0], [])[1:]
+        after_batch = sizes.get(node.output[0], [])[1:]
         source = view.producers.get(node.input[0])
         if (
             source is None
             or not {node.op_type, source.op_type} <= _SHAPE_CHANGES
-            or not behind_batch
-            or behind_batch.count(-1) > 1
+            or not after_batch
+            or after_batch.count(-1) > 1
         ):
             continue
         shape = view.add_constant(
-            f"{node.output[0]}_shape_at_once", np.array([0, *behind_batch], np.int64)
+            f"{node.output[0]}_shape_at_once", np.array([0, *after_batch], np.int64)
         )
         # Producers come first, and therefore their chains are already merged.
         inputs = [source.input[0], shape]

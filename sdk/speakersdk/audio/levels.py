@@ -335,7 +335,7 @@ class _Spread:
     def __init__(self) -> None:
         self._num_values = 0
         self._mean = 0.0
-        self._squares = 0.0  # of differences from the mean
+        self._squares = 0.0  # sum of the squared differences from the mean
 
     @property
     def deviation(self) -> float | None:

@@ -19,7 +19,7 @@ from speakersdk.files import folder_lock, open_regular, purge_temporary, replace
 from speakersdk.sealing import MAGIC, SealingKey, is_sealed, sealed, unsealed
 from speakersdk.text import printable
 
-REMEMBERED_SUFFIX: Final = ".heard"  # of files of remembered recordings
+REMEMBERED_SUFFIX: Final = ".heard"  # for the files of remembered recordings
 SUFFIXES: Final = (".voiceprint", ".gallery", REMEMBERED_SUFFIX)
 _CHUNK_BYTES: Final = 1 << 20
 
