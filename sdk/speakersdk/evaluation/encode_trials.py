@@ -96,18 +96,10 @@ def judge_trials(
     }
     judged = [trial for trial in trials if trial.enroll in answered and trial.probe in answered]
     scores = score_trials(judged, {name: one.embedding for name, one in answered.items()})
-    if calibration is not None:
-        scores = np.array(
-            [
-                calibration.llr(
-                    score,
-                    enrolled_speech_s=answered[trial.enroll].speech_s,
-                    probe_speech_s=answered[trial.probe].speech_s,
-                )
-                for trial, score in zip(judged, scores.tolist(), strict=True)
-            ],
-            dtype=np.float64,
-        )
+    if calibration is not None and judged:
+        sides = [(answered[trial.enroll], answered[trial.probe]) for trial in judged]
+        speech_s = np.array([(enroll.speech_s, probe.speech_s) for enroll, probe in sides])
+        scores, _ = calibration.llrs(scores, speech_s)
     return JudgedTrials(
         trials=judged, scores=scores, are_llrs=calibration is not None, failures=failures
     )

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
 from speakersdk.calibration.calibration import Calibration
+from speakersdk.decision.one_voice import Speech
 from speakersdk.encoder.interface import Encoding
 from speakersdk.encoder.manifest import ModelManifest
 from speakersdk.errors import CalibrationError
@@ -33,3 +36,11 @@ def with_enough_speech(
         for name, group in encodings.items()
     }
     return {name: group for name, group in long_enough.items() if len(group) >= at_least}
+
+
+def speech_of(encodings: Sequence[Encoding]) -> Speech:
+    """Return the embeddings and net speech of encodings, of which there is at least one."""
+    return Speech(
+        np.stack([encoding.embedding for encoding in encodings]),
+        np.array([encoding.speech_s for encoding in encodings]),
+    )

@@ -20,12 +20,11 @@ import numpy.typing as npt
 from speakersdk.calibration.calibration import Calibration
 from speakersdk.calibration.cohort import Nearness
 from speakersdk.calibration.regression import GaussianPrior, posterior_weights
-from speakersdk.decision.one_voice import Speech
 from speakersdk.encoder.interface import Encoding
 from speakersdk.encoder.manifest import ModelManifest
 from speakersdk.errors import CalibrationError
 from speakersdk.metrics import cllr, eer
-from speakersdk.recalibration.encodings import calibration_of, with_enough_speech
+from speakersdk.recalibration.encodings import calibration_of, speech_of, with_enough_speech
 from speakersdk.scoring import symmetric_kl_to_many
 
 SHIPPED: Final = GaussianPrior(means=(0.0, 1.0), deviations=(1.0, 0.25))
@@ -157,32 +156,31 @@ def own_trials(encodings: Mapping[str, Sequence[Encoding]], calibration: Calibra
             f"speech each, got {len(usable)} such speakers with {num_recordings} recordings; "
             "record more"
         )
-    speech = [_speech(listed) for listed in usable.values()]
-    rows: list[tuple[float, bool, float, Nearness, int, int]] = []
-    for speaker, own in enumerate(speech):
-        for number in range(len(own)):
-            probe = np.arange(len(own)) == number
-            sides = [
-                ~probe if other == speaker else np.ones(len(enrolled), bool)
-                for other, enrolled in enumerate(speech)
-            ]
-            voices = np.stack([at.pooled(side) for at, side in zip(speech, sides, strict=True)])
-            scores = -symmetric_kl_to_many(own.embeddings[number], voices)
+    speech = [speech_of(listed) for listed in usable.values()]
+    llrs: list[Floats] = []
+    comparable_s: list[Floats] = []
+    nearness: list[list[Nearness]] = []
+    for own in speech:
+        for number, probe in enumerate(own.embeddings):
+            others = np.arange(len(own)) != number
+            sides = [(at, others if at is own else np.ones(len(at), np.bool_)) for at in speech]
+            voices = np.stack([at.pooled(side) for at, side in sides])
+            spoken_s = [(at.speech_s[side].sum(), own.speech_s[number]) for at, side in sides]
+            scores = -symmetric_kl_to_many(probe, voices)
+            found, found_s = calibration.llrs(scores, np.array(spoken_s))
+            llrs.append(found)
+            comparable_s.append(found_s)
             # As decisions do: thresholds follow the cohort's nearness of both sides.
-            near = calibration.pair_nearness(voices, own.embeddings[number])
-            for other, (enrolled, side) in enumerate(zip(speech, sides, strict=True)):
-                spoken_s = float(enrolled.speech_s[side].sum()), float(own.speech_s[number])
-                comparable_s = calibration.comparable_speech_s(*spoken_s)
-                llr = calibration.llr_at(float(scores[other]), comparable_s)
-                rows.append((llr, other == speaker, comparable_s, near[other], speaker, other))
-    llrs, targets, speech_s, nearness, probes, numbers = map(np.array, zip(*rows, strict=True))
+            nearness.append(calibration.pair_nearness(voices, probe))
+    probes = np.repeat(np.arange(len(speech)), [len(own) * len(speech) for own in speech])
+    enrolled = np.tile(np.arange(len(speech)), num_recordings)
     return OwnTrials(
-        llrs=llrs,
-        targets=targets,
-        speech_s=speech_s,
-        nearness=nearness,
+        llrs=np.concatenate(llrs),
+        targets=probes == enrolled,
+        speech_s=np.concatenate(comparable_s),
+        nearness=np.concatenate(nearness),
         probes=probes,
-        enrolled=numbers,
+        enrolled=enrolled,
         speakers=tuple(usable),
         num_recordings=num_recordings,
     )
@@ -254,10 +252,3 @@ def _weights(trials: OwnTrials, chosen: Flags) -> tuple[float, float]:
         num_independent=float(targets.sum()),  # one target trial for each recording
     )
     return offset, scale
-
-
-def _speech(encodings: Sequence[Encoding]) -> Speech:
-    return Speech(
-        np.stack([encoding.embedding for encoding in encodings]),
-        np.array([encoding.speech_s for encoding in encodings]),
-    )

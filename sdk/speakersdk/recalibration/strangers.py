@@ -19,7 +19,7 @@ from speakersdk.calibration.cohort import pair_nearness
 from speakersdk.encoder.interface import Encoding
 from speakersdk.encoder.manifest import ModelManifest
 from speakersdk.errors import CalibrationError
-from speakersdk.recalibration.encodings import calibration_of, with_enough_speech
+from speakersdk.recalibration.encodings import calibration_of, speech_of, with_enough_speech
 from speakersdk.scoring import symmetric_kl_to_many
 
 # The offset depends on the trials near the threshold. With fewer, a single one decides.
@@ -128,17 +128,16 @@ def _margins(
     listed = [encoding for group in groups for encoding in group]
     if len(listed) < 2:
         return np.empty(0), np.empty((0, 2), np.int64)
-    embeddings = np.stack([encoding.embedding for encoding in listed])
-    speech_s = np.array([encoding.speech_s for encoding in listed])
+    speech = speech_of(listed)
     sides = np.column_stack(np.triu_indices(len(listed), 1))
     rows = [
-        symmetric_kl_to_many(row, embeddings[number:])
-        for number, row in enumerate(embeddings[:-1], start=1)
+        symmetric_kl_to_many(row, speech.embeddings[number:])
+        for number, row in enumerate(speech.embeddings[:-1], start=1)
     ]
     is_compared = numbers[sides[:, 0]] != numbers[sides[:, 1]]
     sides, divergences = sides[is_compared], np.concatenate(rows)[is_compared]
-    llrs, comparable_s = calibration.llrs(-divergences, speech_s[sides])
-    near = calibration.nearness(embeddings)
+    llrs, comparable_s = calibration.llrs(-divergences, speech.speech_s[sides])
+    near = calibration.nearness(speech.embeddings)
     margins = llrs - point.thresholds(
         comparable_s, pair_nearness(near[sides[:, 0]], near[sides[:, 1]])
     )
