@@ -311,15 +311,15 @@ def decisions(pairs: list[Pairs], sets: list[Set]) -> dict[str, list[dict[str, A
         for one, trials in zip(sets, pairs, strict=True):
             if one.corpus == DEVELOPMENT[0]:
                 tried = trials.within(~members)
-                found[one.title].append(realised(calibration, tried, f"{half} speakers", rng))
+                found[one.title].append(realized(calibration, tried, f"{half} speakers", rng))
     calibration = fit(home, np.ones(len(names), bool), rng)
     for one, trials in zip(sets, pairs, strict=True):
         if one.corpus != DEVELOPMENT[0]:
-            found[one.title].append(realised(calibration, trials, DEVELOPMENT[0], rng))
+            found[one.title].append(realized(calibration, trials, DEVELOPMENT[0], rng))
     return found
 
 
-def realised(
+def realized(
     calibration: Calibration, trials: Pairs, fitted_on: str, rng: np.random.Generator
 ) -> dict[str, Any]:
     """Return false accepts with their interval, and false rejects, at a requested `FAR`."""

@@ -53,7 +53,7 @@ LENGTHS_S = (1.5, 3.0, 6.0)
 PER_SPEAKER = 4
 _SEED = 20261122
 _ROOM_S = 0.5
-_EQUALISER_DB = 8.0
+_EQUALIZER_DB = 8.0
 _BABBLE_VOICES = 6
 
 Change = Callable[["torch.Tensor", "BatchRandom"], "torch.Tensor"]
@@ -303,7 +303,7 @@ def _microphone(samples: torch.Tensor, random: BatchRandom) -> torch.Tensor:
     gains = channel.equalizer(
         len(samples),
         spectrum.shape[1],
-        strength_db=_EQUALISER_DB,
+        strength_db=_EQUALIZER_DB,
         sample_rate_hz=SAMPLE_RATE_HZ,
         random=random,
     )

@@ -161,7 +161,7 @@ def speech_head_agreement(encoder: SpeakerEncoder, *, smoke: bool) -> dict[str, 
     for utterance in corpora.utterances("speechocean762", "dev"):
         span = (utterance.start, utterance.start + (utterance.num_samples or 0))
         packs.setdefault(utterance.path, []).append(span)
-    agreed = total = called = labelled = 0
+    agreed = total = called = labeled = 0
     for path, spans in list(packs.items())[: 1 if smoke else None]:
         samples = read_audio(path)
         track = labels[path.relative_to(corpora.DATA).as_posix()]
@@ -171,12 +171,12 @@ def speech_head_agreement(encoder: SpeakerEncoder, *, smoke: bool) -> dict[str, 
             wanted = track[(start + center) // frontend.hop_samples] >= 255 * _SPEECH
             agreed += int((is_speech == wanted).sum())
             called += int(is_speech.sum())
-            labelled += int(wanted.sum())
+            labeled += int(wanted.sum())
             total += len(is_speech)
     return {
         "agreement_percent": round(100 * agreed / total, 2),
         "called_speech_percent": round(100 * called / total, 2),
-        "labelled_speech_percent": round(100 * labelled / total, 2),
+        "labelled_speech_percent": round(100 * labeled / total, 2),
         "frames": total,
     }
 

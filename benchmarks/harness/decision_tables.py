@@ -292,12 +292,12 @@ def draw(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
                 next(rate for rate in row["rates"] if rate["requested_far"] == far)
                 for row in listed
             ]
-            realised = np.array([rate["far"] for rate in rates])
+            realized = np.array([rate["far"] for rate in rates])
             low, high = np.array([rate["interval"] for rate in rates]).T
             axes.errorbar(
                 lengths,
-                100 * realised,
-                100 * np.array([realised - low, high - realised]),
+                100 * realized,
+                100 * np.array([realized - low, high - realized]),
                 fmt="o",
                 color=color,
                 label=f"fitted on {half} speakers",

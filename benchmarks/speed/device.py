@@ -34,8 +34,8 @@ from speakersdk.audio.waveform import SAMPLE_RATE_HZ
 from speakersdk.encoder.graph import EMBEDDING, FRAME_WEIGHTS, SAMPLES, StatefulGraph
 from speakersdk.encoder.hop import HopSizes
 from speakersdk.encoder.load import SpeakerEncoder, hop_encoder, load_encoder
+from speakersdk.encoder.stateful import NUM_SUMS, StatefulStream
 from speakersdk.encoder.stateful_blocks import VariableBlocks
-from speakersdk.encoder.utterance import NUM_SUMS, StatefulStream
 from speakersdk.errors import SpeakerSdkError
 from speakersdk.models import default_model_path
 from speakersdk.runtime.libraries import gpus

@@ -31,7 +31,7 @@ SLOW_COUNT = 100_000  # NumPy, SciPy: more pairs only take more memory
 K = 10
 LENGTH = 8.0  # temperature of the bundled model
 PAIRS = (1000, 20_000)
-COLOURS = {"faiss": "tab:orange", "BLAS": "tab:green", "SimSIMD": "tab:purple", "ours": "tab:blue"}
+COLORS = {"faiss": "tab:orange", "BLAS": "tab:green", "SimSIMD": "tab:purple", "ours": "tab:blue"}
 STYLES = {"float32": "-", "float16": "--", "int8": ":"}
 
 Vectors = npt.NDArray[np.float32]
@@ -272,7 +272,7 @@ def plot(points: list[dict[str, Any]], folder: Path, name: str) -> None:
                 [point["num"] for point in shown],
                 [point["rates"][label] / 1e6 for point in shown],
                 STYLES.get(label.split(", ")[1] if label.startswith("ours") else "", "-"),
-                color=next((c for key, c in COLOURS.items() if label.startswith(key)), "grey"),
+                color=next((c for key, c in COLORS.items() if label.startswith(key)), "grey"),
                 marker=".",
                 label=label,
             )

@@ -239,9 +239,9 @@ def reference_log_mel(config: FrontendConfig, samples: Waveform) -> npt.NDArray[
 def _framed(config: FrontendConfig, samples: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Return (num_frames, window_samples) frames of the pre-emphasized samples."""
     if not config.remove_dc:
-        emphasised = sigproc.preemphasis(samples, config.preemphasis)
+        emphasized = sigproc.preemphasis(samples, config.preemphasis)
         frames: npt.NDArray[np.float64] = sigproc.framesig(
-            emphasised, config.window_samples, config.hop_samples
+            emphasized, config.window_samples, config.hop_samples
         )
         return frames
     padded = np.append(np.zeros(1), samples)

@@ -14,8 +14,8 @@ from speakersdk.encoder.graph import SAMPLES, StatefulGraph, check_session
 from speakersdk.encoder.hop import HopEncoder, HopSizes, StatefulHopEncoder
 from speakersdk.encoder.interface import EncoderStream, Encoding, SpeakerEncoder
 from speakersdk.encoder.manifest import ModelManifest
+from speakersdk.encoder.stateful import StatefulEncoder, offline_shapes
 from speakersdk.encoder.statistics_ring import NUM_WINDOWS
-from speakersdk.encoder.utterance import StatefulEncoder, offline_shapes
 from speakersdk.encoder.windowed import WindowedEncoder, WindowedHopEncoder, window_shapes
 from speakersdk.errors import ManifestError
 from speakersdk.runtime.memory import release_free_memory
