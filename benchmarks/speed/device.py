@@ -50,7 +50,7 @@ BATCH_S = 3.0
 # Small batches keep results in the GPU's cache between operators, and large batches hide the
 # launches. The measurement shows which is faster.
 BATCHES = {"cpu": (1, 8), "gpu": (1, 32, 64, 128, 256, 512)}
-CONTROL_LENGTHS = 20
+CONTROL_LENGTHS = 20  # lengths without fixed shapes, each of which may stall
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,12 +178,13 @@ def check_stalls(
     benchmark: Benchmark, encoder: SpeakerEncoder, speech: Waveform, path: Path, device: str
 ) -> bool:
     """Encode 200 new lengths in one call each, and a few without fixed shapes."""
-    lengths = np.linspace(0.5, 2.9, 20 if benchmark.smoke else 200) * SAMPLE_RATE_HZ
-    fixed = slowest_of_usual(encoder, speech, lengths.astype(int))
+    number = CONTROL_LENGTHS if benchmark.smoke else 200
+    lengths = (np.linspace(0.5, 2.9, number) * SAMPLE_RATE_HZ).astype(int)
+    fixed = slowest_of_usual(encoder, speech, lengths)
     if fixed > STALL_RATIO:  # repeat with new lengths, in case the machine was busy
-        fixed = min(fixed, slowest_of_usual(encoder, speech, lengths.astype(int) + 7))
+        fixed = min(fixed, slowest_of_usual(encoder, speech, lengths + 7))
     free = load_encoder(path, device=device, fixed_shapes=False)
-    control = slowest_of_usual(free, speech, lengths.astype(int)[:: len(lengths) // 20])
+    control = slowest_of_usual(free, speech, lengths[:: number // CONTROL_LENGTHS])
     benchmark.record("slowest new length / the usual call", round(fixed, 2))
     benchmark.record("the same without fixed shapes", round(control, 2))
     return fixed <= STALL_RATIO

@@ -56,8 +56,3 @@ class Origin:
         values = asdict(self)
         del values["front_end"]
         return values
-
-    @property
-    def is_checked(self) -> bool:
-        """Whether the embeddings were compared with those of the original code."""
-        return self.golden_cosine is not None

@@ -23,7 +23,6 @@ ORIGIN = Origin(
 
 def test_an_origin_is_read_as_it_was_written() -> None:
     assert Origin.from_json(asdict(ORIGIN)) == ORIGIN
-    assert ORIGIN.is_checked
 
 
 @pytest.mark.parametrize(
