@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from speakersdk import Verifier
+from speakersdk import SpeakerSdkError, Verifier
 
 CLIPS = Path(__file__).parents[1] / "sdk" / "speakersdk" / "demo_clips"
 
@@ -45,18 +45,24 @@ def too_narrow(samples: np.ndarray) -> str | None:
 def main() -> int:
     """Print the decision."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("enrolled", nargs="?", type=Path, default=CLIPS / "slt-enroll-1.flac")
-    parser.add_argument("probe", nargs="?", type=Path, default=CLIPS / "slt-probe.flac")
-    parser.add_argument("--detector", type=Path, metavar="FILE.onnx")
-    parser.add_argument("--threshold", type=float, default=0.0)
+    clips = CLIPS / "slt-enroll-1.flac", CLIPS / "slt-probe.flac"
+    parser.add_argument("enrolled", nargs="?", type=Path, default=clips[0], help="to enroll with")
+    parser.add_argument("probe", nargs="?", type=Path, default=clips[1], help="to verify")
+    parser.add_argument("--detector", type=Path, metavar="FILE.onnx", help="default: a toy")
+    parser.add_argument(
+        "--threshold", type=float, default=0.0, help="a higher score is an attack (default: 0)"
+    )
     options = parser.parse_args()
 
     detector = too_narrow
     if options.detector is not None:
         detector = onnx_detector(options.detector, options.threshold)
     verifier = Verifier(spoof_detector=detector)
-    voiceprint = verifier.enroll([options.enrolled], name="speaker")
-    decision = verifier.verify(voiceprint, options.probe)
+    try:
+        voiceprint = verifier.enroll([options.enrolled], name="speaker")
+        decision = verifier.verify(voiceprint, options.probe)
+    except SpeakerSdkError as error:  # such as a file that is missing, or too little speech
+        parser.error(str(error))
     print(f"{decision.verdict.name}: {decision.reason}")
     return 0 if decision.accepted else 1
 

@@ -13,8 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from speakersdk import Verifier
-from speakersdk.scoring import symmetric_kl_matrix
+from speakersdk import SpeakerSdkError, Verifier, symmetric_kl_matrix
 
 CLIPS = Path(__file__).parents[1] / "sdk" / "speakersdk" / "demo_clips"
 
@@ -22,11 +21,20 @@ CLIPS = Path(__file__).parents[1] / "sdk" / "speakersdk" / "demo_clips"
 def main() -> int:
     """Print the matrix of scores."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("recordings", nargs="*", type=Path, default=sorted(CLIPS.glob("*.flac")))
+    parser.add_argument(
+        "recordings",
+        nargs="*",
+        type=Path,
+        default=sorted(CLIPS.glob("*.flac")),
+        help="audio files (default: the demonstration clips)",
+    )
     recordings = parser.parse_args().recordings
 
     verifier = Verifier()
-    embeddings = np.stack([verifier.embed(recording) for recording in recordings])
+    try:
+        embeddings = np.stack([verifier.embed(recording) for recording in recordings])
+    except SpeakerSdkError as error:  # such as a file that is missing, or too little speech
+        parser.error(str(error))
     scores = 0.0 - symmetric_kl_matrix(embeddings, embeddings)  # 0.0 - x is never -0.0
     width = max(len(recording.stem) for recording in recordings)
     for recording, row in zip(recordings, scores, strict=True):

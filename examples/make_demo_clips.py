@@ -10,6 +10,7 @@ their number can therefore identify the speakers. The same flite and libsndfile 
 from __future__ import annotations
 
 import argparse
+import shutil
 import subprocess
 import tempfile
 from pathlib import Path
@@ -35,8 +36,17 @@ def speak(voice: str, sentence: str, wav: Path) -> None:
 def main() -> int:
     """Write one FLAC file for each voice and sentence."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("-o", "--output", type=Path, default=CLIP_FOLDER, metavar="FOLDER")
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        default=CLIP_FOLDER,
+        metavar="FOLDER",
+        help="folder of the clips (default: that of the package)",
+    )
     folder = parser.parse_args().output
+    if shutil.which("flite") is None:
+        parser.error("expected the program flite, found none; sudo apt-get install flite")
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
         for voice in VOICES:

@@ -23,8 +23,11 @@ def main() -> int:
         nargs="+",
         type=Path,
         default=[CLIPS / "slt-enroll-1.flac", CLIPS / "slt-enroll-2.flac"],
+        help="recordings of the speaker",
     )
-    parser.add_argument("--probe", type=Path, default=CLIPS / "slt-probe.flac")
+    parser.add_argument(
+        "--probe", type=Path, default=CLIPS / "slt-probe.flac", help="recording to verify"
+    )
     parser.add_argument("--far", type=float, default=0.01, help="false-accept rate to keep")
     arguments = parser.parse_args()
 

@@ -187,6 +187,27 @@ def test_example_runs(example: str) -> None:
     assert done.stderr == ""
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("verify_recordings.py", "--probe", "none.wav"),
+        ("compare_recordings.py", "none.wav"),
+        ("ask_a_detector.py", "none.wav", "none.wav"),
+    ],
+)
+def test_a_missing_recording_of_an_example_is_one_line(arguments: tuple[str, ...]) -> None:
+    program, *rest = arguments
+    done = subprocess.run(
+        [sys.executable, str(REPOSITORY / "examples" / program), *rest],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "none.wav: No such file" in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
+
+
 def test_galleries_are_searched_elsewhere_with_the_same_ranking() -> None:
     for module in ("faiss", "qdrant_client"):
         pytest.importorskip(module)
