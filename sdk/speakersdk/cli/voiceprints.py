@@ -62,7 +62,7 @@ def resolve(reference: str, store: VoiceprintStore) -> Voiceprint | Path:
         UnknownSpeakerError: the reference is neither.
     """
     if reference.startswith("@"):
-        return record_use(store.load(reference[1:]), store)
+        return load_for_use(reference[1:], store)
     path = Path(reference)
     is_name = is_enrolled(reference, store)
     # `Path.exists` raises an error for names that are too long; this function does not.
@@ -74,7 +74,7 @@ def resolve(reference: str, store: VoiceprintStore) -> Voiceprint | Path:
             f"write @{shown} for the name or ./{shown} for the file"
         )
     if is_name:
-        return record_use(store.load(reference), store)
+        return load_for_use(reference, store)
     if path.suffix == SUFFIX:
         return load_file(path, store)
     if is_file or path.suffix or path.name != reference:
@@ -153,12 +153,14 @@ def load_enrolled(store: VoiceprintStore) -> list[Voiceprint]:
     return current
 
 
-def record_use(voiceprint: Voiceprint, store: VoiceprintStore) -> Voiceprint:
-    """Record the use of a stored voiceprint and return it.
+def load_for_use(name: str, store: VoiceprintStore) -> Voiceprint:
+    """Load a stored voiceprint and record its use.
 
     Raises:
         ExpiredVoiceprintError: the voiceprint has expired.
+        UnknownSpeakerError: no voiceprint has that name.
     """
+    voiceprint = store.load(name)
     for error in LastUses(folder=store.folder).record([voiceprint]):
         raise error
     return voiceprint

@@ -18,7 +18,7 @@ from speakersdk.cli.live.listeners import Listener, Summary, open_listener
 from speakersdk.cli.live.sources import MicrophoneSource, Source, open_source
 from speakersdk.cli.parser import CommandParser
 from speakersdk.cli.program import INTERRUPTED
-from speakersdk.cli.voiceprints import load_enrolled, record_use
+from speakersdk.cli.voiceprints import load_enrolled, load_for_use
 from speakersdk.enrollment.joining import join_voiceprints
 from speakersdk.enrollment.live import NEEDED_S, Enrollment
 from speakersdk.errors import ConfigError, EnrollmentError
@@ -151,7 +151,7 @@ def _known(names: list[str], store: VoiceprintStore, new_name: str | None) -> li
     """Load the stored voiceprints to listen for."""
     if names:
         others = [name for name in names if check_name(name) != new_name]
-        return [record_use(store.load(name), store) for name in others]
+        return [load_for_use(name, store) for name in others]
     if new_name is None:
         return load_enrolled(store)
     everybody = load_enrolled(store) if store.names() else []

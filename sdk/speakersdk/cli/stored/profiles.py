@@ -18,7 +18,7 @@ from speakersdk.cli.voiceprints import (
     check_file,
     file_and_reason,
     load_file,
-    record_use,
+    load_for_use,
     summary,
     with_life,
 )
@@ -193,7 +193,7 @@ def run_set(arguments: argparse.Namespace) -> int:
     store = shared.open_store(arguments)
     if arguments.expires is None and arguments.consent is None:
         raise ConfigError("expected --expires PERIOD or --consent TEXT, got neither")
-    for name in [record_use(store.load(name), store).name for name in arguments.names]:
+    for name in [load_for_use(name, store).name for name in arguments.names]:
         _, now = _change(store, name, lambda stored: with_life(stored, arguments))
         consent = "none" if now.consent is None else now.consent.text_id
         print(f"set {name}: expires {now.expires_utc or 'never'}, consent {consent}")
