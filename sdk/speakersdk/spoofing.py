@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Final
 
 from speakersdk.arrays import Waveform
-from speakersdk.audio.recordings import Recording, load_recording
+from speakersdk.audio.recordings import Reading, Recording, load_recording
 from speakersdk.audio.waveform import SAMPLE_RATE_HZ
 from speakersdk.decision.outcome import Decision, Identification
 from speakersdk.text import printable
@@ -28,7 +28,7 @@ class SpoofCheck:
 
     Args:
         detector: None means that nothing is found.
-        recording, sample_rate_hz, limit_s: as for `speakersdk.audio.recordings.load_recording`.
+        recording, sample_rate_hz, reading: as for `speakersdk.audio.recordings.load_recording`.
 
     Attributes:
         recording, sample_rate_hz: the probe to encode. With a detector these are its
@@ -41,14 +41,14 @@ class SpoofCheck:
         recording: Recording,
         sample_rate_hz: float | None,
         *,
-        limit_s: float | None = None,
+        reading: Reading | None = None,
     ) -> None:
         self._detector = detector
         self._finding: str | None = None
         self.recording = recording
         self.sample_rate_hz = sample_rate_hz
         if detector is not None:
-            self._samples = load_recording(recording, sample_rate_hz, limit_s=limit_s)
+            self._samples = load_recording(recording, sample_rate_hz, reading=reading)
             self._samples.flags.writeable = False
             self.recording, self.sample_rate_hz = self._samples, SAMPLE_RATE_HZ
 

@@ -10,7 +10,8 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any, Self
 
 from speakersdk.arrays import Embedding
-from speakersdk.audio.recordings import Recording, check_limit, open_recording, recording_label
+from speakersdk.audio.channels import Channel
+from speakersdk.audio.recordings import Reading, Recording, open_recording, recording_label
 from speakersdk.decision.outcome import Decision, Identification
 from speakersdk.decision.rule import DecisionRule, Request, speech_shortage
 from speakersdk.diarization.diarize import diarize
@@ -58,6 +59,7 @@ class Verifier:
         device, strict, precision, num_threads: see `speakersdk.runtime.options.SessionOptions`.
         calibration: name of a stored calibration; None means the model's own.
         max_duration_s: maximum seconds of a recording, summed over channels.
+        channel: as for `speakersdk.audio.waveform.read_audio`; `diarize` mixes channels.
         spoof_detector: called for probes that would be accepted; see `speakersdk.spoofing`.
 
     Raises:
@@ -80,10 +82,11 @@ class Verifier:
         num_threads: int = 1,
         calibration: str | CalibrationProfile | None = None,
         max_duration_s: float | None = None,
+        channel: Channel = None,
         spoof_detector: SpoofDetector | None = None,
     ) -> None:
         self._spoof_detector = spoof_detector
-        self._limit_s = check_limit(max_duration_s)
+        self._reading = Reading(limit_s=max_duration_s, channel=channel)
         self._request = Request(far=far, prior=prior, c_miss=c_miss, c_fa=c_fa)
         self._model: SpeakerEncoder | None = load_encoder(
             default_model_path() if model is None else model,
@@ -154,14 +157,14 @@ class Verifier:
             sample_rate_hz=sample_rate_hz,
             accept=accept,
             append_to=append_to,
-            limit_s=self._limit_s,
+            reading=self._reading,
         )
 
     def quality(
         self, recordings: Sequence[Recording], *, sample_rate_hz: float | None = None
     ) -> list[RecordingQuality]:
         """Measure recordings for enrollment: speech, level, noise, bandwidth, one voice."""
-        return measure_recordings(self._encoder, recordings, sample_rate_hz, self._limit_s)
+        return measure_recordings(self._encoder, recordings, sample_rate_hz, self._reading)
 
     def adapt(
         self, voiceprint: Voiceprint, recording: Recording, *, sample_rate_hz: float | None = None
@@ -177,9 +180,7 @@ class Verifier:
         self._check_candidates([voiceprint])
         check = self._spoof_check(recording, sample_rate_hz)
         try:
-            probe = measure(
-                self._encoder, check.recording, check.sample_rate_hz, limit_s=self._limit_s
-            )
+            probe = measure(self._encoder, check.recording, check.sample_rate_hz, self._reading)
         except AudioTooShortError as error:
             return unchanged(voiceprint, unanswered(voiceprint, error, rule).decision)
         decision, verification = (
@@ -239,7 +240,7 @@ class Verifier:
         rule = self._decision_rule(refusing="diarized recordings")
         if voiceprints:
             self._check_candidates(voiceprints)
-        blocks = open_recording(recording, sample_rate_hz, limit_s=self._limit_s)
+        blocks = open_recording(recording, sample_rate_hz, self._reading.mixed())
         return diarize(self._hop_encoder(), blocks, voiceprints, rule)
 
     def stream(
@@ -368,11 +369,10 @@ class Verifier:
         return model
 
     def _encode(self, recording: Recording, sample_rate_hz: float | None) -> Encoding:
-        blocks = open_recording(recording, sample_rate_hz, limit_s=self._limit_s)
-        return self._encoder.encode(blocks)
+        return self._encoder.encode(open_recording(recording, sample_rate_hz, self._reading))
 
     def _spoof_check(self, recording: Recording, rate_hz: float | None) -> SpoofCheck:
-        return SpoofCheck(self._spoof_detector, recording, rate_hz, limit_s=self._limit_s)
+        return SpoofCheck(self._spoof_detector, recording, rate_hz, reading=self._reading)
 
     def _decision_rule(self, *, refusing: str = "") -> DecisionRule:
         """Return the thresholds; `refusing` names what cannot use a spoof detector."""

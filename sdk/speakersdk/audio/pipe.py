@@ -14,6 +14,7 @@ from typing import Any, BinaryIO, Final
 import numpy as np
 import numpy.typing as npt
 
+from speakersdk.audio.channels import MIX
 from speakersdk.audio.chunks import is_trailer, layout_of
 from speakersdk.audio.containers import foreign_format
 from speakersdk.audio.mpeg import is_mpeg
@@ -99,7 +100,7 @@ def open_pipe(pipe: BinaryIO, *, sample_rate_hz: float | None) -> PipeAudio:
         head += _read(pipe, _MPEG_BYTES)
         is_file = is_mpeg(io.BytesIO(head), 0, len(head))
     if is_file:
-        blocks = recut(file_blocks(_Rejoined(head, pipe)))
+        blocks = recut(file_blocks(_Rejoined(head, pipe), channel=MIX))
         return PipeAudio(SAMPLE_RATE_HZ, blocks)
     if _TEXT.fullmatch(head):
         raise UnreadableAudioError(

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from speakersdk.arrays import Waveform
 from speakersdk.audio.byte_range import ByteRange
+from speakersdk.audio.channels import Channel, ChannelVoices, chosen
 from speakersdk.audio.containers import audio_parts, foreign_format
 from speakersdk.audio.part import DamagedError, Part
 from speakersdk.audio.resampler import StreamResampler
@@ -50,7 +51,12 @@ _AT_END: Final = "the file object is at its end; rewind it with seek(0)"
 
 
 def decoded_blocks(
-    file: BinaryIO, label: str, *, suffix: str = "", limit_s: float | None = None
+    file: BinaryIO,
+    label: str,
+    *,
+    suffix: str = "",
+    limit_s: float | None = None,
+    channel: Channel = None,
 ) -> Iterator[Waveform]:
     """Decode a file from its current position to its end.
 
@@ -59,13 +65,15 @@ def decoded_blocks(
         label: name of the file in messages.
         suffix: suffix of its name, used only for formats without a header.
         limit_s: maximum seconds of audio, summed over channels; None means any length.
+        channel: as for `speakersdk.audio.waveform.read_audio`.
 
     Yields:
         (n,) float32, n > 0, mono, full scale +-1, at 16 kHz.
 
     Raises:
         UnreadableAudioError: the file contains no audio, or audio is missing.
-        InvalidAudioError: no samples, NaN or infinite samples, or more seconds than `limit_s`.
+        InvalidAudioError: no samples, NaN or infinite samples, more seconds than `limit_s`, no such
+            channel, or two people in two channels.
         AudioTooShortError: less than one sample at 16 kHz.
     """
     start = file.tell()
@@ -77,7 +85,7 @@ def decoded_blocks(
     except DamagedError as error:
         raise UnreadableAudioError(label, str(error)) from error
     chunks = chain.from_iterable(_decoded(file, part, label, suffix) for part in parts)
-    yield from filter(len, _resampled(_checked(chunks, label, limit_s), label))
+    yield from filter(len, _resampled(_checked(chunks, label, limit_s), label, channel))
 
 
 def _checked(chunks: Iterable[_Chunk], label: str, limit_s: float | None) -> Iterator[_Chunk]:
@@ -97,9 +105,10 @@ def _checked(chunks: Iterable[_Chunk], label: str, limit_s: float | None) -> Ite
         yield samples, rate_hz
 
 
-def _resampled(chunks: Iterable[_Chunk], label: str) -> Iterator[Waveform]:
+def _resampled(chunks: Iterable[_Chunk], label: str, channel: Channel) -> Iterator[Waveform]:
     """Yield the waveform, with a new resampler for each stream of another format."""
     resampler, before = StreamResampler(), None
+    voices = ChannelVoices(sample_rate_hz=SAMPLE_RATE_HZ, channel=channel)  # of no part yet
     decoded_s, num_samples = 0.0, 0
     for samples, rate_hz in chunks:
         decoded_s += len(samples) / rate_hz
@@ -107,12 +116,18 @@ def _resampled(chunks: Iterable[_Chunk], label: str) -> Iterator[Waveform]:
         if before not in (None, form):
             yield resampler.finish()
             resampler = StreamResampler()
+        if before != form:
+            voices.check(label)
+            voices = ChannelVoices(sample_rate_hz=rate_hz, channel=channel)
         before = form
-        block = resampler.take(samples, sample_rate_hz=rate_hz)
+        read = chosen(samples, channel, label)
+        voices.push(read)
+        block = resampler.take(read, sample_rate_hz=rate_hz)
         num_samples += len(block)
         yield block
     if before is None:
         raise InvalidAudioError(f"{label}: expected at least one sample, got none")
+    voices.check(label)
     rest = resampler.finish()
     if num_samples + len(rest) == 0:
         raise AudioTooShortError(needed_s=1 / SAMPLE_RATE_HZ, got_s=decoded_s)

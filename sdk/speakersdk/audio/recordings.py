@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from speakersdk.arrays import Waveform
+from speakersdk.audio.channels import MIX, Channel, check_channel
 from speakersdk.audio.input_file import BinaryReader, file_label, is_file
 from speakersdk.audio.samples import SupportsArray, as_array
-from speakersdk.audio.waveform import array_blocks, file_blocks, join
+from speakersdk.audio.waveform import ARRAY_LABEL, array_blocks, file_blocks, join
 from speakersdk.errors import ConfigError, InvalidAudioError
 
 Samples = npt.NDArray[Any] | SupportsArray
@@ -27,8 +29,34 @@ returns (samples, rate).
 """
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """How recordings are read.
+
+    Attributes:
+        limit_s: maximum seconds of audio, summed over channels; None means any length.
+        channel: as for `speakersdk.audio.waveform.read_audio`.
+
+    Raises:
+        ConfigError: the limit is not above zero, or there cannot be such a channel.
+    """
+
+    limit_s: float | None = None
+    channel: Channel = None
+
+    def __post_init__(self) -> None:
+        check_limit(self.limit_s)
+        check_channel(self.channel)
+
+    def mixed(self) -> Reading:
+        """Return the same, for recordings of several people: without a choice all are mixed."""
+        return self if self.channel is not None else replace(self, channel=MIX)
+
+
 def open_recording(
-    recording: Recording, sample_rate_hz: float | None, *, limit_s: float | None = None
+    recording: Recording,
+    sample_rate_hz: float | None,
+    reading: Reading | None = None,
 ) -> Iterator[Waveform]:
     """Read the waveform of a recording in blocks, with bounded memory.
 
@@ -36,20 +64,22 @@ def open_recording(
         recording: a file or an array. A file is read to its end, whatever length its header gives,
             and is refused if audio is missing.
         sample_rate_hz: sample rate of an array; None for files and pairs.
-        limit_s: maximum seconds of audio, summed over channels; None means any length.
+        reading: the limit and the channel; None means any length and the mean of all channels.
 
     Returns:
         Blocks of (n,) float32, n > 0, mono, full scale +-1, at 16 kHz. Concatenated, they equal the
         result of `load_recording` bit by bit. The first `next` opens a file.
 
     Raises:
-        AudioError: unreadable, not audio, or longer than `limit_s`; for files, while reading the
-            blocks.
+        AudioError: unreadable, not audio, or longer than the limit; for files, and for different
+            speech in two channels, while reading the blocks.
         ConfigError: not a sample rate, or not that of the recording.
         TypeError: an array without a sample rate.
     """
+    reading = reading or Reading()
+    limit_s = reading.limit_s
     if is_file(recording):
-        return file_blocks(recording, limit_s=limit_s)
+        return file_blocks(recording, limit_s=limit_s, channel=reading.channel)
     samples: Any = recording
     if isinstance(recording, tuple):
         samples, sample_rate_hz = _unpaired(recording, sample_rate_hz)
@@ -69,7 +99,7 @@ def open_recording(
         raise TypeError(
             "sample_rate_hz is required for arrays: pass the rate at which they were recorded"
         )
-    blocks = array_blocks(array, sample_rate_hz=sample_rate_hz)
+    blocks = array_blocks(array, sample_rate_hz=sample_rate_hz, channel=reading.channel)
     channel_s = array.size / sample_rate_hz
     if limit_s is not None and channel_s > limit_s:
         raise InvalidAudioError(
@@ -80,18 +110,19 @@ def open_recording(
 
 
 def load_recording(
-    recording: Recording, sample_rate_hz: float | None, *, limit_s: float | None = None
+    recording: Recording,
+    sample_rate_hz: float | None,
+    reading: Reading | None = None,
 ) -> Waveform:
     """Read the whole waveform of a recording; arguments as for `open_recording`.
 
     Raises:
-        AudioError: unreadable, not audio, longer than `limit_s`, or too long for the memory.
+        AudioError: unreadable, not audio, longer than the limit, or too long for the memory.
         ConfigError: not a sample rate, or not that of the recording.
         TypeError: an array without a sample rate.
     """
-    return join(
-        open_recording(recording, sample_rate_hz, limit_s=limit_s), recording_label(recording)
-    )
+    blocks = open_recording(recording, sample_rate_hz, reading)
+    return join(blocks, recording_label(recording))
 
 
 def check_limit(limit_s: float | None) -> float | None:
@@ -108,7 +139,7 @@ def check_limit(limit_s: float | None) -> float | None:
 
 def recording_label(recording: Recording) -> str:
     """Return the name of a recording for messages."""
-    return file_label(recording) if is_file(recording) else "the array"
+    return file_label(recording) if is_file(recording) else ARRAY_LABEL
 
 
 def check_list(recordings: object) -> None:

@@ -7,16 +7,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
+from speakersdk.audio.channels import MIX, Channel, check_channel
 from speakersdk.audio.levels import AudioProblem
+from speakersdk.audio.recordings import Reading
 from speakersdk.cli.keys import KEY_HELP, find_key
 from speakersdk.cli.parser import CommandParser
 from speakersdk.decision.rule import DEFAULT_FAR
+from speakersdk.errors import ConfigError
 from speakersdk.models import default_model_path
 from speakersdk.verifier import Verifier
 from speakersdk.voiceprint.store import VoiceprintStore
 
 Shared: TypeAlias = Literal[
-    "accept", "audio_root", "far", "json", "life", "max_duration", "model", "replace_or_append",
+    "accept", "audio_root", "far", "json", "life", "model", "reading", "replace_or_append",
     "voiceprints",
 ]  # fmt: skip
 _EVERY_PROBLEM: Final = "all"
@@ -38,6 +41,7 @@ def open_verifier(arguments: argparse.Namespace) -> Verifier:
         c_fa=getattr(arguments, "c_fa", 1.0),
         calibration=getattr(arguments, "calibration", None),
         max_duration_s=getattr(arguments, "max_duration", None),
+        channel=getattr(arguments, "channel", None),
     )
 
 
@@ -94,6 +98,30 @@ def add_max_duration(parser: CommandParser, default_s: float | None = None) -> N
         metavar="SECONDS",
         help=f"maximum length of a recording, summed over channels (default: {default})",
     )
+
+
+def reading(arguments: argparse.Namespace) -> Reading:
+    """Return how the command reads recordings."""
+    return Reading(limit_s=arguments.max_duration, channel=arguments.channel)
+
+
+def _add_reading(parser: CommandParser) -> None:
+    add_max_duration(parser)
+    parser.requests.add_argument(
+        "--channel",
+        type=_channel,
+        metavar="NUMBER",
+        help="channel to read, from 1, or mix (default: mix, unless two people speak in two)",
+    )
+
+
+def _channel(text: str) -> Channel:
+    try:
+        return check_channel(text if text == MIX else int(text))
+    except (ValueError, ConfigError) as error:
+        raise argparse.ArgumentTypeError(
+            f"expected the number of a channel, from 1, or {MIX}, got {text!r}"
+        ) from error
 
 
 def _add_far(parser: CommandParser) -> None:
@@ -168,8 +196,8 @@ _ADD: Final[dict[Shared, Callable[[CommandParser], None]]] = {
     "far": _add_far,
     "json": _add_json,
     "life": _add_life,
-    "max_duration": add_max_duration,
     "model": _add_model,
+    "reading": _add_reading,
     "replace_or_append": _add_replace_or_append,
     "voiceprints": _add_voiceprints,
 }

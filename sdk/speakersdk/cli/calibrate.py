@@ -8,8 +8,7 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
-from speakersdk.audio.recordings import check_limit
-from speakersdk.audio.waveform import file_blocks
+from speakersdk.audio.recordings import Reading, open_recording
 from speakersdk.cli import arguments as shared
 from speakersdk.cli.output import print_failures, print_json, print_note, print_table
 from speakersdk.cli.parser import CommandParser
@@ -50,7 +49,7 @@ def add_arguments(parser: CommandParser) -> None:
         metavar="RATE",
         help="false-accept rate of the report (default: %(default)g)",
     )
-    shared.add_options(parser, "model", "max_duration", "json")
+    shared.add_options(parser, "model", "reading", "json")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -58,10 +57,10 @@ def run(arguments: argparse.Namespace) -> int:
     name = None if arguments.name is None else check_name(arguments.name)
     if name is not None:  # now, and not after all recordings are encoded
         CalibrationProfile.check_new(name, replace=arguments.replace)
-    limit_s = check_limit(arguments.max_duration)
+    reading = shared.reading(arguments)
     encoder = load_encoder(shared.model_path(arguments))
     read = recordings_of_strangers if arguments.strangers else recordings_by_speaker
-    encodings, failures = _encoded(encoder, read(arguments.folder), limit_s)
+    encodings, failures = _encoded(encoder, read(arguments.folder), reading)
     print_failures(failures)
     fit: Refit | StrangerFit
     if arguments.strangers:
@@ -95,7 +94,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _encoded(
-    encoder: SpeakerEncoder, recordings: dict[str, list[Path]], limit_s: float | None
+    encoder: SpeakerEncoder, recordings: dict[str, list[Path]], reading: Reading
 ) -> tuple[dict[str, list[Encoding]], list[Failure]]:
     """Encode the recordings of each speaker that can be read, and list the others."""
     encodings: dict[str, list[Encoding]] = {}
@@ -104,7 +103,7 @@ def _encoded(
         encodings[speaker] = []
         for path in paths:
             try:
-                encodings[speaker].append(encoder.encode(file_blocks(path, limit_s=limit_s)))
+                encodings[speaker].append(encoder.encode(open_recording(path, None, reading)))
             except Exception as error:  # every error concerns only this recording
                 failures.append(Failure.of(str(path), error))
     return encodings, failures

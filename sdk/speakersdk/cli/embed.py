@@ -44,7 +44,7 @@ def add_arguments(parser: CommandParser) -> None:
         metavar="KEY",
         help="seal the file with this key, see `profiles` (default: $SPEAKERSDK_KEY)",
     )
-    shared.add_options(parser, "audio_root", "model", "max_duration", "json")
+    shared.add_options(parser, "audio_root", "model", "reading", "json")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -55,6 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
         device=arguments.device,
         batch=arguments.batch,
         max_duration_s=arguments.max_duration,
+        channel=arguments.channel,
     )
     recordings = read_recordings(arguments.manifest, arguments.audio_root)
     key = find_key(arguments.key, create=True)

@@ -51,7 +51,7 @@ def add_arguments(parser: CommandParser) -> None:
         help="remember the recordings, to recognize them if they are played to `verify`",
     )
     shared.add_options(
-        parser, "replace_or_append", "voiceprints", "model", "max_duration", "life", "json"
+        parser, "replace_or_append", "voiceprints", "model", "reading", "life", "json"
     )
 
 
@@ -84,7 +84,7 @@ def run(arguments: argparse.Namespace) -> int:
             voiceprint = _write(store, path, enrolled, arguments)
         if arguments.remember:
             for recording in _rewound(recordings):
-                blocks = open_recording(recording, None, limit_s=arguments.max_duration)
+                blocks = open_recording(recording, None, reading=shared.reading(arguments))
                 RememberedRecordings(store).remember(name, blocks)
     if arguments.keep_recordings is not None:
         keep(files, arguments.keep_recordings, name, replace=not arguments.append)

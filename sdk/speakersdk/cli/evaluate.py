@@ -83,7 +83,7 @@ def add_arguments(parser: CommandParser) -> None:
         default="png",
         help="format of the plots (default: %(default)s)",
     )
-    shared.add_options(parser, "audio_root", "model", "max_duration", "json")
+    shared.add_options(parser, "audio_root", "model", "reading", "json")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -201,6 +201,7 @@ def _judged(
         cache=arguments.cache,
         num_processes=arguments.jobs,
         max_duration_s=arguments.max_duration,
+        channel=arguments.channel,
     )
     calibration = None if arguments.raw else verifier.manifest.calibration
     with progress("encoded") as report:

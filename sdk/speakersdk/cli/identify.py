@@ -20,7 +20,7 @@ def add_arguments(parser: CommandParser) -> None:
     """Add this command's arguments."""
     parser.inputs.add_argument("probe", metavar="PROBE", help="audio file of the voice")
     add_references(parser)
-    shared.add_options(parser, "far", "voiceprints", "model", "max_duration", "json")
+    shared.add_options(parser, "far", "voiceprints", "model", "reading", "json")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -23,7 +23,7 @@ def add_arguments(parser: CommandParser) -> None:
         "between recordings)."
     )
     parser.inputs.add_argument("recordings", nargs="+", metavar="RECORDING", help="audio file")
-    shared.add_options(parser, "model", "max_duration", "json")
+    shared.add_options(parser, "model", "reading", "json")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -14,7 +14,7 @@ def add_arguments(parser: CommandParser) -> None:
     """Add this command's arguments."""
     for side in ("a", "b"):
         parser.inputs.add_argument(side, metavar=side.upper(), help=REFERENCE_HELP)
-    shared.add_options(parser, "voiceprints", "model", "max_duration", "json")
+    shared.add_options(parser, "voiceprints", "model", "reading", "json")
 
 
 def run(arguments: argparse.Namespace) -> int:

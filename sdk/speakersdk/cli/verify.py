@@ -55,7 +55,7 @@ def add_arguments(parser: CommandParser) -> None:
         help="the 4 to 12 random digits to be spoken; PROBE must have their length, "
         "timing and variety (which digits they are is not checked)",
     )
-    shared.add_options(parser, "far", "voiceprints", "model", "max_duration", "json")
+    shared.add_options(parser, "far", "voiceprints", "model", "reading", "json")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -80,7 +80,7 @@ def run(arguments: argparse.Namespace) -> int:
     probe: Recording = arguments.probe
     blocks: list[Waveform] = []
     if arguments.adapt or may_repeat or challenge is not None:  # a pipe can be read only once
-        blocks = [load_recording(probe, None, limit_s=arguments.max_duration)]
+        blocks = [load_recording(probe, None, reading=shared.reading(arguments))]
         probe = (SAMPLE_RATE_HZ, blocks[0])
     decision = voice_decision = verifier.verify(voiceprint, probe)
     if challenge is not None:

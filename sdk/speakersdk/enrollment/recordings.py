@@ -14,6 +14,7 @@ import numpy as np
 from speakersdk.arrays import Embedding, Waveform
 from speakersdk.audio.levels import AudioProblem
 from speakersdk.audio.recordings import (
+    Reading,
     Recording,
     check_list,
     open_recording,
@@ -48,7 +49,7 @@ def enroll_recordings(
     sample_rate_hz: float | None = None,
     accept: Collection[str] = (),
     append_to: Voiceprint | None = None,
-    limit_s: float | None = None,
+    reading: Reading | None = None,
 ) -> Voiceprint:
     """Make a voiceprint with one exemplar per recording.
 
@@ -59,7 +60,7 @@ def enroll_recordings(
         sample_rate_hz: sample rate of the recordings that are arrays.
         accept: members of `AudioProblem`, or their keys, to overlook.
         append_to: a voiceprint of the same name and voice to add the recordings to.
-        limit_s: maximum seconds of each recording; None means any length.
+        reading: the limit and the channel of each recording; None means no choice.
 
     Raises:
         ConfigError: the name cannot be used, or `append_to` has another name.
@@ -81,7 +82,7 @@ def enroll_recordings(
     measured = []
     for number, recording in enumerate(recordings, start=1):
         try:
-            measured.append(measure(encoder, recording, sample_rate_hz, limit_s=limit_s))
+            measured.append(measure(encoder, recording, sample_rate_hz, reading))
         except AudioError as error:
             place = _place(number, recording_label(recording))
             raise EnrollmentError(f"cannot enroll {name!r} from {place}: {error}") from error
@@ -100,7 +101,7 @@ def measure_recordings(
     encoder: SpeakerEncoder,
     recordings: Sequence[Recording],
     sample_rate_hz: float | None,
-    limit_s: float | None,
+    reading: Reading | None,
 ) -> list[RecordingQuality]:
     """Measure recordings for enrollment; arguments as for `enroll_recordings`."""
     check_list(recordings)
@@ -108,7 +109,7 @@ def measure_recordings(
     measured: dict[int, MeasuredRecording] = {}
     for number, recording in enumerate(recordings):
         try:
-            measured[number] = measure(encoder, recording, sample_rate_hz, limit_s=limit_s)
+            measured[number] = measure(encoder, recording, sample_rate_hz, reading)
         except AudioTooShortError as error:
             qualities[number] = not_measured(
                 label=recording_label(recording), duration_s=error.got_s, shortage=str(error)
@@ -139,18 +140,17 @@ def measure(
     encoder: SpeakerEncoder,
     recording: Recording,
     sample_rate_hz: float | None,
-    *,
-    limit_s: float | None = None,
+    reading: Reading | None = None,
 ) -> MeasuredRecording:
     """Encode and measure one recording in one pass.
 
     Raises:
-        AudioError: the recording is unreadable, not audio, too short, or longer than `limit_s`.
+        AudioError: the recording is unreadable, not audio, too short, or longer than the limit.
     """
     track = SpectralTrack(sample_rate_hz=encoder.manifest.frontend.sample_rate_hz)
 
     def tracked() -> Iterator[Waveform]:
-        for block in open_recording(recording, sample_rate_hz, limit_s=limit_s):
+        for block in open_recording(recording, sample_rate_hz, reading):
             track.push(block)
             yield block
 

@@ -16,7 +16,8 @@ from pathlib import Path
 import numpy as np
 
 from speakersdk.arrays import Waveform
-from speakersdk.audio.recordings import check_limit
+from speakersdk.audio.channels import Channel
+from speakersdk.audio.recordings import Reading
 from speakersdk.encoder.batch import encode_batch
 from speakersdk.encoder.interface import Encoding, check_duration, check_waveform
 from speakersdk.encoder.load import SpeakerEncoder
@@ -49,6 +50,7 @@ class EmbeddingJob:
         batch: number of recordings per call of the model; None means 1 on a CPU, otherwise 32.
         max_duration_s: maximum seconds of a file, summed over channels; longer files fail. None
             means any length.
+        channel: as for `speakersdk.audio.waveform.read_audio`.
     """
 
     model: Path
@@ -56,11 +58,17 @@ class EmbeddingJob:
     device: str = "cpu"
     batch: int | None = None
     max_duration_s: float | None = None
+    channel: Channel = None
 
     def __post_init__(self) -> None:
-        check_limit(self.max_duration_s)
+        _ = self.reading  # refuse a wrong choice now
         if self.batch is not None and self.batch < 1:
             raise ConfigError(f"expected a batch of at least 1, got {self.batch}")
+
+    @property
+    def reading(self) -> Reading:
+        """How files are read."""
+        return Reading(limit_s=self.max_duration_s, channel=self.channel)
 
     @property
     def batch_size(self) -> int:
@@ -88,7 +96,7 @@ def embed_chunk(chunk: Sequence[Segment], job: EmbeddingJob) -> ChunkResult:
         ModelError, ConfigError, MissingDependencyError: the model cannot be used.
     """
     encoder = encoder_of_process(job.model, job.device)
-    reader = SegmentReader(job.root, limit_s=job.max_duration_s)
+    reader = SegmentReader(job.root, job.reading)
     failures: list[Failure] = []
     tables: list[EmbeddingTable] = []
     for first in range(0, len(chunk), job.batch_size):
@@ -149,7 +157,7 @@ def embed_recordings(
         raise ConfigError(f"expected no file at {output}, got one; remove it, or name another")
     encoder = encoder_of_process(job.model, job.device)  # refuses a bad model in this process
     parts = Parts(output, encoder.manifest, key=key)
-    wanted = _sources(recordings, job.root)
+    wanted = _sources(recordings, job)
     kept = parts.kept(wanted)
     remaining = [one for one in recordings if one.name not in kept]
     num_done, failures = len(kept), list[Failure]()
@@ -218,9 +226,9 @@ def _table(encoder: SpeakerEncoder, rows: Sequence[tuple[_Loaded, Encoding]]) ->
     )
 
 
-def _sources(recordings: Sequence[Segment], root: Path) -> dict[str, str | None]:
+def _sources(recordings: Sequence[Segment], job: EmbeddingJob) -> dict[str, str | None]:
     """Return the source of each recording; None if a file is missing (see `embed_chunk`)."""
-    reader = SegmentReader(root)
+    reader = SegmentReader(job.root, job.reading)
     sources: dict[str, str | None] = {}
     for recording in recordings:
         try:

@@ -13,6 +13,7 @@ from typing import Final
 
 import numpy as np
 
+from speakersdk.audio.channels import Channel
 from speakersdk.encoder.interface import Encoding
 from speakersdk.files import open_regular, replacement
 
@@ -32,9 +33,16 @@ class EmbeddingCache:
         self._folder = folder / model_sha256[:16]
         self._model_sha256 = model_sha256
 
-    def key(self, parts: Iterable[tuple[str, int, int | None]]) -> str:
-        """Return the key of a recording: a hash of model and parts (file hash, start, length)."""
-        return hashlib.sha256(repr((self._model_sha256, list(parts))).encode()).hexdigest()
+    def key(self, parts: Iterable[tuple[str, int, int | None]], channel: Channel = None) -> str:
+        """Return the key of a recording: a hash of model, parts and a chosen channel.
+
+        Args:
+            parts: hash of the file, start and length of each.
+            channel: the choice; None is the mean of all channels.
+        """
+        chosen = [] if channel is None else [channel]
+        content = repr((self._model_sha256, list(parts), *chosen))
+        return hashlib.sha256(content.encode()).hexdigest()
 
     def get(self, key: str) -> Encoding | None:
         """Return the encoding of a key; None if it is missing or its file is damaged."""

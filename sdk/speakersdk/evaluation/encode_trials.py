@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from speakersdk.audio.recordings import check_limit
+from speakersdk.audio.channels import Channel
+from speakersdk.audio.recordings import Reading
 from speakersdk.calibration.calibration import Calibration
 from speakersdk.encoder.interface import Encoding
 from speakersdk.encoder.load import SpeakerEncoder
@@ -34,6 +35,7 @@ class EncodingJob:
         num_processes: number of worker processes; 1 means only this process.
         max_duration_s: maximum seconds of a file, summed over channels; longer files fail. None
             means any length. Cached embeddings are used regardless.
+        channel: as for `speakersdk.audio.waveform.read_audio`.
     """
 
     model: Path
@@ -41,9 +43,15 @@ class EncodingJob:
     cache: Path | None = None
     num_processes: int = 1
     max_duration_s: float | None = None
+    channel: Channel = None
 
     def __post_init__(self) -> None:
-        check_limit(self.max_duration_s)
+        _ = self.reading  # refuse a wrong choice now
+
+    @property
+    def reading(self) -> Reading:
+        """How files are read."""
+        return Reading(limit_s=self.max_duration_s, channel=self.channel)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,7 +169,7 @@ def _encode(
     cache = None
     if job.cache is not None:
         cache = EmbeddingCache(job.cache, model_sha256=encoder.manifest.weights_sha256)
-    reader = SegmentReader(job.root, limit_s=job.max_duration_s)
+    reader = SegmentReader(job.root, job.reading)
     hashes: dict[Path, str] = {}
     encodings: dict[str, Encoding | None] = {}
     failures: list[Failure] = []
@@ -200,4 +208,4 @@ def _key(
         if path not in hashes:
             hashes[path] = file_sha256(path)
         parts.append((hashes[path], piece.start, piece.num_samples))
-    return cache.key(parts)
+    return cache.key(parts, reader.channel)

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from speakersdk.arrays import Waveform
-from speakersdk.audio.waveform import read_audio
+from speakersdk.audio.channels import Channel
+from speakersdk.audio.recordings import Reading, load_recording
 from speakersdk.errors import (
     ConfigError,
     MissingDependencyError,
@@ -92,13 +93,18 @@ class SegmentReader:
 
     Args:
         root: base folder of the paths of pieces.
-        limit_s: maximum seconds of audio in a file, summed over channels; None means any length.
+        reading: the limit and the channel of files; None means no choice.
     """
 
-    def __init__(self, root: Path, *, limit_s: float | None = None) -> None:
+    def __init__(self, root: Path, reading: Reading | None = None) -> None:
         self._root = root
-        self._limit_s = limit_s
+        self._reading = reading or Reading()
         self._files: dict[str, Waveform] = {}
+
+    @property
+    def channel(self) -> Channel:
+        """The channel that is read."""
+        return self._reading.channel
 
     def path(self, piece: Piece) -> Path:
         """Return the path of the file of a piece. The file may be missing."""
@@ -115,17 +121,20 @@ class SegmentReader:
         parts = []
         for piece in segment.pieces:
             if piece.path not in self._files:
-                self._files[piece.path] = read_audio(self.path(piece), limit_s=self._limit_s)
+                self._files[piece.path] = load_recording(
+                    self.path(piece), None, reading=self._reading
+                )
             parts.append(piece.cut(self._files[piece.path]))
         return np.concatenate(parts) if parts else np.zeros(0, np.float32)
 
     def source(self, segment: Segment) -> str:
-        """Identify the data of a segment by paths, parts, file sizes and modification times.
+        """Identify the data of a segment by channel, paths, parts, sizes and modification times.
 
         Raises:
             UnreadableAudioError: a file is missing.
         """
-        parts = []
+        channel = self.channel
+        parts = [] if channel is None else [f"channel {channel}"]
         for piece in segment.pieces:
             path = self.path(piece)
             try:

@@ -12,6 +12,7 @@ import pytest
 import soundfile as sf
 
 from speakersdk.audio.recordings import (
+    Reading,
     check_limit,
     check_list,
     load_recording,
@@ -75,10 +76,10 @@ def test_a_limit_counts_all_channels(kind: str) -> None:
         sf.write(recording, samples, 16000, format="WAV")
         recording.seek(0)
     with pytest.raises(InvalidAudioError, match=r"at most 1\.5 s of audio, all channels together"):
-        load_recording(recording, None, limit_s=1.5)
+        load_recording(recording, None, reading=Reading(limit_s=1.5))
     if kind == "file":
         recording.seek(0)
-    assert len(load_recording(recording, None, limit_s=2)) == 16000
+    assert len(load_recording(recording, None, reading=Reading(limit_s=2))) == 16000
     for nothing in (0, -1, float("nan")):
         with pytest.raises(ConfigError, match="above 0 s"):
             check_limit(nothing)

@@ -11,7 +11,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from speakersdk.audio.recordings import load_recording
+from speakersdk.audio.recordings import Reading, load_recording
 from speakersdk.audio.samples import as_array, scale
 from speakersdk.audio.waveform import as_waveform
 from speakersdk.errors import InvalidAudioError
@@ -75,7 +75,9 @@ def test_tensors_are_read_wherever_they_are_used() -> None:
         with pytest.raises(InvalidAudioError, match="got Tensor"):
             as_waveform(other, sample_rate_hz=16000)
     # `size` is a method of tensors, an attribute of arrays.
-    np.testing.assert_array_equal(load_recording(trained, 16000, limit_s=60.0), expected)
+    np.testing.assert_array_equal(
+        load_recording(trained, 16000, reading=Reading(limit_s=60.0)), expected
+    )
     np.testing.assert_array_equal(load_recording((16000, tensor), None), expected)
 
 

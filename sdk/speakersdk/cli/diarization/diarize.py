@@ -40,7 +40,7 @@ def add_arguments(parser: CommandParser) -> None:
         const="json",
         help="the same as --format json",
     )
-    shared.add_options(parser, "far", "voiceprints", "model", "max_duration")
+    shared.add_options(parser, "far", "voiceprints", "model", "reading")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from speakersdk.audio.channels import MIX
 from speakersdk.audio.microphone import CaptureCounters, Microphone, wait_for_device
 from speakersdk.audio.pipe import open_pipe, recut
 from speakersdk.audio.resampler import StreamResampler
@@ -107,7 +108,7 @@ def open_source(arguments: argparse.Namespace) -> Source:
     if arguments.input == "-":
         pipe = open_pipe(sys.stdin.buffer, sample_rate_hz=arguments.rate)
         return RecordedSource(pipe.blocks, rate_hz=pipe.sample_rate_hz, is_fast=arguments.fast)
-    chunks = recut(file_blocks(arguments.input))
+    chunks = recut(file_blocks(arguments.input, channel=MIX))
     first = next(chunks)  # report an unreadable file before anything else
     return RecordedSource(
         itertools.chain([first], chunks), rate_hz=SAMPLE_RATE_HZ, is_fast=arguments.fast

@@ -51,7 +51,7 @@ def add_arguments(parser: CommandParser) -> None:
         metavar="FOLDER",
         help="kept recordings, one sub-folder per speaker (see enroll --keep-recordings)",
     )
-    shared.add_options(parser, "accept", "voiceprints", "model", "max_duration", "json")
+    shared.add_options(parser, "accept", "voiceprints", "model", "reading", "json")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -1,4 +1,4 @@
-"""Audio files with bytes changed, cut and added, in another process: see tests/fuzz."""
+"""Audio files with bytes changed, cut and added, in another process."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-SCRIPT = Path(__file__).parents[2] / "fuzz" / "fuzz_audio.py"
+SCRIPT = Path(__file__).with_name("fuzz_audio.py")
 
 
 def test_no_mutated_file_crashes_the_process_or_raises_an_undeclared_error() -> None:
