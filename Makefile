@@ -14,6 +14,7 @@ DEVELOPMENT := $(VENV)/speakersdk-development.stamp
 LINTERS := $(VENV)/speakersdk-linters.stamp
 DOCUMENTATION := $(VENV)/speakersdk-documentation.stamp
 PACKAGING := $(VENV)/speakersdk-packaging.stamp
+SHARING := $(VENV)/speakersdk-sharing.stamp
 CXX_SOURCES := $(wildcard csrc/*.h csrc/*.cc csrc/*/*.h csrc/*/*.cc csrc/*/*.inc)
 # What an editable install does not pick up by itself.
 INSTALL_INPUTS := pyproject.toml constraints.txt CMakeLists.txt $(CXX_SOURCES)
@@ -119,8 +120,7 @@ locked:  ## make .venv from locked-requirements.txt; pip refuses a file with ano
 
 SHARE := build/share
 .PHONY: share
-share: $(RUNTIME)  ## write the manual page and the completion of bash, zsh and fish to build/share
-	@$(INSTALL) --group share
+share: $(SHARING)  ## write the manual page and the completion of bash, zsh and fish to build/share
 	python .ci/completion.py $(SHARE)
 	mkdir -p $(SHARE)/man/man1
 	argparse-manpage --module speakersdk.cli.commands --function build_parser --prog speakersdk \
@@ -189,6 +189,11 @@ $(DOCUMENTATION): pyproject.toml constraints.txt | $(VENV)/bin/python
 	@echo "Installing what builds the documentation into $(VENV) ..."
 	@$(INSTALL) 'pip>=25.1'
 	@$(INSTALL) --group docs
+	@touch $@
+
+$(SHARING): $(RUNTIME)
+	@echo "Installing what writes the manual page into $(VENV) ..."
+	@$(INSTALL) --group share
 	@touch $@
 
 # A wheel is built in an environment of its own, from the sources only.

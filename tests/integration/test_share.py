@@ -32,7 +32,7 @@ def share(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("share")
     virtual = Path(sys.executable).parents[1]
     # `--assume-old` for the content of the environment: nothing is installed.
-    old = [f"--assume-old={virtual}/speakersdk-{one}.stamp" for one in ("runtime", "development")]
+    old = [f"--assume-old={virtual}/speakersdk-{one}.stamp" for one in ("runtime", "sharing")]
     command = ["make", "share", f"SHARE={folder}", f"VENV={virtual}", *old]
     subprocess.run(command, cwd=REPOSITORY, check=True, capture_output=True, text=True)
     return folder
