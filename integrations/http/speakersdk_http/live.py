@@ -1,11 +1,13 @@
 """Streams over WebSocket: blocks of PCM in, an update per hop out.
 
-client: {"sample_rate_hz": 16000, "names": ["ann"]}    without names: everybody
-server: {"type": "ready", ...}
-client: binary messages, 16-bit little-endian mono samples, any number
-server: {"type": "update", ...} for each completed hop
-client: {"type": "finish"}
-server: the last updates, {"type": "finished", "duration_s": ...}, close
+    client: {"sample_rate_hz": 16000, "names": ["ann"]}    without names: everybody
+    server: {"type": "ready", ...}
+    client: binary messages, 16-bit little-endian mono samples, any number
+    server: {"type": "update", ...} for each completed hop
+    client: {"type": "finish"}
+    server: the last updates, {"type": "finished", "duration_s": ...}, close
+
+An error is the last message: {"type": "error", "error": {...}}.
 """
 
 from __future__ import annotations

@@ -1,14 +1,16 @@
 """Transcripts with the name of the speaker, and without those of strangers.
 
-class Assistant(Agent):
-async def stt_node(self, audio, model_settings):
-gate = VoiceGate(verifier, [ann], forbidden=[assistant])
+    class Assistant(Agent):
+        async def stt_node(self, audio, model_settings):
+            gate = VoiceGate(verifier, [ann], forbidden=[assistant])
 
-def transcribe(frames):
-return Agent.default.stt_node(self, frames, model_settings)
+            def transcribe(frames):
+                return Agent.default.stt_node(self, frames, model_settings)
 
-async for event in gated_transcripts(gate, audio, transcribe):
-yield event
+            async for event in gated_transcripts(gate, audio, transcribe):
+                yield event
+
+The agent passes the frames of its user through the gate on their way to the transcription.
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
 """Ask `speakersdk serve wyoming` who speaks in a recording.
 
-python who.py talk.wav [tcp://127.0.0.1:10310]
+    python who.py talk.wav [tcp://127.0.0.1:10310]
+
+It prints the speaker, or why there is none.
 """
 
 from __future__ import annotations

@@ -1,8 +1,10 @@
 """Trial lists: pairs of recordings and whether they are of one speaker.
 
-1 enroll probe [condition ...]                   VoxCeleb
-enroll probe target|nontarget [condition ...]    Kaldi; 1 and 0 are accepted
-enroll probe score                               scores
+    1 enroll probe [condition ...]                   VoxCeleb
+    enroll probe target|nontarget [condition ...]    Kaldi; 1 and 0 are accepted
+    enroll probe score                               scores
+
+All trials of a list have one form.
 """
 
 from __future__ import annotations
