@@ -60,21 +60,32 @@ def frames(samples: np.ndarray) -> list[rtc.AudioFrame]:
     return [rtc.AudioFrame(piece.tobytes(), RATE_HZ, 1, len(piece)) for piece in pieces]
 
 
+async def heard(
+    stream: vad.VADStream, samples: np.ndarray
+) -> AsyncIterator[tuple[float, vad.VADEvent]]:
+    """Push frames, and yield each event with the seconds pushed before it.
+
+    The inner detector works in a thread, on windows of 512 samples. Frames wait for it here, as
+    they come no faster in a session.
+    """
+    pushed = seen = 0
+    for frame in frames(samples):
+        stream.push_frame(frame)
+        pushed += frame.samples_per_channel
+        while seen < pushed // 512 * 512:
+            event = await anext(stream)
+            if event.type is DONE:
+                seen = event.samples_index
+            yield pushed / RATE_HZ, event
+
+
 def events(detector: vad.VAD, samples: np.ndarray) -> list[vad.VADEvent]:
     async def main() -> list[vad.VADEvent]:
         stream = detector.stream()
-        for frame in frames(samples):
-            stream.push_frame(frame)
-            await asyncio.sleep(0)  # as in a session, events come while frames do
-        # A flush forgets the segment, and therefore it waits for the events of all frames.
-        found: list[vad.VADEvent] = []
-        last = len(samples) // 512 * 512  # length of the detector's windows
-        async for event in stream:
-            found.append(event)
-            if event.type is DONE and event.samples_index >= last:
-                break
-        await stream.aclose()
-        return found
+        try:
+            return [event async for _, event in heard(stream, samples)]
+        finally:
+            await stream.aclose()
 
     return asyncio.run(asyncio.wait_for(main(), PATIENCE_S))
 
@@ -115,17 +126,9 @@ def test_the_start_is_reported_within_a_hop_of_the_decision(
     async def main() -> float:
         stream = GatedVAD(inner, verifier, [people["slt"]]).stream()
         try:
-            pushed_s, seen = 0.0, 0
-            for frame in frames(samples):
-                stream.push_frame(frame)
-                pushed_s += FRAME_S
-                # The inner detector works in a thread, on windows of 512 samples.
-                while seen < round(pushed_s * RATE_HZ) // 512 * 512:
-                    event = await anext(stream)
-                    if event.type is START:
-                        return pushed_s
-                    if event.type is DONE:
-                        seen = event.samples_index
+            async for pushed_s, event in heard(stream, samples):
+                if event.type is START:
+                    return pushed_s
             raise AssertionError("no start of speech")
         finally:
             await stream.aclose()
