@@ -60,6 +60,7 @@ def melody(num: int) -> Waveform:
 PEOPLE: dict[str, Callable[[Waveform, Waveform], np.ndarray]] = {
     "at once": lambda a, b: np.stack([a, b], axis=1),
     "at once, other level": lambda a, b: np.stack([a, 0.1 * b], axis=1),
+    "at once, 4 s without a pause": lambda a, b: np.stack([a, b], axis=1)[: 4 * SAMPLE_RATE_HZ],
     "in turn": lambda a, b: turns(a, b, leak_db=-100, delay=0),
     "echo": lambda a, b: turns(a, b, leak_db=-25, delay=1600),
     "two lapel microphones": lambda a, b: turns(a, b, leak_db=-18, delay=96),
