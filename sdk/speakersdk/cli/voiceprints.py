@@ -18,7 +18,7 @@ from typing import Any, Final
 from speakersdk.audio.levels import AudioProblem
 from speakersdk.cli.output import print_message
 from speakersdk.cli.parser import CommandParser
-from speakersdk.errors import ConfigError, EnrollmentError, UnknownSpeakerError
+from speakersdk.errors import AudioError, ConfigError, EnrollmentError, UnknownSpeakerError
 from speakersdk.sealing import key_if_sealed
 from speakersdk.text import counted, decoded_argument, printable
 from speakersdk.verifier import Verifier
@@ -110,8 +110,15 @@ def resolve_voiceprint(reference: str, store: VoiceprintStore, verifier: Verifie
         name = check_name(resolved.stem)
     except ConfigError:
         name = "reference"
-    # A recording for a comparison need not be good enough for enrollment.
-    return verifier.enroll([resolved], name=name, accept=tuple(AudioProblem))
+    try:
+        # A recording for a comparison need not be good enough for enrollment.
+        return verifier.enroll([resolved], name=name, accept=tuple(AudioProblem))
+    except EnrollmentError as error:
+        cause = error.__cause__
+        if not isinstance(cause, AudioError):
+            raise
+    # The user did not ask to enroll anybody. Raised above, the error would be its own context.
+    raise cause
 
 
 def resolve_voiceprints(

@@ -261,3 +261,17 @@ def test_what_is_neither_file_nor_folder_is_named(
     error = capsys.readouterr().err
     assert message in error
     assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", ["verify", "score"])
+def test_a_missing_reference_is_reported_like_a_missing_probe(
+    voices: dict[str, Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    command: str,
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    assert main([command, "none.wav", str(voices["slt"].probe)]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("speakersdk: error: cannot read audio from none.wav: No such file")
