@@ -117,6 +117,9 @@ def test_arguments_of_a_wrong_type_are_named(verifier: Verifier, voices: dict[st
     for limit_s in ("3", True):
         with pytest.raises(ConfigError, match="expected a longest duration above 0 s"):
             Verifier(max_duration_s=limit_s)  # type: ignore[arg-type, unused-ignore]
+    for capacity in (0, 1.5, "2", True):
+        with pytest.raises(ConfigError, match="expected a capacity of 1 stream or more, got"):
+            verifier.stream_pool(capacity=capacity)  # type: ignore[arg-type, unused-ignore]
 
 
 def test_a_verifier_prints_its_model_and_request() -> None:

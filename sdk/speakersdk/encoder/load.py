@@ -17,7 +17,7 @@ from speakersdk.encoder.manifest import ModelManifest
 from speakersdk.encoder.stateful import StatefulEncoder, offline_shapes
 from speakersdk.encoder.statistics_ring import NUM_WINDOWS
 from speakersdk.encoder.windowed import WindowedEncoder, WindowedHopEncoder, window_shapes
-from speakersdk.errors import ManifestError
+from speakersdk.errors import ConfigError, ManifestError
 from speakersdk.runtime.memory import release_free_memory
 from speakersdk.runtime.options import Precision, SessionOptions
 from speakersdk.runtime.session import ModelFile, OnnxSession, open_session
@@ -97,7 +97,12 @@ def hop_encoder(encoder: SpeakerEncoder, sizes: HopSizes, *, capacity: int = 1) 
         encoder: an encoder from `load_encoder`; its session is shared if shapes may vary.
         sizes: sizes of the evidence windows.
         capacity: maximum number of streams per call.
+
+    Raises:
+        ConfigError: the capacity is not a whole number from 1.
     """
+    if not isinstance(capacity, int) or isinstance(capacity, bool) or capacity < 1:
+        raise ConfigError(f"expected a capacity of 1 stream or more, got {capacity!r}")
     manifest = encoder.manifest
     if manifest.mode == "stateful":
         shapes = StatefulGraph(manifest).inputs(
