@@ -226,7 +226,7 @@ def speaker_draws(
             f"expected the two speakers of each of {len(targets)} trials, got {sizes} names"
         )
     names, sides = np.unique(np.array(speakers), return_inverse=True)
-    sides = sides.reshape(2, -1)
+    sides = sides.reshape(2, len(targets))
     for _ in range(repeats):
         drawn = rng.multinomial(len(names), np.full(len(names), 1 / len(names))).astype(float)
         weights = np.where(targets, drawn[sides[0]], drawn[sides[0]] * drawn[sides[1]])

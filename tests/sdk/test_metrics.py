@@ -23,45 +23,15 @@ from speakersdk.metrics import (
     frr_at_far,
     min_cllr,
     min_dcf,
+    speaker_draws,
 )
+from tests.sdk.counted_trials import Row, columns, counted_eer, counted_rates, pooled_cllr, rows
 
 # A rate is a ratio of counts and a difference from 1, and a crossing is a share of one step: a
 # handful of roundings of numbers below 1.
 TOLERANCE = 16 * np.finfo(np.float64).eps
 
-Row = tuple[int, bool, int]  # score, is target, how often
-rows = st.lists(st.tuples(st.integers(-4, 4), st.booleans(), st.integers(0, 3)), min_size=2)
 COSTS = [(0.5, 1.0, 1.0), (0.05, 1.0, 1.0), (0.01, 10.0, 1.0), (0.9, 1.0, 5.0)]
-
-
-def columns(listed: list[Row]) -> tuple[Any, Any, Any]:
-    """Scores, labels and weights of rows of both kinds."""
-    assume({label for _, label, count in listed if count} == {True, False})
-    scores, labels, counts = zip(*listed, strict=True)
-    return np.array(scores, float), np.array(labels), np.array(counts, float)
-
-
-def counted_rates(listed: list[Row]) -> list[tuple[Fraction, Fraction]]:
-    """Count the (false-reject, false-accept) rate at every score as threshold and above all."""
-    targets = [(score, count) for score, label, count in listed if label]
-    others = [(score, count) for score, label, count in listed if not label]
-    thresholds = [*sorted({score for score, _, _ in listed}), math.inf]
-    return [
-        (
-            Fraction(sum(n for s, n in targets if s < threshold), sum(n for _, n in targets)),
-            Fraction(sum(n for s, n in others if s >= threshold), sum(n for _, n in others)),
-        )
-        for threshold in thresholds
-    ]
-
-
-def counted_eer(listed: list[Row]) -> float:
-    """Exact crossing of the line between the last point below the diagonal and the first above."""
-    points = counted_rates(listed)
-    after = next(i for i, (frr, far) in enumerate(points) if frr >= far)
-    (frr0, far0), (frr1, far1) = points[after - 1], points[after]
-    share = (far0 - frr0) / ((far0 - frr0) + (frr1 - far1))
-    return float(frr0 + share * (frr1 - frr0))
 
 
 @given(rows)
@@ -146,25 +116,10 @@ def test_costs_are_equal_by_default() -> None:
     assert bayes_threshold(p_target=0.5) == 0.0
     assert bayes_threshold(p_target=0.5, c_fa=2.0) == pytest.approx(math.log(2))
     assert bayes_threshold(p_target=0.5, c_miss=2.0) == pytest.approx(-math.log(2))
-
-
-def pooled_cllr(listed: list[Row]) -> float:
-    """Minimize the cost over all rising maps, by pooling one pair at a time."""
-    blocks: list[list[Fraction]] = []
-    for score in sorted({score for score, _, count in listed if count}):
-        here = [(label, count) for s, label, count in listed if s == score]
-        blocks.append([Fraction(sum(n for label, n in here if label == kind)) for kind in (1, 0)])
-        while len(blocks) > 1 and blocks[-1][0] * sum(blocks[-2]) <= blocks[-2][0] * sum(
-            blocks[-1]
-        ):
-            target, other = blocks.pop()
-            blocks[-1] = [blocks[-1][0] + target, blocks[-1][1] + other]
-    totals = [sum(block[kind] for block in blocks) for kind in (0, 1)]
-    cost = 0.0
-    for block in blocks:
-        shares = [float(block[kind] / totals[kind]) for kind in (0, 1)]
-        cost += sum(share * math.log2(sum(shares) / share) for share in shares if share)
-    return cost / 2
+    # With the double of one cost the threshold passes one of these llrs, and its trial is wrong.
+    assert act_dcf([0.5, -0.5], [True, False], p_target=0.5) == 0.0
+    assert act_dcf([0.5, -0.5], [True, False], p_target=0.5, c_miss=2.0) == 1.0
+    assert act_dcf([0.5, -0.5], [True, False], p_target=0.5, c_fa=2.0) == 1.0
 
 
 @given(rows)
@@ -274,9 +229,7 @@ def test_cllr_follows_its_definition(rng: np.random.Generator) -> None:
 
 
 def test_cllr_is_least_for_calibrated_ratios(rng: np.random.Generator) -> None:
-    """Gaussians at +-d^2
-    2 with deviation d are their own log-likelihood ratios.
-    """
+    """Gaussians at plus and minus d^2 / 2 with deviation d are their own llrs."""
     labels = np.arange(20_000) % 2 == 0
     llrs = np.where(labels, 2.0, -2.0) + 2 * rng.standard_normal(20_000)
     calibrated = cllr(llrs, labels)
@@ -295,6 +248,7 @@ def test_cllr_is_least_for_calibrated_ratios(rng: np.random.Generator) -> None:
         ([1, 2], [True, True], None, "at least one target and one nontarget"),
         ([1, 2], [-1, 1], None, "at least one target and one nontarget"),  # labels of -1 are true
         ([1, 2], [True, False], [1.0, 0.0], "at least one target and one nontarget"),
+        ([1, 2], [True, False], [0.0, 1.0], "at least one target and one nontarget"),
         ([], [], None, "at least one target and one nontarget"),
     ],
 )
@@ -364,6 +318,28 @@ def test_a_trial_counts_by_the_draws_of_its_speakers() -> None:
         assert a * b + b * c > 0  # draws without any nontarget trial have no rate
     assert len(seen) < 200
     assert (low, high) == (0, 2)  # only a, three times, would leave no nontarget trial
+
+
+def test_draws_have_trials_of_both_kinds() -> None:
+    rng = np.random.default_rng(1)
+    draws = speaker_draws([True, False], (["c", "a"], ["c", "b"]), rng=rng, repeats=200)
+    # Of three draws, one is of each speaker. Without any of them, one kind of trials is missing.
+    kept = [weights.tolist() for weights in draws]
+    assert len(kept) > 20
+    assert all(weights == [1.0, 1.0] for weights in kept)
+
+
+def test_the_interval_has_the_quantiles_of_500_draws(clustered: Clustered) -> None:
+    values: list[float] = []
+
+    def metric(scores: Any, labels: Any, weights: Any) -> float:
+        values.append(float(weights[0]))
+        return values[-1]
+
+    rng = np.random.default_rng(1)
+    found = bootstrap_interval(metric, *clustered, rng=rng, coverage=0.3)
+    assert len(values) == 500
+    assert found == pytest.approx(np.quantile(values, [0.35, 0.65]))
 
 
 def test_coverage_widens_and_the_generator_repeats(clustered: Clustered) -> None:

@@ -93,7 +93,7 @@ def balanced_weights(
     """
     targets, sides = np.asarray(labels, bool), np.asarray(speakers, np.int64)
     group_of = np.asarray(groups)
-    weights = np.zeros(len(targets))
+    weights = np.empty(len(targets))
     for group in np.unique(group_of):
         for kind in (targets, ~targets):
             here = kind & (group_of == group)
@@ -125,7 +125,7 @@ class _Trials:
         seconds = np.asarray(speech_s, dtype=np.float64)
         each = np.ones(targets.shape) if weights is None else np.asarray(weights, np.float64)
         shapes = (values.shape, targets.shape, each.shape, seconds.shape)
-        if shapes != (values.shape[:1],) * 3 + ((*values.shape[:1], 2),):
+        if values.ndim != 1 or shapes != (values.shape,) * 3 + ((*values.shape, 2),):
             raise ValueError(
                 f"expected scores, labels, weights (N,) and speech_s (N, 2), got {shapes}"
             )

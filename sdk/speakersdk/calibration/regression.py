@@ -158,7 +158,6 @@ def upper_slopes(
     design = np.column_stack([np.ones(len(values)), inputs])
     each = np.ones(len(values)) if counts is None else counts / counts.mean()
     weights = each
-    plane: npt.NDArray[np.float64] = np.zeros(design.shape[1])
     for _ in range(_REWEIGHTINGS):
         weighed = design * weights[:, np.newaxis]
         # The solution of minimum norm, because few positions leave the curve undetermined.

@@ -113,24 +113,23 @@ def robust_points(
     supported = [
         far for far in FAR_GRID if sum(group.supports(far) for group in groups) >= least_groups
     ]
+    if not supported:
+        raise ConfigError(
+            f"expected at least {least_groups} corpora and conditions with "
+            f"{MINIMUM_FALSE_ACCEPTS / FAR_GRID[0]:g} nontarget trials each, got {len(groups)}"
+        )
     # All rates use the same groups. With others, a looser rate could get the higher threshold.
-    strictest = min((far for far in supported if far >= TAIL_FAR), default=FAR_GRID[0])
+    strictest = min(far for far in supported if far >= TAIL_FAR)
     used = [group for group in groups if group.supports(strictest)]
     points: list[OperatingPoint] = []
-    slopes: _Floats = np.zeros(0)
     for far in supported:
         if far >= TAIL_FAR:
             slopes = _slopes(used, far)
         levels = [_level(group, slopes, far) for group in used]
         level = float(np.quantile(levels, covered if far >= TAIL_FAR else tail_covered))
-        if far < TAIL_FAR and points:
+        if far < TAIL_FAR:
             level = max(level, points[-1].llr)
         points.append(_point(groups, used, far, level, slopes))
-    if not points:
-        raise ConfigError(
-            f"expected at least {least_groups} corpora and conditions with "
-            f"{MINIMUM_FALSE_ACCEPTS / FAR_GRID[0]:g} nontarget trials each, got {len(groups)}"
-        )
     return points
 
 

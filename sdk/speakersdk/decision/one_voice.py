@@ -164,8 +164,9 @@ def _most_different(pieces: Speech) -> npt.NDArray[np.bool_]:
     scores = -symmetric_kl_matrix(pieces.embeddings, pieces.embeddings)
     centered = scores - scores.mean(axis=0)
     centered -= centered.mean(axis=1, keepdims=True)
-    coordinate = np.linalg.eigh((centered + centered.T) / 2).eigenvectors[:, -1]
-    in_first = coordinate > np.median(coordinate) if _one_sided(coordinate) else coordinate > 0
+    coordinate = np.linalg.eigh(centered).eigenvectors[:, -1]
+    # The mean is 0 but for rounding, which can give all coordinates of equal pieces one sign.
+    in_first: npt.NDArray[np.bool_] = coordinate > coordinate.mean()
     for _ in range(_ROUNDS):
         groups, _ = pieces.parted(np.stack([in_first, ~in_first]))
         to_first, to_second = symmetric_kl_matrix(groups, pieces.embeddings)
@@ -174,8 +175,3 @@ def _most_different(pieces: Speech) -> npt.NDArray[np.bool_]:
             break
         in_first = nearer
     return in_first
-
-
-def _one_sided(coordinate: npt.NDArray[np.float64]) -> bool:
-    """Return whether all coordinates have one sign, which rounding can cause for equal pieces."""
-    return bool((coordinate > 0).all() or (coordinate <= 0).all())

@@ -38,8 +38,9 @@ class Request:
 
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():
-            is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
-            if value is not None and not is_number:
+            if value is None and name in ("far", "prior"):
+                continue
+            if isinstance(value, bool) or not isinstance(value, numbers.Real):
                 raise ConfigError(f"expected {name} as a number such as 0.01, got {value!r}")
         if self.prior is None:
             if (self.c_miss, self.c_fa) != (1.0, 1.0):

@@ -27,6 +27,7 @@ CALIBRATION = Calibration(
     num_nontarget=10_000,
     operating_points=POINTS,
 )
+FLAT = {"speech_weight": 0.0, "speech_weight_curve": 0.0}
 
 
 def test_the_llr_is_the_formula() -> None:
@@ -105,12 +106,47 @@ def test_telephone_on_both_sides_is_a_reason_only_where_it_raises_the_threshold(
     assert POINTS[1].caution(by_telephone) is None
 
 
+def test_a_pair_beyond_the_limits_of_the_fit_is_a_reason_for_care() -> None:
+    point = dataclasses.replace(POINTS[0], least_excess=-1.0, most_distance=2.0)
+    assert point.caution(Nearness(excess=-1.0, distance=2.0)) is None
+    unlike = point.caution(Nearness(excess=-1.01, distance=2.0))
+    assert unlike == "recordings unlike any that were measured"
+    apart = point.caution(Nearness(excess=-1.0, distance=2.01))
+    assert apart == "sides recorded in ways further apart than any that were measured"
+
+
+def test_rates_elsewhere_are_not_measured_by_default() -> None:
+    assert (POINTS[0].elsewhere_low, POINTS[0].elsewhere_high) == (0.0, 1.0)
+
+
+def test_a_model_that_names_no_least_speech_decides_from_that_of_all_fits() -> None:
+    values = dataclasses.asdict(CALIBRATION)
+    del values["minimum_speech_s"]
+    assert Calibration.from_json(values).minimum_speech_s == 0.8
+
+
+def test_numbers_have_a_limit() -> None:
+    assert dataclasses.replace(POINTS[0], frr_logit=1e6).frr_logit == 1e6
+    with pytest.raises(ConfigError, match=r"frr_logit to be a number of at most 1e\+06"):
+        dataclasses.replace(POINTS[0], frr_logit=1e6 + 0.5)
+    assert dataclasses.replace(CALIBRATION, num_nontarget=10**12).num_nontarget == 10**12
+    with pytest.raises(ConfigError, match=r"num_nontarget to be a whole number of at most 1e\+12"):
+        dataclasses.replace(CALIBRATION, num_nontarget=10**12 + 1)
+
+
+@pytest.mark.parametrize("offset", [1000.0, -1000.0])
+def test_an_llr_at_the_limit_is_allowed(offset: float) -> None:
+    assert dataclasses.replace(CALIBRATION, **FLAT, offset=offset).offset == offset
+
+
 @pytest.mark.parametrize("frr", [0.0, 1.0])
 def test_a_point_may_miss_nobody_or_everybody(frr: float) -> None:
     assert dataclasses.replace(POINTS[0], frr=frr).frr == frr
 
 
-@pytest.mark.parametrize(("llr", "is_supported"), [(6.9, True), (6.92, False), (-9.0, True)])
+@pytest.mark.parametrize(
+    ("llr", "is_supported"), [(6.9, True), (6.92, False), (-9.0, True), (-math.log(0.001), True)]
+)
 def test_a_threshold_is_supported_as_far_as_its_rate(llr: float, is_supported: bool) -> None:
     # -ln of the strictest rate, 0.001, is 6.908.
     if is_supported:
@@ -205,8 +241,14 @@ def test_a_field_that_no_fit_gives_is_refused(name: str, value: object) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"offset": 1001.0, "speech_weight": 0.0, "speech_weight_curve": 0.0}, "offset within"),
+        ({"offset": 1001.0, **FLAT}, "offset within"),
         ({"speech_weight": -800.0}, "offset within"),
+        ({"speech_weight": 800.0}, "offset within"),
+        ({"cohort": "bundled"}, "expected a cohort or none, got 'bundled'"),
+        (
+            {"scale": 0.0, "speech_scale": 0.0, "speech_scale_curve": 0.0},
+            "higher for the same speaker",
+        ),
         ({"scale": -1.0}, "higher for the same speaker"),
         ({"scale": 0.0}, "higher for the same speaker"),
         ({"speech_scale": -2.0}, "higher for the same speaker"),
@@ -240,6 +282,9 @@ def test_the_weight_of_a_score_is_above_0_between_the_ends_as_well() -> None:
         ({"far": 1.0}, "false-accept rate between 0 and 1"),
         ({"frr": 1.5}, "false-reject rate from 0 to 1"),
         ({"frr": -0.1}, "false-reject rate from 0 to 1"),
+        ({"elsewhere_low": -0.1}, "rates on other corpora from 0 to 1"),
+        ({"elsewhere_high": 1.5}, "rates on other corpora from 0 to 1"),
+        ({"elsewhere_low": 0.5, "elsewhere_high": 0.4}, "rates on other corpora from 0 to 1"),
         ({"llr": -math.inf}, "llr to be a number"),
         ({"llr": -1e5}, r"rate of 0\.1 within 1000"),
         ({"llr_slope": 1e5}, r"rate of 0\.1 within 1000"),

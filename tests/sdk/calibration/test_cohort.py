@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 import numpy as np
 import pytest
 
-from speakersdk.calibration.cohort import TYPICAL, Cohort, pair_nearness, pairs
+from speakersdk.calibration.cohort import TYPICAL, Cohort, Nearness, pair_nearness, pairs
 from speakersdk.errors import ConfigError
 from speakersdk.scoring import symmetric_kl_matrix
 
@@ -79,8 +79,21 @@ def test_the_nearest_of_many_members_count(rng: np.random.Generator) -> None:
         assert found[:, 0] == pytest.approx(scores[:, :10].mean(axis=1), rel=1e-4, abs=1e-3)
 
 
+@pytest.mark.parametrize(("nearest", "inside"), [(1, 1), (3, 1), (6, 3)])
+def test_half_as_many_members_count_within_a_condition(
+    embeddings: np.ndarray, rng: np.random.Generator, nearest: int, inside: int
+) -> None:
+    probes = rng.standard_normal((3, DIM)).astype(np.float32)
+    parts = np.stack([-symmetric_kl_matrix(probes, part) for part in np.split(embeddings, 4)])
+    each = np.sort(parts, axis=2)[:, :, -inside:].mean(axis=2).T
+    # Each condition has six rows, as many as the largest number.
+    found = Cohort.of(embeddings, nearest=nearest, conditions=4).nearness(probes)
+    assert found[:, 2:] == pytest.approx(each - each.mean(axis=1, keepdims=True), abs=1e-4)
+
+
 def test_a_typical_pair_changes_no_threshold() -> None:
     assert not any(TYPICAL)
+    assert Nearness(excess=0.5, distance=0.25).telephone == 0.0
 
 
 def test_a_pair_has_the_excess_of_both_and_the_distance_of_their_conditions() -> None:
@@ -117,6 +130,7 @@ def test_a_cohort_survives_json(embeddings: np.ndarray) -> None:
         ({"nearest": 0}, "above 0"),
         ({"conditions": 5}, "whole rows"),
         ({"typical": float("nan")}, "usual nearness"),
+        ({"typical": 1e6}, "usual nearness"),
         ({"telephone": 2}, "condition below 2"),
         ({"telephone": True}, "condition below 2"),
         (

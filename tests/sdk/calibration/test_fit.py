@@ -5,7 +5,6 @@ import pytest
 
 from speakersdk.calibration.fit import (
     FAR_GRID,
-    MINIMUM_FALSE_ACCEPTS,
     balanced_weights,
     fit_calibration,
 )
@@ -159,8 +158,21 @@ def test_thresholds_rise_as_rates_fall(rng: np.random.Generator) -> None:
 @pytest.mark.parametrize("num_nontarget", [99, 100, 1999, 80_000])
 def test_rates_need_enough_nontarget_trials(rng: np.random.Generator, num_nontarget: int) -> None:
     points = fit_calibration(*gaussian_trials(rng, 200, num_nontarget)).operating_points
-    supported = [far for far in FAR_GRID if far * num_nontarget >= MINIMUM_FALSE_ACCEPTS]
-    assert [point.far for point in points] == supported
+    assert [point.far for point in points] == [far for far in FAR_GRID if far * num_nontarget >= 10]
+
+
+def test_a_threshold_of_few_false_accepts_has_the_shape_of_a_looser_one(
+    rng: np.random.Generator,
+) -> None:
+    loose, *stricter = fit_calibration(*gaussian_trials(rng, 200, 1000)).operating_points
+    assert loose.far * 1000 == 100
+    assert loose.llr_slope != 0.0
+    assert {(point.llr_slope, point.llr_curve) for point in stricter} == {
+        (loose.llr_slope, loose.llr_curve)
+    }
+    # Fewer than 100 give a threshold that does not depend on the speech.
+    for point in fit_calibration(*gaussian_trials(rng, 200, 999)).operating_points:
+        assert (point.llr_slope, point.llr_curve) == (0.0, 0.0)
 
 
 def test_ties_do_not_break_the_promised_rate() -> None:
@@ -182,6 +194,13 @@ def test_trials_with_too_little_speech_are_left_out(rng: np.random.Generator) ->
     assert with_short == expected
 
 
+def test_trials_with_exactly_the_least_speech_count(rng: np.random.Generator) -> None:
+    scores, labels, speech_s = gaussian_trials(rng, 50, 50)
+    speech_s[::2, 0] = 0.9
+    fitted = fit_calibration(scores, labels, speech_s, minimum_speech_s=0.9)
+    assert (fitted.num_target, fitted.num_nontarget) == (50, 50)
+
+
 def test_separable_trials_give_finite_weights() -> None:
     scores = np.concatenate([np.linspace(-1, 0, 200), np.linspace(-9, -8, 200)])
     fitted = fit_calibration(scores, np.repeat([True, False], 200), np.ones((400, 2)))
@@ -201,20 +220,27 @@ def test_scores_that_rank_the_wrong_way_are_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("scores", "labels", "speech_s", "prior"),
+    ("scores", "labels", "speech_s"),
     [
-        ([0.0, 1.0], [True], [[1.0, 1.0]] * 2, 0.5),
-        ([0.0, 1.0], [True, False], [1.0, 1.0], 0.5),
-        ([0.0, math.nan], [True, False], [[1.0, 1.0]] * 2, 0.5),
-        ([0.0, 1.0], [True, False], [[1.0, 1.0], [1.0, math.inf]], 0.5),
-        ([0.0, 1.0], [True, False], [[1.0, 1.0]] * 2, 1.0),
+        ([0.0, 1.0], [True], [[1.0, 1.0]] * 2),
+        ([[0.0, 1.0]] * 2, [[True, False]] * 2, [[1.0, 1.0]] * 2),
+        ([[0.0, 1.0]] * 2, [[True, False]] * 2, [[[1.0, 1.0]] * 2] * 2),
+        ([0.0, 1.0], [True, False], [1.0, 1.0]),
+        ([0.0, math.nan], [True, False], [[1.0, 1.0]] * 2),
+        ([0.0, 1.0], [True, False], [[1.0, 1.0], [1.0, math.inf]]),
     ],
 )
 def test_misuse_is_a_value_error(
-    scores: list[float], labels: list[bool], speech_s: list[float], prior: float
+    scores: list[float], labels: list[bool], speech_s: list[float]
 ) -> None:
-    with pytest.raises(ValueError, match="expected"):
-        fit_calibration(scores, labels, speech_s, prior=prior)
+    with pytest.raises(ValueError, match=r"^expected (scores, labels|finite scores)"):
+        fit_calibration(scores, labels, speech_s)
+
+
+@pytest.mark.parametrize("prior", [0.0, 1.0])
+def test_a_prior_is_neither_impossible_nor_certain(prior: float) -> None:
+    with pytest.raises(ValueError, match=f"expected a prior between 0 and 1, got {prior}"):
+        fit_calibration([1.0, 0.0], [True, False], [[1.0, 1.0]] * 2, prior=prior)
 
 
 def test_speech_without_end_is_refused() -> None:

@@ -34,19 +34,22 @@ def test_the_weights_make_an_llr_for_any_weights_of_the_classes(rng: np.random.G
 
 
 def test_separable_data_and_constant_inputs_stay_finite(rng: np.random.Generator) -> None:
-    inputs = np.column_stack([np.r_[-np.ones(5), np.ones(5)], np.full(10, 7.0)])
-    offset, slope, constant = logistic_weights(inputs, inputs[:, 0] > 0, 0.5)
+    inputs = np.column_stack([np.r_[-np.ones(5), np.ones(5)], np.full(10, 7.0), np.zeros(10)])
+    offset, slope, *constant = logistic_weights(inputs, inputs[:, 0] > 0, 0.5)
     assert np.isfinite([offset, slope]).all()
     assert slope > 1
-    assert constant == pytest.approx(0.0, abs=1e-9)
+    assert constant == pytest.approx([0.0, 0.0], abs=1e-9)
 
 
-def test_an_input_that_varies_only_by_rounding_has_no_weight(rng: np.random.Generator) -> None:
+@pytest.mark.parametrize("value", [1.06, 1e4])
+def test_an_input_that_varies_only_by_rounding_has_no_weight(
+    rng: np.random.Generator, value: float
+) -> None:
     inputs, targets = trials(rng, 1000)
-    speech = np.log(np.full(1000, 2.9))
-    speech[::3] = np.nextafter(speech[0], 2.0)
-    weights = logistic_weights(np.column_stack([inputs, speech]), targets, 0.5)
-    assert abs(weights[2]) < 1.0
+    constant = np.full(1000, value)
+    constant[::3] = np.nextafter(value, np.inf)
+    weights = logistic_weights(np.column_stack([inputs, constant]), targets, 0.5)
+    assert abs(weights[2]) * value < 1.0
 
 
 def test_little_data_moves_little_and_much_moves_all_the_way(rng: np.random.Generator) -> None:
@@ -123,6 +126,13 @@ def test_what_always_or_never_happened_has_finite_odds(happened: bool) -> None:
     assert (log_odds > 0) is happened
 
 
+@pytest.mark.parametrize("happened", [True, False])
+def test_what_happened_once_has_a_slope(happened: bool) -> None:
+    positions = np.linspace(0, 1, 20)
+    _, slope = rate_line((positions == 1.0) == happened, positions)
+    assert slope > 1 if happened else slope < -1
+
+
 @pytest.mark.parametrize("num_above", [0, 1, 10, 499])
 def test_as_many_are_above_the_line_as_requested(rng: np.random.Generator, num_above: int) -> None:
     positions = rng.uniform(-1.0, 2.0, 500)
@@ -156,8 +166,9 @@ def test_the_slopes_are_those_of_the_requested_share(rng: np.random.Generator) -
         assert offset + (slope + curve * position) * position == pytest.approx(expected, abs=0.05)
 
 
-def test_at_one_position_the_curve_is_a_threshold() -> None:
-    offset, slope, curve = upper_curve(np.arange(10.0), np.zeros(10), 3)
+@pytest.mark.parametrize("position", [0.0, 0.7])
+def test_at_one_position_the_curve_is_a_threshold(position: float) -> None:
+    offset, slope, curve = upper_curve(np.arange(10.0), np.full(10, position), 3)
     assert (slope, curve) == (0.0, 0.0)
     assert offset == pytest.approx(6.0)
     assert np.count_nonzero(np.arange(10.0) >= offset) == 3

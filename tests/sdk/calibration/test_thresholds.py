@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from speakersdk.calibration.calibration import OperatingPoint
 from speakersdk.calibration.cohort import Nearness
 from speakersdk.calibration.thresholds import (
     TAIL_FAR,
@@ -113,11 +114,40 @@ def test_corpora_too_small_for_strict_rates_do_not_make_a_loose_rate_careful(
     assert points[0.05].llr < points[0.01].llr
 
 
+@pytest.mark.parametrize("strangers", [300, 1500])  # 2,000 measure the strictest rate
+def test_groups_too_small_for_the_strictest_measured_rate_change_no_threshold(
+    rng: np.random.Generator, strangers: int
+) -> None:
+    large = [group(rng, name) for name in "abcd"]
+    small = [group(rng, name, shift=4.0, strangers=strangers) for name in "efgh"]
+    found, expected = robust_points(large + small), robust_points(large)
+    assert [point.llr for point in found] == [point.llr for point in expected]
+
+
+def test_a_stricter_rate_never_has_a_lower_threshold(rng: np.random.Generator) -> None:
+    # The strangers of one group are higher. All groups count for measured rates, and only the
+    # lowest one for extrapolated rates.
+    groups = [
+        group(rng, name, shift=shift) for name, shift in zip("abcd", [0, 0, 0, 6.0], strict=True)
+    ]
+    points = {point.far: point for point in robust_points(groups, covered=1.0, tail_covered=0.0)}
+    assert points[0.001].llr == points[0.002].llr == points[TAIL_FAR].llr > points[0.05].llr
+    # Each measured rate has slopes of its own, and keeps its rate in the group that is higher. The
+    # limits of a threshold change it for a few trials.
+    slopes = [points[far].llr_slope for far in (0.1, 0.05, 0.02, 0.01, 0.005)]
+    assert len(set(slopes)) == 5
+    for far in (0.02, 0.01, 0.005):
+        assert groups[3].far(points[far]) == pytest.approx(far, rel=0.05)
+
+
 def test_a_tail_is_an_exponential_above_its_start() -> None:
-    # 3 % of 1,000: the mean of 970 ... 999 is 15.5 above 969.
-    assert tail_level(np.arange(1000.0), 0.001) == pytest.approx(969 + 15.5 * np.log(30))
+    # 3 % of 1,010 are 30: the mean of 980 ... 1009 is 15.5 above 979.
+    level = tail_level(np.arange(1010.0), 0.001)
+    assert level == pytest.approx(979 + 15.5 * np.log(30 / 1.01))
     # Not fewer than 20: the mean of 180 ... 199 is 10.5 above 179.
     assert tail_level(np.arange(200.0), 0.001) == pytest.approx(179 + 10.5 * np.log(100))
+    # 30 expected false accepts are counted: 4970 ... 4999.
+    assert tail_level(np.arange(5000.0), 0.006) == pytest.approx(4969, abs=1e-6)
 
 
 def plain(llrs: np.ndarray, *, speech_s: float = 2.0) -> GroupTrials:
@@ -139,13 +169,20 @@ def test_a_rate_is_supported_by_ten_expected_false_accepts() -> None:
 
 
 def test_a_measured_threshold_lets_exactly_its_share_pass(rng: np.random.Generator) -> None:
-    one = plain(rng.permutation(np.arange(1000.0)))
+    one = plain(rng.permutation(np.arange(2000.0)))
     points = {point.far: point for point in robust_points([one] * 4)}
-    for far in (0.1, 0.05, 0.02, 0.01):
+    for far in (0.1, 0.05, 0.02, 0.01, 0.005):
         # The threshold is equal to a trial, the first one that must not pass; rounding may let it
         # pass.
         accepted = one.llrs >= points[far].thresholds(one.speech_s, one.nearness) + 1e-6
-        assert np.count_nonzero(accepted[~one.targets]) == round(1000 * far)
+        assert np.count_nonzero(accepted[~one.targets]) == round(2000 * far)
+
+
+def test_an_llr_at_the_threshold_is_accepted() -> None:
+    point = OperatingPoint(far=0.1, frr=0.0, llr=1.0, llr_slope=0.0, frr_logit=0.0, frr_slope=0.0)
+    one = plain(np.array([0.9, 1.0, 1.1]))
+    assert one.accepted(point)[:3].tolist() == [False, True, True]
+    assert one.far(point) == pytest.approx(2 / 3)
 
 
 def test_the_limits_are_those_of_the_group_that_reaches_furthest(rng: np.random.Generator) -> None:
@@ -238,11 +275,29 @@ def test_groups_left_out_say_what_to_expect_elsewhere(rng: np.random.Generator) 
         assert after.elsewhere_low < before.far < after.elsewhere_high
 
 
+def test_rates_elsewhere_are_those_of_left_out_corpora(rng: np.random.Generator) -> None:
+    # Corpus a has two conditions. Only four other corpora have enough strangers for 2 %.
+    small = [group(rng, "a", shift=shift, strangers=200) for shift in (0.0, 0.5)]
+    large = [group(rng, name, shift=0.1 * at, strangers=600) for at, name in enumerate("bcde")]
+    every = [*small, *large]
+    points = robust_points(every)
+    found = {point.far: point for point in judged(points, every)}
+    rates = [each.far(robust_points(large)[0]) for each in small]
+    for one in large:
+        [loose, *_] = robust_points([each for each in every if each is not one])
+        rates.append(one.far(loose))
+    assert (found[0.1].elsewhere_low, found[0.1].elsewhere_high) == pytest.approx(
+        np.quantile(rates, [0.05, 0.95])
+    )
+    # Without one of b to e no threshold of 2 % is fitted, and a is too small to measure it.
+    assert (found[0.02].elsewhere_low, found[0.02].elsewhere_high) == (0.0, 1.0)
+
+
 def test_a_rate_that_few_groups_can_measure_is_not_promised(rng: np.random.Generator) -> None:
     groups = [group(rng, name) for name in "abcd"]
     # 0.1 % of 20,000 are 20. Ten of them are enough; the next grid value would be below.
     assert robust_points(groups)[-1].far == 0.001
-    with pytest.raises(ConfigError, match="at least 4 corpora"):
+    with pytest.raises(ConfigError, match=r"at least 4 corpora.* got 3"):
         robust_points(groups[:3])
 
 
@@ -258,3 +313,5 @@ def test_own_recordings_are_needed_for_the_false_rejects(rng: np.random.Generato
     )
     with pytest.raises(ConfigError, match="target trials"):
         robust_points([strangers] * 4)
+    # Some groups with them are enough.
+    assert robust_points([strangers, strangers, one, one])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -248,13 +249,17 @@ def test_a_model_without_calibration_supports_no_decision() -> None:
         ({"far": 1.0}, "expected a false-accept rate between 0 and 1"),
         ({"far": 1.5}, "expected a false-accept rate between 0 and 1"),
         ({"far": math.nan}, "expected a false-accept rate between 0 and 1"),
+        ({"far": "0.01"}, "expected far as a number such as 0.01, got '0.01'"),
+        ({"far": True}, "expected far as a number such as 0.01, got True"),
+        ({"prior": 0.5, "c_fa": [2.0]}, "expected c_fa as a number"),
+        ({"prior": 0.5, "c_miss": None}, "expected c_miss as a number"),
         ({"far": 0.01, "prior": 0.5}, "expected a false-accept rate or a prior, got both"),
         ({"prior": 0.0}, "expected a prior between 0 and 1 and costs above 0"),
         ({"prior": 0.5, "c_fa": 0.0}, "expected a prior between 0 and 1 and costs above 0"),
     ],
 )
 def test_requests_that_say_nothing_or_too_much_are_refused(
-    asked: dict[str, float], message: str
+    asked: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(ConfigError, match=message):
         Request(**asked)
