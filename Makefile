@@ -87,9 +87,10 @@ fuzz: $(DEVELOPMENT)  ## fuzz compiled functions and readers of files (FUZZ_SECO
 	  python tests/fuzz/fuzz_$$target.py -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1; done
 
 MUTATION_ARGS ?=
+# One thread each, because there is a process for each core.
 .PHONY: mutation
 mutation: $(DEVELOPMENT)  ## change scoring and decisions in one place at a time, and list what no test notices
-	python -m tests.mutation.run $(MUTATION_ARGS)
+	OPENBLAS_NUM_THREADS=1 python -m tests.mutation.run $(MUTATION_ARGS)
 
 .PHONY: audit
 audit: $(DEVELOPMENT)  ## look for insecure code and for known vulnerabilities of what is installed

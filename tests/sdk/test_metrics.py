@@ -333,7 +333,7 @@ def test_the_interval_has_the_quantiles_of_500_draws(clustered: Clustered) -> No
     values: list[float] = []
 
     def metric(scores: Any, labels: Any, weights: Any) -> float:
-        values.append(float(weights[0]))
+        values.append(float(weights @ scores))
         return values[-1]
 
     rng = np.random.default_rng(1)

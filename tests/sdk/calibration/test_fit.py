@@ -59,16 +59,16 @@ def test_the_fit_agrees_with_a_second_implementation(rng: np.random.Generator) -
 
 
 def test_balanced_weights_give_no_list_and_no_speaker_more(rng: np.random.Generator) -> None:
-    labels = np.array([True] * 4 + [False] * 4)
-    speakers = np.array([[0, 0], [0, 0], [0, 0], [1, 1], [0, 1], [0, 1], [0, 2], [1, 0]])
-    groups = np.array([0, 0, 0, 0, 0, 1, 1, 1])
+    labels = np.array([True] * 4 + [False] * 5)
+    speakers = np.array([[0, 0], [0, 0], [0, 0], [1, 1], [0, 1], [0, 1], [0, 2], [1, 0], [1, 2]])
+    groups = np.array([0, 0, 0, 0, 0, 1, 1, 1, 2])
     weights = balanced_weights(labels, speakers, groups)
     # Three trials of speaker 0 have the same weight together as the one of speaker 1.
     np.testing.assert_allclose(weights[:4], [1 / 6, 1 / 6, 1 / 6, 1 / 2])
-    assert weights[4] == 1.0
+    assert weights[4] == weights[8] == 1.0
     # Speakers 0, 1, 2 are in 3, 2 and 1 of the other group's nontarget trials.
     shares = np.array([1 / math.sqrt(6), 1 / math.sqrt(3), 1 / math.sqrt(6)])
-    np.testing.assert_allclose(weights[5:], shares / shares.sum())
+    np.testing.assert_allclose(weights[5:8], shares / shares.sum())
 
 
 def test_more_trials_of_one_speaker_do_not_move_a_balanced_fit(rng: np.random.Generator) -> None:

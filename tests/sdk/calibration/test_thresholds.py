@@ -190,9 +190,10 @@ def test_the_limits_are_those_of_the_group_that_reaches_furthest(rng: np.random.
         plain(rng.normal(-5, 1, 2000), speech_s=speech_s) for speech_s in (2.0, 3.0, 5.0, 4.0)
     ]
     for at, one in enumerate(groups):
-        one.nearness[:, 1] = 0.1 * at
+        one.nearness[:, :2] = -0.2 * at, 0.1 * at
     point = robust_points(groups)[0]
-    assert (point.longest_s, point.most_distance) == pytest.approx((5.0, 0.3))
+    limits = point.longest_s, point.least_excess, point.most_distance
+    assert limits == pytest.approx((5.0, -0.6, 0.3))
 
 
 def test_inputs_are_the_speech_its_square_and_the_nearness(rng: np.random.Generator) -> None:

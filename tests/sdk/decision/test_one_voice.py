@@ -89,8 +89,8 @@ def test_scattered_voices_are_nearly_always_distinguished() -> None:
             found = least_cohesion(pieces, SIMPLE)
             # The lowest of several llrs may be below that of the planted groups.
             missed += found is None or found > pieces.llr(is_first, ~is_first, SIMPLE) + 1e-5
-    # 1 of 50 with these seeds. Without the reassignment, with a piece more or less, or with a start
-    # from the sums instead of the differences, it is 4 or more.
+    # 1 of 50 with these seeds. Without the reassignment, or with a start from the direction in
+    # which the pieces differ least, it is 4 or more.
     assert missed <= 3
 
 
