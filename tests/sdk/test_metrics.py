@@ -25,7 +25,14 @@ from speakersdk.metrics import (
     min_dcf,
     speaker_draws,
 )
-from tests.sdk.counted_trials import Row, columns, counted_eer, counted_rates, pooled_cllr, rows
+from tests.sdk.evaluation.counted_trials import (
+    Row,
+    columns,
+    counted_eer,
+    counted_rates,
+    pooled_cllr,
+    rows,
+)
 
 # A rate is a ratio of counts and a difference from 1, and a crossing is a share of one step: a
 # handful of roundings of numbers below 1.
