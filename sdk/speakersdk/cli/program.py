@@ -133,9 +133,11 @@ def _reason(error: Exception, extra: str | None) -> str | None:
 
 def _is_interrupt(error: BaseException | None) -> bool:
     """Return whether Ctrl-C caused the error, which libraries wrap in their own errors."""
-    while error is not None:
+    seen: set[int] = set()  # the causes of an error can be a cycle
+    while error is not None and id(error) not in seen:
         if isinstance(error, KeyboardInterrupt):
             return True
+        seen.add(id(error))
         error = error.__cause__ or error.__context__
     return False
 

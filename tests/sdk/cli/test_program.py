@@ -75,6 +75,15 @@ def test_an_interrupt_that_a_library_wrapped_is_an_interrupt(
     assert capsys.readouterr().err == ""
 
 
+def test_an_error_whose_causes_are_a_cycle_is_reported(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    error, cause = ValueError("why"), RuntimeError("how")
+    error.__cause__, cause.__context__ = cause, error
+    assert run_program("program", fail_with(error), ["go"]) == INTERNAL_ERROR
+    assert "internal error: ValueError: why; " in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("arguments", [["--debug", "go"], ["go", "--debug"]])
 def test_debug_shows_the_traceback_before_and_after_the_command(
     arguments: list[str], capsys: pytest.CaptureFixture[str]
