@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 import asyncio
 import logging
+import signal
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Final
 
-from wyoming.server import AsyncServer
+from wyoming.server import AsyncServer, AsyncStdioServer
 
 from speakersdk import ConfigError, Verifier, VoiceprintStore
 from speakersdk_wyoming.handler import Connection
@@ -87,10 +89,9 @@ def run(
     )
     logging.basicConfig(level=logging.WARNING)
     people = People(open_verifier, open_store)
-    server = AsyncServer.from_uri(arguments.uri)
-    print(f"serving {arguments.uri}", file=sys.stderr, flush=True)
+    connect = partial(Connection, people=people, settings=settings)
     try:
-        asyncio.run(server.run(partial(Connection, people=people, settings=settings)))
+        asyncio.run(_serve(arguments.uri, connect))
     except OSError as error:
         raise OSError(
             error.errno,
@@ -98,6 +99,25 @@ def run(
             "there, or choose another address with --uri",
         ) from error
     return 0
+
+
+async def _serve(uri: str, connect: Callable[..., Connection]) -> None:
+    """Serve until a signal arrives, and print the address as soon as clients can connect."""
+    server = AsyncServer.from_uri(uri)
+    serving = f"serving {uri}"
+    if isinstance(server, AsyncStdioServer):  # one client, which is already connected
+        print(serving, file=sys.stderr, flush=True)
+        await server.run(connect)
+        return
+    is_over = asyncio.Event()
+    with suppress(NotImplementedError):  # Windows has no such handlers
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, is_over.set)
+    await server.start(connect)
+    try:
+        print(serving, file=sys.stderr, flush=True)
+        await is_over.wait()
+    finally:
+        await server.stop()
 
 
 def _check(uri: str | None) -> None:

@@ -69,6 +69,20 @@ def test_a_port_in_use_is_one_line_that_says_what_to_do(capsys: pytest.CaptureFi
     with socket.create_server(("127.0.0.1", 0)) as taken:
         uri = f"tcp://127.0.0.1:{taken.getsockname()[1]}"
         assert main(["serve", "wyoming", "--uri", uri]) == 2
-    error = capsys.readouterr().err.splitlines()[-1]
+    (error,) = capsys.readouterr().err.splitlines()  # and it was not said to be served
     assert error.startswith(f"speakersdk: error: cannot serve {uri}: ")
     assert "--uri" in error
+
+
+def test_a_service_says_where_it_serves_when_it_listens(short_folder: Path) -> None:
+    uri = f"unix://{short_folder / 'announced'}"
+    command = [sys.executable, "-m", "speakersdk", "serve", "wyoming", "--uri", uri]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        try:
+            assert process.stderr.readline() == f"serving {uri}\n"
+            with socket.socket(socket.AF_UNIX) as client:
+                client.connect(uri.removeprefix("unix://"))
+        finally:
+            process.terminate()
+        assert process.wait(DEADLINE_S) == 0
