@@ -10,7 +10,7 @@ import type { Decision, Identification } from "./decision/outcome.js";
 import { DEFAULT_FAR, DecisionRule, speechShortage } from "./decision/rule.js";
 import { identified, unanswered } from "./decision/verification.js";
 import { StatefulGraph } from "./encoder/graph.js";
-import { type Encoding, encode } from "./encoder/utterance.js";
+import { type Encoding, encode } from "./encoder/stateful.js";
 import { Enrollment } from "./enrollment/live.js";
 import { enrollRecordings } from "./enrollment/recordings.js";
 import { AudioTooShortError, ConfigError, InvalidAudioError, ModelError } from "./errors.js";

@@ -49,9 +49,9 @@ export interface Identification {
   readonly ranking: readonly { readonly name: string; readonly decision: Decision }[];
 }
 
-/** The decision without a verdict, because its evidence supports none. */
-export function undecided(decision: Decision, verdict: Verdict, reason: string): Decision {
-  return { ...decision, verdict, accepted: verdict === "accept", reason };
+/** The same evidence without an answer, for this reason. */
+export function inconclusive(decision: Decision, reason: string): Decision {
+  return { ...decision, verdict: "inconclusive", accepted: false, reason };
 }
 
 /**
@@ -73,7 +73,7 @@ export function comparedWithin(
     `${decision.reason}; the voice changes within the recording (llr ` +
     `${signed(oneVoiceLlr, 1)} between two parts of it, expected above ${bound}): try with only ` +
     "one person";
-  return { ...undecided(decision, verdict, reason), oneVoiceLlr, voiceChanged: true };
+  return { ...decision, verdict, accepted: false, reason, oneVoiceLlr, voiceChanged: true };
 }
 
 /**
@@ -90,7 +90,7 @@ export function repeated(decision: Decision, what: string): Decision {
   const reason =
     `${decision.reason}; repeats a known recording, ${what}: expected newly spoken words, try ` +
     "again with others";
-  return undecided(decision, "inconclusive", reason);
+  return inconclusive(decision, reason);
 }
 
 /** A number with its sign. */

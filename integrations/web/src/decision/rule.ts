@@ -4,7 +4,7 @@ import { OVERDRIVEN_SHARE, QUIET_DBFS } from "../audio/levels.js";
 import type { Calibration, OperatingPoint } from "../calibration/calibration.js";
 import { type Nearness, TYPICAL } from "../calibration/cohort.js";
 import { ConfigError } from "../errors.js";
-import { type Decision, type Promised, type Verdict, signed, undecided } from "./outcome.js";
+import { type Decision, type Promised, type Verdict, inconclusive, signed } from "./outcome.js";
 
 export const DEFAULT_FAR = 0.01;
 // If fewer of the speaker's own recordings than this reach the threshold, missing it is not a
@@ -78,7 +78,7 @@ export class DecisionRule {
     };
     const poor = poorSpeech(probeDbfs, probeClippedShare);
     if (poor !== null && !accepted) {
-      return undecided(decision, "inconclusive", `${decision.reason}, but ${poor}`);
+      return inconclusive(decision, `${decision.reason}, but ${poor}`);
     }
     if (accepted || llr < 0) {
       return decision;
@@ -90,7 +90,7 @@ export class DecisionRule {
     if (frr <= SUPPORTED_FRR) {
       return { ...decision, reason: `${reason}this much speech; try again with more` };
     }
-    return undecided(decision, "inconclusive", `${reason}so little speech${this.advice()}`);
+    return inconclusive(decision, `${reason}so little speech${this.advice()}`);
   }
 
   /** The decision on a probe that has too little speech to be scored. */

@@ -2,7 +2,7 @@
 
 import { STEADY_DB } from "../audio/levels.js";
 import { pairNearness } from "../calibration/cohort.js";
-import type { Encoding } from "../encoder/utterance.js";
+import type { Encoding } from "../encoder/stateful.js";
 import type { AudioTooShortError } from "../errors.js";
 import { isCopy, symmetricKl } from "../scoring.js";
 import type { Voiceprint } from "../voiceprint/voiceprint.js";

@@ -14,7 +14,7 @@ import {
 import { OTHER_VOICE_LLR, SECOND_VOICE_LLR, leastCohesion } from "../decision/one-voice.js";
 import { SHORTEST_SPEECH_S, speechShortage } from "../decision/rule.js";
 import type { StatefulGraph } from "../encoder/graph.js";
-import { type Encoding, encode } from "../encoder/utterance.js";
+import { type Encoding, encode } from "../encoder/stateful.js";
 import { hopSamples } from "../model/manifest.js";
 import { SpectralTrack } from "./repetition.js";
 
