@@ -1,6 +1,6 @@
 """Verify a recording with a detector of spoofing of your own, such as an ONNX file.
 
-python examples/ask_a_detector.py ENROLLED PROBE --detector FILE.onnx --threshold 2.5
+    python examples/ask_a_detector.py ENROLLED PROBE --detector FILE.onnx --threshold 2.5
 
 The model takes a waveform (1, n) float32 at 16 kHz and returns one number, higher for an attack.
 Take the threshold from recordings of your own users and devices: the highest score of 98 % of them
@@ -44,7 +44,7 @@ def too_narrow(samples: np.ndarray) -> str | None:
 
 def main() -> int:
     """Print the decision."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     clips = CLIPS / "slt-enroll-1.flac", CLIPS / "slt-probe.flac"
     parser.add_argument("enrolled", nargs="?", type=Path, default=clips[0], help="to enroll with")
     parser.add_argument("probe", nargs="?", type=Path, default=clips[1], help="to verify")

@@ -1,6 +1,6 @@
 """Compare all recordings with each other: one embedding each, all pairs with the C++ kernel.
 
-python examples/compare_recordings.py RECORDING...
+    python examples/compare_recordings.py RECORDING...
 
 Scores are negated divergences: 0 is identical, lower is less similar. They need no calibration, and
 are comparable only with scores of the same model.
@@ -20,7 +20,7 @@ CLIPS = Path(__file__).parents[1] / "sdk" / "speakersdk" / "demo_clips"
 
 def main() -> int:
     """Print the matrix of scores."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument(
         "recordings",
         nargs="*",

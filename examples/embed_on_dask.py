@@ -20,7 +20,7 @@ from speakersdk.models import default_model_path
 
 def main() -> int:
     """Send one task per chunk, and join the results."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("list", type=Path)
     parser.add_argument("output", type=Path)
     parser.add_argument("--audio-root", type=Path, default=Path())

@@ -35,7 +35,7 @@ def speak(voice: str, sentence: str, wav: Path) -> None:
 
 def main() -> int:
     """Write one FLAC file for each voice and sentence."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument(
         "-o",
         "--output",

@@ -1,9 +1,10 @@
 """Search the same voiceprints in a gallery, faiss and a vector database, with the same ranking.
 
-python examples/search_elsewhere.py                          # Qdrant inside this process
-python examples/search_elsewhere.py --url http://host:6333   # its server or cluster
+    pip install faiss-cpu qdrant-client
+    python examples/search_elsewhere.py                          # Qdrant inside this process
+    python examples/search_elsewhere.py --url http://host:6333   # its server or cluster
 
-It needs: pip install faiss-cpu qdrant-client
+The voiceprints are random numbers.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ COLLECTION = "speakersdk-example"
 
 def main() -> int:
     """Enroll random embeddings, search three times, and return 0 if the rankings agree."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument(
         "--url", help="address of a Qdrant server; without it Qdrant runs in this process"
     )

@@ -1,6 +1,6 @@
 """Enroll a speaker from recordings and verify another recording.
 
-python examples/verify_recordings.py --enroll ann-1.wav ann-2.wav --probe somebody.wav
+    python examples/verify_recordings.py --enroll ann-1.wav ann-2.wav --probe somebody.wav
 
 Without arguments it uses the demonstration clips.
 """
@@ -17,7 +17,7 @@ CLIPS = Path(__file__).parents[1] / "sdk" / "speakersdk" / "demo_clips"
 
 def main() -> int:
     """Return 0 when the probe is accepted, 1 when it is not."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument(
         "--enroll",
         nargs="+",

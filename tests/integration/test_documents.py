@@ -175,9 +175,10 @@ def test_the_program_of_the_first_page_prints_what_it_shows(demo_clips: Path) ->
         "ask_a_detector.py",
     ],
 )
-def test_example_runs(example: str) -> None:
+@pytest.mark.parametrize("mode", [[], ["-OO"]], ids=["", "without docstrings"])
+def test_example_runs(example: str, mode: list[str]) -> None:
     done = subprocess.run(
-        [sys.executable, str(REPOSITORY / "examples" / example)],
+        [sys.executable, *mode, str(REPOSITORY / "examples" / example)],
         capture_output=True,
         text=True,
         check=False,

@@ -31,7 +31,7 @@ def send(connection: ClientConnection, path: str) -> None:
 
 def main() -> None:
     """Send in one thread, and print in this one."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("recording")
     parser.add_argument(
         "url", nargs="?", default="ws://127.0.0.1:8080/v1/voice/stream", help="of the service"

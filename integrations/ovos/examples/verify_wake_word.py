@@ -1,7 +1,9 @@
 """Pass the audio of a wake word to the verifier, like the listener of OpenVoiceOS.
 
-speakersdk enroll ann ann-1.wav ann-2.wav
-python verify_wake_word.py wake-word.wav
+    speakersdk enroll ann ann-1.wav ann-2.wav
+    python verify_wake_word.py wake-word.wav
+
+It prints whether the wake word counts, and why.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from ovos_plugin_manager.wakewords import load_wake_word_verifier_plugin
 
 def main() -> None:
     """Print whether the wake word counts, and why."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("recording")
     path = parser.parse_args().recording
     try:

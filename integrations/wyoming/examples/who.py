@@ -36,7 +36,7 @@ async def ask(path: str, uri: str) -> Event:
 
 def main() -> None:
     """Print the speaker, or why there is none."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("recording")
     parser.add_argument("uri", nargs="?", default="tcp://127.0.0.1:10310", help="of the service")
     arguments = parser.parse_args()
