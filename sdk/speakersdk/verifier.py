@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from speakersdk.arrays import Embedding
 from speakersdk.audio.channels import Channel
-from speakersdk.audio.recordings import Reading, Recording, open_recording, recording_label
+from speakersdk.audio.recordings import Reading, Recording, open_recording, rated, recording_label
 from speakersdk.decision.outcome import Decision, Identification
 from speakersdk.decision.rule import DecisionRule, Request, speech_shortage
 from speakersdk.diarization.diarize import diarize
@@ -46,7 +46,8 @@ Side = Voiceprint | Recording  # one side of a score
 class Verifier:
     """The main interface: it enrolls speakers and decides whether they speak in a recording.
 
-    A recording is a path, a file object, an array with `sample_rate_hz`, or a pair of these.
+    A recording is a path, a file object, an array with `sample_rate_hz`, or a pair of these. A
+    `sample_rate_hz` for files alone is a ConfigError, because they have their own.
 
     Args:
         model: ONNX file exported by speakersdk; None means the bundled model.
@@ -141,7 +142,7 @@ class Verifier:
         Args:
             recordings: one or more of the same speaker; `quality` measures them.
             name: see `speakersdk.voiceprint.names.check_name`.
-            sample_rate_hz: sample rate of the recordings that are arrays.
+            sample_rate_hz: sample rate of the recordings that are arrays; files have their own.
             accept: members of `AudioProblem`, or their keys, to overlook.
             append_to: a voiceprint of the same name and voice to add the recordings to.
 
@@ -325,13 +326,13 @@ class Verifier:
             AudioError: a recording is unreadable, too short or without speech.
             IncompatibleModelError: a voiceprint was made with a different model.
         """
-        embeddings = []
+        recordings = [side for side in (a, b) if not isinstance(side, Voiceprint)]
+        read = rated(recordings, sample_rate_hz)
+        embeddings = [self.embed(recording, sample_rate_hz=rate_hz) for recording, rate_hz in read]
         for side in (a, b):
             if isinstance(side, Voiceprint):
                 side.check_usable(self.manifest)
                 embeddings.append(side.embedding)
-            else:
-                embeddings.append(self.embed(side, sample_rate_hz=sample_rate_hz))
         return 0.0 - symmetric_kl(*embeddings)  # not -0.0 for equal embeddings
 
     def embed(self, recording: Recording, *, sample_rate_hz: float | None = None) -> Embedding:

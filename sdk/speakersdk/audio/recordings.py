@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -63,7 +63,7 @@ def open_recording(
     Args:
         recording: a file or an array. A file is read to its end, whatever length its header gives,
             and is refused if audio is missing.
-        sample_rate_hz: sample rate of an array; None for files and pairs.
+        sample_rate_hz: sample rate of an array; None for files and pairs, which have their own.
         reading: the limit and the channel; None means any length and the mean of all channels.
 
     Returns:
@@ -73,12 +73,14 @@ def open_recording(
     Raises:
         AudioError: unreadable, not audio, or longer than the limit; for files, and for different
             speech in two channels, while reading the blocks.
-        ConfigError: not a sample rate, or not that of the recording.
+        ConfigError: not a sample rate, not that of the recording, or one for a file.
         TypeError: an array without a sample rate.
     """
     reading = reading or Reading()
     limit_s = reading.limit_s
     if is_file(recording):
+        if sample_rate_hz is not None:
+            raise _unused_rate(sample_rate_hz)
         return file_blocks(recording, limit_s=limit_s, channel=reading.channel)
     samples: Any = recording
     if isinstance(recording, tuple):
@@ -118,7 +120,7 @@ def load_recording(
 
     Raises:
         AudioError: unreadable, not audio, longer than the limit, or too long for the memory.
-        ConfigError: not a sample rate, or not that of the recording.
+        ConfigError: not a sample rate, not that of the recording, or one for a file.
         TypeError: an array without a sample rate.
     """
     blocks = open_recording(recording, sample_rate_hz, reading)
@@ -147,6 +149,27 @@ def check_list(recordings: object) -> None:
     is_pair = isinstance(recordings, tuple) and _rate_index(recordings) is not None
     if is_file(recordings) or is_pair or _is_array(recordings):
         raise TypeError("expected a list of recordings, got a single one; write [recording]")
+
+
+def rated(
+    recordings: Iterable[Recording], sample_rate_hz: float | None
+) -> list[tuple[Recording, float | None]]:
+    """Put each recording in a pair with the sample rate to read it with: None for files.
+
+    Raises:
+        ConfigError: there is a rate, and all recordings are files.
+    """
+    pairs = [(one, None if is_file(one) else sample_rate_hz) for one in recordings]
+    if pairs and sample_rate_hz is not None and all(rate_hz is None for _, rate_hz in pairs):
+        raise _unused_rate(sample_rate_hz)
+    return pairs
+
+
+def _unused_rate(sample_rate_hz: float) -> ConfigError:
+    return ConfigError(
+        f"expected no sample rate for a file, which has its own, got {sample_rate_hz!r}; leave "
+        "sample_rate_hz out, or pass the samples as an array"
+    )
 
 
 def _is_array(value: object) -> bool:

@@ -18,6 +18,7 @@ from speakersdk.audio.recordings import (
     Recording,
     check_list,
     open_recording,
+    rated,
     recording_label,
 )
 from speakersdk.decision.one_voice import Speech, llrs_to_the_others
@@ -57,13 +58,14 @@ def enroll_recordings(
         encoder: the encoder of the model.
         recordings: one or more recordings of the same speaker.
         name: name of the speaker.
-        sample_rate_hz: sample rate of the recordings that are arrays.
+        sample_rate_hz: sample rate of the recordings that are arrays; files have their own.
         accept: members of `AudioProblem`, or their keys, to overlook.
         append_to: a voiceprint of the same name and voice to add the recordings to.
         reading: the limit and the channel of each recording; None means no choice.
 
     Raises:
-        ConfigError: the name cannot be used, or `append_to` has another name.
+        ConfigError: the name cannot be used, `append_to` has another name, or there is a sample
+            rate and all recordings are files.
         EnrollmentError: there is no recording, or one is unreadable or not good enough.
         IncompatibleModelError: `append_to` was made with a different model.
     """
@@ -80,9 +82,9 @@ def enroll_recordings(
             raise ConfigError(f"expected a voiceprint of {name!r}, got that of {append_to.name!r}")
         append_to.check_usable(manifest)
     measured = []
-    for number, recording in enumerate(recordings, start=1):
+    for number, (recording, rate_hz) in enumerate(rated(recordings, sample_rate_hz), start=1):
         try:
-            measured.append(measure(encoder, recording, sample_rate_hz, reading))
+            measured.append(measure(encoder, recording, rate_hz, reading))
         except AudioError as error:
             place = _place(number, recording_label(recording))
             raise EnrollmentError(f"cannot enroll {name!r} from {place}: {error}") from error
@@ -107,9 +109,9 @@ def measure_recordings(
     check_list(recordings)
     qualities: dict[int, RecordingQuality] = {}
     measured: dict[int, MeasuredRecording] = {}
-    for number, recording in enumerate(recordings):
+    for number, (recording, rate_hz) in enumerate(rated(recordings, sample_rate_hz)):
         try:
-            measured[number] = measure(encoder, recording, sample_rate_hz, reading)
+            measured[number] = measure(encoder, recording, rate_hz, reading)
         except AudioTooShortError as error:
             qualities[number] = not_measured(
                 label=recording_label(recording), duration_s=error.got_s, shortage=str(error)
