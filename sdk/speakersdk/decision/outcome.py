@@ -216,8 +216,10 @@ class Identification:
     def __str__(self) -> str:
         if not self.ranking:
             return str(self.decision)
+        # The evidence is that of the nearest candidate, also for an unknown speaker.
+        nearest = "" if self.speaker is not None else f"; nearest {self.ranking[0][0]}"
         margin = "" if self.margin is None else f"; margin {self.margin:.2f}"
-        return f"{self.speaker or 'unknown'}: {self.decision}{margin}"
+        return f"{self.speaker or 'unknown'}: {self.decision}{nearest}{margin}"
 
 
 def _llr(decision: Decision) -> float:

@@ -72,6 +72,8 @@ def test_identification_is_true_only_with_a_speaker() -> None:
     assert str(known).startswith("ann: ACCEPT: ")
     assert str(known).endswith("; margin 1.50")
     assert str(unknown).startswith("unknown: REJECT: ")
+    assert str(unknown).endswith("; nearest bob")
+    assert "nearest" not in str(known)
     assert "margin" not in str(unknown)
 
 
