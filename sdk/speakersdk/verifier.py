@@ -47,7 +47,7 @@ class Verifier:
     """The main interface: it enrolls speakers and decides whether they speak in a recording.
 
     A recording is a path, a file object, an array with `sample_rate_hz`, or a pair of these. A
-    `sample_rate_hz` for files alone is a ConfigError, because they have their own.
+    `sample_rate_hz` with only files is a ConfigError, because they have their own.
 
     Args:
         model: ONNX file exported by speakersdk; None means the bundled model.

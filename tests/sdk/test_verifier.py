@@ -118,7 +118,7 @@ def test_arrays_need_a_rate(verifier: Verifier, enrolled: dict[str, Voiceprint])
             call()
 
 
-def test_a_rate_for_files_alone_is_refused(
+def test_a_rate_with_only_files_is_refused(
     verifier: Verifier, voices: dict[str, Any], enrolled: dict[str, Voiceprint]
 ) -> None:
     path, slt = voices["slt"].probe, enrolled["slt"]
