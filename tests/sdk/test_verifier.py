@@ -118,38 +118,6 @@ def test_arrays_need_a_rate(verifier: Verifier, enrolled: dict[str, Voiceprint])
             call()
 
 
-def test_a_rate_with_only_files_is_refused(
-    verifier: Verifier, voices: dict[str, Any], enrolled: dict[str, Voiceprint]
-) -> None:
-    path, slt = voices["slt"].probe, enrolled["slt"]
-    guarded = Verifier(spoof_detector=lambda _: None)
-    for call in (
-        lambda: verifier.embed(path, sample_rate_hz=8000),
-        lambda: verifier.verify(slt, path, sample_rate_hz=8000),
-        lambda: guarded.verify(slt, path, sample_rate_hz=8000),
-        lambda: verifier.identify([slt], path, sample_rate_hz=8000),
-        lambda: verifier.diarize(path, [slt], sample_rate_hz=8000),
-        lambda: verifier.adapt(slt, path, sample_rate_hz=8000),
-        lambda: verifier.score(slt, path, sample_rate_hz=8000),
-        lambda: verifier.score(path, path, sample_rate_hz=8000),
-        lambda: verifier.quality([path], sample_rate_hz=8000),
-        lambda: verifier.enroll([path, path], name="ann", sample_rate_hz=8000),
-    ):
-        with pytest.raises(ConfigError, match=r"no sample rate for a file, .* got 8000; leave"):
-            call()
-
-
-def test_a_rate_in_a_list_is_that_of_the_arrays(verifier: Verifier, voices: dict[str, Any]) -> None:
-    first, second = voices["slt"].enroll
-    mixed = [first, read_audio(second)]
-    enrolled = verifier.enroll(mixed, name="slt", sample_rate_hz=SAMPLE_RATE_HZ)
-    from_files = verifier.enroll([first, second], name="slt")
-    np.testing.assert_array_equal(enrolled.exemplars, from_files.exemplars)
-    assert len(verifier.quality(mixed, sample_rate_hz=SAMPLE_RATE_HZ)) == 2
-    score = verifier.score(*mixed, sample_rate_hz=SAMPLE_RATE_HZ)
-    assert score == verifier.score(first, second)
-
-
 def test_score_is_symmetric_and_zero_on_itself(verifier: Verifier, voices: dict[str, Any]) -> None:
     a, b = voices["slt"].probe, voices["rms"].probe
     assert verifier.score(a, b) == verifier.score(b, a) < 0
