@@ -1,6 +1,7 @@
 """Print the benchmarks, one module per line: `for each in $(python -m benchmarks); do ...`.
 
-A benchmark is a runnable module of a room. Modules named `*_tables` only write documents.
+A benchmark is a runnable module of a room. Modules named `*_tables` only write documents, and those
+of `peers` measure nothing.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ def benchmarks() -> list[str]:
     return [
         f"benchmarks.{path.parent.name}.{path.stem}"
         for path in sorted(FOLDER.glob("*/*.py"))
-        if not path.stem.endswith("_tables")
+        if path.parent.name != "peers"
+        and not path.stem.endswith("_tables")
         and '\nif __name__ == "__main__":\n' in path.read_text(encoding="utf-8")
     ]
 

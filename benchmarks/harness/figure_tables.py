@@ -60,6 +60,7 @@ LISTS = {
 UNSEEN = {
     "default": "speakersdk",
     "campplus": "CAM++",
+    "resnet34": "ResNet34 (WeSpeaker)",
     "resemblyzer-0.1.4": "Resemblyzer 0.1.4",
 }
 

@@ -235,6 +235,8 @@ def _speak_at_once(
 ) -> bool:
     """Return whether both channels have speech of different spectra, with the speech so far."""
     spectra = [_spectra(segments, at) for at in pair]
+    if len(spectra[0]) < AT_ONCE_S / _CELL_S:
+        return False
     loud = np.logical_and(*(bands.mean(axis=1) > bands.mean() for bands in spectra))
     if not _differ(spectra, loud):
         return False

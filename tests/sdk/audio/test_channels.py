@@ -104,6 +104,13 @@ def test_ordinary_stereo_is_mixed(voices: tuple[Waveform, Waveform], case: str, 
     np.testing.assert_array_equal(as_waveform(samples, sample_rate_hz=SAMPLE_RATE_HZ), expected)
 
 
+@pytest.mark.parametrize("num_samples", [100, 511, 512, 1023, 1024, 4000])
+def test_too_little_to_compare_is_mixed(num_samples: int) -> None:
+    samples = np.random.default_rng(1).normal(0, 0.1, (num_samples, 2)).astype(np.float32)
+    mixed = as_waveform(samples, sample_rate_hz=SAMPLE_RATE_HZ)
+    np.testing.assert_allclose(mixed, samples.mean(axis=1), rtol=0, atol=1e-6)
+
+
 def test_one_channel_is_read(voices: tuple[Waveform, Waveform]) -> None:
     samples = PEOPLE["at once"](*voices)
     for channel in (1, 2):

@@ -59,7 +59,7 @@ SPOILED: dict[str, tuple[Callable[[Waveform], Waveform], tuple[AudioProblem, ...
         (AudioProblem.CLIPPED,),
     ),
     "8 kHz": (narrow, (AudioProblem.NARROW_BAND,)),
-    "quiet": (lambda samples: samples / 60, (AudioProblem.TOO_QUIET,)),
+    "quiet": (lambda samples: samples / 80, (AudioProblem.TOO_QUIET,)),
     "quiet and 8 kHz": (
         lambda samples: narrow(samples / 100),
         (AudioProblem.TOO_QUIET, AudioProblem.NARROW_BAND),
