@@ -28,7 +28,7 @@ TESTED_ELSEWHERE = {
     "export/trial_options": "tests/export/adopt/test_cli.py",
     "export/adopt/golden": "tests/export/adopt/test_adoption.py",
     "export/adopt/operators": "tests/export/adopt/test_front_end.py",
-    "sdk/audio/part": "names of types only",
+    "sdk/audio/formats/part": "names of types only",
     "sdk/cli/arguments": "tests/sdk/cli/test_main.py",
     "sdk/cli/commands": "tests/sdk/cli/test_main.py",
     "sdk/streaming/listening": "tests/sdk/test_verifier_live.py",

@@ -15,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from speakersdk.audio.channels import MIX
-from speakersdk.audio.chunks import is_trailer, layout_of
-from speakersdk.audio.containers import foreign_format
-from speakersdk.audio.mpeg import is_mpeg
+from speakersdk.audio.formats.chunks import is_trailer, layout_of
+from speakersdk.audio.formats.containers import foreign_format
+from speakersdk.audio.formats.mpeg import is_mpeg
 from speakersdk.audio.samples import SAMPLE_RATE_HZ, check_rate, header_rate_problem
 from speakersdk.audio.waveform import file_blocks
 from speakersdk.errors import ConfigError, UnreadableAudioError

@@ -15,10 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from speakersdk.arrays import Waveform
-from speakersdk.audio.byte_range import ByteRange
 from speakersdk.audio.channels import Channel, ChannelVoices, chosen
-from speakersdk.audio.containers import audio_parts, foreign_format
-from speakersdk.audio.part import DamagedError, Part
+from speakersdk.audio.formats.byte_range import ByteRange
+from speakersdk.audio.formats.containers import audio_parts, foreign_format
+from speakersdk.audio.formats.part import DamagedError, Part
 from speakersdk.audio.resampler import StreamResampler
 from speakersdk.audio.samples import (
     BLOCK_SAMPLES,

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import BinaryIO, Final
 
-from speakersdk.audio.part import DamagedError, Part
+from speakersdk.audio.formats.part import DamagedError, Part
 
 _READ_BYTES: Final = 2**20
 _LOW: Final = (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)

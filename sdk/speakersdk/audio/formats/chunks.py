@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import BinaryIO, Final, Literal
 
-from speakersdk.audio.byte_range import Patch
-from speakersdk.audio.part import DamagedError, Part
+from speakersdk.audio.formats.byte_range import Patch
+from speakersdk.audio.formats.part import DamagedError, Part
 
 # Programs that write to a pipe announce about 2 or 4 GiB, or the largest number: "unknown".
 _UNKNOWN_BYTES: Final = (

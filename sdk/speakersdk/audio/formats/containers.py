@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import BinaryIO, Final
 
-from speakersdk.audio.announced import check_announced
-from speakersdk.audio.byte_range import Patch
-from speakersdk.audio.chunks import chunk_parts, layout_of
-from speakersdk.audio.mpeg import behind_tags, is_mpeg, mpeg_parts
-from speakersdk.audio.ogg import ogg_parts
-from speakersdk.audio.part import DamagedError, Part
+from speakersdk.audio.formats.announced import check_announced
+from speakersdk.audio.formats.byte_range import Patch
+from speakersdk.audio.formats.chunks import chunk_parts, layout_of
+from speakersdk.audio.formats.mpeg import behind_tags, is_mpeg, mpeg_parts
+from speakersdk.audio.formats.ogg import ogg_parts
+from speakersdk.audio.formats.part import DamagedError, Part
 
 # Every FLAC stream begins with a STREAMINFO block.
 _FLAC_HEAD: Final = b"fLaC\x00\x00\x00\x22"

@@ -9,7 +9,7 @@ import zlib
 from dataclasses import dataclass
 from typing import BinaryIO, Final
 
-from speakersdk.audio.part import DamagedError, Part
+from speakersdk.audio.formats.part import DamagedError, Part
 from speakersdk.text import counted
 
 _HEADER_BYTES: Final = 27

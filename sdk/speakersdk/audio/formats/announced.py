@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from typing import BinaryIO, Final, Literal
 
-from speakersdk.audio.part import DamagedError
+from speakersdk.audio.formats.part import DamagedError
 
 # libsndfile itself announces 8 bytes too many in a MAT file.
 _SLACK_BYTES: Final = 16

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 
-from speakersdk.audio.byte_range import ByteRange, Patch
+from speakersdk.audio.formats.byte_range import ByteRange, Patch
 
 
 def test_a_range_is_a_file_of_its_own() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from speakersdk.audio.byte_range import Patch
+from speakersdk.audio.formats.byte_range import Patch
 
 
 @dataclass(frozen=True, slots=True)
