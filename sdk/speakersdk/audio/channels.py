@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from speakersdk.audio.resampler import StreamResampler
 from speakersdk.audio.samples import SAMPLE_RATE_HZ, scale
+from speakersdk.audio.spectral_track import Powers, SpectralTrack, band_levels
 from speakersdk.audio.voice_activity import CHUNK_SAMPLES, VoiceActivityDetector
 from speakersdk.errors import ConfigError, InvalidAudioError
 from speakersdk.text import counted
@@ -48,13 +49,11 @@ _OWN_DB: Final = 8.0
 OWN_SHARE: Final = 0.04
 OWN_S: Final = 0.25
 CORRELATION: Final = 0.2
-# Two people speak at once if their spectra, in bands of 62.5 Hz from 187 to 2687 Hz, are this
+# Two people speak at once if their spectra, in the bands of `SpectralTrack`, are this
 # little correlated for this long. Pairs of voices have -0.2 to 0.2; one voice with delays up to
 # 20 ms, noise, other levels and other tones has 0.3 to 1.
 SPECTRAL_CORRELATION: Final = 0.2
 AT_ONCE_S: Final = 0.5
-_BANDS: Final = (12, 172, 4)  # first and last bin of 15.6 Hz, bins per band
-_SPECTRAL_FLOOR: Final = 1e-3  # of the mean power, as in `speakersdk.enrollment.repetition`
 
 _Levels = npt.NDArray[np.float64]
 
@@ -249,24 +248,13 @@ def _speak_at_once(
     return True
 
 
-def _spectra(segments: list[_Segment], channel: int) -> npt.NDArray[np.float32]:
+def _spectra(segments: list[_Segment], channel: int) -> Powers:
     """Return (frames, bands) levels of frames of two cells, one from each cell but the last."""
-    size = 2 * CHUNK_SAMPLES
-    window = np.hanning(size).astype(np.float32)
-    first, last, width = _BANDS
-    powers = []
+    track = SpectralTrack(sample_rate_hz=SAMPLE_RATE_HZ, frame_s=_CELL_S)
     for segment in segments:
-        if len(segment.samples) < size:
-            continue
-        samples = segment.samples[:, channel] / np.float32(_INT16)
-        frames = np.lib.stride_tricks.sliding_window_view(samples, size)[::CHUNK_SAMPLES]
-        spectrum = np.abs(np.fft.rfft(frames * window, axis=1)[:, first:last]) ** 2
-        powers.append(spectrum.reshape(len(spectrum), -1, width).sum(axis=2))
-    if not powers:
-        return np.zeros((0, (last - first) // width), np.float32)
-    power = np.concatenate(powers)
-    levels: npt.NDArray[np.float32] = np.log(power + _SPECTRAL_FLOOR * power.mean() + 1e-20)
-    return levels.astype(np.float32)
+        track.push((segment.samples[:, channel] / _INT16).astype(np.float32))
+        track.cut()
+    return band_levels(track.powers) if len(track.powers) else track.powers
 
 
 def _framed(segments: list[_Segment], speech: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
@@ -275,7 +263,7 @@ def _framed(segments: list[_Segment], speech: npt.NDArray[np.bool_]) -> npt.NDAr
     return np.delete(speech, ends - 1)
 
 
-def _differ(spectra: list[npt.NDArray[np.float32]], chosen_frames: npt.NDArray[np.bool_]) -> bool:
+def _differ(spectra: list[Powers], chosen_frames: npt.NDArray[np.bool_]) -> bool:
     """Return whether the spectra of enough frames differ, apart from their mean and level."""
     if chosen_frames.sum() < AT_ONCE_S / _CELL_S:
         return False

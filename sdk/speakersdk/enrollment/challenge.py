@@ -18,8 +18,8 @@ import numpy as np
 import numpy.typing as npt
 
 from speakersdk.arrays import Waveform
+from speakersdk.audio.spectral_track import FRAME_S, Powers, band_powers, is_sound
 from speakersdk.decision.outcome import Decision
-from speakersdk.enrollment.spectral_track import FRAME_S, Powers, band_powers, is_sound
 from speakersdk.errors import ConfigError
 
 DEFAULT_DIGITS: Final = 6

@@ -15,11 +15,11 @@ from speakersdk.arrays import Embedding, Waveform, scaled
 from speakersdk.audio.levels import QUIET_DBFS, AudioProblem, QualityMeter
 from speakersdk.audio.microphone import AudioBlock, CaptureCounters, check_gap
 from speakersdk.audio.resampler import StreamResampler
+from speakersdk.audio.spectral_track import SpectralTrack
 from speakersdk.calibration.calibration import Calibration
 from speakersdk.encoder.hop import HopEncoder
 from speakersdk.encoder.statistics_ring import RECENT, RECENT_S, SO_FAR
 from speakersdk.enrollment.repetition import repeated_share
-from speakersdk.enrollment.spectral_track import SpectralTrack
 from speakersdk.errors import ConfigError, EnrollmentError
 from speakersdk.lifetime import Lifetime
 from speakersdk.scoring import symmetric_kl

@@ -21,6 +21,7 @@ from speakersdk.audio.recordings import (
     rated,
     recording_label,
 )
+from speakersdk.audio.spectral_track import Powers, SpectralTrack
 from speakersdk.decision.one_voice import Speech, llrs_to_the_others
 from speakersdk.encoder.interface import Encoding
 from speakersdk.encoder.load import SpeakerEncoder
@@ -33,7 +34,6 @@ from speakersdk.enrollment.repetition import (
     is_copy,
     repetitions,
 )
-from speakersdk.enrollment.spectral_track import Powers, SpectralTrack
 from speakersdk.errors import AudioError, AudioTooShortError, ConfigError, EnrollmentError
 from speakersdk.voiceprint.names import check_name
 from speakersdk.voiceprint.voiceprint import Voiceprint

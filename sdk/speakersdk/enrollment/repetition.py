@@ -17,12 +17,10 @@ import numpy as np
 import numpy.typing as npt
 
 from speakersdk.arrays import Embedding
-from speakersdk.enrollment.spectral_track import Powers, is_sound
+from speakersdk.audio.spectral_track import Powers, band_levels, is_sound
 from speakersdk.scoring import symmetric_kl
 from speakersdk.voiceprint.voiceprint import Voiceprint
 
-# A band below this share of the mean power is silence, whose changes are noise.
-_FLOOR: Final = 1e-3
 # Changes are taken over 40 ms.
 _CHANGE_FRAMES: Final = 4
 _PIECE_FRAMES: Final = 150
@@ -110,7 +108,7 @@ def _changes(powers: Powers) -> Powers:
     """Return the changes of the level in each band; silence has none."""
     if len(powers) <= _CHANGE_FRAMES:
         return np.zeros((0, powers.shape[1]), np.float32)
-    level = np.log(powers + _FLOOR * powers.mean() + np.float32(1e-20))
+    level = band_levels(powers)
     changes: Powers = level[_CHANGE_FRAMES:] - level[:-_CHANGE_FRAMES]
     return changes
 

@@ -11,11 +11,11 @@ import pytest
 import soundfile as sf
 
 from speakersdk.arrays import Embedding, Waveform, scaled
+from speakersdk.audio.spectral_track import band_powers
 from speakersdk.audio.waveform import SAMPLE_RATE_HZ, read_audio
 from speakersdk.demo_clips import FOLDER
 from speakersdk.enrollment.live import REPEATED, Enrollment
 from speakersdk.enrollment.repetition import is_copy, repeated_share, repetitions
-from speakersdk.enrollment.spectral_track import band_powers
 from speakersdk.errors import EnrollmentError
 from speakersdk.verifier import Verifier
 

@@ -1,4 +1,4 @@
-"""The power of a recording in narrow bands, every 10 ms.
+"""The power of a recording in narrow bands, by default every 10 ms.
 
 The bands are 62.5 Hz wide, which resolves the harmonics of a voice, and cover the range of a
 telephone.
@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from speakersdk.arrays import Waveform
-from speakersdk.audio.waveform import SAMPLE_RATE_HZ
+from speakersdk.audio.samples import SAMPLE_RATE_HZ
 
 FRAME_S: Final = 0.01
 _WINDOW_S: Final = 0.064
@@ -24,6 +24,8 @@ _HIGH_HZ: Final = 2687.5
 _BLOCK_FRAMES: Final = 64
 # A frame with less than this share of the mean power is a pause.
 _PAUSE_POWER: Final = 0.05
+# A band below this share of the mean power is silence, whose changes are noise.
+_FLOOR: Final = 1e-3
 
 Powers = npt.NDArray[np.float32]  # (frames, bands)
 
@@ -33,11 +35,12 @@ class SpectralTrack:
 
     Args:
         sample_rate_hz: sample rate of the samples.
+        frame_s: seconds from one frame to the next.
     """
 
-    def __init__(self, *, sample_rate_hz: float) -> None:
+    def __init__(self, *, sample_rate_hz: float, frame_s: float = FRAME_S) -> None:
         self._num_samples = round(_WINDOW_S * sample_rate_hz)
-        self._hop = round(FRAME_S * sample_rate_hz)
+        self._hop = round(frame_s * sample_rate_hz)
         width_hz = sample_rate_hz / self._num_samples
         self._bins_per_band = round(_BAND_HZ / width_hz)
         self._first_bin = round(_LOW_HZ / width_hz)
@@ -86,3 +89,9 @@ def is_sound(powers: Powers) -> npt.NDArray[np.bool_]:
     """Return (frames,) booleans: false in pauses, which are far below the mean power."""
     total = powers.sum(axis=1)
     return np.asarray(total > _PAUSE_POWER * total.mean() if len(total) else total > 0)
+
+
+def band_levels(powers: Powers) -> Powers:
+    """Return the (frames, bands) natural logarithms of powers; all silence has the same level."""
+    levels: Powers = np.log(powers + _FLOOR * powers.mean() + np.float32(1e-20))
+    return levels
