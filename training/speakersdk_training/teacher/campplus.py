@@ -13,6 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from speakersdk_training.teacher.residual_block import ResidualBlock
+
 NUM_MELS = 80
 EMBEDDING_DIM = 192
 _PLANES = 32
@@ -29,25 +31,9 @@ def _normalized(channels: int) -> nn.Sequential:
     )
 
 
-class _PlanarBlock(nn.Module):
-    """Two 3 x 3 convolutions and a skip connection; `stride` along the bands."""
-
-    def __init__(self, stride: int) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv2d(_PLANES, _PLANES, 3, (stride, 1), 1, bias=False)
-        self.bn1 = nn.BatchNorm2d(_PLANES)
-        self.conv2 = nn.Conv2d(_PLANES, _PLANES, 3, 1, 1, bias=False)
-        self.bn2 = nn.BatchNorm2d(_PLANES)
-        self.shortcut = nn.Sequential()
-        if stride != 1:
-            self.shortcut = nn.Sequential(
-                nn.Conv2d(_PLANES, _PLANES, 1, (stride, 1), bias=False), nn.BatchNorm2d(_PLANES)
-            )
-
-    def forward(self, planes: Tensor) -> Tensor:
-        """Process (B, C, f, k) -> (B, C, f / stride, k)."""
-        hidden = functional.relu(self.bn1(self.conv1(planes)))
-        return functional.relu(self.bn2(self.conv2(hidden)) + self.shortcut(planes))
+def _planar_block(stride: int) -> ResidualBlock:
+    """Return a block with a stride along the bands only."""
+    return ResidualBlock(_PLANES, _PLANES, (stride, 1))
 
 
 class _PlanarFront(nn.Module):
@@ -57,8 +43,8 @@ class _PlanarFront(nn.Module):
         super().__init__()
         self.conv1 = nn.Conv2d(1, _PLANES, 3, 1, 1, bias=False)
         self.bn1 = nn.BatchNorm2d(_PLANES)
-        self.layer1 = nn.Sequential(_PlanarBlock(2), _PlanarBlock(1))
-        self.layer2 = nn.Sequential(_PlanarBlock(2), _PlanarBlock(1))
+        self.layer1 = nn.Sequential(_planar_block(2), _planar_block(1))
+        self.layer2 = nn.Sequential(_planar_block(2), _planar_block(1))
         self.conv2 = nn.Conv2d(_PLANES, _PLANES, 3, (2, 1), 1, bias=False)
         self.bn2 = nn.BatchNorm2d(_PLANES)
         self.channels = _PLANES * NUM_MELS // 8

@@ -11,31 +11,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from speakersdk_training.teacher.residual_block import ResidualBlock
+
 NUM_MELS = 80
 EMBEDDING_DIM = 256
 _STAGES = ((32, 3, 1), (64, 4, 2), (128, 6, 2), (256, 3, 2))  # planes, blocks, stride of the first
 _VARIANCE_FLOOR = 1e-7
-
-
-class _Block(nn.Module):
-    """Two 3 x 3 convolutions and a skip connection; `stride` along bands and frames."""
-
-    def __init__(self, inputs: int, planes: int, stride: int) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv2d(inputs, planes, 3, stride, 1, bias=False)
-        self.bn1 = nn.BatchNorm2d(planes)
-        self.conv2 = nn.Conv2d(planes, planes, 3, 1, 1, bias=False)
-        self.bn2 = nn.BatchNorm2d(planes)
-        self.shortcut = nn.Sequential()
-        if stride != 1 or inputs != planes:
-            self.shortcut = nn.Sequential(
-                nn.Conv2d(inputs, planes, 1, stride, bias=False), nn.BatchNorm2d(planes)
-            )
-
-    def forward(self, features: Tensor) -> Tensor:
-        """Process (B, C, f, k) -> (B, C', f', k')."""
-        hidden = functional.relu(self.bn1(self.conv1(features)))
-        return functional.relu(self.bn2(self.conv2(hidden)) + self.shortcut(features))
 
 
 class ResNet34(nn.Module):
@@ -50,7 +31,8 @@ class ResNet34(nn.Module):
         for planes, num_blocks, stride in _STAGES:
             blocks = []
             for number in range(num_blocks):
-                blocks.append(_Block(inputs, planes, 1 if number else stride))
+                step = 1 if number else stride
+                blocks.append(ResidualBlock(inputs, planes, (step, step)))
                 inputs = planes
             stages.append(nn.Sequential(*blocks))
         self.layer1, self.layer2, self.layer3, self.layer4 = stages
