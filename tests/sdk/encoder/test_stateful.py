@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from speakersdk.encoder.load import SpeakerEncoder, load_encoder
 from speakersdk.errors import AudioTooShortError, ClosedError, InvalidAudioError
+from tests.sdk.encoder.streaming_in_pieces import encoded_in_pieces
 
 MODELS = Path(__file__).parents[2] / "data" / "models"
 RATE_HZ = 16000
@@ -74,13 +75,8 @@ def test_the_embedding_has_the_length_of_the_manifest(encoder: SpeakerEncoder) -
 def test_any_chunking_gives_what_one_pass_gives(num_samples: int, lengths: list[int]) -> None:
     encoder = load_encoder(MODELS / "stateful.onnx")
     samples = noise(num_samples)
-    stream = encoder.stream()
-    first = 0
-    for length in lengths:
-        stream.push(samples[first : first + length])
-        first += length
-    stream.push(samples[first:])
-    streamed, offline = stream.finish(), encoder.encode(samples)
+    streamed = encoded_in_pieces(encoder, samples, lengths)
+    offline = encoder.encode(samples)
     np.testing.assert_allclose(streamed.embedding, offline.embedding, atol=TOLERANCE)
     assert streamed.speech_s == pytest.approx(offline.speech_s, abs=80 / RATE_HZ)
     assert streamed.duration_s == offline.duration_s

@@ -12,6 +12,7 @@ from speakersdk.encoder.interface import detector
 from speakersdk.encoder.load import SpeakerEncoder, load_encoder
 from speakersdk.encoder.windowed import SpeechWindows, WindowedEncoder
 from speakersdk.errors import AudioTooShortError, InvalidAudioError
+from tests.sdk.encoder.streaming_in_pieces import encoded_in_pieces
 
 MODEL = Path(__file__).parents[2] / "data" / "models" / "windowed.onnx"
 RATE_HZ = 16000
@@ -111,13 +112,8 @@ def test_without_speech_the_embedding_is_zero(encoder: SpeakerEncoder) -> None:
 def test_any_chunking_gives_what_one_pass_gives(num_samples: int, lengths: list[int]) -> None:
     encoder = load_encoder(MODEL)
     samples = read_audio(FOLDER / "slt-probe.flac")[:num_samples]
-    stream = encoder.stream()
-    first = 0
-    for length in lengths:
-        stream.push(samples[first : first + length])
-        first += length
-    stream.push(samples[first:])
-    streamed, offline = stream.finish(), encoder.encode(samples)
+    streamed = encoded_in_pieces(encoder, samples, lengths)
+    offline = encoder.encode(samples)
     np.testing.assert_allclose(streamed.embedding, offline.embedding, atol=TOLERANCE)
     assert (streamed.speech_s, streamed.duration_s) == (offline.speech_s, offline.duration_s)
 
