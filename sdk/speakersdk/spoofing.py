@@ -31,8 +31,8 @@ class SpoofCheck:
         recording, sample_rate_hz, reading: as for `speakersdk.audio.recordings.load_recording`.
 
     Attributes:
-        recording, sample_rate_hz: the probe to encode. With a detector these are its
-            samples, because a pipe can be read only once.
+        recording, sample_rate_hz, reading: the probe to encode, and how to read it. With a detector
+            these are its samples, because a pipe can be read only once.
     """
 
     def __init__(
@@ -41,16 +41,18 @@ class SpoofCheck:
         recording: Recording,
         sample_rate_hz: float | None,
         *,
-        reading: Reading | None = None,
+        reading: Reading,
     ) -> None:
         self._detector = detector
         self._finding: str | None = None
         self.recording = recording
         self.sample_rate_hz = sample_rate_hz
+        self.reading = reading
         if detector is not None:
             self._samples = load_recording(recording, sample_rate_hz, reading=reading)
             self._samples.flags.writeable = False
             self.recording, self.sample_rate_hz = self._samples, SAMPLE_RATE_HZ
+            self.reading = Reading()  # the samples are those of the chosen channel
 
     def __call__(self, identification: Identification) -> Identification:
         """Return the answer, with INCONCLUSIVE in place of ACCEPT if something is found.

@@ -181,7 +181,7 @@ class Verifier:
         self._check_candidates([voiceprint])
         check = self._spoof_check(recording, sample_rate_hz)
         try:
-            probe = measure(self._encoder, check.recording, check.sample_rate_hz, self._reading)
+            probe = measure(self._encoder, check.recording, check.sample_rate_hz, check.reading)
         except AudioTooShortError as error:
             return unchanged(voiceprint, unanswered(voiceprint, error, rule).decision)
         decision, verification = (
@@ -220,7 +220,7 @@ class Verifier:
         self._check_candidates(voiceprints)
         check = self._spoof_check(recording, sample_rate_hz)
         try:
-            probe = self._encode(check.recording, check.sample_rate_hz)
+            probe = self._encode(check.recording, check.sample_rate_hz, check.reading)
         except AudioTooShortError as error:
             return unanswered(voiceprints[0], error, rule)
         return check(identified(voiceprints, probe, rule))
@@ -341,7 +341,7 @@ class Verifier:
         Raises:
             AudioError: the recording is unreadable, too short or without speech.
         """
-        encoding = self._encode(recording, sample_rate_hz)
+        encoding = self._encode(recording, sample_rate_hz, self._reading)
         if shortage := speech_shortage(encoding.speech_s, encoding.duration_s, None):
             raise InvalidAudioError(f"{recording_label(recording)}: {shortage[1]}")
         return encoding.embedding
@@ -369,8 +369,8 @@ class Verifier:
             raise ClosedError("expected an open verifier, it is closed; make another")
         return model
 
-    def _encode(self, recording: Recording, sample_rate_hz: float | None) -> Encoding:
-        return self._encoder.encode(open_recording(recording, sample_rate_hz, self._reading))
+    def _encode(self, recording: Recording, rate_hz: float | None, reading: Reading) -> Encoding:
+        return self._encoder.encode(open_recording(recording, rate_hz, reading))
 
     def _spoof_check(self, recording: Recording, rate_hz: float | None) -> SpoofCheck:
         return SpoofCheck(self._spoof_detector, recording, rate_hz, reading=self._reading)

@@ -63,6 +63,16 @@ def test_without_a_finding_nothing_changes(
     assert guarded.adapt(slt, probe).is_adapted
 
 
+def test_the_chosen_channel_is_read_once(slt: Voiceprint, voices: dict[str, Any]) -> None:
+    samples = read_audio(voices["slt"].probe)
+    stereo = np.stack([np.zeros_like(samples), samples], axis=1)
+    detector = Detector(None)
+    guarded = Verifier(spoof_detector=detector, channel=2)
+    assert guarded.verify(slt, stereo, sample_rate_hz=16000).accepted
+    assert guarded.adapt(slt, stereo, sample_rate_hz=16000).decision.accepted
+    assert all(np.array_equal(asked, samples) for asked in detector.asked)
+
+
 def test_it_is_called_only_for_what_would_be_accepted(
     slt: Voiceprint, voices: dict[str, Any]
 ) -> None:
