@@ -169,7 +169,7 @@ def folder_lock(folder: Path, *, timeout_s: float = LOCK_TIMEOUT_S) -> Iterator[
         _wait_for_lock(descriptor, folder, timeout_s)
         yield
     finally:
-        os.close(descriptor)
+        _release(descriptor)
 
 
 @contextlib.contextmanager
@@ -197,7 +197,7 @@ def file_lock(path: Path, *, timeout_s: float = LOCK_TIMEOUT_S) -> Iterator[None
                 yield
                 return
         finally:
-            os.close(descriptor)
+            _release(descriptor)
 
 
 def sync_folder(folder: Path) -> None:
@@ -340,3 +340,13 @@ def _try_lock(descriptor: int) -> bool:
             return False
         raise
     return True
+
+
+def _release(descriptor: int) -> None:
+    """Unlock a file and close it."""
+    try:
+        if sys.platform != "win32":
+            # A process that was forked meanwhile has the file open and would keep the lock.
+            fcntl.flock(descriptor, fcntl.LOCK_UN)
+    finally:
+        os.close(descriptor)

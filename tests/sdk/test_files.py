@@ -54,6 +54,22 @@ with folder_lock(Path(sys.argv[1])):
     print("ready", flush=True)
     sys.stdin.read()
 """
+# The parent takes a lock twice, while a process that was forked within the first block lives.
+FORKED = """
+import os, sys
+from pathlib import Path
+from speakersdk.files import file_lock, folder_lock
+folder = Path(sys.argv[1])
+reader, writer = os.pipe()
+with {lock}):
+    child = os.fork()
+    if child == 0:
+        os.close(writer)
+        os.read(reader, 1)  # until the parent has ended
+        os._exit(0)
+with {lock}, timeout_s=0):
+    pass
+"""
 
 
 def start(source: str, *arguments: str | Path) -> subprocess.Popen[bytes]:
@@ -219,6 +235,15 @@ def test_a_lock_excludes_others_until_its_process_ends(tmp_path: Path) -> None:
         folder_lock(tmp_path, timeout_s=0),  # another descriptor of this process is another holder
     ):
         pass
+
+
+@pytest.mark.parametrize("lock", ["folder_lock(folder", "file_lock(folder / 'file'"])
+def test_a_lock_ends_with_its_block_although_a_forked_process_lives(
+    tmp_path: Path, lock: str
+) -> None:
+    (tmp_path / "file").touch()
+    source = FORKED.format(lock=lock)
+    subprocess.run([sys.executable, "-c", source, str(tmp_path)], check=True, timeout=60)
 
 
 @pytest.mark.parametrize("made", [Path.mkdir, os.mkfifo, lambda path: path.symlink_to("/dev/zero")])
