@@ -35,8 +35,8 @@ class AttemptLimit:
         window_s: time after which rejections no longer count, if the wait is shorter.
         wait_s: first wait in seconds.
         maximum_wait_s: longest wait in seconds.
-        clock: function that returns seconds since 1970. Setting the clock back does not shorten a
-            wait.
+        clock: function that returns seconds since 1970. If the clock is set back during a wait, the
+            next attempt begins the wait again.
     """
 
     folder: Path
@@ -70,11 +70,14 @@ class AttemptLimit:
         with folder_lock(self.folder):
             counts = self._file.read()
             now = self.clock()
-            count, last = counts.get(name, (0, now))
-            last = min(last, now) if count < self.tries else last
+            count, recorded = counts.get(name, (0, now))
+            last = min(recorded, now)
             wait = self._wait(count)
-            left = wait if now < last else wait - (now - last)
+            left = wait - (now - last)
             if count >= self.tries and left > 0:
+                if last < recorded:  # the clock was set back: the wait begins again
+                    counts[name] = (count, last)
+                    self._file.write(counts)
                 raise AttemptLimitError(name, count=count, wait_s=left)
             if now - last > max(self.window_s, wait):
                 count = 0

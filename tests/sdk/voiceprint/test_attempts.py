@@ -75,6 +75,17 @@ def test_a_clock_that_is_set_back_gives_no_new_tries(limit: AttemptLimit, clock:
     assert wait_of(limit) == 10
 
 
+def test_a_wait_ends_after_a_clock_was_far_ahead(limit: AttemptLimit, clock: Clock) -> None:
+    for _ in range(3):
+        limit.begin("ann")
+    clock.now_s -= 1e6
+    wait_of(limit)
+    clock.now_s += 9
+    assert wait_of(limit) == 1
+    clock.now_s += 1
+    limit.begin("ann")
+
+
 @pytest.mark.parametrize(
     "content",
     [
