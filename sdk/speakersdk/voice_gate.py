@@ -103,7 +103,7 @@ class VoiceGate:
         try:
             updates = self._stream.push(samples, sample_rate_hz=sample_rate_hz)
         except ExpiredVoiceprintError:
-            self.latest = None
+            self.latest = self.last_speech = None
             raise
         gate_updates = [self._gate_update(update) for update in updates]
         for latest in gate_updates:

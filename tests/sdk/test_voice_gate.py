@@ -99,4 +99,4 @@ def test_it_closes_when_the_voiceprint_expires(
     object.__setattr__(limited, "expires_utc", "2026-11-24T00:00:00+00:00")
     with pytest.raises(ExpiredVoiceprintError):
         gate.push(np.zeros(1600, np.float32), sample_rate_hz=RATE_HZ)
-    assert (gate.is_open, gate.speaker) == (False, None)
+    assert (gate.is_open, gate.speaker, gate.last_speech) == (False, None, None)
