@@ -183,7 +183,8 @@ class LevelMeter:
             num_speech = int(is_speech[number * hop_frames : (number + 1) * hop_frames].sum())
             self._quality.measure(hop)
             level_dbfs = self._quality.level_dbfs
-            self.loudest_dbfs = max(self.loudest_dbfs or level_dbfs, level_dbfs)
+            if self.loudest_dbfs is None or level_dbfs > self.loudest_dbfs:
+                self.loudest_dbfs = level_dbfs
             # A hop with only some speech would bias both the level of speech and that of noise.
             if num_speech in (0, hop_frames):
                 self._quality.take(hop, is_speech=num_speech > 0)

@@ -109,6 +109,15 @@ def test_silence_and_noise_have_no_speech_to_measure(encoder: SpeakerEncoder) ->
         assert quality.problems == ()
 
 
+def test_the_loudest_hop_may_be_at_full_scale(encoder: SpeakerEncoder) -> None:
+    meter = LevelMeter(encoder.manifest)
+    num_samples, num_frames = encoder.manifest.hop_samples, encoder.manifest.hop_frames
+    square = np.tile(np.float32([1, -1]), num_samples // 2)  # a mean square of 1, which is 0 dBFS
+    for gain in (1, 0.5):
+        meter(np.float32(gain) * square, np.zeros(num_frames, np.bool_))
+    assert meter.loudest_dbfs == 0
+
+
 def test_advice_on_too_little_speech_follows_the_level(
     encoder: SpeakerEncoder, voices: dict[str, Any]
 ) -> None:
