@@ -65,7 +65,8 @@ class Gallery:
     """Named embeddings of one model. Adding and removing entries does not move stored rows.
 
     Entries made from voiceprints keep their expiry. A search does not return expired entries; a
-    warning names each of them once.
+    warning names each of them once. Several threads may search at once, but not while another one
+    adds or removes entries.
     """
 
     def __init__(self, dim: int, *, storage: Storage = "float32", keep_exact: bool = True) -> None:
@@ -109,8 +110,9 @@ class Gallery:
         if not given:
             raise ValueError("expected at least one voiceprint; use Gallery(dim) for an empty one")
         gallery = cls(given[0].exemplars.shape[1], storage=storage, keep_exact=keep_exact)
-        gallery._bind(given)
+        model = gallery._model_of(given)
         gallery.add_many([one.name for one in given], [one.embedding for one in given])
+        gallery.model_name, gallery.model_sha256 = model
         gallery._entries.expiry.add(given)
         return gallery
 
@@ -147,8 +149,9 @@ class Gallery:
             ExpiredVoiceprintError: the voiceprint has expired.
             IncompatibleModelError: it was made with a different model.
         """
-        self._bind([voiceprint])
+        model = self._model_of([voiceprint])
         self.add(voiceprint.name, voiceprint.embedding)
+        self.model_name, self.model_sha256 = model
         self._entries.expiry.add([voiceprint])
 
     def add(self, name: str, embedding: npt.ArrayLike) -> None:
@@ -342,18 +345,19 @@ class Gallery:
             gallery._entries.expiry.read_block(names, blocks[ENDS])
         return gallery
 
-    def _bind(self, voiceprints: Sequence[Voiceprint]) -> None:
-        """Bind an empty gallery to the model of the voiceprints, or check model and expiry."""
+    def _model_of(self, voiceprints: Sequence[Voiceprint]) -> tuple[str | None, str | None]:
+        """Return name and SHA-256 of the model of all entries with these, after checks of them."""
+        name, sha256 = self.model_name, self.model_sha256
         for voiceprint in voiceprints:
             voiceprint.check_current()
-            if self.model_sha256 is None and not self._entries.places:
-                self.model_name = voiceprint.model_name
-                self.model_sha256 = voiceprint.model_sha256
-            if voiceprint.model_sha256 != self.model_sha256:
+            if sha256 is None and not self._entries.places:
+                name, sha256 = voiceprint.model_name, voiceprint.model_sha256
+            if voiceprint.model_sha256 != sha256:
                 raise IncompatibleModelError(
-                    expected=f"{self.model_name} ({(self.model_sha256 or 'none')[:12]})",
+                    expected=f"{name} ({(sha256 or 'none')[:12]})",
                     got=f"{voiceprint.model_name} ({voiceprint.model_sha256[:12]})",
                 )
+        return name, sha256
 
     def _probes(self, probes: npt.ArrayLike) -> Embeddings:
         rows = _rows("probes", probes)

@@ -164,6 +164,17 @@ def test_voiceprints_bring_their_names_and_their_model(rng: np.random.Generator)
         Gallery.from_voiceprints([])
 
 
+def test_what_is_refused_binds_no_model(rng: np.random.Generator) -> None:
+    wide = voiceprint("ann", embeddings(rng, 2))
+    gallery = Gallery(wide.exemplars.shape[1] // 2)
+    with pytest.raises(ValueError, match="expected shape"):
+        gallery.add_voiceprint(wide)
+    assert (gallery.model_name, gallery.model_sha256) == (None, None)
+    other = voiceprint("bob", embeddings(rng, 2, dim=gallery.dim), model="1" * 64)
+    gallery.add_voiceprint(other)
+    assert gallery.model_sha256 == "1" * 64
+
+
 @each_storage
 @pytest.mark.parametrize("keep_exact", [True, False])
 def test_a_file_gives_the_gallery_back(
