@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
+from speakersdk.audio.samples import Samples
 from speakersdk.decision.outcome import Verdict
 from speakersdk.errors import ExpiredVoiceprintError, InvalidAudioError
 from speakersdk.streaming.update import StreamUpdate
@@ -93,7 +93,7 @@ class VoiceGate:
         """The name of the allowed voice that speaks; None while the gate is closed."""
         return None if self.latest is None else self.latest.speaker
 
-    def push(self, samples: npt.NDArray[Any], *, sample_rate_hz: float) -> list[GateUpdate]:
+    def push(self, samples: Samples, *, sample_rate_hz: float) -> list[GateUpdate]:
         """Take the next samples and return an update for every hop that they complete.
 
         Raises:

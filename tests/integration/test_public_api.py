@@ -88,7 +88,8 @@ import numpy as np
 
 import speakersdk
 from speakersdk import (
-    AudioError, Decision, Gallery, Recording, Verdict, Verifier, Voiceprint, VoiceprintStore,
+    AudioError, Decision, Gallery, Recording, StreamUpdate, Verdict, Verifier, Voiceprint,
+    VoiceprintStore, as_waveform,
 )
 
 
@@ -134,6 +135,12 @@ assert_type(verifier.identify([store.load("ann")], "a.wav").speaker, str | None)
 gallery = Gallery.from_voiceprints([store.load("ann")])
 assert_type(gallery.search(verifier.embed("a.wav"))[0].name, str)
 assert_type(speakersdk.__version__, str)
+chunks = {"line-1": np.zeros(1600, np.int16)}
+updates = verifier.stream_pool().push(chunks, sample_rate_hz=8000)
+assert_type(updates, dict[str, list[StreamUpdate]])
+waveform = as_waveform(Tensor(), sample_rate_hz=16000)
+verifier.stream([store.load("ann")]).push(Tensor(), sample_rate_hz=16000)
+verifier.enrollment("ann").push(Tensor(), sample_rate_hz=16000)
 '''  # fmt: skip
 
 

@@ -8,16 +8,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from speakersdk.arrays import Waveform
 from speakersdk.audio.channels import MIX, Channel, check_channel
 from speakersdk.audio.input_file import BinaryReader, file_label, is_file
-from speakersdk.audio.samples import SupportsArray, as_array
+from speakersdk.audio.samples import Samples, as_array
 from speakersdk.audio.waveform import ARRAY_LABEL, array_blocks, file_blocks, join
 from speakersdk.errors import ConfigError, InvalidAudioError
 
-Samples = npt.NDArray[Any] | SupportsArray
 Recording = (
     str | os.PathLike[str] | BinaryReader | Samples | tuple[float, Samples] | tuple[Samples, float]
 )

@@ -12,6 +12,7 @@ from speakersdk.audio.downmix import Downmix
 from speakersdk.audio.samples import (
     INT16_PEAK,
     SAMPLE_RATE_HZ,
+    Samples,
     as_array,
     check_int32_peak,
     check_rate,
@@ -38,7 +39,7 @@ class StreamResampler:
         self._stream: Any = None
         self._int32_peak = 0
 
-    def push(self, samples: npt.NDArray[Any], *, sample_rate_hz: float) -> Waveform:
+    def push(self, samples: Samples, *, sample_rate_hz: float) -> Waveform:
         """Take the next samples, as for `as_waveform`, and return the completed output.
 
         Raises:
@@ -49,7 +50,7 @@ class StreamResampler:
         self._int32_peak = max(self._int32_peak, int32_peak(array))
         return self.take(array, sample_rate_hz=sample_rate_hz)
 
-    def check(self, samples: npt.NDArray[Any], *, sample_rate_hz: float) -> npt.NDArray[Any]:
+    def check(self, samples: Samples, *, sample_rate_hz: float) -> npt.NDArray[Any]:
         """Check samples as `push` does, without taking them, and return them as an array."""
         if self._sample_rate_hz is None:
             check_rate(sample_rate_hz)

@@ -51,6 +51,9 @@ class SupportsArray(Protocol):
         """Return the values as an array."""
 
 
+Samples = npt.NDArray[Any] | SupportsArray
+
+
 def check_rate(sample_rate_hz: float) -> None:
     """Raise ConfigError unless this is a plausible sample rate."""
     low_hz, high_hz = RATE_RANGE_HZ

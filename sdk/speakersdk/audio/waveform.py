@@ -20,6 +20,7 @@ from speakersdk.audio.resampler import StreamResampler
 from speakersdk.audio.samples import (
     BLOCK_SAMPLES,
     SAMPLE_RATE_HZ,
+    Samples,
     as_array,
     check_rate,
     check_samples,
@@ -64,9 +65,7 @@ def read_audio(
     return join(file_blocks(path, limit_s=limit_s, channel=channel), file_label(path))
 
 
-def as_waveform(
-    samples: npt.NDArray[Any], *, sample_rate_hz: float, channel: Channel = None
-) -> Waveform:
+def as_waveform(samples: Samples, *, sample_rate_hz: float, channel: Channel = None) -> Waveform:
     """Convert an array to a waveform. The input is not changed.
 
     Args:
@@ -109,7 +108,7 @@ def file_blocks(
 
 
 def array_blocks(
-    samples: npt.NDArray[Any], *, sample_rate_hz: float, channel: Channel = None
+    samples: Samples, *, sample_rate_hz: float, channel: Channel = None
 ) -> Iterator[Waveform]:
     """Convert an array to non-empty blocks, like `as_waveform`.
 

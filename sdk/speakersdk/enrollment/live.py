@@ -6,15 +6,15 @@ chunk -> hop -> quality, speech -> exemplar every 2.5 s of good speech -> voicep
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final, Self
+from typing import Final, Self
 
 import numpy as np
-import numpy.typing as npt
 
 from speakersdk.arrays import Embedding, Waveform, scaled
 from speakersdk.audio.levels import QUIET_DBFS, AudioProblem, QualityMeter
 from speakersdk.audio.microphone import AudioBlock, CaptureCounters, check_gap
 from speakersdk.audio.resampler import StreamResampler
+from speakersdk.audio.samples import Samples
 from speakersdk.audio.spectral_track import SpectralTrack
 from speakersdk.calibration.calibration import Calibration
 from speakersdk.encoder.hop import HopEncoder
@@ -142,7 +142,7 @@ class Enrollment:
             problem=self._problem,
         )
 
-    def push(self, samples: npt.NDArray[Any], *, sample_rate_hz: float) -> EnrollmentProgress:
+    def push(self, samples: Samples, *, sample_rate_hz: float) -> EnrollmentProgress:
         """Take the next samples; they are ignored once the enrollment is complete.
 
         Raises:

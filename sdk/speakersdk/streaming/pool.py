@@ -7,11 +7,10 @@ the others. Streams share weights and buffers but no state.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from typing import Any, Self
+from typing import Self, TypeVar
 
-import numpy as np
-import numpy.typing as npt
-
+from speakersdk.arrays import Waveform
+from speakersdk.audio.samples import Samples
 from speakersdk.decision.rule import DecisionRule
 from speakersdk.encoder.hop import HopEncoder
 from speakersdk.errors import ConfigError
@@ -20,6 +19,9 @@ from speakersdk.streaming.options import StreamOptions
 from speakersdk.streaming.stream import SpeakerStream
 from speakersdk.streaming.update import StreamUpdate
 from speakersdk.voiceprint.voiceprint import Voiceprint
+
+# Keys of one call. A mapping of texts is no mapping of all that can be hashed.
+Key = TypeVar("Key", bound=Hashable)
 
 
 class StreamPool:
@@ -94,8 +96,8 @@ class StreamPool:
         self._lifetime.end()
 
     def push(
-        self, chunks: Mapping[Hashable, npt.NDArray[Any]], *, sample_rate_hz: float
-    ) -> dict[Hashable, list[StreamUpdate]]:
+        self, chunks: Mapping[Key, Samples], *, sample_rate_hz: float
+    ) -> dict[Key, list[StreamUpdate]]:
         """Push the next samples of some or all streams, as in `SpeakerStream.push`.
 
         All chunks are checked first: if one is not audio, no stream changes.
@@ -112,10 +114,8 @@ class StreamPool:
         with self._lifetime:
             return self._push(self._resampled(chunks, sample_rate_hz))
 
-    def _push(
-        self, waiting: dict[Hashable, npt.NDArray[np.float32]]
-    ) -> dict[Hashable, list[StreamUpdate]]:
-        updates: dict[Hashable, list[StreamUpdate]] = {key: [] for key in waiting}
+    def _push(self, waiting: dict[Key, Waveform]) -> dict[Key, list[StreamUpdate]]:
+        updates: dict[Key, list[StreamUpdate]] = {key: [] for key in waiting}
         hops = {key: self._streams[key].state.buffer.hops(waiting[key]) for key in waiting}
         while ready := [key for key, buffered in hops.items() if next(buffered, None) is not None]:
             self._encoder.encode([self._streams[key].state for key in ready])
@@ -124,8 +124,8 @@ class StreamPool:
         return updates
 
     def _resampled(
-        self, chunks: Mapping[Hashable, npt.NDArray[Any]], sample_rate_hz: float
-    ) -> dict[Hashable, npt.NDArray[np.float32]]:
+        self, chunks: Mapping[Key, Samples], sample_rate_hz: float
+    ) -> dict[Key, Waveform]:
         streams = {key: self._stream(key) for key in chunks}
         for key, stream in streams.items():
             stream.check(chunks[key], sample_rate_hz=sample_rate_hz)

@@ -9,14 +9,14 @@ import math
 import time
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, Final, Self
+from typing import Final, Self
 
 import numpy as np
-import numpy.typing as npt
 
 from speakersdk.arrays import Waveform
 from speakersdk.audio.microphone import AudioBlock, check_gap
 from speakersdk.audio.resampler import StreamResampler
+from speakersdk.audio.samples import Samples
 from speakersdk.calibration.cohort import Nearness, pairs
 from speakersdk.decision.outcome import Verdict
 from speakersdk.decision.rule import DecisionRule
@@ -98,7 +98,7 @@ class SpeakerStream:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def push(self, samples: npt.NDArray[Any], *, sample_rate_hz: float) -> list[StreamUpdate]:
+    def push(self, samples: Samples, *, sample_rate_hz: float) -> list[StreamUpdate]:
         """Take the next samples and return an update for every hop that they complete.
 
         If audio was lost before a block of a microphone, `gap` is called first.
@@ -153,12 +153,12 @@ class SpeakerStream:
         """End the stream and drop the remaining audio. Further calls have no effect."""
         self._lifetime.end()
 
-    def check(self, samples: npt.NDArray[Any], *, sample_rate_hz: float) -> None:
+    def check(self, samples: Samples, *, sample_rate_hz: float) -> None:
         """Raise the errors that `push` would raise, without taking the samples."""
         self._check_current()
         self._resampler.check(samples, sample_rate_hz=sample_rate_hz)
 
-    def resample(self, samples: npt.NDArray[Any], *, sample_rate_hz: float) -> Waveform:
+    def resample(self, samples: Samples, *, sample_rate_hz: float) -> Waveform:
         """Convert the next samples to the model's sample rate."""
         if isinstance(samples, AudioBlock) and samples.lost_s is not None:
             self.check(samples, sample_rate_hz=sample_rate_hz)
