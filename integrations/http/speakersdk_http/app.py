@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -31,7 +30,7 @@ from speakersdk_http.checks import RequestChecks
 from speakersdk_http.interface import body_of, describe
 from speakersdk_http.live import LiveStreams
 from speakersdk_http.metrics import CONTENT_TYPE, Metrics
-from speakersdk_http.problems import answer, problem, status_of
+from speakersdk_http.problems import answer, problem
 from speakersdk_http.questions import (
     EmbedQuestion,
     ForgetQuestion,
@@ -46,7 +45,6 @@ from speakersdk_http.shutdown import Shutdown
 from speakersdk_http.threads import BusyError, RequestThreads
 
 _SHOWN: Final = 200  # characters of a path that a message quotes
-_LOG: Final = logging.getLogger("uvicorn.error")
 _PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
     "4XX": {"model": ProblemAnswer, "description": "refused; `error.message` says why"}
 }
@@ -186,8 +184,6 @@ def create_app(settings: Settings) -> FastAPI:
 
 
 def _refused(_: Request, error: Exception) -> JSONResponse:
-    if status_of(error) >= 500:
-        _LOG.error("%s: %s", type(error).__name__, error)
     return problem(error)
 
 

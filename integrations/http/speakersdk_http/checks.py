@@ -49,8 +49,7 @@ class RequestChecks:
         """Return the status and message of a refusal; None if the request may pass."""
         settings = self._settings
         host = headers.get("host", "")
-        name = urlsplit(f"//{host}").hostname or ""
-        if settings.is_loopback and name not in LOOPBACK | {settings.host}:
+        if settings.is_loopback and _name_of(host) not in LOOPBACK | {settings.host}:
             return 403, "expected a Host of this machine; the service listens only on loopback"
         origin = headers.get("origin")
         own = {f"{scheme}://{host}" for scheme in ("http", "https")}
@@ -119,6 +118,14 @@ class RequestChecks:
             kind="TooLarge",
             headers={"Connection": "close"},  # the rest of the body is not read
         )
+
+
+def _name_of(host: str) -> str:
+    """Return the name of a host without its port; empty if it cannot be read."""
+    try:
+        return urlsplit(f"//{host}").hostname or ""
+    except ValueError:  # brackets that are not closed
+        return ""
 
 
 class _BodyError(Exception):

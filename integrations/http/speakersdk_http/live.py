@@ -31,7 +31,7 @@ from speakersdk import (
     Verdict,
 )
 from speakersdk_http.metrics import Metrics
-from speakersdk_http.problems import message_of, status_of
+from speakersdk_http.problems import log_failure, message_of, status_of
 from speakersdk_http.service import SpeakerService
 from speakersdk_http.settings import Settings
 
@@ -73,10 +73,8 @@ class LiveStreams:
             await self._converse(socket)
         except WebSocketDisconnect:
             pass
-        except TimeoutError:
-            idle = ConfigError(f"nothing came for {self._settings.idle_s:g} s; connect again")
-            await _refuse(socket, idle, _POLICY_VIOLATION)
-        except (SpeakerSdkError, ConnectionError) as error:
+        except (SpeakerSdkError, OSError) as error:
+            log_failure(error)
             code = _INTERNAL_ERROR if status_of(error) >= 500 else _POLICY_VIOLATION
             await _refuse(socket, error, code)
         finally:
@@ -123,10 +121,14 @@ class LiveStreams:
         """Receive the next message of the client.
 
         Raises:
-            TimeoutError: no message arrived for too long.
+            ConfigError: no message arrived for too long.
             WebSocketDisconnect: the client has left.
         """
-        message = dict(await asyncio.wait_for(socket.receive(), self._settings.idle_s))
+        idle_s = self._settings.idle_s
+        try:
+            message = dict(await asyncio.wait_for(socket.receive(), idle_s))
+        except TimeoutError:
+            raise ConfigError(f"nothing came for {idle_s:g} s; connect again") from None
         if message["type"] == "websocket.disconnect":
             raise WebSocketDisconnect(message.get("code", _NORMAL))
         return message

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from typing import Final
 
@@ -22,6 +23,7 @@ from speakersdk import (
     VoiceprintError,
 )
 
+_LOG: Final = logging.getLogger("uvicorn.error")
 # The first matching class counts. With 500, only the operator can help.
 _STATUS: Final[tuple[tuple[type[SpeakerSdkError], int], ...]] = (
     (UnknownSpeakerError, 404),
@@ -57,8 +59,15 @@ def message_of(error: Exception) -> str:
     return " ".join(str(error).split())
 
 
+def log_failure(error: Exception) -> None:
+    """Log an error with which only the operator can help."""
+    if status_of(error) >= 500:
+        _LOG.error("%s: %s", type(error).__name__, error)
+
+
 def problem(error: Exception) -> JSONResponse:
     """Make the answer to a request that raised an error."""
+    log_failure(error)
     headers = {}
     if isinstance(error, AttemptLimitError):
         headers["Retry-After"] = str(math.ceil(max(error.wait_s, 1)))

@@ -80,6 +80,7 @@ def test_attempts_of_a_client_are_limited_for_itself(guarded: Server, clip: Clip
         ({"Origin": "https://evil.example"}, 403),
         ({"Origin": "null"}, 403),
         ({"Host": "evil.example"}, 403),
+        ({"Host": "["}, 403),
         ({"Origin": "https://app.example"}, 200),
         ({"Host": "localhost:8080"}, 200),
     ],

@@ -82,6 +82,27 @@ def test_a_wrong_message_is_answered_and_ends_the_stream(
             connection.recv(DEADLINE_S)
 
 
+def test_an_error_of_the_system_is_the_last_message_and_is_logged(
+    start: Callable[..., Server], server: Server, capfd: pytest.CaptureFixture[str]
+) -> None:
+    limited = start("--limit", "3", folder=server.folder)
+    counts = server.folder / ".clients"
+    counts.touch()  # the counts of attempts belong into a folder of this name
+    try:
+        with stream(limited) as connection:
+            connection.send('{"sample_rate_hz": 16000}')
+            error = received(connection)["error"]
+            with pytest.raises(ConnectionClosed) as closed:
+                connection.recv(DEADLINE_S)
+    finally:
+        counts.unlink()
+    assert (error["code"], error["message"]) == (1011, "the service failed; its log says why")
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 1011
+    assert limited.stop() == 0
+    assert "FileExistsError: " in capfd.readouterr().err
+
+
 def test_the_example_tells_who_speaks_or_what_is_missing(server: Server, tmp_path: Path) -> None:
     def run(recording: Path, url: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, str(EXAMPLE), str(recording), url]
