@@ -28,6 +28,7 @@ from speakersdk_wyoming.requests import (
     WakeDetection,
     Write,
     check_may_enroll,
+    name_in,
 )
 from speakersdk_wyoming.settings import Settings
 from speakersdk_wyoming.upstream import UpstreamError, described
@@ -64,12 +65,12 @@ class Connection(AsyncEventHandler):
         self._is_idle.clear()
         try:
             await self._handle(event)
-        except (SpeakerSdkError, UpstreamError, KeyError) as error:
+        except ConnectionError:
+            return False  # the client has left
+        except (SpeakerSdkError, UpstreamError, OSError, KeyError) as error:
             await self._end_request()
             text = f"expected the field {error}" if isinstance(error, KeyError) else str(error)
             await self.write_event(Error(" ".join(text.split()), type(error).__name__).event())
-        except ConnectionError:
-            return False  # the client has left
         finally:
             self._is_idle.set()
         return True
@@ -91,7 +92,7 @@ class Connection(AsyncEventHandler):
             await self.write_event(Pong(text=Ping.from_event(event).text).event())
         elif kind == identity.DELETE:
             check_may_enroll(self._settings)
-            name = event.data["name"]
+            name = name_in(event)
             await asyncio.to_thread(self._people.delete, name)
             await self.write_event(identity.deleted(name))
         elif kind in _REQUESTS:

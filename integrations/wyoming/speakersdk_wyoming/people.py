@@ -7,17 +7,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-import numpy as np
-
 from speakersdk import (
     Verdict,
     Verifier,
     Voiceprint,
     VoiceprintStore,
 )
-from speakersdk_wyoming.audio import RATE_HZ
+from speakersdk_wyoming.audio import Waveform
 
 _LOG: Final = logging.getLogger(__name__)
+_RATE_HZ: Final = 16000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,21 +50,21 @@ class People:
         """Return the names of all enrolled speakers."""
         return self._store.names()
 
-    def who(self, pcm: bytes, names: list[str] | None = None) -> Speaker:
+    def who(self, probe: Waveform, names: list[str] | None = None) -> Speaker:
         """Identify the speaker among these people, or among all.
 
         Args:
-            pcm: 16-bit mono samples at 16 kHz.
+            probe: samples at 16 kHz.
             names: candidates; None means all.
 
         Raises:
-            SpeakerSdkError: a voiceprint cannot be used, or there was no audio.
+            SpeakerSdkError: a voiceprint cannot be used.
         """
         voiceprints = self._everybody() if names is None else [*map(self._store.load, names)]
         if not voiceprints:
             context = {"speaker": None, "verdict": None, "reason": "nobody is enrolled"}
             return Speaker(name=None, verdict=None, probability=None, context=context)
-        found = self._verifier.identify(voiceprints, _samples(pcm), sample_rate_hz=RATE_HZ)
+        found = self._verifier.identify(voiceprints, probe, sample_rate_hz=_RATE_HZ)
         decision = found.decision
         return Speaker(
             name=found.speaker,
@@ -89,20 +88,19 @@ class People:
             _LOG.warning("skipped %s: %s", name, reason)
         return usable
 
-    def enroll(self, name: str, pcm: bytes) -> Voiceprint:
+    def enroll(self, name: str, samples: Waveform) -> Voiceprint:
         """Enroll a speaker, or add the recording to the enrolled one if it is the same voice.
 
         Raises:
             SpeakerSdkError: the name or the recording is not good enough.
         """
-        samples = _samples(pcm)
 
         def joined(known: Voiceprint, _: Voiceprint) -> Voiceprint:
             return self._verifier.enroll(
-                [samples], name=name, sample_rate_hz=RATE_HZ, append_to=known
+                [samples], name=name, sample_rate_hz=_RATE_HZ, append_to=known
             )
 
-        first = self._verifier.enroll([samples], name=name, sample_rate_hz=RATE_HZ)
+        first = self._verifier.enroll([samples], name=name, sample_rate_hz=_RATE_HZ)
         return self._store.save(first, append=True, join=joined)
 
     def delete(self, name: str) -> None:
@@ -112,7 +110,3 @@ class People:
             UnknownSpeakerError: no speaker of that name is enrolled.
         """
         self._store.remove(name, is_overwritten=True)
-
-
-def _samples(pcm: bytes) -> np.ndarray[Any, np.dtype[np.int16]]:
-    return np.frombuffer(pcm, "<i2")

@@ -16,7 +16,7 @@ from wyoming.wake import Detection, NotDetected
 from speakersdk import ConfigError
 from speakersdk_wyoming import identity
 from speakersdk_wyoming.audio import LastSeconds, Recording
-from speakersdk_wyoming.people import People
+from speakersdk_wyoming.people import People, Speaker
 from speakersdk_wyoming.settings import Settings
 from speakersdk_wyoming.upstream import UpstreamError, connected, transcribed
 
@@ -30,6 +30,23 @@ def check_may_enroll(settings: Settings) -> None:
             "enroll and delete are switched off, because Wyoming has no passwords; start with "
             "--enroll, or use the command speakersdk enroll"
         )
+
+
+def name_in(request: Event) -> str:
+    """Return the name in a request to enroll or delete a speaker.
+
+    Raises:
+        KeyError: there is none.
+        ConfigError: it is not a text.
+    """
+    name = request.data["name"]
+    if not isinstance(name, str):
+        raise ConfigError(f"expected name as a text, got {name!r}")
+    return name
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
 
 
 class AudioRequest(Protocol):
@@ -62,6 +79,10 @@ class RecordedRequest:
     async def close(self) -> None:
         """Do nothing, because no connection is open."""
 
+    async def _speaker(self, names: list[str] | None = None) -> Speaker:
+        """Identify the speaker of the recording among these people, or among all."""
+        return await asyncio.to_thread(lambda: self._people.who(self._recording.waveform(), names))
+
     async def _answer(self) -> None:
         """Answer with the recording, in the way of each kind of request."""
         raise NotImplementedError
@@ -84,7 +105,7 @@ class Transcription(RecordedRequest):
         return await super().take(event)
 
     async def _answer(self) -> None:
-        speaker = await asyncio.to_thread(self._people.who, self._recording.pcm)
+        speaker = await self._speaker()
         settings = self._settings
         if settings.withhold.applies_to(speaker.verdict):
             transcript = Transcript("")
@@ -103,10 +124,13 @@ class Identification(RecordedRequest):
 
     def __init__(self, request: Event, people: People, settings: Settings, write: Write) -> None:
         super().__init__(people, settings, write)
-        self._names: list[str] | None = request.data.get("names")
+        names = request.data.get("names")
+        if names is not None and not (isinstance(names, list) and all(map(_is_text, names))):
+            raise ConfigError(f"expected names as a list of texts, got {names!r}")
+        self._names: list[str] | None = names
 
     async def _answer(self) -> None:
-        speaker = await asyncio.to_thread(self._people.who, self._recording.pcm, self._names)
+        speaker = await self._speaker(self._names)
         if speaker.name is None:
             await self._write(identity.not_identified(speaker.context))
         else:
@@ -120,10 +144,10 @@ class Enrollment(RecordedRequest):
     def __init__(self, request: Event, people: People, settings: Settings, write: Write) -> None:
         super().__init__(people, settings, write)
         check_may_enroll(settings)
-        self._name: str = request.data["name"]
+        self._name = name_in(request)
 
     async def _answer(self) -> None:
-        await asyncio.to_thread(self._people.enroll, self._name, self._recording.pcm)
+        await asyncio.to_thread(lambda: self._people.enroll(self._name, self._recording.waveform()))
         await self._write(identity.enrolled(self._name, self._people.model))
 
 
@@ -198,7 +222,7 @@ class WakeDetection:
         self._has_detected = True
         self._is_answered.clear()
         try:
-            speaker = await asyncio.to_thread(self._people.who, self._recent.pcm)
+            speaker = await asyncio.to_thread(self._people.who, self._recent.waveform())
             if not self._settings.withhold.applies_to(speaker.verdict):
                 context = {**(detection.context or {}), **speaker.context}
                 named = replace(detection, speaker=speaker.name, context=context)

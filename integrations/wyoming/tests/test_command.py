@@ -5,13 +5,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from services import CLIPS, DEADLINE_S
 from speakersdk_wyoming.audio import LastSeconds
 from speakersdk_wyoming.settings import Withhold
 from wyoming.audio import AudioChunk
 
-from speakersdk import Verdict
+from speakersdk import Verdict, as_waveform
 from speakersdk.cli import main
 
 
@@ -50,7 +51,10 @@ def test_the_last_seconds_are_kept() -> None:
         for half in range(2):
             audio = bytes([2 * second + half]) * 16000
             recent.add(AudioChunk(rate=16000, width=2, channels=1, audio=audio))
-    assert recent.pcm == bytes([8]) * 16000 + bytes([9]) * 16000
+    expected = np.repeat(np.array([0x0808, 0x0909], np.int16), 8000)
+    assert np.array_equal(recent.waveform(), as_waveform(expected, sample_rate_hz=16000))
+    recent.add(AudioChunk(rate=8000, width=2, channels=1, audio=bytes(160)))
+    assert len(recent.waveform()) == 160  # samples of another rate are dropped
 
 
 def test_the_example_says_in_one_line_that_there_is_no_service(tmp_path: Path) -> None:

@@ -4,17 +4,21 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
-from services import DEADLINE_S, Behind, Service, spoken
+import soundfile as sf
+import soxr
+from services import CLIPS, DEADLINE_S, Behind, Service, spoken
 from speakersdk_wyoming import identity
 from wyoming.asr import Transcribe, Transcript
+from wyoming.audio import AudioStop
 from wyoming.client import AsyncClient
 from wyoming.error import Error
 from wyoming.event import Event
 from wyoming.info import Describe, Info
 from wyoming.wake import Detect, Detection
 
-from speakersdk import VoiceprintStore
+from speakersdk import Verifier, VoiceprintStore
 
 Converse = Callable[..., list[Event]]
 Start = Callable[..., Service]
@@ -31,6 +35,10 @@ def service(start: Start, enrolled: Path, asr: Behind, wake: Behind) -> Service:
 def strict(start: Start, enrolled: Path, asr: Behind, wake: Behind) -> Service:
     """A service that withholds transcripts of strangers, and tags the others."""
     return start(enrolled, "--asr", asr.uri, "--wake", wake.uri, "--withhold", "rejected", "--tag")
+
+
+def chunk_of(pcm: bytes, *, rate: object = 16000, width: int = 2, channels: int = 1) -> Event:
+    return Event("audio-chunk", {"rate": rate, "width": width, "channels": channels}, pcm)
 
 
 def transcript(answers: list[Event]) -> Transcript:
@@ -73,6 +81,33 @@ def test_any_audio_format_is_taken_and_forwarded_unchanged(
     assert known.context is not None
     assert known.context["speaker"] == "slt"
     assert asr.received_bytes[-1] == sum(len(event.payload or b"") for event in events)
+
+
+@pytest.mark.parametrize(
+    ("rate_hz", "width", "channels"), [(48000, 2, 2), (44100, 3, 1), (16000, 4, 2), (8000, 1, 1)]
+)
+def test_the_evidence_is_that_of_the_sdk_in_any_format(
+    service: Service, converse: Converse, rate_hz: int, width: int, channels: int
+) -> None:
+    samples, _ = sf.read(CLIPS / "slt-probe.flac")
+    samples = soxr.resample(samples, 16000, rate_hz)
+    samples *= 0.9 / abs(samples).max()  # loud: the sum of two channels would be clipped
+    full_scale = 2 ** (8 * width - 1)
+    integers = (samples * (full_scale - 1)).astype(np.int32).repeat(channels)
+    if width == 1:
+        pcm = (integers + 128).astype(np.uint8).tobytes()
+    else:
+        pcm = integers.astype("<i4").view(np.uint8).reshape(-1, 4)[:, :width].tobytes()
+    (answer,) = converse(
+        service,
+        Event(identity.IDENTIFY),
+        chunk_of(pcm, rate=rate_hz, width=width, channels=channels),
+        AudioStop().event(),
+    )
+    verifier = Verifier()
+    [slt] = VoiceprintStore(service.folder).content().voiceprints
+    expected = verifier.verify(slt, integers[::channels] / full_scale, sample_rate_hz=rate_hz)
+    assert answer.data["context"]["llr"] == pytest.approx(expected.llr, abs=1e-3)
 
 
 def test_a_wake_word_names_its_speaker(service: Service, converse: Converse) -> None:
@@ -140,6 +175,11 @@ def test_describe_shows_the_services_behind(service: Service, converse: Converse
         ([Event(identity.IDENTIFY, {"names": ["nobody"]}), *spoken("slt-probe")], "'nobody'"),
         ([Event(identity.IDENTIFY), Event("audio-stop")], "expected at least"),
         ([Event("delete")], "--enroll"),
+        ([Event(identity.IDENTIFY, {"names": "slt"}), *spoken("slt-probe")], "names as a list"),
+        ([Event(identity.IDENTIFY, {"names": [5]}), *spoken("slt-probe")], "names as a list"),
+        ([Event(identity.IDENTIFY), chunk_of(b"abc")], "whole samples"),
+        ([Event(identity.IDENTIFY), chunk_of(b"", rate="16000")], "as rate, width and channels"),
+        ([Event(identity.IDENTIFY), chunk_of(b"ab"), chunk_of(b"ab", rate=8000)], "one format"),
     ],
 )
 def test_an_error_is_an_event_and_the_connection_stays(
@@ -148,6 +188,18 @@ def test_an_error_is_an_event_and_the_connection_stays(
     error, info = converse(service, *events, Describe().event(), num=2)
     assert message in Error.from_event(error).text
     assert info.type == "info"
+
+
+def test_an_error_of_the_system_is_an_event(
+    start: Start, tmp_path: Path, converse: Converse
+) -> None:
+    folder = tmp_path / "voiceprints"
+    service = start(folder, "--enroll")
+    folder.touch()  # a file, where the store makes its folder
+    enroll = Event(identity.ENROLL, {"name": "slt"})
+    error, info = converse(service, enroll, *spoken("slt-enroll-1"), Describe().event(), num=2)
+    assert "voiceprints" in Error.from_event(error).text
+    assert Error.is_type(info.type)  # the names of the people cannot be listed either
 
 
 def test_a_missing_service_behind_is_an_error(
