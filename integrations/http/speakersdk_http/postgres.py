@@ -1,30 +1,20 @@
 """Voiceprints in PostgreSQL, for services on several machines.
 
-One table contains the voiceprints in the format of their files, sealed if there is a key. Another
-has one row with the number of the last change: writers lock it in turn, and readers compare
-it to see whether their data is current.
+One table contains the voiceprints. Another has one row with the number of the last change, which
+marks the state of the data. Writers lock this row in turn.
 """
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 from psycopg import Connection, Error
 from psycopg_pool import ConnectionPool, PoolTimeout
 
-from speakersdk import SealingKey, UnknownSpeakerError, Voiceprint
-from speakersdk_http.record import (
-    StoredVoiceprints,
-    all_unpacked,
-    as_stored,
-    check_name,
-    packed,
-    unpacked,
-)
+from speakersdk import SealingKey, UnknownSpeakerError
+from speakersdk_http.database import DatabaseStorage, check_name, unusable_database
 
 _TABLES: Final = """
 CREATE TABLE IF NOT EXISTS speakersdk_voiceprints (
@@ -43,8 +33,8 @@ _CONNECT_S: Final = 5.0
 _Row: TypeAlias = tuple[Any, ...]
 
 
-class PostgresStorage:
-    """A `Storage` in a database.
+class PostgresStorage(DatabaseStorage):
+    """A `Storage` in PostgreSQL, which overwrites a removed row when it vacuums the table.
 
     Args:
         address: a connection string of libpq. A password should be in PGPASSFILE instead.
@@ -56,11 +46,7 @@ class PostgresStorage:
     """
 
     def __init__(self, address: str, *, key: SealingKey | None, connections: int) -> None:
-        self.attempts: Path | None = None
-        self._key = key
-        self._lock = threading.Lock()
-        self._number: int | None = None
-        self._content: StoredVoiceprints = ((), {})
+        super().__init__(key)
         self._pool: ConnectionPool[Connection[_Row]] = ConnectionPool(
             address,
             min_size=1,
@@ -77,56 +63,47 @@ class PostgresStorage:
             self._pool.close()
             raise
 
-    def load(self, name: str) -> Voiceprint:
-        """See `Storage`."""
-        with self._connected() as database:
-            row = database.execute(
-                "SELECT content FROM speakersdk_voiceprints WHERE name = %s", (as_stored(name),)
-            ).fetchone()
-        if row is None:
-            raise UnknownSpeakerError(name)
-        return unpacked(as_stored(name), bytes(row[0]), self._key)
-
     def check_new(self, name: str, *, replace: bool) -> None:
         """See `Storage`."""
         with self._connected() as database:
             check_name(name, _names(database), replace=replace)
 
-    def save(self, voiceprint: Voiceprint, *, replace: bool) -> Voiceprint:
-        """See `Storage`."""
-        content = packed(voiceprint, self._key)
-        with self._changing() as database:
-            check_name(voiceprint.name, _names(database), replace=replace)
-            database.execute(
-                "INSERT INTO speakersdk_voiceprints (name, content) VALUES (%s, %s) "
-                "ON CONFLICT (name) DO UPDATE SET content = excluded.content",
-                (voiceprint.name, content),
-            )
-        return voiceprint
-
-    def remove(self, name: str) -> None:
-        """See `Storage`; PostgreSQL overwrites the row when it vacuums the table."""
-        with self._changing() as database:
-            found = database.execute(
-                "DELETE FROM speakersdk_voiceprints WHERE name = %s", (as_stored(name),)
-            )
-            if found.rowcount == 0:
-                raise UnknownSpeakerError(name)
-
-    def load_all(self) -> StoredVoiceprints:
-        """See `Storage`; rows are read again after a change."""
-        with self._lock, self._connected() as database:
-            database.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-            (number,) = database.execute("SELECT number FROM speakersdk_changes").fetchone() or (0,)
-            if number != self._number:
-                rows = database.execute("SELECT name, content FROM speakersdk_voiceprints")
-                stored = ((name, bytes(content)) for name, content in rows)
-                self._content, self._number = all_unpacked(stored, self._key), number
-            return self._content
-
     def close(self) -> None:
         """See `Storage`."""
         self._pool.close()
+
+    def _read(self, name: str) -> bytes | None:
+        with self._connected() as database:
+            row = database.execute(
+                "SELECT content FROM speakersdk_voiceprints WHERE name = %s", (name,)
+            ).fetchone()
+        return None if row is None else bytes(row[0])
+
+    def _write(self, name: str, content: bytes, *, replace: bool) -> None:
+        with self._changing() as database:
+            check_name(name, _names(database), replace=replace)
+            database.execute(
+                "INSERT INTO speakersdk_voiceprints (name, content) VALUES (%s, %s) "
+                "ON CONFLICT (name) DO UPDATE SET content = excluded.content",
+                (name, content),
+            )
+
+    def _delete(self, name: str) -> None:
+        with self._changing() as database:
+            deleted = database.execute(
+                "DELETE FROM speakersdk_voiceprints WHERE name = %s", (name,)
+            )
+            if deleted.rowcount == 0:
+                raise UnknownSpeakerError(name)
+
+    def _read_all_after(self, mark: object) -> tuple[object, Iterable[tuple[str, bytes]]] | None:
+        with self._connected() as database:
+            database.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            (number,) = database.execute("SELECT number FROM speakersdk_changes").fetchone() or (0,)
+            if number == mark:
+                return None
+            rows = database.execute("SELECT name, content FROM speakersdk_voiceprints").fetchall()
+        return number, ((name, bytes(content)) for name, content in rows)
 
     @contextmanager
     def _changing(self) -> Iterator[Connection[_Row]]:
@@ -142,8 +119,7 @@ class PostgresStorage:
             with self._pool.connection() as database:
                 yield database
         except (Error, PoolTimeout) as error:
-            text = " ".join(str(error).split())
-            raise ConnectionError(f"the database cannot be used: {text}") from error
+            raise unusable_database(error) from error
 
 
 def _names(database: Connection[_Row]) -> set[str]:

@@ -1,34 +1,22 @@
 """Voiceprints in Redis or Valkey, for services on several machines.
 
-A hash contains the voiceprints by name, in the format of their files, sealed if there is a key.
-Next to it is a random mark of the last change: writers watch it, and one of several wins;
-readers compare it to see whether their data is current. A counter could have the same number twice
-after a failover.
+A hash contains the voiceprints by name. The mark of the last change is random, because a counter
+could have the same number twice after a failover. Writers watch the mark, and one of several wins.
 """
 
 from __future__ import annotations
 
 import secrets
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, Final
 
 from redis import BlockingConnectionPool, Redis, RedisError, WatchError
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from speakersdk import ConfigError, SealingKey, UnknownSpeakerError, Voiceprint
-from speakersdk_http.record import (
-    StoredVoiceprints,
-    all_unpacked,
-    as_stored,
-    check_name,
-    packed,
-    unpacked,
-    unusable_database,
-)
+from speakersdk import ConfigError, SealingKey, UnknownSpeakerError
+from speakersdk_http.database import DatabaseStorage, check_name, unusable_database
 
 # One slot of a cluster: a transaction may not span several.
 _VOICEPRINTS: Final = "{speakersdk}:voiceprints"
@@ -36,8 +24,8 @@ _LAST_CHANGE: Final = "{speakersdk}:last-change"
 _CONNECT_S: Final = 5.0
 
 
-class RedisStorage:
-    """A `Storage` in Redis.
+class RedisStorage(DatabaseStorage):
+    """A `Storage` in Redis, whose append-only file has what was removed until it is rewritten.
 
     Args:
         address: URL with the scheme redis, rediss (TLS) or unix. One with a password should come
@@ -51,11 +39,7 @@ class RedisStorage:
     """
 
     def __init__(self, address: str, *, key: SealingKey | None, connections: int) -> None:
-        self.attempts: Path | None = None
-        self._key = key
-        self._lock = threading.Lock()
-        self._mark: bytes | None = None
-        self._content: StoredVoiceprints = ((), {})
+        super().__init__(key)
         try:
             pool = BlockingConnectionPool.from_url(
                 address,
@@ -80,58 +64,44 @@ class RedisStorage:
             self.close()
             raise
 
-    def load(self, name: str) -> Voiceprint:
-        """See `Storage`."""
-        with _translated():
-            content = self._redis.hget(_VOICEPRINTS, as_stored(name))
-        if content is None:
-            raise UnknownSpeakerError(name)
-        return unpacked(as_stored(name), content, self._key)
-
     def check_new(self, name: str, *, replace: bool) -> None:
         """See `Storage`."""
         with _translated():
             check_name(name, _names(self._redis), replace=replace)
 
-    def save(self, voiceprint: Voiceprint, *, replace: bool) -> Voiceprint:
-        """See `Storage`."""
-        content = packed(voiceprint, self._key)
-
-        def change(transaction: Any) -> None:
-            check_name(voiceprint.name, _names(transaction), replace=replace)
-            transaction.multi()
-            transaction.hset(_VOICEPRINTS, voiceprint.name, content)
-
-        self._change(change)
-        return voiceprint
-
-    def remove(self, name: str) -> None:
-        """See `Storage`; with an append-only file, the content is there until it is rewritten."""
-
-        def change(transaction: Any) -> None:
-            if not transaction.hexists(_VOICEPRINTS, as_stored(name)):
-                raise UnknownSpeakerError(name)
-            transaction.multi()
-            transaction.hdel(_VOICEPRINTS, as_stored(name))
-
-        self._change(change)
-
-    def load_all(self) -> StoredVoiceprints:
-        """See `Storage`; voiceprints are read again after a change."""
-        with self._lock, _translated():
-            if self._mark is None or self._redis.get(_LAST_CHANGE) != self._mark:
-                with self._redis.pipeline(transaction=True) as both:
-                    mark, stored = both.get(_LAST_CHANGE).hgetall(_VOICEPRINTS).execute()
-                rows = (
-                    (name.decode(errors="backslashreplace"), content)
-                    for name, content in stored.items()
-                )
-                self._content, self._mark = all_unpacked(rows, self._key), mark
-            return self._content
-
     def close(self) -> None:
         """See `Storage`."""
         self._redis.connection_pool.disconnect()
+
+    def _read(self, name: str) -> bytes | None:
+        with _translated():
+            content: bytes | None = self._redis.hget(_VOICEPRINTS, name)
+        return content
+
+    def _write(self, name: str, content: bytes, *, replace: bool) -> None:
+        def write(transaction: Any) -> None:
+            check_name(name, _names(transaction), replace=replace)
+            transaction.multi()
+            transaction.hset(_VOICEPRINTS, name, content)
+
+        self._change(write)
+
+    def _delete(self, name: str) -> None:
+        def delete(transaction: Any) -> None:
+            if not transaction.hexists(_VOICEPRINTS, name):
+                raise UnknownSpeakerError(name)
+            transaction.multi()
+            transaction.hdel(_VOICEPRINTS, name)
+
+        self._change(delete)
+
+    def _read_all_after(self, mark: object) -> tuple[object, Iterable[tuple[str, bytes]]] | None:
+        with _translated():
+            if mark is not None and self._redis.get(_LAST_CHANGE) == mark:
+                return None
+            with self._redis.pipeline(transaction=True) as both:
+                mark, stored = both.get(_LAST_CHANGE).hgetall(_VOICEPRINTS).execute()
+        return mark, ((_as_text(name), content) for name, content in stored.items())
 
     def _change(self, change: Callable[[Any], None]) -> None:
         """Make and mark a change; repeat it if another writer was faster."""

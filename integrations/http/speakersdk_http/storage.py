@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from speakersdk import Voiceprint, VoiceprintStore
-from speakersdk_http.record import StoredVoiceprints
+from speakersdk_http.database import StoredVoiceprints
 
 
 class Storage(Protocol):

@@ -1,0 +1,125 @@
+"""Voiceprints in a database: by name, in the format of their files, sealed if there is a key.
+
+Next to them is a mark of the last change, which readers compare to see whether their data is
+current.
+"""
+
+from __future__ import annotations
+
+import threading
+import unicodedata
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Iterable
+from pathlib import Path
+from typing import TypeAlias
+
+from speakersdk import (
+    DuplicateSpeakerError,
+    SealError,
+    SealingKey,
+    UnknownSpeakerError,
+    Voiceprint,
+    VoiceprintError,
+    check_new_name,
+)
+
+# The voiceprints that can be read, sorted by name, and the errors of the others by name.
+StoredVoiceprints: TypeAlias = tuple[tuple[Voiceprint, ...], dict[str, str]]
+
+
+class DatabaseStorage(ABC):
+    """A `Storage` in a database, which a subclass reads and changes.
+
+    Args:
+        key: key with which every voiceprint is sealed; None means plain voiceprints.
+    """
+
+    def __init__(self, key: SealingKey | None) -> None:
+        self.attempts: Path | None = None
+        self._key = key
+        self._lock = threading.Lock()
+        self._mark: object = None
+        self._content: StoredVoiceprints = ((), {})
+
+    def load(self, name: str) -> Voiceprint:
+        """See `Storage`."""
+        content = self._read(as_stored(name))
+        if content is None:
+            raise UnknownSpeakerError(name)
+        return self._opened(as_stored(name), content)
+
+    def save(self, voiceprint: Voiceprint, *, replace: bool) -> Voiceprint:
+        """See `Storage`."""
+        content = voiceprint.to_bytes()
+        sealed = content if self._key is None else self._key.seal(content)
+        self._write(voiceprint.name, sealed, replace=replace)
+        return voiceprint
+
+    def remove(self, name: str) -> None:
+        """See `Storage`; the database itself may keep a copy for a while."""
+        self._delete(as_stored(name))
+
+    def load_all(self) -> StoredVoiceprints:
+        """See `Storage`; voiceprints are read again after a change."""
+        with self._lock:
+            changed = self._read_all_after(self._mark)
+            if changed is not None:
+                self._mark, stored = changed
+                voiceprints, unreadable = [], {}
+                for name, content in stored:
+                    try:
+                        voiceprints.append(self._opened(name, content))
+                    except (SealError, VoiceprintError) as error:
+                        unreadable[name] = str(error)
+                voiceprints.sort(key=lambda voiceprint: voiceprint.name)
+                self._content = tuple(voiceprints), unreadable
+            return self._content
+
+    def _opened(self, name: str, content: bytes) -> Voiceprint:
+        voiceprint = Voiceprint.from_bytes(
+            content if self._key is None else self._key.open(content)
+        )
+        if voiceprint.name != name:
+            raise VoiceprintError(f"expected the voiceprint of {name!r}, got another one")
+        return voiceprint
+
+    @abstractmethod
+    def _read(self, name: str) -> bytes | None:
+        """Return the stored content of a name, if there is any."""
+
+    @abstractmethod
+    def _write(self, name: str, content: bytes, *, replace: bool) -> None:
+        """Store content after `check_name`, and mark the change."""
+
+    @abstractmethod
+    def _delete(self, name: str) -> None:
+        """Delete the content of a name and mark the change.
+
+        Raises:
+            UnknownSpeakerError: there is no such name.
+        """
+
+    @abstractmethod
+    def _read_all_after(self, mark: object) -> tuple[object, Iterable[tuple[str, bytes]]] | None:
+        """Return the mark of the last change, and all names with their content.
+
+        None means that nothing has changed since `mark`. A mark of None is older than any change.
+        """
+
+
+def as_stored(name: str) -> str:
+    """Return a name in the form of voiceprints, without NUL, which PostgreSQL refuses."""
+    return unicodedata.normalize("NFC", name).replace("\0", "\ufffd")
+
+
+def check_name(name: str, taken: Collection[str], *, replace: bool) -> None:
+    """Raise the errors of `Storage.save` about the name, where these names are taken."""
+    if as_stored(name) not in taken:
+        check_new_name(name, taken)
+    elif not replace:
+        raise DuplicateSpeakerError(name)
+
+
+def unusable_database(error: Exception) -> ConnectionError:
+    """Return the error for a database that cannot be used, in one line."""
+    return ConnectionError(f"the database cannot be used: {' '.join(str(error).split())}")
