@@ -23,12 +23,6 @@ from speakersdk.voiceprint.voiceprint import Voiceprint
 
 
 @pytest.fixture
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> VoiceprintStore:
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
-    return VoiceprintStore(tmp_path / "speakersdk" / "voiceprints")
-
-
-@pytest.fixture
 def recordings(voices: dict[str, Any]) -> list[str]:
     return [str(path) for path in voices["slt"].enroll]
 

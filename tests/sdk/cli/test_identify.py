@@ -16,12 +16,8 @@ from speakersdk.voiceprint.store import VoiceprintStore
 
 
 @pytest.fixture
-def store(
-    verifier: Verifier, voices: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> VoiceprintStore:
-    """Two of the four voices."""
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
-    store = VoiceprintStore(tmp_path / "speakersdk" / "voiceprints")
+def store(store: VoiceprintStore, verifier: Verifier, voices: dict[str, Any]) -> VoiceprintStore:
+    """The store with two of the four voices."""
     for name in ("rms", "slt"):
         store.save(verifier.enroll(voices[name].enroll, name=name))
     return store

@@ -20,19 +20,6 @@ from speakersdk.verifier import Verifier
 from speakersdk.voiceprint.store import VoiceprintStore
 
 
-@pytest.fixture
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> VoiceprintStore:
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
-    monkeypatch.chdir(tmp_path)
-    return VoiceprintStore(tmp_path / "speakersdk" / "voiceprints")
-
-
-@pytest.fixture
-def slt(verifier: Verifier, voices: dict[str, Any], store: VoiceprintStore) -> str:
-    store.save(verifier.enroll(voices["slt"].enroll, name="slt"))
-    return str(voices["slt"].probe)
-
-
 def test_verdict_is_the_exit_status(
     slt: str, voices: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -23,11 +23,6 @@ echo "$SPEAKERSDK_VERDICT|$SPEAKERSDK_NAME|$SPEAKERSDK_TIME_S|$SPEAKERSDK_LLR|$#
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> VoiceprintStore:
-    return VoiceprintStore(tmp_path / "speakersdk" / "voiceprints")
-
-
-@pytest.fixture
 def log(tmp_path: Path) -> Path:
     return tmp_path / "log"
 

@@ -26,12 +26,6 @@ LISTEN = (sys.executable, "-m", "speakersdk", "listen")
 PATIENCE_S = 60.0
 
 
-@pytest.fixture
-def updates(verifier: Verifier, voices: dict[str, Any]) -> list[StreamUpdate]:
-    voiceprint = verifier.enroll(voices["slt"].enroll, name="slt")
-    return verifier.stream([voiceprint]).push(read_audio(voices["slt"].probe), sample_rate_hz=16000)
-
-
 def connected(path: Path) -> socket.socket:
     reader = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     reader.settimeout(PATIENCE_S)

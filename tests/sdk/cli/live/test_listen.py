@@ -19,23 +19,9 @@ from speakersdk.audio.microphone import AudioBlock, CaptureCounters
 from speakersdk.audio.waveform import read_audio
 from speakersdk.cli import main
 from speakersdk.cli.live import sources
-from speakersdk.verifier import Verifier
 from speakersdk.voiceprint.store import VoiceprintStore
 
 COMMAND = (sys.executable, "-m", "speakersdk", "listen")
-
-
-@pytest.fixture
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> VoiceprintStore:
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
-    return VoiceprintStore(tmp_path / "speakersdk" / "voiceprints")
-
-
-@pytest.fixture
-def slt(verifier: Verifier, voices: dict[str, Any], store: VoiceprintStore) -> Path:
-    store.save(verifier.enroll(voices["slt"].enroll, name="slt"))
-    probe: Path = voices["slt"].probe
-    return probe
 
 
 @pytest.fixture
@@ -48,23 +34,23 @@ def talk(voices: dict[str, Any], tmp_path: Path) -> Path:
 
 
 def test_an_enrolled_speaker_is_accepted_and_summed_up(
-    slt: Path, capsys: pytest.CaptureFixture[str]
+    slt: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["listen", "--input", str(slt), "--fast"]) == 0
+    assert main(["listen", "--input", slt, "--fast"]) == 0
     captured = capsys.readouterr()
     assert "slt: accept after" in captured.out
     assert captured.err.startswith("listened for 4.0 s; accepted slt for ")
 
 
 def test_nobody_accepted_is_status_1(
-    slt: Path, voices: dict[str, Any], capsys: pytest.CaptureFixture[str]
+    slt: str, voices: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["listen", "slt", "--input", str(voices["rms"].probe), "--fast"]) == 1
     assert "accepted nobody" in capsys.readouterr().err
 
 
-def test_json_is_one_object_for_each_update(slt: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    main(["listen", "--input", str(slt), "--fast", "--json"])
+def test_json_is_one_object_for_each_update(slt: str, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["listen", "--input", slt, "--fast", "--json"])
     updates = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert len(updates) == round(len(read_audio(slt)) / 1600)
     assert {update["kind"] for update in updates} == {"update"}
@@ -104,17 +90,17 @@ def test_a_block_that_completes_no_hop_has_no_news(
 
 
 def test_a_taken_name_is_refused_before_anybody_speaks(
-    slt: Path, capsys: pytest.CaptureFixture[str]
+    slt: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["listen", "--enroll", "slt", "--input", str(slt), "--fast"]) == 2
+    assert main(["listen", "--enroll", "slt", "--input", slt, "--fast"]) == 2
     assert "exists already" in capsys.readouterr().err
 
 
 def test_options_that_belong_together_are_required(
-    slt: Path, capsys: pytest.CaptureFixture[str]
+    slt: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for option in (["--replace"], ["--speech", "5"]):
-        assert main(["listen", *option, "--input", str(slt), "--fast"]) == 2
+        assert main(["listen", *option, "--input", slt, "--fast"]) == 2
         assert "no --enroll" in capsys.readouterr().err
 
 
@@ -130,7 +116,7 @@ def test_too_little_speech_and_nobody_enrolled_are_errors(
     assert "nobody is enrolled" in capsys.readouterr().err
 
 
-def test_raw_samples_come_from_a_pipe(slt: Path) -> None:
+def test_raw_samples_come_from_a_pipe(slt: str) -> None:
     samples = read_audio(slt)
     done = subprocess.run(
         [*COMMAND, "--input", "-", "--rate", "16000", "--fast", "--json"],
@@ -143,7 +129,7 @@ def test_raw_samples_come_from_a_pipe(slt: Path) -> None:
     assert len(done.stdout.splitlines()) == round(len(samples) / 1600)
 
 
-def interrupted(recording: Path, *options: str, after: bytes) -> tuple[int, str]:
+def interrupted(recording: str, *options: str, after: bytes) -> tuple[int, str]:
     """Return status and stderr of a command that gets Ctrl-C after its first output."""
     with subprocess.Popen(
         [*COMMAND, *options, "--input", "-"],
@@ -163,7 +149,7 @@ def interrupted(recording: Path, *options: str, after: bytes) -> tuple[int, str]
     return process.returncode, errors.decode()
 
 
-def test_ctrl_c_ends_with_a_summary(slt: Path) -> None:
+def test_ctrl_c_ends_with_a_summary(slt: str) -> None:
     status, errors = interrupted(slt, after=b"accept")
     assert status == 0
     assert errors.startswith("listened for ")
@@ -181,7 +167,7 @@ def test_ctrl_c_ends_with_a_summary(slt: Path) -> None:
     ],
 )
 def test_what_cannot_be_stored_is_reported_before_anybody_speaks(
-    slt: Path, tmp_path: Path, options: list[str], message: str
+    slt: str, tmp_path: Path, options: list[str], message: str
 ) -> None:
     """The source is a pipe that nobody writes to. The command must end before it reads it."""
     file = tmp_path / "file"
@@ -199,7 +185,7 @@ def test_what_cannot_be_stored_is_reported_before_anybody_speaks(
     assert error.count("\n") == 1
 
 
-def test_ctrl_c_says_what_is_lost(slt: Path, store: VoiceprintStore) -> None:
+def test_ctrl_c_says_what_is_lost(slt: str, store: VoiceprintStore) -> None:
     status, line = interrupted(slt, "--enroll", "ann", after=b"10 %")
     assert status == 128 + signal.SIGINT
     assert line.startswith("interrupted: ann is not enrolled; ")
@@ -208,7 +194,7 @@ def test_ctrl_c_says_what_is_lost(slt: Path, store: VoiceprintStore) -> None:
 
 
 def test_another_voice_joins_no_profile(
-    slt: Path, voices: dict[str, Any], store: VoiceprintStore, tmp_path: Path
+    slt: str, voices: dict[str, Any], store: VoiceprintStore, tmp_path: Path
 ) -> None:
     before = store.load("slt")
     for voice in ("rms", "slt"):
@@ -244,7 +230,7 @@ class Dropping:
 
 
 def test_lost_audio_is_shown_and_what_follows_is_anybody(
-    slt: Path,
+    slt: str,
     voices: dict[str, Any],
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import json
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
@@ -20,20 +19,11 @@ from speakersdk.cli.live.listeners import (
 from speakersdk.decision.outcome import Verdict
 from speakersdk.enrollment.live import EnrollmentProgress
 from speakersdk.streaming.update import StreamUpdate
-from speakersdk.verifier import Verifier
 
 PROGRESS = EnrollmentProgress(
     percent=0.0, speech_s=0.0, needed_s=10.0, is_complete=False, time_s=0.1, speech=0.9,
     level_dbfs=-30.0, snr_db=None, problem=None,
 )  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def updates(verifier: Verifier, voices: dict[str, Any]) -> list[StreamUpdate]:
-    from speakersdk.audio.waveform import read_audio
-
-    stream = verifier.stream([verifier.enroll(voices["slt"].enroll, name="slt")])
-    return stream.push(read_audio(voices["slt"].probe), sample_rate_hz=16000)
 
 
 def test_lines_come_when_something_changes(

@@ -48,7 +48,7 @@ def test_kept_recordings_become_a_voiceprint_of_the_other_model(
     assert store.load("bob") == before["bob"]
 
     assert run(store, "migrate", "ann", "--recordings", folder) == 0
-    assert capsys.readouterr().out.startswith("unchanged ann: is of ")
+    assert capsys.readouterr().out.startswith("unchanged ann: already works with ")
 
 
 def test_a_recording_that_cannot_be_used_leaves_the_old_voiceprint(

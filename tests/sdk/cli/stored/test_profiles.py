@@ -21,9 +21,8 @@ from tests.sdk.example_voiceprints import example_voiceprint
 
 
 @pytest.fixture
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> VoiceprintStore:
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "share"))
-    store = VoiceprintStore(tmp_path / "share" / "speakersdk" / "voiceprints")
+def store(store: VoiceprintStore) -> VoiceprintStore:
+    """The store with two voiceprints."""
     for number, name in enumerate(("ann", "bob")):
         store.save(example_voiceprint(name, direction=number))
     return store
