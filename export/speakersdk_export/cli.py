@@ -55,8 +55,8 @@ def _add_model(parser: CommandParser) -> None:
             "--trials dev.txt --segments segments.jsonl --audio-root corpus",
         ),
     )
-    model.inputs.add_argument("checkpoint", type=Path)
-    model.places.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.onnx")
+    model.inputs.add_argument("checkpoint", type=Path, help="checkpoint.pt or encoder.pt of a run")
+    _add_output(model)
     model.requests.add_argument("--name", help="model name (default: that of the training run)")
     model.inputs.add_argument(
         "--speech",
@@ -81,31 +81,31 @@ def _add_thresholds(parser: CommandParser) -> None:
             "--held-out 0.083 --held-out-of common-voice",
         ),
     )
-    thresholds.inputs.add_argument("file", type=Path, metavar="MODEL.onnx")
+    _add_model_file(thresholds)
     thresholds.inputs.add_argument(
         "--corpus", type=Path, required=True, metavar="FOLDER", help="packs with a manifest.jsonl"
     )
-    thresholds.places.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.onnx")
+    _add_output(thresholds)
     thresholds.requests.add_argument(
         "--held-out",
         type=float,
         default=0.0,
         metavar="SHARE",
-        help="share of the speakers that training left out by the hash of their names",
+        help="share of the speakers, chosen by the hash of their names, that training left out",
     )
     thresholds.requests.add_argument(
         "--held-out-of",
         nargs="+",
         default=[],
         metavar="CORPUS",
-        help="corpora of --held-out",
+        help="corpora from which training left out that share",
     )
     thresholds.requests.add_argument(
         "--most",
         type=int,
         default=120,
         metavar="N",
-        help="speakers per corpus, at most (default: 120)",
+        help="maximum number of speakers per corpus (default: 120)",
     )
 
 
@@ -124,15 +124,20 @@ def _add_quantize(parser: CommandParser) -> None:
             "--trials dev.txt --segments segments.jsonl --audio-root corpus",
         ),
     )
-    quantize.inputs.add_argument("file", type=Path)
-    quantize.places.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.onnx")
-    quantize.requests.add_argument("--precision", choices=("int8", "fp16"), default="int8")
+    _add_model_file(quantize)
+    _add_output(quantize)
+    quantize.requests.add_argument(
+        "--precision",
+        choices=("int8", "fp16"),
+        default="int8",
+        help="number format (default: int8)",
+    )
     quantize.inputs.add_argument(
         "--corpus",
         type=Path,
         required=True,
         metavar="FOLDER",
-        help="speech for the value ranges",
+        help="corpus from which the value ranges are measured",
     )
     quantize.inputs.add_argument(
         "--layout", default="packs", help="layout of the corpus (default: packs)"
@@ -140,9 +145,7 @@ def _add_quantize(parser: CommandParser) -> None:
     quantize.inputs.add_argument(
         "--split", default="train", help="split of the corpus (default: train)"
     )
-    for option in ("--trials", "--segments"):
-        quantize.inputs.add_argument(option, type=Path, nargs="+", required=True, metavar="FILE")
-    quantize.places.add_argument("--audio-root", type=Path, required=True, metavar="FOLDER")
+    add_trial_options(quantize, are_required=True)
 
 
 def _add_check(parser: CommandParser) -> None:
@@ -156,7 +159,7 @@ def _add_check(parser: CommandParser) -> None:
             "speakersdk-export check model.onnx --debug",
         ),
     )
-    check.inputs.add_argument("file", type=Path)
+    _add_model_file(check)
 
 
 def _add_info(parser: CommandParser) -> None:
@@ -170,7 +173,17 @@ def _add_info(parser: CommandParser) -> None:
             "speakersdk-export info model.onnx > manifest.json",
         ),
     )
-    info.inputs.add_argument("file", type=Path)
+    _add_model_file(info)
+
+
+def _add_model_file(command: CommandParser) -> None:
+    command.inputs.add_argument("file", type=Path, metavar="MODEL.onnx", help="model file")
+
+
+def _add_output(command: CommandParser) -> None:
+    command.places.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="FILE.onnx", help="model file to write"
+    )
 
 
 def _model(arguments: argparse.Namespace) -> int:
@@ -239,12 +252,14 @@ def _quantize(arguments: argparse.Namespace) -> int:
     from speakersdk_export.quantize import quantize_model, training_speech
     from speakersdk_training.data.corpus import read_corpus
 
-    listed = read_corpus(arguments.layout, arguments.corpus)
+    corpus = read_corpus(arguments.layout, arguments.corpus)
     report = quantize_model(
         arguments.file,
         arguments.output,
         precision=arguments.precision,
-        speech=training_speech([one for one in listed if one.split == arguments.split]),
+        speech=training_speech(
+            [utterance for utterance in corpus if utterance.split == arguments.split]
+        ),
         trials=CalibrationTrials(
             lists=tuple(arguments.trials),
             segments=tuple(arguments.segments),

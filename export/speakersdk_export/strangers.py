@@ -114,9 +114,9 @@ def split_seen(
         is_seen = utterance.corpus in training_corpora and utterance.split == "train"
         (seen if is_seen else unseen).append(utterance)
     if held_out.share:
-        cut = [each for each in seen if each.corpus in held_out.corpora]
+        cut = [utterance for utterance in seen if utterance.corpus in held_out.corpora]
         stay, left = split_by_speaker(cut, held_out=held_out.share)
-        seen = [each for each in seen if each.corpus not in held_out.corpora] + stay
+        seen = [utterance for utterance in seen if utterance.corpus not in held_out.corpora] + stay
         unseen += left
     if not seen:
         unseen, seen = split_by_speaker(unseen, held_out=_SET_APART)
@@ -320,18 +320,18 @@ def _cut(
     utterances: Sequence[Utterance], seconds: float
 ) -> tuple[list[Utterance], list[Utterance]]:
     """Cut the first seconds, and return them and the rest."""
-    wanted = round(seconds * _RATE_HZ)
-    taken: list[Utterance] = []
+    missing = round(seconds * _RATE_HZ)
+    first: list[Utterance] = []
     rest: list[Utterance] = []
-    for at in utterances:
-        length = at.num_samples or 0
-        used = max(0, min(wanted, length))
-        wanted -= used
+    for utterance in utterances:
+        length = utterance.num_samples or 0
+        used = max(0, min(missing, length))
+        missing -= used
         if used:
-            taken.append(replace(at, num_samples=used))
+            first.append(replace(utterance, num_samples=used))
         if used < length:
-            rest.append(replace(at, start=at.start + used, num_samples=length - used))
-    return taken, rest
+            rest.append(replace(utterance, start=utterance.start + used, num_samples=length - used))
+    return first, rest
 
 
 def _take(pieces: Sequence[Utterance], sessions: str, *, is_probe: bool = False) -> Take:

@@ -7,12 +7,13 @@ from pathlib import Path
 from speakersdk.cli.parser import CommandParser
 
 
-def add_trial_options(command: CommandParser) -> None:
+def add_trial_options(command: CommandParser, *, are_required: bool = False) -> None:
     """Add ``--trials``, ``--segments`` and ``--audio-root``, see `CalibrationTrials.together`."""
     command.inputs.add_argument(
         "--trials",
         type=Path,
         nargs="+",
+        required=are_required,
         default=[],
         metavar="LIST",
         help="trial lists (label segment segment) for the calibration; they are pooled",
@@ -21,10 +22,15 @@ def add_trial_options(command: CommandParser) -> None:
         "--segments",
         type=Path,
         nargs="+",
+        required=are_required,
         default=[],
         metavar="FILE",
         help="segment lists of the trials",
     )
     command.places.add_argument(
-        "--audio-root", type=Path, metavar="FOLDER", help="base folder of audio paths"
+        "--audio-root",
+        type=Path,
+        required=are_required,
+        metavar="FOLDER",
+        help="base folder of audio paths",
     )

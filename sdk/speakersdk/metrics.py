@@ -243,8 +243,8 @@ def _normalized_costs(p_target: float, c_miss: float, c_fa: float) -> tuple[floa
 
 def _information(kind: Weights, other: Weights) -> float:
     """Return the sum of kind log2(1 + other / kind); a term is zero if its kind is zero."""
-    here = kind > 0
-    return float(kind[here] @ np.log2(1 + other[here] / kind[here]))
+    positive = kind > 0
+    return float(kind[positive] @ np.log2(1 + other[positive] / kind[positive]))
 
 
 def _checked(

@@ -227,9 +227,9 @@ class SealingKey:
         return hmac.digest(key, b"speakersdk\0" + purpose.encode(), "sha256")
 
     def _key(self, salt: bytes, log_n: int) -> bytes | None:
-        known = self._derived.get((salt, log_n))
-        if known is None and self._passphrase is not None:
-            known = hashlib.scrypt(
+        key = self._derived.get((salt, log_n))
+        if key is None and self._passphrase is not None:
+            key = hashlib.scrypt(
                 self._passphrase.encode(),
                 salt=salt,
                 n=1 << log_n,
@@ -238,8 +238,8 @@ class SealingKey:
                 maxmem=(1 << log_n) * 1024 + (1 << 20),
                 dklen=KEY_BYTES,
             )
-            self._derived[salt, log_n] = known
-        return known
+            self._derived[salt, log_n] = key
+        return key
 
     def __repr__(self) -> str:
         return f"SealingKey({'random' if self._passphrase is None else 'passphrase'})"

@@ -185,8 +185,8 @@ class Verifier:
         except AudioTooShortError as error:
             return unchanged(voiceprint, unanswered(voiceprint, error, rule).decision)
         decision, verification = (
-            check(identified([one], probe.encoding, rule)).decision
-            for one in (voiceprint.reverted(), voiceprint)
+            check(identified([candidate], probe.encoding, rule)).decision
+            for candidate in (voiceprint.reverted(), voiceprint)
         )
         embedding, quality = probe.encoding.embedding, probe.quality
         return adapt(voiceprint, embedding, quality, decision, verification, rule.calibration)

@@ -117,7 +117,7 @@ def load_encoder(path: Path) -> tuple[TdnnEncoder | BlstmEncoder, CheckpointInfo
         weights_sha256=weights_sha256(encoder),
         has_speech_head=bool(config.data.speech_labels) and encoder.has_speech_head,
         metrics=content["metrics"],
-        teachers=tuple(Provenance(**each) for each in content.get("teachers", ())),
+        teachers=tuple(Provenance(**provenance) for provenance in content.get("teachers", ())),
     )
     return encoder.eval(), info
 

@@ -105,7 +105,9 @@ def build_parser() -> CommandParser:
             "--kind checkpoint --name mine --license Apache-2.0",
         ),
     )
-    teacher.inputs.add_argument("config", type=Path, help="TOML file of a run with all the audio")
+    teacher.inputs.add_argument(
+        "config", type=Path, help="TOML file of a run that names all the audio"
+    )
     teacher.places.add_argument("-o", "--output", type=Path, required=True, help="table to write")
     teacher.places.add_argument(
         "--weights", type=Path, required=True, help="file of the teacher's weights"
@@ -118,20 +120,22 @@ def build_parser() -> CommandParser:
         "speakersdk-train, or TorchScript (default: campplus)",
     )
     teacher.inputs.add_argument(
-        "--join", type=Path, help="table of another teacher, for a run that learns from both"
+        "--join", type=Path, help="table of another teacher, for runs that learn from both"
     )
     teacher.requests.add_argument(
         "--name", required=True, help="the teacher's name, for the manifest"
     )
     teacher.requests.add_argument(
-        "--license", dest="licence", required=True, help="license of its weights"
+        "--license",
+        dest="licence",
+        metavar="LICENSE",
+        required=True,
+        help="license of the teacher's weights",
     )
     _add_set(teacher)
+    teacher.requests.add_argument("--seconds", type=float, default=3.0, help="length of a segment")
     teacher.requests.add_argument(
-        "--seconds", type=float, default=3.0, help="length of a segment of audio"
-    )
-    teacher.requests.add_argument(
-        "--every", type=float, default=0.75, help="distance between two segments in seconds"
+        "--every", type=float, default=0.75, help="seconds between the starts of two segments"
     )
     _add_device(teacher)
     teacher.set_defaults(run=_teacher)
@@ -183,7 +187,7 @@ def build_parser() -> CommandParser:
     trials.requests.add_argument(
         "--nontargets", type=int, default=20000, help="number of nontarget trials per length"
     )
-    trials.requests.add_argument("--seed", type=int, default=1, help="of the random draws")
+    trials.requests.add_argument("--seed", type=int, default=1, help="seed of the random draws")
     trials.set_defaults(run=_trials)
     return parser
 

@@ -47,7 +47,7 @@ def add_adopt_command(parser: CommandParser) -> None:
         type=Path,
         nargs=2,
         metavar=("RECORDING", "VECTOR.npy"),
-        help="a recording, and its embedding by the original code",
+        help="a recording, and the embedding that the original code computes for it",
     )
     check.add_argument("--unchecked", action="store_true", help="adopt without this comparison")
     add_trial_options(adopt)
@@ -57,7 +57,10 @@ def add_adopt_command(parser: CommandParser) -> None:
     adopt.requests.add_argument("--name", help="name of the model (default: that of the file)")
     adopt.requests.add_argument("--source", help="place of publication (default: the file name)")
     adopt.requests.add_argument(
-        "--license", dest="licence", help="license of the weights (default: the family's)"
+        "--license",
+        dest="licence",
+        metavar="LICENSE",
+        help="license of the weights (default: the family's)",
     )
     adopt.requests.add_argument("--trained-by", help="who trained the model (default: the family)")
     adopt.requests.add_argument(
@@ -72,7 +75,9 @@ def add_adopt_command(parser: CommandParser) -> None:
         metavar="FOLDER",
         help="keep the embeddings of the trials in FOLDER (they identify people)",
     )
-    adopt.places.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.onnx")
+    adopt.places.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="FILE.onnx", help="model file to write"
+    )
 
 
 def _adopt(arguments: argparse.Namespace) -> int:

@@ -65,8 +65,8 @@ def golden_cosine(session: OnnxSession, golden: Golden, size: int) -> float:
     """
     expected = golden.embedding(size)
     samples = read_audio(golden.recording)
-    got = session.run_any_shape({SAMPLES: samples[np.newaxis]})[EMBEDDING][0].astype(float)
-    cosine = float(got @ expected / (np.linalg.norm(got) * np.linalg.norm(expected)))
+    computed = session.run_any_shape({SAMPLES: samples[np.newaxis]})[EMBEDDING][0].astype(float)
+    cosine = float(computed @ expected / (np.linalg.norm(computed) * np.linalg.norm(expected)))
     if not cosine >= GOLDEN_COSINE:
         raise ParityError(
             f"golden vector of {golden.recording.name}",

@@ -35,7 +35,7 @@ def read_published(path: Path) -> ModelProto:
         raise ModelError(f"{path}: expected an ONNX file, got something else") from error
     if not model.graph.node:
         raise ModelError(f"{path}: expected an ONNX file, got one without a graph")
-    if any(each.data_location == TensorProto.EXTERNAL for each in model.graph.initializer):
+    if any(item.data_location == TensorProto.EXTERNAL for item in model.graph.initializer):
         raise ModelError(
             f"{path}: expected the weights inside the file, got weights in other files; save it as "
             "one file with onnx.save_model(model, path)"
@@ -51,12 +51,12 @@ def read_published(path: Path) -> ModelProto:
 
 def opset_of(model: ModelProto) -> int:
     """Return the version of the standard operators; 0 if the file does not state it."""
-    return next((each.version for each in model.opset_import if each.domain in ("", "ai.onnx")), 0)
+    return next((item.version for item in model.opset_import if item.domain in ("", "ai.onnx")), 0)
 
 
 def metadata_of(model: ModelProto) -> dict[str, str]:
     """Return the metadata properties of a file."""
-    return {each.key: each.value for each in model.metadata_props}
+    return {item.key: item.value for item in model.metadata_props}
 
 
 def graft(model: ModelProto, family: Family, *, temperature: float) -> tuple[ModelProto, int, int]:
@@ -117,7 +117,7 @@ def embedding_size(output: onnx.ValueInfoProto) -> int:
         ModelError: the file does not state it.
     """
     sizes = [dim.dim_value for dim in output.type.tensor_type.shape.dim]
-    size = next((each for each in reversed(sizes) if each > 1), 0)
+    size = next((dim for dim in reversed(sizes) if dim > 1), 0)
     if not size:
         raise ModelError(
             f"expected an output {output.name!r} of a fixed size, got {sizes}; export the network "
@@ -140,7 +140,7 @@ def correct_average_pooling(model: ModelProto) -> int:
     for node in model.graph.node:
         if node.op_type != "AveragePool":
             continue
-        options = {each.name: each for each in node.attribute}
+        options = {attribute.name: attribute for attribute in node.attribute}
         if not (_is_set(options.get("ceil_mode")) and _is_set(options.get("count_include_pad"))):
             continue
         pads = options.get("pads")
@@ -160,8 +160,8 @@ def _is_set(attribute: AttributeProto | None) -> bool:
 
 def _connections(model: ModelProto, family: Family) -> tuple[str, onnx.ValueInfoProto]:
     """Return the input for the features, and the output with the embedding."""
-    constants = {each.name for each in model.graph.initializer}
-    inputs = [each.name for each in model.graph.input if each.name not in constants]
+    constants = {value.name for value in model.graph.initializer}
+    inputs = [value.name for value in model.graph.input if value.name not in constants]
     expected = [name for name in family.inputs if name in inputs]
     needed = 1 if family.length_input is None else 2
     if (
@@ -177,13 +177,13 @@ def _connections(model: ModelProto, family: Family) -> tuple[str, onnx.ValueInfo
         )
     features = expected[0] if expected else inputs[0]
     outputs = list(model.graph.output)
-    named = [each for each in outputs if each.name in family.outputs]
+    named = [output for output in outputs if output.name in family.outputs]
     if named:
         return features, named[0]
     if len(outputs) != 1:
         raise ModelError(
             f"expected the output {' or '.join(family.outputs) or 'of only the embedding'}, got "
-            f"{', '.join(each.name for each in outputs)}; is it another family?"
+            f"{', '.join(output.name for output in outputs)}; is it another family?"
         )
     return features, outputs[0]
 

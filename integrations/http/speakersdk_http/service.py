@@ -58,8 +58,8 @@ class SpeakerService:
         self.verifier = settings.open_verifier()
         self.storage = _open_storage(settings)
         self.model = self.verifier.manifest.name
-        asked = self.verifier.request
-        self.far = None if asked.prior is not None else asked.requested_far
+        request = self.verifier.request
+        self.far = None if request.prior is not None else request.requested_far
         self._tries = settings.tries
         self._told: set[str] = set()  # why voiceprints are left out; each is logged once
 

@@ -128,7 +128,7 @@ def read_keys(path: Path) -> tuple[ApiKey, ...]:
                 f"{path}, line {number}: expected CLIENT KEY, with a key of at least "
                 f"{_SHORTEST_KEY} characters; make one with: openssl rand -hex 32"
             )
-        if match["client"] in {each.client for each in keys}:
+        if match["client"] in {key.client for key in keys}:
             raise ConfigError(f"{path}, line {number}: the client {match['client']} is named twice")
         digest = hashlib.sha256(match["key"].encode()).digest()
         keys.append(ApiKey(client=match["client"], digest=digest))

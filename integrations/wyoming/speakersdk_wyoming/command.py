@@ -50,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("answers to clients")
     group.add_argument(
         "--withhold",
-        choices=[each.value for each in Withhold],
+        choices=[choice.value for choice in Withhold],
         default=Withhold.NOTHING.value,
         help="withhold nothing, the words of strangers, or all words that are not accepted "
         "(default: %(default)s)",

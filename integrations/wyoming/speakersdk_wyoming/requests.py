@@ -225,7 +225,7 @@ class WakeDetection:
             speaker = await asyncio.to_thread(self._people.who, self._recent.waveform())
             if not self._settings.withhold.applies_to(speaker.verdict):
                 context = {**(detection.context or {}), **speaker.context}
-                named = replace(detection, speaker=speaker.name, context=context)
-                await self._write(named.event())
+                identified = replace(detection, speaker=speaker.name, context=context)
+                await self._write(identified.event())
         finally:
             self._is_answered.set()

@@ -186,11 +186,11 @@ def _two_voices(segments: list[_Segment]) -> tuple[int, int] | None:
     smoothed = np.stack([np.convolve(row, kernel, "same") for row in powers])
     levels = 10 * np.log10(smoothed[:, : powers.shape[1]] + 1e-10)
     loud = np.percentile(levels, _LOUD_PERCENT, axis=1)
-    heard = np.flatnonzero(loud > _SILENT_DB)
+    audible = np.flatnonzero(loud > _SILENT_DB)
     levels -= loud[:, np.newaxis]
     speech: dict[int, npt.NDArray[np.bool_]] = {}
-    for place, one in enumerate(heard):
-        for other in heard[place + 1 :]:
+    for place, one in enumerate(audible):
+        for other in audible[place + 1 :]:
             pair = int(one), int(other)
             differences = levels[one] - levels[other]
             own = {

@@ -139,7 +139,7 @@ def _default_device(sounddevice: ModuleType) -> int | str | None:
     return device if isinstance(device, str) else int(device)
 
 
-def look_again(sounddevice: ModuleType) -> None:
+def restart_portaudio(sounddevice: ModuleType) -> None:
     """Restart PortAudio, which lists the devices only when it starts."""
     with contextlib.suppress(sounddevice.PortAudioError):  # PortAudio did not start the last time
         sounddevice._terminate()
@@ -154,7 +154,7 @@ def import_sounddevice() -> ModuleType:
     except OSError as error:  # raised by sounddevice if the library is missing
         raise MissingDependencyError(
             "the PortAudio library is missing",
-            remedy="sudo apt-get install libportaudio2 (macOS and Windows wheels bring it along)",
+            remedy="sudo apt-get install libportaudio2 (macOS and Windows wheels include it)",
         ) from error
     except Exception as error:
         # The class of this error is in the module whose import failed.

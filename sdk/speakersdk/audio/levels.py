@@ -186,7 +186,7 @@ class QualityMeter:
 
     @property
     def levels(self) -> AudioLevels:
-        """The levels of all hops, as far as the means remember them."""
+        """The levels of all hops, as far back as the means reach."""
         return AudioLevels(
             speech_dbfs=self.speech_dbfs,
             snr_db=self.snr_db,

@@ -22,7 +22,7 @@ from typing import Any, Final, Self
 import numpy as np
 import numpy.typing as npt
 
-from speakersdk.audio.devices import find_device, import_sounddevice, look_again, translated
+from speakersdk.audio.devices import find_device, import_sounddevice, restart_portaudio, translated
 from speakersdk.audio.downmix import Downmix
 from speakersdk.audio.waveform import SAMPLE_RATE_HZ
 from speakersdk.errors import ConfigError, MicrophoneError
@@ -263,7 +263,7 @@ def wait_for_device(device: int | str | None, *, timeout_s: float | None = None)
     deadline_s = None if timeout_s is None else time.monotonic() + timeout_s
     while True:
         try:
-            look_again(import_sounddevice())
+            restart_portaudio(import_sounddevice())
             return Microphone(device)
         except MicrophoneError:
             if deadline_s is not None and time.monotonic() >= deadline_s:

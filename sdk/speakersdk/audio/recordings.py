@@ -47,7 +47,7 @@ class Reading:
         check_channel(self.channel)
 
     def mixed(self) -> Reading:
-        """Return the same, for recordings of several people: without a choice all are mixed."""
+        """Return these settings for several people: channels are mixed unless one was chosen."""
         return self if self.channel is not None else replace(self, channel=MIX)
 
 

@@ -170,12 +170,12 @@ class Cohort:
         near = np.empty((num_rows, 2 + self.conditions))
         # The conditions first: this reorders the scores only within each of them.
         parts = scores.reshape(num_rows, self.conditions, -1)
-        each = _mean_of_largest(parts, max(1, self.nearest // 2))
-        each -= np.add.reduce(each, axis=1, keepdims=True) / self.conditions
-        near[:, 2:] = each
+        by_condition = _mean_of_largest(parts, max(1, self.nearest // 2))
+        by_condition -= np.add.reduce(by_condition, axis=1, keepdims=True) / self.conditions
+        near[:, 2:] = by_condition
         near[:, 0] = _mean_of_largest(scores, self.nearest)
         near[:, 0] -= np.add.reduce(own * logits, axis=1) + self.typical
-        near[:, 1] = 0.0 if self.telephone is None else each[:, self.telephone]
+        near[:, 1] = 0.0 if self.telephone is None else by_condition[:, self.telephone]
         return near
 
     @cached_property

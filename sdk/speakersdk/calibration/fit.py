@@ -96,9 +96,9 @@ def balanced_weights(
     weights = np.empty(len(targets))
     for group in np.unique(group_of):
         for kind in (targets, ~targets):
-            here = kind & (group_of == group)
-            shares = 1 / np.sqrt(np.bincount(sides[here].ravel())[sides[here]].prod(axis=1))
-            weights[here] = shares / shares.sum()
+            chosen = kind & (group_of == group)
+            shares = 1 / np.sqrt(np.bincount(sides[chosen].ravel())[sides[chosen]].prod(axis=1))
+            weights[chosen] = shares / shares.sum()
     return weights
 
 
@@ -123,17 +123,17 @@ class _Trials:
         values = np.asarray(scores, dtype=np.float64)
         targets = np.asarray(labels, dtype=np.bool_)
         seconds = np.asarray(speech_s, dtype=np.float64)
-        each = np.ones(targets.shape) if weights is None else np.asarray(weights, np.float64)
-        shapes = (values.shape, targets.shape, each.shape, seconds.shape)
+        counts = np.ones(targets.shape) if weights is None else np.asarray(weights, np.float64)
+        shapes = (values.shape, targets.shape, counts.shape, seconds.shape)
         if values.ndim != 1 or shapes != (values.shape,) * 3 + ((*values.shape, 2),):
             raise ValueError(
                 f"expected scores, labels, weights (N,) and speech_s (N, 2), got {shapes}"
             )
         if not (np.isfinite(values).all() and np.isfinite(seconds).all()):
             raise ValueError("expected finite scores and speech_s")
-        if not (np.isfinite(each).all() and (each > 0).all()):
+        if not (np.isfinite(counts).all() and (counts > 0).all()):
             raise ValueError("expected finite weights above 0")
-        return cls(values, targets, seconds, each)
+        return cls(values, targets, seconds, counts)
 
     def with_speech(self, minimum_s: float) -> _Trials:
         """Return the trials whose sides both have this much speech.

@@ -156,17 +156,17 @@ def upper_slopes(
         (K,) slopes from reweighted least squares; `upper_offset` finds the offset.
     """
     design = np.column_stack([np.ones(len(values)), inputs])
-    each = np.ones(len(values)) if counts is None else counts / counts.mean()
-    weights = each
+    base = np.ones(len(values)) if counts is None else counts / counts.mean()
+    weights = base
     for _ in range(_REWEIGHTINGS):
         weighed = design * weights[:, np.newaxis]
         # The solution of minimum norm, because few positions leave the curve undetermined.
-        found = np.linalg.lstsq(weighed.T @ design, weighed.T @ values, rcond=1e-10)[0]
-        plane = np.asarray(found, np.float64)
+        solution = np.linalg.lstsq(weighed.T @ design, weighed.T @ values, rcond=1e-10)[0]
+        plane = np.asarray(solution, np.float64)
         rest = values - design @ plane
         # The pinball loss as a weighted square, smoothed where a value lies on the plane.
         weights = (
-            each * np.where(rest > 0, 1 - share, share) / np.maximum(np.abs(rest), _LEAST_RESIDUAL)
+            base * np.where(rest > 0, 1 - share, share) / np.maximum(np.abs(rest), _LEAST_RESIDUAL)
         )
     return plane[1:]
 
@@ -181,9 +181,10 @@ def _importance(
     targets: npt.NDArray[np.bool_], prior: float, counts: npt.NDArray[np.float64] | None
 ) -> npt.NDArray[np.float64]:
     """Return (N,) weights that add up to 1, those of the targets to `prior`."""
-    each = np.ones(len(targets)) if counts is None else counts
-    target, nontarget = prior / each[targets].sum(), (1 - prior) / each[~targets].sum()
-    importance: npt.NDArray[np.float64] = each * np.where(targets, target, nontarget)
+    if counts is None:
+        counts = np.ones(len(targets))
+    target, nontarget = prior / counts[targets].sum(), (1 - prior) / counts[~targets].sum()
+    importance: npt.NDArray[np.float64] = counts * np.where(targets, target, nontarget)
     return importance
 
 

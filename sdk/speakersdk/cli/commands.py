@@ -46,8 +46,8 @@ _COMMANDS: Final[dict[str, dict[str, Any]]] = {
         ),
     },
     "verify": {
-        "summary": "decide whether the enrolled speaker speaks in a recording",
-        "description": "Decide whether the speaker of REFERENCE speaks in PROBE.",
+        "summary": "decide whether an enrolled speaker is speaking in a recording",
+        "description": "Decide whether the speaker of REFERENCE is speaking in PROBE.",
         "subject": "reference and probe",
         "status": "0 accepted; 1 rejected, inconclusive or no speech",
         "examples": (
@@ -56,9 +56,8 @@ _COMMANDS: Final[dict[str, dict[str, Any]]] = {
         ),
     },
     "identify": {
-        "summary": "decide which enrolled speaker speaks in a recording, if any",
-        "description": "Decide which REFERENCE speaks in PROBE, if any. The answer may be "
-        "that the speaker is unknown.",
+        "summary": "decide which enrolled speaker is speaking in a recording, if any",
+        "description": "Decide which REFERENCE is speaking in PROBE, or that none of them is.",
         "subject": "probe and candidates",
         "status": "0 identified; 1 unknown, inconclusive or no speech",
         "examples": (
@@ -67,7 +66,7 @@ _COMMANDS: Final[dict[str, dict[str, Any]]] = {
         ),
     },
     "diarization.diarize": {
-        "summary": "find out who speaks when in a recording",
+        "summary": "find out who is speaking when in a recording",
         "description": "Find the turns of a conversation: enrolled speakers by name, others as "
         "unknown-1 and so on. Silence belongs to nobody, turns do not overlap, and a turn that "
         "is too short for a decision is marked as uncertain.",
@@ -93,9 +92,8 @@ _COMMANDS: Final[dict[str, dict[str, Any]]] = {
     },
     "stored.migrate": {
         "summary": "enroll the stored speakers again with another model",
-        "description": "A voiceprint works with one model. Enroll its speaker with another "
-        "one, from the recordings that were kept. An old voiceprint stays until the new one "
-        "replaces it.",
+        "description": "Enroll stored speakers again with another model, from recordings that "
+        "were kept. Each old voiceprint stays until the new one replaces it.",
         "subject": "speakers and recordings",
         "status": "0 all voiceprints now work with the model; 1 some do not (stderr says why)",
         "examples": (
@@ -105,8 +103,8 @@ _COMMANDS: Final[dict[str, dict[str, Any]]] = {
     },
     "devices": {
         "summary": "list the input devices",
-        "description": "List the input devices. `listen --device` takes an index or a part of "
-        "a name.",
+        "description": "List the input devices. Pass an index or part of a name to `listen "
+        "--device`.",
         "examples": ("speakersdk devices", "speakersdk devices --json"),
     },
     "calibrate": {
@@ -154,8 +152,8 @@ _COMMANDS: Final[dict[str, dict[str, Any]]] = {
     },
     "live.serve": {
         "summary": "run a service: HTTP and WebSocket, or Wyoming for Home Assistant",
-        "description": "Run a service until it is stopped by Ctrl-C or SIGTERM. Its package is "
-        "installed as an extra.",
+        "description": "Run a service until Ctrl-C or SIGTERM stops it. Every service is an extra "
+        "package.",
         "subject": "service",
         "status": "0 stopped by SIGTERM; 130 stopped by Ctrl-C",
         "examples": (
@@ -183,8 +181,8 @@ _COMMANDS: Final[dict[str, dict[str, Any]]] = {
     "doctor": {
         "summary": "check this installation, or describe it for a bug report",
         "description": "Report what works, what does not and what to do about it. --all and "
-        "--json print everything that a bug report needs. The report contains no name of a "
-        "person or machine; doctor writes no file and opens no network connection.",
+        "--json print everything that a bug report needs. The report names no person and no "
+        "machine. doctor writes no files and opens no network connections.",
         "status": "0 the report was printed",
         "examples": ("speakersdk doctor", "speakersdk doctor --audio --json"),
     },

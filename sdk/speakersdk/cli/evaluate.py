@@ -219,14 +219,14 @@ def _speakers(
     arguments: argparse.Namespace, listed: list[Trial], known: dict[str, Segment]
 ) -> tuple[list[str], list[str]] | None:
     """Return the speakers of both sides of each trial; None if any speaker is unknown."""
-    given = read_speakers(arguments.speakers) if arguments.speakers else {}
+    named_speakers = read_speakers(arguments.speakers) if arguments.speakers else {}
 
     def speaker(name: str) -> str | None:
-        if name in given:
-            return given[name]
+        if name in named_speakers:
+            return named_speakers[name]
         if name in known:
             return known[name].speaker
-        return name.split("/", 1)[0] if "/" in name and not given else None
+        return name.split("/", 1)[0] if "/" in name and not named_speakers else None
 
     sides = [(speaker(trial.enroll), speaker(trial.probe)) for trial in listed]
     enrolled = [one for one, _ in sides if one is not None]

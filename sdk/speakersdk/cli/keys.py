@@ -16,7 +16,7 @@ KEY_VARIABLE: Final = "SPEAKERSDK_KEY"
 PASSPHRASE_VARIABLE: Final = "SPEAKERSDK_PASSPHRASE"
 KEY_HELP: Final = (
     "key of sealed voiceprints: keyring, keyring:NAME, file:PATH or passphrase (default: "
-    f"${KEY_VARIABLE}; without it, voiceprints are plain)"
+    f"${KEY_VARIABLE}; without it, not encrypted)"
 )
 
 
@@ -47,9 +47,9 @@ def find_key(text: str | None, *, create: bool = False) -> SealingKey | None:
 
 
 def _passphrase() -> str:
-    known = os.environ.get(PASSPHRASE_VARIABLE)
-    if known is not None:
-        return known
+    passphrase = os.environ.get(PASSPHRASE_VARIABLE)
+    if passphrase is not None:
+        return passphrase
     if not sys.stdin.isatty():
         raise ConfigError(
             f"expected the passphrase in ${PASSPHRASE_VARIABLE}, or a terminal to ask for it"

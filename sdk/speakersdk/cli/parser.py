@@ -132,7 +132,7 @@ class CommandParser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Report a usage error in one line."""
         if message.startswith(_MISSING):
-            unknown = [one for one in self._given if one.startswith("-") and not self._has(one)]
+            unknown = [argument for argument in self._given if self._is_unknown(argument)]
             if unknown:
                 message += f"; {self._explanation(unknown)}"
             elif self.examples:
@@ -146,13 +146,13 @@ class CommandParser(argparse.ArgumentParser):
 
     def _check_command(self, given: Sequence[str], commands: Sequence[str]) -> None:
         """Refuse options before the command, and unknown commands."""
-        place = next((at for at, one in enumerate(given) if one in commands), None)
+        place = next((at for at, argument in enumerate(given) if argument in commands), None)
         leading = given[:place]
-        option = next((one for one in leading if one.startswith("-") and not self._has(one)), None)
+        option = next((argument for argument in leading if self._is_unknown(argument)), None)
         if option is not None and place is not None:
             line = shlex.join([self.prog, given[place], *given[place + 1 :], *leading])
             self.error(f"{option} belongs after the command: {line}")
-        word = next((one for one in leading if not one.startswith("-")), None)
+        word = next((argument for argument in leading if not argument.startswith("-")), None)
         if word is not None and option is None:
             close = difflib.get_close_matches(word, commands, 1)
             guess = f"did you mean {close[0]}?" if close else f"expected {', '.join(commands)}"
@@ -163,11 +163,11 @@ class CommandParser(argparse.ArgumentParser):
 
         An empty path would be the current folder, and an empty key no key.
         """
-        for one, before in zip(given, (self.prog, *given), strict=False):
-            is_option = one.startswith("--") and one.endswith("=")
-            if one and not is_option:
+        for argument, before in zip(given, (self.prog, *given), strict=False):
+            is_option = argument.startswith("--") and argument.endswith("=")
+            if argument and not is_option:
                 continue
-            place = one.rstrip("=") if is_option else before
+            place = argument.rstrip("=") if is_option else before
             if not place.startswith("-"):
                 place = f"the argument after {place}"
             self.error(f"{place} is empty; check the variable of your shell, or leave it out")
@@ -180,13 +180,16 @@ class CommandParser(argparse.ArgumentParser):
                 return f"; write {option}={value} if that is the value"
         return ""
 
+    def _is_unknown(self, argument: str) -> bool:
+        return argument.startswith("-") and not self._has(argument)
+
     def _has(self, option: str) -> bool:
         name = option.partition("=")[0]
-        return any(known.startswith(name) for known in self._option_string_actions)
+        return any(option_string.startswith(name) for option_string in self._option_string_actions)
 
     def _explanation(self, extra: Sequence[str]) -> str:
         """Explain why arguments were not understood, and what to write instead."""
-        option = next((one for one in extra if one.startswith("-")), None)
+        option = next((argument for argument in extra if argument.startswith("-")), None)
         if option is None:
             return f"unexpected argument {extra[0]!r}; quote a name that contains spaces"
         name = option.partition("=")[0]

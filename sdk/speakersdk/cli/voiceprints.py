@@ -154,7 +154,7 @@ def load_enrolled(store: VoiceprintStore) -> list[Voiceprint]:
     for error in expired:
         print_message("warning", f"skipped: {error}")
     names = {error.name for error in expired}
-    current = [one for one in content.voiceprints if one.name not in names]
+    current = [voiceprint for voiceprint in content.voiceprints if voiceprint.name not in names]
     if not current:
         raise EnrollmentError(f"every voiceprint in {printable(store.folder)} has expired")
     return current

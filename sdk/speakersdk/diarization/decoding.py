@@ -38,11 +38,11 @@ def decode(
     stay = np.arange(num_voices)
     for hop in range(1, num_hops):
         change = CHANGE_AT_PAUSE if is_after_pause[hop] else CHANGE_IN_SPEECH
-        kept = best + math.log1p(-change)
+        stayed = best + math.log1p(-change)
         leader = int(best.argmax())
         moved = best[leader] + math.log(change / others)
-        came_from[hop] = np.where(kept >= moved, stay, leader)
-        best = np.maximum(kept, moved) + evidence[hop]
+        came_from[hop] = np.where(stayed >= moved, stay, leader)
+        best = np.maximum(stayed, moved) + evidence[hop]
     voices = np.zeros(num_hops, np.intp)
     voices[-1] = int(best.argmax())
     for hop in range(num_hops - 1, 0, -1):

@@ -203,8 +203,8 @@ def _decoded(values: Mapping[str, str]) -> dict[str, Any]:
     decoded: dict[str, Any] = {key: json.loads(text) for key, text in values.items()}
     version = decoded.pop("schema_version")
     if version is True or version != SCHEMA_VERSION:
-        known = isinstance(version, int) and version in _REMEDIES
-        remedy = _REMEDIES[version] if known else "install a speakersdk version that knows it"
+        has_remedy = isinstance(version, int) and version in _REMEDIES
+        remedy = _REMEDIES[version] if has_remedy else "install a speakersdk version that knows it"
         raise ManifestError(
             f"expected manifest schema {SCHEMA_VERSION}, got {_short(version)}; {remedy}"
         )

@@ -38,9 +38,9 @@ class Origin:
         Raises:
             ManifestError: a field has a wrong type, is unknown or is missing.
         """
-        if not isinstance(values, dict) or set(values) != {each.name for each in fields(cls)}:
+        if not isinstance(values, dict) or set(values) != {field.name for field in fields(cls)}:
             raise ManifestError(
-                f"expected an origin with {', '.join(each.name for each in fields(cls))}, got "
+                f"expected an origin with {', '.join(field.name for field in fields(cls))}, got "
                 f"{sorted(values) if isinstance(values, dict) else type(values).__name__}"
             )
         texts = ("family", "source", "licence", "trained_by", "sha256")

@@ -54,7 +54,7 @@ class Challenge:
         """Make a new unpredictable challenge, in which no digit follows itself."""
         digits = [secrets.choice("0123456789")]
         while len(digits) < num_digits:
-            digits.append(secrets.choice([each for each in "0123456789" if each != digits[-1]]))
+            digits.append(secrets.choice([digit for digit in "0123456789" if digit != digits[-1]]))
         return cls("".join(digits))
 
     def __str__(self) -> str:

@@ -66,8 +66,8 @@ def repeats(blocks: Iterable[Waveform], known: Sequence[Fingerprint]) -> float:
     # The offset is unknown: known frames are 80 ms apart, those of the probe 10 ms.
     return max(
         (
-            _agreement(signs[phase::_STEP], _unpacked(each))
-            for each in known
+            _agreement(signs[phase::_STEP], _unpacked(fingerprint))
+            for fingerprint in known
             for phase in range(_STEP)
         ),
         default=0.0,

@@ -103,8 +103,8 @@ class RecordingQuality:
             return self.shortage  # shorter than a hop: the sentence already says what to do
         if self.loudest_dbfs < QUIET_DBFS:
             return (
-                f"{self.shortage}, nowhere louder than {self.loudest_dbfs:.0f} dBFS; come closer "
-                "or raise the input level"
+                f"{self.shortage}, and no part is louder than {self.loudest_dbfs:.0f} dBFS; come "
+                "closer or raise the input level"
             )
         if self.speech_s < SHORTEST_SPEECH_S:
             return f"{self.shortage}; check that somebody speaks in it"

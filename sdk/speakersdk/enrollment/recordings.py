@@ -93,8 +93,8 @@ def enroll_recordings(
     voiceprint = Voiceprint.new(
         manifest,
         name=name,
-        exemplars=[one.encoding.embedding for one in measured],
-        speech_s=[one.quality.speech_s for one in measured],
+        exemplars=[recording.encoding.embedding for recording in measured],
+        speech_s=[recording.quality.speech_s for recording in measured],
     )
     return voiceprint if append_to is None else append_to.with_exemplars(voiceprint)
 
@@ -165,7 +165,7 @@ def _compared(
 ) -> list[RecordingQuality]:
     """Add comparisons of the recordings with each other and with a known voiceprint."""
     calibration = encoder.manifest.calibration
-    qualities = [one.quality for one in measured]
+    qualities = [recording.quality for recording in measured]
     usable = [
         number
         for number, quality in enumerate(qualities)
@@ -204,7 +204,7 @@ def _check_quality(
         more = len(findings) - _MAXIMUM_FINDINGS
         findings = [*findings[:_MAXIMUM_FINDINGS], f"{more} more; speakersdk quality shows all"]
     options = " ".join(f"--accept {key}" for key in keys)
-    overrule = f"; to enroll all the same, accept {', '.join(keys)} ({options})" if keys else ""
+    overrule = f"; to enroll anyway, accept {', '.join(keys)} ({options})" if keys else ""
     raise EnrollmentError(
         f"cannot enroll {name!r} from {'; '.join(findings)}{overrule}", tuple(keys)
     )
@@ -219,17 +219,17 @@ def without_repetitions(
         measured: recordings of one speaker.
         known: the voiceprint to which they will be added.
     """
-    found = repetitions([one.powers for one in measured])
+    repeated = repetitions([recording.powers for recording in measured])
     once = []
-    for number, (one, repetition) in enumerate(zip(measured, found, strict=True)):
-        reason = _nothing_new(one, repetition, measured[:number], known)
+    for number, (recording, repetition) in enumerate(zip(measured, repeated, strict=True)):
+        reason = _nothing_new(recording, repetition, measured[:number], known)
         quality = replace(
-            one.quality,
-            speech_s=one.encoding.speech_s * (1 - repetition.share),
+            recording.quality,
+            speech_s=recording.encoding.speech_s * (1 - repetition.share),
             repeated_share=1.0 if reason else repetition.share,
             repetition=reason and f"expected different recordings, {reason}; leave it out",
         )
-        once.append(replace(one, quality=quality))
+        once.append(replace(recording, quality=quality))
     return once
 
 

@@ -110,14 +110,14 @@ class RememberedRecordings:
         return self._store.folder / file_name(f"{name}{REMEMBERED_SUFFIX}")
 
 
-def write_remembered(name: str, known: Iterable[Fingerprint]) -> bytes:
+def write_remembered(name: str, recordings: Iterable[Fingerprint]) -> bytes:
     """Serialize the fingerprints of a speaker's recordings."""
-    listed = list(known)
+    fingerprints = list(recordings)
     file = io.BytesIO()
-    header = {"name": name, "num_frames": [len(each) for each in listed]}
+    header = {"name": name, "num_frames": [len(fingerprint) for fingerprint in fingerprints]}
     writer = ContainerWriter(file, _FORMAT, FORMAT_VERSION, header)
-    for each in listed:
-        writer.put(each.astype("<u2").tobytes())
+    for fingerprint in fingerprints:
+        writer.put(fingerprint.astype("<u2").tobytes())
     writer.close()
     return file.getvalue()
 

@@ -157,10 +157,10 @@ def embed_recordings(
         raise ConfigError(f"expected no file at {output}, got one; remove it, or name another")
     encoder = encoder_of_process(job.model, job.device)  # refuses a bad model in this process
     parts = Parts(output, encoder.manifest, key=key)
-    wanted = _sources(recordings, job)
-    kept = parts.kept(wanted)
-    remaining = [one for one in recordings if one.name not in kept]
-    num_done, failures = len(kept), list[Failure]()
+    sources = _sources(recordings, job)
+    finished = parts.kept(sources)
+    remaining = [recording for recording in recordings if recording.name not in finished]
+    num_done, failures = len(finished), list[Failure]()
     for result in run_tasks(
         partial(embed_chunk, job=job), chunks(remaining), num_processes=num_processes
     ):
@@ -176,7 +176,7 @@ def embed_recordings(
             f"expected recordings with speech, got none among {len(recordings)}; the first: "
             f"{failures[0].name}: {failures[0].reason}"
         )
-    table = parts.joined(wanted)
+    table = parts.joined(sources)
     write_table(output, table, key=key)
     parts.remove()
     return table, failures
@@ -203,21 +203,21 @@ def _encoded(
 ) -> Iterator[tuple[_Loaded, Encoding]]:
     """Encode a batch. If the batch fails, its recordings are tried one by one."""
     try:
-        encodings = encode_batch(encoder, [one.samples for one in loaded])
+        encodings = encode_batch(encoder, [item.samples for item in loaded])
     except (InferenceError, MemoryError) as error:
         if len(loaded) == 1:
             failures.append(Failure.of(loaded[0].name, error))
             return
-        for one in loaded:
-            yield from _encoded(encoder, [one], failures)
+        for item in loaded:
+            yield from _encoded(encoder, [item], failures)
         return
     yield from zip(loaded, encodings, strict=True)
 
 
 def _table(encoder: SpeakerEncoder, rows: Sequence[tuple[_Loaded, Encoding]]) -> EmbeddingTable:
     return EmbeddingTable(
-        names=tuple(one.name for one, _ in rows),
-        sources=tuple(one.source for one, _ in rows),
+        names=tuple(item.name for item, _ in rows),
+        sources=tuple(item.source for item, _ in rows),
         embeddings=np.stack([encoding.embedding for _, encoding in rows]),
         speech_s=np.array([encoding.speech_s for _, encoding in rows]),
         duration_s=np.array([encoding.duration_s for _, encoding in rows]),

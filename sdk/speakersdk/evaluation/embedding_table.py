@@ -192,10 +192,10 @@ def _read_npz(file: BinaryIO) -> EmbeddingTable:
     with ZipFile(file) as archive:
         members = archive.infolist()
         expected = {f"{name}.npy" for name in _ARRAYS}
-        if len(members) != len(expected) or {each.filename for each in members} != expected:
+        if len(members) != len(expected) or {member.filename for member in members} != expected:
             raise ValueError(f"a file without the {len(_ARRAYS)} arrays {', '.join(_ARRAYS)}")
         arrays = {
-            each.filename.removesuffix(".npy"): _read_array(archive, each) for each in members
+            member.filename.removesuffix(".npy"): _read_array(archive, member) for member in members
         }
     return EmbeddingTable(
         names=tuple(arrays["names"].tolist()),

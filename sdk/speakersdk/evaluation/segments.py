@@ -274,7 +274,7 @@ def _recording(place: str, line: str, root: Path) -> Segment:
             name, path = unquoted if name == path else name, unquoted
         elif line.startswith("#"):
             raise ConfigError(
-                f"{place}: expected a recording, got {line!r}; lists hold no comments; remove the "
+                f"{place}: expected a recording, got {line!r}; lists have no comments; remove the "
                 "line"
             )
     return Segment(name_key(name), "", (Piece(path),))

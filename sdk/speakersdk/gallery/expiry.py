@@ -39,9 +39,9 @@ class EntryExpiry:
         """Add the times of expiry of voiceprints, which may have none."""
         self.update(
             {
-                one.name: math.floor(utc_time(one.expires_utc).timestamp())
-                for one in voiceprints
-                if one.expires_utc is not None
+                voiceprint.name: math.floor(utc_time(voiceprint.expires_utc).timestamp())
+                for voiceprint in voiceprints
+                if voiceprint.expires_utc is not None
             }
         )
 

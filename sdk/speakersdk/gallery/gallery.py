@@ -106,14 +106,17 @@ class Gallery:
             DuplicateSpeakerError: two voiceprints have the same name.
             ValueError: there is no voiceprint.
         """
-        given = list(voiceprints)
-        if not given:
+        members = list(voiceprints)
+        if not members:
             raise ValueError("expected at least one voiceprint; use Gallery(dim) for an empty one")
-        gallery = cls(given[0].exemplars.shape[1], storage=storage, keep_exact=keep_exact)
-        model = gallery._model_of(given)
-        gallery.add_many([one.name for one in given], [one.embedding for one in given])
+        gallery = cls(members[0].exemplars.shape[1], storage=storage, keep_exact=keep_exact)
+        model = gallery._model_of(members)
+        gallery.add_many(
+            [voiceprint.name for voiceprint in members],
+            [voiceprint.embedding for voiceprint in members],
+        )
         gallery.model_name, gallery.model_sha256 = model
-        gallery._entries.expiry.add(given)
+        gallery._entries.expiry.add(members)
         return gallery
 
     @classmethod

@@ -32,7 +32,7 @@ def with_enough_speech(
 ) -> dict[str, list[Encoding]]:
     """Leave out encodings with too little speech, then groups with fewer than `at_least` others."""
     long_enough = {
-        name: [one for one in group if one.speech_s >= calibration.minimum_speech_s]
+        name: [encoding for encoding in group if encoding.speech_s >= calibration.minimum_speech_s]
         for name, group in encodings.items()
     }
     return {name: group for name, group in long_enough.items() if len(group) >= at_least}

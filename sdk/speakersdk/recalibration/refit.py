@@ -72,10 +72,10 @@ class OwnTrials:
         own, others = (
             np.histogram(self.llrs[kind], edges)[0] for kind in (self.targets, ~self.targets)
         )
-        most = max(own.max(), others.max())
+        largest = max(own.max(), others.max())
         lines = [f"{'llr':>12}  {'same':>5} {'other':>5}"]
         for left, num_own, num_others in zip(edges, own, others, strict=False):
-            bars = "#" * round(_BAR * num_own / most) + "." * round(_BAR * num_others / most)
+            bars = "#" * round(_BAR * num_own / largest) + "." * round(_BAR * num_others / largest)
             span = f"{left:5.0f} to {left + _BIN_LLR:3.0f}"
             lines.append(f"{span}  {num_own:5} {num_others:5}  {bars}")
         return "\n".join([*lines, "# same speaker, . other speaker"])

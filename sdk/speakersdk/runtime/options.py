@@ -165,16 +165,16 @@ def candidates(device: str, *, strict: bool | None) -> tuple[ComputeDevice, ...]
             f"expected device cpu, cuda, cuda:N, tensorrt, tensorrt:N or auto, got {device!r}"
         )
     kind = next(kind for kind in get_args(Kind) if kind == (match[1] or "cpu"))
-    named = ComputeDevice(kind, int(match[2] or 0))
-    return named.chain if strict is False else (named,)
+    chosen = ComputeDevice(kind, int(match[2] or 0))
+    return chosen.chain if strict is False else (chosen,)
 
 
 def _check_num_threads(num_threads: int) -> None:
     """Check the number of threads. More threads than processors only cost time."""
     is_integer = isinstance(num_threads, int) and not isinstance(num_threads, bool)
-    most = os.cpu_count() or 1
-    if not is_integer or not 1 <= num_threads <= most:
+    maximum = os.cpu_count() or 1
+    if not is_integer or not 1 <= num_threads <= maximum:
         raise ConfigError(
-            f"expected num_threads of 1 to {most}, the processors of this machine, got "
+            f"expected num_threads of 1 to {maximum}, the processors of this machine, got "
             f"{num_threads!r}; one thread is fastest for live streams"
         )

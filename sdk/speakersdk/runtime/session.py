@@ -223,22 +223,22 @@ class OnnxSession:
         Raises:
             InferenceError: the provider is not in use, or operators with weights run elsewhere.
         """
-        wanted = self.device.provider
-        if wanted not in self.providers:  # the native library omits a provider that fails to load
+        provider = self.device.provider
+        if provider not in self.providers:  # the native library omits a provider that fails to load
             raise InferenceError(
-                f"expected {wanted} for device {self.device.name}, got "
+                f"expected {provider} for device {self.device.name}, got "
                 f"{', '.join(self.providers)}; check the GPU's driver and its libraries with "
                 "speakersdk doctor"
             )
         elsewhere = Counter(
-            f"{kind} on {provider}"
-            for provider, kind in self._assigned
-            if provider != wanted and kind in _WEIGHTY
+            f"{kind} on {other}"
+            for other, kind in self._assigned
+            if other != provider and kind in _WEIGHTY
         )
         if elsewhere:
             listing = ", ".join(f"{count} {what}" for what, count in sorted(elsewhere.items()))
             raise InferenceError(
-                f"expected {wanted} to run the model, got {listing}; with strict=False the next "
+                f"expected {provider} to run the model, got {listing}; with strict=False the next "
                 "device runs it"
             )
 

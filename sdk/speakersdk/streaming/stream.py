@@ -61,7 +61,9 @@ class SpeakerStream:
         )
         self._enrolled_s = [voiceprint.total_speech_s for voiceprint in voiceprints]
         self._enrolled = np.stack([voiceprint.embedding for voiceprint in voiceprints])
-        self._nearness = np.stack([one.nearness(rule.calibration) for one in voiceprints])
+        self._nearness = np.stack(
+            [voiceprint.nearness(rule.calibration) for voiceprint in voiceprints]
+        )
         # By tested embedding of the last hop and candidate; None until a threshold needs it.
         self._hop_nearness: list[list[Nearness]] | None = None
         self._tests = [SequentialTest(options.bounds) for _ in voiceprints]

@@ -18,10 +18,10 @@ def check_voiceprints(voiceprints: Sequence[Voiceprint]) -> None:
         kind = type(voiceprints).__name__
         remedy = "list(voiceprints.values())" if isinstance(voiceprints, Mapping) else "list(...)"
         raise TypeError(f"expected a list of voiceprints, got {kind}; write {remedy}")
-    for one in voiceprints or ():
-        if not isinstance(one, Voiceprint):
+    for voiceprint in voiceprints or ():
+        if not isinstance(voiceprint, Voiceprint):
             raise TypeError(
-                f"expected voiceprints, got {type(one).__name__}; load or enroll them first"
+                f"expected voiceprints, got {type(voiceprint).__name__}; load or enroll them first"
             )
 
 

@@ -70,6 +70,6 @@ class StateFile(Generic[Value]):
     def drop(self, names: Collection[str]) -> None:
         """Remove the values of some speakers, if there are any."""
         values = self.read()
-        kept = {name: value for name, value in values.items() if name not in names}
-        if len(kept) < len(values):
-            self.write(kept)
+        remaining = {name: value for name, value in values.items() if name not in names}
+        if len(remaining) < len(values):
+            self.write(remaining)

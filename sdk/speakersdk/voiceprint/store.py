@@ -196,14 +196,14 @@ class VoiceprintStore:
             changed: dict[str, Voiceprint] = {}
             for voiceprint in voiceprints:
                 name = voiceprint.name
-                known = changed.get(name)
-                if known is not None and not append:
+                stored = changed.get(name)
+                if stored is not None and not append:
                     raise DuplicateSpeakerError(name)
                 _check_name(name, taken, is_change=replace or append)
-                if known is None and append and name in taken:
-                    known = self.load(name)
+                if stored is None and append and name in taken:
+                    stored = self.load(name)
                 taken.add(name)
-                changed[name] = voiceprint if known is None else join(known, voiceprint)
+                changed[name] = voiceprint if stored is None else join(stored, voiceprint)
             self._write(changed)
         return [changed[voiceprint.name] for voiceprint in voiceprints]
 

@@ -99,10 +99,10 @@ def forget(folder: Path, names: Iterable[str]) -> None:
     Raises:
         ConfigError: one of their files is damaged.
     """
-    gone = {unicodedata.normalize("NFC", name) for name in names}
-    _days_file(folder).drop(gone)
-    attempts_file(folder).drop(gone)
-    for name in gone:
+    erased = {unicodedata.normalize("NFC", name) for name in names}
+    _days_file(folder).drop(erased)
+    attempts_file(folder).drop(erased)
+    for name in erased:
         (folder / file_name(f"{name}{REMEMBERED_SUFFIX}")).unlink(missing_ok=True)
 
 

@@ -151,12 +151,12 @@ class Voiceprint:
 
         It is computed for the first decision, and again only for another cohort.
         """
-        known = self._nearness
-        if known is None or known[0] is not calibration.cohort:
+        cached = self._nearness
+        if cached is None or cached[0] is not calibration.cohort:
             row = calibration.nearness(self._embedding[np.newaxis])[0]
-            known = calibration.cohort, _frozen(row, np.float64)
-            object.__setattr__(self, "_nearness", known)
-        return known[1]
+            cached = calibration.cohort, _frozen(row, np.float64)
+            object.__setattr__(self, "_nearness", cached)
+        return cached[1]
 
     def _mean(self) -> npt.NDArray[np.float64]:
         mean: npt.NDArray[np.float64] = self.exemplars.mean(axis=0, dtype=np.float64)

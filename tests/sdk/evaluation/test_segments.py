@@ -141,7 +141,7 @@ def test_commands_of_wav_scp_are_refused(path: Path) -> None:
         ("a x.wav\na y.wav\n", "got 'a' 2 times"),
         (
             "# my list\nx.wav\n",
-            r":1: expected a recording, got '# my list'; lists hold no comments",
+            r":1: expected a recording, got '# my list'; lists have no comments",
         ),
     ],
 )

@@ -40,7 +40,7 @@ def reference_quantised(samples: np.ndarray, step: float, cutoff: float) -> np.n
 def test_spectra_are_quantised_band_by_band(random: BatchRandom) -> None:
     samples = random.normal(2, 4096)  # whole hops: the reference has no partial frame
     step, cutoff = torch.tensor([[0.3], [0.7]]), torch.tensor([[0.5], [1.0]])
-    got = transmission.quantise_spectrum(samples, step=step, cutoff=cutoff)
+    got = transmission.quantize_spectrum(samples, step=step, cutoff=cutoff)
     for row in range(2):
         expected = reference_quantised(
             samples[row].numpy(), float(step[row, 0]), float(cutoff[row, 0])
@@ -53,7 +53,7 @@ def test_spectra_are_quantised_band_by_band(random: BatchRandom) -> None:
 
 def test_a_fine_step_changes_nothing(random: BatchRandom) -> None:
     samples = random.normal(3, 5000)
-    fine = transmission.quantise_spectrum(
+    fine = transmission.quantize_spectrum(
         samples, step=torch.full((3, 1), 1e-4), cutoff=torch.ones(3, 1)
     )
     torch.testing.assert_close(fine, samples, rtol=0, atol=1e-3)

@@ -99,8 +99,10 @@ class Augmenter:
             room.decaying_noise(share, **sizes, random=self._random),
         ]
         if responses:
-            held = room.recorded_rooms(responses, num_samples=num_samples, device=generator.device)
-            rooms.append(held.repeat(-(-share // len(held)), 1)[:share])
+            recorded = room.recorded_rooms(
+                responses, num_samples=num_samples, device=generator.device
+            )
+            rooms.append(recorded.repeat(-(-share // len(recorded)), 1)[:share])
         self._rooms = torch.cat(rooms)
 
     def __call__(self, samples: Tensor, *, progress: float | Tensor = 1.0) -> Tensor:

@@ -38,13 +38,13 @@ def coarse_spectrum(
     step = decibels(random.uniform(-15.0, -3.0, count, 1))
     cutoff_hz = random.uniform(3400.0, sample_rate_hz / 2, count, 1)
     result = samples.clone()
-    result[chosen] = quantise_spectrum(
+    result[chosen] = quantize_spectrum(
         samples[chosen], step=step, cutoff=cutoff_hz / (sample_rate_hz / 2)
     )
     return result
 
 
-def quantise_spectrum(samples: Tensor, *, step: Tensor, cutoff: Tensor) -> Tensor:
+def quantize_spectrum(samples: Tensor, *, step: Tensor, cutoff: Tensor) -> Tensor:
     """Round real and imaginary parts of the spectrum to multiples of each band's step.
 
     Args:

@@ -1,1 +1,1 @@
-"""Devices, processes, optimisers and captured graphs."""
+"""Devices, processes, optimizers and captured graphs."""

@@ -43,8 +43,8 @@ class World:
                 f"expected run.shards to be a multiple of {self.size} processes, got {num_shards}; "
                 f"try --set run.shards={self.size}"
             )
-        each = num_shards // self.size
-        return range(self.rank * each, (self.rank + 1) * each)
+        num_own = num_shards // self.size
+        return range(self.rank * num_own, (self.rank + 1) * num_own)
 
     def gather(self, value: Any) -> list[Any]:
         """Return the values of all processes, in order of rank, to every process."""

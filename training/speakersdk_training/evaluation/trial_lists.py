@@ -31,11 +31,11 @@ def cut_segments(
     Raises:
         AudioError: a file of unknown length cannot be read.
     """
-    wanted = round(duration_s * SAMPLE_RATE_HZ)
+    num_samples = round(duration_s * SAMPLE_RATE_HZ)
     segments = []
     for speaker, group in by_speaker(utterances).items():
         pieces: list[Piece] = []
-        missing = wanted
+        missing = num_samples
         number = 0
         for utterance in group:
             start, stop = utterance.start, _end_of(utterance)
@@ -48,7 +48,7 @@ def cut_segments(
                 if missing == 0:
                     name = f"{speaker}/{duration_s:g}s-{number:02d}"
                     segments.append(Segment(name, speaker, tuple(pieces)))
-                    pieces, missing, number = [], wanted, number + 1
+                    pieces, missing, number = [], num_samples, number + 1
     return segments
 
 

@@ -83,7 +83,7 @@ def by_class(embeddings: Tensor, classes: Tensor) -> Tensor:
     values = checked_batch(embeddings, classes)
     # Counting on the host waits for the device once; counting on the device waits five times.
     of_class = Counter(classes.tolist())
-    counts = [of_class[each] for each in sorted(of_class)]
+    counts = [of_class[label] for label in sorted(of_class)]
     takes = min(counts, default=0)
     if len(counts) < 2 or takes < 2 or takes < max(counts):
         raise TrainingError(

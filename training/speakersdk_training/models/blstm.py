@@ -113,7 +113,7 @@ class BlstmEncoder(Encoder):
         self.second = nn.LSTM(2 * config.units, config.units, batch_first=True, bidirectional=True)
         self.dense = nn.ModuleList(_dense_layers(config))
         for lstm in (self.first, self.second):
-            _initialise_as_keras(lstm)
+            _initialize_as_keras(lstm)
 
     @property
     def embedding_dim(self) -> int:
@@ -212,7 +212,7 @@ def _activation(name: Activation, size: int) -> list[nn.Module]:
 
 
 @torch.no_grad()
-def _initialise_as_keras(lstm: nn.LSTM) -> None:
+def _initialize_as_keras(lstm: nn.LSTM) -> None:
     """Initialize with Glorot input weights, orthogonal recurrence and forget bias 1.
 
     torch's uniform initialization is several times smaller. Output distributions would start nearly

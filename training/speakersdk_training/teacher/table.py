@@ -107,7 +107,7 @@ def load_table(path: Path) -> TeacherTable:
             speakers=tuple(content["speakers"]),
             speeds=tuple(content["speeds"]),
             stride_samples=content["stride_samples"],
-            teachers=tuple(Provenance(**each) for each in content["teachers"]),
+            teachers=tuple(Provenance(**provenance) for provenance in content["teachers"]),
         )
     except Exception as error:  # torch's own errors are of many kinds and run over many lines
         raise TrainingError(f"{path} holds no teacher's table of format {_FORMAT}") from error

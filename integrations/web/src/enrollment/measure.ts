@@ -124,7 +124,7 @@ export function findingOf(quality: RecordingQuality, problem: AudioProblem): str
 export function shortageFinding(quality: RecordingQuality): string {
   if (quality.loudestDbfs !== null && quality.loudestDbfs < QUIET_DBFS) {
     return (
-      `${quality.shortage}, nowhere louder than ${quality.loudestDbfs.toFixed(0)} dBFS; come ` +
+      `${quality.shortage}, and no part is louder than ${quality.loudestDbfs.toFixed(0)} dBFS; come ` +
       "closer or raise the input level"
     );
   }

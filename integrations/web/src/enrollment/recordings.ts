@@ -163,7 +163,7 @@ function checkQuality(
     findings.push(...found.map((finding) => `recording ${index + 1}: ${finding}`));
   });
   if (findings.length > 0) {
-    const overrule = keys.size > 0 ? `; to enroll all the same, accept ${[...keys].join(", ")}` : "";
+    const overrule = keys.size > 0 ? `; to enroll anyway, accept ${[...keys].join(", ")}` : "";
     throw new EnrollmentError(
       `cannot enroll ${quoted} from ${findings.join("; ")}${overrule}`,
       [...keys],

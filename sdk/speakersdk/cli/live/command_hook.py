@@ -83,7 +83,7 @@ class CommandHook:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Report that nobody speaks any more, and give the remaining commands a few seconds."""
+        """Report that nobody is speaking anymore, and give the remaining commands a few seconds."""
         self._report(
             _Change(
                 verdict=Verdict.NO_SPEECH, speaker=None, time_s=self._time_s, llr=None, speech_s=0.0

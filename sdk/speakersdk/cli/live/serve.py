@@ -57,10 +57,10 @@ def run(arguments: argparse.Namespace) -> int:
     service.add_arguments(parser)
     chosen = parser.parse_args(arguments.options)
     # Only the arguments that the two functions read, which can be pickled.
-    kept = {
+    picklable = {
         key: value for key, value in vars(chosen).items() if isinstance(value, str | float | None)
     }
-    places = argparse.Namespace(**kept | {"voiceprints": chosen.voiceprints})
+    places = argparse.Namespace(**picklable | {"voiceprints": chosen.voiceprints})
     status: int = service.run(
         chosen, partial(shared.open_verifier, places), partial(shared.open_store, places)
     )

@@ -88,7 +88,8 @@ def migrated(
         while True:
             old = store.load(name)
             if _is_of(old, manifest):
-                return Outcome(name=name, status=UNCHANGED, text=f"is of {manifest.name} already")
+                text = f"already works with {manifest.name}"
+                return Outcome(name=name, status=UNCHANGED, text=text)
             paths = kept(recordings, old.name)
             if not paths:
                 folder = printable(recordings / old.name)

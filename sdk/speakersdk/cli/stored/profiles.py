@@ -305,7 +305,7 @@ def _note_nothing(num_changed: int, done: str, folder: Path) -> None:
 def _days(store: VoiceprintStore) -> Mapping[str, date] | None:
     """Return the days of the last uses; None if they cannot be read.
 
-    The folder may be another user's. Its voiceprints are shown all the same.
+    The folder may be another user's. Its voiceprints are still shown.
     """
     try:
         return LastUses(folder=store.folder).days()
