@@ -1,1 +1,1 @@
-"""The ablation that shows why the pairwise KL network of the question did not learn."""
+"""The ablation that shows why a siamese network with a pairwise KL loss did not learn."""

@@ -1,4 +1,4 @@
-"""The rungs of `seed_ablation.py`: from the system of the question to the papers', and beyond."""
+"""The rungs of `seed_ablation.py`: from the question's system to the papers' and beyond."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Rung:
         network: sizes of the network.
         loss: options of the loss; those of Prototypical and GE2E are the same, and `ge2e` selects
             one.
-        broadcasts: the defect of the question: (B, 1) labels and (B,) distances give (B, B).
+        broadcasts: the original defect: (B, 1) labels and (B,) distances give (B, B).
         sampler: sampler of the speakers of a batch.
         batch_size: number of crops per batch.
         segment_frames: frames of a crop, and of the segments over which an embedding is averaged.

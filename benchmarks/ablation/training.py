@@ -166,7 +166,7 @@ def _loss_value(
 
 
 def broadcast_loss(divergences: Tensor, labels: Tensor, *, margin: float) -> Tensor:
-    """Compute the loss of the question, including its defect.
+    """Compute the loss of the original question, including its defect.
 
     Keras made the labels (B, 1) while the Lambda layer gave (B,) distances. Each of the products
     below is (B, B), every label times every distance. If half of the labels are ones, the loss is
@@ -176,7 +176,7 @@ def broadcast_loss(divergences: Tensor, labels: Tensor, *, margin: float) -> Ten
 
 
 def rounding_accuracy(divergences: Tensor, labels: Tensor) -> float:
-    """Compute Keras's 'accuracy' of the question: the share of equal round(distance) and label."""
+    """Compute the 'accuracy' that Keras reports: the share of equal round(distance) and label."""
     return float((labels == divergences.round()).float().mean())
 
 
