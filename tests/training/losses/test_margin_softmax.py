@@ -186,7 +186,7 @@ def test_gradients_are_finite_where_embedding_and_prototype_agree_or_oppose(
 )
 def test_shapes_must_fit(embeddings_shape: tuple[int, ...], classes_shape: tuple[int, ...]) -> None:
     module = make_loss(MarginSoftmaxConfig())
-    with pytest.raises(ValueError, match=r"expected embeddings \(B, D\) and classes \(B,\), got"):
+    with pytest.raises(ValueError, match=r"expected outputs \(B, D\) and classes \(B,\), got"):
         module(
             torch.zeros(embeddings_shape), torch.zeros(classes_shape, dtype=torch.long), margin=0.0
         )

@@ -68,7 +68,7 @@ def test_without_a_pair_there_is_nothing_to_learn(rng: np.random.Generator) -> N
 
 def test_wrong_shapes_and_ranges_are_refused() -> None:
     loss = PairSoftmax(PairSoftmaxConfig(weight=1.0), temperature=1.0)
-    with pytest.raises(ValueError, match=r"expected embeddings \(B, D\) and classes \(B,\)"):
+    with pytest.raises(ValueError, match=r"expected outputs \(B, D\) and classes \(B,\)"):
         loss(torch.zeros(3, 4), torch.zeros(3, 1))
     with pytest.raises(ConfigError, match=r"expected pair_softmax.weight of 0 or more"):
         PairSoftmaxConfig(weight=-1.0)

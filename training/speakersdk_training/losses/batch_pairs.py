@@ -12,8 +12,8 @@ from speakersdk_training.errors import TrainingError
 Pairing = Literal["all", "two_branch"]
 
 
-def checked_batch(outputs: Tensor, classes: Tensor) -> Tensor:
-    """Return the outputs in float32 or better; refuse shapes that would broadcast.
+def check_batch(outputs: Tensor, classes: Tensor) -> None:
+    """Refuse shapes that would broadcast.
 
     Raises:
         ValueError: the shapes are not (B, D) and (B,).
@@ -23,6 +23,11 @@ def checked_batch(outputs: Tensor, classes: Tensor) -> Tensor:
             "expected outputs (B, D) and classes (B,), got "
             f"{tuple(outputs.shape)} and {tuple(classes.shape)}"
         )
+
+
+def checked_batch(outputs: Tensor, classes: Tensor) -> Tensor:
+    """Return the outputs in float32 or better; errors as for `check_batch`."""
+    check_batch(outputs, classes)
     return outputs if outputs.dtype == torch.float64 else outputs.float()
 
 

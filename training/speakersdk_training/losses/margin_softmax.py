@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from speakersdk.errors import ConfigError
+from speakersdk_training.losses.batch_pairs import check_batch
 from speakersdk_training.losses.symmetric_kl import symmetric_kl_matrix
 
 Similarity = Literal["cosine", "symmetric_kl"]
@@ -87,11 +88,7 @@ class MarginSoftmax(nn.Module):
             second: (B,) int64 classes of the second voices; None means one voice per crop.
             weight: (B,) weights of the first voices, given with `second`.
         """
-        if embeddings.dim() != 2 or classes.shape != embeddings.shape[:1]:
-            raise ValueError(
-                "expected embeddings (B, D) and classes (B,), got "
-                f"{tuple(embeddings.shape)} and {tuple(classes.shape)}"
-            )
+        check_batch(embeddings, classes)
         similarity = self.similarity(embeddings)
         loss = self._cross_entropy(similarity, classes, margin)
         if second is None or weight is None:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from speakersdk.errors import ConfigError
+from speakersdk_training.losses.batch_pairs import check_batch
 from speakersdk_training.losses.margin_softmax import Similarity, similarity_matrix
 
 
@@ -50,11 +51,7 @@ class PairSoftmax(nn.Module):
 
     def forward(self, embeddings: Tensor, classes: Tensor) -> Tensor:
         """Compute the mean loss of (B, D) embeddings and (B,) classes; 0 without a pair."""
-        if embeddings.dim() != 2 or classes.shape != embeddings.shape[:1]:
-            raise ValueError(
-                "expected embeddings (B, D) and classes (B,), got "
-                f"{tuple(embeddings.shape)} and {tuple(classes.shape)}"
-            )
+        check_batch(embeddings, classes)
         similarity = similarity_matrix(
             embeddings, embeddings, kind=self.config.similarity, temperature=self.temperature
         )

@@ -33,29 +33,33 @@ class PrototypicalConfig:
     offset: float = -5.0
 
 
-class Prototypical(nn.Module):
-    """Angular prototypical loss: each speaker's last utterance and the means of the others."""
+class _SpeakerSoftmax(nn.Module):
+    """A softmax over the speakers of a batch, with a learned scale and offset of the cosine."""
 
     def __init__(self, config: PrototypicalConfig) -> None:
         super().__init__()
         self.scale = nn.Parameter(torch.tensor(config.scale))
         self.offset = nn.Parameter(torch.tensor(config.offset))
+
+    def _cross_entropy(self, cosine: Tensor, targets: Tensor) -> Tensor:
+        logits = self.scale.clamp(min=_MINIMUM_SCALE) * cosine + self.offset
+        return functional.cross_entropy(logits, targets)
+
+
+class Prototypical(_SpeakerSoftmax):
+    """Angular prototypical loss: each speaker's last utterance and the means of the others."""
 
     def forward(self, embeddings: Tensor, classes: Tensor) -> Tensor:
         """Compute the mean loss of (B, D) embeddings and (B,) int64 classes in equal groups."""
         groups = by_class(embeddings, classes)  # (P, K, D)
         queries = functional.normalize(groups[:, -1], dim=1)
         prototypes = functional.normalize(groups[:, :-1].mean(dim=1), dim=1)
-        return _cross_entropy(queries @ prototypes.T, self.scale, self.offset)
+        targets = torch.arange(len(queries), device=queries.device)
+        return self._cross_entropy(queries @ prototypes.T, targets)
 
 
-class Ge2e(nn.Module):
+class Ge2e(_SpeakerSoftmax):
     """GE2E loss, softmax form: every utterance and all centroids, its own without itself."""
-
-    def __init__(self, config: PrototypicalConfig) -> None:
-        super().__init__()
-        self.scale = nn.Parameter(torch.tensor(config.scale))
-        self.offset = nn.Parameter(torch.tensor(config.offset))
 
     def forward(self, embeddings: Tensor, classes: Tensor) -> Tensor:
         """Compute the mean loss of (B, D) embeddings and (B,) int64 classes in equal groups."""
@@ -69,7 +73,7 @@ class Ge2e(nn.Module):
         is_own = torch.eye(speakers, dtype=torch.bool, device=cosine.device)[:, None, :]
         cosine = torch.where(is_own, own[:, :, None], cosine).reshape(speakers * takes, speakers)
         targets = torch.arange(speakers, device=cosine.device).repeat_interleave(takes)
-        return _cross_entropy(cosine, self.scale, self.offset, targets)
+        return self._cross_entropy(cosine, targets)
 
 
 def by_class(embeddings: Tensor, classes: Tensor) -> Tensor:
@@ -92,13 +96,3 @@ def by_class(embeddings: Tensor, classes: Tensor) -> Tensor:
         )
     order = classes.argsort(stable=True)
     return values[order].reshape(len(counts), takes, -1)
-
-
-def _cross_entropy(
-    cosine: Tensor, scale: Tensor, offset: Tensor, targets: Tensor | None = None
-) -> Tensor:
-    """Compute the softmax loss over speakers; the target of row i is column i by default."""
-    if targets is None:
-        targets = torch.arange(len(cosine), device=cosine.device)
-    logits = scale.clamp(min=_MINIMUM_SCALE) * cosine + offset
-    return functional.cross_entropy(logits, targets)
