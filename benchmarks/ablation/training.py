@@ -320,7 +320,7 @@ def cluster(
     totals = np.zeros((size, sums.shape[1]))
     np.add.at(totals, utterance, sums)
     embeddings = totals / np.bincount(utterance, counts, size)[:, None]
-    speakers = [str(each // 2) for each in range(size)]
+    speakers = [str(row // 2) for row in range(size)]
     values: dict[str, float] = {}
     for form in ("condensed", "square_matrix"):
         try:

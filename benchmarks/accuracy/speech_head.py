@@ -90,7 +90,7 @@ def dev_clips(seconds: float) -> Iterator[Clip]:
     labels = load_labels(LABELS)
     for corpus in CORPORA:
         dev = corpora.utterances(corpus, "dev")
-        mean_s = sum(each.num_samples or 0 for each in dev) / len(dev) / SAMPLE_RATE_HZ
+        mean_s = sum(utterance.num_samples or 0 for utterance in dev) / len(dev) / SAMPLE_RATE_HZ
         step = max(round(len(dev) * mean_s / seconds), 1)
         chosen: dict[Path, list[Utterance]] = {}
         for utterance in dev[::step]:
@@ -98,9 +98,9 @@ def dev_clips(seconds: float) -> Iterator[Clip]:
         for path, utterances in chosen.items():
             samples = read_audio(path)
             track = labels[path.relative_to(corpora.DATA).as_posix()]
-            for each in utterances:
-                piece = samples[each.start : each.start + (each.num_samples or 0)]
-                first = each.start // LABEL_SAMPLES
+            for utterance in utterances:
+                piece = samples[utterance.start : utterance.start + (utterance.num_samples or 0)]
+                first = utterance.start // LABEL_SAMPLES
                 called = track[first : first + -(-len(piece) // LABEL_SAMPLES)] >= 255 * THRESHOLD
                 yield Clip(piece, called)
 

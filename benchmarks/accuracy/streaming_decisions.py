@@ -296,7 +296,10 @@ def corpus(name: str, part: str) -> Speech:
     packs = corpora.Packs()
     speech: Speech = defaultdict(list)
     # The packs contain some readings twice, with equal numbers of samples.
-    distinct = {(each.speaker, each.num_samples): each for each in corpora.utterances(name, part)}
+    distinct = {
+        (utterance.speaker, utterance.num_samples): utterance
+        for utterance in corpora.utterances(name, part)
+    }
     for utterance in distinct.values():
         speech[utterance.speaker].append(packs.samples(utterance))
     return speech

@@ -125,7 +125,7 @@ def evaluate_run(benchmark: Benchmark, folder: Path, trial_sets: TrialSets) -> b
     """Evaluate the encoder of a run on the lists of its configuration; False without any list."""
     encoder, info = load_encoder(folder / "encoder.pt")
     config = config_from_dict(read_checkpoint(folder / "encoder.pt")["config"])
-    lists = [each for each in config.trials if Path(each.trials).is_file()]
+    lists = [trials for trials in config.trials if Path(trials.trials).is_file()]
     rows: list[dict[str, Any]] = []
     for trials in lists[: 1 if benchmark.smoke else None]:
         trial_set = trial_sets.read(trials)
@@ -198,7 +198,7 @@ def read_trial_set(trials: TrialsConfig, device: torch.device, *, few: int) -> T
     with tempfile.TemporaryDirectory() as folder:
         short = Path(folder) / "trials.txt"
         short.write_text(
-            "".join(f"{each.is_target:d} {each.enroll} {each.probe}\n" for each in kept)
+            "".join(f"{trial.is_target:d} {trial.enroll} {trial.probe}\n" for trial in kept)
         )
         return TrialSet(replace(trials, trials=str(short)), device=device)
 

@@ -69,8 +69,8 @@ def between_recordings(
     for utterance in utterances:
         path = utterance.path.relative_to(root).as_posix()
         starts.setdefault(path, []).append(utterance.start)
-    for each in starts.values():
-        each.sort()
+    for samples in starts.values():
+        samples.sort()
     used = {
         segment.name: {
             (piece.path, bisect_right(starts[piece.path], piece.start)) for piece in segment.pieces

@@ -72,6 +72,6 @@ def latest(name: str, results: Path) -> dict[str, Any]:
 
 def timing(report: dict[str, Any], name: str) -> dict[str, Any]:
     """Return the timing of this name in a report; a name stands for one timing."""
-    (found,) = (each for each in report["timings"] if each["name"] == name)
+    (found,) = (timing for timing in report["timings"] if timing["name"] == name)
     timed: dict[str, Any] = found
     return timed

@@ -76,14 +76,14 @@ def _as_onnx(network: bytes) -> onnx.ModelProto:
 
 def _weights(graph: onnx.GraphProto) -> dict[str, Tensor]:
     """Return the state of `ResNet34`, whose norms only add the biases of the convolutions."""
-    values = {each.name: numpy_helper.to_array(each) for each in graph.initializer}
+    values = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
     state = ResNet34().state_dict()
     for node in graph.node:
         known = [values[name] for name in node.input if name in values]
         if node.op_type in _FOLDED and len(known) == len(node.input):
             values[node.output[0]] = _FOLDED[node.op_type](*known)
         elif node.op_type in ("Conv", "Gemm"):
-            weight, bias = (torch.from_numpy(each.copy()) for each in known)
+            weight, bias = (torch.from_numpy(array.copy()) for array in known)
             _put(state, _name(node), weight, bias)
     return state
 

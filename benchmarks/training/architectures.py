@@ -90,7 +90,7 @@ def distinct_architectures() -> dict[str, TrainConfig]:
     found: dict[Any, tuple[str, TrainConfig]] = {}
     # The names are those of the runs that compare architectures.
     paths = sorted(CONFIGS.glob("*.toml"))
-    for path in sorted(paths, key=lambda each: not each.stem.startswith("arch-")):
+    for path in sorted(paths, key=lambda path: not path.stem.startswith("arch-")):
         config = load_config(path)
         network = replace(config.tdnn, dropout=0.0, drop_path=0.0, temperature=1.0)
         if config.run.encoder == "tdnn":
@@ -103,7 +103,7 @@ def sizes(encoder: TdnnEncoder) -> dict[str, float]:
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         encoder.utterance(torch.zeros(1, 400 + 160 * 99))
     return {
-        "parameters": sum(each.numel() for each in encoder.parameters()),
+        "parameters": sum(parameter.numel() for parameter in encoder.parameters()),
         "million_macs_per_s": round(counter.get_total_flops() / 2e6, 1),
         "cache_values": encoder.cache_size,
     }

@@ -55,7 +55,7 @@ def summed_up(folder: Path) -> dict[str, Any] | None:
     if not summary.get("finished"):
         return None
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    left_out = tuple(name for each in config["data"]["corpora"] for name in each["leave_out"])
+    left_out = tuple(name for corpus in config["data"]["corpora"] for name in corpus["leave_out"])
     lists = {
         title(name): {
             "eer": round(100 * metrics["eer"], 2),
@@ -64,7 +64,7 @@ def summed_up(folder: Path) -> dict[str, Any] | None:
         }
         for name, metrics in summary["metrics"].items()
     }
-    unseen = [each for each in lists.values() if each["is_unseen"]]
+    unseen = [row for row in lists.values() if row["is_unseen"]]
     return {
         "name": folder.name,
         "steps": summary["step"],
@@ -72,7 +72,7 @@ def summed_up(folder: Path) -> dict[str, Any] | None:
         "speaker_loss": round(summary["last"]["speaker_loss"], 2),
         "lists": lists,
         "unseen": {
-            score: round(geometric_mean(each[score] for each in unseen), 2) if unseen else None
+            score: round(geometric_mean(row[score] for row in unseen), 2) if unseen else None
             for score in ("eer", "eer_cosine")
         },
     }

@@ -113,12 +113,12 @@ def main() -> int:
         of_other = fitted(other)
         row = {"bound": of_other, **figures(of_one_voice(half), of_other)}
         benchmark.record(f"one voice, half {number}, bound of the other half", row)
-    by_corpus = grouped(of_one_voice(everything), lambda each: each.owner.split("/")[0])
+    by_corpus = grouped(of_one_voice(everything), lambda answer: answer.owner.split("/")[0])
     benchmark.record(
         "one voice, by corpus",
         {corpus: figures(found, bound) for corpus, found in sorted(by_corpus.items())},
     )
-    for name, group in grouped(everything, lambda each: f"{each.kind}: {each.what}").items():
+    for name, group in grouped(everything, lambda answer: f"{answer.kind}: {answer.what}").items():
         benchmark.record(name, figures(group, bound))
     benchmark.finish()
     return 0
@@ -126,14 +126,14 @@ def main() -> int:
 
 def of_one_voice(answers: list[Answer]) -> list[Answer]:
     """Return the answers for recordings of one voice."""
-    return [each for each in answers if each.kind == ONE_VOICE]
+    return [answer for answer in answers if answer.kind == ONE_VOICE]
 
 
 def grouped(answers: list[Answer], key: Callable[[Answer], str]) -> dict[str, list[Answer]]:
     """Group answers by a key, in their order."""
     groups: dict[str, list[Answer]] = {}
-    for each in answers:
-        groups.setdefault(key(each), []).append(each)
+    for answer in answers:
+        groups.setdefault(key(answer), []).append(answer)
     return groups
 
 
@@ -268,10 +268,10 @@ def fitted(rows: list[Answer]) -> float:
 
     Corpora have a few names under which two people speak. The lowest speakers are left out.
     """
-    scored = [each for each in of_one_voice(rows) if each.one_voice_llr is not None]
+    scored = [answer for answer in of_one_voice(rows) if answer.one_voice_llr is not None]
     llrs = [
-        [each.one_voice_llr for each in own]
-        for own in grouped(scored, lambda each: each.owner).values()
+        [answer.one_voice_llr for answer in own]
+        for own in grouped(scored, lambda answer: answer.owner).values()
     ]
     rising = sorted(llrs, key=lambda own: float(np.median(own)))
     sure = rising[math.ceil(TWO_PEOPLE * len(rising)) :]
@@ -290,14 +290,14 @@ def write_bound(path: Path, bound: float) -> None:
 def figures(row: list[Answer], bound: float) -> dict[str, Any]:
     """Return percentages noticed, accepted nevertheless, and acceptable otherwise."""
 
-    def is_two(each: Answer) -> bool:
-        return each.one_voice_llr is not None and each.one_voice_llr <= bound
+    def is_two(answer: Answer) -> bool:
+        return answer.one_voice_llr is not None and answer.one_voice_llr <= bound
 
     return {
         "recordings": len(row),
-        "noticed_percent": percent([is_two(each) for each in row]),
-        "accepted_percent": percent([each.fits and not is_two(each) for each in row]),
-        "accepted_if_unnoticed_percent": percent([each.fits for each in row]),
+        "noticed_percent": percent([is_two(answer) for answer in row]),
+        "accepted_percent": percent([answer.fits and not is_two(answer) for answer in row]),
+        "accepted_if_unnoticed_percent": percent([answer.fits for answer in row]),
     }
 
 
