@@ -72,20 +72,25 @@ class GatedVADStream(vad.VADStream):
         super().__init__(detector)
 
     async def _main_task(self) -> None:
-        forwarding = asyncio.create_task(self._forward())
+        tasks = asyncio.create_task(self._feed()), asyncio.create_task(self._forward())
         try:
-            async for item in self._input_ch:
-                if isinstance(item, self._FlushSentinel):
-                    self._inner.flush()
-                    self._restart()
-                else:
-                    self._inner.push_frame(item)
-                    self._hear(item)
-            self._inner.end_input()
-            await forwarding
+            await asyncio.gather(*tasks)  # the first error of either ends the stream
         finally:
-            forwarding.cancel()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
             await self._inner.aclose()
+
+    async def _feed(self) -> None:
+        """Pass on the frames to the inner detector and the gate."""
+        async for item in self._input_ch:
+            if isinstance(item, self._FlushSentinel):
+                self._inner.flush()
+                self._restart()
+            else:
+                self._inner.push_frame(item)
+                self._hear(item)
+        self._inner.end_input()
 
     def _restart(self) -> None:
         """Forget the segment, as the contract of `flush` requires."""

@@ -116,6 +116,37 @@ def test_strangers_and_the_agents_own_voice_do_not(
         assert not any(event.speaking or event.speech_duration for event in of(DONE, found))
 
 
+class BrokenStream(vad.VADStream):
+    """A stream that fails at the first frame."""
+
+    async def _main_task(self) -> None:
+        await anext(self._input_ch)
+        raise RuntimeError("the detector is broken")
+
+
+class Broken(vad.VAD):
+    def __init__(self) -> None:
+        super().__init__(capabilities=vad.VADCapabilities(update_interval=0.032))
+
+    def stream(self) -> vad.VADStream:
+        return BrokenStream(self)
+
+
+def test_an_error_of_the_inner_detector_ends_the_stream(
+    verifier: Verifier, people: dict[str, Voiceprint]
+) -> None:
+    async def main() -> None:
+        stream = GatedVAD(Broken(), verifier, [people["slt"]]).stream()
+        try:
+            stream.push_frame(frames(clip("slt"))[0])
+            await anext(stream)  # the input has not ended
+        finally:
+            await stream.aclose()
+
+    with pytest.raises(RuntimeError, match="the detector is broken"):
+        asyncio.run(asyncio.wait_for(main(), PATIENCE_S))
+
+
 def test_the_start_is_reported_within_a_hop_of_the_decision(
     verifier: Verifier, people: dict[str, Voiceprint], inner: vad.VAD
 ) -> None:
