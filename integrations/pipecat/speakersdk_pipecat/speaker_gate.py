@@ -19,7 +19,7 @@ from pipecat.frames.frames import (
 )
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 
-from speakersdk import GateUpdate, Verifier, VoiceGate, Voiceprint
+from speakersdk import ExpiredVoiceprintError, GateUpdate, Verifier, VoiceGate, Voiceprint
 from speakersdk.voice_gate import SILENCE_S
 
 
@@ -89,13 +89,22 @@ class SpeakerGate(FrameProcessor):
             await self.push_frame(frame, direction)
 
     async def _hear(self, frame: InputAudioRawFrame) -> None:
-        for update in self._gate.push_pcm(
-            frame.audio, sample_rate_hz=frame.sample_rate, num_channels=frame.num_channels
-        ):
-            reported = (update.is_open, update.speaker)
-            if reported != self._reported:
-                self._reported = reported
-                await self.push_frame(_decision(update))
+        try:
+            updates = self._gate.push_pcm(
+                frame.audio, sample_rate_hz=frame.sample_rate, num_channels=frame.num_channels
+            )
+        except ExpiredVoiceprintError:
+            await self._report(SpeakerDecisionFrame())
+            raise
+        for update in updates:
+            await self._report(_decision(update))
+
+    async def _report(self, decision: SpeakerDecisionFrame) -> None:
+        """Push a decision if it is new."""
+        reported = (decision.is_open, decision.speaker)
+        if reported != self._reported:
+            self._reported = reported
+            await self.push_frame(decision)
 
     def _passes(self, frame: TranscriptionFrame | InterimTranscriptionFrame) -> bool:
         """Stamp a transcript, and return whether to pass it on."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -120,6 +121,28 @@ def test_without_speech_there_is_no_speaker(
     verifier: Verifier, people: dict[str, Voiceprint]
 ) -> None:
     assert of(TranscriptionFrame, run(SpeakerGate(verifier, [people["slt"]]), [transcript()])) == []
+
+
+def test_it_closes_when_the_voiceprint_expires(
+    verifier: Verifier, people: dict[str, Voiceprint]
+) -> None:
+    limited = replace(people["slt"], expires_utc="2100-01-01T00:00:00+00:00")
+    gate = SpeakerGate(verifier, [limited])
+
+    class LastMoment(InputAudioRawFrame):
+        """Audio during which the voiceprint expires."""
+
+        def __getattribute__(self, name: str) -> Any:
+            if name == "audio" and gate._gate.is_open:
+                gate._gate._stream._first_expiry_s = 0.0
+                object.__setattr__(limited, "expires_utc", "2026-11-24T00:00:00+00:00")
+            return super().__getattribute__(name)
+
+    late = LastMoment(bytes(640), RATE_HZ, 1)
+    down = run(gate, [*audio(clip("slt")), late, transcript()])
+    decisions = of(SpeakerDecisionFrame, down)
+    assert [(each.is_open, each.speaker) for each in decisions] == [(True, "slt"), (False, None)]
+    assert of(TranscriptionFrame, down) == []
 
 
 def test_the_agents_own_voice_is_dropped_although_it_is_known(
