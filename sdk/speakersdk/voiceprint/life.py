@@ -138,5 +138,5 @@ def expiry_after(period: str, *, now: datetime | None = None) -> str:
             "expected a period such as 12h, 90d, 6w or 1y, above zero and at most 100 years, got "
             f"'{printable(period[:40])}'"
         )
-    start = datetime.now(UTC) if now is None else now
+    start = datetime.now(UTC) if now is None else now.astimezone(UTC)
     return (start + timedelta(days=days)).isoformat(timespec="seconds")
