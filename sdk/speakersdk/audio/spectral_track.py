@@ -36,9 +36,15 @@ class SpectralTrack:
     Args:
         sample_rate_hz: sample rate of the samples.
         frame_s: seconds from one frame to the next.
+        kept_frames: number of the last frames that are kept at least; None means all.
+
+    Attributes:
+        num_frames: number of frames so far, with those that are no longer kept.
     """
 
-    def __init__(self, *, sample_rate_hz: float, frame_s: float = FRAME_S) -> None:
+    def __init__(
+        self, *, sample_rate_hz: float, frame_s: float = FRAME_S, kept_frames: int | None = None
+    ) -> None:
         self._num_samples = round(_WINDOW_S * sample_rate_hz)
         self._hop = round(frame_s * sample_rate_hz)
         width_hz = sample_rate_hz / self._num_samples
@@ -48,6 +54,9 @@ class SpectralTrack:
         self._window = np.hanning(self._num_samples).astype(np.float32)
         self._rest: Waveform = np.zeros(0, np.float32)
         self._powers: list[Powers] = []
+        self._kept_frames = kept_frames
+        self._num_kept = 0
+        self.num_frames = 0
 
     def push(self, samples: Waveform) -> None:
         """Take the next samples, (n,) float32."""
@@ -63,6 +72,11 @@ class SpectralTrack:
                 shape = (len(power), self._num_bands, self._bins_per_band)
                 self._powers.append(power.reshape(shape).sum(axis=2))
         self._rest = rest[num_frames * self._hop :].copy()
+        self.num_frames += num_frames
+        self._num_kept += num_frames
+        if self._kept_frames is not None and self._num_kept > 2 * self._kept_frames:
+            self._powers = [self.powers[-self._kept_frames :].copy()]
+            self._num_kept = self._kept_frames
 
     def cut(self) -> None:
         """Start the next recording and keep the earlier ones."""
@@ -70,7 +84,7 @@ class SpectralTrack:
 
     @property
     def powers(self) -> Powers:
-        """The (frames, bands) powers so far."""
+        """The (frames, bands) powers so far, or the last of them."""
         if not self._powers:
             return np.zeros((0, self._num_bands), np.float32)
         self._powers = [np.concatenate(self._powers)]

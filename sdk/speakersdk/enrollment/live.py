@@ -15,7 +15,7 @@ from speakersdk.audio.levels import QUIET_DBFS, AudioProblem, QualityMeter
 from speakersdk.audio.microphone import AudioBlock, CaptureCounters, check_gap
 from speakersdk.audio.resampler import StreamResampler
 from speakersdk.audio.samples import Samples
-from speakersdk.audio.spectral_track import SpectralTrack
+from speakersdk.audio.spectral_track import FRAME_S, SpectralTrack
 from speakersdk.calibration.calibration import Calibration
 from speakersdk.encoder.hop import HopEncoder
 from speakersdk.encoder.statistics_ring import RECENT, RECENT_S, SO_FAR
@@ -38,6 +38,9 @@ _QUIET_S: Final = 2.0
 _SECOND_VOICE_LLR: Final = -1.0
 # For speech that occurred before, such as a loop: no speaker repeats pitch and timing exactly.
 REPEATED: Final = "repeated: this was said before; say something new"
+# Speech is compared with at least so much audio before it. An enrollment that keeps all of it takes
+# 58 MB per hour, also while it waits for somebody to speak.
+COMPARED_S: Final = 600.0
 # This share of an exemplar may be repeated speech, which then does not count.
 _REPEATED_SHARE: Final = 0.5
 # Feedback stays this long after its cause so that it can be read.
@@ -101,7 +104,7 @@ class Enrollment:
         rate_hz = manifest.frontend.sample_rate_hz
         self._quality = QualityMeter(sample_rate_hz=rate_hz)
         self._hop_s = manifest.hop_s
-        self._track = SpectralTrack(sample_rate_hz=rate_hz)
+        self._track = SpectralTrack(sample_rate_hz=rate_hz, kept_frames=round(COMPARED_S / FRAME_S))
         self._first_frame = 0  # first frame of the exemplar that is being collected
         self._exemplars: list[Embedding] = []
         self._exemplar_speech_s: list[float] = []
@@ -210,7 +213,7 @@ class Enrollment:
         self._state.buffer.restart()
         self._state.reset()
         self._track.cut()
-        self._first_frame = len(self._track.powers)
+        self._first_frame = self._track.num_frames
         self._lost_s += lost_s
 
     def _take_hop(self, hop: Waveform) -> None:
@@ -242,7 +245,9 @@ class Enrollment:
 
     def _take_exemplar(self, embedding: Embedding, speech_s: float) -> None:
         """Keep an exemplar unless its speech is mostly repeated; repeated speech counts once."""
-        share = repeated_share(self._track.powers, first_frame=self._first_frame)
+        powers = self._track.powers
+        num_dropped = self._track.num_frames - len(powers)
+        share = repeated_share(powers, first_frame=max(0, self._first_frame - num_dropped))
         if share >= _REPEATED_SHARE:
             self._report(REPEATED)
             return
@@ -251,7 +256,7 @@ class Enrollment:
 
     def _begin_exemplar(self) -> None:
         self._state.restart()
-        self._first_frame = len(self._track.powers)
+        self._first_frame = self._track.num_frames
 
     def _report(self, problem: str | None) -> None:
         """Report a problem at once, and that it ended after one second."""

@@ -31,6 +31,17 @@ def test_a_cut_starts_the_next_recording(clip: Waveform) -> None:
     np.testing.assert_array_equal(track.powers, expected)
 
 
+def test_only_the_last_frames_may_be_kept(clip: Waveform) -> None:
+    powers = band_powers([clip])
+    track = SpectralTrack(sample_rate_hz=SAMPLE_RATE_HZ, kept_frames=100)
+    for first in range(0, len(clip), 1600):
+        track.push(clip[first : first + 1600])
+        assert len(track.powers) <= 200
+    assert track.num_frames == len(powers) > 200
+    assert len(track.powers) >= 100
+    np.testing.assert_array_equal(track.powers, powers[-len(track.powers) :])
+
+
 def test_a_tone_is_in_its_band() -> None:
     for band in (0, 7, 39):
         middle_hz = 187.5 + 62.5 * (band + 0.25)

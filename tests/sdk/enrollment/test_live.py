@@ -7,6 +7,7 @@ from speakersdk.audio.microphone import AudioBlock
 from speakersdk.audio.waveform import SAMPLE_RATE_HZ, read_audio
 from speakersdk.demo_clips import FOLDER as CLIPS
 from speakersdk.encoder.statistics_ring import RECENT_S
+from speakersdk.enrollment import live
 from speakersdk.enrollment.live import Enrollment, EnrollmentProgress
 from speakersdk.errors import ClosedError, ConcurrentUseError, ConfigError, EnrollmentError
 from speakersdk.verifier import Verifier
@@ -90,6 +91,24 @@ def test_an_exemplar_never_spans_a_gap(verifier: Verifier) -> None:
     assert enrollment.progress.lost_s == 4.0
     with pytest.raises(ConfigError, match="gap of 0 s or more"):
         enrollment.gap(-1.0)
+
+
+def test_an_enrollment_that_waits_takes_no_more_memory(
+    verifier: Verifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    speech, pause = voice("slt"), np.zeros(15 * SAMPLE_RATE_HZ, np.float32)
+    samples = np.concatenate([speech[:64000], pause, speech[64000:]])
+    enrollments = [verifier.enrollment("slt", needed_s=5)]
+    monkeypatch.setattr(live, "COMPARED_S", 2.0)
+    enrollments.append(verifier.enrollment("slt", needed_s=5))
+    for enrollment in enrollments:
+        push(enrollment, samples)
+    num_frames = [len(enrollment._track.powers) for enrollment in enrollments]
+    assert num_frames[0] > 1900
+    assert num_frames[1] <= 400  # 2 to 4 s
+    everything, limited = (enrollment.voiceprint() for enrollment in enrollments)
+    assert np.array_equal(limited.exemplars, everything.exemplars)
+    assert np.array_equal(limited.speech_s, everything.speech_s)
 
 
 def test_a_closed_enrollment_says_so(verifier: Verifier) -> None:
