@@ -64,7 +64,7 @@ class DatabaseStorage(ABC):
         with self._lock:
             changed = self._read_all_after(self._mark)
             if changed is not None:
-                self._mark, stored = changed
+                mark, stored = changed
                 voiceprints, unreadable = [], {}
                 for name, content in stored:
                     try:
@@ -72,7 +72,7 @@ class DatabaseStorage(ABC):
                     except (SealError, VoiceprintError) as error:
                         unreadable[name] = str(error)
                 voiceprints.sort(key=lambda voiceprint: voiceprint.name)
-                self._content = tuple(voiceprints), unreadable
+                self._content, self._mark = (tuple(voiceprints), unreadable), mark
             return self._content
 
     def _opened(self, name: str, content: bytes) -> Voiceprint:

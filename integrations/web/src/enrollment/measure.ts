@@ -124,8 +124,8 @@ export function findingOf(quality: RecordingQuality, problem: AudioProblem): str
 export function shortageFinding(quality: RecordingQuality): string {
   if (quality.loudestDbfs !== null && quality.loudestDbfs < QUIET_DBFS) {
     return (
-      `${quality.shortage}, and no part is louder than ${quality.loudestDbfs.toFixed(0)} dBFS; come ` +
-      "closer or raise the input level"
+      `${quality.shortage}, and no part is louder than ${quality.loudestDbfs.toFixed(0)} dBFS; ` +
+      "come closer or raise the input level"
     );
   }
   const advice =
