@@ -101,7 +101,10 @@ class SpeakerVerifier(HotWordVerifier):  # type: ignore[misc]  # the library has
         names = self.config.get("names")
         if names is not None:
             return [self._store.load(name) for name in names]
-        usable, reasons = self._verifier.usable(self._store.content().voiceprints)
+        content = self._store.content()
+        for file in content.unreadable:
+            LOG.warning(f"speakersdk-verifier: skipped {file.path.name}: {file.reason}")
+        usable, reasons = self._verifier.usable(content.voiceprints)
         for name, reason in reasons.items():
             LOG.warning(f"speakersdk-verifier: skipped {name}: {reason}")
         return usable

@@ -1,5 +1,6 @@
 """The plugins, found and loaded by the real plugin manager, on the demonstration clips."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -83,6 +84,16 @@ def test_an_error_is_a_no_by_default(folder: Path, chunk: bytes | None, is_open:
 def test_without_enrolled_speakers_the_answer_is_no(tmp_path: Path) -> None:
     verifier = load_wake_word_verifier_plugin(VERIFIER)({"voiceprints": str(tmp_path)})
     assert not verifier.verify(pcm("slt-probe"))
+
+
+def test_a_file_that_cannot_be_read_is_logged(
+    tmp_path: Path, folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    (tmp_path / "rms.voiceprint").touch()
+    verifier = load_wake_word_verifier_plugin(VERIFIER)({"voiceprints": str(tmp_path)})
+    assert verifier.verify(pcm("slt-probe"))
+    assert "skipped rms.voiceprint: not a voiceprint" in capfd.readouterr().out
 
 
 def test_an_unknown_option_is_refused() -> None:
