@@ -25,6 +25,8 @@ const EXEMPLAR_S = 2.5;
 const QUIET_S = 2;
 /** llr between recent speech and the exemplars; at this or less it is another person's. */
 const SECOND_VOICE_LLR = -1;
+/** Speech is compared with at least so much audio before it; all of it would take 58 MB per hour. */
+const COMPARED_S = 600;
 /** Share of an exemplar that may be repeated; the exemplar then counts less. */
 const REPEATED_SHARE = 0.5;
 const REPEATED = "repeated: this was said before; say something new";
@@ -85,7 +87,7 @@ export class Enrollment {
     this.hopS = hopS(graph.manifest);
     const rateHz = graph.manifest.frontend.sampleRateHz;
     this.quality = new AudioQuality(rateHz, LIVE_MEMORY_HOPS);
-    this.track = new SpectralTrack(rateHz);
+    this.track = new SpectralTrack(rateHz, COMPARED_S);
   }
 
   /** The progress after the last hop. */
@@ -182,7 +184,7 @@ export class Enrollment {
     this.encoder.dropSamples();
     this.encoder.reset();
     this.track.cut();
-    this.firstRow = this.track.rows.length;
+    this.firstRow = this.track.numRows;
   }
 
   private async takeHop(): Promise<void> {
@@ -223,7 +225,8 @@ export class Enrollment {
 
   /** Keep an exemplar of new speech; repeated speech counts once. */
   private takeExemplar(embedding: Float32Array, speechS: number): void {
-    const share = repeatedShare(this.track.rows, this.firstRow);
+    const { rows, numRows } = this.track;
+    const share = repeatedShare(rows, Math.max(0, this.firstRow - (numRows - rows.length)));
     if (share >= REPEATED_SHARE) {
       this.tell(REPEATED);
       return;
@@ -234,7 +237,7 @@ export class Enrollment {
 
   private beginExemplar(): void {
     this.encoder.restart();
-    this.firstRow = this.track.rows.length;
+    this.firstRow = this.track.numRows;
   }
 
   /** Report a problem at once, and its end after a second. */

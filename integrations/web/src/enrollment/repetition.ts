@@ -40,11 +40,19 @@ export interface Repetition {
 /** Band powers of audio, one row every 10 ms, from samples of any number of calls. */
 export class SpectralTrack {
   readonly rows: Float32Array[] = [];
+  /** Number of rows so far, with those that are no longer kept. */
+  numRows = 0;
   private rest = new Float32Array(0);
   private readonly size: number;
   private readonly hop: number;
+  private readonly keptRows: number;
 
-  constructor(private readonly sampleRateHz: number) {
+  /** @param keptS seconds of the last rows that are kept at least. */
+  constructor(
+    private readonly sampleRateHz: number,
+    keptS = Infinity,
+  ) {
+    this.keptRows = keptS / HOP_S;
     this.size = Math.round(FRAME_S * sampleRateHz);
     this.hop = Math.round(HOP_S * sampleRateHz);
   }
@@ -74,6 +82,10 @@ export class SpectralTrack {
       );
     }
     this.rest = joined.slice(at);
+    this.numRows += at / this.hop;
+    if (this.rows.length > 2 * this.keptRows) {
+      this.rows.splice(0, this.rows.length - this.keptRows);
+    }
   }
 
   /** Start another recording and keep the earlier rows. */
