@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import Protocol
+from typing import Final, Protocol
 
 from wyoming.asr import Transcript
 from wyoming.audio import AudioChunk, AudioStop
@@ -21,6 +21,9 @@ from speakersdk_wyoming.settings import Settings
 from speakersdk_wyoming.upstream import UpstreamError, connected, transcribed
 
 Write = Callable[[Event], Awaitable[None]]
+# Events that wait for a service behind: satellites send 16 to 50 per second.
+_MOST_WAITING: Final = 1000
+_CLOSING_S: Final = 1.0
 
 
 def check_may_enroll(settings: Settings) -> None:
@@ -163,7 +166,7 @@ class WakeDetection:
         self._settings = settings
         self._write = write
         self._recent = LastSeconds(settings.wake_s)
-        self._forwarded: asyncio.Queue[Event] = asyncio.Queue()
+        self._forwarded: asyncio.Queue[Event] = asyncio.Queue(_MOST_WAITING)
         self._conversation: asyncio.Task[None] | None = None
         self._has_detected = self._is_stopped = False
         self._is_answered = asyncio.Event()
@@ -178,6 +181,8 @@ class WakeDetection:
             return True
         if AudioChunk.is_type(event.type):
             self._recent.add(AudioChunk.from_event(event))
+        if self._forwarded.full():
+            raise UpstreamError(f"the service at {self._uri} takes no more audio; restart it")
         self._forwarded.put_nowait(event)
         if not AudioStop.is_type(event.type):
             return False
@@ -193,9 +198,13 @@ class WakeDetection:
 
     async def close(self) -> None:
         """Close the connection to the service behind."""
-        if self._conversation is not None:
-            self._conversation.cancel()
-            await asyncio.gather(self._conversation, return_exceptions=True)
+        if self._conversation is None:
+            return
+        self._conversation.cancel()
+        await asyncio.wait([self._conversation], timeout=_CLOSING_S)
+        # Closing waits for a service to read what was sent, which it may never do.
+        self._conversation.cancel()
+        await asyncio.gather(self._conversation, return_exceptions=True)
 
     async def _converse(self) -> None:
         async with connected(self._uri, None) as client:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,10 @@ import soundfile as sf
 import soxr
 from services import CLIPS, DEADLINE_S, Behind, Service, spoken
 from speakersdk_wyoming import identity
+from speakersdk_wyoming.people import People
+from speakersdk_wyoming.requests import WakeDetection
+from speakersdk_wyoming.settings import Settings
+from speakersdk_wyoming.upstream import UpstreamError
 from wyoming.asr import Transcribe, Transcript
 from wyoming.audio import AudioStop
 from wyoming.client import AsyncClient
@@ -200,6 +205,40 @@ def test_an_error_of_the_system_is_an_event(
     error, info = converse(service, enroll, *spoken("slt-enroll-1"), Describe().event(), num=2)
     assert "voiceprints" in Error.from_event(error).text
     assert Error.is_type(info.type)  # the names of the people cannot be listed either
+
+
+def test_audio_does_not_pile_up_for_a_service_that_does_not_read(
+    short_folder: Path, tmp_path: Path
+) -> None:
+    path = short_folder / "deaf"
+
+    async def talk() -> None:
+        is_over = asyncio.Event()
+
+        async def listen(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await is_over.wait()
+            writer.close()
+
+        server = await asyncio.start_unix_server(listen, path)
+        people = People(Verifier, partial(VoiceprintStore, tmp_path))
+        settings = Settings(wake=f"unix://{path}")
+
+        async def write(_: Event) -> None:
+            raise AssertionError("nothing was detected")
+
+        request = WakeDetection(Detect().event(), people, settings, write)
+        try:
+            # The connection itself takes less than 10,000 events of 16 kB.
+            for _ in range(20_000):
+                await request.take(chunk_of(bytes(16_000)))
+                await asyncio.sleep(0)  # the other tasks send as much as they can
+        finally:
+            await request.close()
+            is_over.set()
+            server.close()
+
+    with pytest.raises(UpstreamError, match="takes no more audio"):
+        asyncio.run(asyncio.wait_for(talk(), DEADLINE_S))
 
 
 def test_a_missing_service_behind_is_an_error(
