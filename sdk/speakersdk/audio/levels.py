@@ -53,6 +53,8 @@ _MANY_SAMPLES: Final = 0.1
 CLIPPED_HOPS_SHARE: Final = 0.05
 # Training uses noise down to 0 dB; a voiceprint should be better than the worst probe.
 NOISY_SNR_DB: Final = 10.0
+# Speech that is no louder than the noise has this ratio, because its own power is not known.
+_LEAST_SNR_DB: Final = -20.0
 # Power above 4.2 kHz relative to that below 3.8 kHz. Wide-band speech has -10 to -40 dB. Resampled
 # telephone speech contains only the noise of the resampler there, below -80 dB.
 NARROW_BAND_DB: Final = -55.0
@@ -165,11 +167,11 @@ class QualityMeter:
 
     @property
     def snr_db(self) -> float | None:
-        """Ratio of speech to noise; None until there was both."""
+        """Ratio of speech to noise, -20 or more; None until there was both."""
         if self._speech.value is None or self._noise.value is None:
             return None
         speech = max(self._speech.value - self._noise.value, _SILENCE_POWER)
-        return _decibels(speech) - _decibels(self._noise.value)
+        return max(_decibels(speech) - _decibels(self._noise.value), _LEAST_SNR_DB)
 
     @property
     def high_band_db(self) -> float | None:

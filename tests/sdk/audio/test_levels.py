@@ -130,6 +130,15 @@ def test_levels_are_in_decibels_of_full_scale() -> None:
     assert quality.snr_db == pytest.approx(40.0, abs=0.1)
 
 
+def test_speech_below_the_noise_has_the_lowest_ratio(rng: np.random.Generator) -> None:
+    quality = QualityMeter(sample_rate_hz=SAMPLE_RATE_HZ)
+    noise = rng.normal(0, 0.1, HOP_SAMPLES).astype(np.float32)
+    for gain, is_speech in ((1.0, False), (0.5, True)):
+        quality.measure(np.float32(gain) * noise)
+        quality.take(np.float32(gain) * noise, is_speech=is_speech)
+    assert quality.snr_db == -20
+
+
 def test_the_level_of_speech_is_that_of_its_frames_without_their_offset() -> None:
     level = SpeechMeter(hop_frames=10)
     assert level.dbfs is None

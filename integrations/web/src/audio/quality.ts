@@ -14,6 +14,8 @@ const CLIPPED_SHARE = 0.005;
 export const CLIPPED_HOPS_SHARE = 0.05;
 /** A voiceprint should be better than the worst probe. */
 export const NOISY_SNR_DB = 10;
+/** The ratio of speech that is no louder than the noise: its own power is not known. */
+const LEAST_SNR_DB = -20;
 /** Level above 4.2 kHz relative to that below 3.8 kHz; telephone speech is far below. */
 export const NARROW_BAND_DB = -55;
 /** Memory of live means in hops: they follow within about a second. */
@@ -97,7 +99,7 @@ export class AudioQuality {
       return null;
     }
     const speech = Math.max(this.speech.value - this.noise.value, SILENCE_POWER);
-    return decibels(speech) - decibels(this.noise.value);
+    return Math.max(decibels(speech) - decibels(this.noise.value), LEAST_SNR_DB);
   }
 
   /** The measurements of all hops, within the memory of the means. */
