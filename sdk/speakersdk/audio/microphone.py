@@ -134,7 +134,11 @@ class Microphone:
             "(speakersdk devices lists them)",
         ):
             self._stream = self._open(sounddevice)
-            self._stream.start()
+            try:
+                self._stream.start()
+            except sounddevice.PortAudioError:
+                self.close()  # otherwise the device stays open until the process ends
+                raise
 
     def __enter__(self) -> Self:
         self._lifetime.check()

@@ -24,7 +24,10 @@ class PortAudioError(Exception):
 
 
 class StandIn(ModuleType):
-    """Two inputs and an output; `rates` and `channels` are what the devices accept."""
+    """Two inputs and an output; `rates` and `channels` are what the devices accept.
+
+    A stream is opened and does not start unless `starts` is set.
+    """
 
     PortAudioError = PortAudioError
 
@@ -32,6 +35,7 @@ class StandIn(ModuleType):
         super().__init__("sounddevice")
         self.rates = {16000.0, 48000.0}
         self.channels = {1, 2}
+        self.starts = True
         self.devices = [
             {"name": "Speakers", "hostapi": 0, "max_input_channels": 0, "default_samplerate": 48e3},
             {"name": "USB Mic", "hostapi": 0, "max_input_channels": 2, "default_samplerate": 48e3},
@@ -62,9 +66,13 @@ class StandIn(ModuleType):
         if options["samplerate"] not in self.rates:
             raise PortAudioError("Invalid sample rate")
         self.stream = SimpleNamespace(
-            **options, closed=False, start=lambda: None, abort=lambda: None, close=self._close
+            **options, closed=False, start=self._start, abort=lambda: None, close=self._close
         )
         return self.stream
+
+    def _start(self) -> None:
+        if not self.starts:
+            raise PortAudioError("Unanticipated host error")
 
     def _close(self) -> None:
         self.stream.closed = True

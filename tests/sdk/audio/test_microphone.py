@@ -66,6 +66,13 @@ def test_a_device_that_cannot_be_opened_says_what_to_do(port_audio: StandIn) -> 
         Microphone("usb")
 
 
+def test_a_device_that_does_not_start_is_released(port_audio: StandIn) -> None:
+    port_audio.starts = False
+    with pytest.raises(MicrophoneError, match="close other programs"):
+        Microphone("usb")
+    assert port_audio.stream.closed
+
+
 def test_options_of_a_wrong_type_are_named(port_audio: StandIn) -> None:
     for device in (True, 1.5, b"USB", ["USB"]):
         with pytest.raises(TypeError, match="expected the index of an input device or a part"):
