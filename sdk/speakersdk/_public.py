@@ -39,6 +39,7 @@ from speakersdk.errors import (
     UnknownSpeakerError,
     UnreadableAudioError,
     VoiceprintError,
+    WrongTypeError,
 )
 from speakersdk.gallery.gallery import Gallery, Match
 from speakersdk.recalibration.profile import CalibrationProfile
@@ -121,6 +122,7 @@ __all__ = [
     "Voiceprint",
     "VoiceprintError",
     "VoiceprintStore",
+    "WrongTypeError",
     "as_waveform",
     "check_new_name",
     "expiry_after",

@@ -2,6 +2,7 @@
 
     SpeakerSdkError
     ├── ConfigError (also ValueError)     an option is outside its range or unknown
+    │   └── WrongTypeError (also TypeError) an argument is of a wrong type
     ├── ClosedError (also ValueError)     an object is used after its end
     ├── ConcurrentUseError                two threads use one object at the same time
     ├── MissingDependencyError            a library is not installed
@@ -54,6 +55,10 @@ class SpeakerSdkError(Exception):
 
 class ConfigError(SpeakerSdkError, ValueError):
     """An option is unknown or outside its range."""
+
+
+class WrongTypeError(ConfigError, TypeError):
+    """An argument is of a type that the call does not take, such as a text for a number."""
 
 
 class ClosedError(SpeakerSdkError, ValueError):

@@ -103,6 +103,8 @@ def replacement(
         OSError: the file cannot be written; the old file is unchanged.
         FileExistsError: the file exists and `is_new` is set.
     """
+    if not path.name:  # "." and "/"
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
     if is_durable:
         purge_temporary(path.parent, path.name)
     temporary = path.with_name(_temporary_name(path.name))

@@ -22,9 +22,10 @@ import struct
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
 
+from speakersdk.arguments import checked
 from speakersdk.errors import ConfigError, MissingDependencyError, SealError
 from speakersdk.files import open_regular, replacement
-from speakersdk.text import printable
+from speakersdk.text import printable, utf8_bytes
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -45,6 +46,7 @@ _KEYRING_SERVICE: Final = "speakersdk"
 _DIGITS: Final = 2 * KEY_BYTES
 
 
+@checked
 class SealingKey:
     """A key that seals files and opens them. Make one with a class method.
 
@@ -224,13 +226,13 @@ class SealingKey:
         key = self._derived.get((_NO_SALT, 0))
         if key is None:
             raise ConfigError("expected a key from the keyring, a file or bytes, got a passphrase")
-        return hmac.digest(key, b"speakersdk\0" + purpose.encode(), "sha256")
+        return hmac.digest(key, b"speakersdk\0" + utf8_bytes(purpose), "sha256")
 
     def _key(self, salt: bytes, log_n: int) -> bytes | None:
         key = self._derived.get((salt, log_n))
         if key is None and self._passphrase is not None:
             key = hashlib.scrypt(
-                self._passphrase.encode(),
+                utf8_bytes(self._passphrase),
                 salt=salt,
                 n=1 << log_n,
                 r=8,

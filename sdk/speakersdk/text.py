@@ -34,7 +34,7 @@ def decoded_argument(text: str) -> str:
 
     In a locale that is not Unicode, Python represents bytes of UTF-8 by surrogates.
     """
-    return _bytes(text).decode("utf-8", "surrogateescape")
+    return utf8_bytes(text).decode("utf-8", "surrogateescape")
 
 
 def file_name(text: str) -> str:
@@ -42,7 +42,7 @@ def file_name(text: str) -> str:
 
     This is the inverse of `decoded_argument`. If the file system uses UTF-8, nothing changes.
     """
-    return os.fsdecode(_bytes(text))
+    return os.fsdecode(utf8_bytes(text))
 
 
 def counted(number: int, what: str) -> str:
@@ -90,7 +90,8 @@ def os_error_text(error: OSError) -> str:
     return f"{place}{error.strerror}" + ("" if remedy is None else f"; {remedy}")
 
 
-def _bytes(text: str) -> bytes:
+def utf8_bytes(text: str) -> bytes:
+    """Return the bytes of a text; surrogates, which stand for bytes of other encodings, too."""
     try:
         return text.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:  # a surrogate that represents no byte, which JSON may contain

@@ -9,6 +9,7 @@ import os
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any, Self
 
+from speakersdk.arguments import checked
 from speakersdk.arrays import Embedding
 from speakersdk.audio.channels import Channel
 from speakersdk.audio.recordings import Reading, Recording, open_recording, rated, recording_label
@@ -37,12 +38,12 @@ from speakersdk.streaming.stream import SpeakerStream
 from speakersdk.streaming.update import StreamUpdate
 from speakersdk.verification import identified, unanswered
 from speakersdk.voiceprint.candidates import check_distinct, divide_usable
-from speakersdk.voiceprint.names import check_name
 from speakersdk.voiceprint.voiceprint import Voiceprint
 
 Side = Voiceprint | Recording  # one side of a score
 
 
+@checked
 class Verifier:
     """The main interface: it enrolls speakers and decides whether they speak in a recording.
 
@@ -314,7 +315,7 @@ class Verifier:
             ConfigError: the name or `needed_s` cannot be used.
         """
         return Enrollment(
-            self._hop_encoder(), self.manifest.calibration, name=check_name(name), needed_s=needed_s
+            self._hop_encoder(), self.manifest.calibration, name=name, needed_s=needed_s
         )
 
     def score(self, a: Side, b: Side, *, sample_rate_hz: float | None = None) -> float:
@@ -326,8 +327,7 @@ class Verifier:
             AudioError: a recording is unreadable, too short or without speech.
             IncompatibleModelError: a voiceprint was made with a different model.
         """
-        recordings = [side for side in (a, b) if not isinstance(side, Voiceprint)]
-        read = rated(recordings, sample_rate_hz)
+        read = rated([side for side in (a, b) if not isinstance(side, Voiceprint)], sample_rate_hz)
         embeddings = [self.embed(recording, sample_rate_hz=rate_hz) for recording, rate_hz in read]
         for side in (a, b):
             if isinstance(side, Voiceprint):

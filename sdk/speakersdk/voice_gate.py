@@ -13,12 +13,12 @@ from typing import Final
 
 import numpy as np
 
+from speakersdk.arguments import checked
 from speakersdk.audio.samples import Samples
 from speakersdk.decision.outcome import Verdict
 from speakersdk.errors import ExpiredVoiceprintError, InvalidAudioError
 from speakersdk.streaming.update import StreamUpdate
 from speakersdk.verifier import Verifier
-from speakersdk.voiceprint.candidates import check_voiceprints
 from speakersdk.voiceprint.voiceprint import Voiceprint
 
 # Silence after which a voice must be recognized again: the next speaker may be a stranger.
@@ -46,6 +46,7 @@ class GateUpdate:
     llr: float | None
 
 
+@checked
 class VoiceGate:
     """A gate that takes audio in chunks and opens for allowed voices.
 
@@ -74,8 +75,6 @@ class VoiceGate:
         forbidden: Sequence[Voiceprint] = (),
         silence_s: float = SILENCE_S,
     ) -> None:
-        check_voiceprints(allowed)
-        check_voiceprints(forbidden)
         self._allowed = frozenset(voiceprint.name for voiceprint in allowed)
         # The stream refuses an empty list: a gate without allowed voices would never open.
         voices = [*allowed, *forbidden] if allowed else []

@@ -22,6 +22,7 @@ CODE_SUFFIXES = {".py", ".pyi", ".cc", ".h", ".inc"}
 # Modules without a test file of their own, with the place where their behavior is tested.
 TESTED_ELSEWHERE = {
     "sdk/_public": "tests/integration/test_public_api.py",
+    "sdk/arguments": "tests/sdk/arguments/test_public_calls.py",
     "sdk/arrays": "names of types only",
     "training/teacher/config": "tests/training/fit/test_trainer.py",
     "training/teacher/embed": "tests/training/teacher/test_table.py",

@@ -83,7 +83,7 @@ def test_pcm_of_several_channels_is_taken_like_its_samples(
 def test_a_gate_without_voices_is_refused(verifier: Verifier, rms: Voiceprint) -> None:
     with pytest.raises(ConfigError, match="at least one voiceprint"):
         VoiceGate(verifier, [], forbidden=[rms])
-    with pytest.raises(TypeError, match="expected a list of voiceprints, got a single one"):
+    with pytest.raises(TypeError, match="expected allowed as a list, each Voiceprint"):
         VoiceGate(verifier, rms)  # type: ignore[arg-type, unused-ignore]
 
 

@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO, Final, Protocol, TypeGuard
+from typing import Any, BinaryIO, Final, Protocol, TypeGuard, runtime_checkable
 
 from speakersdk.errors import InvalidAudioError, UnreadableAudioError
 from speakersdk.text import printable
@@ -29,6 +29,7 @@ _LEFT_BEHIND: Final = {
 }  # fmt: skip
 
 
+@runtime_checkable
 class BinaryReader(Protocol):
     """A file object for reading bytes; it need not be seekable."""
 

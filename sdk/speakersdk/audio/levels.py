@@ -14,6 +14,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from speakersdk.arguments import checked
 from speakersdk.arrays import Waveform
 from speakersdk.errors import ConfigError
 
@@ -68,6 +69,7 @@ _SPECTRUM_HOPS: Final = 10
 _SILENCE_POWER: Final = 1e-12  # -120 dBFS, digital silence
 
 
+@checked
 class AudioProblem(StrEnum):
     """Reasons why speech does not count for an enrollment, as messages to the speaker."""
 

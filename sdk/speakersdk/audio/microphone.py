@@ -22,6 +22,7 @@ from typing import Any, Final, Self
 import numpy as np
 import numpy.typing as npt
 
+from speakersdk.arguments import checked
 from speakersdk.audio.devices import find_device, import_sounddevice, restart_portaudio, translated
 from speakersdk.audio.downmix import Downmix
 from speakersdk.audio.waveform import SAMPLE_RATE_HZ
@@ -92,6 +93,7 @@ def check_gap(lost_s: float) -> None:
         raise ConfigError(f"expected a gap of 0 s or more, got {lost_s!r}")
 
 
+@checked
 class Microphone:
     """An open input device; a context manager. Two channels are mixed down to one.
 

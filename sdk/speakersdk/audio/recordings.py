@@ -12,7 +12,7 @@ import numpy as np
 from speakersdk.arrays import Waveform
 from speakersdk.audio.channels import MIX, Channel, check_channel
 from speakersdk.audio.input_file import BinaryReader, file_label, is_file
-from speakersdk.audio.samples import Samples, as_array
+from speakersdk.audio.samples import Samples, as_array, check_rate
 from speakersdk.audio.waveform import ARRAY_LABEL, array_blocks, file_blocks, join
 from speakersdk.errors import ConfigError, InvalidAudioError
 
@@ -84,7 +84,7 @@ def open_recording(
     if isinstance(recording, tuple):
         samples, sample_rate_hz = _unpaired(recording, sample_rate_hz)
     array = as_array(samples)
-    if array.dtype == object:
+    if array.dtype == object or (array.ndim == 0 and array.dtype.kind not in "SU"):
         kind = type(samples).__name__
         pair = "; pass (samples, rate), its two values" if isinstance(samples, dict) else ""
         raise InvalidAudioError(
@@ -155,17 +155,17 @@ def rated(
     """Put each recording in a pair with the sample rate to read it with: None for files.
 
     Raises:
-        ConfigError: there is a rate, and all recordings are files.
+        ConfigError: there is a rate, and no recording is an array.
     """
     pairs = [(one, None if is_file(one) else sample_rate_hz) for one in recordings]
-    if pairs and sample_rate_hz is not None and all(rate_hz is None for _, rate_hz in pairs):
+    if sample_rate_hz is not None and all(rate_hz is None for _, rate_hz in pairs):
         raise _unused_rate(sample_rate_hz)
     return pairs
 
 
 def _unused_rate(sample_rate_hz: float) -> ConfigError:
     return ConfigError(
-        f"expected no sample rate for a file, which has its own, got {sample_rate_hz!r}; leave "
+        f"expected no sample rate for a file or a voiceprint, got {sample_rate_hz!r}; leave "
         "sample_rate_hz out, or pass the samples as an array"
     )
 
@@ -193,6 +193,7 @@ def _unpaired(pair: tuple[Any, ...], sample_rate_hz: float | None) -> tuple[Samp
             f"{len(pair)} ({kinds}{', ...' if len(pair) > 4 else ''}); pass samples as an array, "
             "such as np.array(samples, np.int16) for 16-bit ones"
         )
+    check_rate(pair[index])
     rate_hz = float(pair[index])
     if sample_rate_hz not in (None, rate_hz):
         raise ConfigError(

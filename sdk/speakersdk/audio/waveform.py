@@ -12,6 +12,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from speakersdk.arguments import checked
 from speakersdk.arrays import Waveform
 from speakersdk.audio.channels import Channel, ChannelVoices, check_channel, chosen
 from speakersdk.audio.input_file import BinaryReader, file_label, file_suffix, open_input
@@ -32,6 +33,7 @@ ARRAY_LABEL: Final = "the array"
 __all__ = ["SAMPLE_RATE_HZ", "array_blocks", "as_waveform", "file_blocks", "join", "read_audio"]
 
 
+@checked
 def read_audio(
     path: str | os.PathLike[str] | BinaryReader,
     *,
@@ -65,6 +67,7 @@ def read_audio(
     return join(file_blocks(path, limit_s=limit_s, channel=channel), file_label(path))
 
 
+@checked
 def as_waveform(samples: Samples, *, sample_rate_hz: float, channel: Channel = None) -> Waveform:
     """Convert an array to a waveform. The input is not changed.
 

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from speakersdk.arguments import checked
 from speakersdk.arrays import Embedding, Waveform
 from speakersdk.audio.levels import SpeechMeter
 from speakersdk.audio.voice_activity import VoiceActivityDetector
@@ -50,6 +51,7 @@ class Encoding:
 FrameListener = Callable[[Waveform, npt.NDArray[np.bool_]], None]
 
 
+@checked
 class EncoderStream(ABC):
     """An encoder of audio that arrives in chunks, whose result does not depend on the chunks.
 
@@ -154,6 +156,7 @@ class EncoderStream(ABC):
             raise ClosedError("the stream is finished; start another with stream()")
 
 
+@checked
 class SpeakerEncoder(Protocol):
     """A model that computes embeddings of waveforms at the sample rate of its manifest."""
 

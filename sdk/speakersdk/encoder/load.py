@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from typing import Final
 
+from speakersdk.arguments import checked
 from speakersdk.calibration.calibration import Calibration
 from speakersdk.encoder.content import CONTENT_SHA256, check_content
 from speakersdk.encoder.graph import SAMPLES, StatefulGraph, check_session
@@ -26,8 +28,10 @@ from speakersdk.text import printable
 __all__ = [
     "EncoderStream", "Encoding", "SpeakerEncoder", "hop_encoder", "load_encoder", "recalibrated",
 ]  # fmt: skip
+_MOST_STREAMS: Final = 4096  # per call of the model
 
 
+@checked
 def load_encoder(
     path: str | os.PathLike[str],
     *,
@@ -99,10 +103,11 @@ def hop_encoder(encoder: SpeakerEncoder, sizes: HopSizes, *, capacity: int = 1) 
         capacity: maximum number of streams per call.
 
     Raises:
-        ConfigError: the capacity is not a whole number from 1.
+        ConfigError: the capacity is not a whole number from 1 to 4096.
     """
-    if not isinstance(capacity, int) or isinstance(capacity, bool) or capacity < 1:
-        raise ConfigError(f"expected a capacity of 1 stream or more, got {capacity!r}")
+    is_number = isinstance(capacity, int) and not isinstance(capacity, bool)
+    if not is_number or not 1 <= capacity <= _MOST_STREAMS:
+        raise ConfigError(f"expected a capacity of 1 to {_MOST_STREAMS} streams, got {capacity!r}")
     manifest = encoder.manifest
     if manifest.mode == "stateful":
         shapes = StatefulGraph(manifest).inputs(

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Final, Literal, get_args
 
+from speakersdk.arguments import checked
 from speakersdk.audio.voice_activity import SPEECH_PROBABILITY
 from speakersdk.calibration.calibration import Calibration
 from speakersdk.encoder.frontend import FrontendConfig
@@ -41,6 +42,7 @@ _SHA256: Final = re.compile("[0-9a-f]{64}")
 Mode = Literal["stateful", "windowed"]
 
 
+@checked
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelManifest:
     """The description of a model.

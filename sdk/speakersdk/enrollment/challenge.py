@@ -17,6 +17,7 @@ from typing import Final, Self
 import numpy as np
 import numpy.typing as npt
 
+from speakersdk.arguments import checked
 from speakersdk.arrays import Waveform
 from speakersdk.audio.spectral_track import FRAME_S, Powers, band_powers, is_sound
 from speakersdk.decision.outcome import Decision
@@ -34,6 +35,7 @@ _PEAK_FRAMES: Final = 8
 _VARIETY: Final = 0.7
 
 
+@checked
 @dataclass(frozen=True, slots=True)
 class Challenge:
     """Digits that a speaker is asked to say.
@@ -52,6 +54,8 @@ class Challenge:
     @classmethod
     def random(cls, num_digits: int = DEFAULT_DIGITS) -> Self:
         """Make a new unpredictable challenge, in which no digit follows itself."""
+        if not _FEWEST <= num_digits <= _MOST:
+            raise ConfigError(f"expected {_FEWEST} to {_MOST} digits, got {num_digits}")
         digits = [secrets.choice("0123456789")]
         while len(digits) < num_digits:
             digits.append(secrets.choice([digit for digit in "0123456789" if digit != digits[-1]]))

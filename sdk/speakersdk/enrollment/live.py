@@ -10,6 +10,7 @@ from typing import Final, Self
 
 import numpy as np
 
+from speakersdk.arguments import checked
 from speakersdk.arrays import Embedding, Waveform, scaled
 from speakersdk.audio.levels import QUIET_DBFS, AudioProblem, QualityMeter
 from speakersdk.audio.microphone import AudioBlock, CaptureCounters, check_gap
@@ -23,6 +24,7 @@ from speakersdk.enrollment.repetition import repeated_share
 from speakersdk.errors import ConfigError, EnrollmentError
 from speakersdk.lifetime import Lifetime
 from speakersdk.scoring import symmetric_kl
+from speakersdk.voiceprint.names import check_name
 from speakersdk.voiceprint.voiceprint import Voiceprint
 
 # Net speech of a voiceprint. The calibration used recordings of a few seconds; more does no harm.
@@ -78,6 +80,7 @@ class EnrollmentProgress:
     capture: CaptureCounters | None = None
 
 
+@checked
 class Enrollment:
     """Collects the exemplars of one speaker from live audio."""
 
@@ -92,7 +95,7 @@ class Enrollment:
         if not 1.0 <= needed_s <= 600.0:
             raise ConfigError(f"expected 1 to 600 s of speech to enroll from, got {needed_s:g} s")
         manifest = encoder.manifest
-        self.name = name
+        self.name = check_name(name)
         self._encoder = encoder
         self._manifest = manifest
         self._calibration = calibration

@@ -73,8 +73,6 @@ def enroll_recordings(
     name = check_name(name)
     if not recordings:
         raise EnrollmentError(f"expected at least one recording of {name!r}, got none")
-    if isinstance(accept, str):
-        raise TypeError(f"expected a list of problems, got {accept!r}; write accept=[{accept!r}]")
     accepted = tuple(AudioProblem.of(key) for key in accept)
     manifest = encoder.manifest
     if append_to is not None:

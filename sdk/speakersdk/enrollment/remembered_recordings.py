@@ -12,6 +12,7 @@ from typing import Final
 
 import numpy as np
 
+from speakersdk.arguments import checked
 from speakersdk.arrays import Waveform
 from speakersdk.container import CHECKSUM_BYTES, ContainerFormat, ContainerWriter
 from speakersdk.decision.outcome import Decision
@@ -46,6 +47,7 @@ _MAXIMUM_FRAMES: Final = int(MAXIMUM_S * FRAMES_PER_S) + 1
 _MAXIMUM_BYTES: Final = 2 * MAXIMUM_RECORDINGS * _MAXIMUM_FRAMES + (1 << 12)
 
 
+@checked
 class RememberedRecordings:
     """The remembered recordings of the speakers in a store.
 

@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from speakersdk import _native
+from speakersdk.arguments import checked
 from speakersdk.arrays import Embeddings
 from speakersdk.errors import (
     ConfigError,
@@ -61,6 +62,7 @@ class Match(NamedTuple):  # three times as fast to create as a dataclass
     score: float
 
 
+@checked
 class Gallery:
     """Named embeddings of one model. Adding and removing entries does not move stored rows.
 

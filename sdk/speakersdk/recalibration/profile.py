@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from speakersdk.arguments import checked
 from speakersdk.calibration.calibration import Calibration
 from speakersdk.encoder.manifest import ModelManifest
 from speakersdk.errors import CalibrationError, ConfigError, IncompatibleModelError
@@ -35,6 +36,7 @@ _NO_WEIGHTS = {
 }  # fmt: skip
 
 
+@checked
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CalibrationProfile:
     """Two weights that adjust a model's calibration, with their origin.

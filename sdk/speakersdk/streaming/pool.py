@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Self, TypeVar
 
+from speakersdk.arguments import checked
 from speakersdk.arrays import Waveform
 from speakersdk.audio.samples import Samples
 from speakersdk.decision.rule import DecisionRule
@@ -24,6 +25,7 @@ from speakersdk.voiceprint.voiceprint import Voiceprint
 Key = TypeVar("Key", bound=Hashable)
 
 
+@checked
 class StreamPool:
     """Streams that are identified by keys, for use by one thread."""
 

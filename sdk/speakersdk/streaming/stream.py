@@ -13,6 +13,7 @@ from typing import Final, Self
 
 import numpy as np
 
+from speakersdk.arguments import checked
 from speakersdk.arrays import Waveform
 from speakersdk.audio.microphone import AudioBlock, check_gap
 from speakersdk.audio.resampler import StreamResampler
@@ -36,6 +37,7 @@ _TESTED: Final = slice(WINDOW, SO_FAR + 1)
 _DIGITS: Final = 6  # of rounded seconds: 0.3 instead of 0.30000000000000004
 
 
+@checked
 class SpeakerStream:
     """A stream of audio that arrives in chunks of any length and at any sample rate."""
 

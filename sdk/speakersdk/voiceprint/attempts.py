@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from speakersdk.arguments import checked
 from speakersdk.errors import AttemptLimitError, ConfigError
 from speakersdk.files import folder_lock
 from speakersdk.voiceprint.names import check_name
@@ -21,6 +22,7 @@ FILE_NAME: Final = ".attempts.json"
 _MAXIMUM_DOUBLINGS: Final = 20
 
 
+@checked
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptLimit:
     """The number of rejected attempts that are allowed, and the wait after them.

@@ -3,26 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from speakersdk.errors import ConfigError, ExpiredVoiceprintError, IncompatibleModelError
 from speakersdk.voiceprint.embedding_model import EmbeddingModel
 from speakersdk.voiceprint.voiceprint import Voiceprint
-
-
-def check_voiceprints(voiceprints: Sequence[Voiceprint]) -> None:
-    """Raise TypeError unless this is a sequence of voiceprints; None counts as an empty one."""
-    if isinstance(voiceprints, Voiceprint):
-        raise TypeError("expected a list of voiceprints, got a single one; write [voiceprint]")
-    if voiceprints is not None and not isinstance(voiceprints, Sequence):
-        kind = type(voiceprints).__name__
-        remedy = "list(voiceprints.values())" if isinstance(voiceprints, Mapping) else "list(...)"
-        raise TypeError(f"expected a list of voiceprints, got {kind}; write {remedy}")
-    for voiceprint in voiceprints or ():
-        if not isinstance(voiceprint, Voiceprint):
-            raise TypeError(
-                f"expected voiceprints, got {type(voiceprint).__name__}; load or enroll them first"
-            )
 
 
 def check_distinct(voiceprints: Sequence[Voiceprint]) -> None:
@@ -30,9 +15,7 @@ def check_distinct(voiceprints: Sequence[Voiceprint]) -> None:
 
     Raises:
         ConfigError: there is no voiceprint, or two have the same name.
-        TypeError: the argument is not a sequence of voiceprints.
     """
-    check_voiceprints(voiceprints)
     if not voiceprints:
         raise ConfigError("expected at least one voiceprint, got none")
     names = Counter(voiceprint.name for voiceprint in voiceprints)

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal, Self, get_args
 
+from speakersdk.arguments import checked
 from speakersdk.errors import ConfigError
 from speakersdk.text import is_visible, printable
 
@@ -23,6 +24,7 @@ _MAXIMUM_DAYS: Final = 36500.0
 _PERIOD: Final = re.compile(r"([0-9]{1,6})([hdwy])")
 
 
+@checked
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Consent:
     """Consent of a person to the use of their voice.
@@ -115,12 +117,16 @@ def utc_time(text: str) -> datetime:
     Raises:
         ValueError: the text is not ISO 8601, or its offset is not +00:00.
     """
-    time = datetime.fromisoformat(text)
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ValueError(f"expected a time in ISO 8601, got {printable(text)!r}") from error
     if time.utcoffset() != timedelta(0):
         raise ValueError(f"expected a time with offset +00:00, got {printable(text)!r}")
     return time
 
 
+@checked
 def expiry_after(period: str, *, now: datetime | None = None) -> str:
     """Return the end of a period that begins now.
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
+from speakersdk.arguments import checked
 from speakersdk.errors import ConfigError, DuplicateSpeakerError
 from speakersdk.text import decoded_argument, is_visible, printable
 from speakersdk.voiceprint.sealed_store import SUFFIXES
@@ -61,6 +62,7 @@ def check_name(name: str) -> str:
     return name
 
 
+@checked
 def check_new_name(name: str, taken: Iterable[str] = ()) -> str:
     """Check a new name like `check_name`, and that it cannot be confused with another name.
 

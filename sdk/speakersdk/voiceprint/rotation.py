@@ -21,6 +21,7 @@ from typing import Final, Self
 import numpy as np
 import numpy.typing as npt
 
+from speakersdk.arguments import checked
 from speakersdk.arrays import Embeddings
 from speakersdk.errors import ConfigError, IncompatibleModelError
 from speakersdk.sealing import SealingKey
@@ -28,15 +29,17 @@ from speakersdk.voiceprint.voiceprint import Voiceprint
 
 _PURPOSE: Final = "rotation"
 _SEED_BYTES: Final = 32
+_MOST_VALUES: Final = 8192  # the matrix then takes 0.5 GB
 _Matrix = npt.NDArray[np.float64]
 
 
+@checked
 class Rotation:
     """A secret rotation of the embeddings of a model. It is not part of `repr`.
 
     Args:
         seed: 32 secret random bytes.
-        dim: number of values of an embedding, at least 3.
+        dim: number of values of an embedding, from 3 to 8192.
 
     Attributes:
         dim: number of values of an embedding.
@@ -44,10 +47,10 @@ class Rotation:
     """
 
     def __init__(self, seed: bytes, dim: int) -> None:
-        if len(seed) != _SEED_BYTES or dim < 3:
+        if len(seed) != _SEED_BYTES or not 3 <= dim <= _MOST_VALUES:
             raise ConfigError(
-                f"expected a seed of {_SEED_BYTES} bytes and at least 3 values, got {len(seed)} "
-                f"and {dim}"
+                f"expected a seed of {_SEED_BYTES} bytes and 3 to {_MOST_VALUES} values, got "
+                f"{len(seed)} and {dim}"
             )
         self.dim = dim
         label = b"speakersdk rotation id\0" + dim.to_bytes(4, "little")

@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from speakersdk.arguments import checked
 from speakersdk.errors import (
     ConfigError,
     DuplicateSpeakerError,
@@ -66,6 +67,7 @@ def default_folder() -> Path:
     return data_folder("voiceprints")
 
 
+@checked
 class VoiceprintStore:
     """A store of voiceprints by name. The first `save` creates the folder.
 

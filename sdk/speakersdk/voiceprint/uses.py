@@ -16,6 +16,7 @@ from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Final
 
+from speakersdk.arguments import checked
 from speakersdk.errors import ExpiredVoiceprintError
 from speakersdk.files import folder_lock
 from speakersdk.text import file_name
@@ -35,6 +36,7 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
+@checked
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LastUses:
     """The last uses of the voiceprints of a folder.

@@ -17,6 +17,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from speakersdk.arguments import checked
 from speakersdk.arrays import Embedding, Embeddings, scaled
 from speakersdk.calibration.calibration import Calibration
 from speakersdk.calibration.cohort import Cohort
@@ -52,6 +53,7 @@ ADAPTED_SHARE: Final = 0.3
 MAXIMUM_ADAPTED: Final = 8
 
 
+@checked
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Voiceprint:
     """The exemplars of one speaker and their model. Two voiceprints are equal if all bytes are.
@@ -94,7 +96,12 @@ class Voiceprint:
         exemplars = _frozen(self.exemplars, np.float32)
         if exemplars.ndim != 2 or exemplars.size == 0:
             raise ValueError(f"expected exemplars of shape (N, D), got {exemplars.shape}")
-        adapted = _frozen(np.reshape(self.adapted, (-1, exemplars.shape[1])), np.float32)
+        adapted = np.asarray(self.adapted)
+        if adapted.size % exemplars.shape[1] or adapted.ndim > 2:
+            raise ValueError(
+                f"expected adapted of shape (M, {exemplars.shape[1]}), got {adapted.shape}"
+            )
+        adapted = _frozen(np.reshape(adapted, (-1, exemplars.shape[1])), np.float32)
         for name, value in {
             "name": check_name(self.name),
             "temperature": float(self.temperature),
@@ -244,7 +251,12 @@ class Voiceprint:
             speech_s: net speech of the probe in seconds.
             at_utc: ISO 8601 time for the history; None leaves the history unchanged.
         """
-        adapted = self._with_adapted(embedding[np.newaxis], np.array([speech_s]))
+        rows = np.asarray(embedding, np.float32)[np.newaxis]
+        if rows.shape[1:] != self.embedding.shape:
+            raise ValueError(
+                f"expected an embedding of shape {self.embedding.shape}, got {rows.shape[1:]}"
+            )
+        adapted = self._with_adapted(rows, np.array([speech_s]))
         return replace(adapted, history=self._history("adapted", at_utc, speech_s))
 
     def reverted(self, *, at_utc: str | None = None) -> Voiceprint:
@@ -300,7 +312,7 @@ class Voiceprint:
             model_name=model.name,
             model_sha256=model.weights_sha256,
             temperature=model.temperature,
-            exemplars=np.stack(exemplars),
+            exemplars=np.asarray(exemplars),
             speech_s=np.array(speech_s),
             created_utc=utc_now(),
         )

@@ -129,9 +129,9 @@ def test_one_channel_is_read(voices: tuple[Waveform, Waveform]) -> None:
 
 @pytest.mark.parametrize("channel", [0, -1, 1.0, True, "left", "1"])
 def test_no_other_value_is_a_channel(channel: object) -> None:
-    with pytest.raises(ConfigError, match="expected a channel, numbered from 1, or 'mix', got"):
+    with pytest.raises(ConfigError, match=r"expected (a channel|channel as)"):
         Verifier(channel=channel)  # type: ignore[arg-type, unused-ignore]
-    with pytest.raises(ConfigError, match="expected a channel"):
+    with pytest.raises(ConfigError, match=r"expected (a channel|channel as)"):
         as_waveform(np.zeros(999), sample_rate_hz=16000, channel=channel)  # type: ignore[arg-type, unused-ignore]
 
 

@@ -54,7 +54,7 @@ def test_enroll_takes_a_list_of_recordings_and_a_name(
     with pytest.raises(EnrollmentError, match="at least one recording"):
         verifier.enroll([], name="slt")
     for single in (voices["slt"].probe, str(voices["slt"].probe), silence(2)):
-        with pytest.raises(TypeError, match="expected a list of recordings"):
+        with pytest.raises(TypeError, match=r"expected .*recordings"):
             verifier.enroll(single, name="slt")
     with pytest.raises(ConfigError, match="expected a name"):
         verifier.enroll([voices["slt"].probe], name="../slt")
@@ -87,7 +87,10 @@ def test_all_problems_are_listed_at_once_and_can_be_accepted(
         assert len(enroll(*accept).exemplars) == 4
     with pytest.raises(ConfigError, match=r"a problem among too-quiet, clipped, .*got 'loud'"):
         enroll("loud")
-    with pytest.raises(TypeError, match=r"write accept=\['noisy'\]"):
+    with pytest.raises(
+        TypeError,
+        match=r"accept as a list, each text, got 'noisy'; write \[",
+    ):
         verifier.enroll(voices["slt"].enroll, name="slt", accept="noisy")
 
 

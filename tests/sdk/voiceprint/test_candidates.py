@@ -14,21 +14,6 @@ from tests.sdk.example_voiceprints import EMBEDDING_DIM, example_voiceprint
 ANN = example_voiceprint()
 
 
-@pytest.mark.parametrize(
-    ("candidates", "message"),
-    [
-        (ANN, r"write \[voiceprint\]"),
-        (["ann"], "got str"),
-        ([ANN, 1], "got int"),
-        ("ann", "got str"),
-        ({"ann": ANN}, r"write list\(voiceprints.values\(\)\)"),
-    ],
-)
-def test_what_is_not_a_list_of_voiceprints_is_a_type_error(candidates: Any, message: str) -> None:
-    with pytest.raises(TypeError, match=message):
-        check_distinct(candidates)
-
-
 @pytest.mark.parametrize("candidates", [[], None])
 def test_no_candidates_are_an_error(candidates: Any) -> None:
     with pytest.raises(ConfigError, match="got none"):
