@@ -125,7 +125,9 @@ def test_a_rate_with_only_files_is_refused(verifier: Verifier, voices: dict[str,
         lambda: verifier.quality([path], sample_rate_hz=8000),
         lambda: verifier.enroll([path, path], name="ann", sample_rate_hz=8000),
     ):
-        with pytest.raises(ConfigError, match=r"no sample rate for a file or a voiceprint, got 8000; leave"):
+        with pytest.raises(
+            ConfigError, match=r"no sample rate for a file or a voiceprint, got 8000; leave"
+        ):
             call()
 
 
