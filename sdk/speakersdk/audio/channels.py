@@ -3,13 +3,13 @@
 A mix of two people is not a recording of either. One voice in both channels of ordinary stereo
 rises and falls in both at once, at any levels, delays and phases, and has the same spectrum in
 both. Two voices in turn are the louder ones for a part of the time each. Two voices at once have
-different spectra at every delay.
+different spectra.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final, Literal, TypeVar
+from typing import Any, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -54,12 +54,8 @@ CORRELATION: Final = 0.2
 # 20 ms, noise, other levels and other tones has 0.3 to 1.
 SPECTRAL_CORRELATION: Final = 0.2
 AT_ONCE_S: Final = 0.5
-# Two rooms delay the same talk differently. The spectra are compared at the delay, up to 128 ms, at
-# which the channels are most similar.
-_MOST_DELAY_CELLS: Final = 4
 
 _Levels = npt.NDArray[np.float64]
-_Frames = TypeVar("_Frames", Powers, npt.NDArray[np.bool_])
 
 
 def check_channel(channel: Any) -> Channel:
@@ -238,38 +234,18 @@ def _speak_at_once(
 ) -> bool:
     """Return whether both channels have speech of different spectra, with the speech so far."""
     spectra = [_spectra(segments, at) for at in pair]
-    if len(spectra[0]) < AT_ONCE_S / _CELL_S + _MOST_DELAY_CELLS:
+    if len(spectra[0]) < AT_ONCE_S / _CELL_S:
         return False
-    delay = _delay(spectra)
-    is_loud = [bands.mean(axis=1) > bands.mean() for bands in spectra]
-    spectra = _aligned(spectra, delay)
-    if not _differ(spectra, np.logical_and(*_aligned(is_loud, delay))):
+    loud = np.logical_and(*(bands.mean(axis=1) > bands.mean() for bands in spectra))
+    if not _differ(spectra, loud):
         return False
-    for number, at in enumerate(pair):
+    for at in pair:
         if at not in speech:
             speech[at] = _speech(segments, at)
-        is_loud[number] &= _framed(segments, speech[at])
-        if not _differ(spectra, np.logical_and(*_aligned(is_loud, delay))):
+        loud &= _framed(segments, speech[at])
+        if not _differ(spectra, loud):
             return False
     return True
-
-
-def _delay(spectra: list[Powers]) -> int:
-    """Return the cells by which the first channel is later, by the correlation of all bands."""
-
-    def likeness(delay: int) -> float:
-        return _correlation([bands - bands.mean(axis=0) for bands in _aligned(spectra, delay)])
-
-    # Of equally good delays, the smallest.
-    delays = range(-_MOST_DELAY_CELLS, _MOST_DELAY_CELLS + 1)
-    return max(sorted(delays, key=abs), key=likeness)
-
-
-def _aligned(frames: list[_Frames], delay: int) -> list[_Frames]:
-    """Return the frames of two channels that belong together at a delay of the first."""
-    one, other = frames
-    num = len(one) - abs(delay)
-    return [one[max(delay, 0) :][:num], other[max(-delay, 0) :][:num]]
 
 
 def _spectra(segments: list[_Segment], channel: int) -> Powers:
@@ -295,13 +271,8 @@ def _differ(spectra: list[Powers], chosen_frames: npt.NDArray[np.bool_]) -> bool
     for bands in spectra:
         frames = bands[chosen_frames]
         frames = frames - frames.mean(axis=0)
-        centered.append(frames - frames.mean(axis=1, keepdims=True))
-    return _correlation(centered) < SPECTRAL_CORRELATION
-
-
-def _correlation(frames: list[Powers]) -> float:
-    one, other = frames
-    return float(np.corrcoef(one.ravel(), other.ravel())[0, 1])
+        centered.append((frames - frames.mean(axis=1, keepdims=True)).ravel())
+    return bool(np.corrcoef(*centered)[0, 1] < SPECTRAL_CORRELATION)
 
 
 def _is_enough(cells: npt.NDArray[np.bool_], *, num_cells: int) -> bool:
