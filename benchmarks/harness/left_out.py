@@ -1,9 +1,15 @@
-"""Trials of the speakers that a training left out of its corpora."""
+"""Trials of the speakers that a training left out of its corpora.
+
+Two recordings of one session share microphone, place and day. Lists across sessions show how much
+of a low error rate is due to that.
+"""
 
 from __future__ import annotations
 
+import json
 from bisect import bisect_right
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +22,7 @@ from speakersdk_training.evaluation.trial_lists import cut_segments, draw_trials
 from speakersdk_training.fit.bank import read_utterances
 
 _TARGETS, _NONTARGETS = 3000, 12_000  # per list, before trials within a recording are dropped
+_FEWEST_SPEAKERS = 20  # with several sessions, for a list across sessions
 
 
 def left_out_lists(
@@ -23,7 +30,8 @@ def left_out_lists(
 ) -> list[TrialsConfig]:
     """Draw a list for every corpus of which the training left out speakers.
 
-    Target trials compare different recordings; the halves of one share microphone, place and time.
+    Target trials compare different recordings. A corpus with `sessions.jsonl` and enough speakers
+    with several sessions gets a second list, whose target trials compare different sessions.
 
     Args:
         config: configuration of the training.
@@ -38,27 +46,87 @@ def left_out_lists(
         for utterance in read_corpus(corpus.layout, root):
             if utterance.split == corpus.split and utterance.speaker not in trained_on:
                 left.setdefault(utterance.corpus, []).append(utterance)
+        sessions = read_sessions(root)
         for name, utterances in sorted(left.items()):
             for length_s in seconds:
                 segments = cut_segments(utterances, root, duration_s=length_s)
-                drawn = draw_trials(
-                    segments,
-                    num_target=_TARGETS,
-                    num_nontarget=_NONTARGETS,
-                    rng=np.random.default_rng(1),
-                )
-                trials = between_recordings(drawn, segments, utterances, root)
+                trials = between_recordings(_draw(segments), segments, utterances, root)
                 stem = f"{name}-{length_s:g}s"
                 write_lists(folder, stem, segments, trials)
-                lists.append(
-                    TrialsConfig(
-                        name=stem,
-                        trials=str(folder / f"{stem}.txt"),
-                        segments=str(folder / f"segments-{stem}.jsonl"),
-                        root=str(root),
-                    )
-                )
+                lists.append(_list(folder, stem, root))
+                segments = cut_by_session(utterances, sessions, root, duration_s=length_s)
+                if len({segment.speaker for segment in segments}) >= _FEWEST_SPEAKERS:
+                    trials = between_sessions(_draw(segments))
+                    stem = f"{name}-other-sessions-{length_s:g}s"
+                    write_lists(folder, stem, segments, trials)
+                    lists.append(_list(folder, stem, root))
     return lists
+
+
+def _draw(segments: list[Segment]) -> list[Trial]:
+    return draw_trials(
+        segments, num_target=_TARGETS, num_nontarget=_NONTARGETS, rng=np.random.default_rng(1)
+    )
+
+
+def _list(folder: Path, stem: str, root: Path) -> TrialsConfig:
+    return TrialsConfig(
+        name=stem,
+        trials=str(folder / f"{stem}.txt"),
+        segments=str(folder / f"segments-{stem}.jsonl"),
+        root=str(root),
+    )
+
+
+def read_sessions(root: Path) -> dict[tuple[Path, int], int]:
+    """Read the session of each utterance, by path and start; empty without `sessions.jsonl`."""
+    path = root / "sessions.jsonl"
+    if not path.is_file():
+        return {}
+    rows = map(json.loads, path.read_text(encoding="utf-8").splitlines())
+    return {(root / row["pack"], row["start"]): row["session"] for row in rows}
+
+
+def cut_by_session(
+    utterances: Iterable[Utterance],
+    sessions: dict[tuple[Path, int], int],
+    root: Path,
+    *,
+    duration_s: float,
+) -> list[Segment]:
+    """Cut segments within single sessions of the speakers that have several, named after both."""
+    by_session: dict[str, dict[int, list[Utterance]]] = {}
+    for utterance in utterances:
+        session = sessions.get((utterance.path, utterance.start))
+        if session is not None:
+            of_speaker = by_session.setdefault(utterance.speaker, {})
+            of_speaker.setdefault(session, []).append(utterance)
+    segments = []
+    for of_speaker in by_session.values():
+        cut = {
+            session: cut_segments(group, root, duration_s=duration_s)
+            for session, group in sorted(of_speaker.items())
+        }
+        if sum(map(bool, cut.values())) > 1:
+            segments += [
+                replace(segment, name=f"{segment.name}/session-{session}")
+                for session, group in cut.items()
+                for segment in group
+            ]
+    return segments
+
+
+def between_sessions(trials: list[Trial]) -> list[Trial]:
+    """Return the trials of different speakers, and those of different sessions of a speaker."""
+
+    def session(name: str) -> str:
+        return name.rpartition("/")[2]
+
+    return [
+        trial
+        for trial in trials
+        if not trial.is_target or session(trial.enroll) != session(trial.probe)
+    ]
 
 
 def between_recordings(

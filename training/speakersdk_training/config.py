@@ -157,9 +157,8 @@ class RunConfig:
         precision: bf16 runs the encoder under autocast, fp32 does not.
         compile: fuse the encoder's small operators with torch.compile; worthwhile on a GPU after
             a few minutes.
-        cuda_graphs: replay the drawing of batches and the compiled encoder as CUDA graphs, because
-            launching their many small kernels takes longer than running them. No effect on a
-            CPU.
+        cuda_graphs: replay whole steps as CUDA graphs, because launching their many small kernels
+            takes longer than running them. Only for a single process; no effect on a CPU.
         device: cpu, cuda, cuda:N, or auto for cuda if there is one.
         seed: seed of all random draws.
         evaluate_every, checkpoint_every, log_every: number of steps between evaluations,

@@ -35,7 +35,8 @@ def test_the_loss_is_the_weighted_sum_of_its_parts(
     tiny_values["run"]["speech_weight"] = 0.3
     tiny_values["sampler"] = {"kind": "grouped", "per_speaker": 2}
     tiny_values["pair_softmax"] = {"weight": 0.5}
-    loss, parts = make(tiny_values)(batch, margin=0.5)
+    loss, parts, embeddings = make(tiny_values)(batch, margin=0.5)
+    assert len(embeddings) == len(batch.classes)
     assert set(parts) == {"speaker_loss", "pair_loss", "speech_loss"}
     total = parts["speaker_loss"] + 0.5 * parts["pair_loss"] + 0.3 * parts["speech_loss"]
     torch.testing.assert_close(loss, total)

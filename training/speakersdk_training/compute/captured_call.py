@@ -1,7 +1,7 @@
 """GPU work of a function call, captured once and replayed as one CUDA graph.
 
-Drawing and augmenting a batch takes hundreds of small kernels. Launching them one by one takes the
-host longer than the GPU needs to run them.
+A training step takes about two thousand small kernels. Launching them one by one takes the host
+longer than the GPU needs to run them.
 """
 
 from __future__ import annotations
@@ -13,36 +13,48 @@ import torch
 
 T = TypeVar("T")
 
-_WARM_UP = 3  # calls before the capture: libraries make their plans and workspaces in the first
+_WARM_UP = 3  # calls before the capture, in which libraries make their plans and workspaces
 
 
 class CapturedCall(Generic[T]):
     """A function without arguments whose GPU work is replayed.
 
-    The function must not wait for the device. It must take all random numbers from one generator
-    and read changing values from tensors that stay at the same address. The next call overwrites
-    the result.
+    The function must not wait for the device, and must read changing values from tensors that stay
+    at the same address. The first calls run as usual; the next call overwrites a replayed result.
     """
 
-    def __init__(self, call: Callable[[], T], generator: torch.Generator) -> None:
-        """Warm up the function and capture its work.
+    def __init__(self, call: Callable[[], T], *generators: torch.Generator) -> None:
+        """Prepare to call a function.
 
         Args:
             call: the function to capture.
-            generator: its random generator on the GPU, which advances with every replay.
+            generators: its random generators on the GPU other than torch's default one; they
+                advance with every replay.
         """
-        side = torch.cuda.Stream()  # type: ignore[no-untyped-call]
-        side.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(side):
-            for _ in range(_WARM_UP):
-                call()
-        torch.cuda.current_stream().wait_stream(side)
+        self._call = call
+        self._generators = generators
+        self._num_calls = 0
+        self._side = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         self._graph = torch.cuda.CUDAGraph()
-        self._graph.register_generator_state(generator)
-        with torch.cuda.graph(self._graph):
-            self._result = call()
+        self._result: T | None = None
 
     def __call__(self) -> T:
-        """Replay the captured work and return its result."""
+        """Do the work once, and return its result."""
+        self._num_calls += 1
+        if self._num_calls <= _WARM_UP:
+            return self._warm_up()
+        if self._result is None:
+            for generator in self._generators:
+                self._graph.register_generator_state(generator)
+            with torch.cuda.graph(self._graph):  # which records the work without doing it
+                self._result = self._call()
         self._graph.replay()
         return self._result
+
+    def _warm_up(self) -> T:
+        """Call the function on a stream of its own, as a capture does."""
+        self._side.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(self._side):
+            result = self._call()
+        torch.cuda.current_stream().wait_stream(self._side)
+        return result

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from speakersdk.errors import ConfigError
 
@@ -56,8 +56,17 @@ class OptimConfig:
         return min(max((share - self.margin_from_share) / span, 0.0), 1.0)
 
 
-def make_optimizer(config: OptimConfig, *modules: nn.Module) -> torch.optim.AdamW:
-    """Make AdamW over all parameters, with weight decay on those of two or more axes."""
+def make_optimizer(
+    config: OptimConfig, *modules: nn.Module, learning_rate: Tensor | None = None
+) -> torch.optim.AdamW:
+    """Make AdamW over all parameters, with weight decay on those of two or more axes.
+
+    Args:
+        config: settings.
+        modules: modules with the parameters.
+        learning_rate: scalar on the device of the parameters which a captured step reads; None
+            means the peak learning rate.
+    """
     parameters = [parameter for module in modules for parameter in module.parameters()]
     decayed = [parameter for parameter in parameters if parameter.dim() >= 2]
     plain = [parameter for parameter in parameters if parameter.dim() < 2]
@@ -67,4 +76,9 @@ def make_optimizer(config: OptimConfig, *modules: nn.Module) -> torch.optim.Adam
     ]
     # One kernel for all parameters, because many small tensors would each need a launch on a GPU.
     fused = parameters[0].is_cuda
-    return torch.optim.AdamW(groups, lr=config.learning_rate, fused=fused)
+    return torch.optim.AdamW(
+        groups,
+        lr=config.learning_rate if learning_rate is None else learning_rate,
+        fused=fused,
+        capturable=fused and learning_rate is not None,
+    )

@@ -6,7 +6,6 @@ A shard has its own random generators. Its crops are therefore the same in every
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
 
 import torch
 from torch import Tensor
@@ -14,7 +13,6 @@ from torch import Tensor
 from speakersdk_training.augment import Augmenter, draw_masks, mix_speakers
 from speakersdk_training.augment.random import BatchRandom
 from speakersdk_training.augment.tones import no_voice_bank, with_no_voice
-from speakersdk_training.compute.captured_call import CapturedCall
 from speakersdk_training.config import TrainConfig
 from speakersdk_training.data.audio_bank import AudioBank
 from speakersdk_training.data.crops import Batch, CropSampler, speaker_weights
@@ -54,9 +52,7 @@ class CropSource:
             config.run.seed + _SEEDS_APART * bank.shard
         )
         self._random = BatchRandom(self.generator)
-        self._progress = torch.zeros((), device=bank.device)
-        self._replays = config.run.cuda_graphs and bank.device.type == "cuda"
-        self._graphs: dict[int, CapturedCall[Batch]] = {}
+        self._progress = torch.ones((), device=bank.device)
         self._targets = (
             TeacherTargets(
                 teacher,
@@ -111,23 +107,12 @@ class CropSource:
         """The dimension E of the teacher's embeddings; 0 without a teacher."""
         return 0 if self._targets is None else self._targets.embedding_dim
 
-    def draw(self, crop_samples: int, *, progress: float) -> Batch:
-        """Draw the shard's part of a batch; with `run.cuda_graphs` the next draw overwrites it.
-
-        Args:
-            crop_samples: length of the crops.
-            progress: completed share of the steps, for the schedules of augmentation.
-        """
+    def advance(self, progress: float) -> None:
+        """Set the completed share of the steps, which the schedules of augmentation follow."""
         self._progress.fill_(progress)
-        if not self._replays:
-            return self._draw(crop_samples)
-        if crop_samples not in self._graphs:
-            self._graphs[crop_samples] = CapturedCall(
-                partial(self._draw, crop_samples), self.generator
-            )
-        return self._graphs[crop_samples]()
 
-    def _draw(self, crop_samples: int) -> Batch:
+    def draw(self, crop_samples: int) -> Batch:
+        """Draw the shard's part of a batch: crops of `crop_samples` samples."""
         config, progress = self._config, self._progress
         batch = self._sampler.draw(crop_samples)
         if config.run.mixed_share:

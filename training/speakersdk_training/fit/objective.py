@@ -43,26 +43,24 @@ class Objective(nn.Module):
             if teacher_dim
             else None
         )
-        # One graph per crop length: fixed shapes give the fastest kernels.
+        # One compilation per crop length: fixed shapes give the fastest kernels.
         self._utterance = (
-            torch.compile(
-                encoder.utterance,
-                dynamic=False,
-                mode="reduce-overhead" if config.run.cuda_graphs else "default",
-            )
+            torch.compile(encoder.utterance, dynamic=False)
             if config.run.compile
             else encoder.utterance
         )
 
     def forward(
-        self, batch: Batch, *, margin: float, with_statistics: bool = False
-    ) -> tuple[Tensor, dict[str, Tensor | float]]:
-        """Compute the loss of a batch, and its parts.
+        self, batch: Batch, *, margin: float | Tensor
+    ) -> tuple[Tensor, dict[str, Tensor], Tensor]:
+        """Compute the loss of a batch.
 
         Args:
             batch: crops on the encoder's device.
             margin: margin of this step, for margin softmax.
-            with_statistics: whether the parts include the monitors of the loss.
+
+        Returns:
+            The loss, its parts, and the embeddings (B, D) of the crops.
         """
         frame_weights = None
         if batch.speech is not None and isinstance(self.encoder, TdnnEncoder):
@@ -75,9 +73,7 @@ class Objective(nn.Module):
             second=batch.second,
             weight=batch.first_weight,
         )
-        parts: dict[str, Tensor | float] = {"speaker_loss": speaker_loss.detach()}
-        if with_statistics:
-            parts |= self.loss.statistics(embeddings.detach(), batch.classes)
+        parts = {"speaker_loss": speaker_loss.detach()}
         if self.pairs is not None:
             pair_loss = self.pairs(embeddings, batch.classes)
             loss = loss + self.pairs.config.weight * pair_loss
@@ -93,7 +89,7 @@ class Objective(nn.Module):
             )
             loss = loss + self._run.speech_weight * speech_loss
             parts["speech_loss"] = speech_loss.detach()
-        return loss, parts
+        return loss, parts, embeddings.detach()
 
     def encode(
         self,

@@ -34,7 +34,7 @@ class SpeakerLoss(nn.Module):
         embeddings: Tensor,
         classes: Tensor,
         *,
-        margin: float,
+        margin: float | Tensor,
         second: Tensor | None = None,
         weight: Tensor | None = None,
     ) -> Tensor:

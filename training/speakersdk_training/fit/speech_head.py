@@ -121,7 +121,7 @@ def fit_speech_head(
     encoder: TdnnEncoder, config: TrainConfig, bank: AudioBank, training: SpeechHeadConfig
 ) -> None:
     """Train `encoder.speech`, and nothing else, on augmented crops of a bank with labels."""
-    run = replace(config.run, batch_size=training.batch_size, shards=1, cuda_graphs=False)
+    run = replace(config.run, batch_size=training.batch_size, shards=1)
     source = CropSource(
         replace(config, run=run, spec_augment=SpecAugmentConfig(), tones=training.tones),
         bank,
@@ -144,7 +144,7 @@ def fit_speech_head(
             share = max(share, (time.monotonic() - begun_s) / training.budget_s)
         for group in optimizer.param_groups:
             group["lr"] = schedule.learning_rate * schedule.learning_rate_factor(min(share, 1.0))
-        batch = source.draw(crop_samples, progress=1.0)
+        batch = source.draw(crop_samples)
         logits = encoder.speech_logits(_features(encoder, batch.samples, run.precision))
         is_speech, counts = _targets(batch)
         losses = functional.binary_cross_entropy_with_logits(logits, is_speech, reduction="none")

@@ -7,6 +7,7 @@ import json
 import logging
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -22,6 +23,7 @@ from speakersdk_training.checkpoint import (
     read_checkpoint,
     save_checkpoint,
 )
+from speakersdk_training.compute.captured_call import CapturedCall
 from speakersdk_training.compute.optim import make_optimizer
 from speakersdk_training.compute.world import World, share_norms
 from speakersdk_training.config import TrainConfig, config_from_dict
@@ -42,6 +44,15 @@ _SEEDS_APART = 1_000_003
 log = logging.getLogger(__name__)
 
 Report = Callable[[int, dict[str, float]], None]  # step, scalars
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Step:
+    """What a step leaves: scalars, and the embeddings (B, D) and classes (B,) of its crops."""
+
+    scalars: dict[str, Tensor]
+    embeddings: Tensor
+    classes: Tensor
 
 
 def _first_weights(
@@ -84,6 +95,11 @@ class Trainer:
         self.seconds = 0.0
         self.metrics: dict[str, dict[str, float]] = {}
         self._world = world or World()
+        if config.run.cuda_graphs and self._world.size > 1:
+            raise TrainingError(
+                "expected run.cuda_graphs = false for several processes, because a captured step "
+                "cannot exchange gradients; add --set run.cuda_graphs=false"
+            )
         self._first_loss: float | None = None
         self._trial_sets = trial_sets
         names = {speaker.split("/")[0] for bank in banks for speaker in bank.speakers}
@@ -122,7 +138,10 @@ class Trainer:
         modules: list[nn.Module] = [self.encoder, self._loss]
         if objective.teacher is not None:
             modules.append(objective.teacher)
-        self._optimizer = make_optimizer(config.optim, *modules)
+        self._learning_rate = torch.zeros((), device=banks[0].device)
+        self._margin = torch.zeros((), device=banks[0].device)
+        self._optimizer = make_optimizer(config.optim, *modules, learning_rate=self._learning_rate)
+        self._captured: dict[float, CapturedCall[_Step]] = {}
         self._shared_objective: nn.Module = objective
 
     def run(self, folder: Path, *, report: Report) -> None:
@@ -181,7 +200,7 @@ class Trainer:
         lengths = {*run.crop_s, *([run.fine_crop_s] if run.fine_share else [])}
         for crop_s in sorted(lengths):
             batch = self.draw_batch(crop_s)
-            loss, _ = self.objective(batch, margin=0.0)
+            loss = self.objective(batch, margin=self._margin)[0]
             loss.backward()
         self._optimizer.zero_grad(set_to_none=True)
 
@@ -232,38 +251,53 @@ class Trainer:
         run, optim = self.config.run, self.config.optim
         share = self.progress
         is_fine = bool(run.fine_share) and share > 1 - run.fine_share
-        rate = optim.learning_rate * optim.learning_rate_factor(share)
-        for group in self._optimizer.param_groups:
-            group["lr"] = rate
-        self._optimizer.zero_grad(set_to_none=True)
-        self.encoder.train()
-        with torch.no_grad():
-            batch = self.draw_batch(self._draw_length(is_fine=is_fine), progress=share)
+        self._learning_rate.fill_(optim.learning_rate * optim.learning_rate_factor(share))
         margin = self.config.margin_softmax.margin * optim.margin_factor(share)
-        if is_fine:
-            margin = run.fine_margin
+        self._margin.fill_(run.fine_margin if is_fine else margin)
+        for source in self._sources:
+            source.advance(share)
+        self.encoder.train()
         torch.manual_seed(
             run.seed + _SEEDS_APART * (self.step * self._world.size + self._world.rank)
         )
-        loss, parts = self._shared_objective(batch, margin=margin, with_statistics=with_statistics)
-        loss.backward()
-        norm = nn.utils.clip_grad_norm_(self.encoder.parameters(), optim.clip_norm)
-        self._optimizer.step()
+        step = self._make(self._draw_length(is_fine=is_fine))
         if (self.step + 1) % optim.ema_every == 0 or self.step + 1 == run.steps:
             self.averaged.update_parameters(self.encoder)
-        return {"loss": loss.detach(), **parts, "grad_norm": norm.detach()}
+        monitors: dict[str, float] = {}
+        if with_statistics:
+            monitors = self._loss.statistics(step.embeddings, step.classes)
+        return {**step.scalars, **monitors}
+
+    def _make(self, crop_s: float) -> _Step:
+        """Make a step as a captured graph if the configuration asks for one, otherwise directly."""
+        if not self.config.run.cuda_graphs or not self._learning_rate.is_cuda:
+            return self._update(crop_s)
+        if crop_s not in self._captured:
+            generators = [source.generator for source in self._sources]
+            self._captured[crop_s] = CapturedCall(partial(self._update, crop_s), *generators)
+        return self._captured[crop_s]()
+
+    def _update(self, crop_s: float) -> _Step:
+        """Draw a batch and update the weights, without waiting for the device."""
+        self._optimizer.zero_grad(set_to_none=True)
+        with torch.no_grad():
+            batch = self.draw_batch(crop_s)
+        loss, parts, embeddings = self._shared_objective(batch, margin=self._margin)
+        loss.backward()
+        norm = nn.utils.clip_grad_norm_(self.encoder.parameters(), self.config.optim.clip_norm)
+        self._optimizer.step()
+        scalars = {"loss": loss.detach(), **parts, "grad_norm": norm.detach()}
+        return _Step(scalars=scalars, embeddings=embeddings, classes=batch.classes)
 
     def _draw_length(self, *, is_fine: bool) -> float:
         run = self.config.run
         choice = int(torch.randint(len(run.crop_s), (1,), generator=self._host_generator))
         return run.fine_crop_s if is_fine else run.crop_s[choice]
 
-    def draw_batch(self, crop_s: float, *, progress: float = 1.0) -> Batch:
-        """Draw the crops of all shards of this process; `progress` as for the augmenter."""
+    def draw_batch(self, crop_s: float) -> Batch:
+        """Draw the crops of all shards of this process."""
         crop_samples = round(crop_s * self.config.frontend.sample_rate_hz)
-        return join_batches(
-            [source.draw(crop_samples, progress=progress) for source in self._sources]
-        )
+        return join_batches([source.draw(crop_samples) for source in self._sources])
 
     def _evaluate(self, folder: Path, report: Report) -> None:
         encoder = cast("Encoder", self.averaged.module).eval()
@@ -329,6 +363,8 @@ class Trainer:
         if self.objective.teacher is not None:
             self.objective.teacher.load_state_dict(content["teacher"])
         self._optimizer.load_state_dict(content["optimizer"])
+        for group in self._optimizer.param_groups:
+            group["lr"] = self._learning_rate  # the tensor that a captured step reads
         self._host_generator.set_state(content["random"]["host"])
         for source in self._sources:
             source.generator.set_state(content["random"]["shards"][source.shard])

@@ -75,7 +75,7 @@ class MarginSoftmax(nn.Module):
         embeddings: Tensor,
         classes: Tensor,
         *,
-        margin: float,
+        margin: float | Tensor,
         second: Tensor | None = None,
         weight: Tensor | None = None,
     ) -> Tensor:
@@ -84,7 +84,8 @@ class MarginSoftmax(nn.Module):
         Args:
             embeddings: (B, D) of any length.
             classes: (B,) int64 classes.
-            margin: margin m of this step (a schedule raises it to `config.margin`).
+            margin: margin m of this step (a schedule raises it to `config.margin`); a scalar
+                tensor on the device if a captured graph reads it.
             second: (B,) int64 classes of the second voices; None means one voice per crop.
             weight: (B,) weights of the first voices, given with `second`.
         """
@@ -96,7 +97,7 @@ class MarginSoftmax(nn.Module):
         other = self._cross_entropy(similarity, second, margin)
         return (weight * loss + (1 - weight) * other).mean()
 
-    def _cross_entropy(self, similarity: Tensor, classes: Tensor, margin: float) -> Tensor:
+    def _cross_entropy(self, similarity: Tensor, classes: Tensor, margin: float | Tensor) -> Tensor:
         """Compute (B,) losses from similarities (B, classes), with the margin on the true class."""
         rows = torch.arange(len(classes), device=classes.device)
         own = similarity[rows, classes]
