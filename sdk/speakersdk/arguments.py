@@ -14,7 +14,6 @@ from __future__ import annotations
 import functools
 import inspect
 import io
-import itertools
 import numbers
 import operator
 import os
@@ -80,20 +79,20 @@ def _checking(function: Callable[..., Any]) -> Callable[..., Any]:
     rest = next((one.name for one in parameters if one.kind is one.VAR_POSITIONAL), "")
 
     @functools.cache
-    def kinds() -> dict[str, _Kind]:  # at the first call, when all names are defined
+    def kinds() -> dict[str, _Kind | None]:  # at the first call, when all names are defined
         hints = typing.get_type_hints(function)
-        found = {one.name: _kind(hints.get(one.name, Any)) for one in parameters}
-        return {name: kind for name, kind in found.items() if kind is not None}
+        return {one.name: _kind(hints.get(one.name, Any)) for one in parameters}
 
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
         known = kinds()
-        names = itertools.chain(places, itertools.repeat(rest))
-        given = [
-            _taken(name, value, known.get(name)) for name, value in zip(names, args, strict=False)
-        ]
-        named = {name: _taken(name, value, known.get(name)) for name, value in kwargs.items()}
-        return function(*given, **named)
+        given = []
+        for place, value in enumerate(args):  # a loop, because streams push every few milliseconds
+            name = places[place] if place < len(places) else rest
+            given.append(_taken(name, value, known.get(name)))
+        for name, value in kwargs.items():
+            kwargs[name] = _taken(name, value, known.get(name))
+        return function(*given, **kwargs)
 
     return call
 

@@ -24,7 +24,6 @@ import numpy as np
 import numpy.typing as npt
 
 from speakersdk import _native
-from speakersdk.arguments import checked
 
 __all__ = [
     "available_kernels",
@@ -73,7 +72,6 @@ def symmetric_kl(a: npt.ArrayLike, b: npt.ArrayLike, /) -> float:
     return _native.symmetric_kl(_float32("a", a), _float32("b", b))
 
 
-@checked
 def symmetric_kl_to_many(a: npt.ArrayLike, b: npt.ArrayLike, /) -> npt.NDArray[np.float64]:
     """Compute the symmetric KL divergences between one row of logits and many.
 
@@ -92,7 +90,6 @@ def symmetric_kl_to_many(a: npt.ArrayLike, b: npt.ArrayLike, /) -> npt.NDArray[n
 
 
 @overload
-@checked
 def symmetric_kl_matrix(  # type: ignore[overload-overlap]  # no class is both types
     a: npt.ArrayLike, b: npt.ArrayLike, /, *, dtype: type[np.float32], num_threads: int = 1
 ) -> npt.NDArray[np.float32]: ...
