@@ -12,7 +12,6 @@ import pytest
 import torch
 
 from speakersdk_training.checkpoint import read_checkpoint
-from speakersdk_training.compute.world import World
 from speakersdk_training.config import TrainConfig, config_from_dict, load_config
 from speakersdk_training.data.audio_bank import AudioBank
 from speakersdk_training.errors import TrainingError
@@ -336,30 +335,6 @@ def test_the_first_step_learns_and_the_last_one_is_the_smallest(
     one.run(tmp_path, report=report)
     assert rates[:2] == pytest.approx([0.005, 0.01])
     assert rates[-1] == pytest.approx(0.001)
-
-
-@pytest.mark.skipif(
-    not torch.cuda.is_available(), reason="CUDA graphs need an NVIDIA GPU, and torch sees none"
-)
-def test_captured_steps_equal_direct_steps(tiny_values: dict[str, Any]) -> None:
-    losses = []
-    for is_captured in (False, True):
-        tiny_values["run"] |= {"steps": 10, "crop_s": [0.3, 0.4], "cuda_graphs": is_captured}
-        config = config_from_dict(tiny_values)
-        one = trainer(config, read_bank(config.data, device=torch.device("cuda")))
-        values = []
-        for one.step in range(10):
-            values.append(float(one.train_step()["loss"]))
-        losses.append(values)
-    assert losses[1] == pytest.approx(losses[0], rel=1e-3)
-
-
-def test_several_processes_cannot_capture_their_steps(
-    tiny_values: dict[str, Any], bank: AudioBank
-) -> None:
-    tiny_values["run"]["cuda_graphs"] = True
-    with pytest.raises(TrainingError, match=r"run\.cuda_graphs = false for several processes"):
-        trainer(config_from_dict(tiny_values), bank, world=World(size=2))
 
 
 def test_fine_tuning_has_its_own_length_and_margin(
