@@ -6,7 +6,8 @@
     read("a.wav", limit_s="3")  # WrongTypeError: expected limit_s as a number or None, got '3'
 
 Python does not check annotations. Without these checks, a wrong argument fails somewhere deep in
-the code, or counts as true: a text as a spoof detector, or ``replace="no"``.
+the code, or counts as true: a text as a spoof detector, or ``replace="no"``. Libraries for this
+take as long to import as numpy (docs/adr/0015-argument-checks.md).
 """
 
 from __future__ import annotations
