@@ -16,7 +16,7 @@ import numpy as np
 from speakersdk.arguments import checked
 from speakersdk.audio.samples import Samples
 from speakersdk.decision.outcome import Verdict
-from speakersdk.errors import ExpiredVoiceprintError, InvalidAudioError
+from speakersdk.errors import ExpiredVoiceprintError, InferenceError, InvalidAudioError
 from speakersdk.streaming.update import StreamUpdate
 from speakersdk.verifier import Verifier
 from speakersdk.voiceprint.voiceprint import Voiceprint
@@ -98,10 +98,11 @@ class VoiceGate:
         Raises:
             AudioError, ConcurrentUseError, ConfigError: as for `SpeakerStream.push`.
             ExpiredVoiceprintError: a voiceprint has expired; the gate is closed.
+            InferenceError: onnxruntime failed; the gate is closed, as after `restart`.
         """
         try:
             updates = self._stream.push(samples, sample_rate_hz=sample_rate_hz)
-        except ExpiredVoiceprintError:
+        except (ExpiredVoiceprintError, InferenceError):
             self.latest = self.last_speech = None
             raise
         gate_updates = [self._gate_update(update) for update in updates]

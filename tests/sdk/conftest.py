@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,9 @@ import pytest
 
 from speakersdk.demo_clips import FOLDER
 from speakersdk.encoder.content import stamped
+from speakersdk.encoder.hop import HopEncoder, HopState
 from speakersdk.encoder.manifest import PREFIX
+from speakersdk.errors import InferenceError
 from speakersdk.verifier import Verifier
 
 
@@ -41,6 +43,25 @@ def voices() -> dict[str, Voice]:
 def verifier(default_model: Path) -> Verifier:
     """A verifier with the bundled model at the default operating point."""
     return Verifier(default_model)
+
+
+@pytest.fixture
+def fail_after() -> Callable[[HopEncoder, int], None]:
+    """Function that makes an encoder fail once, as on a lost GPU, after a number of calls."""
+
+    def fail_after(encoder: HopEncoder, num_calls: int) -> None:
+        encode = encoder.encode
+        calls = iter(range(num_calls))
+
+        def failing(states: Sequence[HopState]) -> None:
+            if next(calls, None) is None:
+                encoder.encode = encode  # type: ignore[method-assign]
+                raise InferenceError("cannot run the model: CUDA failure 999: unknown error")
+            encode(states)
+
+        encoder.encode = failing  # type: ignore[method-assign]
+
+    return fail_after
 
 
 EditModel = Callable[..., Path]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -9,7 +10,13 @@ import numpy as np
 import pytest
 
 from speakersdk.audio.waveform import read_audio
-from speakersdk.errors import ConfigError, ExpiredVoiceprintError, InvalidAudioError
+from speakersdk.encoder.hop import HopEncoder
+from speakersdk.errors import (
+    ConfigError,
+    ExpiredVoiceprintError,
+    InferenceError,
+    InvalidAudioError,
+)
 from speakersdk.verifier import Verifier
 from speakersdk.voice_gate import VoiceGate
 from speakersdk.voiceprint.voiceprint import Voiceprint
@@ -100,3 +107,20 @@ def test_it_closes_when_the_voiceprint_expires(
     with pytest.raises(ExpiredVoiceprintError):
         gate.push(np.zeros(1600, np.float32), sample_rate_hz=RATE_HZ)
     assert (gate.is_open, gate.speaker, gate.last_speech) == (False, None, None)
+
+
+def test_it_closes_when_the_model_fails(
+    verifier: Verifier,
+    voices: dict[str, Any],
+    slt: Voiceprint,
+    fail_after: Callable[[HopEncoder, int], None],
+) -> None:
+    gate = VoiceGate(verifier, [slt])
+    audio = read_audio(voices["slt"].probe)
+    gate.push(audio, sample_rate_hz=RATE_HZ)
+    assert gate.is_open
+    fail_after(gate._stream._encoder, 0)
+    with pytest.raises(InferenceError):
+        gate.push(audio[:3200], sample_rate_hz=RATE_HZ)
+    assert (gate.is_open, gate.speaker, gate.last_speech) == (False, None, None)
+    assert not gate.push(audio[:3200], sample_rate_hz=RATE_HZ)[0].is_open

@@ -156,6 +156,7 @@ class Enrollment:
             ClosedError: the enrollment is closed.
             ConcurrentUseError: another thread is using the enrollment.
             ConfigError: not a sample rate, or not the same as before.
+            InferenceError: onnxruntime failed; the rest of the samples is lost and makes a gap.
         """
         with self._lifetime:
             if isinstance(samples, AudioBlock) and samples.lost_s is not None:
@@ -163,10 +164,7 @@ class Enrollment:
                 self._gap(samples.lost_s)
             waveform = self._resampler.push(samples, sample_rate_hz=sample_rate_hz)
             if not self._is_complete:
-                for hop in self._state.buffer.hops(waveform):
-                    self._take_hop(hop.copy())
-                    if self._is_complete:
-                        break
+                self._take(waveform)
             return self.progress
 
     def gap(self, lost_s: float) -> None:
@@ -218,6 +216,19 @@ class Enrollment:
         self._track.cut()
         self._first_frame = self._track.num_frames
         self._lost_s += lost_s
+
+    def _take(self, waveform: Waveform) -> None:
+        buffer = self._state.buffer
+        end = buffer.num_samples + len(waveform)
+        try:
+            for hop in buffer.hops(waveform):
+                self._take_hop(hop.copy())
+                if self._is_complete:
+                    break
+        except BaseException:
+            # An exemplar must not join what is before and after the lost samples.
+            self._gap((end - buffer.num_samples) / self._manifest.frontend.sample_rate_hz)
+            raise
 
     def _take_hop(self, hop: Waveform) -> None:
         state = self._state

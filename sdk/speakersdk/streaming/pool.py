@@ -6,6 +6,7 @@ the others. Streams share weights and buffers but no state.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Self, TypeVar
 
@@ -102,7 +103,8 @@ class StreamPool:
     ) -> dict[Key, list[StreamUpdate]]:
         """Push the next samples of some or all streams, as in `SpeakerStream.push`.
 
-        All chunks are checked first: if one is not audio, no stream changes.
+        All chunks are checked first: if one is not audio, no stream changes. An error while the
+        model runs makes a gap in every stream in `chunks`.
 
         Returns:
             The updates of each stream in `chunks`, in order of time.
@@ -112,6 +114,7 @@ class StreamPool:
             ClosedError: the pool is closed.
             ConcurrentUseError: another thread is using the pool.
             ExpiredVoiceprintError: a candidate has expired since its stream began; `remove` it.
+            InferenceError: onnxruntime failed.
         """
         with self._lifetime:
             return self._push(self._resampled(chunks, sample_rate_hz))
@@ -119,10 +122,13 @@ class StreamPool:
     def _push(self, waiting: dict[Key, Waveform]) -> dict[Key, list[StreamUpdate]]:
         updates: dict[Key, list[StreamUpdate]] = {key: [] for key in waiting}
         hops = {key: self._streams[key].state.buffer.hops(waiting[key]) for key in waiting}
-        while ready := [key for key, buffered in hops.items() if next(buffered, None) is not None]:
-            self._encoder.encode([self._streams[key].state for key in ready])
-            for key in ready:
-                updates[key].append(self._streams[key].update())
+        with contextlib.ExitStack() as gaps:
+            for key, waveform in waiting.items():
+                gaps.enter_context(self._streams[key].gap_on_error(waveform))
+            while ready := [key for key, hop in hops.items() if next(hop, None) is not None]:
+                self._encoder.encode([self._streams[key].state for key in ready])
+                for key in ready:
+                    updates[key].append(self._streams[key].update())
         return updates
 
     def _resampled(

@@ -5,9 +5,10 @@ chunk -> 16 kHz -> hop -> encoder, speech -> embeddings -> llr -> sequential tes
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Final, Self
 
@@ -105,7 +106,8 @@ class SpeakerStream:
     def push(self, samples: Samples, *, sample_rate_hz: float) -> list[StreamUpdate]:
         """Take the next samples and return an update for every hop that they complete.
 
-        If audio was lost before a block of a microphone, `gap` is called first.
+        If audio was lost before a block of a microphone, `gap` is called first. An error while the
+        model runs loses the rest of the samples and makes a gap of that length.
 
         Args:
             samples: (n,) or (n, channels), n >= 0, in a type that
@@ -118,6 +120,7 @@ class SpeakerStream:
             ConcurrentUseError: another thread is using the stream.
             ConfigError: not a sample rate, or not the same as before.
             ExpiredVoiceprintError: a candidate has expired since the stream began.
+            InferenceError: onnxruntime failed.
         """
         with self._lifetime:
             self._check_current()
@@ -143,7 +146,7 @@ class SpeakerStream:
         """End the stream and return the updates of the remaining audio.
 
         Raises:
-            ClosedError, ConcurrentUseError: as for `push`.
+            ClosedError, ConcurrentUseError, InferenceError: as for `push`.
         """
         with self._lifetime:
             self._lifetime.end("finished")
@@ -190,10 +193,24 @@ class SpeakerStream:
 
     def _take(self, waveform: Waveform) -> list[StreamUpdate]:
         updates = []
-        for _ in self.state.buffer.hops(waveform):
-            self._encoder.encode([self.state])
-            updates.append(self.update())
+        with self.gap_on_error(waveform):
+            for _ in self.state.buffer.hops(waveform):
+                self._encoder.encode([self.state])
+                updates.append(self.update())
         return updates
+
+    @contextlib.contextmanager
+    def gap_on_error(self, waveform: Waveform) -> Iterator[None]:
+        """Make a gap if the block ends with an error before all hops of the samples are encoded.
+
+        Otherwise the next samples would continue evidence that they do not follow.
+        """
+        end = self.state.buffer.num_samples + len(waveform)
+        try:
+            yield
+        except BaseException:
+            self._gap((end - self.state.buffer.num_samples) / self._rate_hz)
+            raise
 
     def update(self) -> StreamUpdate:
         """Return the update of the hop with which the encoder has just advanced `state`."""

@@ -1,3 +1,5 @@
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -6,10 +8,17 @@ from speakersdk.audio.levels import AudioProblem
 from speakersdk.audio.microphone import AudioBlock
 from speakersdk.audio.waveform import SAMPLE_RATE_HZ, read_audio
 from speakersdk.demo_clips import FOLDER as CLIPS
+from speakersdk.encoder.hop import HopEncoder
 from speakersdk.encoder.statistics_ring import RECENT_S
 from speakersdk.enrollment import live
 from speakersdk.enrollment.live import Enrollment, EnrollmentProgress
-from speakersdk.errors import ClosedError, ConcurrentUseError, ConfigError, EnrollmentError
+from speakersdk.errors import (
+    ClosedError,
+    ConcurrentUseError,
+    ConfigError,
+    EnrollmentError,
+    InferenceError,
+)
 from speakersdk.verifier import Verifier
 
 
@@ -91,6 +100,21 @@ def test_an_exemplar_never_spans_a_gap(verifier: Verifier) -> None:
     assert enrollment.progress.lost_s == 4.0
     with pytest.raises(ConfigError, match="gap of 0 s or more"):
         enrollment.gap(-1.0)
+
+
+def test_an_exemplar_never_spans_a_failure_of_the_model(
+    verifier: Verifier, fail_after: Callable[[HopEncoder, int], None]
+) -> None:
+    enrollment = verifier.enrollment("slt", needed_s=20.0)
+    samples = voice("slt")
+    push(enrollment, samples)
+    fail_after(enrollment._encoder, 2)
+    with pytest.raises(InferenceError, match="CUDA failure"):
+        enrollment.push(samples[:16000], sample_rate_hz=SAMPLE_RATE_HZ)
+    after = enrollment.progress
+    assert after.speech_s == sum(enrollment._exemplar_speech_s)
+    # Three hops of the push were read, and the last one failed; 7 or 8 hops were not.
+    assert 0.6 < after.lost_s <= 0.8
 
 
 def test_an_enrollment_that_waits_takes_no_more_memory(

@@ -2,6 +2,7 @@
 
 import math
 import threading
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -9,7 +10,14 @@ import pytest
 from speakersdk.audio.microphone import AudioBlock
 from speakersdk.audio.waveform import SAMPLE_RATE_HZ
 from speakersdk.decision.outcome import Verdict
-from speakersdk.errors import ClosedError, ConcurrentUseError, ConfigError, InvalidAudioError
+from speakersdk.encoder.hop import HopEncoder
+from speakersdk.errors import (
+    ClosedError,
+    ConcurrentUseError,
+    ConfigError,
+    InferenceError,
+    InvalidAudioError,
+)
 from speakersdk.streaming.stream import SpeakerStream
 from speakersdk.streaming.update import StreamUpdate
 from speakersdk.verifier import Verifier
@@ -169,3 +177,26 @@ def test_a_row_of_samples_is_refused_and_never_taken_for_one(
     assert stream.duration_s == 0
     column = stream.push(probe[:, None], sample_rate_hz=16000)
     assert column == verifier.stream(voiceprints).push(probe, sample_rate_hz=16000)
+
+
+def test_a_failure_of_the_model_makes_a_gap(
+    verifier: Verifier,
+    voiceprints: list[Voiceprint],
+    probe: np.ndarray,
+    fail_after: Callable[[HopEncoder, int], None],
+) -> None:
+    stream = verifier.stream(voiceprints)
+    assert stream.push(probe, sample_rate_hz=16000)[-1].speaker == "slt"
+    duration_s = stream.duration_s
+    fail_after(stream._encoder, 2)
+    with pytest.raises(InferenceError, match="CUDA failure"):
+        stream.push(probe[:16000], sample_rate_hz=16000)
+    after = stream.push(probe, sample_rate_hz=16000)
+    fresh = verifier.stream(voiceprints).push(probe, sample_rate_hz=16000)
+    assert [(at.speech_s, at.total_llr, at.verdict) for at in after] == [
+        (at.speech_s, at.total_llr, at.verdict) for at in fresh
+    ]
+    assert after[0].time_s == pytest.approx(duration_s + 1.0 + fresh[0].time_s)
+    # Three hops of the failed push were read, and the last one failed; 7 or 8 hops were not.
+    assert 0.6 < (after[0].lost_s or 0.0) <= 0.8
+    assert after[1].lost_s is None

@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -6,11 +7,13 @@ import pytest
 from speakersdk.audio.microphone import AudioBlock
 from speakersdk.audio.waveform import SAMPLE_RATE_HZ, read_audio
 from speakersdk.demo_clips import FOLDER as CLIPS
+from speakersdk.encoder.hop import HopEncoder
 from speakersdk.errors import (
     ClosedError,
     ConcurrentUseError,
     ConfigError,
     ExpiredVoiceprintError,
+    InferenceError,
     InvalidAudioError,
 )
 from speakersdk.runtime.session import OnnxSession
@@ -124,6 +127,25 @@ def test_an_expired_voiceprint_changes_no_stream_and_can_leave(
     assert all(stream.duration_s == 0 for stream in pool._streams.values())
     pool.remove("ann")
     assert pool.push({"slt": probes["slt"]}, sample_rate_hz=16000)["slt"]
+
+
+def test_a_failure_of_the_model_makes_a_gap_in_the_streams_of_the_call(
+    pool: StreamPool,
+    probes: dict[str, np.ndarray],
+    fail_after: Callable[[HopEncoder, int], None],
+) -> None:
+    pool.push(probes, sample_rate_hz=16000)
+    duration_s = pool._streams["slt"].duration_s
+    fail_after(pool._encoder, 2)
+    chunks = {voice: probes[voice][:16000] for voice in ("slt", "rms")}
+    with pytest.raises(InferenceError, match="CUDA failure"):
+        pool.push(chunks, sample_rate_hz=16000)
+    after = pool.push({voice: probes[voice][:3200] for voice in VOICES}, sample_rate_hz=16000)
+    for voice, updates in after.items():
+        is_lost = voice in chunks
+        assert (updates[0].lost_s is not None) == is_lost
+        assert (updates[0].speaker is None) == is_lost
+    assert after["slt"][0].time_s == pytest.approx(duration_s + 1.1, abs=0.02)
 
 
 def test_keys_are_checked_and_streams_can_leave(
