@@ -33,6 +33,18 @@ _NO_UNNAMED_FILES = {errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL, errno.ENOENT}
 _NO_HARD_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK, errno.EXDEV, errno.ENOENT}
 
 
+class UnsyncedFolderError(OSError):
+    """A new file is complete and in place, but its name may not be on disk yet."""
+
+    def __init__(self, path: Path, error: OSError) -> None:
+        super().__init__(
+            error.errno,
+            "the new file is complete, but a power cut may undo it, because its folder cannot be "
+            f"written to disk ({error.strerror}); check the disk and write the file again",
+            os.fspath(path),
+        )
+
+
 def data_folder(kind: str) -> Path:
     """Return ``$XDG_DATA_HOME/speakersdk/<kind>``; the default base is ``~/.local/share``.
 
@@ -101,6 +113,7 @@ def replacement(
 
     Raises:
         OSError: the file cannot be written; the old file is unchanged.
+        UnsyncedFolderError: the new file is in place, but a power cut may undo it.
         FileExistsError: the file exists and `is_new` is set.
     """
     if not path.name:  # "." and "/"
@@ -133,7 +146,10 @@ def replacement(
             error.filename = os.fspath(path)
         raise
     if is_durable:
-        sync_folder(path.parent)
+        try:
+            sync_folder(path.parent)
+        except OSError as error:
+            raise UnsyncedFolderError(path, error) from error
 
 
 def purge_temporary(folder: Path, name: str | None = None) -> int:

@@ -6,6 +6,7 @@ is given twice. Readers need no lock, because files are replaced atomically.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 from collections.abc import Callable, Collection, Sequence
@@ -20,7 +21,7 @@ from speakersdk.errors import (
     UnknownSpeakerError,
     VoiceprintError,
 )
-from speakersdk.files import data_folder, replacement, sync_folder
+from speakersdk.files import UnsyncedFolderError, data_folder, replacement, sync_folder
 from speakersdk.sealing import SealingKey
 from speakersdk.text import printable
 from speakersdk.voiceprint.folder import VoiceprintFolder, speaker_of
@@ -179,6 +180,7 @@ class VoiceprintStore:
             IncompatibleModelError: append is set, and the stored voiceprint was made with a
                 different model.
             OSError: the file cannot be written, or the store stays locked for too long.
+            UnsyncedFolderError: the file is stored, but a power cut may undo it.
         """
         return self.save_all([voiceprint], replace=replace, append=append, join=join)[0]
 
@@ -280,23 +282,32 @@ class VoiceprintStore:
             sync_folder(self.folder)
 
     def _write(self, changed: dict[str, Voiceprint]) -> None:
-        """Write all files. If one cannot be written, the others are restored."""
+        """Write all files. If one cannot be written, the others are restored.
+
+        A folder that cannot be synced is reported after all files are in place.
+        """
         check_key(self.folder, self.key)
         before: list[tuple[Path, bytes | None]] = []
+        unsynced: UnsyncedFolderError | None = None
         try:
             for name, voiceprint in changed.items():
                 path = self.path(name)
                 old = path.read_bytes() if path.is_file() else None
-                voiceprint.save(path, key=self.key)
+                try:
+                    voiceprint.save(path, key=self.key)
+                except UnsyncedFolderError as error:
+                    unsynced = error
                 before.append((path, old))
         except BaseException:
             for path, old in reversed(before):
                 if old is None:
                     path.unlink(missing_ok=True)
                 else:
-                    with replacement(path) as file:
+                    with contextlib.suppress(UnsyncedFolderError), replacement(path) as file:
                         file.write(old)
             raise
+        if unsynced is not None:
+            raise unsynced
 
 
 def _check_name(name: str, taken: Collection[str], *, is_change: bool) -> None:

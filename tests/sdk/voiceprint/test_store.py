@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import pwd
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +19,7 @@ from speakersdk.errors import (
     UnknownSpeakerError,
     VoiceprintError,
 )
+from speakersdk.files import UnsyncedFolderError
 from speakersdk.text import printable
 from speakersdk.voiceprint.store import VoiceprintStore, default_folder
 from tests.sdk.example_voiceprints import example_voiceprint
@@ -236,6 +239,37 @@ def test_several_are_saved_or_none(store: VoiceprintStore) -> None:
     )
     assert store.load("dora") == joined[1]
     assert len(joined[1].exemplars) == 2
+
+
+@pytest.fixture
+def unsyncable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make fsync fail for folders, as on a disk that fails between two calls."""
+    fsync = os.fsync
+
+    def failing(descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", failing)
+
+
+@pytest.mark.usefixtures("unsyncable")
+def test_files_whose_folder_is_not_synced_are_stored_and_the_error_says_so(
+    store: VoiceprintStore,
+) -> None:
+    store.folder.mkdir(parents=True)
+    both = [example_voiceprint(name) for name in ("ann", "bob")]
+    with pytest.raises(UnsyncedFolderError, match="complete, but a power cut may undo") as caught:
+        store.save_all(both)
+    assert caught.value.errno == errno.EIO
+    assert store.content().voiceprints == tuple(both)
+    # Nor does such a folder stop the restoration after another error.
+    (store.folder / "carl.voiceprint").mkdir()
+    new = [example_voiceprint(name, direction=1) for name in ("ann", "bob", "carl")]
+    with pytest.raises(IsADirectoryError):
+        store.save_all(new, replace=True)
+    assert store.content().voiceprints == tuple(both)
 
 
 def test_an_exchange_needs_the_stored_voiceprint(store: VoiceprintStore) -> None:
