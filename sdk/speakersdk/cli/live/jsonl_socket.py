@@ -47,6 +47,7 @@ class JsonlSocket:
         self._backlog_bytes = backlog_bytes
         self._socket = _bound(path)
         self._readers: dict[socket.socket, bytearray] = {}
+        self._is_refusing = False
 
     def __enter__(self) -> Self:
         return self
@@ -87,6 +88,12 @@ class JsonlSocket:
                 reader, _ = self._socket.accept()
             except BlockingIOError:
                 return
+            except OSError as error:  # for example, too many open files; the reader keeps waiting
+                if not self._is_refusing:
+                    _warn(f"cannot accept a reader: {error.strerror}; close other files")
+                self._is_refusing = True
+                return
+            self._is_refusing = False
             if len(self._readers) >= _MAXIMUM_READERS:
                 reader.close()
                 _warn(f"refused a reader: {_MAXIMUM_READERS} are connected")

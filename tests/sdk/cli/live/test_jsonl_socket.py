@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import socket
@@ -92,6 +93,33 @@ def test_a_slow_reader_is_dropped_and_the_others_are_not(
     assert received == 2000
     slow.close()
     quick.close()
+
+
+def test_a_reader_waits_while_the_process_has_too_many_open_files(
+    tmp_path: Path, updates: list[StreamUpdate], capsys: pytest.CaptureFixture[str]
+) -> None:
+    resource = pytest.importorskip("resource")
+    path = tmp_path / "updates.sock"
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with JsonlSocket(path) as server, contextlib.ExitStack() as others:
+        early = connected(path)
+        server.updated(updates[0])
+        late = connected(path)
+        others.callback(resource.setrlimit, resource.RLIMIT_NOFILE, before)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(before[0], 256), before[1]))
+        with contextlib.suppress(OSError):
+            while True:
+                others.enter_context(Path(os.devnull).open("rb"))
+        for _ in range(2):
+            server.updated(updates[0])
+        assert capsys.readouterr().err == (
+            "speakersdk: --jsonl-socket: cannot accept a reader: Too many open files; close other "
+            "files\n"
+        )
+        others.close()
+        server.updated(updates[0])
+    assert len(lines(early)) == 4
+    assert len(lines(late)) == 1
 
 
 def test_a_reader_that_leaves_disturbs_no_other(
