@@ -23,7 +23,6 @@ from speakersdk_wyoming.upstream import UpstreamError, connected, transcribed
 Write = Callable[[Event], Awaitable[None]]
 # Events that wait for a service behind: satellites send 16 to 50 per second.
 _MOST_WAITING: Final = 1000
-_CLOSING_S: Final = 1.0
 
 
 def check_may_enroll(settings: Settings) -> None:
@@ -200,9 +199,6 @@ class WakeDetection:
         """Close the connection to the service behind."""
         if self._conversation is None:
             return
-        self._conversation.cancel()
-        await asyncio.wait([self._conversation], timeout=_CLOSING_S)
-        # Closing waits for a service to read what was sent, which it may never do.
         self._conversation.cancel()
         await asyncio.gather(self._conversation, return_exceptions=True)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Final
 
 from wyoming.asr import Transcript
@@ -13,6 +14,7 @@ from wyoming.event import Event
 from wyoming.info import Describe, Info
 
 _CONNECT_S: Final = 10.0
+_CLOSING_S: Final = 1.0
 
 
 class UpstreamError(Exception):
@@ -32,11 +34,16 @@ async def connected(uri: str, read_s: float | None) -> AsyncIterator[AsyncClient
     """
     client = AsyncClient.from_uri(uri, connect_timeout=_CONNECT_S, read_timeout=read_s)
     try:
-        async with client:
+        await client.connect()
+        try:
             yield client
+        finally:
+            # Closing waits for the service to read what was sent, which it may never do.
+            with suppress(TimeoutError):
+                await asyncio.wait_for(client.disconnect(), _CLOSING_S)
     except (OSError, TimeoutError) as error:
         raise UpstreamError(
-            f"the service at {uri} cannot be used: {error or 'no answer'}"
+            f"the service at {uri} cannot be used: {str(error) or 'it does not answer'}"
         ) from error
 
 
@@ -51,10 +58,17 @@ async def described(uri: str, read_s: float) -> Info:
 
 
 async def transcribed(uri: str, events: list[Event], read_s: float) -> Transcript:
-    """Return the transcript of a request, given its events from transcribe to audio-stop."""
+    """Return the transcript of a request, given its events from transcribe to audio-stop.
+
+    Args:
+        uri: address of the service.
+        events: the events.
+        read_s: maximum wait in seconds until the service has read them, and for each answer.
+    """
     async with connected(uri, read_s) as client:
-        for event in events:
-            await client.write_event(event)
+        async with asyncio.timeout(read_s):
+            for event in events:
+                await client.write_event(event)
         while True:
             event = await _next(client, uri)
             if Transcript.is_type(event.type):

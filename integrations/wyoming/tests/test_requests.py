@@ -1,7 +1,8 @@
 """Conversations of the real client with the service, in front of real services of the library."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from speakersdk_wyoming import identity
 from speakersdk_wyoming.people import People
 from speakersdk_wyoming.requests import WakeDetection
 from speakersdk_wyoming.settings import Settings
-from speakersdk_wyoming.upstream import UpstreamError
+from speakersdk_wyoming.upstream import UpstreamError, transcribed
 from wyoming.asr import Transcribe, Transcript
 from wyoming.audio import AudioStop
 from wyoming.client import AsyncClient
@@ -207,37 +208,78 @@ def test_an_error_of_the_system_is_an_event(
     assert Error.is_type(info.type)  # the names of the people cannot be listed either
 
 
+@asynccontextmanager
+async def deaf(path: Path) -> AsyncIterator[str]:
+    """Run a service that accepts connections and reads nothing; yield its address."""
+    is_over = asyncio.Event()
+
+    async def listen(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await is_over.wait()
+        writer.close()
+
+    server = await asyncio.start_unix_server(listen, path)
+    try:
+        yield f"unix://{path}"
+    finally:
+        is_over.set()
+        server.close()
+
+
+def wake_detection(folder: Path, settings: Settings) -> WakeDetection:
+    """Return a request that expects no detection."""
+
+    async def write(_: Event) -> None:
+        raise AssertionError("nothing was detected")
+
+    people = People(Verifier, partial(VoiceprintStore, folder))
+    return WakeDetection(Detect().event(), people, settings, write)
+
+
 def test_audio_does_not_pile_up_for_a_service_that_does_not_read(
     short_folder: Path, tmp_path: Path
 ) -> None:
-    path = short_folder / "deaf"
-
     async def talk() -> None:
-        is_over = asyncio.Event()
-
-        async def listen(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            await is_over.wait()
-            writer.close()
-
-        server = await asyncio.start_unix_server(listen, path)
-        people = People(Verifier, partial(VoiceprintStore, tmp_path))
-        settings = Settings(wake=f"unix://{path}")
-
-        async def write(_: Event) -> None:
-            raise AssertionError("nothing was detected")
-
-        request = WakeDetection(Detect().event(), people, settings, write)
-        try:
-            # The connection itself takes less than 10,000 events of 16 kB.
-            for _ in range(20_000):
-                await request.take(chunk_of(bytes(16_000)))
-                await asyncio.sleep(0)  # the other tasks send as much as they can
-        finally:
-            await request.close()
-            is_over.set()
-            server.close()
+        async with deaf(short_folder / "deaf") as uri:
+            request = wake_detection(tmp_path, Settings(wake=uri))
+            try:
+                # The connection itself takes less than 10,000 events of 16 kB.
+                for _ in range(20_000):
+                    await request.take(chunk_of(bytes(16_000)))
+                    await asyncio.sleep(0)  # the other tasks send as much as they can
+            finally:
+                await request.close()
 
     with pytest.raises(UpstreamError, match="takes no more audio"):
+        asyncio.run(asyncio.wait_for(talk(), DEADLINE_S))
+
+
+# More than the buffers of a connection take.
+MUCH_AUDIO = [chunk_of(bytes(16_000)) for _ in range(500)]
+
+
+def test_a_wake_word_service_that_reads_nothing_is_an_error_at_the_end_of_the_audio(
+    short_folder: Path, tmp_path: Path
+) -> None:
+    async def talk() -> None:
+        async with deaf(short_folder / "deaf") as uri:
+            request = wake_detection(tmp_path, Settings(wake=uri, upstream_s=0.1))
+            try:
+                for event in (*MUCH_AUDIO, AudioStop().event()):
+                    await request.take(event)
+                    await asyncio.sleep(0)
+            finally:
+                await request.close()
+
+    with pytest.raises(UpstreamError, match="does not answer"):
+        asyncio.run(asyncio.wait_for(talk(), DEADLINE_S))
+
+
+def test_a_recognition_service_that_reads_nothing_is_an_error(short_folder: Path) -> None:
+    async def talk() -> None:
+        async with deaf(short_folder / "deaf") as uri:
+            await transcribed(uri, [TRANSCRIBE, *MUCH_AUDIO], 0.1)
+
+    with pytest.raises(UpstreamError, match="does not answer"):
         asyncio.run(asyncio.wait_for(talk(), DEADLINE_S))
 
 
