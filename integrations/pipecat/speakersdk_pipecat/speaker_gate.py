@@ -19,7 +19,14 @@ from pipecat.frames.frames import (
 )
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 
-from speakersdk import ExpiredVoiceprintError, GateUpdate, Verifier, VoiceGate, Voiceprint
+from speakersdk import (
+    ExpiredVoiceprintError,
+    GateUpdate,
+    InferenceError,
+    Verifier,
+    VoiceGate,
+    Voiceprint,
+)
 from speakersdk.voice_gate import SILENCE_S
 
 
@@ -48,6 +55,7 @@ class SpeakerGate(FrameProcessor):
     Audio passes unchanged and at once. A `SpeakerDecisionFrame` follows the audio frame that
     completes a decision. A transcript gets the decision on the last speech: with an
     allowed voice its `user_id` is the speaker; all transcripts get `metadata["speakersdk"]`.
+    If a voiceprint expires, one error is pushed, and the gate stays closed.
 
     Args:
         verifier: makes the decisions, at its false-accept rate.
@@ -76,6 +84,7 @@ class SpeakerGate(FrameProcessor):
         self._gate = VoiceGate(verifier, allowed, forbidden=forbidden, silence_s=silence_s)
         self._strangers = strangers
         self._reported: tuple[bool, str | None] = (False, None)
+        self._has_expired = False
 
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
         """Process a frame."""
@@ -89,11 +98,14 @@ class SpeakerGate(FrameProcessor):
             await self.push_frame(frame, direction)
 
     async def _hear(self, frame: InputAudioRawFrame) -> None:
+        if self._has_expired:  # every frame would be the same error
+            return
         try:
             updates = self._gate.push_pcm(
                 frame.audio, sample_rate_hz=frame.sample_rate, num_channels=frame.num_channels
             )
-        except ExpiredVoiceprintError:
+        except (ExpiredVoiceprintError, InferenceError) as error:
+            self._has_expired = isinstance(error, ExpiredVoiceprintError)
             await self._report(SpeakerDecisionFrame())
             raise
         for update in updates:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import soundfile as sf
 from pipecat.frames.frames import (
+    ErrorFrame,
     Frame,
     InputAudioRawFrame,
     InterimTranscriptionFrame,
@@ -72,13 +73,20 @@ def transcript(text: str = "turn on the light") -> TranscriptionFrame:
     return TranscriptionFrame(text, "", "2026-11-28T00:00:00Z")
 
 
-def run(processor: FrameProcessor, frames: Sequence[Frame]) -> list[Frame]:
-    """Return the frames that arrive downstream."""
+def run_both(
+    processor: FrameProcessor, frames: Sequence[Frame]
+) -> tuple[Sequence[Frame], Sequence[Frame]]:
+    """Return the frames that arrive downstream and upstream."""
 
     async def main() -> Any:
         return await run_test(processor, frames_to_send=frames, start_timeout=PATIENCE_S)
 
-    down, _ = asyncio.run(asyncio.wait_for(main(), PATIENCE_S))
+    return asyncio.run(asyncio.wait_for(main(), PATIENCE_S))
+
+
+def run(processor: FrameProcessor, frames: Sequence[Frame]) -> list[Frame]:
+    """Return the frames that arrive downstream."""
+    down, _ = run_both(processor, frames)
     return list(down)
 
 
@@ -139,9 +147,13 @@ def test_it_closes_when_the_voiceprint_expires(
             return super().__getattribute__(name)
 
     late = LastMoment(bytes(640), RATE_HZ, 1)
-    down = run(gate, [*audio(clip("slt")), late, transcript()])
+    after = audio(clip("slt")[: RATE_HZ // 10])
+    down, up = run_both(gate, [*audio(clip("slt")), late, *after, transcript()])
     decisions = of(SpeakerDecisionFrame, down)
     assert [(each.is_open, each.speaker) for each in decisions] == [(True, "slt"), (False, None)]
+    (error,) = of(ErrorFrame, up)  # and not one for each frame of audio
+    assert "expired" in error.error
+    assert of(InputAudioRawFrame, down)[-len(after) :] == after
     assert of(TranscriptionFrame, down) == []
 
 
