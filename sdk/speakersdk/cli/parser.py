@@ -7,6 +7,7 @@ import difflib
 import shlex
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, Final, NoReturn, TypeAlias
 
 from speakersdk.cli.program import FAILED, one_line
@@ -121,6 +122,7 @@ class CommandParser(argparse.ArgumentParser):
         if extra:
             chosen: CommandParser = arguments.parser
             chosen.error(chosen._explanation(extra))
+        arguments.parser._check_output(arguments)
         return arguments
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
@@ -171,6 +173,19 @@ class CommandParser(argparse.ArgumentParser):
             if not place.startswith("-"):
                 place = f"the argument after {place}"
             self.error(f"{place} is empty; check the variable of your shell, or leave it out")
+
+    def _check_output(self, arguments: argparse.Namespace) -> None:
+        """Refuse to replace an input file by the output."""
+        output = getattr(arguments, "output", None)
+        if output is None:
+            return
+        for action in self.inputs._group_actions:
+            given = getattr(arguments, action.dest, None)
+            if given is None or action.metavar == "NAME":  # of a speaker
+                continue
+            for path in given if isinstance(given, list) else [given]:
+                if isinstance(path, str | Path) and Path(path).resolve() == output.resolve():
+                    self.error(f"--output {output} would replace an input; name another file")
 
     def _dashed_value(self, message: str) -> str:
         """Say how to write a value that begins with a dash, if there is one."""

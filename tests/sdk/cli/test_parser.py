@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import shlex
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -19,6 +20,11 @@ def all_parsers(parser: CommandParser) -> Iterator[CommandParser]:
         if isinstance(action, argparse._SubParsersAction):
             for child in action.choices.values():
                 yield from all_parsers(child)
+
+
+def test_an_output_may_have_the_name_of_a_speaker() -> None:
+    arguments = build_parser().parse_args(["profiles", "export", "ann", "-o", "ann"])
+    assert arguments.output == Path("ann")
 
 
 PARSERS = list(all_parsers(build_parser()))
@@ -54,6 +60,8 @@ PARSERS = list(all_parsers(build_parser()))
         ("profiles export ann -o ''", "-o is empty"),
         ("calibrate ''", "the argument after calibrate is empty"),
         ("''", "the argument after speakersdk is empty"),
+        ("enroll ann a.wav b.wav -o ./b.wav", "--output b.wav would replace an input"),
+        ("embed list.npz -o list.npz", "--output list.npz would replace an input"),
     ],
 )
 def test_a_mistake_is_one_line_that_says_what_to_do(
