@@ -21,6 +21,8 @@ HANG_S = 60
 
 def fuzz(target: Callable[[bytes], None], seeds: Sequence[bytes]) -> None:
     """Call `target` with many inputs; an exception or a crash is a finding."""
+    if not __debug__:
+        raise SystemExit("expected Python without -O, which drops the assertions of the targets")
     seeds = [*seeds, *kept_inputs()]
     if "--mutations" in sys.argv:
         mutate(target, seeds, int(sys.argv[sys.argv.index("--mutations") + 1]))

@@ -15,3 +15,12 @@ def test_no_mutated_file_crashes_the_process_or_raises_an_undeclared_error() -> 
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.stdout.splitlines()[-1:] == ["1000 inputs, 0 findings"], done.stderr
+
+
+def test_a_target_without_its_assertions_is_refused() -> None:
+    done = subprocess.run(
+        [sys.executable, "-OO", str(SCRIPT.with_name("fuzz_trial_list.py")), "--mutations", "1"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr.startswith("expected Python without -O")

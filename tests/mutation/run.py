@@ -137,6 +137,8 @@ def has_reason(survivor: dict[str, str], reasons: dict[str, dict[str, str]]) -> 
 
 def main() -> None:
     """Run modules, and add their results to those of the others."""
+    if not __debug__:
+        raise SystemExit("expected Python without -O, which drops the assertions of the tests")
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("modules", nargs="*", help=f"default: {', '.join(ROOMS)}")
     parser.add_argument("--sample", type=int, help="mutants of each module; default: all")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 
 import pytest
 
@@ -36,6 +38,15 @@ def test_every_module_under_mutation_has_its_tests() -> None:
     every = list(run.modules([*run.ROOMS]))
     assert len(every) > len(run.ROOMS)
     assert all(run.tests_of(path).is_file() for path in every)
+
+
+def test_mutants_without_assertions_are_refused() -> None:
+    done = subprocess.run(
+        [sys.executable, "-O", "-m", "tests.mutation.run", "text"],
+        cwd=run.REPOSITORY, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr.startswith("expected Python without -O")
 
 
 @pytest.mark.parametrize(

@@ -103,8 +103,8 @@ def served(folder: Path, options: list[str]) -> tuple[subprocess.Popen[str], str
          "--voiceprints", str(folder), *options],
         stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"},
     )  # fmt: skip
-    assert process.stdout is not None
-    address = re.search(r"http://\S+", process.stdout.readline())
+    line = "" if process.stdout is None else process.stdout.readline()
+    address = re.search(r"http://\S+", line)
     if address is None:
         raise SystemExit("the server did not start")
     return process, address[0]
