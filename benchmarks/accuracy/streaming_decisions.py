@@ -233,7 +233,7 @@ def changes(verifier: Verifier, speech: Speech, count: int) -> dict[str, Any]:
         after = [at for at in updates if at.time_s > change_s]
         delays += speech_until(after, [at.has_changed for at in after])
         num_missed += not any(at.has_changed for at in after)
-        # When does the windowed llr of the first speaker fall below even odds?
+        # When does the windowed LLR of the first speaker fall below even odds?
         window_delays += speech_until(after, [at.llr is not None and at.llr < 0 for at in after])
     if len(names) <= 4:  # few speakers with much speech: one voice for minutes
         for name in names:

@@ -163,7 +163,7 @@ def with_robust_thresholds(
     """Return a model's calibration with thresholds for corpora that were not in the training.
 
     Args:
-        encoder: encoder of a calibrated model; its llr is unchanged.
+        encoder: encoder of a calibrated model; its LLR is unchanged.
         root: folder of the corpora.
         held_out: speakers of the training corpora that training left out.
         most: maximum number of speakers per corpus.

@@ -107,7 +107,7 @@ def act_dcf(
 
 
 def bayes_threshold(*, p_target: float, c_miss: float = 1.0, c_fa: float = 1.0) -> float:
-    """Return the llr above which accepting has a lower expected cost than rejecting.
+    """Return the LLR above which accepting has a lower expected cost than rejecting.
 
     Raises:
         ValueError: the prior is not between 0 and 1, or a cost is not positive and finite.
@@ -142,7 +142,7 @@ def cllr(llrs: npt.ArrayLike, labels: npt.ArrayLike, weights: Weights | None = N
 
 
 def min_cllr(scores: npt.ArrayLike, labels: npt.ArrayLike, weights: Weights | None = None) -> float:
-    """Compute the minimum `cllr` over all increasing maps from scores to llrs.
+    """Compute the minimum `cllr` over all increasing maps from scores to LLRs.
 
     Pool adjacent violators (PAV) finds the best map; it depends only on the order of the scores.
     The difference to `cllr` is the cost of miscalibration. Source: as for `cllr`.

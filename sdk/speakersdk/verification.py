@@ -1,6 +1,6 @@
 """Decisions on a recording: which of the enrolled speakers is it, if any?
 
-encoding -> check for speech -> score and llr per voiceprint -> check for one voice -> decisions
+encoding -> check for speech -> score and LLR per voiceprint -> check for one voice -> decisions
 """
 
 from __future__ import annotations

@@ -6,11 +6,11 @@
 
 s is the harmonic mean of the net speech of both sides in seconds, because each side adds scatter in
 proportion to 1 / its speech. Scores of long recordings are higher and spread less, which explains
-the products. The longer impostors speak, the more rarely they reach a given llr, and the threshold
+the products. The longer impostors speak, the more rarely they reach a given LLR, and the threshold
 therefore falls with ln s. docs/adr/0001 to 0003 have the figures.
 
 `speakersdk.calibration.fit` fits the weights by logistic regression on the development trials when
-a model is exported, and the thresholds by quantile regression of the nontarget llrs on ln s.
+a model is exported, and the thresholds by quantile regression of the nontarget LLRs on ln s.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from speakersdk.errors import ConfigError
 
 # The fit has no trials with less net speech, and therefore no decision is possible below this.
 DEFAULT_MINIMUM_SPEECH_S: Final = 0.8
-# Limits that no fit reaches. The default model's llr of two equal embeddings is 17, and the weight
-# of its score 915; a fit on a dozen trials had an llr of -151 at the shortest speech.
+# Limits that no fit reaches. The default model's LLR of two equal embeddings is 17, and the weight
+# of its score 915; a fit on a dozen trials had an LLR of -151 at the shortest speech.
 _MAXIMUM_LLR: Final = 1000.0
 _MAXIMUM_WEIGHT: Final = 1e6
 _MAXIMUM_TRIALS: Final = 10**12
@@ -54,7 +54,7 @@ class OperatingPoint:
         frr_logit: log-odds of a false reject at 1 s of comparable speech.
         frr_slope: change of these log-odds per ln s.
         llr_nearness: increase of the threshold with the nearness of both sides to the cohort
-            in llr per nat; 0 without a cohort.
+            in LLR per nat; 0 without a cohort.
         llr_gap: increase with the distance of their conditions in llr per nat; 0 without a cohort.
         llr_telephone: increase with telephone on both sides in llr per nat; 0 without a cohort.
         elsewhere_low, elsewhere_high: false-accept rates on corpora that were left
@@ -94,7 +94,7 @@ class OperatingPoint:
             )
 
     def threshold(self, speech_s: float, nearness: Nearness = TYPICAL) -> float:
-        """Return the lowest llr at which a trial is accepted.
+        """Return the lowest LLR at which a trial is accepted.
 
         Args:
             speech_s: see `Calibration.comparable_speech_s`.
@@ -307,7 +307,7 @@ class Calibration:
     def check_threshold(self, llr: float) -> None:
         """Refuse a threshold beyond the rates that the nontarget trials support.
 
-        If the llrs are correct, at most e^-llr of the nontarget trials reach a threshold. The
+        If the LLRs are correct, at most e^-llr of the nontarget trials reach a threshold. The
         threshold is supported if that rate is.
 
         Raises:

@@ -56,7 +56,7 @@ def fit_calibration(
         scores: (N,), higher for more similar.
         labels: (N,), true for target trials.
         speech_s: (N, 2) net speech of both sides.
-        weights: (N,) weight of each trial among those of its class in the fit of the llr, such as
+        weights: (N,) weight of each trial among those of its class in the fit of the LLR, such as
             `balanced_weights`; None means equal weights. Thresholds count every trial once.
         prior: weight of the target trials in the fit; 0.5 minimizes Cllr.
         minimum_speech_s: net speech of a side in seconds that a decision needs.

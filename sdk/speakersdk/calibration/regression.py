@@ -1,4 +1,4 @@
-"""The two regressions of a calibration: trials to an llr, and llrs to a threshold.
+"""The two regressions of a calibration: trials to an LLR, and LLRs to a threshold.
 
 Logistic regression turns a weighted sum of the inputs into an llr:
 
@@ -27,7 +27,7 @@ _ROUNDING: Final = 1e-9
 # finite and has no effect on 10^4 trials.
 _RIDGE: Final = 1e-3
 _REWEIGHTINGS: Final = 60
-# Residuals of the quantile regression are resolved to 0.01 llr.
+# Residuals of the quantile regression are resolved to 0.01 LLR.
 _LEAST_RESIDUAL: Final = 0.01
 
 

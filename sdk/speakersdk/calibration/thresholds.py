@@ -7,7 +7,7 @@ share of the groups, and not only on average.
 
 Few groups have enough trials to measure the strictest rates. The thresholds of these rates have the
 slopes of the strictest rate that most groups can measure. In each group the threshold follows from
-an exponential tail of its highest llrs (J. Pickands, "Statistical inference using extreme order
+an exponential tail of its highest LLRs (J. Pickands, "Statistical inference using extreme order
 statistics", 1975). docs/adr/0012-promise.md has the figures.
 """
 
@@ -57,7 +57,7 @@ class GroupTrials:
 
     Attributes:
         corpus, condition: names; a corpus is left out with all its conditions.
-        llrs: (N,) llrs
+        llrs: (N,) LLRs
         targets: (N,) bool.
         speech_s: (N,) comparable speech, see `Calibration.comparable_speech_s`.
         nearness: (N, 3), see `speakersdk.calibration.cohort.Nearness`.

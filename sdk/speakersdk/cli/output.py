@@ -44,7 +44,7 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 
 def decision_cells(decision: Decision) -> tuple[str, str, str]:
-    """Return verdict, score and llr as table cells; a dash marks a missing value."""
+    """Return verdict, score and LLR as table cells; a dash marks a missing value."""
     if decision.score is None or decision.llr is None:
         return decision.verdict, "-", "-"
     return decision.verdict, f"{decision.score:.4g}", f"{decision.llr:+.2f}"

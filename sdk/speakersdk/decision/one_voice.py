@@ -1,7 +1,7 @@
 """A test for a single voice: it compares parts of a recording, and recordings with the others.
 
 pieces -> every split in time, and the best split into two groups -> the two parts with the lowest
-llr of one voice -> two voices if it is low
+LLR of one voice -> two voices if it is low
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from speakersdk.arrays import Embedding, Embeddings
 from speakersdk.calibration.calibration import Calibration
 from speakersdk.scoring import symmetric_kl, symmetric_kl_matrix
 
-# Minimum llr of a recording and the others, and of recent speech and the speech before it.
+# Minimum LLR of a recording and the others, and of recent speech and the speech before it.
 OTHER_VOICE_LLR: Final = -0.75
-# Minimum llr of the two most different parts of a recording; the lowest of many llrs is lower.
+# Minimum LLR of the two most different parts of a recording; the lowest of many LLRs is lower.
 # `python -m benchmarks.voices.second_voice --fit` fits it and writes it here.
 SECOND_VOICE_LLR: Final = -3.1
 # Minimum speech of a part, and speech of the windows that are put into two groups. Shorter parts
@@ -69,7 +69,7 @@ class Speech:
     def llr(
         self, a: npt.NDArray[np.bool_], b: npt.NDArray[np.bool_], calibration: Calibration
     ) -> float:
-        """Return the llr that two choices of pieces are one voice."""
+        """Return the LLR that two choices of pieces are one voice."""
         (one, other), (one_s, other_s) = self.parted(np.stack([a, b]))
         return calibration.llr(
             -symmetric_kl(one, other),
@@ -80,14 +80,14 @@ class Speech:
     def llr_to(
         self, number: int, reference: npt.NDArray[np.bool_], calibration: Calibration
     ) -> float:
-        """Return the llr that a piece and the chosen others (all if none) are one voice."""
+        """Return the LLR that a piece and the chosen others (all if none) are one voice."""
         one = np.arange(len(self)) == number
         others = reference & ~one
         return self.llr(one, others if others.any() else ~one, calibration)
 
 
 def least_cohesion(pieces: Speech, calibration: Calibration) -> float | None:
-    """Return the lowest llr that two parts are one voice; None with too little speech for two.
+    """Return the lowest LLR that two parts are one voice; None with too little speech for two.
 
     Args:
         pieces: of one recording, in order of time.
@@ -132,7 +132,7 @@ def _two_groups(pieces: Speech) -> list[npt.NDArray[np.bool_]]:
 def llrs_to_the_others(
     recordings: Speech, calibration: Calibration, *, known: int | None = None
 ) -> list[float | None]:
-    """Return each recording's llr with the larger group's others; None for a single one.
+    """Return each recording's LLR with the larger group's others; None for a single one.
 
     The groups are the two most different ones. A recording that does not belong is therefore not
     compared with the others, however long it is. If the groups are equal, each recording is

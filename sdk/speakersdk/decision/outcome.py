@@ -67,9 +67,9 @@ class Decision:
         threshold: the minimum `llr` for ACCEPT.
         speech_s: net speech in the probe in seconds.
         reason: one sentence for people.
-        one_voice_llr: llr that the two most different parts of the recording are one voice; None
+        one_voice_llr: LLR that the two most different parts of the recording are one voice; None
             if there was too little speech to compare parts.
-        voice_changed: whether that llr is so low that two people speak; such a recording is not
+        voice_changed: whether that LLR is so low that two people speak; such a recording is not
             accepted.
         promise: the rate for which the threshold was set; None if costs set it.
     """
@@ -183,7 +183,7 @@ class Identification:
     Attributes:
         decision: that of the best candidate.
         speaker: name of the best candidate if accepted, None for an unknown speaker or no answer.
-        margin: llr of the best candidate minus that of the runner-up; None if there is no runner-up
+        margin: LLR of the best candidate minus that of the runner-up; None if there is no runner-up
             or no answer. Small margins mean that two candidates fit about equally well.
         ranking: (name, decision) of every candidate, best first; empty without an answer.
     """
@@ -200,7 +200,7 @@ class Identification:
 
     @classmethod
     def from_candidates(cls, candidates: Sequence[tuple[str, Decision]]) -> Identification:
-        """Rank the decisions about each candidate by their llr; every decision must have one."""
+        """Rank the decisions about each candidate by their LLR; every decision must have one."""
         ranking = sorted(candidates, key=lambda named: _llr(named[1]), reverse=True)
         name, best = ranking[0]
         return cls(

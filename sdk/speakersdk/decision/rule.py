@@ -113,7 +113,7 @@ class DecisionRule:
     """A map from a score and the speech of both sides to a decision.
 
     Attributes:
-        calibration: map from score to llr.
+        calibration: map from score to LLR.
         prior: probability of the same speaker, for `Decision.probability`.
         point: thresholds by speech for the requested false-accept rate.
         bayes_llr: the threshold of minimum expected cost, if there is no point.
@@ -138,7 +138,7 @@ class DecisionRule:
     def threshold(
         self, *, enrolled_speech_s: float, probe_speech_s: float, nearness: Nearness = TYPICAL
     ) -> float:
-        """Return the llr that a probe must reach.
+        """Return the LLR that a probe must reach.
 
         Args:
             enrolled_speech_s, probe_speech_s: net speech of the two sides.

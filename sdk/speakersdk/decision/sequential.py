@@ -1,9 +1,9 @@
 """A sequential test between "the enrolled speaker" and "another speaker".
 
-The first bound that the llr of the speech so far crosses decides. The bounds are
+The first bound that the LLR of the speech so far crosses decides. The bounds are
     accept at  threshold(far, speech) + ln 3,    reject at  ln(miss_rate / (1 - far))
 The threshold is that of a single test with the same speech (`DecisionRule.threshold`). A test at
-every hop depends on a stranger's highest llr and not on a typical one: with the bounds of a single
+every hop depends on a stranger's highest LLR and not on a typical one: with the bounds of a single
 test, 1.1 to 2.2 times `far` of the strangers were accepted. Tests of the same voice are correlated;
 all tests in a turn together correspond to three. Source: measured, docs/streaming.md; for
 independent evidence see A. Wald, "Sequential tests of statistical hypotheses", 1945, whose bound
@@ -23,7 +23,7 @@ from speakersdk.errors import ConfigError
 # Added to the threshold of a single test. Chosen on one half of the development speakers: with it,
 # 0.6 to 1.0 of the requested share of strangers are accepted, at rates from 0.1 % to 5 %.
 LOOKS_LLR: Final = math.log(3)
-# An llr up to halfway back from a bound does not contradict the decision.
+# An LLR up to halfway back from a bound does not contradict the decision.
 _RELEASE_SHARE: Final = 0.5
 # Consecutive hops of speech in which the window must contradict a decision to undo it.
 _PATIENCE_HOPS: Final = 5
@@ -42,7 +42,7 @@ class Evidence(NamedTuple):
 
     @property
     def accept_llr(self) -> float:
-        """The llr to accept at, lower for more speech."""
+        """The LLR to accept at, lower for more speech."""
         return self.threshold()
 
 
@@ -71,7 +71,7 @@ class SequentialBounds:
 
     @property
     def reject_llr(self) -> float:
-        """The llr at or below which the test rejects."""
+        """The LLR at or below which the test rejects."""
         return math.log(self.miss_rate / (1 - self.far))
 
 

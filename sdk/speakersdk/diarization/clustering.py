@@ -63,7 +63,7 @@ def llr_matrix(
     others: Speech,
     calibration: Calibration,
 ) -> npt.NDArray[np.float64]:
-    """Return the (A, B) llrs that A and B embeddings are one voice."""
+    """Return the (A, B) LLRs that A and B embeddings are one voice."""
     scores = -symmetric_kl_matrix(embeddings, others.embeddings)
     both_s = np.stack(np.broadcast_arrays(speech_s[:, np.newaxis], others.speech_s), axis=-1)
     llrs, _ = calibration.llrs(scores.ravel(), both_s.reshape(-1, 2))

@@ -1,6 +1,6 @@
 """The most likely sequence of voices, hop by hop.
 
-The evidence of a hop for a voice is the llr of the window around it. Each hop of a window counts
+The evidence of a hop for a voice is the LLR of the window around it. Each hop of a window counts
 for its share of the window. A change of voice has a cost that reflects how rare it is.
 Source: A. J. Viterbi, "Error bounds for convolutional codes", 1967. The resegmentation of
 F. Landini et al., "Bayesian HMM clustering of x-vector sequences (VBx)", 2022, is similar.

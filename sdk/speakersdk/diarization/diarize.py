@@ -142,7 +142,7 @@ class _Speakers:
         return f"almost as similar to {other} as to {name}"
 
     def _llr(self, group: list[Part], name: str, speech_s: float) -> float | None:
-        """Return the llr of the turn's speech and the voiceprint, or the speaker's other speech."""
+        """Return the LLR of the turn's speech and the voiceprint, or the speaker's other speech."""
         voiceprint = self._enrolled.get(name)
         if voiceprint is not None:
             other, other_s = voiceprint.embedding, voiceprint.total_speech_s

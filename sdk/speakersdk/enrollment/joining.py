@@ -66,7 +66,7 @@ def llrs_to_known(
     speech_s: Sequence[float],
     calibration: Calibration,
 ) -> list[float]:
-    """Return the llr of each embedding and a voiceprint that is known to be the speaker's.
+    """Return the LLR of each embedding and a voiceprint that is known to be the speaker's.
 
     Args:
         known: the voiceprint.
@@ -78,5 +78,5 @@ def llrs_to_known(
         np.stack([*embeddings, known.embedding]), np.array([*speech_s, known.total_speech_s])
     )
     llrs = llrs_to_the_others(pieces, calibration, known=len(embeddings))
-    # With several pieces no llr is None, and the last one is the voiceprint's own.
+    # With several pieces no LLR is None, and the last one is the voiceprint's own.
     return [llr for llr in llrs[:-1] if llr is not None]

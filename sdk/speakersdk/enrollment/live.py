@@ -34,7 +34,7 @@ EXEMPLAR_S: Final = 2.5
 # If there is no speech and the level stays this low for this long, the microphone is off or far
 # away.
 _QUIET_S: Final = 2.0
-# At or below this llr, the recent speech is not by the speaker of the exemplars. On development
+# At or below this LLR, the recent speech is not by the speaker of the exemplars. On development
 # speakers there was one false alarm in five minutes, and 9 of 10 second voices were noticed within
 # 3 s.
 _SECOND_VOICE_LLR: Final = -1.0

@@ -39,9 +39,9 @@ class RecordingQuality:
         duration_s, speech_s: duration and net speech in seconds.
         levels: levels of the whole recording.
         loudest_dbfs: level of the loudest hop, with or without speech; None if not measured.
-        one_voice_llr: llr that the two most different parts of the speech are one voice; None
+        one_voice_llr: LLR that the two most different parts of the speech are one voice; None
             below 2 s of speech or without calibration.
-        others_llr: llr that this and the other recordings are one voice; None as above, or for a
+        others_llr: LLR that this and the other recordings are one voice; None as above, or for a
             single recording.
         shortage: why there is too little speech; None if there is enough.
         failure: why the recording could not be measured; None if it was.
@@ -191,7 +191,7 @@ class LevelMeter:
 
 
 def one_voice_llr(encoding: Encoding, calibration: Calibration | None) -> float | None:
-    """Return the llr that the two most different parts of a recording are one voice.
+    """Return the LLR that the two most different parts of a recording are one voice.
 
     The result is None without calibration or with less than 2 s of speech.
     """

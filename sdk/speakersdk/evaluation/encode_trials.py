@@ -60,8 +60,8 @@ class JudgedTrials:
 
     Attributes:
         trials: the trials with enough speech on both sides.
-        scores: (N,) scores -J or llrs.
-        are_llrs: whether the scores are llrs.
+        scores: (N,) scores -J or LLRs.
+        are_llrs: whether the scores are LLRs.
         failures: recordings that could not be read; their trials are left out.
     """
 

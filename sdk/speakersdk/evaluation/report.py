@@ -23,7 +23,7 @@ from speakersdk.metrics import (
 _Metric = Callable[[Any, Any, "Weights | None"], float]
 
 # Names include the prior or rate. The first group needs only the order of the scores, the second
-# natural llrs.
+# natural LLRs.
 ORDER_METRICS: Final[dict[str, _Metric]] = {
     "EER": eer,
     "minDCF(0.01)": lambda s, y, w: min_dcf(s, y, p_target=0.01, weights=w),

@@ -28,8 +28,8 @@ FORMAT_VERSION: Final = 2  # 1: no checksum
 SUFFIX: Final = ".calibration.json"
 _MAXIMUM_BYTES: Final = 1 << 16  # a profile has about 400
 _MAXIMUM_SCALE: Final = 1e6
-_MAXIMUM_OFFSET: Final = 100.0  # llrs are smaller; a larger offset would accept everybody
-# All other fields of a calibration are weights of its formula, in which the llr is linear.
+_MAXIMUM_OFFSET: Final = 100.0  # LLRs are smaller; a larger offset would accept everybody
+# All other fields of a calibration are weights of its formula, in which the LLR is linear.
 _NO_WEIGHTS = {
     "minimum_speech_s", "maximum_speech_s", "num_target", "num_nontarget", "operating_points",
     "cohort", "measured_on",
@@ -238,7 +238,7 @@ def calibration_sha256(calibration: Calibration) -> str:
 
 
 def rescaled(calibration: Calibration, *, offset: float, scale: float) -> Calibration:
-    """Return a calibration whose llr is offset + scale * llr, with unchanged thresholds."""
+    """Return a calibration whose LLR is offset + scale * llr, with unchanged thresholds."""
     weights = {
         field.name: scale * getattr(calibration, field.name)
         for field in fields(Calibration)

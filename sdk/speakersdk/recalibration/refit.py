@@ -47,7 +47,7 @@ class OwnTrials:
     """Leave-one-out trials.
 
     Attributes:
-        llrs: (N,) llrs of the original calibration.
+        llrs: (N,) LLRs of the original calibration.
         targets: (N,) true for trials of the same speaker.
         speech_s: (N,) comparable speech in seconds.
         nearness: (N, 3), see `speakersdk.calibration.cohort.Nearness`.
@@ -66,7 +66,7 @@ class OwnTrials:
     num_recordings: int
 
     def histogram(self) -> str:
-        """A text histogram of the llrs of targets and nontargets."""
+        """A text histogram of the LLRs of targets and nontargets."""
         low = _BIN_LLR * np.floor(self.llrs.min() / _BIN_LLR)
         edges = np.arange(low, max(self.llrs.max(), low + 1) + _BIN_LLR, _BIN_LLR)
         own, others = (
@@ -83,10 +83,10 @@ class OwnTrials:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErrorRates:
-    """Error rates of llrs in a set of trials.
+    """Error rates of LLRs in a set of trials.
 
     Attributes:
-        cllr: cost of the llrs in bits.
+        cllr: cost of the LLRs in bits.
         far, frr: rates at the thresholds of the requested false-accept rate.
     """
 
@@ -222,10 +222,10 @@ def refit(trials: OwnTrials, calibration: Calibration, *, far: float) -> Refit:
 def error_rates(
     llrs: Floats, trials: OwnTrials, calibration: Calibration, far: float
 ) -> ErrorRates:
-    """Compute the error rates of decisions with llrs, whose thresholds depend on the cohort.
+    """Compute the error rates of decisions with LLRs, whose thresholds depend on the cohort.
 
     Args:
-        llrs: (N,) llrs of the trials, from any calibration.
+        llrs: (N,) LLRs of the trials, from any calibration.
         trials: the trials.
         calibration: calibration with the thresholds.
         far: requested false-accept rate.

@@ -1,6 +1,6 @@
 """Offset of a calibration from recordings without names, fitted on the scores of strangers only.
 
-Every recording is compared with every recording of another group. The offset moves the llr until
+Every recording is compared with every recording of another group. The offset moves the LLR until
 the requested share of these trials reaches the threshold. Two recordings of one person in different
 groups count as strangers; they can only make the offset stricter.
 """
@@ -27,7 +27,7 @@ MINIMUM_EVENTS: Final = 5
 MINIMUM_GROUPS: Final = 20
 # If the model accepts a larger share, several groups are probably one person.
 MAXIMUM_ACCEPTED: Final = 0.25
-# A larger shift reaches the llrs of enrolled speakers. Other microphones need less.
+# A larger shift reaches the LLRs of enrolled speakers. Other microphones need less.
 LARGE_OFFSET: Final = -3.0
 
 Floats = npt.NDArray[np.float64]
@@ -55,7 +55,7 @@ class StrangerFit:
 
     @property
     def scale(self) -> float:
-        """Weight of the model's llr, which recordings of strangers cannot change."""
+        """Weight of the model's LLR, which recordings of strangers cannot change."""
         return 1.0
 
     @property
@@ -122,7 +122,7 @@ def _offset(margins: Floats, far: float) -> float:
 def _margins(
     groups: list[list[Encoding]], calibration: Calibration, far: float
 ) -> tuple[Floats, npt.NDArray[np.int64]]:
-    """Return llr minus threshold of every pair of recordings, (N,), and its groups, (N, 2)."""
+    """Return LLR minus threshold of every pair of recordings, (N,), and its groups, (N, 2)."""
     point = calibration.operating_point(far)
     numbers = np.repeat(np.arange(len(groups)), [len(listed) for listed in groups])
     listed = [encoding for group in groups for encoding in group]

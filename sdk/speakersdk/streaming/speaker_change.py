@@ -33,7 +33,7 @@ class SpeakerChange:
     """Detects changes in one stream. Keeps the last `recent_hops` embeddings of the speech so far.
 
     Attributes:
-        llr: the mean llr of the comparisons, positive for the same voice; None if there is too
+        llr: the mean LLR of the comparisons, positive for the same voice; None if there is too
             little speech.
     """
 
@@ -62,7 +62,7 @@ class SpeakerChange:
             recent: (D,) embedding of the last `RECENT_S` of speech.
             so_far: (D,) embedding of all speech since the last change.
             speech_s: net speech in `so_far` in seconds.
-            accepted_llr: llr between the recent speech and the voiceprint of the accepted speaker;
+            accepted_llr: LLR between the recent speech and the voiceprint of the accepted speaker;
                 None if no speaker is accepted.
         """
         row = self._num_hops % len(self._before)

@@ -253,7 +253,7 @@ class SpeakerStream:
         self._so_far = self._evidence(SO_FAR, state.speech_s)
 
     def _accepted_llr(self) -> float | None:
-        """The llr of the recent speech and the best accepted speaker; None if none is accepted."""
+        """The LLR of the recent speech and the best accepted speaker; None if none is accepted."""
         if self.state.speech_s < RECENT_S or self._scores is None:
             return None
         llrs = [
@@ -295,7 +295,7 @@ class SpeakerStream:
         return evidence
 
     def _accept_llr(self, row: int, index: int, comparable_s: float) -> float:
-        """The llr to accept a candidate at, for one of the embeddings of this hop."""
+        """The LLR to accept a candidate at, for one of the embeddings of this hop."""
         if self._hop_nearness is None:
             near = self._rule.calibration.nearness(self.state.embeddings[_TESTED])
             self._hop_nearness = pairs(self._nearness, near)

@@ -34,7 +34,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamUpdate:
-    """The update of one hop. Scores, llrs and verdict are those of the best candidate.
+    """The update of one hop. Scores, LLRs and verdict are those of the best candidate.
 
     Attributes:
         time_s: end of the hop in seconds since the start of the stream, including lost audio.
@@ -44,7 +44,7 @@ class StreamUpdate:
         score, llr, total_score, total_llr: see `Candidate`.
         verdict: NO_SPEECH, INCONCLUSIVE, or the decision on the best candidate.
         speaker: name of the accepted candidate with the highest evidence; None if none is accepted.
-        margin: total llr of the best candidate minus that of the second; None for one candidate.
+        margin: total LLR of the best candidate minus that of the second; None for one candidate.
         age_s: seconds since the last hop with speech, to which the scores belong.
         has_changed: whether the speaker has changed; the evidence restarts with the recent speech.
         lost_s: seconds of audio lost before this hop (0 if unknown), which reset the evidence; None

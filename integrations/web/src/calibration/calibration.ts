@@ -36,7 +36,7 @@ export class OperatingPoint {
     return this.value("frr_logit");
   }
 
-  /** Accept when the llr is at least this. */
+  /** Accept when the LLR is at least this. */
   threshold(speechS: number, nearness: Nearness = TYPICAL): number {
     const log = Math.log(Math.min(speechS, this.value("longest_s", MAXIMUM_SPEECH_S)));
     const excess = Math.max(nearness.excess, this.leastExcess);

@@ -3,7 +3,7 @@
  * recordings with the rest.
  *
  * pieces -> every split into a first and a second part, and the best split into two groups
- * -> the two parts with the least llr of one voice -> two voices if that is low
+ * -> the two parts with the least LLR of one voice -> two voices if that is low
  */
 
 import type { Calibration } from "../calibration/calibration.js";
@@ -15,7 +15,7 @@ import { principalVector } from "./eigenvector.js";
 export const OTHER_VOICE_LLR = -0.75;
 /**
  * Bound between the parts of one recording that differ most, lower because it is the minimum of
- * many llrs. Written by
+ * many LLRs. Written by
  * `python -m benchmarks.voices.second_voice --fit`.
  */
 export const SECOND_VOICE_LLR = -3.1;
@@ -23,7 +23,7 @@ export const SECOND_VOICE_LLR = -3.1;
 const PART_S = 1.0;
 const ROUNDS = 10;
 
-/** The minimum llr of one voice for two parts; null with too little speech for two. */
+/** The minimum LLR of one voice for two parts; null with too little speech for two. */
 export function leastCohesion(pieces: Pieces, calibration: Calibration): number | null {
   const numbers = Array.from(pieces.embeddings, (_, number) => number);
   const choices = numbers.slice(1).map((first) => numbers.map((number) => number < first));
@@ -71,7 +71,7 @@ function twoGroups(pieces: Pieces): boolean[] | null {
 }
 
 /**
- * Each recording's llr with the others of the larger group; null for a single one.
+ * Each recording's LLR with the others of the larger group; null for a single one.
  *
  * @param known number of one that is certainly the speaker's: its group counts as the larger.
  */

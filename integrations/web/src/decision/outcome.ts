@@ -30,9 +30,9 @@ export interface Decision {
   readonly speechS: number;
   /** One sentence for people. */
   readonly reason: string;
-  /** llr of one voice for the two parts of the recording that differ most. */
+  /** LLR of one voice for the two parts of the recording that differ most. */
   readonly oneVoiceLlr: number | null;
-  /** Whether that llr means that two people speak. Such a recording is never accepted. */
+  /** Whether that LLR means that two people speak. Such a recording is never accepted. */
   readonly voiceChanged: boolean;
   readonly promise: Promised;
 }
@@ -43,7 +43,7 @@ export interface Identification {
   readonly decision: Decision;
   /** The best candidate if accepted, null for an unknown speaker or no answer. */
   readonly speaker: string | null;
-  /** llr of the best candidate minus that of the second; null if there is none. */
+  /** LLR of the best candidate minus that of the second; null if there is none. */
   readonly margin: number | null;
   /** Every candidate, best first; empty without an answer. */
   readonly ranking: readonly { readonly name: string; readonly decision: Decision }[];

@@ -1,4 +1,4 @@
-/** Decision rules: the llr that a probe must reach for a requested false-accept rate. */
+/** Decision rules: the LLR that a probe must reach for a requested false-accept rate. */
 
 import { OVERDRIVEN_SHARE, QUIET_DBFS } from "../audio/levels.js";
 import type { Calibration, OperatingPoint } from "../calibration/calibration.js";
@@ -34,7 +34,7 @@ export class DecisionRule {
     };
   }
 
-  /** The llr that a probe must reach. */
+  /** The LLR that a probe must reach. */
   threshold(enrolledSpeechS: number, probeSpeechS: number, nearness: Nearness = TYPICAL): number {
     return this.point.threshold(
       this.calibration.comparableSpeechS(enrolledSpeechS, probeSpeechS),

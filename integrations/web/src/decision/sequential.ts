@@ -3,7 +3,7 @@
  *
  *     accept at  threshold(far, speech) + ln 3,    reject at  ln(miss_rate / (1 - far))
  *
- * A test at every hop sees a stranger's highest llr, not a typical one: all tests of a turn
+ * A test at every hop sees a stranger's highest LLR, not a typical one: all tests of a turn
  * together count as three. Source: measured, docs/streaming.md; A. Wald, "Sequential tests of
  * statistical hypotheses", 1945.
  */
@@ -21,13 +21,13 @@ const PATIENCE_HOPS = 5;
 /** The evidence of speech for a speaker. */
 export interface Evidence {
   readonly llr: number;
-  /** Accept when the llr reaches this; less for more speech. */
+  /** Accept when the LLR reaches this; less for more speech. */
   readonly acceptLlr: number;
 }
 
 /** The settings of a sequential test. */
 export class SequentialBounds {
-  /** Reject when the llr falls to this. */
+  /** Reject when the LLR falls to this. */
   readonly rejectLlr: number;
 
   /** Throws ConfigError if a rate or the limit is out of range. */

@@ -23,7 +23,7 @@ const NEEDED_S = 10;
 const EXEMPLAR_S = 2.5;
 /** If the level is this low for this long without speech, the microphone is off or far away. */
 const QUIET_S = 2;
-/** llr between recent speech and the exemplars; at this or less it is another person's. */
+/** LLR between recent speech and the exemplars; at this or less it is another person's. */
 const SECOND_VOICE_LLR = -1;
 /** Speech is compared with at least so much audio before it; all of it would take 58 MB per hour. */
 const COMPARED_S = 600;

@@ -26,9 +26,9 @@ export interface RecordingQuality {
   readonly levels: AudioLevels;
   /** Level of the loudest hop, speech or not. */
   readonly loudestDbfs: number | null;
-  /** llr of one voice for the two parts of the speech that differ most. */
+  /** LLR of one voice for the two parts of the speech that differ most. */
   readonly oneVoiceLlr: number | null;
-  /** llr of one voice for this and the other recordings. */
+  /** LLR of one voice for this and the other recordings. */
   readonly othersLlr: number | null;
   /** The reason why there is too little speech; null if there is enough. */
   readonly shortage: string | null;

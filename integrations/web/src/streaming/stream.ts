@@ -263,7 +263,7 @@ export class SpeakerStream {
     };
   }
 
-  /** llr of the recent speech and the most likely accepted speaker; null without one. */
+  /** LLR of the recent speech and the most likely accepted speaker; null without one. */
   private acceptedLlr(): number | null {
     if (this.encoder.speechS < RECENT_S) {
       return null;

@@ -5,7 +5,7 @@ import type { Verdict } from "../decision/outcome.js";
 /** The evidence and the verdict for one enrolled speaker. */
 export interface Candidate {
   readonly name: string;
-  /** -J in nats and llr of the last window; null if there is too little speech. */
+  /** -J in nats and LLR of the last window; null if there is too little speech. */
   readonly score: number | null;
   readonly llr: number | null;
   /** The same for the speech since the last pause or change of speaker. */
@@ -19,7 +19,7 @@ export interface Candidate {
   readonly decidedS: number | null;
 }
 
-/** The update of one hop. Scores, llrs and verdict are those of the best candidate. */
+/** The update of one hop. Scores, LLRs and verdict are those of the best candidate. */
 export interface StreamUpdate {
   /** End of the hop in seconds since the start of the stream, including lost audio. */
   readonly timeS: number;
@@ -35,7 +35,7 @@ export interface StreamUpdate {
   readonly verdict: Verdict;
   /** The accepted candidate with the highest evidence; null if none is accepted. */
   readonly speaker: string | null;
-  /** Total llr of the best candidate minus that of the second. */
+  /** Total LLR of the best candidate minus that of the second. */
   readonly margin: number | null;
   /** Seconds since the last hop with speech, which the scores belong to. */
   readonly ageS: number;

@@ -55,7 +55,7 @@ def enrollment_meter(name: str, progress: EnrollmentProgress) -> RenderableType:
 
 
 def verification_meter(update: StreamUpdate) -> RenderableType:
-    """Draw a panel with one line per speaker: llr of the window, verdict and its speech."""
+    """Draw a panel with one line per speaker: LLR of the window, verdict and its speech."""
     from rich.console import Group
     from rich.panel import Panel
     from rich.table import Table
