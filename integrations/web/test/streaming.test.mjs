@@ -2,7 +2,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { ClosedError, ConfigError, EnrollmentError, InvalidAudioError } from "../dist/index.js";
+import {
+  ClosedError,
+  ConfigError,
+  EnrollmentError,
+  InferenceError,
+  InvalidAudioError,
+} from "../dist/index.js";
 import {
   close,
   floatsOf,
@@ -122,4 +128,45 @@ test("a stream refuses another rate, bad samples and negative gaps, and continue
   assert.equal((await stream.push({ samples, sampleRateHz: 16000 })).length, 1);
   stream.close();
   await assert.rejects(stream.finish(), ClosedError);
+});
+
+/** Let the model of a verifier fail once, after some runs. */
+function failOnce(verifier, numRuns) {
+  const { graph } = verifier;
+  const { run } = graph;
+  let count = 0;
+  graph.run = (inputs) => {
+    count += 1;
+    if (count <= numRuns) {
+      return run.call(graph, inputs);
+    }
+    graph.run = run;
+    return Promise.reject(new InferenceError("out of memory"));
+  };
+}
+
+test("a failure of the model makes a gap in a stream", async () => {
+  const verifier = await verifierAt(null);
+  const stream = verifier.stream([await voiceprintOf("rms")]);
+  const samples = floatsOf("stream.f32").subarray(0, 48000);
+  const whole = await stream.push({ samples, sampleRateHz: 16000 });
+  failOnce(verifier, 2);
+  await assert.rejects(stream.push({ samples, sampleRateHz: 16000 }), InferenceError);
+  const [next] = await stream.push({ samples, sampleRateHz: 16000 });
+  assert.ok(whole.at(-1).speechS > next.speechS);
+  // Two hops of the failed push were encoded, and the third was read.
+  const hopS = whole[1].timeS - whole[0].timeS;
+  close("lostS", next.lostS, 3 - 3 * hopS, hopS);
+  close("timeS", next.timeS, 6 + hopS, hopS);
+});
+
+test("a failure of the model begins another exemplar", async () => {
+  const verifier = await verifierAt(null);
+  const enrollment = verifier.enrollment({ name: "rms" });
+  const samples = floatsOf("stream.f32").subarray(0, 32000);
+  const before = await enrollment.push({ samples, sampleRateHz: 16000 });
+  assert.ok(before.speechS > 0.5);
+  failOnce(verifier, 0);
+  await assert.rejects(enrollment.push({ samples, sampleRateHz: 16000 }), InferenceError);
+  assert.ok(enrollment.progress.speechS < before.speechS);
 });

@@ -129,12 +129,17 @@ export class Enrollment {
       if (block.lostS !== undefined) {
         this.cut(rateHz);
       }
-      let rest: Float32Array | null = this.resampler.push(block.samples);
-      while (rest !== null && rest.length > 0 && !this.isComplete) {
-        rest = this.encoder.fill(rest);
-        if (this.encoder.isFull) {
-          await this.takeHop();
+      try {
+        let rest: Float32Array | null = this.resampler.push(block.samples);
+        while (rest !== null && rest.length > 0 && !this.isComplete) {
+          rest = this.encoder.fill(rest);
+          if (this.encoder.isFull) {
+            await this.takeHop();
+          }
         }
+      } catch (error) {
+        this.cut(rateHz); // an exemplar must not join what is before and after the lost samples
+        throw error;
       }
       return this.progress;
     });

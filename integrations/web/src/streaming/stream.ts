@@ -110,7 +110,8 @@ export class SpeakerStream {
   /**
    * Take the next samples and return an update for every hop that they complete.
    *
-   * Calls need not be awaited: they run one after the other.
+   * Calls need not be awaited: they run one after the other. An error while the model runs loses the
+   * rest of the samples and makes a gap of that length.
    * Throws AudioError: not audio. ClosedError: the stream has ended. ConfigError: another rate
    * than before.
    */
@@ -180,13 +181,20 @@ export class SpeakerStream {
 
   private async take(waveform: Float32Array): Promise<StreamUpdate[]> {
     const updates: StreamUpdate[] = [];
-    let rest: Float32Array | null = waveform;
-    while (rest !== null && rest.length > 0) {
-      rest = this.encoder.fill(rest);
-      if (this.encoder.isFull) {
-        await this.encoder.encode();
-        updates.push(this.update());
+    const end = this.encoder.numSamples + waveform.length;
+    try {
+      let rest: Float32Array | null = waveform;
+      while (rest !== null && rest.length > 0) {
+        rest = this.encoder.fill(rest);
+        if (this.encoder.isFull) {
+          await this.encoder.encode();
+          updates.push(this.update());
+        }
       }
+    } catch (error) {
+      // The next samples would otherwise continue evidence that they do not follow.
+      this.loseNow((end - this.encoder.numSamples) / this.rateHz);
+      throw error;
     }
     return updates;
   }
