@@ -82,7 +82,9 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.adapt or may_repeat or challenge is not None:  # a pipe can be read only once
         blocks = [load_recording(probe, None, reading=shared.reading(arguments))]
         probe = (SAMPLE_RATE_HZ, blocks[0])
-    decision = voice_decision = verifier.verify(voiceprint, probe)
+    adaptation = verifier.adapt(voiceprint, probe) if arguments.adapt else None
+    decision = verifier.verify(voiceprint, probe) if adaptation is None else adaptation.verification
+    voice_decision = decision
     if challenge is not None:
         decision = challenge.checked(blocks, decision)
     if may_repeat:
@@ -91,9 +93,10 @@ def run(arguments: argparse.Namespace) -> int:
             remembered.remember(voiceprint.name, blocks)
     if limit is not None and decision.accepted:
         limit.accepted(voiceprint.name)
-    adaptation = None
-    if arguments.adapt and decision == voice_decision:  # no other check objects
-        adaptation = _adapt(voiceprint, probe, verifier, store)
+    if decision != voice_decision:
+        adaptation = None  # another check objects
+    if adaptation is not None:
+        adaptation = _stored(adaptation, voiceprint, probe, verifier, store)
         decision = adaptation.verification
     if arguments.json:
         question = {"reference": arguments.reference, "probe": arguments.probe}
@@ -106,12 +109,15 @@ def run(arguments: argparse.Namespace) -> int:
     return 0 if decision.accepted else 1
 
 
-def _adapt(
-    voiceprint: Voiceprint, probe: Recording, verifier: Verifier, store: VoiceprintStore
+def _stored(
+    adaptation: Adaptation,
+    voiceprint: Voiceprint,
+    probe: Recording,
+    verifier: Verifier,
+    store: VoiceprintStore,
 ) -> Adaptation:
-    """Adapt the stored voiceprint; start over if another process changes it in the meantime."""
-    while True:
-        adaptation = verifier.adapt(voiceprint, probe)
-        if not adaptation.is_adapted or store.exchange(voiceprint, adaptation.voiceprint):
-            return adaptation
+    """Store an adaptation; adapt again if another process changed the voiceprint meanwhile."""
+    while adaptation.is_adapted and not store.exchange(voiceprint, adaptation.voiceprint):
         voiceprint = store.load(voiceprint.name)
+        adaptation = verifier.adapt(voiceprint, probe)
+    return adaptation

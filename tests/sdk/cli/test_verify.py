@@ -15,7 +15,9 @@ import pytest
 import soundfile as sf
 
 from speakersdk.cli import main
+from speakersdk.encoder.graph import SAMPLES
 from speakersdk.errors import ExpiredVoiceprintError
+from speakersdk.runtime.session import OnnxSession
 from speakersdk.verifier import Verifier
 from speakersdk.voiceprint.store import VoiceprintStore
 
@@ -155,6 +157,25 @@ def test_adapt_stores_the_probe_only_on_request(
     assert len(store.load("slt").adapted) == 1
     assert main(["verify", probe, probe, "--adapt"]) == 2
     assert "expected an enrolled name with --adapt" in capsys.readouterr().err
+
+
+def test_to_adapt_the_model_runs_on_the_probe_once(
+    slt: str, store: VoiceprintStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    num_samples = []
+    run = OnnxSession.run
+
+    def counted(session: OnnxSession, feeds: dict[str, Any]) -> dict[str, Any]:
+        num_samples.append(feeds[SAMPLES].size)
+        return run(session, feeds)
+
+    monkeypatch.setattr(OnnxSession, "run", counted)
+    assert main(["verify", "slt", slt]) == 0
+    without = sum(num_samples)
+    num_samples.clear()
+    assert main(["verify", "slt", slt, "--adapt"]) == 0
+    assert sum(num_samples) == without > 0
+    assert len(store.load("slt").adapted) == 1
 
 
 def test_adaptations_by_two_processes_are_both_kept(
