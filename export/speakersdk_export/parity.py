@@ -36,7 +36,7 @@ from speakersdk.encoder.manifest import ModelManifest
 from speakersdk.runtime.session import OnnxSession, open_session
 from speakersdk_export.errors import ParityError
 from speakersdk_export.graph.stateful import log_mel_graph
-from speakersdk_training.models import BlstmEncoder, LogMel, TdnnEncoder
+from speakersdk_training.models import Encoder, LogMel
 from speakersdk_training.models.mel_filters import analysis_window, mel_filters
 
 DURATIONS_S: Final = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0)
@@ -62,9 +62,7 @@ class Difference:
     limit: float
 
 
-def check_parity(
-    encoder: TdnnEncoder | BlstmEncoder, path: Path, speech: Waveform
-) -> tuple[Difference, ...]:
+def check_parity(encoder: Encoder, path: Path, speech: Waveform) -> tuple[Difference, ...]:
     """Compare a model file with the encoder from which it was made.
 
     Args:
@@ -111,7 +109,7 @@ def _checked(differences: Iterable[Difference]) -> tuple[Difference, ...]:
 
 
 def _torch_differences(
-    encoder: TdnnEncoder | BlstmEncoder,
+    encoder: Encoder,
     session: OnnxSession,
     speech: Waveform,
     rng: np.random.Generator,
@@ -147,13 +145,13 @@ def _excerpts(
 
 
 def _feeds(
-    encoder: TdnnEncoder | BlstmEncoder,
+    encoder: Encoder,
     manifest: ModelManifest,
     samples: npt.NDArray[np.float32],
     rng: np.random.Generator,
 ) -> Iterator[Arrays]:
     """Yield inputs of the graph: for stateful ones, a stream's first block and a later one."""
-    if isinstance(encoder, BlstmEncoder):
+    if manifest.mode == "windowed":
         yield {SAMPLES: samples}
         return
     graph = StatefulGraph(manifest)
@@ -177,11 +175,9 @@ def _feeds(
 
 
 @torch.no_grad()
-def _run_torch(
-    encoder: TdnnEncoder | BlstmEncoder, manifest: ModelManifest, feeds: Arrays
-) -> Arrays:
+def _run_torch(encoder: Encoder, manifest: ModelManifest, feeds: Arrays) -> Arrays:
     inputs = [torch.from_numpy(array) for array in feeds.values()]
-    if isinstance(encoder, BlstmEncoder):
+    if manifest.mode == "windowed":
         return {EMBEDDING: encoder(*inputs).numpy()}
     threshold = manifest.speech_threshold if manifest.has_speech_head else None
     outputs = encoder(*inputs, speech_threshold=threshold)
@@ -215,7 +211,7 @@ def log_mel_difference(frontend: LogMel, speech: Waveform) -> Difference:
         path = Path(folder) / "log_mel.onnx"
         path.write_bytes(log_mel_graph(frontend).SerializeToString())
         padded = np.concatenate([np.zeros(1, np.float32), speech])
-        log_mel = open_session(path).run({"samples": padded[np.newaxis]})["log_mel"][0]
+        log_mel = open_session(path).run({SAMPLES: padded[np.newaxis]})["log_mel"][0]
     expected = reference_log_mel(frontend.config, speech)[: log_mel.shape[1]].T
     return Difference(
         "log-mel against python_speech_features",

@@ -11,6 +11,7 @@ from typing import Final
 import onnx
 from onnx import AttributeProto, ModelProto, TensorProto, compose, helper
 
+from speakersdk.encoder.graph import EMBEDDING, SAMPLES
 from speakersdk.errors import ModelError
 from speakersdk_export.adopt.families import Family
 from speakersdk_export.adopt.front_end import add_front_end
@@ -79,10 +80,10 @@ def graft(model: ModelProto, family: Family, *, temperature: float) -> tuple[Mod
     _free_axes(network)
     feeds, output = _connections(model, family)
     front = Operators(opset=opset, prefix=_FRONT)
-    features = add_front_end(family.front_end, front, "samples")
+    features = add_front_end(family.front_end, front, SAMPLES)
     links = {_NETWORK + feeds: features}
     if family.length_input is not None:
-        frames = front.add("Expand", front.size(features, axis=2), front.size("samples", axis=0))
+        frames = front.add("Expand", front.size(features, axis=2), front.size(SAMPLES, axis=0))
         links[_NETWORK + family.length_input] = frames
     _rename(network, links)
     back = Operators(opset=opset, prefix=_BACK)
@@ -93,15 +94,13 @@ def graft(model: ModelProto, family: Family, *, temperature: float) -> tuple[Mod
     # A zero vector stays zero, because it has no direction.
     length = back.add("Max", back.add("Sqrt", squares), back.scalar(1e-12))
     factor = back.add("Div", back.scalar(temperature), length)
-    back.nodes.append(
-        helper.make_node("Mul", [raw, factor], ["embedding"], name=f"{_BACK}embedding")
-    )
+    back.nodes.append(helper.make_node("Mul", [raw, factor], [EMBEDDING], name=_BACK + EMBEDDING))
     size = embedding_size(output)
     graph = helper.make_graph(
         [*front.nodes, *network.graph.node, *back.nodes],
         "adopted",
-        [helper.make_tensor_value_info("samples", TensorProto.FLOAT, ["batch", "num_samples"])],
-        [helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["batch", size])],
+        [helper.make_tensor_value_info(SAMPLES, TensorProto.FLOAT, ["batch", "num_samples"])],
+        [helper.make_tensor_value_info(EMBEDDING, TensorProto.FLOAT, ["batch", size])],
         [*front.initializers, *network.graph.initializer, *back.initializers],
     )
     joined = helper.make_model(

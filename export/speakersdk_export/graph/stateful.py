@@ -25,6 +25,16 @@ from onnxscript.rewriter.rules import common as rules
 from torch import nn
 
 from speakersdk.audio.voice_activity import SPEECH_PROBABILITY
+from speakersdk.encoder.graph import (
+    CACHE,
+    EMBEDDING,
+    FRAME_WEIGHTS,
+    HOP_STATISTICS,
+    NEXT_CACHE,
+    SAMPLES,
+    SPEECH,
+    STATISTICS,
+)
 from speakersdk_export.graph.convolution import lift_convolutions
 from speakersdk_export.graph.lstm import OnnxLstm
 from speakersdk_export.graph.pooling import fold_normalization, sum_by_product
@@ -85,16 +95,16 @@ def stateful_graph(encoder: TdnnEncoder, *, has_speech_head: bool) -> onnx.Model
     model = _trace(
         _SpeechOnly(encoder) if has_speech_head else encoder,
         {
-            "samples": (torch.zeros(_TRACED_BATCH, num_samples), "num_samples"),
-            "frame_weights": (torch.ones(_TRACED_BATCH, _TRACED_FRAMES), "frames"),
-            "cache": (cache, None),
-            "statistics": (statistics, None),
+            SAMPLES: (torch.zeros(_TRACED_BATCH, num_samples), "num_samples"),
+            FRAME_WEIGHTS: (torch.ones(_TRACED_BATCH, _TRACED_FRAMES), "frames"),
+            CACHE: (cache, None),
+            STATISTICS: (statistics, None),
         },
-        {"embedding": None, "hop_statistics": None, "speech": "frames", "next_cache": None},
+        {EMBEDDING: None, HOP_STATISTICS: None, SPEECH: "frames", NEXT_CACHE: None},
     )
     if not has_speech_head:
         outputs = model.graph.outputs
-        outputs.remove(next(output for output in outputs if output.name == "speech"))
+        outputs.remove(next(output for output in outputs if output.name == SPEECH))
     return changed(
         with_several_windows(_simplified(model)),
         sum_by_product,
@@ -111,14 +121,14 @@ def with_several_windows(model: onnx.ModelProto) -> onnx.ModelProto:
     A window costs one row of the last layer. The trace cannot express this: R would be a constant.
     """
     graph = model.graph
-    statistics = next(value for value in graph.input if value.name == "statistics")
+    statistics = next(value for value in graph.input if value.name == STATISTICS)
     size_axis = statistics.type.tensor_type.shape.dim[1]
     index, addition = next(
-        (index, node) for index, node in enumerate(graph.node) if "statistics" in node.input
+        (index, node) for index, node in enumerate(graph.node) if STATISTICS in node.input
     )
-    if addition.op_type != "Add" or "hop_statistics" not in addition.input:
+    if addition.op_type != "Add" or HOP_STATISTICS not in addition.input:
         raise ValueError(
-            f"expected statistics + hop_statistics in the graph, got {addition.op_type} of "
+            f"expected {STATISTICS} + {HOP_STATISTICS} in the graph, got {addition.op_type} of "
             f"{list(addition.input)}"
         )
     total = addition.output[0]
@@ -133,8 +143,8 @@ def with_several_windows(model: onnx.ModelProto) -> onnx.ModelProto:
     )
     make = onnx.helper.make_node
     nodes = [
-        make("Reshape", ["statistics", "windows_shape"], ["windows"], name="windows"),
-        make("Unsqueeze", ["hop_statistics", "window_axis"], ["hop_window"], name="hop_window"),
+        make("Reshape", [STATISTICS, "windows_shape"], ["windows"], name="windows"),
+        make("Unsqueeze", [HOP_STATISTICS, "window_axis"], ["hop_window"], name="hop_window"),
         make("Add", ["windows", "hop_window"], ["windows_and_hop"], name="windows_and_hop"),
         make("Reshape", ["windows_and_hop", "rows_shape"], [total], name="window_rows"),
     ]
@@ -143,7 +153,7 @@ def with_several_windows(model: onnx.ModelProto) -> onnx.ModelProto:
         graph.node.insert(index + offset, node)
     size_axis.Clear()
     size_axis.dim_param = "window_statistics"
-    embedding = next(value for value in graph.output if value.name == "embedding")
+    embedding = next(value for value in graph.output if value.name == EMBEDDING)
     embedding.type.tensor_type.shape.dim[0].dim_param = "windows_of_batch"
     return model
 
@@ -156,7 +166,7 @@ def windowed_graph(encoder: BlstmEncoder) -> onnx.ModelProto:
             setattr(encoder, name, OnnxLstm(layer))
     config = encoder.frontend.config
     samples = torch.zeros(_TRACED_BATCH, config.num_samples(_TRACED_FRAMES))
-    model = _trace(encoder, {"samples": (samples, "num_samples")}, {"embedding": None})
+    model = _trace(encoder, {SAMPLES: (samples, "num_samples")}, {EMBEDDING: None})
     return _simplified(model)
 
 
@@ -167,7 +177,7 @@ def log_mel_graph(frontend: LogMel) -> onnx.ModelProto:
     """
     num_samples = 1 + frontend.config.num_samples(_TRACED_FRAMES)
     samples = torch.zeros(_TRACED_BATCH, num_samples)
-    model = _trace(frontend, {"samples": (samples, "num_samples")}, {"log_mel": None})
+    model = _trace(frontend, {SAMPLES: (samples, "num_samples")}, {"log_mel": None})
     return _simplified(model)
 
 
