@@ -47,7 +47,9 @@ BANNED_IN_NAMES = re.compile(
 # A comment of C++ or TypeScript up to the end of its line, without the slashes of addresses.
 _COMMENT = re.compile(r"(?:(?<!:)//|/\*\*?|^\s*\*(?!/))(.*?)(?:\*/|$)")
 # A title is an imperative sentence or a noun with its article.
-FRAGMENT = re.compile(r"(Of|As|Whom|Whose|With|Without|In|At|From|To|By|Below|Above)\b[^,]*\.$")
+FRAGMENT = re.compile(
+    r"(Also|As|By|From|Of|Whom|Whose)\b.*\.$|(Above|At|Below|In|To|With|Without)\b[^,]*\.$"
+)
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda path: str(path.relative_to(REPOSITORY)))

@@ -1,4 +1,4 @@
-"""From recordings of real readers to decisions, with the bundled thresholds.
+"""Recordings of real readers get the right decisions at the bundled thresholds.
 
 Three LibriSpeech readers that no model of this project was trained on. Each is enrolled with two
 clips; every other clip is compared with all three.

@@ -1,4 +1,4 @@
-"""From real speech to training, ONNX with a calibration, and decisions.
+"""A model is trained on real speech, exported with a calibration, and decides.
 
 It runs the commands of a user, with a tiny encoder and minutes of speech.
 """

@@ -223,7 +223,7 @@ def test_a_recording_gives_the_same_embedding_every_time(
 def test_an_owner_who_is_overdriven_is_asked_to_lower_the_level(
     verifier: Verifier, voices: dict[str, Any], slt: Voiceprint
 ) -> None:
-    """By 40 dB, at which the voice is no longer recognized."""
+    """The level is 40 dB too high, at which the voice is no longer recognized."""
     probe = np.clip(100 * read_audio(voices["slt"].probe), -1, 1).astype(np.float32)
     decision = verifier.verify(slt, probe, sample_rate_hz=16000)
     assert (decision.verdict, decision.accepted) == ("inconclusive", False)

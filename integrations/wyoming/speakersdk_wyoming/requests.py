@@ -102,7 +102,7 @@ class Transcription(RecordedRequest):
         self._settings = settings
 
     async def take(self, event: Event) -> bool:
-        """Also keep the events for the service behind."""
+        """Keep the event for the service behind, and take it."""
         self._events.append(event)
         return await super().take(event)
 

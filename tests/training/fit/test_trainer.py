@@ -369,7 +369,7 @@ def test_a_run_that_learns_nothing_gives_up(
 
 @pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.toml")), ids=lambda path: path.stem)
 def test_every_experiment_takes_its_steps(path: Path, bank: AudioBank, tmp_path: Path) -> None:
-    """With other audio, few rows and short crops, but with every option of the file."""
+    """Every option is that of the file. The audio is other, and the crops are few and short."""
     config = load_config(path)
     # Two speakers with two crops each in every voice.
     voices = len(config.data.speeds) * len(config.data.vocal_tracts)

@@ -123,7 +123,7 @@ def test_a_tag_that_counts_wrongly_loses_nothing(encode: Callable[..., bytes]) -
 
 
 def test_a_picture_of_megabytes_is_not_audio(mp3: bytes) -> None:
-    """Also a tag that is full of bytes that look like frames."""
+    """A tag is skipped even if it is full of bytes that look like frames."""
     num_bytes = 10**6
     size = bytes(num_bytes >> shift & 127 for shift in (21, 14, 7, 0))
     picture = b"\xff\xfb\x90\x00" * (num_bytes // 4)

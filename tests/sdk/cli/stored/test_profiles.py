@@ -54,7 +54,7 @@ def test_list_as_json(
 def test_last_uses_that_may_not_be_read_hide_no_voiceprint(
     store: VoiceprintStore, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """As in a folder of another user, who grants only reading. Root may read everything."""
+    """The folder of another user can be such a place. Root may read everything."""
 
     def refuse(uses: LastUses) -> None:
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(uses.folder / "file"))
