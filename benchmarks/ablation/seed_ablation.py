@@ -32,6 +32,7 @@ import numpy as np
 from benchmarks.ablation.report import document, draw, table
 from benchmarks.harness import corpora
 from benchmarks.harness.measure import REPOSITORY, RESULTS, conditions
+from speakersdk.files import replacement
 
 if TYPE_CHECKING:
     import torch
@@ -257,12 +258,11 @@ def summary(result: dict[str, Any]) -> str:
 def write(report: dict[str, Any], path: Path) -> None:
     """Replace the result file as a whole. A run is one line, because its loss has many points."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
     runs = ",\n".join(json.dumps(run, allow_nan=False) for run in report["runs"])
     rest = json.dumps({**report, "runs": []}, indent=1, allow_nan=False)
     text = rest.replace('"runs": []', f'"runs": [\n{runs}\n ]')
-    partial.write_text(text + "\n", encoding="utf-8")
-    partial.replace(path)
+    with replacement(path, is_private=False) as file:
+        file.write(f"{text}\n".encode())
 
 
 if __name__ == "__main__":

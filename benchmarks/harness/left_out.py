@@ -6,7 +6,6 @@ of a low error rate is due to that.
 
 from __future__ import annotations
 
-import json
 from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import replace
@@ -16,6 +15,7 @@ import numpy as np
 
 from speakersdk.evaluation.segments import Segment
 from speakersdk.evaluation.trials import Trial
+from speakersdk_export.strangers import read_sessions
 from speakersdk_training.config import TrainConfig, TrialsConfig
 from speakersdk_training.data.corpus import Utterance, read_corpus
 from speakersdk_training.evaluation.trial_lists import cut_segments, draw_trials, write_lists
@@ -76,15 +76,6 @@ def _list(folder: Path, stem: str, root: Path) -> TrialsConfig:
         segments=str(folder / f"segments-{stem}.jsonl"),
         root=str(root),
     )
-
-
-def read_sessions(root: Path) -> dict[tuple[Path, int], int]:
-    """Read the session of each utterance, by path and start; empty without `sessions.jsonl`."""
-    path = root / "sessions.jsonl"
-    if not path.is_file():
-        return {}
-    rows = map(json.loads, path.read_text(encoding="utf-8").splitlines())
-    return {(root / row["pack"], row["start"]): row["session"] for row in rows}
 
 
 def cut_by_session(
