@@ -55,7 +55,8 @@ class Description:
 
     Attributes:
         name: name of the model; None means that of the file.
-        source: place of publication; None means the name of the file.
+        source: place of publication; None means the address in sherpa-onnx's metadata, or the name
+            of the file.
         licence: license of the weights; None means that of the family.
         trained_by: who trained the model; None means the family.
         training_corpora: corpora of the training.
@@ -100,10 +101,9 @@ def adopt_model(
         raise ConfigError(f"expected a temperature above 0, got {temperature}")
     if output.resolve() == file.resolve():
         raise ConfigError(f"expected another file than {file} to write to")
-    if family == "sherpa":
-        chosen = family_of(family, metadata_of(read_published(file)))
-    else:
-        chosen = family_of(family, {})
+    metadata = metadata_of(read_published(file)) if family == "sherpa" else {}
+    chosen = family_of(family, metadata)
+    description = replace(description, source=description.source or metadata.get("url"))
     network = published_network(file, chosen)
     graph, size, num_rewritten = graft(network, chosen, temperature=temperature)
     check_graph(graph)

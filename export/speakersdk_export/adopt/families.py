@@ -139,7 +139,7 @@ def family_of(name: str, metadata: Mapping[str, str]) -> Family:
         metadata: metadata of the published file.
 
     Raises:
-        ConfigError: the family is unknown, or a sherpa file does not name one.
+        ConfigError: the family is unknown, or a sherpa file names none, or another sample rate.
     """
     if name == "sherpa":
         name = metadata.get("framework", "")
@@ -151,4 +151,12 @@ def family_of(name: str, metadata: Mapping[str, str]) -> Family:
             )
     if name not in FAMILIES:
         raise ConfigError(f"expected a family of {', '.join((*FAMILIES, 'sherpa'))}, got {name!r}")
-    return FAMILIES[name]
+    family = FAMILIES[name]
+    expected = str(family.front_end.sample_rate_hz)
+    rate = metadata.get("sample_rate", expected)
+    if rate != expected:
+        raise ConfigError(
+            f"expected an encoder of audio at {expected} Hz, got one whose metadata says "
+            f"sample_rate {rate!r}; it cannot be adopted"
+        )
+    return family

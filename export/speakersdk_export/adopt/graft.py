@@ -5,11 +5,12 @@ samples (B, n) -> front end -> published network -> scaled to length T -> embedd
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 import onnx
-from onnx import AttributeProto, ModelProto, TensorProto, compose, helper
+from onnx import AttributeProto, GraphProto, ModelProto, TensorProto, compose, helper
 
 from speakersdk.encoder.graph import EMBEDDING, SAMPLES
 from speakersdk.errors import ModelError
@@ -19,6 +20,7 @@ from speakersdk_export.adopt.operators import Operators
 
 # All operators of a front end have the same meaning in these opsets.
 OPSETS: Final = range(11, 24)
+_DOMAINS: Final = ("", "ai.onnx", "ai.onnx.ml", "com.microsoft")
 _FRONT: Final = "front_"
 _BACK: Final = "length_"
 _NETWORK: Final = "network_"
@@ -28,7 +30,8 @@ def read_published(path: Path) -> ModelProto:
     """Read a published ONNX file.
 
     Raises:
-        ModelError: the file is not ONNX, stores weights in other files, or needs an unknown opset.
+        ModelError: the file is not ONNX, stores weights in other files, or needs operators or an
+            opset that are unknown.
     """
     try:
         model = onnx.load_model(path, load_external_data=False)
@@ -36,7 +39,7 @@ def read_published(path: Path) -> ModelProto:
         raise ModelError(f"{path}: expected an ONNX file, got something else") from error
     if not model.graph.node:
         raise ModelError(f"{path}: expected an ONNX file, got one without a graph")
-    if any(item.data_location == TensorProto.EXTERNAL for item in model.graph.initializer):
+    if any(tensor.data_location == TensorProto.EXTERNAL for tensor in _tensors(model.graph)):
         raise ModelError(
             f"{path}: expected the weights inside the file, got weights in other files; save it as "
             "one file with onnx.save_model(model, path)"
@@ -47,7 +50,24 @@ def read_published(path: Path) -> ModelProto:
             f"{path}: expected opset {OPSETS.start} to {OPSETS.stop - 1}, got {opset}; convert it "
             "with onnx.version_converter"
         )
+    domains = {node.domain for node in model.graph.node} - set(_DOMAINS)
+    if domains:
+        raise ModelError(
+            f"{path}: expected operators of ONNX or onnxruntime, got some of "
+            f"{', '.join(sorted(domains))}; export the network again without them"
+        )
     return model
+
+
+def _tensors(graph: GraphProto) -> Iterator[TensorProto]:
+    """Yield all constants of a graph, also those inside nodes and their branches."""
+    yield from graph.initializer
+    for node in graph.node:
+        for attribute in node.attribute:
+            yield attribute.t
+            yield from attribute.tensors
+            for branch in (attribute.g, *attribute.graphs):
+                yield from _tensors(branch)
 
 
 def opset_of(model: ModelProto) -> int:
@@ -175,6 +195,7 @@ def _connections(model: ModelProto, family: Family) -> tuple[str, onnx.ValueInfo
             f"{', '.join(inputs)}; is it another family?"
         )
     features = expected[0] if expected else inputs[0]
+    _check_bands(model, features, family)
     outputs = list(model.graph.output)
     named = [output for output in outputs if output.name in family.outputs]
     if named:
@@ -185,6 +206,22 @@ def _connections(model: ModelProto, family: Family) -> tuple[str, onnx.ValueInfo
             f"{', '.join(output.name for output in outputs)}; is it another family?"
         )
     return features, outputs[0]
+
+
+def _check_bands(model: ModelProto, features: str, family: Family) -> None:
+    """Raise ModelError if an input states another number of bands than its family has."""
+    (value,) = (value for value in model.graph.input if value.name == features)
+    if not value.type.tensor_type.HasField("shape"):
+        return
+    sizes = [dim.dim_value for dim in value.type.tensor_type.shape.dim]
+    front_end = family.front_end
+    axis = front_end.layout.index("F")
+    if len(sizes) != len(front_end.layout) or sizes[axis] not in (0, front_end.num_mels):
+        raise ModelError(
+            f"expected the input {features} to take features {', '.join(front_end.layout)} of F = "
+            f"{front_end.num_mels} bands as the family {family.name} computes them, got sizes "
+            f"{', '.join(str(size or 'any') for size in sizes)}; is it another family?"
+        )
 
 
 def _rename(network: ModelProto, links: dict[str, str]) -> None:

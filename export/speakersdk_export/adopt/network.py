@@ -72,7 +72,8 @@ def _traced(path: Path, family: Family) -> onnx.ModelProto:
         network.load_state_dict({key: value.float() for key, value in weights.items()})
     except Exception as error:  # torch raises errors of many classes, with messages of many lines
         raise ModelError(
-            f"{path}: expected the weights of {name} as {family.name} publishes them"
+            f"{path}: expected the weights of {name} as {family.name} publishes them, got "
+            "something else; export another network to ONNX with its own code"
         ) from error
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # deprecations inside torch

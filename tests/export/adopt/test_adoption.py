@@ -60,6 +60,14 @@ def test_the_manifest_tells_where_the_weights_come_from(adopted: Path) -> None:
     assert origin.golden_cosine is None
 
 
+def test_sherpa_metadata_says_where_a_file_was_published(publish: Any, tmp_path: Path) -> None:
+    address = "https://example.org/campplus"
+    published = publish(metadata={"framework": "3d-speaker", "url": address})
+    origin = adopt(published, tmp_path / "adopted.onnx", family="sherpa").manifest.origin
+    assert origin is not None
+    assert (origin.family, origin.source) == ("3d-speaker", address)
+
+
 def golden(adopted: Path, tmp_path: Path, clip: np.ndarray, *, noise: float = 0.0) -> Golden:
     vector = open_session(adopted).run({"samples": clip[np.newaxis]})["embedding"][0]
     path = tmp_path / "golden.npy"

@@ -21,3 +21,5 @@ def test_unknown_families_are_refused() -> None:
         family_of("kaldi", {})
     with pytest.raises(ConfigError, match="expected the metadata key 'framework'"):
         family_of("sherpa", {"framework": "other"})
+    with pytest.raises(ConfigError, match=r"at 16000 Hz, got .* '8000'"):
+        family_of("sherpa", {"framework": "wespeaker", "sample_rate": "8000"})

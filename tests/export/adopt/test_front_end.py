@@ -44,7 +44,7 @@ def check(got: np.ndarray, expected: np.ndarray) -> None:
     """
     assert got.shape == expected.shape
     difference = np.abs(got - expected)
-    assert difference.mean() < 1e-4
+    assert difference.mean() < 1e-5
     assert difference.max() < 1e-2
 
 

@@ -52,6 +52,8 @@ def test_every_family_takes_the_waveform(
     [
         ({"name": "speech"}, "expected the input x or feature or feats"),
         ({"length": "length"}, "expected the input x"),
+        ({"num_mels": 72}, "F = 80 bands .* got sizes any, any, 72; is it another family"),
+        ({"layout": "B1FT"}, "features B, T, F .* got sizes any, 1, 80, any; is it another family"),
     ],
 )
 def test_other_inputs_are_another_family(
@@ -72,6 +74,19 @@ def test_what_cannot_be_read_is_refused_in_one_line(publish: Any, tmp_path: Path
     outside = publish(file="outside.onnx")
     onnx.save_model(onnx.load_model(outside), outside, save_as_external_data=True, size_threshold=0)
     with pytest.raises(ModelError, match="weights inside the file"):
+        read_published(outside)
+    inside = onnx.load_model(publish())
+    weights = inside.graph.initializer.pop(0)
+    inside.graph.node.insert(0, helper.make_node("Constant", [], ["weights"], value=weights))
+    onnx.save_model(
+        inside, outside, save_as_external_data=True, size_threshold=0, convert_attribute=True
+    )
+    with pytest.raises(ModelError, match="weights inside the file"):
+        read_published(outside)
+    other = onnx.load_model(publish())
+    other.graph.node[0].domain = "com.example"
+    onnx.save_model(other, outside)
+    with pytest.raises(ModelError, match=r"operators of ONNX or onnxruntime, got .* com\.example"):
         read_published(outside)
 
 
