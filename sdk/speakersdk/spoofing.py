@@ -45,6 +45,7 @@ class SpoofCheck:
     ) -> None:
         self._detector = detector
         self._finding: str | None = None
+        self._is_asked = False
         self.recording = recording
         self.sample_rate_hz = sample_rate_hz
         self.reading = reading
@@ -62,16 +63,18 @@ class SpoofCheck:
         """
         if not identification.decision.accepted or self._detector is None:
             return identification
-        if self._finding is None:
-            self._finding = self._detector(self._samples) or ""
-            if not isinstance(self._finding, str):
+        if not self._is_asked:
+            finding = self._detector(self._samples)
+            if finding is not None and not isinstance(finding, str):
                 raise TypeError(
                     "expected a spoof detector to return a text or None, got "
-                    f"{type(self._finding).__name__}"
+                    f"{type(finding).__name__}"
                 )
-        if not self._finding:
+            self._finding, self._is_asked = finding, True
+        if self._finding is None:
             return identification
-        found = f"perhaps not a live voice: {printable(self._finding[:_MAXIMUM_CHARACTERS])}"
+        finding = printable(self._finding[:_MAXIMUM_CHARACTERS]) or "the detector names no reason"
+        found = f"perhaps not a live voice: {finding}"
 
         def doubted(decision: Decision) -> Decision:
             if not decision.accepted:

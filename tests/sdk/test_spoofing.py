@@ -87,8 +87,22 @@ def test_it_is_called_only_for_what_would_be_accepted(
 def test_a_detector_that_fails_accepts_nobody(slt: Voiceprint, voices: dict[str, Any]) -> None:
     with pytest.raises(RuntimeError, match="no model"):
         Verifier(spoof_detector=Detector(RuntimeError("no model"))).verify(slt, voices["slt"].probe)
-    with pytest.raises(TypeError, match="to return a text or None, got float"):
-        Verifier(spoof_detector=Detector(0.9)).verify(slt, voices["slt"].probe)
+
+
+# A score or a flag is no answer, whether it is true or false.
+@pytest.mark.parametrize("answer", [0.9, 0.0, False, []])
+def test_an_answer_that_is_no_text_accepts_nobody(
+    answer: Any, slt: Voiceprint, voices: dict[str, Any]
+) -> None:
+    expected = f"to return a text or None, got {type(answer).__name__}"
+    with pytest.raises(TypeError, match=expected):
+        Verifier(spoof_detector=Detector(answer)).verify(slt, voices["slt"].probe)
+
+
+def test_an_empty_text_is_a_finding(slt: Voiceprint, voices: dict[str, Any]) -> None:
+    decision = Verifier(spoof_detector=Detector("")).verify(slt, voices["slt"].probe)
+    assert decision.verdict is Verdict.INCONCLUSIVE
+    assert "the detector names no reason" in decision.reason
 
 
 def test_streams_do_not_pass_it_by(slt: Voiceprint) -> None:
