@@ -6,8 +6,8 @@ three synthesizers. Accepted "before": by the voice only. "always": repeats of a
 are recognized by the embedding. "remembered": enrolled with `--remember`. The shares are IAPMR
 (ISO/IEC 30107-3). The last row has new recordings of the speakers themselves, of 4 s.
 
-Needs the speech corpora. Synthesizers that are not installed (espeak-ng, flite, festival) are left
-out.
+Needs the speech corpora, and the Debian packages espeak-ng, flite, festival and festvox-kallpc16k.
+With `--smoke`, synthesizers that are not installed are left out.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from __future__ import annotations
 import itertools
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -52,6 +53,14 @@ def main() -> int:
     """Measure and report."""
     benchmark = Benchmark(name="attacks", question=(__doc__ or "").splitlines()[0])
     corpora.require()
+    missing = [command[0] for command in SYNTHESIZERS.values() if shutil.which(command[0]) is None]
+    if missing and not benchmark.smoke:
+        print(
+            f"expected the programs {', '.join(missing)}, found none of them; install the "
+            "Debian packages espeak-ng, flite, festival and festvox-kallpc16k",
+            file=sys.stderr,
+        )
+        return 2
     verifier = Verifier(far=0.01)
     speakers = recordings(2 if benchmark.smoke else SPEAKERS)
     spoken = {name: synthesized(name) for name in SYNTHESIZERS}
