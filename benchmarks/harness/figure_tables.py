@@ -37,6 +37,7 @@ PAGES = (
     DOCS / "guides" / "diarize.md",
     DOCS / "guides" / "replay.md",
     DOCS / "guides" / "rotation.md",
+    DOCS / "guides" / "sealing.md",
     DOCS / "guides" / "several-people.md",
     DOCS / "experiments" / "speech-head.md",
 )

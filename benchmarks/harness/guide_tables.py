@@ -326,6 +326,13 @@ def diarization(latest: Latest) -> Lines:
     ]
 
 
+def sealing(latest: Latest) -> Lines:
+    """Write what sealing adds to a voiceprint."""
+    report = latest("sealing")
+    rows = [[row["name"], f"{1e6 * row['median_s']:.0f} µs"] for row in report["timings"]]
+    return markdown(("a voiceprint of five recordings", "median"), rows, numbers=1)
+
+
 TABLES: dict[str, Callable[[Latest], Lines]] = {
     "spoiled recordings": spoiled,
     "second voice": second_voice,
@@ -337,6 +344,7 @@ TABLES: dict[str, Callable[[Latest], Lines]] = {
     "attacks": attacks,
     "unseen attacks": unseen_attacks,
     "rotation": rotation,
+    "sealing": sealing,
     "challenge": challenge,
     "diarization": diarization,
 }
