@@ -1,0 +1,21 @@
+"""The benchmark of attacks measures every kind or nothing."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from benchmarks.harness.measure import REPOSITORY
+
+
+def test_a_full_run_without_the_synthesizers_is_refused(speech_data: Any, tmp_path: Path) -> None:
+    completed = subprocess.run(
+        [sys.executable, "-m", "benchmarks.accuracy.attacks"],
+        cwd=REPOSITORY, env={**os.environ, "PATH": str(tmp_path)},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert completed.returncode == 2
+    assert "expected the programs espeak-ng, flite, text2wave" in completed.stderr
