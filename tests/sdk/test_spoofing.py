@@ -91,7 +91,7 @@ def test_a_detector_that_fails_accepts_nobody(slt: Voiceprint, voices: dict[str,
 
 # A score or a flag is no answer, whether it is true or false.
 @pytest.mark.parametrize("answer", [0.9, 0.0, False, []])
-def test_an_answer_that_is_no_text_accepts_nobody(
+def test_an_answer_other_than_a_text_accepts_nobody(
     answer: Any, slt: Voiceprint, voices: dict[str, Any]
 ) -> None:
     expected = f"to return a text or None, got {type(answer).__name__}"
