@@ -141,7 +141,7 @@ def _kind(hint: Any) -> _Kind | None:
     if origin is Mapping or origin is dict:
         return _Kind("a mapping", lambda value: value if isinstance(value, Mapping) else _NO)
     if origin is os.PathLike:
-        return _Kind("a path", _path)
+        return _Kind("a path", _path, _path_advice)
     if hint in _KINDS:
         return _KINDS[hint]
     is_class = inspect.isclass(hint) and origin is None and hint not in (Any, object)
@@ -163,8 +163,11 @@ def _either(kinds: list[_Kind | None]) -> _Kind | None:
     def take(value: Any) -> Any:
         return next((found for kind in known if (found := kind.take(value)) is not _NO), _NO)
 
+    def advice(value: Any) -> str:
+        return next((said for kind in known if (said := kind.advice(value))), "")
+
     *others, last = [kind.what for kind in known]
-    return _Kind(f"{', '.join(others)} or {last}" if others else last, take)
+    return _Kind(f"{', '.join(others)} or {last}" if others else last, take, advice)
 
 
 def _list(origin: Any, hint: Any) -> _Kind:
@@ -232,6 +235,10 @@ def _path(value: Any) -> Any:
     return value if isinstance(text, str) and text and "\0" not in text else _NO
 
 
+def _path_advice(value: Any) -> str:
+    return "; no file name contains NUL" if isinstance(value, str) and "\0" in value else ""
+
+
 def _bytes(value: Any) -> Any:
     return bytes(value) if isinstance(value, bytes | bytearray | memoryview) else _NO
 
@@ -247,7 +254,7 @@ _KINDS: Final[dict[Any, _Kind]] = {
     float: _Kind("a number", _number),
     str: _Kind("text", lambda value: value if isinstance(value, str) else _NO),
     bytes: _Kind("bytes", _bytes),
-    Path: _Kind("a path", _folder),
+    Path: _Kind("a path", _folder, _path_advice),
     type(None): _Kind("None", lambda value: value if value is None else _NO),
     Hashable: _Kind("a value with a hash", lambda value: value if _has_hash(value) else _NO),
 }
