@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import contextlib
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -56,6 +57,23 @@ class HopBuffer:
             samples = samples[self.fill(samples) :]
             if self.is_full:
                 yield self.samples[-self._hop_samples :]
+
+    @contextlib.contextmanager
+    def gap_on_error(self, samples: Waveform, gap: Callable[[float], None]) -> Iterator[None]:
+        """Report the rest of the samples as lost if the block ends with an error in `hops`.
+
+        Otherwise the next samples would continue evidence that they do not follow.
+
+        Args:
+            samples: the samples for `hops`.
+            gap: function that gets the lost seconds.
+        """
+        end = self.num_samples + len(samples)
+        try:
+            yield
+        except BaseException:
+            gap((end - self.num_samples) / self._frontend.sample_rate_hz)
+            raise
 
     def pad(self) -> None:
         """Fill the hop with zeros at the end of a stream."""

@@ -164,7 +164,9 @@ class Enrollment:
                 self._gap(samples.lost_s)
             waveform = self._resampler.push(samples, sample_rate_hz=sample_rate_hz)
             if not self._is_complete:
-                self._take(waveform)
+                # An exemplar must not join what is before and after lost samples.
+                with self._state.buffer.gap_on_error(waveform, self._gap):
+                    self._take(waveform)
             return self.progress
 
     def gap(self, lost_s: float) -> None:
@@ -218,17 +220,10 @@ class Enrollment:
         self._lost_s += lost_s
 
     def _take(self, waveform: Waveform) -> None:
-        buffer = self._state.buffer
-        end = buffer.num_samples + len(waveform)
-        try:
-            for hop in buffer.hops(waveform):
-                self._take_hop(hop.copy())
-                if self._is_complete:
-                    break
-        except BaseException:
-            # An exemplar must not join what is before and after the lost samples.
-            self._gap((end - buffer.num_samples) / self._manifest.frontend.sample_rate_hz)
-            raise
+        for hop in self._state.buffer.hops(waveform):
+            self._take_hop(hop.copy())
+            if self._is_complete:
+                break
 
     def _take_hop(self, hop: Waveform) -> None:
         state = self._state

@@ -5,10 +5,10 @@ chunk -> 16 kHz -> hop -> encoder, speech -> embeddings -> llr -> sequential tes
 
 from __future__ import annotations
 
-import contextlib
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from functools import partial
 from typing import Final, Self
 
@@ -199,18 +199,9 @@ class SpeakerStream:
                 updates.append(self.update())
         return updates
 
-    @contextlib.contextmanager
-    def gap_on_error(self, waveform: Waveform) -> Iterator[None]:
-        """Make a gap if the block ends with an error before all hops of the samples are encoded.
-
-        Otherwise the next samples would continue evidence that they do not follow.
-        """
-        end = self.state.buffer.num_samples + len(waveform)
-        try:
-            yield
-        except BaseException:
-            self._gap((end - self.state.buffer.num_samples) / self._rate_hz)
-            raise
+    def gap_on_error(self, waveform: Waveform) -> AbstractContextManager[None]:
+        """Make a gap if the block ends with an error before all hops of the samples are encoded."""
+        return self.state.buffer.gap_on_error(waveform, self._gap)
 
     def update(self) -> StreamUpdate:
         """Return the update of the hop with which the encoder has just advanced `state`."""
