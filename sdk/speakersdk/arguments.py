@@ -75,18 +75,25 @@ def checked(target: _T) -> _T:
 def _checking(function: Callable[..., Any]) -> Callable[..., Any]:
     if not function.__annotations__.keys() - {"return"}:
         return function
-    parameters = inspect.signature(function).parameters.values()
-    places = [one.name for one in parameters if one.kind in _POSITIONAL]
-    rest = next((one.name for one in parameters if one.kind is one.VAR_POSITIONAL), "")
 
     @functools.cache
-    def kinds() -> dict[str, _Kind | None]:  # at the first call, when all names are defined
+    def expected() -> tuple[list[str], str, dict[str, _Kind | None]]:
+        """Return the names of places, that of the others, and the kinds by name.
+
+        The first call finds them: then all names in annotations are defined, and an import does not
+        inspect functions that nobody calls.
+        """
+        parameters = inspect.signature(function).parameters.values()
         hints = typing.get_type_hints(function)
-        return {one.name: _kind(hints.get(one.name, Any)) for one in parameters}
+        return (
+            [one.name for one in parameters if one.kind in _POSITIONAL],
+            next((one.name for one in parameters if one.kind is one.VAR_POSITIONAL), ""),
+            {one.name: _kind(hints.get(one.name, Any)) for one in parameters},
+        )
 
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
-        known = kinds()
+        places, rest, known = expected()
         given = []
         for place, value in enumerate(args):  # a loop, because streams push every few milliseconds
             name = places[place] if place < len(places) else rest

@@ -156,7 +156,6 @@ class EncoderStream(ABC):
             raise ClosedError("the stream is finished; start another with stream()")
 
 
-@checked
 class SpeakerEncoder(Protocol):
     """A model that computes embeddings of waveforms at the sample rate of its manifest."""
 
