@@ -26,6 +26,7 @@ from speakersdk.encoder.graph import (
     FRAME_WEIGHTS,
     HOP_STATISTICS,
     NEXT_CACHE,
+    OUTPUTS,
     SAMPLES,
     SPEECH,
     Arrays,
@@ -181,8 +182,7 @@ def _run_torch(encoder: Encoder, manifest: ModelManifest, feeds: Arrays) -> Arra
         return {EMBEDDING: encoder(*inputs).numpy()}
     threshold = manifest.speech_threshold if manifest.has_speech_head else None
     outputs = encoder(*inputs, speech_threshold=threshold)
-    names = (EMBEDDING, HOP_STATISTICS, SPEECH, NEXT_CACHE)
-    return {name: output.numpy() for name, output in zip(names, outputs, strict=True)}
+    return {name: output.numpy() for name, output in zip(OUTPUTS, outputs, strict=True)}
 
 
 def _streaming_differences(

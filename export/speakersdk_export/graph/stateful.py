@@ -30,7 +30,7 @@ from speakersdk.encoder.graph import (
     EMBEDDING,
     FRAME_WEIGHTS,
     HOP_STATISTICS,
-    NEXT_CACHE,
+    OUTPUTS,
     SAMPLES,
     SPEECH,
     STATISTICS,
@@ -100,7 +100,7 @@ def stateful_graph(encoder: TdnnEncoder, *, has_speech_head: bool) -> onnx.Model
             CACHE: (cache, None),
             STATISTICS: (statistics, None),
         },
-        {EMBEDDING: None, HOP_STATISTICS: None, SPEECH: "frames", NEXT_CACHE: None},
+        dict.fromkeys(OUTPUTS) | {SPEECH: "frames"},
     )
     if not has_speech_head:
         outputs = model.graph.outputs

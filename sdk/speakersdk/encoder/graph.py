@@ -25,6 +25,8 @@ EMBEDDING: Final = "embedding"
 HOP_STATISTICS: Final = "hop_statistics"
 SPEECH: Final = "speech"
 NEXT_CACHE: Final = "next_cache"
+# All of a stateful graph, in the order in which the trained encoder returns them.
+OUTPUTS: Final = (EMBEDDING, HOP_STATISTICS, SPEECH, NEXT_CACHE)
 
 Shapes = dict[str, tuple[int, ...]]
 Arrays = dict[str, npt.NDArray[np.float32]]
