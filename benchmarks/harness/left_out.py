@@ -95,10 +95,11 @@ def cut_by_session(
     segments = []
     for of_speaker in by_session.values():
         cut = {
-            session: cut_segments(group, root, duration_s=duration_s)
-            for session, group in sorted(of_speaker.items())
+            session: group
+            for session in sorted(of_speaker)
+            if (group := cut_segments(of_speaker[session], root, duration_s=duration_s))
         }
-        if sum(map(bool, cut.values())) > 1:
+        if len(cut) > 1:
             segments += [
                 replace(segment, name=f"{segment.name}/session-{session}")
                 for session, group in cut.items()

@@ -89,7 +89,7 @@ def test_a_detector_that_fails_accepts_nobody(slt: Voiceprint, voices: dict[str,
         Verifier(spoof_detector=Detector(RuntimeError("no model"))).verify(slt, voices["slt"].probe)
 
 
-# A score or a flag is no answer, whether it is true or false.
+# A detector must return text or None. Scores and flags are errors, even those that count as false.
 @pytest.mark.parametrize("answer", [0.9, 0.0, False, []])
 def test_an_answer_other_than_a_text_accepts_nobody(
     answer: Any, slt: Voiceprint, voices: dict[str, Any]
