@@ -21,7 +21,8 @@ from speakersdk.evaluation.segments import Piece, Segment, read_segments, share_
 from speakersdk.evaluation.trials import read_trials, used_segments
 from speakersdk_training.data.corpus import Utterance, by_speaker, read_packs
 from speakersdk_training.evaluation.trial_audio import read_segment_audio
-from speakersdk_training.models import LogMel, papers_frontend
+from speakersdk_training.models.frontend import LogMel
+from speakersdk_training.models.mel_filters import papers_frontend
 
 CORPUS = "speechocean762"
 SEGMENT_FRAMES = 40

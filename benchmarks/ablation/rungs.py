@@ -6,14 +6,12 @@ from dataclasses import dataclass, replace
 
 from benchmarks.ablation.features import SEGMENT_FRAMES
 from speakersdk_training.data.speaker_draws import SamplerConfig
-from speakersdk_training.losses import (
-    JensenShannonConfig,
-    MarginSoftmaxConfig,
-    PairLikelihoodConfig,
-    PairwiseKlConfig,
-    PrototypicalConfig,
-)
-from speakersdk_training.models import BlstmConfig, paper_blstm, seed_blstm
+from speakersdk_training.losses.jensen_shannon import JensenShannonConfig
+from speakersdk_training.losses.margin_softmax import MarginSoftmaxConfig
+from speakersdk_training.losses.pair_likelihood import PairLikelihoodConfig
+from speakersdk_training.losses.pairwise_kl import PairwiseKlConfig
+from speakersdk_training.losses.prototypical import PrototypicalConfig
+from speakersdk_training.models.blstm import BlstmConfig, paper_blstm, seed_blstm
 
 LossConfig = (
     PairwiseKlConfig

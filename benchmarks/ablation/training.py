@@ -30,21 +30,14 @@ from speakersdk.metrics import eer, min_dcf
 from speakersdk_training.compute.optim import OptimConfig
 from speakersdk_training.data.speaker_draws import AlternatingPairs, make_draw
 from speakersdk_training.fit.pair_monitor import pair_statistics, spread_statistics
-from speakersdk_training.losses import (
-    Ge2e,
-    JensenShannon,
-    JensenShannonConfig,
-    MarginSoftmax,
-    MarginSoftmaxConfig,
-    PairLikelihood,
-    PairLikelihoodConfig,
-    PairwiseKl,
-    Prototypical,
-    PrototypicalConfig,
-    symmetric_kl,
-)
-from speakersdk_training.models import BlstmEncoder, papers_frontend
-from speakersdk_training.models.blstm import segment_mean
+from speakersdk_training.losses.jensen_shannon import JensenShannon, JensenShannonConfig
+from speakersdk_training.losses.margin_softmax import MarginSoftmax, MarginSoftmaxConfig
+from speakersdk_training.losses.pair_likelihood import PairLikelihood, PairLikelihoodConfig
+from speakersdk_training.losses.pairwise_kl import PairwiseKl
+from speakersdk_training.losses.prototypical import Ge2e, Prototypical, PrototypicalConfig
+from speakersdk_training.losses.symmetric_kl import symmetric_kl
+from speakersdk_training.models.blstm import BlstmEncoder, segment_mean
+from speakersdk_training.models.mel_filters import papers_frontend
 
 _LOOKS = 100  # points of a loss curve
 _EVALUATION_BATCH = 256

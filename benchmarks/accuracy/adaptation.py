@@ -20,7 +20,7 @@ from benchmarks.harness import corpora
 from benchmarks.harness.enrolled import enrolled
 from benchmarks.harness.measure import Benchmark
 from speakersdk.arrays import Waveform
-from speakersdk.audio.waveform import SAMPLE_RATE_HZ
+from speakersdk.audio.samples import SAMPLE_RATE_HZ
 from speakersdk.calibration.calibration import Calibration
 from speakersdk.metrics import cllr, eer
 from speakersdk.scoring import symmetric_kl_to_many

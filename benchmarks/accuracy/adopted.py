@@ -52,7 +52,7 @@ from benchmarks.harness.trial_pairs import (
 )
 from benchmarks.peers import resemblyzer
 from speakersdk.arrays import Waveform
-from speakersdk.audio.waveform import SAMPLE_RATE_HZ
+from speakersdk.audio.samples import SAMPLE_RATE_HZ
 from speakersdk.calibration.calibration import Calibration
 from speakersdk.demo_clips import FOLDER
 from speakersdk.encoder.interface import Encoding, SpeakerEncoder

@@ -17,7 +17,7 @@ from benchmarks.harness.measure import Benchmark
 from benchmarks.peers import resemblyzer
 from speakersdk import Verifier
 from speakersdk.arrays import Waveform
-from speakersdk.audio.waveform import SAMPLE_RATE_HZ
+from speakersdk.audio.samples import SAMPLE_RATE_HZ
 from speakersdk.demo_clips import FOLDER
 from speakersdk.encoder.interface import SpeakerEncoder
 from speakersdk.encoder.load import load_encoder

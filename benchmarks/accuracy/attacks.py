@@ -30,7 +30,8 @@ from benchmarks.harness.rates import percent
 from benchmarks.harness.replay_chains import CHAINS, COPIES
 from speakersdk import Decision, Verifier, VoiceprintStore
 from speakersdk.arrays import Waveform
-from speakersdk.audio.waveform import SAMPLE_RATE_HZ, read_audio
+from speakersdk.audio.samples import SAMPLE_RATE_HZ
+from speakersdk.audio.waveform import read_audio
 from speakersdk.enrollment.fingerprint import REPEATED, fingerprint_of, repeats
 from speakersdk.enrollment.remembered_recordings import RememberedRecordings
 from speakersdk_training.data.corpus import by_speaker

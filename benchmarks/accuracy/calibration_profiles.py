@@ -17,7 +17,7 @@ from benchmarks.harness import corpora
 from benchmarks.harness.measure import Benchmark
 from benchmarks.harness.trial_pairs import bundled_encoder
 from speakersdk.arrays import Waveform
-from speakersdk.audio.waveform import SAMPLE_RATE_HZ
+from speakersdk.audio.samples import SAMPLE_RATE_HZ
 from speakersdk.calibration.calibration import Calibration
 from speakersdk.encoder.interface import Encoding
 from speakersdk.metrics import min_cllr

@@ -16,7 +16,7 @@ from benchmarks.harness import corpora
 from benchmarks.harness.measure import Benchmark
 from benchmarks.harness.rates import percent
 from speakersdk.arrays import Waveform
-from speakersdk.audio.waveform import SAMPLE_RATE_HZ
+from speakersdk.audio.samples import SAMPLE_RATE_HZ
 from speakersdk.enrollment.challenge import Challenge
 from speakersdk_training.data.corpus import by_speaker
 

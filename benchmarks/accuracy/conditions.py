@@ -36,9 +36,9 @@ from benchmarks.harness.trial_pairs import (
     spoken_by,
 )  # fmt: skip
 from speakersdk.arrays import Waveform
-from speakersdk.audio.waveform import SAMPLE_RATE_HZ
+from speakersdk.audio.samples import SAMPLE_RATE_HZ
 from speakersdk.calibration.calibration import Calibration
-from speakersdk.encoder.load import SpeakerEncoder
+from speakersdk.encoder.interface import SpeakerEncoder
 from speakersdk.evaluation.segments import Segment
 from speakersdk.metrics import cllr, eer, min_cllr
 from speakersdk_training.evaluation.trial_audio import read_segment_audio

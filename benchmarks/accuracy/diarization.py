@@ -31,7 +31,7 @@ from benchmarks.harness.enrolled import enrolled
 from benchmarks.harness.measure import Benchmark
 from speakersdk import Verifier, Voiceprint
 from speakersdk.arrays import Waveform
-from speakersdk.audio.waveform import SAMPLE_RATE_HZ
+from speakersdk.audio.samples import SAMPLE_RATE_HZ
 
 ENROLL_S = 12.0
 SPOKEN_S = 75.0  # maximum per speaker in a conversation, repeated if needed

@@ -23,10 +23,11 @@ from benchmarks.harness.rates import percent
 from benchmarks.harness.trial_pairs import bundled_encoder
 from speakersdk.arrays import Waveform
 from speakersdk.audio.levels import AudioProblem
-from speakersdk.audio.waveform import SAMPLE_RATE_HZ, read_audio
+from speakersdk.audio.samples import SAMPLE_RATE_HZ
+from speakersdk.audio.waveform import read_audio
 from speakersdk.calibration.calibration import DEFAULT_MINIMUM_SPEECH_S, Calibration
 from speakersdk.decision.one_voice import OTHER_VOICE_LLR, Speech, llrs_to_the_others
-from speakersdk.encoder.load import SpeakerEncoder
+from speakersdk.encoder.interface import SpeakerEncoder
 from speakersdk.enrollment.measure import RecordingQuality, measure_recording
 from speakersdk_training.data.corpus import Utterance, by_speaker
 

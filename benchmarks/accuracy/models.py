@@ -18,7 +18,8 @@ from benchmarks.harness.rates import eer_rates
 from benchmarks.harness.speech_probability import speech_probability
 from speakersdk.audio.waveform import read_audio
 from speakersdk.decision.rule import speech_shortage
-from speakersdk.encoder.load import Encoding, SpeakerEncoder, load_encoder
+from speakersdk.encoder.interface import Encoding, SpeakerEncoder
+from speakersdk.encoder.load import load_encoder
 from speakersdk.evaluation.encode_trials import score_trials
 from speakersdk.evaluation.segments import Segment, read_segments, share_audio
 from speakersdk.evaluation.trials import Trial, read_trials, used_segments

@@ -16,7 +16,7 @@ import numpy as np
 from benchmarks.harness import corpora
 from benchmarks.harness.demo_speech import demo_speech, demo_voices
 from benchmarks.harness.measure import Benchmark
-from speakersdk.audio.waveform import SAMPLE_RATE_HZ
+from speakersdk.audio.samples import SAMPLE_RATE_HZ
 from speakersdk.demo_clips import FOLDER
 from speakersdk.encoder.graph import StatefulGraph
 from speakersdk.encoder.interface import SpeakerEncoder

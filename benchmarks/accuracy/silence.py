@@ -19,7 +19,7 @@ from benchmarks.harness.enrolled import enrolled
 from benchmarks.harness.measure import Benchmark
 from speakersdk import Verifier
 from speakersdk.arrays import Waveform
-from speakersdk.audio.waveform import SAMPLE_RATE_HZ
+from speakersdk.audio.samples import SAMPLE_RATE_HZ
 from speakersdk.decision.outcome import Verdict
 from speakersdk_training.data.corpus import by_speaker
 

@@ -21,8 +21,10 @@ import numpy.typing as npt
 from benchmarks.harness import corpora
 from benchmarks.harness.measure import REPOSITORY, Benchmark
 from benchmarks.harness.speech_probability import speech_probability
-from speakersdk.audio.waveform import SAMPLE_RATE_HZ, read_audio
-from speakersdk.encoder.load import SpeakerEncoder, load_encoder
+from speakersdk.audio.samples import SAMPLE_RATE_HZ
+from speakersdk.audio.waveform import read_audio
+from speakersdk.encoder.interface import SpeakerEncoder
+from speakersdk.encoder.load import load_encoder
 from speakersdk.metrics import eer, error_rates
 from speakersdk.models import default_model_path
 from speakersdk_training.data.corpus import Utterance

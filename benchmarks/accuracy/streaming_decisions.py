@@ -25,7 +25,7 @@ from benchmarks.harness.demo_speech import demo_voices
 from benchmarks.harness.enrolled import enrolled
 from benchmarks.harness.measure import Benchmark
 from speakersdk import StreamUpdate, Verifier, Voiceprint
-from speakersdk.audio.waveform import SAMPLE_RATE_HZ
+from speakersdk.audio.samples import SAMPLE_RATE_HZ
 from speakersdk.metrics import bootstrap_interval
 from speakersdk_training.evaluation.conditions import CONDITIONS
 

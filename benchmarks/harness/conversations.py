@@ -15,8 +15,8 @@ import numpy.typing as npt
 
 from benchmarks.harness.diarization_error import Stretch
 from speakersdk.arrays import Waveform
+from speakersdk.audio.samples import SAMPLE_RATE_HZ
 from speakersdk.audio.voice_activity import VoiceActivityDetector
-from speakersdk.audio.waveform import SAMPLE_RATE_HZ
 
 FRAME_S = 0.01
 BRIDGED_S = 0.3

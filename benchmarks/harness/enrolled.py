@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from speakersdk import Verifier, Voiceprint
 from speakersdk.arrays import Waveform
 from speakersdk.audio.levels import AudioProblem
-from speakersdk.audio.waveform import SAMPLE_RATE_HZ
+from speakersdk.audio.samples import SAMPLE_RATE_HZ
 
 
 def enrolled(verifier: Verifier, recordings: Sequence[Waveform], name: str) -> Voiceprint:

@@ -19,7 +19,8 @@ from scipy.signal import butter, fftconvolve, iirpeak, lfilter, sosfilt
 
 from benchmarks.harness import corpora
 from speakersdk.arrays import Waveform
-from speakersdk.audio.waveform import SAMPLE_RATE_HZ, read_audio
+from speakersdk.audio.samples import SAMPLE_RATE_HZ
+from speakersdk.audio.waveform import read_audio
 
 Change = Callable[[Waveform], Waveform]
 _DIRECT_DB = 3.0

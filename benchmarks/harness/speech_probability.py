@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from speakersdk.arrays import Waveform
 from speakersdk.encoder.graph import SPEECH, StatefulGraph
-from speakersdk.encoder.load import SpeakerEncoder
+from speakersdk.encoder.interface import SpeakerEncoder
 
 
 def speech_probability(encoder: SpeakerEncoder, samples: Waveform) -> npt.NDArray[np.float32]:

@@ -12,7 +12,8 @@ import time
 from pathlib import Path
 
 from benchmarks.harness.measure import Benchmark
-from speakersdk.audio.waveform import SAMPLE_RATE_HZ, read_audio
+from speakersdk.audio.samples import SAMPLE_RATE_HZ
+from speakersdk.audio.waveform import read_audio
 from speakersdk.demo_clips import FOLDER
 from speakersdk.evaluation.bulk import EmbeddingJob, embed_recordings
 from speakersdk.evaluation.segments import Piece, Segment

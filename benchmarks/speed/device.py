@@ -30,10 +30,11 @@ import numpy.typing as npt
 from benchmarks.harness.demo_speech import demo_speech
 from benchmarks.harness.measure import Benchmark
 from speakersdk.arrays import Waveform
-from speakersdk.audio.waveform import SAMPLE_RATE_HZ
+from speakersdk.audio.samples import SAMPLE_RATE_HZ
 from speakersdk.encoder.graph import EMBEDDING, FRAME_WEIGHTS, SAMPLES, StatefulGraph
 from speakersdk.encoder.hop import HopSizes
-from speakersdk.encoder.load import SpeakerEncoder, hop_encoder, load_encoder
+from speakersdk.encoder.interface import SpeakerEncoder
+from speakersdk.encoder.load import hop_encoder, load_encoder
 from speakersdk.encoder.stateful import NUM_SUMS, StatefulStream
 from speakersdk.encoder.stateful_blocks import VariableBlocks
 from speakersdk.errors import SpeakerSdkError

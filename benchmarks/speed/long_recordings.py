@@ -20,7 +20,8 @@ import soundfile as sf
 
 from benchmarks.harness import corpora
 from benchmarks.harness.measure import Benchmark
-from speakersdk.audio.waveform import SAMPLE_RATE_HZ, read_audio
+from speakersdk.audio.samples import SAMPLE_RATE_HZ
+from speakersdk.audio.waveform import read_audio
 from speakersdk.demo_clips import FOLDER
 
 # VmHWM in kB, which only Linux reports; ru_maxrss also counts the parent process.

@@ -29,7 +29,8 @@ from benchmarks.harness.demo_speech import demo_speech
 from benchmarks.harness.measure import Benchmark
 from benchmarks.peers.resemblyzer import voice_encoder
 from speakersdk import Verifier
-from speakersdk.audio.waveform import SAMPLE_RATE_HZ, read_audio
+from speakersdk.audio.samples import SAMPLE_RATE_HZ
+from speakersdk.audio.waveform import read_audio
 from speakersdk.demo_clips import FOLDER
 from speakersdk.encoder.batch import encode_batch
 from speakersdk.encoder.load import load_encoder

@@ -10,7 +10,7 @@ import sys
 
 from benchmarks.harness.demo_speech import demo_speech
 from benchmarks.harness.measure import Benchmark, installed_environment
-from speakersdk.audio.waveform import SAMPLE_RATE_HZ
+from speakersdk.audio.samples import SAMPLE_RATE_HZ
 from speakersdk.demo_clips import FOLDER
 from speakersdk.encoder.load import load_encoder
 from speakersdk.models import default_model_path

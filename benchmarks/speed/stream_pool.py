@@ -10,7 +10,7 @@ import numpy as np
 from benchmarks.harness.demo_speech import demo_speech
 from benchmarks.harness.measure import Benchmark
 from speakersdk import Verifier
-from speakersdk.audio.waveform import SAMPLE_RATE_HZ
+from speakersdk.audio.samples import SAMPLE_RATE_HZ
 from speakersdk.demo_clips import FOLDER as CLIPS
 
 HOP_SAMPLES, HOP_S = SAMPLE_RATE_HZ // 10, 0.1

@@ -29,7 +29,7 @@ from benchmarks.harness.demo_speech import demo_speech
 from benchmarks.harness.measure import Benchmark
 from benchmarks.peers.resemblyzer import voice_encoder
 from speakersdk import SpeakerStream, Verifier, Voiceprint
-from speakersdk.audio.waveform import SAMPLE_RATE_HZ
+from speakersdk.audio.samples import SAMPLE_RATE_HZ
 from speakersdk.demo_clips import FOLDER as CLIPS
 from speakersdk.scoring import symmetric_kl_matrix
 
@@ -193,7 +193,7 @@ def windowed_verifier(folder: Path, calibrated: Verifier) -> Verifier | None:
         from speakersdk_export.model_file import write_model
         from speakersdk_export.onnx_export import make_manifest
         from speakersdk_training.checkpoint import CheckpointInfo, weights_sha256
-        from speakersdk_training.models import BlstmConfig, BlstmEncoder
+        from speakersdk_training.models.blstm import BlstmConfig, BlstmEncoder
     except ModuleNotFoundError as error:
         print(f"no windowed model without {error.name}", file=sys.stderr)
         return None

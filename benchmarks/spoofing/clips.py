@@ -18,7 +18,7 @@ from benchmarks.spoofing.loudspeakers import LOUDSPEAKERS, rooms, spoken_live
 from benchmarks.spoofing.synthesizers import commands, spoken
 from benchmarks.spoofing.vocoders import vocoders
 from speakersdk.arrays import Waveform
-from speakersdk.audio.waveform import SAMPLE_RATE_HZ
+from speakersdk.audio.samples import SAMPLE_RATE_HZ
 from speakersdk_training.data.corpus import Utterance, by_speaker, read_packs
 
 CLIP_SAMPLES = 3 * SAMPLE_RATE_HZ

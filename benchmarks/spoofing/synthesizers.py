@@ -17,7 +17,8 @@ from pathlib import Path
 import numpy as np
 
 from speakersdk.arrays import Waveform
-from speakersdk.audio.waveform import SAMPLE_RATE_HZ, read_audio
+from speakersdk.audio.samples import SAMPLE_RATE_HZ
+from speakersdk.audio.waveform import read_audio
 
 _FESTIVAL_VOICES = Path("/usr/share/festival/voices")
 _SUBJECTS = ("My neighbour", "The old teacher", "A woman in a green coat", "Nobody in this street")

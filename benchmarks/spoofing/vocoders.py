@@ -16,7 +16,7 @@ import soxr
 from scipy.signal import get_window, istft, lfilter, stft
 
 from speakersdk.arrays import Waveform
-from speakersdk.audio.waveform import SAMPLE_RATE_HZ
+from speakersdk.audio.samples import SAMPLE_RATE_HZ
 from speakersdk.encoder.frontend import FrontendConfig
 from speakersdk_training.models.mel_filters import mel_filters
 

@@ -18,14 +18,15 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.harness.measure import REPOSITORY, Benchmark
-from speakersdk.audio.waveform import SAMPLE_RATE_HZ
-from speakersdk.encoder.load import SpeakerEncoder, load_encoder
+from speakersdk.audio.samples import SAMPLE_RATE_HZ
+from speakersdk.encoder.interface import SpeakerEncoder
+from speakersdk.encoder.load import load_encoder
 from speakersdk_export.graph.stateful import stateful_graph
 from speakersdk_export.model_file import write_model
 from speakersdk_export.onnx_export import make_manifest
 from speakersdk_training.checkpoint import CheckpointInfo, weights_sha256
 from speakersdk_training.config import TrainConfig, load_config
-from speakersdk_training.models import TdnnEncoder
+from speakersdk_training.models.tdnn import TdnnEncoder
 
 CONFIGS = REPOSITORY / "training" / "experiments"
 RUNS = REPOSITORY / "runs"

@@ -17,7 +17,8 @@ import numpy as np
 from benchmarks.harness import corpora
 from benchmarks.harness.measure import Benchmark
 from speakersdk.arrays import Waveform
-from speakersdk.audio.waveform import SAMPLE_RATE_HZ, as_waveform, read_audio
+from speakersdk.audio.samples import SAMPLE_RATE_HZ
+from speakersdk.audio.waveform import as_waveform, read_audio
 from speakersdk.errors import InvalidAudioError
 from speakersdk_training.data.corpus import Utterance, by_speaker, read_packs
 

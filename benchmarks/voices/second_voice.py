@@ -31,7 +31,7 @@ from benchmarks.harness.rates import percent
 from benchmarks.harness.trial_pairs import bundled_encoder
 from speakersdk import Voiceprint
 from speakersdk.arrays import Waveform
-from speakersdk.audio.waveform import SAMPLE_RATE_HZ
+from speakersdk.audio.samples import SAMPLE_RATE_HZ
 from speakersdk.decision.one_voice import SECOND_VOICE_LLR
 from speakersdk.decision.rule import Request
 from speakersdk.encoder.interface import SpeakerEncoder

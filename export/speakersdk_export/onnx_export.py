@@ -14,7 +14,8 @@ from speakersdk_export.graph.stateful import stateful_graph, windowed_graph
 from speakersdk_export.model_file import check_graph, write_model
 from speakersdk_export.parity import Difference, check_parity
 from speakersdk_training.checkpoint import CheckpointInfo
-from speakersdk_training.models import BlstmEncoder, TdnnEncoder
+from speakersdk_training.models.blstm import BlstmEncoder
+from speakersdk_training.models.tdnn import TdnnEncoder
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,8 @@ from speakersdk.encoder.manifest import ModelManifest
 from speakersdk.runtime.session import OnnxSession, open_session
 from speakersdk_export.errors import ParityError
 from speakersdk_export.graph.stateful import log_mel_graph
-from speakersdk_training.models import Encoder, LogMel
+from speakersdk_training.models.encoder import Encoder
+from speakersdk_training.models.frontend import LogMel
 from speakersdk_training.models.mel_filters import analysis_window, mel_filters
 
 DURATIONS_S: Final = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0)

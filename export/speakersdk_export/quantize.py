@@ -22,7 +22,7 @@ import onnx
 from onnx import numpy_helper
 
 from speakersdk.arrays import Waveform
-from speakersdk.audio.waveform import SAMPLE_RATE_HZ
+from speakersdk.audio.samples import SAMPLE_RATE_HZ
 from speakersdk.encoder.graph import HOP_STATISTICS, NEXT_CACHE, Arrays, StatefulGraph
 from speakersdk.encoder.load import load_encoder
 from speakersdk.encoder.manifest import ModelManifest

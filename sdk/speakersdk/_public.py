@@ -8,7 +8,8 @@ from speakersdk.audio.waveform import as_waveform, read_audio
 from speakersdk.calibration.calibration import Calibration, OperatingPoint
 from speakersdk.decision.outcome import Decision, Identification, Verdict
 from speakersdk.diarization.turns import Diarization, DiarizedSpeaker, Turn
-from speakersdk.encoder.load import EncoderStream, Encoding, SpeakerEncoder, load_encoder
+from speakersdk.encoder.interface import EncoderStream, Encoding, SpeakerEncoder
+from speakersdk.encoder.load import load_encoder
 from speakersdk.encoder.manifest import ModelManifest
 from speakersdk.enrollment.adaptation import Adaptation
 from speakersdk.enrollment.challenge import Challenge

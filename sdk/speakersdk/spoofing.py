@@ -12,7 +12,7 @@ from typing import Final
 
 from speakersdk.arrays import Waveform
 from speakersdk.audio.recordings import Reading, Recording, load_recording
-from speakersdk.audio.waveform import SAMPLE_RATE_HZ
+from speakersdk.audio.samples import SAMPLE_RATE_HZ
 from speakersdk.decision.outcome import Decision, Identification
 from speakersdk.text import printable
 

@@ -16,7 +16,8 @@ import numpy as np
 
 from speakersdk.arrays import Waveform
 from speakersdk.encoder.hop import HopEncoder
-from speakersdk.encoder.load import SpeakerEncoder, hop_encoder, load_encoder
+from speakersdk.encoder.interface import SpeakerEncoder
+from speakersdk.encoder.load import hop_encoder, load_encoder
 from speakersdk.errors import ConfigError
 from speakersdk.runtime.options import Precision
 from speakersdk.streaming.options import hop_sizes

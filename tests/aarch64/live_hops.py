@@ -8,7 +8,8 @@ import sys
 import numpy as np
 
 from speakersdk import Verifier
-from speakersdk.audio.waveform import SAMPLE_RATE_HZ, read_audio
+from speakersdk.audio.samples import SAMPLE_RATE_HZ
+from speakersdk.audio.waveform import read_audio
 from speakersdk.demo_clips import FOLDER
 
 HOP_SAMPLES = SAMPLE_RATE_HZ // 10

@@ -23,7 +23,8 @@ from speakersdk_export.graph.stateful import stateful_graph, windowed_graph
 from speakersdk_export.model_file import write_model
 from speakersdk_export.onnx_export import make_manifest
 from speakersdk_training.checkpoint import CheckpointInfo, weights_sha256
-from speakersdk_training.models import BlstmConfig, BlstmEncoder, TdnnEncoder
+from speakersdk_training.models.blstm import BlstmConfig, BlstmEncoder
+from speakersdk_training.models.tdnn import TdnnEncoder
 
 MAKE_MODELS = Path(__file__).parents[1] / "data" / "models" / "make_models.py"
 Encoder = TdnnEncoder | BlstmEncoder

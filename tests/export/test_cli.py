@@ -10,7 +10,7 @@ from speakersdk_export.calibrate import CalibrationTrials
 from speakersdk_export.cli import main
 from speakersdk_training.checkpoint import config_to_dict, save_checkpoint
 from speakersdk_training.config import CorpusConfig, DataConfig, RunConfig, TrainConfig
-from speakersdk_training.models import TdnnEncoder
+from speakersdk_training.models.tdnn import TdnnEncoder
 
 pytestmark = pytest.mark.export
 MODELS = Path(__file__).parents[1] / "data" / "models"

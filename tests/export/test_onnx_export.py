@@ -14,7 +14,9 @@ from speakersdk_export.calibrate import CalibrationTrials
 from speakersdk_export.errors import ParityError
 from speakersdk_export.onnx_export import export_model, make_manifest
 from speakersdk_training.checkpoint import CheckpointInfo, weights_sha256
-from speakersdk_training.models import BlstmEncoder, TdnnEncoder, paper_blstm, papers_frontend
+from speakersdk_training.models.blstm import BlstmEncoder, paper_blstm
+from speakersdk_training.models.mel_filters import papers_frontend
+from speakersdk_training.models.tdnn import TdnnEncoder
 
 pytestmark = pytest.mark.export
 

@@ -20,7 +20,8 @@ from speakersdk_export.parity import (
     log_mel_difference,
     reference_log_mel,
 )
-from speakersdk_training.models import LogMel, TdnnEncoder
+from speakersdk_training.models.frontend import LogMel
+from speakersdk_training.models.tdnn import TdnnEncoder
 
 pytestmark = pytest.mark.export
 

@@ -108,7 +108,7 @@ def room_of(path: Path) -> Path:
 
 
 def uses(path: Path) -> set[Path]:
-    """Return the files that a source file imports or includes, also through names of packages."""
+    """Return the files that a source file imports or includes."""
     if path.suffix != ".py":
         return included(path)
     found: set[Path] = set()
@@ -118,12 +118,6 @@ def uses(path: Path) -> set[Path]:
         for package in PACKAGES:
             inner = package.parent.joinpath(*name.split("."))
             found.add(inner.with_suffix(".py"))
-            if (inner / "__init__.py").is_file() and inner != package:
-                passed_on = imported_names(inner / "__init__.py")
-                found |= {
-                    package.parent.joinpath(*each.split(".")).with_suffix(".py")
-                    for each in passed_on
-                }
     return found
 
 

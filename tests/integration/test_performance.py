@@ -20,7 +20,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from speakersdk.audio.waveform import SAMPLE_RATE_HZ, read_audio
+from speakersdk.audio.samples import SAMPLE_RATE_HZ
+from speakersdk.audio.waveform import read_audio
 from speakersdk.runtime.session import OnnxSession, open_session
 from speakersdk.verifier import Verifier
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from speakersdk.audio.waveform import SAMPLE_RATE_HZ
+from speakersdk.audio.samples import SAMPLE_RATE_HZ
 from speakersdk.decision.outcome import Verdict
 from speakersdk.verifier import Verifier
 

@@ -23,7 +23,8 @@ from hypothesis import strategies as st
 
 from speakersdk.arrays import Waveform
 from speakersdk.audio.levels import AudioProblem
-from speakersdk.audio.waveform import SAMPLE_RATE_HZ, read_audio
+from speakersdk.audio.samples import SAMPLE_RATE_HZ
+from speakersdk.audio.waveform import read_audio
 from speakersdk.decision.outcome import Decision
 from speakersdk.demo_clips import FOLDER
 from speakersdk.models import default_model_path

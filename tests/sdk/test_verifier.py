@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 import soundfile as sf
 
-from speakersdk.audio.waveform import SAMPLE_RATE_HZ, read_audio
+from speakersdk.audio.samples import SAMPLE_RATE_HZ
+from speakersdk.audio.waveform import read_audio
 from speakersdk.calibration.calibration import Calibration, OperatingPoint
 from speakersdk.decision.outcome import Verdict
 from speakersdk.errors import (

@@ -18,7 +18,8 @@ from speakersdk_training.checkpoint import (
 )
 from speakersdk_training.config import TrainConfig, config_from_dict
 from speakersdk_training.errors import TrainingError
-from speakersdk_training.models import BlstmEncoder, TdnnEncoder
+from speakersdk_training.models.blstm import BlstmEncoder
+from speakersdk_training.models.tdnn import TdnnEncoder
 
 
 @pytest.fixture

@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from speakersdk.files import replacement
 from speakersdk_training.config import TrainConfig, config_from_dict
 from speakersdk_training.errors import TrainingError
-from speakersdk_training.models import BlstmEncoder, TdnnEncoder
+from speakersdk_training.models.blstm import BlstmEncoder
+from speakersdk_training.models.tdnn import TdnnEncoder
 from speakersdk_training.teacher.provenance import Provenance
 
 FORMAT = 1

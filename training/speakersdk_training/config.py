@@ -16,20 +16,20 @@ from typing import Any, Literal, TypeVar
 
 from speakersdk.encoder.frontend import FrontendConfig
 from speakersdk.errors import ConfigError
-from speakersdk_training.augment import AugmentConfig, SpecAugmentConfig
+from speakersdk_training.augment.augmenter import AugmentConfig
+from speakersdk_training.augment.spec_augment import SpecAugmentConfig
 from speakersdk_training.augment.tones import TonesConfig
 from speakersdk_training.compute.optim import OptimConfig
 from speakersdk_training.data.speaker_draws import SamplerConfig
 from speakersdk_training.errors import TrainingError
-from speakersdk_training.losses import (
-    JensenShannonConfig,
-    MarginSoftmaxConfig,
-    PairLikelihoodConfig,
-    PairSoftmaxConfig,
-    PairwiseKlConfig,
-    PrototypicalConfig,
-)
-from speakersdk_training.models import BlstmConfig, TdnnConfig
+from speakersdk_training.losses.jensen_shannon import JensenShannonConfig
+from speakersdk_training.losses.margin_softmax import MarginSoftmaxConfig
+from speakersdk_training.losses.pair_likelihood import PairLikelihoodConfig
+from speakersdk_training.losses.pair_softmax import PairSoftmaxConfig
+from speakersdk_training.losses.pairwise_kl import PairwiseKlConfig
+from speakersdk_training.losses.prototypical import PrototypicalConfig
+from speakersdk_training.models.blstm import BlstmConfig
+from speakersdk_training.models.tdnn import TdnnConfig
 from speakersdk_training.teacher.config import TeacherConfig
 
 T = TypeVar("T")

@@ -40,7 +40,9 @@ from speakersdk_export.graph.lstm import OnnxLstm
 from speakersdk_export.graph.pooling import fold_normalization, sum_by_product
 from speakersdk_export.graph.reshapes import join_reshapes
 from speakersdk_export.graph.view import changed
-from speakersdk_training.models import BlstmEncoder, LogMel, TdnnEncoder
+from speakersdk_training.models.blstm import BlstmEncoder
+from speakersdk_training.models.frontend import LogMel
+from speakersdk_training.models.tdnn import TdnnEncoder
 
 # The oldest opset of the exporter; all supported versions of onnxruntime read it.
 OPSET: Final = 18

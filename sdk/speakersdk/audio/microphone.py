@@ -25,7 +25,7 @@ import numpy.typing as npt
 from speakersdk.arguments import checked
 from speakersdk.audio.devices import find_device, import_sounddevice, restart_portaudio, translated
 from speakersdk.audio.downmix import Downmix
-from speakersdk.audio.waveform import SAMPLE_RATE_HZ
+from speakersdk.audio.samples import SAMPLE_RATE_HZ
 from speakersdk.errors import ConfigError, MicrophoneError
 from speakersdk.lifetime import Lifetime
 

@@ -30,8 +30,6 @@ from speakersdk.errors import AudioTooShortError, InvalidAudioError
 
 ARRAY_LABEL: Final = "the array"
 
-__all__ = ["SAMPLE_RATE_HZ", "array_blocks", "as_waveform", "file_blocks", "join", "read_audio"]
-
 
 @checked
 def read_audio(

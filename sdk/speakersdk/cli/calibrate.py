@@ -13,8 +13,8 @@ from speakersdk.cli import arguments as shared
 from speakersdk.cli.output import print_failures, print_json, print_note, print_table
 from speakersdk.cli.parser import CommandParser
 from speakersdk.decision.rule import DEFAULT_FAR
-from speakersdk.encoder.interface import Encoding
-from speakersdk.encoder.load import SpeakerEncoder, load_encoder
+from speakersdk.encoder.interface import Encoding, SpeakerEncoder
+from speakersdk.encoder.load import load_encoder
 from speakersdk.encoder.manifest import ModelManifest
 from speakersdk.errors import CalibrationError
 from speakersdk.evaluation.segments import Failure

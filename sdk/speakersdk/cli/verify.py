@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 from speakersdk.arrays import Waveform
 from speakersdk.audio.recordings import Recording, load_recording
-from speakersdk.audio.waveform import SAMPLE_RATE_HZ
+from speakersdk.audio.samples import SAMPLE_RATE_HZ
 from speakersdk.cli import arguments as shared
 from speakersdk.cli.output import print_json
 from speakersdk.cli.parser import CommandParser

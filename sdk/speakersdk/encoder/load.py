@@ -14,7 +14,7 @@ from speakersdk.calibration.calibration import Calibration
 from speakersdk.encoder.content import CONTENT_SHA256, check_content
 from speakersdk.encoder.graph import SAMPLES, StatefulGraph, check_session
 from speakersdk.encoder.hop import HopEncoder, HopSizes, StatefulHopEncoder
-from speakersdk.encoder.interface import EncoderStream, Encoding, SpeakerEncoder
+from speakersdk.encoder.interface import SpeakerEncoder
 from speakersdk.encoder.manifest import ModelManifest
 from speakersdk.encoder.stateful import StatefulEncoder, offline_shapes
 from speakersdk.encoder.statistics_ring import NUM_WINDOWS
@@ -25,9 +25,6 @@ from speakersdk.runtime.options import Precision, SessionOptions
 from speakersdk.runtime.session import ModelFile, OnnxSession, open_session
 from speakersdk.text import printable
 
-__all__ = [
-    "EncoderStream", "Encoding", "SpeakerEncoder", "hop_encoder", "load_encoder", "recalibrated",
-]  # fmt: skip
 _MOST_STREAMS: Final = 4096  # per call of the model
 
 

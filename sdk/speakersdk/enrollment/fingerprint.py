@@ -19,8 +19,8 @@ import numpy as np
 import numpy.typing as npt
 
 from speakersdk.arrays import Waveform
+from speakersdk.audio.samples import SAMPLE_RATE_HZ
 from speakersdk.audio.spectral_track import Powers, band_powers
-from speakersdk.audio.waveform import SAMPLE_RATE_HZ
 
 Fingerprint = npt.NDArray[np.uint16]  # (frames,), one per 80 ms; bit 15 marks sound
 FRAMES_PER_S: Final = 12.5

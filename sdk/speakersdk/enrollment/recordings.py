@@ -23,8 +23,7 @@ from speakersdk.audio.recordings import (
 )
 from speakersdk.audio.spectral_track import Powers, SpectralTrack
 from speakersdk.decision.one_voice import Speech, llrs_to_the_others
-from speakersdk.encoder.interface import Encoding
-from speakersdk.encoder.load import SpeakerEncoder
+from speakersdk.encoder.interface import Encoding, SpeakerEncoder
 from speakersdk.enrollment.joining import llrs_to_known
 from speakersdk.enrollment.measure import RecordingQuality, measure_recording, not_measured
 from speakersdk.enrollment.repetition import (

@@ -19,8 +19,7 @@ from speakersdk.arrays import Waveform
 from speakersdk.audio.channels import Channel
 from speakersdk.audio.recordings import Reading
 from speakersdk.encoder.batch import encode_batch
-from speakersdk.encoder.interface import Encoding, check_duration, check_waveform
-from speakersdk.encoder.load import SpeakerEncoder
+from speakersdk.encoder.interface import Encoding, SpeakerEncoder, check_duration, check_waveform
 from speakersdk.errors import ConfigError, InferenceError, InvalidAudioError, UnreadableAudioError
 from speakersdk.evaluation.embedding_table import (
     EmbeddingTable,

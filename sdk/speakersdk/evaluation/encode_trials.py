@@ -13,8 +13,7 @@ import numpy.typing as npt
 from speakersdk.audio.channels import Channel
 from speakersdk.audio.recordings import Reading
 from speakersdk.calibration.calibration import Calibration
-from speakersdk.encoder.interface import Encoding
-from speakersdk.encoder.load import SpeakerEncoder
+from speakersdk.encoder.interface import Encoding, SpeakerEncoder
 from speakersdk.errors import AudioTooShortError
 from speakersdk.evaluation.embedding_cache import EmbeddingCache
 from speakersdk.evaluation.pool import Progress, encoder_of_process, run_tasks

@@ -15,7 +15,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from speakersdk.encoder.load import SpeakerEncoder, load_encoder
+from speakersdk.encoder.interface import SpeakerEncoder
+from speakersdk.encoder.load import load_encoder
 from speakersdk.errors import ConfigError, InferenceError
 
 # Called with the numbers of finished, failed and total recordings.

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from speakersdk.files import file_sha256
-from speakersdk.gallery.gallery import SUFFIX, Gallery
+from speakersdk.gallery.file import SUFFIX
+from speakersdk.gallery.gallery import Gallery
 from speakersdk.sealing import key_if_sealed
 from speakersdk.text import file_name, printable
 from speakersdk.voiceprint.attempts import FILE_NAME as ATTEMPTS

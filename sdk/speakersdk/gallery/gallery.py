@@ -32,7 +32,6 @@ from speakersdk.errors import (
 from speakersdk.gallery.entries import GalleryEntries
 from speakersdk.gallery.file import (
     ENDS,
-    SUFFIX,
     check_blocks,
     check_header,
     names_in,
@@ -44,8 +43,6 @@ from speakersdk.gallery.rows import STORAGES, RowBlock, Storage, stride_of
 from speakersdk.sealing import SealingKey
 from speakersdk.text import is_visible, printable
 from speakersdk.voiceprint.voiceprint import Voiceprint
-
-__all__ = ["SUFFIX", "Gallery", "Match", "Storage"]
 
 _NAMES_SHOWN: Final = 20
 

@@ -30,6 +30,8 @@ from benchmarks.ablation.features import (  # noqa: E402
 )
 from benchmarks.ablation.report import block, by_rung, document, untrained  # noqa: E402
 from benchmarks.ablation.rungs import PAPER, ladder, rivals  # noqa: E402
+from speakersdk_training.models.blstm import BlstmEncoder, paper_blstm  # noqa: E402
+from speakersdk_training.models.mel_filters import papers_frontend  # noqa: E402
 
 
 def latest_result(name: str = "seed-ablation") -> dict[str, Any]:
@@ -153,7 +155,7 @@ def test_a_network_can_be_measured_before_its_first_step() -> None:
     assert (result["outcome"], result["steps"]) == ("done", 0)
     assert (result["loss_curve"], result["statistics"]) == ([], {})
     torch.manual_seed(1)
-    encoder = training.BlstmEncoder(run.rung.network, training.papers_frontend()).eval()
+    encoder = BlstmEncoder(run.rung.network, papers_frontend()).eval()
     loss = training.make_loss(run.rung, encoder, 4)
     untrained = training._measure(encoder, loss, features, 40, torch.device("cpu"))
     assert {name: result[name] for name in untrained} == untrained
@@ -202,7 +204,7 @@ def test_equal_embeddings_have_the_measures_that_exist(value: float, missing: se
 
     features = synthetic_features(speakers=4, rng=np.random.default_rng(1))
     rung = ladder(4, units=4)[1]
-    encoder = training.BlstmEncoder(rung.network, training.papers_frontend()).eval()
+    encoder = BlstmEncoder(rung.network, papers_frontend()).eval()
     encoder.embed_frames = lambda frames: torch.full((len(frames), 8), value)
     loss = training.make_loss(rung, encoder, 4)
     measured = training._measure(encoder, loss, features, 40, torch.device("cpu"))
@@ -230,7 +232,7 @@ def test_only_runs_of_the_same_settings_are_gone_on_with(
 @pytest.mark.training
 @pytest.mark.speech
 def test_features_are_those_of_the_speech(speech_data: Any, tmp_path: Path) -> None:
-    from speakersdk_training.models import LogMel, papers_frontend
+    from speakersdk_training.models.frontend import LogMel
 
     read = read_features(
         speech_data.root,
@@ -309,7 +311,6 @@ def test_stored_run_as_asked_sticks_at_half_the_margin_exactly() -> None:
 @pytest.mark.training
 def test_configuration_of_the_page_is_the_papers_system() -> None:
     from speakersdk_training.config import config_from_dict
-    from speakersdk_training.models import paper_blstm, papers_frontend
 
     (text,) = PAGE.read_text(encoding="utf-8").split("```toml\n")[1:]
     config = config_from_dict(tomllib.loads(text.split("```")[0]))

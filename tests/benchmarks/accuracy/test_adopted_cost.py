@@ -15,6 +15,7 @@ from benchmarks.accuracy import adopted_cost
 from benchmarks.harness.measure import Timing
 from speakersdk.encoder.load import load_encoder
 from speakersdk.models import default_model_path
+from speakersdk.verifier import Verifier
 
 
 class FixedTimes:
@@ -86,7 +87,7 @@ def test_listening_pushes_the_seconds_that_the_factor_counts(
         def push(self, hop: np.ndarray, *, sample_rate_hz: int) -> None:
             pushed.append(len(hop) / sample_rate_hz)
 
-    monkeypatch.setattr(adopted_cost.Verifier, "stream", lambda *_: Stream())
+    monkeypatch.setattr(Verifier, "stream", lambda *_: Stream())
     listen = adopted_cost.listener(default_model_path(), threads=1)
     assert pushed == [0.1] * 30  # the window is full before the first repetition
     pushed.clear()

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.harness.conversations import SAMPLE_RATE_HZ, TURN_S, converse, spoken
+from benchmarks.harness.conversations import TURN_S, converse, spoken
+from speakersdk.audio.samples import SAMPLE_RATE_HZ
 from speakersdk.audio.waveform import read_audio
 
 

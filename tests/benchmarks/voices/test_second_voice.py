@@ -19,7 +19,7 @@ from benchmarks.voices.second_voice import (
     in_turns,
     write_bound,
 )
-from speakersdk.audio.waveform import SAMPLE_RATE_HZ
+from speakersdk.audio.samples import SAMPLE_RATE_HZ
 from speakersdk.decision.one_voice import SECOND_VOICE_LLR
 
 

@@ -18,7 +18,8 @@ from speakersdk_export.graph.stateful import stateful_graph, windowed_graph
 from speakersdk_export.model_file import write_model
 from speakersdk_export.onnx_export import make_manifest
 from speakersdk_training.checkpoint import CheckpointInfo, weights_sha256
-from speakersdk_training.models import BlstmConfig, BlstmEncoder, TdnnConfig, TdnnEncoder
+from speakersdk_training.models.blstm import BlstmConfig, BlstmEncoder
+from speakersdk_training.models.tdnn import TdnnConfig, TdnnEncoder
 
 FRONTEND = FrontendConfig(
     window_samples=200, hop_samples=80, fft_size=256, num_mels=8, low_hz=500.0, high_hz=2000.0

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from speakersdk import Verifier
-from speakersdk.audio.waveform import SAMPLE_RATE_HZ, read_audio
+from speakersdk.audio.samples import SAMPLE_RATE_HZ
+from speakersdk.audio.waveform import read_audio
 from speakersdk.demo_clips import FOLDER
 from speakersdk.enrollment.repetition import is_copy
 from speakersdk.errors import EnrollmentError

@@ -16,7 +16,9 @@ from speakersdk_export.model_file import write_model
 from speakersdk_export.onnx_export import make_manifest
 from speakersdk_export.parity import check_parity
 from speakersdk_training.checkpoint import CheckpointInfo, weights_sha256
-from speakersdk_training.models import BlstmEncoder, LogMel, TdnnEncoder
+from speakersdk_training.models.blstm import BlstmEncoder
+from speakersdk_training.models.frontend import LogMel
+from speakersdk_training.models.tdnn import TdnnEncoder
 
 pytestmark = pytest.mark.export
 

@@ -14,7 +14,8 @@ import soxr
 
 from speakersdk.arrays import Waveform
 from speakersdk.audio.channels import MIX, ChannelVoices
-from speakersdk.audio.waveform import SAMPLE_RATE_HZ, as_waveform, read_audio
+from speakersdk.audio.samples import SAMPLE_RATE_HZ
+from speakersdk.audio.waveform import as_waveform, read_audio
 from speakersdk.errors import ConfigError, InvalidAudioError
 from speakersdk.verifier import Verifier
 

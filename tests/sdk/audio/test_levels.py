@@ -8,7 +8,8 @@ import soxr
 
 from speakersdk.arrays import Waveform
 from speakersdk.audio.levels import AudioLevels, AudioProblem, QualityMeter, SpeechMeter
-from speakersdk.audio.waveform import SAMPLE_RATE_HZ, read_audio
+from speakersdk.audio.samples import SAMPLE_RATE_HZ
+from speakersdk.audio.waveform import read_audio
 from speakersdk.demo_clips import FOLDER as CLIPS
 from speakersdk.encoder.load import load_encoder
 from speakersdk.enrollment.measure import measure_recording

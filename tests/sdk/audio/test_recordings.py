@@ -19,7 +19,8 @@ from speakersdk.audio.recordings import (
     open_recording,
     recording_label,
 )
-from speakersdk.audio.waveform import SAMPLE_RATE_HZ, as_waveform, read_audio
+from speakersdk.audio.samples import SAMPLE_RATE_HZ
+from speakersdk.audio.waveform import as_waveform, read_audio
 from speakersdk.errors import ConfigError, InvalidAudioError
 from speakersdk.verifier import Verifier
 

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from speakersdk.arrays import Waveform
+from speakersdk.audio.samples import SAMPLE_RATE_HZ
 from speakersdk.audio.spectral_track import FRAME_S, SpectralTrack, band_powers, is_sound
-from speakersdk.audio.waveform import SAMPLE_RATE_HZ, read_audio
+from speakersdk.audio.waveform import read_audio
 from speakersdk.demo_clips import FOLDER
 
 

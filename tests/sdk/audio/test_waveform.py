@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import soundfile as sf
 
-from speakersdk.audio.waveform import SAMPLE_RATE_HZ, as_waveform, read_audio
+from speakersdk.audio.samples import SAMPLE_RATE_HZ
+from speakersdk.audio.waveform import as_waveform, read_audio
 from speakersdk.errors import (
     AudioTooShortError,
     ConfigError,

@@ -12,7 +12,8 @@ from speakersdk.audio.waveform import read_audio
 from speakersdk.demo_clips import FOLDER
 from speakersdk.encoder.content import stamped
 from speakersdk.encoder.hop import HopSizes
-from speakersdk.encoder.load import SpeakerEncoder, hop_encoder, load_encoder, recalibrated
+from speakersdk.encoder.interface import SpeakerEncoder
+from speakersdk.encoder.load import hop_encoder, load_encoder, recalibrated
 from speakersdk.encoder.stateful import StatefulEncoder
 from speakersdk.encoder.windowed import WindowedEncoder
 from speakersdk.errors import InferenceError, ManifestError

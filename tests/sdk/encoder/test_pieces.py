@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from speakersdk.audio.waveform import read_audio
-from speakersdk.encoder.load import SpeakerEncoder, load_encoder
+from speakersdk.encoder.interface import SpeakerEncoder
+from speakersdk.encoder.load import load_encoder
 from speakersdk.encoder.pieces import PIECE_S, PieceCollector
 
 TEMPERATURE = 2.0

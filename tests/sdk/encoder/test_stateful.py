@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from speakersdk.encoder.load import SpeakerEncoder, load_encoder
+from speakersdk.encoder.interface import SpeakerEncoder
+from speakersdk.encoder.load import load_encoder
 from speakersdk.errors import AudioTooShortError, ClosedError, InvalidAudioError
 from tests.sdk.encoder.streaming_in_pieces import encoded_in_pieces
 

@@ -8,7 +8,8 @@ import pytest
 from speakersdk.audio.waveform import read_audio
 from speakersdk.demo_clips import FOLDER
 from speakersdk.encoder.graph import StatefulGraph
-from speakersdk.encoder.load import SpeakerEncoder, load_encoder
+from speakersdk.encoder.interface import SpeakerEncoder
+from speakersdk.encoder.load import load_encoder
 from speakersdk.encoder.manifest import ModelManifest
 from speakersdk.encoder.stateful_blocks import Blocks, FixedBlocks, VariableBlocks
 from speakersdk.runtime.options import SessionOptions

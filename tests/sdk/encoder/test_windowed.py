@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from speakersdk.audio.waveform import read_audio
 from speakersdk.demo_clips import FOLDER
-from speakersdk.encoder.interface import detector
-from speakersdk.encoder.load import SpeakerEncoder, load_encoder
+from speakersdk.encoder.interface import SpeakerEncoder, detector
+from speakersdk.encoder.load import load_encoder
 from speakersdk.encoder.windowed import SpeechWindows, WindowedEncoder
 from speakersdk.errors import AudioTooShortError, InvalidAudioError
 from tests.sdk.encoder.streaming_in_pieces import encoded_in_pieces

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from speakersdk.audio.levels import AudioLevels
-from speakersdk.audio.waveform import SAMPLE_RATE_HZ, read_audio
+from speakersdk.audio.samples import SAMPLE_RATE_HZ
+from speakersdk.audio.waveform import read_audio
 from speakersdk.decision.outcome import Decision
 from speakersdk.enrollment.adaptation import LEAST_SPEECH_S, adapt
 from speakersdk.enrollment.measure import RecordingQuality

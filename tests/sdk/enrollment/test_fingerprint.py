@@ -7,7 +7,8 @@ import pytest
 import soxr
 
 from speakersdk.arrays import Waveform
-from speakersdk.audio.waveform import SAMPLE_RATE_HZ, read_audio
+from speakersdk.audio.samples import SAMPLE_RATE_HZ
+from speakersdk.audio.waveform import read_audio
 from speakersdk.enrollment.fingerprint import (
     FRAMES_PER_S,
     MAXIMUM_S,

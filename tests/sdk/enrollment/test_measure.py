@@ -13,9 +13,11 @@ import soxr
 
 from speakersdk.arrays import Waveform
 from speakersdk.audio.levels import AudioProblem
-from speakersdk.audio.waveform import SAMPLE_RATE_HZ, read_audio
+from speakersdk.audio.samples import SAMPLE_RATE_HZ
+from speakersdk.audio.waveform import read_audio
 from speakersdk.decision.one_voice import SECOND_VOICE_LLR
-from speakersdk.encoder.load import SpeakerEncoder, load_encoder
+from speakersdk.encoder.interface import SpeakerEncoder
+from speakersdk.encoder.load import load_encoder
 from speakersdk.enrollment.measure import (
     LevelMeter,
     RecordingQuality,

@@ -11,7 +11,8 @@ import pytest
 import soundfile as sf
 
 from speakersdk.audio.levels import AudioProblem
-from speakersdk.audio.waveform import SAMPLE_RATE_HZ, read_audio
+from speakersdk.audio.samples import SAMPLE_RATE_HZ
+from speakersdk.audio.waveform import read_audio
 from speakersdk.errors import ConfigError, EnrollmentError, UnreadableAudioError
 from speakersdk.verifier import Verifier
 from speakersdk.voiceprint.voiceprint import Voiceprint

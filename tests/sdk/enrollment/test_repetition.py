@@ -11,8 +11,9 @@ import pytest
 import soundfile as sf
 
 from speakersdk.arrays import Embedding, Waveform, scaled
+from speakersdk.audio.samples import SAMPLE_RATE_HZ
 from speakersdk.audio.spectral_track import band_powers
-from speakersdk.audio.waveform import SAMPLE_RATE_HZ, read_audio
+from speakersdk.audio.waveform import read_audio
 from speakersdk.demo_clips import FOLDER
 from speakersdk.enrollment.live import REPEATED, Enrollment
 from speakersdk.enrollment.repetition import is_copy, repeated_share, repetitions

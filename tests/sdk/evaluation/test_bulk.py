@@ -7,8 +7,8 @@ import pytest
 import soundfile as sf
 
 from speakersdk.arrays import Waveform
-from speakersdk.encoder.interface import Encoding
-from speakersdk.encoder.load import SpeakerEncoder, load_encoder
+from speakersdk.encoder.interface import Encoding, SpeakerEncoder
+from speakersdk.encoder.load import load_encoder
 from speakersdk.errors import ConfigError, InferenceError, InvalidAudioError
 from speakersdk.evaluation import bulk as bulk_embedding
 from speakersdk.evaluation.bulk import (

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import soundfile as sf
 
-from speakersdk.audio.waveform import SAMPLE_RATE_HZ
+from speakersdk.audio.samples import SAMPLE_RATE_HZ
 from speakersdk.cli import main
 from speakersdk.encoder.interface import Encoding
 from speakersdk.encoder.manifest import ModelManifest

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from speakersdk.audio.microphone import AudioBlock
-from speakersdk.audio.waveform import SAMPLE_RATE_HZ
+from speakersdk.audio.samples import SAMPLE_RATE_HZ
 from speakersdk.decision.outcome import Verdict
 from speakersdk.encoder.hop import HopEncoder
 from speakersdk.errors import (

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from speakersdk.audio.microphone import AudioBlock
-from speakersdk.audio.waveform import SAMPLE_RATE_HZ, read_audio
+from speakersdk.audio.samples import SAMPLE_RATE_HZ
+from speakersdk.audio.waveform import read_audio
 from speakersdk.demo_clips import FOLDER as CLIPS
 from speakersdk.encoder.hop import HopEncoder
 from speakersdk.errors import (

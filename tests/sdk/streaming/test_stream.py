@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from speakersdk.audio.waveform import SAMPLE_RATE_HZ, read_audio
+from speakersdk.audio.samples import SAMPLE_RATE_HZ
+from speakersdk.audio.waveform import read_audio
 from speakersdk.calibration.calibration import Calibration
 from speakersdk.calibration.cohort import Cohort
 from speakersdk.decision.outcome import Verdict

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from speakersdk_training.augment import AugmentConfig, Augmenter
+from speakersdk_training.augment.augmenter import AugmentConfig, Augmenter
 
 RATE_HZ = 16000
 SHARES = (

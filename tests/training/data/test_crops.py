@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from speakersdk.encoder.frontend import FrontendConfig
-from speakersdk_training.augment import warp_vocal_tract
+from speakersdk_training.augment.vocal_tract import warp_vocal_tract
 from speakersdk_training.data.audio_bank import AudioBank
 from speakersdk_training.data.crops import CropSampler, change_speed, speaker_weights
 from speakersdk_training.data.speaker_draws import SamplerConfig, make_draw

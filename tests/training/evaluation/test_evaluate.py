@@ -15,7 +15,8 @@ from speakersdk.metrics import eer, min_dcf
 from speakersdk_training.checkpoint import make_encoder
 from speakersdk_training.config import TrialsConfig, config_from_dict
 from speakersdk_training.evaluation.evaluate import TrialSet, load_trial_sets
-from speakersdk_training.models import BlstmEncoder, TdnnEncoder
+from speakersdk_training.models.blstm import BlstmEncoder
+from speakersdk_training.models.tdnn import TdnnEncoder
 
 CPU = torch.device("cpu")
 

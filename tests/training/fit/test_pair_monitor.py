@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from speakersdk_training.fit.pair_monitor import CollapseAlarm, pair_statistics, spread_statistics
-from speakersdk_training.losses import PairwiseKl, PairwiseKlConfig
+from speakersdk_training.losses.pairwise_kl import PairwiseKl, PairwiseKlConfig
 
 CLASSES = torch.tensor([0, 0, 1, 2])
 

@@ -10,8 +10,8 @@ import torch
 from speakersdk_training.checkpoint import make_encoder
 from speakersdk_training.config import TrainConfig, config_from_dict
 from speakersdk_training.fit.speaker_loss import SpeakerLoss
-from speakersdk_training.losses import PairwiseKl
-from speakersdk_training.models import BlstmEncoder
+from speakersdk_training.losses.pairwise_kl import PairwiseKl
+from speakersdk_training.models.blstm import BlstmEncoder
 
 CLASSES = torch.tensor([0, 0, 1, 1])
 

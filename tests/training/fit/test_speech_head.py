@@ -21,7 +21,7 @@ from speakersdk_training.checkpoint import (
 from speakersdk_training.config import config_from_dict
 from speakersdk_training.errors import TrainingError
 from speakersdk_training.fit.speech_head import SpeechHeadConfig, train_speech_head
-from speakersdk_training.models import TdnnEncoder
+from speakersdk_training.models.tdnn import TdnnEncoder
 
 CPU = torch.device("cpu")
 RATE_HZ = 16000

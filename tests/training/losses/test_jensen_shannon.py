@@ -12,8 +12,11 @@ import torch
 from scipy.spatial.distance import jensenshannon as scipy_root
 
 from speakersdk.errors import ConfigError
-from speakersdk_training.losses import JensenShannon, JensenShannonConfig
-from speakersdk_training.losses.jensen_shannon import jensen_shannon
+from speakersdk_training.losses.jensen_shannon import (
+    JensenShannon,
+    JensenShannonConfig,
+    jensen_shannon,
+)
 
 CLASSES = np.array([0, 1, 0, 2, 1, 0])
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from speakersdk_training.losses import MarginSoftmax, MarginSoftmaxConfig
+from speakersdk_training.losses.margin_softmax import MarginSoftmax, MarginSoftmaxConfig
 
 BATCH, CLASSES, DIM = 5, 4, 6
 TEMPERATURE = 4.0

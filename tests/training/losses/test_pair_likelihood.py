@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from speakersdk_training.losses import PairLikelihood, PairLikelihoodConfig
+from speakersdk_training.losses.pair_likelihood import PairLikelihood, PairLikelihoodConfig
 
 CLASSES = np.array([0, 1, 0, 2, 1, 0])
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from speakersdk.errors import ConfigError
-from speakersdk_training.losses import PairSoftmax, PairSoftmaxConfig
+from speakersdk_training.losses.pair_softmax import PairSoftmax, PairSoftmaxConfig
 
 TEMPERATURE = 4.0
 CLASSES = [0, 0, 1, 2, 2, 2]

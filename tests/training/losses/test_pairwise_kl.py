@@ -13,7 +13,7 @@ import torch
 
 from speakersdk.errors import ConfigError
 from speakersdk_training.errors import TrainingError
-from speakersdk_training.losses import PairwiseKl, PairwiseKlConfig
+from speakersdk_training.losses.pairwise_kl import PairwiseKl, PairwiseKlConfig
 
 DIM = 5
 CLASSES = np.array([0, 1, 0, 2, 1, 0])

@@ -12,7 +12,7 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from speakersdk_training.errors import TrainingError
-from speakersdk_training.losses import Ge2e, Prototypical, PrototypicalConfig
+from speakersdk_training.losses.prototypical import Ge2e, Prototypical, PrototypicalConfig
 
 CLASSES = np.array([4, 1, 7, 1, 4, 7, 7, 1, 4])  # three speakers, three utterances, mixed
 SCALE, OFFSET = 8.0, -3.0

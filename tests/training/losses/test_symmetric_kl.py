@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pytest
 import torch
 
-from speakersdk_training.losses import symmetric_kl, symmetric_kl_matrix
+from speakersdk_training.losses.symmetric_kl import symmetric_kl, symmetric_kl_matrix
 
 # Unit of float32. The sums below have D = 12 terms, each with an error of about ten units.
 UNIT = 2.0**-24

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch.nn import functional
 
-from speakersdk_training.losses import TeacherCosine
+from speakersdk_training.losses.teacher_cosine import TeacherCosine
 
 
 def test_an_embedding_that_is_the_teachers_costs_nothing() -> None:

@@ -11,8 +11,8 @@ from torch.nn import functional
 
 from speakersdk.encoder.frontend import FrontendConfig
 from speakersdk.errors import ConfigError
-from speakersdk_training.models import TdnnConfig, TdnnEncoder
 from speakersdk_training.models.blocks import BandBlock, CausalBlock, FrameSqueeze, PlanarFront
+from speakersdk_training.models.tdnn import TdnnConfig, TdnnEncoder
 
 SMALL: dict[str, Any] = {
     "channels": 8,

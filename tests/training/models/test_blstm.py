@@ -10,15 +10,15 @@ import torch
 
 from speakersdk.encoder.frontend import FrontendConfig
 from speakersdk.errors import ConfigError
-from speakersdk_training.losses import PairwiseKl, PairwiseKlConfig
-from speakersdk_training.models import (
+from speakersdk_training.losses.pairwise_kl import PairwiseKl, PairwiseKlConfig
+from speakersdk_training.models.blstm import (
     BlstmConfig,
     BlstmEncoder,
     paper_blstm,
-    papers_frontend,
     seed_blstm,
+    segment_mean,
 )
-from speakersdk_training.models.blstm import segment_mean
+from speakersdk_training.models.mel_filters import papers_frontend
 
 
 @pytest.fixture(scope="module")

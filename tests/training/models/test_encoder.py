@@ -6,13 +6,9 @@ import pytest
 import torch
 
 from speakersdk.encoder.frontend import FrontendConfig
-from speakersdk_training.models import (
-    BlstmConfig,
-    BlstmEncoder,
-    Encoder,
-    TdnnConfig,
-    TdnnEncoder,
-)
+from speakersdk_training.models.blstm import BlstmConfig, BlstmEncoder
+from speakersdk_training.models.encoder import Encoder
+from speakersdk_training.models.tdnn import TdnnConfig, TdnnEncoder
 
 
 @pytest.fixture(params=["stateful", "windowed"])

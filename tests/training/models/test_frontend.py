@@ -14,8 +14,8 @@ import torch
 
 from speakersdk.audio.waveform import read_audio
 from speakersdk.encoder.frontend import FrontendConfig
-from speakersdk_training.models import LogMel, papers_frontend
-from speakersdk_training.models.mel_filters import mel_filters
+from speakersdk_training.models.frontend import LogMel
+from speakersdk_training.models.mel_filters import mel_filters, papers_frontend
 
 # The limit of export: a thousandth of a neper. float32 stays two digits below it on speech.
 TOLERANCE = 1e-3

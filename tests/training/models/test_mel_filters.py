@@ -7,8 +7,7 @@ import pytest
 import python_speech_features
 
 from speakersdk.encoder.frontend import FrontendConfig
-from speakersdk_training.models import papers_frontend
-from speakersdk_training.models.mel_filters import analysis_window, mel_filters
+from speakersdk_training.models.mel_filters import analysis_window, mel_filters, papers_frontend
 
 
 def test_default_is_that_of_python_speech_features() -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from speakersdk.encoder.frontend import FrontendConfig
 from speakersdk.errors import ConfigError
-from speakersdk_training.models import TdnnConfig, TdnnEncoder
+from speakersdk_training.models.tdnn import TdnnConfig, TdnnEncoder
 
 CONFIG = TdnnConfig(
     channels=8,

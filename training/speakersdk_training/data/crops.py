@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from speakersdk.encoder.frontend import FrontendConfig
-from speakersdk_training.augment import warp_vocal_tract
+from speakersdk_training.augment.vocal_tract import warp_vocal_tract
 from speakersdk_training.data.audio_bank import AudioBank
 from speakersdk_training.data.speaker_draws import SpeakerDraw
 from speakersdk_training.data.speech_labels import LABEL_SAMPLES

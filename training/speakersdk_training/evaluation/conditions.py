@@ -15,7 +15,7 @@ import soundfile as sf
 import soxr
 
 from speakersdk.arrays import Waveform
-from speakersdk.audio.waveform import SAMPLE_RATE_HZ
+from speakersdk.audio.samples import SAMPLE_RATE_HZ
 
 _GSM_RATE_HZ = 8000
 # Direct sound 3 dB above the reverberation, as at about 2 m in a living room.

@@ -18,8 +18,8 @@ from speakersdk.metrics import eer, min_dcf
 from speakersdk_training.config import TrialsConfig
 from speakersdk_training.evaluation.conditions import Condition
 from speakersdk_training.evaluation.trial_audio import read_segment_audio
-from speakersdk_training.losses import symmetric_kl
-from speakersdk_training.models import Encoder
+from speakersdk_training.losses.symmetric_kl import symmetric_kl
+from speakersdk_training.models.encoder import Encoder
 
 _BATCH = 256
 

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from speakersdk.audio.waveform import SAMPLE_RATE_HZ, file_blocks
+from speakersdk.audio.samples import SAMPLE_RATE_HZ
+from speakersdk.audio.waveform import file_blocks
 from speakersdk.evaluation.segments import Piece, Segment, write_segments
 from speakersdk.evaluation.trials import Trial, write_trials
 from speakersdk_training.data.corpus import Utterance, by_speaker

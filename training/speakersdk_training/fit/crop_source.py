@@ -10,8 +10,10 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from speakersdk_training.augment import Augmenter, draw_masks, mix_speakers
+from speakersdk_training.augment.augmenter import Augmenter
+from speakersdk_training.augment.mixing import mix_speakers
 from speakersdk_training.augment.random import BatchRandom
+from speakersdk_training.augment.spec_augment import draw_masks
 from speakersdk_training.augment.tones import no_voice_bank, with_no_voice
 from speakersdk_training.config import TrainConfig
 from speakersdk_training.data.audio_bank import AudioBank

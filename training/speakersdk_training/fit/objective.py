@@ -13,9 +13,10 @@ from speakersdk_training.config import TrainConfig
 from speakersdk_training.data.crops import Batch
 from speakersdk_training.data.speech_labels import SPEECH_LABEL
 from speakersdk_training.fit.speaker_loss import SpeakerLoss
-from speakersdk_training.losses import PairSoftmax, TeacherCosine
-from speakersdk_training.models import Encoder, TdnnEncoder
-from speakersdk_training.models.tdnn import spoken_weights
+from speakersdk_training.losses.pair_softmax import PairSoftmax
+from speakersdk_training.losses.teacher_cosine import TeacherCosine
+from speakersdk_training.models.encoder import Encoder
+from speakersdk_training.models.tdnn import TdnnEncoder, spoken_weights
 
 
 class Objective(nn.Module):

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from speakersdk_training.losses import PairwiseKl
+from speakersdk_training.losses.pairwise_kl import PairwiseKl
 
 # Relative distance from the loss of equal outputs below which a run has not learned anything. Runs
 # that learn pass that value only briefly, and therefore the alarm waits for several steps in a row.

@@ -7,15 +7,12 @@ from torch import Tensor, nn
 
 from speakersdk_training.config import TrainConfig
 from speakersdk_training.fit.pair_monitor import CollapseAlarm, pair_statistics, spread_statistics
-from speakersdk_training.losses import (
-    Ge2e,
-    JensenShannon,
-    MarginSoftmax,
-    PairLikelihood,
-    PairwiseKl,
-    Prototypical,
-)
-from speakersdk_training.models import Encoder
+from speakersdk_training.losses.jensen_shannon import JensenShannon
+from speakersdk_training.losses.margin_softmax import MarginSoftmax
+from speakersdk_training.losses.pair_likelihood import PairLikelihood
+from speakersdk_training.losses.pairwise_kl import PairwiseKl
+from speakersdk_training.losses.prototypical import Ge2e, Prototypical
+from speakersdk_training.models.encoder import Encoder
 
 
 class SpeakerLoss(nn.Module):

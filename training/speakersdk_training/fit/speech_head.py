@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from speakersdk_training.augment import SpecAugmentConfig
+from speakersdk_training.augment.spec_augment import SpecAugmentConfig
 from speakersdk_training.augment.tones import TonesConfig
 from speakersdk_training.checkpoint import read_checkpoint, save_changed
 from speakersdk_training.compute.device import prepare_torch
@@ -28,7 +28,7 @@ from speakersdk_training.data.speech_labels import SPEECH_LABEL
 from speakersdk_training.errors import TrainingError
 from speakersdk_training.fit.bank import read_bank, read_noise, read_rooms
 from speakersdk_training.fit.crop_source import CropSource
-from speakersdk_training.models import TdnnEncoder
+from speakersdk_training.models.tdnn import TdnnEncoder
 
 _WEIGHT_DECAY = 1e-3
 _LOG_EVERY = 50  # steps

@@ -33,8 +33,9 @@ from speakersdk_training.errors import TrainingError
 from speakersdk_training.evaluation.evaluate import TrialSet
 from speakersdk_training.fit.crop_source import CropSource
 from speakersdk_training.fit.objective import Objective
-from speakersdk_training.models import Encoder, TdnnEncoder
+from speakersdk_training.models.encoder import Encoder
 from speakersdk_training.models.growth import grown_weights
+from speakersdk_training.models.tdnn import TdnnEncoder
 from speakersdk_training.teacher.table import TeacherTable
 
 _DIVERGED = "lower optim.learning_rate or raise optim.warmup_share"

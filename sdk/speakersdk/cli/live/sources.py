@@ -17,7 +17,8 @@ from speakersdk.audio.channels import MIX
 from speakersdk.audio.microphone import CaptureCounters, Microphone, wait_for_device
 from speakersdk.audio.pipe import open_pipe, recut
 from speakersdk.audio.resampler import StreamResampler
-from speakersdk.audio.waveform import SAMPLE_RATE_HZ, file_blocks
+from speakersdk.audio.samples import SAMPLE_RATE_HZ
+from speakersdk.audio.waveform import file_blocks
 from speakersdk.errors import ConfigError, MicrophoneError
 
 
