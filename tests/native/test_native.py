@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
+import json
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -109,6 +111,50 @@ def test_the_module_is_hardened() -> None:
     assert re.search(r"GNU_STACK .* RW ", listed)  # no code runs on the stack
     assert "__stack_chk_fail" in listed  # stack protector
     assert "TEXTREL" not in listed
+
+
+# A copy that FORTIFY can check. The sources of the module have no such copy: their arrays come from
+# `operator new`, whose size the compiler does not follow.
+CANARY = """
+#include <cstddef>
+#include <cstring>
+char target[8];
+void copy(const void* source, std::size_t size) { std::memcpy(target, source, size); }
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the flags are those of ELF files")
+@pytest.mark.parametrize("source", ["csrc/gallery.cc", "csrc/bindings/gallery_bindings.cc"])
+def test_the_flags_of_the_module_check_copies_into_arrays(source: str, tmp_path: Path) -> None:
+    if missing := [name for name in ("cmake", "ninja", "nm", "c++") if shutil.which(name) is None]:
+        pytest.skip(f"not installed: {', '.join(missing)}")
+    pybind11 = pytest.importorskip("pybind11", reason="pybind11 is not installed")
+    repository = Path(__file__).parents[2]
+    configure = [
+        "cmake", "-G", "Ninja", "-S", str(repository), "-B", str(tmp_path),
+        "-DCMAKE_BUILD_TYPE=Release", "-DCMAKE_EXPORT_COMPILE_COMMANDS=ON",
+        f"-DPython_EXECUTABLE={sys.executable}", f"-Dpybind11_DIR={pybind11.get_cmake_dir()}",
+    ]  # fmt: skip
+    subprocess.run(configure, capture_output=True, check=True)
+    canary = tmp_path / "canary.cc"
+    canary.write_text(CANARY)
+    (command,) = (
+        shlex.split(each["command"])
+        for each in json.loads((tmp_path / "compile_commands.json").read_text())
+        if each["file"] == str(repository / source)
+    )
+    command[command.index("-o") + 1], command[command.index("-c") + 1] = "canary.o", str(canary)
+
+    def symbols(*more: str) -> str:
+        subprocess.run([*command, *more], cwd=tmp_path, capture_output=True, check=True)
+        return subprocess.run(
+            ["nm", "canary.o"], cwd=tmp_path, capture_output=True, text=True, check=True
+        ).stdout
+
+    command.append("-fno-lto")  # nm reads machine code
+    assert "-fstack-protector-strong" in command
+    assert "__memcpy_chk" in symbols()
+    assert "__memcpy_chk" not in symbols("-U_FORTIFY_SOURCE")
 
 
 def test_what_microsofts_compiler_builds_uses_no_extension() -> None:
