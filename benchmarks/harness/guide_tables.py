@@ -189,11 +189,15 @@ def attacks(latest: Latest) -> Lines:
     """Write the attacks that are accepted by the voice only, and with each check for repeats."""
     facts = latest("attacks")["facts"]
     states = ("before", "always", "remembered")
-    rows = [
-        [name, str(row["attempts"]), *(f"{row[f'{state}_percent']:g}" for state in states)]
-        for name, row in facts.items()
-        if isinstance(row, dict) and "attempts" in row
-    ]
+    rows = []
+    for name, row in facts.items():
+        if isinstance(row, dict) and "attempts" in row:
+            cells = [
+                f"{row[f'{state}_percent']:g} ({low:g}-{high:g})"
+                for state in states
+                for low, high in [row[f"{state}_interval_percent"]]
+            ]
+            rows.append([name, str(row["attempts"]), *cells])
     titles = ("attack", "attempts", "voice only", "default", "with `--remember`")
     chance = facts["other recordings taken for repeats"]
     return [

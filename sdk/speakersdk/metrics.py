@@ -234,6 +234,52 @@ def speaker_draws(
             yield weights
 
 
+def iapmr(accepted: npt.ArrayLike, *, coverage: float = 0.95) -> tuple[float, float, float]:
+    """Compute the impostor attack presentation match rate of one kind of attack, with its interval.
+
+    This is the share of attacks on an enrolled speaker that are accepted (ISO/IEC 30107-3). The
+    interval is that of Clopper and Pearson, for independent attempts: it covers at least as often
+    as asked, also with few attempts and with rates of 0 and 1. Source: C. Clopper and E. Pearson,
+    "The use of confidence or fiducial limits illustrated in the case of the binomial", 1934.
+
+    Args:
+        accepted: (N,) true for attacks that were accepted.
+        coverage: probability that the interval covers the rate, between 0 and 1.
+
+    Returns:
+        The rate, and the lower and the upper end of its interval.
+
+    Raises:
+        ValueError: there are no attempts, the shape is another, or the coverage is not possible.
+    """
+    flags = np.asarray(accepted, bool)
+    if flags.ndim != 1 or not flags.size:
+        raise ValueError(f"expected attempts (N,), at least one, got the shape {flags.shape}")
+    if not 0 < coverage < 1:
+        raise ValueError(f"expected a coverage between 0 and 1, got {coverage}")
+    tail = (1 - coverage) / 2
+    passed, stopped = int(flags.sum()), int((~flags).sum())
+    low = 1 - _highest_share(stopped, len(flags), tail)
+    return float(flags.mean()), low, _highest_share(passed, len(flags), tail)
+
+
+def _highest_share(count: int, total: int, tail: float) -> float:
+    """Return the share with which at most `count` of `total` have the probability `tail`."""
+    if count == total:
+        return 1.0
+    drawn = np.arange(count + 1)
+    steps = np.log((total - drawn[:-1]) / drawn[1:])  # from one binomial coefficient to the next
+    log_ways = np.concatenate([[0.0], np.cumsum(steps)])
+    low, high = 0.0, 1.0
+    while low < (middle := (low + high) / 2) < high:
+        logs = log_ways + drawn * np.log(middle) + (total - drawn) * np.log1p(-middle)
+        if np.exp(logs).sum() > tail:
+            low = middle
+        else:
+            high = middle
+    return low
+
+
 def _normalized_costs(p_target: float, c_miss: float, c_fa: float) -> tuple[float, float]:
     """Return the costs of missing all targets and accepting all nontargets, normalized."""
     miss, accept = c_miss * p_target, c_fa * (1 - p_target)

@@ -21,6 +21,7 @@ from speakersdk.metrics import (
     eer,
     error_rates,
     frr_at_far,
+    iapmr,
     min_cllr,
     min_dcf,
     speaker_draws,
@@ -380,3 +381,48 @@ def test_speakers_must_match_the_trials(clustered: Clustered, rng: np.random.Gen
 def test_without_a_usable_draw_there_is_no_interval(rng: np.random.Generator) -> None:
     with pytest.raises(ValueError, match="draws with both kinds of trials, got none"):
         bootstrap_interval(eer, [1, 0], [True, False], (["a", "a"], ["a", "b"]), rng=rng, repeats=0)
+
+
+@pytest.mark.parametrize("coverage", [0.5, 0.9, 0.95])
+@pytest.mark.parametrize(("passed", "total"), [(0, 1), (1, 1), (0, 60), (9, 60), (60, 60), (1, 7)])
+def test_iapmr_has_the_exact_interval(passed: int, total: int, coverage: float) -> None:
+    # The ends are quantiles of beta distributions.
+    beta = pytest.importorskip("scipy.stats").beta
+    accepted = np.arange(total) < passed
+    rate, low, high = iapmr(accepted, coverage=coverage)
+    tail = (1 - coverage) / 2
+    assert rate == passed / total
+    assert low == pytest.approx(
+        beta.ppf(tail, passed, total - passed + 1) if passed else 0, abs=1e-12
+    )
+    assert high == pytest.approx(
+        beta.ppf(1 - tail, passed + 1, total - passed) if passed < total else 1, abs=1e-12
+    )
+
+
+def test_iapmr_of_many_attempts_is_quick_and_finite() -> None:
+    rate, low, high = iapmr(np.arange(1_000_000) < 10_000)
+    assert rate == 0.01
+    # The interval of a normal distribution is the same with so many.
+    width = 1.959964 * math.sqrt(0.01 * 0.99 / 1_000_000)
+    assert (low, high) == pytest.approx((0.01 - width, 0.01 + width), abs=2e-6)
+
+
+def test_iapmr_covers_95_percent_by_default() -> None:
+    # None of three: (1 - p)^3 = 0.025.
+    assert iapmr([False] * 3) == pytest.approx((0, 0, 1 - 0.025 ** (1 / 3)))
+
+
+@pytest.mark.parametrize(
+    ("accepted", "coverage", "message"),
+    [
+        ([], 0.95, r"expected attempts \(N,\), at least one, got the shape \(0,\)"),
+        ([[True]], 0.95, r"got the shape \(1, 1\)"),
+        ([True], 0, "expected a coverage between 0 and 1, got 0"),
+        ([True], 1, "got 1"),
+        ([True], math.nan, "got nan"),
+    ],
+)
+def test_iapmr_needs_attempts_and_a_coverage(accepted: Any, coverage: float, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        iapmr(accepted, coverage=coverage)
