@@ -78,8 +78,7 @@ FAMILIES: Final[Mapping[str, Family]] = {
                 log_offset=2.0**-24,
                 normalize="mean_deviation",
                 drop_frames=1,
-                multiple_of_frames=16,
-                fill=True,
+                # NeMo adds zeros up to a multiple of 16 frames, which its network then masks.
                 layout="BFT",
             ),
             inputs=("audio_signal",),

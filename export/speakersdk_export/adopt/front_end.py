@@ -48,9 +48,7 @@ class FrontEnd:
         normalize: `mean`: each band's mean over the recording is subtracted; `mean_deviation`: it
             is then also divided by the deviation (N - 1) plus 1e-5; `none`.
         drop_frames: number of frames to drop at the end of the recording.
-        multiple_of_frames: the number of frames is made a multiple of this, see `fill`.
-        fill: whether missing frames are filled with zeros (after normalization), or surplus ones
-            dropped.
+        multiple_of_frames: frames beyond a multiple of this are dropped after normalization.
         layout: axes of the features: B batch, T time, F bands, 1 a channel.
     """
 
@@ -77,7 +75,6 @@ class FrontEnd:
     normalize: Literal["mean", "mean_deviation", "none"] = "mean"
     drop_frames: int = 0
     multiple_of_frames: int = 1
-    fill: bool = False
     layout: Layout = "BTF"
 
     def kernel(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
@@ -193,7 +190,5 @@ def _normalized(front_end: FrontEnd, make: Operators, features: str) -> str:
         deviation = make.add("Add", make.add("Sqrt", variance), make.scalar(1e-5))
         features = make.add("Div", features, deviation)
     if front_end.multiple_of_frames > 1:
-        features = make.whole_multiple(
-            features, axis=2, multiple=front_end.multiple_of_frames, fill=front_end.fill
-        )
+        features = make.whole_multiple(features, axis=2, multiple=front_end.multiple_of_frames)
     return features

@@ -95,15 +95,8 @@ class Operators:
         """Return the length of an axis: (1,) float32."""
         return self.add("Cast", self.size(value, axis=axis), to=TensorProto.FLOAT)
 
-    def whole_multiple(self, value: str, *, axis: int, multiple: int, fill: bool) -> str:
-        """Pad or cut a three-dimensional tensor's last axis to a multiple of a length."""
-        size = self.size(value, axis=axis)
+    def whole_multiple(self, value: str, *, axis: int, multiple: int) -> str:
+        """Cut an axis to a multiple of a length."""
         unit = self.integers(multiple)
-        if not fill:
-            whole = self.add("Mul", self.add("Div", size, unit), unit)
-            return self.add("Slice", value, self.integers(0), whole, self.integers(axis))
-        rounded = self.add("Add", size, self.integers(multiple - 1))
-        whole = self.add("Mul", self.add("Div", rounded, unit), unit)
-        missing = self.add("Sub", whole, size)
-        pads = self.add("Concat", self.integers(0, 0, 0, 0, 0), missing, axis=0)
-        return self.add("Pad", value, pads, self.scalar(0.0))
+        whole = self.add("Mul", self.add("Div", self.size(value, axis=axis), unit), unit)
+        return self.add("Slice", value, self.integers(0), whole, self.integers(axis))
