@@ -63,7 +63,7 @@ class Original:
         return embedding.reshape(-1)
 
     def settled(self) -> Original:
-        """Give normalizations the statistics of speech; otherwise all embeddings are alike."""
+        """Give normalizations the statistics of speech; otherwise all embeddings are similar."""
         for module in self.network.modules():
             if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
                 module.momentum = None
@@ -325,7 +325,7 @@ def test_the_networks_tell_recordings_apart(original: Original) -> None:
 
 
 @pytest.mark.parametrize("family", ["wespeaker", "3d-speaker", "nemo"], indirect=True)
-def test_metadata_of_sherpa_names_the_family_alone(
+def test_metadata_of_sherpa_names_only_the_family(
     family: str, published: Path, golden: Path, tmp_path: Path
 ) -> None:
     model = onnx.load_model(published)
