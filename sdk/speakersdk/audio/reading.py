@@ -17,7 +17,7 @@ import numpy.typing as npt
 from speakersdk.arrays import Waveform
 from speakersdk.audio.channels import Channel, ChannelVoices, chosen
 from speakersdk.audio.formats.byte_range import ByteRange
-from speakersdk.audio.formats.containers import audio_parts, foreign_format
+from speakersdk.audio.formats.containers import CONVERT, audio_parts, foreign_format
 from speakersdk.audio.formats.part import DamagedError, Part
 from speakersdk.audio.resampler import StreamResampler
 from speakersdk.audio.samples import (
@@ -47,6 +47,18 @@ _Chunk = tuple[npt.NDArray[np.float32], int]
 _FORKS: Final = ("._", ".AppleDouble")
 _FORK: Final = "SD2"
 _FORK_ERRORS: Final = ("Error : bad resource", "Error : bad map", "Error : bad data")
+# What libsndfile says of files that only other programs can read.
+_REASONS: Final = {
+    "Internal error : SF_INFO struct incomplete": "its header gives no usable sample rate, number "
+    "of channels or length",
+    **dict.fromkeys(
+        (
+            "File contains data in an unimplemented format",
+            "Supported file format but unsupported encoding",
+        ),
+        f"its encoding cannot be decoded here; {CONVERT}",
+    ),
+}
 _AT_END: Final = "the file object is at its end; rewind it with seek(0)"
 
 
@@ -167,8 +179,13 @@ def _decoded(file: BinaryIO, part: Part, label: str, suffix: str) -> Iterator[_C
         if reason.startswith(_FORK_ERRORS):
             reason = _fork_reason()
         if part.num_frames is not None:
-            reason += f"; {decoded / rate_hz:.3g} of {part.num_frames / rate_hz:.3g} s can be read"
-        reason = foreign_format(file, part.start, suffix) or reason
+            # The block in which it stopped is lost as a whole.
+            most = min(decoded + BLOCK_SAMPLES, part.num_frames)
+            reason += (
+                f" after {decoded / rate_hz:.3g} to {most / rate_hz:.3g} of "
+                f"{part.num_frames / rate_hz:.3g} s"
+            )
+        reason = foreign_format(file, part.start, suffix) or _REASONS.get(reason, reason)
         raise UnreadableAudioError(label, reason) from error
 
 

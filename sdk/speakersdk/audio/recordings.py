@@ -84,7 +84,8 @@ def open_recording(
     if isinstance(recording, tuple):
         samples, sample_rate_hz = _unpaired(recording, sample_rate_hz)
     array = as_array(samples)
-    if array.dtype == object or (array.ndim == 0 and array.dtype.kind not in "SU"):
+    is_numbers = isinstance(samples, np.ndarray) or array.dtype != object
+    if not is_numbers or (array.ndim == 0 and array.dtype.kind not in "SU"):
         kind = type(samples).__name__
         pair = "; pass (samples, rate), its two values" if isinstance(samples, dict) else ""
         raise InvalidAudioError(

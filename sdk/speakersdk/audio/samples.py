@@ -40,6 +40,8 @@ _REMEDIES: Final = {
     "uint16": "; pass (samples.astype(np.int32) - 32768).astype(np.int16)",
     "i": "; pass np.asarray(samples, np.int16) if they are 16-bit values",
     "f": "; pass samples.astype(np.float32)",
+    "O": "; pass samples.astype(np.float32) if they are floats of full scale +-1",
+    "V": "; pass one of its fields, such as samples['left']",
 }
 _BYTE_FORMATS: Final = frozenset("Bbc")
 

@@ -166,6 +166,8 @@ class CommandParser(argparse.ArgumentParser):
         An empty path would be the current folder, and an empty key no key.
         """
         for argument, before in zip(given, (self.prog, *given), strict=False):
+            if argument.startswith("--") and argument.endswith("=--"):  # argparse drops the value
+                self.error(f"expected a value after {argument[:-3]}, got --")
             is_option = argument.startswith("--") and argument.endswith("=")
             if argument and not is_option:
                 continue

@@ -57,6 +57,7 @@ PARSERS = list(all_parsers(build_parser()))
         ("verify '' b", "the argument after verify is empty; check the variable of your shell"),
         ("verify a b --key ''", "--key is empty; check the variable of your shell"),
         ("verify a b --voiceprints=", "--voiceprints is empty"),
+        ("listen --input=--", "expected a value after --input, got --"),
         ("profiles export ann -o ''", "-o is empty"),
         ("calibrate ''", "the argument after calibrate is empty"),
         ("''", "the argument after speakersdk is empty"),

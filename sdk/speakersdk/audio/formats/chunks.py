@@ -29,6 +29,8 @@ _TRAILERS: Final = frozenset(
     b"acid DISP plst ltxt labl note adtl umid _PMX MARK INST COMT NAME AUTH ANNO (c)  APPL FVER "
     b"strg free mark regn info uuid ovvw peak edct PVOC LGWV SAUR MD5  minf elm1 regn Trkn".split()
 )
+# In RF64, this size of the samples means that the chunk ds64 gives it.
+_IN_DS64: Final = 0xFFFF_FFFF
 _MPEG_TAGS: Final = (0x50, 0x55)
 _EXTENSIBLE: Final = 0xFFFE
 
@@ -95,7 +97,8 @@ def chunk_parts(file: BinaryIO, start: int, end: int) -> tuple[list[Part], int]:
     if layout is None:
         raise ValueError("no file of chunks begins here")
     encoding, long_size = 0, None
-    patches: tuple[Patch, ...] = ()
+    # libsndfile knows RF64, but not the later name of the same format.
+    patches = (Patch(start, b"RF64"),) if head[:4] == b"BW64" else ()
     for chunk in _chunks(file, layout, start + layout.first, end):
         if layout in (_RIFF, _RIFX) and chunk.name == b"fmt ":
             encoding = _number(file, chunk.content, 2, layout)
@@ -142,7 +145,7 @@ def _with_true_size(
         start, end: offsets of the first byte, and after the last one.
     """
     announced = chunk
-    if long_size is not None and chunk.size == 0xFFFF_FFFF:
+    if long_size is not None and chunk.size == _IN_DS64:
         announced = long_size
     samples = chunk.content + layout.lead_bytes
     size, present = max(0, announced.size - layout.lead_bytes), end - samples
@@ -160,6 +163,10 @@ def _with_true_size(
     if encoding in _MPEG_TAGS:
         return [Part(samples, data_end, is_endless=True)], next_at
     patches: tuple[Patch, ...] = ()
+    if long_size is not None and announced is chunk:
+        # libsndfile reads the long size in any case, which such a writer may have left at zero.
+        patches = (Patch(chunk.size_at, _IN_DS64.to_bytes(4, "little")),)
+        announced, size = long_size, long_size.size
     if data_end - samples != size:
         true = data_end - chunk.content
         if layout.counts_header:
@@ -170,7 +177,7 @@ def _with_true_size(
                 f"its header cannot announce the {true} bytes of samples; convert it to RF64, "
                 "Wave64 or FLAC"
             )
-        patches = (Patch(announced.size_at, true.to_bytes(width, layout.byte_order)),)
+        patches += (Patch(announced.size_at, true.to_bytes(width, layout.byte_order)),)
     return [Part(start, next_at, patches)], next_at
 
 

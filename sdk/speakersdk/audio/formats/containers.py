@@ -19,7 +19,7 @@ _RAW_ENCODINGS: Final = {".gsm": "GSM610", ".vox": "VOX_ADPCM"}
 # libsndfile decodes it, but prints checksums to standard output.
 _SAMPLE_DUMP: Final = b"\xf0\x7e"
 _RAW_SUFFIXES: Final = (".raw", ".pcm", ".s16", ".ul", ".al", ".lpcm")
-_CONVERT: Final = "convert it with: ffmpeg -i INPUT output.wav"
+CONVERT: Final = "convert it with: ffmpeg -i INPUT output.wav"
 _NO_FRAMES: Final = (
     "it begins as an MP3 does, but no frames follow; damaged files and texts in UTF-16 look like "
     "this"
@@ -95,7 +95,7 @@ def audio_parts(file: BinaryIO, start: int, end: int, *, suffix: str = "") -> li
         elif is_mpeg(file, start, end):
             more, start = mpeg_parts(file, start, end), end
         elif head[:2] == _SAMPLE_DUMP:
-            raise DamagedError(f"it is a MIDI sample dump (SDS); {_CONVERT}")
+            raise DamagedError(f"it is a MIDI sample dump (SDS); {CONVERT}")
         else:
             check_announced(file, start, end)
             raw = _RAW_ENCODINGS.get(suffix.lower())
@@ -113,19 +113,19 @@ def foreign_format(file: BinaryIO, start: int, suffix: str) -> str | None:
     head = file.read(64)
     for magic, name in _FOREIGN.items():
         if head.lower().startswith(magic.lower()):
-            return f"it is {name}; {_CONVERT}"
+            return f"it is {name}; {CONVERT}"
     for magic, name in _NO_AUDIO.items():
         if head.startswith(magic) or head.lower().startswith(magic):
             return f"it is {name}"
     if head[4:8] == b"ftyp":
-        return f"it is an MP4 container ({_BRANDS.get(head[8:11], 'M4A')}); {_CONVERT}"
+        return f"it is an MP4 container ({_BRANDS.get(head[8:11], 'M4A')}); {CONVERT}"
     if head[:2] in (b"\xff\xf1", b"\xff\xf9"):
-        return f"it is AAC (ADTS); {_CONVERT}"
+        return f"it is AAC (ADTS); {CONVERT}"
     if head[:4] == b"OggS":
         codec = next(
             (name for magic, name in _OGG_CODECS.items() if head[28:].startswith(magic)), None
         )
-        return f"it is {codec}; {_CONVERT}" if codec else None
+        return f"it is {codec}; {CONVERT}" if codec else None
     if suffix.lower() in _RAW_SUFFIXES:
         return "raw samples have no header; pass them as an array with sample_rate_hz"
     return None

@@ -121,6 +121,21 @@ def test_rf64_says_its_size_elsewhere(encode: Callable[..., bytes]) -> None:
         read(data[:-30000])
 
 
+def test_rf64_may_say_its_size_in_the_short_header_alone(encode: Callable[..., bytes]) -> None:
+    data = bytearray(encode("RF64", "PCM_16"))
+    at = data.index(b"ds64") + 16
+    data[at : at + 8] = bytes(8)
+    expected = read(bytes(data))
+    at = data.index(b"data") + 4
+    data[at : at + 4] = (64000).to_bytes(4, "little")
+    np.testing.assert_array_equal(read(bytes(data)), expected)
+
+
+def test_bw64_is_read_as_rf64(encode: Callable[..., bytes]) -> None:
+    data = encode("RF64", "PCM_24")
+    np.testing.assert_array_equal(read(b"BW64" + data[4:]), read(data))
+
+
 @pytest.mark.parametrize("encoding", ["GSM610", "IMA_ADPCM", "MS_ADPCM", "G721_32", "ULAW"])
 def test_compressed_samples_of_a_killed_recorder(
     encoding: str, encode: Callable[..., bytes]

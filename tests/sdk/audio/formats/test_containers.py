@@ -151,8 +151,30 @@ def test_what_follows_a_flac_file_is_not_audio(
 ) -> None:
     data = encode("FLAC")
     np.testing.assert_allclose(read(data + trailer), sound, atol=2**-15)
-    with pytest.raises(UnreadableAudioError, match="s can be read"):
+    with pytest.raises(UnreadableAudioError, match=r"lost sync after 0 to 2 of 2 s"):
         read(data[: len(data) // 2] + trailer)
+
+
+@pytest.mark.parametrize(
+    ("container", "known", "other"),
+    [
+        ("AIFF", b"sowt", b"MAC3"),
+        ("CAF", b"lpcm", b"opus"),
+    ],
+)
+def test_an_encoding_that_only_other_programs_read_is_converted(
+    container: str, known: bytes, other: bytes, encode: Callable[..., bytes]
+) -> None:
+    endian = {"endian": "LITTLE"} if container == "AIFF" else {}
+    data = encode(container, "PCM_16", **endian)
+    with pytest.raises(UnreadableAudioError, match="cannot be decoded here; convert it with"):
+        read(data.replace(known, other, 1))
+
+
+def test_a_header_without_a_rate_says_so(encode: Callable[..., bytes]) -> None:
+    data = encode("WAV", "PCM_16")
+    with pytest.raises(UnreadableAudioError, match="its header gives no usable sample rate"):
+        read(data.replace((16000).to_bytes(4, "little"), bytes(4), 1))
 
 
 @pytest.mark.parametrize("container", ["WAV", "AIFF", "FLAC", "OGG", "AU", "CAF", "W64", "RF64"])
