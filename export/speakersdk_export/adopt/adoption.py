@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
+from os.path import realpath
 from pathlib import Path
 from typing import Final
 
@@ -99,7 +100,7 @@ def adopt_model(
     """
     if not temperature > 0:
         raise ConfigError(f"expected a temperature above 0, got {temperature}")
-    if output.resolve() == file.resolve():
+    if realpath(output) == realpath(file):  # Path.resolve raises an error for links in a circle
         raise ConfigError(f"expected another file than {file} to write to")
     metadata = metadata_of(read_published(file)) if family == "sherpa" else {}
     chosen = family_of(family, metadata)

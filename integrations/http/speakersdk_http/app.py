@@ -90,6 +90,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.exception_handler(OSError)(_refused)
     app.exception_handler(BusyError)(_busy)
     app.exception_handler(HTTPException)(_not_served)
+    app.exception_handler(Exception)(_refused)
 
     @app.middleware("http")
     async def measured(

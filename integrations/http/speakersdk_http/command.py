@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import signal
 import socket
@@ -26,6 +27,7 @@ SUMMARY: Final = (
     "/docs shows the interface."
 )
 _DATABASE_VARIABLE: Final = "SPEAKERSDK_DATABASE"  # it may contain a password
+_LAST_PORT: Final = 65535
 _BACKLOG: Final = 2048
 _KEEP_ALIVE_S: Final = 15
 _LONGEST_END_S: Final = 60  # time for the last answers
@@ -122,6 +124,10 @@ def run(
     workers = arguments.workers
     if workers < 1:
         raise ConfigError(f"expected at least 1 worker, got {workers}")
+    if not 0 <= arguments.port <= _LAST_PORT:
+        raise ConfigError(f"expected a port from 0 to {_LAST_PORT}, got {arguments.port}")
+    if not 0 < arguments.max_upload < math.inf:
+        raise ConfigError(f"expected a finite --max-upload above 0, got {arguments.max_upload:g}")
     threads = arguments.threads
     settings = Settings(
         open_verifier=open_verifier,
@@ -182,6 +188,10 @@ def _listener(host: str, port: int) -> socket.socket:
         except OSError:
             listener.close()
             raise
+    except UnicodeError as error:  # of the encoding of names in the network
+        raise ConfigError(
+            f"expected a host name or an address with --host, got {host!r}"
+        ) from error
     except OSError as error:  # also a name that has no address
         raise OSError(
             error.errno,

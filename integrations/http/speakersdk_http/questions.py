@@ -20,12 +20,14 @@ from speakersdk import ConfigError
 
 _MAXIMUM_FILES: Final = 16
 _MAXIMUM_FIELDS: Final = 32
+_PART_BYTES: Final = 1 << 40  # no limit of its own: the checks of requests limit the whole body
 _SCHEMES: Final = ("http:", "https:", "file:", "ftp:")
 _SHOWN: Final = 200  # characters that a message quotes
 # Errors of pydantic in the words of this project.
 _MESSAGES: Final = {
     "extra_forbidden": "unknown field; /docs lists the fields",
     "missing": "expected this field, got none",
+    "json_invalid": "expected a form with files (multipart/form-data), or JSON without compression",
 }
 
 
@@ -162,8 +164,10 @@ async def read_question(request: Request, kind: type[Asked]) -> Asked:
     Raises:
         ConfigError: the body is not such a question; the message names the first wrong field.
     """
-    if request.headers.get("content-type", "").startswith("multipart/form-data"):
-        async with request.form(max_files=_MAXIMUM_FILES, max_fields=_MAXIMUM_FIELDS) as form:
+    if request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
+        async with request.form(
+            max_files=_MAXIMUM_FILES, max_fields=_MAXIMUM_FIELDS, max_part_size=_PART_BYTES
+        ) as form:
             values: dict[str, Any] = {}
             for key, value in form.multi_items():
                 content = await value.read() if isinstance(value, UploadFile) else value

@@ -14,6 +14,7 @@ from speakersdk import ConfigError, Verifier, VoiceprintStore
 
 LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _SHORTEST_KEY: Final = 16
+_ORIGIN: Final = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#@\sA-Z]+")
 _KEY_LINE: Final = re.compile(r"(?P<client>[A-Za-z0-9][A-Za-z0-9_-]{0,63})\s+(?P<key>[!-~]+)")
 
 
@@ -80,6 +81,14 @@ class Settings:
                 "expected a pause above 0 s and a finite drain time of at least 0 s, got "
                 f"{self.idle_s:g} s and {self.drain_s:g} s"
             )
+        if self.tries is not None and self.tries < 1:
+            raise ConfigError(f"expected a limit of at least 1 attempt, got {self.tries}")
+        for origin in self.origins:
+            if not _ORIGIN.fullmatch(origin):
+                raise ConfigError(
+                    "expected an origin as browsers send it, https://HOST or https://HOST:PORT in "
+                    f"small letters and without a path, got {origin!r}"
+                )
         if self.database is not None and self.tries is not None:
             raise ConfigError(
                 "expected no limit on attempts with a database: they are counted in a folder of "
@@ -119,7 +128,9 @@ def read_keys(path: Path) -> tuple[ApiKey, ...]:
             f"expected a file of keys that only its owner may read, got {path}; chmod 600 {path}"
         )
     keys: list[ApiKey] = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    # Keys are ASCII. Some editors put a byte order mark first, and comments may have any encoding.
+    text = path.read_text(encoding="utf-8-sig", errors="surrogateescape")
+    for number, line in enumerate(text.splitlines(), start=1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
         match = _KEY_LINE.fullmatch(line.strip())

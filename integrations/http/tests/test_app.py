@@ -1,6 +1,7 @@
 """Requests and answers of the real server, on the demonstration clips."""
 
 import base64
+import gzip
 import io
 from collections.abc import Callable
 from dataclasses import replace
@@ -164,8 +165,47 @@ def test_an_expired_voiceprint_is_left_out_with_the_reason(
         store.remove("kal")
 
 
-def test_what_is_not_json_is_refused(client: httpx.Client) -> None:
-    assert client.post("/v1/voice/identify", content=b"\xff{").status_code == 400
+@pytest.mark.parametrize(
+    "content", [b"\xff{", b"", b"RIFF\0\0\0\0WAVE", gzip.compress(b"{}"), b"[" * 10000, b'{"a":1'],
+    ids=["bytes", "empty", "WAV", "gzip", "nested", "cut"],
+)  # fmt: skip
+def test_what_is_neither_a_form_nor_json_is_refused(client: httpx.Client, content: bytes) -> None:
+    answer = client.post("/v1/voice/identify", content=content)
+    assert answer.status_code == 400
+    assert "expected a form with files" in answer.json()["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "content"),
+    [
+        ("multipart/form-data", b"--x--"),
+        ("multipart/form-data; boundary=x", b"--y\r\n\r\nno part\r\n"),
+        ("multipart/form-data; boundary=", b"--\r\n"),
+        ("multipart/form-data; boundary=x", b"--x\r\nContent-Disposition: x\r\n\r\n1\r\n--x--"),
+        ("multipart/form-data; boundary=x", b"--x\r\nContent-Disposition: form-data; name=a\r\n"),
+    ],
+)
+def test_a_damaged_form_is_refused_in_one_line(
+    client: httpx.Client, kind: str, content: bytes
+) -> None:
+    answer = client.post("/v1/voice/identify", content=content, headers={"Content-Type": kind})
+    assert answer.status_code == 400
+    assert answer.json()["error"]["message"]
+
+
+def test_a_form_may_have_its_audio_in_base64_and_a_name_in_capitals(
+    client: httpx.Client, clip: Clip
+) -> None:
+    """The parser of forms accepts fields of 1 MB by itself."""
+    file = io.BytesIO()
+    samples, rate_hz = sf.read(CLIPS / "slt-probe.flac")
+    sf.write(file, np.tile(samples, 4), rate_hz, format="WAV", subtype="DOUBLE")
+    text = in_base64(file.getvalue())
+    assert len(text) > 2**20
+    body = f'--x\r\nContent-Disposition: form-data; name="audio"\r\n\r\n{text}\r\n--x--\r\n'
+    kind = {"Content-Type": "Multipart/Form-Data; boundary=x"}
+    answer = client.post("/v1/voice/identify", content=body, headers=kind)
+    assert answer.json().get("speaker") == "slt", answer.text
 
 
 def test_every_refusal_has_one_line_in_error_message(client: httpx.Client) -> None:

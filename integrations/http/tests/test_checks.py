@@ -115,6 +115,13 @@ def test_a_wrong_file_of_keys_is_refused(tmp_path: Path, text: str, message: str
         read_keys(path)
 
 
+def test_marks_and_foreign_comments_in_a_file_of_keys_do_not_matter(tmp_path: Path) -> None:
+    path = tmp_path / "keys"
+    path.write_bytes(f"\ufeffpanel {KEY}\r\n".encode() + b"# Schl\xfcssel\r\n\t\r\n")
+    path.chmod(0o600)
+    assert [key.client for key in read_keys(path)] == ["panel"]
+
+
 def test_a_file_of_keys_that_others_can_read_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "keys"
     path.write_text(f"panel {KEY}")

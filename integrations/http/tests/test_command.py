@@ -3,6 +3,7 @@
 import socket
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
 import httpx
 import pytest
@@ -88,4 +89,31 @@ def test_a_port_in_use_is_one_line_that_says_what_to_do(capsys: pytest.CaptureFi
     error = capsys.readouterr().err
     assert f"cannot listen on 127.0.0.1, port {port}: " in error
     assert "--port" in error
+    assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--port", "70000"], "expected a port from 0 to 65535, got 70000"),
+        (["--port", "-1"], "expected a port"),
+        (["--host", "a" * 300], "expected a host name or an address with --host"),
+        (["--max-upload", "nan"], "--max-upload"),
+        (["--max-upload", "inf"], "--max-upload"),
+        (["--drain", "nan"], "drain"),
+        (["--limit", "0"], "at least 1 attempt"),
+        (["--workers", "0"], "at least 1 worker"),
+        (["--origin", "https://app.example/"], "without a path"),
+        (["--origin", "app.example"], "as browsers send it"),
+    ],
+)
+def test_a_wrong_option_is_one_line(
+    options: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keys = tmp_path / "keys"
+    keys.write_text("panel correct-horse-battery\n")
+    keys.chmod(0o600)
+    assert main(["serve", "http", "--port", "0", "--keys", str(keys), *options]) == 2
+    error = capsys.readouterr().err
+    assert message in error
     assert error.count("\n") == 1

@@ -13,6 +13,11 @@ from speakersdk import InvalidAudioError, as_waveform
 
 # Sample types by bytes per sample; 24 bits are widened to 32.
 _TYPES: Final = {1: "|u1", 2: "<i2", 3: "<i4", 4: "<i4"}
+# They bound the memory of a recording of limited duration.
+_MOST_RATE_HZ: Final = 768_000
+_MOST_CHANNELS: Final = 64
+_MOST: Final = (_MOST_RATE_HZ, max(_TYPES), _MOST_CHANNELS)
+_SHOWN: Final = 200  # characters of a message
 Waveform = npt.NDArray[np.float32]  # (n,) mono at 16 kHz, full scale +-1
 
 
@@ -31,10 +36,13 @@ class _Format(NamedTuple):
             InvalidAudioError: such samples cannot be read, or the last one is incomplete.
         """
         found = cls(chunk.rate, chunk.width, chunk.channels)
-        if found.width_bytes not in _TYPES or not all(type(at) is int and at > 0 for at in found):
+        if not all(
+            type(at) is int and 0 < at <= most for at, most in zip(found, _MOST, strict=True)
+        ):
             raise InvalidAudioError(
                 "expected whole numbers as rate, width and channels, with 1 to 4 bytes per sample, "
-                f"got {', '.join(map(repr, found))}"
+                f"at most {_MOST_RATE_HZ} Hz and {_MOST_CHANNELS} channels, got "
+                f"{', '.join(map(repr, found))[:_SHOWN]}"
             )
         if len(chunk.audio) % found.frame_bytes:
             raise InvalidAudioError(

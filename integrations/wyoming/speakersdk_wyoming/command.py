@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import logging
+import math
 import signal
 import sys
 from collections.abc import Callable
@@ -76,8 +77,12 @@ def run(
     """
     for uri in (arguments.uri, arguments.asr, arguments.wake):
         _check(uri)
-    if not arguments.wake_seconds > 0:
-        raise ConfigError(f"expected --wake-seconds above 0, got {arguments.wake_seconds:g}")
+    for option, seconds in (
+        ("--wake-seconds", arguments.wake_seconds),
+        ("--max-duration", arguments.max_duration),
+    ):
+        if not 0 < seconds < math.inf:
+            raise ConfigError(f"expected a finite {option} above 0, got {seconds:g}")
     settings = Settings(
         asr=arguments.asr,
         wake=arguments.wake,
@@ -92,6 +97,8 @@ def run(
     connect = partial(Connection, people=people, settings=settings)
     try:
         asyncio.run(_serve(arguments.uri, connect))
+    except UnicodeError as error:  # of the encoding of names in the network
+        raise ConfigError(f"expected a host name or an address in {arguments.uri}") from error
     except OSError as error:
         raise OSError(
             error.errno,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from importlib.metadata import version
 from typing import Any, Final
@@ -11,7 +12,7 @@ from typing import Any, Final
 from wyoming.asr import Transcribe
 from wyoming.audio import AudioChunk, AudioStart, AudioStop
 from wyoming.error import Error
-from wyoming.event import Event
+from wyoming.event import Event, async_read_event
 from wyoming.info import Attribution, Describe, Info
 from wyoming.ping import Ping, Pong
 from wyoming.server import AsyncEventHandler
@@ -33,6 +34,7 @@ from speakersdk_wyoming.requests import (
 from speakersdk_wyoming.settings import Settings
 from speakersdk_wyoming.upstream import UpstreamError, described
 
+_LONGEST_BYTES: Final = 1 << 24  # satellites send some kB in an event
 _ATTRIBUTION: Final = Attribution(name="speakersdk", url="")
 _REQUESTS: Final[dict[str, Callable[[Event, People, Settings, Write], AudioRequest]]] = {
     Transcribe().event().type: Transcription,
@@ -40,6 +42,26 @@ _REQUESTS: Final[dict[str, Callable[[Event, People, Settings, Write], AudioReque
     identity.IDENTIFY: Identification,
     identity.ENROLL: Enrollment,
 }
+
+
+class _BoundedReader:
+    """The reader of a connection, which refuses to keep events of any size in memory."""
+
+    def __init__(self, reader: asyncio.StreamReader) -> None:
+        self._reader = reader
+        self.at_eof = reader.at_eof
+        self.feed_eof = reader.feed_eof
+        self.readline = reader.readline
+
+    async def readexactly(self, num: int) -> bytes:
+        """Read so many bytes.
+
+        Raises:
+            ValueError: they are too many, which ends the connection.
+        """
+        if num > _LONGEST_BYTES:
+            raise ValueError(f"expected at most {_LONGEST_BYTES} bytes, got {num}")
+        return await self._reader.readexactly(num)
 
 
 class Connection(AsyncEventHandler):
@@ -53,12 +75,40 @@ class Connection(AsyncEventHandler):
         people: People,
         settings: Settings,
     ) -> None:
-        super().__init__(reader, writer)
+        super().__init__(_BoundedReader(reader), writer)  # type: ignore[arg-type]
         self._people = people
         self._settings = settings
         self._request: AudioRequest | None = None
         self._is_idle = asyncio.Event()
         self._is_idle.set()
+
+    async def run(self) -> None:
+        """Handle events until the client leaves, or sends what is not an event."""
+        self._is_running = True
+        try:
+            while self._is_running and (event := await self._next()) is not None:
+                if not await self.handle_event(event):
+                    break
+        finally:
+            await self.disconnect()
+            self.writer.close()
+
+    async def _next(self) -> Event | None:
+        """Read an event; None if the client has left, or if the rest cannot be understood."""
+        try:
+            event = await async_read_event(self.reader)
+            if event is None and self.reader.at_eof():
+                return None
+            if event is not None and isinstance(event.type, str) and isinstance(event.data, dict):
+                return event
+        except (AttributeError, KeyError, TypeError, RecursionError):
+            pass  # JSON, but not that of an event
+        except (EOFError, ConnectionError):
+            return None
+        text = f"expected an event with a type, data and at most {_LONGEST_BYTES} bytes; goodbye"
+        with suppress(ConnectionError):
+            await self.write_event(Error(text, "MalformedEvent").event())
+        return None
 
     async def handle_event(self, event: Event) -> bool:
         """Handle an event; False ends the connection."""
@@ -67,7 +117,7 @@ class Connection(AsyncEventHandler):
             await self._handle(event)
         except ConnectionError:
             return False  # the client has left
-        except (SpeakerSdkError, UpstreamError, OSError, KeyError) as error:
+        except (SpeakerSdkError, UpstreamError, OSError, KeyError, UnicodeError) as error:
             await self._end_request()
             text = f"expected the field {error}" if isinstance(error, KeyError) else str(error)
             await self.write_event(Error(" ".join(text.split()), type(error).__name__).event())

@@ -21,7 +21,11 @@ from speakersdk.cli import main
     [
         (["--uri", "http://127.0.0.1"], "tcp://HOST:PORT"),
         (["--asr", "tcp://127.0.0.1"], "tcp://HOST:PORT"),
+        (["--uri", "tcp://127.0.0.1:70000"], "tcp://HOST:PORT"),
+        (["--uri", f"tcp://{'a' * 300}:1"], "expected a host name"),
         (["--wake-seconds", "0"], "--wake-seconds"),
+        (["--wake-seconds", "inf"], "--wake-seconds"),
+        (["--max-duration", "inf"], "--max-duration"),
     ],
 )
 def test_a_wrong_option_is_one_line(

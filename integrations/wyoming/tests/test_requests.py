@@ -116,6 +116,58 @@ def test_the_evidence_is_that_of_the_sdk_in_any_format(
     assert answer.data["context"]["llr"] == pytest.approx(expected.llr, abs=1e-3)
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"[]",
+        b"{}",
+        b"5",
+        b"not json",
+        b'{"type": 5}',
+        b'{"type": "ping", "data": ["a"]}',
+        b'{"type": "ping", "data_length": "12"}',
+        b'{"type": "audio-chunk", "payload_length": 1000000000000}',
+        b'{"type": "ping", "data_length": 100000, "data": {}}' + b"[" * 100000,
+        b"x" * 100000,
+    ],
+    ids=lambda line: line[:60].decode(),
+)
+def test_what_is_not_an_event_ends_the_connection_with_an_error(
+    service: Service, line: bytes
+) -> None:
+    async def sent() -> Event | None:
+        async with AsyncClient.from_uri(service.uri, read_timeout=DEADLINE_S) as client:
+            assert client._writer is not None
+            client._writer.write(line + b"\n" + b"[" * 100000)
+            await client._writer.drain()
+            return await client.read_event()
+
+    answer = asyncio.run(sent())
+    assert answer is not None
+    assert Error.from_event(answer).code == "MalformedEvent"
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        Event("audio-chunk", {"rate": 16000, "width": 2}, bytes(2)),
+        chunk_of(bytes(2), rate=10**400),
+        chunk_of(bytes(2), rate=10**6),
+        chunk_of(bytes(2000), channels=1000),
+        chunk_of(bytes(2), rate=[16000]),
+        Event("audio-chunk", {"rate": 16000, "width": {}, "channels": None}, bytes(2)),
+    ],
+    ids=lambda event: str(event.data)[:60],
+)
+def test_what_is_not_audio_is_an_error_and_the_connection_stays(
+    service: Service, converse: Converse, event: Event
+) -> None:
+    answer, pong = converse(service, Event(identity.IDENTIFY), event, Event("ping"), num=2)
+    assert Error.is_type(answer.type), answer
+    assert len(Error.from_event(answer).text) < 500
+    assert pong.type == "pong"
+
+
 def test_a_wake_word_names_its_speaker(service: Service, converse: Converse) -> None:
     (answer,) = converse(service, Detect().event(), *spoken("slt-probe"))
     detection = Detection.from_event(answer)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import select
@@ -21,6 +22,7 @@ _READ_BYTES: Final = 2**16
 WRITER_S: Final = 5.0
 # Maximum pause of a program that writes audio.
 PIPE_S: Final = 30.0
+_FULL: Final = {errno.ENOSPC, errno.EFBIG, errno.EDQUOT}
 _ADDRESS: Final = re.compile(r"[a-z][a-z0-9+.-]+:/", re.IGNORECASE)
 # Files and folders of file managers (Windows, Synology, macOS), in lower case. Most others, such as
 # .DS_Store and ._name.mp3, are hidden.
@@ -104,7 +106,7 @@ def copied_pipe(path: str | os.PathLike[str]) -> BinaryIO | None:
             return None
     except (OSError, ValueError):  # the reader of the file will report the reason
         return None
-    with open_input(path) as pipe:
+    with open_input(path) as pipe, _copying(file_label(path)):
         copy: Any = tempfile.TemporaryFile()  # noqa: SIM115 - it ends with its last reader
         copy.raw.name = os.fspath(path)
         shutil.copyfileobj(pipe, copy)
@@ -154,7 +156,7 @@ def _open_object(recording: Any, label: str) -> Iterator[BinaryIO]:
             "pass a path, or samples and their rate"
         )
     if not (hasattr(recording, "seekable") and recording.seekable()):
-        with tempfile.TemporaryFile() as copy:
+        with _copying(label), tempfile.TemporaryFile() as copy:
             while (data := recording.read(_READ_BYTES)) != b"":
                 if data is None:  # a non-blocking pipe, whose later data would be lost
                     raise UnreadableAudioError(
@@ -172,12 +174,27 @@ def _open_fifo(path: str | os.PathLike[str], label: str) -> Iterator[BinaryIO]:
     # Without O_NONBLOCK, opening waits for a writer forever.
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     try:
-        with tempfile.TemporaryFile() as copy:
+        with _copying(label), tempfile.TemporaryFile() as copy:
             _copy_pipe(descriptor, copy, label)
             copy.seek(0)
             yield copy
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def _copying(label: str) -> Iterator[None]:
+    """Name the temporary folder if it is full."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        raise UnreadableAudioError(
+            label,
+            f"its copy does not fit into {tempfile.gettempdir()} ({error.strerror}); set TMPDIR to "
+            "another folder",
+        ) from error
 
 
 def _copy_pipe(descriptor: int, copy: Any, label: str) -> None:

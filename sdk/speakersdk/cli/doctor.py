@@ -41,7 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
         print_json(report)
     elif arguments.all:
         for name, value in _lines(report):
-            print(f"{name}: {value}")
+            print(f"{name}: {printable(value)}")
     else:
         _print_page(report)
     return 0
@@ -150,7 +150,7 @@ def _print_page(report: dict[str, Any]) -> None:
         if listed:
             print(f"\n{title}:")
         for finding in listed:
-            print(f"  {finding.part:<10}  {finding.text}")
+            print(f"  {finding.part:<10}  {printable(finding.text)}")
     print("\nFor a bug report, add the output of `speakersdk doctor --all`.")
 
 

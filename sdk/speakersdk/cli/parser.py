@@ -7,6 +7,7 @@ import difflib
 import shlex
 import sys
 from collections.abc import Callable, Sequence
+from os.path import realpath
 from pathlib import Path
 from typing import Any, Final, NoReturn, TypeAlias
 
@@ -186,7 +187,8 @@ class CommandParser(argparse.ArgumentParser):
             if given is None or action.metavar == "NAME":  # of a speaker
                 continue
             for path in given if isinstance(given, list) else [given]:
-                if isinstance(path, str | Path) and Path(path).resolve() == output.resolve():
+                # Path.resolve raises an error for links in a circle.
+                if isinstance(path, str | Path) and realpath(path) == realpath(output):
                     self.error(f"--output {output} would replace an input; name another file")
 
     def _dashed_value(self, message: str) -> str:

@@ -45,13 +45,14 @@ def run_tasks(
     """
     if num_processes < 1:
         raise ConfigError(f"expected at least 1 process, got {num_processes}")
-    if num_processes == 1 or len(portions) < 2:
+    num_processes = min(num_processes, len(portions))
+    if num_processes < 2:
         yield from map(task, portions)
         return
     sent = _Sent(task)
     # After a fork, onnxruntime would wait for locks of threads that no longer exist.
     pool = ProcessPoolExecutor(
-        min(num_processes, len(portions)),
+        num_processes,
         mp_context=multiprocessing.get_context("spawn"),
         initializer=_ignore_interrupt,
     )

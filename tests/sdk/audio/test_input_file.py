@@ -101,6 +101,26 @@ def test_a_pipe_that_does_not_wait_loses_nothing_silently(wav: bytes) -> None:
 
 
 @posix
+@pytest.mark.parametrize("reads", ["read_audio(sys.stdin.buffer)", "copied_pipe('/dev/stdin')"])
+def test_a_pipe_that_does_not_fit_into_the_temporary_folder_says_so(
+    reads: str, tmp_path: Path
+) -> None:
+    code = (
+        "import sys; from speakersdk.audio.input_file import copied_pipe; "
+        f"from speakersdk import read_audio; {reads}"
+    )
+    done = subprocess.run(
+        ["sh", "-c", 'ulimit -f 8; head -c 100000 /dev/zero | "$0" -c "$1"', sys.executable, code],
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    reason = f"its copy does not fit into {tmp_path} (File too large); set TMPDIR"
+    assert reason in done.stderr.splitlines()[-1]
+
+
+@posix
 def test_a_fifo_is_read_once_whenever_its_writer_comes(tmp_path: Path, wav: bytes) -> None:
     path = tmp_path / "voice.fifo"
     os.mkfifo(path)

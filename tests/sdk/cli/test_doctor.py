@@ -50,6 +50,14 @@ def test_the_page_is_short(capsys: pytest.CaptureFixture[str]) -> None:
     assert "doctor --all" in text
 
 
+@pytest.mark.parametrize("options", [[], ["--all"], ["--json"]])
+def test_a_path_controls_no_terminal(
+    options: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["doctor", "--model", "\x1b[31m.onnx", *options]) == 0
+    assert "\x1b" not in capsys.readouterr().out
+
+
 def test_a_broken_model_is_a_finding_and_no_failure(
     capsys: pytest.CaptureFixture[str], tmp_path: object
 ) -> None:

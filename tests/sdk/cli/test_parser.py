@@ -30,6 +30,15 @@ def test_an_output_may_have_the_name_of_a_speaker() -> None:
 PARSERS = list(all_parsers(build_parser()))
 
 
+def test_links_to_each_other_are_an_ordinary_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a").symlink_to("b")
+    (tmp_path / "b").symlink_to("a")
+    assert main(["embed", str(tmp_path / "a"), "-o", str(tmp_path / "e.npz")]) == 2
+    assert "found none" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("line", "advice"),
     [

@@ -34,6 +34,11 @@ def test_every_portion_has_its_result(num_processes: int) -> None:
     assert sorted(results) == [1, 2, 3]
 
 
+def test_more_processes_than_portions_are_not_started() -> None:
+    assert sorted(run_tasks(abs, [-1, 2], num_processes=10**20)) == [1, 2]
+    assert list(run_tasks(abs, [], num_processes=10**20)) == []
+
+
 def test_errors_pass_from_a_process_whatever_they_are() -> None:
     with pytest.raises(UnreadableAudioError, match="cannot read audio from") as caught:
         list(run_tasks(fail, [1, 1], num_processes=2))

@@ -98,7 +98,9 @@ def chunk_parts(file: BinaryIO, start: int, end: int) -> tuple[list[Part], int]:
         raise ValueError("no file of chunks begins here")
     encoding, long_size = 0, None
     # libsndfile knows RF64, but not the later name of the same format.
-    patches = (Patch(start, b"RF64"),) if head[:4] == b"BW64" else ()
+    patches: tuple[Patch, ...] = ()
+    if head[:4] == b"BW64":
+        patches = (Patch(start, b"RF64"),)
     for chunk in _chunks(file, layout, start + layout.first, end):
         if layout in (_RIFF, _RIFX) and chunk.name == b"fmt ":
             encoding = _number(file, chunk.content, 2, layout)

@@ -16,6 +16,7 @@ from speakersdk.cli.live.command_hook import CommandHook
 from speakersdk.cli.live.jsonl_socket import JsonlSocket
 from speakersdk.cli.live.listeners import Listener, Summary, open_listener
 from speakersdk.cli.live.sources import MicrophoneSource, Source, open_source
+from speakersdk.cli.live.termination import ended_cleanly
 from speakersdk.cli.parser import CommandParser
 from speakersdk.cli.program import INTERRUPTED
 from speakersdk.cli.voiceprints import load_enrolled, load_for_use
@@ -91,7 +92,12 @@ def add_arguments(parser: CommandParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Enroll if asked to, then listen until the source ends or Ctrl-C."""
+    """Enroll if asked to, then listen until the source ends or a signal arrives."""
+    with ended_cleanly():
+        return _listen(arguments)
+
+
+def _listen(arguments: argparse.Namespace) -> int:
     verifier = shared.open_verifier(arguments)
     store = shared.open_store(arguments)
     new_name = _checked_name(arguments, store, verifier)

@@ -121,7 +121,7 @@ def test_rf64_says_its_size_elsewhere(encode: Callable[..., bytes]) -> None:
         read(data[:-30000])
 
 
-def test_rf64_may_say_its_size_in_the_short_header_alone(encode: Callable[..., bytes]) -> None:
+def test_rf64_may_say_its_size_only_in_the_short_header(encode: Callable[..., bytes]) -> None:
     data = bytearray(encode("RF64", "PCM_16"))
     at = data.index(b"ds64") + 16
     data[at : at + 8] = bytes(8)
