@@ -239,11 +239,17 @@ def _path(value: Any) -> Any:
     if not isinstance(value, str | os.PathLike):
         return _NO
     text = os.fspath(value)
-    return value if isinstance(text, str) and text and "\0" not in text else _NO
+    return value if isinstance(text, str) and text and not _path_advice(text) else _NO
 
 
 def _path_advice(value: Any) -> str:
-    return "; no file name contains NUL" if isinstance(value, str) and "\0" in value else ""
+    if not isinstance(value, str):
+        return ""
+    try:
+        os.fsencode(value)
+    except UnicodeEncodeError:  # a surrogate that represents no byte
+        return "; no file name contains half a character"
+    return "; no file name contains NUL" if "\0" in value else ""
 
 
 def _bytes(value: Any) -> Any:

@@ -32,6 +32,7 @@ from speakersdk import (
 )
 from speakersdk_http.metrics import Metrics
 from speakersdk_http.problems import log_failure, message_of, status_of
+from speakersdk_http.questions import first_problem
 from speakersdk_http.service import SpeakerService
 from speakersdk_http.settings import Settings
 
@@ -40,6 +41,7 @@ _POLICY_VIOLATION: Final = 1008
 _INTERNAL_ERROR: Final = 1011
 _TRY_AGAIN_LATER: Final = 1013
 _SAMPLE_BYTES: Final = 2
+_MOST_NAMES: Final = 1000
 
 
 class Opening(BaseModel):
@@ -48,7 +50,7 @@ class Opening(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     sample_rate_hz: float = Field(gt=0)
-    names: list[str] | None = Field(None, min_length=1)
+    names: list[str] | None = Field(None, min_length=1, max_length=_MOST_NAMES)
 
 
 class LiveStreams:
@@ -89,6 +91,8 @@ class LiveStreams:
         await run_in_threadpool(verdicts.begin)
         stream: SpeakerStream = await run_in_threadpool(service.verifier.stream, voiceprints)
         with stream:
+            # Refuses what is not a rate, before the client sends samples.
+            stream.push(_samples(b""), sample_rate_hz=opening.sample_rate_hz)
             await socket.send_json(
                 {
                     "type": "ready",
@@ -172,7 +176,7 @@ def _opening(message: dict[str, Any]) -> Opening:
     except ValidationError as error:
         raise ConfigError(
             'expected {"sample_rate_hz": 16000, "names": [...]} first, with names optional; '
-            f"got {error.error_count()} wrong fields"
+            f"{first_problem(error)}"
         ) from None
 
 

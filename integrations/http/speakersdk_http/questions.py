@@ -22,6 +22,7 @@ _MAXIMUM_FILES: Final = 16
 _MAXIMUM_FIELDS: Final = 32
 _PART_BYTES: Final = 1 << 40  # no limit of its own: the checks of requests limit the whole body
 _SCHEMES: Final = ("http:", "https:", "file:", "ftp:")
+_AUDIO: Final = "expected base64, a data URI or a file"
 _SHOWN: Final = 200  # characters that a message quotes
 # Errors of pydantic in the words of this project.
 _MESSAGES: Final = {
@@ -44,7 +45,7 @@ def decoded(value: Any) -> bytes:
     if isinstance(value, bytes):
         return value
     if not isinstance(value, str):
-        raise ValueError("expected base64, a data URI or a file")
+        raise ValueError(_AUDIO)
     if value.lstrip()[:6].lower().startswith(_SCHEMES):
         raise ValueError("expected the audio itself, got a URL; this service fetches nothing")
     if value.startswith("data:"):
@@ -54,7 +55,7 @@ def decoded(value: Any) -> bytes:
     try:
         return base64.b64decode("".join(value.split()), validate=True)
     except (ValueError, binascii.Error) as error:
-        raise ValueError("expected base64, a data URI or a file") from error
+        raise ValueError(f"{_AUDIO}; base64 has the standard alphabet and padding") from error
 
 
 Audio = Annotated[bytes, BeforeValidator(decoded)]
@@ -187,8 +188,13 @@ def _validated(kind: type[Asked], given: bytes | dict[str, Any]) -> Asked:
             return kind.model_validate_json(given)
         return kind.model_validate(given)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        raise ConfigError(_sentence(first)[:_SHOWN]) from None
+        raise ConfigError(first_problem(error)) from None
+
+
+def first_problem(error: ValidationError) -> str:
+    """Describe the first wrong field in one short sentence."""
+    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    return _sentence(first)[:_SHOWN]
 
 
 def _sentence(error: ErrorDetails) -> str:

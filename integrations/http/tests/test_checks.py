@@ -1,5 +1,6 @@
 """Keys, limits on size and attempts, and pages of other sites."""
 
+import socket
 from collections.abc import Callable
 from pathlib import Path
 
@@ -52,6 +53,19 @@ def test_a_large_body_is_refused(guarded: Server, is_announced: bool) -> None:
     answer = post(guarded, "/v1/voice/identify", content=content)
     assert answer.status_code == 413
     assert "0.5 MB" in answer.json()["error"]["message"]
+
+
+def test_a_client_that_leaves_within_its_request_is_not_a_failure(
+    start: Start, capfd: pytest.CaptureFixture[str]
+) -> None:
+    server = start()
+    address = httpx.URL(server.url)
+    with socket.create_connection((address.host, address.port)) as connection:
+        connection.sendall(
+            b"POST /v1/voice/identify HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nabc"
+        )
+    assert server.stop() == 0
+    assert "Traceback" not in capfd.readouterr().err
 
 
 def test_attempts_on_a_speaker_are_limited(guarded: Server, clip: Clip) -> None:

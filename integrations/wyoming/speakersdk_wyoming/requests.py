@@ -23,6 +23,8 @@ from speakersdk_wyoming.upstream import UpstreamError, connected, transcribed
 Write = Callable[[Event], Awaitable[None]]
 # Events that wait for a service behind: satellites send 16 to 50 per second.
 _MOST_WAITING: Final = 1000
+_MOST_NAMES: Final = 1000
+_SHOWN: Final = 200  # characters of a message that quotes a client
 
 
 def check_may_enroll(settings: Settings) -> None:
@@ -128,7 +130,9 @@ class Identification(RecordedRequest):
         super().__init__(people, settings, write)
         names = request.data.get("names")
         if names is not None and not (isinstance(names, list) and all(map(_is_text, names))):
-            raise ConfigError(f"expected names as a list of texts, got {names!r}")
+            raise ConfigError(f"expected names as a list of texts, got {names!r}"[:_SHOWN])
+        if names is not None and len(names) > _MOST_NAMES:
+            raise ConfigError(f"expected at most {_MOST_NAMES} names, got {len(names)}")
         self._names: list[str] | None = names
 
     async def _answer(self) -> None:

@@ -234,6 +234,7 @@ def test_describe_shows_the_services_behind(service: Service, converse: Converse
         ([Event(identity.IDENTIFY), Event("audio-stop")], "expected at least"),
         ([Event("delete")], "--enroll"),
         ([Event(identity.IDENTIFY, {"names": "slt"}), *spoken("slt-probe")], "names as a list"),
+        ([Event(identity.IDENTIFY, {"names": ["a"] * 1001}), *spoken("slt-probe")], "at most 1000"),
         ([Event(identity.IDENTIFY, {"names": [5]}), *spoken("slt-probe")], "names as a list"),
         ([Event(identity.IDENTIFY), chunk_of(b"abc")], "whole samples"),
         ([Event(identity.IDENTIFY), chunk_of(b"", rate="16000")], "as rate, width and channels"),

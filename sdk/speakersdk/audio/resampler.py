@@ -20,6 +20,7 @@ from speakersdk.audio.samples import (
     int32_peak,
 )
 from speakersdk.errors import ConfigError, InvalidAudioError
+from speakersdk.text import counted
 
 # int32 samples below this may be the noise of a converter and are not judged.
 _INT32_NOISE = 2**10
@@ -101,9 +102,9 @@ class StreamResampler:
 
     def _check_channels(self, samples: npt.NDArray[Any]) -> None:
         num = _num_channels(samples)
-        if self._num_channels not in (None, num):
+        if self._num_channels is not None and self._num_channels != num:
             raise InvalidAudioError(
-                f"expected chunks of {self._num_channels} channels as before, got "
+                f"expected chunks of {counted(self._num_channels, 'channel')} as before, got "
                 f"{num} (shape {samples.shape}); start another stream for another number"
             )
 

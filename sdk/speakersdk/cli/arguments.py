@@ -107,6 +107,11 @@ def reading(arguments: argparse.Namespace) -> Reading:
 
 def _add_reading(parser: CommandParser) -> None:
     add_max_duration(parser)
+    add_channel(parser)
+
+
+def add_channel(parser: CommandParser) -> None:
+    """Add `--channel`."""
     parser.requests.add_argument(
         "--channel",
         type=_channel,

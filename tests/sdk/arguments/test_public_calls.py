@@ -65,6 +65,7 @@ SOMETIMES_WRONG: Final[Mapping[str, Any]] = {
     "empty text": "",
     "text with NUL": "a\0b",
     "lone surrogate": "\udcff",
+    "half a character": "\ud800",
     "bytes": b"x",
     "negative": -1,
     "zero": 0,

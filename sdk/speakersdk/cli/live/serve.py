@@ -54,11 +54,14 @@ def run(arguments: argparse.Namespace) -> int:
     )
     shared.add_options(parser, "far", "voiceprints", "model")
     shared.add_max_duration(parser, _MAXIMUM_DURATION_S)
+    shared.add_channel(parser)
     service.add_arguments(parser)
     chosen = parser.parse_args(arguments.options)
     # Only the arguments that the two functions read, which can be pickled.
     picklable = {
-        key: value for key, value in vars(chosen).items() if isinstance(value, str | float | None)
+        key: value
+        for key, value in vars(chosen).items()
+        if isinstance(value, str | int | float | None)
     }
     places = argparse.Namespace(**picklable | {"voiceprints": chosen.voiceprints})
     status: int = service.run(

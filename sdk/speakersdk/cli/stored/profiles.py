@@ -218,7 +218,7 @@ def run_remove(arguments: argparse.Namespace) -> int:
     """Delete all named voiceprints, or none."""
     store = shared.open_store(arguments)
     store.remove(*arguments.names)
-    for name in arguments.names:
+    for name in dict.fromkeys(arguments.names):
         print(f"removed {printable(name)}")
     return 0
 

@@ -7,12 +7,13 @@ import pickle
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from speakersdk.cli import main
 from speakersdk.cli.live.serve import find_service
-from speakersdk.errors import ConfigError, MissingDependencyError
+from speakersdk.errors import ConfigError, InvalidAudioError, MissingDependencyError
 from speakersdk.verifier import Verifier
 from speakersdk.voiceprint.store import VoiceprintStore
 
@@ -47,9 +48,10 @@ Given = tuple[argparse.Namespace, Callable[[], Verifier], Callable[[], Voiceprin
 
 
 def test_a_service_gets_its_options_and_what_opens_the_rest(
-    installed: str, tmp_path: Path, default_model: Path
+    installed: str, tmp_path: Path, default_model: Path, voices: dict[str, Any]
 ) -> None:
     options = ["--far", "0.02", "--voiceprints", str(tmp_path), "--model", str(default_model)]
+    options += ["--channel", "2"]
     assert main(["serve", installed, "--color", "red", *options]) == 0
     given: list[Given] = find_service(installed).given
     ((arguments, *opening),) = given
@@ -59,6 +61,8 @@ def test_a_service_gets_its_options_and_what_opens_the_rest(
     assert open_store().folder == tmp_path
     with open_verifier() as verifier:
         assert verifier.request.requested_far == 0.02
+        with pytest.raises(InvalidAudioError, match="expected a recording with channel 2"):
+            verifier.embed(voices["slt"].probe)
 
 
 def test_a_service_explains_itself(installed: str, capsys: pytest.CaptureFixture[str]) -> None:
