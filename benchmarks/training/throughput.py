@@ -31,7 +31,7 @@ def main() -> int:
         name="training-throughput", question="How much audio does training process in a second?"
     )
     device = pick_device("auto")
-    prepare_torch()
+    prepare_torch(device)
     is_small = benchmark.smoke or device.type == "cpu"
     bank = noise_bank(device, 8 if is_small else NUM_SPEAKERS)
     for name in CONFIGS[:1] if benchmark.smoke else CONFIGS:

@@ -24,8 +24,10 @@ def pick_device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def prepare_torch() -> None:
-    """Set the options of torch that training requires."""
+def prepare_torch(device: torch.device) -> None:
+    """Set the options of torch that training on a device requires."""
+    if device.index is not None:  # streams and captured graphs belong to torch's current device
+        torch.cuda.set_device(device)
     # The log-mel front end needs true float32 products; the encoder itself runs in bf16.
     torch.backends.cudnn.allow_tf32 = False
     torch.backends.cudnn.benchmark = True

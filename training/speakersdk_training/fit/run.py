@@ -46,7 +46,7 @@ def fit(config: TrainConfig, folder: Path, *, resume: bool = False) -> Trainer:
         raise TrainingError("expected run.budget_s = 0 with several processes: clocks differ")
     if world.size > 1 and device.type == "cuda":
         device = torch.device("cuda", world.local_rank)
-    prepare_torch()
+    prepare_torch(device)
     try:
         trainer = _make_trainer(config, device, world)
         if resume:

@@ -97,7 +97,7 @@ def train_speech_head(
             f"expected run.encoder = tdnn and data.speech_labels in {checkpoint}, got "
             f"{config.run.encoder} and {config.data.speech_labels!r}"
         )
-    prepare_torch()
+    prepare_torch(device)
     torch.manual_seed(config.run.seed)
     channels = training.channels or config.tdnn.speech_channels
     config = replace(config, tdnn=replace(config.tdnn, speech_channels=channels))
