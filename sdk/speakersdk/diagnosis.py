@@ -42,12 +42,16 @@ _PERSONAL_FOLDER: Final = re.compile(r"/(home|Users)/[^/\s'\"]+")
 
 
 def diagnose(
-    model: str | os.PathLike[str] | None = None, *, ask_portaudio: bool = False
+    model: str | os.PathLike[str] | None = None,
+    *,
+    voiceprints: str | os.PathLike[str] | None = None,
+    ask_portaudio: bool = False,
 ) -> dict[str, Any]:
     """Collect the facts about the installation that help to explain a problem.
 
     Args:
         model: the model file; None means the bundled one.
+        voiceprints: folder of the stored voiceprints; None means the default one.
         ask_portaudio: let PortAudio list its input devices. This may connect to the local sound
             server.
 
@@ -73,7 +77,9 @@ def diagnose(
         },
         "audio": lambda: _audio(ask_portaudio=ask_portaudio),
         "engine_cache": _engine_cache,
-        "voiceprints": _voiceprints,
+        "voiceprints": lambda: _voiceprints(
+            default_folder() if voiceprints is None else Path(voiceprints)
+        ),
     }
     return {name: _without_names(_examined(part)) for name, part in parts.items()}
 
@@ -212,9 +218,8 @@ def _engine_cache() -> dict[str, Any]:
     }
 
 
-def _voiceprints() -> dict[str, Any]:
+def _voiceprints(folder: Path) -> dict[str, Any]:
     """Count the stored voiceprints that others can read; names of people are left out."""
-    folder = default_folder()
     files = [path for path in folder.iterdir() if path.is_file()] if folder.is_dir() else []
     modes = [stat.S_IMODE(path.stat().st_mode) for path in files]
     return {

@@ -158,13 +158,18 @@ def _add_far(parser: CommandParser) -> None:
 
 
 def _add_voiceprints(parser: CommandParser) -> None:
+    add_folder(parser)
+    parser.places.add_argument("--key", metavar="KEY", help=KEY_HELP)
+
+
+def add_folder(parser: CommandParser) -> None:
+    """Add `--voiceprints` without `--key`, for commands that open no voiceprint."""
     parser.places.add_argument(
         "--voiceprints",
         type=Path,
         metavar="FOLDER",
         help="folder of the stored voiceprints (default: $XDG_DATA_HOME/speakersdk/voiceprints)",
     )
-    parser.places.add_argument("--key", metavar="KEY", help=KEY_HELP)
 
 
 def _add_json(parser: CommandParser) -> None:

@@ -29,6 +29,7 @@ def add_arguments(parser: CommandParser) -> None:
         help="let PortAudio list the input devices; this may connect to the local sound server",
     )
     parser.output.add_argument("--all", action="store_true", help="print every fact, one per line")
+    shared.add_folder(parser)
     shared.add_options(parser, "model", "json")
 
 
@@ -36,7 +37,9 @@ def run(arguments: argparse.Namespace) -> int:
     """Diagnose the installation and print the findings, or all facts."""
     from speakersdk.diagnosis import diagnose
 
-    report = diagnose(arguments.model, ask_portaudio=arguments.audio)
+    report = diagnose(
+        arguments.model, voiceprints=arguments.voiceprints, ask_portaudio=arguments.audio
+    )
     if arguments.json:
         print_json(report)
     elif arguments.all:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from speakersdk.cli import main
+from speakersdk.cli import main as speakersdk
 from speakersdk.cli.doctor import findings
 from speakersdk.diagnosis import diagnose
 
@@ -135,3 +136,18 @@ def test_loose_permissions_are_counted(tmp_path: Path, monkeypatch: pytest.Monke
     facts = diagnose()["voiceprints"]
     assert (facts["folder_mode"], facts["files"], facts["files_open_to_others"]) == ("0750", 3, 1)
     assert facts["voiceprints"] == 2
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes of POSIX")
+def test_another_folder_of_voiceprints_is_examined(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "staff"
+    folder.mkdir(mode=0o700)
+    (folder / "ann.voiceprint").touch(0o600)
+    assert speakersdk(["doctor", "--voiceprints", str(folder)]) == 0
+    assert f"1 voiceprint in {folder}, which only you can read" in capsys.readouterr().out
+    (folder / "ann.voiceprint").chmod(0o640)
+    assert speakersdk(["doctor", "--voiceprints", str(folder)]) == 0
+    printed = capsys.readouterr().out
+    assert f"can read 1 of 1 files of voiceprints; chmod -R go= {folder}" in printed
