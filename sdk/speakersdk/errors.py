@@ -129,10 +129,12 @@ class IncompatibleModelError(ModelError):
     """A voiceprint or calibration was made with a different model."""
 
     def __init__(self, *, expected: str, got: str, what: str = "voiceprint") -> None:
-        again = "calibrate" if what == "calibration" else "enroll"
+        again = "calibrate again with this model"
+        if what != "calibration":
+            again = "enroll again with this model (from kept recordings: speakersdk migrate)"
         super().__init__(
             f"the {what} was made with model {got}, this verifier runs model {expected}; "
-            f"{again} again with this model, or load the model that made the {what}"
+            f"{again}, or load the model that made it"
         )
         self.expected = expected
         self.got = got

@@ -223,7 +223,9 @@ class Voiceprint:
             # A forged file can name the right weights but contain other embeddings.
             expected += f", D {dim}, T {length:g}"
             got += f", D {own_dim}, T {self.temperature:g}"
-        raise IncompatibleModelError(expected=f"{expected})", got=f"{got})")
+        raise IncompatibleModelError(
+            expected=f"{expected})", got=f"{got})", what=f"voiceprint of {self.name!r}"
+        )
 
     def with_exemplars(self, other: Voiceprint) -> Voiceprint:
         """Return a copy with the recordings of another voiceprint of the same speaker added.

@@ -227,6 +227,8 @@ def test_a_voiceprint_of_another_model_is_refused_naming_both(
             model.verify(foreign, PROBE)
         assert "campplus_cn_en_common (92f29b94e694)" in str(refusal.value)
         assert bundled.manifest.name in str(refusal.value)
+        assert str(refusal.value).startswith("the voiceprint of 'slt' was made with model")
+        assert "speakersdk migrate" in str(refusal.value)
 
 
 def test_the_command_line_takes_the_model(
@@ -246,3 +248,18 @@ def test_the_command_line_takes_the_model(
     assert any(update.get("verdict") == "accept" for update in updates)
     assert speakersdk(["doctor", "--model", str(adopted)]) == 0
     assert "cosine to the original 1.000000" in capsys.readouterr().out
+
+
+def test_speakers_of_the_bundled_model_migrate_to_it(
+    adopted: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store, kept = ["--voiceprints", str(tmp_path / "store")], str(tmp_path / "kept")
+    clips = [str(FOLDER / f"slt-enroll-{part}.flac") for part in (1, 2)]
+    assert speakersdk(["enroll", "slt", *clips, "--keep-recordings", kept, *store]) == 0
+    model = ["--model", str(adopted)]
+    assert speakersdk(["migrate", "--recordings", kept, *store, *model]) == 0
+    assert "to campplus_cn_en_common (2 recordings" in capsys.readouterr().out
+    verify = ["verify", "slt", str(PROBE), *store]
+    assert speakersdk([*verify, *model, "--far", str(FAR)]) == 0
+    assert speakersdk(verify) == 2  # the bundled model
+    assert "was made with model campplus_cn_en_common" in capsys.readouterr().err
