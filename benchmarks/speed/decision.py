@@ -14,10 +14,10 @@ import numpy as np
 from benchmarks.harness.measure import Benchmark
 from speakersdk import Verifier
 from speakersdk.audio.waveform import read_audio
+from speakersdk.decision.one_voice import one_voice_llr
 from speakersdk.decision.rule import Request
 from speakersdk.demo_clips import FOLDER as CLIPS
 from speakersdk.encoder.load import load_encoder
-from speakersdk.enrollment.measure import one_voice_llr
 from speakersdk.models import default_model_path
 from speakersdk.verification import identified
 
@@ -56,7 +56,7 @@ def main() -> int:
         work=CANDIDATES,
         unit="voiceprint",
     )
-    benchmark.measure("check for a second voice", lambda: one_voice_llr(spoken, calibration))
+    benchmark.measure("check for a second voice", lambda: one_voice_llr(spoken.pieces, calibration))
     benchmark.record("probe_speech_s", round(probe.speech_s, 2))
     benchmark.finish()
     return 0

@@ -12,14 +12,13 @@ import numpy as np
 from speakersdk.audio.levels import STEADY_DB
 from speakersdk.calibration.calibration import Calibration
 from speakersdk.calibration.cohort import Nearness, pairs
-from speakersdk.decision.one_voice import SECOND_VOICE_LLR
+from speakersdk.decision.one_voice import SECOND_VOICE_LLR, one_voice_llr
 from speakersdk.decision.outcome import Decision, Identification, Verdict
 from speakersdk.decision.rule import DecisionRule, speech_shortage
 from speakersdk.encoder.interface import Encoding
-from speakersdk.enrollment.measure import one_voice_llr
-from speakersdk.enrollment.repetition import is_known
 from speakersdk.errors import AudioTooShortError
 from speakersdk.scoring import symmetric_kl_to_many
+from speakersdk.voiceprint.copies import is_known
 from speakersdk.voiceprint.voiceprint import Voiceprint
 
 
@@ -41,7 +40,7 @@ def identified(
     divergences = symmetric_kl_to_many(probe.embedding, enrolled).tolist()
     near = calibration.nearness(probe.embedding[np.newaxis])
     [nearness] = pairs(np.stack([at.nearness(calibration) for at in voiceprints]), near)
-    cohesion = one_voice_llr(probe, calibration)
+    cohesion = one_voice_llr(probe.pieces, calibration)
 
     def decide(voiceprint: Voiceprint, divergence: float, nearness: Nearness) -> Decision:
         decision = rule.decide(

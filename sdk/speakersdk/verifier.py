@@ -17,7 +17,7 @@ from speakersdk.decision.outcome import Decision, Identification
 from speakersdk.decision.rule import DecisionRule, Request, speech_shortage
 from speakersdk.diarization.diarize import diarize
 from speakersdk.diarization.turns import Diarization
-from speakersdk.encoder.hop import HopEncoder
+from speakersdk.encoder.hop import HopEncoder, hop_sizes
 from speakersdk.encoder.interface import Encoding, SpeakerEncoder
 from speakersdk.encoder.load import hop_encoder, load_encoder, recalibrated
 from speakersdk.encoder.manifest import ModelManifest
@@ -32,7 +32,7 @@ from speakersdk.runtime.options import Precision
 from speakersdk.scoring import symmetric_kl
 from speakersdk.spoofing import SpoofCheck, SpoofDetector
 from speakersdk.streaming.listening import updates_of
-from speakersdk.streaming.options import LIMIT_S, MISS_RATE, SILENCE_S, StreamOptions, hop_sizes
+from speakersdk.streaming.options import LIMIT_S, MISS_RATE, SILENCE_S, StreamOptions
 from speakersdk.streaming.pool import StreamPool
 from speakersdk.streaming.stream import SpeakerStream
 from speakersdk.streaming.update import StreamUpdate
@@ -243,7 +243,7 @@ class Verifier:
         if voiceprints:
             self._check_candidates(voiceprints)
         blocks = open_recording(recording, sample_rate_hz, self._reading.mixed())
-        return diarize(self._hop_encoder(), blocks, voiceprints, rule)
+        return diarize(self._hop_encoder(), blocks, voiceprints, rule, identified)
 
     def stream(
         self,

@@ -15,12 +15,11 @@ from functools import cache
 import numpy as np
 
 from speakersdk.arrays import Waveform
-from speakersdk.encoder.hop import HopEncoder
+from speakersdk.encoder.hop import HopEncoder, hop_sizes
 from speakersdk.encoder.interface import SpeakerEncoder
 from speakersdk.encoder.load import hop_encoder, load_encoder
 from speakersdk.errors import ConfigError
 from speakersdk.runtime.options import Precision
-from speakersdk.streaming.options import hop_sizes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ LLR of one voice -> two voices if it is low
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -84,6 +84,28 @@ class Speech:
         one = np.arange(len(self)) == number
         others = reference & ~one
         return self.llr(one, others if others.any() else ~one, calibration)
+
+
+class Pieces(Protocol):
+    """The successive pieces of one recording, in order of time."""
+
+    @property
+    def embeddings(self) -> Embeddings:
+        """(N, D) float32, each of length T."""
+
+    @property
+    def speech_s(self) -> npt.NDArray[np.float64]:
+        """(N,) float64, net speech of each piece in seconds."""
+
+
+def one_voice_llr(pieces: Pieces | None, calibration: Calibration | None) -> float | None:
+    """Return the LLR that the two most different parts of a recording are one voice.
+
+    The result is None without pieces or calibration, or with less than 2 s of speech.
+    """
+    if pieces is None or calibration is None:
+        return None
+    return least_cohesion(Speech(pieces.embeddings, pieces.speech_s), calibration)
 
 
 def least_cohesion(pieces: Speech, calibration: Calibration) -> float | None:

@@ -6,14 +6,14 @@ voices -> names from voiceprints, or unknown -> turns, each with its own evidenc
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import count, groupby
 from typing import Final
 
 import numpy as np
 
 from speakersdk.arrays import Waveform
-from speakersdk.decision.outcome import Decision
+from speakersdk.decision.outcome import Decision, Identification
 from speakersdk.decision.rule import DecisionRule, speech_shortage
 from speakersdk.diarization.turns import Diarization, DiarizedSpeaker, Turn
 from speakersdk.diarization.voice_track import VoiceTrack, track_voice
@@ -21,7 +21,6 @@ from speakersdk.diarization.voices import Part, find_voices, pooled
 from speakersdk.encoder.hop import HopEncoder
 from speakersdk.encoder.interface import Encoding
 from speakersdk.scoring import symmetric_kl
-from speakersdk.verification import identified
 from speakersdk.voiceprint.voiceprint import Voiceprint
 
 # Minimum pause that ends a turn.
@@ -30,12 +29,16 @@ TURN_PAUSE_S: Final = 0.5
 _CERTAIN_LLR: Final = math.log(9)
 _DIGITS: Final = 6  # of rounded seconds: 0.3 instead of 0.30000000000000004
 
+# (voiceprints, speech of a voice, rule) -> which of them it is, if any
+Identify = Callable[[Sequence[Voiceprint], Encoding, DecisionRule], Identification]
+
 
 def diarize(
     encoder: HopEncoder,
     blocks: Iterable[Waveform],
     voiceprints: Sequence[Voiceprint],
     rule: DecisionRule,
+    identify: Identify,
 ) -> Diarization:
     """Find the turns of a recording.
 
@@ -44,16 +47,17 @@ def diarize(
         blocks: consecutive blocks, (n,) float32 at the model's sample rate.
         voiceprints: voiceprints of one model, with different names; may be empty.
         rule: thresholds for the speech of a voice.
+        identify: decides which of the voiceprints is a voice.
     """
-    return turns_of(track_voice(encoder, rule.calibration, blocks), voiceprints, rule)
+    return turns_of(track_voice(encoder, rule.calibration, blocks), voiceprints, rule, identify)
 
 
 def turns_of(
-    track: VoiceTrack, voiceprints: Sequence[Voiceprint], rule: DecisionRule
+    track: VoiceTrack, voiceprints: Sequence[Voiceprint], rule: DecisionRule, identify: Identify
 ) -> Diarization:
     """Find the turns in a voice track; arguments as for `diarize`."""
     parts = find_voices(track, rule.calibration) if track.stretches else []
-    speakers = _Speakers(track, parts, voiceprints, rule)
+    speakers = _Speakers(track, parts, voiceprints, rule, identify)
     turns = tuple(speakers.turn(group) for group in _grouped(parts, speakers, track.hop_s))
     return Diarization(
         turns=turns,
@@ -71,8 +75,10 @@ class _Speakers:
         parts: Sequence[Part],
         voiceprints: Sequence[Voiceprint],
         rule: DecisionRule,
+        identify: Identify,
     ) -> None:
         self._track = track
+        self._identify = identify
         self._parts = parts
         self._calibration = rule.calibration
         self._enrolled = {voiceprint.name: voiceprint for voiceprint in voiceprints}
@@ -98,7 +104,7 @@ class _Speakers:
             probe = Encoding(
                 pooled(own), sum(part.speech_s for part in own), self._track.duration_s
             )
-            found = identified(list(self._enrolled.values()), probe, rule)
+            found = self._identify(list(self._enrolled.values()), probe, rule)
             decision = found.decision
             # Thresholds of loose requests may be below 0, where a stranger is more likely.
             if found.speaker is not None and decision.llr is not None and decision.llr > 0:

@@ -17,10 +17,9 @@ import numpy.typing as npt
 from speakersdk.arrays import Embedding, Embeddings, Waveform
 from speakersdk.calibration.calibration import Calibration
 from speakersdk.decision.one_voice import Speech
-from speakersdk.encoder.hop import HopEncoder, HopState
-from speakersdk.encoder.statistics_ring import RECENT, SO_FAR
-from speakersdk.streaming.options import hop_sizes
-from speakersdk.streaming.speaker_change import KEPT_S, SpeakerChange
+from speakersdk.decision.speaker_change import KEPT_S, SpeakerChange
+from speakersdk.encoder.hop import HopEncoder, HopState, hop_sizes
+from speakersdk.encoder.statistics_ring import RECENT, RECENT_S, SO_FAR
 
 # Minimum pause that ends a stretch, because anyone may speak next. Shorter pauses occur within
 # words and between them. NIST's reference turns bridge the same 0.3 s (Rich Transcription 2009).
@@ -92,6 +91,7 @@ class _Tracker:
         self._change = SpeakerChange(
             manifest.embedding_dim,
             recent_hops=sizes.recent_hops,
+            recent_s=RECENT_S,
             calibrate=lambda score, a_s, b_s: calibration.llr(
                 score, enrolled_speech_s=a_s, probe_speech_s=b_s
             ),

@@ -27,7 +27,7 @@ from speakersdk.encoder.graph import (
 from speakersdk.encoder.hop_buffer import HopBuffer
 from speakersdk.encoder.interface import detector
 from speakersdk.encoder.manifest import ModelManifest
-from speakersdk.encoder.statistics_ring import NUM_WINDOWS, StatisticsRing
+from speakersdk.encoder.statistics_ring import NUM_WINDOWS, RECENT_S, StatisticsRing
 from speakersdk.runtime.bound_call import BoundCall, Carried
 from speakersdk.runtime.session import OnnxSession
 
@@ -47,6 +47,15 @@ class HopSizes:
 
     window_hops: int
     recent_hops: int
+
+
+def hop_sizes(manifest: ModelManifest, window_s: float | None = None) -> HopSizes:
+    """Return the lengths of the windows in hops; None means the window of the model."""
+    window_s = manifest.window_s if window_s is None else window_s
+    return HopSizes(
+        window_hops=max(1, round(window_s / manifest.hop_s)),
+        recent_hops=max(1, round(RECENT_S / manifest.hop_s)),
+    )
 
 
 class HopState:

@@ -15,7 +15,7 @@ from speakersdk.arrays import Embedding
 from speakersdk.calibration.calibration import Calibration
 from speakersdk.decision.outcome import Decision
 from speakersdk.enrollment.measure import RecordingQuality
-from speakersdk.enrollment.repetition import is_known
+from speakersdk.voiceprint.copies import is_known
 from speakersdk.voiceprint.life import utc_now
 from speakersdk.voiceprint.voiceprint import Voiceprint
 

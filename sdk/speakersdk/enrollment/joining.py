@@ -13,9 +13,9 @@ from speakersdk.arrays import Embedding
 from speakersdk.calibration.calibration import Calibration
 from speakersdk.decision.one_voice import OTHER_VOICE_LLR, Speech, llrs_to_the_others
 from speakersdk.encoder.manifest import ModelManifest
-from speakersdk.enrollment.repetition import is_copy
 from speakersdk.errors import ConfigError, EnrollmentError
 from speakersdk.text import printable
+from speakersdk.voiceprint.copies import is_copy
 from speakersdk.voiceprint.voiceprint import Voiceprint
 
 

@@ -23,8 +23,7 @@ from speakersdk.audio.levels import (
     AudioProblem,
     QualityMeter,
 )
-from speakersdk.calibration.calibration import Calibration
-from speakersdk.decision.one_voice import OTHER_VOICE_LLR, SECOND_VOICE_LLR, Speech, least_cohesion
+from speakersdk.decision.one_voice import OTHER_VOICE_LLR, SECOND_VOICE_LLR, one_voice_llr
 from speakersdk.decision.rule import SHORTEST_SPEECH_S, speech_shortage
 from speakersdk.encoder.interface import Encoding, SpeakerEncoder
 from speakersdk.encoder.manifest import ModelManifest
@@ -190,17 +189,6 @@ class LevelMeter:
                 self._quality.take(hop, is_speech=num_speech > 0)
 
 
-def one_voice_llr(encoding: Encoding, calibration: Calibration | None) -> float | None:
-    """Return the LLR that the two most different parts of a recording are one voice.
-
-    The result is None without calibration or with less than 2 s of speech.
-    """
-    pieces = encoding.pieces
-    if pieces is None or calibration is None:
-        return None
-    return least_cohesion(Speech(pieces.embeddings, pieces.speech_s), calibration)
-
-
 def measure_recording(
     encoder: SpeakerEncoder, samples: Waveform | Iterable[Waveform], *, label: str
 ) -> tuple[Encoding, RecordingQuality]:
@@ -224,7 +212,7 @@ def measure_recording(
         speech_s=encoding.speech_s,
         levels=meter.levels,
         loudest_dbfs=meter.loudest_dbfs,
-        one_voice_llr=one_voice_llr(encoding, calibration),
+        one_voice_llr=one_voice_llr(encoding.pieces, calibration),
         shortage=None if shortage is None else shortage[1],
     )
     return encoding, quality

@@ -30,10 +30,10 @@ from speakersdk.enrollment.repetition import (
     LEAST_NEW_S,
     USELESS_SHARE,
     Repetition,
-    is_copy,
     repetitions,
 )
 from speakersdk.errors import AudioError, AudioTooShortError, ConfigError, EnrollmentError
+from speakersdk.voiceprint.copies import is_copy
 from speakersdk.voiceprint.names import check_name
 from speakersdk.voiceprint.voiceprint import Voiceprint
 

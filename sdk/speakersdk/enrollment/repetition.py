@@ -16,10 +16,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from speakersdk.arrays import Embedding
 from speakersdk.audio.spectral_track import Powers, band_levels, is_sound
-from speakersdk.scoring import symmetric_kl
-from speakersdk.voiceprint.voiceprint import Voiceprint
 
 # Changes are taken over 40 ms.
 _CHANGE_FRAMES: Final = 4
@@ -33,13 +30,6 @@ _MOST_PIECES: Final = 240
 _LEAST_LAG_FRAMES: Final = 50
 # Copies reach this correlation and other recordings do not; docs/enrollment.md has the figures.
 _COPY: Final = 0.75
-# Maximum cosine distance of two embeddings of the same audio. Embeddings with fewer numbers than
-# this are closer to each other, and their bound is smaller in proportion.
-_COPY_DISTANCE: Final = 0.025
-_LEAST_DIM: Final = 256
-# Maximum divergence in nats. Beyond it, weak models with long embeddings take other recordings for
-# copies, and then enroll nobody.
-_COPY_DIVERGENCE: Final = 0.00078
 # A recording with this share of repeated speech contains nothing new.
 USELESS_SHARE: Final = 0.75
 # What remains of a loop must be as long as the speech that any recording needs.
@@ -78,30 +68,6 @@ def repeated_share(powers: Powers, *, first_frame: int) -> float:
     has_sound = is_sound(powers)
     has_sound[:first_frame] = False
     return _repetition([_changes(powers)], has_sound, first_frame=first_frame).share
-
-
-def is_copy(a: Embedding, b: Embedding) -> bool:
-    """Return whether two embeddings are of the same audio, at any level and from any codec.
-
-    Use it for voiceprints, which contain no audio; `repetitions` compares recordings.
-    """
-    return symmetric_kl(a, b) <= copy_divergence(a, b)
-
-
-def is_known(embedding: Embedding, voiceprint: Voiceprint) -> bool:
-    """Return whether the recording of an embedding is part of a voiceprint, or was added to it."""
-    return any(is_copy(embedding, row) for row in (*voiceprint.exemplars, *voiceprint.adapted))
-
-
-def copy_divergence(a: Embedding, b: Embedding) -> float:
-    """Return the maximum divergence of copies in nats, for embeddings (D,) of any length T.
-
-    Near 0, J is 2 T^2 (1 - cosine) / D, if T^2 is below D. The bound grows with T in the same way
-    up to that of the bundled model (T = 2, D = 256).
-    """
-    lengths = float(np.linalg.norm(a)) * float(np.linalg.norm(b))
-    scaled = _COPY_DISTANCE * 2.0 * lengths / max(_LEAST_DIM, len(a))
-    return min(scaled, _COPY_DIVERGENCE)
 
 
 def _changes(powers: Powers) -> Powers:

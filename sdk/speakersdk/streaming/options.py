@@ -7,9 +7,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from speakersdk.decision.sequential import SequentialBounds
-from speakersdk.encoder.hop import HopSizes
-from speakersdk.encoder.manifest import ModelManifest
-from speakersdk.encoder.statistics_ring import RECENT_S
 from speakersdk.errors import ConfigError
 
 # Share of the enrolled speaker's turns that may be rejected.
@@ -59,12 +56,3 @@ class StreamOptions:
     def bounds(self) -> SequentialBounds:
         """The bounds of the sequential tests."""
         return SequentialBounds(far=self.far, miss_rate=self.miss_rate, limit_s=self.limit_s)
-
-
-def hop_sizes(manifest: ModelManifest, window_s: float | None = None) -> HopSizes:
-    """Return the lengths of the windows in hops; None means the window of the model."""
-    window_s = manifest.window_s if window_s is None else window_s
-    return HopSizes(
-        window_hops=max(1, round(window_s / manifest.hop_s)),
-        recent_hops=max(1, round(RECENT_S / manifest.hop_s)),
-    )

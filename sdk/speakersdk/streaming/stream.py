@@ -23,12 +23,12 @@ from speakersdk.calibration.cohort import Nearness, pairs
 from speakersdk.decision.outcome import Verdict
 from speakersdk.decision.rule import DecisionRule
 from speakersdk.decision.sequential import LOOKS_LLR, Evidence, SequentialTest
-from speakersdk.encoder.hop import HopEncoder, HopState
+from speakersdk.decision.speaker_change import KEPT_S, SpeakerChange
+from speakersdk.encoder.hop import HopEncoder, HopState, hop_sizes
 from speakersdk.encoder.statistics_ring import RECENT, RECENT_S, SO_FAR, WINDOW
 from speakersdk.lifetime import Lifetime
 from speakersdk.scoring import symmetric_kl_matrix
-from speakersdk.streaming.options import StreamOptions, hop_sizes
-from speakersdk.streaming.speaker_change import KEPT_S, SpeakerChange
+from speakersdk.streaming.options import StreamOptions
 from speakersdk.streaming.update import Candidate, StreamUpdate
 from speakersdk.voiceprint.life import utc_time
 from speakersdk.voiceprint.voiceprint import Voiceprint
@@ -78,6 +78,7 @@ class SpeakerStream:
         self._change = SpeakerChange(
             manifest.embedding_dim,
             recent_hops=hop_sizes(manifest).recent_hops,
+            recent_s=RECENT_S,
             calibrate=self._llr,
         )
         self._kept_hops = round(KEPT_S / self._hop_s)

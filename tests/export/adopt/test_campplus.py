@@ -20,9 +20,9 @@ from speakersdk.decision.outcome import Verdict
 from speakersdk.demo_clips import FOLDER
 from speakersdk.encoder.load import load_encoder
 from speakersdk.encoder.windowed import speech_samples
-from speakersdk.enrollment.repetition import is_copy
 from speakersdk.errors import IncompatibleModelError
 from speakersdk.runtime.session import open_session
+from speakersdk.voiceprint.copies import is_copy
 from speakersdk.voiceprint.store import VoiceprintStore
 from speakersdk.voiceprint.voiceprint import Voiceprint
 from speakersdk_export.adopt.golden import Golden, golden_cosine

@@ -14,8 +14,8 @@ from speakersdk import Verifier
 from speakersdk.audio.samples import SAMPLE_RATE_HZ
 from speakersdk.audio.waveform import read_audio
 from speakersdk.demo_clips import FOLDER
-from speakersdk.enrollment.repetition import is_copy
 from speakersdk.errors import EnrollmentError
+from speakersdk.voiceprint.copies import is_copy
 
 pytestmark = pytest.mark.export
 VOICES = ("awb", "kal16", "rms", "slt")

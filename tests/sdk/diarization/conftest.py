@@ -10,8 +10,8 @@ import pytest
 from speakersdk.arrays import Waveform
 from speakersdk.audio.waveform import read_audio
 from speakersdk.diarization.voice_track import VoiceTrack, track_voice
+from speakersdk.encoder.hop import hop_sizes
 from speakersdk.encoder.load import hop_encoder
-from speakersdk.streaming.options import hop_sizes
 from speakersdk.verifier import Verifier
 from speakersdk.voiceprint.voiceprint import Voiceprint
 

@@ -7,10 +7,11 @@ from hypothesis import strategies as st
 
 from speakersdk.audio.waveform import read_audio
 from speakersdk.demo_clips import FOLDER as CLIPS
-from speakersdk.encoder.hop import HopEncoder, HopSizes, HopState
+from speakersdk.encoder.hop import HopEncoder, HopSizes, HopState, hop_sizes
 from speakersdk.encoder.load import hop_encoder, load_encoder
 from speakersdk.encoder.statistics_ring import NUM_WINDOWS, RECENT, SO_FAR, WINDOW
 from speakersdk.models import default_model_path
+from speakersdk.verifier import Verifier
 
 MODELS = Path(__file__).parents[2] / "data" / "models"
 SIZES = HopSizes(window_hops=30, recent_hops=12)
@@ -225,3 +226,9 @@ def test_a_stream_equals_one_offline_pass_after_a_simulated_day(
     counts = np.bincount(np.arange(day_hops) % len(rows), minlength=len(rows)) + 1
     day = counts @ np.stack(rows).astype(np.float64)
     np.testing.assert_allclose(state.embeddings[SO_FAR], offline(numbers, day), atol=1e-4)
+
+
+def test_windows_are_whole_hops(verifier: Verifier) -> None:
+    own = hop_sizes(verifier.manifest)
+    assert (own.window_hops, own.recent_hops) == (round(verifier.manifest.window_s * 10), 14)
+    assert hop_sizes(verifier.manifest, 0.01).window_hops == 1

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 import soundfile as sf
 
-from speakersdk.arrays import Embedding, Waveform, scaled
+from speakersdk.arrays import Waveform
 from speakersdk.audio.samples import SAMPLE_RATE_HZ
 from speakersdk.audio.spectral_track import band_powers
 from speakersdk.audio.waveform import read_audio
 from speakersdk.demo_clips import FOLDER
 from speakersdk.enrollment.live import REPEATED, Enrollment
-from speakersdk.enrollment.repetition import is_copy, repeated_share, repetitions
+from speakersdk.enrollment.repetition import repeated_share, repetitions
 from speakersdk.errors import EnrollmentError
 from speakersdk.verifier import Verifier
 
@@ -164,23 +164,3 @@ def test_a_live_loop_makes_no_progress(
     assert sum(enrollment._exemplar_speech_s) < 2 * 3.3  # about at most two exemplars of 2.5 s
     # What is new counts again.
     assert push(enrollment, np.concatenate(clips[1:]))[-1].speech_s > progress[-1].speech_s
-
-
-def test_embeddings_of_other_recordings_are_not_copies(
-    verifier: Verifier, clips: list[Waveform]
-) -> None:
-    embeddings = [verifier.embed(clip, sample_rate_hz=SAMPLE_RATE_HZ) for clip in clips]
-    for number, a in enumerate(embeddings):
-        assert [is_copy(a, b) for b in embeddings] == [at == number for at in range(len(clips))]
-
-
-@pytest.mark.parametrize("length", [0.5, 2.0, 8.0])
-def test_copies_are_found_at_any_length_of_embeddings(
-    verifier: Verifier, clips: list[Waveform], length: float
-) -> None:
-    def embed(samples: Waveform) -> Embedding:
-        return scaled(verifier.embed(samples, sample_rate_hz=SAMPLE_RATE_HZ), length)
-
-    original = embed(clips[0])
-    assert is_copy(original, embed(clips[0][160:] * np.float32(0.5)))
-    assert not any(is_copy(original, embed(clip)) for clip in clips[1:])

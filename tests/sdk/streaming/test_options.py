@@ -4,7 +4,7 @@ import pytest
 
 from speakersdk.decision.sequential import SequentialBounds
 from speakersdk.errors import ConfigError
-from speakersdk.streaming.options import StreamOptions, hop_sizes
+from speakersdk.streaming.options import StreamOptions
 from speakersdk.verifier import Verifier
 
 
@@ -35,9 +35,3 @@ def test_options_out_of_range_are_refused(wrong: dict[str, float], verifier: Ver
         StreamOptions(far=0.01, **wrong)
     with pytest.raises(ConfigError, match="expected"):
         verifier.stream_pool(**wrong)
-
-
-def test_windows_are_whole_hops(verifier: Verifier) -> None:
-    own = hop_sizes(verifier.manifest)
-    assert (own.window_hops, own.recent_hops) == (round(verifier.manifest.window_s * 10), 14)
-    assert hop_sizes(verifier.manifest, 0.01).window_hops == 1

@@ -16,6 +16,7 @@ from speakersdk.calibration.calibration import Calibration
 from speakersdk.calibration.cohort import Cohort
 from speakersdk.decision.outcome import Verdict
 from speakersdk.decision.rule import Request
+from speakersdk.decision.speaker_change import KEPT_S
 from speakersdk.demo_clips import FOLDER as CLIPS
 from speakersdk.encoder.statistics_ring import SO_FAR
 from speakersdk.errors import (
@@ -25,7 +26,6 @@ from speakersdk.errors import (
     ModelError,
 )
 from speakersdk.streaming.options import SILENCE_S
-from speakersdk.streaming.speaker_change import KEPT_S
 from speakersdk.streaming.stream import SpeakerStream
 from speakersdk.streaming.update import StreamUpdate
 from speakersdk.verifier import Verifier

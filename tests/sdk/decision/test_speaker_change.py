@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from speakersdk.decision.one_voice import OTHER_VOICE_LLR
-from speakersdk.streaming.speaker_change import SpeakerChange
+from speakersdk.decision.speaker_change import SpeakerChange
 
 DIM, HOPS = 8, 4
 
@@ -18,7 +18,7 @@ def voices(rng: np.random.Generator) -> np.ndarray:
 
 
 def test_another_voice_is_noticed_and_the_same_one_is_not(voices: np.ndarray) -> None:
-    change = SpeakerChange(DIM, recent_hops=HOPS, calibrate=calibrate)
+    change = SpeakerChange(DIM, recent_hops=HOPS, recent_s=1.4, calibrate=calibrate)
     changes = [change.update(voices[0], voices[0], speech_s=0.5 * hop) for hop in range(20)]
     assert not any(changes)
     assert change.llr == pytest.approx(3.0, abs=1e-4)
@@ -28,7 +28,7 @@ def test_another_voice_is_noticed_and_the_same_one_is_not(voices: np.ndarray) ->
 
 
 def test_recent_speech_is_held_against_what_came_before_it(voices: np.ndarray) -> None:
-    change = SpeakerChange(DIM, recent_hops=HOPS, calibrate=calibrate)
+    change = SpeakerChange(DIM, recent_hops=HOPS, recent_s=1.4, calibrate=calibrate)
     for hop in range(6):
         change.update(voices[0], voices[0], speech_s=2.0 + hop)
     # From here on "so far" is the other voice: the comparison reaches it HOPS hops later.
@@ -37,7 +37,7 @@ def test_recent_speech_is_held_against_what_came_before_it(voices: np.ndarray) -
 
 
 def test_too_little_earlier_speech_is_not_a_change(voices: np.ndarray) -> None:
-    change = SpeakerChange(DIM, recent_hops=HOPS, calibrate=calibrate)
+    change = SpeakerChange(DIM, recent_hops=HOPS, recent_s=1.4, calibrate=calibrate)
     for _ in range(HOPS):
         change.update(voices[0], voices[0], speech_s=1.4)
     assert not change.update(voices[1], voices[1], speech_s=1.8)
@@ -45,7 +45,7 @@ def test_too_little_earlier_speech_is_not_a_change(voices: np.ndarray) -> None:
 
 
 def test_restart_drops_the_voice(voices: np.ndarray) -> None:
-    change = SpeakerChange(DIM, recent_hops=HOPS, calibrate=calibrate)
+    change = SpeakerChange(DIM, recent_hops=HOPS, recent_s=1.4, calibrate=calibrate)
     for _ in range(10):
         change.update(voices[0], voices[0], speech_s=5.0)
     change.restart()
@@ -56,7 +56,7 @@ def test_restart_drops_the_voice(voices: np.ndarray) -> None:
 def test_the_voiceprint_of_the_accepted_speaker_weighs_as_much_as_the_speech_before(
     voices: np.ndarray, accepted_llr: float | None, expected: bool
 ) -> None:
-    change = SpeakerChange(DIM, recent_hops=HOPS, calibrate=calibrate)
+    change = SpeakerChange(DIM, recent_hops=HOPS, recent_s=1.4, calibrate=calibrate)
     for _ in range(10):
         change.update(voices[0], voices[0], speech_s=5.0)
     changes = change.update(voices[0], voices[0], speech_s=5.0, accepted_llr=accepted_llr)

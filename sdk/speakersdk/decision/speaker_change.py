@@ -1,7 +1,7 @@
 """Detection of a change of speaker: recent speech compared with the voice before it.
 
-    mean of  llr(last 1.4 s of speech, all speech until then)
-        and  llr(last 1.4 s of speech, voiceprint of the accepted speaker, if there is one)
+    mean of  llr(recent speech, all speech until then)
+        and  llr(recent speech, voiceprint of the accepted speaker, if there is one)
     <= -0.75  ->  the speaker has changed
 
 Length and bound were chosen on 300 changes between development speakers. docs/streaming.md has the
@@ -17,7 +17,6 @@ import numpy as np
 
 from speakersdk.arrays import Embedding
 from speakersdk.decision.one_voice import OTHER_VOICE_LLR
-from speakersdk.encoder.statistics_ring import RECENT_S
 from speakersdk.scoring import symmetric_kl
 
 # The last part of the recent speech, in seconds, is certainly the new voice: its first evidence.
@@ -32,12 +31,20 @@ Calibrate = Callable[[float, float, float], float]
 class SpeakerChange:
     """Detects changes in one stream. Keeps the last `recent_hops` embeddings of the speech so far.
 
+    Args:
+        embedding_dim: length of an embedding.
+        recent_hops, recent_s: length of the recent speech in hops and in seconds.
+        calibrate: turns a score into an LLR.
+
     Attributes:
         llr: the mean LLR of the comparisons, positive for the same voice; None if there is too
             little speech.
     """
 
-    def __init__(self, embedding_dim: int, *, recent_hops: int, calibrate: Calibrate) -> None:
+    def __init__(
+        self, embedding_dim: int, *, recent_hops: int, recent_s: float, calibrate: Calibrate
+    ) -> None:
+        self._recent_s = recent_s
         self._calibrate = calibrate
         self._before = np.zeros((recent_hops, embedding_dim), np.float32)
         self._before_s = np.zeros(recent_hops)
@@ -59,7 +66,7 @@ class SpeakerChange:
         """Take a hop of speech and return whether the voice has changed.
 
         Args:
-            recent: (D,) embedding of the last `RECENT_S` of speech.
+            recent: (D,) embedding of the recent speech.
             so_far: (D,) embedding of all speech since the last change.
             speech_s: net speech in `so_far` in seconds.
             accepted_llr: LLR between the recent speech and the voiceprint of the accepted speaker;
@@ -71,7 +78,7 @@ class SpeakerChange:
         self.llr = None
         if is_known and before_s >= _MINIMUM_BEFORE_S:
             score = -symmetric_kl(recent, self._before[row])
-            self.llr = self._calibrate(score, before_s, RECENT_S)
+            self.llr = self._calibrate(score, before_s, self._recent_s)
             if accepted_llr is not None:
                 self.llr = (self.llr + accepted_llr) / 2
         self._before[row] = so_far
