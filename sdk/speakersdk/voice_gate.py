@@ -16,8 +16,9 @@ import numpy as np
 from speakersdk.arguments import checked
 from speakersdk.audio.samples import Samples
 from speakersdk.decision.outcome import Verdict
-from speakersdk.errors import ExpiredVoiceprintError, InferenceError, InvalidAudioError
+from speakersdk.errors import AudioError, ConfigError, InvalidAudioError, SpeakerSdkError
 from speakersdk.streaming.update import StreamUpdate
+from speakersdk.text import counted
 from speakersdk.verifier import Verifier
 from speakersdk.voiceprint.voiceprint import Voiceprint
 
@@ -95,15 +96,18 @@ class VoiceGate:
     def push(self, samples: Samples, *, sample_rate_hz: float) -> list[GateUpdate]:
         """Take the next samples and return an update for every hop that they complete.
 
+        After an error the gate is closed, as after `restart`: nothing is known of what was lost.
+
         Raises:
-            AudioError, ConcurrentUseError, ConfigError: as for `SpeakerStream.push`.
-            ExpiredVoiceprintError: a voiceprint has expired; the gate is closed.
-            InferenceError: onnxruntime failed; the gate is closed, as after `restart`.
+            AudioError, ConcurrentUseError, ConfigError, ExpiredVoiceprintError, InferenceError: as
+                for `SpeakerStream.push`.
         """
         try:
             updates = self._stream.push(samples, sample_rate_hz=sample_rate_hz)
-        except (ExpiredVoiceprintError, InferenceError):
+        except SpeakerSdkError as error:
             self.latest = self.last_speech = None
+            if isinstance(error, AudioError | ConfigError):  # the stream did not take the samples
+                self._stream.gap(0.0)
             raise
         gate_updates = [self._gate_update(update) for update in updates]
         for latest in gate_updates:
@@ -119,8 +123,10 @@ class VoiceGate:
             InvalidAudioError: the bytes are not complete samples of `num_channels` channels.
         """
         if num_channels < 1 or len(pcm) % (2 * num_channels):
+            self.restart()
             raise InvalidAudioError(
-                f"expected 16-bit samples of {num_channels} channels, got {len(pcm)} bytes"
+                f"expected 16-bit samples of {counted(num_channels, 'channel')}, got "
+                f"{len(pcm)} bytes"
             )
         samples = np.frombuffer(pcm, "<i2").reshape(-1, num_channels)
         return self.push(samples, sample_rate_hz=sample_rate_hz)

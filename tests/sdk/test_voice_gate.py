@@ -87,6 +87,31 @@ def test_pcm_of_several_channels_is_taken_like_its_samples(
         gate.push_pcm(pcm[:6], sample_rate_hz=RATE_HZ, num_channels=2)
 
 
+@pytest.mark.parametrize(
+    ("num_bytes", "rate_hz", "num_channels"), [(3201, 16000, 1), (3200, 48000, 1), (3200, 16000, 2)]
+)
+def test_it_closes_at_audio_that_it_cannot_take(
+    verifier: Verifier,
+    voices: dict[str, Any],
+    slt: Voiceprint,
+    num_bytes: int,
+    rate_hz: int,
+    num_channels: int,
+) -> None:
+    """What a stranger says meanwhile must not count as said by the speaker before."""
+    pcm = (read_audio(voices["slt"].probe) * 32767).astype("<i2").tobytes()
+    gate = VoiceGate(verifier, [slt])
+    gate.push_pcm(pcm, sample_rate_hz=RATE_HZ, num_channels=1)
+    assert gate.is_open
+    with pytest.raises((ConfigError, InvalidAudioError)):
+        gate.push_pcm(bytes(num_bytes), sample_rate_hz=rate_hz, num_channels=num_channels)
+    assert (gate.is_open, gate.speaker, gate.last_speech) == (False, None, None)
+    [first, *_] = gate.push_pcm(pcm[:6400], sample_rate_hz=RATE_HZ, num_channels=1)
+    assert not first.is_open
+    gate.push_pcm(pcm, sample_rate_hz=RATE_HZ, num_channels=1)
+    assert gate.is_open
+
+
 def test_a_gate_without_voices_is_refused(verifier: Verifier, rms: Voiceprint) -> None:
     with pytest.raises(ConfigError, match="at least one voiceprint"):
         VoiceGate(verifier, [], forbidden=[rms])

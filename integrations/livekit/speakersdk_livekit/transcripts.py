@@ -21,7 +21,7 @@ from typing import Literal
 from livekit import rtc
 from livekit.agents import stt
 
-from speakersdk import VoiceGate
+from speakersdk import ConfigError, VoiceGate
 
 _TRANSCRIPTS = {
     stt.SpeechEventType.INTERIM_TRANSCRIPT,
@@ -52,7 +52,12 @@ async def gated_transcripts(
 
     Yields:
         The events or texts of the transcription.
+
+    Raises:
+        speakersdk.ConfigError: `strangers` is something else.
     """
+    if strangers not in {"drop", "stamp"}:
+        raise ConfigError(f"expected strangers as 'drop' or 'stamp', got {strangers!r}")
 
     async def allowed() -> AsyncIterator[rtc.AudioFrame]:
         async for frame in audio:

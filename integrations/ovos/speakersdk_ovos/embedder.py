@@ -10,7 +10,7 @@ import numpy.typing as npt
 from ovos_plugin_manager.templates.embeddings import VoiceEmbedder
 
 from speakersdk import Verifier
-from speakersdk_ovos.audio import sample_rate_of, samples_of
+from speakersdk_ovos.audio import check_format, sample_rate_of, samples_of
 
 
 class SpeakerEmbedder(VoiceEmbedder):  # type: ignore[misc]  # the library has no types
@@ -19,10 +19,14 @@ class SpeakerEmbedder(VoiceEmbedder):  # type: ignore[misc]  # the library has n
     Args:
         config: `model`, an ONNX file instead of the bundled one; `sample_rate`, `sample_width` and
             `channels` of the audio, 16000, 2 and 1.
+
+    Raises:
+        SpeakerSdkError: the model cannot be used, or the format is not that of PCM.
     """
 
     def __init__(self, config: Mapping[str, Any] | None = None) -> None:
         super().__init__(dict(config or {}))
+        check_format(self.config)
         self._verifier = Verifier(self.config.get("model"))
 
     def get_embeddings(self, audio_data: npt.ArrayLike | bytes) -> npt.NDArray[np.float32]:

@@ -23,7 +23,7 @@ from speakersdk import (
     Voiceprint,
     VoiceprintStore,
 )
-from speakersdk_ovos.audio import sample_rate_of, samples_of
+from speakersdk_ovos.audio import check_format, sample_rate_of, samples_of
 
 _OPTIONS: Final = frozenset(
     {
@@ -39,6 +39,9 @@ _OPTIONS: Final = frozenset(
         "channels",
     }
 )
+
+
+_SWITCHES: Final = ("accept_inconclusive", "fail_open")
 
 
 class SpeakerVerifier(HotWordVerifier):  # type: ignore[misc]  # the library has no types
@@ -64,6 +67,16 @@ class SpeakerVerifier(HotWordVerifier):  # type: ignore[misc]  # the library has
         if unknown:
             known = ", ".join(sorted(_OPTIONS))
             raise ConfigError(f"expected options of {known}, got {', '.join(unknown)}")
+        for option in _SWITCHES:
+            value = self.config.get(option, False)
+            if not isinstance(value, bool):
+                raise ConfigError(f"expected {option} as true or false, got {value!r}")
+        names = self.config.get("names")
+        if names is not None and not (
+            isinstance(names, list | tuple) and all(isinstance(name, str) for name in names)
+        ):
+            raise ConfigError(f'expected names as a list, such as ["ann"], got {names!r}')
+        check_format(self.config)
         self._verifier = Verifier(self.config.get("model"), far=self.config.get("far"))
         self._store = VoiceprintStore(self.config.get("voiceprints"))
         self._lock = threading.Lock()

@@ -116,6 +116,29 @@ def test_an_embedding_of_silence_is_refused() -> None:
         load_voice_embeddings_plugin(EMBEDDER)({}).get_embeddings(bytes(64000))
 
 
-def test_a_wrong_sample_width_is_refused() -> None:
-    with pytest.raises(ConfigError, match="sample_width"):
-        load_voice_embeddings_plugin(EMBEDDER)({"sample_width": 3}).get_embeddings(bytes(6))
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("sample_width", 3, "sample_width"),
+        ("sample_width", [2], "sample_width"),
+        ("channels", 0, "channel"),
+        ("channels", "1", "channel"),
+        ("sample_rate", "16k", "sample_rate as a number"),
+    ],
+)
+def test_a_wrong_format_is_refused_at_the_start(option: str, value: object, message: str) -> None:
+    for plugin in (
+        load_voice_embeddings_plugin(EMBEDDER),
+        load_wake_word_verifier_plugin(VERIFIER),
+    ):
+        with pytest.raises(ConfigError, match=message):
+            plugin({option: value})
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("names", "ann"), ("names", [5]), ("fail_open", "yes"), ("accept_inconclusive", 1)],
+)
+def test_an_option_of_a_wrong_type_is_refused_at_the_start(option: str, value: object) -> None:
+    with pytest.raises(ConfigError, match=f"expected {option} as"):
+        load_wake_word_verifier_plugin(VERIFIER)({option: value})

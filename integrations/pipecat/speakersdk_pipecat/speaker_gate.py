@@ -20,9 +20,9 @@ from pipecat.frames.frames import (
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 
 from speakersdk import (
-    ExpiredVoiceprintError,
+    ConfigError,
     GateUpdate,
-    InferenceError,
+    SpeakerSdkError,
     Verifier,
     VoiceGate,
     Voiceprint,
@@ -55,7 +55,8 @@ class SpeakerGate(FrameProcessor):
     Audio passes unchanged and at once. A `SpeakerDecisionFrame` follows the audio frame that
     completes a decision. A transcript gets the decision on the last speech: with an
     allowed voice its `user_id` is the speaker; all transcripts get `metadata["speakersdk"]`.
-    If a voiceprint expires, one error is pushed, and the gate stays closed.
+    If a voiceprint expires, or the sample rate changes, one error is pushed, and the gate stays
+    closed.
 
     Args:
         verifier: makes the decisions, at its false-accept rate.
@@ -67,7 +68,8 @@ class SpeakerGate(FrameProcessor):
         settings: as for `FrameProcessor`.
 
     Raises:
-        speakersdk.ConfigError: nobody is allowed, or two voiceprints have the same name.
+        speakersdk.ConfigError: nobody is allowed, two voiceprints have the same name, or
+            `strangers` is something else.
     """
 
     def __init__(
@@ -81,10 +83,12 @@ class SpeakerGate(FrameProcessor):
         **settings: Any,
     ) -> None:
         super().__init__(**settings)
+        if strangers not in {"drop", "stamp"}:  # another word would let them pass
+            raise ConfigError(f"expected strangers as 'drop' or 'stamp', got {strangers!r}")
         self._gate = VoiceGate(verifier, allowed, forbidden=forbidden, silence_s=silence_s)
         self._strangers = strangers
         self._reported: tuple[bool, str | None] = (False, None)
-        self._has_expired = False
+        self._failure: str | None = None  # of the latest frame of audio
 
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
         """Process a frame."""
@@ -98,16 +102,17 @@ class SpeakerGate(FrameProcessor):
             await self.push_frame(frame, direction)
 
     async def _hear(self, frame: InputAudioRawFrame) -> None:
-        if self._has_expired:  # every frame would be the same error
-            return
         try:
             updates = self._gate.push_pcm(
                 frame.audio, sample_rate_hz=frame.sample_rate, num_channels=frame.num_channels
             )
-        except (ExpiredVoiceprintError, InferenceError) as error:
-            self._has_expired = isinstance(error, ExpiredVoiceprintError)
+        except SpeakerSdkError as error:
             await self._report(SpeakerDecisionFrame())
+            if str(error) == self._failure:  # every frame would report it
+                return
+            self._failure = str(error)
             raise
+        self._failure = None
         for update in updates:
             await self._report(_decision(update))
 

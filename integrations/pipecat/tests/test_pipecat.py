@@ -157,6 +157,27 @@ def test_it_closes_when_the_voiceprint_expires(
     assert of(TranscriptionFrame, down) == []
 
 
+def test_it_closes_when_the_sample_rate_changes(
+    verifier: Verifier, people: dict[str, Voiceprint]
+) -> None:
+    other = [InputAudioRawFrame(bytes(960), 24000, 1) for _ in range(3)]
+    down, up = run_both(
+        SpeakerGate(verifier, [people["slt"]]), [*audio(clip("slt")), *other, transcript()]
+    )
+    decisions = of(SpeakerDecisionFrame, down)
+    assert [(each.is_open, each.speaker) for each in decisions] == [(True, "slt"), (False, None)]
+    (error,) = of(ErrorFrame, up)
+    assert "expected 16000 Hz as before" in error.error
+    assert of(TranscriptionFrame, down) == []
+
+
+def test_another_word_for_strangers_is_refused(
+    verifier: Verifier, people: dict[str, Voiceprint]
+) -> None:
+    with pytest.raises(ConfigError, match="expected strangers as"):
+        SpeakerGate(verifier, [people["slt"]], strangers="Drop")  # type: ignore[arg-type]
+
+
 def test_the_agents_own_voice_is_dropped_although_it_is_known(
     verifier: Verifier, people: dict[str, Voiceprint]
 ) -> None:
