@@ -16,7 +16,7 @@ import numpy.typing as npt
 import torch
 from torch.nn import functional
 
-from speakersdk.arrays import Waveform
+from speakersdk.arrays import Waveform, whole_rows
 from speakersdk.evaluation.segments import Piece, Segment, read_segments, share_audio
 from speakersdk.evaluation.trials import read_trials, used_segments
 from speakersdk_training.data.corpus import Utterance, by_speaker, read_packs
@@ -229,7 +229,7 @@ def _median_pitch_hz(recordings: list[Waveform]) -> float:
     voices.
     """
     samples = np.concatenate(recordings)
-    blocks = samples[: len(samples) // 1024 * 1024].reshape(-1, 1024)
+    blocks = whole_rows(samples, 1024)
     loud = blocks[np.square(blocks).mean(axis=1) > np.square(samples).mean()]
     spectrum = np.abs(np.fft.rfft(loud, 4096)) ** 2
     correlation = np.fft.irfft(spectrum)[:, :1024]

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from speakersdk.arguments import checked
-from speakersdk.arrays import Waveform
+from speakersdk.arrays import Waveform, whole_rows
 from speakersdk.errors import ConfigError
 
 # Speech at arm's length from a laptop has about -35 dBFS. Below -50 dBFS it approaches the noise of
@@ -325,9 +325,8 @@ class SpeechMeter:
         self._num_samples += frame_samples * int(is_speech.sum())
         spoken = samples.reshape(len(is_speech), -1)[is_speech]
         self._num_clipped += int(np.count_nonzero(_are_within(_FULL_SCALE, np.abs(spoken))))
-        num_frames = len(is_speech) // self._hop_frames * self._hop_frames
-        is_whole = is_speech[:num_frames].reshape(-1, self._hop_frames).all(axis=1)
-        powers = energies[:num_frames].reshape(-1, self._hop_frames).sum(axis=1)[is_whole]
+        is_whole = whole_rows(is_speech, self._hop_frames).all(axis=1)
+        powers = whole_rows(energies, self._hop_frames).sum(axis=1)[is_whole]
         for power in powers.tolist():
             mean = power / (self._hop_frames * frame_samples)
             self._levels.take(_decibels(max(mean, _SILENCE_POWER)))

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from speakersdk.arrays import Waveform
+from speakersdk.arrays import Waveform, whole_rows
 from speakersdk.audio.levels import (
     CLIPPED_HOPS_SHARE,
     NARROW_BAND_DB,
@@ -176,17 +176,16 @@ class LevelMeter:
 
     def __call__(self, samples: Waveform, is_speech: npt.NDArray[np.bool_]) -> None:
         """Measure each complete hop among these frames."""
-        hop_frames, hop_samples = self._manifest.hop_frames, self._manifest.hop_samples
-        for number in range(len(is_speech) // hop_frames):
-            hop = samples[number * hop_samples : (number + 1) * hop_samples]
-            num_speech = int(is_speech[number * hop_frames : (number + 1) * hop_frames].sum())
+        hops = whole_rows(samples, self._manifest.hop_samples)
+        is_speech_of_hop = whole_rows(is_speech, self._manifest.hop_frames)
+        for hop, frames in zip(hops, is_speech_of_hop, strict=True):
             self._quality.measure(hop)
             level_dbfs = self._quality.level_dbfs
             if self.loudest_dbfs is None or level_dbfs > self.loudest_dbfs:
                 self.loudest_dbfs = level_dbfs
             # A hop with only some speech would bias both the level of speech and that of noise.
-            if num_speech in (0, hop_frames):
-                self._quality.take(hop, is_speech=num_speech > 0)
+            if frames.all() or not frames.any():
+                self._quality.take(hop, is_speech=bool(frames[0]))
 
 
 def measure_recording(
