@@ -67,8 +67,7 @@ def main() -> int:
     encoder, calibration = bundled_encoder()
     changes = dict(list(_changes().items())[: 1 if benchmark.smoke else None])
     rows = measure(encoder, changes, minimum_s=calibration.minimum_speech_s, smoke=benchmark.smoke)
-    benchmark.record("model", encoder.manifest.name)
-    benchmark.record("weights_sha256", encoder.manifest.weights_sha256)
+    benchmark.record_model(encoder.manifest)
     benchmark.record("conditions", rows)
     report = benchmark.finish()
     if not benchmark.smoke:

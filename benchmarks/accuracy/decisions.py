@@ -69,8 +69,7 @@ def main() -> int:
     num_speakers = 24 if benchmark.smoke else None  # too few for figures
     names = speaker_names(segments.values())[:num_speakers]
     segments = {length_s: spoken_by(names, listed) for length_s, listed in segments.items()}
-    sha256 = encoder.manifest.weights_sha256
-    encodings = Encodings(encoder.encode, sha256=sha256, names=names)
+    encodings = Encodings(encoder.encode, sha256=encoder.manifest.weights_sha256, names=names)
     sides = {length_s: encodings.side(listed) for length_s, listed in segments.items()}
     everything = {length_s: compare(side, side) for length_s, side in sides.items()}
     pairs = {length_s: everything[length_s].answered(minimum_s) for length_s in LENGTHS_S}
@@ -80,8 +79,7 @@ def main() -> int:
         calibration = fit(pairs, members, rng)
         rows += held_out_rates(calibration, pairs, members, rng, fitted_on=name)
         verdicts += verdicts_of(calibration, everything, ~members, rng, fitted_on=name)
-    benchmark.record("model", encoder.manifest.name)
-    benchmark.record("weights_sha256", sha256)
+    benchmark.record_model(encoder.manifest)
     benchmark.record("speakers", len(names))
     benchmark.record("rows", rows)
     benchmark.record("verdicts", verdicts)

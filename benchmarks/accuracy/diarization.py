@@ -51,8 +51,7 @@ def main() -> int:
     is_real = corpora.are_there() and not benchmark.smoke
     benchmark.record("speech", "real" if is_real else "synthetic: no figures")
     verifier = Verifier()
-    benchmark.record("model", verifier.manifest.name)
-    benchmark.record("weights_sha256", verifier.manifest.weights_sha256)
+    benchmark.record_model(verifier.manifest)
     benchmark.record("collar_s", COLLAR_S)
     if not is_real:
         benchmark.record("synthetic", summary(*measured(verifier, demo_voices(), 1, num_turns=6)))

@@ -48,8 +48,7 @@ def main() -> int:
     )
     corpora.require()
     encoder = load_encoder(default_model_path())
-    benchmark.record("model", encoder.manifest.name)
-    benchmark.record("weights_sha256", encoder.manifest.weights_sha256)
+    benchmark.record_model(encoder.manifest)
     for trial_list, segment_list in LISTS[: 1 if benchmark.smoke else None]:
         trials = read_trials(corpora.TRIALS / f"{trial_list}.txt")
         known = read_segments(corpora.TRIALS / f"{segment_list}.jsonl")

@@ -57,8 +57,7 @@ def main() -> int:
     benchmark.record("speech", "real" if is_real else "synthetic: no figures")
     verifiers = {far: Verifier(far=far) for far in FARS}
     manifest = verifiers[0.01].manifest
-    benchmark.record("model", manifest.name)
-    benchmark.record("weights_sha256", manifest.weights_sha256)
+    benchmark.record_model(manifest)
     development = corpus("speechocean762", "dev") if is_real else demo_voices()
     names = sorted(development)
     for half, chosen in (("even", names[::2]), ("odd", names[1::2])):

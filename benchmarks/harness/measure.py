@@ -24,7 +24,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from speakersdk.encoder.manifest import ModelManifest
 
 REPOSITORY = Path(__file__).parents[2]
 RESULTS = REPOSITORY / "benchmarks" / "results"
@@ -178,6 +181,11 @@ class Benchmark:
     def record(self, name: str, value: object) -> None:
         """Add a value that is not a timing to the report, such as a size or an error rate."""
         self.facts[name] = value
+
+    def record_model(self, manifest: ModelManifest) -> None:
+        """Add the name of a model and the hash of its weights to the report."""
+        self.record("model", manifest.name)
+        self.record("weights_sha256", manifest.weights_sha256)
 
     def finish(self) -> dict[str, Any]:
         """Print the table and the JSON line, and store the JSON unless this is a smoke run."""

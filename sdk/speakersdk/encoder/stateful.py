@@ -23,7 +23,7 @@ from speakersdk.encoder.interface import (
 )
 from speakersdk.encoder.manifest import ModelManifest
 from speakersdk.encoder.pieces import PieceCollector, Pieces
-from speakersdk.encoder.stateful_blocks import Blocks, FixedBlocks, VariableBlocks
+from speakersdk.encoder.stateful_blocks import Block, Blocks, FixedBlocks, VariableBlocks
 from speakersdk.errors import AudioTooShortError
 from speakersdk.runtime.session import OnnxSession
 
@@ -143,7 +143,7 @@ class StatefulStream(EncoderStream):
         weights = np.ones(num_frames, np.float32)
         if self._activity is not None:
             weights, self._weights = np.split(self._weights, [num_frames])
-        outputs = self._blocks.run(samples, weights, self._statistics)
+        outputs = self._blocks.run(Block(samples, weights, self._statistics))
         self._statistics += outputs[HOP_STATISTICS]
         embeddings = outputs[EMBEDDING].copy()
         self._embedding = embeddings[_SO_FAR]

@@ -8,7 +8,7 @@ weight zero.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -29,26 +29,30 @@ from speakersdk.runtime.session import OnnxSession
 Outputs = Mapping[str, npt.NDArray[np.float32]]
 
 
+class Block(NamedTuple):
+    """One block of a recording.
+
+    Attributes:
+        samples: (context + num_frames * hop,) float32.
+        frame_weights: (num_frames,) weights, at most as many as the blocks have. Fewer end the
+            recording, because the padding is then in the cache.
+        statistics: (R, statistics_size) sums to which the block is added.
+    """
+
+    samples: Waveform
+    frame_weights: npt.NDArray[np.float32]
+    statistics: npt.NDArray[np.float64]
+
+
 class Blocks(Protocol):
     """An encoder of the blocks of a recording in order, which keeps the cache between them."""
 
-    def run(
-        self,
-        samples: Waveform,
-        frame_weights: npt.NDArray[np.float32],
-        statistics: npt.NDArray[np.float64],
-    ) -> Outputs:
+    def run(self, block: Block) -> Outputs:
         """Encode the next block.
-
-        Args:
-            samples: (context + num_frames * hop,) float32.
-            frame_weights: (num_frames,) weights, at most as many as a block has. Fewer end the
-                recording, because the padding is then in the cache.
-            statistics: (R, statistics_size) sums to which the block is added.
 
         Returns:
             The outputs of the graph without the cache, valid until the next call: an embedding for
-            each of the R sums; frames beyond `frame_weights` are padding.
+            each of the R sums; frames beyond those of the block are padding.
         """
 
 
@@ -62,13 +66,9 @@ class VariableBlocks:
         self._graph = StatefulGraph(manifest)
         self._cache: npt.NDArray[np.float32] | None = None
 
-    def run(
-        self,
-        samples: Waveform,
-        frame_weights: npt.NDArray[np.float32],
-        statistics: npt.NDArray[np.float64],
-    ) -> Outputs:
+    def run(self, block: Block) -> Outputs:
         """Encode the next block, padded to whole hops to keep the number of lengths small."""
+        samples, frame_weights, statistics = block
         num_frames = len(frame_weights)
         padded_frames = -(-num_frames // self._hop_frames) * self._hop_frames
         weights = np.zeros((1, padded_frames), np.float32)
@@ -111,13 +111,9 @@ class FixedBlocks:
         """Make the next block the first of another recording."""
         self._call.reset()
 
-    def run(
-        self,
-        samples: Waveform,
-        frame_weights: npt.NDArray[np.float32],
-        statistics: npt.NDArray[np.float64],
-    ) -> Outputs:
+    def run(self, block: Block) -> Outputs:
         """Encode the next block, padded to the fixed length."""
+        samples, frame_weights, statistics = block
         num_frames = len(frame_weights)
         inputs = self._inputs
         inputs[SAMPLES][0, : len(samples)] = samples

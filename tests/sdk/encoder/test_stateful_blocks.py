@@ -11,7 +11,7 @@ from speakersdk.encoder.graph import StatefulGraph
 from speakersdk.encoder.interface import SpeakerEncoder
 from speakersdk.encoder.load import load_encoder
 from speakersdk.encoder.manifest import ModelManifest
-from speakersdk.encoder.stateful_blocks import Blocks, FixedBlocks, VariableBlocks
+from speakersdk.encoder.stateful_blocks import Block, Blocks, FixedBlocks, VariableBlocks
 from speakersdk.runtime.options import SessionOptions
 from speakersdk.runtime.session import open_session
 
@@ -53,8 +53,8 @@ def through(
     speech = []
     for first in range(0, num_frames, 50):
         count = min(50, num_frames - first)
-        block = samples[first * hop : first * hop + context + count * hop]
-        outputs = blocks.run(block, np.ones(count, np.float32), statistics)
+        part = samples[first * hop : first * hop + context + count * hop]
+        outputs = blocks.run(Block(part, np.ones(count, np.float32), statistics))
         statistics = statistics + outputs["hop_statistics"]
         speech.append(outputs["speech"][0, :count].copy())
         embedding = outputs["embedding"][0].copy()
