@@ -18,7 +18,7 @@ export const OTHER_VOICE_LLR = -0.75;
  * many LLRs. Written by
  * `python -m benchmarks.voices.second_voice --fit`.
  */
-export const SECOND_VOICE_LLR = -3.1;
+export const SECOND_VOICE_LLR = -2.3;
 /** Minimum speech of a part, and speech of the windows that are assigned to two groups. */
 const PART_S = 1.0;
 const ROUNDS = 10;
