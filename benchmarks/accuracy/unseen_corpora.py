@@ -8,12 +8,14 @@ run was trained on the corpus of a list; recipes are chosen on left-out corpora.
 bundled model is evaluated on the speakers that its training left out, in recordings that were not
 made in one session. `--few N` keeps N trials per list; `--resemblyzer` also evaluates Resemblyzer
 and `--model FILE.onnx` an adopted encoder; as far as is known, they were trained on none of these
-corpora.
+corpora. `--earlier RESULT.json` takes the rows of these peers from an earlier result with the same
+trials: they change only with the lists, and take most of the time.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import tempfile
 from collections.abc import Callable
@@ -58,6 +60,7 @@ def main() -> int:
     parser.add_argument("--few", type=int, default=0, metavar="N", help="trials kept of a list")
     parser.add_argument("--resemblyzer", action="store_true", help="measure Resemblyzer, too")
     parser.add_argument("--model", type=Path, action="append", default=[], help="a file, likewise")
+    parser.add_argument("--earlier", type=Path, help="result with the rows of the peers")
     parser.add_argument("--seconds", type=float, nargs="+", default=[3.0, 1.5], help="of segments")
     parser.add_argument("--conditions", nargs="+", choices=CONDITIONS, default=list(CONDITIONS))
     benchmark = Benchmark(
@@ -82,11 +85,15 @@ def main() -> int:
     systems = {path.stem: file_embeddings(path) for path in files}
     if options.resemblyzer and (peer := peers_embeddings()) is not None:
         systems[resemblyzer.IDENTITY] = peer
+    earlier = json.loads(options.earlier.read_text())["facts"] if options.earlier else {}
     for name, embed in systems.items():
         rows = []
         for trial_set in trial_sets.known.values():
             scores = partial(trial_set.scores_of, remembered(embed))
-            rows += evaluated(trial_set, scores, options.conditions)
+            known = {} if name == default_model_path().stem else earlier
+            rows += earlier_rows(known, name, trial_set, options.conditions) or evaluated(
+                trial_set, scores, options.conditions
+            )
         record(benchmark, name, [{**row, "trained_on": False} for row in rows])
     benchmark.finish()
     return 0
@@ -159,6 +166,17 @@ def file_embeddings(path: Path) -> Embed:
             return none
 
     return lambda audio: torch.from_numpy(np.stack([one(samples) for samples in audio]))
+
+
+def earlier_rows(
+    facts: dict[str, Any], name: str, trial_set: TrialSet, conditions: list[str]
+) -> list[dict[str, Any]]:
+    """Return a system's rows of an earlier result, or none unless all have as many trials."""
+    rows = [facts.get(f"{name}: {trial_set.name}, {condition}") for condition in conditions]
+    counted = ("target_trials", "nontarget_trials", "unanswered_trials")
+    num_trials = len(trial_set.labels)
+    found = [row for row in rows if row and sum(row[key] for key in counted) == num_trials]
+    return found if len(found) == len(rows) else []
 
 
 def remembered(embed: Embed) -> Embed:
