@@ -6,10 +6,11 @@ Each run is evaluated on the trial lists of its configuration, with clean enroll
 every condition (training/speakersdk_training/evaluation/conditions.py). The result says whether the
 run was trained on the corpus of a list; recipes are chosen on left-out corpora. Without a run, the
 bundled model is evaluated on the speakers that its training left out, in recordings that were not
-made in one session. `--few N` keeps N trials per list; `--resemblyzer` also evaluates Resemblyzer
-and `--model FILE.onnx` an adopted encoder; as far as is known, they were trained on none of these
-corpora. `--earlier RESULT.json` takes the rows of these peers from an earlier result with the same
-trials: they change only with the lists, and take most of the time.
+made in one session. `--few N` keeps N trials of each list with more than N recordings;
+`--resemblyzer` also evaluates Resemblyzer and `--model FILE.onnx` an adopted encoder; as far as is
+known, they were trained on none of these corpora. `--earlier RESULT.json` takes the rows of these
+peers from an earlier result with the same trials: they change only with the lists, and take most of
+the time.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ from benchmarks.peers import resemblyzer
 from speakersdk.encoder.load import load_encoder as runtime_encoder
 from speakersdk.errors import AudioTooShortError
 from speakersdk.evaluation.segments import read_segments
-from speakersdk.evaluation.trials import read_trials
+from speakersdk.evaluation.trials import read_trials, used_segments
 from speakersdk.metrics import eer
 from speakersdk.models import default_model_path
 from speakersdk_training.checkpoint import load_encoder, read_checkpoint
@@ -57,7 +58,7 @@ def main() -> int:
     """Evaluate every run and print geometric means over unseen corpora."""
     parser = argparse.ArgumentParser()
     parser.add_argument("runs", type=Path, nargs="*", help="folders of `speakersdk-train fit`")
-    parser.add_argument("--few", type=int, default=0, metavar="N", help="trials kept of a list")
+    parser.add_argument("--few", type=int, default=0, metavar="N", help="trials of a long list")
     parser.add_argument("--resemblyzer", action="store_true", help="measure Resemblyzer, too")
     parser.add_argument("--model", type=Path, action="append", default=[], help="a file, likewise")
     parser.add_argument("--earlier", type=Path, help="result with the rows of the peers")
@@ -208,11 +209,16 @@ def record(benchmark: Benchmark, name: str, rows: list[dict[str, Any]]) -> None:
 
 
 def read_trial_set(trials: TrialsConfig, device: torch.device, *, few: int) -> TrialSet:
-    """Read a list, or a few of its trials; a smoke run uses trials of one file."""
-    if few != SMOKE:
-        return TrialSet(trials, device=device, few=few)
+    """Read a list, or a few of its trials; a smoke run uses trials of one file.
+
+    A list with at most `few` recordings is kept whole: its trials cost nothing more.
+    """
     known = read_segments(Path(trials.segments))
-    kept = trials_of_one_file(read_trials(Path(trials.trials)), known)[::_SMOKE_STEP]
+    listed = read_trials(Path(trials.trials))
+    if few != SMOKE:
+        is_short = len(used_segments(listed, known)) <= few
+        return TrialSet(trials, device=device, few=0 if is_short else few)
+    kept = trials_of_one_file(listed, known)[::_SMOKE_STEP]
     with tempfile.TemporaryDirectory() as folder:
         short = Path(folder) / "trials.txt"
         short.write_text(
