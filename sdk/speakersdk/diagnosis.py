@@ -7,6 +7,7 @@ machine. A part that cannot be examined is reported with its error.
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import platform
 import re
@@ -220,6 +221,8 @@ def _engine_cache() -> dict[str, Any]:
 
 def _voiceprints(folder: Path) -> dict[str, Any]:
     """Count the stored voiceprints that others can read; names of people are left out."""
+    if folder.exists() and not folder.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
     files = [path for path in folder.iterdir() if path.is_file()] if folder.is_dir() else []
     modes = [stat.S_IMODE(path.stat().st_mode) for path in files]
     return {

@@ -65,7 +65,7 @@ def findings(report: dict[str, Any]) -> list[Finding]:
     if not _error(report["audio"]):
         found += _sound(report["audio"])
     if not _error(report["voiceprints"]):
-        found += _permissions(report["voiceprints"])
+        found += _stored(report["voiceprints"])
     if not _error(report["onnxruntime"]):
         found += _onnxruntime(report)
     if "conflict" in packages:
@@ -124,9 +124,15 @@ def _onnxruntime(report: dict[str, Any]) -> Iterator[Finding]:
         yield Finding(False, "GPU", f"{names} cannot be used: {cuda['reason']}")
 
 
+def _stored(voiceprints: dict[str, Any]) -> Iterator[Finding]:
+    if voiceprints["folder_mode"] is None:
+        text = f"the folder {voiceprints['folder']} does not exist; the first enrollment creates it"
+        yield Finding(True, "voiceprints", text)
+    elif os.name == "posix":
+        yield from _permissions(voiceprints)
+
+
 def _permissions(voiceprints: dict[str, Any]) -> Iterator[Finding]:
-    if os.name != "posix" or voiceprints["folder_mode"] is None:
-        return
     folder, part = voiceprints["folder"], "privacy"
     is_open = int(voiceprints["folder_mode"], 8) & 0o077 != 0
     num_open = voiceprints["files_open_to_others"]
@@ -153,7 +159,7 @@ def _print_page(report: dict[str, Any]) -> None:
         if listed:
             print(f"\n{title}:")
         for finding in listed:
-            print(f"  {finding.part:<10}  {printable(finding.text)}")
+            print(f"  {finding.part:<11}  {printable(finding.text)}")
     print("\nFor a bug report, add the output of `speakersdk doctor --all`.")
 
 

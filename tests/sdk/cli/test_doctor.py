@@ -47,7 +47,7 @@ def test_the_page_is_short(capsys: pytest.CaptureFixture[str]) -> None:
     text = capsys.readouterr().out
     assert len(text.splitlines()) < 20
     works = text.split("does not work")[0]
-    assert f"model       {diagnose()['model']['name']} on cpu, calibrated\n" in works
+    assert f"model        {diagnose()['model']['name']} on cpu, calibrated\n" in works
     assert "doctor --all" in text
 
 
@@ -64,7 +64,7 @@ def test_a_broken_model_is_a_finding_and_no_failure(
 ) -> None:
     assert main(["doctor", "--model", f"{tmp_path}/absent.onnx"]) == 0
     broken = capsys.readouterr().out.split("does not work:\n")[1]
-    assert "  model       InferenceError: expected an ONNX file" in broken
+    assert "  model        InferenceError: expected an ONNX file" in broken
 
 
 def test_an_adopted_model_says_whether_it_was_checked(report: dict[str, Any]) -> None:
@@ -151,3 +151,17 @@ def test_another_folder_of_voiceprints_is_examined(
     assert speakersdk(["doctor", "--voiceprints", str(folder)]) == 0
     printed = capsys.readouterr().out
     assert f"can read 1 of 1 files of voiceprints; chmod -R go= {folder}" in printed
+
+
+def test_a_folder_that_does_not_exist_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "absent"
+    assert speakersdk(["doctor", "--voiceprints", str(folder)]) == 0
+    works = capsys.readouterr().out.split("does not work")[0]
+    assert f"  voiceprints  the folder {folder} does not exist; the first enrollment" in works
+    assert not folder.exists()
+    folder.touch()
+    assert speakersdk(["doctor", "--voiceprints", str(folder)]) == 0
+    broken = capsys.readouterr().out.split("does not work:\n")[1]
+    assert "  voiceprints  NotADirectoryError: " in broken
