@@ -17,13 +17,13 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import multiprocessing
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from concurrent.futures import Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import replace
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +32,7 @@ import numpy as np
 from benchmarks.ablation.report import document, draw, table
 from benchmarks.harness import corpora
 from benchmarks.harness.measure import REPOSITORY, RESULTS, conditions
+from speakersdk.evaluation.pool import workers
 from speakersdk.files import replacement
 
 if TYPE_CHECKING:
@@ -104,8 +105,8 @@ def run_all(options: argparse.Namespace, device: torch.device) -> dict[str, Any]
         features = synthetic_features(speakers=6, rng=np.random.default_rng(1))
     else:
         features = read_features(corpora.DATA, dev_speakers=options.dev_speakers, device=device)
-    workers = options.workers or (8 if device.type == "cuda" else 1)
-    report = new_report(options, device=str(device), workers=workers, features=features)
+    num_processes = options.workers or (8 if device.type == "cuda" else 1)
+    report = new_report(options, device=str(device), num_processes=num_processes, features=features)
     if options.resume:
         report["runs"] = runs_of(options.resume, report["settings"])
     path = options.results / f"{report['conditions']['date_utc'][:10]}-{report['name']}.json"
@@ -119,7 +120,7 @@ def run_all(options: argparse.Namespace, device: torch.device) -> dict[str, Any]
         stored_features = Path(folder) / "features.npz"
         features.save(stored_features)
         for result in results(
-            waiting, stored_features, device=str(device), workers=workers,
+            waiting, stored_features, device=str(device), num_processes=num_processes,
             deadline_s=start_s + options.budget_s,
         ):  # fmt: skip
             print(summary(result), file=sys.stderr, flush=True)
@@ -163,69 +164,63 @@ def planned(options: argparse.Namespace, *, num_speakers: int) -> list[Any]:
 
 
 def results(
-    runs: list[Any], features: Path, *, device: str, workers: int, deadline_s: float
+    runs: list[Any], features: Path, *, device: str, num_processes: int, deadline_s: float
 ) -> Iterator[dict[str, Any]]:
-    """Yield results as they come. No run starts that cannot end in time; a failure ends all."""
+    """Yield results as they come. No run starts that cannot end in time; a failure ends all.
+
+    Raises:
+        InferenceError: a process died.
+        Exception: any error of a run.
+    """
+    work = partial(_work, features=features, device=device)
     last_step_s = deadline_s - _LAST_MINUTE_S
     waiting = [replace(run, deadline_s=last_step_s) for run in runs]
     quickest_s = 0.0  # shortest training of the finished runs
-    with ProcessPoolExecutor(
-        min(workers, max(len(waiting), 1)),
-        mp_context=multiprocessing.get_context("spawn"),
-        initializer=_prepare,
-        initargs=(features, device),
-    ) as pool:
+    with workers(min(num_processes, max(len(waiting), 1))) as pool:
         pending: set[Future[dict[str, Any]]] = set()
-        try:
-            while waiting or pending:
-                # A run that cannot finish takes GPU time from those that can.
-                has_time = time.time() + quickest_s < last_step_s
-                while waiting and len(pending) < workers and has_time:
-                    pending.add(pool.submit(_work, waiting.pop(0)))
-                if not pending:
-                    print(f"out of time: {len(waiting)} runs left out", file=sys.stderr)
-                    return
-                finished, pending = wait(pending, return_when="FIRST_COMPLETED")
-                # A measured run is kept even if another failed at the same time.
-                for future in sorted(finished, key=lambda done: done.exception() is not None):
-                    result = future.result()
-                    if result["outcome"] == "done":
-                        quickest_s = min(quickest_s or math.inf, result["seconds"])
-                    yield result
-        except BaseException:
-            for process in (pool._processes or {}).values():
-                process.terminate()
-            raise
+        while waiting or pending:
+            # A run that cannot finish takes GPU time from those that can.
+            has_time = time.time() + quickest_s < last_step_s
+            while waiting and len(pending) < num_processes and has_time:
+                pending.add(pool.submit(work, waiting.pop(0)))
+            if not pending:
+                print(f"out of time: {len(waiting)} runs left out", file=sys.stderr)
+                return
+            finished, pending = wait(pending, return_when=FIRST_COMPLETED)
+            # A measured run is kept even if another failed at the same time.
+            for future in sorted(finished, key=lambda done: done.exception() is not None):
+                result = future.result()
+                if result["outcome"] == "done":
+                    quickest_s = min(quickest_s or math.inf, result["seconds"])
+                yield result
 
 
-_worker: dict[str, Any] = {}
-
-
-def _prepare(features: Path, device: str) -> None:
-    """Set up a worker: one thread, features in memory."""
+def _work(run: Any, *, features: Path, device: str) -> dict[str, Any]:
+    """Train and measure a network in a worker process."""
     import torch
 
-    from benchmarks.ablation.features import load_features
-
-    torch.set_num_threads(1)
-    _worker["device"] = torch.device(device)
-    _worker["features"] = load_features(features)
-
-
-def _work(run: Any) -> dict[str, Any]:
     from benchmarks.ablation.training import train_and_measure
 
-    return train_and_measure(run, _worker["features"], _worker["device"])
+    torch.set_num_threads(1)
+    return train_and_measure(run, _features_of_process(features), torch.device(device))
+
+
+@lru_cache(maxsize=1)
+def _features_of_process(path: Path) -> Any:
+    """Return the features, which each process loads once."""
+    from benchmarks.ablation.features import load_features
+
+    return load_features(path)
 
 
 def new_report(
-    options: argparse.Namespace, *, device: str, workers: int, features: Any
+    options: argparse.Namespace, *, device: str, num_processes: int, features: Any
 ) -> dict[str, Any]:
     """Make the report before the first run."""
     return {
         "name": "seed-ablation" if options.steps else "seed-untrained",
         "question": QUESTION,
-        "conditions": conditions(workers) | {"device": _device_name(device)},
+        "conditions": conditions(num_processes) | {"device": _device_name(device)},
         "settings": {
             "steps": options.steps,
             "units": options.units,

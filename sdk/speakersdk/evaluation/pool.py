@@ -49,26 +49,47 @@ def run_tasks(
     if num_processes < 2:
         yield from map(task, portions)
         return
-    sent = _Sent(task)
-    # After a fork, onnxruntime would wait for locks of threads that no longer exist.
-    pool = ProcessPoolExecutor(
-        num_processes,
-        mp_context=multiprocessing.get_context("spawn"),
-        initializer=_ignore_interrupt,
-    )
-
-    def submit(portion: _Portion) -> Future[_Result]:
-        with _interrupt_held_back():  # processes start here
-            return pool.submit(sent, portion)
-
-    remaining, is_done = iter(portions), False
-    try:
-        running = {submit(portion) for portion in islice(remaining, 2 * num_processes)}
+    remaining = iter(portions)
+    with workers(num_processes) as pool:
+        first = islice(remaining, 2 * num_processes)
+        running = {pool.submit(task, portion) for portion in first}
         while running:
             finished, running = wait(running, return_when=FIRST_COMPLETED)
             for future in finished:
-                running |= {submit(portion) for portion in islice(remaining, 1)}
+                running |= {pool.submit(task, portion) for portion in islice(remaining, 1)}
                 yield future.result()
+
+
+class WorkerPool:
+    """Worker processes; `workers` starts and ends them."""
+
+    def __init__(self, num_processes: int) -> None:
+        # After a fork, onnxruntime would wait for locks of threads that no longer exist.
+        self.executor = ProcessPoolExecutor(
+            num_processes,
+            mp_context=multiprocessing.get_context("spawn"),
+            initializer=_ignore_interrupt,
+        )
+
+    def submit(self, task: Callable[[_Portion], _Result], portion: _Portion) -> Future[_Result]:
+        """Run a task on a portion; both can be pickled."""
+        with _interrupt_held_back():  # processes start here
+            return self.executor.submit(_Sent(task), portion)
+
+
+@contextlib.contextmanager
+def workers(num_processes: int) -> Iterator[WorkerPool]:
+    """Start worker processes. An error in the `with` block ends them and what they run.
+
+    Args:
+        num_processes: maximum number of processes, at least 1.
+
+    Raises:
+        InferenceError: a worker process died.
+    """
+    pool, is_done = WorkerPool(num_processes), False
+    try:
+        yield pool
         is_done = True
     except BrokenProcessPool as error:
         raise InferenceError(
@@ -78,9 +99,9 @@ def run_tasks(
     finally:
         with _interrupt_held_back():  # a second Ctrl-C would leave processes behind
             if not is_done:
-                for process in (pool._processes or {}).values():
+                for process in (pool.executor._processes or {}).values():
                     process.terminate()
-            pool.shutdown(cancel_futures=True)
+            pool.executor.shutdown(cancel_futures=True)
 
 
 @lru_cache(maxsize=1)

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import time
 import tomllib
-from concurrent.futures import BrokenExecutor
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -30,6 +29,7 @@ from benchmarks.ablation.features import (  # noqa: E402
 )
 from benchmarks.ablation.report import block, by_rung, document, untrained  # noqa: E402
 from benchmarks.ablation.rungs import PAPER, ladder, rivals  # noqa: E402
+from speakersdk.errors import InferenceError  # noqa: E402
 from speakersdk_training.models.blstm import BlstmEncoder, paper_blstm  # noqa: E402
 from speakersdk_training.models.mel_filters import papers_frontend  # noqa: E402
 
@@ -104,7 +104,9 @@ def test_a_failing_run_ends_all(tmp_path: Path) -> None:
     # Four speakers are too few for groups of 25.
     rungs = [rung for rung in ladder(4, units=4) if rung.name == "balanced pairs"]
     runs = [training.Run(rung, seed, 4) for rung in rungs for seed in (1, 2, 3)]
-    results = seed_ablation.results(runs, path, device="cpu", workers=1, deadline_s=float("inf"))
+    results = seed_ablation.results(
+        runs, path, device="cpu", num_processes=1, deadline_s=float("inf")
+    )
     with pytest.raises(Exception, match="at least 25 speakers for a batch without repeats, got 4"):
         list(results)
 
@@ -118,11 +120,13 @@ def test_a_killed_worker_ends_all(tmp_path: Path) -> None:
     rung = ladder(4, units=4)[0]
     # The second run would take days.
     runs = [training.Run(rung, seed, steps) for seed, steps in ((1, 2), (2, 10**9))]
-    results = seed_ablation.results(runs, path, device="cpu", workers=1, deadline_s=float("inf"))
+    results = seed_ablation.results(
+        runs, path, device="cpu", num_processes=1, deadline_s=float("inf")
+    )
     assert next(results)["outcome"] == "done"
     for worker in multiprocessing.active_children():
         worker.kill()
-    with pytest.raises(BrokenExecutor):
+    with pytest.raises(InferenceError, match="a worker process died"):
         next(results)
 
 
@@ -140,7 +144,7 @@ def test_nothing_is_begun_or_kept_after_the_budget(
     # Runs that finished before the interruption are kept.
     last = training.train_and_measure(replace(run, steps=1), features, torch.device("cpu"))
     assert last["outcome"] == "done"
-    none = seed_ablation.results([run] * 3, tmp_path, device="cpu", workers=2, deadline_s=0.0)
+    none = seed_ablation.results([run] * 3, tmp_path, device="cpu", num_processes=2, deadline_s=0.0)
     assert list(none) == []
     assert capsys.readouterr().err == "out of time: 3 runs left out\n"
 
@@ -160,7 +164,7 @@ def test_a_network_can_be_measured_before_its_first_step() -> None:
     untrained = training._measure(encoder, loss, features, 40, torch.device("cpu"))
     assert {name: result[name] for name in untrained} == untrained
     options = seed_ablation.build_parser().parse_args(["--steps", "0"])
-    report = seed_ablation.new_report(options, device="cpu", workers=1, features=features)
+    report = seed_ablation.new_report(options, device="cpu", num_processes=1, features=features)
     assert report["name"] == "seed-untrained"
 
 
@@ -179,7 +183,9 @@ def test_nothing_is_begun_that_would_not_end_in_time(
     clock = SimpleNamespace(time=lambda: 0.0)
     monkeypatch.setattr(seed_ablation, "time", clock)
     deadline_s = time.time() + 3600  # for the run itself, which uses the real clock
-    results = seed_ablation.results([run] * 3, path, device="cpu", workers=1, deadline_s=deadline_s)
+    results = seed_ablation.results(
+        [run] * 3, path, device="cpu", num_processes=1, deadline_s=deadline_s
+    )
     seconds = [next(results)["seconds"]]
     assert seconds[0] > 0
     last_step_s = deadline_s - seed_ablation._LAST_MINUTE_S
