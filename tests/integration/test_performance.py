@@ -4,7 +4,6 @@ The budgets next to this file are about 25 % above the measured values (the rati
 large). Raise one only with the reason in the commit. Benchmarks have the times.
 """
 
-import gc
 import json
 import os
 import re
@@ -12,7 +11,6 @@ import shutil
 import subprocess
 import sys
 import time
-import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,9 +19,7 @@ import numpy as np
 import pytest
 
 from speakersdk.audio.samples import SAMPLE_RATE_HZ
-from speakersdk.audio.waveform import read_audio
 from speakersdk.runtime.session import OnnxSession, open_session
-from speakersdk.verifier import Verifier
 
 BUDGETS: dict[str, float] = json.loads(
     Path(__file__).with_name("performance-budgets.json").read_text(encoding="utf-8")
@@ -184,33 +180,50 @@ def fastest_ratio(call: Callable[[], object], reference: Callable[[], object]) -
     return min(seconds[0]) / min(seconds[1])
 
 
-def test_a_stream_grows_by_nothing(verifier: Verifier, demo_clips: Path) -> None:
-    """Objects and resident memory after many hops are the same as after a few."""
-    voiceprint = verifier.enroll(sorted(demo_clips.glob("slt-enroll-*.flac")), name="slt")
-    stream = verifier.stream([voiceprint])
-    speech = np.resize(read_audio(demo_clips / "slt-probe.flac"), 300 * HOP_SAMPLES)
+# Its own process: thousands of earlier tests leave a heap that grows and shrinks by itself.
+GROWTH = """
+import gc
+import json
+import os
+import sys
+import tracemalloc
+from pathlib import Path
 
-    def push(num_hops: int) -> None:
-        for hop in range(num_hops):
-            first = (hop % 300) * HOP_SAMPLES
-            stream.push(speech[first : first + HOP_SAMPLES], sample_rate_hz=SAMPLE_RATE_HZ)
-        gc.collect()
+import numpy as np
 
-    tracemalloc.start()
-    push(300)
-    objects, resident = tracemalloc.get_traced_memory()[0], resident_bytes()
-    push(900)
-    grown = tracemalloc.get_traced_memory()[0] - objects
-    tracemalloc.stop()
-    assert grown / 900 < BUDGETS["bytes_per_hop"]
-    assert resident_bytes() - resident < BUDGETS["resident_bytes"]
+from speakersdk import Verifier
+from speakersdk.audio.samples import SAMPLE_RATE_HZ
+from speakersdk.audio.waveform import read_audio
 
-
-@pytest.fixture(scope="module")
-def verifier(default_model: Path) -> Verifier:
-    return Verifier(default_model)
+HOP_SAMPLES = SAMPLE_RATE_HZ // 10
+clips = Path(sys.argv[1])
+verifier = Verifier()
+voiceprint = verifier.enroll(sorted(clips.glob("slt-enroll-*.flac")), name="slt")
+stream = verifier.stream([voiceprint])
+speech = np.resize(read_audio(clips / "slt-probe.flac"), 300 * HOP_SAMPLES)
 
 
-def resident_bytes() -> int:
+def push(num_hops):
+    for hop in range(num_hops):
+        first = hop % 300 * HOP_SAMPLES
+        stream.push(speech[first : first + HOP_SAMPLES], sample_rate_hz=SAMPLE_RATE_HZ)
+    gc.collect()
     pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE")
+    return tracemalloc.get_traced_memory()[0], pages * os.sysconf("SC_PAGE_SIZE")
+
+
+tracemalloc.start()
+before = push(300)
+after = push(900)
+print(json.dumps([after[0] - before[0], after[1] - before[1]]))
+"""
+
+
+def test_a_stream_grows_by_nothing(demo_clips: Path) -> None:
+    """Objects and resident memory after many hops are the same as after a few."""
+    done = subprocess.run(
+        [sys.executable, "-c", GROWTH, demo_clips], capture_output=True, text=True, check=True
+    )
+    objects_bytes, resident_bytes = json.loads(done.stdout)
+    assert objects_bytes / 900 < BUDGETS["bytes_per_hop"]
+    assert resident_bytes < BUDGETS["resident_bytes"]
