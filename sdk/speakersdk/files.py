@@ -65,6 +65,23 @@ def cache_folder(kind: str) -> Path:
     return _base("XDG_CACHE_HOME", ".cache") / "speakersdk" / kind
 
 
+def make_private_folder(folder: Path) -> None:
+    """Create a folder, and the missing ones above it, with mode 0700 whatever the umask is.
+
+    Folders that exist keep their modes.
+
+    Raises:
+        OSError: a folder cannot be created, or a part of the path is not a folder.
+    """
+    try:
+        _make_folder(folder)
+    except FileNotFoundError:
+        if folder.parent == folder:
+            raise
+        make_private_folder(folder.parent)
+        _make_folder(folder)
+
+
 def file_sha256(path: Path) -> str:
     """Return the SHA-256 of a file as hexadecimal digits."""
     with path.open("rb") as file:
@@ -107,7 +124,8 @@ def replacement(
         path: the file to replace.
         is_durable: wait until the file is on disk, where a power cut cannot undo it. Not needed for
             data that can be computed again.
-        is_private: use mode 0600 instead of the default mode.
+        is_private: use mode 0600 instead of the default mode. The owner can read and write the
+            file in either case, whatever the umask is.
         is_new: refuse a file that exists at the end of the block.
         needs_name: give the temporary file a name, for libraries that open it by path.
 
@@ -184,6 +202,7 @@ def folder_lock(folder: Path, *, timeout_s: float = LOCK_TIMEOUT_S) -> Iterator[
     """
     descriptor = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT | _BINARY, 0o600)
     try:
+        _open_to_owner(descriptor)
         _wait_for_lock(descriptor, folder, timeout_s)
         yield
     finally:
@@ -229,6 +248,17 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+def _make_folder(folder: Path) -> None:
+    """Create a folder for its owner alone, unless it exists."""
+    try:
+        folder.mkdir(mode=0o700)
+    except OSError:  # the error for an existing folder depends on the system
+        if not folder.is_dir():
+            raise
+    else:
+        folder.chmod(0o700)
+
+
 def _base(variable: str, below_home: str) -> Path:
     # The XDG base directory specification says to ignore relative paths.
     configured = Path(os.environ.get(variable, ""))
@@ -264,6 +294,7 @@ def _open_unnamed(folder: Path, mode: int) -> BinaryIO | None:
         if error.errno in _NO_UNNAMED_FILES and folder.is_dir():
             return None
         raise
+    _open_to_owner(descriptor)
     _try_lock(descriptor)
     if not Path(f"/proc/self/fd/{descriptor}").exists():  # without /proc it could not get a name
         os.close(descriptor)
@@ -280,11 +311,20 @@ def _open_named(temporary: Path, mode: int) -> BinaryIO:
         )
         if sys.platform == "win32":
             return file  # an open file cannot be deleted there
+        _open_to_owner(file.fileno())
         _try_lock(file.fileno())
         # A purge may have deleted it between the two calls above.
         if os.fstat(file.fileno()).st_nlink:
             return file
         file.close()
+
+
+def _open_to_owner(descriptor: int) -> None:
+    """Let the owner read and write a file that was created under any umask."""
+    if sys.platform != "win32":
+        mode = stat.S_IMODE(os.fstat(descriptor).st_mode)
+        if mode & 0o600 != 0o600:
+            os.fchmod(descriptor, mode | 0o600)
 
 
 def _link_unnamed(file: BinaryIO, temporary: Path) -> None:

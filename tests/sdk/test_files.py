@@ -18,6 +18,7 @@ from speakersdk.files import (
     data_folder,
     file_sha256,
     folder_lock,
+    make_private_folder,
     open_regular,
     purge_temporary,
     replacement,
@@ -105,6 +106,44 @@ def test_the_file_is_replaced_and_private(tmp_path: Path, kind: str, is_durable:
     assert path.read_bytes() == b"new"
     assert path.stat().st_mode & 0o777 == 0o600
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no modes")
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o777])
+def test_the_owner_can_use_what_is_made_under_any_umask(
+    tmp_path: Path, kind: str, umask: int
+) -> None:
+    folder = tmp_path / "above" / "store"
+    before = os.umask(umask)
+    try:
+        make_private_folder(folder)
+        make_private_folder(folder)
+        for name, is_private in (("private", True), ("public", False)):
+            with replacement(folder / name, is_private=is_private, needs_name=kind == "named"):
+                pass
+        with folder_lock(folder):
+            pass
+    finally:
+        os.umask(before)
+    modes = {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "above").rglob("*")}
+    assert modes == {
+        "store": 0o700,
+        "private": 0o600,
+        "public": 0o666 & ~umask | 0o600,
+        ".lock": 0o600,
+    }
+    assert folder.parent.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_folder_that_exists_keeps_its_mode(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    make_private_folder(tmp_path)
+    assert tmp_path.stat().st_mode & 0o777 == 0o755
+    (tmp_path / "file").touch()
+    (tmp_path / "nowhere").symlink_to("missing")
+    for name in ("file", "file/below", "nowhere", "nowhere/below"):
+        with pytest.raises(OSError, match=name.partition("/")[0]):
+            make_private_folder(tmp_path / name)
 
 
 def test_a_public_file_has_the_mode_of_any_new_file(tmp_path: Path, kind: str) -> None:

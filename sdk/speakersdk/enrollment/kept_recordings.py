@@ -14,7 +14,7 @@ from pathlib import Path
 
 from speakersdk.audio.input_file import may_be_recording
 from speakersdk.errors import ConfigError
-from speakersdk.files import file_sha256, open_regular, replacement
+from speakersdk.files import file_sha256, make_private_folder, open_regular, replacement
 from speakersdk.text import file_name, printable
 from speakersdk.voiceprint.names import check_name
 
@@ -37,7 +37,7 @@ def keep(recordings: Sequence[Path], folder: Path, name: str, *, replace: bool =
         OSError: a file cannot be read or written.
     """
     own = _folder_of(folder, name)
-    own.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private_folder(own)
     earlier = set(kept(folder, name))
     for recording in recordings:
         copy = own / f"{file_sha256(recording)[:_HASH_DIGITS]}{recording.suffix.lower()}"
@@ -64,7 +64,7 @@ def check_keep(recordings: Sequence[Path], folder: Path, name: str) -> None:
                 "first"
             )
     own = _folder_of(folder, name)
-    own.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private_folder(own)
     if not os.access(own, os.W_OK | os.X_OK):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(own))
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from speakersdk.audio.channels import Channel
 from speakersdk.encoder.interface import Encoding
-from speakersdk.files import open_regular, replacement
+from speakersdk.files import make_private_folder, open_regular, replacement
 
 _CHECKSUM_BYTES: Final = 32
 _MAXIMUM_BYTES: Final = 1 << 20  # embeddings have hundreds of values
@@ -64,7 +64,7 @@ class EmbeddingCache:
     def put(self, key: str, encoding: Encoding) -> None:
         """Store an encoding. Several processes may store the same one at the same time."""
         path = self._path(key)
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private_folder(path.parent)
         numbers = [encoding.speech_s, encoding.duration_s, len(encoding.embedding)]
         content = np.concatenate([numbers, encoding.embedding]).astype("<f8").tobytes()
         with replacement(path, is_durable=False) as file:

@@ -14,6 +14,7 @@ from speakersdk.evaluation.embedding_table import (
     read_table,
     write_table,
 )
+from speakersdk.files import make_private_folder
 from speakersdk.sealing import SealingKey
 
 
@@ -35,7 +36,7 @@ class Parts:
     ) -> None:
         self._key = key
         self._folder = output.with_name(f"{output.name}.parts")
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private_folder(self._folder)
         paths = sorted(self._folder.glob("*.npz"))
         self._tables = [_read(path, key) for path in paths]
         others = {table.model_sha256 for table in self._tables} - {manifest.weights_sha256}

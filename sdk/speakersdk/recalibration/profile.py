@@ -20,7 +20,13 @@ from speakersdk.arguments import checked
 from speakersdk.calibration.calibration import Calibration
 from speakersdk.encoder.manifest import ModelManifest
 from speakersdk.errors import CalibrationError, ConfigError, IncompatibleModelError
-from speakersdk.files import data_folder, folder_lock, open_regular, replacement
+from speakersdk.files import (
+    data_folder,
+    folder_lock,
+    make_private_folder,
+    open_regular,
+    replacement,
+)
 from speakersdk.text import decoded_argument, file_name, is_visible, printable
 from speakersdk.voiceprint.names import check_name, check_new_name
 
@@ -147,7 +153,7 @@ class CalibrationProfile:
         """
         folder = _folder(folder)
         path = folder / file_name(f"{self.name}{SUFFIX}")
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private_folder(folder)
         values = {"version": FORMAT_VERSION, **asdict(self)}
         content = {**values, "sha256": _checksum(values)}
         data = (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode()

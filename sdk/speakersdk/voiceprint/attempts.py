@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from speakersdk.arguments import checked
 from speakersdk.errors import AttemptLimitError, ConfigError
-from speakersdk.files import folder_lock
+from speakersdk.files import folder_lock, make_private_folder
 from speakersdk.voiceprint.names import check_name
 from speakersdk.voiceprint.state_file import StateFile
 
@@ -68,7 +68,7 @@ class AttemptLimit:
             OSError: the file cannot be written.
         """
         name = check_name(name)
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private_folder(self.folder)
         with folder_lock(self.folder):
             counts = self._file.read()
             now = self.clock()

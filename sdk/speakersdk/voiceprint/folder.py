@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from speakersdk.errors import ConfigError, UnknownSpeakerError
-from speakersdk.files import folder_lock, purge_temporary
+from speakersdk.files import folder_lock, make_private_folder, purge_temporary
 from speakersdk.text import file_name, printable
 from speakersdk.voiceprint.names import check_name
 from speakersdk.voiceprint.voiceprint import SUFFIX
@@ -106,7 +106,7 @@ class VoiceprintFolder:
     def locked(self) -> Iterator[None]:
         """Create the folder if needed, and hold its lock."""
         # Voiceprints are biometric data, readable only by their owner.
-        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private_folder(self.path)
         with folder_lock(self.path):
             # All writers hold the lock: existing temporary files are from killed writers.
             purge_temporary(self.path)
