@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from speakersdk import demo_clips
 from speakersdk.cli.parser import CommandParser
 from speakersdk.cli.program import run_program
+from speakersdk.text import printable
 from speakersdk_export.adopt.cli import add_adopt_command
 from speakersdk_export.trial_options import add_trial_options
 
@@ -217,8 +218,8 @@ def _model(arguments: argparse.Namespace) -> int:
                 f"{point.llr_slope:+.2f} ln s {point.llr_curve:+.2f} (ln s)^2"
             )
     print(
-        f"wrote {arguments.output}: {report.manifest.name}, {report.num_nodes} operators, "
-        f"{report.num_bytes} bytes"
+        f"wrote {printable(arguments.output)}: {report.manifest.name}, "
+        f"{report.num_nodes} operators, {report.num_bytes} bytes"
     )
     return 0
 
@@ -243,7 +244,7 @@ def _thresholds(arguments: argparse.Namespace) -> int:
             f"FAR {100 * point.far:g} %: {100 * point.elsewhere_low:.2f} to "
             f"{100 * point.elsewhere_high:.2f} % on corpora left out, FRR {100 * point.frr:.1f} %"
         )
-    print(f"wrote {arguments.output}")
+    print(f"wrote {printable(arguments.output)}")
     return 0
 
 
@@ -270,7 +271,7 @@ def _quantize(arguments: argparse.Namespace) -> int:
     for name, (before, after) in report.eers.items():
         print(f"{name}: EER {100 * before:.2f} -> {100 * after:.2f} %")
     print(
-        f"wrote {arguments.output}: {report.manifest.name}, {report.num_layers[0]} of "
+        f"wrote {printable(arguments.output)}: {report.manifest.name}, {report.num_layers[0]} of "
         f"{report.num_layers[1]} operators converted, {report.num_bytes[0]} -> "
         f"{report.num_bytes[1]} bytes"
     )
@@ -281,7 +282,7 @@ def _check(arguments: argparse.Namespace) -> int:
     from speakersdk_export.model_file import check_file
 
     manifest = check_file(arguments.file)
-    print(f"{arguments.file}: {manifest.name}, {manifest.mode}, valid")
+    print(f"{printable(arguments.file)}: {manifest.name}, {manifest.mode}, valid")
     return 0
 
 

@@ -27,6 +27,7 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
     Cells are escaped, because names and file fields may come from other people.
     """
+    columns = [printable(column) for column in columns]
     rows = [[printable(cell) for cell in row] for row in rows]
     if not sys.stdout.isatty():
         for row in (columns, *rows):
@@ -57,7 +58,7 @@ def print_message(kind: str, text: str) -> None:
 
 def print_note(text: str) -> None:
     """Print advice on stderr."""
-    print(f"note: {text}", file=sys.stderr)
+    print(one_line(f"note: {text}"), file=sys.stderr)
 
 
 def print_failures(failures: Sequence[Failure]) -> None:

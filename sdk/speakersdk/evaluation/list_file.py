@@ -1,13 +1,14 @@
 """Text files that list recordings, segments, trials, scores or speakers, one per line.
 
 The encoding is UTF-8, or UTF-16 or UTF-32 with a byte order mark. Columns are separated by tabs, or
-by white space if no name contains any.
+by white space if no name contains any outside quotation marks.
 """
 
 from __future__ import annotations
 
 import codecs
 import os
+import re
 import unicodedata
 from pathlib import Path
 from typing import Final
@@ -24,6 +25,8 @@ _MARKS: Final = (
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 
+# A column in quotation marks that end before white space, or one without white space.
+_COLUMN: Final = re.compile(r"""(["']).+?\1(?!\S)|\S+""")
 _NO_TEXT: Final = (
     "expected text, got a zero byte; save the list as UTF-8, or as UTF-16 with a byte order mark"
 )
@@ -53,9 +56,26 @@ def read_lines(path: Path) -> list[tuple[int, str]]:
 
 
 def columns(line: str, at_least: int) -> list[str]:
-    """Split a line at tabs if that gives enough columns, otherwise at white space."""
-    cells = [cell.strip() for cell in line.split("\t") if cell.strip()]
-    return cells if len(cells) >= at_least else line.split()
+    """Split a line at tabs if that gives enough columns, otherwise at white space.
+
+    The quotation marks around a column are left out, and white space between them does not split
+    it. A second pair keeps those that belong to a name.
+    """
+    cells = tab_columns(line)
+    if len(cells) < at_least:
+        cells = [match[0] for match in _COLUMN.finditer(line)]
+    return [unquoted(cell) or cell for cell in cells]
+
+
+def tab_columns(line: str) -> list[str]:
+    """Split a line at tabs and leave out empty columns."""
+    return [cell.strip() for cell in line.split("\t") if cell.strip()]
+
+
+def unquoted(text: str) -> str | None:
+    """Return a text without the quotation marks around it; None if there are none."""
+    is_quoted = len(text) > 2 and text[0] == text[-1] and text[0] in "\"'"
+    return text[1:-1] if is_quoted else None
 
 
 def name_key(name: str) -> str:

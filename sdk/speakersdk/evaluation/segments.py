@@ -22,7 +22,7 @@ from speakersdk.errors import (
     SpeakerSdkError,
     UnreadableAudioError,
 )
-from speakersdk.evaluation.list_file import columns, name_key, read_lines
+from speakersdk.evaluation.list_file import name_key, read_lines, tab_columns, unquoted
 from speakersdk.text import file_name, os_error_text
 
 
@@ -267,11 +267,11 @@ def _recording(place: str, line: str, root: Path) -> Segment:
         )
     name, path = _named(place, line, root)
     if find_file(root, path) is None:
-        unquoted = _unquoted(path)
-        if unquoted is None and line[0] in "\"'":
-            name = path = _unquoted(line) or path
-        elif unquoted is not None:
-            name, path = unquoted if name == path else name, unquoted
+        inner = unquoted(path)
+        if inner is None and line[0] in "\"'":
+            name = path = unquoted(line) or path
+        elif inner is not None:
+            name, path = inner if name == path else name, inner
         elif line.startswith("#"):
             raise ConfigError(
                 f"{place}: expected a recording, got {line!r}; lists have no comments; remove the "
@@ -280,15 +280,9 @@ def _recording(place: str, line: str, root: Path) -> Segment:
     return Segment(name_key(name), "", (Piece(path),))
 
 
-def _unquoted(path: str) -> str | None:
-    """Return a path without the quotation marks around it; None if there are none."""
-    is_quoted = len(path) > 2 and path[0] == path[-1] and path[0] in "\"'"
-    return path[1:-1] if is_quoted else None
-
-
 def _named(place: str, line: str, root: Path) -> tuple[str, str]:
     """Return the name and path in a line."""
-    cells = columns(line, 2) if "\t" in line else []
+    cells = tab_columns(line)
     if len(cells) == 2:
         return cells[0], cells[1]
     parts = line.split(maxsplit=1)

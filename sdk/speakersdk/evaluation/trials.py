@@ -4,7 +4,7 @@
     enroll probe target|nontarget [condition ...]    Kaldi; 1 and 0 are accepted
     enroll probe score                               scores
 
-All trials of a list have one form.
+All trials of a list have one form. A name with spaces stands between tabs or in quotation marks.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ import numpy as np
 import numpy.typing as npt
 
 from speakersdk.errors import ConfigError
-from speakersdk.evaluation.list_file import columns, name_key, read_lines
+from speakersdk.evaluation.list_file import columns, name_key, read_lines, unquoted
 from speakersdk.evaluation.segments import Segment
 from speakersdk.text import counted
 
 _LABELS: Final = {"1": True, "0": False, "target": True, "nontarget": False}
 _FORMS: Final = "'0|1 enroll probe' or 'enroll probe target|nontarget'"
-_TABS: Final = "if names contain spaces, separate the columns with tabs"
+_TABS: Final = "if names contain spaces, separate the columns with tabs or quote the names"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +79,17 @@ def write_trials(path: Path, trials: Iterable[Trial]) -> None:
         OSError: the file cannot be written.
     """
     rows = [
-        "\t".join((str(int(trial.is_target)), trial.enroll, trial.probe, *trial.conditions))
+        "\t".join(
+            (str(int(trial.is_target)), *map(_cell, (trial.enroll, trial.probe, *trial.conditions)))
+        )
         for trial in trials
     ]
     path.write_text("".join(f"{row}\n" for row in rows), encoding="utf-8")
+
+
+def _cell(text: str) -> str:
+    """Quote a text whose own quotation marks `columns` would leave out."""
+    return text if unquoted(text) is None else f'"{text}"'
 
 
 def read_scores(paths: Iterable[Path]) -> dict[tuple[str, str], float]:

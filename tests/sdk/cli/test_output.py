@@ -26,6 +26,13 @@ def test_a_pipe_gets_rows_separated_by_tabs(capsys: pytest.CaptureFixture[str]) 
     assert capsys.readouterr().out == "name\tspeech_s\nann [bold]\t2.5\nbob\t12.0\n"
 
 
+def test_names_of_columns_cannot_control_the_terminal(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    print_table(("metric", "room=\x1b[2J"), [("EER", "\x1b]0;x")])
+    assert capsys.readouterr().out == "metric\troom=\\x1b[2J\nEER\t\\x1b]0;x\n"
+
+
 def test_a_terminal_gets_a_table_without_markup(monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = Terminal()
     monkeypatch.setattr(sys, "stdout", terminal)

@@ -156,6 +156,35 @@ def test_names_with_spaces_stand_between_tabs(path: Path) -> None:
         read_trials(path)
 
 
+@pytest.mark.parametrize(
+    ("line", "enroll", "probe"),
+    [
+        ('1 "a b.wav" c.wav', "a b.wav", "c.wav"),
+        ("1 'a b.wav' 'c d.wav'", "a b.wav", "c d.wav"),
+        ('"1" "a.wav" "b.wav"', "a.wav", "b.wav"),
+        ('1\t"a b.wav"\tc d.wav', "a b.wav", "c d.wav"),
+        ("1 O'Brien.wav Ann's.wav", "O'Brien.wav", "Ann's.wav"),
+        ("1 'it's a.wav' b.wav", "it's a.wav", "b.wav"),
+        ('1 ""a"" "\'b\'"', '"a"', "'b'"),
+        ('1 "a b.wav', '"a', "b.wav"),  # not closed: part of the name
+    ],
+)
+def test_quotation_marks_group_and_are_left_out(
+    path: Path, line: str, enroll: str, probe: str
+) -> None:
+    path.write_text(line)
+    assert read_trials(path) == [Trial(True, enroll, probe)]
+    write_trials(path, [Trial(True, enroll, probe)])
+    assert read_trials(path) == [Trial(True, enroll, probe)]
+
+
+def test_scores_and_speakers_are_quoted_like_trials(path: Path) -> None:
+    path.write_text('"a b" "c d" -0.5\n')
+    assert read_scores([path]) == {("a b", "c d"): -0.5}
+    path.write_text('"a b" "ann lee"\n')
+    assert read_speakers(path) == {"a b": "ann lee"}
+
+
 def test_a_name_is_the_same_however_its_accents_are_typed(path: Path) -> None:
     composed, decomposed = "Jos\u00e9", "Jose\u0301"
     path.write_text(f"1 {decomposed} b\n", encoding="utf-8")

@@ -19,6 +19,7 @@ from speakersdk.audio.pipe import open_pipe, recut
 from speakersdk.audio.resampler import StreamResampler
 from speakersdk.audio.samples import SAMPLE_RATE_HZ
 from speakersdk.audio.waveform import file_blocks
+from speakersdk.cli.program import one_line
 from speakersdk.errors import ConfigError, MicrophoneError
 
 
@@ -81,7 +82,8 @@ class MicrophoneSource:
                 self._microphone.close()
                 if not self._reconnect:
                     raise
-                print(f"speakersdk: {error.args[0].split(';')[0]}; waiting", file=sys.stderr)
+                what = error.args[0].split(";")[0]
+                print(one_line(f"speakersdk: {what}; waiting"), file=sys.stderr)
                 self._before = replace(self.counters, reconnects=self._before.reconnects + 1)
                 self._microphone = wait_for_device(self._device)
                 yield None
