@@ -73,13 +73,11 @@ def make_private_folder(folder: Path) -> None:
     Raises:
         OSError: a folder cannot be created, or a part of the path is not a folder.
     """
-    try:
-        _make_folder(folder)
-    except FileNotFoundError:
-        if folder.parent == folder:
-            raise
-        make_private_folder(folder.parent)
-        _make_folder(folder)
+    for path in reversed((folder, *folder.parents)):
+        if not path.exists():
+            path.mkdir(mode=0o700, exist_ok=True)  # another process may be faster
+            path.chmod(0o700)
+    folder.mkdir(exist_ok=True)  # refuses a file
 
 
 def file_sha256(path: Path) -> str:
@@ -246,17 +244,6 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _make_folder(folder: Path) -> None:
-    """Create a folder for its owner alone, unless it exists."""
-    try:
-        folder.mkdir(mode=0o700)
-    except OSError:  # the error for an existing folder depends on the system
-        if not folder.is_dir():
-            raise
-    else:
-        folder.chmod(0o700)
 
 
 def _base(variable: str, below_home: str) -> Path:
