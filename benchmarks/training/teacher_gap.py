@@ -6,8 +6,8 @@
 The speakers are those of Common Voice with several sessions. Four fifths were in the training, and
 one fifth was left out. A linear map from the encoder's embedding to the joined embedding of both
 teachers is fitted on training speakers with one session. The table has its mean cosine. Equal
-values mean that the encoder did not learn its training speakers by heart. The teachers hear 3 s of
-the recording, and the encoder hears the middle of it in each condition.
+values mean that the encoder did not memorize its training speakers. The teachers get 3 s of the
+recording, and the encoder gets the middle of it in each condition.
 
 The EER compares segments by the cosine, after the mean is removed: pairs within a session, and of
 different sessions. Needs the speech corpora.
@@ -52,8 +52,8 @@ HELD_OUT: Final = HeldOut(share=0.2, corpora=(CORPUS,))
 PUBLISHED: Final = REPOSITORY / "build" / "published"
 CAMPPLUS: Final = "campplus_cn_en_common.pt"
 TEACHER_S: Final = 3.0
-# What the encoder hears: seconds and condition.
-HEARD: Final = (
+# What the encoder gets: seconds and condition.
+INPUTS: Final = (
     *((seconds, "clean") for seconds in (0.5, 1.5, TEACHER_S)),
     *((TEACHER_S, name) for name in CONDITIONS if name != "clean"),
 )
@@ -64,7 +64,7 @@ RIDGE: Final = 0.1
 BATCH: Final = 8
 
 Rows = npt.NDArray[np.float32]
-Heard = tuple[float, str]
+Input = tuple[float, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,13 +74,13 @@ class Group:
     Attributes:
         speakers, sessions: (N,) names.
         taught: (N, E) joined embeddings of the teachers, of length 1.
-        heard: (N, D) embeddings of the encoder, by what it heard.
+        embeddings: (N, D) of the encoder, by input.
     """
 
     speakers: npt.NDArray[np.str_]
     sessions: npt.NDArray[np.str_]
     taught: Rows
-    heard: dict[Heard, Rows]
+    embeddings: dict[Input, Rows]
 
 
 def main() -> int:
@@ -89,7 +89,7 @@ def main() -> int:
     parser.add_argument("--most", type=int, default=600, metavar="N", help="speakers of each group")
     benchmark = Benchmark(
         name="teacher-gap",
-        question="Does the encoder follow its teachers as well for speakers that it never heard?",
+        question="Does the encoder follow its teachers as well for speakers outside its training?",
         parser=parser,
     )
     encoder, _ = bundled_encoder()
@@ -105,7 +105,7 @@ def main() -> int:
             speakers=np.array([segment.speaker for segment in segments]),
             sessions=np.array([session(segment) for segment in segments]),
             taught=taught[name],
-            heard={heard: encoded(encoder, audio[name], *heard) for heard in HEARD},
+            embeddings={given: encoded(encoder, audio[name], *given) for given in INPUTS},
         )
         for name, segments in listed.items()
     }
@@ -216,27 +216,27 @@ def encoded(encoder: SpeakerEncoder, audio: Rows, seconds: float, condition: str
 
 
 def measured(groups: Mapping[str, Group]) -> list[dict[str, Any]]:
-    """Measure a row for each group and each thing that the encoder heard, and for the teachers."""
+    """Measure a row for each group and each input, and for the teachers."""
     fit = groups[FIT]
     rows = []
     for name in (TRAINED_ON, LEFT_OUT):
         group = groups[name]
-        for heard in HEARD:
-            seconds, condition = heard
-            mean = fit.heard[heard].mean(axis=0)
-            learned = linear_map(fit.heard[seconds, "clean"], fit.taught)
-            cosines = (directions(learned(group.heard[heard])) * group.taught).sum(axis=1)
+        for given in INPUTS:
+            seconds, condition = given
+            mean = fit.embeddings[given].mean(axis=0)
+            learned = linear_map(fit.embeddings[seconds, "clean"], fit.taught)
+            cosines = (directions(learned(group.embeddings[given])) * group.taught).sum(axis=1)
             rows.append(
                 {
                     "speakers": name,
-                    "heard": f"{seconds:g} s, {condition}",
+                    "input": f"{seconds:g} s, {condition}",
                     "cosine": round(float(cosines.mean()), 3),
-                    **error_rates(directions(group.heard[heard] - mean), group),
+                    **error_rates(directions(group.embeddings[given] - mean), group),
                 }
             )
-        heard_by_teachers = f"{TEACHER_S:g} s, clean, the teachers"
+        of_teachers = f"{TEACHER_S:g} s, clean, the teachers"
         rates = error_rates(group.taught, group)
-        rows.append({"speakers": name, "heard": heard_by_teachers, "cosine": 1.0, **rates})
+        rows.append({"speakers": name, "input": of_teachers, "cosine": 1.0, **rates})
     return rows
 
 
