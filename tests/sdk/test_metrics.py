@@ -386,6 +386,7 @@ def test_iapmr_has_the_exact_interval(passed: int, total: int, options: Any) -> 
     high = beta(1 - tail, passed + 1, total - passed) if passed < total else 1
     assert rate == passed / total
     assert ends == pytest.approx([low, high], abs=1e-12)
+    assert ends[0] <= rate <= ends[1]  # exactly: the ends reach rates of 0 and 1
 
 
 @pytest.mark.parametrize(
