@@ -45,6 +45,9 @@ def spoiled(latest: Latest) -> Lines:
             continue
         cells = [_named(facts[f"{corpus}, {condition}"], problem) for corpus in _CORPORA]
         rows.append([condition, problem, *cells])
+    strangers = [facts[f"{at}, one of three by somebody else"] for at in _CORPORA]
+    named = [f"{row['stranger_named_percent']:g}" for row in strangers]
+    rows.append(["one of three recordings is by somebody else", "unlike-others", *named])
     return markdown(["degradation", "expected problem", *_CORPORA.values()], rows)
 
 

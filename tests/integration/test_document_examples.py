@@ -96,6 +96,14 @@ def test_commands_of_the_page_are_understood(
             pytest.fail(f"{program} {' '.join(arguments)}\n{capsys.readouterr().err}")
 
 
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(REPOSITORY)))
+def test_no_command_is_lost_in_a_comment(document: Path) -> None:
+    """Wrapping a block like prose moves commands behind the comment of the line above."""
+    text = document.read_text(encoding="utf-8")
+    for block in re.findall(r"```sh\n(.*?)```", text, flags=re.DOTALL):
+        assert not re.search(r"#.*\bspeakersdk(-\w+)? [a-z]", block), block
+
+
 # What these need is not here: a microphone, a keyring, a service, another model, a corpus.
 ELSEWHERE = re.compile(
     r"\b(listen|devices|serve|keyring|migrate|evaluate|calibrate|embed|warmup)\b|onnx|--calibration"

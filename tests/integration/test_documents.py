@@ -16,6 +16,7 @@ import pytest
 from benchmarks.harness import decision_tables, figure_tables, tables
 from benchmarks.harness.measure import RESULTS
 from speakersdk.calibration.calibration import Calibration, OperatingPoint
+from speakersdk.decision.one_voice import OTHER_VOICE_LLR, SECOND_VOICE_LLR
 from speakersdk.encoder.frontend import FrontendConfig
 from speakersdk.encoder.manifest import ModelManifest
 
@@ -95,6 +96,15 @@ def test_the_format_page_names_every_field_of_the_manifest() -> None:
         for field in dataclasses.fields(holder)
     ]
     assert [name for name in names if f"`{name}`" not in page] == []
+
+
+def test_the_page_of_enrollment_has_the_bounds_of_the_code() -> None:
+    page = (REPOSITORY / "docs" / "enrollment.md").read_text(encoding="utf-8")
+    bounds = dict(re.findall(r"^\| `([\w-]+)` \| LLR of (-[\d.]+) or less", page, re.MULTILINE))
+    assert bounds == {
+        "second-voice": f"{SECOND_VOICE_LLR:g}",
+        "unlike-others": f"{OTHER_VOICE_LLR:g}",
+    }
 
 
 def test_every_architecture_decision_has_title_date_and_status() -> None:
