@@ -130,7 +130,7 @@ class OperatingPoint:
         )
 
     def caution(self, nearness: Nearness) -> str | None:
-        """Return why the threshold of a pair is more careful than usual; None if it is not.
+        """Return why the threshold of a pair is stricter than usual; None if it is not.
 
         Pairs beyond the limits of the fit get the threshold at the limit, which is higher.
         """

@@ -165,7 +165,7 @@ _COMMANDS: Final[dict[str, dict[str, Any]]] = {
         "summary": "enroll and verify the bundled synthetic voices",
         "description": "Enroll each bundled synthetic voice with two sentences, and verify a "
         "third sentence of each voice against all of them.",
-        "status": "0 every decision was correct; 1 one was wrong",
+        "status": "0 every decision was correct; 1 a decision was wrong",
         "examples": ("speakersdk demo", "speakersdk demo --far 0.001 --json"),
     },
     "warmup": {

@@ -67,7 +67,7 @@ class Decision:
         threshold: the minimum `llr` for ACCEPT.
         speech_s: net speech in the probe in seconds.
         reason: one sentence for people.
-        one_voice_llr: LLR that the two most different parts of the recording are one voice; None
+        one_voice_llr: LLR of the two most different parts of the recording being one voice; None
             if there was too little speech to compare parts.
         voice_changed: whether that LLR is so low that two people speak; such a recording is not
             accepted.
@@ -158,8 +158,8 @@ class Decision:
         if not self.accepted:
             return self
         reason = (
-            f"{self.reason}; repeats a known recording, {what}: expected newly spoken words, try "
-            "again with others"
+            f"{self.reason}; repeats a known recording, {what}: expected a new recording; say "
+            "something else"
         )
         return self.inconclusive(reason)
 

@@ -188,7 +188,7 @@ class DecisionRule:
         )
         reason = decision.reason
         if self.point is not None and (caution := self.point.caution(nearness)):
-            reason += f" (the more careful one for {caution})"
+            reason += f" (the stricter one for {caution})"
         decision = replace(decision, promise=self.promise, reason=reason)
         poor = _poor_speech(probe_dbfs, probe_clipped_share)
         if poor and not decision.accepted:

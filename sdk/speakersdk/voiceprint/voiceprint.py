@@ -59,7 +59,7 @@ class Voiceprint:
     """The exemplars of one speaker and their model. Two voiceprints are equal if all bytes are.
 
     Attributes:
-        name: name of the speaker, valid for `speakersdk.voiceprint.names.check_name`.
+        name: name of the speaker, as `speakersdk.voiceprint.names.check_name` accepts it.
         model_name: name of the model that made the exemplars, for display.
         model_sha256: SHA-256 of its weights; the voiceprint works with no other weights.
         temperature: T, the Euclidean length of every exemplar.

@@ -201,7 +201,7 @@ def test_a_decision_says_why_its_threshold_is_more_careful(
     rule = Request(far=0.01).rule(replace(CALIBRATION, operating_points=(point,)))
     sides = {"enrolled_speech_s": 1.0, "probe_speech_s": 1.0}
     decision = rule.decide(0.0, **sides, nearness=nearness)
-    assert decision.reason.endswith(f"(the more careful one for {caution})") == bool(caution)
+    assert decision.reason.endswith(f"(the stricter one for {caution})") == bool(caution)
     plane = POINT.llr + nearness.excess - nearness.distance
     assert (decision.threshold > plane) == bool(caution)
 

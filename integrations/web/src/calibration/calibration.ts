@@ -50,7 +50,7 @@ export class OperatingPoint {
     );
   }
 
-  /** Reason for a more careful threshold of a pair, for people; null for none. */
+  /** Reason for a stricter threshold of a pair, for people; null for none. */
   caution(nearness: Nearness): string | null {
     if (nearness.excess < this.leastExcess) {
       return "recordings unlike any that were measured";

@@ -88,8 +88,8 @@ export function repeated(decision: Decision, what: string): Decision {
     return decision;
   }
   const reason =
-    `${decision.reason}; repeats a known recording, ${what}: expected newly spoken words, try ` +
-    "again with others";
+    `${decision.reason}; repeats a known recording, ${what}: expected a new recording; say ` +
+    "something else";
   return inconclusive(decision, reason);
 }
 

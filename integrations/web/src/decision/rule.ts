@@ -62,7 +62,7 @@ export class DecisionRule {
     const accepted = llr >= threshold;
     const relation = accepted ? "reaches" : "is below";
     const caution = this.point.caution(nearness);
-    const careful = caution === null ? "" : ` (the more careful one for ${caution})`;
+    const stricter = caution === null ? "" : ` (the stricter one for ${caution})`;
     const decision: Decision = {
       verdict: accepted ? "accept" : "reject",
       accepted,
@@ -71,7 +71,7 @@ export class DecisionRule {
       probability: 1 / (1 + Math.exp(-llr)),
       threshold,
       speechS: probeSpeechS,
-      reason: `llr ${signed(llr, 2)} ${relation} the threshold ${signed(threshold, 2)}${careful}`,
+      reason: `llr ${signed(llr, 2)} ${relation} the threshold ${signed(threshold, 2)}${stricter}`,
       oneVoiceLlr: null,
       voiceChanged: false,
       promise: this.promise,
