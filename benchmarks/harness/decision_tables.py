@@ -83,6 +83,18 @@ def held_out(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     return tables.markdown(titles, table)
 
 
+def other_splits(splits: Mapping[str, Any]) -> list[str]:
+    """Write how the realized rates of random halves compare with the requested ones."""
+    titles = ("requested", "within the interval", "realized / requested, median", "nine of ten")
+    within, ratios = splits["within_percent"], splits["far_to_requested_5_50_95_percentile"]
+    table = []
+    for far in _FARS:
+        low, middle, high = ratios[far]
+        cells = (f"{within[far]} %", f"{middle:.2f}", f"{low:.2f} to {high:.2f}")
+        table.append([f"{100 * float(far):g} %", *cells])
+    return tables.markdown(titles, table)
+
+
 def one_threshold(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """Write the rates of one threshold for all lengths."""
     titles = ("each side", "at 5 %", "at 1 %", "at 0.1 %")
@@ -263,6 +275,7 @@ def promise_by_corpus(rows: Sequence[Mapping[str, Any]]) -> list[str]:
 # Tables by name in a page: the fact, and the function that writes it.
 TABLES: dict[str, tuple[str, Any]] = {
     "held-out speakers": ("rows", held_out),
+    "other splits": ("other splits", other_splits),
     "one threshold": ("rows", one_threshold),
     "verdicts": ("verdicts", verdicts),
     "normalization": ("normalization", normalization),

@@ -67,7 +67,7 @@ def checks(latest: Latest) -> Lines:
     free = facts["the same without fixed shapes"]
     rows = [
         ["operators on the device", on_device, "all with weights"],
-        ["embeddings, difference to the CPU, 0.6-20 s", f"{farthest:.1e}", "1e-3"],
+        ["embeddings, difference from the CPU, 0.6-20 s", f"{farthest:.1e}", "1e-3"],
         ["200 new lengths, the slowest over the usual call", f"{slowest:.2f}", "3"],
         ["the same without fixed shapes", f"{free:.0f}", ""],
     ]

@@ -145,7 +145,7 @@ def min_cllr(scores: npt.ArrayLike, labels: npt.ArrayLike, weights: Weights | No
     """Compute the minimum `cllr` over all increasing maps from scores to LLRs.
 
     Pool adjacent violators (PAV) finds the best map; it depends only on the order of the scores.
-    The difference to `cllr` is the cost of miscalibration. Source: as for `cllr`.
+    The difference from `cllr` is the cost of miscalibration. Source: as for `cllr`.
     """
     _, frr, far = error_rates(scores, labels, weights)
     targets, nontargets = np.diff(frr), -np.diff(far)

@@ -49,8 +49,8 @@ def table(values: dict[str, float]) -> str:
         "load the model (once)": f"{values['load_ms'] / 1000:.1f} s",
         "files to serve: runtime, model": f"{megabytes(WASM)}, {megabytes(MODEL)}",
         "verdicts equal to Python's": f"{same:.0f} of {values['num_verdicts']:.0f}",
-        "largest difference of a score to Python's": f"{values['score_difference']:.1e} nats",
-        "the same, for audio at other rates than 16 kHz": (
+        "largest difference of a score from Python's": f"{values['score_difference']:.1e} nats",
+        "the same, for audio at rates other than 16 kHz": (
             f"{values['score_difference_resampled']:.1e} nats"
         ),
     }
