@@ -1,1 +1,1 @@
-"""Benchmarks. Each answers one question: `python -m benchmarks.<room>.<name>`."""
+"""Benchmarks. Each answers one question: `python -m benchmarks.<folder>.<name>`."""

@@ -1,7 +1,7 @@
 """Print the benchmarks, one module per line: `for each in $(python -m benchmarks); do ...`.
 
-A benchmark is a runnable module of a room. Modules named `*_tables` only write documents, and those
-of `peers` measure nothing.
+A benchmark is a runnable module of a folder. Modules named `*_tables` only write documents, and
+those of `peers` measure nothing.
 """
 
 from __future__ import annotations

@@ -31,12 +31,12 @@ def defined_names(tree: ast.Module) -> set[str]:
     return names
 
 
-def passed_on_names(tree: ast.Module, *, room: str | None = None) -> set[str]:
+def passed_on_names(tree: ast.Module, *, package: str | None = None) -> set[str]:
     """Return the public names of other modules that a module offers as its own.
 
     They are those that it lists in `__all__`, imports `as` themselves or assigns to a name of its
-    own. An `__init__.py`, given the dotted name of its room, also offers what it imports from the
-    modules of the room.
+    own. An `__init__.py`, given the dotted name of its package, also offers what it imports from
+    the modules of the package.
     """
     imported: set[str] = set()
     offered: set[str] = set()
@@ -46,7 +46,7 @@ def passed_on_names(tree: ast.Module, *, room: str | None = None) -> set[str]:
                 names = {each.asname or each.name for each in node.names}
                 imported |= names
                 offered |= {each.name for each in node.names if each.asname == each.name}
-                if room is not None and (node.module or "").startswith(f"{room}."):
+                if package is not None and (node.module or "").startswith(f"{package}."):
                     offered |= names
             case ast.Assign(targets=[ast.Name(id="__all__")], value=ast.List(elts=listed)):
                 listed_names = {each.value for each in listed if isinstance(each, ast.Constant)}

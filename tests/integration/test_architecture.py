@@ -41,8 +41,8 @@ def test_layers_of_the_diagram_are_those_of_the_contract() -> None:
     layers = contracts()["speakersdk"]["layers"]
     drawn = re.findall(r'subgraph (\w+)\["(.+)"\]\n\s+(.+)\n\s+end', DIAGRAM)
     assert [title for _, title, _ in drawn] == layers
-    for _, title, rooms in drawn:
-        assert rooms.split(" ~~~ ") == re.split(r" [|:] ", title)
+    for _, title, components in drawn:
+        assert components.split(" ~~~ ") == re.split(r" [|:] ", title)
 
 
 def test_arrows_of_the_diagram_go_down_the_layers_and_there_are_no_others() -> None:
@@ -51,21 +51,21 @@ def test_arrows_of_the_diagram_go_down_the_layers_and_there_are_no_others() -> N
     native = {"gallery", "runtime", "scoring"}
     assert arrows(of=names[0]) == [names]
     assert arrows(of=packages[0]) == [[*packages, names[0]]]
-    assert [arrows(of=room)[0][1] for room in sorted(native)] == [
+    assert [arrows(of=component)[0][1] for component in sorted(native)] == [
         'native["_native (csrc)"]', "native", "native"
     ]  # fmt: skip
     assert sum("-->" in line for line in DIAGRAM.splitlines()) == 2 + len(native)
-    # The contract makes an exception only for these rooms, as `_native` looks like `speakersdk`.
+    # The contract has an exception only for these, because `_native` looks like `speakersdk`.
     ignored = contracts()["speakersdk"]["ignore_imports"]
     assert {each.split(".")[1].split()[0] for each in ignored} == native
 
 
-def test_rooms_of_the_diagram_are_all_there_are() -> None:
-    rooms = set(re.findall(r"\w+", " ".join(contracts()["speakersdk"]["layers"])))
+def test_components_of_the_diagram_are_all_there_are() -> None:
+    components = set(re.findall(r"\w+", " ".join(contracts()["speakersdk"]["layers"])))
     package = PACKAGES[0]
     modules = {path.stem for path in package.glob("*.py") if not path.stem.startswith("_")}
     folders = {path.parent.name for path in package.glob("*/__init__.py")}
-    assert rooms == (modules | folders) - {"demo_clips"}  # recordings, and their location
+    assert components == (modules | folders) - {"demo_clips"}  # recordings, and their location
 
 
 def test_the_page_has_the_five_walks() -> None:
@@ -79,13 +79,17 @@ def test_the_page_has_the_five_walks() -> None:
 
 
 @pytest.mark.parametrize("title", WALKS)
-def test_files_of_a_walk_exist_once_and_no_room_is_entered_again(title: str) -> None:
+def test_files_of_a_walk_exist_once_and_no_component_is_entered_again(title: str) -> None:
     files = WALKS[title]
     assert len(files) > 5
     assert [name for name in files if not (REPOSITORY / name).is_file()] == []
     assert len(set(files)) == len(files)
-    rooms = [room_of(REPOSITORY / name) for name in files]
-    visits = [room for room, before in zip(rooms, [None, *rooms], strict=False) if room != before]
+    components = [component_of(REPOSITORY / name) for name in files]
+    visits = [
+        component
+        for component, before in zip(components, [None, *components], strict=False)
+        if component != before
+    ]
     assert sorted(set(visits), key=visits.index) == visits
 
 
@@ -102,7 +106,7 @@ def test_every_file_of_a_walk_is_used_by_another_one(title: str) -> None:
     assert len(alone) == 1, alone
 
 
-def room_of(path: Path) -> Path:
+def component_of(path: Path) -> Path:
     """Return the folder of a file, or the file if it is at the top of a package."""
     return path if path.parent in PACKAGES else path.parent
 

@@ -97,8 +97,8 @@ def test_every_module_has_its_test_file(area: str) -> None:
             continue
         if path.stem == "__init__":
             # Names that a package itself defines are tested in its folder or next to it.
-            room = REPOSITORY / "tests" / area / inner.parent
-            candidates = [room / "test_main.py", room.parent / f"test_{room.name}.py"]
+            mirror = REPOSITORY / "tests" / area / inner.parent
+            candidates = [mirror / "test_main.py", mirror.parent / f"test_{mirror.name}.py"]
         else:
             candidates = [REPOSITORY / "tests" / area / inner.parent / f"test_{path.stem}.py"]
         if not any(each.is_file() for each in candidates):
@@ -140,12 +140,14 @@ def test_no_folder_has_too_many_source_files() -> None:
     assert {name: count for name, count in folders.items() if count > MAXIMUM_FILES} == {}
 
 
-def test_rooms_of_benchmarks_are_flat_and_hold_every_file() -> None:
+def test_folders_of_benchmarks_are_flat_and_hold_every_file() -> None:
     folder = REPOSITORY / "benchmarks"
     outside = {path.name for path in folder.glob("*.py")} - {"__init__.py", "__main__.py"}
     assert outside == set()
-    rooms = {path.parent for path in folder.rglob("*.py")} - {folder}
-    assert all(room.parent == folder and (room / "__init__.py").is_file() for room in rooms)
+    packages = {path.parent for path in folder.rglob("*.py")} - {folder}
+    assert all(
+        package.parent == folder and (package / "__init__.py").is_file() for package in packages
+    )
 
 
 def test_only_the_bindings_know_python() -> None:
@@ -205,7 +207,7 @@ def package_modules() -> dict[str, Path]:
 def test_no_module_offers_a_name_of_another_one() -> None:
     offered = {
         name: passed_on_names(
-            ast.parse(path.read_text("utf-8")), room=name if path.stem == "__init__" else None
+            ast.parse(path.read_text("utf-8")), package=name if path.stem == "__init__" else None
         )
         for name, path in package_modules().items()
         if name not in SECOND_PATHS
@@ -236,7 +238,7 @@ def test_a_name_is_imported_from_the_module_that_defines_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "room", "expected"),
+    ("text", "package", "expected"),
     [
         ("from a.b import C", "a", {"C"}),
         ("from a.b import C", None, set()),
@@ -247,8 +249,8 @@ def test_a_name_is_imported_from_the_module_that_defines_it() -> None:
         ("if True:\n    from a.b import C", "a", {"C"}),
     ],
 )
-def test_names_passed_on_are_found(text: str, room: str | None, expected: set[str]) -> None:
-    assert passed_on_names(ast.parse(text), room=room) == expected
+def test_names_passed_on_are_found(text: str, package: str | None, expected: set[str]) -> None:
+    assert passed_on_names(ast.parse(text), package=package) == expected
 
 
 @pytest.mark.parametrize("area", PACKAGES)

@@ -36,7 +36,7 @@ REPOSITORY = Path(__file__).parents[2]
 SOURCES = REPOSITORY / "sdk" / "speakersdk"
 RESULT = Path(__file__).with_name("survivors.json")
 REVIEWED = Path(__file__).with_name("reviewed.json")
-ROOMS = ("scoring", "metrics", "decision", "calibration")
+COMPONENTS = ("scoring", "metrics", "decision", "calibration")
 SEED = 20
 LIMIT = 5  # processor time of a mutant, in those of the unchanged source
 # What every fork would import again.
@@ -72,8 +72,8 @@ class ChangedSource(Loader):
 
 
 def modules(names: list[str]) -> Iterator[Path]:
-    """The files of rooms or modules, such as "decision" or "decision/rule"."""
-    for name in names or ROOMS:
+    """Find the files of folders or modules, such as "decision" or "decision/rule"."""
+    for name in names or COMPONENTS:
         if (SOURCES / name).is_dir():
             yield from sorted((SOURCES / name).glob("[a-z]*.py"))
         else:
@@ -140,7 +140,7 @@ def main() -> None:
     if not __debug__:
         raise SystemExit("expected Python without -O, which drops the assertions of the tests")
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("modules", nargs="*", help=f"default: {', '.join(ROOMS)}")
+    parser.add_argument("modules", nargs="*", help=f"default: {', '.join(COMPONENTS)}")
     parser.add_argument("--sample", type=int, help="mutants of each module; default: all")
     parser.add_argument("--survivors", action="store_true", help="those without a reason again")
     parser.add_argument("--workers", type=int, default=len(os.sched_getaffinity(0)))

@@ -35,8 +35,8 @@ def test_the_page_shows_the_stored_mutants_and_every_survivor_has_a_reason() -> 
 
 
 def test_every_module_under_mutation_has_its_tests() -> None:
-    every = list(run.modules([*run.ROOMS]))
-    assert len(every) > len(run.ROOMS)
+    every = list(run.modules([*run.COMPONENTS]))
+    assert len(every) > len(run.COMPONENTS)
     assert all(run.tests_of(path).is_file() for path in every)
 
 
