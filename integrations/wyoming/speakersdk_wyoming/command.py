@@ -62,6 +62,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--enroll", action="store_true", help="allow clients to enroll and delete speakers"
     )
+    group.add_argument(
+        "--limit",
+        type=int,
+        metavar="TRIES",
+        help="number of rejected identify requests in a row after which a speaker or client has to "
+        "wait",
+    )
 
 
 def run(
@@ -83,6 +90,8 @@ def run(
     ):
         if not 0 < seconds < math.inf:
             raise ConfigError(f"expected a finite {option} above 0, got {seconds:g}")
+    if arguments.limit is not None and arguments.limit < 1:
+        raise ConfigError(f"expected a --limit of at least 1 attempt, got {arguments.limit}")
     settings = Settings(
         asr=arguments.asr,
         wake=arguments.wake,
@@ -93,7 +102,7 @@ def run(
         wake_s=arguments.wake_seconds,
     )
     logging.basicConfig(level=logging.WARNING)
-    people = People(open_verifier, open_store)
+    people = People(open_verifier, open_store, tries=arguments.limit)
     connect = partial(Connection, people=people, settings=settings)
     try:
         asyncio.run(_serve(arguments.uri, connect))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -23,11 +24,11 @@ from speakersdk_wyoming import identity
 from speakersdk_wyoming.people import People
 from speakersdk_wyoming.requests import (
     AudioRequest,
+    Client,
     Enrollment,
     Identification,
     Transcription,
     WakeDetection,
-    Write,
     check_may_enroll,
     name_in,
 )
@@ -36,7 +37,7 @@ from speakersdk_wyoming.upstream import UpstreamError, described
 
 _LONGEST_BYTES: Final = 1 << 24  # satellites send some kB in an event
 _ATTRIBUTION: Final = Attribution(name="speakersdk", url="")
-_REQUESTS: Final[dict[str, Callable[[Event, People, Settings, Write], AudioRequest]]] = {
+_REQUESTS: Final[dict[str, Callable[[Event, People, Settings, Client], AudioRequest]]] = {
     Transcribe().event().type: Transcription,
     Detect().event().type: WakeDetection,
     identity.IDENTIFY: Identification,
@@ -78,6 +79,7 @@ class Connection(AsyncEventHandler):
         super().__init__(_BoundedReader(reader), writer)  # type: ignore[arg-type]
         self._people = people
         self._settings = settings
+        self._client = Client(_name_of(writer), self.write_event)
         self._request: AudioRequest | None = None
         self._is_idle = asyncio.Event()
         self._is_idle.set()
@@ -148,7 +150,7 @@ class Connection(AsyncEventHandler):
         elif kind in _REQUESTS:
             await self._end_request()
             make = _REQUESTS[kind]
-            self._request = make(event, self._people, self._settings, self.write_event)
+            self._request = make(event, self._people, self._settings, self._client)
         elif (
             self._request is not None
             and any(each.is_type(kind) for each in (AudioStart, AudioChunk, AudioStop))
@@ -190,3 +192,10 @@ class Connection(AsyncEventHandler):
         identities = [{"name": name} for name in names]
         model = {"name": self._people.model, **artifact, "identities": identities}
         return {"name": "speakersdk", **artifact, "models": [model]}
+
+
+def _name_of(writer: asyncio.StreamWriter) -> str:
+    """Return a name of the client that attempts may be counted for."""
+    peer = writer.get_extra_info("peername")  # empty for a client of this machine
+    # Names have none of the marks of IPv6 addresses.
+    return f"address {re.sub('[:%]', '-', peer[0])}" if peer else "local"

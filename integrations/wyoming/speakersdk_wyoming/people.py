@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from speakersdk import (
+    AttemptLimit,
     Verdict,
     Verifier,
     Voiceprint,
@@ -17,6 +18,8 @@ from speakersdk_wyoming.audio import Waveform
 
 _LOG: Final = logging.getLogger(__name__)
 _RATE_HZ: Final = 16000
+# Counts of clients are separate from those of speakers, who may have the same names.
+_CLIENTS: Final = ".clients"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,13 +40,23 @@ class Speaker:
 
 
 class People:
-    """The enrolled people: identification, enrollment and deletion."""
+    """The enrolled people: identification, enrollment and deletion.
+
+    Args:
+        open_verifier, open_store: open the verifier and the voiceprints.
+        tries: rejected calls of `identify` in a row after which it refuses; None means no limit.
+    """
 
     def __init__(
-        self, open_verifier: Callable[[], Verifier], open_store: Callable[[], VoiceprintStore]
+        self,
+        open_verifier: Callable[[], Verifier],
+        open_store: Callable[[], VoiceprintStore],
+        *,
+        tries: int | None,
     ) -> None:
         self._verifier = open_verifier()
         self._store = open_store()
+        self._tries = tries
         self.model = self._verifier.manifest.name
 
     def names(self) -> tuple[str, ...]:
@@ -78,6 +91,27 @@ class People:
                 "reason": decision.reason,
             },
         )
+
+    def identify(self, probe: Waveform, names: list[str] | None, *, client: str) -> Speaker:
+        """Identify the speaker of an attempt, which counts for one name or else for the client.
+
+        Raises:
+            AttemptLimitError: the speaker or the client has to wait.
+            SpeakerSdkError: a voiceprint cannot be used.
+        """
+        if self._tries is None:
+            return self.who(probe, names)
+        folder = self._store.folder
+        if names is not None and len(names) == 1:
+            attempt = self._store.load(names[0]).name  # refuses names of nobody
+        else:
+            attempt, folder = client, folder / _CLIENTS
+        limit = AttemptLimit(folder=folder, tries=self._tries)
+        limit.begin(attempt)
+        speaker = self.who(probe, names)
+        if speaker.name is not None:
+            limit.accepted(attempt)
+        return speaker
 
     def _everybody(self) -> list[Voiceprint]:
         content = self._store.content()

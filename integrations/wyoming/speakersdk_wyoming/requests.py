@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 from wyoming.asr import Transcript
@@ -20,11 +20,23 @@ from speakersdk_wyoming.people import People, Speaker
 from speakersdk_wyoming.settings import Settings
 from speakersdk_wyoming.upstream import UpstreamError, connected, transcribed
 
-Write = Callable[[Event], Awaitable[None]]
 # Events that wait for a service behind: satellites send 16 to 50 per second.
 _MOST_WAITING: Final = 1000
 _MOST_NAMES: Final = 1000
 _SHOWN: Final = 200  # characters of a message that quotes a client
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """A client.
+
+    Attributes:
+        name: its address, or "local".
+        write: sends it an event.
+    """
+
+    name: str
+    write: Callable[[Event], Awaitable[None]]
 
 
 def check_may_enroll(settings: Settings) -> None:
@@ -66,9 +78,9 @@ class AudioRequest(Protocol):
 class RecordedRequest:
     """A request that is answered when its audio is complete."""
 
-    def __init__(self, people: People, settings: Settings, write: Write) -> None:
+    def __init__(self, people: People, settings: Settings, client: Client) -> None:
         self._people = people
-        self._write = write
+        self._client = client
         self._recording = Recording(settings.limit_s)
 
     async def take(self, event: Event) -> bool:
@@ -83,10 +95,6 @@ class RecordedRequest:
     async def close(self) -> None:
         """Do nothing, because no connection is open."""
 
-    async def _speaker(self, names: list[str] | None = None) -> Speaker:
-        """Identify the speaker of the recording among these people, or among all."""
-        return await asyncio.to_thread(lambda: self._people.who(self._recording.waveform(), names))
-
     async def _answer(self) -> None:
         """Answer with the recording, in the way of each kind of request."""
         raise NotImplementedError
@@ -98,8 +106,8 @@ class Transcription(RecordedRequest):
     The service behind gets the audio only if its words are not withheld.
     """
 
-    def __init__(self, request: Event, people: People, settings: Settings, write: Write) -> None:
-        super().__init__(people, settings, write)
+    def __init__(self, request: Event, people: People, settings: Settings, client: Client) -> None:
+        super().__init__(people, settings, client)
         self._events = [request]
         self._settings = settings
 
@@ -109,7 +117,7 @@ class Transcription(RecordedRequest):
         return await super().take(event)
 
     async def _answer(self) -> None:
-        speaker = await self._speaker()
+        speaker = await asyncio.to_thread(lambda: self._people.who(self._recording.waveform()))
         settings = self._settings
         if settings.withhold.applies_to(speaker.verdict):
             transcript = Transcript("")
@@ -120,14 +128,14 @@ class Transcription(RecordedRequest):
         if settings.is_tagged and speaker.name is not None and transcript.text:
             transcript = replace(transcript, text=f"[{speaker.name}] {transcript.text.lstrip()}")
         context = {**(transcript.context or {}), **speaker.context}
-        await self._write(replace(transcript, context=context).event())
+        await self._client.write(replace(transcript, context=context).event())
 
 
 class Identification(RecordedRequest):
     """The proposed request `identify`."""
 
-    def __init__(self, request: Event, people: People, settings: Settings, write: Write) -> None:
-        super().__init__(people, settings, write)
+    def __init__(self, request: Event, people: People, settings: Settings, client: Client) -> None:
+        super().__init__(people, settings, client)
         names = request.data.get("names")
         if names is not None and not (isinstance(names, list) and all(map(_is_text, names))):
             raise ConfigError(f"expected names as a list of texts, got {names!r}"[:_SHOWN])
@@ -136,38 +144,42 @@ class Identification(RecordedRequest):
         self._names: list[str] | None = names
 
     async def _answer(self) -> None:
-        speaker = await self._speaker(self._names)
+        speaker = await asyncio.to_thread(self._identified)
         if speaker.name is None:
-            await self._write(identity.not_identified(speaker.context))
+            await self._client.write(identity.not_identified(speaker.context))
         else:
             answer = identity.identified(speaker.name, speaker.probability, speaker.context)
-            await self._write(answer)
+            await self._client.write(answer)
+
+    def _identified(self) -> Speaker:
+        probe = self._recording.waveform()
+        return self._people.identify(probe, self._names, client=self._client.name)
 
 
 class Enrollment(RecordedRequest):
     """The proposed request `enroll`."""
 
-    def __init__(self, request: Event, people: People, settings: Settings, write: Write) -> None:
-        super().__init__(people, settings, write)
+    def __init__(self, request: Event, people: People, settings: Settings, client: Client) -> None:
+        super().__init__(people, settings, client)
         check_may_enroll(settings)
         self._name = name_in(request)
 
     async def _answer(self) -> None:
         await asyncio.to_thread(lambda: self._people.enroll(self._name, self._recording.waveform()))
-        await self._write(identity.enrolled(self._name, self._people.model))
+        await self._client.write(identity.enrolled(self._name, self._people.model))
 
 
 class WakeDetection:
     """Wake words of the service behind this one, with the names of the speakers."""
 
-    def __init__(self, request: Event, people: People, settings: Settings, write: Write) -> None:
+    def __init__(self, request: Event, people: People, settings: Settings, client: Client) -> None:
         if settings.wake is None:
             raise UpstreamError("no wake word detection is configured; start with --wake URI")
         self._request = request
         self._uri = settings.wake
         self._people = people
         self._settings = settings
-        self._write = write
+        self._client = client
         self._recent = LastSeconds(settings.wake_s)
         self._forwarded: asyncio.Queue[Event] = asyncio.Queue(_MOST_WAITING)
         self._conversation: asyncio.Task[None] | None = None
@@ -217,7 +229,7 @@ class WakeDetection:
                         if self._is_stopped:
                             return
                     elif NotDetected.is_type(event.type):
-                        await self._write(event)
+                        await self._client.write(event)
                         return
                 raise UpstreamError(f"the service at {self._uri} closed the connection")
             finally:
@@ -235,6 +247,6 @@ class WakeDetection:
             if not self._settings.withhold.applies_to(speaker.verdict):
                 context = {**(detection.context or {}), **speaker.context}
                 identified = replace(detection, speaker=speaker.name, context=context)
-                await self._write(identified.event())
+                await self._client.write(identified.event())
         finally:
             self._is_answered.set()

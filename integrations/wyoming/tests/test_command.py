@@ -26,6 +26,7 @@ from speakersdk.cli import main
         (["--wake-seconds", "0"], "--wake-seconds"),
         (["--wake-seconds", "inf"], "--wake-seconds"),
         (["--max-duration", "inf"], "--max-duration"),
+        (["--limit", "0"], "--limit"),
     ],
 )
 def test_a_wrong_option_is_one_line(

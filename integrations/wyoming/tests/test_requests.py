@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
+from shutil import copytree
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ import soxr
 from services import CLIPS, DEADLINE_S, Behind, Service, spoken
 from speakersdk_wyoming import identity
 from speakersdk_wyoming.people import People
-from speakersdk_wyoming.requests import WakeDetection
+from speakersdk_wyoming.requests import Client, WakeDetection
 from speakersdk_wyoming.settings import Settings
 from speakersdk_wyoming.upstream import UpstreamError, transcribed
 from wyoming.asr import Transcribe, Transcript
@@ -190,6 +191,28 @@ def test_identify_names_only_a_known_speaker(service: Service, converse: Convers
     assert stranger.data["context"]["verdict"] == "reject"
 
 
+def test_identify_waits_after_rejections_in_a_row(
+    start: Start, tmp_path: Path, enrolled: Path, converse: Converse
+) -> None:
+    """A request with one name counts for that speaker, and another one for the client."""
+    copytree(enrolled, tmp_path / "voiceprints")
+    service = start(tmp_path / "voiceprints", "--limit", "2")
+    for data in ({"names": ["slt"]}, {}):
+        request = Event(identity.IDENTIFY, data)
+        for clip, answer in (
+            ("rms-probe", "not-identified"),
+            ("slt-probe", "identified"),  # the count begins again
+            ("rms-probe", "not-identified"),
+            ("rms-probe", "not-identified"),
+        ):
+            assert converse(service, request, *spoken(clip))[0].type == answer
+        (refusal,) = converse(service, request, *spoken("slt-probe"))
+        assert (refusal.type, refusal.data["code"]) == ("error", "AttemptLimitError")
+    # Transcripts tell who speaks and are not attempts: `--asr` is what this service lacks.
+    (answer,) = converse(service, TRANSCRIBE, *spoken("slt-probe"))
+    assert answer.data["code"] == "UpstreamError"
+
+
 def test_a_speaker_is_enrolled_added_to_and_deleted(
     start: Start, tmp_path: Path, converse: Converse
 ) -> None:
@@ -284,8 +307,8 @@ def wake_detection(folder: Path, settings: Settings) -> WakeDetection:
     async def write(_: Event) -> None:
         raise AssertionError("nothing was detected")
 
-    people = People(Verifier, partial(VoiceprintStore, folder))
-    return WakeDetection(Detect().event(), people, settings, write)
+    people = People(Verifier, partial(VoiceprintStore, folder), tries=None)
+    return WakeDetection(Detect().event(), people, settings, Client("local", write))
 
 
 def test_audio_does_not_pile_up_for_a_service_that_does_not_read(
