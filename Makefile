@@ -15,7 +15,7 @@ LINTERS := $(VENV)/speakersdk-linters.stamp
 DOCUMENTATION := $(VENV)/speakersdk-documentation.stamp
 PACKAGING := $(VENV)/speakersdk-packaging.stamp
 SHARING := $(VENV)/speakersdk-sharing.stamp
-CXX_SOURCES := $(wildcard csrc/*.h csrc/*.cc csrc/*/*.h csrc/*/*.cc csrc/*/*.inc)
+CXX_SOURCES := $(wildcard csrc/*.h csrc/*.cc csrc/*/*.h csrc/*/*.cc)
 # What an editable install does not pick up by itself.
 INSTALL_INPUTS := pyproject.toml constraints.txt CMakeLists.txt $(CXX_SOURCES)
 INSTALL := $(VENV)/bin/python -m pip install -qq --constraint constraints.txt

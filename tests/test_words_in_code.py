@@ -20,7 +20,7 @@ SOURCES = sorted(
     path
     for folder in FOLDERS
     for path in (REPOSITORY / folder).rglob("*")
-    if path.suffix in {".py", ".cc", ".h", ".inc", ".ts", ".mjs"}
+    if path.suffix in {".py", ".cc", ".h", ".ts", ".mjs"}
     and not {"node_modules", "dist", "build"} & set(path.parts)
 )
 # Some words that are banned on pages have a use in code, such as the forget gate of an LSTM.

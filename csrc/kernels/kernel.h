@@ -1,10 +1,10 @@
 // The inner loops of scoring: a table of functions that each instruction set
 // implements.
 //
-// portable.cc is the oracle: scalar C++ that follows the formulas. vector.inc and
-// tile.inc contain the same loops for all vector instruction sets; avx2.cc, avx512.cc
-// and neon.cc compile them with their own options. All other files are compiled for
-// the baseline of the architecture.
+// portable.cc is the oracle: scalar C++ that follows the formulas. vector_kernel.h
+// contains the same loops for all vector instruction sets; avx2.cc, avx512.cc and
+// neon.cc compile them with their own options. All other files are compiled for the
+// baseline of the architecture.
 
 #ifndef SPEAKERSDK_KERNELS_KERNEL_H_
 #define SPEAKERSDK_KERNELS_KERNEL_H_

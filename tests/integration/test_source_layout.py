@@ -18,7 +18,7 @@ PACKAGES = {
 }
 MAXIMUM_LINES = 400
 MAXIMUM_FILES = 20  # source files in a folder
-CODE_SUFFIXES = {".py", ".pyi", ".cc", ".h", ".inc"}
+CODE_SUFFIXES = {".py", ".pyi", ".cc", ".h"}
 # Modules without a test file of their own, with the place where their behavior is tested.
 TESTED_ELSEWHERE = {
     "sdk/_public": "tests/integration/test_public_api.py",
@@ -52,7 +52,7 @@ SECOND_PATHS = {"speakersdk", "speakersdk._public"}
 # Folders of a developer's machine, which must not be in public files.
 PERSONAL_PATH = re.compile(r"(?<![\w.~-])/(?:home|Users|root|work|tmp/[a-z]+/)\b[\w./-]*")
 TEXT_SUFFIXES = {
-    ".c", ".cc", ".cff", ".cmake", ".h", ".inc", ".json", ".jsonl", ".md", ".py", ".pyi", ".sh",
+    ".c", ".cc", ".cff", ".cmake", ".h", ".json", ".jsonl", ".md", ".py", ".pyi", ".sh",
     ".toml", ".txt", ".yaml", ".yml", "",
 }  # fmt: skip
 CACHE_PREFIXES = ("__pycache__", ".ruff_cache", ".mypy_cache", ".pytest_cache", "node_modules")
@@ -158,13 +158,23 @@ def test_only_the_bindings_know_python() -> None:
     assert [path.name for path in users if not path.match("*_bindings.*")] == ["arguments.h"]
 
 
-def test_only_fragments_are_included_into_a_namespace() -> None:
-    """A header compiles separately; other included files are called `.inc`."""
+def test_nothing_is_included_into_a_namespace() -> None:
     inside = []
     for path in (REPOSITORY / "csrc").rglob("*.*"):
         _, _, body = path.read_text(encoding="utf-8").partition("\nnamespace ")
         inside += re.findall(r'#include "(.+)"', body)
-    assert {Path(name).suffix for name in inside} <= {".inc"}
+    assert inside == []
+
+
+def test_functions_of_vector_headers_belong_to_an_instruction_set() -> None:
+    """The linker could keep another one, compiled for AVX, for the whole program."""
+    headers = set((REPOSITORY / "csrc" / "kernels").glob("*.h"))
+    functions = []
+    for path in headers - {REPOSITORY / "csrc" / "kernels" / "kernel.h"}:
+        text = path.read_text(encoding="utf-8")
+        functions += re.findall(r"^(.*)\n(?!using|template|//|#)(\w.*?\w+)\(", text, re.MULTILINE)
+    assert {name for above, name in functions if "template <typename Isa" not in above} == set()
+    assert len(functions) > 20
 
 
 def test_no_file_has_a_vague_name() -> None:
