@@ -201,7 +201,7 @@ class DuplicateSpeakerError(SpeakerSdkError):
         remedy: str = "replace it with replace=True (--replace) or add to it with append=True "
         "(--append)",
     ) -> None:
-        super().__init__(f"a voiceprint named {name!r} exists already; {remedy}")
+        super().__init__(f"a voiceprint named {name!r} already exists; {remedy}")
         self.name = name
 
 

@@ -281,7 +281,7 @@ def test_too_little_speech_is_inconclusive(
     assert decision.verdict is Verdict.INCONCLUSIVE
     assert 0 < decision.speech_s < minimum_s
     assert decision.llr is None
-    assert f"at least {minimum_s:g} s are needed" in decision.reason
+    assert f"at least {minimum_s:g} s is needed" in decision.reason
 
 
 def test_too_little_audio_is_inconclusive(

@@ -53,7 +53,7 @@ def message_of(error: Exception) -> str:
     if isinstance(error, UnknownSpeakerError):
         return f"no voiceprint named {error.name!r}; register the speaker first"
     if isinstance(error, DuplicateSpeakerError):
-        return 'a voiceprint of that name exists already; replace it with "replace": true'
+        return 'a voiceprint of that name already exists; replace it with "replace": true'
     if status_of(error) >= 500:
         return "the service failed; its log says why"
     return " ".join(str(error).split())

@@ -110,7 +110,7 @@ class VerifyQuestion(DecisionQuestion):
             raise ValueError("expected audio1 or name, one of them")
         if self.anti_spoofing:
             raise ValueError(
-                "anti_spoofing: this service runs no detector of replayed or made voices"
+                "anti_spoofing: this service runs no detector of replayed or synthetic voices"
             )
         return self
 

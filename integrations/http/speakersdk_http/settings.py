@@ -87,12 +87,12 @@ class Settings:
             if not _ORIGIN.fullmatch(origin):
                 raise ConfigError(
                     "expected an origin as browsers send it, https://HOST or https://HOST:PORT in "
-                    f"small letters and without a path, got {origin!r}"
+                    f"lowercase and without a path, got {origin!r}"
                 )
         if self.database is not None and self.tries is not None:
             raise ConfigError(
                 "expected no limit on attempts with a database: they are counted in a folder of "
-                "this machine, which others would not see; limit them at the balancer"
+                "this machine, which others would not see; limit them at the load balancer"
             )
         if not self.keys and not self.is_loopback:
             raise ConfigError(

@@ -21,8 +21,8 @@ from speakersdk_wyoming.people import People
 from speakersdk_wyoming.settings import Settings, Withhold
 
 SUMMARY: Final = (
-    "Say who speaks, for Home Assistant and others that speak the Wyoming protocol: in front of a "
-    "speech recognition, in front of a wake word detection, and by itself."
+    "Tell Home Assistant and other programs that use the Wyoming protocol who is speaking: in "
+    "front of speech recognition or wake word detection, or as a standalone service."
 )
 
 

@@ -107,7 +107,7 @@ class Connection(AsyncEventHandler):
             pass  # JSON, but not that of an event
         except (EOFError, ConnectionError):
             return None
-        text = f"expected an event with a type, data and at most {_LONGEST_BYTES} bytes; goodbye"
+        text = f"expected an event with a type, data and at most {_LONGEST_BYTES} bytes"
         with suppress(ConnectionError):
             await self.write_event(Error(text, "MalformedEvent").event())
         return None

@@ -79,7 +79,7 @@ class AudioProblem(StrEnum):
     NARROW_BAND = (
         "narrow band: nothing above 4 kHz; use another microphone or a wide-band connection"
     )
-    STEADY = "steady: a tone or hum, not speech; speak, or remove what hums"
+    STEADY = "steady: a tone or hum, not speech; speak, or turn off its source"
     SECOND_VOICE = "second voice: only one person may speak"
     UNLIKE_OTHERS = "unlike the other recordings: enroll one person at a time"
 

@@ -84,7 +84,7 @@ def open_pipe(pipe: BinaryIO, *, sample_rate_hz: float | None) -> PipeAudio:
     head = _read(pipe, _HEAD_BYTES)
     if not head:
         raise UnreadableAudioError(
-            _LABEL, "it ended before anything came; see what the program that writes to it says"
+            _LABEL, "it ended before any audio arrived; check the program that writes to it"
         )
     if layout_of(head) is not None and head[:4] == b"RIFF":
         consumed, wav = _read_wav_header(pipe, head)
@@ -105,8 +105,8 @@ def open_pipe(pipe: BinaryIO, *, sample_rate_hz: float | None) -> PipeAudio:
     if _TEXT.fullmatch(head):
         raise UnreadableAudioError(
             _LABEL,
-            f"it begins with the text {head.decode('ascii')!r}; see what the program that writes "
-            "to it says",
+            f"it begins with the text {head.decode('ascii')!r}; check the program that writes to "
+            "it",
         )
     rate_hz = float(SAMPLE_RATE_HZ) if sample_rate_hz is None else sample_rate_hz
     return PipeAudio(rate_hz, _raw_blocks(_Rejoined(head, pipe), rate_hz))

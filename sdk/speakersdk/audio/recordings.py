@@ -134,7 +134,7 @@ def check_limit(limit_s: float | None) -> float | None:
     """
     is_number = isinstance(limit_s, int | float) and not isinstance(limit_s, bool)
     if limit_s is not None and not (is_number and limit_s > 0):
-        raise ConfigError(f"expected a longest duration above 0 s, got {limit_s!r}")
+        raise ConfigError(f"expected a maximum duration above 0 s, got {limit_s!r}")
     return limit_s
 
 

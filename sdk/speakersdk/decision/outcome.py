@@ -43,11 +43,11 @@ class Promise:
 
     def __str__(self) -> str:
         if not self.measured_on:
-            return f"asked for {self.far:.2%} of strangers; not measured on other corpora"
+            return f"requested rate {self.far:.2%}; not measured on other corpora"
         low, high = self.elsewhere
         broken = "; not kept there: calibrate on recordings of your own, or ask for a higher rate"
         return (
-            f"asked for {self.far:.2%} of strangers; {low:.2%} to {high:.2%} on 90 % of "
+            f"requested rate {self.far:.2%}; {low:.2%} to {high:.2%} on 90 % of "
             f"corpora and conditions that were left out ({', '.join(self.measured_on)})"
             f"{'' if self.is_kept else broken}"
         )

@@ -238,7 +238,7 @@ def _advice(point: OperatingPoint, calibration: Calibration) -> str:
     log_needed = (odds - point.frr_logit) / point.frr_slope
     if log_needed > math.log(calibration.maximum_speech_s):
         return ""
-    return f"; {math.ceil(10 * math.exp(log_needed)) / 10:.1f} s on both sides are enough"
+    return f"; {math.ceil(10 * math.exp(log_needed)) / 10:.1f} s on both sides is enough"
 
 
 def speech_shortage(
@@ -256,6 +256,6 @@ def speech_shortage(
     if calibration is None or speech_s >= calibration.minimum_speech_s:
         return None
     return Verdict.INCONCLUSIVE, (
-        f"{speech_s:.2f} s of speech are too little for a decision, at least "
-        f"{calibration.minimum_speech_s:g} s are needed"
+        f"{speech_s:.2f} s of speech is too little for a decision, at least "
+        f"{calibration.minimum_speech_s:g} s is needed"
     )

@@ -115,5 +115,5 @@ def _objection(
     if quality.problems:
         return quality.finding(quality.problems[0])
     if is_known(embedding, voiceprint):
-        return "this recording is part of the voiceprint already"
+        return "this recording is already part of the voiceprint"
     return None

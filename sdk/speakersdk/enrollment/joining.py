@@ -44,7 +44,7 @@ def join_voiceprints(known: Voiceprint, new: Voiceprint, *, manifest: ModelManif
     if any(is_copy(added, stored) for added in new.exemplars for stored in known.exemplars):
         raise EnrollmentError(
             f"cannot add to the voiceprint of {known.name!r}: expected different recordings, got "
-            "one that is enrolled already; leave it out"
+            "one that is already enrolled; leave it out"
         )
     if manifest.calibration is not None:
         added = [*new.exemplars, *new.adapted]

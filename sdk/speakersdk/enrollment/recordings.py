@@ -241,7 +241,7 @@ def _nothing_new(
         return None
     embedding = one.encoding.embedding
     if known is not None and any(is_copy(embedding, row) for row in known.exemplars):
-        return "it is enrolled already"
+        return "it is already enrolled"
     for number, other in enumerate(earlier, start=1):
         if is_copy(embedding, other.encoding.embedding):
             return f"it is the same as {_place(number, other.quality.label)}"

@@ -138,7 +138,7 @@ class CalibrationProfile:
             check_new_name(name, names)
         elif not replace:
             raise ConfigError(
-                f"a calibration named {name!r} exists already; replace it with --replace"
+                f"a calibration named {name!r} already exists; replace it with --replace"
             )
 
     def save(self, *, replace: bool = False, folder: Path | None = None) -> Path:

@@ -105,7 +105,7 @@ def test_raw_samples(rate_hz: float | None) -> None:
 
 def test_a_pipe_through_which_nothing_came_is_refused() -> None:
     """The recorder before it failed: its silence is not a rejection."""
-    with pytest.raises(UnreadableAudioError, match="before anything came; see what the program"):
+    with pytest.raises(UnreadableAudioError, match="before any audio arrived; check the program"):
         streamed(b"")
 
 
@@ -131,7 +131,7 @@ def test_rare_formats_are_not_taken_for_raw_samples(
 
 @pytest.mark.parametrize("text", [b"Connection refused\n", b"{}\n", b'{"error": "no such stream"}'])
 def test_a_text_is_not_taken_for_raw_samples(text: bytes) -> None:
-    with pytest.raises(UnreadableAudioError, match=r"begins with the text .* says"):
+    with pytest.raises(UnreadableAudioError, match=r"begins with the text .*; check the program"):
         open_pipe(Pipe(text), sample_rate_hz=None)
 
 

@@ -154,4 +154,4 @@ def test_a_limit_of_duration_leaves_out_what_is_longer(
     output.unlink()
     for wrong in ("0", "-1", "nan"):
         assert main([*command, wrong]) == 2
-        assert "a longest duration above 0 s" in capsys.readouterr().err
+        assert "a maximum duration above 0 s" in capsys.readouterr().err

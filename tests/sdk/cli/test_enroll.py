@@ -196,7 +196,7 @@ def test_a_taken_name_is_refused_before_listening(
 ) -> None:
     assert main(["enroll", "slt", recordings[0]]) == 0
     assert main(["enroll", "SLT", "missing.wav"]) == 2
-    assert "'slt' exists already" in capsys.readouterr().err
+    assert "'slt' already exists" in capsys.readouterr().err
 
 
 def run_together(*commands: list[str]) -> list[int]:

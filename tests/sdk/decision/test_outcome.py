@@ -102,11 +102,11 @@ def test_a_repeat_takes_an_accept_back_and_changes_no_other_verdict() -> None:
 def test_a_promise_names_its_basis() -> None:
     measured = Promise(far=0.01, elsewhere=(0.002, 0.03), measured_on=("letters", "telephone"))
     assert str(measured) == (
-        "asked for 1.00% of strangers; 0.20% to 3.00% on 90 % of corpora and conditions that "
+        "requested rate 1.00%; 0.20% to 3.00% on 90 % of corpora and conditions that "
         "were left out (letters, telephone)"
     )
     unmeasured = Promise(far=0.001, elsewhere=(0.0, 1.0), measured_on=())
-    assert str(unmeasured) == "asked for 0.10% of strangers; not measured on other corpora"
+    assert str(unmeasured) == "requested rate 0.10%; not measured on other corpora"
 
 
 @pytest.mark.parametrize(("highest", "is_kept"), [(0.0299, True), (0.0301, False)])

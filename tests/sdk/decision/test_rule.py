@@ -70,7 +70,7 @@ def test_an_inconclusive_decision_says_how_much_speech_is_enough() -> None:
     # Half of the target trials reach the threshold at e^(1/4) = 1.28 s or more.
     assert decision.reason == (
         "llr +1.00 is below the threshold +2.00, which 73% of a speaker's own recordings miss at "
-        "so little speech; 1.3 s on both sides are enough"
+        "so little speech; 1.3 s on both sides is enough"
     )
     assert (decision.score, decision.llr, decision.speech_s) == (-4.0, 1.0, 1.0)
 
@@ -217,7 +217,7 @@ def test_a_decision_shows_the_promise_it_was_made_under() -> None:
         far=0.01, elsewhere=(0.002, 0.02), measured_on=("letters", "telephone")
     )
     assert str(decision.promise) == (
-        "asked for 1.00% of strangers; 0.20% to 2.00% on 90 % of corpora and conditions that "
+        "requested rate 1.00%; 0.20% to 2.00% on 90 % of corpora and conditions that "
         "were left out (letters, telephone)"
     )
     assert decision.promise.is_kept

@@ -52,7 +52,7 @@ def test_the_same_probe_is_added_once(
 ) -> None:
     adapted = verifier.adapt(slt, voices["slt"].probe).voiceprint
     again = verifier.adapt(adapted, voices["slt"].probe)
-    assert again.reason == "not adapted: this recording is part of the voiceprint already"
+    assert again.reason == "not adapted: this recording is already part of the voiceprint"
     assert again.voiceprint is adapted
 
 

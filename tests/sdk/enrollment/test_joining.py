@@ -58,7 +58,7 @@ def test_a_recording_counts_once(
     halves: dict[str, tuple[Voiceprint, Voiceprint]], verifier: Verifier
 ) -> None:
     stored = halves["slt"][0]
-    with pytest.raises(EnrollmentError, match="enrolled already"):
+    with pytest.raises(EnrollmentError, match="already enrolled"):
         join_voiceprints(stored, stored, manifest=verifier.manifest)
 
 

@@ -139,5 +139,5 @@ def test_a_recording_counts_once(verifier: Verifier, voices: dict[str, Any]) -> 
     with pytest.raises(EnrollmentError, match=r"recording 2 .* it is the same as recording 1"):
         verifier.enroll([path, path], name="slt", accept=tuple(AudioProblem))
     first = verifier.enroll([path], name="slt")
-    with pytest.raises(EnrollmentError, match="it is enrolled already; leave it out"):
+    with pytest.raises(EnrollmentError, match="it is already enrolled; leave it out"):
         verifier.enroll([path], name="slt", append_to=first)

@@ -131,7 +131,7 @@ def test_the_same_talk_is_appended_once(
 ) -> None:
     enrolled = verifier.enroll(clips[:1], name="slt", sample_rate_hz=SAMPLE_RATE_HZ)
     again = COPIES[copy](clips[0])
-    with pytest.raises(EnrollmentError, match="it is enrolled already"):
+    with pytest.raises(EnrollmentError, match="it is already enrolled"):
         verifier.enroll([again], name="slt", append_to=enrolled, sample_rate_hz=SAMPLE_RATE_HZ)
     more = verifier.enroll(
         clips[1:2], name="slt", append_to=enrolled, sample_rate_hz=SAMPLE_RATE_HZ

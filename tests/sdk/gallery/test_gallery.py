@@ -251,7 +251,7 @@ def test_threads_may_search_at_once(rng: np.random.Generator) -> None:
         (
             lambda g: g.add("ann", np.ones(4)),
             DuplicateSpeakerError,
-            "'ann' exists already; remove it first",
+            "'ann' already exists; remove it first",
         ),
         (lambda g: g.add("", np.ones(4)), ConfigError, "expected a printable name, got ''"),
         (lambda g: g.add("a\nb", np.ones(4)), ConfigError, "expected a printable name"),

@@ -51,7 +51,7 @@ def test_save_and_load(verifier: Verifier, tmp_path: Path, monkeypatch: pytest.M
     assert path == tmp_path / "speakersdk" / "calibrations" / "Küche.calibration.json"
     assert path.stat().st_mode & 0o777 == 0o600
     assert CalibrationProfile.load("Küche") == CalibrationProfile.load(str(path)) == profile
-    with pytest.raises(ConfigError, match="exists already; replace it with --replace"):
+    with pytest.raises(ConfigError, match="already exists; replace it with --replace"):
         profile.save()
     other = dataclasses.replace(profile, offset=2.0)
     other.save(replace=True)

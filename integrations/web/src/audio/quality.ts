@@ -28,7 +28,7 @@ export const AUDIO_PROBLEMS = {
   noisy: "noisy: find a quieter place",
   "narrow-band":
     "narrow band: nothing above 4 kHz; use another microphone or a wide-band connection",
-  steady: "steady: a tone or hum, not speech; speak, or remove what hums",
+  steady: "steady: a tone or hum, not speech; speak, or turn off its source",
   "second-voice": "second voice: only one person may speak",
   "unlike-others": "unlike the other recordings: enroll one person at a time",
 } as const;

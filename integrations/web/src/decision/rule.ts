@@ -122,7 +122,7 @@ export class DecisionRule {
       return "";
     }
     const neededS = Math.ceil(10 * Math.exp(logNeeded)) / 10;
-    return `; ${neededS.toFixed(1)} s on both sides are enough`;
+    return `; ${neededS.toFixed(1)} s on both sides is enough`;
   }
 }
 
@@ -158,7 +158,7 @@ export function speechShortage(
   return {
     verdict: "inconclusive",
     reason:
-      `${speechS.toFixed(2)} s of speech are too little for a decision, at least ` +
-      `${calibration.minimumSpeechS} s are needed`,
+      `${speechS.toFixed(2)} s of speech is too little for a decision, at least ` +
+      `${calibration.minimumSpeechS} s is needed`,
   };
 }

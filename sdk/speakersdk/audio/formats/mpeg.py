@@ -268,7 +268,7 @@ def _resume(file: BinaryIO, position: int, end: int) -> int | None:
     if skipped.startswith((*_TAGS, b"ID3")) or not skipped.strip(b"\0"):
         return following
     raise DamagedError(
-        f"damaged: {following - position} bytes at offset {position} are no MPEG frames"
+        f"damaged: {following - position} bytes at offset {position} are not MPEG frames"
     )
 
 

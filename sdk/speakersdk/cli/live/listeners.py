@@ -90,9 +90,7 @@ class LineListener:
         """Print the verdicts that have changed, and report lost audio."""
         if update.lost_s is not None:
             self._shown = {}  # the evidence was reset
-            loss = (
-                f"{update.lost_s:.1f} s of audio were lost" if update.lost_s else "audio was lost"
-            )
+            loss = f"{update.lost_s:.1f} s of audio was lost" if update.lost_s else "audio was lost"
             print(f"{update.time_s:8.1f} s  {loss}; the evidence was reset", flush=True)
         shown = {candidate.name: verdict_text(candidate) for candidate in update.candidates}
         changed = {name: text for name, text in shown.items() if text != self._shown.get(name)}

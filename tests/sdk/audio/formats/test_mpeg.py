@@ -94,7 +94,7 @@ def test_missing_frames_are_counted(mp3: bytes, kept: float) -> None:
 def test_damage_in_the_middle_is_found(mp3: bytes) -> None:
     bare = without_tag(mp3)
     middle = bare.index(bare[:2], len(bare) // 2)
-    with pytest.raises(UnreadableAudioError, match="are no MPEG frames"):
+    with pytest.raises(UnreadableAudioError, match="are not MPEG frames"):
         read(bare[:middle] + bytes(range(100)) + bare[middle:])
 
 

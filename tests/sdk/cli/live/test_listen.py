@@ -93,7 +93,7 @@ def test_a_taken_name_is_refused_before_anybody_speaks(
     slt: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["listen", "--enroll", "slt", "--input", slt, "--fast"]) == 2
-    assert "exists already" in capsys.readouterr().err
+    assert "already exists" in capsys.readouterr().err
 
 
 def test_options_that_belong_together_are_required(
@@ -240,7 +240,7 @@ def test_lost_audio_is_shown_and_what_follows_is_anybody(
     assert main(["listen", "slt"]) == 0
     captured = capsys.readouterr()
     lines = captured.out.splitlines()
-    lost = next(at for at, line in enumerate(lines) if "1.0 s of audio were lost" in line)
+    lost = next(at for at, line in enumerate(lines) if "1.0 s of audio was lost" in line)
     assert any("slt: accept" in line for line in lines[:lost])
     assert not any("slt: accept" in line for line in lines[lost:])
     assert "dropped 1.0 s, 1 gaps" in captured.err

@@ -71,7 +71,7 @@ def test_lines_announce_lost_audio_once(
     lines = capsys.readouterr().out.splitlines()
     lost = [at for at, line in enumerate(lines) if line.endswith("the evidence was reset")]
     assert [lines[at].split("s  ")[0].split()[0] for at in lost] == ["0.2", "0.4"]
-    assert "1.5 s of audio were lost" in lines[lost[0]]
+    assert "1.5 s of audio was lost" in lines[lost[0]]
     assert "  audio was lost" in lines[lost[1]]
     assert all("slt: " in lines[at + 1] for at in lost)  # valid from there on
 

@@ -145,7 +145,7 @@ def test_import_appends_only_recordings_of_the_stored_voice(
     assert append(0) == 2
     assert "not like the stored voice (llr -" in capsys.readouterr().err
     assert append(1) == 2
-    assert "enrolled already" in capsys.readouterr().err
+    assert "already enrolled" in capsys.readouterr().err
     assert append(2, 0) == 2  # all or none
     assert store.load("slt") == before
     assert append(2) == 0
