@@ -86,8 +86,8 @@ class Speech:
         return self.llr(one, others if others.any() else ~one, calibration)
 
 
-class Pieces(Protocol):
-    """The successive pieces of one recording, in order of time."""
+class PieceEmbeddings(Protocol):
+    """The embeddings of the successive pieces of one recording, in order of time."""
 
     @property
     def embeddings(self) -> Embeddings:
@@ -98,7 +98,7 @@ class Pieces(Protocol):
         """(N,) float64, net speech of each piece in seconds."""
 
 
-def one_voice_llr(pieces: Pieces | None, calibration: Calibration | None) -> float | None:
+def one_voice_llr(pieces: PieceEmbeddings | None, calibration: Calibration | None) -> float | None:
     """Return the LLR that the two most different parts of a recording are one voice.
 
     The result is None without pieces or calibration, or with less than 2 s of speech.
