@@ -16,7 +16,7 @@ import numpy as np
 from speakersdk.arguments import checked
 from speakersdk.audio.samples import Samples
 from speakersdk.decision.outcome import Verdict
-from speakersdk.errors import AudioError, ConfigError, InvalidAudioError, SpeakerSdkError
+from speakersdk.errors import InvalidAudioError, SpeakerSdkError
 from speakersdk.streaming.update import StreamUpdate
 from speakersdk.text import counted
 from speakersdk.verifier import Verifier
@@ -104,10 +104,8 @@ class VoiceGate:
         """
         try:
             updates = self._stream.push(samples, sample_rate_hz=sample_rate_hz)
-        except SpeakerSdkError as error:
-            self.latest = self.last_speech = None
-            if isinstance(error, AudioError | ConfigError):  # the stream did not take the samples
-                self._stream.gap(0.0)
+        except SpeakerSdkError:
+            self.restart()
             raise
         gate_updates = [self._gate_update(update) for update in updates]
         for latest in gate_updates:
@@ -133,8 +131,8 @@ class VoiceGate:
 
     def restart(self) -> None:
         """Discard all evidence: the next speaker must be recognized again."""
-        self._stream.gap(0.0)
         self.latest = self.last_speech = None
+        self._stream.gap(0.0)
 
     def _gate_update(self, update: StreamUpdate) -> GateUpdate:
         is_open = update.verdict is Verdict.ACCEPT and update.speaker in self._allowed
