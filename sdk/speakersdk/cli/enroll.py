@@ -27,7 +27,7 @@ from speakersdk.voiceprint.voiceprint import Voiceprint
 
 def add_arguments(parser: CommandParser) -> None:
     """Add this command's arguments."""
-    parser.inputs.add_argument("name", metavar="NAME", help="the speaker's name")
+    parser.add_speakers("name", help="the speaker's name")
     parser.inputs.add_argument(
         "recordings", nargs="+", metavar="RECORDING", help="audio file of the speaker"
     )

@@ -72,8 +72,14 @@ class CommandParser(argparse.ArgumentParser):
         )
         self.set_defaults(parser=self)
         self._commands: Subparsers | None = None
+        self._speakers: set[str] = set()
         self._given: Sequence[str] = ()
         self._fill: Callable[[CommandParser], None] | None = None
+
+    def add_speakers(self, dest: str, **settings: Any) -> None:
+        """Add an input of speaker names, which are not files."""
+        self.inputs.add_argument(dest, metavar="NAME", **settings)
+        self._speakers.add(dest)
 
     def add_commands(self) -> Subparsers:
         """Add parsers of commands; one command must be given."""
@@ -184,7 +190,7 @@ class CommandParser(argparse.ArgumentParser):
             return
         for action in self.inputs._group_actions:
             given = getattr(arguments, action.dest, None)
-            if given is None or action.metavar == "NAME":  # of a speaker
+            if given is None or action.dest in self._speakers:
                 continue
             for path in given if isinstance(given, list) else [given]:
                 # Path.resolve raises an error for links in a circle.

@@ -87,6 +87,12 @@ def test_a_mistake_is_one_line_that_says_what_to_do(
     assert "--help)" in captured.err
 
 
+@pytest.mark.parametrize("line", ["profiles export ann -o ann", "enroll ann a.wav -o ann"])
+def test_the_name_of_a_speaker_is_not_taken_for_a_file(line: str) -> None:
+    arguments = build_parser().parse_args(shlex.split(line))
+    assert (arguments.name, arguments.output) == ("ann", Path("ann"))
+
+
 def test_an_option_is_not_taken_for_a_file(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["-v"])

@@ -36,11 +36,10 @@ _DEFAULT_NAME: Final = "me"
 
 def add_arguments(parser: CommandParser) -> None:
     """Add this command's arguments."""
-    parser.inputs.add_argument(
+    parser.add_speakers(
         "names",
         nargs="*",
         default=[],
-        metavar="NAME",
         help="enrolled speakers to listen for (default: all)",
     )
     parser.requests.add_argument(

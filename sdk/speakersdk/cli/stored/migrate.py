@@ -41,9 +41,7 @@ class Outcome:
 
 def add_arguments(parser: CommandParser) -> None:
     """Add this command's arguments."""
-    parser.inputs.add_argument(
-        "names", nargs="*", default=[], metavar="NAME", help="enrolled speakers (default: all)"
-    )
+    parser.add_speakers("names", nargs="*", default=[], help="enrolled speakers (default: all)")
     parser.inputs.add_argument(
         "--recordings",
         type=Path,

@@ -123,12 +123,12 @@ def _add_action(
 
 
 def _add_name(action: CommandParser) -> None:
-    action.inputs.add_argument("name", metavar="NAME", help="name of a speaker")
+    action.add_speakers("name", help="name of a speaker")
 
 
 def _add_names(action: CommandParser, **settings: Any) -> None:
     settings = {"nargs": "+", **settings}
-    action.inputs.add_argument("names", metavar="NAME", help="names of speakers", **settings)
+    action.add_speakers("names", help="names of speakers", **settings)
 
 
 def run(arguments: argparse.Namespace) -> int:
