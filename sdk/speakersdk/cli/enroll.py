@@ -14,7 +14,7 @@ from speakersdk.cli import arguments as shared
 from speakersdk.cli.output import print_json, print_note
 from speakersdk.cli.parser import CommandParser
 from speakersdk.cli.voiceprints import check_file, load_file, summary, with_life
-from speakersdk.enrollment.kept_recordings import check_keep, keep
+from speakersdk.enrollment.kept_recordings import check_keep, keeping
 from speakersdk.enrollment.live import NEEDED_S
 from speakersdk.enrollment.remembered_recordings import RememberedRecordings
 from speakersdk.errors import ConfigError, DuplicateSpeakerError
@@ -68,27 +68,28 @@ def run(arguments: argparse.Namespace) -> int:
     with contextlib.ExitStack() as copies:
         # Recordings are read again to remember them, and if another process was faster.
         recordings = [_copied(path, copies) for path in arguments.recordings]
+        with contextlib.ExitStack() as kept:
 
-        def enrolled(known: Voiceprint | None) -> Voiceprint:
-            voiceprint = verifier.enroll(
-                _rewound(recordings),
-                name=name,
-                accept=shared.accepted_problems(arguments),
-                append_to=known,
-            )
-            return with_life(voiceprint, arguments)
+            def enrolled(known: Voiceprint | None) -> Voiceprint:
+                voiceprint = verifier.enroll(
+                    _rewound(recordings),
+                    name=name,
+                    accept=shared.accepted_problems(arguments),
+                    append_to=known,
+                )
+                if (folder := arguments.keep_recordings) is not None:
+                    kept.enter_context(keeping(files, folder, name, replace=not arguments.append))
+                return with_life(voiceprint, arguments)
 
-        if arguments.output is None:
-            voiceprint = _store(store, name, enrolled, arguments)
-        else:
-            voiceprint = _write(store, path, enrolled, arguments)
+            if arguments.output is None:
+                voiceprint = _store(store, name, enrolled, arguments)
+            else:
+                voiceprint = _write(store, path, enrolled, arguments)
+        _report(voiceprint, path, is_json=arguments.json)
         if arguments.remember:
             for recording in _rewound(recordings):
                 blocks = open_recording(recording, None, reading=shared.reading(arguments))
                 RememberedRecordings(store).remember(name, blocks)
-    if arguments.keep_recordings is not None:
-        keep(files, arguments.keep_recordings, name, replace=not arguments.append)
-    _report(voiceprint, path, is_json=arguments.json)
     return 0
 
 

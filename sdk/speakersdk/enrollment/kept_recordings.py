@@ -6,10 +6,11 @@ an embedding cannot be converted to that of another model.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from speakersdk.audio.input_file import may_be_recording
@@ -21,8 +22,11 @@ from speakersdk.voiceprint.names import check_name
 _HASH_DIGITS = 16
 
 
-def keep(recordings: Sequence[Path], folder: Path, name: str, *, replace: bool = False) -> Path:
-    """Copy a speaker's recordings, readable only by their owner, and return the folder.
+@contextlib.contextmanager
+def keeping(
+    recordings: Sequence[Path], folder: Path, name: str, *, replace: bool = False
+) -> Iterator[None]:
+    """Copy a speaker's recordings, readable only by their owner, and keep them if the block works.
 
     A copy is named after its content, which prevents duplicates.
 
@@ -30,28 +34,33 @@ def keep(recordings: Sequence[Path], folder: Path, name: str, *, replace: bool =
         recordings: the files to copy.
         folder: folder of all speakers; created if needed.
         name: name of the speaker.
-        replace: remove the recordings that are already kept.
+        replace: remove the recordings that were kept before, after the block.
 
     Raises:
         ConfigError: the name cannot be used.
-        OSError: a file cannot be read or written.
+        OSError: a file cannot be read or written; no copy is left.
     """
     own = _folder_of(folder, name)
     make_private_folder(own)
-    earlier = set(kept(folder, name))
-    for recording in recordings:
-        copy = own / f"{file_sha256(recording)[:_HASH_DIGITS]}{recording.suffix.lower()}"
-        earlier.discard(copy)
-        with open_regular(recording) as source, replacement(copy) as target:
-            shutil.copyfileobj(source, target)
+    earlier, copies = set(kept(folder, name)), set()
+    try:
+        for recording in recordings:
+            copy = own / f"{file_sha256(recording)[:_HASH_DIGITS]}{recording.suffix.lower()}"
+            copies.add(copy)
+            with open_regular(recording) as source, replacement(copy) as target:
+                shutil.copyfileobj(source, target)
+        yield
+    except BaseException:
+        for path in copies - earlier:
+            path.unlink(missing_ok=True)
+        raise
     if replace:
-        for path in earlier:
-            path.unlink()
-    return own
+        for path in earlier - copies:
+            path.unlink(missing_ok=True)
 
 
 def check_keep(recordings: Sequence[Path], folder: Path, name: str) -> None:
-    """Check whether `keep` would work, and make the folder, before slow work is done.
+    """Check whether `keeping` would work, and make the folder, before slow work is done.
 
     Raises:
         ConfigError: the name cannot be used, or a recording is a pipe.

@@ -34,6 +34,7 @@ from speakersdk.runtime.providers import (
     provider_options,
     switch_tf32_off,
 )
+from speakersdk.text import os_error_text
 
 TELEMETRY_SWITCH: Final = "ORT_DISABLE_TELEMETRY"
 # Operators with weights do almost all of the work. A device runs the model only if it runs all of
@@ -61,7 +62,7 @@ class ModelFile:
         try:
             content = Path(path).read_bytes()
         except OSError as error:
-            raise InferenceError(f"cannot load {os.fspath(path)}: {error.strerror}") from error
+            raise InferenceError(f"cannot load {os_error_text(error)}") from error
         if not content:
             raise InferenceError(f"cannot load {os.fspath(path)}: the file is empty; get it again")
         return cls(Path(path), content)

@@ -289,6 +289,39 @@ def test_recordings_that_cannot_be_kept_store_nothing(
     assert store.names() == ()
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="limits of POSIX")
+def test_a_disk_that_is_full_before_the_recordings_are_kept_stores_nothing(
+    store: VoiceprintStore, recordings: list[str], tmp_path: Path
+) -> None:
+    """A voiceprint has 3 kB, and a recording more."""
+    source = (
+        "import resource, signal, sys\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (4000, 4000))\n"
+        "from speakersdk.cli import main\n"
+        "sys.exit(main(sys.argv[1:]))\n"
+    )
+    folder = tmp_path / "kept"
+    arguments = ["enroll", "slt", *recordings, "--keep-recordings", str(folder)]
+    command = [sys.executable, "-c", source, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2
+    assert "raise the limit of the size of files" in done.stderr
+    assert store.names() == ()
+    assert not [path for path in folder.rglob("*") if path.is_file()]
+
+
+def test_what_is_stored_is_announced_although_it_cannot_be_remembered(
+    store: VoiceprintStore, recordings: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    (store.folder / "slt.heard").mkdir(parents=True)
+    assert main(["enroll", "slt", *recordings, "--remember"]) == 2
+    out, err = capsys.readouterr()
+    assert "enrolled slt" in out
+    assert "slt.heard" in err
+    assert store.names() == ("slt",)
+
+
 def test_of_many_poor_recordings_the_first_are_named(
     store: VoiceprintStore, recordings: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
