@@ -23,6 +23,14 @@ def sawtooth(hz: float) -> Waveform:
     return 2 * ((hz * TIMES_S) % 1) - 1
 
 
+def symbols(rate_hz: float) -> Waveform:
+    """Return random bits, as -1 and 1 with soft edges."""
+    length = int(SAMPLE_RATE_HZ // rate_hz)
+    chosen = np.random.default_rng(0).choice([-1.0, 1.0], len(TIMES_S) // length + 1)
+    edge = np.hanning(length)
+    return np.convolve(np.repeat(chosen, length)[: len(TIMES_S)], edge / edge.sum(), "same")
+
+
 SOUNDS = {
     **{f"sawtooth at {hz} Hz": sawtooth(hz) for hz in (50, 60, 100, 120, 150, 200, 240, 300, 400)},
     **{
@@ -56,3 +64,34 @@ def test_a_tone_is_not_speech(verifier: Verifier, name: str, dbfs: float) -> Non
     slt = verifier.enroll([FOLDER / "slt-enroll-1.flac"], name="slt")
     decision = verifier.verify(slt, samples, sample_rate_hz=SAMPLE_RATE_HZ)
     assert decision.verdict is Verdict.NO_SPEECH
+
+
+# Each resembles speech for 0.8 s or more in all, and never for as long as a syllable.
+SIGNALS = {
+    "modem, two phases": (symbols(600) * sine(2400), -20),
+    "Morse code in noise": (
+        sine(600) * (symbols(16) > 0) + 0.05 * np.random.default_rng(1).normal(size=len(TIMES_S)),
+        -30,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SIGNALS)
+def test_a_signal_that_resembles_speech_for_moments_is_not_enrolled(
+    verifier: Verifier, name: str
+) -> None:
+    sound, dbfs = SIGNALS[name]
+    samples = (10 ** (dbfs / 20) * sound / np.sqrt(np.mean(np.square(sound)))).astype(np.float32)
+    with pytest.raises(
+        EnrollmentError, match=r"lasts 0\.1 s or longer, expected 15% or more"
+    ) as info:
+        verifier.enroll([samples], name="modem", sample_rate_hz=SAMPLE_RATE_HZ)
+    assert info.value.problems == ("scattered",)
+    enrollment = verifier.enrollment("modem")
+    progress = [
+        enrollment.push(np.tile(part, 2), sample_rate_hz=SAMPLE_RATE_HZ)
+        for part in np.array_split(samples, 8)
+        for _ in range(4)
+    ]
+    assert any((at.problem or "").startswith("scattered") for at in progress)
+    assert progress[-1].speech_s < 2

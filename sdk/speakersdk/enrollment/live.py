@@ -234,9 +234,7 @@ class Enrollment:
         self._encoder.encode([state])
         self._num_hops += 1
         is_speech = state.hop_speech_s > 0
-        # A hop with only some speech would bias both the level of speech and that of noise.
-        if state.hop_speech_s in (0, self._hop_s):
-            self._quality.take(hop, is_speech=is_speech)
+        self._quality.take(hop, speech_share=state.hop_speech_s / self._hop_s)
         if is_speech:
             self._report(problem)
         self._quiet_hops = 0 if is_speech or not self._is_quiet() else self._quiet_hops + 1

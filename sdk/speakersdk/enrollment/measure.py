@@ -18,6 +18,7 @@ from speakersdk.audio.levels import (
     NARROW_BAND_DB,
     NOISY_SNR_DB,
     QUIET_DBFS,
+    SCATTERED_SHARE,
     STEADY_DB,
     AudioLevels,
     AudioProblem,
@@ -116,6 +117,8 @@ class RecordingQuality:
         measured = {
             AudioProblem.STEADY: f"its level varies by {_number(levels.variation_db)} dB, "
             f"expected {STEADY_DB:g} or more",
+            AudioProblem.SCATTERED: f"{levels.whole_share or 0.0:.0%} of what resembles speech "
+            f"lasts 0.1 s or longer, expected {SCATTERED_SHARE:.0%} or more",
             AudioProblem.CLIPPED: f"{clipped_share:.0%} of the speech is cut off at full "
             f"scale, expected at most {CLIPPED_HOPS_SHARE:.0%}",
             AudioProblem.TOO_QUIET: f"speech at {_number(levels.speech_dbfs)} dBFS, expected "
@@ -144,6 +147,7 @@ class RecordingQuality:
             "high_band_db": self.levels.high_band_db,
             "clipped_share": self.levels.clipped_share,
             "variation_db": self.levels.variation_db,
+            "whole_share": self.levels.whole_share,
             "one_voice_llr": self.one_voice_llr,
             "others_llr": self.others_llr,
             "shortage": self.shortage,
@@ -183,9 +187,7 @@ class LevelMeter:
             level_dbfs = self._quality.level_dbfs
             if self.loudest_dbfs is None or level_dbfs > self.loudest_dbfs:
                 self.loudest_dbfs = level_dbfs
-            # A hop with only some speech would bias both the level of speech and that of noise.
-            if frames.all() or not frames.any():
-                self._quality.take(hop, is_speech=bool(frames[0]))
+            self._quality.take(hop, speech_share=float(frames.mean()))
 
 
 def measure_recording(

@@ -30,13 +30,13 @@ def problems(samples: Waveform, noise: Waveform | None = None) -> set[AudioProbl
     if noise is not None:
         for hop in noise[: len(noise) // HOP_SAMPLES * HOP_SAMPLES].reshape(-1, HOP_SAMPLES):
             quality.measure(hop)
-            quality.take(hop, is_speech=False)
+            quality.take(hop, speech_share=False)
     for hop in samples[: len(samples) // HOP_SAMPLES * HOP_SAMPLES].reshape(-1, HOP_SAMPLES):
         is_speech = bool(np.ptp(hop) > 0.1 * np.ptp(samples))
         quality.measure(hop)
         if is_speech:
             found.add(quality.problem())
-        quality.take(hop, is_speech=is_speech)
+        quality.take(hop, speech_share=is_speech)
     return found
 
 
@@ -45,7 +45,7 @@ def levels_of(samples: Waveform) -> AudioLevels:
     for hop in samples[: len(samples) // HOP_SAMPLES * HOP_SAMPLES].reshape(-1, HOP_SAMPLES):
         quality.measure(hop)
         is_speech = bool(np.ptp(hop) > 0.1 * np.ptp(samples))
-        quality.take(hop, is_speech=is_speech)
+        quality.take(hop, speech_share=is_speech)
     return quality.levels
 
 
@@ -103,7 +103,7 @@ def test_a_constant_offset_is_neither_level_nor_noise(speech: Waveform, offset: 
         quality = QualityMeter(sample_rate_hz=SAMPLE_RATE_HZ, memory_hops=None)
         for number, hop in enumerate(samples[: 40 * HOP_SAMPLES].reshape(-1, HOP_SAMPLES)):
             quality.measure(hop)
-            quality.take(hop, is_speech=number % 2 == 0)
+            quality.take(hop, speech_share=number % 2 == 0)
         levels.append((quality.speech_dbfs, quality.snr_db))
     # float32 steps at the offset, 2^-24, are -144 dBFS; the quietest hop is at about -70.
     assert levels[1] == pytest.approx(levels[0], abs=0.01)
@@ -124,10 +124,10 @@ def test_levels_are_in_decibels_of_full_scale() -> None:
     assert (quality.speech_dbfs, quality.snr_db) == (None, None)
     wave = np.float32(0.1) * np.sign(np.sin(np.arange(HOP_SAMPLES))).astype(np.float32)
     quality.measure(wave)
-    quality.take(wave, is_speech=True)
+    quality.take(wave, speech_share=True)
     assert quality.level_dbfs == pytest.approx(-20.0, abs=0.1)
     quality.measure(wave / 100)
-    quality.take(wave / 100, is_speech=False)
+    quality.take(wave / 100, speech_share=False)
     assert quality.snr_db == pytest.approx(40.0, abs=0.1)
 
 
@@ -136,7 +136,7 @@ def test_speech_below_the_noise_has_the_lowest_ratio(rng: np.random.Generator) -
     noise = rng.normal(0, 0.1, HOP_SAMPLES).astype(np.float32)
     for gain, is_speech in ((1.0, False), (0.5, True)):
         quality.measure(np.float32(gain) * noise)
-        quality.take(np.float32(gain) * noise, is_speech=is_speech)
+        quality.take(np.float32(gain) * noise, speech_share=is_speech)
     assert quality.snr_db == -20
 
 
@@ -208,3 +208,24 @@ def test_an_encoding_knows_the_level_of_its_speech(
         for recording in (quiet, padded):
             level = encoder.encode(recording).speech_dbfs
             assert level == pytest.approx(expected + gain_db, abs=2.0)
+
+
+@pytest.mark.parametrize(("shares", "expected"), [([0.5] * 15, None), ([0.3, 1.0] * 8, 8 / 10.4)])
+def test_speech_in_whole_hops(shares: list[float], expected: float | None) -> None:
+    quality = QualityMeter(sample_rate_hz=SAMPLE_RATE_HZ)
+    hop = np.random.default_rng(0).normal(0, 0.1, 1600).astype(np.float32)
+    for share in shares:
+        quality.measure(hop)
+        quality.take(hop, speech_share=share)
+    assert quality.whole_share == (expected and pytest.approx(expected))
+
+
+@pytest.mark.parametrize("num_whole", [1, 2])
+def test_speech_in_scraps_is_a_problem(num_whole: int) -> None:
+    quality = QualityMeter(sample_rate_hz=SAMPLE_RATE_HZ)
+    hop = np.random.default_rng(0).normal(0, 0.1, 1600).astype(np.float32)
+    for share in [0.5] * 18 + [1.0] * num_whole:  # of 9 + 1 hops, 10 % are whole; of 9 + 2, 18 %
+        quality.measure(hop)
+        quality.take(hop, speech_share=share)
+    problem = AudioProblem.SCATTERED if num_whole == 1 else None
+    assert quality.problem() == problem

@@ -18,6 +18,10 @@ export const NOISY_SNR_DB = 10;
 const LEAST_SNR_DB = -20;
 /** Level above 4.2 kHz relative to that below 3.8 kHz; telephone speech is far below. */
 export const NARROW_BAND_DB = -55;
+/** Share of the speech in hops with speech only; signals resemble speech for single frames. */
+export const SCATTERED_SHARE = 0.15;
+/** Hops of speech before that is judged. */
+const SCATTERED_HOPS = 8;
 /** Memory of live means in hops: they follow within about a second. */
 export const LIVE_MEMORY_HOPS = 10;
 
@@ -29,6 +33,7 @@ export const AUDIO_PROBLEMS = {
   "narrow-band":
     "narrow band: nothing above 4 kHz; use another microphone or a wide-band connection",
   steady: "steady: a tone or hum, not speech; speak, or turn off its source",
+  scattered: "scattered: signals or noise, not syllables; speak, or turn off their source",
   "second-voice": "second voice: only one person may speak",
   "unlike-others": "unlike the other recordings: enroll one person at a time",
 } as const;
@@ -46,6 +51,8 @@ export interface AudioLevels {
   readonly clippedShare: number | null;
   /** Standard deviation of the levels of the hops of speech. */
   readonly variationDb: number | null;
+  /** Share of the speech that lies in hops with speech only, 0 to 1. */
+  readonly wholeShare: number | null;
 }
 
 /**
@@ -58,6 +65,7 @@ export function levelProblems(levels: AudioLevels): AudioProblem[] {
   const isBelow = (value: number | null, limit: number): boolean => value !== null && value < limit;
   const checks: [AudioProblem, boolean][] = [
     ["steady", isBelow(levels.variationDb, STEADY_DB)],
+    ["scattered", isBelow(levels.wholeShare, SCATTERED_SHARE)],
     ["clipped", isClipped],
     ["too-quiet", isBelow(levels.speechDbfs, QUIET_DBFS)],
     ["noisy", !isClipped && isBelow(levels.snrDb, NOISY_SNR_DB)],
@@ -75,6 +83,8 @@ export class AudioQuality {
   private lowPower = 0;
   private highPower = 0;
   private numSpeechHops = 0;
+  /** With the shares of hops that contain some speech. */
+  private speechHops = 0;
   private numClippedHops = 0;
   private hopPower = SILENCE_POWER;
   private hopIsClipped = false;
@@ -109,6 +119,7 @@ export class AudioQuality {
       snrDb: this.snrDb,
       highBandDb: this.highBandDb,
       variationDb: this.spread.deviation,
+      wholeShare: this.speechHops < SCATTERED_HOPS ? null : this.numSpeechHops / this.speechHops,
       clippedShare: this.numSpeechHops === 0 ? null : this.numClippedHops / this.numSpeechHops,
     };
   }
@@ -133,10 +144,19 @@ export class AudioQuality {
     this.hopIsClipped = this.clipping.cutShare(samples) > CLIPPED_SHARE;
   }
 
-  /** Count the last measured hop as speech or as noise. */
-  take(samples: Float32Array, isSpeech: boolean): void {
-    if (!isSpeech) {
+  /**
+   * Count the last measured hop as speech or as noise.
+   *
+   * A hop with only some speech would bias the levels of both, and is neither.
+   *
+   * @param speechShare share of its frames that are speech, 0 to 1.
+   */
+  take(samples: Float32Array, speechShare: number): void {
+    this.speechHops += speechShare;
+    if (speechShare === 0) {
       this.noise.take(this.hopPower);
+    }
+    if (speechShare < 1) {
       return;
     }
     this.speech.take(this.hopPower);

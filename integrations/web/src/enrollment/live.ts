@@ -202,10 +202,7 @@ export class Enrollment {
     await encoder.encode();
     this.numHops += 1;
     const isSpeech = encoder.hopSpeechS > 0;
-    // A hop with some speech is neither speech nor noise: it would bias both levels.
-    if (!isSpeech || encoder.hopSpeechS === this.hopS) {
-      this.quality.take(hop, isSpeech);
-    }
+    this.quality.take(hop, encoder.hopSpeechS / this.hopS);
     if (isSpeech) {
       this.tell(problem === null ? null : AUDIO_PROBLEMS[problem]);
     }

@@ -9,6 +9,7 @@ import {
   CLIPPED_HOPS_SHARE,
   NARROW_BAND_DB,
   NOISY_SNR_DB,
+  SCATTERED_SHARE,
   levelProblems,
 } from "../audio/quality.js";
 import { OTHER_VOICE_LLR, SECOND_VOICE_LLR, leastCohesion } from "../decision/one-voice.js";
@@ -62,10 +63,7 @@ export async function measure(
       const newest = samples.subarray(hop * size, (hop + 1) * size);
       meter.measure(newest);
       loudestDbfs = Math.max(loudestDbfs ?? -Infinity, meter.levelDbfs);
-      // A hop with some speech is neither speech nor noise: it would bias both levels.
-      if (frames.every((is) => is === frames[0])) {
-        meter.take(newest, frames[0]!);
-      }
+      meter.take(newest, frames.filter(Boolean).length / frames.length);
     }
   });
   const { calibration } = manifest;
@@ -103,6 +101,9 @@ export function findingOf(quality: RecordingQuality, problem: AudioProblem): str
   const percent = (share: number): string => `${(100 * share).toFixed(0)}%`;
   const measured: Record<AudioProblem, string> = {
     steady: `its level varies by ${number(levels.variationDb)} dB, expected ${STEADY_DB} or more`,
+    scattered:
+      `${percent(levels.wholeShare ?? 0)} of what resembles speech lasts 0.1 s or longer, ` +
+      `expected ${percent(SCATTERED_SHARE)} or more`,
     clipped:
       `${percent(levels.clippedShare ?? 0)} of the speech is cut off at full scale, expected at ` +
       `most ${percent(CLIPPED_HOPS_SHARE)}`,
