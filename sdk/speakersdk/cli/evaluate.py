@@ -25,7 +25,7 @@ from speakersdk.evaluation.trials import (
     ready_scores,
     used_segments,
 )
-from speakersdk.text import printable
+from speakersdk.text import counted, printable
 
 
 def add_arguments(parser: CommandParser) -> None:
@@ -248,7 +248,8 @@ def _print_figures(
     evidence: str,
     counts: dict[str, int],
 ) -> None:
-    speakers = "" if figures.num_speakers is None else f" of {figures.num_speakers} speakers"
+    num = figures.num_speakers
+    speakers = "" if num is None else f" of {counted(num, 'speaker')}"
     print(
         f"{figures.num_target} target and {figures.num_nontarget} nontarget trials{speakers}, "
         f"scored by {evidence}; {counts['without_answer']} without an answer, "
