@@ -86,7 +86,7 @@ def test_append_from_another_model_changes_nothing(store: VoiceprintStore) -> No
 
 def test_names_that_differ_only_in_case_exclude_each_other(store: VoiceprintStore) -> None:
     store.save(example_voiceprint("Ann"))
-    with pytest.raises(DuplicateSpeakerError, match="'Ann' exists"):
+    with pytest.raises(DuplicateSpeakerError, match="'Ann' already exists"):
         store.save(example_voiceprint("ann"), replace=True)
 
 
