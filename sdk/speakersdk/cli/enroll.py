@@ -172,20 +172,25 @@ def _write(
     enrolled: Callable[[Voiceprint | None], Voiceprint],
     arguments: argparse.Namespace,
 ) -> Voiceprint:
-    """Enroll and write a file that the user names."""
+    """Enroll and write a file; start over if another process changes it meanwhile."""
     while True:
         known = load_file(path, store) if arguments.append and path.exists() else None
         voiceprint = enrolled(known)
         if known is None:
             try:
                 voiceprint.save(path, is_new=not arguments.replace, key=store.key)
+                return voiceprint
             except FileExistsError:
                 if not arguments.append:
                     raise
-            else:
-                return voiceprint
-        else:
-            with file_lock(path):
-                if load_file(path, store) == known:
-                    voiceprint.save(path, key=store.key)
-                    return voiceprint
+        elif _exchange(path, known, voiceprint, store):
+            return voiceprint
+
+
+def _exchange(path: Path, known: Voiceprint, new: Voiceprint, store: VoiceprintStore) -> bool:
+    """Write a file that still contains `known`, and return whether it did."""
+    with file_lock(path):
+        is_unchanged = load_file(path, store) == known
+        if is_unchanged:
+            new.save(path, key=store.key)
+        return is_unchanged

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -102,15 +103,7 @@ def run(arguments: argparse.Namespace) -> int:
     by_condition = evaluate_conditions(
         trials, repeats=arguments.repeats, rng=np.random.default_rng(1)
     )
-    plots = []
-    if arguments.plots:
-        plots = draw_plots(
-            arguments.plots,
-            trials.scores,
-            trials.labels,
-            are_llrs=trials.are_llrs,
-            suffix=arguments.plot_format,
-        )
+    plots = _plots(arguments, trials)
     evidence = "llr" if trials.are_llrs else "score"
     counts = {
         "without_answer": len(kept) - len(judged.trials),
@@ -123,13 +116,7 @@ def run(arguments: argparse.Namespace) -> int:
                 **counts,
                 "failed": [asdict(failure) for failure in judged.failures],
                 **asdict(figures),
-                "conditions": {
-                    name: {
-                        value: None if part is None else asdict(part)
-                        for value, part in parts.items()
-                    }
-                    for name, parts in by_condition.items()
-                },
+                "conditions": _conditions_to_json(by_condition),
                 "plots": [str(path) for path in plots],
             }
         )
@@ -239,6 +226,27 @@ def _conditions(names: Sequence[str], listed: list[Trial]) -> dict[str, list[str
     if len(names) > columns:
         raise ConfigError(f"expected {len(names)} columns of conditions, got {columns}")
     return {name: [trial.conditions[place] for trial in listed] for place, name in enumerate(names)}
+
+
+def _plots(arguments: argparse.Namespace, trials: ScoredTrials) -> list[Path]:
+    if not arguments.plots:
+        return []
+    return draw_plots(
+        arguments.plots,
+        trials.scores,
+        trials.labels,
+        are_llrs=trials.are_llrs,
+        suffix=arguments.plot_format,
+    )
+
+
+def _conditions_to_json(
+    by_condition: dict[str, dict[str, Figures | None]],
+) -> dict[str, dict[str, dict[str, Any] | None]]:
+    return {
+        name: {value: None if part is None else asdict(part) for value, part in parts.items()}
+        for name, parts in by_condition.items()
+    }
 
 
 def _print_figures(

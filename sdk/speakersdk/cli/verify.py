@@ -17,6 +17,8 @@ from speakersdk.cli.voiceprints import (
     is_enrolled,
     resolve_voiceprint,
 )
+from speakersdk.decision.outcome import Decision
+from speakersdk.decision.rule import Request
 from speakersdk.enrollment.adaptation import Adaptation
 from speakersdk.enrollment.challenge import Challenge
 from speakersdk.enrollment.remembered_recordings import RememberedRecordings
@@ -73,10 +75,7 @@ def run(arguments: argparse.Namespace) -> int:
     remembered = RememberedRecordings(store)
     may_repeat = arguments.remember or (is_stored and bool(remembered.known(voiceprint.name)))
     challenge = None if arguments.challenge is None else Challenge(arguments.challenge)
-    limit = None
-    if arguments.limit is not None:
-        limit = AttemptLimit(folder=store.folder, tries=arguments.limit)
-        limit.begin(voiceprint.name)
+    limit = _begun_limit(arguments, voiceprint.name, store)
     probe: Recording = arguments.probe
     blocks: list[Waveform] = []
     if arguments.adapt or may_repeat or challenge is not None:  # a pipe can be read only once
@@ -98,15 +97,35 @@ def run(arguments: argparse.Namespace) -> int:
     if adaptation is not None:
         adaptation = _stored(adaptation, voiceprint, probe, verifier, store)
         decision = adaptation.verification
+    _report(arguments, verifier.request, decision, adaptation)
+    return 0 if decision.accepted else 1
+
+
+def _begun_limit(
+    arguments: argparse.Namespace, name: str, store: VoiceprintStore
+) -> AttemptLimit | None:
+    """Count this attempt, if attempts are limited."""
+    if arguments.limit is None:
+        return None
+    limit = AttemptLimit(folder=store.folder, tries=arguments.limit)
+    limit.begin(name)
+    return limit
+
+
+def _report(
+    arguments: argparse.Namespace,
+    request: Request,
+    decision: Decision,
+    adaptation: Adaptation | None,
+) -> None:
     if arguments.json:
         question = {"reference": arguments.reference, "probe": arguments.probe}
         change = {} if adaptation is None else {"adapted": adaptation.is_adapted}
-        print_json({**question, **verifier.request.to_json(), **asdict(decision), **change})
+        print_json({**question, **request.to_json(), **asdict(decision), **change})
     else:
         print(decision)
         if adaptation is not None:
             print(adaptation.reason)
-    return 0 if decision.accepted else 1
 
 
 def _stored(

@@ -300,14 +300,19 @@ class VoiceprintStore:
                 before.append((path, old))
         except BaseException:
             for path, old in reversed(before):
-                if old is None:
-                    path.unlink(missing_ok=True)
-                else:
-                    with contextlib.suppress(UnsyncedFolderError), replacement(path) as file:
-                        file.write(old)
+                _restore(path, old)
             raise
         if unsynced is not None:
             raise unsynced
+
+
+def _restore(path: Path, content: bytes | None) -> None:
+    """Give a file its former content; None means that it did not exist."""
+    if content is None:
+        path.unlink(missing_ok=True)
+    else:
+        with contextlib.suppress(UnsyncedFolderError), replacement(path) as file:
+            file.write(content)
 
 
 def _check_name(name: str, taken: Collection[str], *, is_change: bool) -> None:

@@ -21,7 +21,7 @@ from speakersdk.cli.parser import CommandParser
 from speakersdk.cli.program import INTERRUPTED
 from speakersdk.cli.voiceprints import load_enrolled, load_for_use
 from speakersdk.enrollment.joining import join_voiceprints
-from speakersdk.enrollment.live import NEEDED_S, Enrollment
+from speakersdk.enrollment.live import NEEDED_S, Enrollment, EnrollmentProgress
 from speakersdk.errors import ConfigError, EnrollmentError
 from speakersdk.streaming.stream import SpeakerStream
 from speakersdk.streaming.update import StreamUpdate
@@ -192,13 +192,17 @@ def _enroll(
         )
         return None
     if progress is not None and not progress.is_complete:
-        problem = f"; {progress.problem}" if progress.problem else ""
-        raise EnrollmentError(
-            f"expected {progress.needed_s:g} s of good speech to enroll {enrollment.name!r}, "
-            f"got {progress.speech_s:.1f} s before the input ended{problem}; use a longer "
-            "recording, or ask for less speech with --speech"
-        )
+        raise _too_little_speech(enrollment.name, progress)
     return enrollment.voiceprint()
+
+
+def _too_little_speech(name: str, progress: EnrollmentProgress) -> EnrollmentError:
+    problem = f"; {progress.problem}" if progress.problem else ""
+    return EnrollmentError(
+        f"expected {progress.needed_s:g} s of good speech to enroll {name!r}, got "
+        f"{progress.speech_s:.1f} s before the input ended{problem}; use a longer recording, or "
+        "ask for less speech with --speech"
+    )
 
 
 def _store(
