@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from speakersdk.cli.parser import CommandParser
 from speakersdk.errors import ConfigError
 from speakersdk_export.trial_options import add_trial_options
+
+if TYPE_CHECKING:
+    from speakersdk_export.adopt.adoption import Adopted
 
 
 def add_adopt_command(parser: CommandParser) -> None:
@@ -107,6 +111,11 @@ def _adopt(arguments: argparse.Namespace) -> int:
         cache=arguments.cache,
         temperature=arguments.temperature,
     )
+    _print_report(report, arguments.output)
+    return 0
+
+
+def _print_report(report: Adopted, output: Path) -> None:
     manifest, origin = report.manifest, report.manifest.origin
     assert origin is not None
     print(f"family: {origin.family}, license {origin.licence}")
@@ -128,7 +137,5 @@ def _adopt(arguments: argparse.Namespace) -> int:
             f"{manifest.calibration.num_nontarget} nontarget trials"
         )
     print(
-        f"wrote {arguments.output}: {manifest.name}, D = {manifest.embedding_dim}, "
-        f"{report.num_bytes} bytes"
+        f"wrote {output}: {manifest.name}, D = {manifest.embedding_dim}, {report.num_bytes} bytes"
     )
-    return 0

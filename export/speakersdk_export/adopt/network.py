@@ -6,12 +6,16 @@ import tempfile
 import warnings
 import zipfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import onnx
 
 from speakersdk.errors import ModelError
 from speakersdk_export.adopt.families import Family
 from speakersdk_export.adopt.graft import read_published
+
+if TYPE_CHECKING:
+    from torch import nn
 
 _TRACED_BATCH = 2
 _TRACED_FRAMES = 300
@@ -33,27 +37,15 @@ def published_network(path: Path, family: Family) -> onnx.ModelProto:
         raise ModelError(f"expected a published model at {path}, found no file")
     if not zipfile.is_zipfile(path):  # torch writes archives, ONNX does not
         return read_published(path)
-    return _traced(path, family)
+    return _traced(_read_network(path, family))
 
 
-def _traced(path: Path, family: Family) -> onnx.ModelProto:
-    """Trace the architecture of a family with the torch weights of a file."""
+def _read_network(path: Path, family: Family) -> nn.Module:
+    """Read the torch weights of a file into the architecture of its family."""
     import torch
-    from torch import Tensor, nn
 
-    from speakersdk_training.teacher.campplus import NUM_MELS, CampPlus
+    from speakersdk_training.teacher.campplus import CampPlus
     from speakersdk_training.teacher.resnet34 import ResNet34
-
-    class TimeFirst(nn.Module):
-        """A wrapper that takes features like the exports of the families: (B, T, 80)."""
-
-        def __init__(self, network: nn.Module) -> None:
-            super().__init__()
-            self.network = network
-
-        def forward(self, features: Tensor) -> Tensor:
-            embedding: Tensor = self.network(features.transpose(1, 2))
-            return embedding
 
     architectures: dict[str, tuple[str, type[nn.Module]]] = {
         "3d-speaker": ("CAM++", CampPlus),
@@ -75,11 +67,30 @@ def _traced(path: Path, family: Family) -> onnx.ModelProto:
             f"{path}: expected the weights of {name} as {family.name} publishes them, got "
             "something else; export another network to ONNX with its own code"
         ) from error
+    return network
+
+
+def _traced(network: nn.Module) -> onnx.ModelProto:
+    """Trace a network, with features like the exports of the families: (B, T, 80)."""
+    import torch
+    from torch import Tensor, nn
+
+    from speakersdk_training.teacher.campplus import NUM_MELS
+
+    class TimeFirst(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.network = network
+
+        def forward(self, features: Tensor) -> Tensor:
+            embedding: Tensor = self.network(features.transpose(1, 2))
+            return embedding
+
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # deprecations inside torch
         traced = Path(folder) / "network.onnx"
         torch.onnx.export(
-            TimeFirst(network).eval(),
+            TimeFirst().eval(),
             (torch.randn(_TRACED_BATCH, _TRACED_FRAMES, NUM_MELS),),
             traced,
             input_names=["feats"],

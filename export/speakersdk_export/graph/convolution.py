@@ -60,18 +60,14 @@ class _Lifting:
     def run(self) -> None:
         for node in self._view.nodes:
             if self._is_causal_concat(node) or self._is_linear_convolution(node):
-                for index, name in enumerate(node.input):
-                    if name not in self._lifted and name not in self._view.constants:
-                        node.input[index] = self._lift(name)
+                self._lift_inputs(node)
             variables = [name for name in node.input if name not in self._view.constants]
             is_lifted = bool(variables) and all(name in self._lifted for name in variables)
             if node.op_type in _LIFTED and is_lifted:
                 self._adapt(node)
                 self._lifted.update(node.output)
             elif node.op_type != "Reshape":  # a reshape gives the same values either way
-                for index, name in enumerate(node.input):
-                    if name in self._lifted:
-                        node.input[index] = self._flatten(name)
+                self._flatten_inputs(node)
             self._nodes.append(node)
         self._view.set_nodes(self._nodes)
         self._view.drop_unused()
@@ -88,12 +84,22 @@ class _Lifting:
         """Return whether a node is a convolution along one axis."""
         return node.op_type == "Conv" and self._view.constants[node.input[1]].ndim == _LINEAR_NDIM
 
+    def _lift_inputs(self, node: onnx.NodeProto) -> None:
+        for index, name in enumerate(node.input):
+            if name not in self._lifted and name not in self._view.constants:
+                node.input[index] = self._lift(name)
+
     def _lift(self, name: str) -> str:
         lifted = f"{name}_planar"
         if lifted not in self._lifted:
             self._nodes.append(helper.make_node("Unsqueeze", [name, self._height_axis], [lifted]))
             self._lifted.add(lifted)
         return lifted
+
+    def _flatten_inputs(self, node: onnx.NodeProto) -> None:
+        for index, name in enumerate(node.input):
+            if name in self._lifted:
+                node.input[index] = self._flatten(name)
 
     def _flatten(self, name: str) -> str:
         if name not in self._flat:
