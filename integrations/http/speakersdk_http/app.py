@@ -61,13 +61,6 @@ def create_app(settings: Settings) -> FastAPI:
     service = SpeakerService(settings)
     metrics = Metrics()
     shutdown = Shutdown(settings.drain_s)
-    threads = RequestThreads(threads=settings.threads, maximum_waiting=settings.maximum_waiting)
-    live = LiveStreams(service, settings, metrics)
-
-    def counted(endpoint: str, found: Any) -> Any:
-        """Count the verdict of an answer."""
-        metrics.verdicts.labels(endpoint, found.verdict).inc()
-        return found
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -88,6 +81,15 @@ def create_app(settings: Settings) -> FastAPI:
     app.openapi = interface  # type: ignore[method-assign]
     app.mount("/swagger", StaticFiles(directory=swagger_ui_path))
     app.add_middleware(RequestChecks, settings=settings)
+    _answer_errors(app)
+    _measure_requests(app, metrics, shutdown)
+    _add_voice_endpoints(app, service, settings, metrics)
+    _add_health(app, metrics, shutdown)
+    _add_page(app)
+    return app
+
+
+def _answer_errors(app: FastAPI) -> None:
     app.exception_handler(SpeakerSdkError)(_refused)
     app.exception_handler(OSError)(_refused)
     app.exception_handler(BusyError)(_busy)
@@ -95,6 +97,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.exception_handler(ClientDisconnect)(_left)
     app.exception_handler(Exception)(_refused)
 
+
+def _measure_requests(app: FastAPI, metrics: Metrics, shutdown: Shutdown) -> None:
     @app.middleware("http")
     async def measured(
         request: Request, follow: Callable[[Request], Awaitable[Response]]
@@ -110,6 +114,18 @@ def create_app(settings: Settings) -> FastAPI:
         if shutdown.is_coming:
             response.headers["Connection"] = "close"
         return response
+
+
+def _add_voice_endpoints(
+    app: FastAPI, service: SpeakerService, settings: Settings, metrics: Metrics
+) -> None:
+    threads = RequestThreads(threads=settings.threads, maximum_waiting=settings.maximum_waiting)
+    live = LiveStreams(service, settings, metrics)
+
+    def counted(endpoint: str, found: Any) -> Any:
+        """Count the verdict of an answer."""
+        metrics.verdicts.labels(endpoint, found.verdict).inc()
+        return found
 
     @app.post(
         "/v1/voice/verify", response_model=VerifyAnswer, openapi_extra=body_of(VerifyQuestion)
@@ -160,6 +176,8 @@ def create_app(settings: Settings) -> FastAPI:
     async def stream(socket: WebSocket) -> None:
         await live.serve(socket)
 
+
+def _add_health(app: FastAPI, metrics: Metrics, shutdown: Shutdown) -> None:
     @app.get("/healthz", include_in_schema=False)
     async def healthy() -> dict[str, str]:
         return {"status": "ok"}
@@ -174,6 +192,8 @@ def create_app(settings: Settings) -> FastAPI:
         text = await anyio.to_thread.run_sync(metrics.text)
         return Response(text, media_type=CONTENT_TYPE)
 
+
+def _add_page(app: FastAPI) -> None:
     @app.get("/docs", include_in_schema=False)
     async def page() -> HTMLResponse:
         return get_swagger_ui_html(
@@ -183,8 +203,6 @@ def create_app(settings: Settings) -> FastAPI:
             swagger_css_url="/swagger/swagger-ui.css",
             swagger_favicon_url="/swagger/favicon-32x32.png",
         )
-
-    return app
 
 
 def _left(_: Request, __: Exception) -> Response:

@@ -65,15 +65,18 @@ class DatabaseStorage(ABC):
             changed = self._read_all_after(self._mark)
             if changed is not None:
                 mark, stored = changed
-                voiceprints, unreadable = [], {}
-                for name, content in stored:
-                    try:
-                        voiceprints.append(self._opened(name, content))
-                    except (SealError, VoiceprintError) as error:
-                        unreadable[name] = str(error)
-                voiceprints.sort(key=lambda voiceprint: voiceprint.name)
-                self._content, self._mark = (tuple(voiceprints), unreadable), mark
+                self._content, self._mark = self._all_opened(stored), mark
             return self._content
+
+    def _all_opened(self, stored: Iterable[tuple[str, bytes]]) -> StoredVoiceprints:
+        voiceprints, unreadable = [], {}
+        for name, content in stored:
+            try:
+                voiceprints.append(self._opened(name, content))
+            except (SealError, VoiceprintError) as error:
+                unreadable[name] = str(error)
+        voiceprints.sort(key=lambda voiceprint: voiceprint.name)
+        return tuple(voiceprints), unreadable
 
     def _opened(self, name: str, content: bytes) -> Voiceprint:
         voiceprint = Voiceprint.from_bytes(

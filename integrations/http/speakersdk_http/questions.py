@@ -14,7 +14,7 @@ from fastapi import Request
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import UploadFile
+from starlette.datastructures import FormData, UploadFile
 
 from speakersdk import ConfigError
 
@@ -159,6 +159,15 @@ class ForgetQuestion(Question):
 Asked = TypeVar("Asked", bound=Question)
 
 
+async def _values(form: FormData) -> dict[str, Any]:
+    """Return the content of every field; a list if the field comes several times."""
+    contents: dict[str, list[str | bytes]] = {}
+    for key, value in form.multi_items():
+        content = await value.read() if isinstance(value, UploadFile) else value
+        contents.setdefault(key, []).append(content)
+    return {key: found if len(found) > 1 else found[0] for key, found in contents.items()}
+
+
 async def read_question(request: Request, kind: type[Asked]) -> Asked:
     """Read the body of a request: a form with files, or JSON with any content type.
 
@@ -169,14 +178,7 @@ async def read_question(request: Request, kind: type[Asked]) -> Asked:
         async with request.form(
             max_files=_MAXIMUM_FILES, max_fields=_MAXIMUM_FIELDS, max_part_size=_PART_BYTES
         ) as form:
-            values: dict[str, Any] = {}
-            for key, value in form.multi_items():
-                content = await value.read() if isinstance(value, UploadFile) else value
-                known = values.get(key)
-                if known is None:
-                    values[key] = content
-                else:
-                    values[key] = [*(known if isinstance(known, list) else [known]), content]
+            values = await _values(form)
         return await run_in_threadpool(_validated, kind, values)
     body = await request.body()
     return await run_in_threadpool(_validated, kind, body)

@@ -223,17 +223,21 @@ class WakeDetection:
             await client.write_event(self._request)
             sender = asyncio.create_task(self._send(client))
             try:
-                while (event := await client.read_event()) is not None:
-                    if Detection.is_type(event.type):
-                        await self._detected(Detection.from_event(event))
-                        if self._is_stopped:
-                            return
-                    elif NotDetected.is_type(event.type):
-                        await self._client.write(event)
-                        return
-                raise UpstreamError(f"the service at {self._uri} closed the connection")
+                await self._answer(client)
             finally:
                 sender.cancel()
+
+    async def _answer(self, service: AsyncClient) -> None:
+        """Answer with what the service behind finds, until it has nothing more to find."""
+        while (event := await service.read_event()) is not None:
+            if Detection.is_type(event.type):
+                await self._detected(Detection.from_event(event))
+                if self._is_stopped:
+                    return
+            elif NotDetected.is_type(event.type):
+                await self._client.write(event)
+                return
+        raise UpstreamError(f"the service at {self._uri} closed the connection")
 
     async def _send(self, client: AsyncClient) -> None:
         while True:
