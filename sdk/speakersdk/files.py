@@ -347,19 +347,19 @@ def _place(temporary: Path, path: Path, *, is_new: bool) -> None:
 def _purge_stale(temporary: Path) -> bool:
     """Delete a temporary file that no process holds."""
     try:
-        if sys.platform != "win32":
-            descriptor = os.open(temporary, os.O_RDONLY)
-            try:
-                if not _try_lock(descriptor):
-                    return False
-                temporary.unlink()
-            finally:
-                os.close(descriptor)
-        else:
+        if sys.platform == "win32":
             temporary.unlink()  # refused while a process has it open
+            return True
+        descriptor = os.open(temporary, os.O_RDONLY)
+        try:
+            is_free = _try_lock(descriptor)
+            if is_free:
+                temporary.unlink()
+            return is_free
+        finally:
+            os.close(descriptor)
     except OSError:  # it belongs to another user, or another process purged it
         return False
-    return True
 
 
 def _wait_for_lock(descriptor: int, path: Path, timeout_s: float) -> None:

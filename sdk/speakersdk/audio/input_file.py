@@ -155,18 +155,18 @@ def _open_object(recording: Any, label: str) -> Iterator[BinaryIO]:
             f"{label} cannot be read: its read() returns {type(first).__name__}, expected bytes; "
             "pass a path, or samples and their rate"
         )
-    if not (hasattr(recording, "seekable") and recording.seekable()):
-        with _copying(label), tempfile.TemporaryFile() as copy:
-            while (data := recording.read(_READ_BYTES)) != b"":
-                if data is None:  # a non-blocking pipe, whose later data would be lost
-                    raise UnreadableAudioError(
-                        label, "it has no data at the moment; open it so that it waits for data"
-                    )
-                copy.write(data)
-            copy.seek(0)
-            yield copy
+    if hasattr(recording, "seekable") and recording.seekable():
+        yield recording
         return
-    yield recording
+    with _copying(label), tempfile.TemporaryFile() as copy:
+        while (data := recording.read(_READ_BYTES)) != b"":
+            if data is None:  # a non-blocking pipe, whose later data would be lost
+                raise UnreadableAudioError(
+                    label, "it has no data at the moment; open it so that it waits for data"
+                )
+            copy.write(data)
+        copy.seek(0)
+        yield copy
 
 
 @contextmanager
