@@ -17,6 +17,7 @@ import torch
 from torch.nn import functional
 
 from speakersdk.arrays import Waveform, whole_rows
+from speakersdk.encoder.frontend import FrontendConfig
 from speakersdk.evaluation.segments import Piece, Segment, read_segments, share_audio
 from speakersdk.evaluation.trials import read_trials, used_segments
 from speakersdk_training.data.corpus import Utterance, by_speaker, read_packs
@@ -125,21 +126,10 @@ def read_features(
         device: device that computes the frames.
     """
     frontend = LogMel(papers_frontend()).to(device)
-    groups = {
-        split: [
-            [_whole(utterance, root) for utterance in group]
-            for group in by_speaker(
-                utterance
-                for utterance in read_packs(root)
-                if (utterance.corpus, utterance.split) == (CORPUS, split)
-                and frontend.config.num_frames(utterance.num_samples or 0) >= SEGMENT_FRAMES
-            ).values()
-        ]
-        for split in ("train", "dev")
-    }
-    train = [group[:SENTENCES] for group in groups["train"][:train_speakers]]
-    rest = groups["train"][train_speakers : train_speakers + validation_speakers]
-    dev = groups["dev"][:dev_speakers]
+    groups = _sentences_by_speaker(root, "train", frontend.config)
+    train = [group[:SENTENCES] for group in groups[:train_speakers]]
+    rest = groups[train_speakers : train_speakers + validation_speakers]
+    dev = _sentences_by_speaker(root, "dev", frontend.config)[:dev_speakers]
     clustered = [group[:SENTENCES] for group in dev[:CLUSTERED_SPEAKERS]]
     names = {group[0].speaker for group in dev}
     known = {
@@ -172,6 +162,17 @@ def read_features(
         ),
         apart=np.array([not share_audio(known[t.enroll], known[t.probe]) for t in trials]),
     )
+
+
+def _sentences_by_speaker(root: Path, split: str, frontend: FrontendConfig) -> list[list[Segment]]:
+    """Return the utterances of each speaker that are as long as a segment."""
+    utterances = (
+        utterance
+        for utterance in read_packs(root)
+        if (utterance.corpus, utterance.split) == (CORPUS, split)
+        and frontend.num_frames(utterance.num_samples or 0) >= SEGMENT_FRAMES
+    )
+    return [[_whole(each, root) for each in group] for group in by_speaker(utterances).values()]
 
 
 def synthetic_features(*, speakers: int, rng: np.random.Generator) -> Features:

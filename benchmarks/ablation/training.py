@@ -104,11 +104,8 @@ def _train(run: Run, features: StoredFeatures, device: torch.device) -> dict[str
         optimizer.step()
         if step % every == 0 or step in (1, run.steps):
             curve.append([step, float(value.detach())])
-            if not math.isfinite(curve[-1][1]):
-                outcome = "diverged"
-                break
-            if time.time() > run.deadline_s and step < run.steps:
-                outcome = "stopped"
+            outcome = _outcome(run, step, curve[-1][1])
+            if outcome != "done":
                 break
     if not all(bool(weight.isfinite().all()) for weight in encoder.parameters()):
         outcome = "diverged"
@@ -125,6 +122,14 @@ def _train(run: Run, features: StoredFeatures, device: torch.device) -> dict[str
             name: round(each, 6) for name, each in statistics.items() if math.isfinite(each)
         },
     }
+
+
+def _outcome(run: Run, step: int, loss: float) -> str:
+    """Return why the training must end after a step, or "done"."""
+    if not math.isfinite(loss):
+        return "diverged"
+    is_late = time.time() > run.deadline_s and step < run.steps
+    return "stopped" if is_late else "done"
 
 
 def make_loss(rung: Rung, encoder: BlstmEncoder, num_speakers: int) -> nn.Module:

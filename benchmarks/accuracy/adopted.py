@@ -20,7 +20,7 @@ import argparse
 import sys
 import tempfile
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -128,26 +128,9 @@ def main() -> int:
         if path is None:
             return 0 if benchmark.smoke else 2
         adopted = load_encoder(path)
-        systems = [
-            System(
-                name=encoder.manifest.name,
-                encode=answering(encoder),
-                sha256=identity(encoder.manifest),
-                minimum_s=max(calibration.minimum_speech_s, encoder.manifest.minimum_s),
-            )
-            for encoder in (bundled, adopted)
-        ]
-        peer = resemblyzer.load(benchmark.threads)
-        if peer is not None:
-            systems.append(
-                System(
-                    name=RESEMBLYZER,
-                    encode=peer,
-                    sha256=resemblyzer.IDENTITY,
-                    minimum_s=0.0,
-                    is_cosine=True,
-                )
-            )
+        systems = compared_systems(
+            (bundled, adopted), calibration.minimum_speech_s, threads=benchmark.threads
+        )
         per_speaker = 2 if benchmark.smoke else benchmark.options.per_speaker
         sets = read_sets(benchmark.options.corpora, per_speaker)
         if benchmark.smoke:
@@ -164,6 +147,33 @@ def main() -> int:
     for table in (adopted_tables.rates, adopted_tables.cost):
         print("\n".join(["", *table(lambda _: report)]))
     return 0
+
+
+def compared_systems(
+    encoders: Iterable[SpeakerEncoder], minimum_speech_s: float, *, threads: int
+) -> list[System]:
+    """Return the encoders, and Resemblyzer if it is installed, as systems."""
+    systems = [
+        System(
+            name=encoder.manifest.name,
+            encode=answering(encoder),
+            sha256=identity(encoder.manifest),
+            minimum_s=max(minimum_speech_s, encoder.manifest.minimum_s),
+        )
+        for encoder in encoders
+    ]
+    peer = resemblyzer.load(threads)
+    if peer is not None:
+        systems.append(
+            System(
+                name=RESEMBLYZER,
+                encode=peer,
+                sha256=resemblyzer.IDENTITY,
+                minimum_s=0.0,
+                is_cosine=True,
+            )
+        )
+    return systems
 
 
 def listeners(

@@ -9,6 +9,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ import numpy as np
 from speakersdk.evaluation.segments import Segment
 from speakersdk.evaluation.trials import Trial
 from speakersdk_export.strangers import read_sessions
-from speakersdk_training.config import TrainConfig, TrialsConfig
+from speakersdk_training.config import CorpusConfig, TrainConfig, TrialsConfig
 from speakersdk_training.data.corpus import Utterance, read_corpus
 from speakersdk_training.evaluation.trial_lists import cut_segments, draw_trials, write_lists
 from speakersdk_training.fit.bank import read_utterances
@@ -42,25 +43,26 @@ def left_out_lists(
     lists = []
     for corpus in config.data.corpora:
         root = Path(corpus.root)
-        left: dict[str, list[Utterance]] = {}
-        for utterance in read_corpus(corpus.layout, root):
-            if utterance.split == corpus.split and utterance.speaker not in trained_on:
-                left.setdefault(utterance.corpus, []).append(utterance)
         sessions = read_sessions(root)
-        for name, utterances in sorted(left.items()):
-            for length_s in seconds:
-                segments = cut_segments(utterances, root, duration_s=length_s)
-                trials = between_recordings(_draw(segments), segments, utterances, root)
-                stem = f"{name}-{length_s:g}s"
-                write_lists(folder, stem, segments, trials)
-                lists.append(_list(folder, stem, root))
-                segments = cut_by_session(utterances, sessions, root, duration_s=length_s)
-                if len({segment.speaker for segment in segments}) >= _FEWEST_SPEAKERS:
-                    trials = between_sessions(_draw(segments))
-                    stem = f"{name}-other-sessions-{length_s:g}s"
-                    write_lists(folder, stem, segments, trials)
-                    lists.append(_list(folder, stem, root))
+        for (name, utterances), length_s in product(_left_out(corpus, trained_on), seconds):
+            segments = cut_segments(utterances, root, duration_s=length_s)
+            trials = between_recordings(_draw(segments), segments, utterances, root)
+            lists.append(_written(folder, f"{name}-{length_s:g}s", segments, trials, root))
+            segments = cut_by_session(utterances, sessions, root, duration_s=length_s)
+            if len({segment.speaker for segment in segments}) >= _FEWEST_SPEAKERS:
+                stem = f"{name}-other-sessions-{length_s:g}s"
+                trials = between_sessions(_draw(segments))
+                lists.append(_written(folder, stem, segments, trials, root))
     return lists
+
+
+def _left_out(corpus: CorpusConfig, trained_on: set[str]) -> list[tuple[str, list[Utterance]]]:
+    """Return the utterances of other speakers in the split of a corpus, by the corpus they name."""
+    left: dict[str, list[Utterance]] = {}
+    for utterance in read_corpus(corpus.layout, Path(corpus.root)):
+        if utterance.split == corpus.split and utterance.speaker not in trained_on:
+            left.setdefault(utterance.corpus, []).append(utterance)
+    return sorted(left.items())
 
 
 def _draw(segments: list[Segment]) -> list[Trial]:
@@ -69,7 +71,10 @@ def _draw(segments: list[Segment]) -> list[Trial]:
     )
 
 
-def _list(folder: Path, stem: str, root: Path) -> TrialsConfig:
+def _written(
+    folder: Path, stem: str, segments: list[Segment], trials: list[Trial], root: Path
+) -> TrialsConfig:
+    write_lists(folder, stem, segments, trials)
     return TrialsConfig(
         name=stem,
         trials=str(folder / f"{stem}.txt"),

@@ -311,6 +311,12 @@ def plot(rows: list[dict[str, Any]], folder: Path, stem: str) -> None:
 def process_figures(*, smoke: bool) -> dict[str, float]:
     """Measure fresh processes: seconds, peak memory, and the time of the first call."""
     clips = [str(FOLDER / "slt-enroll-1.flac"), str(FOLDER / "slt-probe.flac")]
+    num_calls = 1 if smoke else PROCESS_CALLS
+    return {**command_seconds(clips, num_calls), **peak_memory(clips), **call_times(clips[1])}
+
+
+def command_seconds(clips: list[str], num_calls: int) -> dict[str, float]:
+    """Measure the median seconds of each command."""
     commands = {
         "python alone": ["-c", "pass"],
         "import numpy": ["-c", "import numpy"],
@@ -318,7 +324,7 @@ def process_figures(*, smoke: bool) -> dict[str, float]:
         "speakersdk verify, two recordings": ["-m", "speakersdk", "verify", *clips],
     }
     seconds: dict[str, list[float]] = {name: [] for name in commands}
-    for _ in range(1 if smoke else PROCESS_CALLS):
+    for _ in range(num_calls):
         for name, arguments in commands.items():
             start = time.perf_counter()
             done = subprocess.run(
@@ -327,7 +333,12 @@ def process_figures(*, smoke: bool) -> dict[str, float]:
             seconds[name].append(time.perf_counter() - start)
             if done.returncode > 1:  # 1 is a rejected probe
                 raise RuntimeError(f"{name} failed with status {done.returncode}")
-    figures = {f"{name}, s": round(statistics.median(t), 4) for name, t in seconds.items()}
+    return {f"{name}, s": round(statistics.median(t), 4) for name, t in seconds.items()}
+
+
+def peak_memory(clips: list[str]) -> dict[str, float]:
+    """Measure the peak memory of an import and of a command."""
+    figures = {}
     for name, setup in {
         "import speakersdk": "import speakersdk",
         "speakersdk verify, two recordings": "from speakersdk.cli import main; "
@@ -338,6 +349,11 @@ def process_figures(*, smoke: bool) -> dict[str, float]:
         status = run_python(script, clips)
         peak_kb = status.split("VmHWM:")[1].split()[0]
         figures[f"{name}, peak MB"] = round(int(peak_kb) * 1024 / 1e6, 1)
+    return figures
+
+
+def call_times(clip: str) -> dict[str, float]:
+    """Measure the loading of the model, its first call and later calls."""
     script = (
         "import sys, time\n"
         "from speakersdk.audio.waveform import read_audio\n"
@@ -352,11 +368,12 @@ def process_figures(*, smoke: bool) -> dict[str, float]:
         "    times.append(time.perf_counter())\n"
         "print(*(late - early for early, late in zip(times, times[1:])))\n"
     )
-    load_s, first_s, *later_s = (float(value) for value in run_python(script, clips[1:]).split())
-    figures["loading the model, s"] = round(load_s, 4)
-    figures["first call, 3 s, ms"] = round(1e3 * first_s, 3)
-    figures["later calls, 3 s, ms"] = round(1e3 * statistics.median(later_s), 3)
-    return figures
+    load_s, first_s, *later_s = (float(value) for value in run_python(script, [clip]).split())
+    return {
+        "loading the model, s": round(load_s, 4),
+        "first call, 3 s, ms": round(1e3 * first_s, 3),
+        "later calls, 3 s, ms": round(1e3 * statistics.median(later_s), 3),
+    }
 
 
 def run_python(script: str, arguments: list[str]) -> str:
