@@ -16,14 +16,19 @@ _BLANK: Final = re.compile(
 # What to do about errors of the operating system.
 _OS_REMEDIES: Final = {
     errno.EACCES: "check the permissions",
+    errno.EDQUOT: "free some space, or choose another folder",
     errno.EEXIST: "name another",
     errno.EFBIG: "raise the limit of the size of files (ulimit -f)",
+    errno.EIO: "check the disk",
     errno.EISDIR: "name a file",
+    errno.ELOOP: "name the file itself, or remove the link that leads to itself",
     errno.EMFILE: "close other files, or raise the limit (ulimit -n)",
     errno.ENAMETOOLONG: "use a shorter name",
+    errno.ENFILE: "close other programs",
     errno.ENOENT: "check the path",
     errno.ENOSPC: "free some space, or choose another folder",
     errno.ENOTDIR: "name a folder",
+    errno.ENXIO: "name a file",  # a socket
     errno.EPERM: "check the permissions",
     errno.EROFS: "choose a folder that can be written to",
 }

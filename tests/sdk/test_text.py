@@ -88,6 +88,7 @@ def test_a_number_comes_with_its_noun() -> None:
             "a\\x1b: {}; check the",
         ),
         (OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), "{}; free some space"),
+        (OSError(errno.ELOOP, os.strerror(errno.ELOOP), "a"), "a: {}; name the file itself"),
         (OSError(errno.EISDIR, os.strerror(errno.EISDIR), "a", None, "b"), "b: {}; name a file"),
         (OSError("device lost"), "device lost"),
     ],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
@@ -17,7 +18,7 @@ from speakersdk.cli.voiceprints import check_file, load_file, summary, with_life
 from speakersdk.enrollment.kept_recordings import check_keep, keeping
 from speakersdk.enrollment.live import NEEDED_S
 from speakersdk.enrollment.remembered_recordings import RememberedRecordings
-from speakersdk.errors import ConfigError, DuplicateSpeakerError
+from speakersdk.errors import ConfigError, DuplicateSpeakerError, UnknownSpeakerError
 from speakersdk.files import file_lock
 from speakersdk.text import counted, printable
 from speakersdk.voiceprint.names import check_name
@@ -153,14 +154,16 @@ def _store(
 ) -> Voiceprint:
     """Enroll and store; start over if another process changes the voiceprint meanwhile."""
     while True:
-        is_known = arguments.append and name in store.names()
-        known = store.load(name) if is_known else None
+        known = None
+        if arguments.append:
+            with contextlib.suppress(UnknownSpeakerError):
+                known = store.load(name)
         voiceprint = enrolled(known)
         if known is None:
             try:
                 return store.save(voiceprint, replace=arguments.replace)
-            except DuplicateSpeakerError:
-                if not arguments.append:
+            except DuplicateSpeakerError as error:
+                if not arguments.append or error.name != name:  # such as "Ann" for "ann"
                     raise
         elif store.exchange(known, voiceprint):
             return voiceprint
@@ -174,7 +177,7 @@ def _write(
 ) -> Voiceprint:
     """Enroll and write a file; start over if another process changes it meanwhile."""
     while True:
-        known = load_file(path, store) if arguments.append and path.exists() else None
+        known = load_file(path, store) if arguments.append and os.path.lexists(path) else None
         voiceprint = enrolled(known)
         if known is None:
             try:

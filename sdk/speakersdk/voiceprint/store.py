@@ -23,7 +23,7 @@ from speakersdk.errors import (
 )
 from speakersdk.files import UnsyncedFolderError, data_folder, replacement, sync_folder
 from speakersdk.sealing import SealingKey
-from speakersdk.text import printable
+from speakersdk.text import os_error_text, printable
 from speakersdk.voiceprint.folder import VoiceprintFolder, speaker_of
 from speakersdk.voiceprint.names import check_name, check_new_name
 from speakersdk.voiceprint.sealed_store import check_key, overwrite
@@ -118,9 +118,9 @@ class VoiceprintStore:
                     raise VoiceprintError(f"another file, {by_name[name]}, has the same name")
                 voiceprints.append(_load(path, name, self.key))
             except (SpeakerSdkError, OSError) as error:
-                reason = error.strerror if isinstance(error, OSError) else None
-                text = (reason or str(error)).removeprefix(f"{printable(path)}: ")
-                unreadable.append(UnreadableFile(path, printable(text)))
+                text = os_error_text(error) if isinstance(error, OSError) else str(error)
+                reason = printable(text.removeprefix(f"{printable(path)}: "))
+                unreadable.append(UnreadableFile(path, reason))
         return StoreContent(
             tuple(sorted(voiceprints, key=lambda voiceprint: voiceprint.name)),
             tuple(sorted(unreadable, key=lambda file: file.path)),
@@ -136,9 +136,10 @@ class VoiceprintStore:
         Raises:
             UnknownSpeakerError: no voiceprint has that name; the message lists the stored names.
             VoiceprintError: the file is damaged, or contains the voiceprint of another speaker.
+            OSError: the file cannot be read, or a folder, a pipe or a device is in its place.
         """
         path = self.path(name)
-        if not path.is_file():
+        if not os.path.lexists(path):
             raise UnknownSpeakerError(name, known=self.names())
         return _load(path, check_name(name), self.key)
 

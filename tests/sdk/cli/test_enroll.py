@@ -322,6 +322,33 @@ def test_what_is_stored_is_announced_although_it_cannot_be_remembered(
     assert store.names() == ("slt",)
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes of POSIX")
+@pytest.mark.parametrize("output", [[], ["-o", "slt.voiceprint"]])
+@pytest.mark.parametrize("made", ["folder", "pipe", "link to nothing"])
+def test_what_is_not_a_file_is_appended_to_with_one_error(
+    store: VoiceprintStore,
+    recordings: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    output: list[str],
+    made: str,
+) -> None:
+    """The command tried again without end."""
+    monkeypatch.chdir(tmp_path)
+    place = (tmp_path if output else store.folder) / "slt.voiceprint"
+    place.parent.mkdir(parents=True, exist_ok=True)
+    if made == "folder":
+        place.mkdir()
+    elif made == "pipe":
+        os.mkfifo(place)
+    else:
+        place.symlink_to("nowhere")
+    assert main(["enroll", "slt", *recordings, "--append", *output]) == 2
+    expected = "No such file" if made == "link to nothing" else "expected a regular file"
+    assert f"slt.voiceprint: {expected}" in capsys.readouterr().err
+
+
 def test_of_many_poor_recordings_the_first_are_named(
     store: VoiceprintStore, recordings: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
