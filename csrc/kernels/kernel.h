@@ -2,7 +2,7 @@
 // implements.
 //
 // portable.cc is the oracle: scalar C++ that follows the formulas. vector_kernel.h
-// contains the same loops for all vector instruction sets; avx2.cc, avx512.cc and
+// collects the same loops for all vector instruction sets; avx2.cc, avx512.cc and
 // neon.cc compile them with their own options. All other files are compiled for the
 // baseline of the architecture.
 
