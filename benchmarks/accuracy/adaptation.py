@@ -44,25 +44,19 @@ def main() -> int:
         raise SystemExit("expected a calibrated model")
     rng = np.random.default_rng(20261122)
     spoken = dict(recordings(6 if benchmark.smoke else SPEAKERS))
-    names = list(spoken)
     before, adapted = [], []
     offered: Counter[bool] = Counter()  # probes by whether they are the speaker's own
     added: Counter[bool] = Counter()
     for listed in spoken.values():
         voiceprint = enrolled(verifier, listed[:ENROLLED], "speaker")
         before.append(voiceprint)
-        for number in range(OFFERED):
-            stranger = spoken[names[int(rng.integers(len(names)))]]
-            for probe, is_own in (
-                (listed[ENROLLED + number], True),
-                (stranger[ENROLLED + number], stranger is listed),
-            ):
-                result = verifier.adapt(voiceprint, probe, sample_rate_hz=SAMPLE_RATE_HZ)
-                voiceprint = result.voiceprint
-                offered[is_own] += 1
-                added[is_own] += result.is_adapted
+        for probe, is_own in offered_probes(listed, spoken, rng):
+            result = verifier.adapt(voiceprint, probe, sample_rate_hz=SAMPLE_RATE_HZ)
+            voiceprint = result.voiceprint
+            offered[is_own] += 1
+            added[is_own] += result.is_adapted
         adapted.append(voiceprint)
-    benchmark.record("speakers", len(names))
+    benchmark.record("speakers", len(spoken))
     benchmark.record("own probes added, percent", round(100 * added[True] / offered[True], 1))
     benchmark.record("strangers' probes added", f"{added[False]} of {offered[False]}")
     probes = [samples for listed in spoken.values() for samples in listed[-TRIED:]]
@@ -93,6 +87,17 @@ def recordings(count: int) -> Iterator[tuple[str, list[Waveform]]]:
             continue
         count -= 1
         yield name, [packs.samples(at) for at in long[:needed]]
+
+
+def offered_probes(
+    own: list[Waveform], spoken: dict[str, list[Waveform]], rng: np.random.Generator
+) -> Iterator[tuple[Waveform, bool]]:
+    """Yield the speaker's own probes, each followed by one of any speaker: samples, is own."""
+    names = list(spoken)
+    for number in range(ENROLLED, ENROLLED + OFFERED):
+        drawn = spoken[names[int(rng.integers(len(names)))]]
+        yield own[number], True
+        yield drawn[number], drawn is own
 
 
 def figures(

@@ -84,13 +84,13 @@ def main() -> int:
     benchmark.record("clips", counted(material))
     for name in DETECTORS:
         start = time.process_time()
-        worst = 0.0
+        unseen = []
         for what, kinds in left_out.items():
             found = judged(material, name, kinds, kinds or tuple(every), epochs=epochs)
             for kind, row in found.items():
                 benchmark.record(f"{name}: {kind}, left out: {what}", row)
-                if kind == what:
-                    worst = max(worst, row["apcer_percent"])
+            unseen += [row["apcer_percent"] for kind, row in found.items() if kind == what]
+        worst = max(unseen, default=0.0)
         benchmark.record(f"{name}: highest APCER, percent", worst)
         benchmark.record(f"{name}: shipped by the rule", worst <= 100 * HIGHEST_APCER)
         benchmark.record(f"{name}: CPU s of training", round(time.process_time() - start))
