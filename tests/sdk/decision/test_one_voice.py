@@ -13,6 +13,7 @@ from speakersdk.decision.one_voice import (
     Speech,
     least_cohesion,
     llrs_to_the_others,
+    one_voice_llr,
 )
 from speakersdk.scoring import symmetric_kl
 from speakersdk.verifier import Verifier
@@ -128,6 +129,13 @@ def test_one_voice_is_one_voice(angles: list[float]) -> None:
 @pytest.mark.parametrize("seconds", [[1.9], [0.9, 0.9], [0.5] * 3, [0.4]])
 def test_less_speech_than_two_parts_gives_no_answer(seconds: list[float]) -> None:
     assert least_cohesion(speech([90.0] * len(seconds), seconds), SIMPLE) is None
+
+
+def test_a_recording_is_compared_within_only_with_pieces_and_a_calibration() -> None:
+    pieces = speech([0, 2, 120, 122])
+    assert one_voice_llr(pieces, SIMPLE) == least_cohesion(pieces, SIMPLE)
+    assert one_voice_llr(None, SIMPLE) is None
+    assert one_voice_llr(pieces, None) is None
 
 
 def test_one_recording_has_no_others() -> None:
