@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from speakersdk.audio.channels import MIX
-from speakersdk.audio.formats.chunks import is_trailer, layout_of
+from speakersdk.audio.formats.chunks import COUNTED_HEADER_BYTES, is_trailer, layout_of
 from speakersdk.audio.formats.containers import foreign_format
 from speakersdk.audio.formats.mpeg import is_mpeg
 from speakersdk.audio.samples import SAMPLE_RATE_HZ, check_rate, header_rate_problem
@@ -212,7 +212,7 @@ def _wav_blocks(pipe: Any, wav: _WavFormat, size: int) -> Iterator[npt.NDArray[A
             whole = len(data) - len(data) % frame_bytes
             rest = data[whole:]
             yield _decoded(data[:whole], wav)
-        if 0 < left < float("inf"):
+        if COUNTED_HEADER_BYTES <= left < float("inf"):
             raise UnreadableAudioError(
                 _LABEL,
                 f"truncated: {left} of {size} bytes of samples are missing ({left / size:.0%})",

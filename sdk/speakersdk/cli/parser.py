@@ -218,6 +218,8 @@ class CommandParser(argparse.ArgumentParser):
         if option is None:
             return f"unexpected argument {extra[0]!r}; quote a name that contains spaces"
         name = option.partition("=")[0]
+        if "--" in self._given and self._has(option):
+            return f"{name} stands after --, where only names and files may stand; write it before"
         close = difflib.get_close_matches(name, self._option_string_actions, 1)
         if close:
             return f"unknown option {name}; did you mean {close[0]}?"

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from speakersdk.errors import MissingDependencyError
+from speakersdk.files import replacement
 from speakersdk.metrics import error_rates
 
 _TICKS: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4)
@@ -55,6 +56,7 @@ def draw_plots(
 
     Raises:
         MissingDependencyError: matplotlib is not installed.
+        OSError: a file cannot be written; an existing one is unchanged.
     """
     prepare_plots(folder)
     from matplotlib.figure import Figure
@@ -68,7 +70,9 @@ def draw_plots(
         drawing(figure.subplots(), scores, labels)
         paths.append(folder / f"{name}.{suffix}")
         # By default, matplotlib writes the current time into an SVG.
-        figure.savefig(paths[-1], metadata={"Date": None} if suffix == "svg" else None)
+        metadata = {"Date": None} if suffix == "svg" else None
+        with replacement(paths[-1], is_durable=False, is_private=False) as file:
+            figure.savefig(file, format=suffix, metadata=metadata)
     return paths
 
 

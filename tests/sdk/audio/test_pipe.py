@@ -114,6 +114,21 @@ def test_a_rate_that_is_not_the_headers_is_refused(encode: Callable[..., bytes])
         open_pipe(Pipe(encode("WAV")), sample_rate_hz=8000)
 
 
+def test_a_frame_that_is_cut_at_the_end_is_left_out(encode: Callable[..., bytes]) -> None:
+    """A file may lack a few bytes at its end, too."""
+    pipe = io.BytesIO(encode("WAV")[:-1])
+    whole = np.concatenate(list(open_pipe(io.BytesIO(encode("WAV")), sample_rate_hz=None).blocks))
+    cut = np.concatenate(list(open_pipe(pipe, sample_rate_hz=None).blocks))
+    np.testing.assert_array_equal(cut, whole[: len(cut)])
+    assert len(whole) - len(cut) <= 1
+
+
+@pytest.mark.parametrize("head", [b"RIFF\x24\0\0\0AVI LIST", b"\x89PNG\r\n\x1a\n\0\0\0\0"])
+def test_other_files_are_not_taken_for_raw_samples(head: bytes) -> None:
+    with pytest.raises(UnreadableAudioError, match="it is a"):
+        open_pipe(io.BytesIO(head + bytes(1000)), sample_rate_hz=None)
+
+
 def test_formats_that_cannot_be_decoded_are_named() -> None:
     with pytest.raises(UnreadableAudioError, match="MP4 container"):
         open_pipe(Pipe(b"\0\0\0\x1cftypM4A " + bytes(5000)), sample_rate_hz=None)

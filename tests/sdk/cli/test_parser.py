@@ -49,6 +49,7 @@ def test_links_to_each_other_are_an_ordinary_error(
         ("ann.wav", "expected listen, enroll,"),
         ("", "for example: speakersdk enroll"),
         ("verify a", "required: PROBE; for example: speakersdk verify ann probe.wav"),
+        ("verify a -- b --json", "--json stands after --, where only names and files may stand"),
         ("verify a b --jsn", "unknown option --jsn; did you mean --json?"),
         ("verify a -b.wav", "as ./-b.wav"),
         ("verify a b c", "unexpected argument 'c'; quote a name that contains spaces"),

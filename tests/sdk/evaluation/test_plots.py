@@ -31,6 +31,14 @@ def test_files_are_written(
     assert len(draw_plots(folder, *gaussian(rng), are_llrs=False)) == 2
 
 
+def test_a_plot_that_cannot_be_written_is_named(rng: np.random.Generator, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    (tmp_path / "scores.png").mkdir()
+    with pytest.raises(OSError, match=r"scores\.png"):
+        draw_plots(tmp_path, *gaussian(rng), are_llrs=False)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["det.png", "scores.png"]
+
+
 def test_equal_variances_make_the_det_curve_straight(rng: np.random.Generator) -> None:
     """Unit Gaussians with distance d: probit FRR + probit FAR = -d."""
     far, frr = det_curve(*gaussian(rng))

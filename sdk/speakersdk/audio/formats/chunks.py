@@ -21,7 +21,7 @@ _UNKNOWN_BYTES: Final = (
     (2**63 - 2**16, 2**64),
 )
 # Tolerance for writers that count a header as samples.
-_HEADER_BYTES: Final = 64
+COUNTED_HEADER_BYTES: Final = 64
 _WAVE64: Final = b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\x00\x00"
 # Chunks after the samples. Truncation there loses no samples.
 _TRAILERS: Final = frozenset(
@@ -187,7 +187,7 @@ def _check_present(size: int, present: int, announced: _Chunk, file_bytes: int) 
     is_unknown = any(first <= announced.size < last for first, last in _UNKNOWN_BYTES)
     counts_all = announced.size in (file_bytes, file_bytes - 8)
     missing = size - present
-    if is_unknown or counts_all or missing < _HEADER_BYTES:
+    if is_unknown or counts_all or missing < COUNTED_HEADER_BYTES:
         return
     raise DamagedError(
         f"truncated: {missing} of {size} bytes of samples are missing ({missing / size:.0%})"

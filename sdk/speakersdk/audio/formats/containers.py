@@ -10,6 +10,7 @@ from speakersdk.audio.formats.chunks import chunk_parts, layout_of
 from speakersdk.audio.formats.mpeg import behind_tags, is_mpeg, mpeg_parts
 from speakersdk.audio.formats.ogg import ogg_parts
 from speakersdk.audio.formats.part import DamagedError, Part
+from speakersdk.text import printable
 
 # Every FLAC stream begins with a STREAMINFO block.
 _FLAC_HEAD: Final = b"fLaC\x00\x00\x00\x22"
@@ -41,6 +42,13 @@ _NO_AUDIO: Final = {
     b"%PDF": "a PDF document",
     b"PK\x03\x04": "a ZIP archive; unpack it first",
     b"\x1f\x8b": "a gzip archive; unpack it first",
+    b"BZh": "a bzip2 archive; unpack it first",
+    b"\xfd7zXZ": "an xz archive; unpack it first",
+    b"7z\xbc\xaf": "a 7-Zip archive; unpack it first",
+    b"\x28\xb5\x2f\xfd": "a Zstandard archive; unpack it first",
+    b"\x89PNG": "a PNG image",
+    b"\xff\xd8\xff": "a JPEG image",
+    b"\x7fELF": "a program",
     b"<!doctype": "an HTML page; download the recording itself",
     b"<html": "an HTML page; download the recording itself",
     b"version https://git-lfs": "a Git LFS pointer; fetch the file itself with: git lfs pull",
@@ -117,6 +125,9 @@ def foreign_format(file: BinaryIO, start: int, suffix: str) -> str | None:
     for magic, name in _NO_AUDIO.items():
         if head.startswith(magic) or head.lower().startswith(magic):
             return f"it is {name}"
+    if head[:4] in (b"RIFF", b"RIFX", b"FORM") and len(head) >= 12 and layout_of(head) is None:
+        kind = head[8:12].decode("latin-1")
+        return f"it is a {head[:4].decode()} file of the kind {printable(kind)!r}; {CONVERT}"
     if head[4:8] == b"ftyp":
         return f"it is an MP4 container ({_BRANDS.get(head[8:11], 'M4A')}); {CONVERT}"
     if head[:2] in (b"\xff\xf1", b"\xff\xf9"):
