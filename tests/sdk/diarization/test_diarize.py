@@ -99,7 +99,7 @@ def test_too_little_speech_is_uncertain_and_says_so(
     short = [turn for turn in found.turns if turn.from_s > len(speech) / RATE_HZ + 1]
     assert short
     assert all(turn.who is None and turn.llr is None for turn in short)
-    assert "are too little for a decision" in str(short[0].reason)
+    assert "is too little for a decision" in str(short[0].reason)
 
 
 def test_silence_has_no_turns(verifier: Verifier, enrolled: Enrolled) -> None:
