@@ -1,1 +1,1 @@
-"""Benchmarks of recordings in which several people speak."""
+"""Benchmarks of recordings with several people, or at low sample rates."""

@@ -72,7 +72,7 @@ def test_a_limit_counts_all_channels(encode: Callable[..., bytes], sound: np.nda
         read_audio(io.BytesIO(stereo), limit_s=3.5)
 
 
-@pytest.mark.parametrize("rate_hz", [1, 100, 3999, 4_000_000])
+@pytest.mark.parametrize("rate_hz", [1, 100, 4999, 4_000_000])
 def test_a_rate_that_is_none_is_named(rate_hz: int, encode: Callable[..., bytes]) -> None:
     data = encode("WAV", "PCM_16")
     lying = data[:24] + rate_hz.to_bytes(4, "little") + data[28:]

@@ -11,7 +11,7 @@ import { ConfigError } from "../errors.js";
 const PASS = 0.9136;
 const STOP_DB = 120;
 const KAISER_BETA = 0.1102 * (STOP_DB - 8.7);
-const LOWEST_HZ = 4000;
+const LOWEST_HZ = 5000;
 const HIGHEST_HZ = 768_000;
 /** Most phases that get a filter each: those of 11025 Hz. 44101 Hz would need 16000, or 64 MB. */
 const MOST_PHASES = 640;
