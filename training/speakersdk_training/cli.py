@@ -27,6 +27,7 @@ def build_parser() -> CommandParser:
     _add_fit(commands)
     _add_evaluate(commands)
     _add_speech_head(commands)
+    _add_wccn(commands)
     _add_teacher(commands)
     _add_speech_labels(commands)
     _add_trials(commands)
@@ -104,6 +105,35 @@ def _add_speech_head(commands: Subparsers) -> None:
         "--learning-rate", type=float, default=3e-3, help="peak learning rate (default: 0.003)"
     )
     parser.set_defaults(run=_speech_head)
+
+
+def _add_wccn(commands: Subparsers) -> None:
+    parser = commands.add_parser(
+        "wccn",
+        help="normalize the embeddings within speakers",
+        description="Center the embeddings of an encoder and normalize their covariance within "
+        "speakers (WCCN), in its last layer. The speech head and the cost do not change.",
+        subject="checkpoint",
+        examples=(
+            "speakersdk-train wccn run/checkpoint.pt -o run/encoder.pt",
+            "speakersdk-train wccn run/checkpoint.pt -o encoder.pt --shrinkage 0.9",
+        ),
+    )
+    _add_checkpoint(parser)
+    parser.places.add_argument(
+        "-o", "--output", type=Path, required=True, help="the encoder.pt to write"
+    )
+    parser.requests.add_argument(
+        "--shrinkage",
+        type=float,
+        default=0.8,
+        help="weight of the identity in the covariance, above 0; 1 means only centering "
+        "(default: 0.8)",
+    )
+    parser.requests.add_argument(
+        "--seconds", type=float, default=3.0, help="length of a segment (default: 3)"
+    )
+    parser.set_defaults(run=_wccn)
 
 
 def _add_teacher(commands: Subparsers) -> None:
@@ -303,6 +333,19 @@ def _speech_head(arguments: argparse.Namespace) -> int:
             channels=arguments.channels,
             learning_rate=arguments.learning_rate,
         ),
+    )
+    return 0
+
+
+def _wccn(arguments: argparse.Namespace) -> int:
+    from speakersdk_training.compute.device import pick_device
+    from speakersdk_training.fit.wccn import WccnConfig, normalize_encoder
+
+    normalize_encoder(
+        arguments.checkpoint,
+        arguments.output,
+        device=pick_device(arguments.device),
+        wccn=WccnConfig(shrinkage=arguments.shrinkage, segment_s=arguments.seconds),
     )
     return 0
 

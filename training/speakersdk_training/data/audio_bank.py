@@ -68,6 +68,24 @@ class AudioBank:
         """The device of the audio."""
         return self.samples.device
 
+    def segments(self, speaker: Tensor, middle: Tensor, num_samples: int) -> Tensor:
+        """Cut segments within the audio of single speakers.
+
+        Args:
+            speaker: (B,) int64 rows of the bank.
+            middle: (B,) int64 middles of the segments, in samples from the start of the speaker's
+                audio. Segments that would exceed it are moved, and shorter audio is repeated.
+            num_samples: length of a segment.
+
+        Returns:
+            (B, num_samples) float32 in +-1.
+        """
+        length = self.length[speaker]
+        start = torch.minimum(middle - num_samples // 2, length - num_samples).clamp(min=0)
+        places = start[:, None] + torch.arange(num_samples, device=self.device)
+        places = self.first[speaker][:, None] + places % length[:, None]
+        return self.samples[places].float() / _INT16_SCALE
+
 
 def load_bank(
     utterances: Iterable[Utterance],

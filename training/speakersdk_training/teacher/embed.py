@@ -11,7 +11,6 @@ from speakersdk_training.errors import TrainingError
 from speakersdk_training.teacher.provenance import Provenance
 from speakersdk_training.teacher.table import TeacherTable, count_segments
 
-_INT16_SCALE = 32767.0
 _BATCH = 512
 
 
@@ -51,7 +50,7 @@ def embed_audio(
     for speed in speeds:
         computed: list[Tensor] = []
         for rows in torch.arange(len(speaker), device=bank.device).split(batch):  # type: ignore[no-untyped-call]
-            samples = _segments(bank, speaker[rows], middle[rows], round(window_samples * speed))
+            samples = bank.segments(speaker[rows], middle[rows], round(window_samples * speed))
             samples = change_speed(samples, window_samples)
             with torch.autocast(bank.device.type, torch.bfloat16, enabled=is_half):
                 computed.append(teacher(samples).half())
@@ -67,12 +66,3 @@ def embed_audio(
         stride_samples=stride_samples,
         teachers=(taught_by,),
     )
-
-
-def _segments(bank: AudioBank, speaker: Tensor, middle: Tensor, num_samples: int) -> Tensor:
-    """Cut (B, num_samples) float32 around the middles, within each speaker's audio."""
-    length = bank.length[speaker]
-    start = torch.minimum(middle - num_samples // 2, length - num_samples).clamp(min=0)
-    places = start[:, None] + torch.arange(num_samples, device=bank.device)
-    places = bank.first[speaker][:, None] + places % length[:, None]
-    return bank.samples[places].float() / _INT16_SCALE
