@@ -147,3 +147,36 @@ def tiny_values(voices_root: Path, trial_files: dict[str, str]) -> dict[str, Any
         "data": {"speeds": [0.9, 1.0], "corpora": [{"root": str(voices_root)}]},
         "trials": [trial_files],
     }
+
+
+@pytest.fixture
+def config_file(tiny_values: dict[str, Any], tmp_path: Path) -> Path:
+    """The tiny configuration as TOML; lists, texts and numbers of JSON are valid TOML."""
+    lines = []
+    for section, content in tiny_values.items():
+        for table in content if isinstance(content, list) else [content]:
+            lines.append(f"[[{section}]]" if isinstance(content, list) else f"[{section}]")
+            lines += [f"{key} = {json.dumps(table[key])}" for key in table if key != "corpora"]
+    lines += ["[[data.corpora]]", f"root = {json.dumps(tiny_values['data']['corpora'][0]['root'])}"]
+    path = tmp_path / "config.toml"
+    path.write_text("\n".join(lines))
+    return path
+
+
+@pytest.fixture
+def checkpoint(tiny_values: dict[str, Any], tmp_path: Path) -> Path:
+    """An untrained encoder's checkpoint."""
+    from speakersdk_training.checkpoint import config_to_dict, make_encoder, save_checkpoint
+    from speakersdk_training.config import config_from_dict
+
+    config = config_from_dict(tiny_values)
+    path = tmp_path / "untrained.pt"
+    content = {
+        "config": config_to_dict(config),
+        "step": 0,
+        "averaged": make_encoder(config).state_dict(),
+        "training_corpora": ["voices"],
+        "metrics": {},
+    }
+    save_checkpoint(path, content)
+    return path

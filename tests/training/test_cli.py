@@ -2,113 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
-import torch
 
-from speakersdk_training.checkpoint import (
-    config_to_dict,
-    load_encoder,
-    make_encoder,
-    save_checkpoint,
-)
 from speakersdk_training.cli import main
-from speakersdk_training.config import config_from_dict
 
 Write = Callable[[], Path]
-
-
-@pytest.fixture
-def config_file(tiny_values: dict[str, Any], tmp_path: Path) -> Path:
-    """The tiny configuration as TOML; lists, texts and numbers of JSON are valid TOML."""
-    lines = []
-    for section, content in tiny_values.items():
-        for table in content if isinstance(content, list) else [content]:
-            lines.append(f"[[{section}]]" if isinstance(content, list) else f"[{section}]")
-            lines += [f"{key} = {json.dumps(table[key])}" for key in table if key != "corpora"]
-    lines += ["[[data.corpora]]", f"root = {json.dumps(tiny_values['data']['corpora'][0]['root'])}"]
-    path = tmp_path / "config.toml"
-    path.write_text("\n".join(lines))
-    return path
-
-
-@pytest.fixture
-def checkpoint(tiny_values: dict[str, Any], tmp_path: Path) -> Path:
-    """An untrained encoder's checkpoint."""
-    config = config_from_dict(tiny_values)
-    path = tmp_path / "untrained.pt"
-    content = {
-        "config": config_to_dict(config),
-        "step": 0,
-        "averaged": make_encoder(config).state_dict(),
-        "training_corpora": ["voices"],
-        "metrics": {},
-    }
-    save_checkpoint(path, content)
-    return path
-
-
-def test_fit_then_evaluate(
-    config_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    run = tmp_path / "run"
-    assert main(["fit", str(config_file), "-o", str(run), "--set", "run.steps=3"]) == 0
-    metrics = json.loads((run / "metrics.jsonl").read_text())
-    assert metrics["step"] == 3
-    assert main(["fit", str(config_file), "-o", str(run), "--set", "run.steps=3", "--resume"]) == 0
-    capsys.readouterr()
-
-    assert main(["evaluate", str(run / "checkpoint.pt"), "--device", "cpu", "--json"]) == 0
-    document = json.loads(capsys.readouterr().out)
-    assert (document["name"], document["step"]) == ("tiny", 3)
-    assert document["trials"] == {"halves": metrics["halves"]}
-
-    assert main(["evaluate", str(run / "checkpoint.pt"), "--device", "cpu"]) == 0
-    output = capsys.readouterr().out
-    assert output.startswith(f"halves: EER {100 * metrics['halves']['eer']:.2f} % (cosine ")
-    assert output.endswith("24 target and 96 nontarget trials\n")
-
-
-def test_speech_head_needs_speech_labels(
-    checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    output = tmp_path / "headed.pt"
-    assert main(["speech-head", str(checkpoint), "-o", str(output), "--device", "cpu"]) == 2
-    assert "data.speech_labels" in capsys.readouterr().err
-    assert not output.exists()
-
-
-def test_wccn_writes_another_encoder(checkpoint: Path, tmp_path: Path) -> None:
-    output = tmp_path / "normalized.pt"
-    command = ["wccn", str(checkpoint), "-o", str(output), "--device", "cpu", "--seconds", "0.5"]
-    assert main(command) == 0
-    (before, _), (after, info) = load_encoder(checkpoint), load_encoder(output)
-    assert info.name == "tiny"
-    samples = 0.1 * torch.randn(2, 8000, generator=torch.Generator().manual_seed(1))
-    with torch.no_grad():
-        assert not torch.allclose(before.embed(samples), after.embed(samples))
-
-
-def test_speech_labels(
-    demo_clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    speaker = tmp_path / "corpus" / "slt"
-    speaker.mkdir(parents=True)
-    (speaker / "1.flac").write_bytes((demo_clips / "slt-probe.flac").read_bytes())
-    output = tmp_path / "labels"  # exactly this name
-    command = ["speech-labels", str(speaker.parent), "-o", str(output), "--layout", "folders"]
-    assert main(command) == 0
-    with np.load(output) as labels:
-        assert labels.files == ["slt/1.flac"]
-        assert (labels["slt/1.flac"] > 128).mean() > 0.7  # a sentence without much around it
-    assert capsys.readouterr().out == ""
 
 
 def arguments(case: str, config_file: Path, checkpoint: Path, folder: Path) -> list[str]:
