@@ -1,4 +1,4 @@
-"""What the commands do and print: fit, evaluate, speech-head, wccn, speech-labels."""
+"""What the commands do and print: fit, evaluate, speech-head, speech-labels."""
 
 from __future__ import annotations
 
@@ -41,17 +41,6 @@ def test_speech_head_needs_speech_labels(
     assert main(["speech-head", str(checkpoint), "-o", str(output), "--device", "cpu"]) == 2
     assert "data.speech_labels" in capsys.readouterr().err
     assert not output.exists()
-
-
-def test_wccn_writes_another_encoder(checkpoint: Path, tmp_path: Path) -> None:
-    output = tmp_path / "normalized.pt"
-    command = ["wccn", str(checkpoint), "-o", str(output), "--device", "cpu", "--seconds", "0.5"]
-    assert main(command) == 0
-    (before, _), (after, info) = load_encoder(checkpoint), load_encoder(output)
-    assert info.name == "tiny"
-    samples = 0.1 * torch.randn(2, 8000, generator=torch.Generator().manual_seed(1))
-    with torch.no_grad():
-        assert not torch.allclose(before.embed(samples), after.embed(samples))
 
 
 def test_speech_labels(

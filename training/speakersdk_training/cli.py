@@ -26,7 +26,6 @@ def build_parser() -> CommandParser:
     _add_fit(subparsers)
     _add_evaluate(subparsers)
     _add_speech_head(subparsers)
-    _add_wccn(subparsers)
     _add_teacher(subparsers)
     _add_speech_labels(subparsers)
     _add_trials(subparsers)
@@ -104,35 +103,6 @@ def _add_speech_head(subparsers: Subparsers) -> None:
         "--learning-rate", type=float, default=3e-3, help="peak learning rate (default: 0.003)"
     )
     parser.set_defaults(run=commands.speech_head)
-
-
-def _add_wccn(subparsers: Subparsers) -> None:
-    parser = subparsers.add_parser(
-        "wccn",
-        help="normalize the embeddings within speakers",
-        description="Center the embeddings of an encoder and normalize their covariance within "
-        "speakers (WCCN), in its last layer. The speech head and the cost do not change.",
-        subject="checkpoint",
-        examples=(
-            "speakersdk-train wccn run/checkpoint.pt -o run/encoder.pt",
-            "speakersdk-train wccn run/checkpoint.pt -o encoder.pt --shrinkage 0.9",
-        ),
-    )
-    _add_checkpoint(parser)
-    parser.places.add_argument(
-        "-o", "--output", type=Path, required=True, help="the encoder.pt to write"
-    )
-    parser.requests.add_argument(
-        "--shrinkage",
-        type=float,
-        default=0.8,
-        help="weight of the identity in the covariance, above 0; 1 means only centering "
-        "(default: 0.8)",
-    )
-    parser.requests.add_argument(
-        "--seconds", type=float, default=3.0, help="length of a segment (default: 3)"
-    )
-    parser.set_defaults(run=commands.wccn)
 
 
 def _add_teacher(subparsers: Subparsers) -> None:

@@ -66,20 +66,6 @@ def speech_head(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def wccn(arguments: argparse.Namespace) -> int:
-    """Normalize the embeddings of an encoder."""
-    from speakersdk_training.compute.device import pick_device
-    from speakersdk_training.fit.wccn import WccnConfig, normalize_encoder
-
-    normalize_encoder(
-        arguments.checkpoint,
-        arguments.output,
-        device=pick_device(arguments.device),
-        wccn=WccnConfig(shrinkage=arguments.shrinkage, segment_s=arguments.seconds),
-    )
-    return 0
-
-
 def teacher(arguments: argparse.Namespace) -> int:
     """Compute and store a teacher's table."""
     from dataclasses import replace
