@@ -7,9 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
-from speakersdk_training.checkpoint import load_encoder
 from speakersdk_training.cli import main
 
 
