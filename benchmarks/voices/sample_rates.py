@@ -13,7 +13,7 @@ import soxr
 
 from benchmarks.harness.measure import Benchmark
 from benchmarks.harness.rates import percent
-from benchmarks.harness.trial_pairs import bundled_encoder
+from benchmarks.harness.trial_pairs import HELD_OUT, bundled_encoder
 from benchmarks.voices.second_voice import ENROLL_S, Speaker, enrolled, read_speakers
 from speakersdk.arrays import Waveform
 from speakersdk.audio.samples import SAMPLE_RATE_HZ
@@ -22,7 +22,6 @@ from speakersdk.decision.rule import Request
 from speakersdk.encoder.interface import SpeakerEncoder
 from speakersdk.verification import identified
 from speakersdk.voiceprint.voiceprint import Voiceprint
-from speakersdk_export.strangers import HeldOut
 
 RATES_HZ = (16000, 8000, 6000, 5512, 5000, 4000)
 _SPEAKERS = 8  # of a corpus
@@ -32,8 +31,7 @@ def main() -> int:
     """Measure and write the result."""
     benchmark = Benchmark(name="sample-rates", question=(__doc__ or "").splitlines()[0])
     encoder, _ = bundled_encoder()
-    held_out = HeldOut(share=0.2, corpora=("common-voice",))
-    speakers = read_speakers(encoder, held_out, 2 if benchmark.smoke else _SPEAKERS)
+    speakers = read_speakers(encoder, HELD_OUT, 2 if benchmark.smoke else _SPEAKERS)
     voiceprints = [enrolled(encoder, speaker) for speaker in speakers]
     benchmark.record("model", encoder.manifest.name)
     benchmark.record("speakers", len(speakers))
