@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from speakersdk.cli.parser import CommandParser
 from speakersdk.errors import ConfigError
+from speakersdk.text import printable
 from speakersdk_export.trial_options import add_trial_options
 
 if TYPE_CHECKING:
@@ -137,5 +138,6 @@ def _print_report(report: Adopted, output: Path) -> None:
             f"{manifest.calibration.num_nontarget} nontarget trials"
         )
     print(
-        f"wrote {output}: {manifest.name}, D = {manifest.embedding_dim}, {report.num_bytes} bytes"
+        f"wrote {printable(output)}: {manifest.name}, D = {manifest.embedding_dim}, "
+        f"{report.num_bytes} bytes"
     )
