@@ -63,17 +63,40 @@ class People:
         """Return the names of all enrolled speakers."""
         return self._store.names()
 
-    def who(self, probe: Waveform, names: list[str] | None = None) -> Speaker:
-        """Identify the speaker among these people, or among all.
-
-        Args:
-            probe: samples at 16 kHz.
-            names: candidates; None means all.
+    def who(self, probe: Waveform) -> Speaker:
+        """Identify the speaker of (n,) samples at 16 kHz among all people.
 
         Raises:
             SpeakerSdkError: a voiceprint cannot be used.
         """
-        voiceprints = self._everybody() if names is None else [*map(self._store.load, names)]
+        return self._nearest(self._everybody(), probe)
+
+    def identify(self, probe: Waveform, names: list[str] | None, *, client: str) -> Speaker:
+        """Identify the speaker of an attempt, which counts for one name or else for the client.
+
+        Args:
+            probe: (n,) samples at 16 kHz.
+            names: candidates; None means all people.
+            client: name of the client.
+
+        Raises:
+            AttemptLimitError: the speaker or the client has to wait.
+            SpeakerSdkError: a voiceprint cannot be used.
+        """
+        candidates = self._everybody() if names is None else [*map(self._store.load, names)]
+        if self._tries is None:
+            return self._nearest(candidates, probe)
+        folder, attempt = self._store.folder / _CLIENTS, client
+        if names is not None and len(names) == 1:
+            folder, attempt = self._store.folder, candidates[0].name
+        limit = AttemptLimit(folder=folder, tries=self._tries)
+        limit.begin(attempt)
+        speaker = self._nearest(candidates, probe)
+        if speaker.name is not None:
+            limit.accepted(attempt)
+        return speaker
+
+    def _nearest(self, voiceprints: list[Voiceprint], probe: Waveform) -> Speaker:
         if not voiceprints:
             context = {"speaker": None, "verdict": None, "reason": "nobody is enrolled"}
             return Speaker(name=None, verdict=None, probability=None, context=context)
@@ -91,27 +114,6 @@ class People:
                 "reason": decision.reason,
             },
         )
-
-    def identify(self, probe: Waveform, names: list[str] | None, *, client: str) -> Speaker:
-        """Identify the speaker of an attempt, which counts for one name or else for the client.
-
-        Raises:
-            AttemptLimitError: the speaker or the client has to wait.
-            SpeakerSdkError: a voiceprint cannot be used.
-        """
-        if self._tries is None:
-            return self.who(probe, names)
-        folder = self._store.folder
-        if names is not None and len(names) == 1:
-            attempt = self._store.load(names[0]).name  # refuses names of nobody
-        else:
-            attempt, folder = client, folder / _CLIENTS
-        limit = AttemptLimit(folder=folder, tries=self._tries)
-        limit.begin(attempt)
-        speaker = self.who(probe, names)
-        if speaker.name is not None:
-            limit.accepted(attempt)
-        return speaker
 
     def _everybody(self) -> list[Voiceprint]:
         content = self._store.content()
