@@ -5,9 +5,10 @@ Lengths in headers are not trusted: every part is decoded to its end.
 
 from __future__ import annotations
 
+import io
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from typing import Any, BinaryIO, Final
 
@@ -166,13 +167,16 @@ def _decoded(file: BinaryIO, part: Part, label: str, suffix: str) -> Iterator[_C
                 raise UnreadableAudioError(label, _fork_reason())
             _check_header(sound, label)
             while len(samples := sound.read(_step(sound, part, decoded), **_READ)):
+                _check_interrupt(view)
                 decoded += len(samples)
                 yield samples, sound.samplerate
+            _check_interrupt(view)
             if view.error is not None:
                 raise UnreadableAudioError(label, view.error.strerror or str(view.error))
             if not part.is_endless:
                 _check_complete(sound, part.num_frames or sound.frames, decoded, label)
     except soundfile.LibsndfileError as error:
+        _check_interrupt(view)
         if decoded and decoded == part.num_frames:
             return  # the announced samples are complete; tags of other programs follow
         reason = error.error_string.strip().rstrip(".")
@@ -216,9 +220,48 @@ def _sequential(view: ByteRange, raw_encoding: str | None) -> Any:
         def seekable(self) -> bool:
             return False
 
+        # The callbacks of soundfile print an exception and go on, as if the file ended there.
+        def _init_virtual_io(self, _: ByteRange) -> Any:
+            self._virtual_io = _callbacks(view)
+            return soundfile._ffi.new("SF_VIRTUAL_IO*", self._virtual_io)
+
     if raw_encoding is None:
         return Sequential(view)
     return Sequential(view, samplerate=_RAW_RATE_HZ, channels=1, format="RAW", subtype=raw_encoding)
+
+
+def _callbacks(view: ByteRange) -> dict[str, Any]:
+    """Return the functions through which libsndfile reads a view; see `ByteRange.interrupt`."""
+    import soundfile
+
+    def length(_: Any) -> int:
+        before = view.tell()
+        size = view.seek(0, io.SEEK_END)
+        view.seek(before)
+        return size
+
+    def read(place: Any, num: int, _: Any) -> int:
+        data = view.read(num)
+        soundfile._ffi.buffer(place, len(data))[:] = data
+        return len(data)
+
+    functions: dict[str, Callable[..., int]] = {
+        "get_filelen": length,
+        "seek": lambda offset, whence, _: view.seek(offset, whence),
+        "read": read,
+        "write": lambda *_: 0,
+        "tell": lambda _: view.tell(),
+    }
+    return {
+        name: soundfile._ffi.callback(f"sf_vio_{name}", function, onerror=view.keep_interrupt)
+        for name, function in functions.items()
+    }
+
+
+def _check_interrupt(view: ByteRange) -> None:
+    """Raise what interrupted libsndfile, whose results since then are wrong."""
+    if view.interrupt is not None:
+        raise view.interrupt
 
 
 def _check_header(sound: Any, label: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -122,3 +123,40 @@ def test_a_file_that_grows_is_read_up_to_where_it_was(tmp_path: Path) -> None:
     with path.open("ab") as file:
         file.write(bytes(100000))
     assert len(first) + sum(map(len, blocks)) == 200000
+
+
+class Interrupted(io.BytesIO):
+    """A file during one of whose reads somebody presses Ctrl-C."""
+
+    reads_until = 0
+
+    def read(self, num: int | None = -1, /) -> bytes:
+        self.reads_until -= 1
+        if self.reads_until == 0:
+            signal.raise_signal(signal.SIGINT)
+        return super().read(num)
+
+
+@pytest.mark.parametrize("form", ["WAV", "FLAC", "OGG", "MP3"])
+def test_ctrl_c_ends_a_read_at_any_moment(
+    form: str, encode: Callable[..., bytes], capfd: pytest.CaptureFixture[str]
+) -> None:
+    whole = Interrupted(encode(form))
+    read_audio(whole)
+    for reads_until in range(1, 1 - whole.reads_until):
+        file = Interrupted(whole.getvalue())
+        file.reads_until = reads_until
+        with pytest.raises(KeyboardInterrupt):
+            read_audio(file)
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def test_an_exception_of_a_file_object_reaches_the_caller(encode: Callable[..., bytes]) -> None:
+    class Remote(io.BytesIO):
+        def read(self, num: int | None = -1, /) -> bytes:
+            if self.tell() > 20000:
+                raise RuntimeError("the connection was lost")
+            return super().read(num)
+
+    with pytest.raises(RuntimeError, match="the connection was lost"):
+        read_audio(Remote(encode("FLAC")))

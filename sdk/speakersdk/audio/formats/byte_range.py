@@ -23,7 +23,8 @@ class Patch:
 class ByteRange:
     """The bytes of `file` from `start` to `end`, for libsndfile to read.
 
-    No method raises, because an exception cannot pass through libsndfile; see `error`.
+    An exception cannot pass through libsndfile: errors of the file are in `error`, and others, such
+    as that of Ctrl-C, in `interrupt`.
 
     Args:
         file: a seekable file.
@@ -36,6 +37,7 @@ class ByteRange:
 
     Attributes:
         error: error of the last failed read, if any.
+        interrupt: the first exception that was raised in a callback of libsndfile, if any.
         furthest: offset in the file up to which bytes were read.
     """
 
@@ -59,6 +61,7 @@ class ByteRange:
         self._position = 0
         self._has_told_size = False
         self.error: OSError | None = None
+        self.interrupt: BaseException | None = None
         self.furthest = start
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
@@ -92,6 +95,11 @@ class ByteRange:
         self._position += len(data)
         self.furthest = max(self.furthest, self._origin + self._position)
         return data
+
+    def keep_interrupt(self, _: object, exception: BaseException, __: object) -> None:
+        """Keep an exception of a callback, for cffi's ``onerror``."""
+        if self.interrupt is None:
+            self.interrupt = exception
 
     def _patched(self, data: bytes, position: int) -> bytes:
         for patch in self._patches:

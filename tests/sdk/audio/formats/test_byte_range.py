@@ -64,3 +64,11 @@ def test_a_failed_read_is_reported_and_not_raised() -> None:
     assert view.read(4) == b""
     assert view.error is not None
     assert view.error.strerror == "Input/output error"
+
+
+def test_the_first_interruption_is_kept() -> None:
+    view = ByteRange(io.BytesIO(b"0123"), 0, 4)
+    first = KeyboardInterrupt()
+    view.keep_interrupt(KeyboardInterrupt, first, None)
+    view.keep_interrupt(RuntimeError, RuntimeError(), None)
+    assert view.interrupt is first
