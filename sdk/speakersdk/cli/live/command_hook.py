@@ -9,6 +9,7 @@ the oldest are skipped.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shlex
 import shutil
@@ -83,7 +84,10 @@ class CommandHook:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Report that nobody is speaking anymore, and give the remaining commands a few seconds."""
+        """Report that nobody is speaking anymore, and give the remaining commands a few seconds.
+
+        A further Ctrl-C or SIGTERM ends the running command at once.
+        """
         self._report(
             _Change(
                 verdict=Verdict.NO_SPEECH, speaker=None, time_s=self._time_s, llr=None, speech_s=0.0
@@ -92,19 +96,29 @@ class CommandHook:
         with self._condition:
             self._is_closed = True
             self._condition.notify()
-        self._thread.join(_GRACE_S)
+        waited = "at the second signal"
+        try:
+            self._thread.join(_GRACE_S)
+            waited = f"{_GRACE_S:g} s after the end"
+        finally:
+            self._end(waited)
+
+    def _end(self, waited: str) -> None:
+        """End the running command if there is one, and the thread."""
         with self._condition:
             self._waiting.clear()
             if self._running is not None:
-                _warn(f"still running {_GRACE_S:g} s after the end; terminated")
+                _warn(f"still running {waited}; terminated")
                 _send(signal.SIGTERM, self._running)
         # Python aborts if a thread still writes to stderr while the interpreter ends.
-        self._thread.join(_TERMINATION_S)
-        while self._thread.is_alive():
-            with self._condition:
-                if self._running is not None:
-                    _send(signal.SIGKILL, self._running)
+        try:
             self._thread.join(_TERMINATION_S)
+        finally:
+            while self._thread.is_alive():
+                with self._condition:
+                    if self._running is not None:
+                        _send(signal.SIGKILL, self._running)
+                self._thread.join(_TERMINATION_S)
 
     def enrolling(self, name: str, progress: EnrollmentProgress) -> None:
         """Run nothing: there is no verdict yet."""
@@ -156,7 +170,7 @@ class CommandHook:
                 process_group=0,  # so that it ends as a whole, and not by Ctrl-C
             )
         except OSError as error:
-            _warn(f"cannot run {printable(self._words[0])}: {os_error_text(error)}")
+            _warn(f"cannot run {printable(self._words[0])}: {_reason(error, self._words[0])}")
             return
         with self._condition:
             self._running = process
@@ -164,7 +178,23 @@ class CommandHook:
         with self._condition:
             self._running = None
         if status:
-            _warn(f"{printable(self._words[0])} ended with status {status}")
+            how = f"status {status}" if status > 0 else _signal_name(-status)
+            _warn(f"{printable(self._words[0])} ended with {how}")
+
+
+def _reason(error: OSError, program: str) -> str:
+    if error.errno == errno.ENOEXEC:
+        return "it is no program; begin a script with a line such as #!/bin/sh"
+    if error.errno == errno.ENOENT and os.path.isfile(program):  # noqa: PTH113
+        return "the program that its first line names does not exist; correct that line"
+    return os_error_text(error)
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # real-time signals have no names
+        return f"signal {number}"
 
 
 def _send(number: signal.Signals, process: subprocess.Popen[bytes]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -112,7 +113,50 @@ def test_a_command_that_ignores_its_termination_is_killed(
     script = f"trap : TERM; echo started >>{log}; while :; do sleep 600; done"
     done = listen(tmp_path, "--input", str(voices["slt"].probe), "--exec", f'sh -c "{script}"')
     assert done.returncode == 0
-    assert "ended with status -9" in done.stderr
+    assert "ended with SIGKILL" in done.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_second_signal_ends_the_running_command_at_once(
+    tmp_path: Path,
+    verifier: Verifier,
+    voices: dict[str, Any],
+    store: VoiceprintStore,
+    log: Path,
+    number: signal.Signals,
+) -> None:
+    store.save(verifier.enroll(voices["slt"].enroll, name="slt"))
+    # The command presses Ctrl-C until it is ended itself, or `listen` has ended without it.
+    again = f"while kill -{number.value} $PPID; do sleep 0.3; done"
+    command = f"sh -c '{again}; echo survived >>{log}; exec sleep 600'"
+    done = listen(tmp_path, "--input", str(voices["slt"].probe), "--exec", command)
+    assert done.returncode == (130 if number is signal.SIGINT else -number)
+    assert "still running at the second signal; terminated" in done.stderr
+    assert not log.exists()
+
+
+@pytest.mark.parametrize(
+    ("first_line", "message"),
+    [
+        ("echo hello", "begin a script with a line such as #!/bin/sh"),
+        ("#!/no/such/shell", "the program that its first line names does not exist"),
+    ],
+)
+def test_a_script_that_the_system_cannot_run_is_reported_with_the_remedy(
+    tmp_path: Path,
+    verifier: Verifier,
+    voices: dict[str, Any],
+    store: VoiceprintStore,
+    first_line: str,
+    message: str,
+) -> None:
+    store.save(verifier.enroll(voices["slt"].enroll, name="slt"))
+    script = tmp_path / "lamp.sh"
+    script.write_text(f"{first_line}\n")
+    script.chmod(0o755)
+    done = listen(tmp_path, "--input", str(voices["slt"].probe), "--exec", str(script))
+    assert done.returncode == 0
+    assert re.search(f"cannot run {re.escape(str(script))}: .*{message}", done.stderr)
 
 
 @pytest.mark.parametrize(
