@@ -13,7 +13,7 @@ from pathlib import Path
 from distributed import Client, LocalCluster, as_completed
 
 from speakersdk.evaluation.bulk import EmbeddingJob, chunks, embed_chunk
-from speakersdk.evaluation.embedding_table import join_tables, write_table
+from speakersdk.evaluation.embedding_table import join_tables, write_embeddings
 from speakersdk.evaluation.segments import read_recordings
 from speakersdk.models import default_model_path
 
@@ -48,7 +48,7 @@ def main() -> int:
     if not tables:
         return 2
     table = join_tables(tables)
-    write_table(arguments.output, table)
+    write_embeddings(arguments.output, table)
     print(f"wrote {arguments.output}: {len(table)} embeddings, {num_failed} failed")
     return 1 if num_failed else 0
 

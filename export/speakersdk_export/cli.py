@@ -144,7 +144,7 @@ def _add_quantize(parser: CommandParser) -> None:
         "--layout", default="packs", help="layout of the corpus (default: packs)"
     )
     quantize.inputs.add_argument(
-        "--split", default="train", help="split of the corpus (default: train)"
+        "--split", default="train", help="split of a corpus that has some (default: train)"
     )
     add_trial_options(quantize, are_required=True)
 
@@ -258,9 +258,7 @@ def _quantize(arguments: argparse.Namespace) -> int:
         arguments.file,
         arguments.output,
         precision=arguments.precision,
-        speech=training_speech(
-            [utterance for utterance in corpus if utterance.split == arguments.split]
-        ),
+        speech=training_speech(corpus, split=arguments.split),
         trials=CalibrationTrials(
             lists=tuple(arguments.trials),
             segments=tuple(arguments.segments),

@@ -30,6 +30,7 @@ from speakersdk.errors import ConfigError
 from speakersdk.evaluation.segments import Piece, Segment
 from speakersdk.files import replacement
 from speakersdk.runtime.session import OnnxSession, open_session
+from speakersdk.text import printable
 from speakersdk_export.calibrate import CalibrationTrials, ScoredList, calibrate, score_lists
 from speakersdk_export.errors import AccuracyError
 from speakersdk_export.graph.view import GraphView
@@ -230,19 +231,27 @@ def _fp16(path: Path, layers: list[str]) -> onnx.ModelProto:
 
 
 def training_speech(
-    utterances: Sequence[Utterance], *, number: int = 100, seconds: float = 4.0
+    utterances: Sequence[Utterance], *, split: str, number: int = 100, seconds: float = 4.0
 ) -> list[Waveform]:
     """Choose calibration recordings of different speakers, from all parts of the list.
 
     Args:
-        utterances: utterances of training speakers.
+        utterances: utterances of a corpus.
+        split: split of the training speakers. All utterances of a corpus without splits are used.
         number: number of recordings; fewer if there are fewer speakers.
         seconds: maximum length of each in seconds.
 
     Raises:
-        ConfigError: no utterance is long enough for a frame.
+        ConfigError: no utterance is of the split, or none is long enough.
     """
-    speakers = list(by_speaker(utterances).values())
+    chosen_split = [one for one in utterances if one.split in {"", split}]
+    if utterances and not chosen_split:
+        found = ", ".join(sorted({one.split for one in utterances}))
+        raise ConfigError(
+            f"expected utterances of the split {printable(split)}, found those of "
+            f"{printable(found)}; name one with --split"
+        )
+    speakers = list(by_speaker(chosen_split).values())
     chosen = speakers[:: max(len(speakers) // number, 1)][:number]
     longest = [max(group, key=lambda one: one.num_samples or 0) for group in chosen]
     limit = round(seconds * SAMPLE_RATE_HZ)

@@ -42,6 +42,7 @@ from speakersdk.errors import (
     VoiceprintError,
     WrongTypeError,
 )
+from speakersdk.evaluation.embedding_table import EmbeddingTable, read_embeddings
 from speakersdk.gallery.gallery import Gallery, Match
 from speakersdk.recalibration.profile import CalibrationProfile
 from speakersdk.scoring import symmetric_kl, symmetric_kl_matrix, symmetric_kl_to_many
@@ -80,6 +81,7 @@ __all__ = [
     "Diarization",
     "DiarizedSpeaker",
     "DuplicateSpeakerError",
+    "EmbeddingTable",
     "EncoderStream",
     "Encoding",
     "Enrollment",
@@ -130,6 +132,7 @@ __all__ = [
     "list_devices",
     "load_encoder",
     "read_audio",
+    "read_embeddings",
     "symmetric_kl",
     "symmetric_kl_matrix",
     "symmetric_kl_to_many",

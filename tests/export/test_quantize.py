@@ -6,6 +6,7 @@ import onnx
 import pytest
 
 from speakersdk.arrays import Waveform
+from speakersdk.audio.waveform import read_audio
 from speakersdk.encoder.load import load_encoder
 from speakersdk.encoder.manifest import ModelManifest
 from speakersdk.errors import ConfigError
@@ -145,11 +146,22 @@ def test_training_speech_is_of_many_speakers(demo_clips: Path) -> None:
         Utterance(corpus="clips", speaker=path.stem.split("-")[0], path=path)
         for path in sorted(demo_clips.glob("*.flac"))
     ]
-    speech = quantize.training_speech(utterances, number=3, seconds=2.0)
+    speech = quantize.training_speech(utterances, split="train", number=3, seconds=2.0)
     assert [len(samples) for samples in speech] == [32000] * 3
     assert not np.array_equal(speech[0], speech[1])
     with pytest.raises(ConfigError, match="half a second"):
-        quantize.training_speech([], number=3)
+        quantize.training_speech([], split="train", number=3)
+
+
+def test_training_speech_is_of_the_split_of_a_corpus_that_has_some(demo_clips: Path) -> None:
+    train, dev = (
+        Utterance(corpus="clips", speaker=name, path=demo_clips / f"{name}-probe.flac", split=split)
+        for name, split in (("slt", "train"), ("rms", "dev"))
+    )
+    (speech,) = quantize.training_speech([train, dev], split="train")
+    np.testing.assert_array_equal(speech, read_audio(train.path)[: len(speech)])
+    with pytest.raises(ConfigError, match="split moon, found those of dev, train; name one"):
+        quantize.training_speech([train, dev], split="moon")
 
 
 def test_blocks_are_the_recording(default_model: Path, clips: list[Waveform]) -> None:

@@ -15,11 +15,11 @@ import numpy as np
 from fuzz_driver import fuzz
 
 from speakersdk.errors import ConfigError, SealError
-from speakersdk.evaluation.embedding_table import EmbeddingTable, read_table, write_table
+from speakersdk.evaluation.embedding_table import EmbeddingTable, read_embeddings, write_embeddings
 
 FOLDER = tempfile.TemporaryDirectory(prefix="speakersdk-fuzz-")
 PATH = Path(FOLDER.name) / "fuzzed.npz"
-write_table(
+write_embeddings(
     PATH,
     EmbeddingTable(
         names=("ann", "bob"),
@@ -54,7 +54,7 @@ def target(data: bytes) -> None:
         content = file.getvalue()
     PATH.write_bytes(content)
     try:
-        table = read_table(PATH)
+        table = read_embeddings(PATH)
     except (ConfigError, SealError) as error:
         if not str(error).isprintable():
             raise AssertionError(f"unprintable message: {str(error)!r}") from error

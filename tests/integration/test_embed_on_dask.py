@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from speakersdk.evaluation.bulk import EmbeddingJob, embed_recordings
-from speakersdk.evaluation.embedding_table import read_table
+from speakersdk.evaluation.embedding_table import read_embeddings
 from speakersdk.evaluation.segments import read_recordings
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "embed_on_dask.py"
@@ -34,7 +34,7 @@ def test_a_cluster_gives_what_this_process_gives(
     assert "absent.wav: cannot read audio" in done.stderr
     job = EmbeddingJob(model=default_model, root=demo_clips)
     expected, _ = embed_recordings(read_recordings(listed), tmp_path / "here.npz", job)
-    table = read_table(output)
+    table = read_embeddings(output)
     assert set(table.names) == set(expected.names)
     row = table.names.index(names[0])
     np.testing.assert_array_equal(

@@ -22,7 +22,7 @@ WRITERS = """
 import errno, json, os, signal, sys
 from pathlib import Path
 import numpy as np
-from speakersdk.evaluation.embedding_table import EmbeddingTable, write_table
+from speakersdk.evaluation.embedding_table import EmbeddingTable, write_embeddings
 from speakersdk.gallery.gallery import Gallery
 from speakersdk.recalibration.profile import CalibrationProfile
 from speakersdk.voiceprint.store import VoiceprintStore
@@ -45,9 +45,9 @@ def save_profile(seed):
 def save_table(seed):
     vectors = np.random.default_rng(seed).standard_normal((64, 128)).astype("f4")
     names = tuple(f"n{i}" for i in range(64))
-    write_table(folder / "a.npz", EmbeddingTable(names=names, sources=names, embeddings=vectors,
-                speech_s=np.ones(64), duration_s=np.ones(64), model_name="m",
-                model_sha256="ab" * 32))
+    table = EmbeddingTable(names=names, sources=names, embeddings=vectors, speech_s=np.ones(64),
+                           duration_s=np.ones(64), model_name="m", model_sha256="ab" * 32)
+    write_embeddings(folder / "a.npz", table)
 WRITERS = {"voiceprint": save_voiceprint, "gallery": save_gallery, "profile": save_profile,
            "table": save_table}
 def content():

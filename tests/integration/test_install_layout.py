@@ -1,6 +1,7 @@
 """The content of a wheel, and the modules that importing the SDK loads."""
 
 import hashlib
+import importlib.util
 import json
 import subprocess
 import sys
@@ -10,9 +11,12 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 import speakersdk
 from speakersdk import _native
+from tests.integration.imports import imported_names
 
 REPOSITORY = Path(__file__).parents[2]
 HEAVY = ("torch", "onnx", "onnxruntime", "scipy", "soundfile", "soxr", "rich", "sounddevice")
@@ -142,3 +146,35 @@ def test_importing_the_sdk_loads_nothing_heavy() -> None:
 def test_public_names_are_sorted_and_exist() -> None:
     assert list(speakersdk.__all__) == sorted(speakersdk.__all__)
     assert [name for name in speakersdk.__all__ if not hasattr(speakersdk, name)] == []
+
+
+@pytest.mark.parametrize(
+    ("package", "extras"),
+    [
+        ("speakersdk", ["secure", "plots", "parquet"]),
+        ("speakersdk_training", ["training"]),
+        ("speakersdk_export", ["training", "export"]),
+    ],
+)
+def test_every_library_that_is_imported_is_declared(package: str, extras: list[str]) -> None:
+    """A library that only another one brings disappears with it."""
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text("utf-8"))["project"]
+    lines = list(project["dependencies"])
+    for extra in extras:
+        lines += project["optional-dependencies"][extra]
+    declared = {canonicalize_name(Requirement(line).name) for line in lines}
+    sources = list((PACKAGES[package] / package).rglob("*.py"))
+    if "python-speech-features" in declared:  # it declares nothing that it needs
+        assert not metadata.requires("python_speech_features")
+        spec = importlib.util.find_spec("python_speech_features")
+        assert spec is not None
+        sources += Path(str(spec.origin)).parent.glob("*.py")
+    names = {name.split(".")[0] for path in sources for name in imported_names(path)}
+    names -= {*sys.stdlib_module_names, *PACKAGES}
+    providers = metadata.packages_distributions()
+    undeclared = {
+        name
+        for name in names
+        if not declared & set(map(canonicalize_name, providers.get(name, [name])))
+    }
+    assert undeclared == set()

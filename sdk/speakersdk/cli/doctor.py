@@ -78,7 +78,7 @@ def _origin(origin: dict[str, Any] | None) -> Iterator[Finding]:
     if origin is None:
         return
     source, family, licence = (printable(origin[key]) for key in ("source", "family", "licence"))
-    text = f"adopted from {source} ({family}, {licence})"
+    text = f"adopted from {source} (family {family}, license: {licence})"
     if origin["golden_cosine"] is None:
         remedy = "never compared with the original code; adopt it again with --golden"
         yield Finding(False, "front end", f"{text}, {remedy}")

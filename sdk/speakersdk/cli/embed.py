@@ -28,7 +28,11 @@ def add_arguments(parser: CommandParser) -> None:
         help="file to write, .npz or .parquet",
     )
     parser.requests.add_argument(
-        "--workers", type=int, default=1, metavar="N", help="number of worker processes"
+        "--workers",
+        type=int,
+        default=1,
+        metavar="N",
+        help="number of worker processes (default: 1)",
     )
     parser.requests.add_argument(
         "--batch",

@@ -78,7 +78,8 @@ class Request:
         if calibration is None:
             raise ModelError(
                 f"expected a calibrated model, got {model_name} without calibration, which "
-                "supports no decision; Verifier.score(a, b) still gives scores"
+                "supports no decision; export or adopt it again with --trials, or use only scores "
+                "(Verifier.score, speakersdk score)"
             )
         return self.rule(calibration)
 

@@ -25,7 +25,7 @@ from speakersdk.evaluation.embedding_table import (
     EmbeddingTable,
     check_suffix,
     join_tables,
-    write_table,
+    write_embeddings,
 )
 from speakersdk.evaluation.parts import Parts
 from speakersdk.evaluation.pool import Progress, encoder_of_process, run_tasks
@@ -176,7 +176,7 @@ def embed_recordings(
             f"{failures[0].name}: {failures[0].reason}"
         )
     table = parts.joined(sources)
-    write_table(output, table, key=key)
+    write_embeddings(output, table, key=key)
     parts.remove()
     return table, failures
 

@@ -19,6 +19,7 @@ from zipfile import ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 import numpy as np
 import numpy.typing as npt
 
+from speakersdk.arguments import checked
 from speakersdk.errors import ConfigError, MissingDependencyError, SealError
 from speakersdk.files import open_regular, replacement
 from speakersdk.sealing import SealingKey, unsealed_content
@@ -119,7 +120,7 @@ def check_suffix(path: Path) -> None:
         _pyarrow()
 
 
-def write_table(path: Path, table: EmbeddingTable, *, key: SealingKey | None = None) -> None:
+def write_embeddings(path: Path, table: EmbeddingTable, *, key: SealingKey | None = None) -> None:
     """Write a table in the format of the suffix; with a key the file is sealed.
 
     Raises:
@@ -148,8 +149,9 @@ def _write(file: BinaryIO, table: EmbeddingTable, suffix: str) -> None:
     np.savez(file, **arrays)
 
 
-def read_table(path: Path, *, key: SealingKey | None = None) -> EmbeddingTable:
-    """Read a file of `write_table`. Memory is bounded by the size of the file.
+@checked
+def read_embeddings(path: Path, *, key: SealingKey | None = None) -> EmbeddingTable:
+    """Read a file of `write_embeddings`. Memory is bounded by the size of the file.
 
     Raises:
         ConfigError: the file is missing, or is not a table of embeddings.

@@ -11,8 +11,8 @@ from speakersdk.errors import ConfigError
 from speakersdk.evaluation.embedding_table import (
     EmbeddingTable,
     join_tables,
-    read_table,
-    write_table,
+    read_embeddings,
+    write_embeddings,
 )
 from speakersdk.files import make_private_folder
 from speakersdk.sealing import SealingKey
@@ -63,7 +63,7 @@ class Parts:
         Raises:
             OSError: the file cannot be written.
         """
-        write_table(self._folder / f"{self._next:06d}.npz", table, key=self._key)
+        write_embeddings(self._folder / f"{self._next:06d}.npz", table, key=self._key)
         self._next += 1
         self._tables.append(table)
 
@@ -81,7 +81,7 @@ class Parts:
 
 def _read(path: Path, key: SealingKey | None) -> EmbeddingTable:
     try:
-        return read_table(path, key=key)
+        return read_embeddings(path, key=key)
     except ConfigError as error:
         raise ConfigError(
             f"{error}; remove this part, and its recordings are embedded again"

@@ -22,7 +22,7 @@ def calibration_of(manifest: ModelManifest) -> Calibration:
     if manifest.calibration is None:
         raise CalibrationError(
             f"expected a calibrated model, got {manifest.name} without calibration; there is "
-            "nothing to refit"
+            "nothing to refit; export or adopt it again with --trials"
         )
     return manifest.calibration
 

@@ -18,6 +18,7 @@ from speakersdk import (
     CalibrationProfile,
     Challenge,
     Consent,
+    EmbeddingTable,
     Gallery,
     LastUses,
     Microphone,
@@ -35,7 +36,9 @@ from speakersdk import (
     expiry_after,
     load_encoder,
     read_audio,
+    read_embeddings,
 )
+from speakersdk.evaluation.embedding_table import write_embeddings
 from speakersdk.models import default_model_path
 
 RATE_HZ: Final = 16000
@@ -126,6 +129,11 @@ def calls(
         "name", "model_name", "model_sha256", "temperature", "exemplars", "speech_s", "created_utc",
         "adapted", "adapted_speech_s", "expires_utc", "consent", "history",
     )  # fmt: skip
+    table = EmbeddingTable(
+        names=("a",), sources=("a.wav",), embeddings=embedding[None], speech_s=np.ones(1),
+        duration_s=np.ones(1), model_name="m", model_sha256="0" * 64,
+    )  # fmt: skip
+    write_embeddings(folder / "a.npz", table)
     return {
         "Verifier": (Verifier, {
             "model": None, "far": 0.01, "c_miss": 1.0, "c_fa": 1.0, "device": "cpu",
@@ -242,6 +250,7 @@ def calls(
         "CalibrationProfile.save": (profile.save, {"replace": True, "folder": folder}),
         "AudioProblem.of": (AudioProblem.of, {"key": "clipped"}),
         "as_waveform": (as_waveform, {**audio, "channel": None}),
+        "read_embeddings": (read_embeddings, {"path": str(folder / "a.npz"), "key": None}),
         "read_audio": (read_audio, {"path": clip, "limit_s": None, "channel": None}),
         "check_new_name": (check_new_name, {"name": "a", "taken": ()}),
         "expiry_after": (expiry_after, {"period": "30d", "now": None}),
@@ -290,8 +299,8 @@ def test_every_public_class_and_function_that_users_call_is_among_the_calls(
     # Results and errors are made by the package. The others have their own checks.
     made_here = {
         "Adaptation", "AudioBlock", "Candidate", "Decision", "Diarization", "DiarizedSpeaker",
-        "EncoderStream", "Encoding", "Enrollment", "EnrollmentProgress", "GateUpdate",
-        "Identification", "InputDevice", "Match", "ModelManifest", "Calibration",
+        "EmbeddingTable", "EncoderStream", "Encoding", "Enrollment", "EnrollmentProgress",
+        "GateUpdate", "Identification", "InputDevice", "Match", "ModelManifest", "Calibration",
         "CalibrationProfile", "OperatingPoint", "RecordingQuality", "SpeakerEncoder",
         "SpeakerStream", "StreamPool", "StreamUpdate", "Turn", "Verdict", "AudioProblem",
         "symmetric_kl", "symmetric_kl_matrix", "symmetric_kl_to_many", "list_devices", "utc_now",

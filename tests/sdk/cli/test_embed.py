@@ -9,7 +9,7 @@ import pytest
 import soundfile as sf
 
 from speakersdk.cli import main
-from speakersdk.evaluation.embedding_table import EmbeddingTable, read_table
+from speakersdk.evaluation.embedding_table import EmbeddingTable, read_embeddings
 from speakersdk.evaluation.parts import Parts
 from speakersdk.sealing import SealingKey, is_sealed
 
@@ -30,7 +30,7 @@ def test_a_list_becomes_a_file(
     printed = capsys.readouterr()
     assert printed.out.startswith(f"wrote {output}: 2 embeddings of ")
     assert printed.err == ""
-    assert read_table(output).names == ("slt-probe.flac", "rms")
+    assert read_embeddings(output).names == ("slt-probe.flac", "rms")
     assert main(arguments) == 2
     assert "remove it" in capsys.readouterr().err
 
@@ -60,7 +60,7 @@ def test_nothing_plain_is_written_with_a_key(
     assert main(["embed", str(recordings), "-o", str(output), *options]) == 0
     assert written
     assert all(map(is_sealed, [*written, output.read_bytes()]))
-    assert len(read_table(output, key=SealingKey.from_file(key_file))) == 2
+    assert len(read_embeddings(output, key=SealingKey.from_file(key_file))) == 2
 
 
 def test_failures_are_reported_with_status_1(
@@ -131,7 +131,7 @@ def test_one_bad_recording_stops_no_other(
     options = ["-o", str(output), "--audio-root", str(tmp_path), "--json"]
     assert main(["embed", str(tmp_path / "list.txt"), *options]) == 1
     document = json.loads(capsys.readouterr().out)
-    assert read_table(output).names == ("gsm.wav", "good.wav")
+    assert read_embeddings(output).names == ("gsm.wav", "good.wav")
     assert sorted(one["name"] for one in document["failed"]) == sorted(names[: len(bad)])
 
 
@@ -150,7 +150,7 @@ def test_a_limit_of_duration_leaves_out_what_is_longer(
     (failed,) = json.loads(capsys.readouterr().out)["failed"]
     assert failed["name"] == "stereo.wav"
     assert "all channels together, got more (2 channels)" in failed["reason"]
-    assert read_table(output).names == ("mono.wav",)
+    assert read_embeddings(output).names == ("mono.wav",)
     output.unlink()
     for wrong in ("0", "-1", "nan"):
         assert main([*command, wrong]) == 2

@@ -16,7 +16,7 @@ from speakersdk.evaluation.bulk import (
     EmbeddingJob,
     embed_recordings,
 )
-from speakersdk.evaluation.embedding_table import read_table
+from speakersdk.evaluation.embedding_table import read_embeddings
 from speakersdk.evaluation.segments import Segment, read_recordings
 from speakersdk.verifier import Verifier
 
@@ -54,7 +54,7 @@ def test_embeddings_are_those_of_the_verifier(
     verifier = Verifier(job.model)
     for name, embedding in zip(table.names, table.embeddings, strict=True):
         np.testing.assert_array_equal(embedding, verifier.embed(demo_clips / f"{name}.flac"))
-    assert read_table(output).names == table.names
+    assert read_embeddings(output).names == table.names
     assert sorted(path.name for path in tmp_path.iterdir()) == ["list.txt", "out.npz"]
 
 

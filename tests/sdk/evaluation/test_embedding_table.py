@@ -19,8 +19,8 @@ from speakersdk.errors import ConfigError, SealError
 from speakersdk.evaluation.embedding_table import (
     EmbeddingTable,
     join_tables,
-    read_table,
-    write_table,
+    read_embeddings,
+    write_embeddings,
 )
 from speakersdk.sealing import SealingKey, is_sealed
 
@@ -50,8 +50,8 @@ def test_what_is_written_is_read(table: EmbeddingTable, suffix: str, tmp_path: P
     if suffix == ".parquet":
         pytest.importorskip("pyarrow")
     path = tmp_path / f"embeddings{suffix}"
-    write_table(path, table)
-    assert_equal(read_table(path), table)
+    write_embeddings(path, table)
+    assert_equal(read_embeddings(path), table)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert list(tmp_path.iterdir()) == [path]
 
@@ -65,18 +65,18 @@ def test_a_sealed_table_is_read_only_with_its_key(
         pytest.importorskip("pyarrow")
     key, other = (SealingKey.from_bytes(bytes([number]) * 32) for number in (1, 2))
     path, plain = tmp_path / f"sealed{suffix}", tmp_path / f"plain{suffix}"
-    write_table(path, table, key=key)
-    write_table(plain, table)
-    assert_equal(read_table(path, key=key), table)
+    write_embeddings(path, table, key=key)
+    write_embeddings(plain, table)
+    assert_equal(read_embeddings(path, key=key), table)
     assert is_sealed(path.read_bytes())
     for wrong, message in ((None, "give its key"), (other, "another key")):
         with pytest.raises(SealError, match=message):
-            read_table(path, key=wrong)
+            read_embeddings(path, key=wrong)
     with pytest.raises(SealError, match="got a plain one"):
-        read_table(plain, key=key)
+        read_embeddings(plain, key=key)
     path.write_bytes(path.read_bytes()[:-1] + b"!")
     with pytest.raises(SealError, match="authentication failed"):
-        read_table(path, key=key)
+        read_embeddings(path, key=key)
 
 
 def test_tables_are_joined(table: EmbeddingTable) -> None:
@@ -87,15 +87,15 @@ def test_tables_are_joined(table: EmbeddingTable) -> None:
 
 def test_other_files_are_refused(table: EmbeddingTable, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"\.npz or \.parquet"):
-        write_table(tmp_path / "embeddings.csv", table)
+        write_embeddings(tmp_path / "embeddings.csv", table)
     with pytest.raises(ConfigError, match="found no file"):
-        read_table(tmp_path / "absent.npz")
+        read_embeddings(tmp_path / "absent.npz")
     (tmp_path / "broken.npz").write_bytes(b"PK\x03\x04")
     with pytest.raises(ConfigError):
-        read_table(tmp_path / "broken.npz")
+        read_embeddings(tmp_path / "broken.npz")
     np.savez(tmp_path / "foreign.npz", x=np.zeros(3))
     with pytest.raises(ConfigError, match="expected embeddings in"):
-        read_table(tmp_path / "foreign.npz")
+        read_embeddings(tmp_path / "foreign.npz")
 
 
 def npz(path: Path, **arrays: Any) -> Path:
@@ -119,7 +119,7 @@ def test_orders_and_types_of_bytes_are_read(tmp_path: Path) -> None:
     for array in (np.asfortranarray(values), values.astype(">f4")):
         path = npz(tmp_path / "a.npz", embeddings=array, speech_s=np.ones(2),
                    duration_s=np.ones(2), **two)  # fmt: skip
-        table = read_table(path)
+        table = read_embeddings(path)
         assert table.embeddings.dtype == np.float32
         assert np.array_equal(table.embeddings, values)
 
@@ -146,9 +146,9 @@ def test_orders_and_types_of_bytes_are_read(tmp_path: Path) -> None:
     ],
 )
 def test_arrays_that_do_not_fit_are_refused(tmp_path: Path, changes: dict[str, Any]) -> None:
-    assert read_table(npz(tmp_path / "good.npz")).names == ("ann",)
+    assert read_embeddings(npz(tmp_path / "good.npz")).names == ("ann",)
     with pytest.raises(ConfigError, match="expected embeddings in") as caught:
-        read_table(npz(tmp_path / "a.npz", **changes))
+        read_embeddings(npz(tmp_path / "a.npz", **changes))
     assert str(caught.value).isprintable()
 
 
@@ -182,7 +182,7 @@ def test_no_memory_is_taken_for_what_a_file_only_claims(tmp_path: Path) -> None:
         path = rewritten(good, change)
         tracemalloc.start()
         with pytest.raises(ConfigError, match="expected embeddings in"):
-            read_table(path)
+            read_embeddings(path)
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         assert peak < 1 << 20
@@ -198,7 +198,7 @@ def test_packed_arrays_are_refused_before_they_are_unpacked(
     assert path.stat().st_size < 1_000_000
     tracemalloc.start()
     with pytest.raises(ConfigError, match="compressed or encrypted"):
-        read_table(path)
+        read_embeddings(path)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 1 << 20
@@ -208,9 +208,9 @@ CRAFTED = """
 import sys
 from pathlib import Path
 from speakersdk.errors import ConfigError
-from speakersdk.evaluation.embedding_table import read_table
+from speakersdk.evaluation.embedding_table import read_embeddings
 try:
-    read_table(Path(sys.argv[1]))
+    read_embeddings(Path(sys.argv[1]))
 except ConfigError as error:
     print(error)
 """
@@ -245,14 +245,14 @@ def test_a_damaged_file_gives_a_declared_error_or_a_table(data: st.DataObject) -
             content[start : start + data.draw(st.integers(0, 3))] = data.draw(st.binary(max_size=3))
         path.write_bytes(content)
         with contextlib.suppress(ConfigError):
-            assert len(read_table(path)) == 1
+            assert len(read_embeddings(path)) == 1
 
 
 def test_parquet_that_does_not_fit_is_refused(table: EmbeddingTable, tmp_path: Path) -> None:
     pyarrow = pytest.importorskip("pyarrow")
     parquet = pytest.importorskip("pyarrow.parquet")
     good, path = tmp_path / "good.parquet", tmp_path / "a.parquet"
-    write_table(good, table)
+    write_embeddings(good, table)
     content = parquet.read_table(good)
     wide = pyarrow.FixedSizeListArray.from_arrays(pyarrow.array(np.zeros(10)), 5)
     for changed in (
@@ -266,10 +266,10 @@ def test_parquet_that_does_not_fit_is_refused(table: EmbeddingTable, tmp_path: P
     ):
         parquet.write_table(changed, path)
         with pytest.raises(ConfigError, match="expected embeddings in"):
-            read_table(path)
+            read_embeddings(path)
     path.write_bytes(good.read_bytes()[:-20])
     with pytest.raises(ConfigError, match="expected embeddings in"):
-        read_table(path)
+        read_embeddings(path)
 
 
 def test_a_parquet_bomb_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
@@ -289,7 +289,7 @@ def test_a_parquet_bomb_is_refused_before_it_is_unpacked(tmp_path: Path) -> None
     parquet.write_table(content, tmp_path / "a.parquet")
     assert (tmp_path / "a.parquet").stat().st_size < 1_000_000
     with pytest.raises(ConfigError, match="81920000 bytes of embeddings in a file of"):
-        read_table(tmp_path / "a.parquet")
+        read_embeddings(tmp_path / "a.parquet")
 
 
 @pytest.mark.parametrize("code", [0x110000, 0xFFFFFFFF, 0xD800])
@@ -298,10 +298,10 @@ def test_characters_that_do_not_exist_are_refused(
 ) -> None:
     """Found by tests/fuzz/fuzz_embedding_file.py: a SystemError of NumPy."""
     path = tmp_path / "embeddings.npz"
-    write_table(path, table)
+    write_embeddings(path, table)
     with np.load(path) as loaded:
         arrays = dict(loaded)
     arrays["model_name"] = np.frombuffer(np.uint32(code).tobytes(), "<U1").reshape(())
     np.savez(path, **arrays)
     with pytest.raises(ConfigError, match="characters that do not exist"):
-        read_table(path)
+        read_embeddings(path)
