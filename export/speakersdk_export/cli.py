@@ -229,16 +229,17 @@ def _thresholds(arguments: argparse.Namespace) -> int:
 
     from speakersdk.encoder.load import load_encoder
     from speakersdk_export.calibrate import with_robust_thresholds
-    from speakersdk_export.model_file import write_model
+    from speakersdk_export.model_file import new_model_file, write_model
     from speakersdk_export.strangers import HeldOut
 
     held_out = HeldOut(share=arguments.held_out, corpora=tuple(arguments.held_out_of))
     encoder = load_encoder(arguments.file)
-    calibration = with_robust_thresholds(
-        encoder, arguments.corpus, held_out=held_out, most=arguments.most
-    )
-    manifest = replace(encoder.manifest, calibration=calibration)
-    write_model(arguments.output, onnx.load_model(arguments.file), manifest)
+    with new_model_file(arguments.output) as partial:
+        calibration = with_robust_thresholds(
+            encoder, arguments.corpus, held_out=held_out, most=arguments.most
+        )
+        manifest = replace(encoder.manifest, calibration=calibration)
+        write_model(partial, onnx.load_model(arguments.file), manifest)
     for point in calibration.operating_points:
         print(
             f"FAR {100 * point.far:g} %: {100 * point.elsewhere_low:.2f} to "

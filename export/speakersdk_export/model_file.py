@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from os.path import realpath
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +15,36 @@ from speakersdk.audio.waveform import read_audio
 from speakersdk.encoder.content import stamped
 from speakersdk.encoder.load import load_encoder
 from speakersdk.encoder.manifest import ModelManifest
-from speakersdk.errors import ModelError
+from speakersdk.errors import ConfigError, ModelError
+from speakersdk.files import replacement
 
 # Twice the rounding error of a float32 norm of a few hundred values.
 _LENGTH_TOLERANCE = 1e-5
+
+
+def check_output(output: Path, inputs: Iterable[Path]) -> None:
+    """Refuse to write a model over a file that it is made from.
+
+    Raises:
+        ConfigError: the output is one of the inputs.
+    """
+    for path in inputs:
+        if realpath(output) == realpath(path):  # Path.resolve raises an error for links in a circle
+            raise ConfigError(f"expected another file than {path} to write to")
+
+
+@contextmanager
+def new_model_file(output: Path) -> Iterator[Path]:
+    """Yield the path of a file that replaces `output` if the block ends without an error.
+
+    Missing folders are made.
+
+    Raises:
+        OSError: the file cannot be written, or the output is a folder, a pipe or a device.
+    """
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with replacement(output, is_private=False, needs_name=True) as file:
+        yield Path(file.name)
 
 
 def write_model(path: Path, graph: onnx.ModelProto, manifest: ModelManifest) -> None:

@@ -8,10 +8,9 @@ from pathlib import Path
 from speakersdk.arrays import Waveform
 from speakersdk.encoder.load import load_encoder
 from speakersdk.encoder.manifest import ModelManifest
-from speakersdk.files import replacement
 from speakersdk_export.calibrate import CalibrationTrials, calibrate, score_lists
 from speakersdk_export.graph.stateful import stateful_graph, windowed_graph
-from speakersdk_export.model_file import check_graph, write_model
+from speakersdk_export.model_file import check_graph, new_model_file, write_model
 from speakersdk_export.parity import Difference, check_parity
 from speakersdk_training.checkpoint import CheckpointInfo
 from speakersdk_training.models.blstm import BlstmEncoder
@@ -65,9 +64,7 @@ def export_model(
     else:
         graph = windowed_graph(encoder)
     check_graph(graph)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with replacement(path, is_private=False, needs_name=True) as file:
-        partial = Path(file.name)
+    with new_model_file(path) as partial:
         write_model(partial, graph, manifest)
         differences = check_parity(encoder, partial, speech)
         if trials is not None:

@@ -28,13 +28,18 @@ from speakersdk.encoder.load import load_encoder
 from speakersdk.encoder.manifest import ModelManifest
 from speakersdk.errors import ConfigError
 from speakersdk.evaluation.segments import Piece, Segment
-from speakersdk.files import replacement
 from speakersdk.runtime.session import OnnxSession, open_session
 from speakersdk.text import printable
 from speakersdk_export.calibrate import CalibrationTrials, ScoredList, calibrate, score_lists
 from speakersdk_export.errors import AccuracyError
 from speakersdk_export.graph.view import GraphView
-from speakersdk_export.model_file import check_file, check_graph, write_model
+from speakersdk_export.model_file import (
+    check_file,
+    check_graph,
+    check_output,
+    new_model_file,
+    write_model,
+)
 from speakersdk_export.parity import Difference, check_streaming
 from speakersdk_training.data.corpus import Utterance, by_speaker
 from speakersdk_training.evaluation.trial_audio import read_segment_audio
@@ -96,8 +101,9 @@ def quantize_model(
         AccuracyError: an EER increases by more than `EER_LIMIT`.
         ParityError: a stream differs from one offline pass.
         ModelError: the file is not a model file, or the new graph is not valid.
-        ConfigError: nothing can be converted, or the trials cannot be used.
+        ConfigError: nothing can be converted, the trials cannot be used, or the output is an input.
     """
+    check_output(output, [path, *trials.lists, *trials.segments])
     manifest = check_file(path)
     graph = onnx.load_model(path)
     layers = convertible_layers(graph, precision)
@@ -117,9 +123,7 @@ def quantize_model(
         weights_sha256=_weights_sha256(manifest, converted),
     )
     before = score_lists(load_encoder(path), trials)
-    output.parent.mkdir(parents=True, exist_ok=True)
-    with replacement(output, is_private=False, needs_name=True) as file:
-        partial = Path(file.name)
+    with new_model_file(output) as partial:
         write_model(partial, converted, manifest)
         check_file(partial)
         limit = STREAMING_LIMIT * manifest.temperature

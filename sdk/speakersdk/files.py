@@ -128,12 +128,13 @@ def replacement(
         needs_name: give the temporary file a name, for libraries that open it by path.
 
     Raises:
-        OSError: the file cannot be written; the old file is unchanged.
+        OSError: the file cannot be written; the old file is unchanged. A folder, pipe or device of
+            that name is refused before the block begins.
         UnsyncedFolderError: the new file is in place, but a power cut may undo it.
         FileExistsError: the file exists and `is_new` is set.
     """
-    if not path.name:  # "." and "/"
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
+    if not is_new:
+        _check_replaceable(path)
     if is_durable:
         purge_temporary(path.parent, path.name)
     temporary = path.with_name(_temporary_name(path.name))
@@ -269,6 +270,23 @@ def _temporary_prefix(name: str) -> str:
 
 def _temporary_name(name: str) -> str:
     return f"{_temporary_prefix(name)}{secrets.token_hex(8)}{_TEMPORARY_SUFFIX}"
+
+
+def _check_replaceable(path: Path) -> None:
+    """Refuse what a file would replace only by mistake, such as /dev/null or /dev/stdout."""
+    try:
+        mode = path.stat().st_mode
+    except OSError:  # missing, or a later call will report the reason
+        return
+    if stat.S_ISDIR(mode):  # also "." and "/"
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
+    if not stat.S_ISREG(mode):
+        raise OSError(
+            errno.EINVAL,
+            "expected a new name or a regular file to replace, got a pipe, a socket or a device; "
+            "name a file",
+            os.fspath(path),
+        )
 
 
 def _open_unnamed(folder: Path, mode: int) -> BinaryIO | None:

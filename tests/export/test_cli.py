@@ -91,6 +91,17 @@ def test_errors_are_one_line(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_thresholds_are_not_computed_for_a_place_that_cannot_be_written(
+    default_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["thresholds", str(default_model), "--corpus", "absent", "-o", str(tmp_path)]
+    assert main(arguments) == 2
+    assert (
+        capsys.readouterr().err
+        == f"speakersdk-export: error: {tmp_path}: Is a directory; name a file\n"
+    )
+
+
 def test_without_the_extra_the_command_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -5,7 +5,7 @@ import pytest
 
 from speakersdk.encoder.content import stamped
 from speakersdk.errors import InferenceError, ManifestError, ModelError
-from speakersdk_export.model_file import check_file, check_graph, write_model
+from speakersdk_export.model_file import check_file, check_graph, new_model_file, write_model
 
 pytestmark = pytest.mark.export
 MODELS = Path(__file__).parents[1] / "data" / "models"
@@ -54,3 +54,13 @@ def test_weights_and_manifest_are_in_one_file(tmp_path: Path) -> None:
     write_model(path, onnx.load_model(MODELS / "windowed.onnx"), manifest)
     assert [entry.name for entry in tmp_path.iterdir()] == ["model.onnx"]
     assert check_file(path) == manifest
+
+
+def test_a_new_model_file_replaces_the_old_one_only_when_it_is_complete(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "model.onnx"
+    with new_model_file(path) as partial:
+        partial.write_bytes(b"first")
+    with pytest.raises(AttributeError), new_model_file(path) as partial:
+        write_model(partial, None, None)  # type: ignore[arg-type]
+    assert path.read_bytes() == b"first"
+    assert list(path.parent.iterdir()) == [path]

@@ -129,6 +129,22 @@ def test_a_less_accurate_model_is_refused_with_its_figures(
     assert path.read_text() == "old"
 
 
+@pytest.mark.parametrize("alias", ["model.onnx", "link.onnx"])
+def test_the_original_model_is_not_replaced(
+    alias: str,
+    default_model: Path,
+    clips: list[Waveform],
+    clip_trials: CalibrationTrials,
+    tmp_path: Path,
+) -> None:
+    model = tmp_path / "model.onnx"
+    model.write_bytes(default_model.read_bytes())
+    (tmp_path / "link.onnx").symlink_to(model)
+    with pytest.raises(ConfigError, match="expected another file"):
+        quantize_model(model, tmp_path / alias, precision="fp16", speech=clips, trials=clip_trials)
+    assert model.read_bytes() == default_model.read_bytes()
+
+
 @pytest.mark.parametrize("name", ["windowed.onnx", "default"])
 def test_nothing_to_convert_is_refused(
     name: str, default_model: Path, clip_trials: CalibrationTrials, tmp_path: Path

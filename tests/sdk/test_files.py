@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -204,6 +205,37 @@ def test_a_missing_folder_is_an_error_and_is_not_made(tmp_path: Path, kind: str)
         write()
     assert caught.value.filename == str(tmp_path / "none" / "file")  # not the temporary file
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such files")
+@pytest.mark.parametrize("is_linked", [False, True])
+def test_only_regular_files_are_replaced(tmp_path: Path, kind: str, is_linked: bool) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(tmp_path / "socket"))
+    (tmp_path / "device").symlink_to("/dev/null")  # a node of its own needs privileges
+    for name in ("pipe", "socket", "device"):
+        before = (tmp_path / name).lstat()
+        path = tmp_path / (f"link to {name}" if is_linked else name)
+        if is_linked:
+            path.symlink_to(name)
+        with (
+            pytest.raises(OSError, match="or a device; name a file") as caught,
+            replacement(path, needs_name=kind == "named"),
+        ):
+            pytest.fail("the block ran")
+        assert caught.value.filename == str(path)
+        assert (tmp_path / name).lstat() == before
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_a_folder_is_refused_before_the_content_is_made(tmp_path: Path, kind: str) -> None:
+    with (
+        pytest.raises(IsADirectoryError) as caught,
+        replacement(tmp_path, needs_name=kind == "named"),
+    ):
+        pytest.fail("the block ran")
+    assert (caught.value.filename, caught.value.filename2) == (str(tmp_path), None)
 
 
 def test_an_error_of_writing_names_the_file(tmp_path: Path, kind: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
-from os.path import realpath
 from pathlib import Path
 from typing import Final
 
@@ -17,14 +16,14 @@ from speakersdk.encoder.manifest import ModelManifest
 from speakersdk.encoder.origin import Origin
 from speakersdk.errors import ConfigError, ModelError
 from speakersdk.evaluation.embedding_cache import EmbeddingCache
-from speakersdk.files import file_sha256, replacement
+from speakersdk.files import file_sha256
 from speakersdk.runtime.session import open_session
 from speakersdk_export.adopt.families import Family, family_of
 from speakersdk_export.adopt.golden import Golden, golden_cosine
 from speakersdk_export.adopt.graft import graft, metadata_of, read_published
 from speakersdk_export.adopt.network import published_network
 from speakersdk_export.calibrate import CalibrationTrials, calibrate, score_lists
-from speakersdk_export.model_file import check_graph, write_model
+from speakersdk_export.model_file import check_graph, check_output, new_model_file, write_model
 
 # Longer embeddings are less accurate than the cosine (docs/adoption.md), and shorter ones hardly
 # more accurate. The length is that of the bundled model.
@@ -100,8 +99,7 @@ def adopt_model(
     """
     if not temperature > 0:
         raise ConfigError(f"expected a temperature above 0, got {temperature}")
-    if realpath(output) == realpath(file):  # Path.resolve raises an error for links in a circle
-        raise ConfigError(f"expected another file than {file} to write to")
+    check_output(output, [file])
     metadata = metadata_of(read_published(file)) if family == "sherpa" else {}
     chosen = family_of(family, metadata)
     description = replace(description, source=description.source or metadata.get("url"))
@@ -109,9 +107,7 @@ def adopt_model(
     graph, size, num_rewritten = graft(network, chosen, temperature=temperature)
     check_graph(graph)
     manifest = _manifest(file, chosen, description, size=size, temperature=temperature)
-    output.parent.mkdir(parents=True, exist_ok=True)
-    with replacement(output, is_private=False, needs_name=True) as partial_file:
-        partial = Path(partial_file.name)
+    with new_model_file(output) as partial:
         write_model(partial, graph, manifest)
         _check_runs(partial, manifest)
         if golden is not None:
