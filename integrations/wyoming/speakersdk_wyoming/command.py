@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import errno
 import logging
 import math
 import signal
+import socket
+import stat
 import sys
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
+from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
-from wyoming.server import AsyncServer, AsyncStdioServer
+from wyoming.server import AsyncServer, AsyncStdioServer, AsyncUnixServer
 
 from speakersdk import ConfigError, Verifier, VoiceprintStore
 from speakersdk_wyoming.handler import Connection
@@ -32,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--uri",
         default="tcp://127.0.0.1:10310",
-        help="tcp://HOST:PORT, unix://PATH or stdio:// (default: %(default)s); the protocol has "
+        help="tcp://HOST:PORT, unix:///PATH or stdio:// (default: %(default)s); the protocol has "
         "no passwords",
     )
     group.add_argument(
@@ -109,10 +114,12 @@ def run(
     except UnicodeError as error:  # of the encoding of names in the network
         raise ConfigError(f"expected a host name or an address in {arguments.uri}") from error
     except OSError as error:
+        is_taken = error.errno == errno.EADDRINUSE
         raise OSError(
             error.errno,
-            f"cannot serve {arguments.uri}: {error.strerror}; stop the program that listens "
-            "there, or choose another address with --uri",
+            f"cannot serve {arguments.uri}: {error.strerror or error}; "
+            + ("stop the program that listens there, or " if is_taken else "")
+            + "choose another address with --uri",
         ) from error
     return 0
 
@@ -125,6 +132,8 @@ async def _serve(uri: str, connect: Callable[..., Connection]) -> None:
         print(serving, file=sys.stderr, flush=True)
         await server.run(connect)
         return
+    if isinstance(server, AsyncUnixServer):
+        _check_free(server.socket_path)
     is_over = asyncio.Event()
     with suppress(NotImplementedError):  # Windows has no such handlers
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, is_over.set)
@@ -136,10 +145,42 @@ async def _serve(uri: str, connect: Callable[..., Connection]) -> None:
         await server.stop()
 
 
+def _check_free(path: Path) -> None:
+    """Refuse a path at which there is more than a socket of a killed process.
+
+    The server would delete it: a file of the user, or the socket of another service.
+
+    Raises:
+        ConfigError: the path is taken.
+    """
+    try:
+        mode = path.lstat().st_mode
+    except OSError:  # it is free, or the server will report the reason
+        return
+    if not stat.S_ISSOCK(mode):
+        raise ConfigError(f"expected a new path with --uri, got {path}, which is not a socket")
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.setblocking(False)
+        try:
+            probe.connect(str(path))
+        except ConnectionRefusedError:
+            return
+        except OSError:
+            pass  # its queue is full, for example
+    raise ConfigError(
+        f"expected a new path with --uri, got {path}, on which another program listens; stop that "
+        "program, or choose another path"
+    )
+
+
 def _check(uri: str | None) -> None:
     if uri is None:
         return
+    expected = "expected tcp://HOST:PORT or unix:///PATH"
     try:
         AsyncServer.from_uri(uri)
     except ValueError as error:
-        raise ConfigError(f"expected tcp://HOST:PORT or unix://PATH, got {uri}") from error
+        raise ConfigError(f"{expected}, got {uri}") from error
+    parts = urlsplit(uri)
+    if parts.scheme == "unix" and (parts.netloc or not parts.path):
+        raise ConfigError(f"{expected}, which begins with three slashes, got {uri}")

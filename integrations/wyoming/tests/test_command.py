@@ -23,6 +23,10 @@ from speakersdk.cli import main
         (["--asr", "tcp://127.0.0.1"], "tcp://HOST:PORT"),
         (["--uri", "tcp://127.0.0.1:70000"], "tcp://HOST:PORT"),
         (["--uri", f"tcp://{'a' * 300}:1"], "expected a host name"),
+        (["--uri", "unix://relative.sock"], "begins with three slashes"),
+        (["--asr", "unix://"], "begins with three slashes"),
+        (["--uri", f"unix:///{'a' * 200}"], "path too long; choose another address"),
+        (["--uri", "unix:///no/such/folder/socket"], "No such file or directory; choose another"),
         (["--wake-seconds", "0"], "--wake-seconds"),
         (["--wake-seconds", "inf"], "--wake-seconds"),
         (["--max-duration", "inf"], "--max-duration"),
@@ -95,3 +99,36 @@ def test_a_service_says_where_it_serves_when_it_listens(short_folder: Path) -> N
         finally:
             process.terminate()
         assert process.wait(DEADLINE_S) == 0
+
+
+def test_what_is_at_the_path_of_the_socket_is_kept(
+    short_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    notes = short_folder / "notes.txt"
+    notes.write_text("mine")
+    (short_folder / "link").symlink_to(notes)
+    for path in (notes, short_folder / "link", short_folder):
+        assert main(["serve", "wyoming", "--uri", f"unix://{path}"]) == 2
+        assert f"got {path}, which is not a socket" in capsys.readouterr().err
+    assert notes.read_text() == "mine"
+    with socket.socket(socket.AF_UNIX) as other, socket.socket(socket.AF_UNIX) as client:
+        other.bind(str(short_folder / "other"))
+        other.listen()
+        assert main(["serve", "wyoming", "--uri", f"unix://{short_folder / 'other'}"]) == 2
+        assert "on which another program listens" in capsys.readouterr().err
+        client.connect(str(short_folder / "other"))  # the other program is still reachable
+
+
+def test_the_socket_of_a_killed_service_is_replaced(short_folder: Path) -> None:
+    path = short_folder / "left behind"
+    with socket.socket(socket.AF_UNIX) as killed:
+        killed.bind(str(path))
+    command = [sys.executable, "-m", "speakersdk", "serve", "wyoming", "--uri", f"unix://{path}"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        try:
+            assert process.stderr.readline() == f"serving unix://{path}\n"
+        finally:
+            process.terminate()
+        assert process.wait(DEADLINE_S) == 0
+    assert not path.exists()
