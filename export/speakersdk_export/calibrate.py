@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from speakersdk.errors import AudioTooShortError, ConfigError
 from speakersdk.evaluation.embedding_cache import EmbeddingCache
 from speakersdk.evaluation.encode_trials import score_trials
 from speakersdk.evaluation.segments import Segment, read_segments, share_audio
-from speakersdk.evaluation.trials import read_trials, used_segments
+from speakersdk.evaluation.trials import count_repeated, read_trials, used_segments
 from speakersdk.files import file_sha256
 from speakersdk.metrics import eer
 from speakersdk_export.strangers import HeldOut, calibration_of, collect
@@ -98,12 +99,13 @@ def score_lists(
         cache: cache of embeddings by the same weights; None means that every segment is encoded.
 
     Raises:
-        ConfigError: a list is malformed or names an unknown segment.
+        ConfigError: a list is malformed or names an unknown segment, or a pair has both labels.
     """
     known: dict[str, Segment] = {}
     for path in trials.segments:
         known |= read_segments(path)
     listed = {path: read_trials(path) for path in trials.lists}
+    count_repeated(chain.from_iterable(listed.values()), is_symmetric=True)  # refuses two labels
     for path, entries in listed.items():
         used_segments(entries, known)  # refuse unknown names
         listed[path] = [

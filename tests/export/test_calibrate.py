@@ -7,6 +7,7 @@ from speakersdk.encoder.load import load_encoder
 from speakersdk.errors import ConfigError
 from speakersdk.evaluation.embedding_cache import EmbeddingCache
 from speakersdk.evaluation.segments import read_segments
+from speakersdk.evaluation.trials import read_trials
 from speakersdk.metrics import eer
 from speakersdk_export.calibrate import CalibrationTrials, calibrate, score_lists
 
@@ -33,6 +34,16 @@ def test_trials_that_share_audio_are_left_out(clip_trials: CalibrationTrials) ->
     trials = CalibrationTrials(lists=lists, segments=clip_trials.segments, root=clip_trials.root)
     calibration = calibrate(score_lists(load_encoder(MODEL), trials))
     assert calibration.num_target == 4 * 3
+
+
+def test_a_pair_with_both_labels_is_refused(clip_trials: CalibrationTrials) -> None:
+    first = read_trials(clip_trials.lists[0])[0]
+    wrong = clip_trials.lists[0].parent / "wrong.txt"
+    wrong.write_text(f"{int(not first.is_target)} {first.enroll} {first.probe}\n")
+    lists = (*clip_trials.lists, wrong)
+    trials = CalibrationTrials(lists=lists, segments=clip_trials.segments, root=clip_trials.root)
+    with pytest.raises(ConfigError, match=f"target and nontarget for {first.enroll}"):
+        score_lists(load_encoder(MODEL), trials)
 
 
 def test_trials_without_segments_are_refused(clip_trials: CalibrationTrials) -> None:

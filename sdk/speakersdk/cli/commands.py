@@ -125,9 +125,9 @@ _COMMANDS: Final[dict[str, dict[str, Any]]] = {
         "lists. A line is '0|1 enroll probe' or 'enroll probe target|nontarget'; further "
         "columns are conditions.",
         "notes": "The 95 % intervals come from resampling speakers. Speakers are named by "
-        "--segments, by --speakers, or by the first folder of a path, as in VoxCeleb. Separate "
-        "columns with tabs if names contain spaces. Lists are UTF-8, or UTF-16 with a byte "
-        "order mark.",
+        "--segments, by --speakers, or by the first folder in which the paths differ, as in "
+        "VoxCeleb. A trial that is listed twice counts twice. Separate columns with tabs if names "
+        "contain spaces. Lists are UTF-8, or UTF-16 with a byte order mark.",
         "subject": "trial lists and scores",
         "status": "0 done; 1 some recordings could not be read (stderr says why)",
         "examples": (

@@ -6,13 +6,20 @@ import argparse
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
+from os.path import normpath
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from speakersdk.cli import arguments as shared
-from speakersdk.cli.output import print_failures, print_json, print_table, progress
+from speakersdk.cli.output import (
+    print_failures,
+    print_json,
+    print_note,
+    print_table,
+    progress,
+)
 from speakersdk.cli.parser import CommandParser
 from speakersdk.errors import ConfigError, InvalidAudioError
 from speakersdk.evaluation.encode_trials import EncodingJob, JudgedTrials, judge_trials
@@ -21,9 +28,12 @@ from speakersdk.evaluation.report import Figures, ScoredTrials, evaluate, evalua
 from speakersdk.evaluation.segments import Segment, read_segments, share_audio
 from speakersdk.evaluation.trials import (
     Trial,
+    count_repeated,
+    names_in,
     read_speakers,
     read_trials,
     ready_scores,
+    speakers_in_paths,
     used_segments,
 )
 from speakersdk.text import counted, printable
@@ -94,6 +104,13 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.plots:
         prepare_plots(arguments.plots)
     listed = [trial for path in arguments.trials for trial in read_trials(path)]
+    # A trial that is listed twice counts twice, as in other programs.
+    num_repeated = count_repeated(listed, is_symmetric=not arguments.scores)
+    if num_repeated:
+        print_note(
+            f"{counted(num_repeated, 'trial')} listed again and counted again; remove the copies "
+            "if that is a mistake"
+        )
     known = _known_segments(arguments)
     kept = listed if arguments.keep_shared_audio else _without_shared_audio(listed, known)
     judged = _judged(arguments, kept, known)
@@ -108,6 +125,7 @@ def run(arguments: argparse.Namespace) -> int:
     counts = {
         "without_answer": len(kept) - len(judged.trials),
         "shared_audio_left_out": len(listed) - len(kept),
+        "repeated": num_repeated,
     }
     if arguments.json:
         print_json(
@@ -152,7 +170,7 @@ def _without_shared_audio(listed: list[Trial], known: dict[str, Segment]) -> lis
         used_segments(listed, known)  # refuses unknown names
 
     def shares_audio(trial: Trial) -> bool:
-        if trial.enroll == trial.probe:
+        if normpath(trial.enroll) == normpath(trial.probe):
             return True
         return bool(known) and share_audio(known[trial.enroll], known[trial.probe])
 
@@ -205,20 +223,35 @@ def _judged(
 def _speakers(
     arguments: argparse.Namespace, listed: list[Trial], known: dict[str, Segment]
 ) -> tuple[list[str], list[str]] | None:
-    """Return the speakers of both sides of each trial; None if any speaker is unknown."""
-    named_speakers = read_speakers(arguments.speakers) if arguments.speakers else {}
+    """Return the speakers of both sides of each trial.
 
-    def speaker(name: str) -> str | None:
-        if name in named_speakers:
-            return named_speakers[name]
-        if name in known:
-            return known[name].speaker
-        return name.split("/", 1)[0] if "/" in name and not named_speakers else None
-
-    sides = [(speaker(trial.enroll), speaker(trial.probe)) for trial in listed]
-    enrolled = [one for one, _ in sides if one is not None]
-    probes = [other for _, other in sides if other is not None]
-    return (enrolled, probes) if len(enrolled) == len(probes) == len(listed) else None
+    None if any speaker is unknown, or if the labels of the trials contradict the speakers.
+    """
+    speakers = {name: segment.speaker for name, segment in known.items()}
+    if arguments.speakers:
+        speakers |= read_speakers(arguments.speakers)
+    else:
+        speakers = speakers_in_paths(set(names_in(listed)) - set(speakers)) | speakers
+    if not all(name in speakers for name in names_in(listed)):
+        return None
+    enrolled = [speakers[trial.enroll] for trial in listed]
+    probes = [speakers[trial.probe] for trial in listed]
+    wrong = [
+        trial
+        for trial, one, other in zip(listed, enrolled, probes, strict=True)
+        if trial.is_target != (one == other)
+    ]
+    if not wrong:
+        return enrolled, probes
+    first = wrong[0]
+    kind = "target" if first.is_target else "nontarget"
+    print_note(
+        f"no intervals, because the speakers of {counted(len(wrong), 'trial')} contradict the "
+        f"label: {first.enroll} is of {speakers[first.enroll]!r}, {first.probe} of "
+        f"{speakers[first.probe]!r}, and the trial is a {kind}; correct it, or name the speakers "
+        "with --speakers"
+    )
+    return None
 
 
 def _conditions(names: Sequence[str], listed: list[Trial]) -> dict[str, list[str]]:

@@ -12,7 +12,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from itertools import takewhile
+from pathlib import Path, PurePosixPath
 from typing import Final
 
 import numpy as np
@@ -148,6 +149,43 @@ def read_speakers(path: Path) -> dict[str, str]:
             )
         speakers[name_key(fields[0])] = fields[1]
     return speakers
+
+
+def speakers_in_paths(names: Iterable[str]) -> dict[str, str]:
+    """Return the speaker of each name that is a path: the first folder in which the paths differ.
+
+    In VoxCeleb's ``id10270/5r0dWxy17C8/00001.wav``, below any common folder, this is ``id10270``.
+    """
+    folders = {name: PurePosixPath(name).parts[:-1] for name in names if "/" in name}
+    levels = zip(*folders.values(), strict=False)
+    common = sum(1 for _ in takewhile(lambda level: len({*level}) == 1, levels))
+    return {name: parts[common] for name, parts in folders.items() if len(parts) > common}
+
+
+def count_repeated(trials: Iterable[Trial], *, is_symmetric: bool) -> int:
+    """Return the number of trials that have the names of an earlier one, in the same order.
+
+    Args:
+        trials: trials of one or more lists.
+        is_symmetric: whether the labels of both orders of two names must agree. Given scores may be
+            of models and recordings, which can have the same names.
+
+    Raises:
+        ConfigError: one pair is both a target and a nontarget trial.
+    """
+    labels: dict[tuple[str, str], bool] = {}
+    num_repeated = 0
+    for trial in trials:
+        sides = (trial.enroll, trial.probe)
+        num_repeated += sides in labels
+        for known in (sides, sides[::-1]) if is_symmetric else (sides,):
+            if labels.get(known, trial.is_target) != trial.is_target:
+                raise ConfigError(
+                    f"expected one label for each pair, got target and nontarget for "
+                    f"{trial.enroll} {trial.probe}; correct the lists"
+                )
+        labels[sides] = trial.is_target
+    return num_repeated
 
 
 def names_in(trials: Iterable[Trial]) -> list[str]:

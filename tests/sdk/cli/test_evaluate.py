@@ -134,6 +134,69 @@ def test_a_recording_compared_with_itself_is_left_out(
     assert (found["num_target"], found["shared_audio_left_out"]) == (2, 0)
 
 
+def test_a_recording_in_two_spellings_is_compared_with_itself(
+    demo_clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "trials.txt"
+    path.write_text(
+        "1 slt-probe.flac ./slt-probe.flac\n1 slt-probe.flac slt-enroll-1.flac\n"
+        "0 slt-probe.flac rms-probe.flac\n"
+    )
+    found = document(capsys, str(path), "--audio-root", str(demo_clips), "--repeats", "0")
+    assert (found["num_target"], found["shared_audio_left_out"]) == (1, 1)
+
+
+def test_a_trial_that_is_listed_twice_counts_twice_with_a_note(
+    trials: Path, demo_clips: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = [str(trials), str(trials), "--audio-root", str(demo_clips), "--repeats", "0"]
+    assert main(["evaluate", *options, "--json"]) == 0
+    printed = capsys.readouterr()
+    found = json.loads(printed.out)
+    assert (found["num_target"], found["num_nontarget"], found["repeated"]) == (24, 108, 66)
+    assert printed.err.startswith("note: 66 trials listed again and counted again")
+
+
+def test_a_pair_with_both_labels_is_refused(
+    trials: Path, demo_clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = tmp_path / "other.txt"
+    other.write_text("0 slt-probe.flac slt-enroll-1.flac\n")
+    lists = [str(trials), str(other)]
+    assert main(["evaluate", *lists, "--audio-root", str(demo_clips)]) == 2
+    assert (
+        "got target and nontarget for slt-probe.flac slt-enroll-1.flac" in capsys.readouterr().err
+    )
+
+
+@pytest.mark.parametrize(
+    ("pattern", "num_speakers"),
+    [
+        ("{voice}/{part}.wav", 3),
+        ("wav/{voice}/{part}.wav", 3),
+        ("/data/{voice}/{part}.wav", 3),
+        ("wav/{part}/{voice}.wav", None),
+    ],
+)
+def test_speakers_that_the_paths_do_not_name_give_no_intervals(
+    pattern: str, num_speakers: int | None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pairs = itertools.product(("ann", "bob", "cat"), repeat=2)
+    rows = [
+        (one == other, pattern.format(voice=one, part="a"), pattern.format(voice=other, part="b"))
+        for one, other in pairs
+    ]
+    path, scores = tmp_path / "trials.txt", tmp_path / "scores.txt"
+    path.write_text("".join(f"{label:d} {one} {other}\n" for label, one, other in rows))
+    scores.write_text("".join(f"{one} {other} {label:d}\n" for label, one, other in rows))
+    assert main(["evaluate", str(path), "--scores", str(scores), "--json"]) == 0
+    printed = capsys.readouterr()
+    found = json.loads(printed.out)
+    assert found["num_speakers"] == num_speakers
+    assert bool(found["intervals"]) is (num_speakers is not None)
+    assert ("note: no intervals" in printed.err) is (num_speakers is None)
+
+
 def test_a_folder_of_plots_that_cannot_be_made_is_an_early_error(
     trials: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -13,10 +13,12 @@ from speakersdk.errors import ConfigError
 from speakersdk.evaluation.segments import Segment, read_recordings, read_segments
 from speakersdk.evaluation.trials import (
     Trial,
+    count_repeated,
     read_scores,
     read_speakers,
     read_trials,
     ready_scores,
+    speakers_in_paths,
     used_segments,
     write_trials,
 )
@@ -191,3 +193,33 @@ def test_a_name_is_the_same_however_its_accents_are_typed(path: Path) -> None:
     trials = read_trials(path)
     path.write_text(f"{composed} b 2.5\n", encoding="utf-8")
     assert ready_scores(trials, [path]).tolist() == [2.5]
+
+
+def test_repeated_trials_are_counted_in_the_order_of_their_names() -> None:
+    trials = [Trial(True, "a", "b"), Trial(False, "a", "c"), Trial(True, "b", "a")]
+    assert count_repeated(trials, is_symmetric=True) == 0
+    again = [Trial(True, "a", "b", ("another condition",)), Trial(True, "a", "b")]
+    assert count_repeated([*trials, *again], is_symmetric=True) == 2
+
+
+def test_a_pair_with_both_labels_is_refused() -> None:
+    trials = [Trial(True, "a", "b"), Trial(False, "a", "c")]
+    for is_symmetric in (True, False):
+        with pytest.raises(ConfigError, match="got target and nontarget for a c"):
+            count_repeated([*trials, Trial(True, "a", "c")], is_symmetric=is_symmetric)
+    swapped = [*trials, Trial(False, "b", "a")]
+    assert count_repeated(swapped, is_symmetric=False) == 0  # models may have names of recordings
+    with pytest.raises(ConfigError, match="got target and nontarget for b a"):
+        count_repeated(swapped, is_symmetric=True)
+
+
+@pytest.mark.parametrize("common", ["", "wav/", "/data/vox 1/wav/", "./"])
+def test_speakers_are_the_first_folders_that_differ(common: str) -> None:
+    inside = {"id1/x/1.wav": "id1", "id1/y/1.wav": "id1", "id2/1.wav": "id2"}
+    found = speakers_in_paths(["plain.wav", *(f"{common}{path}" for path in inside)])
+    assert found == {f"{common}{path}": speaker for path, speaker in inside.items()}
+
+
+def test_paths_of_one_folder_name_no_speaker() -> None:
+    assert speakers_in_paths(["wav/1.wav", "wav/2.wav"]) == {}
+    assert speakers_in_paths([]) == {}
