@@ -30,6 +30,7 @@ _LOCK_POLL_S: Final = 0.01
 _BINARY: Final = getattr(os, "O_BINARY", 0)  # Windows
 # Errors of open(O_TMPFILE) if the file system or the kernel has no unnamed files.
 _NO_UNNAMED_FILES = {errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL, errno.ENOENT}
+_NO_REGULAR_FILE: Final = "expected a regular file, not a pipe, a socket or a device; name another"
 _NO_HARD_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK, errno.EXDEV, errno.ENOENT}
 
 
@@ -96,7 +97,7 @@ def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | _BINARY)
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise OSError(errno.EINVAL, "expected a regular file; name another", os.fspath(path))
+            raise OSError(errno.EINVAL, _NO_REGULAR_FILE, os.fspath(path))
         return os.fdopen(descriptor, "rb")
     except BaseException:
         os.close(descriptor)
@@ -128,13 +129,14 @@ def replacement(
         needs_name: give the temporary file a name, for libraries that open it by path.
 
     Raises:
-        OSError: the file cannot be written; the old file is unchanged. A folder, pipe or device of
-            that name is refused before the block begins.
+        OSError: the file cannot be written, or is a folder or a device; nothing is changed.
         UnsyncedFolderError: the new file is in place, but a power cut may undo it.
         FileExistsError: the file exists and `is_new` is set.
     """
-    if not is_new:
-        _check_replaceable(path)
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
+    if path.exists() and not path.is_file():  # such as /dev/null
+        raise OSError(errno.EINVAL, _NO_REGULAR_FILE, os.fspath(path))
     if is_durable:
         purge_temporary(path.parent, path.name)
     temporary = path.with_name(_temporary_name(path.name))
@@ -270,23 +272,6 @@ def _temporary_prefix(name: str) -> str:
 
 def _temporary_name(name: str) -> str:
     return f"{_temporary_prefix(name)}{secrets.token_hex(8)}{_TEMPORARY_SUFFIX}"
-
-
-def _check_replaceable(path: Path) -> None:
-    """Refuse what a file would replace only by mistake, such as /dev/null or /dev/stdout."""
-    try:
-        mode = path.stat().st_mode
-    except OSError:  # missing, or a later call will report the reason
-        return
-    if stat.S_ISDIR(mode):  # also "." and "/"
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
-    if not stat.S_ISREG(mode):
-        raise OSError(
-            errno.EINVAL,
-            "expected a new name or a regular file to replace, got a pipe, a socket or a device; "
-            "name a file",
-            os.fspath(path),
-        )
 
 
 def _open_unnamed(folder: Path, mode: int) -> BinaryIO | None:
