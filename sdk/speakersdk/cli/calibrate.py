@@ -18,6 +18,7 @@ from speakersdk.encoder.load import load_encoder
 from speakersdk.encoder.manifest import ModelManifest
 from speakersdk.errors import CalibrationError
 from speakersdk.evaluation.segments import Failure
+from speakersdk.recalibration.encodings import calibration_of
 from speakersdk.recalibration.profile import CalibrationProfile
 from speakersdk.recalibration.recordings import recordings_by_speaker, recordings_of_strangers
 from speakersdk.recalibration.refit import OwnTrials, Refit, recalibrate
@@ -59,8 +60,10 @@ def run(arguments: argparse.Namespace) -> int:
         CalibrationProfile.check_new(name, replace=arguments.replace)
     reading = shared.reading(arguments)
     encoder = load_encoder(shared.model_path(arguments))
+    calibration_of(encoder.manifest).operating_point(arguments.far)  # refuses an unsupported rate
     read = recordings_of_strangers if arguments.strangers else recordings_by_speaker
-    encodings, failures = _encoded(encoder, read(arguments.folder), reading)
+    recordings = read(arguments.folder)
+    encodings, failures = _encoded(encoder, recordings, reading, are_named=not arguments.strangers)
     print_failures(failures)
     fit: Refit | StrangerFit
     if arguments.strangers:
@@ -94,18 +97,49 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _encoded(
-    encoder: SpeakerEncoder, recordings: dict[str, list[Path]], reading: Reading
+    encoder: SpeakerEncoder,
+    recordings: dict[str, list[Path]],
+    reading: Reading,
+    *,
+    are_named: bool,
 ) -> tuple[dict[str, list[Encoding]], list[Failure]]:
-    """Encode the recordings of each speaker that can be read, and list the others."""
-    encodings: dict[str, list[Encoding]] = {}
+    """Encode the recordings of each speaker that can be used, and list the others.
+
+    Raises:
+        CalibrationError: two named speakers have the same recording.
+    """
+    encodings: dict[str, list[Encoding]] = {speaker: [] for speaker in recordings}
     failures: list[Failure] = []
+    used: dict[bytes, tuple[str, Path]] = {}
+    minimum_s = calibration_of(encoder.manifest).minimum_speech_s
     for speaker, paths in recordings.items():
-        encodings[speaker] = []
         for path in paths:
             try:
-                encodings[speaker].append(encoder.encode(open_recording(path, None, reading)))
+                encoding = encoder.encode(open_recording(path, None, reading))
             except Exception as error:  # every error concerns only this recording
                 failures.append(Failure.of(str(path), error))
+                continue
+            content = encoding.embedding.tobytes()
+            if encoding.speech_s < minimum_s:
+                found = f"expected {minimum_s:g} s of speech or more, got {encoding.speech_s:.1f} s"
+                failures.append(Failure(str(path), found))
+            elif content not in used:
+                used[content] = speaker, path
+                encodings[speaker].append(encoding)
+            else:
+                other, original = used[content]
+                if are_named and other != speaker:
+                    raise CalibrationError(
+                        f"expected different recordings of {other!r} and {speaker!r}, got the same "
+                        f"in {original} and {path}; remove it from the wrong folder"
+                    )
+                failures.append(Failure(str(path), f"it is the same recording as {original}"))
+    if are_named:
+        failures += [
+            Failure(speaker, f"expected two recordings or more of a speaker, got {len(group)}")
+            for speaker, group in encodings.items()
+            if len(group) < 2
+        ]
     return encodings, failures
 
 

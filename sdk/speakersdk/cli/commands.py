@@ -111,7 +111,7 @@ _COMMANDS: Final[dict[str, dict[str, Any]]] = {
         "summary": "fit decisions to your microphone, using your own recordings",
         "description": "Refit the model's calibration to the recordings in FOLDER, with one "
         "sub-folder per speaker, and store it under a name for --calibration.",
-        "notes": "Recordings that cannot be read are skipped; stderr says why.",
+        "notes": "Recordings that cannot be used are skipped; stderr says why.",
         "subject": "recordings",
         "status": "0 fitted, and stored if named; 1 the model's own calibration fits better",
         "examples": (

@@ -123,6 +123,54 @@ def test_a_recording_that_cannot_be_read_is_named_and_left_out(
     assert captured.err.count("\n") == 2
 
 
+def test_recordings_that_give_no_trials_are_named(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    samples = read_audio(folder / "slt" / "0.wav")
+    sf.write(folder / "slt" / "copy of 0.flac", samples, SAMPLE_RATE_HZ)
+    sf.write(folder / "slt" / "silent.wav", 0 * samples, SAMPLE_RATE_HZ)
+    (folder / "one").mkdir()
+    sf.write(folder / "one" / "half.wav", samples[: len(samples) // 2], SAMPLE_RATE_HZ)
+    assert main(["calibrate", str(folder), "--json"]) == 0
+    captured = capsys.readouterr()
+    document = json.loads(captured.out)
+    assert (document["num_speakers"], document["num_recordings"]) == (4, 12)
+    slt = folder / "slt"
+    assert captured.err.splitlines() == [
+        f"{slt / 'copy of 0.flac'}: it is the same recording as {slt / '0.wav'}",
+        f"{slt / 'silent.wav'}: expected 0.8 s of speech or more, got 0.0 s",
+        "one: expected two recordings or more of a speaker, got 1",
+    ]
+    assert [failure["name"] for failure in document["failed"]] == [
+        str(slt / "copy of 0.flac"), str(slt / "silent.wav"), "one"
+    ]  # fmt: skip
+
+
+def test_one_recording_of_two_speakers_is_refused(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "slt" / "9.wav").write_bytes((folder / "rms" / "0.wav").read_bytes())
+    assert main(["calibrate", str(folder)]) == 2
+    assert "expected different recordings of 'rms' and 'slt'" in capsys.readouterr().err
+
+
+def test_a_rate_that_the_model_cannot_support_is_an_early_error(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "slt" / "notes.txt").write_text("it would be named if recordings were read")
+    for rate in ("2", "nan"):
+        assert main(["calibrate", str(folder), "--far", rate]) == 2
+        assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_copies_of_strangers_are_left_out(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "copy.wav").write_bytes((folder / "rms" / "0.wav").read_bytes())
+    assert main(["calibrate", str(folder), "--strangers"]) == 2
+    copied, *_, few = capsys.readouterr().err.splitlines()
+    assert copied.endswith(f"it is the same recording as {folder / 'copy.wav'}")
+    assert "got 5 with 56 pairs" in few  # of 12 recordings, without those inside the four folders
+
+
 def test_a_limit_of_duration_leaves_out_what_is_longer(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
