@@ -215,14 +215,22 @@ class ExpiredVoiceprintError(VoiceprintError):
     Attributes:
         name: name of the speaker.
         expires_utc: time of expiry in ISO 8601.
+        passed_utc: a later time that the voiceprint has recorded, if the clock is behind the
+            expiry.
     """
 
-    def __init__(self, name: str, *, expires_utc: str) -> None:
+    def __init__(self, name: str, *, expires_utc: str, passed_utc: str | None = None) -> None:
+        recorded = (
+            f", before the time {passed_utc} of its last change or use; the clock is or was wrong: "
+            "correct it, and "
+        )
         super().__init__(
-            f"the voiceprint of {name!r} expired at {expires_utc}; enroll again (--replace), or "
-            "erase it: speakersdk profiles erase NAME"
+            f"the voiceprint of {name!r} expired at {expires_utc}"
+            + ("; " if passed_utc is None else recorded)
+            + "enroll again (--replace), or erase it: speakersdk profiles erase NAME"
         )
         self.name = name
+        self.passed_utc = passed_utc
         self.expires_utc = expires_utc
 
 

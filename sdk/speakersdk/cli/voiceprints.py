@@ -213,6 +213,7 @@ def with_life(voiceprint: Voiceprint, arguments: argparse.Namespace) -> Voicepri
 
     Raises:
         ConfigError: the period is invalid, or `--consent-by` comes without `--consent`.
+        ExpiredVoiceprintError: it ends before the latest time in the voiceprint.
     """
     changes: dict[str, Any] = {}
     if arguments.expires is not None:
@@ -229,7 +230,9 @@ def with_life(voiceprint: Voiceprint, arguments: argparse.Namespace) -> Voicepri
             raise ConfigError(str(error)) from error
     elif arguments.consent_by is not None:
         raise ConfigError("expected --consent TEXT with --consent-by, got none; add it")
-    return replace(voiceprint, **changes)
+    changed = replace(voiceprint, **changes)
+    changed.check_current()
+    return changed
 
 
 def _with_distinct_names(references: list[str], voiceprints: list[Voiceprint]) -> list[Voiceprint]:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal, Self, get_args
 
 from speakersdk.arguments import checked
-from speakersdk.errors import ConfigError
+from speakersdk.errors import ConfigError, ExpiredVoiceprintError
 from speakersdk.text import is_visible, printable
 
 ChangeKind = Literal["appended", "adapted", "reverted"]
@@ -124,6 +124,28 @@ def utc_time(text: str) -> datetime:
     if time.utcoffset() != timedelta(0):
         raise ValueError(f"expected a time with offset +00:00, got {printable(text)!r}")
     return time
+
+
+def check_end(name: str, expires_utc: str, *, now: datetime, passed: datetime) -> None:
+    """Check that a voiceprint has not expired.
+
+    Args:
+        name: name of the speaker.
+        expires_utc: the end of its use.
+        now: the time of the clock.
+        passed: the latest time that was recorded.
+
+    Raises:
+        ExpiredVoiceprintError: the end is before one of the two times.
+    """
+    end = utc_time(expires_utc)
+    if max(now, passed) >= end:
+        is_clock_behind = now < end
+        raise ExpiredVoiceprintError(
+            name,
+            expires_utc=expires_utc,
+            passed_utc=passed.isoformat(timespec="seconds") if is_clock_behind else None,
+        )
 
 
 @checked

@@ -80,7 +80,7 @@ class LastUses:
             # have written them.
             day = datetime.combine(days.get(voiceprint.name, date.min), time(), UTC)
             try:
-                voiceprint.check_current(max(now, day))
+                voiceprint.check_current(now, used=day)
                 used.append(voiceprint.name)
             except ExpiredVoiceprintError as error:
                 expired.append(error)

@@ -22,7 +22,6 @@ from speakersdk.arrays import Embedding, Embeddings, scaled
 from speakersdk.calibration.calibration import Calibration
 from speakersdk.calibration.cohort import Cohort
 from speakersdk.errors import (
-    ExpiredVoiceprintError,
     IncompatibleModelError,
     SealError,
     VoiceprintError,
@@ -37,6 +36,7 @@ from speakersdk.voiceprint.life import (
     Change,
     ChangeKind,
     Consent,
+    check_end,
     utc_now,
     utc_time,
 )
@@ -192,22 +192,21 @@ class Voiceprint:
         """
         self._check_model(model.name, model.weights_sha256, model.embedding_dim, model.temperature)
 
-    def check_current(self, now: datetime | None = None) -> None:
+    def check_current(self, now: datetime | None = None, *, used: datetime | None = None) -> None:
         """Check that the voiceprint has not expired.
 
         Args:
             now: the current time; None means that of the clock. A clock that was set back before
                 the latest time in the voiceprint counts as that time.
+            used: time of the last use, which counts in the same way.
 
         Raises:
             ExpiredVoiceprintError: the voiceprint has expired.
         """
-        if self.expires_utc is None:
-            return
-        times = [self.created_utc, *(change.at_utc for change in self.history)]
-        latest = max(datetime.now(UTC) if now is None else now, *map(utc_time, times))
-        if latest >= utc_time(self.expires_utc):
-            raise ExpiredVoiceprintError(self.name, expires_utc=self.expires_utc)
+        if self.expires_utc is not None:
+            times = [self.created_utc, *(change.at_utc for change in self.history)]
+            passed = [*map(utc_time, times), *([] if used is None else [used])]
+            check_end(self.name, self.expires_utc, now=now or datetime.now(UTC), passed=max(passed))
 
     def check_usable(self, model: EmbeddingModel) -> None:
         """Check that the voiceprint may be used: `check_made_by` and `check_current`."""

@@ -203,7 +203,7 @@ def calls(
             slt.adapted_by, {"embedding": embedding, "speech_s": 3.0, "at_utc": None},
         ),
         "Voiceprint.reverted": (slt.reverted, {"at_utc": None}),
-        "Voiceprint.check_current": (slt.check_current, {"now": None}),
+        "Voiceprint.check_current": (slt.check_current, {"now": None, "used": None}),
         "Voiceprint.check_usable": (slt.check_usable, {"model": manifest}),
         "Gallery": (Gallery, {"dim": 4, "storage": "float32", "keep_exact": True}),
         "Gallery.add": (gallery.add, {"name": "a", "embedding": embedding}),

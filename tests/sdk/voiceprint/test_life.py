@@ -44,14 +44,18 @@ def test_a_clock_set_back_revives_no_expired_voiceprint() -> None:
     """Enrolled or adapted with a correct clock; the expiry is before these times."""
     long_ago = START - timedelta(days=9000)
     limited = example_voiceprint(expires_utc=(START - timedelta(days=1)).isoformat())
-    with pytest.raises(ExpiredVoiceprintError):
+    with pytest.raises(ExpiredVoiceprintError, match="the clock is or was wrong: correct it"):
         limited.check_current(long_ago)
     later = (START + timedelta(days=2)).isoformat()
     adapted = example_voiceprint(expires_utc=expiry_after("1d", now=START)).adapted_by(
         PROBE, speech_s=1.0, at_utc=later
     )
-    with pytest.raises(ExpiredVoiceprintError):
+    with pytest.raises(ExpiredVoiceprintError) as caught:
         adapted.check_current(long_ago)
+    assert caught.value.passed_utc == later
+    with pytest.raises(ExpiredVoiceprintError) as caught:
+        adapted.check_current(START + timedelta(days=3))
+    assert caught.value.passed_utc is None
 
 
 def test_consent_and_history_survive_the_file() -> None:

@@ -46,6 +46,7 @@ def test_a_clock_set_back_counts_as_the_day_of_the_last_use(tmp_path: Path) -> N
     limited = dataclasses.replace(ANN, expires_utc="2026-11-28T00:00:00+00:00")
     [error] = uses(tmp_path, NOON - timedelta(days=5)).record([limited])
     assert error.expires_utc == limited.expires_utc
+    assert error.passed_utc == f"{NOON:%Y-%m-%d}T00:00:00+00:00"
 
 
 def test_a_clock_set_forward_by_mistake_has_no_lasting_effect(tmp_path: Path) -> None:

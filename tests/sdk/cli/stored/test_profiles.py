@@ -275,6 +275,17 @@ def test_what_sets_nothing_is_refused(
     assert store.load("ann") == before
 
 
+def test_an_end_before_the_creation_by_a_wrong_clock_is_not_set(
+    store: VoiceprintStore, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ahead = replace(store.load("ann"), created_utc="2099-01-01T00:00:00+00:00")
+    store.save(ahead, replace=True)
+    assert main(["profiles", "set", "ann", "--expires", "90d"]) == 2
+    message = "before the time 2099-01-01T00:00:00+00:00 of its last change or use; the clock is"
+    assert message in capsys.readouterr().err
+    assert store.load("ann") == ahead
+
+
 def test_an_expired_voiceprint_is_listed_and_not_prolonged(
     store: VoiceprintStore, capsys: pytest.CaptureFixture[str]
 ) -> None:
