@@ -107,11 +107,15 @@ def quantize_model(
     manifest = check_file(path)
     graph = onnx.load_model(path)
     layers = convertible_layers(graph, precision)
-    if not layers or manifest.mode != "stateful" or not speech:
+    if manifest.mode != "stateful":
         raise ConfigError(
-            f"expected a stateful model with float32 convolutions and some speech, got "
-            f"{manifest.name} ({manifest.mode}, {len(layers)} layers to convert) and "
-            f"{len(speech)} recordings"
+            f"expected a stateful model, got {manifest.name}, which is {manifest.mode}; "
+            "adopted models cannot be converted"
+        )
+    if not layers or not speech:
+        raise ConfigError(
+            f"expected a model with float32 convolutions and some speech, got {manifest.name} "
+            f"with {len(layers)} layers to convert and {len(speech)} recordings"
         )
     converted = (
         _int8(path, manifest, layers, speech) if precision == "int8" else _fp16(path, layers)

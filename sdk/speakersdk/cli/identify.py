@@ -27,9 +27,11 @@ def run(arguments: argparse.Namespace) -> int:
     """Identify the speaker and report."""
     store = shared.open_store(arguments)
     check_recording(arguments.probe, store, "identify RECORDING NAME...")
-    everybody = [] if arguments.references else load_enrolled(store)
     verifier = shared.open_verifier(arguments)
-    voiceprints = everybody or resolve_voiceprints(arguments.references, store, verifier)
+    if arguments.references:
+        voiceprints = resolve_voiceprints(arguments.references, store, verifier)
+    else:
+        voiceprints = load_enrolled(store, verifier)
     identification = verifier.identify(voiceprints, arguments.probe)
     if arguments.json:
         print_json(

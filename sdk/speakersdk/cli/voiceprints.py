@@ -20,7 +20,7 @@ from speakersdk.cli.output import print_message
 from speakersdk.cli.parser import CommandParser
 from speakersdk.errors import AudioError, ConfigError, EnrollmentError, UnknownSpeakerError
 from speakersdk.sealing import key_if_sealed
-from speakersdk.text import counted, decoded_argument, printable
+from speakersdk.text import decoded_argument, printable
 from speakersdk.verifier import Verifier
 from speakersdk.voiceprint.life import Consent, expiry_after, utc_now
 from speakersdk.voiceprint.names import check_name
@@ -130,33 +130,32 @@ def resolve_voiceprints(
     )
 
 
-def load_enrolled(store: VoiceprintStore) -> list[Voiceprint]:
-    """Load all voiceprints in the store, with a warning for each file that cannot be read.
+def load_enrolled(
+    store: VoiceprintStore, verifier: Verifier, *, is_required: bool = True
+) -> list[Voiceprint]:
+    """Load all voiceprints that can be compared, with a warning for each of the others.
 
     Raises:
-        EnrollmentError: the store is empty, or none of its files can be read.
+        EnrollmentError: there are none, and the command requires some.
     """
     content = store.content()
-    if content.unreadable and not content.voiceprints:
-        first = file_and_reason(content.unreadable[0])
-        raise EnrollmentError(
-            f"none of {counted(len(content.unreadable), 'voiceprint file')} in "
-            f"{printable(store.folder)} can be read; the first, {first}"
-        )
-    for file in content.unreadable:
-        print_message("warning", f"skipped {file_and_reason(file)}")
-    if not content.voiceprints:
+    usable, reasons = verifier.usable(content.voiceprints)
+    expired = LastUses(folder=store.folder).record(usable)
+    others = [*map(file_and_reason, content.unreadable), *reasons.values(), *map(str, expired)]
+    names = {error.name for error in expired}
+    current = [voiceprint for voiceprint in usable if voiceprint.name not in names]
+    if is_required and not current:
+        if others:
+            raise EnrollmentError(
+                f"no voiceprint in {printable(store.folder)} can be used; the first of "
+                f"{len(others)}: {others[0]}"
+            )
         raise EnrollmentError(
             f"nobody is enrolled in {printable(store.folder)}; first: speakersdk enroll NAME "
             "RECORDING... or speakersdk listen --enroll NAME"
         )
-    expired = LastUses(folder=store.folder).record(content.voiceprints)
-    for error in expired:
-        print_message("warning", f"skipped: {error}")
-    names = {error.name for error in expired}
-    current = [voiceprint for voiceprint in content.voiceprints if voiceprint.name not in names]
-    if not current:
-        raise EnrollmentError(f"every voiceprint in {printable(store.folder)} has expired")
+    for reason in others:
+        print_message("warning", f"skipped: {reason}")
     return current
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +83,7 @@ def test_a_file_that_cannot_be_read_is_named_and_others_are_used(
     assert output.out.startswith("rms: ACCEPT: ")
     warnings = output.err.splitlines()
     assert len(warnings) == 2
-    assert all(line.startswith("speakersdk: warning: skipped ") for line in warnings)
+    assert all(line.startswith("speakersdk: warning: skipped: ") for line in warnings)
     assert "a\\x1b[31m.voiceprint: expected a name of" in warnings[0]
     assert "slt (1).voiceprint: expected a name of" in warnings[1]
 
@@ -96,9 +97,25 @@ def test_a_store_without_a_readable_file_is_one_error(
     for arguments in (["identify"], ["diarize"], ["listen", "--fast", "--input"]):
         assert main([*arguments, str(voices["rms"].probe)]) == 2
         error = capsys.readouterr().err
-        assert error.startswith(f"speakersdk: error: none of {len(store.names())} voiceprint files")
-        assert "can be read; the first, " in error
+        assert error.startswith(f"speakersdk: error: no voiceprint in {store.folder} can be used; ")
+        assert f"the first of {len(store.names())}: {store.folder}" in error
         assert error.count("\n") == 1
+
+
+def test_a_voiceprint_of_another_model_is_named_and_others_are_used(
+    store: VoiceprintStore, voices: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    store.save(replace(store.load("slt"), model_sha256="0" * 64), replace=True)
+    for arguments in (["identify"], ["diarize"], ["listen", "--fast", "--input"]):
+        assert main([*arguments, str(voices["rms"].probe)]) == 0
+        warning = capsys.readouterr().err.splitlines()[0]
+        assert warning.startswith("speakersdk: warning: skipped: the voiceprint of 'slt' was made")
+        assert "rms" not in warning
+    assert main(["profiles", "list", "--json"]) == 0
+    assert [one["last_used"] is None for one in json.loads(capsys.readouterr().out)] == [
+        False,
+        True,
+    ]
 
 
 def test_two_recordings_of_one_file_name_are_distinguished(

@@ -51,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.references:
         voiceprints = resolve_voiceprints(arguments.references, store, verifier)
     else:
-        voiceprints = load_enrolled(store) if store.names() else []
+        voiceprints = load_enrolled(store, verifier, is_required=bool(store.names()))
     diarization = verifier.diarize(arguments.recording, voiceprints)
     if arguments.format == "json":
         print_json(

@@ -100,7 +100,7 @@ def _listen(arguments: argparse.Namespace) -> int:
     verifier = shared.open_verifier(arguments)
     store = shared.open_store(arguments)
     new_name = _checked_name(arguments, store, verifier)
-    voiceprints = _known(arguments.names, store, new_name)
+    voiceprints = _known(arguments.names, store, verifier, new_name)
     summary = Summary()
     with contextlib.ExitStack() as stack:
         hooks = _hooks(arguments, stack)  # before waiting for a pipe so that readers can connect
@@ -152,14 +152,14 @@ def _checked_name(
     return name
 
 
-def _known(names: list[str], store: VoiceprintStore, new_name: str | None) -> list[Voiceprint]:
+def _known(
+    names: list[str], store: VoiceprintStore, verifier: Verifier, new_name: str | None
+) -> list[Voiceprint]:
     """Load the stored voiceprints to listen for."""
     if names:
         others = [name for name in names if check_name(name) != new_name]
         return [load_for_use(name, store) for name in others]
-    if new_name is None:
-        return load_enrolled(store)
-    everybody = load_enrolled(store) if store.names() else []
+    everybody = load_enrolled(store, verifier, is_required=new_name is None)
     return [voiceprint for voiceprint in everybody if voiceprint.name != new_name]
 
 

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +72,18 @@ def test_enrollment_is_followed_by_verification(
     assert "ann" in speakers
     assert speakers[-1] is None
     assert store.load("ann").total_speech_s == pytest.approx(5, abs=0.2)
+
+
+def test_an_expired_speaker_enrolls_again(
+    talk: Path, slt: str, store: VoiceprintStore, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It was refused, because everybody in the folder had expired."""
+    voiceprint = store.load("slt")
+    store.save(replace(voiceprint, expires_utc=voiceprint.created_utc), replace=True)
+    arguments = ["listen", "--enroll", "slt", "--replace", "--speech", "5", "--fast"]
+    assert main([*arguments, "--input", str(talk)]) == 0
+    assert "slt: accept" in capsys.readouterr().out
+    assert store.load("slt").expires_utc is None
 
 
 def test_a_block_that_completes_no_hop_has_no_news(
