@@ -128,13 +128,16 @@ class ManifestError(ModelError):
 class IncompatibleModelError(ModelError):
     """A voiceprint or calibration was made with a different model."""
 
-    def __init__(self, *, expected: str, got: str, what: str = "voiceprint") -> None:
-        again = "calibrate again with this model"
-        if what != "calibration":
-            again = "enroll again with this model (from kept recordings: speakersdk migrate)"
+    def __init__(
+        self, *, expected: str, got: str, what: str = "voiceprint", remedy: str | None = None
+    ) -> None:
+        if remedy is None:
+            again = "calibrate again with this model"
+            if what != "calibration":
+                again = "enroll again with this model (from kept recordings: speakersdk migrate)"
+            remedy = f"{again}, or load the model that made it"
         super().__init__(
-            f"the {what} was made with model {got}, this verifier runs model {expected}; "
-            f"{again}, or load the model that made it"
+            f"the {what} was made with model {got}, this verifier runs model {expected}; {remedy}"
         )
         self.expected = expected
         self.got = got

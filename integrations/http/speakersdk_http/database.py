@@ -10,7 +10,6 @@ import threading
 import unicodedata
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable
-from pathlib import Path
 from typing import TypeAlias
 
 from speakersdk import (
@@ -35,7 +34,6 @@ class DatabaseStorage(ABC):
     """
 
     def __init__(self, key: SealingKey | None) -> None:
-        self.attempts: Path | None = None
         self._key = key
         self._lock = threading.Lock()
         self._mark: object = None

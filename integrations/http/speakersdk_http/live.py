@@ -87,7 +87,7 @@ class LiveStreams:
         opening = _opening(await self._receive(socket))
         service = self._service
         voiceprints = await run_in_threadpool(service.enrolled, opening.names)
-        verdicts = _Verdicts(service.client_limit(), socket.scope["client_name"], self._metrics)
+        verdicts = _Verdicts(service.client_limit, socket.scope["client_name"], self._metrics)
         await run_in_threadpool(verdicts.begin)
         stream: SpeakerStream = await run_in_threadpool(service.verifier.stream, voiceprints)
         with stream:
@@ -141,7 +141,7 @@ class LiveStreams:
 class _Verdicts:
     """A counter of the verdicts of a stream, in which each rejected turn is an attempt."""
 
-    def __init__(self, limit: AttemptLimit | None, client: str, metrics: Metrics) -> None:
+    def __init__(self, limit: AttemptLimit, client: str, metrics: Metrics) -> None:
         self._limit = limit
         self._client = client
         self._metrics = metrics
@@ -153,8 +153,7 @@ class _Verdicts:
         Raises:
             AttemptLimitError: the client has to wait.
         """
-        if self._limit is not None:
-            self._limit.begin(self._client)
+        self._limit.begin(self._client)
 
     def take(self, update: StreamUpdate) -> None:
         """Count the verdict of an update, if it is new."""
@@ -166,7 +165,7 @@ class _Verdicts:
             self._metrics.verdicts.labels("stream", verdict.value).inc()
         if verdict is Verdict.REJECT:
             self.begin()
-        elif verdict is Verdict.ACCEPT and self._limit is not None:
+        elif verdict is Verdict.ACCEPT:
             self._limit.accepted(self._client)
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 import time
-from pathlib import Path
 from typing import Final
 
 from speakersdk import (
@@ -17,6 +16,7 @@ from speakersdk import (
     EnrollmentError,
     MissingDependencyError,
     Voiceprint,
+    VoiceprintStore,
 )
 from speakersdk_http.answers import (
     Candidate,
@@ -42,8 +42,6 @@ from speakersdk_http.settings import Settings
 from speakersdk_http.storage import FolderStorage, Storage
 
 _LOG: Final = logging.getLogger("uvicorn.error")
-# Counts of clients are separate from those of speakers, who may have the same names.
-_CLIENTS: Final = ".clients"
 _REDIS: Final = ("redis://", "rediss://", "unix://")
 
 
@@ -56,11 +54,14 @@ class SpeakerService:
 
     def __init__(self, settings: Settings) -> None:
         self.verifier = settings.open_verifier()
-        self.storage = _open_storage(settings)
+        store = settings.open_store()
+        self.storage = _open_storage(settings, store)
         self.model = self.verifier.manifest.name
         request = self.verifier.request
         self.far = None if request.prior is not None else request.requested_far
-        self._tries = settings.tries
+        # The counts are those of the command line. With a database there is no limit.
+        self._limit = AttemptLimit(folder=store.folder, tries=settings.tries)
+        self.client_limit = self._limit.for_clients()
         self._told: set[str] = set()  # why voiceprints are left out; each is logged once
 
     def close(self) -> None:
@@ -72,19 +73,17 @@ class SpeakerService:
         """Compare two recordings, or a recording with an enrolled speaker."""
         began = time.perf_counter()
         self._check_model(question)
-        limit = None
+        audio2 = AudioFile(question.audio2, "audio2")
         if question.name is not None:
             voiceprint = self.storage.load(question.name)
-            limit = self.speaker_limit()
+            decision = self._limit.decide(
+                voiceprint.name, lambda: self.verifier.verify(voiceprint, audio2)
+            )
         else:
             audio1 = AudioFile(question.audio1 or b"", "audio1")
             # A recording for a comparison need not be good enough for enrollment.
             voiceprint = self.verifier.enroll([audio1], name="audio1", accept=tuple(AudioProblem))
-        if limit is not None:
-            limit.begin(voiceprint.name)
-        decision = self.verifier.verify(voiceprint, AudioFile(question.audio2, "audio2"))
-        if limit is not None and decision.accepted:
-            limit.accepted(voiceprint.name)
+            decision = self.verifier.verify(voiceprint, audio2)
         return VerifyAnswer(
             verified=decision.accepted,
             distance=distance(decision),
@@ -100,12 +99,8 @@ class SpeakerService:
         began = time.perf_counter()
         self._check_model(question)
         voiceprints = self.enrolled()
-        limit = self.client_limit()
-        if limit is not None:
-            limit.begin(client)
-        found = self.verifier.identify(voiceprints, AudioFile(question.audio, "audio"))
-        if limit is not None and found.speaker is not None:
-            limit.accepted(client)
+        audio = AudioFile(question.audio, "audio")
+        found = self.client_limit.decide(client, lambda: self.verifier.identify(voiceprints, audio))
         return IdentifyAnswer(
             matches=[
                 Candidate(
@@ -176,20 +171,6 @@ class SpeakerService:
             )
         return usable
 
-    def speaker_limit(self) -> AttemptLimit | None:
-        """The limit on attempts that name a speaker; its counts are those of the command line."""
-        return self._limit(self.storage.attempts)
-
-    def client_limit(self) -> AttemptLimit | None:
-        """The limit on a client's attempts without the name of a speaker."""
-        folder = self.storage.attempts
-        return self._limit(None if folder is None else folder / _CLIENTS)
-
-    def _limit(self, folder: Path | None) -> AttemptLimit | None:
-        if self._tries is None or folder is None:
-            return None
-        return AttemptLimit(folder=folder, tries=self._tries)
-
     def _registered(self, voiceprint: Voiceprint) -> RegisterAnswer:
         return RegisterAnswer(
             id=voiceprint.name,
@@ -205,8 +186,7 @@ class SpeakerService:
             raise ConfigError(f"expected the model {self.model}, or none; got another one")
 
 
-def _open_storage(settings: Settings) -> Storage:
-    store = settings.open_store()
+def _open_storage(settings: Settings, store: VoiceprintStore) -> Storage:
     if settings.database is None:
         return FolderStorage(store)
     address, connections = settings.database, settings.threads

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from pathlib import Path
 from typing import Protocol
 
 from speakersdk import Voiceprint, VoiceprintStore
@@ -11,13 +10,7 @@ from speakersdk_http.database import StoredVoiceprints
 
 
 class Storage(Protocol):
-    """Stored voiceprints by name, for any number of threads and processes.
-
-    Attributes:
-        attempts: folder of the counts of rejected attempts; None means that they are not counted.
-    """
-
-    attempts: Path | None
+    """Stored voiceprints by name, for any number of threads and processes."""
 
     def load(self, name: str) -> Voiceprint:
         """Load the voiceprint of a speaker.
@@ -56,7 +49,6 @@ class FolderStorage:
 
     def __init__(self, store: VoiceprintStore) -> None:
         self._store = store
-        self.attempts: Path | None = store.folder
         self._lock = threading.Lock()
         self._signature: frozenset[tuple[str, int, int, int]] | None = None
         self._content: StoredVoiceprints = ((), {})

@@ -18,13 +18,11 @@ from speakersdk_wyoming.audio import Waveform
 
 _LOG: Final = logging.getLogger(__name__)
 _RATE_HZ: Final = 16000
-# Counts of clients are separate from those of speakers, who may have the same names.
-_CLIENTS: Final = ".clients"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Speaker:
-    """The result of an identification.
+    """The result of an identification. True in an `if` only with a name.
 
     Attributes:
         name: name of the speaker; None if the speaker is unknown or no decision is possible.
@@ -37,6 +35,9 @@ class Speaker:
     verdict: Verdict | None
     probability: float | None
     context: dict[str, Any]
+
+    def __bool__(self) -> bool:
+        return self.name is not None
 
 
 class People:
@@ -56,7 +57,7 @@ class People:
     ) -> None:
         self._verifier = open_verifier()
         self._store = open_store()
-        self._tries = tries
+        self._limit = AttemptLimit(folder=self._store.folder, tries=tries)
         self.model = self._verifier.manifest.name
 
     def names(self) -> tuple[str, ...]:
@@ -84,17 +85,10 @@ class People:
             SpeakerSdkError: a voiceprint cannot be used.
         """
         candidates = self._everybody() if names is None else [*map(self._store.load, names)]
-        if self._tries is None:
-            return self._nearest(candidates, probe)
-        folder, attempt = self._store.folder / _CLIENTS, client
+        limit, attempt = self._limit.for_clients(), client
         if names is not None and len(names) == 1:
-            folder, attempt = self._store.folder, candidates[0].name
-        limit = AttemptLimit(folder=folder, tries=self._tries)
-        limit.begin(attempt)
-        speaker = self._nearest(candidates, probe)
-        if speaker.name is not None:
-            limit.accepted(attempt)
-        return speaker
+            limit, attempt = self._limit, candidates[0].name
+        return limit.decide(attempt, lambda: self._nearest(candidates, probe))
 
     def _nearest(self, voiceprints: list[Voiceprint], probe: Waveform) -> Speaker:
         if not voiceprints:

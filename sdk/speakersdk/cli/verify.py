@@ -75,7 +75,8 @@ def run(arguments: argparse.Namespace) -> int:
     remembered = RememberedRecordings(store)
     may_repeat = arguments.remember or (is_stored and bool(remembered.known(voiceprint.name)))
     challenge = None if arguments.challenge is None else Challenge(arguments.challenge)
-    limit = _begun_limit(arguments, voiceprint.name, store)
+    limit = AttemptLimit(folder=store.folder, tries=arguments.limit)
+    limit.begin(voiceprint.name)
     probe: Recording = arguments.probe
     blocks: list[Waveform] = []
     if arguments.adapt or may_repeat or challenge is not None:  # a pipe can be read only once
@@ -90,7 +91,7 @@ def run(arguments: argparse.Namespace) -> int:
         decision = remembered.checked(voiceprint.name, blocks, decision)
         if arguments.remember and decision.accepted:
             remembered.remember(voiceprint.name, blocks)
-    if limit is not None and decision.accepted:
+    if decision.accepted:
         limit.accepted(voiceprint.name)
     if decision != voice_decision:
         adaptation = None  # another check objects
@@ -99,17 +100,6 @@ def run(arguments: argparse.Namespace) -> int:
         decision = adaptation.verification
     _report(arguments, verifier.request, decision, adaptation)
     return 0 if decision.accepted else 1
-
-
-def _begun_limit(
-    arguments: argparse.Namespace, name: str, store: VoiceprintStore
-) -> AttemptLimit | None:
-    """Count this attempt, if attempts are limited."""
-    if arguments.limit is None:
-        return None
-    limit = AttemptLimit(folder=store.folder, tries=arguments.limit)
-    limit.begin(name)
-    return limit
 
 
 def _report(

@@ -8,18 +8,28 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol, TypeVar
 
 from speakersdk.arguments import checked
-from speakersdk.errors import AttemptLimitError, ConfigError
+from speakersdk.errors import AttemptLimitError, ConfigError, WrongTypeError
 from speakersdk.files import folder_lock, make_private_folder
 from speakersdk.voiceprint.names import check_name
 from speakersdk.voiceprint.state_file import StateFile
 
 FILE_NAME: Final = ".attempts.json"
+_CLIENTS: Final = ".clients"
 _MAXIMUM_DOUBLINGS: Final = 20
+
+
+class _Answer(Protocol):
+    """A decision, an identification, or another value that is true only for an accepted voice."""
+
+    def __bool__(self) -> bool: ...
+
+
+_A = TypeVar("_A", bound=_Answer)
 
 
 @checked
@@ -33,7 +43,7 @@ class AttemptLimit:
 
     Attributes:
         folder: folder of the store; the counts are in its file ``.attempts.json``.
-        tries: number of rejected attempts until the first wait.
+        tries: number of rejected attempts until the first wait. With None, nothing is counted.
         window_s: time after which rejections no longer count, if the wait is shorter.
         wait_s: first wait in seconds.
         maximum_wait_s: longest wait in seconds.
@@ -42,7 +52,7 @@ class AttemptLimit:
     """
 
     folder: Path
-    tries: int = 5
+    tries: int | None = 5
     window_s: float = 900.0
     wait_s: float = 30.0
     maximum_wait_s: float = 3600.0
@@ -50,23 +60,52 @@ class AttemptLimit:
 
     def __post_init__(self) -> None:
         waits = 0 < self.wait_s <= self.maximum_wait_s < float("inf")
-        if self.tries < 1 or not waits or not 0 < self.window_s < float("inf"):
+        few = self.tries is not None and self.tries < 1
+        if few or not waits or not 0 < self.window_s < float("inf"):
             raise ConfigError(
                 "expected tries of at least 1, a window and a wait above 0 s and maximum_wait_s of "
                 f"at least wait_s, got {self.tries}, {self.window_s:g}, {self.wait_s:g} and "
                 f"{self.maximum_wait_s:g}"
             )
 
-    def begin(self, name: str) -> None:
-        """Count an attempt before it is decided; call `accepted` if it succeeds.
+    def for_clients(self) -> AttemptLimit:
+        """Return the same limit on clients, whose attempts name no speaker.
 
-        An attempt whose process is killed before its decision counts as rejected.
+        Their counts are apart from those of speakers, who may have the same names.
+        """
+        return replace(self, folder=self.folder / _CLIENTS)
+
+    def decide(self, name: str, answer: Callable[[], _A]) -> _A:
+        """Return the answer to an attempt, such as ``lambda: verifier.verify(ann, probe)``.
+
+        The attempt counts before it is decided. It counts as rejected unless the answer is true,
+        also if its process is killed.
+
+        Args:
+            name: name of the speaker.
+            answer: function that makes a Decision, an Identification, or True or False.
 
         Raises:
-            AttemptLimitError: the speaker has to wait.
+            AttemptLimitError: the speaker has to wait; `answer` is not called.
             ConfigError: the file of counts is damaged.
             OSError: the file cannot be written.
         """
+        self.begin(name)
+        made = answer()
+        if not hasattr(made, "__bool__"):  # any other object counts as true
+            raise WrongTypeError(f"expected answer to return a decision, got {type(made).__name__}")
+        if made:
+            self.accepted(name)
+        return made
+
+    def begin(self, name: str) -> None:
+        """Count an attempt that is decided later; call `accepted` if it succeeds.
+
+        Raises:
+            AttemptLimitError, ConfigError, OSError: as for `decide`.
+        """
+        if self.tries is None:
+            return
         name = check_name(name)
         make_private_folder(self.folder)
         with folder_lock(self.folder):
@@ -74,7 +113,7 @@ class AttemptLimit:
             now = self.clock()
             count, recorded = counts.get(name, (0, now))
             last = min(recorded, now)
-            wait = self._wait(count)
+            wait = self._wait(count - self.tries)
             left = wait - (now - last)
             if count >= self.tries and left > 0:
                 if last < recorded:  # the clock was set back: the wait begins again
@@ -88,11 +127,14 @@ class AttemptLimit:
 
     def accepted(self, name: str) -> None:
         """Clear the count of a speaker who was accepted."""
+        if self.tries is None:
+            return
         with folder_lock(self.folder):
             self._file.drop({check_name(name)})
 
-    def _wait(self, count: int) -> float:
-        doublings = min(max(count - self.tries, 0), _MAXIMUM_DOUBLINGS)
+    def _wait(self, num_further: int) -> float:
+        """Return the wait after this many rejections more than the allowed ones."""
+        doublings = min(max(num_further, 0), _MAXIMUM_DOUBLINGS)
         return min(self.wait_s * 2.0**doublings, self.maximum_wait_s)
 
     @property

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Protocol, runtime_checkable
+from typing import Final, Protocol, runtime_checkable
+
+ROTATED: Final = "rotation "  # begins the model_sha256 of a rotated voiceprint
 
 
 @runtime_checkable

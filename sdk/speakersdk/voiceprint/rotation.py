@@ -25,6 +25,7 @@ from speakersdk.arguments import checked
 from speakersdk.arrays import Embeddings
 from speakersdk.errors import ConfigError, IncompatibleModelError
 from speakersdk.sealing import SealingKey
+from speakersdk.voiceprint.embedding_model import ROTATED
 from speakersdk.voiceprint.voiceprint import Voiceprint
 
 _PURPOSE: Final = "rotation"
@@ -80,9 +81,11 @@ class Rotation:
         Raises:
             IncompatibleModelError: it is already rotated, or has embeddings of another size.
         """
-        if voiceprint.model_sha256.startswith(_PURPOSE):
+        if voiceprint.model_sha256.startswith(ROTATED):
             raise IncompatibleModelError(
-                expected="without rotation", got=voiceprint.model_sha256[:24]
+                expected="without rotation",
+                got=voiceprint.model_sha256[:24],
+                remedy="restore it first",
             )
         return self._exchanged(voiceprint, self.rotate, self._label(voiceprint.model_sha256))
 
@@ -95,12 +98,14 @@ class Rotation:
         _, _, sha256 = voiceprint.model_sha256.rpartition(":")
         if voiceprint.model_sha256 != self._label(sha256):
             raise IncompatibleModelError(
-                expected=self._label("...")[:24], got=voiceprint.model_sha256[:24]
+                expected=self._label("...")[:24],
+                got=voiceprint.model_sha256[:24],
+                remedy="restore it with the rotation that rotated it",
             )
         return self._exchanged(voiceprint, self.restore, sha256)
 
     def _label(self, sha256: str) -> str:
-        return f"{_PURPOSE} {self.identifier[:16]}:{sha256}"
+        return f"{ROTATED}{self.identifier[:16]}:{sha256}"
 
     def _exchanged(
         self,

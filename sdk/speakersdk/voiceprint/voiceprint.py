@@ -29,7 +29,7 @@ from speakersdk.errors import (
 from speakersdk.files import open_regular, replacement
 from speakersdk.sealing import SEAL_BYTES, SealingKey, sealed, unsealed
 from speakersdk.text import is_visible, printable
-from speakersdk.voiceprint.embedding_model import EmbeddingModel
+from speakersdk.voiceprint.embedding_model import ROTATED, EmbeddingModel
 from speakersdk.voiceprint.file import FORMAT, MAXIMUM_BYTES, read_fields, write_voiceprint
 from speakersdk.voiceprint.life import (
     MAXIMUM_CHANGES,
@@ -223,7 +223,10 @@ class Voiceprint:
             expected += f", D {dim}, T {length:g}"
             got += f", D {own_dim}, T {self.temperature:g}"
         raise IncompatibleModelError(
-            expected=f"{expected})", got=f"{got})", what=f"voiceprint of {self.name!r}"
+            expected=f"{expected})",
+            got=f"{got})",
+            what=f"voiceprint of {self.name!r}",
+            remedy="restore it first" if self.model_sha256.startswith(ROTATED) else None,
         )
 
     def with_exemplars(self, other: Voiceprint) -> Voiceprint:

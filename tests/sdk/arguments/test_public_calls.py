@@ -233,6 +233,7 @@ def calls(
         "AttemptLimit": (AttemptLimit, {
             "folder": folder, "tries": 5, "window_s": 9.0, "wait_s": 3.0, "maximum_wait_s": 30.0,
         }),
+        "AttemptLimit.decide": (limit.decide, {"name": "a", "answer": lambda: True}),
         "AttemptLimit.begin": (limit.begin, {"name": "a"}),
         "LastUses": (LastUses, {"folder": folder}),
         "LastUses.record": (uses.record, {"voiceprints": [slt]}),

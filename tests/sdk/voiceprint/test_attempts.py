@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from speakersdk.errors import AttemptLimitError, ConfigError
+from speakersdk.errors import AttemptLimitError, ConfigError, WrongTypeError
 from speakersdk.voiceprint.attempts import FILE_NAME, AttemptLimit
 
 
@@ -53,6 +53,44 @@ def test_an_accepted_attempt_clears_the_count(limit: AttemptLimit) -> None:
         limit.begin("ann")
         limit.begin("ann")
         limit.accepted("ann")
+
+
+def test_an_answer_that_is_true_clears_the_count(limit: AttemptLimit) -> None:
+    def undecided() -> bool:
+        raise OSError("no such recording")
+
+    for _ in range(3):
+        assert limit.decide("ann", lambda: False) is False
+        with pytest.raises(OSError, match="no such"):  # counts as rejected
+            limit.decide("ann", undecided)
+        assert limit.decide("ann", lambda: True) is True
+    for _ in range(3):
+        limit.decide("ann", lambda: False)
+    with pytest.raises(AttemptLimitError):
+        limit.decide("ann", lambda: pytest.fail("was asked"))
+
+
+def test_an_answer_that_is_no_decision_accepts_nobody(limit: AttemptLimit) -> None:
+    for _ in range(3):
+        with pytest.raises(WrongTypeError, match="expected answer to return a decision, got str"):
+            limit.decide("ann", lambda: "rejected")  # type: ignore[type-var]
+    assert wait_of(limit) == 10
+
+
+def test_without_a_number_of_tries_nothing_is_counted(tmp_path: Path) -> None:
+    limit = AttemptLimit(folder=tmp_path / "store", tries=None)
+    for _ in range(20):
+        assert limit.decide("ann", lambda: False) is False
+    limit.accepted("ann")
+    assert not limit.folder.exists()
+
+
+def test_clients_are_counted_apart_from_speakers(limit: AttemptLimit) -> None:
+    for _ in range(3):
+        limit.begin("ann")
+    limit.for_clients().begin("ann")
+    assert (limit.folder / ".clients" / FILE_NAME).is_file()
+    assert wait_of(limit) == 10
 
 
 def test_speakers_are_counted_apart(limit: AttemptLimit) -> None:
