@@ -70,7 +70,7 @@ def test_an_answer_that_is_true_clears_the_count(limit: AttemptLimit) -> None:
         limit.decide("ann", lambda: pytest.fail("was asked"))
 
 
-def test_an_answer_that_is_no_decision_accepts_nobody(limit: AttemptLimit) -> None:
+def test_an_answer_of_another_type_is_refused(limit: AttemptLimit) -> None:
     for _ in range(3):
         with pytest.raises(WrongTypeError, match="expected answer to return a decision, got str"):
             limit.decide("ann", lambda: "rejected")  # type: ignore[type-var]
