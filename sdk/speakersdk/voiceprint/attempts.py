@@ -110,7 +110,7 @@ class AttemptLimit:
         make_private_folder(self.folder)
         with folder_lock(self.folder):
             counts = self._file.read()
-            now = self.clock()
+            now = max(0.0, self.clock())  # a clock that was never set may be before 1970
             count, recorded = counts.get(name, (0, now))
             last = min(recorded, now)
             wait = self._wait(count - self.tries)

@@ -113,6 +113,16 @@ def test_a_clock_that_is_set_back_gives_no_new_tries(limit: AttemptLimit, clock:
     assert wait_of(limit) == 10
 
 
+def test_a_clock_before_1970_leaves_the_counts_readable(limit: AttemptLimit, clock: Clock) -> None:
+    clock.now_s = -86400.0
+    for _ in range(3):
+        limit.begin("ann")
+    with pytest.raises(AttemptLimitError):
+        limit.begin("ann")
+    clock.now_s = 1e9
+    limit.begin("ann")
+
+
 def test_a_wait_ends_after_a_clock_was_far_ahead(limit: AttemptLimit, clock: Clock) -> None:
     for _ in range(3):
         limit.begin("ann")
