@@ -36,6 +36,7 @@ from speakersdk.evaluation.trials import (
     speakers_in_paths,
     used_segments,
 )
+from speakersdk.files import make_private_folder
 from speakersdk.text import counted, printable
 
 
@@ -103,6 +104,8 @@ def run(arguments: argparse.Namespace) -> int:
         raise ConfigError("expected --jobs of at least 1 and --repeats of at least 0")
     if arguments.plots:
         prepare_plots(arguments.plots)
+    if arguments.cache:
+        make_private_folder(arguments.cache)
     listed = [trial for path in arguments.trials for trial in read_trials(path)]
     # A trial that is listed twice counts twice, as in other programs.
     num_repeated = count_repeated(listed, is_symmetric=not arguments.scores)

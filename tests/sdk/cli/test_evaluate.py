@@ -206,6 +206,14 @@ def test_a_folder_of_plots_that_cannot_be_made_is_an_early_error(
     assert "trials.txt: File exists; name another" in capsys.readouterr().err
 
 
+def test_a_cache_that_cannot_be_made_is_an_early_error(
+    trials: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["evaluate", str(trials), "--audio-root", "absent", "--cache", str(trials)]
+    assert main(arguments) == 2
+    assert "trials.txt: File exists; name another" in capsys.readouterr().err
+
+
 def test_tables_and_plots(
     trials: Path, demo_clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
