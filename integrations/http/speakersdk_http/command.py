@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import math
 import os
 import signal
@@ -193,10 +194,12 @@ def _listener(host: str, port: int) -> socket.socket:
             f"expected a host name or an address with --host, got {host!r}"
         ) from error
     except OSError as error:  # also a name that has no address
+        is_taken = error.errno == errno.EADDRINUSE
         raise OSError(
             error.errno,
-            f"cannot listen on {host}, port {port}: {error.strerror}; stop the program that "
-            "listens there, or choose another address with --host and --port",
+            f"cannot listen on {host}, port {port}: {error.strerror}; "
+            + ("stop the program that listens there, or " if is_taken else "")
+            + "choose another address with --host and --port",
         ) from error
     listener.set_inheritable(True)
     return listener

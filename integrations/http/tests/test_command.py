@@ -88,8 +88,21 @@ def test_a_port_in_use_is_one_line_that_says_what_to_do(capsys: pytest.CaptureFi
         assert main(["serve", "http", "--port", str(port)]) == 2
     error = capsys.readouterr().err
     assert f"cannot listen on 127.0.0.1, port {port}: " in error
-    assert "--port" in error
+    assert "stop the program that listens there, or choose another address" in error
     assert error.count("\n") == 1
+
+
+def test_an_address_of_another_machine_is_not_in_use(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keys = tmp_path / "keys"
+    keys.write_text("panel correct-horse-battery\n")
+    keys.chmod(0o600)
+    # 192.0.2.0/24 is for documentation: no machine has such an address.
+    assert main(["serve", "http", "--host", "192.0.2.1", "--keys", str(keys)]) == 2
+    error = capsys.readouterr().err
+    assert "cannot listen on 192.0.2.1, port 8080: " in error
+    assert "stop the program" not in error
 
 
 @pytest.mark.parametrize(
