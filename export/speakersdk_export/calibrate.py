@@ -19,7 +19,7 @@ from speakersdk.encoder.interface import Encoding, SpeakerEncoder
 from speakersdk.errors import AudioTooShortError, ConfigError
 from speakersdk.evaluation.embedding_cache import EmbeddingCache
 from speakersdk.evaluation.encode_trials import score_trials
-from speakersdk.evaluation.segments import Segment, read_segments, share_audio
+from speakersdk.evaluation.segments import Segment, read_segment_lists, share_audio
 from speakersdk.evaluation.trials import count_repeated, read_trials, used_segments
 from speakersdk.files import file_sha256
 from speakersdk.metrics import eer
@@ -101,9 +101,7 @@ def score_lists(
     Raises:
         ConfigError: a list is malformed or names an unknown segment, or a pair has both labels.
     """
-    known: dict[str, Segment] = {}
-    for path in trials.segments:
-        known |= read_segments(path)
+    known = read_segment_lists(trials.segments)
     listed = {path: read_trials(path) for path in trials.lists}
     count_repeated(chain.from_iterable(listed.values()), is_symmetric=True)  # refuses two labels
     for path, entries in listed.items():

@@ -25,7 +25,7 @@ from speakersdk.errors import ConfigError, InvalidAudioError
 from speakersdk.evaluation.encode_trials import EncodingJob, JudgedTrials, judge_trials
 from speakersdk.evaluation.plots import draw_plots, prepare_plots
 from speakersdk.evaluation.report import Figures, ScoredTrials, evaluate, evaluate_conditions
-from speakersdk.evaluation.segments import Segment, read_segments, share_audio
+from speakersdk.evaluation.segments import Segment, read_segment_lists, share_audio
 from speakersdk.evaluation.trials import (
     Trial,
     count_repeated,
@@ -114,7 +114,7 @@ def run(arguments: argparse.Namespace) -> int:
             f"{counted(num_repeated, 'trial')} listed again and counted again; remove the copies "
             "if that is a mistake"
         )
-    known = _known_segments(arguments)
+    known = read_segment_lists(arguments.segments)
     kept = listed if arguments.keep_shared_audio else _without_shared_audio(listed, known)
     judged = _judged(arguments, kept, known)
     print_failures(judged.failures)
@@ -178,13 +178,6 @@ def _without_shared_audio(listed: list[Trial], known: dict[str, Segment]) -> lis
         return bool(known) and share_audio(known[trial.enroll], known[trial.probe])
 
     return [trial for trial in listed if not shares_audio(trial)]
-
-
-def _known_segments(arguments: argparse.Namespace) -> dict[str, Segment]:
-    known: dict[str, Segment] = {}
-    for path in arguments.segments:
-        known |= read_segments(path)
-    return known
 
 
 def _judged(

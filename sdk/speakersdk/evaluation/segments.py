@@ -188,6 +188,23 @@ def read_segments(path: Path) -> dict[str, Segment]:
     return segments
 
 
+def read_segment_lists(paths: Iterable[Path]) -> dict[str, Segment]:
+    """Read several lists of segments into one; see `read_segments`.
+
+    Raises:
+        ConfigError: as for `read_segments`, or two lists have different segments of one name.
+    """
+    segments: dict[str, Segment] = {}
+    for path in paths:
+        for name, segment in read_segments(path).items():
+            if segments.setdefault(name, segment) != segment:
+                raise ConfigError(
+                    f"{path}: another segment of the name {name!r} than in an earlier list; rename "
+                    "one of them"
+                )
+    return segments
+
+
 def write_segments(path: Path, segments: Iterable[Segment]) -> None:
     """Write segments in the format of `read_segments`.
 

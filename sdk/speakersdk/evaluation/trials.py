@@ -97,7 +97,8 @@ def read_scores(paths: Iterable[Path]) -> dict[tuple[str, str], float]:
     """Read ``enroll probe score`` lines. Further columns are ignored.
 
     Raises:
-        ConfigError: a file is missing, a line has another form, or a trial has two scores.
+        ConfigError: a file is missing, a line has another form, or a trial has two different
+            scores.
     """
     scores: dict[tuple[str, str], float] = {}
     for path in paths:
@@ -112,9 +113,10 @@ def read_scores(paths: Iterable[Path]) -> dict[tuple[str, str], float]:
                     f"{path}:{number}: expected 'enroll probe score', got {line!r}; {_TABS}"
                 )
             sides = name_key(fields[0]), name_key(fields[1])
-            if sides in scores:
-                raise ConfigError(f"{path}:{number}: a second score of {fields[0]} {fields[1]}")
-            scores[sides] = score
+            if scores.setdefault(sides, score) != score:
+                raise ConfigError(
+                    f"{path}:{number}: a second, different score of {fields[0]} {fields[1]}"
+                )
     return scores
 
 
@@ -138,16 +140,17 @@ def read_speakers(path: Path) -> dict[str, str]:
     """Read ``recording speaker`` lines, the format of Kaldi's utt2spk.
 
     Raises:
-        ConfigError: the file is missing, or a line has another form.
+        ConfigError: the file is missing, a line has another form, or a recording has two speakers.
     """
-    speakers = {}
+    speakers: dict[str, str] = {}
     for number, line in read_lines(path):
         fields = columns(line, 2)
         if len(fields) != 2:
             raise ConfigError(
                 f"{path}:{number}: expected 'recording speaker', got {line!r}; {_TABS}"
             )
-        speakers[name_key(fields[0])] = fields[1]
+        if speakers.setdefault(name_key(fields[0]), fields[1]) != fields[1]:
+            raise ConfigError(f"{path}:{number}: a second speaker of {fields[0]}; correct the list")
     return speakers
 
 

@@ -20,6 +20,7 @@ from speakersdk.evaluation.segments import (
     SegmentReader,
     find_file,
     read_recordings,
+    read_segment_lists,
     read_segments,
     share_audio,
     write_segments,
@@ -67,6 +68,17 @@ def test_a_second_segment_of_one_name_is_refused(path: Path) -> None:
     path.write_text('{"segment": "s", "speaker": "c", "pieces": []}\n' * 2)
     with pytest.raises(ConfigError, match=r"list\.txt:2: a second segment of the name 's'"):
         read_segments(path)
+
+
+def test_lists_are_joined_unless_they_disagree(path: Path, tmp_path: Path) -> None:
+    one, other = (Segment(name, "c/1", (Piece("a.wav"),)) for name in "ab")
+    write_segments(path, [one])
+    second = tmp_path / "second.jsonl"
+    write_segments(second, [other, one])
+    assert read_segment_lists([path, second, path]) == {"a": one, "b": other}
+    write_segments(second, [Segment("a", "c/1", (Piece("a.wav", 1),))])
+    with pytest.raises(ConfigError, match=r"second\.jsonl: another segment of the name 'a'"):
+        read_segment_lists([path, second])
 
 
 def test_what_is_written_is_read_again(path: Path) -> None:

@@ -86,8 +86,10 @@ def test_scores(path: Path) -> None:
         path.write_text(text)
         with pytest.raises(ConfigError, match="expected 'enroll probe score'"):
             read_scores([path])
+    path.write_text("a b 1\na b 1.0\n")  # of a trial that is listed twice
+    assert read_scores([path, path]) == {("a", "b"): 1.0}
     path.write_text("a b 1\na b 2\n")
-    with pytest.raises(ConfigError, match="a second score of a b"):
+    with pytest.raises(ConfigError, match=r"list\.txt:2: a second, different score of a b"):
         read_scores([path])
 
 
@@ -96,6 +98,9 @@ def test_speakers(path: Path) -> None:
     assert read_speakers(path) == {"a-1": "a", "b-1": "b"}
     path.write_text("a-1\n")
     with pytest.raises(ConfigError, match="expected 'recording speaker'"):
+        read_speakers(path)
+    path.write_text("a-1 a\nb-1 b\na-1 a\nb-1 a\n")
+    with pytest.raises(ConfigError, match=r"list\.txt:4: a second speaker of b-1"):
         read_speakers(path)
 
 
