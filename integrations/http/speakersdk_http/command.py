@@ -32,6 +32,9 @@ _LAST_PORT: Final = 65535
 _BACKLOG: Final = 2048
 _KEEP_ALIVE_S: Final = 15
 _LONGEST_END_S: Final = 60  # time for the last answers
+# Time in which a worker must begin to answer its parent. It imports everything first, which takes
+# seconds on a busy or small computer; the default of 5 s would kill and start it forever.
+_LONGEST_START_S: Final = 120
 _LONGEST_MESSAGE_BYTES: Final = 1 << 20  # limit of a stream's message: half a minute at 16 kHz
 _QUEUED_MESSAGES: Final = 4  # further messages wait in the client's socket
 
@@ -156,8 +159,32 @@ def run(
         SpeakerService(settings).close()  # report a wrong option once, and not in every worker
         with tempfile.TemporaryDirectory(prefix="speakersdk-http-") as folder:
             os.environ[FOLDER_VARIABLE] = folder
-            Multiprocess(_config(partial(create_app, settings), workers), [listener]).run()
+            processes = _Workers(_config(partial(create_app, settings), workers), [listener])
+            processes.run()
+            if processes.was_interrupted:
+                raise KeyboardInterrupt  # as with one process
     return 0
+
+
+class _Workers(Multiprocess):
+    """Worker processes. Ctrl-C reaches only their parent, which ends them as SIGTERM does."""
+
+    was_interrupted = False
+
+    def init_processes(self) -> None:
+        if not hasattr(signal, "pthread_sigmask"):  # Windows
+            super().init_processes()
+            return
+        # A process inherits the mask; without it, one that just starts would print a traceback.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            super().init_processes()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+    def handle_int(self) -> None:
+        self.was_interrupted = True
+        super().handle_int()
 
 
 def _config(make_app: Callable[[], object], workers: int) -> uvicorn.Config:
@@ -172,6 +199,7 @@ def _config(make_app: Callable[[], object], workers: int) -> uvicorn.Config:
         proxy_headers=False,
         timeout_keep_alive=_KEEP_ALIVE_S,
         timeout_graceful_shutdown=_LONGEST_END_S,
+        timeout_worker_healthcheck=_LONGEST_START_S,
         ws_max_size=_LONGEST_MESSAGE_BYTES,
         ws_max_queue=_QUEUED_MESSAGES,
     )

@@ -1,6 +1,10 @@
 """Processes: workers that share the store, and the end by SIGTERM under load."""
 
+import os
+import signal
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -68,6 +72,24 @@ def test_no_request_is_lost_at_sigterm(start: Start, clip: Clip, workers: int) -
     assert set(answered) == {200}
     assert len(answered) >= 2 * len(threads)
     assert status == 0
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_ctrl_c_at_any_time_gives_its_status_and_no_traceback(tmp_path: Path, workers: int) -> None:
+    command = [sys.executable, "-m", "speakersdk", "serve", "http", "--port", "0"]
+    options = ["--voiceprints", str(tmp_path), "--drain", "0", "--workers", str(workers)]
+    with subprocess.Popen(
+        [*command, *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("listening on")
+        os.killpg(process.pid, signal.SIGINT)  # a terminal sends it to all, which still start
+        _, errors = process.communicate(timeout=DEADLINE_S)
+    assert (process.returncode, errors) == (130, "")
 
 
 def test_what_is_enrolled_outlives_the_server(start: Start, clip: Clip) -> None:
