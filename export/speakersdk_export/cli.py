@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from speakersdk import demo_clips
 from speakersdk.cli.parser import CommandParser
-from speakersdk.cli.program import run_program
+from speakersdk.cli.program import importing, run_program
 from speakersdk.text import printable
 from speakersdk_export.adopt.cli import add_adopt_command
 from speakersdk_export.trial_options import add_trial_options
@@ -188,12 +188,13 @@ def _add_output(command: CommandParser) -> None:
 
 
 def _model(arguments: argparse.Namespace) -> int:
-    import numpy as np
+    with importing():
+        import numpy as np
 
-    from speakersdk.audio.waveform import read_audio
-    from speakersdk_export.calibrate import CalibrationTrials
-    from speakersdk_export.onnx_export import export_model
-    from speakersdk_training.checkpoint import load_encoder
+        from speakersdk.audio.waveform import read_audio
+        from speakersdk_export.calibrate import CalibrationTrials
+        from speakersdk_export.onnx_export import export_model
+        from speakersdk_training.checkpoint import load_encoder
 
     trials = CalibrationTrials.together(arguments.trials, arguments.segments, arguments.audio_root)
     speech_paths = arguments.speech or sorted(demo_clips.FOLDER.glob("*.flac"))
@@ -225,12 +226,13 @@ def _model(arguments: argparse.Namespace) -> int:
 
 
 def _thresholds(arguments: argparse.Namespace) -> int:
-    import onnx
+    with importing():
+        import onnx
 
-    from speakersdk.encoder.load import load_encoder
-    from speakersdk_export.calibrate import with_robust_thresholds
-    from speakersdk_export.model_file import new_model_file, write_model
-    from speakersdk_export.strangers import HeldOut
+        from speakersdk.encoder.load import load_encoder
+        from speakersdk_export.calibrate import with_robust_thresholds
+        from speakersdk_export.model_file import new_model_file, write_model
+        from speakersdk_export.strangers import HeldOut
 
     held_out = HeldOut(share=arguments.held_out, corpora=tuple(arguments.held_out_of))
     encoder = load_encoder(arguments.file)
@@ -250,9 +252,10 @@ def _thresholds(arguments: argparse.Namespace) -> int:
 
 
 def _quantize(arguments: argparse.Namespace) -> int:
-    from speakersdk_export.calibrate import CalibrationTrials
-    from speakersdk_export.quantize import quantize_model, training_speech
-    from speakersdk_training.data.corpus import read_corpus
+    with importing():
+        from speakersdk_export.calibrate import CalibrationTrials
+        from speakersdk_export.quantize import quantize_model, training_speech
+        from speakersdk_training.data.corpus import read_corpus
 
     corpus = read_corpus(arguments.layout, arguments.corpus)
     report = quantize_model(
@@ -278,7 +281,8 @@ def _quantize(arguments: argparse.Namespace) -> int:
 
 
 def _check(arguments: argparse.Namespace) -> int:
-    from speakersdk_export.model_file import check_file
+    with importing():
+        from speakersdk_export.model_file import check_file
 
     manifest = check_file(arguments.file)
     print(f"{printable(arguments.file)}: {manifest.name}, {manifest.mode}, valid")
@@ -286,8 +290,9 @@ def _check(arguments: argparse.Namespace) -> int:
 
 
 def _info(arguments: argparse.Namespace) -> int:
-    from speakersdk.encoder.load import load_encoder
-    from speakersdk.encoder.manifest import PREFIX
+    with importing():
+        from speakersdk.encoder.load import load_encoder
+        from speakersdk.encoder.manifest import PREFIX
 
     manifest = load_encoder(arguments.file).manifest
     fields = {

@@ -1,4 +1,6 @@
 import json
+import os
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -6,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from speakersdk.cli.program import INTERRUPTED
 from speakersdk_export.calibrate import CalibrationTrials
 from speakersdk_export.cli import main
 from speakersdk_training.checkpoint import config_to_dict, save_checkpoint
@@ -109,6 +112,34 @@ def test_without_the_extra_the_command_says_what_to_install(
     monkeypatch.delitem(sys.modules, "speakersdk_export.model_file", raising=False)
     assert main(["check", str(MODELS / "stateful.onnx")]) == 2
     assert 'pip install "speakersdk[export]"' in capsys.readouterr().err
+
+
+def test_an_interrupt_during_the_import_of_torch_raises_nothing_in_it(tmp_path: Path) -> None:
+    """The compiled part of torch aborts the process at an exception."""
+    (tmp_path / "sitecustomize.py").write_text(
+        """
+import os, signal, sys
+
+class Interrupt:
+    def find_spec(self, name, *_):
+        if name == "torch":
+            try:
+                signal.raise_signal(signal.SIGINT)
+            except KeyboardInterrupt:
+                os.abort()
+
+sys.meta_path.insert(0, Interrupt())
+"""
+    )
+    program = "from speakersdk_export.cli import main; raise SystemExit(main())"
+    done = subprocess.run(
+        [sys.executable, "-c", program, "model", "absent.pt", "-o", str(tmp_path / "m.onnx")],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        check=False,
+        timeout=60,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (INTERRUPTED, b"", b"")
 
 
 def test_info_needs_no_extra(

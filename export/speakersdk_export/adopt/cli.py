@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from speakersdk.cli.parser import CommandParser
+from speakersdk.cli.program import importing
 from speakersdk.errors import ConfigError
 from speakersdk.text import printable
 from speakersdk_export.trial_options import add_trial_options
@@ -86,9 +87,10 @@ def add_adopt_command(parser: CommandParser) -> None:
 
 
 def _adopt(arguments: argparse.Namespace) -> int:
-    from speakersdk_export.adopt.adoption import Description, adopt_model
-    from speakersdk_export.adopt.golden import Golden
-    from speakersdk_export.calibrate import CalibrationTrials
+    with importing():
+        from speakersdk_export.adopt.adoption import Description, adopt_model
+        from speakersdk_export.adopt.golden import Golden
+        from speakersdk_export.calibrate import CalibrationTrials
 
     trials = CalibrationTrials.together(arguments.trials, arguments.segments, arguments.audio_root)
     if (trials is None) != arguments.uncalibrated:

@@ -11,13 +11,15 @@ Exit status of every command line:
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import io
 import os
 import signal
 import sys
+import threading
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 from speakersdk.errors import SpeakerSdkError
@@ -79,6 +81,22 @@ def run_program(
             _leave_at_interrupt()
             _drop_unwritten_output()
     return status
+
+
+@contextlib.contextmanager
+def importing() -> Iterator[None]:
+    """Let Ctrl-C end the process at once in the block, which imports what a command needs.
+
+    An exception raised within the imports of torch would abort the process.
+    """
+    is_main = threading.current_thread() is threading.main_thread()  # others get no signals
+    if is_main:
+        _leave_at_interrupt()
+    try:
+        yield
+    finally:
+        if is_main:
+            _raise_at_interrupt()
 
 
 def one_line(text: str) -> str:
