@@ -23,6 +23,7 @@ from speakersdk.errors import (
     UnreadableAudioError,
 )
 from speakersdk.evaluation.list_file import name_key, read_lines, tab_columns, unquoted
+from speakersdk.files import replacement
 from speakersdk.text import file_name, os_error_text
 
 
@@ -206,7 +207,7 @@ def read_segment_lists(paths: Iterable[Path]) -> dict[str, Segment]:
 
 
 def write_segments(path: Path, segments: Iterable[Segment]) -> None:
-    """Write segments in the format of `read_segments`.
+    """Write segments in the format of `read_segments`: a complete file or none.
 
     Raises:
         OSError: the file cannot be written.
@@ -219,7 +220,8 @@ def write_segments(path: Path, segments: Iterable[Segment]) -> None:
         }
         for segment in segments
     ]
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    with replacement(path, is_private=False) as file:
+        file.write("".join(json.dumps(row) + "\n" for row in rows).encode())
 
 
 def read_recordings(path: Path, root: Path = Path()) -> list[Segment]:

@@ -22,6 +22,7 @@ import numpy.typing as npt
 from speakersdk.errors import ConfigError
 from speakersdk.evaluation.list_file import columns, name_key, read_lines, unquoted
 from speakersdk.evaluation.segments import Segment
+from speakersdk.files import replacement
 from speakersdk.text import counted
 
 _LABELS: Final = {"1": True, "0": False, "target": True, "nontarget": False}
@@ -74,7 +75,7 @@ def read_trials(path: Path) -> list[Trial]:
 
 
 def write_trials(path: Path, trials: Iterable[Trial]) -> None:
-    """Write trials in VoxCeleb's form, with tabs between the columns.
+    """Write trials in VoxCeleb's form, with tabs between the columns: a complete file or none.
 
     Raises:
         OSError: the file cannot be written.
@@ -85,7 +86,8 @@ def write_trials(path: Path, trials: Iterable[Trial]) -> None:
         )
         for trial in trials
     ]
-    path.write_text("".join(f"{row}\n" for row in rows), encoding="utf-8")
+    with replacement(path, is_private=False) as file:
+        file.write("".join(f"{row}\n" for row in rows).encode())
 
 
 def _cell(text: str) -> str:

@@ -10,7 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from speakersdk.errors import ConfigError
-from speakersdk.evaluation.segments import Segment, read_recordings, read_segments
+from speakersdk.evaluation.segments import (
+    Segment,
+    read_recordings,
+    read_segments,
+    write_segments,
+)
 from speakersdk.evaluation.trials import (
     Trial,
     count_repeated,
@@ -228,3 +233,17 @@ def test_speakers_are_the_first_folders_that_differ(common: str) -> None:
 def test_paths_of_one_folder_name_no_speaker() -> None:
     assert speakers_in_paths(["wav/1.wav", "wav/2.wav"]) == {}
     assert speakers_in_paths([]) == {}
+
+
+def test_a_list_that_cannot_be_written_leaves_the_old_one(tmp_path: Path) -> None:
+    """A part of a list would be taken for a whole one."""
+    path = tmp_path / "list"
+    segment: Any = Segment("a", {"not JSON"}, ())  # type: ignore[arg-type]
+    for write in (
+        lambda: write_trials(path, [Trial(True, "a", "b"), Trial(True, "a", "\ud800")]),
+        lambda: write_segments(path, [segment]),
+    ):
+        path.write_text("old")
+        with pytest.raises((UnicodeEncodeError, TypeError)):
+            write()
+        assert path.read_text() == "old"
