@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
+import os
 import pickle
 import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -68,7 +70,7 @@ class WorkerPool:
         self.executor = ProcessPoolExecutor(
             num_processes,
             mp_context=multiprocessing.get_context("spawn"),
-            initializer=_ignore_interrupt,
+            initializer=_start_worker,
         )
 
     def submit(self, task: Callable[[_Portion], _Result], portion: _Portion) -> Future[_Result]:
@@ -144,6 +146,17 @@ def _interrupt_held_back() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _ignore_interrupt() -> None:
-    """Ignore Ctrl-C in a worker, where it would print a traceback. The parent ends the pool."""
+def _start_worker() -> None:
+    """Ignore Ctrl-C, which would print a traceback, and end with the parent, which ends the pool.
+
+    A worker of a killed parent would wait for tasks forever.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, name="end with parent", daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

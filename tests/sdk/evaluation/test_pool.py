@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -86,3 +87,39 @@ if __name__ == "__main__":
         start_new_session=True,
     )
     assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")
+
+
+HOLD = """
+import os, signal, sys
+from speakersdk.evaluation.pool import run_tasks
+
+def hold(path):
+    file = open(path, "w")
+    print(os.getpid(), file=file, flush=True)
+    signal.pause()
+
+if __name__ == "__main__":
+    list(run_tasks(hold, sys.argv[1:], num_processes=2))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such pipes")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_workers_end_with_a_killed_parent(tmp_path: Path, number: signal.Signals) -> None:
+    script = tmp_path / "hold.py"
+    script.write_text(HOLD)
+    pipes = [tmp_path / "first", tmp_path / "second"]
+    for pipe in pipes:
+        os.mkfifo(pipe)
+    process = subprocess.Popen([sys.executable, str(script), *map(str, pipes)])
+    files = [pipe.open() for pipe in pipes]  # the workers have started
+    workers = [int(file.readline()) for file in files]
+    process.send_signal(number)
+    process.wait(60)
+    for file, worker in zip(files, workers, strict=True):
+        ended, _, _ = select.select([file], [], [], 60)
+        if not ended:
+            os.kill(worker, signal.SIGKILL)
+        assert ended, "a worker is still there"
+        assert file.read() == ""
+        file.close()
