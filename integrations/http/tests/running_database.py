@@ -71,7 +71,8 @@ class Postgres:
             timeout=DEADLINE_S,
             check=False,
         )
-        assert done.returncode == 0, f"{program} ended with status {done.returncode}"
+        if done.returncode != 0:
+            raise RuntimeError(f"{program} ended with status {done.returncode}")
 
 
 class RedisServer:
@@ -91,7 +92,8 @@ class RedisServer:
         self._process = subprocess.Popen(self._command, stdout=subprocess.PIPE, text=True)
         assert self._process.stdout is not None
         ready = "ready to accept connections"
-        assert any(ready in line.lower() for line in self._process.stdout), "the server has ended"
+        if not any(ready in line.lower() for line in self._process.stdout):
+            raise RuntimeError("the server has ended")
 
     def stop(self) -> None:
         """See `Database`."""

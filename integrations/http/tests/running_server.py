@@ -54,7 +54,8 @@ def started(*options: str, folder: Path) -> Server:
     assert process.stdout is not None
     line = process.stdout.readline()
     address = re.search(r"http://\S+", line)
-    assert address, f"expected an address, got {line!r}"
+    if address is None:
+        raise RuntimeError(f"expected an address, got {line!r}")
     server = Server(address[0], process, folder)
     wait_until_ready(server)
     return server
@@ -64,7 +65,8 @@ def wait_until_ready(server: Server) -> None:
     """Ask until the server answers."""
     deadline = time.monotonic() + DEADLINE_S
     while time.monotonic() < deadline:
-        assert server.process.poll() is None, "the server has ended"
+        if server.process.poll() is not None:
+            raise RuntimeError("the server has ended")
         try:
             # The listening socket exists already: the request waits until a worker takes it.
             if httpx.get(f"{server.url}/readyz", timeout=DEADLINE_S).status_code == 200:

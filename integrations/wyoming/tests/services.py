@@ -76,7 +76,8 @@ class SpeechRecognition(AsyncEventHandler):
         elif AudioStop.is_type(event.type):
             self._behind.received_bytes.append(self._num_bytes)
             self._behind.is_asked.set()
-            assert await asyncio.to_thread(self._behind.may_answer.wait, DEADLINE_S)
+            if not await asyncio.to_thread(self._behind.may_answer.wait, DEADLINE_S):
+                raise TimeoutError("the test did not let the service answer")
             context = {"engine": "fixed"}
             answer = Transcript("turn on the light", language="en", context=context)
             await self.write_event(answer.event())
@@ -127,7 +128,8 @@ class BehindThread:
 
     def __enter__(self) -> Behind:
         self._thread.start()
-        assert self._is_ready.wait(DEADLINE_S)
+        if not self._is_ready.wait(DEADLINE_S):
+            raise TimeoutError("the service was not ready")
         return self.behind
 
     def __exit__(self, *_: object) -> None:
@@ -181,15 +183,17 @@ async def _answered(service: Service) -> None:
     """Wait until the service answers a ping."""
     deadline = time.monotonic() + DEADLINE_S
     while time.monotonic() < deadline:
-        assert service.process.poll() is None, "the service has ended"
+        if service.process.poll() is not None:
+            raise RuntimeError("the service has ended")
         try:
             async with AsyncClient.from_uri(service.uri, read_timeout=DEADLINE_S) as client:
                 await client.write_event(Ping().event())
-                assert await client.read_event() is not None
+                if await client.read_event() is None:
+                    raise RuntimeError("the service closed the connection")
                 return
         except OSError:  # not listening yet
             await asyncio.sleep(0.02)
-    raise AssertionError(f"the service was not ready after {DEADLINE_S:g} s")
+    raise TimeoutError(f"the service was not ready after {DEADLINE_S:g} s")
 
 
 def spoken(clip: str, *, rate_hz: int = 16000) -> list[Event]:

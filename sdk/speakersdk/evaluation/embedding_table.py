@@ -150,8 +150,10 @@ def _write(file: BinaryIO, table: EmbeddingTable, suffix: str) -> None:
 
 
 @checked
-def read_embeddings(path: Path, *, key: SealingKey | None = None) -> EmbeddingTable:
-    """Read a file of `write_embeddings`. Memory is bounded by the size of the file.
+def read_embeddings(
+    path: str | os.PathLike[str], *, key: SealingKey | None = None
+) -> EmbeddingTable:
+    """Read a file of ``speakersdk embed``. Memory is bounded by the size of the file.
 
     Raises:
         ConfigError: the file is missing, or is not a table of embeddings.
@@ -159,6 +161,7 @@ def read_embeddings(path: Path, *, key: SealingKey | None = None) -> EmbeddingTa
             key.
         MissingDependencyError: .parquet needs pyarrow.
     """
+    path = Path(path)
     check_suffix(path)
     if not path.is_file():
         raise ConfigError(f"expected embeddings at {printable(path)}, found no file")

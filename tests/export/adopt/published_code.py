@@ -119,7 +119,8 @@ SPEECHBRAIN = {
 
 def slaney_filters(*, sr: int, n_fft: int, n_mels: int, fmin: float, fmax: float, norm: str) -> Any:
     """Our filterbank with the arguments of librosa's, which is not installed."""
-    assert norm == "slaney"
+    if norm != "slaney":
+        raise ValueError(f"expected slaney, got {norm}")
     return mel_filters(
         "slaney", num_mels=n_mels, fft_size=n_fft, low_hz=fmin, high_hz=fmax, sample_rate_hz=sr
     )

@@ -99,7 +99,8 @@ class Chromium:
         deadline = time.monotonic() + LIMIT_S
         while (answer := self._next(deadline, method)).get("id") != self._number:
             pass
-        assert "error" not in answer, f"{method}: {answer['error']}"
+        if "error" in answer:
+            raise RuntimeError(f"{method}: {answer['error']}")
         return answer["result"]
 
     def evaluate(self, expression: str) -> Any:
@@ -111,7 +112,8 @@ class Chromium:
             returnByValue=True,
             userGesture=True,
         )
-        assert "exceptionDetails" not in result, result["exceptionDetails"]
+        if "exceptionDetails" in result:
+            raise RuntimeError(result["exceptionDetails"])
         return result["result"].get("value")
 
     def wait_for(self, condition: str) -> None:
@@ -126,7 +128,8 @@ class Chromium:
             "  look();"
             "})"
         )
-        assert holds, f"waited in vain for {condition}; the page shows:\n{self.text()}"
+        if not holds:
+            raise TimeoutError(f"waited in vain for {condition}; the page shows:\n{self.text()}")
 
     def text(self) -> str:
         """Return the text that the page shows."""

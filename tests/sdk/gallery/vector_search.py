@@ -82,7 +82,8 @@ def qdrant_engine_search(
     ]
     shard.update(engine.UpdateOperation.upsert_points(points))
     shard.optimize()
-    assert shard.info().indexed_vectors_count == len(points)
+    if (num_indexed := shard.info().indexed_vectors_count) != len(points):
+        raise RuntimeError(f"expected an index of {len(points)} vectors, got {num_indexed}")
     found = [
         shard.query(
             engine.QueryRequest(

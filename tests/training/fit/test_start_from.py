@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,7 @@ import pytest
 import torch
 
 from speakersdk_training.checkpoint import read_checkpoint
-from speakersdk_training.config import config_from_dict
+from speakersdk_training.config import config_from_dict, load_config
 from speakersdk_training.data.audio_bank import AudioBank
 from speakersdk_training.errors import TrainingError
 from speakersdk_training.fit.bank import read_bank
@@ -45,3 +47,12 @@ def test_a_run_does_not_start_from_an_encoder_of_another_shape(
     tiny_values["tdnn"]["embedding_dim"] = 24
     with pytest.raises(TrainingError, match="an encoder of another shape"):
         trainer(tiny_values, bank)
+
+
+def test_the_page_shows_the_network_of_the_bundled_encoder() -> None:
+    repository = Path(__file__).parents[3]
+    page = (repository / "docs" / "training.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```toml\n(.*?)```", page, flags=re.DOTALL)
+    (shown,) = [config_from_dict(tomllib.loads(one)) for one in blocks if "start_from" in one]
+    bundled = load_config(repository / "models" / "default" / "first-run.toml")
+    assert (shown.tdnn, shown.frontend) == (bundled.tdnn, bundled.frontend)
