@@ -111,7 +111,10 @@ def test_workers_end_with_a_killed_parent(tmp_path: Path, number: signal.Signals
     pipes = [tmp_path / "first", tmp_path / "second"]
     for pipe in pipes:
         os.mkfifo(pipe)
-    process = subprocess.Popen([sys.executable, str(script), *map(str, pipes)])
+    process = subprocess.Popen(
+        [sys.executable, str(script), *map(str, pipes)],
+        stderr=subprocess.DEVNULL,  # Python reports the semaphores that it removes
+    )
     files = [pipe.open() for pipe in pipes]  # the workers have started
     workers = [int(file.readline()) for file in files]
     process.send_signal(number)
