@@ -61,9 +61,9 @@ def sum_by_product(view: GraphView) -> None:
 
 
 def fold_normalization(view: GraphView) -> None:
-    """Fold a batch normalization into the fully connected layers after it.
+    """Fold a batch normalization into the fully connected layer after it.
 
-    W (s x + t) + b = (W s) x + (W t + b), computed in float64; b is 0 in a layer without one.
+    W (s x + t) + b = (W s) x + (W t + b), computed in float64.
     """
     for node in view.nodes:
         norm = view.producers.get(node.input[0])
@@ -74,12 +74,11 @@ def fold_normalization(view: GraphView) -> None:
         epsilon = next(at.f for at in norm.attribute if at.name == "epsilon")
         factor = scale / np.sqrt(variance + epsilon)
         attributes = {at.name: helper.get_attribute_value(at) for at in node.attribute}
-        weights, *biases = (view.constants[name].astype(np.float64) for name in node.input[1:])
+        weights, bias = (view.constants[name].astype(np.float64) for name in node.input[1:])
         weights = weights.T if attributes.get("transB") else weights  # (inputs, outputs)
-        shift = (offset - mean * factor) @ weights
         folded = {
             f"{node.input[1]}_normalised": factor[:, np.newaxis] * weights,
-            f"{node.output[0]}_shift": sum(biases, start=shift),
+            f"{node.input[2]}_normalised": bias + (offset - mean * factor) @ weights,
         }
         for name, values in folded.items():
             view.add_constant(name, values.astype(np.float32))

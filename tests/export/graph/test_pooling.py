@@ -123,29 +123,3 @@ def test_normalization_is_folded_into_the_next_layer(
     expected = run(layer(constants, transposed=transposed), feeds)
     # Weights up to 2 / sqrt(.01) = 20 times larger: a few times 2^-24 of sums of about 100.
     np.testing.assert_allclose(run(folded, feeds), expected, rtol=1e-4, atol=1e-4)
-
-
-def test_normalization_is_folded_into_several_layers_without_bias(
-    rng: np.random.Generator,
-) -> None:
-    make = helper.make_node
-    names = ["scale", "offset", "mean", "variance"]
-    parallel = model(
-        [
-            make("BatchNormalization", ["x", *names], ["normalised"], epsilon=1e-3),
-            make("Gemm", ["normalised", "w"], ["one"]),
-            make("Gemm", ["normalised", "v"], ["other"]),
-            make("Add", ["one", "other"], ["y"]),
-        ],
-        {"x": ["batch", CHANNELS]},
-        {
-            **{name: rng.uniform(0.5, 2, CHANNELS).astype(np.float32) for name in names},
-            **{name: rng.normal(size=(CHANNELS, OUTPUTS)).astype(np.float32) for name in "wv"},
-        },
-        "y",
-    )
-    folded = changed(parallel, fold_normalization)
-    assert [node.op_type for node in folded.graph.node] == ["Gemm", "Gemm", "Add"]
-    feeds = {"x": rng.normal(size=(5, CHANNELS)).astype(np.float32)}
-    # A few times 2^-24 of sums of about 10.
-    np.testing.assert_allclose(run(folded, feeds), run(parallel, feeds), rtol=1e-5, atol=1e-5)

@@ -24,7 +24,6 @@ CONFIG = TdnnConfig(
     attention_channels=4,
     speech_channels=4,
     embedding_dim=10,
-    hidden_channels=6,
     temperature=3.0,
 )
 # The contract of the stateful graph. float32 reaches one hundredth of it here.

@@ -1,8 +1,7 @@
-"""Parts of the TDNN: residual blocks in time and on bands, a 2-D front, and a hidden layer.
+"""Parts of the frame network: residual blocks in time and on bands, and a 2-D front.
 
-Each part that processes frames is causal and carries its own past. It takes (B, C, k) features and
-(B, C, past) earlier frames, and returns features of the same k frames and the past of the next
-call.
+Each part is causal and carries its own past. It takes (B, C, k) features and (B, C, past) earlier
+frames, and returns features of the same k frames and the past of the next call.
 """
 
 from __future__ import annotations
@@ -82,25 +81,6 @@ class FrameSqueeze(nn.Module):
         """Gate the features (B, C, k) of each frame."""
         gated: Tensor = features * self.gate(features)
         return gated
-
-
-class HiddenLayer(nn.Module):
-    """A hidden layer with a norm and a ReLU between pooled statistics and the embedding.
-
-    It sees the statistics of a whole window. What a microphone or noise does to all frames can be
-    removed only there.
-    """
-
-    def __init__(self, inputs: int, channels: int, outputs: int) -> None:
-        super().__init__()
-        self.expand = nn.Linear(inputs, channels, bias=False)
-        self.norm = nn.BatchNorm1d(channels)
-        self.project = nn.Linear(channels, outputs, bias=False)
-
-    def forward(self, pooled: Tensor) -> Tensor:
-        """Map (B, inputs) to (B, outputs)."""
-        mapped: Tensor = self.project(functional.relu(self.norm(self.expand(pooled))))
-        return mapped
 
 
 class BandBlock(nn.Module):

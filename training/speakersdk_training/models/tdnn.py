@@ -18,7 +18,7 @@ from torch.nn import functional
 
 from speakersdk.encoder.frontend import FrontendConfig
 from speakersdk.errors import ConfigError
-from speakersdk_training.models.blocks import BandBlock, CausalBlock, HiddenLayer, PlanarFront
+from speakersdk_training.models.blocks import BandBlock, CausalBlock, PlanarFront
 from speakersdk_training.models.convolutions import PointwiseConv
 from speakersdk_training.models.encoder import Encoder
 from speakersdk_training.models.frontend import LogMel
@@ -39,8 +39,6 @@ class TdnnConfig:
         attention_channels: bottleneck of the attention.
         speech_channels: width of the speech head's hidden layer.
         embedding_dim: dimension D of an embedding.
-        hidden_channels: width of a hidden layer between the pooled statistics and the embedding,
-            parallel to the linear map; it is computed once per hop. 0 means none.
         planar_channels: channels of the 2-D convolutions before the first layer; 0 means none.
         planar_blocks: residual blocks of two such convolutions on a half, a quarter, ... of the
             bands.
@@ -66,7 +64,6 @@ class TdnnConfig:
     attention_channels: int = 64
     speech_channels: int = 16
     embedding_dim: int = 256
-    hidden_channels: int = 0
     planar_channels: int = 0
     planar_blocks: tuple[int, ...] = (1, 0)
     planar_growth: int = 1
@@ -165,11 +162,6 @@ class TdnnEncoder(Encoder):
         self.pooled_norm = nn.BatchNorm1d(2 * config.pooled_channels)
         self.dropout = nn.Dropout(config.dropout)
         self.embedding = nn.Linear(2 * config.pooled_channels, config.embedding_dim, bias=False)
-        self.hidden = (
-            HiddenLayer(2 * config.pooled_channels, config.hidden_channels, config.embedding_dim)
-            if config.hidden_channels
-            else None
-        )
         self.embedding_norm = nn.BatchNorm1d(config.embedding_dim)
         self.speech = nn.Sequential(
             PointwiseConv(config.pooled_channels, config.speech_channels),
@@ -325,11 +317,8 @@ class TdnnEncoder(Encoder):
 
     def embed_statistics(self, statistics: Tensor) -> Tensor:
         """Compute (B, D) embeddings before scaling from sums (B, statistics_size)."""
-        pooled = self.dropout(self.pooled_norm(self.pooling.mean_and_deviation(statistics)))
-        mapped = self.embedding(pooled)
-        if self.hidden is not None:
-            mapped = mapped + self.hidden(pooled)
-        embedding: Tensor = self.embedding_norm(mapped)
+        pooled = self.pooled_norm(self.pooling.mean_and_deviation(statistics))
+        embedding: Tensor = self.embedding_norm(self.embedding(self.dropout(pooled)))
         return embedding
 
     def speech_logits(self, features: Tensor) -> Tensor:
