@@ -27,7 +27,7 @@ def times(latest: Latest) -> Lines:
             title = f"{counted(row['batch'], 'recording')} of {row['length_s']:g} s"
         rows.append([title, f"{row['p50_ms']:.1f}", f"{row['rtf']:.5f}"])
     lines = markdown(("", "milliseconds", "real-time factor"), rows)
-    return [*lines, "", _conditions(on_gpu)]
+    return [*lines, "", _conditions(on_gpu), _conditions(device)]
 
 
 def batches(latest: Latest) -> Lines:
@@ -77,10 +77,10 @@ def checks(latest: Latest) -> Lines:
 def _conditions(report: dict[str, Any]) -> str:
     at, facts = report["conditions"], report["facts"]
     (gpu,) = facts["gpus"]
+    name = report["name"].removesuffix("-cuda")
     return (
-        "`python -m benchmarks.speed.rtf --device cuda` and `.device`, "
-        f"{at['date_utc'][:10]}, {gpu}, onnxruntime {at['versions']['onnxruntime']}, "
-        f"model {facts['model']}."
+        f"`python -m benchmarks.speed.{name} --device cuda`, {at['date_utc'][:10]}, {gpu}, "
+        f"onnxruntime {at['versions']['onnxruntime']}, model {facts['model']}."
     )
 
 

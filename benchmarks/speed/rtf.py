@@ -11,6 +11,7 @@ with ours: Resemblyzer with its own weights, and five published encoders rebuilt
 from __future__ import annotations
 
 import argparse
+import importlib
 import os
 import statistics
 import subprocess
@@ -63,6 +64,8 @@ def main() -> int:
     options = benchmark.options
     if options.device != "cpu":
         benchmark.add_to_name(options.device)
+        # Of the peers. It refuses another cuDNN than its own, which onnxruntime may load first.
+        importlib.import_module("torch")
     speech = demo_speech()
     benchmark.record("model", load_encoder(default_model_path()).manifest.name)
     benchmark.record("device", options.device)
