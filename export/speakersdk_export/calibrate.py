@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
@@ -15,6 +14,7 @@ from speakersdk.arrays import scaled
 from speakersdk.calibration.calibration import DEFAULT_MINIMUM_SPEECH_S, Calibration
 from speakersdk.calibration.fit import balanced_weights, fit_calibration
 from speakersdk.calibration.thresholds import judged, robust_points
+from speakersdk.cli.output import progress
 from speakersdk.encoder.interface import Encoding, SpeakerEncoder
 from speakersdk.errors import AudioTooShortError, ConfigError
 from speakersdk.evaluation.embedding_cache import EmbeddingCache
@@ -134,7 +134,10 @@ def score_lists(
 def _encodings(
     encoder: SpeakerEncoder, segments: Sequence[Segment], root: Path, cache: EmbeddingCache | None
 ) -> dict[str, Encoding]:
-    """Return the encodings by name, without segments that have too little speech."""
+    """Return the encodings by name, without segments that have too little speech.
+
+    A large encoder takes minutes. Therefore the progress is reported on stderr.
+    """
     hashes: dict[str, str] = {}
     keys: dict[str, str] = {}
     found: dict[str, Encoding] = {}
@@ -149,11 +152,17 @@ def _encodings(
                 embedding = scaled(kept.embedding, encoder.manifest.temperature)
                 found[segment.name] = replace(kept, embedding=embedding)
     missing = [segment for segment in segments if segment.name not in found]
-    for name, samples in read_segment_audio(missing, root).items():
-        with suppress(AudioTooShortError):
-            found[name] = encoder.encode(samples)
-            if cache is not None:
-                cache.put(keys[name], found[name])
+    num_short = 0
+    with progress("encoded") as report:
+        for name, samples in read_segment_audio(missing, root).items():
+            try:
+                found[name] = encoder.encode(samples)
+            except AudioTooShortError:
+                num_short += 1
+            else:
+                if cache is not None:
+                    cache.put(keys[name], found[name])
+            report(len(found), num_short, len(segments))
     return found
 
 

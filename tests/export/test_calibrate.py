@@ -3,6 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from speakersdk.cli import output
 from speakersdk.encoder.load import load_encoder
 from speakersdk.errors import ConfigError
 from speakersdk.evaluation.embedding_cache import EmbeddingCache
@@ -73,3 +74,16 @@ def test_cached_embeddings_are_not_computed_again(
         # Embeddings are stored without rounding; scaling to length T rounds them once more.
         np.testing.assert_allclose(after.scores, before.scores, rtol=1e-4, atol=1e-9)
         assert after.speech_s == before.speech_s
+
+
+def test_the_progress_is_reported(
+    clip_trials: CalibrationTrials,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(output, "_REPORT_EVERY_S", 0.0)
+    score_lists(load_encoder(MODEL), clip_trials)
+    lines = capsys.readouterr().err.splitlines()
+    total = len(lines)
+    assert lines == [f"{done} of {total} encoded, 0 failed" for done in range(1, total + 1)]
+    assert total > 1
