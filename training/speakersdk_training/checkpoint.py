@@ -133,7 +133,8 @@ def load_weights(encoder: nn.Module, weights: dict[str, Tensor], path: str) -> N
         encoder.load_state_dict(weights)
     except RuntimeError as error:  # torch's own message lists every name
         raise TrainingError(
-            f"{path} holds an encoder of another shape; expected the same"
+            f"{path} holds an encoder of other sizes: expected those of [tdnn] or [blstm] in the "
+            "configuration; copy these tables from the run that made it"
         ) from error
 
 

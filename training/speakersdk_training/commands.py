@@ -101,6 +101,7 @@ def speech_labels(arguments: argparse.Namespace) -> int:
     """Label training audio and store the labels."""
     import numpy as np
 
+    from speakersdk.files import replacement
     from speakersdk_training.data.corpus import read_corpus
     from speakersdk_training.data.speech_labels import label_corpus
     from speakersdk_training.errors import TrainingError
@@ -108,7 +109,8 @@ def speech_labels(arguments: argparse.Namespace) -> int:
     if not arguments.output.parent.is_dir():  # report it before hours of work
         raise TrainingError(f"expected a folder at {arguments.output.parent}, found none")
     labels = label_corpus(read_corpus(arguments.layout, arguments.root), arguments.root)
-    with arguments.output.open("wb") as file:  # NumPy would add a suffix to a path without one
+    # An open file, because NumPy would add a suffix to a path without one.
+    with replacement(arguments.output, is_private=False) as file:
         np.savez_compressed(file, **labels)  # type: ignore[arg-type]
     return 0
 

@@ -67,6 +67,15 @@ def test_a_file_gives_back_the_table(tmp_path: Path) -> None:
         load_table(tmp_path / "junk.pt")
 
 
+def test_a_new_table_replaces_the_file_as_a_whole(tmp_path: Path) -> None:
+    path, linked = tmp_path / "table.pt", tmp_path / "linked.pt"
+    example_table().save(path)
+    linked.hardlink_to(path)
+    replace(example_table(), speeds=(1.0, 1.5)).save(path)
+    assert load_table(path).speeds == (1.0, 1.5)
+    assert load_table(linked).speeds == (1.0, 1.25)  # nothing was written into the old file
+
+
 def test_crops_find_their_segment_in_a_bank_of_fewer_speakers() -> None:
     table = example_table()
     alone = AudioBank(

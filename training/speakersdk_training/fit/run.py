@@ -11,6 +11,7 @@ import torch
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch.utils.tensorboard import SummaryWriter
 
+from speakersdk.files import replacement
 from speakersdk_training.checkpoint import config_to_dict
 from speakersdk_training.compute.device import pick_device, prepare_torch
 from speakersdk_training.compute.world import World, join_world, leave_world
@@ -135,7 +136,8 @@ def _run_and_report(trainer: Trainer, folder: Path) -> None:
                 "metrics": trainer.metrics,
             }
             text = json.dumps(summary, indent=1) + "\n"
-            (folder / "summary.json").write_text(text, encoding="utf-8")
+            with replacement(folder / "summary.json", is_private=False) as file:
+                file.write(text.encode())
 
 
 def _log(path: Path, step: int, seconds: float, scalars: dict[str, float]) -> None:

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from speakersdk.files import replacement
 from speakersdk_training.data.audio_bank import AudioBank
 from speakersdk_training.errors import TrainingError
 from speakersdk_training.teacher.provenance import Provenance
@@ -41,19 +42,18 @@ class TeacherTable:
     teachers: tuple[Provenance, ...]
 
     def save(self, path: Path) -> None:
-        """Write the table to one file, for `load_table`."""
-        torch.save(
-            {
-                "format": _FORMAT,
-                "embeddings": self.embeddings.cpu(),
-                "counts": self.counts.cpu(),
-                "speakers": list(self.speakers),
-                "speeds": list(self.speeds),
-                "stride_samples": self.stride_samples,
-                "teachers": [asdict(teacher) for teacher in self.teachers],
-            },
-            path,
-        )
+        """Write the table to one file as a whole, for `load_table`."""
+        content = {
+            "format": _FORMAT,
+            "embeddings": self.embeddings.cpu(),
+            "counts": self.counts.cpu(),
+            "speakers": list(self.speakers),
+            "speeds": list(self.speeds),
+            "stride_samples": self.stride_samples,
+            "teachers": [asdict(teacher) for teacher in self.teachers],
+        }
+        with replacement(path, is_private=False) as file:
+            torch.save(content, file)
 
     def joined(self, other: TeacherTable) -> TeacherTable:
         """Join the embeddings of two teachers: their cosine is the mean of both cosines.
