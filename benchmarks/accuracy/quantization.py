@@ -53,8 +53,7 @@ def main() -> int:
             trials = small_trials(Path(folder))
             speech = [clip for clips in demo_voices().values() for clip in clips]
         else:
-            listed = read_corpus("packs", corpora.DATA)
-            speech = training_speech([one for one in listed if one.split == "train"])
+            speech = training_speech(read_corpus("packs", corpora.DATA), split="train")
         encoders: dict[str, SpeakerEncoder] = {"fp32": load_encoder(source)}
         rows: dict[str, dict[str, float]] = {"fp32": {"bytes": source.stat().st_size}}
         for precision in PRECISIONS:

@@ -254,10 +254,11 @@ def _thresholds(arguments: argparse.Namespace) -> int:
 def _quantize(arguments: argparse.Namespace) -> int:
     with importing():
         from speakersdk_export.calibrate import CalibrationTrials
-        from speakersdk_export.quantize import quantize_model, training_speech
-        from speakersdk_training.data.corpus import read_corpus
+        from speakersdk_export.corpora import read_corpora
+        from speakersdk_export.quantize import convertible, quantize_model, training_speech
 
-    corpus = read_corpus(arguments.layout, arguments.corpus)
+    convertible(arguments.file, arguments.precision)  # reading the speech takes much longer
+    corpus = read_corpora(arguments.corpus, layout=arguments.layout)
     report = quantize_model(
         arguments.file,
         arguments.output,
@@ -298,6 +299,9 @@ def _info(arguments: argparse.Namespace) -> int:
     fields = {
         key.removeprefix(PREFIX): json.loads(value) for key, value in manifest.to_metadata().items()
     }
+    if manifest.origin is not None:
+        # It lets the runtime count frames, and has other options than the front end in `origin`.
+        del fields["frontend"]
     print(json.dumps(fields, indent=2))
     return 0
 

@@ -104,19 +104,9 @@ def quantize_model(
         ConfigError: nothing can be converted, the trials cannot be used, or the output is an input.
     """
     check_output(output, [path, *trials.lists, *trials.segments])
-    manifest = check_file(path)
-    graph = onnx.load_model(path)
-    layers = convertible_layers(graph, precision)
-    if manifest.mode != "stateful":
-        raise ConfigError(
-            f"expected a stateful model, got {manifest.name}, which is {manifest.mode}; "
-            "adopted models cannot be converted"
-        )
-    if not layers or not speech:
-        raise ConfigError(
-            f"expected a model with float32 convolutions and some speech, got {manifest.name} "
-            f"with {len(layers)} layers to convert and {len(speech)} recordings"
-        )
+    manifest, graph, layers = convertible(path, precision)
+    if not speech:
+        raise ConfigError("expected some speech for the ranges, got 0 recordings")
     converted = (
         _int8(path, manifest, layers, speech) if precision == "int8" else _fp16(path, layers)
     )
@@ -145,6 +135,33 @@ def quantize_model(
         eers,
         differences,
     )
+
+
+def convertible(
+    path: Path, precision: Precision
+) -> tuple[ModelManifest, onnx.ModelProto, list[str]]:
+    """Return the manifest and the graph of a model file, and its layers to convert.
+
+    Commands call it before they read speech, which takes long.
+
+    Raises:
+        ModelError: the file is not a model file.
+        ConfigError: nothing can be converted.
+    """
+    manifest = check_file(path)
+    graph = onnx.load_model(path)
+    layers = convertible_layers(graph, precision)
+    if manifest.mode != "stateful":
+        raise ConfigError(
+            f"expected a stateful model, got {manifest.name}, which is {manifest.mode}; "
+            "adopted models cannot be converted"
+        )
+    if not layers:
+        raise ConfigError(
+            f"expected a model with float32 convolutions, got {manifest.name} with none; convert "
+            "the original model"
+        )
+    return manifest, graph, layers
 
 
 def convertible_layers(model: onnx.ModelProto, precision: Precision) -> list[str]:

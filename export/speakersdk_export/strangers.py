@@ -27,7 +27,8 @@ from speakersdk.calibration.thresholds import GroupTrials
 from speakersdk.encoder.interface import SpeakerEncoder
 from speakersdk.errors import AudioTooShortError, ConfigError, InvalidAudioError
 from speakersdk.scoring import symmetric_kl_matrix
-from speakersdk_training.data.corpus import Utterance, by_speaker, read_packs
+from speakersdk_export.corpora import read_corpora
+from speakersdk_training.data.corpus import Utterance, by_speaker
 from speakersdk_training.data.splits import split_by_speaker
 from speakersdk_training.evaluation.conditions import CONDITIONS
 
@@ -291,10 +292,12 @@ def collect(
     """Make the cohort of an encoder, and the trials between people outside its training.
 
     Raises:
-        ConfigError: the model has no calibration, or there are no people outside its training.
+        ConfigError: the model has no calibration, the folder does not have the layout packs, or
+            there are no people outside the training.
     """
     calibration = calibration_of(encoder)
-    seen, unseen = split_seen(read_packs(root), encoder.manifest.training_corpora, held_out)
+    listed = read_corpora(root, layout="packs")  # the other layouts give no lengths
+    seen, unseen = split_seen(listed, encoder.manifest.training_corpora, held_out)
     takes, members = draw_takes(root, unseen, most=most), draw_cohort(seen)
     if not takes or len(members) < _NEAREST:
         raise ConfigError(

@@ -200,3 +200,23 @@ def test_quantize_without_usable_speech_is_one_line(
     assert message in error
     assert error.count("\n") == 1
     assert not (tmp_path / "out.onnx").exists()
+
+
+@pytest.mark.parametrize("precision", ["int8", "fp16"])
+def test_a_model_that_cannot_be_converted_is_refused_before_the_speech_is_read(
+    precision: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["quantize", str(MODELS / "windowed.onnx"), "-o", str(tmp_path / "out.onnx")]
+    arguments += ["--precision", precision, "--corpus", "absent", "--audio-root", "absent"]
+    assert main([*arguments, "--trials", "absent", "--segments", "absent"]) == 2
+    assert "which is windowed; adopted models cannot be converted" in capsys.readouterr().err
+
+
+def test_thresholds_name_the_layout_of_the_corpora(
+    default_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "out.onnx"
+    arguments = ["thresholds", str(default_model), "--corpus", str(tmp_path), "-o", str(output)]
+    assert main(arguments) == 2
+    assert "the layout packs, which docs/training.md describes" in capsys.readouterr().err
+    assert not output.exists()

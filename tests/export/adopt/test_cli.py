@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from speakersdk_export.adopt.families import family_of
 from speakersdk_export.cli import main
 
 pytestmark = pytest.mark.export
@@ -22,6 +25,16 @@ def test_a_published_file_becomes_a_model_file(
     assert "golden vector: unchecked" in printed
     assert "scores and no decisions" in printed
     assert output.is_file()
+
+
+def test_info_shows_only_the_front_end_of_the_published_code(
+    adopt: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = adopt()
+    assert main(["info", str(path)]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert "frontend" not in shown
+    assert shown["origin"]["front_end"] == asdict(family_of("3d-speaker", {}).front_end)
 
 
 @pytest.mark.parametrize(
