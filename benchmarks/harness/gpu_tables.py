@@ -27,7 +27,7 @@ def times(latest: Latest) -> Lines:
             title = f"{counted(row['batch'], 'recording')} of {row['length_s']:g} s"
         rows.append([title, f"{row['p50_ms']:.1f}", f"{row['rtf']:.5f}"])
     lines = markdown(("", "milliseconds", "real-time factor"), rows)
-    return [*lines, "", _conditions(on_gpu), _conditions(device)]
+    return [*lines, "", f"Hops: {_conditions(device)}", f"Other rows: {_conditions(on_gpu)}"]
 
 
 def batches(latest: Latest) -> Lines:

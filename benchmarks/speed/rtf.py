@@ -64,7 +64,7 @@ def main() -> int:
     options = benchmark.options
     if options.device != "cpu":
         benchmark.add_to_name(options.device)
-        # Of the peers. It refuses another cuDNN than its own, which onnxruntime may load first.
+        # The peers need torch. It refuses a cuDNN of another version, which onnxruntime may load.
         importlib.import_module("torch")
     speech = demo_speech()
     benchmark.record("model", load_encoder(default_model_path()).manifest.name)

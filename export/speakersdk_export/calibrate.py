@@ -136,7 +136,7 @@ def _encodings(
 ) -> dict[str, Encoding]:
     """Return the encodings by name, without segments that have too little speech.
 
-    A large encoder takes minutes. Therefore the progress is reported on stderr.
+    The progress is reported on stderr, because a large encoder takes minutes.
     """
     hashes: dict[str, str] = {}
     keys: dict[str, str] = {}

@@ -144,7 +144,7 @@ def _add_quantize(parser: CommandParser) -> None:
         "--layout", default="packs", help="layout of the corpus (default: packs)"
     )
     quantize.inputs.add_argument(
-        "--split", default="train", help="split of a corpus that has some (default: train)"
+        "--split", default="train", help="split to use if the corpus has splits (default: train)"
     )
     add_trial_options(quantize, are_required=True)
 

@@ -23,14 +23,14 @@ _LENGTH_TOLERANCE = 1e-5
 
 
 def check_output(output: Path, inputs: Iterable[Path]) -> None:
-    """Refuse to write a model over a file that it is made from.
+    """Refuse to write a model over one of its input files.
 
     Raises:
         ConfigError: the output is one of the inputs.
     """
     for path in inputs:
         if realpath(output) == realpath(path):  # Path.resolve raises an error for links in a circle
-            raise ConfigError(f"expected another file than {path} to write to")
+            raise ConfigError(f"expected an output other than the input {path}; name another file")
 
 
 @contextmanager

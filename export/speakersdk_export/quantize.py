@@ -273,8 +273,8 @@ def training_speech(
     if utterances and not chosen_split:
         found = ", ".join(sorted({one.split for one in utterances}))
         raise ConfigError(
-            f"expected utterances of the split {printable(split)}, found those of "
-            f"{printable(found)}; name one with --split"
+            f"expected utterances of the split {printable(split)}, found only the splits "
+            f"{printable(found)}; name one of them with --split"
         )
     speakers = list(by_speaker(chosen_split).values())
     chosen = speakers[:: max(len(speakers) // number, 1)][:number]

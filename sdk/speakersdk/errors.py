@@ -218,8 +218,8 @@ class ExpiredVoiceprintError(VoiceprintError):
     Attributes:
         name: name of the speaker.
         expires_utc: time of expiry in ISO 8601.
-        passed_utc: a later time that the voiceprint has recorded, if the clock is behind the
-            expiry.
+        passed_utc: a later time recorded in the voiceprint if the clock is before the expiry;
+            otherwise None.
     """
 
     def __init__(self, name: str, *, expires_utc: str, passed_utc: str | None = None) -> None:

@@ -30,7 +30,7 @@ _LOCK_POLL_S: Final = 0.01
 _BINARY: Final = getattr(os, "O_BINARY", 0)  # Windows
 # Errors of open(O_TMPFILE) if the file system or the kernel has no unnamed files.
 _NO_UNNAMED_FILES = {errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL, errno.ENOENT}
-_NO_REGULAR_FILE: Final = "expected a regular file, not a folder, pipe or device; name another"
+_NO_REGULAR_FILE: Final = "expected a regular file, not a folder, pipe or device; name another file"
 _NO_HARD_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK, errno.EXDEV, errno.ENOENT}
 
 

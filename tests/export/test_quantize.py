@@ -140,7 +140,7 @@ def test_the_original_model_is_not_replaced(
     model = tmp_path / "model.onnx"
     model.write_bytes(default_model.read_bytes())
     (tmp_path / "link.onnx").symlink_to(model)
-    with pytest.raises(ConfigError, match="expected another file"):
+    with pytest.raises(ConfigError, match="expected an output other than"):
         quantize_model(model, tmp_path / alias, precision="fp16", speech=clips, trials=clip_trials)
     assert model.read_bytes() == default_model.read_bytes()
 
@@ -175,14 +175,14 @@ def test_training_speech_is_of_many_speakers(demo_clips: Path) -> None:
         quantize.training_speech([], split="train", number=3)
 
 
-def test_training_speech_is_of_the_split_of_a_corpus_that_has_some(demo_clips: Path) -> None:
+def test_training_speech_comes_from_the_split_if_the_corpus_has_splits(demo_clips: Path) -> None:
     train, dev = (
         Utterance(corpus="clips", speaker=name, path=demo_clips / f"{name}-probe.flac", split=split)
         for name, split in (("slt", "train"), ("rms", "dev"))
     )
     (speech,) = quantize.training_speech([train, dev], split="train")
     np.testing.assert_array_equal(speech, read_audio(train.path)[: len(speech)])
-    with pytest.raises(ConfigError, match="split moon, found those of dev, train; name one"):
+    with pytest.raises(ConfigError, match="split moon, found only the splits dev, train; name"):
         quantize.training_speech([train, dev], split="moon")
 
 

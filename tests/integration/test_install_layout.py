@@ -157,7 +157,7 @@ def test_public_names_are_sorted_and_exist() -> None:
     ],
 )
 def test_every_library_that_is_imported_is_declared(package: str, extras: list[str]) -> None:
-    """A library that only another one brings disappears with it."""
+    """A library that is installed only for another one disappears with it."""
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text("utf-8"))["project"]
     lines = list(project["dependencies"])
     for extra in extras:

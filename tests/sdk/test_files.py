@@ -220,7 +220,7 @@ def test_only_regular_files_are_replaced(tmp_path: Path, kind: str, is_linked: b
         if is_linked:
             path.symlink_to(name)
         with (
-            pytest.raises(OSError, match="pipe or device; name another") as caught,
+            pytest.raises(OSError, match="pipe or device; name another file") as caught,
             replacement(path, needs_name=kind == "named"),
         ):
             pytest.fail("the block ran")

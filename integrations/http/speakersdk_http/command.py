@@ -32,8 +32,8 @@ _LAST_PORT: Final = 65535
 _BACKLOG: Final = 2048
 _KEEP_ALIVE_S: Final = 15
 _LONGEST_END_S: Final = 60  # time for the last answers
-# Time in which a worker must begin to answer its parent. It imports everything first, which takes
-# seconds on a busy or small computer; the default of 5 s would kill and start it forever.
+# A worker must begin to answer its parent within this time. Its imports take seconds on a busy or
+# small computer. With the default of 5 s, it would be killed and started again without end.
 _LONGEST_START_S: Final = 120
 _LONGEST_MESSAGE_BYTES: Final = 1 << 20  # limit of a stream's message: half a minute at 16 kHz
 _QUEUED_MESSAGES: Final = 4  # further messages wait in the client's socket
@@ -175,7 +175,7 @@ class _Workers(Multiprocess):
         if not hasattr(signal, "pthread_sigmask"):  # Windows
             super().init_processes()
             return
-        # A process inherits the mask; without it, one that just starts would print a traceback.
+        # Workers inherit the mask. Without it, Ctrl-C during their start would print a traceback.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             super().init_processes()

@@ -87,7 +87,7 @@ def test_ctrl_c_at_any_time_gives_its_status_and_no_traceback(tmp_path: Path, wo
     ) as process:
         assert process.stdout is not None
         assert process.stdout.readline().startswith("listening on")
-        os.killpg(process.pid, signal.SIGINT)  # a terminal sends it to all, which still start
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does, while all are starting
         _, errors = process.communicate(timeout=DEADLINE_S)
     assert (process.returncode, errors) == (130, "")
 

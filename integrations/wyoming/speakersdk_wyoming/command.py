@@ -146,7 +146,7 @@ async def _serve(uri: str, connect: Callable[..., Connection]) -> None:
 
 
 def _check_free(path: Path) -> None:
-    """Refuse a path at which there is more than a socket of a killed process.
+    """Refuse a path that is taken, unless by the socket of a killed process.
 
     The server would delete it: a file of the user, or the socket of another service.
 
@@ -158,7 +158,10 @@ def _check_free(path: Path) -> None:
     except OSError:  # it is free, or the server will report the reason
         return
     if not stat.S_ISSOCK(mode):
-        raise ConfigError(f"expected a new path with --uri, got {path}, which is not a socket")
+        raise ConfigError(
+            f"expected a new path with --uri, got {path}, which is not a socket; choose another "
+            "path"
+        )
     with socket.socket(socket.AF_UNIX) as probe:
         probe.setblocking(False)
         try:
@@ -183,4 +186,4 @@ def _check(uri: str | None) -> None:
         raise ConfigError(f"{expected}, got {uri}") from error
     parts = urlsplit(uri)
     if parts.scheme == "unix" and (parts.netloc or not parts.path):
-        raise ConfigError(f"{expected}, which begins with three slashes, got {uri}")
+        raise ConfigError(f"{expected} with an absolute path, got {uri}")

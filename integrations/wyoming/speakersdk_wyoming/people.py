@@ -22,7 +22,7 @@ _RATE_HZ: Final = 16000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Speaker:
-    """The result of an identification. True in an `if` only with a name.
+    """The result of an identification. It is true only if it has a name.
 
     Attributes:
         name: name of the speaker; None if the speaker is unknown or no decision is possible.

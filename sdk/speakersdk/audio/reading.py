@@ -220,7 +220,7 @@ def _sequential(view: ByteRange, raw_encoding: str | None) -> Any:
         def seekable(self) -> bool:
             return False
 
-        # The callbacks of soundfile print an exception and go on, as if the file ended there.
+        # The callbacks of soundfile print an exception and continue as if the file ended.
         def _init_virtual_io(self, _: ByteRange) -> Any:
             self._virtual_io = _callbacks(view)
             return soundfile._ffi.new("SF_VIRTUAL_IO*", self._virtual_io)
@@ -259,7 +259,7 @@ def _callbacks(view: ByteRange) -> dict[str, Any]:
 
 
 def _check_interrupt(view: ByteRange) -> None:
-    """Raise what interrupted libsndfile, whose results since then are wrong."""
+    """Raise the exception that interrupted libsndfile, because its later results are wrong."""
     if view.interrupt is not None:
         raise view.interrupt
 

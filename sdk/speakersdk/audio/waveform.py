@@ -81,7 +81,7 @@ def as_waveform(samples: Samples, *, sample_rate_hz: float, channel: Channel = N
         band-limited (soxr HQ), without aliasing.
 
     Raises:
-        ConfigError: `sample_rate_hz` is not a rate between 4 and 768 kHz, or `channel` is not a
+        ConfigError: `sample_rate_hz` is not a rate between 5 and 768 kHz, or `channel` is not a
             choice.
         InvalidAudioError: wrong rank or sample type, no samples, NaN or infinite samples, float
             samples beyond +-16, no such channel, or different speech in two channels.

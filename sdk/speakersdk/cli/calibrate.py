@@ -103,7 +103,7 @@ def _encoded(
     *,
     are_named: bool,
 ) -> tuple[dict[str, list[Encoding]], list[Failure]]:
-    """Encode the recordings of each speaker that can be used, and list the others.
+    """Encode the usable recordings of each speaker, and list the others.
 
     Raises:
         CalibrationError: two named speakers have the same recording.
@@ -130,8 +130,8 @@ def _encoded(
                 other, original = used[content]
                 if are_named and other != speaker:
                     raise CalibrationError(
-                        f"expected different recordings of {other!r} and {speaker!r}, got the same "
-                        f"in {original} and {path}; remove it from the wrong folder"
+                        f"expected different recordings of {other!r} and {speaker!r}, got one "
+                        f"recording in {original} and {path}; remove it from the wrong folder"
                     )
                 failures.append(Failure(str(path), f"it is the same recording as {original}"))
     if are_named:

@@ -111,8 +111,8 @@ def run(arguments: argparse.Namespace) -> int:
     num_repeated = count_repeated(listed, is_symmetric=not arguments.scores)
     if num_repeated:
         print_note(
-            f"{counted(num_repeated, 'trial')} listed again and counted again; remove the copies "
-            "if that is a mistake"
+            f"found {counted(num_repeated, 'repeated trial')}; each counts; remove the copies if "
+            "they are a mistake"
         )
     known = read_segment_lists(arguments.segments)
     kept = listed if arguments.keep_shared_audio else _without_shared_audio(listed, known)
@@ -221,7 +221,7 @@ def _speakers(
 ) -> tuple[list[str], list[str]] | None:
     """Return the speakers of both sides of each trial.
 
-    None if any speaker is unknown, or if the labels of the trials contradict the speakers.
+    Returns None if a speaker is unknown, or if the speakers contradict the labels of the trials.
     """
     speakers = {name: segment.speaker for name, segment in known.items()}
     if arguments.speakers:
@@ -243,9 +243,9 @@ def _speakers(
     kind = "target" if first.is_target else "nontarget"
     print_note(
         f"no intervals, because the speakers of {counted(len(wrong), 'trial')} contradict the "
-        f"label: {first.enroll} is of {speakers[first.enroll]!r}, {first.probe} of "
-        f"{speakers[first.probe]!r}, and the trial is a {kind}; correct it, or name the speakers "
-        "with --speakers"
+        f"labels: {first.enroll} is of {speakers[first.enroll]!r}, {first.probe} is of "
+        f"{speakers[first.probe]!r}, and the trial is a {kind} trial; correct the list, or name "
+        "the speakers with --speakers"
     )
     return None
 

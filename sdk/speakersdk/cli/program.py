@@ -85,11 +85,11 @@ def run_program(
 
 @contextlib.contextmanager
 def importing() -> Iterator[None]:
-    """Let Ctrl-C end the process at once in the block, which imports what a command needs.
+    """Let Ctrl-C end the process at once while the block imports what a command needs.
 
     An exception raised within the imports of torch would abort the process.
     """
-    is_main = threading.current_thread() is threading.main_thread()  # others get no signals
+    is_main = threading.current_thread() is threading.main_thread()  # other threads get no signals
     if is_main:
         _leave_at_interrupt()
     try:

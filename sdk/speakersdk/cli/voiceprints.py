@@ -20,7 +20,7 @@ from speakersdk.cli.output import print_message
 from speakersdk.cli.parser import CommandParser
 from speakersdk.errors import AudioError, ConfigError, EnrollmentError, UnknownSpeakerError
 from speakersdk.sealing import key_if_sealed
-from speakersdk.text import decoded_argument, printable
+from speakersdk.text import counted, decoded_argument, printable
 from speakersdk.verifier import Verifier
 from speakersdk.voiceprint.life import Consent, expiry_after, utc_now
 from speakersdk.voiceprint.names import check_name
@@ -148,7 +148,7 @@ def load_enrolled(
         if others:
             raise EnrollmentError(
                 f"no voiceprint in {printable(store.folder)} can be used; the first of "
-                f"{len(others)}: {others[0]}"
+                f"{counted(len(others), 'reason')}: {others[0]}"
             )
         raise EnrollmentError(
             f"nobody is enrolled in {printable(store.folder)}; first: speakersdk enroll NAME "
@@ -212,7 +212,7 @@ def with_life(voiceprint: Voiceprint, arguments: argparse.Namespace) -> Voicepri
 
     Raises:
         ConfigError: the period is invalid, or `--consent-by` comes without `--consent`.
-        ExpiredVoiceprintError: it ends before the latest time in the voiceprint.
+        ExpiredVoiceprintError: the new expiry is before the latest time in the voiceprint.
     """
     changes: dict[str, Any] = {}
     if arguments.expires is not None:

@@ -147,9 +147,9 @@ def _interrupt_held_back() -> Iterator[None]:
 
 
 def _start_worker() -> None:
-    """Ignore Ctrl-C, which would print a traceback, and end with the parent, which ends the pool.
+    """Ignore Ctrl-C, which would print a traceback, and end when the parent ends.
 
-    A worker of a killed parent would wait for tasks forever.
+    The parent ends the pool at Ctrl-C. A worker of a killed parent would wait for tasks forever.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, name="end with parent", daemon=True).start()

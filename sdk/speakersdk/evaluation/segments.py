@@ -200,8 +200,8 @@ def read_segment_lists(paths: Iterable[Path]) -> dict[str, Segment]:
         for name, segment in read_segments(path).items():
             if segments.setdefault(name, segment) != segment:
                 raise ConfigError(
-                    f"{path}: another segment of the name {name!r} than in an earlier list; rename "
-                    "one of them"
+                    f"{path}: segment {name!r} differs from that of an earlier list; rename one of "
+                    "them"
                 )
     return segments
 

@@ -117,7 +117,7 @@ def read_scores(paths: Iterable[Path]) -> dict[tuple[str, str], float]:
             sides = name_key(fields[0]), name_key(fields[1])
             if scores.setdefault(sides, score) != score:
                 raise ConfigError(
-                    f"{path}:{number}: a second, different score of {fields[0]} {fields[1]}"
+                    f"{path}:{number}: a second, different score for {fields[0]} {fields[1]}"
                 )
     return scores
 
@@ -152,7 +152,9 @@ def read_speakers(path: Path) -> dict[str, str]:
                 f"{path}:{number}: expected 'recording speaker', got {line!r}; {_TABS}"
             )
         if speakers.setdefault(name_key(fields[0]), fields[1]) != fields[1]:
-            raise ConfigError(f"{path}:{number}: a second speaker of {fields[0]}; correct the list")
+            raise ConfigError(
+                f"{path}:{number}: a second speaker for {fields[0]}; correct the list"
+            )
     return speakers
 
 

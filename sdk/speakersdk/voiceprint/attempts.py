@@ -69,21 +69,25 @@ class AttemptLimit:
             )
 
     def for_clients(self) -> AttemptLimit:
-        """Return the same limit on clients, whose attempts name no speaker.
+        """Return the same limit for clients whose attempts name no speaker.
 
-        Their counts are apart from those of speakers, who may have the same names.
+        Their counts are separate from those of speakers, who may have the same names.
         """
         return replace(self, folder=self.folder / _CLIENTS)
 
     def decide(self, name: str, answer: Callable[[], _A]) -> _A:
-        """Return the answer to an attempt, such as ``lambda: verifier.verify(ann, probe)``.
+        """Count an attempt, return its answer, and clear the count if the answer is true.
 
         The attempt counts before it is decided. It counts as rejected unless the answer is true,
-        also if its process is killed.
+        even if the process is killed.
 
         Args:
             name: name of the speaker.
-            answer: function that makes a Decision, an Identification, or True or False.
+            answer: function that returns a Decision, an Identification or a bool, such as
+                ``lambda: verifier.verify(ann, probe)``.
+
+        Returns:
+            What `answer` returned.
 
         Raises:
             AttemptLimitError: the speaker has to wait; `answer` is not called.
@@ -133,7 +137,7 @@ class AttemptLimit:
             self._file.drop({check_name(name)})
 
     def _wait(self, num_further: int) -> float:
-        """Return the wait after this many rejections more than the allowed ones."""
+        """Return the wait after this many rejections beyond the allowed ones."""
         doublings = min(max(num_further, 0), _MAXIMUM_DOUBLINGS)
         return min(self.wait_s * 2.0**doublings, self.maximum_wait_s)
 

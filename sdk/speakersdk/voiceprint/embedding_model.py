@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, Protocol, runtime_checkable
 
-ROTATED: Final = "rotation "  # begins the model_sha256 of a rotated voiceprint
+ROTATED: Final = "rotation "  # prefix of the model_sha256 of a rotated voiceprint
 
 
 @runtime_checkable

@@ -126,7 +126,7 @@ def test_a_file_that_grows_is_read_up_to_where_it_was(tmp_path: Path) -> None:
 
 
 class Interrupted(io.BytesIO):
-    """A file during one of whose reads somebody presses Ctrl-C."""
+    """A file that Ctrl-C interrupts during one of its reads."""
 
     reads_until = 0
 

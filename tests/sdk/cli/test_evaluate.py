@@ -154,7 +154,7 @@ def test_a_trial_that_is_listed_twice_counts_twice_with_a_note(
     printed = capsys.readouterr()
     found = json.loads(printed.out)
     assert (found["num_target"], found["num_nontarget"], found["repeated"]) == (24, 108, 66)
-    assert printed.err.startswith("note: 66 trials listed again and counted again")
+    assert printed.err.startswith("note: found 66 repeated trials; each counts")
 
 
 def test_a_pair_with_both_labels_is_refused(

@@ -98,7 +98,7 @@ def test_a_store_without_a_readable_file_is_one_error(
         assert main([*arguments, str(voices["rms"].probe)]) == 2
         error = capsys.readouterr().err
         assert error.startswith(f"speakersdk: error: no voiceprint in {store.folder} can be used; ")
-        assert f"the first of {len(store.names())}: {store.folder}" in error
+        assert f"the first of {len(store.names())} reasons: {store.folder}" in error
         assert error.count("\n") == 1
 
 

@@ -237,7 +237,7 @@ def test_an_expired_voiceprint_decides_nothing(
         assert main(arguments) == 2
         assert "the voiceprint of 'slt' expired at" in capsys.readouterr().err
     assert main(["identify", slt]) == 2
-    assert "the first of 1: the voiceprint of 'slt' expired" in capsys.readouterr().err
+    assert "the first of 1 reason: the voiceprint of 'slt' expired" in capsys.readouterr().err
     with pytest.raises(ExpiredVoiceprintError, match="expired at"):
         verifier.verify(expired, slt)
     with pytest.raises(ExpiredVoiceprintError, match="expired at"):

@@ -77,7 +77,7 @@ def test_lists_are_joined_unless_they_disagree(path: Path, tmp_path: Path) -> No
     write_segments(second, [other, one])
     assert read_segment_lists([path, second, path]) == {"a": one, "b": other}
     write_segments(second, [Segment("a", "c/1", (Piece("a.wav", 1),))])
-    with pytest.raises(ConfigError, match=r"second\.jsonl: another segment of the name 'a'"):
+    with pytest.raises(ConfigError, match=r"second\.jsonl: segment 'a' differs from"):
         read_segment_lists([path, second])
 
 

@@ -94,7 +94,7 @@ def test_scores(path: Path) -> None:
     path.write_text("a b 1\na b 1.0\n")  # of a trial that is listed twice
     assert read_scores([path, path]) == {("a", "b"): 1.0}
     path.write_text("a b 1\na b 2\n")
-    with pytest.raises(ConfigError, match=r"list\.txt:2: a second, different score of a b"):
+    with pytest.raises(ConfigError, match=r"list\.txt:2: a second, different score for a b"):
         read_scores([path])
 
 
@@ -105,7 +105,7 @@ def test_speakers(path: Path) -> None:
     with pytest.raises(ConfigError, match="expected 'recording speaker'"):
         read_speakers(path)
     path.write_text("a-1 a\nb-1 b\na-1 a\nb-1 a\n")
-    with pytest.raises(ConfigError, match=r"list\.txt:4: a second speaker of b-1"):
+    with pytest.raises(ConfigError, match=r"list\.txt:4: a second speaker for b-1"):
         read_speakers(path)
 
 

@@ -23,8 +23,8 @@ class Patch:
 class ByteRange:
     """The bytes of `file` from `start` to `end`, for libsndfile to read.
 
-    An exception cannot pass through libsndfile: errors of the file are in `error`, and others, such
-    as that of Ctrl-C, in `interrupt`.
+    Exceptions cannot pass through libsndfile. Errors of the file are kept in `error`, and others,
+    such as KeyboardInterrupt, in `interrupt`.
 
     Args:
         file: a seekable file.

@@ -178,13 +178,13 @@ class CommandHook:
         with self._condition:
             self._running = None
         if status:
-            how = f"status {status}" if status > 0 else _signal_name(-status)
-            _warn(f"{printable(self._words[0])} ended with {how}")
+            how = f"with status {status}" if status > 0 else f"by {_signal_name(-status)}"
+            _warn(f"{printable(self._words[0])} ended {how}")
 
 
 def _reason(error: OSError, program: str) -> str:
     if error.errno == errno.ENOEXEC:
-        return "it is no program; begin a script with a line such as #!/bin/sh"
+        return "it is not a program; begin a script with a line such as #!/bin/sh"
     if error.errno == errno.ENOENT and os.path.isfile(program):  # noqa: PTH113
         return "the program that its first line names does not exist; correct that line"
     return os_error_text(error)

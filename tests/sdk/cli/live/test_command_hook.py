@@ -113,7 +113,7 @@ def test_a_command_that_ignores_its_termination_is_killed(
     script = f"trap : TERM; echo started >>{log}; while :; do sleep 600; done"
     done = listen(tmp_path, "--input", str(voices["slt"].probe), "--exec", f'sh -c "{script}"')
     assert done.returncode == 0
-    assert "ended with SIGKILL" in done.stderr
+    assert "ended by SIGKILL" in done.stderr
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
