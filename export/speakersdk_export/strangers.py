@@ -12,7 +12,6 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain, zip_longest
 from pathlib import Path
 from typing import Final
 
@@ -50,8 +49,9 @@ _LEAST_S: Final = 1.0
 _COHORT_S: Final = 4.0
 # The condition that makes strangers sound similar if both sides are in it.
 _TELEPHONE: Final = "telephone"
-_COHORT_SPEAKERS: Final = 60
-_NEAREST: Final = 20
+_COHORT_SPEAKERS: Final = 180
+_LEAST_COHORT: Final = 20
+_MEMBERS_PER_NEAREST: Final = 3  # the nearest third counts
 # For a model that was trained on none of the corpora: share of speakers that are reserved for the
 # cohort. They are in no trial.
 _SET_APART: Final = 0.2
@@ -179,15 +179,18 @@ def draw_takes(root: Path, unseen: Sequence[Utterance], *, most: int) -> list[Ta
 
 
 def draw_cohort(seen: Sequence[Utterance]) -> list[Take]:
-    """Draw one take of each of some training speakers, with the corpora in turn."""
+    """Draw one take of each of some training speakers of a single corpus, the largest one.
+
+    All other corpora are then as foreign to the cohort as the recordings of users. Members from
+    several corpora made thresholds too low for any further corpus (docs/adr/0012-promise.md).
+    """
     corpora: dict[str, list[Take]] = {}
     for speaker, listed in sorted(by_speaker(seen).items(), key=lambda item: _hash(item[0])):
         pieces, _ = _cut(_shuffled(listed, speaker), _COHORT_S)
         corpus = listed[0].corpus
         if corpus not in _NO_TRIALS and _seconds(pieces) >= _COHORT_S / 2:
             corpora.setdefault(corpus, []).append(_take(pieces, "cohort"))
-    turns = chain.from_iterable(zip_longest(*corpora.values()))
-    return [take for take in turns if take is not None][:_COHORT_SPEAKERS]
+    return max(corpora.values(), key=len, default=[])[:_COHORT_SPEAKERS]
 
 
 def encode(encoder: SpeakerEncoder, takes: Sequence[Take]) -> dict[str, Sides]:
@@ -225,7 +228,7 @@ def make_cohort(calibration: Calibration, members: dict[str, Sides], usual: Side
     complete = np.all([sides.speech_s >= least_s for sides in members.values()], axis=0)
     cohort = Cohort.of(
         np.concatenate([sides.embeddings[complete] for sides in members.values()]),
-        nearest=_NEAREST,
+        nearest=max(1, int(complete.sum()) // _MEMBERS_PER_NEAREST),
         conditions=len(members),
         telephone=list(members).index(_TELEPHONE),
     )
@@ -299,9 +302,9 @@ def collect(
     listed = read_corpora(root, layout="packs")  # the other layouts give no lengths
     seen, unseen = split_seen(listed, encoder.manifest.training_corpora, held_out)
     takes, members = draw_takes(root, unseen, most=most), draw_cohort(seen)
-    if not takes or len(members) < _NEAREST:
+    if not takes or len(members) < _LEAST_COHORT:
         raise ConfigError(
-            f"expected speakers in {root} outside the model's training and {_NEAREST} for the "
+            f"expected speakers in {root} outside the model's training and {_LEAST_COHORT} for the "
             f"cohort, got {len(takes) // 2} and {len(members)}"
         )
     sides = encode(encoder, takes)

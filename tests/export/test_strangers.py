@@ -95,8 +95,10 @@ def test_clustered_speakers_are_in_no_trial(tmp_path: Path) -> None:
     assert draw_cohort(clustered) == []
 
 
-def test_the_cohort_takes_corpora_in_turns() -> None:
-    members = draw_cohort([*utterances("many", speakers=90), *utterances("few", speakers=5)])
-    assert len(members) == 60
-    assert {take.corpus for take in members[:2]} == {"many", "few"}
-    assert sum(take.corpus == "few" for take in members) == 5
+def test_the_cohort_has_members_of_only_the_largest_corpus() -> None:
+    few = utterances("few", speakers=5)
+    members = draw_cohort([*few, *utterances("many", speakers=6)])
+    assert {take.corpus for take in members} == {"many"}
+    assert len({take.speaker for take in members}) == len(members) == 6
+    members = draw_cohort([*few, *utterances("many", speakers=200)])
+    assert len(members) == 180
