@@ -1,4 +1,4 @@
-"""Corpora that the commands read: an error names the layout and where it is described."""
+"""The reader of ``--corpus``, whose errors name the layout and the page that describes it."""
 
 from __future__ import annotations
 

@@ -142,7 +142,7 @@ def convertible(
 ) -> tuple[ModelManifest, onnx.ModelProto, list[str]]:
     """Return the manifest and the graph of a model file, and its layers to convert.
 
-    Commands call it before they read speech, which takes long.
+    Commands call it first, because reading speech takes long.
 
     Raises:
         ModelError: the file is not a model file.

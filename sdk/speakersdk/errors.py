@@ -137,7 +137,7 @@ class IncompatibleModelError(ModelError):
                 again = "enroll again with this model (from kept recordings: speakersdk migrate)"
             remedy = f"{again}, or load the model that made it"
         super().__init__(
-            f"the {what} was made with model {got}, this verifier runs model {expected}; {remedy}"
+            f"the {what} was made with model {got}, expected model {expected}; {remedy}"
         )
         self.expected = expected
         self.got = got

@@ -164,7 +164,7 @@ def test_every_library_that_is_imported_is_declared(package: str, extras: list[s
         lines += project["optional-dependencies"][extra]
     declared = {canonicalize_name(Requirement(line).name) for line in lines}
     sources = list((PACKAGES[package] / package).rglob("*.py"))
-    if "python-speech-features" in declared:  # it declares nothing that it needs
+    if "python-speech-features" in declared:  # it does not declare what it needs
         assert not metadata.requires("python_speech_features")
         spec = importlib.util.find_spec("python_speech_features")
         assert spec is not None

@@ -57,7 +57,7 @@ export class IncompatibleModelError extends ModelError {
     readonly got: string,
   ) {
     super(
-      `the voiceprint was made with model ${got}, this verifier runs model ${expected}; ` +
+      `the voiceprint was made with model ${got}, expected model ${expected}; ` +
         "enroll again with this model, or load the model that made the voiceprint",
     );
   }

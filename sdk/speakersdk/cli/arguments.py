@@ -116,7 +116,7 @@ def add_channel(parser: CommandParser) -> None:
         "--channel",
         type=_channel,
         metavar="NUMBER",
-        help="channel to read, from 1, or mix (default: mix, unless two people speak in two)",
+        help="number of the channel to read, or mix (default: mix, but refuse two people in two)",
     )
 
 

@@ -71,7 +71,7 @@ _COMMANDS: Final[dict[str, dict[str, Any]]] = {
         "unknown-1 and so on. Silence belongs to nobody, turns do not overlap, and a turn that "
         "is too short for a decision is marked as uncertain.",
         "subject": "recording and speakers",
-        "status": "0 at least one turn is certain; 1 none is, or nobody speaks",
+        "status": "0 at least one turn is certain; 1 no turn is certain, or nobody speaks",
         "examples": (
             "speakersdk diarize meeting.wav",
             "speakersdk diarize meeting.wav ann bob --format rttm",

@@ -218,7 +218,9 @@ def test_a_pair_with_both_labels_is_refused() -> None:
         with pytest.raises(ConfigError, match="got target and nontarget for a c"):
             count_repeated([*trials, Trial(True, "a", "c")], is_symmetric=is_symmetric)
     swapped = [*trials, Trial(False, "b", "a")]
-    assert count_repeated(swapped, is_symmetric=False) == 0  # models may have names of recordings
+    assert (
+        count_repeated(swapped, is_symmetric=False) == 0
+    )  # models may have the names of recordings
     with pytest.raises(ConfigError, match="got target and nontarget for b a"):
         count_repeated(swapped, is_symmetric=True)
 

@@ -91,7 +91,7 @@ def test_a_voiceprint_is_of_no_use_until_it_is_restored(
     assert verifier.score(restored, probe) == pytest.approx(verifier.score(slt, probe), abs=1e-5)
     assert verifier.verify(restored, probe).accepted
     for voiceprint in (slt, new.rotated(slt)):
-        with pytest.raises(IncompatibleModelError, match="this verifier runs model rotation"):
+        with pytest.raises(IncompatibleModelError, match="expected model rotation"):
             rotation.restored(voiceprint)
     renewed = new.rotated(rotation.restored(rotated))
     assert verifier.score(new.restored(renewed), probe) == pytest.approx(

@@ -126,7 +126,7 @@ def test_a_second_signal_ends_the_running_command_at_once(
     number: signal.Signals,
 ) -> None:
     store.save(verifier.enroll(voices["slt"].enroll, name="slt"))
-    # The command presses Ctrl-C until it is ended itself, or `listen` has ended without it.
+    # The command sends SIGINT until it is ended itself, or until `listen` has ended without it.
     again = f"while kill -{number.value} $PPID; do sleep 0.3; done"
     command = f"sh -c '{again}; echo survived >>{log}; exec sleep 600'"
     done = listen(tmp_path, "--input", str(voices["slt"].probe), "--exec", command)
