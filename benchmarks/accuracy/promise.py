@@ -13,10 +13,10 @@ Three methods of setting thresholds are each tested on a corpus outside their fi
     groups
 
 `--held-out` and `--held-out-of` are those of that command. Of another model, they default to
-nothing. The cohort has speakers of a single corpus, the largest. Only that corpus has members in the
-cohort while it is left out of the fit. If a model was trained on none of the corpora, a fifth of
-the speakers is reserved for the cohort and is in no trial. Only the tables of the bundled model are
-part of a document.
+nothing. The cohort has speakers of a single corpus, the largest. Only that corpus has members in
+the cohort while it is left out of the fit. If a model was trained on none of the corpora, a fifth
+of the speakers is reserved for the cohort and is in no trial. Only the tables of the bundled model
+are part of a document.
 """
 
 from __future__ import annotations

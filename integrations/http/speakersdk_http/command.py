@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import errno
+import logging
 import math
 import os
 import signal
@@ -11,7 +12,10 @@ import socket
 import tempfile
 from collections.abc import Callable
 from functools import partial
+from multiprocessing import resource_tracker
+from multiprocessing.connection import wait
 from pathlib import Path
+from types import FrameType
 from typing import Final
 
 import uvicorn
@@ -35,6 +39,7 @@ _LONGEST_END_S: Final = 60  # time for the last answers
 # A worker must begin to answer its parent within this time. Its imports take seconds on a busy or
 # small computer. With the default of 5 s, it would be killed and started again without end.
 _LONGEST_START_S: Final = 120
+_POLL_S: Final = 0.1  # between two looks at the signals while workers end
 _LONGEST_MESSAGE_BYTES: Final = 1 << 20  # limit of a stream's message: half a minute at 16 kHz
 _QUEUED_MESSAGES: Final = 4  # further messages wait in the client's socket
 
@@ -154,7 +159,7 @@ def run(
             app = create_app(settings)
             # The server raises the signal again at its end, which is a success here.
             signal.signal(signal.SIGTERM, lambda *_: None)
-            uvicorn.Server(_config(lambda: app, workers)).run(sockets=[listener])
+            _Server(_config(lambda: app, workers)).run(sockets=[listener])
             return 0
         SpeakerService(settings).close()  # report a wrong option once, and not in every worker
         with tempfile.TemporaryDirectory(prefix="speakersdk-http-") as folder:
@@ -164,6 +169,16 @@ def run(
             if processes.was_interrupted:
                 raise KeyboardInterrupt  # as with one process
     return 0
+
+
+class _Server(uvicorn.Server):
+    """A server of one process. A second Ctrl-C ends it at once."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        super().handle_exit(sig, frame)
+        if self.force_exit:
+            # The requests that are now cut off are no errors, and would print tracebacks.
+            logging.getLogger("uvicorn.error").disabled = True
 
 
 class _Workers(Multiprocess):
@@ -176,6 +191,8 @@ class _Workers(Multiprocess):
             super().init_processes()
             return
         # Workers inherit the mask. Without it, Ctrl-C during their start would print a traceback.
+        # The first worker needs the tracker, whose start would remove SIGINT from the mask.
+        resource_tracker.ensure_running()
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             super().init_processes()
@@ -185,6 +202,15 @@ class _Workers(Multiprocess):
     def handle_int(self) -> None:
         self.was_interrupted = True
         super().handle_int()
+
+    def join_all(self) -> None:
+        """Wait for the last answers; a second Ctrl-C cuts them off."""
+        while running := [each.process for each in self.processes if each.process.is_alive()]:
+            if signal.SIGINT in self.signal_queue:
+                for process in running:
+                    process.kill()
+            wait([process.sentinel for process in running], _POLL_S)
+        super().join_all()
 
 
 def _config(make_app: Callable[[], object], workers: int) -> uvicorn.Config:

@@ -1,12 +1,14 @@
 """Processes: workers that share the store, and the end by SIGTERM under load."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -90,6 +92,53 @@ def test_ctrl_c_at_any_time_gives_its_status_and_no_traceback(tmp_path: Path, wo
         os.killpg(process.pid, signal.SIGINT)  # as a terminal does, while all are starting
         _, errors = process.communicate(timeout=DEADLINE_S)
     assert (process.returncode, errors) == (130, "")
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_second_ctrl_c_cuts_off_a_request_and_prints_nothing(
+    tmp_path: Path, workers: int
+) -> None:
+    command = [sys.executable, "-m", "speakersdk", "serve", "http", "--port", "0"]
+    options = ["--voiceprints", str(tmp_path), "--drain", "0", "--workers", str(workers)]
+    with subprocess.Popen(
+        [*command, *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        port = int(re.findall(r":([0-9]+)", process.stdout.readline())[0])
+        with socket.create_connection(("127.0.0.1", port), timeout=DEADLINE_S) as client:
+            client.sendall(
+                b"POST /v1/voice/embed HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1000\r\n"
+                b"Content-Type: multipart/form-data; boundary=b\r\nExpect: 100-continue\r\n\r\n"
+            )
+            assert client.recv(1000).startswith(b"HTTP/1.1 100")
+            client.sendall(b"--b\r\n")  # and nothing more
+            while process.poll() is None:  # the first one waits for the request
+                process.send_signal(signal.SIGINT)
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(timeout=2)
+            with suppress(ConnectionResetError):
+                assert b" 408 " not in client.recv(1000)  # it did not wait for the rest
+        _, errors = process.communicate(timeout=DEADLINE_S)
+    assert (process.returncode, errors) == (130, "")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the masks from /proc")
+def test_ctrl_c_reaches_no_worker(start: Start) -> None:
+    """It would end one that just starts, for which its parent would wait two minutes."""
+    server = start("--workers", "2")
+    parent = Path(f"/proc/{server.process.pid}")
+    children = (parent / f"task/{server.process.pid}/children").read_text().split()
+    masks = []
+    for child in children:
+        if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes():
+            status = Path(f"/proc/{child}/status").read_text()
+            masks.append(int(re.findall(r"SigBlk:\s*(\w+)", status)[0], 16))
+    assert len(masks) == 2
+    assert all(mask >> (signal.SIGINT - 1) & 1 for mask in masks)
+    assert server.stop() == 0
 
 
 def test_what_is_enrolled_outlives_the_server(start: Start, clip: Clip) -> None:
