@@ -5,11 +5,14 @@ from __future__ import annotations
 import argparse
 import json
 
+from speakersdk.cli.program import importing
+
 
 def fit(arguments: argparse.Namespace) -> int:
     """Train an encoder."""
-    from speakersdk_training.config import load_config
-    from speakersdk_training.fit.run import fit
+    with importing():
+        from speakersdk_training.config import load_config
+        from speakersdk_training.fit.run import fit
 
     fit(
         load_config(arguments.config, tuple(arguments.set)),
@@ -21,10 +24,11 @@ def fit(arguments: argparse.Namespace) -> int:
 
 def evaluate(arguments: argparse.Namespace) -> int:
     """Measure and print the error rates of a checkpoint."""
-    from speakersdk_training.checkpoint import load_encoder, read_checkpoint
-    from speakersdk_training.compute.device import pick_device
-    from speakersdk_training.config import config_from_dict
-    from speakersdk_training.evaluation.evaluate import load_trial_sets
+    with importing():
+        from speakersdk_training.checkpoint import load_encoder, read_checkpoint
+        from speakersdk_training.compute.device import pick_device
+        from speakersdk_training.config import config_from_dict
+        from speakersdk_training.evaluation.evaluate import load_trial_sets
 
     encoder, info = load_encoder(arguments.checkpoint)
     config = config_from_dict(read_checkpoint(arguments.checkpoint)["config"])
@@ -47,8 +51,9 @@ def evaluate(arguments: argparse.Namespace) -> int:
 
 def speech_head(arguments: argparse.Namespace) -> int:
     """Train only the speech head."""
-    from speakersdk_training.compute.device import pick_device
-    from speakersdk_training.fit.speech_head import SpeechHeadConfig, train_speech_head
+    with importing():
+        from speakersdk_training.compute.device import pick_device
+        from speakersdk_training.fit.speech_head import SpeechHeadConfig, train_speech_head
 
     train_speech_head(
         arguments.checkpoint,
@@ -68,15 +73,16 @@ def speech_head(arguments: argparse.Namespace) -> int:
 
 def teacher(arguments: argparse.Namespace) -> int:
     """Compute and store a teacher's table."""
-    from dataclasses import replace
+    with importing():
+        from dataclasses import replace
 
-    from speakersdk_training.compute.device import pick_device
-    from speakersdk_training.config import load_config
-    from speakersdk_training.fit.bank import read_bank
-    from speakersdk_training.teacher.embed import embed_audio
-    from speakersdk_training.teacher.encoders import load_teacher
-    from speakersdk_training.teacher.provenance import provenance
-    from speakersdk_training.teacher.table import load_table
+        from speakersdk_training.compute.device import pick_device
+        from speakersdk_training.config import load_config
+        from speakersdk_training.fit.bank import read_bank
+        from speakersdk_training.teacher.embed import embed_audio
+        from speakersdk_training.teacher.encoders import load_teacher
+        from speakersdk_training.teacher.provenance import provenance
+        from speakersdk_training.teacher.table import load_table
 
     device = pick_device(arguments.device)
     teacher = load_teacher(arguments.kind, arguments.weights).to(device)
@@ -99,12 +105,13 @@ def teacher(arguments: argparse.Namespace) -> int:
 
 def speech_labels(arguments: argparse.Namespace) -> int:
     """Label training audio and store the labels."""
-    import numpy as np
+    with importing():
+        import numpy as np
 
-    from speakersdk.files import replacement
-    from speakersdk_training.data.corpus import read_corpus
-    from speakersdk_training.data.speech_labels import label_corpus
-    from speakersdk_training.errors import TrainingError
+        from speakersdk.files import replacement
+        from speakersdk_training.data.corpus import read_corpus
+        from speakersdk_training.data.speech_labels import label_corpus
+        from speakersdk_training.errors import TrainingError
 
     if not arguments.output.parent.is_dir():  # report it before hours of work
         raise TrainingError(f"expected a folder at {arguments.output.parent}, found none")
@@ -117,10 +124,15 @@ def speech_labels(arguments: argparse.Namespace) -> int:
 
 def trials(arguments: argparse.Namespace) -> int:
     """Draw trial lists and count what they contain."""
-    import numpy as np
+    with importing():
+        import numpy as np
 
-    from speakersdk_training.data.corpus import read_corpus
-    from speakersdk_training.evaluation.trial_lists import cut_segments, draw_trials, write_lists
+        from speakersdk_training.data.corpus import read_corpus
+        from speakersdk_training.evaluation.trial_lists import (
+            cut_segments,
+            draw_trials,
+            write_lists,
+        )
 
     utterances = [
         utterance
