@@ -20,11 +20,11 @@ def read_corpora(root: Path, *, layout: str) -> list[Utterance]:
         ConfigError: the folder does not have the layout.
         TrainingError: the layout is unknown.
     """
-    if layout not in LAYOUTS:
-        return read_corpus(layout, root)  # its error lists them
     try:
         return read_corpus(layout, root)
     except TrainingError as error:
+        if layout not in LAYOUTS:
+            raise  # it lists them
         raise ConfigError(
             f"{error}; --corpus is read in the layout {layout}, which docs/training.md describes "
             "(Your corpus)"

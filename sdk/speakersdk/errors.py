@@ -223,15 +223,14 @@ class ExpiredVoiceprintError(VoiceprintError):
     """
 
     def __init__(self, name: str, *, expires_utc: str, passed_utc: str | None = None) -> None:
-        recorded = (
-            f", before the time {passed_utc} of its last change or use; the clock is or was wrong: "
-            "correct it, and "
-        )
-        super().__init__(
-            f"the voiceprint of {name!r} expired at {expires_utc}"
-            + ("; " if passed_utc is None else recorded)
-            + "enroll again (--replace), or erase it: speakersdk profiles erase NAME"
-        )
+        remedy = "; "
+        if passed_utc is not None:
+            remedy = (
+                f", before the time {passed_utc} of its last change or use; the clock is or was "
+                "wrong: correct it, and "
+            )
+        remedy += "enroll again (--replace), or erase it: speakersdk profiles erase NAME"
+        super().__init__(f"the voiceprint of {name!r} expired at {expires_utc}{remedy}")
         self.name = name
         self.passed_utc = passed_utc
         self.expires_utc = expires_utc

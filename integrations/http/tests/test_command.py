@@ -76,17 +76,22 @@ def test_no_request_is_lost_at_sigterm(start: Start, clip: Clip, workers: int) -
     assert status == 0
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-def test_ctrl_c_at_any_time_gives_its_status_and_no_traceback(tmp_path: Path, workers: int) -> None:
+def serving(folder: Path, workers: int) -> subprocess.Popen[str]:
+    """Start a service in a process group of its own, with its messages in pipes."""
     command = [sys.executable, "-m", "speakersdk", "serve", "http", "--port", "0"]
-    options = ["--voiceprints", str(tmp_path), "--drain", "0", "--workers", str(workers)]
-    with subprocess.Popen(
+    options = ["--voiceprints", str(folder), "--drain", "0", "--workers", str(workers)]
+    return subprocess.Popen(
         [*command, *options],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-    ) as process:
+    )
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_ctrl_c_at_any_time_gives_its_status_and_no_traceback(tmp_path: Path, workers: int) -> None:
+    with serving(tmp_path, workers) as process:
         assert process.stdout is not None
         assert process.stdout.readline().startswith("listening on")
         os.killpg(process.pid, signal.SIGINT)  # as a terminal does, while all are starting
@@ -98,14 +103,7 @@ def test_ctrl_c_at_any_time_gives_its_status_and_no_traceback(tmp_path: Path, wo
 def test_a_second_ctrl_c_cuts_off_a_request_and_prints_nothing(
     tmp_path: Path, workers: int
 ) -> None:
-    command = [sys.executable, "-m", "speakersdk", "serve", "http", "--port", "0"]
-    options = ["--voiceprints", str(tmp_path), "--drain", "0", "--workers", str(workers)]
-    with subprocess.Popen(
-        [*command, *options],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
+    with serving(tmp_path, workers) as process:
         assert process.stdout is not None
         port = int(re.findall(r":([0-9]+)", process.stdout.readline())[0])
         with socket.create_connection(("127.0.0.1", port), timeout=DEADLINE_S) as client:

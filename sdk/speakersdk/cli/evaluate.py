@@ -224,11 +224,12 @@ def _speakers(
     Returns None if a speaker is unknown, or if the speakers contradict the labels of the trials.
     """
     speakers = {name: segment.speaker for name, segment in known.items()}
+    names = set(names_in(listed))
     if arguments.speakers:
         speakers |= read_speakers(arguments.speakers)
     else:
-        speakers = speakers_in_paths(set(names_in(listed)) - set(speakers)) | speakers
-    if not all(name in speakers for name in names_in(listed)):
+        speakers |= speakers_in_paths(names - set(speakers))
+    if not names <= set(speakers):
         return None
     enrolled = [speakers[trial.enroll] for trial in listed]
     probes = [speakers[trial.probe] for trial in listed]
