@@ -1,4 +1,4 @@
-"""Files on disk: user folders, atomic replacement, locks and content hashes."""
+"""Files on disk: user folders, atomic replacement and content hashes."""
 
 from __future__ import annotations
 
@@ -9,24 +9,16 @@ import os
 import secrets
 import stat
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Final
 
 from speakersdk.errors import ConfigError
-
-if sys.platform == "win32":
-    import msvcrt
-else:
-    import fcntl
+from speakersdk.locks import LOCK_NAME, folder_lock, hidden_prefix, open_to_owner, try_lock
 
 # `.speakersdk-<hash of the final name>-<random>.tmp`; versions up to 0.1 wrote `.<random>.tmp`.
-_TEMPORARY_PREFIX: Final = ".speakersdk-"
 _TEMPORARY_SUFFIX: Final = ".tmp"
-# A writer holds a lock for milliseconds. A longer wait means that its process is stopped.
-LOCK_TIMEOUT_S: Final = 10.0
-_LOCK_POLL_S: Final = 0.01
+_ATTEMPTS: Final = 100  # to make a folder that other processes delete
 _BINARY: Final = getattr(os, "O_BINARY", 0)  # Windows
 # Errors of open(O_TMPFILE) if the file system or the kernel has no unnamed files.
 _NO_UNNAMED_FILES = {errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL, errno.ENOENT}
@@ -180,7 +172,7 @@ def purge_temporary(folder: Path, name: str | None = None) -> int:
         folder: the folder to clean; it may be missing.
         name: delete only the temporary files of this file; None means all.
     """
-    prefix = "." if name is None else _temporary_prefix(name)
+    prefix = "." if name is None else hidden_prefix(name)
     num_purged = 0
     with contextlib.suppress(FileNotFoundError, NotADirectoryError):
         for entry in os.scandir(folder):
@@ -191,51 +183,35 @@ def purge_temporary(folder: Path, name: str | None = None) -> int:
 
 
 @contextlib.contextmanager
-def folder_lock(folder: Path, *, timeout_s: float = LOCK_TIMEOUT_S) -> Iterator[None]:
-    """Hold an exclusive lock on a folder.
+def working_folder(folder: Path) -> Iterator[None]:
+    """Make a private folder that one process at a time uses.
 
-    The lock is on the file ``.lock`` in the folder, which must exist. The system releases it when
-    the process ends.
-
-    Raises:
-        TimeoutError: another process or thread held the lock for `timeout_s` seconds.
-        OSError: the lock file cannot be created.
-    """
-    descriptor = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT | _BINARY, 0o600)
-    try:
-        _open_to_owner(descriptor)
-        _wait_for_lock(descriptor, folder, timeout_s)
-        yield
-    finally:
-        _release(descriptor)
-
-
-@contextlib.contextmanager
-def file_lock(path: Path, *, timeout_s: float = LOCK_TIMEOUT_S) -> Iterator[None]:
-    """Hold an exclusive lock on a file that writers take before they replace it.
-
-    Windows neither reads a locked file nor replaces an open one. There the lock is on an empty file
-    next to it, which stays.
+    At the end, the folder is deleted if it is empty. A killed process leaves the folder, which the
+    next one can use at once.
 
     Raises:
-        TimeoutError: another process or thread held the lock for `timeout_s` seconds.
-        OSError: there is no such file, or it cannot be opened.
+        TimeoutError: another process or thread uses the folder.
+        OSError: the folder cannot be made or used.
     """
-    while True:
-        if sys.platform == "win32":
-            path.stat()  # refuses a missing file
-            place, flags = path.with_name(f"{_temporary_prefix(path.name)}lock"), os.O_CREAT
-        else:
-            place, flags = path, 0
-        descriptor = os.open(place, os.O_RDONLY | flags | _BINARY, 0o600)
+    with contextlib.ExitStack() as held:
+        for attempt in range(_ATTEMPTS):
+            try:
+                make_private_folder(folder)
+                held.enter_context(folder_lock(folder, timeout_s=0))
+                break
+            except (FileExistsError, FileNotFoundError):  # another process has just deleted it
+                if attempt == _ATTEMPTS - 1:
+                    raise
+        lock = folder / LOCK_NAME
         try:
-            _wait_for_lock(descriptor, path, timeout_s)
-            # The previous holder of the lock may have replaced the file; this one is then stale.
-            if os.path.samestat(os.fstat(descriptor), place.stat()):
-                yield
-                return
+            yield
         finally:
-            _release(descriptor)
+            if sys.platform == "win32":
+                held.close()  # an open file cannot be deleted there
+            # A process that comes meanwhile has a lock file of its own, and keeps the folder.
+            with contextlib.suppress(OSError):
+                lock.unlink(missing_ok=True)
+                folder.rmdir()
 
 
 def sync_folder(folder: Path) -> None:
@@ -264,14 +240,8 @@ def _base(variable: str, below_home: str) -> Path:
     return home / below_home
 
 
-def _temporary_prefix(name: str) -> str:
-    # A hash is short enough for any name, and does not reveal the name of a speaker.
-    digest = hashlib.sha256(os.fsencode(name)).hexdigest()
-    return f"{_TEMPORARY_PREFIX}{digest[:16]}-"
-
-
 def _temporary_name(name: str) -> str:
-    return f"{_temporary_prefix(name)}{secrets.token_hex(8)}{_TEMPORARY_SUFFIX}"
+    return f"{hidden_prefix(name)}{secrets.token_hex(8)}{_TEMPORARY_SUFFIX}"
 
 
 def _open_unnamed(folder: Path, mode: int) -> BinaryIO | None:
@@ -284,8 +254,8 @@ def _open_unnamed(folder: Path, mode: int) -> BinaryIO | None:
         if error.errno in _NO_UNNAMED_FILES and folder.is_dir():
             return None
         raise
-    _open_to_owner(descriptor)
-    _try_lock(descriptor)
+    open_to_owner(descriptor)
+    try_lock(descriptor)
     if not Path(f"/proc/self/fd/{descriptor}").exists():  # without /proc it could not get a name
         os.close(descriptor)
         return None
@@ -301,20 +271,12 @@ def _open_named(temporary: Path, mode: int) -> BinaryIO:
         )
         if sys.platform == "win32":
             return file  # an open file cannot be deleted there
-        _open_to_owner(file.fileno())
-        _try_lock(file.fileno())
+        open_to_owner(file.fileno())
+        try_lock(file.fileno())
         # A purge may have deleted it between the two calls above.
         if os.fstat(file.fileno()).st_nlink:
             return file
         file.close()
-
-
-def _open_to_owner(descriptor: int) -> None:
-    """Let the owner read and write a file that was created under any umask."""
-    if sys.platform != "win32":
-        mode = stat.S_IMODE(os.fstat(descriptor).st_mode)
-        if mode & 0o600 != 0o600:
-            os.fchmod(descriptor, mode | 0o600)
 
 
 def _link_unnamed(file: BinaryIO, temporary: Path) -> None:
@@ -355,7 +317,7 @@ def _purge_stale(temporary: Path) -> bool:
             return True
         descriptor = os.open(temporary, os.O_RDONLY)
         try:
-            is_free = _try_lock(descriptor)
+            is_free = try_lock(descriptor)
             if is_free:
                 temporary.unlink()
             return is_free
@@ -363,38 +325,3 @@ def _purge_stale(temporary: Path) -> bool:
             os.close(descriptor)
     except OSError:  # it belongs to another user, or another process purged it
         return False
-
-
-def _wait_for_lock(descriptor: int, path: Path, timeout_s: float) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not _try_lock(descriptor):
-        if time.monotonic() >= deadline:
-            raise TimeoutError(
-                f"expected {path} to be free within {timeout_s:g} s, but another process "
-                "is changing it; try again when that has ended"
-            )
-        time.sleep(_LOCK_POLL_S)
-
-
-def _try_lock(descriptor: int) -> bool:
-    """Lock an open file, unless another descriptor holds its lock."""
-    try:
-        if sys.platform == "win32":
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        else:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        if error.errno in {errno.EAGAIN, errno.EACCES, errno.EDEADLK}:
-            return False
-        raise
-    return True
-
-
-def _release(descriptor: int) -> None:
-    """Unlock a file and close it."""
-    try:
-        if sys.platform != "win32":
-            # A process that was forked meanwhile has the file open and would keep the lock.
-            fcntl.flock(descriptor, fcntl.LOCK_UN)
-    finally:
-        os.close(descriptor)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import struct
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from speakersdk import files, locks
 from speakersdk.demo_clips import FOLDER
 from speakersdk.encoder.content import stamped
 from speakersdk.encoder.hop import HopEncoder, HopState
@@ -138,3 +143,64 @@ def elf() -> Elf:
         )
 
     return make
+
+
+@pytest.fixture
+def windows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The branches for Windows in `speakersdk.files` and its locks, with locks of Linux.
+
+    On Windows, a locked file cannot be read through another handle, and an open file cannot be
+    replaced or deleted. Linux allows both. Therefore tests check which files are open.
+    """
+    if sys.platform != "linux":
+        pytest.skip("simulates on locks of Linux")
+    import fcntl
+
+    def locking(descriptor: int, mode: int, num_bytes: int) -> None:
+        assert (mode, num_bytes) == (2, 1)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:  # as reported by the C runtime of Windows
+            raise PermissionError(errno.EACCES, "Permission denied") from error
+
+    for module in (files, locks):
+        monkeypatch.setattr(module, "sys", SimpleNamespace(platform="win32"))
+    monkeypatch.setattr(
+        locks, "msvcrt", SimpleNamespace(locking=locking, LK_NBLCK=2), raising=False
+    )
+    monkeypatch.delattr(locks, "fcntl")
+
+
+OpenFiles = Callable[[Path], set[str]]
+
+
+@pytest.fixture
+def open_files() -> OpenFiles:
+    """Function that returns the names of the files of a folder that this process has open."""
+
+    def names(folder: Path) -> set[str]:
+        links = [link for link in Path("/proc/self/fd").iterdir() if link.is_symlink()]
+        paths = [link.readlink() for link in links if link.is_symlink()]
+        return {path.name for path in paths if path.parent == folder}
+
+    return names
+
+
+StartPython = Callable[..., subprocess.Popen[bytes]]
+
+
+@pytest.fixture
+def start_python() -> StartPython:
+    """Function that starts a Python process and waits until it prints "ready"."""
+
+    def start(source: str, *arguments: str | Path) -> subprocess.Popen[bytes]:
+        process = subprocess.Popen(
+            [sys.executable, "-c", source, *map(str, arguments)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ready\n"
+        return process
+
+    return start

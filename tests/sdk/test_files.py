@@ -1,4 +1,4 @@
-"""Files are replaced as a whole, folders are locked, and the user's folders are looked up late."""
+"""Files are replaced as a whole, and the user's folders are looked up late."""
 
 from __future__ import annotations
 
@@ -8,22 +8,23 @@ import re
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from speakersdk import files
 from speakersdk.errors import ConfigError
 from speakersdk.files import (
     cache_folder,
     data_folder,
     file_sha256,
-    folder_lock,
     make_private_folder,
     open_regular,
     purge_temporary,
     replacement,
+    sync_folder,
 )
+from speakersdk.locks import folder_lock, hidden_prefix
 
 # Write until the process is killed. The parent sees "ready" only after the first content.
 WRITER = """
@@ -48,42 +49,9 @@ with replacement(Path(sys.argv[1]), needs_name=sys.argv[2] == "named") as file:
     print("ready", flush=True)
     sys.stdin.read()
 """
-LOCK_HOLDER = """
-import sys
-from pathlib import Path
-from speakersdk.files import folder_lock
-with folder_lock(Path(sys.argv[1])):
-    print("ready", flush=True)
-    sys.stdin.read()
-"""
-# The parent takes a lock twice, while a process that was forked within the first block lives.
-FORKED = """
-import os, sys
-from pathlib import Path
-from speakersdk.files import file_lock, folder_lock
-folder = Path(sys.argv[1])
-reader, writer = os.pipe()
-with {lock}):
-    child = os.fork()
-    if child == 0:
-        os.close(writer)
-        os.read(reader, 1)  # until the parent has ended
-        os._exit(0)
-with {lock}, timeout_s=0):
-    pass
-"""
 
-
-def start(source: str, *arguments: str | Path) -> subprocess.Popen[bytes]:
-    """Start a Python process and wait until it is ready."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", source, *map(str, arguments)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline() == b"ready\n"
-    return process
+StartPython = Callable[..., subprocess.Popen[bytes]]
+OpenFiles = Callable[[Path], set[str]]
 
 
 def kill(process: subprocess.Popen[bytes]) -> None:
@@ -248,10 +216,12 @@ def test_an_error_of_writing_names_the_file(tmp_path: Path, kind: str) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_killed_writer_leaves_a_whole_file_and_no_lasting_rest(tmp_path: Path, kind: str) -> None:
+def test_a_killed_writer_leaves_a_whole_file_and_no_lasting_rest(
+    tmp_path: Path, kind: str, start_python: StartPython
+) -> None:
     path = tmp_path / "file"
     for _ in range(10):
-        kill(start(WRITER, path, kind))
+        kill(start_python(WRITER, path, kind))
         content = path.read_bytes()
         assert len(content) == 180_000
         assert content == content[:9] * 20_000
@@ -261,18 +231,20 @@ def test_a_killed_writer_leaves_a_whole_file_and_no_lasting_rest(tmp_path: Path,
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="unnamed files are Linux's")
-def test_a_writer_that_is_killed_while_it_writes_leaves_nothing(tmp_path: Path) -> None:
-    kill(start(HALTED, tmp_path / "file", "unnamed"))
+def test_a_writer_that_is_killed_while_it_writes_leaves_nothing(
+    tmp_path: Path, start_python: StartPython
+) -> None:
+    kill(start_python(HALTED, tmp_path / "file", "unnamed"))
     assert list(tmp_path.iterdir()) == []
 
 
-def test_only_what_no_writer_holds_is_purged(tmp_path: Path) -> None:
+def test_only_what_no_writer_holds_is_purged(tmp_path: Path, start_python: StartPython) -> None:
     path = tmp_path / "file"
-    writer = start(HALTED, path, "named")
+    writer = start_python(HALTED, path, "named")
     assert purge_temporary(tmp_path) == 0
     writer.communicate(b"")  # allows it to end
     assert path.read_bytes() == b"complete content"
-    kill(start(HALTED, path, "named"))
+    kill(start_python(HALTED, path, "named"))
     (rest,) = set(tmp_path.iterdir()) - {path}
     assert rest.read_bytes() == b"complete content"
     assert purge_temporary(tmp_path, "another file") == 0
@@ -290,31 +262,6 @@ def test_temporary_files_of_older_versions_are_purged_and_nothing_else(tmp_path:
     assert purge_temporary(tmp_path) == 1
     assert set(tmp_path.iterdir()) == {*others, tmp_path / ".folder.tmp", tmp_path / ".link.tmp"}
     assert purge_temporary(tmp_path / "none") == 0
-
-
-def test_a_lock_excludes_others_until_its_process_ends(tmp_path: Path) -> None:
-    holder = start(LOCK_HOLDER, tmp_path)
-    with (
-        pytest.raises(TimeoutError, match=r"free within 0\.05 s, but another process"),
-        folder_lock(tmp_path, timeout_s=0.05),
-    ):
-        pass
-    kill(holder)
-    with (
-        folder_lock(tmp_path),
-        pytest.raises(TimeoutError, match="another process"),
-        folder_lock(tmp_path, timeout_s=0),  # another descriptor of this process is another holder
-    ):
-        pass
-
-
-@pytest.mark.parametrize("lock", ["folder_lock(folder", "file_lock(folder / 'file'"])
-def test_a_lock_ends_with_its_block_although_a_forked_process_lives(
-    tmp_path: Path, lock: str
-) -> None:
-    (tmp_path / "file").touch()
-    source = FORKED.format(lock=lock)
-    subprocess.run([sys.executable, "-c", source, str(tmp_path)], check=True, timeout=60)
 
 
 @pytest.mark.parametrize("made", [Path.mkdir, os.mkfifo, lambda path: path.symlink_to("/dev/zero")])
@@ -368,4 +315,40 @@ def test_the_hash_is_that_of_the_content(tmp_path: Path) -> None:
 def test_files_name_no_speaker(tmp_path: Path) -> None:
     with replacement(tmp_path / "ann.voiceprint", needs_name=True) as file:
         assert "ann" not in Path(file.name).name
-        assert Path(file.name).name.startswith(files._TEMPORARY_PREFIX)
+        assert Path(file.name).name.startswith(hidden_prefix("ann.voiceprint"))
+
+
+@pytest.mark.usefixtures("windows")
+def test_on_windows_a_file_is_replaced_after_it_is_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, open_files: OpenFiles
+) -> None:
+    path = tmp_path / "ann.voiceprint"
+    path.write_bytes(b"old")
+    seen: list[set[str]] = []
+    replace = Path.replace
+
+    def watched(self: Path, target: Path) -> Path:
+        seen.append(open_files(tmp_path))
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", watched)
+    with replacement(path) as file:
+        file.write(b"new")
+        assert path.read_bytes() == b"old"
+    assert seen == [set()]
+    assert path.read_bytes() == b"new"
+    assert [one.name for one in tmp_path.iterdir()] == ["ann.voiceprint"]
+    sync_folder(tmp_path / "absent")  # Windows cannot open a folder, and nothing is tried
+
+
+@pytest.mark.usefixtures("windows")
+def test_on_windows_an_error_keeps_the_old_file_and_rests_are_purged(tmp_path: Path) -> None:
+    path = tmp_path / "ann.voiceprint"
+    path.write_bytes(b"old")
+    with pytest.raises(TypeError), replacement(path) as file:
+        file.write("no bytes")  # type: ignore[arg-type]
+    assert path.read_bytes() == b"old"
+    assert [one.name for one in tmp_path.iterdir()] == ["ann.voiceprint"]
+    (tmp_path / f"{hidden_prefix('ann')}0.tmp").write_bytes(b"half")
+    assert purge_temporary(tmp_path, "ann") == 1
+    assert [one.name for one in tmp_path.iterdir()] == ["ann.voiceprint"]

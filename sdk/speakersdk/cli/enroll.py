@@ -19,7 +19,7 @@ from speakersdk.enrollment.kept_recordings import check_keep, keeping
 from speakersdk.enrollment.live import NEEDED_S
 from speakersdk.enrollment.remembered_recordings import RememberedRecordings
 from speakersdk.errors import ConfigError, DuplicateSpeakerError, UnknownSpeakerError
-from speakersdk.files import file_lock
+from speakersdk.locks import file_lock
 from speakersdk.text import counted, printable
 from speakersdk.voiceprint.names import check_name
 from speakersdk.voiceprint.store import VoiceprintStore

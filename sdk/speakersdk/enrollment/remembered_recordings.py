@@ -25,7 +25,8 @@ from speakersdk.enrollment.fingerprint import (
     repeats,
 )
 from speakersdk.errors import SealError, VoiceprintError
-from speakersdk.files import folder_lock, open_regular, replacement
+from speakersdk.files import open_regular, replacement
+from speakersdk.locks import folder_lock
 from speakersdk.sealing import sealed, unsealed
 from speakersdk.text import file_name, printable
 from speakersdk.voiceprint.names import check_name

@@ -8,6 +8,7 @@ the worker processes (docs/bulk-embedding.md).
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -27,10 +28,11 @@ from speakersdk.evaluation.embedding_table import (
     join_tables,
     write_embeddings,
 )
-from speakersdk.evaluation.parts import Parts
+from speakersdk.evaluation.parts import locked_parts
 from speakersdk.evaluation.pool import Progress, encoder_of_process, run_tasks
 from speakersdk.evaluation.segments import Failure, Segment, SegmentReader
 from speakersdk.sealing import SealingKey
+from speakersdk.text import printable
 
 # Recordings per part: a process loses at most this many in an interruption.
 _CHUNK = 64
@@ -144,7 +146,8 @@ def embed_recordings(
         the results of interrupted calls.
 
     Raises:
-        ConfigError: the file exists, or a part is damaged or of a different model.
+        ConfigError: the file exists, another run is writing it, or a part is damaged or of a
+            different model.
         AudioError: no recording could be embedded.
         ModelError, MissingDependencyError: the model or the file format cannot be used, or a
             worker process died.
@@ -152,33 +155,41 @@ def embed_recordings(
     check_suffix(output)
     if num_processes < 1:
         raise ConfigError(f"expected at least 1 process, got {num_processes}")
-    if output.exists():
-        raise ConfigError(f"expected no file at {output}, got one; remove it, or name another")
+    _check_new(output)
     encoder = encoder_of_process(job.model, job.device)  # refuses a bad model in this process
-    parts = Parts(output, encoder.manifest, key=key)
-    sources = _sources(recordings, job)
-    finished = parts.kept(sources)
-    remaining = [recording for recording in recordings if recording.name not in finished]
-    num_done, failures = len(finished), list[Failure]()
-    for result in run_tasks(
-        partial(embed_chunk, job=job), chunks(remaining), num_processes=num_processes
-    ):
-        if result.table is not None:
-            parts.add(result.table)
-            num_done += len(result.table)
-        failures += result.failures
-        if progress is not None:
-            progress(num_done, len(failures), len(recordings))
-    if not num_done:
-        parts.remove()  # they belong to files that have changed
-        raise InvalidAudioError(
-            f"expected recordings with speech, got none among {len(recordings)}; the first: "
-            f"{failures[0].name}: {failures[0].reason}"
-        )
-    table = parts.joined(sources)
-    write_embeddings(output, table, key=key)
-    parts.remove()
+    with locked_parts(output, encoder.manifest, key=key) as parts:
+        _check_new(output)  # another run may have ended just now
+        sources = _sources(recordings, job)
+        finished = parts.kept(sources)
+        remaining = [recording for recording in recordings if recording.name not in finished]
+        num_done, failures = len(finished), list[Failure]()
+        for result in run_tasks(
+            partial(embed_chunk, job=job), chunks(remaining), num_processes=num_processes
+        ):
+            if result.table is not None:
+                parts.add(result.table)
+                num_done += len(result.table)
+            failures += result.failures
+            if progress is not None:
+                progress(num_done, len(failures), len(recordings))
+        if not num_done:
+            parts.remove()  # they belong to files that have changed
+            raise InvalidAudioError(
+                f"expected recordings with speech, got none among {len(recordings)}; the first: "
+                f"{failures[0].name}: {failures[0].reason}"
+            )
+        table = parts.joined(sources)
+        write_embeddings(output, table, key=key, is_new=True)
+        parts.remove()
     return table, failures
+
+
+def _check_new(output: Path) -> None:
+    """Refuse an output that exists, also as a link to nothing."""
+    if os.path.lexists(output):
+        raise ConfigError(
+            f"expected no file at {printable(output)}, got one; remove it, or name another"
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,15 +120,18 @@ def check_suffix(path: Path) -> None:
         _pyarrow()
 
 
-def write_embeddings(path: Path, table: EmbeddingTable, *, key: SealingKey | None = None) -> None:
+def write_embeddings(
+    path: Path, table: EmbeddingTable, *, key: SealingKey | None = None, is_new: bool = False
+) -> None:
     """Write a table in the format of the suffix; with a key the file is sealed.
 
     Raises:
         ConfigError, MissingDependencyError: as for `check_suffix`.
+        FileExistsError: the file exists and `is_new` is set.
         OSError: the file cannot be written; an existing file is unchanged.
     """
     check_suffix(path)
-    with replacement(path) as file:
+    with replacement(path, is_new=is_new) as file:
         if key is None:
             _write(file, table, path.suffix)
         else:  # nothing plain reaches the disk

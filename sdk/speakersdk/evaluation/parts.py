@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from speakersdk.encoder.manifest import ModelManifest
@@ -14,15 +14,46 @@ from speakersdk.evaluation.embedding_table import (
     read_embeddings,
     write_embeddings,
 )
-from speakersdk.files import make_private_folder
+from speakersdk.files import purge_temporary, working_folder
 from speakersdk.sealing import SealingKey
+from speakersdk.text import printable
+
+
+@contextlib.contextmanager
+def locked_parts(
+    output: Path, manifest: ModelManifest, *, key: SealingKey | None = None
+) -> Iterator[Parts]:
+    """Open the parts of an output file, in the folder ``<output>.parts``, for one run at a time.
+
+    The lock is in that folder. The system releases it when the process ends, also if it is killed.
+
+    Args:
+        output: the output file of the run.
+        manifest: manifest of the model.
+        key: as for `Parts`.
+
+    Raises:
+        ConfigError: another run writes the same output, or as for `Parts`.
+        SealError: as for `Parts`.
+        OSError: the folder cannot be made.
+    """
+    folder = output.with_name(f"{output.name}.parts")
+    with contextlib.ExitStack() as held:
+        try:
+            held.enter_context(working_folder(folder))
+        except TimeoutError as error:
+            raise ConfigError(
+                f"expected one run at a time to write {printable(output)}, but another run is "
+                "writing it; wait until that one has ended, or name another output"
+            ) from error
+        yield Parts(folder, manifest, key=key)
 
 
 class Parts:
     """A folder of numbered tables of one model.
 
     Args:
-        output: the output file of the run; the folder is ``<output>.parts``.
+        folder: the folder, which must exist.
         manifest: manifest of the model.
         key: key with which the parts are sealed; None means plain parts.
 
@@ -32,11 +63,10 @@ class Parts:
     """
 
     def __init__(
-        self, output: Path, manifest: ModelManifest, *, key: SealingKey | None = None
+        self, folder: Path, manifest: ModelManifest, *, key: SealingKey | None = None
     ) -> None:
         self._key = key
-        self._folder = output.with_name(f"{output.name}.parts")
-        make_private_folder(self._folder)
+        self._folder = folder
         paths = sorted(self._folder.glob("*.npz"))
         self._tables = [_read(path, key) for path in paths]
         others = {table.model_sha256 for table in self._tables} - {manifest.weights_sha256}
@@ -63,7 +93,8 @@ class Parts:
         Raises:
             OSError: the file cannot be written.
         """
-        write_embeddings(self._folder / f"{self._next:06d}.npz", table, key=self._key)
+        path = self._folder / f"{self._next:06d}.npz"
+        write_embeddings(path, table, key=self._key, is_new=True)
         self._next += 1
         self._tables.append(table)
 
@@ -75,8 +106,10 @@ class Parts:
         return table.take([rows[item] for item in wanted.items() if item in rows])
 
     def remove(self) -> None:
-        """Delete the folder."""
-        shutil.rmtree(self._folder)
+        """Delete the parts."""
+        purge_temporary(self._folder)
+        for path in self._folder.glob("*.npz"):
+            path.unlink(missing_ok=True)
 
 
 def _read(path: Path, key: SealingKey | None) -> EmbeddingTable:

@@ -20,13 +20,8 @@ from speakersdk.arguments import checked
 from speakersdk.calibration.calibration import Calibration
 from speakersdk.encoder.manifest import ModelManifest
 from speakersdk.errors import CalibrationError, ConfigError, IncompatibleModelError
-from speakersdk.files import (
-    data_folder,
-    folder_lock,
-    make_private_folder,
-    open_regular,
-    replacement,
-)
+from speakersdk.files import data_folder, make_private_folder, open_regular, replacement
+from speakersdk.locks import folder_lock
 from speakersdk.text import decoded_argument, file_name, is_visible, printable
 from speakersdk.voiceprint.names import check_name, check_new_name
 

@@ -14,7 +14,8 @@ from typing import Any, Final, Protocol, TypeVar
 
 from speakersdk.arguments import checked
 from speakersdk.errors import AttemptLimitError, ConfigError, WrongTypeError
-from speakersdk.files import folder_lock, make_private_folder
+from speakersdk.files import make_private_folder
+from speakersdk.locks import folder_lock
 from speakersdk.voiceprint.names import check_name
 from speakersdk.voiceprint.state_file import StateFile
 

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from speakersdk.errors import ConfigError, UnknownSpeakerError
-from speakersdk.files import folder_lock, make_private_folder, purge_temporary
+from speakersdk.files import make_private_folder, purge_temporary
+from speakersdk.locks import folder_lock
 from speakersdk.text import file_name, printable
 from speakersdk.voiceprint.names import check_name
 from speakersdk.voiceprint.voiceprint import SUFFIX

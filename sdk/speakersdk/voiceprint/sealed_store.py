@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Final
 
 from speakersdk.errors import SealError
-from speakersdk.files import folder_lock, open_regular, purge_temporary, replacement
+from speakersdk.files import open_regular, purge_temporary, replacement
+from speakersdk.locks import folder_lock
 from speakersdk.sealing import MAGIC, SealingKey, is_sealed, sealed, unsealed
 from speakersdk.text import printable
 

@@ -18,7 +18,7 @@ from typing import Final
 
 from speakersdk.arguments import checked
 from speakersdk.errors import ExpiredVoiceprintError
-from speakersdk.files import folder_lock
+from speakersdk.locks import folder_lock
 from speakersdk.text import file_name
 from speakersdk.voiceprint.attempts import attempts_file
 from speakersdk.voiceprint.sealed_store import REMEMBERED_SUFFIX

@@ -2,6 +2,9 @@
 
 import json
 import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +36,47 @@ def test_a_list_becomes_a_file(
     assert read_embeddings(output).names == ("slt-probe.flac", "rms")
     assert main(arguments) == 2
     assert "remove it" in capsys.readouterr().err
+    output.unlink()
+    output.symlink_to("nowhere")
+    assert main(arguments) == 2
+    assert "remove it" in capsys.readouterr().err
+    assert sorted(tmp_path.iterdir()) == [recordings, output]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows stops no process")
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_second_run_with_the_same_output_ends_at_once_and_a_killed_one_blocks_nobody(
+    recordings: Path, demo_clips: Path, tmp_path: Path, workers: str
+) -> None:
+    output, parts = tmp_path / "out.npz", tmp_path / "out.npz.parts"
+    recordings.write_text("".join(f"{number} slt-probe.flac\n" for number in range(200)))
+    command = [sys.executable, "-m", "speakersdk", "embed", str(recordings), "-o", str(output)]
+    command += ["--audio-root", str(demo_clips), "--workers", workers]
+
+    def run() -> tuple[int, str, str]:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+        return done.returncode, done.stdout, done.stderr
+
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as first:
+        try:
+            while not list(parts.glob("*.npz")):
+                assert first.poll() is None
+            first.send_signal(signal.SIGSTOP)
+            kept = {path.name: path.stat().st_mtime_ns for path in parts.glob("*.npz")}
+            status, printed, error = run()
+        finally:
+            first.kill()
+    assert (status, printed) == (2, "")
+    assert f"expected one run at a time to write {output}, but another" in error
+    assert "wait until that one has ended, or name another output" in error
+    assert error.count("\n") == 1
+    assert not output.exists()
+    left = {path.name: path.stat().st_mtime_ns for path in parts.glob("*.npz")}
+    assert left | kept == left  # the refused run has not touched them
+
+    assert run()[0] == 0
+    assert len(read_embeddings(output)) == 200
+    assert sorted(tmp_path.iterdir()) == [recordings, output]
 
 
 def test_the_name_of_the_file_is_shown_escaped(

@@ -32,11 +32,10 @@ def table(manifest: ModelManifest, *names: str) -> EmbeddingTable:
 
 
 def test_parts_are_found_again_and_joined_in_order(manifest: ModelManifest, tmp_path: Path) -> None:
-    output = tmp_path / "out.npz"
-    parts = Parts(output, manifest)
+    parts = Parts(tmp_path, manifest)
     parts.add(table(manifest, "c", "a"))
     parts.add(table(manifest, "b"))
-    again = Parts(output, manifest)
+    again = Parts(tmp_path, manifest)
     wanted = {"a": "a.wav", "b": "another.wav", "c": "c.wav", "d": None}
     assert again.kept(wanted) == {"a", "c"}
     joined = again.joined(wanted)
@@ -45,20 +44,18 @@ def test_parts_are_found_again_and_joined_in_order(manifest: ModelManifest, tmp_
 
 
 def test_a_part_takes_the_place_of_no_other(manifest: ModelManifest, tmp_path: Path) -> None:
-    output = tmp_path / "out.npz"
-    parts = Parts(output, manifest)
+    parts = Parts(tmp_path, manifest)
     for name in "abc":
         parts.add(table(manifest, name))
-    (tmp_path / "out.npz.parts" / "000000.npz").unlink()
-    Parts(output, manifest).add(table(manifest, "d"))
-    assert Parts(output, manifest).kept({name: f"{name}.wav" for name in "abcd"}) == {*"bcd"}
+    (tmp_path / "000000.npz").unlink()
+    Parts(tmp_path, manifest).add(table(manifest, "d"))
+    assert Parts(tmp_path, manifest).kept({name: f"{name}.wav" for name in "abcd"}) == {*"bcd"}
 
 
 @pytest.mark.parametrize("size", [0, 100, -1])
 def test_a_cut_part_names_the_remedy(manifest: ModelManifest, tmp_path: Path, size: int) -> None:
-    output = tmp_path / "out.npz"
-    Parts(output, manifest).add(table(manifest, "a"))
-    part = tmp_path / "out.npz.parts" / "000000.npz"
+    Parts(tmp_path, manifest).add(table(manifest, "a"))
+    part = tmp_path / "000000.npz"
     part.write_bytes(part.read_bytes()[:size])
     with pytest.raises(ConfigError, match=r"000000\.npz, got: .+; remove this part"):
-        Parts(output, manifest)
+        Parts(tmp_path, manifest)
