@@ -15,6 +15,7 @@ from typing import BinaryIO, Final
 
 from speakersdk.errors import ConfigError
 from speakersdk.locks import LOCK_NAME, folder_lock, hidden_prefix, open_to_owner, try_lock
+from speakersdk.text import printable
 
 # `.speakersdk-<hash of the final name>-<random>.tmp`; versions up to 0.1 wrote `.<random>.tmp`.
 _TEMPORARY_SUFFIX: Final = ".tmp"
@@ -108,8 +109,9 @@ def replacement(
     """Write a file that replaces `path` atomically at the end of the block.
 
     Readers see the old file or the new file, never a part. An error in the block keeps the old
-    file. A killed process leaves no file if the system supports unnamed files; otherwise it leaves
-    a temporary file, which the next durable write of the same path removes.
+    file. If `path` is a symbolic link, the file to which it leads is replaced. A killed process
+    leaves no file if the system supports unnamed files; otherwise it leaves a temporary file, which
+    the next durable write of the same path removes.
 
     Args:
         path: the file to replace.
@@ -117,11 +119,12 @@ def replacement(
             data that can be computed again.
         is_private: use mode 0600 instead of the default mode. The owner can read and write the
             file in either case, whatever the umask is.
-        is_new: refuse a file that exists at the end of the block.
+        is_new: refuse a file or a link that exists at the end of the block.
         needs_name: give the temporary file a name, for libraries that open it by path.
 
     Raises:
-        OSError: the file cannot be written, or is a folder or a device; nothing is changed.
+        OSError: the file cannot be written, or is a folder, a device or a link to nothing; nothing
+            is changed.
         UnsyncedFolderError: the new file is in place, but a power cut may undo it.
         FileExistsError: the file exists and `is_new` is set.
     """
@@ -129,6 +132,8 @@ def replacement(
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
     if path.exists() and not path.is_file():  # such as /dev/null
         raise OSError(errno.EINVAL, _NO_REGULAR_FILE, os.fspath(path))
+    if not is_new:
+        path = _behind_links(path)
     if is_durable:
         purge_temporary(path.parent, path.name)
     temporary = path.with_name(_temporary_name(path.name))
@@ -238,6 +243,35 @@ def _base(variable: str, below_home: str) -> Path:
             "or HOME to a folder, or name the folder that the command should use"
         ) from error
     return home / below_home
+
+
+def _behind_links(path: Path) -> Path:
+    """Return the file to which a path leads, where a new file can take its name."""
+    if not path.is_symlink():
+        return path
+    try:
+        target = Path(os.path.realpath(path, strict=True))
+    except FileNotFoundError as error:
+        raise FileNotFoundError(
+            errno.ENOENT,
+            f"expected a link to a file, but {printable(os.path.realpath(path))} does not exist; "
+            "make that file, remove the link, or name another file",
+            os.fspath(path),
+        ) from error
+    except OSError as error:  # links that lead to each other
+        raise type(error)(error.errno, error.strerror, os.fspath(path)) from error
+    if _is_stream(target):  # /dev/stdout: what the user has appended to would be lost
+        raise OSError(errno.EINVAL, _NO_REGULAR_FILE, os.fspath(path))
+    return target
+
+
+def _is_stream(path: Path) -> bool:
+    """Return whether a file is the input or an output of this process."""
+    for descriptor in range(3):
+        with contextlib.suppress(OSError):  # a closed one
+            if os.path.samestat(path.stat(), os.fstat(descriptor)):
+                return True
+    return False
 
 
 def _temporary_name(name: str) -> str:

@@ -197,6 +197,45 @@ def test_only_regular_files_are_replaced(tmp_path: Path, kind: str, is_linked: b
     assert not list(tmp_path.glob(".*"))
 
 
+def test_a_link_is_written_through(tmp_path: Path, kind: str) -> None:
+    """As `cp`, `sort -o` and `git config` do."""
+    (tmp_path / "there").mkdir()
+    target = tmp_path / "there" / "file"
+    target.write_bytes(b"old")
+    (tmp_path / "second").symlink_to("there/file")
+    (tmp_path / "first").symlink_to("second")
+    with replacement(tmp_path / "first", needs_name=kind == "named") as file:
+        file.write(b"new")
+    assert list((tmp_path / "there").iterdir()) == [target]
+    assert target.read_bytes() == b"new"
+    links = [(path.name, str(path.readlink())) for path in tmp_path.glob("*") if path.is_symlink()]
+    assert sorted(links) == [("first", "second"), ("second", "there/file")]
+
+
+def test_a_link_that_cannot_be_written_through_is_refused_at_once(
+    tmp_path: Path, kind: str
+) -> None:
+    reasons = {
+        "missing": rf"but {re.escape(str(tmp_path))}/missing does not exist; make that file",
+        "loop": os.strerror(errno.ELOOP),
+        ".": os.strerror(errno.EISDIR),
+    }
+    if Path("/proc/version").exists():  # where also root makes no file
+        reasons["/proc/version"] = ""
+    (tmp_path / "loop").symlink_to("link to loop")
+    for place, reason in reasons.items():
+        link = tmp_path / f"link to {Path(place).name}"
+        link.symlink_to(place)
+        with (
+            pytest.raises(OSError, match=f"{reason}.*") as caught,
+            replacement(link, needs_name=kind == "named"),
+        ):
+            pytest.fail("the block ran")
+        # In a closed folder, the place itself is named: the link can be written.
+        assert caught.value.filename == (place if place == "/proc/version" else str(link))
+    assert all(path.is_symlink() for path in tmp_path.iterdir())
+
+
 def test_a_folder_is_refused_before_the_content_is_made(tmp_path: Path, kind: str) -> None:
     with (
         pytest.raises(IsADirectoryError) as caught,
