@@ -80,7 +80,7 @@ def create_app(settings: Settings) -> FastAPI:
     interface = cache(partial(describe, app))
     app.openapi = interface  # type: ignore[method-assign]
     app.mount("/swagger", StaticFiles(directory=swagger_ui_path))
-    app.add_middleware(RequestChecks, settings=settings)
+    app.add_middleware(RequestChecks, settings=settings, shutdown=shutdown)
     _answer_errors(app)
     _measure_requests(app, metrics, shutdown)
     _add_voice_endpoints(app, service, settings, metrics)

@@ -6,7 +6,6 @@ not enroll or delete speakers, and therefore requests with a foreign `Origin` or
 
 from __future__ import annotations
 
-import asyncio
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -15,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from speakersdk_http.problems import answer
 from speakersdk_http.settings import LOOPBACK, Settings
+from speakersdk_http.shutdown import REST_S, Shutdown
 
 # Paths without a key, for balancers and readers of the interface; they reveal nothing.
 OPEN_PATHS: Final = ("/healthz", "/readyz", "/docs", "/openapi.json", "/swagger")
@@ -24,9 +24,10 @@ _POLICY_VIOLATION: Final = 1008
 class RequestChecks:
     """ASGI middleware that adds the client's name to the scope as ``client_name``."""
 
-    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+    def __init__(self, app: ASGIApp, settings: Settings, shutdown: Shutdown) -> None:
         self._app = app
         self._settings = settings
+        self._shutdown = shutdown
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse the request, or pass it on."""
@@ -81,9 +82,11 @@ class RequestChecks:
             if is_whole:  # only the end of the connection can follow
                 return await receive()
             try:
-                message = await asyncio.wait_for(receive(), self._settings.idle_s)
+                async with self._shutdown.wait(self._settings.idle_s):
+                    message = await receive()
             except TimeoutError as error:
-                raise _BodyError(self._too_slow()) from error
+                late = _stopping() if self._shutdown.is_last else self._too_slow()
+                raise _BodyError(late) from error
             is_whole = not message.get("more_body", False)
             taken += len(message.get("body", b""))
             if taken > maximum:
@@ -118,6 +121,16 @@ class RequestChecks:
             kind="TooLarge",
             headers={"Connection": "close"},  # the rest of the body is not read
         )
+
+
+def _stopping() -> ASGIApp:
+    return answer(
+        503,
+        f"the service is stopping, and the rest of the request did not come within {REST_S:g} s; "
+        "send it again",
+        kind="Stopping",
+        headers={"Connection": "close", "Retry-After": "1"},
+    )
 
 
 def _name_of(host: str) -> str:

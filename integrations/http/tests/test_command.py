@@ -2,11 +2,13 @@
 
 import os
 import re
+import select
 import signal
 import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -14,6 +16,7 @@ from pathlib import Path
 import httpx
 import pytest
 from running_server import DEADLINE_S, Server
+from speakersdk_http.shutdown import REST_S
 
 from speakersdk.cli import main
 
@@ -76,6 +79,46 @@ def test_no_request_is_lost_at_sigterm(start: Start, clip: Clip, workers: int) -
     assert status == 0
 
 
+HALF_OF_A_REQUEST = (
+    b"POST /v1/voice/embed HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1000\r\n"
+    b"Content-Type: multipart/form-data; boundary=b\r\nExpect: 100-continue\r\n\r\n"
+)
+
+
+def half_sent(port: int) -> socket.socket:
+    """Return the connection of a client that has sent a part of a request, which is being read."""
+    client = socket.create_connection(("127.0.0.1", port), timeout=DEADLINE_S)
+    client.sendall(HALF_OF_A_REQUEST)
+    assert client.recv(1000).startswith(b"HTTP/1.1 100")
+    client.sendall(b"--b\r\n")  # and nothing more
+    return client
+
+
+@pytest.mark.parametrize(
+    ("workers", "number", "status"),
+    [(1, signal.SIGTERM, 0), (2, signal.SIGTERM, 0), (1, signal.SIGINT, 130)],
+)
+def test_half_a_request_holds_the_end_for_a_short_time(
+    tmp_path: Path, workers: int, number: signal.Signals, status: int
+) -> None:
+    with serving(tmp_path, workers) as process:
+        assert process.stdout is not None
+        port = int(re.findall(r":([0-9]+)", process.stdout.readline())[0])
+        with half_sent(port) as silent, half_sent(port) as trickling:
+            begin = time.monotonic()
+            process.send_signal(number)
+            while not select.select([trickling], [], [], 0.2)[0]:
+                trickling.sendall(b"x")
+            answers = [client.recv(1000) for client in (silent, trickling)]
+            _, errors = process.communicate(timeout=DEADLINE_S)
+    assert [answer.partition(b"\r\n")[0] for answer in answers] == [
+        b"HTTP/1.1 503 Service Unavailable"
+    ] * 2
+    assert all(b"retry-after: 1\r\n" in answer for answer in answers)
+    assert (process.returncode, errors) == (status, "")
+    assert REST_S <= time.monotonic() - begin < 4 * REST_S  # without a limit, 30 s and 60 s
+
+
 def serving(folder: Path, workers: int) -> subprocess.Popen[str]:
     """Start a service in a process group of its own, with its messages in pipes."""
     command = [sys.executable, "-m", "speakersdk", "serve", "http", "--port", "0"]
@@ -106,19 +149,13 @@ def test_a_second_ctrl_c_cuts_off_a_request_and_prints_nothing(
     with serving(tmp_path, workers) as process:
         assert process.stdout is not None
         port = int(re.findall(r":([0-9]+)", process.stdout.readline())[0])
-        with socket.create_connection(("127.0.0.1", port), timeout=DEADLINE_S) as client:
-            client.sendall(
-                b"POST /v1/voice/embed HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1000\r\n"
-                b"Content-Type: multipart/form-data; boundary=b\r\nExpect: 100-continue\r\n\r\n"
-            )
-            assert client.recv(1000).startswith(b"HTTP/1.1 100")
-            client.sendall(b"--b\r\n")  # and nothing more
+        with half_sent(port) as client:
             while process.poll() is None:  # the first one waits for the request
                 process.send_signal(signal.SIGINT)
                 with suppress(subprocess.TimeoutExpired):
                     process.wait(timeout=2)
             with suppress(ConnectionResetError):
-                assert b" 408 " not in client.recv(1000)  # it did not wait for the rest
+                assert b" 503 " not in client.recv(1000)  # it did not wait for the rest
         _, errors = process.communicate(timeout=DEADLINE_S)
     assert (process.returncode, errors) == (130, "")
 
