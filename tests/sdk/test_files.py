@@ -198,7 +198,7 @@ def test_only_regular_files_are_replaced(tmp_path: Path, kind: str, is_linked: b
 
 
 def test_a_link_is_written_through(tmp_path: Path, kind: str) -> None:
-    """As `cp`, `sort -o` and `git config` do."""
+    """`cp`, `sort -o` and `git config` do the same."""
     (tmp_path / "there").mkdir()
     target = tmp_path / "there" / "file"
     target.write_bytes(b"old")
