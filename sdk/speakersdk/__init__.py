@@ -43,7 +43,8 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_names()})
+    # Tab completion offers what users need, and not the helpers of this file.
+    return sorted({"__version__", "errors", *_names(), *(n for n in globals() if n[:2] == "__")})
 
 
 def _names() -> list[str]:

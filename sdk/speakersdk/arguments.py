@@ -3,7 +3,7 @@
     @checked
     def read(path: str | os.PathLike[str], *, limit_s: float | None = None) -> Waveform: ...
 
-    read("a.wav", limit_s="3")  # WrongTypeError: expected limit_s as a number or None, got '3'
+    read("a.wav", limit_s="3")  # WrongTypeError: expected limit_s to be a number or None, got '3'
 
 Python does not check annotations. Without these checks, a wrong argument fails somewhere deep in
 the code, or counts as true: a text as a spoof detector, or ``replace="no"``. Libraries for this
@@ -112,7 +112,9 @@ def _taken(name: str, value: Any, kind: _Kind | None) -> Any:
     taken = kind.take(value)
     if taken is not _NO:
         return taken
-    raise WrongTypeError(f"expected {name} as {kind.what}, got {_shown(value)}{kind.advice(value)}")
+    raise WrongTypeError(
+        f"expected {name} to be {kind.what}, got {_shown(value)}{kind.advice(value)}"
+    )
 
 
 def _shown(value: Any) -> str:
@@ -156,7 +158,8 @@ def _kind(hint: Any) -> _Kind | None:
         return None
     if getattr(hint, "_is_protocol", False) and not getattr(hint, "_is_runtime_protocol", False):
         return None
-    return _Kind(hint.__name__, lambda value: value if isinstance(value, hint) else _NO)
+    what, advice = _CLASSES.get(hint.__name__, (f"a {hint.__name__}", ""))
+    return _Kind(what, lambda value: value if isinstance(value, hint) else _NO, lambda _: advice)
 
 
 def _either(kinds: list[_Kind | None]) -> _Kind | None:
@@ -165,7 +168,7 @@ def _either(kinds: list[_Kind | None]) -> _Kind | None:
     if len(known) < len(kinds):
         return None
     if any(kind.what == "a path" for kind in known):
-        known = [kind for kind in known if kind.what != "text"]
+        known = [kind for kind in known if kind is not _KINDS[str]]
 
     def take(value: Any) -> Any:
         return next((found for kind in known if (found := kind.take(value)) is not _NO), _NO)
@@ -173,13 +176,14 @@ def _either(kinds: list[_Kind | None]) -> _Kind | None:
     def advice(value: Any) -> str:
         return next((said for kind in known if (said := kind.advice(value))), "")
 
-    *others, last = [kind.what for kind in known]
+    names = ["True, False" if kind is _KINDS[bool] else kind.what for kind in known]
+    *others, last = names
     return _Kind(f"{', '.join(others)} or {last}" if others else last, take, advice)
 
 
 def _list(origin: Any, hint: Any) -> _Kind:
     member = None if isinstance(hint, TypeVar) else _kind(hint)
-    what = "a list" if member is None else f"a list, each {member.what}"
+    what = "a list" if member is None else f"a list, each item {member.what}"
 
     def take(value: Any) -> Any:
         if isinstance(value, str | bytes | io.IOBase) or not isinstance(value, origin):
@@ -192,10 +196,16 @@ def _list(origin: Any, hint: Any) -> _Kind:
         return _NO if any(member.take(one) is _NO for one in listed) else listed
 
     def advice(value: Any) -> str:
-        if member is not None and member.take(value) is not _NO:
+        # A member without a known kind is a recording or samples, which may be iterable.
+        is_single = isinstance(value, str | bytes | os.PathLike | np.ndarray | io.IOBase)
+        if is_single if member is None else member.take(value) is not _NO:
             return "; write [...] around a single one"
+        if isinstance(value, Mapping):
+            return "; write list(....values()) for the values"
         is_iterable = isinstance(value, Iterable) and not isinstance(value, Sequence)
-        return "; write list(...)" if is_iterable else ""
+        if is_iterable and not isinstance(value, np.ndarray):
+            return "; write list(...)"
+        return "" if member is None or isinstance(value, list) else member.advice(value)
 
     return _Kind(what, take, advice)
 
@@ -205,6 +215,11 @@ def _block(samples: Any) -> Any:
     if _array(samples) is _NO or np.ndim(samples) != 1:
         raise WrongTypeError(f"expected blocks of samples, (n,) each, got {_shown(samples)}")
     return samples
+
+
+def _array_advice(value: Any) -> str:
+    is_path = isinstance(value, str | os.PathLike)
+    return "; read a file with read_audio, or embed it with Verifier.embed" if is_path else ""
 
 
 def _array(value: Any) -> Any:
@@ -260,16 +275,30 @@ def _folder(value: Any) -> Any:
     return _NO if _path(value) is _NO else Path(value)
 
 
-_NUMBERS: Final = _Kind("an array of numbers", _array)
+_NUMBERS: Final = _Kind("an array of numbers", _array, _array_advice)
 _KINDS: Final[dict[Any, _Kind]] = {
     bool: _Kind("True or False", _bool),
     int: _Kind("a whole number below 2**31", _integer),
     float: _Kind("a number", _number),
-    str: _Kind("text", lambda value: value if isinstance(value, str) else _NO),
+    str: _Kind("a string", lambda value: value if isinstance(value, str) else _NO),
     bytes: _Kind("bytes", _bytes),
     Path: _Kind("a path", _folder, _path_advice),
     type(None): _Kind("None", lambda value: value if value is None else _NO),
     Hashable: _Kind("a value with a hash", lambda value: value if _has_hash(value) else _NO),
+}
+
+
+# Names of classes for people, and where their objects come from.
+_CLASSES: Final[Mapping[str, tuple[str, str]]] = {
+    "BinaryReader": ("an open binary file", ""),
+    "Voiceprint": (
+        "a Voiceprint",
+        "; make one with Verifier.enroll, or load one with VoiceprintStore.load",
+    ),
+    "SealingKey": (
+        "a SealingKey",
+        "; make one with SealingKey.from_file, from_keyring or from_passphrase",
+    ),
 }
 
 

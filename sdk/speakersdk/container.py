@@ -63,7 +63,8 @@ class ContainerFormat:
         magic = prefix[: len(self.magic)]
         if magic != self.magic:
             self.refuse(
-                f"not a {self.noun}: expected it to begin with {self.magic!r}, got {magic!r}"
+                f"not a {self.noun}: expected a file that speakersdk saved as one, which begins "
+                f"with {self.magic!r}, got {magic!r}"
             )
         least = _PREFIX.size + CHECKSUM_BYTES * (1 + self.has_header_checksum)
         if size < least:

@@ -114,8 +114,8 @@ def bayes_threshold(*, p_target: float, c_miss: float = 1.0, c_fa: float = 1.0) 
     """
     if not (0 < p_target < 1 and 0 < c_miss < np.inf and 0 < c_fa < np.inf):
         raise ValueError(
-            "expected a prior between 0 and 1 and costs above 0, got "
-            f"p_target {p_target}, c_miss {c_miss}, c_fa {c_fa}"
+            f"expected a prior between 0 and 1 and costs above 0, got the prior {p_target} and the "
+            f"costs c_miss={c_miss} and c_fa={c_fa}"
         )
     return float(np.log(c_fa / c_miss) + np.log1p(-p_target) - np.log(p_target))
 

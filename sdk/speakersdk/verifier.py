@@ -47,8 +47,8 @@ Side = Voiceprint | Recording  # one side of a score
 class Verifier:
     """The main interface: it enrolls speakers and decides whether they speak in a recording.
 
-    A recording is a path, a file object, an array with `sample_rate_hz`, or a pair of these. A
-    `sample_rate_hz` with only files is a ConfigError, because they have their own.
+    A recording is a path, an open binary file, a pair (rate, array), or an array together with
+    `sample_rate_hz`. A `sample_rate_hz` with only files is a ConfigError: they have their own.
 
     Args:
         model: ONNX file exported by speakersdk; None means the bundled model.
@@ -105,8 +105,11 @@ class Verifier:
             self._decision_rule()  # refuse an unsupported request now, not at the first probe
 
     def __repr__(self) -> str:
-        request = ", ".join(f"{key}={value:g}" for key, value in self._request.to_json().items())
-        return f"Verifier({'closed' if self._model is None else self.manifest.name}, {request})"
+        parts = [f"{key}={value:g}" for key, value in self._request.to_json().items()]
+        if self._profile is not None:
+            parts.append(f"calibration={self._profile.name!r}")
+        name = "closed" if self._model is None else self.manifest.name
+        return f"Verifier({', '.join((name, *parts))})"
 
     def __enter__(self) -> Self:
         _ = self._encoder
@@ -336,7 +339,10 @@ class Verifier:
         return 0.0 - symmetric_kl(*embeddings)  # not -0.0 for equal embeddings
 
     def embed(self, recording: Recording, *, sample_rate_hz: float | None = None) -> Embedding:
-        """Return the embedding of a recording: (D,) float32 logits of length T.
+        """Return the embedding of a recording: (D,) float32.
+
+        It is a vector of logits whose Euclidean norm is the temperature of the model. Compare two
+        with `speakersdk.symmetric_kl`, or many with a `Gallery`.
 
         Raises:
             AudioError: the recording is unreadable, too short or without speech.

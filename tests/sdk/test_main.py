@@ -26,7 +26,8 @@ def test_importing_the_package_loads_no_module_of_it() -> None:
         "from speakersdk import Voiceprint, scoring",
         "import speakersdk; speakersdk.scoring.symmetric_kl, speakersdk.errors.ConfigError",
         "import speakersdk.metrics; speakersdk.metrics.eer",
-        "import speakersdk; assert {'Verifier', 'errors'} <= {*dir(speakersdk), 'errors'}",
+        "import speakersdk; assert {'Verifier', 'errors', '__version__'} <= {*dir(speakersdk)}",
+        "import speakersdk; assert not {'TYPE_CHECKING', '_names'} & {*dir(speakersdk)}",
     ],
 )
 def test_every_way_to_a_name_works(code: str) -> None:

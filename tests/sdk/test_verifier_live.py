@@ -84,7 +84,7 @@ def test_what_is_not_a_rate_is_refused_before_and_after_the_first_chunk(
 ) -> None:
     stream = verifier.stream([verifier.enroll(voices["slt"].enroll, name="slt")])
     for _ in range(2):
-        with pytest.raises(ConfigError, match=r"expected sample_rate_hz (between|as a number)"):
+        with pytest.raises(ConfigError, match=r"expected sample_rate_hz (between|to be a number)"):
             stream.push(np.zeros(160, np.float32), sample_rate_hz=rate_hz)
         stream.push(np.zeros(160, np.float32), sample_rate_hz=np.float32(16000))
 
@@ -93,18 +93,18 @@ def test_arguments_of_a_wrong_type_are_named(verifier: Verifier, voices: dict[st
     slt = verifier.enroll(voices["slt"].enroll, name="slt")
     with pytest.raises(
         TypeError,
-        match=r"expected voiceprints as a list, .*, got generator; write list",
+        match=r"expected voiceprints to be a list, .*, got generator; write list",
     ):
         verifier.stream(one for one in [slt])  # type: ignore[arg-type, unused-ignore]
     for name in (None, 3, b"slt"):
-        with pytest.raises(ConfigError, match="expected name as text, got"):
+        with pytest.raises(ConfigError, match="expected name to be a string, got"):
             verifier.enroll(voices["slt"].enroll, name=name)  # type: ignore[arg-type, unused-ignore]
     for rate in ("1%", True, [0.01]):
-        with pytest.raises(ConfigError, match=r"expected far as a number or None, got"):
+        with pytest.raises(ConfigError, match=r"expected far to be a number or None, got"):
             Verifier(far=rate)  # type: ignore[arg-type, unused-ignore]
-    with pytest.raises(TypeError, match=r"expected model as a path or None, got 0\.01"):
+    with pytest.raises(TypeError, match=r"expected model to be a path or None, got 0\.01"):
         Verifier(0.01)  # type: ignore[arg-type, unused-ignore]
-    with pytest.raises(TypeError, match="expected calibration as text, CalibrationProfile or None"):
+    with pytest.raises(TypeError, match="calibration to be a string, a CalibrationProfile or None"):
         Verifier(calibration=5)  # type: ignore[arg-type, unused-ignore]
     for recording in (["slt.wav"], ("slt.wav", 16000), np.array(["slt.wav"])):
         with pytest.raises(InvalidAudioError, match="expected one recording, got text in a"):
@@ -115,16 +115,16 @@ def test_arguments_of_a_wrong_type_are_named(verifier: Verifier, voices: dict[st
         with pytest.raises(InvalidAudioError, match=r"expected a recording \(a path, .*\), got"):
             verifier.verify(slt, recording)  # type: ignore[arg-type, unused-ignore]
     for device in (0, None):
-        with pytest.raises(ConfigError, match="expected device as text, got"):
+        with pytest.raises(ConfigError, match="expected device to be a string, got"):
             Verifier(device=device)  # type: ignore[arg-type, unused-ignore]
     for limit_s in ("3", True):
-        with pytest.raises(ConfigError, match="expected max_duration_s as a number or None, got"):
+        with pytest.raises(ConfigError, match="max_duration_s to be a number or None, got"):
             Verifier(max_duration_s=limit_s)  # type: ignore[arg-type, unused-ignore]
     for capacity in (0, 4097):
         with pytest.raises(ConfigError, match="expected a capacity of 1 to 4096 streams, got"):
             verifier.stream_pool(capacity=capacity)
     for capacity in (1.5, "2", True):
-        with pytest.raises(ConfigError, match="expected capacity as a whole number"):
+        with pytest.raises(ConfigError, match="expected capacity to be a whole number"):
             verifier.stream_pool(capacity=capacity)  # type: ignore[arg-type, unused-ignore]
 
 

@@ -115,7 +115,7 @@ def test_it_closes_at_audio_that_it_cannot_take(
 def test_a_gate_without_voices_is_refused(verifier: Verifier, rms: Voiceprint) -> None:
     with pytest.raises(ConfigError, match="at least one voiceprint"):
         VoiceGate(verifier, [], forbidden=[rms])
-    with pytest.raises(TypeError, match="expected allowed as a list, each Voiceprint"):
+    with pytest.raises(TypeError, match="expected allowed to be a list, each item a Voiceprint"):
         VoiceGate(verifier, rms)  # type: ignore[arg-type, unused-ignore]
 
 

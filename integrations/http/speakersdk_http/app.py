@@ -217,9 +217,12 @@ def _refused(_: Request, error: Exception) -> JSONResponse:
 def _not_served(request: Request, error: HTTPException) -> JSONResponse:
     """Answer a path or a method that does not exist, or a form that cannot be read."""
     message = error.detail
-    if error.status_code in {404, 405}:
-        path = request.url.path[:_SHOWN]
+    path = request.url.path[:_SHOWN]
+    if error.status_code == HTTPStatus.NOT_FOUND:
         message = f"{request.method} {path} is not served; the interface is at /docs"
+    elif error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        served = (error.headers or {}).get("Allow", "another method")
+        message = f"{path} does not take {request.method}; send {served}"
     kind = HTTPStatus(error.status_code).phrase.replace(" ", "")
     return answer(error.status_code, message, kind=kind, headers=dict(error.headers or {}))
 

@@ -209,9 +209,11 @@ def test_a_form_may_have_its_audio_in_base64_and_a_name_in_capitals(
 
 
 def test_every_refusal_has_one_line_in_error_message(client: httpx.Client) -> None:
-    for method, path, status in (("GET", "/nothing", 404), ("GET", "/v1/voice/verify", 405)):
+    for method, path, status, message in (
+        ("GET", "/nothing", 404, "GET /nothing is not served; the interface is at /docs"),
+        ("GET", "/v1/voice/verify", 405, "/v1/voice/verify does not take GET; send POST"),
+    ):
         refused = client.request(method, path)
-        message = f"{method} {path} is not served; the interface is at /docs"
         assert (refused.status_code, refused.json()["error"]["message"]) == (status, message)
     files = [("audio", (str(number), b"")) for number in range(17)]
     refused = client.post("/v1/voice/register", data={"name": "ann"}, files=files)

@@ -57,7 +57,7 @@ async def gated_transcripts(
         speakersdk.ConfigError: `strangers` is something else.
     """
     if strangers not in {"drop", "stamp"}:
-        raise ConfigError(f"expected strangers as 'drop' or 'stamp', got {strangers!r}")
+        raise ConfigError(f"expected strangers to be 'drop' or 'stamp', got {strangers!r}")
 
     async def allowed() -> AsyncIterator[rtc.AudioFrame]:
         async for frame in audio:

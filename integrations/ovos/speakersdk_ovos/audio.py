@@ -23,7 +23,7 @@ def check_format(config: Mapping[str, Any]) -> None:
     """
     rate_hz = config.get("sample_rate", _RATE_HZ)
     if not isinstance(rate_hz, int | float) or isinstance(rate_hz, bool):
-        raise ConfigError(f"expected sample_rate as a number, got {rate_hz!r}")
+        raise ConfigError(f"expected sample_rate to be a number, got {rate_hz!r}")
     width, channels = config.get("sample_width", 2), config.get("channels", 1)
     numbers = [type(number) is int for number in (width, channels)]
     if not all(numbers) or width not in _TYPES or channels < 1:

@@ -75,7 +75,7 @@ class SpeakerVerifier(HotWordVerifier):  # type: ignore[misc]  # the library has
         if names is not None and not (
             isinstance(names, list | tuple) and all(isinstance(name, str) for name in names)
         ):
-            raise ConfigError(f'expected names as a list, such as ["ann"], got {names!r}')
+            raise ConfigError(f'expected names to be a list, such as ["ann"], got {names!r}')
         check_format(self.config)
         self._verifier = Verifier(self.config.get("model"), far=self.config.get("far"))
         self._store = VoiceprintStore(self.config.get("voiceprints"))

@@ -123,7 +123,7 @@ def test_an_embedding_of_silence_is_refused() -> None:
         ("sample_width", [2], "sample_width"),
         ("channels", 0, "channel"),
         ("channels", "1", "channel"),
-        ("sample_rate", "16k", "sample_rate as a number"),
+        ("sample_rate", "16k", "sample_rate to be a number"),
     ],
 )
 def test_a_wrong_format_is_refused_at_the_start(option: str, value: object, message: str) -> None:

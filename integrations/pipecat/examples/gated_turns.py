@@ -12,6 +12,7 @@ import asyncio
 from pathlib import Path
 
 import soundfile as sf
+from loguru import logger
 from pipecat.frames.frames import (
     Frame,
     InputAudioRawFrame,
@@ -46,6 +47,7 @@ def spoken(path: Path) -> list[Frame]:
 
 async def main() -> None:
     """Print whether each voice starts a turn."""
+    logger.remove()  # Pipecat's messages would hide the two lines
     verifier = Verifier(far=0.01)
     ann = verifier.enroll(sorted(CLIPS.glob("slt-enroll-*.flac")), name="ann")
     for who, clip in (("ann", "slt-probe.flac"), ("a stranger", "rms-probe.flac")):

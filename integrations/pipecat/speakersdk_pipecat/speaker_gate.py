@@ -84,7 +84,7 @@ class SpeakerGate(FrameProcessor):
     ) -> None:
         super().__init__(**settings)
         if strangers not in {"drop", "stamp"}:  # another word would let them pass
-            raise ConfigError(f"expected strangers as 'drop' or 'stamp', got {strangers!r}")
+            raise ConfigError(f"expected strangers to be 'drop' or 'stamp', got {strangers!r}")
         self._gate = VoiceGate(verifier, allowed, forbidden=forbidden, silence_s=silence_s)
         self._strangers = strangers
         self._reported: tuple[bool, str | None] = (False, None)

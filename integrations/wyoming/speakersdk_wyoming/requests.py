@@ -57,7 +57,7 @@ def name_in(request: Event) -> str:
     """
     name = request.data["name"]
     if not isinstance(name, str):
-        raise ConfigError(f"expected name as a text, got {name!r}")
+        raise ConfigError(f"expected name to be a text, got {name!r}")
     return name
 
 
@@ -138,7 +138,7 @@ class Identification(RecordedRequest):
         super().__init__(people, settings, client)
         names = request.data.get("names")
         if names is not None and not (isinstance(names, list) and all(map(_is_text, names))):
-            raise ConfigError(f"expected names as a list of texts, got {names!r}"[:_SHOWN])
+            raise ConfigError(f"expected names to be a list of texts, got {names!r}"[:_SHOWN])
         if names is not None and len(names) > _MOST_NAMES:
             raise ConfigError(f"expected at most {_MOST_NAMES} names, got {len(names)}")
         self._names: list[str] | None = names

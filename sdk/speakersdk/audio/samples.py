@@ -44,6 +44,7 @@ _REMEDIES: Final = {
     "f": "; pass samples.astype(np.float32)",
     "O": "; pass samples.astype(np.float32) if they are floats of full scale +-1",
     "V": "; pass one of its fields, such as samples['left']",
+    "U": "; read a file with speakersdk.read_audio",
 }
 _BYTE_FORMATS: Final = frozenset("Bbc")
 
@@ -135,8 +136,9 @@ def check_samples(samples: npt.NDArray[Any], *, is_chunk: bool = False) -> None:
     """
     if samples.dtype.newbyteorder("=") not in _SCALES:
         known = ", ".join(str(dtype) for dtype in _SCALES)
+        kind = "text" if samples.dtype.kind == "U" else samples.dtype
         remedy = _REMEDIES.get(samples.dtype.name) or _REMEDIES.get(samples.dtype.kind, "")
-        raise InvalidAudioError(f"expected samples of type {known}, got {samples.dtype}{remedy}")
+        raise InvalidAudioError(f"expected samples of type {known}, got {kind}{remedy}")
     if samples.ndim not in (1, 2):
         raise InvalidAudioError(
             f"expected samples of shape (n,) or (n, channels), got {samples.shape}"

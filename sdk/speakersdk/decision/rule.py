@@ -41,7 +41,7 @@ class Request:
             if value is None and name in ("far", "prior"):
                 continue
             if isinstance(value, bool) or not isinstance(value, numbers.Real):
-                raise ConfigError(f"expected {name} as a number such as 0.01, got {value!r}")
+                raise ConfigError(f"expected {name} to be a number such as 0.01, got {value!r}")
         if self.prior is None:
             if (self.c_miss, self.c_fa) != (1.0, 1.0):
                 raise ConfigError("expected a prior with c_miss and c_fa, got none; add prior=0.5")

@@ -220,7 +220,7 @@ def _decoded(values: Mapping[str, str]) -> dict[str, Any]:
     for field in _LISTS:
         if not isinstance(decoded[field], list):
             raise ManifestError(
-                f"expected {field} as a list of names, got {_short(decoded[field])}"
+                f"expected {field} to be a list of names, got {_short(decoded[field])}"
             )
         decoded[field] = tuple(decoded[field])
     if decoded.get("origin") is not None:
@@ -246,7 +246,7 @@ def _check_text(name: str, value: object) -> None:
     """Refuse values that are not short texts."""
     if not isinstance(value, str) or not 0 < len(value) <= _MAXIMUM_TEXT:
         raise ManifestError(
-            f"expected {name} as text of 1 to {_MAXIMUM_TEXT} characters, got {_short(value)}"
+            f"expected {name} to be text of 1 to {_MAXIMUM_TEXT} characters, got {_short(value)}"
         )
 
 

@@ -175,6 +175,6 @@ def _check_num_threads(num_threads: int) -> None:
     maximum = os.cpu_count() or 1
     if not is_integer or not 1 <= num_threads <= maximum:
         raise ConfigError(
-            f"expected num_threads of 1 to {maximum}, the processors of this machine, got "
+            f"expected num_threads from 1 to {maximum}, the number of processors, got "
             f"{num_threads!r}; one thread is fastest for live streams"
         )

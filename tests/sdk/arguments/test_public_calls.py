@@ -319,11 +319,14 @@ def test_every_public_class_and_function_that_users_call_is_among_the_calls(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"far": "1%"}, r"expected far as a number or None, got '1%'"),
-        ({"model": ""}, r"expected model as a path or None, got ''"),
-        ({"spoof_detector": 5}, r"expected spoof_detector as a function or None, got 5"),
-        ({"num_threads": 1.0}, r"expected num_threads as a whole number below 2\*\*31, got 1\.0"),
-        ({"strict": "yes"}, r"expected strict as True or False or None, got 'yes'"),
+        ({"far": "1%"}, r"expected far to be a number or None, got '1%'"),
+        ({"model": ""}, r"expected model to be a path or None, got ''"),
+        ({"spoof_detector": 5}, r"expected spoof_detector to be a function or None, got 5"),
+        (
+            {"num_threads": 1.0},
+            r"expected num_threads to be a whole number below 2\*\*31, got 1\.0",
+        ),
+        ({"strict": "yes"}, r"expected strict to be True, False or None, got 'yes'"),
     ],
 )
 def test_the_line_says_what_was_expected_and_what_came(
@@ -332,6 +335,35 @@ def test_the_line_says_what_was_expected_and_what_came(
     with pytest.raises(WrongTypeError, match=message) as caught:
         Verifier(**arguments)
     assert isinstance(caught.value, TypeError | ValueError)
+
+
+def test_the_line_says_what_to_do_instead(verifier: Verifier, voices: dict[str, Any]) -> None:
+    slt, samples = verifier.enroll(voices["slt"].enroll, name="slt"), np.zeros(RATE_HZ)
+    wrap = r"; write \[\.\.\.\] around a single one$"
+    calls: tuple[tuple[Callable[[Any], Any], Any, str], ...] = (
+        (lambda files: verifier.enroll(files, name="a"), "a.wav", f"got 'a.wav'{wrap}"),
+        (lambda files: verifier.enroll(files, name="a"), Path("a.wav"), wrap),
+        (lambda files: verifier.enroll(files, name="a"), samples, f"got ndarray{wrap}"),
+        (verifier.stream, slt, wrap),
+        (verifier.stream, {"a": slt}, r"values\(\)\) for the values$"),
+        (verifier.stream, "slt", "VoiceprintStore.load$"),
+        (
+            verifier.stream,
+            ["slt"],
+            "expected voiceprints to be a list, each",
+        ),
+        (lambda who: verifier.verify(who, "a.wav"), "slt", "VoiceprintStore.load$"),
+        (lambda probe: Gallery(256).search(probe, 1), "a.wav", "embed it with Verifier.embed$"),
+        (read_audio, samples, "to be a path or an open binary file, got"),
+        (
+            lambda chunk: verifier.stream([slt]).push(chunk, sample_rate_hz=RATE_HZ),
+            "a.wav",
+            "got text; read a file with speakersdk.read_audio$",
+        ),
+    )
+    for call, value, message in calls:
+        with pytest.raises(SpeakerSdkError, match=message):
+            call(value)
 
 
 def test_a_rate_that_nothing_uses_is_refused(verifier: Verifier, voices: dict[str, Any]) -> None:

@@ -130,9 +130,9 @@ def test_one_channel_is_read(voices: tuple[Waveform, Waveform]) -> None:
 
 @pytest.mark.parametrize("channel", [0, -1, 1.0, True, "left", "1"])
 def test_no_other_value_is_a_channel(channel: object) -> None:
-    with pytest.raises(ConfigError, match=r"expected (a channel|channel as)"):
+    with pytest.raises(ConfigError, match=r"expected (a channel|channel to be)"):
         Verifier(channel=channel)  # type: ignore[arg-type, unused-ignore]
-    with pytest.raises(ConfigError, match=r"expected (a channel|channel as)"):
+    with pytest.raises(ConfigError, match=r"expected (a channel|channel to be)"):
         as_waveform(np.zeros(999), sample_rate_hz=16000, channel=channel)  # type: ignore[arg-type, unused-ignore]
 
 

@@ -75,10 +75,10 @@ def test_a_device_that_does_not_start_is_released(port_audio: StandIn) -> None:
 
 def test_options_of_a_wrong_type_are_named(port_audio: StandIn) -> None:
     for device in (True, 1.5, b"USB", ["USB"]):
-        with pytest.raises(TypeError, match="expected device as a whole number"):
+        with pytest.raises(TypeError, match="expected device to be a whole number"):
             Microphone(device)  # type: ignore[arg-type, unused-ignore]
     for queue_s in (0, -1.0, float("nan"), float("inf"), "5", True, None):
-        with pytest.raises(ConfigError, match=r"expected (a queue of more|queue_s as a number)"):
+        with pytest.raises(ConfigError, match=r"expected (a queue of more|queue_s to be a number)"):
             Microphone(queue_s=queue_s)  # type: ignore[arg-type, unused-ignore]
 
 

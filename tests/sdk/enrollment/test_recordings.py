@@ -90,7 +90,7 @@ def test_all_problems_are_listed_at_once_and_can_be_accepted(
         enroll("loud")
     with pytest.raises(
         TypeError,
-        match=r"accept as a list, each text, got 'noisy'; write \[",
+        match=r"accept to be a list, each item a string, got 'noisy'; write \[",
     ):
         verifier.enroll(voices["slt"].enroll, name="slt", accept="noisy")
 

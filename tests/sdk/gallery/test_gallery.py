@@ -259,7 +259,7 @@ def test_threads_may_search_at_once(rng: np.random.Generator) -> None:
         (lambda g: g.add("b", np.ones((1, 4))), ValueError, r"expected shape \(4,\), got \(1, 4\)"),
         (lambda g: g.add("b", [1, 2, 3, np.inf]), ValueError, "got inf at "),
         (lambda g: g.add("b", [0, 0, 0, 65]), ValueError, "logits that span at most 64"),
-        (lambda g: g.add("b", ["x"] * 4), TypeError, "expected embedding as an array"),
+        (lambda g: g.add("b", ["x"] * 4), TypeError, "expected embedding to be an array"),
         (lambda g: g.add_many(["b", "b"], np.ones((2, 4))), DuplicateSpeakerError, "'b'"),
         (
             lambda g: g.remove("bob"),

@@ -26,7 +26,7 @@ export function waveformOf(recording: Recording, targetRateHz: number): Float32A
   checkRate(sampleRateHz);
   const channels = samples instanceof Float32Array ? [samples] : samples;
   if (!Array.isArray(channels) || channels.length === 0) {
-    throw new InvalidAudioError("expected samples as a Float32Array, or one per channel, got none");
+    throw new InvalidAudioError("expected samples to be a Float32Array, or one per channel, got none");
   }
   channels.forEach(checkSamples);
   if (channels.some((channel) => channel.length !== channels[0]!.length)) {
@@ -52,7 +52,7 @@ export function waveformOf(recording: Recording, targetRateHz: number): Float32A
 export function checkSamples(samples: Float32Array): void {
   if (!(samples instanceof Float32Array)) {
     throw new InvalidAudioError(
-      "expected samples as a Float32Array with full scale 1, got another type; divide 16-bit " +
+      "expected samples to be a Float32Array with full scale 1, got another type; divide 16-bit " +
         "samples by 32768",
     );
   }

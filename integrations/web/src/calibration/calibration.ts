@@ -78,7 +78,7 @@ export class OperatingPoint {
   value(name: string, otherwise?: number): number {
     const value = this.values[name] ?? otherwise;
     if (typeof value !== "number" || !(Math.abs(value) <= MAXIMUM_WEIGHT)) {
-      throw new ConfigError(`expected ${name} of an operating point as a number, got ${value}`);
+      throw new ConfigError(`expected ${name} of an operating point to be a number, got ${value}`);
     }
     return value;
   }
@@ -119,7 +119,7 @@ export class Calibration {
     const number = (name: string, otherwise?: number): number => {
       const value = values[name] ?? otherwise;
       if (typeof value !== "number" || !(Math.abs(value) <= 1e12)) {
-        throw new ConfigError(`expected ${name} of the calibration as a number, got ${value}`);
+        throw new ConfigError(`expected ${name} of the calibration to be a number, got ${value}`);
       }
       return value;
     };
@@ -225,7 +225,7 @@ function objectOf(noun: string, value: unknown): Record<string, unknown> {
 
 function listOf(noun: string, value: unknown): readonly unknown[] {
   if (!Array.isArray(value)) {
-    throw new ConfigError(`expected ${noun} as a list, got ${JSON.stringify(value)}`);
+    throw new ConfigError(`expected ${noun} to be a list, got ${JSON.stringify(value)}`);
   }
   return value;
 }

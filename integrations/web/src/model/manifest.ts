@@ -76,7 +76,7 @@ export function manifestOf(metadata: ReadonlyMap<string, string>): Manifest {
   }
   const front = json(metadata, "frontend");
   if (typeof front !== "object" || front === null) {
-    throw new ManifestError(`expected frontend as an object, got ${short(front)}`);
+    throw new ManifestError(`expected frontend to be an object, got ${short(front)}`);
   }
   const inFrontend = (key: string, most: number): number =>
     bounded(`frontend.${key}`, (front as Record<string, unknown>)[key], 1, most, true);
@@ -148,7 +148,7 @@ function bounded(
   const isRight = isWhole ? Number.isInteger(value) : typeof value === "number";
   if (!isRight || !((value as number) >= least && (value as number) <= most)) {
     throw new ManifestError(
-      `expected ${name} as a ${isWhole ? "whole " : ""}number from ${least} to ${most}, got ` +
+      `expected ${name} to be a ${isWhole ? "whole " : ""}number from ${least} to ${most}, got ` +
         short(value),
     );
   }
@@ -157,7 +157,7 @@ function bounded(
 
 function text(name: string, value: unknown, pattern: RegExp): string {
   if (typeof value !== "string" || !pattern.test(value)) {
-    throw new ManifestError(`expected ${name} as text, got ${short(value)}`);
+    throw new ManifestError(`expected ${name} to be text, got ${short(value)}`);
   }
   return value;
 }

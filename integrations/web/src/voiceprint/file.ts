@@ -40,14 +40,14 @@ export async function readVoiceprint(bytes: Uint8Array): Promise<VoiceprintValue
   const text = (key: string): string => {
     const value = header[key];
     if (typeof value !== "string") {
-      throw invalid(`expected ${key} in the header as text`);
+      throw invalid(`expected ${key} in the header to be text`);
     }
     return value;
   };
   const number = (key: string): number => {
     const value = header[key];
     if (typeof value !== "number") {
-      throw invalid(`expected ${key} in the header as a number`);
+      throw invalid(`expected ${key} in the header to be a number`);
     }
     return value;
   };

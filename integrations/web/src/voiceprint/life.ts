@@ -93,7 +93,7 @@ export function consentOf(value: unknown): Consent | null {
 /** Read the history of a header. */
 export function historyOf(value: unknown): Change[] {
   if (!Array.isArray(value)) {
-    throw invalid("expected history as a list");
+    throw invalid("expected history to be a list");
   }
   return value.map((item: unknown) => {
     const [kind, atUtc, speechS] = Array.isArray(item) && item.length === 3 ? item : [];
