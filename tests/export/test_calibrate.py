@@ -85,5 +85,5 @@ def test_the_progress_is_reported(
     score_lists(load_encoder(MODEL), clip_trials)
     lines = capsys.readouterr().err.splitlines()
     total = len(lines)
-    assert lines == [f"{done} of {total} encoded, 0 failed" for done in range(1, total + 1)]
+    assert lines == [f"{done} of {total} encoded, 0 left out" for done in range(1, total + 1)]
     assert total > 1

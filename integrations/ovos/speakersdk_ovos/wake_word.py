@@ -70,7 +70,7 @@ class SpeakerVerifier(HotWordVerifier):  # type: ignore[misc]  # the library has
         for option in _SWITCHES:
             value = self.config.get(option, False)
             if not isinstance(value, bool):
-                raise ConfigError(f"expected {option} as true or false, got {value!r}")
+                raise ConfigError(f"expected {option} to be true or false, got {value!r}")
         names = self.config.get("names")
         if names is not None and not (
             isinstance(names, list | tuple) and all(isinstance(name, str) for name in names)

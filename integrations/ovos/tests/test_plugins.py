@@ -140,5 +140,5 @@ def test_a_wrong_format_is_refused_at_the_start(option: str, value: object, mess
     [("names", "ann"), ("names", [5]), ("fail_open", "yes"), ("accept_inconclusive", 1)],
 )
 def test_an_option_of_a_wrong_type_is_refused_at_the_start(option: str, value: object) -> None:
-    with pytest.raises(ConfigError, match=f"expected {option} as"):
+    with pytest.raises(ConfigError, match=f"expected {option} to be"):
         load_wake_word_verifier_plugin(VERIFIER)({option: value})

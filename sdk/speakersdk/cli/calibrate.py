@@ -160,7 +160,7 @@ def _print_strangers(fit: StrangerFit) -> None:
         f"llr = {fit.offset:+.2f} + the model's llr"
     )
     print_table(
-        ("calibration", f"FAR at {fit.requested_far:g}"),
+        ("calibration", f"FAR at {100 * fit.requested_far:g}%"),
         [
             ("the model's", f"{fit.before:.2%}"),
             ("yours, on strangers left out", f"{fit.after:.2%}"),
@@ -181,7 +181,7 @@ def _print_refit(trials: OwnTrials, refit: Refit) -> None:
         f"llr = {refit.offset:+.2f} {refit.scale:+.2f} * (the model's llr)"
     )
     print_table(
-        ("calibration", "Cllr", f"FAR at {refit.requested_far:g}", "FRR"),
+        ("calibration", "Cllr", f"FAR at {100 * refit.requested_far:g}%", "FRR"),
         [
             (label, f"{rates.cllr:.3f}", f"{rates.far:.2%}", f"{rates.frr:.2%}")
             for label, rates in (

@@ -83,7 +83,7 @@ def progress(what: str) -> Iterator[Callable[[int, int, int], None]]:
             nonlocal last_s
             if time.monotonic() - last_s >= _REPORT_EVERY_S:
                 last_s = time.monotonic()
-                print(f"{done} of {total} {what}, {failed} failed", file=sys.stderr)
+                print(f"{done} of {total} {what}, {failed} left out", file=sys.stderr)
 
         yield report
         return
