@@ -90,12 +90,9 @@ class Verifier:
         self._spoof_detector = spoof_detector
         self._reading = Reading(limit_s=max_duration_s, channel=channel)
         self._request = Request(far=far, prior=prior, c_miss=c_miss, c_fa=c_fa)
+        path = default_model_path() if model is None else model
         self._model: SpeakerEncoder | None = load_encoder(
-            default_model_path() if model is None else model,
-            device=device,
-            strict=strict,
-            precision=precision,
-            num_threads=num_threads,
+            path, device=device, strict=strict, precision=precision, num_threads=num_threads
         )
         self._profile = find_profile(calibration)
         if self._profile is not None:
@@ -105,11 +102,10 @@ class Verifier:
             self._decision_rule()  # refuse an unsupported request now, not at the first probe
 
     def __repr__(self) -> str:
-        parts = [f"{key}={value:g}" for key, value in self._request.to_json().items()]
-        if self._profile is not None:
-            parts.append(f"calibration={self._profile.name!r}")
-        name = "closed" if self._model is None else self.manifest.name
-        return f"Verifier({', '.join((name, *parts))})"
+        parts = ["closed" if self._model is None else self.manifest.name]
+        parts += [f"{key}={value:g}" for key, value in self._request.to_json().items()]
+        parts += [f"calibration={self._profile.name!r}"] if self._profile else []
+        return f"Verifier({', '.join(parts)})"
 
     def __enter__(self) -> Self:
         _ = self._encoder
@@ -339,10 +335,7 @@ class Verifier:
         return 0.0 - symmetric_kl(*embeddings)  # not -0.0 for equal embeddings
 
     def embed(self, recording: Recording, *, sample_rate_hz: float | None = None) -> Embedding:
-        """Return the embedding of a recording: (D,) float32.
-
-        It is a vector of logits whose Euclidean norm is the temperature of the model. Compare two
-        with `speakersdk.symmetric_kl`, or many with a `Gallery`.
+        """Return the embedding of a recording: (D,) float32, for `symmetric_kl` or a `Gallery`.
 
         Raises:
             AudioError: the recording is unreadable, too short or without speech.
