@@ -75,12 +75,15 @@ def run(arguments: argparse.Namespace) -> int:
         num_speakers, num_recordings = len(trials.speakers), trials.num_recordings
         counts = {"num_speakers": num_speakers, "num_recordings": num_recordings}
         document, show = asdict(fit) | counts, partial(_print_refit, trials, fit)
-    path = None
+    path, failed_write = None, None
     if name is not None and fit.is_better:
         profile = CalibrationProfile.of(
             encoder.manifest, name=name, offset=fit.offset, scale=fit.scale, **counts
         )
-        path = profile.save(replace=arguments.replace)
+        try:
+            path = profile.save(replace=arguments.replace)
+        except OSError as error:  # the report is shown first: it took longer
+            failed_write = error
     if arguments.json:
         print_json(
             {
@@ -92,7 +95,10 @@ def run(arguments: argparse.Namespace) -> int:
         )
     else:
         show()
-        print(_outcome(fit.is_better, path))
+        if failed_write is None:
+            print(_outcome(fit.is_better, path))
+    if failed_write is not None:
+        raise failed_write
     return 0 if fit.is_better else 1
 
 

@@ -123,7 +123,11 @@ def run(arguments: argparse.Namespace) -> int:
     by_condition = evaluate_conditions(
         trials, repeats=arguments.repeats, rng=np.random.default_rng(1)
     )
-    plots = _plots(arguments, trials)
+    failed_plots, plots = None, list[Path]()
+    try:
+        plots = _plots(arguments, trials)
+    except OSError as error:  # the figures are shown first: they took longer
+        failed_plots = error
     evidence = "llr" if trials.are_llrs else "score"
     counts = {
         "without_answer": len(kept) - len(judged.trials),
@@ -145,6 +149,8 @@ def run(arguments: argparse.Namespace) -> int:
         _print_figures(figures, by_condition, evidence=evidence, counts=counts)
         for path in plots:
             print(f"wrote {printable(path)}", file=sys.stderr)
+    if failed_plots is not None:
+        raise failed_plots
     return 1 if judged.failures else 0
 
 

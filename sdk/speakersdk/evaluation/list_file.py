@@ -43,7 +43,8 @@ def read_lines(path: Path) -> list[tuple[int, str]]:
             content = file.read()
     except UnreadableAudioError as error:
         if not os.access(path, os.F_OK):
-            raise ConfigError(f"expected a list at {path}, found none") from error
+            hint = "; /dev/stdin is standard input" if path.name == "-" else ""
+            raise ConfigError(f"expected a list at {path}, found none{hint}") from error
         if path.is_dir():
             raise ConfigError(f"expected a list at {path}, found a folder; name a file") from error
         raise ConfigError(f"cannot read the list {path}: {error.reason}") from error

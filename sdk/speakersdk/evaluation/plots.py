@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 from statistics import NormalDist
 from typing import Any, Final
@@ -24,7 +26,7 @@ def prepare_plots(folder: Path) -> None:
 
     Raises:
         MissingDependencyError: matplotlib is not installed.
-        OSError: the folder cannot be made.
+        OSError: the folder cannot be made or written to.
     """
     try:
         import matplotlib.figure  # noqa: F401
@@ -33,6 +35,8 @@ def prepare_plots(folder: Path) -> None:
             "plots need matplotlib", remedy='install it: pip install "speakersdk[plots]"'
         ) from error
     folder.mkdir(parents=True, exist_ok=True)
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), os.fspath(folder))
 
 
 def draw_plots(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -71,8 +72,11 @@ def erase_all(store: VoiceprintStore) -> Iterator[str]:
 
 def _proof(path: Path) -> str:
     """Identify an erased file, for records that prove its erasure."""
-    if not path.is_file() or path.is_symlink():
+    if not path.is_file():
         return ""
+    if path.is_symlink():
+        kept = printable(os.path.realpath(path))
+        return f": it was a link, and its file {kept} is kept; delete that file too"
     return f" ({path.stat().st_size} bytes, SHA-256 {file_sha256(path)}, {utc_now()})"
 
 

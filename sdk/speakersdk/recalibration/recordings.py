@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterable
 from pathlib import Path
+from typing import NoReturn
 
 from speakersdk.audio.input_file import may_be_recording
 from speakersdk.errors import CalibrationError
@@ -13,6 +16,7 @@ def recordings_by_speaker(folder: Path) -> dict[str, list[Path]]:
 
     Raises:
         CalibrationError: there is no sub-folder.
+        OSError: a folder cannot be read.
     """
     if not folder.is_dir():
         raise CalibrationError(f"expected a folder with one sub-folder per speaker, got {folder}")
@@ -27,10 +31,11 @@ def recordings_of_strangers(folder: Path) -> dict[str, list[Path]]:
 
     Raises:
         CalibrationError: the path is not a folder, or the folder is empty.
+        OSError: a folder cannot be read.
     """
     if not folder.is_dir():
         raise CalibrationError(f"expected a folder of recordings, got {folder}")
-    groups = {at.name: [at] if at.is_file() else _files_below(at) for at in _inside(folder)}
+    groups = {at.name: _files_below(at) if at.is_dir() else _files([at]) for at in _inside(folder)}
     if not any(groups.values()):
         raise CalibrationError(f"expected recordings in {folder}, got none")
     return groups
@@ -41,6 +46,18 @@ def _inside(folder: Path) -> list[Path]:
 
 
 def _files_below(folder: Path) -> list[Path]:
-    return sorted(
-        at for at in folder.rglob("*") if at.is_file() and may_be_recording(at.relative_to(folder))
-    )
+    """List the files of a folder and its sub-folders, but not behind links to folders."""
+
+    def refuse(error: OSError) -> NoReturn:  # `os.walk` itself leaves out closed folders
+        raise error
+
+    found: list[Path] = []
+    for at, folders, names in os.walk(folder, onerror=refuse):
+        folders[:] = [name for name in folders if may_be_recording(Path(name))]
+        found += (Path(at, name) for name in names if may_be_recording(Path(name)))
+    return _files(found)
+
+
+def _files(paths: Iterable[Path]) -> list[Path]:
+    """Sort files, and links to files that are missing, whose error tells the user about them."""
+    return sorted(at for at in paths if at.is_file() or not at.exists())

@@ -75,9 +75,13 @@ def check_key(folder: Path, key: SealingKey | None) -> None:
 
 
 def overwrite(path: Path) -> None:
-    """Overwrite the content of a file with zeros in place, and wait for the disk."""
-    with wiped_after(path):
-        pass
+    """Overwrite the content of a file with zeros in place, and wait for the disk.
+
+    The file behind a link is kept: it may be used elsewhere.
+    """
+    if not path.is_symlink():
+        with wiped_after(path):
+            pass
 
 
 @contextlib.contextmanager

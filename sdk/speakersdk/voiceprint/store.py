@@ -277,7 +277,7 @@ class VoiceprintStore:
                 if _is_folder(path):
                     path.rmdir()
                 else:
-                    if is_overwritten and path.is_file() and not path.is_symlink():
+                    if is_overwritten and path.is_file():
                         overwrite(path)
                     path.unlink()
             sync_folder(self.folder)

@@ -66,6 +66,22 @@ def test_a_name_that_cannot_be_used_is_an_early_error(
         assert message in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("output", [[], ["--json"]])
+def test_a_calibration_that_cannot_be_stored_costs_no_report(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], output: list[str]
+) -> None:
+    (tmp_path / "share" / "speakersdk" / "calibrations" / ".lock").mkdir(parents=True)
+    assert main(["calibrate", str(folder), "--name", "usb-mic", *output]) == 2
+    printed = capsys.readouterr()
+    if output:
+        assert json.loads(printed.out)["path"] is None
+    else:
+        assert "yours, on speakers left out" in printed.out
+        assert "stored" not in printed.out
+    assert printed.err.count("\n") == 1
+    assert ".lock: Is a directory" in printed.err
+
+
 def test_without_a_name_nothing_is_stored(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

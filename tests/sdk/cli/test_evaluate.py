@@ -214,6 +214,25 @@ def test_a_cache_that_cannot_be_made_is_an_early_error(
     assert "trials.txt: File exists; name another" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("output", [[], ["--json"]])
+def test_a_plot_that_cannot_be_written_costs_no_figures(
+    trials: Path,
+    demo_clips: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    output: list[str],
+) -> None:
+    (tmp_path / "plots" / "det.png").mkdir(parents=True)
+    options = ["--audio-root", str(demo_clips), "--plots", str(tmp_path / "plots"), *output]
+    assert main(["evaluate", str(trials), *options]) == 2
+    printed = capsys.readouterr()
+    assert "EER" in printed.out
+    assert json.loads(printed.out)["plots"] == [] if output else "Cllr" in printed.out
+    assert (
+        printed.err == f"speakersdk: error: {tmp_path}/plots/det.png: Is a directory; name a file\n"
+    )
+
+
 def test_tables_and_plots(
     trials: Path, demo_clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -116,3 +116,9 @@ def test_a_path_that_is_not_text_is_a_missing_file(path: Path) -> None:
     (segment,) = read_segments(path).values()
     with pytest.raises(UnreadableAudioError, match="No such file"):
         SegmentReader(path.parent).source(segment)
+
+
+@pytest.mark.parametrize("read", READERS)
+def test_a_dash_is_no_standard_input_and_says_what_is(read: Read) -> None:
+    with pytest.raises(ConfigError, match=r"list at -, found none; /dev/stdin is standard input"):
+        read(Path("-"))

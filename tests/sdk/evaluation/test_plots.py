@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 from speakersdk.errors import MissingDependencyError
-from speakersdk.evaluation.plots import det_curve, draw_plots
+from speakersdk.evaluation.plots import det_curve, draw_plots, prepare_plots
 
 
 def gaussian(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -53,3 +54,11 @@ def test_without_matplotlib_the_remedy_is_named(
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(MissingDependencyError, match=r"speakersdk\[plots\]"):
         draw_plots(tmp_path, *gaussian(rng), are_llrs=True)
+
+
+@pytest.mark.skipif(sys.platform == "win32" or os.geteuid() == 0, reason="root writes everywhere")
+def test_a_folder_that_cannot_be_written_to_is_refused_before_slow_work(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    with pytest.raises(PermissionError):
+        prepare_plots(tmp_path)
+    tmp_path.chmod(0o700)

@@ -69,6 +69,21 @@ def test_everything_is_erased_damaged_files_too(
     assert len(erased(folder)) == 4
 
 
+@pytest.mark.parametrize("what", [["ann"], ["--all"]])
+def test_the_file_behind_a_link_is_kept_and_named(
+    folder: Path, capsys: pytest.CaptureFixture[str], what: list[str]
+) -> None:
+    elsewhere = folder.parent / "elsewhere"
+    content = (folder / "ann.voiceprint").read_bytes()
+    (folder / "ann.voiceprint").rename(elsewhere)
+    (folder / "ann.voiceprint").symlink_to(elsewhere)
+    assert main(["profiles", "erase", *what, "--voiceprints", str(folder)]) == 0
+    printed = capsys.readouterr().out
+    assert f": it was a link, and its file {elsewhere} is kept; delete that file too\n" in printed
+    assert elsewhere.read_bytes() == content
+    assert "ann" not in VoiceprintStore(folder).names()
+
+
 def test_an_unknown_name_erases_nothing(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["profiles", "erase", "ann", "dan", "--voiceprints", str(folder)]) == 2
     assert "no voiceprint named 'dan'" in capsys.readouterr().err

@@ -1,3 +1,5 @@
+import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -47,3 +49,32 @@ def test_files_without_names_are_groups_of_their_own(tmp_path: Path) -> None:
         recordings_of_strangers(tmp_path / "none")
     with pytest.raises(CalibrationError, match="expected a folder"):
         recordings_of_strangers(tmp_path / "absent")
+
+
+def test_a_link_to_nothing_is_listed_and_its_error_names_it(tmp_path: Path) -> None:
+    """Datasets whose files are not downloaded yet consist of such links."""
+    (tmp_path / "ann").mkdir()
+    for link in (tmp_path / "ann" / "1.wav", tmp_path / "2.wav"):
+        link.symlink_to("missing")
+    assert recordings_by_speaker(tmp_path) == {"ann": [tmp_path / "ann/1.wav"]}
+    assert recordings_of_strangers(tmp_path) == {
+        "2.wav": [tmp_path / "2.wav"],
+        "ann": [tmp_path / "ann/1.wav"],
+    }
+
+
+@pytest.mark.skipif(sys.platform == "win32" or os.geteuid() == 0, reason="root reads everything")
+def test_a_closed_folder_is_an_error_and_not_an_empty_one(tmp_path: Path) -> None:
+    closed = tmp_path / "ann" / "day"
+    closed.mkdir(parents=True)
+    hidden = tmp_path / "ann" / ".Trash"
+    hidden.mkdir()
+    for folder in (closed, hidden):
+        folder.chmod(0)
+    try:
+        with pytest.raises(PermissionError) as caught:
+            recordings_by_speaker(tmp_path)
+    finally:
+        for folder in (closed, hidden):
+            folder.chmod(0o700)
+    assert caught.value.filename == str(closed)
