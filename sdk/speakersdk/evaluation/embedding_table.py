@@ -126,11 +126,16 @@ def write_embeddings(
     """Write a table in the format of the suffix; with a key the file is sealed.
 
     Raises:
-        ConfigError, MissingDependencyError: as for `check_suffix`.
+        ConfigError: as for `check_suffix`, or `read_embeddings` would refuse the values.
+        MissingDependencyError: as for `check_suffix`.
         FileExistsError: the file exists and `is_new` is set.
         OSError: the file cannot be written; an existing file is unchanged.
     """
     check_suffix(path)
+    try:
+        _check_values(table)
+    except ValueError as error:
+        raise ConfigError(f"expected embeddings that can be read again, got {error}") from error
     with replacement(path, is_new=is_new) as file:
         if key is None:
             _write(file, table, path.suffix)
@@ -194,6 +199,10 @@ def _check_values(table: EmbeddingTable) -> None:
     numbers = (table.embeddings, table.speech_s, table.duration_s)
     if not (all(map(is_visible, labels)) and all(np.isfinite(values).all() for values in numbers)):
         raise ValueError("values that are not finite, or a model_name with invisible characters")
+    for text in (*table.names, *table.sources):
+        text.encode()  # raises a ValueError for halves of characters
+        if "\0" in text:  # NumPy would cut it there
+            raise ValueError(f"the name {text!r} with a zero byte")
 
 
 def _read_npz(file: BinaryIO) -> EmbeddingTable:

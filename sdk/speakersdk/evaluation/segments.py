@@ -16,15 +16,17 @@ import numpy as np
 from speakersdk.arrays import Waveform
 from speakersdk.audio.channels import Channel
 from speakersdk.audio.recordings import Reading, load_recording
+from speakersdk.audio.samples import SAMPLE_RATE_HZ
 from speakersdk.errors import (
     ConfigError,
+    InvalidAudioError,
     MissingDependencyError,
     SpeakerSdkError,
     UnreadableAudioError,
 )
 from speakersdk.evaluation.list_file import name_key, read_lines, tab_columns, unquoted
 from speakersdk.files import replacement
-from speakersdk.text import file_name, os_error_text
+from speakersdk.text import file_name, os_error_text, printable
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +117,8 @@ class SegmentReader:
         """Read a segment as (n,) float32 at 16 kHz. A piece is shorter if its file ends early.
 
         Raises:
-            AudioError: a file is missing, longer than the limit, or cannot be read.
+            AudioError: a file is missing, longer than the limit, or cannot be read, or a piece
+                begins after the end of its file.
         """
         wanted = {piece.path for piece in segment.pieces}
         self._files = {path: kept for path, kept in self._files.items() if path in wanted}
@@ -125,7 +128,14 @@ class SegmentReader:
                 self._files[piece.path] = load_recording(
                     self.path(piece), None, reading=self._reading
                 )
-            parts.append(piece.cut(self._files[piece.path]))
+            samples = self._files[piece.path]
+            if piece.start >= len(samples):
+                raise InvalidAudioError(
+                    f"{printable(piece.path)}: expected a piece that begins before the end at "
+                    f"{len(samples) / SAMPLE_RATE_HZ:g} s, got one from "
+                    f"{piece.start / SAMPLE_RATE_HZ:g} s on; starts are in samples at 16 kHz"
+                )
+            parts.append(piece.cut(samples))
         return np.concatenate(parts) if parts else np.zeros(0, np.float32)
 
     def source(self, segment: Segment) -> str:
@@ -146,7 +156,8 @@ class SegmentReader:
             parts.append(
                 f"{piece.path} {piece.start}+{length} {status.st_size} {status.st_mtime_ns}"
             )
-        return "; ".join(parts)
+        # Surrogates, which stand for bytes of a file name that are not UTF-8, are no text.
+        return "; ".join(parts).encode(errors="backslashreplace").decode()
 
 
 def find_file(root: Path, path: str) -> Path | None:
@@ -175,9 +186,7 @@ def read_segments(path: Path) -> dict[str, Segment]:
         try:
             row = json.loads(line)
             pieces = tuple(_piece(*piece) for piece in row["pieces"])
-            if "\0" in row["segment"]:  # NumPy and C programs would cut the name there
-                raise ValueError(row["segment"])
-            segment = Segment(name_key(row["segment"]), row["speaker"], pieces)
+            segment = Segment(name_key(_text(row["segment"])), _text(row["speaker"]), pieces)
         except (KeyError, TypeError, ValueError, RecursionError) as error:
             raise ConfigError(
                 f"{path}:{number}: expected a JSON object with segment, speaker and pieces "
@@ -264,6 +273,16 @@ def share_audio(a: Segment, b: Segment) -> bool:
     return any(one.overlaps(other) for one in a.pieces for other in b.pieces)
 
 
+def _text(value: Any) -> str:
+    """Return a name from JSON; raises TypeError or ValueError if no file format can store it."""
+    if not isinstance(value, str):
+        raise TypeError(value)
+    value.encode()  # refuses halves of characters, which are no text
+    if "\0" in value:  # NumPy and C programs would cut the name there
+        raise ValueError(value)
+    return value
+
+
 def _piece(path: Any, start: Any, num_samples: Any) -> Piece:
     """Make a piece from JSON values; raises TypeError or ValueError if they are invalid."""
     if not isinstance(path, str) or "\0" in path:
@@ -291,6 +310,10 @@ def _recording(place: str, line: str, root: Path) -> Segment:
             name = path = unquoted(line) or path
         elif inner is not None:
             name, path = inner if name == path else name, inner
+        elif line.startswith("{"):
+            raise ConfigError(
+                f"{place}: expected a path, got JSON; a list of segments has the suffix .jsonl"
+            )
         elif line.startswith("#"):
             raise ConfigError(
                 f"{place}: expected a recording, got {line!r}; lists have no comments; remove the "

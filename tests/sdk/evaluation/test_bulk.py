@@ -1,5 +1,6 @@
 import json
 import multiprocessing
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -256,3 +257,21 @@ def test_if_a_batch_fails_each_recording_is_tried_separately(
     table, failures = embed_recordings(recordings, tmp_path / "out.npz", together)
     assert table.names == tuple(one.name for one in recordings)
     assert failures == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such file names")
+@pytest.mark.parametrize("suffix", ["npz", "parquet"])
+def test_a_file_name_that_is_not_text_gives_a_file_that_can_be_read(
+    default_model: Path, demo_clips: Path, tmp_path: Path, suffix: str
+) -> None:
+    """Its source could not be stored: .npz was unreadable, and Parquet an internal error."""
+    (tmp_path / "J\udcf6rg.flac").write_bytes((demo_clips / "slt-probe.flac").read_bytes())
+    path = tmp_path / "list.jsonl"
+    row = {"segment": "a", "speaker": "s", "pieces": [["J\udcf6rg.flac", 0, None]]}
+    path.write_text(json.dumps(row))
+    output = tmp_path / f"out.{suffix}"
+    embed_recordings(
+        read_recordings(path), output, EmbeddingJob(model=default_model, root=tmp_path)
+    )
+    (source,) = read_embeddings(output).sources
+    assert source.startswith("J\\udcf6rg.flac 0+end ")

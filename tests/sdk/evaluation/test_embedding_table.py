@@ -79,6 +79,27 @@ def test_a_sealed_table_is_read_only_with_its_key(
         read_embeddings(path, key=key)
 
 
+@pytest.mark.parametrize("suffix", [".npz", ".parquet"])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"names": ("ann", "\ud800")},
+        {"names": ("ann", "b\0")},
+        {"sources": ("a.wav", "\udcff.wav")},
+        {"speech_s": np.array([1.0, np.nan])},
+        {"model_name": "a\u200b"},
+    ],
+)
+def test_a_table_that_could_not_be_read_again_is_not_written(
+    table: EmbeddingTable, tmp_path: Path, suffix: str, wrong: dict[str, Any]
+) -> None:
+    if suffix == ".parquet":
+        pytest.importorskip("pyarrow")
+    with pytest.raises(ConfigError, match="expected embeddings that can be read again, got"):
+        write_embeddings(tmp_path / f"out{suffix}", dataclasses.replace(table, **wrong))
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_tables_are_joined(table: EmbeddingTable) -> None:
     joined = join_tables([table, table])
     assert joined.names == table.names * 2

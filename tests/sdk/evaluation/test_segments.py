@@ -12,7 +12,13 @@ import numpy as np
 import pytest
 import soundfile as sf
 
-from speakersdk.errors import ConfigError, MissingDependencyError, UnreadableAudioError
+from speakersdk.audio.waveform import read_audio
+from speakersdk.errors import (
+    ConfigError,
+    InvalidAudioError,
+    MissingDependencyError,
+    UnreadableAudioError,
+)
 from speakersdk.evaluation.segments import (
     Failure,
     Piece,
@@ -55,6 +61,9 @@ def test_segments(path: Path) -> None:
         '{"segment": "s1", "speaker": "c/1", "pieces": [["a\\u0000.opus", 0, 1]]}',
         '{"segment": 1, "speaker": "c/1", "pieces": []}',
         '{"segment": "s1\\u0000", "speaker": "c/1", "pieces": []}',
+        r'{"segment": "s1\ud800", "speaker": "c/1", "pieces": []}',
+        '{"segment": "s1", "speaker": null, "pieces": []}',
+        '{"segment": "s1", "speaker": ["c", 1], "pieces": []}',
         "[" * 100_000,
     ],
 )
@@ -242,3 +251,23 @@ def test_a_piece_to_the_end_shares_all_that_follows() -> None:
     assert share_audio(late, whole)
     assert share_audio(whole, after)
     assert not share_audio(late, after)
+
+
+def test_a_piece_that_begins_after_the_end_of_its_file_is_an_error(
+    demo_clips: Path, path: Path
+) -> None:
+    sample_count = len(read_audio(demo_clips / "slt-probe.flac"))
+    reader = SegmentReader(demo_clips)
+    for start, length in ((sample_count - 1, 1), (0, sample_count)):
+        segment = Segment("a", "s", (Piece("slt-probe.flac", start, 10 * sample_count),))
+        assert len(reader.read(segment)) == length
+    late = Segment("a", "s", (Piece("slt-probe.flac", 0, 9), Piece("slt-probe.flac", sample_count)))
+    seconds = f"{sample_count / 16000:g}"
+    with pytest.raises(InvalidAudioError, match=rf"before the end at {seconds} s, got one from"):
+        reader.read(late)
+
+
+def test_segments_in_a_list_of_recordings_name_the_suffix(path: Path) -> None:
+    path.write_text('{"segment": "s", "speaker": "c", "pieces": [["a.opus", 0, 1]]}\n')
+    with pytest.raises(ConfigError, match=r"list\.txt:1: expected a path, got JSON.* \.jsonl"):
+        read_recordings(path)
