@@ -36,7 +36,8 @@ def error_rates(
     values, targets, counts = _checked(scores, labels, weights)
     order = np.argsort(values, kind="stable")
     values, targets, counts = values[order], targets[order], counts[order]
-    first = np.flatnonzero(np.diff(values, prepend=-np.inf) > 0)  # ties move together
+    # Ties move together. A comparison, unlike a difference, cannot overflow.
+    first = np.flatnonzero(np.append(True, values[1:] > values[:-1]))
     below_targets = np.concatenate([[0.0], np.cumsum(counts * targets)])
     below_nontargets = np.concatenate([[0.0], np.cumsum(counts * ~targets)])
     cuts = np.append(first, len(values))

@@ -197,7 +197,7 @@ def test_examples_counted_by_hand() -> None:
 
 def test_perfect_and_reversed_scores() -> None:
     labels = [False, False, True, True]
-    for scores, expected in (([1, 2, 3, 4], 0.0), ([4, 3, 2, 1], 1.0)):
+    for scores, expected in (([-1e308] * 2 + [1e308] * 2, 0.0), ([4, 3, 2, 1], 1.0)):
         assert eer(scores, labels) == expected
         # Rejecting everybody always has the trivial cost.
         assert min_dcf(scores, labels, p_target=0.01) == expected

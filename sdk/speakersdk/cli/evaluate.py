@@ -260,7 +260,7 @@ def _speakers(
 def _conditions(names: Sequence[str], listed: list[Trial]) -> dict[str, list[str]]:
     columns = min((len(trial.conditions) for trial in listed), default=0)
     if len(names) > columns:
-        raise ConfigError(f"expected {len(names)} columns of conditions, got {columns}")
+        raise ConfigError(f"expected {counted(len(names), 'column')} of conditions, got {columns}")
     return {name: [trial.conditions[place] for trial in listed] for place, name in enumerate(names)}
 
 

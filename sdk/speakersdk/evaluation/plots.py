@@ -105,7 +105,7 @@ def _draw_det(axes: Any, scores: npt.NDArray[np.float64], labels: npt.NDArray[np
 
 
 def _draw_scores(axes: Any, scores: npt.NDArray[np.float64], labels: npt.NDArray[np.bool_]) -> None:
-    edges = np.linspace(scores.min(), scores.max(), _BINS + 1)
+    edges = np.histogram_bin_edges(scores, _BINS)  # also if all scores are equal
     for kind, name in ((labels, "target"), (~labels, "nontarget")):
         axes.hist(scores[kind], edges, density=True, alpha=0.6, label=f"{name} ({kind.sum()})")
     axes.set_xlabel("score")

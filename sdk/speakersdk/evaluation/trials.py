@@ -27,6 +27,8 @@ from speakersdk.text import counted
 
 _LABELS: Final = {"1": True, "0": False, "target": True, "nontarget": False}
 _FORMS: Final = "'0|1 enroll probe' or 'enroll probe target|nontarget'"
+# Larger ones are marks of failed trials, and their differences overflow.
+_LARGEST_SCORE: Final = 1e100
 _TABS: Final = "if names contain spaces, separate the columns with tabs or quote the names"
 
 
@@ -110,9 +112,10 @@ def read_scores(paths: Iterable[Path]) -> dict[tuple[str, str], float]:
                 score = float(fields[2])
             except (IndexError, ValueError):
                 score = math.nan
-            if not math.isfinite(score):
+            if not abs(score) <= _LARGEST_SCORE:  # also NaN
                 raise ConfigError(
-                    f"{path}:{number}: expected 'enroll probe score', got {line!r}; {_TABS}"
+                    f"{path}:{number}: expected 'enroll probe score' with a score within "
+                    f"+-{_LARGEST_SCORE:g}, got {line!r}; {_TABS}"
                 )
             sides = name_key(fields[0]), name_key(fields[1])
             if scores.setdefault(sides, score) != score:

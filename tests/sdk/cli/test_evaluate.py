@@ -259,7 +259,7 @@ def test_tables_and_plots(
         ("1 a b\n", ["--jobs", "0"], "--jobs of at least 1"),
         ("1 a.wav b.wav\n0 a.wav c.wav\n", [], "a.wav"),
         ("1 a b\n", ["--scores", "scores"], "expected target and nontarget trials"),
-        ("1 a b\n", ["--scores", "scores", "--conditions", "x"], "1 columns of conditions, got 0"),
+        ("1 a b\n", ["--scores", "scores", "--conditions", "x"], "1 column of conditions, got 0"),
     ],
 )
 def test_mistakes_are_one_line(

@@ -32,6 +32,15 @@ def test_files_are_written(
     assert len(draw_plots(folder, *gaussian(rng), are_llrs=False)) == 2
 
 
+@pytest.mark.parametrize("scores", [(0.5, 0.5), (1e100, -1e100)])
+def test_equal_and_extreme_scores_are_drawn_without_a_warning(
+    tmp_path: Path, scores: tuple[float, float]
+) -> None:
+    pytest.importorskip("matplotlib")
+    labels = np.array([True, False])
+    assert len(draw_plots(tmp_path, np.array(scores), labels, are_llrs=True)) == 3
+
+
 def test_a_plot_that_cannot_be_written_is_named(rng: np.random.Generator, tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     (tmp_path / "scores.png").mkdir()

@@ -87,7 +87,7 @@ def test_other_lines_are_refused(path: Path, text: str, message: str) -> None:
 def test_scores(path: Path) -> None:
     path.write_text("a b -0.5\na c 1e-3 target\n")
     assert read_scores([path]) == {("a", "b"): -0.5, ("a", "c"): 0.001}
-    for text in ("a b\n", "a b x\n", "a b nan\n"):
+    for text in ("a b\n", "a b x\n", "a b nan\n", "a b -inf\n", "a b -1.797e308\n"):
         path.write_text(text)
         with pytest.raises(ConfigError, match="expected 'enroll probe score'"):
             read_scores([path])
