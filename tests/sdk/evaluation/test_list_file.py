@@ -119,6 +119,6 @@ def test_a_path_that_is_not_text_is_a_missing_file(path: Path) -> None:
 
 
 @pytest.mark.parametrize("read", READERS)
-def test_a_dash_is_no_standard_input_and_says_what_is(read: Read) -> None:
+def test_a_dash_is_refused_with_the_path_of_standard_input(read: Read) -> None:
     with pytest.raises(ConfigError, match=r"list at -, found none; /dev/stdin is standard input"):
         read(Path("-"))
