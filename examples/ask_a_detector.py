@@ -1,4 +1,4 @@
-"""Verify a recording with a detector of spoofing of your own, such as an ONNX file.
+"""Verify a recording with your own detector of spoofing, such as an ONNX file.
 
     python examples/ask_a_detector.py ENROLLED PROBE --detector FILE.onnx --threshold 2.5
 

@@ -284,7 +284,7 @@ _KINDS: Final[dict[Any, _Kind]] = {
     bytes: _Kind("bytes", _bytes),
     Path: _Kind("a path", _folder, _path_advice),
     type(None): _Kind("None", lambda value: value if value is None else _NO),
-    Hashable: _Kind("a value with a hash", lambda value: value if _has_hash(value) else _NO),
+    Hashable: _Kind("a hashable value", lambda value: value if _has_hash(value) else _NO),
 }
 
 

@@ -47,7 +47,7 @@ class Lifetime:
         if not self._lock.acquire(blocking=False):
             raise ConcurrentUseError(
                 f"expected one thread at a time to use this {self._what}, got a second one; "
-                f"give every thread a {self._what} of its own, or hold a lock around each call"
+                f"give every thread its own {self._what}, or hold a lock around each call"
             )
         try:
             self.check()

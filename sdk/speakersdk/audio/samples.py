@@ -41,8 +41,8 @@ _REMEDIES: Final = {
     "int8": "; pass samples.astype(np.int16) * 256",
     "uint16": "; pass (samples.astype(np.int32) - 32768).astype(np.int16)",
     "i": "; pass np.asarray(samples, np.int16) if they are 16-bit values",
-    "f": "; pass samples.astype(np.float32)",
-    "O": "; pass samples.astype(np.float32) if they are floats of full scale +-1",
+    "f": "; pass np.asarray(samples, np.float32)",
+    "O": "; pass np.asarray(samples, np.float32) if they are floats of full scale +-1",
     "V": "; pass one of its fields, such as samples['left']",
     "U": "; read a file with speakersdk.read_audio",
 }

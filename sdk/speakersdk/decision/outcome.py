@@ -45,7 +45,7 @@ class Promise:
         if not self.measured_on:
             return f"requested rate {self.far:.2%}; not measured on other corpora"
         low, high = self.elsewhere
-        broken = "; not kept there: calibrate on recordings of your own, or ask for a higher rate"
+        broken = "; not kept there: calibrate on your own recordings, or ask for a higher rate"
         return (
             f"requested rate {self.far:.2%}; {low:.2%} to {high:.2%} on 90 % of "
             f"corpora and conditions that were left out ({', '.join(self.measured_on)})"

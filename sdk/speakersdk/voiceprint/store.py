@@ -97,6 +97,11 @@ class VoiceprintStore:
     def _files(self) -> VoiceprintFolder:
         return VoiceprintFolder(self.folder)
 
+    def __repr__(self) -> str:
+        parts = [] if self._folder is None else [repr(str(self._folder))]
+        parts += [] if self.key is None else ["sealed"]
+        return f"VoiceprintStore({', '.join(parts)})"
+
     def names(self) -> tuple[str, ...]:
         """Return the names of the stored files in alphabetical order, including unreadable ones.
 

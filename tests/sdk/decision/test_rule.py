@@ -229,7 +229,7 @@ def test_a_promise_that_fails_on_other_corpora_says_so() -> None:
     promise = Promise(far=0.001, elsewhere=(0.0, 0.022), measured_on=("letters",))
     assert promise.is_kept is False
     assert "0.00% to 2.20%" in str(promise)
-    assert "not kept there: calibrate on recordings of your own" in str(promise)
+    assert "not kept there: calibrate on your own recordings" in str(promise)
     unmeasured = Promise(far=0.001, elsewhere=(0.0, 1.0), measured_on=())
     assert unmeasured.is_kept is None
 
