@@ -116,7 +116,7 @@ def add_channel(parser: CommandParser) -> None:
         "--channel",
         type=_channel,
         metavar="NUMBER",
-        help="number of the channel to read, or mix (default: mix, but refuse two people in two)",
+        help="channel to read, from 1, or mix (default: mix; refuse one person in each channel)",
     )
 
 

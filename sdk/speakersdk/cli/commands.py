@@ -152,8 +152,8 @@ _COMMANDS: Final[dict[str, dict[str, Any]]] = {
     },
     "live.serve": {
         "summary": "run a service: HTTP and WebSocket, or Wyoming for Home Assistant",
-        "description": "Run a service until Ctrl-C or SIGTERM stops it. Every service is an extra "
-        "package.",
+        "description": "Run a service until Ctrl-C or SIGTERM stops it. Each service is a "
+        "separate package.",
         "subject": "service",
         "status": "0 stopped by SIGTERM; 130 stopped by Ctrl-C",
         "examples": (
