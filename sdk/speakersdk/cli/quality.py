@@ -18,7 +18,8 @@ def add_arguments(parser: CommandParser) -> None:
     parser.description = (
         "Measure whether recordings of one speaker are good enough for enrollment: speech at "
         f"{QUIET_DBFS:g} dBFS or more and {NOISY_SNR_DB:g} dB above the noise, at most "
-        f"{CLIPPED_HOPS_SHARE:.0%} of it clipped, a level of {NARROW_BAND_DB:g} dB or more above 4 kHz, and "
+        f"{CLIPPED_HOPS_SHARE:.0%} of it clipped, a level of {NARROW_BAND_DB:g} dB or "
+        "more above 4 kHz, and "
         f"one voice (llr above {SECOND_VOICE_LLR:g} within a recording, above {OTHER_VOICE_LLR:g} "
         "between recordings)."
     )

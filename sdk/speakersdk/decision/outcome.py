@@ -157,11 +157,9 @@ class Decision:
         """
         if not self.accepted:
             return self
-        reason = (
-            f"{self.reason}; repeats a known recording, {what}: expected a new recording; say "
-            "something else"
+        return self.inconclusive(
+            f"{self.reason}; repeats a known recording ({what}): say something else"
         )
-        return self.inconclusive(reason)
 
     @property
     def accepted(self) -> bool:

@@ -138,6 +138,9 @@ class Gallery:
         """The names in the order of their rows, with those that have expired."""
         return self._entries.names
 
+    def __repr__(self) -> str:
+        return f"Gallery({len(self)} entries, dim={self.dim}, {self.storage})"
+
     def __len__(self) -> int:
         return len(self._entries.places)
 

@@ -94,7 +94,7 @@ def test_what_holds_two_voices_is_not_accepted(one_voice_llr: float | None, chan
 def test_a_repeat_takes_an_accept_back_and_changes_no_other_verdict() -> None:
     repeated = evidence(2.0).repeated("an enrolled one")
     assert (repeated.verdict, repeated.llr) == (Verdict.INCONCLUSIVE, 2.0)
-    assert "repeats a known recording, an enrolled one" in repeated.reason
+    assert "repeats a known recording (an enrolled one): say something else" in repeated.reason
     rejected = evidence(0.5)
     assert rejected.repeated("an enrolled one") == rejected
 

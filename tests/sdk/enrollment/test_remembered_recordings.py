@@ -49,7 +49,7 @@ def test_a_remembered_recording_is_inconclusive_the_next_time(tmp_path: Path) ->
     memory.remember("ann", [noise(1)])
     repeated = memory.checked("ann", [noise(1)], ACCEPTED)
     assert repeated.verdict is Verdict.INCONCLUSIVE
-    assert "repeats a known recording, a remembered one" in repeated.reason
+    assert "repeats a known recording (a remembered one)" in repeated.reason
     assert repeated.llr == ACCEPTED.llr
     assert memory.checked("ann", [noise(2)], ACCEPTED) == ACCEPTED
     assert memory.checked("bob", [noise(1)], ACCEPTED) == ACCEPTED

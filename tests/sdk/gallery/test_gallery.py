@@ -119,6 +119,7 @@ def test_fewer_are_found_where_fewer_are_enrolled(
     assert gallery.search(rows[0], 2) == []
     assert gallery.score_all(rows[0]).shape == (0,)
     assert (len(gallery), gallery.names) == (0, ())
+    assert repr(gallery) == f"Gallery(0 entries, dim={gallery.dim}, {gallery.storage})"
 
 
 @each_storage

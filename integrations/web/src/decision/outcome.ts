@@ -87,9 +87,7 @@ export function repeated(decision: Decision, what: string): Decision {
   if (!decision.accepted) {
     return decision;
   }
-  const reason =
-    `${decision.reason}; repeats a known recording, ${what}: expected a new recording; say ` +
-    "something else";
+  const reason = `${decision.reason}; repeats a known recording (${what}): say something else`;
   return inconclusive(decision, reason);
 }
 
