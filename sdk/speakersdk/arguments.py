@@ -218,6 +218,8 @@ def _block(samples: Any) -> Any:
 
 
 def _array_advice(value: Any) -> str:
+    if np.ma.is_masked(value):
+        return "; fill in the masked values, or cut them out"
     is_path = isinstance(value, str | os.PathLike)
     return "; read a file with read_audio, or embed it with Verifier.embed" if is_path else ""
 
@@ -227,7 +229,8 @@ def _array(value: Any) -> Any:
         array = np.asarray(value)
     except (TypeError, ValueError, RuntimeError, OverflowError):
         return _NO
-    return value if array.dtype.kind in "biuf" else _NO
+    # NumPy would ignore the mask.
+    return value if array.dtype.kind in "biuf" and not np.ma.is_masked(value) else _NO
 
 
 def _number(value: Any) -> Any:

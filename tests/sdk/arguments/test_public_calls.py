@@ -59,6 +59,7 @@ ALWAYS_WRONG: Final[Mapping[str, Any]] = {
     "text file": io.StringIO("a"),
     "array of objects": np.array([None]),
     "array of three axes": np.zeros((2, 2, 2)),
+    "masked array": np.ma.masked_equal([0.0, 1.0], 0.0),
     "list of lists": [[None]],
 }
 # Right for some arguments. They must end with one line, or be taken.
