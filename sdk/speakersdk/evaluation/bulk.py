@@ -168,6 +168,8 @@ def embed_recordings(
         ):
             if result.table is not None:
                 parts.add(result.table)
+                # A file may have changed or appeared since the start.
+                sources |= zip(result.table.names, result.table.sources, strict=True)
                 num_done += len(result.table)
             failures += result.failures
             if progress is not None:

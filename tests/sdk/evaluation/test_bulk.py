@@ -110,6 +110,31 @@ def test_a_file_that_changed_is_embedded_again(
     np.testing.assert_array_equal(table.embeddings[0], expected)
 
 
+def test_files_that_change_or_appear_during_the_run_are_in_the_table(
+    job: EmbeddingJob, tmp_path: Path, demo_clips: Path
+) -> None:
+    """They were embedded and then left out, with status 0."""
+    contents = [(demo_clips / f"{name}-probe.flac").read_bytes() for name in ("slt", "rms", "awb")]
+    for number in range(3):
+        (tmp_path / f"{number}.flac").write_bytes(contents[0])
+    (tmp_path / "list").write_text("".join(f"{number}.flac\n" for number in range(4)))
+    recordings = read_recordings(tmp_path / "list")
+
+    def change(done: int, failed: int, total: int) -> None:
+        (tmp_path / "2.flac").write_bytes(contents[1])
+        (tmp_path / "3.flac").write_bytes(contents[2])
+
+    here = EmbeddingJob(model=job.model, root=tmp_path)
+    table, failures = embed_recordings(recordings, tmp_path / "out.npz", here, progress=change)
+    assert failures == []
+    assert read_embeddings(tmp_path / "out.npz").names == table.names
+    assert table.names == ("0.flac", "1.flac", "2.flac", "3.flac")
+    verifier = Verifier(job.model)
+    for row, name in ((1, "slt"), (2, "rms"), (3, "awb")):
+        expected = verifier.embed(demo_clips / f"{name}-probe.flac")
+        np.testing.assert_array_equal(table.embeddings[row], expected)
+
+
 def test_a_bad_recording_stops_nothing(job: EmbeddingJob, tmp_path: Path, demo_clips: Path) -> None:
     import soundfile as sf
 
