@@ -83,7 +83,7 @@ def test_every_flipped_bit_is_refused(path: Path) -> None:
 @pytest.mark.parametrize("data", [b"", b"RIFF", b"\x89SPKV\r\n\x1a" + bytes(200)])
 def test_foreign_files_are_refused(path: Path, data: bytes) -> None:
     path.write_bytes(data)
-    with pytest.raises(GalleryError, match="^not a gallery: expected a file .* which begins with "):
+    with pytest.raises(GalleryError, match=r"^not a gallery: expected a file "):
         read_gallery(path, verify=True)
 
 
