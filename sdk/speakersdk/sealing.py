@@ -146,8 +146,8 @@ class SealingKey:
                 keyring.set_password(_KEYRING_SERVICE, name, text)
         except KeyringError as error:
             raise ConfigError(
-                f"expected a keyring of the operating system, got: {error}; use a key file "
-                "(file:PATH) or a passphrase"
+                "expected a keyring of the operating system, got none that works "
+                f"({str(error).partition('. ')[0]}); use a key file (file:PATH) or a passphrase"
             ) from error
         if text is None:
             raise ConfigError(
