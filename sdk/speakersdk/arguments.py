@@ -158,8 +158,13 @@ def _kind(hint: Any) -> _Kind | None:
         return None
     if getattr(hint, "_is_protocol", False) and not getattr(hint, "_is_runtime_protocol", False):
         return None
-    what, advice = _CLASSES.get(hint.__name__, (f"a {hint.__name__}", ""))
-    return _Kind(what, lambda value: value if isinstance(value, hint) else _NO, lambda _: advice)
+    what, source = _CLASSES.get(hint.__name__, (f"a {hint.__name__}", ""))
+
+    def advice(value: Any) -> str:
+        is_several = isinstance(value, list | tuple) and any(isinstance(one, hint) for one in value)
+        return "; pass a single one" if is_several else source
+
+    return _Kind(what, lambda value: value if isinstance(value, hint) else _NO, advice)
 
 
 def _either(kinds: list[_Kind | None]) -> _Kind | None:

@@ -354,6 +354,7 @@ def test_the_line_says_what_to_do_instead(verifier: Verifier, voices: dict[str, 
             "expected voiceprints to be a list, each",
         ),
         (lambda who: verifier.verify(who, "a.wav"), "slt", "VoiceprintStore.load$"),
+        (lambda who: verifier.verify(who, "a.wav"), [slt], "pass a single one$"),
         (lambda probe: Gallery(256).search(probe, 1), "a.wav", "embed it with Verifier.embed$"),
         (read_audio, samples, "to be a path or an open binary file, got"),
         (
