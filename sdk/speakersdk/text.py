@@ -16,6 +16,7 @@ _BLANK: Final = re.compile(
 # What to do about errors of the operating system.
 _OS_REMEDIES: Final = {
     errno.EACCES: "check the permissions",
+    errno.EBUSY: "name a file that no other program and no mount uses",
     errno.EDQUOT: "free some space, or choose another folder",
     errno.EEXIST: "name another",
     errno.EFBIG: "raise the limit of the size of files (ulimit -f)",

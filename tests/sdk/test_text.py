@@ -91,6 +91,10 @@ def test_a_number_comes_with_its_noun() -> None:
         (OSError(errno.ELOOP, os.strerror(errno.ELOOP), "a"), "a: {}; name the file itself"),
         (OSError(errno.EISDIR, os.strerror(errno.EISDIR), "a", None, "b"), "b: {}; name a file"),
         (OSError("device lost"), "device lost"),
+        (
+            OSError(errno.EBUSY, os.strerror(errno.EBUSY), "mounted"),
+            "mounted: {}; name a file that no other program and no mount uses",
+        ),
     ],
 )
 def test_an_error_of_the_system_names_the_file_and_what_to_do(error: OSError, text: str) -> None:

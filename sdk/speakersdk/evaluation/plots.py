@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import errno
 import os
+import tempfile
 from pathlib import Path
 from statistics import NormalDist
 from typing import Any, Final
@@ -35,8 +35,11 @@ def prepare_plots(folder: Path) -> None:
             "plots need matplotlib", remedy='install it: pip install "speakersdk[plots]"'
         ) from error
     folder.mkdir(parents=True, exist_ok=True)
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), os.fspath(folder))
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:  # it names the temporary file
+        raise type(error)(error.errno, error.strerror, os.fspath(folder)) from error
 
 
 def draw_plots(

@@ -68,6 +68,7 @@ def test_without_matplotlib_the_remedy_is_named(
 @pytest.mark.skipif(sys.platform == "win32" or os.geteuid() == 0, reason="root writes everywhere")
 def test_a_folder_that_cannot_be_written_to_is_refused_before_slow_work(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
-    with pytest.raises(PermissionError):
+    with pytest.raises(PermissionError) as caught:
         prepare_plots(tmp_path)
+    assert caught.value.filename == str(tmp_path)
     tmp_path.chmod(0o700)
