@@ -26,6 +26,7 @@ from speakersdk_http.app import create_app
 from speakersdk_http.metrics import FOLDER_VARIABLE
 from speakersdk_http.service import SpeakerService
 from speakersdk_http.settings import Settings, read_keys
+from speakersdk_http.shutdown import HttpProtocol
 
 SUMMARY: Final = (
     "Serve verification, identification and enrollment by HTTP, and live streams by WebSocket. "
@@ -217,6 +218,7 @@ def _config(make_app: Callable[[], object], workers: int) -> uvicorn.Config:
     return uvicorn.Config(
         make_app,
         factory=True,
+        http=HttpProtocol,
         workers=workers,
         lifespan="on",
         log_level="warning",

@@ -3,7 +3,8 @@
 By default the server would close its socket at once and reset waiting connections. Instead, for
 some seconds after SIGTERM every answer says ``Connection: close`` and ``/readyz`` is 503, while new
 connections are still served; then the socket is closed, and the last requests are answered. A
-client that has sent only a part of its request does not hold the end for longer than `REST_S`.
+client that has sent only a part of its request, or does not read its answer, does not hold the end
+for longer than `REST_S`.
 """
 
 from __future__ import annotations
@@ -16,8 +17,11 @@ from contextlib import asynccontextmanager
 from types import FrameType
 from typing import Any, Final
 
-# Time for the rest of the requests that have begun, after the socket is closed. With the default of
-# --drain, the service ends within the 10 s after which Docker kills it.
+from uvicorn.protocols.http.auto import AutoHTTPProtocol
+
+# Time for the rest of the requests that have begun, after the socket is closed, and for a client
+# that reads nothing of its answer. With the default of --drain, half a request lets the service end
+# within the 10 s after which Docker kills it.
 REST_S: Final = 5.0
 
 
@@ -91,3 +95,22 @@ class Shutdown:
             when = timeout.when()
             if when is None or when > self._last_time:
                 timeout.reschedule(self._last_time)
+
+
+class HttpProtocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
+    """A connection that ends with the service, although its client does not read the answer."""
+
+    def shutdown(self) -> None:
+        """Begin the end of the connection; the server calls this."""
+        super().shutdown()
+        self._drop_unless_read(0)
+
+    def _drop_unless_read(self, unsent_before: int) -> None:
+        """Drop the connection if nothing was read since the last call; otherwise look again."""
+        if self not in self.connections:  # it has ended
+            return
+        unsent = self.transport.get_write_buffer_size()
+        if 0 < unsent == unsent_before:
+            self.transport.abort()
+        else:
+            self.loop.call_later(REST_S, self._drop_unless_read, unsent)

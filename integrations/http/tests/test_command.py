@@ -119,6 +119,22 @@ def test_half_a_request_holds_the_end_for_a_short_time(
     assert REST_S <= time.monotonic() - begin < 4 * REST_S  # without a limit, 30 s and 60 s
 
 
+def test_an_answer_that_is_not_read_holds_the_end_for_a_short_time(tmp_path: Path) -> None:
+    with serving(tmp_path, 1) as process:
+        assert process.stdout is not None
+        port = int(re.findall(r":([0-9]+)", process.stdout.readline())[0])
+        with socket.create_connection(("127.0.0.1", port), timeout=DEADLINE_S) as client:
+            # The answers, of 1 MB each, are larger than the buffers of the system.
+            request = b"GET /swagger/swagger-ui-bundle.js HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+            client.sendall(50 * request)
+            assert client.recv(12) == b"HTTP/1.1 200"
+            begin = time.monotonic()
+            process.send_signal(signal.SIGTERM)
+            _, errors = process.communicate(timeout=DEADLINE_S)
+    assert (process.returncode, errors) == (0, "")
+    assert time.monotonic() - begin < 6 * REST_S  # without a limit, 60 s
+
+
 def serving(folder: Path, workers: int) -> subprocess.Popen[str]:
     """Start a service in a process group of its own, with its messages in pipes."""
     command = [sys.executable, "-m", "speakersdk", "serve", "http", "--port", "0"]
