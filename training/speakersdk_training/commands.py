@@ -86,13 +86,12 @@ def teacher(arguments: argparse.Namespace) -> int:
 
     device = pick_device(arguments.device)
     teacher = load_teacher(arguments.kind, arguments.weights).to(device)
-    config = load_config(arguments.config, tuple(arguments.set))
-    data = config.data
+    data = load_config(arguments.config, tuple(arguments.set)).data
     rate = 16000
     table = embed_audio(
         teacher,
         read_bank(replace(data, speech_labels=""), device=device),
-        speeds=(*data.speeds, *config.teacher.speeds),
+        speeds=data.speeds,
         window_samples=round(arguments.seconds * rate),
         stride_samples=round(arguments.every * rate),
         is_half=device.type == "cuda",

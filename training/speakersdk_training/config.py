@@ -252,14 +252,6 @@ class TrainConfig:
             )
         if self.tones.is_used and not self.data.speech_labels:
             raise ConfigError("tones change what is speech: expected data.speech_labels")
-        taught = (*self.teacher.crop_s, *self.teacher.speeds)
-        if taught and not (self.teacher.table and self.teacher.weight):
-            raise ConfigError("teacher.crop_s and teacher.speeds need teacher.table and a weight")
-        if min(self.teacher.crop_s, default=1.0) < SHORTEST_CROP_S or min(taught, default=1.0) <= 0:
-            raise ConfigError(
-                f"expected teacher.crop_s of {SHORTEST_CROP_S} or more and speeds above 0, got "
-                f"{self.teacher.crop_s} and {self.teacher.speeds}"
-            )
         if self.teacher.table and (self.run.mixed_share or self.data.vocal_tracts != (1.0,)):
             raise ConfigError(
                 "a teacher's table contains only playing speeds and single voices: expected "

@@ -80,17 +80,10 @@ class AudioBank:
         Returns:
             (B, num_samples) float32 in +-1.
         """
-        return self.cut(speaker, self.segment_starts(speaker, middle, num_samples), num_samples)
-
-    def segment_starts(self, speaker: Tensor, middle: Tensor, num_samples: int) -> Tensor:
-        """Find where the segments of `segments` start, from the start of the speaker's audio."""
-        last = self.length[speaker] - num_samples
-        return torch.minimum(middle - num_samples // 2, last).clamp(min=0)
-
-    def cut(self, speaker: Tensor, start: Tensor, num_samples: int) -> Tensor:
-        """Cut (B, num_samples) float32 in +-1 from these starts; shorter audio is repeated."""
+        length = self.length[speaker]
+        start = torch.minimum(middle - num_samples // 2, length - num_samples).clamp(min=0)
         places = start[:, None] + torch.arange(num_samples, device=self.device)
-        places = self.first[speaker][:, None] + places % self.length[speaker][:, None]
+        places = self.first[speaker][:, None] + places % length[:, None]
         return self.samples[places].float() / _INT16_SCALE
 
 

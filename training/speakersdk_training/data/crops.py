@@ -16,6 +16,8 @@ from speakersdk_training.data.audio_bank import AudioBank
 from speakersdk_training.data.speaker_draws import SpeakerDraw
 from speakersdk_training.data.speech_labels import LABEL_SAMPLES
 
+_INT16_SCALE = 32767.0
+
 # Maps speakers, voice numbers and middles of crops to the teacher's embeddings.
 Targets = Callable[[Tensor, Tensor, Tensor], Tensor]
 
@@ -26,8 +28,7 @@ class Batch:
 
     Attributes:
         samples: (B, n) float32 in +-1 at 16 kHz.
-        classes: (B,) int64, speaker * number of voices + voice; None for crops that learn only
-            from a teacher.
+        classes: (B,) int64, speaker * number of voices + voice.
         speech: (B, k) float32 speech probability of each frame; None without labels.
         first_utterance: (B, k) bool, frames of the utterance in which the crop begins; None means
             that crops begin anywhere.
@@ -40,7 +41,7 @@ class Batch:
     """
 
     samples: Tensor
-    classes: Tensor | None
+    classes: Tensor
     speech: Tensor | None
     first_utterance: Tensor | None = None
     second: Tensor | None = None
@@ -167,39 +168,21 @@ class CropSampler:
         if self._from_begin:
             utterance = torch.searchsorted(bank.begins, first + offset, right=True) - 1
             offset = bank.begins[utterance] - first
-        samples = bank.cut(speaker, offset, source_samples)
-        labels = frame_speech(bank, self._frontend, speaker, offset, speed, crop_samples)
-        own = None
+        # The audio of a speaker with less than a crop is repeated.
+        position = torch.arange(source_samples, device=bank.device)
+        places = (offset[:, None] + position) % length[:, None]
+        samples = bank.samples[first[:, None] + places].float() / _INT16_SCALE
+        frame = torch.arange(self._frontend.num_frames(crop_samples), device=bank.device)
+        center = frame * self._frontend.hop_samples + self._frontend.window_samples // 2
+        reached = offset[:, None] + (center * speed).long()  # at the center of each frame
+        labels = own = None
+        if bank.speech is not None:
+            label = (first[:, None] + reached % length[:, None]) // LABEL_SAMPLES
+            labels = bank.speech[label].float() / 255
         if self._from_begin:
-            reached = frame_centers(self._frontend, offset, speed, crop_samples)
             own = first[:, None] + reached < self._ends[utterance][:, None]
         middle = (offset + source_samples // 2) % length
         return change_speed(samples, crop_samples), labels, own, middle
-
-
-def frame_centers(
-    frontend: FrontendConfig, start: Tensor, speed: float, crop_samples: int
-) -> Tensor:
-    """Find the samples (B, k), in the audio as recorded, at the centers of the crops' frames."""
-    frame = torch.arange(frontend.num_frames(crop_samples), device=start.device)
-    center = frame * frontend.hop_samples + frontend.window_samples // 2
-    return start[:, None] + (center * speed).long()
-
-
-def frame_speech(
-    bank: AudioBank,
-    frontend: FrontendConfig,
-    speaker: Tensor,
-    start: Tensor,
-    speed: float,
-    crop_samples: int,
-) -> Tensor | None:
-    """Look up the (B, k) float32 speech labels of the crops' frames; None without labels."""
-    if bank.speech is None:
-        return None
-    reached = frame_centers(frontend, start, speed, crop_samples) % bank.length[speaker][:, None]
-    label = (bank.first[speaker][:, None] + reached) // LABEL_SAMPLES
-    return bank.speech[label].float() / 255
 
 
 def speaker_weights(

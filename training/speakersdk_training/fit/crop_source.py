@@ -20,7 +20,6 @@ from speakersdk_training.data.audio_bank import AudioBank
 from speakersdk_training.data.crops import Batch, CropSampler, speaker_weights
 from speakersdk_training.data.speaker_draws import make_draw
 from speakersdk_training.teacher.table import TeacherTable, TeacherTargets
-from speakersdk_training.teacher.taught_crops import TaughtCrops
 
 # Seeds of shards are far apart so that seed 2 of a run is not the second shard of seed 1.
 _SEEDS_APART = 1_000_003
@@ -60,22 +59,11 @@ class CropSource:
             TeacherTargets(
                 teacher,
                 bank,
-                speeds=(*config.data.speeds, *config.teacher.speeds),
+                speeds=config.data.speeds,
                 speaker_share=config.teacher.speaker_share,
             )
             if teacher is not None
             else None
-        )
-        draw_speakers = make_draw(
-            config.sampler,
-            bank.speakers,
-            speaker_weights(
-                bank,
-                config.frontend.sample_rate_hz,
-                speaker_cap_s=config.data.speaker_cap_s,
-                power=config.data.speaker_power,
-            ),
-            self.generator,
         )
         self._sampler = CropSampler(
             bank,
@@ -83,22 +71,20 @@ class CropSource:
             batch_size=config.run.batch_size // config.run.shards,
             speeds=config.data.speeds,
             vocal_tracts=config.data.vocal_tracts,
-            draw_speakers=draw_speakers,
+            draw_speakers=make_draw(
+                config.sampler,
+                bank.speakers,
+                speaker_weights(
+                    bank,
+                    config.frontend.sample_rate_hz,
+                    speaker_cap_s=config.data.speaker_cap_s,
+                    power=config.data.speaker_power,
+                ),
+                self.generator,
+            ),
             generator=self.generator,
             from_begin=from_begin,
             targets=self._targets,
-        )
-        self._taught = (
-            TaughtCrops(
-                bank,
-                config.frontend,
-                self._targets,
-                batch_size=config.run.batch_size // config.run.shards,
-                draw_speakers=draw_speakers,
-                generator=self.generator,
-            )
-            if self._targets is not None
-            else None
         )
         self._no_voice = (
             no_voice_bank(config.tones.variants, config.frontend.sample_rate_hz, self._random)
@@ -127,18 +113,10 @@ class CropSource:
         """Set the completed share of the steps, which the schedules of augmentation follow."""
         self._progress.fill_(progress)
 
-    def draw(self, crop_samples: int, *, is_taught: bool = False) -> Batch:
-        """Draw the shard's part of a batch: crops of `crop_samples` samples.
-
-        Args:
-            crop_samples: length of the crops.
-            is_taught: whether to draw the teacher's segments, without classes.
-        """
+    def draw(self, crop_samples: int) -> Batch:
+        """Draw the shard's part of a batch: crops of `crop_samples` samples."""
         config, progress = self._config, self._progress
-        if is_taught and self._taught is not None:
-            batch = self._taught.draw(crop_samples)
-        else:
-            batch = self._sampler.draw(crop_samples)
+        batch = self._sampler.draw(crop_samples)
         if config.run.mixed_share:
             batch = self._mixed(batch, config.run.mixed_share)
         batch = replace(batch, samples=self._augmenter(batch.samples, progress=progress))
@@ -149,7 +127,7 @@ class CropSource:
             batch = replace(batch, samples=samples, speech=speech)
         if config.spec_augment.rows:
             frames = config.frontend.num_frames(crop_samples)
-            shape = (len(batch.samples), config.frontend.num_mels, frames)
+            shape = (len(batch.classes), config.frontend.num_mels, frames)
             masks = draw_masks(config.spec_augment, shape, self._random)
             batch = replace(batch, feature_weights=masks)
         return batch
@@ -164,6 +142,6 @@ class CropSource:
             batch,
             samples=samples,
             speech=speech,
-            second=None if batch.classes is None else batch.classes[partner],
+            second=batch.classes[partner],
             first_weight=weight,
         )

@@ -67,18 +67,15 @@ class Objective(nn.Module):
         if batch.speech is not None and isinstance(self.encoder, TdnnEncoder):
             frame_weights = spoken_weights(batch.speech >= SPEECH_LABEL)
         embeddings, speech_logits = self.encode(batch.samples, batch.feature_weights, frame_weights)
-        loss = embeddings.new_zeros(())
-        parts = {}
-        if batch.classes is not None:
-            loss = self.loss(
-                embeddings,
-                batch.classes,
-                margin=margin,
-                second=batch.second,
-                weight=batch.first_weight,
-            )
-            parts["speaker_loss"] = loss.detach()
-        if self.pairs is not None and batch.classes is not None:
+        loss = speaker_loss = self.loss(
+            embeddings,
+            batch.classes,
+            margin=margin,
+            second=batch.second,
+            weight=batch.first_weight,
+        )
+        parts = {"speaker_loss": speaker_loss.detach()}
+        if self.pairs is not None:
             pair_loss = self.pairs(embeddings, batch.classes)
             loss = loss + self.pairs.config.weight * pair_loss
             parts["pair_loss"] = pair_loss.detach()

@@ -53,7 +53,7 @@ class _Step:
 
     scalars: dict[str, Tensor]
     embeddings: Tensor
-    classes: Tensor | None
+    classes: Tensor
 
 
 def _first_weights(
@@ -142,10 +142,7 @@ class Trainer:
         self._learning_rate = torch.zeros((), device=banks[0].device)
         self._margin = torch.zeros((), device=banks[0].device)
         self._optimizer = make_optimizer(config.optim, *modules, learning_rate=self._learning_rate)
-        # Crop lengths of the steps, and whether their crops are the teacher's segments.
-        self._lengths = [(crop_s, False) for crop_s in config.run.crop_s]
-        self._lengths += [(crop_s, True) for crop_s in config.teacher.crop_s]
-        self._captured: dict[tuple[float, bool], CapturedCall[_Step]] = {}
+        self._captured: dict[float, CapturedCall[_Step]] = {}
         self._shared_objective: nn.Module = objective
 
     def run(self, folder: Path, *, report: Report) -> None:
@@ -160,7 +157,6 @@ class Trainer:
             self._shared_objective = DistributedDataParallel(
                 self.objective,
                 find_unused_parameters=not self.config.data.speech_labels
-                or bool(self.config.teacher.crop_s)
                 or self.config.run.encoder != "tdnn",
             )
         try:
@@ -202,9 +198,9 @@ class Trainer:
         if not run.compile or self.is_done:
             return
         self.encoder.train()
-        lengths = {*self._lengths, *([(run.fine_crop_s, False)] if run.fine_share else [])}
-        for crop_s, is_taught in sorted(lengths):
-            batch = self.draw_batch(crop_s, is_taught=is_taught)
+        lengths = {*run.crop_s, *([run.fine_crop_s] if run.fine_share else [])}
+        for crop_s in sorted(lengths):
+            batch = self.draw_batch(crop_s)
             loss = self.objective(batch, margin=self._margin)[0]
             loss.backward()
         self._optimizer.zero_grad(set_to_none=True)
@@ -265,32 +261,28 @@ class Trainer:
         torch.manual_seed(
             run.seed + _SEEDS_APART * (self.step * self._world.size + self._world.rank)
         )
-        # Every line of the log has a speaker loss.
-        lengths = self._lengths[: len(run.crop_s)] if with_statistics else self._lengths
-        choice = int(torch.randint(len(lengths), (1,), generator=self._host_generator))
-        step = self._make(*((run.fine_crop_s, False) if is_fine else lengths[choice]))
+        step = self._make(self._draw_length(is_fine=is_fine))
         if (self.step + 1) % optim.ema_every == 0 or self.step + 1 == run.steps:
             self.averaged.update_parameters(self.encoder)
         monitors: dict[str, float] = {}
-        if with_statistics and step.classes is not None:
+        if with_statistics:
             monitors = self._loss.statistics(step.embeddings, step.classes)
         return {**step.scalars, **monitors}
 
-    def _make(self, crop_s: float, is_taught: bool) -> _Step:
+    def _make(self, crop_s: float) -> _Step:
         """Make a step as a captured graph if the configuration asks for one, otherwise directly."""
         if not self.config.run.cuda_graphs or not self._learning_rate.is_cuda:
-            return self._update(crop_s, is_taught)
-        length = crop_s, is_taught
-        if length not in self._captured:
+            return self._update(crop_s)
+        if crop_s not in self._captured:
             generators = [source.generator for source in self._sources]
-            self._captured[length] = CapturedCall(partial(self._update, *length), *generators)
-        return self._captured[length]()
+            self._captured[crop_s] = CapturedCall(partial(self._update, crop_s), *generators)
+        return self._captured[crop_s]()
 
-    def _update(self, crop_s: float, is_taught: bool) -> _Step:
+    def _update(self, crop_s: float) -> _Step:
         """Draw a batch and update the weights, without waiting for the device."""
         self._optimizer.zero_grad(set_to_none=True)
         with torch.no_grad():
-            batch = self.draw_batch(crop_s, is_taught=is_taught)
+            batch = self.draw_batch(crop_s)
         loss, parts, embeddings = self._shared_objective(batch, margin=self._margin)
         loss.backward()
         norm = nn.utils.clip_grad_norm_(self.encoder.parameters(), self.config.optim.clip_norm)
@@ -298,12 +290,15 @@ class Trainer:
         scalars = {"loss": loss.detach(), **parts, "grad_norm": norm.detach()}
         return _Step(scalars=scalars, embeddings=embeddings, classes=batch.classes)
 
-    def draw_batch(self, crop_s: float, *, is_taught: bool = False) -> Batch:
-        """Draw the crops of all shards of this process; see `CropSource.draw`."""
+    def _draw_length(self, *, is_fine: bool) -> float:
+        run = self.config.run
+        choice = int(torch.randint(len(run.crop_s), (1,), generator=self._host_generator))
+        return run.fine_crop_s if is_fine else run.crop_s[choice]
+
+    def draw_batch(self, crop_s: float) -> Batch:
+        """Draw the crops of all shards of this process."""
         crop_samples = round(crop_s * self.config.frontend.sample_rate_hz)
-        return join_batches(
-            [source.draw(crop_samples, is_taught=is_taught) for source in self._sources]
-        )
+        return join_batches([source.draw(crop_samples) for source in self._sources])
 
     def _evaluate(self, folder: Path, report: Report) -> None:
         encoder = cast("Encoder", self.averaged.module).eval()

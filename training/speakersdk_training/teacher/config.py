@@ -18,17 +18,12 @@ class TeacherConfig:
         pair_weight: weight of the mean squared difference between the student's and the teacher's
             cosines of all pairs of a batch.
         speaker_share: share of the voice's mean embedding in the target of a segment.
-        crop_s: crop lengths in seconds of steps that learn from the teacher alone, with exactly the
-            segments of the table; the steps draw among these lengths and `run.crop_s`.
-        speeds: playing speeds of those crops, besides `data.speeds`.
     """
 
     table: str = ""
     weight: float = 30.0
     pair_weight: float = 0.0
     speaker_share: float = 0.0
-    crop_s: tuple[float, ...] = ()
-    speeds: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         if min(self.weight, self.pair_weight) < 0 or not 0 <= self.speaker_share <= 1:

@@ -173,7 +173,6 @@ class TeacherTargets:
             means = functional.normalize(means, dim=2)[:, speaker]
             embeddings = (1 - speaker_share) * embeddings + speaker_share * means
             embeddings = functional.normalize(embeddings, dim=2)
-        self.speeds = speeds
         self._embeddings = embeddings.half()
         self._counts = counts.to(bank.device)
         self._first = self._counts.cumsum(0) - self._counts
@@ -183,20 +182,6 @@ class TeacherTargets:
     def embedding_dim(self) -> int:
         """The dimension E of a target."""
         return self._embeddings.shape[2]
-
-    def middles(self, speaker: Tensor, draw: Tensor) -> Tensor:
-        """Choose a segment of each speaker.
-
-        Args:
-            speaker: (B,) int64 rows of the bank.
-            draw: (B,) float32 in [0, 1).
-
-        Returns:
-            (B,) int64 middles of the segments, in samples from the start of the speaker's audio.
-        """
-        counts = self._counts[speaker]
-        segment = torch.minimum((draw * counts).long(), counts - 1)
-        return segment * self._stride + self._stride // 2
 
     def __call__(self, speaker: Tensor, voice: Tensor, middle: Tensor) -> Tensor:
         """Look up the targets of crops.
