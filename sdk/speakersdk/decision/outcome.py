@@ -136,7 +136,9 @@ class Decision:
             one_voice_llr: see the attributes.
             bound: at this or less there are two voices.
         """
-        if one_voice_llr is None or one_voice_llr > bound:
+        if one_voice_llr is None:
+            return self
+        if one_voice_llr > bound:
             return replace(self, one_voice_llr=one_voice_llr)
         verdict = Verdict.INCONCLUSIVE if self.accepted else self.verdict
         reason = (

@@ -24,7 +24,9 @@ def is_copy(a: Embedding, b: Embedding) -> bool:
 
     Use it for voiceprints, which contain no audio. Recordings can be compared more reliably.
     """
-    return symmetric_kl(a, b) <= copy_divergence(a, b)
+    divergence = symmetric_kl(a, b)
+    # Hardly any pair needs the lengths, which take longer than the divergence.
+    return divergence <= _COPY_DIVERGENCE and divergence <= copy_divergence(a, b)
 
 
 def is_known(embedding: Embedding, voiceprint: Voiceprint) -> bool:
