@@ -17,21 +17,25 @@ import numpy.typing as npt
 from speakersdk.audio.channels import MIX
 from speakersdk.audio.formats.chunks import COUNTED_HEADER_BYTES, is_trailer, layout_of
 from speakersdk.audio.formats.containers import foreign_format
-from speakersdk.audio.formats.mpeg import is_mpeg
+from speakersdk.audio.formats.mpeg import are_frames
 from speakersdk.audio.samples import SAMPLE_RATE_HZ, check_rate, header_rate_problem
 from speakersdk.audio.waveform import file_blocks
 from speakersdk.errors import ConfigError, UnreadableAudioError
+from speakersdk.text import counted
 
 _LABEL: Final = "the pipe"
 _BLOCK_S: Final = 0.1
 _READ_BYTES: Final = 2**16
 _HEAD_BYTES: Final = 16
-# Raw samples may look like an MP3 frame, but not like a sequence of frames.
-_MPEG_BYTES: Final = 2**13
+# Raw samples may look like an MP3 frame, but not like a sequence of frames. 0.26 s at 16 kHz.
+_BEGINNING_BYTES: Final = 2**13
+# Headers that are not at the beginning, where the first bytes are lost or of another program.
+_LATE_HEADER: Final = re.compile(rb"RIFF.{4}WAVE|OggS\0|fLaC\0\0\0\x22", re.DOTALL)
 _MAGICS: Final = (
     b"fLaC", b"OggS", b"ID3", b".snd", b"NIST_1A", b"Creative Voice F", b" paf", b"fap ", b"2BIT",
     b"PVF1", b"ALawSoundFile**", b"MATLAB 5.0", b"\x64\xa3\x01\x00", b"\x64\xa3\x02\x00",
     b"\x64\xa3\x03\x00", b"\x64\xa3\x04\x00", b"\x00\x01\xa3\x64", b"\x00\x02\xa3\x64",
+    b"APETAGEX", b"\0\0\0\0\1\0\0\0\1\0\0\0\0\0\0\0", b"\0\0\x03\xe8\0\0\0\1\0\0\0\1\0\0\0\0",
 )  # fmt: skip
 # Raw samples are not printable for 16 bytes: the probability of random bytes is 1e-7, and a quiet
 # beginning has zeros.
@@ -96,17 +100,23 @@ def open_pipe(pipe: BinaryIO, *, sample_rate_hz: float | None) -> PipeAudio:
     elif reason := foreign_format(io.BytesIO(head), 0, ""):
         raise UnreadableAudioError(_LABEL, reason)
     is_file = head.startswith(_MAGICS) or layout_of(head[:_HEAD_BYTES]) is not None
-    if not is_file and head[:1] == b"\xff":
-        head += _read(pipe, _MPEG_BYTES)
-        is_file = is_mpeg(io.BytesIO(head), 0, len(head))
-    if is_file:
-        blocks = recut(file_blocks(_Rejoined(head, pipe), channel=MIX))
-        return PipeAudio(SAMPLE_RATE_HZ, blocks)
-    if _TEXT.fullmatch(head):
+    if not is_file and _TEXT.fullmatch(head):
         raise UnreadableAudioError(
             _LABEL,
             f"it begins with the text {head.decode('ascii')!r}; check the program that writes to "
             "it",
+        )
+    if not is_file:
+        head += _read(pipe, _BEGINNING_BYTES - len(head))
+        is_file = are_frames(head)
+    if is_file:
+        blocks = recut(file_blocks(_Rejoined(head, pipe), channel=MIX))
+        return PipeAudio(SAMPLE_RATE_HZ, blocks)
+    if late := _LATE_HEADER.search(head):
+        raise UnreadableAudioError(
+            _LABEL,
+            f"it has {counted(late.start(), 'byte')} in front of the header of a file; send "
+            "only the file",
         )
     rate_hz = float(SAMPLE_RATE_HZ) if sample_rate_hz is None else sample_rate_hz
     return PipeAudio(rate_hz, _raw_blocks(_Rejoined(head, pipe), rate_hz))
@@ -170,6 +180,8 @@ def _read_wav_header(pipe: Any, head: bytes) -> tuple[bytes, _WavFormat | None]:
         if num_bytes > _HEADER_BYTES:
             raise UnreadableAudioError(_LABEL, f"its header holds a chunk of {num_bytes} bytes")
         content = _read(pipe, num_bytes + num_bytes % 2)
+        if name == b"fmt " and wav is not None:
+            raise UnreadableAudioError(_LABEL, "its header describes two formats of samples")
         if name == b"fmt ":
             wav = _wav_format(content)
         if wav is not None and name not in (b"fmt ", b"fact"):
@@ -248,6 +260,8 @@ def _further_samples(pipe: _Rejoined, wav: _WavFormat, rest: bytes) -> tuple[_Re
             return pipe, int.from_bytes(consumed[-4:], "little")
         name, size = head[:4], int.from_bytes(head[4:8], "little")
         content, pipe = b"", _Rejoined(head[8:], pipe)
+        if name == b"data":
+            return pipe, size
         if is_trailer(name) or (_TEXT.fullmatch(name) and size <= _HEADER_BYTES):
             content = _read(pipe, size + size % 2)
             if is_trailer(name) or len(content) >= size:

@@ -159,7 +159,7 @@ def _decoded(file: BinaryIO, part: Part, label: str, suffix: str) -> Iterator[_C
         prefix=part.prefix,
         is_endless=part.is_endless,
     )
-    decoded, rate_hz = 0, 1
+    decoded, rate_hz = 0, 0
     try:
         with _sequential(view, part.raw_encoding) as sound:
             rate_hz = sound.samplerate
@@ -182,14 +182,16 @@ def _decoded(file: BinaryIO, part: Part, label: str, suffix: str) -> Iterator[_C
         reason = error.error_string.strip().rstrip(".")
         if reason.startswith(_FORK_ERRORS):
             reason = _fork_reason()
-        if part.num_frames is not None:
+        if part.num_frames is not None and rate_hz:
             # The block in which it stopped is lost as a whole.
             most = min(decoded + BLOCK_SAMPLES, part.num_frames)
             reason += (
                 f" after {decoded / rate_hz:.3g} to {most / rate_hz:.3g} of "
                 f"{part.num_frames / rate_hz:.3g} s"
             )
-        reason = foreign_format(file, part.start, suffix) or _REASONS.get(reason, reason)
+        reason = foreign_format(file, part.start, suffix) or _REASONS.get(
+            reason, f"{reason}; if other programs play it, {CONVERT}"
+        )
         raise UnreadableAudioError(label, reason) from error
 
 

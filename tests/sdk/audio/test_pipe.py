@@ -103,6 +103,33 @@ def test_raw_samples(rate_hz: float | None) -> None:
     assert streamed(b"\x00\x40").tolist() == [0.5]
 
 
+@pytest.mark.parametrize("first", [(-1, 0), (-1, 1), (-1, 2), (0, 0, -1, 0), (-17, 3)])
+def test_quiet_samples_are_not_taken_for_mp3(first: tuple[int, ...]) -> None:
+    """They are the header of an MPEG frame without a size, and nearly everything was lost."""
+    samples = (9000 * np.sin(np.arange(20000) / 9)).astype("<i2")
+    samples[: len(first)] = first
+    expected = as_waveform(samples, sample_rate_hz=16000)
+    np.testing.assert_array_equal(streamed(samples.tobytes()), expected)
+
+
+def test_an_mp3_that_begins_in_a_frame_is_not_taken_for_raw_samples(
+    encode: Callable[..., bytes],
+) -> None:
+    """A client that joins a radio stream gets such bytes."""
+    data = encode("MP3")[700:]
+    assert data[:1] != b"\xff"
+    np.testing.assert_array_equal(streamed(data), read_audio(io.BytesIO(data)))
+
+
+@pytest.mark.parametrize("container", ["WAV", "FLAC", "OGG"])
+@pytest.mark.parametrize("lead", [b"\n", b"\xef\xbb\xbf", bytes(4000)])
+def test_a_header_that_comes_late_is_refused(
+    container: str, lead: bytes, encode: Callable[..., bytes]
+) -> None:
+    with pytest.raises(UnreadableAudioError, match=rf"{len(lead)} bytes? in front of the header"):
+        streamed(lead + encode(container))
+
+
 def test_a_pipe_through_which_nothing_came_is_refused() -> None:
     """The recorder before it failed: its silence is not a rejection."""
     with pytest.raises(UnreadableAudioError, match="before any audio arrived; check the program"):
@@ -136,7 +163,9 @@ def test_formats_that_cannot_be_decoded_are_named() -> None:
         open_pipe(Pipe(b"RIFF\0\0\0\0WAVELIST\xff\xff\xff\xff" + bytes(99)), sample_rate_hz=None)
 
 
-@pytest.mark.parametrize("container", ["NIST", "VOC", "IRCAM", "PAF", "AVR", "PVF", "MAT5", "SVX"])
+@pytest.mark.parametrize(
+    "container", ["NIST", "VOC", "IRCAM", "PAF", "AVR", "PVF", "MAT4", "MAT5", "SVX"]
+)
 def test_rare_formats_are_not_taken_for_raw_samples(
     container: str, encode: Callable[..., bytes]
 ) -> None:
@@ -154,6 +183,22 @@ def test_a_text_is_not_taken_for_raw_samples(text: bytes) -> None:
 def test_what_is_not_a_rate_is_refused(rate_hz: float) -> None:
     with pytest.raises(ConfigError, match="expected sample_rate_hz between"):
         open_pipe(Pipe(bytes(100)), sample_rate_hz=rate_hz)
+
+
+@pytest.mark.parametrize("between", [b"", b"LIST\x04\0\0\0INFO"])
+def test_several_chunks_of_samples_are_read_one_after_the_other(
+    between: bytes, encode: Callable[..., bytes]
+) -> None:
+    data = encode("WAV", "PCM_16")
+    chunks = [b"data" + len(half).to_bytes(4, "little") + half for half in (data[44:94], data[94:])]
+    several = data[:36] + chunks[0] + between + chunks[1] + between
+    np.testing.assert_array_equal(streamed(several), streamed(data))
+
+
+def test_a_header_of_two_formats_is_refused(encode: Callable[..., bytes]) -> None:
+    data = encode("WAV", "PCM_16")
+    with pytest.raises(UnreadableAudioError, match="describes two formats"):
+        streamed(data[:36] + data[12:])
 
 
 def test_joined_wav_files_are_read_one_after_the_other(

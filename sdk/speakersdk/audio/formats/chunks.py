@@ -23,7 +23,8 @@ _UNKNOWN_BYTES: Final = (
 # Tolerance for writers that count a header as samples.
 COUNTED_HEADER_BYTES: Final = 64
 _WAVE64: Final = b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\x00\x00"
-# Chunks after the samples. Truncation there loses no samples.
+# Chunks after the samples, without the spaces at the end of a name. Truncation there loses no
+# samples.
 _TRAILERS: Final = frozenset(
     b"LIST INFO id3  ID3  bext cue  smpl inst PEAK fact JUNK junk FLLR PAD  iXML axml cart afsp "
     b"acid DISP plst ltxt labl note adtl umid _PMX MARK INST COMT NAME AUTH ANNO (c)  APPL FVER "
@@ -59,6 +60,7 @@ class _Chunk:
 
 _RIFF: Final = _Layout(12, 4, 4, "little", False, 2, b"data")
 _RIFX: Final = _Layout(12, 4, 4, "big", False, 2, b"data")
+_WAV: Final = (_RIFF, _RIFX)
 _SVX: Final = _Layout(12, 4, 4, "big", False, 2, b"BODY")
 _AIFF: Final = _Layout(12, 4, 4, "big", False, 2, b"SSND", 8)
 _CAF: Final = _Layout(8, 4, 8, "big", False, 1, b"data", 4)
@@ -82,7 +84,7 @@ def layout_of(head: bytes) -> _Layout | None:
 
 def is_trailer(name: bytes) -> bool:
     """Return whether a chunk of this name follows the samples and contains none."""
-    return name[:4] in _TRAILERS
+    return name[:4].rstrip() in _TRAILERS
 
 
 def chunk_parts(file: BinaryIO, start: int, end: int) -> tuple[list[Part], int]:
@@ -102,7 +104,7 @@ def chunk_parts(file: BinaryIO, start: int, end: int) -> tuple[list[Part], int]:
     if head[:4] == b"BW64":
         patches = (Patch(start, b"RF64"),)
     for chunk in _chunks(file, layout, start + layout.first, end):
-        if layout in (_RIFF, _RIFX) and chunk.name == b"fmt ":
+        if layout in _WAV and chunk.name == b"fmt ":
             encoding = _number(file, chunk.content, 2, layout)
         elif layout is _W64 and chunk.name[:4] == b"fmt ":
             patches = _w64_encoding(file, chunk)
@@ -115,8 +117,41 @@ def chunk_parts(file: BinaryIO, start: int, end: int) -> tuple[list[Part], int]:
             )
         elif chunk.name[:4] == layout.samples:
             parts, next_at = _with_true_size(file, layout, chunk, long_size, encoding, start, end)
-            return [replace(part, patches=part.patches + patches) for part in parts], next_at
+            parts = [replace(part, patches=part.patches + patches) for part in parts]
+            if layout in _WAV:
+                more, next_at = _further_chunks(file, layout, chunk, encoding, start, next_at, end)
+                parts += more
+            return parts, next_at
     return [Part(start, end)], end  # no samples: the decoder reports it
+
+
+def _further_chunks(
+    file: BinaryIO,
+    layout: _Layout,
+    first: _Chunk,
+    encoding: int,
+    start: int,
+    next_at: int,
+    end: int,
+) -> tuple[list[Part], int]:
+    """Return the parts of further chunks of samples, which the decoder reads as separate files.
+
+    Arguments are as for `_with_true_size`; `first` is the first chunk of samples, and `next_at` is
+    the end of its trailers.
+    """
+    header_bytes = layout.name_bytes + layout.size_bytes
+    file.seek(start + 4)
+    # The long size of RF64 is that of the first chunk.
+    header = b"RIFX" if layout is _RIFX else b"RIFF"
+    header += file.read(first.content - header_bytes - start - 4)
+    parts: list[Part] = []
+    while (chunk := next(_chunks(file, layout, next_at, end), None)) is not None:
+        if chunk.name != layout.samples:
+            break
+        begin = next_at
+        more, next_at = _with_true_size(file, layout, chunk, None, encoding, begin, end)
+        parts += [replace(part, prefix=header if part.start == begin else b"") for part in more]
+    return parts, next_at
 
 
 def _w64_encoding(file: BinaryIO, chunk: _Chunk) -> tuple[Patch, ...]:
@@ -152,9 +187,12 @@ def _with_true_size(
     samples = chunk.content + layout.lead_bytes
     size, present = max(0, announced.size - layout.lead_bytes), end - samples
     next_at = None
+    behind = _aligned(samples + size, chunk.content, layout)
     if 0 < size <= present:
-        behind = _aligned(samples + size, chunk.content, layout)
         next_at = _end_of_trailers(file, layout, behind, end)
+    is_unpadded = next_at is None and 0 < size < present and behind > samples + size
+    if is_unpadded:
+        next_at = _end_of_trailers(file, layout, samples + size, end)
     if next_at is not None:
         data_end = samples + size
     elif size == 0 and _end_of_trailers(file, layout, samples, end) is not None:
@@ -210,7 +248,7 @@ def _chunks(file: BinaryIO, layout: _Layout, position: int, end: int) -> Iterato
 
 
 def _end_of_trailers(file: BinaryIO, layout: _Layout, position: int, end: int) -> int | None:
-    """Find the end of the chunks after the samples, or the start of the next file.
+    """Find the end of the chunks after the samples, or the start of the next file or samples.
 
     The result is None if no chunk follows, which means that there are more samples.
     """
@@ -224,7 +262,8 @@ def _end_of_trailers(file: BinaryIO, layout: _Layout, position: int, end: int) -
         return end
     for chunk in _chunks(file, layout, position, end):
         file.seek(chunk.content - layout.name_bytes - layout.size_bytes)
-        if layout_of(file.read(16)) is not None:
+        is_further = layout in _WAV and chunk.name == layout.samples
+        if is_further or layout_of(file.read(16)) is not None:
             return chunk.content - layout.name_bytes - layout.size_bytes
         is_name = all(0x20 <= byte < 0x7F for byte in chunk.name[:4])
         if not is_name or (chunk.content + chunk.size > end and not is_trailer(chunk.name)):

@@ -8,6 +8,7 @@ the frames avoids both.
 
 from __future__ import annotations
 
+import io
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -70,6 +71,21 @@ class _Stretch:
 def is_mpeg(file: BinaryIO, start: int, end: int) -> bool:
     """Return whether MPEG audio begins at `start`: ID3v2 tags, then two frames or a single one."""
     return _first_frame(file, start, end) is not None
+
+
+def are_frames(head: bytes) -> bool:
+    """Return whether several frames follow each other in the first bytes of a pipe.
+
+    A pipe may begin in the middle of a frame. Unlike `is_mpeg`, a single header is not enough: the
+    raw 16-bit samples -1 and 0 are one.
+    """
+    file = io.BytesIO(head)
+    offset = head.find(b"\xff", 0, _JUNK_BYTES)
+    while offset >= 0:
+        if _num_frames(file, offset, len(head)) == _SURE_FRAMES:
+            return True
+        offset = head.find(b"\xff", offset + 1, _JUNK_BYTES)
+    return False
 
 
 def _first_frame(file: BinaryIO, start: int, end: int) -> int | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import struct
 from collections.abc import Callable
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -88,6 +89,44 @@ def test_chunks_after_the_samples_are_not_samples(encode: Callable[..., bytes]) 
     own = b"abcd\x02\0\0\0zz"
     for behind in (trailer, own, trailer[:500], own + trailer[:9], b"TAG" + bytes(125), b"\0"):
         np.testing.assert_array_equal(read(data + behind), expected)
+
+
+@pytest.mark.parametrize("name", [b"cue ", b"id3 ", b"LIST"])
+def test_a_chunk_after_the_samples_may_be_cut(name: bytes, encode: Callable[..., bytes]) -> None:
+    data = encode("WAV", "PCM_16")
+    cut = name + (5000).to_bytes(4, "little") + bytes(range(200))
+    np.testing.assert_array_equal(read(data + cut), read(data))
+
+
+def test_samples_of_an_odd_size_may_lack_their_padding(
+    sound: np.ndarray, encode: Callable[..., bytes]
+) -> None:
+    data = encode("WAV", "PCM_U8", samples=sound[:9999])
+    bare = data[: data.index(b"data") + 8 + 9999]
+    trailer = b"LIST\x04\0\0\0INFO"
+    for more in (trailer, b"\0" + trailer):
+        np.testing.assert_array_equal(read(bare + more), read(data))
+
+
+@pytest.mark.parametrize("between", [b"", b"LIST\x04\0\0\0INFO"])
+@pytest.mark.parametrize(
+    ("container", "endian"), [("WAV", "FILE"), ("WAV", "BIG"), ("WAVEX", "FILE"), ("RF64", "FILE")]
+)
+def test_several_chunks_of_samples_are_read_one_after_the_other(
+    container: str, endian: str, between: bytes, sound: np.ndarray, encode: Callable[..., bytes]
+) -> None:
+    """The decoder refuses them, and a pipe ended after the first chunk."""
+    order: Literal["big", "little"] = "big" if endian == "BIG" else "little"
+    if order == "big":
+        between = between.replace(b"\x04\0\0\0", b"\0\0\0\x04")
+    data = encode(container, "PCM_16", samples=sound, endian=endian)
+    at = data.index(b"data")
+    halves = [data[at + 8 :][:30000], data[at + 8 :][30000:]]
+    chunks = [b"data" + len(half).to_bytes(4, order) + half for half in halves]
+    several = data[:at] + chunks[0] + between + chunks[1] + between
+    np.testing.assert_array_equal(read(several), read(data))
+    with pytest.raises(UnreadableAudioError, match=r"1000 of 34000 bytes .* missing \(3%\)"):
+        read((data[:at] + chunks[0] + between + chunks[1])[:-1000])
 
 
 def test_joined_files_are_read_one_after_the_other(

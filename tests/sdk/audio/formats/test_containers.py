@@ -208,3 +208,20 @@ def test_what_misleads_the_decoder_in_the_current_folder_is_named(
         read(bytes(range(1, 256)) * 20)
     assert "resource fork" not in str(raised.value)
     assert "bad " not in str(raised.value)
+
+
+@pytest.mark.parametrize("tag", [0xFF, 0x28F, 0x123])
+def test_what_the_decoder_does_not_know_may_be_converted(
+    tag: int, encode: Callable[..., bytes]
+) -> None:
+    """The samples are AAC, G.722 and G.729."""
+    data = encode("WAV", "PCM_16")
+    with pytest.raises(UnreadableAudioError, match=r"convert it with: ffmpeg -i INPUT"):
+        read(data[:20] + tag.to_bytes(2, "little") + data[22:])
+
+
+def test_no_seconds_are_given_where_the_rate_is_unknown(encode: Callable[..., bytes]) -> None:
+    data = encode("FLAC", "PCM_16")
+    with pytest.raises(UnreadableAudioError) as caught:
+        read(data[:4] + b"\x00\x00\x00\x22" + data[8:42] + b"\x06\xff\xff\xff" + data[42:])
+    assert " after " not in caught.value.reason
